@@ -1,0 +1,61 @@
+import { FailedError } from "./errors.ts";
+
+/** A header line is an object name, a word and a number; anything longer is not the protocol that we read. */
+const LINE_BYTES_MAX = 4096;
+
+const NEWLINE = 10;
+
+/** Reads a byte stream by lines and by counted pieces, without ever holding more than one of its chunks. */
+export class ByteReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+  }
+
+  /** The next line without its newline; `undefined` at the end of the stream. */
+  async readLine(): Promise<string | undefined> {
+    let line = "";
+    while (true) {
+      const end = this.#rest.indexOf(NEWLINE);
+      if (end !== -1) {
+        line += new TextDecoder().decode(this.#rest.subarray(0, end));
+        this.#rest = this.#rest.subarray(end + 1);
+        return line;
+      }
+      line += new TextDecoder().decode(this.#rest);
+      if (line.length > LINE_BYTES_MAX) throw streamError(`a line of more than ${LINE_BYTES_MAX} bytes`);
+      if (!await this.#fill()) return line === "" ? undefined : line;
+    }
+  }
+
+  /** The next `count` bytes, piece by piece. Take all of them: what is not taken is read as the next line. */
+  async *readBytes(count: number): AsyncGenerator<Uint8Array> {
+    let missing = count;
+    while (missing > 0) {
+      if (this.#rest.length === 0 && !await this.#fill()) {
+        throw streamError(`the stream ends ${missing} bytes early`);
+      }
+      const piece = this.#rest.subarray(0, missing);
+      this.#rest = this.#rest.subarray(piece.length);
+      missing -= piece.length;
+      yield piece;
+    }
+  }
+
+  /** Ends the reading; what was not read is dropped. */
+  async cancel(): Promise<void> {
+    await this.#reader.cancel();
+  }
+
+  async #fill(): Promise<boolean> {
+    const { done, value } = await this.#reader.read();
+    this.#rest = value ?? new Uint8Array(0);
+    return !done;
+  }
+}
+
+function streamError(problem: string): FailedError {
+  return new FailedError(`Cannot read the program's output: ${problem}`, { code: "STREAM_INVALID" });
+}

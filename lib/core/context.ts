@@ -1,0 +1,26 @@
+import type { Clock } from "./clock.ts";
+import type { FileSystem } from "./files.ts";
+import type { Log } from "./log.ts";
+import type { SpawnProcess } from "./subprocess.ts";
+
+/** Environment variables: those of the process, over those of `.env`. */
+export interface Environment {
+  get(name: string): string | undefined;
+  /** Every variable as an object, for a child process that is to see what we see. */
+  toObject(): Record<string, string>;
+}
+
+/** What the outside world is to a run. Everything in `lib` reaches it through here, so that tests can replace it. */
+export interface Context {
+  readonly fs: FileSystem;
+  readonly spawn: SpawnProcess;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly env: Environment;
+  /** Aborted, with an `InterruptedError` as its reason, when the run is asked to stop. */
+  readonly signal: AbortSignal;
+  /** Bytes that may still be written to the file system of `path`; `undefined` where the system does not tell. */
+  freeBytes(path: string): number | undefined;
+  /** The name of this machine, for locks, manifests and history. */
+  readonly host: string;
+}

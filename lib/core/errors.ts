@@ -1,0 +1,113 @@
+/** Process exit codes, frozen: scripts and monitors depend on them (README, "Exit codes"). */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  authentication: 3,
+  unreachable: 4,
+  refused: 5,
+  locked: 6,
+  disk: 7,
+  rolledBack: 8,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What every error of the family carries besides its message. */
+export interface ErrorDetails {
+  /** Stable, upper-case name of the condition, for scripts: `DIGEST_MISMATCH`. */
+  readonly code: string;
+  /** What to do next, in one sentence. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * Base of every error that a user is meant to read: what could not be done, on what, what is and what was wanted.
+ * Programmer mistakes stay `TypeError` and `RangeError` and are shown as bugs.
+ */
+export abstract class ModelSyncError extends Error {
+  abstract readonly exitCode: ExitCode;
+  readonly code: string;
+  readonly hint: string | undefined;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable: boolean = false;
+
+  constructor(message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.name = new.target.name;
+    this.code = details.code;
+    this.hint = details.hint;
+  }
+}
+
+/** The work itself failed: a training command, a push that kept losing, a broken store. */
+export class FailedError extends ModelSyncError {
+  readonly exitCode = EXIT.failed;
+}
+
+/** The command line, the configuration or the state of the user's own repository has to change first. */
+export class UsageError extends ModelSyncError {
+  readonly exitCode = EXIT.usage;
+}
+
+/** The other side knows us not, or forbids it. */
+export class AuthenticationError extends ModelSyncError {
+  readonly exitCode = EXIT.authentication;
+}
+
+/** The other side did not answer, or has not what it should have. */
+export class UnreachableError extends ModelSyncError {
+  readonly exitCode = EXIT.unreachable;
+  override readonly retryable = true;
+}
+
+/** What arrived, or was about to be sent, is not safe to use. Nothing was activated or published. */
+export class RefusedError extends ModelSyncError {
+  readonly exitCode = EXIT.refused;
+}
+
+/** Another run holds the store or the repository. */
+export class LockedError extends ModelSyncError {
+  readonly exitCode = EXIT.locked;
+  override readonly retryable = true;
+}
+
+/** The disk is full, read-only, broken, or not the file system that the store needs. */
+export class DiskError extends ModelSyncError {
+  readonly exitCode = EXIT.disk;
+}
+
+/** A signal asked the run to stop. */
+export class InterruptedError extends ModelSyncError {
+  readonly exitCode = EXIT.interrupted;
+}
+
+/** The operating system's error name (`ENOSPC`), where the error has one. */
+export function osErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+const DISK_FAULTS: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  EIO: "the disk reports an input/output error",
+  EFBIG: "the file is larger than the file system allows",
+};
+
+/**
+ * Turns an operating-system error that means "the disk" into a {@link DiskError}; every other value is returned as
+ * it is, so that callers can write `throw diskError(error, "write models")`.
+ */
+export function diskError(error: unknown, action: string): unknown {
+  const fault = DISK_FAULTS[osErrorCode(error) ?? ""];
+  if (fault === undefined) return error;
+  return new DiskError(`Cannot ${action}: ${fault}`, {
+    code: "DISK",
+    cause: error,
+    hint: "free or mend the disk and run again; the active release is untouched",
+  });
+}

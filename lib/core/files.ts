@@ -1,0 +1,106 @@
+import { dirname, join } from "node:path";
+import { osErrorCode } from "./errors.ts";
+
+/**
+ * The part of Deno's file API that the program uses. Production passes `Deno` itself; crash tests pass the same
+ * functions wrapped, so that each of them can fail or kill the process on its n-th call.
+ */
+export type FileSystem = Pick<
+  typeof Deno,
+  | "chmodSync"
+  | "linkSync"
+  | "lstatSync"
+  | "mkdirSync"
+  | "open"
+  | "openSync"
+  | "readDirSync"
+  | "readFileSync"
+  | "readLinkSync"
+  | "readTextFileSync"
+  | "realPathSync"
+  | "remove"
+  | "removeSync"
+  | "renameSync"
+  | "statSync"
+  | "symlinkSync"
+>;
+
+/** Files of a release are never changed again. */
+export const RELEASE_FILE_MODE = 0o444;
+
+/** What is at `path`, links not followed; `undefined` when there is nothing. */
+export function findEntry(fs: FileSystem, path: string): Deno.FileInfo | undefined {
+  return ifFound(() => fs.lstatSync(path));
+}
+
+/** A text file's content; `undefined` when there is no such file. */
+export function findText(fs: FileSystem, path: string): string | undefined {
+  return ifFound(() => fs.readTextFileSync(path));
+}
+
+/** The result of `read`, or `undefined` when what it looks at does not exist. */
+export function ifFound<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    // Below a file there is nothing either.
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}
+
+/** Removes a file, a link or an empty folder; nothing there is fine. */
+export function removeIfThere(fs: FileSystem, path: string): void {
+  ifFound(() => fs.removeSync(path));
+}
+
+/** Removes a folder with all that is in it; nothing there is fine. */
+export async function removeTree(fs: FileSystem, path: string): Promise<void> {
+  try {
+    await fs.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/**
+ * Replaces a small file so that a crash leaves the old content or the new, never a part: written beside it, synced,
+ * renamed over it, folder synced.
+ */
+export function replaceFile(fs: FileSystem, path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.new`;
+  writeSynced(fs, temporary, content);
+  fs.renameSync(temporary, path);
+  syncFolder(fs, dirname(path));
+}
+
+function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array): void {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  using file = fs.openSync(path, { write: true, create: true, truncate: true });
+  let offset = 0;
+  while (offset < bytes.length) offset += file.writeSync(bytes.subarray(offset));
+  file.syncSync();
+}
+
+/** Some file systems (FUSE, SMB) cannot sync a folder; their renames are as durable as they get. */
+const FOLDER_SYNC_UNSUPPORTED = ["EINVAL", "ENOTSUP", "EOPNOTSUPP"];
+
+/** Makes the names in a folder durable: without it a power cut can bring an old name back. */
+export function syncFolder(fs: FileSystem, path: string): void {
+  // Windows cannot open a folder for this; NTFS journals renames itself.
+  if (Deno.build.os === "windows") return;
+  using folder = fs.openSync(path, { read: true });
+  try {
+    folder.syncSync();
+  } catch (error) {
+    if (!FOLDER_SYNC_UNSUPPORTED.includes(osErrorCode(error) ?? "")) throw error;
+  }
+}
+
+/** Makes the names in a folder and in every folder below it durable. */
+export function syncFolders(fs: FileSystem, root: string): void {
+  for (const entry of fs.readDirSync(root)) {
+    if (entry.isDirectory) syncFolders(fs, join(root, entry.name));
+  }
+  syncFolder(fs, root);
+}

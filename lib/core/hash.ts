@@ -1,0 +1,135 @@
+import { createHash, type Hash } from "node:crypto";
+import type { FileSystem } from "./files.ts";
+
+/** Lower-case hexadecimal SHA-256, 64 characters. */
+export type Sha256 = string;
+
+/** Chunks let a broken download resume piece by verified piece; 16 MiB is one second at 128 Mbit/s. */
+export const CHUNK_BYTES = 16 * 1024 * 1024;
+
+/** Files up to this size are simply fetched again, so their chunk digests would only make manifests longer. */
+export const CHUNKED_FILE_BYTES_MIN = 64 * 1024 * 1024;
+
+/** Large enough that a read is not dominated by its system call, small enough that memory stays flat. */
+const BUFFER_BYTES = 1024 * 1024;
+
+export interface FileDigest {
+  readonly bytes: number;
+  readonly sha256: Sha256;
+  /** SHA-256 of each {@link CHUNK_BYTES} piece, for files over {@link CHUNKED_FILE_BYTES_MIN}. */
+  readonly chunks?: readonly Sha256[];
+}
+
+/** SHA-256 of a short text or byte string. */
+export function sha256Hex(data: string | Uint8Array): Sha256 {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Digests a file of a known size in one pass over its bytes. */
+export class FileHasher {
+  readonly #whole: Hash = createHash("sha256");
+  readonly #chunks: Sha256[] | undefined;
+  #chunk: Hash = createHash("sha256");
+  #chunkBytes = 0;
+  #bytes = 0;
+
+  /** @param expectedBytes decides alone whether chunk digests are made */
+  constructor(expectedBytes: number) {
+    this.#chunks = expectedBytes > CHUNKED_FILE_BYTES_MIN ? [] : undefined;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  update(data: Uint8Array): void {
+    this.#bytes += data.length;
+    this.#whole.update(data);
+    if (this.#chunks !== undefined) this.#updateChunks(data, this.#chunks);
+  }
+
+  digest(): FileDigest {
+    const sha256 = this.#whole.digest("hex");
+    if (this.#chunks === undefined) return { bytes: this.#bytes, sha256 };
+    if (this.#chunkBytes > 0) this.#chunks.push(this.#chunk.digest("hex"));
+    return { bytes: this.#bytes, sha256, chunks: this.#chunks };
+  }
+
+  #updateChunks(data: Uint8Array, chunks: Sha256[]): void {
+    let offset = 0;
+    while (offset < data.length) {
+      const piece = data.subarray(offset, offset + CHUNK_BYTES - this.#chunkBytes);
+      this.#chunk.update(piece);
+      this.#chunkBytes += piece.length;
+      offset += piece.length;
+      if (this.#chunkBytes === CHUNK_BYTES) {
+        chunks.push(this.#chunk.digest("hex"));
+        this.#chunk = createHash("sha256");
+        this.#chunkBytes = 0;
+      }
+    }
+  }
+}
+
+export interface HashOptions {
+  readonly signal: AbortSignal;
+  /** Sees every piece as it is read, in order. The piece is only valid during the call. */
+  readonly onBytes?: (piece: Uint8Array) => void;
+}
+
+/** Digests a file, reading the next piece while the last one is hashed. Needs read permission. */
+export async function hashFile(fs: FileSystem, path: string, options: HashOptions): Promise<FileDigest> {
+  using file = await fs.open(path, { read: true });
+  const hasher = new FileHasher(file.statSync().size);
+  for await (const piece of readPieces(file, options.signal)) {
+    hasher.update(piece);
+    options.onBytes?.(piece);
+  }
+  return hasher.digest();
+}
+
+/**
+ * Copies a file to a new one and digests the bytes that were written, in one pass. The copy is not yet on the disk:
+ * the caller syncs it. Needs read and write permission.
+ *
+ * @throws {Deno.errors.AlreadyExists} when `to` exists
+ */
+export async function copyAndHash(
+  fs: FileSystem,
+  from: string,
+  to: string,
+  options: HashOptions,
+): Promise<FileDigest> {
+  using source = await fs.open(from, { read: true });
+  using target = await fs.open(to, { write: true, createNew: true });
+  const hasher = new FileHasher(source.statSync().size);
+  for await (const piece of readPieces(source, options.signal)) {
+    const written = writeAll(target, piece);
+    hasher.update(piece);
+    options.onBytes?.(piece);
+    await written;
+  }
+  return hasher.digest();
+}
+
+/** Writes all of `data`: a single `write` may take only a part of it. */
+export async function writeAll(file: Pick<Deno.FsFile, "write">, data: Uint8Array): Promise<void> {
+  let offset = 0;
+  while (offset < data.length) offset += await file.write(data.subarray(offset));
+}
+
+async function* readPieces(file: Deno.FsFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  let current = new Uint8Array(BUFFER_BYTES);
+  let next = new Uint8Array(BUFFER_BYTES);
+  let size = await file.read(current);
+  while (size !== null) {
+    signal.throwIfAborted();
+    const reading = file.read(next);
+    try {
+      yield current.subarray(0, size);
+    } finally {
+      size = await reading;
+    }
+    [current, next] = [next, current];
+  }
+}

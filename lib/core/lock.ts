@@ -1,0 +1,84 @@
+import { z } from "zod";
+import type { Clock } from "./clock.ts";
+import { isoSeconds } from "./clock.ts";
+import { diskError, LockedError } from "./errors.ts";
+import { type FileSystem, findText } from "./files.ts";
+
+/** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
+export interface LockOwner {
+  readonly command: string;
+  readonly runId: string;
+  readonly host: string;
+}
+
+const LockText = z.object({ pid: z.number(), host: z.string(), command: z.string(), since: z.string() });
+
+/** A free lock is taken in microseconds; one that is not had by now is held. */
+const LOCK_WAIT_MS = 250;
+
+/**
+ * Takes an exclusive lock that the system releases when this process ends, however it ends. Dispose of it to release
+ * it earlier. Needs read and write permission.
+ *
+ * @throws {LockedError} code `LOCKED`, naming the holder
+ */
+export async function acquireLock(
+  fs: FileSystem,
+  path: string,
+  owner: LockOwner,
+  clock: Clock,
+): Promise<Disposable> {
+  const file = await openLockFile(fs, path);
+  const locking = file.lock(true).then(() => true);
+  const waiting = new AbortController();
+  const timeout = clock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
+  const locked = await Promise.race([locking, timeout]);
+  waiting.abort();
+  if (!locked) {
+    // The pending lock may still be granted later: then it is given back at once.
+    locking.then(() => file.close(), () => file.close());
+    throw lockedError(fs, path);
+  }
+  const text: z.infer<typeof LockText> = {
+    pid: Deno.pid,
+    host: owner.host,
+    command: `${owner.command} (run ${owner.runId})`,
+    since: isoSeconds(clock.now()),
+  };
+  file.truncateSync();
+  file.writeSync(new TextEncoder().encode(JSON.stringify(text)));
+  return {
+    [Symbol.dispose]() {
+      file.truncateSync();
+      file.close();
+    },
+  };
+}
+
+async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> {
+  try {
+    return await fs.open(path, { read: true, write: true, create: true });
+  } catch (error) {
+    throw diskError(error, `open the lock ${path}`);
+  }
+}
+
+function lockedError(fs: FileSystem, path: string): LockedError {
+  const holder = LockText.safeParse(parseOrUndefined(findText(fs, path) ?? ""));
+  const by = holder.success
+    ? `held by pid ${holder.data.pid} on ${holder.data.host} since ${holder.data.since}, running ${holder.data.command}`
+    : "held by another run";
+  return new LockedError(`Cannot lock ${path}: ${by}`, {
+    code: "LOCKED",
+    hint: "wait for that run to end, or stop it; its lock goes with it",
+  });
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The holder may be writing it just now.
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Runs tasks side by side, at most `countMax` at once. `add` waits for a free place; the first failure is thrown by
+ * the next `add` or by `drain`.
+ */
+export class Pool {
+  readonly #countMax: number;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(countMax: number) {
+    this.#countMax = countMax;
+  }
+
+  /** Starts a task as soon as there is a place for it. */
+  async add(task: () => Promise<void>): Promise<void> {
+    while (this.#running.size >= this.#countMax) await Promise.race(this.#running);
+    this.#throwFailure();
+    const running: Promise<void> = task()
+      .catch((error) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Waits for every task to end. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}

@@ -1,0 +1,68 @@
+const REDACTED = "[redacted]";
+
+/**
+ * A value that is never printed: `String()`, JSON, `console.log` and template strings all give `[redacted]`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Secret } from "./secret.ts";
+ * const token = new Secret("ghp_example");
+ * assert.equal(`${token}`, "[redacted]");
+ * assert.equal(JSON.stringify({ token }), '{"token":"[redacted]"}');
+ * assert.equal(token.reveal(), "ghp_example");
+ * ```
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself. Call it where it is handed to its own host, nowhere else. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return REDACTED;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return REDACTED;
+  }
+}
+
+/**
+ * Blanks out user names and passwords in the URLs of a text: git repeats the URL that it was given in its errors.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { redactUrls } from "./secret.ts";
+ * assert.equal(redactUrls("fatal: https://x:ghp_1@github.com/a/b"), "fatal: https://[redacted]@github.com/a/b");
+ * assert.equal(redactUrls("git@github.com:a/b"), "git@github.com:a/b");
+ * ```
+ */
+export function redactUrls(text: string): string {
+  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+(?::[^\s/@'"]*)?@/gi, `$1${REDACTED}@`);
+}
+
+/** Blanks out each of `secrets` and every URL credential in a text. */
+export function redact(text: string, secrets: readonly Secret[]): string {
+  let result = redactUrls(text);
+  for (const secret of secrets) {
+    const value = secret.reveal();
+    if (value !== "") result = result.replaceAll(value, REDACTED);
+  }
+  return result;
+}

@@ -1,0 +1,201 @@
+import { FailedError, UsageError } from "./errors.ts";
+
+export interface ProcessRequest {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  /** Added to the environment that the child inherits. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Written to the child's standard input, which is then closed. Without it the child reads nothing. */
+  readonly stdin?: string | Uint8Array<ArrayBuffer>;
+  /** The child is ended when it takes longer. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Sees standard error as it arrives, for progress. */
+  readonly onStderr?: (text: string) => void;
+}
+
+export interface ProcessExit {
+  readonly code: number;
+  /** The end of standard error, at most {@link STDERR_CHARS_MAX} characters. */
+  readonly stderr: string;
+}
+
+export interface RunningProcess {
+  readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Settles when the child has ended and its standard error was read. `stdout` must be read or cancelled. */
+  readonly exit: Promise<ProcessExit>;
+}
+
+/** Starts a program. Needs the run permission for it. */
+export type SpawnProcess = (request: ProcessRequest) => RunningProcess;
+
+/** Errors are told at the end of what a program prints; more than this is nobody's message. */
+const STDERR_CHARS_MAX = 64 * 1024;
+
+/** Lists of files are the largest thing captured: 200,000 paths of 300 bytes. A larger answer is a bug or an attack. */
+const STDOUT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What a program gets to clean up after SIGTERM before SIGKILL; git removes its lock files in milliseconds. */
+const KILL_GRACE_MS = 5_000;
+
+/**
+ * Starts a program with its output piped. It is ended (SIGTERM, then SIGKILL) when the request's time is over or its
+ * signal is aborted; `exit` then rejects with a `TIMEOUT` {@link FailedError} or the signal's reason.
+ *
+ * @throws {UsageError} when there is no such program
+ */
+export const spawnProcess: SpawnProcess = (request) => {
+  request.signal.throwIfAborted();
+  const child = start(request);
+  let cut: unknown;
+  let graceTimer: ReturnType<typeof setTimeout> | undefined;
+
+  const end = (reason: unknown) => {
+    if (cut !== undefined) return;
+    cut = reason;
+    kill(child, "SIGTERM");
+    graceTimer = setTimeout(() => kill(child, "SIGKILL"), KILL_GRACE_MS);
+  };
+  const onAbort = () => end(request.signal.reason);
+  request.signal.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(() => end(timeoutError(request)), request.timeoutMs);
+
+  const exit = (async () => {
+    try {
+      const [status, stderr] = await Promise.all([
+        child.status,
+        readTail(child.stderr, request.onStderr),
+        feed(child, request),
+      ]);
+      if (cut !== undefined) throw cut;
+      return { code: status.code, stderr };
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(graceTimer);
+      request.signal.removeEventListener("abort", onAbort);
+    }
+  })();
+  // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
+  exit.catch(() => {});
+  return { stdout: child.stdout, exit };
+};
+
+/**
+ * Runs a program to its end and returns what it printed.
+ *
+ * @throws {FailedError} with code `TIMEOUT` or `OUTPUT_TOO_LARGE`; a non-zero exit is a result, not an error
+ */
+export async function runProcess(
+  spawn: SpawnProcess,
+  request: ProcessRequest,
+): Promise<ProcessExit & { readonly stdout: Uint8Array }> {
+  const process = spawn(request);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of process.stdout) {
+    size += chunk.length;
+    if (size > STDOUT_BYTES_MAX) {
+      throw new FailedError(
+        `Cannot use the output of ${describe(request)}: it is longer than ${STDOUT_BYTES_MAX} bytes`,
+        {
+          code: "OUTPUT_TOO_LARGE",
+        },
+      );
+    }
+    chunks.push(chunk);
+  }
+  return { ...await process.exit, stdout: concatenate(chunks, size) };
+}
+
+function start(request: ProcessRequest): Deno.ChildProcess {
+  try {
+    return new Deno.Command(request.command, {
+      args: [...request.args],
+      ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+      ...(request.env === undefined ? {} : { env: { ...request.env } }),
+      stdin: request.stdin === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const missingFolder = request.cwd !== undefined && !isFolder(request.cwd);
+    throw new UsageError(
+      missingFolder
+        ? `Cannot run "${request.command}": its working directory ${request.cwd} does not exist`
+        : `Cannot run "${request.command}": no such program on the PATH`,
+      { code: "PROGRAM_MISSING", cause: error },
+    );
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function feed(child: Deno.ChildProcess, request: ProcessRequest): Promise<void> {
+  if (request.stdin === undefined) return;
+  const bytes = typeof request.stdin === "string" ? new TextEncoder().encode(request.stdin) : request.stdin;
+  const writer = child.stdin.getWriter();
+  try {
+    await writer.write(bytes);
+    await writer.close();
+  } catch (error) {
+    // The child may end without reading all of its input; its exit code tells why.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+async function readTail(
+  stream: ReadableStream<Uint8Array>,
+  onText?: (text: string) => void,
+): Promise<string> {
+  let tail = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    onText?.(text);
+    tail = (tail + text).slice(-STDERR_CHARS_MAX);
+  }
+  return tail;
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // Already gone: that is what was wanted.
+    if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function timeoutError(request: ProcessRequest): FailedError {
+  return new FailedError(
+    `Cannot wait for ${describe(request)}: no end after ${Math.round(request.timeoutMs / 1000)} s`,
+    {
+      code: "TIMEOUT",
+    },
+  );
+}
+
+function describe(request: ProcessRequest): string {
+  return `"${
+    [request.command, ...request.args.filter((arg) => !arg.startsWith("-")).slice(0, 2)].join(" ")
+  }"`;
+}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const only = chunks[0];
+  if (chunks.length === 1 && only !== undefined) return only;
+  const result = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    result.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return result;
+}
