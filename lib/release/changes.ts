@@ -1,0 +1,41 @@
+import type { Sha256 } from "../core/hash.ts";
+
+/** A file with what is known of its content. */
+export interface ComparedFile {
+  readonly path: string;
+  readonly sha256: Sha256 | undefined;
+}
+
+/** How one file list becomes another. */
+export interface ChangeList {
+  readonly added: readonly string[];
+  readonly modified: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * Compares two file lists by path and content. Content that is not known counts as modified.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { compareFiles } from "./changes.ts";
+ * const changes = compareFiles([{ path: "a", sha256: "1" }, { path: "b", sha256: "2" }], [{ path: "b", sha256: "3" }]);
+ * assert.deepEqual(changes, { added: [], modified: ["b"], removed: ["a"] });
+ * ```
+ */
+export function compareFiles(before: readonly ComparedFile[], after: readonly ComparedFile[]): ChangeList {
+  const old = new Map(before.map((file) => [file.path, file.sha256]));
+  const added: string[] = [];
+  const modified: string[] = [];
+  for (const file of after) {
+    if (!old.has(file.path)) added.push(file.path);
+    else if (file.sha256 === undefined || old.get(file.path) !== file.sha256) modified.push(file.path);
+    old.delete(file.path);
+  }
+  return { added, modified, removed: [...old.keys()] };
+}
+
+export function countChanges(changes: ChangeList): number {
+  return changes.added.length + changes.modified.length + changes.removed.length;
+}

@@ -1,0 +1,187 @@
+import { z } from "zod";
+import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
+import { RefusedError } from "../core/errors.ts";
+import { compareUtf8, findPathCollision, portablePathProblem } from "./portable_path.ts";
+
+/** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
+export const MANIFEST_NAME = "model-sync.json";
+
+/** The most files a release may have: ten times the largest set known, and still a manifest of under 64 MiB. */
+export const RELEASE_FILES_MAX = 200_000;
+
+/** What is read of a manifest at most: {@link RELEASE_FILES_MAX} entries of 320 bytes. */
+export const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "is not a lower-case SHA-256");
+const Bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** The name of a release: `sha256:` and the digest of its file list. */
+export type Digest = `sha256:${string}`;
+export const Digest = z.custom<Digest>(
+  (value) => typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value),
+  { error: "is not sha256: with 64 hexadecimal digits" },
+);
+
+export const CARRIERS = ["git", "runpod", "github-actions", "huggingface", "local"] as const;
+/** How a release travelled; `local` is a folder that was there before model-sync. */
+export type Carrier = (typeof CARRIERS)[number];
+
+const ReleaseFile = z.object({
+  path: z.string(),
+  size: Bytes,
+  sha256: Sha256,
+  chunks: z.array(Sha256).optional(),
+});
+/** One file of a release: path relative to the model folder, size in bytes, SHA-256. */
+export type ReleaseFile = Readonly<z.infer<typeof ReleaseFile>>;
+
+const Manifest = z.object({
+  schema: z.literal(1),
+  digest: Digest,
+  /** Grows by one a publish. 0: made by a client for a registry that has no manifest, so it orders nothing. */
+  sequence: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().optional(),
+  origin: z.object({
+    carrier: z.enum(CARRIERS),
+    /** The carrier's immutable name for where the files came from, where there is one. */
+    revision: z.string().max(200).optional(),
+    host: z.string().max(255).optional(),
+    /** Name of the model folder that stands beside this manifest. */
+    folder: z.string().max(255).optional(),
+  }),
+  files: z.array(ReleaseFile).min(1).max(RELEASE_FILES_MAX),
+});
+/** What a release is made of. Unknown fields of a later version are ignored; the digest guards the files. */
+export type Manifest = Readonly<z.infer<typeof Manifest>>;
+
+/**
+ * Names a release: the SHA-256 of its sorted lines `<sha256>  <size>  <path>\n`. Order does not matter, nothing but
+ * the files does, so the same models have the same name whichever carrier brought them.
+ *
+ * @example The same in a shell: `printf '%s  3  a.onnx\n' "$(sha256sum < a.onnx | cut -c-64)" | sort | sha256sum`
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { releaseDigest } from "./manifest.ts";
+ * const a = { path: "a.onnx", size: 3, sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" };
+ * assert.equal(releaseDigest([a]), "sha256:f7bb7fb49b9e97e9b08bdb5e68c5cc1b4ba3a3ab3a2afd0ff8ed6a8f2a1d0ab1");
+ * ```
+ */
+export function releaseDigest(files: Iterable<Pick<ReleaseFile, "path" | "size" | "sha256">>): Digest {
+  const lines = Array.from(files, (file) => `${file.sha256}  ${file.size}  ${file.path}\n`);
+  return `sha256:${sha256Hex(lines.sort(compareUtf8).join(""))}`;
+}
+
+/** A manifest's file entry for what was measured of a file. */
+export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
+  const { bytes, sha256, chunks } = digest;
+  return chunks === undefined
+    ? { path, size: bytes, sha256 }
+    : { path, size: bytes, sha256, chunks: [...chunks] };
+}
+
+/** Makes a manifest for files: sorts them and names the release. */
+export function createManifest(
+  files: readonly ReleaseFile[],
+  details: Pick<Manifest, "sequence" | "createdAt" | "origin">,
+): Manifest {
+  const { sequence, createdAt, origin } = details;
+  const sorted = [...files].sort((a, b) => compareUtf8(a.path, b.path));
+  return { schema: 1, digest: releaseDigest(sorted), sequence, createdAt, origin, files: sorted };
+}
+
+/**
+ * Reads a manifest as it came from a carrier or the store, and trusts nothing in it: shape, digest, paths, chunk
+ * counts.
+ *
+ * @param where named in errors: `model-sync.json of commit 1a2b3c4`
+ * @throws {RefusedError} code `MANIFEST_INVALID`
+ */
+export function parseManifest(text: string, where: string): Manifest {
+  const refuse = (problem: string, cause?: unknown) =>
+    new RefusedError(`Cannot use ${where}: ${problem}`, {
+      code: "MANIFEST_INVALID",
+      cause,
+      hint: "publish the release again; the active release is untouched",
+    });
+  const data = parseJson(text, refuse);
+  if (typeof data === "object" && data !== null && "schema" in data && data.schema !== 1) {
+    throw refuse(
+      `it has schema ${JSON.stringify(data.schema)}, this program reads schema 1: update model-sync`,
+    );
+  }
+  const result = Manifest.safeParse(data);
+  if (!result.success) throw refuse(firstIssue(result.error), result.error);
+  const problem = manifestProblem(result.data);
+  if (problem !== undefined) throw refuse(problem);
+  return result.data;
+}
+
+/** A manifest as it is written: one file a line, so that a registry's history reads well and compresses well. */
+export function formatManifest(manifest: Manifest): string {
+  const { files, ...head } = manifest;
+  const headText = JSON.stringify(head, undefined, 2).replace(/\n}$/, "");
+  const lines = files.map((file) => `    ${JSON.stringify(file)}`).join(",\n");
+  return `${headText},\n  "files": [\n${lines}\n  ]\n}\n`;
+}
+
+/** The sum of the sizes of files, in bytes. */
+export function totalBytes(files: Iterable<Pick<ReleaseFile, "size">>): number {
+  let bytes = 0;
+  for (const file of files) bytes += file.size;
+  return bytes;
+}
+
+/** The first twelve hexadecimal digits: what people see and type. */
+export function shortDigest(digest: Digest): string {
+  return digest.slice("sha256:".length, "sha256:".length + 12);
+}
+
+/** The refusal of a file list that no file system may get to see, or `undefined`. */
+export function fileListProblem(paths: readonly string[]): string | undefined {
+  if (paths.length > RELEASE_FILES_MAX) {
+    return `it has ${paths.length} files, at most ${RELEASE_FILES_MAX} are possible`;
+  }
+  for (const path of paths) {
+    const problem = portablePathProblem(path);
+    if (problem !== undefined) return `the path ${JSON.stringify(path)} ${problem}`;
+  }
+  const collision = findPathCollision(paths);
+  if (collision === undefined) return undefined;
+  return `the paths ${JSON.stringify(collision.first)} and ${
+    JSON.stringify(collision.second)
+  } ${collision.reason}`;
+}
+
+function manifestProblem(manifest: Manifest): string | undefined {
+  const problem = fileListProblem(manifest.files.map((file) => file.path));
+  if (problem !== undefined) return problem;
+  for (const file of manifest.files) {
+    if (file.chunks === undefined) continue;
+    const expected = file.size > CHUNKED_FILE_BYTES_MIN ? Math.ceil(file.size / CHUNK_BYTES) : 0;
+    if (file.chunks.length !== expected) {
+      return `${file.path} of ${file.size} bytes has ${file.chunks.length} chunk digests, expected ${expected}`;
+    }
+  }
+  const digest = releaseDigest(manifest.files);
+  if (digest !== manifest.digest) {
+    return `it says its digest is ${manifest.digest}, but its file list gives ${digest}`;
+  }
+  return undefined;
+}
+
+function parseJson(text: string, refuse: (problem: string, cause: unknown) => RefusedError): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw refuse(`it is not JSON (${error.message})`, error);
+  }
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return error.message;
+  const path = issue.path.map((part) => typeof part === "number" ? `[${part}]` : `.${String(part)}`).join("");
+  return `${path.replace(/^\./, "") || "it"}: ${issue.message}`;
+}

@@ -1,0 +1,102 @@
+import { basename } from "node:path";
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import { ifFound } from "../core/files.ts";
+import { type FileDigest, hashFile, type Sha256 } from "../core/hash.ts";
+import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
+import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
+import { type FoundFile, scanFolder } from "./scan_folder.ts";
+import { secretInName, SecretScanner } from "./secret_scan.ts";
+
+/** A file that is about to be published. */
+export interface SetFile extends ReleaseFile {
+  /** Where its bytes are. */
+  readonly location: string;
+}
+
+/** The models as they are now in the folder that is published from. */
+export interface ModelSet {
+  readonly dir: string;
+  readonly digest: Digest;
+  readonly files: readonly SetFile[];
+}
+
+/** Remembers digests of files that are unchanged since they were last read. */
+export interface DigestCache {
+  find(path: string, info: Deno.FileInfo): Sha256 | undefined;
+  remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Context["clock"]): void;
+}
+
+/**
+ * Reads the model folder that is to be published, and refuses what must not leave the machine: nothing at all, links
+ * out of the folder, credentials, and Git LFS pointers where a model should be.
+ *
+ * @throws {RefusedError} codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`, `LFS_POINTER`
+ */
+export async function readModelSet(context: Context, dir: string, cache: DigestCache): Promise<ModelSet> {
+  const found = findFiles(context, dir);
+  const files: SetFile[] = [];
+  let doneBytes = 0;
+  const totalBytes = found.reduce((sum, file) => sum + file.info.size, 0);
+  for (const file of found) {
+    context.signal.throwIfAborted();
+    const kind = secretInName(basename(file.path));
+    if (kind !== undefined) throw secretFound(file.path, kind);
+    const digest = await digestOf(context, file, cache);
+    files.push({ ...releaseFile(file.path, digest), location: file.location });
+    doneBytes += digest.bytes;
+    context.log.progress("hashing", doneBytes, totalBytes);
+  }
+  return { dir, digest: releaseDigest(files), files };
+}
+
+function findFiles(context: Context, dir: string): FoundFile[] {
+  const info = ifFound(() => context.fs.statSync(dir));
+  if (info?.isDirectory !== true) {
+    throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
+      code: "MODELS_MISSING",
+      hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
+    });
+  }
+  const found = scanFolder(context.fs, dir, "follow");
+  if (found.length > 0) return found;
+  throw new RefusedError(`Cannot publish ${dir}: it holds no files`, {
+    code: "MODELS_EMPTY",
+    hint: "train first; an empty release would take the models away from every consumer",
+  });
+}
+
+async function digestOf(context: Context, file: FoundFile, cache: DigestCache): Promise<FileDigest> {
+  const known = cache.find(file.path, file.info);
+  // Chunk digests are not remembered: files that have them are read again when a manifest has to be written.
+  if (known !== undefined) return { bytes: file.info.size, sha256: known };
+  return await readFile(context, file, cache);
+}
+
+async function readFile(context: Context, file: FoundFile, cache: DigestCache): Promise<FileDigest> {
+  const scanner = new SecretScanner();
+  let isPointer = false;
+  const digest = await hashFile(context.fs, file.location, {
+    signal: context.signal,
+    onBytes(piece) {
+      scanner.scan(piece);
+      if (file.info.size < POINTER_BYTES_MAX) isPointer = parsePointer(piece) !== undefined;
+    },
+  });
+  if (scanner.found !== undefined) throw secretFound(file.path, scanner.found);
+  if (isPointer) {
+    throw new RefusedError(`Cannot publish ${file.path}: it is a Git LFS pointer, not a model`, {
+      code: "LFS_POINTER",
+      hint: "fetch its content first: git lfs pull",
+    });
+  }
+  cache.remember(file.path, file.info, digest.sha256, context.clock);
+  return digest;
+}
+
+function secretFound(path: string, kind: string): RefusedError {
+  return new RefusedError(`Cannot publish ${path}: it looks like ${kind}`, {
+    code: "SECRET_FOUND",
+    hint: "remove it from the model folder; if it was ever published, revoke it",
+  });
+}

@@ -1,0 +1,76 @@
+import { join, sep } from "node:path";
+import { RefusedError } from "../core/errors.ts";
+import { type FileSystem, ifFound } from "../core/files.ts";
+import { fileListProblem } from "./manifest.ts";
+import { compareUtf8, isClutter, portablePathProblem } from "./portable_path.ts";
+
+/** A regular file found below a folder. */
+export interface FoundFile {
+  /** Relative to the folder, separated by `/`. */
+  readonly path: string;
+  /** Where its bytes are: below the folder, or where a link within the folder leads. */
+  readonly location: string;
+  readonly info: Deno.FileInfo;
+}
+
+/** What to do with symbolic links: `follow` those that stay in the folder, or `refuse` them all. */
+export type LinkPolicy = "follow" | "refuse";
+
+/**
+ * Lists the files of a model folder in manifest order, clutter left out. Every name, link and file type that a release
+ * cannot hold is refused here, before a byte is read.
+ *
+ * @throws {RefusedError} code `FOLDER_UNFIT`; `NotFound` when there is no such folder
+ */
+export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): FoundFile[] {
+  const realRoot = fs.realPathSync(root);
+  const files: FoundFile[] = [];
+
+  const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
+    for (const entry of fs.readDirSync(folder)) {
+      if (isClutter(entry.name)) continue;
+      const path = prefix + entry.name;
+      // Before the walk goes on: it also bounds its depth.
+      const problem = portablePathProblem(path);
+      if (problem !== undefined) throw unfit(root, `the path ${JSON.stringify(path)} ${problem}`);
+      const entryPath = join(folder, entry.name);
+      const location = entry.isSymlink ? followLink(fs, realRoot, entryPath, path, links, root) : entryPath;
+      const info = fs.lstatSync(location);
+      if (info.isFile) files.push({ path, location, info });
+      else if (!info.isDirectory) throw unfit(root, `${path} is neither a file nor a folder`);
+      else if (ancestors.includes(location)) {
+        throw unfit(root, `the link ${path} leads back to a folder that holds it`);
+      } else visit(location, `${path}/`, [...ancestors, location]);
+    }
+  };
+  visit(realRoot, "", [realRoot]);
+
+  files.sort((a, b) => compareUtf8(a.path, b.path));
+  const problem = fileListProblem(files.map((file) => file.path));
+  if (problem !== undefined) throw unfit(root, problem);
+  return files;
+}
+
+function followLink(
+  fs: FileSystem,
+  realRoot: string,
+  link: string,
+  path: string,
+  links: LinkPolicy,
+  root: string,
+): string {
+  if (links === "refuse") throw unfit(root, `${path} is a symbolic link`);
+  const target = ifFound(() => fs.realPathSync(link));
+  if (target === undefined) throw unfit(root, `the link ${path} leads nowhere`);
+  if (!target.startsWith(realRoot + sep)) {
+    throw unfit(root, `the link ${path} leaves the folder, to ${target}`);
+  }
+  return target;
+}
+
+function unfit(root: string, problem: string): RefusedError {
+  return new RefusedError(`Cannot make a release of ${root}: ${problem}`, {
+    code: "FOLDER_UNFIT",
+    hint: "rename, remove or replace it and run again",
+  });
+}

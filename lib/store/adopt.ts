@@ -1,0 +1,173 @@
+import { dirname, join } from "node:path";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { diskError } from "../core/errors.ts";
+import { RELEASE_FILE_MODE, syncFolder } from "../core/files.ts";
+import { hashFile } from "../core/hash.ts";
+import {
+  createManifest,
+  type Digest,
+  formatManifest,
+  type Manifest,
+  releaseFile,
+} from "../release/manifest.ts";
+import { scanFolder } from "../release/scan_folder.ts";
+import { type IntentRun, writeIntent } from "./intent.ts";
+import { inspectModelFolder, modelsLinkTarget } from "./model_folder.ts";
+import { readPointer, restorePointer, setPointer, syncPointers } from "./pointers.ts";
+import { findRelease, hasReleaseDir, installRelease, releaseDir, writeManifest } from "./releases.ts";
+import type { Staging } from "./staging.ts";
+import { StatCache } from "./stat_cache.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Turns the real model folder into the current release, so that it can be rolled back to: the folder itself moves into
+ * the store and a link takes its place. Between these two renames, some microseconds once in the life of a store,
+ * there is no model folder; a crash there is finished by the next run.
+ */
+export async function adoptByMove(context: Context, store: Store, run: IntentRun): Promise<Digest> {
+  const { fs, modelsDir } = store;
+  const manifest = await describeFolder(context, store);
+  const { digest } = manifest;
+  writeIntent(store, { ...run, phase: "adopting", digest, from: readPointer(store, "current") ?? null });
+  setPointer(store, "current", digest);
+  // The very same files may be in the store already; then the folder only makes way.
+  const isNew = !hasReleaseDir(store, digest);
+  if (isNew) writeManifest(store, digest, formatManifest(manifest));
+  prepareLink(store);
+  fs.renameSync(modelsDir, isNew ? releaseDir(store, digest) : join(store.staging, `${run.runId}-adopted`));
+  placeLink(store);
+  syncAfterLink(store);
+  if (isNew) {
+    makeReadOnly(store, manifest);
+    rememberDigests(store, manifest);
+  }
+  writeIntent(store, { ...run, phase: "preparing" });
+  return digest;
+}
+
+/** As {@link adoptByMove} for a folder that has to stay where it is: its files are copied into the store. */
+export async function adoptByCopy(context: Context, store: Store, staging: Staging): Promise<Digest> {
+  const manifest = await describeFolder(context, store);
+  const { digest } = manifest;
+  if (findRelease(store, digest) === undefined) {
+    for (const file of manifest.files) {
+      if (await staging.link(file.path, file.sha256)) continue;
+      const source = await store.fs.open(join(store.modelsDir, file.path), { read: true });
+      await staging.write(file.path, file.size, source.readable);
+    }
+    // Named by what was copied, in case somebody wrote meanwhile.
+    const copied = createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
+    installRelease(store, staging.dir, copied.digest, formatManifest(copied));
+    rememberDigests(store, copied);
+    setPointer(store, "current", copied.digest);
+    syncPointers(store);
+    return copied.digest;
+  }
+  setPointer(store, "current", digest);
+  syncPointers(store);
+  return digest;
+}
+
+/** Finishes or undoes an adoption that a crash cut; whether the folder was adopted. */
+export function settleAdoption(
+  store: Store,
+  runId: string,
+  digest: Digest,
+  from: Digest | undefined,
+): boolean {
+  if (inspectModelFolder(store).kind === "folder") {
+    restorePointer(store, "current", from);
+    syncPointers(store);
+    return false;
+  }
+  ensureModelsLink(store, runId);
+  const release = findRelease(store, digest);
+  if (release !== undefined) makeReadOnly(store, release.manifest);
+  return true;
+}
+
+/** Whether a real model folder holds nothing that could be a release. */
+export function holdsNoModels(store: Store): boolean {
+  return scanFolder(store.fs, store.modelsDir, "refuse").length === 0;
+}
+
+/**
+ * Makes the model folder a link to the current release. A real folder without models makes way: an empty one is
+ * removed, one with other files is kept beside it under another name.
+ *
+ * @returns where such a folder went
+ */
+export function ensureModelsLink(store: Store, runId: string): string | undefined {
+  const folder = inspectModelFolder(store);
+  if (folder.kind === "linked") return undefined;
+  const aside = folder.kind === "folder" && !folder.isEmpty
+    ? `${store.modelsDir}.before-${runId}`
+    : undefined;
+  prepareLink(store);
+  if (aside !== undefined) store.fs.renameSync(store.modelsDir, aside);
+  else if (folder.kind === "folder") store.fs.removeSync(store.modelsDir);
+  placeLink(store);
+  syncAfterLink(store);
+  return aside;
+}
+
+async function describeFolder(context: Context, store: Store): Promise<Manifest> {
+  const cache = StatCache.ofModels(store);
+  const files = [];
+  for (const file of scanFolder(store.fs, store.modelsDir, "refuse")) {
+    const digest = await hashFile(store.fs, file.location, { signal: context.signal });
+    cache.remember(file.path, file.info, digest.sha256, context.clock);
+    files.push(releaseFile(file.path, digest));
+  }
+  return createManifest(files, {
+    sequence: 0,
+    createdAt: isoSeconds(context.clock.now()),
+    origin: { carrier: "local", host: context.host },
+  });
+}
+
+function prepareLink(store: Store): void {
+  const link = linkPath(store);
+  try {
+    store.fs.removeSync(link);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  try {
+    store.fs.symlinkSync(modelsLinkTarget(store), link, { type: "dir" });
+  } catch (error) {
+    throw diskError(error, `make the link ${link}`);
+  }
+}
+
+function placeLink(store: Store): void {
+  store.fs.renameSync(linkPath(store), store.modelsDir);
+}
+
+/** Beside the model folder: a rename cannot cross file systems, and the store's folder may be elsewhere. */
+function linkPath(store: Store): string {
+  return `${store.modelsDir}.model-sync-link`;
+}
+
+function syncAfterLink(store: Store): void {
+  syncFolder(store.fs, dirname(store.modelsDir));
+  syncFolder(store.fs, store.releases);
+  syncPointers(store);
+}
+
+function makeReadOnly(store: Store, manifest: Manifest): void {
+  if (Deno.build.os === "windows") return;
+  for (const file of manifest.files) {
+    store.fs.chmodSync(join(releaseDir(store, manifest.digest), file.path), RELEASE_FILE_MODE);
+  }
+}
+
+function rememberDigests(store: Store, manifest: Manifest): void {
+  const cache = StatCache.ofRelease(store, manifest.digest);
+  for (const file of manifest.files) {
+    const info = store.fs.lstatSync(join(releaseDir(store, manifest.digest), file.path));
+    cache.rememberOwn(file.path, info, file.sha256);
+  }
+  cache.save();
+}

@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { type FileSystem, findEntry, syncFolder } from "../core/files.ts";
+import { CARRIERS, Digest } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+export const OUTCOMES = [
+  "activated",
+  "published",
+  "pruned",
+  "unchanged",
+  "refused",
+  "rolled-back",
+  "failed",
+  "interrupted",
+] as const;
+/** How a run ended. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+const RunRecord = z.object({
+  runId: z.string(),
+  command: z.string(),
+  outcome: z.enum(OUTCOMES),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  host: z.string(),
+  carrier: z.enum(CARRIERS).optional(),
+  /** The carrier's name for what was looked at: a commit. */
+  revision: z.string().optional(),
+  /** The release that is active or published after the run. */
+  release: Digest.optional(),
+  /** The one before it. */
+  previous: Digest.optional(),
+  sequence: z.number().optional(),
+  files: z.number().optional(),
+  bytes: z.number().optional(),
+  changed: z.number().optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+/** One run, as `history.jsonl` keeps it. */
+export type RunRecord = Readonly<z.infer<typeof RunRecord>>;
+
+/** Half a year of a run every quarter of an hour; then the file becomes `history.1.jsonl` and a new one begins. */
+const HISTORY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Records are some 600 bytes; a line beyond this is damage and is skipped. */
+const TAIL_BYTES_MAX = 1024 * 1024;
+
+/** Appends a run to the history, durably. A line that an earlier crash tore is closed first. */
+export function appendHistory(store: Store, record: RunRecord): void {
+  const { fs, history } = store;
+  const size = findEntry(fs, history)?.size ?? 0;
+  const full = size > HISTORY_BYTES_MAX;
+  if (full) fs.renameSync(history, history.replace(/\.jsonl$/, ".1.jsonl"));
+  const torn = !full && size > 0 && readEnd(fs, history, 1) !== "\n";
+  using file = fs.openSync(history, { append: true, create: true });
+  // Parsing keeps to the fields of a record, whatever else a report carries.
+  const line = new TextEncoder().encode(`${torn ? "\n" : ""}${JSON.stringify(RunRecord.parse(record))}\n`);
+  let offset = 0;
+  while (offset < line.length) offset += file.writeSync(line.subarray(offset));
+  file.syncSync();
+  if (size === 0 || full) syncFolder(fs, store.root);
+}
+
+/** The last runs, newest first. Lines that are torn or from a later version are skipped. */
+export function readHistory(store: Store, countMax: number): RunRecord[] {
+  if (findEntry(store.fs, store.history) === undefined) return [];
+  const records: RunRecord[] = [];
+  for (const line of readEnd(store.fs, store.history, TAIL_BYTES_MAX).split("\n").reverse()) {
+    if (records.length === countMax) break;
+    const record = parseLine(line);
+    if (record !== undefined) records.push(record);
+  }
+  return records;
+}
+
+function parseLine(line: string): RunRecord | undefined {
+  try {
+    return RunRecord.parse(JSON.parse(line));
+  } catch {
+    // Torn by a crash, or cut by the start of the tail.
+    return undefined;
+  }
+}
+
+function readEnd(fs: FileSystem, path: string, bytesMax: number): string {
+  using file = fs.openSync(path, { read: true });
+  const size = file.statSync().size;
+  const buffer = new Uint8Array(Math.min(bytesMax, size));
+  file.seekSync(size - buffer.length, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < buffer.length) {
+    const count = file.readSync(buffer.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return new TextDecoder().decode(buffer.subarray(0, filled));
+}

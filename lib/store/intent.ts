@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { findText, removeIfThere, replaceFile, syncFolder } from "../core/files.ts";
+import { Digest } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+const Run = { runId: z.string(), command: z.string(), startedAt: z.string() };
+
+const Intent = z.discriminatedUnion("phase", [
+  /** Nothing that a consumer sees was touched yet. */
+  z.object({ ...Run, phase: z.literal("preparing") }),
+  /** The real model folder is about to become release `digest`, with a link in its place. */
+  z.object({ ...Run, phase: z.literal("adopting"), digest: Digest, from: Digest.nullable() }),
+  /** The pointers are about to move from `from` to `to`. */
+  z.object({
+    ...Run,
+    phase: z.literal("activating"),
+    mode: z.enum(["symlink", "mirror"]),
+    from: Digest.nullable(),
+    to: Digest,
+    previousBefore: Digest.nullable(),
+  }),
+]);
+/** What the unfinished run was about to do, so that the next one can finish or undo it. */
+export type Intent = Readonly<z.infer<typeof Intent>>;
+export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;
+
+/** Writes the intent durably: it must be on the disk before what it announces. */
+export function writeIntent(store: Store, intent: Intent): void {
+  replaceFile(store.fs, store.intent, `${JSON.stringify(intent)}\n`);
+}
+
+/** The intent that an earlier run left, if any. One that cannot be read is treated as `preparing`: pointers decide. */
+export function readIntent(store: Store): Intent | undefined {
+  const text = findText(store.fs, store.intent);
+  if (text === undefined) return undefined;
+  try {
+    return Intent.parse(JSON.parse(text));
+  } catch {
+    // Not this program's writing: damage by hand or disk. The run it was about is unknown, but it did not end.
+    return { phase: "preparing", runId: "unknown", command: "unknown", startedAt: "1970-01-01T00:00:00Z" };
+  }
+}
+
+export function clearIntent(store: Store): void {
+  removeIfThere(store.fs, store.intent);
+  syncFolder(store.fs, store.root);
+}

@@ -1,0 +1,116 @@
+import { dirname, join, relative } from "node:path";
+import { DiskError, UsageError } from "../core/errors.ts";
+import { findEntry } from "../core/files.ts";
+import type { ActivationSetting } from "../core/settings.ts";
+import { onSameFileSystem, supportsSymlinks } from "./pointers.ts";
+import type { Store } from "./store.ts";
+
+/** What stands where consumers look for models. */
+export type ModelFolder =
+  | { readonly kind: "missing" }
+  /** Our link to the store's `current`. */
+  | { readonly kind: "linked" }
+  | { readonly kind: "foreign-link"; readonly target: string }
+  | { readonly kind: "folder"; readonly isEmpty: boolean; readonly isMountPoint: boolean }
+  | { readonly kind: "other" };
+
+/** How it is made so in fact. */
+export type ActivationMode = Exclude<ActivationSetting, "auto">;
+
+/** The mode that a run uses, and why. */
+export interface ModeChoice {
+  readonly mode: ActivationMode;
+  readonly reason: string;
+}
+
+/** Looks at the model folder without following a link. */
+export function inspectModelFolder(store: Store): ModelFolder {
+  const { fs, modelsDir } = store;
+  const entry = findEntry(fs, modelsDir);
+  if (entry === undefined) return { kind: "missing" };
+  if (entry.isSymlink) {
+    const target = fs.readLinkSync(modelsDir);
+    return target === modelsLinkTarget(store) ? { kind: "linked" } : { kind: "foreign-link", target };
+  }
+  if (!entry.isDirectory) return { kind: "other" };
+  return {
+    kind: "folder",
+    isEmpty: Array.from(fs.readDirSync(modelsDir)).length === 0,
+    isMountPoint: entry.dev !== fs.statSync(dirname(modelsDir)).dev,
+  };
+}
+
+/** What the model folder's link says: relative, so that both can be moved together. */
+export function modelsLinkTarget(store: Store): string {
+  return relative(dirname(store.modelsDir), join(store.root, "current"));
+}
+
+/**
+ * Decides between one rename of a link and a file-by-file mirror, and refuses what neither can do.
+ *
+ * @throws {UsageError} the model folder is a foreign link or no folder at all
+ * @throws {DiskError} code `OTHER_FILE_SYSTEM`: the store cannot serve this folder
+ */
+export function chooseMode(store: Store, setting: ActivationSetting): ModeChoice {
+  const folder = inspectModelFolder(store);
+  refuseUnusable(store, folder, setting);
+  if (setting === "mirror") return { mode: "mirror", reason: "activation.mode is mirror" };
+  const obstacle = symlinkObstacle(store, folder);
+  if (obstacle === undefined) {
+    return { mode: "symlink", reason: setting === "auto" ? "links work here" : "activation.mode is symlink" };
+  }
+  if (setting === "auto" && obstacle.mirrorHelps) return { mode: "mirror", reason: obstacle.problem };
+  throw new DiskError(`Cannot activate in ${store.modelsDir} by a link: ${obstacle.problem}`, {
+    code: "OTHER_FILE_SYSTEM",
+    hint: obstacle.hint,
+  });
+}
+
+interface Obstacle {
+  readonly problem: string;
+  readonly mirrorHelps: boolean;
+  readonly hint: string;
+}
+
+function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefined {
+  const mirrorHint = "set model_sync.activation.mode to mirror, which replaces files one by one";
+  if (folder.kind === "folder" && folder.isMountPoint) {
+    return { problem: "it is a mount point, which nothing can replace", mirrorHelps: true, hint: mirrorHint };
+  }
+  if (!onSameFileSystem(store, store.modelsDir)) {
+    return {
+      problem: `the store ${store.root} is on another file system`,
+      mirrorHelps: false,
+      hint: `put model_sync.state_dir beside the model folder, or ${mirrorHint}`,
+    };
+  }
+  if (!supportsSymlinks(store)) {
+    return { problem: "the file system or this user cannot make links", mirrorHelps: true, hint: mirrorHint };
+  }
+  return undefined;
+}
+
+function refuseUnusable(store: Store, folder: ModelFolder, setting: ActivationSetting): void {
+  const { modelsDir } = store;
+  if (folder.kind === "other") {
+    throw new UsageError(`Cannot use ${modelsDir} as the model folder: it is not a folder`, {
+      code: "MODELS_DIR_UNFIT",
+      hint: "move it away, or set model_sync.models_dir to another path",
+    });
+  }
+  if (folder.kind === "foreign-link") {
+    throw new UsageError(
+      `Cannot use ${modelsDir} as the model folder: it is a link to ${folder.target}, not made here`,
+      {
+        code: "MODELS_DIR_UNFIT",
+        hint: "remove the link, or set model_sync.models_dir to the folder that it leads to",
+      },
+    );
+  }
+  if (folder.kind === "linked" && setting === "mirror") {
+    throw new UsageError(`Cannot mirror into ${modelsDir}: it is the link that symlink mode made`, {
+      code: "MODELS_DIR_UNFIT",
+      hint: `stop the consumers, remove the link (rm ${modelsDir}) and run again`,
+    });
+  }
+}

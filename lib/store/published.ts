@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { findText, replaceFile } from "../core/files.ts";
+import { Digest } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+const Published = z.object({
+  /** Which registry: clone, branch and folder. */
+  target: z.string(),
+  /** Git's name for the model folder as it was published, so that edits by other hands show. */
+  tree: z.string(),
+  digest: Digest,
+  sequence: z.number(),
+});
+/** What this machine published last. */
+export type Published = Readonly<z.infer<typeof Published>>;
+
+export function findPublished(store: Store, target: string): Published | undefined {
+  const text = findText(store.fs, path(store));
+  if (text === undefined) return undefined;
+  try {
+    const published = Published.parse(JSON.parse(text));
+    return published.target === target ? published : undefined;
+  } catch {
+    // Only an accelerator: without it every file is compared with the registry's.
+    return undefined;
+  }
+}
+
+export function rememberPublished(store: Store, published: Published): void {
+  replaceFile(store.fs, path(store), `${JSON.stringify(published)}\n`);
+}
+
+function path(store: Store): string {
+  return join(store.root, "published.json");
+}

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { RefusedError } from "../core/errors.ts";
+import { findText, replaceFile } from "../core/files.ts";
+import { Digest } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+const QuarantineEntry = z.object({
+  digest: Digest,
+  /** The sequence under which it was refused; the same files published later are given another chance. */
+  sequence: z.number(),
+  reason: z.string(),
+  at: z.string(),
+});
+/** A release that no carrier and no schedule brings back. */
+export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
+
+/** Every quarantined release, oldest first. */
+export function readQuarantine(store: Store): readonly QuarantineEntry[] {
+  const text = findText(store.fs, store.quarantine);
+  if (text === undefined) return [];
+  try {
+    return z.array(QuarantineEntry).parse(JSON.parse(text));
+  } catch (cause) {
+    // Taking damage for an empty list would let a refused release back in.
+    throw new RefusedError(`Cannot read ${store.quarantine}: it is not a list of quarantined releases`, {
+      code: "QUARANTINE_INVALID",
+      cause,
+      hint: `mend it, or remove it to lift every quarantine`,
+    });
+  }
+}
+
+/** The entry that forbids a release, or `undefined`. A later sequence of the same files passes. */
+export function findQuarantine(store: Store, digest: Digest, sequence: number): QuarantineEntry | undefined {
+  return readQuarantine(store).find((entry) => entry.digest === digest && sequence <= entry.sequence);
+}
+
+export function addQuarantine(store: Store, entry: QuarantineEntry): void {
+  write(store, [...readQuarantine(store).filter((other) => other.digest !== entry.digest), entry]);
+}
+
+/** Allows a release again; whether it had been forbidden. */
+export function liftQuarantine(store: Store, digest: Digest): boolean {
+  const entries = readQuarantine(store);
+  const kept = entries.filter((entry) => entry.digest !== digest);
+  if (kept.length === entries.length) return false;
+  write(store, kept);
+  return true;
+}
+
+function write(store: Store, entries: readonly QuarantineEntry[]): void {
+  replaceFile(store.fs, store.quarantine, `${JSON.stringify(entries, undefined, 2)}\n`);
+}

@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import { findEntry } from "../core/files.ts";
+import { hashFile, type Sha256 } from "../core/hash.ts";
+import type { Context } from "../core/context.ts";
+import type { Manifest, ReleaseFile } from "../release/manifest.ts";
+import { scanFolder } from "../release/scan_folder.ts";
+import type { StatCache } from "./stat_cache.ts";
+
+/** One way in which a folder is not what its manifest says. */
+export interface FileProblem {
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** Where files are and what remembers their digests. */
+export interface CheckedFolder {
+  readonly dir: string;
+  readonly cache: StatCache;
+}
+
+/**
+ * How far a check goes. `stat` compares size, time and inode with what was recorded and reads only files that differ
+ * in them; `content` reads every byte.
+ */
+export type CheckDepth = "stat" | "content";
+
+/** Compares the files of a folder with a manifest. Files that the manifest does not name are not looked for. */
+export async function checkFiles(
+  context: Context,
+  folder: CheckedFolder,
+  manifest: Manifest,
+  depth: CheckDepth,
+): Promise<FileProblem[]> {
+  const problems: FileProblem[] = [];
+  for (const file of manifest.files) {
+    context.signal.throwIfAborted();
+    const problem = await checkFile(context, folder, file, depth);
+    if (problem !== undefined) problems.push({ path: file.path, problem });
+  }
+  folder.cache.save();
+  return problems;
+}
+
+/** What is wrong with one file of a folder; `undefined` when it is what the manifest says. */
+export async function checkFile(
+  context: Context,
+  folder: CheckedFolder,
+  file: ReleaseFile,
+  depth: CheckDepth,
+): Promise<string | undefined> {
+  const path = join(folder.dir, file.path);
+  const info = findEntry(context.fs, path);
+  if (info === undefined) return "is missing";
+  if (!info.isFile) return "is not a file any more";
+  if (info.size !== file.size) return `is ${info.size} bytes, manifest says ${file.size}`;
+  const known = depth === "stat" ? folder.cache.find(file.path, info) : undefined;
+  const sha256 = known ?? await readDigest(context, folder, file.path, path, info);
+  return sha256 === file.sha256 ? undefined : `has SHA-256 ${sha256}, manifest says ${file.sha256}`;
+}
+
+async function readDigest(
+  context: Context,
+  folder: CheckedFolder,
+  name: string,
+  path: string,
+  info: Deno.FileInfo,
+): Promise<Sha256> {
+  const { sha256 } = await hashFile(context.fs, path, { signal: context.signal });
+  folder.cache.remember(name, info, sha256, context.clock);
+  return sha256;
+}
+
+/** The files of a folder that a manifest does not name. */
+export function findExtraFiles(context: Context, dir: string, manifest: Manifest): string[] {
+  const named = new Set(manifest.files.map((file) => file.path));
+  return scanFolder(context.fs, dir, "follow").map((file) => file.path).filter((path) => !named.has(path));
+}

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { RefusedError } from "../core/errors.ts";
+import { findEntry, findText, removeTree, replaceFile, syncFolder, syncFolders } from "../core/files.ts";
+import { type Digest, type Manifest, parseManifest } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+/** A manifest with the very text that it was read from, which is what a signature covers. */
+export interface StoredRelease {
+  readonly manifest: Manifest;
+  readonly text: string;
+}
+
+/** The folder of a release below `releases/`: the digest without its prefix. */
+export function releaseDirName(digest: Digest): string {
+  return digest.slice("sha256:".length);
+}
+
+/** Where the files of a release are. */
+export function releaseDir(store: Store, digest: Digest): string {
+  return join(store.releases, releaseDirName(digest));
+}
+
+function manifestPath(store: Store, digest: Digest): string {
+  return `${releaseDir(store, digest)}.json`;
+}
+
+/** A release that the store holds whole; `undefined` when it holds it not, or its manifest is damaged. */
+export function findRelease(store: Store, digest: Digest): StoredRelease | undefined {
+  const text = findText(store.fs, manifestPath(store, digest));
+  if (text === undefined || !hasReleaseDir(store, digest)) return undefined;
+  try {
+    const manifest = parseManifest(text, `the manifest ${manifestPath(store, digest)}`);
+    return manifest.digest === digest ? { manifest, text } : undefined;
+  } catch (error) {
+    // Damage makes it a release that is not held: the next pull brings it again.
+    if (error instanceof RefusedError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether there is a folder of this release, whole or not. */
+export function hasReleaseDir(store: Store, digest: Digest): boolean {
+  return findEntry(store.fs, releaseDir(store, digest)) !== undefined;
+}
+
+/** Every release that the store holds whole, newest first: by sequence, then by time, then by name. */
+export function listReleases(store: Store): StoredRelease[] {
+  const releases: StoredRelease[] = [];
+  for (const entry of store.fs.readDirSync(store.releases)) {
+    const hex = /^([0-9a-f]{64})$/.exec(entry.name)?.[1];
+    if (hex === undefined) continue;
+    const release = findRelease(store, `sha256:${hex}`);
+    if (release !== undefined) releases.push(release);
+  }
+  return releases.sort((a, b) => compareAge(a.manifest, b.manifest));
+}
+
+/** Newest first. */
+function compareAge(a: Manifest, b: Manifest): number {
+  return b.sequence - a.sequence || Date.parse(b.createdAt) - Date.parse(a.createdAt) ||
+    (a.digest < b.digest ? -1 : 1);
+}
+
+/**
+ * Moves staged files into the store as a release, durably: files were synced by whoever wrote them, then come their
+ * folders, the manifest, and last the rename that makes the release whole.
+ */
+export function installRelease(store: Store, stagedDir: string, digest: Digest, manifestText: string): void {
+  syncFolders(store.fs, stagedDir);
+  writeManifest(store, digest, manifestText);
+  store.fs.renameSync(stagedDir, releaseDir(store, digest));
+  syncFolder(store.fs, store.releases);
+}
+
+/**
+ * Writes the manifest of a release, byte for byte as it came. Also for a release that the store holds already and that
+ * was published again under a later sequence.
+ */
+export function writeManifest(store: Store, digest: Digest, text: string): void {
+  replaceFile(store.fs, manifestPath(store, digest), text);
+}
+
+/** Removes a release. Its manifest goes first: what is left of a removal that was cut is not a release. */
+export async function removeRelease(store: Store, digest: Digest): Promise<void> {
+  store.fs.removeSync(manifestPath(store, digest));
+  await removeTree(store.fs, releaseDir(store, digest));
+  syncFolder(store.fs, store.releases);
+}
+
+/** Removes what a killed run left half made or half removed: a folder without manifest, a manifest without folder. */
+export async function removePartialReleases(store: Store): Promise<number> {
+  const names = new Set(Array.from(store.fs.readDirSync(store.releases), (entry) => entry.name));
+  let count = 0;
+  for (const name of names) {
+    const whole = name.endsWith(".json")
+      ? names.has(name.slice(0, -".json".length))
+      : names.has(`${name}.json`);
+    if (whole) continue;
+    await removeTree(store.fs, join(store.releases, name));
+    count++;
+  }
+  return count;
+}

@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { findText, replaceFile } from "../core/files.ts";
+import { Digest } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+const Known = z.object({ revision: z.string(), digest: Digest, sequence: z.number() });
+/** What a source's newest revision turned out to be, the last time that it was staged. */
+export type KnownRevision = Readonly<z.infer<typeof Known>>;
+
+const Revisions = z.record(z.string(), Known);
+
+/** What was last staged from a source, so that the same revision is not fetched again. */
+export function findRevision(store: Store, sourceKey: string): KnownRevision | undefined {
+  return read(store)[sourceKey];
+}
+
+export function rememberRevision(store: Store, sourceKey: string, known: KnownRevision): void {
+  replaceFile(
+    store.fs,
+    store.revisions,
+    `${JSON.stringify({ ...read(store), [sourceKey]: known }, undefined, 2)}\n`,
+  );
+}
+
+function read(store: Store): z.infer<typeof Revisions> {
+  const text = findText(store.fs, store.revisions);
+  if (text === undefined) return {};
+  try {
+    return Revisions.parse(JSON.parse(text));
+  } catch {
+    // Only an accelerator: without it the release is staged again from what the store holds.
+    return {};
+  }
+}

@@ -1,0 +1,192 @@
+import { dirname, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { DiskError, diskError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { RELEASE_FILE_MODE, removeTree } from "../core/files.ts";
+import { type FileDigest, FileHasher, type Sha256, writeAll } from "../core/hash.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
+import { checkFile } from "./release_files.ts";
+import { listReleases, releaseDir } from "./releases.ts";
+import { StatCache } from "./stat_cache.ts";
+import type { Store } from "./store.ts";
+
+/** A file that was brought into staging, and what was measured of it on the way. */
+export interface StagedFile extends FileDigest {
+  readonly path: string;
+  /** `written` from the carrier's bytes, or `linked` to a file that the store held already. */
+  readonly how: "written" | "linked";
+  readonly info: Deno.FileInfo;
+}
+
+/** A file of a release that the store holds. */
+interface HeldFile {
+  readonly file: ReleaseFile;
+  readonly dir: string;
+  readonly cache: StatCache;
+}
+
+/** For manifests, history and whoever else writes to this disk. */
+const SPARE_BYTES = 16 * 1024 * 1024;
+
+/** File systems without hard links, or at their limit of links to one file (65,000 on ext4). */
+const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
+
+/**
+ * The scratch folder in which one run assembles a release. Files are hashed as they are written, made read-only and
+ * synced; a file that the store already holds is hard-linked instead.
+ */
+export class Staging implements AsyncDisposable {
+  /** Where the files of the release are assembled. */
+  readonly dir: string;
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #root: string;
+  readonly #files = new Map<string, StagedFile>();
+  readonly #folders = new Set<string>();
+  readonly #caches: StatCache[] = [];
+  #held: Map<Sha256, HeldFile> | undefined;
+
+  /** Makes the run's folder below `staging/`. */
+  constructor(context: Context, store: Store, runId: string) {
+    this.#context = context;
+    this.#store = store;
+    this.#root = join(store.staging, runId);
+    this.dir = join(this.#root, "files");
+    try {
+      store.fs.mkdirSync(this.dir, { recursive: true });
+    } catch (error) {
+      throw diskError(error, `make the staging folder ${this.#root}`);
+    }
+  }
+
+  /** Removes the run's folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of this.#caches) cache.save();
+    await removeTree(this.#store.fs, this.#root);
+  }
+
+  /** What was staged so far. */
+  get files(): readonly StagedFile[] {
+    return [...this.#files.values()];
+  }
+
+  /**
+   * Takes a file from a release in the store, if one has it and it is still what it was.
+   *
+   * @returns whether it did
+   */
+  async link(path: string, sha256: Sha256): Promise<boolean> {
+    const held = this.#index().get(sha256);
+    if (held === undefined || await checkFile(this.#context, held, held.file, "stat") !== undefined) {
+      return false;
+    }
+    const source = join(held.dir, held.file.path);
+    const target = this.#place(path);
+    try {
+      this.#store.fs.linkSync(source, target);
+    } catch (error) {
+      if (!LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) {
+        throw diskError(error, `link ${path} in the store`);
+      }
+      return await this.#copy(path, source, held.file);
+    }
+    const { size: bytes, chunks } = held.file;
+    const info = this.#store.fs.lstatSync(target);
+    this.#files.set(path, {
+      path,
+      bytes,
+      sha256,
+      how: "linked",
+      info,
+      ...(chunks === undefined ? {} : { chunks }),
+    });
+    return true;
+  }
+
+  /** Gives another path the content of a file that this run wrote. */
+  linkStaged(path: string, staged: StagedFile): void {
+    const target = this.#place(path);
+    this.#store.fs.linkSync(join(this.dir, staged.path), target);
+    this.#files.set(path, { ...staged, path, info: this.#store.fs.lstatSync(target) });
+  }
+
+  /** Whether a release in the store has a file with this content. */
+  holds(sha256: Sha256): boolean {
+    return this.#index().has(sha256);
+  }
+
+  /** Refuses to begin what the disk cannot hold. @throws {DiskError} code `DISK` */
+  requireSpace(bytes: number): void {
+    const free = this.#context.freeBytes(this.#store.root);
+    if (free === undefined || free >= bytes + SPARE_BYTES) return;
+    throw new DiskError(
+      `Cannot store ${bytes} more bytes in ${this.#store.root}: ${free} bytes are free, ${SPARE_BYTES} are kept spare`,
+      { code: "DISK", hint: "free some space, or run model-sync prune; the active release is untouched" },
+    );
+  }
+
+  async #copy(path: string, source: string, file: ReleaseFile): Promise<boolean> {
+    const opened = await this.#store.fs.open(source, { read: true });
+    // Reading to the end, or cancelling, closes the file.
+    const copy = await this.write(path, file.size, opened.readable);
+    if (copy.sha256 === file.sha256) return true;
+    this.#files.delete(path);
+    this.#store.fs.removeSync(join(this.dir, path));
+    return false;
+  }
+
+  /** Writes a file from its bytes: hashed in the same pass, read-only, on the disk when this resolves. */
+  async write(
+    path: string,
+    expectedBytes: number,
+    content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<StagedFile> {
+    const { fs } = this.#store;
+    const target = this.#place(path);
+    try {
+      using file = await fs.open(target, { write: true, createNew: true });
+      const hasher = new FileHasher(expectedBytes);
+      for await (const piece of content) {
+        this.#context.signal.throwIfAborted();
+        const written = writeAll(file, piece);
+        hasher.update(piece);
+        await written;
+      }
+      if (Deno.build.os !== "windows") fs.chmodSync(target, RELEASE_FILE_MODE);
+      await file.sync();
+      const staged: StagedFile = { path, ...hasher.digest(), how: "written", info: fs.lstatSync(target) };
+      this.#files.set(path, staged);
+      return staged;
+    } catch (error) {
+      throw diskError(error, `write ${path} into the store`);
+    }
+  }
+
+  /** Where a file goes; its folders are made, and a path that was staged before is refused. */
+  #place(path: string): string {
+    if (this.#files.has(path)) {
+      throw new RefusedError(`Cannot stage ${path} twice`, { code: "DUPLICATE_PATH" });
+    }
+    const target = join(this.dir, path);
+    const folder = dirname(target);
+    if (!this.#folders.has(folder)) {
+      this.#store.fs.mkdirSync(folder, { recursive: true });
+      this.#folders.add(folder);
+    }
+    return target;
+  }
+
+  /** Every file of every release by its content, newest release first. Read once, when first asked for. */
+  #index(): Map<Sha256, HeldFile> {
+    if (this.#held !== undefined) return this.#held;
+    this.#held = new Map();
+    for (const { manifest } of listReleases(this.#store)) {
+      const dir = releaseDir(this.#store, manifest.digest);
+      const cache = StatCache.ofRelease(this.#store, manifest.digest);
+      this.#caches.push(cache);
+      for (const file of manifest.files) {
+        if (!this.#held.has(file.sha256)) this.#held.set(file.sha256, { file, dir, cache });
+      }
+    }
+    return this.#held;
+  }
+}
