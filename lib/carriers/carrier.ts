@@ -1,0 +1,75 @@
+import type { Carrier, Digest, Manifest } from "../release/manifest.ts";
+import type { Sha256 } from "../core/hash.ts";
+import type { ModelSet } from "../release/model_set.ts";
+import type { Staging } from "../store/staging.ts";
+
+/** The carrier's immutable name for what is newest: everything later is read from exactly this. */
+export interface Revision {
+  /** A commit. Equal ids of one source mean equal bytes. */
+  readonly id: string;
+  /** Tells this source from others whose revisions mean other things: carrier, URL, branch, folder. No secrets. */
+  readonly source: string;
+}
+
+/** A manifest as a carrier brought it. */
+export interface ManifestClaim {
+  readonly manifest: Manifest;
+  /** The very text, which is what a signature covers. */
+  readonly text: string;
+}
+
+/** A file that a revision offers, as far as that is known before its bytes. */
+export interface OfferedFile {
+  readonly path: string;
+  /** As the manifest claims, or as measured when the same object was staged before. */
+  readonly sha256: Sha256 | undefined;
+  readonly size: number | undefined;
+}
+
+/** What a revision holds, before its bytes are brought. */
+export interface Offer {
+  readonly revision: Revision;
+  /** Missing where a registry was written without one. */
+  readonly claim: ManifestClaim | undefined;
+  readonly files: readonly OfferedFile[];
+}
+
+/**
+ * The pulling side of a carrier. A run calls `resolve`, `inspect`, `stage` and `accept` in this order, each at most
+ * once, and then disposes of the source. The contract, which `tests/contract` holds against every carrier:
+ *
+ * - `resolve` costs one round trip and writes nothing;
+ * - `inspect` refuses whatever no file system may get to see: paths, links, file types;
+ * - `stage` writes below the staging folder only, links what the store holds instead of fetching it, and never trusts
+ *   a name or a claim in place of bytes: a file is linked only if this very object was hashed before;
+ * - errors are of the family, and name what is and what was wanted;
+ * - nothing is remembered that would make a second call skip bytes that the first failed to bring.
+ */
+export interface Source extends AsyncDisposable {
+  readonly carrier: Carrier;
+  /** What is newest? */
+  resolve(): Promise<Revision>;
+  /** What does it hold? */
+  inspect(revision: Revision): Promise<Offer>;
+  /** Brings every file of the offer into staging. */
+  stage(offer: Offer, staging: Staging): Promise<void>;
+  /** The offer was verified and is about to be activated: what the source tracks may move to it. */
+  accept(offer: Offer): Promise<void>;
+}
+
+/** What publishing did, whichever the carrier. */
+export interface Publication {
+  readonly outcome: "published" | "unchanged";
+  readonly sequence: number;
+  /** Files that were added, modified or removed. */
+  readonly changed: number;
+  /** The release that was published before. */
+  readonly previous: Digest | undefined;
+}
+
+/** The pushing side of a carrier, opened on its target. */
+export interface Publisher<Result extends Publication> extends Disposable {
+  readonly carrier: Carrier;
+  /** Makes the target hold exactly this set. Nothing is sent when it does already. */
+  publish(set: ModelSet): Promise<Result>;
+}

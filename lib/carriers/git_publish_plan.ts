@@ -1,0 +1,97 @@
+import type { Context } from "../core/context.ts";
+import { refuseDirty } from "../git/branch.ts";
+import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import { type ObjectId, Registry } from "../git/registry.ts";
+import { readModelTree } from "../git/tree.ts";
+import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
+import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import type { ModelSet } from "../release/model_set.ts";
+import {
+  chooseLfsPaths,
+  type GitPublisherOptions,
+  refuseForeignManifest,
+  refuseShrink,
+} from "./git_publisher.ts";
+
+/** What a publish would do. */
+export interface PublishPlan {
+  readonly outcome: "published" | "unchanged";
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly changes: ChangeList;
+  /** Files that would be kept in Git LFS. */
+  readonly lfs: readonly string[];
+  readonly branch: string;
+  readonly remote: string;
+}
+
+/**
+ * Says what publishing a model set would do, and throws what it would refuse. Leaves no trace in the clone.
+ *
+ * @param scratch an existing folder for objects that are read once
+ */
+export async function planGitPublish(
+  context: Context,
+  options: Omit<GitPublisherOptions, "owner">,
+  set: ModelSet,
+  scratch: string,
+): Promise<PublishPlan> {
+  const { registry: settings, subdir } = options;
+  using registry = await Registry.open(context, settings, "unlocked");
+  if (registry.hasWorktree && !options.allowDirtyWorktree) {
+    refuseDirty(registry, (await registry.status()).dirty);
+  }
+  const base = await readBase(context, registry, options, scratch);
+  refuseForeignManifest(subdir, base.manifest);
+  if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
+  const changes = compareFiles(base.files, set.files);
+  const unchanged = countChanges(changes) === 0;
+  const before = base.manifest?.sequence ?? 0;
+  return {
+    outcome: unchanged ? "unchanged" : "published",
+    release: set.digest,
+    sequence: unchanged ? before : before + 1,
+    changes,
+    lfs: await chooseLfsPaths(context, registry, set, options.lfs),
+    branch: settings.branch,
+    remote: settings.remote,
+  };
+}
+
+interface PublishedFiles {
+  readonly manifest: Manifest | undefined;
+  readonly files: readonly { readonly path: string; readonly sha256: string | undefined }[];
+}
+
+/** What the branch holds that a publish would build on: the clone's own commit when that is ahead of the remote. */
+async function readBase(
+  context: Context,
+  registry: Registry,
+  options: Omit<GitPublisherOptions, "owner">,
+  scratch: string,
+): Promise<PublishedFiles> {
+  const ours = await registry.findCommit(`refs/heads/${options.registry.branch}`);
+  const tip = await registry.remoteTip();
+  const git = withScratchObjects(registry, context.fs, scratch);
+  if (tip !== undefined) await registry.peekCommit(git, tip);
+  const isAhead = ours !== undefined &&
+    (tip === undefined || await registry.relation(git, ours, tip) === "ahead");
+  const commit: ObjectId | undefined = isAhead ? ours : tip;
+  if (commit === undefined) return { manifest: undefined, files: [] };
+  const listing = await git.text(["ls-tree", "--full-tree", "--name-only", commit, "--", options.subdir], {
+    action: `look for ${options.subdir}`,
+  });
+  if (listing === "") return { manifest: undefined, files: [] };
+  const tree = await readModelTree(git, commit, options.subdir);
+  if (tree.manifestBlob === undefined) {
+    return { manifest: undefined, files: tree.files.map(({ path }) => ({ path, sha256: undefined })) };
+  }
+  const missing = await findMissing(git, options.registry.remote, [tree.manifestBlob]);
+  if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
+  const bytes = await readSmallBlob(git, tree.manifestBlob, MANIFEST_BYTES_MAX);
+  const manifest = parseManifest(
+    new TextDecoder().decode(bytes),
+    `the manifest of commit ${commit.slice(0, 12)}`,
+  );
+  return { manifest, files: manifest.files };
+}

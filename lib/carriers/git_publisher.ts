@@ -1,0 +1,340 @@
+import { posix, sep } from "node:path";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError, RefusedError, UsageError } from "../core/errors.ts";
+import type { LockOwner } from "../core/lock.ts";
+import type { LfsSetting } from "../core/settings.ts";
+import { redactUrls } from "../core/secret.ts";
+import { readSmallBlob } from "../git/blobs.ts";
+import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
+import { commitModels, listTracked } from "../git/commit_models.ts";
+import { settleJournal } from "../git/journal.ts";
+import { hasLfs, LARGE_FILE_BYTES_MAX, LARGE_FILE_BYTES_WARN, lfsMissing } from "../git/lfs.ts";
+import { type ObjectId, Registry, type RegistrySettings, type WorktreeStatus } from "../git/registry.ts";
+import { manifestPathOf } from "../git/tree.ts";
+import { compareFiles, countChanges } from "../release/changes.ts";
+import { type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import type { ModelSet } from "../release/model_set.ts";
+import type { Publication, Publisher } from "./carrier.ts";
+import { findPublished, rememberPublished } from "../store/published.ts";
+import type { Store } from "../store/store.ts";
+
+export interface GitPublisherOptions {
+  readonly registry: RegistrySettings;
+  readonly subdir: string;
+  readonly lfs: LfsSetting;
+  readonly allowDirtyWorktree: boolean;
+  /** More than half of the published files may disappear. */
+  readonly allowShrink: boolean;
+  /** Instead of `chore(models): sync <time>`. */
+  readonly commitMessage: string | undefined;
+  readonly owner: LockOwner;
+}
+
+/** What publishing to git did. */
+export interface GitPublication extends Publication {
+  readonly committed: boolean;
+  readonly pushed: boolean;
+  readonly branch: string;
+  readonly remote: string;
+  readonly commit: ObjectId | undefined;
+}
+
+/** Somebody else pushed in between: that often in a row is no coincidence any more. */
+const PUSH_ATTEMPTS_MAX = 5;
+
+/** What a commit of the registry holds of the model set. */
+interface Base {
+  readonly manifest: Manifest | undefined;
+  /** Whether this machine knows that the files are what the manifest says. */
+  readonly isKnown: boolean;
+}
+
+/** Publishes to a git repository: commits what changed and pushes it, and nothing when nothing changed. */
+export class GitPublisher implements Publisher<GitPublication> {
+  readonly carrier = "git";
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #options: GitPublisherOptions;
+  readonly #registry: Registry;
+  #status: WorktreeStatus | undefined;
+  #tip: ObjectId | undefined;
+
+  private constructor(context: Context, store: Store, options: GitPublisherOptions, registry: Registry) {
+    this.#context = context;
+    this.#store = store;
+    this.#options = options;
+    this.#registry = registry;
+  }
+
+  /**
+   * Opens the registry, takes back what a killed publish left in it, and looks at its worktree and its remote at once.
+   *
+   * @throws {UsageError} code `WORKTREE_DIRTY`
+   */
+  static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
+    const registry = await Registry.open(context, options.registry, options.owner);
+    try {
+      if (registry.isBare) throw bareRegistry(registry);
+      if (await settleJournal(context, registry)) {
+        context.log.warn(`took back what a killed publish left in ${registry.git.repoDir}`);
+      }
+      const publisher = new GitPublisher(context, store, options, registry);
+      await publisher.#look();
+      return publisher;
+    } catch (error) {
+      registry[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#registry[Symbol.dispose]();
+  }
+
+  /** Brings the registry to a model set. */
+  async publish(set: ModelSet): Promise<GitPublication> {
+    this.#refuseOwnWorktree(set);
+    for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
+      const branch = await syncBranch(this.#context, this.#registry, this.#status, this.#tip);
+      const base = await this.#readBase(branch.head);
+      const publication = await this.#commit(set, branch, base);
+      if (!publication.committed && !branch.unpushed) return publication;
+      if (await this.#push()) {
+        await this.#remember(set, publication.sequence);
+        return { ...publication, outcome: "published", pushed: true };
+      }
+      this.#context.log.warn(
+        `somebody else pushed to ${this.#registry.remoteBranch} meanwhile; trying again on top of it`,
+      );
+      await this.#look();
+    }
+    throw new FailedError(
+      `Cannot push to ${this.#registry.remoteBranch}: others pushed first, ${PUSH_ATTEMPTS_MAX} times in a row`,
+      {
+        code: "PUSH_LOST",
+        hint: "the commit is kept and goes out with the next publish; check who else publishes there",
+      },
+    );
+  }
+
+  async #look(): Promise<void> {
+    const registry = this.#registry;
+    const [status, tip] = await Promise.all([
+      registry.hasWorktree ? registry.status() : undefined,
+      registry.remoteTip(),
+    ]);
+    if (status !== undefined && !this.#options.allowDirtyWorktree) refuseDirty(registry, status.dirty);
+    this.#status = status;
+    this.#tip = tip;
+  }
+
+  async #commit(set: ModelSet, branch: SyncedBranch, base: Base): Promise<GitPublication> {
+    const { manifest } = base;
+    const { subdir, commitMessage, allowDirtyWorktree, registry: settings } = this.#options;
+    const common = {
+      branch: settings.branch,
+      remote: settings.remote,
+      pushed: false,
+      previous: manifest?.digest,
+    };
+    const unchanged: GitPublication = {
+      ...common,
+      outcome: "unchanged",
+      committed: false,
+      commit: branch.head,
+      sequence: manifest?.sequence ?? 0,
+      changed: 0,
+    };
+    if (base.isKnown && manifest?.digest === set.digest) return unchanged;
+    refuseForeignManifest(subdir, manifest);
+    const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
+    if (!this.#options.allowShrink) refuseShrink(set, before);
+    const now = isoSeconds(this.#context.clock.now());
+    const sequence = this.#nextSequence(manifest);
+    const commit = await commitModels(this.#context, this.#registry, {
+      subdir,
+      set,
+      lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, this.#options.lfs),
+      head: branch.head,
+      base: base.isKnown ? manifest : undefined,
+      details: {
+        sequence,
+        createdAt: now,
+        origin: { carrier: "git", host: this.#context.host, folder: posix.basename(subdir) },
+      },
+      message: commitMessage ?? `chore(models): sync ${now}`,
+      allowDirtyWorktree,
+    });
+    if (commit === undefined) {
+      // The same files, but who wrote them was not this machine: from now on it knows.
+      if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence);
+      return unchanged;
+    }
+    this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
+    const changed = countChanges(compareFiles(manifest?.files ?? [], set.files));
+    return { ...common, outcome: "published", committed: true, commit, sequence, changed };
+  }
+
+  /** Grows by one over whatever is higher: the registry's last, or the last that this machine published there. */
+  #nextSequence(manifest: Manifest | undefined): number {
+    const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
+    return Math.max(manifest?.sequence ?? 0, remembered) + 1;
+  }
+
+  async #readBase(head: ObjectId | undefined): Promise<Base> {
+    if (head === undefined) return { manifest: undefined, isKnown: true };
+    const path = manifestPathOf(this.#options.subdir);
+    const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
+      action: `look for ${path}`,
+    });
+    if (result.code !== 0) return { manifest: undefined, isKnown: false };
+    const blob = new TextDecoder().decode(result.stdout).trim();
+    const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
+    const manifest = parseManifest(new TextDecoder().decode(bytes), `${path} of commit ${head.slice(0, 12)}`);
+    const published = findPublished(this.#store, this.#target);
+    const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
+    return { manifest, isKnown };
+  }
+
+  /** Git's name for the model folder of a commit. */
+  async #readTree(commit: ObjectId): Promise<ObjectId | undefined> {
+    const result = await this.#registry.git.attempt(
+      ["rev-parse", "--verify", "--quiet", `${commit}:${this.#options.subdir}`],
+      { action: `look for ${this.#options.subdir}` },
+    );
+    return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
+  }
+
+  async #remember(set: ModelSet, sequence: number): Promise<void> {
+    const tree = await this.#readTree("HEAD");
+    if (tree !== undefined) {
+      rememberPublished(this.#store, { target: this.#target, tree, digest: set.digest, sequence });
+    }
+  }
+
+  get #target(): string {
+    const { branch } = this.#options.registry;
+    return `${redactUrls(this.#registry.remoteUrl.url)} ${branch} ${this.#options.subdir}`;
+  }
+
+  /** Training straight into the clone would make it dirty before every publish. */
+  #refuseOwnWorktree(set: ModelSet): void {
+    const models = this.#context.fs.realPathSync(set.dir);
+    const clone = this.#context.fs.realPathSync(this.#registry.git.repoDir);
+    if (models !== clone && !models.startsWith(clone + sep)) return;
+    throw new UsageError(
+      `Cannot publish ${models}: it is inside the clone ${clone} that it is published through`,
+      {
+        code: "MODELS_IN_CLONE",
+        hint: "train into a folder outside of the clone, and set model_sync.models_dir to it",
+      },
+    );
+  }
+
+  /** Pushes the branch; `false` when the remote has commits that we have not. */
+  async #push(): Promise<boolean> {
+    const { remote, branch } = this.#options.registry;
+    const { git } = this.#registry;
+    const action = `push to ${redactUrls(this.#registry.remoteUrl.url)}`;
+    this.#context.log.info(`pushing to ${this.#registry.remoteBranch}`);
+    await this.#pushLfs();
+    const result = await git.attempt(["push", "--porcelain", remote, `HEAD:refs/heads/${branch}`], {
+      action,
+      transfer: true,
+    });
+    if (result.code === 0) return true;
+    const report = new TextDecoder().decode(result.stdout);
+    if (
+      /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m
+        .test(report)
+    ) return false;
+    throw git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
+  }
+
+  /** Git LFS objects go first: a commit must never name content that the registry has not. */
+  async #pushLfs(): Promise<void> {
+    const tracked = await this.#registry.git.attempt(
+      ["grep", "--cached", "-q", "filter=lfs", "--", ".gitattributes"],
+      { action: "look for Git LFS paths" },
+    );
+    if (tracked.code !== 0) return;
+    await this.#registry.git.bytes([
+      "lfs",
+      "push",
+      this.#options.registry.remote,
+      this.#options.registry.branch,
+    ], {
+      action: `push Git LFS files to ${redactUrls(this.#registry.remoteUrl.url)}`,
+      transfer: true,
+    });
+  }
+}
+
+function rejections(report: string): string {
+  return report.split("\n").filter((line) => line.startsWith("!")).map((line) => `error: ${line.slice(2)}`)
+    .join("\n");
+}
+
+function bareRegistry(registry: Registry): UsageError {
+  return new UsageError(
+    `Cannot publish through ${registry.git.repoDir}: it is a bare repository without a worktree`,
+    {
+      code: "REPO_BARE",
+      hint: `set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone`,
+    },
+  );
+}
+
+/** @throws {UsageError} code `MANIFEST_TAKEN`: two model sets must not share a manifest */
+export function refuseForeignManifest(subdir: string, manifest: Manifest | undefined): void {
+  const name = posix.basename(subdir);
+  const folder = manifest?.origin.folder;
+  if (folder === undefined || folder === name) return;
+  throw new UsageError(
+    `Cannot publish to ${subdir}: the manifest beside it belongs to the model set "${folder}"`,
+    {
+      code: "MANIFEST_TAKEN",
+      hint: `give each model set a folder of its own, such as repo_models_subdir: ${name}/models`,
+    },
+  );
+}
+
+/** @throws {RefusedError} code `SHRINK`: more than half of what was published would disappear */
+export function refuseShrink(set: ModelSet, before: readonly string[]): void {
+  const kept = new Set(set.files.map((file) => file.path));
+  const gone = before.filter((path) => !kept.has(path)).length;
+  if (gone * 2 <= before.length) return;
+  throw new RefusedError(
+    `Cannot publish ${set.dir}: ${gone} of the ${before.length} published files would disappear`,
+    {
+      code: "SHRINK",
+      hint: "if that is meant, run again with --allow-shrink",
+    },
+  );
+}
+
+/** Which files of a set go to Git LFS; large ones that do not are warned about. @throws {UsageError} `LFS_MISSING` */
+export async function chooseLfsPaths(
+  context: Context,
+  registry: Registry,
+  set: ModelSet,
+  setting: LfsSetting,
+): Promise<string[]> {
+  const large = set.files.filter((file) => file.size > LARGE_FILE_BYTES_MAX);
+  const chosen = setting === "always" ? set.files : setting === "auto" ? large : [];
+  for (const file of set.files) {
+    if (file.size <= LARGE_FILE_BYTES_WARN || chosen.includes(file)) continue;
+    const size = `${Math.round(file.size / 1024 / 1024)} MiB`;
+    context.log.warn(`${file.path} has ${size}: GitHub warns from 50 MiB and refuses more than 100 MiB`);
+  }
+  if (chosen.length > 0 && !await hasLfs(registry)) {
+    const [first] = large;
+    throw lfsMissing(
+      first === undefined
+        ? "model_sync.lfs is always"
+        : `${first.path} has ${first.size} bytes, and GitHub takes no more than ${LARGE_FILE_BYTES_MAX} outside Git LFS`,
+    );
+  }
+  return chosen.map((file) => file.path);
+}

@@ -1,0 +1,53 @@
+import { join, resolve } from "node:path";
+import { expandHome } from "../config/expand_home.ts";
+import type { ModelSync } from "../config/schema.ts";
+import type { Environment } from "../core/context.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+import type { RegistrySettings } from "../git/registry.ts";
+
+/** The clone's folder inside the store, where the configuration names none. */
+const CLONE_NAME = "registry";
+
+/**
+ * What the configuration says about the git registry.
+ *
+ * @param stateDir the store, which holds the clone when `repo_dir` is not set
+ * @throws {UsageError} code `REPO_UNSET`; {@link AuthenticationError} code `TOKEN_MISSING`
+ */
+export function gitRegistrySettings(
+  settings: ModelSync,
+  env: Environment,
+  stateDir: string,
+): RegistrySettings {
+  const { repo_dir, repo_url } = settings;
+  if (repo_dir === undefined && repo_url === undefined) {
+    throw new UsageError("Cannot find the models repository: neither repo_dir nor repo_url is set", {
+      code: "REPO_UNSET",
+      hint:
+        "set --repo-dir or model_sync.repo_dir to a clone, or model_sync.repo_url to what should be cloned",
+    });
+  }
+  return {
+    repoDir: resolve(repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env)),
+    repoUrl: repo_url === undefined ? undefined : expandHome(repo_url, env),
+    remote: settings.remote,
+    branch: settings.branch,
+    token: readToken(settings, env),
+    transferTimeoutMs: settings.git_timeout_sec * 1000,
+  };
+}
+
+function readToken(settings: ModelSync, env: Environment): Secret | undefined {
+  const { token_env } = settings;
+  if (token_env === undefined) return undefined;
+  const token = env.get(token_env);
+  if (token !== undefined && token !== "") return new Secret(token);
+  throw new AuthenticationError(
+    `Cannot authenticate to the models repository: the variable ${token_env} is not set`,
+    {
+      code: "TOKEN_MISSING",
+      hint: `set ${token_env} in the environment or in .env, or remove model_sync.token_env`,
+    },
+  );
+}

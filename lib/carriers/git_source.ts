@@ -1,0 +1,322 @@
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import { removeTree } from "../core/files.ts";
+import type { LockOwner } from "../core/lock.ts";
+import { Pool } from "../core/pool.ts";
+import { redactUrls } from "../core/secret.ts";
+import { BlobMemory } from "../git/blob_memory.ts";
+import { checkOut, diverged, refuseDirty } from "../git/branch.ts";
+import { type Blob, findMissing, readBlobs, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import type { Git } from "../git/git.ts";
+import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
+import {
+  missingBranch,
+  type ObjectId,
+  Registry,
+  type RegistrySettings,
+  type Relation,
+} from "../git/registry.ts";
+import { manifestPathOf, type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
+import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
+import { MANIFEST_BYTES_MAX, parseManifest, type ReleaseFile } from "../release/manifest.ts";
+import type { Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import type { ManifestClaim, Offer, Revision, Source } from "./carrier.ts";
+
+export interface GitSourceOptions {
+  readonly registry: RegistrySettings;
+  /** The model folder in the repository. */
+  readonly subdir: string;
+  readonly allowDirtyWorktree: boolean;
+  /** A remote branch that went back to an older commit is followed. */
+  readonly allowDowngrade: boolean;
+  /** A remote branch that no longer continues ours is followed, and ours given up. */
+  readonly resetToRemote: boolean;
+  /** `unlocked` for a dry run, which leaves no trace in the clone. */
+  readonly owner: LockOwner | "unlocked";
+  /** A folder for objects that are read once; removed in the end. */
+  readonly scratch: string;
+}
+
+/** Small files are written side by side: their cost is the wait for the disk, not the bytes. */
+const SMALL_FILE_BYTES_MAX = 1024 * 1024;
+const PARALLEL_WRITES_MAX = 8;
+
+/** A commit that was resolved, with what reading it takes. */
+interface Opened {
+  readonly registry: Registry;
+  /** Reads the clone's objects and those in the scratch folder. */
+  readonly git: Git;
+  readonly relation: Relation | undefined;
+  readonly tree: ModelTree;
+}
+
+/** Pulls from a git repository: shallow, file by file, straight from git's objects, so that no filter touches a byte. */
+export class GitSource implements Source {
+  readonly carrier = "git";
+  readonly #context: Context;
+  readonly #options: GitSourceOptions;
+  readonly #memory: BlobMemory | undefined;
+  #registry: Registry | undefined;
+  #opened: Opened | undefined;
+
+  /** @param store where blob digests are remembered; none in a dry run before the first pull */
+  constructor(context: Context, options: GitSourceOptions, store: Store | undefined) {
+    this.#context = context;
+    this.#options = options;
+    this.#memory = store === undefined ? undefined : new BlobMemory(store);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#registry?.[Symbol.dispose]();
+    await removeTree(this.#context.fs, this.#options.scratch);
+  }
+
+  async resolve(): Promise<Revision> {
+    const { registry: settings, owner, subdir } = this.#options;
+    const registry = await Registry.open(this.#context, settings, owner);
+    this.#registry = registry;
+    this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
+    const tip = await registry.remoteTip();
+    if (tip === undefined) throw missingBranch(registry);
+    return { id: tip, source: `git ${redactUrls(registry.remoteUrl.url)} ${settings.branch} ${subdir}` };
+  }
+
+  async inspect(revision: Revision): Promise<Offer> {
+    const registry = this.#registry;
+    if (registry === undefined) throw new TypeError("inspect() before resolve()");
+    await this.#refuseDirtyWorktree(registry);
+    const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
+    if (this.#options.owner === "unlocked") await registry.peekCommit(git, revision.id);
+    else if (await registry.findCommit(revision.id) === undefined) await registry.fetchCommit(revision.id);
+    const relation = await this.#relate(registry, git, revision.id);
+    const tree = await readModelTree(git, revision.id, this.#options.subdir);
+    this.#opened = { registry, git, relation, tree };
+    const claim = await this.#readClaim(this.#opened, revision);
+    return { revision, claim, files: offeredFiles(tree, claim, this.#memory) };
+  }
+
+  async stage(offer: Offer, staging: Staging): Promise<void> {
+    const opened = this.#requireOpened();
+    const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.path, file]));
+    const wanted = new Map<ObjectId, TreeFile[]>();
+    for (const file of opened.tree.files) {
+      const known = this.#memory?.find(file.blob);
+      if (known !== undefined && await staging.link(file.path, known)) continue;
+      wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
+    }
+    const bytes = sumSizes(wanted, claimed);
+    // Once as git's object, once as the release's file.
+    staging.requireSpace(bytes * 2);
+    await this.#fetchBlobs(opened, [...wanted.keys()]);
+    await this.#writeFiles(opened, staging, wanted, bytes);
+    this.#rememberBlobs(opened.tree, staging);
+  }
+
+  async accept(offer: Offer): Promise<void> {
+    const { registry, relation } = this.#requireOpened();
+    const { branch } = this.#options.registry;
+    const action = `move ${branch} of ${registry.git.repoDir} to ${offer.revision.id.slice(0, 12)}`;
+    const moves = relation === undefined || relation === "behind" ||
+      (relation !== "same" && registry.isOwn) ||
+      (relation === "diverged" && this.#options.resetToRemote);
+    if (!registry.hasWorktree) {
+      if (moves) {
+        await registry.git.bytes(["update-ref", `refs/heads/${branch}`, offer.revision.id], { action });
+      }
+      return;
+    }
+    if ((await registry.status()).branch !== branch) await checkOut(registry, offer.revision.id);
+    if (relation === "diverged") {
+      await registry.git.bytes(["reset", "--keep", "--quiet", offer.revision.id], { action });
+    } else if (moves) {
+      await registry.git.bytes(["merge", "--ff-only", "--quiet", offer.revision.id], {
+        action,
+        transfer: true,
+      });
+    }
+  }
+
+  #requireOpened(): Opened {
+    if (this.#opened === undefined) throw new TypeError("stage() or accept() before inspect()");
+    return this.#opened;
+  }
+
+  async #refuseDirtyWorktree(registry: Registry): Promise<void> {
+    if (!registry.hasWorktree || this.#options.allowDirtyWorktree) return;
+    refuseDirty(registry, (await registry.status()).dirty);
+  }
+
+  /** How the clone's branch stands to the remote's, refusing what is no fast-forward. */
+  async #relate(registry: Registry, git: Git, tip: ObjectId): Promise<Relation | undefined> {
+    const { branch } = this.#options.registry;
+    const ours = await registry.findCommit(`refs/heads/${branch}`);
+    if (ours === undefined) return undefined;
+    const relation = await registry.relation(git, ours, tip);
+    if (relation === "diverged" && !this.#options.resetToRemote) throw diverged(registry, ours, tip);
+    // In a clone of our own nobody commits: if the remote is older than what was pulled, it was set back.
+    if (
+      relation === "ahead" && registry.isOwn && !this.#options.allowDowngrade && !this.#options.resetToRemote
+    ) {
+      throw new RefusedError(
+        `Cannot pull ${branch}: the remote went back to ${tip.slice(0, 12)}, before ${
+          ours.slice(0, 12)
+        } that was pulled`,
+        { code: "DOWNGRADE", hint: "if that was meant, run again with --allow-downgrade" },
+      );
+    }
+    return relation;
+  }
+
+  async #readClaim(opened: Opened, revision: Revision): Promise<ManifestClaim | undefined> {
+    const { tree: { manifestBlob } } = opened;
+    if (manifestBlob === undefined) return undefined;
+    await this.#fetchBlobs(opened, [manifestBlob]);
+    const bytes = await readSmallBlob(opened.git, manifestBlob, MANIFEST_BYTES_MAX);
+    const text = new TextDecoder().decode(bytes);
+    const name = `${manifestPathOf(this.#options.subdir)} of commit ${revision.id.slice(0, 12)}`;
+    const manifest = parseManifest(text, name);
+    refuseOtherFiles(name, opened.tree.files, manifest.files);
+    return { manifest, text };
+  }
+
+  async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
+    const missing = await findMissing(opened.git, this.#options.registry.remote, ids);
+    if (missing.length === 0) return;
+    const { log } = this.#context;
+    await opened.registry.fetchObjects(opened.git, missing, (text) => {
+      const received = parseReceived(text);
+      if (received !== undefined) log.progress("fetching", received, undefined);
+    });
+  }
+
+  async #writeFiles(
+    opened: Opened,
+    staging: Staging,
+    wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
+    totalBytes: number,
+  ): Promise<void> {
+    const pool = new Pool(PARALLEL_WRITES_MAX);
+    let doneBytes = 0;
+    for await (const blob of readBlobs(opened.git, [...wanted.keys()])) {
+      const files = wanted.get(blob.id) ?? [];
+      if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
+        const content = await collect(blob);
+        await pool.add(async () => {
+          for (const file of files) await this.#writeSmallFile(opened, staging, file, content);
+        });
+      } else {
+        await this.#writeLargeFile(staging, files, blob);
+      }
+      doneBytes += blob.bytes;
+      this.#context.log.progress("verifying", doneBytes, totalBytes === 0 ? undefined : totalBytes);
+    }
+    await pool.drain();
+  }
+
+  async #writeSmallFile(
+    opened: Opened,
+    staging: Staging,
+    file: TreeFile,
+    content: Uint8Array,
+  ): Promise<void> {
+    const pointer = parsePointer(content);
+    if (pointer === undefined) await staging.write(file.path, content.length, [content]);
+    else await this.#writeLfsFile(opened, staging, file, pointer);
+  }
+
+  async #writeLfsFile(opened: Opened, staging: Staging, file: TreeFile, pointer: LfsPointer): Promise<void> {
+    if (await staging.link(file.path, pointer.sha256)) return;
+    if (!await hasLfs(opened.registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
+    staging.requireSpace(pointer.bytes * 2);
+    const content = readLfsContent(this.#context, opened.registry, file.path, pointer);
+    const staged = await staging.write(file.path, pointer.bytes, content);
+    if (staged.sha256 !== pointer.sha256) {
+      throw new RefusedError(
+        `Cannot accept ${file.path}: Git LFS brought SHA-256 ${staged.sha256}, its pointer says ${pointer.sha256}`,
+        {
+          code: "DIGEST_MISMATCH",
+          hint: "push the file again from the training side; the active release is untouched",
+        },
+      );
+    }
+  }
+
+  /** The first file takes the bytes as they stream; others with the same content link to it. */
+  async #writeLargeFile(staging: Staging, files: readonly TreeFile[], blob: Blob): Promise<void> {
+    const [first, ...others] = files;
+    if (first === undefined) return;
+    const staged = await staging.write(first.path, blob.bytes, blob.content);
+    for (const other of others) staging.linkStaged(other.path, staged);
+  }
+
+  #rememberBlobs(tree: ModelTree, staging: Staging): void {
+    if (this.#memory === undefined) return;
+    const staged = new Map(staging.files.map((file) => [file.path, file.sha256]));
+    for (const file of tree.files) {
+      const sha256 = staged.get(file.path);
+      if (sha256 !== undefined) this.#memory.remember(file.blob, sha256);
+    }
+    const useful = new Set(staged.values());
+    this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
+  }
+}
+
+function offeredFiles(
+  tree: ModelTree,
+  claim: ManifestClaim | undefined,
+  memory: BlobMemory | undefined,
+): Offer["files"] {
+  const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file]));
+  return tree.files.map(({ path, blob }) => {
+    const file = claimed.get(path);
+    return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };
+  });
+}
+
+/** One file more or fewer than the manifest lists needs no download to be refused. */
+function refuseOtherFiles(name: string, tree: readonly TreeFile[], claimed: readonly ReleaseFile[]): void {
+  const listed = new Set(claimed.map((file) => file.path));
+  const present = new Set(tree.map((file) => file.path));
+  const extra = tree.find((file) => !listed.has(file.path));
+  const missing = claimed.find((file) => !present.has(file.path));
+  const problem = extra !== undefined
+    ? `the commit has ${extra.path}, which it does not list`
+    : missing !== undefined
+    ? `it lists ${missing.path}, which the commit does not have`
+    : undefined;
+  if (problem === undefined) return;
+  throw new RefusedError(`Cannot accept ${name}: ${problem}`, {
+    code: "DIGEST_MISMATCH",
+    hint: "publish again from the training side; the active release is untouched",
+  });
+}
+
+function sumSizes(
+  wanted: ReadonlyMap<ObjectId, readonly TreeFile[]>,
+  claimed: ReadonlyMap<string, ReleaseFile>,
+): number {
+  let bytes = 0;
+  for (const [file] of wanted.values()) bytes += claimed.get(file?.path ?? "")?.size ?? 0;
+  return bytes;
+}
+
+async function collect(blob: Blob): Promise<Uint8Array> {
+  const content = new Uint8Array(blob.bytes);
+  let offset = 0;
+  for await (const piece of blob.content) {
+    content.set(piece, offset);
+    offset += piece.length;
+  }
+  return content;
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { bytes: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** Bytes that git says it received so far: `Receiving objects:  40% (2/5), 12.50 MiB | 3.00 MiB/s`. */
+function parseReceived(text: string): number | undefined {
+  const [, amount, unit] =
+    /Receiving objects:.*, ([\d.]+) (bytes|KiB|MiB|GiB)[^\r\n]*$/.exec(text.trimEnd()) ?? [];
+  if (amount === undefined || unit === undefined) return undefined;
+  return Math.round(Number(amount) * (UNIT_BYTES[unit] ?? 1));
+}

@@ -1,0 +1,54 @@
+import { dirname, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { findText, replaceFile } from "../core/files.ts";
+import type { Registry } from "./registry.ts";
+
+const BEGIN = "# model-sync: begin (written by publish; other lines are yours)";
+const END = "# model-sync: end";
+
+/**
+ * A pattern that names exactly one path, in the form of gitattributes(5): anchored, glob characters escaped, quoted
+ * where the line would otherwise end early.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { exactPattern } from "./attributes.ts";
+ * assert.equal(exactPattern("models/rf.joblib"), "/models/rf.joblib");
+ * assert.equal(exactPattern("models/a [1].onnx"), '"/models/a \\\\[1].onnx"');
+ * ```
+ */
+export function exactPattern(path: string): string {
+  const escaped = `/${path}`.replace(/[\\*?[]/g, "\\$&");
+  return /[\s"]/.test(escaped) ? `"${escaped.replace(/["\\]/g, "\\$&")}"` : escaped;
+}
+
+/**
+ * Keeps git from converting anything below the model folder (line endings, `$Id$`, encodings), whatever the registry's
+ * own `.gitattributes` say. Written to the clone's `info/attributes`, which wins over them and is never committed.
+ */
+export function forbidConversions(context: Context, registry: Registry, subdir: string): void {
+  const path = join(dirname(registry.objectsDir), "info", "attributes");
+  const text = findText(context.fs, path) ?? "";
+  const line = `${exactPattern(subdir)}/** -text -ident -working-tree-encoding`;
+  const wanted = replaceBlock(text, [line]);
+  if (wanted === text) return;
+  context.fs.mkdirSync(dirname(path), { recursive: true });
+  replaceFile(context.fs, path, wanted);
+}
+
+/** The registry's `.gitattributes` with these paths kept in Git LFS; lines of others stay as they are. */
+export function withLfsPaths(text: string, paths: readonly string[]): string {
+  return replaceBlock(text, paths.map((path) => `${exactPattern(path)} filter=lfs diff=lfs merge=lfs -text`));
+}
+
+function replaceBlock(text: string, lines: readonly string[]): string {
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END);
+  const hasBlock = begin !== -1 && end > begin;
+  const before = hasBlock ? text.slice(0, begin) : text;
+  const after = hasBlock ? text.slice(end + END.length).replace(/^\r?\n/, "") : "";
+  if (lines.length === 0) return before + after;
+  const separator = before === "" || before.endsWith("\n") ? "" : "\n";
+  return `${before}${separator}${[BEGIN, ...lines, END].join("\n")}\n${after}`;
+}

@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { findText, replaceFile } from "../core/files.ts";
+import type { Sha256 } from "../core/hash.ts";
+import type { Store } from "../store/store.ts";
+import type { ObjectId } from "./registry.ts";
+
+const MemoryFile = z.object({
+  schema: z.literal(1),
+  blobs: z.array(z.string()),
+  sha256s: z.array(z.string()),
+});
+
+/**
+ * Remembers which content git objects turned out to have when they were hashed. It is what lets a pull link a file
+ * that the store holds instead of fetching it again, without taking a manifest's word for it.
+ */
+export class BlobMemory {
+  readonly #store: Store;
+  readonly #path: string;
+  readonly #known: Map<ObjectId, Sha256>;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#path = join(store.root, "git_blobs.json");
+    this.#known = parse(findText(store.fs, this.#path) ?? "");
+  }
+
+  find(blob: ObjectId): Sha256 | undefined {
+    return this.#known.get(blob);
+  }
+
+  remember(blob: ObjectId, sha256: Sha256): void {
+    this.#known.set(blob, sha256);
+  }
+
+  /** Writes down what concerns content that `isUseful`; the rest is forgotten, so that the memory stays bounded. */
+  save(isUseful: (sha256: Sha256) => boolean): void {
+    const entries = [...this.#known].filter(([, sha256]) => isUseful(sha256));
+    const file: z.infer<typeof MemoryFile> = {
+      schema: 1,
+      blobs: entries.map(([blob]) => blob),
+      sha256s: entries.map(([, sha256]) => sha256),
+    };
+    replaceFile(this.#store.fs, this.#path, JSON.stringify(file));
+  }
+}
+
+function parse(text: string): Map<ObjectId, Sha256> {
+  if (text === "") return new Map();
+  try {
+    const file = MemoryFile.parse(JSON.parse(text));
+    return new Map(file.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
+  } catch {
+    // Only an accelerator: without it every file is fetched and hashed once more.
+    return new Map();
+  }
+}

@@ -1,0 +1,126 @@
+import type { Context } from "../core/context.ts";
+import { RefusedError, UsageError } from "../core/errors.ts";
+import type { ObjectId, Registry, WorktreeStatus } from "./registry.ts";
+
+/** The trailers of a publish commit: they tell our commits from those of people. */
+export const RELEASE_TRAILER = "Model-Release";
+export const SEQUENCE_TRAILER = "Model-Sequence";
+
+/** More unpushed commits than this are not left-overs of failed runs. */
+const UNPUSHED_COMMITS_MAX = 1000;
+
+/** The configured branch, checked out and continuing the remote's. */
+export interface SyncedBranch {
+  /** Its commit; `undefined` on a branch that has none yet. */
+  readonly head: ObjectId | undefined;
+  /** Whether it has commits that the remote has not. */
+  readonly unpushed: boolean;
+}
+
+/**
+ * Checks out the configured branch and fast-forwards it to the remote's. Commits of ours that an earlier run could not
+ * push are given up when the remote moved on meanwhile: they are made again on top of it.
+ *
+ * @param status of the worktree before; `undefined` in a clone that was never checked out
+ * @param tip of the remote's branch; `undefined` where it does not exist yet
+ * @throws {RefusedError} code `DIVERGED` when people's commits would be lost
+ */
+export async function syncBranch(
+  context: Context,
+  registry: Registry,
+  status: WorktreeStatus | undefined,
+  tip: ObjectId | undefined,
+): Promise<SyncedBranch> {
+  if (tip !== undefined && await registry.findCommit(tip) === undefined) await registry.fetchCommit(tip);
+  if (status?.branch !== registry.settings.branch) await checkOut(registry, tip);
+  const head = status === undefined ? await populate(registry, tip) : await registry.findCommit("HEAD");
+  if (tip === undefined) return { head, unpushed: head !== undefined };
+  const action = `fast-forward ${registry.settings.branch} in ${registry.git.repoDir}`;
+  if (head === undefined) {
+    await registry.git.bytes(["merge", "--ff-only", "--quiet", tip], { action, transfer: true });
+    return { head: tip, unpushed: false };
+  }
+  switch (await registry.relation(registry.git, head, tip)) {
+    case "same":
+      return { head, unpushed: false };
+    case "ahead":
+      return { head, unpushed: true };
+    case "behind":
+      await registry.git.bytes(["merge", "--ff-only", "--quiet", tip], { action, transfer: true });
+      return { head: tip, unpushed: false };
+    case "diverged":
+      if (!await areOurs(registry, tip, head)) throw diverged(registry, head, tip);
+      context.log.info("the remote moved on; publishing again on top of it");
+      // Unlike --hard, --keep stops rather than discard what is not committed.
+      await registry.git.bytes(["reset", "--keep", "--quiet", tip], { action, transfer: true });
+      return { head: tip, unpushed: false };
+  }
+}
+
+/** Puts HEAD on the configured branch: an existing one, the remote's, or a new one. */
+export async function checkOut(registry: Registry, tip: ObjectId | undefined): Promise<void> {
+  const { branch } = registry.settings;
+  const call = { action: `check out ${branch} in ${registry.git.repoDir}`, transfer: true };
+  if (!registry.hasWorktree) await registry.git.bytes(["symbolic-ref", "HEAD", `refs/heads/${branch}`], call);
+  else if (await registry.findCommit(`refs/heads/${branch}`) !== undefined) {
+    await registry.git.bytes(["checkout", "--quiet", branch], call);
+  } else {
+    const start = tip === undefined ? [] : ["--track", registry.remoteBranch];
+    await registry.git.bytes(["checkout", "--quiet", "-b", branch, ...start], call);
+  }
+}
+
+/** Checks out a clone for the first time. Files in Git LFS stay pointers: publishing needs none of them. */
+async function populate(registry: Registry, tip: ObjectId | undefined): Promise<ObjectId | undefined> {
+  const commit = await registry.findCommit("HEAD") ?? tip;
+  if (commit === undefined) return undefined;
+  await registry.git.with({ env: { GIT_LFS_SKIP_SMUDGE: "1" } }).bytes(
+    ["reset", "--hard", "--quiet", commit],
+    {
+      action: `check out ${registry.settings.branch} in ${registry.git.repoDir}`,
+      transfer: true,
+    },
+  );
+  return commit;
+}
+
+async function areOurs(registry: Registry, base: ObjectId, head: ObjectId): Promise<boolean> {
+  const log = await registry.git.text(
+    [
+      "log",
+      `--max-count=${UNPUSHED_COMMITS_MAX}`,
+      `--format=%H=%(trailers:key=${RELEASE_TRAILER},valueonly,separator=%x2C)`,
+      `${base}..${head}`,
+    ],
+    { action: "look at commits that were not pushed" },
+  );
+  return log.split("\n").every((line) => /=sha256:[0-9a-f]{64}$/.test(line));
+}
+
+/** @throws {UsageError} code `WORKTREE_DIRTY`, naming some of the files */
+export function refuseDirty(registry: Registry, dirty: readonly string[]): void {
+  if (dirty.length === 0) return;
+  const some = dirty.slice(0, 3).join(", ") + (dirty.length > 3 ? ` and ${dirty.length - 3} more` : "");
+  throw new UsageError(`Cannot work in ${registry.git.repoDir}: its working tree is dirty (${some})`, {
+    code: "WORKTREE_DIRTY",
+    hint: "commit, stash or remove the changes first, or run with --allow-dirty-worktree",
+  });
+}
+
+/** The refusal of a branch that is no continuation of ours, with the commands that settle it. */
+export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): RefusedError {
+  const { branch, remote } = registry.settings;
+  const git = `git -C ${registry.git.repoDir}`;
+  return new RefusedError(
+    `Cannot fast-forward ${branch} in ${registry.git.repoDir}: ${ours.slice(0, 12)} here and ${
+      theirs.slice(0, 12)
+    } ` +
+      `at ${registry.remoteBranch} have diverged`,
+    {
+      code: "DIVERGED",
+      hint: "to keep what is here under another name and follow the remote: " +
+        `${git} fetch ${remote} ${branch}; ${git} branch ${branch}-before-reset ${ours.slice(0, 12)}; ` +
+        `${git} reset --hard ${registry.remoteBranch} (pull does all three with --reset-to-remote)`,
+    },
+  );
+}

@@ -1,0 +1,255 @@
+import { join, posix } from "node:path";
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import { findText, replaceFile } from "../core/files.ts";
+import {
+  createManifest,
+  type Digest,
+  formatManifest,
+  type Manifest,
+  type ReleaseFile,
+} from "../release/manifest.ts";
+import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
+import type { ModelSet } from "../release/model_set.ts";
+import { forbidConversions, withLfsPaths } from "./attributes.ts";
+import { readSmallBlob } from "./blobs.ts";
+import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
+import { closeJournal, openJournal, restorePaths } from "./journal.ts";
+import type { ObjectId, Registry } from "./registry.ts";
+import { manifestPathOf } from "./tree.ts";
+import { changing, writeWorktree } from "./worktree.ts";
+
+/** What a publish commit is made of. */
+export interface ModelCommit {
+  readonly subdir: string;
+  readonly set: ModelSet;
+  /** Paths within the set that are kept in Git LFS. */
+  readonly lfsPaths: readonly string[];
+  /** The commit to build on. */
+  readonly head: ObjectId | undefined;
+  /** What `head` holds, where this machine knows that its files and its manifest agree. */
+  readonly base: Manifest | undefined;
+  readonly details: Pick<Manifest, "sequence" | "createdAt" | "origin">;
+  readonly message: string;
+  /** The worktree or the index may hold other people's changes, which stay out of the commit. */
+  readonly allowDirtyWorktree: boolean;
+}
+
+const ATTRIBUTES = ".gitattributes";
+
+/**
+ * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, checks that git stored
+ * every byte as it was, and adds the manifest. A kill at any point is taken back by the next publish.
+ *
+ * @returns the new commit; `undefined` when no model file differs, and then nothing was changed
+ */
+export async function commitModels(
+  context: Context,
+  registry: Registry,
+  change: ModelCommit,
+): Promise<ObjectId | undefined> {
+  const { subdir, head } = change;
+  const manifestPath = manifestPathOf(subdir);
+  const paths = [subdir, manifestPath, ATTRIBUTES];
+  openJournal(context, registry, head, paths);
+  try {
+    const commit = await writeCommit(context, registry, change, manifestPath);
+    if (commit === undefined) await restorePaths(registry, head, paths);
+    closeJournal(context, registry);
+    return commit;
+  } catch (error) {
+    await takeBack(context, registry, head, paths);
+    throw error;
+  }
+}
+
+async function writeCommit(
+  context: Context,
+  registry: Registry,
+  change: ModelCommit,
+  manifestPath: string,
+): Promise<ObjectId | undefined> {
+  const { subdir, set } = change;
+  forbidConversions(context, registry, subdir);
+  const attributes = writeAttributes(context, registry, change) ? [ATTRIBUTES] : [];
+  const unchanged = unchangedFiles(change);
+  const write = set.files.filter((file) => !unchanged.has(file.path));
+  const remove = await findGone(registry, change);
+  const written = await writeWorktree(context, registry, { subdir, write, remove });
+  const touched = [...write.map((file) => file.path), ...remove].map((path) => posix.join(subdir, path));
+  await stagePaths(registry, [...touched, ...attributes]);
+  const staged = await findStaged(registry, change);
+  if (staged.length === 0) return undefined;
+  await checkStored(registry, change, staged);
+  const manifest = createManifest([...unchanged.values(), ...written], change.details);
+  if (manifest.digest !== set.digest) throw changing(set.dir);
+  replaceFile(context.fs, join(registry.git.repoDir, manifestPath), formatManifest(manifest));
+  await stagePaths(registry, [manifestPath]);
+  return await commit(registry, change, manifest.digest, [subdir, manifestPath, ...attributes]);
+}
+
+/** A failure leaves the worktree as clean as it was. If even that fails, the journal does it on the next run. */
+async function takeBack(
+  context: Context,
+  registry: Registry,
+  head: ObjectId | undefined,
+  paths: readonly string[],
+): Promise<void> {
+  try {
+    if (await registry.findCommit("HEAD") === head) await restorePaths(registry, head, paths);
+    closeJournal(context, registry);
+  } catch (error) {
+    context.log.warn(
+      `cannot clean up ${registry.git.repoDir} now: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
+    );
+  }
+}
+
+function unchangedFiles(change: ModelCommit): Map<string, ReleaseFile> {
+  const base = new Map(change.base?.files.map((file) => [file.path, file]));
+  const unchanged = new Map<string, ReleaseFile>();
+  for (const file of change.set.files) {
+    const before = base.get(file.path);
+    if (before?.sha256 === file.sha256) unchanged.set(file.path, before);
+  }
+  return unchanged;
+}
+
+/** Writes the LFS paths into `.gitattributes`; whether it has to be staged. */
+function writeAttributes(context: Context, registry: Registry, change: ModelCommit): boolean {
+  const path = join(registry.git.repoDir, ATTRIBUTES);
+  const before = findText(context.fs, path) ?? "";
+  const after = withLfsPaths(before, change.lfsPaths.map((file) => posix.join(change.subdir, file)));
+  if (after === before) return false;
+  replaceFile(context.fs, path, after);
+  return true;
+}
+
+/** Files that the registry has and the set has not, relative to the model folder. */
+async function findGone(registry: Registry, change: ModelCommit): Promise<string[]> {
+  const kept = new Set(change.set.files.map((file) => file.path));
+  const tracked = await listTracked(registry, change.subdir);
+  return tracked.filter((path) => !kept.has(path));
+}
+
+/** The tracked files of the model folder, relative to it. */
+export async function listTracked(registry: Registry, subdir: string): Promise<string[]> {
+  const output = await registry.git.text(["--literal-pathspecs", "ls-files", "-z", "--", `${subdir}/`], {
+    action: `list ${subdir} in ${registry.git.repoDir}`,
+  });
+  return output.split("\0").filter((path) => path !== "").map((path) => path.slice(subdir.length + 1));
+}
+
+/** Stages exactly these paths, present or gone, whatever ignore rules say. */
+async function stagePaths(registry: Registry, paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  await registry.git.bytes(["update-index", "--add", "--remove", "-z", "--stdin"], {
+    action: `stage ${paths.length} files in ${registry.git.repoDir}`,
+    stdin: paths.map((path) => `${path}\0`).join(""),
+    transfer: true,
+  });
+}
+
+interface StagedBlob {
+  /** Relative to the model folder. */
+  readonly path: string;
+  readonly blob: ObjectId;
+}
+
+/** The model files that differ from the commit; a removed one has the null object as its blob. */
+async function findStaged(registry: Registry, change: ModelCommit): Promise<StagedBlob[]> {
+  const action = `compare the models in ${registry.git.repoDir}`;
+  const against = change.head ?? await registry.git.text(["mktree"], { action, stdin: "" });
+  const output = await registry.git.text(
+    [
+      "--literal-pathspecs",
+      "diff-index",
+      "--cached",
+      "--raw",
+      "--no-renames",
+      "--no-abbrev",
+      "-z",
+      against,
+      "--",
+      `${change.subdir}/`,
+    ],
+    { action },
+  );
+  const fields = output.split("\0");
+  const staged: StagedBlob[] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const blob = fields[index]?.split(" ")[3];
+    const path = fields[index + 1];
+    if (blob !== undefined && path !== undefined) {
+      staged.push({ blob, path: path.slice(change.subdir.length + 1) });
+    }
+  }
+  return staged;
+}
+
+/** Git must hold every file byte for byte, or as a pointer to those bytes: filters of the user's could have changed it. */
+async function checkStored(
+  registry: Registry,
+  change: ModelCommit,
+  staged: readonly StagedBlob[],
+): Promise<void> {
+  const expected = new Map(change.set.files.map((file) => [file.path, file]));
+  const present = staged.filter(({ blob }) => !/^0+$/.test(blob));
+  const output = await registry.git.text(["cat-file", "--batch-check=%(objectname) %(objectsize)"], {
+    action: `check what git stored in ${registry.git.repoDir}`,
+    stdin: present.map(({ blob }) => `${blob}\n`).join(""),
+  });
+  const sizes = new Map(
+    output.split("\n").map((line) => line.split(" ")).map(([blob, size]) => [blob, Number(size)]),
+  );
+  for (const { path, blob } of present) {
+    const file = expected.get(path);
+    if (file !== undefined && sizes.get(blob) === file.size) continue;
+    const pointer = (sizes.get(blob) ?? Infinity) < POINTER_BYTES_MAX
+      ? parsePointer(await readSmallBlob(registry.git, blob, POINTER_BYTES_MAX))
+      : undefined;
+    if (pointer !== undefined && pointer.sha256 === file?.sha256) continue;
+    throw new FailedError(
+      `Cannot publish ${path}: git stored ${sizes.get(blob)} bytes of it instead of ${file?.size ?? 0}`,
+      {
+        code: "GIT_CONVERTS",
+        hint: "a filter in the repository's .gitattributes or git configuration rewrites it: remove that",
+      },
+    );
+  }
+}
+
+async function commit(
+  registry: Registry,
+  change: ModelCommit,
+  digest: Digest,
+  paths: readonly string[],
+): Promise<ObjectId> {
+  const message =
+    `${change.message.trimEnd()}\n\n${RELEASE_TRAILER}: ${digest}\n${SEQUENCE_TRAILER}: ${change.details.sequence}\n`;
+  const git = registry.git.with({
+    config: await missingIdentity(registry, change.details.origin.host ?? "localhost"),
+  });
+  const only = change.allowDirtyWorktree ? ["--only", "--", ...paths] : [];
+  await git.bytes(["--literal-pathspecs", "commit", "--quiet", "--file=-", ...only], {
+    action: `commit to ${registry.git.repoDir}`,
+    stdin: message,
+    transfer: true,
+  });
+  const head = await registry.findCommit("HEAD");
+  if (head === undefined) throw new TypeError("no HEAD after a commit");
+  return head;
+}
+
+/** A machine without a git identity commits as model-sync. */
+async function missingIdentity(registry: Registry, host: string): Promise<string[]> {
+  const identity = [["user.name", "model-sync"], ["user.email", `model-sync@${host}`]] as const;
+  const missing: string[] = [];
+  for (const [name, value] of identity) {
+    const result = await registry.git.attempt(["config", "--get", name], { action: `read ${name}` });
+    if (result.code !== 0) missing.push(`${name}=${value}`);
+  }
+  return missing;
+}

@@ -1,0 +1,148 @@
+import { dirname } from "node:path";
+import type { Context } from "../core/context.ts";
+import { redact, type Secret } from "../core/secret.ts";
+import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
+import { gitError } from "./git_error.ts";
+
+/** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */
+export const GIT_VERSION_MIN = "2.31";
+
+/** Questions to a local repository or one round trip to a remote; far beyond any that is going to be answered. */
+const QUERY_TIMEOUT_MS = 120_000;
+
+/**
+ * Options of every call. Models do not compress, so git must not try: no zlib, no deltas, large files streamed and
+ * never held. Nothing may rewrite bytes (`autocrlf`), ask questions, start a background `gc`, or sign with a key that
+ * needs a pass phrase. A transfer under 1000 bytes/s for a minute is a dead one.
+ */
+const CONFIG = [
+  "core.compression=0",
+  "core.looseCompression=0",
+  "pack.compression=0",
+  "pack.window=0",
+  "core.bigFileThreshold=8m",
+  "core.autocrlf=false",
+  "core.safecrlf=false",
+  "core.quotePath=false",
+  "core.longPaths=true",
+  "gc.auto=0",
+  "maintenance.auto=false",
+  "commit.gpgSign=false",
+  "submodule.recurse=false",
+  "fetch.recurseSubmodules=false",
+  "protocol.version=2",
+  "http.lowSpeedLimit=1000",
+  "http.lowSpeedTime=60",
+  "advice.detachedHead=false",
+  // As `git lfs install` sets them, which not everybody has run; without LFS paths they are never used.
+  "filter.lfs.process=git-lfs filter-process",
+  "filter.lfs.clean=git-lfs clean -- %f",
+  "filter.lfs.smudge=git-lfs smudge -- %f",
+  "filter.lfs.required=true",
+];
+
+/** Never a prompt, always English. */
+const ENV = {
+  LC_ALL: "C",
+  LANGUAGE: "",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_ASKPASS: "",
+  SSH_ASKPASS: "",
+  SSH_ASKPASS_REQUIRE: "never",
+  GCM_INTERACTIVE: "never",
+};
+
+export interface GitOptions {
+  /** The repository's folder, or any existing folder for commands that need none. */
+  readonly repoDir: string;
+  /** Longest time for a call that moves bytes. */
+  readonly transferTimeoutMs: number;
+  /** Added to the environment: askpass variables, another object folder. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Configuration for every call, `name=value`. */
+  readonly config?: readonly string[];
+  /** Blanked out of errors. */
+  readonly secrets?: readonly Secret[];
+}
+
+export interface CallOptions {
+  /** Completes "Cannot …" in the error: `read the branch main`. */
+  readonly action: string;
+  readonly stdin?: string;
+  /** The call moves files or bytes over the network, and may take the transfer's time. */
+  readonly transfer?: boolean;
+  readonly onStderr?: (text: string) => void;
+}
+
+/** A git repository as this program speaks to it: by the `git` program, with every call bounded and never asking. */
+export class Git {
+  readonly #context: Context;
+  readonly #options: GitOptions;
+
+  constructor(context: Context, options: GitOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  get repoDir(): string {
+    return this.#options.repoDir;
+  }
+
+  /** The same repository with more environment or configuration. */
+  with(more: Pick<GitOptions, "env" | "config" | "secrets">): Git {
+    return new Git(this.#context, {
+      ...this.#options,
+      env: { ...this.#options.env, ...more.env },
+      config: [...this.#options.config ?? [], ...more.config ?? []],
+      secrets: [...this.#options.secrets ?? [], ...more.secrets ?? []],
+    });
+  }
+
+  /** Runs git and returns its trimmed output. @throws what `gitError` makes of a non-zero exit */
+  async text(args: readonly string[], call: CallOptions): Promise<string> {
+    return new TextDecoder().decode(await this.bytes(args, call)).trimEnd();
+  }
+
+  /** Runs git and returns its output. @throws what `gitError` makes of a non-zero exit */
+  async bytes(args: readonly string[], call: CallOptions): Promise<Uint8Array> {
+    const result = await this.attempt(args, call);
+    if (result.code !== 0) throw this.error(call.action, result);
+    return result.stdout;
+  }
+
+  /** Runs git and returns how it ended, for callers to whom a non-zero exit is an answer. */
+  async attempt(
+    args: readonly string[],
+    call: CallOptions,
+  ): Promise<ProcessExit & { readonly stdout: Uint8Array }> {
+    return await runProcess(this.#context.spawn, this.#request(args, call));
+  }
+
+  /** Starts git with its output as a stream. The caller reads it all and then looks at `exit`. */
+  start(args: readonly string[], call: CallOptions): RunningProcess {
+    return this.#context.spawn(this.#request(args, { ...call, transfer: true }));
+  }
+
+  /** The error for a git that failed, without secrets. */
+  error(action: string, exit: ProcessExit): Error {
+    return gitError(action, redact(exit.stderr, this.#options.secrets ?? []));
+  }
+
+  #request(args: readonly string[], call: CallOptions) {
+    const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
+    return {
+      command: "git",
+      args: ["-C", this.repoDir, ...config, ...args],
+      env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
+      timeoutMs: call.transfer === true ? this.#options.transferTimeoutMs : QUERY_TIMEOUT_MS,
+      signal: this.#context.signal,
+      ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
+      ...(call.onStderr === undefined ? {} : { onStderr: call.onStderr }),
+    };
+  }
+
+  /** A folder that is no repository must not pass for one because a folder above it is. */
+  #ceiling(): Record<string, string> {
+    return { GIT_CEILING_DIRECTORIES: dirname(this.repoDir) };
+  }
+}

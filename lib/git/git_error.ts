@@ -1,0 +1,103 @@
+import {
+  AuthenticationError,
+  DiskError,
+  FailedError,
+  LockedError,
+  type ModelSyncError,
+  UnreachableError,
+  UsageError,
+} from "../core/errors.ts";
+
+interface Diagnosis {
+  readonly pattern: RegExp;
+  readonly toError: (message: string, match: RegExpExecArray) => ModelSyncError;
+}
+
+/**
+ * What git says (in English, LC_ALL=C) when something is wrong, and which error of ours that is. The first match wins:
+ * a refused login also says "unable to access".
+ */
+const DIAGNOSES: readonly Diagnosis[] = [
+  {
+    pattern:
+      /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|returned error: 40[13]|Host key verification failed|HTTP Basic: Access denied|Invalid username or (?:password|token)|Write access to repository not granted|Permission to \S+ denied/i,
+    toError: (message) =>
+      new AuthenticationError(message, {
+        code: "GIT_AUTHENTICATION",
+        hint:
+          "set model_sync.token_env to the variable that holds a token, or set up git's own access (SSH key, credential helper)",
+      }),
+  },
+  {
+    pattern: /Unable to create '([^']+\.lock)': File exists/,
+    toError: (message, match) =>
+      new LockedError(message, {
+        code: "GIT_LOCKED",
+        hint: `another git works in the repository; if none does, a killed one left ${match[1]}: remove it`,
+      }),
+  },
+  {
+    pattern: /No space left on device|Disk quota exceeded|Read-only file system/i,
+    toError: (message) =>
+      new DiskError(message, {
+        code: "DISK",
+        hint: "free or mend the disk and run again; the active release is untouched",
+      }),
+  },
+  {
+    pattern:
+      /git-lfs: (?:command )?not found|'lfs' is not a git command|git-lfs filter-process.*(?:failed|not found)/,
+    toError: (message) =>
+      new UsageError(message, {
+        code: "LFS_MISSING",
+        hint: "install git-lfs: apt install git-lfs, brew install git-lfs, or https://git-lfs.com",
+      }),
+  },
+  {
+    pattern: /detected dubious ownership/,
+    toError: (message) =>
+      new UsageError(message, {
+        code: "GIT_OWNERSHIP",
+        hint:
+          "run as the user that owns the repository, or allow it: git config --global --add safe.directory <path>",
+      }),
+  },
+  {
+    pattern:
+      /No such remote|does not appear to be a git repository|Repository not found|repository '[^']*' (?:does not exist|not found)|returned error: 404/i,
+    toError: (message) =>
+      new UnreachableError(message, {
+        code: "GIT_REMOTE_MISSING",
+        hint: "check the remote's address, and that the credentials may see it",
+      }),
+  },
+  {
+    pattern:
+      /Could not resolve host|Couldn't resolve host|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to access|Network is unreachable|Operation timed out|early EOF|the remote end hung up|SSL (?:certificate|connect)|SSL_|gnutls|TLS connect|returned error: 5\d\d|No route to host|RPC failed|unexpected disconnect|kex_exchange_identification/i,
+    toError: (message) =>
+      new UnreachableError(message, {
+        code: "GIT_UNREACHABLE",
+        hint: "check the network and the remote's address, then run again",
+      }),
+  },
+];
+
+/** Turns what a failed git said into an error of ours. `action` completes "Cannot …". */
+export function gitError(action: string, stderr: string): ModelSyncError {
+  const message = `Cannot ${action}: ${summarize(stderr)}`;
+  for (const { pattern, toError } of DIAGNOSES) {
+    const match = pattern.exec(stderr);
+    if (match !== null) return toError(message, match);
+  }
+  return new FailedError(message, { code: "GIT_FAILED" });
+}
+
+/** The lines that say what went wrong, without git's advice, in one line. */
+function summarize(stderr: string): string {
+  const lines = stderr.split(/[\r\n]+/).map((line) => line.trim()).filter((line) =>
+    line !== "" && !line.startsWith("hint:")
+  );
+  const telling = lines.filter((line) => /^(fatal|error|remote|batch response|LFS)\b|!\s+\[/.test(line));
+  const chosen = (telling.length > 0 ? telling : lines).slice(-3);
+  return chosen.map((line) => line.replace(/^(fatal|error): /, "")).join("; ") || "git gave no reason";
+}

@@ -1,0 +1,35 @@
+/** What a remote's URL says about how to speak to it. */
+export interface RemoteUrl {
+  /** As git understands it, credentials and all. Show it through `redactUrls`. */
+  readonly url: string;
+  /** A path or `file:` URL: git runs the other side itself, with options that we may give it. */
+  readonly isLocal: boolean;
+  /** `https://github.com`: scheme, host and port, for `http(s)` only. A token goes there and nowhere else. */
+  readonly origin: string | undefined;
+}
+
+/**
+ * Reads a remote's URL.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseRemoteUrl } from "./remote_url.ts";
+ * assert.equal(parseRemoteUrl("https://me@github.com/a/b.git").origin, "https://github.com");
+ * assert.equal(parseRemoteUrl("git@github.com:a/b.git").isLocal, false);
+ * assert.equal(parseRemoteUrl("/srv/registry.git").isLocal, true);
+ * ```
+ */
+export function parseRemoteUrl(url: string): RemoteUrl {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === "http" || scheme === "https") return { url, isLocal: false, origin: new URL(url).origin };
+  if (scheme !== undefined) return { url, isLocal: scheme === "file", origin: undefined };
+  return { url, isLocal: isLocalPath(url), origin: undefined };
+}
+
+/** Git takes `host:path` for SSH unless a slash comes before the colon; `C:\` is a drive on Windows alone. */
+function isLocalPath(url: string): boolean {
+  if (Deno.build.os === "windows" && /^[a-z]:[\\/]/i.test(url)) return true;
+  const colon = url.indexOf(":");
+  return colon === -1 || url.slice(0, colon).includes("/");
+}

@@ -1,0 +1,108 @@
+import { posix } from "node:path";
+import { RefusedError, UsageError } from "../core/errors.ts";
+import { fileListProblem, MANIFEST_NAME } from "../release/manifest.ts";
+import { compareUtf8, isClutter } from "../release/portable_path.ts";
+import type { Git } from "./git.ts";
+import type { ObjectId } from "./registry.ts";
+
+/** A file of the model folder in a commit. */
+export interface TreeFile {
+  /** Relative to the model folder. */
+  readonly path: string;
+  readonly blob: ObjectId;
+}
+
+/** What a commit holds of a model set. */
+export interface ModelTree {
+  readonly files: readonly TreeFile[];
+  /** The manifest beside the model folder; registries written by the original scripts have none. */
+  readonly manifestBlob: ObjectId | undefined;
+}
+
+const REGULAR_FILES = ["100644", "100755"];
+const KINDS: Readonly<Record<string, string>> = { "120000": "a symbolic link", "160000": "a submodule" };
+
+/** Where the manifest of a model folder is in its repository: beside the folder. */
+export function manifestPathOf(subdir: string): string {
+  return posix.join(posix.dirname(subdir), MANIFEST_NAME);
+}
+
+/**
+ * Lists the model folder and its manifest in a commit. Everything that is not a plain file with a portable name is
+ * refused here, before anything of it touches a file system.
+ *
+ * @throws {RefusedError} code `REGISTRY_UNFIT`
+ * @throws {UsageError} code `SUBDIR_MISSING`
+ */
+export async function readModelTree(
+  git: Git,
+  commit: ObjectId,
+  subdir: string,
+): Promise<ModelTree> {
+  const manifestPath = manifestPathOf(subdir);
+  const output = await git.bytes(
+    ["ls-tree", "-r", "-z", "--full-tree", commit, "--", manifestPath, `${subdir}/`],
+    { action: `list ${subdir} in ${commit}` },
+  );
+  const files: TreeFile[] = [];
+  let manifestBlob: ObjectId | undefined;
+  for (const entry of parseTree(output, commit)) {
+    if (entry.path === manifestPath) manifestBlob = entry.blob;
+    else if (!isClutter(posix.basename(entry.path))) {
+      if (!REGULAR_FILES.includes(entry.mode)) {
+        throw unfit(commit, `${entry.path} is ${KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`}`);
+      }
+      files.push({ path: entry.path.slice(subdir.length + 1), blob: entry.blob });
+    }
+  }
+  if (files.length === 0) {
+    throw new UsageError(
+      `Cannot find models in ${commit.slice(0, 12)}: it has no folder "${subdir}" with files`,
+      {
+        code: "SUBDIR_MISSING",
+        hint: "set model_sync.repo_models_subdir or --repo-models-subdir to the folder that holds the models",
+      },
+    );
+  }
+  const problem = fileListProblem(files.map((file) => file.path));
+  if (problem !== undefined) throw unfit(commit, problem);
+  files.sort((a, b) => compareUtf8(a.path, b.path));
+  return { files, manifestBlob };
+}
+
+interface TreeEntry {
+  readonly mode: string;
+  readonly blob: ObjectId;
+  readonly path: string;
+}
+
+function* parseTree(output: Uint8Array, commit: ObjectId): Generator<TreeEntry> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let start = 0;
+  for (let end = output.indexOf(0); end !== -1; end = output.indexOf(0, start)) {
+    const line = decode(decoder, output.subarray(start, end), commit);
+    const match = /^(\d{6}) \w+ ([0-9a-f]{40,64})\t([\s\S]+)$/.exec(line);
+    const [, mode, blob, path] = match ?? [];
+    if (mode === undefined || blob === undefined || path === undefined) {
+      throw unfit(commit, `git lists ${JSON.stringify(line)}, which is no tree entry`);
+    }
+    yield { mode, blob, path };
+    start = end + 1;
+  }
+}
+
+function decode(decoder: TextDecoder, bytes: Uint8Array, commit: ObjectId): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw unfit(commit, `the file name ${JSON.stringify(new TextDecoder().decode(bytes))} is not UTF-8`);
+  }
+}
+
+function unfit(commit: ObjectId, problem: string): RefusedError {
+  return new RefusedError(`Cannot use commit ${commit.slice(0, 12)}: ${problem}`, {
+    code: "REGISTRY_UNFIT",
+    hint: "mend the registry and pull again; the active release is untouched",
+  });
+}
