@@ -1,0 +1,23 @@
+/**
+ * Reads the text of a `.env` file: `KEY=VALUE` lines, `#` comments, one pair of surrounding quotes taken off, an
+ * `export` before the key allowed. Nothing is interpolated.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseDotenv } from "./dotenv.ts";
+ * assert.deepEqual(parseDotenv('# key\nRUNPOD_API_KEY="rp_1"\nexport A=b=c\n'), new Map([["RUNPOD_API_KEY", "rp_1"], ["A", "b=c"]]));
+ * ```
+ */
+export function parseDotenv(text: string): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    const [, name, value] = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) variables.set(name, unquote(value));
+  }
+  return variables;
+}
+
+function unquote(value: string): string {
+  return /^(["']).*\1$/.test(value) && value.length >= 2 ? value.slice(1, -1) : value;
+}

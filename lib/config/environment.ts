@@ -1,0 +1,53 @@
+import type { Environment } from "../core/context.ts";
+import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
+
+/** A setting that an environment variable gives. */
+export interface EnvironmentValue {
+  readonly path: readonly string[];
+  readonly value: unknown;
+  readonly name: string;
+}
+
+/**
+ * The settings that `MODEL_SYNC_*` variables give. Lists may be JSON or separated by commas. A variable that names no
+ * setting is left alone: Kubernetes makes such variables for a service called model-sync.
+ */
+export function readEnvironment(env: Environment): EnvironmentValue[] {
+  const values: EnvironmentValue[] = [];
+  // The usual case, and the schema is walked only for the other one.
+  if (!Object.keys(env.toObject()).some((name) => name.startsWith(ENV_PREFIX))) return values;
+  for (const key of configKeys()) {
+    const text = env.get(key.envName);
+    if (text !== undefined && text !== "") {
+      values.push({ path: key.path, value: parseValue(key, text), name: key.envName });
+    }
+  }
+  return values;
+}
+
+/** Text that does not fit the type stays text: the schema then complains about it as about any other value. */
+function parseValue(key: ConfigKey, text: string): unknown {
+  switch (key.schema.type) {
+    case "boolean":
+      return ({ true: true, false: false, "1": true, "0": false, yes: true, no: false } as const)[
+        text.toLowerCase()
+      ] ?? text;
+    case "number":
+    case "integer":
+      return Number.isFinite(Number(text)) ? Number(text) : text;
+    case "array":
+      return parseJson(text) ?? text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+    case "object":
+      return parseJson(text) ?? text;
+    default:
+      return text;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

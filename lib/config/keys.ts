@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { ModelSync } from "./schema.ts";
+
+/** The part of a JSON schema that describes one key of ours. */
+export interface KeySchema {
+  readonly type?: string | undefined;
+  readonly description?: string | undefined;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[] | undefined;
+  readonly examples?: readonly unknown[] | undefined;
+  readonly properties?: Readonly<Record<string, KeySchema>> | undefined;
+}
+
+/** One setting of the configuration: its place, its type and what it means. */
+export interface ConfigKey {
+  /** Below `model_sync`: `["publisher", "schedule"]`. */
+  readonly path: readonly string[];
+  readonly schema: KeySchema;
+  /** The variable that sets it: `MODEL_SYNC_PUBLISHER_SCHEDULE`. */
+  readonly envName: string;
+}
+
+const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
+  z.object({
+    type: z.string().optional(),
+    description: z.string().optional(),
+    default: z.unknown().optional(),
+    enum: z.array(z.unknown()).optional(),
+    examples: z.array(z.unknown()).optional(),
+    properties: z.record(z.string(), KeySchema).optional(),
+  })
+);
+
+/** The JSON schema of a whole configuration file; roots other than `model_sync` belong to the bot. */
+export function jsonSchema(): Record<string, unknown> {
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "model-sync configuration",
+    description: "The model_sync section of a bot's configuration file. Other sections are ignored.",
+    type: "object",
+    properties: { model_sync: sectionSchema() },
+  };
+}
+
+/** Every setting, in the order of the schema. */
+export function configKeys(): ConfigKey[] {
+  return [...leaves(KeySchema.parse(sectionSchema()), [])];
+}
+
+/** The schema of the section itself, as a tree. */
+export function sectionTree(): KeySchema {
+  return KeySchema.parse(sectionSchema());
+}
+
+function sectionSchema(): Record<string, unknown> {
+  const { $schema: _draft, ...schema } = z.toJSONSchema(ModelSync, { io: "input", unrepresentable: "any" });
+  return schema;
+}
+
+function* leaves(schema: KeySchema, path: readonly string[]): Generator<ConfigKey> {
+  if (schema.properties === undefined) {
+    yield { path, schema, envName: envNameOf(path) };
+    return;
+  }
+  for (const [name, child] of Object.entries(schema.properties)) yield* leaves(child, [...path, name]);
+}
+
+export const ENV_PREFIX = "MODEL_SYNC_";
+
+function envNameOf(path: readonly string[]): string {
+  return ENV_PREFIX + path.join("_").toUpperCase();
+}

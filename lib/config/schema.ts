@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { ACTIVATION_SETTINGS, LFS_SETTINGS } from "../core/settings.ts";
+import { isTimeZone, parseCalendar } from "../schedule/calendar.ts";
+
+/**
+ * The `model_sync` section of the configuration file: every key once, with its default and its description. The
+ * loader, `config init`, `config schema`, the environment variables and `configs/bot.yaml` are all made from it.
+ */
+
+/** A day: long enough for a nightly training, short enough that the next night's run is not kept waiting for ever. */
+const TRAIN_TIMEOUT_SEC = 86_400;
+
+/** An hour moves 45 GB at 100 Mbit/s. */
+const GIT_TIMEOUT_SEC = 3_600;
+
+const Schedule = z.string().refine(isSchedule, {
+  error: (issue) =>
+    `"${
+      String(issue.input)
+    }" is neither a time of day such as "06:00" nor a cron expression such as "*/15 * * * *"`,
+});
+
+/** A folder inside the repository: relative, no climbing, and not the repository itself. */
+const RepoFolder = z.string().refine(
+  (path) => path.split("/").every((part) => !["", ".", "..", ".git"].includes(part)) && !path.includes("\\"),
+  { error: "must be a folder inside the repository, such as models or prod/models" },
+);
+
+const Command = z.array(z.string().min(1)).min(1);
+const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of an environment variable");
+const Path = z.string().min(1);
+
+const Activation = z.strictObject({
+  mode: z.enum(ACTIVATION_SETTINGS).default("auto").describe(
+    "How a release becomes the one that consumers see. symlink: models is a link, replaced by one rename. mirror: files " +
+      "are replaced one by one, for a mount point or a file system without links. auto: symlink wherever it works.",
+  ),
+});
+
+const Publisher = z.strictObject({
+  schedule: Schedule.default("00:00").describe(
+    "When the daemon publishes: a time of day, or a cron expression of five fields.",
+  ),
+  train_before_push: z.boolean().default(true).describe("Run train_command before publishing."),
+  train_command: Command.optional().describe(
+    "The training program and its arguments, as a list. --symbol, --paper and the other training flags are added to it.",
+  ).meta({ examples: [["python3", "-m", "scripts.run_trainer"]] }),
+  train_timeout_sec: z.number().positive().max(7 * 86_400).default(TRAIN_TIMEOUT_SEC).describe(
+    "The training is stopped when it takes longer, in seconds.",
+  ),
+});
+
+const Client = z.strictObject({
+  schedule: Schedule.default("06:00").describe(
+    "When the daemon pulls: a time of day, or a cron expression of five fields.",
+  ),
+});
+
+export const ModelSync = z.strictObject({
+  enabled: z.boolean().default(true).describe(
+    "false keeps the daemon from starting; commands run by hand still work.",
+  ),
+  models_dir: Path.default("models").describe(
+    "The folder that consumers open, and that a publisher trains into. Relative paths start at the working directory.",
+  ),
+  state_dir: Path.optional().describe(
+    "The store. Default: .model-sync beside models_dir, on the same file system.",
+  ).meta({ examples: ["/srv/bot/.model-sync"] }),
+  keep: z.number().int().min(2).max(10_000).default(5).describe(
+    "Releases that stay in the store after a pull, for going back to.",
+  ),
+  time_zone: z.string().refine(isTimeZone, { error: "is not a time zone such as Europe/Paris or UTC" })
+    .optional()
+    .describe("The time zone of every schedule. Default: the machine's own.").meta({
+      examples: ["Europe/Paris"],
+    }),
+  repo_dir: Path.optional().describe(
+    "The clone of the models repository on this machine. Default: registry inside the store, when repo_url is set.",
+  ).meta({ examples: ["/abs/path/to/model-registry-repo"] }),
+  repo_url: z.string().min(1).optional().describe(
+    "Where to clone the models repository from when repo_dir does not exist: https, ssh, or a path.",
+  ).meta({ examples: ["https://github.com/you/your-models.git"] }),
+  remote: z.string().min(1).regex(/^[^-\s][^\s]*$/, "must be the name of a git remote").default("origin")
+    .describe(
+      "The remote of the clone.",
+    ),
+  branch: z.string().min(1).regex(/^(?!-)(?!.*\.\.)[^\s~^:?*[\\\u007f]+$/, "must be the name of a git branch")
+    .default("main")
+    .describe("The branch that holds the models."),
+  repo_models_subdir: RepoFolder.default("models").describe(
+    "The folder of the models inside the repository.",
+  ),
+  token_env: EnvName.optional().describe(
+    "The environment variable that holds a token for an https remote. Without it git uses what the machine has set up.",
+  ).meta({ examples: ["GITHUB_TOKEN"] }),
+  git_timeout_sec: z.number().positive().max(86_400).default(GIT_TIMEOUT_SEC).describe(
+    "The longest time for one transfer by git, in seconds.",
+  ),
+  lfs: z.enum(LFS_SETTINGS).default("auto").describe(
+    "Git LFS. auto: files over 100 MiB, which GitHub refuses otherwise. always: every model file. never: none.",
+  ),
+  activation: Activation.prefault({}).describe("How a pulled release is activated."),
+  publisher: Publisher.prefault({}).describe("The publishing side: the server that trains."),
+  client: Client.prefault({}).describe("The pulling side: the server that uses the models."),
+});
+/** The configuration as every part of the program reads it: complete, checked, defaults filled in. */
+export type ModelSync = z.infer<typeof ModelSync>;
+
+function isSchedule(text: string): boolean {
+  try {
+    parseCalendar(text, undefined);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}

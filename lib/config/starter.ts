@@ -1,0 +1,53 @@
+import { type KeySchema, sectionTree } from "./keys.ts";
+
+const HEAD = `\
+# The model_sync section of a bot's configuration. Other sections of this file are the bot's own and are ignored.
+# Every setting stands here with its default; those that begin with # have none and show an example.
+# Command line > environment (MODEL_SYNC_BRANCH, MODEL_SYNC_CLIENT_SCHEDULE, ...) > this file > default.
+`;
+
+/** Comments are wrapped so that the file reads well in a terminal of 100 columns. */
+const COMMENT_CHARS_MAX = 96;
+
+/** A complete, commented configuration file: what \`config init\` writes and \`configs/bot.yaml\` is. */
+export function renderStarter(): string {
+  return `${HEAD}model_sync:\n${renderSection(sectionTree(), "  ")}`;
+}
+
+function renderSection(section: KeySchema, indent: string): string {
+  return Object.entries(section.properties ?? {}).map(([name, schema]) => {
+    const comment = wrap(describe(schema), COMMENT_CHARS_MAX - indent.length).map((line) =>
+      `${indent}# ${line}\n`
+    ).join("");
+    if (schema.properties !== undefined) {
+      return `${comment}${indent}${name}:\n${renderSection(schema, `${indent}  `)}`;
+    }
+    const value = schema.default ?? schema.examples?.[0];
+    const inactive = schema.default === undefined ? "# " : "";
+    return `${comment}${indent}${inactive}${name}: ${renderValue(value)}\n`;
+  }).join("");
+}
+
+function describe(schema: KeySchema): string {
+  return schema.description ?? "";
+}
+
+/** JSON is YAML; words and numbers need no quotes. */
+function renderValue(value: unknown): string {
+  return typeof value === "string" && /^[A-Za-z][\w.-]*$/.test(value) &&
+      !["true", "false", "yes", "no", "on", "off", "null"].includes(value)
+    ? value
+    : JSON.stringify(value)?.replaceAll('","', '", "') ?? "null";
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return line === "" ? lines : [...lines, line];
+}

@@ -1,0 +1,182 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { ModelSyncError } from "../core/errors.ts";
+import { ifFound } from "../core/files.ts";
+import { redactUrls, type Secret } from "../core/secret.ts";
+import { runProcess } from "../core/subprocess.ts";
+import { GIT_VERSION_MIN } from "../git/git.ts";
+import { Registry, type RegistrySettings } from "../git/registry.ts";
+import { type Check, fail, pass, warn } from "./check.ts";
+
+/** Deleting a branch that cannot exist is refused only after the server let us in to write. */
+const PROBE_REF = "refs/heads/model-sync-doctor-probe-that-does-not-exist";
+
+/** A certificate or a token that is valid from "now" fails on a clock that is further off. */
+const CLOCK_SKEW_MS_MAX = 5 * 60_000;
+
+const PROGRAM_TIMEOUT_MS = 10_000;
+
+/** The versions of git and git-lfs. */
+export async function checkPrograms(context: Context): Promise<Check[]> {
+  const git = await versionOf(context, ["--version"]);
+  const lfs = await versionOf(context, ["lfs", "version"]);
+  const install = "install it: apt install git, brew install git, or https://git-scm.com";
+  return [
+    git === undefined
+      ? fail("git", "not found on the PATH", install)
+      : compareVersions(git, GIT_VERSION_MIN) < 0
+      ? fail("git", `version ${git}, at least ${GIT_VERSION_MIN} is needed`, install)
+      : pass("git", `version ${git}`),
+    lfs === undefined
+      ? warn("git-lfs", "not installed; needed for files over 100 MiB", "install it: apt install git-lfs")
+      : pass("git-lfs", `version ${lfs}`),
+  ];
+}
+
+/**
+ * Whether the registry can be reached, read and written, without changing it. A clone that does not exist yet is tried
+ * out in `scratch`.
+ */
+export async function checkRegistry(
+  context: Context,
+  settings: RegistrySettings,
+  scratch: string,
+): Promise<Check[]> {
+  const isMissing = settings.repoUrl !== undefined &&
+    ifFound(() => context.fs.statSync(settings.repoDir)) === undefined;
+  const tried = isMissing ? { ...settings, repoDir: join(scratch, "clone") } : settings;
+  try {
+    using registry = await Registry.open(context, tried, "unlocked");
+    const where = isMissing ? `${settings.repoDir} will be cloned from it` : `clone ${settings.repoDir}`;
+    return [
+      pass("clone", where),
+      await checkWorktree(registry),
+      await checkReadable(context, registry),
+      await checkWritable(registry),
+      ...await checkClock(context, registry),
+    ];
+  } catch (error) {
+    return [failed("clone", error)];
+  }
+}
+
+async function checkWorktree(registry: Registry): Promise<Check> {
+  if (!registry.hasWorktree) return pass("worktree", "none: files are read straight from git");
+  const { dirty } = await registry.status();
+  if (dirty.length === 0) return pass("worktree", "clean");
+  return fail("worktree", `dirty: ${dirty.slice(0, 3).join(", ")}`, "commit, stash or remove the changes");
+}
+
+async function checkReadable(_context: Context, registry: Registry): Promise<Check> {
+  const name = "registry readable";
+  try {
+    const tip = await registry.remoteTip();
+    const where = redactUrls(registry.remoteUrl.url);
+    return tip === undefined
+      ? warn(
+        name,
+        `${where} has no branch ${registry.settings.branch} yet`,
+        "publish first, or set model_sync.branch",
+      )
+      : pass(name, `${where}, ${registry.settings.branch} is at ${tip.slice(0, 12)}`);
+  } catch (error) {
+    return failed(name, error);
+  }
+}
+
+async function checkWritable(registry: Registry): Promise<Check> {
+  const name = "registry writable";
+  const action = "push a probe that changes nothing";
+  const result = await registry.git.attempt(
+    ["push", "--dry-run", registry.settings.remote, `:${PROBE_REF}`],
+    { action },
+  );
+  if (result.code === 0 || /remote ref does not exist/.test(result.stderr)) {
+    return pass(name, "a push would be let in");
+  }
+  const error = registry.git.error(action, result);
+  return warn(name, error.message, "only a publisher needs this: give it a token or a key that may write");
+}
+
+/** Compares our clock with the server's, which an HTTP answer carries. */
+async function checkClock(context: Context, registry: Registry): Promise<Check[]> {
+  if (registry.remoteUrl.origin === undefined) return [];
+  const { settings } = registry;
+  const result = await registry.git.with({ env: { GIT_TRACE_CURL: "1", GIT_TRACE_CURL_NO_DATA: "1" } })
+    .attempt(
+      ["ls-remote", settings.remote, `refs/heads/${settings.branch}`],
+      { action: "ask the server for its time" },
+    );
+  const date = /^.*<= Recv header: date: (.+)$/im.exec(result.stderr)?.[1];
+  const serverMs = Date.parse(date ?? "");
+  if (Number.isNaN(serverMs)) return [];
+  const skewMs = context.clock.now().getTime() - serverMs;
+  const seconds = Math.round(Math.abs(skewMs) / 1000);
+  if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) return [pass("clock", `within ${seconds} s of the registry's`)];
+  const direction = skewMs > 0 ? "ahead of" : "behind";
+  return [
+    fail("clock", `${seconds} s ${direction} the registry's`, "synchronise it: timedatectl set-ntp true"),
+  ];
+}
+
+/** What GitHub says that a classic token may do; it does not say so of fine-grained ones. Needs net permission. */
+export async function checkTokenScopes(context: Context, token: Secret, apiUrl: string): Promise<Check> {
+  const name = "token";
+  try {
+    const response = await fetch(`${apiUrl.replace(/\/+$/, "")}/rate_limit`, {
+      headers: { authorization: `Bearer ${token.reveal()}`, "user-agent": "model-sync" },
+      redirect: "manual",
+      signal: AbortSignal.any([context.signal, AbortSignal.timeout(PROGRAM_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    if (response.status === 401) {
+      return fail(name, "GitHub refuses it", "make a new one and put it into the variable");
+    }
+    const scopes = response.headers.get("x-oauth-scopes");
+    if (scopes === null) {
+      return pass(name, `accepted by ${new URL(apiUrl).host}; it does not tell its permissions`);
+    }
+    if (/\brepo\b/.test(scopes)) return pass(name, `accepted, with the scopes ${scopes}`);
+    return warn(
+      name,
+      `its scopes are "${scopes}", without repo`,
+      "a private repository needs the scope repo",
+    );
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return warn(name, `cannot ask ${new URL(apiUrl).host} about it: ${reason}`, "check the network");
+  }
+}
+
+async function versionOf(context: Context, args: readonly string[]): Promise<string | undefined> {
+  try {
+    const { signal } = context;
+    const result = await runProcess(context.spawn, {
+      command: "git",
+      args,
+      timeoutMs: PROGRAM_TIMEOUT_MS,
+      signal,
+    });
+    return result.code === 0 ? /\d+(?:\.\d+)+/.exec(new TextDecoder().decode(result.stdout))?.[0] : undefined;
+  } catch (error) {
+    if (error instanceof ModelSyncError && error.code === "PROGRAM_MISSING") return undefined;
+    throw error;
+  }
+}
+
+/** Compares dotted version numbers; negative when `a` is older. */
+export function compareVersions(a: string, b: string): number {
+  const left = a.split(".").map(Number);
+  const right = b.split(".").map(Number);
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function failed(name: string, error: unknown): Check {
+  if (!(error instanceof ModelSyncError)) throw error;
+  return fail(name, error.message, error.hint ?? "mend it and run again");
+}

@@ -1,0 +1,148 @@
+import { dirname, join, resolve } from "node:path";
+import type { Context } from "../core/context.ts";
+import { findEntry, ifFound, removeIfThere } from "../core/files.ts";
+import { totalBytes } from "../release/manifest.ts";
+import { activeManifest } from "../pipeline/pull.ts";
+import { readHistory } from "../store/history.ts";
+import { inspectModelFolder } from "../store/model_folder.ts";
+import { isSymlinkUnsupported } from "../store/pointers.ts";
+import { findStore, type StoreLocation } from "../store/store.ts";
+import { type Check, fail, pass, warn } from "./check.ts";
+
+/** Without an active release to measure by: little models, but models. */
+const FREE_BYTES_MIN = 256 * 1024 * 1024;
+
+/** History is written by this machine: its last line cannot be later than now, but for a second of rounding. */
+const FUTURE_MS_MAX = 60_000;
+
+/** Whether the disk can hold another release and the file system can swap it in. */
+export function checkStore(context: Context, location: StoreLocation): Check[] {
+  const parent = existingParent(context, dirname(resolve(location.modelsDir)));
+  const stateParent = existingParent(context, resolve(location.stateDir ?? parent));
+  return [
+    checkWritable(context, parent),
+    checkSpace(context, location, stateParent),
+    checkSameFileSystem(context, parent, stateParent),
+    checkSymlinks(context, parent),
+    ...checkModelFolder(context, location),
+    ...checkHistoryClock(context, location),
+  ];
+}
+
+/** The path itself, or the nearest folder above it that exists. */
+function existingParent(context: Context, path: string): string {
+  if (ifFound(() => context.fs.statSync(path)) !== undefined || dirname(path) === path) return path;
+  return existingParent(context, dirname(path));
+}
+
+function probePath(folder: string): string {
+  return join(folder, `.model-sync-doctor-${Deno.pid}`);
+}
+
+function checkWritable(context: Context, folder: string): Check {
+  const probe = probePath(folder);
+  try {
+    context.fs.mkdirSync(probe);
+    context.fs.removeSync(probe);
+    return pass("folder", `${folder} is writable`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return fail(
+      "folder",
+      `${folder} is not writable: ${reason}`,
+      "run as its owner, or set model_sync.models_dir",
+    );
+  }
+}
+
+function checkSpace(context: Context, location: StoreLocation, folder: string): Check {
+  const free = context.freeBytes(folder);
+  if (free === undefined) return warn("disk space", "this system does not tell", "look yourself");
+  const store = findStore(context.fs, location);
+  const active = store === undefined ? undefined : activeManifest(store);
+  // The next release may share nothing with the active one, and travels through the clone.
+  const wanted = Math.max(FREE_BYTES_MIN, 2 * totalBytes(active?.files ?? []));
+  const text = `${mebibytes(free)} MiB free`;
+  if (free >= wanted) return pass("disk space", text);
+  return warn(
+    "disk space",
+    `${text}, the next release may need ${mebibytes(wanted)} MiB`,
+    "free some, or model-sync prune",
+  );
+}
+
+function mebibytes(bytes: number): number {
+  return Math.floor(bytes / 1024 / 1024);
+}
+
+function checkSameFileSystem(context: Context, parent: string, stateParent: string): Check {
+  if (context.fs.statSync(parent).dev === context.fs.statSync(stateParent).dev) {
+    return pass("file system", "store and models folder are on the same one");
+  }
+  const mend = "put model_sync.state_dir beside the models folder, or set activation.mode to mirror";
+  return fail("file system", "the store is on another one than the models folder", mend);
+}
+
+function checkSymlinks(context: Context, parent: string): Check {
+  const probe = probePath(parent);
+  try {
+    context.fs.symlinkSync("target", probe);
+    return pass("links", "symbolic links work: a release is swapped in by one rename");
+  } catch (error) {
+    if (!isSymlinkUnsupported(error)) throw error;
+    return warn(
+      "links",
+      "symbolic links do not work here",
+      "activation.mode mirror is used: files one by one",
+    );
+  } finally {
+    removeIfThere(context.fs, probe);
+  }
+}
+
+function checkModelFolder(context: Context, location: StoreLocation): Check[] {
+  const store = findStore(context.fs, location);
+  if (store === undefined) {
+    const exists = findEntry(context.fs, resolve(location.modelsDir)) !== undefined;
+    return [
+      pass(
+        "models folder",
+        exists ? "not managed yet; a first pull keeps it as a release" : "made by the first pull",
+      ),
+    ];
+  }
+  const folder = inspectModelFolder(store);
+  switch (folder.kind) {
+    case "linked":
+      return [pass("models folder", "a link to the active release")];
+    case "folder":
+      return [
+        pass(
+          "models folder",
+          folder.isMountPoint ? "a mount point: files are mirrored into it" : "a real folder",
+        ),
+      ];
+    case "missing":
+      return [warn("models folder", "missing", "model-sync pull makes it")];
+    case "foreign-link":
+      return [
+        fail(
+          "models folder",
+          `a link to ${folder.target}, not made here`,
+          "remove it, or set model_sync.models_dir",
+        ),
+      ];
+    case "other":
+      return [fail("models folder", "not a folder", "move it away")];
+  }
+}
+
+function checkHistoryClock(context: Context, location: StoreLocation): Check[] {
+  const store = findStore(context.fs, location);
+  const [last] = store === undefined ? [] : readHistory(store, 1);
+  if (last === undefined) return [];
+  const aheadMs = Date.parse(last.startedAt) - context.clock.now().getTime();
+  if (aheadMs <= FUTURE_MS_MAX) return [];
+  const detail = `the last run, of ${last.startedAt}, is in the future`;
+  return [warn("clock", detail, "synchronise it: timedatectl set-ntp true")];
+}

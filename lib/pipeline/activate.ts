@@ -1,0 +1,94 @@
+import type { Context } from "../core/context.ts";
+import { diskError } from "../core/errors.ts";
+import type { Digest } from "../release/manifest.ts";
+import { adoptByCopy, adoptByMove, ensureModelsLink, holdsNoModels } from "../store/adopt.ts";
+import { type IntentRun, writeIntent } from "../store/intent.ts";
+import { mirrorRelease } from "../store/mirror.ts";
+import { type ActivationMode, inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
+import { readPointer, setPointer, syncPointers } from "../store/pointers.ts";
+import { Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import type { VerifiedRelease } from "./verify.ts";
+
+/** What an activation did. */
+export interface Activation {
+  readonly release: Digest;
+  /** What consumers saw before; also what `rollback` returns to. */
+  readonly previous: Digest | undefined;
+  readonly mode: ActivationMode;
+}
+
+/**
+ * Makes a release of the store the one that consumers see. The order is the promise: the intent is on the disk before
+ * the pointers move, `previous` moves before `current`, and `current` moves by one rename. Whoever is killed in between
+ * leaves a store that `recover` settles.
+ *
+ * Signals are not looked at once the intent is written: what remains takes microseconds (mirror mode: one pass over
+ * the changed files), and an activation that was begun is best finished.
+ */
+export async function activate(
+  context: Context,
+  store: Store,
+  release: VerifiedRelease,
+  run: IntentRun,
+  choice: ModeChoice,
+): Promise<Activation> {
+  const { mode } = choice;
+  if (mode === "mirror") {
+    context.log.warn(
+      `activating file by file, because ${choice.reason}: readers may see a mixture for a moment`,
+    );
+  }
+  await adoptRealFolder(context, store, run, mode);
+  const from = readPointer(store, "current");
+  const to = release.digest;
+  if (from === to && mode === "symlink") {
+    linkModels(context, store, run);
+    return { release: to, previous: readPointer(store, "previous"), mode };
+  }
+  try {
+    writeIntent(store, {
+      ...run,
+      phase: "activating",
+      mode,
+      from: from ?? null,
+      to,
+      previousBefore: readPointer(store, "previous") ?? null,
+    });
+    if (from !== undefined && from !== to) setPointer(store, "previous", from);
+    setPointer(store, "current", to);
+    syncPointers(store);
+    if (mode === "symlink") linkModels(context, store, run);
+    else await mirrorRelease(uninterrupted(context), store, from, to);
+  } catch (error) {
+    throw diskError(error, `activate release ${to}`);
+  }
+  return { release: to, previous: from === to ? readPointer(store, "previous") : from, mode };
+}
+
+/** A model folder from before this store becomes a release first, so that it can be returned to. */
+async function adoptRealFolder(
+  context: Context,
+  store: Store,
+  run: IntentRun,
+  mode: ActivationMode,
+): Promise<void> {
+  if (inspectModelFolder(store).kind !== "folder" || holdsNoModels(store)) return;
+  if (mode === "symlink") {
+    context.log.info(`keeping the present ${store.modelsDir} as a release, so that it can be rolled back to`);
+    await adoptByMove(context, store, run);
+  } else if (readPointer(store, "current") === undefined) {
+    context.log.info(`copying the present ${store.modelsDir} as a release, so that it can be rolled back to`);
+    await using staging = new Staging(context, store, `${run.runId}-adopted`);
+    await adoptByCopy(context, store, staging);
+  }
+}
+
+function linkModels(context: Context, store: Store, run: IntentRun): void {
+  const aside = ensureModelsLink(store, run.runId);
+  if (aside !== undefined) context.log.warn(`${store.modelsDir} held no models; it is kept as ${aside}`);
+}
+
+function uninterrupted(context: Context): Context {
+  return { ...context, signal: new AbortController().signal };
+}

@@ -1,0 +1,79 @@
+import type { Context } from "../core/context.ts";
+import { RefusedError, UsageError } from "../core/errors.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { MIRROR_SCRATCH_NAME } from "../store/mirror.ts";
+import { inspectModelFolder } from "../store/model_folder.ts";
+import { readPointer } from "../store/pointers.ts";
+import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from "../store/release_files.ts";
+import { findRelease, releaseDir } from "../store/releases.ts";
+import { StatCache } from "../store/stat_cache.ts";
+import type { Store } from "../store/store.ts";
+
+/** What an audit of the active release found. */
+export interface AuditReport {
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly files: number;
+  /** Missing and changed files. */
+  readonly problems: readonly FileProblem[];
+  /** Files that the manifest does not name. */
+  readonly extra: readonly string[];
+}
+
+/**
+ * Compares what consumers open with the manifest of the active release.
+ *
+ * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` when there is no manifest
+ */
+export async function auditActive(context: Context, store: Store, depth: CheckDepth): Promise<AuditReport> {
+  const digest = readPointer(store, "current");
+  if (digest === undefined) {
+    throw new UsageError(`Cannot verify ${store.modelsDir}: no release is active`, {
+      code: "NOTHING_ACTIVE",
+      hint: "run model-sync pull first",
+    });
+  }
+  const manifest = findRelease(store, digest)?.manifest;
+  if (manifest === undefined) {
+    throw new RefusedError(
+      `Cannot verify release ${shortDigest(digest)}: its manifest is missing or damaged`,
+      {
+        code: "RELEASE_DAMAGED",
+        hint: "run model-sync pull --force to bring it again",
+      },
+    );
+  }
+  const linked = inspectModelFolder(store).kind === "linked";
+  const problems = await checkFiles(context, consumerFolder(store, digest, linked), manifest, depth);
+  const folder = problemOfFolder(store, linked);
+  return {
+    release: digest,
+    sequence: manifest.sequence,
+    files: manifest.files.length,
+    problems: folder === undefined ? problems : [folder, ...problems],
+    extra: findExtra(context, store, manifest),
+  };
+}
+
+/** Where consumers' files really are, and what remembers their digests. */
+function consumerFolder(store: Store, digest: Digest, linked: boolean) {
+  return linked
+    ? { dir: releaseDir(store, digest), cache: StatCache.ofRelease(store, digest) }
+    : { dir: store.modelsDir, cache: StatCache.ofModels(store) };
+}
+
+function problemOfFolder(store: Store, linked: boolean): FileProblem | undefined {
+  const { kind } = inspectModelFolder(store);
+  if (linked || kind === "folder") return undefined;
+  return {
+    path: store.modelsDir,
+    problem: kind === "missing" ? "is missing" : "is not the folder of the release",
+  };
+}
+
+function findExtra(context: Context, store: Store, manifest: Manifest): string[] {
+  const kind = inspectModelFolder(store).kind;
+  if (kind !== "linked" && kind !== "folder") return [];
+  return findExtraFiles(context, store.modelsDir, manifest)
+    .filter((path) => !path.startsWith(`${MIRROR_SCRATCH_NAME}/`));
+}

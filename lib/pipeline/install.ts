@@ -1,0 +1,69 @@
+import { dirname, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { diskError } from "../core/errors.ts";
+import { findEntry, syncFolders } from "../core/files.ts";
+import { checkFile } from "../store/release_files.ts";
+import { hasReleaseDir, installRelease, releaseDir, writeManifest } from "../store/releases.ts";
+import type { Staging } from "../store/staging.ts";
+import { StatCache } from "../store/stat_cache.ts";
+import type { Store } from "../store/store.ts";
+import type { VerifiedRelease } from "./verify.ts";
+
+/**
+ * Puts a verified release into the store. Where the store holds it already, only what is damaged of it is replaced,
+ * file by file, so that a consumer that reads it right now is not disturbed.
+ *
+ * @returns how many files were replaced in a release that was there
+ */
+export async function install(
+  context: Context,
+  store: Store,
+  staging: Staging,
+  release: VerifiedRelease,
+): Promise<number> {
+  try {
+    const repaired = hasReleaseDir(store, release.digest)
+      ? await repair(context, store, staging, release)
+      : 0;
+    if (!hasReleaseDir(store, release.digest)) {
+      installRelease(store, staging.dir, release.digest, release.text);
+    }
+    rememberDigests(store, staging, release);
+    return repaired;
+  } catch (error) {
+    throw diskError(error, `put release ${release.digest} into the store`);
+  }
+}
+
+async function repair(
+  context: Context,
+  store: Store,
+  staging: Staging,
+  release: VerifiedRelease,
+): Promise<number> {
+  const dir = releaseDir(store, release.digest);
+  const cache = StatCache.ofRelease(store, release.digest);
+  let count = 0;
+  for (const file of release.manifest.files) {
+    const problem = await checkFile(context, { dir, cache }, file, "stat");
+    if (problem === undefined) continue;
+    context.log.warn(`mending ${file.path} of the release in the store: it ${problem}`);
+    const target = join(dir, file.path);
+    if (findEntry(store.fs, target)?.isDirectory) store.fs.removeSync(target, { recursive: true });
+    store.fs.mkdirSync(dirname(target), { recursive: true });
+    store.fs.renameSync(join(staging.dir, file.path), target);
+    count++;
+  }
+  if (count > 0) syncFolders(store.fs, dir);
+  writeManifest(store, release.digest, release.text);
+  return count;
+}
+
+function rememberDigests(store: Store, staging: Staging, release: VerifiedRelease): void {
+  const dir = releaseDir(store, release.digest);
+  const cache = StatCache.ofRelease(store, release.digest);
+  for (const { path, sha256 } of staging.files) {
+    cache.rememberOwn(path, store.fs.lstatSync(join(dir, path)), sha256);
+  }
+  cache.save();
+}

@@ -1,0 +1,44 @@
+import type { Context } from "../core/context.ts";
+import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
+import { readPointer } from "../store/pointers.ts";
+import { listReleases, removeRelease, type StoredRelease } from "../store/releases.ts";
+import { StatCache } from "../store/stat_cache.ts";
+import type { Store } from "../store/store.ts";
+
+/** Which releases a prune keeps and which it removes, newest first. */
+export interface PrunePlan {
+  readonly kept: readonly StoredRelease[];
+  readonly removed: readonly StoredRelease[];
+}
+
+/**
+ * Decides what to remove: all but the newest `keep` releases, and never one that a pointer names.
+ *
+ * @param keep at least 1
+ */
+export function planPrune(store: Store, keep: number): PrunePlan {
+  const named = new Set<Digest | undefined>([readPointer(store, "current"), readPointer(store, "previous")]);
+  const releases = listReleases(store);
+  const kept = releases.filter((release, index) => index < keep || named.has(release.manifest.digest));
+  return { kept, removed: releases.filter((release) => !kept.includes(release)) };
+}
+
+/** Removes what a plan says. */
+export async function pruneReleases(context: Context, store: Store, plan: PrunePlan): Promise<void> {
+  for (const { manifest } of plan.removed) {
+    context.signal.throwIfAborted();
+    context.log.info(`removing release ${shortDigest(manifest.digest)} (sequence ${manifest.sequence})`);
+    await removeRelease(store, manifest.digest);
+    StatCache.removeOfRelease(store, manifest.digest);
+  }
+}
+
+/** Bytes that a plan frees: content that no kept release shares. */
+export function freedBytes(plan: PrunePlan): number {
+  const kept = new Set(plan.kept.flatMap(({ manifest }) => manifest.files.map((file) => file.sha256)));
+  const freed = new Map(
+    plan.removed.flatMap(({ manifest }) => manifest.files.map((file) => [file.sha256, file] as const)),
+  );
+  for (const sha256 of kept) freed.delete(sha256);
+  return totalBytes(freed.values());
+}

@@ -1,0 +1,232 @@
+import type { Offer, Source } from "../carriers/carrier.ts";
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
+import type { IntentRun } from "../store/intent.ts";
+import type { ActivationSetting } from "../core/settings.ts";
+import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
+import { readPointer } from "../store/pointers.ts";
+import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { findRelease } from "../store/releases.ts";
+import { findRevision, rememberRevision } from "../store/revisions.ts";
+import { Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import { activate } from "./activate.ts";
+import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
+import { install } from "./install.ts";
+import { planPrune, pruneReleases } from "./prune.ts";
+import type { RunReport } from "./run.ts";
+import { damageSeenByConsumers, VerifiedRelease } from "./verify.ts";
+
+export interface PullOptions {
+  /** An older sequence than the active one's may come. */
+  readonly allowDowngrade: boolean;
+  /** A quarantined release may come, and an unchanged one is staged again. */
+  readonly force: boolean;
+  readonly activation: ActivationSetting;
+  /** Releases to keep in the store afterwards. */
+  readonly keep: number;
+}
+
+export interface PullReport extends RunReport {
+  readonly outcome: "activated" | "unchanged";
+  readonly carrier: Carrier;
+  readonly revision: string;
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly changed: number;
+  /** Bytes that were written into the store; files it held already are linked. */
+  readonly writtenBytes: number;
+  readonly modelsDir: string;
+}
+
+/**
+ * Brings a source's newest release and makes it the active one: resolve, inspect, stage, verify, install, activate.
+ * Whatever is wrong on the way is thrown before the activation, and leaves the active release as it was.
+ */
+export async function pull(
+  context: Context,
+  store: Store,
+  source: Source,
+  run: IntentRun,
+  options: PullOptions,
+): Promise<PullReport> {
+  const choice = chooseMode(store, options.activation);
+  const active = activeManifest(store);
+  const revision = await source.resolve();
+  const seen = options.force ? undefined : findRevision(store, revision.source);
+  if (seen?.revision === revision.id) {
+    if (active?.digest === seen.digest && await isSeenWhole(context, store, active, choice)) {
+      return report(store, source, revision.id, active, {
+        outcome: "unchanged",
+        changed: 0,
+        writtenBytes: 0,
+      });
+    }
+    refuseUnwanted(store, seen, active, options);
+  }
+
+  context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
+  const offer = await source.inspect(revision);
+  if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
+
+  await using staging = new Staging(context, store, run.runId);
+  const release = await stage(context, source, offer, staging);
+  if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
+  const repaired = await install(context, store, staging, release);
+  await source.accept(offer);
+
+  const writtenBytes = totalBytes(
+    staging.files.filter((file) => file.how === "written").map((file) => ({ size: file.bytes })),
+  );
+  const unchanged = active?.digest === release.digest && await isSeenWhole(context, store, active, choice);
+  if (!unchanged) {
+    context.log.info(`activating release ${shortDigest(release.digest)}`);
+    await activate(context, store, release, run, choice);
+  }
+  rememberRevision(store, revision.source, {
+    revision: revision.id,
+    digest: release.digest,
+    sequence: release.manifest.sequence,
+  });
+  liftQuarantine(store, release.digest);
+  if (!unchanged) await keepNewest(context, store, options.keep);
+  return report(store, source, revision.id, release.manifest, {
+    outcome: unchanged ? "unchanged" : "activated",
+    changed: repaired > 0
+      ? repaired
+      : countChanges(compareFiles(active?.files ?? [], release.manifest.files)),
+    writtenBytes,
+  });
+}
+
+/** What a pull would do. */
+export interface PullPlan {
+  readonly outcome: "activated" | "unchanged";
+  readonly revision: string;
+  readonly release: Digest | undefined;
+  readonly sequence: number | undefined;
+  readonly changes: ChangeList;
+}
+
+/** Says what a pull would do, and throws what it would refuse; changes nothing. `store` is missing before the first. */
+export async function planPull(
+  store: Store | undefined,
+  source: Source,
+  options: Pick<PullOptions, "allowDowngrade" | "force">,
+): Promise<PullPlan> {
+  const active = store === undefined ? undefined : activeManifest(store);
+  const offer = await source.inspect(await source.resolve());
+  const manifest = offer.claim?.manifest;
+  if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
+  const changes = compareFiles(active?.files ?? [], offer.files);
+  return {
+    outcome: countChanges(changes) === 0 ? "unchanged" : "activated",
+    revision: offer.revision.id,
+    release: manifest?.digest,
+    sequence: manifest?.sequence,
+    changes,
+  };
+}
+
+/** The manifest of the release that is active. */
+export function activeManifest(store: Store): Manifest | undefined {
+  const digest = readPointer(store, "current");
+  return digest === undefined ? undefined : findRelease(store, digest)?.manifest;
+}
+
+async function stage(
+  context: Context,
+  source: Source,
+  offer: Offer,
+  staging: Staging,
+): Promise<VerifiedRelease> {
+  context.log.info(`staging ${offer.files.length} files`);
+  await source.stage(offer, staging);
+  if (offer.claim !== undefined) return VerifiedRelease.ofStaged(staging, offer.claim);
+  return VerifiedRelease.ofUnclaimed(staging, {
+    carrier: source.carrier,
+    revision: offer.revision.id,
+    host: context.host,
+    createdAt: context.clock.now(),
+  });
+}
+
+/** Whether what consumers open is the active release, as far as that shows without reading it. */
+async function isSeenWhole(
+  context: Context,
+  store: Store,
+  active: Manifest,
+  choice: ModeChoice,
+): Promise<boolean> {
+  const damage = await damageSeenByConsumers(context, store, active, choice.mode);
+  if (damage !== undefined) context.log.warn(`the active release is damaged and is brought again: ${damage}`);
+  return damage === undefined;
+}
+
+/** @throws {RefusedError} code `QUARANTINED` or `DOWNGRADE` */
+function refuseUnwanted(
+  store: Store,
+  offered: { readonly digest: Digest; readonly sequence: number },
+  active: Manifest | undefined,
+  options: Pick<PullOptions, "allowDowngrade" | "force">,
+): void {
+  const entry = findQuarantine(store, offered.digest, offered.sequence);
+  if (entry !== undefined && !options.force) {
+    throw new RefusedError(
+      `Cannot activate release ${
+        shortDigest(offered.digest)
+      }: it is quarantined since ${entry.at}, ${entry.reason}`,
+      {
+        code: "QUARANTINED",
+        hint:
+          `publish a newer release, or take this one after all: model-sync rollback --to ${
+            shortDigest(offered.digest)
+          }` +
+          " if the store holds it, else model-sync pull --force",
+      },
+    );
+  }
+  if (active === undefined || options.allowDowngrade || offered.sequence >= active.sequence) return;
+  throw new RefusedError(
+    `Cannot go back from sequence ${active.sequence} to ${offered.sequence}: release ${
+      shortDigest(offered.digest)
+    } is ` +
+      "older than the active one" +
+      (offered.sequence === 0 ? ", or the registry lost its model-sync.json" : ""),
+    { code: "DOWNGRADE", hint: "if that is meant, run again with --allow-downgrade" },
+  );
+}
+
+/** Old releases go after a new one came. Failing at that is no reason to call the pull a failure. */
+async function keepNewest(context: Context, store: Store, keep: number): Promise<void> {
+  try {
+    await pruneReleases(context, store, planPrune(store, keep));
+  } catch (error) {
+    if (context.signal.aborted) return;
+    context.log.warn(`cannot remove old releases: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function report(
+  store: Store,
+  source: Source,
+  revision: string,
+  manifest: Manifest,
+  result: Pick<PullReport, "outcome" | "changed" | "writtenBytes">,
+): PullReport {
+  const previous = readPointer(store, "previous");
+  return {
+    ...result,
+    carrier: source.carrier,
+    revision,
+    release: manifest.digest,
+    ...(previous === undefined ? {} : { previous }),
+    sequence: manifest.sequence,
+    files: manifest.files.length,
+    bytes: totalBytes(manifest.files),
+    modelsDir: store.modelsDir,
+  };
+}

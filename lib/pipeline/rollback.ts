@@ -1,0 +1,153 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { RefusedError, UsageError } from "../core/errors.ts";
+import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
+import type { IntentRun } from "../store/intent.ts";
+import type { ActivationSetting } from "../core/settings.ts";
+import { chooseMode } from "../store/model_folder.ts";
+import { readPointer } from "../store/pointers.ts";
+import { addQuarantine, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { findRelease, listReleases, type StoredRelease } from "../store/releases.ts";
+import type { Store } from "../store/store.ts";
+import { activate, type Activation } from "./activate.ts";
+import { compareFiles, countChanges } from "../release/changes.ts";
+import type { RunReport } from "./run.ts";
+import { VerifiedRelease } from "./verify.ts";
+
+/** Where a rollback goes, and from where. */
+export interface RollbackPlan {
+  readonly from: Digest | undefined;
+  readonly fromSequence: number;
+  readonly target: StoredRelease;
+  readonly changed: number;
+}
+
+export interface RollbackReport extends RunReport {
+  readonly outcome: "rolled-back" | "unchanged";
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly changed: number;
+  readonly modelsDir: string;
+}
+
+/**
+ * Decides which release a rollback activates.
+ *
+ * @param to a digest or the beginning of one; without it the previous release, or, when that is quarantined, the
+ * newest older one that is not
+ * @throws {UsageError} nothing to go back to, no such release, or several that begin so
+ */
+export function planRollback(store: Store, to: string | undefined): RollbackPlan {
+  const from = readPointer(store, "current");
+  const active = from === undefined ? undefined : findRelease(store, from)?.manifest;
+  const target = to === undefined ? previousRelease(store, active) : findNamed(store, to);
+  return {
+    from,
+    fromSequence: active?.sequence ?? 0,
+    target,
+    changed: countChanges(compareFiles(active?.files ?? [], target.manifest.files)),
+  };
+}
+
+/**
+ * Activates an older release that the store holds. The one that is left is quarantined, so that no schedule brings it
+ * back tomorrow; the one that is chosen is no longer.
+ */
+export async function rollback(
+  context: Context,
+  store: Store,
+  run: IntentRun,
+  plan: RollbackPlan,
+  setting: ActivationSetting,
+): Promise<RollbackReport> {
+  const choice = chooseMode(store, setting);
+  const release = await VerifiedRelease.ofStored(context, store, plan.target);
+  if (plan.from !== undefined && plan.from !== release.digest) {
+    addQuarantine(store, {
+      digest: plan.from,
+      sequence: plan.fromSequence,
+      reason: `rolled back to ${shortDigest(release.digest)}`,
+      at: isoSeconds(context.clock.now()),
+    });
+  }
+  const { previous } = await leave(store, plan, () => activate(context, store, release, run, choice));
+  liftQuarantine(store, release.digest);
+  const { manifest } = release;
+  return {
+    outcome: plan.from === release.digest ? "unchanged" : "rolled-back",
+    release: release.digest,
+    ...(previous === undefined ? {} : { previous }),
+    sequence: manifest.sequence,
+    files: manifest.files.length,
+    bytes: totalBytes(manifest.files),
+    changed: plan.changed,
+    modelsDir: store.modelsDir,
+  };
+}
+
+/** Without the activation the release was not left, so it is not quarantined either. */
+async function leave(
+  store: Store,
+  plan: RollbackPlan,
+  activation: () => Promise<Activation>,
+): Promise<Activation> {
+  try {
+    return await activation();
+  } catch (error) {
+    if (plan.from !== undefined && readPointer(store, "current") === plan.from) {
+      liftQuarantine(store, plan.from);
+    }
+    throw error;
+  }
+}
+
+function previousRelease(store: Store, active: Manifest | undefined): StoredRelease {
+  const allowed = (release: StoredRelease) =>
+    findQuarantine(store, release.manifest.digest, release.manifest.sequence) === undefined;
+  const pointer = readPointer(store, "previous");
+  const previous = pointer === undefined ? undefined : findRelease(store, pointer);
+  if (previous !== undefined && allowed(previous)) return previous;
+  const older = listReleases(store).filter((release) =>
+    isOlder(release.manifest, active) && allowed(release)
+  );
+  if (older[0] !== undefined) return older[0];
+  throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release`, {
+    code: "NOTHING_TO_ROLL_BACK_TO",
+    hint: "model-sync status lists the releases; --to takes any of them",
+  });
+}
+
+function isOlder(release: Manifest, active: Manifest | undefined): boolean {
+  if (active === undefined) return true;
+  if (release.digest === active.digest) return false;
+  if (release.sequence !== active.sequence) return release.sequence < active.sequence;
+  return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
+}
+
+/** Shorter prefixes are too easily a typing mistake. */
+const PREFIX_DIGITS_MIN = 4;
+
+function findNamed(store: Store, to: string): StoredRelease {
+  const prefix = to.replace(/^sha256:/, "").toLowerCase();
+  if (!/^[0-9a-f]{4,64}$/.test(prefix)) {
+    throw new UsageError(
+      `Cannot roll back to "${to}": that is no digest, which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
+      { code: "DIGEST_INVALID", hint: "model-sync status lists the releases" },
+    );
+  }
+  const releases = listReleases(store);
+  const found = releases.filter((release) => release.manifest.digest.startsWith(`sha256:${prefix}`));
+  const [only] = found;
+  if (found.length === 1 && only !== undefined) return only;
+  const names = (found.length > 1 ? found : releases).map((release) => shortDigest(release.manifest.digest))
+    .join(", ");
+  const message = found.length > 1
+    ? `Cannot roll back to "${to}": several releases begin so`
+    : `Cannot roll back to "${to}": the store holds no such release`;
+  if (found.length > 1) {
+    throw new UsageError(message, { code: "DIGEST_AMBIGUOUS", hint: `it is one of: ${names}` });
+  }
+  throw new RefusedError(message, { code: "RELEASE_MISSING", hint: `it holds: ${names || "none"}` });
+}

@@ -1,0 +1,130 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { acquireLock } from "../core/lock.ts";
+import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
+import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
+import type { Store } from "../store/store.ts";
+import { recover, type Recovery, settle } from "./recover.ts";
+
+/** What a command's work reports of itself; becomes its line in the history and, in part, its `--json` output. */
+export type RunReport = Pick<
+  RunRecord,
+  "outcome" | "carrier" | "revision" | "release" | "previous" | "sequence" | "files" | "bytes" | "changed"
+>;
+
+/** A run's report with the time that it took. */
+export type Timed<Report> = Report & { readonly runId: string; readonly durationMs: number };
+
+/**
+ * Runs a command's work as one recorded run: takes the lock, settles what a killed run left, does the work, writes the
+ * history line whatever the outcome, and lets go. A work that fails after it announced an activation is settled here,
+ * just as after a crash.
+ *
+ * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the store
+ */
+export async function recordedRun<Report extends RunReport>(
+  context: Context,
+  store: Store,
+  command: string,
+  work: (run: IntentRun) => Promise<Report>,
+): Promise<Timed<Report>> {
+  const startedMs = context.clock.monotonicMs();
+  const run: IntentRun = { runId: newRunId(context), command, startedAt: isoSeconds(context.clock.now()) };
+  const elapsedMs = () => Math.round(context.clock.monotonicMs() - startedMs);
+  const record = (report: RunReport, error?: unknown) =>
+    appendHistory(store, {
+      ...run,
+      durationMs: elapsedMs(),
+      host: context.host,
+      ...report,
+      ...(error === undefined ? {} : { error: describeError(error) }),
+    });
+
+  using _lock = await lockOrRecord(context, store, run, record);
+  recordRecovery(context, store, await recover(context, store));
+  writeIntent(store, { ...run, phase: "preparing" });
+  let report: Report;
+  try {
+    report = await work(run);
+  } catch (error) {
+    await closeFailedRun(context, store, () => record({ outcome: outcomeOf(error) }, error));
+    throw error;
+  }
+  record(report);
+  clearIntent(store);
+  return { ...report, runId: run.runId, durationMs: elapsedMs() };
+}
+
+/** Settles and records a run that threw. If even that fails, its intent stays and the next run does it. */
+async function closeFailedRun(context: Context, store: Store, record: () => void): Promise<void> {
+  try {
+    const intent = readIntent(store);
+    // What was begun is settled even if the run is being interrupted.
+    if (intent !== undefined) {
+      await settle({ ...context, signal: new AbortController().signal }, store, intent);
+    }
+    record();
+    clearIntent(store);
+  } catch (error) {
+    context.log.warn(`cannot record this run: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function lockOrRecord(
+  context: Context,
+  store: Store,
+  run: IntentRun,
+  record: (report: RunReport, error: unknown) => void,
+): Promise<Disposable> {
+  try {
+    return await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock);
+  } catch (error) {
+    record({ outcome: "failed" }, error);
+    throw error;
+  }
+}
+
+/** The killed run gets the line that it could not write, unless it was killed just after writing it. */
+function recordRecovery(context: Context, store: Store, recovery: Recovery | undefined): void {
+  if (recovery === undefined) return;
+  const { runId, command, startedAt } = recovery.run;
+  if (!readHistory(store, RECOVERY_LOOKBACK).some((record) => record.runId === runId)) {
+    appendHistory(store, {
+      runId,
+      command,
+      startedAt,
+      outcome: recovery.resolution === "finished" ? "activated" : "interrupted",
+      durationMs: 0,
+      host: context.host,
+      ...(recovery.active === undefined ? {} : { release: recovery.active }),
+      error: {
+        code: "KILLED",
+        message: `the run was killed and its work ${recovery.resolution} by the next one`,
+      },
+    });
+  }
+  clearIntent(store);
+}
+
+/** Runs that were locked out may have written lines in between. */
+const RECOVERY_LOOKBACK = 50;
+
+/** How a run that threw is recorded. */
+export function outcomeOf(error: unknown): Outcome {
+  if (error instanceof RefusedError) return "refused";
+  if (error instanceof InterruptedError) return "interrupted";
+  return "failed";
+}
+
+function describeError(error: unknown): { code: string; message: string } {
+  if (error instanceof ModelSyncError) return { code: error.code, message: error.message };
+  return { code: "UNEXPECTED", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Sorts by time, and differs between two runs of one second. */
+function newRunId(context: Context): string {
+  const time = isoSeconds(context.clock.now()).replace(/[-:]/g, "");
+  const random = crypto.getRandomValues(new Uint8Array(3));
+  return `${time}-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

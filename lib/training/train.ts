@@ -1,0 +1,74 @@
+import type { Context } from "../core/context.ts";
+import { FailedError, UsageError } from "../core/errors.ts";
+
+/** What a training command is told; the flags are those of the original scripts and are passed on as they are. */
+export interface TrainingOptions {
+  readonly paper: boolean;
+  readonly symbols: readonly string[];
+  readonly scope: "default" | "missing-only" | "all";
+  readonly maxModelAgeHours: number | undefined;
+}
+
+export interface TrainingSettings {
+  /** Program and arguments. */
+  readonly command: readonly string[] | undefined;
+  readonly timeoutMs: number;
+  /** The folder that it trains into; passed on as `MODEL_SYNC_MODELS_DIR`. */
+  readonly modelsDir: string;
+}
+
+/** The flags that stand for training options on a command line. */
+export function trainingFlags(options: TrainingOptions): string[] {
+  return [
+    ...(options.paper ? ["--paper"] : []),
+    ...options.symbols.flatMap((symbol) => ["--symbol", symbol]),
+    ...(options.scope === "missing-only" ? ["--train-missing-only"] : []),
+    ...(options.scope === "all" ? ["--train-all"] : []),
+    ...(options.maxModelAgeHours === undefined
+      ? []
+      : ["--max-model-age-hours", String(options.maxModelAgeHours)]),
+  ];
+}
+
+/** The whole training command, or the complaint that there is none. @throws {UsageError} code `TRAIN_COMMAND_MISSING` */
+export function trainingCommand(settings: TrainingSettings, options: TrainingOptions): string[] {
+  if (settings.command === undefined || settings.command.length === 0) {
+    throw new UsageError("Cannot train: model_sync.publisher.train_command is not set", {
+      code: "TRAIN_COMMAND_MISSING",
+      hint: 'set it, for example train_command: ["python3", "-m", "scripts.run_trainer"]; ' +
+        "or publish what is there with --skip-training or train_before_push: false",
+    });
+  }
+  return [...settings.command, ...trainingFlags(options)];
+}
+
+/**
+ * Runs the training command to its end; what it prints goes to `output` as it comes. Needs the run permission.
+ *
+ * @throws {FailedError} codes `TRAINING_FAILED`, `TIMEOUT`
+ */
+export async function train(
+  context: Context,
+  settings: TrainingSettings,
+  options: TrainingOptions,
+  output: (chunk: Uint8Array) => void,
+): Promise<void> {
+  const [command = "", ...args] = trainingCommand(settings, options);
+  context.log.info(`training: ${[command, ...args].join(" ")}`);
+  const encoder = new TextEncoder();
+  const process = context.spawn({
+    command,
+    args,
+    env: { ...context.env.toObject(), MODEL_SYNC_MODELS_DIR: settings.modelsDir },
+    timeoutMs: settings.timeoutMs,
+    signal: context.signal,
+    onStderr: (text) => output(encoder.encode(text)),
+  });
+  for await (const chunk of process.stdout) output(chunk);
+  const { code } = await process.exit;
+  if (code === 0) return;
+  throw new FailedError(`Cannot publish: the training command ${command} ended with exit code ${code}`, {
+    code: "TRAINING_FAILED",
+    hint: "see its output above; nothing was published",
+  });
+}
