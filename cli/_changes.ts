@@ -1,0 +1,16 @@
+import type { ChangeList } from "../lib/release/changes.ts";
+import type { Output } from "./_output.ts";
+
+/** A release has thousands of files at times; a person reads the first screenful. */
+const SHOWN_MAX = 40;
+
+/** The lines of a file-by-file preview: `+ added`, `~ modified`, `- removed`. */
+export function changeLines(output: Output, changes: ChangeList): string[] {
+  const lines = [
+    ...changes.added.map((path) => output.paint("green", `  + ${path}`)),
+    ...changes.modified.map((path) => output.paint("yellow", `  ~ ${path}`)),
+    ...changes.removed.map((path) => output.paint("red", `  - ${path}`)),
+  ];
+  const hidden = lines.length - SHOWN_MAX;
+  return hidden > 0 ? [...lines.slice(0, SHOWN_MAX), `  … and ${hidden} more`] : lines;
+}

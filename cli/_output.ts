@@ -1,0 +1,198 @@
+import { isoSeconds, systemClock } from "../lib/core/clock.ts";
+import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
+import { LOG_LEVELS } from "../lib/core/log.ts";
+import { redactUrls } from "../lib/core/secret.ts";
+import { formatBytes, formatDuration } from "./_format.ts";
+
+/** How a command talks: results to standard output, everything else to standard error. */
+export interface OutputOptions {
+  /** One JSON object on standard output; standard error stays silent but for errors. */
+  readonly json: boolean;
+  readonly logFormat: "text" | "json";
+  /** The least level that is shown. */
+  readonly level: LogLevel | "silent";
+}
+
+const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+export type Style = keyof typeof STYLES;
+
+/** A bar that moves more often than this flickers and costs time. */
+const PROGRESS_INTERVAL_MS = 100;
+const BAR_CHARS = 24;
+
+/** The only writer to the terminal. */
+export class Output {
+  readonly options: OutputOptions;
+  readonly #encoder = new TextEncoder();
+  #bar: { readonly label: string; readonly startedMs: number; drawnMs: number } | undefined;
+
+  constructor(options: OutputOptions) {
+    this.options = options;
+  }
+
+  /** Shows a result: an object for machines, or lines for people. */
+  result(object: unknown, lines: () => readonly string[]): void {
+    this.#clearBar();
+    const text = this.options.json ? JSON.stringify(object) : lines().join("\n");
+    if (text !== "") this.#write(Deno.stdout, `${text}\n`);
+  }
+
+  /** Shows text that was asked for as it is: help, a version. */
+  text(text: string): void {
+    this.#write(Deno.stdout, `${text}\n`);
+  }
+
+  /** Shows an error in one line with its hint, or as one JSON object. @returns the exit code that it stands for */
+  error(error: unknown): ExitCode {
+    this.#clearBar();
+    const shown = describeError(error);
+    if (this.options.json || this.options.logFormat === "json") {
+      const { message, code, hint, exitCode } = shown;
+      this.#write(Deno.stderr, `${JSON.stringify({ code, message, hint: hint ?? null, exitCode })}\n`);
+    } else {
+      this.#write(Deno.stderr, `${this.#paintErr("red", "error")}: ${shown.message}\n`);
+      if (shown.hint !== undefined) {
+        this.#write(Deno.stderr, `${this.#paintErr("dim", "next")}:  ${shown.hint}\n`);
+      }
+      if (shown.stack !== undefined) this.#write(Deno.stderr, `${shown.stack}\n`);
+    }
+    return shown.exitCode;
+  }
+
+  /** What a program that we run prints, as it comes. */
+  passThrough(chunk: Uint8Array): void {
+    this.#clearBar();
+    this.#writeBytes(Deno.stderr, chunk);
+  }
+
+  /** Colours a part of a result, where that is a terminal that wants it. */
+  paint(style: Style, text: string): string {
+    return this.options.json ? text : colored(Deno.stdout, style, text);
+  }
+
+  /** The log of a run. */
+  readonly log: Log = {
+    debug: (message, fields) => this.#logLine("debug", message, fields),
+    info: (message, fields) => this.#logLine("info", message, fields),
+    warn: (message, fields) => this.#logLine("warn", message, fields),
+    error: (message, fields) => this.#logLine("error", message, fields),
+    progress: (label, doneBytes, totalBytes) => this.#progress(label, doneBytes, totalBytes),
+  };
+
+  #logLine(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (!this.#shows(level)) return;
+    this.#clearBar();
+    const text = redactUrls(message);
+    const time = isoSeconds(systemClock.now());
+    if (this.options.logFormat === "json") {
+      this.#write(Deno.stderr, `${JSON.stringify({ time, level, message: text, ...fields })}\n`);
+    } else if (Deno.stderr.isTerminal()) {
+      const mark = { debug: "·", info: "→", warn: "!", error: "✗" }[level];
+      const style = { debug: "dim", info: "cyan", warn: "yellow", error: "red" } as const;
+      this.#write(Deno.stderr, `${this.#paintErr(style[level], mark)} ${text}\n`);
+    } else {
+      this.#write(Deno.stderr, `${time} ${level.padEnd(5)} ${text}\n`);
+    }
+  }
+
+  #shows(level: LogLevel): boolean {
+    const { level: least } = this.options;
+    return least !== "silent" && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least);
+  }
+
+  #progress(label: string, doneBytes: number, totalBytes: number | undefined): void {
+    if (!this.#shows("info") || this.options.logFormat === "json" || !Deno.stderr.isTerminal()) return;
+    const nowMs = systemClock.monotonicMs();
+    if (this.#bar?.label !== label) this.#bar = { label, startedMs: nowMs, drawnMs: -Infinity };
+    if (nowMs - this.#bar.drawnMs < PROGRESS_INTERVAL_MS) return;
+    this.#bar.drawnMs = nowMs;
+    const line = progressLine(label, doneBytes, totalBytes, nowMs - this.#bar.startedMs);
+    this.#write(Deno.stderr, `\r\x1b[K${line}`);
+  }
+
+  #clearBar(): void {
+    if (this.#bar === undefined) return;
+    this.#bar = undefined;
+    this.#write(Deno.stderr, "\r\x1b[K");
+  }
+
+  #paintErr(style: Style, text: string): string {
+    return colored(Deno.stderr, style, text);
+  }
+
+  #write(stream: typeof Deno.stdout, text: string): void {
+    this.#writeBytes(stream, this.#encoder.encode(text));
+  }
+
+  #writeBytes(stream: typeof Deno.stdout, bytes: Uint8Array): void {
+    try {
+      let offset = 0;
+      while (offset < bytes.length) offset += stream.writeSync(bytes.subarray(offset));
+    } catch (error) {
+      // Whoever read the output has gone (`| head`): that must not fail a run.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
+  }
+}
+
+/**
+ * The line of a progress bar.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { progressLine } from "./_output.ts";
+ * const MIB = 1024 ** 2;
+ * assert.equal(
+ *   progressLine("copying", 256 * MIB, 512 * MIB, 2_000),
+ *   "  copying ████████████░░░░░░░░░░░░ 50%  256.0 MiB of 512.0 MiB, 128.0 MiB/s, 2.0 s left",
+ * );
+ * ```
+ */
+export function progressLine(
+  label: string,
+  doneBytes: number,
+  totalBytes: number | undefined,
+  elapsedMs: number,
+): string {
+  const rate = elapsedMs > 0 ? doneBytes / elapsedMs * 1000 : 0;
+  const speed = rate > 0 ? `, ${formatBytes(Math.round(rate))}/s` : "";
+  if (totalBytes === undefined || totalBytes === 0) return `  ${label} ${formatBytes(doneBytes)}${speed}`;
+  const part = Math.min(1, doneBytes / totalBytes);
+  const filled = Math.round(part * BAR_CHARS);
+  const bar = "█".repeat(filled) + "░".repeat(BAR_CHARS - filled);
+  const left = rate > 0 && part < 1 ? `, ${formatDuration((totalBytes - doneBytes) / rate * 1000)} left` : "";
+  const percent = `${Math.floor(part * 100)}%`.padStart(3);
+  return `  ${label} ${bar} ${percent}  ${formatBytes(doneBytes)} of ${
+    formatBytes(totalBytes)
+  }${speed}${left}`;
+}
+
+interface ShownError {
+  readonly message: string;
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
+  /** Of an error that is a bug of ours: whoever reports it needs it. */
+  readonly stack: string | undefined;
+}
+
+function describeError(error: unknown): ShownError {
+  if (error instanceof ModelSyncError) {
+    const { message, code, hint, exitCode } = error;
+    return { message: redactUrls(message), code, hint, exitCode, stack: undefined };
+  }
+  return {
+    message: `unexpected: ${redactUrls(error instanceof Error ? error.message : String(error))}`,
+    code: "UNEXPECTED",
+    hint: "this is a bug in model-sync: please report it with the lines below",
+    exitCode: EXIT.failed,
+    stack: error instanceof Error ? redactUrls(error.stack ?? "") : undefined,
+  };
+}
+
+function colored(stream: typeof Deno.stdout, style: Style, text: string): string {
+  // https://no-color.org: set and not empty
+  return stream.isTerminal() && !Deno.noColor ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+}

@@ -1,0 +1,14 @@
+/** What each command does, in one line: for the overview and for the command's own help. */
+export const SUMMARIES = {
+  publish: "Train, then publish the models to the git registry",
+  pull: "Bring the newest release from the git registry and activate it",
+  rollback: "Activate the previous release again, or any that the store holds",
+  status: "Show the active release, the last runs, and what comes next",
+  verify: "Compare the active files with their manifest",
+  prune: "Remove old releases from the store",
+  daemon: "Publish or pull every day, for as long as it runs",
+  doctor: "Check this machine, the registry and the disk, and say how to mend what is wrong",
+  config: "Check, show or begin a configuration file",
+} as const;
+
+export type CommandName = keyof typeof SUMMARIES;

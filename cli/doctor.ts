@@ -1,0 +1,70 @@
+import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
+import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import { removeTree } from "../lib/core/files.ts";
+import { type Check, fail, warn } from "../lib/doctor/check.ts";
+import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
+import { checkStore } from "../lib/doctor/store_checks.ts";
+import { parseRemoteUrl } from "../lib/git/remote_url.ts";
+import type { RegistrySettings } from "../lib/git/registry.ts";
+import { findStore } from "../lib/store/store.ts";
+import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import { type GitOptions, withGitOptions } from "./_git_options.ts";
+import type { Output } from "./_output.ts";
+
+export function command() {
+  return withGitOptions(newCommand("doctor"))
+    .action((options: CommonOptions & GitOptions) => withSession(options, run));
+}
+
+async function run(session: Session): Promise<ExitCode> {
+  const { context, output, location } = session;
+  const checks = [
+    ...await checkPrograms(context),
+    ...checkStore(context, location),
+    ...await registryChecks(session),
+  ];
+  const failed = checks.some((check) => check.status === "fail");
+  output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
+  return failed ? EXIT.failed : EXIT.done;
+}
+
+async function registryChecks(session: Session): Promise<Check[]> {
+  const { context, settings, location } = session;
+  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-doctor-" });
+  try {
+    const store = findStore(context.fs, location);
+    const registry = gitRegistrySettings(settings, context.env, store?.root ?? scratch);
+    return [...await checkRegistry(context, registry, scratch), ...await tokenChecks(session, registry)];
+  } catch (error) {
+    if (!(error instanceof ModelSyncError)) throw error;
+    const mend = error.hint ?? "mend it and run again";
+    return [
+      error.code === "REPO_UNSET"
+        ? warn("registry", error.message, mend)
+        : fail("registry", error.message, mend),
+    ];
+  } finally {
+    await removeTree(context.fs, scratch);
+  }
+}
+
+/** GitHub tells what a token may do; GITHUB_API_URL names another GitHub. */
+async function tokenChecks({ context }: Session, registry: RegistrySettings): Promise<Check[]> {
+  const { token, repoUrl } = registry;
+  const server = context.env.get("GITHUB_SERVER_URL") ?? "https://github.com";
+  if (
+    token === undefined || repoUrl === undefined || parseRemoteUrl(repoUrl).origin !== new URL(server).origin
+  ) return [];
+  return [
+    await checkTokenScopes(context, token, context.env.get("GITHUB_API_URL") ?? "https://api.github.com"),
+  ];
+}
+
+function lines(output: Output, check: Check): string[] {
+  const style = { pass: "green", warn: "yellow", fail: "red" } as const;
+  const mark = output.paint(style[check.status], check.status);
+  const mend = check.mend === undefined ? [] : [`        ${output.paint("dim", check.mend)}`];
+  return [`  ${mark}  ${check.name}: ${check.detail}`, ...mend];
+}
+
+if (import.meta.main) await main(command());

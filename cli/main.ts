@@ -1,0 +1,78 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import config from "../deno.json" with { type: "json" };
+import { UsageError } from "../lib/core/errors.ts";
+import { Output } from "./_output.ts";
+import { type CommandName, SUMMARIES } from "./_summaries.ts";
+
+/**
+ * The entry that is compiled into one executable. It picks the command, gives up the permissions that the command does
+ * not need, and only then loads it. Its own help loads nothing else, so that it is there at once.
+ */
+
+interface Entry {
+  /** What the command does not need, and therefore loses. */
+  readonly revoked: readonly ("net" | "run" | "write")[];
+  readonly load: () => Promise<{ readonly command: () => CommandUnknownOpts }>;
+}
+
+const ENTRIES: Readonly<Record<CommandName, Entry>> = {
+  publish: { revoked: ["net"], load: () => import("./publish.ts") },
+  pull: { revoked: ["net"], load: () => import("./pull.ts") },
+  rollback: { revoked: ["net", "run"], load: () => import("./rollback.ts") },
+  status: { revoked: ["net", "run", "write"], load: () => import("./status.ts") },
+  verify: { revoked: ["net", "run"], load: () => import("./verify.ts") },
+  prune: { revoked: ["net", "run"], load: () => import("./prune.ts") },
+  daemon: { revoked: ["net"], load: () => import("./daemon.ts") },
+  doctor: { revoked: [], load: () => import("./doctor.ts") },
+  config: { revoked: ["net", "run"], load: () => import("./config.ts") },
+};
+
+function help(): string {
+  const width = Math.max(...Object.keys(SUMMARIES).map((name) => name.length));
+  const list = Object.entries(SUMMARIES).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `model-sync ${config.version} moves models from where they are trained to where they serve, safely.
+
+Usage: model-sync <command> [options]
+
+Commands:
+${list.join("\n")}
+
+  model-sync <command> --help   shows the options of a command
+  model-sync --version          shows the version
+
+Exit codes: 0 done or unchanged, 1 failed, 2 usage or configuration, 3 authentication, 4 unreachable,
+5 refused, 6 locked, 7 disk, 8 rolled back, 130 interrupted`;
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const [name = "", ...rest] = args;
+  const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" });
+  if (["--help", "-h", "help"].includes(name)) return shown(output, help());
+  if (["--version", "-V"].includes(name)) return shown(output, config.version);
+  if (!isCommand(name)) return output.error(await unknownCommand(name));
+  const entry = ENTRIES[name];
+  for (const permission of entry.revoked) Deno.permissions.revokeSync({ name: permission });
+  const [{ runCommand }, { command }] = await Promise.all([import("./_command.ts"), entry.load()]);
+  return await runCommand(command(), rest);
+}
+
+function shown(output: Output, text: string): number {
+  output.text(text);
+  return 0;
+}
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(ENTRIES, name);
+}
+
+async function unknownCommand(name: string): Promise<UsageError> {
+  const hint = "model-sync --help lists the commands";
+  if (name === "") {
+    return new UsageError("Cannot tell what to do: no command was given", { code: "USAGE", hint });
+  }
+  const { suggestion } = await import("../lib/config/complaints.ts");
+  const meant = suggestion(name, Object.keys(ENTRIES));
+  return new UsageError(`Cannot run "${name}": there is no such command${meant}`, { code: "USAGE", hint });
+}
+
+if (import.meta.main) Deno.exit(await run(Deno.args));

@@ -1,0 +1,202 @@
+import { join } from "node:path";
+import { planGitPublish, type PublishPlan } from "../lib/carriers/git_publish_plan.ts";
+import {
+  type GitPublication,
+  GitPublisher,
+  type GitPublisherOptions,
+} from "../lib/carriers/git_publisher.ts";
+import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
+import { ifFound, removeTree } from "../lib/core/files.ts";
+import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
+import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import { countChanges } from "../lib/release/changes.ts";
+import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
+import { readModelSet } from "../lib/release/model_set.ts";
+import { StatCache } from "../lib/store/stat_cache.ts";
+import { findStore, openStore } from "../lib/store/store.ts";
+import {
+  train,
+  trainingCommand,
+  type TrainingOptions,
+  type TrainingSettings,
+} from "../lib/training/train.ts";
+import { changeLines } from "./_changes.ts";
+import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { type GitOptions, withGitOptions } from "./_git_options.ts";
+import type { Output } from "./_output.ts";
+import { type TrainingFlags, withTrainingOptions } from "./_training_options.ts";
+
+export interface PublishCommandOptions extends CommonOptions, GitOptions, TrainingFlags {
+  readonly commitMessage?: string | undefined;
+  readonly allowShrink?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export function command() {
+  const base = newCommand("publish");
+  return withTrainingOptions(withGitOptions(base))
+    .option("--commit-message <text>", "instead of chore(models): sync <time>")
+    .option("--allow-shrink", "go on although more than half of the published files would disappear")
+    .option("--dry-run", "show what would be published, and change nothing")
+    .action((options: PublishCommandOptions) =>
+      withSession(
+        options,
+        (session) => options.dryRun ? previewPublish(session, options) : runPublish(session, options),
+      )
+    );
+}
+
+/** One publish, recorded and shown. */
+export async function runPublish(session: Session, options: PublishCommandOptions): Promise<void> {
+  const { context, output, location } = session;
+  const store = openStore(context.fs, location);
+  const training = trainingOf(session, options);
+  const publisherSettings = publisherOptions(session, options, store.root);
+  const report = await recordedRun(context, store, "publish", async (run) => {
+    if (training !== undefined) {
+      refuseTrainingIntoRelease(store);
+      await train(context, training.settings, training.options, (chunk) => output.passThrough(chunk));
+    }
+    const owner = { ...run, host: context.host };
+    return await publish(
+      context,
+      store,
+      () => GitPublisher.open(context, store, { ...publisherSettings, owner }),
+    );
+  });
+  output.result(publishJson(report), () => publishLines(output, report));
+}
+
+async function previewPublish(session: Session, options: PublishCommandOptions): Promise<void> {
+  const { context, output, location } = session;
+  const training = trainingOf(session, options);
+  const store = findStore(context.fs, location);
+  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
+  try {
+    const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
+    const set = await readModelSet(context, location.modelsDir, cache);
+    const common = publisherOptions(session, options, store?.root ?? scratch);
+    const { repoDir, repoUrl } = common.registry;
+    const isMissing = repoUrl !== undefined && ifFound(() => context.fs.statSync(repoDir)) === undefined;
+    const registry = { ...common.registry, repoDir: isMissing ? join(scratch, "clone") : repoDir };
+    const plan = await planGitPublish(context, { ...common, registry }, set, join(scratch, "objects"));
+    const command = training === undefined ? null : trainingCommand(training.settings, training.options);
+    const json = {
+      dryRun: true,
+      carrier: "git",
+      trainCommand: command,
+      bytes: totalBytes(set.files),
+      ...plan,
+    };
+    output.result(json, () => planLines(output, plan, command));
+  } finally {
+    await removeTree(context.fs, scratch);
+  }
+}
+
+const NO_CACHE = { find: () => undefined, remember: () => {} };
+
+interface Training {
+  readonly settings: TrainingSettings;
+  readonly options: TrainingOptions;
+}
+
+/** What to train before publishing, if anything; a missing training command is told before any work begins. */
+function trainingOf(session: Session, options: PublishCommandOptions): Training | undefined {
+  const { publisher, models_dir } = session.settings;
+  if (options.skipTraining || !publisher.train_before_push) return undefined;
+  const training: Training = {
+    settings: {
+      command: publisher.train_command,
+      timeoutMs: publisher.train_timeout_sec * 1000,
+      modelsDir: models_dir,
+    },
+    options: {
+      paper: options.paper === true,
+      symbols: options.symbol ?? [],
+      scope: options.trainAll ? "all" : options.trainMissingOnly ? "missing-only" : "default",
+      maxModelAgeHours: options.maxModelAgeHours,
+    },
+  };
+  trainingCommand(training.settings, training.options);
+  return training;
+}
+
+function publisherOptions(
+  session: Session,
+  options: PublishCommandOptions,
+  stateDir: string,
+): Omit<GitPublisherOptions, "owner"> {
+  const { settings, context } = session;
+  return {
+    registry: gitRegistrySettings(settings, context.env, stateDir),
+    subdir: settings.repo_models_subdir,
+    lfs: settings.lfs,
+    allowDirtyWorktree: options.allowDirtyWorktree === true,
+    allowShrink: options.allowShrink === true,
+    commitMessage: options.commitMessage,
+  };
+}
+
+type Report = Timed<PublishReport & { readonly publication: GitPublication }>;
+
+function publishJson(report: Report): Record<string, unknown> {
+  const { outcome, release, previous, sequence, files, bytes, changed, durationMs, publication, runId } =
+    report;
+  const { committed, pushed, branch, remote, commit } = publication;
+  return {
+    outcome,
+    release,
+    previous: previous ?? null,
+    sequence,
+    files,
+    bytes,
+    changed,
+    durationMs,
+    carrier: report.carrier,
+    committed,
+    pushed,
+    branch,
+    remote,
+    commit: commit ?? null,
+    runId,
+  };
+}
+
+function publishLines(output: Output, report: Report): string[] {
+  const { outcome, release, sequence, files, bytes, changed, durationMs, publication } = report;
+  const name = `${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;
+  const size = `  ${plural(files, "file")}, ${formatBytes(bytes)}`;
+  const target = `${publication.remote}/${publication.branch}`;
+  if (outcome === "unchanged") {
+    return [`${output.paint("green", "✓")} unchanged: ${target} holds release ${name} already`, size];
+  }
+  const what = publication.committed ? `${changed} changed, pushed` : "an earlier commit was pushed";
+  return [
+    `${output.paint("green", "✓")} published release ${name}`,
+    size,
+    `  ${what} to ${target} as ${publication.commit?.slice(0, 12)}, in ${formatDuration(durationMs)}`,
+  ];
+}
+
+function planLines(output: Output, plan: PublishPlan, command: readonly string[] | null): string[] {
+  const target = `${plan.remote}/${plan.branch}`;
+  const trained = command === null
+    ? []
+    : [`would train first: ${command.join(" ")}`, "and then, with the models as they are now:"];
+  if (plan.outcome === "unchanged") {
+    return [...trained, `nothing to publish: ${target} holds these models already`];
+  }
+  return [
+    ...trained,
+    `would publish release ${
+      output.paint("bold", shortDigest(plan.release))
+    } (sequence ${plan.sequence}) to ${target}, ` +
+    `${plural(countChanges(plan.changes), "file")} changed:`,
+    ...changeLines(output, plan.changes),
+    ...(plan.lfs.length === 0 ? [] : [`  ${plural(plan.lfs.length, "file")} through Git LFS`]),
+  ];
+}
+
+if (import.meta.main) await main(command());

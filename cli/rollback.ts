@@ -1,0 +1,97 @@
+import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "../lib/pipeline/rollback.ts";
+import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import { formatBytes, formatDuration, plural } from "./_format.ts";
+import type { Output } from "./_output.ts";
+import { openExistingStore, requireStore } from "./_store.ts";
+
+interface RollbackCommandOptions extends CommonOptions {
+  readonly to?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export function command() {
+  return newCommand("rollback")
+    .option("--to <digest>", "the release to activate: its digest, or the beginning of it")
+    .option("--dry-run", "show what would be activated, and change nothing")
+    .action((options: RollbackCommandOptions) =>
+      withSession(options, (session) => options.dryRun ? preview(session, options) : run(session, options))
+    );
+}
+
+async function run(session: Session, options: RollbackCommandOptions): Promise<void> {
+  const { context, output, settings } = session;
+  const store = openExistingStore(session);
+  const report = await recordedRun(
+    context,
+    store,
+    "rollback",
+    (run) => rollback(context, store, run, planRollback(store, options.to), settings.activation.mode),
+  );
+  output.result(rollbackJson(report), () => rollbackLines(output, report));
+}
+
+function preview(session: Session, options: RollbackCommandOptions): Promise<void> {
+  const store = requireStore(session);
+  const plan = planRollback(store, options.to);
+  session.output.result(planJson(plan), () => planLines(session.output, plan));
+  return Promise.resolve();
+}
+
+function rollbackJson(report: Timed<RollbackReport>): Record<string, unknown> {
+  const { outcome, release, previous, sequence, files, bytes, changed, durationMs, modelsDir, runId } =
+    report;
+  return {
+    outcome,
+    release,
+    previous: previous ?? null,
+    sequence,
+    files,
+    bytes,
+    changed,
+    durationMs,
+    modelsDir,
+    runId,
+  };
+}
+
+function rollbackLines(output: Output, report: Timed<RollbackReport>): string[] {
+  const { outcome, release, previous, sequence, files, bytes, changed, durationMs } = report;
+  const what = outcome === "unchanged" ? "already active: release" : "rolled back to release";
+  const lines = [
+    `${output.paint("green", "✓")} ${what} ${
+      output.paint("bold", shortDigest(release))
+    } (sequence ${sequence})`,
+    `  ${plural(files, "file")}, ${formatBytes(bytes)}; ${changed} changed, in ${formatDuration(durationMs)}`,
+  ];
+  if (outcome === "rolled-back" && previous !== undefined) {
+    lines.push(
+      `  release ${shortDigest(previous)} is quarantined: no pull brings it back`,
+      `  take it again with: model-sync rollback --to ${shortDigest(previous)}`,
+    );
+  }
+  return lines;
+}
+
+function planJson(plan: RollbackPlan): Record<string, unknown> {
+  const { from, target, changed } = plan;
+  const { digest, sequence } = target.manifest;
+  const outcome = from === digest ? "unchanged" : "rolled-back";
+  return { dryRun: true, outcome, release: digest, previous: from ?? null, sequence, changed };
+}
+
+function planLines(output: Output, plan: RollbackPlan): string[] {
+  const { from, target, changed } = plan;
+  const { digest, sequence, createdAt } = target.manifest;
+  if (from === digest) return [`nothing to do: release ${shortDigest(digest)} is active already`];
+  const left = from === undefined ? "" : `, and quarantine ${shortDigest(from)}`;
+  return [
+    `would activate release ${
+      output.paint("bold", shortDigest(digest))
+    } (sequence ${sequence}, made ${createdAt})${left}`,
+    `  ${plural(changed, "file")} changed`,
+  ];
+}
+
+if (import.meta.main) await main(command());

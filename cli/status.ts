@@ -1,0 +1,191 @@
+import { type Digest, shortDigest, totalBytes } from "../lib/release/manifest.ts";
+import { parseCalendar } from "../lib/schedule/calendar.ts";
+import { readHistory, type RunRecord } from "../lib/store/history.ts";
+import { inspectModelFolder } from "../lib/store/model_folder.ts";
+import { readPointer } from "../lib/store/pointers.ts";
+import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
+import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
+import { findStore, type Store } from "../lib/store/store.ts";
+import { type CommonOptions, integerFrom, main, newCommand, type Session, withSession } from "./_command.ts";
+import { formatBytes, formatDuration, plural } from "./_format.ts";
+import type { Output } from "./_output.ts";
+
+interface StatusCommandOptions extends CommonOptions {
+  readonly runs?: number | undefined;
+}
+
+/** As many runs as fit on a screen with the rest. */
+const RUNS_SHOWN = 5;
+
+export function command() {
+  return newCommand("status")
+    .option("--runs <count>", `how many of the last runs to show (default: ${RUNS_SHOWN})`, integerFrom(0))
+    .action((options: StatusCommandOptions) => withSession(options, (session) => run(session, options)));
+}
+
+/** A release as status shows it. */
+interface ShownRelease {
+  readonly digest: Digest;
+  readonly sequence: number;
+  readonly createdAt: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+interface Status {
+  readonly modelsDir: string;
+  readonly stateDir: string | null;
+  readonly modelFolder: string;
+  readonly current: ShownRelease | null;
+  readonly previous: ShownRelease | null;
+  readonly releases: readonly ShownRelease[];
+  /** When the active release was activated, if that is still in the history. */
+  readonly activatedAt: string | null;
+  readonly runs: readonly RunRecord[];
+  readonly next: Readonly<Record<"publisher" | "client", string | null>>;
+  readonly quarantine: readonly QuarantineEntry[];
+}
+
+function run(session: Session, options: StatusCommandOptions): Promise<void> {
+  const { context, output, location } = session;
+  const store = findStore(context.fs, location);
+  const now = context.clock.now();
+  const status = store === undefined
+    ? emptyStatus(session, now)
+    : readStatus(session, store, options.runs ?? RUNS_SHOWN, now);
+  output.result(status, () => lines(output, status, now));
+  return Promise.resolve();
+}
+
+function emptyStatus(session: Session, now: Date): Status {
+  return {
+    modelsDir: session.location.modelsDir,
+    stateDir: null,
+    modelFolder: "unknown",
+    current: null,
+    previous: null,
+    releases: [],
+    activatedAt: null,
+    runs: [],
+    next: nextRuns(session, now),
+    quarantine: [],
+  };
+}
+
+function readStatus(session: Session, store: Store, runCount: number, now: Date): Status {
+  const releases = listReleases(store).map(shown);
+  const named = (name: "current" | "previous") => {
+    const digest = readPointer(store, name);
+    return releases.find((release) => release.digest === digest) ?? null;
+  };
+  const current = named("current");
+  const runs = readHistory(store, HISTORY_LOOKBACK);
+  return {
+    modelsDir: store.modelsDir,
+    stateDir: store.root,
+    modelFolder: inspectModelFolder(store).kind,
+    current,
+    previous: named("previous"),
+    releases,
+    activatedAt: current === null ? null : activationTime(runs, current.digest),
+    runs: runs.slice(0, runCount),
+    next: nextRuns(session, now),
+    quarantine: readQuarantine(store),
+  };
+}
+
+/** Far enough back to find the activation among unchanged pulls of ten days, one every quarter of an hour. */
+const HISTORY_LOOKBACK = 1000;
+
+function activationTime(runs: readonly RunRecord[], digest: Digest): string | null {
+  const activating = runs.find((run) =>
+    run.release === digest && (run.outcome === "activated" || run.outcome === "rolled-back")
+  );
+  return activating?.startedAt ?? null;
+}
+
+function shown({ manifest }: StoredRelease): ShownRelease {
+  const { digest, sequence, createdAt, files } = manifest;
+  return { digest, sequence, createdAt, files: files.length, bytes: totalBytes(files) };
+}
+
+function nextRuns(session: Session, now: Date): Status["next"] {
+  const { publisher, client, time_zone } = session.settings;
+  const next = (schedule: string) => parseCalendar(schedule, time_zone).next(now)?.toISOString() ?? null;
+  return { publisher: next(publisher.schedule), client: next(client.schedule) };
+}
+
+function lines(output: Output, status: Status, now: Date): string[] {
+  return [
+    ...releaseLines(output, status, now),
+    ...runLines(output, status, now),
+    ...quarantineLines(output, status),
+    ...nextLines(output, status, now),
+  ];
+}
+
+function releaseLines(output: Output, status: Status, now: Date): string[] {
+  const { current, previous } = status;
+  const title = output.paint("bold", status.modelsDir);
+  if (current === null) return [title, "  no release is active; bring one with: model-sync pull"];
+  const others = status.releases.filter((release) => release !== current && release !== previous);
+  const since = status.activatedAt === null ? "" : `, active for ${age(status.activatedAt, now)}`;
+  return [
+    title,
+    `  active    ${releaseText(output, current)}${since}`,
+    `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, made ${
+      age(current.createdAt, now)
+    } ago`,
+    ...(previous === null ? [] : [`  previous  ${releaseText(output, previous)}`]),
+    ...others.map((release, index) =>
+      `  ${index === 0 ? "older   " : "        "}  ${releaseText(output, release)}`
+    ),
+  ];
+}
+
+function releaseText(output: Output, release: ShownRelease): string {
+  return `${output.paint("bold", shortDigest(release.digest))} sequence ${release.sequence}`;
+}
+
+function runLines(output: Output, status: Status, now: Date): string[] {
+  if (status.runs.length === 0) return [];
+  return [
+    output.paint("bold", "last runs"),
+    ...status.runs.map((run) => {
+      const bad = run.outcome === "failed" || run.outcome === "refused" || run.outcome === "interrupted";
+      const outcome = output.paint(bad ? "red" : "green", run.outcome.padEnd(11));
+      const detail = run.error === undefined
+        ? run.release === undefined ? "" : shortDigest(run.release)
+        : `${run.error.code}: ${run.error.message}`;
+      return `  ${run.startedAt}  ${run.command.padEnd(8)}  ${outcome}  ${detail}  (${
+        age(run.startedAt, now)
+      } ago)`;
+    }),
+  ];
+}
+
+function quarantineLines(output: Output, status: Status): string[] {
+  if (status.quarantine.length === 0) return [];
+  return [
+    output.paint("bold", "quarantine"),
+    ...status.quarantine.map((entry) =>
+      `  ${shortDigest(entry.digest)} sequence ${entry.sequence} since ${entry.at}: ${entry.reason}`
+    ),
+  ];
+}
+
+function nextLines(output: Output, status: Status, now: Date): string[] {
+  const entries = (["publisher", "client"] as const).flatMap((role) => {
+    const time = status.next[role];
+    return time === null
+      ? []
+      : [`  ${role.padEnd(9)} ${time}  (in ${formatDuration(Date.parse(time) - now.getTime())})`];
+  });
+  return [output.paint("bold", "next run of a daemon with the role"), ...entries];
+}
+
+function age(time: string, now: Date): string {
+  return formatDuration(Math.max(0, now.getTime() - Date.parse(time)));
+}
+
+if (import.meta.main) await main(command());
