@@ -2,6 +2,7 @@ import { isoSeconds, systemClock } from "../lib/core/clock.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
+import { oneLine } from "../lib/core/quote.ts";
 import { redactUrls } from "../lib/core/secret.ts";
 import { formatBytes, formatDuration } from "./_format.ts";
 
@@ -83,7 +84,7 @@ export class Output {
   #logLine(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!this.#shows(level)) return;
     this.#clearBar();
-    const text = redactUrls(message);
+    const text = oneLine(redactUrls(message));
     const time = isoSeconds(systemClock.now());
     if (this.options.logFormat === "json") {
       this.#write(Deno.stderr, `${JSON.stringify({ time, level, message: text, ...fields })}\n`);
@@ -181,10 +182,10 @@ interface ShownError {
 function describeError(error: unknown): ShownError {
   if (error instanceof ModelSyncError) {
     const { message, code, hint, exitCode } = error;
-    return { message: redactUrls(message), code, hint, exitCode, stack: undefined };
+    return { message: oneLine(redactUrls(message)), code, hint, exitCode, stack: undefined };
   }
   return {
-    message: `unexpected: ${redactUrls(error instanceof Error ? error.message : String(error))}`,
+    message: `unexpected: ${oneLine(redactUrls(error instanceof Error ? error.message : String(error)))}`,
     code: "UNEXPECTED",
     hint: "this is a bug in model-sync: please report it with the lines below",
     exitCode: EXIT.failed,

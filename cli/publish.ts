@@ -4,8 +4,10 @@ import {
   type GitPublication,
   GitPublisher,
   type GitPublisherOptions,
+  refuseModelsInClone,
 } from "../lib/carriers/git_publisher.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
+import { expandHome } from "../lib/config/expand_home.ts";
 import { ifFound, removeTree } from "../lib/core/files.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
@@ -50,6 +52,7 @@ export function command() {
 /** One publish, recorded and shown. */
 export async function runPublish(session: Session, options: PublishCommandOptions): Promise<void> {
   const { context, output, location } = session;
+  refuseClone(session);
   const store = openStore(context.fs, location);
   const training = trainingOf(session, options);
   const publisherSettings = publisherOptions(session, options, store.root);
@@ -70,6 +73,7 @@ export async function runPublish(session: Session, options: PublishCommandOption
 
 async function previewPublish(session: Session, options: PublishCommandOptions): Promise<void> {
   const { context, output, location } = session;
+  refuseClone(session);
   const training = trainingOf(session, options);
   const store = findStore(context.fs, location);
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
@@ -93,6 +97,12 @@ async function previewPublish(session: Session, options: PublishCommandOptions):
   } finally {
     await removeTree(context.fs, scratch);
   }
+}
+
+/** Before a store is made beside models that are inside the clone. */
+function refuseClone({ context, settings, location }: Session): void {
+  if (settings.repo_dir === undefined) return;
+  refuseModelsInClone(context.fs, location.modelsDir, expandHome(settings.repo_dir, context.env));
 }
 
 const NO_CACHE = { find: () => undefined, remember: () => {} };

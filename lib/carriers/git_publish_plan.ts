@@ -86,7 +86,7 @@ async function readBase(
   if (tree.manifestBlob === undefined) {
     return { manifest: undefined, files: tree.files.map(({ path }) => ({ path, sha256: undefined })) };
   }
-  const missing = await findMissing(git, options.registry.remote, [tree.manifestBlob]);
+  const missing = await findMissing(git, commit, [tree.manifestBlob]);
   if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
   const bytes = await readSmallBlob(git, tree.manifestBlob, MANIFEST_BYTES_MAX);
   const manifest = parseManifest(

@@ -2,6 +2,7 @@ import { posix, sep } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, RefusedError, UsageError } from "../core/errors.ts";
+import { type FileSystem, ifFound } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -94,7 +95,6 @@ export class GitPublisher implements Publisher<GitPublication> {
 
   /** Brings the registry to a model set. */
   async publish(set: ModelSet): Promise<GitPublication> {
-    this.#refuseOwnWorktree(set);
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const branch = await syncBranch(this.#context, this.#registry, this.#status, this.#tip);
       const base = await this.#readBase(branch.head);
@@ -218,20 +218,6 @@ export class GitPublisher implements Publisher<GitPublication> {
     return `${redactUrls(this.#registry.remoteUrl.url)} ${branch} ${this.#options.subdir}`;
   }
 
-  /** Training straight into the clone would make it dirty before every publish. */
-  #refuseOwnWorktree(set: ModelSet): void {
-    const models = this.#context.fs.realPathSync(set.dir);
-    const clone = this.#context.fs.realPathSync(this.#registry.git.repoDir);
-    if (models !== clone && !models.startsWith(clone + sep)) return;
-    throw new UsageError(
-      `Cannot publish ${models}: it is inside the clone ${clone} that it is published through`,
-      {
-        code: "MODELS_IN_CLONE",
-        hint: "train into a folder outside of the clone, and set model_sync.models_dir to it",
-      },
-    );
-  }
-
   /** Pushes the branch; `false` when the remote has commits that we have not. */
   async #push(): Promise<boolean> {
     const { remote, branch } = this.#options.registry;
@@ -337,4 +323,24 @@ export async function chooseLfsPaths(
     );
   }
   return chosen.map((file) => file.path);
+}
+
+/**
+ * Training straight into the clone would make it dirty before every publish, and so would a store beside the models.
+ *
+ * @throws {UsageError} code `MODELS_IN_CLONE`
+ */
+export function refuseModelsInClone(fs: FileSystem, modelsDir: string, repoDir: string): void {
+  const models = ifFound(() => fs.realPathSync(modelsDir));
+  const clone = ifFound(() => fs.realPathSync(repoDir));
+  if (models === undefined || clone === undefined || (models !== clone && !models.startsWith(clone + sep))) {
+    return;
+  }
+  throw new UsageError(
+    `Cannot publish ${models}: it is inside the clone ${clone} that it is published through`,
+    {
+      code: "MODELS_IN_CLONE",
+      hint: "train into a folder outside of the clone, and set model_sync.models_dir to it",
+    },
+  );
 }

@@ -45,6 +45,7 @@ const PARALLEL_WRITES_MAX = 8;
 /** A commit that was resolved, with what reading it takes. */
 interface Opened {
   readonly registry: Registry;
+  readonly commit: ObjectId;
   /** Reads the clone's objects and those in the scratch folder. */
   readonly git: Git;
   readonly relation: Relation | undefined;
@@ -91,7 +92,7 @@ export class GitSource implements Source {
     else if (await registry.findCommit(revision.id) === undefined) await registry.fetchCommit(revision.id);
     const relation = await this.#relate(registry, git, revision.id);
     const tree = await readModelTree(git, revision.id, this.#options.subdir);
-    this.#opened = { registry, git, relation, tree };
+    this.#opened = { registry, commit: revision.id, git, relation, tree };
     const claim = await this.#readClaim(this.#opened, revision);
     return { revision, claim, files: offeredFiles(tree, claim, this.#memory) };
   }
@@ -181,7 +182,7 @@ export class GitSource implements Source {
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
-    const missing = await findMissing(opened.git, this.#options.registry.remote, ids);
+    const missing = await findMissing(opened.git, opened.commit, ids);
     if (missing.length === 0) return;
     const { log } = this.#context;
     await opened.registry.fetchObjects(opened.git, missing, (text) => {

@@ -54,6 +54,24 @@ export function removeIfThere(fs: FileSystem, path: string): void {
   ifFound(() => fs.removeSync(path));
 }
 
+/** Removes a file or a link; nothing there is fine, and so is a folder that took its place. */
+export function removeFile(fs: FileSystem, path: string): void {
+  if (findEntry(fs, path)?.isDirectory !== true) removeIfThere(fs, path);
+}
+
+/**
+ * Makes a place below `root` ready for a file: its folders exist, and are folders, not links that lead elsewhere; a
+ * folder of its name is removed.
+ */
+export function makeWay(fs: FileSystem, root: string, target: string): void {
+  if (findEntry(fs, target)?.isDirectory) fs.removeSync(target, { recursive: true });
+  for (let folder = dirname(target); folder !== root; folder = dirname(folder)) {
+    const entry = findEntry(fs, folder);
+    if (entry !== undefined && !entry.isDirectory) fs.removeSync(folder);
+  }
+  fs.mkdirSync(dirname(target), { recursive: true });
+}
+
 /** Removes a folder with all that is in it; nothing there is fine. */
 export async function removeTree(fs: FileSystem, path: string): Promise<void> {
   try {

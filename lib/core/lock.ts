@@ -45,14 +45,15 @@ export async function acquireLock(
     command: `${owner.command} (run ${owner.runId})`,
     since: isoSeconds(clock.now()),
   };
-  file.truncateSync();
-  file.writeSync(new TextEncoder().encode(JSON.stringify(text)));
-  return {
-    [Symbol.dispose]() {
-      file.truncateSync();
-      file.close();
-    },
-  };
+  try {
+    file.truncateSync();
+    file.writeSync(new TextEncoder().encode(JSON.stringify(text)));
+  } catch (error) {
+    file.close();
+    throw diskError(error, `write the lock ${path}`);
+  }
+  // What is left in the file says nothing once the lock is gone.
+  return { [Symbol.dispose]: () => file.close() };
 }
 
 async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> {

@@ -1,3 +1,4 @@
+import { quote } from "../core/quote.ts";
 import { join } from "node:path";
 import { ByteReader } from "../core/byte_reader.ts";
 import { FailedError } from "../core/errors.ts";
@@ -5,22 +6,17 @@ import type { FileSystem } from "../core/files.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 
-/** The names of those blobs that the clone does not hold. */
-export async function findMissing(git: Git, remote: string, ids: readonly ObjectId[]): Promise<ObjectId[]> {
+/** The names of those blobs of a commit that a clone does not hold. A partial clone is not made to fetch them. */
+export async function findMissing(git: Git, commit: ObjectId, ids: readonly ObjectId[]): Promise<ObjectId[]> {
   if (ids.length === 0) return [];
-  // A partial clone would fetch each blob that it is asked about, one by one: it is told to be none.
-  const output = await git.with({ config: [`remote.${remote}.promisor=false`] }).bytes([
-    "cat-file",
-    "--batch-check=%(objectname)",
-  ], {
-    action: "look for files in the clone",
-    stdin: ids.join("\n") + "\n",
-  });
-  const missing: ObjectId[] = [];
-  for (const line of new TextDecoder().decode(output).split("\n")) {
-    if (line.endsWith(" missing")) missing.push(line.slice(0, -" missing".length));
-  }
-  return missing;
+  const output = await git.text(
+    ["rev-list", "--objects", "--no-object-names", "--missing=print", "--max-count=1", commit, "--"],
+    { action: "look for files in the clone" },
+  );
+  const missing = new Set(
+    output.split("\n").filter((line) => line.startsWith("?")).map((line) => line.slice(1)),
+  );
+  return ids.filter((id) => missing.has(id));
 }
 
 /**
@@ -57,7 +53,7 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
       const bytes = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header ?? "")?.[1];
       if (header === undefined) throw git.error(action, await process.exit);
       if (bytes === undefined) {
-        throw new FailedError(`Cannot ${action}: git answers ${JSON.stringify(header)} for ${id}`, {
+        throw new FailedError(`Cannot ${action}: git answers ${quote(header)} for ${id}`, {
           code: "GIT_OBJECT",
         });
       }

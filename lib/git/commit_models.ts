@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
-import { findText, replaceFile } from "../core/files.ts";
+import { findText } from "../core/files.ts";
 import {
   createManifest,
   type Digest,
@@ -17,7 +17,7 @@ import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { closeJournal, openJournal, restorePaths } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import { manifestPathOf } from "./tree.ts";
-import { changing, writeWorktree } from "./worktree.ts";
+import { changing, placeText, writeWorktree } from "./worktree.ts";
 
 /** What a publish commit is made of. */
 export interface ModelCommit {
@@ -76,14 +76,17 @@ async function writeCommit(
   const write = set.files.filter((file) => !unchanged.has(file.path));
   const remove = await findGone(registry, change);
   const written = await writeWorktree(context, registry, { subdir, write, remove });
-  const touched = [...write.map((file) => file.path), ...remove].map((path) => posix.join(subdir, path));
+  const folders = new Set(write.flatMap((file) => foldersOf(file.path)));
+  const touched = [...remove.filter((path) => !folders.has(path)), ...write.map((file) => file.path)].map((
+    path,
+  ) => posix.join(subdir, path));
   await stagePaths(registry, [...touched, ...attributes]);
   const staged = await findStaged(registry, change);
   if (staged.length === 0) return undefined;
   await checkStored(registry, change, staged);
   const manifest = createManifest([...unchanged.values(), ...written], change.details);
   if (manifest.digest !== set.digest) throw changing(set.dir);
-  replaceFile(context.fs, join(registry.git.repoDir, manifestPath), formatManifest(manifest));
+  placeText(context, registry, manifestPath, formatManifest(manifest));
   await stagePaths(registry, [manifestPath]);
   return await commit(registry, change, manifest.digest, [subdir, manifestPath, ...attributes]);
 }
@@ -119,11 +122,10 @@ function unchangedFiles(change: ModelCommit): Map<string, ReleaseFile> {
 
 /** Writes the LFS paths into `.gitattributes`; whether it has to be staged. */
 function writeAttributes(context: Context, registry: Registry, change: ModelCommit): boolean {
-  const path = join(registry.git.repoDir, ATTRIBUTES);
-  const before = findText(context.fs, path) ?? "";
+  const before = findText(context.fs, join(registry.git.repoDir, ATTRIBUTES)) ?? "";
   const after = withLfsPaths(before, change.lfsPaths.map((file) => posix.join(change.subdir, file)));
   if (after === before) return false;
-  replaceFile(context.fs, path, after);
+  placeText(context, registry, ATTRIBUTES, after);
   return true;
 }
 
@@ -142,10 +144,15 @@ export async function listTracked(registry: Registry, subdir: string): Promise<s
   return output.split("\0").filter((path) => path !== "").map((path) => path.slice(subdir.length + 1));
 }
 
-/** Stages exactly these paths, present or gone, whatever ignore rules say. */
+/** `a/b/c` is in `a` and `a/b`. */
+function foldersOf(path: string): string[] {
+  return path.split("/").slice(0, -1).map((_, index, parts) => parts.slice(0, index + 1).join("/"));
+}
+
+/** Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name. */
 async function stagePaths(registry: Registry, paths: readonly string[]): Promise<void> {
   if (paths.length === 0) return;
-  await registry.git.bytes(["update-index", "--add", "--remove", "-z", "--stdin"], {
+  await registry.git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
     action: `stage ${paths.length} files in ${registry.git.repoDir}`,
     stdin: paths.map((path) => `${path}\0`).join(""),
     transfer: true,

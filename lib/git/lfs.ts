@@ -37,7 +37,7 @@ export async function* readLfsContent(
   yield* process.stdout;
   const exit = await process.exit;
   if (exit.code !== 0) {
-    if (/object does not exist|Object does not exist|\[404\]|no such file or directory/i.test(exit.stderr)) {
+    if (/missing object|does not exist|\[404\]|not found/i.test(exit.stderr)) {
       throw new RefusedError(
         `Cannot bring ${path}: it is a Git LFS pointer whose content the registry does not have`,
         {

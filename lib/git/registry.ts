@@ -5,7 +5,7 @@ import { findEntry, ifFound, removeTree } from "../core/files.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { acquireLock, type LockOwner } from "../core/lock.ts";
 import { type Askpass, createAskpass } from "./askpass.ts";
-import { Git } from "./git.ts";
+import { type CallOptions, Git } from "./git.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 
 /** Where the models' git repository is and how to reach it. */
@@ -61,11 +61,13 @@ export class Registry implements Disposable {
   readonly isOwn: boolean;
   readonly remoteUrl: RemoteUrl;
   readonly settings: RegistrySettings;
+  /** Objects may be missing, to be fetched when needed. */
+  readonly #isPartial: boolean;
   readonly #context: Context;
   readonly #resources: DisposableStack;
 
   private constructor(
-    facts: Pick<Registry, "git" | "gitDir" | "objectsDir" | "isBare" | "isOwn" | "remoteUrl" | "settings">,
+    facts: Omit<CloneFacts, "remoteUrl"> & Pick<Registry, "git" | "remoteUrl" | "settings">,
     context: Context,
     resources: DisposableStack,
   ) {
@@ -74,6 +76,7 @@ export class Registry implements Disposable {
     this.objectsDir = facts.objectsDir;
     this.isBare = facts.isBare;
     this.isOwn = facts.isOwn;
+    this.#isPartial = facts.isPartial;
     this.remoteUrl = facts.remoteUrl;
     this.settings = facts.settings;
     this.#context = context;
@@ -84,7 +87,6 @@ export class Registry implements Disposable {
    * Opens the clone, or makes an empty one where `repoUrl` says what it is a clone of. Nothing is fetched yet.
    *
    * @param owner who works in it from now on; `unlocked` for a run that changes nothing
-   * @param owner who works in it from now on; `unlocked` for a run that changes nothing
    * @throws {UsageError} no clone, not a repository, no such remote
    * @throws {LockedError} another run works in it
    */
@@ -94,19 +96,15 @@ export class Registry implements Disposable {
     owner: LockOwner | "unlocked",
   ): Promise<Registry> {
     using resources = new DisposableStack();
-    await ensureClone(context, settings);
-    const bare = new Git(context, {
-      repoDir: settings.repoDir,
-      transferTimeoutMs: settings.transferTimeoutMs,
-    });
-    const facts = await readFacts(bare);
+    const bare = new Git(context, settings);
+    const facts = await openClone(context, bare, settings);
     if (owner !== "unlocked") {
       const lock = join(facts.gitDir, "model-sync.lock");
       resources.use(await acquireLock(context.fs, lock, owner, context.clock));
     }
-    const remoteUrl = parseRemoteUrl(await readRemoteUrl(bare, facts.isOwn, settings));
+    const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
     const git = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources));
-    return new Registry({ git, ...facts, remoteUrl, settings }, context, resources.move());
+    return new Registry({ ...facts, git, remoteUrl, settings }, context, resources.move());
   }
 
   [Symbol.dispose](): void {
@@ -140,55 +138,51 @@ export class Registry implements Disposable {
    */
   async fetchCommit(commit: ObjectId): Promise<void> {
     const first = await this.findCommit(`refs/remotes/${this.remoteBranch}`) === undefined;
-    const own = this.isOwn ? [BLOBLESS, ...(first ? ["--depth=1"] : [])] : [];
-    await this.#fetch(this.git, [...own, "--quiet"], `+${commit}:refs/remotes/${this.remoteBranch}`);
+    const depth = this.isOwn && first ? ["--depth=1"] : [];
+    await this.#fetch(this.git, [...depth, "--quiet"], [`+${commit}:refs/remotes/${this.remoteBranch}`]);
   }
 
   /** As {@link fetchCommit} into a scratch folder, with no trace in the clone; for dry runs. */
   async peekCommit(scratch: Git, commit: ObjectId): Promise<void> {
     const first = await this.findCommit("HEAD") === undefined;
-    await this.#fetch(scratch, [BLOBLESS, ...(first ? ["--depth=1"] : []), "--refmap=", "--quiet"], commit);
-  }
-
-  async #fetch(git: Git, options: readonly string[], refspec: string): Promise<void> {
-    await git.bytes(
-      [
-        "fetch",
-        "--no-tags",
-        "--no-write-fetch-head",
-        ...options,
-        this.settings.remote,
-        refspec,
-      ],
-      { action: `fetch ${this.settings.branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true },
-    );
+    await this.#fetch(scratch, [...(first ? ["--depth=1"] : []), "--refmap=", "--quiet"], [commit]);
   }
 
   /** Brings objects by name, which the server has to allow (git's protocol 2 does). */
   async fetchObjects(git: Git, ids: readonly ObjectId[], onStderr: (text: string) => void): Promise<void> {
-    await git.with({ config: ["fetch.negotiationAlgorithm=noop"] }).bytes(
-      [
-        "fetch",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--progress",
-        BLOBLESS,
-        "--stdin",
-        this.settings.remote,
-      ],
-      {
-        action: `fetch ${ids.length} files from ${redactUrls(this.remoteUrl.url)}`,
-        transfer: true,
-        stdin: ids.join("\n") + "\n",
-        onStderr,
-      },
+    const scratch = git.with({ config: ["fetch.negotiationAlgorithm=noop"] });
+    await this.#fetch(scratch, ["--progress", "--stdin"], [], { stdin: ids.join("\n") + "\n", onStderr });
+  }
+
+  async #fetch(
+    git: Git,
+    options: readonly string[],
+    refspecs: readonly string[],
+    streams: Pick<CallOptions, "stdin" | "onStderr"> = {},
+  ): Promise<void> {
+    const { remote, branch } = this.settings;
+    // A filter would turn a user's whole clone into a partial one.
+    const filter = this.#isPartial ? [BLOBLESS] : [];
+    await git.bytes(
+      ["fetch", "--no-tags", "--no-write-fetch-head", ...filter, ...options, remote, ...refspecs],
+      { action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true, ...streams },
     );
   }
 
-  /** The commit that a name stands for, or `undefined`. */
+  /**
+   * The commit that a name stands for, if the clone holds it. `--missing` keeps a partial clone from fetching whatever
+   * it is asked about.
+   */
   async findCommit(name: string): Promise<ObjectId | undefined> {
-    const result = await this.git.attempt(["rev-parse", "--verify", "--quiet", `${name}^{commit}`], {
-      action: `read ${name}`,
+    const result = await this.git.attempt([
+      "rev-list",
+      "--no-walk",
+      "--max-count=1",
+      "--missing=allow-any",
+      name,
+      "--",
+    ], {
+      action: `look for ${name}`,
     });
     return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
   }
@@ -306,7 +300,28 @@ function isEmptyFolder(context: Context, path: string): boolean {
   return true;
 }
 
-async function readFacts(git: Git): Promise<Pick<Registry, "gitDir" | "objectsDir" | "isBare" | "isOwn">> {
+/** What a clone is, before it is worked with. */
+interface CloneFacts extends Pick<Registry, "gitDir" | "objectsDir" | "isBare" | "isOwn"> {
+  readonly isPartial: boolean;
+  /** As configured; `undefined` when git has to be asked, because URLs are rewritten. */
+  readonly remoteUrl: string | undefined;
+}
+
+/** Finds the clone, or makes it. One of our own whose `repo_url` moved on to another registry is made anew. */
+async function openClone(context: Context, git: Git, settings: RegistrySettings): Promise<CloneFacts> {
+  await ensureClone(context, settings);
+  const facts = await readFacts(git, settings.remote);
+  const { repoUrl, repoDir } = settings;
+  if (!facts.isOwn || repoUrl === undefined || facts.remoteUrl === undefined || facts.remoteUrl === repoUrl) {
+    return facts;
+  }
+  context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(repoUrl)} anew`);
+  await removeTree(context.fs, repoDir);
+  await ensureClone(context, settings);
+  return await readFacts(git, settings.remote);
+}
+
+async function readFacts(git: Git, remote: string): Promise<CloneFacts> {
   const result = await git.attempt(
     ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
     { action: `open the models repository ${git.repoDir}` },
@@ -323,31 +338,33 @@ async function readFacts(git: Git): Promise<Pick<Registry, "gitDir" | "objectsDi
   const [gitDir = "", objectsDir = "", isBare] = new TextDecoder().decode(result.stdout).trimEnd().split(
     "\n",
   );
-  const own = await git.attempt(["config", "--local", "--get", OWN_MARK], {
+  const config = await git.attempt(["config", "--get-regexp", `^(${OWN_MARK}|remote\\..*|url\\..*)$`], {
     action: "read the clone's configuration",
   });
-  return { gitDir, objectsDir, isBare: isBare === "true", isOwn: own.code === 0 };
+  const lines = new TextDecoder().decode(config.stdout).split("\n");
+  const urls = lines.filter((line) => line.startsWith(`remote.${remote}.url `));
+  const isRewritten = urls.length !== 1 || lines.some((line) => line.startsWith("url."));
+  return {
+    gitDir,
+    objectsDir,
+    isBare: isBare === "true",
+    isOwn: lines.includes(`${OWN_MARK} true`),
+    isPartial: lines.includes(`remote.${remote}.promisor true`),
+    remoteUrl: isRewritten ? undefined : urls[0]?.slice(`remote.${remote}.url `.length),
+  };
 }
 
-async function readRemoteUrl(git: Git, isOwn: boolean, settings: RegistrySettings): Promise<string> {
-  const { remote, repoUrl, repoDir } = settings;
+async function askRemoteUrl(git: Git, settings: RegistrySettings): Promise<string> {
+  const { remote, repoDir } = settings;
   const result = await git.attempt(["remote", "get-url", remote], { action: `read the remote ${remote}` });
-  if (result.code !== 0) {
-    const remotes = await git.text(["remote"], { action: "list the remotes" });
-    throw new UsageError(`Cannot use the remote "${remote}" of ${repoDir}: there is no such remote`, {
-      code: "REMOTE_MISSING",
-      hint: remotes === ""
-        ? `add it: git -C ${repoDir} remote add ${remote} <url>`
-        : `it has: ${remotes.split("\n").join(", ")}; set model_sync.remote or --remote`,
-    });
-  }
-  const url = new TextDecoder().decode(result.stdout).trimEnd();
-  if (!isOwn || repoUrl === undefined || url === repoUrl) return url;
-  // The configuration moved on to another registry; our own clone goes with it.
-  await git.bytes(["remote", "set-url", remote, repoUrl], {
-    action: `point the remote ${remote} at ${redactUrls(repoUrl)}`,
+  if (result.code === 0) return new TextDecoder().decode(result.stdout).trimEnd();
+  const remotes = await git.text(["remote"], { action: "list the remotes" });
+  throw new UsageError(`Cannot use the remote "${remote}" of ${repoDir}: there is no such remote`, {
+    code: "REMOTE_MISSING",
+    hint: remotes === ""
+      ? `add it: git -C ${repoDir} remote add ${remote} <url>`
+      : `it has: ${remotes.split("\n").join(", ")}; set model_sync.remote or --remote`,
   });
-  return await git.text(["remote", "get-url", remote], { action: `read the remote ${remote}` });
 }
 
 /** What git needs to reach the remote: options for one on this machine, askpass for a token, an SSH that asks nothing. */

@@ -1,3 +1,4 @@
+import { quote } from "../core/quote.ts";
 import { posix } from "node:path";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { fileListProblem, MANIFEST_NAME } from "../release/manifest.ts";
@@ -50,7 +51,10 @@ export async function readModelTree(
     if (entry.path === manifestPath) manifestBlob = entry.blob;
     else if (!isClutter(posix.basename(entry.path))) {
       if (!REGULAR_FILES.includes(entry.mode)) {
-        throw unfit(commit, `${entry.path} is ${KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`}`);
+        throw unfit(
+          commit,
+          `${quote(entry.path)} is ${KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`}`,
+        );
       }
       files.push({ path: entry.path.slice(subdir.length + 1), blob: entry.blob });
     }
@@ -84,7 +88,7 @@ function* parseTree(output: Uint8Array, commit: ObjectId): Generator<TreeEntry> 
     const match = /^(\d{6}) \w+ ([0-9a-f]{40,64})\t([\s\S]+)$/.exec(line);
     const [, mode, blob, path] = match ?? [];
     if (mode === undefined || blob === undefined || path === undefined) {
-      throw unfit(commit, `git lists ${JSON.stringify(line)}, which is no tree entry`);
+      throw unfit(commit, `git lists ${quote(line)}, which is no tree entry`);
     }
     yield { mode, blob, path };
     start = end + 1;
@@ -96,7 +100,7 @@ function decode(decoder: TextDecoder, bytes: Uint8Array, commit: ObjectId): stri
     return decoder.decode(bytes);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw unfit(commit, `the file name ${JSON.stringify(new TextDecoder().decode(bytes))} is not UTF-8`);
+    throw unfit(commit, `the file name ${quote(new TextDecoder().decode(bytes))} is not UTF-8`);
   }
 }
 

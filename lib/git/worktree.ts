@@ -1,7 +1,7 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, FailedError } from "../core/errors.ts";
-import { findEntry, removeIfThere, removeTree } from "../core/files.ts";
+import { makeWay, removeFile, removeTree, replaceFile } from "../core/files.ts";
 import { copyAndHash } from "../core/hash.ts";
 import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
@@ -44,14 +44,13 @@ export async function writeWorktree(
       const digest = await copyAndHash(fs, file.location, temporary, { signal: context.signal });
       if (digest.sha256 !== file.sha256) throw changing(file.path);
       const target = join(root, plan.subdir, file.path);
-      clearTheWay(context, root, target);
-      fs.mkdirSync(dirname(target), { recursive: true });
+      makeWay(fs, root, target);
       fs.renameSync(temporary, target);
       written.push(releaseFile(file.path, digest));
       doneBytes += digest.bytes;
       context.log.progress("copying", doneBytes, totalBytes);
     }
-    for (const path of plan.remove) removeIfThere(fs, join(root, plan.subdir, path));
+    for (const path of plan.remove) removeFile(fs, join(root, plan.subdir, path));
     await removeTree(fs, scratch);
     return written;
   } catch (error) {
@@ -59,13 +58,15 @@ export async function writeWorktree(
   }
 }
 
-function clearTheWay(context: Context, root: string, target: string): void {
+/** Writes a small file of the worktree whole: no part of it, and no temporary, is ever seen there. */
+export function placeText(context: Context, registry: Registry, path: string, text: string): void {
   const { fs } = context;
-  if (findEntry(fs, target)?.isDirectory) fs.removeSync(target, { recursive: true });
-  for (let folder = dirname(target); folder !== root; folder = dirname(folder)) {
-    const entry = findEntry(fs, folder);
-    if (entry !== undefined && !entry.isDirectory) fs.removeSync(folder);
-  }
+  const temporary = join(scratchOf(registry), "text");
+  const target = join(registry.git.repoDir, path);
+  fs.mkdirSync(scratchOf(registry), { recursive: true });
+  replaceFile(fs, temporary, text);
+  makeWay(fs, registry.git.repoDir, target);
+  fs.renameSync(temporary, target);
 }
 
 /** The refusal of a model folder that somebody writes to right now. */

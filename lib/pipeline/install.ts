@@ -1,7 +1,7 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
-import { findEntry, syncFolders } from "../core/files.ts";
+import { makeWay, syncFolders } from "../core/files.ts";
 import { checkFile } from "../store/release_files.ts";
 import { hasReleaseDir, installRelease, releaseDir, writeManifest } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
@@ -49,8 +49,7 @@ async function repair(
     if (problem === undefined) continue;
     context.log.warn(`mending ${file.path} of the release in the store: it ${problem}`);
     const target = join(dir, file.path);
-    if (findEntry(store.fs, target)?.isDirectory) store.fs.removeSync(target, { recursive: true });
-    store.fs.mkdirSync(dirname(target), { recursive: true });
+    makeWay(store.fs, dir, target);
     store.fs.renameSync(join(staging.dir, file.path), target);
     count++;
   }

@@ -1,6 +1,6 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { diskError, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
@@ -40,48 +40,40 @@ export async function recordedRun<Report extends RunReport>(
       ...report,
       ...(error === undefined ? {} : { error: describeError(error) }),
     });
-
-  using _lock = await lockOrRecord(context, store, run, record);
-  recordRecovery(context, store, await recover(context, store));
-  writeIntent(store, { ...run, phase: "preparing" });
-  let report: Report;
   try {
-    report = await work(run);
-  } catch (error) {
-    await closeFailedRun(context, store, () => record({ outcome: outcomeOf(error) }, error));
-    throw error;
-  }
-  record(report);
-  clearIntent(store);
-  return { ...report, runId: run.runId, durationMs: elapsedMs() };
-}
-
-/** Settles and records a run that threw. If even that fails, its intent stays and the next run does it. */
-async function closeFailedRun(context: Context, store: Store, record: () => void): Promise<void> {
-  try {
-    const intent = readIntent(store);
-    // What was begun is settled even if the run is being interrupted.
-    if (intent !== undefined) {
-      await settle({ ...context, signal: new AbortController().signal }, store, intent);
-    }
-    record();
+    using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock);
+    recordRecovery(context, store, await recover(context, store));
+    writeIntent(store, { ...run, phase: "preparing" });
+    const report = await work(run);
+    record(report);
     clearIntent(store);
+    return { ...report, runId: run.runId, durationMs: elapsedMs() };
   } catch (error) {
-    context.log.warn(`cannot record this run: ${error instanceof Error ? error.message : String(error)}`);
+    const failure = diskError(error, `${command} with the store ${store.root}`);
+    await closeFailedRun(context, store, run, () => record({ outcome: outcomeOf(failure) }, failure));
+    throw failure;
   }
 }
 
-async function lockOrRecord(
+/**
+ * Settles and records a run that threw. If even that fails, as on a full disk, its intent stays and the next run does
+ * it. A run that never had the lock settles nothing: the intent there is another run's.
+ */
+async function closeFailedRun(
   context: Context,
   store: Store,
   run: IntentRun,
-  record: (report: RunReport, error: unknown) => void,
-): Promise<Disposable> {
+  record: () => void,
+): Promise<void> {
   try {
-    return await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock);
+    const intent = readIntent(store);
+    const isOurs = intent?.runId === run.runId;
+    // What was begun is settled even if the run is being interrupted.
+    if (isOurs) await settle({ ...context, signal: new AbortController().signal }, store, intent);
+    record();
+    if (isOurs) clearIntent(store);
   } catch (error) {
-    record({ outcome: "failed" }, error);
-    throw error;
+    context.log.warn(`cannot record this run: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { quote } from "../core/quote.ts";
 import { z } from "zod";
 import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
 import { RefusedError } from "../core/errors.ts";
@@ -144,13 +145,11 @@ export function fileListProblem(paths: readonly string[]): string | undefined {
   }
   for (const path of paths) {
     const problem = portablePathProblem(path);
-    if (problem !== undefined) return `the path ${JSON.stringify(path)} ${problem}`;
+    if (problem !== undefined) return `the path ${quote(path)} ${problem}`;
   }
   const collision = findPathCollision(paths);
   if (collision === undefined) return undefined;
-  return `the paths ${JSON.stringify(collision.first)} and ${
-    JSON.stringify(collision.second)
-  } ${collision.reason}`;
+  return `the paths ${quote(collision.first)} and ${quote(collision.second)} ${collision.reason}`;
 }
 
 function manifestProblem(manifest: Manifest): string | undefined {

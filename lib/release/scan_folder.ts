@@ -1,3 +1,4 @@
+import { quote } from "../core/quote.ts";
 import { join, sep } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
@@ -32,7 +33,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
       const path = prefix + entry.name;
       // Before the walk goes on: it also bounds its depth.
       const problem = portablePathProblem(path);
-      if (problem !== undefined) throw unfit(root, `the path ${JSON.stringify(path)} ${problem}`);
+      if (problem !== undefined) throw unfit(root, `the path ${quote(path)} ${problem}`);
       const entryPath = join(folder, entry.name);
       const location = entry.isSymlink ? followLink(fs, realRoot, entryPath, path, links, root) : entryPath;
       const info = fs.lstatSync(location);

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, RefusedError } from "../core/errors.ts";
-import { findEntry, ifFound, removeIfThere, removeTree, syncFolder } from "../core/files.ts";
+import { findEntry, makeWay, removeFile, removeTree, syncFolder } from "../core/files.ts";
 import { copyAndHash } from "../core/hash.ts";
 import type { Digest, Manifest, ReleaseFile } from "../release/manifest.ts";
 import { checkFile } from "./release_files.ts";
@@ -39,13 +39,14 @@ export async function mirrorRelease(
     }
     const gone = from === undefined ? [] : goneFiles(manifestOf(store, from), target);
     for (const path of gone) {
-      removeIfThere(fs, join(modelsDir, path));
+      removeFile(fs, join(modelsDir, path));
       cache.forget(path);
       changedFolders.add(dirname(join(modelsDir, path)));
     }
     await removeTree(fs, scratch);
     for (const folder of changedFolders) {
-      if (!removeEmptyFolders(store, folder)) syncFolder(fs, folder);
+      removeEmptyFolders(store, folder);
+      if (isFolder(store, folder)) syncFolder(fs, folder);
     }
     syncFolder(fs, modelsDir);
     cache.save();
@@ -74,20 +75,9 @@ async function placeCopy(
   }
   using written = fs.openSync(temporary, { read: true, write: true });
   written.syncSync();
-  clearTheWay(store, target);
-  fs.mkdirSync(dirname(target), { recursive: true });
+  makeWay(fs, modelsDir, target);
   fs.renameSync(temporary, target);
   return fs.lstatSync(target);
-}
-
-/** A folder where a file has to go, or a file where a folder has to go, is left over from the release before. */
-function clearTheWay(store: Store, target: string): void {
-  const { fs, modelsDir } = store;
-  if (findEntry(fs, target)?.isDirectory) fs.removeSync(target, { recursive: true });
-  for (let folder = dirname(target); folder !== modelsDir; folder = dirname(folder)) {
-    const entry = findEntry(fs, folder);
-    if (entry !== undefined && !entry.isDirectory) fs.removeSync(folder);
-  }
 }
 
 function goneFiles(from: Manifest, to: Manifest): string[] {
@@ -95,17 +85,19 @@ function goneFiles(from: Manifest, to: Manifest): string[] {
   return from.files.map((file) => file.path).filter((path) => !kept.has(path));
 }
 
-/** Removes a folder that became empty, and its parents that did, up to the model folder; whether `folder` went. */
-function removeEmptyFolders(store: Store, folder: string): boolean {
+/** Removes a folder that became empty, and its parents that did, up to the model folder. */
+function removeEmptyFolders(store: Store, folder: string): void {
   const { fs, modelsDir } = store;
-  let removed = false;
   for (let current = folder; current !== modelsDir; current = dirname(current)) {
-    const entries = ifFound(() => Array.from(fs.readDirSync(current)));
-    if (entries !== undefined && entries.length > 0) return removed;
-    removeIfThere(fs, current);
-    removed = true;
+    if (!isFolder(store, current)) continue;
+    if (Array.from(fs.readDirSync(current)).length > 0) return;
+    fs.removeSync(current);
   }
-  return removed;
+}
+
+/** Still one: it may be gone, or a file may have taken its place. */
+function isFolder(store: Store, path: string): boolean {
+  return findEntry(store.fs, path)?.isDirectory === true;
 }
 
 function manifestOf(store: Store, digest: Digest): Manifest {

@@ -1,3 +1,4 @@
+import { quote } from "../core/quote.ts";
 import { dirname, join } from "node:path";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
 import { findEntry, replaceFile, syncFolder } from "../core/files.ts";
@@ -17,7 +18,7 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
   const hex = /^releases[/\\]([0-9a-f]{64})$/.exec(target)?.[1];
   if (hex === undefined) {
     throw new RefusedError(
-      `Cannot read the pointer ${path}: it says ${JSON.stringify(target)}, not releases/<digest>`,
+      `Cannot read the pointer ${path}: it says ${quote(target)}, not releases/<digest>`,
       {
         code: "POINTER_INVALID",
         hint: `remove ${path} and pull again`,

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { machine, pullTo } from "../helpers/machines.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/test_git.ts";
+
+const encoder = new TextEncoder();
+
+/** An entry of a git tree, which takes any bytes for a name. */
+interface Entry {
+  readonly mode: string;
+  readonly name: string | Uint8Array;
+  readonly object: string;
+}
+
+/** Writes a tree as git stores it, past every check that git's own commands make. */
+async function writeTree(repository: string, entries: readonly Entry[]): Promise<string> {
+  const parts = entries.map(({ mode, name, object }) => [
+    ...encoder.encode(`${mode} `),
+    ...(typeof name === "string" ? encoder.encode(name) : name),
+    0,
+    ...(object.match(/../g) ?? []).map((pair) => parseInt(pair, 16)),
+  ]);
+  return await gitWithInput(
+    repository,
+    new Uint8Array(parts.flat()),
+    "hash-object",
+    "-t",
+    "tree",
+    "-w",
+    "--stdin",
+    "--literally",
+  );
+}
+
+/** A registry whose model folder holds these entries, committed without any check. */
+async function registryWith(root: string, models: (blob: string) => readonly Entry[]): Promise<string> {
+  const registry = bareRepository(join(root, "registry.git"));
+  const hand = clone(registry, join(root, "hand"));
+  writeFiles(hand, { "models/good.onnx": "good" });
+  commitAll(hand);
+  const blob = git(hand, "rev-parse", "HEAD:models/good.onnx");
+  const folder = await writeTree(registry, models(blob));
+  const tree = await writeTree(registry, [{ mode: "40000", name: "models", object: folder }]);
+  const commit = git(registry, "commit-tree", tree, "-p", "main", "-m", "hostile");
+  git(registry, "update-ref", "refs/heads/main", commit);
+  return registry;
+}
+
+const file = (name: string | Uint8Array) => (object: string): Entry[] => [{ mode: "100644", name, object }];
+
+/** Each with what the refusal has to say. */
+const HOSTILE: Readonly<Record<string, readonly [models: (blob: string) => readonly Entry[], says: RegExp]>> =
+  {
+    "a name that climbs": [file(".."), /\.\./],
+    "a name that is this folder": [file("."), /"\."|tree entry|empty/],
+    "a git folder": [file(".git"), /belongs to git/],
+    "a git folder in capitals": [file(".GIT"), /belongs to git/],
+    "a short name of the git folder": [file("git~1"), /belongs to git/],
+    "a newline": [file("a\nb.onnx"), /control character/],
+    "an escape sequence": [file("a\x1b[2J.onnx"), /control character/],
+    "a right-to-left override": [file("a\u202exnno.exe"), /hides/],
+    "bytes that are no UTF-8": [file(new Uint8Array([0x61, 0xff, 0xfe])), /not UTF-8/],
+    "a backslash": [file("..\\evil.onnx"), /\\/],
+    "a drive": [file("C:evil.onnx"), /:/],
+    "a Windows device": [file("aux.onnx"), /device name/],
+    "a trailing dot": [file("model."), /dot or a space/],
+    "a trailing space": [file("model "), /dot or a space/],
+    "a name of 256 bytes": [file("n".repeat(256)), /255 bytes/],
+    "a case collision": [
+      (blob) => [...file("Model.onnx")(blob), ...file("model.onnx")(blob)],
+      /differ only by case/,
+    ],
+    "a Unicode collision": [
+      (blob) => [...file("caf\u0065\u0301")(blob), ...file("caf\u00e9")(blob)],
+      /Unicode form/,
+    ],
+    "the same name twice": [(blob) => [...file("a")(blob), ...file("a")(blob)], /twice/],
+    "a symbolic link": [(blob) => [{ mode: "120000", name: "link", object: blob }], /symbolic link/],
+    "a submodule": [(blob) => [{ mode: "160000", name: "sub", object: blob }], /submodule/],
+  };
+
+for (const [what, [models, says]] of Object.entries(HOSTILE)) {
+  Deno.test(`pull() refuses a registry with ${what}, and writes nothing`, async () => {
+    using dir = tempDir();
+    const registry = await registryWith(dir.path, models);
+    const bot = machine(dir.path, "bot", registry);
+    writeFiles(bot.modelsDir, { "mine.onnx": "from before" });
+    await assert.rejects(pullTo(testContext(), bot), (error: Error & { exitCode?: number }) => {
+      assert.match(error.message, says);
+      assert.ok(
+        !/[\n\u202e]/.test(error.message) && !error.message.includes("\x1b"),
+        "the message is one clean line",
+      );
+      assert.equal(error.exitCode, 5);
+      return true;
+    });
+    assert.deepEqual(readFiles(bot.modelsDir), { "mine.onnx": "from before" });
+    assert.deepEqual([...Deno.readDirSync(dir.path)].map((entry) => entry.name).sort(), [
+      "bot",
+      "hand",
+      "registry.git",
+    ]);
+  });
+}
+
+Deno.test("pull() refuses a Git LFS pointer whose content the registry does not have", async () => {
+  using dir = tempDir();
+  const registry = bareRepository(join(dir.path, "registry.git"));
+  const hand = clone(registry, join(dir.path, "hand"));
+  const oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize 12345\n`;
+  writeFiles(hand, { "models/a.onnx": pointer });
+  commitAll(hand);
+  const bot = machine(dir.path, "bot", registry);
+  writeFiles(bot.modelsDir, { "mine.onnx": "from before" });
+  await assert.rejects(pullTo(testContext(), bot), (error: Error & { code?: string }) => {
+    assert.ok(
+      error.code === "LFS_POINTER" || error.code === "LFS_MISSING",
+      `${error.code}: ${error.message}`,
+    );
+    assert.match(error.message, /a\.onnx/);
+    return true;
+  });
+  assert.deepEqual(readFiles(bot.modelsDir), { "mine.onnx": "from before" });
+});

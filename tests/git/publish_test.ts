@@ -1,0 +1,485 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { refuseModelsInClone } from "../../lib/carriers/git_publisher.ts";
+import { parseManifest } from "../../lib/release/manifest.ts";
+import { type Machine, machine, publishFrom, type PublishSettings, pullTo } from "../helpers/machines.ts";
+import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+
+const MODELS = { "BTC/rf.joblib": "one", "BTC/metadata.json": "{}", "ETH/rf.joblib": "eth" };
+
+function newTrainer(root: string, files: Readonly<Record<string, string | Uint8Array>> = MODELS): Machine {
+  const trainer = machine(root, "trainer", bareRepository(join(root, "registry.git")));
+  writeFiles(trainer.modelsDir, files);
+  return trainer;
+}
+
+function registryOf(trainer: Machine): string {
+  return trainer.registry.repoUrl ?? "";
+}
+
+async function assertRefused(
+  trainer: Machine,
+  code: string,
+  exitCode: number,
+  settings: PublishSettings = {},
+): Promise<void> {
+  const before = git(registryOf(trainer), "rev-parse", "--all");
+  await assert.rejects(publishFrom(testContext(), trainer, settings), { code, exitCode });
+  assert.equal(git(registryOf(trainer), "rev-parse", "--all"), before);
+}
+
+Deno.test("publish() to an empty remote makes the branch, the manifest and a commit with trailers", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const report = await publishFrom(testContext(), trainer);
+  assert.equal(report.outcome, "published");
+  assert.equal(report.sequence, 1);
+  const registry = registryOf(trainer);
+  assert.equal(
+    git(registry, "log", "-1", "--format=%(trailers:key=Model-Release,valueonly)", "main"),
+    report.release,
+  );
+  assert.equal(git(registry, "log", "-1", "--format=%(trailers:key=Model-Sequence,valueonly)", "main"), "1");
+  assert.match(
+    git(registry, "log", "-1", "--format=%s", "main"),
+    /^chore\(models\): sync \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
+  );
+  const manifest = parseManifest(git(registry, "show", "main:model-sync.json"), "manifest");
+  assert.equal(manifest.digest, report.release);
+  assert.deepEqual(manifest.files.map((file) => file.path), Object.keys(MODELS).sort());
+  assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+});
+
+Deno.test("publish() of unchanged models commits nothing, pushes nothing and hashes nothing", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  // The digest of a file that was written a moment ago is not remembered: let that moment pass.
+  for (const path of Object.keys(MODELS)) {
+    Deno.utimeSync(join(trainer.modelsDir, path), 1_700_000_000.5, 1_700_000_000.5);
+  }
+  await publishFrom(testContext(), trainer);
+  const commands: string[] = [];
+  const read: string[] = [];
+  const context = testContext({
+    spawn: (request) => {
+      commands.push(request.args.find((arg) => /^[a-z][a-z-]+$/.test(arg)) ?? "");
+      return isolatedSpawn(request);
+    },
+    fs: {
+      ...Deno,
+      open: (path, options) => {
+        read.push(String(path));
+        return Deno.open(path, options);
+      },
+    },
+  });
+  const report = await publishFrom(context, trainer);
+  assert.equal(report.outcome, "unchanged");
+  assert.deepEqual(read.filter((path) => path.startsWith(trainer.modelsDir)), []);
+  assert.deepEqual(
+    commands.filter((command) => ["commit", "push", "fetch", "update-index"].includes(command)),
+    [],
+  );
+});
+
+Deno.test("publish() notices a change that keeps size and modification time", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const file = join(trainer.modelsDir, "BTC/rf.joblib");
+  Deno.utimeSync(file, 1_700_000_000.5, 1_700_000_000.5);
+  await publishFrom(testContext(), trainer);
+  await publishFrom(testContext(), trainer);
+  // Another file takes its place, as `mv` and `cp -p` do.
+  Deno.writeTextFileSync(`${file}.new`, "two");
+  Deno.utimeSync(`${file}.new`, 1_700_000_000.5, 1_700_000_000.5);
+  Deno.renameSync(`${file}.new`, file);
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});
+
+Deno.test("publish() commits what was added, changed and removed, and grows the sequence by one", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "SOL/rf.joblib": "sol" });
+  Deno.removeSync(join(trainer.modelsDir, "ETH"), { recursive: true });
+  const report = await publishFrom(testContext(), trainer);
+  assert.equal(report.sequence, 2);
+  assert.equal(report.changed, 3);
+  assert.deepEqual(
+    git(registryOf(trainer), "diff", "--name-status", "main~1", "main").split("\n"),
+    ["M\tmodel-sync.json", "M\tmodels/BTC/rf.joblib", "D\tmodels/ETH/rf.joblib", "A\tmodels/SOL/rf.joblib"],
+  );
+});
+
+Deno.test("publish() goes through a user's clone: other remote name, ignore rules, its own branch left alone", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  writeFiles(hand, { "README.md": "registry", ".gitignore": "*.joblib\nmodels/\n" });
+  commitAll(hand);
+  const own = clone(registryOf(trainer), join(dir.path, "user-clone"));
+  git(own, "remote", "rename", "origin", "upstream");
+  git(own, "checkout", "--quiet", "-b", "work");
+  const user: Machine = {
+    ...trainer,
+    registry: { ...trainer.registry, repoDir: own, remote: "upstream", repoUrl: undefined },
+  };
+  const report = await publishFrom(testContext(), user);
+  assert.equal(report.publication.remote, "upstream");
+  assert.equal(git(own, "branch", "--show-current"), "main");
+  const listed = git(registryOf(trainer), "ls-tree", "-r", "--name-only", "main").split("\n");
+  assert.ok(listed.includes("models/BTC/rf.joblib") && listed.includes("README.md"));
+});
+
+Deno.test("publish() works in a linked worktree and in a clone that pull made", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  git(hand, "checkout", "--quiet", "--detach");
+  git(hand, "worktree", "add", "--quiet", join(dir.path, "linked"), "main");
+  const linked: Machine = {
+    ...trainer,
+    registry: { ...trainer.registry, repoDir: join(dir.path, "linked"), repoUrl: undefined },
+  };
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), linked)).outcome, "published");
+
+  const both = machine(dir.path, "both", registryOf(trainer));
+  await pullTo(testContext(), both);
+  const source = { ...both, modelsDir: join(dir.path, "retrained", "models") };
+  writeFiles(source.modelsDir, {
+    "BTC/rf.joblib": "three",
+    "BTC/metadata.json": "{}",
+    "ETH/rf.joblib": "eth",
+  });
+  const report = await publishFrom(testContext(), source);
+  assert.deepEqual([report.outcome, report.changed, report.sequence], ["published", 1, 3]);
+  await pullTo(testContext(), both);
+  assert.equal(Deno.readTextFileSync(join(both.modelsDir, "BTC/rf.joblib")), "three");
+});
+
+Deno.test("publish() without a git identity commits as model-sync", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  assert.equal(
+    git(registryOf(trainer), "log", "-1", "--format=%an <%ae>", "main"),
+    "model-sync <model-sync@test-host>",
+  );
+});
+
+Deno.test("publish() pushes again on top when somebody else pushed first, and keeps both histories", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  let races = 2;
+  const context = testContext({
+    spawn: (request) => {
+      if (request.args.includes("push") && races > 0) {
+        writeFiles(hand, { "notes.md": `note ${races}` });
+        git(hand, "pull", "--quiet", "--ff-only", "origin", "main");
+        commitAll(hand, `note ${races}`);
+        races--;
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  const report = await publishFrom(context, trainer);
+  assert.equal(report.outcome, "published");
+  assert.equal(git(registryOf(trainer), "show", "main:notes.md"), "note 1");
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
+  assert.equal(git(registryOf(trainer), "rev-list", "--count", "main"), "4");
+});
+
+Deno.test("publish() gives up after five lost races, and the next one publishes", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  let pushes = 0;
+  const context = testContext({
+    spawn: (request) => {
+      if (request.args.includes("push")) {
+        writeFiles(hand, { "notes.md": `note ${++pushes}` });
+        git(hand, "pull", "--quiet", "--ff-only", "origin", "main");
+        commitAll(hand);
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  await assert.rejects(publishFrom(context, trainer), { code: "PUSH_LOST", exitCode: 1 });
+  assert.equal(pushes, 5);
+  const report = await publishFrom(testContext(), trainer);
+  assert.equal(report.outcome, "published");
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
+});
+
+Deno.test("publish() sends a commit that an earlier run could not push, and says so", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const offline = testContext({
+    spawn: (request) =>
+      isolatedSpawn(request.args.includes("push") ? { ...request, args: ["no-such-git-command"] } : request),
+  });
+  await assert.rejects(publishFrom(offline, trainer));
+  const report = await publishFrom(testContext(), trainer);
+  assert.deepEqual([report.outcome, report.publication.committed, report.publication.pushed], [
+    "published",
+    false,
+    true,
+  ]);
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
+});
+
+Deno.test("publish() refuses a branch that diverged by people's commits, and loses none of them", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const own = clone(registryOf(trainer), join(dir.path, "user-clone"));
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  writeFiles(hand, { "theirs.md": "theirs" });
+  commitAll(hand);
+  writeFiles(own, { "ours.md": "ours" });
+  git(own, "add", "--all");
+  git(own, "commit", "--quiet", "--message", "ours");
+  const user: Machine = { ...trainer, registry: { ...trainer.registry, repoDir: own, repoUrl: undefined } };
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await assertRefused(user, "DIVERGED", 5);
+  assert.equal(Deno.readTextFileSync(join(own, "ours.md")), "ours");
+});
+
+Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves it as it is", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  writeFiles(trainer.registry.repoDir, { "untracked.txt": "x" });
+  await assertRefused(trainer, "WORKTREE_DIRTY", 2);
+  assert.equal(Deno.readTextFileSync(join(trainer.registry.repoDir, "untracked.txt")), "x");
+});
+
+Deno.test("publish() refuses a missing folder, an empty one, and one that lost more than half of its files", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  Deno.removeSync(join(trainer.modelsDir, "BTC"), { recursive: true });
+  await assertRefused(trainer, "SHRINK", 5);
+  Deno.removeSync(join(trainer.modelsDir, "ETH/rf.joblib"));
+  await assertRefused(trainer, "MODELS_EMPTY", 5);
+  Deno.removeSync(trainer.modelsDir, { recursive: true });
+  await assertRefused(trainer, "MODELS_MISSING", 5);
+  writeFiles(trainer.modelsDir, { "ETH/rf.joblib": "eth" });
+  assert.equal((await publishFrom(testContext(), trainer, { allowShrink: true })).changed, 2);
+});
+
+Deno.test("publish() refuses what looks like a secret, by name and by content", async () => {
+  const secrets: Readonly<Record<string, string>> = {
+    ".env": "A=1",
+    "BTC/id_rsa": "x",
+    "key.txt": "-----BEGIN RSA PRIVATE KEY-----\nMII",
+    "notes.json": `{"token":"ghp_${"a1B2".repeat(9)}"}`,
+    "config.py": `HF="hf_${"aB3".repeat(12)}"`,
+    "runpod.yaml": `key: rpa_${"A1B2".repeat(10)}`,
+    "aws.txt": "AKIAIOSFODNN7EXAMPLE",
+  };
+  for (const [path, text] of Object.entries(secrets)) {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer);
+    writeFiles(trainer.modelsDir, { [path]: text });
+    await assertRefused(trainer, "SECRET_FOUND", 5);
+  }
+});
+
+Deno.test("publish() follows links that stay in the folder and refuses those that leave it, dangle or turn in circles", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  Deno.symlinkSync("rf.joblib", join(trainer.modelsDir, "BTC/latest.joblib"));
+  Deno.symlinkSync("../ETH", join(trainer.modelsDir, "BTC/eth"));
+  await publishFrom(testContext(), trainer);
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/latest.joblib"), "one");
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/eth/rf.joblib"), "eth");
+  const bad: Readonly<Record<string, string>> = {
+    "out": "/etc/hostname",
+    "dangling": "nothing",
+    "circle": ".",
+  };
+  for (const [name, target] of Object.entries(bad)) {
+    Deno.symlinkSync(target, join(trainer.modelsDir, name));
+    await assertRefused(trainer, "FOLDER_UNFIT", 5);
+    Deno.removeSync(join(trainer.modelsDir, name));
+  }
+});
+
+Deno.test("publish() leaves clutter out and refuses a repository inside the folder", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path, {
+    ...MODELS,
+    ".gitignore": "*",
+    "BTC/.DS_Store": "x",
+    ".gitkeep": "",
+  });
+  assert.equal((await publishFrom(testContext(), trainer)).files, 3);
+  git(join(trainer.modelsDir, "ETH"), "init", "--quiet");
+  await assertRefused(trainer, "FOLDER_UNFIT", 5);
+});
+
+Deno.test("publish() refuses models inside the clone that they are published through", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  assert.throws(() => refuseModelsInClone(Deno, join(repoDir, "models"), repoDir), {
+    code: "MODELS_IN_CLONE",
+    exitCode: 2,
+  });
+  assert.throws(() => refuseModelsInClone(Deno, repoDir, repoDir), { code: "MODELS_IN_CLONE" });
+  refuseModelsInClone(Deno, trainer.modelsDir, repoDir);
+});
+
+Deno.test("publish() and a mirroring pull replace a file by a folder of its name, and a folder by a file", async () => {
+  using dir = tempDir();
+  const kept = { "keep/1": "k", "keep/2": "k", "keep/3": "k", "keep/4": "k" };
+  const trainer = newTrainer(dir.path, { ...kept, a: "file", "b/c": "in a folder", "b/d": "too" });
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot, { activation: "mirror" });
+  Deno.removeSync(join(trainer.modelsDir, "a"));
+  Deno.removeSync(join(trainer.modelsDir, "b"), { recursive: true });
+  writeFiles(trainer.modelsDir, { "a/x": "in a folder now", b: "a file now" });
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot, { activation: "mirror" });
+  assert.deepEqual(readFiles(bot.modelsDir), { "a/x": "in a folder now", b: "a file now", ...kept });
+});
+
+Deno.test("publish() does not write through links that a registry holds in the place of its folders", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const outside = join(dir.path, "outside");
+  Deno.mkdirSync(outside);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  Deno.mkdirSync(join(hand, "models"));
+  Deno.symlinkSync(outside, join(hand, "models/BTC"));
+  commitAll(hand);
+  await publishFrom(testContext(), trainer, { allowShrink: true });
+  assert.deepEqual([...Deno.readDirSync(outside)], []);
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
+});
+
+Deno.test("publish() fails rather than send a file that changes meanwhile", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const changing = testContext({
+    spawn: (request) => {
+      if (request.args.includes("ls-files")) {
+        writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "changed under way" });
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  await assert.rejects(publishFrom(changing, trainer), { code: "MODELS_CHANGING", exitCode: 1 });
+  assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});
+
+Deno.test("publish() of an unknown registry's equal content commits nothing and remembers it", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const second = machine(dir.path, "second", registryOf(trainer));
+  writeFiles(second.modelsDir, MODELS);
+  const report = await publishFrom(testContext(), second);
+  assert.deepEqual([report.outcome, report.publication.committed], ["unchanged", false]);
+  assert.equal(git(second.registry.repoDir, "status", "--porcelain"), "");
+});
+
+Deno.test("publish() puts right a registry whose models somebody edited by hand", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  writeFiles(hand, { "models/BTC/rf.joblib": "edited" });
+  commitAll(hand);
+  const report = await publishFrom(testContext(), trainer);
+  assert.equal(report.outcome, "published");
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
+  await pullTo(testContext(), machine(dir.path, "bot", registryOf(trainer)));
+});
+
+Deno.test("publish() refuses to take over the manifest of another model set", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer, { subdir: "btc" });
+  await assertRefused(trainer, "MANIFEST_TAKEN", 2, { subdir: "eth" });
+  assert.equal((await publishFrom(testContext(), trainer, { subdir: "eth/models" })).outcome, "published");
+});
+
+Deno.test("publish() stores models without compressing them", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path, { "zeros.bin": new Uint8Array(20 * 1024 * 1024) });
+  await publishFrom(testContext(), trainer);
+  const du = new Deno.Command("du", { args: ["-sk", join(registryOf(trainer), "objects")] }).outputSync();
+  assert.ok(parseInt(new TextDecoder().decode(du.stdout)) > 20 * 1024);
+});
+
+const hasLfs =
+  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
+
+Deno.test({
+  name: "publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    const large = noise(101 * 1024 * 1024, 3);
+    writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
+    await publishFrom(testContext(), trainer);
+    const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
+    assert.match(pointer, /^version https:\/\/git-lfs/);
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    const report = await pullTo(testContext(), bot);
+    assert.equal(report.files, 4);
+    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+    await publishFrom(testContext(), trainer);
+    assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
+  },
+});
+
+Deno.test({
+  name: "publish() with lfs: always keeps every model in Git LFS" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    assert.match(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), /^version https:\/\/git-lfs/);
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    await pullTo(testContext(), bot);
+    assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
+  },
+});
+
+Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it, and changes nothing", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
+  const without = testContext({
+    spawn: (request) =>
+      isolatedSpawn(request.args.includes("lfs") ? { ...request, args: ["no-such-git-command"] } : request),
+  });
+  await assert.rejects(publishFrom(without, trainer), { code: "LFS_MISSING", exitCode: 2 });
+  assert.equal(git(registryOf(trainer), "branch", "--list"), "");
+  assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
+});

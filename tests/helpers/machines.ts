@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import { GitPublisher } from "../../lib/carriers/git_publisher.ts";
+import { GitSource, type GitSourceOptions } from "../../lib/carriers/git_source.ts";
+import type { Context } from "../../lib/core/context.ts";
+import type { RegistrySettings } from "../../lib/git/registry.ts";
+import { publish } from "../../lib/pipeline/publish.ts";
+import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
+import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+
+/** A machine's folder: `models`, its store, its clone of the registry. */
+export interface Machine {
+  readonly modelsDir: string;
+  /** Instead of the default beside the models. */
+  readonly stateDir?: string;
+  readonly registry: RegistrySettings;
+}
+
+export function machine(root: string, name: string, registryUrl: string): Machine {
+  const dir = join(root, name);
+  Deno.mkdirSync(dir, { recursive: true });
+  return {
+    modelsDir: join(dir, "models"),
+    registry: {
+      repoDir: join(dir, "registry"),
+      repoUrl: registryUrl,
+      remote: "origin",
+      branch: "main",
+      token: undefined,
+      transferTimeoutMs: 60_000,
+    },
+  };
+}
+
+export function storeOf(context: Context, machine: Machine): Store {
+  return openStore(context.fs, { modelsDir: machine.modelsDir, stateDir: machine.stateDir });
+}
+
+export interface PublishSettings {
+  readonly allowShrink?: boolean;
+  readonly lfs?: "auto" | "always" | "never";
+  readonly subdir?: string;
+}
+
+/** Publishes a machine's models, as `model-sync publish --skip-training` does. */
+export async function publishFrom(context: Context, from: Machine, settings: PublishSettings = {}) {
+  const store = storeOf(context, from);
+  return await recordedRun(
+    context,
+    store,
+    "publish",
+    (run) =>
+      publish(context, store, () =>
+        GitPublisher.open(context, store, {
+          registry: from.registry,
+          subdir: settings.subdir ?? "models",
+          lfs: settings.lfs ?? "auto",
+          allowDirtyWorktree: false,
+          allowShrink: settings.allowShrink === true,
+          commitMessage: undefined,
+          owner: { ...run, host: context.host },
+        })),
+  );
+}
+
+/** Pulls to a machine, as `model-sync pull` does. */
+export async function pullTo(
+  context: Context,
+  to: Machine,
+  options: Partial<PullOptions> & Partial<Pick<GitSourceOptions, "resetToRemote" | "allowDirtyWorktree">> =
+    {},
+): Promise<PullReport> {
+  const store = storeOf(context, to);
+  return await recordedRun(context, store, "pull", async (run) => {
+    await using source = new GitSource(context, {
+      registry: to.registry,
+      subdir: "models",
+      allowDirtyWorktree: options.allowDirtyWorktree === true,
+      allowDowngrade: options.allowDowngrade === true,
+      resetToRemote: options.resetToRemote === true,
+      owner: { ...run, host: context.host },
+      scratch: join(store.staging, `${run.runId}-objects`),
+    }, store);
+    return await pull(context, store, source, run, {
+      allowDowngrade: false,
+      force: false,
+      activation: "auto",
+      keep: 5,
+      ...options,
+    });
+  });
+}
+
+/** Rolls a machine back, as `model-sync rollback` does. */
+export async function rollBack(context: Context, on: Machine, to?: string): Promise<RollbackReport> {
+  const store = storeOf(context, on);
+  return await recordedRun(
+    context,
+    store,
+    "rollback",
+    (run) => rollback(context, store, run, planRollback(store, to), "auto"),
+  );
+}

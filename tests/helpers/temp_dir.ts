@@ -1,0 +1,46 @@
+/** A folder that is removed at the end of its block, read-only files and all. */
+export interface TempDir extends Disposable {
+  readonly path: string;
+}
+
+export function tempDir(): TempDir {
+  // Resolved, because macOS hands out a link, and what the store prints is resolved too.
+  const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "model-sync-test-" }));
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+/** Writes files, given by path and content, below a folder. */
+export function writeFiles(root: string, files: Readonly<Record<string, string | Uint8Array>>): void {
+  for (const [path, content] of Object.entries(files)) {
+    const target = `${root}/${path}`;
+    Deno.mkdirSync(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    if (typeof content === "string") Deno.writeTextFileSync(target, content);
+    else Deno.writeFileSync(target, content);
+  }
+}
+
+/** Every file below a folder with its text, links followed; what a consumer sees. */
+export function readFiles(root: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  const visit = (folder: string, prefix: string) => {
+    for (const entry of Deno.readDirSync(folder)) {
+      if (entry.isDirectory) visit(`${folder}/${entry.name}`, `${prefix}${entry.name}/`);
+      else files[prefix + entry.name] = Deno.readTextFileSync(`${folder}/${entry.name}`);
+    }
+  };
+  visit(root, "");
+  return Object.fromEntries(Object.entries(files).sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** Bytes that neither compress nor repeat, the same for the same seed. */
+export function noise(size: number, seed: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let state = (seed * 2654435761 + 1) >>> 0;
+  for (let index = 0; index < size; index++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[index] = state & 0xff;
+  }
+  return bytes;
+}

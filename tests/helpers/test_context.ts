@@ -1,0 +1,53 @@
+import { systemClock } from "../../lib/core/clock.ts";
+import type { Context, Environment } from "../../lib/core/context.ts";
+import type { Log } from "../../lib/core/log.ts";
+import { type SpawnProcess, spawnProcess } from "../../lib/core/subprocess.ts";
+
+/** A log that keeps its lines. */
+export interface RecordedLog extends Log {
+  readonly lines: string[];
+}
+
+export function recordedLog(): RecordedLog {
+  const lines: string[] = [];
+  const keep = (level: string) => (message: string) => void lines.push(`${level} ${message}`);
+  return {
+    lines,
+    debug: keep("debug"),
+    info: keep("info"),
+    warn: keep("warn"),
+    error: keep("error"),
+    progress: () => {},
+  };
+}
+
+/** An environment of these variables alone. */
+export function fixedEnvironment(variables: Readonly<Record<string, string>>): Environment {
+  return { get: (name) => variables[name], toObject: () => ({ ...variables }) };
+}
+
+/** The real programs, but git without whatever the machine's user configured. */
+export const isolatedSpawn: SpawnProcess = (request) =>
+  spawnProcess({
+    ...request,
+    env: {
+      ...request.env,
+      GIT_CONFIG_GLOBAL: Deno.build.os === "windows" ? "NUL" : "/dev/null",
+      GIT_CONFIG_NOSYSTEM: "1",
+    },
+  });
+
+/** The real world, with whatever a test replaces. */
+export function testContext(replaced: Partial<Context> = {}): Context & { readonly log: RecordedLog } {
+  return {
+    fs: Deno,
+    spawn: isolatedSpawn,
+    clock: systemClock,
+    env: fixedEnvironment({}),
+    signal: new AbortController().signal,
+    freeBytes: () => undefined,
+    host: "test-host",
+    ...replaced,
+    log: recordedLog(),
+  };
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { InterruptedError } from "../../lib/core/errors.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository } from "../helpers/test_git.ts";
+
+const V1 = { "a.onnx": "one", "b.json": "{}" };
+const V2 = { "a.onnx": "two", "b.json": "{}", "c.onnx": "three" };
+
+interface World {
+  readonly trainer: Machine;
+  readonly bot: Machine;
+}
+
+/** V1 is pulled, V2 is published. */
+async function world(root: string): Promise<World> {
+  const registry = bareRepository(join(root, "registry.git"));
+  const trainer = machine(root, "trainer", registry);
+  const bot = machine(root, "bot", registry);
+  writeFiles(trainer.modelsDir, V1);
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  writeFiles(trainer.modelsDir, V2);
+  await publishFrom(testContext(), trainer);
+  return { trainer, bot };
+}
+
+function osError(code: string): Error {
+  return Object.assign(new Error(`simulated ${code}`), { code });
+}
+
+for (const code of ["ENOSPC", "EIO", "EDQUOT", "EROFS"]) {
+  Deno.test(`a pull that meets ${code} at any of its writes ends with exit code 7 and a whole release`, async () => {
+    let faults = 0;
+    for (let failAt = 1;; failAt += 3) {
+      using dir = tempDir();
+      const { bot } = await world(dir.path);
+      let steps = 0;
+      // From the n-th change on, every one fails, as on a disk that is full; what only removes still works.
+      const fs = countingFs((step) => {
+        if (!step.startsWith("remove") && ++steps >= failAt) throw osError(code);
+      });
+      const failure = await pullTo(testContext({ fs }), bot).then(() => undefined, (error: unknown) => error);
+      if (steps < failAt) {
+        assert.equal(failure, undefined);
+        break;
+      }
+      faults++;
+      assert.ok(failure instanceof Error, `no error although write ${failAt} failed`);
+      assert.ok("exitCode" in failure && failure.exitCode === 7, `write ${failAt}: ${failure.stack}`);
+      const seen = JSON.stringify(readFiles(bot.modelsDir));
+      assert.ok([V1, V2].some((version) => JSON.stringify(version) === seen), `write ${failAt}: ${seen}`);
+      await pullTo(testContext(), bot);
+      assert.deepEqual(readFiles(bot.modelsDir), V2);
+    }
+    assert.ok(faults > 10, `only ${faults} writes were failed`);
+  });
+}
+
+Deno.test("a pull refuses up front what the disk cannot hold", async () => {
+  using dir = tempDir();
+  const { bot } = await world(dir.path);
+  await assert.rejects(pullTo(testContext({ freeBytes: () => 1024 }), bot), {
+    code: "DISK",
+    exitCode: 7,
+    message: /1024 bytes are free/,
+  });
+  assert.deepEqual(readFiles(bot.modelsDir), V1);
+});
+
+Deno.test("a pull that is asked to stop at any step ends interrupted, with a whole release, and is on record", async () => {
+  let stops = 0;
+  for (let stopAt = 1;; stopAt += 4) {
+    using dir = tempDir();
+    const { bot } = await world(dir.path);
+    const controller = new AbortController();
+    let steps = 0;
+    const fs = countingFs(() => {
+      if (++steps === stopAt) controller.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
+    });
+    const context = testContext({ fs, signal: controller.signal });
+    const outcome = await pullTo(context, bot).then((report) => report.outcome, (error: unknown) => error);
+    if (steps < stopAt) break;
+    const seen = readFiles(bot.modelsDir);
+    if (outcome === "activated") assert.deepEqual(seen, V2);
+    else {
+      stops++;
+      assert.ok(outcome instanceof InterruptedError, `step ${stopAt}: ${String(outcome)}`);
+      assert.deepEqual(seen, V1);
+      assert.equal(readHistory(storeOf(testContext(), bot), 1)[0]?.outcome, "interrupted");
+    }
+    await pullTo(testContext(), bot);
+    assert.deepEqual(readFiles(bot.modelsDir), V2);
+  }
+  assert.ok(stops > 3, `only ${stops} stops`);
+});
+
+Deno.test("a second run says who holds the store, and ends with exit code 6", async () => {
+  using dir = tempDir();
+  const { bot } = await world(dir.path);
+  const store = storeOf(testContext(), bot);
+  const holder = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "-A",
+      "--config",
+      `${PROJECT}deno.json`,
+      `${PROJECT}tests/pipeline/lock_holder.ts`,
+      store.lock,
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = holder.stdout.getReader();
+  await reader.read();
+  await assert.rejects(pullTo(testContext(), bot), {
+    code: "LOCKED",
+    exitCode: 6,
+    message: new RegExp(`held by pid ${holder.pid} on gpu-1 since .* running pull \\(run r1\\)`),
+  });
+  assert.equal(readHistory(store, 1)[0]?.error?.code, "LOCKED");
+  // However it ends, its lock goes with it.
+  holder.kill("SIGKILL");
+  await reader.cancel();
+  await holder.stdin.close().catch(() => {});
+  await holder.status;
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), V2);
+});
+
+Deno.test("a rollback whose activation fails leaves the release active and not quarantined", async () => {
+  using dir = tempDir();
+  const { bot } = await world(dir.path);
+  await pullTo(testContext(), bot);
+  const fs = countingFs((step) => {
+    if (step.startsWith("rename") && step.includes("current")) throw osError("EIO");
+  });
+  await assert.rejects(rollBack(testContext({ fs }), bot), { exitCode: 7 });
+  assert.deepEqual(readFiles(bot.modelsDir), V2);
+  assert.equal((await pullTo(testContext(), bot)).outcome, "unchanged");
+  await rollBack(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), V1);
+});
+
+const otherFileSystem = "/dev/shm";
+const hasOther = (() => {
+  try {
+    return Deno.statSync(otherFileSystem).dev !== Deno.statSync(Deno.makeTempDirSync()).dev;
+  } catch {
+    return false;
+  }
+})();
+
+Deno.test({
+  name: "a store on another file system is refused for links, and mirrors when told" +
+    (hasOther ? "" : " (skipped: no second file system here)"),
+  ignore: !hasOther,
+  fn: async () => {
+    using dir = tempDir();
+    const { trainer } = await world(dir.path);
+    const stateDir = Deno.makeTempDirSync({ dir: otherFileSystem });
+    try {
+      const elsewhere: Machine = {
+        ...machine(dir.path, "elsewhere", trainer.registry.repoUrl ?? ""),
+        stateDir,
+      };
+      writeFiles(elsewhere.modelsDir, { "mine.onnx": "from before" });
+      await assert.rejects(pullTo(testContext(), elsewhere), { code: "OTHER_FILE_SYSTEM", exitCode: 7 });
+      assert.deepEqual(readFiles(elsewhere.modelsDir), { "mine.onnx": "from before" });
+      await pullTo(testContext(), elsewhere, { activation: "mirror" });
+      assert.deepEqual(readFiles(elsewhere.modelsDir), V2);
+    } finally {
+      Deno.removeSync(stateDir, { recursive: true });
+    }
+  },
+});
