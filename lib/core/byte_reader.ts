@@ -44,6 +44,13 @@ export class ByteReader {
     }
   }
 
+  /** Everything up to the end of the stream. */
+  async *readAll(): AsyncGenerator<Uint8Array> {
+    do {
+      if (this.#rest.length > 0) yield this.#rest;
+    } while (await this.#fill());
+  }
+
   /** Ends the reading; what was not read is dropped. */
   async cancel(): Promise<void> {
     await this.#reader.cancel();

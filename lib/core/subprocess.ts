@@ -39,37 +39,42 @@ const STDOUT_BYTES_MAX = 64 * 1024 * 1024;
 /** What a program gets to clean up after SIGTERM before SIGKILL; git removes its lock files in milliseconds. */
 const KILL_GRACE_MS = 5_000;
 
+/** On Windows a group of its own would keep Ctrl-C from a program and add nothing. */
+const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
+
 /**
- * Starts a program with its output piped. It is ended (SIGTERM, then SIGKILL) when the request's time is over or its
- * signal is aborted; `exit` then rejects with a `TIMEOUT` {@link FailedError} or the signal's reason.
+ * Starts a program with its output piped, in a process group of its own. The group is ended (SIGTERM, then SIGKILL) when
+ * the request's time is over or its signal is aborted; `stdout` and `exit` then fail with a `TIMEOUT`
+ * {@link FailedError} or the signal's reason. Under a narrow run permission only the program itself can be ended.
  *
  * @throws {UsageError} when there is no such program
  */
 export const spawnProcess: SpawnProcess = (request) => {
   request.signal.throwIfAborted();
   const child = start(request);
-  let cut: unknown;
+  const cut = Promise.withResolvers<never>();
+  cut.promise.catch(() => {});
+  let isCut = false;
   let graceTimer: ReturnType<typeof setTimeout> | undefined;
 
   const end = (reason: unknown) => {
-    if (cut !== undefined) return;
-    cut = reason;
+    if (isCut) return;
+    isCut = true;
     kill(child, "SIGTERM");
     graceTimer = setTimeout(() => kill(child, "SIGKILL"), KILL_GRACE_MS);
+    // A helper of the program may live on and hold the pipes open: once the program is gone, nobody waits for them.
+    child.status.then(() => cut.reject(reason));
   };
   const onAbort = () => end(request.signal.reason);
   request.signal.addEventListener("abort", onAbort, { once: true });
   const timer = setTimeout(() => end(timeoutError(request)), request.timeoutMs);
 
+  const stderr = untilCut(child.stderr, cut.promise);
   const exit = (async () => {
     try {
-      const [status, stderr] = await Promise.all([
-        child.status,
-        readTail(child.stderr, request.onStderr),
-        feed(child, request),
-      ]);
-      if (cut !== undefined) throw cut;
-      return { code: status.code, stderr };
+      const ended = Promise.all([child.status, readTail(stderr, request.onStderr), feed(child, request)]);
+      const [status, tail] = await Promise.race([ended, cut.promise]);
+      return { code: status.code, stderr: tail };
     } finally {
       clearTimeout(timer);
       clearTimeout(graceTimer);
@@ -78,8 +83,29 @@ export const spawnProcess: SpawnProcess = (request) => {
   })();
   // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
   exit.catch(() => {});
-  return { stdout: child.stdout, exit };
+  return { stdout: untilCut(child.stdout, cut.promise), exit };
 };
+
+/** A stream that fails as soon as `cut` does, whatever the source is waiting for. */
+function untilCut(
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+  cut: Promise<never>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = source.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await Promise.race([reader.read(), cut]);
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        await reader.cancel();
+        throw error;
+      }
+    },
+    cancel: () => reader.cancel(),
+  }, { highWaterMark: 0 });
+}
 
 /**
  * Runs a program to its end and returns what it printed.
@@ -114,6 +140,7 @@ function start(request: ProcessRequest): Deno.ChildProcess {
       args: [...request.args],
       ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
       ...(request.env === undefined ? {} : { env: { ...request.env } }),
+      detached: HAS_PROCESS_GROUPS,
       stdin: request.stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
@@ -166,11 +193,17 @@ async function readTail(
 
 function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
-    child.kill(signal);
+    if (HAS_PROCESS_GROUPS && mayKillGroups()) Deno.kill(-child.pid, signal);
+    else child.kill(signal);
   } catch (error) {
     // Already gone: that is what was wanted.
     if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/** Sending signals to processes other than one's children takes the whole run permission. */
+function mayKillGroups(): boolean {
+  return Deno.permissions.querySync({ name: "run" }).state === "granted";
 }
 
 function timeoutError(request: ProcessRequest): FailedError {

@@ -36,19 +36,30 @@ export async function* readLfsContent(
   const process = git.start(["lfs", "smudge", "--", path], { action, stdin: formatPointer(pointer) });
   yield* process.stdout;
   const exit = await process.exit;
-  if (exit.code !== 0) {
-    if (/missing object|does not exist|\[404\]|not found/i.test(exit.stderr)) {
-      throw new RefusedError(
-        `Cannot bring ${path}: it is a Git LFS pointer whose content the registry does not have`,
-        {
-          code: "LFS_POINTER",
-          hint: "push it from the training side: git lfs push --all; the active release is untouched",
-        },
-      );
-    }
-    throw git.error(action, exit);
-  }
+  if (exit.code !== 0) throw lfsRefusal(path, exit.stderr) ?? git.error(action, exit);
   if (registry.isOwn) removeIfThere(context.fs, lfsObjectPath(registry, pointer.sha256));
+}
+
+/** The refusal of content that the registry has not, or has wrong; `undefined` when git-lfs failed at something else. */
+function lfsRefusal(path: string, stderr: string): RefusedError | undefined {
+  const lies = /expected OID ([0-9a-f]{64}), got ([0-9a-f]{64})/.exec(stderr);
+  if (lies !== null) {
+    return new RefusedError(
+      `Cannot accept ${path}: Git LFS brought SHA-256 ${lies[2]}, its pointer says ${lies[1]}`,
+      {
+        code: "DIGEST_MISMATCH",
+        hint: "push the file again from the training side; the active release is untouched",
+      },
+    );
+  }
+  if (!/missing object|does not exist|\[404\]|not found/i.test(stderr)) return undefined;
+  return new RefusedError(
+    `Cannot bring ${path}: it is a Git LFS pointer whose content the registry does not have`,
+    {
+      code: "LFS_POINTER",
+      hint: "push it from the training side: git lfs push --all; the active release is untouched",
+    },
+  );
 }
 
 /** Where git-lfs keeps an object in a clone. */

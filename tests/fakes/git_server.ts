@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import { ByteReader } from "../../lib/core/byte_reader.ts";
+
+/**
+ * A git host on loopback: smart HTTP by the real `git http-backend`, Git LFS's batch API, and a token without which
+ * neither answers. Faults on demand.
+ */
+export interface GitServer extends AsyncDisposable {
+  /** `http://127.0.0.1:port` */
+  readonly origin: string;
+  /** Every request, in order: method, path, and whether it carried the right token, a wrong one or none. */
+  readonly requests: {
+    readonly method: string;
+    readonly path: string;
+    readonly auth: "right" | "wrong" | "none";
+  }[];
+  /** Answers instead of git, where it returns a response. */
+  intercept: (request: Request, path: string) => Response | Promise<Response> | undefined;
+  /** What Git LFS holds. */
+  readonly lfsObjects: Map<string, Uint8Array<ArrayBuffer>>;
+}
+
+export interface GitServerOptions {
+  /** The folder that holds the bare repositories. */
+  readonly root: string;
+  readonly token: string;
+}
+
+export function startGitServer(options: GitServerOptions): GitServer {
+  const requests: GitServer["requests"] = [];
+  const lfsObjects: GitServer["lfsObjects"] = new Map();
+  const state: Pick<GitServer, "intercept"> = { intercept: () => undefined };
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const auth = authOf(request, options.token);
+    requests.push({ method: request.method, path: pathname + search, auth });
+    const intercepted = await state.intercept(request, pathname);
+    if (intercepted !== undefined) return intercepted;
+    if (auth !== "right") {
+      await request.body?.cancel();
+      return new Response("who are you?", {
+        status: 401,
+        headers: { "www-authenticate": 'Basic realm="git"' },
+      });
+    }
+    if (pathname.includes("/info/lfs/")) return await answerLfs(request, pathname, lfsObjects);
+    if (pathname.startsWith("/lfs-store/")) return await answerLfsStore(request, pathname, lfsObjects);
+    return await answerGit(request, pathname, search, options.root);
+  });
+  return {
+    origin: `http://127.0.0.1:${server.addr.port}`,
+    requests,
+    lfsObjects,
+    get intercept() {
+      return state.intercept;
+    },
+    set intercept(value) {
+      state.intercept = value;
+    },
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+function authOf(request: Request, token: string): "right" | "wrong" | "none" {
+  const header = request.headers.get("authorization");
+  if (header === null) return "none";
+  const password = header.startsWith("Basic ")
+    ? atob(header.slice("Basic ".length)).split(":")[1]
+    : header.slice("Bearer ".length);
+  return password === token ? "right" : "wrong";
+}
+
+/** Runs git's own CGI program (git-http-backend(1)). */
+async function answerGit(request: Request, path: string, search: string, root: string): Promise<Response> {
+  const child = new Deno.Command("git", {
+    args: ["http-backend"],
+    env: {
+      GIT_PROJECT_ROOT: root,
+      GIT_HTTP_EXPORT_ALL: "1",
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      PATH_INFO: path,
+      QUERY_STRING: search.slice(1),
+      REQUEST_METHOD: request.method,
+      CONTENT_TYPE: request.headers.get("content-type") ?? "",
+      HTTP_CONTENT_ENCODING: request.headers.get("content-encoding") ?? "",
+      GIT_PROTOCOL: request.headers.get("git-protocol") ?? "",
+      REMOTE_USER: "tester",
+      REMOTE_ADDR: "127.0.0.1",
+    },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const feeding = request.body === null ? child.stdin.close() : request.body.pipeTo(child.stdin);
+  const reader = new ByteReader(child.stdout);
+  const headers = new Headers();
+  let status = 200;
+  for (
+    let line = await reader.readLine();
+    line !== undefined && line.trim() !== "";
+    line = await reader.readLine()
+  ) {
+    const [name = "", value = ""] = line.trim().split(/:\s*/, 2);
+    if (name.toLowerCase() === "status") status = Number(value.split(" ")[0]);
+    else headers.append(name, value);
+  }
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      for await (const piece of reader.readAll()) controller.enqueue(piece.slice());
+      await Promise.allSettled([feeding, child.status]);
+      controller.close();
+    },
+  });
+  return new Response(body, { status, headers });
+}
+
+interface LfsBatch {
+  readonly operation: "upload" | "download";
+  readonly objects: readonly { readonly oid: string; readonly size: number }[];
+}
+
+/** The batch API (git-lfs `docs/api/batch.md`) with basic transfers. */
+async function answerLfs(
+  request: Request,
+  path: string,
+  objects: ReadonlyMap<string, Uint8Array>,
+): Promise<Response> {
+  if (!path.endsWith("/objects/batch")) {
+    await request.body?.cancel();
+    return new Response("not found", { status: 404 });
+  }
+  const batch: LfsBatch = await request.json();
+  const { origin } = new URL(request.url);
+  const authorization = request.headers.get("authorization") ?? "";
+  const answer = batch.objects.map(({ oid, size }) => {
+    const held = objects.has(oid);
+    if (batch.operation === "download" && !held) {
+      return { oid, size, error: { code: 404, message: "Object does not exist" } };
+    }
+    if (batch.operation === "upload" && held) return { oid, size };
+    return {
+      oid,
+      size,
+      actions: { [batch.operation]: { href: `${origin}/lfs-store/${oid}`, header: { authorization } } },
+    };
+  });
+  return Response.json({ transfer: "basic", objects: answer }, {
+    headers: { "content-type": "application/vnd.git-lfs+json" },
+  });
+}
+
+async function answerLfsStore(
+  request: Request,
+  path: string,
+  objects: Map<string, Uint8Array<ArrayBuffer>>,
+): Promise<Response> {
+  const oid = path.slice("/lfs-store/".length);
+  if (request.method === "PUT") {
+    const bytes = await request.bytes();
+    if (createHash("sha256").update(bytes).digest("hex") !== oid) {
+      return new Response("wrong bytes", { status: 422 });
+    }
+    objects.set(oid, bytes);
+    return new Response();
+  }
+  await request.body?.cancel();
+  const bytes = objects.get(oid);
+  return bytes === undefined ? new Response("not found", { status: 404 }) : new Response(bytes);
+}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { InterruptedError } from "../../lib/core/errors.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { type GitServer, startGitServer } from "../fakes/git_server.ts";
+import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
+import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { bareRepository, git } from "../helpers/test_git.ts";
+
+const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
+
+function remoteMachine(
+  root: string,
+  name: string,
+  server: GitServer,
+  token: string | undefined = TOKEN,
+): Machine {
+  const made = machine(root, name, `${server.origin}/registry.git`);
+  return {
+    ...made,
+    registry: { ...made.registry, token: token === undefined ? undefined : new Secret(token) },
+  };
+}
+
+/** A registry behind HTTP, with a trainer that has models ready. */
+function world(
+  root: string,
+): { readonly server: GitServer; readonly trainer: Machine; readonly bot: Machine; readonly bare: string } {
+  const bare = bareRepository(join(root, "repositories/registry.git"));
+  git(bare, "config", "http.receivepack", "true");
+  git(bare, "config", "uploadpack.allowFilter", "true");
+  const server = startGitServer({ root: join(root, "repositories"), token: TOKEN });
+  const trainer = remoteMachine(root, "trainer", server);
+  writeFiles(trainer.modelsDir, MODELS);
+  return { server, trainer, bot: remoteMachine(root, "bot", server), bare };
+}
+
+Deno.test("publish() and pull() work over HTTP with a token that appears nowhere but in the requests", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  const seen: string[] = [];
+  const context = testContext({
+    spawn: (request) => {
+      seen.push(request.args.join(" "));
+      return isolatedSpawn(request);
+    },
+  });
+  await publishFrom(context, trainer);
+  await pullTo(context, bot);
+  writeFiles(trainer.modelsDir, { "BTC/rf.onnx": "two" });
+  await publishFrom(context, trainer);
+  await pullTo(context, bot);
+  assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/rf.onnx")), "two");
+  assert.ok(server.requests.some((request) => request.auth === "right"));
+  const written = new Deno.Command("grep", { args: ["-rlF", TOKEN, dir.path] }).outputSync();
+  assert.equal(new TextDecoder().decode(written.stdout), "", "the token was written to the disk");
+  for (const text of [...seen, ...context.log.lines]) assert.ok(!text.includes(TOKEN), text);
+});
+
+Deno.test("a pull over HTTP without a token, or with a wrong one, ends with exit code 3 and asks nobody", async () => {
+  using dir = tempDir();
+  const { server, trainer } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  for (const token of [undefined, "ghp_wrong_wrong_wrong_wrong_wrong_wrong"]) {
+    const stranger = remoteMachine(dir.path, `stranger-${token}`, server, token);
+    const plain = token === undefined
+      ? { ...stranger, registry: { ...stranger.registry, token: undefined } }
+      : stranger;
+    await assert.rejects(pullTo(testContext(), plain), (error: Error & { exitCode?: number }) => {
+      assert.equal(error.exitCode, 3, error.message);
+      assert.ok(!error.message.includes("ghp_wrong"));
+      return true;
+    });
+  }
+});
+
+Deno.test("a token goes to the host it is for, and to no redirect", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await using thief = startGitServer({ root: join(dir.path, "repositories"), token: "another token" });
+  server.intercept = (request, path) => {
+    if (!path.endsWith("/info/refs")) return undefined;
+    return new Response(null, {
+      status: 302,
+      headers: { location: request.url.replace(server.origin, thief.origin) },
+    });
+  };
+  await assert.rejects(pullTo(testContext(), bot), { exitCode: 3 });
+  assert.ok(thief.requests.length > 0, "the redirect was not even followed");
+  assert.deepEqual(thief.requests.filter((request) => request.auth !== "none"), []);
+});
+
+Deno.test("a pull from a server that cannot leave blobs out works, and again for the next release", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot, bare } = world(dir.path);
+  await using _server = server;
+  git(bare, "config", "uploadpack.allowFilter", "false");
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  for (const text of ["two", "three"]) {
+    writeFiles(trainer.modelsDir, { "BTC/rf.onnx": text });
+    await publishFrom(testContext(), trainer);
+    await pullTo(testContext(), bot);
+    assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/rf.onnx")), text);
+  }
+});
+
+Deno.test("a server that fails, and one that is gone, are unreachable: exit code 4, the release stays", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  server.intercept = () => new Response("sorry", { status: 503 });
+  await assert.rejects(pullTo(testContext(), bot), { exitCode: 4, retryable: true });
+  await server[Symbol.asyncDispose]();
+  await assert.rejects(pullTo(testContext(), bot), { exitCode: 4 });
+  assert.deepEqual(readFiles(bot.modelsDir), { "BTC/metadata.json": "{}", "BTC/rf.onnx": "one" });
+});
+
+Deno.test("a server that breaks off while it sends leaves the old release, and the next pull succeeds", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  writeFiles(trainer.modelsDir, { "BTC/rf.onnx": noise(2_000_000, 1) });
+  await publishFrom(testContext(), trainer);
+  server.intercept = (request, path) => {
+    if (request.method !== "POST" || !path.endsWith("/git-upload-pack")) return undefined;
+    return new Response(new Uint8Array(100), {
+      headers: { "content-type": "application/x-git-upload-pack-result" },
+    });
+  };
+  await assert.rejects(pullTo(testContext(), bot));
+  assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/rf.onnx")), "one");
+  server.intercept = () => undefined;
+  assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+});
+
+Deno.test("a pull from a server that never answers stops as soon as it is asked to", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  await publishFrom(testContext(), trainer);
+  const controller = new AbortController();
+  const released = Promise.withResolvers<Response>();
+  server.intercept = () => {
+    controller.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
+    return released.promise;
+  };
+  await assert.rejects(pullTo(testContext({ signal: controller.signal }), bot), {
+    code: "INTERRUPTED",
+    exitCode: 130,
+  });
+  released.resolve(new Response());
+  assert.deepEqual([...Deno.readDirSync(storeOf(testContext(), bot).staging)], []);
+});
+
+const hasLfs =
+  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
+
+Deno.test({
+  name: "Git LFS goes both ways over HTTP with the token" + (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const { server, trainer, bot } = world(dir.path);
+    await using _server = server;
+    const model = noise(300_000, 5);
+    writeFiles(trainer.modelsDir, { "big.onnx": model });
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    assert.equal(server.lfsObjects.size, 3);
+    await pullTo(testContext(), bot);
+    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "big.onnx")), model);
+    // A store of bytes that lies is found out.
+    const [oid] = [...server.lfsObjects].find(([, bytes]) => bytes.length === model.length) ?? [];
+    server.lfsObjects.set(oid ?? "", noise(300_000, 6));
+    await assert.rejects(pullTo(testContext(), remoteMachine(dir.path, "late", server)), {
+      code: "DIGEST_MISMATCH",
+      exitCode: 5,
+    });
+  },
+});
