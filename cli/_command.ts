@@ -1,13 +1,16 @@
 import {
-  Command,
-  CommanderError,
-  type CommandUnknownOpts,
-  InvalidArgumentError,
-  Option,
-} from "@commander-js/extra-typings";
-import { statfsSync } from "node:fs";
-import { expandHome } from "../lib/config/expand_home.ts";
+  type Aliases,
+  type Application,
+  buildApplication,
+  type Command,
+  type CommandContext,
+  type FlagParametersForType,
+  type PartialApplicationConfiguration,
+  type RouteMap,
+  run as runApplication,
+} from "@stricli/core";
 import { parseDotenv } from "../lib/config/dotenv.ts";
+import { expandHome } from "../lib/config/expand_home.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import { systemClock } from "../lib/core/clock.ts";
@@ -17,10 +20,66 @@ import { findText } from "../lib/core/files.ts";
 import { spawnProcess } from "../lib/core/subprocess.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { Output } from "./_output.ts";
-import { type CommandName, SUMMARIES } from "./_summaries.ts";
+import type { CommandName } from "./_summaries.ts";
 
 /** Read when `--config` is not given; it need not exist. */
 export const DEFAULT_CONFIG_FILE = "configs/bot.yaml";
+
+/** Options of every command. */
+export interface CommonFlags {
+  readonly config?: string;
+  readonly modelsDir?: string;
+  readonly stateDir?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly logFormat?: "text" | "json";
+}
+
+/** An option that takes any text. */
+export function textFlag(brief: string) {
+  return { kind: "parsed", parse: String, optional: true, brief } as const;
+}
+
+/** An option that is given or not. */
+export function switchFlag(brief: string) {
+  return { kind: "boolean", optional: true, withNegated: false, brief } as const;
+}
+
+/** An option that takes a whole number of at least `least`. */
+export function integerFlag(brief: string, least: number) {
+  const parse = (text: string) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new RangeError(`it must be a whole number of at least ${least}`);
+    }
+    return value;
+  };
+  return { kind: "parsed", parse, optional: true, brief } as const;
+}
+
+export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
+  config: textFlag(`configuration file (default: ${DEFAULT_CONFIG_FILE}, if it exists)`),
+  modelsDir: textFlag("folder that consumers open or a publisher trains into (default: models)"),
+  stateDir: textFlag("the store (default: .model-sync beside the models folder)"),
+  json: switchFlag("print one JSON object instead of text"),
+  quiet: switchFlag("only warnings and errors on standard error"),
+  verbose: switchFlag("also details on standard error"),
+  logFormat: { kind: "enum", values: ["text", "json"], optional: true, brief: "lines on standard error" },
+};
+
+export const COMMON_ALIASES = { q: "quiet", v: "verbose" } as const satisfies Aliases<keyof CommonFlags>;
+
+/** Options that stand for a setting. */
+const FLAG_SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  modelsDir: ["models_dir"],
+  stateDir: ["state_dir"],
+  repoDir: ["repo_dir"],
+  repoUrl: ["repo_url"],
+  repoModelsSubdir: ["repo_models_subdir"],
+  remote: ["remote"],
+  branch: ["branch"],
+};
 
 /** What a command's work gets. */
 export interface Session {
@@ -32,75 +91,7 @@ export interface Session {
   readonly location: StoreLocation;
 }
 
-/** Options of every command. */
-export interface CommonOptions {
-  readonly config?: string | undefined;
-  readonly modelsDir?: string | undefined;
-  readonly stateDir?: string | undefined;
-  readonly json?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
-  readonly verbose?: boolean | undefined;
-  readonly logFormat?: "text" | "json" | undefined;
-}
-
-/** Options that stand for a setting, by the name that commander gives them. */
-const FLAG_SETTINGS: Readonly<Record<string, readonly string[]>> = {
-  modelsDir: ["models_dir"],
-  stateDir: ["state_dir"],
-  repoDir: ["repo_dir"],
-  repoUrl: ["repo_url"],
-  repoModelsSubdir: ["repo_models_subdir"],
-  remote: ["remote"],
-  branch: ["branch"],
-};
-
-/** A command with the options that all share. */
-export function newCommand(name: CommandName) {
-  return withCommonOptions(new Command(name).description(SUMMARIES[name]));
-}
-
-/** A command that only holds others. */
-export function newGroup(name: CommandName) {
-  return new Command(name).description(SUMMARIES[name]);
-}
-
-/** A command within a group. */
-export function newSubcommand(name: string, summary: string) {
-  return withCommonOptions(new Command(name).description(summary));
-}
-
-function withCommonOptions(command: Command) {
-  return command
-    .option("--config <file>", `configuration file (default: ${DEFAULT_CONFIG_FILE}, if it exists)`)
-    .option("--models-dir <dir>", "folder that consumers open or a publisher trains into (default: models)")
-    .option("--state-dir <dir>", "the store (default: .model-sync beside the models folder)")
-    .option("--json", "print one JSON object instead of text")
-    .option("-q, --quiet", "only warnings and errors on standard error")
-    .option("-v, --verbose", "also details on standard error")
-    .addOption(
-      new Option("--log-format <format>", "lines on standard error").choices(["text", "json"] as const),
-    )
-    .allowExcessArguments(false)
-    .showHelpAfterError(false);
-}
-
-/** A whole number of at least `least`, for an option's value. */
-export function integerFrom(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-    }
-    return value;
-  };
-}
-
-/** Collects the values of an option that may be repeated. */
-export function repeatable(value: string, values: readonly string[] = []): string[] {
-  return [...values, value];
-}
-
-/** What a command gets that works without a valid configuration. */
+/** What a command gets that works without a valid configuration, or reads it more than once. */
 export interface PlainSession {
   readonly context: Context;
   readonly output: Output;
@@ -108,15 +99,38 @@ export interface PlainSession {
   readonly load: () => Promise<LoadedConfig>;
 }
 
+/** A command with its name, ready to be run. */
+export interface Program {
+  readonly name: CommandName;
+  readonly application: Application<CommandContext>;
+}
+
+export function defineProgram(name: CommandName, command: Command<CommandContext>): Program {
+  return { name, application: buildApplication(command, applicationConfig(name)) };
+}
+
+/** A command that only holds others. */
+export function defineGroup(name: CommandName, routes: RouteMap<CommandContext>): Program {
+  return { name, application: buildApplication(routes, applicationConfig(name)) };
+}
+
+function applicationConfig(name: CommandName): PartialApplicationConfiguration {
+  return {
+    name: `model-sync ${name}`,
+    scanner: { caseStyle: "allow-kebab-for-camel" },
+    documentation: { onlyRequiredInUsageLine: true, disableAnsiColor: true },
+  };
+}
+
 /**
  * Runs the work of a command: makes the outside world, reads the configuration, stops on signals. What the work throws
  * is shown, and decides the exit code.
  */
 export async function withSession(
-  options: CommonOptions,
+  flags: CommonFlags,
   work: (session: Session) => Promise<ExitCode | void>,
 ): Promise<void> {
-  await withPlainSession(options, async (plain) => await work(await openSession(plain)));
+  await withPlainSession(flags, async (plain) => await work(await openSession(plain)));
 }
 
 /** Reads the configuration as it is now. */
@@ -133,13 +147,13 @@ export async function openSession({ context, output, load }: PlainSession): Prom
 
 /** As {@link withSession}, leaving the configuration to the work. */
 export async function withPlainSession(
-  options: CommonOptions,
+  flags: CommonFlags,
   work: (session: PlainSession) => Promise<ExitCode | void>,
 ): Promise<void> {
   const output = new Output({
-    json: options.json === true,
-    logFormat: options.logFormat ?? "text",
-    level: logLevel(options),
+    json: flags.json === true,
+    logFormat: flags.logFormat ?? "text",
+    level: logLevel(flags),
   });
   using stop = stopOnSignals(output);
   try {
@@ -154,65 +168,63 @@ export async function withPlainSession(
       freeBytes,
       host: Deno.hostname(),
     };
-    exitCode = await work({ context, output, load: () => loadConfigFor(options, env) }) ?? EXIT.done;
+    exitCode = await work({ context, output, load: () => loadConfigFor(flags, env) }) ?? EXIT.done;
   } catch (error) {
     exitCode = output.error(stop.signal.aborted ? stop.signal.reason : error);
   }
 }
 
-/** Reads the configuration that options name. */
-async function loadConfigFor(options: CommonOptions, env: Environment): Promise<LoadedConfig> {
+async function loadConfigFor(flags: CommonFlags, env: Environment): Promise<LoadedConfig> {
   return await loadConfig({
-    file: options.config ?? DEFAULT_CONFIG_FILE,
-    isFileRequired: options.config !== undefined,
-    flags: flagValues(options),
+    file: flags.config ?? DEFAULT_CONFIG_FILE,
+    isFileRequired: flags.config !== undefined,
+    flags: flagValues(flags),
     env,
     readText: (path) => findText(Deno, path),
   });
 }
 
-/** How the last command ended; commander gives no way to return it. */
+/** How the last command's work ended: the parser has no way to return it. */
 let exitCode: ExitCode = EXIT.done;
 
-/** Parses a command line and runs it. @returns the exit code */
-export async function runCommand(command: CommandUnknownOpts, args: readonly string[]): Promise<ExitCode> {
-  const json = args.includes("--json");
-  const output = new Output({ json, logFormat: "text", level: "info" });
-  command.exitOverride().configureOutput({ outputError: () => {} });
-  for (const child of command.commands) child.exitOverride().configureOutput({ outputError: () => {} });
-  try {
-    await command.parseAsync([...args], { from: "user" });
-    return exitCode;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) return output.error(error);
-    if (error.exitCode === 0) return EXIT.done;
-    return output.error(
-      new UsageError(error.message.replace(/^error: /, "").replaceAll("\n", " "), {
-        code: "USAGE",
-        hint: `model-sync ${command.name()} --help`,
-      }),
-    );
-  }
+/** Parses a command line and runs the command. @returns the exit code */
+export async function runProgram(program: Program, args: readonly string[]): Promise<ExitCode> {
+  const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" });
+  let help = "";
+  let complaint = "";
+  const process = {
+    stdout: { write: (text: string) => void (help += text) },
+    stderr: { write: (text: string) => void (complaint += text) },
+  };
+  await runApplication(program.application, args, { process });
+  if (help !== "") output.text(help.trimEnd());
+  if (complaint === "") return exitCode;
+  return output.error(
+    new UsageError(`Cannot understand the command line: ${complaint.trim()}`, {
+      code: "USAGE",
+      hint: `model-sync ${program.name} --help`,
+    }),
+  );
 }
 
 /** The end of a command that is run as a script of its own. */
-export async function main(command: CommandUnknownOpts): Promise<never> {
-  Deno.exit(await runCommand(command, Deno.args));
+export async function main(program: Program): Promise<never> {
+  Deno.exit(await runProgram(program, Deno.args));
 }
 
-function flagValues(options: CommonOptions): FlagValue[] {
-  return Object.entries(options).flatMap(([name, value]) => {
+function flagValues(flags: CommonFlags): FlagValue[] {
+  return Object.entries(flags).flatMap(([name, value]) => {
     const path = FLAG_SETTINGS[name];
     if (path === undefined || value === undefined) return [];
     return [{ path, value, flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` }];
   });
 }
 
-function logLevel(options: CommonOptions): "debug" | "info" | "warn" | "silent" {
-  if (options.verbose) return "debug";
-  if (options.quiet) return "warn";
+function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
+  if (flags.verbose) return "debug";
+  if (flags.quiet) return "warn";
   // A script that reads JSON wants nothing but the error object on standard error, unless it asks for a log.
-  return options.json && options.logFormat === undefined ? "silent" : "info";
+  return flags.json && flags.logFormat === undefined ? "silent" : "info";
 }
 
 /** Variables by which a git hook, or a git in another repository, would lead our git astray. */
@@ -235,7 +247,9 @@ function readEnvironment(): Environment {
   return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(variables) };
 }
 
-function freeBytes(path: string): number | undefined {
+/** Loaded when it is asked for: the module costs every command's start some milliseconds. */
+async function freeBytes(path: string): Promise<number | undefined> {
+  const { statfsSync } = await import("node:fs");
   try {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;

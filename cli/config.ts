@@ -1,3 +1,4 @@
+import { buildCommand, buildRouteMap } from "@stricli/core";
 import { dirname } from "node:path";
 import { ConfigError, describeOrigin, type LoadedConfig } from "../lib/config/load.ts";
 import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
@@ -6,56 +7,68 @@ import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { findEntry, replaceFile } from "../lib/core/files.ts";
 import { redactUrls } from "../lib/core/secret.ts";
 import {
-  type CommonOptions,
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
   DEFAULT_CONFIG_FILE,
+  defineGroup,
   main,
-  newGroup,
-  newSubcommand,
+  type Program,
+  switchFlag,
   withPlainSession,
   withSession,
 } from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import type { Output } from "./_output.ts";
 
-interface InitOptions extends CommonOptions {
-  readonly force?: boolean | undefined;
+interface InitFlags extends CommonFlags {
+  readonly force?: boolean;
 }
 
-export function command() {
-  const config = newGroup("config");
-  config.addCommand(
-    newSubcommand("check", "Check the configuration and list every complaint")
-      .action((options: CommonOptions) =>
-        withPlainSession(options, (plain) => check(plain.output, plain.load))
-      ),
-  );
-  config.addCommand(
-    newSubcommand("print", "Show every setting with where it comes from; secrets stay out")
-      .action((options: CommonOptions) =>
-        withSession(options, ({ output, config }) => {
-          const rows = settingRows(config);
-          output.result(
-            Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }])),
-            () => printLines(output, rows),
-          );
-          return Promise.resolve();
-        })
-      ),
-  );
-  config.addCommand(
-    newSubcommand("init", "Write a commented configuration file with every setting")
-      .option("--force", "replace a file that exists")
-      .action((options: InitOptions) => withPlainSession(options, ({ output }) => init(output, options))),
-  );
-  config.addCommand(
-    newSubcommand("schema", "Print the JSON schema of the configuration, for editors")
-      .action((options: CommonOptions) =>
-        withPlainSession(options, ({ output }) => {
-          output.result(jsonSchema(), () => [JSON.stringify(jsonSchema(), undefined, 2)]);
-          return Promise.resolve();
-        })
-      ),
-  );
-  return config;
+const COMMON = { flags: COMMON_FLAGS, aliases: COMMON_ALIASES };
+
+export const program: Program = defineGroup(
+  "config",
+  buildRouteMap({
+    docs: { brief: SUMMARIES.config },
+    routes: {
+      check: buildCommand<CommonFlags>({
+        docs: { brief: "Check the configuration and list every complaint" },
+        parameters: COMMON,
+        func: (flags) => withPlainSession(flags, ({ output, load }) => check(output, load)),
+      }),
+      print: buildCommand<CommonFlags>({
+        docs: { brief: "Show every setting with where it comes from; secrets stay out" },
+        parameters: COMMON,
+        func: (flags) => withSession(flags, ({ output, config }) => print(output, config)),
+      }),
+      init: buildCommand<InitFlags>({
+        docs: { brief: "Write a commented configuration file with every setting" },
+        parameters: {
+          flags: { ...COMMON_FLAGS, force: switchFlag("replace a file that exists") },
+          aliases: COMMON_ALIASES,
+        },
+        func: (flags) => withPlainSession(flags, ({ output }) => init(output, flags)),
+      }),
+      schema: buildCommand<CommonFlags>({
+        docs: { brief: "Print the JSON schema of the configuration, for editors" },
+        parameters: COMMON,
+        func: (flags) => withPlainSession(flags, ({ output }) => schema(output)),
+      }),
+    },
+  }),
+);
+
+function print(output: Output, config: LoadedConfig): Promise<void> {
+  const rows = settingRows(config);
+  const json = Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }]));
+  output.result(json, () => printLines(output, rows));
+  return Promise.resolve();
+}
+
+function schema(output: Output): Promise<void> {
+  output.result(jsonSchema(), () => [JSON.stringify(jsonSchema(), undefined, 2)]);
+  return Promise.resolve();
 }
 
 async function check(output: Output, load: () => Promise<LoadedConfig>): Promise<ExitCode | void> {
@@ -77,9 +90,9 @@ async function check(output: Output, load: () => Promise<LoadedConfig>): Promise
   }
 }
 
-function init(output: Output, options: InitOptions): Promise<void> {
-  const file = options.config ?? DEFAULT_CONFIG_FILE;
-  if (findEntry(Deno, file) !== undefined && !options.force) {
+function init(output: Output, flags: InitFlags): Promise<void> {
+  const file = flags.config ?? DEFAULT_CONFIG_FILE;
+  if (findEntry(Deno, file) !== undefined && !flags.force) {
     throw new UsageError(`Cannot write ${file}: it exists`, {
       code: "FILE_EXISTS",
       hint: "name another file with --config, or replace it with --force",
@@ -130,4 +143,4 @@ function printLines(output: Output, rows: readonly SettingRow[]): string[] {
   );
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

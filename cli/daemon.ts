@@ -1,4 +1,4 @@
-import { Option } from "@commander-js/extra-typings";
+import { buildCommand } from "@stricli/core";
 import type { Context } from "../lib/core/context.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { type Calendar, parseCalendar } from "../lib/schedule/calendar.ts";
@@ -6,51 +6,62 @@ import { runDaemon } from "../lib/schedule/daemon.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore } from "../lib/store/store.ts";
 import {
-  integerFrom,
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  defineProgram,
+  integerFlag,
   main,
-  newCommand,
   openSession,
   type PlainSession,
+  type Program,
+  switchFlag,
+  textFlag,
   withPlainSession,
 } from "./_command.ts";
-import { withGitOptions } from "./_git_options.ts";
-import { withTrainingOptions } from "./_training_options.ts";
-import { type PublishCommandOptions, runPublish } from "./publish.ts";
-import { type PullCommandOptions, runPull } from "./pull.ts";
+import { GIT_FLAGS } from "./_git_flags.ts";
+import { SUMMARIES } from "./_summaries.ts";
+import { TRAINING_FLAGS } from "./_training_flags.ts";
+import { type PublishFlags, runPublish } from "./publish.ts";
+import { type PullFlags, runPull } from "./pull.ts";
 
 const ROLES = ["publisher", "client"] as const;
 type Role = (typeof ROLES)[number];
 
-interface DaemonCommandOptions extends PublishCommandOptions, PullCommandOptions {
+interface DaemonFlags extends PublishFlags, PullFlags {
   readonly role: Role;
-  readonly at?: string | undefined;
-  readonly runOnStart?: boolean | undefined;
-  readonly pollIntervalSec: number;
+  readonly at?: string;
+  readonly runOnStart?: boolean;
+  readonly pollIntervalSec?: number;
 }
 
 /** The seeds' default, and the least that it is clamped to. */
 const POLL_INTERVAL_SEC = 30;
 const POLL_INTERVAL_SEC_MIN = 5;
 
-export function command() {
-  const base = newCommand("daemon")
-    .addOption(new Option("--role <role>", "which job to do").choices(ROLES).makeOptionMandatory())
-    .option("--at <time>", "when, instead of the configured schedule: HH:MM or a cron expression")
-    .option("--run-on-start", "also run at once")
-    .option(
-      "--poll-interval-sec <seconds>",
-      "how often to look at the clock",
-      integerFrom(1),
-      POLL_INTERVAL_SEC,
-    )
-    .option("--allow-downgrade", "client: take a release that is older than the active one")
-    .option("--allow-shrink", "publisher: go on although more than half of the files would disappear")
-    .option("--commit-message <text>", "publisher: instead of chore(models): sync <time>");
-  return withTrainingOptions(withGitOptions(base))
-    .action((options: DaemonCommandOptions) => withPlainSession(options, (plain) => run(plain, options)));
-}
+export const program: Program = defineProgram(
+  "daemon",
+  buildCommand<Omit<DaemonFlags, "dryRun" | "force" | "resetToRemote">>({
+    docs: { brief: SUMMARIES.daemon },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...GIT_FLAGS,
+        ...TRAINING_FLAGS,
+        role: { kind: "enum", values: ROLES, brief: "which job to do" },
+        at: textFlag("when, instead of the configured schedule: HH:MM or a cron expression"),
+        runOnStart: switchFlag("also run at once"),
+        pollIntervalSec: integerFlag(`how often to look at the clock (default: ${POLL_INTERVAL_SEC})`, 1),
+        allowDowngrade: switchFlag("client: take a release that is older than the active one"),
+        allowShrink: switchFlag("publisher: go on although more than half of the files would disappear"),
+        commitMessage: textFlag("publisher: instead of chore(models): sync <time>"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) => withPlainSession(flags, (plain) => run(plain, flags)),
+  }),
+);
 
-async function run(plain: PlainSession, options: DaemonCommandOptions): Promise<void> {
+async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { context } = plain;
   const { settings, location } = await openSession(plain);
   if (!settings.enabled) {
@@ -60,32 +71,35 @@ async function run(plain: PlainSession, options: DaemonCommandOptions): Promise<
     });
   }
   const store = openStore(context.fs, location);
-  const { role } = options;
+  const { role } = flags;
   context.log.info(
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
   await runDaemon({
     name: role,
-    calendar: () => readCalendar(plain, options),
+    calendar: () => readCalendar(plain, flags),
     run: async () => {
       const session = await openSession(plain);
-      await (role === "publisher" ? runPublish(session, options) : runPull(session, options));
+      await (role === "publisher" ? runPublish(session, flags) : runPull(session, flags));
     },
   }, {
     clock: context.clock,
     log: context.log,
     signal: context.signal,
-    runOnStart: options.runOnStart === true,
+    runOnStart: flags.runOnStart === true,
     dueTimes: { find: () => findDueTime(store, role), remember: (due) => rememberDueTime(store, role, due) },
-    wake: minuteTicks(context, Math.max(options.pollIntervalSec, POLL_INTERVAL_SEC_MIN) * 1000),
+    wake: minuteTicks(
+      context,
+      Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN) * 1000,
+    ),
   });
   context.log.info("daemon stopped");
 }
 
-async function readCalendar(plain: PlainSession, options: DaemonCommandOptions): Promise<Calendar> {
+async function readCalendar(plain: PlainSession, flags: DaemonFlags): Promise<Calendar> {
   const { settings } = await openSession(plain);
   try {
-    return parseCalendar(options.at ?? settings[options.role].schedule, settings.time_zone);
+    return parseCalendar(flags.at ?? settings[flags.role].schedule, settings.time_zone);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });
@@ -113,4 +127,4 @@ function minuteTicks(context: Context, pollMs: number): (durationMs: number) => 
   };
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

@@ -1,3 +1,4 @@
+import { buildCommand } from "@stricli/core";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import { removeTree } from "../lib/core/files.ts";
@@ -7,20 +8,34 @@ import { checkStore } from "../lib/doctor/store_checks.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import type { RegistrySettings } from "../lib/git/registry.ts";
 import { findStore } from "../lib/store/store.ts";
-import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
-import { type GitOptions, withGitOptions } from "./_git_options.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  withSession,
+} from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
+import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
 
-export function command() {
-  return withGitOptions(newCommand("doctor"))
-    .action((options: CommonOptions & GitOptions) => withSession(options, run));
-}
+export const program: Program = defineProgram(
+  "doctor",
+  buildCommand<CommonFlags & GitFlags>({
+    docs: { brief: SUMMARIES.doctor },
+    parameters: { flags: { ...COMMON_FLAGS, ...GIT_FLAGS }, aliases: COMMON_ALIASES },
+    func: (flags) => withSession(flags, run),
+  }),
+);
 
 async function run(session: Session): Promise<ExitCode> {
   const { context, output, location } = session;
   const checks = [
     ...await checkPrograms(context),
-    ...checkStore(context, location),
+    ...await checkStore(context, location),
     ...await registryChecks(session),
   ];
   const failed = checks.some((check) => check.status === "fail");
@@ -67,4 +82,4 @@ function lines(output: Output, check: Check): string[] {
   return [`  ${mark}  ${check.name}: ${check.detail}`, ...mend];
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

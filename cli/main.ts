@@ -1,6 +1,6 @@
-import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../lib/core/errors.ts";
+import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 import { type CommandName, SUMMARIES } from "./_summaries.ts";
 
@@ -12,7 +12,7 @@ import { type CommandName, SUMMARIES } from "./_summaries.ts";
 interface Entry {
   /** What the command does not need, and therefore loses. */
   readonly revoked: readonly ("net" | "run" | "write")[];
-  readonly load: () => Promise<{ readonly command: () => CommandUnknownOpts }>;
+  readonly load: () => Promise<{ readonly program: Program }>;
 }
 
 const ENTRIES: Readonly<Record<CommandName, Entry>> = {
@@ -52,8 +52,8 @@ async function run(args: readonly string[]): Promise<number> {
   if (!isCommand(name)) return output.error(await unknownCommand(name));
   const entry = ENTRIES[name];
   for (const permission of entry.revoked) Deno.permissions.revokeSync({ name: permission });
-  const [{ runCommand }, { command }] = await Promise.all([import("./_command.ts"), entry.load()]);
-  return await runCommand(command(), rest);
+  const [{ runProgram }, { program }] = await Promise.all([import("./_command.ts"), entry.load()]);
+  return await runProgram(program, rest);
 }
 
 function shown(output: Output, text: string): number {

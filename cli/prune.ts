@@ -1,30 +1,51 @@
+import { buildCommand } from "@stricli/core";
 import { freedBytes, planPrune, pruneReleases } from "../lib/pipeline/prune.ts";
 import { recordedRun } from "../lib/pipeline/run.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StoredRelease } from "../lib/store/releases.ts";
-import { type CommonOptions, integerFrom, main, newCommand, type Session, withSession } from "./_command.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  integerFlag,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  withSession,
+} from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import { formatBytes, plural } from "./_format.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
 
-interface PruneCommandOptions extends CommonOptions {
-  readonly keep?: number | undefined;
-  readonly dryRun?: boolean | undefined;
+interface PruneFlags extends CommonFlags {
+  readonly keep?: number;
+  readonly dryRun?: boolean;
 }
 
-export function command() {
-  return newCommand("prune")
-    .option("--keep <count>", "how many of the newest stay (default: model_sync.keep)", integerFrom(1))
-    .option("--dry-run", "show what would be removed, and change nothing")
-    .action((options: PruneCommandOptions) =>
-      withSession(options, (session) => options.dryRun ? preview(session, options) : run(session, options))
-    );
-}
+export const program: Program = defineProgram(
+  "prune",
+  buildCommand<PruneFlags>({
+    docs: { brief: SUMMARIES.prune },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        keep: integerFlag("how many of the newest stay (default: model_sync.keep)", 1),
+        dryRun: switchFlag("show what would be removed, and change nothing"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
+      withSession(flags, (session) => flags.dryRun ? preview(session, flags) : run(session, flags)),
+  }),
+);
 
-async function run(session: Session, options: PruneCommandOptions): Promise<void> {
+async function run(session: Session, flags: PruneFlags): Promise<void> {
   const { context, output, settings } = session;
   const store = openExistingStore(session);
   const report = await recordedRun(context, store, "prune", async () => {
-    const plan = planPrune(store, options.keep ?? settings.keep);
+    const plan = planPrune(store, flags.keep ?? settings.keep);
     const bytes = freedBytes(plan);
     await pruneReleases(context, store, plan);
     const outcome = plan.removed.length === 0 ? "unchanged" as const : "pruned" as const;
@@ -40,8 +61,8 @@ async function run(session: Session, options: PruneCommandOptions): Promise<void
   ]);
 }
 
-function preview(session: Session, options: PruneCommandOptions): Promise<void> {
-  const plan = planPrune(requireStore(session), options.keep ?? session.settings.keep);
+function preview(session: Session, flags: PruneFlags): Promise<void> {
+  const plan = planPrune(requireStore(session), flags.keep ?? session.settings.keep);
   const bytes = freedBytes(plan);
   const json = { dryRun: true, removed: names(plan.removed), kept: names(plan.kept), bytes };
   session.output.result(json, () => [
@@ -59,4 +80,4 @@ function names(releases: readonly StoredRelease[]): string[] {
   return releases.map(({ manifest }) => manifest.digest);
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

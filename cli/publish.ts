@@ -1,3 +1,4 @@
+import { buildCommand } from "@stricli/core";
 import { join } from "node:path";
 import { planGitPublish, type PublishPlan } from "../lib/carriers/git_publish_plan.ts";
 import {
@@ -7,6 +8,7 @@ import {
   refuseModelsInClone,
 } from "../lib/carriers/git_publisher.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
+import { UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { ifFound, removeTree } from "../lib/core/files.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
@@ -23,39 +25,60 @@ import {
   type TrainingSettings,
 } from "../lib/training/train.ts";
 import { changeLines } from "./_changes.ts";
-import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "./_command.ts";
 import { formatBytes, formatDuration, plural } from "./_format.ts";
-import { type GitOptions, withGitOptions } from "./_git_options.ts";
+import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
-import { type TrainingFlags, withTrainingOptions } from "./_training_options.ts";
+import { SUMMARIES } from "./_summaries.ts";
+import { TRAINING_FLAGS, type TrainingFlags } from "./_training_flags.ts";
 
-export interface PublishCommandOptions extends CommonOptions, GitOptions, TrainingFlags {
-  readonly commitMessage?: string | undefined;
-  readonly allowShrink?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
+export interface PublishFlags extends CommonFlags, GitFlags, TrainingFlags {
+  readonly commitMessage?: string;
+  readonly allowShrink?: boolean;
+  readonly dryRun?: boolean;
 }
 
-export function command() {
-  const base = newCommand("publish");
-  return withTrainingOptions(withGitOptions(base))
-    .option("--commit-message <text>", "instead of chore(models): sync <time>")
-    .option("--allow-shrink", "go on although more than half of the published files would disappear")
-    .option("--dry-run", "show what would be published, and change nothing")
-    .action((options: PublishCommandOptions) =>
+export const program: Program = defineProgram(
+  "publish",
+  buildCommand<PublishFlags>({
+    docs: { brief: SUMMARIES.publish },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...GIT_FLAGS,
+        ...TRAINING_FLAGS,
+        commitMessage: textFlag("instead of chore(models): sync <time>"),
+        allowShrink: switchFlag("go on although more than half of the published files would disappear"),
+        dryRun: switchFlag("show what would be published, and change nothing"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
       withSession(
-        options,
-        (session) => options.dryRun ? previewPublish(session, options) : runPublish(session, options),
-      )
-    );
-}
+        flags,
+        (session) => flags.dryRun ? previewPublish(session, flags) : runPublish(session, flags),
+      ),
+  }),
+);
 
 /** One publish, recorded and shown. */
-export async function runPublish(session: Session, options: PublishCommandOptions): Promise<void> {
+export async function runPublish(session: Session, flags: PublishFlags): Promise<void> {
   const { context, output, location } = session;
   refuseClone(session);
   const store = openStore(context.fs, location);
-  const training = trainingOf(session, options);
-  const publisherSettings = publisherOptions(session, options, store.root);
+  const training = trainingOf(session, flags);
+  const publisherSettings = publisherOptions(session, flags, store.root);
   const report = await recordedRun(context, store, "publish", async (run) => {
     if (training !== undefined) {
       refuseTrainingIntoRelease(store);
@@ -71,16 +94,16 @@ export async function runPublish(session: Session, options: PublishCommandOption
   output.result(publishJson(report), () => publishLines(output, report));
 }
 
-async function previewPublish(session: Session, options: PublishCommandOptions): Promise<void> {
+async function previewPublish(session: Session, flags: PublishFlags): Promise<void> {
   const { context, output, location } = session;
   refuseClone(session);
-  const training = trainingOf(session, options);
+  const training = trainingOf(session, flags);
   const store = findStore(context.fs, location);
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
     const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
     const set = await readModelSet(context, location.modelsDir, cache);
-    const common = publisherOptions(session, options, store?.root ?? scratch);
+    const common = publisherOptions(session, flags, store?.root ?? scratch);
     const { repoDir, repoUrl } = common.registry;
     const isMissing = repoUrl !== undefined && ifFound(() => context.fs.statSync(repoDir)) === undefined;
     const registry = { ...common.registry, repoDir: isMissing ? join(scratch, "clone") : repoDir };
@@ -113,9 +136,18 @@ interface Training {
 }
 
 /** What to train before publishing, if anything; a missing training command is told before any work begins. */
-function trainingOf(session: Session, options: PublishCommandOptions): Training | undefined {
+function trainingOf(session: Session, flags: PublishFlags): Training | undefined {
   const { publisher, models_dir } = session.settings;
-  if (options.skipTraining || !publisher.train_before_push) return undefined;
+  if (flags.trainAll && flags.trainMissingOnly) {
+    throw new UsageError(
+      "Cannot train all and only what is missing: --train-all and --train-missing-only exclude each other",
+      {
+        code: "USAGE",
+        hint: "give one of them",
+      },
+    );
+  }
+  if (flags.skipTraining || !publisher.train_before_push) return undefined;
   const training: Training = {
     settings: {
       command: publisher.train_command,
@@ -123,10 +155,10 @@ function trainingOf(session: Session, options: PublishCommandOptions): Training 
       modelsDir: models_dir,
     },
     options: {
-      paper: options.paper === true,
-      symbols: options.symbol ?? [],
-      scope: options.trainAll ? "all" : options.trainMissingOnly ? "missing-only" : "default",
-      maxModelAgeHours: options.maxModelAgeHours,
+      paper: flags.paper === true,
+      symbols: flags.symbol ?? [],
+      scope: flags.trainAll ? "all" : flags.trainMissingOnly ? "missing-only" : "default",
+      maxModelAgeHours: flags.maxModelAgeHours,
     },
   };
   trainingCommand(training.settings, training.options);
@@ -135,7 +167,7 @@ function trainingOf(session: Session, options: PublishCommandOptions): Training 
 
 function publisherOptions(
   session: Session,
-  options: PublishCommandOptions,
+  flags: PublishFlags,
   stateDir: string,
 ): Omit<GitPublisherOptions, "owner"> {
   const { settings, context } = session;
@@ -143,9 +175,9 @@ function publisherOptions(
     registry: gitRegistrySettings(settings, context.env, stateDir),
     subdir: settings.repo_models_subdir,
     lfs: settings.lfs,
-    allowDirtyWorktree: options.allowDirtyWorktree === true,
-    allowShrink: options.allowShrink === true,
-    commitMessage: options.commitMessage,
+    allowDirtyWorktree: flags.allowDirtyWorktree === true,
+    allowShrink: flags.allowShrink === true,
+    commitMessage: flags.commitMessage,
   };
 }
 
@@ -209,4 +241,4 @@ function planLines(output: Output, plan: PublishPlan, command: readonly string[]
   ];
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

@@ -1,3 +1,4 @@
+import { buildCommand } from "@stricli/core";
 import { join } from "node:path";
 import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
@@ -8,48 +9,64 @@ import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { findStore, openStore } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
-import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  withSession,
+} from "./_command.ts";
 import { formatBytes, formatDuration, plural } from "./_format.ts";
-import { type GitOptions, withGitOptions } from "./_git_options.ts";
+import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
+import { SUMMARIES } from "./_summaries.ts";
 
-export interface PullCommandOptions extends CommonOptions, GitOptions {
-  readonly allowDowngrade?: boolean | undefined;
-  readonly force?: boolean | undefined;
-  readonly resetToRemote?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
+export interface PullFlags extends CommonFlags, GitFlags {
+  readonly allowDowngrade?: boolean;
+  readonly force?: boolean;
+  readonly resetToRemote?: boolean;
+  readonly dryRun?: boolean;
 }
 
-export function command() {
-  return withGitOptions(newCommand("pull"))
-    .option("--allow-downgrade", "take a release that is older than the active one")
-    .option("--force", "take a quarantined release, and stage an unchanged one again")
-    .option(
-      "--reset-to-remote",
-      "follow a branch that was force-pushed or diverged, giving up the clone's own",
-    )
-    .option("--dry-run", "show what would change, and change nothing")
-    .action((options: PullCommandOptions) =>
-      withSession(
-        options,
-        (session) => options.dryRun ? previewPull(session, options) : runPull(session, options),
-      )
-    );
-}
+export const program: Program = defineProgram(
+  "pull",
+  buildCommand<PullFlags>({
+    docs: { brief: SUMMARIES.pull },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...GIT_FLAGS,
+        allowDowngrade: switchFlag("take a release that is older than the active one"),
+        force: switchFlag("take a quarantined release, and stage an unchanged one again"),
+        resetToRemote: switchFlag(
+          "follow a branch that was force-pushed or diverged, giving up the clone's own",
+        ),
+        dryRun: switchFlag("show what would change, and change nothing"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
+      withSession(flags, (session) => flags.dryRun ? previewPull(session, flags) : runPull(session, flags)),
+  }),
+);
 
 /** One pull, recorded and shown. */
-export async function runPull(session: Session, options: PullCommandOptions): Promise<void> {
+export async function runPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, output, settings, location } = session;
   const store = openStore(context.fs, location);
   const report = await recordedRun(context, store, "pull", async (run) => {
     await using source = new GitSource(context, {
-      ...sourceOptions(session, options, store.root),
+      ...sourceOptions(session, flags, store.root),
       scratch: join(store.staging, `${run.runId}-objects`),
       owner: { ...run, host: context.host },
     }, store);
     return await pull(context, store, source, run, {
-      allowDowngrade: options.allowDowngrade === true,
-      force: options.force === true,
+      allowDowngrade: flags.allowDowngrade === true,
+      force: flags.force === true,
       activation: settings.activation.mode,
       keep: settings.keep,
     });
@@ -58,12 +75,12 @@ export async function runPull(session: Session, options: PullCommandOptions): Pr
 }
 
 /** What a pull would do, found out without a trace: a missing clone is made elsewhere and thrown away. */
-async function previewPull(session: Session, options: PullCommandOptions): Promise<void> {
+async function previewPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, output, location } = session;
   const store = findStore(context.fs, location);
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
-    const common = sourceOptions(session, options, store?.root ?? scratch);
+    const common = sourceOptions(session, flags, store?.root ?? scratch);
     const { repoDir, repoUrl } = common.registry;
     const isMissing = repoUrl !== undefined && ifFound(() => context.fs.statSync(repoDir)) === undefined;
     await using source = new GitSource(context, {
@@ -73,8 +90,8 @@ async function previewPull(session: Session, options: PullCommandOptions): Promi
       owner: "unlocked",
     }, store);
     const plan = await planPull(store, source, {
-      allowDowngrade: options.allowDowngrade === true,
-      force: options.force === true,
+      allowDowngrade: flags.allowDowngrade === true,
+      force: flags.force === true,
     });
     output.result({ dryRun: true, carrier: "git", ...plan }, () => planLines(output, plan));
   } finally {
@@ -84,16 +101,16 @@ async function previewPull(session: Session, options: PullCommandOptions): Promi
 
 function sourceOptions(
   session: Session,
-  options: PullCommandOptions,
+  flags: PullFlags,
   stateDir: string,
 ): Omit<GitSourceOptions, "scratch" | "owner"> {
   const { settings, context } = session;
   return {
     registry: gitRegistrySettings(settings, context.env, stateDir),
     subdir: settings.repo_models_subdir,
-    allowDirtyWorktree: options.allowDirtyWorktree === true,
-    allowDowngrade: options.allowDowngrade === true,
-    resetToRemote: options.resetToRemote === true,
+    allowDirtyWorktree: flags.allowDirtyWorktree === true,
+    allowDowngrade: flags.allowDowngrade === true,
+    resetToRemote: flags.resetToRemote === true,
   };
 }
 
@@ -148,4 +165,4 @@ function planLines(output: Output, plan: PullPlan): string[] {
   ];
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

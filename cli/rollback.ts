@@ -1,40 +1,61 @@
+import { buildCommand } from "@stricli/core";
 import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "../lib/pipeline/rollback.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import { formatBytes, formatDuration, plural } from "./_format.ts";
 import type { Output } from "./_output.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
 
-interface RollbackCommandOptions extends CommonOptions {
-  readonly to?: string | undefined;
-  readonly dryRun?: boolean | undefined;
+interface RollbackFlags extends CommonFlags {
+  readonly to?: string;
+  readonly dryRun?: boolean;
 }
 
-export function command() {
-  return newCommand("rollback")
-    .option("--to <digest>", "the release to activate: its digest, or the beginning of it")
-    .option("--dry-run", "show what would be activated, and change nothing")
-    .action((options: RollbackCommandOptions) =>
-      withSession(options, (session) => options.dryRun ? preview(session, options) : run(session, options))
-    );
-}
+export const program: Program = defineProgram(
+  "rollback",
+  buildCommand<RollbackFlags>({
+    docs: { brief: SUMMARIES.rollback },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        to: textFlag("the release to activate: its digest, or the beginning of it"),
+        dryRun: switchFlag("show what would be activated, and change nothing"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
+      withSession(flags, (session) => flags.dryRun ? preview(session, flags) : run(session, flags)),
+  }),
+);
 
-async function run(session: Session, options: RollbackCommandOptions): Promise<void> {
+async function run(session: Session, flags: RollbackFlags): Promise<void> {
   const { context, output, settings } = session;
   const store = openExistingStore(session);
   const report = await recordedRun(
     context,
     store,
     "rollback",
-    (run) => rollback(context, store, run, planRollback(store, options.to), settings.activation.mode),
+    (run) => rollback(context, store, run, planRollback(store, flags.to), settings.activation.mode),
   );
   output.result(rollbackJson(report), () => rollbackLines(output, report));
 }
 
-function preview(session: Session, options: RollbackCommandOptions): Promise<void> {
+function preview(session: Session, flags: RollbackFlags): Promise<void> {
   const store = requireStore(session);
-  const plan = planRollback(store, options.to);
+  const plan = planRollback(store, flags.to);
   session.output.result(planJson(plan), () => planLines(session.output, plan));
   return Promise.resolve();
 }
@@ -94,4 +115,4 @@ function planLines(output: Output, plan: RollbackPlan): string[] {
   ];
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

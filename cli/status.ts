@@ -1,3 +1,4 @@
+import { buildCommand } from "@stricli/core";
 import { type Digest, shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { parseCalendar } from "../lib/schedule/calendar.ts";
 import { readHistory, type RunRecord } from "../lib/store/history.ts";
@@ -6,22 +7,42 @@ import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
-import { type CommonOptions, integerFrom, main, newCommand, type Session, withSession } from "./_command.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  integerFlag,
+  main,
+  type Program,
+  type Session,
+  withSession,
+} from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import { formatBytes, formatDuration, plural } from "./_format.ts";
 import type { Output } from "./_output.ts";
 
-interface StatusCommandOptions extends CommonOptions {
-  readonly runs?: number | undefined;
+interface StatusFlags extends CommonFlags {
+  readonly runs?: number;
 }
 
 /** As many runs as fit on a screen with the rest. */
 const RUNS_SHOWN = 5;
 
-export function command() {
-  return newCommand("status")
-    .option("--runs <count>", `how many of the last runs to show (default: ${RUNS_SHOWN})`, integerFrom(0))
-    .action((options: StatusCommandOptions) => withSession(options, (session) => run(session, options)));
-}
+export const program: Program = defineProgram(
+  "status",
+  buildCommand<StatusFlags>({
+    docs: { brief: SUMMARIES.status },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        runs: integerFlag(`how many of the last runs to show (default: ${RUNS_SHOWN})`, 0),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) => withSession(flags, (session) => run(session, flags)),
+  }),
+);
 
 /** A release as status shows it. */
 interface ShownRelease {
@@ -46,13 +67,13 @@ interface Status {
   readonly quarantine: readonly QuarantineEntry[];
 }
 
-function run(session: Session, options: StatusCommandOptions): Promise<void> {
+function run(session: Session, flags: StatusFlags): Promise<void> {
   const { context, output, location } = session;
   const store = findStore(context.fs, location);
   const now = context.clock.now();
   const status = store === undefined
     ? emptyStatus(session, now)
-    : readStatus(session, store, options.runs ?? RUNS_SHOWN, now);
+    : readStatus(session, store, flags.runs ?? RUNS_SHOWN, now);
   output.result(status, () => lines(output, status, now));
   return Promise.resolve();
 }
@@ -188,4 +209,4 @@ function age(time: string, now: Date): string {
   return formatDuration(Math.max(0, now.getTime() - Date.parse(time)));
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

@@ -1,38 +1,59 @@
+import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { acquireLock } from "../lib/core/lock.ts";
 import { auditActive, type AuditReport } from "../lib/pipeline/audit.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { type CommonOptions, main, newCommand, type Session, withSession } from "./_command.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  withSession,
+} from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import { plural } from "./_format.ts";
 import type { Output } from "./_output.ts";
 import { openExistingStore } from "./_store.ts";
 
-interface VerifyCommandOptions extends CommonOptions {
-  readonly deep?: boolean | undefined;
+interface VerifyFlags extends CommonFlags {
+  readonly deep?: boolean;
 }
 
-export function command() {
-  return newCommand("verify")
-    .option("--deep", "read every byte, also of files whose size and time say that they are unchanged")
-    .action((options: VerifyCommandOptions) => withSession(options, (session) => run(session, options)));
-}
+export const program: Program = defineProgram(
+  "verify",
+  buildCommand<VerifyFlags>({
+    docs: { brief: SUMMARIES.verify },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        deep: switchFlag("read every byte, also of files whose size and time say that they are unchanged"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) => withSession(flags, (session) => run(session, flags)),
+  }),
+);
 
-async function run(session: Session, options: VerifyCommandOptions): Promise<ExitCode> {
+async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const { context, output } = session;
   const store = openExistingStore(session);
   const owner = { command: "verify", runId: "verify", host: context.host };
   using _lock = await acquireLock(context.fs, store.lock, owner, context.clock);
-  const report = await auditActive(context, store, options.deep ? "content" : "stat");
+  const report = await auditActive(context, store, flags.deep ? "content" : "stat");
   const intact = report.problems.length === 0 && report.extra.length === 0;
-  output.result({ intact, deep: options.deep === true, ...report }, () => lines(output, report, options));
+  output.result({ intact, deep: flags.deep === true, ...report }, () => lines(output, report, flags));
   return intact ? EXIT.done : EXIT.refused;
 }
 
-function lines(output: Output, report: AuditReport, options: VerifyCommandOptions): string[] {
+function lines(output: Output, report: AuditReport, flags: VerifyFlags): string[] {
   const { release, sequence, files, problems, extra } = report;
   const name = `release ${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;
   if (problems.length === 0 && extra.length === 0) {
-    const how = options.deep ? "every byte read" : "changed files read; --deep reads all";
+    const how = flags.deep ? "every byte read" : "changed files read; --deep reads all";
     return [`${output.paint("green", "✓")} ${name} is intact: ${plural(files, "file")}, ${how}`];
   }
   return [
@@ -45,4 +66,4 @@ function lines(output: Output, report: AuditReport, options: VerifyCommandOption
   ];
 }
 
-if (import.meta.main) await main(command());
+if (import.meta.main) await main(program);

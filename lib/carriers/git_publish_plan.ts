@@ -89,7 +89,7 @@ async function readBase(
   const missing = await findMissing(git, commit, [tree.manifestBlob]);
   if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
   const bytes = await readSmallBlob(git, tree.manifestBlob, MANIFEST_BYTES_MAX);
-  const manifest = parseManifest(
+  const manifest = await parseManifest(
     new TextDecoder().decode(bytes),
     `the manifest of commit ${commit.slice(0, 12)}`,
   );

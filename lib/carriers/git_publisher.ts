@@ -191,7 +191,10 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (result.code !== 0) return { manifest: undefined, isKnown: false };
     const blob = new TextDecoder().decode(result.stdout).trim();
     const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
-    const manifest = parseManifest(new TextDecoder().decode(bytes), `${path} of commit ${head.slice(0, 12)}`);
+    const manifest = await parseManifest(
+      new TextDecoder().decode(bytes),
+      `${path} of commit ${head.slice(0, 12)}`,
+    );
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
     return { manifest, isKnown };

@@ -108,7 +108,7 @@ export class GitSource implements Source {
     }
     const bytes = sumSizes(wanted, claimed);
     // Once as git's object, once as the release's file.
-    staging.requireSpace(bytes * 2);
+    await staging.requireSpace(bytes * 2);
     await this.#fetchBlobs(opened, [...wanted.keys()]);
     await this.#writeFiles(opened, staging, wanted, bytes);
     this.#rememberBlobs(opened.tree, staging);
@@ -176,7 +176,7 @@ export class GitSource implements Source {
     const bytes = await readSmallBlob(opened.git, manifestBlob, MANIFEST_BYTES_MAX);
     const text = new TextDecoder().decode(bytes);
     const name = `${manifestPathOf(this.#options.subdir)} of commit ${revision.id.slice(0, 12)}`;
-    const manifest = parseManifest(text, name);
+    const manifest = await parseManifest(text, name);
     refuseOtherFiles(name, opened.tree.files, manifest.files);
     return { manifest, text };
   }
@@ -229,7 +229,7 @@ export class GitSource implements Source {
   async #writeLfsFile(opened: Opened, staging: Staging, file: TreeFile, pointer: LfsPointer): Promise<void> {
     if (await staging.link(file.path, pointer.sha256)) return;
     if (!await hasLfs(opened.registry)) throw lfsMissing(`${file.path} is stored with Git LFS`);
-    staging.requireSpace(pointer.bytes * 2);
+    await staging.requireSpace(pointer.bytes * 2);
     const content = readLfsContent(this.#context, opened.registry, file.path, pointer);
     const staged = await staging.write(file.path, pointer.bytes, content);
     if (staged.sha256 !== pointer.sha256) {

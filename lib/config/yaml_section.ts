@@ -1,4 +1,15 @@
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLMap } from "yaml";
+import {
+  constructFromEvents,
+  CORE_SCHEMA,
+  defineMappingTag,
+  defineScalarTag,
+  defineSequenceTag,
+  type Event,
+  EVENT_ID,
+  getScalarValue,
+  parseEvents,
+  YAMLException,
+} from "js-yaml";
 
 /** A place in a text file, counted from 1. */
 export interface Place {
@@ -26,45 +37,125 @@ export class YamlProblem extends Error {
   }
 }
 
+/** A file may use its values several times by aliases; this many is an attack on memory, not a configuration. */
+const ALIASES_MAX = 100;
+
 /**
  * Reads one section of a YAML file with the place of each setting. Settings without a value are left out, and so is
- * every other section of the file.
+ * every other section of the file, whatever tags it uses.
  *
  * @throws {YamlProblem} when the file is not YAML, or the section is not a mapping
  */
 export function readYamlSection(file: string, text: string, section: string): SectionEntry[] {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const placeAt = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line, column: col };
+    const before = text.slice(0, offset).split("\n");
+    return { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
   };
-  const [error] = document.errors;
-  if (error !== undefined) throw new YamlProblem(error.message, placeAt(error.pos[0]));
-  if (document.contents === null) return [];
-  if (!isMap(document.contents)) throw new YamlProblem("the file is not a mapping of sections", placeAt(0));
-  const node = document.get(section, true);
-  if (node === undefined || (isScalar(node) && node.value === null)) return [];
-  if (!isMap(node)) throw new YamlProblem(`${section} is not a mapping of settings`, placeAt(offsetOf(node)));
-  return [...entries(document, node, [], placeAt)];
+  const { events, documents } = parse(text, placeAt);
+  if (documents.length === 0 || documents[0] === null) return [];
+  if (documents.length > 1) throw new YamlProblem("the file holds more than one document", placeAt(0));
+  const [root] = documents;
+  if (!isMapping(root)) throw new YamlProblem("the file is not a mapping of sections", placeAt(0));
+  const node = root[section];
+  if (node === undefined || node === null) return [];
+  const places = keyPlaces(text, events);
+  const at = (path: readonly string[]) => placeAt(places.get(path.join("\0")) ?? 0);
+  if (!isMapping(node)) throw new YamlProblem(`${section} is not a mapping of settings`, at([section]));
+  return [...entries(node, [], (path) => at([section, ...path]))];
 }
 
-function* entries(
-  document: Document.Parsed,
-  map: YAMLMap,
-  path: readonly string[],
-  placeAt: (offset: number) => Place,
-): Generator<SectionEntry> {
-  for (const { key, value } of map.items) {
-    const name = isScalar(key) ? String(key.value) : String(key);
-    const child = [...path, name];
-    if (isMap(value) && value.items.length > 0) yield* entries(document, value, child, placeAt);
-    else if (isNode(value) && !(isScalar(value) && value.value === null)) {
-      yield { path: child, value: value.toJS(document), place: placeAt(offsetOf(key)) };
-    }
+function parse(text: string, placeAt: (offset: number) => Place): { events: Event[]; documents: unknown[] } {
+  try {
+    const events = parseEvents(text, {});
+    return {
+      events,
+      documents: constructFromEvents(events, { source: text, schema: SCHEMA, maxAliases: ALIASES_MAX }),
+    };
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    throw new YamlProblem(error.reason, placeAt(error.mark?.position ?? 0));
   }
 }
 
-function offsetOf(node: unknown): number {
-  return isNode(node) ? node.range?.[0] ?? 0 : 0;
+/** A bot's other sections may hold tags of its own (`!!python/…`): their values are taken as plain ones. */
+const SCHEMA = CORE_SCHEMA.withTags(["!", "tag:"].flatMap((prefix) => [
+  defineScalarTag(prefix, { matchByTagPrefix: true, resolve: (source) => source, identify: () => false }),
+  defineSequenceTag<unknown[]>(prefix, {
+    matchByTagPrefix: true,
+    create: () => [],
+    addItem: (items, item) => void items.push(item),
+    identify: () => false,
+  }),
+  defineMappingTag<Record<string, unknown>>(prefix, {
+    matchByTagPrefix: true,
+    create: () => ({}),
+    addPair: (map, key, value) => {
+      map[String(key)] = value;
+      return "";
+    },
+    has: (map, key) => Object.hasOwn(map, String(key)),
+    keys: (map) => Object.keys(map),
+    get: (map, key) => map[String(key)],
+    identify: () => false,
+  }),
+]));
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function* entries(
+  map: Record<string, unknown>,
+  path: readonly string[],
+  placeOf: (path: readonly string[]) => Place,
+): Generator<SectionEntry> {
+  for (const [name, value] of Object.entries(map)) {
+    const child = [...path, name];
+    if (isMapping(value) && Object.keys(value).length > 0) yield* entries(value, child, placeOf);
+    else if (value !== null) yield { path: child, value, place: placeOf(child) };
+  }
+}
+
+/** Where each key of nested mappings stands, by its path joined with NUL. */
+function keyPlaces(text: string, events: readonly Event[]): Map<string, number> {
+  const places = new Map<string, number>();
+  /** The open collections: mappings with the key that waits for its value. */
+  const stack: { readonly path: string | undefined; readonly isMapping: boolean; key: string | undefined }[] =
+    [];
+  const childPath = (): string | undefined => {
+    const top = stack.at(-1);
+    if (top === undefined) return "";
+    if (!top.isMapping || top.path === undefined || top.key === undefined) return undefined;
+    return top.path === "" ? top.key : `${top.path}\0${top.key}`;
+  };
+  const valueEnds = () => {
+    const top = stack.at(-1);
+    if (top !== undefined) top.key = undefined;
+  };
+  for (const event of events) {
+    const top = stack.at(-1);
+    switch (event.type) {
+      case EVENT_ID.DOCUMENT:
+        break;
+      case EVENT_ID.MAPPING:
+      case EVENT_ID.SEQUENCE:
+        stack.push({ path: childPath(), isMapping: event.type === EVENT_ID.MAPPING, key: undefined });
+        break;
+      case EVENT_ID.SCALAR:
+        if (top?.isMapping && top.key === undefined) {
+          top.key = getScalarValue(text, event);
+          const path = childPath();
+          if (path !== undefined) places.set(path, event.valueStart);
+        } else valueEnds();
+        break;
+      case EVENT_ID.ALIAS:
+        valueEnds();
+        break;
+      case EVENT_ID.POP:
+        stack.pop();
+        valueEnds();
+        break;
+    }
+  }
+  return places;
 }

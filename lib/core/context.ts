@@ -20,7 +20,7 @@ export interface Context {
   /** Aborted, with an `InterruptedError` as its reason, when the run is asked to stop. */
   readonly signal: AbortSignal;
   /** Bytes that may still be written to the file system of `path`; `undefined` where the system does not tell. */
-  freeBytes(path: string): number | undefined;
+  freeBytes(path: string): Promise<number | undefined>;
   /** The name of this machine, for locks, manifests and history. */
   readonly host: string;
 }

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import type { FileSystem } from "./files.ts";
 
 /** Lower-case hexadecimal SHA-256, 64 characters. */
@@ -20,22 +20,37 @@ export interface FileDigest {
   readonly chunks?: readonly Sha256[];
 }
 
-/** SHA-256 of a short text or byte string. */
-export function sha256Hex(data: string | Uint8Array): Sha256 {
-  return createHash("sha256").update(data).digest("hex");
+/** SHA-256 of a text that is in memory. */
+export async function sha256Hex(text: string): Promise<Sha256> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Digests a file of a known size in one pass over its bytes. */
 export class FileHasher {
-  readonly #whole: Hash = createHash("sha256");
+  readonly #newHash: () => Hash;
+  readonly #whole: Hash;
   readonly #chunks: Sha256[] | undefined;
-  #chunk: Hash = createHash("sha256");
+  #chunk: Hash;
   #chunkBytes = 0;
   #bytes = 0;
 
-  /** @param expectedBytes decides alone whether chunk digests are made */
-  constructor(expectedBytes: number) {
+  private constructor(newHash: () => Hash, expectedBytes: number) {
+    this.#newHash = newHash;
+    this.#whole = newHash();
+    this.#chunk = newHash();
     this.#chunks = expectedBytes > CHUNKED_FILE_BYTES_MIN ? [] : undefined;
+  }
+
+  /**
+   * Makes a hasher. The one in node:crypto streams, which WebCrypto's cannot; it is loaded here because only commands
+   * that read files need it, and it costs every other one's start some milliseconds.
+   *
+   * @param expectedBytes decides alone whether chunk digests are made
+   */
+  static async create(expectedBytes: number): Promise<FileHasher> {
+    const { createHash } = await import("node:crypto");
+    return new FileHasher(() => createHash("sha256"), expectedBytes);
   }
 
   get bytes(): number {
@@ -64,7 +79,7 @@ export class FileHasher {
       offset += piece.length;
       if (this.#chunkBytes === CHUNK_BYTES) {
         chunks.push(this.#chunk.digest("hex"));
-        this.#chunk = createHash("sha256");
+        this.#chunk = this.#newHash();
         this.#chunkBytes = 0;
       }
     }
@@ -80,7 +95,7 @@ export interface HashOptions {
 /** Digests a file, reading the next piece while the last one is hashed. Needs read permission. */
 export async function hashFile(fs: FileSystem, path: string, options: HashOptions): Promise<FileDigest> {
   using file = await fs.open(path, { read: true });
-  const hasher = new FileHasher(file.statSync().size);
+  const hasher = await FileHasher.create(file.statSync().size);
   for await (const piece of readPieces(file, options.signal)) {
     hasher.update(piece);
     options.onBytes?.(piece);
@@ -102,7 +117,7 @@ export async function copyAndHash(
 ): Promise<FileDigest> {
   using source = await fs.open(from, { read: true });
   using target = await fs.open(to, { write: true, createNew: true });
-  const hasher = new FileHasher(source.statSync().size);
+  const hasher = await FileHasher.create(source.statSync().size);
   for await (const piece of readPieces(source, options.signal)) {
     const written = writeAll(target, piece);
     hasher.update(piece);

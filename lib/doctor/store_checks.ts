@@ -16,12 +16,12 @@ const FREE_BYTES_MIN = 256 * 1024 * 1024;
 const FUTURE_MS_MAX = 60_000;
 
 /** Whether the disk can hold another release and the file system can swap it in. */
-export function checkStore(context: Context, location: StoreLocation): Check[] {
+export async function checkStore(context: Context, location: StoreLocation): Promise<Check[]> {
   const parent = existingParent(context, dirname(resolve(location.modelsDir)));
   const stateParent = existingParent(context, resolve(location.stateDir ?? parent));
   return [
     checkWritable(context, parent),
-    checkSpace(context, location, stateParent),
+    await checkSpace(context, location, stateParent),
     checkSameFileSystem(context, parent, stateParent),
     checkSymlinks(context, parent),
     ...checkModelFolder(context, location),
@@ -55,8 +55,8 @@ function checkWritable(context: Context, folder: string): Check {
   }
 }
 
-function checkSpace(context: Context, location: StoreLocation, folder: string): Check {
-  const free = context.freeBytes(folder);
+async function checkSpace(context: Context, location: StoreLocation, folder: string): Promise<Check> {
+  const free = await context.freeBytes(folder);
   if (free === undefined) return warn("disk space", "this system does not tell", "look yourself");
   const store = findStore(context.fs, location);
   const active = store === undefined ? undefined : activeManifest(store);

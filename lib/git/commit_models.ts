@@ -84,7 +84,7 @@ async function writeCommit(
   const staged = await findStaged(registry, change);
   if (staged.length === 0) return undefined;
   await checkStored(registry, change, staged);
-  const manifest = createManifest([...unchanged.values(), ...written], change.details);
+  const manifest = await createManifest([...unchanged.values(), ...written], change.details);
   if (manifest.digest !== set.digest) throw changing(set.dir);
   placeText(context, registry, manifestPath, formatManifest(manifest));
   await stagePaths(registry, [manifestPath]);

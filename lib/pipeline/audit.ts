@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
-import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { type Digest, type Manifest, releaseDigest, shortDigest } from "../release/manifest.ts";
 import { MIRROR_SCRATCH_NAME } from "../store/mirror.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -33,7 +33,7 @@ export async function auditActive(context: Context, store: Store, depth: CheckDe
       hint: "run model-sync pull first",
     });
   }
-  const manifest = findRelease(store, digest)?.manifest;
+  const manifest = await findSoundManifest(store, digest);
   if (manifest === undefined) {
     throw new RefusedError(
       `Cannot verify release ${shortDigest(digest)}: its manifest is missing or damaged`,
@@ -53,6 +53,13 @@ export async function auditActive(context: Context, store: Store, depth: CheckDe
     problems: folder === undefined ? problems : [folder, ...problems],
     extra: findExtra(context, store, manifest),
   };
+}
+
+/** The manifest, if its file list still gives the digest that is the release's name. */
+async function findSoundManifest(store: Store, digest: Digest): Promise<Manifest | undefined> {
+  const release = findRelease(store, digest);
+  if (release === undefined) return undefined;
+  return await releaseDigest(release.manifest.files) === digest ? release.manifest : undefined;
 }
 
 /** Where consumers' files really are, and what remembers their digests. */

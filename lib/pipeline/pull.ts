@@ -146,7 +146,7 @@ async function stage(
   context.log.info(`staging ${offer.files.length} files`);
   await source.stage(offer, staging);
   if (offer.claim !== undefined) return VerifiedRelease.ofStaged(staging, offer.claim);
-  return VerifiedRelease.ofUnclaimed(staging, {
+  return await VerifiedRelease.ofUnclaimed(staging, {
     carrier: source.carrier,
     revision: offer.revision.id,
     host: context.host,

@@ -47,8 +47,8 @@ export class VerifiedRelease {
   }
 
   /** Names what was staged from a source that has no manifest: its digests are what was measured. */
-  static ofUnclaimed(staging: Staging, origin: Origin): VerifiedRelease {
-    const manifest = createManifest(staging.files.map((file) => releaseFile(file.path, file)), {
+  static async ofUnclaimed(staging: Staging, origin: Origin): Promise<VerifiedRelease> {
+    const manifest = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), {
       sequence: 0,
       createdAt: isoSeconds(origin.createdAt),
       origin: { carrier: origin.carrier, revision: origin.revision, host: origin.host },

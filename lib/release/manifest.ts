@@ -65,12 +65,14 @@ export type Manifest = Readonly<z.infer<typeof Manifest>>;
  * import assert from "node:assert/strict";
  * import { releaseDigest } from "./manifest.ts";
  * const a = { path: "a.onnx", size: 3, sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" };
- * assert.equal(releaseDigest([a]), "sha256:f7bb7fb49b9e97e9b08bdb5e68c5cc1b4ba3a3ab3a2afd0ff8ed6a8f2a1d0ab1");
+ * assert.equal(await releaseDigest([a]), "sha256:f7bb7fb49b9e97e9b08bdb5e68c5cc1b4ba3a3ab3a2afd0ff8ed6a8f2a1d0ab1");
  * ```
  */
-export function releaseDigest(files: Iterable<Pick<ReleaseFile, "path" | "size" | "sha256">>): Digest {
+export async function releaseDigest(
+  files: Iterable<Pick<ReleaseFile, "path" | "size" | "sha256">>,
+): Promise<Digest> {
   const lines = Array.from(files, (file) => `${file.sha256}  ${file.size}  ${file.path}\n`);
-  return `sha256:${sha256Hex(lines.sort(compareUtf8).join(""))}`;
+  return `sha256:${await sha256Hex(lines.sort(compareUtf8).join(""))}`;
 }
 
 /** A manifest's file entry for what was measured of a file. */
@@ -82,39 +84,44 @@ export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
 }
 
 /** Makes a manifest for files: sorts them and names the release. */
-export function createManifest(
+export async function createManifest(
   files: readonly ReleaseFile[],
   details: Pick<Manifest, "sequence" | "createdAt" | "origin">,
-): Manifest {
+): Promise<Manifest> {
   const { sequence, createdAt, origin } = details;
   const sorted = [...files].sort((a, b) => compareUtf8(a.path, b.path));
-  return { schema: 1, digest: releaseDigest(sorted), sequence, createdAt, origin, files: sorted };
+  return { schema: 1, digest: await releaseDigest(sorted), sequence, createdAt, origin, files: sorted };
 }
 
 /**
- * Reads a manifest as it came from a carrier or the store, and trusts nothing in it: shape, digest, paths, chunk
- * counts.
+ * Reads a manifest as it came from a carrier, and trusts nothing in it: shape, paths, chunk counts, digest.
  *
  * @param where named in errors: `model-sync.json of commit 1a2b3c4`
  * @throws {RefusedError} code `MANIFEST_INVALID`
  */
-export function parseManifest(text: string, where: string): Manifest {
-  const refuse = (problem: string, cause?: unknown) =>
-    new RefusedError(`Cannot use ${where}: ${problem}`, {
-      code: "MANIFEST_INVALID",
-      cause,
-      hint: "publish the release again; the active release is untouched",
-    });
-  const data = parseJson(text, refuse);
+export async function parseManifest(text: string, where: string): Promise<Manifest> {
+  const manifest = readManifest(text, where);
+  const problem = manifestProblem(manifest) ?? await digestProblem(manifest);
+  if (problem !== undefined) throw invalid(where, problem);
+  return manifest;
+}
+
+/**
+ * Reads a manifest of the store, which was parsed before it was written there: its shape alone is looked at, so that a
+ * rollback does not wait for the digest of a long list. `verify` reads it by {@link parseManifest}.
+ *
+ * @throws {RefusedError} code `MANIFEST_INVALID`
+ */
+export function readManifest(text: string, where: string): Manifest {
+  const data = parseJson(text, where);
   if (typeof data === "object" && data !== null && "schema" in data && data.schema !== 1) {
-    throw refuse(
+    throw invalid(
+      where,
       `it has schema ${JSON.stringify(data.schema)}, this program reads schema 1: update model-sync`,
     );
   }
   const result = Manifest.safeParse(data);
-  if (!result.success) throw refuse(firstIssue(result.error), result.error);
-  const problem = manifestProblem(result.data);
-  if (problem !== undefined) throw refuse(problem);
+  if (!result.success) throw invalid(where, firstIssue(result.error), result.error);
   return result.data;
 }
 
@@ -162,19 +169,29 @@ function manifestProblem(manifest: Manifest): string | undefined {
       return `${file.path} of ${file.size} bytes has ${file.chunks.length} chunk digests, expected ${expected}`;
     }
   }
-  const digest = releaseDigest(manifest.files);
-  if (digest !== manifest.digest) {
-    return `it says its digest is ${manifest.digest}, but its file list gives ${digest}`;
-  }
   return undefined;
 }
 
-function parseJson(text: string, refuse: (problem: string, cause: unknown) => RefusedError): unknown {
+async function digestProblem(manifest: Manifest): Promise<string | undefined> {
+  const digest = await releaseDigest(manifest.files);
+  if (digest === manifest.digest) return undefined;
+  return `it says its digest is ${manifest.digest}, but its file list gives ${digest}`;
+}
+
+function invalid(where: string, problem: string, cause?: unknown): RefusedError {
+  return new RefusedError(`Cannot use ${where}: ${problem}`, {
+    code: "MANIFEST_INVALID",
+    cause,
+    hint: "publish the release again; the active release is untouched",
+  });
+}
+
+function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw refuse(`it is not JSON (${error.message})`, error);
+    throw invalid(where, `it is not JSON (${error.message})`, error);
   }
 }
 

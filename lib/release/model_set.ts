@@ -47,7 +47,7 @@ export async function readModelSet(context: Context, dir: string, cache: DigestC
     doneBytes += digest.bytes;
     context.log.progress("hashing", doneBytes, totalBytes);
   }
-  return { dir, digest: releaseDigest(files), files };
+  return { dir, digest: await releaseDigest(files), files };
 }
 
 function findFiles(context: Context, dir: string): FoundFile[] {

@@ -57,7 +57,7 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
       await staging.write(file.path, file.size, source.readable);
     }
     // Named by what was copied, in case somebody wrote meanwhile.
-    const copied = createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
+    const copied = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
     installRelease(store, staging.dir, copied.digest, formatManifest(copied));
     rememberDigests(store, copied);
     setPointer(store, "current", copied.digest);
@@ -120,7 +120,7 @@ async function describeFolder(context: Context, store: Store): Promise<Manifest>
     cache.remember(file.path, file.info, digest.sha256, context.clock);
     files.push(releaseFile(file.path, digest));
   }
-  return createManifest(files, {
+  return await createManifest(files, {
     sequence: 0,
     createdAt: isoSeconds(context.clock.now()),
     origin: { carrier: "local", host: context.host },

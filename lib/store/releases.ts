@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry, findText, removeTree, replaceFile, syncFolder, syncFolders } from "../core/files.ts";
-import { type Digest, type Manifest, parseManifest } from "../release/manifest.ts";
+import { type Digest, type Manifest, readManifest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
 /** A manifest with the very text that it was read from, which is what a signature covers. */
@@ -29,7 +29,7 @@ export function findRelease(store: Store, digest: Digest): StoredRelease | undef
   const text = findText(store.fs, manifestPath(store, digest));
   if (text === undefined || !hasReleaseDir(store, digest)) return undefined;
   try {
-    const manifest = parseManifest(text, `the manifest ${manifestPath(store, digest)}`);
+    const manifest = readManifest(text, `the manifest ${manifestPath(store, digest)}`);
     return manifest.digest === digest ? { manifest, text } : undefined;
   } catch (error) {
     // Damage makes it a release that is not held: the next pull brings it again.

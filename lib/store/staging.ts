@@ -115,8 +115,8 @@ export class Staging implements AsyncDisposable {
   }
 
   /** Refuses to begin what the disk cannot hold. @throws {DiskError} code `DISK` */
-  requireSpace(bytes: number): void {
-    const free = this.#context.freeBytes(this.#store.root);
+  async requireSpace(bytes: number): Promise<void> {
+    const free = await this.#context.freeBytes(this.#store.root);
     if (free === undefined || free >= bytes + SPARE_BYTES) return;
     throw new DiskError(
       `Cannot store ${bytes} more bytes in ${this.#store.root}: ${free} bytes are free, ${SPARE_BYTES} are kept spare`,
@@ -144,7 +144,7 @@ export class Staging implements AsyncDisposable {
     const target = this.#place(path);
     try {
       using file = await fs.open(target, { write: true, createNew: true });
-      const hasher = new FileHasher(expectedBytes);
+      const hasher = await FileHasher.create(expectedBytes);
       for await (const piece of content) {
         this.#context.signal.throwIfAborted();
         const written = writeAll(file, piece);

@@ -131,7 +131,7 @@ function isSame(seen: Files, version: Files): boolean {
   return sorted(seen) === sorted(version);
 }
 
-function assertStoreSound(world: World): void {
+async function assertStoreSound(world: World): Promise<void> {
   const store = storeOf(testContext(), world.bot);
   const current = readPointer(store, "current");
   assert.ok(
@@ -142,12 +142,14 @@ function assertStoreSound(world: World): void {
   if (previous !== undefined) assert.ok(findRelease(store, previous), "previous names no whole release");
   for (const { manifest } of listReleases(store)) {
     const files = readFiles(join(store.releases, manifest.digest.slice("sha256:".length)));
-    const measured = Object.entries(files).map(([path, text]) => ({
-      path,
-      size: new TextEncoder().encode(text).length,
-      sha256: sha256Hex(text),
-    }));
-    assert.equal(releaseDigest(measured), manifest.digest);
+    const measured = await Promise.all(
+      Object.entries(files).map(async ([path, text]) => ({
+        path,
+        size: new TextEncoder().encode(text).length,
+        sha256: await sha256Hex(text),
+      })),
+    );
+    assert.equal(await releaseDigest(measured), manifest.digest);
   }
   assert.deepEqual([...Deno.readDirSync(store.staging)], [], "staging is not swept");
   assert.deepEqual(
@@ -167,7 +169,7 @@ Deno.test("a pull killed before any of its steps leaves the old release or the n
     const report = await pullTo(testContext(), world.bot);
     assert.ok(report.outcome === "activated" || report.outcome === "unchanged");
     assertSeesOneOf(world, [V2]);
-    assertStoreSound(world);
+    await assertStoreSound(world);
     const store = storeOf(testContext(), world.bot);
     assert.equal(
       readPointer(store, "previous"),
@@ -190,7 +192,7 @@ Deno.test("a first pull killed before any of its steps leaves the folder that wa
     if (exists(world.bot.modelsDir)) assertSeesOneOf(world, [before, V1]);
     await pullTo(testContext(), world.bot);
     assertSeesOneOf(world, [V1]);
-    assertStoreSound(world);
+    await assertStoreSound(world);
     await rollBack(testContext(), world.bot);
     assertSeesOneOf(world, [before]);
   });
@@ -206,7 +208,7 @@ Deno.test("a pull into a mirrored folder killed before any of its steps ends who
   }, async (world) => {
     await pullTo(testContext(), world.bot, { activation: "mirror" });
     assertSeesOneOf(world, [{ ...V2, "mine.txt": "not a model" }]);
-    assertStoreSound(world);
+    await assertStoreSound(world);
   });
 });
 
@@ -222,7 +224,7 @@ Deno.test("a rollback killed before any of its steps leaves the one release or t
     const first = listReleases(store).find(({ manifest }) => manifest.sequence === 1);
     await rollBack(testContext(), world.bot, first?.manifest.digest);
     assertSeesOneOf(world, [V1]);
-    assertStoreSound(world);
+    await assertStoreSound(world);
     await assert.rejects(pullTo(testContext(), world.bot), { code: "QUARANTINED" });
   });
 });
@@ -245,7 +247,7 @@ Deno.test("a prune killed before any of its steps never touches what a pointer n
       return { outcome: "pruned" };
     });
     assert.equal(listReleases(store).length, 2);
-    assertStoreSound(world);
+    await assertStoreSound(world);
     await rollBack(context, world.bot);
     assertSeesOneOf(world, [{ ...V1, "BTC/rf.onnx": "three" }]);
   });

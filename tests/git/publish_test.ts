@@ -46,7 +46,7 @@ Deno.test("publish() to an empty remote makes the branch, the manifest and a com
     git(registry, "log", "-1", "--format=%s", "main"),
     /^chore\(models\): sync \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
   );
-  const manifest = parseManifest(git(registry, "show", "main:model-sync.json"), "manifest");
+  const manifest = await parseManifest(git(registry, "show", "main:model-sync.json"), "manifest");
   assert.equal(manifest.digest, report.release);
   assert.deepEqual(manifest.files.map((file) => file.path), Object.keys(MODELS).sort());
   assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");

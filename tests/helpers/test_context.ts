@@ -45,7 +45,7 @@ export function testContext(replaced: Partial<Context> = {}): Context & { readon
     clock: systemClock,
     env: fixedEnvironment({}),
     signal: new AbortController().signal,
-    freeBytes: () => undefined,
+    freeBytes: () => Promise.resolve(undefined),
     host: "test-host",
     ...replaced,
     log: recordedLog(),

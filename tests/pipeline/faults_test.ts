@@ -65,7 +65,7 @@ for (const code of ["ENOSPC", "EIO", "EDQUOT", "EROFS"]) {
 Deno.test("a pull refuses up front what the disk cannot hold", async () => {
   using dir = tempDir();
   const { bot } = await world(dir.path);
-  await assert.rejects(pullTo(testContext({ freeBytes: () => 1024 }), bot), {
+  await assert.rejects(pullTo(testContext({ freeBytes: () => Promise.resolve(1024) }), bot), {
     code: "DISK",
     exitCode: 7,
     message: /1024 bytes are free/,
