@@ -37,7 +37,7 @@ export async function planGitPublish(
   scratch: string,
 ): Promise<PublishPlan> {
   const { registry: settings, subdir } = options;
-  using registry = await Registry.open(context, settings, "unlocked");
+  using registry = await Registry.open(context, settings, { owner: "unlocked", clone: "blobless" });
   if (registry.hasWorktree && !options.allowDirtyWorktree) {
     refuseDirty(registry, (await registry.status()).dirty);
   }

@@ -74,7 +74,7 @@ export class GitPublisher implements Publisher<GitPublication> {
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
   static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
-    const registry = await Registry.open(context, options.registry, options.owner);
+    const registry = await Registry.open(context, options.registry, { owner: options.owner, clone: "whole" });
     try {
       if (registry.isBare) throw bareRegistry(registry);
       if (await settleJournal(context, registry)) {

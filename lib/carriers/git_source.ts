@@ -75,7 +75,7 @@ export class GitSource implements Source {
 
   async resolve(): Promise<Revision> {
     const { registry: settings, owner, subdir } = this.#options;
-    const registry = await Registry.open(this.#context, settings, owner);
+    const registry = await Registry.open(this.#context, settings, { owner, clone: "blobless" });
     this.#registry = registry;
     this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
     const tip = await registry.remoteTip();

@@ -5,13 +5,16 @@ const LINE_BYTES_MAX = 4096;
 
 const NEWLINE = 10;
 
-/** Reads a byte stream by lines and by counted pieces, without ever holding more than one of its chunks. */
+/**
+ * Reads bytes by lines and by counted pieces, without ever holding more than one of the pieces that they come in. What
+ * it hands out is valid until the next is asked for.
+ */
 export class ByteReader {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #pieces: AsyncIterator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
+  constructor(pieces: AsyncIterable<Uint8Array>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
   /** The next line without its newline; `undefined` at the end of the stream. */
@@ -53,12 +56,12 @@ export class ByteReader {
 
   /** Ends the reading; what was not read is dropped. */
   async cancel(): Promise<void> {
-    await this.#reader.cancel();
+    await this.#pieces.return?.();
   }
 
   async #fill(): Promise<boolean> {
-    const { done, value } = await this.#reader.read();
-    this.#rest = value ?? new Uint8Array(0);
+    const { done, value } = await this.#pieces.next();
+    this.#rest = done ? new Uint8Array(0) : value;
     return !done;
   }
 }

@@ -22,8 +22,9 @@ export interface ProcessExit {
 }
 
 export interface RunningProcess {
-  readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Settles when the child has ended and its standard error was read. `stdout` must be read or cancelled. */
+  /** What it prints, piece by piece; a piece is valid until the next is asked for. Read it all, or leave it early. */
+  readonly stdout: AsyncGenerator<Uint8Array<ArrayBuffer>>;
+  /** Settles when the child has ended and its standard error was read. */
   readonly exit: Promise<ProcessExit>;
 }
 
@@ -69,10 +70,13 @@ export const spawnProcess: SpawnProcess = (request) => {
   request.signal.addEventListener("abort", onAbort, { once: true });
   const timer = setTimeout(() => end(timeoutError(request)), request.timeoutMs);
 
-  const stderr = untilCut(child.stderr, cut.promise);
   const exit = (async () => {
     try {
-      const ended = Promise.all([child.status, readTail(stderr, request.onStderr), feed(child, request)]);
+      const ended = Promise.all([
+        child.status,
+        readTail(readPipe(child.stderr, cut.promise), request.onStderr),
+        feed(child, request),
+      ]);
       const [status, tail] = await Promise.race([ended, cut.promise]);
       return { code: status.code, stderr: tail };
     } finally {
@@ -83,28 +87,32 @@ export const spawnProcess: SpawnProcess = (request) => {
   })();
   // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
   exit.catch(() => {});
-  return { stdout: untilCut(child.stdout, cut.promise), exit };
+  return { stdout: readPipe(child.stdout, cut.promise), exit };
 };
 
-/** A stream that fails as soon as `cut` does, whatever the source is waiting for. */
-function untilCut(
-  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+/** As much as a pipe holds on Linux; one buffer serves a whole output, so that memory stays flat. */
+const PIPE_BUFFER_BYTES = 64 * 1024;
+
+/**
+ * The pieces of a pipe, each valid until the next is asked for. Fails as soon as `cut` does, whatever the pipe is
+ * waiting for; leaving the loop early closes the pipe.
+ */
+async function* readPipe(
+  pipe: ReadableStream<Uint8Array<ArrayBuffer>>,
   cut: Promise<never>,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = source.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await Promise.race([reader.read(), cut]);
-        if (done) controller.close();
-        else controller.enqueue(value);
-      } catch (error) {
-        await reader.cancel();
-        throw error;
-      }
-    },
-    cancel: () => reader.cancel(),
-  }, { highWaterMark: 0 });
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const reader = pipe.getReader({ mode: "byob" });
+  let buffer = new ArrayBuffer(PIPE_BUFFER_BYTES);
+  try {
+    while (true) {
+      const { done, value } = await Promise.race([reader.read(new Uint8Array(buffer)), cut]);
+      if (done || value === undefined) return;
+      yield value;
+      buffer = value.buffer;
+    }
+  } finally {
+    await reader.cancel();
+  }
 }
 
 /**
@@ -129,7 +137,7 @@ export async function runProcess(
         },
       );
     }
-    chunks.push(chunk);
+    chunks.push(chunk.slice());
   }
   return { ...await process.exit, stdout: concatenate(chunks, size) };
 }
@@ -179,12 +187,11 @@ async function feed(child: Deno.ChildProcess, request: ProcessRequest): Promise<
   }
 }
 
-async function readTail(
-  stream: ReadableStream<Uint8Array>,
-  onText?: (text: string) => void,
-): Promise<string> {
+async function readTail(pieces: AsyncIterable<Uint8Array>, onText?: (text: string) => void): Promise<string> {
+  const decoder = new TextDecoder();
   let tail = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+  for await (const piece of pieces) {
+    const text = decoder.decode(piece, { stream: true });
     onText?.(text);
     tail = (tail + text).slice(-STDERR_CHARS_MAX);
   }

@@ -46,7 +46,7 @@ export async function checkRegistry(
     ifFound(() => context.fs.statSync(settings.repoDir)) === undefined;
   const tried = isMissing ? { ...settings, repoDir: join(scratch, "clone") } : settings;
   try {
-    using registry = await Registry.open(context, tried, "unlocked");
+    using registry = await Registry.open(context, tried, { owner: "unlocked", clone: "blobless" });
     const where = isMissing ? `${settings.repoDir} will be cloned from it` : `clone ${settings.repoDir}`;
     return [
       pass("clone", where),

@@ -152,7 +152,9 @@ function foldersOf(path: string): string[] {
 /** Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name. */
 async function stagePaths(registry: Registry, paths: readonly string[]): Promise<void> {
   if (paths.length === 0) return;
-  await registry.git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
+  // In a partial clone git would ask the remote for every new file, to see whether it has it.
+  const git = registry.git.with({ env: { GIT_NO_LAZY_FETCH: "1" } });
+  await git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
     action: `stage ${paths.length} files in ${registry.git.repoDir}`,
     stdin: paths.map((path) => `${path}\0`).join(""),
     transfer: true,

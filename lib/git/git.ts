@@ -11,8 +11,8 @@ export const GIT_VERSION_MIN = "2.31";
 const QUERY_TIMEOUT_MS = 120_000;
 
 /**
- * Options of every call. Models do not compress, so git must not try: no zlib, no deltas, large files streamed and
- * never held. Nothing may rewrite bytes (`autocrlf`), ask questions, start a background `gc`, or sign with a key that
+ * Options of every call. Models do not compress, so git must not try: no zlib, no deltas; large files are streamed, and
+ * packs mapped by small windows, so that memory stays flat. Nothing may rewrite bytes (`autocrlf`), ask questions, start a background `gc`, or sign with a key that
  * needs a pass phrase. A transfer under 1000 bytes/s for a minute is a dead one.
  */
 const CONFIG = [
@@ -20,6 +20,8 @@ const CONFIG = [
   "core.looseCompression=0",
   "pack.compression=0",
   "pack.window=0",
+  "core.packedGitWindowSize=16m",
+  "core.packedGitLimit=64m",
   "core.bigFileThreshold=8m",
   "core.autocrlf=false",
   "core.safecrlf=false",

@@ -1,0 +1,159 @@
+import { basename, dirname, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { diskError, UsageError } from "../core/errors.ts";
+import { ifFound, removeTree, replaceFile } from "../core/files.ts";
+import { redactUrls } from "../core/secret.ts";
+import { Git } from "./git.ts";
+import type { RegistrySettings } from "./registry.ts";
+
+/**
+ * How a clone of our own is made. `blobless`: for pulling, files are fetched by name and only when the store does not
+ * hold them. `whole`: for publishing, which has a worktree.
+ */
+export type CloneKind = "blobless" | "whole";
+
+/** What a clone is, before it is worked with. */
+export interface CloneFacts {
+  readonly gitDir: string;
+  /** Where its objects are: in another folder for a linked worktree. */
+  readonly objectsDir: string;
+  readonly isBare: boolean;
+  /** Made by this program: its upkeep is its business, and nobody works in it. */
+  readonly isOwn: boolean;
+  /** Objects may be missing, to be fetched when needed. */
+  readonly isPartial: boolean;
+  /** As configured; `undefined` when git has to be asked, because URLs are rewritten. */
+  readonly remoteUrl: string | undefined;
+}
+
+/** Marks clones that this program made. */
+const OWN_MARK = "model-sync.own";
+
+/** Finds the clone, or makes it. One of our own whose `repo_url` moved on to another registry is made anew. */
+export async function openClone(
+  context: Context,
+  git: Git,
+  settings: RegistrySettings,
+  kind: CloneKind,
+): Promise<CloneFacts> {
+  await ensureClone(context, settings, kind);
+  const facts = await readFacts(git, settings.remote);
+  const { repoUrl, repoDir } = settings;
+  if (!facts.isOwn || repoUrl === undefined || facts.remoteUrl === undefined || facts.remoteUrl === repoUrl) {
+    return facts;
+  }
+  context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(repoUrl)} anew`);
+  await removeTree(context.fs, repoDir);
+  await ensureClone(context, settings, kind);
+  return await readFacts(git, settings.remote);
+}
+
+async function ensureClone(context: Context, settings: RegistrySettings, kind: CloneKind): Promise<void> {
+  const { fs } = context;
+  const { repoDir, repoUrl } = settings;
+  const entry = ifFound(() => fs.statSync(repoDir));
+  const isPlaceholder = entry?.isDirectory === true && repoUrl !== undefined &&
+    isEmptyFolder(context, repoDir);
+  if (entry !== undefined && !isPlaceholder) return;
+  if (repoUrl === undefined) {
+    throw new UsageError(`Cannot open the models repository ${repoDir}: it does not exist`, {
+      code: "REPO_MISSING",
+      hint: "clone it there, or set model_sync.repo_url and it is cloned for you",
+    });
+  }
+  // Made beside its place and moved there whole: a killed run leaves no half of a repository.
+  const parent = dirname(repoDir);
+  const temporary = join(parent, `.${basename(repoDir)}.new`);
+  try {
+    fs.mkdirSync(parent, { recursive: true });
+    await removeTree(fs, temporary);
+    fs.mkdirSync(temporary);
+    const git = new Git(context, { ...settings, repoDir: temporary });
+    await git.bytes(["init", "--quiet", `--initial-branch=${settings.branch}`], {
+      action: `make a clone in ${repoDir}`,
+    });
+    const config = join(temporary, ".git", "config");
+    replaceFile(fs, config, fs.readTextFileSync(config) + ownConfig(settings.remote, repoUrl, kind));
+    if (entry !== undefined) fs.removeSync(repoDir);
+    fs.renameSync(temporary, repoDir);
+  } catch (error) {
+    throw diskError(error, `make a clone in ${repoDir}`);
+  }
+}
+
+function isEmptyFolder(context: Context, path: string): boolean {
+  for (const _entry of context.fs.readDirSync(path)) return false;
+  return true;
+}
+
+/** What a clone of our own always says, also to a git that somebody runs in it by hand. */
+function ownConfig(remote: string, url: string, kind: CloneKind): string {
+  return [
+    "[model-sync]",
+    "\town = true",
+    "[core]",
+    "\tcompression = 0",
+    "\tbigFileThreshold = 8m",
+    "\tautocrlf = false",
+    "[gc]",
+    "\tauto = 0",
+    `[remote ${quoteValue(remote)}]`,
+    `\turl = ${quoteValue(url)}`,
+    `\tfetch = ${quoteValue(`+refs/heads/*:refs/remotes/${remote}/*`)}`,
+    "\ttagOpt = --no-tags",
+    ...(kind === "blobless" ? ["\tpromisor = true", "\tpartialclonefilter = blob:none"] : []),
+    "",
+  ].join("\n");
+}
+
+/** A value as git-config(1) reads it, whatever characters it holds. */
+function quoteValue(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"`;
+}
+
+async function readFacts(git: Git, remote: string): Promise<CloneFacts> {
+  const result = await git.attempt(
+    ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
+    { action: `open the models repository ${git.repoDir}` },
+  );
+  if (result.code !== 0) {
+    if (!/not a git repository|cannot change to/.test(result.stderr)) {
+      throw git.error(`open the models repository ${git.repoDir}`, result);
+    }
+    throw new UsageError(`Cannot open the models repository ${git.repoDir}: it is not a git repository`, {
+      code: "REPO_INVALID",
+      hint: "point model_sync.repo_dir at a clone, or at a new folder and set model_sync.repo_url",
+    });
+  }
+  const [gitDir = "", objectsDir = "", isBare] = new TextDecoder().decode(result.stdout).trimEnd().split(
+    "\n",
+  );
+  const config = await git.attempt(["config", "--get-regexp", `^(${OWN_MARK}|remote\\..*|url\\..*)$`], {
+    action: "read the clone's configuration",
+  });
+  const lines = new TextDecoder().decode(config.stdout).split("\n");
+  const urls = lines.filter((line) => line.startsWith(`remote.${remote}.url `));
+  const isRewritten = urls.length !== 1 || lines.some((line) => line.startsWith("url."));
+  return {
+    gitDir,
+    objectsDir,
+    isBare: isBare === "true",
+    isOwn: lines.includes(`${OWN_MARK} true`),
+    isPartial: lines.includes(`remote.${remote}.promisor true`),
+    remoteUrl: isRewritten ? undefined : urls[0]?.slice(`remote.${remote}.url `.length),
+  };
+}
+
+/** The remote's URL as git itself resolves it. @throws {UsageError} code `REMOTE_MISSING` */
+export async function askRemoteUrl(git: Git, settings: RegistrySettings): Promise<string> {
+  const { remote, repoDir } = settings;
+  const result = await git.attempt(["remote", "get-url", remote], { action: `read the remote ${remote}` });
+  if (result.code === 0) return new TextDecoder().decode(result.stdout).trimEnd();
+  const remotes = await git.text(["remote"], { action: "list the remotes" });
+  throw new UsageError(`Cannot use the remote "${remote}" of ${repoDir}: there is no such remote`, {
+    code: "REMOTE_MISSING",
+    hint: remotes === ""
+      ? `add it: git -C ${repoDir} remote add ${remote} <url>`
+      : `it has: ${remotes.split("\n").join(", ")}; set model_sync.remote or --remote`,
+  });
+}
