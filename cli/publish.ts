@@ -15,7 +15,7 @@ import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/p
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
-import { readModelSet } from "../lib/release/model_set.ts";
+import { NO_CACHE, readModelSet } from "../lib/release/model_set.ts";
 import { StatCache } from "../lib/store/stat_cache.ts";
 import { findStore, openStore } from "../lib/store/store.ts";
 import {
@@ -127,8 +127,6 @@ function refuseClone({ context, settings, location }: Session): void {
   if (settings.repo_dir === undefined) return;
   refuseModelsInClone(context.fs, location.modelsDir, expandHome(settings.repo_dir, context.env));
 }
-
-const NO_CACHE = { find: () => undefined, remember: () => {} };
 
 interface Training {
   readonly settings: TrainingSettings;

@@ -97,8 +97,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   async publish(set: ModelSet): Promise<GitPublication> {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const branch = await syncBranch(this.#context, this.#registry, this.#status, this.#tip);
-      const base = await this.#readBase(branch.head);
-      const publication = await this.#commit(set, branch, base);
+      const publication = this.#findUnchanged(set, branch) ?? await this.#commit(set, branch);
       if (!publication.committed && !branch.unpushed) return publication;
       if (await this.#push()) {
         await this.#remember(set, publication.sequence);
@@ -129,24 +128,41 @@ export class GitPublisher implements Publisher<GitPublication> {
     this.#tip = tip;
   }
 
-  async #commit(set: ModelSet, branch: SyncedBranch, base: Base): Promise<GitPublication> {
-    const { manifest } = base;
-    const { subdir, commitMessage, allowDirtyWorktree, registry: settings } = this.#options;
-    const common = {
-      branch: settings.branch,
-      remote: settings.remote,
-      pushed: false,
-      previous: manifest?.digest,
-    };
-    const unchanged: GitPublication = {
-      ...common,
+  /** The set that this machine published last, to a branch that has not moved since: nothing is looked at. */
+  #findUnchanged(set: ModelSet, branch: SyncedBranch): GitPublication | undefined {
+    const published = findPublished(this.#store, this.#target);
+    if (published === undefined || published.head !== branch.head || published.digest !== set.digest) {
+      return undefined;
+    }
+    return this.#unchanged(branch, published);
+  }
+
+  #unchanged(
+    branch: SyncedBranch,
+    release: Pick<Manifest, "digest" | "sequence"> | undefined,
+  ): GitPublication {
+    const { registry: settings } = this.#options;
+    return {
       outcome: "unchanged",
       committed: false,
+      pushed: false,
+      branch: settings.branch,
+      remote: settings.remote,
       commit: branch.head,
-      sequence: manifest?.sequence ?? 0,
+      sequence: release?.sequence ?? 0,
       changed: 0,
+      previous: release?.digest,
     };
-    if (base.isKnown && manifest?.digest === set.digest) return unchanged;
+  }
+
+  async #commit(set: ModelSet, branch: SyncedBranch): Promise<GitPublication> {
+    const base = await this.#readBase(branch.head);
+    const { manifest } = base;
+    const { subdir, commitMessage, allowDirtyWorktree } = this.#options;
+    if (base.isKnown && manifest?.digest === set.digest) {
+      await this.#remember(set, manifest.sequence);
+      return this.#unchanged(branch, manifest);
+    }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
     if (!this.#options.allowShrink) refuseShrink(set, before);
@@ -169,11 +185,18 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (commit === undefined) {
       // The same files, but who wrote them was not this machine: from now on it knows.
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence);
-      return unchanged;
+      return this.#unchanged(branch, manifest);
     }
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changed = countChanges(compareFiles(manifest?.files ?? [], set.files));
-    return { ...common, outcome: "published", committed: true, commit, sequence, changed };
+    return {
+      ...this.#unchanged(branch, manifest),
+      outcome: "published",
+      committed: true,
+      commit,
+      sequence,
+      changed,
+    };
   }
 
   /** Grows by one over whatever is higher: the registry's last, or the last that this machine published there. */
@@ -210,10 +233,10 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   async #remember(set: ModelSet, sequence: number): Promise<void> {
-    const tree = await this.#readTree("HEAD");
-    if (tree !== undefined) {
-      rememberPublished(this.#store, { target: this.#target, tree, digest: set.digest, sequence });
-    }
+    const head = await this.#registry.findCommit("HEAD");
+    const tree = head === undefined ? undefined : await this.#readTree(head);
+    if (head === undefined || tree === undefined) return;
+    rememberPublished(this.#store, { target: this.#target, head, tree, digest: set.digest, sequence });
   }
 
   get #target(): string {

@@ -9,6 +9,7 @@ export type FileSystem = Pick<
   typeof Deno,
   | "chmodSync"
   | "linkSync"
+  | "lstat"
   | "lstatSync"
   | "mkdirSync"
   | "open"

@@ -31,6 +31,9 @@ export async function syncBranch(
   status: WorktreeStatus | undefined,
   tip: ObjectId | undefined,
 ): Promise<SyncedBranch> {
+  if (tip !== undefined && status?.branch === registry.settings.branch && status.head === tip) {
+    return { head: tip, unpushed: false };
+  }
   if (tip !== undefined && await registry.findCommit(tip) === undefined) await registry.fetchCommit(tip);
   if (status?.branch !== registry.settings.branch) await checkOut(registry, tip);
   const head = status === undefined ? await populate(registry, tip) : await registry.findCommit("HEAD");

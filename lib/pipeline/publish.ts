@@ -39,7 +39,6 @@ export async function publish<Result extends Publication>(
     throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
   }
   const set = reading.value;
-  cache.retain(new Set(set.files.map((file) => file.path)));
   cache.save();
   const publication = await publisher.publish(set);
   context.log.info(`release ${shortDigest(set.digest)} is ${publication.outcome}`);

@@ -1,12 +1,26 @@
 import { basename } from "node:path";
+import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { ifFound } from "../core/files.ts";
 import { type FileDigest, hashFile, type Sha256 } from "../core/hash.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
 import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
-import { type FoundFile, scanFolder } from "./scan_folder.ts";
+import { type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
+
+/** A file with what was once read of it. */
+export interface RememberedFile {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: Sha256;
+}
+
+/** A folder with what was once read of it. */
+export interface RememberedFolder {
+  readonly digest: Digest;
+  readonly files: readonly RememberedFile[];
+}
 
 /** A file that is about to be published. */
 export interface SetFile extends ReleaseFile {
@@ -24,8 +38,21 @@ export interface ModelSet {
 /** Remembers digests of files that are unchanged since they were last read. */
 export interface DigestCache {
   find(path: string, info: Deno.FileInfo): Sha256 | undefined;
-  remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Context["clock"]): void;
+  remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void;
+  retain(keep: ReadonlySet<string>): void;
+  rememberWhole(digest: Digest, folders: ReadonlyMap<string, Deno.FileInfo>, clock: Clock): void;
+  /** A folder that is as it was when it was last read whole. */
+  findUnchanged(root: string): Promise<RememberedFolder | undefined>;
 }
+
+/** Remembers nothing: for a dry run before the first run. */
+export const NO_CACHE: DigestCache = {
+  find: () => undefined,
+  remember: () => {},
+  retain: () => {},
+  rememberWhole: () => {},
+  findUnchanged: () => Promise.resolve(undefined),
+};
 
 /**
  * Reads the model folder that is to be published, and refuses what must not leave the machine: nothing at all, links
@@ -34,11 +61,17 @@ export interface DigestCache {
  * @throws {RefusedError} codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`, `LFS_POINTER`
  */
 export async function readModelSet(context: Context, dir: string, cache: DigestCache): Promise<ModelSet> {
+  const root = realFolder(context, dir);
+  const unchanged = await cache.findUnchanged(root);
+  if (unchanged !== undefined) {
+    const { digest, files } = unchanged;
+    return { dir, digest, files: files.map((file) => ({ ...file, location: `${root}/${file.path}` })) };
+  }
   const found = findFiles(context, dir);
   const files: SetFile[] = [];
   let doneBytes = 0;
-  const totalBytes = found.reduce((sum, file) => sum + file.info.size, 0);
-  for (const file of found) {
+  const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
+  for (const file of found.files) {
     context.signal.throwIfAborted();
     const kind = secretInName(basename(file.path));
     if (kind !== undefined) throw secretFound(file.path, kind);
@@ -47,19 +80,24 @@ export async function readModelSet(context: Context, dir: string, cache: DigestC
     doneBytes += digest.bytes;
     context.log.progress("hashing", doneBytes, totalBytes);
   }
-  return { dir, digest: await releaseDigest(files), files };
+  const digest = await releaseDigest(files);
+  cache.retain(new Set(files.map((file) => file.path)));
+  cache.rememberWhole(digest, found.folders, context.clock);
+  return { dir, digest, files };
 }
 
-function findFiles(context: Context, dir: string): FoundFile[] {
-  const info = ifFound(() => context.fs.statSync(dir));
-  if (info?.isDirectory !== true) {
-    throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
-      code: "MODELS_MISSING",
-      hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
-    });
-  }
+function realFolder(context: Context, dir: string): string {
+  const root = ifFound(() => context.fs.realPathSync(dir));
+  if (root !== undefined && context.fs.statSync(root).isDirectory) return root;
+  throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
+    code: "MODELS_MISSING",
+    hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
+  });
+}
+
+function findFiles(context: Context, dir: string): FoundFiles {
   const found = scanFolder(context.fs, dir, "follow");
-  if (found.length > 0) return found;
+  if (found.files.length > 0) return found;
   throw new RefusedError(`Cannot publish ${dir}: it holds no files`, {
     code: "MODELS_EMPTY",
     hint: "train first; an empty release would take the models away from every consumer",

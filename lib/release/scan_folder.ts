@@ -1,5 +1,5 @@
 import { quote } from "../core/quote.ts";
-import { join, sep } from "node:path";
+import { sep } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { fileListProblem } from "./manifest.ts";
@@ -17,15 +17,25 @@ export interface FoundFile {
 /** What to do with symbolic links: `follow` those that stay in the folder, or `refuse` them all. */
 export type LinkPolicy = "follow" | "refuse";
 
+/** What a folder holds. */
+export interface FoundFiles {
+  /** In manifest order, clutter left out. */
+  readonly files: readonly FoundFile[];
+  /** The folders, the root as `""`; none when a link was followed: what changes behind one does not show here. */
+  readonly folders: ReadonlyMap<string, Deno.FileInfo>;
+}
+
 /**
- * Lists the files of a model folder in manifest order, clutter left out. Every name, link and file type that a release
- * cannot hold is refused here, before a byte is read.
+ * Lists the files of a model folder. Every name, link and file type that a release cannot hold is refused here, before
+ * a byte is read.
  *
  * @throws {RefusedError} code `FOLDER_UNFIT`; `NotFound` when there is no such folder
  */
-export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): FoundFile[] {
+export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): FoundFiles {
   const realRoot = fs.realPathSync(root);
   const files: FoundFile[] = [];
+  const folders = new Map([["", fs.lstatSync(realRoot)]]);
+  let followed = false;
 
   const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
     for (const entry of fs.readDirSync(folder)) {
@@ -34,14 +44,18 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
       // Before the walk goes on: it also bounds its depth.
       const problem = portablePathProblem(path);
       if (problem !== undefined) throw unfit(root, `the path ${quote(path)} ${problem}`);
-      const entryPath = join(folder, entry.name);
+      const entryPath = `${folder}${sep}${entry.name}`;
+      followed ||= entry.isSymlink;
       const location = entry.isSymlink ? followLink(fs, realRoot, entryPath, path, links, root) : entryPath;
       const info = fs.lstatSync(location);
       if (info.isFile) files.push({ path, location, info });
       else if (!info.isDirectory) throw unfit(root, `${path} is neither a file nor a folder`);
       else if (ancestors.includes(location)) {
         throw unfit(root, `the link ${path} leads back to a folder that holds it`);
-      } else visit(location, `${path}/`, [...ancestors, location]);
+      } else {
+        folders.set(path, info);
+        visit(location, `${path}/`, [...ancestors, location]);
+      }
     }
   };
   visit(realRoot, "", [realRoot]);
@@ -49,7 +63,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   files.sort((a, b) => compareUtf8(a.path, b.path));
   const problem = fileListProblem(files.map((file) => file.path));
   if (problem !== undefined) throw unfit(root, problem);
-  return files;
+  return { files, folders: followed ? new Map() : folders };
 }
 
 function followLink(

@@ -89,7 +89,7 @@ export function settleAdoption(
 
 /** Whether a real model folder holds nothing that could be a release. */
 export function holdsNoModels(store: Store): boolean {
-  return scanFolder(store.fs, store.modelsDir, "refuse").length === 0;
+  return scanFolder(store.fs, store.modelsDir, "refuse").files.length === 0;
 }
 
 /**
@@ -115,7 +115,7 @@ export function ensureModelsLink(store: Store, runId: string): string | undefine
 async function describeFolder(context: Context, store: Store): Promise<Manifest> {
   const cache = StatCache.ofModels(store);
   const files = [];
-  for (const file of scanFolder(store.fs, store.modelsDir, "refuse")) {
+  for (const file of scanFolder(store.fs, store.modelsDir, "refuse").files) {
     const digest = await hashFile(store.fs, file.location, { signal: context.signal });
     cache.remember(file.path, file.info, digest.sha256, context.clock);
     files.push(releaseFile(file.path, digest));

@@ -7,7 +7,9 @@ import type { Store } from "./store.ts";
 const Published = z.object({
   /** Which registry: clone, branch and folder. */
   target: z.string(),
-  /** Git's name for the model folder as it was published, so that edits by other hands show. */
+  /** The commit after which nothing was to do. */
+  head: z.string(),
+  /** Git's name for the model folder in it, so that edits by other hands show. */
   tree: z.string(),
   digest: Digest,
   sequence: z.number(),

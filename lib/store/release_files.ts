@@ -73,5 +73,7 @@ async function readDigest(
 /** The files of a folder that a manifest does not name. */
 export function findExtraFiles(context: Context, dir: string, manifest: Manifest): string[] {
   const named = new Set(manifest.files.map((file) => file.path));
-  return scanFolder(context.fs, dir, "follow").map((file) => file.path).filter((path) => !named.has(path));
+  return scanFolder(context.fs, dir, "follow").files.map((file) => file.path).filter((path) =>
+    !named.has(path)
+  );
 }

@@ -1,22 +1,12 @@
 import { join } from "node:path";
-import { z } from "zod";
 import type { Clock } from "../core/clock.ts";
-import { findText, removeIfThere, replaceFile } from "../core/files.ts";
+import { type FileSystem, findEntry, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { Digest } from "../release/manifest.ts";
+import type { DigestCache, RememberedFile, RememberedFolder } from "../release/model_set.ts";
 import { releaseDirName } from "./releases.ts";
+import { decodeColumns, encodeColumns, SHA256_DIGITS, type StatColumns } from "./stat_columns.ts";
 import type { Store } from "./store.ts";
-
-/** Columns, not rows: 20,000 files are read in a few milliseconds. */
-const CacheFile = z.object({
-  schema: z.literal(1),
-  paths: z.array(z.string()),
-  sizes: z.array(z.number()),
-  mtimes: z.array(z.number()),
-  ctimes: z.array(z.number()),
-  inodes: z.array(z.number()),
-  sha256s: z.array(z.string()),
-});
 
 interface Entry {
   readonly size: number;
@@ -26,6 +16,12 @@ interface Entry {
   readonly sha256: Sha256;
 }
 
+/** When a name in a folder last changed. */
+interface FolderTimes {
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
 /**
  * How long a file must have been left alone before its digest is remembered: within the clock's resolution a second
  * write would show the same time. Kernels stamp at 4 to 10 ms; file systems without fractions at 1 or 2 s.
@@ -33,22 +29,30 @@ interface Entry {
 const SETTLED_MS = 50;
 const SETTLED_COARSE_MS = 2_500;
 
+/** Files that are looked at in one go, before other work gets its turn: half a millisecond. */
+const FILES_IN_ONE_GO = 256;
+
 /**
  * Remembers the SHA-256 of files by path, size, mtime, ctime and inode, so that unchanged files are not read again.
  * One cache serves one folder. It is only ever an accelerator: deleting it costs time, nothing else.
  */
-export class StatCache {
-  readonly #store: Store;
+export class StatCache implements DigestCache {
+  readonly #fs: FileSystem;
   readonly #path: string;
   readonly #comparesCtime: boolean;
-  readonly #entries: Map<string, Entry>;
+  /** As read from the disk, until something is looked up or changed. */
+  #columns: StatColumns | undefined;
+  #entries: Map<string, Entry> | undefined;
+  #folders = new Map<string, FolderTimes>();
+  #digest = "";
   #changed = false;
 
   private constructor(store: Store, name: string, options: { readonly comparesCtime: boolean }) {
-    this.#store = store;
+    this.#fs = store.fs;
     this.#path = cachePath(store, name);
     this.#comparesCtime = options.comparesCtime;
-    this.#entries = parse(findText(store.fs, this.#path) ?? "");
+    const bytes = ifFound(() => store.fs.readFileSync(this.#path));
+    this.#columns = bytes === undefined ? undefined : decodeColumns(bytes);
   }
 
   /** The cache of the model folder that is published from: every file in it was also scanned for secrets. */
@@ -73,95 +77,185 @@ export class StatCache {
 
   /** The digest of a file that is as it was when it was read; `undefined` when it has to be read again. */
   find(path: string, info: Deno.FileInfo): Sha256 | undefined {
-    const entry = this.#entries.get(path);
+    const entry = this.#loaded().get(path);
     if (entry === undefined) return undefined;
     const same = entry.size === info.size && entry.mtimeMs === info.mtime?.getTime() &&
-      entry.inode === (info.ino ?? 0) &&
-      (!this.#comparesCtime || entry.ctimeMs === (info.ctime?.getTime() ?? 0));
+      entry.inode === (info.ino ?? 0) && (!this.#comparesCtime || entry.ctimeMs === ctimeOf(info));
     return same ? entry.sha256 : undefined;
   }
 
   /** Remembers what reading a file gave, unless it was written too recently to tell a later write by its time. */
   remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void {
-    const mtimeMs = info.mtime?.getTime();
-    if (mtimeMs === undefined) return;
-    const settledMs = mtimeMs % 1000 === 0 ? SETTLED_COARSE_MS : SETTLED_MS;
-    if (Math.abs(clock.now().getTime() - mtimeMs) < settledMs) this.forget(path);
-    else this.#set(path, info, mtimeMs, sha256);
+    if (isSettled(info, clock)) this.#set(path, info, sha256);
+    else this.forget(path);
   }
 
   /** Remembers a file that this program wrote and made read-only itself. */
   rememberOwn(path: string, info: Deno.FileInfo, sha256: Sha256): void {
-    const mtimeMs = info.mtime?.getTime();
-    if (mtimeMs !== undefined) this.#set(path, info, mtimeMs, sha256);
+    this.#set(path, info, sha256);
   }
 
   forget(path: string): void {
-    if (this.#entries.delete(path)) this.#changed = true;
+    if (this.#loaded().delete(path)) this.#touch();
   }
 
   /** Forgets every path that `keep` does not hold. */
   retain(keep: ReadonlySet<string>): void {
-    for (const path of this.#entries.keys()) if (!keep.has(path)) this.forget(path);
+    for (const path of this.#loaded().keys()) if (!keep.has(path)) this.forget(path);
+  }
+
+  /**
+   * Remembers a folder that was read whole, so that {@link findUnchanged} need not list it: the digest of its files, and
+   * when names in its folders last changed. Not while one of them changed a moment ago.
+   */
+  rememberWhole(digest: Digest, folders: ReadonlyMap<string, Deno.FileInfo>, clock: Clock): void {
+    this.#loaded();
+    const isSound = [...folders.values()].every((info) => isSettled(info, clock));
+    const times = new Map<string, FolderTimes>();
+    if (isSound) {
+      for (const [path, info] of folders) {
+        times.set(path, { mtimeMs: mtimeOf(info), ctimeMs: ctimeOf(info) });
+      }
+    }
+    const hex = isSound ? releaseDirName(digest) : "";
+    if (hex === this.#digest && isSameTimes(times, this.#folders)) return;
+    this.#folders = times;
+    this.#digest = hex;
+    this.#changed = true;
+  }
+
+  /**
+   * A folder that is as it was when it was read whole: no name in it changed, and no file. Costs one look at each file
+   * and folder; `undefined` when anything differs, or nothing is remembered.
+   */
+  async findUnchanged(root: string): Promise<RememberedFolder | undefined> {
+    const columns = this.#columns;
+    if (columns === undefined || columns.digest === "" || !this.#foldersAreUnchanged(root, columns)) {
+      return undefined;
+    }
+    const { paths, sizes, mtimesMs, ctimesMs, inodes, sha256s, digest } = columns;
+    const files: RememberedFile[] = [];
+    for (let index = 0; index < paths.length; index++) {
+      if (index % FILES_IN_ONE_GO === 0) await this.#fs.lstat(root);
+      const path = paths[index] ?? "";
+      const info = findEntry(this.#fs, `${root}/${path}`);
+      if (
+        info === undefined || !info.isFile || info.size !== sizes[index] ||
+        mtimeOf(info) !== mtimesMs[index] ||
+        info.ino !== inodes[index] || ctimeOf(info) !== ctimesMs[index]
+      ) return undefined;
+      files.push({
+        path,
+        size: info.size,
+        sha256: sha256s.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS),
+      });
+    }
+    return { digest: `sha256:${digest}`, files };
+  }
+
+  #foldersAreUnchanged(root: string, { folders }: StatColumns): boolean {
+    return folders.paths.every((path, index) => {
+      const info = findEntry(this.#fs, path === "" ? root : `${root}/${path}`);
+      return info?.isDirectory === true && mtimeOf(info) === folders.mtimesMs[index] &&
+        ctimeOf(info) === folders.ctimesMs[index];
+    });
   }
 
   /** Writes the cache if it changed. */
   save(): void {
     if (!this.#changed) return;
-    const entries = [...this.#entries];
-    const file: z.infer<typeof CacheFile> = {
-      schema: 1,
-      paths: entries.map(([path]) => path),
-      sizes: entries.map(([, entry]) => entry.size),
-      mtimes: entries.map(([, entry]) => entry.mtimeMs),
-      ctimes: entries.map(([, entry]) => entry.ctimeMs),
-      inodes: entries.map(([, entry]) => entry.inode),
-      sha256s: entries.map(([, entry]) => entry.sha256),
-    };
-    replaceFile(this.#store.fs, this.#path, JSON.stringify(file));
+    replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded(), this.#folders, this.#digest)));
     this.#changed = false;
   }
 
-  #set(path: string, info: Deno.FileInfo, mtimeMs: number, sha256: Sha256): void {
+  #set(path: string, info: Deno.FileInfo, sha256: Sha256): void {
     const entry = {
       size: info.size,
-      mtimeMs,
-      ctimeMs: info.ctime?.getTime() ?? 0,
+      mtimeMs: mtimeOf(info),
+      ctimeMs: ctimeOf(info),
       inode: info.ino ?? 0,
       sha256,
     };
-    this.#entries.set(path, entry);
+    this.#loaded().set(path, entry);
+    this.#touch();
+  }
+
+  /** What is known of the folder as a whole is no longer true. */
+  #touch(): void {
     this.#changed = true;
+    this.#digest = "";
+  }
+
+  #loaded(): Map<string, Entry> {
+    if (this.#entries !== undefined) return this.#entries;
+    this.#entries = new Map();
+    const columns = this.#columns;
+    this.#columns = undefined;
+    if (columns === undefined) return this.#entries;
+    for (const [index, path] of columns.paths.entries()) {
+      this.#entries.set(path, {
+        size: columns.sizes[index] ?? -1,
+        mtimeMs: columns.mtimesMs[index] ?? -1,
+        ctimeMs: columns.ctimesMs[index] ?? -1,
+        inode: columns.inodes[index] ?? -1,
+        sha256: columns.sha256s.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS),
+      });
+    }
+    this.#digest = columns.digest;
+    for (const [index, path] of columns.folders.paths.entries()) {
+      const mtimeMs = columns.folders.mtimesMs[index] ?? -1;
+      this.#folders.set(path, { mtimeMs, ctimeMs: columns.folders.ctimesMs[index] ?? -1 });
+    }
+    return this.#entries;
   }
 }
 
 function cachePath(store: Store, name: string): string {
-  return join(store.statCache, `${name}.json`);
+  return join(store.statCache, `${name}.bin`);
 }
 
-function parse(text: string): Map<string, Entry> {
-  const entries = new Map<string, Entry>();
-  const file = parseFile(text);
-  if (file === undefined) return entries;
-  for (const [index, path] of file.paths.entries()) {
-    const size = file.sizes[index];
-    const mtimeMs = file.mtimes[index];
-    const ctimeMs = file.ctimes[index];
-    const inode = file.inodes[index];
-    const sha256 = file.sha256s[index];
-    if (size === undefined || mtimeMs === undefined || ctimeMs === undefined) continue;
-    if (inode === undefined || sha256 === undefined) continue;
-    entries.set(path, { size, mtimeMs, ctimeMs, inode, sha256 });
-  }
-  return entries;
+function mtimeOf(info: Deno.FileInfo): number {
+  return info.mtime?.getTime() ?? 0;
 }
 
-function parseFile(text: string): z.infer<typeof CacheFile> | undefined {
-  if (text === "") return undefined;
-  try {
-    return CacheFile.parse(JSON.parse(text));
-  } catch {
-    // A cache that cannot be read is an empty cache.
-    return undefined;
+function ctimeOf(info: Deno.FileInfo): number {
+  return info.ctime?.getTime() ?? 0;
+}
+
+function isSettled(info: Deno.FileInfo, clock: Clock): boolean {
+  const mtimeMs = mtimeOf(info);
+  const settledMs = mtimeMs % 1000 === 0 ? SETTLED_COARSE_MS : SETTLED_MS;
+  return Math.abs(clock.now().getTime() - mtimeMs) >= settledMs;
+}
+
+function isSameTimes(a: ReadonlyMap<string, FolderTimes>, b: ReadonlyMap<string, FolderTimes>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [path, { mtimeMs, ctimeMs }] of a) {
+    const other = b.get(path);
+    if (other?.mtimeMs !== mtimeMs || other.ctimeMs !== ctimeMs) return false;
   }
+  return true;
+}
+
+function toColumns(
+  entries: ReadonlyMap<string, Entry>,
+  folders: ReadonlyMap<string, FolderTimes>,
+  digest: string,
+): StatColumns {
+  const rows = [...entries.values()];
+  const folderRows = [...folders.values()];
+  return {
+    paths: [...entries.keys()],
+    sizes: Float64Array.from(rows, (row) => row.size),
+    mtimesMs: Float64Array.from(rows, (row) => row.mtimeMs),
+    ctimesMs: Float64Array.from(rows, (row) => row.ctimeMs),
+    inodes: Float64Array.from(rows, (row) => row.inode),
+    sha256s: rows.map((row) => row.sha256).join(""),
+    digest,
+    folders: {
+      paths: [...folders.keys()],
+      mtimesMs: Float64Array.from(folderRows, (row) => row.mtimeMs),
+      ctimesMs: Float64Array.from(folderRows, (row) => row.ctimeMs),
+    },
+  };
 }

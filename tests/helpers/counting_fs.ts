@@ -16,6 +16,7 @@ export function countingFs(onStep: OnStep): FileSystem {
   return {
     chmodSync: told("chmod", Deno.chmodSync),
     linkSync: told("link", Deno.linkSync),
+    lstat: Deno.lstat,
     lstatSync: Deno.lstatSync,
     mkdirSync: told("mkdir", Deno.mkdirSync),
     open: async (path, options) => {
