@@ -39,8 +39,13 @@ export interface ModelSet {
 export interface DigestCache {
   find(path: string, info: Deno.FileInfo): Sha256 | undefined;
   remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void;
-  retain(keep: ReadonlySet<string>): void;
-  rememberWhole(digest: Digest, folders: ReadonlyMap<string, Deno.FileInfo>, clock: Clock): void;
+  /** Remembers that these paths are all, and what their files together are. */
+  rememberWhole(
+    digest: Digest,
+    paths: ReadonlySet<string>,
+    folders: ReadonlyMap<string, Deno.FileInfo>,
+    clock: Clock,
+  ): void;
   /** A folder that is as it was when it was last read whole. */
   findUnchanged(root: string): Promise<RememberedFolder | undefined>;
 }
@@ -49,7 +54,6 @@ export interface DigestCache {
 export const NO_CACHE: DigestCache = {
   find: () => undefined,
   remember: () => {},
-  retain: () => {},
   rememberWhole: () => {},
   findUnchanged: () => Promise.resolve(undefined),
 };
@@ -81,8 +85,7 @@ export async function readModelSet(context: Context, dir: string, cache: DigestC
     context.log.progress("hashing", doneBytes, totalBytes);
   }
   const digest = await releaseDigest(files);
-  cache.retain(new Set(files.map((file) => file.path)));
-  cache.rememberWhole(digest, found.folders, context.clock);
+  cache.rememberWhole(digest, new Set(files.map((file) => file.path)), found.folders, context.clock);
   return { dir, digest, files };
 }
 

@@ -99,18 +99,21 @@ export class StatCache implements DigestCache {
     if (this.#loaded().delete(path)) this.#touch();
   }
 
-  /** Forgets every path that `keep` does not hold. */
-  retain(keep: ReadonlySet<string>): void {
-    for (const path of this.#loaded().keys()) if (!keep.has(path)) this.forget(path);
-  }
-
   /**
    * Remembers a folder that was read whole, so that {@link findUnchanged} need not list it: the digest of its files, and
-   * when names in its folders last changed. Not while one of them changed a moment ago.
+   * when names in its folders last changed. Not while a file or a folder of it changed a moment ago.
+   *
+   * @param paths of all its files; others are forgotten
    */
-  rememberWhole(digest: Digest, folders: ReadonlyMap<string, Deno.FileInfo>, clock: Clock): void {
-    this.#loaded();
-    const isSound = [...folders.values()].every((info) => isSettled(info, clock));
+  rememberWhole(
+    digest: Digest,
+    paths: ReadonlySet<string>,
+    folders: ReadonlyMap<string, Deno.FileInfo>,
+    clock: Clock,
+  ): void {
+    for (const path of this.#loaded().keys()) if (!paths.has(path)) this.forget(path);
+    const isSound = this.#loaded().size === paths.size &&
+      [...folders.values()].every((info) => isSettled(info, clock));
     const times = new Map<string, FolderTimes>();
     if (isSound) {
       for (const [path, info] of folders) {

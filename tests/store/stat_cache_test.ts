@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type ModelSet, readModelSet } from "../../lib/release/model_set.ts";
+import { StatCache } from "../../lib/store/stat_cache.ts";
+import { decodeColumns, encodeColumns } from "../../lib/store/stat_columns.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+/** Long after every file that a test writes. */
+const LATER = new FakeClock("2100-01-01T00:00:00Z");
+
+Deno.test("decodeColumns() gives back what encodeColumns() was given", () => {
+  const row = fc.record({
+    path: fc.string({ unit: "binary", minLength: 1 }).filter((path) =>
+      !path.includes("\0") && path.isWellFormed()
+    ),
+    size: fc.maxSafeNat(),
+    mtimeMs: fc.maxSafeInteger(),
+    inode: fc.maxSafeNat(),
+    sha256: fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 }),
+  });
+  fc.assert(fc.property(fc.array(row), fc.array(row), (files, folders) => {
+    const columns = {
+      paths: files.map(({ path }) => path),
+      sizes: Float64Array.from(files, ({ size }) => size),
+      mtimesMs: Float64Array.from(files, ({ mtimeMs }) => mtimeMs),
+      ctimesMs: Float64Array.from(files, ({ mtimeMs }) => mtimeMs),
+      inodes: Float64Array.from(files, ({ inode }) => inode),
+      sha256s: files.map(({ sha256 }) => sha256).join(""),
+      digest: files[0]?.sha256 ?? "",
+      folders: {
+        paths: folders.map(({ path }) => path),
+        mtimesMs: Float64Array.from(folders, ({ mtimeMs }) => mtimeMs),
+        ctimesMs: Float64Array.from(folders, ({ mtimeMs }) => mtimeMs),
+      },
+    };
+    assert.deepEqual(decodeColumns(encodeColumns(columns)), columns);
+  }));
+});
+
+Deno.test("decodeColumns() takes any damaged cache for none, and never throws", () => {
+  const sha256 = "a".repeat(64);
+  const numbers = Float64Array.from([1]);
+  const whole = encodeColumns({
+    paths: ["a"],
+    sizes: numbers,
+    mtimesMs: numbers,
+    ctimesMs: numbers,
+    inodes: numbers,
+    sha256s: sha256,
+    digest: sha256,
+    folders: { paths: [""], mtimesMs: numbers, ctimesMs: numbers },
+  });
+  for (let length = 0; length < whole.length; length++) {
+    assert.equal(decodeColumns(whole.subarray(0, length)), undefined);
+  }
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => decodeColumns(bytes) === undefined));
+});
+
+/** Reads the models as one publish does: with the cache that the last one saved, saving it again. */
+async function readOnce(models: string, clock: FakeClock, onOpen: () => void = () => {}): Promise<ModelSet> {
+  const cache = StatCache.ofPublished(openStore(Deno, { modelsDir: models }));
+  const fs = {
+    ...Deno,
+    open: (...args: Parameters<typeof Deno.open>) => {
+      onOpen();
+      return Deno.open(...args);
+    },
+  };
+  const set = await readModelSet(testContext({ clock, fs }), models, cache);
+  cache.save();
+  return set;
+}
+
+Deno.test("readModelSet() opens no file of a folder that is as it was", async () => {
+  using dir = tempDir();
+  const models = `${dir.path}/models`;
+  writeFiles(models, { "a.onnx": "one", "b/c.onnx": "two" });
+  const first = await readOnce(models, LATER);
+  const second = await readOnce(models, LATER, () => assert.fail("a file was opened"));
+  assert.equal(second.digest, first.digest);
+  assert.deepEqual(
+    second.files.map(({ path, sha256 }) => [path, sha256]),
+    first.files.map(({ path, sha256 }) => [path, sha256]),
+  );
+});
+
+Deno.test("readModelSet() notices whatever changes: content, names, folders, a file in another's place", async () => {
+  const changes: Readonly<Record<string, (models: string) => void>> = {
+    "content of another size": (models) => writeFiles(models, { "a.onnx": "longer" }),
+    "content of the same size": (models) => writeFiles(models, { "a.onnx": "eno" }),
+    "a new file": (models) => writeFiles(models, { "b/new.onnx": "new" }),
+    "a new folder": (models) => writeFiles(models, { "d/new.onnx": "new" }),
+    "a removed file": (models) => Deno.removeSync(`${models}/b/c.onnx`),
+    "a renamed file": (models) => Deno.renameSync(`${models}/a.onnx`, `${models}/z.onnx`),
+    "two files that changed places": (models) => {
+      Deno.renameSync(`${models}/a.onnx`, `${models}/t`);
+      Deno.renameSync(`${models}/b/c.onnx`, `${models}/a.onnx`);
+      Deno.renameSync(`${models}/t`, `${models}/b/c.onnx`);
+    },
+    "a file replaced by one of equal size and time": (models) => {
+      const { mtime } = Deno.statSync(`${models}/a.onnx`);
+      assert.ok(mtime);
+      Deno.writeTextFileSync(`${models}/../new`, "eno");
+      Deno.utimeSync(`${models}/../new`, mtime, mtime);
+      Deno.renameSync(`${models}/../new`, `${models}/a.onnx`);
+    },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    using dir = tempDir();
+    const models = `${dir.path}/models`;
+    writeFiles(models, { "a.onnx": "one", "b/c.onnx": "two" });
+    const before = await readOnce(models, LATER);
+    change(models);
+    const after = await readOnce(models, LATER);
+    assert.notEqual(after.digest, before.digest, what);
+    Deno.removeSync(`${dir.path}/.model-sync/stat_cache`, { recursive: true });
+    assert.equal((await readOnce(models, LATER)).digest, after.digest, `${what}: with and without a cache`);
+  }
+});
+
+Deno.test("readModelSet() reads a file again that was written a moment before it was read", async () => {
+  using dir = tempDir();
+  const models = `${dir.path}/models`;
+  writeFiles(models, { "a.onnx": "one" });
+  const written = Deno.statSync(`${models}/a.onnx`).mtime?.toISOString() ?? "";
+  await readOnce(models, new FakeClock(written));
+  let opened = 0;
+  await readOnce(models, LATER, () => opened++);
+  assert.equal(opened, 1);
+});
