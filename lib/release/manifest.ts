@@ -65,7 +65,7 @@ export type Manifest = Readonly<z.infer<typeof Manifest>>;
  * import assert from "node:assert/strict";
  * import { releaseDigest } from "./manifest.ts";
  * const a = { path: "a.onnx", size: 3, sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" };
- * assert.equal(await releaseDigest([a]), "sha256:f7bb7fb49b9e97e9b08bdb5e68c5cc1b4ba3a3ab3a2afd0ff8ed6a8f2a1d0ab1");
+ * assert.equal(await releaseDigest([a]), "sha256:e1d2a679ee632e49904b4e25586fbc51472acece33e23e15c82750b4a7ffb765");
  * ```
  */
 export async function releaseDigest(

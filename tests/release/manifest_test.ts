@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  createManifest,
+  formatManifest,
+  parseManifest,
+  readManifest,
+  releaseDigest,
+  type ReleaseFile,
+} from "../../lib/release/manifest.ts";
+import { findPathCollision, portablePathProblem } from "../../lib/release/portable_path.ts";
+
+const SHA = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 });
+const path = fc.string({ unit: fc.constantFrom(..."abAB/._- é🧠0"), minLength: 1, maxLength: 20 })
+  .filter((text) => portablePathProblem(text) === undefined);
+const files: fc.Arbitrary<ReleaseFile[]> = fc
+  .uniqueArray(fc.record({ path, size: fc.nat({ max: 2 ** 26 }), sha256: hex }, { noNullPrototype: true }), {
+    minLength: 1,
+    selector: (file) => file.path,
+  })
+  .filter((list) => findPathCollision(list.map((file) => file.path)) === undefined);
+const details = {
+  sequence: 7,
+  createdAt: "2026-11-21T00:00:07Z",
+  origin: { carrier: "git", host: "train-1" },
+} as const;
+
+Deno.test("parseManifest() gives back what formatManifest() wrote", async () => {
+  await fc.assert(fc.asyncProperty(files, async (list) => {
+    const manifest = await createManifest(list, details);
+    assert.deepEqual(await parseManifest(formatManifest(manifest), "test"), manifest);
+    assert.deepEqual(readManifest(formatManifest(manifest), "test"), manifest);
+  }));
+});
+
+Deno.test("releaseDigest() depends on the files alone, and on each part of each", async () => {
+  await fc.assert(fc.asyncProperty(files, fc.nat(), async (list, seed) => {
+    const digest = await releaseDigest(list);
+    assert.equal(await releaseDigest([...list].reverse()), digest);
+    const index = seed % list.length;
+    const file = list[index];
+    assert.ok(file);
+    const flipped = file.sha256.startsWith("0") ? `1${file.sha256.slice(1)}` : `0${file.sha256.slice(1)}`;
+    for (
+      const changed of [{ ...file, size: file.size + 1 }, { ...file, sha256: flipped }, {
+        ...file,
+        path: `${file.path}x`,
+      }]
+    ) {
+      assert.notEqual(await releaseDigest(list.with(index, changed)), digest);
+    }
+    assert.notEqual(await releaseDigest(list.slice(1)), digest);
+  }));
+});
+
+Deno.test("releaseDigest() is what the shell of the README computes", async () => {
+  // printf '%s  %s  %s\n' … | LC_ALL=C sort | sha256sum
+  const list = [{ path: "b", size: 3, sha256: SHA }, { path: "a", size: 3, sha256: SHA }];
+  const lines = list.map((file) => `${file.sha256}  ${file.size}  ${file.path}\n`).join("");
+  const child = new Deno.Command("sh", {
+    args: ["-c", "LC_ALL=C sort | sha256sum"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(lines));
+  await writer.close();
+  const sum = new TextDecoder().decode((await child.output()).stdout).slice(0, 64);
+  assert.equal(await releaseDigest(list), `sha256:${sum}`);
+});
+
+Deno.test("parseManifest() refuses any manifest in which one character was changed, or finds the same files in it", async () => {
+  const manifest = await createManifest([{ path: "a/b.onnx", size: 12, sha256: SHA }, {
+    path: "c.json",
+    size: 3,
+    sha256: SHA,
+  }], details);
+  const text = formatManifest(manifest);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: text.length - 1 }),
+      fc.constantFrom(...'019afz"{}[],: ./\\\u0000'),
+      async (at, char) => {
+        const damaged = text.slice(0, at) + char + text.slice(at + 1);
+        const parsed = await parseManifest(damaged, "test").catch((error: Error & { code?: string }) => {
+          assert.equal(error.code, "MANIFEST_INVALID");
+        });
+        if (parsed !== undefined) assert.deepEqual(parsed.files, manifest.files);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("parseManifest() never throws anything but its own refusal", async () => {
+  await fc.assert(fc.asyncProperty(fc.oneof(fc.json(), fc.string()), async (text) => {
+    await assert.rejects(parseManifest(text, "test"), { code: "MANIFEST_INVALID", exitCode: 5 });
+  }));
+});
+
+Deno.test("parseManifest() refuses hostile lists: paths, collisions, chunks, sizes, no files, too many", async () => {
+  const file = { path: "a.onnx", size: 3, sha256: SHA };
+  const large = { path: "a.onnx", size: 100 * 1024 * 1024, sha256: SHA };
+  const lists: readonly (readonly ReleaseFile[])[] = [
+    [],
+    [{ ...file, path: "../a" }],
+    [file, { ...file, path: "A.onnx" }],
+    [file, file],
+    [{ ...file, size: -1 }],
+    [{ ...file, size: 1.5 }],
+    [{ ...file, sha256: SHA.toUpperCase() }],
+    [{ ...file, chunks: [SHA] }],
+    [{ ...large, chunks: [SHA] }],
+  ];
+  for (const list of lists) {
+    const manifest = { schema: 1, digest: await releaseDigest(list), ...details, files: list };
+    await assert.rejects(
+      parseManifest(JSON.stringify(manifest), "test"),
+      { code: "MANIFEST_INVALID" },
+      JSON.stringify(list),
+    );
+  }
+  const chunks = Array.from({ length: 7 }, () => SHA);
+  await parseManifest(formatManifest(await createManifest([{ ...large, chunks }], details)), "test");
+});
+
+Deno.test("parseManifest() ignores fields of a later version, and says when the schema is a later one", async () => {
+  const manifest = await createManifest([{ path: "a", size: 1, sha256: SHA }], details);
+  const later = { ...manifest, expiresAt: "2027-01-01T00:00:00Z", note: "from the future" };
+  assert.equal((await parseManifest(JSON.stringify(later), "test")).digest, manifest.digest);
+  await assert.rejects(
+    parseManifest(JSON.stringify({ ...manifest, schema: 2 }), "test"),
+    /schema 2.*update model-sync/,
+  );
+});
