@@ -56,6 +56,38 @@ const Client = z.strictObject({
   ),
 });
 
+/** The settings of the RunPod carrier, with the defaults of its first users. */
+const RunPod = z.strictObject({
+  enabled: z.boolean().default(true).describe("false keeps the RunPod daemon from starting."),
+  trigger_url: z.url().optional().describe("Where a training job is started.")
+    .meta({ examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/run"] }),
+  status_url_template: z.string().optional().describe(
+    "Where its state is asked for; {job_id} stands for the job.",
+  )
+    .meta({ examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}"] }),
+  api_key_env: EnvName.default("RUNPOD_API_KEY").describe("The environment variable that holds the API key."),
+  trigger_method: z.enum(["GET", "POST", "PUT", "PATCH"]).default("POST").describe(
+    "The method of the start request.",
+  ),
+  trigger_payload: z.record(z.string(), z.json()).default({}).describe("The body of the start request."),
+  headers: z.record(z.string(), z.string()).default({}).describe("Headers added to requests to the API."),
+  request_timeout_sec: z.number().min(1).default(20).describe(
+    "The longest time for one request, in seconds.",
+  ),
+  poll_interval_sec: z.number().min(1).default(10).describe(
+    "The time between two looks at the job, in seconds.",
+  ),
+  job_timeout_sec: z.number().min(5).default(3600).describe("The longest time for a job, in seconds."),
+  download_timeout_sec: z.number().min(5).default(300).describe(
+    "The longest time for its download, in seconds.",
+  ),
+  extract_subdir: RepoFolder.default("models").describe("The folder of the archive that holds the models."),
+});
+
+const RunPodClient = z.strictObject({
+  schedule: Schedule.default("03:00").describe("When the daemon has RunPod train and pulls the result."),
+});
+
 export const ModelSync = z.strictObject({
   enabled: z.boolean().default(true).describe(
     "false keeps the daemon from starting; commands run by hand still work.",
@@ -102,6 +134,10 @@ export const ModelSync = z.strictObject({
   activation: Activation.prefault({}).describe("How a pulled release is activated."),
   publisher: Publisher.prefault({}).describe("The publishing side: the server that trains."),
   client: Client.prefault({}).describe("The pulling side: the server that uses the models."),
+  runpod_client: RunPodClient.prefault({}).describe(
+    "Reserved for the RunPod carrier: checked, so that files which have it stay valid, and not used by this version.",
+  ),
+  runpod: RunPod.prefault({}).describe("Reserved for the RunPod carrier, as runpod_client."),
 });
 /** The configuration as every part of the program reads it: complete, checked, defaults filled in. */
 export type ModelSync = z.infer<typeof ModelSync>;

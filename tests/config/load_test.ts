@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { parseDotenv } from "../../lib/config/dotenv.ts";
+import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
+import { ConfigError, type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { renderStarter } from "../../lib/config/starter.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { fixedEnvironment } from "../helpers/test_context.ts";
+
+async function load(
+  text: string | undefined,
+  env: Readonly<Record<string, string>> = {},
+  flags: readonly FlagValue[] = [],
+): Promise<LoadedConfig> {
+  return await loadConfig({
+    file: "bot.yaml",
+    isFileRequired: false,
+    flags,
+    env: fixedEnvironment(env),
+    readText: () => text,
+  });
+}
+
+async function complaintsOf(
+  text: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  try {
+    await load(text, env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.equal(error.exitCode, 2);
+    assert.ok(!error.message.includes("\n"));
+    return error.complaints;
+  }
+  assert.fail("no complaint");
+}
+
+Deno.test("loadConfig() accepts seed 0's file as it is, and ignores the bot's own sections", async () => {
+  const { settings } = await load(`
+bot:
+  exchange: !!python/object:bot.Exchange {name: x}
+  branch: [not, ours]
+model_sync:
+  repo_dir: "/abs/path/to/model-registry-repo"
+  remote: "origin"
+  branch: "main"
+  repo_models_subdir: "models"
+  publisher:
+    schedule: "00:00"
+    train_before_push: true
+  client:
+    schedule: "06:00"
+`);
+  assert.equal(settings.repo_dir, "/abs/path/to/model-registry-repo");
+  assert.deepEqual(settings, ModelSync.parse({ repo_dir: "/abs/path/to/model-registry-repo" }));
+});
+
+Deno.test("loadConfig() accepts seed 1's file as it is", async () => {
+  const { settings } = await load(`
+model_sync:
+  runpod_client:
+    schedule: "03:00"
+  runpod:
+    enabled: true
+    trigger_url: "https://api.runpod.ai/v2/<ENDPOINT_ID>/run"
+    status_url_template: "https://api.runpod.ai/v2/<ENDPOINT_ID>/status/{job_id}"
+    api_key_env: "RUNPOD_API_KEY"
+    trigger_method: "POST"
+    trigger_payload:
+      input:
+        prompt: "Train BN-ML models only (no trading bot execution) and return a downloadable models archive"
+    headers: {}
+    request_timeout_sec: 20
+    poll_interval_sec: 10
+    job_timeout_sec: 3600
+    download_timeout_sec: 300
+    extract_subdir: "models"
+`);
+  assert.equal(settings.runpod_client.schedule, "03:00");
+  assert.deepEqual(Object.keys(settings.runpod.trigger_payload), ["input"]);
+});
+
+Deno.test("loadConfig() takes unquoted times and empty settings as a user means them", async () => {
+  const { settings } = await load(
+    "model_sync:\n  token_env:\n  client:\n    schedule: 06:30\n  publisher:\n",
+  );
+  assert.equal(settings.client.schedule, "06:30");
+  assert.equal(settings.token_env, undefined);
+  for (const nothing of [undefined, "", "# only a comment", "model_sync:", "bot: {}"]) {
+    assert.deepEqual((await load(nothing)).settings, ModelSync.parse({}));
+  }
+});
+
+Deno.test("loadConfig() puts flags over environment over file over defaults, and knows where each came from", async () => {
+  const text = "model_sync:\n  branch: file\n  remote: file\n  keep: 7\n";
+  const flags = [{ path: ["branch"], value: "flag", flag: "--branch" }];
+  const { settings, origins } = await load(
+    text,
+    { MODEL_SYNC_BRANCH: "env", MODEL_SYNC_REMOTE: "env" },
+    flags,
+  );
+  assert.deepEqual([settings.branch, settings.remote, settings.keep, settings.lfs], [
+    "flag",
+    "env",
+    7,
+    "auto",
+  ]);
+  assert.deepEqual(origins.get("branch"), { kind: "flag", name: "--branch" });
+  assert.deepEqual(origins.get("remote"), { kind: "environment", name: "MODEL_SYNC_REMOTE" });
+  assert.deepEqual(origins.get("keep"), { kind: "file", file: "bot.yaml", line: 4, column: 3 });
+  assert.equal(origins.get("lfs"), undefined);
+});
+
+Deno.test("loadConfig() reads booleans, numbers and lists from the environment, and leaves other services' variables alone", async () => {
+  const { settings } = await load("", {
+    MODEL_SYNC_PUBLISHER_TRAIN_BEFORE_PUSH: "no",
+    MODEL_SYNC_KEEP: "9",
+    MODEL_SYNC_PUBLISHER_TRAIN_COMMAND: '["python3","-m","train, all"]',
+    MODEL_SYNC_SERVICE_HOST: "10.0.0.1",
+    MODEL_SYNC_PORT: "tcp://10.0.0.1:80",
+  });
+  assert.equal(settings.publisher.train_before_push, false);
+  assert.equal(settings.keep, 9);
+  assert.deepEqual(settings.publisher.train_command, ["python3", "-m", "train, all"]);
+  const comma = await load("", { MODEL_SYNC_PUBLISHER_TRAIN_COMMAND: "python3, train.py" });
+  assert.deepEqual(comma.settings.publisher.train_command, ["python3", "train.py"]);
+});
+
+Deno.test("loadConfig() names file, line and column of each complaint, and what may have been meant", async () => {
+  assert.deepEqual(
+    await complaintsOf(`model_sync:
+  brnch: main
+  lfs: atuo
+  keep: many
+  client:
+    schedule: "25:00"
+    foo: 1
+  repo_models_subdir: ../outside
+`),
+    [
+      'bot.yaml:2:3: model_sync.brnch is no setting; did you mean "branch"?',
+      'bot.yaml:3:3: model_sync.lfs: expected one of "auto"|"always"|"never"; did you mean "auto"?',
+      "bot.yaml:4:3: model_sync.keep: expected number, received string",
+      'bot.yaml:6:5: model_sync.client.schedule: "25:00" is neither a time of day such as "06:00" nor a cron expression such as "*/15 * * * *"',
+      "bot.yaml:7:5: model_sync.client.foo is no setting",
+      "bot.yaml:8:3: model_sync.repo_models_subdir: must be a folder inside the repository, such as models or prod/models",
+    ],
+  );
+});
+
+Deno.test("loadConfig() names the variable or the flag that is wrong", async () => {
+  assert.match(
+    (await complaintsOf("", { MODEL_SYNC_KEEP: "1" }))[0] ?? "",
+    /^MODEL_SYNC_KEEP: model_sync\.keep: /,
+  );
+  await assert.rejects(
+    load("", {}, [{ path: ["branch"], value: "-x", flag: "--branch" }]),
+    /--branch: model_sync\.branch: /,
+  );
+});
+
+Deno.test("loadConfig() says where YAML is broken, and refuses what is no mapping, an alias bomb, a huge file", async () => {
+  assert.match((await complaintsOf("model_sync:\n  branch: [a\n"))[0] ?? "", /^bot\.yaml:\d+:\d+: /);
+  assert.match(
+    (await complaintsOf("model_sync:\n  branch: a\n  branch: b\n"))[0] ?? "",
+    /^bot\.yaml:3:3: .*duplicated/,
+  );
+  assert.match((await complaintsOf("- a\n- b\n"))[0] ?? "", /not a mapping/);
+  assert.match(
+    (await complaintsOf("model_sync: yes please\n"))[0] ?? "",
+    /^bot\.yaml:1:1: model_sync is not a mapping/,
+  );
+  const bomb = "a: &a [x]\n" + "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n".repeat(1) +
+    Array.from({ length: 20 }, (_, index) => `c${index}: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]`).join("\n");
+  assert.match((await complaintsOf(bomb))[0] ?? "", /alias/i);
+  assert.match((await complaintsOf(`# ${"x".repeat(2 ** 21)}`))[0] ?? "", /at most/);
+  await assert.rejects(
+    loadConfig({
+      file: "no.yaml",
+      isFileRequired: true,
+      flags: [],
+      env: fixedEnvironment({}),
+      readText: () => undefined,
+    }),
+    { code: "CONFIG_INVALID", message: /no\.yaml does not exist/ },
+  );
+});
+
+Deno.test("configs/bot.yaml is what config init writes, holds every setting with a comment, and means the defaults", async () => {
+  const text = Deno.readTextFileSync(`${PROJECT}configs/bot.yaml`);
+  assert.equal(text, `# yaml-language-server: $schema=./model-sync.schema.json\n${renderStarter()}`);
+  assert.deepEqual((await load(text)).settings, ModelSync.parse({}));
+  const lines = text.split("\n");
+  for (const { path } of configKeys()) {
+    const index = lines.findIndex((line) => line.trim().replace(/^# /, "").startsWith(`${path.at(-1)}: `));
+    assert.ok(index > 0 && lines[index - 1]?.trim().startsWith("#"), `${path.join(".")} has no comment`);
+  }
+});
+
+Deno.test("every example that configs/bot.yaml shows is valid", async () => {
+  const text = Deno.readTextFileSync(`${PROJECT}configs/bot.yaml`);
+  const names = configKeys().map(({ path }) => path.at(-1)).join("|");
+  const active = text.replace(new RegExp(`^(\\s*)# ((?:${names}): )`, "gm"), "$1$2");
+  assert.equal((await load(active)).settings.repo_url, "https://github.com/you/your-models.git");
+});
+
+Deno.test("configs/model-sync.schema.json is the schema of this version", () => {
+  const text = Deno.readTextFileSync(`${PROJECT}configs/model-sync.schema.json`);
+  assert.deepEqual(JSON.parse(text), jsonSchema());
+});
+
+Deno.test("parseDotenv() reads .env as the original did", () => {
+  const text = 'A=1\n# comment\n\nB="two words"\nC=\'x\'\r\nexport D = d \nE=a=b#c\nnot a line\nF="\nG=\n';
+  assert.deepEqual(
+    parseDotenv(text),
+    new Map([["A", "1"], ["B", "two words"], ["C", "x"], ["D", "d"], ["E", "a=b#c"], ["F", '"'], ["G", ""]]),
+  );
+});
