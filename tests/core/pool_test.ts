@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { Pool } from "../../lib/core/pool.ts";
+
+Deno.test("Pool runs no more tasks at once than it may, and all of them", async () => {
+  const pool = new Pool(3);
+  let running = 0;
+  let most = 0;
+  let done = 0;
+  for (let count = 0; count < 20; count++) {
+    await pool.add(async () => {
+      most = Math.max(most, ++running);
+      await Deno.lstat(".");
+      running--;
+      done++;
+    });
+  }
+  await pool.drain();
+  assert.deepEqual([most, done], [3, 20]);
+});
+
+Deno.test("Pool hands the first failure to whoever waits, and lets the others end", async () => {
+  const pool = new Pool(3);
+  const gate = Promise.withResolvers<void>();
+  let ended = 0;
+  await pool.add(async () => {
+    await gate.promise;
+    ended++;
+  });
+  await pool.add(() => Promise.reject(new Error("first")));
+  gate.resolve();
+  await assert.rejects(pool.drain(), /first/);
+  assert.equal(ended, 1);
+  await assert.rejects(pool.add(() => Promise.resolve()), /first/);
+});

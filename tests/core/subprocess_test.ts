@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { type ProcessRequest, runProcess, spawnProcess } from "../../lib/core/subprocess.ts";
+
+function request(changed: Partial<ProcessRequest>): ProcessRequest {
+  return { command: "sh", args: [], timeoutMs: 60_000, signal: new AbortController().signal, ...changed };
+}
+
+function shell(script: string, changed: Partial<ProcessRequest> = {}): ProcessRequest {
+  return request({ args: ["-c", script], ...changed });
+}
+
+Deno.test("runProcess() returns output, error output and exit code", async () => {
+  const result = await runProcess(spawnProcess, shell("cat; echo oops >&2; exit 3", { stdin: "in" }));
+  assert.equal(new TextDecoder().decode(result.stdout), "in");
+  assert.equal(result.stderr, "oops\n");
+  assert.equal(result.code, 3);
+});
+
+Deno.test("runProcess() carries megabytes both ways without a deadlock", async () => {
+  const bytes = new Uint8Array(3_000_000).fill(7);
+  const result = await runProcess(
+    spawnProcess,
+    shell("cat; cat /dev/zero | head -c 200000 >&2", { stdin: bytes }),
+  );
+  assert.deepEqual(result.stdout, bytes);
+  assert.equal(result.stderr.length, 64 * 1024);
+});
+
+Deno.test("runProcess() says which program or which folder is missing", async () => {
+  await assert.rejects(runProcess(spawnProcess, request({ command: "no-such-program-here" })), {
+    code: "PROGRAM_MISSING",
+    message: /no-such-program-here.*PATH/,
+  });
+  await assert.rejects(runProcess(spawnProcess, request({ cwd: "/no/such/folder" })), {
+    code: "PROGRAM_MISSING",
+    message: /\/no\/such\/folder does not exist/,
+  });
+});
+
+/** Whether a process runs: one that ended and waits to be reaped does not. */
+function isRunning(pid: string): boolean {
+  const { stdout } = new Deno.Command("ps", { args: ["-o", "stat=", "-p", pid] }).outputSync();
+  const state = new TextDecoder().decode(stdout).trim();
+  return state !== "" && !state.startsWith("Z");
+}
+
+Deno.test("runProcess() ends a program that takes too long, with its helpers", async () => {
+  using dir = tempDir();
+  const script = `sleep 61 & echo $! > ${dir.path}/helper; sleep 61`;
+  await assert.rejects(runProcess(spawnProcess, shell(script, { timeoutMs: 300 })), { code: "TIMEOUT" });
+  const helper = Deno.readTextFileSync(`${dir.path}/helper`).trim();
+  assert.match(helper, /^\d+$/);
+  assert.equal(isRunning(helper), false);
+});
+
+Deno.test("runProcess() ends a program when the signal is aborted, with the signal's reason", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  const running = runProcess(
+    spawnProcess,
+    shell("echo ready; sleep 61", { signal: controller.signal, onStderr: () => {} }),
+  );
+  controller.abort(reason);
+  await assert.rejects(running, (error) => error === reason);
+  await assert.rejects(
+    async () => await runProcess(spawnProcess, shell("true", { signal: controller.signal })),
+    (error) => error === reason,
+  );
+});
+
+Deno.test("a stream that is left early ends the program", async () => {
+  const process = spawnProcess(shell("yes"));
+  for await (const piece of process.stdout) {
+    assert.ok(piece.length > 0);
+    break;
+  }
+  assert.notEqual((await process.exit).code, 0);
+});
