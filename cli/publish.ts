@@ -5,8 +5,8 @@ import {
   type GitPublication,
   GitPublisher,
   type GitPublisherOptions,
-  refuseModelsInClone,
 } from "../lib/carriers/git_publisher.ts";
+import { refuseModelsInClone } from "../lib/carriers/git_publish_guards.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";

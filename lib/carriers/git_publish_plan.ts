@@ -6,12 +6,8 @@ import { readModelTree } from "../git/tree.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import {
-  chooseLfsPaths,
-  type GitPublisherOptions,
-  refuseForeignManifest,
-  refuseShrink,
-} from "./git_publisher.ts";
+import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
+import type { GitPublisherOptions } from "./git_publisher.ts";
 
 /** What a publish would do. */
 export interface PublishPlan {

@@ -1,8 +1,7 @@
-import { posix, sep } from "node:path";
+import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, RefusedError, UsageError } from "../core/errors.ts";
-import { type FileSystem, ifFound } from "../core/files.ts";
+import { FailedError, UsageError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -10,13 +9,13 @@ import { readSmallBlob } from "../git/blobs.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
-import { hasLfs, LARGE_FILE_BYTES_MAX, LARGE_FILE_BYTES_WARN, lfsMissing } from "../git/lfs.ts";
 import { type ObjectId, Registry, type RegistrySettings, type WorktreeStatus } from "../git/registry.ts";
 import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import type { Publication, Publisher } from "./carrier.ts";
+import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 
@@ -294,79 +293,6 @@ function bareRegistry(registry: Registry): UsageError {
     {
       code: "REPO_BARE",
       hint: `set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone`,
-    },
-  );
-}
-
-/** @throws {UsageError} code `MANIFEST_TAKEN`: two model sets must not share a manifest */
-export function refuseForeignManifest(subdir: string, manifest: Manifest | undefined): void {
-  const name = posix.basename(subdir);
-  const folder = manifest?.origin.folder;
-  if (folder === undefined || folder === name) return;
-  throw new UsageError(
-    `Cannot publish to ${subdir}: the manifest beside it belongs to the model set "${folder}"`,
-    {
-      code: "MANIFEST_TAKEN",
-      hint: `give each model set a folder of its own, such as repo_models_subdir: ${name}/models`,
-    },
-  );
-}
-
-/** @throws {RefusedError} code `SHRINK`: more than half of what was published would disappear */
-export function refuseShrink(set: ModelSet, before: readonly string[]): void {
-  const kept = new Set(set.files.map((file) => file.path));
-  const gone = before.filter((path) => !kept.has(path)).length;
-  if (gone * 2 <= before.length) return;
-  throw new RefusedError(
-    `Cannot publish ${set.dir}: ${gone} of the ${before.length} published files would disappear`,
-    {
-      code: "SHRINK",
-      hint: "if that is meant, run again with --allow-shrink",
-    },
-  );
-}
-
-/** Which files of a set go to Git LFS; large ones that do not are warned about. @throws {UsageError} `LFS_MISSING` */
-export async function chooseLfsPaths(
-  context: Context,
-  registry: Registry,
-  set: ModelSet,
-  setting: LfsSetting,
-): Promise<string[]> {
-  const large = set.files.filter((file) => file.size > LARGE_FILE_BYTES_MAX);
-  const chosen = setting === "always" ? set.files : setting === "auto" ? large : [];
-  for (const file of set.files) {
-    if (file.size <= LARGE_FILE_BYTES_WARN || chosen.includes(file)) continue;
-    const size = `${Math.round(file.size / 1024 / 1024)} MiB`;
-    context.log.warn(`${file.path} has ${size}: GitHub warns from 50 MiB and refuses more than 100 MiB`);
-  }
-  if (chosen.length > 0 && !await hasLfs(registry)) {
-    const [first] = large;
-    throw lfsMissing(
-      first === undefined
-        ? "model_sync.lfs is always"
-        : `${first.path} has ${first.size} bytes, and GitHub takes no more than ${LARGE_FILE_BYTES_MAX} outside Git LFS`,
-    );
-  }
-  return chosen.map((file) => file.path);
-}
-
-/**
- * Training straight into the clone would make it dirty before every publish, and so would a store beside the models.
- *
- * @throws {UsageError} code `MODELS_IN_CLONE`
- */
-export function refuseModelsInClone(fs: FileSystem, modelsDir: string, repoDir: string): void {
-  const models = ifFound(() => fs.realPathSync(modelsDir));
-  const clone = ifFound(() => fs.realPathSync(repoDir));
-  if (models === undefined || clone === undefined || (models !== clone && !models.startsWith(clone + sep))) {
-    return;
-  }
-  throw new UsageError(
-    `Cannot publish ${models}: it is inside the clone ${clone} that it is published through`,
-    {
-      code: "MODELS_IN_CLONE",
-      hint: "train into a folder outside of the clone, and set model_sync.models_dir to it",
     },
   );
 }

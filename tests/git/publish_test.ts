@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { refuseModelsInClone } from "../../lib/carriers/git_publisher.ts";
+import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
 import { type Machine, machine, publishFrom, type PublishSettings, pullTo } from "../helpers/machines.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path";
+import { PROJECT } from "./helpers/run_cli.ts";
+
+/** What stands in the repository, as git lists it: tracked files and new ones that it does not ignore. */
+function projectFiles(): string[] {
+  const { success, stdout } = new Deno.Command("git", {
+    args: ["-C", PROJECT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+  }).outputSync();
+  assert.ok(success);
+  const files = new TextDecoder().decode(stdout).split("\0").filter((path) => path !== "");
+  return files.filter((path) => {
+    try {
+      return Deno.statSync(join(PROJECT, path)).isFile;
+    } catch {
+      // Removed, and not committed yet.
+      return false;
+    }
+  });
+}
+
+const FILES = projectFiles();
+const SOURCES = FILES.filter((path) => /\.tsx?$/.test(path));
+
+/** The relative imports of a file, as paths in the project; types too. */
+function importsOf(path: string): string[] {
+  const text = Deno.readTextFileSync(join(PROJECT, path));
+  const specifiers = text.matchAll(
+    /^(?:import|export)\b[^;]*?from "(\.{1,2}\/[^"]+)"|import\("(\.{1,2}\/[^"]+)"\)|^import "(\.[^"]+)"/gms,
+  );
+  // Examples in comments begin with a star.
+  const code = text.replace(/^\s*\*.*$/gm, "");
+  return Array.from(specifiers, (match) => match[1] ?? match[2] ?? match[3] ?? "")
+    .filter((specifier) => code.includes(`"${specifier}"`))
+    .map((specifier) => relative(PROJECT, join(PROJECT, dirname(path), specifier)));
+}
+
+const GRAPH = new Map(SOURCES.map((path) => [path, importsOf(path)]));
+
+Deno.test("imports point one way: cli and web to lib, lib/<feature> to lib/core, core to nothing", () => {
+  for (const [path, imports] of GRAPH) {
+    for (const target of imports) {
+      const where = `${path} imports ${target}`;
+      if (path.startsWith("lib/")) assert.ok(target.startsWith("lib/"), where);
+      if (path.startsWith("lib/core/")) assert.ok(target.startsWith("lib/core/"), where);
+      if (path.startsWith("cli/")) assert.ok(/^(lib|cli)\/|^deno\.json$/.test(target), where);
+    }
+  }
+});
+
+Deno.test("no two files import each other, over however many others, except for types", () => {
+  const finished = new Set<string>();
+  const visit = (path: string, trail: readonly string[]) => {
+    if (finished.has(path)) return;
+    assert.ok(!trail.includes(path), `a circle: ${[...trail, path].join(" → ")}`);
+    for (const target of runtimeImports(path)) visit(target, [...trail, path]);
+    finished.add(path);
+  };
+  for (const path of GRAPH.keys()) visit(path, []);
+});
+
+/** Imports that are left when types are erased. */
+function runtimeImports(path: string): string[] {
+  const code = Deno.readTextFileSync(join(PROJECT, path)).replace(/^\s*\*.*$/gm, "").replace(
+    /^import type [^;]*;/gm,
+    "",
+  );
+  const names = Array.from(code.matchAll(/^(?:import|export) ([^;]*?)from "(\.[^"]+)"/gms));
+  return names
+    .filter(([, what = ""]) => !/^\{\s*(type \w+,?\s*)+\}\s*$/.test(what))
+    .map(([, , specifier = ""]) => relative(PROJECT, join(PROJECT, dirname(path), specifier)))
+    .filter((target) => SOURCES.includes(target));
+}
+
+Deno.test("every source file is imported, run or tested by another", () => {
+  const text = FILES.filter((path) => /\.(tsx?|json|md|ya?ml)$/.test(path)).map((path) =>
+    [path, Deno.readTextFileSync(join(PROJECT, path))] as const
+  );
+  for (const path of SOURCES) {
+    if (path.endsWith("_test.ts")) continue;
+    const imported = [...GRAPH].some(([other, imports]) => other !== path && imports.includes(path));
+    const named = text.some(([other, content]) => other !== path && content.includes(path));
+    assert.ok(imported || named, `${path} is used by nobody`);
+  }
+});
+
+Deno.test("files have one main export of their own name, in snake_case, and there are no barrels", () => {
+  for (const path of SOURCES) {
+    const name = path.split("/").at(-1) ?? "";
+    assert.match(name, /^_?[a-z0-9]+(_[a-z0-9]+)*\.tsx?$|^[A-Z][A-Za-z]+\.tsx$/, path);
+    assert.ok(!["index.ts", "mod.ts", "utils.ts", "helpers.ts"].includes(name), path);
+  }
+});
+
+Deno.test("functions of lib and cli stay short enough to read at once", () => {
+  for (const path of SOURCES.filter((path) => /^(lib|cli)\//.test(path))) {
+    const lines = Deno.readTextFileSync(join(PROJECT, path)).split("\n");
+    assert.ok(lines.length <= 360, `${path} has ${lines.length} lines`);
+    let start: number | undefined;
+    for (const [index, line] of lines.entries()) {
+      if (/^(export )?(async )?function\*? /.test(line)) start = index;
+      if (line === "}" && start !== undefined) {
+        assert.ok(index - start <= 70, `${path}:${start + 1} has a function of ${index - start} lines`);
+        start = undefined;
+      }
+    }
+  }
+});
+
+Deno.test("only the shell of a command prints and exits", () => {
+  for (const path of SOURCES.filter((path) => path.startsWith("lib/"))) {
+    const code = Deno.readTextFileSync(join(PROJECT, path)).replace(/^\s*\*.*$/gm, "");
+    assert.doesNotMatch(code, /\bDeno\.exit\(|Deno\.stdout|Deno\.stderr|console\./, path);
+  }
+});
+
+Deno.test("no file holds a registry's host, a path of somebody's machine, or an unfinished thought", () => {
+  for (const path of FILES.filter((path) => !/\.(png|ico)$/.test(path) && path !== "tests/tidy_test.ts")) {
+    const text = Deno.readTextFileSync(join(PROJECT, path));
+    assert.doesNotMatch(text, /registry\.npmjs|\/home\/[a-z]+\/|\/Users\/[a-z]+\//, path);
+    if (/\.tsx?$/.test(path)) {
+      assert.doesNotMatch(text, /\bTODO\b|\bFIXME\b|@ts-ignore|@ts-expect-error|\bas any\b|: any\b/, path);
+    }
+  }
+});
+
+Deno.test("every dependency comes from npm, at an exact version, and stands in the lock file", () => {
+  const { imports }: { imports: Record<string, string> } = JSON.parse(
+    Deno.readTextFileSync(join(PROJECT, "deno.json")),
+  );
+  const lock: { specifiers: Record<string, string> } = JSON.parse(
+    Deno.readTextFileSync(join(PROJECT, "deno.lock")),
+  );
+  for (const [name, target] of Object.entries(imports)) {
+    assert.match(target, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/, name);
+    assert.ok(Object.hasOwn(lock.specifiers, target), `${target} is not locked`);
+  }
+  for (const specifier of Object.keys(lock.specifiers)) {
+    assert.ok(Object.values(imports).includes(specifier), `${specifier} is locked and not imported`);
+  }
+});
