@@ -15,7 +15,7 @@ import { type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/loa
 import type { ModelSync } from "../lib/config/schema.ts";
 import { systemClock } from "../lib/core/clock.ts";
 import type { Context, Environment } from "../lib/core/context.ts";
-import { EXIT, type ExitCode, InterruptedError, UsageError } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findText } from "../lib/core/files.ts";
 import { spawnProcess } from "../lib/core/subprocess.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
@@ -170,7 +170,7 @@ export async function withPlainSession(
     };
     exitCode = await work({ context, output, load: () => loadConfigFor(flags, env) }) ?? EXIT.done;
   } catch (error) {
-    exitCode = output.error(stop.signal.aborted ? stop.signal.reason : error);
+    exitCode = output.error(stop.signal.aborted ? stop.signal.reason : firstFailure(error));
   }
 }
 

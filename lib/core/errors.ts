@@ -98,6 +98,11 @@ const DISK_FAULTS: Readonly<Record<string, string>> = {
   EFBIG: "the file is larger than the file system allows",
 };
 
+/** What went wrong first, when the clean-up that followed failed too (`await using` throws both as one). */
+export function firstFailure(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;
+}
+
 /**
  * Turns an operating-system error that means "the disk" into a {@link DiskError}; every other value is returned as
  * it is, so that callers can write `throw diskError(error, "write models")`.

@@ -1,6 +1,6 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { diskError, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { diskError, firstFailure, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
@@ -49,7 +49,7 @@ export async function recordedRun<Report extends RunReport>(
     clearIntent(store);
     return { ...report, runId: run.runId, durationMs: elapsedMs() };
   } catch (error) {
-    const failure = diskError(error, `${command} with the store ${store.root}`);
+    const failure = diskError(firstFailure(error), `${command} with the store ${store.root}`);
     await closeFailedRun(context, store, run, () => record({ outcome: outcomeOf(failure) }, failure));
     throw failure;
   }

@@ -1,3 +1,5 @@
+import { cpSync } from "node:fs";
+
 /** A folder that is removed at the end of its block, read-only files and all. */
 export interface TempDir extends Disposable {
   readonly path: string;
@@ -7,6 +9,16 @@ export function tempDir(): TempDir {
   // Resolved, because macOS hands out a link, and what the store prints is resolved too.
   const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "model-sync-test-" }));
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+/** Keeps a copy of a folder, and returns the function that puts the folder back as it was. */
+export function checkpoint(folder: string, copy: string): () => void {
+  const options = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+  cpSync(folder, copy, options);
+  return () => {
+    Deno.removeSync(folder, { recursive: true });
+    cpSync(copy, folder, options);
+  };
 }
 
 /** Writes files, given by path and content, below a folder. */
