@@ -81,7 +81,8 @@ export async function pull(
   const writtenBytes = totalBytes(
     staging.files.filter((file) => file.how === "written").map((file) => ({ size: file.bytes })),
   );
-  const unchanged = active?.digest === release.digest && await isSeenWhole(context, store, active, choice);
+  const unchanged = active?.digest === release.digest && repaired === 0 &&
+    await isSeenWhole(context, store, active, choice);
   if (!unchanged) {
     context.log.info(`activating release ${shortDigest(release.digest)}`);
     await activate(context, store, release, run, choice);

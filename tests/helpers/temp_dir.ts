@@ -36,8 +36,9 @@ export function readFiles(root: string): Record<string, string> {
   const files: Record<string, string> = {};
   const visit = (folder: string, prefix: string) => {
     for (const entry of Deno.readDirSync(folder)) {
-      if (entry.isDirectory) visit(`${folder}/${entry.name}`, `${prefix}${entry.name}/`);
-      else files[prefix + entry.name] = Deno.readTextFileSync(`${folder}/${entry.name}`);
+      const path = `${folder}/${entry.name}`;
+      if (Deno.statSync(path).isDirectory) visit(path, `${prefix}${entry.name}/`);
+      else files[prefix + entry.name] = Deno.readTextFileSync(path);
     }
   };
   visit(root, "");

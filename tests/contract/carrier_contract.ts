@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Publication, Source } from "../../lib/carriers/carrier.ts";
+import type { Context } from "../../lib/core/context.ts";
+import { ModelSyncError, RefusedError } from "../../lib/core/errors.ts";
+import { pull } from "../../lib/pipeline/pull.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import type { Carrier } from "../../lib/release/manifest.ts";
+import { Staging } from "../../lib/store/staging.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+export type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** A registry of some carrier, with what only that carrier's test knows how to do to it. */
+export interface RegistryUnderTest extends AsyncDisposable {
+  /** Publishes exactly these files with the carrier's publisher. */
+  publish(files: Files): Promise<Publication>;
+  /** Puts other bytes in the place of a published file; the manifest stays. */
+  tamper(path: string, content: string): Promise<void>;
+  /** Makes the registry unreachable until the function that it returns is called. */
+  disconnect(): () => void;
+  /** A new source on it, for the machine that has this store. */
+  open(context: Context, store: Store, runId: string): Source;
+}
+
+/** How one carrier takes part in the contract. */
+export interface CarrierUnderTest {
+  readonly carrier: Carrier;
+  /** Makes an empty registry; everything that it needs goes below the folder. */
+  makeRegistry(root: string): Promise<RegistryUnderTest>;
+}
+
+const V1 = { "BTC_USDC/metadata.json": '{"v": 1}', "BTC_USDC/rf.onnx": "one", "shared.bin": "same" };
+const V2 = { ...V1, "BTC_USDC/rf.onnx": "two", "ETH_USDC/rf.onnx": "three" };
+
+/** What every carrier promises to the pipeline, held against one of them. */
+export function holdsContract({ carrier, makeRegistry }: CarrierUnderTest): void {
+  const claim = (says: string, run: (bench: Bench) => Promise<void>) =>
+    Deno.test(`${carrier}: ${says}`, async () => {
+      using dir = tempDir();
+      await using registry = await makeRegistry(join(dir.path, "registry"));
+      const store = openStore(Deno, { modelsDir: join(dir.path, "bot/models") });
+      await run(new Bench(registry, store));
+    });
+
+  claim("what was published arrives byte for byte, whatever the names and sizes", async (bench) => {
+    const files = {
+      "empty.bin": "",
+      "deep/er/and/deeper/model.onnx": "x",
+      "with space & 'quotes' [1].json": "{}",
+      "ünïcödé/模型.bin": "unicode",
+      "crlf.txt": "a\r\nb\r\n",
+      "large.bin": noise(3 * 1024 * 1024 + 1, 1),
+      "equal/one.bin": noise(2 * 1024 * 1024, 2),
+      "equal/two.bin": noise(2 * 1024 * 1024, 2),
+    };
+    await bench.registry.publish(files);
+    await bench.pull();
+    assert.deepEqual(Object.keys(readFiles(bench.store.modelsDir)), Object.keys(files).sort());
+    for (const [path, content] of Object.entries(files)) {
+      const expected = typeof content === "string" ? new TextEncoder().encode(content) : content;
+      assert.ok(Buffer.from(expected).equals(Deno.readFileSync(join(bench.store.modelsDir, path))), path);
+    }
+  });
+
+  claim(
+    "publishing equal files sends nothing, and a change grows the sequence by one",
+    async ({ registry }) => {
+      const first = await registry.publish(V1);
+      assert.deepEqual([first.outcome, first.sequence, first.changed, first.previous], [
+        "published",
+        1,
+        3,
+        undefined,
+      ]);
+      const again = await registry.publish(V1);
+      assert.deepEqual([again.outcome, again.sequence, again.changed], ["unchanged", 1, 0]);
+      const second = await registry.publish(V2);
+      assert.deepEqual([second.outcome, second.sequence, second.changed], ["published", 2, 2]);
+      assert.equal(second.previous, again.previous);
+    },
+  );
+
+  claim(
+    "a revision names one state: the same until something is published, another afterwards",
+    async (bench) => {
+      await bench.registry.publish(V1);
+      const [first, same] = [await bench.resolve(), await bench.resolve()];
+      assert.deepEqual(first, same);
+      await bench.registry.publish(V1);
+      assert.deepEqual(await bench.resolve(), first);
+      await bench.registry.publish(V2);
+      const second = await bench.resolve();
+      assert.notEqual(second.id, first.id);
+      assert.equal(second.source, first.source);
+    },
+  );
+
+  claim("resolve() and inspect() leave the store as it was, once the source is closed", async (bench) => {
+    await bench.registry.publish(V1);
+    await bench.pull();
+    await bench.registry.publish(V2);
+    const before = bench.storeFiles();
+    {
+      await using source = bench.open();
+      const offer = await source.inspect(await source.resolve());
+      assert.deepEqual(offer.files.map((file) => file.path).sort(), Object.keys(V2).sort());
+    }
+    assert.deepEqual(bench.storeFiles(), before);
+  });
+
+  claim("stage() writes what the store does not hold, and links the rest", async (bench) => {
+    await bench.registry.publish(V1);
+    await bench.pull();
+    await bench.registry.publish(V2);
+    await using source = bench.open();
+    const offer = await source.inspect(await source.resolve());
+    await using staging = new Staging(testContext(), bench.store, "run");
+    await source.stage(offer, staging);
+    assert.deepEqual(
+      Object.fromEntries(staging.files.map((file) => [file.path, file.how])),
+      {
+        "BTC_USDC/metadata.json": "linked",
+        "BTC_USDC/rf.onnx": "written",
+        "ETH_USDC/rf.onnx": "written",
+        "shared.bin": "linked",
+      },
+    );
+    assert.deepEqual(readFiles(staging.dir), V2);
+    assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+  });
+
+  claim(
+    "bytes that differ from the manifest are refused, again and again, until they are mended",
+    async (bench) => {
+      await bench.registry.publish(V1);
+      await bench.pull();
+      await bench.registry.publish(V2);
+      await bench.registry.tamper("BTC_USDC/rf.onnx", "twp");
+      for (const _attempt of [1, 2]) {
+        await assert.rejects(bench.pull(), (error) => {
+          assert.ok(error instanceof RefusedError, String(error));
+          assert.match(error.message, /BTC_USDC\/rf\.onnx.*[0-9a-f]{64}.*[0-9a-f]{64}/);
+          return error.exitCode === 5;
+        });
+        assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+      }
+      await bench.registry.tamper("BTC_USDC/rf.onnx", V2["BTC_USDC/rf.onnx"]);
+      await bench.pull();
+      assert.deepEqual(readFiles(bench.store.modelsDir), V2);
+    },
+  );
+
+  claim("a stage() that breaks off leaves nothing behind that a second one would trust", async (bench) => {
+    await bench.registry.publish(V1);
+    await bench.pull();
+    await bench.registry.publish({ ...V2, "large.bin": noise(5 * 1024 * 1024, 3) });
+    const controller = new AbortController();
+    const context = testContext({
+      signal: controller.signal,
+      fs: {
+        ...Deno,
+        open: (path, options) => {
+          if (String(path).endsWith("large.bin")) {
+            controller.abort(new RefusedError("enough", { code: "TEST" }));
+          }
+          return Deno.open(path, options);
+        },
+      },
+    });
+    await assert.rejects(bench.pull(context), { code: "TEST" });
+    assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+    await bench.pull();
+    assert.equal(Object.keys(readFiles(bench.store.modelsDir)).length, 5);
+    assert.ok(
+      Buffer.from(noise(5 * 1024 * 1024, 3)).equals(
+        Deno.readFileSync(join(bench.store.modelsDir, "large.bin")),
+      ),
+    );
+  });
+
+  claim("a registry that cannot be reached is exit code 4, and says what was asked", async (bench) => {
+    await bench.registry.publish(V1);
+    await bench.pull();
+    const reconnect = bench.registry.disconnect();
+    await assert.rejects(bench.pull(), (error) => {
+      assert.ok(error instanceof ModelSyncError, String(error));
+      assert.ok(error.retryable && error.hint !== undefined);
+      return error.exitCode === 4;
+    });
+    assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+    reconnect();
+    assert.equal((await bench.pull()).outcome, "unchanged");
+  });
+
+  claim("a source that is disposed of early leaves nothing in the store", async (bench) => {
+    await bench.registry.publish(V1);
+    await bench.pull();
+    const before = bench.storeFiles();
+    {
+      await using _source = bench.open();
+    }
+    {
+      await using source = bench.open();
+      await source.resolve();
+    }
+    assert.deepEqual(bench.storeFiles(), before);
+  });
+}
+
+/** A registry and one machine that pulls from it. */
+class Bench {
+  readonly registry: RegistryUnderTest;
+  readonly store: Store;
+  #runs = 0;
+
+  constructor(registry: RegistryUnderTest, store: Store) {
+    this.registry = registry;
+    this.store = store;
+  }
+
+  open(context: Context = testContext()): Source {
+    return this.registry.open(context, this.store, `contract-${++this.#runs}`);
+  }
+
+  async resolve() {
+    await using source = this.open();
+    return await source.resolve();
+  }
+
+  async pull(context: Context = testContext()) {
+    const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
+    return await recordedRun(context, store, "pull", async (run) => {
+      await using source = this.registry.open(context, store, run.runId);
+      return await pull(context, store, source, run, {
+        allowDowngrade: false,
+        force: false,
+        activation: "auto",
+        keep: 5,
+      });
+    });
+  }
+
+  /** Every file of the store with its content. */
+  storeFiles(): Record<string, string> {
+    return readFiles(this.store.root);
+  }
+}
+
+/** Puts a model folder into exactly this state. */
+export function fillModels(modelsDir: string, files: Files): void {
+  try {
+    Deno.removeSync(modelsDir, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  writeFiles(modelsDir, files);
+}

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { GitSource } from "../../lib/carriers/git_source.ts";
+import { machine, publishFrom } from "../helpers/machines.ts";
+import { writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+import { fillModels, holdsContract } from "./carrier_contract.ts";
+
+holdsContract({
+  carrier: "git",
+  makeRegistry: (root) => {
+    const bare = bareRepository(join(root, "registry.git"));
+    const trainer = machine(root, "trainer", bare);
+    const hand = clone(bare, join(root, "hand"));
+    return Promise.resolve({
+      publish: async (files) => {
+        fillModels(trainer.modelsDir, files);
+        return (await publishFrom(testContext(), trainer, { allowShrink: true })).publication;
+      },
+      tamper: (path, content) => {
+        git(hand, "pull", "--quiet", "origin", "main");
+        writeFiles(join(hand, "models"), { [path]: content });
+        commitAll(hand);
+        return Promise.resolve();
+      },
+      disconnect: () => {
+        Deno.renameSync(bare, `${bare}.gone`);
+        return () => Deno.renameSync(`${bare}.gone`, bare);
+      },
+      open: (context, store, runId) =>
+        new GitSource(context, {
+          registry: machine(root, "bot", bare).registry,
+          subdir: "models",
+          allowDirtyWorktree: false,
+          allowDowngrade: false,
+          resetToRemote: false,
+          owner: { runId, command: "pull", host: context.host },
+          scratch: join(store.staging, `${runId}-objects`),
+        }, store),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+  },
+});

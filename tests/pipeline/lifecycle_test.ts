@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { auditActive } from "../../lib/pipeline/audit.ts";
+import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { listReleases } from "../../lib/store/releases.ts";
+import { fillModels } from "../contract/carrier_contract.ts";
+import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository } from "../helpers/test_git.ts";
+
+function world(dir: TempDir) {
+  const registry = bareRepository(join(dir.path, "registry.git"));
+  return {
+    trainer: machine(dir.path, "trainer", registry),
+    bot: machine(dir.path, "bot", registry),
+    context: testContext(),
+  };
+}
+
+/** Publishes and pulls one release per content, oldest first. */
+async function releases({ trainer, bot, context }: ReturnType<typeof world>, ...contents: string[]) {
+  const digests: string[] = [];
+  for (const content of contents) {
+    fillModels(trainer.modelsDir, { "a.onnx": content, "b.json": "{}" });
+    await publishFrom(context, trainer);
+    digests.push((await pullTo(context, bot)).release);
+  }
+  return digests;
+}
+
+const SETS = [
+  { "a.onnx": "one" },
+  { "a.onnx": "two" },
+  { "a.onnx": "two", "b/c.onnx": "three" },
+  { "a.onnx/inner.onnx": "a folder now", "b/c.onnx": "three" },
+] as const;
+
+type Step =
+  | { readonly do: "publish"; readonly set: number }
+  | { readonly do: "pull" | "rollback" | "prune" | "damage" };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("publish" as const), set: fc.nat(SETS.length - 1) }) },
+  { weight: 4, arbitrary: fc.constant<Step>({ do: "pull" }) },
+  { weight: 2, arbitrary: fc.constant<Step>({ do: "rollback" }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: "prune" }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: "damage" }) },
+);
+
+/** What ought to be so, kept beside the real thing. Sets are named by their index. */
+class Expected {
+  published: number | undefined;
+  sequence = 0;
+  active: number | undefined;
+  readonly damaged = new Set<number>();
+  /** The sequence under which a set was last pulled. */
+  readonly #pulledAs = new Map<number, number>();
+  readonly #quarantined = new Map<number, number>();
+
+  get isRefused(): boolean {
+    return (this.#quarantined.get(this.published ?? -1) ?? 0) >= this.sequence;
+  }
+
+  get isActiveDamaged(): boolean {
+    return this.damaged.has(this.active ?? -1);
+  }
+
+  publish(set: number): "published" | "unchanged" {
+    if (this.published === set) return "unchanged";
+    this.published = set;
+    this.sequence++;
+    return "published";
+  }
+
+  pull(set: number): "activated" | "unchanged" {
+    const outcome = this.active === set && !this.damaged.has(set) ? "unchanged" : "activated";
+    this.active = set;
+    this.damaged.delete(set);
+    this.#pulledAs.set(set, this.sequence);
+    this.#quarantined.delete(set);
+    return outcome;
+  }
+
+  rollBackTo(set: number): void {
+    if (this.active !== undefined) {
+      this.#quarantined.set(this.active, this.#pulledAs.get(this.active) ?? 0);
+    }
+    this.#quarantined.delete(set);
+    this.active = set;
+  }
+}
+
+Deno.test("whatever is published, pulled, rolled back, pruned and damaged in whatever order, consumers see what they should", async () => {
+  const done = { activated: 0, refused: 0, rolledBack: 0, repaired: 0 };
+  const walk = fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 16 }), async (steps) => {
+    using dir = tempDir();
+    const { trainer, bot, context } = world(dir);
+    const store = storeOf(context, bot);
+    const expected = new Expected();
+    const { damaged } = expected;
+    const act = {
+      publish: async (set: number) => {
+        fillModels(trainer.modelsDir, SETS[set] ?? {});
+        const { outcome } = await publishFrom(context, trainer, { allowShrink: true });
+        assert.equal(outcome, expected.publish(set));
+      },
+      pull: async () => {
+        const { published } = expected;
+        if (published === undefined) return await assert.rejects(pullTo(context, bot), { exitCode: 4 });
+        if (expected.isRefused) {
+          done.refused++;
+          return await assert.rejects(pullTo(context, bot), { code: "QUARANTINED" });
+        }
+        if (damaged.has(published)) done.repaired++;
+        const outcome = expected.pull(published);
+        assert.equal((await pullTo(context, bot)).outcome, outcome);
+        if (outcome === "activated") done.activated++;
+      },
+      rollback: async () => {
+        const before = readPointer(store, "current");
+        try {
+          await rollBack(context, bot);
+        } catch (error) {
+          assert.ok(error instanceof ModelSyncError, String(error));
+          assert.ok(error.code === "NOTHING_TO_ROLL_BACK_TO" || damaged.size > 0, error.message);
+          assert.equal(readPointer(store, "current"), before);
+          return;
+        }
+        assert.notEqual(readPointer(store, "current"), before);
+        const seen = JSON.stringify(readFiles(bot.modelsDir));
+        expected.rollBackTo(SETS.findIndex((set) => JSON.stringify(set) === seen));
+        done.rolledBack++;
+      },
+      prune: () => pruneReleases(context, store, planPrune(store, 1)),
+      damage: () => {
+        const { active } = expected;
+        if (active === undefined || damaged.has(active)) return Promise.resolve();
+        const [path = ""] = Object.keys(SETS[active] ?? {});
+        Deno.removeSync(join(Deno.realPathSync(bot.modelsDir), path));
+        damaged.add(active);
+        return Promise.resolve();
+      },
+    };
+    for (const next of steps) {
+      await (next.do === "publish" ? act.publish(next.set) : act[next.do]());
+      if (expected.active === undefined || expected.isActiveDamaged) continue;
+      assert.deepEqual(readFiles(bot.modelsDir), SETS[expected.active]);
+      assert.deepEqual((await auditActive(context, store, "content")).problems, []);
+    }
+  });
+  await fc.assert(walk, { numRuns: 12 });
+  assert.ok(done.activated > 0 && done.rolledBack > 0, JSON.stringify(done));
+});
+
+Deno.test("planPrune() counts from the newest and keeps what pointers name", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  const { bot, context } = w;
+  const digests = await releases(w, "1", "2", "3", "4", "5");
+  const store = storeOf(context, bot);
+  await rollBack(context, bot, digests[0]);
+  const plan = planPrune(store, 2);
+  const named = (list: typeof plan.kept) => list.map(({ manifest }) => digests.indexOf(manifest.digest) + 1);
+  // 5 and 4 are the newest, 5 is also what was left, 1 is active.
+  assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 1], [3, 2]]);
+  await pruneReleases(context, store, plan);
+  assert.deepEqual(listReleases(store).length, 3);
+  assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "1", "b.json": "{}" });
+  assert.equal((await auditActive(context, store, "content")).problems.length, 0);
+});
+
+Deno.test("pull() keeps as many releases as it is told, and stores equal files once", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  const digests = await releases(w, "1", "2", "3", "4", "5", "6", "7");
+  const store = storeOf(w.context, w.bot);
+  assert.deepEqual(
+    listReleases(store).map(({ manifest }) => manifest.digest),
+    digests.slice(2).reverse(),
+  );
+  assert.equal(Deno.statSync(join(w.bot.modelsDir, "b.json")).nlink, 5);
+});
+
+Deno.test("rollback() goes back step by step, forward by name, and a pull takes what is published next", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  const { trainer, bot, context } = w;
+  const [one, two, three] = await releases(w, "1", "2", "3");
+  assert.equal((await rollBack(context, bot)).release, two);
+  assert.equal((await rollBack(context, bot)).release, one);
+  await assert.rejects(rollBack(context, bot), { code: "NOTHING_TO_ROLL_BACK_TO", exitCode: 2 });
+  await assert.rejects(pullTo(context, bot), { code: "QUARANTINED", exitCode: 5 });
+  assert.equal((await rollBack(context, bot, three?.slice("sha256:".length, 20))).release, three);
+  assert.equal((await pullTo(context, bot)).outcome, "unchanged");
+  assert.equal((await rollBack(context, bot, one)).release, one);
+  assert.equal((await pullTo(context, bot, { force: true })).release, three);
+  await rollBack(context, bot, one);
+  writeFiles(trainer.modelsDir, { "a.onnx": "4" });
+  await publishFrom(context, trainer);
+  assert.equal((await pullTo(context, bot)).sequence, 4);
+});
+
+Deno.test("rollback() refuses a release whose files were damaged, and leaves the active one", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  const [one] = await releases(w, "1", "2");
+  const store = storeOf(w.context, w.bot);
+  const file = join(store.releases, one?.slice("sha256:".length) ?? "", "a.onnx");
+  Deno.removeSync(file);
+  Deno.writeTextFileSync(file, "X");
+  await assert.rejects(rollBack(w.context, w.bot), { exitCode: 5, message: /a\.onnx has SHA-256/ });
+  assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
+});
