@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { appendHistory, readHistory, type RunRecord } from "../../lib/store/history.ts";
+import { addQuarantine, findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+
+const DIGEST = `sha256:${"ab".repeat(32)}` as const;
+
+function storeIn(dir: TempDir): Store {
+  return openStore(Deno, { modelsDir: join(dir.path, "models") });
+}
+
+function run(number: number): RunRecord {
+  return {
+    runId: `r${number}`,
+    command: "pull",
+    outcome: "unchanged",
+    startedAt: "2026-01-01T00:00:00Z",
+    durationMs: number,
+    host: "bot",
+  };
+}
+
+Deno.test("readHistory() gives the newest runs first, as many as asked for", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  assert.deepEqual(readHistory(store, 5), []);
+  for (let number = 1; number <= 4; number++) appendHistory(store, run(number));
+  assert.deepEqual(readHistory(store, 2), [run(4), run(3)]);
+  assert.equal(readHistory(store, 10).length, 4);
+});
+
+Deno.test("the history survives a line cut anywhere, and keeps the runs around it", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  appendHistory(store, run(1));
+  const whole = Deno.readFileSync(store.history);
+  appendHistory(store, run(2));
+  const two = Deno.readFileSync(store.history);
+  for (let size = whole.length; size < two.length; size++) {
+    Deno.writeFileSync(store.history, two.subarray(0, size));
+    appendHistory(store, run(3));
+    const ids = readHistory(store, 10).map((record) => record.runId);
+    // The very last byte is the line end: without it the line is whole all the same.
+    assert.deepEqual(ids, size === two.length - 1 ? ["r3", "r2", "r1"] : ["r3", "r1"], `cut at ${size}`);
+  }
+});
+
+Deno.test("the history skips lines of a later version and binary damage", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  appendHistory(store, run(1));
+  const damage = new Uint8Array([0x0a, 0x00, 0xff, 0xfe, 0x0a]);
+  Deno.writeFileSync(store.history, damage, { append: true });
+  Deno.writeTextFileSync(store.history, `{"runId":"r9","outcome":"teleported"}\n`, { append: true });
+  appendHistory(store, { ...run(2), outcome: "failed", error: { code: "X", message: "line\nbreak" } });
+  assert.deepEqual(readHistory(store, 10).map((record) => record.runId), ["r2", "r1"]);
+});
+
+Deno.test("the history begins a new file when it is full, and keeps the one before", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  appendHistory(store, run(1));
+  Deno.truncateSync(store.history, 17 * 1024 * 1024);
+  appendHistory(store, run(2));
+  assert.deepEqual(readHistory(store, 10), [run(2)]);
+  assert.equal(Deno.statSync(join(store.root, "history.1.jsonl")).size, 17 * 1024 * 1024);
+});
+
+Deno.test("a quarantine holds for its sequence and older ones, until it is lifted", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  addQuarantine(store, { digest: DIGEST, sequence: 7, reason: "canary", at: "2026-01-01T00:00:00Z" });
+  assert.equal(findQuarantine(store, DIGEST, 6)?.reason, "canary");
+  assert.equal(findQuarantine(store, DIGEST, 7)?.reason, "canary");
+  assert.equal(findQuarantine(store, DIGEST, 8), undefined);
+  addQuarantine(store, { digest: DIGEST, sequence: 9, reason: "again", at: "2026-01-02T00:00:00Z" });
+  assert.equal(readQuarantine(store).length, 1);
+  assert.equal(findQuarantine(store, DIGEST, 8)?.reason, "again");
+  assert.equal(liftQuarantine(store, DIGEST), true);
+  assert.equal(liftQuarantine(store, DIGEST), false);
+  assert.equal(findQuarantine(store, DIGEST, 1), undefined);
+});
+
+Deno.test("a damaged quarantine lets nothing in, and says how to mend it", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  for (const damage of ["", "{", "[1]", `[{"digest":"x"}]`, "null"]) {
+    Deno.writeTextFileSync(store.quarantine, damage);
+    assert.throws(() => findQuarantine(store, DIGEST, 1), {
+      code: "QUARANTINE_INVALID",
+      exitCode: 5,
+      hint: /remove it to lift every quarantine/,
+    });
+  }
+});
