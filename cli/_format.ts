@@ -46,6 +46,47 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(hours / 24)} days`;
 }
 
+/**
+ * How long ago something was, for people.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { formatAge } from "./_format.ts";
+ * assert.equal(formatAge(840), "just now");
+ * assert.equal(formatAge(12_900), "12 s ago");
+ * assert.equal(formatAge(3_725_000), "1 h 2 min ago");
+ * // A clock that was set back must not show negative times.
+ * assert.equal(formatAge(-5_000), "just now");
+ * ```
+ */
+export function formatAge(ageMs: number): string {
+  if (ageMs < 2000) return "just now";
+  if (ageMs < 60_000) return `${Math.floor(ageMs / 1000)} s ago`;
+  return `${formatDuration(ageMs)} ago`;
+}
+
+/**
+ * A time of day where a schedule lives: `2026-11-23 06:00 Europe/Paris`.
+ *
+ * @param timeZone an IANA name; the machine's own without it
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { formatLocalTime } from "./_format.ts";
+ * assert.equal(
+ *   formatLocalTime(new Date("2026-11-23T05:00:00Z"), "Europe/Paris"),
+ *   "2026-11-23 06:00 Europe/Paris",
+ * );
+ * ```
+ */
+export function formatLocalTime(time: Date, timeZone: string | undefined): string {
+  // Swedish writes dates as ISO 8601 does.
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
+  return `${format.format(time)} ${format.resolvedOptions().timeZone}`;
+}
+
 /** `1 file`, `12 files`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -18,7 +18,7 @@ export interface OutputOptions {
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Style = keyof typeof STYLES;
 
-/** A bar that moves more often than this flickers and costs time. */
+/** A bar that moves more often than this flickers and costs time; work that is done sooner shows none. */
 const PROGRESS_INTERVAL_MS = 100;
 const BAR_CHARS = 24;
 
@@ -105,7 +105,7 @@ export class Output {
   #progress(label: string, doneBytes: number, totalBytes: number | undefined): void {
     if (!this.#shows("info") || this.options.logFormat === "json" || !Deno.stderr.isTerminal()) return;
     const nowMs = systemClock.monotonicMs();
-    if (this.#bar?.label !== label) this.#bar = { label, startedMs: nowMs, drawnMs: -Infinity };
+    if (this.#bar?.label !== label) this.#bar = { label, startedMs: nowMs, drawnMs: nowMs };
     if (nowMs - this.#bar.drawnMs < PROGRESS_INTERVAL_MS) return;
     this.#bar.drawnMs = nowMs;
     const line = progressLine(label, doneBytes, totalBytes, nowMs - this.#bar.startedMs);

@@ -19,7 +19,7 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "./_format.ts";
 import type { Output } from "./_output.ts";
 
 interface StatusFlags extends CommonFlags {
@@ -74,7 +74,7 @@ function run(session: Session, flags: StatusFlags): Promise<void> {
   const status = store === undefined
     ? emptyStatus(session, now)
     : readStatus(session, store, flags.runs ?? RUNS_SHOWN, now);
-  output.result(status, () => lines(output, status, now));
+  output.result(status, () => lines(output, status, now, session.settings.time_zone));
   return Promise.resolve();
 }
 
@@ -136,12 +136,12 @@ function nextRuns(session: Session, now: Date): Status["next"] {
   return { publisher: next(publisher.schedule), client: next(client.schedule) };
 }
 
-function lines(output: Output, status: Status, now: Date): string[] {
+function lines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
   return [
     ...releaseLines(output, status, now),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
-    ...nextLines(output, status, now),
+    ...nextLines(output, status, now, timeZone),
   ];
 }
 
@@ -150,13 +150,13 @@ function releaseLines(output: Output, status: Status, now: Date): string[] {
   const title = output.paint("bold", status.modelsDir);
   if (current === null) return [title, "  no release is active; bring one with: model-sync pull"];
   const others = status.releases.filter((release) => release !== current && release !== previous);
-  const since = status.activatedAt === null ? "" : `, active for ${age(status.activatedAt, now)}`;
+  const since = status.activatedAt === null ? "" : `, activated ${age(status.activatedAt, now)}`;
   return [
     title,
     `  active    ${releaseText(output, current)}${since}`,
     `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, made ${
       age(current.createdAt, now)
-    } ago`,
+    }`,
     ...(previous === null ? [] : [`  previous  ${releaseText(output, previous)}`]),
     ...others.map((release, index) =>
       `  ${index === 0 ? "older   " : "        "}  ${releaseText(output, release)}`
@@ -172,15 +172,14 @@ function runLines(output: Output, status: Status, now: Date): string[] {
   if (status.runs.length === 0) return [];
   return [
     output.paint("bold", "last runs"),
-    ...status.runs.map((run) => {
+    ...status.runs.flatMap((run) => {
       const bad = run.outcome === "failed" || run.outcome === "refused" || run.outcome === "interrupted";
       const outcome = output.paint(bad ? "red" : "green", run.outcome.padEnd(11));
-      const detail = run.error === undefined
-        ? run.release === undefined ? "" : shortDigest(run.release)
-        : `${run.error.code}: ${run.error.message}`;
-      return `  ${run.startedAt}  ${run.command.padEnd(8)}  ${outcome}  ${detail}  (${
-        age(run.startedAt, now)
-      } ago)`;
+      const detail = run.error?.code ?? (run.release === undefined ? "" : shortDigest(run.release));
+      return [
+        `  ${run.startedAt}  ${run.command.padEnd(8)}  ${outcome}  ${detail}  (${age(run.startedAt, now)})`,
+        ...(run.error === undefined ? [] : [`    ${output.paint("dim", run.error.message)}`]),
+      ];
     }),
   ];
 }
@@ -195,18 +194,20 @@ function quarantineLines(output: Output, status: Status): string[] {
   ];
 }
 
-function nextLines(output: Output, status: Status, now: Date): string[] {
+function nextLines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
   const entries = (["publisher", "client"] as const).flatMap((role) => {
     const time = status.next[role];
-    return time === null
-      ? []
-      : [`  ${role.padEnd(9)} ${time}  (in ${formatDuration(Date.parse(time) - now.getTime())})`];
+    return time === null ? [] : [
+      `  ${role.padEnd(9)} ${formatLocalTime(new Date(time), timeZone)}  (in ${
+        formatDuration(Date.parse(time) - now.getTime())
+      })`,
+    ];
   });
   return [output.paint("bold", "next run of a daemon with the role"), ...entries];
 }
 
 function age(time: string, now: Date): string {
-  return formatDuration(Math.max(0, now.getTime() - Date.parse(time)));
+  return formatAge(now.getTime() - Date.parse(time));
 }
 
 if (import.meta.main) await main(program);

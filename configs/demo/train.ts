@@ -1,0 +1,151 @@
+/**
+ * A small training program, as a publisher's `train_command` runs it: for each symbol it learns from the last candles
+ * whether the next one closes higher, and writes `models/BTC_USDC/direction.onnx` with its `metadata.json`. The market
+ * is simulated; the training, and the accuracy on candles that it has not seen, are real.
+ *
+ *     deno run --allow-read --allow-write --allow-env=MODEL_SYNC_MODELS_DIR configs/demo/train.ts --symbol BTC/USDC
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { encodeOnnx, type Network } from "./onnx.ts";
+
+const SYMBOLS = ["BTC/USDC", "ETH/USDC", "SOL/USDC"];
+const CANDLES = 3000;
+/** The returns of so many candles are what the model sees. */
+const LOOKBACK = 8;
+const HIDDEN = 16;
+const EPOCHS = 30;
+const LEARNING_RATE = 0.05;
+
+interface Sample {
+  readonly features: Float32Array;
+  readonly isUp: number;
+}
+
+/** Returns that swing: after some candles the market tends to come back. Nobody should trade on this. */
+function simulateReturns(count: number): number[] {
+  const returns: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const pull = -0.5 * (returns[index - 1] ?? 0) - 0.3 * (returns[index - 3] ?? 0);
+    const noise = Math.random() + Math.random() + Math.random() - 1.5;
+    returns.push(pull + noise);
+  }
+  return returns;
+}
+
+function toSamples(returns: readonly number[]): Sample[] {
+  return returns.slice(LOOKBACK).map((next, index) => ({
+    features: Float32Array.from(returns.slice(index, index + LOOKBACK)),
+    isUp: next > 0 ? 1 : 0,
+  }));
+}
+
+function randomNetwork(): Network {
+  const random = (count: number, scale: number) =>
+    Float32Array.from({ length: count }, () => (Math.random() * 2 - 1) * scale);
+  return {
+    inputs: LOOKBACK,
+    hidden: { weights: random(LOOKBACK * HIDDEN, 0.5), bias: new Float32Array(HIDDEN) },
+    output: { weights: random(HIDDEN, 0.5), bias: new Float32Array(1) },
+  };
+}
+
+function hiddenOf(network: Network, features: Float32Array): Float32Array {
+  const hidden = network.hidden.bias.slice();
+  for (const [row, feature] of features.entries()) {
+    for (let unit = 0; unit < HIDDEN; unit++) {
+      hidden[unit] = (hidden[unit] ?? 0) + feature * (network.hidden.weights[row * HIDDEN + unit] ?? 0);
+    }
+  }
+  return hidden.map((value) => Math.max(0, value));
+}
+
+function probabilityOf(network: Network, hidden: Float32Array): number {
+  const logit = hidden.reduce(
+    (sum, value, unit) => sum + value * (network.output.weights[unit] ?? 0),
+    network.output.bias[0] ?? 0,
+  );
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** One step of gradient descent on the log loss. */
+function learn(network: Network, { features, isUp }: Sample): void {
+  const { hidden: first, output: last } = network;
+  const hidden = hiddenOf(network, features);
+  const error = probabilityOf(network, hidden) - isUp;
+  last.bias[0] = (last.bias[0] ?? 0) - LEARNING_RATE * error;
+  for (let unit = 0; unit < HIDDEN; unit++) {
+    const value = hidden[unit] ?? 0;
+    const gradient = value > 0 ? error * (last.weights[unit] ?? 0) : 0;
+    last.weights[unit] = (last.weights[unit] ?? 0) - LEARNING_RATE * error * value;
+    first.bias[unit] = (first.bias[unit] ?? 0) - LEARNING_RATE * gradient;
+    for (const [row, feature] of features.entries()) {
+      const index = row * HIDDEN + unit;
+      first.weights[index] = (first.weights[index] ?? 0) - LEARNING_RATE * gradient * feature;
+    }
+  }
+}
+
+function accuracyOn(network: Network, samples: readonly Sample[]): number {
+  const right = samples.filter(({ features, isUp }) =>
+    (probabilityOf(network, hiddenOf(network, features)) > 0.5 ? 1 : 0) === isUp
+  );
+  return right.length / samples.length;
+}
+
+function trainSymbol(symbol: string, modelsDir: string): void {
+  const samples = toSamples(simulateReturns(CANDLES));
+  const split = Math.floor(samples.length * 0.8);
+  const network = randomNetwork();
+  for (let epoch = 0; epoch < EPOCHS; epoch++) {
+    for (const sample of samples.slice(0, split)) learn(network, sample);
+  }
+  const accuracy = Number(accuracyOn(network, samples.slice(split)).toFixed(3));
+  const folder = join(modelsDir, symbol.replace("/", "_"));
+  Deno.mkdirSync(folder, { recursive: true });
+  Deno.writeFileSync(join(folder, "direction.onnx"), encodeOnnx(network));
+  const metadata = {
+    symbol,
+    trainedAt: new Date().toISOString(),
+    trainedOn: split,
+    testedOn: samples.length - split,
+    accuracy,
+    input: { name: "features", lookback: LOOKBACK },
+    output: { name: "probability_up" },
+  };
+  Deno.writeTextFileSync(join(folder, "metadata.json"), `${JSON.stringify(metadata, undefined, 2)}\n`);
+  Deno.stdout.writeSync(
+    new TextEncoder().encode(
+      `trained ${symbol} on ${split} candles: right about ${(accuracy * 100).toFixed(1)}% of ${
+        samples.length - split
+      } new ones\n`,
+    ),
+  );
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      symbol: { type: "string", multiple: true },
+      "train-missing-only": { type: "boolean" },
+      "train-all": { type: "boolean" },
+      "max-model-age-hours": { type: "string" },
+      paper: { type: "boolean" },
+    },
+  });
+  const modelsDir = Deno.env.get("MODEL_SYNC_MODELS_DIR") ?? "models";
+  for (const symbol of values.symbol ?? SYMBOLS) {
+    const isThere = exists(join(modelsDir, symbol.replace("/", "_"), "direction.onnx"));
+    if (isThere && values["train-missing-only"] === true) continue;
+    trainSymbol(symbol, modelsDir);
+  }
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { InferenceSession, Tensor } from "onnxruntime-web";
+import { encodeOnnx, type Network } from "../../configs/demo/onnx.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+/** Loads a model with ONNX Runtime and asks it once. */
+async function infer(model: Uint8Array, features: Float32Array): Promise<number> {
+  const session = await InferenceSession.create(model);
+  try {
+    const { probability_up } = await session.run({
+      features: new Tensor("float32", features, [1, features.length]),
+    });
+    assert.ok(probability_up !== undefined && probability_up.data instanceof Float32Array);
+    return probability_up.data[0] ?? NaN;
+  } finally {
+    await session.release();
+  }
+}
+
+// With its first model the runtime opens a message port for good; opened here it is no test's leak.
+const EMPTY = { weights: new Float32Array(1), bias: new Float32Array(1) };
+await infer(encodeOnnx({ inputs: 1, hidden: EMPTY, output: EMPTY }), new Float32Array(1));
+
+Deno.test("encodeOnnx() writes networks that ONNX Runtime loads and computes as they are meant", async () => {
+  const values = (count: number) =>
+    fc.float32Array({ minLength: count, maxLength: count, min: -2, max: 2, noNaN: true });
+  const cases = fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 200 })).chain((
+    [inputs, width],
+  ) => fc.tuple(fc.constant(inputs), values(inputs * width), values(width), values(width), values(inputs)));
+  await fc.assert(
+    fc.asyncProperty(cases, async ([inputs, weights, bias, last, features]) => {
+      const network: Network = {
+        inputs,
+        hidden: { weights, bias },
+        output: { weights: last, bias: Float32Array.of(0.25) },
+      };
+      let logit = 0.25;
+      for (const [unit, start] of bias.entries()) {
+        let sum = start;
+        for (const [row, feature] of features.entries()) {
+          sum += feature * (weights[row * bias.length + unit] ?? NaN);
+        }
+        logit += Math.max(0, sum) * (last[unit] ?? NaN);
+      }
+      const expected = 1 / (1 + Math.exp(-logit));
+      assert.ok(Math.abs(await infer(encodeOnnx(network), features) - expected) < 1e-3);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+Deno.test("the demo does what it tells, and the models that it publishes load in ONNX Runtime", async () => {
+  using dir = tempDir();
+  const startedMs = performance.now();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "--no-prompt",
+      "--config",
+      join(PROJECT, "deno.json"),
+      "-P=demo",
+      join(PROJECT, "configs/demo/demo.ts"),
+    ],
+    cwd: dir.path,
+    env: { ...GIT_ENV, NO_COLOR: "1", TMPDIR: dir.path, TEMP: dir.path, TMP: dir.path },
+    stdin: "null",
+  }).output();
+  const told = new TextDecoder().decode(stdout);
+  const logged = new TextDecoder().decode(stderr);
+  assert.equal(code, 0, told + logged);
+  assert.ok(performance.now() - startedMs < 60_000);
+
+  const [root = ""] = Array.from(Deno.readDirSync(dir.path), (entry) => join(dir.path, entry.name))
+    .filter((path) => path.includes("model-sync-demo-"));
+  assert.match(told, new RegExp(`Everything happens in ${root}`));
+  const [, first = "", second = ""] =
+    /release ([0-9a-f]{12}) [^]*release ([0-9a-f]{12}) \(sequence 2\)/.exec(told) ?? [];
+  for (
+    const says of [
+      new RegExp(`activated release ${first} \\(sequence 1\\)`),
+      /models -> \.model-sync\/current\n {2}BTC_USDC\/\n {4}direction\.onnx +\d+ bytes/,
+      new RegExp(`activated release ${second} \\(sequence 2\\)\n.*\n {2}2 changed,`),
+      new RegExp(`release ${second} \\(sequence 2\\) is intact: 6 files, every byte read`),
+      new RegExp(`rolled back to release ${first} \\(sequence 1\\)\n.* in \\d+ ms`),
+      /What to type next/,
+    ]
+  ) {
+    assert.match(told, says);
+  }
+  assert.match(logged, /error: Cannot accept release .*ETH_USDC\/direction\.onnx has SHA-256/);
+
+  for (const symbol of ["BTC_USDC", "ETH_USDC", "SOL_USDC"]) {
+    const folder = join(root, "bot/models", symbol);
+    const { accuracy, input } = JSON.parse(Deno.readTextFileSync(join(folder, "metadata.json")));
+    assert.ok(accuracy > 0.5 && accuracy < 1, `${symbol} is right about ${accuracy}`);
+    const features = new Float32Array(input.lookback).fill(0.5);
+    const probability = await infer(Deno.readFileSync(join(folder, "direction.onnx")), features);
+    assert.ok(probability > 0 && probability < 1, String(probability));
+  }
+});
