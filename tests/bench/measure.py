@@ -1,9 +1,33 @@
-"""Runs a command and prints, as JSON, its wall time in ms, the peak memory in KiB of the largest process in its tree,
-and the bytes that the tree wrote towards the disk."""
-import json, resource, subprocess, sys, time
+"""Runs a command and prints, as JSON, what it took.
+
+    python3 measure.py FOLDER COMMAND [ARGUMENT...]
+
+code        its exit code
+wallMs      time from start to end
+peakKiB     peak resident memory of the largest process of its tree
+writtenBytes  bytes that its tree wrote towards the disk
+stdout, stderr  what it printed
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
 start = time.perf_counter()
-result = subprocess.run(sys.argv[2:], cwd=sys.argv[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+result = subprocess.run(sys.argv[2:], cwd=sys.argv[1], stdin=subprocess.DEVNULL, capture_output=True)
 wall = (time.perf_counter() - start) * 1000
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"code": result.returncode, "wallMs": wall, "peakKiB": usage.ru_maxrss, "writtenBytes": usage.ru_oublock * 512,
-                  "stdout": result.stdout.decode(errors="replace"), "stderr": result.stderr.decode(errors="replace")[-2000:]}))
+print(
+    json.dumps(
+        {
+            "code": result.returncode,
+            "wallMs": wall,
+            "peakKiB": usage.ru_maxrss,
+            "writtenBytes": usage.ru_oublock * 512,
+            "stdout": result.stdout.decode(errors="replace"),
+            "stderr": result.stderr.decode(errors="replace"),
+        }
+    )
+)

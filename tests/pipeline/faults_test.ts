@@ -156,7 +156,8 @@ Deno.test("a rollback whose activation fails leaves the release active and not q
 const otherFileSystem = "/dev/shm";
 const hasOther = (() => {
   try {
-    return Deno.statSync(otherFileSystem).dev !== Deno.statSync(Deno.makeTempDirSync()).dev;
+    using dir = tempDir();
+    return Deno.statSync(otherFileSystem).dev !== Deno.statSync(dir.path).dev;
   } catch {
     return false;
   }
