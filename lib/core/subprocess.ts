@@ -53,14 +53,13 @@ const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
 export const spawnProcess: SpawnProcess = (request) => {
   request.signal.throwIfAborted();
   const child = start(request);
-  const cut = Promise.withResolvers<never>();
+  const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false };
   cut.promise.catch(() => {});
-  let isCut = false;
   let graceTimer: ReturnType<typeof setTimeout> | undefined;
 
   const end = (reason: unknown) => {
-    if (isCut) return;
-    isCut = true;
+    if (cut.isDue) return;
+    cut.isDue = true;
     kill(child, "SIGTERM");
     graceTimer = setTimeout(() => kill(child, "SIGKILL"), KILL_GRACE_MS);
     // A helper of the program may live on and hold the pipes open: once the program is gone, nobody waits for them.
@@ -74,10 +73,11 @@ export const spawnProcess: SpawnProcess = (request) => {
     try {
       const ended = Promise.all([
         child.status,
-        readTail(readPipe(child.stderr, cut.promise), request.onStderr),
+        readTail(readPipe(child.stderr, cut), request.onStderr),
         feed(child, request),
       ]);
       const [status, tail] = await Promise.race([ended, cut.promise]);
+      if (cut.isDue) await cut.promise;
       return { code: status.code, stderr: tail };
     } finally {
       clearTimeout(timer);
@@ -87,25 +87,35 @@ export const spawnProcess: SpawnProcess = (request) => {
   })();
   // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
   exit.catch(() => {});
-  return { stdout: readPipe(child.stdout, cut.promise), exit };
+  return { stdout: readPipe(child.stdout, cut), exit };
 };
+
+/** The end that we make of a program. */
+interface Cut {
+  /** It was asked to end: whatever it prints or exits with from now on is not its answer. */
+  isDue: boolean;
+  /** Rejected with the reason once it ended. */
+  readonly promise: Promise<never>;
+  reject(reason: unknown): void;
+}
 
 /** As much as a pipe holds on Linux; one buffer serves a whole output, so that memory stays flat. */
 const PIPE_BUFFER_BYTES = 64 * 1024;
 
 /**
- * The pieces of a pipe, each valid until the next is asked for. Fails as soon as `cut` does, whatever the pipe is
- * waiting for; leaving the loop early closes the pipe.
+ * The pieces of a pipe, each valid until the next is asked for. Fails when the program was cut, whatever the pipe is
+ * waiting for, and also when the program closed it first; leaving the loop early closes the pipe.
  */
 async function* readPipe(
   pipe: ReadableStream<Uint8Array<ArrayBuffer>>,
-  cut: Promise<never>,
+  cut: Cut,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const reader = pipe.getReader({ mode: "byob" });
   let buffer = new ArrayBuffer(PIPE_BUFFER_BYTES);
   try {
     while (true) {
-      const { done, value } = await Promise.race([reader.read(new Uint8Array(buffer)), cut]);
+      const { done, value } = await Promise.race([reader.read(new Uint8Array(buffer)), cut.promise]);
+      if (cut.isDue) await cut.promise;
       if (done || value === undefined) return;
       yield value;
       buffer = value.buffer;

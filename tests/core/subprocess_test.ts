@@ -69,6 +69,19 @@ Deno.test("runProcess() ends a program when the signal is aborted, with the sign
   );
 });
 
+Deno.test("a program that was ended never looks as if its output were all", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  // It closes its output at once when it is asked to stop, and takes its time to end.
+  const script = "trap 'exec >&- 2>&-; sleep 0.3; exit' TERM; echo ready; while :; do sleep 0.05; done";
+  const process = spawnProcess(shell(script, { signal: controller.signal }));
+  const reading = async () => {
+    for await (const _piece of process.stdout) controller.abort(reason);
+  };
+  await assert.rejects(reading(), (error) => error === reason);
+  await assert.rejects(process.exit, (error) => error === reason);
+});
+
 Deno.test("a stream that is left early ends the program", async () => {
   const process = spawnProcess(shell("yes"));
   for await (const piece of process.stdout) {
