@@ -43,9 +43,14 @@ export async function openClone(
     return facts;
   }
   context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(repoUrl)} anew`);
-  await removeTree(context.fs, repoDir);
+  // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
+  context.fs.renameSync(repoDir, outdatedClone(repoDir));
   await ensureClone(context, settings, kind);
   return await readFacts(git, settings.remote);
+}
+
+function outdatedClone(repoDir: string): string {
+  return join(dirname(repoDir), `.${basename(repoDir)}.old`);
 }
 
 async function ensureClone(context: Context, settings: RegistrySettings, kind: CloneKind): Promise<void> {
@@ -66,6 +71,7 @@ async function ensureClone(context: Context, settings: RegistrySettings, kind: C
   const temporary = join(parent, `.${basename(repoDir)}.new`);
   try {
     fs.mkdirSync(parent, { recursive: true });
+    await removeTree(fs, outdatedClone(repoDir));
     await removeTree(fs, temporary);
     fs.mkdirSync(temporary);
     const git = new Git(context, { ...settings, repoDir: temporary });
@@ -112,10 +118,15 @@ function quoteValue(text: string): string {
 }
 
 async function readFacts(git: Git, remote: string): Promise<CloneFacts> {
-  const result = await git.attempt(
-    ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
-    { action: `open the models repository ${git.repoDir}` },
-  );
+  const [result, config] = await Promise.all([
+    git.attempt(
+      ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
+      { action: `open the models repository ${git.repoDir}` },
+    ),
+    git.attempt(["config", "--get-regexp", `^(${OWN_MARK}|remote\\..*|url\\..*)$`], {
+      action: "read the clone's configuration",
+    }),
+  ]);
   if (result.code !== 0) {
     if (!/not a git repository|cannot change to/.test(result.stderr)) {
       throw git.error(`open the models repository ${git.repoDir}`, result);
@@ -128,9 +139,6 @@ async function readFacts(git: Git, remote: string): Promise<CloneFacts> {
   const [gitDir = "", objectsDir = "", isBare] = new TextDecoder().decode(result.stdout).trimEnd().split(
     "\n",
   );
-  const config = await git.attempt(["config", "--get-regexp", `^(${OWN_MARK}|remote\\..*|url\\..*)$`], {
-    action: "read the clone's configuration",
-  });
   const lines = new TextDecoder().decode(config.stdout).split("\n");
   const urls = lines.filter((line) => line.startsWith(`remote.${remote}.url `));
   const isRewritten = urls.length !== 1 || lines.some((line) => line.startsWith("url."));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
+import { FailedError } from "../../lib/core/errors.ts";
+import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
 import { type Machine, machine, publishFrom, type PublishSettings, pullTo } from "../helpers/machines.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -482,4 +484,35 @@ Deno.test("publish() of a file over 100 MiB without git-lfs says how to install 
   await assert.rejects(publishFrom(without, trainer), { code: "LFS_MISSING", exitCode: 2 });
   assert.equal(git(registryOf(trainer), "branch", "--list"), "");
   assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
+});
+
+Deno.test("publish() makes its clone anew for another registry, also after a run that was stopped at it", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const other = bareRepository(join(dir.path, "other.git"));
+  const moved = { ...trainer, registry: { ...trainer.registry, repoUrl: other } };
+  // As a power cut in the middle of a removal leaves it.
+  const stopping = {
+    ...Deno,
+    remove: (path: string | URL, options?: Deno.RemoveOptions) => {
+      if (
+        !String(path).includes("registry") || ifFound(() => Deno.statSync(`${path}/.git/HEAD`)) === undefined
+      ) return Deno.remove(path, options);
+      Deno.removeSync(`${path}/.git/HEAD`);
+      throw new FailedError("stopped", { code: "TEST" });
+    },
+  };
+  await assert.rejects(publishFrom(testContext({ fs: stopping }), moved), { code: "TEST" });
+  await publishFrom(testContext(), moved);
+  assert.equal(git(other, "show", "main:models/BTC/rf.joblib"), "one");
+  assert.deepEqual(Deno.readDirSync(dir.path).map(({ name }) => name).toArray().sort(), [
+    "other.git",
+    "registry.git",
+    "trainer",
+  ]);
+  assert.deepEqual(
+    Deno.readDirSync(join(dir.path, "trainer")).map(({ name }) => name).toArray().sort(),
+    [".model-sync", "models", "registry"],
+  );
 });
