@@ -15,6 +15,7 @@ import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/p
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
+import { FolderIndex } from "../lib/git/folder_index.ts";
 import { NO_CACHE, readModelSet } from "../lib/release/model_set.ts";
 import { StatCache } from "../lib/store/stat_cache.ts";
 import { findStore, openStore } from "../lib/store/store.ts";
@@ -88,6 +89,7 @@ export async function runPublish(session: Session, flags: PublishFlags): Promise
     return await publish(
       context,
       store,
+      new FolderIndex(context, store.root),
       () => GitPublisher.open(context, store, { ...publisherSettings, owner }),
     );
   });

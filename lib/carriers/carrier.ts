@@ -70,6 +70,8 @@ export interface Publication {
 /** The pushing side of a carrier, opened on its target. */
 export interface Publisher<Result extends Publication> extends Disposable {
   readonly carrier: Carrier;
+  /** What publishing a release gives when the target is known to hold it already: its files need not be looked at. */
+  findPublished(release: Digest): Result | undefined;
   /** Makes the target hold exactly this set. Nothing is sent when it does already. */
   publish(set: ModelSet): Promise<Result>;
 }

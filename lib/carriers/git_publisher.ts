@@ -9,10 +9,10 @@ import { readSmallBlob } from "../git/blobs.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
-import { type ObjectId, Registry, type RegistrySettings, type WorktreeStatus } from "../git/registry.ts";
+import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
 import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
-import { type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import type { Publication, Publisher } from "./carrier.ts";
 import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
@@ -57,18 +57,25 @@ export class GitPublisher implements Publisher<GitPublication> {
   readonly #store: Store;
   readonly #options: GitPublisherOptions;
   readonly #registry: Registry;
-  #status: WorktreeStatus | undefined;
-  #tip: ObjectId | undefined;
+  /** As it is since the remote was last asked. */
+  #branch: SyncedBranch;
 
-  private constructor(context: Context, store: Store, options: GitPublisherOptions, registry: Registry) {
+  private constructor(
+    context: Context,
+    store: Store,
+    options: GitPublisherOptions,
+    registry: Registry,
+    branch: SyncedBranch,
+  ) {
     this.#context = context;
     this.#store = store;
     this.#options = options;
     this.#registry = registry;
+    this.#branch = branch;
   }
 
   /**
-   * Opens the registry, takes back what a killed publish left in it, and looks at its worktree and its remote at once.
+   * Opens the registry, takes back what a killed publish left in it, and brings its branch to where the remote is.
    *
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
@@ -79,9 +86,8 @@ export class GitPublisher implements Publisher<GitPublication> {
       if (await settleJournal(context, registry)) {
         context.log.warn(`took back what a killed publish left in ${registry.git.repoDir}`);
       }
-      const publisher = new GitPublisher(context, store, options, registry);
-      await publisher.#look();
-      return publisher;
+      const branch = await followRemote(context, registry, options);
+      return new GitPublisher(context, store, options, registry, branch);
     } catch (error) {
       registry[Symbol.dispose]();
       throw error;
@@ -95,9 +101,8 @@ export class GitPublisher implements Publisher<GitPublication> {
   /** Brings the registry to a model set. */
   async publish(set: ModelSet): Promise<GitPublication> {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
-      const branch = await syncBranch(this.#context, this.#registry, this.#status, this.#tip);
-      const publication = this.#findUnchanged(set, branch) ?? await this.#commit(set, branch);
-      if (!publication.committed && !branch.unpushed) return publication;
+      const publication = this.findPublished(set.digest) ?? await this.#commit(set, this.#branch);
+      if (!publication.committed && !this.#branch.unpushed) return publication;
       if (await this.#push()) {
         await this.#remember(set, publication.sequence);
         return { ...publication, outcome: "published", pushed: true };
@@ -105,7 +110,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       this.#context.log.warn(
         `somebody else pushed to ${this.#registry.remoteBranch} meanwhile; trying again on top of it`,
       );
-      await this.#look();
+      this.#branch = await followRemote(this.#context, this.#registry, this.#options);
     }
     throw new FailedError(
       `Cannot push to ${this.#registry.remoteBranch}: others pushed first, ${PUSH_ATTEMPTS_MAX} times in a row`,
@@ -116,24 +121,11 @@ export class GitPublisher implements Publisher<GitPublication> {
     );
   }
 
-  async #look(): Promise<void> {
-    const registry = this.#registry;
-    const [status, tip] = await Promise.all([
-      registry.hasWorktree ? registry.status() : undefined,
-      registry.remoteTip(),
-    ]);
-    if (status !== undefined && !this.#options.allowDirtyWorktree) refuseDirty(registry, status.dirty);
-    this.#status = status;
-    this.#tip = tip;
-  }
-
-  /** The set that this machine published last, to a branch that has not moved since: nothing is looked at. */
-  #findUnchanged(set: ModelSet, branch: SyncedBranch): GitPublication | undefined {
+  /** The release that this machine published last, to a branch that has not moved since. */
+  findPublished(release: Digest): GitPublication | undefined {
     const published = findPublished(this.#store, this.#target);
-    if (published === undefined || published.head !== branch.head || published.digest !== set.digest) {
-      return undefined;
-    }
-    return this.#unchanged(branch, published);
+    if (published?.digest !== release || published.head !== this.#branch.head) return undefined;
+    return this.#unchanged(this.#branch, published);
   }
 
   #unchanged(
@@ -280,6 +272,20 @@ export class GitPublisher implements Publisher<GitPublication> {
       transfer: true,
     });
   }
+}
+
+/** Looks at the worktree and at the remote at once, and checks the branch out as the remote has it. */
+async function followRemote(
+  context: Context,
+  registry: Registry,
+  { allowDirtyWorktree }: Pick<GitPublisherOptions, "allowDirtyWorktree">,
+): Promise<SyncedBranch> {
+  const [status, tip] = await Promise.all([
+    registry.hasWorktree ? registry.status() : undefined,
+    registry.remoteTip(),
+  ]);
+  if (status !== undefined && !allowDirtyWorktree) refuseDirty(registry, status.dirty);
+  return await syncBranch(context, registry, status, tip);
 }
 
 function rejections(report: string): string {

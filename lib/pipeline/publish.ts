@@ -2,7 +2,12 @@ import type { Publication, Publisher } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
-import { readModelSet } from "../release/model_set.ts";
+import {
+  type FolderMemory,
+  type ModelSet,
+  readModelSet,
+  type RememberedFolder,
+} from "../release/model_set.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
@@ -19,41 +24,60 @@ export interface PublishReport extends RunReport {
 }
 
 /**
- * Publishes the model folder: reads it while the target is being opened, then lets the publisher send what changed.
+ * Publishes the model folder: looks at it while the target is being opened, then lets the publisher send what changed.
  *
+ * @param memory tells a folder that did not change
  * @param open opens the target; called at once
  */
 export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
+  memory: FolderMemory,
   open: () => Promise<Publisher<Result>>,
 ): Promise<PublishReport & { readonly publication: Result }> {
-  const cache = StatCache.ofPublished(store);
-  const [reading, opening] = await Promise.allSettled([
-    readModelSet(context, store.modelsDir, cache),
-    open(),
-  ]);
+  const [looking, opening] = await Promise.allSettled([lookAtModels(context, store, memory), open()]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
-  if (reading.status === "rejected") throw reading.reason;
+  if (looking.status === "rejected") throw looking.reason;
   if (publisher === undefined) {
     throw opening.status === "rejected" ? opening.reason : new TypeError("no publisher");
   }
-  const set = reading.value;
+  const { remembered, set } = looking.value;
+  const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
+  if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
+  const models = set ?? await readModels(context, store, memory);
+  const publication = await publisher.publish(models);
+  const { digest, files } = models;
+  return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
+}
+
+/** One of the two: the folder as it was remembered and still is, or read anew. */
+interface LookedAt {
+  readonly remembered?: RememberedFolder;
+  readonly set?: ModelSet;
+}
+
+async function lookAtModels(context: Context, store: Store, memory: FolderMemory): Promise<LookedAt> {
+  const remembered = await memory.findUnchanged(store.modelsDir);
+  return remembered === undefined ? { set: await readModels(context, store, memory) } : { remembered };
+}
+
+async function readModels(context: Context, store: Store, memory: FolderMemory): Promise<ModelSet> {
+  const cache = StatCache.ofPublished(store);
+  const set = await readModelSet(context, store.modelsDir, cache, memory);
   cache.save();
-  const publication = await publisher.publish(set);
-  context.log.info(`release ${shortDigest(set.digest)} is ${publication.outcome}`);
+  return set;
+}
+
+function reportOf<Result extends Publication>(
+  context: Context,
+  { carrier }: Publisher<Result>,
+  { digest, files, bytes }: RememberedFolder,
+  publication: Result,
+): PublishReport & { readonly publication: Result } {
   const { outcome, sequence, changed, previous } = publication;
-  return {
-    outcome,
-    carrier: publisher.carrier,
-    release: set.digest,
-    ...(previous === undefined ? {} : { previous }),
-    sequence,
-    files: set.files.length,
-    bytes: totalBytes(set.files),
-    changed,
-    publication,
-  };
+  context.log.info(`release ${shortDigest(digest)} is ${outcome}`);
+  const from = previous === undefined ? {} : { previous };
+  return { outcome, carrier, release: digest, ...from, sequence, files, bytes, changed, publication };
 }
 
 /** Training must not write through the link into an immutable release. @throws {UsageError} `MODELS_ACTIVATED` */

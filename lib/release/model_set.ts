@@ -9,17 +9,19 @@ import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./man
 import { type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
 
-/** A file with what was once read of it. */
-export interface RememberedFile {
-  readonly path: string;
-  readonly size: number;
-  readonly sha256: Sha256;
-}
-
-/** A folder with what was once read of it. */
+/** What a folder held when it was last read. */
 export interface RememberedFolder {
   readonly digest: Digest;
-  readonly files: readonly RememberedFile[];
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Remembers a folder as a whole, so that it need not be read again while nothing in it changes. */
+export interface FolderMemory {
+  /** The folder, if neither a name nor a file in it changed since it was remembered. */
+  findUnchanged(dir: string): Promise<RememberedFolder | undefined>;
+  /** Remembers a folder, unless a change to it might go unnoticed later. */
+  remember(found: FoundFiles, set: ModelSet): Promise<void>;
 }
 
 /** A file that is about to be published. */
@@ -39,23 +41,15 @@ export interface ModelSet {
 export interface DigestCache {
   find(path: string, info: Deno.FileInfo): Sha256 | undefined;
   remember(path: string, info: Deno.FileInfo, sha256: Sha256, clock: Clock): void;
-  /** Remembers that these paths are all, and what their files together are. */
-  rememberWhole(
-    digest: Digest,
-    paths: ReadonlySet<string>,
-    folders: ReadonlyMap<string, Deno.FileInfo>,
-    clock: Clock,
-  ): void;
-  /** A folder that is as it was when it was last read whole. */
-  findUnchanged(root: string): Promise<RememberedFolder | undefined>;
+  /** Forgets every other path. */
+  keepOnly(paths: ReadonlySet<string>): void;
 }
 
 /** Remembers nothing: for a dry run before the first run. */
 export const NO_CACHE: DigestCache = {
   find: () => undefined,
   remember: () => {},
-  rememberWhole: () => {},
-  findUnchanged: () => Promise.resolve(undefined),
+  keepOnly: () => {},
 };
 
 /**
@@ -64,13 +58,12 @@ export const NO_CACHE: DigestCache = {
  *
  * @throws {RefusedError} codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`, `LFS_POINTER`
  */
-export async function readModelSet(context: Context, dir: string, cache: DigestCache): Promise<ModelSet> {
-  const root = realFolder(context, dir);
-  const unchanged = await cache.findUnchanged(root);
-  if (unchanged !== undefined) {
-    const { digest, files } = unchanged;
-    return { dir, digest, files: files.map((file) => ({ ...file, location: `${root}/${file.path}` })) };
-  }
+export async function readModelSet(
+  context: Context,
+  dir: string,
+  cache: DigestCache,
+  memory?: FolderMemory,
+): Promise<ModelSet> {
   const found = findFiles(context, dir);
   const files: SetFile[] = [];
   let doneBytes = 0;
@@ -85,20 +78,19 @@ export async function readModelSet(context: Context, dir: string, cache: DigestC
     context.log.progress("hashing", doneBytes, totalBytes);
   }
   const digest = await releaseDigest(files);
-  cache.rememberWhole(digest, new Set(files.map((file) => file.path)), found.folders, context.clock);
-  return { dir, digest, files };
-}
-
-function realFolder(context: Context, dir: string): string {
-  const root = ifFound(() => context.fs.realPathSync(dir));
-  if (root !== undefined && context.fs.statSync(root).isDirectory) return root;
-  throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
-    code: "MODELS_MISSING",
-    hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
-  });
+  cache.keepOnly(new Set(files.map((file) => file.path)));
+  const set = { dir, digest, files };
+  await memory?.remember(found, set);
+  return set;
 }
 
 function findFiles(context: Context, dir: string): FoundFiles {
+  if (ifFound(() => context.fs.statSync(dir))?.isDirectory !== true) {
+    throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
+      code: "MODELS_MISSING",
+      hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
+    });
+  }
   const found = scanFolder(context.fs, dir, "follow");
   if (found.files.length > 0) return found;
   throw new RefusedError(`Cannot publish ${dir}: it holds no files`, {

@@ -19,10 +19,14 @@ export type LinkPolicy = "follow" | "refuse";
 
 /** What a folder holds. */
 export interface FoundFiles {
+  /** The folder itself, links resolved. */
+  readonly root: string;
   /** In manifest order, clutter left out. */
   readonly files: readonly FoundFile[];
-  /** The folders, the root as `""`; none when a link was followed: what changes behind one does not show here. */
+  /** The folders, the root as `""`. */
   readonly folders: ReadonlyMap<string, Deno.FileInfo>;
+  /** Whether a link led somewhere: what changes behind it does not show in the folders. */
+  readonly followedLinks: boolean;
 }
 
 /**
@@ -35,7 +39,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   const realRoot = fs.realPathSync(root);
   const files: FoundFile[] = [];
   const folders = new Map([["", fs.lstatSync(realRoot)]]);
-  let followed = false;
+  let followedLinks = false;
 
   const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
     for (const entry of fs.readDirSync(folder)) {
@@ -45,7 +49,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
       const problem = portablePathProblem(path);
       if (problem !== undefined) throw unfit(root, `the path ${quote(path)} ${problem}`);
       const entryPath = `${folder}${sep}${entry.name}`;
-      followed ||= entry.isSymlink;
+      followedLinks ||= entry.isSymlink;
       const location = entry.isSymlink ? followLink(fs, realRoot, entryPath, path, links, root) : entryPath;
       const info = fs.lstatSync(location);
       if (info.isFile) files.push({ path, location, info });
@@ -63,7 +67,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   files.sort((a, b) => compareUtf8(a.path, b.path));
   const problem = fileListProblem(files.map((file) => file.path));
   if (problem !== undefined) throw unfit(root, problem);
-  return { files, folders: followed ? new Map() : folders };
+  return { root: realRoot, files, folders, followedLinks };
 }
 
 function followLink(

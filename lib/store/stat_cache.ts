@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import { type FileSystem, findEntry, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
+import { type FileSystem, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { Digest } from "../release/manifest.ts";
-import type { DigestCache, RememberedFile, RememberedFolder } from "../release/model_set.ts";
+import type { DigestCache } from "../release/model_set.ts";
 import { releaseDirName } from "./releases.ts";
 import { decodeColumns, encodeColumns, SHA256_DIGITS, type StatColumns } from "./stat_columns.ts";
 import type { Store } from "./store.ts";
@@ -16,21 +16,12 @@ interface Entry {
   readonly sha256: Sha256;
 }
 
-/** When a name in a folder last changed. */
-interface FolderTimes {
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
-}
-
 /**
  * How long a file must have been left alone before its digest is remembered: within the clock's resolution a second
  * write would show the same time. Kernels stamp at 4 to 10 ms; file systems without fractions at 1 or 2 s.
  */
 const SETTLED_MS = 50;
 const SETTLED_COARSE_MS = 2_500;
-
-/** Files that are looked at in one go, before other work gets its turn: half a millisecond. */
-const FILES_IN_ONE_GO = 256;
 
 /**
  * Remembers the SHA-256 of files by path, size, mtime, ctime and inode, so that unchanged files are not read again.
@@ -43,8 +34,6 @@ export class StatCache implements DigestCache {
   /** As read from the disk, until something is looked up or changed. */
   #columns: StatColumns | undefined;
   #entries: Map<string, Entry> | undefined;
-  #folders = new Map<string, FolderTimes>();
-  #digest = "";
   #changed = false;
 
   private constructor(store: Store, name: string, options: { readonly comparesCtime: boolean }) {
@@ -96,78 +85,18 @@ export class StatCache implements DigestCache {
   }
 
   forget(path: string): void {
-    if (this.#loaded().delete(path)) this.#touch();
+    if (this.#loaded().delete(path)) this.#changed = true;
   }
 
-  /**
-   * Remembers a folder that was read whole, so that {@link findUnchanged} need not list it: the digest of its files, and
-   * when names in its folders last changed. Not while a file or a folder of it changed a moment ago.
-   *
-   * @param paths of all its files; others are forgotten
-   */
-  rememberWhole(
-    digest: Digest,
-    paths: ReadonlySet<string>,
-    folders: ReadonlyMap<string, Deno.FileInfo>,
-    clock: Clock,
-  ): void {
+  /** Forgets every other path. */
+  keepOnly(paths: ReadonlySet<string>): void {
     for (const path of this.#loaded().keys()) if (!paths.has(path)) this.forget(path);
-    const isSound = this.#loaded().size === paths.size &&
-      [...folders.values()].every((info) => isSettled(info, clock));
-    const times = new Map<string, FolderTimes>();
-    if (isSound) {
-      for (const [path, info] of folders) {
-        times.set(path, { mtimeMs: mtimeOf(info), ctimeMs: ctimeOf(info) });
-      }
-    }
-    const hex = isSound ? releaseDirName(digest) : "";
-    if (hex === this.#digest && isSameTimes(times, this.#folders)) return;
-    this.#folders = times;
-    this.#digest = hex;
-    this.#changed = true;
-  }
-
-  /**
-   * A folder that is as it was when it was read whole: no name in it changed, and no file. Costs one look at each file
-   * and folder; `undefined` when anything differs, or nothing is remembered.
-   */
-  async findUnchanged(root: string): Promise<RememberedFolder | undefined> {
-    const columns = this.#columns;
-    if (columns === undefined || columns.digest === "" || !this.#foldersAreUnchanged(root, columns)) {
-      return undefined;
-    }
-    const { paths, sizes, mtimesMs, ctimesMs, inodes, sha256s, digest } = columns;
-    const files: RememberedFile[] = [];
-    for (let index = 0; index < paths.length; index++) {
-      if (index % FILES_IN_ONE_GO === 0) await this.#fs.lstat(root);
-      const path = paths[index] ?? "";
-      const info = findEntry(this.#fs, `${root}/${path}`);
-      if (
-        info === undefined || !info.isFile || info.size !== sizes[index] ||
-        mtimeOf(info) !== mtimesMs[index] ||
-        info.ino !== inodes[index] || ctimeOf(info) !== ctimesMs[index]
-      ) return undefined;
-      files.push({
-        path,
-        size: info.size,
-        sha256: sha256s.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS),
-      });
-    }
-    return { digest: `sha256:${digest}`, files };
-  }
-
-  #foldersAreUnchanged(root: string, { folders }: StatColumns): boolean {
-    return folders.paths.every((path, index) => {
-      const info = findEntry(this.#fs, path === "" ? root : `${root}/${path}`);
-      return info?.isDirectory === true && mtimeOf(info) === folders.mtimesMs[index] &&
-        ctimeOf(info) === folders.ctimesMs[index];
-    });
   }
 
   /** Writes the cache if it changed. */
   save(): void {
     if (!this.#changed) return;
-    replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded(), this.#folders, this.#digest)));
+    replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded())));
     this.#changed = false;
   }
 
@@ -180,13 +109,7 @@ export class StatCache implements DigestCache {
       sha256,
     };
     this.#loaded().set(path, entry);
-    this.#touch();
-  }
-
-  /** What is known of the folder as a whole is no longer true. */
-  #touch(): void {
     this.#changed = true;
-    this.#digest = "";
   }
 
   #loaded(): Map<string, Entry> {
@@ -203,11 +126,6 @@ export class StatCache implements DigestCache {
         inode: columns.inodes[index] ?? -1,
         sha256: columns.sha256s.slice(index * SHA256_DIGITS, (index + 1) * SHA256_DIGITS),
       });
-    }
-    this.#digest = columns.digest;
-    for (const [index, path] of columns.folders.paths.entries()) {
-      const mtimeMs = columns.folders.mtimesMs[index] ?? -1;
-      this.#folders.set(path, { mtimeMs, ctimeMs: columns.folders.ctimesMs[index] ?? -1 });
     }
     return this.#entries;
   }
@@ -231,22 +149,8 @@ function isSettled(info: Deno.FileInfo, clock: Clock): boolean {
   return Math.abs(clock.now().getTime() - mtimeMs) >= settledMs;
 }
 
-function isSameTimes(a: ReadonlyMap<string, FolderTimes>, b: ReadonlyMap<string, FolderTimes>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [path, { mtimeMs, ctimeMs }] of a) {
-    const other = b.get(path);
-    if (other?.mtimeMs !== mtimeMs || other.ctimeMs !== ctimeMs) return false;
-  }
-  return true;
-}
-
-function toColumns(
-  entries: ReadonlyMap<string, Entry>,
-  folders: ReadonlyMap<string, FolderTimes>,
-  digest: string,
-): StatColumns {
+function toColumns(entries: ReadonlyMap<string, Entry>): StatColumns {
   const rows = [...entries.values()];
-  const folderRows = [...folders.values()];
   return {
     paths: [...entries.keys()],
     sizes: Float64Array.from(rows, (row) => row.size),
@@ -254,11 +158,5 @@ function toColumns(
     ctimesMs: Float64Array.from(rows, (row) => row.ctimeMs),
     inodes: Float64Array.from(rows, (row) => row.inode),
     sha256s: rows.map((row) => row.sha256).join(""),
-    digest,
-    folders: {
-      paths: [...folders.keys()],
-      mtimesMs: Float64Array.from(folderRows, (row) => row.mtimeMs),
-      ctimesMs: Float64Array.from(folderRows, (row) => row.ctimeMs),
-    },
   };
 }

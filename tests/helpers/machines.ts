@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { GitPublisher } from "../../lib/carriers/git_publisher.ts";
+import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { GitSource, type GitSourceOptions } from "../../lib/carriers/git_source.ts";
 import type { Context } from "../../lib/core/context.ts";
 import type { RegistrySettings } from "../../lib/git/registry.ts";
@@ -51,7 +52,7 @@ export async function publishFrom(context: Context, from: Machine, settings: Pub
     store,
     "publish",
     (run) =>
-      publish(context, store, () =>
+      publish(context, store, new FolderIndex(context, store.root), () =>
         GitPublisher.open(context, store, {
           registry: from.registry,
           subdir: settings.subdir ?? "models",

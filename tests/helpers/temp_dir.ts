@@ -31,6 +31,21 @@ export function writeFiles(root: string, files: Readonly<Record<string, string |
   }
 }
 
+/**
+ * Dates a folder and all that is in it back by a year, so that whatever a test does next to them shows: the kernel's
+ * clock may not tick in between.
+ */
+export function ageFiles(root: string): void {
+  for (const entry of Deno.readDirSync(root)) {
+    const path = `${root}/${entry.name}`;
+    if (entry.isDirectory) ageFiles(path);
+    else Deno.utimeSync(path, LAST_YEAR, LAST_YEAR);
+  }
+  Deno.utimeSync(root, LAST_YEAR, LAST_YEAR);
+}
+
+const LAST_YEAR = new Date("2025-01-01T00:00:00Z");
+
 /** Every file below a folder with its text, links followed; what a consumer sees. */
 export function readFiles(root: string): Record<string, string> {
   const files: Record<string, string> = {};

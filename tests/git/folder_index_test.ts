@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { spawnSync } from "node:child_process";
+import { FolderIndex } from "../../lib/git/folder_index.ts";
+import { encodeIndex, type IndexEntry } from "../../lib/git/index_file.ts";
+import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { compareUtf8, portablePathProblem } from "../../lib/release/portable_path.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { ageFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+/** Long after every file that a test writes. */
+const LATER = new FakeClock("2100-01-01T00:00:00Z");
+
+// Windows has no folder memory: every publish there looks at each file itself.
+const HAS_MEMORY = Deno.build.os !== "windows";
+
+/** A folder that was read and remembered. */
+async function remembered(root: string, clock = LATER) {
+  const models = `${root}/models`;
+  writeFiles(models, { "a.onnx": "one", "b/c.onnx": "two", "empty.json": "" });
+  ageFiles(models);
+  Deno.mkdirSync(`${root}/state`);
+  const context = testContext({ clock });
+  const memory = new FolderIndex(context, `${root}/state`);
+  const set = await readModelSet(context, models, NO_CACHE, memory);
+  return { models, memory, digest: set.digest };
+}
+
+Deno.test({
+  name: "FolderIndex knows a folder that is as it was, and looks at no byte of it",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    using dir = tempDir();
+    const { models, memory, digest } = await remembered(dir.path);
+    // Git was given names of objects that are not those of the bytes: had it read them, the files would be changed ones.
+    assert.deepEqual(await memory.findUnchanged(models), { digest, files: 3, bytes: 6 });
+  },
+});
+
+Deno.test({
+  name: "FolderIndex notices whatever changes: content, names, folders, a file in another's place",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    const changes: Readonly<Record<string, (models: string) => void>> = {
+      "content of another size": (models) => writeFiles(models, { "a.onnx": "longer" }),
+      "content of the same size": (models) => writeFiles(models, { "a.onnx": "eno" }),
+      "content where there was none": (models) => writeFiles(models, { "empty.json": "{}" }),
+      "no content where there was some": (models) => Deno.truncateSync(`${models}/a.onnx`),
+      "a new file": (models) => writeFiles(models, { "b/new.onnx": "new" }),
+      "a new folder": (models) => writeFiles(models, { "d/new.onnx": "new" }),
+      "a removed file": (models) => Deno.removeSync(`${models}/b/c.onnx`),
+      "a renamed file": (models) => Deno.renameSync(`${models}/a.onnx`, `${models}/z.onnx`),
+      "a file that became a link": (models) => {
+        Deno.renameSync(`${models}/a.onnx`, `${models}/../a.onnx`);
+        Deno.symlinkSync("../a.onnx", `${models}/a.onnx`);
+      },
+      "a file replaced by one of equal size and time": (models) => {
+        const { mtime } = Deno.statSync(`${models}/a.onnx`);
+        assert.ok(mtime);
+        Deno.writeTextFileSync(`${models}/../new`, "eno");
+        Deno.utimeSync(`${models}/../new`, mtime, mtime);
+        Deno.renameSync(`${models}/../new`, `${models}/a.onnx`);
+      },
+      "another folder in its place": (models) => {
+        Deno.renameSync(models, `${models}-old`);
+        writeFiles(models, { "a.onnx": "one", "b/c.onnx": "two", "empty.json": "" });
+      },
+      "no folder any more": (models) => Deno.removeSync(models, { recursive: true }),
+    };
+    for (const [what, change] of Object.entries(changes)) {
+      using dir = tempDir();
+      const { models, memory, digest } = await remembered(dir.path);
+      assert.equal((await memory.findUnchanged(models))?.digest, digest, what);
+      change(models);
+      assert.equal(await memory.findUnchanged(models), undefined, what);
+    }
+  },
+});
+
+Deno.test("FolderIndex does not remember a folder that was written a moment before", async () => {
+  using dir = tempDir();
+  const { models, memory } = await remembered(dir.path, new FakeClock(new Date().toISOString()));
+  assert.equal(await memory.findUnchanged(models), undefined);
+});
+
+Deno.test({
+  name: "FolderIndex trusts neither an index without its notes, nor notes without their index, nor damage",
+  ignore: !HAS_MEMORY,
+  async fn() {
+    const damages: Readonly<Record<string, (state: string, other: string) => void>> = {
+      "the index of another run": (state, other) => Deno.copyFileSync(`${other}/index`, `${state}/index`),
+      "the notes of another run": (state, other) =>
+        Deno.copyFileSync(`${other}/folder.json`, `${state}/folder.json`),
+      "no index": (state) => Deno.removeSync(`${state}/index`),
+      "an empty index": (state) => Deno.truncateSync(`${state}/index`),
+      "half an index": (state) => Deno.truncateSync(`${state}/index`, 60),
+      "torn notes": (state) => Deno.truncateSync(`${state}/folder.json`, 40),
+      "no HEAD": (state) => Deno.removeSync(`${state}/HEAD`),
+    };
+    for (const [what, damage] of Object.entries(damages)) {
+      using dir = tempDir();
+      using otherDir = tempDir();
+      const { models, memory } = await remembered(dir.path);
+      await remembered(otherDir.path);
+      damage(`${dir.path}/state/folder_index`, `${otherDir.path}/state/folder_index`);
+      assert.equal(await memory.findUnchanged(models), undefined, what);
+    }
+  },
+});
+
+Deno.test("encodeIndex() writes what git reads back: names, modes, sizes, times", async () => {
+  const number = fc.maxSafeNat();
+  const entry = fc.record({
+    path: fc.string({ unit: "binary", minLength: 1 }).filter((path) =>
+      portablePathProblem(path) === undefined
+    ),
+    mtimeMs: fc.nat({ max: 4e12 }),
+    ctimeMs: fc.nat({ max: 4e12 }),
+    device: fc.nat(),
+    inode: number,
+    isExecutable: fc.boolean(),
+    uid: fc.nat(),
+    gid: fc.nat(),
+    size: number,
+    object: fc.string({ unit: fc.constantFrom(..."123456789abcdef"), minLength: 40, maxLength: 40 }),
+  });
+  using dir = tempDir();
+  for (const folder of ["objects", "refs"]) Deno.mkdirSync(`${dir.path}/${folder}`);
+  Deno.writeTextFileSync(`${dir.path}/HEAD`, "ref: refs/heads/none\n");
+  const entries = fc.uniqueArray(entry, {
+    maxLength: 20,
+    // A file cannot have the name of another's folder.
+    selector: ({ path }) => path.split("/")[0],
+  });
+  await fc.assert(
+    fc.asyncProperty(entries, async (unsorted) => {
+      const sorted = unsorted.toSorted((a, b) => compareUtf8(a.path, b.path));
+      Deno.writeFileSync(`${dir.path}/index`, (await encodeIndex(sorted)).bytes);
+      const { stdout, stderr, status } = spawnSync(
+        "git",
+        [`--git-dir=${dir.path}`, "ls-files", "--stage", "--debug", "-z"],
+        { encoding: "utf8", env: { PATH: Deno.env.get("PATH") } },
+      );
+      assert.equal(status, 0, stderr);
+      assert.equal(stdout, sorted.map(debugLine).join(""));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+/** As `git ls-files --stage --debug -z` prints an entry. */
+function debugLine(entry: IndexEntry): string {
+  const { path, isExecutable, size, device, inode, uid, gid } = entry;
+  const object = size === 0 ? "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391" : entry.object;
+  const time = (timeMs: number) => `${Math.floor(timeMs / 1000)}:${timeMs % 1000 * 1e6}`;
+  const low = (value: number) => Number(BigInt.asUintN(32, BigInt(value)));
+  return `${isExecutable ? 100755 : 100644} ${object} 0\t${path}\0` +
+    `  ctime: ${time(entry.ctimeMs)}\n  mtime: ${time(entry.mtimeMs)}\n` +
+    `  dev: ${low(device)}\tino: ${low(inode)}\n  uid: ${uid}\tgid: ${gid}\n  size: ${low(size)}\tflags: 0\n`;
+}
