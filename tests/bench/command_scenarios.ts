@@ -1,9 +1,12 @@
 import { join } from "node:path";
+import { z } from "zod";
 import { PROJECT } from "../helpers/run_cli.ts";
 import type { Result } from "./bench.ts";
 import { measure, measureCli, measureShell, median } from "./measure.ts";
 import { ms, seconds } from "./publish_scenarios.ts";
 import { makeWorld, MIB, writeModels, writeRandomFile } from "./world.ts";
+
+const Status = z.object({ releases: z.array(z.object({ digest: z.string() })).length(2) });
 
 /** How long it takes until help is there. */
 export async function helpStart(dir: string): Promise<Result[]> {
@@ -35,10 +38,11 @@ export async function rollbackTime(dir: string): Promise<Result[]> {
     await measureCli(trainer, "publish");
     await measureCli(bot, "pull");
   }
-  const { releases } = JSON.parse((await measureCli(bot, "status", "--json")).stdout);
+  const status = await measureCli(bot, "status", "--json");
+  const { releases } = Status.parse(JSON.parse(status.stdout));
   const runs: number[] = [];
   for (let round = 0; round < 11; round++) {
-    const to = releases[(round + 1) % 2].digest;
+    const to = releases[(round + 1) % 2]?.digest ?? "";
     runs.push((await measureCli(bot, "rollback", "--to", to)).wallMs);
   }
   return [{

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
+
+/**
+ * The program as it is released. `DENORT_BIN` and `DENO_COMPILE_BIN` name a runtime stub and the Deno that goes with it
+ * where Deno's own download site cannot be reached.
+ */
+interface Build {
+  readonly dir: ReturnType<typeof tempDir>;
+  readonly path: string;
+  /** Why there is none; a program that does not compile is no such reason. */
+  readonly missing: string | undefined;
+}
+
+const { version, tasks: { compile } } = z.object({
+  version: z.string(),
+  tasks: z.object({ compile: z.object({ command: z.string().startsWith("deno compile ") }) }),
+}).parse(JSON.parse(Deno.readTextFileSync(join(PROJECT, "deno.json"))));
+
+/** Runs the task `compile`, but for where the program goes. */
+function build(): Build {
+  const dir = tempDir();
+  const path = join(dir.path, Deno.build.os === "windows" ? "model-sync.exe" : "model-sync");
+  const args = compile.command.split(" ").slice(1).map((arg) => arg === "dist/model-sync" ? path : arg);
+  assert.ok(args.includes(path));
+  const result = new Deno.Command(Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath(), {
+    args,
+    cwd: PROJECT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).outputSync();
+  if (result.success) return { dir, path, missing: undefined };
+  const stderr = new TextDecoder().decode(result.stderr);
+  assert.match(stderr, /Setting up base binary/, `deno compile failed: ${stderr}`);
+  return { dir, path, missing: /error sending request.*/.exec(stderr)?.[0] ?? "no runtime stub" };
+}
+
+const BUILD = build();
+globalThis.addEventListener("unload", () => BUILD.dir[Symbol.dispose]());
+
+/** Runs the executable as a user would, in a folder, with nothing of Deno on its PATH. */
+function run(cwd: string, ...args: string[]): Record<string, unknown> {
+  const { success, stdout, stderr } = new Deno.Command(BUILD.path, {
+    args: [...args, "--json"],
+    cwd,
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+    stdin: "null",
+  }).outputSync();
+  assert.ok(success, `${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(new TextDecoder().decode(stdout)));
+}
+
+Deno.test({
+  name: `the executable publishes, pulls and rolls back${
+    BUILD.missing === undefined ? "" : ` (cannot be built here: ${BUILD.missing})`
+  }`,
+  ignore: BUILD.missing !== undefined,
+  fn() {
+    using dir = tempDir();
+    const registry = bareRepository(join(dir.path, "registry.git"));
+    const [trainer, bot] = ["trainer", "bot"].map((name) => join(dir.path, name));
+    assert.ok(trainer !== undefined && bot !== undefined);
+    const config = `model_sync: {repo_url: ${
+      JSON.stringify(registry)
+    }, publisher: {train_before_push: false}}\n`;
+    for (const machine of [trainer, bot]) writeFiles(machine, { "configs/bot.yaml": config });
+
+    writeFiles(trainer, { "models/BTC/rf.onnx": "one", "models/ETH/rf.onnx": "eth" });
+    const first = run(trainer, "publish");
+    assert.deepEqual([first["outcome"], first["sequence"], first["pushed"]], ["published", 1, true]);
+    assert.equal(run(bot, "pull")["outcome"], "activated");
+
+    writeFiles(trainer, { "models/BTC/rf.onnx": "two" });
+    const second = run(trainer, "publish");
+    const pulled = run(bot, "pull");
+    assert.deepEqual([pulled["release"], pulled["changed"]], [second["release"], 1]);
+    assert.deepEqual(readFiles(join(bot, "models")), { "BTC/rf.onnx": "two", "ETH/rf.onnx": "eth" });
+
+    const back = run(bot, "rollback");
+    assert.deepEqual([back["outcome"], back["release"]], ["rolled-back", first["release"]]);
+    assert.deepEqual(readFiles(join(bot, "models")), { "BTC/rf.onnx": "one", "ETH/rf.onnx": "eth" });
+  },
+});
+
+Deno.test({
+  name: `the executable knows its version and holds nothing of the tests${
+    BUILD.missing === undefined ? "" : ` (cannot be built here: ${BUILD.missing})`
+  }`,
+  ignore: BUILD.missing !== undefined,
+  fn() {
+    const { stdout } = new Deno.Command(BUILD.path, { args: ["--version"] }).outputSync();
+    assert.equal(new TextDecoder().decode(stdout).trim(), version);
+    // Deno's runtime alone is 90 MB; the WebAssembly of the demo's ONNX Runtime would add more than 10.
+    const { size } = Deno.statSync(BUILD.path);
+    assert.ok(size < 130 * 1024 * 1024, `${size} bytes`);
+  },
+});
