@@ -7,6 +7,7 @@ import { redactUrls, type Secret } from "../core/secret.ts";
 import { askRemoteUrl, type CloneFacts, type CloneKind, openClone } from "./clone.ts";
 import { type CallOptions, Git } from "./git.ts";
 import { remoteAccess } from "./remote_access.ts";
+import { removeStaleLocks } from "./stale_locks.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 
 /** Where the models' git repository is and how to reach it. */
@@ -93,6 +94,7 @@ export class Registry implements Disposable {
     if (use.owner !== "unlocked") {
       const lock = join(facts.gitDir, "model-sync.lock");
       resources.use(await acquireLock(context.fs, lock, use.owner, context.clock));
+      if (facts.isOwn) removeStaleLocks(context, facts.gitDir, settings);
     }
     const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
     const git = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources));

@@ -5,6 +5,7 @@ import { FailedError } from "../../lib/core/errors.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
 import { type Machine, machine, publishFrom, type PublishSettings, pullTo } from "../helpers/machines.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
@@ -515,4 +516,20 @@ Deno.test("publish() makes its clone anew for another registry, also after a run
     Deno.readDirSync(join(dir.path, "trainer")).map(({ name }) => name).toArray().sort(),
     [".model-sync", "models", "registry"],
   );
+});
+
+Deno.test("publish() removes a lock that a power cut left in its own clone, but not one that may be alive", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const lock = join(trainer.registry.repoDir, ".git/index.lock");
+  const { transferTimeoutMs } = trainer.registry;
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  Deno.writeTextFileSync(lock, "");
+  const publishAfter = async (ageMs: number) => {
+    const clock = new FakeClock(new Date(Date.now() + ageMs).toISOString());
+    return await publishFrom(testContext({ clock }), trainer);
+  };
+  await assert.rejects(publishAfter(transferTimeoutMs - 60_000), { code: "GIT_LOCKED", exitCode: 6 });
+  assert.equal((await publishAfter(transferTimeoutMs + 60_000)).outcome, "published");
 });

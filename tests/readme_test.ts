@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import { SUMMARIES } from "../cli/_summaries.ts";
+import { configKeys } from "../lib/config/keys.ts";
+import { EXIT } from "../lib/core/errors.ts";
+import { PROJECT, runCli } from "./helpers/run_cli.ts";
+import { tempDir, writeFiles } from "./helpers/temp_dir.ts";
+import { bareRepository, GIT_ENV } from "./helpers/test_git.ts";
+
+const README = Deno.readTextFileSync(join(PROJECT, "README.md"));
+
+interface Block {
+  /** What follows the opening fence: `sh trainer`. */
+  readonly kind: string;
+  readonly text: string;
+}
+
+const BLOCKS: readonly Block[] = Array.from(
+  README.matchAll(/^```(.*)\n([^]*?)^```$/gm),
+  ([, kind = "", text = ""]) => ({ kind, text }),
+);
+
+/** The rows of the table under a heading, as cells. */
+function tableUnder(heading: string): string[][] {
+  const section = README.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
+  const rows = section.split("\n").filter((line) => line.startsWith("| "));
+  return rows.slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+/** A program of the name `model-sync` that runs this source. */
+function makeProgram(folder: string): void {
+  const main = ["--config", join(PROJECT, "deno.json"), "-P=model-sync", join(PROJECT, "cli/main.ts")];
+  const command = [Deno.execPath(), "run", "-q", "--no-prompt", ...main];
+  Deno.mkdirSync(folder);
+  Deno.writeTextFileSync(
+    join(folder, "model-sync"),
+    `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(" ")} "$@"\n`,
+    { mode: 0o755 },
+  );
+}
+
+Deno.test({
+  name: "the commands of the README do what it says, with the configuration of the README",
+  // Its commands are written for a POSIX shell.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    makeProgram(join(dir.path, "bin"));
+    const registry = bareRepository(join(dir.path, "registry.git"));
+    const yaml = BLOCKS.find(({ kind }) => kind === "yaml")?.text ?? "";
+    assert.match(yaml, /https:\/\/github\.com\/you\/your-models\.git/);
+    const config = yaml.replace("https://github.com/you/your-models.git", registry);
+    for (const machine of ["trainer", "bot"]) {
+      writeFiles(join(dir.path, machine), { "configs/bot.yaml": config });
+    }
+    const [trainer, bot] = [join(dir.path, "trainer"), join(dir.path, "bot")];
+    writeFiles(trainer, { "models/BTC_USDC/rf.joblib": "one", "models/ETH USDC/rf.joblib": "two" });
+
+    const run = (machine: string, script: string) => {
+      const result = new Deno.Command("sh", {
+        args: ["-euc", script],
+        cwd: join(dir.path, machine),
+        env: {
+          ...GIT_ENV,
+          NO_COLOR: "1",
+          GITHUB_TOKEN: "not asked for",
+          PATH: `${join(dir.path, "bin")}:${Deno.env.get("PATH")}`,
+        },
+        stdin: "null",
+      }).outputSync();
+      assert.ok(result.success, `${script}\n${new TextDecoder().decode(result.stderr)}`);
+      return new TextDecoder().decode(result.stdout);
+    };
+
+    const told: string[] = [];
+    for (const { kind, text } of BLOCKS) {
+      const [, machine] = /^sh (trainer|bot)$/.exec(kind) ?? [];
+      if (machine === undefined) continue;
+      if (text.includes("rollback")) {
+        writeFiles(trainer, { "models/BTC_USDC/rf.joblib": "three" });
+        run("trainer", "model-sync publish --skip-training");
+        run("bot", "model-sync pull");
+      }
+      told.push(run(machine, text));
+    }
+    const all = told.join("");
+    for (
+      const says of [
+        /would publish release [0-9a-f]{12} \(sequence 1\)/,
+        /published release [0-9a-f]{12} \(sequence 1\)/,
+        /activated release [0-9a-f]{12} \(sequence 1\)/,
+        /is intact: 2 files, every byte read/,
+        /rolled back to release [0-9a-f]{12} \(sequence 1\)/,
+        /client\.schedule/,
+      ]
+    ) assert.match(all, says);
+
+    // The last block is the digest without the program.
+    const status = await runCli("status", ["--json"], { cwd: bot });
+    const { current } = z.object({ current: z.object({ digest: z.string() }) }).parse(
+      JSON.parse(status.stdout),
+    );
+    assert.equal(`sha256:${told.at(-1)?.slice(0, 64)}`, current.digest);
+  },
+});
+
+Deno.test("the tables of the README hold every command, exit code and configuration key", () => {
+  const commands = tableUnder("Commands").map((
+    [name = "", summary = ""],
+  ) => [name.replaceAll("`", ""), summary]);
+  assert.deepEqual(Object.fromEntries(commands), SUMMARIES);
+  const codes = tableUnder("Exit codes").map(([code]) => Number(code));
+  assert.deepEqual(codes.sort((a, b) => a - b), Object.values(EXIT).sort((a, b) => a - b));
+  const known = new Map(configKeys().map(({ path, schema }) => [path.join("."), schema]));
+  for (const [names = "", defaults = ""] of tableUnder("Configuration")) {
+    const values = defaults.split(", ");
+    for (const [index, name] of names.split(", ").entries()) {
+      const schema = known.get(name.replaceAll("`", ""));
+      assert.ok(schema !== undefined, `the README names the key ${name}`);
+      const [, value] = /^`(.*)`$/.exec(values[index] ?? "") ?? [];
+      assert.equal(value, schema.default === undefined ? undefined : String(schema.default), name);
+    }
+  }
+});
+
+Deno.test("the README, the check of a clean machine and the workflow name one Deno, and tasks that exist", () => {
+  const { tasks } = z.object({ tasks: z.record(z.string(), z.unknown()) }).parse(
+    JSON.parse(Deno.readTextFileSync(join(PROJECT, "deno.json"))),
+  );
+  const [, version = ""] = /deno@(\d+\.\d+\.\d+) task demo/.exec(README) ?? [];
+  assert.notEqual(version, "");
+  for (const [, named, task = ""] of README.matchAll(/deno@([\d.]+) task ([\w-]+)/g)) {
+    assert.equal(named, version);
+    assert.ok(Object.hasOwn(tasks, task), task);
+  }
+  for (const [, task = ""] of README.matchAll(/`deno task ([\w-]+)`/g)) {
+    assert.ok(Object.hasOwn(tasks, task), task);
+  }
+  assert.match(
+    Deno.readTextFileSync(join(PROJECT, ".ci/run")),
+    new RegExp(`npx -y deno@${version} task test`),
+  );
+  assert.match(
+    Deno.readTextFileSync(join(PROJECT, ".github/workflows/ci.yml")),
+    new RegExp(`deno: \\[${version}\\]`),
+  );
+});
+
+Deno.test("every file that the documents point to exists", () => {
+  for (const document of ["README.md", ".github/ARCHITECTURE.md", ".github/CONTRIBUTING.md"]) {
+    const text = Deno.readTextFileSync(join(PROJECT, document));
+    for (const [, target = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+      assert.ok(Deno.statSync(join(PROJECT, document, "..", target)), `${document}: ${target}`);
+    }
+  }
+});
