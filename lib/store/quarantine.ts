@@ -14,6 +14,9 @@ const QuarantineEntry = z.object({
 /** A release that no carrier and no schedule brings back. */
 export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
 
+/** A refused release a day for three years. One that is older than all of these is refused as a downgrade anyway. */
+const ENTRIES_MAX = 1000;
+
 /** Every quarantined release, oldest first. */
 export function readQuarantine(store: Store): readonly QuarantineEntry[] {
   const text = findText(store.fs, store.quarantine);
@@ -49,5 +52,6 @@ export function liftQuarantine(store: Store, digest: Digest): boolean {
 }
 
 function write(store: Store, entries: readonly QuarantineEntry[]): void {
-  replaceFile(store.fs, store.quarantine, `${JSON.stringify(entries, undefined, 2)}\n`);
+  const kept = entries.slice(-ENTRIES_MAX);
+  replaceFile(store.fs, store.quarantine, `${JSON.stringify(kept, undefined, 2)}\n`);
 }
