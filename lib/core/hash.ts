@@ -133,18 +133,28 @@ export async function writeAll(file: Pick<Deno.FsFile, "write">, data: Uint8Arra
   while (offset < data.length) offset += await file.write(data.subarray(offset));
 }
 
+/** Buffers for the next file: garbage of this size is collected too late for memory to stay flat. */
+const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+
+/** As many as are in use at once: two for each of the few files that are staged side by side. */
+const SPARE_BUFFERS_MAX = 16;
+
 async function* readPieces(file: Deno.FsFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let current = new Uint8Array(BUFFER_BYTES);
-  let next = new Uint8Array(BUFFER_BYTES);
-  let size = await file.read(current);
-  while (size !== null) {
-    signal.throwIfAborted();
-    const reading = file.read(next);
-    try {
-      yield current.subarray(0, size);
-    } finally {
-      size = await reading;
+  let current = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
+  let next = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
+  try {
+    let size = await file.read(current);
+    while (size !== null) {
+      signal.throwIfAborted();
+      const reading = file.read(next);
+      try {
+        yield current.subarray(0, size);
+      } finally {
+        size = await reading;
+      }
+      [current, next] = [next, current];
     }
-    [current, next] = [next, current];
+  } finally {
+    if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(current, next);
   }
 }

@@ -53,7 +53,7 @@ const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
 export const spawnProcess: SpawnProcess = (request) => {
   request.signal.throwIfAborted();
   const child = start(request);
-  const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false };
+  const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false, pipes: new Set() };
   cut.promise.catch(() => {});
   let graceTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -63,7 +63,10 @@ export const spawnProcess: SpawnProcess = (request) => {
     kill(child, "SIGTERM");
     graceTimer = setTimeout(() => kill(child, "SIGKILL"), KILL_GRACE_MS);
     // A helper of the program may live on and hold the pipes open: once the program is gone, nobody waits for them.
-    child.status.then(() => cut.reject(reason));
+    child.status.then(() => {
+      cut.reject(reason);
+      for (const pipe of cut.pipes) pipe.cancel();
+    });
   };
   const onAbort = () => end(request.signal.reason);
   request.signal.addEventListener("abort", onAbort, { once: true });
@@ -97,6 +100,8 @@ interface Cut {
   /** Rejected with the reason once it ended. */
   readonly promise: Promise<never>;
   reject(reason: unknown): void;
+  /** Those that are being read. Cancelling them is what wakes their readers. */
+  readonly pipes: Set<ReadableStreamBYOBReader>;
 }
 
 /** As much as a pipe holds on Linux; one buffer serves a whole output, so that memory stays flat. */
@@ -111,16 +116,19 @@ async function* readPipe(
   cut: Cut,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const reader = pipe.getReader({ mode: "byob" });
+  cut.pipes.add(reader);
   let buffer = new ArrayBuffer(PIPE_BUFFER_BYTES);
   try {
     while (true) {
-      const { done, value } = await Promise.race([reader.read(new Uint8Array(buffer)), cut.promise]);
+      // No race with the cut: each would leave a reaction on its promise, for as long as the program runs.
+      const { done, value } = await reader.read(new Uint8Array(buffer));
       if (cut.isDue) await cut.promise;
       if (done || value === undefined) return;
       yield value;
       buffer = value.buffer;
     }
   } finally {
+    cut.pipes.delete(reader);
     await reader.cancel();
   }
 }
