@@ -1,4 +1,5 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { absolutePath } from "../core/files.ts";
 import { expandHome } from "../config/expand_home.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
@@ -29,7 +30,7 @@ export function gitRegistrySettings(
     });
   }
   return {
-    repoDir: resolve(repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env)),
+    repoDir: absolutePath(repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env)),
     repoUrl: repo_url === undefined ? undefined : expandHome(repo_url, env),
     remote: settings.remote,
     branch: settings.branch,

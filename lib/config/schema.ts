@@ -7,6 +7,9 @@ import { isTimeZone, parseCalendar } from "../schedule/calendar.ts";
  * loader, `config init`, `config schema`, the environment variables and `configs/bot.yaml` are all made from it.
  */
 
+/** Where descriptions are kept. Unlike `describe`, `register` makes no copy of a schema, which every start would wait for. */
+const DOCS = z.globalRegistry;
+
 /** A day: long enough for a nightly training, short enough that the next night's run is not kept waiting for ever. */
 const TRAIN_TIMEOUT_SEC = 86_400;
 
@@ -31,113 +34,149 @@ const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name o
 const Path = z.string().min(1);
 
 const Activation = z.strictObject({
-  mode: z.enum(ACTIVATION_SETTINGS).default("auto").describe(
-    "How a release becomes the one that consumers see. symlink: models is a link, replaced by one rename. mirror: files " +
+  mode: z.enum(ACTIVATION_SETTINGS).default("auto").register(DOCS, {
+    description:
+      "How a release becomes the one that consumers see. symlink: models is a link, replaced by one rename. mirror: files " +
       "are replaced one by one, for a mount point or a file system without links. auto: symlink wherever it works.",
-  ),
+  }),
 });
 
 const Publisher = z.strictObject({
-  schedule: Schedule.default("00:00").describe(
-    "When the daemon publishes: a time of day, or a cron expression of five fields.",
-  ),
-  train_before_push: z.boolean().default(true).describe("Run train_command before publishing."),
-  train_command: Command.optional().describe(
-    "The training program and its arguments, as a list. --symbol, --paper and the other training flags are added to it.",
-  ).meta({ examples: [["python3", "-m", "scripts.run_trainer"]] }),
-  train_timeout_sec: z.number().positive().max(7 * 86_400).default(TRAIN_TIMEOUT_SEC).describe(
-    "The training is stopped when it takes longer, in seconds.",
-  ),
+  schedule: Schedule.default("00:00").register(DOCS, {
+    description: "When the daemon publishes: a time of day, or a cron expression of five fields.",
+  }),
+  train_before_push: z.boolean().default(true).register(DOCS, {
+    description: "Run train_command before publishing.",
+  }),
+  train_command: Command.optional().register(DOCS, {
+    description:
+      "The training program and its arguments, as a list. --symbol, --paper and the other training flags are added to it.",
+    examples: [["python3", "-m", "scripts.run_trainer"]],
+  }),
+  train_timeout_sec: z.number().positive().max(7 * 86_400).default(TRAIN_TIMEOUT_SEC).register(DOCS, {
+    description: "The training is stopped when it takes longer, in seconds.",
+  }),
 });
 
 const Client = z.strictObject({
-  schedule: Schedule.default("06:00").describe(
-    "When the daemon pulls: a time of day, or a cron expression of five fields.",
-  ),
+  schedule: Schedule.default("06:00").register(DOCS, {
+    description: "When the daemon pulls: a time of day, or a cron expression of five fields.",
+  }),
 });
 
 /** The settings of the RunPod carrier, with the defaults of its first users. */
 const RunPod = z.strictObject({
-  enabled: z.boolean().default(true).describe("false keeps the RunPod daemon from starting."),
-  trigger_url: z.url().optional().describe("Where a training job is started.")
-    .meta({ examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/run"] }),
-  status_url_template: z.string().optional().describe(
-    "Where its state is asked for; {job_id} stands for the job.",
-  )
-    .meta({ examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}"] }),
-  api_key_env: EnvName.default("RUNPOD_API_KEY").describe("The environment variable that holds the API key."),
-  trigger_method: z.enum(["GET", "POST", "PUT", "PATCH"]).default("POST").describe(
-    "The method of the start request.",
-  ),
-  trigger_payload: z.record(z.string(), z.json()).default({}).describe("The body of the start request."),
-  headers: z.record(z.string(), z.string()).default({}).describe("Headers added to requests to the API."),
-  request_timeout_sec: z.number().min(1).default(20).describe(
-    "The longest time for one request, in seconds.",
-  ),
-  poll_interval_sec: z.number().min(1).default(10).describe(
-    "The time between two looks at the job, in seconds.",
-  ),
-  job_timeout_sec: z.number().min(5).default(3600).describe("The longest time for a job, in seconds."),
-  download_timeout_sec: z.number().min(5).default(300).describe(
-    "The longest time for its download, in seconds.",
-  ),
-  extract_subdir: RepoFolder.default("models").describe("The folder of the archive that holds the models."),
+  enabled: z.boolean().default(true).register(DOCS, {
+    description: "false keeps the RunPod daemon from starting.",
+  }),
+  trigger_url: z.url().optional().register(DOCS, {
+    description: "Where a training job is started.",
+    examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/run"],
+  }),
+  status_url_template: z.string().optional().register(DOCS, {
+    description: "Where its state is asked for; {job_id} stands for the job.",
+    examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}"],
+  }),
+  api_key_env: EnvName.default("RUNPOD_API_KEY").register(DOCS, {
+    description: "The environment variable that holds the API key.",
+  }),
+  trigger_method: z.enum(["GET", "POST", "PUT", "PATCH"]).default("POST").register(DOCS, {
+    description: "The method of the start request.",
+  }),
+  trigger_payload: z.record(z.string(), z.json()).default({}).register(DOCS, {
+    description: "The body of the start request.",
+  }),
+  headers: z.record(z.string(), z.string()).default({}).register(DOCS, {
+    description: "Headers added to requests to the API.",
+  }),
+  request_timeout_sec: z.number().min(1).default(20).register(DOCS, {
+    description: "The longest time for one request, in seconds.",
+  }),
+  poll_interval_sec: z.number().min(1).default(10).register(DOCS, {
+    description: "The time between two looks at the job, in seconds.",
+  }),
+  job_timeout_sec: z.number().min(5).default(3600).register(DOCS, {
+    description: "The longest time for a job, in seconds.",
+  }),
+  download_timeout_sec: z.number().min(5).default(300).register(DOCS, {
+    description: "The longest time for its download, in seconds.",
+  }),
+  extract_subdir: RepoFolder.default("models").register(DOCS, {
+    description: "The folder of the archive that holds the models.",
+  }),
 });
 
 const RunPodClient = z.strictObject({
-  schedule: Schedule.default("03:00").describe("When the daemon has RunPod train and pulls the result."),
+  schedule: Schedule.default("03:00").register(DOCS, {
+    description: "When the daemon has RunPod train and pulls the result.",
+  }),
 });
 
 export const ModelSync = z.strictObject({
-  enabled: z.boolean().default(true).describe(
-    "false keeps the daemon from starting; commands run by hand still work.",
-  ),
-  models_dir: Path.default("models").describe(
-    "The folder that consumers open, and that a publisher trains into. Relative paths start at the working directory.",
-  ),
-  state_dir: Path.optional().describe(
-    "The store. Default: .model-sync beside models_dir, on the same file system.",
-  ).meta({ examples: ["/srv/bot/.model-sync"] }),
-  keep: z.number().int().min(2).max(10_000).default(5).describe(
-    "Releases that stay in the store after a pull, for going back to.",
-  ),
+  enabled: z.boolean().default(true).register(DOCS, {
+    description: "false keeps the daemon from starting; commands run by hand still work.",
+  }),
+  models_dir: Path.default("models").register(DOCS, {
+    description:
+      "The folder that consumers open, and that a publisher trains into. Relative paths start at the working directory.",
+  }),
+  state_dir: Path.optional().register(DOCS, {
+    description: "The store. Default: .model-sync beside models_dir, on the same file system.",
+    examples: ["/srv/bot/.model-sync"],
+  }),
+  keep: z.number().int().min(2).max(10_000).default(5).register(DOCS, {
+    description: "Releases that stay in the store after a pull, for going back to.",
+  }),
   time_zone: z.string().refine(isTimeZone, { error: "is not a time zone such as Europe/Paris or UTC" })
     .optional()
-    .describe("The time zone of every schedule. Default: the machine's own.").meta({
+    .register(DOCS, {
+      description: "The time zone of every schedule. Default: the machine's own.",
       examples: ["Europe/Paris"],
     }),
-  repo_dir: Path.optional().describe(
-    "The clone of the models repository on this machine. Default: registry inside the store, when repo_url is set.",
-  ).meta({ examples: ["/abs/path/to/model-registry-repo"] }),
-  repo_url: z.string().min(1).optional().describe(
-    "Where to clone the models repository from when repo_dir does not exist: https, ssh, or a path.",
-  ).meta({ examples: ["https://github.com/you/your-models.git"] }),
+  repo_dir: Path.optional().register(DOCS, {
+    description:
+      "The clone of the models repository on this machine. Default: registry inside the store, when repo_url is set.",
+    examples: ["/abs/path/to/model-registry-repo"],
+  }),
+  repo_url: z.string().min(1).optional().register(DOCS, {
+    description:
+      "Where to clone the models repository from when repo_dir does not exist: https, ssh, or a path.",
+    examples: ["https://github.com/you/your-models.git"],
+  }),
   remote: z.string().min(1).regex(/^[^-\s][^\s]*$/, "must be the name of a git remote").default("origin")
-    .describe(
-      "The remote of the clone.",
-    ),
+    .register(DOCS, { description: "The remote of the clone." }),
   branch: z.string().min(1).regex(/^(?!-)(?!.*\.\.)[^\s~^:?*[\\\u007f]+$/, "must be the name of a git branch")
     .default("main")
-    .describe("The branch that holds the models."),
-  repo_models_subdir: RepoFolder.default("models").describe(
-    "The folder of the models inside the repository.",
-  ),
-  token_env: EnvName.optional().describe(
-    "The environment variable that holds a token for an https remote. Without it git uses what the machine has set up.",
-  ).meta({ examples: ["GITHUB_TOKEN"] }),
-  git_timeout_sec: z.number().positive().max(86_400).default(GIT_TIMEOUT_SEC).describe(
-    "The longest time for one transfer by git, in seconds.",
-  ),
-  lfs: z.enum(LFS_SETTINGS).default("auto").describe(
-    "Git LFS. auto: files over 100 MiB, which GitHub refuses otherwise. always: every model file. never: none.",
-  ),
-  activation: Activation.prefault({}).describe("How a pulled release is activated."),
-  publisher: Publisher.prefault({}).describe("The publishing side: the server that trains."),
-  client: Client.prefault({}).describe("The pulling side: the server that uses the models."),
-  runpod_client: RunPodClient.prefault({}).describe(
-    "Reserved for the RunPod carrier: checked, so that files which have it stay valid, and not used by this version.",
-  ),
-  runpod: RunPod.prefault({}).describe("Reserved for the RunPod carrier, as runpod_client."),
+    .register(DOCS, { description: "The branch that holds the models." }),
+  repo_models_subdir: RepoFolder.default("models").register(DOCS, {
+    description: "The folder of the models inside the repository.",
+  }),
+  token_env: EnvName.optional().register(DOCS, {
+    description:
+      "The environment variable that holds a token for an https remote. Without it git uses what the machine has set up.",
+    examples: ["GITHUB_TOKEN"],
+  }),
+  git_timeout_sec: z.number().positive().max(86_400).default(GIT_TIMEOUT_SEC).register(DOCS, {
+    description: "The longest time for one transfer by git, in seconds.",
+  }),
+  lfs: z.enum(LFS_SETTINGS).default("auto").register(DOCS, {
+    description:
+      "Git LFS. auto: files over 100 MiB, which GitHub refuses otherwise. always: every model file. never: none.",
+  }),
+  activation: Activation.prefault({}).register(DOCS, { description: "How a pulled release is activated." }),
+  publisher: Publisher.prefault({}).register(DOCS, {
+    description: "The publishing side: the server that trains.",
+  }),
+  client: Client.prefault({}).register(DOCS, {
+    description: "The pulling side: the server that uses the models.",
+  }),
+  runpod_client: RunPodClient.prefault({}).register(DOCS, {
+    description:
+      "Reserved for the RunPod carrier: checked, so that files which have it stay valid, and not used by this version.",
+  }),
+  runpod: RunPod.prefault({}).register(DOCS, {
+    description: "Reserved for the RunPod carrier, as runpod_client.",
+  }),
 });
 /** The configuration as every part of the program reads it: complete, checked, defaults filled in. */
 export type ModelSync = z.infer<typeof ModelSync>;

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { osErrorCode } from "./errors.ts";
 
 /**
@@ -28,6 +28,14 @@ export type FileSystem = Pick<
 
 /** Files of a release are never changed again. */
 export const RELEASE_FILE_MODE = 0o444;
+
+/**
+ * A path from the root, relative ones taken from the working directory. Given that directory, `resolve` does not load
+ * Node's `process` to ask for it, which would cost every start 5 ms.
+ */
+export function absolutePath(path: string): string {
+  return resolve(Deno.cwd(), path);
+}
 
 /** What is at `path`, links not followed; `undefined` when there is nothing. */
 export function findEntry(fs: FileSystem, path: string): Deno.FileInfo | undefined {

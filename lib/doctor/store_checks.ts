@@ -1,6 +1,6 @@
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findEntry, ifFound, removeIfThere } from "../core/files.ts";
+import { absolutePath, findEntry, ifFound, removeIfThere } from "../core/files.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../pipeline/pull.ts";
 import { readHistory } from "../store/history.ts";
@@ -17,8 +17,8 @@ const FUTURE_MS_MAX = 60_000;
 
 /** Whether the disk can hold another release and the file system can swap it in. */
 export async function checkStore(context: Context, location: StoreLocation): Promise<Check[]> {
-  const parent = existingParent(context, dirname(resolve(location.modelsDir)));
-  const stateParent = existingParent(context, resolve(location.stateDir ?? parent));
+  const parent = existingParent(context, dirname(absolutePath(location.modelsDir)));
+  const stateParent = existingParent(context, absolutePath(location.stateDir ?? parent));
   return [
     checkWritable(context, parent),
     await checkSpace(context, location, stateParent),
@@ -103,7 +103,7 @@ function checkSymlinks(context: Context, parent: string): Check {
 function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   const store = findStore(context.fs, location);
   if (store === undefined) {
-    const exists = findEntry(context.fs, resolve(location.modelsDir)) !== undefined;
+    const exists = findEntry(context.fs, absolutePath(location.modelsDir)) !== undefined;
     return [
       pass(
         "models folder",

@@ -1,7 +1,7 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
-import { type FileSystem, findText, ifFound, replaceFile } from "../core/files.ts";
+import { absolutePath, type FileSystem, findText, ifFound, replaceFile } from "../core/files.ts";
 
 /**
  * The state directory of one model folder: immutable releases, the pointers that say which of them is seen, and what
@@ -42,7 +42,7 @@ export interface StoreLocation {
  */
 export function openStore(fs: FileSystem, location: StoreLocation): Store {
   try {
-    fs.mkdirSync(dirname(resolve(location.modelsDir)), { recursive: true });
+    fs.mkdirSync(dirname(absolutePath(location.modelsDir)), { recursive: true });
     fs.mkdirSync(stateDirOf(location), { recursive: true });
     const store = storeAt(fs, location);
     claim(store);
@@ -71,12 +71,12 @@ export function findStore(fs: FileSystem, location: StoreLocation): Store | unde
 }
 
 function stateDirOf(location: StoreLocation): string {
-  return resolve(location.stateDir ?? join(dirname(resolve(location.modelsDir)), STATE_DIR_NAME));
+  return absolutePath(location.stateDir ?? join(dirname(absolutePath(location.modelsDir)), STATE_DIR_NAME));
 }
 
 function storeAt(fs: FileSystem, location: StoreLocation): Store {
   // The links between model folder and store are relative, so both paths have to be free of links above them.
-  const modelsDir = resolve(location.modelsDir);
+  const modelsDir = absolutePath(location.modelsDir);
   const parent = ifFound(() => fs.realPathSync(dirname(modelsDir))) ?? dirname(modelsDir);
   const root = fs.realPathSync(stateDirOf(location));
   return {
