@@ -7,7 +7,7 @@ import type { ActivationSetting } from "../core/settings.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { addQuarantine, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
-import { findRelease, listReleases, type StoredRelease } from "../store/releases.ts";
+import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { activate, type Activation } from "./activate.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
@@ -137,12 +137,13 @@ function findNamed(store: Store, to: string): StoredRelease {
       { code: "DIGEST_INVALID", hint: "model-sync status lists the releases" },
     );
   }
-  const releases = listReleases(store);
-  const found = releases.filter((release) => release.manifest.digest.startsWith(`sha256:${prefix}`));
+  // By name, because reading every manifest takes time that a rollback has not.
+  const found = listReleaseNames(store).filter((digest) => digest.startsWith(`sha256:${prefix}`));
   const [only] = found;
-  if (found.length === 1 && only !== undefined) return only;
-  const names = (found.length > 1 ? found : releases).map((release) => shortDigest(release.manifest.digest))
-    .join(", ");
+  const release = found.length === 1 && only !== undefined ? findRelease(store, only) : undefined;
+  if (release !== undefined) return release;
+  const choices = found.length > 1 ? found : listReleases(store).map(({ manifest }) => manifest.digest);
+  const names = choices.map(shortDigest).join(", ");
   const message = found.length > 1
     ? `Cannot roll back to "${to}": several releases begin so`
     : `Cannot roll back to "${to}": the store holds no such release`;

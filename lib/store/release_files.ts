@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
 import type { Context } from "../core/context.ts";
@@ -48,7 +47,8 @@ export async function checkFile(
   file: ReleaseFile,
   depth: CheckDepth,
 ): Promise<string | undefined> {
-  const path = join(folder.dir, file.path);
+  // Paths of a release are normal ones; for 20,000 of them `join` takes as long as looking at half of the files.
+  const path = `${folder.dir}/${file.path}`;
   const info = findEntry(context.fs, path);
   if (info === undefined) return "is missing";
   if (!info.isFile) return "is not a file any more";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry, findText, removeTree, replaceFile, syncFolder, syncFolders } from "../core/files.ts";
-import { type Digest, type Manifest, readManifest } from "../release/manifest.ts";
+import { Digest, type Manifest, readManifest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
 /** A manifest with the very text that it was read from, which is what a signature covers. */
@@ -45,14 +45,14 @@ export function hasReleaseDir(store: Store, digest: Digest): boolean {
 
 /** Every release that the store holds whole, newest first: by sequence, then by time, then by name. */
 export function listReleases(store: Store): StoredRelease[] {
-  const releases: StoredRelease[] = [];
-  for (const entry of store.fs.readDirSync(store.releases)) {
-    const hex = /^([0-9a-f]{64})$/.exec(entry.name)?.[1];
-    if (hex === undefined) continue;
-    const release = findRelease(store, `sha256:${hex}`);
-    if (release !== undefined) releases.push(release);
-  }
+  const releases = listReleaseNames(store).flatMap((digest) => findRelease(store, digest) ?? []);
   return releases.sort((a, b) => compareAge(a.manifest, b.manifest));
+}
+
+/** The digests of all release folders, whole or not, in no order: no manifest is read. */
+export function listReleaseNames(store: Store): Digest[] {
+  return Array.from(store.fs.readDirSync(store.releases), (entry) => entry.name)
+    .filter((name) => /^[0-9a-f]{64}$/.test(name)).map((hex) => Digest.parse(`sha256:${hex}`));
 }
 
 /** Newest first. */

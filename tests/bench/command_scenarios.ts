@@ -8,6 +8,8 @@ import { makeWorld, MIB, writeModels, writeRandomFile } from "./world.ts";
 
 const Status = z.object({ releases: z.array(z.object({ digest: z.string() })).length(2) });
 
+const Rollback = z.object({ durationMs: z.number() });
+
 /** How long it takes until help is there. */
 export async function helpStart(dir: string): Promise<Result[]> {
   const deno = Deno.execPath();
@@ -41,13 +43,16 @@ export async function rollbackTime(dir: string): Promise<Result[]> {
   const status = await measureCli(bot, "status", "--json");
   const { releases } = Status.parse(JSON.parse(status.stdout));
   const runs: number[] = [];
-  for (let round = 0; round < 11; round++) {
+  const durations: number[] = [];
+  for (let round = 0; round < 15; round++) {
     const to = releases[(round + 1) % 2]?.digest ?? "";
-    runs.push((await measureCli(bot, "rollback", "--to", to)).wallMs);
+    const measured = await measureCli(bot, "rollback", "--to", to, "--json");
+    runs.push(measured.wallMs);
+    durations.push(Rollback.parse(JSON.parse(measured.stdout)).durationMs);
   }
   return [{
-    what: "rollback of 2 GiB, the whole process",
-    ours: ms(median(runs)),
+    what: "rollback of 2 GiB",
+    ours: `${ms(median(durations))}, the whole process ${ms(median(runs))}`,
     theirs: "",
     ratio: "",
     wanted: "under 100 ms",
