@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import type { Publication, Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
