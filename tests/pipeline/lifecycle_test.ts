@@ -51,6 +51,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>({ do: "damage" }) },
 );
 
+/** Activates, refuses what was rolled back from, and mends. */
+const EVERY_KIND: Step[] = [
+  { do: "publish", set: 0 },
+  { do: "pull" },
+  { do: "publish", set: 1 },
+  { do: "pull" },
+  { do: "rollback" },
+  { do: "pull" },
+  { do: "publish", set: 2 },
+  { do: "pull" },
+  { do: "damage" },
+  { do: "pull" },
+  { do: "prune" },
+];
+
 /** What ought to be so, kept beside the real thing. Sets are named by their index. */
 class Expected {
   published: number | undefined;
@@ -152,8 +167,9 @@ Deno.test("whatever is published, pulled, rolled back, pruned and damaged in wha
       assert.deepEqual((await auditActive(context, store, "content")).problems, []);
     }
   });
-  await fc.assert(walk, { numRuns: 12 });
-  assert.ok(done.activated > 0 && done.rolledBack > 0, JSON.stringify(done));
+  await fc.assert(walk, { numRuns: 12, examples: [[EVERY_KIND]] });
+  // The walk that is always taken does every kind of thing; the others are drawn by lot.
+  assert.ok(Object.values(done).every((count) => count > 0), JSON.stringify(done));
 });
 
 Deno.test("planPrune() counts from the newest and keeps what pointers name", async () => {
