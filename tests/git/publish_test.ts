@@ -1,37 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
 import { FailedError } from "../../lib/core/errors.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
-import { type Machine, machine, publishFrom, type PublishSettings, pullTo } from "../helpers/machines.ts";
+import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
-
-const MODELS = { "BTC/rf.joblib": "one", "BTC/metadata.json": "{}", "ETH/rf.joblib": "eth" };
-
-function newTrainer(root: string, files: Readonly<Record<string, string | Uint8Array>> = MODELS): Machine {
-  const trainer = machine(root, "trainer", bareRepository(join(root, "registry.git")));
-  writeFiles(trainer.modelsDir, files);
-  return trainer;
-}
-
-function registryOf(trainer: Machine): string {
-  return trainer.registry.repoUrl ?? "";
-}
-
-async function assertRefused(
-  trainer: Machine,
-  code: string,
-  exitCode: number,
-  settings: PublishSettings = {},
-): Promise<void> {
-  const before = git(registryOf(trainer), "rev-parse", "--all");
-  await assert.rejects(publishFrom(testContext(), trainer, settings), { code, exitCode });
-  assert.equal(git(registryOf(trainer), "rev-parse", "--all"), before);
-}
+import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() to an empty remote makes the branch, the manifest and a commit with trailers", async () => {
   using dir = tempDir();
@@ -260,95 +237,6 @@ Deno.test("publish() refuses a branch that diverged by people's commits, and los
   assert.equal(Deno.readTextFileSync(join(own, "ours.md")), "ours");
 });
 
-Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves it as it is", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  writeFiles(trainer.registry.repoDir, { "untracked.txt": "x" });
-  await assertRefused(trainer, "WORKTREE_DIRTY", 2);
-  assert.equal(Deno.readTextFileSync(join(trainer.registry.repoDir, "untracked.txt")), "x");
-});
-
-Deno.test("publish() refuses a missing folder, an empty one, and one that lost more than half of its files", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  Deno.removeSync(join(trainer.modelsDir, "BTC"), { recursive: true });
-  await assertRefused(trainer, "SHRINK", 5);
-  Deno.removeSync(join(trainer.modelsDir, "ETH/rf.joblib"));
-  await assertRefused(trainer, "MODELS_EMPTY", 5);
-  Deno.removeSync(trainer.modelsDir, { recursive: true });
-  await assertRefused(trainer, "MODELS_MISSING", 5);
-  writeFiles(trainer.modelsDir, { "ETH/rf.joblib": "eth" });
-  assert.equal((await publishFrom(testContext(), trainer, { allowShrink: true })).changed, 2);
-});
-
-Deno.test("publish() refuses what looks like a secret, by name and by content", async () => {
-  const secrets: Readonly<Record<string, string>> = {
-    ".env": "A=1",
-    "BTC/id_rsa": "x",
-    "key.txt": "-----BEGIN RSA PRIVATE KEY-----\nMII",
-    "notes.json": `{"token":"ghp_${"a1B2".repeat(9)}"}`,
-    "config.py": `HF="hf_${"aB3".repeat(12)}"`,
-    "runpod.yaml": `key: rpa_${"A1B2".repeat(10)}`,
-    "aws.txt": "AKIAIOSFODNN7EXAMPLE",
-  };
-  for (const [path, text] of Object.entries(secrets)) {
-    using dir = tempDir();
-    const trainer = newTrainer(dir.path);
-    await publishFrom(testContext(), trainer);
-    writeFiles(trainer.modelsDir, { [path]: text });
-    await assertRefused(trainer, "SECRET_FOUND", 5);
-  }
-});
-
-Deno.test("publish() follows links that stay in the folder and refuses those that leave it, dangle or turn in circles", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  Deno.symlinkSync("rf.joblib", join(trainer.modelsDir, "BTC/latest.joblib"));
-  Deno.symlinkSync("../ETH", join(trainer.modelsDir, "BTC/eth"));
-  await publishFrom(testContext(), trainer);
-  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/latest.joblib"), "one");
-  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/eth/rf.joblib"), "eth");
-  const bad: Readonly<Record<string, string>> = {
-    "out": "/etc/hostname",
-    "dangling": "nothing",
-    "circle": ".",
-  };
-  for (const [name, target] of Object.entries(bad)) {
-    Deno.symlinkSync(target, join(trainer.modelsDir, name));
-    await assertRefused(trainer, "FOLDER_UNFIT", 5);
-    Deno.removeSync(join(trainer.modelsDir, name));
-  }
-});
-
-Deno.test("publish() leaves clutter out and refuses a repository inside the folder", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path, {
-    ...MODELS,
-    ".gitignore": "*",
-    "BTC/.DS_Store": "x",
-    ".gitkeep": "",
-  });
-  assert.equal((await publishFrom(testContext(), trainer)).files, 3);
-  git(join(trainer.modelsDir, "ETH"), "init", "--quiet");
-  await assertRefused(trainer, "FOLDER_UNFIT", 5);
-});
-
-Deno.test("publish() refuses models inside the clone that they are published through", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  const { repoDir } = trainer.registry;
-  assert.throws(() => refuseModelsInClone(Deno, join(repoDir, "models"), repoDir), {
-    code: "MODELS_IN_CLONE",
-    exitCode: 2,
-  });
-  assert.throws(() => refuseModelsInClone(Deno, repoDir, repoDir), { code: "MODELS_IN_CLONE" });
-  refuseModelsInClone(Deno, trainer.modelsDir, repoDir);
-});
-
 Deno.test("publish() and a mirroring pull replace a file by a folder of its name, and a folder by a file", async () => {
   using dir = tempDir();
   const kept = { "keep/1": "k", "keep/2": "k", "keep/3": "k", "keep/4": "k" };
@@ -362,36 +250,6 @@ Deno.test("publish() and a mirroring pull replace a file by a folder of its name
   await publishFrom(testContext(), trainer);
   await pullTo(testContext(), bot, { activation: "mirror" });
   assert.deepEqual(readFiles(bot.modelsDir), { "a/x": "in a folder now", b: "a file now", ...kept });
-});
-
-Deno.test("publish() does not write through links that a registry holds in the place of its folders", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  const outside = join(dir.path, "outside");
-  Deno.mkdirSync(outside);
-  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
-  Deno.mkdirSync(join(hand, "models"));
-  Deno.symlinkSync(outside, join(hand, "models/BTC"));
-  commitAll(hand);
-  await publishFrom(testContext(), trainer, { allowShrink: true });
-  assert.deepEqual([...Deno.readDirSync(outside)], []);
-  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
-});
-
-Deno.test("publish() fails rather than send a file that changes meanwhile", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  const changing = testContext({
-    spawn: (request) => {
-      if (request.args.includes("ls-files")) {
-        writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "changed under way" });
-      }
-      return isolatedSpawn(request);
-    },
-  });
-  await assert.rejects(publishFrom(changing, trainer), { code: "MODELS_CHANGING", exitCode: 1 });
-  assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
-  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
 });
 
 Deno.test("publish() of an unknown registry's equal content commits nothing and remembers it", async () => {
@@ -418,73 +276,12 @@ Deno.test("publish() puts right a registry whose models somebody edited by hand"
   await pullTo(testContext(), machine(dir.path, "bot", registryOf(trainer)));
 });
 
-Deno.test("publish() refuses to take over the manifest of another model set", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer, { subdir: "btc" });
-  await assertRefused(trainer, "MANIFEST_TAKEN", 2, { subdir: "eth" });
-  assert.equal((await publishFrom(testContext(), trainer, { subdir: "eth/models" })).outcome, "published");
-});
-
 Deno.test("publish() stores models without compressing them", async () => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path, { "zeros.bin": new Uint8Array(20 * 1024 * 1024) });
   await publishFrom(testContext(), trainer);
   const du = new Deno.Command("du", { args: ["-sk", join(registryOf(trainer), "objects")] }).outputSync();
   assert.ok(parseInt(new TextDecoder().decode(du.stdout)) > 20 * 1024);
-});
-
-const hasLfs =
-  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
-
-Deno.test({
-  name: "publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = tempDir();
-    const trainer = newTrainer(dir.path);
-    const large = noise(101 * 1024 * 1024, 3);
-    writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
-    await publishFrom(testContext(), trainer);
-    const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
-    assert.match(pointer, /^version https:\/\/git-lfs/);
-    const bot = machine(dir.path, "bot", registryOf(trainer));
-    const report = await pullTo(testContext(), bot);
-    assert.equal(report.files, 4);
-    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
-    assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
-    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-    await publishFrom(testContext(), trainer);
-    assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
-  },
-});
-
-Deno.test({
-  name: "publish() with lfs: always keeps every model in Git LFS" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = tempDir();
-    const trainer = newTrainer(dir.path);
-    await publishFrom(testContext(), trainer, { lfs: "always" });
-    assert.match(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), /^version https:\/\/git-lfs/);
-    const bot = machine(dir.path, "bot", registryOf(trainer));
-    await pullTo(testContext(), bot);
-    assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
-  },
-});
-
-Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it, and changes nothing", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
-  const without = testContext({
-    spawn: (request) =>
-      isolatedSpawn(request.args.includes("lfs") ? { ...request, args: ["no-such-git-command"] } : request),
-  });
-  await assert.rejects(publishFrom(without, trainer), { code: "LFS_MISSING", exitCode: 2 });
-  assert.equal(git(registryOf(trainer), "branch", "--list"), "");
-  assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
 });
 
 Deno.test("publish() makes its clone anew for another registry, also after a run that was stopped at it", async () => {

@@ -72,3 +72,22 @@ export function noise(size: number, seed: number): Uint8Array<ArrayBuffer> {
   }
   return bytes;
 }
+
+/** Every path below a folder with its size, times and link target. */
+export function listing(root: string): string[] {
+  const lines: string[] = [];
+  const visit = (folder: string) => {
+    for (const entry of Deno.readDirSync(folder)) {
+      const path = `${folder}/${entry.name}`;
+      const info = Deno.lstatSync(path);
+      // Looking at a worktree lets git note its times in the index, which says nothing about the worktree.
+      const times = /\.git(\/index)?$/.test(path) || info.isDirectory
+        ? ""
+        : `${info.size} ${info.mtime?.getTime()}`;
+      lines.push(`${path} ${times} ${info.isSymlink ? Deno.readLinkSync(path) : ""}`);
+      if (info.isDirectory) visit(path);
+    }
+  };
+  visit(root);
+  return lines.sort();
+}

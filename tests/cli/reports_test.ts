@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { listing, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { run, runJson, world } from "../helpers/seed_world.ts";
+
+Deno.test("verify finds flipped bits, missing files and files that do not belong, and --deep reads every byte", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  assert.match((await run(bot, "verify")).stdout, /is intact: 2 files/);
+  const file = join(bot, "models/BTC_USDC/rf.joblib");
+  const { mtime } = Deno.statSync(file);
+  assert.ok(mtime);
+  Deno.chmodSync(file, 0o644);
+  Deno.writeTextFileSync(file, "onf");
+  // Bits that rot change no time: only reading them finds them.
+  Deno.utimeSync(file, mtime, mtime);
+  const deep = await run(bot, "verify", "--deep");
+  assert.equal(deep.code, 5);
+  assert.match(deep.stdout, /rf\.joblib has SHA-256 [0-9a-f]{64}, manifest says [0-9a-f]{64}/);
+  Deno.removeSync(file);
+  writeFiles(join(bot, "models"), { "extra.onnx": "x" });
+  const report = await run(bot, "verify", "--json");
+  assert.equal(report.code, 5);
+  const { intact, problems, extra } = JSON.parse(report.stdout);
+  assert.deepEqual([intact, problems, extra], [
+    false,
+    [{ path: "BTC_USDC/rf.joblib", problem: "is missing" }],
+    ["extra.onnx"],
+  ]);
+  assert.equal((await run(bot, "pull")).code, 0);
+  Deno.removeSync(join(bot, "models/extra.onnx"));
+  assert.equal((await run(bot, "verify", "--deep")).code, 0);
+});
+
+Deno.test("status shows what is active, what happened, what comes next and what is quarantined", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  assert.match((await run(bot, "status")).stdout, /no release is active/);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  writeFiles(join(trainer, "models"), { "BTC_USDC/rf.joblib": "two" });
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  await runJson(bot, "rollback");
+  await run(bot, "pull");
+  const status = await runJson(bot, "status");
+  const runs = status["runs"];
+  assert.ok(Array.isArray(runs));
+  assert.deepEqual(
+    runs.map((entry: { command: string; outcome: string }) => `${entry.command} ${entry.outcome}`),
+    [
+      "pull refused",
+      "rollback rolled-back",
+      "pull activated",
+      "pull activated",
+    ],
+  );
+  const { stdout } = await run(bot, "status");
+  for (
+    const says of [
+      /active\s+[0-9a-f]{12} sequence 1/,
+      /previous\s+[0-9a-f]{12} sequence 2/,
+      /QUARANTINED/,
+      /quarantine/,
+      /client\s+\d{4}-/,
+    ]
+  ) {
+    assert.match(stdout, says);
+  }
+});
+
+Deno.test("doctor says pass, warn or fail of each thing and how to mend it, and changes nothing", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  const before = listing(dir.path);
+  const good = await run(bot, "doctor");
+  assert.equal(good.code, 0, good.stdout);
+  for (
+    const name of [
+      "git",
+      "clone",
+      "worktree",
+      "registry readable",
+      "registry writable",
+      "disk space",
+      "file system",
+      "links",
+    ]
+  ) {
+    assert.match(good.stdout, new RegExp(`pass {2}${name}: `), good.stdout);
+  }
+  assert.deepEqual(listing(dir.path), before);
+  const bad = await run(bot, "doctor", "--repo-dir", dir.path, "--json");
+  assert.equal(bad.code, 1);
+  const { ok, checks } = JSON.parse(bad.stdout);
+  assert.equal(ok, false);
+  assert.ok(
+    checks.some((check: { status: string; mend: string }) => check.status === "fail" && check.mend !== ""),
+  );
+});
+
+Deno.test("config init, check, print and schema work together", async () => {
+  using dir = tempDir();
+  const cwd = dir.path;
+  const init = await run(cwd, "config", "init");
+  assert.equal(init.code, 0, init.stderr);
+  const again = await run(cwd, "config", "init");
+  assert.equal(again.code, 2);
+  assert.match(again.stderr, /exists/);
+  assert.match((await run(cwd, "config", "check")).stdout, /configs\/bot\.yaml: no complaints/);
+  writeFiles(cwd, {
+    "configs/bot.yaml": "model_sync:\n  repo_url: https://me:secret@example.org/r.git\n  kep: 3\n",
+  });
+  const bad = await run(cwd, "config", "check");
+  assert.equal(bad.code, 2);
+  assert.match(bad.stdout, /bot\.yaml:3:3: model_sync\.kep is no setting; did you mean "keep"/);
+  writeFiles(cwd, { "configs/bot.yaml": "model_sync:\n  repo_url: https://me:secret@example.org/r.git\n" });
+  const print = await run(cwd, "config", "print");
+  assert.match(
+    print.stdout,
+    /repo_url +"https:\/\/\[redacted\]@example\.org\/r\.git" +configs\/bot\.yaml:2:3/,
+  );
+  assert.doesNotMatch(print.stdout, /secret/);
+  assert.equal(JSON.parse((await run(cwd, "config", "schema")).stdout).type, "object");
+});

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
+import { publishFrom } from "../helpers/machines.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { clone, commitAll, git } from "../helpers/test_git.ts";
+import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
+
+Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves it as it is", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  writeFiles(trainer.registry.repoDir, { "untracked.txt": "x" });
+  await assertRefused(trainer, "WORKTREE_DIRTY", 2);
+  assert.equal(Deno.readTextFileSync(join(trainer.registry.repoDir, "untracked.txt")), "x");
+});
+
+Deno.test("publish() refuses a missing folder, an empty one, and one that lost more than half of its files", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  Deno.removeSync(join(trainer.modelsDir, "BTC"), { recursive: true });
+  await assertRefused(trainer, "SHRINK", 5);
+  Deno.removeSync(join(trainer.modelsDir, "ETH/rf.joblib"));
+  await assertRefused(trainer, "MODELS_EMPTY", 5);
+  Deno.removeSync(trainer.modelsDir, { recursive: true });
+  await assertRefused(trainer, "MODELS_MISSING", 5);
+  writeFiles(trainer.modelsDir, { "ETH/rf.joblib": "eth" });
+  assert.equal((await publishFrom(testContext(), trainer, { allowShrink: true })).changed, 2);
+});
+
+Deno.test("publish() refuses what looks like a secret, by name and by content", async () => {
+  const secrets: Readonly<Record<string, string>> = {
+    ".env": "A=1",
+    "BTC/id_rsa": "x",
+    "key.txt": "-----BEGIN RSA PRIVATE KEY-----\nMII",
+    "notes.json": `{"token":"ghp_${"a1B2".repeat(9)}"}`,
+    "config.py": `HF="hf_${"aB3".repeat(12)}"`,
+    "runpod.yaml": `key: rpa_${"A1B2".repeat(10)}`,
+    "aws.txt": "AKIAIOSFODNN7EXAMPLE",
+  };
+  for (const [path, text] of Object.entries(secrets)) {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer);
+    writeFiles(trainer.modelsDir, { [path]: text });
+    await assertRefused(trainer, "SECRET_FOUND", 5);
+  }
+});
+
+Deno.test("publish() follows links that stay in the folder and refuses those that leave it, dangle or turn in circles", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  Deno.symlinkSync("rf.joblib", join(trainer.modelsDir, "BTC/latest.joblib"));
+  Deno.symlinkSync("../ETH", join(trainer.modelsDir, "BTC/eth"));
+  await publishFrom(testContext(), trainer);
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/latest.joblib"), "one");
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/eth/rf.joblib"), "eth");
+  const bad: Readonly<Record<string, string>> = {
+    "out": "/etc/hostname",
+    "dangling": "nothing",
+    "circle": ".",
+  };
+  for (const [name, target] of Object.entries(bad)) {
+    Deno.symlinkSync(target, join(trainer.modelsDir, name));
+    await assertRefused(trainer, "FOLDER_UNFIT", 5);
+    Deno.removeSync(join(trainer.modelsDir, name));
+  }
+});
+
+Deno.test("publish() leaves clutter out and refuses a repository inside the folder", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path, {
+    ...MODELS,
+    ".gitignore": "*",
+    "BTC/.DS_Store": "x",
+    ".gitkeep": "",
+  });
+  assert.equal((await publishFrom(testContext(), trainer)).files, 3);
+  git(join(trainer.modelsDir, "ETH"), "init", "--quiet");
+  await assertRefused(trainer, "FOLDER_UNFIT", 5);
+});
+
+Deno.test("publish() refuses models inside the clone that they are published through", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  assert.throws(() => refuseModelsInClone(Deno, join(repoDir, "models"), repoDir), {
+    code: "MODELS_IN_CLONE",
+    exitCode: 2,
+  });
+  assert.throws(() => refuseModelsInClone(Deno, repoDir, repoDir), { code: "MODELS_IN_CLONE" });
+  refuseModelsInClone(Deno, trainer.modelsDir, repoDir);
+});
+
+Deno.test("publish() does not write through links that a registry holds in the place of its folders", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const outside = join(dir.path, "outside");
+  Deno.mkdirSync(outside);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  Deno.mkdirSync(join(hand, "models"));
+  Deno.symlinkSync(outside, join(hand, "models/BTC"));
+  commitAll(hand);
+  await publishFrom(testContext(), trainer, { allowShrink: true });
+  assert.deepEqual([...Deno.readDirSync(outside)], []);
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
+});
+
+Deno.test("publish() fails rather than send a file that changes meanwhile", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const changing = testContext({
+    spawn: (request) => {
+      if (request.args.includes("ls-files")) {
+        writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "changed under way" });
+      }
+      return isolatedSpawn(request);
+    },
+  });
+  await assert.rejects(publishFrom(changing, trainer), { code: "MODELS_CHANGING", exitCode: 1 });
+  assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});
+
+Deno.test("publish() refuses to take over the manifest of another model set", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer, { subdir: "btc" });
+  await assertRefused(trainer, "MANIFEST_TAKEN", 2, { subdir: "eth" });
+  assert.equal((await publishFrom(testContext(), trainer, { subdir: "eth/models" })).outcome, "published");
+});

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { git } from "../helpers/test_git.ts";
+import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
+
+const hasLfs =
+  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
+
+Deno.test({
+  name: "publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    const large = noise(101 * 1024 * 1024, 3);
+    writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
+    await publishFrom(testContext(), trainer);
+    const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
+    assert.match(pointer, /^version https:\/\/git-lfs/);
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    const report = await pullTo(testContext(), bot);
+    assert.equal(report.files, 4);
+    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+    await publishFrom(testContext(), trainer);
+    assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
+  },
+});
+
+Deno.test({
+  name: "publish() with lfs: always keeps every model in Git LFS" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    assert.match(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), /^version https:\/\/git-lfs/);
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    await pullTo(testContext(), bot);
+    assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
+  },
+});
+
+Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it, and changes nothing", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
+  const without = testContext({
+    spawn: (request) =>
+      isolatedSpawn(request.args.includes("lfs") ? { ...request, args: ["no-such-git-command"] } : request),
+  });
+  await assert.rejects(publishFrom(without, trainer), { code: "LFS_MISSING", exitCode: 2 });
+  assert.equal(git(registryOf(trainer), "branch", "--list"), "");
+  assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
+});
