@@ -7,7 +7,7 @@ import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/gi
 import { checkStore } from "../lib/doctor/store_checks.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import type { RegistrySettings } from "../lib/git/registry.ts";
-import { findStore } from "../lib/store/store.ts";
+import { stateDirOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -47,8 +47,7 @@ async function registryChecks(session: Session): Promise<Check[]> {
   const { context, settings, location } = session;
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-doctor-" });
   try {
-    const store = findStore(context.fs, location);
-    const registry = gitRegistrySettings(settings, context.env, store?.root ?? scratch);
+    const registry = gitRegistrySettings(settings, context.env, stateDirOf(location));
     return [...await checkRegistry(context, registry, scratch), ...await tokenChecks(session, registry)];
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;

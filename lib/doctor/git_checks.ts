@@ -47,11 +47,11 @@ export async function checkRegistry(
   const tried = isMissing ? { ...settings, repoDir: join(scratch, "clone") } : settings;
   try {
     using registry = await Registry.open(context, tried, { owner: "unlocked", clone: "blobless" });
-    const where = isMissing ? `${settings.repoDir} will be cloned from it` : `clone ${settings.repoDir}`;
+    const clone = isMissing ? `none yet; it will be made at ${settings.repoDir}` : settings.repoDir;
     return [
-      pass("clone", where),
+      pass("clone", clone),
       await checkWorktree(registry),
-      await checkReadable(context, registry),
+      await checkReadable(registry),
       await checkWritable(registry),
       ...await checkClock(context, registry),
     ];
@@ -67,7 +67,7 @@ async function checkWorktree(registry: Registry): Promise<Check> {
   return fail("worktree", `dirty: ${dirty.slice(0, 3).join(", ")}`, "commit, stash or remove the changes");
 }
 
-async function checkReadable(_context: Context, registry: Registry): Promise<Check> {
+async function checkReadable(registry: Registry): Promise<Check> {
   const name = "registry readable";
   try {
     const tip = await registry.remoteTip();
@@ -112,10 +112,16 @@ async function checkClock(context: Context, registry: Registry): Promise<Check[]
   if (Number.isNaN(serverMs)) return [];
   const skewMs = context.clock.now().getTime() - serverMs;
   const seconds = Math.round(Math.abs(skewMs) / 1000);
-  if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) return [pass("clock", `within ${seconds} s of the registry's`)];
+  if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) {
+    return [pass("registry clock", `ours is within ${seconds} s of it`)];
+  }
   const direction = skewMs > 0 ? "ahead of" : "behind";
   return [
-    fail("clock", `${seconds} s ${direction} the registry's`, "synchronise it: timedatectl set-ntp true"),
+    fail(
+      "registry clock",
+      `ours is ${seconds} s ${direction} it`,
+      "synchronise it: timedatectl set-ntp true",
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, findEntry, ifFound, removeIfThere } from "../core/files.ts";
 import { totalBytes } from "../release/manifest.ts";
@@ -25,7 +26,7 @@ export async function checkStore(context: Context, location: StoreLocation): Pro
     checkSameFileSystem(context, parent, stateParent),
     checkSymlinks(context, parent),
     ...checkModelFolder(context, location),
-    ...checkHistoryClock(context, location),
+    checkHistoryClock(context, location),
   ];
 }
 
@@ -137,12 +138,14 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   }
 }
 
-function checkHistoryClock(context: Context, location: StoreLocation): Check[] {
+function checkHistoryClock(context: Context, location: StoreLocation): Check {
   const store = findStore(context.fs, location);
   const [last] = store === undefined ? [] : readHistory(store, 1);
-  if (last === undefined) return [];
-  const aheadMs = Date.parse(last.startedAt) - context.clock.now().getTime();
-  if (aheadMs <= FUTURE_MS_MAX) return [];
-  const detail = `the last run, of ${last.startedAt}, is in the future`;
-  return [warn("clock", detail, "synchronise it: timedatectl set-ntp true")];
+  const now = context.clock.now();
+  if (last === undefined) return pass("clock", `${isoSeconds(now)}; no run to compare it with yet`);
+  if (Date.parse(last.startedAt) - now.getTime() <= FUTURE_MS_MAX) {
+    return pass("clock", `${isoSeconds(now)}, after the last run`);
+  }
+  const detail = `${isoSeconds(now)}, but the last run was at ${last.startedAt}`;
+  return warn("clock", detail, "synchronise it: timedatectl set-ntp true");
 }

@@ -70,7 +70,8 @@ export function findStore(fs: FileSystem, location: StoreLocation): Store | unde
   return store;
 }
 
-function stateDirOf(location: StoreLocation): string {
+/** Where the store of a model folder is, or will be. */
+export function stateDirOf(location: StoreLocation): string {
   return absolutePath(location.stateDir ?? join(dirname(absolutePath(location.modelsDir)), STATE_DIR_NAME));
 }
 
