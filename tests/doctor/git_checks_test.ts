@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Secret } from "../../lib/core/secret.ts";
+import { checkRegistry, checkTokenScopes, compareVersions } from "../../lib/doctor/git_checks.ts";
+import { startGitServer } from "../fakes/git_server.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { machine } from "../helpers/machines.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+
+const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+
+Deno.test("checkTokenScopes() tells a token that is refused from one that may do too little", async () => {
+  const answers: Record<string, { readonly status: number; readonly scopes?: string }> = {
+    refused: { status: 401 },
+    "fine-grained": { status: 200 },
+    classic: { status: 200, scopes: "repo, workflow" },
+    "public only": { status: 200, scopes: "public_repo" },
+  };
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const kind = decodeURIComponent(new URL(request.url).pathname.split("/")[1] ?? "");
+    const { status = 404, scopes } = answers[kind] ?? {};
+    assert.equal(request.headers.get("authorization"), `Bearer ${TOKEN}`);
+    return new Response("{}", { status, headers: scopes === undefined ? {} : { "x-oauth-scopes": scopes } });
+  });
+  const check = async (kind: string) => {
+    const url = `http://127.0.0.1:${server.addr.port}/${kind}/`;
+    return await checkTokenScopes(testContext(), new Secret(TOKEN), url);
+  };
+  assert.equal((await check("refused")).status, "fail");
+  assert.equal((await check("classic")).status, "pass");
+  assert.match((await check("fine-grained")).detail, /does not tell its permissions/);
+  const few = await check("public only");
+  assert.equal(few.status, "warn");
+  assert.match(few.detail, /"public_repo", without repo/);
+  for (const kind of Object.keys(answers)) assert.ok(!JSON.stringify(await check(kind)).includes(TOKEN));
+});
+
+Deno.test("checkTokenScopes() warns when GitHub cannot be asked", async () => {
+  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = closed.addr;
+  closed.close();
+  const check = await checkTokenScopes(testContext(), new Secret(TOKEN), `http://127.0.0.1:${port}`);
+  assert.equal(check.status, "warn");
+  assert.match(check.detail, /cannot ask 127\.0\.0\.1/);
+});
+
+Deno.test("checkRegistry() over HTTP sees who may read and write, and whose clock is off, and changes nothing", async () => {
+  using dir = tempDir();
+  const bare = bareRepository(join(dir.path, "repositories/registry.git"));
+  const hand = clone(bare, join(dir.path, "hand"));
+  Deno.writeTextFileSync(join(hand, "a.txt"), "a");
+  commitAll(hand);
+  await using server = startGitServer({ root: join(dir.path, "repositories"), token: TOKEN });
+  const { registry } = machine(dir.path, "bot", `${server.origin}/registry.git`);
+  git(bare, "config", "http.receivepack", "false");
+  const before = git(bare, "for-each-ref");
+  const statuses = async (token: string, ageMs = 0) => {
+    const clock = new FakeClock(new Date(Date.now() + ageMs).toISOString());
+    const settings = { ...registry, token: new Secret(token) };
+    const scratch = Deno.makeTempDirSync({ dir: dir.path });
+    const checks = await checkRegistry(testContext({ clock }), settings, scratch);
+    return Object.fromEntries(checks.map(({ name, status, detail }) => [name, `${status} ${detail}`]));
+  };
+  // A server that lets nobody push is what a bot usually meets.
+  const bot = await statuses(TOKEN);
+  assert.match(bot["registry readable"] ?? "", /^pass .*main is at [0-9a-f]{12}$/);
+  assert.match(bot["registry writable"] ?? "", /^warn /);
+  assert.match(bot["registry clock"] ?? "", /^pass ours is within \d+ s of it$/);
+  git(bare, "config", "http.receivepack", "true");
+  assert.match((await statuses(TOKEN))["registry writable"] ?? "", /^pass /);
+  assert.match(
+    (await statuses(TOKEN, 3_600_000))["registry clock"] ?? "",
+    /^fail ours is 3\d{3} s ahead of it$/,
+  );
+  assert.match(
+    (await statuses(TOKEN, -3_600_000))["registry clock"] ?? "",
+    /^fail ours is 3\d{3} s behind it$/,
+  );
+  assert.match((await statuses("wrong"))["registry readable"] ?? "", /^fail .*Authentication failed/i);
+  assert.equal(git(bare, "for-each-ref"), before);
+});
+
+Deno.test("compareVersions() orders by numbers, not by letters", () => {
+  assert.ok(compareVersions("2.9", "2.31") < 0);
+  assert.ok(compareVersions("2.39.5", "2.39") > 0);
+  assert.equal(compareVersions("2.31", "2.31.0"), 0);
+});
