@@ -1,5 +1,4 @@
 import { buildCommand } from "@stricli/core";
-import { join } from "node:path";
 import { planGitPublish, type PublishPlan } from "../lib/carriers/git_publish_plan.ts";
 import {
   type GitPublication,
@@ -10,7 +9,7 @@ import { refuseModelsInClone } from "../lib/carriers/git_publish_guards.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
-import { ifFound, removeTree } from "../lib/core/files.ts";
+import { removeTree } from "../lib/core/files.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
@@ -18,7 +17,7 @@ import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { FolderIndex } from "../lib/git/folder_index.ts";
 import { NO_CACHE, readModelSet } from "../lib/release/model_set.ts";
 import { StatCache } from "../lib/store/stat_cache.ts";
-import { findStore, openStore } from "../lib/store/store.ts";
+import { findStore, openStore, stateDirOf } from "../lib/store/store.ts";
 import {
   train,
   trainingCommand,
@@ -105,11 +104,8 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
   try {
     const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
     const set = await readModelSet(context, location.modelsDir, cache);
-    const common = publisherOptions(session, flags, store?.root ?? scratch);
-    const { repoDir, repoUrl } = common.registry;
-    const isMissing = repoUrl !== undefined && ifFound(() => context.fs.statSync(repoDir)) === undefined;
-    const registry = { ...common.registry, repoDir: isMissing ? join(scratch, "clone") : repoDir };
-    const plan = await planGitPublish(context, { ...common, registry }, set, join(scratch, "objects"));
+    const options = publisherOptions(session, flags, stateDirOf(location));
+    const plan = await planGitPublish(context, options, set, scratch);
     const command = training === undefined ? null : trainingCommand(training.settings, training.options);
     const json = {
       dryRun: true,

@@ -2,12 +2,12 @@ import { buildCommand } from "@stricli/core";
 import { join } from "node:path";
 import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
-import { ifFound, removeTree } from "../lib/core/files.ts";
+import { removeTree } from "../lib/core/files.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import { findStore, openStore } from "../lib/store/store.ts";
+import { findStore, openStore, stateDirOf } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
 import {
   COMMON_ALIASES,
@@ -80,13 +80,9 @@ async function previewPull(session: Session, flags: PullFlags): Promise<void> {
   const store = findStore(context.fs, location);
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
-    const common = sourceOptions(session, flags, store?.root ?? scratch);
-    const { repoDir, repoUrl } = common.registry;
-    const isMissing = repoUrl !== undefined && ifFound(() => context.fs.statSync(repoDir)) === undefined;
     await using source = new GitSource(context, {
-      ...common,
-      registry: { ...common.registry, repoDir: isMissing ? join(scratch, "clone") : repoDir },
-      scratch: join(scratch, "objects"),
+      ...sourceOptions(session, flags, stateDirOf(location)),
+      scratch,
       owner: "unlocked",
     }, store);
     const plan = await planPull(store, source, {

@@ -33,7 +33,7 @@ export async function planGitPublish(
   scratch: string,
 ): Promise<PublishPlan> {
   const { registry: settings, subdir } = options;
-  using registry = await Registry.open(context, settings, { owner: "unlocked", clone: "blobless" });
+  using registry = await Registry.open(context, settings, { owner: "unlocked", clone: "blobless", scratch });
   if (registry.hasWorktree && !options.allowDirtyWorktree) {
     refuseDirty(registry, (await registry.status()).dirty);
   }

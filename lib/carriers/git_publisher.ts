@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, UsageError } from "../core/errors.ts";
+import { FailedError, RefusedError, UsageError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -48,6 +48,8 @@ interface Base {
   readonly manifest: Manifest | undefined;
   /** Whether this machine knows that the files are what the manifest says. */
   readonly isKnown: boolean;
+  /** There is a manifest that nobody can use. */
+  readonly isDamaged: boolean;
 }
 
 /** Publishes to a git repository: commits what changed and pushes it, and nothing when nothing changed. */
@@ -80,7 +82,8 @@ export class GitPublisher implements Publisher<GitPublication> {
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
   static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
-    const registry = await Registry.open(context, options.registry, { owner: options.owner, clone: "whole" });
+    const { owner } = options;
+    const registry = await Registry.open(context, options.registry, { owner, clone: "whole" });
     try {
       if (registry.isBare) throw bareRegistry(registry);
       if (await settleJournal(context, registry)) {
@@ -165,6 +168,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, this.#options.lfs),
       head: branch.head,
       base: base.isKnown ? manifest : undefined,
+      isManifestStale: base.isDamaged || (manifest !== undefined && manifest.digest !== set.digest),
       details: {
         sequence,
         createdAt: now,
@@ -197,21 +201,30 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   async #readBase(head: ObjectId | undefined): Promise<Base> {
-    if (head === undefined) return { manifest: undefined, isKnown: true };
+    if (head === undefined) return { manifest: undefined, isKnown: true, isDamaged: false };
     const path = manifestPathOf(this.#options.subdir);
     const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
       action: `look for ${path}`,
     });
-    if (result.code !== 0) return { manifest: undefined, isKnown: false };
+    if (result.code !== 0) return { manifest: undefined, isKnown: false, isDamaged: false };
     const blob = new TextDecoder().decode(result.stdout).trim();
     const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
-    const manifest = await parseManifest(
-      new TextDecoder().decode(bytes),
-      `${path} of commit ${head.slice(0, 12)}`,
-    );
+    const manifest = await this.#parseManifest(bytes, `${path} of commit ${head.slice(0, 12)}`);
+    if (manifest === undefined) return { manifest, isKnown: false, isDamaged: true };
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
-    return { manifest, isKnown };
+    return { manifest, isKnown, isDamaged: false };
+  }
+
+  /** A damaged manifest is what a publish puts right. */
+  async #parseManifest(bytes: Uint8Array, where: string): Promise<Manifest | undefined> {
+    try {
+      return await parseManifest(new TextDecoder().decode(bytes), where);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      this.#context.log.warn(`${error.message}; it will be replaced`);
+      return undefined;
+    }
   }
 
   /** Git's name for the model folder of a commit. */
@@ -278,14 +291,27 @@ export class GitPublisher implements Publisher<GitPublication> {
 async function followRemote(
   context: Context,
   registry: Registry,
-  { allowDirtyWorktree }: Pick<GitPublisherOptions, "allowDirtyWorktree">,
+  { allowDirtyWorktree, subdir }: Pick<GitPublisherOptions, "allowDirtyWorktree" | "subdir">,
 ): Promise<SyncedBranch> {
   const [status, tip] = await Promise.all([
     registry.hasWorktree ? registry.status() : undefined,
     registry.remoteTip(),
   ]);
-  if (status !== undefined && !allowDirtyWorktree) refuseDirty(registry, status.dirty);
+  if (status !== undefined) {
+    const lost = status.dirty.filter((path) => isOurs(path, subdir));
+    if (allowDirtyWorktree) {
+      refuseDirty(registry, lost, "commit, stash or remove them: a publish writes just there");
+    } else refuseDirty(registry, status.dirty);
+  }
   return await syncBranch(context, registry, status, tip);
+}
+
+/** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */
+function isOurs(path: string, subdir: string): boolean {
+  const folder = path.endsWith("/") ? path : `${path}/`;
+  return [`${subdir}/`, `${manifestPathOf(subdir)}/`, ".gitattributes/"].some((ours) =>
+    folder.startsWith(ours) || (path.endsWith("/") && ours.startsWith(path))
+  );
 }
 
 function rejections(report: string): string {

@@ -6,6 +6,7 @@ import type { Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { RegistrySettings } from "../git/registry.ts";
+import { parseRemoteUrl } from "../git/remote_url.ts";
 
 /** The clone's folder inside the store, where the configuration names none. */
 const CLONE_NAME = "registry";
@@ -31,12 +32,18 @@ export function gitRegistrySettings(
   }
   return {
     repoDir: absolutePath(repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env)),
-    repoUrl: repo_url === undefined ? undefined : expandHome(repo_url, env),
+    repoUrl: repo_url === undefined ? undefined : resolveUrl(expandHome(repo_url, env)),
     remote: settings.remote,
     branch: settings.branch,
     token: readToken(settings, env),
     transferTimeoutMs: settings.git_timeout_sec * 1000,
   };
+}
+
+/** A path starts at the working directory, as every path of the configuration does, and not at the clone. */
+function resolveUrl(url: string): string {
+  const isPath = parseRemoteUrl(url).isLocal && !url.includes("://");
+  return isPath ? absolutePath(url) : url;
 }
 
 function readToken(settings: ModelSync, env: Environment): Secret | undefined {

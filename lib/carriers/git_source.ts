@@ -5,7 +5,7 @@ import type { LockOwner } from "../core/lock.ts";
 import { Pool } from "../core/pool.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../git/blob_memory.ts";
-import { checkOut, diverged, refuseDirty } from "../git/branch.ts";
+import { checkOut, diverged, keepBranch, refuseDirty } from "../git/branch.ts";
 import { type Blob, findMissing, readBlobs, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
@@ -74,8 +74,11 @@ export class GitSource implements Source {
   }
 
   async resolve(): Promise<Revision> {
-    const { registry: settings, owner, subdir } = this.#options;
-    const registry = await Registry.open(this.#context, settings, { owner, clone: "blobless" });
+    const { registry: settings, owner, scratch, subdir } = this.#options;
+    const registry = await Registry.open(this.#context, settings, {
+      clone: "blobless",
+      ...(owner === "unlocked" ? { owner, scratch } : { owner }),
+    });
     this.#registry = registry;
     this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
     const tip = await registry.remoteTip();
@@ -121,6 +124,7 @@ export class GitSource implements Source {
     const moves = relation === undefined || relation === "behind" ||
       (relation !== "same" && registry.isOwn) ||
       (relation === "diverged" && this.#options.resetToRemote);
+    if (relation === "diverged" && !registry.isOwn) await keepBranch(registry);
     if (!registry.hasWorktree) {
       if (moves) {
         await registry.git.bytes(["update-ref", `refs/heads/${branch}`, offer.revision.id], { action });

@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
-import { ifFound } from "../core/files.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
@@ -42,12 +40,15 @@ export async function checkRegistry(
   settings: RegistrySettings,
   scratch: string,
 ): Promise<Check[]> {
-  const isMissing = settings.repoUrl !== undefined &&
-    ifFound(() => context.fs.statSync(settings.repoDir)) === undefined;
-  const tried = isMissing ? { ...settings, repoDir: join(scratch, "clone") } : settings;
   try {
-    using registry = await Registry.open(context, tried, { owner: "unlocked", clone: "blobless" });
-    const clone = isMissing ? `none yet; it will be made at ${settings.repoDir}` : settings.repoDir;
+    using registry = await Registry.open(context, settings, {
+      owner: "unlocked",
+      clone: "blobless",
+      scratch,
+    });
+    const clone = registry.git.repoDir !== settings.repoDir
+      ? `none yet; it will be made at ${settings.repoDir}`
+      : settings.repoDir;
     return [
       pass("clone", clone),
       await checkWorktree(registry),

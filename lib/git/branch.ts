@@ -68,9 +68,26 @@ export async function checkOut(registry: Registry, tip: ObjectId | undefined): P
   else if (await registry.findCommit(`refs/heads/${branch}`) !== undefined) {
     await registry.git.bytes(["checkout", "--quiet", branch], call);
   } else {
-    const start = tip === undefined ? [] : ["--track", registry.remoteBranch];
-    await registry.git.bytes(["checkout", "--quiet", "-b", branch, ...start], call);
+    // By its commit: a clone of a single branch has no name for the remote's others.
+    await registry.git.bytes(
+      ["checkout", "--quiet", "-b", branch, ...(tip === undefined ? [] : [tip])],
+      call,
+    );
+    await registry.git.bytes(["config", `branch.${branch}.remote`, registry.settings.remote], call);
+    await registry.git.bytes(["config", `branch.${branch}.merge`, `refs/heads/${branch}`], call);
   }
+}
+
+/** Gives the configured branch a second name, before it is reset to the remote's. */
+export async function keepBranch(registry: Registry): Promise<void> {
+  const ours = await registry.findCommit(`refs/heads/${registry.settings.branch}`);
+  if (ours === undefined) return;
+  const name = keptName(registry, ours);
+  await registry.git.bytes(["update-ref", `refs/heads/${name}`, ours], { action: `keep ${ours} as ${name}` });
+}
+
+function keptName(registry: Registry, ours: ObjectId): string {
+  return `${registry.settings.branch}-before-reset-${ours.slice(0, 7)}`;
 }
 
 /** Checks out a clone for the first time. Files in Git LFS stay pointers: publishing needs none of them. */
@@ -101,12 +118,16 @@ async function areOurs(registry: Registry, base: ObjectId, head: ObjectId): Prom
 }
 
 /** @throws {UsageError} code `WORKTREE_DIRTY`, naming some of the files */
-export function refuseDirty(registry: Registry, dirty: readonly string[]): void {
+export function refuseDirty(
+  registry: Registry,
+  dirty: readonly string[],
+  hint = "commit, stash or remove the changes first, or run with --allow-dirty-worktree",
+): void {
   if (dirty.length === 0) return;
   const some = dirty.slice(0, 3).join(", ") + (dirty.length > 3 ? ` and ${dirty.length - 3} more` : "");
   throw new UsageError(`Cannot work in ${registry.git.repoDir}: its working tree is dirty (${some})`, {
     code: "WORKTREE_DIRTY",
-    hint: "commit, stash or remove the changes first, or run with --allow-dirty-worktree",
+    hint,
   });
 }
 
@@ -122,7 +143,7 @@ export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): 
     {
       code: "DIVERGED",
       hint: "to keep what is here under another name and follow the remote: " +
-        `${git} fetch ${remote} ${branch}; ${git} branch ${branch}-before-reset ${ours.slice(0, 12)}; ` +
+        `${git} fetch ${remote} ${branch}; ${git} branch ${keptName(registry, ours)} ${ours.slice(0, 12)}; ` +
         `${git} reset --hard ${registry.remoteBranch} (pull does all three with --reset-to-remote)`,
     },
   );

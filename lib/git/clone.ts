@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, UsageError } from "../core/errors.ts";
-import { ifFound, removeTree, replaceFile } from "../core/files.ts";
+import { ifFound, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
 import { redactUrls } from "../core/secret.ts";
 import { Git } from "./git.ts";
 import type { RegistrySettings } from "./registry.ts";
@@ -29,37 +29,59 @@ export interface CloneFacts {
 /** Marks clones that this program made. */
 const OWN_MARK = "model-sync.own";
 
+/** How a clone is opened. */
+export interface CloneUse {
+  readonly kind: CloneKind;
+  /** Where a run that may change nothing makes a clone that is missing, to try it out. */
+  readonly scratch: string | undefined;
+  /** Throws if a registry cannot be reached. */
+  readonly reach: (url: string) => Promise<void>;
+}
+
 /** Finds the clone, or makes it. One of our own whose `repo_url` moved on to another registry is made anew. */
 export async function openClone(
   context: Context,
-  git: Git,
   settings: RegistrySettings,
-  kind: CloneKind,
-): Promise<CloneFacts> {
-  await ensureClone(context, settings, kind);
-  const facts = await readFacts(git, settings.remote);
-  const { repoUrl, repoDir } = settings;
-  if (!facts.isOwn || repoUrl === undefined || facts.remoteUrl === undefined || facts.remoteUrl === repoUrl) {
-    return facts;
+  use: CloneUse,
+): Promise<{ readonly git: Git; readonly facts: CloneFacts }> {
+  const { repoUrl, repoDir, remote } = settings;
+  if (!isMissing(context, settings)) {
+    const git = new Git(context, settings);
+    const facts = await readFacts(git, remote);
+    if (
+      !facts.isOwn || repoUrl === undefined || facts.remoteUrl === undefined || facts.remoteUrl === repoUrl
+    ) {
+      return { git, facts };
+    }
+    if (use.scratch === undefined) {
+      // A mistyped address must not cost the clone.
+      await use.reach(repoUrl);
+      context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(repoUrl)} anew`);
+      // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
+      context.fs.renameSync(repoDir, outdatedClone(repoDir));
+    }
   }
-  context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(repoUrl)} anew`);
-  // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
-  context.fs.renameSync(repoDir, outdatedClone(repoDir));
-  await ensureClone(context, settings, kind);
-  return await readFacts(git, settings.remote);
+  const made = use.scratch === undefined ? settings : { ...settings, repoDir: join(use.scratch, "clone") };
+  await makeClone(context, made, use.kind);
+  const git = new Git(context, made);
+  return { git, facts: await readFacts(git, remote) };
+}
+
+/** Whether a clone has to be made: nothing is there, or an empty folder. */
+function isMissing({ fs }: Context, { repoDir, repoUrl }: RegistrySettings): boolean {
+  const entry = ifFound(() => fs.statSync(repoDir));
+  if (entry === undefined) return true;
+  return entry.isDirectory && repoUrl !== undefined &&
+    fs.readDirSync(repoDir)[Symbol.iterator]().next().done === true;
 }
 
 function outdatedClone(repoDir: string): string {
   return join(dirname(repoDir), `.${basename(repoDir)}.old`);
 }
 
-async function ensureClone(context: Context, settings: RegistrySettings, kind: CloneKind): Promise<void> {
+async function makeClone(context: Context, settings: RegistrySettings, kind: CloneKind): Promise<void> {
   const { fs } = context;
   const { repoDir, repoUrl } = settings;
-  const entry = ifFound(() => fs.statSync(repoDir));
-  const isPlaceholder = entry?.isDirectory === true && repoUrl !== undefined &&
-    isEmptyFolder(context, repoDir);
-  if (entry !== undefined && !isPlaceholder) return;
   if (repoUrl === undefined) {
     throw new UsageError(`Cannot open the models repository ${repoDir}: it does not exist`, {
       code: "REPO_MISSING",
@@ -80,16 +102,11 @@ async function ensureClone(context: Context, settings: RegistrySettings, kind: C
     });
     const config = join(temporary, ".git", "config");
     replaceFile(fs, config, fs.readTextFileSync(config) + ownConfig(settings.remote, repoUrl, kind));
-    if (entry !== undefined) fs.removeSync(repoDir);
+    removeIfThere(fs, repoDir);
     fs.renameSync(temporary, repoDir);
   } catch (error) {
     throw diskError(error, `make a clone in ${repoDir}`);
   }
-}
-
-function isEmptyFolder(context: Context, path: string): boolean {
-  for (const _entry of context.fs.readDirSync(path)) return false;
-  return true;
 }
 
 /** What a clone of our own always says, also to a git that somebody runs in it by hand. */

@@ -29,6 +29,8 @@ export interface ModelCommit {
   readonly head: ObjectId | undefined;
   /** What `head` holds, where this machine knows that its files and its manifest agree. */
   readonly base: Manifest | undefined;
+  /** The manifest that `head` holds is damaged, or of other models: it has to be replaced even if no model differs. */
+  readonly isManifestStale: boolean;
   readonly details: Pick<Manifest, "sequence" | "createdAt" | "origin">;
   readonly message: string;
   /** The worktree or the index may hold other people's changes, which stay out of the commit. */
@@ -41,7 +43,7 @@ const ATTRIBUTES = ".gitattributes";
  * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, checks that git stored
  * every byte as it was, and adds the manifest. A kill at any point is taken back by the next publish.
  *
- * @returns the new commit; `undefined` when no model file differs, and then nothing was changed
+ * @returns the new commit; `undefined` when there is nothing to change
  */
 export async function commitModels(
   context: Context,
@@ -82,7 +84,7 @@ async function writeCommit(
   ) => posix.join(subdir, path));
   await stagePaths(registry, [...touched, ...attributes]);
   const staged = await findStaged(registry, change);
-  if (staged.length === 0) return undefined;
+  if (staged.length === 0 && !change.isManifestStale) return undefined;
   await checkStored(registry, change, staged);
   const manifest = await createManifest([...unchanged.values(), ...written], change.details);
   if (manifest.digest !== set.digest) throw changing(set.dir);

@@ -22,12 +22,23 @@ export interface RegistrySettings {
 }
 
 /** What a run wants of the registry. */
-export interface RegistryUse {
-  /** Who works in the clone from now on; `unlocked` for a run that changes nothing. */
-  readonly owner: LockOwner | "unlocked";
-  /** How a clone is made, if there is none. */
-  readonly clone: CloneKind;
-}
+export type RegistryUse =
+  & {
+    /** How a clone is made, if there is none. */
+    readonly clone: CloneKind;
+  }
+  & (
+    | {
+      /** Who works in the clone from now on. */
+      readonly owner: LockOwner;
+    }
+    | {
+      /** Nothing is changed. */
+      readonly owner: "unlocked";
+      /** Where a clone is made then. */
+      readonly scratch: string;
+    }
+  );
 
 /** A git object name: 40 hexadecimal digits, or 64 in a SHA-256 repository. */
 export type ObjectId = string;
@@ -89,8 +100,11 @@ export class Registry implements Disposable {
    */
   static async open(context: Context, settings: RegistrySettings, use: RegistryUse): Promise<Registry> {
     using resources = new DisposableStack();
-    const bare = new Git(context, settings);
-    const facts = await openClone(context, bare, settings, use.clone);
+    const { git: bare, facts } = await openClone(context, settings, {
+      kind: use.clone,
+      scratch: use.owner === "unlocked" ? use.scratch : undefined,
+      reach: (url) => reach(context, settings, url),
+    });
     if (use.owner !== "unlocked") {
       const lock = join(facts.gitDir, "model-sync.lock");
       resources.use(await acquireLock(context.fs, lock, use.owner, context.clock));
@@ -204,6 +218,14 @@ export class Registry implements Disposable {
     );
     return parseStatus(new TextDecoder().decode(output));
   }
+}
+
+/** Asks a registry whether it is there, with nothing but its address. */
+async function reach(context: Context, settings: RegistrySettings, url: string): Promise<void> {
+  using resources = new DisposableStack();
+  const git = new Git(context, settings);
+  const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings, resources));
+  await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}` });
 }
 
 /**

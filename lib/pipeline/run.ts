@@ -40,8 +40,15 @@ export async function recordedRun<Report extends RunReport>(
       ...report,
       ...(error === undefined ? {} : { error: describeError(error) }),
     });
+  const fail = (error: unknown) => diskError(firstFailure(error), `${command} with the store ${store.root}`);
+  using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock)
+    .catch((error) => {
+      // The intent that is there is another run's.
+      const failure = fail(error);
+      recordQuietly(context, () => record({ outcome: outcomeOf(failure) }, failure));
+      throw failure;
+    });
   try {
-    using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock);
     recordRecovery(context, store, await recover(context, store));
     writeIntent(store, { ...run, phase: "preparing" });
     const report = await work(run);
@@ -49,16 +56,14 @@ export async function recordedRun<Report extends RunReport>(
     clearIntent(store);
     return { ...report, runId: run.runId, durationMs: elapsedMs() };
   } catch (error) {
-    const failure = diskError(firstFailure(error), `${command} with the store ${store.root}`);
+    // Still under the lock: until it is settled, no other run may look at what this one left.
+    const failure = fail(error);
     await closeFailedRun(context, store, run, () => record({ outcome: outcomeOf(failure) }, failure));
     throw failure;
   }
 }
 
-/**
- * Settles and records a run that threw. If even that fails, as on a full disk, its intent stays and the next run does
- * it. A run that never had the lock settles nothing: the intent there is another run's.
- */
+/** Settles and records a run that threw. If even that fails, as on a full disk, its intent stays and the next run does it. */
 async function closeFailedRun(
   context: Context,
   store: Store,
@@ -73,8 +78,20 @@ async function closeFailedRun(
     record();
     if (isOurs) clearIntent(store);
   } catch (error) {
-    context.log.warn(`cannot record this run: ${error instanceof Error ? error.message : String(error)}`);
+    warnUnrecorded(context, error);
   }
+}
+
+function recordQuietly(context: Context, record: () => void): void {
+  try {
+    record();
+  } catch (error) {
+    warnUnrecorded(context, error);
+  }
+}
+
+function warnUnrecorded(context: Context, error: unknown): void {
+  context.log.warn(`cannot record this run: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 /** The killed run gets the line that it could not write, unless it was killed just after writing it. */

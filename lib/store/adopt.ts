@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { diskError } from "../core/errors.ts";
+import { diskError, osErrorCode } from "../core/errors.ts";
 import { RELEASE_FILE_MODE, syncFolder } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
@@ -156,10 +156,17 @@ function syncAfterLink(store: Store): void {
   syncPointers(store);
 }
 
+const CHMOD_IMPOSSIBLE = ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP"];
+
 function makeReadOnly(store: Store, manifest: Manifest): void {
   if (Deno.build.os === "windows") return;
   for (const file of manifest.files) {
-    store.fs.chmodSync(join(releaseDir(store, manifest.digest), file.path), RELEASE_FILE_MODE);
+    try {
+      store.fs.chmodSync(join(releaseDir(store, manifest.digest), file.path), RELEASE_FILE_MODE);
+    } catch (error) {
+      // A file of another user's: the mode only guards against mistakes, and the folder has moved already.
+      if (!CHMOD_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) throw error;
+    }
   }
 }
 
