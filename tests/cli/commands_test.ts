@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cliArgs } from "../helpers/run_cli.ts";
 import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { GIT_ENV } from "../helpers/test_git.ts";
+import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
 import { MODELS, run, runJson, world } from "../helpers/seed_world.ts";
 
 Deno.test("the commands of seed 0 do what its document says", async () => {
@@ -281,4 +281,21 @@ Deno.test("the daemon runs at once when told to, says when it runs next, and sto
   assert.match(stdout, /activated release/);
   assert.match(seen, /daemon stopped/);
   assert.deepEqual(readFiles(join(bot, "models")), MODELS);
+});
+
+Deno.test("a relative repo_url is a path from the working directory, and a dry run with another leaves the clone", async () => {
+  using dir = tempDir();
+  const { trainer } = world(dir);
+  writeFiles(trainer, {
+    "configs/bot.yaml": "model_sync: {repo_url: ../registry.git, publisher: {train_before_push: false}}\n",
+  });
+  assert.equal((await runJson(trainer, "publish"))["outcome"], "published");
+  bareRepository(join(dir.path, "other.git"));
+  const before = listing(join(trainer, ".model-sync/registry"));
+  for (const command of [["publish", "--dry-run"], ["doctor"]] as const) {
+    const [name, ...flags] = command;
+    assert.equal((await run(trainer, name, ...flags, "--repo-url", "../other.git")).code, 0);
+  }
+  assert.equal((await run(trainer, "pull", "--dry-run", "--repo-url", "../other.git")).code, 4);
+  assert.deepEqual(listing(join(trainer, ".model-sync/registry")), before);
 });

@@ -330,3 +330,87 @@ Deno.test("publish() removes a lock that a power cut left in its own clone, but 
   await assert.rejects(publishAfter(transferTimeoutMs - 60_000), { code: "GIT_LOCKED", exitCode: 6 });
   assert.equal((await publishAfter(transferTimeoutMs + 60_000)).outcome, "published");
 });
+
+Deno.test("publish() replaces a manifest that is of other models, or is damaged, although no model differs", async () => {
+  const damages: Readonly<Record<string, (hand: string) => void>> = {
+    "of other models": (hand) => writeFiles(hand, { "models/BTC/rf.joblib": "two" }),
+    "no JSON": (hand) =>
+      writeFiles(hand, { "model-sync.json": "<<<<<<< HEAD\n", "models/BTC/rf.joblib": "two" }),
+    "of a later format": (hand) => writeFiles(hand, { "model-sync.json": '{"schema": 2}' }),
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    await publishFrom(testContext(), trainer);
+    const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+    damage(hand);
+    commitAll(hand);
+    await assert.rejects(pullTo(testContext(), bot), { exitCode: 5 }, what);
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": what === "of a later format" ? "one" : "two" });
+    const report = await publishFrom(testContext(), trainer);
+    assert.deepEqual(
+      [report.outcome, report.sequence, report.publication.pushed],
+      ["published", 2, true],
+      what,
+    );
+    assert.equal((await pullTo(testContext(), bot)).release, report.release, what);
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged", what);
+  }
+});
+
+Deno.test("publish() with a dirty worktree allowed goes on, but not over uncommitted work where it writes", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  writeFiles(mine, { ".gitattributes": "*.txt text\n" });
+  commitAll(mine);
+  const through = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  for (const path of [".gitattributes", "models/notes.md", "model-sync.json"]) {
+    const before = ifFound(() => Deno.readTextFileSync(join(mine, path)));
+    writeFiles(mine, { [path]: "my work\n" });
+    const settings = { allowDirtyWorktree: true };
+    await assert.rejects(publishFrom(testContext(), through, settings), {
+      code: "WORKTREE_DIRTY",
+      exitCode: 2,
+    });
+    assert.equal(Deno.readTextFileSync(join(mine, path)), "my work\n");
+    if (before === undefined) Deno.removeSync(join(mine, path));
+    else Deno.writeTextFileSync(join(mine, path), before);
+  }
+  writeFiles(mine, { "draft.md": "my work\n" });
+  assert.equal(
+    (await publishFrom(testContext(), through, { allowDirtyWorktree: true })).outcome,
+    "published",
+  );
+  assert.equal(Deno.readTextFileSync(join(mine, "draft.md")), "my work\n");
+});
+
+Deno.test("publish() and pull() check out a branch that only the remote has, also in a clone of a single branch", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  git(registryOf(trainer), "branch", "prod", "main");
+  for (const option of ["--no-single-branch", "--single-branch"]) {
+    const mine = join(dir.path, `mine${option}`);
+    git(dir.path, "clone", "--quiet", option, "--branch", "main", `file://${registryOf(trainer)}`, mine);
+    git(mine, "update-ref", "-d", "refs/remotes/origin/prod");
+    const registry = { ...trainer.registry, repoDir: mine, repoUrl: undefined, branch: "prod" };
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": option });
+    assert.equal((await publishFrom(testContext(), { ...trainer, registry })).outcome, "published");
+    assert.equal(git(registryOf(trainer), "show", "prod:models/BTC/rf.joblib"), option);
+    assert.equal(git(mine, "config", "branch.prod.merge"), "refs/heads/prod");
+  }
+});
+
+Deno.test("publish() keeps its clone when the repo_url that it is told cannot be reached", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const mistyped = { ...trainer, registry: { ...trainer.registry, repoUrl: join(dir.path, "regstry.git") } };
+  const head = git(trainer.registry.repoDir, "rev-parse", "HEAD");
+  await assert.rejects(publishFrom(testContext(), mistyped), { exitCode: 4 });
+  assert.equal(git(trainer.registry.repoDir, "rev-parse", "HEAD"), head);
+});

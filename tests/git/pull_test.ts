@@ -374,3 +374,20 @@ Deno.test("a clone that pull() makes holds neither history nor models, however m
   await pullTo(testContext(), fresh);
   assert.equal(git(fresh.registry.repoDir, "rev-list", "--count", "origin/main"), "1");
 });
+
+Deno.test("pull() with resetToRemote follows a diverged branch and keeps the commits of a user's clone", async () => {
+  using dir = tempDir();
+  const w = await world(dir);
+  const mine = clone(w.registry, join(dir.path, "mine"));
+  const bot = { ...w.bot, registry: { ...w.bot.registry, repoDir: mine, repoUrl: undefined } };
+  await pullTo(testContext(), bot);
+  writeFiles(mine, { "notes.md": "mine" });
+  git(mine, "add", "--all");
+  git(mine, "commit", "--quiet", "--message", "my notes");
+  const ours = git(mine, "rev-parse", "HEAD");
+  await republish(w, { "BTC/rf.onnx": "two" });
+  await assertRefused(bot, "DIVERGED", 5);
+  await pullTo(testContext(), bot, { resetToRemote: true });
+  assert.equal(git(mine, "rev-parse", "HEAD"), git(w.registry, "rev-parse", "main"));
+  assert.equal(git(mine, "rev-parse", `main-before-reset-${ours.slice(0, 7)}`), ours);
+});

@@ -40,6 +40,7 @@ export function storeOf(context: Context, machine: Machine): Store {
 
 export interface PublishSettings {
   readonly allowShrink?: boolean;
+  readonly allowDirtyWorktree?: boolean;
   readonly lfs?: "auto" | "always" | "never";
   readonly subdir?: string;
 }
@@ -57,7 +58,7 @@ export async function publishFrom(context: Context, from: Machine, settings: Pub
           registry: from.registry,
           subdir: settings.subdir ?? "models",
           lfs: settings.lfs ?? "auto",
-          allowDirtyWorktree: false,
+          allowDirtyWorktree: settings.allowDirtyWorktree === true,
           allowShrink: settings.allowShrink === true,
           commitMessage: undefined,
           owner: { ...run, host: context.host },

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { InterruptedError } from "../../lib/core/errors.ts";
+import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
@@ -185,4 +187,52 @@ Deno.test({
       Deno.removeSync(stateDir, { recursive: true });
     }
   },
+});
+
+/** Whether the system would give the lock to another process now. */
+function isFree(lock: string): boolean {
+  const script = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)";
+  return new Deno.Command("python3", { args: ["-c", script, lock], stderr: "null" }).outputSync().success;
+}
+
+const hasFlock = Deno.build.os !== "windows" &&
+  new Deno.Command("sh", { args: ["-c", "command -v python3"], stdout: "null" }).outputSync().success;
+
+Deno.test({
+  name: "a run that failed is settled and on record before another may begin" +
+    (hasFlock ? "" : " (needs python3 to look at the lock)"),
+  ignore: !hasFlock,
+  async fn() {
+    using dir = tempDir();
+    const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+    const freeAt: Record<string, boolean> = {};
+    const fs = countingFs((step) => {
+      if (/(history|intent)\.json/.test(step)) freeAt[step.replace(dir.path, "")] = isFree(store.lock);
+    });
+    const work = () => Promise.reject(new FailedError("no", { code: "TEST" }));
+    await assert.rejects(recordedRun(testContext({ fs }), { ...store, fs }, "pull", work), { code: "TEST" });
+    assert.ok(Object.keys(freeAt).some((step) => step.startsWith("remove")), JSON.stringify(freeAt));
+    assert.deepEqual(Object.entries(freeAt).filter(([, free]) => free), []);
+    assert.equal(isFree(store.lock), true);
+  },
+});
+
+Deno.test("a first pull keeps a models folder whose files are another user's", async () => {
+  using dir = tempDir();
+  const registry = bareRepository(join(dir.path, "registry.git"));
+  const trainer = machine(dir.path, "trainer", registry);
+  const bot = machine(dir.path, "bot", registry);
+  writeFiles(trainer.modelsDir, { "a.onnx": "new" });
+  await publishFrom(testContext(), trainer);
+  writeFiles(bot.modelsDir, { "a.onnx": "old" });
+  const fs = {
+    ...Deno,
+    chmodSync: (path: string | URL, mode: number) => {
+      if (!String(path).includes("/releases/")) return Deno.chmodSync(path, mode);
+      throw Object.assign(new Deno.errors.PermissionDenied("Operation not permitted"), { code: "EPERM" });
+    },
+  };
+  await pullTo(testContext({ fs }), bot);
+  await rollBack(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "old" });
 });
