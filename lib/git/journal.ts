@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
+import { LockedError } from "../core/errors.ts";
 import { findText, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
 import type { Registry } from "./registry.ts";
+import { waitForOrphans } from "./stale_locks.ts";
 
 const Journal = z.object({
   /** The commit that was checked out before the work; null on a branch without commits. */
@@ -48,6 +50,15 @@ export async function settleJournal(context: Context, registry: Registry): Promi
   const text = findText(context.fs, journalPath(registry));
   if (text === undefined) return false;
   const journal = Journal.parse(JSON.parse(text));
+  if (!await waitForOrphans(context, registry.git.repoDir)) {
+    throw new LockedError(
+      `Cannot work in ${registry.git.repoDir}: a git of a killed run is still at work there`,
+      {
+        code: "GIT_LOCKED",
+        hint: "wait for it to end, or end it",
+      },
+    );
+  }
   const head = await registry.findCommit("HEAD");
   const uncommitted = head === (journal.head ?? undefined);
   if (uncommitted) await restorePaths(registry, head, journal.paths);

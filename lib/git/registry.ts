@@ -108,7 +108,7 @@ export class Registry implements Disposable {
     if (use.owner !== "unlocked") {
       const lock = join(facts.gitDir, "model-sync.lock");
       resources.use(await acquireLock(context.fs, lock, use.owner, context.clock));
-      if (facts.isOwn) removeStaleLocks(context, facts.gitDir, settings);
+      if (facts.isOwn) await removeStaleLocks(context, facts.gitDir, settings);
     }
     const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
     const git = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources));
