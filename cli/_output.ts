@@ -179,10 +179,22 @@ interface ShownError {
   readonly stack: string | undefined;
 }
 
+/** What the system says of a file that the user gave us, wherever we meet it. */
+const USER_FAULTS = [Deno.errors.PermissionDenied, Deno.errors.IsADirectory, Deno.errors.NotADirectory];
+
 function describeError(error: unknown): ShownError {
   if (error instanceof ModelSyncError) {
     const { message, code, hint, exitCode } = error;
     return { message: oneLine(redactUrls(message)), code, hint, exitCode, stack: undefined };
+  }
+  if (error instanceof Error && USER_FAULTS.some((fault) => error instanceof fault)) {
+    return {
+      message: `Cannot go on: ${oneLine(redactUrls(error.message))}`,
+      code: "FILE_ACCESS",
+      hint: "run as the user that owns the file, or put another file or folder in its place",
+      exitCode: error instanceof Deno.errors.PermissionDenied ? EXIT.disk : EXIT.usage,
+      stack: undefined,
+    };
   }
   return {
     message: `unexpected: ${oneLine(redactUrls(error instanceof Error ? error.message : String(error)))}`,

@@ -1,11 +1,12 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { dirname } from "node:path";
-import { ConfigError, describeOrigin, type LoadedConfig } from "../lib/config/load.ts";
+import { ConfigError, describeOrigin, type LoadedConfig, type Origin } from "../lib/config/load.ts";
 import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
 import { renderStarter } from "../lib/config/starter.ts";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { findEntry, replaceFile } from "../lib/core/files.ts";
-import { redactUrls } from "../lib/core/secret.ts";
+import { REDACTED, redactUrls } from "../lib/core/secret.ts";
+import { secretInText } from "../lib/release/secret_scan.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -116,7 +117,7 @@ interface SettingRow {
 function settingRows(config: LoadedConfig): SettingRow[] {
   return configKeys().map((key) => {
     const name = key.path.join(".");
-    const origin = config.origins.get(name);
+    const origin = config.origins.get(name) ?? originBelow(config, name);
     return {
       name,
       value: shownValue(key, config),
@@ -125,11 +126,37 @@ function settingRows(config: LoadedConfig): SettingRow[] {
   });
 }
 
-/** A value without the credentials that a URL may carry. */
+/** Of a setting that is a map, whose entries were set one by one: the first of them. */
+function originBelow(config: LoadedConfig, name: string): Origin | undefined {
+  for (const [path, origin] of config.origins) if (path.startsWith(`${name}.`)) return origin;
+  return undefined;
+}
+
+/** A value without what may be a secret. */
 function shownValue(key: ConfigKey, config: LoadedConfig): unknown {
   let value: unknown = config.settings;
   for (const name of key.path) value = new Map(Object.entries(value ?? {})).get(name);
-  return typeof value === "string" ? redactUrls(value) : value ?? null;
+  return withoutSecrets(value) ?? null;
+}
+
+/** Options whose next argument is a secret, or that hold one themselves. */
+const SECRET_OPTION = /^(--?[\w-]*(?:token|key|secret|passw)[\w-]*)(=.*)?$/i;
+
+/** Credentials in URLs, tokens anywhere, arguments that follow `--token`, and every value of headers and payloads. */
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value === "string") return secretInText(value) === undefined ? redactUrls(value) : REDACTED;
+  if (Array.isArray(value)) {
+    return value.map((item: unknown, index) => {
+      const [, option, assigned] = SECRET_OPTION.exec(String(item)) ?? [];
+      if (option !== undefined && assigned !== undefined) return `${option}=${REDACTED}`;
+      const [, before, inline] = SECRET_OPTION.exec(String(value[index - 1])) ?? [];
+      return before !== undefined && inline === undefined ? REDACTED : withoutSecrets(item);
+    });
+  }
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.keys(value).map((name) => [name, REDACTED]));
+  }
+  return value;
 }
 
 function printLines(output: Output, rows: readonly SettingRow[]): string[] {

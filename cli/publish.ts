@@ -15,7 +15,7 @@ import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { FolderIndex } from "../lib/git/folder_index.ts";
-import { NO_CACHE, readModelSet } from "../lib/release/model_set.ts";
+import { NO_CACHE, readModelSet, refuseMissingModels } from "../lib/release/model_set.ts";
 import { StatCache } from "../lib/store/stat_cache.ts";
 import { findStore, openStore, stateDirOf } from "../lib/store/store.ts";
 import {
@@ -76,8 +76,10 @@ export const program: Program = defineProgram(
 export async function runPublish(session: Session, flags: PublishFlags): Promise<void> {
   const { context, output, location } = session;
   refuseClone(session);
-  const store = openStore(context.fs, location);
   const training = trainingOf(session, flags);
+  // Before a store is made beside a mistyped name.
+  if (training === undefined) refuseMissingModels(context, location.modelsDir);
+  const store = openStore(context.fs, location);
   const publisherSettings = publisherOptions(session, flags, store.root);
   const report = await recordedRun(context, store, "publish", async (run) => {
     if (training !== undefined) {

@@ -6,6 +6,7 @@ import { inspectModelFolder } from "../lib/store/model_folder.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
+import { findDueTime } from "../lib/store/schedule_state.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -88,7 +89,7 @@ function emptyStatus(session: Session, now: Date): Status {
     releases: [],
     activatedAt: null,
     runs: [],
-    next: nextRuns(session, now),
+    next: nextRuns(session, undefined, now),
     quarantine: [],
   };
 }
@@ -110,7 +111,7 @@ function readStatus(session: Session, store: Store, runCount: number, now: Date)
     releases,
     activatedAt: current === null ? null : activationTime(runs, current.digest),
     runs: runs.slice(0, runCount),
-    next: nextRuns(session, now),
+    next: nextRuns(session, store, now),
     quarantine: readQuarantine(store),
   };
 }
@@ -130,10 +131,15 @@ function shown({ manifest }: StoredRelease): ShownRelease {
   return { digest, sequence, createdAt, files: files.length, bytes: totalBytes(files) };
 }
 
-function nextRuns(session: Session, now: Date): Status["next"] {
+function nextRuns(session: Session, store: Store | undefined, now: Date): Status["next"] {
   const { publisher, client, time_zone } = session.settings;
-  const next = (schedule: string) => parseCalendar(schedule, time_zone).next(now)?.toISOString() ?? null;
-  return { publisher: next(publisher.schedule), client: next(client.schedule) };
+  const next = (role: string, schedule: string) => {
+    // A daemon may run at other times than the configured ones.
+    const due = store === undefined ? undefined : findDueTime(store, role);
+    const time = due !== undefined && due > now ? due : parseCalendar(schedule, time_zone).next(now);
+    return time?.toISOString() ?? null;
+  };
+  return { publisher: next("publisher", publisher.schedule), client: next("client", client.schedule) };
 }
 
 function lines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {

@@ -62,7 +62,7 @@ function lines(output: Output, report: AuditReport, flags: VerifyFlags): string[
     ...extra.map((path) => `  ${path} is not part of it`),
     ...(problems.length > 0
       ? ["  mend it with: model-sync pull   or go back with: model-sync rollback"]
-      : []),
+      : ["  remove what does not belong: consumers see it, and no pull brings or takes it"]),
   ];
 }
 

@@ -145,7 +145,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       commit: branch.head,
       sequence: release?.sequence ?? 0,
       changed: 0,
-      previous: release?.digest,
+      previous: undefined,
     };
   }
 
@@ -174,7 +174,7 @@ export class GitPublisher implements Publisher<GitPublication> {
         createdAt: now,
         origin: { carrier: "git", host: this.#context.host, folder: posix.basename(subdir) },
       },
-      message: commitMessage ?? `chore(models): sync ${now}`,
+      message: commitMessage?.trim() || `chore(models): sync ${now}`,
       allowDirtyWorktree,
     });
     if (commit === undefined) {
@@ -191,6 +191,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       commit,
       sequence,
       changed,
+      previous: manifest?.digest,
     };
   }
 
@@ -315,7 +316,9 @@ function isOurs(path: string, subdir: string): boolean {
 }
 
 function rejections(report: string): string {
-  return report.split("\n").filter((line) => line.startsWith("!")).map((line) => `error: ${line.slice(2)}`)
+  return report.split("\n").filter((line) => line.startsWith("!")).map((line) =>
+    `error: ${line.slice(2).replaceAll("\t", " ")}`
+  )
     .join("\n");
 }
 

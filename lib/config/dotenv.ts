@@ -1,6 +1,6 @@
 /**
- * Reads the text of a `.env` file: `KEY=VALUE` lines, `#` comments, one pair of surrounding quotes taken off, an
- * `export` before the key allowed. Nothing is interpolated.
+ * Reads the text of a `.env` file: `KEY=VALUE` lines, `#` comments, also after a value without quotes, one pair of
+ * surrounding quotes taken off, an `export` before the key allowed. Nothing is interpolated.
  *
  * @example
  * ```ts
@@ -19,5 +19,6 @@ export function parseDotenv(text: string): Map<string, string> {
 }
 
 function unquote(value: string): string {
-  return /^(["']).*\1$/.test(value) && value.length >= 2 ? value.slice(1, -1) : value;
+  const [, , quoted] = /^(["'])(.*?)\1(?:\s+#.*)?$/.exec(value) ?? [];
+  return quoted ?? value.replace(/(?:^|\s+)#.*$/, "");
 }

@@ -25,7 +25,9 @@ const Schedule = z.string().refine(isSchedule, {
 
 /** A folder inside the repository: relative, no climbing, and not the repository itself. */
 const RepoFolder = z.string().refine(
-  (path) => path.split("/").every((part) => !["", ".", "..", ".git"].includes(part)) && !path.includes("\\"),
+  (path) =>
+    path.split("/").every((part) => !["", ".", "..", ".git"].includes(part.toLowerCase())) &&
+    !path.includes("\\"),
   { error: "must be a folder inside the repository, such as models or prod/models" },
 );
 

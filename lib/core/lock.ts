@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "./clock.ts";
 import { isoSeconds } from "./clock.ts";
-import { diskError, LockedError } from "./errors.ts";
+import { DiskError, diskError, LockedError } from "./errors.ts";
 import { type FileSystem, findText } from "./files.ts";
 
 /** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
@@ -49,8 +49,12 @@ export async function acquireLock(
     file.truncateSync();
     file.writeSync(new TextEncoder().encode(JSON.stringify(text)));
   } catch (error) {
-    file.close();
-    throw diskError(error, `write the lock ${path}`);
+    const failure = diskError(error, `write the lock ${path}`);
+    // The text is for the message alone, and a prune must be possible on a full disk.
+    if (!(failure instanceof DiskError)) {
+      file.close();
+      throw failure;
+    }
   }
   // What is left in the file says nothing once the lock is gone.
   return { [Symbol.dispose]: () => file.close() };

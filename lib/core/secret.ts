@@ -1,4 +1,5 @@
-const REDACTED = "[redacted]";
+/** What stands in the place of a secret. */
+export const REDACTED = "[redacted]";
 
 /**
  * A value that is never printed: `String()`, JSON, `console.log` and template strings all give `[redacted]`.
@@ -43,7 +44,8 @@ export class Secret {
 }
 
 /**
- * Blanks out user names and passwords in the URLs of a text: git repeats the URL that it was given in its errors.
+ * Blanks out the credentials in the URLs of a text, before the host and in the query: git repeats the URL that it was
+ * given in its errors.
  *
  * @example
  * ```ts
@@ -51,10 +53,12 @@ export class Secret {
  * import { redactUrls } from "./secret.ts";
  * assert.equal(redactUrls("fatal: https://x:ghp_1@github.com/a/b"), "fatal: https://[redacted]@github.com/a/b");
  * assert.equal(redactUrls("git@github.com:a/b"), "git@github.com:a/b");
+ * assert.equal(redactUrls("https://a.example/x?api_key=1&page=2"), "https://a.example/x?api_key=[redacted]&page=2");
  * ```
  */
 export function redactUrls(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+(?::[^\s/@'"]*)?@/gi, `$1${REDACTED}@`);
+  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+(?::[^\s/@'"]*)?@/gi, `$1${REDACTED}@`)
+    .replace(/([?&][^=&\s]*(?:key|token|secret|passw|sig)[^=&\s]*=)[^&\s'"]+/gi, `$1${REDACTED}`);
 }
 
 /** Blanks out each of `secrets` and every URL credential in a text. */

@@ -32,7 +32,11 @@ export async function* readLfsContent(
   pointer: LfsPointer,
 ): AsyncGenerator<Uint8Array> {
   const action = `fetch ${path} from Git LFS`;
-  const git = registry.git.with({ config: [`remote.lfsdefault=${registry.settings.remote}`] });
+  const git = registry.git.with({
+    config: [`remote.lfsdefault=${registry.settings.remote}`],
+    // Somebody may have set it for clones by hand.
+    env: { GIT_LFS_SKIP_SMUDGE: "0" },
+  });
   const process = git.start(["lfs", "smudge", "--", path], { action, stdin: formatPointer(pointer) });
   yield* process.stdout;
   const exit = await process.exit;
@@ -42,10 +46,13 @@ export async function* readLfsContent(
 
 /** The refusal of content that the registry has not, or has wrong; `undefined` when git-lfs failed at something else. */
 function lfsRefusal(path: string, stderr: string): RefusedError | undefined {
-  const lies = /expected OID ([0-9a-f]{64}), got ([0-9a-f]{64})/.exec(stderr);
-  if (lies !== null) {
+  // The first from a server, the second from a registry on this machine.
+  const lies = /expected OID (?<wanted>[0-9a-f]{64}), got (?<got>[0-9a-f]{64})/.exec(stderr) ??
+    /invalid hash (?<got>[0-9a-f]{64}), expected (?<wanted>[0-9a-f]{64})/.exec(stderr);
+  if (lies?.groups !== undefined) {
+    const { wanted, got } = lies.groups;
     return new RefusedError(
-      `Cannot accept ${path}: Git LFS brought SHA-256 ${lies[2]}, its pointer says ${lies[1]}`,
+      `Cannot accept ${path}: Git LFS brought SHA-256 ${got}, its pointer says ${wanted}`,
       {
         code: "DIGEST_MISMATCH",
         hint: "push the file again from the training side; the active release is untouched",

@@ -137,7 +137,9 @@ export class Registry implements Disposable {
       { action: `ask ${redactUrls(this.remoteUrl.url)} for its branch ${branch}` },
     );
     if (result.code !== 0) throw this.git.error(`reach ${redactUrls(this.remoteUrl.url)}`, result);
-    return /^([0-9a-f]{40,64})\t/m.exec(new TextDecoder().decode(result.stdout))?.[1];
+    // A pattern of ls-remote matches the ends of other names too.
+    const lines = new TextDecoder().decode(result.stdout).split("\n").map((line) => line.split("\t"));
+    return lines.find(([, name]) => name === `refs/heads/${branch}`)?.[0];
   }
 
   /**

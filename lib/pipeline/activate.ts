@@ -1,7 +1,13 @@
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import type { Digest } from "../release/manifest.ts";
-import { adoptByCopy, adoptByMove, ensureModelsLink, holdsNoModels } from "../store/adopt.ts";
+import {
+  adoptByCopy,
+  adoptByMove,
+  ensureModelsLink,
+  holdsNoModels,
+  reasonAgainstRelease,
+} from "../store/adopt.ts";
 import { type IntentRun, writeIntent } from "../store/intent.ts";
 import { mirrorRelease } from "../store/mirror.ts";
 import { type ActivationMode, inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
@@ -73,11 +79,18 @@ async function adoptRealFolder(
   run: IntentRun,
   mode: ActivationMode,
 ): Promise<void> {
-  if (inspectModelFolder(store).kind !== "folder" || holdsNoModels(store)) return;
+  if (inspectModelFolder(store).kind !== "folder") return;
   if (mode === "symlink") {
+    const unfit = reasonAgainstRelease(store);
+    if (unfit !== undefined) {
+      context.log.warn(`${unfit}; it makes way, and cannot be rolled back to`);
+      return;
+    }
+    if (holdsNoModels(store)) return;
     context.log.info(`keeping the present ${store.modelsDir} as a release, so that it can be rolled back to`);
     await adoptByMove(context, store, run);
-  } else if (readPointer(store, "current") === undefined) {
+  } else if (holdsNoModels(store)) return;
+  else if (readPointer(store, "current") === undefined) {
     context.log.info(`copying the present ${store.modelsDir} as a release, so that it can be rolled back to`);
     await using staging = new Staging(context, store, `${run.runId}-adopted`);
     await adoptByCopy(context, store, staging);
@@ -86,7 +99,7 @@ async function adoptRealFolder(
 
 function linkModels(context: Context, store: Store, run: IntentRun): void {
   const aside = ensureModelsLink(store, run.runId);
-  if (aside !== undefined) context.log.warn(`${store.modelsDir} held no models; it is kept as ${aside}`);
+  if (aside !== undefined) context.log.warn(`what was in ${store.modelsDir} is kept in ${aside}`);
 }
 
 function uninterrupted(context: Context): Context {

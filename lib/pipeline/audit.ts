@@ -5,7 +5,7 @@ import { MIRROR_SCRATCH_NAME } from "../store/mirror.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from "../store/release_files.ts";
-import { findRelease, releaseDir } from "../store/releases.ts";
+import { findRelease, listReleases, releaseDir } from "../store/releases.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 
@@ -45,6 +45,7 @@ export async function auditActive(context: Context, store: Store, depth: CheckDe
   }
   const linked = inspectModelFolder(store).kind === "linked";
   const problems = await checkFiles(context, consumerFolder(store, digest, linked), manifest, depth);
+  if (depth === "content") distrustCopies(store, manifest, problems);
   const folder = problemOfFolder(store, linked);
   return {
     release: digest,
@@ -53,6 +54,21 @@ export async function auditActive(context: Context, store: Store, depth: CheckDe
     problems: folder === undefined ? problems : [folder, ...problems],
     extra: findExtra(context, store, manifest),
   };
+}
+
+/**
+ * Releases share files by hard links: what is damaged here, unseen by its size and times, may be there too. Their next
+ * check reads it.
+ */
+function distrustCopies(store: Store, active: Manifest, problems: readonly FileProblem[]): void {
+  const damaged = new Set(problems.map(({ path }) => path));
+  const contents = new Set(active.files.filter(({ path }) => damaged.has(path)).map(({ sha256 }) => sha256));
+  if (contents.size === 0) return;
+  for (const { manifest } of listReleases(store)) {
+    const cache = StatCache.ofRelease(store, manifest.digest);
+    for (const file of manifest.files) if (contents.has(file.sha256)) cache.forget(file.path);
+    cache.save();
+  }
 }
 
 /** The manifest, if its file list still gives the digest that is the release's name. */

@@ -1,6 +1,13 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { diskError, firstFailure, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import {
+  DiskError,
+  diskError,
+  firstFailure,
+  InterruptedError,
+  ModelSyncError,
+  RefusedError,
+} from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
@@ -49,8 +56,11 @@ export async function recordedRun<Report extends RunReport>(
       throw failure;
     });
   try {
-    recordRecovery(context, store, await recover(context, store));
-    writeIntent(store, { ...run, phase: "preparing" });
+    const recovery = await recover(context, store);
+    whatTheDiskHolds(context, () => {
+      recordRecovery(context, store, recovery);
+      writeIntent(store, { ...run, phase: "preparing" });
+    });
     const report = await work(run);
     record(report);
     clearIntent(store);
@@ -79,6 +89,20 @@ async function closeFailedRun(
     if (isOurs) clearIntent(store);
   } catch (error) {
     warnUnrecorded(context, error);
+  }
+}
+
+/**
+ * Does what is good to have on record, but on a full disk not needed: nothing was touched yet, and a prune must be
+ * possible just then.
+ */
+function whatTheDiskHolds(context: Context, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    const failure = diskError(error, "announce this run");
+    if (!(failure instanceof DiskError)) throw failure;
+    context.log.warn(failure.message);
   }
 }
 

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
@@ -70,7 +69,7 @@ export async function readModelSet(
   const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
   for (const file of found.files) {
     context.signal.throwIfAborted();
-    const kind = secretInName(basename(file.path));
+    const kind = secretInName(file.path);
     if (kind !== undefined) throw secretFound(file.path, kind);
     const digest = await digestOf(context, file, cache);
     files.push({ ...releaseFile(file.path, digest), location: file.location });
@@ -85,18 +84,23 @@ export async function readModelSet(
 }
 
 function findFiles(context: Context, dir: string): FoundFiles {
-  if (ifFound(() => context.fs.statSync(dir))?.isDirectory !== true) {
-    throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
-      code: "MODELS_MISSING",
-      hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
-    });
-  }
+  refuseMissingModels(context, dir);
   const found = scanFolder(context.fs, dir, "follow");
   if (found.files.length > 0) return found;
   throw new RefusedError(`Cannot publish ${dir}: it holds no files`, {
     code: "MODELS_EMPTY",
     hint: "train first; an empty release would take the models away from every consumer",
   });
+}
+
+/** @throws {RefusedError} code `MODELS_MISSING` */
+export function refuseMissingModels(context: Context, dir: string): void {
+  if (ifFound(() => context.fs.statSync(dir))?.isDirectory !== true) {
+    throw new RefusedError(`Cannot publish ${dir}: there is no such folder`, {
+      code: "MODELS_MISSING",
+      hint: "train first, or set model_sync.models_dir or --models-dir to the folder that holds the models",
+    });
+  }
 }
 
 async function digestOf(context: Context, file: FoundFile, cache: DigestCache): Promise<FileDigest> {

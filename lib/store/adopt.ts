@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { diskError, osErrorCode } from "../core/errors.ts";
+import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { RELEASE_FILE_MODE, syncFolder } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
@@ -85,6 +85,17 @@ export function settleAdoption(
   const release = findRelease(store, digest);
   if (release !== undefined) makeReadOnly(store, release.manifest);
   return true;
+}
+
+/** Why a real model folder cannot become a release: links, or names that not every system can have. */
+export function reasonAgainstRelease(store: Store): string | undefined {
+  try {
+    scanFolder(store.fs, store.modelsDir, "refuse");
+    return undefined;
+  } catch (error) {
+    if (error instanceof RefusedError) return error.message;
+    throw error;
+  }
 }
 
 /** Whether a real model folder holds nothing that could be a release. */

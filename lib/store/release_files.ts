@@ -2,7 +2,7 @@ import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
 import type { Context } from "../core/context.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
-import { scanFolder } from "../release/scan_folder.ts";
+import { compareUtf8, isClutter } from "../release/portable_path.ts";
 import type { StatCache } from "./stat_cache.ts";
 
 /** One way in which a folder is not what its manifest says. */
@@ -70,10 +70,18 @@ async function readDigest(
   return sha256;
 }
 
-/** The files of a folder that a manifest does not name. */
-export function findExtraFiles(context: Context, dir: string, manifest: Manifest): string[] {
+/** What is in a folder and not in its manifest: files, links, anything that is no folder; clutter does not count. */
+export function findExtraFiles({ fs }: Context, dir: string, manifest: Manifest): string[] {
   const named = new Set(manifest.files.map((file) => file.path));
-  return scanFolder(context.fs, dir, "follow").files.map((file) => file.path).filter((path) =>
-    !named.has(path)
-  );
+  const extra: string[] = [];
+  const visit = (folder: string, prefix: string) => {
+    for (const entry of fs.readDirSync(folder)) {
+      const path = prefix + entry.name;
+      if (isClutter(entry.name) || named.has(path)) continue;
+      if (entry.isDirectory) visit(`${folder}/${entry.name}`, `${path}/`);
+      else extra.push(path);
+    }
+  };
+  visit(fs.realPathSync(dir), "");
+  return extra.sort(compareUtf8);
 }

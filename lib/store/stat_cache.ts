@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
+import { DiskError, diskError } from "../core/errors.ts";
 import { type FileSystem, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import type { Digest } from "../release/manifest.ts";
@@ -93,11 +94,16 @@ export class StatCache implements DigestCache {
     for (const path of this.#loaded().keys()) if (!paths.has(path)) this.forget(path);
   }
 
-  /** Writes the cache if it changed. */
+  /** Writes the cache if it changed and the disk takes it: whatever depends on the disk fails at what it needs itself. */
   save(): void {
     if (!this.#changed) return;
-    replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded())));
-    this.#changed = false;
+    try {
+      replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded())));
+      this.#changed = false;
+    } catch (error) {
+      const failure = diskError(error, `write ${this.#path}`);
+      if (!(failure instanceof DiskError)) throw failure;
+    }
   }
 
   #set(path: string, info: Deno.FileInfo, sha256: Sha256): void {

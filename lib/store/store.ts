@@ -1,4 +1,4 @@
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
 import { absolutePath, type FileSystem, findText, ifFound, replaceFile } from "../core/files.ts";
@@ -45,6 +45,7 @@ export function openStore(fs: FileSystem, location: StoreLocation): Store {
     fs.mkdirSync(dirname(absolutePath(location.modelsDir)), { recursive: true });
     fs.mkdirSync(stateDirOf(location), { recursive: true });
     const store = storeAt(fs, location);
+    refuseStoreInModels(store);
     claim(store);
     for (const folder of [store.staging, store.releases, store.statCache]) {
       fs.mkdirSync(folder, { recursive: true });
@@ -93,6 +94,15 @@ function storeAt(fs: FileSystem, location: StoreLocation): Store {
     revisions: join(root, "revisions.json"),
     statCache: join(root, "stat_cache"),
   };
+}
+
+/** It would be published with the models, and no release could be swapped in. @throws {UsageError} code `STORE_IN_MODELS` */
+function refuseStoreInModels({ root, modelsDir }: Store): void {
+  if (root !== modelsDir && !root.startsWith(modelsDir + sep)) return;
+  throw new UsageError(`Cannot keep the store in ${root}: that is inside the models folder ${modelsDir}`, {
+    code: "STORE_IN_MODELS",
+    hint: "set model_sync.state_dir to a folder beside it",
+  });
 }
 
 /** Relative, so that a project folder can be moved as a whole. */
