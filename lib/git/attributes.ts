@@ -39,7 +39,17 @@ export function forbidConversions(context: Context, registry: Registry, subdir: 
 
 /** The registry's `.gitattributes` with these paths kept in Git LFS; lines of others stay as they are. */
 export function withLfsPaths(text: string, paths: readonly string[]): string {
-  return replaceBlock(text, paths.map((path) => `${exactPattern(path)} filter=lfs diff=lfs merge=lfs -text`));
+  return replaceBlock(text, paths.map(lfsLine));
+}
+
+/** Whether {@link withLfsPaths} put a path into Git LFS. */
+export function lfsPathTest(text: string): (path: string) => boolean {
+  const lines = new Set(text.split(/\r?\n/));
+  return (path) => lines.has(lfsLine(path));
+}
+
+function lfsLine(path: string): string {
+  return `${exactPattern(path)} filter=lfs diff=lfs merge=lfs -text`;
 }
 
 function replaceBlock(text: string, lines: readonly string[]): string {

@@ -11,7 +11,7 @@ import {
 } from "../release/manifest.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { forbidConversions, withLfsPaths } from "./attributes.ts";
+import { forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { readSmallBlob } from "./blobs.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { closeJournal, openJournal, restorePaths } from "./journal.ts";
@@ -73,8 +73,9 @@ async function writeCommit(
 ): Promise<ObjectId | undefined> {
   const { subdir, set } = change;
   forbidConversions(context, registry, subdir);
-  const attributes = writeAttributes(context, registry, change) ? [ATTRIBUTES] : [];
-  const unchanged = unchangedFiles(change);
+  const before = findText(context.fs, join(registry.git.repoDir, ATTRIBUTES)) ?? "";
+  const attributes = writeAttributes(context, registry, change, before) ? [ATTRIBUTES] : [];
+  const unchanged = unchangedFiles(change, lfsPathTest(before));
   const write = set.files.filter((file) => !unchanged.has(file.path));
   const remove = await findGone(registry, change);
   const written = await writeWorktree(context, registry, { subdir, write, remove });
@@ -112,19 +113,26 @@ async function takeBack(
   }
 }
 
-function unchangedFiles(change: ModelCommit): Map<string, ReleaseFile> {
+/** Files with the content of before, kept where they were kept: inside Git LFS or outside. */
+function unchangedFiles(change: ModelCommit, wasLfs: (path: string) => boolean): Map<string, ReleaseFile> {
   const base = new Map(change.base?.files.map((file) => [file.path, file]));
+  const lfsPaths = new Set(change.lfsPaths);
   const unchanged = new Map<string, ReleaseFile>();
   for (const file of change.set.files) {
     const before = base.get(file.path);
-    if (before?.sha256 === file.sha256) unchanged.set(file.path, before);
+    const stays = wasLfs(posix.join(change.subdir, file.path)) === lfsPaths.has(file.path);
+    if (before?.sha256 === file.sha256 && stays) unchanged.set(file.path, before);
   }
   return unchanged;
 }
 
 /** Writes the LFS paths into `.gitattributes`; whether it has to be staged. */
-function writeAttributes(context: Context, registry: Registry, change: ModelCommit): boolean {
-  const before = findText(context.fs, join(registry.git.repoDir, ATTRIBUTES)) ?? "";
+function writeAttributes(
+  context: Context,
+  registry: Registry,
+  change: ModelCommit,
+  before: string,
+): boolean {
   const after = withLfsPaths(before, change.lfsPaths.map((file) => posix.join(change.subdir, file)));
   if (after === before) return false;
   placeText(context, registry, ATTRIBUTES, after);
@@ -208,6 +216,7 @@ async function checkStored(
 ): Promise<void> {
   const expected = new Map(change.set.files.map((file) => [file.path, file]));
   const present = staged.filter(({ blob }) => !/^0+$/.test(blob));
+  await refuseFilters(registry, change, present);
   const output = await registry.git.text(["cat-file", "--batch-check=%(objectname) %(objectsize)"], {
     action: `check what git stored in ${registry.git.repoDir}`,
     stdin: present.map(({ blob }) => `${blob}\n`).join(""),
@@ -229,6 +238,28 @@ async function checkStored(
         hint: "a filter in the repository's .gitattributes or git configuration rewrites it: remove that",
       },
     );
+  }
+}
+
+/** A filter that keeps the size would pass for none, so that none but Git LFS may be at work. */
+async function refuseFilters(
+  registry: Registry,
+  change: ModelCommit,
+  present: readonly StagedBlob[],
+): Promise<void> {
+  if (present.length === 0) return;
+  const output = await registry.git.text(["check-attr", "-z", "--stdin", "filter"], {
+    action: `look for filters in ${registry.git.repoDir}`,
+    stdin: present.map(({ path }) => `${posix.join(change.subdir, path)}\0`).join(""),
+  });
+  const fields = output.split("\0");
+  for (let index = 0; index + 2 < fields.length; index += 3) {
+    const [path, , filter = ""] = fields.slice(index, index + 3);
+    if (["unspecified", "unset", "lfs"].includes(filter)) continue;
+    throw new FailedError(`Cannot publish ${path}: the filter "${filter}" of the repository may rewrite it`, {
+      code: "GIT_CONVERTS",
+      hint: "remove it for the models from the repository's .gitattributes",
+    });
   }
 }
 

@@ -42,10 +42,10 @@ export interface StoreLocation {
  */
 export function openStore(fs: FileSystem, location: StoreLocation): Store {
   try {
+    refuseStoreInModels(location);
     fs.mkdirSync(dirname(absolutePath(location.modelsDir)), { recursive: true });
     fs.mkdirSync(stateDirOf(location), { recursive: true });
     const store = storeAt(fs, location);
-    refuseStoreInModels(store);
     claim(store);
     for (const folder of [store.staging, store.releases, store.statCache]) {
       fs.mkdirSync(folder, { recursive: true });
@@ -97,12 +97,16 @@ function storeAt(fs: FileSystem, location: StoreLocation): Store {
 }
 
 /** It would be published with the models, and no release could be swapped in. @throws {UsageError} code `STORE_IN_MODELS` */
-function refuseStoreInModels({ root, modelsDir }: Store): void {
-  if (root !== modelsDir && !root.startsWith(modelsDir + sep)) return;
-  throw new UsageError(`Cannot keep the store in ${root}: that is inside the models folder ${modelsDir}`, {
-    code: "STORE_IN_MODELS",
-    hint: "set model_sync.state_dir to a folder beside it",
-  });
+function refuseStoreInModels(location: StoreLocation): void {
+  const [stateDir, modelsDir] = [stateDirOf(location), absolutePath(location.modelsDir)];
+  if (stateDir !== modelsDir && !stateDir.startsWith(modelsDir + sep)) return;
+  throw new UsageError(
+    `Cannot keep the store in ${stateDir}: that is inside the models folder ${modelsDir}`,
+    {
+      code: "STORE_IN_MODELS",
+      hint: "set model_sync.state_dir to a folder beside it",
+    },
+  );
 }
 
 /** Relative, so that a project folder can be moved as a whole. */

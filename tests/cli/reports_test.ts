@@ -127,3 +127,54 @@ Deno.test("config init, check, print and schema work together", async () => {
   assert.doesNotMatch(print.stdout, /secret/);
   assert.equal(JSON.parse((await run(cwd, "config", "schema")).stdout).type, "object");
 });
+
+Deno.test("config print keeps secrets to itself, and says where maps come from", async () => {
+  using dir = tempDir();
+  const { trainer } = world(dir);
+  writeFiles(trainer, {
+    "secret.yaml": `model_sync:
+  repo_url: "https://me:hunter2@example.org/x.git"
+  publisher:
+    train_command: ["train", "--token", "hunter2", "--api-key=hunter2", "hf_abcdefghijklmnopqrstuvwxyz12345678"]
+  runpod:
+    trigger_url: "https://example.org/run?api_key=hunter2&x=1"
+    headers: {Authorization: "Bearer hunter2"}
+    trigger_payload: {input: {secret: hunter2}}
+`,
+  });
+  const printed = await run(trainer, "config", "print", "--config", "secret.yaml");
+  assert.equal(printed.code, 0, printed.stderr);
+  assert.doesNotMatch(printed.stdout, /hunter2|hf_abc/);
+  assert.match(printed.stdout, /runpod\.headers +\{"Authorization":"\[redacted\]"\} +secret\.yaml:7:/);
+  assert.match(printed.stdout, /x=1/);
+});
+
+Deno.test("verify names links and other things that do not belong, beside what is missing", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  Deno.symlinkSync("/etc/hostname", join(bot, "models/link"));
+  const extra = await run(bot, "verify");
+  assert.equal(extra.code, 5);
+  assert.match(extra.stdout, /link is not part of it\n {2}remove what does not belong/);
+  Deno.removeSync(join(bot, "models/BTC_USDC/rf.joblib"));
+  assert.match((await run(bot, "verify")).stdout, /rf\.joblib is missing\n {2}link is not part of it/);
+});
+
+Deno.test("files and folders in the wrong place are told in one line, and leave nothing behind", async () => {
+  using dir = tempDir();
+  const { trainer } = world(dir);
+  const cases = [
+    [["publish", "--config", "configs"], 2],
+    [["publish", "--state-dir", "models/.store", "--skip-training"], 2],
+    [["publish", "--models-dir", "typo/models", "--skip-training"], 5],
+  ] as const;
+  for (const [[command, ...flags], code] of cases) {
+    const result = await run(trainer, command, ...flags);
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, /^error: Cannot [^\n]+\nnext: {2}[^\n]+\n$/);
+  }
+  assert.deepEqual(Array.from(Deno.readDirSync(trainer), ({ name }) => name).sort(), ["configs", "models"]);
+  assert.deepEqual(Array.from(Deno.readDirSync(join(trainer, "models")), ({ name }) => name), ["BTC_USDC"]);
+});

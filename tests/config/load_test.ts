@@ -211,9 +211,13 @@ Deno.test("configs/model-sync.schema.json is the schema of this version", () => 
 });
 
 Deno.test("parseDotenv() reads .env as the original did", () => {
-  const text = 'A=1\n# comment\n\nB="two words"\nC=\'x\'\r\nexport D = d \nE=a=b#c\nnot a line\nF="\nG=\n';
+  const text =
+    'A=1\n# comment\n\nB="two words"\nC=\'x\'\r\nexport D = d \nE=a=b#c\nnot a line\nF="\nG=\nH=v # note\nI="q # kept" # note\n';
   assert.deepEqual(
     parseDotenv(text),
-    new Map([["A", "1"], ["B", "two words"], ["C", "x"], ["D", "d"], ["E", "a=b#c"], ["F", '"'], ["G", ""]]),
+    new Map([["A", "1"], ["B", "two words"], ["C", "x"], ["D", "d"], ["E", "a=b#c"], ["F", '"'], ["G", ""], [
+      "H",
+      "v",
+    ], ["I", "q # kept"]]),
   );
 });

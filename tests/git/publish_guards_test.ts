@@ -40,6 +40,9 @@ Deno.test("publish() refuses what looks like a secret, by name and by content", 
     "config.py": `HF="hf_${"aB3".repeat(12)}"`,
     "runpod.yaml": `key: rpa_${"A1B2".repeat(10)}`,
     "aws.txt": "AKIAIOSFODNN7EXAMPLE",
+    ".aws/credentials": "[default]",
+    "boto.ini": `aws_secret_access_key = ${"aB3/".repeat(10)}`,
+    "joined.json": `{"n": "key_ghp_${"a1B2".repeat(9)}"}`,
   };
   for (const [path, text] of Object.entries(secrets)) {
     using dir = tempDir();
@@ -132,4 +135,17 @@ Deno.test("publish() refuses to take over the manifest of another model set", as
   await publishFrom(testContext(), trainer, { subdir: "btc" });
   await assertRefused(trainer, "MANIFEST_TAKEN", 2, { subdir: "eth" });
   assert.equal((await publishFrom(testContext(), trainer, { subdir: "eth/models" })).outcome, "published");
+});
+
+Deno.test("publish() refuses a filter that rewrites models, even one that keeps their size", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  git(repoDir, "config", "filter.shout.clean", "tr a-z A-Z");
+  writeFiles(repoDir, { ".gitattributes": "*.joblib filter=shout\n" });
+  commitAll(repoDir);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await assertRefused(trainer, "GIT_CONVERTS", 1);
+  assert.equal(git(repoDir, "status", "--porcelain"), "");
 });

@@ -58,3 +58,51 @@ Deno.test("publish() of a file over 100 MiB without git-lfs says how to install 
   assert.equal(git(registryOf(trainer), "branch", "--list"), "");
   assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
 });
+
+Deno.test({
+  name:
+    "publish() moves files into Git LFS and out of it when the setting changes, and leaves a clean clone" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    const { repoDir } = trainer.registry;
+    const published = (path: string) => git(registryOf(trainer), "show", `main:models/${path}`);
+    for (const [round, lfs] of (["always", "never", "always"] as const).entries()) {
+      writeFiles(trainer.modelsDir, { "BTC/rf.joblib": String(round) });
+      await publishFrom(testContext(), trainer, { lfs });
+      assert.equal(published("ETH/rf.joblib").startsWith("version https://git-lfs"), lfs === "always", lfs);
+      // What tells git to look at a file again must not make it dirty.
+      Deno.utimeSync(join(repoDir, "models/ETH/rf.joblib"), 1, 1);
+      const asInstalled = [
+        "-c",
+        "filter.lfs.process=git-lfs filter-process",
+        "-c",
+        "filter.lfs.required=true",
+      ];
+      assert.equal(git(repoDir, ...asInstalled, "status", "--porcelain"), "", lfs);
+      const bot = machine(dir.path, `bot-${round}`, registryOf(trainer));
+      await pullTo(testContext(), bot);
+      assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "ETH/rf.joblib")), "eth");
+    }
+  },
+});
+
+Deno.test({
+  name: "pull() refuses an object of Git LFS that is not what its pointer says" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    const objects = join(registryOf(trainer), "lfs/objects");
+    for (const [path, text] of Object.entries(readFiles(objects))) {
+      Deno.chmodSync(join(objects, path), 0o644);
+      Deno.writeTextFileSync(join(objects, path), "x".repeat(text.length));
+    }
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH", exitCode: 5 });
+  },
+});

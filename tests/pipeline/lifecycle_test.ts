@@ -4,9 +4,12 @@ import fc from "fast-check";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { auditActive } from "../../lib/pipeline/audit.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -230,4 +233,59 @@ Deno.test("rollback() refuses a release whose files were damaged, and leaves the
   Deno.writeTextFileSync(file, "X");
   await assert.rejects(rollBack(w.context, w.bot), { exitCode: 5, message: /a\.onnx has SHA-256/ });
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
+});
+
+Deno.test("verify --deep has damage that it found looked for in every release that shares the file", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  const { bot, context } = w;
+  await releases(w, "1", "2");
+  const store = storeOf(context, bot);
+  // Bits that flip on the disk change neither size nor times.
+  const shared = join(bot.modelsDir, "b.json");
+  const { mtime } = Deno.statSync(shared);
+  assert.ok(mtime);
+  Deno.chmodSync(shared, 0o644);
+  Deno.writeTextFileSync(shared, "[]");
+  Deno.utimeSync(shared, mtime, mtime);
+  assert.equal((await auditActive(context, store, "stat")).problems.length, 0);
+  assert.equal((await auditActive(context, store, "content")).problems.length, 1);
+  await assert.rejects(rollBack(context, bot), { code: "RELEASE_DAMAGED", exitCode: 5 });
+  assert.equal((await pullTo(context, bot)).outcome, "activated");
+  assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
+});
+
+Deno.test("a first pull makes way where a models folder holds what no release can, and keeps it aside", async () => {
+  using dir = tempDir();
+  const { trainer, bot, context } = world(dir);
+  writeFiles(trainer.modelsDir, { "a.onnx": "new" });
+  await publishFrom(context, trainer);
+  writeFiles(bot.modelsDir, { "a.onnx": "old" });
+  Deno.symlinkSync("a.onnx", join(bot.modelsDir, "latest.onnx"));
+  await pullTo(context, bot);
+  assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "new" });
+  const [aside = ""] = Array.from(Deno.readDirSync(join(bot.modelsDir, "..")), ({ name }) => name)
+    .filter((name) => name.startsWith("models.before-"));
+  assert.deepEqual(readFiles(join(bot.modelsDir, "..", aside)), { "a.onnx": "old", "latest.onnx": "old" });
+});
+
+Deno.test("prune frees a disk that is full to the last byte", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  await releases(w, "1", "2", "3");
+  let isFull = true;
+  const fs = countingFs((step) => {
+    if (step.startsWith("remove")) isFull = false;
+    else if (isFull && !step.startsWith("open")) {
+      throw Object.assign(new Error("simulated"), { code: "ENOSPC" });
+    }
+  });
+  const context = testContext({ fs });
+  const store = { ...storeOf(w.context, w.bot), fs };
+  await recordedRun(context, store, "prune", async () => {
+    await pruneReleases(context, store, planPrune(store, 1));
+    return { outcome: "pruned" };
+  });
+  assert.equal(listReleases(store).length, 2);
+  assert.equal(readHistory(store, 1)[0]?.outcome, "pruned");
 });
