@@ -124,10 +124,11 @@ export class GitPublisher implements Publisher<GitPublication> {
     );
   }
 
-  /** The release that this machine published last, to a branch that has not moved since. */
+  /** The release that this machine published last, to a branch that has not moved since, here or at the remote. */
   findPublished(release: Digest): GitPublication | undefined {
     const published = findPublished(this.#store, this.#target);
-    if (published?.digest !== release || published.head !== this.#branch.head) return undefined;
+    const { head, unpushed } = this.#branch;
+    if (published?.digest !== release || published.head !== head || unpushed) return undefined;
     return this.#unchanged(this.#branch, published);
   }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FailedError } from "../../lib/core/errors.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -433,4 +434,17 @@ Deno.test("publish() keeps its clone when the repo_url that it is told cannot be
   const head = git(trainer.registry.repoDir, "rev-parse", "HEAD");
   await assert.rejects(publishFrom(testContext(), mistyped), { exitCode: 4 });
   assert.equal(git(trainer.registry.repoDir, "rev-parse", "HEAD"), head);
+});
+
+Deno.test("publish() pushes again what the remote has lost, although no model changed", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  // Long after the models were written, so that the folder is remembered as a whole.
+  const context = testContext({ clock: new FakeClock("2100-01-01T00:00:00Z") });
+  await publishFrom(context, trainer);
+  assert.equal((await publishFrom(context, trainer)).outcome, "unchanged");
+  git(registryOf(trainer), "update-ref", "-d", "refs/heads/main");
+  const again = await publishFrom(context, trainer);
+  assert.deepEqual([again.outcome, again.publication.pushed], ["published", true]);
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "one");
 });
