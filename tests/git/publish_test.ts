@@ -6,7 +6,7 @@ import { parseManifest } from "../../lib/release/manifest.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { ageFiles, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -439,7 +439,8 @@ Deno.test("publish() keeps its clone when the repo_url that it is told cannot be
 Deno.test("publish() pushes again what the remote has lost, although no model changed", async () => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path);
-  // Long after the models were written, so that the folder is remembered as a whole.
+  // Written long ago, so that the folder is remembered as a whole.
+  ageFiles(trainer.modelsDir);
   const context = testContext({ clock: new FakeClock("2100-01-01T00:00:00Z") });
   await publishFrom(context, trainer);
   assert.equal((await publishFrom(context, trainer)).outcome, "unchanged");
