@@ -27,6 +27,8 @@ export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: 
   const objects = join(scratch, "objects");
   fs.mkdirSync(objects, { recursive: true });
   return registry.git.with({
+    // What is gone before the disk would have to take it need not be waited for.
+    config: ["core.fsync=none"],
     env: {
       GIT_OBJECT_DIRECTORY: objects,
       GIT_ALTERNATE_OBJECT_DIRECTORIES: registry.objectsDir,
