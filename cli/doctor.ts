@@ -35,7 +35,7 @@ async function run(session: Session): Promise<ExitCode> {
   const { context, output, location } = session;
   const checks = [
     ...await checkPrograms(context),
-    ...await checkStore(context, location),
+    ...await checkStore(context, location, session.settings.activation.mode),
     ...await registryChecks(session),
   ];
   const failed = checks.some((check) => check.status === "fail");

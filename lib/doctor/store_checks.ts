@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, findEntry, ifFound, removeIfThere } from "../core/files.ts";
+import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../pipeline/pull.ts";
 import { readHistory } from "../store/history.ts";
@@ -17,13 +18,17 @@ const FREE_BYTES_MIN = 256 * 1024 * 1024;
 const FUTURE_MS_MAX = 60_000;
 
 /** Whether the disk can hold another release and the file system can swap it in. */
-export async function checkStore(context: Context, location: StoreLocation): Promise<Check[]> {
+export async function checkStore(
+  context: Context,
+  location: StoreLocation,
+  activation: ActivationSetting,
+): Promise<Check[]> {
   const parent = existingParent(context, dirname(absolutePath(location.modelsDir)));
   const stateParent = existingParent(context, absolutePath(location.stateDir ?? parent));
   return [
     checkWritable(context, parent),
     await checkSpace(context, location, stateParent),
-    checkSameFileSystem(context, parent, stateParent),
+    checkSameFileSystem(context, parent, stateParent, activation),
     checkSymlinks(context, parent),
     ...checkModelFolder(context, location),
     checkHistoryClock(context, location),
@@ -76,9 +81,17 @@ function mebibytes(bytes: number): number {
   return Math.floor(bytes / 1024 / 1024);
 }
 
-function checkSameFileSystem(context: Context, parent: string, stateParent: string): Check {
+function checkSameFileSystem(
+  context: Context,
+  parent: string,
+  stateParent: string,
+  activation: ActivationSetting,
+): Check {
   if (context.fs.statSync(parent).dev === context.fs.statSync(stateParent).dev) {
     return pass("file system", "store and models folder are on the same one");
+  }
+  if (activation === "mirror") {
+    return pass("file system", "the store is on another one than the models folder: files are mirrored");
   }
   const mend = "put model_sync.state_dir beside the models folder, or set activation.mode to mirror";
   return fail("file system", "the store is on another one than the models folder", mend);

@@ -84,6 +84,16 @@ const DIAGNOSES: readonly Diagnosis[] = [
 
 /** Turns what a failed git said into an error of ours. `action` completes "Cannot …". */
 export function gitError(action: string, stderr: string): ModelSyncError {
+  // Git lists the files in lines of their own, below the one that says what is wrong.
+  const overwritten = /would be overwritten by [\w-]+:\n((?:\t.+\n?)+)/.exec(stderr)?.[1];
+  if (overwritten !== undefined) {
+    const files = overwritten.trim().split(/\n\t/);
+    const some = files.slice(0, 3).join(", ") + (files.length > 3 ? ` and ${files.length - 3} more` : "");
+    return new UsageError(`Cannot ${action}: local changes to ${some} would be overwritten`, {
+      code: "WORKTREE_DIRTY",
+      hint: "commit, stash or remove them first",
+    });
+  }
   const message = `Cannot ${action}: ${summarize(stderr)}`;
   for (const { pattern, toError } of DIAGNOSES) {
     const match = pattern.exec(stderr);

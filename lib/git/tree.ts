@@ -48,14 +48,15 @@ export async function readModelTree(
   const files: TreeFile[] = [];
   let manifestBlob: ObjectId | undefined;
   for (const entry of parseTree(output, commit)) {
-    if (entry.path === manifestPath) manifestBlob = entry.blob;
-    else if (!isClutter(posix.basename(entry.path))) {
-      if (!REGULAR_FILES.includes(entry.mode)) {
-        throw unfit(
-          commit,
-          `${quote(entry.path)} is ${KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`}`,
-        );
-      }
+    const isManifest = entry.path === manifestPath;
+    if (!isManifest && isClutter(posix.basename(entry.path))) continue;
+    if (!REGULAR_FILES.includes(entry.mode)) {
+      const kind = KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`;
+      throw unfit(commit, `${quote(entry.path)} is ${kind}`);
+    }
+    if (isManifest) manifestBlob = entry.blob;
+    else if (entry.path.startsWith(`${manifestPath}/`)) throw unfit(commit, `${manifestPath} is a folder`);
+    else {
       files.push({ path: entry.path.slice(subdir.length + 1), blob: entry.blob });
     }
   }

@@ -125,3 +125,34 @@ Deno.test("pull() refuses a Git LFS pointer whose content the registry does not 
   });
   assert.deepEqual(readFiles(bot.modelsDir), { "mine.onnx": "from before" });
 });
+
+Deno.test("pull() refuses a manifest that is a folder, a link or a submodule", async () => {
+  const manifests: Readonly<Record<string, (blob: string, commit: string) => Omit<Entry, "name">>> = {
+    "model-sync.json is a folder": (blob) => ({ mode: "40000", object: blob }),
+    '"model-sync.json" is a symbolic link': (blob) => ({ mode: "120000", object: blob }),
+    '"model-sync.json" is a submodule': (_blob, commit) => ({ mode: "160000", object: commit }),
+  };
+  for (const [says, manifest] of Object.entries(manifests)) {
+    using dir = tempDir();
+    const registry = bareRepository(join(dir.path, "registry.git"));
+    const hand = clone(registry, join(dir.path, "hand"));
+    writeFiles(hand, { "models/good.onnx": "good" });
+    const head = commitAll(hand);
+    const models = git(hand, "rev-parse", "HEAD:models");
+    const object = says.endsWith("folder") ? models : git(hand, "rev-parse", "HEAD:models/good.onnx");
+    const tree = await writeTree(registry, [
+      { ...manifest(object, head), name: "model-sync.json" },
+      { mode: "40000", name: "models", object: models },
+    ]);
+    git(
+      registry,
+      "update-ref",
+      "refs/heads/main",
+      git(registry, "commit-tree", tree, "-p", "main", "-m", "x"),
+    );
+    await assert.rejects(pullTo(testContext(), machine(dir.path, "bot", registry)), (error: Error) => {
+      assert.ok(error.message.includes(says), error.message);
+      return "exitCode" in error && error.exitCode === 5;
+    });
+  }
+});
