@@ -8,7 +8,7 @@ import { redactUrls } from "../core/secret.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
-import { settleJournal } from "../git/journal.ts";
+import { announceMove, closeMove, settleJournal, settleMove } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
 import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
@@ -89,6 +89,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       if (await settleJournal(context, registry)) {
         context.log.warn(`took back what a killed publish left in ${registry.git.repoDir}`);
       }
+      await settleMove(context, registry);
       const branch = await followRemote(context, registry, options);
       return new GitPublisher(context, store, options, registry, branch);
     } catch (error) {
@@ -208,10 +209,13 @@ export class GitPublisher implements Publisher<GitPublication> {
     const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
       action: `look for ${path}`,
     });
-    if (result.code !== 0) return { manifest: undefined, isKnown: false, isDamaged: false };
+    if (result.code !== 0) {
+      // A registry of the original scripts has none; one that this machine published to has lost it.
+      const isLost = findPublished(this.#store, this.#target) !== undefined;
+      return { manifest: undefined, isKnown: false, isDamaged: isLost };
+    }
     const blob = new TextDecoder().decode(result.stdout).trim();
-    const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
-    const manifest = await this.#parseManifest(bytes, `${path} of commit ${head.slice(0, 12)}`);
+    const manifest = await this.#parseManifest(blob, `${path} of commit ${head.slice(0, 12)}`);
     if (manifest === undefined) return { manifest, isKnown: false, isDamaged: true };
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
@@ -219,11 +223,14 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   /** A damaged manifest is what a publish puts right. */
-  async #parseManifest(bytes: Uint8Array, where: string): Promise<Manifest | undefined> {
+  async #parseManifest(blob: ObjectId, where: string): Promise<Manifest | undefined> {
     try {
+      const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
       return await parseManifest(new TextDecoder().decode(bytes), where);
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
+      const isDamage = error instanceof RefusedError ||
+        (error instanceof FailedError && error.code === "GIT_OBJECT");
+      if (!isDamage) throw error;
       this.#context.log.warn(`${error.message}; it will be replaced`);
       return undefined;
     }
@@ -305,7 +312,15 @@ async function followRemote(
       refuseDirty(registry, lost, "commit, stash or remove them: a publish writes just there");
     } else refuseDirty(registry, status.dirty);
   }
-  return await syncBranch(context, registry, status, tip);
+  const moves = status?.head !== undefined && status.dirty.length === 0 &&
+    (status.head !== tip || status.branch !== registry.settings.branch);
+  if (!moves) return await syncBranch(context, registry, status, tip);
+  announceMove(context, registry);
+  try {
+    return await syncBranch(context, registry, status, tip);
+  } finally {
+    closeMove(context, registry);
+  }
 }
 
 /** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */

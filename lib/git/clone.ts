@@ -22,7 +22,9 @@ export interface CloneFacts {
   readonly isOwn: boolean;
   /** Objects may be missing, to be fetched when needed. */
   readonly isPartial: boolean;
-  /** As configured; `undefined` when git has to be asked, because URLs are rewritten. */
+  /** As it stands in the configuration; `undefined` when there is none, or several. */
+  readonly configuredUrl: string | undefined;
+  /** As git uses it; `undefined` when git has to be asked, because URLs are rewritten. */
   readonly remoteUrl: string | undefined;
 }
 
@@ -49,7 +51,8 @@ export async function openClone(
     const git = new Git(context, settings);
     const facts = await readFacts(git, remote);
     if (
-      !facts.isOwn || repoUrl === undefined || facts.remoteUrl === undefined || facts.remoteUrl === repoUrl
+      !facts.isOwn || repoUrl === undefined || facts.configuredUrl === undefined ||
+      facts.configuredUrl === repoUrl
     ) {
       return { git, facts };
     }
@@ -158,14 +161,16 @@ async function readFacts(git: Git, remote: string): Promise<CloneFacts> {
   );
   const lines = new TextDecoder().decode(config.stdout).split("\n");
   const urls = lines.filter((line) => line.startsWith(`remote.${remote}.url `));
-  const isRewritten = urls.length !== 1 || lines.some((line) => line.startsWith("url."));
+  const configuredUrl = urls.length === 1 ? urls[0]?.slice(`remote.${remote}.url `.length) : undefined;
+  const isRewritten = lines.some((line) => line.startsWith("url."));
   return {
     gitDir,
     objectsDir,
     isBare: isBare === "true",
     isOwn: lines.includes(`${OWN_MARK} true`),
     isPartial: lines.includes(`remote.${remote}.promisor true`),
-    remoteUrl: isRewritten ? undefined : urls[0]?.slice(`remote.${remote}.url `.length),
+    configuredUrl,
+    remoteUrl: isRewritten ? undefined : configuredUrl,
   };
 }
 

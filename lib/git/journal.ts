@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { LockedError } from "../core/errors.ts";
 import { findText, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
 import type { Registry } from "./registry.ts";
-import { waitForOrphans } from "./stale_locks.ts";
 
 const Journal = z.object({
   /** The commit that was checked out before the work; null on a branch without commits. */
@@ -50,15 +48,6 @@ export async function settleJournal(context: Context, registry: Registry): Promi
   const text = findText(context.fs, journalPath(registry));
   if (text === undefined) return false;
   const journal = Journal.parse(JSON.parse(text));
-  if (!await waitForOrphans(context, registry.git.repoDir)) {
-    throw new LockedError(
-      `Cannot work in ${registry.git.repoDir}: a git of a killed run is still at work there`,
-      {
-        code: "GIT_LOCKED",
-        hint: "wait for it to end, or end it",
-      },
-    );
-  }
   const head = await registry.findCommit("HEAD");
   const uncommitted = head === (journal.head ?? undefined);
   if (uncommitted) await restorePaths(registry, head, journal.paths);
@@ -87,5 +76,29 @@ export async function restorePaths(
     );
     if (held.length > 0) await registry.git.bytes(["checkout", "--quiet", head, "--", ...held], call);
   }
-  await registry.git.bytes(["clean", "-ffdxq", "--", ...paths], call);
+  await registry.git.bytes(["clean", "-ffdq", "--", ...paths], call);
+}
+
+/** Marks that the worktree, which is clean, is about to be moved to another commit. */
+export function announceMove(context: Context, registry: Registry): void {
+  replaceFile(context.fs, movePath(registry), "");
+}
+
+/** The move is done, or was refused. */
+export function closeMove(context: Context, registry: Registry): void {
+  removeIfThere(context.fs, movePath(registry));
+}
+
+/** Brings a worktree back whose move was cut by a kill: it was clean, so that nobody's work is lost. */
+export async function settleMove(context: Context, registry: Registry): Promise<void> {
+  if (findText(context.fs, movePath(registry)) === undefined) return;
+  const call = { action: `restore the worktree of ${registry.git.repoDir}`, transfer: true };
+  await registry.git.bytes(["reset", "--hard", "--quiet"], call);
+  await registry.git.bytes(["clean", "-ffdq"], call);
+  closeMove(context, registry);
+  context.log.warn(`brought ${registry.git.repoDir} back to where a killed run found it`);
+}
+
+function movePath(registry: Registry): string {
+  return join(registry.gitDir, "model-sync.moving");
 }

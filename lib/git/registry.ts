@@ -76,7 +76,7 @@ export class Registry implements Disposable {
   readonly #resources: DisposableStack;
 
   private constructor(
-    facts: Omit<CloneFacts, "remoteUrl"> & Pick<Registry, "git" | "remoteUrl" | "settings">,
+    facts: Omit<CloneFacts, "remoteUrl" | "configuredUrl"> & Pick<Registry, "git" | "remoteUrl" | "settings">,
     context: Context,
     resources: DisposableStack,
   ) {
@@ -111,7 +111,10 @@ export class Registry implements Disposable {
       if (facts.isOwn) await removeStaleLocks(context, facts.gitDir, settings);
     }
     const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
-    const git = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources));
+    // A run that changes nothing must not refresh the index either.
+    const optional: Record<string, string> = use.owner === "unlocked" ? { GIT_OPTIONAL_LOCKS: "0" } : {};
+    const git = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources))
+      .with({ env: optional });
     return new Registry({ ...facts, git, remoteUrl, settings }, context, resources.move());
   }
 

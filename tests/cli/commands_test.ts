@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cliArgs } from "../helpers/run_cli.ts";
 import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
+import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
 import { MODELS, run, runJson, world } from "../helpers/seed_world.ts";
 
 Deno.test("the commands of seed 0 do what its document says", async () => {
@@ -298,4 +298,34 @@ Deno.test("a relative repo_url is a path from the working directory, and a dry r
   }
   assert.equal((await run(trainer, "pull", "--dry-run", "--repo-url", "../other.git")).code, 4);
   assert.deepEqual(listing(join(trainer, ".model-sync/registry")), before);
+});
+
+Deno.test("publish and pull get over what a killed run and its gits left, under their own permissions", async () => {
+  using dir = tempDir();
+  const { registry, trainer, bot } = world(dir);
+  const config = `model_sync: {repo_url: ${
+    JSON.stringify(registry)
+  }, publisher: {train_before_push: false}}\n`;
+  for (const machine of [trainer, bot]) writeFiles(machine, { "configs/bot.yaml": config });
+  await runJson(trainer, "publish");
+  await runJson(bot, "pull");
+  for (
+    const [machine, command, locks] of [
+      [trainer, "publish", ["index", "HEAD"]],
+      [bot, "pull", ["shallow", "refs/heads/main"]],
+    ] as const
+  ) {
+    const gitDir = join(machine, ".model-sync/registry/.git");
+    for (const name of locks) {
+      Deno.writeTextFileSync(join(gitDir, `${name}.lock`), "");
+      Deno.utimeSync(join(gitDir, `${name}.lock`), 1, 1);
+    }
+    const head = git(gitDir, "rev-parse", "main");
+    Deno.writeTextFileSync(join(gitDir, "model-sync.journal"), JSON.stringify({ head, paths: ["models"] }));
+    Deno.writeTextFileSync(join(gitDir, "model-sync.moving"), "");
+    writeFiles(trainer, { "models/BTC_USDC/rf.joblib": command });
+    const result = await run(machine, command);
+    assert.equal(result.code, 0, result.stderr);
+  }
+  assert.equal(Deno.readTextFileSync(join(bot, "models/BTC_USDC/rf.joblib")), "publish");
 });

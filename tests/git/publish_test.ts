@@ -316,40 +316,94 @@ Deno.test("publish() makes its clone anew for another registry, also after a run
   );
 });
 
-Deno.test({
-  name: "publish() removes a lock that a killed git left in its own clone, and waits for one that is alive",
-  // Elsewhere nothing tells which git is alive: a lock has to be older than any call may take.
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    using dir = tempDir();
-    const trainer = newTrainer(dir.path);
-    await publishFrom(testContext(), trainer);
-    const { repoDir } = trainer.registry;
-    const lock = join(repoDir, ".git/index.lock");
-    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-    Deno.writeTextFileSync(lock, "");
-    assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+Deno.test("publish() waits for a lock in its own clone, and removes one that is too old to be alive", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const lock = join(trainer.registry.repoDir, ".git/index.lock");
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  Deno.writeTextFileSync(lock, "");
+  let looks = 0;
+  const clock: Clock = {
+    ...systemClock,
+    // A git that outlived its run takes its lock away after a while.
+    sleep: async (durationMs, signal) => {
+      if (durationMs !== 200) await systemClock.sleep(durationMs, signal);
+      else if (++looks === 3) Deno.removeSync(lock);
+    },
+  };
+  assert.equal((await publishFrom(testContext({ clock }), trainer)).outcome, "published");
+  assert.equal(looks, 3);
 
-    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "three" });
-    Deno.writeTextFileSync(lock, "");
-    const orphan = new Deno.Command("git", { args: ["-C", repoDir, "cat-file", "--batch"], stdin: "piped" })
-      .spawn();
-    const context = testContext();
-    let looks = 0;
-    const clock: Clock = {
-      ...systemClock,
-      // The orphan ends its work, and takes its lock away, after a while.
-      sleep: async (durationMs, signal) => {
-        if (durationMs === 100 && ++looks === 3) {
-          Deno.removeSync(lock);
-          await orphan.stdin.close();
-          await orphan.status;
-        } else if (durationMs !== 100) await systemClock.sleep(durationMs, signal);
-      },
-    };
-    assert.equal((await publishFrom({ ...context, clock }, trainer)).outcome, "published");
-    assert.equal(looks, 3);
-  },
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "three" });
+  for (const name of ["index", "ORIG_HEAD", "refs/heads/main"]) {
+    const path = join(trainer.registry.repoDir, `.git/${name}.lock`);
+    Deno.writeTextFileSync(path, "");
+    Deno.utimeSync(path, 1, 1);
+  }
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});
+
+Deno.test("publish() brings its worktree back when a kill cut its way to the remote's commit", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { repoDir } = trainer.registry;
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  writeFiles(hand, { "notes/a.md": "theirs" });
+  commitAll(hand);
+  // As the kill leaves it: announced, a part of the files written, HEAD where it was.
+  Deno.writeTextFileSync(join(repoDir, ".git/model-sync.moving"), "");
+  writeFiles(repoDir, { "notes/a.md": "the", "models/BTC/rf.joblib": "ha" });
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  assert.equal(git(registryOf(trainer), "show", "main:notes/a.md"), "theirs");
+  assert.equal(git(repoDir, "status", "--porcelain"), "");
+});
+
+Deno.test("publish() puts back a manifest that the registry lost", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await publishFrom(testContext(), trainer);
+  await pullTo(testContext(), bot);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  git(hand, "rm", "--quiet", "model-sync.json");
+  commitAll(hand);
+  await assert.rejects(pullTo(testContext(), bot), { exitCode: 5 });
+  assert.equal((await publishFrom(testContext(), trainer)).sequence, 2);
+  assert.equal((await pullTo(testContext(), bot)).sequence, 2);
+});
+
+Deno.test("publish() leaves ignored files of a user's clone alone when there is nothing to publish", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  writeFiles(mine, { ".gitignore": "*.tmp\n" });
+  commitAll(mine);
+  writeFiles(mine, { "models/part.tmp": "mine" });
+  Deno.removeSync(join(dir.path, "trainer/.model-sync"), { recursive: true });
+  const registry = { ...trainer.registry, repoDir: mine, repoUrl: undefined };
+  assert.equal((await publishFrom(testContext(), { ...trainer, registry })).outcome, "unchanged");
+  assert.equal(Deno.readTextFileSync(join(mine, "models/part.tmp")), "mine");
+});
+
+Deno.test("publish() follows repo_url to another registry, also where git rewrites other URLs", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const context = testContext({
+    spawn: (request) =>
+      isolatedSpawn({
+        ...request,
+        args: ["-c", "url.git@github.com:.insteadOf=https://github.com/", ...request.args],
+      }),
+  });
+  await publishFrom(context, trainer);
+  const other = bareRepository(join(dir.path, "other.git"));
+  const moved = { ...trainer, registry: { ...trainer.registry, repoUrl: other } };
+  await publishFrom(context, moved);
+  assert.equal(git(other, "show", "main:models/BTC/rf.joblib"), "one");
 });
 
 Deno.test("publish() replaces a manifest that is of other models, or is damaged, although no model differs", async () => {
