@@ -1,13 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import type { Digest } from "../release/manifest.ts";
-import {
-  adoptByCopy,
-  adoptByMove,
-  ensureModelsLink,
-  holdsNoModels,
-  reasonAgainstRelease,
-} from "../store/adopt.ts";
+import { adoptByCopy, adoptByMove, ensureModelsLink, lookAtPresent } from "../store/adopt.ts";
 import { type IntentRun, writeIntent } from "../store/intent.ts";
 import { mirrorRelease } from "../store/mirror.ts";
 import { type ActivationMode, inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
@@ -80,17 +74,16 @@ async function adoptRealFolder(
   mode: ActivationMode,
 ): Promise<void> {
   if (inspectModelFolder(store).kind !== "folder") return;
-  if (mode === "symlink") {
-    const unfit = reasonAgainstRelease(store);
-    if (unfit !== undefined) {
-      context.log.warn(`${unfit}; it makes way, and cannot be rolled back to`);
-      return;
-    }
-    if (holdsNoModels(store)) return;
+  const present = lookAtPresent(store);
+  if (present === "no models") return;
+  if (present !== "models") {
+    // File by file, what no release can hold would be lost; the whole folder can make way.
+    if (mode === "mirror") throw present;
+    context.log.warn(`${present.message}; it makes way, and cannot be rolled back to`);
+  } else if (mode === "symlink") {
     context.log.info(`keeping the present ${store.modelsDir} as a release, so that it can be rolled back to`);
     await adoptByMove(context, store, run);
-  } else if (holdsNoModels(store)) return;
-  else if (readPointer(store, "current") === undefined) {
+  } else if (readPointer(store, "current") === undefined) {
     context.log.info(`copying the present ${store.modelsDir} as a release, so that it can be rolled back to`);
     await using staging = new Staging(context, store, `${run.runId}-adopted`);
     await adoptByCopy(context, store, staging);

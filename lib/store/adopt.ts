@@ -87,20 +87,14 @@ export function settleAdoption(
   return true;
 }
 
-/** Why a real model folder cannot become a release: links, or names that not every system can have. */
-export function reasonAgainstRelease(store: Store): string | undefined {
+/** What a real model folder could be as a release: one, nothing at all, or what the refusal says. */
+export function lookAtPresent(store: Store): "models" | "no models" | RefusedError {
   try {
-    scanFolder(store.fs, store.modelsDir, "refuse");
-    return undefined;
+    return scanFolder(store.fs, store.modelsDir, "refuse").files.length > 0 ? "models" : "no models";
   } catch (error) {
-    if (error instanceof RefusedError) return error.message;
+    if (error instanceof RefusedError) return error;
     throw error;
   }
-}
-
-/** Whether a real model folder holds nothing that could be a release. */
-export function holdsNoModels(store: Store): boolean {
-  return scanFolder(store.fs, store.modelsDir, "refuse").files.length === 0;
 }
 
 /**
