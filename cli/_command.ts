@@ -161,6 +161,7 @@ export async function withPlainSession(
     const context: Context = {
       fs: Deno,
       spawn: spawnProcess,
+      http: fetch,
       clock: systemClock,
       log: output.log,
       env,
