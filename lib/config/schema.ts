@@ -5,6 +5,7 @@ import { Archives } from "./sections/archives.ts";
 import { Artifacts } from "./sections/artifacts.ts";
 import { DOCS, EnvName, RepoFolder, Schedule } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
+import { Redeploy } from "./sections/redeploy.ts";
 import { RunPod, RunPodClient } from "./sections/runpod.ts";
 
 /**
@@ -124,6 +125,9 @@ export const ModelSync = z.strictObject({
   }),
   huggingface_client: HuggingFaceClient.prefault({}).register(DOCS, {
     description: "The daemon's Hugging Face role.",
+  }),
+  redeploy: Redeploy.prefault({}).register(DOCS, {
+    description: "Backends that start anew with a new release.",
   }),
   archives: Archives.prefault({}).register(DOCS, {
     description: "What an archive may be at most, whoever sends it. It is refused beyond, never cut.",

@@ -4,7 +4,7 @@ import { withDeadline } from "./deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
 import { oneLine } from "./quote.ts";
 import { parseRetryAfter } from "./retry.ts";
-import { redactUrls, type Secret } from "./secret.ts";
+import { redact, redactUrls, type Secret } from "./secret.ts";
 
 /** The web as a dependency: production passes `fetch`. Needs the net permission. */
 export type Http = typeof fetch;
@@ -32,6 +32,8 @@ export interface HttpRequest {
   readonly body?: string | ReadableStream<Uint8Array<ArrayBuffer>>;
   /** What it is about, for errors: `the state of job 12`. */
   readonly what: string;
+  /** Besides the credentials, what no message may show, should the other side repeat it. */
+  readonly secrets?: readonly Secret[];
 }
 
 export interface HttpAnswer {
@@ -140,7 +142,7 @@ export async function statusError(
 ): Promise<AuthenticationError | UnreachableError> {
   const { status } = response;
   const host = parseUrl(request).host;
-  const said = await quoteBody(response, request.credentials);
+  const said = await quoteBody(response, request);
   const message = `Cannot read ${request.what}: ${host} answered ${status}${said}`;
   const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), clock.now()) ??
     exhaustedUntil(response.headers, clock.now());
@@ -187,7 +189,7 @@ export async function readText(
   return text + decoder.decode();
 }
 
-async function quoteBody(response: Response, credentials: Credentials | undefined): Promise<string> {
+async function quoteBody(response: Response, { credentials, secrets = [] }: HttpRequest): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
   try {
@@ -198,11 +200,9 @@ async function quoteBody(response: Response, credentials: Credentials | undefine
   } catch {
     // The status alone says enough.
   }
+  const hidden = [...Object.values(credentials?.headers ?? {}), ...secrets];
   const isPage = /^\s*<(?:!doctype|html)/i.test(text);
-  let quoted = isPage ? "an HTML page" : oneLine(redactUrls(text.trim())).slice(0, QUOTED_CHARS_MAX);
-  for (const secret of Object.values(credentials?.headers ?? {})) {
-    quoted = quoted.replaceAll(secret.reveal(), "[redacted]");
-  }
+  const quoted = isPage ? "an HTML page" : oneLine(redact(text.trim(), hidden)).slice(0, QUOTED_CHARS_MAX);
   return quoted === "" ? "" : `: ${quoted}`;
 }
 
@@ -266,7 +266,8 @@ function faultOf(error: Error): string {
   for (let depth = 0; innermost.cause instanceof Error && depth < CAUSES_MAX; depth++) {
     innermost = innermost.cause;
   }
-  return oneLine(redactUrls(innermost.message)).split(": ").at(-1) ?? "";
+  const message = innermost.message.replace(/\(https?:[^)]*\)/g, "");
+  return oneLine(redactUrls(message)).split(": ").at(-1) ?? "";
 }
 
 /** A chain of causes is three long; a circle must end. */
