@@ -16,7 +16,7 @@ import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from ".
 import type { ModelSet } from "../release/model_set.ts";
 import type { Publication, Publisher } from "./carrier.ts";
 import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
-import { findPublished, rememberPublished } from "../store/published.ts";
+import { findPublished, type Published, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 
 export interface GitPublisherOptions {
@@ -46,8 +46,8 @@ const PUSH_ATTEMPTS_MAX = 5;
 /** What a commit of the registry holds of the model set. */
 interface Base {
   readonly manifest: Manifest | undefined;
-  /** Whether this machine knows that the files are what the manifest says. */
-  readonly isKnown: boolean;
+  /** What this machine remembers of it, if it knows that the files are what the manifest says. */
+  readonly known: Published | undefined;
   /** There is a manifest that nobody can use. */
   readonly isDamaged: boolean;
 }
@@ -130,6 +130,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const published = findPublished(this.#store, this.#target);
     const { head, unpushed } = this.#branch;
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
+    if (published.lfs !== this.#options.lfs) return undefined;
     return this.#unchanged(this.#branch, published);
   }
 
@@ -153,9 +154,9 @@ export class GitPublisher implements Publisher<GitPublication> {
 
   async #commit(set: ModelSet, branch: SyncedBranch): Promise<GitPublication> {
     const base = await this.#readBase(branch.head);
-    const { manifest } = base;
-    const { subdir, commitMessage, allowDirtyWorktree } = this.#options;
-    if (base.isKnown && manifest?.digest === set.digest) {
+    const { manifest, known } = base;
+    const { subdir, lfs, commitMessage, allowDirtyWorktree } = this.#options;
+    if (manifest?.digest === set.digest && known?.lfs === lfs) {
       await this.#remember(set, manifest.sequence);
       return this.#unchanged(branch, manifest);
     }
@@ -167,9 +168,9 @@ export class GitPublisher implements Publisher<GitPublication> {
     const commit = await commitModels(this.#context, this.#registry, {
       subdir,
       set,
-      lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, this.#options.lfs),
+      lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, lfs),
       head: branch.head,
-      base: base.isKnown ? manifest : undefined,
+      base: known === undefined ? undefined : manifest,
       isManifestStale: base.isDamaged || (manifest !== undefined && manifest.digest !== set.digest),
       details: {
         sequence,
@@ -204,7 +205,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   async #readBase(head: ObjectId | undefined): Promise<Base> {
-    if (head === undefined) return { manifest: undefined, isKnown: true, isDamaged: false };
+    if (head === undefined) return { manifest: undefined, known: undefined, isDamaged: false };
     const path = manifestPathOf(this.#options.subdir);
     const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
       action: `look for ${path}`,
@@ -212,14 +213,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (result.code !== 0) {
       // A registry of the original scripts has none; one that this machine published to has lost it.
       const isLost = findPublished(this.#store, this.#target) !== undefined;
-      return { manifest: undefined, isKnown: false, isDamaged: isLost };
+      return { manifest: undefined, known: undefined, isDamaged: isLost };
     }
     const blob = new TextDecoder().decode(result.stdout).trim();
     const manifest = await this.#parseManifest(blob, `${path} of commit ${head.slice(0, 12)}`);
-    if (manifest === undefined) return { manifest, isKnown: false, isDamaged: true };
+    if (manifest === undefined) return { manifest, known: undefined, isDamaged: true };
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
-    return { manifest, isKnown, isDamaged: false };
+    return { manifest, known: isKnown ? published : undefined, isDamaged: false };
   }
 
   /** A damaged manifest is what a publish puts right. */
@@ -249,7 +250,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     const head = await this.#registry.findCommit("HEAD");
     const tree = head === undefined ? undefined : await this.#readTree(head);
     if (head === undefined || tree === undefined) return;
-    rememberPublished(this.#store, { target: this.#target, head, tree, digest: set.digest, sequence });
+    rememberPublished(this.#store, {
+      target: this.#target,
+      head,
+      tree,
+      digest: set.digest,
+      sequence,
+      lfs: this.#options.lfs,
+    });
   }
 
   get #target(): string {
