@@ -1,11 +1,12 @@
 import type { Context } from "../core/context.ts";
 import { refuseDirty } from "../git/branch.ts";
-import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import { findMissing, withScratchObjects } from "../git/blobs.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
-import { readModelTree } from "../git/tree.ts";
+import { type ModelTree, readModelTree } from "../git/tree.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
-import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
 import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 
@@ -42,11 +43,11 @@ export async function planGitPublish(
   if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
   const changes = compareFiles(base.files, set.files);
   const unchanged = countChanges(changes) === 0;
-  const before = base.manifest?.sequence ?? 0;
+  const { manifest } = base;
   return {
     outcome: unchanged ? "unchanged" : "published",
     release: set.digest,
-    sequence: unchanged ? before : before + 1,
+    sequence: unchanged ? manifest?.sequence ?? 0 : nextSequence(manifest, 0, registry.remoteBranch),
     changes,
     lfs: await chooseLfsPaths(context, registry, set, options.lfs),
     branch: settings.branch,
@@ -80,14 +81,15 @@ async function readBase(
   if (listing === "") return { manifest: undefined, files: [] };
   const tree = await readModelTree(git, commit, options.subdir);
   if (tree.manifestBlob === undefined) {
-    return { manifest: undefined, files: tree.files.map(({ path }) => ({ path, sha256: undefined })) };
+    return withoutManifest(tree);
   }
   const missing = await findMissing(git, commit, [tree.manifestBlob]);
   if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
-  const bytes = await readSmallBlob(git, tree.manifestBlob, MANIFEST_BYTES_MAX);
-  const manifest = await parseManifest(
-    new TextDecoder().decode(bytes),
-    `the manifest of commit ${commit.slice(0, 12)}`,
-  );
-  return { manifest, files: manifest.files };
+  const where = `the manifest of commit ${commit.slice(0, 12)}`;
+  const manifest = await readManifestToReplace(context, git, tree.manifestBlob, where);
+  return manifest === undefined ? withoutManifest(tree) : { manifest, files: manifest.files };
+}
+
+function withoutManifest(tree: ModelTree): PublishedFiles {
+  return { manifest: undefined, files: tree.files.map(({ path }) => ({ path, sha256: undefined })) };
 }

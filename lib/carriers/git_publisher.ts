@@ -1,19 +1,19 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, RefusedError, UsageError } from "../core/errors.ts";
+import { FailedError, UsageError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
-import { readSmallBlob } from "../git/blobs.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
 import { announceMove, closeMove, settleJournal, settleMove } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
 import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
-import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
 import type { Publication, Publisher } from "./carrier.ts";
 import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
 import { findPublished, type Published, rememberPublished } from "../store/published.ts";
@@ -164,7 +164,8 @@ export class GitPublisher implements Publisher<GitPublication> {
     const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
     if (!this.#options.allowShrink) refuseShrink(set, before);
     const now = isoSeconds(this.#context.clock.now());
-    const sequence = this.#nextSequence(manifest);
+    const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
+    const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
     const commit = await commitModels(this.#context, this.#registry, {
       subdir,
       set,
@@ -198,12 +199,6 @@ export class GitPublisher implements Publisher<GitPublication> {
     };
   }
 
-  /** Grows by one over whatever is higher: the registry's last, or the last that this machine published there. */
-  #nextSequence(manifest: Manifest | undefined): number {
-    const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
-    return Math.max(manifest?.sequence ?? 0, remembered) + 1;
-  }
-
   async #readBase(head: ObjectId | undefined): Promise<Base> {
     if (head === undefined) return { manifest: undefined, known: undefined, isDamaged: false };
     const path = manifestPathOf(this.#options.subdir);
@@ -216,25 +211,12 @@ export class GitPublisher implements Publisher<GitPublication> {
       return { manifest: undefined, known: undefined, isDamaged: isLost };
     }
     const blob = new TextDecoder().decode(result.stdout).trim();
-    const manifest = await this.#parseManifest(blob, `${path} of commit ${head.slice(0, 12)}`);
+    const where = `${path} of commit ${head.slice(0, 12)}`;
+    const manifest = await readManifestToReplace(this.#context, this.#registry.git, blob, where);
     if (manifest === undefined) return { manifest, known: undefined, isDamaged: true };
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
     return { manifest, known: isKnown ? published : undefined, isDamaged: false };
-  }
-
-  /** A damaged manifest is what a publish puts right. */
-  async #parseManifest(blob: ObjectId, where: string): Promise<Manifest | undefined> {
-    try {
-      const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
-      return await parseManifest(new TextDecoder().decode(bytes), where);
-    } catch (error) {
-      const isDamage = error instanceof RefusedError ||
-        (error instanceof FailedError && error.code === "GIT_OBJECT");
-      if (!isDamage) throw error;
-      this.#context.log.warn(`${error.message}; it will be replaced`);
-      return undefined;
-    }
   }
 
   /** Git's name for the model folder of a commit. */
