@@ -11,7 +11,7 @@ import {
 } from "../release/manifest.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
+import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { readSmallBlob } from "./blobs.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { closeJournal, openJournal, restorePaths } from "./journal.ts";
@@ -36,8 +36,6 @@ export interface ModelCommit {
   /** The worktree or the index may hold other people's changes, which stay out of the commit. */
   readonly allowDirtyWorktree: boolean;
 }
-
-const ATTRIBUTES = ".gitattributes";
 
 /**
  * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, checks that git stored

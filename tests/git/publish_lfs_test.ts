@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
 import { ageFiles, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
@@ -122,8 +122,10 @@ Deno.test({
       git(registryOf(trainer), "show", "main:models/ETH/rf.joblib").startsWith("version https://git-lfs");
     await publishFrom(context, trainer, { lfs: "auto" });
     for (const lfs of ["always", "auto"] as const) {
+      assert.equal((await planFrom(context, trainer, { lfs })).outcome, "published", lfs);
       assert.equal((await publishFrom(context, trainer, { lfs })).outcome, "published", lfs);
       assert.equal(isInLfs(), lfs === "always");
+      assert.equal((await planFrom(context, trainer, { lfs })).outcome, "unchanged", lfs);
       assert.equal((await publishFrom(context, trainer, { lfs })).outcome, "unchanged", lfs);
     }
     assert.equal((await publishFrom(context, trainer, { lfs: "never" })).outcome, "unchanged");
