@@ -7,7 +7,7 @@ import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
-import { announceMove, closeMove, settleJournal, settleMove } from "../git/journal.ts";
+import { settleJournal } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
 import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
@@ -86,10 +86,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const registry = await Registry.open(context, options.registry, { owner, clone: "whole" });
     try {
       if (registry.isBare) throw bareRegistry(registry);
-      if (await settleJournal(context, registry)) {
-        context.log.warn(`took back what a killed publish left in ${registry.git.repoDir}`);
-      }
-      await settleMove(context, registry);
+      await settleJournal(context, registry);
       const branch = await followRemote(context, registry, options);
       return new GitPublisher(context, store, options, registry, branch);
     } catch (error) {
@@ -302,15 +299,7 @@ async function followRemote(
       refuseDirty(registry, lost, "commit, stash or remove them: a publish writes just there");
     } else refuseDirty(registry, status.dirty);
   }
-  const moves = status?.head !== undefined && status.dirty.length === 0 &&
-    (status.head !== tip || status.branch !== registry.settings.branch);
-  if (!moves) return await syncBranch(context, registry, status, tip);
-  announceMove(context, registry);
-  try {
-    return await syncBranch(context, registry, status, tip);
-  } finally {
-    closeMove(context, registry);
-  }
+  return await syncBranch(context, registry, status, tip);
 }
 
 /** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { FailedError } from "../../lib/core/errors.ts";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { ifFound } from "../../lib/core/files.ts";
-import { publishFrom } from "../helpers/machines.ts";
+import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
@@ -87,21 +88,70 @@ Deno.test("publish() waits for a lock in its own clone, and removes one that is 
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
 });
 
-Deno.test("publish() brings its worktree back when a kill cut its way to the remote's commit", async () => {
+/** From the merge on every git fails, which has written a part of the files by then: as a kill leaves a worktree. */
+function killedInMerge(repoDir: string): SpawnProcess {
+  let isKilled = false;
+  return (request) => {
+    isKilled ||= request.args.includes("merge");
+    if (!isKilled) return isolatedSpawn(request);
+    writeFiles(repoDir, { "notes/a.md": "the", "models/BTC/rf.joblib": "ha" });
+    throw new FailedError("killed", { code: "TEST" });
+  };
+}
+
+Deno.test("publish() and pull() bring a user's worktree back when a kill cut its way to the remote's commit", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  const registry = { ...trainer.registry, repoDir: mine, repoUrl: undefined };
+  const bot = { ...machine(dir.path, "bot", registryOf(trainer)), registry };
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  for (const run of [publishFrom, pullTo] as const) {
+    const on = run === pullTo ? bot : { ...trainer, registry };
+    writeFiles(hand, { "notes/a.md": `before ${run.name}`, "models/BTC/rf.joblib": "one" });
+    git(hand, "pull", "--quiet", "--ff-only");
+    commitAll(hand);
+    await assert.rejects(run(testContext({ spawn: killedInMerge(mine) }), on), { code: "TEST" });
+    assert.notEqual(git(mine, "status", "--porcelain"), "");
+    await run(testContext(), on);
+    assert.equal(git(mine, "status", "--porcelain"), "");
+    assert.equal(git(mine, "rev-parse", "HEAD"), git(registryOf(trainer), "rev-parse", "main"));
+  }
+});
+
+Deno.test("publish() takes back what a killed earlier version marked in its own way", async () => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
-  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
-  writeFiles(hand, { "notes/a.md": "theirs" });
-  commitAll(hand);
-  // As the kill leaves it: announced, a part of the files written, HEAD where it was.
-  Deno.writeTextFileSync(join(repoDir, ".git/model-sync.moving"), "");
-  writeFiles(repoDir, { "notes/a.md": "the", "models/BTC/rf.joblib": "ha" });
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
-  assert.equal(git(registryOf(trainer), "show", "main:notes/a.md"), "theirs");
-  assert.equal(git(repoDir, "status", "--porcelain"), "");
+  for (const name of ["model-sync.moving", "model-sync.journal"]) {
+    const head = git(repoDir, "rev-parse", "HEAD");
+    const text = name === "model-sync.journal" ? JSON.stringify({ head, paths: ["models"] }) : "";
+    writeFiles(repoDir, { [`.git/${name}`]: text, "models/BTC/rf.joblib": "ha", "models/BTC/new": "" });
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": name });
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "published", name);
+    assert.equal(git(repoDir, "status", "--porcelain"), "");
+    assert.equal(ifFound(() => Deno.statSync(join(repoDir, ".git", name))), undefined);
+  }
+});
+
+Deno.test("publish() and pull() get over a damaged journal in a clone of their own, and leave a user's to the user", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
+  for (const text of ["", "{", "null", '{"head": 3}', '{"phase": "unknown"}']) {
+    writeFiles(trainer.registry.repoDir, { ".git/model-sync.journal": text, "models/BTC/rf.joblib": "half" });
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": `after ${text}` });
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "published", text);
+    writeFiles(mine, { ".git/model-sync.journal": text, "models/BTC/rf.joblib": "mine" });
+    for (const run of [publishFrom, pullTo] as const) {
+      await assert.rejects(run(testContext(), user), { code: "JOURNAL_DAMAGED", exitCode: 2 });
+    }
+    assert.equal(Deno.readTextFileSync(join(mine, "models/BTC/rf.joblib")), "mine");
+  }
 });
 
 Deno.test("publish() keeps its clone when the repo_url that it is told cannot be reached", async () => {
