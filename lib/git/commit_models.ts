@@ -51,6 +51,7 @@ export async function commitModels(
   const { subdir, head } = change;
   const manifestPath = manifestPathOf(subdir);
   const paths = [subdir, manifestPath, ATTRIBUTES];
+  registry.sweep();
   openJournal(context, registry, { phase: "writing", head: head ?? null, paths });
   try {
     const commit = await writeCommit(context, registry, change, manifestPath);

@@ -163,3 +163,27 @@ Deno.test("publish() keeps its clone when the repo_url that it is told cannot be
   await assert.rejects(publishFrom(testContext(), mistyped), { exitCode: 4 });
   assert.equal(git(trainer.registry.repoDir, "rev-parse", "HEAD"), head);
 });
+
+Deno.test("publish() and pull() sweep what killed gits left among the objects of a clone of their own, once it is old", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await pullTo(testContext(), bot);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
+  const old = ["tmp_obj_a1", "4b/tmp_obj_b2", "pack/tmp_pack_c3", "pack/tmp_idx_d4"];
+  const others = ["4b/tmp_obj_young", "pack/mine.keep"];
+  const cases = [[publishFrom, trainer, false], [pullTo, bot, false], [publishFrom, user, true]] as const;
+  for (const [run, on, stays] of cases) {
+    const objects = join(on.registry.repoDir, ".git/objects");
+    for (const path of [...old, ...others]) writeFiles(objects, { [path]: "half" });
+    for (const path of [...old, "pack/mine.keep"]) Deno.utimeSync(join(objects, path), 1, 1);
+    if (on !== bot) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": on.registry.repoDir });
+    await run(testContext(), on);
+    for (const path of old) {
+      assert.equal(ifFound(() => Deno.statSync(join(objects, path))) !== undefined, stays, path);
+    }
+    for (const path of others) assert.ok(Deno.statSync(join(objects, path)).isFile, path);
+  }
+});
