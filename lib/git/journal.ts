@@ -70,7 +70,6 @@ export async function moveWorktree(
  * @throws {UsageError} code `JOURNAL_DAMAGED` in a clone of the user's
  */
 export async function settleJournal(context: Context, registry: Registry): Promise<void> {
-  await removeTree(context.fs, scratchOf(registry));
   if (await undo(context, registry)) {
     context.log.warn(`took back what a killed run left in ${registry.git.repoDir}`);
   }
@@ -91,6 +90,8 @@ export async function takeBack(context: Context, registry: Registry): Promise<vo
 
 /** @returns whether there was something to take back */
 async function undo(context: Context, registry: Registry): Promise<boolean> {
+  // On a full disk this makes the room that the rest needs.
+  await removeTree(context.fs, scratchOf(registry));
   const journal = readJournal(context, registry);
   if (journal === undefined) return false;
   const isUndone = journal.phase === "moving"

@@ -187,3 +187,21 @@ Deno.test("publish() and pull() sweep what killed gits left among the objects of
     for (const path of others) assert.ok(Deno.statSync(join(objects, path)).isFile, path);
   }
 });
+
+Deno.test("publish() that fails while it copies gives the space of its copies back at once", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/metadata.json": "copied", "BTC/rf.joblib": "read" });
+  const changing = testContext({
+    spawn: (request) => {
+      if (request.args.includes("ls-files")) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "other" });
+      return isolatedSpawn(request);
+    },
+  });
+  await assert.rejects(publishFrom(changing, trainer), { code: "MODELS_CHANGING" });
+  assert.equal(
+    ifFound(() => Deno.statSync(join(trainer.registry.repoDir, ".git/model-sync.part"))),
+    undefined,
+  );
+});
