@@ -3,7 +3,7 @@ import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
 import { oneLine } from "../lib/core/quote.ts";
-import { redactUrls } from "../lib/core/secret.ts";
+import { redactText } from "../lib/core/secret.ts";
 import { formatBytes, formatDuration } from "./_format.ts";
 
 /** How a command talks: results to standard output, everything else to standard error. */
@@ -84,7 +84,7 @@ export class Output {
   #logLine(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!this.#shows(level)) return;
     this.#clearBar();
-    const text = oneLine(redactUrls(message));
+    const text = oneLine(redactText(message));
     const time = isoSeconds(systemClock.now());
     if (this.options.logFormat === "json") {
       this.#write(Deno.stderr, `${JSON.stringify({ time, level, message: text, ...fields })}\n`);
@@ -185,11 +185,11 @@ const USER_FAULTS = [Deno.errors.PermissionDenied, Deno.errors.IsADirectory, Den
 function describeError(error: unknown): ShownError {
   if (error instanceof ModelSyncError) {
     const { message, code, hint, exitCode } = error;
-    return { message: oneLine(redactUrls(message)), code, hint, exitCode, stack: undefined };
+    return { message: oneLine(redactText(message)), code, hint, exitCode, stack: undefined };
   }
   if (error instanceof Error && USER_FAULTS.some((fault) => error instanceof fault)) {
     return {
-      message: `Cannot go on: ${oneLine(redactUrls(error.message))}`,
+      message: `Cannot go on: ${oneLine(redactText(error.message))}`,
       code: "FILE_ACCESS",
       hint: "run as the user that owns the file, or put another file or folder in its place",
       exitCode: error instanceof Deno.errors.PermissionDenied ? EXIT.disk : EXIT.usage,
@@ -197,11 +197,11 @@ function describeError(error: unknown): ShownError {
     };
   }
   return {
-    message: `unexpected: ${oneLine(redactUrls(error instanceof Error ? error.message : String(error)))}`,
+    message: `unexpected: ${oneLine(redactText(error instanceof Error ? error.message : String(error)))}`,
     code: "UNEXPECTED",
     hint: "this is a bug in model-sync: please report it with the lines below",
     exitCode: EXIT.failed,
-    stack: error instanceof Error ? redactUrls(error.stack ?? "") : undefined,
+    stack: error instanceof Error ? redactText(error.stack ?? "") : undefined,
   };
 }
 

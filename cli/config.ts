@@ -5,8 +5,8 @@ import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
 import { renderStarter } from "../lib/config/starter.ts";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { findEntry, replaceFile } from "../lib/core/files.ts";
-import { REDACTED, redactUrls } from "../lib/core/secret.ts";
-import { secretInText } from "../lib/release/secret_scan.ts";
+import { redactArguments } from "../lib/core/redact_arguments.ts";
+import { REDACTED } from "../lib/core/secret.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -139,19 +139,13 @@ function shownValue(key: ConfigKey, config: LoadedConfig): unknown {
   return withoutSecrets(value) ?? null;
 }
 
-/** Options whose next argument is a secret, or that hold one themselves. */
-const SECRET_OPTION = /^(--?[\w-]*(?:token|key|secret|passw)[\w-]*)(=.*)?$/i;
-
-/** Credentials in URLs, tokens anywhere, arguments that follow `--token`, and every value of headers and payloads. */
+/** Every entry of a map stays out: headers and payloads have names of the user's own. */
 function withoutSecrets(value: unknown): unknown {
-  if (typeof value === "string") return secretInText(value) === undefined ? redactUrls(value) : REDACTED;
+  if (typeof value === "string") return redactArguments([value])[0];
   if (Array.isArray(value)) {
-    return value.map((item: unknown, index) => {
-      const [, option, assigned] = SECRET_OPTION.exec(String(item)) ?? [];
-      if (option !== undefined && assigned !== undefined) return `${option}=${REDACTED}`;
-      const [, before, inline] = SECRET_OPTION.exec(String(value[index - 1])) ?? [];
-      return before !== undefined && inline === undefined ? REDACTED : withoutSecrets(item);
-    });
+    return value.every((item) => typeof item === "string")
+      ? redactArguments(value)
+      : value.map((item) => withoutSecrets(item));
   }
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.keys(value).map((name) => [name, REDACTED]));

@@ -10,6 +10,7 @@ import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { removeTree } from "../lib/core/files.ts";
+import { redactArguments } from "../lib/core/redact_arguments.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
@@ -108,7 +109,9 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
     const set = await readModelSet(context, location.modelsDir, cache);
     const options = publisherOptions(session, flags, stateDirOf(location));
     const plan = await planGitPublish(context, options, set, scratch);
-    const command = training === undefined ? null : trainingCommand(training.settings, training.options);
+    const command = training === undefined
+      ? null
+      : redactArguments(trainingCommand(training.settings, training.options));
     const json = {
       dryRun: true,
       carrier: "git",

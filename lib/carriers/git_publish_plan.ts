@@ -1,11 +1,15 @@
+import { posix } from "node:path";
 import type { Context } from "../core/context.ts";
+import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX, withLfsPaths } from "../git/attributes.ts";
 import { refuseDirty } from "../git/branch.ts";
 import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import type { Git } from "../git/git.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
 import { readModelTree } from "../git/tree.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
-import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
 import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 
@@ -41,20 +45,24 @@ export async function planGitPublish(
   refuseForeignManifest(subdir, base.manifest);
   if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
   const changes = compareFiles(base.files, set.files);
-  const unchanged = countChanges(changes) === 0;
-  const before = base.manifest?.sequence ?? 0;
+  const lfs = await chooseLfsPaths(context, registry, set, options.lfs);
+  const { manifest, attributes } = base;
+  const unchanged = countChanges(changes) === 0 &&
+    attributes === withLfsPaths(attributes, lfs.map((path) => posix.join(subdir, path)));
   return {
     outcome: unchanged ? "unchanged" : "published",
     release: set.digest,
-    sequence: unchanged ? before : before + 1,
+    sequence: unchanged ? manifest?.sequence ?? 0 : nextSequence(manifest, 0, registry.remoteBranch),
     changes,
-    lfs: await chooseLfsPaths(context, registry, set, options.lfs),
+    lfs,
     branch: settings.branch,
     remote: settings.remote,
   };
 }
 
-interface PublishedFiles {
+interface Published {
+  /** The commit's `.gitattributes`, which say what is in Git LFS. */
+  readonly attributes: string;
   readonly manifest: Manifest | undefined;
   readonly files: readonly { readonly path: string; readonly sha256: string | undefined }[];
 }
@@ -65,7 +73,7 @@ async function readBase(
   registry: Registry,
   options: Omit<GitPublisherOptions, "owner">,
   scratch: string,
-): Promise<PublishedFiles> {
+): Promise<Published> {
   const ours = await registry.findCommit(`refs/heads/${options.registry.branch}`);
   const tip = await registry.remoteTip();
   const git = withScratchObjects(registry, context.fs, scratch);
@@ -73,21 +81,28 @@ async function readBase(
   const isAhead = ours !== undefined &&
     (tip === undefined || await registry.relation(git, ours, tip) === "ahead");
   const commit: ObjectId | undefined = isAhead ? ours : tip;
-  if (commit === undefined) return { manifest: undefined, files: [] };
+  if (commit === undefined) return { attributes: "", manifest: undefined, files: [] };
   const listing = await git.text(["ls-tree", "--full-tree", "--name-only", commit, "--", options.subdir], {
     action: `look for ${options.subdir}`,
   });
-  if (listing === "") return { manifest: undefined, files: [] };
-  const tree = await readModelTree(git, commit, options.subdir);
-  if (tree.manifestBlob === undefined) {
-    return { manifest: undefined, files: tree.files.map(({ path }) => ({ path, sha256: undefined })) };
-  }
-  const missing = await findMissing(git, commit, [tree.manifestBlob]);
+  const tree = listing === "" ? undefined : await readModelTree(git, commit, options.subdir);
+  const attributesBlob = await findAttributes(git, commit);
+  const wanted = [attributesBlob, tree?.manifestBlob].filter((blob) => blob !== undefined);
+  const missing = await findMissing(git, commit, wanted);
   if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
-  const bytes = await readSmallBlob(git, tree.manifestBlob, MANIFEST_BYTES_MAX);
-  const manifest = await parseManifest(
-    new TextDecoder().decode(bytes),
-    `the manifest of commit ${commit.slice(0, 12)}`,
-  );
-  return { manifest, files: manifest.files };
+  const attributes = attributesBlob === undefined
+    ? ""
+    : new TextDecoder().decode(await readSmallBlob(git, attributesBlob, ATTRIBUTES_BYTES_MAX));
+  const unclaimed = tree?.files.map(({ path }) => ({ path, sha256: undefined })) ?? [];
+  if (tree?.manifestBlob === undefined) return { attributes, manifest: undefined, files: unclaimed };
+  const where = `the manifest of commit ${commit.slice(0, 12)}`;
+  const manifest = await readManifestToReplace(context, git, tree.manifestBlob, where);
+  return { attributes, manifest, files: manifest?.files ?? unclaimed };
+}
+
+async function findAttributes(git: Git, commit: ObjectId): Promise<ObjectId | undefined> {
+  const result = await git.attempt(["rev-parse", "--verify", "--quiet", `${commit}:${ATTRIBUTES}`], {
+    action: `look for ${ATTRIBUTES}`,
+  });
+  return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
 }

@@ -1,22 +1,22 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, RefusedError, UsageError } from "../core/errors.ts";
+import { FailedError, UsageError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
-import { readSmallBlob } from "../git/blobs.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
-import { announceMove, closeMove, settleJournal, settleMove } from "../git/journal.ts";
+import { settleJournal } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
 import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
-import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
+import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
 import type { Publication, Publisher } from "./carrier.ts";
 import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
-import { findPublished, rememberPublished } from "../store/published.ts";
+import { findPublished, type Published, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 
 export interface GitPublisherOptions {
@@ -46,8 +46,8 @@ const PUSH_ATTEMPTS_MAX = 5;
 /** What a commit of the registry holds of the model set. */
 interface Base {
   readonly manifest: Manifest | undefined;
-  /** Whether this machine knows that the files are what the manifest says. */
-  readonly isKnown: boolean;
+  /** What this machine remembers of it, if it knows that the files are what the manifest says. */
+  readonly known: Published | undefined;
   /** There is a manifest that nobody can use. */
   readonly isDamaged: boolean;
 }
@@ -86,10 +86,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const registry = await Registry.open(context, options.registry, { owner, clone: "whole" });
     try {
       if (registry.isBare) throw bareRegistry(registry);
-      if (await settleJournal(context, registry)) {
-        context.log.warn(`took back what a killed publish left in ${registry.git.repoDir}`);
-      }
-      await settleMove(context, registry);
+      await settleJournal(context, registry);
       const branch = await followRemote(context, registry, options);
       return new GitPublisher(context, store, options, registry, branch);
     } catch (error) {
@@ -130,6 +127,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const published = findPublished(this.#store, this.#target);
     const { head, unpushed } = this.#branch;
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
+    if (published.lfs !== this.#options.lfs) return undefined;
     return this.#unchanged(this.#branch, published);
   }
 
@@ -153,9 +151,9 @@ export class GitPublisher implements Publisher<GitPublication> {
 
   async #commit(set: ModelSet, branch: SyncedBranch): Promise<GitPublication> {
     const base = await this.#readBase(branch.head);
-    const { manifest } = base;
-    const { subdir, commitMessage, allowDirtyWorktree } = this.#options;
-    if (base.isKnown && manifest?.digest === set.digest) {
+    const { manifest, known } = base;
+    const { subdir, lfs, commitMessage, allowDirtyWorktree } = this.#options;
+    if (manifest?.digest === set.digest && known?.lfs === lfs) {
       await this.#remember(set, manifest.sequence);
       return this.#unchanged(branch, manifest);
     }
@@ -163,13 +161,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
     if (!this.#options.allowShrink) refuseShrink(set, before);
     const now = isoSeconds(this.#context.clock.now());
-    const sequence = this.#nextSequence(manifest);
+    const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
+    const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
     const commit = await commitModels(this.#context, this.#registry, {
       subdir,
       set,
-      lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, this.#options.lfs),
+      lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, lfs),
       head: branch.head,
-      base: base.isKnown ? manifest : undefined,
+      base: known === undefined ? undefined : manifest,
       isManifestStale: base.isDamaged || (manifest !== undefined && manifest.digest !== set.digest),
       details: {
         sequence,
@@ -197,14 +196,8 @@ export class GitPublisher implements Publisher<GitPublication> {
     };
   }
 
-  /** Grows by one over whatever is higher: the registry's last, or the last that this machine published there. */
-  #nextSequence(manifest: Manifest | undefined): number {
-    const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
-    return Math.max(manifest?.sequence ?? 0, remembered) + 1;
-  }
-
   async #readBase(head: ObjectId | undefined): Promise<Base> {
-    if (head === undefined) return { manifest: undefined, isKnown: true, isDamaged: false };
+    if (head === undefined) return { manifest: undefined, known: undefined, isDamaged: false };
     const path = manifestPathOf(this.#options.subdir);
     const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
       action: `look for ${path}`,
@@ -212,28 +205,15 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (result.code !== 0) {
       // A registry of the original scripts has none; one that this machine published to has lost it.
       const isLost = findPublished(this.#store, this.#target) !== undefined;
-      return { manifest: undefined, isKnown: false, isDamaged: isLost };
+      return { manifest: undefined, known: undefined, isDamaged: isLost };
     }
     const blob = new TextDecoder().decode(result.stdout).trim();
-    const manifest = await this.#parseManifest(blob, `${path} of commit ${head.slice(0, 12)}`);
-    if (manifest === undefined) return { manifest, isKnown: false, isDamaged: true };
+    const where = `${path} of commit ${head.slice(0, 12)}`;
+    const manifest = await readManifestToReplace(this.#context, this.#registry.git, blob, where);
+    if (manifest === undefined) return { manifest, known: undefined, isDamaged: true };
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
-    return { manifest, isKnown, isDamaged: false };
-  }
-
-  /** A damaged manifest is what a publish puts right. */
-  async #parseManifest(blob: ObjectId, where: string): Promise<Manifest | undefined> {
-    try {
-      const bytes = await readSmallBlob(this.#registry.git, blob, MANIFEST_BYTES_MAX);
-      return await parseManifest(new TextDecoder().decode(bytes), where);
-    } catch (error) {
-      const isDamage = error instanceof RefusedError ||
-        (error instanceof FailedError && error.code === "GIT_OBJECT");
-      if (!isDamage) throw error;
-      this.#context.log.warn(`${error.message}; it will be replaced`);
-      return undefined;
-    }
+    return { manifest, known: isKnown ? published : undefined, isDamaged: false };
   }
 
   /** Git's name for the model folder of a commit. */
@@ -249,7 +229,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     const head = await this.#registry.findCommit("HEAD");
     const tree = head === undefined ? undefined : await this.#readTree(head);
     if (head === undefined || tree === undefined) return;
-    rememberPublished(this.#store, { target: this.#target, head, tree, digest: set.digest, sequence });
+    rememberPublished(this.#store, {
+      target: this.#target,
+      head,
+      tree,
+      digest: set.digest,
+      sequence,
+      lfs: this.#options.lfs,
+    });
   }
 
   get #target(): string {
@@ -312,15 +299,7 @@ async function followRemote(
       refuseDirty(registry, lost, "commit, stash or remove them: a publish writes just there");
     } else refuseDirty(registry, status.dirty);
   }
-  const moves = status?.head !== undefined && status.dirty.length === 0 &&
-    (status.head !== tip || status.branch !== registry.settings.branch);
-  if (!moves) return await syncBranch(context, registry, status, tip);
-  announceMove(context, registry);
-  try {
-    return await syncBranch(context, registry, status, tip);
-  } finally {
-    closeMove(context, registry);
-  }
+  return await syncBranch(context, registry, status, tip);
 }
 
 /** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */

@@ -8,6 +8,7 @@ import { BlobMemory } from "../git/blob_memory.ts";
 import { checkOut, diverged, keepBranch, refuseDirty } from "../git/branch.ts";
 import { type Blob, findMissing, readBlobs, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
+import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
 import {
   missingBranch,
@@ -80,6 +81,7 @@ export class GitSource implements Source {
       ...(owner === "unlocked" ? { owner, scratch } : { owner }),
     });
     this.#registry = registry;
+    if (owner !== "unlocked") await settleJournal(this.#context, registry);
     this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
     const tip = await registry.remoteTip();
     if (tip === undefined) throw missingBranch(registry);
@@ -131,15 +133,18 @@ export class GitSource implements Source {
       }
       return;
     }
-    if ((await registry.status()).branch !== branch) await checkOut(registry, offer.revision.id);
-    if (relation === "diverged") {
-      await registry.git.bytes(["reset", "--keep", "--quiet", offer.revision.id], { action });
-    } else if (moves) {
-      await registry.git.bytes(["merge", "--ff-only", "--quiet", offer.revision.id], {
-        action,
-        transfer: true,
-      });
+    const status = await registry.status();
+    if (status.branch !== branch) {
+      await moveWorktree(this.#context, registry, status, () => checkOut(registry, offer.revision.id));
     }
+    if (!moves) return;
+    const move = relation === "diverged" ? ["reset", "--keep"] : ["merge", "--ff-only"];
+    await moveWorktree(
+      this.#context,
+      registry,
+      status,
+      () => registry.git.bytes([...move, "--quiet", offer.revision.id], { action, transfer: true }),
+    );
   }
 
   #requireOpened(): Opened {

@@ -1,3 +1,5 @@
+import { SECRET_SHAPES } from "./secret_shapes.ts";
+
 /** What stands in the place of a secret. */
 export const REDACTED = "[redacted]";
 
@@ -62,13 +64,24 @@ export class Secret {
  * ```
  */
 export function redactUrls(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@'"]+(?::[^\s/@'"]*)?@/gi, `$1${REDACTED}@`)
-    .replace(/([?&][^=&\s]*(?:key|token|secret|passw|sig)[^=&\s]*=)[^&\s'"]+/gi, `$1${REDACTED}`);
+  return text.replace(URL_WITH_PASSWORD, `$1${REDACTED}@`).replace(URL_WITH_USER, `$1${REDACTED}@`)
+    .replace(SECRET_PARAMETER, `$1${REDACTED}`);
 }
 
-/** Blanks out each of `secrets` and every URL credential in a text. */
+/** Everything up to the last `@` of an authority is credentials, whatever characters a password has. */
+const URL_WITH_USER = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"]+@/gi;
+/** A colon that no port follows begins a password, which may hold what would end an authority. */
+const URL_WITH_PASSWORD = /\b([a-z][a-z0-9+.-]*:\/\/)(?!\[)[^\s/?#@:'"]*:(?!\d+(?:[/?#\s]|$))[^\s]*@/gi;
+const SECRET_PARAMETER = /([?&#][^=&\s]*(?:key|token|secret|passw|sig|auth|credential)[^=&\s]*=)[^&\s'"]+/gi;
+
+/** Blanks out what can be known for a secret in any text: credentials in URLs, and tokens and keys by their shape. */
+export function redactText(text: string): string {
+  return SECRET_SHAPES.reduce((result, [, shape]) => result.replace(shape, REDACTED), redactUrls(text));
+}
+
+/** As {@link redactText}, and each of `secrets` too. */
 export function redact(text: string, secrets: readonly Secret[]): string {
-  let result = redactUrls(text);
+  let result = redactText(text);
   for (const secret of secrets) {
     const value = secret.reveal();
     if (value !== "") result = result.replaceAll(value, REDACTED);

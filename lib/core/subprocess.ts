@@ -1,8 +1,11 @@
 import { FailedError, UsageError } from "./errors.ts";
+import { redactArguments } from "./redact_arguments.ts";
 
 export interface ProcessRequest {
   readonly command: string;
   readonly args: readonly string[];
+  /** What errors call it, where the command line does not say it well. */
+  readonly title?: string;
   readonly cwd?: string;
   /** Added to the environment that the child inherits. */
   readonly env?: Readonly<Record<string, string>>;
@@ -173,11 +176,12 @@ function start(request: ProcessRequest): Deno.ChildProcess {
     }).spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const [program] = redactArguments([request.command]);
     const missingFolder = request.cwd !== undefined && !isFolder(request.cwd);
     throw new UsageError(
       missingFolder
-        ? `Cannot run "${request.command}": its working directory ${request.cwd} does not exist`
-        : `Cannot run "${request.command}": no such program on the PATH`,
+        ? `Cannot run "${program}": its working directory ${request.cwd} does not exist`
+        : `Cannot run "${program}": no such program on the PATH`,
       { code: "PROGRAM_MISSING", cause: error },
     );
   }
@@ -240,10 +244,9 @@ function timeoutError(request: ProcessRequest): FailedError {
   );
 }
 
-function describe(request: ProcessRequest): string {
-  return `"${
-    [request.command, ...request.args.filter((arg) => !arg.startsWith("-")).slice(0, 2)].join(" ")
-  }"`;
+function describe({ title, command, args }: ProcessRequest): string {
+  const words = redactArguments([command, ...args]).filter((word) => !word.startsWith("-"));
+  return `"${title ?? words.slice(0, 3).join(" ")}"`;
 }
 
 function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -3,6 +3,12 @@ import type { Context } from "../core/context.ts";
 import { findText, replaceFile } from "../core/files.ts";
 import type { Registry } from "./registry.ts";
 
+/** Where a registry says what is in Git LFS. */
+export const ATTRIBUTES = ".gitattributes";
+
+/** What is read of it at most: a line for each of 200,000 files. */
+export const ATTRIBUTES_BYTES_MAX = 64 * 1024 * 1024;
+
 const BEGIN = "# model-sync: begin (written by publish; other lines are yours)";
 const END = "# model-sync: end";
 

@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
+import { moveWorktree } from "./journal.ts";
 import type { ObjectId, Registry, WorktreeStatus } from "./registry.ts";
 
 /** The trailers of a publish commit: they tell our commits from those of people. */
@@ -35,12 +36,19 @@ export async function syncBranch(
     return { head: tip, unpushed: false };
   }
   if (tip !== undefined && await registry.findCommit(tip) === undefined) await registry.fetchCommit(tip);
-  if (status?.branch !== registry.settings.branch) await checkOut(registry, tip);
+  // A clone that was never checked out has no worktree yet that could be left half done.
+  const move = (work: () => Promise<unknown>) =>
+    status === undefined ? work() : moveWorktree(context, registry, status, work);
+  if (status?.branch !== registry.settings.branch) await move(() => checkOut(registry, tip));
   const head = status === undefined ? await populate(registry, tip) : await registry.findCommit("HEAD");
   if (tip === undefined) return { head, unpushed: head !== undefined };
-  const action = `fast-forward ${registry.settings.branch} in ${registry.git.repoDir}`;
+  const call = {
+    action: `fast-forward ${registry.settings.branch} in ${registry.git.repoDir}`,
+    transfer: true,
+  };
+  const forward = () => registry.git.bytes(["merge", "--ff-only", "--quiet", tip], call);
   if (head === undefined) {
-    await registry.git.bytes(["merge", "--ff-only", "--quiet", tip], { action, transfer: true });
+    await move(forward);
     return { head: tip, unpushed: false };
   }
   switch (await registry.relation(registry.git, head, tip)) {
@@ -49,13 +57,13 @@ export async function syncBranch(
     case "ahead":
       return { head, unpushed: true };
     case "behind":
-      await registry.git.bytes(["merge", "--ff-only", "--quiet", tip], { action, transfer: true });
+      await move(forward);
       return { head: tip, unpushed: false };
     case "diverged":
       if (!await areOurs(registry, tip, head)) throw diverged(registry, head, tip);
       context.log.info("the remote moved on; publishing again on top of it");
       // Unlike --hard, --keep stops rather than discard what is not committed.
-      await registry.git.bytes(["reset", "--keep", "--quiet", tip], { action, transfer: true });
+      await move(() => registry.git.bytes(["reset", "--keep", "--quiet", tip], call));
       return { head: tip, unpushed: false };
   }
 }

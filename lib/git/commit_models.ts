@@ -11,10 +11,10 @@ import {
 } from "../release/manifest.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
+import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { readSmallBlob } from "./blobs.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
-import { closeJournal, openJournal, restorePaths } from "./journal.ts";
+import { closeJournal, openJournal, restorePaths, takeBack } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import { manifestPathOf } from "./tree.ts";
 import { changing, placeText, writeWorktree } from "./worktree.ts";
@@ -37,8 +37,6 @@ export interface ModelCommit {
   readonly allowDirtyWorktree: boolean;
 }
 
-const ATTRIBUTES = ".gitattributes";
-
 /**
  * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, checks that git stored
  * every byte as it was, and adds the manifest. A kill at any point is taken back by the next publish.
@@ -53,14 +51,15 @@ export async function commitModels(
   const { subdir, head } = change;
   const manifestPath = manifestPathOf(subdir);
   const paths = [subdir, manifestPath, ATTRIBUTES];
-  openJournal(context, registry, head, paths);
+  registry.sweep();
+  openJournal(context, registry, { phase: "writing", head: head ?? null, paths });
   try {
     const commit = await writeCommit(context, registry, change, manifestPath);
     if (commit === undefined) await restorePaths(registry, head, paths);
     closeJournal(context, registry);
     return commit;
   } catch (error) {
-    await takeBack(context, registry, head, paths);
+    await takeBack(context, registry);
     throw error;
   }
 }
@@ -92,25 +91,6 @@ async function writeCommit(
   placeText(context, registry, manifestPath, formatManifest(manifest));
   await stagePaths(registry, [manifestPath]);
   return await commit(registry, change, manifest.digest, [subdir, manifestPath, ...attributes]);
-}
-
-/** A failure leaves the worktree as clean as it was. If even that fails, the journal does it on the next run. */
-async function takeBack(
-  context: Context,
-  registry: Registry,
-  head: ObjectId | undefined,
-  paths: readonly string[],
-): Promise<void> {
-  try {
-    if (await registry.findCommit("HEAD") === head) await restorePaths(registry, head, paths);
-    closeJournal(context, registry);
-  } catch (error) {
-    context.log.warn(
-      `cannot clean up ${registry.git.repoDir} now: ${
-        error instanceof Error ? error.message : String(error)
-      }`,
-    );
-  }
 }
 
 /** Files with the content of before, kept where they were kept: inside Git LFS or outside. */

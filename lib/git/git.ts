@@ -135,6 +135,7 @@ export class Git {
     return {
       command: "git",
       args: ["-C", this.repoDir, ...config, ...args],
+      title: `git ${args.find((arg) => !arg.startsWith("-"))}`,
       env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
       timeoutMs: call.transfer === true ? this.#options.transferTimeoutMs : QUERY_TIMEOUT_MS,
       signal: this.#context.signal,

@@ -1,16 +1,27 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { findText, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
-import type { Registry } from "./registry.ts";
+import { UsageError } from "../core/errors.ts";
+import { findEntry, findText, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
+import type { Registry, WorktreeStatus } from "./registry.ts";
 
-const Journal = z.object({
-  /** The commit that was checked out before the work; null on a branch without commits. */
-  head: z.string().nullable(),
-  /** What the work was about to write, relative to the repository. */
-  paths: z.array(z.string()),
-});
+/** What a run is doing to a worktree that was clean before, so that whatever a kill leaves there is nobody's work. */
+const Journal = z.union([
+  /** It goes to another commit. */
+  z.strictObject({ phase: z.literal("moving") }),
+  /** A publish writes into it. Earlier versions named no phase. */
+  z.strictObject({
+    phase: z.literal("writing").default("writing"),
+    /** The commit that was checked out before; null on a branch without commits. */
+    head: z.string().nullable(),
+    /** What is about to be written, relative to the repository. */
+    paths: z.array(z.string()),
+  }),
+]);
 type Journal = z.infer<typeof Journal>;
+
+/** Earlier versions marked a move by an empty file of its own. */
+const OLD_MOVE_MARK = "model-sync.moving";
 
 /** Scratch of this program inside the clone's git folder: on the worktree's file system, and seen by nobody. */
 export function scratchOf(registry: Registry): string {
@@ -21,38 +32,116 @@ function journalPath(registry: Registry): string {
   return join(registry.gitDir, "model-sync.journal");
 }
 
-/** Announces, durably, that paths of a clean worktree are about to be written. */
-export function openJournal(
-  context: Context,
-  registry: Registry,
-  head: string | undefined,
-  paths: string[],
-): void {
-  const journal: Journal = { head: head ?? null, paths };
+/** Announces, durably, what is about to happen to a clean worktree. */
+export function openJournal(context: Context, registry: Registry, journal: Journal): void {
   replaceFile(context.fs, journalPath(registry), `${JSON.stringify(journal)}\n`);
 }
 
-/** What was announced is committed, or was taken back. */
+/** What was announced is done, or was taken back. */
 export function closeJournal(context: Context, registry: Registry): void {
   removeIfThere(context.fs, journalPath(registry));
+  removeIfThere(context.fs, join(registry.gitDir, OLD_MOVE_MARK));
 }
 
 /**
- * Takes back what a killed publish wrote into the worktree before it could commit. The worktree was clean then, so
- * that what is restored is what was there.
- *
- * @returns whether there was something to take back
+ * Brings a worktree to another commit. If that is cut short, it is taken back: at once, or by the next run. Where
+ * somebody's uncommitted work is in it, nothing is taken back.
  */
-export async function settleJournal(context: Context, registry: Registry): Promise<boolean> {
-  await removeTree(context.fs, scratchOf(registry));
-  const text = findText(context.fs, journalPath(registry));
-  if (text === undefined) return false;
-  const journal = Journal.parse(JSON.parse(text));
-  const head = await registry.findCommit("HEAD");
-  const uncommitted = head === (journal.head ?? undefined);
-  if (uncommitted) await restorePaths(registry, head, journal.paths);
+export async function moveWorktree(
+  context: Context,
+  registry: Registry,
+  { dirty }: Pick<WorktreeStatus, "dirty">,
+  move: () => Promise<unknown>,
+): Promise<void> {
+  if (dirty.length > 0) return void await move();
+  openJournal(context, registry, { phase: "moving" });
+  try {
+    await move();
+  } catch (error) {
+    await takeBack(context, registry);
+    throw error;
+  }
   closeJournal(context, registry);
-  return uncommitted;
+}
+
+/**
+ * Takes back what a killed run did to the worktree, before anything else looks at it.
+ *
+ * @throws {UsageError} code `JOURNAL_DAMAGED` in a clone of the user's
+ */
+export async function settleJournal(context: Context, registry: Registry): Promise<void> {
+  if (await undo(context, registry)) {
+    context.log.warn(`took back what a killed run left in ${registry.git.repoDir}`);
+  }
+}
+
+/** After a failure: the worktree becomes as clean as it was. If even that fails, the next run does it. */
+export async function takeBack(context: Context, registry: Registry): Promise<void> {
+  try {
+    await undo(context, registry);
+  } catch (error) {
+    context.log.warn(
+      `cannot clean up ${registry.git.repoDir} now: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
+    );
+  }
+}
+
+/** @returns whether there was something to take back */
+async function undo(context: Context, registry: Registry): Promise<boolean> {
+  // On a full disk this makes the room that the rest needs.
+  await removeTree(context.fs, scratchOf(registry));
+  const journal = readJournal(context, registry);
+  if (journal === undefined) return false;
+  const isUndone = journal.phase === "moving"
+    ? await restoreAll(registry)
+    : await restoreWritten(registry, journal);
+  closeJournal(context, registry);
+  return isUndone;
+}
+
+function readJournal(context: Context, registry: Registry): Journal | undefined {
+  if (findEntry(context.fs, join(registry.gitDir, OLD_MOVE_MARK)) !== undefined) return { phase: "moving" };
+  const path = journalPath(registry);
+  const text = findText(context.fs, path);
+  if (text === undefined) return undefined;
+  try {
+    return Journal.parse(JSON.parse(text));
+  } catch (cause) {
+    if (registry.isOwn) {
+      context.log.warn(`${path} is damaged: bringing all of the clone back to its commit`);
+      return { phase: "moving" };
+    }
+    throw new UsageError(
+      `Cannot tell what a killed run left in ${registry.git.repoDir}: ${path} is damaged`,
+      {
+        code: "JOURNAL_DAMAGED",
+        cause,
+        hint: `take back what is not yours (git -C ${registry.git.repoDir} status), then remove ${path}`,
+      },
+    );
+  }
+}
+
+async function restoreAll(registry: Registry): Promise<boolean> {
+  if (!registry.hasWorktree) return false;
+  const call = { action: `restore the worktree of ${registry.git.repoDir}`, transfer: true };
+  await registry.git.bytes(["reset", "--hard", "--quiet"], call);
+  await registry.git.bytes(["clean", "-ffdq"], call);
+  return true;
+}
+
+async function restoreWritten(
+  registry: Registry,
+  { head, paths }: Journal & { readonly phase: "writing" },
+): Promise<boolean> {
+  // Without a commit there may be files before there is an index.
+  if (!registry.hasWorktree && head !== null) return false;
+  const present = await registry.findCommit("HEAD");
+  if (present !== (head ?? undefined)) return false;
+  await restorePaths(registry, present, paths);
+  return true;
 }
 
 /** Makes paths in the index and the worktree what the commit says; those that it has not are removed. */
@@ -77,28 +166,4 @@ export async function restorePaths(
     if (held.length > 0) await registry.git.bytes(["checkout", "--quiet", head, "--", ...held], call);
   }
   await registry.git.bytes(["clean", "-ffdq", "--", ...paths], call);
-}
-
-/** Marks that the worktree, which is clean, is about to be moved to another commit. */
-export function announceMove(context: Context, registry: Registry): void {
-  replaceFile(context.fs, movePath(registry), "");
-}
-
-/** The move is done, or was refused. */
-export function closeMove(context: Context, registry: Registry): void {
-  removeIfThere(context.fs, movePath(registry));
-}
-
-/** Brings a worktree back whose move was cut by a kill: it was clean, so that nobody's work is lost. */
-export async function settleMove(context: Context, registry: Registry): Promise<void> {
-  if (findText(context.fs, movePath(registry)) === undefined) return;
-  const call = { action: `restore the worktree of ${registry.git.repoDir}`, transfer: true };
-  await registry.git.bytes(["reset", "--hard", "--quiet"], call);
-  await registry.git.bytes(["clean", "-ffdq"], call);
-  closeMove(context, registry);
-  context.log.warn(`brought ${registry.git.repoDir} back to where a killed run found it`);
-}
-
-function movePath(registry: Registry): string {
-  return join(registry.gitDir, "model-sync.moving");
 }

@@ -8,6 +8,7 @@ import { askRemoteUrl, type CloneFacts, type CloneKind, openClone } from "./clon
 import { type CallOptions, Git } from "./git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
+import { sweepTemporaryObjects } from "./temporary_objects.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 
 /** Where the models' git repository is and how to reach it. */
@@ -150,9 +151,15 @@ export class Registry implements Disposable {
    * commit alone, and one for pulling takes no files along, so the cost does not grow with the history.
    */
   async fetchCommit(commit: ObjectId): Promise<void> {
+    this.sweep();
     const first = await this.findCommit(`refs/remotes/${this.remoteBranch}`) === undefined;
     const depth = this.isOwn && first ? ["--depth=1"] : [];
     await this.#fetch(this.git, [...depth, "--quiet"], [`+${commit}:refs/remotes/${this.remoteBranch}`]);
+  }
+
+  /** Before something is added to a clone of our own: takes away what killed gits left in it. */
+  sweep(): void {
+    if (this.isOwn) sweepTemporaryObjects(this.#context, this.objectsDir);
   }
 
   /** As {@link fetchCommit} into a scratch folder, with no trace in the clone; for dry runs. */

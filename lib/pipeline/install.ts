@@ -47,7 +47,7 @@ async function repair(
   for (const file of release.manifest.files) {
     const problem = await checkFile(context, { dir, cache }, file, "stat");
     if (problem === undefined) continue;
-    context.log.warn(`mending ${file.path} of the release in the store: it ${problem}`);
+    context.log.info(`mending ${file.path} of the release in the store: it ${problem}`);
     const target = join(dir, file.path);
     makeWay(store.fs, dir, target);
     store.fs.renameSync(join(staging.dir, file.path), target);

@@ -56,10 +56,14 @@ export async function pull(
 ): Promise<PullReport> {
   const choice = chooseMode(store, options.activation);
   const active = activeManifest(store);
+  // Looked for only where it matters, and told once.
+  let isWhole: boolean | undefined;
+  const isSeenWhole = async (manifest: Manifest) =>
+    isWhole ??= await seesWhole(context, store, manifest, choice);
   const revision = await source.resolve();
   const seen = options.force ? undefined : findRevision(store, revision.source);
   if (seen?.revision === revision.id) {
-    if (active?.digest === seen.digest && await isSeenWhole(context, store, active, choice)) {
+    if (active?.digest === seen.digest && await isSeenWhole(active)) {
       return report(store, source, revision.id, active, {
         outcome: "unchanged",
         changed: 0,
@@ -77,13 +81,18 @@ export async function pull(
   const release = await stage(context, source, offer, staging);
   if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
   const repaired = await install(context, store, staging, release);
+  if (repaired > 0 && isWhole !== false) {
+    context.log.warn(
+      `release ${shortDigest(release.digest)} was damaged in the store and is mended (files: ${repaired})`,
+    );
+  }
   await source.accept(offer);
 
   const writtenBytes = totalBytes(
     staging.files.filter((file) => file.how === "written").map((file) => ({ size: file.bytes })),
   );
   const unchanged = active?.digest === release.digest && repaired === 0 &&
-    await isSeenWhole(context, store, active, choice);
+    await isSeenWhole(active);
   if (!unchanged) {
     context.log.info(`activating release ${shortDigest(release.digest)}`);
     await activate(context, store, release, run, choice);
@@ -158,7 +167,7 @@ async function stage(
 }
 
 /** Whether what consumers open is the active release, as far as that shows without reading it. */
-async function isSeenWhole(
+async function seesWhole(
   context: Context,
   store: Store,
   active: Manifest,

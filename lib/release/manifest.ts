@@ -13,6 +13,12 @@ export const RELEASE_FILES_MAX = 200_000;
 /** What is read of a manifest at most: {@link RELEASE_FILES_MAX} entries of 320 bytes. */
 export const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
+/**
+ * The last sequence of a registry. Far above what publishing ever counts to, so that only a hand can have written it,
+ * and below 2^53, so that the next number is still exact where it is compared.
+ */
+export const SEQUENCE_MAX = 2 ** 52;
+
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "is not a lower-case SHA-256");
 const Bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -40,7 +46,7 @@ const Manifest = z.object({
   schema: z.literal(1),
   digest: Digest,
   /** Grows by one a publish. 0: made by a client for a registry that has no manifest, so it orders nothing. */
-  sequence: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  sequence: z.number().int().min(0).max(SEQUENCE_MAX),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().optional(),
   origin: z.object({

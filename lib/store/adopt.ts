@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
-import { RELEASE_FILE_MODE, syncFolder } from "../core/files.ts";
+import { RELEASE_FILE_MODE, removeIfThere, syncFolder } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
   createManifest,
@@ -11,6 +11,7 @@ import {
   type Manifest,
   releaseFile,
 } from "../release/manifest.ts";
+import { isClutter } from "../release/portable_path.ts";
 import { scanFolder } from "../release/scan_folder.ts";
 import { type IntentRun, writeIntent } from "./intent.ts";
 import { inspectModelFolder, modelsLinkTarget } from "./model_folder.ts";
@@ -34,10 +35,11 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
   // The very same files may be in the store already; then the folder only makes way.
   const isNew = !hasReleaseDir(store, digest);
   if (isNew) writeManifest(store, digest, formatManifest(manifest));
-  prepareLink(store);
-  fs.renameSync(modelsDir, isNew ? releaseDir(store, digest) : join(store.staging, `${run.runId}-adopted`));
-  placeLink(store);
-  syncAfterLink(store);
+  const away = isNew ? releaseDir(store, digest) : placeForDouble(store, run.runId);
+  replaceByLink(store, () => fs.renameSync(modelsDir, away));
+  if (away === asidePath(store, run.runId)) {
+    context.log.warn(`${modelsDir} held files that are in no release: it is kept in ${away}`);
+  }
   if (isNew) {
     makeReadOnly(store, manifest);
     rememberDigests(store, manifest);
@@ -78,6 +80,7 @@ export function settleAdoption(
 ): boolean {
   if (inspectModelFolder(store).kind === "folder") {
     restorePointer(store, "current", from);
+    removeIfThere(store.fs, linkPath(store));
     syncPointers(store);
     return false;
   }
@@ -106,15 +109,29 @@ export function lookAtPresent(store: Store): "models" | "no models" | RefusedErr
 export function ensureModelsLink(store: Store, runId: string): string | undefined {
   const folder = inspectModelFolder(store);
   if (folder.kind === "linked") return undefined;
-  const aside = folder.kind === "folder" && !folder.isEmpty
-    ? `${store.modelsDir}.before-${runId}`
-    : undefined;
-  prepareLink(store);
-  if (aside !== undefined) store.fs.renameSync(store.modelsDir, aside);
-  else if (folder.kind === "folder") store.fs.removeSync(store.modelsDir);
-  placeLink(store);
-  syncAfterLink(store);
+  const aside = folder.kind === "folder" && !folder.isEmpty ? asidePath(store, runId) : undefined;
+  replaceByLink(store, () => {
+    if (aside !== undefined) store.fs.renameSync(store.modelsDir, aside);
+    else if (folder.kind === "folder") store.fs.removeSync(store.modelsDir);
+  });
   return aside;
+}
+
+/** Where a folder goes whose models are in the store already: away, but for what else may be in it. */
+function placeForDouble(store: Store, runId: string): string {
+  return holdsClutter(store, store.modelsDir)
+    ? asidePath(store, runId)
+    : join(store.staging, `${runId}-adopted`);
+}
+
+function holdsClutter(store: Store, folder: string): boolean {
+  return Array.from(store.fs.readDirSync(folder)).some((entry) =>
+    isClutter(entry.name) || (entry.isDirectory && holdsClutter(store, join(folder, entry.name)))
+  );
+}
+
+function asidePath(store: Store, runId: string): string {
+  return `${store.modelsDir}.before-${runId}`;
 }
 
 async function describeFolder(context: Context, store: Store): Promise<Manifest> {
@@ -132,13 +149,24 @@ async function describeFolder(context: Context, store: Store): Promise<Manifest>
   });
 }
 
+/** The link is made first, so that nothing but its rename is left once the folder has made way. */
+function replaceByLink(store: Store, makeWay: () => void): void {
+  prepareLink(store);
+  try {
+    makeWay();
+    store.fs.renameSync(linkPath(store), store.modelsDir);
+  } catch (error) {
+    removeIfThere(store.fs, linkPath(store));
+    throw error;
+  }
+  syncFolder(store.fs, dirname(store.modelsDir));
+  syncFolder(store.fs, store.releases);
+  syncPointers(store);
+}
+
 function prepareLink(store: Store): void {
   const link = linkPath(store);
-  try {
-    store.fs.removeSync(link);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  removeIfThere(store.fs, link);
   try {
     store.fs.symlinkSync(modelsLinkTarget(store), link, { type: "dir" });
   } catch (error) {
@@ -146,19 +174,9 @@ function prepareLink(store: Store): void {
   }
 }
 
-function placeLink(store: Store): void {
-  store.fs.renameSync(linkPath(store), store.modelsDir);
-}
-
 /** Beside the model folder: a rename cannot cross file systems, and the store's folder may be elsewhere. */
 function linkPath(store: Store): string {
   return `${store.modelsDir}.model-sync-link`;
-}
-
-function syncAfterLink(store: Store): void {
-  syncFolder(store.fs, dirname(store.modelsDir));
-  syncFolder(store.fs, store.releases);
-  syncPointers(store);
 }
 
 const CHMOD_IMPOSSIBLE = ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP"];

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { findText, replaceFile } from "../core/files.ts";
+import { LFS_SETTINGS } from "../core/settings.ts";
 import { Digest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -13,6 +14,8 @@ const Published = z.object({
   tree: z.string(),
   digest: Digest,
   sequence: z.number(),
+  /** The setting that it was published under: another one moves files although none of them changed. */
+  lfs: z.enum(LFS_SETTINGS).optional(),
 });
 /** What this machine published last. */
 export type Published = Readonly<z.infer<typeof Published>>;

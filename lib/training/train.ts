@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
+import { redactArguments } from "../core/redact_arguments.ts";
 
 /** What a training command is told; the flags are those of the original scripts and are passed on as they are. */
 export interface TrainingOptions {
@@ -54,7 +55,7 @@ export async function train(
   output: (chunk: Uint8Array) => void,
 ): Promise<void> {
   const [command = "", ...args] = trainingCommand(settings, options);
-  context.log.info(`training: ${[command, ...args].join(" ")}`);
+  context.log.info(`training: ${redactArguments([command, ...args]).join(" ")}`);
   const encoder = new TextEncoder();
   const process = context.spawn({
     command,
@@ -67,8 +68,11 @@ export async function train(
   for await (const chunk of process.stdout) output(chunk);
   const { code } = await process.exit;
   if (code === 0) return;
-  throw new FailedError(`Cannot publish: the training command ${command} ended with exit code ${code}`, {
-    code: "TRAINING_FAILED",
-    hint: "see its output above; nothing was published",
-  });
+  throw new FailedError(
+    `Cannot publish: the training command ${redactArguments([command]).join()} ended with exit code ${code}`,
+    {
+      code: "TRAINING_FAILED",
+      hint: "see its output above; nothing was published",
+    },
+  );
 }

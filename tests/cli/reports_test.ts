@@ -135,7 +135,7 @@ Deno.test("config print keeps secrets to itself, and says where maps come from",
     "secret.yaml": `model_sync:
   repo_url: "https://me:hunter2@example.org/x.git"
   publisher:
-    train_command: ["train", "--token", "hunter2", "--api-key=hunter2", "hf_abcdefghijklmnopqrstuvwxyz12345678"]
+    train_command: ["train", "--token", "hunter2", "--api-key=hunter2", "MY_KEY=hunter2", "-p", "hunter2", "Bearer hunter2", "train --pat hunter2", "hf_abcdefghijklmnopqrstuvwxyz12345678"]
   runpod:
     trigger_url: "https://example.org/run?api_key=hunter2&x=1"
     headers: {Authorization: "Bearer hunter2"}
@@ -147,6 +147,17 @@ Deno.test("config print keeps secrets to itself, and says where maps come from",
   assert.doesNotMatch(printed.stdout, /hunter2|hf_abc/);
   assert.match(printed.stdout, /runpod\.headers +\{"Authorization":"\[redacted\]"\} +secret\.yaml:7:/);
   assert.match(printed.stdout, /x=1/);
+  const preview = await run(
+    trainer,
+    "publish",
+    "--dry-run",
+    "--config",
+    "secret.yaml",
+    "--repo-url",
+    "../registry.git",
+  );
+  assert.match(preview.stdout, /would train first: train --token \[redacted\]/, preview.stderr);
+  assert.doesNotMatch(preview.stdout + preview.stderr, /hunter2|hf_abc/);
 });
 
 Deno.test("verify names links and other things that do not belong, beside what is missing", async () => {

@@ -54,6 +54,20 @@ Deno.test("runProcess() ends a program that takes too long, with its helpers", a
   assert.equal(isRunning(helper), false);
 });
 
+Deno.test("runProcess() shows no secret of the command line in its errors", async () => {
+  const leaky = { args: ["-c", "sleep 61; train --token hunter2", "x", "--token", "hunter2"], timeoutMs: 50 };
+  await assert.rejects(runProcess(spawnProcess, request(leaky)), {
+    code: "TIMEOUT",
+    message: 'Cannot wait for "sh sleep 61; train --token [redacted] x": no end after 0 s',
+  });
+  await assert.rejects(runProcess(spawnProcess, request({ command: "HF_TOKEN=hunter2" })), {
+    message: 'Cannot run "HF_TOKEN=[redacted]": no such program on the PATH',
+  });
+  await assert.rejects(runProcess(spawnProcess, shell("sleep 61", { title: "git push", timeoutMs: 50 })), {
+    message: /"git push"/,
+  });
+});
+
 Deno.test("runProcess() ends a program when the signal is aborted, with the signal's reason", async () => {
   const controller = new AbortController();
   const reason = new Error("stopped");

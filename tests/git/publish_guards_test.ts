@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
-import { publishFrom } from "../helpers/machines.ts";
+import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
+import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
@@ -149,3 +150,42 @@ Deno.test("publish() refuses a filter that rewrites models, even one that keeps 
   await assertRefused(trainer, "GIT_CONVERTS", 1);
   assert.equal(git(repoDir, "status", "--porcelain"), "");
 });
+
+Deno.test("publish() and its dry run refuse to go on after the last sequence, and the hint leads out of it", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await publishFrom(testContext(), trainer);
+  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
+  setSequence(hand, SEQUENCE_MAX);
+  await publishFrom(testContext(), trainer);
+  assert.equal((await pullTo(testContext(), bot)).sequence, SEQUENCE_MAX);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await assertRefused(trainer, "SEQUENCE_LAST", 5);
+  await assert.rejects(planFrom(testContext(), trainer), { code: "SEQUENCE_LAST", exitCode: 5 });
+
+  setSequence(hand, 7);
+  assert.equal((await planFrom(testContext(), trainer)).sequence, 8);
+  assert.equal((await publishFrom(testContext(), trainer)).sequence, 8);
+  await assert.rejects(pullTo(testContext(), bot), { code: "DOWNGRADE" });
+  assert.equal((await pullTo(testContext(), bot, { allowDowngrade: true })).sequence, 8);
+});
+
+Deno.test("publish() and its dry run replace a manifest whose sequence no pull accepts", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await publishFrom(testContext(), trainer);
+  setSequence(clone(registryOf(trainer), join(dir.path, "hand")), Number.MAX_SAFE_INTEGER);
+  await assert.rejects(pullTo(testContext(), bot), { code: "MANIFEST_INVALID", exitCode: 5 });
+  assert.equal((await planFrom(testContext(), trainer)).outcome, "published");
+  assert.equal((await publishFrom(testContext(), trainer)).sequence, 2);
+  assert.equal((await pullTo(testContext(), bot)).sequence, 2);
+});
+
+function setSequence(hand: string, sequence: number): void {
+  git(hand, "pull", "--quiet", "--ff-only");
+  const manifest = Deno.readTextFileSync(join(hand, "model-sync.json"));
+  writeFiles(hand, { "model-sync.json": manifest.replace(/"sequence": \d+/, `"sequence": ${sequence}`) });
+  commitAll(hand);
+}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
+import { ageFiles, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
 import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -104,5 +105,30 @@ Deno.test({
     }
     const bot = machine(dir.path, "bot", registryOf(trainer));
     await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH", exitCode: 5 });
+  },
+});
+
+Deno.test({
+  name: "publish() looks again at models that did not change when the setting for Git LFS did" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    // Written long ago, so that the folder is remembered as a whole.
+    ageFiles(trainer.modelsDir);
+    const context = testContext({ clock: new FakeClock("2100-01-01T00:00:00Z") });
+    const isInLfs = () =>
+      git(registryOf(trainer), "show", "main:models/ETH/rf.joblib").startsWith("version https://git-lfs");
+    await publishFrom(context, trainer, { lfs: "auto" });
+    for (const lfs of ["always", "auto"] as const) {
+      assert.equal((await planFrom(context, trainer, { lfs })).outcome, "published", lfs);
+      assert.equal((await publishFrom(context, trainer, { lfs })).outcome, "published", lfs);
+      assert.equal(isInLfs(), lfs === "always");
+      assert.equal((await planFrom(context, trainer, { lfs })).outcome, "unchanged", lfs);
+      assert.equal((await publishFrom(context, trainer, { lfs })).outcome, "unchanged", lfs);
+    }
+    assert.equal((await publishFrom(context, trainer, { lfs: "never" })).outcome, "unchanged");
+    await pullTo(testContext(), machine(dir.path, "bot", registryOf(trainer)));
   },
 });

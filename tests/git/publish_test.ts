@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { FailedError } from "../../lib/core/errors.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { ageFiles, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
@@ -202,25 +200,6 @@ Deno.test("publish() gives up after five lost races, and the next one publishes"
   assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
 });
 
-Deno.test("publish() sends a commit that an earlier run could not push, and says so", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  const offline = testContext({
-    spawn: (request) =>
-      isolatedSpawn(request.args.includes("push") ? { ...request, args: ["no-such-git-command"] } : request),
-  });
-  await assert.rejects(publishFrom(offline, trainer));
-  const report = await publishFrom(testContext(), trainer);
-  assert.deepEqual([report.outcome, report.publication.committed, report.publication.pushed], [
-    "published",
-    false,
-    true,
-  ]);
-  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
-});
-
 Deno.test("publish() refuses a branch that diverged by people's commits, and loses none of them", async () => {
   using dir = tempDir();
   const trainer = newTrainer(dir.path);
@@ -283,82 +262,6 @@ Deno.test("publish() stores models without compressing them", async () => {
   await publishFrom(testContext(), trainer);
   const du = new Deno.Command("du", { args: ["-sk", join(registryOf(trainer), "objects")] }).outputSync();
   assert.ok(parseInt(new TextDecoder().decode(du.stdout)) > 20 * 1024);
-});
-
-Deno.test("publish() makes its clone anew for another registry, also after a run that was stopped at it", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  const other = bareRepository(join(dir.path, "other.git"));
-  const moved = { ...trainer, registry: { ...trainer.registry, repoUrl: other } };
-  // As a power cut in the middle of a removal leaves it.
-  const stopping = {
-    ...Deno,
-    remove: (path: string | URL, options?: Deno.RemoveOptions) => {
-      if (
-        !String(path).includes("registry") || ifFound(() => Deno.statSync(`${path}/.git/HEAD`)) === undefined
-      ) return Deno.remove(path, options);
-      Deno.removeSync(`${path}/.git/HEAD`);
-      throw new FailedError("stopped", { code: "TEST" });
-    },
-  };
-  await assert.rejects(publishFrom(testContext({ fs: stopping }), moved), { code: "TEST" });
-  await publishFrom(testContext(), moved);
-  assert.equal(git(other, "show", "main:models/BTC/rf.joblib"), "one");
-  assert.deepEqual(Deno.readDirSync(dir.path).map(({ name }) => name).toArray().sort(), [
-    "other.git",
-    "registry.git",
-    "trainer",
-  ]);
-  assert.deepEqual(
-    Deno.readDirSync(join(dir.path, "trainer")).map(({ name }) => name).toArray().sort(),
-    [".model-sync", "models", "registry"],
-  );
-});
-
-Deno.test("publish() waits for a lock in its own clone, and removes one that is too old to be alive", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  const lock = join(trainer.registry.repoDir, ".git/index.lock");
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  Deno.writeTextFileSync(lock, "");
-  let looks = 0;
-  const clock: Clock = {
-    ...systemClock,
-    // A git that outlived its run takes its lock away after a while.
-    sleep: async (durationMs, signal) => {
-      if (durationMs !== 200) await systemClock.sleep(durationMs, signal);
-      else if (++looks === 3) Deno.removeSync(lock);
-    },
-  };
-  assert.equal((await publishFrom(testContext({ clock }), trainer)).outcome, "published");
-  assert.equal(looks, 3);
-
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "three" });
-  for (const name of ["index", "ORIG_HEAD", "refs/heads/main"]) {
-    const path = join(trainer.registry.repoDir, `.git/${name}.lock`);
-    Deno.writeTextFileSync(path, "");
-    Deno.utimeSync(path, 1, 1);
-  }
-  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
-});
-
-Deno.test("publish() brings its worktree back when a kill cut its way to the remote's commit", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  const { repoDir } = trainer.registry;
-  const hand = clone(registryOf(trainer), join(dir.path, "hand"));
-  writeFiles(hand, { "notes/a.md": "theirs" });
-  commitAll(hand);
-  // As the kill leaves it: announced, a part of the files written, HEAD where it was.
-  Deno.writeTextFileSync(join(repoDir, ".git/model-sync.moving"), "");
-  writeFiles(repoDir, { "notes/a.md": "the", "models/BTC/rf.joblib": "ha" });
-  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
-  assert.equal(git(registryOf(trainer), "show", "main:notes/a.md"), "theirs");
-  assert.equal(git(repoDir, "status", "--porcelain"), "");
 });
 
 Deno.test("publish() puts back a manifest that the registry lost", async () => {
@@ -478,16 +381,6 @@ Deno.test("publish() and pull() check out a branch that only the remote has, als
     assert.equal(git(registryOf(trainer), "show", "prod:models/BTC/rf.joblib"), option);
     assert.equal(git(mine, "config", "branch.prod.merge"), "refs/heads/prod");
   }
-});
-
-Deno.test("publish() keeps its clone when the repo_url that it is told cannot be reached", async () => {
-  using dir = tempDir();
-  const trainer = newTrainer(dir.path);
-  await publishFrom(testContext(), trainer);
-  const mistyped = { ...trainer, registry: { ...trainer.registry, repoUrl: join(dir.path, "regstry.git") } };
-  const head = git(trainer.registry.repoDir, "rev-parse", "HEAD");
-  await assert.rejects(publishFrom(testContext(), mistyped), { exitCode: 4 });
-  assert.equal(git(trainer.registry.repoDir, "rev-parse", "HEAD"), head);
 });
 
 Deno.test("publish() pushes again what the remote has lost, although no model changed", async () => {

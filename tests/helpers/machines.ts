@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { GitPublisher } from "../../lib/carriers/git_publisher.ts";
+import { planGitPublish, type PublishPlan } from "../../lib/carriers/git_publish_plan.ts";
+import { GitPublisher, type GitPublisherOptions } from "../../lib/carriers/git_publisher.ts";
 import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { GitSource, type GitSourceOptions } from "../../lib/carriers/git_source.ts";
 import type { Context } from "../../lib/core/context.ts";
@@ -8,6 +9,7 @@ import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
+import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 
 /** A machine's folder: `models`, its store, its clone of the registry. */
@@ -55,15 +57,36 @@ export async function publishFrom(context: Context, from: Machine, settings: Pub
     (run) =>
       publish(context, store, new FolderIndex(context, store.root), () =>
         GitPublisher.open(context, store, {
-          registry: from.registry,
-          subdir: settings.subdir ?? "models",
-          lfs: settings.lfs ?? "auto",
-          allowDirtyWorktree: settings.allowDirtyWorktree === true,
-          allowShrink: settings.allowShrink === true,
-          commitMessage: undefined,
+          ...publisherOptions(from, settings),
           owner: { ...run, host: context.host },
         })),
   );
+}
+
+/** Says what {@link publishFrom} would do, as `model-sync publish --skip-training --dry-run` does. */
+export async function planFrom(
+  context: Context,
+  from: Machine,
+  settings: PublishSettings = {},
+): Promise<PublishPlan> {
+  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-plan-" });
+  try {
+    const set = await readModelSet(context, from.modelsDir, NO_CACHE);
+    return await planGitPublish(context, publisherOptions(from, settings), set, scratch);
+  } finally {
+    Deno.removeSync(scratch, { recursive: true });
+  }
+}
+
+function publisherOptions(from: Machine, settings: PublishSettings): Omit<GitPublisherOptions, "owner"> {
+  return {
+    registry: from.registry,
+    subdir: settings.subdir ?? "models",
+    lfs: settings.lfs ?? "auto",
+    allowDirtyWorktree: settings.allowDirtyWorktree === true,
+    allowShrink: settings.allowShrink === true,
+    commitMessage: undefined,
+  };
 }
 
 /** Pulls to a machine, as `model-sync pull` does. */

@@ -289,3 +289,24 @@ Deno.test("prune frees a disk that is full to the last byte", async () => {
   assert.equal(listReleases(store).length, 2);
   assert.equal(readHistory(store, 1)[0]?.outcome, "pruned");
 });
+
+Deno.test("a pull that mends says so in one warning, in either mode and whichever way it finds out", async () => {
+  for (const activation of ["symlink", "mirror"] as const) {
+    for (const force of [false, true]) {
+      using dir = tempDir();
+      const { trainer, bot, context } = world(dir);
+      writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
+      await publishFrom(context, trainer);
+      await pullTo(context, bot, { activation });
+      const damaged = join(bot.modelsDir, "a.onnx");
+      Deno.chmodSync(damaged, 0o644);
+      Deno.writeTextFileSync(damaged, "damaged");
+      const warnings: string[] = [];
+      const log = { ...context.log, warn: (message: string) => void warnings.push(message) };
+      assert.equal((await pullTo({ ...context, log }, bot, { activation, force })).outcome, "activated");
+      assert.equal(Deno.readTextFileSync(damaged), "one");
+      const aboutDamage = warnings.filter((warning) => /damage|mend/.test(warning));
+      assert.equal(aboutDamage.length, 1, `${activation} ${force}: ${warnings.join("; ")}`);
+    }
+  }
+});

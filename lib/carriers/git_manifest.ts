@@ -1,0 +1,51 @@
+import type { Context } from "../core/context.ts";
+import { FailedError, RefusedError } from "../core/errors.ts";
+import { readSmallBlob } from "../git/blobs.ts";
+import type { Git } from "../git/git.ts";
+import type { ObjectId } from "../git/registry.ts";
+import { type Manifest, MANIFEST_BYTES_MAX, parseManifest, SEQUENCE_MAX } from "../release/manifest.ts";
+
+/**
+ * Reads the manifest that a publish builds on. One that is damaged is what a publish puts right: it counts as none.
+ *
+ * @param where named in the warning: `model-sync.json of commit 1a2b3c4`
+ */
+export async function readManifestToReplace(
+  context: Context,
+  git: Git,
+  blob: ObjectId,
+  where: string,
+): Promise<Manifest | undefined> {
+  try {
+    const bytes = await readSmallBlob(git, blob, MANIFEST_BYTES_MAX);
+    return await parseManifest(new TextDecoder().decode(bytes), where);
+  } catch (error) {
+    const isDamage = error instanceof RefusedError ||
+      (error instanceof FailedError && error.code === "GIT_OBJECT");
+    if (!isDamage) throw error;
+    context.log.warn(`${error.message}; it will be replaced`);
+    return undefined;
+  }
+}
+
+/**
+ * The sequence of the next release: one over the registry's, or over the last that this machine published there, where
+ * the registry has lost its own.
+ *
+ * @throws {RefusedError} code `SEQUENCE_LAST`
+ */
+export function nextSequence(manifest: Manifest | undefined, remembered: number, where: string): number {
+  const last = manifest?.sequence ?? 0;
+  if (last >= SEQUENCE_MAX) {
+    throw new RefusedError(
+      `Cannot publish to ${where}: its model-sync.json has sequence ${last}, after which there is none`,
+      {
+        code: "SEQUENCE_LAST",
+        hint: "commit a smaller sequence to model-sync.json by hand and publish again; " +
+          "then pull once with --allow-downgrade on every machine",
+      },
+    );
+  }
+  // A number that the registry was freed of by hand must not come back from here.
+  return Math.max(last, remembered < SEQUENCE_MAX ? remembered : 0) + 1;
+}

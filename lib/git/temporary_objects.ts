@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { findEntry, ifFound, removeIfThere } from "../core/files.ts";
+
+/**
+ * A git that outlived its run writes on, and ends after a minute without bytes (`http.lowSpeedTime`); a
+ * file that nobody wrote to for this long is nobody's.
+ */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000;
+
+/** How git names objects, packs and their indexes until they are whole. */
+const TEMPORARY_NAME = /^tmp_(?:obj|pack|idx|rev|bitmap|mtimes)_/;
+const FAN_OUT_NAME = /^[0-9a-f]{2}$/;
+
+/**
+ * Removes what killed gits left among the objects of a clone that nobody else works in. Git itself would only do so in
+ * a `gc`, which never runs there. Called under the clone's lock, before something is added: that is also how often
+ * there can be more of it.
+ */
+export function sweepTemporaryObjects({ fs, clock }: Context, objectsDir: string): void {
+  const names = ifFound(() => Array.from(fs.readDirSync(objectsDir), ({ name }) => name)) ?? [];
+  const folders = ["", "pack", ...names.filter((name) => FAN_OUT_NAME.test(name))];
+  for (const folder of folders) {
+    for (const { name } of ifFound(() => Array.from(fs.readDirSync(join(objectsDir, folder)))) ?? []) {
+      const path = join(objectsDir, folder, name);
+      if (TEMPORARY_NAME.test(name) && isOlder(findEntry(fs, path), clock.now())) removeIfThere(fs, path);
+    }
+  }
+}
+
+function isOlder(entry: Deno.FileInfo | undefined, now: Date): boolean {
+  const writtenMs = entry?.isFile === true ? entry.mtime?.getTime() : undefined;
+  return writtenMs !== undefined && now.getTime() - writtenMs > ABANDONED_AFTER_MS;
+}

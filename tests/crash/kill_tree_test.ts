@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { machine, pullTo } from "../helpers/machines.ts";
+import { type CliResult, runCli } from "../helpers/run_cli.ts";
+import { checkpoint, noise, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, git } from "../helpers/test_git.ts";
+
+/**
+ * Stands in the place of git. At a call of one subcommand it kills the program that called it, git and all that git
+ * started: before git begins, while it works (which a file shows), or once it is done and nobody was told yet.
+ */
+const DEADLY_GIT = `#!/bin/sh
+for arg do [ "$arg" = "$KILL_AT" ] && hit=1; done
+[ -z "$hit" ] && exec "$REAL_GIT" "$@"
+die() { kill -KILL "$PPID"; kill -KILL 0; }
+[ "$KILL_WHEN" = before ] && die
+exec 3<&0
+"$REAL_GIT" "$@" <&3 &
+while [ "$KILL_WHEN" = during ] && kill -0 $! 2>/dev/null; do
+  for sign in $KILL_SIGN; do [ -e "$sign" ] && die; done
+done
+wait $!
+code=$?
+[ "$KILL_WHEN" = after ] && die
+exit $code
+`;
+
+interface Moment {
+  readonly at: string;
+  readonly when: "before" | "during" | "after";
+  /** What shows that git is in the middle of it: a pattern below the world's folder. */
+  readonly sign?: string;
+}
+
+const PUBLISH_MOMENTS: readonly Moment[] = [
+  { at: "update-index", when: "during", sign: "trainer/.model-sync/registry/.git/index.lock" },
+  { at: "commit", when: "before" },
+  { at: "commit", when: "after" },
+  { at: "push", when: "during", sign: "registry.git/objects/*incoming*" },
+  { at: "push", when: "after" },
+];
+
+const PULL_MOMENTS: readonly Moment[] = [
+  { at: "fetch", when: "after" },
+  { at: "--stdin", when: "during", sign: "bot/.model-sync/staging/*/objects/pack/tmp_*" },
+  { at: "cat-file", when: "during", sign: "bot/.model-sync/staging/*/files/*" },
+  { at: "update-ref", when: "before" },
+  { at: "update-ref", when: "after" },
+];
+
+const FILES = 6;
+
+/** A model set whose files all say which version they are of. */
+function models(version: number): Record<string, Uint8Array> {
+  return Object.fromEntries(
+    Array.from({ length: FILES }, (_, index) => [`${index}.onnx`, noise(512 * 1024 + version, index)]),
+  );
+}
+
+/** The version that every file of a folder is of; fails on a mixture. */
+function versionOf(modelsDir: string): number {
+  const sizes = Array.from(
+    Deno.readDirSync(modelsDir),
+    ({ name }) => Deno.statSync(join(modelsDir, name)).size,
+  );
+  assert.equal(sizes.length, FILES);
+  assert.equal(new Set(sizes).size, 1, `a mixture of ${sizes}`);
+  return (sizes[0] ?? 0) - 512 * 1024;
+}
+
+/** The registry, a trainer and a bot with version 1, and a git that kills. */
+async function prepare(root: string): Promise<void> {
+  const registry = bareRepository(join(root, "registry.git"));
+  const config = `model_sync: {repo_url: ${
+    JSON.stringify(registry)
+  }, publisher: {train_before_push: false}}\n`;
+  for (const name of ["trainer", "bot"]) writeFiles(join(root, name), { "configs/bot.yaml": config });
+  writeFiles(join(root, "bin"), { git: DEADLY_GIT });
+  Deno.chmodSync(join(root, "bin/git"), 0o755);
+  writeFiles(join(root, "trainer/models"), models(1));
+  await run(root, "publish");
+  await run(root, "pull");
+}
+
+async function run(
+  root: string,
+  command: "publish" | "pull",
+  env: Record<string, string> = {},
+): Promise<CliResult> {
+  const cwd = join(root, command === "publish" ? "trainer" : "bot");
+  const result = await runCli(command, [], { cwd, entry: "script", env });
+  if (env["KILL_AT"] === undefined) assert.equal(result.code, 0, result.stderr);
+  return result;
+}
+
+async function runAndKill(root: string, command: "publish" | "pull", moment: Moment): Promise<void> {
+  const result = await run(root, command, {
+    PATH: `${join(root, "bin")}:${Deno.env.get("PATH")}`,
+    REAL_GIT: git(root, "--exec-path") + "/git",
+    KILL_AT: moment.at,
+    KILL_WHEN: moment.when,
+    KILL_SIGN: join(root, moment.sign ?? ""),
+  });
+  assert.equal(result.code, 128 + 9, `${JSON.stringify(moment)} never came: ${result.stderr}`);
+}
+
+/** As if the next run came a minute later: a fresh lock of git's might be a living one's, and is waited for. */
+function ageLocks(folder: string): void {
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) ageLocks(path);
+    else if (entry.name.endsWith(".lock")) Deno.utimeSync(path, 1, 1);
+  }
+}
+
+const isWindows = Deno.build.os === "windows";
+const skipped = isWindows ? " (skipped: no process groups here)" : "";
+
+Deno.test({
+  name:
+    `a publish that is killed with its gits leaves one whole release, and the next one succeeds${skipped}`,
+  ignore: isWindows,
+  fn: async () => {
+    using dir = tempDir();
+    using copy = tempDir();
+    await prepare(dir.path);
+    writeFiles(join(dir.path, "trainer/models"), models(2));
+    const restore = checkpoint(dir.path, join(copy.path, "world"));
+    for (const moment of PUBLISH_MOMENTS) {
+      restore();
+      await runAndKill(dir.path, "publish", moment);
+      const reader = machine(dir.path, "reader", join(dir.path, "registry.git"));
+      await pullTo(testContext(), reader);
+      assert.ok([1, 2].includes(versionOf(reader.modelsDir)), JSON.stringify(moment));
+      ageLocks(join(dir.path, "trainer/.model-sync/registry/.git"));
+      await run(dir.path, "publish");
+      await pullTo(testContext(), reader);
+      assert.equal(versionOf(reader.modelsDir), 2, JSON.stringify(moment));
+    }
+  },
+});
+
+Deno.test({
+  name: `a pull that is killed with its gits leaves one whole release, and the next one succeeds${skipped}`,
+  ignore: isWindows,
+  fn: async () => {
+    using dir = tempDir();
+    using copy = tempDir();
+    await prepare(dir.path);
+    writeFiles(join(dir.path, "trainer/models"), models(2));
+    await run(dir.path, "publish");
+    const restore = checkpoint(dir.path, join(copy.path, "world"));
+    for (const moment of PULL_MOMENTS) {
+      restore();
+      await runAndKill(dir.path, "pull", moment);
+      assert.ok([1, 2].includes(versionOf(join(dir.path, "bot/models"))), JSON.stringify(moment));
+      ageLocks(join(dir.path, "bot/.model-sync/registry/.git"));
+      await run(dir.path, "pull");
+      assert.equal(versionOf(join(dir.path, "bot/models")), 2, JSON.stringify(moment));
+    }
+  },
+});

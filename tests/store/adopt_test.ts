@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { writeIntent } from "../../lib/store/intent.ts";
+import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
+
+/** A published release, and a bot whose models folder is still a real one. */
+async function newBot(root: string, files: Readonly<Record<string, string>>): Promise<Machine> {
+  const trainer = newTrainer(root);
+  await publishFrom(testContext(), trainer);
+  const bot = machine(root, "bot", registryOf(trainer));
+  writeFiles(bot.modelsDir, files);
+  return bot;
+}
+
+function namesBeside({ modelsDir }: Machine): string[] {
+  return Array.from(Deno.readDirSync(join(modelsDir, "..")), ({ name }) => name).sort();
+}
+
+Deno.test("a models folder that cannot be moved stays, and nothing is left beside it", async () => {
+  using dir = tempDir();
+  const bot = await newBot(dir.path, { "mine.onnx": "from before" });
+  const immovable = {
+    ...Deno,
+    renameSync: (from: string | URL, to: string | URL) => {
+      if (from === bot.modelsDir) throw new Deno.errors.PermissionDenied("rename");
+      Deno.renameSync(from, to);
+    },
+  };
+  await assert.rejects(pullTo(testContext({ fs: immovable }), bot), Deno.errors.PermissionDenied);
+  assert.deepEqual(readFiles(bot.modelsDir), { "mine.onnx": "from before" });
+  assert.deepEqual(namesBeside(bot), [".model-sync", "models", "registry"]);
+});
+
+Deno.test("what an adoption that was killed has prepared goes with the next run, whichever that is", async () => {
+  using dir = tempDir();
+  const bot = await newBot(dir.path, { "mine.onnx": "from before" });
+  const context = testContext();
+  const store = storeOf(context, bot);
+  const run = { runId: "killed", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  writeIntent(store, { ...run, phase: "adopting", digest: `sha256:${"0".repeat(64)}`, from: null });
+  Deno.symlinkSync(".model-sync/current", `${bot.modelsDir}.model-sync-link`);
+  await recordedRun(context, store, "prune", () => Promise.resolve({ outcome: "pruned" }));
+  assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
+});
+
+Deno.test("files that no release holds are kept beside a folder whose models are a release already", async () => {
+  using dir = tempDir();
+  const bot = await newBot(dir.path, { ...MODELS, ".gitignore": "*\n", "BTC/.gitkeep": "" });
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
+  const [kept = ""] = namesBeside(bot).filter((name) => name.startsWith("models.before-"));
+  assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "..", kept, ".gitignore")), "*\n");
+
+  using other = tempDir();
+  const plain = await newBot(other.path, MODELS);
+  await pullTo(testContext(), plain);
+  assert.deepEqual(namesBeside(plain), [".model-sync", "models", "registry"]);
+});
