@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type FileSystem, findEntry, findText, removeIfThere } from "./files.ts";
+import { type FileSystem, findEntry, findText, removeIfThere, writeAllSync } from "./files.ts";
 import { CHUNK_BYTES, type Sha256 } from "./hash.ts";
 import type { Span } from "./spans.ts";
 
@@ -36,9 +36,7 @@ export function describePartial(fs: FileSystem, path: string, spans: readonly Sp
     spans: spans.map(({ start, end }) => [start, end]),
   };
   using file = fs.openSync(descriptionPath(path), { write: true, create: true, truncate: true });
-  const bytes = new TextEncoder().encode(JSON.stringify(description));
-  let offset = 0;
-  while (offset < bytes.length) offset += file.writeSync(bytes.subarray(offset));
+  writeAllSync(file, new TextEncoder().encode(JSON.stringify(description)));
 }
 
 /** Forgets the description: the file is whole, or is not continued. */
