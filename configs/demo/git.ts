@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import {
+  chapter,
+  DENO,
+  flipBit,
+  git,
+  type Machine,
+  makeMachine,
+  makeRoot,
+  modelSync,
+  run,
+  say,
+  showTree,
+  styled,
+} from "./stage.ts";
+
+/** A git repository between two machines: publish, pull, change, refuse, go back. */
+export async function gitDemo(): Promise<void> {
+  const startedMs = performance.now();
+  const root = makeRoot();
+  say(`Everything happens in ${styled(1, root)}: two machines, and the git repository between them.`);
+  const registry = join(root, "registry.git");
+  const trainer = makeMachine(root, "trainer", { repo_url: registry });
+  const bot = makeMachine(root, "bot", { repo_url: registry });
+
+  chapter("The training server trains three models and publishes them");
+  await run(trainer, "git", ["init", "--quiet", "--bare", "--initial-branch=main", registry]);
+  await modelSync(trainer, ["publish"]);
+
+  chapter("The bot pulls them");
+  await modelSync(bot, ["pull"]);
+  say("");
+  showTree(bot, "models");
+  say("");
+  await modelSync(bot, ["status"]);
+
+  chapter("One model is trained again; only what changed travels, the rest is linked");
+  await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
+  say("");
+  await modelSync(bot, ["pull"]);
+
+  chapter("Somebody breaks a model in the registry by one bit; the bot refuses it and keeps what it has");
+  const hand: Machine = { name: "mallory", dir: join(root, "mallory") };
+  Deno.mkdirSync(hand.dir);
+  await git(hand, "clone", "--quiet", registry, ".");
+  say(styled(36, "mallory$ # flip one bit of models/ETH_USDC/direction.onnx"));
+  flipBit(join(hand.dir, "models/ETH_USDC/direction.onnx"));
+  await git(hand, "commit", "--quiet", "--all", "--message", "an improvement");
+  await git(hand, "push", "--quiet");
+  say("");
+  await modelSync(bot, ["pull"], 5);
+  say("");
+  await modelSync(bot, ["verify", "--deep"]);
+
+  chapter("The new model trades badly; going back takes one command");
+  await modelSync(bot, ["rollback"]);
+  say("");
+  await modelSync(bot, ["status"]);
+
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
+  say(`
+${styled(1, `Done in ${seconds} s. What to type next`)}
+
+  Look around:      ls -l ${bot.dir}
+  Your own models:  edit configs/bot.yaml: set repo_url, and look at the other settings
+                    ${DENO} task doctor              # what is missing, and how to mend it
+                    ${DENO} task publish --dry-run   # what would be published
+  For every day:    ${DENO} task compile             # builds dist/model-sync, one file to install
+  Other carriers:   ${DENO} task demo --carrier runpod   # or github-actions, huggingface
+  Clean up:         rm -rf ${root}`);
+}

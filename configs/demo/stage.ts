@@ -1,0 +1,139 @@
+/** The stage of the demo: machines that are folders, commands that are shown and really run, and a narrator. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** How the user runs Deno: without an installation it comes through npx. */
+export const DENO = isInstalled("deno") ? "deno" : `npx -y deno@${Deno.version.deno}`;
+
+/** A folder that plays a server of its own. */
+export interface Machine {
+  readonly name: string;
+  readonly dir: string;
+}
+
+export class DemoError extends Error {}
+
+export function say(text: string): void {
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  let offset = 0;
+  while (offset < bytes.length) offset += Deno.stdout.writeSync(bytes.subarray(offset));
+}
+
+export function styled(code: number, text: string): string {
+  return Deno.stdout.isTerminal() && !Deno.noColor ? `\x1b[${code}m${text}\x1b[0m` : text;
+}
+
+let chapters = 0;
+export function chapter(title: string): void {
+  say(`\n${styled(1, `${++chapters}. ${title}`)}\n`);
+}
+
+function showCommand(machine: Machine, command: string): void {
+  say(styled(36, `${machine.name}$ ${command}`));
+}
+
+/** Runs a command of model-sync on a machine, with its output; stops the demo if it ends otherwise than expected. */
+export async function modelSync(
+  machine: Machine,
+  args: readonly string[],
+  expectedCode = 0,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  showCommand(machine, `model-sync ${args.join(" ")}`);
+  const [command = "", ...flags] = args;
+  const script = join(PROJECT, "cli", `${command.replaceAll("-", "_")}.ts`);
+  await run(
+    machine,
+    Deno.execPath(),
+    ["run", "-q", "--no-prompt", "--config", join(PROJECT, "deno.json"), `-P=${command}`, script, ...flags],
+    expectedCode,
+    env,
+  );
+}
+
+export async function git(machine: Machine, ...args: string[]): Promise<void> {
+  showCommand(machine, `git ${args.join(" ")}`);
+  const identity = ["-c", "user.name=Mallory", "-c", "user.email=mallory@example.org"];
+  await run(machine, "git", [...identity, ...args]);
+}
+
+export async function run(
+  machine: Machine,
+  command: string,
+  args: readonly string[],
+  expectedCode = 0,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    cwd: machine.dir,
+    stdin: "null",
+    env: { ...env },
+  })
+    .spawn();
+  const { code } = await child.status;
+  if (code === expectedCode) return;
+  throw new DemoError(`${command} ended with exit code ${code}, expected was ${expectedCode}`);
+}
+
+/** Makes a machine whose `configs/bot.yaml` has these settings; without a training command, the demo's own. */
+export function makeMachine(
+  root: string,
+  name: string,
+  settings: Readonly<Record<string, unknown>>,
+): Machine {
+  const dir = join(root, name);
+  Deno.mkdirSync(join(dir, "configs"), { recursive: true });
+  const train = ["run", "-q", "--no-prompt", "--allow-read", "--allow-write=models"];
+  const trainer = join(PROJECT, "configs/demo/train.ts");
+  const command = [Deno.execPath(), ...train, "--allow-env=MODEL_SYNC_MODELS_DIR", trainer];
+  const lines = Object.entries({ publisher: { train_command: command }, ...settings }).map(([key, value]) =>
+    `  ${key}: ${JSON.stringify(value)}\n`
+  );
+  Deno.writeTextFileSync(join(dir, "configs/bot.yaml"), `model_sync:\n${lines.join("")}`);
+  return { name, dir };
+}
+
+/** Makes the folder in which everything happens. */
+export function makeRoot(): string {
+  return Deno.realPathSync(Deno.makeTempDirSync({ prefix: "model-sync-demo-" }));
+}
+
+/** Lists a folder as a consumer sees it, links followed. */
+export function showTree(machine: Machine, folder: string): void {
+  const path = join(machine.dir, folder);
+  const link = Deno.lstatSync(path).isSymlink ? ` -> ${Deno.readLinkSync(path)}` : "";
+  say(`${folder}${link}`);
+  const visit = (dir: string, indent: string) => {
+    const entries = Array.from(Deno.readDirSync(dir)).sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const entry of entries) {
+      const inner = join(dir, entry.name);
+      if (entry.isDirectory) {
+        say(`${indent}${entry.name}/`);
+        visit(inner, `${indent}  `);
+      } else {
+        say(`${indent}${entry.name.padEnd(18)} ${String(Deno.statSync(inner).size).padStart(5)} bytes`);
+      }
+    }
+  };
+  visit(path, "  ");
+}
+
+/** Changes one bit in the middle of a file, as a bad disk or a bad hand would. */
+export function flipBit(path: string): void {
+  const bytes = Deno.readFileSync(path);
+  const middle = bytes.length >> 1;
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  Deno.writeFileSync(path, bytes);
+}
+
+function isInstalled(program: string): boolean {
+  try {
+    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch {
+    return false;
+  }
+}
