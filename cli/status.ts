@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type Digest, shortDigest, totalBytes } from "../lib/release/manifest.ts";
-import { parseCalendar } from "../lib/schedule/calendar.ts";
+import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
 import { readHistory, type RunRecord } from "../lib/store/history.ts";
 import { inspectModelFolder } from "../lib/store/model_folder.ts";
 import { readPointer } from "../lib/store/pointers.ts";
@@ -64,7 +64,8 @@ interface Status {
   /** When the active release was activated, if that is still in the history. */
   readonly activatedAt: string | null;
   readonly runs: readonly RunRecord[];
-  readonly next: Readonly<Record<"publisher" | "client", string | null>>;
+  /** When a daemon with the role runs next: the roles of the seeds, and those that are configured. */
+  readonly next: Readonly<Partial<Record<Role, string | null>>>;
   readonly quarantine: readonly QuarantineEntry[];
 }
 
@@ -132,14 +133,22 @@ function shown({ manifest }: StoredRelease): ShownRelease {
 }
 
 function nextRuns(session: Session, store: Store | undefined, now: Date): Status["next"] {
-  const { publisher, client, time_zone } = session.settings;
-  const next = (role: string, schedule: string) => {
-    // A daemon may run at other times than the configured ones.
-    const due = store === undefined ? undefined : findDueTime(store, role);
-    const time = due !== undefined && due > now ? due : parseCalendar(schedule, time_zone).next(now);
-    return time?.toISOString() ?? null;
+  const { settings } = session;
+  const configured: Readonly<Record<Role, boolean>> = {
+    publisher: true,
+    client: true,
+    runpod_client: settings.runpod.trigger_url !== undefined,
+    artifact_client: settings.artifacts.repository !== undefined,
+    huggingface_client: settings.huggingface.repo_id !== undefined,
   };
-  return { publisher: next("publisher", publisher.schedule), client: next("client", client.schedule) };
+  return Object.fromEntries(
+    ROLES.filter((role) => configured[role]).map((role) => {
+      // A daemon may run at other times than the configured ones.
+      const due = store === undefined ? undefined : findDueTime(store, role);
+      const time = due !== undefined && due > now ? due : roleCalendar(role, settings).next(now);
+      return [role, time?.toISOString() ?? null];
+    }),
+  );
 }
 
 function lines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
@@ -201,15 +210,16 @@ function quarantineLines(output: Output, status: Status): string[] {
 }
 
 function nextLines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
-  const entries = (["publisher", "client"] as const).flatMap((role) => {
-    const time = status.next[role];
-    return time === null ? [] : [
-      `  ${role.padEnd(9)} ${formatLocalTime(new Date(time), timeZone)}  (in ${
+  const times = Object.entries(status.next).filter((entry): entry is [Role, string] => entry[1] !== null);
+  const width = Math.max(...times.map(([role]) => role.length));
+  return [
+    output.paint("bold", "next run of a daemon with the role"),
+    ...times.map(([role, time]) =>
+      `  ${role.padEnd(width)} ${formatLocalTime(new Date(time), timeZone)}  (in ${
         formatDuration(Date.parse(time) - now.getTime())
-      })`,
-    ];
-  });
-  return [output.paint("bold", "next run of a daemon with the role"), ...entries];
+      })`
+    ),
+  ];
 }
 
 function age(time: string, now: Date): string {

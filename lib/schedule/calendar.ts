@@ -13,6 +13,8 @@ export interface Calendar {
   next(time: Date): Date | undefined;
 }
 
+const MINUTE_MS = 60_000;
+
 /** A day's time as `HH:MM`, 24 hours. */
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 
@@ -37,6 +39,21 @@ export function parseCalendar(text: string, timeZone: string | undefined): Calen
     : `${Number(minute)} ${Number(hour)} * * *`;
   const cron = parseCron(text, pattern, timeZone);
   return { text, next: (time) => cron.nextRun(time) ?? undefined };
+}
+
+/**
+ * A job that is due again so long after it last ran, whatever the time of day.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { everyMinutes } from "./calendar.ts";
+ * const calendar = everyMinutes(15);
+ * assert.equal(calendar.next(new Date("2026-11-21T05:07:00Z"))?.toISOString(), "2026-11-21T05:22:00.000Z");
+ * ```
+ */
+export function everyMinutes(minutes: number): Calendar {
+  return { text: `every ${minutes} minutes`, next: (time) => new Date(time.getTime() + minutes * MINUTE_MS) };
 }
 
 /** Whether the system knows a time zone by this name. */
