@@ -210,11 +210,11 @@ function quarantineLines(output: Output, status: Status): string[] {
 }
 
 function nextLines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
-  const times = Object.entries(status.next).filter((entry): entry is [Role, string] => entry[1] !== null);
-  const width = Math.max(...times.map(([role]) => role.length));
+  const times = Object.entries(status.next).flatMap(([role, time]) => time === null ? [] : [{ role, time }]);
+  const width = Math.max(...times.map(({ role }) => role.length));
   return [
     output.paint("bold", "next run of a daemon with the role"),
-    ...times.map(([role, time]) =>
+    ...times.map(({ role, time }) =>
       `  ${role.padEnd(width)} ${formatLocalTime(new Date(time), timeZone)}  (in ${
         formatDuration(Date.parse(time) - now.getTime())
       })`
