@@ -1,5 +1,6 @@
 import type { Archive, ArchiveContent, ArchiveEntry } from "./archive.ts";
 import type { ArchiveGuard, ArchiveSource } from "./archive_guard.ts";
+import { decodeUtf8 } from "./decode_utf8.ts";
 import {
   isTarHeader,
   parsePaxRecords,
@@ -10,7 +11,6 @@ import {
 } from "./tar_header.ts";
 import { fileStream, gunzipStream, type TarStream } from "./tar_stream.ts";
 import { quote } from "./quote.ts";
-import { decodeUtf8 } from "./zip_fields.ts";
 
 /** Names and other records of one entry; no path is longer than 900 bytes, and times and owners are short. */
 const EXTENDED_BYTES_MAX = 64 * 1024;
@@ -32,7 +32,7 @@ const UNSAFE_TYPES: Readonly<Record<string, string>> = {
 export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): Promise<Archive> {
   const open = format === "tar" ? fileStream : gunzipStream;
   const entries: ArchiveEntry[] = [];
-  await using stream = await open(source);
+  await using stream = open(source);
   let bytes = 0;
   for await (const member of readMembers(stream, source.guard)) {
     source.guard.addEntry(member.kind, member.path);
@@ -54,11 +54,11 @@ export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): 
 
 async function* readEntries(
   source: ArchiveSource,
-  open: (source: ArchiveSource) => Promise<TarStream>,
+  open: (source: ArchiveSource) => TarStream,
   entries: readonly ArchiveEntry[],
   wants: (entry: ArchiveEntry) => boolean,
 ): AsyncGenerator<ArchiveContent> {
-  await using stream = await open(source);
+  await using stream = open(source);
   let index = 0;
   for await (const member of readMembers(stream, source.guard)) {
     if (member.kind === "folder") continue;
