@@ -45,8 +45,8 @@ export async function* readPieces(
   }
 }
 
-/** Up to here, a read is done before another thread could be asked to do it. */
-const AT_ONCE_BYTES = 64 * 1024;
+/** Up to here, a read or a write is done before another thread could be asked to do it. */
+export const AT_ONCE_BYTES = 64 * 1024;
 
 /** As {@link readPieces}, from a place in the file. */
 export async function* readRange(

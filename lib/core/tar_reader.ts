@@ -31,6 +31,7 @@ const UNSAFE_TYPES: Readonly<Record<string, string>> = {
 /** Opens a tar by reading it once from its beginning to its end. */
 export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): Promise<Archive> {
   const open = format === "tar" ? fileStream : gunzipStream;
+  if (format === "tar.gz") await expectTar(source);
   const entries: ArchiveEntry[] = [];
   await using stream = open(source);
   let bytes = 0;
@@ -50,6 +51,14 @@ export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): 
       return Promise.resolve();
     },
   };
+}
+
+/** Any file can be in gzip. */
+async function expectTar(source: ArchiveSource): Promise<void> {
+  await using stream = gunzipStream(source);
+  const block = await stream.bytes(TAR_BLOCK_BYTES);
+  const isTar = isTarHeader(block) || block.length === TAR_BLOCK_BYTES && block.every((byte) => byte === 0);
+  if (!isTar) throw source.guard.fault("ARCHIVE_FORMAT", "it is gzip, and holds no tar");
 }
 
 async function* readEntries(

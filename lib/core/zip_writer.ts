@@ -5,7 +5,7 @@ import { removeIfThere, syncFolder } from "./files.ts";
 import { type FileDigest, FileHasher, writeAll } from "./hash.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "./portable_path.ts";
 import { quote } from "./quote.ts";
-import { readPieces } from "./read_pieces.ts";
+import { AT_ONCE_BYTES, readRange } from "./read_pieces.ts";
 import { centralHeader, endRecords, localHeader, type WrittenEntry } from "./zip_records.ts";
 import { pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
@@ -98,10 +98,15 @@ async function writeSynced(
   let doneBytes = 0;
   const onPiece = (bytes: number) => onBytes?.(doneBytes += bytes);
   for (const { path, location } of files) {
-    using source = await fs.open(location, { read: true });
+    using source = fs.openSync(location, { read: true });
     const { size } = source.statSync();
-    const digest = await output.add(path, size, readPieces(source, signal), onPiece);
-    if (digest.bytes !== size) {
+    const digest = await output.add(
+      path,
+      size,
+      readRange(source, { offset: 0, bytes: size }, signal),
+      onPiece,
+    );
+    if (digest.bytes !== size || source.statSync().size !== size) {
       throw new FailedError(`Cannot put ${location} into ${target}: it changed while it was read`, {
         code: "FILE_CHANGED",
         hint: "run again when nothing writes to it",
@@ -178,19 +183,23 @@ class ZipOutput {
 
   async #store(pieces: AsyncIterable<Uint8Array>, measure: ContentMeasure): Promise<void> {
     for await (const piece of pieces) {
-      const written = writeAll(this.#file, piece);
+      const written = this.#write(piece);
       measure.add(piece);
       await written;
-      this.#at += piece.length;
     }
   }
 
   async #deflate(pieces: AsyncIterable<Uint8Array>, measure: ContentMeasure, size: number): Promise<void> {
     const engine = this.#zlib.createDeflateRaw({ level: DEFLATE_LEVEL, chunkSize: pieceBytesFor(size) });
     for await (const piece of zlibPieces(engine, measure.passing(pieces))) {
-      await writeAll(this.#file, piece);
-      this.#at += piece.length;
+      await this.#write(piece);
     }
+  }
+
+  async #write(piece: Uint8Array): Promise<void> {
+    if (piece.length <= AT_ONCE_BYTES) return this.#writeSync(piece);
+    await writeAll(this.#file, piece);
+    this.#at += piece.length;
   }
 
   #writeSync(bytes: Uint8Array): void {

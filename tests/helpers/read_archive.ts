@@ -26,7 +26,7 @@ export async function readArchiveFile(
   });
   for await (const { entry, content } of archive.read()) {
     const pieces: Uint8Array[] = [];
-    for await (const piece of content) pieces.push(piece.slice());
+    for await (const piece of content) pieces.push(new Uint8Array(piece));
     files.set(entry.path, joined(pieces));
   }
   return files;
