@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PROJECT } from "../helpers/run_cli.ts";
 import type { Result } from "./bench.ts";
 import { measure, type Measured, measureShell, median } from "./measure.ts";
 import { seconds } from "./publish_scenarios.ts";
 import { MIB, writeRandomFile } from "./world.ts";
 
-const EXTRACT = fileURLToPath(new URL("extract_archive.ts", import.meta.url));
-const CREATE = fileURLToPath(new URL("create_archive.ts", import.meta.url));
+const EXTRACT = `${PROJECT}tests/bench/extract_archive.ts`;
+const CREATE = `${PROJECT}tests/bench/create_archive.ts`;
 
 const ROUNDS = 5;
 

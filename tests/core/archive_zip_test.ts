@@ -318,6 +318,10 @@ refuses("a ZIP is refused for contents that are not what is said of them", {
   "strongly encrypted": { entries: [{ ...A, both: { flags: FLAG.strong | 1 } }], message: /is encrypted/ },
   "masked headers": { entries: [{ ...A, both: { flags: FLAG.masked } }], message: /is encrypted/ },
   "patch": { entries: [{ ...A, both: { flags: FLAG.patch } }], message: /is a patch/ },
+  "a name without end, shown in part": {
+    entries: [{ ...A, name: "n".repeat(65_000) }],
+    message: /^.{200,300}n…" is longer than 900 bytes$/,
+  },
   "method of AES": { entries: [{ ...A, both: { method: 99 } }], message: /method 99/ },
   "method zstd": { entries: [{ ...A, both: { method: 93 } }], message: /method 93/ },
   "name that is not UTF-8": {
