@@ -1,8 +1,6 @@
 import type { Context } from "./context.ts";
-import { ArchiveGuard } from "./archive_guard.ts";
-import { openTar } from "./tar_reader.ts";
+import { ArchiveGuard, type ArchiveSource } from "./archive_guard.ts";
 import { findEndOfZip, LOCAL_HEADER, ZIP_END } from "./zip_end.ts";
-import { openZip } from "./zip_reader.ts";
 import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_header.ts";
 import { quote } from "./quote.ts";
 import { readAt } from "./read_at.ts";
@@ -83,18 +81,27 @@ export async function openArchive(
     const bytes = file.statSync().size;
     const guard = new ArchiveGuard(name, bytes, limits);
     const head = readAt(file, 0, TAR_BLOCK_BYTES);
-    const source = { file, bytes, guard, signal: context.signal };
+    const source: ArchiveSource = { file, bytes, guard, signal: context.signal };
     if (startsWith(head, GZIP)) return await openTar(source, "tar.gz");
     if (isTarHeader(head)) return await openTar(source, "tar");
     // The end is what readers of ZIP look for: something may stand before the first entry, and is then refused.
     const isZip = startsWith(head, LOCAL_HEADER) || startsWith(head, ZIP_END) ||
       findEndOfZip(file, bytes).kind === "found";
-    if (isZip) return openZip(source);
+    if (isZip) return await openZip(source);
     throw guard.fault("ARCHIVE_FORMAT", `it is no ZIP, tar or tar.gz${beginning(head)}`);
   } catch (error) {
     file.close();
     throw error;
   }
+}
+
+/** Loaded when needed, as node:zlib, which they use, costs every start 30 ms. */
+async function openZip(source: ArchiveSource): Promise<Archive> {
+  return (await import("./zip_reader.ts")).openZip(source);
+}
+
+async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): Promise<Archive> {
+  return await (await import("./tar_reader.ts")).openTar(source, format);
 }
 
 const GZIP = [0x1f, 0x8b];

@@ -19,6 +19,9 @@ const HINTS: Readonly<Record<ArchiveFault, string>> = {
  */
 const RATIO_FREE_BYTES = 64 * 1024 * 1024;
 
+/** A hostile name can have 65,535 characters. */
+const SHOWN_CHARACTERS = 200;
+
 /** An archive's file, and what watches over its reading. */
 export interface ArchiveSource {
   readonly file: Deno.FsFile;
@@ -57,7 +60,8 @@ export class ArchiveGuard {
 
   /** As {@link fault}, about one entry: the sentence goes on after its name. */
   entryFault(code: ArchiveFault, path: string, problem: string, cause?: unknown): RefusedError {
-    return this.fault(code, `its entry ${quote(path)} ${problem}`, cause);
+    const shown = path.length > SHOWN_CHARACTERS ? `${path.slice(0, SHOWN_CHARACTERS)}…` : path;
+    return this.fault(code, `its entry ${quote(shown)} ${problem}`, cause);
   }
 
   /** Counts a file or a folder, and checks its path by itself. */

@@ -1,3 +1,5 @@
+import { readAt } from "./read_at.ts";
+
 /** Large enough that a read is not dominated by its system call, small enough that memory stays flat. */
 const BUFFER_BYTES = 1024 * 1024;
 
@@ -41,4 +43,23 @@ export async function* readPieces(
   } finally {
     if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(current, next);
   }
+}
+
+/** Up to here, a read or a write is done before another thread could be asked to do it. */
+export const AT_ONCE_BYTES = 64 * 1024;
+
+/** As {@link readPieces}, from a place in the file. */
+export async function* readRange(
+  file: Pick<Deno.FsFile, "read" | "readSync" | "seekSync">,
+  range: { readonly offset: number; readonly bytes: number },
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  signal.throwIfAborted();
+  if (range.bytes <= AT_ONCE_BYTES) {
+    const piece = readAt(file, range.offset, range.bytes);
+    if (piece.length > 0) yield piece;
+    return;
+  }
+  file.seekSync(range.offset, Deno.SeekMode.Start);
+  yield* readPieces(file, signal, range.bytes);
 }

@@ -1,5 +1,5 @@
 import type { ArchiveGuard } from "./archive_guard.ts";
-import { decodeUtf8 } from "./zip_fields.ts";
+import { decodeUtf8 } from "./decode_utf8.ts";
 
 // Layout: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format".
 

@@ -1,5 +1,6 @@
 import type { Archive, ArchiveContent, ArchiveEntry } from "./archive.ts";
 import type { ArchiveGuard, ArchiveSource } from "./archive_guard.ts";
+import { decodeUtf8 } from "./decode_utf8.ts";
 import {
   isTarHeader,
   parsePaxRecords,
@@ -10,7 +11,6 @@ import {
 } from "./tar_header.ts";
 import { fileStream, gunzipStream, type TarStream } from "./tar_stream.ts";
 import { quote } from "./quote.ts";
-import { decodeUtf8 } from "./zip_fields.ts";
 
 /** Names and other records of one entry; no path is longer than 900 bytes, and times and owners are short. */
 const EXTENDED_BYTES_MAX = 64 * 1024;
@@ -31,8 +31,9 @@ const UNSAFE_TYPES: Readonly<Record<string, string>> = {
 /** Opens a tar by reading it once from its beginning to its end. */
 export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): Promise<Archive> {
   const open = format === "tar" ? fileStream : gunzipStream;
+  if (format === "tar.gz") await expectTar(source);
   const entries: ArchiveEntry[] = [];
-  await using stream = await open(source);
+  await using stream = open(source);
   let bytes = 0;
   for await (const member of readMembers(stream, source.guard)) {
     source.guard.addEntry(member.kind, member.path);
@@ -52,13 +53,21 @@ export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): 
   };
 }
 
+/** Any file can be in gzip. */
+async function expectTar(source: ArchiveSource): Promise<void> {
+  await using stream = gunzipStream(source);
+  const block = await stream.bytes(TAR_BLOCK_BYTES);
+  const isTar = isTarHeader(block) || block.length === TAR_BLOCK_BYTES && block.every((byte) => byte === 0);
+  if (!isTar) throw source.guard.fault("ARCHIVE_FORMAT", "it is gzip, and holds no tar");
+}
+
 async function* readEntries(
   source: ArchiveSource,
-  open: (source: ArchiveSource) => Promise<TarStream>,
+  open: (source: ArchiveSource) => TarStream,
   entries: readonly ArchiveEntry[],
   wants: (entry: ArchiveEntry) => boolean,
 ): AsyncGenerator<ArchiveContent> {
-  await using stream = await open(source);
+  await using stream = open(source);
   let index = 0;
   for await (const member of readMembers(stream, source.guard)) {
     if (member.kind === "folder") continue;

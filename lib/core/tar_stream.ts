@@ -1,6 +1,6 @@
 import { createGunzip } from "node:zlib";
 import type { ArchiveSource } from "./archive_guard.ts";
-import { readPieces } from "./read_pieces.ts";
+import { readPieces, readRange } from "./read_pieces.ts";
 import { FileWindow } from "./read_at.ts";
 import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
@@ -18,8 +18,8 @@ export interface TarStream extends AsyncDisposable {
 const WINDOW_BYTES = 16 * 1024;
 
 /** Reads a tar that is a file by itself; what is passed over is not read. */
-export async function fileStream({ file, bytes, signal }: ArchiveSource): Promise<TarStream> {
-  let at = await file.seek(0, Deno.SeekMode.Start);
+export function fileStream({ file, bytes, signal }: ArchiveSource): TarStream {
+  let at = 0;
   const window = new FileWindow(file, WINDOW_BYTES);
   return {
     bytes(count) {
@@ -29,8 +29,8 @@ export async function fileStream({ file, bytes, signal }: ArchiveSource): Promis
       return Promise.resolve(found.slice());
     },
     async *take(count) {
-      await file.seek(at, Deno.SeekMode.Start);
-      for await (const piece of readPieces(file, signal, count)) {
+      const range = { offset: at, bytes: Math.min(count, bytes - at) };
+      for await (const piece of readRange(file, range, signal)) {
         at += piece.length;
         yield piece;
       }
@@ -45,8 +45,8 @@ export async function fileStream({ file, bytes, signal }: ArchiveSource): Promis
 }
 
 /** Reads a tar out of gzip, of one member or of several. Counts what comes out against the limits. */
-export async function gunzipStream(source: ArchiveSource): Promise<TarStream> {
-  await source.file.seek(0, Deno.SeekMode.Start);
+export function gunzipStream(source: ArchiveSource): TarStream {
+  source.file.seekSync(0, Deno.SeekMode.Start);
   const pieces = gunzipped(source);
   let rest: Uint8Array = new Uint8Array(0);
   const take = async function* (count: number): AsyncGenerator<Uint8Array> {

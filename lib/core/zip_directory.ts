@@ -66,13 +66,12 @@ interface CentralHeader extends ZipSizes {
 export function readZipDirectory(source: ArchiveSource, place: DirectoryPlace): ZipMember[] {
   const { guard } = source;
   const headers = readCentralHeaders(source, place);
-  const kinds = headers.map((header) => checkHeader(header, guard));
   guard.checkCollisions();
   guard.checkBytes(headers.reduce((sum, header) => sum + header.bytes, 0));
   const dataOffsets = locateContents(source, headers, place.offset);
-  return headers.map((header, index) => ({
-    kind: kinds[index] ?? "file",
-    path: header.name,
+  return headers.map((header) => ({
+    kind: header.name.endsWith("/") ? "folder" : "file",
+    path: withoutSlash(header.name),
     bytes: header.bytes,
     compressedBytes: header.compressedBytes,
     crc: header.crc,
@@ -98,8 +97,10 @@ function readCentralHeaders({ file, guard }: ArchiveSource, place: DirectoryPlac
     }
     const lengths = [28, 30, 32].map((offset) => fixed.getUint16(offset, true));
     const total = lengths.reduce((sum, length) => sum + length, CENTRAL_BYTES);
-    headers.push(parseCentral(take(total), guard));
-    guard.checkEntryCount(headers.length);
+    const header = parseCentral(take(total), guard);
+    // At once, because a long name is not to be kept.
+    checkHeader(header, guard);
+    headers.push(header);
     at += total;
   }
   if (headers.length !== place.count) {
@@ -135,11 +136,15 @@ function parseCentral(bytes: Uint8Array, guard: ArchiveGuard): CentralHeader {
   };
 }
 
-/** Checks what a header says by itself. @returns what it stands for */
-function checkHeader(header: CentralHeader, guard: ArchiveGuard): "file" | "folder" {
+function withoutSlash(name: string): string {
+  return name.endsWith("/") ? name.slice(0, -1) : name;
+}
+
+/** Checks what a header says by itself. */
+function checkHeader(header: CentralHeader, guard: ArchiveGuard): void {
   const { name, flags, methodNumber, unixType } = header;
   const isFolder = name.endsWith("/");
-  guard.addEntry(isFolder ? "folder" : "file", isFolder ? name.slice(0, -1) : name);
+  guard.addEntry(isFolder ? "folder" : "file", withoutSlash(name));
   const unsafe = (problem: string) => guard.entryFault("ARCHIVE_UNSAFE", name, problem);
   if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION | FLAG_MASKED)) !== 0) throw unsafe("is encrypted");
   if ((flags & FLAG_PATCH) !== 0) throw unsafe("is a patch of another file");
@@ -154,7 +159,6 @@ function checkHeader(header: CentralHeader, guard: ArchiveGuard): "file" | "fold
   if (methodNumber === STORED && header.bytes !== header.compressedBytes) {
     throw unsafe(`is stored, with ${header.compressedBytes} bytes and with ${header.bytes}`);
   }
-  return isFolder ? "folder" : "file";
 }
 
 /** Checks every local header against its central one, and that they and the contents lie end to end. */

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { ArchiveGuard } from "./archive_guard.ts";
+import { decodeUtf8 } from "./decode_utf8.ts";
 import { viewOf } from "./zip_end.ts";
 
 // Extra fields: PKWARE's APPNOTE.TXT 6.3.10, sections 4.5.3 (ZIP64) and 4.6.9 (Info-ZIP Unicode Path).
@@ -57,16 +58,6 @@ export function decodeName(raw: Uint8Array, flags: number, extra: Uint8Array, gu
   const decoded = (flags & FLAG_UTF8) === 0 ? name ?? other : name;
   if (decoded === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", shown, "has a name that is not UTF-8");
   return decoded;
-}
-
-/** The text of bytes that are UTF-8, a byte order mark kept; `undefined` of others. */
-export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
 }
 
 function findExtra(

@@ -1,7 +1,7 @@
 import { crc32, createInflateRaw } from "node:zlib";
 import type { Archive, ArchiveContent, ArchiveEntry } from "./archive.ts";
 import type { ArchiveSource } from "./archive_guard.ts";
-import { readPieces } from "./read_pieces.ts";
+import { readRange } from "./read_pieces.ts";
 import { readZipDirectory, type ZipMember } from "./zip_directory.ts";
 import { readEndOfZip } from "./zip_end.ts";
 import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
@@ -58,9 +58,8 @@ async function* checkedContent(source: ArchiveSource, member: ZipMember): AsyncG
   }
 }
 
-async function* rawPieces({ file, signal }: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {
-  await file.seek(member.dataOffset, Deno.SeekMode.Start);
-  yield* readPieces(file, signal, member.compressedBytes);
+function rawPieces({ file, signal }: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {
+  return readRange(file, { offset: member.dataOffset, bytes: member.compressedBytes }, signal);
 }
 
 async function* inflatedPieces(source: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {

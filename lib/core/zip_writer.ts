@@ -1,14 +1,15 @@
 import { dirname } from "node:path";
-import { crc32, createDeflateRaw, deflateRawSync } from "node:zlib";
 import type { Context } from "./context.ts";
 import { diskError, FailedError, RefusedError } from "./errors.ts";
 import { removeIfThere, syncFolder } from "./files.ts";
 import { type FileDigest, FileHasher, writeAll } from "./hash.ts";
 import { compareUtf8, findPathCollision, portablePathProblem } from "./portable_path.ts";
 import { quote } from "./quote.ts";
-import { readPieces } from "./read_pieces.ts";
+import { AT_ONCE_BYTES, readRange } from "./read_pieces.ts";
 import { centralHeader, endRecords, localHeader, type WrittenEntry } from "./zip_records.ts";
 import { pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
+
+type Zlib = typeof import("node:zlib");
 
 /** A file to put into an archive. */
 export interface ZipInput {
@@ -91,15 +92,21 @@ async function writeSynced(
   { trailer, onBytes }: ZipOptions,
 ): Promise<{ bytes: number; files: readonly ZippedFile[] }> {
   using file = await fs.open(temporary, { write: true, create: true, truncate: true });
-  const output = new ZipOutput(file);
+  // Loaded here, because it costs every start 30 ms.
+  const output = new ZipOutput(file, await import("node:zlib"));
   const digests: ZippedFile[] = [];
   let doneBytes = 0;
   const onPiece = (bytes: number) => onBytes?.(doneBytes += bytes);
   for (const { path, location } of files) {
-    using source = await fs.open(location, { read: true });
+    using source = fs.openSync(location, { read: true });
     const { size } = source.statSync();
-    const digest = await output.add(path, size, readPieces(source, signal), onPiece);
-    if (digest.bytes !== size) {
+    const digest = await output.add(
+      path,
+      size,
+      readRange(source, { offset: 0, bytes: size }, signal),
+      onPiece,
+    );
+    if (digest.bytes !== size || source.statSync().size !== size) {
       throw new FailedError(`Cannot put ${location} into ${target}: it changed while it was read`, {
         code: "FILE_CHANGED",
         hint: "run again when nothing writes to it",
@@ -125,11 +132,13 @@ async function* asPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 /** A ZIP that grows by one entry after the other. */
 class ZipOutput {
   readonly #file: Deno.FsFile;
+  readonly #zlib: Zlib;
   readonly #entries: WrittenEntry[] = [];
   #at = 0;
 
-  constructor(file: Deno.FsFile) {
+  constructor(file: Deno.FsFile, zlib: Zlib) {
     this.#file = file;
+    this.#zlib = zlib;
   }
 
   /** Adds a file; its header is written again when its contents are known. */
@@ -143,7 +152,7 @@ class ZipOutput {
     const sample = first.done ? new Uint8Array(0) : first.value.subarray(0, SAMPLE_BYTES);
     const announced: WrittenEntry = {
       name: new TextEncoder().encode(path),
-      method: isCompressible(sample) ? "deflated" : "stored",
+      method: isCompressible(sample, this.#zlib) ? "deflated" : "stored",
       crc: 0,
       bytes: size,
       compressedBytes: size,
@@ -152,7 +161,7 @@ class ZipOutput {
     };
     const header = localHeader(announced);
     this.#writeSync(header);
-    const measure = await ContentMeasure.create(size, onPiece);
+    const measure = await ContentMeasure.create(this.#zlib, size, onPiece);
     const all = first.done ? pieces : prepended(first.value, pieces);
     const start = this.#at;
     if (announced.method === "stored") await this.#store(all, measure);
@@ -174,19 +183,23 @@ class ZipOutput {
 
   async #store(pieces: AsyncIterable<Uint8Array>, measure: ContentMeasure): Promise<void> {
     for await (const piece of pieces) {
-      const written = writeAll(this.#file, piece);
+      const written = this.#write(piece);
       measure.add(piece);
       await written;
-      this.#at += piece.length;
     }
   }
 
   async #deflate(pieces: AsyncIterable<Uint8Array>, measure: ContentMeasure, size: number): Promise<void> {
-    const engine = createDeflateRaw({ level: DEFLATE_LEVEL, chunkSize: pieceBytesFor(size) });
+    const engine = this.#zlib.createDeflateRaw({ level: DEFLATE_LEVEL, chunkSize: pieceBytesFor(size) });
     for await (const piece of zlibPieces(engine, measure.passing(pieces))) {
-      await writeAll(this.#file, piece);
-      this.#at += piece.length;
+      await this.#write(piece);
     }
+  }
+
+  async #write(piece: Uint8Array): Promise<void> {
+    if (piece.length <= AT_ONCE_BYTES) return this.#writeSync(piece);
+    await writeAll(this.#file, piece);
+    this.#at += piece.length;
   }
 
   #writeSync(bytes: Uint8Array): void {
@@ -203,7 +216,7 @@ class ZipOutput {
   }
 }
 
-function isCompressible(sample: Uint8Array): boolean {
+function isCompressible(sample: Uint8Array, { deflateRawSync }: Zlib): boolean {
   return deflateRawSync(sample, { level: 1 }).length < sample.length * WORTHWHILE_RATIO;
 }
 
@@ -214,21 +227,27 @@ async function* prepended(first: Uint8Array, rest: AsyncIterable<Uint8Array>): A
 
 /** Checksum and digest of contents, in the pass that writes them. */
 class ContentMeasure {
+  readonly #crc32: Zlib["crc32"];
   readonly #hasher: FileHasher;
   readonly #onPiece: (bytes: number) => void;
   #crc = 0;
 
-  private constructor(hasher: FileHasher, onPiece: (bytes: number) => void) {
+  private constructor({ crc32 }: Zlib, hasher: FileHasher, onPiece: (bytes: number) => void) {
+    this.#crc32 = crc32;
     this.#hasher = hasher;
     this.#onPiece = onPiece;
   }
 
-  static async create(expectedBytes: number, onPiece: (bytes: number) => void): Promise<ContentMeasure> {
-    return new ContentMeasure(await FileHasher.create(expectedBytes), onPiece);
+  static async create(
+    zlib: Zlib,
+    expectedBytes: number,
+    onPiece: (bytes: number) => void,
+  ): Promise<ContentMeasure> {
+    return new ContentMeasure(zlib, await FileHasher.create(expectedBytes), onPiece);
   }
 
   add(piece: Uint8Array): void {
-    this.#crc = crc32(piece, this.#crc);
+    this.#crc = this.#crc32(piece, this.#crc);
     this.#hasher.update(piece);
     this.#onPiece(piece.length);
   }

@@ -1,13 +1,14 @@
 /**
  * Speed and memory against what one would type instead, in the same run on the same machine.
  *
- *     deno task bench             every scenario: about 15 minutes, 20 GB of disk
+ *     deno task bench             every scenario: about 20 minutes, 20 GB of disk
  *     deno task bench pull help   the scenarios whose names begin so
  *
  * Every number is a median. `wanted` is what the project promises; a missed promise ends the run with exit code 1.
  */
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp_dir.ts";
+import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
@@ -37,6 +38,10 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "verify": verifyDeep,
   "memory": memoryOfPublishAndPull,
   "download": downloadVerified,
+  "archive-stored": extractStored,
+  "archive-deflated": extractDeflated,
+  "archive-create": createArchive,
+  "archive-memory": memoryOfExtraction,
 };
 
 if (import.meta.main) {

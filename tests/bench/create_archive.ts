@@ -1,0 +1,15 @@
+/**
+ * Makes a ZIP of the files of a folder, with their digests.
+ *
+ *     deno run -A tests/bench/create_archive.ts ARCHIVE FOLDER
+ */
+import { join } from "node:path";
+import { writeZip } from "../../lib/core/archive.ts";
+
+const [path = "", folder = ""] = Deno.args;
+const context = { fs: Deno, signal: new AbortController().signal };
+const files = Array.from(
+  Deno.readDirSync(folder),
+  ({ name }) => ({ path: name, location: join(folder, name) }),
+);
+await writeZip(context, path, files, {});

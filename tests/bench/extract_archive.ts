@@ -1,0 +1,25 @@
+/**
+ * Extracts an archive as staging does: every file is written anew, hashed on the way, and synced.
+ *
+ *     deno run -A tests/bench/extract_archive.ts ARCHIVE FOLDER
+ */
+import { dirname, join } from "node:path";
+import { ARCHIVE_LIMITS, openArchive } from "../../lib/core/archive.ts";
+import { FileHasher, writeAll } from "../../lib/core/hash.ts";
+
+const [path = "", folder = ""] = Deno.args;
+const context = { fs: Deno, signal: new AbortController().signal };
+await using archive = await openArchive(context, path, path, ARCHIVE_LIMITS);
+for await (const { entry, content } of archive.read()) {
+  const target = join(folder, entry.path);
+  Deno.mkdirSync(dirname(target), { recursive: true });
+  using file = await Deno.open(target, { write: true, createNew: true });
+  const hasher = await FileHasher.create(entry.bytes);
+  for await (const piece of content) {
+    const written = writeAll(file, piece);
+    hasher.update(piece);
+    await written;
+  }
+  await file.sync();
+  Deno.stdout.writeSync(new TextEncoder().encode(`${hasher.digest().sha256}  ${entry.path}\n`));
+}

@@ -1,0 +1,33 @@
+import { ARCHIVE_LIMITS, type ArchiveLimits, openArchive } from "../../lib/core/archive.ts";
+import { joined } from "./raw_zip.ts";
+import { tempDir } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+
+/** Reads all of an archive that is in memory, over a file of its own. */
+export async function readArchive(
+  bytes: Uint8Array,
+  limits: Partial<ArchiveLimits> = {},
+): Promise<Map<string, Uint8Array>> {
+  using dir = tempDir();
+  const path = `${dir.path}/archive`;
+  Deno.writeFileSync(path, bytes);
+  return await readArchiveFile(path, limits);
+}
+
+/** Every file of an archive with its contents. */
+export async function readArchiveFile(
+  path: string,
+  limits: Partial<ArchiveLimits> = {},
+): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  await using archive = await openArchive(testContext(), path, "models.zip", {
+    ...ARCHIVE_LIMITS,
+    ...limits,
+  });
+  for await (const { entry, content } of archive.read()) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of content) pieces.push(new Uint8Array(piece));
+    files.set(entry.path, joined(pieces));
+  }
+  return files;
+}
