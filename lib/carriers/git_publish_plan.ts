@@ -6,7 +6,8 @@ import { readModelTree } from "../git/tree.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
+import { refuseShrink } from "../release/refuse_shrink.ts";
+import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 
 /** What a publish would do. */

@@ -14,8 +14,9 @@ import { manifestPathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest, MANIFEST_BYTES_MAX, parseManifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import { refuseShrink } from "../release/refuse_shrink.ts";
 import type { Publication, Publisher } from "./carrier.ts";
-import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
+import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 
