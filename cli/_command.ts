@@ -79,6 +79,13 @@ const FLAG_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   repoModelsSubdir: ["repo_models_subdir"],
   remote: ["remote"],
   branch: ["branch"],
+  repoId: ["huggingface", "repo_id"],
+  revision: ["huggingface", "revision"],
+  private: ["huggingface", "private"],
+  include: ["huggingface", "include"],
+  exclude: ["huggingface", "exclude"],
+  deleteRemoved: ["huggingface", "delete_removed"],
+  xet: ["huggingface", "xet"],
 };
 
 /** What a command's work gets. */
