@@ -58,12 +58,13 @@ export async function planUpload(
   }
   const kept = new Set(set.files.map((file) => file.path));
   const stale = [...there.keys()].filter((path) => !kept.has(path));
-  const published = target.manifest?.files.map((file) => file.path) ?? [...there.keys()];
-  if (!rules.allowShrink) {
-    refuseShrink(set, rules.deleteRemoved ? [...new Set([...published, ...there.keys()])] : published);
-  }
   const deleted = rules.deleteRemoved ? stale : [];
-  const dropped = target.manifest === undefined ? [] : published.filter((path) => !kept.has(path));
+  const published = target.manifest?.files.map((file) => file.path) ?? [];
+  // What nobody published, and nobody deletes, does not disappear.
+  if (!rules.allowShrink) {
+    refuseShrink(set, [...new Set([...published, ...rules.deleteRemoved ? there.keys() : []])]);
+  }
+  const dropped = published.filter((path) => !kept.has(path));
   const changes = {
     added: added.map((file) => file.path),
     modified: modified.map((file) => file.path),

@@ -10,8 +10,8 @@ export type HubFault =
   | { readonly kind: "first"; readonly act: () => void | Promise<void> }
   /** The request takes effect, but its answer is lost. */
   | { readonly kind: "lost" }
-  /** The right head, and this many bytes of the body; then the connection ends, or stays silent until released. */
-  | { readonly kind: "cut"; readonly afterBytes: number; readonly released?: Promise<void> }
+  /** The right head, and this many bytes of the body; then the connection ends, once `hang` is over. */
+  | { readonly kind: "cut"; readonly afterBytes: number; readonly hang?: () => Promise<void> }
   /** The right head with other bytes, as many. */
   | { readonly kind: "corrupt" };
 
@@ -245,7 +245,12 @@ export class HubServer implements AsyncDisposable {
       return new Response(cutBody(null, 0), { headers: { "content-length": "100" } });
     }
     if (fault?.kind === "cut") {
-      return new Response(cutBody(response.body, fault.afterBytes, fault.released), response);
+      const headers = new Headers(response.headers);
+      if (!headers.has("content-length")) headers.set("content-length", "1000000");
+      return new Response(cutBody(response.body, fault.afterBytes, fault.hang), {
+        status: response.status,
+        headers,
+      });
     }
     if (fault?.kind === "corrupt") {
       const bytes = new Uint8Array(await response.arrayBuffer());
@@ -611,7 +616,7 @@ function fileBody(file: Deno.FsFile, bytes: number): ReadableStream<Uint8Array<A
 function cutBody(
   body: ReadableStream<Uint8Array> | null,
   afterBytes: number,
-  released?: Promise<void>,
+  hang?: () => Promise<void>,
 ): ReadableStream<Uint8Array> {
   const reader = body?.getReader();
   let left = afterBytes;
@@ -624,8 +629,9 @@ function cutBody(
         return;
       }
       await reader?.cancel();
-      await released;
-      controller.error(new Error("cut"));
+      await hang?.();
+      // Less than was announced: the server closes the connection.
+      controller.close();
     },
     cancel: () => reader?.cancel(),
   }, { highWaterMark: 0 });

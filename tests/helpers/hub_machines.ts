@@ -3,6 +3,7 @@ import {
   type HuggingFacePublisherOptions,
 } from "../../lib/carriers/huggingface_publisher.ts";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../../lib/carriers/huggingface_source.ts";
+import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import type { HubSettings } from "../../lib/huggingface/hub_settings.ts";
@@ -61,11 +62,13 @@ export function publisherOptions(
   };
 }
 
-/** Publishes a folder, as `model-sync hf-upload` does. */
+/**
+ * Publishes a folder, as `model-sync hf-upload` does. Taking the lock takes real time: its clock is never a fake one.
+ */
 export async function uploadFrom(context: Context, modelsDir: string, options: HuggingFacePublisherOptions) {
   const store = openStore(context.fs, { modelsDir });
   const { layout } = options.rules;
-  return await recordedRun(context, store, "hf-upload", () =>
+  return await recordedRun({ ...context, clock: systemClock }, store, "hf-upload", () =>
     publish(
       context,
       store,
@@ -83,7 +86,7 @@ export async function pullTo(
   changed: Partial<PullOptions> = {},
 ): Promise<PullReport> {
   const store = openStore(context.fs, { modelsDir });
-  return await recordedRun(context, store, "hf-pull", async (run) => {
+  return await recordedRun({ ...context, clock: systemClock }, store, "hf-pull", async (run) => {
     await using source = new HuggingFaceSource(context, options, store);
     return await pull(context, store, source, run, {
       allowDowngrade: false,
