@@ -9,6 +9,7 @@
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
+import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 
@@ -35,6 +36,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "rollback": rollbackTime,
   "verify": verifyDeep,
   "memory": memoryOfPublishAndPull,
+  "hub-unchanged": hubPullUnchanged,
+  "hub-pull-large": hubPullLarge,
+  "hub-upload": hubUpload,
 };
 
 if (import.meta.main) {
