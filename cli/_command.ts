@@ -82,6 +82,13 @@ const FLAG_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   verifyUrl: ["redeploy", "verify_url"],
   verifyField: ["redeploy", "verify_field"],
   waitTimeoutSec: ["redeploy", "wait_timeout_sec"],
+  repoId: ["huggingface", "repo_id"],
+  revision: ["huggingface", "revision"],
+  private: ["huggingface", "private"],
+  include: ["huggingface", "include"],
+  exclude: ["huggingface", "exclude"],
+  deleteRemoved: ["huggingface", "delete_removed"],
+  xet: ["huggingface", "xet"],
 };
 
 /** What a command's work gets. */

@@ -33,13 +33,15 @@ export interface Pulling<Pulled extends Source> {
   readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
   /** What the carrier adds to the result. */
   readonly details?: (source: Pulled, report: PullReport) => Record<string, unknown>;
+  /** While the carrier is away, an active release that is whole will do. */
+  readonly isOfflineOk?: boolean;
 }
 
 /** One pull, recorded and shown. */
 export async function runPulling<Pulled extends Source>(
   session: Session,
   flags: PullingFlags,
-  { command, open, details }: Pulling<Pulled>,
+  { command, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
   const store = openStore(context.fs, location);
@@ -50,6 +52,7 @@ export async function runPulling<Pulled extends Source>(
       force: flags.force === true,
       activation: settings.activation.mode,
       keep: settings.keep,
+      isOfflineOk,
     });
     return { ...pulled, details: details?.(source, pulled) ?? {} };
   });
@@ -84,7 +87,7 @@ export async function previewPulling(
 
 function pullJson(report: Timed<PullReport>): Record<string, unknown> {
   const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
-  const { carrier, revision, modelsDir, runId } = report;
+  const { carrier, revision, modelsDir, runId, unreached } = report;
   return {
     outcome,
     release,
@@ -96,9 +99,10 @@ function pullJson(report: Timed<PullReport>): Record<string, unknown> {
     writtenBytes,
     durationMs,
     carrier,
-    revision,
+    revision: revision ?? null,
     modelsDir,
     runId,
+    ...(unreached === undefined ? {} : { unreached }),
   };
 }
 
@@ -118,6 +122,9 @@ function pullLines(output: Output, report: Timed<PullReport>): string[] {
         ? []
         : [`  go back with: model-sync rollback   (to ${shortDigest(previous)})`]),
     );
+  }
+  if (report.unreached !== undefined) {
+    lines.push(`  nobody could tell whether there is a newer one: ${report.unreached}`);
   }
   return lines;
 }

@@ -2,6 +2,8 @@
 export const SUMMARIES = {
   publish: "Train, then publish the models to the git registry",
   pull: "Bring the newest release from the git registry and activate it",
+  "hf-upload": "Upload the models to a Hugging Face repository",
+  "hf-pull": "Bring the newest release from a Hugging Face repository and activate it",
   rollback: "Activate the previous release again, or any that the store holds",
   status: "Show the active release, the last runs, and what comes next",
   verify: "Compare the active files with their manifest",

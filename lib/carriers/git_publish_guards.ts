@@ -1,6 +1,6 @@
 import { posix, sep } from "node:path";
 import type { Context } from "../core/context.ts";
-import { RefusedError, UsageError } from "../core/errors.ts";
+import { UsageError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { hasLfs, LARGE_FILE_BYTES_MAX, LARGE_FILE_BYTES_WARN, lfsMissing } from "../git/lfs.ts";
@@ -18,20 +18,6 @@ export function refuseForeignManifest(subdir: string, manifest: Manifest | undef
     {
       code: "MANIFEST_TAKEN",
       hint: `give each model set a folder of its own, such as repo_models_subdir: ${name}/models`,
-    },
-  );
-}
-
-/** @throws {RefusedError} code `SHRINK`: more than half of what was published would disappear */
-export function refuseShrink(set: ModelSet, before: readonly string[]): void {
-  const kept = new Set(set.files.map((file) => file.path));
-  const gone = before.filter((path) => !kept.has(path)).length;
-  if (gone * 2 <= before.length) return;
-  throw new RefusedError(
-    `Cannot publish ${set.dir}: ${gone} of the ${before.length} published files would disappear`,
-    {
-      code: "SHRINK",
-      hint: "if that is meant, run again with --allow-shrink",
     },
   );
 }

@@ -10,7 +10,8 @@ import { type ChangeList, compareFiles, countChanges } from "../release/changes.
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
-import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
+import { refuseShrink } from "../release/refuse_shrink.ts";
+import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 
 /** What a publish would do. */

@@ -15,8 +15,9 @@ import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
 import type { Publication, Publisher } from "./carrier.ts";
-import { chooseLfsPaths, refuseForeignManifest, refuseShrink } from "./git_publish_guards.ts";
 import { findPublished, type Published, rememberPublished } from "../store/published.ts";
+import { refuseShrink } from "../release/refuse_shrink.ts";
+import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { Store } from "../store/store.ts";
 
 export interface GitPublisherOptions {

@@ -110,20 +110,35 @@ export async function requestJson<Schema extends z.ZodType>(
   request: HttpRequest & { readonly timeoutMs: number },
   schema: Schema,
 ): Promise<JsonAnswer<z.infer<Schema>>> {
-  const host = parseUrl(request).host;
-  return await withDeadline(context, request.timeoutMs, () => noAnswer(request, host), async (signal) => {
-    const { response } = await sendRequest(context, request, signal);
+  return await exchange(context, request, async (response) => {
     if (!response.ok) throw await statusError(context, request, response);
     const text = await readText(response, request);
     const result = schema.safeParse(parseJson(text));
     if (result.success) return { status: response.status, headers: response.headers, data: result.data };
     const issue = result.error.issues[0];
     throw new UnreachableError(
-      `Cannot read ${request.what}: ${host} answered something else than expected (${
+      `Cannot read ${request.what}: ${parseUrl(request).host} answered something else than expected (${
         issue === undefined ? "no JSON" : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
       })`,
       { code: "ANSWER_INVALID", hint: "check the address: is this the server that was meant?" },
     );
+  });
+}
+
+/**
+ * Sends a request and has its answer read, both within one deadline. `read` reads or cancels the body.
+ *
+ * @throws {PassingError} no answer in time; what {@link sendRequest} and `read` throw
+ */
+export async function exchange<Result>(
+  context: HttpContext,
+  request: HttpRequest & { readonly timeoutMs: number },
+  read: (response: Response) => Promise<Result>,
+): Promise<Result> {
+  const host = parseUrl(request).host;
+  return await withDeadline(context, request.timeoutMs, () => noAnswer(request, host), async (signal) => {
+    const { response } = await sendRequest(context, request, signal);
+    return await read(response);
   });
 }
 
@@ -175,18 +190,33 @@ export async function readText(
 ): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    bytes += piece.length;
-    if (bytes > BODY_BYTES_MAX) {
-      throw new UnreachableError(
-        `Cannot read ${request.what}: the answer is longer than ${BODY_BYTES_MAX} bytes`,
-        { code: "ANSWER_TOO_LARGE", hint: "check the address: is this the server that was meant?" },
-      );
-    }
+  for await (const piece of readBody(response, request, BODY_BYTES_MAX)) {
     text += decoder.decode(piece, { stream: true });
   }
   return text + decoder.decode();
+}
+
+/** The pieces of a body, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
+export async function* readBody(
+  response: Response,
+  request: Pick<HttpRequest, "what" | "url">,
+  bytesMax: number,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  try {
+    for await (const piece of response.body ?? []) {
+      bytes += piece.length;
+      if (bytes > bytesMax) {
+        throw new UnreachableError(
+          `Cannot read ${request.what}: the answer is longer than ${bytesMax} bytes`,
+          { code: "ANSWER_TOO_LARGE", hint: "check the address: is this the server that was meant?" },
+        );
+      }
+      yield piece;
+    }
+  } catch (error) {
+    throw networkError(error, request.what, parseUrl(request).host);
+  }
 }
 
 async function quoteBody(response: Response, { credentials, secrets = [] }: HttpRequest): Promise<string> {
@@ -232,8 +262,8 @@ async function fetchOnce(
 }
 
 /** What a failed connection, or one that broke while a body was read, stands for. */
-export function networkError(error: unknown, what: string, host: string, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+export function networkError(error: unknown, what: string, host: string, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return signal.reason;
   // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
   if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
     return error;

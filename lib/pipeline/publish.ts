@@ -28,14 +28,19 @@ export interface PublishReport extends RunReport {
  *
  * @param memory tells a folder that did not change
  * @param open opens the target; called at once
+ * @param isWanted leaves files of the folder out
  */
 export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
   memory: FolderMemory,
   open: () => Promise<Publisher<Result>>,
+  isWanted?: (path: string) => boolean,
 ): Promise<PublishReport & { readonly publication: Result }> {
-  const [looking, opening] = await Promise.allSettled([lookAtModels(context, store, memory), open()]);
+  const [looking, opening] = await Promise.allSettled([
+    lookAtModels(context, store, memory, isWanted),
+    open(),
+  ]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
   if (looking.status === "rejected") throw looking.reason;
   if (publisher === undefined) {
@@ -44,7 +49,7 @@ export async function publish<Result extends Publication>(
   const { remembered, set } = looking.value;
   const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
-  const models = set ?? await readModels(context, store, memory);
+  const models = set ?? await readModels(context, store, memory, isWanted);
   const publication = await publisher.publish(models);
   const { digest, files } = models;
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
@@ -56,14 +61,26 @@ interface LookedAt {
   readonly set?: ModelSet;
 }
 
-async function lookAtModels(context: Context, store: Store, memory: FolderMemory): Promise<LookedAt> {
+async function lookAtModels(
+  context: Context,
+  store: Store,
+  memory: FolderMemory,
+  isWanted: ((path: string) => boolean) | undefined,
+): Promise<LookedAt> {
   const remembered = await memory.findUnchanged(store.modelsDir);
-  return remembered === undefined ? { set: await readModels(context, store, memory) } : { remembered };
+  return remembered === undefined
+    ? { set: await readModels(context, store, memory, isWanted) }
+    : { remembered };
 }
 
-async function readModels(context: Context, store: Store, memory: FolderMemory): Promise<ModelSet> {
+async function readModels(
+  context: Context,
+  store: Store,
+  memory: FolderMemory,
+  isWanted: ((path: string) => boolean) | undefined,
+): Promise<ModelSet> {
   const cache = StatCache.ofPublished(store);
-  const set = await readModelSet(context, store.modelsDir, cache, memory);
+  const set = await readModelSet(context, store.modelsDir, cache, memory, isWanted);
   cache.save();
   return set;
 }

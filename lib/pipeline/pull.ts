@@ -1,6 +1,6 @@
 import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { RefusedError } from "../core/errors.ts";
+import { RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
@@ -9,7 +9,7 @@ import { sweepPartials } from "../store/partials.ts";
 import { readPointer } from "../store/pointers.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { findRelease } from "../store/releases.ts";
-import { findRevision, rememberRevision } from "../store/revisions.ts";
+import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { activate } from "./activate.ts";
@@ -25,6 +25,8 @@ export interface PullOptions {
   /** A quarantined release may come, and an unchanged one is staged again. */
   readonly force: boolean;
   readonly activation: ActivationSetting;
+  /** While the carrier is away, an active release that is whole will do. */
+  readonly isOfflineOk?: boolean;
   /** Releases to keep in the store afterwards. */
   readonly keep: number;
 }
@@ -32,7 +34,10 @@ export interface PullOptions {
 export interface PullReport extends RunReport {
   readonly outcome: "activated" | "unchanged";
   readonly carrier: Carrier;
-  readonly revision: string;
+  /** What the carrier calls the release; missing when it was away and nothing tells. */
+  readonly revision?: string;
+  /** Why nobody could tell whether there is something newer. */
+  readonly unreached?: string;
   readonly release: Digest;
   readonly sequence: number;
   readonly files: number;
@@ -48,6 +53,29 @@ export interface PullReport extends RunReport {
  * Whatever is wrong on the way is thrown before the activation, and leaves the active release as it was.
  */
 export async function pull(
+  context: Context,
+  store: Store,
+  source: Source,
+  run: IntentRun,
+  options: PullOptions,
+): Promise<PullReport> {
+  try {
+    return await bringNewest(context, store, source, run, options);
+  } catch (error) {
+    if (options.isOfflineOk !== true || !(error instanceof UnreachableError)) throw error;
+    const active = activeManifest(store);
+    const choice = chooseMode(store, options.activation);
+    if (active === undefined || !await seesWhole(context, store, active, choice)) throw error;
+    context.log.warn(`${error.message}; going on with the active release ${shortDigest(active.digest)}`);
+    const revision = findRevisionOf(store, active.digest);
+    return {
+      ...report(store, source, revision, active, { outcome: "unchanged", changed: 0, writtenBytes: 0 }),
+      unreached: error.message,
+    };
+  }
+}
+
+async function bringNewest(
   context: Context,
   store: Store,
   source: Source,
@@ -229,7 +257,7 @@ async function tidyUp(context: Context, store: Store, keep: number | undefined):
 function report(
   store: Store,
   source: Source,
-  revision: string,
+  revision: string | undefined,
   manifest: Manifest,
   result: Pick<PullReport, "outcome" | "changed" | "writtenBytes">,
 ): PullReport {
@@ -237,7 +265,7 @@ function report(
   return {
     ...result,
     carrier: source.carrier,
-    revision,
+    ...(revision === undefined ? {} : { revision }),
     release: manifest.digest,
     ...(previous === undefined ? {} : { previous }),
     sequence: manifest.sequence,

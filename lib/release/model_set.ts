@@ -23,6 +23,12 @@ export interface FolderMemory {
   remember(found: FoundFiles, set: ModelSet): Promise<void>;
 }
 
+/** Remembers no folder: for a carrier that has to look at every file anyway. */
+export const NO_FOLDER_MEMORY: FolderMemory = {
+  findUnchanged: () => Promise.resolve(undefined),
+  remember: () => Promise.resolve(),
+};
+
 /** A file that is about to be published. */
 export interface SetFile extends ReleaseFile {
   /** Where its bytes are. */
@@ -55,6 +61,7 @@ export const NO_CACHE: DigestCache = {
  * Reads the model folder that is to be published, and refuses what must not leave the machine: nothing at all, links
  * out of the folder, credentials, and Git LFS pointers where a model should be.
  *
+ * @param isWanted leaves files out: they are not even read
  * @throws {RefusedError} codes `MODELS_MISSING`, `MODELS_EMPTY`, `FOLDER_UNFIT`, `SECRET_FOUND`, `LFS_POINTER`
  */
 export async function readModelSet(
@@ -62,8 +69,9 @@ export async function readModelSet(
   dir: string,
   cache: DigestCache,
   memory?: FolderMemory,
+  isWanted: (path: string) => boolean = () => true,
 ): Promise<ModelSet> {
-  const found = findFiles(context, dir);
+  const found = findFiles(context, dir, isWanted);
   const files: SetFile[] = [];
   let doneBytes = 0;
   const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
@@ -83,11 +91,13 @@ export async function readModelSet(
   return set;
 }
 
-function findFiles(context: Context, dir: string): FoundFiles {
+function findFiles(context: Context, dir: string, isWanted: (path: string) => boolean): FoundFiles {
   refuseMissingModels(context, dir);
   const found = scanFolder(context.fs, dir, "follow");
-  if (found.files.length > 0) return found;
-  throw new RefusedError(`Cannot publish ${dir}: it holds no files`, {
+  const files = found.files.filter((file) => isWanted(file.path));
+  if (files.length > 0) return { ...found, files };
+  const what = found.files.length === 0 ? "it holds no files" : "the patterns leave out every file in it";
+  throw new RefusedError(`Cannot publish ${dir}: ${what}`, {
     code: "MODELS_EMPTY",
     hint: "train first; an empty release would take the models away from every consumer",
   });

@@ -14,6 +14,11 @@ export function findRevision(store: Store, sourceKey: string): KnownRevision | u
   return read(store)[sourceKey];
 }
 
+/** A revision that a release was staged from, whatever the source. */
+export function findRevisionOf(store: Store, digest: Digest): string | undefined {
+  return Object.values(read(store)).find((known) => known.digest === digest)?.revision;
+}
+
 export function rememberRevision(store: Store, sourceKey: string, known: KnownRevision): void {
   replaceFile(
     store.fs,

@@ -11,6 +11,7 @@ import { tempDir } from "../helpers/temp_dir.ts";
 import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
+import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 
@@ -42,6 +43,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "archive-deflated": extractDeflated,
   "archive-create": createArchive,
   "archive-memory": memoryOfExtraction,
+  "hub-unchanged": hubPullUnchanged,
+  "hub-pull-large": hubPullLarge,
+  "hub-upload": hubUpload,
 };
 
 if (import.meta.main) {

@@ -44,9 +44,16 @@ export class FakeClock implements Clock {
 export class QuickClock extends FakeClock {
   /** How long each short pause was, in milliseconds. */
   readonly pausesMs: number[] = [];
+  readonly #shortMs: number;
+
+  /** @param shortMs the longest pause that is over at once: less than whatever time limit is not to be */
+  constructor(start: string, shortMs: number = SHORT_MS) {
+    super(start);
+    this.#shortMs = shortMs;
+  }
 
   override sleep(durationMs: number, signal: AbortSignal): Promise<void> {
-    if (durationMs > SHORT_MS) return super.sleep(durationMs, signal);
+    if (durationMs > this.#shortMs) return super.sleep(durationMs, signal);
     signal.throwIfAborted();
     this.pausesMs.push(durationMs);
     this.advance(durationMs);

@@ -27,7 +27,7 @@ export function cliArgs(
 ): string[] {
   const isMain = options.entry !== "script";
   const permissions = options.permissions ?? [`-P=${isMain ? "model-sync" : command}`];
-  const script = `${PROJECT}cli/${isMain ? "main" : command}.ts`;
+  const script = `${PROJECT}cli/${isMain ? "main" : command.replaceAll("-", "_")}.ts`;
   const config = ["--config", `${PROJECT}deno.json`];
   return [
     "run",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DOCS, EnvName, Schedule } from "./kinds.ts";
+import { DOCS, EnvName, RepoFolder, Schedule } from "./kinds.ts";
 
 /** Four hours move 180 GB at 100 Mbit/s. */
 const TRANSFER_TIMEOUT_SEC = 14_400;
@@ -8,11 +8,14 @@ const Globs = z.array(z.string().min(1));
 
 /** The settings of the Hugging Face carrier. */
 export const HuggingFace = z.strictObject({
-  repo_id: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name").optional().register(DOCS, {
+  repo_id: z.string().regex(/^\w[\w.-]*\/\w[\w.-]*$/, "must be owner/name").optional().register(DOCS, {
     description: "The model repository on the hub.",
     examples: ["you/your-models"],
   }),
-  revision: z.string().min(1).default("main").register(DOCS, {
+  revision: z.string().min(1).regex(
+    /^(?![-/])(?!.*\.\.)[^\s~^:?*[\\\u007f]+$/,
+    "must be the name of a branch or tag, or a whole commit",
+  ).default("main").register(DOCS, {
     description: "The branch that is uploaded to and pulled from; a pull also takes a tag or a commit.",
   }),
   token_env: EnvName.default("HF_TOKEN").register(DOCS, {
@@ -21,7 +24,9 @@ export const HuggingFace = z.strictObject({
   private: z.boolean().default(false).register(DOCS, {
     description: "A repository that an upload has to create is private.",
   }),
-  path_in_repo: z.string().default("").register(DOCS, {
+  path_in_repo: z.string().refine((path) => path === "" || RepoFolder.safeParse(path).success, {
+    error: "must be a folder inside the repository, such as models, or empty for its root",
+  }).default("").register(DOCS, {
     description: "The folder of the models in the repository. Default: its root, where other loaders look.",
   }),
   include: Globs.default([]).register(DOCS, {
@@ -32,6 +37,11 @@ export const HuggingFace = z.strictObject({
   }),
   delete_removed: z.boolean().default(false).register(DOCS, {
     description: "An upload removes files from the repository that the models folder no longer has.",
+  }),
+  xet: z.boolean().default(false).register(DOCS, {
+    description:
+      "Upload large files by the hub's own protocol Xet instead of LFS: it sends only changed pieces, and " +
+      "takes several times the memory and processor time.",
   }),
   transfer_timeout_sec: z.number().min(5).max(604_800).default(TRANSFER_TIMEOUT_SEC).register(DOCS, {
     description: "The longest time for one file, in seconds.",

@@ -1,0 +1,84 @@
+import { buildCommand } from "@stricli/core";
+import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
+import { STALL_MS } from "../lib/core/download.ts";
+import { parseRate } from "../lib/core/rate_limit.ts";
+import { hubCacheFolder } from "../lib/huggingface/hub_cache.ts";
+import { hubSettings } from "../lib/huggingface/hub_settings.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  withSession,
+} from "./_command.ts";
+import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
+import { previewPulling, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+export interface HfPullFlags extends PullingFlags, HubFlags {
+  readonly offlineOk?: boolean;
+  readonly hfCache?: boolean;
+  readonly limitRate?: number;
+}
+
+export const program: Program = defineProgram(
+  "hf-pull",
+  buildCommand<HfPullFlags>({
+    docs: { brief: SUMMARIES["hf-pull"] },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...HUB_FLAGS,
+        ...PULLING_FLAGS,
+        offlineOk: switchFlag("while the hub is away, go on with the active release"),
+        hfCache: switchFlag("also fill and use the cache of Hugging Face's own libraries (HF_HOME)"),
+        limitRate: {
+          kind: "parsed",
+          parse: parseRate,
+          optional: true,
+          brief: "bytes a second at most, such as 500K or 10M",
+        },
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
+      withSession(
+        flags,
+        (session) => flags.dryRun ? previewHfPull(session, flags) : runHfPull(session, flags),
+      ),
+  }),
+);
+
+/** One pull from the hub, recorded and shown. */
+export async function runHfPull(session: Session, flags: HfPullFlags): Promise<void> {
+  const options = sourceOptions(session, flags);
+  await runPulling(session, flags, {
+    command: "hf-pull",
+    open: (store) => new HuggingFaceSource(session.context, options, store),
+    isOfflineOk: flags.offlineOk === true,
+  });
+}
+
+async function previewHfPull(session: Session, flags: HfPullFlags): Promise<void> {
+  const options = sourceOptions(session, flags);
+  await previewPulling(session, flags, (store) => new HuggingFaceSource(session.context, options, store));
+}
+
+function sourceOptions({ settings, context }: Session, flags: HfPullFlags): HuggingFaceSourceOptions {
+  return {
+    hub: hubSettings(settings, context.env),
+    layout: repoLayout(settings),
+    limits: {
+      stallMs: STALL_MS,
+      totalMs: settings.huggingface.transfer_timeout_sec * 1000,
+      bytesPerSecondMax: flags.limitRate,
+    },
+    isHasty: flags.offlineOk === true,
+    cacheFolder: flags.hfCache ? hubCacheFolder(context.env) : undefined,
+  };
+}
+
+if (import.meta.main) await main(program);

@@ -1,0 +1,287 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { AuthenticationError, FailedError } from "../core/errors.ts";
+import { CHUNKED_FILE_BYTES_MIN, hashFile } from "../core/hash.ts";
+import { redactUrls } from "../core/secret.ts";
+import { BlobMemory } from "../git/blob_memory.ts";
+import { fileChanged } from "../huggingface/file_blob.ts";
+import { type CommitId, Hub, PATIENT } from "../huggingface/hub.ts";
+import { commitToHub } from "../huggingface/hub_commit.ts";
+import type { HubSettings } from "../huggingface/hub_settings.ts";
+import { describeLayout, repoPath } from "../huggingface/repo_layout.ts";
+import { BranchMoved } from "../huggingface/upload_http.ts";
+import { folderName, planUpload, type UploadPlan, type UploadRules } from "../huggingface/upload_plan.ts";
+import {
+  findTarget,
+  isThere,
+  makeTarget,
+  type MissingTarget,
+  readTarget,
+  type UploadTarget,
+} from "../huggingface/upload_target.ts";
+import { type ChangeList, countChanges } from "../release/changes.ts";
+import {
+  createManifest,
+  type Digest,
+  formatManifest,
+  type Manifest,
+  MANIFEST_NAME,
+  type ReleaseFile,
+} from "../release/manifest.ts";
+import type { ModelSet, SetFile } from "../release/model_set.ts";
+import { findPublished, rememberPublished } from "../store/published.ts";
+import type { Store } from "../store/store.ts";
+import type { Publication, Publisher } from "./carrier.ts";
+
+export interface HuggingFacePublisherOptions {
+  readonly hub: HubSettings;
+  readonly rules: UploadRules;
+  /** A repository that has to be made is private. */
+  readonly isPrivate: boolean;
+  /** Instead of the default. */
+  readonly commitMessage: string | undefined;
+  /** Opens a pull request instead of moving the branch. */
+  readonly asPullRequest: boolean;
+  readonly useXet: boolean;
+}
+
+/** What an upload did. */
+export interface HuggingFacePublication extends Publication {
+  readonly repoId: string;
+  readonly branch: string;
+  /** Where the branch is now; with a pull request, the commit that it proposes. */
+  readonly commit: CommitId;
+  readonly pullRequestUrl: string | undefined;
+}
+
+/** What an upload would do. */
+export interface UploadPreview {
+  readonly outcome: "published" | "unchanged";
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly changes: ChangeList;
+  readonly repoId: string;
+  readonly branch: string;
+  /** What would be made first. */
+  readonly missing: MissingTarget | undefined;
+}
+
+/** What was sent to the hub. */
+interface Sent {
+  readonly manifest: Manifest;
+  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "previous">;
+}
+
+/** Somebody else moved the branch in between: that often in a row is no coincidence any more. */
+const COMMIT_ATTEMPTS_MAX = 5;
+
+/** Publishes to a model repository on a Hugging Face hub: one commit with what changed, none when nothing did. */
+export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
+  readonly carrier = "huggingface";
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #options: HuggingFacePublisherOptions;
+  readonly #hub: Hub;
+  readonly #memory: BlobMemory;
+  /** Where the branch was when it was last asked for. */
+  #head: CommitId | MissingTarget;
+  /** The commit that may have been made although nobody said so. */
+  #sent: Sent | undefined;
+
+  private constructor(
+    context: Context,
+    store: Store,
+    options: HuggingFacePublisherOptions,
+    hub: Hub,
+    head: CommitId | MissingTarget,
+  ) {
+    this.#context = context;
+    this.#store = store;
+    this.#options = options;
+    this.#hub = hub;
+    this.#memory = new BlobMemory(store);
+    this.#head = head;
+  }
+
+  /** Asks where the branch is. @throws {AuthenticationError} code `TOKEN_MISSING` */
+  static async open(
+    context: Context,
+    store: Store,
+    options: HuggingFacePublisherOptions,
+  ): Promise<HuggingFacePublisher> {
+    requireToken(options.hub);
+    const hub = new Hub(context, options.hub, PATIENT);
+    context.log.info(`asking ${hub.host} for ${options.hub.revision} of ${options.hub.repoId}`);
+    return new HuggingFacePublisher(context, store, options, hub, await findTarget(hub));
+  }
+
+  /** Says what an upload would do, and throws what it would refuse. */
+  static async preview(
+    context: Context,
+    options: Pick<HuggingFacePublisherOptions, "hub" | "rules">,
+    set: ModelSet,
+  ): Promise<UploadPreview> {
+    requireToken(options.hub);
+    const hub = new Hub(context, options.hub, PATIENT);
+    const head = await findTarget(hub);
+    const target = isThere(head) ? await readTarget(context, hub, head) : { files: [], manifest: undefined };
+    const plan = await planUpload(context, target, set, options.rules, () => undefined);
+    const before = target.manifest?.sequence ?? 0;
+    return {
+      outcome: plan.isUnchanged ? "unchanged" : "published",
+      release: set.digest,
+      sequence: plan.isUnchanged ? before : before + 1,
+      changes: plan.changes,
+      repoId: options.hub.repoId,
+      branch: options.hub.revision,
+      missing: isThere(head) ? undefined : head,
+    };
+  }
+
+  [Symbol.dispose](): void {}
+
+  /** The release that this machine published last, to a branch that has not moved since. */
+  findPublished(release: Digest): HuggingFacePublication | undefined {
+    const published = findPublished(this.#store, this.#target);
+    if (published?.digest !== release || published.head !== this.#head) return undefined;
+    return this.#unchanged(published.head, published.sequence);
+  }
+
+  async publish(set: ModelSet): Promise<HuggingFacePublication> {
+    const { hub, isPrivate, rules } = this.#options;
+    for (let attempt = 1; attempt <= COMMIT_ATTEMPTS_MAX; attempt++) {
+      const known = this.findPublished(set.digest);
+      if (known !== undefined) return known;
+      const head = isThere(this.#head)
+        ? this.#head
+        : await makeTarget(this.#context, this.#hub, this.#head, isPrivate);
+      const target = await readTarget(this.#context, this.#hub, head);
+      const plan = await planUpload(
+        this.#context,
+        target,
+        set,
+        rules,
+        (blob) => this.#memory.find(blob),
+      );
+      if (plan.isUnchanged) return this.#alreadyThere(set, target);
+      try {
+        return await this.#commit(set, target, plan);
+      } catch (error) {
+        if (!(error instanceof BranchMoved)) throw error;
+      }
+      this.#context.log.warn(
+        `somebody else moved ${hub.revision} of ${hub.repoId} meanwhile; trying again on top of it`,
+      );
+      this.#head = (await this.#hub.findCommit()).commit;
+    }
+    throw new FailedError(
+      `Cannot upload to ${hub.revision} of ${hub.repoId}: others were first, ${COMMIT_ATTEMPTS_MAX} times in a row`,
+      { code: "UPLOAD_LOST", hint: "run again, and check who else uploads there" },
+    );
+  }
+
+  async #commit(set: ModelSet, target: UploadTarget, plan: UploadPlan): Promise<HuggingFacePublication> {
+    const { rules, asPullRequest, useXet } = this.#options;
+    const manifest = await this.#makeManifest(set, target.manifest);
+    const result = {
+      outcome: "published" as const,
+      changed: countChanges(plan.changes),
+      previous: target.manifest?.digest,
+    };
+    this.#sent = { manifest, result };
+    this.#context.log.info(`uploading ${plan.uploaded.length} files as sequence ${manifest.sequence}`);
+    const { commit, pullRequestUrl } = await commitToHub(this.#context, this.#hub, {
+      parent: target.commit,
+      message: this.#message(manifest.createdAt),
+      files: plan.uploaded.map((file) => ({ ...file, path: repoPath(rules.layout, file.path) })),
+      texts: { [MANIFEST_NAME]: formatManifest(manifest) },
+      removed: plan.deleted,
+      asPullRequest,
+      useXet,
+    });
+    if (!asPullRequest) this.#remember(set, commit, manifest.sequence);
+    return { ...this.#unchanged(commit, manifest.sequence), ...result, pullRequestUrl };
+  }
+
+  /** The branch holds this release: because nothing changed, or because a commit was made whose answer got lost. */
+  #alreadyThere(set: ModelSet, { commit, manifest }: UploadTarget): HuggingFacePublication {
+    const sequence = manifest?.sequence ?? 0;
+    this.#remember(set, commit, sequence);
+    const sent = this.#sent;
+    const isOurs = manifest !== undefined && sent !== undefined &&
+      formatManifest(manifest) === formatManifest(sent.manifest);
+    return { ...this.#unchanged(commit, sequence), ...(isOurs ? sent.result : {}) };
+  }
+
+  #unchanged(commit: CommitId, sequence: number): HuggingFacePublication {
+    const { repoId, revision } = this.#options.hub;
+    return {
+      outcome: "unchanged",
+      sequence,
+      changed: 0,
+      previous: undefined,
+      repoId,
+      branch: revision,
+      commit,
+      pullRequestUrl: undefined,
+    };
+  }
+
+  async #makeManifest(set: ModelSet, before: Manifest | undefined): Promise<Manifest> {
+    const { rules } = this.#options;
+    const known = new Map(before?.files.map((file) => [file.sha256, file]));
+    const files: ReleaseFile[] = [];
+    for (const file of set.files) files.push(await this.#describe(file, known.get(file.sha256)));
+    const folder = folderName(rules.layout.folder);
+    const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
+    return await createManifest(files, {
+      // Over whatever is higher: the branch's last, or the last that this machine published there.
+      sequence: Math.max(before?.sequence ?? 0, remembered) + 1,
+      createdAt: isoSeconds(this.#context.clock.now()),
+      origin: {
+        carrier: "huggingface",
+        host: this.#context.host,
+        ...(folder === undefined ? {} : { folder }),
+      },
+    });
+  }
+
+  /** A manifest's entry. Large files have chunk digests, which nothing but the manifest before remembers. */
+  async #describe({ path, size, sha256, chunks, location }: SetFile, before: ReleaseFile | undefined) {
+    const known = chunks ?? before?.chunks;
+    if (size <= CHUNKED_FILE_BYTES_MIN) return { path, size, sha256 };
+    if (known !== undefined) return { path, size, sha256, chunks: known };
+    const digest = await hashFile(this.#context.fs, location, { signal: this.#context.signal });
+    if (digest.sha256 !== sha256) throw fileChanged({ path, location });
+    return { path, size, sha256, ...(digest.chunks === undefined ? {} : { chunks: [...digest.chunks] }) };
+  }
+
+  #message(createdAt: string): string {
+    const message = this.#options.commitMessage?.trim() ?? "";
+    if (message !== "") return message;
+    const sha = this.#context.env.get("GITHUB_SHA") ?? "";
+    return sha === ""
+      ? `chore(models): sync ${createdAt}`
+      : `Auto-update models from GitHub Actions ${sha.slice(0, 7)}`;
+  }
+
+  #remember(set: ModelSet, head: CommitId, sequence: number): void {
+    this.#head = head;
+    rememberPublished(this.#store, { target: this.#target, head, tree: head, digest: set.digest, sequence });
+  }
+
+  get #target(): string {
+    const { hub, rules } = this.#options;
+    const parts = [redactUrls(hub.endpoint), hub.repoId, hub.revision, describeLayout(rules.layout)];
+    // With it, an equal release is not all there is to look at.
+    return `huggingface ${parts.join(" ")}${rules.deleteRemoved ? " alone" : ""}`;
+  }
+}
+
+function requireToken({ repoId, token, tokenEnv }: HubSettings): void {
+  if (token !== undefined) return;
+  throw new AuthenticationError(`Cannot upload to ${repoId}: the variable ${tokenEnv} is not set`, {
+    code: "TOKEN_MISSING",
+    hint: `set ${tokenEnv} in the environment or in .env to a token that may write to the repository`,
+  });
+}

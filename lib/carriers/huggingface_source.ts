@@ -1,0 +1,274 @@
+import type { Context } from "../core/context.ts";
+import { RefusedError, UsageError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
+import { Pool } from "../core/pool.ts";
+import { redactUrls } from "../core/secret.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
+import { BlobMemory } from "../git/blob_memory.ts";
+import { findKnownCommit, rememberCommit } from "../huggingface/commit_memory.ts";
+import { HASTY, Hub, type HubFile, type KnownCommit, PATIENT } from "../huggingface/hub.ts";
+import { HubCache } from "../huggingface/hub_cache.ts";
+import { bringFile, type Bringing } from "../huggingface/hub_files.ts";
+import type { HubSettings } from "../huggingface/hub_settings.ts";
+import { readHubManifest } from "../huggingface/hub_manifest.ts";
+import { describeLayout, modelPath, type RepoLayout, repoPath } from "../huggingface/repo_layout.ts";
+import { SharedProgress } from "../huggingface/shared_progress.ts";
+import {
+  fileListProblem,
+  MANIFEST_NAME,
+  releaseDigest,
+  type ReleaseFile,
+  releaseFile,
+} from "../release/manifest.ts";
+import { releaseDir } from "../store/releases.ts";
+import type { Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import { join } from "node:path";
+import type { ManifestClaim, Offer, Revision, Source } from "./carrier.ts";
+
+export interface HuggingFaceSourceOptions {
+  readonly hub: HubSettings;
+  readonly layout: RepoLayout;
+  readonly limits: Bringing["limits"];
+  /** There is a release to go on with: a hub that is away is not waited for. */
+  readonly isHasty: boolean;
+  /** The folder of the cache that Hugging Face's libraries share, when it is to be used. */
+  readonly cacheFolder: string | undefined;
+}
+
+/** Side by side: small files cost the wait for the hub, and large ones have several connections of their own. */
+const PARALLEL_FILES_MAX = 4;
+
+/** A model file of the commit, with its path in the release. */
+interface OpenedFile {
+  readonly path: string;
+  readonly file: HubFile;
+}
+
+interface Opened {
+  readonly commit: string;
+  readonly files: readonly OpenedFile[];
+}
+
+/** Pulls from a model repository on a Hugging Face hub: a branch becomes a commit once, and every file comes from it. */
+export class HuggingFaceSource implements Source {
+  readonly carrier = "huggingface";
+  readonly #context: Context;
+  readonly #options: HuggingFaceSourceOptions;
+  readonly #hub: Hub;
+  readonly #store: Store | undefined;
+  readonly #memory: BlobMemory | undefined;
+  readonly #cache: HubCache | undefined;
+  #known: KnownCommit | undefined;
+  #opened: Opened | undefined;
+  #staged: readonly ReleaseFile[] = [];
+
+  /** @param store where answers and digests are remembered; none in a dry run before the first pull */
+  constructor(context: Context, options: HuggingFaceSourceOptions, store: Store | undefined) {
+    const { hub, isHasty, cacheFolder } = options;
+    this.#context = context;
+    this.#options = options;
+    this.#hub = new Hub(context, hub, isHasty ? HASTY : PATIENT);
+    this.#store = store;
+    this.#memory = store === undefined ? undefined : new BlobMemory(store);
+    this.#cache = cacheFolder === undefined ? undefined : new HubCache(context, cacheFolder, hub);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async resolve(): Promise<Revision> {
+    const { hub, layout, cacheFolder } = this.#options;
+    this.#context.log.info(`asking ${this.#hub.host} for ${hub.revision} of ${hub.repoId}`);
+    const known = this.#store === undefined ? undefined : await findKnownCommit(this.#store, hub);
+    this.#known = await this.#hub.findCommit(known);
+    const parts = [redactUrls(hub.endpoint), hub.repoId, hub.revision, describeLayout(layout)];
+    // A release that is active already still has to be put into a cache that was not asked for before.
+    if (cacheFolder !== undefined) parts.push("cached in", cacheFolder);
+    return { id: this.#known.commit, source: `huggingface ${parts.join(" ")}` };
+  }
+
+  async inspect(revision: Revision): Promise<Offer> {
+    const commit = revision.id;
+    const listed = await this.#hub.listFiles(commit);
+    const claim = await this.#readClaim(commit, listed);
+    const files = claim === undefined
+      ? this.#chooseFiles(commit, listed)
+      : this.#claimedFiles(commit, listed, claim);
+    this.#opened = { commit, files };
+    const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file.sha256]));
+    return {
+      revision,
+      claim,
+      files: files.map(({ path, file }) => ({
+        path,
+        sha256: file.sha256 ?? this.#memory?.find(file.blob) ?? claimed.get(path),
+        size: file.size,
+      })),
+    };
+  }
+
+  async stage(offer: Offer, staging: Staging): Promise<void> {
+    const { files } = this.#requireOpened();
+    const wanted = new Map<string, OpenedFile[]>();
+    for (const opened of files) {
+      const content = opened.file.sha256 ?? this.#memory?.find(opened.file.blob);
+      if (content !== undefined && await staging.link(opened.path, content)) continue;
+      const name = opened.file.sha256 ?? opened.file.blob;
+      wanted.set(name, [...wanted.get(name) ?? [], opened]);
+    }
+    await this.#bringAll(offer, staging, [...wanted.values()]);
+    this.#rememberBlobs(files, staging);
+    this.#staged = staging.files.map((file) => releaseFile(file.path, file));
+  }
+
+  async accept(offer: Offer): Promise<void> {
+    const store = this.#requireStore();
+    if (this.#known !== undefined) await rememberCommit(store, this.#options.hub, this.#known);
+    if (this.#cache !== undefined) await this.#fillCache(this.#cache, store, offer);
+  }
+
+  #requireOpened(): Opened {
+    if (this.#opened === undefined) throw new TypeError("stage() or accept() before inspect()");
+    return this.#opened;
+  }
+
+  #requireStore(): Store {
+    if (this.#store === undefined) throw new TypeError("a dry run neither stages nor accepts");
+    return this.#store;
+  }
+
+  async #readClaim(commit: string, listed: readonly HubFile[]): Promise<ManifestClaim | undefined> {
+    const file = listed.find(({ path }) => path === MANIFEST_NAME);
+    return file === undefined ? undefined : await readHubManifest(this.#hub, commit, file);
+  }
+
+  /** Without a manifest: what stands below the folder and passes the patterns. */
+  #chooseFiles(commit: string, listed: readonly HubFile[]): OpenedFile[] {
+    const { hub, layout } = this.#options;
+    const files = listed.flatMap((file) => {
+      const path = modelPath(layout, file.path);
+      return path === undefined ? [] : [{ path, file }];
+    });
+    if (files.length === 0) {
+      const where = layout.folder === ""
+        ? "it has no files"
+        : `it has no folder "${layout.folder}" with files`;
+      throw new UsageError(`Cannot find models in ${hub.repoId} at ${commit.slice(0, 12)}: ${where}`, {
+        code: "MODELS_MISSING",
+        hint: "check path_in_repo, include and exclude of model_sync.huggingface",
+      });
+    }
+    const problem = fileListProblem(files.map(({ path }) => path));
+    if (problem !== undefined) {
+      throw new RefusedError(`Cannot use commit ${commit.slice(0, 12)} of ${hub.repoId}: ${problem}`, {
+        code: "REGISTRY_UNFIT",
+        hint: "mend the repository and pull again; the active release is untouched",
+      });
+    }
+    return files.sort((a, b) => compareUtf8(a.path, b.path));
+  }
+
+  /** With a manifest: its files, and nothing else. What the hub's list gives away as wrong needs no download. */
+  #claimedFiles(commit: string, listed: readonly HubFile[], { manifest }: ManifestClaim): OpenedFile[] {
+    const byPath = new Map(listed.map((file) => [file.path, file]));
+    return manifest.files.map((claimed) => {
+      const file = byPath.get(repoPath(this.#options.layout, claimed.path));
+      const problem = file === undefined
+        ? `it lists ${claimed.path}, which the commit does not have`
+        : file.sha256 !== undefined && file.sha256 !== claimed.sha256
+        ? `${claimed.path} has SHA-256 ${file.sha256}, manifest says ${claimed.sha256}`
+        : file.size !== claimed.size
+        ? `${claimed.path} is ${file.size} bytes, manifest says ${claimed.size}`
+        : undefined;
+      if (file !== undefined && problem === undefined) return { path: claimed.path, file };
+      throw new RefusedError(
+        `Cannot accept ${MANIFEST_NAME} of ${this.#options.hub.repoId} at ${commit.slice(0, 12)}: ${problem}`,
+        {
+          code: "DIGEST_MISMATCH",
+          hint: "publish again from the training side; the active release is untouched",
+        },
+      );
+    });
+  }
+
+  /** Brings what the store does not hold, each content once; the first failure ends the rest. */
+  async #bringAll(offer: Offer, staging: Staging, wanted: readonly (readonly OpenedFile[])[]): Promise<void> {
+    const chunks = new Map(
+      offer.claim?.manifest.files.map((file) => [file.sha256, file.chunks] as const),
+    );
+    const bytes = wanted.reduce((sum, [first]) => sum + (first?.file.size ?? 0), 0);
+    await staging.requireSpace(bytes);
+    const { limits } = this.#options;
+    const progress = new SharedProgress(this.#context.log, "downloading", bytes);
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#context.signal, stop.signal]);
+    // A rate is kept by one file at a time.
+    const pool = new Pool(limits.bytesPerSecondMax === undefined ? PARALLEL_FILES_MAX : 1);
+    try {
+      for (const group of wanted) {
+        const context = { ...this.#context, signal, log: progress.logOf(group[0]?.path ?? "") };
+        await pool.add(async () => {
+          try {
+            await this.#bring(context, staging, group, chunks);
+          } catch (error) {
+            stop.abort(error);
+            throw error;
+          }
+        });
+      }
+    } finally {
+      await pool.drain();
+    }
+  }
+
+  async #bring(
+    context: Context,
+    staging: Staging,
+    group: readonly OpenedFile[],
+    chunks: ReadonlyMap<Sha256, readonly Sha256[] | undefined>,
+  ): Promise<void> {
+    const [first, ...others] = group;
+    if (first === undefined) return;
+    const bringing = {
+      hub: this.#hub,
+      commit: this.#requireOpened().commit,
+      store: this.#requireStore(),
+      limits: this.#options.limits,
+      cache: this.#cache,
+    };
+    const { location, digest } = await bringFile(
+      context,
+      bringing,
+      first.file,
+      first.file.sha256 === undefined ? undefined : chunks.get(first.file.sha256),
+    );
+    const staged = await staging.take(first.path, location, digest);
+    for (const other of others) staging.linkStaged(other.path, staged);
+  }
+
+  /** What git keeps itself is named by a SHA-1; its SHA-256 is known once it was read. */
+  #rememberBlobs(files: readonly OpenedFile[], staging: Staging): void {
+    if (this.#memory === undefined) return;
+    const staged = new Map(staging.files.map((file) => [file.path, file.sha256]));
+    for (const { path, file } of files) {
+      const sha256 = staged.get(path);
+      if (file.sha256 === undefined && sha256 !== undefined) this.#memory.remember(file.blob, sha256);
+    }
+    const useful = new Set(staged.values());
+    this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
+  }
+
+  /** The release does not depend on it, so that failing at it is no reason to refuse the release. */
+  async #fillCache(cache: HubCache, store: Store, offer: Offer): Promise<void> {
+    const { commit, files } = this.#requireOpened();
+    const digest = offer.claim?.manifest.digest ?? await releaseDigest(this.#staged);
+    try {
+      const dir = releaseDir(store, digest);
+      await cache.fill(commit, files.map(({ path, file }) => ({ file, location: join(dir, path) })));
+    } catch (error) {
+      this.#context.signal.throwIfAborted();
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#context.log.warn(`cannot fill the Hugging Face cache: ${problem}`);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { findText, replaceFile } from "../core/files.ts";
+import { sha256Hex } from "../core/hash.ts";
+import type { Store } from "../store/store.ts";
+import type { KnownCommit } from "./hub.ts";
+import type { HubSettings } from "./hub_settings.ts";
+
+const MemoryFile = z.object({ question: z.string(), commit: z.string(), etag: z.string() });
+
+/**
+ * The hub's last answer to "where does this branch lead?", so that the next question can be "anything new?". A hub's
+ * answer is for who asked: the question's name covers the token, as a digest.
+ */
+export async function findKnownCommit(store: Store, settings: HubSettings): Promise<KnownCommit | undefined> {
+  const text = findText(store.fs, memoryPath(store));
+  if (text === undefined) return undefined;
+  try {
+    const { question, commit, etag } = MemoryFile.parse(JSON.parse(text));
+    return question === await nameQuestion(settings) ? { commit, etag } : undefined;
+  } catch {
+    // Only an accelerator: without it the hub sends its answer once more.
+    return undefined;
+  }
+}
+
+export async function rememberCommit(store: Store, settings: HubSettings, known: KnownCommit): Promise<void> {
+  const { commit, etag } = known;
+  if (etag === undefined) return;
+  const file: z.infer<typeof MemoryFile> = { question: await nameQuestion(settings), commit, etag };
+  replaceFile(store.fs, memoryPath(store), `${JSON.stringify(file)}\n`);
+}
+
+async function nameQuestion({ endpoint, repoId, revision, token }: HubSettings): Promise<string> {
+  const credential = token === undefined ? "" : await sha256Hex(token.reveal());
+  return await sha256Hex([endpoint, repoId, revision, credential].join("\n"));
+}
+
+function memoryPath(store: Store): string {
+  return join(store.root, "hub_commit.json");
+}

@@ -1,0 +1,122 @@
+import { RefusedError } from "../core/errors.ts";
+import type { FileSystem } from "../core/files.ts";
+import type { Sha256 } from "../core/hash.ts";
+
+/** A file as it was when it was hashed for publishing. */
+export interface BlobFile {
+  /** Where it goes in the repository. */
+  readonly path: string;
+  readonly location: string;
+  readonly size: number;
+  readonly sha256: Sha256;
+}
+
+/** Large enough for few system calls, small enough that many files side by side stay small. */
+const PIECE_BYTES = 256 * 1024;
+
+/**
+ * A file, or a span of it, as a `Blob` that is read from the disk whenever somebody reads it. The upload package and
+ * `fetch` take it for any other blob; nothing of it is kept in memory. Needs read permission.
+ */
+export class FileBlob extends Blob {
+  readonly file: BlobFile;
+  readonly start: number;
+  readonly #fs: FileSystem;
+  readonly #end: number;
+  readonly #onBytes: ((doneBytes: number) => void) | undefined;
+
+  constructor(
+    fs: FileSystem,
+    file: BlobFile,
+    span?: { readonly start: number; readonly end: number },
+    onBytes?: (doneBytes: number) => void,
+  ) {
+    super();
+    this.#fs = fs;
+    this.file = file;
+    this.start = span?.start ?? 0;
+    this.#end = span?.end ?? file.size;
+    this.#onBytes = onBytes;
+  }
+
+  override get size(): number {
+    return this.#end - this.start;
+  }
+
+  /** The same bytes, telling how many of them were read. */
+  watched(onBytes: (doneBytes: number) => void): FileBlob {
+    return new FileBlob(this.#fs, this.file, { start: this.start, end: this.#end }, onBytes);
+  }
+
+  override slice(start = 0, end = this.size): FileBlob {
+    const clamp = (offset: number) =>
+      Math.min(this.size, Math.max(0, offset < 0 ? this.size + offset : offset));
+    const from = clamp(start);
+    const span = { start: this.start + from, end: this.start + Math.max(from, clamp(end)) };
+    return new FileBlob(this.#fs, this.file, span);
+  }
+
+  override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    let opened: Deno.FsFile | undefined;
+    let next = this.start;
+    return new ReadableStream({
+      pull: async (controller) => {
+        try {
+          if (opened === undefined) {
+            opened = await this.#fs.open(this.file.location, { read: true });
+            await opened.seek(next, Deno.SeekMode.Start);
+          }
+          const piece = new Uint8Array(Math.min(PIECE_BYTES, this.#end - next));
+          const count = piece.length === 0 ? null : await opened.read(piece);
+          if (count !== null) {
+            next += count;
+            controller.enqueue(piece.subarray(0, count));
+            this.#onBytes?.(next - this.start);
+          } else if (next < this.#end) throw fileChanged(this.file);
+          if (next < this.#end) return;
+          opened.close();
+          controller.close();
+        } catch (error) {
+          opened?.close();
+          throw error;
+        }
+      },
+      cancel: () => opened?.close(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** Only small files are ever read whole: then they are also compared with what was hashed. */
+  override async arrayBuffer(): Promise<ArrayBuffer> {
+    const bytes = new Uint8Array(this.size);
+    let filled = 0;
+    for await (const piece of this.stream()) {
+      bytes.set(piece, filled);
+      filled += piece.length;
+    }
+    if (this.size === this.file.size && await sha256Of(bytes) !== this.file.sha256) {
+      throw fileChanged(this.file);
+    }
+    return bytes.buffer;
+  }
+
+  override async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await this.arrayBuffer());
+  }
+
+  override async text(): Promise<string> {
+    return new TextDecoder().decode(await this.arrayBuffer());
+  }
+}
+
+/** What was hashed and what would be sent are two things. */
+export function fileChanged({ path, location }: Pick<BlobFile, "path" | "location">): RefusedError {
+  return new RefusedError(`Cannot upload ${path}: ${location} changed while it was being published`, {
+    code: "FILE_CHANGED",
+    hint: "let the training end first, then run again",
+  });
+}
+
+async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<Sha256> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

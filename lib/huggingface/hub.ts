@@ -1,0 +1,262 @@
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import type { Located } from "../core/download.ts";
+import { RefusedError, UnreachableError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
+import {
+  bearer,
+  exchange,
+  type HttpRequest,
+  readBody,
+  readText,
+  requestJson,
+  statusError,
+} from "../core/http.ts";
+import { quote } from "../core/quote.ts";
+import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
+import { RELEASE_FILES_MAX } from "../release/manifest.ts";
+import { withHubFailures } from "./hub_failures.ts";
+import type { HubSettings } from "./hub_settings.ts";
+
+/** A commit of the repository: git's name for it. */
+export type CommitId = string;
+const CommitId = z.string().regex(/^[0-9a-f]{40,64}$/);
+
+/** What a branch led to, and the hub's name for that answer. */
+export interface KnownCommit {
+  readonly commit: CommitId;
+  readonly etag: string | undefined;
+}
+
+/** A file of a commit, as the hub lists it. */
+export interface HubFile {
+  /** In the repository. */
+  readonly path: string;
+  readonly size: number;
+  /** Git's name for what git holds: the content, or the pointer to it. */
+  readonly blob: string;
+  /** Names the content of a file that is kept in LFS or Xet. */
+  readonly sha256: Sha256 | undefined;
+}
+
+/** How patient requests to the hub are. */
+export interface HubPatience {
+  /** For one question. */
+  readonly requestMs: number;
+  readonly retries: RetryPolicy;
+}
+
+/** Half a minute is more than the hub takes for its longest page. */
+export const PATIENT: HubPatience = { requestMs: 30_000, retries: REQUEST_RETRIES };
+
+/** For who has a release to go on with: a start must not wait long for a hub that is away. */
+export const HASTY: HubPatience = {
+  requestMs: 10_000,
+  retries: { attemptsMax: 2, firstDelayMs: 500, delayMsMax: 500 },
+};
+
+/** Files and folders of a repository; more than a release may have is no model repository. */
+const ENTRIES_MAX = 2 * RELEASE_FILES_MAX;
+
+/** The hub lists 1,000 entries a page; a mirror may list fewer. */
+const PAGES_MAX = 10_000;
+
+const Revision = z.object({ sha: CommitId });
+
+const Entry = z.object({
+  type: z.string(),
+  path: z.string(),
+  size: z.number().int().min(0).default(0),
+  oid: z.string().regex(/^[0-9a-f]{40,64}$/).optional(),
+  lfs: z.object({ oid: z.string().regex(/^[0-9a-f]{64}$/), size: z.number().int().min(0) }).optional(),
+});
+const Page = z.array(Entry);
+
+/**
+ * A model repository on a hub, read. Endpoints and fields are those of the hub's OpenAPI description
+ * (`/.well-known/openapi.json`). The token goes to the hub's own origin alone. Needs net permission.
+ */
+export class Hub {
+  readonly settings: HubSettings;
+  readonly #context: Context;
+  readonly #patience: HubPatience;
+
+  constructor(context: Context, settings: HubSettings, patience: HubPatience = PATIENT) {
+    this.settings = settings;
+    this.#context = { ...context, http: withHubFailures(context.http, settings) };
+    this.#patience = patience;
+  }
+
+  /** The context whose requests to this hub fail with errors that say what to do. */
+  get context(): Context {
+    return this.#context;
+  }
+
+  /** `huggingface.co`, for messages. */
+  get host(): string {
+    return new URL(this.settings.endpoint).host;
+  }
+
+  /** Below `/api/models/<owner>/<name>`. */
+  apiUrl(path: string): string {
+    return `${this.settings.endpoint}/api/models/${this.settings.repoId}/${path}`;
+  }
+
+  /**
+   * The commit that the revision leads to now: one request, conditional where the last answer had an ETag.
+   *
+   * @throws {UnreachableError} codes `REPO_NOT_FOUND`, `REVISION_NOT_FOUND`; {@link AuthenticationError}
+   */
+  async findCommit(known?: KnownCommit): Promise<KnownCommit> {
+    const { repoId, revision } = this.settings;
+    const condition = known?.etag === undefined ? {} : { "if-none-match": known.etag };
+    const request = this.#request(
+      this.apiUrl(`revision/${encodeURIComponent(revision)}?expand[]=sha`),
+      `${revision} of ${repoId}`,
+      condition,
+    );
+    return await this.#retrying(() =>
+      exchange(this.#context, request, async (response) => {
+        if (response.status === 304 && known !== undefined) {
+          await response.body?.cancel();
+          return known;
+        }
+        if (!response.ok) throw await statusError(this.#context, request, response);
+        const answer = Revision.safeParse(parseJson(await readText(response, request)));
+        if (!answer.success) throw this.#notAHub(request.what);
+        return { commit: answer.data.sha, etag: response.headers.get("etag") ?? undefined };
+      })
+    );
+  }
+
+  /** Every file of a commit. @throws {RefusedError} code `REGISTRY_UNFIT` for what is neither a file nor a folder */
+  async listFiles(commit: CommitId): Promise<HubFile[]> {
+    const files: HubFile[] = [];
+    let url: string | undefined = this.apiUrl(`tree/${commit}?recursive=true&expand=false`);
+    let entries = 0;
+    for (let pages = 0; url !== undefined; pages++) {
+      const request = this.#request(url, `the file list of ${this.settings.repoId}`);
+      const { data, headers } = await this.#retrying(() => requestJson(this.#context, request, Page));
+      entries += data.length;
+      if (entries > ENTRIES_MAX || pages >= PAGES_MAX) {
+        throw this.#unfit(commit, `it has more than ${ENTRIES_MAX} files and folders`);
+      }
+      for (const entry of data) if (entry.type !== "directory") files.push(this.#fileOf(commit, entry));
+      url = nextPage(headers.get("link"), url);
+    }
+    return files;
+  }
+
+  /** A small file's bytes, as many as are listed. */
+  async readFile(commit: CommitId, file: HubFile): Promise<Uint8Array<ArrayBuffer>> {
+    const request = this.#request(
+      this.#fileUrl(commit, file.path),
+      `${file.path} of ${this.settings.repoId}`,
+      {
+        "accept-encoding": "identity",
+      },
+    );
+    return await this.#retrying(() =>
+      exchange(this.#context, request, async (response) => {
+        if (!response.ok) throw await statusError(this.#context, request, response);
+        const bytes = new Uint8Array(file.size);
+        let filled = 0;
+        for await (const piece of readBody(response, request, file.size)) {
+          bytes.set(piece, filled);
+          filled += piece.length;
+        }
+        if (filled === file.size) return bytes;
+        throw new RefusedError(
+          `Cannot accept ${request.what}: it is ${filled} bytes, the hub lists ${file.size}`,
+          { code: "SIZE_MISMATCH", hint: "run again later; the active release is untouched" },
+        );
+      })
+    );
+  }
+
+  /** Has something made on the hub; that it is there already is as good. */
+  async make(url: string, what: string, body: Readonly<Record<string, unknown>>): Promise<void> {
+    const request: HttpRequest & { readonly timeoutMs: number } = {
+      ...this.#request(url, what, { "content-type": "application/json" }),
+      method: "POST",
+      body: JSON.stringify(body),
+    };
+    await this.#retrying(() =>
+      exchange(this.#context, request, async (response) => {
+        if (!response.ok && response.status !== 409) {
+          throw await statusError(this.#context, request, response);
+        }
+        await response.body?.cancel();
+      })
+    );
+  }
+
+  /** Where a file's bytes are: the hub itself, or wherever it redirects to for them. */
+  locate(commit: CommitId, path: string): Located {
+    return { url: this.#fileUrl(commit, path), credentials: this.#credentials(), isSigned: false };
+  }
+
+  #fileUrl(commit: CommitId, path: string): string {
+    const encoded = path.split("/").map(encodeURIComponent).join("/");
+    return `${this.settings.endpoint}/${this.settings.repoId}/resolve/${commit}/${encoded}`;
+  }
+
+  #request(url: string, what: string, headers: Readonly<Record<string, string>> = {}) {
+    const request: HttpRequest & { readonly timeoutMs: number } = {
+      url,
+      what,
+      headers,
+      credentials: this.#credentials(),
+      timeoutMs: this.#patience.requestMs,
+    };
+    return request;
+  }
+
+  #credentials() {
+    const { endpoint, token } = this.settings;
+    return token === undefined ? undefined : bearer(endpoint, token);
+  }
+
+  async #retrying<Result>(ask: () => Promise<Result>): Promise<Result> {
+    return await withRetry(this.#context, this.#patience.retries, ask);
+  }
+
+  #fileOf(commit: CommitId, entry: z.infer<typeof Entry>): HubFile {
+    const { type, path, oid, lfs } = entry;
+    if (type !== "file" || oid === undefined) {
+      throw this.#unfit(commit, `${quote(path)} is neither a file nor a folder`);
+    }
+    return { path, size: lfs?.size ?? entry.size, blob: oid, sha256: lfs?.oid };
+  }
+
+  #unfit(commit: CommitId, problem: string): RefusedError {
+    return new RefusedError(
+      `Cannot use commit ${commit.slice(0, 12)} of ${this.settings.repoId}: ${problem}`,
+      {
+        code: "REGISTRY_UNFIT",
+        hint: "mend the repository and pull again; the active release is untouched",
+      },
+    );
+  }
+
+  #notAHub(what: string): UnreachableError {
+    return new UnreachableError(`Cannot read ${what}: ${this.host} did not answer as a hub does`, {
+      code: "ANSWER_INVALID",
+      hint: "check HF_ENDPOINT: is this the server that was meant?",
+    });
+  }
+}
+
+/** The next page's address in a `Link` header (RFC 8288): `<https://…&cursor=…>; rel="next"`. */
+function nextPage(link: string | null, from: string): string | undefined {
+  const [, target] = /<([^>]*)>\s*;\s*rel="?next"?/i.exec(link ?? "") ?? [];
+  return target === undefined || !URL.canParse(target, from) ? undefined : new URL(target, from).href;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

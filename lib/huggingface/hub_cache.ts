@@ -1,0 +1,119 @@
+import { dirname, join, relative } from "node:path";
+import type { Context, Environment } from "../core/context.ts";
+import { osErrorCode } from "../core/errors.ts";
+import { findEntry, findText, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
+import { copyAndHash } from "../core/hash.ts";
+import { expandHome } from "../config/expand_home.ts";
+import type { CommitId, HubFile } from "./hub.ts";
+import type { HubSettings } from "./hub_settings.ts";
+
+/** A file of a commit, and where on this machine its bytes are, hashed before. */
+export interface CachedFile {
+  readonly file: HubFile;
+  readonly location: string;
+}
+
+/**
+ * The cache that Hugging Face's own libraries share: `blobs/` by content, `snapshots/<commit>/` of links to them,
+ * `refs/<branch>` with the commit that the branch led to. What stands in it was written by others and is no more than
+ * a claim. Layout: huggingface_hub, "Understand caching".
+ */
+export class HubCache {
+  readonly #context: Context;
+  readonly #revision: string;
+  readonly #root: string;
+
+  /** @param folder the cache, see {@link hubCacheFolder} */
+  constructor(context: Context, folder: string, settings: Pick<HubSettings, "repoId" | "revision">) {
+    this.#context = context;
+    this.#revision = settings.revision;
+    this.#root = join(folder, `models--${settings.repoId.replace("/", "--")}`);
+  }
+
+  /** Where the cache says that a content is; `undefined` when it has none of that size. */
+  find(file: HubFile): string | undefined {
+    const path = this.#blobPath(file);
+    const info = ifFound(() => this.#context.fs.statSync(path));
+    return info?.isFile && info.size === file.size ? path : undefined;
+  }
+
+  /** Puts a commit's files into the cache, the name of the branch last. Needs read and write permission. */
+  async fill(commit: CommitId, files: readonly CachedFile[]): Promise<void> {
+    const { fs, signal } = this.#context;
+    fs.mkdirSync(join(this.#root, "blobs"), { recursive: true });
+    for (const { file, location } of files) {
+      signal.throwIfAborted();
+      await this.#addBlob(file, location);
+      await this.#addToSnapshot(commit, file);
+    }
+    if (this.#revision === commit) return;
+    const ref = join(this.#root, "refs", this.#revision);
+    if (findText(fs, ref) === commit) return;
+    fs.mkdirSync(dirname(ref), { recursive: true });
+    replaceFile(fs, ref, commit);
+  }
+
+  #blobPath(file: HubFile): string {
+    return join(this.#root, "blobs", file.sha256 ?? file.blob);
+  }
+
+  /** Shares the bytes by a hard link where it can. What is there already is replaced: nobody may have hashed it. */
+  async #addBlob(file: HubFile, location: string): Promise<void> {
+    const { fs } = this.#context;
+    const path = this.#blobPath(file);
+    const [there, ours] = [findEntry(fs, path), fs.lstatSync(location)];
+    if (there?.isFile && there.ino !== null && there.ino === ours.ino && there.dev === ours.dev) return;
+    await this.#place(path, async (temporary) => {
+      try {
+        fs.linkSync(location, temporary);
+      } catch (error) {
+        if (osErrorCode(error) === "ENOSPC") throw error;
+        await copyAndHash(fs, location, temporary, { signal: this.#context.signal });
+      }
+    });
+  }
+
+  async #addToSnapshot(commit: CommitId, file: HubFile): Promise<void> {
+    const { fs } = this.#context;
+    const blob = this.#blobPath(file);
+    const path = join(this.#root, "snapshots", commit, file.path);
+    const target = relative(dirname(path), blob);
+    if (findEntry(fs, path)?.isSymlink && fs.readLinkSync(path) === target) return;
+    fs.mkdirSync(dirname(path), { recursive: true });
+    await this.#place(path, async (temporary) => {
+      try {
+        fs.symlinkSync(target, temporary);
+      } catch (error) {
+        // Windows lets only some users make links; Hugging Face's libraries then keep the file itself here, too.
+        if (osErrorCode(error) === "ENOSPC") throw error;
+        await copyAndHash(fs, blob, temporary, { signal: this.#context.signal });
+      }
+    });
+  }
+
+  /** Others read here at the same time: what appears is whole. */
+  async #place(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+    const { fs } = this.#context;
+    const temporary = `${path}.model-sync`;
+    removeIfThere(fs, temporary);
+    try {
+      await make(temporary);
+      fs.renameSync(temporary, path);
+      // Renaming a link over another link to the same file does nothing.
+      removeIfThere(fs, temporary);
+    } catch (error) {
+      removeIfThere(fs, temporary);
+      throw error;
+    }
+  }
+}
+
+/** Where Hugging Face's libraries keep their cache: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else in the user's own cache. */
+export function hubCacheFolder(env: Environment): string {
+  const set = (name: string) => {
+    const value = env.get(name);
+    return value === undefined || value === "" ? undefined : expandHome(value, env);
+  };
+  const home = set("HF_HOME") ?? join(set("XDG_CACHE_HOME") ?? expandHome("~/.cache", env), "huggingface");
+  return set("HF_HUB_CACHE") ?? set("HUGGINGFACE_HUB_CACHE") ?? join(home, "hub");
+}

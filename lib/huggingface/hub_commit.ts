@@ -1,0 +1,98 @@
+import type { CommitOperation } from "@huggingface/hub";
+import type { Context } from "../core/context.ts";
+import { UnreachableError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { totalBytes } from "../release/manifest.ts";
+import { type BlobFile, FileBlob } from "./file_blob.ts";
+import type { CommitId, Hub } from "./hub.ts";
+import { SharedProgress } from "./shared_progress.ts";
+import { UPLOAD_PATIENCE, uploadHttp, type UploadPatience } from "./upload_http.ts";
+
+/** A commit that is to be made. */
+export interface WantedCommit {
+  /** The branch must still be here. */
+  readonly parent: CommitId;
+  readonly message: string;
+  readonly files: readonly BlobFile[];
+  /** Texts that go along, by their path. */
+  readonly texts: Readonly<Record<string, string>>;
+  readonly removed: readonly string[];
+  /** Proposed to the branch's owners instead of being put on it. */
+  readonly asPullRequest: boolean;
+  readonly useXet: boolean;
+}
+
+export interface MadeCommit {
+  readonly commit: CommitId;
+  readonly pullRequestUrl: string | undefined;
+}
+
+/**
+ * Makes one commit on the hub, large files first. The package knows the protocol, LFS and Xet alike; it is loaded here
+ * because no other command needs it.
+ *
+ * @throws {BranchMoved}; {@link RefusedError} code `FILE_CHANGED`; {@link AuthenticationError}; {@link UnreachableError}
+ */
+export async function commitToHub(
+  context: Context,
+  hub: Hub,
+  wanted: WantedCommit,
+  patience: UploadPatience = UPLOAD_PATIENCE,
+): Promise<MadeCommit> {
+  const { commitIter } = await import("@huggingface/hub");
+  const { endpoint, repoId, revision } = hub.settings;
+  const texts = Object.entries(wanted.texts).map(([path, text]) => ({ path, blob: new Blob([text]) }));
+  const progress = new SharedProgress(context.log, "uploading", totalBytes(wanted.files));
+  const http = uploadHttp(context, {
+    hub,
+    sizes: new Map([
+      ...wanted.files.map((file) => [file.path, file.size] as const),
+      ...texts.map(({ path, blob }) => [path, blob.size] as const),
+    ]),
+    contents: new Set([
+      ...wanted.files.map((file) => file.sha256),
+      ...await Promise.all(Object.values(wanted.texts).map((text) => sha256Hex(text))),
+    ]),
+    progress,
+    patience,
+  });
+  const operations: CommitOperation[] = [
+    ...wanted.files.map((file) => added(file.path, new FileBlob(context.fs, file))),
+    ...texts.map(({ path, blob }) => added(path, blob)),
+    ...wanted.removed.map((path) => ({ operation: "delete" as const, path })),
+  ];
+  try {
+    const events = commitIter({
+      repo: { type: "model", name: repoId },
+      hubUrl: endpoint,
+      branch: revision,
+      title: wanted.message,
+      parentCommit: wanted.parent,
+      isPullRequest: wanted.asPullRequest,
+      useXet: wanted.useXet,
+      abortSignal: context.signal,
+      operations,
+      fetch: http,
+    });
+    for (;;) {
+      const event = await events.next();
+      if (!event.done) continue;
+      if (event.value === undefined) break;
+      return { commit: event.value.commit.oid, pullRequestUrl: event.value.pullRequestUrl };
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    throw error;
+  }
+  throw new UnreachableError(
+    `Cannot tell what became of the upload to ${repoId}: ${hub.host} named no commit`,
+    {
+      code: "ANSWER_INVALID",
+      hint: "run again: what is there already is not sent twice",
+    },
+  );
+}
+
+function added(path: string, content: Blob) {
+  return { operation: "addOrUpdate" as const, path, content };
+}

@@ -1,0 +1,92 @@
+import { AuthenticationError, type ModelSyncError, UnreachableError } from "../core/errors.ts";
+import type { Http } from "../core/http.ts";
+import { oneLine } from "../core/quote.ts";
+import type { HubSettings } from "./hub_settings.ts";
+
+/** As much of what the hub says as a message repeats. */
+const SAID_CHARS_MAX = 200;
+
+/**
+ * The web, with what the hub itself refuses told by what it means instead of by a status alone. The hub names its
+ * reasons in the header `X-Error-Code`, and says `RepoNotFound` with 401 to whoever shows no token.
+ */
+export function withHubFailures(http: Http, settings: HubSettings): Http {
+  const { origin } = new URL(settings.endpoint);
+  return async (input, init) => {
+    const response = await http(input, init);
+    if (response.status < 400 || new URL(urlOf(input)).origin !== origin) return response;
+    const failure = hubFailure(settings, response, new URL(urlOf(input)).pathname);
+    if (failure === undefined) return response;
+    await response.body?.cancel();
+    throw failure;
+  };
+}
+
+/** What `fetch` was asked for, as text. */
+export function urlOf(input: URL | Request | string): string {
+  return input instanceof Request ? input.url : String(input);
+}
+
+function hubFailure(settings: HubSettings, { status, headers }: Response, path: string) {
+  const { endpoint, repoId, revision, token, tokenEnv } = settings;
+  const { host } = new URL(endpoint);
+  const said = headers.get("x-error-message");
+  const saying = said === null ? "" : `: ${oneLine(said).slice(0, SAID_CHARS_MAX)}`;
+  switch (headers.get("x-error-code")) {
+    case "GatedRepo":
+      return new AuthenticationError(`Cannot use ${repoId}: ${host} keeps it behind a gate${saying}`, {
+        code: "REPO_GATED",
+        hint: `open ${endpoint}/${repoId}, accept its terms with the account that ${tokenEnv} belongs to`,
+      });
+    case "RepoNotFound":
+      return repoNotFound(settings, status, host);
+    case "RevisionNotFound":
+      return new UnreachableError(`Cannot use ${repoId}: ${host} has no revision "${revision}" of it`, {
+        code: "REVISION_NOT_FOUND",
+        hint: "check --revision or model_sync.huggingface.revision: a branch, a tag or a whole commit",
+      });
+    case "EntryNotFound":
+      return new UnreachableError(`Cannot use ${repoId}: ${host} has no ${oneLine(decode(path))}`, {
+        code: "ENTRY_NOT_FOUND",
+        hint: "upload the models again, or check model_sync.huggingface.path_in_repo",
+      });
+    default:
+      if (status !== 401) return undefined;
+      return new AuthenticationError(`Cannot use ${repoId}: ${host} does not know who asks (401)${saying}`, {
+        code: "HTTP_401",
+        hint: token === undefined
+          ? `set ${tokenEnv} to a token of an account that may`
+          : `${tokenEnv} holds a token that ${host} does not take: make a new one in its settings`,
+      });
+  }
+}
+
+function repoNotFound(
+  { repoId, token, tokenEnv }: HubSettings,
+  status: number,
+  host: string,
+): ModelSyncError {
+  if (status === 404) {
+    return new UnreachableError(`Cannot use ${repoId}: ${host} has no such model repository`, {
+      code: "REPO_NOT_FOUND",
+      hint: token === undefined
+        ? `check --repo-id; if the repository is private, set ${tokenEnv}`
+        : `check --repo-id, and that the account of ${tokenEnv} may see it; hf-upload makes it`,
+    });
+  }
+  return new AuthenticationError(
+    `Cannot use ${repoId}: ${host} has no such model repository, or shows it to its owners only (${status})`,
+    {
+      code: "REPO_NOT_FOUND",
+      hint: `check --repo-id; if the repository is private, set ${tokenEnv} to a token that may read it`,
+    },
+  );
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}

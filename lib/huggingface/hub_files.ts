@@ -1,0 +1,89 @@
+import type { Context } from "../core/context.ts";
+import { download, type DownloadLimits } from "../core/download.ts";
+import { RefusedError } from "../core/errors.ts";
+import { copyAndHash, type FileDigest, type Sha256 } from "../core/hash.ts";
+import { removePartial } from "../core/partial_file.ts";
+import { partialPath } from "../store/partials.ts";
+import type { Store } from "../store/store.ts";
+import { gitBlobId } from "./git_blob_id.ts";
+import type { CommitId, Hub, HubFile } from "./hub.ts";
+import type { HubCache } from "./hub_cache.ts";
+
+/** A file that was brought into the store's folder for partial files, and is what the hub lists. */
+export interface BroughtFile {
+  readonly location: string;
+  readonly digest: FileDigest;
+}
+
+/** How files are brought. */
+export interface Bringing {
+  readonly hub: Hub;
+  readonly commit: CommitId;
+  readonly store: Store;
+  readonly limits: Omit<DownloadLimits, "bytesMax">;
+  readonly cache: HubCache | undefined;
+}
+
+/**
+ * Brings a file of a commit, from the shared cache where that really has it, else from the hub, and holds it against
+ * what the hub's list names it by: SHA-256 for what LFS keeps, git's SHA-1 for what git keeps.
+ *
+ * @param chunks of this very content, if a manifest told: a broken download keeps what they prove
+ * @throws {RefusedError} code `DIGEST_MISMATCH`; what {@link download} throws
+ */
+export async function bringFile(
+  context: Context,
+  { hub, commit, store, limits, cache }: Bringing,
+  file: HubFile,
+  chunks: readonly Sha256[] | undefined,
+): Promise<BroughtFile> {
+  const location = await partialPath(store, `huggingface ${file.sha256 ?? file.blob}`);
+  const cached = cache?.find(file);
+  if (cached !== undefined) {
+    const digest = await takeFromCache(context, cached, location, file);
+    if (digest !== undefined) return { location, digest };
+    context.log.warn(
+      `the Hugging Face cache holds other bytes than ${file.path}; bringing them from the hub`,
+    );
+  }
+  const what = `${file.path} of ${hub.settings.repoId}`;
+  const { resumedBytes: _, ...digest } = await download({ ...context, http: hub.context.http }, {
+    what,
+    locate: () => Promise.resolve(hub.locate(commit, file.path)),
+    expected: { bytes: file.size, sha256: file.sha256, chunks },
+    limits: { ...limits, bytesMax: file.size },
+    path: location,
+  });
+  if (file.sha256 === undefined) {
+    const blob = await gitBlobId(context.fs, location, context.signal);
+    if (blob !== file.blob) {
+      removePartial(context.fs, location);
+      throw new RefusedError(
+        `Cannot accept ${what}: git names its bytes ${blob}, the hub lists ${file.blob}`,
+        {
+          code: "DIGEST_MISMATCH",
+          hint: "run again later; the active release is untouched",
+        },
+      );
+    }
+  }
+  return { location, digest };
+}
+
+async function takeFromCache(
+  context: Context,
+  cached: string,
+  location: string,
+  file: HubFile,
+): Promise<FileDigest | undefined> {
+  const { fs, signal } = context;
+  removePartial(fs, location);
+  const digest = await copyAndHash(fs, cached, location, { signal });
+  const isRight = digest.bytes === file.size &&
+    (file.sha256 === undefined
+      ? await gitBlobId(fs, location, signal) === file.blob
+      : digest.sha256 === file.sha256);
+  if (isRight) return digest;
+  removePartial(fs, location);
+  return undefined;
+}

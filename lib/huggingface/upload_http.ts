@@ -1,0 +1,178 @@
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { AuthenticationError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
+import { type Http, networkError, readBody, statusError } from "../core/http.ts";
+import { type RetryPolicy, withRetry } from "../core/retry.ts";
+import { StallWatch } from "../core/stall_watch.ts";
+import type { Sha256 } from "../core/hash.ts";
+import { FileBlob } from "./file_blob.ts";
+import type { Hub } from "./hub.ts";
+import { urlOf } from "./hub_failures.ts";
+import type { SharedProgress } from "./shared_progress.ts";
+
+/** Somebody else moved the branch after it was looked at. */
+export class BranchMoved extends Error {}
+
+export interface UploadPatience {
+  /** A request that neither sends nor brings anything for so long is given up. */
+  readonly stallMs: number;
+  readonly retries: RetryPolicy;
+}
+
+/** Over a commit of thousands of files the hub thinks for minutes. */
+export const UPLOAD_PATIENCE: UploadPatience = {
+  stallMs: 4 * 60_000,
+  retries: { attemptsMax: 6, firstDelayMs: 1_000, delayMsMax: 30_000 },
+};
+
+/**
+ * Files that the hub would keep in git travel base64-encoded in the body of the commit, which is in memory three
+ * times: those beyond this size, or beyond the total, are kept in LFS instead.
+ */
+const INLINE_FILE_BYTES_MAX = 1024 * 1024;
+const INLINE_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
+
+const UploadModes = z.object({
+  files: z.array(z.looseObject({ path: z.string(), uploadMode: z.enum(["lfs", "regular"]) })),
+});
+const LfsBatch = z.looseObject({ objects: z.array(z.looseObject({ oid: z.string() })) });
+
+/** An answer of the hub's, and of the storage that it names. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+
+/** What an upload is allowed to send. */
+export interface Upload {
+  readonly hub: Hub;
+  /** The size of each file by its path in the repository. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** The contents that were hashed; another one means that a file changed since. */
+  readonly contents: ReadonlySet<Sha256>;
+  readonly progress: SharedProgress;
+  readonly patience: UploadPatience;
+}
+
+/**
+ * What `@huggingface/hub` sends its requests through. It adds what the package lacks: the token (to the hub's origin
+ * alone, and whatever it looks like), retries with `Retry-After`, a stall limit, progress, errors of our family, each
+ * content sent once, and the bounds on what is sent.
+ */
+export function uploadHttp(context: Context, upload: Upload): Http {
+  const { hub, patience } = upload;
+  const { origin } = new URL(hub.settings.endpoint);
+  let inlineBytes = 0;
+  const chooseModes = (text: string): Response => {
+    const modes = UploadModes.parse(JSON.parse(text));
+    for (const file of modes.files) {
+      const size = upload.sizes.get(file.path) ?? 0;
+      if (file.uploadMode !== "regular" || size === 0) continue;
+      if (size > INLINE_FILE_BYTES_MAX || inlineBytes + size > INLINE_TOTAL_BYTES_MAX) {
+        file.uploadMode = "lfs";
+      } else inlineBytes += size;
+    }
+    return Response.json(modes);
+  };
+  return async (input, init = {}) => {
+    const url = new URL(urlOf(input));
+    const isBatch = url.origin === origin && url.pathname.endsWith("/objects/batch");
+    const request = isBatch ? { ...init, body: checkBatch(upload, init.body) } : init;
+    const response = await withRetry(context, patience.retries, () => send(context, upload, url, request));
+    const asksModes = url.origin === origin && url.pathname.includes("/preupload/");
+    return asksModes ? chooseModes(await response.text()) : response;
+  };
+}
+
+async function send(context: Context, upload: Upload, url: URL, init: RequestInit): Promise<Response> {
+  const { hub, patience, progress } = upload;
+  const { token, endpoint } = hub.settings;
+  const isHubs = url.origin === new URL(endpoint).origin;
+  const body = init.body;
+  const what = body instanceof FileBlob
+    ? `the upload of ${body.file.path}`
+    : `the upload to ${hub.settings.repoId}`;
+  const signal = AbortSignal.any([context.signal, ...(init.signal ? [init.signal] : [])]);
+  using watch = new StallWatch(
+    { ...context, signal },
+    patience.stallMs,
+    () =>
+      new PassingError(`Cannot finish ${what}: nothing moved for ${patience.stallMs / 1000} s`, {
+        code: "STALLED",
+        hint: "check the network, or run again later",
+      }),
+  );
+  const headers = new Headers(init.headers);
+  headers.set("user-agent", "model-sync");
+  if (isHubs && token !== undefined) headers.set("authorization", `Bearer ${token.reveal()}`);
+  const watched = body instanceof FileBlob
+    ? body.watched((bytes) => {
+      watch.beat();
+      progress.report(`${body.file.path} ${body.start}`, bytes);
+    })
+    : body;
+  const request = { url: url.href, what };
+  let response: Response;
+  try {
+    response = await hub.context.http(url, {
+      ...init,
+      headers,
+      signal: watch.signal,
+      ...(watched === undefined ? {} : { body: watched }),
+    });
+    if (response.ok) return await readWhole(response, request);
+  } catch (error) {
+    throw networkError(error, what, url.host, watch.signal);
+  }
+  if (isHubs && url.pathname.includes("/commit/") && [409, 412].includes(response.status)) {
+    await response.body?.cancel();
+    throw new BranchMoved();
+  }
+  throw await uploadError(context, hub, request, response, isHubs);
+}
+
+async function uploadError(
+  context: Context,
+  hub: Hub,
+  request: { readonly url: string; readonly what: string },
+  response: Response,
+  isHubs: boolean,
+): Promise<Error> {
+  const error = await statusError(context, request, response);
+  if (error instanceof PassingError) return error;
+  // Storage refuses an address that ran out: the next run gets new ones, and goes on with what is stored already.
+  if (!isHubs) {
+    return new FailedError(error.message, { code: "STORAGE_REFUSED", cause: error, hint: "run again" });
+  }
+  if (response.status === 403) {
+    return new AuthenticationError(error.message, {
+      code: error.code,
+      cause: error,
+      hint: `${hub.settings.tokenEnv} needs a token that may write to ${hub.settings.repoId}`,
+    });
+  }
+  return error;
+}
+
+/** The package leaves answers unread that it needs nothing of; read here, they break where they are tried again. */
+async function readWhole(
+  response: Response,
+  request: { readonly url: string; readonly what: string },
+): Promise<Response> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of readBody(response, request, ANSWER_BYTES_MAX)) pieces.push(new Uint8Array(piece));
+  const { status, headers } = response;
+  return new Response(pieces.length === 0 ? null : new Blob(pieces), { status, headers });
+}
+
+/** The contents that are asked for are those that were hashed, each once. @throws {RefusedError} code `FILE_CHANGED` */
+function checkBatch({ contents }: Upload, body: BodyInit | null | undefined): string {
+  const batch = LfsBatch.parse(JSON.parse(typeof body === "string" ? body : ""));
+  if (batch.objects.some(({ oid }) => !contents.has(oid))) {
+    throw new RefusedError("Cannot upload the models: one of them changed while it was being published", {
+      code: "FILE_CHANGED",
+      hint: "let the training end first, then run again",
+    });
+  }
+  return JSON.stringify({
+    ...batch,
+    objects: [...new Map(batch.objects.map((one) => [one.oid, one])).values()],
+  });
+}

@@ -1,0 +1,122 @@
+import { posix } from "node:path";
+import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Sha256 } from "../core/hash.ts";
+import { type ChangeList, countChanges } from "../release/changes.ts";
+import { MANIFEST_NAME } from "../release/manifest.ts";
+import type { ModelSet, SetFile } from "../release/model_set.ts";
+import { refuseShrink } from "../release/refuse_shrink.ts";
+import { gitBlobId } from "./git_blob_id.ts";
+import type { HubFile } from "./hub.ts";
+import { modelPath, type RepoLayout, repoPath } from "./repo_layout.ts";
+import type { UploadTarget } from "./upload_target.ts";
+
+export interface UploadRules {
+  readonly layout: RepoLayout;
+  /** Files of the repository that the models folder no longer has go. */
+  readonly deleteRemoved: boolean;
+  /** More than half of the published files may disappear. */
+  readonly allowShrink: boolean;
+}
+
+/** What an upload has to do to a branch. */
+export interface UploadPlan {
+  /** Nothing is to be sent: the branch holds this release already. */
+  readonly isUnchanged: boolean;
+  /** The release that the branch holds, against the one that it will. */
+  readonly changes: ChangeList;
+  /** Files that have to be sent. */
+  readonly uploaded: readonly SetFile[];
+  /** Paths in the repository that go. */
+  readonly deleted: readonly string[];
+}
+
+/** @param findContent tells the SHA-256 of what git names so, where it is known */
+export async function planUpload(
+  context: Context,
+  target: Pick<UploadTarget, "files" | "manifest">,
+  set: ModelSet,
+  rules: UploadRules,
+  findContent: (blob: string) => Sha256 | undefined,
+): Promise<UploadPlan> {
+  const { layout } = rules;
+  refuseManifestName(set, layout);
+  refuseOtherFolder(target, layout);
+  const there = new Map<string, HubFile>();
+  for (const file of target.files) {
+    const path = modelPath(layout, file.path);
+    if (path !== undefined) there.set(path, file);
+  }
+  // What is no model by the layout's rules may be one by the set's: a README.md among the models.
+  const present = new Map(target.files.map((file) => [file.path, file]));
+  const [added, modified]: [SetFile[], SetFile[]] = [[], []];
+  for (const file of set.files) {
+    context.signal.throwIfAborted();
+    const listed = present.get(repoPath(layout, file.path));
+    if (listed === undefined) added.push(file);
+    else if (!await isSame(context, file, listed, findContent)) modified.push(file);
+  }
+  const kept = new Set(set.files.map((file) => file.path));
+  const stale = [...there.keys()].filter((path) => !kept.has(path));
+  const deleted = rules.deleteRemoved ? stale : [];
+  const published = target.manifest?.files.map((file) => file.path) ?? [];
+  // What nobody published, and nobody deletes, does not disappear.
+  if (!rules.allowShrink) {
+    refuseShrink(set, [...new Set([...published, ...rules.deleteRemoved ? there.keys() : []])]);
+  }
+  const dropped = published.filter((path) => !kept.has(path));
+  const changes = {
+    added: added.map((file) => file.path),
+    modified: modified.map((file) => file.path),
+    removed: [...new Set([...deleted, ...dropped])].sort(),
+  };
+  return {
+    isUnchanged: countChanges(changes) === 0 && target.manifest?.digest === set.digest,
+    changes,
+    uploaded: [...added, ...modified],
+    deleted: deleted.map((path) => repoPath(layout, path)),
+  };
+}
+
+async function isSame(
+  { fs, signal }: Context,
+  file: SetFile,
+  listed: HubFile,
+  findContent: (blob: string) => Sha256 | undefined,
+): Promise<boolean> {
+  if (listed.size !== file.size) return false;
+  const known = listed.sha256 ?? findContent(listed.blob);
+  if (known !== undefined) return known === file.sha256;
+  return await gitBlobId(fs, file.location, signal) === listed.blob;
+}
+
+function refuseManifestName(set: ModelSet, layout: RepoLayout): void {
+  if (!set.files.some((file) => repoPath(layout, file.path) === MANIFEST_NAME)) return;
+  throw new UsageError(
+    `Cannot upload ${set.dir}: it holds a ${MANIFEST_NAME}, which belongs at the repository's root`,
+    {
+      code: "MANIFEST_TAKEN",
+      hint: `remove it from the models folder: an upload writes its own`,
+    },
+  );
+}
+
+/** Two model sets must not share a manifest. */
+function refuseOtherFolder({ manifest }: Pick<UploadTarget, "manifest">, { folder }: RepoLayout): void {
+  if (manifest?.origin.carrier !== "huggingface") return;
+  const theirs = manifest.origin.folder;
+  if (theirs === folderName(folder)) return;
+  const [ours, other] = [folder, theirs ?? ""].map((name) => name === "" ? "the root" : `"${name}"`);
+  throw new UsageError(
+    `Cannot upload to ${ours}: the manifest of the repository belongs to the models in ${other}`,
+    {
+      code: "MANIFEST_TAKEN",
+      hint: "give each model set a repository of its own",
+    },
+  );
+}
+
+/** How a manifest names the folder beside it. */
+export function folderName(folder: string): string | undefined {
+  return folder === "" ? undefined : posix.basename(folder);
+}

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { HubServer } from "../fakes/hub_server.ts";
+import { REPO } from "../helpers/hub_machines.ts";
+import { runCli } from "../helpers/run_cli.ts";
+import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "selected_features.json": "[]" };
+
+/** A hub, and a trainer and a bot that are configured for it. */
+class HubWorld implements AsyncDisposable {
+  readonly #dir = tempDir();
+  readonly server: HubServer;
+
+  constructor() {
+    Deno.mkdirSync(join(this.path, "objects"));
+    this.server = new HubServer(join(this.path, "objects"));
+    for (const machine of ["trainer", "bot"]) {
+      writeFiles(join(this.path, machine), {
+        "configs/bot.yaml": `model_sync: {huggingface: {repo_id: ${REPO}}}\n`,
+        ".env": `HF_ENDPOINT=${this.server.endpoint}\nHF_TOKEN=${this.server.token}\n`,
+      });
+    }
+    writeFiles(join(this.path, "trainer/models"), MODELS);
+  }
+
+  get path(): string {
+    return this.#dir.path;
+  }
+
+  /** Runs a command under its own permission set. */
+  async run(machine: "trainer" | "bot", command: string, ...args: string[]) {
+    return await runCli(command, args, { cwd: join(this.path, machine), entry: "script" });
+  }
+
+  async json(
+    machine: "trainer" | "bot",
+    command: string,
+    ...args: string[]
+  ): Promise<Record<string, unknown>> {
+    const result = await this.run(machine, command, ...args, "--json");
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(result.stderr, "");
+    return JSON.parse(result.stdout);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+Deno.test("hf-upload and hf-pull move models over a hub under their own permission sets", async () => {
+  await using world = new HubWorld();
+  const uploaded = await world.run("trainer", "hf-upload", "--private");
+  assert.equal(uploaded.code, 0, uploaded.stderr);
+  assert.match(
+    uploaded.stdout,
+    /published release [0-9a-f]{12} \(sequence 1\)[^]*3 changed, to you\/models main as/,
+  );
+  assert.equal(world.server.repos.get(REPO)?.isPrivate, true);
+  const pulled = await world.run("bot", "hf-pull");
+  assert.equal(pulled.code, 0, pulled.stderr);
+  assert.match(pulled.stdout, /activated release/);
+  assert.deepEqual(readFiles(join(world.path, "bot/models")), MODELS);
+  assert.match((await world.run("trainer", "hf-upload")).stdout, /unchanged: you\/models main holds release/);
+  assert.doesNotMatch(uploaded.stderr + uploaded.stdout + pulled.stderr + pulled.stdout, /hf_test/);
+});
+
+Deno.test("hf-upload and hf-pull print the JSON that scripts rely on", async () => {
+  await using world = new HubWorld();
+  const uploaded = await world.json("trainer", "hf-upload", "--commit-message", "first");
+  assert.deepEqual(Object.keys(uploaded), [
+    "outcome",
+    "release",
+    "previous",
+    "sequence",
+    "files",
+    "bytes",
+    "changed",
+    "durationMs",
+    "carrier",
+    "repoId",
+    "branch",
+    "commit",
+    "pullRequestUrl",
+    "runId",
+  ]);
+  assert.deepEqual([uploaded["commit"], uploaded["branch"], uploaded["carrier"]], [
+    world.server.head(REPO).id,
+    "main",
+    "huggingface",
+  ]);
+  assert.equal(world.server.head(REPO).message, "first");
+  const pulled = await world.json("bot", "hf-pull", "--limit-rate", "10M");
+  assert.deepEqual([pulled["release"], pulled["revision"], pulled["carrier"]], [
+    uploaded["release"],
+    uploaded["commit"],
+    "huggingface",
+  ]);
+});
+
+Deno.test("flags win over the configuration, and stand for its settings", async () => {
+  await using world = new HubWorld();
+  const flags = [
+    "--repo-id",
+    "you/others",
+    "--revision",
+    "next",
+    "--include",
+    "*.joblib",
+    "--exclude",
+    "scaler*",
+  ];
+  await world.json("trainer", "hf-upload", ...flags);
+  assert.deepEqual(Object.keys(world.server.files("you/others", "next")), [
+    "model-sync.json",
+    "model.joblib",
+  ]);
+  await world.json("trainer", "hf-upload", "--exclude", "scaler*");
+  await world.json("trainer", "hf-upload", "--include", "model.joblib", "--delete-removed", "--allow-shrink");
+  assert.ok("selected_features.json" in world.server.files(REPO));
+  Deno.removeSync(join(world.path, "trainer/models/selected_features.json"));
+  await world.json("trainer", "hf-upload", "--exclude", "scaler*", "--delete-removed", "--allow-shrink");
+  assert.deepEqual(Object.keys(world.server.files(REPO)), ["model-sync.json", "model.joblib"]);
+});
+
+Deno.test("dry runs say what would happen, and change nothing on either side", async () => {
+  await using world = new HubWorld();
+  const first = await world.json("trainer", "hf-upload", "--dry-run");
+  assert.deepEqual([first["outcome"], first["missing"], world.server.repos.size], [
+    "published",
+    "repository",
+    0,
+  ]);
+  await world.json("trainer", "hf-upload");
+  await world.json("bot", "hf-pull");
+  writeFiles(join(world.path, "trainer/models"), { "model.joblib": "newer" });
+  const before = [listing(join(world.path, "trainer")), world.server.head(REPO).id];
+  const text = await world.run("trainer", "hf-upload", "--dry-run");
+  assert.match(
+    text.stdout,
+    /would publish release [0-9a-f]{12} \(sequence 2\) to you\/models main, 1 file changed:\n {2}~ model\.joblib/,
+  );
+  assert.deepEqual([listing(join(world.path, "trainer")), world.server.head(REPO).id], before);
+  await world.json("trainer", "hf-upload");
+  const bot = listing(join(world.path, "bot"));
+  const plan = await world.json("bot", "hf-pull", "--dry-run");
+  assert.deepEqual([plan["outcome"], plan["sequence"], plan["changes"]], [
+    "activated",
+    2,
+    { added: [], modified: ["model.joblib"], removed: [] },
+  ]);
+  assert.deepEqual(listing(join(world.path, "bot")), bot);
+});
+
+Deno.test("--offline-ok starts from the last good release while the hub is away, and says so", async () => {
+  await using world = new HubWorld();
+  await world.json("trainer", "hf-upload");
+  const { release, revision } = await world.json("bot", "hf-pull");
+  // A port on which nobody listens any more.
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = gone.addr;
+  gone.close();
+  writeFiles(join(world.path, "bot"), { ".env": `HF_ENDPOINT=http://127.0.0.1:${port}\n` });
+  const offline = await world.json("bot", "hf-pull", "--offline-ok");
+  assert.deepEqual([offline["outcome"], offline["release"], offline["revision"]], [
+    "unchanged",
+    release,
+    revision,
+  ]);
+  assert.match(String(offline["unreached"]), /did not answer/);
+  const text = await world.run("bot", "hf-pull", "--offline-ok");
+  assert.match(text.stderr, /going on with the active release/);
+  assert.match(text.stdout, /nobody could tell whether there is a newer one/);
+});
+
+Deno.test("--hf-cache shares the files with Hugging Face's own libraries", async () => {
+  await using world = new HubWorld();
+  await world.json("trainer", "hf-upload");
+  const home = join(world.path, "hf");
+  writeFiles(join(world.path, "bot"), {
+    ".env": `HF_ENDPOINT=${world.server.endpoint}\nHF_HOME=${home}\n`,
+  });
+  await world.json("bot", "hf-pull", "--hf-cache");
+  const snapshot = join(home, "hub/models--you--models/snapshots", world.server.head(REPO).id);
+  assert.deepEqual(readFiles(snapshot), MODELS);
+});
+
+Deno.test("both commands need what their permission sets hold, and no more", async () => {
+  await using world = new HubWorld();
+  const needed = ["read", "write", "net", "env", "sys"];
+  for (const [machine, command] of [["trainer", "hf-upload"], ["bot", "hf-pull"]] as const) {
+    for (const missing of needed) {
+      const permissions = needed.filter((name) => name !== missing).map((name) => `--allow-${name}`);
+      const less = await runCli(command, [], {
+        cwd: join(world.path, machine),
+        entry: "script",
+        permissions,
+      });
+      assert.notEqual(less.code, 0, `${command} works without ${missing}`);
+      assert.match(
+        less.stderr + less.stdout,
+        /Requires \w+ access|NotCapable/,
+        `${command} without ${missing}`,
+      );
+    }
+    assert.equal((await world.run(machine, command)).code, 0, command);
+  }
+});
+
+Deno.test("what is missing is told with what to do, and with the exit code of its kind", async () => {
+  await using world = new HubWorld();
+  writeFiles(join(world.path, "bot"), { "configs/bot.yaml": "model_sync: {}\n" });
+  const unset = await world.run("bot", "hf-pull");
+  assert.deepEqual([unset.code, /set --repo-id/.test(unset.stderr)], [2, true]);
+  writeFiles(join(world.path, "trainer"), { ".env": `HF_ENDPOINT=${world.server.endpoint}\n` });
+  const tokenless = await world.run("trainer", "hf-upload");
+  assert.deepEqual([tokenless.code, /set HF_TOKEN/.test(tokenless.stderr)], [3, true]);
+  for (const bad of ["../x", "you/..", "you"]) {
+    assert.equal((await world.run("bot", "hf-pull", "--repo-id", bad)).code, 2, bad);
+  }
+  writeFiles(join(world.path, "trainer"), { ".env": `HF_ENDPOINT=ftp://hub\nHF_TOKEN=hf_test\n` });
+  assert.match(
+    (await world.run("trainer", "hf-upload")).stderr,
+    /HF_ENDPOINT: "ftp:\/\/hub" is not an http address/,
+  );
+});
+
+/** Models as scikit-learn users store them, or `undefined` where that is not installed. */
+function trainWithPython(dir: string): boolean {
+  const script = `
+import joblib, pickle
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.preprocessing import StandardScaler
+x = [[float(i), float(i % 3)] for i in range(60)]
+y = [i % 2 for i in range(60)]
+joblib.dump(RandomForestClassifier(n_estimators=5, random_state=0).fit(x, y), "model.joblib")
+joblib.dump(StandardScaler().fit(x), "scaler.joblib", compress=3)
+pickle.dump({"features": ["a", "b"]}, open("features.pkl", "wb"))
+`;
+  return python(dir, script) !== undefined;
+}
+
+/** What a script prints; `undefined` where Python, joblib or scikit-learn is missing. */
+function python(cwd: string, script: string): string | undefined {
+  // A Python of the user's own may come first on the path, without Debian's packages.
+  for (const command of ["python3", "/usr/bin/python3"]) {
+    try {
+      const { success, stdout } = new Deno.Command(command, { args: ["-c", script], cwd, stderr: "null" })
+        .outputSync();
+      if (success) return new TextDecoder().decode(stdout).trim();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return undefined;
+}
+
+const HAS_SKLEARN = python(Deno.cwd(), "import joblib, sklearn") !== undefined;
+
+Deno.test({
+  name: `real joblib and pickle files travel over a hub and load${
+    HAS_SKLEARN ? "" : " (needs python3-joblib and python3-sklearn)"
+  }`,
+  ignore: !HAS_SKLEARN,
+  async fn() {
+    await using world = new HubWorld();
+    const models = join(world.path, "trainer/models");
+    Deno.removeSync(models, { recursive: true });
+    Deno.mkdirSync(models);
+    assert.ok(trainWithPython(models));
+    await world.json("trainer", "hf-upload");
+    await world.json("bot", "hf-pull");
+    const load = `
+import joblib, pickle
+model, scaler = joblib.load("model.joblib"), joblib.load("scaler.joblib")
+print(model.predict([[1.0, 1.0], [2.0, 2.0]]).tolist(), scaler.mean_.tolist(), pickle.load(open("features.pkl", "rb")))
+`;
+    const [here, there] = [python(models, load), python(join(world.path, "bot/models"), load)];
+    assert.ok(here !== undefined);
+    assert.equal(there, here);
+  },
+});

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import { HuggingFaceSource } from "../../lib/carriers/huggingface_source.ts";
+import { HubServer } from "../fakes/hub_server.ts";
+import { publisherOptions, REPO, sourceOptions, uploadFrom, WHOLE_REPO } from "../helpers/hub_machines.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { fillModels, holdsContract } from "./carrier_contract.ts";
+
+holdsContract({
+  carrier: "huggingface",
+  makeRegistry: (root) => {
+    const objects = join(root, "objects");
+    Deno.mkdirSync(objects, { recursive: true });
+    const server = new HubServer(objects);
+    const modelsDir = join(root, "trainer/models");
+    const rules = { layout: WHOLE_REPO, deleteRemoved: false, allowShrink: true };
+    let isAway = false;
+    return Promise.resolve({
+      publish: async (files) => {
+        fillModels(modelsDir, files);
+        return (await uploadFrom(testContext(), modelsDir, publisherOptions(server, { rules }))).publication;
+      },
+      tamper: (path, content) => {
+        server.commit(REPO, { [path]: content });
+        return Promise.resolve();
+      },
+      disconnect: () => {
+        isAway = true;
+        return () => isAway = false;
+      },
+      open: (context, store) =>
+        new HuggingFaceSource(
+          {
+            ...context,
+            http: (input, init) =>
+              isAway ? Promise.reject(new TypeError("connection refused")) : context.http(input, init),
+          },
+          // Nobody waits for a hub that is away.
+          sourceOptions(server, { isHasty: true }),
+          store,
+        ),
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    });
+  },
+});

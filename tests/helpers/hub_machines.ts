@@ -1,0 +1,99 @@
+import {
+  HuggingFacePublisher,
+  type HuggingFacePublisherOptions,
+} from "../../lib/carriers/huggingface_publisher.ts";
+import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../../lib/carriers/huggingface_source.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import type { Context } from "../../lib/core/context.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import type { HubSettings } from "../../lib/huggingface/hub_settings.ts";
+import { isWanted, type RepoLayout } from "../../lib/huggingface/repo_layout.ts";
+import { publish } from "../../lib/pipeline/publish.ts";
+import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
+import { openStore } from "../../lib/store/store.ts";
+import type { HubServer } from "../fakes/hub_server.ts";
+
+export const REPO = "you/models";
+export const WHOLE_REPO: RepoLayout = { folder: "", include: [], exclude: [] };
+
+/** The limits of a test: no transfer takes a day. */
+const DAY_MS = 24 * 3_600_000;
+
+/** A machine's settings for a hub, with the token that may write. */
+export function hubOf(server: HubServer, changed: Partial<HubSettings> = {}): HubSettings {
+  return {
+    endpoint: server.endpoint,
+    repoId: REPO,
+    revision: "main",
+    token: new Secret(server.token),
+    tokenEnv: "HF_TOKEN",
+    ...changed,
+  };
+}
+
+export function sourceOptions(
+  server: HubServer,
+  changed: Partial<HuggingFaceSourceOptions> = {},
+): HuggingFaceSourceOptions {
+  return {
+    hub: hubOf(server),
+    layout: WHOLE_REPO,
+    limits: { stallMs: DAY_MS, totalMs: DAY_MS },
+    isHasty: false,
+    cacheFolder: undefined,
+    ...changed,
+  };
+}
+
+export function publisherOptions(
+  server: HubServer,
+  changed: Partial<HuggingFacePublisherOptions> = {},
+): HuggingFacePublisherOptions {
+  return {
+    hub: hubOf(server),
+    rules: { layout: WHOLE_REPO, deleteRemoved: false, allowShrink: false },
+    isPrivate: false,
+    commitMessage: undefined,
+    asPullRequest: false,
+    useXet: false,
+    ...changed,
+  };
+}
+
+/**
+ * Publishes a folder, as `model-sync hf-upload` does. Taking the lock takes real time: its clock is never a fake one.
+ */
+export async function uploadFrom(context: Context, modelsDir: string, options: HuggingFacePublisherOptions) {
+  const store = openStore(context.fs, { modelsDir });
+  const { layout } = options.rules;
+  return await recordedRun({ ...context, clock: systemClock }, store, "hf-upload", () =>
+    publish(
+      context,
+      store,
+      NO_FOLDER_MEMORY,
+      () => HuggingFacePublisher.open(context, store, options),
+      (path) => isWanted(layout, path),
+    ));
+}
+
+/** Pulls to a folder, as `model-sync hf-pull` does. */
+export async function pullTo(
+  context: Context,
+  modelsDir: string,
+  options: HuggingFaceSourceOptions,
+  changed: Partial<PullOptions> = {},
+): Promise<PullReport> {
+  const store = openStore(context.fs, { modelsDir });
+  return await recordedRun({ ...context, clock: systemClock }, store, "hf-pull", async (run) => {
+    await using source = new HuggingFaceSource(context, options, store);
+    return await pull(context, store, source, run, {
+      allowDowngrade: false,
+      force: false,
+      activation: "auto",
+      keep: 5,
+      ...changed,
+    });
+  });
+}

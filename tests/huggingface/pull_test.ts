@@ -1,0 +1,345 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import {
+  hubOf,
+  publisherOptions,
+  pullTo,
+  REPO,
+  sourceOptions,
+  uploadFrom,
+  WHOLE_REPO,
+} from "../helpers/hub_machines.ts";
+import { noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { HubBench } from "./hub_bench.ts";
+
+const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "config/metadata.json": "{}" };
+
+Deno.test("a repository without a manifest gives its files, without what is no model", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, { ...MODELS, "README.md": "# card", "LICENSE": "MIT", ".gitignore": "*.tmp" });
+  const report = await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), {
+    "config/metadata.json": "{}",
+    "model.joblib": "one",
+    "scaler.joblib": "two",
+  });
+  assert.deepEqual([report.outcome, report.sequence, report.revision], [
+    "activated",
+    0,
+    bench.server.head(REPO).id,
+  ]);
+});
+
+Deno.test("folder and patterns choose the files where there is no manifest", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, {
+    "prod/a.joblib": "a",
+    "prod/deep/b.joblib": "b",
+    "prod/deep/b.log": "no",
+    "prod/README.md": "of the models",
+    "test/c.joblib": "no",
+  });
+  const layout = { folder: "prod", include: ["*.joblib", "*.md"], exclude: ["deep/x*"] };
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server, { layout }));
+  assert.deepEqual(readFiles(bench.bot), {
+    "README.md": "of the models",
+    "a.joblib": "a",
+    "deep/b.joblib": "b",
+  });
+});
+
+Deno.test("with a manifest the release is exactly what it lists; one file fewer is refused", async () => {
+  await using bench = new HubBench();
+  writeFiles(bench.trainer, MODELS);
+  await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
+  bench.server.commit(REPO, { "README.md": "# card", "left/over.bin": "old" });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+  bench.server.commit(REPO, { "model.joblib": undefined });
+  await assert.rejects(
+    pullTo(bench.context, bench.bot, sourceOptions(bench.server)),
+    /it lists model\.joblib, which the commit does not have/,
+  );
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+});
+
+Deno.test("an unchanged pull is one conditional request, for each credential its own", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  const options = sourceOptions(bench.server);
+  await pullTo(bench.context, bench.bot, options);
+  bench.asked();
+  assert.equal((await pullTo(bench.context, bench.bot, options)).outcome, "unchanged");
+  const [request, ...more] = bench.server.requests;
+  assert.deepEqual([request?.path, request?.status, more], [`/api/models/${REPO}/revision/main`, 304, []]);
+  bench.asked();
+  const anonymous = sourceOptions(bench.server, { hub: hubOf(bench.server, { token: undefined }) });
+  await pullTo(bench.context, bench.bot, anonymous);
+  const [other] = bench.server.requests;
+  assert.deepEqual([other?.headers.get("if-none-match"), other?.headers.get("authorization")], [null, null]);
+  assert.equal(bench.server.requests.length, 1);
+  const store = readFiles(join(bench.bot, "../.model-sync"));
+  assert.doesNotMatch(JSON.stringify(store), new RegExp(bench.server.token));
+});
+
+Deno.test("an unchanged pull is one request, too, from a hub without ETags", async () => {
+  await using bench = new HubBench();
+  bench.server.hasEtags = false;
+  bench.server.commit(REPO, MODELS);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  bench.asked();
+  assert.equal((await pullTo(bench.context, bench.bot, sourceOptions(bench.server))).outcome, "unchanged");
+  assert.deepEqual(bench.asked(), [`GET /api/models/${REPO}/revision/main`]);
+});
+
+Deno.test("only files that the store does not hold are fetched, small and large ones", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  bench.server.commit(REPO, { "scaler.joblib": "three", "more.json": "[]", "copy.json": "{}" });
+  bench.asked();
+  const report = await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  const { id } = bench.server.head(REPO);
+  const fetched = bench.asked().filter((line) => line.includes("/resolve/"));
+  assert.deepEqual(fetched.sort(), [
+    `GET /${REPO}/resolve/${id}/more.json`,
+    `GET /${REPO}/resolve/${id}/scaler.joblib`,
+  ]);
+  assert.equal(report.writtenBytes, "three".length + "[]".length);
+});
+
+Deno.test("every file comes from the commit that was resolved, though the branch moves meanwhile", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  const { id } = bench.server.head(REPO);
+  bench.server.fail(/\/tree\//, {
+    kind: "first",
+    act: () => void bench.server.commit(REPO, { "model.joblib": "newer" }),
+  });
+  const report = await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.equal(report.revision, id);
+  assert.equal(readFiles(bench.bot)["model.joblib"], "one");
+});
+
+Deno.test("a file list of many pages and names with #, %, spaces and other alphabets arrive whole", async () => {
+  await using bench = new HubBench();
+  bench.server.pageSize = 3;
+  const files = {
+    "a#b.joblib": "1",
+    "per%41cent.joblib": "2",
+    "with space & more.json": "3",
+    "模型/ünï.bin": "4",
+    "plus+and=equal.txt": "5",
+    "e.txt": "6",
+  };
+  bench.server.commit(REPO, files);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(
+    readFiles(bench.bot),
+    Object.fromEntries(Object.entries(files).sort(([a], [b]) => a < b ? -1 : 1)),
+  );
+});
+
+Deno.test("a tag, a whole commit and another branch can be pulled", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  const first = bench.server.head(REPO).id;
+  bench.server.repos.get(REPO)?.branches.set("release/v1", first);
+  bench.server.commit(REPO, { "model.joblib": "newer" });
+  for (const revision of [first, "release/v1"]) {
+    const hub = hubOf(bench.server, { revision });
+    await pullTo(bench.context, bench.bot, sourceOptions(bench.server, { hub }));
+    assert.equal(readFiles(bench.bot)["model.joblib"], "one", revision);
+  }
+});
+
+Deno.test("the token reaches the hub's own origin, and never the storage that it redirects to", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  for (const { server, headers } of bench.server.requests) {
+    assert.equal(headers.get("authorization"), server === "hub" ? `Bearer ${bench.server.token}` : null);
+  }
+  assert.ok(bench.server.requests.some(({ server }) => server === "storage"));
+});
+
+Deno.test("wrong bytes of the right size are refused, and the active release stays", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  bench.server.commit(REPO, { "model.joblib": "uno" });
+  const sha256 = createHash("sha256").update("uno").digest("hex");
+  bench.server.corruptObject(sha256, "UNO");
+  await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), {
+    code: "DIGEST_MISMATCH",
+    exitCode: 5,
+  });
+  bench.server.commit(REPO, { "model.joblib": "one", "config/metadata.json": "[]" });
+  bench.server.fail(/metadata/, { kind: "corrupt" });
+  await assert.rejects(
+    pullTo(bench.context, bench.bot, sourceOptions(bench.server)),
+    /config\/metadata\.json of you\/models: git names its bytes [0-9a-f]{40}, the hub lists [0-9a-f]{40}/,
+  );
+  assert.deepEqual(readFiles(bench.bot)["model.joblib"], "one");
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot)["config/metadata.json"], "[]");
+});
+
+Deno.test("faults that pass are waited out: broken connections, overload, expired addresses", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, { ...MODELS, "large.bin": noise(3 * 1024 * 1024, 1) });
+  const sha256 = createHash("sha256").update(noise(3 * 1024 * 1024, 1)).digest("hex");
+  const busy = (headers: Record<string, string>) => () => new Response("busy", { status: 429, headers });
+  bench.server.fail(
+    /\/revision\//,
+    { kind: "answer", make: busy({}) },
+    { kind: "answer", make: busy({ "retry-after": "7" }) },
+    { kind: "answer", make: () => new Response("down", { status: 503 }) },
+  );
+  bench.server.fail(/\/tree\//, { kind: "cut", afterBytes: 10 });
+  bench.server.fail(new RegExp(sha256), { kind: "cut", afterBytes: 1024 * 1024 }, {
+    kind: "answer",
+    make: () => new Response("<Error>Request has expired</Error>", { status: 403 }),
+  });
+  bench.server.fail(/scaler/, { kind: "answer", make: () => new Response("oops", { status: 500 }) });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.ok(Buffer.from(noise(3 * 1024 * 1024, 1)).equals(Deno.readFileSync(join(bench.bot, "large.bin"))));
+  assert.ok(bench.clock.pausesMs.includes(7_000), String(bench.clock.pausesMs));
+  const ranges = bench.server.requests.filter(({ path }) => path === `/${sha256}`)
+    .map(({ headers }) => headers.get("range"));
+  assert.deepEqual(ranges, [null, "bytes=1048576-3145727", "bytes=1048576-3145727"]);
+});
+
+Deno.test("a connection that hangs is given up and made anew", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, { "large.bin": noise(1024 * 1024, 1) });
+  const released = Promise.withResolvers<void>();
+  bench.server.fail(/^GET \/[0-9a-f]{64}/, {
+    kind: "cut",
+    afterBytes: 1000,
+    hang: () => {
+      // Not before what was sent has arrived.
+      setTimeout(() => bench.clock.advance(60_000));
+      return released.promise;
+    },
+  });
+  const limits = { stallMs: 30_000, totalMs: 3_600_000 };
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server, { limits }));
+  released.resolve();
+  assert.match(bench.context.log.lines.join("\n"), /nothing came for 30 s/);
+});
+
+Deno.test("a wrong range and a short body are asked for again", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  bench.server.fail(/^GET \/[0-9a-f]{64}/, {
+    kind: "answer",
+    make: () => new Response("one", { status: 206, headers: { "content-range": "bytes 3-5/6" } }),
+  }, { kind: "cut", afterBytes: 1 });
+  bench.server.fail(/metadata/, { kind: "cut", afterBytes: 1 });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot)["model.joblib"], "one");
+});
+
+Deno.test("a page for people is never taken for a model, nor for an answer of the hub", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  const page = () =>
+    new Response("<html>down for maintenance</html>", { headers: { "content-type": "text/html" } });
+  bench.server.fail(/metadata/, { kind: "answer", make: page });
+  await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    return error.exitCode >= 4;
+  });
+  bench.server.fail(/model\.joblib/, { kind: "answer", make: page });
+  await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), /model\.joblib/);
+  bench.server.fail(/revision/, { kind: "answer", make: page });
+  await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), {
+    code: "ANSWER_INVALID",
+    exitCode: 4,
+  });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(Object.keys(readFiles(bench.bot)).length, 3);
+});
+
+Deno.test("what the hub refuses is told by what to do about it", async () => {
+  await using bench = new HubBench();
+  const repo = bench.server.createRepo(REPO);
+  const pulls = (changed: Parameters<typeof hubOf>[1]) =>
+    pullTo(bench.context, bench.bot, sourceOptions(bench.server, { hub: hubOf(bench.server, changed) }));
+  await assert.rejects(pulls({}), { code: "MODELS_MISSING", exitCode: 2 });
+  await assert.rejects(pulls({ revision: "nope" }), { code: "REVISION_NOT_FOUND", exitCode: 4 });
+  await assert.rejects(pulls({ repoId: "you/other" }), { code: "REPO_NOT_FOUND", exitCode: 4 });
+  await assert.rejects(pulls({ repoId: "you/other", token: undefined }), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    assert.match(error.hint ?? "", /set HF_TOKEN/);
+    return error.exitCode === 3;
+  });
+  await assert.rejects(pulls({ token: new Secret("hf_wrong") }), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    assert.doesNotMatch(`${error.message}${error.hint}`, /hf_wrong/);
+    return error.exitCode === 3;
+  });
+  repo.isGated = true;
+  await assert.rejects(pulls({}), { code: "REPO_GATED", exitCode: 3 });
+});
+
+Deno.test("names that no file system may get to see are refused before a byte is fetched", async () => {
+  for (const path of ["../evil.bin", "aux.joblib", "a/../../b.bin", "CON/x.bin"]) {
+    await using bench = new HubBench();
+    bench.server.commit(REPO, { "good.bin": "1", [path]: "2" });
+    await assert.rejects(pullTo(bench.context, bench.bot, sourceOptions(bench.server)), {
+      code: "REGISTRY_UNFIT",
+      exitCode: 5,
+    });
+    assert.ok(bench.asked().every((line) => !line.includes("/resolve/")));
+  }
+});
+
+Deno.test("while the hub is away, a whole active release will do if that was asked for", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  const revision = bench.server.head(REPO).id;
+  const away = testContext({
+    clock: bench.clock,
+    http: () => Promise.reject(new TypeError("connection refused")),
+  });
+  const options = sourceOptions(bench.server, { isHasty: true });
+  await assert.rejects(pullTo(away, bench.bot, options), { exitCode: 4 });
+  const report = await pullTo(away, bench.bot, options, { isOfflineOk: true });
+  assert.deepEqual([report.outcome, report.revision], ["unchanged", revision]);
+  assert.match(report.unreached ?? "", /did not answer/);
+  assert.match(away.log.lines.join("\n"), /warn .*going on with the active release/);
+  // Neither a damaged release will do, nor none.
+  const model = Deno.realPathSync(join(bench.bot, "model.joblib"));
+  Deno.removeSync(model);
+  await assert.rejects(pullTo(away, bench.bot, options, { isOfflineOk: true }), { exitCode: 4 });
+  await assert.rejects(pullTo(away, join(bench.path, "fresh/models"), options, { isOfflineOk: true }), {
+    exitCode: 4,
+  });
+  // Being refused is not being away.
+  const wrong = sourceOptions(bench.server, { hub: hubOf(bench.server, { token: new Secret("hf_wrong") }) });
+  await assert.rejects(pullTo(bench.context, bench.bot, wrong, { isOfflineOk: true }), { exitCode: 3 });
+});
+
+Deno.test("a release that an upload published with a folder is pulled from that folder", async () => {
+  await using bench = new HubBench();
+  writeFiles(bench.trainer, MODELS);
+  const layout = { ...WHOLE_REPO, folder: "prod/models" };
+  const rules = { layout, deleteRemoved: false, allowShrink: false };
+  await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server, { rules }));
+  assert.deepEqual(Object.keys(bench.server.files(REPO)), [
+    "model-sync.json",
+    "prod/models/config/metadata.json",
+    "prod/models/model.joblib",
+    "prod/models/scaler.joblib",
+  ]);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server, { layout }));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+});

@@ -1,0 +1,313 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { z } from "zod";
+import type { HuggingFacePublisherOptions } from "../../lib/carriers/huggingface_publisher.ts";
+import { HuggingFacePublisher } from "../../lib/carriers/huggingface_publisher.ts";
+import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { fillModels } from "../contract/carrier_contract.ts";
+import {
+  hubOf,
+  publisherOptions,
+  pullTo,
+  REPO,
+  sourceOptions,
+  uploadFrom,
+  WHOLE_REPO,
+} from "../helpers/hub_machines.ts";
+import { listing, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+import { HubBench } from "./hub_bench.ts";
+
+const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "config/metadata.json": "{}" };
+
+/** A bench whose trainer has models, and how it uploads them. */
+class UploadBench extends HubBench {
+  constructor(files: Readonly<Record<string, string | Uint8Array>> = MODELS) {
+    super();
+    writeFiles(this.trainer, files);
+  }
+
+  async upload(changed: Partial<HuggingFacePublisherOptions> = {}, context = this.context) {
+    return await uploadFrom(context, this.trainer, publisherOptions(this.server, changed));
+  }
+
+  rules(changed: Partial<HuggingFacePublisherOptions["rules"]> = {}) {
+    return { rules: { layout: WHOLE_REPO, deleteRemoved: false, allowShrink: false, ...changed } };
+  }
+}
+
+Deno.test("a first upload makes the repository and puts everything into one commit, manifest included", async () => {
+  await using bench = new UploadBench();
+  const report = await bench.upload({ isPrivate: true });
+  const { server } = bench;
+  const repo = server.repos.get(REPO);
+  assert.deepEqual([repo?.isPrivate, repo?.commits.size], [true, 2]);
+  const { "model-sync.json": manifest = "", ...files } = server.files(REPO);
+  assert.deepEqual(files, readFiles(bench.trainer));
+  const { origin, sequence, digest } = z.object({
+    origin: z.object({ carrier: z.string(), host: z.string() }),
+    sequence: z.number(),
+    digest: z.string(),
+  }).parse(JSON.parse(manifest));
+  assert.deepEqual([origin, sequence, digest], [
+    { carrier: "huggingface", host: "test-host" },
+    1,
+    report.release,
+  ]);
+  assert.equal(server.head(REPO).message, "chore(models): sync 2026-11-21T00:00:00Z");
+  assert.equal(report.publication.commit, server.head(REPO).id);
+});
+
+Deno.test("only what changed is sent, and what nobody changed costs one question", async () => {
+  await using bench = new UploadBench();
+  await bench.upload();
+  bench.asked();
+  assert.equal((await bench.upload()).outcome, "unchanged");
+  assert.deepEqual(bench.asked(), [`GET /api/models/${REPO}/revision/main`]);
+  writeFiles(bench.trainer, { "scaler.joblib": "three" });
+  const report = await bench.upload();
+  assert.deepEqual([report.outcome, report.sequence, report.changed], ["published", 2, 1]);
+  const sha256 = createHash("sha256").update("three").digest("hex");
+  assert.deepEqual(bench.asked().filter((line) => line.startsWith("PUT")), [`PUT /${sha256}`]);
+});
+
+Deno.test("equal files that somebody else put there need no upload, only a manifest", async () => {
+  await using bench = new UploadBench();
+  bench.server.commit(REPO, MODELS);
+  const report = await bench.upload();
+  assert.deepEqual([report.outcome, report.sequence, report.changed], ["published", 1, 0]);
+  assert.ok(bench.asked().every((line) => !line.startsWith("PUT") && !line.includes("objects/batch")));
+});
+
+Deno.test("a branch that moves in between is planned anew, on top of the other's commit", async () => {
+  await using bench = new UploadBench();
+  await bench.upload();
+  writeFiles(bench.trainer, { "model.joblib": "newer" });
+  bench.server.fail(/^POST .*\/commit\//, {
+    kind: "first",
+    act: () => void bench.server.commit(REPO, { "README.md": "# card" }),
+  });
+  const report = await bench.upload();
+  assert.equal(report.sequence, 2);
+  assert.deepEqual(
+    [bench.server.files(REPO)["README.md"], bench.server.files(REPO)["model.joblib"]],
+    ["# card", "newer"],
+  );
+  assert.match(bench.context.log.lines.join("\n"), /somebody else moved main/);
+});
+
+Deno.test("a branch that moves every time is given up after five attempts", async () => {
+  await using bench = new UploadBench();
+  await bench.upload();
+  writeFiles(bench.trainer, { "model.joblib": "newer" });
+  let moves = 0;
+  const move = {
+    kind: "first",
+    act: () => void bench.server.commit(REPO, { "README.md": `${++moves}` }),
+  } as const;
+  bench.server.fail(/^POST .*\/commit\//, ...Array(9).fill(move));
+  await assert.rejects(bench.upload(), { code: "UPLOAD_LOST", exitCode: 1 });
+  assert.equal(moves, 5);
+});
+
+Deno.test("a commit whose answer is lost is recognised as made, and not made twice", async () => {
+  await using bench = new UploadBench();
+  bench.server.createRepo(REPO);
+  bench.server.fail(/^POST .*\/commit\//, { kind: "lost" });
+  const report = await bench.upload();
+  assert.deepEqual([report.outcome, report.sequence, report.changed], ["published", 1, 3]);
+  assert.equal(bench.server.repos.get(REPO)?.commits.size, 2);
+  assert.equal((await bench.upload()).outcome, "unchanged");
+});
+
+Deno.test("faults that pass are waited out at every step of an upload", async () => {
+  await using bench = new UploadBench();
+  const answer = (status: number, headers: Record<string, string> = {}) =>
+    ({ kind: "answer", make: () => new Response("busy", { status, headers }) }) as const;
+  bench.server.fail(/revision/, answer(503));
+  bench.server.fail(/repos\/create/, answer(429, { "retry-after": "3" }));
+  bench.server.fail(/preupload/, answer(500), { kind: "cut", afterBytes: 3 });
+  bench.server.fail(/objects\/batch/, answer(429), answer(502));
+  bench.server.fail(/^PUT/, answer(503), { kind: "lost" }, answer(500));
+  bench.server.fail(/\/commit\//, answer(429, { "retry-after": "5" }), answer(503));
+  await bench.upload();
+  const { "model-sync.json": _, ...files } = bench.server.files(REPO);
+  assert.deepEqual(files, readFiles(bench.trainer));
+  assert.ok(bench.clock.pausesMs.includes(3_000) && bench.clock.pausesMs.includes(5_000));
+});
+
+Deno.test("storage that keeps refusing ends the upload; the branch stays as it was", async () => {
+  await using bench = new UploadBench();
+  bench.server.createRepo(REPO);
+  const { id } = bench.server.head(REPO);
+  bench.server.fail(/^PUT/, {
+    kind: "answer",
+    make: () => new Response("<Error>expired</Error>", { status: 403 }),
+  });
+  await assert.rejects(bench.upload(), { code: "STORAGE_REFUSED", exitCode: 1 });
+  assert.equal(bench.server.head(REPO).id, id);
+  await bench.upload();
+});
+
+Deno.test("large files go up in parts, equal ones once, and the token to the hub alone", async () => {
+  const big = noise(900_001, 7);
+  await using bench = new UploadBench({ "a/big.bin": big, "b/big.bin": big, "empty.bin": "" });
+  bench.server.partBytes = 200_000;
+  await bench.upload();
+  const puts = bench.server.requests.filter(({ method }) => method === "PUT");
+  assert.equal(puts.length, 5);
+  assert.ok(puts.every(({ headers }) => headers.get("authorization") === null));
+  assert.ok(
+    bench.server.requests.filter(({ server }) => server === "hub")
+      .every(({ headers }) => headers.get("authorization") === `Bearer ${bench.server.token}`),
+  );
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+});
+
+Deno.test("texts that would not fit into a commit's body go to LFS", async () => {
+  const files = Object.fromEntries(
+    Array.from(
+      { length: 12 },
+      (_, index) => [`text_${index}.json`, JSON.stringify("x".repeat(900_000 + index))],
+    ),
+  );
+  await using bench = new UploadBench({ ...files, "long.json": JSON.stringify("y".repeat(2_000_000)) });
+  await bench.upload();
+  const kinds = [...bench.server.head(REPO).tree].map(([path, { content }]) =>
+    [path, content !== undefined] as const
+  );
+  assert.deepEqual(kinds.filter(([, isInline]) => isInline).length, 2 + 9);
+  assert.equal(new Map(kinds).get("long.json"), false);
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+});
+
+Deno.test("a model that changes while it is being published is not sent under its old name", async () => {
+  for (const [path, content] of [["model.joblib", "one"], ["metadata.json", "{}"]] as const) {
+    await using bench = new UploadBench({ [path]: content });
+    bench.server.createRepo(REPO);
+    bench.server.fail(/\/preupload\//, {
+      kind: "first",
+      act: () => writeFiles(bench.trainer, { [path]: content.replace(/./, "X") }),
+    });
+    await assert.rejects(bench.upload(), { code: "FILE_CHANGED", exitCode: 5 });
+    assert.deepEqual(bench.server.files(REPO), {});
+  }
+});
+
+Deno.test("files that are gone stay on the hub until --delete-removed, and leave the release at once", async () => {
+  await using bench = new UploadBench();
+  bench.server.commit(REPO, { "README.md": "# card", "notes.txt": "by hand" });
+  await bench.upload();
+  Deno.removeSync(join(bench.trainer, "scaler.joblib"));
+  assert.equal((await bench.upload()).changed, 1);
+  assert.ok("scaler.joblib" in bench.server.files(REPO));
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(Object.keys(readFiles(bench.bot)), ["config/metadata.json", "model.joblib"]);
+  assert.equal((await bench.upload(bench.rules({ deleteRemoved: true }))).outcome, "published");
+  assert.deepEqual(Object.keys(bench.server.files(REPO)), [
+    "README.md",
+    "config/metadata.json",
+    "model-sync.json",
+    "model.joblib",
+  ]);
+  assert.equal((await bench.upload(bench.rules({ deleteRemoved: true }))).outcome, "unchanged");
+});
+
+Deno.test("patterns leave files out of the upload, and out of what it deletes", async () => {
+  await using bench = new UploadBench({ ...MODELS, "log/today.log": "x", "keep.tmp": "t" });
+  bench.server.commit(REPO, { "old.tmp": "theirs", "old.joblib": "stale" });
+  const layout = { folder: "", include: [], exclude: ["*.log", "*.tmp"] };
+  await bench.upload(bench.rules({ layout, deleteRemoved: true, allowShrink: true }));
+  assert.deepEqual(Object.keys(bench.server.files(REPO)), [
+    "config/metadata.json",
+    "model-sync.json",
+    "model.joblib",
+    "old.tmp",
+    "scaler.joblib",
+  ]);
+  await assert.rejects(
+    bench.upload(bench.rules({ layout: { folder: "", include: ["*.none"], exclude: [] } })),
+    { code: "MODELS_EMPTY" },
+  );
+});
+
+Deno.test("an upload refuses what a publish does", async () => {
+  await using bench = new UploadBench({ "a.bin": "1", "b.bin": "2", "c.bin": "3" });
+  await bench.upload();
+  fillModels(bench.trainer, { "a.bin": "1" });
+  await assert.rejects(bench.upload(), { code: "SHRINK", exitCode: 5 });
+  await bench.upload(bench.rules({ allowShrink: true }));
+  writeFiles(bench.trainer, { ".env": "TOKEN=1" });
+  await assert.rejects(bench.upload(), { code: "SECRET_FOUND", exitCode: 5 });
+  fillModels(bench.trainer, { "a.bin": "1", "model-sync.json": "{}" });
+  await assert.rejects(bench.upload(), { code: "MANIFEST_TAKEN", exitCode: 2 });
+  fillModels(bench.trainer, {});
+  await assert.rejects(bench.upload(), { code: "MODELS_MISSING", exitCode: 5 });
+  fillModels(bench.trainer, MODELS);
+  const layout = { ...WHOLE_REPO, folder: "other" };
+  await assert.rejects(bench.upload(bench.rules({ layout })), { code: "MANIFEST_TAKEN", exitCode: 2 });
+});
+
+Deno.test("without a token, with a wrong one, or with one that may not write, an upload ends with exit code 3", async () => {
+  await using bench = new UploadBench();
+  const upload = (token: Secret | undefined) => bench.upload({ hub: hubOf(bench.server, { token }) });
+  await assert.rejects(upload(undefined), { code: "TOKEN_MISSING", exitCode: 3 });
+  await assert.rejects(upload(new Secret("hf_wrong")), { exitCode: 3 });
+  bench.server.createRepo(REPO);
+  const forbidden = () => Response.json({ error: "You need write access" }, { status: 403 });
+  bench.server.fail(/preupload/, { kind: "answer", make: forbidden });
+  await assert.rejects(bench.upload(), (error) => {
+    assert.ok(error instanceof Error && "hint" in error && "exitCode" in error);
+    assert.match(String(error.hint), /HF_TOKEN needs a token that may write to you\/models/);
+    return error.exitCode === 3;
+  });
+});
+
+Deno.test("a damaged manifest is replaced, with a sequence above the last one of this machine", async () => {
+  await using bench = new UploadBench();
+  await bench.upload();
+  bench.server.commit(REPO, { "model-sync.json": "{" });
+  const report = await bench.upload();
+  assert.deepEqual([report.outcome, report.sequence, report.changed], ["published", 2, 0]);
+  assert.match(bench.context.log.lines.join("\n"), /it will be replaced/);
+});
+
+Deno.test("a pull request proposes the release and leaves the branch; a branch that is missing is made", async () => {
+  await using bench = new UploadBench();
+  bench.server.createRepo(REPO);
+  const { id } = bench.server.head(REPO);
+  const { publication } = await bench.upload({ asPullRequest: true });
+  assert.match(publication.pullRequestUrl ?? "", /\/discussions\/1$/);
+  assert.equal(bench.server.head(REPO).id, id);
+  assert.ok("model.joblib" in bench.server.files(REPO, "refs/pr/1"));
+  await bench.upload({ hub: hubOf(bench.server, { revision: "canary/one" }) });
+  assert.ok("model.joblib" in bench.server.files(REPO, "canary/one"));
+});
+
+Deno.test("in GitHub Actions the message names the commit that was built; a given message wins", async () => {
+  await using bench = new UploadBench();
+  const context = testContext({ env: fixedEnvironment({ GITHUB_SHA: "0123456789abcdef" }) });
+  await bench.upload({}, context);
+  assert.equal(bench.server.head(REPO).message, "Auto-update models from GitHub Actions 0123456");
+  writeFiles(bench.trainer, { "model.joblib": "newer" });
+  await bench.upload({ commitMessage: "daily refresh" }, context);
+  assert.equal(bench.server.head(REPO).message, "daily refresh");
+});
+
+Deno.test("a preview says what would be uploaded, and makes nothing", async () => {
+  await using bench = new UploadBench();
+  const set = await readModelSet(bench.context, bench.trainer, NO_CACHE);
+  const before = listing(bench.path);
+  const preview = await HuggingFacePublisher.preview(bench.context, publisherOptions(bench.server), set);
+  assert.deepEqual([preview.outcome, preview.sequence, preview.missing, preview.changes.added.length], [
+    "published",
+    1,
+    "repository",
+    3,
+  ]);
+  assert.deepEqual([listing(bench.path), bench.server.repos.size], [before, 0]);
+});
