@@ -1,11 +1,14 @@
 import type { FlagParametersForType } from "@stricli/core";
 import { AuthenticationError, UsageError } from "../lib/core/errors.ts";
 import { Secret } from "../lib/core/secret.ts";
+import { hubSettings } from "../lib/huggingface/hub_settings.ts";
+import { restoreRelease } from "../lib/huggingface/restore_release.ts";
 import { deployTargets } from "../lib/redeploy/deploy_targets.ts";
 import { redeploy, type RedeployReport } from "../lib/redeploy/redeploy.ts";
 import type { WaitOptions } from "../lib/redeploy/wait_for_release.ts";
 import { type Digest, shortDigest } from "../lib/release/manifest.ts";
 import { integerFlag, type Session, switchFlag, textFlag } from "./_command.ts";
+import { repoLayout } from "./_hub_flags.ts";
 import { formatDuration } from "./_format.ts";
 import type { Output } from "./_output.ts";
 
@@ -30,36 +33,36 @@ export const REDEPLOY_FLAGS: FlagParametersForType<RedeployFlags> = {
   waitTimeoutSec: integerFlag("how long to wait for the backend, in seconds (default: 900)", 1),
 };
 
-/** What is redeployed, and how to go back. */
-export interface Redeployment {
-  /** What the backend has to report; `undefined` when nobody knows. */
-  readonly release: Digest | undefined;
-  readonly revert: (() => Promise<Digest>) | undefined;
-}
+/** A redeployment that is ready to begin: nothing is missing for it. */
+export type Redeployment = (release: Digest | undefined) => Promise<RedeployReport>;
 
-/** Redeploys as the flags say. Whatever is missing for that is told before anything is started. */
-export async function runRedeployment(
-  session: Session,
-  flags: RedeployFlags,
-  { release, revert }: Redeployment,
-): Promise<RedeployReport> {
+/**
+ * Makes a redeployment ready, as the flags say. Whatever is missing for it is thrown here, before anything is uploaded
+ * or started.
+ *
+ * @returns the function that begins it, with the release that the backend has to report
+ */
+export function prepareRedeployment(session: Session, flags: RedeployFlags): Redeployment {
   const { context, settings } = session;
   const targets = deployTargets(settings.redeploy.hooks, context.env);
-  return await redeploy(context, targets, {
-    requestTimeoutMs: settings.redeploy.request_timeout_sec * 1000,
-    ...(flags.wait || flags.revertOnFailure ? { wait: waitFor(session, release) } : {}),
-    ...(flags.revertOnFailure ? { revert } : {}),
-  });
+  const waits = flags.wait === true || flags.revertOnFailure === true;
+  const options = waits ? waitOptions(session) : undefined;
+  const revert = flags.revertOnFailure ? revertOnHub(session) : undefined;
+  return async (release) => {
+    const wait = options === undefined ? undefined : { release: knownRelease(release), options };
+    const requestTimeoutMs = settings.redeploy.request_timeout_sec * 1000;
+    return await redeploy(context, targets, { requestTimeoutMs, wait, revert });
+  };
 }
 
-/** Throws what would keep a redeployment from its end, before there is anything to take back. */
-export function refuseImpossibleRedeployment(session: Session, flags: RedeployFlags): void {
-  deployTargets(session.settings.redeploy.hooks, session.context.env);
-  if (flags.wait || flags.revertOnFailure) waitOptions(session);
+function revertOnHub({ context, settings }: Session): () => Promise<Digest> {
+  const hub = hubSettings(settings, context.env);
+  const layout = repoLayout(settings);
+  return async () => (await restoreRelease(context, hub, layout)).release;
 }
 
-function waitFor(session: Session, release: Digest | undefined): { release: Digest; options: WaitOptions } {
-  if (release !== undefined) return { release, options: waitOptions(session) };
+function knownRelease(release: Digest | undefined): Digest {
+  if (release !== undefined) return release;
   throw new UsageError("Cannot wait for the backend: no release was published from here", {
     code: "RELEASE_UNKNOWN",
     hint: "name it with --release, or upload with model-sync hf-upload --redeploy --wait",

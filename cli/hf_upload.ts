@@ -30,9 +30,17 @@ import {
 import { formatBytes, formatDuration, plural } from "./_format.ts";
 import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
 import type { Output } from "./_output.ts";
+import {
+  prepareRedeployment,
+  REDEPLOY_FLAGS,
+  type RedeployFlags,
+  redeployJson,
+  redeployLines,
+} from "./_redeploy.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
-export interface HfUploadFlags extends CommonFlags, HubFlags {
+export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
+  readonly redeploy?: boolean;
   readonly private?: boolean;
   readonly commitMessage?: string;
   readonly deleteRemoved?: boolean;
@@ -56,6 +64,8 @@ export const program: Program = defineProgram(
         createPr: switchFlag("open a pull request on the hub instead of moving the branch"),
         allowShrink: switchFlag("go on although more than half of the published files would disappear"),
         xet: switchFlag("upload by Xet instead of LFS: fewer bytes, several times the memory"),
+        redeploy: switchFlag("then tell the backends to start anew, as model-sync redeploy does"),
+        ...REDEPLOY_FLAGS,
         dryRun: switchFlag("show what would be uploaded, and change nothing"),
       },
       aliases: COMMON_ALIASES,
@@ -73,6 +83,9 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
   const { context, output, location, settings } = session;
   const options = publisherOptions(session, flags);
   const layout = repoLayout(settings);
+  const redeploy = flags.redeploy || flags.wait || flags.revertOnFailure
+    ? prepareRedeployment(session, flags)
+    : undefined;
   // Before a store is made beside a mistyped name.
   refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location);
@@ -84,7 +97,12 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
       () => HuggingFacePublisher.open(context, store, options),
       (path) => isWanted(layout, path),
     ));
-  output.result(uploadJson(report), () => uploadLines(output, report));
+  const redeployed = await redeploy?.(report.release);
+  const json = redeployed === undefined ? {} : redeployJson(redeployed);
+  output.result({ ...uploadJson(report), ...json }, () => [
+    ...uploadLines(output, report),
+    ...(redeployed === undefined ? [] : redeployLines(output, redeployed)),
+  ]);
 }
 
 async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {

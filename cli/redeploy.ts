@@ -17,11 +17,11 @@ import {
   withSession,
 } from "./_command.ts";
 import {
+  prepareRedeployment,
   REDEPLOY_FLAGS,
   type RedeployFlags,
   redeployJson,
   redeployLines,
-  runRedeployment,
 } from "./_redeploy.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -53,7 +53,7 @@ export const program: Program = defineProgram(
 async function run(session: Session, flags: Flags): Promise<void> {
   const { output } = session;
   const release = flags.release === undefined ? lastPublished(session) : parseRelease(flags.release);
-  const report = await runRedeployment(session, flags, { release, revert: undefined });
+  const report = await prepareRedeployment(session, flags)(release);
   output.result(
     { outcome: "redeployed", release: report.release ?? null, ...redeployJson(report) },
     () => redeployLines(output, report),

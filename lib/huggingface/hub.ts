@@ -72,8 +72,12 @@ const Entry = z.object({
 });
 const Page = z.array(Entry);
 
+const Commits = z.array(z.object({ id: CommitId }));
+
+const MadeCommit = z.object({ commitOid: CommitId });
+
 /**
- * A model repository on a hub, read. Endpoints and fields are those of the hub's OpenAPI description
+ * A model repository on a hub. Endpoints and fields are those of the hub's OpenAPI description
  * (`/.well-known/openapi.json`). The token goes to the hub's own origin alone. Needs net permission.
  */
 export class Hub {
@@ -189,6 +193,39 @@ export class Hub {
         await response.body?.cancel();
       })
     );
+  }
+
+  /** The newest commits of the branch, newest first. */
+  async listCommits(countMax: number): Promise<CommitId[]> {
+    const { repoId, revision } = this.settings;
+    const url = this.apiUrl(`commits/${encodeURIComponent(revision)}?limit=${countMax}`);
+    const request = this.#request(url, `the commits of ${repoId}`);
+    const { data } = await this.#retrying(() => requestJson(this.#context, request, Commits));
+    return data.slice(0, countMax).map(({ id }) => id);
+  }
+
+  /**
+   * Makes a commit of small files and of large ones that the hub's storage holds already, in the hub's own protocol.
+   * Not tried again: whether it was made is not known when nobody answers.
+   */
+  async commit(
+    header: { readonly summary: string; readonly parentCommit: CommitId },
+    operations: readonly { readonly key: string; readonly value: unknown }[],
+  ): Promise<CommitId> {
+    const { repoId, revision } = this.settings;
+    const lines = [{ key: "header", value: header }, ...operations].map((line) => JSON.stringify(line));
+    const { data } = await requestJson(this.#context, {
+      ...this.#request(
+        this.apiUrl(`commit/${encodeURIComponent(revision)}`),
+        `the answer to a commit to ${repoId}`,
+        {
+          "content-type": "application/x-ndjson",
+        },
+      ),
+      method: "POST",
+      body: lines.join("\n"),
+    }, MadeCommit);
+    return data.commitOid;
   }
 
   /** Where a file's bytes are: the hub itself, or wherever it redirects to for them. */

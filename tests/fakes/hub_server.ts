@@ -288,6 +288,8 @@ export class HubServer implements AsyncDisposable {
         return await this.#complete(request);
       case "branch":
         return this.#createBranch(repo, names[0] ?? "");
+      case "commits":
+        return this.#commits(url, repo, names[0] ?? "");
       case "commit":
         return await this.#receiveCommit(request, url, repo, names[0] ?? "");
       default:
@@ -318,6 +320,14 @@ export class HubServer implements AsyncDisposable {
     }
     this.createRepo(id, visibility === "private");
     return Response.json({ url: `${this.endpoint}/${id}`, id, name: id });
+  }
+
+  #commits(url: URL, repo: Repo, revision: string): Response {
+    const listed: { id: string; title: string }[] = [];
+    for (let commit = find(repo, revision); commit !== undefined; commit = find(repo, commit.parent ?? "")) {
+      listed.push({ id: commit.id, title: commit.message });
+    }
+    return Response.json(listed.slice(0, Number(url.searchParams.get("limit") ?? 50)));
   }
 
   #createBranch(repo: Repo, name: string): Response {

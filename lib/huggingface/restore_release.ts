@@ -1,0 +1,117 @@
+import { Buffer } from "node:buffer";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import {
+  type Digest,
+  formatManifest,
+  type Manifest,
+  MANIFEST_NAME,
+  shortDigest,
+} from "../release/manifest.ts";
+import { type CommitId, Hub, type HubFile } from "./hub.ts";
+import type { HubSettings } from "./hub_settings.ts";
+import { type RepoLayout, repoPath } from "./repo_layout.ts";
+import { readTarget, type UploadTarget } from "./upload_target.ts";
+
+/** How many commits of the branch are looked at for the release before: others may have edited it in between. */
+const COMMITS_LOOKED_AT = 50;
+
+/** A commit that put an older release on top again. */
+export interface RestoredRelease {
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly commit: CommitId;
+}
+
+/**
+ * Publishes the release before the branch's newest one again: by a new commit with a higher sequence, so that everybody
+ * who pulled the bad one moves on to it. Large files are in the hub's storage already and are only named.
+ *
+ * @throws {FailedError} code `NOTHING_TO_RESTORE`; {@link AuthenticationError}, {@link UnreachableError}
+ */
+export async function restoreRelease(
+  context: Context,
+  settings: HubSettings,
+  layout: RepoLayout,
+): Promise<RestoredRelease> {
+  const hub = new Hub(context, settings);
+  const { commit: head } = await hub.findCommit();
+  const now = await readTarget(context, hub, head);
+  const before = await findBefore(context, hub, now);
+  const manifest: Manifest = {
+    ...before.manifest,
+    sequence: Math.max(now.manifest?.sequence ?? 0, before.manifest.sequence) + 1,
+    createdAt: isoSeconds(context.clock.now()),
+  };
+  const operations = [
+    ...await restoredFiles(hub, layout, now, before),
+    ...removedFiles(layout, now, before),
+    fileLine(MANIFEST_NAME, new TextEncoder().encode(formatManifest(manifest))),
+  ];
+  context.log.info(`restoring release ${shortDigest(manifest.digest)} as sequence ${manifest.sequence}`);
+  const summary = `revert(models): back to ${shortDigest(manifest.digest)}`;
+  const commit = await hub.commit({ summary, parentCommit: head }, operations);
+  return { release: manifest.digest, sequence: manifest.sequence, commit };
+}
+
+type Release = UploadTarget & { readonly manifest: Manifest };
+
+async function findBefore(context: Context, hub: Hub, now: UploadTarget): Promise<Release> {
+  const commits = await hub.listCommits(COMMITS_LOOKED_AT);
+  for (const commit of commits.filter((id) => id !== now.commit)) {
+    const { manifest, ...target } = await readTarget(context, hub, commit);
+    if (manifest !== undefined && manifest.digest !== now.manifest?.digest) return { ...target, manifest };
+  }
+  const { repoId, revision } = hub.settings;
+  throw new FailedError(`Cannot restore a release of ${repoId}: ${revision} holds none before its newest`, {
+    code: "NOTHING_TO_RESTORE",
+    hint: "upload the models that worked: model-sync hf-upload",
+  });
+}
+
+/** Files of the older release that the branch has not, or has with other contents. */
+async function restoredFiles(
+  hub: Hub,
+  layout: RepoLayout,
+  now: UploadTarget,
+  before: Release,
+): Promise<CommitLine[]> {
+  const held = new Map(now.files.map((file) => [file.path, file.blob]));
+  const there = new Map(before.files.map((file) => [file.path, file]));
+  const lines: CommitLine[] = [];
+  for (const { path } of before.manifest.files) {
+    const file = there.get(repoPath(layout, path));
+    if (file === undefined || held.get(file.path) === file.blob) continue;
+    lines.push(
+      file.sha256 === undefined
+        ? fileLine(file.path, await hub.readFile(before.commit, file))
+        : lfsLine(file.path, file.sha256, file.size),
+    );
+  }
+  return lines;
+}
+
+/** Files that only the newer release has. */
+function removedFiles(layout: RepoLayout, now: UploadTarget, before: Release): CommitLine[] {
+  const kept = new Set(before.manifest.files.map(({ path }) => path));
+  const there = new Set(now.files.map((file: HubFile) => file.path));
+  return (now.manifest?.files ?? [])
+    .filter(({ path }) => !kept.has(path) && there.has(repoPath(layout, path)))
+    .map(({ path }) => ({ key: "deletedFile", value: { path: repoPath(layout, path) } }));
+}
+
+/** A line of the hub's commit protocol. */
+export interface CommitLine {
+  readonly key: "file" | "lfsFile" | "deletedFile";
+  readonly value: Readonly<Record<string, string | number>>;
+}
+
+function fileLine(path: string, bytes: Uint8Array): CommitLine {
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
+  return { key: "file", value: { path, content, encoding: "base64" } };
+}
+
+function lfsLine(path: string, oid: string, size: number): CommitLine {
+  return { key: "lfsFile", value: { path, algo: "sha256", oid, size } };
+}

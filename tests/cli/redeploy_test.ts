@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { REPO } from "../helpers/hub_machines.ts";
+import { HubWorld } from "../helpers/hub_world.ts";
+import { runCli } from "../helpers/run_cli.ts";
+import { writeFiles } from "../helpers/temp_dir.ts";
+
+/** A host with a deploy hook, and the backend behind it, which loads what the hub has whenever it is deployed. */
+function startBackend(world: HubWorld, serves: (release: string) => string) {
+  const hooks: string[] = [];
+  let release = "none";
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    await request.body?.cancel();
+    if (pathname === "/health") return Response.json({ status: "online", release });
+    hooks.push(`${request.method} ${pathname}`);
+    const manifest: { digest: string } = JSON.parse(world.server.files(REPO)["model-sync.json"] ?? "{}");
+    release = serves(manifest.digest);
+    return Response.json({ job: { id: `job-${hooks.length}` } });
+  });
+  const origin = `http://127.0.0.1:${server.addr.port}`;
+  return {
+    hooks,
+    get release() {
+      return release;
+    },
+    settings: {
+      VERCEL_DEPLOY_HOOK: `${origin}/prj_1/s3cret`,
+      MODEL_SYNC_REDEPLOY_VERIFY_URL: `${origin}/health`,
+      MODEL_SYNC_REDEPLOY_POLL_INTERVAL_SEC: "1",
+      MODEL_SYNC_REDEPLOY_WAIT_TIMEOUT_SEC: "1",
+    },
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+function runAt(world: HubWorld, command: string, args: string[], env: Record<string, string>) {
+  return runCli(command, args, { cwd: join(world.path, "trainer"), entry: "script", env });
+}
+
+Deno.test("hf-upload --redeploy --wait uploads, deploys and sees the backend serve the release", async () => {
+  await using world = new HubWorld();
+  await using backend = startBackend(world, (release) => release);
+  const { code, stdout, stderr } = await runAt(
+    world,
+    "hf-upload",
+    ["--redeploy", "--wait"],
+    backend.settings,
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /published release[^]*deployment started: vercel on 127\.0\.0\.1:\d+, job-1[^]*the backend serves release/,
+  );
+  assert.doesNotMatch(stdout + stderr, /s3cret/);
+  const again = await runAt(world, "redeploy", ["--wait", "--json"], backend.settings);
+  assert.equal(again.code, 0, again.stderr);
+  const { outcome, release, deployments } = JSON.parse(again.stdout);
+  assert.deepEqual([outcome, release, deployments.length], ["redeployed", backend.release, 1]);
+});
+
+Deno.test("a backend that does not come up fails the command, and --revert-on-failure brings the release before back", async () => {
+  await using world = new HubWorld();
+  const bad = new Set<string>();
+  await using backend = startBackend(world, (release) => bad.has(release) ? "sha256:crashing" : release);
+  assert.equal((await runAt(world, "hf-upload", ["--redeploy"], backend.settings)).code, 0);
+  const good = backend.release;
+
+  writeFiles(join(world.path, "trainer/models"), { "model.joblib": "a model that crashes the backend" });
+  const upload = await world.json("trainer", "hf-upload");
+  bad.add(String(upload["release"]));
+  const failed = await runAt(world, "redeploy", ["--wait"], backend.settings);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /Cannot see release [0-9a-f]{12} at .* the backend reports "sha256:crashing"/);
+
+  const reverted = await runAt(world, "redeploy", ["--revert-on-failure"], backend.settings);
+  assert.equal(reverted.code, 1);
+  assert.match(reverted.stderr, /release [0-9a-f]{12} is published and deployed again/);
+  assert.equal(backend.release, good);
+  assert.equal((await world.json("bot", "hf-pull"))["release"], good);
+});
+
+Deno.test("what a redeployment is missing is told before anything is uploaded", async () => {
+  await using world = new HubWorld();
+  const hookless = await runAt(world, "hf-upload", ["--redeploy"], {});
+  assert.equal(hookless.code, 2);
+  assert.match(hookless.stderr, /no deploy hook is set/);
+  const blind = await runAt(world, "hf-upload", ["--redeploy", "--wait"], {
+    DEPLOY_HOOK: "http://127.0.0.1:9/x",
+  });
+  assert.equal(blind.code, 2);
+  assert.match(blind.stderr, /redeploy\.verify_url is not set/);
+  assert.equal(world.server.repos.size, 0);
+});
+
+Deno.test("redeploy fails when a hook does, and --dry-run calls none", async () => {
+  await using world = new HubWorld();
+  await using backend = startBackend(world, (release) => release);
+  const dry = await runAt(world, "redeploy", ["--dry-run"], backend.settings);
+  assert.match(dry.stdout, /would start a deployment: vercel, POST to 127\.0\.0\.1:\d+/);
+  assert.deepEqual(backend.hooks, []);
+  await using gone = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response("no such service", { status: 404 }),
+  );
+  const { code, stderr } = await runAt(world, "redeploy", [], {
+    RENDER_DEPLOY_HOOK: `http://127.0.0.1:${gone.addr.port}/deploy/srv-1?key=s3cret`,
+  });
+  assert.equal(code, 4);
+  assert.match(stderr, /render deploy hook: 127\.0\.0\.1:\d+ answered 404: no such service/);
+  assert.doesNotMatch(stderr, /s3cret/);
+});

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { restoreRelease } from "../../lib/huggingface/restore_release.ts";
+import { fillModels } from "../contract/carrier_contract.ts";
+import {
+  hubOf,
+  publisherOptions,
+  pullTo,
+  REPO,
+  sourceOptions,
+  uploadFrom,
+  WHOLE_REPO,
+} from "../helpers/hub_machines.ts";
+import { noise, readFiles } from "../helpers/temp_dir.ts";
+import { HubBench } from "./hub_bench.ts";
+
+const V1 = { "model.joblib": noise(100_000, 1), "config.json": '{"v": 1}', "old.json": "{}" };
+const V2 = { "model.joblib": noise(100_000, 2), "config.json": '{"v": 2}', "new.json": "{}" };
+
+Deno.test("restoreRelease() puts the release before on top, for those who pulled the bad one, too", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  const rules = { layout: WHOLE_REPO, deleteRemoved: true, allowShrink: false };
+  fillModels(bench.trainer, V1);
+  const first = await uploadFrom(context, bench.trainer, publisherOptions(server, { rules }));
+  const wanted = server.files(REPO);
+  fillModels(bench.trainer, V2);
+  await uploadFrom(context, bench.trainer, publisherOptions(server, { rules }));
+  await pullTo(context, bench.bot, sourceOptions(server));
+  // Somebody edits the repository's description in between.
+  server.commit(REPO, { "README.md": "# Models" });
+
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO);
+  assert.deepEqual([restored.release, restored.sequence], [first.release, 3]);
+  const { "README.md": readme, "model-sync.json": _manifest, ...files } = server.files(REPO);
+  const { "model-sync.json": _before, ...expected } = wanted;
+  assert.equal(readme, "# Models");
+  assert.deepEqual(files, expected);
+
+  const pulled = await pullTo(context, bench.bot, sourceOptions(server));
+  assert.deepEqual([pulled.outcome, pulled.release, pulled.sequence], ["activated", first.release, 3]);
+  assert.deepEqual(Object.keys(readFiles(bench.bot)), ["config.json", "model.joblib", "old.json"]);
+});
+
+Deno.test("restoreRelease() refuses where there was no release before, and changes nothing", async () => {
+  await using bench = new HubBench();
+  fillModels(bench.trainer, V1);
+  await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
+  const head = bench.server.head(REPO).id;
+  await assert.rejects(restoreRelease(bench.context, hubOf(bench.server), WHOLE_REPO), {
+    code: "NOTHING_TO_RESTORE",
+    exitCode: 1,
+  });
+  assert.equal(bench.server.head(REPO).id, head);
+});
