@@ -79,6 +79,9 @@ const FLAG_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   repoModelsSubdir: ["repo_models_subdir"],
   remote: ["remote"],
   branch: ["branch"],
+  verifyUrl: ["redeploy", "verify_url"],
+  verifyField: ["redeploy", "verify_field"],
+  waitTimeoutSec: ["redeploy", "wait_timeout_sec"],
 };
 
 /** What a command's work gets. */
@@ -161,6 +164,7 @@ export async function withPlainSession(
     const context: Context = {
       fs: Deno,
       spawn: spawnProcess,
+      http: fetch,
       clock: systemClock,
       log: output.log,
       env,

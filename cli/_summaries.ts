@@ -6,6 +6,7 @@ export const SUMMARIES = {
   status: "Show the active release, the last runs, and what comes next",
   verify: "Compare the active files with their manifest",
   prune: "Remove old releases from the store",
+  redeploy: "Tell backends to start anew, and wait until they serve the new release",
   daemon: "Publish or pull every day, for as long as it runs",
   doctor: "Check this machine, the registry and the disk, and say how to mend what is wrong",
   config: "Check, show or begin a configuration file",

@@ -5,7 +5,7 @@ import type { Staging } from "../store/staging.ts";
 
 /** The carrier's immutable name for what is newest: everything later is read from exactly this. */
 export interface Revision {
-  /** A commit. Equal ids of one source mean equal bytes. */
+  /** A commit, a workflow run, a job. Equal ids of one source mean equal bytes. */
   readonly id: string;
   /** Tells this source from others whose revisions mean other things: carrier, URL, branch, folder. No secrets. */
   readonly source: string;
@@ -31,6 +31,8 @@ export interface Offer {
   readonly revision: Revision;
   /** Missing where a registry was written without one. */
   readonly claim: ManifestClaim | undefined;
+  /** What orders the revisions of this source where there is no manifest to do it; nothing, where it is missing. */
+  readonly sequence?: number | undefined;
   readonly files: readonly OfferedFile[];
 }
 
@@ -38,10 +40,13 @@ export interface Offer {
  * The pulling side of a carrier. A run calls `resolve`, `inspect`, `stage` and `accept` in this order, each at most
  * once, and then disposes of the source. The contract, which `tests/contract` holds against every carrier:
  *
- * - `resolve` costs one round trip and writes nothing;
+ * - `resolve` costs one round trip where nothing is new, and writes nothing but what the source has to remember to ask
+ *   so little. A carrier that has its release made, as `runpod` does, waits for it here;
+ * - `inspect` may bring an archive that is the only way to look into it, into the store's folder for partial files;
  * - `inspect` refuses whatever no file system may get to see: paths, links, file types;
- * - `stage` writes below the staging folder only, links what the store holds instead of fetching it, and never trusts
- *   a name or a claim in place of bytes: a file is linked only if this very object was hashed before;
+ * - `stage` writes below the staging folder and that for partial files only, links what the store holds instead of
+ *   fetching it, and never trusts a name or a claim in place of bytes: a file is linked only if this very object was
+ *   hashed before;
  * - errors are of the family, and name what is and what was wanted;
  * - nothing is remembered that would make a second call skip bytes that the first failed to bring.
  */

@@ -1,14 +1,17 @@
 import { z } from "zod";
 import { ACTIVATION_SETTINGS, LFS_SETTINGS } from "../core/settings.ts";
-import { isTimeZone, parseCalendar } from "../schedule/calendar.ts";
+import { isTimeZone } from "../schedule/calendar.ts";
+import { Archives } from "./sections/archives.ts";
+import { Artifacts } from "./sections/artifacts.ts";
+import { DOCS, EnvName, RepoFolder, Schedule } from "./sections/kinds.ts";
+import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
+import { Redeploy } from "./sections/redeploy.ts";
+import { RunPod, RunPodClient } from "./sections/runpod.ts";
 
 /**
  * The `model_sync` section of the configuration file: every key once, with its default and its description. The
  * loader, `config init`, `config schema`, the environment variables and `configs/bot.yaml` are all made from it.
  */
-
-/** Where descriptions are kept. Unlike `describe`, `register` makes no copy of a schema, which every start would wait for. */
-const DOCS = z.globalRegistry;
 
 /** A day: long enough for a nightly training, short enough that the next night's run is not kept waiting for ever. */
 const TRAIN_TIMEOUT_SEC = 86_400;
@@ -16,23 +19,7 @@ const TRAIN_TIMEOUT_SEC = 86_400;
 /** An hour moves 45 GB at 100 Mbit/s. */
 const GIT_TIMEOUT_SEC = 3_600;
 
-const Schedule = z.string().refine(isSchedule, {
-  error: (issue) =>
-    `"${
-      String(issue.input)
-    }" is neither a time of day such as "06:00" nor a cron expression such as "*/15 * * * *"`,
-});
-
-/** A folder inside the repository: relative, no climbing, and not the repository itself. */
-const RepoFolder = z.string().refine(
-  (path) =>
-    path.split("/").every((part) => !["", ".", "..", ".git"].includes(part.toLowerCase())) &&
-    !path.includes("\\"),
-  { error: "must be a folder inside the repository, such as models or prod/models" },
-);
-
 const Command = z.array(z.string().min(1)).min(1);
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of an environment variable");
 const Path = z.string().min(1);
 
 const Activation = z.strictObject({
@@ -63,54 +50,6 @@ const Publisher = z.strictObject({
 const Client = z.strictObject({
   schedule: Schedule.default("06:00").register(DOCS, {
     description: "When the daemon pulls: a time of day, or a cron expression of five fields.",
-  }),
-});
-
-/** The settings of the RunPod carrier, with the defaults of its first users. */
-const RunPod = z.strictObject({
-  enabled: z.boolean().default(true).register(DOCS, {
-    description: "false keeps the RunPod daemon from starting.",
-  }),
-  trigger_url: z.url().optional().register(DOCS, {
-    description: "Where a training job is started.",
-    examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/run"],
-  }),
-  status_url_template: z.string().optional().register(DOCS, {
-    description: "Where its state is asked for; {job_id} stands for the job.",
-    examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}"],
-  }),
-  api_key_env: EnvName.default("RUNPOD_API_KEY").register(DOCS, {
-    description: "The environment variable that holds the API key.",
-  }),
-  trigger_method: z.enum(["GET", "POST", "PUT", "PATCH"]).default("POST").register(DOCS, {
-    description: "The method of the start request.",
-  }),
-  trigger_payload: z.record(z.string(), z.json()).default({}).register(DOCS, {
-    description: "The body of the start request.",
-  }),
-  headers: z.record(z.string(), z.string()).default({}).register(DOCS, {
-    description: "Headers added to requests to the API.",
-  }),
-  request_timeout_sec: z.number().min(1).default(20).register(DOCS, {
-    description: "The longest time for one request, in seconds.",
-  }),
-  poll_interval_sec: z.number().min(1).default(10).register(DOCS, {
-    description: "The time between two looks at the job, in seconds.",
-  }),
-  job_timeout_sec: z.number().min(5).default(3600).register(DOCS, {
-    description: "The longest time for a job, in seconds.",
-  }),
-  download_timeout_sec: z.number().min(5).default(300).register(DOCS, {
-    description: "The longest time for its download, in seconds.",
-  }),
-  extract_subdir: RepoFolder.default("models").register(DOCS, {
-    description: "The folder of the archive that holds the models.",
-  }),
-});
-
-const RunPodClient = z.strictObject({
-  schedule: Schedule.default("03:00").register(DOCS, {
-    description: "When the daemon has RunPod train and pulls the result.",
   }),
 });
 
@@ -172,23 +111,27 @@ export const ModelSync = z.strictObject({
   client: Client.prefault({}).register(DOCS, {
     description: "The pulling side: the server that uses the models.",
   }),
-  runpod_client: RunPodClient.prefault({}).register(DOCS, {
-    description:
-      "Reserved for the RunPod carrier: checked, so that files which have it stay valid, and not used by this version.",
-  }),
   runpod: RunPod.prefault({}).register(DOCS, {
-    description: "Reserved for the RunPod carrier, as runpod_client.",
+    description: "RunPod as the carrier: a job trains and returns an archive of the models.",
+  }),
+  runpod_client: RunPodClient.prefault({}).register(DOCS, {
+    description: "The daemon's RunPod role.",
+  }),
+  artifacts: Artifacts.prefault({}).register(DOCS, {
+    description: "GitHub Actions as the carrier: a workflow trains and uploads artifacts.",
+  }),
+  huggingface: HuggingFace.prefault({}).register(DOCS, {
+    description: "Hugging Face as the carrier: a model repository on the hub.",
+  }),
+  huggingface_client: HuggingFaceClient.prefault({}).register(DOCS, {
+    description: "The daemon's Hugging Face role.",
+  }),
+  redeploy: Redeploy.prefault({}).register(DOCS, {
+    description: "Backends that start anew with a new release.",
+  }),
+  archives: Archives.prefault({}).register(DOCS, {
+    description: "What an archive may be at most, whoever sends it. It is refused beyond, never cut.",
   }),
 });
 /** The configuration as every part of the program reads it: complete, checked, defaults filled in. */
 export type ModelSync = z.infer<typeof ModelSync>;
-
-function isSchedule(text: string): boolean {
-  try {
-    parseCalendar(text, undefined);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-}

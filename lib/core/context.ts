@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { FileSystem } from "./files.ts";
+import type { Http } from "./http.ts";
 import type { Log } from "./log.ts";
 import type { SpawnProcess } from "./subprocess.ts";
 
@@ -14,6 +15,7 @@ export interface Environment {
 export interface Context {
   readonly fs: FileSystem;
   readonly spawn: SpawnProcess;
+  readonly http: Http;
   readonly clock: Clock;
   readonly log: Log;
   readonly env: Environment;

@@ -63,6 +63,17 @@ export class UnreachableError extends ModelSyncError {
   override readonly retryable = true;
 }
 
+/** The other side is down, overloaded or cut off for now: the same request may succeed in a moment. */
+export class PassingError extends UnreachableError {
+  /** What the other side asks to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, details: ErrorDetails & { readonly retryAfterMs?: number | undefined }) {
+    super(message, details);
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
 /** What arrived, or was about to be sent, is not safe to use. Nothing was activated or published. */
 export class RefusedError extends ModelSyncError {
   readonly exitCode = EXIT.refused;

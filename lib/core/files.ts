@@ -104,9 +104,14 @@ export function replaceFile(fs: FileSystem, path: string, content: string | Uint
 function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array): void {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   using file = fs.openSync(path, { write: true, create: true, truncate: true });
-  let offset = 0;
-  while (offset < bytes.length) offset += file.writeSync(bytes.subarray(offset));
+  writeAllSync(file, bytes);
   file.syncSync();
+}
+
+/** Writes all of `data`, on this thread: a single `writeSync` may take only a part of it. */
+export function writeAllSync(file: Pick<Deno.FsFile, "writeSync">, data: Uint8Array): void {
+  let offset = 0;
+  while (offset < data.length) offset += file.writeSync(data.subarray(offset));
 }
 
 /** Some file systems (FUSE, SMB) cannot sync a folder; their renames are as durable as they get. */

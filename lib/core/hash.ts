@@ -1,5 +1,6 @@
 import type { Hash } from "node:crypto";
 import type { FileSystem } from "./files.ts";
+import { readPieces } from "./read_pieces.ts";
 
 /** Lower-case hexadecimal SHA-256, 64 characters. */
 export type Sha256 = string;
@@ -9,9 +10,6 @@ export const CHUNK_BYTES = 16 * 1024 * 1024;
 
 /** Files up to this size are simply fetched again, so their chunk digests would only make manifests longer. */
 export const CHUNKED_FILE_BYTES_MIN = 64 * 1024 * 1024;
-
-/** Large enough that a read is not dominated by its system call, small enough that memory stays flat. */
-const BUFFER_BYTES = 1024 * 1024;
 
 export interface FileDigest {
   readonly bytes: number;
@@ -131,30 +129,4 @@ export async function copyAndHash(
 export async function writeAll(file: Pick<Deno.FsFile, "write">, data: Uint8Array): Promise<void> {
   let offset = 0;
   while (offset < data.length) offset += await file.write(data.subarray(offset));
-}
-
-/** Buffers for the next file: garbage of this size is collected too late for memory to stay flat. */
-const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
-
-/** As many as are in use at once: two for each of the few files that are staged side by side. */
-const SPARE_BUFFERS_MAX = 16;
-
-async function* readPieces(file: Deno.FsFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let current = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
-  let next = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
-  try {
-    let size = await file.read(current);
-    while (size !== null) {
-      signal.throwIfAborted();
-      const reading = file.read(next);
-      try {
-        yield current.subarray(0, size);
-      } finally {
-        size = await reading;
-      }
-      [current, next] = [next, current];
-    }
-  } finally {
-    if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(current, next);
-  }
 }

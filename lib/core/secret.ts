@@ -28,6 +28,11 @@ export class Secret {
     return this.#value;
   }
 
+  /** Another secret made from this one. */
+  map(change: (value: string) => string): Secret {
+    return new Secret(change(this.#value));
+  }
+
   toString(): string {
     return REDACTED;
   }

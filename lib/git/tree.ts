@@ -2,7 +2,8 @@ import { quote } from "../core/quote.ts";
 import { posix } from "node:path";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { fileListProblem, MANIFEST_NAME } from "../release/manifest.ts";
-import { compareUtf8, isClutter } from "../release/portable_path.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
+import { isClutter } from "../release/clutter.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId } from "./registry.ts";
 

@@ -5,6 +5,7 @@ import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } fro
 import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
+import { sweepPartials } from "../store/partials.ts";
 import { readPointer } from "../store/pointers.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { findRelease } from "../store/releases.ts";
@@ -102,7 +103,7 @@ export async function pull(
     sequence: release.manifest.sequence,
   });
   liftQuarantine(store, release.digest);
-  if (!unchanged) await keepNewest(context, store, options.keep);
+  await tidyUp(context, store, unchanged ? undefined : options.keep);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
     changed: repaired > 0
@@ -159,6 +160,7 @@ async function stage(
   return await VerifiedRelease.ofUnclaimed(staging, {
     carrier: source.carrier,
     revision: offer.revision.id,
+    sequence: offer.sequence ?? 0,
     host: context.host,
     createdAt: context.clock.now(),
   });
@@ -210,10 +212,14 @@ function refuseUnwanted(
   );
 }
 
-/** Old releases go after a new one came. Failing at that is no reason to call the pull a failure. */
-async function keepNewest(context: Context, store: Store, keep: number): Promise<void> {
+/**
+ * What broken downloads left goes once a release came, and so do old releases after a new one. Failing at that is no
+ * reason to call the pull a failure.
+ */
+async function tidyUp(context: Context, store: Store, keep: number | undefined): Promise<void> {
   try {
-    await pruneReleases(context, store, planPrune(store, keep));
+    await sweepPartials(context, store, "all");
+    if (keep !== undefined) await pruneReleases(context, store, planPrune(store, keep));
   } catch (error) {
     if (context.signal.aborted) return;
     context.log.warn(`cannot remove old releases: ${error instanceof Error ? error.message : String(error)}`);

@@ -6,6 +6,7 @@ import { ensureModelsLink, settleAdoption } from "../store/adopt.ts";
 import { type Intent, readIntent } from "../store/intent.ts";
 import { mirrorRelease } from "../store/mirror.ts";
 import { readPointer, restorePointer, syncPointers } from "../store/pointers.ts";
+import { sweepPartials } from "../store/partials.ts";
 import { liftQuarantine } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
@@ -29,6 +30,7 @@ export async function recover(context: Context, store: Store): Promise<Recovery 
     await removeTree(store.fs, join(store.staging, entry.name));
   }
   await removePartialReleases(store);
+  await sweepPartials(context, store, "old");
   if (intent === undefined || resolution === undefined) return undefined;
   const active = readPointer(store, "current");
   context.log.warn(

@@ -49,7 +49,7 @@ export class VerifiedRelease {
   /** Names what was staged from a source that has no manifest: its digests are what was measured. */
   static async ofUnclaimed(staging: Staging, origin: Origin): Promise<VerifiedRelease> {
     const manifest = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), {
-      sequence: 0,
+      sequence: origin.sequence,
       createdAt: isoSeconds(origin.createdAt),
       origin: { carrier: origin.carrier, revision: origin.revision, host: origin.host },
     });
@@ -72,6 +72,7 @@ export class VerifiedRelease {
 export interface Origin {
   readonly carrier: Carrier;
   readonly revision: string;
+  readonly sequence: number;
   readonly host: string;
   readonly createdAt: Date;
 }

@@ -3,7 +3,8 @@ import { sep } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { fileListProblem } from "./manifest.ts";
-import { compareUtf8, isClutter, portablePathProblem } from "./portable_path.ts";
+import { compareUtf8, portablePathProblem } from "../core/portable_path.ts";
+import { isClutter } from "./clutter.ts";
 
 /** A regular file found below a folder. */
 export interface FoundFile {

@@ -11,7 +11,7 @@ import {
   type Manifest,
   releaseFile,
 } from "../release/manifest.ts";
-import { isClutter } from "../release/portable_path.ts";
+import { isClutter } from "../release/clutter.ts";
 import { scanFolder } from "../release/scan_folder.ts";
 import { type IntentRun, writeIntent } from "./intent.ts";
 import { inspectModelFolder, modelsLinkTarget } from "./model_folder.ts";

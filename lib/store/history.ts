@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type FileSystem, findEntry, syncFolder } from "../core/files.ts";
+import { type FileSystem, findEntry, syncFolder, writeAllSync } from "../core/files.ts";
 import { CARRIERS, Digest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -55,8 +55,7 @@ export function appendHistory(store: Store, record: RunRecord): void {
   using file = fs.openSync(history, { append: true, create: true });
   // Parsing keeps to the fields of a record, whatever else a report carries.
   const line = new TextEncoder().encode(`${torn ? "\n" : ""}${JSON.stringify(RunRecord.parse(record))}\n`);
-  let offset = 0;
-  while (offset < line.length) offset += file.writeSync(line.subarray(offset));
+  writeAllSync(file, line);
   file.syncSync();
   if (size === 0 || full) syncFolder(fs, store.root);
 }

@@ -2,7 +2,8 @@ import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
 import type { Context } from "../core/context.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
-import { compareUtf8, isClutter } from "../release/portable_path.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
+import { isClutter } from "../release/clutter.ts";
 import type { StatCache } from "./stat_cache.ts";
 
 /** One way in which a folder is not what its manifest says. */

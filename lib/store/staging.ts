@@ -134,7 +134,10 @@ export class Staging implements AsyncDisposable {
     return false;
   }
 
-  /** Writes a file from its bytes: hashed in the same pass, read-only, on the disk when this resolves. */
+  /**
+   * Writes a file from its bytes: hashed in the same pass, read-only, on the disk when this resolves. What turns out to
+   * be in the store already is linked after all, so that no content is kept twice.
+   */
   async write(
     path: string,
     expectedBytes: number,
@@ -151,14 +154,56 @@ export class Staging implements AsyncDisposable {
         hasher.update(piece);
         await written;
       }
-      if (Deno.build.os !== "windows") fs.chmodSync(target, RELEASE_FILE_MODE);
-      await file.sync();
-      const staged: StagedFile = { path, ...hasher.digest(), how: "written", info: fs.lstatSync(target) };
-      this.#files.set(path, staged);
-      return staged;
+      return await this.#keep(path, target, file, hasher.digest());
     } catch (error) {
       throw diskError(error, `write ${path} into the store`);
     }
+  }
+
+  /**
+   * Takes a file that was brought, and measured, in the folder for partial files: moved into its place, read-only, on
+   * the disk when this resolves.
+   */
+  async take(path: string, location: string, digest: FileDigest): Promise<StagedFile> {
+    const { fs } = this.#store;
+    const target = this.#place(path);
+    try {
+      fs.renameSync(location, target);
+      using file = await fs.open(target, { read: true, write: true });
+      return await this.#keep(path, target, file, digest);
+    } catch (error) {
+      throw diskError(error, `move ${path} into the store`);
+    }
+  }
+
+  /** Settles for what is in its place: a link to a file of the store with the same content, or this one, for good. */
+  async #keep(path: string, target: string, file: Deno.FsFile, digest: FileDigest): Promise<StagedFile> {
+    const { fs } = this.#store;
+    const isLinked = await this.#replaceByHeld(target, digest.sha256);
+    if (!isLinked) {
+      if (Deno.build.os !== "windows") fs.chmodSync(target, RELEASE_FILE_MODE);
+      await file.sync();
+    }
+    const how = isLinked ? "linked" : "written";
+    const staged: StagedFile = { path, ...digest, how, info: fs.lstatSync(target) };
+    this.#files.set(path, staged);
+    return staged;
+  }
+
+  async #replaceByHeld(target: string, sha256: Sha256): Promise<boolean> {
+    const held = this.#index().get(sha256);
+    if (held === undefined || await checkFile(this.#context, held, held.file, "stat") !== undefined) {
+      return false;
+    }
+    const link = `${target}.held`;
+    try {
+      this.#store.fs.linkSync(join(held.dir, held.file.path), link);
+    } catch (error) {
+      if (LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) return false;
+      throw error;
+    }
+    this.#store.fs.renameSync(link, target);
+    return true;
   }
 
   /** Where a file goes; its folders are made, and a path that was staged before is refused. */

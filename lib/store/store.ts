@@ -17,6 +17,8 @@ export interface Store {
   readonly intent: string;
   /** Scratch, one folder a run. */
   readonly staging: string;
+  /** What broken downloads brought, to be continued. */
+  readonly partials: string;
   readonly releases: string;
   readonly history: string;
   readonly quarantine: string;
@@ -47,7 +49,7 @@ export function openStore(fs: FileSystem, location: StoreLocation): Store {
     fs.mkdirSync(stateDirOf(location), { recursive: true });
     const store = storeAt(fs, location);
     claim(store);
-    for (const folder of [store.staging, store.releases, store.statCache]) {
+    for (const folder of [store.staging, store.partials, store.releases, store.statCache]) {
       fs.mkdirSync(folder, { recursive: true });
     }
     return store;
@@ -88,6 +90,7 @@ function storeAt(fs: FileSystem, location: StoreLocation): Store {
     lock: join(root, "lock"),
     intent: join(root, "intent.json"),
     staging: join(root, "staging"),
+    partials: join(root, "partials"),
     releases: join(root, "releases"),
     history: join(root, "history.jsonl"),
     quarantine: join(root, "quarantine.json"),

@@ -9,6 +9,7 @@
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
+import { downloadVerified } from "./download_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 
@@ -35,6 +36,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "rollback": rollbackTime,
   "verify": verifyDeep,
   "memory": memoryOfPublishAndPull,
+  "download": downloadVerified,
 };
 
 if (import.meta.main) {

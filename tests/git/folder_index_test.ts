@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { encodeIndex, type IndexEntry } from "../../lib/git/index_file.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
-import { compareUtf8, portablePathProblem } from "../../lib/release/portable_path.ts";
+import { compareUtf8, portablePathProblem } from "../../lib/core/portable_path.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ageFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";

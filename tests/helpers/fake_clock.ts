@@ -39,3 +39,19 @@ export class FakeClock implements Clock {
     }
   }
 }
+
+/** A clock on which short pauses are over at once, as between two attempts; long ones last until time has passed. */
+export class QuickClock extends FakeClock {
+  /** How long each short pause was, in milliseconds. */
+  readonly pausesMs: number[] = [];
+
+  override sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+    if (durationMs > SHORT_MS) return super.sleep(durationMs, signal);
+    signal.throwIfAborted();
+    this.pausesMs.push(durationMs);
+    this.advance(durationMs);
+    return Promise.resolve();
+  }
+}
+
+const SHORT_MS = 5 * 60_000;

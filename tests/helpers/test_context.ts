@@ -42,6 +42,7 @@ export function testContext(replaced: Partial<Context> = {}): Context & { readon
   return {
     fs: Deno,
     spawn: isolatedSpawn,
+    http: fetch,
     clock: systemClock,
     env: fixedEnvironment({}),
     signal: new AbortController().signal,

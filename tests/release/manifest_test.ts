@@ -8,7 +8,7 @@ import {
   releaseDigest,
   type ReleaseFile,
 } from "../../lib/release/manifest.ts";
-import { findPathCollision, portablePathProblem } from "../../lib/release/portable_path.ts";
+import { findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
 
 const SHA = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 });

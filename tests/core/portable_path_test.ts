@@ -5,7 +5,7 @@ import {
   findPathCollision,
   portablePathProblem,
   sortUtf8,
-} from "../../lib/release/portable_path.ts";
+} from "../../lib/core/portable_path.ts";
 
 Deno.test("portablePathProblem() accepts the paths that model sets have", () => {
   const good = [
@@ -108,6 +108,14 @@ Deno.test("findPathCollision() finds paths that one file system or another canno
     assert.ok(findPathCollision([...paths].reverse()), paths.join(" "));
   }
   assert.equal(findPathCollision(["a", "b", "c/a", "c/b", "d/a"]), undefined);
+});
+
+Deno.test("findPathCollision() minds folders that hold nothing", () => {
+  assert.ok(findPathCollision(["a"], ["A"]));
+  assert.ok(findPathCollision(["A/b"], ["a"]));
+  assert.ok(findPathCollision(["b"], ["a/c", "A"]));
+  assert.ok(findPathCollision(["a/b"], ["a/b/c"]));
+  assert.equal(findPathCollision(["a/b", "c"], ["a", "a", "d/e"]), undefined);
 });
 
 Deno.test("compareUtf8() orders as the bytes of UTF-8 do", () => {

@@ -70,10 +70,15 @@ export interface PathCollision {
 /**
  * Finds two paths that are one on a case-insensitive or Unicode-normalising file system (macOS, Windows), are equal,
  * or of which one is a file where the other needs a folder.
+ *
+ * @param folders that stand there on their own, besides those of the files; one that is there twice is no collision
  */
-export function findPathCollision(paths: Iterable<string>): PathCollision | undefined {
+export function findPathCollision(
+  paths: Iterable<string>,
+  folders: Iterable<string> = [],
+): PathCollision | undefined {
   const files = new Map<string, string>();
-  const folders = new Map<string, { readonly name: string; readonly path: string }>();
+  const spellings = new FolderSpellings();
   for (const path of paths) {
     const key = fold(path);
     const twin = files.get(key);
@@ -85,49 +90,58 @@ export function findPathCollision(paths: Iterable<string>): PathCollision | unde
       };
     }
     files.set(key, path);
+    const collision = spellings.addAbove(path);
+    if (collision !== undefined) return collision;
+  }
+  for (const folder of folders) {
+    const collision = spellings.addAbove(folder) ?? spellings.add(folder, folder);
+    if (collision !== undefined) return collision;
+  }
+  return spellings.findFile(files);
+}
+
+/** The folders of a set of paths, each with the one spelling in which it was met first. */
+class FolderSpellings {
+  readonly #folders = new Map<string, { readonly name: string; readonly path: string }>();
+
+  /** Adds every folder above a path. */
+  addAbove(path: string): PathCollision | undefined {
     for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
-      const name = path.slice(0, end);
-      const folderKey = fold(name);
-      const other = folders.get(folderKey);
-      if (other === undefined) folders.set(folderKey, { name, path });
-      else if (other.name !== name) {
-        return {
-          first: other.path,
-          second: path,
-          reason: "have folders that differ only by case or Unicode form",
-        };
+      const collision = this.add(path.slice(0, end), path);
+      if (collision !== undefined) return collision;
+    }
+    return undefined;
+  }
+
+  add(name: string, path: string): PathCollision | undefined {
+    const key = fold(name);
+    const other = this.#folders.get(key);
+    if (other === undefined) this.#folders.set(key, { name, path });
+    else if (other.name !== name) {
+      return {
+        first: other.path,
+        second: path,
+        reason: "have folders that differ only by case or Unicode form",
+      };
+    }
+    return undefined;
+  }
+
+  /** Of files by their folded paths, one that stands where a folder does. */
+  findFile(files: ReadonlyMap<string, string>): PathCollision | undefined {
+    for (const [key, folder] of this.#folders) {
+      const file = files.get(key);
+      if (file !== undefined) {
+        return { first: file, second: folder.path, reason: "are a file and a folder of one name" };
       }
     }
+    return undefined;
   }
-  for (const [key, folder] of folders) {
-    const file = files.get(key);
-    if (file !== undefined) {
-      return { first: file, second: folder.path, reason: "are a file and a folder of one name" };
-    }
-  }
-  return undefined;
 }
 
 /** Lower before upper: that order also joins the Kelvin sign with k and both forms of the Greek sigma. */
 function fold(path: string): string {
   return path.normalize("NFC").toLowerCase().toUpperCase().normalize("NFC");
-}
-
-/**
- * Files that folders collect without being models: never published, and not counted as extra files of a release.
- * `.git*` files at a release's root could not be signed either (OpenSSF Model Signing leaves them out).
- */
-const CLUTTER = new Set([
-  ".gitignore",
-  ".gitattributes",
-  ".gitkeep",
-  ".DS_Store",
-  "Thumbs.db",
-  "desktop.ini",
-]);
-
-export function isClutter(name: string): boolean {
-  return CLUTTER.has(name);
 }
 
 /**

@@ -1,0 +1,134 @@
+import type { FlagParametersForType } from "@stricli/core";
+import type { Source } from "../lib/carriers/carrier.ts";
+import { removeTree } from "../lib/core/files.ts";
+import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
+import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import { countChanges } from "../lib/release/changes.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import type { IntentRun } from "../lib/store/intent.ts";
+import { findStore, openStore, type Store } from "../lib/store/store.ts";
+import { changeLines } from "./_changes.ts";
+import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
+import { formatBytes, formatDuration, plural } from "./_format.ts";
+import type { Output } from "./_output.ts";
+import type { CommandName } from "./_summaries.ts";
+
+/** Options of every command that pulls. */
+export interface PullingFlags extends CommonFlags {
+  readonly allowDowngrade?: boolean;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
+  allowDowngrade: switchFlag("take a release that is older than the active one"),
+  force: switchFlag("take a quarantined release, and stage an unchanged one again"),
+  dryRun: switchFlag("show what would change, and change nothing"),
+};
+
+/** How a command pulls, whichever its carrier. */
+export interface Pulling<Pulled extends Source> {
+  readonly command: CommandName;
+  /** Opens the carrier for a run. */
+  readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
+  /** What the carrier adds to the result. */
+  readonly details?: (source: Pulled, report: PullReport) => Record<string, unknown>;
+}
+
+/** One pull, recorded and shown. */
+export async function runPulling<Pulled extends Source>(
+  session: Session,
+  flags: PullingFlags,
+  { command, open, details }: Pulling<Pulled>,
+): Promise<void> {
+  const { context, output, settings, location } = session;
+  const store = openStore(context.fs, location);
+  const report = await recordedRun(context, store, command, async (run) => {
+    await using source = await open(store, run);
+    const pulled = await pull(context, store, source, run, {
+      allowDowngrade: flags.allowDowngrade === true,
+      force: flags.force === true,
+      activation: settings.activation.mode,
+      keep: settings.keep,
+    });
+    return { ...pulled, details: details?.(source, pulled) ?? {} };
+  });
+  output.result({ ...pullJson(report), ...report.details }, () => pullLines(output, report));
+}
+
+/**
+ * What a pull would do, found out without a trace.
+ *
+ * @param open opens the carrier with a scratch folder that is removed afterwards; the store is missing before the
+ * first pull
+ */
+export async function previewPulling(
+  session: Session,
+  flags: PullingFlags,
+  open: (store: Store | undefined, scratch: string) => Source | Promise<Source>,
+): Promise<void> {
+  const { context, output, location } = session;
+  const store = findStore(context.fs, location);
+  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
+  try {
+    await using source = await open(store, scratch);
+    const plan = await planPull(store, source, {
+      allowDowngrade: flags.allowDowngrade === true,
+      force: flags.force === true,
+    });
+    output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
+  } finally {
+    await removeTree(context.fs, scratch);
+  }
+}
+
+function pullJson(report: Timed<PullReport>): Record<string, unknown> {
+  const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
+  const { carrier, revision, modelsDir, runId } = report;
+  return {
+    outcome,
+    release,
+    previous: previous ?? null,
+    sequence,
+    files,
+    bytes,
+    changed,
+    writtenBytes,
+    durationMs,
+    carrier,
+    revision,
+    modelsDir,
+    runId,
+  };
+}
+
+function pullLines(output: Output, report: Timed<PullReport>): string[] {
+  const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
+  const what = outcome === "activated" ? "activated release" : "unchanged, active release";
+  const lines = [
+    `${output.paint("green", "✓")} ${what} ${
+      output.paint("bold", shortDigest(release))
+    } (sequence ${sequence})`,
+    `  ${plural(files, "file")}, ${formatBytes(bytes)} in ${report.modelsDir}`,
+  ];
+  if (outcome === "activated") {
+    lines.push(
+      `  ${changed} changed, ${formatBytes(writtenBytes)} written, in ${formatDuration(durationMs)}`,
+      ...(previous === undefined
+        ? []
+        : [`  go back with: model-sync rollback   (to ${shortDigest(previous)})`]),
+    );
+  }
+  return lines;
+}
+
+function planLines(output: Output, plan: PullPlan): string[] {
+  const name = plan.release === undefined
+    ? `revision ${plan.revision.slice(0, 12)}, which has no manifest`
+    : `release ${shortDigest(plan.release)} (sequence ${plan.sequence})`;
+  if (plan.outcome === "unchanged") return [`nothing to do: ${name} is active already`];
+  return [
+    `would activate ${output.paint("bold", name)}, ${plural(countChanges(plan.changes), "file")} changed:`,
+    ...changeLines(output, plan.changes),
+  ];
+}

@@ -1,0 +1,245 @@
+import { posix } from "node:path";
+import { type Archive, type ArchiveEntry, type ArchiveLimits, openArchive } from "../core/archive.ts";
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import { FileHasher, type Sha256 } from "../core/hash.ts";
+import {
+  fileListProblem,
+  MANIFEST_BYTES_MAX,
+  MANIFEST_NAME,
+  parseManifest,
+  totalBytes,
+} from "../release/manifest.ts";
+import type { Staging } from "../store/staging.ts";
+import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
+
+/** An archive that was brought to this machine. */
+export interface BroughtArchive {
+  readonly path: string;
+  /** For messages: `the archive of job 12`. */
+  readonly name: string;
+}
+
+export interface ArchivedModelsOptions {
+  readonly limits: ArchiveLimits;
+  /** The folder of the models in the archive; without one, what the manifest says, else the whole archive. */
+  readonly subdir: string | undefined;
+}
+
+/** A file of a release, and where it is. */
+interface ArchivedFile {
+  readonly path: string;
+  readonly entry: ArchiveEntry;
+}
+
+/** An open archive with the files of it that belong to the release. */
+interface Part {
+  readonly archive: Archive;
+  readonly name: string;
+  /** By their paths in the archive. */
+  readonly files: ReadonlyMap<string, ArchivedFile>;
+}
+
+/** What macOS adds to the archives that it makes. */
+const MACOS_FOLDER = "__MACOSX/";
+
+/** The models in one archive or several, as an offer: for every carrier that brings archives. */
+export class ArchivedModels implements AsyncDisposable {
+  readonly #context: Context;
+  readonly #parts: readonly Part[];
+  readonly #claim: ManifestClaim | undefined;
+
+  private constructor(context: Context, parts: readonly Part[], claim: ManifestClaim | undefined) {
+    this.#context = context;
+    this.#parts = parts;
+    this.#claim = claim;
+  }
+
+  /**
+   * Opens archives and looks for their models; several make one release, merged at their roots.
+   *
+   * @throws {RefusedError} as `openArchive`; `MANIFEST_INVALID`; `ARCHIVE_EMPTY`; `ARCHIVES_CONFLICT`
+   */
+  static async open(
+    context: Context,
+    archives: readonly BroughtArchive[],
+    options: ArchivedModelsOptions,
+  ): Promise<ArchivedModels> {
+    const parts: Part[] = [];
+    let claim: ManifestClaim | undefined;
+    await using opened = new AsyncDisposableStack();
+    for (const { path, name } of archives) {
+      const archive = opened.use(await openArchive(context, path, name, options.limits));
+      const root = findModels(archive.entries, options.subdir);
+      const found = await readClaim(archive, root.manifest, name);
+      claim = mergeClaims(claim, found, name);
+      const folder = root.folder ?? folderOfClaim(found, archive.entries);
+      parts.push({ archive, name, files: filesBelow(archive.entries, folder, root.manifest) });
+    }
+    const models = new ArchivedModels(context, parts, claim);
+    models.#refuseUnfit(options.subdir);
+    opened.move();
+    return models;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { archive } of this.#parts) await archive[Symbol.asyncDispose]();
+  }
+
+  /** What a revision that consists of these archives holds. */
+  offer(revision: Revision, sequence?: number): Offer {
+    const claimed = new Map(this.#claim?.manifest.files.map((file) => [file.path, file.sha256]));
+    const files = this.#files().map(({ path, entry }) => ({
+      path,
+      sha256: claimed.get(path),
+      size: entry.bytes,
+    }));
+    return { revision, claim: this.#claim, sequence, files };
+  }
+
+  /** Extracts every file into staging. What the store holds already is linked there once its bytes were hashed. */
+  async stage(staging: Staging): Promise<void> {
+    const total = totalBytes(this.#files().map(({ entry }) => ({ size: entry.bytes })));
+    await staging.requireSpace(total);
+    const staged = new Map<string, Sha256>();
+    let doneBytes = 0;
+    for (const { archive, files, name } of this.#parts) {
+      for await (const { entry, content } of archive.read(({ path }) => files.has(path))) {
+        const path = files.get(entry.path)?.path ?? entry.path;
+        const earlier = staged.get(path);
+        if (earlier !== undefined) await refuseOtherBytes(path, earlier, content, name);
+        else staged.set(path, (await staging.write(path, entry.bytes, content)).sha256);
+        doneBytes += entry.bytes;
+        this.#context.log.progress("extracting", doneBytes, total);
+      }
+    }
+  }
+
+  /** Each path once, however many archives have it. */
+  #files(): ArchivedFile[] {
+    const files = new Map<string, ArchivedFile>();
+    for (const part of this.#parts) for (const file of part.files.values()) files.set(file.path, file);
+    return [...files.values()];
+  }
+
+  #refuseUnfit(subdir: string | undefined): void {
+    const names = this.#parts.map(({ name }) => name).join(" and ");
+    const paths = this.#files().map(({ path }) => path);
+    if (paths.length === 0) {
+      throw new RefusedError(`Cannot use ${names}: there are no models in it`, {
+        code: "ARCHIVE_EMPTY",
+        hint: subdir === undefined
+          ? "check what the training side puts into it"
+          : `check that the training side puts them into ${subdir}/, or set extract_subdir`,
+      });
+    }
+    const problem = fileListProblem(paths);
+    if (problem === undefined) return;
+    throw new RefusedError(`Cannot use ${names}: ${problem}`, {
+      code: "ARCHIVE_UNSAFE",
+      hint: "rename the file on the training side; the active release is untouched",
+    });
+  }
+}
+
+/** Where the models of an archive are, and their manifest if it has one. */
+interface ModelsRoot {
+  /** Ends with `/`, or is empty for the whole archive; `undefined`: as the manifest says. */
+  readonly folder: string | undefined;
+  readonly manifest: string;
+}
+
+/**
+ * The original's rules: `subdir`, else `subdir` in the only folder at the top, else that folder, else everything. The
+ * manifest stands beside the models' folder, or at the top of what is taken whole.
+ */
+function findModels(entries: readonly ArchiveEntry[], subdir: string | undefined): ModelsRoot {
+  const paths = entries.map(({ path }) => path).filter((path) => !path.startsWith(MACOS_FOLDER));
+  const top = onlyFolder(paths);
+  if (subdir !== undefined) {
+    for (const outer of top === undefined ? [""] : ["", top]) {
+      const folder = `${outer}${subdir}/`;
+      if (!paths.some((path) => path.startsWith(folder))) continue;
+      return { folder, manifest: posix.join(posix.dirname(folder), MANIFEST_NAME) };
+    }
+    return { folder: top ?? "", manifest: `${top ?? ""}${MANIFEST_NAME}` };
+  }
+  return paths.includes(MANIFEST_NAME)
+    ? { folder: undefined, manifest: MANIFEST_NAME }
+    : { folder: "", manifest: MANIFEST_NAME };
+}
+
+/** The folder, with its `/`, that everything in an archive is in. */
+function onlyFolder(paths: readonly string[]): string | undefined {
+  const [first] = paths;
+  const end = first?.indexOf("/") ?? -1;
+  const folder = end < 0 ? undefined : first?.slice(0, end + 1);
+  return folder !== undefined && paths.every((path) => path.startsWith(folder)) ? folder : undefined;
+}
+
+/** A manifest names the folder beside it; where that is not in the archive, the models lie beside the manifest. */
+function folderOfClaim(claim: ManifestClaim | undefined, entries: readonly ArchiveEntry[]): string {
+  const folder = `${claim?.manifest.origin.folder ?? ""}/`;
+  return entries.some(({ path }) => path.startsWith(folder)) ? folder : "";
+}
+
+function filesBelow(
+  entries: readonly ArchiveEntry[],
+  folder: string,
+  manifest: string,
+): Map<string, ArchivedFile> {
+  return new Map(
+    entries
+      .filter(({ path }) => path.startsWith(folder) && path !== manifest && !path.startsWith(MACOS_FOLDER))
+      .map((entry) => [entry.path, { entry, path: entry.path.slice(folder.length) }]),
+  );
+}
+
+async function readClaim(archive: Archive, path: string, name: string): Promise<ManifestClaim | undefined> {
+  const where = `${path} of ${name}`;
+  for await (const { entry, content } of archive.read((entry) => entry.path === path)) {
+    if (entry.bytes > MANIFEST_BYTES_MAX) {
+      throw new RefusedError(
+        `Cannot use ${where}: it has ${entry.bytes} bytes, at most ${MANIFEST_BYTES_MAX} are read`,
+        { code: "MANIFEST_INVALID", hint: "publish the release again; the active release is untouched" },
+      );
+    }
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const piece of content) text += decoder.decode(piece, { stream: true });
+    text += decoder.decode();
+    return { manifest: await parseManifest(text, where), text };
+  }
+  return undefined;
+}
+
+function mergeClaims(
+  first: ManifestClaim | undefined,
+  second: ManifestClaim | undefined,
+  name: string,
+): ManifestClaim | undefined {
+  if (first === undefined || second === undefined || first.text === second.text) return first ?? second;
+  throw conflict(`${MANIFEST_NAME} of ${name} differs from that of another archive of the same release`);
+}
+
+async function refuseOtherBytes(
+  path: string,
+  sha256: string,
+  content: AsyncIterable<Uint8Array>,
+  name: string,
+): Promise<void> {
+  const hasher = await FileHasher.create(0);
+  for await (const piece of content) hasher.update(piece);
+  const other = hasher.digest().sha256;
+  if (other === sha256) return;
+  throw conflict(
+    `${path} has SHA-256 ${other} in ${name} and ${sha256} in another archive of the same release`,
+  );
+}
+
+function conflict(problem: string): RefusedError {
+  return new RefusedError(`Cannot merge the archives: ${problem}`, {
+    code: "ARCHIVES_CONFLICT",
+    hint: "upload each file once, or choose the archives by name; the active release is untouched",
+  });
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { DOCS, EnvName } from "./kinds.ts";
+
+export const DEPLOY_KINDS = ["render", "railway", "railway-api", "vercel", "generic"] as const;
+
+const Hook = z.strictObject({
+  type: z.enum(DEPLOY_KINDS),
+  /** The variable with the hook's URL, which is its secret. */
+  url_env: EnvName.optional(),
+  method: z.enum(["POST", "GET"]).default("POST"),
+  /** `railway-api` alone: which service, and the variable with the token. */
+  service_id: z.string().min(1).optional(),
+  environment_id: z.string().min(1).optional(),
+  token_env: EnvName.optional(),
+});
+export type Hook = z.infer<typeof Hook>;
+
+/** How backends are told to start anew, and how it shows that they did. */
+export const Redeploy = z.strictObject({
+  hooks: z.array(Hook).max(50).default([]).register(DOCS, {
+    description:
+      "The deploy hooks: type render, railway, vercel or generic with url_env, the variable that holds the hook's URL; " +
+      "railway-api with service_id, environment_id and token_env. Without any, the hooks whose usual variables are set: " +
+      "RENDER_DEPLOY_HOOK, RAILWAY_DEPLOY_HOOK, VERCEL_DEPLOY_HOOK, DEPLOY_HOOK.",
+    examples: [[{ type: "render", url_env: "RENDER_DEPLOY_HOOK" }]],
+  }),
+  verify_url: z.url().optional().register(DOCS, {
+    description: "Where the backend says, as JSON, which release it serves: what --wait looks at.",
+    examples: ["https://backend.example.com/health"],
+  }),
+  verify_field: z.string().min(1).optional().register(DOCS, {
+    description:
+      "The field of that answer with the digest, a dotted path. Default: release, digest or current.digest.",
+    examples: ["model.release"],
+  }),
+  verify_token_env: EnvName.optional().register(DOCS, {
+    description: "The environment variable with a bearer token for verify_url.",
+    examples: ["BACKEND_TOKEN"],
+  }),
+  wait_timeout_sec: z.number().positive().max(86_400).default(900).register(DOCS, {
+    description: "How long --wait waits for the backend, in seconds: builds take minutes.",
+  }),
+  poll_interval_sec: z.number().min(1).max(3_600).default(10).register(DOCS, {
+    description: "The time between two looks at the backend, in seconds.",
+  }),
+  request_timeout_sec: z.number().min(1).max(600).default(30).register(DOCS, {
+    description: "The longest time for one request, in seconds.",
+  }),
+});

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { DOCS, EnvName, RepoFolder, Schedule } from "./kinds.ts";
+
+/** The settings of the RunPod carrier, with the names and defaults of its first users. */
+export const RunPod = z.strictObject({
+  enabled: z.boolean().default(true).register(DOCS, {
+    description: "false keeps the RunPod daemon from starting.",
+  }),
+  trigger_url: z.url().optional().register(DOCS, {
+    description: "Where a training job is started.",
+    examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/run"],
+  }),
+  status_url_template: z.string().optional().register(DOCS, {
+    description: "Where its state is asked for; {job_id} stands for the job.",
+    examples: ["https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}"],
+  }),
+  api_key_env: EnvName.default("RUNPOD_API_KEY").register(DOCS, {
+    description: "The environment variable that holds the API key.",
+  }),
+  trigger_method: z.enum(["GET", "POST", "PUT", "PATCH"]).default("POST").register(DOCS, {
+    description: "The method of the start request.",
+  }),
+  trigger_payload: z.record(z.string(), z.json()).default({}).register(DOCS, {
+    description: "The body of the start request.",
+  }),
+  headers: z.record(z.string(), z.string()).default({}).register(DOCS, {
+    description: "Headers added to requests to the API.",
+  }),
+  request_timeout_sec: z.number().min(1).default(20).register(DOCS, {
+    description: "The longest time for one request, in seconds.",
+  }),
+  poll_interval_sec: z.number().min(1).default(10).register(DOCS, {
+    description: "The time between two looks at the job, in seconds.",
+  }),
+  job_timeout_sec: z.number().min(5).default(3600).register(DOCS, {
+    description: "The longest time for a job, in seconds.",
+  }),
+  download_timeout_sec: z.number().min(5).default(300).register(DOCS, {
+    description: "The longest time for its download, in seconds.",
+  }),
+  extract_subdir: RepoFolder.default("models").register(DOCS, {
+    description: "The folder of the archive that holds the models.",
+  }),
+});
+
+export const RunPodClient = z.strictObject({
+  schedule: Schedule.default("03:00").register(DOCS, {
+    description: "When the daemon has RunPod train and pulls the result.",
+  }),
+});

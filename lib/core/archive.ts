@@ -1,0 +1,112 @@
+import type { Context } from "./context.ts";
+import { ArchiveGuard } from "./archive_guard.ts";
+import { openTar } from "./tar_reader.ts";
+import { findEndOfZip, LOCAL_HEADER, ZIP_END } from "./zip_end.ts";
+import { openZip } from "./zip_reader.ts";
+import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_header.ts";
+import { quote } from "./quote.ts";
+import { readAt } from "./read_at.ts";
+
+export { writeZip, type ZipInput, type ZipOptions, type ZippedFile } from "./zip_writer.ts";
+
+/** What an archive may be at most. Each is checked against what is really there, not against what it says. */
+export interface ArchiveLimits {
+  /** Files and folders. */
+  readonly entriesMax: number;
+  /** Bytes of all files together, extracted. */
+  readonly bytesMax: number;
+  /** Extracted bytes for each byte of the archive. */
+  readonly ratioMax: number;
+  /** Folders inside each other. */
+  readonly depthMax: number;
+}
+
+export const ARCHIVE_LIMITS: ArchiveLimits = {
+  // As many files as a release may have; the list of them takes some 60 MB.
+  entriesMax: 200_000,
+  // Many times the largest model set known, and less than what fills a server's disk unnoticed.
+  bytesMax: 64 * 1024 ** 3,
+  // Text and trees of models shrink to a twentieth; only zeros reach deflate's thousandth, and so do bombs.
+  ratioMax: 200,
+  // What a portable path may have at most.
+  depthMax: 32,
+};
+
+/** A regular file of an archive. */
+export interface ArchiveEntry {
+  /** Checked, relative, separated by `/`. */
+  readonly path: string;
+  /** As the archive says; verified when it is read. */
+  readonly bytes: number;
+}
+
+/** An entry that is being read. */
+export interface ArchiveContent {
+  readonly entry: ArchiveEntry;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+/** An open archive, whose structure was checked whole before anything of it is handed out. */
+export interface Archive extends AsyncDisposable {
+  readonly format: "zip" | "tar" | "tar.gz";
+  /** Every regular file, in the archive's order. Folders are not listed (but checked and counted). */
+  readonly entries: readonly ArchiveEntry[];
+  /**
+   * Contents of the entries that `wants` accepts, in the archive's order; each must be read to its end (or left early
+   * to stop) before the next is asked for, and only one reading may be under way. A piece is valid until the next is
+   * asked for. CRC and size are checked while it streams: a content that ends without throwing is whole, as far as
+   * the format can tell (a tar without gzip has no checksum of contents).
+   *
+   * @throws {RefusedError} code `ARCHIVE_DAMAGED` or `ARCHIVE_UNSAFE`
+   */
+  read(wants?: (entry: ArchiveEntry) => boolean): AsyncGenerator<ArchiveContent>;
+}
+
+/**
+ * Opens a ZIP, tar or tar.gz, known by its content, not by its name. Its whole structure is checked at once: a path
+ * that leads out, a link, a device, two entries of one name, headers that disagree, bytes that belong to nothing, an
+ * archive beyond the limits. A tar.gz is decompressed once for that, and again when it is read. Holds the file open
+ * until it is disposed of. Needs read permission.
+ *
+ * @param name for messages
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE` (an attack, or what looks like one), `ARCHIVE_DAMAGED` (truncated,
+ * checksum), `ARCHIVE_LIMIT` or `ARCHIVE_FORMAT` (no archive)
+ */
+export async function openArchive(
+  context: Pick<Context, "fs" | "signal">,
+  path: string,
+  name: string,
+  limits: ArchiveLimits,
+): Promise<Archive> {
+  const file = await context.fs.open(path, { read: true });
+  try {
+    const bytes = file.statSync().size;
+    const guard = new ArchiveGuard(name, bytes, limits);
+    const head = readAt(file, 0, TAR_BLOCK_BYTES);
+    const source = { file, bytes, guard, signal: context.signal };
+    if (startsWith(head, GZIP)) return await openTar(source, "tar.gz");
+    if (isTarHeader(head)) return await openTar(source, "tar");
+    // The end is what readers of ZIP look for: something may stand before the first entry, and is then refused.
+    const isZip = startsWith(head, LOCAL_HEADER) || startsWith(head, ZIP_END) ||
+      findEndOfZip(file, bytes).kind === "found";
+    if (isZip) return openZip(source);
+    throw guard.fault("ARCHIVE_FORMAT", `it is no ZIP, tar or tar.gz${beginning(head)}`);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+const GZIP = [0x1f, 0x8b];
+
+/** So much of the beginning shows an error page for what it is. */
+const SHOWN_BYTES = 24;
+
+function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => head[index] === byte);
+}
+
+function beginning(head: Uint8Array): string {
+  if (head.length === 0) return ": it is empty";
+  return `: it begins with ${quote(new TextDecoder().decode(head.subarray(0, SHOWN_BYTES)))}`;
+}

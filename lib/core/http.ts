@@ -1,0 +1,325 @@
+import type { z } from "zod";
+import type { Context } from "./context.ts";
+import { withDeadline } from "./deadline.ts";
+import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
+import { oneLine } from "./quote.ts";
+import { parseRetryAfter } from "./retry.ts";
+import { redact, redactUrls, type Secret } from "./secret.ts";
+
+/** The web as a dependency: production passes `fetch`. Needs the net permission. */
+export type Http = typeof fetch;
+
+/** What of a {@link Context} a request takes. */
+export type HttpContext = Pick<Context, "http" | "clock" | "signal">;
+
+/** Headers for one origin (scheme, host and port), and for no other that it redirects to. */
+export interface Credentials {
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, Secret>>;
+}
+
+/** Credentials for the origin of `url` in an `Authorization` header. */
+export function bearer(url: string, token: Secret): Credentials {
+  return { origin: new URL(url).origin, headers: { authorization: token.map((value) => `Bearer ${value}`) } };
+}
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Sent to whatever host answers in the end. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly credentials?: Credentials | undefined;
+  readonly body?: string | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** What it is about, for errors: `the state of job 12`. */
+  readonly what: string;
+  /** Besides the credentials, what no message may show, should the other side repeat it. */
+  readonly secrets?: readonly Secret[];
+}
+
+export interface HttpAnswer {
+  readonly response: Response;
+  /** The request ended at another origin than it began. */
+  readonly crossedOrigin: boolean;
+}
+
+/** Signed storage is one redirect away, a renamed repository a second; more is a loop. */
+const REDIRECTS_MAX = 5;
+
+/** JSON of an API: the largest answers are pages of 100 workflow runs, under 2 MB. */
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** As much of a failed answer's body as a message quotes. */
+const QUOTED_CHARS_MAX = 500;
+
+/**
+ * Sends a request and follows redirects, with credentials for their own origin alone. The body of the answer is the
+ * caller's to read or to cancel; any status is an answer.
+ *
+ * @throws {PassingError} when nobody answers; {@link RefusedError} code `REDIRECT_REFUSED` for a redirect to something
+ * less safe; the signal's reason
+ */
+export async function sendRequest(
+  { http }: Pick<HttpContext, "http">,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  const first = parseUrl(request);
+  let url = first;
+  let { method = "GET", body } = request;
+  for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
+    const response = await fetchOnce(http, url, {
+      ...request,
+      method,
+      ...(body === undefined ? {} : { body }),
+    }, signal);
+    const target = redirectTarget(response, url);
+    if (target === undefined) return { response, crossedOrigin: url.origin !== first.origin };
+    await response.body?.cancel();
+    refuseUnsafeRedirect(request, url, target, body !== undefined && [307, 308].includes(response.status));
+    if (![307, 308].includes(response.status) && method !== "HEAD") {
+      method = "GET";
+      body = undefined;
+    }
+    url = target;
+  }
+  throw new RefusedError(
+    `Cannot read ${request.what}: ${first.host} redirects more than ${REDIRECTS_MAX} times`,
+    {
+      code: "REDIRECT_REFUSED",
+      hint: "check the address",
+    },
+  );
+}
+
+/** An answer of an API that was read whole. */
+export interface JsonAnswer<Data> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly data: Data;
+}
+
+/**
+ * Asks an API and checks what it answers. One attempt: wrap it in `withRetry` where repeating does no harm.
+ *
+ * @param schema what of the answer is needed; everything else in it is ignored
+ * @throws {PassingError} no answer in time, or a status that passes; the errors of {@link statusError};
+ * {@link UnreachableError} code `ANSWER_INVALID` when the answer is not what the API promises
+ */
+export async function requestJson<Schema extends z.ZodType>(
+  context: HttpContext,
+  request: HttpRequest & { readonly timeoutMs: number },
+  schema: Schema,
+): Promise<JsonAnswer<z.infer<Schema>>> {
+  const host = parseUrl(request).host;
+  return await withDeadline(context, request.timeoutMs, () => noAnswer(request, host), async (signal) => {
+    const { response } = await sendRequest(context, request, signal);
+    if (!response.ok) throw await statusError(context, request, response);
+    const text = await readText(response, request);
+    const result = schema.safeParse(parseJson(text));
+    if (result.success) return { status: response.status, headers: response.headers, data: result.data };
+    const issue = result.error.issues[0];
+    throw new UnreachableError(
+      `Cannot read ${request.what}: ${host} answered something else than expected (${
+        issue === undefined ? "no JSON" : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
+      })`,
+      { code: "ANSWER_INVALID", hint: "check the address: is this the server that was meant?" },
+    );
+  });
+}
+
+/** Statuses that a later attempt may not meet again. */
+const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
+
+/**
+ * The error that a failed answer stands for; its body is read for the message.
+ * 401 and 403: {@link AuthenticationError}. Overload and faults of the server: {@link PassingError} with its
+ * `Retry-After`. Everything else: {@link UnreachableError} with the code `HTTP_<status>`.
+ */
+export async function statusError(
+  { clock }: Pick<Context, "clock">,
+  request: HttpRequest,
+  response: Response,
+): Promise<AuthenticationError | UnreachableError> {
+  const { status } = response;
+  const host = parseUrl(request).host;
+  const said = await quoteBody(response, request);
+  const message = `Cannot read ${request.what}: ${host} answered ${status}${said}`;
+  const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), clock.now()) ??
+    exhaustedUntil(response.headers, clock.now());
+  if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
+    return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: "run again later" });
+  }
+  if (status === 401 || status === 403) {
+    return new AuthenticationError(message, {
+      code: `HTTP_${status}`,
+      hint: "check the token, and what it is allowed to do",
+    });
+  }
+  return new UnreachableError(message, {
+    code: `HTTP_${status}`,
+    hint: "check the address and the names in it",
+  });
+}
+
+/** GitHub's way to say when a used-up limit is filled again: `x-ratelimit-remaining: 0` and a time in seconds. */
+function exhaustedUntil(headers: Headers, now: Date): number | undefined {
+  if (headers.get("x-ratelimit-remaining") !== "0") return undefined;
+  const resetSec = Number(headers.get("x-ratelimit-reset") ?? NaN);
+  return Number.isFinite(resetSec) ? Math.max(0, resetSec * 1000 - now.getTime()) : undefined;
+}
+
+/** Reads a body as text, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE` */
+export async function readText(
+  response: Response,
+  request: Pick<HttpRequest, "what" | "url">,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length;
+    if (bytes > BODY_BYTES_MAX) {
+      throw new UnreachableError(
+        `Cannot read ${request.what}: the answer is longer than ${BODY_BYTES_MAX} bytes`,
+        { code: "ANSWER_TOO_LARGE", hint: "check the address: is this the server that was meant?" },
+      );
+    }
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+async function quoteBody(response: Response, { credentials, secrets = [] }: HttpRequest): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const piece of response.body ?? []) {
+      text += decoder.decode(piece, { stream: true });
+      if (text.length > QUOTED_CHARS_MAX) break;
+    }
+  } catch {
+    // The status alone says enough.
+  }
+  const hidden = [...Object.values(credentials?.headers ?? {}), ...secrets];
+  const isPage = /^\s*<(?:!doctype|html)/i.test(text);
+  const quoted = isPage ? "an HTML page" : oneLine(redact(text.trim(), hidden)).slice(0, QUOTED_CHARS_MAX);
+  return quoted === "" ? "" : `: ${quoted}`;
+}
+
+async function fetchOnce(
+  http: Http,
+  url: URL,
+  request: HttpRequest & { readonly method: string },
+  signal: AbortSignal,
+): Promise<Response> {
+  const headers = new Headers({ "user-agent": "model-sync", ...request.headers });
+  if (request.credentials?.origin === url.origin) {
+    for (const [name, value] of Object.entries(request.credentials.headers)) {
+      headers.set(name, value.reveal());
+    }
+  }
+  try {
+    return await http(url, {
+      method: request.method,
+      headers,
+      redirect: "manual",
+      signal,
+      ...(request.body === undefined ? {} : { body: request.body }),
+    });
+  } catch (error) {
+    throw networkError(error, request.what, url.host, signal);
+  }
+}
+
+/** What a failed connection, or one that broke while a body was read, stands for. */
+export function networkError(error: unknown, what: string, host: string, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
+  if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
+    return error;
+  }
+  return new PassingError(`Cannot read ${what}: ${host} did not answer (${faultOf(error)})`, {
+    code: "UNREACHABLE",
+    cause: error,
+    hint: `check the network, and that ${host} is right`,
+  });
+}
+
+function isSystemFault(error: unknown): error is Error {
+  return error instanceof Error &&
+    [
+      Deno.errors.ConnectionReset,
+      Deno.errors.ConnectionAborted,
+      Deno.errors.ConnectionRefused,
+      Deno.errors.BrokenPipe,
+      Deno.errors.UnexpectedEof,
+      Deno.errors.TimedOut,
+    ].some((fault) => error instanceof fault);
+}
+
+/**
+ * What the network did, without the address. Deno 2.9 tells it in the innermost cause of `fetch failed`, Deno 2.6 at
+ * the end of `error sending request for url (…): client error (Connect): tcp connect error: Connection refused`.
+ */
+function faultOf(error: Error): string {
+  let innermost = error;
+  for (let depth = 0; innermost.cause instanceof Error && depth < CAUSES_MAX; depth++) {
+    innermost = innermost.cause;
+  }
+  const message = innermost.message.replace(/\(https?:[^)]*\)/g, "");
+  return oneLine(redactUrls(message)).split(": ").at(-1) ?? "";
+}
+
+/** A chain of causes is three long; a circle must end. */
+const CAUSES_MAX = 10;
+
+function redirectTarget(response: Response, from: URL): URL | undefined {
+  if (![301, 302, 303, 307, 308].includes(response.status)) return undefined;
+  const location = response.headers.get("location");
+  if (location === null || !URL.canParse(location, from)) return undefined;
+  return new URL(location, from);
+}
+
+function refuseUnsafeRedirect(request: HttpRequest, from: URL, to: URL, carriesBody: boolean): void {
+  const isDowngrade = from.protocol === "https:" && to.protocol !== "https:";
+  const isOther = !["http:", "https:"].includes(to.protocol);
+  const leaks = carriesBody && from.origin !== to.origin;
+  if (!isDowngrade && !isOther && !leaks) return;
+  throw new RefusedError(
+    `Cannot read ${request.what}: ${from.host} redirects to ${to.protocol}//${to.host}, ` +
+      (leaks ? "which would get what is sent" : "which is not as safe"),
+    { code: "REDIRECT_REFUSED", hint: "check the address" },
+  );
+}
+
+function parseUrl(request: Pick<HttpRequest, "url" | "what">): URL {
+  if (URL.canParse(request.url)) {
+    const url = new URL(request.url);
+    if (["http:", "https:"].includes(url.protocol)) return url;
+  }
+  throw new UnreachableError(
+    `Cannot read ${request.what}: "${redactUrls(request.url)}" is not an http address`,
+    {
+      code: "ADDRESS_INVALID",
+      hint: "check the address",
+    },
+  );
+}
+
+function noAnswer(request: HttpRequest & { readonly timeoutMs: number }, host: string): PassingError {
+  return new PassingError(
+    `Cannot read ${request.what}: no answer from ${host} in ${request.timeoutMs / 1000} s`,
+    {
+      code: "TIMEOUT",
+      hint: `check the network, and that ${host} is right`,
+    },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,121 @@
+import type { ArchiveGuard } from "./archive_guard.ts";
+import { decodeUtf8 } from "./zip_fields.ts";
+
+// Layout: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format".
+
+export const TAR_BLOCK_BYTES = 512;
+
+/** One header block. */
+export interface TarHeader {
+  readonly name: string;
+  /** Bytes of contents after the header. */
+  readonly bytes: number;
+  /** The type, one character: `0` a file, `5` a folder. */
+  readonly type: string;
+}
+
+const CHECKSUM = { from: 148, to: 156 };
+
+/** Whether a block's checksum is right: nothing else is the same in every kind of tar. */
+export function isTarHeader(block: Uint8Array): boolean {
+  if (block.length !== TAR_BLOCK_BYTES || block[0] === 0) return false;
+  const written = octal(block.subarray(CHECKSUM.from, CHECKSUM.to));
+  let sum = 0;
+  // The checksum counts itself as spaces.
+  for (const [at, byte] of block.entries()) sum += at >= CHECKSUM.from && at < CHECKSUM.to ? 0x20 : byte;
+  return written === sum;
+}
+
+/** Reads a block whose checksum is right. */
+export function parseTarHeader(block: Uint8Array, guard: ArchiveGuard): TarHeader {
+  const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
+  const name = textField(block.subarray(0, 100), guard);
+  // GNU keeps other things where POSIX has the prefix, and older tars nothing.
+  const prefix = magic.startsWith("ustar\0") ? textField(block.subarray(345, 500), guard) : "";
+  const path = prefix === "" ? name : `${prefix}/${name}`;
+  const bytes = sizeField(block.subarray(124, 136));
+  if (bytes === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", path, "has a size that is no number");
+  const flag = String.fromCharCode(block[156] ?? 0);
+  // Before POSIX, a file had no type, and a folder only the slash.
+  const oldType = name.endsWith("/") ? "5" : "0";
+  return { name: path, bytes, type: flag === "\0" ? oldType : flag };
+}
+
+function textField(field: Uint8Array, guard: ArchiveGuard): string {
+  const end = field.indexOf(0);
+  const used = end === -1 ? field : field.subarray(0, end);
+  const text = decodeUtf8(used);
+  const shown = text ?? new TextDecoder("latin1").decode(used);
+  if (text === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", shown, "has a name that is not UTF-8");
+  if (field.subarray(used.length).some((byte) => byte !== 0)) {
+    throw guard.entryFault("ARCHIVE_UNSAFE", shown, "has a NUL inside its name");
+  }
+  return text;
+}
+
+/** Octal digits, or GNU's big-endian binary with the first bit set. */
+function sizeField(field: Uint8Array): number | undefined {
+  if (field[0] !== 0x80) return octal(field);
+  let value = 0;
+  for (const byte of field.subarray(1)) value = value * 256 + byte;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function octal(field: Uint8Array): number | undefined {
+  const text = /^ *([0-7]+)[ \0]*$/.exec(new TextDecoder("latin1").decode(field))?.[1];
+  return text === undefined ? undefined : parseInt(text, 8);
+}
+
+/** What a pax header may change of the file that follows it. */
+export interface PaxRecords {
+  readonly path?: string;
+  readonly bytes?: number;
+}
+
+/**
+ * Reads the records of a pax header: `<length> <key>=<value>\n`, the length counting all of the record. What changes
+ * neither name nor contents (times, owners) is passed over.
+ */
+export function parsePaxRecords(content: Uint8Array, guard: ArchiveGuard): PaxRecords {
+  const records = new Map<string, string>();
+  for (let rest = content; rest.length > 0;) {
+    const record = takeRecord(rest);
+    if (record === undefined) throw guard.fault("ARCHIVE_DAMAGED", "it has a pax header that cannot be read");
+    const { key, value, length } = record;
+    if (records.has(key)) throw guard.fault("ARCHIVE_UNSAFE", `it has a pax header that says ${key} twice`);
+    records.set(key, value);
+    rest = rest.subarray(length);
+  }
+  const path = records.get("path");
+  const size = records.get("size");
+  if (size !== undefined && !/^(0|[1-9]\d{0,15})$/.test(size)) {
+    throw guard.fault("ARCHIVE_UNSAFE", "it has a pax header with a size that is no number");
+  }
+  for (const key of records.keys()) {
+    if (key.startsWith("GNU.sparse.")) throw guard.fault("ARCHIVE_UNSAFE", "it has a sparse file");
+    if (key === "hdrcharset" && records.get(key) !== "ISO-IR 10646 2000 UTF-8") {
+      throw guard.fault("ARCHIVE_UNSAFE", "it has names that are not UTF-8");
+    }
+  }
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(size === undefined ? {} : { bytes: Number(size) }),
+  };
+}
+
+/** The digits of a record's length; a header is never a gigabyte. */
+const LENGTH_DIGITS_MAX = 9;
+
+function takeRecord(
+  rest: Uint8Array,
+): { readonly key: string; readonly value: string; readonly length: number } | undefined {
+  const space = rest.subarray(0, LENGTH_DIGITS_MAX + 1).indexOf(0x20);
+  const digits = decodeUtf8(rest.subarray(0, Math.max(space, 0))) ?? "";
+  if (!/^[1-9]\d*$/.test(digits)) return undefined;
+  const length = Number(digits);
+  if (length > rest.length || rest[length - 1] !== 0x0a) return undefined;
+  const text = decodeUtf8(rest.subarray(space + 1, length - 1));
+  const equals = text?.indexOf("=") ?? -1;
+  if (text === undefined || equals < 1) return undefined;
+  return { key: text.slice(0, equals), value: text.slice(equals + 1), length };
+}

@@ -1,0 +1,117 @@
+import type { Hook } from "../config/sections/redeploy.ts";
+import type { Environment } from "../core/context.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+
+/** A deployment that can be started. */
+export type DeployTarget =
+  | {
+    readonly kind: "hook";
+    readonly type: Exclude<Hook["type"], "railway-api">;
+    /** The whole address is the secret. */
+    readonly url: Secret;
+    readonly method: Hook["method"];
+  }
+  | {
+    readonly kind: "railway-api";
+    readonly type: "railway-api";
+    readonly url: string;
+    readonly token: Secret;
+    /** A project's token is sent in another header than a person's. */
+    readonly isProjectToken: boolean;
+    readonly serviceId: string;
+    readonly environmentId: string;
+  };
+
+/** Where each kind of hook has its address, unless the configuration names another variable. */
+const HOOK_VARIABLES = {
+  render: "RENDER_DEPLOY_HOOK",
+  railway: "RAILWAY_DEPLOY_HOOK",
+  vercel: "VERCEL_DEPLOY_HOOK",
+  generic: "DEPLOY_HOOK",
+} as const;
+
+/** Railway's public API (https://docs.railway.com/integrations/api); another for tests and for their older host. */
+const RAILWAY_API = "https://backboard.railway.com/graphql/v2";
+
+/**
+ * The deployments that the configuration names, or those whose usual variables are set.
+ *
+ * @throws {UsageError} code `HOOKS_UNSET`; {@link AuthenticationError} code `HOOK_MISSING` when a named one has no
+ * address or token
+ */
+export function deployTargets(hooks: readonly Hook[], env: Environment): DeployTarget[] {
+  const targets = hooks.length > 0 ? hooks.map((hook) => namedTarget(hook, env)) : usualTargets(env);
+  if (targets.length > 0) return targets;
+  throw new UsageError("Cannot redeploy: no deploy hook is set", {
+    code: "HOOKS_UNSET",
+    hint: `set ${
+      Object.values(HOOK_VARIABLES).join(", ")
+    } to the hook's address, or model_sync.redeploy.hooks`,
+  });
+}
+
+function usualTargets(env: Environment): DeployTarget[] {
+  const targets: DeployTarget[] = [];
+  for (const type of ["render", "railway", "vercel", "generic"] as const) {
+    const address = env.get(HOOK_VARIABLES[type]);
+    if (address !== undefined && address !== "") {
+      targets.push(hookTarget(type, HOOK_VARIABLES[type], address, "POST"));
+    }
+  }
+  return targets;
+}
+
+function namedTarget(hook: Hook, env: Environment): DeployTarget {
+  if (hook.type === "railway-api") return railwayTarget(hook, env);
+  const variable = hook.url_env ?? HOOK_VARIABLES[hook.type];
+  return hookTarget(
+    hook.type,
+    variable,
+    required(env, variable, "the address of the deploy hook"),
+    hook.method,
+  );
+}
+
+function hookTarget(
+  type: Exclude<Hook["type"], "railway-api">,
+  variable: string,
+  address: string,
+  method: Hook["method"],
+): DeployTarget {
+  const isHttp = URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
+  if (isHttp) return { kind: "hook", type, url: new Secret(address), method };
+  // Whatever is in it instead may be a secret, too.
+  throw new UsageError(`Cannot redeploy: what ${variable} holds is not an http address`, {
+    code: "HOOK_INVALID",
+    hint: "copy the address of the deploy hook from the host's settings",
+  });
+}
+
+function railwayTarget(hook: Hook, env: Environment): DeployTarget {
+  const serviceId = hook.service_id ?? required(env, "RAILWAY_SERVICE_ID", "the service");
+  const environmentId = hook.environment_id ?? required(env, "RAILWAY_ENVIRONMENT_ID", "the environment");
+  // As Railway's own program names them: RAILWAY_TOKEN is a project's, RAILWAY_API_TOKEN a person's.
+  const isProjectToken = hook.token_env === undefined
+    ? (env.get("RAILWAY_TOKEN") ?? "") !== ""
+    : hook.token_env === "RAILWAY_TOKEN";
+  const variable = hook.token_env ?? (isProjectToken ? "RAILWAY_TOKEN" : "RAILWAY_API_TOKEN");
+  return {
+    kind: "railway-api",
+    type: "railway-api",
+    url: env.get("RAILWAY_API_URL") ?? RAILWAY_API,
+    token: new Secret(required(env, variable, "the token")),
+    isProjectToken,
+    serviceId,
+    environmentId,
+  };
+}
+
+function required(env: Environment, variable: string, what: string): string {
+  const value = env.get(variable);
+  if (value !== undefined && value !== "") return value;
+  throw new AuthenticationError(`Cannot redeploy: the variable ${variable} with ${what} is not set`, {
+    code: "HOOK_MISSING",
+    hint: `set ${variable} in the environment or in .env`,
+  });
+}

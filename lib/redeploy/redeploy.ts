@@ -1,0 +1,70 @@
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import { type Digest, shortDigest } from "../release/manifest.ts";
+import type { DeployTarget } from "./deploy_targets.ts";
+import { type Deployment, triggerDeploy } from "./trigger_deploy.ts";
+import { waitForRelease, type WaitOptions } from "./wait_for_release.ts";
+
+export interface RedeployOptions {
+  readonly requestTimeoutMs: number;
+  /** What the backend has to report in the end; without it nobody waits. */
+  readonly wait?: { readonly release: Digest; readonly options: WaitOptions } | undefined;
+  /** Publishes the release before this one again, when the backend does not come up with it. */
+  readonly revert?: (() => Promise<Digest>) | undefined;
+}
+
+export interface RedeployReport {
+  readonly deployments: readonly Deployment[];
+  readonly release: Digest | undefined;
+  /** How long the backend took to report the release. */
+  readonly waitedMs: number | undefined;
+}
+
+/**
+ * Starts every deployment and, if asked to, waits until the backend serves the release. If it does not, the release
+ * before it is published again and deployed: the backend must not be left with one that it cannot serve.
+ *
+ * @throws {FailedError} code `RELEASE_NOT_SERVED`, after the way back; what {@link triggerDeploy} throws
+ */
+export async function redeploy(
+  context: Context,
+  targets: readonly DeployTarget[],
+  { requestTimeoutMs, wait, revert }: RedeployOptions,
+): Promise<RedeployReport> {
+  const deployments = await triggerAll(context, targets, requestTimeoutMs);
+  if (wait === undefined) return { deployments, release: undefined, waitedMs: undefined };
+  try {
+    const waitedMs = await waitForRelease(context, wait.release, wait.options);
+    return { deployments, release: wait.release, waitedMs };
+  } catch (error) {
+    if (!(error instanceof FailedError) || revert === undefined) throw error;
+    context.log.error(error.message);
+    context.log.warn("moving the branch back to the release before, and deploying that");
+    const before = await revert();
+    await triggerAll(context, targets, requestTimeoutMs);
+    throw new FailedError(
+      `${error.message}; release ${shortDigest(before)} is published and deployed again`,
+      {
+        code: error.code,
+        cause: error,
+        hint: error.hint,
+      },
+    );
+  }
+}
+
+async function triggerAll(
+  context: Context,
+  targets: readonly DeployTarget[],
+  requestTimeoutMs: number,
+): Promise<Deployment[]> {
+  const deployments: Deployment[] = [];
+  for (const target of targets) {
+    const deployment = await triggerDeploy(context, target, requestTimeoutMs);
+    context.log.info(
+      `started a deployment on ${deployment.host}${deployment.id === undefined ? "" : `: ${deployment.id}`}`,
+    );
+    deployments.push(deployment);
+  }
+  return deployments;
+}

@@ -1,0 +1,120 @@
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { withDeadline } from "../core/deadline.ts";
+import { FailedError, PassingError } from "../core/errors.ts";
+import { type HttpRequest, readText, requestJson, sendRequest, statusError } from "../core/http.ts";
+import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import { Secret } from "../core/secret.ts";
+import type { DeployTarget } from "./deploy_targets.ts";
+
+/** A deployment that was started. */
+export interface Deployment {
+  readonly type: DeployTarget["type"];
+  readonly host: string;
+  /** The host's name for it, where it tells one. */
+  readonly id: string | undefined;
+}
+
+/**
+ * Starts a deployment. A request that failed in passing is made again: a second deployment of the same release does no
+ * harm. The address of a hook is in no message.
+ *
+ * @throws {UnreachableError}, {@link AuthenticationError}; {@link FailedError} code `DEPLOY_REFUSED`
+ */
+export async function triggerDeploy(
+  context: Context,
+  target: DeployTarget,
+  requestTimeoutMs: number,
+): Promise<Deployment> {
+  return await withRetry(
+    context,
+    REQUEST_RETRIES,
+    () =>
+      target.kind === "hook"
+        ? callHook(context, target, requestTimeoutMs)
+        : callRailway(context, target, requestTimeoutMs),
+  );
+}
+
+/** `{"job":{"id":…}}` is Vercel's answer, `{"deploy":{"id":…}}` Render's; others may say anything. */
+const HookAnswer = z.object({
+  id: z.string().optional(),
+  job: z.object({ id: z.string() }).optional(),
+  deploy: z.object({ id: z.string() }).optional(),
+});
+
+async function callHook(
+  context: Context,
+  target: DeployTarget & { readonly kind: "hook" },
+  timeoutMs: number,
+): Promise<Deployment> {
+  const url = target.url.reveal();
+  const { host, pathname } = new URL(url);
+  const request: HttpRequest = {
+    url,
+    method: target.method,
+    headers: { accept: "application/json" },
+    what: `the answer of the ${target.type} deploy hook`,
+    secrets: [target.url, new Secret(pathname)],
+  };
+  const late = () =>
+    new PassingError(`Cannot redeploy: no answer from ${host} in ${timeoutMs / 1000} s`, {
+      code: "TIMEOUT",
+      hint: `check the network, and that ${host} is right`,
+    });
+  return await withDeadline(context, timeoutMs, late, async (signal) => {
+    const { response } = await sendRequest(context, request, signal);
+    if (!response.ok) throw await statusError(context, request, response);
+    const answer = HookAnswer.safeParse(parseJson(await readText(response, request))).data;
+    return { type: target.type, host, id: answer?.job?.id ?? answer?.deploy?.id ?? answer?.id };
+  });
+}
+
+const RailwayAnswer = z.object({
+  data: z.object({ serviceInstanceRedeploy: z.boolean().nullish() }).nullish(),
+  errors: z.array(z.object({ message: z.string() })).nullish(),
+});
+
+const REDEPLOY_MUTATION =
+  "mutation redeploy($serviceId: String!, $environmentId: String!) { serviceInstanceRedeploy(serviceId: $serviceId, environmentId: $environmentId) }";
+
+async function callRailway(
+  context: Context,
+  target: DeployTarget & { readonly kind: "railway-api" },
+  timeoutMs: number,
+): Promise<Deployment> {
+  const { url, token, serviceId, environmentId, isProjectToken } = target;
+  const { data } = await requestJson(context, {
+    url,
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    credentials: {
+      origin: new URL(url).origin,
+      headers: isProjectToken
+        ? { "project-access-token": token }
+        : { authorization: token.map((value) => `Bearer ${value}`) },
+    },
+    body: JSON.stringify({ query: REDEPLOY_MUTATION, variables: { serviceId, environmentId } }),
+    what: "the answer of Railway's API",
+    timeoutMs,
+  }, RailwayAnswer);
+  // GraphQL says 200 also when it refuses.
+  const [refusal] = data.errors ?? [];
+  if (refusal === undefined && data.data?.serviceInstanceRedeploy === true) {
+    return { type: "railway-api", host: new URL(url).host, id: undefined };
+  }
+  throw new FailedError(
+    `Cannot redeploy service ${serviceId} on Railway: ${
+      refusal?.message ?? "the API did not start a deployment"
+    }`,
+    { code: "DEPLOY_REFUSED", hint: "check service_id, environment_id, and what the token is allowed to do" },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
+import { ARCHIVE_LIMITS, writeZip } from "../../lib/core/archive.ts";
+import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
+import { Staging } from "../../lib/store/staging.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+type Files = Readonly<Record<string, string>>;
+
+/** Writes each set of files into an archive, opens them as one release and extracts it. */
+async function extract(sets: readonly Files[], subdir?: string) {
+  using dir = tempDir();
+  const context = testContext();
+  const archives = await Promise.all(sets.map(async (files, index) => {
+    const name = `archive ${index + 1}`;
+    const root = join(dir.path, String(index));
+    writeFiles(root, files);
+    const path = `${root}.zip`;
+    await writeZip(
+      context,
+      path,
+      Object.keys(files).map((file) => ({ path: file, location: join(root, file) })),
+    );
+    return { path, name };
+  }));
+  const store = openStore(Deno, { modelsDir: join(dir.path, "bot/models") });
+  await using models = await ArchivedModels.open(context, archives, { limits: ARCHIVE_LIMITS, subdir });
+  await using staging = new Staging(context, store, "run");
+  const offer = models.offer({ id: "1", source: "test" }, 7);
+  await models.stage(staging);
+  return { files: readFiles(staging.dir), offer };
+}
+
+async function manifestOf(files: Files, folder?: string): Promise<string> {
+  const { hashFile } = await import("../../lib/core/hash.ts");
+  using dir = tempDir();
+  writeFiles(dir.path, files);
+  const entries = await Promise.all(
+    Object.keys(files).map(async (path) =>
+      releaseFile(path, await hashFile(Deno, join(dir.path, path), { signal: new AbortController().signal }))
+    ),
+  );
+  const origin = { carrier: "runpod" as const, ...(folder === undefined ? {} : { folder }) };
+  return formatManifest(
+    await createManifest(entries, { sequence: 3, createdAt: "2026-11-21T00:00:00Z", origin }),
+  );
+}
+
+const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
+const below = (folder: string, files: Files): Files =>
+  Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
+
+Deno.test("ArchivedModels finds the models where the original did: the folder, inside one other, that one, everything", async () => {
+  const apart = { "README.txt": "not a model", "__MACOSX/._x": "junk" };
+  assert.deepEqual(
+    (await extract([{ ...below("models", MODELS), ...apart }], "models")).files,
+    sorted(MODELS),
+  );
+  assert.deepEqual((await extract([below("out/models", MODELS)], "models")).files, sorted(MODELS));
+  const withJunk = { ...below("out", MODELS), "__MACOSX/._x": "junk" };
+  assert.deepEqual((await extract([withJunk], "models")).files, sorted(MODELS));
+  for (const subdir of ["models", undefined]) {
+    const flat = { ...MODELS, "x.onnx": "x" };
+    assert.deepEqual((await extract([flat], subdir)).files, sorted(flat));
+  }
+});
+
+Deno.test("ArchivedModels takes the manifest beside the models, and none of it into the release", async () => {
+  const manifest = await manifestOf(MODELS, "models");
+  for (
+    const [files, subdir] of [
+      [{ ...below("models", MODELS), "model-sync.json": manifest }, "models"],
+      [below("job-12", { ...below("models", MODELS), "model-sync.json": manifest }), "models"],
+      [{ ...below("models", MODELS), "model-sync.json": manifest }, undefined],
+      [{ ...MODELS, "model-sync.json": manifest }, undefined],
+    ] as const
+  ) {
+    const { files: extracted, offer } = await extract([files], subdir);
+    assert.deepEqual(extracted, sorted(MODELS));
+    assert.equal(offer.claim?.manifest.sequence, 3);
+    assert.equal(offer.claim?.text, manifest);
+  }
+});
+
+Deno.test("ArchivedModels without a manifest is ordered by what the carrier says", async () => {
+  const { offer } = await extract([MODELS]);
+  assert.deepEqual([offer.claim, offer.sequence], [undefined, 7]);
+  assert.deepEqual(offer.files.map(({ path, size }) => [path, size]), [["BTC/metadata.json", 2], [
+    "BTC/rf.onnx",
+    3,
+  ]]);
+});
+
+Deno.test("ArchivedModels merges archives at their roots, and refuses one path with two contents", async () => {
+  const shared = { "shared.json": "{}" };
+  const { files } = await extract([{ ...MODELS, ...shared }, { "ETH/rf.onnx": "two", ...shared }]);
+  assert.deepEqual(files, sorted({ ...MODELS, ...shared, "ETH/rf.onnx": "two" }));
+  await assert.rejects(extract([{ ...MODELS, ...shared }, { "shared.json": "[]" }]), {
+    code: "ARCHIVES_CONFLICT",
+    exitCode: 5,
+  });
+  await assert.rejects(extract([MODELS, { "btc/RF.onnx": "case" }]), { code: "ARCHIVE_UNSAFE", exitCode: 5 });
+});
+
+Deno.test("ArchivedModels refuses an archive without models, and a manifest that is none", async () => {
+  await assert.rejects(extract([{ "__MACOSX/._x": "junk" }], "models"), {
+    code: "ARCHIVE_EMPTY",
+    exitCode: 5,
+  });
+  await assert.rejects(extract([{ ...MODELS, "model-sync.json": "{}" }]), {
+    code: "MANIFEST_INVALID",
+    exitCode: 5,
+  });
+});
+
+function sorted(files: Files): Files {
+  return Object.fromEntries(Object.entries(files).sort(([a], [b]) => a < b ? -1 : 1));
+}

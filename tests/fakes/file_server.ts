@@ -1,0 +1,94 @@
+/** Serves one content on loopback, over HTTP with ranges, and misbehaves when told to. */
+export interface FileServer extends AsyncDisposable {
+  readonly origin: string;
+  readonly url: string;
+  content: Uint8Array<ArrayBuffer>;
+  /** Sent with every answer; `undefined` for none. */
+  etag: string | undefined;
+  /** Whether ranges are served; without, every answer is the whole content. */
+  hasRanges: boolean;
+  /** What happens instead of the next right answers, one after the other; `undefined` for a right one. */
+  readonly faults: (Fault | undefined)[];
+  /** Every request, in order. */
+  readonly requests: { readonly range: string | null; readonly headers: Headers }[];
+}
+
+export type Fault =
+  /** The connection breaks after this many bytes of the answer. */
+  | { readonly kind: "reset"; readonly afterBytes: number }
+  /** Whatever this makes. */
+  | { readonly kind: "answer"; readonly make: (request: Request) => Response | Promise<Response> }
+  /** Sends this many bytes of the answer, and then nothing, until it is released. */
+  | { readonly kind: "hang"; readonly afterBytes: number; readonly released: Promise<void> };
+
+export function startFileServer(content: Uint8Array<ArrayBuffer>): FileServer {
+  const state = {
+    content,
+    etag: '"v1"' as string | undefined,
+    hasRanges: true,
+    faults: [] as FileServer["faults"],
+    requests: [] as FileServer["requests"],
+  };
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    state.requests.push({ range: request.headers.get("range"), headers: request.headers });
+    const fault = state.faults.shift();
+    if (fault?.kind === "answer") return await fault.make(request);
+    const answer = rightAnswer(request, state);
+    return fault === undefined ? answer.whole() : answer.broken(fault);
+  });
+  const origin = `http://127.0.0.1:${server.addr.port}`;
+  return Object.assign(state, {
+    origin,
+    url: `${origin}/model.bin`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  });
+}
+
+function rightAnswer(
+  request: Request,
+  { content, etag, hasRanges }: Pick<FileServer, "content" | "etag" | "hasRanges">,
+) {
+  const headers = new Headers({ "content-type": "application/octet-stream" });
+  if (etag !== undefined) headers.set("etag", etag);
+  const ifRange = request.headers.get("if-range");
+  const range = hasRanges && (ifRange === null || ifRange === etag) ? request.headers.get("range") : null;
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
+  let status = 200;
+  let body = content;
+  if (from !== undefined) {
+    const start = Number(from);
+    const end = to === "" || to === undefined ? content.length : Math.min(content.length, Number(to) + 1);
+    if (start >= content.length) {
+      const unsatisfied = new Response(null, {
+        status: 416,
+        headers: { "content-range": `bytes */${content.length}` },
+      });
+      return { whole: () => unsatisfied, broken: () => unsatisfied };
+    }
+    status = 206;
+    body = content.subarray(start, end);
+    headers.set("content-range", `bytes ${start}-${end - 1}/${content.length}`);
+  }
+  headers.set("content-length", String(body.length));
+  return {
+    whole: () => new Response(body, { status, headers }),
+    broken: (fault: Exclude<Fault, { kind: "answer" }>) =>
+      new Response(brokenBody(body, fault), { status, headers }),
+  };
+}
+
+function brokenBody(body: Uint8Array<ArrayBuffer>, fault: Exclude<Fault, { kind: "answer" }>) {
+  let sent = 0;
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const piece = body.subarray(sent, Math.min(fault.afterBytes, sent + 64 * 1024));
+      if (piece.length > 0) {
+        sent += piece.length;
+        return controller.enqueue(piece);
+      }
+      if (fault.kind === "hang") await fault.released;
+      // Less than was announced: the server closes the connection.
+      controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
