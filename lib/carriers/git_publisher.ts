@@ -5,7 +5,7 @@ import { FailedError, UsageError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
-import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
+import { giveUpUnpushed, refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { commitModels, listTracked } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
@@ -262,6 +262,9 @@ export class GitPublisher implements Publisher<GitPublication> {
       /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m
         .test(report)
     ) return false;
+    if (/^!.*\[remote rejected\]/m.test(report)) {
+      await giveUpUnpushed(this.#context, this.#registry, this.#branch.tip);
+    }
     throw git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
   }
 

@@ -28,7 +28,7 @@ type Announcement = "nothing" | "value" | "credentials" | "sign" | "rest";
  * import assert from "node:assert/strict";
  * import { redactArguments } from "./redact_arguments.ts";
  * assert.deepEqual(redactArguments(["train", "--token", "abc"]), ["train", "--token", "[redacted]"]);
- * assert.deepEqual(redactArguments(["-c", "HF_TOKEN=abc train --lr 1"]), ["-c", "HF_TOKEN=[redacted] train --lr 1"]);
+ * assert.deepEqual(redactArguments(["-c", "train --pat=abc --lr 1"]), ["-c", "train --pat=[redacted] --lr 1"]);
  * ```
  */
 export function redactArguments(args: readonly string[]): string[] {
@@ -62,7 +62,7 @@ function redactScript(script: string): string {
 }
 
 function redactWord(word: string): string {
-  if (/^-p[^-=]/.test(word)) return `-p${REDACTED}`;
+  if (/^-p./.test(word)) return `-p${REDACTED}`;
   const unquoted = word.replace(QUOTED, (_, quote, inner, end) => quote + redactScript(inner) + end);
   for (const match of unquoted.matchAll(ASSIGNMENT)) {
     const value = unquoted.slice(match.index + match[0].length);

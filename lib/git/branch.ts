@@ -16,6 +16,8 @@ export interface SyncedBranch {
   readonly head: ObjectId | undefined;
   /** Whether it has commits that the remote has not. */
   readonly unpushed: boolean;
+  /** The remote's commit that it continues; `undefined` where the remote has no such branch yet. */
+  readonly tip: ObjectId | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function syncBranch(
   tip: ObjectId | undefined,
 ): Promise<SyncedBranch> {
   if (tip !== undefined && status?.branch === registry.settings.branch && status.head === tip) {
-    return { head: tip, unpushed: false };
+    return { head: tip, unpushed: false, tip };
   }
   if (tip !== undefined && await registry.findCommit(tip) === undefined) await registry.fetchCommit(tip);
   // A clone that was never checked out has no worktree yet that could be left half done.
@@ -41,7 +43,7 @@ export async function syncBranch(
     status === undefined ? work() : moveWorktree(context, registry, status, work);
   if (status?.branch !== registry.settings.branch) await move(() => checkOut(registry, tip));
   const head = status === undefined ? await populate(registry, tip) : await registry.findCommit("HEAD");
-  if (tip === undefined) return { head, unpushed: head !== undefined };
+  if (tip === undefined) return { head, unpushed: head !== undefined, tip };
   const call = {
     action: `fast-forward ${registry.settings.branch} in ${registry.git.repoDir}`,
     transfer: true,
@@ -49,22 +51,22 @@ export async function syncBranch(
   const forward = () => registry.git.bytes(["merge", "--ff-only", "--quiet", tip], call);
   if (head === undefined) {
     await move(forward);
-    return { head: tip, unpushed: false };
+    return { head: tip, unpushed: false, tip };
   }
   switch (await registry.relation(registry.git, head, tip)) {
     case "same":
-      return { head, unpushed: false };
+      return { head, unpushed: false, tip };
     case "ahead":
-      return { head, unpushed: true };
+      return { head, unpushed: true, tip };
     case "behind":
       await move(forward);
-      return { head: tip, unpushed: false };
+      return { head: tip, unpushed: false, tip };
     case "diverged":
       if (!await areOurs(registry, tip, head)) throw diverged(registry, head, tip);
       context.log.info("the remote moved on; publishing again on top of it");
       // Unlike --hard, --keep stops rather than discard what is not committed.
       await move(() => registry.git.bytes(["reset", "--keep", "--quiet", tip], call));
-      return { head: tip, unpushed: false };
+      return { head: tip, unpushed: false, tip };
   }
 }
 
@@ -112,13 +114,34 @@ async function populate(registry: Registry, tip: ObjectId | undefined): Promise<
   return commit;
 }
 
-async function areOurs(registry: Registry, base: ObjectId, head: ObjectId): Promise<boolean> {
+/**
+ * Takes back commits of ours that the remote declined: the next publish would build on them, and be declined for the
+ * same reason for ever. Commits of people's stay, and so does everything where there is uncommitted work.
+ */
+export async function giveUpUnpushed(
+  context: Context,
+  registry: Registry,
+  tip: ObjectId | undefined,
+): Promise<void> {
+  const status = await registry.status();
+  if (status.head === undefined || status.dirty.length > 0) return;
+  if (!await areOurs(registry, tip, status.head)) return;
+  const call = { action: `take back what was declined in ${registry.git.repoDir}`, transfer: true };
+  await moveWorktree(context, registry, status, async () => {
+    if (tip !== undefined) return await registry.git.bytes(["reset", "--keep", "--quiet", tip], call);
+    await registry.git.bytes(["update-ref", "-d", "HEAD"], call);
+    await registry.git.bytes(["read-tree", "--empty"], call);
+    return await registry.git.bytes(["clean", "-ffdq"], call);
+  });
+}
+
+async function areOurs(registry: Registry, base: ObjectId | undefined, head: ObjectId): Promise<boolean> {
   const log = await registry.git.text(
     [
       "log",
       `--max-count=${UNPUSHED_COMMITS_MAX}`,
       `--format=%H=%(trailers:key=${RELEASE_TRAILER},valueonly,separator=%x2C)`,
-      `${base}..${head}`,
+      base === undefined ? head : `${base}..${head}`,
     ],
     { action: "look at commits that were not pushed" },
   );

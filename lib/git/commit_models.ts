@@ -55,7 +55,7 @@ export async function commitModels(
   openJournal(context, registry, { phase: "writing", head: head ?? null, paths });
   try {
     const commit = await writeCommit(context, registry, change, manifestPath);
-    if (commit === undefined) await restorePaths(registry, head, paths);
+    if (commit === undefined) await restorePaths(registry.git, head, paths);
     closeJournal(context, registry);
     return commit;
   } catch (error) {

@@ -100,6 +100,11 @@ export class Git {
     });
   }
 
+  /** The same repository, for cleaning up: its calls go on although the run is being stopped, within their time. */
+  uninterrupted(): Git {
+    return new Git({ ...this.#context, signal: new AbortController().signal }, this.#options);
+  }
+
   /** Runs git and returns its trimmed output. @throws what `gitError` makes of a non-zero exit */
   async text(args: readonly string[], call: CallOptions): Promise<string> {
     return new TextDecoder().decode(await this.bytes(args, call)).trimEnd();

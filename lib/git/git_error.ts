@@ -37,7 +37,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
-    pattern: /No space left on device|Disk quota exceeded|Read-only file system/i,
+    pattern: /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system/i,
     toError: (message) =>
       new DiskError(message, {
         code: "DISK",
@@ -82,6 +82,9 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
 ];
 
+/** A remote's complaint begins with what it is about, and goes on about how to mend it. */
+const DECLINE_LINES_MAX = 6;
+
 /** Turns what a failed git said into an error of ours. `action` completes "Cannot …". */
 export function gitError(action: string, stderr: string): ModelSyncError {
   // Git lists the files in lines of their own, below the one that says what is wrong.
@@ -94,12 +97,24 @@ export function gitError(action: string, stderr: string): ModelSyncError {
       hint: "commit, stash or remove them first",
     });
   }
+  if (/\[remote rejected\]/.test(stderr)) return declined(action, stderr);
   const message = `Cannot ${action}: ${summarize(stderr)}`;
   for (const { pattern, toError } of DIAGNOSES) {
     const match = pattern.exec(stderr);
     if (match !== null) return toError(message, match);
   }
   return new FailedError(message, { code: "GIT_FAILED" });
+}
+
+/** What a hook or a rule of the remote's says no to: only its own words tell why. */
+function declined(action: string, stderr: string): FailedError {
+  const words = stderr.split(/[\r\n]+/).filter((line) => line.startsWith("remote:"))
+    .map((line) => line.slice("remote:".length).trim()).filter((line) => line !== "");
+  const reason = words.length > 0 ? words.slice(0, DECLINE_LINES_MAX).join("; ") : summarize(stderr);
+  return new FailedError(`Cannot ${action}: the remote declines it: ${reason}`, {
+    code: "PUSH_DECLINED",
+    hint: "mend what it complains about and publish again; nothing was published",
+  });
 }
 
 /** The lines that say what went wrong, without git's advice, in one line. */

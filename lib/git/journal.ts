@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findEntry, findText, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
+import type { Git } from "./git.ts";
 import type { Registry, WorktreeStatus } from "./registry.ts";
 
 /** What a run is doing to a worktree that was clean before, so that whatever a kill leaves there is nobody's work. */
@@ -70,15 +71,18 @@ export async function moveWorktree(
  * @throws {UsageError} code `JOURNAL_DAMAGED` in a clone of the user's
  */
 export async function settleJournal(context: Context, registry: Registry): Promise<void> {
-  if (await undo(context, registry)) {
+  if (await undo(context, registry, registry.git)) {
     context.log.warn(`took back what a killed run left in ${registry.git.repoDir}`);
   }
 }
 
-/** After a failure: the worktree becomes as clean as it was. If even that fails, the next run does it. */
+/**
+ * After a failure, or an interruption: the worktree becomes as clean as it was. If even that fails, the next run does
+ * it.
+ */
 export async function takeBack(context: Context, registry: Registry): Promise<void> {
   try {
-    await undo(context, registry);
+    await undo(context, registry, registry.git.uninterrupted());
   } catch (error) {
     context.log.warn(
       `cannot clean up ${registry.git.repoDir} now: ${
@@ -89,16 +93,20 @@ export async function takeBack(context: Context, registry: Registry): Promise<vo
 }
 
 /** @returns whether there was something to take back */
-async function undo(context: Context, registry: Registry): Promise<boolean> {
+async function undo(context: Context, registry: Registry, git: Git): Promise<boolean> {
   // On a full disk this makes the room that the rest needs.
   await removeTree(context.fs, scratchOf(registry));
   const journal = readJournal(context, registry);
   if (journal === undefined) return false;
-  const isUndone = journal.phase === "moving"
-    ? await restoreAll(registry)
-    : await restoreWritten(registry, journal);
+  const isUndone = canBeUndone(registry, journal) &&
+    (journal.phase === "moving" ? await restoreAll(git) : await restoreWritten(git, journal));
   closeJournal(context, registry);
   return isUndone;
+}
+
+/** Without an index nothing is checked out, but before the first commit there may be files before there is one. */
+function canBeUndone(registry: Registry, journal: Journal): boolean {
+  return registry.hasWorktree || (journal.phase === "writing" && journal.head === null);
 }
 
 function readJournal(context: Context, registry: Registry): Journal | undefined {
@@ -124,46 +132,46 @@ function readJournal(context: Context, registry: Registry): Journal | undefined 
   }
 }
 
-async function restoreAll(registry: Registry): Promise<boolean> {
-  if (!registry.hasWorktree) return false;
-  const call = { action: `restore the worktree of ${registry.git.repoDir}`, transfer: true };
-  await registry.git.bytes(["reset", "--hard", "--quiet"], call);
-  await registry.git.bytes(["clean", "-ffdq"], call);
+async function restoreAll(git: Git): Promise<boolean> {
+  const call = { action: `restore the worktree of ${git.repoDir}`, transfer: true };
+  await git.bytes(["reset", "--hard", "--quiet"], call);
+  await git.bytes(["clean", "-ffdq"], call);
   return true;
 }
 
 async function restoreWritten(
-  registry: Registry,
+  git: Git,
   { head, paths }: Journal & { readonly phase: "writing" },
 ): Promise<boolean> {
-  // Without a commit there may be files before there is an index.
-  if (!registry.hasWorktree && head !== null) return false;
-  const present = await registry.findCommit("HEAD");
+  const result = await git.attempt(["rev-parse", "--verify", "--quiet", "HEAD"], {
+    action: "look for the commit",
+  });
+  const present = result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
   if (present !== (head ?? undefined)) return false;
-  await restorePaths(registry, present, paths);
+  await restorePaths(git, present, paths);
   return true;
 }
 
 /** Makes paths in the index and the worktree what the commit says; those that it has not are removed. */
 export async function restorePaths(
-  registry: Registry,
+  git: Git,
   head: string | undefined,
   paths: readonly string[],
 ): Promise<void> {
-  const action = `restore the worktree of ${registry.git.repoDir}`;
+  const action = `restore the worktree of ${git.repoDir}`;
   const call = { action, transfer: true };
   if (head === undefined) {
-    await registry.git.bytes(
+    await git.bytes(
       ["rm", "-r", "-f", "--cached", "--quiet", "--ignore-unmatch", "--", ...paths],
       call,
     );
   } else {
-    await registry.git.bytes(["reset", "--quiet", head, "--", ...paths], call);
-    const listed = await registry.git.text(["ls-files", "-z", "--", ...paths], { action });
+    await git.bytes(["reset", "--quiet", head, "--", ...paths], call);
+    const listed = await git.text(["ls-files", "-z", "--", ...paths], { action });
     const held = paths.filter((path) =>
       listed.split("\0").some((name) => name === path || name.startsWith(`${path}/`))
     );
-    if (held.length > 0) await registry.git.bytes(["checkout", "--quiet", head, "--", ...held], call);
+    if (held.length > 0) await git.bytes(["checkout", "--quiet", head, "--", ...held], call);
   }
-  await registry.git.bytes(["clean", "-ffdq", "--", ...paths], call);
+  await git.bytes(["clean", "-ffdq", "--", ...paths], call);
 }

@@ -19,6 +19,8 @@ const CARRIERS: readonly (readonly string[])[] = [
   ["--credentials", SECRET],
   ["-p", SECRET],
   [`-p${SECRET}`],
+  [`-p=${SECRET}`],
+  [`-p-${SECRET}`],
   ["-u", `me:${SECRET}`],
   ["--user", `me:${SECRET}`],
   [`--pat=${SECRET}`],

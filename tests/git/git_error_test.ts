@@ -17,6 +17,7 @@ Deno.test("gitError() tells apart who is to blame: credentials, network, disk, l
     ["fatal: Authentication failed for 'https://x/'", 3],
     ["fatal: unable to access 'https://x/': Could not resolve host: x", 4],
     ["error: file write error: No space left on device", 7],
+    ["error: sha1 file write error. Out of diskspace", 7],
     ["fatal: Unable to create '/r/.git/index.lock': File exists.", 6],
     ["fatal: bad object HEAD", 1],
   ] as const;

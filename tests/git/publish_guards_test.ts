@@ -183,6 +183,32 @@ Deno.test("publish() and its dry run replace a manifest whose sequence no pull a
   assert.equal((await pullTo(testContext(), bot)).sequence, 2);
 });
 
+Deno.test("publish() that the remote declines says so, and what it declined does not stand in the next one's way", async () => {
+  for (const isFirst of [true, false]) {
+    using dir = tempDir();
+    const trainer = newTrainer(dir.path);
+    if (!isFirst) await publishFrom(testContext(), trainer);
+    writeFiles(join(registryOf(trainer), "hooks"), {
+      "pre-receive":
+        "#!/bin/sh\nread -r _ new _\ngit ls-tree -r --name-only $new | grep -q large || exit 0\n" +
+        "echo 'GH001: Large files detected' >&2\nexit 1\n",
+    });
+    Deno.chmodSync(join(registryOf(trainer), "hooks/pre-receive"), 0o755);
+    writeFiles(trainer.modelsDir, { "large.onnx": "large" });
+    await assert.rejects(publishFrom(testContext(), trainer), {
+      code: "PUSH_DECLINED",
+      exitCode: 1,
+      message: /GH001: Large files detected/,
+    });
+    assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+    Deno.removeSync(join(trainer.modelsDir, "large.onnx"));
+    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+    const log = git(registryOf(trainer), "log", "--name-only", "--format=", "main");
+    assert.doesNotMatch(log, /large/);
+  }
+});
+
 function setSequence(hand: string, sequence: number): void {
   git(hand, "pull", "--quiet", "--ff-only");
   const manifest = Deno.readTextFileSync(join(hand, "model-sync.json"));

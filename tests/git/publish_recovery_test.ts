@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
-import { FailedError } from "../../lib/core/errors.ts";
+import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
@@ -204,4 +204,26 @@ Deno.test("publish() that fails while it copies gives the space of its copies ba
     ifFound(() => Deno.statSync(join(trainer.registry.repoDir, ".git/model-sync.part"))),
     undefined,
   );
+});
+
+Deno.test("publish() that is interrupted leaves a user's worktree as it was, wherever that comes", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const mine = clone(registryOf(trainer), join(dir.path, "mine"));
+  const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "new.onnx": "new" });
+  for (const at of ["ls-files", "update-index", "diff-index", "commit"]) {
+    const stop = new AbortController();
+    const context = testContext({
+      signal: stop.signal,
+      spawn: (request) => {
+        if (request.args.includes(at)) stop.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
+        return isolatedSpawn(request);
+      },
+    });
+    await assert.rejects(publishFrom(context, user), { code: "INTERRUPTED" });
+    assert.equal(git(mine, "status", "--porcelain"), "", at);
+  }
+  assert.equal((await publishFrom(testContext(), user)).outcome, "published");
 });
