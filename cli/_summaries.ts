@@ -2,6 +2,7 @@
 export const SUMMARIES = {
   publish: "Train, then publish the models to the git registry",
   pull: "Bring the newest release from the git registry and activate it",
+  "artifact-pull": "Bring the models that a GitHub Actions workflow uploaded, and activate them",
   rollback: "Activate the previous release again, or any that the store holds",
   status: "Show the active release, the last runs, and what comes next",
   verify: "Compare the active files with their manifest",

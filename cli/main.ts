@@ -19,6 +19,7 @@ interface Entry {
 export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   publish: { revoked: ["net"], load: () => import("./publish.ts") },
   pull: { revoked: ["net"], load: () => import("./pull.ts") },
+  "artifact-pull": { revoked: ["run"], load: () => import("./artifact_pull.ts") },
   rollback: { revoked: ["net", "run"], load: () => import("./rollback.ts") },
   status: { revoked: ["net", "run", "write"], load: () => import("./status.ts") },
   verify: { revoked: ["net", "run"], load: () => import("./verify.ts") },

@@ -142,8 +142,8 @@ export class GitHubActionsSource implements Source {
     const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(artifact.digest?.toLowerCase() ?? "") ?? [];
     const what = `artifact ${quote(artifact.name)} of run ${run.id}`;
     const path = await partialPath(`${access.apiUrl} artifact ${artifact.id} ${sha256 ?? ""}`);
-    const { owner, repository } = query;
-    const url = `${access.apiUrl}/repos/${owner}/${repository}/actions/artifacts/${artifact.id}/zip`;
+    const repository = `${encodeURIComponent(query.owner)}/${encodeURIComponent(query.repository)}`;
+    const url = `${access.apiUrl}/repos/${repository}/actions/artifacts/${artifact.id}/zip`;
     log.info(`Downloading new model: ${artifact.name} from run ${run.id}`);
     try {
       const { bytes } = await download(this.#context, {
