@@ -150,7 +150,8 @@ export class GitHubClient {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (answeredStatus(error) === 304) throw error;
-      throw githubError(error, { what, needs, host, now: clock.now() }, this.#limited);
+      const secrets = this.#access.token === undefined ? [] : [this.#access.token];
+      throw githubError(error, { what, needs, host, secrets, now: clock.now() }, this.#limited);
     }
   }
 

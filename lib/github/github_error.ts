@@ -8,7 +8,7 @@ import {
   UnreachableError,
 } from "../core/errors.ts";
 import { oneLine } from "../core/quote.ts";
-import { redactUrls } from "../core/secret.ts";
+import { redact, type Secret } from "../core/secret.ts";
 import type { RateLimited } from "./guarded_fetch.ts";
 
 /** What octokit throws: an answer that is no success, or what the fetch threw as its cause. */
@@ -22,6 +22,8 @@ export interface GitHubCall {
   readonly needs: string;
   readonly host: string;
   readonly now: Date;
+  /** Blanked out, should GitHub's words repeat them. */
+  readonly secrets: readonly Secret[];
 }
 
 /** As much of GitHub's own words as a message quotes. */
@@ -44,8 +46,8 @@ export function githubError(error: unknown, call: GitHubCall, limited: RateLimit
   const { status, message, cause } = parsed.data;
   if (cause !== undefined) return cause;
   if (limited !== undefined && (status === 403 || status === 429)) return limitError(call, limited);
-  const { what, needs, host } = call;
-  const said = oneLine(redactUrls(message)).slice(0, QUOTED_CHARS_MAX);
+  const { what, needs, host, secrets } = call;
+  const said = oneLine(redact(message, secrets)).slice(0, QUOTED_CHARS_MAX);
   const text = `Cannot read ${what}: ${host} answered ${status} (${said})`;
   const code = `HTTP_${status}`;
   switch (status) {

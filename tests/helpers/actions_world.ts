@@ -69,26 +69,15 @@ export class ActionsWorld implements AsyncDisposable {
     return run;
   }
 
-  context(replaced: Partial<Context> = {}) {
-    return testContext({ clock: this.clock, ...replaced });
-  }
-
-  open(
-    context: Context,
-    changed: Partial<ChangedOptions> = {},
-    store: Store = this.store,
-  ): GitHubActionsSource {
-    return openActions(context, this.github, store, changed);
-  }
-
   async pull(
     changed: Partial<ChangedOptions> = {},
-    context = this.context(),
+    context: Context = testContext(),
     options: Partial<PullOptions> = {},
   ) {
     const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
     return await recordedRun(context, store, "artifact-pull", async (run) => {
-      await using source = this.open(context, changed, store);
+      // The lock is waited for on the clock that runs.
+      await using source = openActions({ ...context, clock: this.clock }, this.github, store, changed);
       return await pull(context, store, source, run, {
         allowDowngrade: false,
         force: false,
