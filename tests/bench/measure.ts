@@ -35,7 +35,12 @@ export async function measureShell(cwd: string, script: string): Promise<Measure
 /** As {@link measure}, for a command of model-sync, run from source under its own permission set. */
 export async function measureCli(cwd: string, command: string, ...args: string[]): Promise<Measured> {
   const run = ["run", "-q", "--no-prompt", "--config", `${PROJECT}deno.json`, `-P=${command}`];
-  return await measure(cwd, [Deno.execPath(), ...run, `${PROJECT}cli/${command}.ts`, ...args]);
+  return await measure(cwd, [
+    Deno.execPath(),
+    ...run,
+    `${PROJECT}cli/${command.replaceAll("-", "_")}.ts`,
+    ...args,
+  ]);
 }
 
 export function median(values: readonly number[]): number {

@@ -13,7 +13,7 @@ export interface CliResult {
 export interface CliOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Run `cli/main.ts` with the union of permissions, or `cli/<command>.ts` under its own set. */
+  /** Run `cli/main.ts` with the union of permissions, or `cli/<command>.ts`, with underscores, under its own set. */
   readonly entry?: "main" | "script";
   /** Instead of the permission set of the entry. */
   readonly permissions?: readonly string[];
@@ -27,7 +27,7 @@ export function cliArgs(
 ): string[] {
   const isMain = options.entry !== "script";
   const permissions = options.permissions ?? [`-P=${isMain ? "model-sync" : command}`];
-  const script = `${PROJECT}cli/${isMain ? "main" : command}.ts`;
+  const script = `${PROJECT}cli/${isMain ? "main" : command.replaceAll("-", "_")}.ts`;
   const config = ["--config", `${PROJECT}deno.json`];
   return [
     "run",
