@@ -9,6 +9,7 @@ import {
   type RouteMap,
   run as runApplication,
 } from "@stricli/core";
+import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { parseDotenv } from "../lib/config/dotenv.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
@@ -17,6 +18,7 @@ import { systemClock } from "../lib/core/clock.ts";
 import type { Context, Environment } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findText } from "../lib/core/files.ts";
+import { parseRate } from "../lib/core/rate_limit.ts";
 import { spawnProcess } from "../lib/core/subprocess.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { Output } from "./_output.ts";
@@ -58,6 +60,11 @@ export function integerFlag(brief: string, least: number) {
   return { kind: "parsed", parse, optional: true, brief } as const;
 }
 
+/** An option that takes an amount of bytes a second. */
+export function rateFlag(brief: string) {
+  return { kind: "parsed", parse: parseRate, optional: true, brief } as const;
+}
+
 export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
   config: textFlag(`configuration file (default: ${DEFAULT_CONFIG_FILE}, if it exists)`),
   modelsDir: textFlag("folder that consumers open or a publisher trains into (default: models)"),
@@ -70,8 +77,11 @@ export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
 
 export const COMMON_ALIASES = { q: "quiet", v: "verbose" } as const satisfies Aliases<keyof CommonFlags>;
 
-/** Options that stand for a setting. */
-const FLAG_SETTINGS: Readonly<Record<string, readonly string[]>> = {
+/** Which settings options stand for, by the options' names. */
+export type FlagSettings = Readonly<Record<string, readonly string[]>>;
+
+/** What options stand for in most commands; a command may mean something else by one, and have others. */
+const FLAG_SETTINGS: FlagSettings = {
   modelsDir: ["models_dir"],
   stateDir: ["state_dir"],
   repoDir: ["repo_dir"],
@@ -135,12 +145,15 @@ function applicationConfig(name: CommandName): PartialApplicationConfiguration {
 /**
  * Runs the work of a command: makes the outside world, reads the configuration, stops on signals. What the work throws
  * is shown, and decides the exit code.
+ *
+ * @param flagSettings which settings the command's own options stand for
  */
 export async function withSession(
   flags: CommonFlags,
   work: (session: Session) => Promise<ExitCode | void>,
+  flagSettings: FlagSettings = {},
 ): Promise<void> {
-  await withPlainSession(flags, async (plain) => await work(await openSession(plain)));
+  await withPlainSession(flags, async (plain) => await work(await openSession(plain)), flagSettings);
 }
 
 /** Reads the configuration as it is now. */
@@ -159,6 +172,7 @@ export async function openSession({ context, output, load }: PlainSession): Prom
 export async function withPlainSession(
   flags: CommonFlags,
   work: (session: PlainSession) => Promise<ExitCode | void>,
+  flagSettings: FlagSettings = {},
 ): Promise<void> {
   const output = new Output({
     json: flags.json === true,
@@ -179,17 +193,23 @@ export async function withPlainSession(
       freeBytes,
       host: Deno.hostname(),
     };
-    exitCode = await work({ context, output, load: () => loadConfigFor(flags, env) }) ?? EXIT.done;
+    const load = () => loadConfigFor(flags, env, { ...FLAG_SETTINGS, ...flagSettings });
+    exitCode = await work({ context, output, load }) ?? EXIT.done;
   } catch (error) {
     exitCode = output.error(stop.signal.aborted ? stop.signal.reason : firstFailure(error));
   }
 }
 
-async function loadConfigFor(flags: CommonFlags, env: Environment): Promise<LoadedConfig> {
+async function loadConfigFor(
+  flags: CommonFlags,
+  env: Environment,
+  flagSettings: FlagSettings,
+): Promise<LoadedConfig> {
   return await loadConfig({
     file: flags.config ?? DEFAULT_CONFIG_FILE,
     isFileRequired: flags.config !== undefined,
-    flags: flagValues(flags),
+    fallbackFile: APPSETTINGS_FILE,
+    flags: flagValues(flags, flagSettings),
     env,
     readText: (path) => findText(Deno, path),
   });
@@ -223,9 +243,9 @@ export async function main(program: Program): Promise<never> {
   Deno.exit(await runProgram(program, Deno.args));
 }
 
-function flagValues(flags: CommonFlags): FlagValue[] {
+function flagValues(flags: CommonFlags, flagSettings: FlagSettings): FlagValue[] {
   return Object.entries(flags).flatMap(([name, value]) => {
-    const path = FLAG_SETTINGS[name];
+    const path = flagSettings[name];
     if (path === undefined || value === undefined) return [];
     return [{ path, value, flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` }];
   });

@@ -1,10 +1,10 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { removeTree } from "../lib/core/files.ts";
-import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
+import { activeManifest, planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
-import { shortDigest } from "../lib/release/manifest.ts";
+import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
 import { findStore, openStore, type Store } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
@@ -29,6 +29,8 @@ export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof Commo
 /** How a command pulls, whichever its carrier. */
 export interface Pulling<Pulled extends Source> {
   readonly command: CommandName;
+  /** Says why now is not the time; the run is then recorded as unchanged. */
+  readonly skip?: (store: Store) => string | undefined;
   /** Opens the carrier for a run. */
   readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
   /** What the carrier adds to the result. */
@@ -41,11 +43,16 @@ export interface Pulling<Pulled extends Source> {
 export async function runPulling<Pulled extends Source>(
   session: Session,
   flags: PullingFlags,
-  { command, open, details, isOfflineOk = false }: Pulling<Pulled>,
+  { command, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
   const store = openStore(context.fs, location);
   const report = await recordedRun(context, store, command, async (run) => {
+    const reason = skip?.(store);
+    if (reason !== undefined) {
+      context.log.info(reason);
+      return { ...skippedPull(store), details: { skipped: reason } };
+    }
     await using source = await open(store, run);
     const pulled = await pull(context, store, source, run, {
       allowDowngrade: flags.allowDowngrade === true,
@@ -85,20 +92,33 @@ export async function previewPulling(
   }
 }
 
-function pullJson(report: Timed<PullReport>): Record<string, unknown> {
+/** What a skipped pull leaves as it is. */
+type SkippedPull =
+  & Pick<PullReport, "outcome" | "changed" | "writtenBytes" | "modelsDir">
+  & Partial<PullReport>;
+
+function skippedPull(store: Store): SkippedPull {
+  const active = activeManifest(store);
+  const nothing = { outcome: "unchanged", changed: 0, writtenBytes: 0, modelsDir: store.modelsDir } as const;
+  if (active === undefined) return nothing;
+  const { digest: release, sequence, files } = active;
+  return { ...nothing, release, sequence, files: files.length, bytes: totalBytes(files) };
+}
+
+function pullJson(report: Timed<SkippedPull>): Record<string, unknown> {
   const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
   const { carrier, revision, modelsDir, runId, unreached } = report;
   return {
     outcome,
-    release,
+    release: release ?? null,
     previous: previous ?? null,
-    sequence,
-    files,
-    bytes,
+    sequence: sequence ?? null,
+    files: files ?? null,
+    bytes: bytes ?? null,
     changed,
     writtenBytes,
     durationMs,
-    carrier,
+    carrier: carrier ?? null,
     revision: revision ?? null,
     modelsDir,
     runId,
@@ -106,8 +126,10 @@ function pullJson(report: Timed<PullReport>): Record<string, unknown> {
   };
 }
 
-function pullLines(output: Output, report: Timed<PullReport>): string[] {
-  const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
+function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
+  const { outcome, release, previous, sequence, files = 0, bytes = 0, changed, writtenBytes, durationMs } =
+    report;
+  if (release === undefined) return ["nothing was pulled yet"];
   const what = outcome === "activated" ? "activated release" : "unchanged, active release";
   const lines = [
     `${output.paint("green", "✓")} ${what} ${

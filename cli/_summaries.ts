@@ -4,6 +4,7 @@ export const SUMMARIES = {
   pull: "Bring the newest release from the git registry and activate it",
   "hf-upload": "Upload the models to a Hugging Face repository",
   "hf-pull": "Bring the newest release from a Hugging Face repository and activate it",
+  "artifact-pull": "Bring the models that a GitHub Actions workflow uploaded, and activate them",
   rollback: "Activate the previous release again, or any that the store holds",
   status: "Show the active release, the last runs, and what comes next",
   verify: "Compare the active files with their manifest",

@@ -21,6 +21,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   pull: { revoked: ["net"], load: () => import("./pull.ts") },
   "hf-upload": { revoked: ["run"], load: () => import("./hf_upload.ts") },
   "hf-pull": { revoked: ["run"], load: () => import("./hf_pull.ts") },
+  "artifact-pull": { revoked: ["run"], load: () => import("./artifact_pull.ts") },
   rollback: { revoked: ["net", "run"], load: () => import("./rollback.ts") },
   status: { revoked: ["net", "run", "write"], load: () => import("./status.ts") },
   verify: { revoked: ["net", "run"], load: () => import("./verify.ts") },

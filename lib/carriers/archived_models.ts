@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { type Archive, type ArchiveEntry, type ArchiveLimits, openArchive } from "../core/archive.ts";
+import { type ArchiveEntry, type ArchiveLimits, openArchive } from "../core/archive.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
@@ -11,6 +11,7 @@ import {
   totalBytes,
 } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
+import { type Contents, openArchiveOrFile } from "./archive_or_file.ts";
 import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
 
 /** An archive that was brought to this machine. */
@@ -18,6 +19,8 @@ export interface BroughtArchive {
   readonly path: string;
   /** For messages: `the archive of job 12`. */
   readonly name: string;
+  /** Where a single file may come instead of an archive: what that file is called. */
+  readonly fileName?: string | undefined;
 }
 
 export interface ArchivedModelsOptions {
@@ -34,7 +37,7 @@ interface ArchivedFile {
 
 /** An open archive with the files of it that belong to the release. */
 interface Part {
-  readonly archive: Archive;
+  readonly archive: Contents;
   readonly name: string;
   /** By their paths in the archive. */
   readonly files: ReadonlyMap<string, ArchivedFile>;
@@ -68,8 +71,12 @@ export class ArchivedModels implements AsyncDisposable {
     const parts: Part[] = [];
     let claim: ManifestClaim | undefined;
     await using opened = new AsyncDisposableStack();
-    for (const { path, name } of archives) {
-      const archive = opened.use(await openArchive(context, path, name, options.limits));
+    for (const { path, name, fileName } of archives) {
+      const archive: Contents = opened.use(
+        fileName === undefined
+          ? await openArchive(context, path, name, options.limits)
+          : await openArchiveOrFile(context, path, name, options.limits, fileName),
+      );
       const root = findModels(archive.entries, options.subdir);
       const found = await readClaim(archive, root.manifest, name);
       claim = mergeClaims(claim, found, name);
@@ -195,7 +202,7 @@ function filesBelow(
   );
 }
 
-async function readClaim(archive: Archive, path: string, name: string): Promise<ManifestClaim | undefined> {
+async function readClaim(archive: Contents, path: string, name: string): Promise<ManifestClaim | undefined> {
   const where = `${path} of ${name}`;
   for await (const { entry, content } of archive.read((entry) => entry.path === path)) {
     if (entry.bytes > MANIFEST_BYTES_MAX) {

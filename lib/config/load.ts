@@ -1,5 +1,7 @@
 import type { Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
 import { ModelSync } from "./schema.ts";
 import { type Place, readYamlSection, YamlProblem } from "./yaml_section.ts";
@@ -23,6 +25,8 @@ export interface ConfigInput {
   readonly file: string;
   /** Whether the user named the file. The default one may be missing. */
   readonly isFileRequired: boolean;
+  /** Read where the default file is missing: a bot's `appsettings.json`. */
+  readonly fallbackFile?: string;
   readonly flags: readonly FlagValue[];
   readonly env: Environment;
   /** A file's text; `undefined` when there is no such file. */
@@ -35,6 +39,8 @@ export interface LoadedConfig {
   readonly file: string | undefined;
   /** Where each setting that is not a default came from, by its dotted path. */
   readonly origins: ReadonlyMap<string, Origin>;
+  /** A token for GitHub that the configuration of a .NET bot holds, and where. */
+  readonly githubToken: { readonly token: Secret; readonly origin: Origin } | undefined;
 }
 
 /** A configuration that cannot be used. */
@@ -56,20 +62,15 @@ const CONFIG_CHARS_MAX = 1024 * 1024;
 const HINT = "model-sync config check lists every complaint; model-sync config init writes a commented file";
 
 /**
- * Reads the configuration: flags over environment over file over defaults.
+ * Reads the configuration: flags over environment over file over the settings of a .NET bot over defaults.
  *
  * @throws {ConfigError} naming file, line and column, variable or flag of each complaint
  */
 export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const layers = new Layers();
-  const text = input.readText(input.file);
-  if (text === undefined && input.isFileRequired) {
-    throw new ConfigError(
-      [`${input.file} does not exist`],
-      "check --config, or write one: model-sync config init",
-    );
-  }
-  if (text !== undefined) addFile(layers, input.file, text);
+  const read = findFile(input);
+  const githubToken = addAppsettings(layers, read, input.env);
+  if (read !== undefined) addFile(layers, read);
   for (const { path, value, name } of readEnvironment(input.env)) {
     layers.set(path, value, { kind: "environment", name });
   }
@@ -81,11 +82,30 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     const complaints = result.error.issues.flatMap((issue) => describeIssue(issue, layers.origins));
     throw new ConfigError(complaints.sort(new Intl.Collator("en", { numeric: true }).compare), HINT);
   }
-  return {
-    settings: result.data,
-    file: text === undefined ? undefined : input.file,
-    origins: layers.origins,
-  };
+  return { settings: result.data, file: read?.file, origins: layers.origins, githubToken };
+}
+
+/** A configuration file with its text. */
+interface ConfigFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+function findFile({ file, isFileRequired, fallbackFile, readText }: ConfigInput): ConfigFile | undefined {
+  const candidates = isFileRequired || fallbackFile === undefined ? [file] : [file, fallbackFile];
+  for (const candidate of candidates) {
+    const text = readText(candidate);
+    if (text === undefined) continue;
+    if (text.length > CONFIG_CHARS_MAX) {
+      throw new ConfigError(
+        [`${candidate} has ${text.length} characters, at most ${CONFIG_CHARS_MAX} are read`],
+        HINT,
+      );
+    }
+    return { file: candidate, text: isAppsettings(candidate) ? plainJson(text) : text };
+  }
+  if (!isFileRequired) return undefined;
+  throw new ConfigError([`${file} does not exist`], "check --config, or write one: model-sync config init");
 }
 
 /** `configs/bot.yaml:12:3`, `--branch`, `MODEL_SYNC_BRANCH`. */
@@ -120,22 +140,36 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function addFile(layers: Layers, file: string, text: string): void {
-  if (text.length > CONFIG_CHARS_MAX) {
-    throw new ConfigError(
-      [`${file} has ${text.length} characters, at most ${CONFIG_CHARS_MAX} are read`],
-      HINT,
-    );
+function addFile(layers: Layers, { file, text }: ConfigFile): void {
+  for (const { path, value, place } of readingYaml(() => readYamlSection(file, text, "model_sync"))) {
+    layers.set(path, value, { kind: "file", ...place });
   }
+}
+
+/** Adds what a .NET bot has set, variables over its file, below everything else. @returns its token, which is no setting */
+function addAppsettings(
+  layers: Layers,
+  read: ConfigFile | undefined,
+  env: Environment,
+): LoadedConfig["githubToken"] {
+  const isRead = read !== undefined && isAppsettings(read.file);
+  const ofFile = isRead ? readingYaml(() => readAppsettings(read.file, read.text)) : [];
+  let githubToken: LoadedConfig["githubToken"];
+  for (const { path, value, from } of [...ofFile, ...readAppsettingsEnvironment(env)]) {
+    if (path !== "token") layers.set(path, value, from);
+    else if (typeof value === "string") githubToken = { token: new Secret(value), origin: from };
+  }
+  return githubToken;
+}
+
+function readingYaml<Result>(read: () => Result): Result {
   try {
-    for (const { path, value, place } of readYamlSection(file, text, "model_sync")) {
-      layers.set(path, value, { kind: "file", ...place });
-    }
+    return read();
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     throw new ConfigError(
       [`${describeOrigin({ kind: "file", ...error.place })}: ${error.message}`],
-      "mend the YAML",
+      "mend the file",
     );
   }
 }

@@ -4,9 +4,15 @@ import { machine, publishFrom } from "../helpers/machines.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
-import { fillModels, holdsContract } from "./carrier_contract.ts";
+import {
+  type CarrierUnderTest,
+  fillModels,
+  holdsContract,
+  holdsPublisherContract,
+  type PublisherUnderTest,
+} from "./carrier_contract.ts";
 
-holdsContract({
+const GIT: CarrierUnderTest<PublisherUnderTest> = {
   carrier: "git",
   makeRegistry: (root) => {
     const bare = bareRepository(join(root, "registry.git"));
@@ -40,4 +46,7 @@ holdsContract({
       [Symbol.asyncDispose]: () => Promise.resolve(),
     });
   },
-});
+};
+
+holdsContract(GIT);
+holdsPublisherContract(GIT);

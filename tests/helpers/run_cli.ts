@@ -13,7 +13,7 @@ export interface CliResult {
 export interface CliOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Run `cli/main.ts` with the union of permissions, or `cli/<command>.ts` under its own set. */
+  /** Run `cli/main.ts` with the union of permissions, or `cli/<command>.ts`, with underscores, under its own set. */
   readonly entry?: "main" | "script";
   /** Instead of the permission set of the entry. */
   readonly permissions?: readonly string[];

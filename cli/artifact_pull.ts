@@ -1,0 +1,156 @@
+import { buildCommand, type FlagParametersForType } from "@stricli/core";
+import { join } from "node:path";
+import { githubActionsSettings } from "../lib/carriers/github_actions_settings.ts";
+import {
+  type GitHubActionsOptions,
+  type GitHubActionsSettings,
+  GitHubActionsSource,
+  sourceKey,
+} from "../lib/carriers/github_actions_source.ts";
+import { describeOrigin } from "../lib/config/load.ts";
+import { partialPath } from "../lib/store/partials.ts";
+import { findStart, rememberStart } from "../lib/store/starts.ts";
+import type { Store } from "../lib/store/store.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  defineProgram,
+  type FlagSettings,
+  integerFlag,
+  main,
+  type Program,
+  rateFlag,
+  type Session,
+  textFlag,
+  withSession,
+} from "./_command.ts";
+import { previewPulling, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+export interface ArtifactPullFlags extends PullingFlags {
+  readonly owner?: string;
+  readonly repository?: string;
+  readonly workflow?: string;
+  readonly branch?: string;
+  readonly artifact?: string;
+  readonly conclusion?: "success" | "neutral" | "any";
+  readonly minIntervalMinutes?: number;
+  /** Bytes a second. */
+  readonly limitRate?: number;
+}
+
+const ARTIFACT_FLAGS: FlagParametersForType<Omit<ArtifactPullFlags, keyof PullingFlags>> = {
+  owner: textFlag("user or organisation that owns the repository"),
+  repository: textFlag("repository whose workflow trains"),
+  workflow: textFlag("the workflow's file name, id or name (default: any that uploads such an artifact)"),
+  branch: textFlag("only runs on this branch count (default: main)"),
+  artifact: textFlag("names of the artifacts: patterns with * and ?, separated by commas"),
+  conclusion: {
+    kind: "enum",
+    values: ["success", "neutral", "any"],
+    optional: true,
+    brief: "how a run must have ended (default: success)",
+  },
+  minIntervalMinutes: integerFlag(
+    "skip a pull sooner than this after the last one; 0 skips none (default: 5)",
+    0,
+  ),
+  limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),
+};
+
+/** Exported for whoever else opens a session for these options. */
+export const ARTIFACT_FLAG_SETTINGS: FlagSettings = {
+  owner: ["artifacts", "owner"],
+  repository: ["artifacts", "repository"],
+  workflow: ["artifacts", "workflow"],
+  branch: ["artifacts", "branch"],
+  artifact: ["artifacts", "artifact"],
+  conclusion: ["artifacts", "conclusion"],
+  minIntervalMinutes: ["artifacts", "min_interval_minutes"],
+};
+
+export const program: Program = defineProgram(
+  "artifact-pull",
+  buildCommand<ArtifactPullFlags>({
+    docs: { brief: SUMMARIES["artifact-pull"] },
+    parameters: { flags: { ...COMMON_FLAGS, ...ARTIFACT_FLAGS, ...PULLING_FLAGS }, aliases: COMMON_ALIASES },
+    func: (flags) =>
+      withSession(
+        flags,
+        (session) => flags.dryRun ? previewArtifactPull(session, flags) : runArtifactPull(session, flags),
+        ARTIFACT_FLAG_SETTINGS,
+      ),
+  }),
+);
+
+/** One pull of a workflow's artifacts, recorded and shown. */
+export async function runArtifactPull(session: Session, flags: ArtifactPullFlags): Promise<void> {
+  const { context } = session;
+  await runPulling(session, flags, {
+    command: "artifact-pull",
+    skip: (store) => {
+      const source = sourceKey(readSettings(session, flags));
+      if (flags.force !== true && isTooSoon(session, store, source)) return "Rate limiting - skipping sync";
+      rememberStart(store, source, context.clock.now());
+      return undefined;
+    },
+    open: (store) => openSource(session, flags, (name) => partialPath(store, name), store),
+    details: ({ run, artifacts }) => ({
+      run: run === undefined ? null : {
+        id: run.id,
+        number: run.run_number,
+        attempt: run.run_attempt,
+        commit: run.head_sha,
+        url: run.html_url,
+      },
+      artifacts: artifacts.map(({ name }) => name),
+    }),
+  });
+}
+
+/** Downloads into a folder that is thrown away: an archive shows what is in it only when it is there. */
+async function previewArtifactPull(session: Session, flags: ArtifactPullFlags): Promise<void> {
+  let downloads = 0;
+  const place = (scratch: string) => () => Promise.resolve(join(scratch, `artifact-${++downloads}`));
+  await previewPulling(
+    session,
+    flags,
+    (_store, scratch) => openSource(session, flags, place(scratch), undefined),
+  );
+}
+
+function openSource(
+  session: Session,
+  flags: ArtifactPullFlags,
+  partialPath: GitHubActionsOptions["partialPath"],
+  store: Store | undefined,
+): GitHubActionsSource {
+  const { config, context, settings } = session;
+  const inFile = config.githubToken?.origin.kind === "file" ? config.githubToken.origin : undefined;
+  if (inFile !== undefined) {
+    const name = settings.artifacts.token_env;
+    context.log.warn(
+      `${
+        describeOrigin(inFile)
+      }: a token in a file is known to whoever reads the file; set ${name} in the environment`,
+    );
+  }
+  return new GitHubActionsSource(context, { ...readSettings(session, flags), partialPath }, store);
+}
+
+function readSettings(
+  { config, settings, context }: Session,
+  flags: ArtifactPullFlags,
+): GitHubActionsSettings {
+  return githubActionsSettings(settings, context.env, config.githubToken?.token, flags.limitRate);
+}
+
+/** A start that lies ahead is a clock that was set back: it keeps nobody waiting. */
+function isTooSoon({ settings, context }: Session, store: Store, source: string): boolean {
+  const last = findStart(store, source);
+  if (last === undefined) return false;
+  const elapsedMs = context.clock.now().getTime() - last.getTime();
+  return elapsedMs >= 0 && elapsedMs < settings.artifacts.min_interval_minutes * 60_000;
+}
+
+if (import.meta.main) await main(program);

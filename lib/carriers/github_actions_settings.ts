@@ -1,0 +1,77 @@
+import type { ModelSync } from "../config/schema.ts";
+import type { Environment } from "../core/context.ts";
+import { type DownloadLimits, STALL_MS } from "../core/download.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+import { GITHUB_TIMEOUT_MS, githubUrls } from "../github/github_access.ts";
+import { archiveLimits } from "./archive_settings.ts";
+import type { GitHubActionsSettings } from "./github_actions_source.ts";
+
+/**
+ * What the configuration says about the artifacts of a workflow.
+ *
+ * @param fallbackToken used where the environment has none
+ * @throws {UsageError} code `REPOSITORY_UNSET` or `ADDRESS_INVALID`; {@link AuthenticationError} code `TOKEN_MISSING`
+ */
+export function githubActionsSettings(
+  settings: Pick<ModelSync, "artifacts" | "archives">,
+  env: Environment,
+  fallbackToken: Secret | undefined,
+  bytesPerSecondMax: number | undefined,
+): GitHubActionsSettings {
+  const { artifacts } = settings;
+  const { workflow, branch, conclusion, artifact } = artifacts;
+  return {
+    query: { ...repositoryOf(artifacts), workflow, branch, conclusion },
+    artifact,
+    access: {
+      ...githubUrls(env),
+      token: readToken(artifacts.token_env, env, fallbackToken),
+      timeoutMs: GITHUB_TIMEOUT_MS,
+    },
+    download: downloadLimits(settings, bytesPerSecondMax),
+    archives: archiveLimits(settings),
+  };
+}
+
+function downloadLimits(
+  { artifacts, archives }: Pick<ModelSync, "artifacts" | "archives">,
+  bytesPerSecondMax: number | undefined,
+): DownloadLimits {
+  return {
+    stallMs: STALL_MS,
+    totalMs: artifacts.download_timeout_sec * 1000,
+    bytesMax: archives.max_download_bytes,
+    bytesPerSecondMax,
+  };
+}
+
+/** A repository may also be named in one word, as people do: `you/your-bot`. */
+function repositoryOf(artifacts: ModelSync["artifacts"]): { owner: string; repository: string } {
+  const { owner, repository } = artifacts;
+  const [first, second, third] = repository?.split("/") ?? [];
+  if (owner !== undefined && first !== undefined && second === undefined) return { owner, repository: first };
+  if (owner === undefined && first && second && third === undefined) {
+    return { owner: first, repository: second };
+  }
+  throw new UsageError(
+    repository === undefined || owner === undefined
+      ? "Cannot find the artifacts: the repository whose workflow makes them is not set"
+      : `Cannot find the artifacts: "${repository}" is not the name of a repository of ${owner}`,
+    {
+      code: "REPOSITORY_UNSET",
+      hint: "set --owner and --repository, or model_sync.artifacts.owner and repository",
+    },
+  );
+}
+
+/** Without a token GitHub hands out no artifact, not even a public one. */
+function readToken(name: string, env: Environment, fallback: Secret | undefined): Secret {
+  const token = env.get(name);
+  if (token !== undefined && token !== "") return new Secret(token.trim());
+  if (fallback !== undefined) return fallback;
+  throw new AuthenticationError("No GitHub token configured - cloud model sync will be disabled", {
+    code: "TOKEN_MISSING",
+    hint: `set ${name} in the environment or in .env to a token with the permission actions:read`,
+  });
+}

@@ -1,0 +1,182 @@
+import { dirname } from "node:path";
+import type { ArchiveLimits } from "../core/archive.ts";
+import type { Context } from "../core/context.ts";
+import { download, type DownloadLimits } from "../core/download.ts";
+import { UnreachableError } from "../core/errors.ts";
+import { bearer } from "../core/http.ts";
+import { describePartial } from "../core/partial_file.ts";
+import { quote } from "../core/quote.ts";
+import type { Secret } from "../core/secret.ts";
+import { chooseRun } from "../github/choose_run.ts";
+import type { GitHubAccess } from "../github/github_access.ts";
+import { GitHubClient, type GitHubRequest } from "../github/github_client.ts";
+import { expiry, goneArtifact, wantedArtifacts } from "../github/wanted_artifacts.ts";
+import {
+  type Artifact,
+  listArtifacts,
+  newestRuns,
+  type RunQuery,
+  runsRequest,
+  WorkflowRun,
+} from "../github/workflow_runs.ts";
+import { refuseWrongChecksums } from "../release/metadata_checksum.ts";
+import { requireSpace } from "../store/free_space.ts";
+import { findAnswer, forgetAnswer, rememberAnswer } from "../store/remembered_answers.ts";
+import type { Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import { ArchivedModels, type BroughtArchive } from "./archived_models.ts";
+import type { Offer, Revision, Source } from "./carrier.ts";
+
+/** Which artifacts, from where, and what they may be. */
+export interface GitHubActionsSettings {
+  readonly query: RunQuery;
+  /** Patterns of names, separated by commas. */
+  readonly artifact: string;
+  readonly access: GitHubAccess & { readonly token: Secret };
+  readonly download: DownloadLimits;
+  readonly archives: ArchiveLimits;
+}
+
+export interface GitHubActionsOptions extends GitHubActionsSettings {
+  /** Where the download of this name goes; a place of its own for each. */
+  readonly partialPath: (name: string) => Promise<string>;
+}
+
+/** Pulls from a workflow's artifacts: those of its newest run that ended as it should. */
+export class GitHubActionsSource implements Source {
+  readonly carrier = "github-actions";
+  readonly #context: Context;
+  readonly #options: GitHubActionsOptions;
+  readonly #store: Store | undefined;
+  #client: GitHubClient | undefined;
+  #question: string | undefined;
+  #run: WorkflowRun | undefined;
+  #artifacts: readonly Artifact[] = [];
+  #models: ArchivedModels | undefined;
+
+  /** @param store where the last answer is remembered; none in a dry run */
+  constructor(context: Context, options: GitHubActionsOptions, store: Store | undefined) {
+    this.#context = context;
+    this.#options = options;
+    this.#store = store;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#models?.[Symbol.asyncDispose]();
+  }
+
+  /** The run that was resolved. */
+  get run(): WorkflowRun | undefined {
+    return this.#run;
+  }
+
+  /** What was downloaded of it. */
+  get artifacts(): readonly Artifact[] {
+    return this.#artifacts;
+  }
+
+  async resolve(): Promise<Revision> {
+    const { access, query } = this.#options;
+    this.#context.log.info("Starting model synchronization...");
+    const client = await GitHubClient.open(this.#context, access);
+    const request = await runsRequest(client, query);
+    this.#client = client;
+    this.#question = JSON.stringify([sourceKey(this.#options), request.parameters["workflow_id"]]);
+    const run = await this.#newestRun(client, request, this.#question);
+    this.#run = run;
+    return { id: `${run.id}.${run.run_attempt}`, source: sourceKey(this.#options) };
+  }
+
+  async inspect(revision: Revision): Promise<Offer> {
+    const { query, archives: limits } = this.#options;
+    const [client, run] = [this.#client, this.#run];
+    if (client === undefined || run === undefined) throw new TypeError("inspect() before resolve()");
+    try {
+      const artifacts = wantedArtifacts(await listArtifacts(client, query, run), run, this.#options.artifact);
+      for (const { name, expires_at } of artifacts.expired) {
+        this.#context.log.warn(
+          `artifact ${quote(name)} of run ${run.id} ${expiry(expires_at)}, and is skipped`,
+        );
+      }
+      const archives: BroughtArchive[] = [];
+      for (const artifact of artifacts.usable) archives.push(await this.#download(artifact, run));
+      this.#artifacts = artifacts.usable;
+      this.#models = await ArchivedModels.open(this.#context, archives, { limits, subdir: undefined });
+    } catch (error) {
+      // Whatever is wrong with this run, the next call looks again which one is the newest.
+      if (this.#store !== undefined && this.#question !== undefined) {
+        forgetAnswer(this.#store, this.#question);
+      }
+      throw error;
+    }
+    return this.#models.offer(revision, sequenceOf(run, query));
+  }
+
+  async stage(_offer: Offer, staging: Staging): Promise<void> {
+    if (this.#models === undefined) throw new TypeError("stage() before inspect()");
+    await this.#models.stage(staging);
+    refuseWrongChecksums(this.#context.fs, staging.dir, staging.files);
+  }
+
+  /** What a run uploaded does not move on. */
+  async accept(_offer: Offer): Promise<void> {}
+
+  /** One conditional request, where nothing is new. */
+  async #newestRun(client: GitHubClient, request: GitHubRequest, question: string): Promise<WorkflowRun> {
+    const { token } = this.#options.access;
+    const remembered = this.#store === undefined ? undefined : await findAnswer(this.#store, question, token);
+    const known = WorkflowRun.safeParse(remembered?.value);
+    const answer = await newestRuns(client, request, known.success ? remembered?.etag : undefined);
+    if (answer === undefined && known.success) return known.data;
+    const newest = answer?.data ?? [];
+    const run = await chooseRun(client, request, newest, answer?.hasNext === true, this.#options);
+    if (this.#store !== undefined && answer?.etag !== undefined) {
+      await rememberAnswer(this.#store, question, token, { etag: answer.etag, value: run });
+    }
+    return run;
+  }
+
+  async #download(artifact: Artifact, run: WorkflowRun): Promise<BroughtArchive> {
+    const { access, query, download: limits, partialPath } = this.#options;
+    const { fs, log } = this.#context;
+    const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(artifact.digest?.toLowerCase() ?? "") ?? [];
+    const what = `artifact ${quote(artifact.name)} of run ${run.id}`;
+    const path = await partialPath(`${access.apiUrl} artifact ${artifact.id} ${sha256 ?? ""}`);
+    const repository = `${encodeURIComponent(query.owner)}/${encodeURIComponent(query.repository)}`;
+    const url = `${access.apiUrl}/repos/${repository}/actions/artifacts/${artifact.id}/zip`;
+    log.info(`Downloading new model: ${artifact.name} from run ${run.id}`);
+    try {
+      const { bytes } = await download(this.#context, {
+        what,
+        path,
+        limits,
+        // The API redirects to storage, by an address that lasts a minute: each request begins at the API.
+        locate: () =>
+          Promise.resolve({ url, credentials: bearer(access.apiUrl, access.token), isSigned: false }),
+        // Servers that know no digest count what is in the archive, not the archive.
+        expected: sha256 === undefined ? {} : { sha256, bytes: artifact.size_in_bytes },
+        onSize: (size) => requireSpace(this.#context, dirname(path), size),
+      });
+      // Whole, and known to be: a run that is killed from here on need not download it again.
+      if (sha256 !== undefined) describePartial(fs, path, [{ start: 0, end: bytes }]);
+    } catch (error) {
+      throw error instanceof UnreachableError && error.code === "HTTP_410"
+        ? goneArtifact(what, artifact, error)
+        : error;
+    }
+    // Only what has a digest can have been uploaded without an archive around it.
+    return { path, name: what, fileName: sha256 === undefined ? undefined : artifact.name };
+  }
+}
+
+/** Tells apart what has revisions of its own. */
+export function sourceKey({ access, query, artifact }: GitHubActionsSettings): string {
+  const { owner, repository, workflow, branch, conclusion } = query;
+  const name = `${owner}/${repository}`.toLowerCase();
+  return ["github-actions", access.apiUrl, name, workflow ?? "*", branch, conclusion, artifact].join(" ");
+}
+
+/** Numbers of runs grow within a workflow; where it may be any, only the ids do. */
+function sequenceOf(run: WorkflowRun, query: RunQuery): number {
+  return query.workflow === undefined ? run.id : run.run_number;
+}

@@ -1,0 +1,57 @@
+import type { Environment } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { redactUrls, type Secret } from "../core/secret.ts";
+
+/** Which GitHub is talked to, and as whom. */
+export interface GitHubAccess {
+  /** The root of the REST API, without a slash at its end. */
+  readonly apiUrl: string;
+  /** The root of the pages that people look at, without a slash at its end. */
+  readonly serverUrl: string;
+  readonly token: Secret | undefined;
+  /** The longest time for one answer. */
+  readonly timeoutMs: number;
+}
+
+/** GitHub gives up on an answer after ten seconds itself; the rest is for slow lines. */
+export const GITHUB_TIMEOUT_MS = 60_000;
+
+/**
+ * Where GitHub is: `GITHUB_API_URL` and `GITHUB_SERVER_URL`, as GitHub Actions sets them, else github.com. The API of
+ * an Enterprise server of which only the second is set is where those have it.
+ *
+ * @throws {UsageError} code `ADDRESS_INVALID`
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { githubUrls } from "./github_access.ts";
+ * const env = (variables: Record<string, string>) => ({ get: (name: string) => variables[name], toObject: () => variables });
+ * assert.equal(githubUrls(env({})).apiUrl, "https://api.github.com");
+ * assert.equal(githubUrls(env({ GITHUB_SERVER_URL: "https://git.example/" })).apiUrl, "https://git.example/api/v3");
+ * assert.equal(githubUrls(env({ GITHUB_API_URL: "http://127.0.0.1:8080" })).apiUrl, "http://127.0.0.1:8080");
+ * ```
+ */
+export function githubUrls(env: Environment): Pick<GitHubAccess, "apiUrl" | "serverUrl"> {
+  const server = readUrl(env, "GITHUB_SERVER_URL");
+  const api = readUrl(env, "GITHUB_API_URL");
+  return {
+    serverUrl: server ?? GITHUB_SERVER,
+    apiUrl: api ?? (server === undefined || server === GITHUB_SERVER ? GITHUB_API : `${server}/api/v3`),
+  };
+}
+
+const GITHUB_SERVER = "https://github.com";
+const GITHUB_API = "https://api.github.com";
+
+function readUrl(env: Environment, name: string): string | undefined {
+  const text = env.get(name);
+  if (text === undefined || text === "") return undefined;
+  if (URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol)) {
+    return text.replace(/\/+$/, "");
+  }
+  throw new UsageError(`Cannot use ${name}: "${redactUrls(text)}" is not an http address`, {
+    code: "ADDRESS_INVALID",
+    hint: `set ${name} to the address of your GitHub server, or unset it for github.com`,
+  });
+}

@@ -1,0 +1,121 @@
+import type { Context } from "../core/context.ts";
+import { withDeadline } from "../core/deadline.ts";
+import { PassingError } from "../core/errors.ts";
+import {
+  bearer,
+  type Http,
+  type HttpRequest,
+  networkError,
+  readText,
+  sendRequest,
+  statusError,
+} from "../core/http.ts";
+import { parseRetryAfter, REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import type { GitHubAccess } from "./github_access.ts";
+
+/** GitHub asks for a pause. */
+export interface RateLimited {
+  readonly kind: "primary" | "secondary";
+  /** `undefined` where GitHub names none. */
+  readonly pauseMs: number | undefined;
+}
+
+/** Statuses that a later attempt may not meet again, rate limits apart. */
+const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
+
+/** Answers that have no body, of which `Response` makes sure. */
+const BODILESS_STATUSES = [204, 205, 304];
+
+/**
+ * The `fetch` that octokit gets for one call: the token goes to the API's own origin alone, an answer is read whole
+ * within its deadline and its bound, and what passes is tried again where repeating does no harm. A rate limit is
+ * handed on, for octokit to decide about.
+ *
+ * @param onLimit told before octokit sees the answer
+ */
+export function guardedFetch(
+  context: Context,
+  access: GitHubAccess,
+  what: string,
+  onLimit: (limited: RateLimited) => void,
+): Http {
+  return async (input, init = {}) => {
+    const url = input instanceof Request ? input.url : String(input);
+    const method = parseMethod(init.method);
+    const request: HttpRequest = {
+      url,
+      what,
+      method,
+      headers: Object.fromEntries(new Headers(init.headers)),
+      credentials: access.token === undefined ? undefined : bearer(access.apiUrl, access.token),
+      ...(typeof init.body === "string" ? { body: init.body } : {}),
+    };
+    const attempt = async () => {
+      const { response, text } = await readWhole(context, request, access.timeoutMs);
+      const limited = rateLimitOf(response, text, context.clock.now());
+      if (limited !== undefined) onLimit(limited);
+      else if (method === "GET" && isPassing(response)) {
+        throw await statusError(context, request, rebuild(response, text));
+      }
+      return rebuild(response, text);
+    };
+    return method === "GET" ? await withRetry(context, REQUEST_RETRIES, attempt) : await attempt();
+  };
+}
+
+async function readWhole(
+  context: Context,
+  request: HttpRequest,
+  timeoutMs: number,
+): Promise<{ response: Response; text: string }> {
+  const { host } = new URL(request.url);
+  return await withDeadline(
+    context,
+    timeoutMs,
+    () => noAnswer(request.what, host, timeoutMs),
+    async (signal) => {
+      const { response } = await sendRequest(context, request, signal);
+      try {
+        return { response, text: await readText(response, request) };
+      } catch (error) {
+        throw networkError(error, request.what, host, signal);
+      }
+    },
+  );
+}
+
+function noAnswer(what: string, host: string, timeoutMs: number): PassingError {
+  return new PassingError(`Cannot read ${what}: no answer from ${host} in ${timeoutMs / 1000} s`, {
+    code: "TIMEOUT",
+    hint: `check the network, and that ${host} is right`,
+  });
+}
+
+function rebuild(response: Response, text: string): Response {
+  const { status, headers } = response;
+  return new Response(BODILESS_STATUSES.includes(status) ? null : text, { status, headers });
+}
+
+/** A pause that the server asks for without calling it a rate limit counts as passing, too. */
+function isPassing({ status, headers }: Response): boolean {
+  return PASSING_STATUSES.includes(status) || (status === 403 && headers.has("retry-after"));
+}
+
+/** What octokit's throttling takes for a rate limit: the primary one by its header, the secondary one by its words. */
+function rateLimitOf({ status, headers }: Response, text: string, now: Date): RateLimited | undefined {
+  if (status !== 403 && status !== 429) return undefined;
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), now);
+  if (/\bsecondary rate\b/i.test(text)) return { kind: "secondary", pauseMs: retryAfterMs };
+  if (headers.get("x-ratelimit-remaining") !== "0") return undefined;
+  const resetSec = Number(headers.get("x-ratelimit-reset") ?? NaN);
+  const untilResetMs = Number.isFinite(resetSec) ? Math.max(0, resetSec * 1000 - now.getTime()) : undefined;
+  return { kind: "primary", pauseMs: retryAfterMs ?? untilResetMs };
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+function parseMethod(text = "GET"): (typeof METHODS)[number] {
+  const method = METHODS.find((known) => known === text.toUpperCase());
+  if (method === undefined) throw new TypeError(`GitHub's API has no ${text} requests`);
+  return method;
+}

@@ -1,0 +1,174 @@
+import { z } from "zod";
+import { UnreachableError } from "../core/errors.ts";
+import { quote } from "../core/quote.ts";
+import type { GitHubAnswer, GitHubClient, GitHubRequest } from "./github_client.ts";
+
+/** What runs and artifacts are read with. */
+const NEEDS = "actions:read";
+
+/** As many as GitHub puts on a page. */
+const PER_PAGE = 100;
+
+/** Runs on a page: all are of one branch, so that the wanted one is nearly always the first. */
+const RUNS_PER_PAGE = 30;
+
+/** GitHub lists a thousand runs of a question with filters, and no more. */
+const RUN_PAGES_MAX = Math.ceil(1000 / RUNS_PER_PAGE);
+
+/** A job uploads 500 artifacts at most; a matrix of ten such jobs is more than anybody's models. */
+const ARTIFACT_PAGES_MAX = 50;
+
+/** A repository with more workflows than this has them by their file names. */
+const WORKFLOW_PAGES_MAX = 10;
+
+const Repository = z.object({ id: z.number() });
+
+export const WorkflowRun = z.object({
+  id: z.number(),
+  name: z.string().nullish(),
+  run_number: z.number(),
+  /** Enterprise servers of old have none. */
+  run_attempt: z.number().default(1),
+  event: z.string(),
+  status: z.string().nullish(),
+  conclusion: z.string().nullish(),
+  head_branch: z.string().nullish(),
+  head_sha: z.string(),
+  html_url: z.string(),
+  repository: Repository,
+  /** Nothing, when the fork is gone. */
+  head_repository: Repository.nullish(),
+});
+/** One execution of a workflow, in GitHub's words. */
+export type WorkflowRun = Readonly<z.infer<typeof WorkflowRun>>;
+
+const Runs = z.object({ workflow_runs: z.array(WorkflowRun) });
+
+const Artifact = z.object({
+  id: z.number(),
+  name: z.string(),
+  size_in_bytes: z.number(),
+  expired: z.boolean(),
+  expires_at: z.string().nullish(),
+  /** `sha256:` and the digest of what is downloaded; artifacts of upload-artifact before v4 have none. */
+  digest: z.string().nullish(),
+  workflow_run: z.object({
+    repository_id: z.number().nullish(),
+    head_repository_id: z.number().nullish(),
+    head_branch: z.string().nullish(),
+  }).nullish(),
+});
+/** What a run uploaded, in GitHub's words. */
+export type Artifact = Readonly<z.infer<typeof Artifact>>;
+
+const Artifacts = z.object({ artifacts: z.array(Artifact) });
+
+const Workflows = z.object({
+  workflows: z.array(z.object({ id: z.number(), name: z.string(), path: z.string() })),
+});
+
+/** Which runs are asked for. */
+export interface RunQuery {
+  readonly owner: string;
+  readonly repository: string;
+  /** A file name, an id, or a name; without it the runs of all workflows. */
+  readonly workflow: string | undefined;
+  readonly branch: string;
+  /** How they ended: `success`, `neutral`, or in any way. */
+  readonly conclusion: "success" | "neutral" | "any";
+}
+
+/** The question for the newest runs, page by page, newest first. A workflow's name is looked up, which is a question of its own. */
+export async function runsRequest(client: GitHubClient, query: RunQuery): Promise<GitHubRequest> {
+  const { owner, repository: repo, workflow, branch, conclusion } = query;
+  const parameters = {
+    owner,
+    repo,
+    branch,
+    status: conclusion === "any" ? "completed" : conclusion,
+    exclude_pull_requests: true,
+    per_page: RUNS_PER_PAGE,
+  };
+  const where = `${owner}/${repo}`;
+  if (workflow === undefined) {
+    const what = `the runs on ${branch} of ${where}`;
+    return { route: "GET /repos/{owner}/{repo}/actions/runs", parameters, what, needs: NEEDS };
+  }
+  return {
+    route: "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
+    parameters: { ...parameters, workflow_id: await workflowId(client, { owner, repo }, workflow) },
+    what: `the runs of ${workflow} on ${branch} of ${where}`,
+    needs: NEEDS,
+  };
+}
+
+/** The newest runs, or `undefined` when they are what they were when `etag` came with them. */
+export async function newestRuns(
+  client: GitHubClient,
+  request: GitHubRequest,
+  etag: string | undefined,
+): Promise<GitHubAnswer<readonly WorkflowRun[]> | undefined> {
+  const answer = etag === undefined
+    ? await client.ask(request, Runs)
+    : await client.askIfChanged(request, etag, Runs);
+  return answer === undefined ? undefined : { ...answer, data: answer.data.workflow_runs };
+}
+
+/** The runs after those of {@link newestRuns}. */
+export async function* olderRuns(client: GitHubClient, request: GitHubRequest): AsyncGenerator<WorkflowRun> {
+  const pages = client.askPages(request, Runs, { firstPage: 2, pagesMax: RUN_PAGES_MAX - 1 });
+  for await (const { workflow_runs } of pages) yield* workflow_runs;
+}
+
+/** Everything that a run uploaded, sorted by name. A name that several attempts used counts once, as uploaded last. */
+export async function listArtifacts(
+  client: GitHubClient,
+  { owner, repository: repo }: Pick<RunQuery, "owner" | "repository">,
+  run: WorkflowRun,
+): Promise<Artifact[]> {
+  const newest = new Map<string, Artifact>();
+  const request = {
+    route: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
+    parameters: { owner, repo, run_id: run.id, per_page: PER_PAGE },
+    what: `the artifacts of run ${run.id} of ${owner}/${repo}`,
+    needs: NEEDS,
+  };
+  for await (const { artifacts } of client.askPages(request, Artifacts, { pagesMax: ARTIFACT_PAGES_MAX })) {
+    for (const artifact of artifacts) {
+      const known = newest.get(artifact.name);
+      if (known === undefined || known.id < artifact.id) newest.set(artifact.name, artifact);
+    }
+  }
+  return [...newest.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** What GitHub takes for a workflow in a path: its id or its file name. */
+async function workflowId(
+  client: GitHubClient,
+  { owner, repo }: { readonly owner: string; readonly repo: string },
+  workflow: string,
+): Promise<string> {
+  if (/^\d+$/.test(workflow)) return workflow;
+  if (/\.ya?ml$/i.test(workflow)) return workflow.split("/").at(-1) ?? workflow;
+  const request = {
+    route: "GET /repos/{owner}/{repo}/actions/workflows",
+    parameters: { owner, repo, per_page: PER_PAGE },
+    what: `the workflows of ${owner}/${repo}`,
+    needs: NEEDS,
+  };
+  const names: string[] = [];
+  for await (const { workflows } of client.askPages(request, Workflows, { pagesMax: WORKFLOW_PAGES_MAX })) {
+    const found = workflows.find(({ name }) => name === workflow);
+    if (found !== undefined) return String(found.id);
+    names.push(...workflows.map(({ name }) => quote(name)));
+  }
+  throw new UnreachableError(
+    `Cannot find the workflow ${quote(workflow)} of ${owner}/${repo}: ${
+      names.length === 0 ? "it has none" : `it has ${names.join(", ")}`
+    }`,
+    {
+      code: "WORKFLOW_MISSING",
+      hint: "set model_sync.artifacts.workflow to its file name, its id or its name",
+    },
+  );
+}

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer, TOKEN } from "../fakes/github_server.ts";
+import { type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
+import { streamedZip } from "../helpers/streamed_zip.ts";
+import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+const MODELS = { "cvar_ppo/cvar_ppo_model.onnx": "ppo", "cvar_ppo/metadata.json": "{}" };
+
+const APPSETTINGS = {
+  CloudSync: { IntervalMinutes: 15, Enabled: true },
+  GitHub: { Owner: OWNER, Repository: REPOSITORY, Token: "" },
+};
+
+/** A bot of seed 2 in its folder, and its GitHub. */
+class BotWorld implements AsyncDisposable {
+  readonly dir: TempDir = tempDir();
+  readonly github: GitHubServer = startGitHubServer(systemClock);
+
+  constructor(appsettings: unknown = APPSETTINGS) {
+    writeFiles(this.dir.path, { "appsettings.json": JSON.stringify(appsettings, undefined, 2) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.github[Symbol.asyncDispose]();
+    } finally {
+      this.dir[Symbol.dispose]();
+    }
+  }
+
+  get models(): string {
+    return join(this.dir.path, "models");
+  }
+
+  async train(files: Readonly<Record<string, string>>): Promise<number> {
+    const run = this.github.addRun();
+    await this.github.addArtifact(run, { name: `trained-models-${run}`, content: streamedZip(files) });
+    return run;
+  }
+
+  async run(args: readonly string[], options: Partial<CliOptions> = {}): Promise<CliResult> {
+    return await runCli("artifact-pull", args, {
+      cwd: this.dir.path,
+      entry: "script",
+      ...options,
+      env: { ...this.github.env, ...options.env },
+    });
+  }
+}
+
+Deno.test("artifact-pull does with seed 2's appsettings.json what its document says, under its own permissions", async () => {
+  await using bot = new BotWorld();
+  const run = await bot.train(MODELS);
+  const result = await bot.run([]);
+  assert.equal(result.code, 0, result.stderr);
+  assert.deepEqual(readFiles(bot.models), MODELS);
+  assert.match(result.stderr, /Starting model synchronization\.\.\./);
+  assert.match(result.stderr, new RegExp(`Downloading new model: trained-models-${run} from run ${run}`));
+  assert.match(result.stdout, /activated release [0-9a-f]{12} \(sequence \d+\)/);
+});
+
+Deno.test("artifact-pull prints the JSON that scripts rely on", async () => {
+  await using bot = new BotWorld();
+  const run = await bot.train(MODELS);
+  const { code, stdout, stderr } = await bot.run(["--json", "--workflow", "train_models.yml"]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, "");
+  const report = JSON.parse(stdout);
+  assert.deepEqual(
+    [report.outcome, report.carrier, report.revision, report.sequence, report.files, report.artifacts],
+    ["activated", "github-actions", `${run}.1`, 1, 2, [`trained-models-${run}`]],
+  );
+  assert.deepEqual([report.run.id, report.run.number, report.run.attempt], [run, 1, 1]);
+});
+
+Deno.test("artifact-pull skips a pull that comes too soon, says so as seed 2 does, and records it", async () => {
+  await using bot = new BotWorld();
+  await bot.train(MODELS);
+  await bot.run([]);
+  bot.github.requests.length = 0;
+  const skipped = await bot.run([]);
+  assert.equal(skipped.code, 0, skipped.stderr);
+  assert.match(skipped.stderr, /Rate limiting - skipping sync/);
+  assert.deepEqual(bot.github.requests, []);
+  const store = openStore(Deno, { modelsDir: bot.models });
+  assert.deepEqual(readHistory(store, 10).map(({ outcome }) => outcome), ["unchanged", "activated"]);
+  const { stdout } = await bot.run(["--json"]);
+  const report = JSON.parse(stdout);
+  assert.deepEqual([report.outcome, report.skipped, report.files], [
+    "unchanged",
+    "Rate limiting - skipping sync",
+    2,
+  ]);
+  for (const args of [["--min-interval-minutes", "0"], ["--force"]]) {
+    await bot.run(args);
+    assert.ok(bot.github.requests.length > 0, args.join(" "));
+    bot.github.requests.length = 0;
+  }
+});
+
+Deno.test("artifact-pull is not kept waiting by a start that lies ahead, nor by one of another source", async () => {
+  await using bot = new BotWorld();
+  await bot.train(MODELS);
+  await bot.run([]);
+  const starts = join(bot.dir.path, ".model-sync/starts.json");
+  const [source = ""] = Object.keys(JSON.parse(Deno.readTextFileSync(starts)));
+  Deno.writeTextFileSync(starts, JSON.stringify({ [source]: "2999-01-01T00:00:00.000Z" }));
+  assert.doesNotMatch((await bot.run([])).stderr, /skipping/);
+  assert.match((await bot.run([])).stderr, /skipping/);
+  assert.doesNotMatch(
+    (await bot.run(["--workflow", "train_models.yml", "--allow-downgrade"])).stderr,
+    /skipping/,
+  );
+});
+
+Deno.test("artifact-pull counts a start that failed, and a run that was too soon counts for nothing", async () => {
+  await using bot = new BotWorld();
+  assert.equal((await bot.run([])).code, 4);
+  assert.match((await bot.run([])).stderr, /skipping/);
+  const nothing = await bot.run(["--json"]);
+  assert.equal(nothing.code, 0);
+  assert.equal(JSON.parse(nothing.stdout).release, null);
+});
+
+Deno.test("artifact-pull without a token says so once, in seed 2's words, and ends with 3", async () => {
+  await using bot = new BotWorld();
+  const result = await bot.run([], { env: { GITHUB_TOKEN: "" } });
+  assert.equal(result.code, 3);
+  const said = result.stderr.match(/No GitHub token configured - cloud model sync will be disabled/g);
+  assert.equal(said?.length, 1);
+  assert.match(result.stderr, /set GITHUB_TOKEN/);
+  assert.deepEqual(bot.github.requests, []);
+});
+
+Deno.test("artifact-pull takes a token from appsettings.json, and says that it belongs elsewhere", async () => {
+  await using bot = new BotWorld({ ...APPSETTINGS, GitHub: { ...APPSETTINGS.GitHub, Token: TOKEN } });
+  await bot.train(MODELS);
+  const result = await bot.run([], { env: { GITHUB_TOKEN: "" } });
+  assert.equal(result.code, 0, result.stderr);
+  assert.match(
+    result.stderr,
+    /appsettings\.json:\d+:\d+: a token in a file .* set GITHUB_TOKEN in the environment/,
+  );
+  assert.ok(!result.stderr.includes(TOKEN));
+  assert.deepEqual(readFiles(bot.models), MODELS);
+});
+
+Deno.test("artifact-pull takes its names from flags and from seed 2's variables, and asks for them where none is set", async () => {
+  await using bot = new BotWorld({});
+  await bot.train(MODELS);
+  const unset = await bot.run([]);
+  assert.equal(unset.code, 2);
+  assert.match(unset.stderr, /--owner and --repository/);
+  const flags = await bot.run([
+    "--owner",
+    OWNER,
+    "--repository",
+    REPOSITORY,
+    "--branch",
+    "main",
+    "--artifact",
+    "trained-*",
+  ]);
+  assert.equal(flags.code, 0, flags.stderr);
+  const variables = await bot.run(["--force"], {
+    env: { GitHub__Owner: OWNER, GitHub__Repository: REPOSITORY },
+  });
+  assert.equal(variables.code, 0, variables.stderr);
+  const oneWord = await bot.run(["--force", "--repository", `${OWNER}/${REPOSITORY}`]);
+  assert.equal(oneWord.code, 0, oneWord.stderr);
+});
+
+Deno.test("artifact-pull --dry-run shows what would come, and leaves no trace", async () => {
+  await using bot = new BotWorld();
+  await bot.train(MODELS);
+  const before = listing(bot.dir.path);
+  const first = await bot.run(["--dry-run"]);
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stdout, /would activate .*2 files changed/);
+  assert.deepEqual(listing(bot.dir.path), before);
+  await bot.run([]);
+  await bot.train({ ...MODELS, "new.onnx": "new" });
+  const after = listing(bot.dir.path);
+  assert.match((await bot.run(["--dry-run"])).stdout, /new\.onnx/);
+  assert.deepEqual(listing(bot.dir.path), after);
+});
+
+Deno.test("artifact-pull runs in the one executable with what it keeps, and does not run with less", async () => {
+  await using bot = new BotWorld();
+  await bot.train(MODELS);
+  const main = await bot.run([], { entry: "main" });
+  assert.equal(main.code, 0, main.stderr);
+  const needed = ["read", "write", "env", "net", "sys"];
+  for (const missing of needed) {
+    const permissions = needed.filter((name) => name !== missing).map((name) => `--allow-${name}`);
+    const less = await bot.run(["--force"], { permissions });
+    assert.notEqual(less.code, 0, `artifact-pull works without ${missing}`);
+    assert.match(less.stderr + less.stdout, /Requires \w+ access|NotCapable/, `without ${missing}`);
+  }
+});
+
+Deno.test("config print shows which settings are the bot's own", async () => {
+  await using bot = new BotWorld();
+  const { stdout, code } = await runCli("config", ["print", "--json"], {
+    cwd: bot.dir.path,
+    entry: "script",
+  });
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(stdout)["artifacts.owner"], { value: OWNER, from: "appsettings.json:7:6" });
+});
+
+const python = new Deno.Command("python3", { args: ["-c", "import joblib"] });
+
+Deno.test({
+  name: hasJoblib()
+    ? "artifact-pull brings real joblib and pickle files that load"
+    : "artifact-pull brings real joblib and pickle files that load (skipped: python3-joblib is not installed)",
+  ignore: !hasJoblib(),
+  async fn() {
+    await using bot = new BotWorld();
+    const source = join(bot.dir.path, "trained");
+    Deno.mkdirSync(source);
+    const make =
+      "import joblib, pickle, sys; d = sys.argv[1]; m = {'weights': list(range(10000)), 'name': 'hmm'}; " +
+      "joblib.dump(m, d + '/rf.joblib', compress=3); pickle.dump(m, open(d + '/hmm.pkl', 'wb'))";
+    const load = "import joblib, pickle, sys; d = sys.argv[1]; a = joblib.load(d + '/rf.joblib'); " +
+      "b = pickle.load(open(d + '/hmm.pkl', 'rb')); assert a == b and a['name'] == 'hmm' and len(a['weights']) == 10000";
+    runPython(make, source);
+    const files = Object.fromEntries(
+      ["rf.joblib", "hmm.pkl"].map((name) => [name, Deno.readFileSync(join(source, name))]),
+    );
+    const run = bot.github.addRun();
+    await bot.github.addArtifact(run, { name: "models", content: streamedZip(files) });
+    const result = await bot.run([]);
+    assert.equal(result.code, 0, result.stderr);
+    runPython(load, bot.models);
+  },
+});
+
+function hasJoblib(): boolean {
+  try {
+    return python.outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+function runPython(script: string, folder: string): void {
+  const { success, stderr } = new Deno.Command("python3", { args: ["-c", script, folder] }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}

@@ -1,0 +1,251 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import type { Context } from "../../lib/core/context.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { GitHubClient } from "../../lib/github/github_client.ts";
+import {
+  type ApiFault,
+  type GitHubServer,
+  OWNER,
+  primaryLimit,
+  problem,
+  REPOSITORY,
+  secondaryLimit,
+  startGitHubServer,
+  TOKEN,
+} from "../fakes/github_server.ts";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
+import { githubRequestProblems } from "../helpers/github_openapi.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+await startLimiterTimers();
+
+const NEVER_MS = 24 * 3_600_000;
+
+const Runs = z.object({ workflow_runs: z.array(z.object({ id: z.number() })) });
+
+const RUNS = {
+  route: "GET /repos/{owner}/{repo}/actions/runs",
+  parameters: { owner: OWNER, repo: REPOSITORY, per_page: 2 },
+  what: `the runs of ${OWNER}/${REPOSITORY}`,
+  needs: "actions:read",
+};
+
+/** A GitHub with three runs, and how a client asks it. */
+async function bench(
+  work: (bench: {
+    github: GitHubServer;
+    clock: QuickClock;
+    open: (changed?: Partial<Context>, token?: string) => Promise<GitHubClient>;
+    context: ReturnType<typeof testContext>;
+  }) => Promise<void>,
+): Promise<void> {
+  const clock = new QuickClock("2026-11-21T00:00:00Z");
+  await using github = startGitHubServer(clock);
+  for (const _run of [1, 2, 3]) github.addRun();
+  const context = testContext({ clock });
+  const open = (changed: Partial<Context> = {}, token = TOKEN) =>
+    GitHubClient.open({ ...context, ...changed }, {
+      apiUrl: github.apiUrl,
+      serverUrl: "https://github.com",
+      token: new Secret(token),
+      timeoutMs: NEVER_MS,
+    });
+  await work({ github, clock, open, context });
+}
+
+Deno.test("GitHubClient sends the headers that GitHub asks for, and reads what is needed of the answer", () =>
+  bench(async ({ github, open }) => {
+    const { data, hasNext } = await (await open()).ask(RUNS, Runs);
+    assert.equal(data.workflow_runs.length, 2);
+    assert.equal(hasNext, true);
+    const [request] = github.requests;
+    assert.equal(request?.headers.get("accept"), "application/vnd.github+json");
+    assert.equal(request?.headers.get("x-github-api-version"), "2022-11-28");
+    assert.match(request?.headers.get("user-agent") ?? "", /^model-sync /);
+  }));
+
+Deno.test("GitHubClient goes through the pages of a list, and no further than it was told", () =>
+  bench(async ({ open }) => {
+    const client = await open();
+    const ids = async (pagesMax: number) => {
+      const found: number[] = [];
+      for await (const page of client.askPages(RUNS, Runs, { pagesMax })) {
+        found.push(...page.workflow_runs.map(({ id }) => id));
+      }
+      return found.length;
+    };
+    assert.equal(await ids(10), 3);
+    assert.equal(await ids(1), 2);
+  }));
+
+Deno.test("GitHubClient is told that nothing changed, which counts for no rate limit", () =>
+  bench(async ({ github, open }) => {
+    const client = await open();
+    const { etag = "" } = await client.ask(RUNS, Runs);
+    const counted = github.counted;
+    assert.equal(await client.askIfChanged(RUNS, etag, Runs), undefined);
+    assert.equal(github.counted, counted);
+    github.addRun();
+    assert.notEqual(await client.askIfChanged(RUNS, etag, Runs), undefined);
+  }));
+
+Deno.test("GitHubClient says what failed, and what the token needs", () =>
+  bench(async ({ open }) => {
+    const notFound = { ...RUNS, parameters: { ...RUNS.parameters, repo: "other" } };
+    await rejects(
+      (await open()).ask(notFound, Runs),
+      4,
+      "HTTP_404",
+      /the runs of .* answered 404/,
+      /actions:read/,
+    );
+    await rejects(
+      (await open({}, "wrong")).ask(RUNS, Runs),
+      3,
+      "HTTP_401",
+      /401 \(Bad credentials/,
+      /actions:read/,
+    );
+    const strict = z.object({ nothing: z.string() });
+    await rejects((await open()).ask(RUNS, strict), 4, "ANSWER_INVALID", /nothing/, /GITHUB_API_URL/);
+  }));
+
+Deno.test("GitHubClient tells a missing permission from a rate limit", () =>
+  bench(async ({ github, open }) => {
+    github.faults.push(() => problem(403, "Resource not accessible by personal access token"));
+    await rejects((await open()).ask(RUNS, Runs), 3, "HTTP_403", /not accessible/, /actions:read/);
+    assert.equal(github.requests.length, 1);
+  }));
+
+const LIMITS:
+  readonly (readonly [name: string, fault: (clock: QuickClock) => ApiFault, waitedSec: number])[] = [
+    ["the primary limit until its reset", (clock) => primaryLimit(clock, 90), 91],
+    ["the secondary limit as long as Retry-After says", () => secondaryLimit(403, 17), 18],
+    ["the secondary limit by 429", () => secondaryLimit(429, 17), 18],
+    ["the secondary limit without Retry-After for a minute", () => secondaryLimit(403), 61],
+  ];
+for (const [name, fault, waitedSec] of LIMITS) {
+  Deno.test(`GitHubClient waits for ${name}`, () =>
+    bench(async ({ github, clock, open, context }) => {
+      github.faults.push(fault(clock));
+      await (await open()).ask(RUNS, Runs);
+      assert.deepEqual(clock.pausesMs, [waitedSec * 1000]);
+      assert.match(
+        context.log.lines.join("\n"),
+        /warn GitHub's (primary|secondary) rate limit is reached; going on in/,
+      );
+    }));
+}
+
+Deno.test("GitHubClient does not wait for a limit that lasts longer than a quarter of an hour, or for ever", () =>
+  bench(async ({ github, clock, open }) => {
+    github.faults.push(primaryLimit(clock, 16 * 60));
+    const until = new RegExp("rate limit of .* is used up until 2026-11-21T00:16:00Z");
+    await rejects((await open()).ask(RUNS, Runs), 4, "RATE_LIMITED", until, /run again/);
+    assert.deepEqual(clock.pausesMs, []);
+    github.faults.push(...[1, 2, 3, 4].map(() => secondaryLimit(403, 5)));
+    await rejects((await open()).ask(RUNS, Runs), 4, "RATE_LIMITED", /secondary rate limit/, /run again/);
+    assert.deepEqual(clock.pausesMs, [6000, 6000]);
+  }));
+
+Deno.test("GitHubClient ends a wait for a limit when it is interrupted", async () => {
+  const clock = new FakeClock("2026-11-21T00:00:00Z");
+  await using github = startGitHubServer(clock);
+  github.faults.push(secondaryLimit(403, 60));
+  const controller = new AbortController();
+  const context = testContext({ clock, signal: controller.signal });
+  const stopped = new Error("stopped");
+  const warn = context.log.warn;
+  context.log.warn = (message) => {
+    warn(message);
+    queueMicrotask(() => controller.abort(stopped));
+  };
+  const access = { apiUrl: github.apiUrl, serverUrl: "", token: new Secret(TOKEN), timeoutMs: NEVER_MS };
+  const client = await GitHubClient.open(context, access);
+  await assert.rejects(client.ask(RUNS, Runs), stopped);
+  assert.equal(github.requests.length, 1);
+});
+
+Deno.test("GitHubClient tries again what passes, and gives up in the end", () =>
+  bench(async ({ github, open }) => {
+    const client = await open();
+    github.faults.push(
+      () => new Response("<html>Unicorn!</html>", { status: 502 }),
+      () => problem(503, "down"),
+    );
+    await client.ask(RUNS, Runs);
+    assert.equal(github.requests.length, 3);
+    const http: typeof fetch = () => Promise.reject(new TypeError("connection refused"));
+    const failing = await open({ http });
+    await rejects(failing.ask(RUNS, Runs), 4, "UNREACHABLE", /did not answer/, /network/);
+  }));
+
+Deno.test("GitHubClient tries an answer again that breaks off in the middle", () =>
+  bench(async ({ github, open }) => {
+    github.faults.push(() =>
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode('{"workflow_runs": ['));
+            controller.close();
+          },
+        }),
+        { headers: { "content-type": "application/json", "content-length": "4096" } },
+      )
+    );
+    await (await open()).ask(RUNS, Runs);
+    assert.equal(github.requests.length, 2);
+  }));
+
+Deno.test("GitHubClient gives its token to the API's own origin alone, and to no log", () =>
+  bench(async ({ github, open, context }) => {
+    const seen: Headers[] = [];
+    await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+      seen.push(request.headers);
+      return Response.json({ workflow_runs: [] });
+    });
+    github.faults.push(() => Response.redirect(`http://127.0.0.1:${other.addr.port}/`, 302));
+    await (await open()).ask(RUNS, Runs);
+    assert.equal(seen.length, 1);
+    assert.equal(seen[0]?.get("authorization"), null);
+    github.faults.push(() => problem(418, `do not send ${TOKEN}`));
+    await rejects((await open()).ask(RUNS, Runs), 4, "HTTP_418", /do not send \[redacted\]/, /GitHub server/);
+    assert.ok(!context.log.lines.join("\n").includes(TOKEN));
+  }));
+
+Deno.test("the check of requests finds what GitHub's description does not know", () => {
+  const problems = (method: string, path: string) =>
+    githubRequestProblems({ method, url: new URL(path, "http://127.0.0.1"), hasBody: false });
+  assert.deepEqual(problems("GET", "/repos/a/b/actions/runs?status=success&per_page=30"), []);
+  assert.match(problems("GET", "/repos/a/b/actions/runs?status=succes").join(), /status cannot be "succes"/);
+  assert.match(problems("GET", "/repos/a/b/actions/runs?perpage=30").join(), /no parameter perpage/);
+  assert.match(problems("GET", "/repos/a/b/actions/artifacts/x/zip").join(), /artifact_id cannot be "x"/);
+  assert.match(problems("POST", "/repos/a/b/actions/runs").join(), /no such operation/);
+  assert.match(problems("POST", "/repos/a/b/pulls").join(), /its body is missing/);
+});
+
+Deno.test("the loopback GitHub reports a wrong request when it is closed", async () => {
+  const github = startGitHubServer(new FakeClock("2026-11-21T00:00:00Z"));
+  await (await fetch(`${github.apiUrl}/repos/${OWNER}/${REPOSITORY}/actions/run`)).body?.cancel();
+  await assert.rejects(async () => await github[Symbol.asyncDispose](), /no such operation/);
+});
+
+async function rejects(
+  asked: Promise<unknown>,
+  exitCode: number,
+  code: string,
+  message: RegExp,
+  hint: RegExp,
+): Promise<void> {
+  await assert.rejects(asked, (error) => {
+    assert.ok(error instanceof ModelSyncError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.equal(error.exitCode, exitCode);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? "", hint);
+    return !error.message.includes(TOKEN);
+  });
+}

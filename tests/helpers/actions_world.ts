@@ -1,0 +1,145 @@
+import { join } from "node:path";
+import { type GitHubActionsOptions, GitHubActionsSource } from "../../lib/carriers/github_actions_source.ts";
+import { ARCHIVE_LIMITS } from "../../lib/core/archive.ts";
+import type { Context } from "../../lib/core/context.ts";
+import { hashFile } from "../../lib/core/hash.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { GitHubClient } from "../../lib/github/github_client.ts";
+import { pull, type PullOptions } from "../../lib/pipeline/pull.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
+import { partialPath } from "../../lib/store/partials.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import {
+  type GitHubServer,
+  OWNER,
+  REPOSITORY,
+  type RunDetails,
+  startGitHubServer,
+  TOKEN,
+} from "../fakes/github_server.ts";
+import { QuickClock } from "./fake_clock.ts";
+import { streamedZip } from "./streamed_zip.ts";
+import { tempDir, writeFiles } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+
+export type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** Longer than any test: what is limited by time is not what most tests are about. */
+const NEVER_MS = 24 * 3_600_000;
+
+/**
+ * Octokit's limiter starts timers that end with the process, with the first request of all. They are nobody's leak:
+ * started here, before any test, they are not taken for one.
+ */
+export async function startLimiterTimers(): Promise<void> {
+  const http = () => Promise.resolve(Response.json({}));
+  const access = { apiUrl: "http://127.0.0.1", serverUrl: "", token: undefined, timeoutMs: 1 };
+  const { z } = await import("zod");
+  const client = await GitHubClient.open(testContext({ http }), access);
+  await client.ask(
+    { route: "GET /rate_limit", parameters: {}, what: "the limit", needs: "nothing" },
+    z.object({}),
+  );
+}
+
+/** A GitHub on loopback, a bot that pulls from it, and a clock on which no retry waits. */
+export class ActionsWorld implements AsyncDisposable {
+  readonly clock = new QuickClock("2026-11-21T00:00:00Z");
+  readonly github: GitHubServer = startGitHubServer(this.clock);
+  readonly #dir = tempDir();
+  readonly store: Store = openStore(Deno, { modelsDir: join(this.#dir.path, "bot/models") });
+  #runs = 0;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.github[Symbol.asyncDispose]();
+    } finally {
+      this.#dir[Symbol.dispose]();
+    }
+  }
+
+  /** A run of the workflow that uploads these files, as its only artifact. @returns the run's id */
+  async train(files: Files, details: RunDetails = {}): Promise<number> {
+    const run = this.github.addRun(details);
+    await this.github.addArtifact(run, {
+      name: `trained-models-${++this.#runs}`,
+      content: streamedZip(files),
+    });
+    return run;
+  }
+
+  async pull(
+    changed: Partial<ChangedOptions> = {},
+    context: Context = testContext(),
+    options: Partial<PullOptions> = {},
+  ) {
+    const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
+    return await recordedRun(context, store, "artifact-pull", async (run) => {
+      // The lock is waited for on the clock that runs.
+      await using source = openActions({ ...context, clock: this.clock }, this.github, store, changed);
+      return await pull(context, store, source, run, {
+        allowDowngrade: false,
+        force: false,
+        activation: "auto",
+        keep: 5,
+        ...options,
+      });
+    });
+  }
+}
+
+/** What tests change of how a source is opened. */
+export interface ChangedOptions {
+  readonly workflow: string | undefined;
+  readonly branch: string;
+  readonly conclusion: "success" | "neutral" | "any";
+  readonly artifact: string;
+  readonly token: string;
+  readonly bytesMax: number;
+}
+
+/** A source on a GitHub of a test. */
+export function openActions(
+  context: Context,
+  github: GitHubServer,
+  store: Store,
+  changed: Partial<ChangedOptions> = {},
+): GitHubActionsSource {
+  const options: GitHubActionsOptions = {
+    query: {
+      owner: OWNER,
+      repository: REPOSITORY,
+      workflow: "workflow" in changed ? changed.workflow : "train_models.yml",
+      branch: changed.branch ?? "main",
+      conclusion: changed.conclusion ?? "success",
+    },
+    artifact: changed.artifact ?? "*model*,*onnx*",
+    access: {
+      apiUrl: github.apiUrl,
+      serverUrl: "https://github.com",
+      token: new Secret(changed.token ?? TOKEN),
+      timeoutMs: NEVER_MS,
+    },
+    download: { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: changed.bytesMax ?? 1024 ** 3 },
+    archives: ARCHIVE_LIMITS,
+    partialPath: (name) => partialPath(store, name),
+  };
+  return new GitHubActionsSource(context, options, store);
+}
+
+/** Files with the manifest that describes them, as `model-sync train` puts both into an archive. */
+export async function withManifest(files: Files, sequence: number): Promise<Files> {
+  using dir = tempDir();
+  writeFiles(dir.path, files);
+  const signal = new AbortController().signal;
+  const entries = await Promise.all(
+    Object.keys(files).map(async (path) =>
+      releaseFile(path, await hashFile(Deno, join(dir.path, path), { signal }))
+    ),
+  );
+  const origin = { carrier: "github-actions", folder: "models" } as const;
+  const manifest = await createManifest(entries, { sequence, createdAt: "2026-11-21T00:00:00Z", origin });
+  const below = Object.entries(files).map(([path, content]) => [`models/${path}`, content]);
+  return { ...Object.fromEntries(below), [MANIFEST_NAME]: formatManifest(manifest) };
+}

@@ -1,0 +1,141 @@
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+/** What of GitHub's published description of its REST API is used. */
+const Schema = z.object({
+  type: z.string().optional(),
+  enum: z.array(z.unknown()).optional(),
+  oneOf: z.array(z.object({ type: z.string().optional() })).optional(),
+  $ref: z.string().optional(),
+});
+type Schema = z.infer<typeof Schema>;
+
+const Parameter = z.object({
+  name: z.string(),
+  in: z.string(),
+  required: z.boolean().optional(),
+  schema: Schema,
+});
+type Parameter = z.infer<typeof Parameter>;
+
+const Reference = z.object({ $ref: z.string() });
+
+const Operation = z.object({
+  parameters: z.array(z.union([Reference, Parameter])).default([]),
+  requestBody: z.object({ required: z.boolean().optional() }).optional(),
+});
+type Operation = z.infer<typeof Operation>;
+
+const Description = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.unknown())),
+  components: z.object({
+    parameters: z.record(z.string(), Parameter),
+    schemas: z.record(z.string(), z.unknown()),
+  }),
+});
+
+/** A path of the description, ready to be compared. */
+interface Template {
+  readonly path: string;
+  readonly pattern: RegExp;
+  /** The names in its places, in order. */
+  readonly places: readonly string[];
+  readonly operations: Readonly<Record<string, unknown>>;
+}
+
+/** Thirteen megabytes, read once for all tests of a file. */
+const DESCRIPTION = Description.parse(
+  JSON.parse(
+    Deno.readTextFileSync(
+      fileURLToPath(import.meta.resolve("@octokit/openapi/generated/api.github.com.json")),
+    ),
+  ),
+);
+
+/** The most literal first: `/actions/runs/latest` is no run called "latest". */
+const TEMPLATES: readonly Template[] = Object.entries(DESCRIPTION.paths).map(([path, operations]) => ({
+  path,
+  operations,
+  places: Array.from(path.matchAll(/\{([^}]+)\}/g), ([, name = ""]) => name),
+  pattern: new RegExp(
+    `^${path.split(/\{[^}]+\}/).map((part) => part.replace(/[.*+?^$()|[\]\\]/g, "\\$&")).join("([^/]+)")}$`,
+  ),
+})).sort((a, b) => a.places.length - b.places.length || b.path.length - a.path.length);
+
+/** A request as a server receives it. */
+export interface ReceivedRequest {
+  readonly method: string;
+  /** Below the root of the API. */
+  readonly url: URL;
+  readonly hasBody: boolean;
+}
+
+/**
+ * What is wrong with a request according to GitHub's own description of its API: no such path or method, a parameter
+ * that does not exist, is of another type, or is missing. Nothing, when it is right.
+ */
+export function githubRequestProblems({ method, url, hasBody }: ReceivedRequest): string[] {
+  const name = `${method} ${url.pathname}`;
+  const found = TEMPLATES.map((template) => ({ template, match: template.pattern.exec(url.pathname) }))
+    .find(({ template, match }) => match !== null && method.toLowerCase() in template.operations);
+  if (found === undefined) return [`${name}: GitHub's API has no such operation`];
+  const operation = Operation.parse(found.template.operations[method.toLowerCase()]);
+  const parameters = operation.parameters.map(resolveParameter);
+  const values = found.template.places.map((place, index) =>
+    [place, decodeURIComponent(found.match?.[index + 1] ?? "")] as const
+  );
+  return [
+    ...values.flatMap(([place, value]) => valueProblem(parameters, "path", place, value)),
+    ...[...url.searchParams].flatMap(([key, value]) => valueProblem(parameters, "query", key, value)),
+    ...parameters.filter(({ in: where, name: key, required }) =>
+      where === "query" && required && !url.searchParams.has(key)
+    ).map(({ name: key }) => `the parameter ${key} is missing`),
+    ...bodyProblem(operation, hasBody),
+  ].map((problem) => `${name}: ${problem}`);
+}
+
+function resolveParameter(parameter: Operation["parameters"][number]): Parameter {
+  if (!("$ref" in parameter)) return parameter;
+  const name = parameter.$ref.split("/").at(-1) ?? "";
+  const resolved = DESCRIPTION.components.parameters[name];
+  if (resolved === undefined) {
+    throw new Error(`the description refers to ${parameter.$ref}, which it does not have`);
+  }
+  return resolved;
+}
+
+function valueProblem(
+  parameters: readonly Parameter[],
+  where: string,
+  name: string,
+  value: string,
+): string[] {
+  const parameter = parameters.find((known) => known.in === where && known.name === name);
+  if (parameter === undefined) return [`there is no parameter ${name} in the ${where}`];
+  return fits(resolveSchema(parameter.schema), value) ? [] : [`${name} cannot be "${value}"`];
+}
+
+function resolveSchema(schema: Schema): Schema {
+  const name = schema.$ref?.split("/").at(-1);
+  return name === undefined ? schema : Schema.parse(DESCRIPTION.components.schemas[name]);
+}
+
+function fits(schema: Schema, value: string): boolean {
+  if (schema.enum !== undefined && !schema.enum.map(String).includes(value)) return false;
+  if (schema.oneOf !== undefined) return schema.oneOf.some((one) => fits(one, value));
+  switch (schema.type) {
+    case "integer":
+      return /^-?\d+$/.test(value);
+    case "number":
+      return value !== "" && Number.isFinite(Number(value));
+    case "boolean":
+      return value === "true" || value === "false";
+    default:
+      return true;
+  }
+}
+
+function bodyProblem(operation: Operation, hasBody: boolean): string[] {
+  if (operation.requestBody === undefined) return hasBody ? ["it takes no body"] : [];
+  return operation.requestBody.required === true && !hasBody ? ["its body is missing"] : [];
+}
