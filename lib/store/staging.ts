@@ -1,12 +1,13 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { DiskError, diskError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { RELEASE_FILE_MODE, removeTree } from "../core/files.ts";
 import { type FileDigest, FileHasher, type Sha256, writeAll } from "../core/hash.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { checkFile } from "./release_files.ts";
 import { listReleases, releaseDir } from "./releases.ts";
 import { StatCache } from "./stat_cache.ts";
+import { requireSpace } from "./require_space.ts";
 import type { Store } from "./store.ts";
 
 /** A file that was brought into staging, and what was measured of it on the way. */
@@ -23,9 +24,6 @@ interface HeldFile {
   readonly dir: string;
   readonly cache: StatCache;
 }
-
-/** For manifests, history and whoever else writes to this disk. */
-const SPARE_BYTES = 16 * 1024 * 1024;
 
 /** File systems without hard links, or at their limit of links to one file (65,000 on ext4). */
 const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
@@ -116,12 +114,7 @@ export class Staging implements AsyncDisposable {
 
   /** Refuses to begin what the disk cannot hold. @throws {DiskError} code `DISK` */
   async requireSpace(bytes: number): Promise<void> {
-    const free = await this.#context.freeBytes(this.#store.root);
-    if (free === undefined || free >= bytes + SPARE_BYTES) return;
-    throw new DiskError(
-      `Cannot store ${bytes} more bytes in ${this.#store.root}: ${free} bytes are free, ${SPARE_BYTES} are kept spare`,
-      { code: "DISK", hint: "free some space, or run model-sync prune; the active release is untouched" },
-    );
+    await requireSpace(this.#context, this.#store, bytes);
   }
 
   async #copy(path: string, source: string, file: ReleaseFile): Promise<boolean> {

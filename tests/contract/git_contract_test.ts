@@ -8,6 +8,8 @@ import { fillModels, holdsContract } from "./carrier_contract.ts";
 
 holdsContract({
   carrier: "git",
+  hasPublisher: true,
+  remembered: [],
   makeRegistry: (root) => {
     const bare = bareRepository(join(root, "registry.git"));
     const trainer = machine(root, "trainer", bare);

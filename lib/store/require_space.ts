@@ -1,0 +1,20 @@
+import type { Context } from "../core/context.ts";
+import { DiskError } from "../core/errors.ts";
+import type { Store } from "./store.ts";
+
+/** For manifests, history and whoever else writes to this disk. */
+const SPARE_BYTES = 16 * 1024 * 1024;
+
+/** Refuses to begin what the disk of a store cannot hold. @throws {DiskError} code `DISK` */
+export async function requireSpace(
+  { freeBytes }: Pick<Context, "freeBytes">,
+  store: Store,
+  bytes: number,
+): Promise<void> {
+  const free = await freeBytes(store.root);
+  if (free === undefined || free >= bytes + SPARE_BYTES) return;
+  throw new DiskError(
+    `Cannot store ${bytes} more bytes in ${store.root}: ${free} bytes are free, ${SPARE_BYTES} are kept spare`,
+    { code: "DISK", hint: "free some space, or run model-sync prune; the active release is untouched" },
+  );
+}
