@@ -48,6 +48,16 @@ export function switchFlag(brief: string) {
   return { kind: "boolean", optional: true, withNegated: false, brief } as const;
 }
 
+/** An option that takes a JSON object. */
+export function jsonFlag(brief: string) {
+  const parse = (text: string): Record<string, unknown> => {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+    throw new TypeError("it must be a JSON object");
+  };
+  return { kind: "parsed", parse, optional: true, brief } as const;
+}
+
 /** An option that takes a whole number of at least `least`. */
 export function integerFlag(brief: string, least: number) {
   const parse = (text: string) => {
@@ -89,6 +99,17 @@ const FLAG_SETTINGS: FlagSettings = {
   repoModelsSubdir: ["repo_models_subdir"],
   remote: ["remote"],
   branch: ["branch"],
+  triggerUrl: ["runpod", "trigger_url"],
+  statusUrlTemplate: ["runpod", "status_url_template"],
+  apiKeyEnv: ["runpod", "api_key_env"],
+  triggerMethod: ["runpod", "trigger_method"],
+  triggerPayloadJson: ["runpod", "trigger_payload"],
+  headersJson: ["runpod", "headers"],
+  requestTimeoutSec: ["runpod", "request_timeout_sec"],
+  pollIntervalSecRunpod: ["runpod", "poll_interval_sec"],
+  jobTimeoutSec: ["runpod", "job_timeout_sec"],
+  downloadTimeoutSec: ["runpod", "download_timeout_sec"],
+  extractSubdir: ["runpod", "extract_subdir"],
   verifyUrl: ["redeploy", "verify_url"],
   verifyField: ["redeploy", "verify_field"],
   waitTimeoutSec: ["redeploy", "wait_timeout_sec"],

@@ -5,6 +5,8 @@ export const SUMMARIES = {
   "hf-upload": "Upload the models to a Hugging Face repository",
   "hf-pull": "Bring the newest release from a Hugging Face repository and activate it",
   "artifact-pull": "Bring the models that a GitHub Actions workflow uploaded, and activate them",
+  "runpod-pull": "Have a RunPod job train, bring the models that it made and activate them",
+  train: "Train and write the models into one archive; also as a RunPod worker",
   rollback: "Activate the previous release again, or any that the store holds",
   status: "Show the active release, the last runs, and what comes next",
   verify: "Compare the active files with their manifest",

@@ -132,10 +132,14 @@ function originBelow(config: LoadedConfig, name: string): Origin | undefined {
   return undefined;
 }
 
+/** A setting whose value is a secret, whatever it looks like. */
+const SECRET_SETTING = /(?:^|_)(?:api_key|token|secret|password)$/;
+
 /** A value without what may be a secret. */
 function shownValue(key: ConfigKey, config: LoadedConfig): unknown {
   let value: unknown = config.settings;
   for (const name of key.path) value = new Map(Object.entries(value ?? {})).get(name);
+  if (value !== undefined && SECRET_SETTING.test(key.path.at(-1) ?? "")) return REDACTED;
   return withoutSecrets(value) ?? null;
 }
 

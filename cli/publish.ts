@@ -7,7 +7,6 @@ import {
 } from "../lib/carriers/git_publisher.ts";
 import { refuseModelsInClone } from "../lib/carriers/git_publish_guards.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
-import { UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { removeTree } from "../lib/core/files.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
@@ -42,7 +41,7 @@ import { formatBytes, formatDuration, plural } from "./_format.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { TRAINING_FLAGS, type TrainingFlags } from "./_training_flags.ts";
+import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
 
 export interface PublishFlags extends CommonFlags, GitFlags, TrainingFlags {
   readonly commitMessage?: string;
@@ -139,15 +138,7 @@ interface Training {
 /** What to train before publishing, if anything; a missing training command is told before any work begins. */
 function trainingOf(session: Session, flags: PublishFlags): Training | undefined {
   const { publisher, models_dir } = session.settings;
-  if (flags.trainAll && flags.trainMissingOnly) {
-    throw new UsageError(
-      "Cannot train all and only what is missing: --train-all and --train-missing-only exclude each other",
-      {
-        code: "USAGE",
-        hint: "give one of them",
-      },
-    );
-  }
+  const options = trainingOptions(flags);
   if (flags.skipTraining || !publisher.train_before_push) return undefined;
   const training: Training = {
     settings: {
@@ -155,12 +146,7 @@ function trainingOf(session: Session, flags: PublishFlags): Training | undefined
       timeoutMs: publisher.train_timeout_sec * 1000,
       modelsDir: models_dir,
     },
-    options: {
-      paper: flags.paper === true,
-      symbols: flags.symbol ?? [],
-      scope: flags.trainAll ? "all" : flags.trainMissingOnly ? "missing-only" : "default",
-      maxModelAgeHours: flags.maxModelAgeHours,
-    },
+    options,
   };
   trainingCommand(training.settings, training.options);
   return training;

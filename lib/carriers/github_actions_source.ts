@@ -20,7 +20,7 @@ import {
   WorkflowRun,
 } from "../github/workflow_runs.ts";
 import { refuseWrongChecksums } from "../release/metadata_checksum.ts";
-import { requireSpace } from "../store/free_space.ts";
+import { requireSpace } from "../store/require_space.ts";
 import { findAnswer, forgetAnswer, rememberAnswer } from "../store/remembered_answers.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";

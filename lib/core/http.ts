@@ -29,7 +29,8 @@ export interface HttpRequest {
   /** Sent to whatever host answers in the end. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly credentials?: Credentials | undefined;
-  readonly body?: string | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** A blob is sent with its length; a stream in chunks, which storage refuses. */
+  readonly body?: string | Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
   /** What it is about, for errors: `the state of job 12`. */
   readonly what: string;
   /** Besides the credentials, what no message may show, should the other side repeat it. */
@@ -183,7 +184,7 @@ function exhaustedUntil(headers: Headers, now: Date): number | undefined {
   return Number.isFinite(resetSec) ? Math.max(0, resetSec * 1000 - now.getTime()) : undefined;
 }
 
-/** Reads a body as text, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE` */
+/** Reads a body as text, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
 export async function readText(
   response: Response,
   request: Pick<HttpRequest, "what" | "url">,

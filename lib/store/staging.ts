@@ -4,7 +4,7 @@ import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { RELEASE_FILE_MODE, removeTree } from "../core/files.ts";
 import { type FileDigest, FileHasher, type Sha256, writeAll } from "../core/hash.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
-import { requireSpace } from "./free_space.ts";
+import { requireSpace } from "./require_space.ts";
 import { checkFile } from "./release_files.ts";
 import { listReleases, releaseDir } from "./releases.ts";
 import { StatCache } from "./stat_cache.ts";

@@ -43,9 +43,13 @@ export function trainingCommand(settings: TrainingSettings, options: TrainingOpt
   return [...settings.command, ...trainingFlags(options)];
 }
 
+/** Of what a training prints, its result is the end: some counters, not a log. */
+const TAIL_CHARS_MAX = 16 * 1024;
+
 /**
  * Runs the training command to its end; what it prints goes to `output` as it comes. Needs the run permission.
  *
+ * @returns the end of its standard output
  * @throws {FailedError} codes `TRAINING_FAILED`, `TIMEOUT`
  */
 export async function train(
@@ -53,7 +57,7 @@ export async function train(
   settings: TrainingSettings,
   options: TrainingOptions,
   output: (chunk: Uint8Array) => void,
-): Promise<void> {
+): Promise<string> {
   const [command = "", ...args] = trainingCommand(settings, options);
   context.log.info(`training: ${redactArguments([command, ...args]).join(" ")}`);
   const encoder = new TextEncoder();
@@ -65,11 +69,16 @@ export async function train(
     signal: context.signal,
     onStderr: (text) => output(encoder.encode(text)),
   });
-  for await (const chunk of process.stdout) output(chunk);
+  const decoder = new TextDecoder();
+  let tail = "";
+  for await (const chunk of process.stdout) {
+    output(chunk);
+    tail = (tail + decoder.decode(chunk, { stream: true })).slice(-TAIL_CHARS_MAX);
+  }
   const { code } = await process.exit;
-  if (code === 0) return;
+  if (code === 0) return tail;
   throw new FailedError(
-    `Cannot publish: the training command ${redactArguments([command]).join()} ended with exit code ${code}`,
+    `Cannot train: the training command ${redactArguments([command]).join()} ended with exit code ${code}`,
     {
       code: "TRAINING_FAILED",
       hint: "see its output above; nothing was published",

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { HubServer } from "../fakes/hub_server.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";
-import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 
 Deno.test("hf-upload and hf-pull move models over a hub under their own permission sets", async () => {
   await using world = new HubWorld();

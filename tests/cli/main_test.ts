@@ -16,6 +16,14 @@ Deno.test("each command runs under the permission set of its name, and not with 
   > = {
     publish: [trainer, ["--skip-training"], ["read", "write", "run", "env", "sys"]],
     pull: [bot, [], ["read", "write", "run", "env", "sys"]],
+    "runpod-pull": [bot, ["--trigger-url", "http://127.0.0.1:65535/"], [
+      "read",
+      "write",
+      "net",
+      "env",
+      "sys",
+    ]],
+    train: [trainer, ["--skip-training"], ["read", "write", "env", "sys"]],
     rollback: [bot, ["--dry-run", "--to", "0000"], ["read", "env", "sys"]],
     status: [bot, [], ["read", "env", "sys"]],
     verify: [bot, [], ["read", "write", "env", "sys"]],
@@ -79,6 +87,8 @@ Deno.test("help comes without reading anything, and unknown commands are told ap
     const command of [
       "publish",
       "pull",
+      "runpod-pull",
+      "train",
       "rollback",
       "status",
       "verify",

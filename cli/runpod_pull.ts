@@ -1,0 +1,150 @@
+import { buildCommand, type FlagParametersForType } from "@stricli/core";
+import { archiveLimits } from "../lib/carriers/archive_settings.ts";
+import { runPodApi } from "../lib/carriers/runpod_settings.ts";
+import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
+import { parseRate } from "../lib/core/rate_limit.ts";
+import { redactUrls } from "../lib/core/secret.ts";
+import { RunPodClient } from "../lib/runpod/client.ts";
+import type { NextStep } from "../lib/runpod/next_step.ts";
+import { findStore } from "../lib/store/store.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  defineProgram,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "./_command.ts";
+import type { GitFlags } from "./_git_flags.ts";
+import { PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+export interface RunPodPullFlags extends PullingFlags, RunPodFlags, SeedFlags {
+  readonly limitRate?: number;
+}
+
+/** The seed's script takes these for every command. A RunPod job has no use for them, and command lines stay valid. */
+type SeedFlags = Omit<GitFlags, "repoUrl">;
+
+const UNUSED = "of the git commands; not used";
+const UNUSED_FLAGS: FlagParametersForType<SeedFlags> = {
+  repoDir: { ...textFlag(UNUSED), hidden: true },
+  repoModelsSubdir: { ...textFlag(UNUSED), hidden: true },
+  remote: { ...textFlag(UNUSED), hidden: true },
+  branch: { ...textFlag(UNUSED), hidden: true },
+  allowDirtyWorktree: { ...switchFlag(UNUSED), hidden: true },
+};
+
+export const program: Program = defineProgram(
+  "runpod-pull",
+  buildCommand<RunPodPullFlags>({
+    docs: { brief: SUMMARIES["runpod-pull"] },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...RUNPOD_FLAGS,
+        ...PULLING_FLAGS,
+        limitRate: {
+          kind: "parsed",
+          parse: parseRate,
+          optional: true,
+          brief: "bytes a second that the download takes at most: 500K, 10M",
+        },
+        ...UNUSED_FLAGS,
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
+      withSession(
+        flags,
+        (session) =>
+          flags.dryRun ? Promise.resolve(previewRunPodPull(session, flags)) : runRunPodPull(session, flags),
+      ),
+  }),
+);
+
+/** One pull from RunPod, recorded and shown. */
+export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {
+  const { context } = session;
+  const options = sourceOptions(session, flags);
+  await runPulling(session, flags, {
+    command: "runpod-pull",
+    open: (store) => new RunPodSource(context, options, store),
+    details: ({ job }, report) => ({
+      pulled: true,
+      provider: "runpod",
+      job_id: job?.id ?? null,
+      status: job?.status ?? null,
+      download_url: job === undefined ? null : withoutQuery(job.archiveUrl),
+      model_files: report.files,
+      models_dir: report.modelsDir,
+    }),
+  });
+}
+
+/** What would be sent, or which job would be gone on with. Nothing is sent: even a question could tell too much. */
+function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
+  const { context, output, location } = session;
+  const options = sourceOptions(session, flags);
+  const step = planJob(context, findStore(context.fs, location), options);
+  const plan = new RunPodClient(options.api).plan();
+  const request = { ...plan, url: redactUrls(plan.url) };
+  const json = {
+    dryRun: true,
+    carrier: "runpod",
+    action: step.do,
+    jobId: step.do === "attach" ? step.id : null,
+    startedAt: step.do === "start" ? null : step.at,
+    request: step.do === "start" ? request : null,
+  };
+  output.result(json, () => planLines(step, request));
+}
+
+function planLines(step: NextStep, request: ReturnType<RunPodClient["plan"]>): string[] {
+  switch (step.do) {
+    case "attach":
+      return [`would go on with RunPod job ${step.id}, started at ${step.at}; nothing would be started`];
+    case "refuse":
+      return [
+        `would refuse: the start of a job was asked for at ${step.at}, and no answer is known`,
+        "  start another one with: model-sync runpod-pull --new-job",
+      ];
+    case "start":
+      return [
+        ...(step.because === undefined ? [] : [step.because]),
+        `would start a job: ${request.method} ${request.url}`,
+        `  with the headers ${request.headers.join(", ")}`,
+        ...(request.body === null ? [] : [`  and the body ${JSON.stringify(request.body)}`]),
+      ];
+  }
+}
+
+function sourceOptions(session: Session, flags: RunPodPullFlags): RunPodSourceOptions {
+  const { settings, context } = session;
+  const { runpod, archives } = settings;
+  return {
+    api: runPodApi(settings, context, flags.apiKey),
+    pollIntervalMs: runpod.poll_interval_sec * 1000,
+    downloadTimeoutMs: runpod.download_timeout_sec * 1000,
+    downloadBytesMax: archives.max_download_bytes,
+    bytesPerSecondMax: flags.limitRate,
+    limits: archiveLimits(settings),
+    subdir: runpod.extract_subdir,
+    cancels: flags.noCancel !== true,
+    startsAnew: flags.newJob === true,
+  };
+}
+
+/** A signed address is a credential in its query. */
+function withoutQuery(address: string): string {
+  const url = new URL(address);
+  url.search = "";
+  url.hash = "";
+  return redactUrls(url.href);
+}
+
+if (import.meta.main) await main(program);

@@ -1,0 +1,153 @@
+import { buildCommand } from "@stricli/core";
+import { EXIT, type ExitCode } from "../lib/core/errors.ts";
+import { expandHome } from "../lib/config/expand_home.ts";
+import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import { type TrainReport, trainToArchive } from "../lib/pipeline/train.ts";
+import { refuseMissingModels } from "../lib/release/model_set.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import { type JobHandler, serveJobs, tryJob } from "../lib/runpod/serve_jobs.ts";
+import { WorkerApi, type WorkerJob } from "../lib/runpod/worker_api.ts";
+import { openStore } from "../lib/store/store.ts";
+import { readTrainJob } from "../lib/training/train_job.ts";
+import { trainingCommand, type TrainingOptions, type TrainingSettings } from "../lib/training/train.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  jsonFlag,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "./_command.ts";
+import { formatBytes, formatDuration, plural } from "./_format.ts";
+import type { Output } from "./_output.ts";
+import { SUMMARIES } from "./_summaries.ts";
+import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
+
+interface TrainFlags extends CommonFlags, TrainingFlags {
+  readonly archivePath?: string;
+  readonly serveRunpod?: boolean;
+  readonly testInput?: Record<string, unknown>;
+}
+
+/** Where the original's script writes it. */
+const ARCHIVE_PATH = "artifacts/exports/models_latest.zip";
+
+export const program: Program = defineProgram(
+  "train",
+  buildCommand<TrainFlags>({
+    docs: { brief: SUMMARIES.train },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...TRAINING_FLAGS,
+        skipTraining: switchFlag("archive what is there"),
+        archivePath: textFlag(`where the archive goes (default: ${ARCHIVE_PATH})`),
+        serveRunpod: switchFlag("as a RunPod worker: train for each job, and upload the archive"),
+        testInput: jsonFlag('with --serve-runpod: do this one job, {"input": {…}}, without RunPod'),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) =>
+      withSession(flags, (session) => flags.serveRunpod ? serve(session, flags) : runTrain(session, flags)),
+  }),
+);
+
+/** One training, recorded and shown. */
+async function runTrain(session: Session, flags: TrainFlags): Promise<void> {
+  const options = trainingOptions(flags);
+  // Before a store is made beside a mistyped name.
+  if (flags.skipTraining) refuseMissingModels(session.context, session.location.modelsDir);
+  const report = await trainOnce(session, flags, options);
+  session.output.result(
+    trainJson(session, report, options),
+    () => trainLines(session.output, report),
+  );
+}
+
+/** Serves RunPod until it is stopped. */
+async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | void> {
+  const { context, output } = session;
+  const defaults = trainingOptions(flags);
+  if (!flags.skipTraining) trainingCommand(trainingSettings(session), defaults);
+  const handle: JobHandler = async (jobContext, job) => {
+    const { options, upload } = readTrainJob(job.input, { options: defaults, upload: undefined });
+    const inJob = { ...session, context: jobContext };
+    const report = await trainOnce(inJob, flags, options, job);
+    const { archivePath: path, archiveBytes: bytes } = report;
+    return {
+      ...trainJson(inJob, report, options),
+      models_archive_url: await upload(jobContext, { path, bytes }),
+    };
+  };
+  if (flags.testInput === undefined) return await serveJobs(context, new WorkerApi(context.env), handle);
+  const { input = {} } = flags.testInput;
+  const result = await tryJob(context, { id: "local_test", input }, handle);
+  output.result(result, () => [JSON.stringify(result, undefined, 2)]);
+  return "error" in result ? EXIT.failed : EXIT.done;
+}
+
+async function trainOnce(
+  session: Session,
+  flags: TrainFlags,
+  options: TrainingOptions,
+  job?: WorkerJob,
+): Promise<Timed<TrainReport>> {
+  const { context, output, location } = session;
+  const settings = trainingSettings(session);
+  const skipsTraining = flags.skipTraining === true;
+  if (!skipsTraining) trainingCommand(settings, options);
+  const store = openStore(context.fs, location);
+  const carrier = context.env.get("GITHUB_ACTIONS") === "true" ? "github-actions" : "runpod";
+  return await recordedRun(context, store, "train", () =>
+    trainToArchive(context, store, {
+      settings,
+      options,
+      skipsTraining,
+      archivePath: expandHome(flags.archivePath ?? ARCHIVE_PATH, context.env),
+      origin: { carrier, ...(job === undefined ? {} : { revision: job.id }) },
+    }, (chunk) => output.passThrough(chunk)));
+}
+
+function trainingSettings({ settings, location }: Session): TrainingSettings {
+  const { train_command: command, train_timeout_sec } = settings.publisher;
+  return { command, timeoutMs: train_timeout_sec * 1000, modelsDir: location.modelsDir };
+}
+
+/** The keys of the original's script, and what tells the release. */
+function trainJson(
+  { location }: Session,
+  report: TrainReport,
+  options: TrainingOptions,
+): Record<string, unknown> {
+  return {
+    status: "ok",
+    mode: "train_only",
+    paper: options.paper,
+    models_dir: location.modelsDir,
+    archive_path: report.archivePath,
+    archive_files: report.files,
+    archive_bytes: report.archiveBytes,
+    ...report.counts,
+    release: report.release,
+    sequence: report.sequence,
+  };
+}
+
+function trainLines(output: Output, report: Timed<TrainReport>): string[] {
+  const { release, sequence, files, bytes, archivePath, archiveBytes, durationMs } = report;
+  return [
+    `${output.paint("green", "✓")} wrote release ${
+      output.paint("bold", shortDigest(release))
+    } (sequence ${sequence}) into ${archivePath}`,
+    `  ${plural(files, "file")}, ${formatBytes(bytes ?? 0)}; the archive has ${
+      formatBytes(archiveBytes)
+    }, in ${formatDuration(durationMs)}`,
+  ];
+}
+
+if (import.meta.main) await main(program);

@@ -1,0 +1,90 @@
+import type { ModelSync } from "../config/schema.ts";
+import type { Context } from "../core/context.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+import type { RunPodApi } from "../runpod/client.ts";
+
+/** Where jobs are started, with the key from the command line, the environment or, last, the file. */
+export function runPodApi(
+  { runpod }: Pick<ModelSync, "runpod">,
+  context: Pick<Context, "env" | "log">,
+  keyFlag: string | undefined,
+): RunPodApi {
+  const { trigger_url: triggerUrl } = runpod;
+  if (triggerUrl === undefined) {
+    throw new UsageError("Cannot pull from RunPod: model_sync.runpod.trigger_url is not set", {
+      code: "TRIGGER_URL_MISSING",
+      hint: "set it, or --trigger-url, to https://api.runpod.ai/v2/ENDPOINT_ID/run",
+    });
+  }
+  // Before a job is paid for that nobody could follow.
+  if (runpod.status_url_template === undefined && /\/run\/?$/.test(new URL(triggerUrl).pathname)) {
+    throw new UsageError("Cannot pull from RunPod: model_sync.runpod.status_url_template is not set", {
+      code: "STATUS_URL_MISSING",
+      hint: "set it, or --status-url-template, to https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}",
+    });
+  }
+  return {
+    triggerUrl,
+    statusUrlTemplate: runpod.status_url_template,
+    method: runpod.trigger_method,
+    payload: runpod.trigger_payload,
+    headers: apiHeaders(triggerUrl, runpod, context, keyFlag),
+    requestTimeoutMs: runpod.request_timeout_sec * 1000,
+    jobTimeoutMs: runpod.job_timeout_sec * 1000,
+  };
+}
+
+/** The headers of the configuration, and the key, unless they hold an authorization of their own. */
+function apiHeaders(
+  triggerUrl: string,
+  runpod: ModelSync["runpod"],
+  context: Pick<Context, "env" | "log">,
+  keyFlag: string | undefined,
+): Record<string, Secret> {
+  const own = Object.entries(runpod.headers).map(([name, value]) => [name, header(name, value)] as const);
+  if (own.some(([name]) => name.toLowerCase() === "authorization")) return Object.fromEntries(own);
+  const key = findKey(runpod, context, keyFlag);
+  if (key !== undefined) {
+    return Object.fromEntries([...own, ["authorization", header("authorization", `Bearer ${key}`)]]);
+  }
+  if (/(?:^|\.)runpod\.(?:ai|io)$/i.test(new URL(triggerUrl).hostname)) {
+    throw new AuthenticationError(`Cannot ask RunPod: the variable ${runpod.api_key_env} is not set`, {
+      code: "TOKEN_MISSING",
+      hint: `set ${runpod.api_key_env} in the environment or in .env to an API key of RunPod`,
+    });
+  }
+  return Object.fromEntries(own);
+}
+
+function findKey(
+  runpod: ModelSync["runpod"],
+  { env, log }: Pick<Context, "env" | "log">,
+  flag: string | undefined,
+): string | undefined {
+  const better = `set ${runpod.api_key_env} in the environment or in .env instead`;
+  if (flag !== undefined && flag.trim() !== "") {
+    log.warn(`--api-key can be read by everybody on this machine who lists its processes; ${better}`);
+    return flag.trim();
+  }
+  const fromEnv = env.get(runpod.api_key_env)?.trim();
+  if (fromEnv !== undefined && fromEnv !== "") return fromEnv;
+  if (runpod.api_key !== undefined) {
+    log.warn(`runpod.api_key stands in the configuration, where it may get into a repository; ${better}`);
+  }
+  return runpod.api_key?.trim();
+}
+
+/** @throws {UsageError} code `HEADER_INVALID`, without the value, which may be a secret */
+function header(name: string, value: string): Secret {
+  try {
+    new Headers([[name, value]]);
+  } catch (cause) {
+    throw new UsageError(`Cannot send the header "${name}": its name or value is not possible in HTTP`, {
+      code: "HEADER_INVALID",
+      cause,
+      hint: "check runpod.headers, --headers-json and the API key for line breaks and other stray characters",
+    });
+  }
+  return new Secret(value);
+}

@@ -1,0 +1,164 @@
+import type { Context } from "../core/context.ts";
+import type { ArchiveLimits } from "../core/archive.ts";
+import { download, STALL_MS } from "../core/download.ts";
+import { UnreachableError } from "../core/errors.ts";
+import { removePartial } from "../core/partial_file.ts";
+import { redactUrls } from "../core/secret.ts";
+import { jobLifeMs, type RunPodApi, RunPodClient } from "../runpod/client.ts";
+import { JobMemory } from "../runpod/job_memory.ts";
+import { type FinishedJob, JobRunner } from "../runpod/job_runner.ts";
+import { type NextStep, nextStep } from "../runpod/next_step.ts";
+import { partialPath } from "../store/partials.ts";
+import { requireSpace } from "../store/require_space.ts";
+import { findRevision } from "../store/revisions.ts";
+import type { Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import { ArchivedModels } from "./archived_models.ts";
+import type { Offer, Revision, Source } from "./carrier.ts";
+
+export interface RunPodSourceOptions {
+  readonly api: RunPodApi;
+  readonly pollIntervalMs: number;
+  readonly downloadTimeoutMs: number;
+  readonly downloadBytesMax: number;
+  readonly bytesPerSecondMax: number | undefined;
+  readonly limits: ArchiveLimits;
+  /** The folder of the archive that holds the models. */
+  readonly subdir: string;
+  /** A job that is not waited for any longer is cancelled. */
+  readonly cancels: boolean;
+  /** A remembered job is given up. */
+  readonly startsAnew: boolean;
+}
+
+/** Has a RunPod job train, waits for it and takes the models from its archive. The revision is the job. */
+export class RunPodSource implements Source {
+  readonly carrier = "runpod";
+  readonly #context: Context;
+  readonly #options: RunPodSourceOptions;
+  readonly #store: Store;
+  readonly #client: RunPodClient;
+  readonly #memory: JobMemory;
+  readonly #runner: JobRunner;
+  #job: FinishedJob | undefined;
+  #archive: string | undefined;
+  #models: ArchivedModels | undefined;
+
+  constructor(context: Context, options: RunPodSourceOptions, store: Store) {
+    const { api, pollIntervalMs, cancels } = options;
+    this.#context = context;
+    this.#options = options;
+    this.#store = store;
+    this.#client = new RunPodClient(api);
+    this.#memory = memoryOf(store, api);
+    this.#runner = new JobRunner(context, this.#client, this.#memory, {
+      pollIntervalMs,
+      jobTimeoutMs: api.jobTimeoutMs,
+      cancels,
+    });
+  }
+
+  /** What the job of this run was, once there is one. */
+  get job(): FinishedJob | undefined {
+    return this.#job;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#models?.[Symbol.asyncDispose]();
+    if (this.#archive !== undefined) removePartial(this.#store.fs, this.#archive);
+    // Not before its models are active: a run that is killed until then finds the job again.
+    const isActive = this.#job !== undefined && this.#job.id === activatedJob(this.#store, this.#options);
+    if (isActive) this.#memory.forget();
+  }
+
+  async resolve(): Promise<Revision> {
+    this.#job = await this.#runner.finish(planJob(this.#context, this.#store, this.#options));
+    return { id: this.#job.id, source: sourceOf(this.#options) };
+  }
+
+  async inspect(revision: Revision): Promise<Offer> {
+    const job = this.#job;
+    if (job === undefined) throw new TypeError("inspect() before resolve()");
+    const name = `the archive of RunPod job ${job.id}`;
+    this.#archive = await partialPath(this.#store, `runpod ${revision.source} ${job.id}`);
+    await this.#download(job, name, this.#archive);
+    const { limits, subdir } = this.#options;
+    this.#models = await ArchivedModels.open(this.#context, [{ path: this.#archive, name }], {
+      limits,
+      subdir,
+    });
+    // Jobs without a manifest are ordered by the time of their start.
+    return this.#models.offer(revision, Math.floor(job.startedAt.getTime() / 1000));
+  }
+
+  async stage(_offer: Offer, staging: Staging): Promise<void> {
+    if (this.#models === undefined) throw new TypeError("stage() before inspect()");
+    await this.#models.stage(staging);
+  }
+
+  /** Nothing: which job was activated last is what the pull itself remembers. */
+  accept(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #download(job: FinishedJob, what: string, path: string): Promise<void> {
+    const { downloadTimeoutMs: totalMs, downloadBytesMax: bytesMax, bytesPerSecondMax } = this.#options;
+    this.#context.log.info(`downloading ${what} from ${new URL(job.archiveUrl).host}`);
+    let isFirst = true;
+    try {
+      await download(this.#context, {
+        what,
+        path,
+        expected: {},
+        limits: { stallMs: Math.min(STALL_MS, totalMs), totalMs, bytesMax, bytesPerSecondMax },
+        onSize: (bytes) => requireSpace(this.#context, this.#store.partials, bytes),
+        locate: async () => {
+          const url = isFirst ? job.archiveUrl : await this.#runner.askAgain(job);
+          isFirst = false;
+          return { url, credentials: this.#client.credentialsFor(url), isSigned: true };
+        },
+      });
+    } catch (error) {
+      throw error instanceof UnreachableError && error.code === "ADDRESS_EXPIRED" ? expired(error) : error;
+    }
+  }
+}
+
+/** What a pull would do about a job now; `store` is missing before the first pull. */
+export function planJob(
+  context: Pick<Context, "clock">,
+  store: Store | undefined,
+  options: Pick<RunPodSourceOptions, "api" | "subdir" | "startsAnew">,
+): NextStep {
+  if (store === undefined) return { do: "start" };
+  return nextStep(memoryOf(store, options.api).find(), {
+    activated: activatedJob(store, options),
+    now: context.clock.now(),
+    lifeMs: jobLifeMs(options.api),
+    isNewWanted: options.startsAnew,
+  });
+}
+
+function memoryOf(store: Store, api: RunPodApi): JobMemory {
+  return new JobMemory(store, redactUrls(api.triggerUrl));
+}
+
+function activatedJob(
+  store: Store,
+  options: Pick<RunPodSourceOptions, "api" | "subdir">,
+): string | undefined {
+  return findRevision(store, sourceOf(options))?.revision;
+}
+
+function sourceOf({ api, subdir }: Pick<RunPodSourceOptions, "api" | "subdir">): string {
+  return `runpod ${redactUrls(api.triggerUrl)} ${subdir}`;
+}
+
+function expired(error: UnreachableError): UnreachableError {
+  return new UnreachableError(`${error.message}; the job was asked again, and gives no address that works`, {
+    code: "ARCHIVE_EXPIRED",
+    cause: error,
+    hint:
+      "the worker must return an address that can be read without credentials, for as long as a pull may take",
+  });
+}

@@ -1,0 +1,83 @@
+import { sep } from "node:path";
+import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { absolutePath } from "../core/files.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { readModelSet } from "../release/model_set.ts";
+import { nextArchiveSequence, rememberArchiveSequence } from "../store/archived.ts";
+import { StatCache } from "../store/stat_cache.ts";
+import type { Store } from "../store/store.ts";
+import { writeModelArchive } from "../training/model_archive.ts";
+import { train, type TrainingOptions, type TrainingSettings } from "../training/train.ts";
+import { readTrainingCounts, type TrainingCounts } from "../training/training_counts.ts";
+import { refuseTrainingIntoRelease } from "./publish.ts";
+import type { RunReport } from "./run.ts";
+
+export interface TrainRunOptions {
+  readonly settings: TrainingSettings;
+  readonly options: TrainingOptions;
+  /** The models are archived as they are. */
+  readonly skipsTraining: boolean;
+  readonly archivePath: string;
+  /** How the archive will travel. */
+  readonly origin: Pick<Manifest["origin"], "carrier" | "revision">;
+}
+
+export interface TrainReport extends RunReport {
+  readonly outcome: "trained";
+  readonly release: Digest;
+  readonly sequence: number;
+  readonly files: number;
+  readonly archivePath: string;
+  readonly archiveBytes: number;
+  readonly counts: TrainingCounts;
+}
+
+/**
+ * Runs the training command, and nothing else, and writes the models into one archive for a client to pull.
+ *
+ * @param output what the command prints, as it comes
+ * @throws what a publish refuses, too: no models, links out of the folder, credentials
+ */
+export async function trainToArchive(
+  context: Context,
+  store: Store,
+  { settings, options, skipsTraining, archivePath, origin }: TrainRunOptions,
+  output: (chunk: Uint8Array) => void,
+): Promise<TrainReport> {
+  refuseArchiveInModels(archivePath, store);
+  let tail = "";
+  if (!skipsTraining) {
+    refuseTrainingIntoRelease(store);
+    tail = await train(context, settings, options, output);
+  }
+  const cache = StatCache.ofPublished(store);
+  const set = await readModelSet(context, store.modelsDir, cache);
+  cache.save();
+  const sequence = nextArchiveSequence(store, context.clock.now());
+  const { bytes, manifest } = await writeModelArchive(context, set, archivePath, { sequence, origin });
+  rememberArchiveSequence(store, sequence);
+  context.log.info(`wrote release ${shortDigest(manifest.digest)} into ${archivePath}`);
+  const counts = readTrainingCounts(tail);
+  const { length: asked } = options.symbols;
+  return {
+    outcome: "trained",
+    carrier: origin.carrier,
+    release: manifest.digest,
+    sequence,
+    files: manifest.files.length,
+    bytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
+    archivePath,
+    archiveBytes: bytes,
+    counts: { ...counts, symbols_requested: counts.symbols_requested ?? (asked > 0 ? asked : null) },
+  };
+}
+
+/** It would be a part of itself the next time. @throws {UsageError} code `ARCHIVE_IN_MODELS` */
+function refuseArchiveInModels(archivePath: string, store: Store): void {
+  if (!absolutePath(archivePath).startsWith(store.modelsDir + sep)) return;
+  throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the models folder`, {
+    code: "ARCHIVE_IN_MODELS",
+    hint: "set --archive-path to a place outside it",
+  });
+}

@@ -1,0 +1,212 @@
+import { z } from "zod";
+import { InterruptedError, ModelSyncError, PassingError, RefusedError } from "../core/errors.ts";
+import { type Credentials, type HttpContext, type HttpRequest, requestJson } from "../core/http.ts";
+import type { Secret } from "../core/secret.ts";
+import { type JobReport, readJob } from "./job.ts";
+
+export type JsonValue = z.infer<ReturnType<typeof z.json>>;
+
+/** Where jobs are started and asked for, and with what. */
+export interface RunPodApi {
+  readonly triggerUrl: string;
+  /** With `{job_id}` or `{id}` in the place of the job; an API that answers with the archive at once needs none. */
+  readonly statusUrlTemplate: string | undefined;
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  /** As the user wrote it; {@link startBody} is what is sent. */
+  readonly payload: Readonly<Record<string, JsonValue>>;
+  /** What is sent besides what every JSON request has; each may be a secret. */
+  readonly headers: Readonly<Record<string, Secret>>;
+  readonly requestTimeoutMs: number;
+  /** What a job may take, from its start to its result. */
+  readonly jobTimeoutMs: number;
+}
+
+/** RunPod's bounds of `policy.executionTimeout` and `policy.ttl`, and how long it keeps a result (its documentation). */
+const EXECUTION_MS = { min: 5_000, max: 7 * 86_400_000 };
+const TTL_MS = { min: 10_000, max: 7 * 86_400_000 };
+const RESULT_KEPT_MS = 30 * 60_000;
+
+/** A run that is being stopped does not wait longer than this for a cancellation. */
+const CANCEL_TIMEOUT_MS = 10_000;
+
+/**
+ * The body of a start request. For RunPod's own `/run` and `/runsync`, `input` is added where it is missing, because
+ * RunPod takes no job without one, and a `policy` under which the job may take as long as it is waited for: RunPod
+ * ends it after 600 s otherwise. The user's own policy wins, key by key.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { startBody } from "./client.ts";
+ * const url = "https://api.runpod.ai/v2/abc/run";
+ * assert.deepEqual(startBody(url, { input: { a: 1 }, policy: { ttl: 60_000 } }, 3_600_000), {
+ *   input: { a: 1 },
+ *   policy: { executionTimeout: 3_600_000, ttl: 60_000 },
+ * });
+ * assert.deepEqual(startBody("https://train.example/start", { a: 1 }, 3_600_000), { a: 1 });
+ * ```
+ */
+export function startBody(
+  triggerUrl: string,
+  payload: RunPodApi["payload"],
+  jobTimeoutMs: number,
+): Record<string, JsonValue> {
+  if (!isRunPodRun(triggerUrl)) return { ...payload };
+  const own = payload["policy"];
+  const policy = typeof own === "object" && own !== null && !Array.isArray(own) ? own : {};
+  const executionTimeout = numberIn(policy, "executionTimeout") ?? clamp(jobTimeoutMs, EXECUTION_MS);
+  const ttl = clamp(Math.max(jobTimeoutMs, executionTimeout) + RESULT_KEPT_MS, TTL_MS);
+  return { ...payload, input: payload["input"] ?? {}, policy: { executionTimeout, ttl, ...policy } };
+}
+
+/** How long after its start a job may still run or have a result. */
+export function jobLifeMs({ triggerUrl, payload, jobTimeoutMs }: RunPodApi): number {
+  const { policy } = startBody(triggerUrl, payload, jobTimeoutMs);
+  return numberIn(policy, "ttl") ?? jobTimeoutMs + RESULT_KEPT_MS;
+}
+
+/** The start request, to be shown: header values stay out. */
+export interface PlannedStart {
+  readonly method: string;
+  readonly url: string;
+  readonly body: Record<string, JsonValue> | null;
+  readonly headers: readonly string[];
+}
+
+/** An API that starts training jobs and tells how they are: RunPod's, or one that stands in for it. */
+export class RunPodClient {
+  readonly #api: RunPodApi;
+
+  constructor(api: RunPodApi) {
+    this.#api = api;
+  }
+
+  /** What {@link start} sends. */
+  plan(): PlannedStart {
+    const { method, triggerUrl, payload, jobTimeoutMs, headers } = this.#api;
+    const body = method === "GET" ? null : startBody(triggerUrl, payload, jobTimeoutMs);
+    const names = [...Object.keys(plainHeaders(body !== null)), ...Object.keys(headers)];
+    const unique = new Set(names.map((name) => name.toLowerCase()));
+    return { method, url: triggerUrl, body, headers: [...unique].sort() };
+  }
+
+  /** Starts a job. One attempt: whether a second one may be made, {@link mayHaveStarted} says. */
+  async start(context: HttpContext): Promise<JobReport> {
+    const { method, url, body } = this.plan();
+    return await this.#ask(context, {
+      url,
+      method: this.#api.method,
+      ...(body === null ? {} : { body: JSON.stringify(body) }),
+      what: `the answer to ${method} ${new URL(url).pathname}, which starts a job`,
+    });
+  }
+
+  /** Whether jobs can be asked for at all. */
+  get canFollow(): boolean {
+    return this.#api.statusUrlTemplate !== undefined;
+  }
+
+  async status(context: HttpContext, id: string): Promise<JobReport> {
+    const template = this.#requireTemplate();
+    return await this.#ask(context, { url: urlOfJob(template, id), what: `the state of RunPod job ${id}` });
+  }
+
+  /** Whether the address for cancelling can be told from that for asking. */
+  get canCancel(): boolean {
+    return this.#api.statusUrlTemplate?.includes(STATUS_SEGMENT) === true;
+  }
+
+  async cancel(context: HttpContext, id: string): Promise<JobReport> {
+    const template = this.#requireTemplate().replace(STATUS_SEGMENT, "/cancel/");
+    return await this.#ask(context, {
+      url: urlOfJob(template, id),
+      method: "POST",
+      what: `the cancellation of RunPod job ${id}`,
+      timeoutMs: Math.min(this.#api.requestTimeoutMs, CANCEL_TIMEOUT_MS),
+    });
+  }
+
+  /** What a download may send along: the API's own headers, and only where the archive lies on the API's own origin. */
+  credentialsFor(url: string): Credentials | undefined {
+    const { triggerUrl, statusUrlTemplate } = this.#api;
+    const origin = URL.canParse(url) ? new URL(url).origin : undefined;
+    const own = [
+      triggerUrl,
+      ...(statusUrlTemplate === undefined ? [] : [urlOfJob(statusUrlTemplate, "job")]),
+    ];
+    if (origin === undefined || !own.some((address) => new URL(address).origin === origin)) return undefined;
+    return { origin, headers: this.#api.headers };
+  }
+
+  async #ask(context: HttpContext, request: HttpRequest & { timeoutMs?: number }): Promise<JobReport> {
+    const { data } = await requestJson(context, {
+      timeoutMs: this.#api.requestTimeoutMs,
+      headers: plainHeaders(request.body !== undefined),
+      credentials: { origin: new URL(request.url).origin, headers: this.#api.headers },
+      ...request,
+    }, Answer);
+    return readJob(data);
+  }
+
+  #requireTemplate(): string {
+    const { statusUrlTemplate } = this.#api;
+    if (statusUrlTemplate === undefined) throw new TypeError("a job is asked for without an address");
+    return statusUrlTemplate;
+  }
+}
+
+const Answer = z.looseObject({});
+
+const STATUS_SEGMENT = "/status/";
+
+/**
+ * Whether a start that failed may have started a job all the same: the request may have arrived, and its answer got
+ * lost. Then a second one could be paid for twice.
+ */
+export function mayHaveStarted(error: unknown): boolean {
+  if (error instanceof RefusedError || error instanceof InterruptedError) return false;
+  // Nothing leaves without the permission for it.
+  if (error instanceof Deno.errors.NotCapable) return false;
+  if (!(error instanceof ModelSyncError)) return true;
+  if (/^HTTP_4(?!08|25)\d\d$/.test(error.code) || error.code === "ADDRESS_INVALID") return false;
+  return !(error instanceof PassingError && wasNeverSent(error));
+}
+
+/** How the runtime names a failure before anything of a request was sent: name look-up, connection, TLS. */
+const CONNECT_FAILURE = "client error (Connect)";
+
+/** A chain of causes is three long; a circle must end. */
+const CAUSES_MAX = 10;
+
+function wasNeverSent(error: Error): boolean {
+  let cause: unknown = error.cause;
+  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; depth++) {
+    if (cause.message.includes(CONNECT_FAILURE)) return true;
+    cause = cause.cause;
+  }
+  return false;
+}
+
+/** `https://api.runpod.ai/v2/<endpoint>/run`, and what serves the same at another host. */
+function isRunPodRun(url: string): boolean {
+  return /\/v2\/[^/]+\/run(?:sync)?\/?$/.test(new URL(url).pathname);
+}
+
+/** The job's name comes from a server: encoded, it cannot lead elsewhere. */
+function urlOfJob(template: string, id: string): string {
+  return template.replaceAll(/\{(?:job_)?id\}/g, () => encodeURIComponent(id));
+}
+
+function plainHeaders(hasBody: boolean): Record<string, string> {
+  return { accept: "application/json", ...(hasBody ? { "content-type": "application/json" } : {}) };
+}
+
+function clamp(value: number, { min, max }: { readonly min: number; readonly max: number }): number {
+  return Math.min(max, Math.max(min, Math.round(value)));
+}
+
+function numberIn(value: JsonValue | undefined, name: string): number | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const found = value[name];
+  return typeof found === "number" && Number.isFinite(found) ? found : undefined;
+}

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { findText, replaceFile } from "../core/files.ts";
+import type { Store } from "../store/store.ts";
+
+const Remembered = z.discriminatedUnion("state", [
+  /** The start was asked for, and the answer is not known: there may be a job, or not. */
+  z.object({ state: z.literal("asked"), at: z.iso.datetime() }),
+  z.object({ state: z.literal("started"), at: z.iso.datetime(), id: z.string().min(1) }),
+]);
+/** A job that was paid for, or may have been. */
+export type RememberedJob = Readonly<z.infer<typeof Remembered>>;
+
+const Jobs = z.record(z.string(), Remembered);
+
+/**
+ * The jobs that were started from here and whose models are not yet active, written down before anything waits for
+ * them: a run that is killed leaves what the next one needs to go on with the job instead of paying for another.
+ */
+export class JobMemory {
+  readonly #store: Store;
+  readonly #endpoint: string;
+
+  /** @param endpoint where jobs are started: each endpoint has a job of its own */
+  constructor(store: Store, endpoint: string) {
+    this.#store = store;
+    this.#endpoint = endpoint;
+  }
+
+  find(): RememberedJob | undefined {
+    return this.#read()[this.#endpoint];
+  }
+
+  /** Durable when it returns. */
+  remember(job: RememberedJob): void {
+    this.#write({ ...this.#read(), [this.#endpoint]: job });
+  }
+
+  forget(): void {
+    const { [this.#endpoint]: forgotten, ...others } = this.#read();
+    if (forgotten !== undefined) this.#write(others);
+  }
+
+  #read(): z.infer<typeof Jobs> {
+    const text = findText(this.#store.fs, jobsPath(this.#store));
+    if (text === undefined) return {};
+    try {
+      return Jobs.parse(JSON.parse(text));
+    } catch {
+      // Written whole or not at all, so this is damage by hand: whoever did it knows of the job.
+      return {};
+    }
+  }
+
+  #write(jobs: z.infer<typeof Jobs>): void {
+    replaceFile(this.#store.fs, jobsPath(this.#store), `${JSON.stringify(jobs, undefined, 2)}\n`);
+  }
+}
+
+function jobsPath(store: Store): string {
+  return join(store.root, "runpod_jobs.json");
+}

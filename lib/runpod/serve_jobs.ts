@@ -1,0 +1,171 @@
+import type { Context } from "../core/context.ts";
+import { InterruptedError, ModelSyncError, PassingError } from "../core/errors.ts";
+import { oneLine } from "../core/quote.ts";
+import { redactText } from "../core/secret.ts";
+import { REQUEST_RETRIES, retryDelayMs, withRetry } from "../core/retry.ts";
+import type { WorkerApi, WorkerJob, WorkerResult } from "./worker_api.ts";
+
+/** Does one job; what it returns becomes the job's output, what it throws the job's error. */
+export type JobHandler = (context: Context, job: WorkerJob) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Between two looks at a server that does not hold its requests open. */
+const IDLE_PAUSE_MS = 1_000;
+
+/**
+ * Takes one job after the other and does it, until the signal is aborted. Nothing that goes wrong with a job, or with
+ * RunPod, ends the worker. A job that RunPod wants stopped is stopped; one that is under way when the worker is
+ * stopped is reported as failed, so that nobody waits for it.
+ */
+export async function serveJobs(context: Context, api: WorkerApi, handle: JobHandler): Promise<void> {
+  const worker = new Worker(context, api, handle);
+  await worker.serve();
+}
+
+/** Runs one job without RunPod, for trying a handler. */
+export async function tryJob(context: Context, job: WorkerJob, handle: JobHandler): Promise<WorkerResult> {
+  return await resultOf(context, job, handle, "local");
+}
+
+class Worker {
+  readonly #context: Context;
+  readonly #api: WorkerApi;
+  readonly #handle: JobHandler;
+  #jobId: string | undefined;
+
+  constructor(context: Context, api: WorkerApi, handle: JobHandler) {
+    this.#context = context;
+    this.#api = api;
+    this.#handle = handle;
+  }
+
+  async serve(): Promise<void> {
+    const { signal, log } = this.#context;
+    log.info(`RunPod worker ${this.#api.workerId} waits for jobs`);
+    const pinging = this.#keepAlive();
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const job = await this.#api.take(this.#context);
+        failures = 0;
+        if (job === undefined) await this.#context.clock.sleep(IDLE_PAUSE_MS, signal);
+        else await this.#do(job);
+      } catch (error) {
+        if (signal.aborted) break;
+        await this.#pauseAfter(error, ++failures);
+      }
+    }
+    await pinging;
+    log.info(`RunPod worker ${this.#api.workerId} stopped`);
+  }
+
+  async #do(job: WorkerJob): Promise<void> {
+    const { log } = this.#context;
+    log.info(`RunPod job ${job.id} begins`);
+    this.#jobId = job.id;
+    const stop = new AbortController();
+    const ended = new AbortController();
+    const watching = this.#watchForStop(job, stop, ended.signal);
+    const context = { ...this.#context, signal: AbortSignal.any([this.#context.signal, stop.signal]) };
+    const result = await resultOf(context, job, this.#handle, this.#api.workerId);
+    ended.abort();
+    await watching;
+    if (stop.signal.aborted) log.warn(`RunPod job ${job.id} was stopped by RunPod`);
+    else await this.#report(job, result);
+    this.#jobId = undefined;
+  }
+
+  async #report(job: WorkerJob, result: WorkerResult): Promise<void> {
+    const { log } = this.#context;
+    // Also when the worker is being stopped: each attempt has its own bound.
+    const context = { ...this.#context, signal: new AbortController().signal };
+    try {
+      await withRetry(context, REPORT_RETRIES, () => this.#api.report(context, job.id, result));
+      if ("error" in result) log.error(`RunPod job ${job.id} failed: ${result.error}`);
+      else log.info(`RunPod job ${job.id} is done`);
+    } catch (error) {
+      log.error(`RunPod job ${job.id} has a result that RunPod did not take: ${messageOf(error)}`);
+    }
+  }
+
+  /** Aborts `stop` when RunPod says so: a job was cancelled, or takes longer than it may. */
+  async #watchForStop(job: WorkerJob, stop: AbortController, ended: AbortSignal): Promise<void> {
+    if (!this.#api.hasStopSignals) return;
+    const context = { ...this.#context, signal: ended };
+    while (!ended.aborted) {
+      try {
+        const ids = await this.#api.stopSignals(context);
+        if (ids.includes(job.id)) return stop.abort(stopped(job));
+        await context.clock.sleep(IDLE_PAUSE_MS, ended);
+      } catch (error) {
+        if (ended.aborted) return;
+        this.#context.log.debug(messageOf(error));
+        await context.clock.sleep(STOP_PAUSE_MS, ended).catch(() => {});
+      }
+    }
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { signal, clock, log } = this.#context;
+    while (!signal.aborted) {
+      try {
+        await this.#api.ping(this.#context, this.#jobId);
+      } catch (error) {
+        if (!signal.aborted) log.debug(messageOf(error));
+      }
+      await clock.sleep(this.#api.pingIntervalMs, signal).catch(() => {});
+    }
+  }
+
+  async #pauseAfter(error: unknown, failures: number): Promise<void> {
+    const { log, clock, signal } = this.#context;
+    const asked = error instanceof PassingError ? error.retryAfterMs : undefined;
+    const delayMs = Math.min(retryDelayMs(REQUEST_RETRIES, failures, asked, Math.random()), PAUSE_MS_MAX);
+    log.warn(`${messageOf(error)}; asking again in ${(delayMs / 1000).toFixed(1)} s`);
+    await clock.sleep(delayMs, signal).catch(() => {});
+  }
+}
+
+/** RunPod's own worker sends a result three times at most; a training is worth some more patience. */
+const REPORT_RETRIES = REQUEST_RETRIES;
+
+/** A worker that waits longer may be thought dead. */
+const PAUSE_MS_MAX = 60_000;
+
+/** Without the stop signals a job merely runs to its end. */
+const STOP_PAUSE_MS = 5_000;
+
+async function resultOf(
+  context: Context,
+  job: WorkerJob,
+  handle: JobHandler,
+  workerId: string,
+): Promise<WorkerResult> {
+  try {
+    return { output: await handle(context, job) };
+  } catch (error) {
+    // The shape in which RunPod's own worker tells an exception, so that its clients can read it.
+    const told = {
+      error_type: error instanceof ModelSyncError
+        ? error.code
+        : error instanceof Error
+        ? error.name
+        : "Error",
+      error_message: messageOf(error),
+      hostname: context.host,
+      worker_id: workerId,
+    };
+    return { error: JSON.stringify(told) };
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return oneLine(redactText(String(error)));
+  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
+  return oneLine(redactText(error.message + hint));
+}
+
+function stopped(job: WorkerJob): InterruptedError {
+  return new InterruptedError(`Cannot go on with RunPod job ${job.id}: RunPod stopped it`, {
+    code: "JOB_STOPPED",
+  });
+}

@@ -1,0 +1,154 @@
+import { z } from "zod";
+import type { Context, Environment } from "../core/context.ts";
+import { withDeadline } from "../core/deadline.ts";
+import { PassingError, UnreachableError, UsageError } from "../core/errors.ts";
+import { type Credentials, type HttpRequest, readText, sendRequest, statusError } from "../core/http.ts";
+import { Secret } from "../core/secret.ts";
+
+/** A job that RunPod hands to a worker. */
+export interface WorkerJob {
+  readonly id: string;
+  readonly input: unknown;
+}
+
+/** What a worker made of a job; an error is a text, because RunPod takes any other for a success without output. */
+export type WorkerResult = { readonly output: Readonly<Record<string, unknown>> } | {
+  readonly error: string;
+};
+
+/** RunPod holds a request for a job open until there is one, or for so long (its SDK). */
+const LONG_POLL_MS = 90_000;
+const REPORT_TIMEOUT_MS = 30_000;
+const PING_INTERVAL_MS = 10_000;
+
+const Job = z.object({ id: z.string().min(1).max(200), input: z.unknown() });
+const StopSignals = z.object({ jobsToStop: z.array(z.string()).default([]) });
+
+/**
+ * A worker's side of RunPod's serverless protocol, as its Python SDK 1.x speaks it over the addresses in the worker's
+ * environment: `RUNPOD_WEBHOOK_GET_JOB`, `RUNPOD_WEBHOOK_POST_OUTPUT`, `RUNPOD_WEBHOOK_PING`. Needs net permission.
+ */
+export class WorkerApi {
+  /** The worker's own name. */
+  readonly workerId: string;
+  readonly pingIntervalMs: number;
+  readonly #takeUrl: string;
+  readonly #doneUrl: string;
+  readonly #pingUrl: string | undefined;
+  readonly #key: Secret | undefined;
+
+  /** @throws {UsageError} code `NOT_ON_RUNPOD` */
+  constructor(env: Environment) {
+    this.workerId = env.get("RUNPOD_POD_ID") ?? crypto.randomUUID();
+    this.#takeUrl = this.#own(requireAddress(env, "RUNPOD_WEBHOOK_GET_JOB")).replaceAll("$ID", this.workerId);
+    this.#doneUrl = this.#own(requireAddress(env, "RUNPOD_WEBHOOK_POST_OUTPUT"));
+    const pingUrl = env.get("RUNPOD_WEBHOOK_PING");
+    this.#pingUrl = pingUrl === undefined || pingUrl === "" ? undefined : this.#own(pingUrl);
+    const intervalMs = Number(env.get("RUNPOD_PING_INTERVAL") ?? NaN);
+    this.pingIntervalMs = intervalMs >= 1_000 ? intervalMs : PING_INTERVAL_MS;
+    const key = env.get("RUNPOD_AI_API_KEY");
+    this.#key = key === undefined || key === "" ? undefined : new Secret(key);
+  }
+
+  /** Waits for a job, up to RunPod's patience; `undefined` when there is none. */
+  async take(context: Context): Promise<WorkerJob | undefined> {
+    const url = withParameters(this.#takeUrl, { job_in_progress: "0" });
+    const text = await this.#ask(context, { url, what: "the next job of RunPod" }, LONG_POLL_MS);
+    if (text.trim() === "") return undefined;
+    const job = Job.safeParse(parseJson(text));
+    if (job.success) return job.data;
+    throw new UnreachableError("Cannot read the next job of RunPod: it has no id", {
+      code: "ANSWER_INVALID",
+    });
+  }
+
+  /** Waits for word of jobs that should be stopped, up to RunPod's patience. */
+  async stopSignals(context: Context): Promise<readonly string[]> {
+    const url = this.#takeUrl.replace(TAKE_SEGMENT, "/job-stop/");
+    const text = await this.#ask(context, { url, what: "RunPod's stop signals" }, LONG_POLL_MS);
+    return StopSignals.safeParse(parseJson(text)).data?.jobsToStop ?? [];
+  }
+
+  /** Whether jobs can be stopped: the address for that is told by the one for taking them. */
+  get hasStopSignals(): boolean {
+    return this.#takeUrl.includes(TAKE_SEGMENT);
+  }
+
+  async report(context: Context, id: string, result: WorkerResult): Promise<void> {
+    await this.#ask(context, {
+      url: withParameters(this.#doneUrl.replaceAll("$ID", encodeURIComponent(id)), { isStream: "false" }),
+      method: "POST",
+      // What the SDK says, although it is JSON.
+      headers: { "content-type": "application/x-www-form-urlencoded", "x-request-id": id },
+      body: JSON.stringify(result),
+      what: `the answer to the result of RunPod job ${id}`,
+    }, REPORT_TIMEOUT_MS);
+  }
+
+  /** Shows RunPod that the worker lives, and on which job it works. */
+  async ping(context: Context, id: string | undefined): Promise<void> {
+    if (this.#pingUrl === undefined) return;
+    const url = withParameters(this.#pingUrl, id === undefined ? {} : { job_id: id });
+    await this.#ask(context, { url, what: "the answer to a sign of life" }, 2 * this.pingIntervalMs);
+  }
+
+  /** The body of the answer; empty where there is none, and for the 400 that a frozen worker gets. */
+  async #ask(context: Context, request: HttpRequest, timeoutMs: number): Promise<string> {
+    const late = () =>
+      new PassingError(`Cannot read ${request.what}: no answer in ${timeoutMs / 1000} s`, {
+        code: "TIMEOUT",
+      });
+    return await withDeadline(context, timeoutMs, late, async (signal) => {
+      const { response } = await sendRequest(
+        context,
+        { credentials: this.#credentialsFor(request.url), ...request },
+        signal,
+      );
+      if (response.ok) return await readText(response, request);
+      if (response.status !== 400 || request.method === "POST") {
+        throw await statusError(context, request, response);
+      }
+      await response.body?.cancel();
+      return "";
+    });
+  }
+
+  #credentialsFor(url: string): Credentials | undefined {
+    // The bare key: this side of RunPod knows no scheme.
+    return this.#key === undefined || !URL.canParse(url)
+      ? undefined
+      : { origin: new URL(url).origin, headers: { authorization: this.#key } };
+  }
+
+  #own(template: string): string {
+    return template.replaceAll("$RUNPOD_POD_ID", this.workerId);
+  }
+}
+
+const TAKE_SEGMENT = "/job-take/";
+
+function requireAddress(env: Environment, name: string): string {
+  const url = env.get(name);
+  if (url !== undefined && url !== "") return url;
+  throw new UsageError(`Cannot serve RunPod: the variable ${name} is not set`, {
+    code: "NOT_ON_RUNPOD",
+    hint: "RunPod sets it for the workers of an endpoint; to try a job here, give it with --test-input",
+  });
+}
+
+/** RunPod's addresses have a query already, as a rule. */
+function withParameters(url: string, parameters: Readonly<Record<string, string>>): string {
+  return Object.entries(parameters).reduce(
+    (result, [name, value]) =>
+      `${result}${result.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`,
+    url,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { dirname } from "node:path";
+import { writeZip } from "../core/archive.ts";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import {
+  createManifest,
+  formatManifest,
+  type Manifest,
+  MANIFEST_NAME,
+  releaseFile,
+  totalBytes,
+} from "../release/manifest.ts";
+import type { ModelSet } from "../release/model_set.ts";
+
+/** The folder of the models in an archive, whatever it is called on the disk: what clients look for. */
+const FOLDER = "models";
+
+/** An archive of models that was written. */
+export interface ModelArchive {
+  readonly bytes: number;
+  readonly manifest: Manifest;
+}
+
+/**
+ * Writes a model set into a ZIP: `models/…`, and `model-sync.json` beside it. Each file is read once more on the way,
+ * and the manifest says what was written. Needs read and write permission.
+ *
+ * @throws {FailedError} code `FILE_CHANGED`, when the models are no longer those of the set, which was looked through
+ */
+export async function writeModelArchive(
+  context: Context,
+  set: ModelSet,
+  path: string,
+  details: Pick<Manifest, "sequence"> & { readonly origin: Omit<Manifest["origin"], "folder"> },
+): Promise<ModelArchive> {
+  context.fs.mkdirSync(dirname(path), { recursive: true });
+  const total = totalBytes(set.files);
+  let manifest: Manifest | undefined;
+  const inputs = set.files.map((file) => ({ path: `${FOLDER}/${file.path}`, location: file.location }));
+  const { bytes } = await writeZip(context, path, inputs, {
+    onBytes: (doneBytes) => context.log.progress("archiving", doneBytes, total),
+    trailer: async (digests) => {
+      manifest = await createManifest(
+        digests.map(({ path, ...digest }) => releaseFile(path.slice(FOLDER.length + 1), digest)),
+        {
+          sequence: details.sequence,
+          createdAt: isoSeconds(context.clock.now()),
+          origin: { ...details.origin, host: context.host, folder: FOLDER },
+        },
+      );
+      if (manifest.digest !== set.digest) throw changed(set.dir, path);
+      return [{ path: MANIFEST_NAME, text: formatManifest(manifest) }];
+    },
+  });
+  if (manifest === undefined) throw new TypeError("an archive without its manifest");
+  return { bytes, manifest };
+}
+
+function changed(dir: string, path: string): FailedError {
+  return new FailedError(`Cannot put ${dir} into ${path}: a model changed while it was read`, {
+    code: "FILE_CHANGED",
+    hint: "run again when nothing writes to it",
+  });
+}

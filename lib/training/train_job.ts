@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { UsageError } from "../core/errors.ts";
+import {
+  type PresignedTarget,
+  PresignedTarget as Presigned,
+  type UploadArchive,
+  uploadPresigned,
+} from "./upload_archive.ts";
+import type { TrainingOptions } from "./train.ts";
+
+/** `BTC/USDC`, `BTC/USDC:USDC`, `EURUSD.x`: nothing that a command line could take for an option or a path. */
+const MarketSymbol = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/, "is no symbol such as BTC/USDC")
+  .refine((symbol) => !symbol.includes(".."), "is no symbol such as BTC/USDC");
+
+/** More markets than any exchange has. */
+const SYMBOLS_MAX = 10_000;
+
+/**
+ * What of a job's input is heard: how to train, and where the archive goes. Whatever else is in it, such as the prompt
+ * of the seed's example, is ignored; none of it is ever run.
+ */
+const JobInput = z.object({
+  symbols: z.array(MarketSymbol).max(SYMBOLS_MAX).optional(),
+  paper: z.boolean().optional(),
+  train_missing_only: z.boolean().default(false),
+  train_all: z.boolean().default(false),
+  max_model_age_hours: z.number().min(0).max(1_000_000).optional(),
+  ...Presigned.partial().shape,
+}).refine(({ train_all, train_missing_only }) => !(train_all && train_missing_only), {
+  error: "train_all and train_missing_only exclude each other",
+}).refine(({ upload_url, download_url }) => (upload_url === undefined) === (download_url === undefined), {
+  error: "upload_url and download_url belong together",
+});
+
+/** A training job, understood. */
+export interface TrainJob {
+  readonly options: TrainingOptions;
+  readonly upload: UploadArchive;
+}
+
+export interface TrainJobDefaults {
+  /** For what the input leaves open. */
+  readonly options: TrainingOptions;
+  /** For a job that says nothing of where its archive goes. */
+  readonly upload: UploadArchive | undefined;
+}
+
+/**
+ * Reads the input of a job.
+ *
+ * @throws {UsageError} `JOB_INPUT_INVALID`, `UPLOAD_TARGET_MISSING`
+ */
+export function readTrainJob(input: unknown, defaults: TrainJobDefaults): TrainJob {
+  const result = JobInput.safeParse(input);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const problem = issue === undefined
+      ? ""
+      : [issue.path.join("."), issue.message].filter(Boolean).join(": ");
+    throw new UsageError(`Cannot train as the job's input says: ${problem}`, { code: "JOB_INPUT_INVALID" });
+  }
+  const { symbols, paper, train_all, train_missing_only, max_model_age_hours } = result.data;
+  const target = targetOf(result.data);
+  const upload = target === undefined ? defaults.upload : uploadPresigned(target);
+  if (upload === undefined) {
+    throw new UsageError("Cannot train: the job does not say where the archive goes", {
+      code: "UPLOAD_TARGET_MISSING",
+      hint: "give upload_url and download_url in its input: two signed addresses, for PUT and for GET",
+    });
+  }
+  return {
+    options: {
+      symbols: symbols ?? defaults.options.symbols,
+      paper: paper ?? defaults.options.paper,
+      scope: train_all ? "all" : train_missing_only ? "missing-only" : defaults.options.scope,
+      maxModelAgeHours: max_model_age_hours ?? defaults.options.maxModelAgeHours,
+    },
+    upload,
+  };
+}
+
+function targetOf(input: z.infer<typeof JobInput>): PresignedTarget | undefined {
+  const { upload_url, download_url, upload_headers = {} } = input;
+  if (upload_url === undefined || download_url === undefined) return undefined;
+  return { upload_url, download_url, upload_headers };
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { withDeadline } from "../core/deadline.ts";
+import { PassingError } from "../core/errors.ts";
+import { FileBlob } from "../core/file_blob.ts";
+import { sendRequest, statusError } from "../core/http.ts";
+import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+
+/** An archive on the disk. */
+export interface WrittenArchive {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Puts an archive where clients can fetch it. @returns the address for them */
+export type UploadArchive = (context: Context, archive: WrittenArchive) => Promise<string>;
+
+const WebAddress = z.url({ protocol: /^https?$/ });
+
+/** Where a job wants its archive: two addresses that carry their own permission, as storage signs them. */
+export const PresignedTarget = z.object({
+  upload_url: WebAddress,
+  download_url: WebAddress,
+  /** What the signature covers besides, such as `x-ms-blob-type` for Azure. */
+  upload_headers: z.record(z.string(), z.string()).default({}),
+});
+export type PresignedTarget = Readonly<z.infer<typeof PresignedTarget>>;
+
+/** An hour moves 45 GB at 100 Mbit/s. */
+const UPLOAD_TIMEOUT_MS = 3_600_000;
+
+/**
+ * Uploads with one `PUT` to a signed address, streamed from the disk. Needs net and read permission.
+ *
+ * @throws {PassingError}, {@link AuthenticationError} and others of {@link statusError}
+ */
+export function uploadPresigned(target: PresignedTarget): UploadArchive {
+  return async (context, archive) => {
+    await withRetry(context, REQUEST_RETRIES, () => put(context, archive, target));
+    return target.download_url;
+  };
+}
+
+async function put(context: Context, archive: WrittenArchive, target: PresignedTarget): Promise<void> {
+  const late = () =>
+    new PassingError(`Cannot upload ${archive.path}: no end after ${UPLOAD_TIMEOUT_MS / 1000} s`, {
+      code: "TIMEOUT",
+      hint: "check the network",
+    });
+  await withDeadline(context, UPLOAD_TIMEOUT_MS, late, async (signal) => {
+    const request = {
+      url: target.upload_url,
+      method: "PUT",
+      headers: { "content-type": "application/zip", ...target.upload_headers },
+      body: new FileBlob({ fs: context.fs, signal }, archive.path, archive.bytes),
+      what: "the answer to the upload of the archive",
+    } as const;
+    const { response } = await sendRequest(context, request, signal);
+    if (!response.ok) throw await statusError(context, request, response);
+    await response.body?.cancel();
+  });
+}

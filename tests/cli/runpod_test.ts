@@ -1,0 +1,484 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { startStorage } from "../fakes/storage_server.ts";
+import { cliArgs, PROJECT, runCli } from "../helpers/run_cli.ts";
+import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.joblib": "one" };
+
+/** Seed 1's setting: an endpoint at RunPod, and a bot with its configuration and `.env`. */
+class Seed implements AsyncDisposable {
+  readonly #dir: TempDir = tempDir();
+  readonly world = new RunPodWorld(join(this.#dir.path, "runpod"));
+  readonly bot = join(this.#dir.path, "bot");
+  readonly trainer = join(this.#dir.path, "trainer");
+
+  constructor() {
+    writeFiles(this.bot, {
+      "configs/bot.yaml": `bot: {mode: paper}
+model_sync:
+  runpod_client:
+    schedule: "03:00"
+  runpod:
+    enabled: true
+    trigger_url: "${this.world.api.triggerUrl}"
+    status_url_template: "${this.world.api.statusUrlTemplate}"
+    api_key_env: "RUNPOD_API_KEY"
+    trigger_method: "POST"
+    trigger_payload:
+      input:
+        prompt: "Train BN-ML models only (no trading bot execution) and return a downloadable models archive"
+    headers: {}
+    request_timeout_sec: 20
+    poll_interval_sec: 1
+    job_timeout_sec: 3600
+    download_timeout_sec: 300
+    extract_subdir: "models"
+`,
+      ".env": `RUNPOD_API_KEY=${this.world.api.apiKey}\n`,
+    });
+    writeFiles(this.trainer, {
+      "configs/bot.yaml": `model_sync:
+  publisher:
+    train_command: ${JSON.stringify(demoTraining())}
+`,
+    });
+    this.world.api.script = [{ status: "COMPLETED", output: { models_archive_url: this.world.archiveUrl } }];
+  }
+
+  /** How often a job was started. */
+  get starts(): number {
+    return this.world.api.requests.filter(({ operation }) => operation === "run").length;
+  }
+
+  async run(...args: string[]) {
+    return await runCli("runpod-pull", args, { cwd: this.bot, entry: "script" });
+  }
+
+  async json(...args: string[]): Promise<Record<string, unknown>> {
+    const result = await this.run(...args, "--json");
+    assert.equal(result.code, 0, result.stderr);
+    return JSON.parse(result.stdout);
+  }
+
+  /** A pull of which the test sees what it says, and that it may end. */
+  spawn(...args: string[]): Deno.ChildProcess {
+    return new Deno.Command(Deno.execPath(), {
+      args: cliArgs("runpod-pull", args, { entry: "script" }),
+      cwd: this.bot,
+      env: { ...GIT_ENV, NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.world[Symbol.asyncDispose]();
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+/** The demo's training program: real models, simulated markets. */
+function demoTraining(): string[] {
+  const allowed = ["--allow-read", "--allow-write", "--allow-env=MODEL_SYNC_MODELS_DIR"];
+  const config = ["--config", join(PROJECT, "deno.json")];
+  return [
+    Deno.execPath(),
+    "run",
+    "-q",
+    "--no-prompt",
+    ...config,
+    ...allowed,
+    join(PROJECT, "configs/demo/train.ts"),
+  ];
+}
+
+/** Sends a signal as soon as a process says something; returns all that it said. */
+async function signalAt(child: Deno.ChildProcess, text: string, signal: Deno.Signal): Promise<string> {
+  const decoder = new TextDecoder();
+  let said = "";
+  let isSent = false;
+  for await (const piece of child.stderr) {
+    said += decoder.decode(piece, { stream: true });
+    if (!isSent && said.includes(text)) {
+      isSent = true;
+      child.kill(signal);
+    }
+  }
+  return said;
+}
+
+Deno.test("runpod-pull does what seed 1 says, and prints the original's keys besides its own", async () => {
+  await using seed = new Seed();
+  await seed.world.offer(MODELS, 1);
+  const result = await seed.run("--config", "configs/bot.yaml", "--models-dir", "models");
+  assert.equal(result.code, 0, result.stderr);
+  assert.match(result.stdout, /activated release [0-9a-f]{12} \(sequence 1\)\n {2}2 files/);
+  assert.deepEqual(readFiles(join(seed.bot, "models")), MODELS);
+  await seed.world.offer({ ...MODELS, "BTC_USDC/rf.joblib": "two" }, 2);
+  const json = await seed.json();
+  assert.deepEqual([
+    json["pulled"],
+    json["provider"],
+    json["job_id"],
+    json["status"],
+    json["download_url"],
+    json["model_files"],
+    json["models_dir"],
+    json["outcome"],
+    json["carrier"],
+    json["revision"],
+    json["sequence"],
+    json["changed"],
+  ], [
+    true,
+    "runpod",
+    "job-2-u1",
+    "COMPLETED",
+    seed.world.files.url,
+    2,
+    join(seed.bot, "models"),
+    "activated",
+    "runpod",
+    "job-2-u1",
+    2,
+    1,
+  ]);
+  assert.equal((await seed.json())["outcome"], "unchanged");
+  const shown = result.stdout + result.stderr + JSON.stringify(json);
+  assert.doesNotMatch(shown, /rpa_test_account_key|signed-secret/);
+});
+
+Deno.test("the options of seed 1 go before the configuration, and those of git are taken and not used", async () => {
+  await using seed = new Seed();
+  await seed.world.offer({ ...MODELS }, 1);
+  const { triggerUrl, statusUrlTemplate } = seed.world.api;
+  writeFiles(seed.bot, { "configs/bot.yaml": "model_sync: {runpod: {extract_subdir: nowhere}}\n" });
+  writeFiles(seed.bot, { ".env": `OTHER_KEY=${seed.world.api.apiKey}\n` });
+  const json = await seed.json(
+    ...["--trigger-url", triggerUrl, "--status-url-template", statusUrlTemplate.replace("job_id", "id")],
+    ...["--api-key-env", "OTHER_KEY", "--trigger-method", "POST"],
+    ...["--trigger-payload-json", '{"input": {"a": 1}, "policy": {"executionTimeout": 7200000}}'],
+    ...["--headers-json", '{"X-Team": "blue"}', "--request-timeout-sec", "10"],
+    ...["--poll-interval-sec-runpod", "1", "--job-timeout-sec", "60", "--download-timeout-sec", "30"],
+    ...["--extract-subdir", "models", "--no-cancel", "--limit-rate", "10M"],
+    ...["--repo-dir", "/nowhere", "--repo-models-subdir", "m", "--remote", "r", "--branch", "b"],
+    "--allow-dirty-worktree",
+  );
+  assert.equal(json["outcome"], "activated");
+  const [start] = seed.world.api.requests;
+  assert.equal(start?.headers.get("x-team"), "blue");
+  assert.deepEqual(JSON.parse(start?.body ?? ""), {
+    input: { a: 1 },
+    policy: { executionTimeout: 7_200_000, ttl: 9_000_000 },
+  });
+});
+
+Deno.test("a dry run shows what would be sent or gone on with, and sends and writes nothing", async () => {
+  await using seed = new Seed();
+  await seed.world.offer(MODELS, 1);
+  const before = listing(seed.bot);
+  const json = await seed.json("--dry-run", "--headers-json", '{"X-Team": "team-secret"}');
+  assert.deepEqual([json["action"], json["request"]], ["start", {
+    method: "POST",
+    url: seed.world.api.triggerUrl,
+    body: {
+      input: {
+        prompt: "Train BN-ML models only (no trading bot execution) and return a downloadable models archive",
+      },
+      policy: { executionTimeout: 3_600_000, ttl: 5_400_000 },
+    },
+    headers: ["accept", "authorization", "content-type", "x-team"],
+  }]);
+  const text = await seed.run("--dry-run");
+  assert.match(
+    text.stdout,
+    /would start a job: POST http:\/\/127\.0\.0\.1:\d+\/v2\/ep1\/run\n {2}with the headers/,
+  );
+  assert.doesNotMatch(text.stdout + JSON.stringify(json), /team-secret|rpa_test/);
+  assert.deepEqual([listing(seed.bot), seed.world.api.requests.length], [before, 0]);
+
+  seed.world.files.faults.push(
+    ...Array.from(
+      { length: 1 },
+      () => ({ kind: "answer", make: () => Response.json({}, { status: 418 }) }) as const,
+    ),
+  );
+  assert.equal((await seed.run()).code, 4);
+  const attached = await seed.json("--dry-run");
+  assert.deepEqual([attached["action"], attached["jobId"], attached["request"]], [
+    "attach",
+    "job-1-u1",
+    null,
+  ]);
+  assert.match((await seed.run("--dry-run")).stdout, /would go on with RunPod job job-1-u1/);
+  assert.equal(seed.starts, 1);
+});
+
+Deno.test("a key on the command line or in the file works, with a warning, and is never shown", async () => {
+  await using seed = new Seed();
+  await seed.world.offer(MODELS, 1);
+  const key = seed.world.api.apiKey;
+  writeFiles(seed.bot, { ".env": "" });
+  const without = await seed.run();
+  assert.equal(without.code, 3);
+  const flag = await seed.run("--api-key", key);
+  assert.equal(flag.code, 0, flag.stderr);
+  assert.match(flag.stderr, /warn {2}--api-key can be read by everybody/);
+  const file = join(seed.bot, "configs/bot.yaml");
+  Deno.writeTextFileSync(
+    file,
+    Deno.readTextFileSync(file).replace(
+      "    headers: {}",
+      `    api_key: ${key}\n    headers: {X-Own: own-secret}`,
+    ),
+  );
+  const yaml = await seed.run();
+  assert.equal(yaml.code, 0, yaml.stderr);
+  assert.match(yaml.stderr, /warn {2}runpod\.api_key stands in the configuration/);
+  const print = await runCli("config", ["print"], { cwd: seed.bot, entry: "script" });
+  assert.match(print.stdout, /runpod\.api_key +"\[redacted\]"/);
+  for (const { stdout, stderr } of [without, flag, yaml, print]) {
+    assert.doesNotMatch(stdout + stderr, new RegExp(`${key}|own-secret`));
+  }
+});
+
+Deno.test("what is missing or wrong is told before anything is started", async () => {
+  await using seed = new Seed();
+  const expect = async (code: number, says: RegExp, ...args: string[]) => {
+    const result = await seed.run(...args);
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, says);
+    assert.equal(result.stdout, "");
+  };
+  await expect(2, /it must be a JSON object/, "--headers-json", "[1]");
+  await expect(
+    2,
+    /status_url_template: must be an http address with \{job_id\}/,
+    "--status-url-template",
+    "http://a/b",
+  );
+  await expect(2, /The header|Cannot send the header "x y"/, "--headers-json", '{"x y": "z"}');
+  const real = "https://api.runpod.ai/v2/abc/run";
+  await expect(3, /the variable NO_KEY is not set/, "--trigger-url", real, "--api-key-env", "NO_KEY");
+  writeFiles(seed.bot, { "configs/bot.yaml": "model_sync: {}\n" });
+  await expect(2, /trigger_url is not set/);
+  await expect(2, /status_url_template is not set/, "--trigger-url", seed.world.api.triggerUrl);
+  assert.equal(seed.world.api.requests.length, 0);
+});
+
+Deno.test("a pull killed while its job runs is gone on with by the next one, which starts no job", async () => {
+  await using seed = new Seed();
+  await seed.world.offer(MODELS, 1);
+  const output = { models_archive_url: seed.world.archiveUrl };
+  seed.world.api.script = [...Array.from({ length: 3 }, () => ({ status: "IN_PROGRESS" })), {
+    status: "COMPLETED",
+    output,
+  }];
+  const child = seed.spawn();
+  await signalAt(child, "RunPod job job-1-u1: IN_PROGRESS", "SIGKILL");
+  assert.equal((await child.status).signal, "SIGKILL");
+  const json = await seed.json();
+  assert.deepEqual([json["outcome"], json["job_id"], seed.starts], ["activated", "job-1-u1", 1]);
+  assert.equal((await seed.json())["job_id"], "job-2-u1");
+});
+
+for (const cancels of [true, false]) {
+  Deno.test(`SIGTERM while waiting ends with 130 and ${cancels ? "cancels the job" : "leaves the job, with --no-cancel"}`, async () => {
+    await using seed = new Seed();
+    seed.world.api.script = Array.from({ length: 100 }, () => ({ status: "IN_PROGRESS" }));
+    const child = seed.spawn(...(cancels ? [] : ["--no-cancel"]));
+    const said = await signalAt(child, "RunPod job job-1-u1: IN_PROGRESS", "SIGTERM");
+    assert.equal((await child.status).code, 130, said);
+    assert.equal(seed.world.api.jobs[0]?.state.status, cancels ? "CANCELLED" : "IN_PROGRESS");
+    assert.match(
+      said,
+      cancels ? /cancelled RunPod job job-1-u1/ : /RunPod job job-1-u1 goes on and is paid for/,
+    );
+    const plan = await seed.json("--dry-run");
+    assert.equal(plan["action"], cancels ? "start" : "attach");
+  });
+}
+
+Deno.test("train prints the original's keys, and its archive is what runpod-pull takes", async () => {
+  await using seed = new Seed();
+  const flags = ["--paper", "--symbol", "BTC/USDC", "--train-missing-only"];
+  const options = { cwd: seed.trainer, entry: "script" } as const;
+  const result = await runCli("train", [...flags, "--json"], options);
+  assert.equal(result.code, 0, result.stderr);
+  const json = JSON.parse(result.stdout);
+  const { release, sequence, archive_bytes, ...rest } = json;
+  assert.deepEqual(rest, {
+    status: "ok",
+    mode: "train_only",
+    paper: true,
+    models_dir: "models",
+    archive_path: "artifacts/exports/models_latest.zip",
+    archive_files: 2,
+    symbols_requested: 1,
+    symbols_queued_for_training: null,
+    symbols_trained: null,
+    symbols_skipped_up_to_date: null,
+    symbols_skipped_errors: null,
+  });
+  assert.match(result.stderr, /trained BTC\/USDC on/);
+  assert.ok(sequence > 1_700_000_000);
+  seed.world.files.content = Deno.readFileSync(join(seed.trainer, json.archive_path));
+  assert.equal(seed.world.files.content.length, archive_bytes);
+  const pulled = await seed.json();
+  assert.deepEqual([pulled["release"], pulled["sequence"]], [release, sequence]);
+  assert.deepEqual(readFiles(join(seed.bot, "models")), readFiles(join(seed.trainer, "models")));
+  const text = await runCli("train", ["--skip-training", "--archive-path", "out.zip"], options);
+  assert.match(text.stdout, /wrote release [0-9a-f]{12} \(sequence \d+\) into out\.zip\n {2}2 files/);
+  assert.equal((await runCli("train", ["--train-all", "--train-missing-only"], options)).code, 2);
+});
+
+/** A RunPod worker on the trainer's machine, until it is disposed of. */
+function startWorker(seed: Seed): AsyncDisposable & { readonly said: Promise<string> } {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("train", ["--serve-runpod"], { entry: "script" }),
+    cwd: seed.trainer,
+    env: { ...GIT_ENV, NO_COLOR: "1", ...seed.world.api.workerEnv },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const said = new Response(child.stderr).text();
+  return {
+    said,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      const { code } = await child.status;
+      assert.equal(code, 0, await said);
+    },
+  };
+}
+
+Deno.test("a worker trains for each job, uploads the archive, and runpod-pull activates it", async () => {
+  await using seed = new Seed();
+  await using storage = startStorage();
+  seed.world.api.script = undefined;
+  const target = { upload_url: storage.uploadUrl, download_url: storage.downloadUrl };
+  const payload = (input: unknown) => ["--trigger-payload-json", JSON.stringify({ input })];
+  let said: Promise<string>;
+  {
+    await using worker = startWorker(seed);
+    const json = await seed.json(
+      ...payload({ prompt: "Train models only", symbols: ["BTC/USDC"], ...target }),
+    );
+    assert.deepEqual([json["outcome"], json["job_id"], json["model_files"]], ["activated", "job-1-u1", 2]);
+    assert.equal(json["download_url"], storage.files.url);
+    const { output } = seed.world.api.jobs[0]?.state ?? {};
+    assert.ok(typeof output === "object" && output !== null);
+    assert.deepEqual(Object.keys(output).sort(), [
+      "archive_bytes",
+      "archive_files",
+      "archive_path",
+      "mode",
+      "models_archive_url",
+      "models_dir",
+      "paper",
+      "release",
+      "sequence",
+      "status",
+      "symbols_queued_for_training",
+      "symbols_requested",
+      "symbols_skipped_errors",
+      "symbols_skipped_up_to_date",
+      "symbols_trained",
+    ]);
+    const failed = await seed.run(...payload({ symbols: ["--config"], ...target }));
+    assert.equal(failed.code, 1);
+    assert.match(
+      failed.stderr,
+      /error: RunPod job job-2-u1 failed \(FAILED\): Cannot train as the job's input says: symbols\.0/,
+    );
+    const targetless = await seed.run(...payload({}));
+    assert.match(
+      targetless.stderr,
+      /the job does not say where the archive goes; give upload_url and download_url/,
+    );
+    const second = await seed.json(...payload({ symbols: ["ETH/USDC"], ...target }));
+    assert.deepEqual([second["outcome"], second["model_files"]], ["activated", 4]);
+    said = worker.said;
+  }
+  assert.doesNotMatch(await said, /upload-secret|download-secret|worker-key/);
+  assert.deepEqual(readFiles(join(seed.bot, "models")), readFiles(join(seed.trainer, "models")));
+});
+
+Deno.test("a worker can be tried without RunPod", async () => {
+  await using seed = new Seed();
+  await using storage = startStorage();
+  const options = { cwd: seed.trainer, entry: "script" } as const;
+  const job = {
+    input: { symbols: ["BTC/USDC"], upload_url: storage.uploadUrl, download_url: storage.downloadUrl },
+  };
+  const good = await runCli(
+    "train",
+    ["--serve-runpod", "--test-input", JSON.stringify(job), "--json"],
+    options,
+  );
+  assert.equal(good.code, 0, good.stderr);
+  assert.equal(JSON.parse(good.stdout).output.models_archive_url, storage.downloadUrl);
+  const bad = await runCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
+  assert.equal(bad.code, 1);
+  assert.equal(JSON.parse(JSON.parse(bad.stdout).error).error_type, "UPLOAD_TARGET_MISSING");
+  const nowhere = await runCli("train", ["--serve-runpod"], options);
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /RUNPOD_WEBHOOK_GET_JOB is not set/);
+});
+
+/** Debian's Python, which may not be the first on the path. */
+const PYTHON = ["python3", "/usr/bin/python3"].find((command) => {
+  try {
+    return new Deno.Command(command, { args: ["-c", "import joblib, sklearn"], stderr: "null" }).outputSync()
+      .success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+});
+
+Deno.test({
+  name: `real joblib and pickle files travel through a worker, and load${
+    PYTHON === undefined ? " (needs python3-joblib and python3-sklearn)" : ""
+  }`,
+  ignore: PYTHON === undefined,
+  async fn() {
+    await using seed = new Seed();
+    await using storage = startStorage();
+    seed.world.api.script = undefined;
+    const python = PYTHON ?? "";
+    writeFiles(seed.trainer, {
+      "train.py": `
+import joblib, os, pickle
+from sklearn.ensemble import RandomForestClassifier
+os.makedirs(os.environ["MODEL_SYNC_MODELS_DIR"] + "/BTC_USDC", exist_ok=True)
+os.chdir(os.environ["MODEL_SYNC_MODELS_DIR"] + "/BTC_USDC")
+x, y = [[float(i), float(i % 3)] for i in range(60)], [i % 2 for i in range(60)]
+joblib.dump(RandomForestClassifier(n_estimators=5, random_state=0).fit(x, y), "rf.joblib", compress=3)
+pickle.dump({"features": ["a", "b"]}, open("features.pkl", "wb"))
+print('{"symbols_requested": 1, "symbols_trained": 1}')
+`,
+      "configs/bot.yaml": `model_sync: {publisher: {train_command: ["${python}", "train.py"]}}\n`,
+    });
+    await using _worker = startWorker(seed);
+    const input = { upload_url: storage.uploadUrl, download_url: storage.downloadUrl };
+    await seed.json("--trigger-payload-json", JSON.stringify({ input }));
+    const load = `
+import joblib, pickle
+print(joblib.load("rf.joblib").predict([[1.0, 1.0], [2.0, 2.0]]).tolist(), pickle.load(open("features.pkl", "rb")))`;
+    const [here, there] = [seed.trainer, seed.bot].map((machine) => {
+      const { success, stdout } = new Deno.Command(python, {
+        args: ["-c", load],
+        cwd: join(machine, "models/BTC_USDC"),
+      }).outputSync();
+      assert.ok(success);
+      return new TextDecoder().decode(stdout);
+    });
+    assert.equal(there, here);
+  },
+});

@@ -1,0 +1,28 @@
+import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { holdsContract } from "./carrier_contract.ts";
+
+holdsContract({
+  carrier: "runpod",
+  // A job is written down before it is waited for, and forgotten when its models are active.
+  remembers: /^runpod_jobs\.json$/,
+  makeRegistry: (root) => {
+    const world = new RunPodWorld(root);
+    let sequence = 0;
+    let published: string | undefined;
+    return Promise.resolve({
+      publish: async (files) => {
+        const state = JSON.stringify(Object.entries(files).map(([path, content]) => [path, String(content)]));
+        if (state === published) return undefined;
+        published = state;
+        await world.offer(files, ++sequence);
+        // The next job brings other models: a result of before may not stand in for them.
+        world.api.dropResults();
+        return undefined;
+      },
+      tamper: async (path, content) => await world.tamper(path, content),
+      disconnect: () => world.disconnect(),
+      open: (context, store) => world.open(context, store),
+      [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+    });
+  },
+});

@@ -1,0 +1,336 @@
+import { z } from "zod";
+
+/**
+ * RunPod's serverless API on loopback: both sides of an endpoint, as its documentation and its Python SDK have them. It
+ * keeps RunPod's times (`policy.executionTimeout`, `policy.ttl`, results for 30 minutes) on a clock that tests set, and
+ * misbehaves when told to.
+ */
+export interface FakeRunPod extends AsyncDisposable {
+  readonly origin: string;
+  readonly triggerUrl: string;
+  readonly statusUrlTemplate: string;
+  /** What an account's key is here. */
+  readonly apiKey: string;
+  /** The variables that RunPod gives to a worker. */
+  readonly workerEnv: Readonly<Record<string, string>>;
+  /** Every job that was started, in order. */
+  readonly jobs: FakeJob[];
+  readonly requests: readonly ApiRequest[];
+  /** What happens instead of the next right answers of an operation; `undefined` for a right one. */
+  readonly faults: Readonly<Record<Operation, (ApiFault | undefined)[]>>;
+  /** What new jobs go through, one state a look at them; without it a worker has to take them. */
+  script: readonly JobState[] | undefined;
+  now: () => Date;
+  /** Takes away every result, as RunPod does after half an hour. */
+  dropResults(): void;
+}
+
+export type Operation = "run" | "status" | "cancel" | "job-take" | "job-done" | "job-stop" | "ping";
+
+export interface ApiRequest {
+  readonly operation: Operation | undefined;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+export interface JobState {
+  readonly status: string;
+  readonly output?: unknown;
+  readonly error?: unknown;
+}
+
+/** A job, with what RunPod knows of it. */
+export interface FakeJob {
+  readonly id: string;
+  readonly input: unknown;
+  readonly policy: z.infer<typeof Policy>;
+  readonly createdMs: number;
+  startedMs: number | undefined;
+  endedMs: number | undefined;
+  state: JobState;
+  /** What is left of its script. */
+  script: readonly JobState[];
+  isStopped: boolean;
+}
+
+export type ApiFault =
+  /** This answer, and nothing is done. */
+  | { readonly kind: "answer"; readonly make: () => Response | Promise<Response> }
+  /** It is done, and the connection breaks before the answer. */
+  | { readonly kind: "lost" };
+
+const Policy = z.object({
+  executionTimeout: z.number().min(5_000).max(604_800_000).default(600_000),
+  ttl: z.number().min(10_000).max(604_800_000).default(86_400_000),
+  lowPriority: z.boolean().default(false),
+});
+const RunRequest = z.object({ input: z.record(z.string(), z.unknown()), policy: Policy.prefault({}) });
+const Result = z.object({ output: z.unknown().optional(), error: z.unknown().optional() });
+
+const ENDPOINT = "ep1";
+const API_KEY = "rpa_test_account_key";
+const WORKER_KEY = "worker-key";
+const RESULT_KEPT_MS = 30 * 60_000;
+const ENDED = ["COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"];
+
+export function startRunPod(): FakeRunPod {
+  return new RunPodServer();
+}
+
+class RunPodServer implements FakeRunPod {
+  readonly apiKey = API_KEY;
+  readonly jobs: FakeJob[] = [];
+  readonly requests: ApiRequest[] = [];
+  readonly faults: Record<Operation, (ApiFault | undefined)[]> = {
+    run: [],
+    status: [],
+    cancel: [],
+    "job-take": [],
+    "job-done": [],
+    "job-stop": [],
+    ping: [],
+  };
+  script: readonly JobState[] | undefined;
+  now = () => new Date();
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  /** Long polls that wait for something to happen. */
+  #changed = Promise.withResolvers<void>();
+  #isClosing = false;
+
+  constructor() {
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      async (request) => {
+        const response = await this.#answer(request);
+        // Else a pooled connection would hide that the server is gone.
+        response.headers.set("connection", "close");
+        return response;
+      },
+    );
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  get triggerUrl(): string {
+    return `${this.origin}/v2/${ENDPOINT}/run`;
+  }
+
+  get statusUrlTemplate(): string {
+    return `${this.origin}/v2/${ENDPOINT}/status/{job_id}`;
+  }
+
+  get workerEnv(): Record<string, string> {
+    const base = `${this.origin}/v2/${ENDPOINT}`;
+    return {
+      RUNPOD_WEBHOOK_GET_JOB: `${base}/job-take/$ID?gpu=none`,
+      RUNPOD_WEBHOOK_POST_OUTPUT: `${base}/job-done/$RUNPOD_POD_ID/$ID?gpu=none`,
+      RUNPOD_WEBHOOK_PING: `${base}/ping/$RUNPOD_POD_ID?gpu=none`,
+      RUNPOD_PING_INTERVAL: "10000",
+      RUNPOD_AI_API_KEY: WORKER_KEY,
+      RUNPOD_POD_ID: "pod1",
+    };
+  }
+
+  dropResults(): void {
+    for (const job of this.jobs) if (job.endedMs !== undefined) job.endedMs -= 2 * RESULT_KEPT_MS;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    this.#changed.resolve();
+    await this.#server.shutdown();
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    const [, operation = "", ...rest] = new RegExp(`^/v2/${ENDPOINT}/([a-z-]+)(?:/([^/]+))?(?:/([^/]+))?$`)
+      .exec(pathname) ?? [];
+    const known = isOperation(operation) ? operation : undefined;
+    const body = await request.text();
+    this.requests.push({
+      operation: known,
+      method: request.method,
+      path: pathname + search,
+      headers: request.headers,
+      body,
+    });
+    if (known === undefined) return problem(404, "not found");
+    const fault = this.faults[known].shift();
+    if (fault?.kind === "answer") return await fault.make();
+    const isWorker = known.startsWith("job-") || known === "ping";
+    const key = request.headers.get("authorization");
+    if (!(isWorker ? key === WORKER_KEY : key === `Bearer ${API_KEY}` || key === API_KEY)) {
+      return problem(401, "unauthorized");
+    }
+    const answer = await this.#operate(known, request.method, rest, body);
+    return fault === undefined ? answer : lost();
+  }
+
+  async #operate(
+    operation: Operation,
+    method: string,
+    [first = "", second = ""]: readonly string[],
+    body: string,
+  ): Promise<Response> {
+    switch (operation) {
+      case "run":
+        return method === "POST" ? this.#run(body) : problem(405, "method not allowed");
+      case "status":
+        return this.#status(first);
+      case "cancel":
+        return method === "POST" ? this.#cancel(first) : problem(405, "method not allowed");
+      case "job-take":
+        return await this.#poll(() => this.#take());
+      case "job-stop":
+        return await this.#poll(() => this.#stopSignals());
+      case "job-done":
+        return this.#done(second, body);
+      case "ping":
+        return new Response("ok");
+    }
+  }
+
+  #run(body: string): Response {
+    const parsed = RunRequest.safeParse(parseJson(body));
+    if (!parsed.success) return problem(400, `bad request: ${parsed.error.issues[0]?.path.join(".")}`);
+    const id = `job-${this.jobs.length + 1}-u1`;
+    const { input, policy } = parsed.data;
+    this.jobs.push({
+      id,
+      input,
+      policy,
+      createdMs: this.now().getTime(),
+      startedMs: undefined,
+      endedMs: undefined,
+      state: { status: "IN_QUEUE" },
+      script: this.script ?? [],
+      isStopped: false,
+    });
+    this.#tell();
+    return Response.json({ id, status: "IN_QUEUE" });
+  }
+
+  #status(id: string): Response {
+    const job = this.#find(id);
+    if (job === undefined) return problem(404, "job not found");
+    const [next, ...later] = job.script;
+    if (next !== undefined && !ENDED.includes(job.state.status)) {
+      job.script = later;
+      this.#enter(job, next);
+    }
+    return Response.json(this.#shown(job));
+  }
+
+  #cancel(id: string): Response {
+    const job = this.#find(id);
+    if (job === undefined) return problem(404, "job not found");
+    if (!ENDED.includes(job.state.status)) {
+      job.isStopped = job.state.status === "IN_PROGRESS";
+      this.#enter(job, { status: "CANCELLED" });
+    }
+    return Response.json({ id, status: job.state.status });
+  }
+
+  #take(): Response | undefined {
+    const job = this.jobs.find(({ state, script }) => state.status === "IN_QUEUE" && script.length === 0);
+    if (job === undefined) return undefined;
+    this.#enter(job, { status: "IN_PROGRESS" });
+    return Response.json({ id: job.id, input: job.input, webhook: null });
+  }
+
+  #stopSignals(): Response | undefined {
+    const jobs = this.jobs.filter(({ isStopped }) => isStopped);
+    for (const job of jobs) job.isStopped = false;
+    return jobs.length === 0 ? undefined : Response.json({ jobsToStop: jobs.map(({ id }) => id) });
+  }
+
+  #done(id: string, body: string): Response {
+    const job = this.jobs.find((job) => job.id === id);
+    const result = Result.safeParse(parseJson(body)).data;
+    if (job === undefined || result === undefined) return problem(400, "bad result");
+    if (!ENDED.includes(job.state.status)) {
+      // What RunPod makes of an error that is no text (runpod-python, issue 299).
+      const isError = typeof result.error === "string";
+      this.#enter(job, {
+        status: isError ? "FAILED" : "COMPLETED",
+        ...(result.output === undefined ? {} : { output: result.output }),
+        ...(isError ? { error: result.error } : {}),
+      });
+    }
+    return new Response("ok");
+  }
+
+  /** Holds the request until there is something to say. */
+  async #poll(look: () => Response | undefined): Promise<Response> {
+    for (;;) {
+      const response = look();
+      if (response !== undefined) return response;
+      if (this.#isClosing) return new Response(null, { status: 204 });
+      await this.#changed.promise;
+    }
+  }
+
+  #tell(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  #find(id: string): FakeJob | undefined {
+    const job = this.jobs.find((job) => job.id === id);
+    if (job === undefined) return undefined;
+    const nowMs = this.now().getTime();
+    const { startedMs, policy } = job;
+    if (
+      startedMs !== undefined && job.state.status === "IN_PROGRESS" &&
+      nowMs - startedMs > policy.executionTimeout
+    ) this.#enter(job, { status: "TIMED_OUT" });
+    const isGone = nowMs - job.createdMs > policy.ttl ||
+      (job.endedMs !== undefined && nowMs - job.endedMs > RESULT_KEPT_MS);
+    return isGone ? undefined : job;
+  }
+
+  #enter(job: FakeJob, state: JobState): void {
+    const nowMs = this.now().getTime();
+    if (state.status !== "IN_QUEUE") job.startedMs ??= nowMs;
+    if (ENDED.includes(state.status)) job.endedMs ??= nowMs;
+    job.state = state;
+    this.#tell();
+  }
+
+  #shown({ id, createdMs, startedMs, endedMs, state }: FakeJob): Record<string, unknown> {
+    return {
+      id,
+      ...state,
+      ...(startedMs === undefined ? {} : { delayTime: startedMs - createdMs }),
+      ...(startedMs === undefined || endedMs === undefined ? {} : { executionTime: endedMs - startedMs }),
+    };
+  }
+}
+
+function isOperation(name: string): name is Operation {
+  return ["run", "status", "cancel", "job-take", "job-done", "job-stop", "ping"].includes(name);
+}
+
+function problem(status: number, error: string): Response {
+  return Response.json({ error }, { status });
+}
+
+/** An answer that ends before its announced length. */
+function lost(): Response {
+  return new Response(
+    new ReadableStream({ start: (controller) => controller.close() }),
+    { headers: { "content-length": "100", "content-type": "application/json" } },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

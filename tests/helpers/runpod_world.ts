@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { RunPodSource, type RunPodSourceOptions } from "../../lib/carriers/runpod_source.ts";
+import { ARCHIVE_LIMITS, writeZip } from "../../lib/core/archive.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import type { Context } from "../../lib/core/context.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { pull, type PullReport } from "../../lib/pipeline/pull.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
+import type { RunPodApi } from "../../lib/runpod/client.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { type FileServer, startFileServer } from "../fakes/file_server.ts";
+import { type FakeRunPod, type JobState, startRunPod } from "../fakes/runpod_server.ts";
+import { writeFiles } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** An account at RunPod whose jobs make archives, and another server that these archives lie on. */
+export class RunPodWorld implements AsyncDisposable {
+  readonly api: FakeRunPod = startRunPod();
+  readonly files: FileServer = startFileServer(new Uint8Array(0));
+  readonly #root: string;
+  #models: Files = {};
+  #manifest: string | undefined;
+  #isDown = false;
+
+  constructor(root: string) {
+    this.#root = root;
+    this.api.script = this.scriptOf({ models_archive_url: this.archiveUrl });
+  }
+
+  /** Signed: its query is a secret. */
+  get archiveUrl(): string {
+    return `${this.files.url}?X-Amz-Signature=signed-secret`;
+  }
+
+  /** A job that ends with this output. */
+  scriptOf(output: unknown): readonly JobState[] {
+    return [{ status: "IN_PROGRESS", output: "training" }, { status: "COMPLETED", output }];
+  }
+
+  /** The next job's archive holds these models; with a sequence also their manifest. */
+  async offer(models: Files, sequence?: number): Promise<void> {
+    this.#models = models;
+    this.#manifest = undefined;
+    if (sequence !== undefined) {
+      await this.#write(async (digests) => {
+        const files = digests.map(({ path, ...digest }) => releaseFile(path.slice("models/".length), digest));
+        const origin = { carrier: "runpod" as const, folder: "models" };
+        this.#manifest = formatManifest(
+          await createManifest(files, { sequence, createdAt: "2026-11-21T00:00:00Z", origin }),
+        );
+        return [];
+      });
+    }
+    await this.#write();
+  }
+
+  /** Other bytes in an archive whose manifest stays. */
+  async tamper(path: string, content: string): Promise<void> {
+    this.#models = { ...this.#models, [path]: content };
+    await this.#write();
+  }
+
+  async #write(trailer?: NonNullable<Parameters<typeof writeZip>[3]>["trailer"]): Promise<void> {
+    const folder = join(this.#root, "offered");
+    Deno.mkdirSync(this.#root, { recursive: true });
+    writeFiles(folder, this.#models);
+    const inputs = Object.keys(this.#models).map((path) => ({
+      path: `models/${path}`,
+      location: join(folder, path),
+    }));
+    const manifest = this.#manifest;
+    const archive = join(this.#root, "archive.zip");
+    await writeZip(testContext(), archive, inputs, {
+      trailer: trailer ??
+        (() => Promise.resolve(manifest === undefined ? [] : [{ path: MANIFEST_NAME, text: manifest }])),
+    });
+    this.files.content = Deno.readFileSync(archive);
+    this.files.etag = `"${crypto.randomUUID()}"`;
+    Deno.removeSync(folder, { recursive: true });
+  }
+
+  apiSettings(changed: Partial<RunPodApi> = {}): RunPodApi {
+    return {
+      triggerUrl: this.#isDown ? `http://127.0.0.1:${closedPort()}/v2/ep1/run` : this.api.triggerUrl,
+      statusUrlTemplate: this.api.statusUrlTemplate,
+      method: "POST",
+      payload: { input: { prompt: "train" } },
+      headers: {
+        authorization: new Secret(`Bearer ${this.api.apiKey}`),
+        "x-team": new Secret("team-secret"),
+        cookie: new Secret("session=cookie-secret"),
+      },
+      requestTimeoutMs: 20_000,
+      jobTimeoutMs: 3_600_000,
+      ...changed,
+    };
+  }
+
+  /** A source for one run; on a real clock it looks at the job without pausing. */
+  open(
+    context: Context,
+    store: Store,
+    changed: Partial<RunPodSourceOptions> = {},
+  ): RunPodSource {
+    return new RunPodSource(context, {
+      api: this.apiSettings(),
+      pollIntervalMs: 1,
+      downloadTimeoutMs: 300_000,
+      downloadBytesMax: 1024 ** 3,
+      bytesPerSecondMax: undefined,
+      limits: ARCHIVE_LIMITS,
+      subdir: "models",
+      cancels: true,
+      startsAnew: false,
+      ...changed,
+    }, store);
+  }
+
+  /** Pulls to the machine whose models folder this is. */
+  async pullTo(
+    modelsDir: string,
+    context: Context = testContext(),
+    changed: Partial<RunPodSourceOptions> = {},
+  ): Promise<PullReport> {
+    const store = openStore(context.fs, { modelsDir });
+    // Taking the lock needs time that passes.
+    return await recordedRun({ ...context, clock: systemClock }, store, "runpod-pull", async (run) => {
+      await using source = this.open(context, store, changed);
+      return await pull(context, store, source, run, {
+        allowDowngrade: false,
+        force: false,
+        activation: "auto",
+        keep: 5,
+      });
+    });
+  }
+
+  /** Nobody answers at the API's address. */
+  disconnect(): () => void {
+    this.#isDown = true;
+    return () => void (this.#isDown = false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.api[Symbol.asyncDispose]();
+    await this.files[Symbol.asyncDispose]();
+  }
+}
+
+/** A port on which nobody listens. */
+function closedPort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

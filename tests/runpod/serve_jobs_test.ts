@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import type { Context } from "../../lib/core/context.ts";
+import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
+import { readJob } from "../../lib/runpod/job.ts";
+import { type JobHandler, serveJobs } from "../../lib/runpod/serve_jobs.ts";
+import { WorkerApi } from "../../lib/runpod/worker_api.ts";
+import { type ApiFault, type FakeRunPod, startRunPod } from "../fakes/runpod_server.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+
+/** Longer than a pause, shorter than a deadline and than the time between two signs of life. */
+const PAUSE_MS_MAX = 9_000;
+
+const PING_MS = 10_000;
+
+class WorkerClock extends QuickClock {
+  /** The worker waits for the time of its next sign of life. */
+  readonly waitsToPing = Promise.withResolvers<void>();
+
+  override sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+    const sleeping = super.sleep(durationMs, signal);
+    if (durationMs === PING_MS) this.waitsToPing.resolve();
+    return sleeping;
+  }
+}
+
+/** An endpoint with a worker at it, and somebody who sends jobs. */
+class Bench implements AsyncDisposable {
+  readonly api: FakeRunPod = startRunPod();
+  readonly clock = new WorkerClock("2026-11-21T03:00:00Z", PAUSE_MS_MAX);
+  readonly stop = new AbortController();
+  readonly context = testContext({
+    clock: this.clock,
+    signal: this.stop.signal,
+    http: async (input, init) => {
+      const response = await fetch(input, init);
+      this.#answered.resolve();
+      this.#answered = Promise.withResolvers();
+      return response;
+    },
+  });
+  #answered = Promise.withResolvers<void>();
+
+  async submit(input: unknown = {}): Promise<string> {
+    const response = await fetch(this.api.triggerUrl, {
+      method: "POST",
+      headers: { authorization: this.api.apiKey },
+      body: JSON.stringify({ input }),
+    });
+    return readJob(await response.json()).id ?? "";
+  }
+
+  async ask(id: string) {
+    const response = await fetch(this.api.statusUrlTemplate.replace("{job_id}", id), {
+      headers: { authorization: this.api.apiKey },
+    });
+    return await response.json();
+  }
+
+  /** Resolves once this many requests of an operation were answered. */
+  async seen(operation: string, count: number): Promise<void> {
+    while (this.api.requests.filter((request) => request.operation === operation).length < count) {
+      await this.#answered.promise;
+    }
+  }
+
+  serve(handle: JobHandler, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const api = new WorkerApi(fixedEnvironment({ ...this.api.workerEnv, ...env }));
+    return serveJobs(this.context, api, handle);
+  }
+
+  end(): void {
+    this.stop.abort(new InterruptedError("stopped by SIGTERM", { code: "INTERRUPTED" }));
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.end();
+    await this.api[Symbol.asyncDispose]();
+  }
+}
+
+function answer(status: number, body = ""): ApiFault {
+  return { kind: "answer", make: () => new Response(status === 204 ? null : body, { status }) };
+}
+
+Deno.test("a worker does one job after the other, and says what came of each", async () => {
+  await using bench = new Bench();
+  const ids = [await bench.submit({ n: 1 }), await bench.submit({ n: 2 }), await bench.submit({ n: 3 })];
+  let running = 0;
+  const serving = bench.serve(async (_, { id, input }) => {
+    assert.equal(++running, 1);
+    await Promise.resolve();
+    running--;
+    return { id, input };
+  });
+  await bench.seen("job-done", 3);
+  for (const [index, id] of ids.entries()) {
+    const job = await bench.ask(id);
+    assert.deepEqual([job.status, job.output], ["COMPLETED", { id, input: { n: index + 1 } }]);
+  }
+  bench.end();
+  await serving;
+});
+
+Deno.test("a worker speaks RunPod's protocol: addresses, key, query and body", async () => {
+  await using bench = new Bench();
+  const id = await bench.submit();
+  const serving = bench.serve(() => Promise.resolve({ done: true }));
+  await bench.seen("job-done", 1);
+  await bench.seen("ping", 1);
+  const find = (operation: string) => bench.api.requests.find((request) => request.operation === operation);
+  assert.equal(find("job-take")?.path, "/v2/ep1/job-take/pod1?gpu=none&job_in_progress=0");
+  assert.match(find("ping")?.path ?? "", /^\/v2\/ep1\/ping\/pod1\?gpu=none/);
+  const done = find("job-done");
+  assert.equal(done?.path, `/v2/ep1/job-done/pod1/${id}?gpu=none&isStream=false`);
+  assert.deepEqual([done?.method, done?.body], ["POST", '{"output":{"done":true}}']);
+  assert.equal(done?.headers.get("authorization"), "worker-key");
+  assert.equal(done?.headers.get("x-request-id"), id);
+  bench.end();
+  await serving;
+});
+
+Deno.test("whatever a job throws is the job's error, and the worker goes on", async () => {
+  await using bench = new Bench();
+  const errors = [
+    new FailedError("Cannot train: no candles", { code: "TRAINING_FAILED", hint: "see its output" }),
+    new TypeError("a bug, with https://u:secret@host/"),
+    "a text",
+  ];
+  const ids = [await bench.submit(), await bench.submit(), await bench.submit(), await bench.submit()];
+  const serving = bench.serve(() => {
+    const error = errors.shift();
+    return error === undefined ? Promise.resolve({ ok: true }) : Promise.reject(error);
+  });
+  await bench.seen("job-done", 4);
+  const jobs = await Promise.all(ids.map((id) => bench.ask(id)));
+  assert.deepEqual(jobs.map(({ status }) => status), ["FAILED", "FAILED", "FAILED", "COMPLETED"]);
+  assert.deepEqual(jobs.slice(0, 3).map((job) => readJob(job).error), [
+    "Cannot train: no candles; see its output",
+    "a bug, with https://[redacted]@host/",
+    "a text",
+  ]);
+  assert.equal(JSON.parse(jobs[0].error).error_type, "TRAINING_FAILED");
+  bench.end();
+  await serving;
+});
+
+Deno.test("no answer of RunPod ends the worker", async () => {
+  await using bench = new Bench();
+  bench.api.faults["job-take"].push(
+    answer(500),
+    answer(429),
+    answer(400),
+    answer(204),
+    answer(401),
+    answer(200, "<html>"),
+    answer(200, '{"input": {}}'),
+  );
+  bench.api.faults["job-done"].push(answer(500), { kind: "lost" });
+  bench.api.faults.ping.push(answer(500));
+  const first = await bench.submit();
+  const serving = bench.serve(() => Promise.resolve({ ok: true }));
+  await bench.seen("job-done", 2);
+  // The second of them arrived, although its answer was lost: it is sent once more, and does no harm.
+  await bench.seen("job-done", 3);
+  assert.equal((await bench.ask(first)).status, "COMPLETED");
+  bench.api.faults["job-done"].push(answer(400, "too late"));
+  await bench.submit();
+  await bench.seen("job-done", 4);
+  const last = await bench.submit();
+  await bench.seen("job-done", 5);
+  assert.equal((await bench.ask(last)).status, "COMPLETED");
+  bench.end();
+  await serving;
+  assert.ok(bench.context.log.lines.some((line) => /error .*RunPod did not take: .*too late/.test(line)));
+});
+
+Deno.test("signs of life name the job that is under way", async () => {
+  await using bench = new Bench();
+  const id = await bench.submit();
+  const serving = bench.serve(async () => {
+    await bench.clock.waitsToPing.promise;
+    bench.clock.advance(PING_MS);
+    await bench.seen("ping", 2);
+    return {};
+  }, { RUNPOD_PING_INTERVAL: String(PING_MS) });
+  await bench.seen("job-done", 1);
+  const pings = bench.api.requests.filter(({ operation }) => operation === "ping");
+  assert.match(pings[1]?.path ?? "", new RegExp(`&job_id=${id}$`));
+  bench.end();
+  await serving;
+});
+
+Deno.test("a job that is cancelled is stopped and not reported; the next one is done", async () => {
+  await using bench = new Bench();
+  const [first, second] = [await bench.submit({ waits: true }), await bench.submit()];
+  const handle = (context: Context, id: string) => {
+    if (id !== first) return Promise.resolve({ ok: true });
+    return new Promise<never>((_, reject) => {
+      context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
+      const url = bench.api.statusUrlTemplate.replace("/status/{job_id}", `/cancel/${first}`);
+      fetch(url, { method: "POST", headers: { authorization: bench.api.apiKey } })
+        .then((response) => response.body?.cancel());
+    });
+  };
+  const serving = bench.serve((context, { id }) => handle(context, id));
+  await bench.seen("job-done", 1);
+  assert.equal((await bench.ask(first)).status, "CANCELLED");
+  assert.equal((await bench.ask(second)).status, "COMPLETED");
+  bench.end();
+  await serving;
+});
+
+Deno.test("a worker that is stopped in a job reports the job as failed, and ends", async () => {
+  await using bench = new Bench();
+  const id = await bench.submit();
+  const serving = bench.serve((context) =>
+    new Promise((_, reject) => {
+      context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
+      bench.end();
+    })
+  );
+  await serving;
+  const job = await bench.ask(id);
+  assert.deepEqual([job.status, readJob(job).error], ["FAILED", "stopped by SIGTERM"]);
+});
+
+Deno.test("a worker says which variable is missing", () => {
+  for (const name of ["RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_WEBHOOK_POST_OUTPUT"]) {
+    const env = fixedEnvironment({
+      RUNPOD_WEBHOOK_GET_JOB: "https://a.example",
+      RUNPOD_WEBHOOK_POST_OUTPUT: "https://b.example",
+      [name]: "",
+    });
+    assert.throws(() => new WorkerApi(env), { code: "NOT_ON_RUNPOD", message: new RegExp(name) });
+  }
+});
