@@ -1,12 +1,12 @@
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { PROJECT } from "../helpers/run_cli.ts";
 import type { Result } from "./bench.ts";
 import { measure, median } from "./measure.ts";
 import { seconds } from "./publish_scenarios.ts";
 import { MIB, writeRandomFile } from "./world.ts";
 
-const ONCE = fileURLToPath(new URL("download_once.ts", import.meta.url));
-const HOST = fileURLToPath(new URL("file_host.ts", import.meta.url));
+const ONCE = join(PROJECT, "tests/bench/download_once.ts");
+const HOST = join(PROJECT, "tests/bench/file_host.ts");
 
 /** Another process that serves a folder. */
 async function startHost(dir: string) {
