@@ -167,6 +167,13 @@ Deno.test("large files go up in parts, equal ones once, and the token to the hub
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
 
+Deno.test("where Xet is asked for and the hub does not offer it, LFS it is", async () => {
+  await using bench = new UploadBench();
+  await bench.upload({ useXet: true });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+});
+
 Deno.test("texts that would not fit into a commit's body go to LFS", async () => {
   const files = Object.fromEntries(
     Array.from(
