@@ -226,6 +226,8 @@ export class HubServer implements AsyncDisposable {
     if (fault?.kind === "cut") {
       const headers = new Headers(response.headers);
       if (!headers.has("content-length")) headers.set("content-length", "1000000");
+      // Compressed on the way, a cut answer would end as a whole one does.
+      headers.set("cache-control", "no-transform");
       return new Response(cutBody(response.body, fault.afterBytes, fault.hang), {
         status: response.status,
         headers,
@@ -479,10 +481,15 @@ export class HubServer implements AsyncDisposable {
     let bytes = 0;
     {
       using file = await Deno.open(`${path}.new`, { write: true, create: true, truncate: true });
-      for await (const piece of request.body ?? []) {
-        hash.update(piece);
-        bytes += piece.length;
-        for (let offset = 0; offset < piece.length;) offset += await file.write(piece.subarray(offset));
+      try {
+        for await (const piece of request.body ?? []) {
+          hash.update(piece);
+          bytes += piece.length;
+          for (let offset = 0; offset < piece.length;) offset += await file.write(piece.subarray(offset));
+        }
+      } catch {
+        // The client went away; nobody reads this.
+        return new Response(null, { status: 400 });
       }
     }
     const sha256 = hash.digest("hex");
