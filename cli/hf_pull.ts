@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
-import { STALL_MS } from "../lib/core/download.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
 import { hubCacheFolder } from "../lib/huggingface/hub_cache.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
@@ -72,7 +71,6 @@ function sourceOptions({ settings, context }: Session, flags: HfPullFlags): Hugg
     hub: hubSettings(settings, context.env),
     layout: repoLayout(settings),
     limits: {
-      stallMs: STALL_MS,
       totalMs: settings.huggingface.transfer_timeout_sec * 1000,
       bytesPerSecondMax: flags.limitRate,
     },

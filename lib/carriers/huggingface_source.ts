@@ -8,7 +8,7 @@ import { BlobMemory } from "../git/blob_memory.ts";
 import { findKnownCommit, rememberCommit } from "../huggingface/commit_memory.ts";
 import { HASTY, Hub, type HubFile, type KnownCommit, PATIENT } from "../huggingface/hub.ts";
 import { HubCache } from "../huggingface/hub_cache.ts";
-import { bringFile, type Bringing } from "../huggingface/hub_files.ts";
+import type { Bringing } from "../huggingface/hub_files.ts";
 import type { HubSettings } from "../huggingface/hub_settings.ts";
 import { readHubManifest } from "../huggingface/hub_manifest.ts";
 import { describeLayout, modelPath, type RepoLayout, repoPath } from "../huggingface/repo_layout.ts";
@@ -236,6 +236,8 @@ export class HuggingFaceSource implements Source {
       limits: this.#options.limits,
       cache: this.#cache,
     };
+    // What downloads is loaded when there is something to download.
+    const { bringFile } = await import("../huggingface/hub_files.ts");
     const { location, digest } = await bringFile(
       context,
       bringing,

@@ -11,6 +11,13 @@ export interface BlobFile {
   readonly sha256: Sha256;
 }
 
+/** Who wants to know how reading a blob goes. */
+export interface BlobWatcher {
+  readonly onBytes: (doneBytes: number) => void;
+  /** `fetch` tells no more than that its body failed. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /** Large enough for few system calls, small enough that many files side by side stay small. */
 const PIECE_BYTES = 256 * 1024;
 
@@ -23,29 +30,29 @@ export class FileBlob extends Blob {
   readonly start: number;
   readonly #fs: FileSystem;
   readonly #end: number;
-  readonly #onBytes: ((doneBytes: number) => void) | undefined;
+  readonly #watcher: BlobWatcher | undefined;
 
   constructor(
     fs: FileSystem,
     file: BlobFile,
     span?: { readonly start: number; readonly end: number },
-    onBytes?: (doneBytes: number) => void,
+    watcher?: BlobWatcher,
   ) {
     super();
     this.#fs = fs;
     this.file = file;
     this.start = span?.start ?? 0;
     this.#end = span?.end ?? file.size;
-    this.#onBytes = onBytes;
+    this.#watcher = watcher;
   }
 
   override get size(): number {
     return this.#end - this.start;
   }
 
-  /** The same bytes, telling how many of them were read. */
-  watched(onBytes: (doneBytes: number) => void): FileBlob {
-    return new FileBlob(this.#fs, this.file, { start: this.start, end: this.#end }, onBytes);
+  /** The same bytes, telling how reading them goes. */
+  watched(watcher: BlobWatcher): FileBlob {
+    return new FileBlob(this.#fs, this.file, { start: this.start, end: this.#end }, watcher);
   }
 
   override slice(start = 0, end = this.size): FileBlob {
@@ -71,14 +78,16 @@ export class FileBlob extends Blob {
           if (count !== null) {
             next += count;
             controller.enqueue(piece.subarray(0, count));
-            this.#onBytes?.(next - this.start);
+            this.#watcher?.onBytes(next - this.start);
           } else if (next < this.#end) throw fileChanged(this.file);
           if (next < this.#end) return;
           opened.close();
           controller.close();
         } catch (error) {
           opened?.close();
-          throw error;
+          const failure = error instanceof Deno.errors.NotFound ? fileChanged(this.file) : error;
+          this.#watcher?.onFailure(failure);
+          throw failure;
         }
       },
       cancel: () => opened?.close(),

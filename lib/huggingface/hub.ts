@@ -115,7 +115,7 @@ export class Hub {
     const { repoId, revision } = this.settings;
     const condition = known?.etag === undefined ? {} : { "if-none-match": known.etag };
     const request = this.#request(
-      this.apiUrl(`revision/${encodeURIComponent(revision)}?expand[]=sha`),
+      this.apiUrl(`revision/${encodeURIComponent(revision)}?expand=sha`),
       `${revision} of ${repoId}`,
       condition,
     );

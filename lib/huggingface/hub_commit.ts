@@ -1,6 +1,8 @@
 import type { CommitOperation } from "@huggingface/hub";
+import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { UnreachableError } from "../core/errors.ts";
+import { FailedError, UnreachableError } from "../core/errors.ts";
+import { oneLine } from "../core/quote.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { type BlobFile, FileBlob } from "./file_blob.ts";
@@ -39,7 +41,7 @@ export async function commitToHub(
   wanted: WantedCommit,
   patience: UploadPatience = UPLOAD_PATIENCE,
 ): Promise<MadeCommit> {
-  const { commitIter } = await import("@huggingface/hub");
+  const { commitIter, HubApiError, InvalidApiResponseFormatError } = await import("@huggingface/hub");
   const { endpoint, repoId, revision } = hub.settings;
   const texts = Object.entries(wanted.texts).map(([path, text]) => ({ path, blob: new Blob([text]) }));
   const progress = new SharedProgress(context.log, "uploading", totalBytes(wanted.files));
@@ -82,13 +84,30 @@ export async function commitToHub(
     }
   } catch (error) {
     context.signal.throwIfAborted();
-    throw error;
+    if (error instanceof HubApiError) {
+      throw new FailedError(
+        `Cannot upload to ${repoId}: ${hub.host} refuses a file: ${oneLine(error.message)}`,
+        {
+          code: "UPLOAD_REFUSED",
+          cause: error,
+          hint: `look at ${endpoint}/${repoId} and at what its owner may store`,
+        },
+      );
+    }
+    const isUnreadable = error instanceof InvalidApiResponseFormatError || error instanceof SyntaxError ||
+      error instanceof z.ZodError;
+    throw isUnreadable ? noAnswer(hub, error) : error;
   }
-  throw new UnreachableError(
-    `Cannot tell what became of the upload to ${repoId}: ${hub.host} named no commit`,
+  throw noAnswer(hub);
+}
+
+function noAnswer(hub: Hub, cause?: unknown): UnreachableError {
+  return new UnreachableError(
+    `Cannot upload to ${hub.settings.repoId}: ${hub.host} did not answer as a hub does`,
     {
       code: "ANSWER_INVALID",
-      hint: "run again: what is there already is not sent twice",
+      cause,
+      hint: "check HF_ENDPOINT, and run again: what is there already is not sent twice",
     },
   );
 }

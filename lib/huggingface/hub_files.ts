@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { download, type DownloadLimits } from "../core/download.ts";
+import { download, type DownloadLimits, STALL_MS } from "../core/download.ts";
 import { RefusedError } from "../core/errors.ts";
 import { copyAndHash, type FileDigest, type Sha256 } from "../core/hash.ts";
 import { removePartial } from "../core/partial_file.ts";
@@ -20,7 +20,7 @@ export interface Bringing {
   readonly hub: Hub;
   readonly commit: CommitId;
   readonly store: Store;
-  readonly limits: Omit<DownloadLimits, "bytesMax">;
+  readonly limits: Partial<Pick<DownloadLimits, "stallMs">> & Omit<DownloadLimits, "bytesMax" | "stallMs">;
   readonly cache: HubCache | undefined;
 }
 
@@ -51,7 +51,7 @@ export async function bringFile(
     what,
     locate: () => Promise.resolve(hub.locate(commit, file.path)),
     expected: { bytes: file.size, sha256: file.sha256, chunks },
-    limits: { ...limits, bytesMax: file.size },
+    limits: { stallMs: STALL_MS, ...limits, bytesMax: file.size },
     path: location,
   });
   if (file.sha256 === undefined) {

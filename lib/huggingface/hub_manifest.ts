@@ -27,7 +27,7 @@ export async function readHubManifest(
   const bytes = await hub.readFile(commit, file);
   const text = new TextDecoder().decode(bytes);
   const isListed = file.sha256 === undefined
-    ? gitBlobIdOf(bytes) === file.blob
+    ? await gitBlobIdOf(bytes) === file.blob
     : await sha256Hex(text) === file.sha256;
   if (!isListed) {
     throw new RefusedError(`Cannot accept ${name}: its bytes are not those that the hub lists`, {

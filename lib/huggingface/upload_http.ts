@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { AuthenticationError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
+import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
 import { type Http, networkError, readBody, statusError } from "../core/http.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../core/stall_watch.ts";
@@ -71,7 +71,7 @@ export function uploadHttp(context: Context, upload: Upload): Http {
     }
     return Response.json(modes);
   };
-  return async (input, init = {}) => {
+  return async (input: URL | Request | string, init: RequestInit = {}) => {
     const url = new URL(urlOf(input));
     const isBatch = url.origin === origin && url.pathname.endsWith("/objects/batch");
     const request = isBatch ? { ...init, body: checkBatch(upload, init.body) } : init;
@@ -102,10 +102,14 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
   const headers = new Headers(init.headers);
   headers.set("user-agent", "model-sync");
   if (isHubs && token !== undefined) headers.set("authorization", `Bearer ${token.reveal()}`);
+  let unread: { readonly error: unknown } | undefined;
   const watched = body instanceof FileBlob
-    ? body.watched((bytes) => {
-      watch.beat();
-      progress.report(`${body.file.path} ${body.start}`, bytes);
+    ? body.watched({
+      onBytes: (bytes) => {
+        watch.beat();
+        progress.report(`${body.file.path} ${body.start}`, bytes);
+      },
+      onFailure: (error) => unread = { error },
     })
     : body;
   const request = { url: url.href, what };
@@ -119,6 +123,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
     });
     if (response.ok) return await readWhole(response, request);
   } catch (error) {
+    if (unread !== undefined) throw diskError(unread.error, `read ${what}`);
     throw networkError(error, what, url.host, watch.signal);
   }
   if (isHubs && url.pathname.includes("/commit/") && [409, 412].includes(response.status)) {

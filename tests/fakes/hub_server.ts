@@ -1,6 +1,17 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
+import { cutBody, exists, sendFile } from "./hub_bodies.ts";
+import {
+  ATTRIBUTES,
+  type Commit,
+  type Entry,
+  find,
+  keepsInLfs,
+  lfsEntry,
+  regular,
+  type Repo,
+} from "./hub_repo.ts";
 
 /** What happens instead of an answer, or around it. */
 export type HubFault =
@@ -22,38 +33,6 @@ export interface HubRequest {
   readonly status: number;
   readonly headers: Headers;
 }
-
-interface Entry {
-  readonly size: number;
-  /** Git's name of the content, or of the pointer to it. */
-  readonly blob: string;
-  /** Kept by git itself. */
-  readonly content?: Uint8Array<ArrayBuffer>;
-  /** Kept in LFS. */
-  readonly sha256?: string;
-}
-
-export interface Commit {
-  readonly id: string;
-  readonly parent: string | undefined;
-  readonly message: string;
-  readonly tree: ReadonlyMap<string, Entry>;
-}
-
-interface Repo {
-  isPrivate: boolean;
-  /** Known, and shown to nobody who has not accepted its terms. */
-  isGated: boolean;
-  readonly commits: Map<string, Commit>;
-  readonly branches: Map<string, string>;
-  readonly pullRequests: string[];
-}
-
-/** The first lines of the `.gitattributes` that the hub puts into a new repository. */
-const LFS_NAMES = /\.(bin|ckpt|gz|h5|joblib|npy|npz|onnx|pickle|pkl|pt|pth|safetensors|tar|zip)$/;
-const ATTRIBUTES =
-  "*.bin filter=lfs diff=lfs merge=lfs -text\n*.joblib filter=lfs diff=lfs merge=lfs -text\n";
-const LFS_BYTES_MIN = 10_000_000;
 
 const Preupload = z.object({
   files: z.array(z.object({ path: z.string(), size: z.number(), sample: z.string() })).max(100),
@@ -247,6 +226,8 @@ export class HubServer implements AsyncDisposable {
     if (fault?.kind === "cut") {
       const headers = new Headers(response.headers);
       if (!headers.has("content-length")) headers.set("content-length", "1000000");
+      // Compressed on the way, a cut answer would end as a whole one does.
+      headers.set("cache-control", "no-transform");
       return new Response(cutBody(response.body, fault.afterBytes, fault.hang), {
         status: response.status,
         headers,
@@ -510,10 +491,15 @@ export class HubServer implements AsyncDisposable {
     let bytes = 0;
     {
       using file = await Deno.open(`${path}.new`, { write: true, create: true, truncate: true });
-      for await (const piece of request.body ?? []) {
-        hash.update(piece);
-        bytes += piece.length;
-        for (let offset = 0; offset < piece.length;) offset += await file.write(piece.subarray(offset));
+      try {
+        for await (const piece of request.body ?? []) {
+          hash.update(piece);
+          bytes += piece.length;
+          for (let offset = 0; offset < piece.length;) offset += await file.write(piece.subarray(offset));
+        }
+      } catch {
+        // The client went away; nobody reads this.
+        return new Response(null, { status: 400 });
       }
     }
     const sha256 = hash.digest("hex");
@@ -548,101 +534,7 @@ export class HubServer implements AsyncDisposable {
   }
 }
 
-function find(repo: Repo, revision: string): Commit | undefined {
-  return repo.commits.get(repo.branches.get(revision) ?? revision);
-}
-
-function keepsInLfs(path: string, size: number, sample: Uint8Array): boolean {
-  return size > 0 && (LFS_NAMES.test(path) || size >= LFS_BYTES_MIN || sample.includes(0));
-}
-
-function regular(content: Uint8Array<ArrayBuffer>): Entry {
-  return { size: content.length, blob: blobId(content), content };
-}
-
-function lfsEntry(sha256: string, size: number): Entry {
-  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${size}\n`;
-  return { size, sha256, blob: blobId(new TextEncoder().encode(pointer)) };
-}
-
-function blobId(content: Uint8Array): string {
-  return createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
-}
-
 function failure(status: number, code: string | undefined, message = code ?? "refused"): Response {
   const headers = { "x-error-message": message, ...(code === undefined ? {} : { "x-error-code": code }) };
   return Response.json({ error: message }, { status, headers });
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** A file, or the part of it that is asked for, from the disk. */
-async function sendFile(request: Request, path: string): Promise<Response> {
-  if (!exists(path)) return new Response("NoSuchKey", { status: 404 });
-  const file = await Deno.open(path);
-  const { size } = await file.stat();
-  const etag = `"${size}-${path.slice(-8)}"`;
-  const ifRange = request.headers.get("if-range");
-  const range = ifRange === null || ifRange === etag ? request.headers.get("range") : null;
-  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
-  const start = Number(from ?? 0);
-  const end = to === undefined || to === "" ? size : Math.min(size, Number(to) + 1);
-  const headers = new Headers({ etag, "accept-ranges": "bytes", "content-type": "binary/octet-stream" });
-  if (from !== undefined && start >= size) {
-    file.close();
-    headers.set("content-range", `bytes */${size}`);
-    return new Response(null, { status: 416, headers });
-  }
-  await file.seek(start, Deno.SeekMode.Start);
-  headers.set("content-length", String(end - start));
-  if (from !== undefined) headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
-  return new Response(fileBody(file, end - start), { status: from === undefined ? 200 : 206, headers });
-}
-
-function fileBody(file: Deno.FsFile, bytes: number): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let left = bytes;
-  return new ReadableStream({
-    async pull(controller) {
-      const piece = new Uint8Array(Math.min(256 * 1024, left));
-      const count = left === 0 ? null : await file.read(piece);
-      if (count === null) {
-        file.close();
-        return controller.close();
-      }
-      left -= count;
-      controller.enqueue(piece.subarray(0, count));
-    },
-    cancel: () => file.close(),
-  }, { highWaterMark: 0 });
-}
-
-/** So many bytes of a body; then the connection ends before what was announced, or nothing comes any more. */
-function cutBody(
-  body: ReadableStream<Uint8Array> | null,
-  afterBytes: number,
-  hang?: () => Promise<void>,
-): ReadableStream<Uint8Array> {
-  const reader = body?.getReader();
-  let left = afterBytes;
-  return new ReadableStream({
-    async pull(controller) {
-      const next = left > 0 ? await reader?.read() : undefined;
-      if (next !== undefined && !next.done) {
-        controller.enqueue(next.value.subarray(0, left));
-        left -= next.value.length;
-        return;
-      }
-      await reader?.cancel();
-      await hang?.();
-      // Less than was announced: the server closes the connection.
-      controller.close();
-    },
-    cancel: () => reader?.cancel(),
-  }, { highWaterMark: 0 });
 }

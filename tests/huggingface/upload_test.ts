@@ -167,6 +167,13 @@ Deno.test("large files go up in parts, equal ones once, and the token to the hub
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
 
+Deno.test("where Xet is asked for and the hub does not offer it, LFS it is", async () => {
+  await using bench = new UploadBench();
+  await bench.upload({ useXet: true });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
+});
+
 Deno.test("texts that would not fit into a commit's body go to LFS", async () => {
   const files = Object.fromEntries(
     Array.from(
@@ -196,6 +203,39 @@ Deno.test("a model that changes while it is being published is not sent under it
     await assert.rejects(bench.upload(), { code: "FILE_CHANGED", exitCode: 5 });
     assert.deepEqual(bench.server.files(REPO), {});
   }
+});
+
+Deno.test("a model that shrinks or goes while it is being sent ends the upload at once", async () => {
+  for (
+    const change of [(path: string) => Deno.truncateSync(path, 5), (path: string) => Deno.removeSync(path)]
+  ) {
+    await using bench = new UploadBench({ "large.bin": noise(2_000_000, 3) });
+    bench.server.createRepo(REPO);
+    bench.server.fail(/objects\/batch/, {
+      kind: "first",
+      act: () => change(join(bench.trainer, "large.bin")),
+    });
+    await assert.rejects(bench.upload(), { code: "FILE_CHANGED", exitCode: 5 });
+    assert.deepEqual(bench.clock.pausesMs, []);
+  }
+});
+
+Deno.test("an answer that is none, and a file that the hub refuses, are told", async () => {
+  await using bench = new UploadBench();
+  bench.server.createRepo(REPO);
+  const page = () => new Response("<html>maintenance</html>", { headers: { "content-type": "text/html" } });
+  for (const step of [/preupload/, /objects\/batch/, /\/commit\//]) {
+    bench.server.fail(step, { kind: "answer", make: page });
+    await assert.rejects(bench.upload(), { code: "ANSWER_INVALID", exitCode: 4 }, String(step));
+  }
+  writeFiles(bench.trainer, { "more.bin": "m" });
+  const oid = createHash("sha256").update("m").digest("hex");
+  bench.server.fail(/objects\/batch/, {
+    kind: "answer",
+    make: () =>
+      Response.json({ objects: [{ oid, size: 1, error: { code: 403, message: "storage quota reached" } }] }),
+  });
+  await assert.rejects(bench.upload(), /refuses a file: .*storage quota reached/);
 });
 
 Deno.test("files that are gone stay on the hub until --delete-removed, and leave the release at once", async () => {
