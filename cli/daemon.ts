@@ -1,8 +1,10 @@
 import { buildCommand } from "@stricli/core";
+import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { UsageError } from "../lib/core/errors.ts";
-import { type Calendar, parseCalendar } from "../lib/schedule/calendar.ts";
+import type { Calendar } from "../lib/schedule/calendar.ts";
 import { runDaemon } from "../lib/schedule/daemon.ts";
+import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore } from "../lib/store/store.ts";
 import {
@@ -14,25 +16,48 @@ import {
   openSession,
   type PlainSession,
   type Program,
+  type Session,
   switchFlag,
   textFlag,
   withPlainSession,
 } from "./_command.ts";
 import { GIT_FLAGS } from "./_git_flags.ts";
+import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS } from "./_training_flags.ts";
+import { runArtifactPull } from "./artifact_pull.ts";
+import { runHfPull } from "./hf_pull.ts";
 import { type PublishFlags, runPublish } from "./publish.ts";
 import { type PullFlags, runPull } from "./pull.ts";
+import { runRunPodPull } from "./runpod_pull.ts";
 
-const ROLES = ["publisher", "client"] as const;
-type Role = (typeof ROLES)[number];
-
-interface DaemonFlags extends PublishFlags, PullFlags {
+interface DaemonFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob"> {
   readonly role: Role;
   readonly at?: string;
   readonly runOnStart?: boolean;
   readonly pollIntervalSec?: number;
 }
+
+/** What a role does when its time has come. */
+const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Promise<void>>> = {
+  publisher: runPublish,
+  client: runPull,
+  runpod_client: runRunPodPull,
+  // Its flags are the configuration's: the daemon's --branch is that of the git roles.
+  artifact_client: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
+  huggingface_client: (session, { allowDowngrade = false }) => runHfPull(session, { allowDowngrade }),
+};
+
+/** What a role does without, and therefore gives up. */
+const REVOKED: Readonly<Record<Role, "net" | "run">> = {
+  publisher: "net",
+  client: "net",
+  runpod_client: "run",
+  artifact_client: "run",
+  huggingface_client: "run",
+};
+
+const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
 
 /** The seeds' default, and the least that it is clamped to. */
 const POLL_INTERVAL_SEC = 30;
@@ -47,11 +72,12 @@ export const program: Program = defineProgram(
         ...COMMON_FLAGS,
         ...GIT_FLAGS,
         ...TRAINING_FLAGS,
+        ...SHARED_RUNPOD_FLAGS,
         role: { kind: "enum", values: ROLES, brief: "which job to do" },
         at: textFlag("when, instead of the configured schedule: HH:MM or a cron expression"),
         runOnStart: switchFlag("also run at once"),
         pollIntervalSec: integerFlag(`how often to look at the clock (default: ${POLL_INTERVAL_SEC})`, 1),
-        allowDowngrade: switchFlag("client: take a release that is older than the active one"),
+        allowDowngrade: switchFlag("clients: take a release that is older than the active one"),
         allowShrink: switchFlag("publisher: go on although more than half of the files would disappear"),
         commitMessage: textFlag("publisher: instead of chore(models): sync <time>"),
       },
@@ -64,29 +90,23 @@ export const program: Program = defineProgram(
 async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { context } = plain;
   const { settings, location } = await openSession(plain);
-  if (!settings.enabled) {
-    throw new UsageError("Cannot start the daemon: model_sync.enabled is false", {
-      code: "DISABLED",
-      hint: "set it to true, or run model-sync publish or pull by hand",
-    });
-  }
-  const store = openStore(context.fs, location);
   const { role } = flags;
+  refuseDisabled(settings, role);
+  Deno.permissions.revokeSync({ name: REVOKED[role] });
+  const store = openStore(context.fs, location);
   context.log.info(
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
   await runDaemon({
     name: role,
     calendar: () => readCalendar(plain, flags),
-    run: async () => {
-      const session = await openSession(plain);
-      await (role === "publisher" ? runPublish(session, flags) : runPull(session, flags));
-    },
+    run: async () => await JOBS[role](await openSession(plain), flags),
   }, {
     clock: context.clock,
     log: context.log,
     signal: context.signal,
-    runOnStart: flags.runOnStart === true,
+    // Whoever looks every quarter of an hour does not begin with a quarter of an hour's wait.
+    runOnStart: flags.runOnStart === true || role === "artifact_client",
     dueTimes: { find: () => findDueTime(store, role), remember: (due) => rememberDueTime(store, role, due) },
     wake: minuteTicks(
       context,
@@ -96,10 +116,20 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   context.log.info("daemon stopped");
 }
 
+function refuseDisabled(settings: ModelSync, role: Role): void {
+  const isOff = !settings.enabled || (role === "runpod_client" && !settings.runpod.enabled);
+  if (!isOff) return;
+  const key = settings.enabled ? "model_sync.runpod.enabled" : "model_sync.enabled";
+  throw new UsageError(`Cannot start the daemon: ${key} is false`, {
+    code: "DISABLED",
+    hint: "set it to true, or run the command by hand",
+  });
+}
+
 async function readCalendar(plain: PlainSession, flags: DaemonFlags): Promise<Calendar> {
   const { settings } = await openSession(plain);
   try {
-    return parseCalendar(flags.at ?? settings[flags.role].schedule, settings.time_zone);
+    return roleCalendar(flags.role, settings, flags.at);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });

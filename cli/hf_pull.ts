@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
-import { parseRate } from "../lib/core/rate_limit.ts";
 import { hubCacheFolder } from "../lib/huggingface/hub_cache.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import {
@@ -9,6 +8,7 @@ import {
   defineProgram,
   main,
   type Program,
+  rateFlag,
   type Session,
   switchFlag,
   withSession,
@@ -34,12 +34,7 @@ export const program: Program = defineProgram(
         ...PULLING_FLAGS,
         offlineOk: switchFlag("while the hub is away, go on with the active release"),
         hfCache: switchFlag("also fill and use the cache of Hugging Face's own libraries (HF_HOME)"),
-        limitRate: {
-          kind: "parsed",
-          parse: parseRate,
-          optional: true,
-          brief: "bytes a second at most, such as 500K or 10M",
-        },
+        limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),
       },
       aliases: COMMON_ALIASES,
     },

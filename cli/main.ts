@@ -29,7 +29,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   verify: { revoked: ["net", "run"], load: () => import("./verify.ts") },
   prune: { revoked: ["net", "run"], load: () => import("./prune.ts") },
   redeploy: { revoked: ["run", "write"], load: () => import("./redeploy.ts") },
-  daemon: { revoked: ["net"], load: () => import("./daemon.ts") },
+  daemon: { revoked: [], load: () => import("./daemon.ts") },
   doctor: { revoked: [], load: () => import("./doctor.ts") },
   config: { revoked: ["net", "run"], load: () => import("./config.ts") },
 };

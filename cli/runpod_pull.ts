@@ -2,7 +2,6 @@ import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { archiveLimits } from "../lib/carriers/archive_settings.ts";
 import { runPodApi } from "../lib/carriers/runpod_settings.ts";
 import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
-import { parseRate } from "../lib/core/rate_limit.ts";
 import { redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
 import type { NextStep } from "../lib/runpod/next_step.ts";
@@ -13,6 +12,7 @@ import {
   defineProgram,
   main,
   type Program,
+  rateFlag,
   type Session,
   switchFlag,
   textFlag,
@@ -48,12 +48,7 @@ export const program: Program = defineProgram(
         ...COMMON_FLAGS,
         ...RUNPOD_FLAGS,
         ...PULLING_FLAGS,
-        limitRate: {
-          kind: "parsed",
-          parse: parseRate,
-          optional: true,
-          brief: "bytes a second that the download takes at most: 500K, 10M",
-        },
+        limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),
         ...UNUSED_FLAGS,
       },
       aliases: COMMON_ALIASES,
