@@ -5,7 +5,7 @@ import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers
 import { redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
 import type { NextStep } from "../lib/runpod/next_step.ts";
-import { findStore } from "../lib/store/store.ts";
+import { findStore, openStore } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -64,11 +64,13 @@ export const program: Program = defineProgram(
 
 /** One pull from RunPod, recorded and shown. */
 export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {
-  const { context } = session;
+  const { context, location } = session;
   const options = sourceOptions(session, flags);
+  await using source = new RunPodSource(context, options, openStore(context.fs, location));
+  await source.prepare();
   await runPulling(session, flags, {
     command: "runpod-pull",
-    open: (store) => new RunPodSource(context, options, store),
+    open: () => source,
     details: ({ job }, report) => ({
       pulled: true,
       provider: "runpod",

@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import type { ArchiveLimits } from "../core/archive.ts";
 import { download, STALL_MS } from "../core/download.ts";
 import { UnreachableError } from "../core/errors.ts";
+import { acquireLock } from "../core/lock.ts";
 import { removePartial } from "../core/partial_file.ts";
 import { redactUrls } from "../core/secret.ts";
 import { jobLifeMs, type RunPodApi, RunPodClient } from "../runpod/client.ts";
@@ -40,6 +42,8 @@ export class RunPodSource implements Source {
   readonly #client: RunPodClient;
   readonly #memory: JobMemory;
   readonly #runner: JobRunner;
+  #lock: Disposable | undefined;
+  #finished: Promise<FinishedJob> | undefined;
   #job: FinishedJob | undefined;
   #archive: string | undefined;
   #models: ArchivedModels | undefined;
@@ -63,17 +67,44 @@ export class RunPodSource implements Source {
     return this.#job;
   }
 
+  /** May be called twice: by whoever prepared it, and by the run that used it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#models?.[Symbol.asyncDispose]();
+    this.#models = undefined;
     if (this.#archive !== undefined) removePartial(this.#store.fs, this.#archive);
+    this.#archive = undefined;
     // Not before its models are active: a run that is killed until then finds the job again.
     const isActive = this.#job !== undefined && this.#job.id === activatedJob(this.#store, this.#options);
     if (isActive) this.#memory.forget();
+    this.#job = undefined;
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+  }
+
+  /**
+   * Waits for the job before the run, and its lock on the store, begin: a training takes an hour, and a rollback must
+   * not. A lock of its own keeps two pulls from paying for two jobs. What goes wrong is thrown by {@link resolve}, so
+   * that the run has it on record.
+   */
+  async prepare(): Promise<void> {
+    this.#finished = this.#finishLocked();
+    await this.#finished.catch(() => {});
   }
 
   async resolve(): Promise<Revision> {
-    this.#job = await this.#runner.finish(planJob(this.#context, this.#store, this.#options));
+    this.#job = await (this.#finished ?? this.#finish());
     return { id: this.#job.id, source: sourceOf(this.#options) };
+  }
+
+  async #finishLocked(): Promise<FinishedJob> {
+    const { fs, clock, host } = this.#context;
+    const owner = { command: "runpod-pull", runId: "waits for a job", host };
+    this.#lock = await acquireLock(fs, join(this.#store.root, "runpod.lock"), owner, clock);
+    return await this.#finish();
+  }
+
+  async #finish(): Promise<FinishedJob> {
+    return await this.#runner.finish(planJob(this.#context, this.#store, this.#options));
   }
 
   async inspect(revision: Revision): Promise<Offer> {

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { Context, Environment } from "../core/context.ts";
-import { withDeadline } from "../core/deadline.ts";
-import { PassingError, UnreachableError, UsageError } from "../core/errors.ts";
-import { type Credentials, type HttpRequest, readText, sendRequest, statusError } from "../core/http.ts";
+import { UnreachableError, UsageError } from "../core/errors.ts";
+import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../core/http.ts";
 import { Secret } from "../core/secret.ts";
 
 /** A job that RunPod hands to a worker. */
@@ -94,19 +93,11 @@ export class WorkerApi {
 
   /** The body of the answer; empty where there is none, and for the 400 that a frozen worker gets. */
   async #ask(context: Context, request: HttpRequest, timeoutMs: number): Promise<string> {
-    const late = () =>
-      new PassingError(`Cannot read ${request.what}: no answer in ${timeoutMs / 1000} s`, {
-        code: "TIMEOUT",
-      });
-    return await withDeadline(context, timeoutMs, late, async (signal) => {
-      const { response } = await sendRequest(
-        context,
-        { credentials: this.#credentialsFor(request.url), ...request },
-        signal,
-      );
+    const whole = { timeoutMs, credentials: this.#credentialsFor(request.url), ...request };
+    return await exchange(context, whole, async (response) => {
       if (response.ok) return await readText(response, request);
       if (response.status !== 400 || request.method === "POST") {
-        throw await statusError(context, request, response);
+        throw await statusError(context, whole, response);
       }
       await response.body?.cancel();
       return "";

@@ -1,9 +1,7 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { withDeadline } from "../core/deadline.ts";
-import { PassingError } from "../core/errors.ts";
 import { FileBlob } from "../core/file_blob.ts";
-import { sendRequest, statusError } from "../core/http.ts";
+import { exchange, statusError } from "../core/http.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 
 /** An archive on the disk. */
@@ -42,20 +40,15 @@ export function uploadPresigned(target: PresignedTarget): UploadArchive {
 }
 
 async function put(context: Context, archive: WrittenArchive, target: PresignedTarget): Promise<void> {
-  const late = () =>
-    new PassingError(`Cannot upload ${archive.path}: no end after ${UPLOAD_TIMEOUT_MS / 1000} s`, {
-      code: "TIMEOUT",
-      hint: "check the network",
-    });
-  await withDeadline(context, UPLOAD_TIMEOUT_MS, late, async (signal) => {
-    const request = {
-      url: target.upload_url,
-      method: "PUT",
-      headers: { "content-type": "application/zip", ...target.upload_headers },
-      body: new FileBlob({ fs: context.fs, signal }, archive.path, archive.bytes),
-      what: "the answer to the upload of the archive",
-    } as const;
-    const { response } = await sendRequest(context, request, signal);
+  const request = {
+    url: target.upload_url,
+    method: "PUT",
+    headers: { "content-type": "application/zip", ...target.upload_headers },
+    body: new FileBlob(context, archive.path, archive.bytes),
+    what: "the answer to the upload of the archive",
+    timeoutMs: UPLOAD_TIMEOUT_MS,
+  } as const;
+  await exchange(context, request, async (response) => {
     if (!response.ok) throw await statusError(context, request, response);
     await response.body?.cancel();
   });

@@ -286,6 +286,41 @@ Deno.test("a pull killed while its job runs is gone on with by the next one, whi
   assert.equal((await seed.json())["job_id"], "job-2-u1");
 });
 
+Deno.test("while a pull waits for its job, a rollback works, and a second pull starts no second job", async () => {
+  await using seed = new Seed();
+  for (const [sequence, text] of ["one", "two"].entries()) {
+    await seed.world.offer({ ...MODELS, "BTC_USDC/rf.joblib": text }, sequence + 1);
+    await seed.json();
+  }
+  seed.world.api.script = Array.from({ length: 1000 }, () => ({ status: "IN_PROGRESS" }));
+  const child = seed.spawn();
+  const decoder = new TextDecoder();
+  let said = "";
+  for await (const piece of child.stderr) {
+    said += decoder.decode(piece, { stream: true });
+    if (!said.includes("RunPod job job-3-u1: IN_PROGRESS") || said.includes("stopping")) continue;
+    const second = await seed.run();
+    assert.equal(second.code, 6);
+    assert.match(second.stderr, /runpod\.lock: held by pid \d+/);
+    assert.equal((await runCli("rollback", [], { cwd: seed.bot, entry: "script" })).code, 0);
+    child.kill("SIGTERM");
+  }
+  assert.equal((await child.status).code, 130);
+  assert.equal(readFiles(join(seed.bot, "models"))["BTC_USDC/rf.joblib"], "one");
+  assert.equal(seed.starts, 3);
+  const { runs } = JSON.parse(
+    (await runCli("status", ["--json"], { cwd: seed.bot, entry: "script" })).stdout,
+  );
+  const outcomes = runs.map(({ command, outcome }: { command: string; outcome: string }) =>
+    `${command} ${outcome}`
+  );
+  assert.deepEqual(outcomes.slice(0, 3), [
+    "runpod-pull interrupted",
+    "rollback rolled-back",
+    "runpod-pull failed",
+  ]);
+});
+
 for (const cancels of [true, false]) {
   Deno.test(`SIGTERM while waiting ends with 130 and ${cancels ? "cancels the job" : "leaves the job, with --no-cancel"}`, async () => {
     await using seed = new Seed();
