@@ -89,7 +89,9 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
   const options = sourceOptions(session, flags);
   const step = planJob(context, findStore(context.fs, location), options);
   const plan = new RunPodClient(options.api).plan();
-  const request = { ...plan, url: redactUrls(plan.url) };
+  // Signed addresses are secrets, wherever in the body they stand.
+  const body: unknown = JSON.parse(redactUrls(JSON.stringify(plan.body)));
+  const request = { ...plan, url: redactUrls(plan.url), body };
   const json = {
     dryRun: true,
     carrier: "runpod",
@@ -101,7 +103,9 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
   output.result(json, () => planLines(step, request));
 }
 
-function planLines(step: NextStep, request: ReturnType<RunPodClient["plan"]>): string[] {
+type ShownRequest = Omit<ReturnType<RunPodClient["plan"]>, "body"> & { readonly body: unknown };
+
+function planLines(step: NextStep, request: ShownRequest): string[] {
   switch (step.do) {
     case "attach":
       return [`would go on with RunPod job ${step.id}, started at ${step.at}; nothing would be started`];

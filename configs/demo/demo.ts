@@ -6,9 +6,17 @@
  */
 import { parseArgs } from "node:util";
 import { gitDemo } from "./git.ts";
+import { githubActionsDemo } from "./github_actions.ts";
+import { huggingfaceDemo } from "./huggingface.ts";
+import { runpodDemo } from "./runpod.ts";
 import { DemoError, say } from "./stage.ts";
 
-const DEMOS = { git: gitDemo } as const;
+const DEMOS = {
+  git: gitDemo,
+  runpod: runpodDemo,
+  "github-actions": githubActionsDemo,
+  huggingface: huggingfaceDemo,
+} as const;
 
 function isDemo(name: string): name is keyof typeof DEMOS {
   return Object.hasOwn(DEMOS, name);

@@ -41,16 +41,48 @@ export async function modelSync(
   expectedCode = 0,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  showCommand(machine, `model-sync ${args.join(" ")}`);
-  const [command = "", ...flags] = args;
+  showCommand(machine, `model-sync ${args.map(quoted).join(" ")}`);
+  await run(machine, Deno.execPath(), programArgs(args), expectedCode, env);
+}
+
+/** Starts a command of model-sync that goes on until it is disposed of. */
+export function startModelSync(
+  machine: Machine,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): AsyncDisposable {
+  showCommand(machine, `model-sync ${args.join(" ")} &`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: programArgs(args),
+    cwd: machine.dir,
+    stdin: "null",
+    env: { ...env },
+  }).spawn();
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.status;
+    },
+  };
+}
+
+/** The arguments that run a command from source, under its own permission set. */
+function programArgs([command = "", ...flags]: readonly string[]): string[] {
   const script = join(PROJECT, "cli", `${command.replaceAll("-", "_")}.ts`);
-  await run(
-    machine,
-    Deno.execPath(),
-    ["run", "-q", "--no-prompt", "--config", join(PROJECT, "deno.json"), `-P=${command}`, script, ...flags],
-    expectedCode,
-    env,
-  );
+  return [
+    "run",
+    "-q",
+    "--no-prompt",
+    "--config",
+    join(PROJECT, "deno.json"),
+    `-P=${command}`,
+    script,
+    ...flags,
+  ];
+}
+
+function quoted(arg: string): string {
+  return /[^\w./:=-]/.test(arg) ? `'${arg}'` : arg;
 }
 
 export async function git(machine: Machine, ...args: string[]): Promise<void> {

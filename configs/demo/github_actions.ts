@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
+import { OWNER, REPOSITORY, startGitHubServer } from "../../tests/fakes/github_server.ts";
+import { chapter, type Machine, makeMachine, makeRoot, modelSync, say, showTree, styled } from "./stage.ts";
+
+/** A workflow's artifacts, pulled by a bot; GitHub is played by a server on this machine. */
+export async function githubActionsDemo(): Promise<void> {
+  const root = makeRoot();
+  say(`Everything happens in ${styled(1, root)}; GitHub is played by a local server.`);
+  await using github = startGitHubServer(systemClock);
+  const runner = makeMachine(root, "runner", {});
+  const artifacts = {
+    owner: OWNER,
+    repository: REPOSITORY,
+    workflow: "train_models.yml",
+    min_interval_minutes: 0,
+  };
+  const bot = makeMachine(root, "bot", { artifacts });
+  const upload = async (conclusion: "success" | "failure", damaged = false) => {
+    const run = github.addRun({ conclusion });
+    const content = readArchive(runner);
+    const claims = damaged ? { digest: `sha256:${"0".repeat(64)}` } : {};
+    await github.addArtifact(run, { name: `trained-models-${run}`, content, claims });
+    say(
+      styled(
+        36,
+        `runner$ # upload-artifact: trained-models-${run} of run ${run}, which ends with ${conclusion}`,
+      ),
+    );
+  };
+
+  chapter("A workflow trains, and uploads the archive as an artifact");
+  await modelSync(runner, ["train"]);
+  await upload("success");
+
+  chapter("The bot pulls the newest successful run");
+  await modelSync(bot, ["artifact-pull"], 0, github.env);
+  say("");
+  showTree(bot, "models");
+  say("");
+  await modelSync(bot, ["artifact-pull"], 0, github.env);
+
+  chapter("A run that failed uploaded something, too: it does not count");
+  await modelSync(runner, ["train", "--symbol", "BTC/USDC"]);
+  await upload("failure");
+  await modelSync(bot, ["artifact-pull"], 0, github.env);
+
+  chapter("The next run succeeds");
+  await upload("success");
+  await modelSync(bot, ["artifact-pull"], 0, github.env);
+
+  chapter("An artifact arrives with other bytes than GitHub has the digest of");
+  await modelSync(runner, ["train", "--symbol", "ETH/USDC"]);
+  await upload("success", true);
+  await modelSync(bot, ["artifact-pull"], 5, github.env);
+
+  chapter("Going back takes one command");
+  await modelSync(bot, ["rollback"]);
+  say(`\n  Clean up:  rm -rf ${root}`);
+}
+
+function readArchive({ dir }: Machine): Uint8Array<ArrayBuffer> {
+  return Deno.readFileSync(join(dir, "artifacts/exports/models_latest.zip"));
+}

@@ -1,0 +1,53 @@
+import { startRunPod } from "../../tests/fakes/runpod_server.ts";
+import { startStorage } from "../../tests/fakes/storage_server.ts";
+import { chapter, makeMachine, makeRoot, modelSync, say, showTree, startModelSync, styled } from "./stage.ts";
+
+/** A RunPod worker that trains, and a bot that has it train; RunPod and the storage are played on this machine. */
+export async function runpodDemo(): Promise<void> {
+  const root = makeRoot();
+  say(
+    `Everything happens in ${
+      styled(1, root)
+    }; RunPod and the storage of archives are played by local servers.`,
+  );
+  await using runpod = startRunPod();
+  await using storage = startStorage();
+  const input = {
+    prompt: "Train models only, and return an archive",
+    upload_url: storage.uploadUrl,
+    download_url: storage.downloadUrl,
+  };
+  const gpu = makeMachine(root, "gpu", {});
+  const bot = makeMachine(root, "bot", {
+    runpod: {
+      trigger_url: runpod.triggerUrl,
+      status_url_template: runpod.statusUrlTemplate,
+      trigger_payload: { input },
+      poll_interval_sec: 1,
+    },
+  });
+  const env = { RUNPOD_API_KEY: runpod.apiKey };
+
+  chapter("A worker waits for jobs, as its container does on RunPod");
+  await using _worker = startModelSync(gpu, ["train", "--serve-runpod", "--quiet"], runpod.workerEnv);
+
+  chapter("The bot looks at what it would ask for, and asks");
+  await modelSync(bot, ["runpod-pull", "--dry-run"], 0, env);
+  say("");
+  await modelSync(bot, ["runpod-pull"], 0, env);
+  say("");
+  showTree(bot, "models");
+
+  chapter("The next night");
+  await modelSync(bot, ["runpod-pull"], 0, env);
+
+  chapter("A training fails: the job says why, and the bot keeps what it has");
+  const broken = JSON.stringify({ input: { symbols: ["--config"] } });
+  await modelSync(bot, ["runpod-pull", "--trigger-payload-json", broken], 1, env);
+  say("");
+  await modelSync(bot, ["verify", "--deep"]);
+
+  chapter("The new models trade badly; going back takes one command");
+  await modelSync(bot, ["rollback"]);
+  say(`\n  Clean up:  rm -rf ${root}`);
+}
