@@ -140,13 +140,20 @@ Deno.test("a model that changes between the look at it and its archiving is noti
   using bench = new Bench();
   writeFiles(bench.modelsDir, { "rf.joblib": "one" });
   let reads = 0;
+  const beforeOpening = (path: string | URL) => {
+    if (String(path).endsWith("rf.joblib") && ++reads === 2) Deno.writeTextFileSync(path, "two");
+  };
   const context = testContext({
     clock: bench.clock,
     fs: {
       ...Deno,
       open: (path, options) => {
-        if (String(path).endsWith("rf.joblib") && ++reads === 2) Deno.writeTextFileSync(path, "two");
+        beforeOpening(path);
         return Deno.open(path, options);
+      },
+      openSync: (path, options) => {
+        beforeOpening(path);
+        return Deno.openSync(path, options);
       },
     },
   });
