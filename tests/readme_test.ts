@@ -4,8 +4,14 @@ import { z } from "zod";
 import { SUMMARIES } from "../cli/_summaries.ts";
 import { configKeys } from "../lib/config/keys.ts";
 import { EXIT } from "../lib/core/errors.ts";
+import { writeZip } from "../lib/core/archive.ts";
+import { systemClock } from "../lib/core/clock.ts";
+import { OWNER, REPOSITORY, startGitHubServer } from "./fakes/github_server.ts";
+import { HubServer } from "./fakes/hub_server.ts";
 import { PROJECT, runCli } from "./helpers/run_cli.ts";
+import { RunPodWorld } from "./helpers/runpod_world.ts";
 import { tempDir, writeFiles } from "./helpers/temp_dir.ts";
+import { testContext } from "./helpers/test_context.ts";
 import { bareRepository, GIT_ENV } from "./helpers/test_git.ts";
 
 const README = Deno.readTextFileSync(join(PROJECT, "README.md"));
@@ -105,6 +111,77 @@ Deno.test({
   },
 });
 
+/** What plays the other side of a carrier: what the README's configuration becomes, and the variables it takes. */
+interface Stage extends AsyncDisposable {
+  readonly config: (yaml: string) => string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const STAGES: Readonly<Record<string, (root: string) => Promise<Stage>>> = {
+  async runpod(root) {
+    const world = new RunPodWorld(root);
+    await world.offer({ "BTC_USDC/rf.joblib": "one" }, 1);
+    return {
+      config: (yaml) => yaml.replaceAll("https://api.runpod.ai/v2/ENDPOINT_ID", `${world.api.origin}/v2/ep1`),
+      env: { RUNPOD_API_KEY: world.api.apiKey, MODEL_SYNC_RUNPOD_POLL_INTERVAL_SEC: "1" },
+      [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+    };
+  },
+  async "github-actions"(root) {
+    const github = startGitHubServer(systemClock);
+    writeFiles(root, { "rf.joblib": "one" });
+    const archive = join(root, "archive.zip");
+    await writeZip(testContext(), archive, [{
+      path: "BTC_USDC/rf.joblib",
+      location: join(root, "rf.joblib"),
+    }]);
+    await github.addArtifact(github.addRun(), {
+      name: "trained-models-1",
+      content: Deno.readFileSync(archive),
+    });
+    return {
+      config: (yaml) => yaml.replace("owner: you", `owner: ${OWNER}`).replace("your-bot", REPOSITORY),
+      env: github.env,
+      [Symbol.asyncDispose]: () => github[Symbol.asyncDispose](),
+    };
+  },
+  huggingface(root) {
+    Deno.mkdirSync(root, { recursive: true });
+    const hub = new HubServer(root);
+    return Promise.resolve({
+      config: (yaml) => yaml,
+      env: { HF_ENDPOINT: hub.endpoint, HF_TOKEN: hub.token },
+      [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose](),
+    });
+  },
+};
+
+for (const [carrier, open] of Object.entries(STAGES)) {
+  Deno.test({
+    name: `the commands of the README for ${carrier} do what it says, with its configuration`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      using dir = tempDir();
+      makeProgram(join(dir.path, "bin"));
+      await using stage = await open(join(dir.path, "other-side"));
+      const yaml = BLOCKS.find(({ kind }) => kind === `yaml ${carrier}`)?.text ?? "";
+      const script = BLOCKS.find(({ kind }) => kind === `sh ${carrier}`)?.text ?? "";
+      assert.ok(yaml !== "" && script !== "");
+      const machine = join(dir.path, "machine");
+      writeFiles(machine, { "configs/bot.yaml": stage.config(yaml), "models/BTC_USDC/rf.joblib": "one" });
+      const { success, stdout, stderr } = await new Deno.Command("sh", {
+        args: ["-euc", script],
+        cwd: machine,
+        env: { ...stage.env, NO_COLOR: "1", PATH: `${join(dir.path, "bin")}:${Deno.env.get("PATH")}` },
+        stdin: "null",
+      }).output();
+      const told = new TextDecoder().decode(stdout);
+      assert.ok(success, told + new TextDecoder().decode(stderr));
+      assert.match(told, /active release|activated release/);
+    },
+  });
+}
+
 Deno.test("the tables of the README hold every command, exit code and configuration key", () => {
   const commands = tableUnder("Commands").map((
     [name = "", summary = ""],
@@ -119,7 +196,8 @@ Deno.test("the tables of the README hold every command, exit code and configurat
       const schema = known.get(name.replaceAll("`", ""));
       assert.ok(schema !== undefined, `the README names the key ${name}`);
       const [, value] = /^`(.*)`$/.exec(values[index] ?? "") ?? [];
-      assert.equal(value, schema.default === undefined ? undefined : String(schema.default), name);
+      const hasDefault = schema.default !== undefined && schema.default !== "";
+      assert.equal(value, hasDefault ? String(schema.default) : undefined, name);
     }
   }
 });

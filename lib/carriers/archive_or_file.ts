@@ -1,5 +1,6 @@
 import { posix } from "node:path";
-import { type Archive, type ArchiveContent, type ArchiveLimits, openArchive } from "../core/archive.ts";
+import { type Archive, type ArchiveContent, openArchive } from "../core/archive.ts";
+import type { ArchiveLimits } from "../core/archive_limits.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { readPieces } from "../core/read_pieces.ts";

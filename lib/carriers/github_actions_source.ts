@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { ArchiveLimits } from "../core/archive.ts";
+import type { ArchiveLimits } from "../core/archive_limits.ts";
 import type { Context } from "../core/context.ts";
 import { download, type DownloadLimits } from "../core/download.ts";
 import { UnreachableError } from "../core/errors.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import type { ArchiveLimits } from "../core/archive.ts";
+import type { ArchiveLimits } from "../core/archive_limits.ts";
 import { download, STALL_MS } from "../core/download.ts";
 import { UnreachableError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";

@@ -1,34 +1,12 @@
 import type { Context } from "./context.ts";
 import { ArchiveGuard, type ArchiveSource } from "./archive_guard.ts";
+import type { ArchiveLimits } from "./archive_limits.ts";
 import { findEndOfZip, LOCAL_HEADER, ZIP_END } from "./zip_end.ts";
 import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_header.ts";
 import { quote } from "./quote.ts";
 import { readAt } from "./read_at.ts";
 
 export { writeZip, type ZipInput, type ZipOptions, type ZippedFile } from "./zip_writer.ts";
-
-/** What an archive may be at most. Each is checked against what is really there, not against what it says. */
-export interface ArchiveLimits {
-  /** Files and folders. */
-  readonly entriesMax: number;
-  /** Bytes of all files together, extracted. */
-  readonly bytesMax: number;
-  /** Extracted bytes for each byte of the archive. */
-  readonly ratioMax: number;
-  /** Folders inside each other. */
-  readonly depthMax: number;
-}
-
-export const ARCHIVE_LIMITS: ArchiveLimits = {
-  // As many files as a release may have; the list of them takes some 60 MB.
-  entriesMax: 200_000,
-  // Many times the largest model set known, and less than what fills a server's disk unnoticed.
-  bytesMax: 64 * 1024 ** 3,
-  // Text and trees of models shrink to a twentieth; only zeros reach deflate's thousandth, and so do bombs.
-  ratioMax: 200,
-  // What a portable path may have at most.
-  depthMax: 32,
-};
 
 /** A regular file of an archive. */
 export interface ArchiveEntry {

@@ -1,4 +1,4 @@
-import type { ArchiveLimits } from "./archive.ts";
+import type { ArchiveLimits } from "./archive_limits.ts";
 import { RefusedError } from "./errors.ts";
 import { findPathCollision, portablePathProblem } from "./portable_path.ts";
 import { oneLine, quote } from "./quote.ts";

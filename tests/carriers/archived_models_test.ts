@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
-import { ARCHIVE_LIMITS, writeZip } from "../../lib/core/archive.ts";
+import { writeZip } from "../../lib/core/archive.ts";
+import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";

@@ -5,9 +5,11 @@ import { fixedEnvironment } from "../helpers/test_context.ts";
 /** Loads the configuration of a folder that holds these files. */
 async function load(
   files: Readonly<Record<string, string>>,
-  env: Readonly<Record<string, string>> = {},
-  flags: readonly FlagValue[] = [],
-  named?: string,
+  { env = {}, flags = [], named }: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly flags?: readonly FlagValue[];
+    readonly named?: string;
+  } = {},
 ): Promise<LoadedConfig> {
   return await loadConfig({
     file: named ?? "configs/bot.yaml",
@@ -59,7 +61,7 @@ Deno.test("seed 2's appsettings.json is read where there is no bot.yaml, and the
 Deno.test("seed 2's appsettings.json is left alone beside a bot.yaml, and read when it is named", async () => {
   const files = { "appsettings.json": SEED, "configs/bot.yaml": "model_sync:\n  artifacts: {branch: dev}\n" };
   assert.equal((await load(files)).settings.artifacts.owner, undefined);
-  const { settings } = await load(files, {}, [], "appsettings.json");
+  const { settings } = await load(files, { named: "appsettings.json" });
   assert.deepEqual([settings.artifacts.owner, settings.artifacts.branch], ["c-trading-bo", "main"]);
 });
 
@@ -74,7 +76,7 @@ Deno.test("flags stand over our variables, those over our YAML, that over the bo
     "GITHUB__REPOSITORY": "of-dotnet",
     "CloudSync:IntervalMinutes": "7",
   };
-  const ofJson = await load({ "appsettings.json": json }, dotnet);
+  const ofJson = await load({ "appsettings.json": json }, { env: dotnet });
   assert.deepEqual([
     ofJson.settings.artifacts.owner,
     ofJson.settings.artifacts.repository,
@@ -87,13 +89,13 @@ Deno.test("flags stand over our variables, those over our YAML, that over the bo
   });
   const yaml = { "configs/bot.yaml": "model_sync: {artifacts: {owner: of-yaml, repository: of-yaml}}" };
   const env = { ...dotnet, MODEL_SYNC_ARTIFACTS_REPOSITORY: "of-env" };
-  const ofYaml = await load(yaml, env);
+  const ofYaml = await load(yaml, { env });
   assert.deepEqual([ofYaml.settings.artifacts.owner, ofYaml.settings.artifacts.repository], [
     "of-yaml",
     "of-env",
   ]);
   const flags = [{ path: ["artifacts", "repository"], value: "of-flag", flag: "--repository" }];
-  assert.equal((await load(yaml, env, flags)).settings.artifacts.repository, "of-flag");
+  assert.equal((await load(yaml, { env, flags })).settings.artifacts.repository, "of-flag");
 });
 
 Deno.test("a token of the bot's file or of its variable is taken, and known by its place", async () => {
@@ -101,7 +103,7 @@ Deno.test("a token of the bot's file or of its variable is taken, and known by i
   const ofFile = (await load(files)).githubToken;
   assert.equal(ofFile?.token.reveal(), "ghp_file");
   assert.equal(ofFile?.origin.kind, "file");
-  const ofVariable = (await load(files, { GitHub__Token: "ghp_variable" })).githubToken;
+  const ofVariable = (await load(files, { env: { GitHub__Token: "ghp_variable" } })).githubToken;
   assert.equal(ofVariable?.token.reveal(), "ghp_variable");
   assert.equal(ofVariable?.origin.kind, "environment");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import type { ArchiveLimits } from "../../lib/core/archive.ts";
+import type { ArchiveLimits } from "../../lib/core/archive_limits.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 import { paxHeader, paxRecord, rawTar, tarMember } from "../helpers/raw_tar.ts";
 import { joined } from "../helpers/raw_zip.ts";

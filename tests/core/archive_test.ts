@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { crc32, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import {
-  ARCHIVE_LIMITS,
-  type ArchiveEntry,
-  openArchive,
-  writeZip,
-  type ZipInput,
-} from "../../lib/core/archive.ts";
+import { type ArchiveEntry, openArchive, writeZip, type ZipInput } from "../../lib/core/archive.ts";
+import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { findPathCollision } from "../../lib/core/portable_path.ts";

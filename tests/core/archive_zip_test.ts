@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { crc32, deflateRawSync } from "node:zlib";
-import { type ArchiveLimits } from "../../lib/core/archive.ts";
+import type { ArchiveLimits } from "../../lib/core/archive_limits.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 import {
   descriptor,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive.ts";
+import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import { RunPodSource } from "../../lib/carriers/runpod_source.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { pull } from "../../lib/pipeline/pull.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { RunPodSource, type RunPodSourceOptions } from "../../lib/carriers/runpod_source.ts";
-import { ARCHIVE_LIMITS, writeZip } from "../../lib/core/archive.ts";
+import { writeZip } from "../../lib/core/archive.ts";
+import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";

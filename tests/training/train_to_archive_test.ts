@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive.ts";
+import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { type TrainRunOptions, trainToArchive } from "../../lib/pipeline/train.ts";
 import { Staging } from "../../lib/store/staging.ts";
