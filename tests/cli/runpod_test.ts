@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { startStorage } from "../fakes/storage_server.ts";
 import { cliArgs, PROJECT, runCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { PYTHON, TRAIN, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
@@ -466,54 +467,30 @@ Deno.test("a worker can be tried without RunPod", async () => {
   assert.match(nowhere.stderr, /RUNPOD_WEBHOOK_GET_JOB is not set/);
 });
 
-/** Debian's Python, which may not be the first on the path. */
-const PYTHON = ["python3", "/usr/bin/python3"].find((command) => {
-  try {
-    return new Deno.Command(command, { args: ["-c", "import joblib, sklearn"], stderr: "null" }).outputSync()
-      .success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-});
-
 Deno.test({
-  name: `real joblib and pickle files travel through a worker, and load${
-    PYTHON === undefined ? " (needs python3-joblib and python3-sklearn)" : ""
-  }`,
+  name: `what scikit-learn trains in a worker loads on the bot${WITHOUT_PYTHON}`,
   ignore: PYTHON === undefined,
   async fn() {
     await using seed = new Seed();
     await using storage = startStorage();
     seed.world.api.script = undefined;
-    const python = PYTHON ?? "";
     writeFiles(seed.trainer, {
       "train.py": `
-import joblib, os, pickle
-from sklearn.ensemble import RandomForestClassifier
-os.makedirs(os.environ["MODEL_SYNC_MODELS_DIR"] + "/BTC_USDC", exist_ok=True)
-os.chdir(os.environ["MODEL_SYNC_MODELS_DIR"] + "/BTC_USDC")
-x, y = [[float(i), float(i % 3)] for i in range(60)], [i % 2 for i in range(60)]
-joblib.dump(RandomForestClassifier(n_estimators=5, random_state=0).fit(x, y), "rf.joblib", compress=3)
-pickle.dump({"features": ["a", "b"]}, open("features.pkl", "wb"))
+import os
+folder = os.environ["MODEL_SYNC_MODELS_DIR"] + "/BTC_USDC"
+os.makedirs(folder, exist_ok=True)
+os.chdir(folder)
+${TRAIN}
 print('{"symbols_requested": 1, "symbols_trained": 1}')
 `,
-      "configs/bot.yaml": `model_sync: {publisher: {train_command: ["${python}", "train.py"]}}\n`,
+      "configs/bot.yaml": `model_sync: {publisher: {train_command: ["${PYTHON}", "train.py"]}}\n`,
     });
     await using _worker = startWorker(seed);
     const input = { upload_url: storage.uploadUrl, download_url: storage.downloadUrl };
     await seed.json("--trigger-payload-json", JSON.stringify({ input }));
-    const load = `
-import joblib, pickle
-print(joblib.load("rf.joblib").predict([[1.0, 1.0], [2.0, 2.0]]).tolist(), pickle.load(open("features.pkl", "rb")))`;
-    const [here, there] = [seed.trainer, seed.bot].map((machine) => {
-      const { success, stdout } = new Deno.Command(python, {
-        args: ["-c", load],
-        cwd: join(machine, "models/BTC_USDC"),
-      }).outputSync();
-      assert.ok(success);
-      return new TextDecoder().decode(stdout);
-    });
+    const [here, there] = [seed.trainer, seed.bot].map((machine) =>
+      useModels(join(machine, "models/BTC_USDC"))
+    );
     assert.equal(there, here);
   },
 });

@@ -9,6 +9,7 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Carrier } from "../../lib/release/manifest.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
+import { PYTHON, trainModels, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -47,13 +48,14 @@ const V2 = { ...V1, "BTC_USDC/rf.onnx": "two", "ETH_USDC/rf.onnx": "three" };
 type Claim<Registry extends RegistryUnderTest> = (
   says: string,
   run: (bench: Bench<Registry>) => Promise<void>,
+  options?: { readonly ignore: boolean },
 ) => void;
 
 function claims<Registry extends RegistryUnderTest>(
   { carrier, remembers, makeRegistry }: CarrierUnderTest<Registry>,
 ): Claim<Registry> {
-  return (says, run) =>
-    Deno.test(`${carrier}: ${says}`, async () => {
+  return (says, run, { ignore } = { ignore: false }) =>
+    Deno.test({ name: `${carrier}: ${says}`, ignore }, async () => {
       using dir = tempDir();
       await using registry = await makeRegistry(join(dir.path, "registry"));
       const store = openStore(Deno, { modelsDir: join(dir.path, "bot/models") });
@@ -118,6 +120,20 @@ export function holdsContract(carrier: CarrierUnderTest): void {
       assert.ok(Buffer.from(expected).equals(Deno.readFileSync(join(bench.store.modelsDir, path))), path);
     }
   });
+
+  claim(
+    `what scikit-learn stored by joblib and pickle loads where it arrives${WITHOUT_PYTHON}`,
+    async (bench) => {
+      using trained = tempDir();
+      trainModels(trained.path);
+      const names = ["features.pkl", "rf.joblib", "scaler.joblib"];
+      const files = names.map((name) => [`BTC_USDC/${name}`, Deno.readFileSync(join(trained.path, name))]);
+      await bench.registry.publish(Object.fromEntries(files));
+      await bench.pull();
+      assert.equal(useModels(join(bench.store.modelsDir, "BTC_USDC")), useModels(trained.path));
+    },
+    { ignore: PYTHON === undefined },
+  );
 
   claim(
     "a revision names one state: the same until something is published, another afterwards",
