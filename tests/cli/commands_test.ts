@@ -257,32 +257,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("the daemon runs at once when told to, says when it runs next, and stops cleanly on SIGTERM", async () => {
-  using dir = tempDir();
-  const { trainer, bot } = world(dir);
-  await runJson(trainer, "publish", "--skip-training");
-  const child = new Deno.Command(Deno.execPath(), {
-    args: cliArgs("daemon", ["--role", "client", "--run-on-start"], { entry: "script" }),
-    cwd: bot,
-    env: { ...GIT_ENV, NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let seen = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stderr) {
-    const before = seen;
-    seen += decoder.decode(chunk);
-    if (seen.includes("next client run at") && !before.includes("next client run at")) child.kill("SIGTERM");
-  }
-  const stdout = await new Response(child.stdout).text();
-  assert.equal((await child.status).code, 0, seen);
-  assert.match(stdout, /activated release/);
-  assert.match(seen, /daemon stopped/);
-  assert.deepEqual(readFiles(join(bot, "models")), MODELS);
-});
-
 Deno.test("a relative repo_url is a path from the working directory, and a dry run with another leaves the clone", async () => {
   using dir = tempDir();
   const { trainer } = world(dir);

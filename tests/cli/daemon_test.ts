@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { HubWorld, MODELS as HUB_MODELS } from "../helpers/hub_world.ts";
+import { cliArgs } from "../helpers/run_cli.ts";
+import { MODELS, runJson, world } from "../helpers/seed_world.ts";
+import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+/** Runs a daemon until it says when it runs next, and stops it as a service manager does. */
+async function runUntilIdle(cwd: string, role: string) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("daemon", ["--role", role, "--run-on-start"], { entry: "script" }),
+    cwd,
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let seen = "";
+  const decoder = new TextDecoder();
+  const idle = `next ${role} run at`;
+  for await (const chunk of child.stderr) {
+    const before = seen;
+    seen += decoder.decode(chunk);
+    if (seen.includes(idle) && !before.includes(idle)) child.kill("SIGTERM");
+  }
+  const stdout = await new Response(child.stdout).text();
+  assert.equal((await child.status).code, 0, seen);
+  return { stdout, seen };
+}
+
+Deno.test("the daemon runs at once when told to, says when it runs next, and stops cleanly on SIGTERM", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  const { stdout, seen } = await runUntilIdle(bot, "client");
+  assert.match(stdout, /activated release/);
+  assert.match(seen, /daemon stopped/);
+  assert.deepEqual(readFiles(join(bot, "models")), MODELS);
+});
+
+Deno.test("the daemon pulls from Hugging Face in that role, under the same permissions", async () => {
+  await using hub = new HubWorld();
+  await hub.json("trainer", "hf-upload");
+  const { stdout } = await runUntilIdle(join(hub.path, "bot"), "huggingface_client");
+  assert.match(stdout, /activated release/);
+  assert.deepEqual(readFiles(join(hub.path, "bot/models")), HUB_MODELS);
+});
+
+Deno.test("a daemon's job that fails is told, and the daemon goes on", async () => {
+  await using hub = new HubWorld();
+  const { seen } = await runUntilIdle(join(hub.path, "bot"), "huggingface_client");
+  assert.match(seen, /huggingface_client sync job failed: .*you\/models/);
+  assert.match(seen, /daemon stopped/);
+});
