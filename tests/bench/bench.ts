@@ -8,6 +8,7 @@
  */
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp_dir.ts";
+import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
@@ -35,6 +36,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "rollback": rollbackTime,
   "verify": verifyDeep,
   "memory": memoryOfPublishAndPull,
+  "artifact-unchanged": artifactUnchanged,
+  "artifact-memory": artifactMemory,
 };
 
 if (import.meta.main) {

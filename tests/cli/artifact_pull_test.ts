@@ -4,6 +4,12 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer, TOKEN } from "../fakes/github_server.ts";
+import {
+  loadPythonModels,
+  makePythonModels,
+  NO_PYTHON_MODELS,
+  PYTHON_MODELS,
+} from "../helpers/python_models.ts";
 import { type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -213,43 +219,22 @@ Deno.test("config print shows which settings are the bot's own", async () => {
   assert.deepEqual(JSON.parse(stdout)["artifacts.owner"], { value: OWNER, from: "appsettings.json:7:6" });
 });
 
-const python = new Deno.Command("python3", { args: ["-c", "import joblib"] });
-
 Deno.test({
-  name: hasJoblib()
-    ? "artifact-pull brings real joblib and pickle files that load"
-    : "artifact-pull brings real joblib and pickle files that load (skipped: python3-joblib is not installed)",
-  ignore: !hasJoblib(),
+  name: `artifact-pull brings real joblib and pickle files that load${
+    NO_PYTHON_MODELS === undefined ? "" : ` (skipped: ${NO_PYTHON_MODELS})`
+  }`,
+  ignore: NO_PYTHON_MODELS !== undefined,
   async fn() {
     await using bot = new BotWorld();
-    const source = join(bot.dir.path, "trained");
-    Deno.mkdirSync(source);
-    const make =
-      "import joblib, pickle, sys; d = sys.argv[1]; m = {'weights': list(range(10000)), 'name': 'hmm'}; " +
-      "joblib.dump(m, d + '/rf.joblib', compress=3); pickle.dump(m, open(d + '/hmm.pkl', 'wb'))";
-    const load = "import joblib, pickle, sys; d = sys.argv[1]; a = joblib.load(d + '/rf.joblib'); " +
-      "b = pickle.load(open(d + '/hmm.pkl', 'rb')); assert a == b and a['name'] == 'hmm' and len(a['weights']) == 10000";
-    runPython(make, source);
-    const files = Object.fromEntries(
-      ["rf.joblib", "hmm.pkl"].map((name) => [name, Deno.readFileSync(join(source, name))]),
-    );
+    const trained = join(bot.dir.path, "trained");
+    Deno.mkdirSync(trained);
+    makePythonModels(trained);
     const run = bot.github.addRun();
-    await bot.github.addArtifact(run, { name: "models", content: streamedZip(files) });
+    const files = PYTHON_MODELS.map((name) => [name, Deno.readFileSync(join(trained, name))]);
+    const content = streamedZip(Object.fromEntries(files));
+    await bot.github.addArtifact(run, { name: "models", content });
     const result = await bot.run([]);
     assert.equal(result.code, 0, result.stderr);
-    runPython(load, bot.models);
+    loadPythonModels(bot.models);
   },
 });
-
-function hasJoblib(): boolean {
-  try {
-    return python.outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-function runPython(script: string, folder: string): void {
-  const { success, stderr } = new Deno.Command("python3", { args: ["-c", script, folder] }).outputSync();
-  assert.ok(success, new TextDecoder().decode(stderr));
-}
