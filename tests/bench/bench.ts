@@ -9,6 +9,7 @@
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
+import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
@@ -46,6 +47,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hub-unchanged": hubPullUnchanged,
   "hub-pull-large": hubPullLarge,
   "hub-upload": hubUpload,
+  "artifact-unchanged": artifactUnchanged,
+  "artifact-memory": artifactMemory,
 };
 
 if (import.meta.main) {

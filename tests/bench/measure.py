@@ -4,6 +4,7 @@
 
 code        its exit code
 wallMs      time from start to end
+cpuMs       processor time of its tree
 peakKiB     peak resident memory of the largest process of its tree
 writtenBytes  bytes that its tree wrote towards the disk
 stdout, stderr  what it printed
@@ -24,6 +25,7 @@ print(
         {
             "code": result.returncode,
             "wallMs": wall,
+            "cpuMs": (usage.ru_utime + usage.ru_stime) * 1000,
             "peakKiB": usage.ru_maxrss,
             "writtenBytes": usage.ru_oublock * 512,
             "stdout": result.stdout.decode(errors="replace"),

@@ -6,6 +6,8 @@ import { PROJECT } from "../helpers/run_cli.ts";
 const Measured = z.object({
   code: z.number(),
   wallMs: z.number(),
+  /** Processor time of the command's tree. */
+  cpuMs: z.number(),
   /** Of the largest process in the command's tree. */
   peakKiB: z.number(),
   writtenBytes: z.number(),
