@@ -1,6 +1,8 @@
 import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
+import { uploadToHub } from "../lib/huggingface/archive_upload.ts";
+import { type HubSettings, hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
 import { type TrainReport, trainToArchive } from "../lib/pipeline/train.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
@@ -74,14 +76,20 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
   const { context, output } = session;
   const defaults = trainingOptions(flags);
   if (!flags.skipTraining) trainingCommand(trainingSettings(session), defaults);
+  const toHub = (repoId?: string) => uploadToHub(hubOf(session, repoId));
+  const upload = session.settings.huggingface.repo_id === undefined ? undefined : toHub();
   const handle: JobHandler = async (jobContext, job) => {
-    const { options, upload } = readTrainJob(job.input, { options: defaults, upload: undefined });
+    const { options, upload: send } = readTrainJob(job.input, {
+      options: defaults,
+      upload,
+      uploadToHub: toHub,
+    });
     const inJob = { ...session, context: jobContext };
     const report = await trainOnce(inJob, flags, options, job);
     const { archivePath: path, archiveBytes: bytes } = report;
     return {
       ...trainJson(inJob, report, options),
-      models_archive_url: await upload(jobContext, { path, bytes }),
+      models_archive_url: await send(jobContext, { path, bytes }),
     };
   };
   if (flags.testInput === undefined) return await serveJobs(context, new WorkerApi(context.env), handle);
@@ -89,6 +97,14 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
   const result = await tryJob(context, { id: "local_test", input }, handle);
   output.result(result, () => [JSON.stringify(result, undefined, 2)]);
   return "error" in result ? EXIT.failed : EXIT.done;
+}
+
+function hubOf({ context, settings }: Session, repoId: string | undefined): HubSettings {
+  const { huggingface } = settings;
+  return hubSettings(
+    { ...settings, huggingface: { ...huggingface, repo_id: repoId ?? huggingface.repo_id } },
+    context.env,
+  );
 }
 
 async function trainOnce(

@@ -1,11 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../core/errors.ts";
-import {
-  type PresignedTarget,
-  PresignedTarget as Presigned,
-  type UploadArchive,
-  uploadPresigned,
-} from "./upload_archive.ts";
+import { PresignedTarget as Presigned, type UploadArchive, uploadPresigned } from "./upload_archive.ts";
 import type { TrainingOptions } from "./train.ts";
 
 /** `BTC/USDC`, `BTC/USDC:USDC`, `EURUSD.x`: nothing that a command line could take for an option or a path. */
@@ -26,6 +21,8 @@ const JobInput = z.object({
   train_all: z.boolean().default(false),
   max_model_age_hours: z.number().min(0).max(1_000_000).optional(),
   ...Presigned.partial().shape,
+  /** Instead of signed addresses: a repository on the Hugging Face hub. */
+  hf_repo_id: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name").optional(),
 }).refine(({ train_all, train_missing_only }) => !(train_all && train_missing_only), {
   error: "train_all and train_missing_only exclude each other",
 }).refine(({ upload_url, download_url }) => (upload_url === undefined) === (download_url === undefined), {
@@ -43,6 +40,8 @@ export interface TrainJobDefaults {
   readonly options: TrainingOptions;
   /** For a job that says nothing of where its archive goes. */
   readonly upload: UploadArchive | undefined;
+  /** How an archive gets into a repository on the hub. @throws {UsageError} where that is not set up */
+  readonly uploadToHub: (repoId: string) => UploadArchive;
 }
 
 /**
@@ -60,12 +59,13 @@ export function readTrainJob(input: unknown, defaults: TrainJobDefaults): TrainJ
     throw new UsageError(`Cannot train as the job's input says: ${problem}`, { code: "JOB_INPUT_INVALID" });
   }
   const { symbols, paper, train_all, train_missing_only, max_model_age_hours } = result.data;
-  const target = targetOf(result.data);
-  const upload = target === undefined ? defaults.upload : uploadPresigned(target);
+  const upload = uploadOf(result.data, defaults);
   if (upload === undefined) {
     throw new UsageError("Cannot train: the job does not say where the archive goes", {
       code: "UPLOAD_TARGET_MISSING",
-      hint: "give upload_url and download_url in its input: two signed addresses, for PUT and for GET",
+      hint:
+        "give upload_url and download_url in its input, two signed addresses for PUT and for GET; or hf_repo_id, " +
+        "or set model_sync.huggingface.repo_id for the worker",
     });
   }
   return {
@@ -79,8 +79,10 @@ export function readTrainJob(input: unknown, defaults: TrainJobDefaults): TrainJ
   };
 }
 
-function targetOf(input: z.infer<typeof JobInput>): PresignedTarget | undefined {
-  const { upload_url, download_url, upload_headers = {} } = input;
-  if (upload_url === undefined || download_url === undefined) return undefined;
-  return { upload_url, download_url, upload_headers };
+function uploadOf(input: z.infer<typeof JobInput>, defaults: TrainJobDefaults): UploadArchive | undefined {
+  const { upload_url, download_url, upload_headers = {}, hf_repo_id } = input;
+  if (upload_url !== undefined && download_url !== undefined) {
+    return uploadPresigned({ upload_url, download_url, upload_headers });
+  }
+  return hf_repo_id === undefined ? defaults.upload : defaults.uploadToHub(hf_repo_id);
 }

@@ -17,7 +17,9 @@ const DEFAULTS: TrainingOptions = {
 };
 const TARGET = { upload_url: "https://b.example/m.zip?sig=1", download_url: "https://b.example/m.zip?sig=2" };
 
-const read = (input: unknown) => readTrainJob(input, { options: DEFAULTS, upload: undefined });
+const toHub = () => () => Promise.resolve("https://hub.example/archive");
+const read = (input: unknown) =>
+  readTrainJob(input, { options: DEFAULTS, upload: undefined, uploadToHub: toHub });
 
 Deno.test("a job says how to train, over what the worker was started with", () => {
   assert.deepEqual(read({ ...TARGET, prompt: "Train models only" }).options, DEFAULTS);
