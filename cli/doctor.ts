@@ -2,6 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import { removeTree } from "../lib/core/files.ts";
+import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
 import { type Check, fail, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
@@ -37,6 +38,7 @@ async function run(session: Session): Promise<ExitCode> {
     ...await checkPrograms(context),
     ...await checkStore(context, location, session.settings.activation.mode),
     ...await registryChecks(session),
+    ...await checkCarriers(context, session.settings, session.config.githubToken?.token),
   ];
   const failed = checks.some((check) => check.status === "fail");
   output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
@@ -52,14 +54,16 @@ async function registryChecks(session: Session): Promise<Check[]> {
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;
     const mend = error.hint ?? "mend it and run again";
-    return [
-      error.code === "REPO_UNSET"
-        ? warn("registry", error.message, mend)
-        : fail("registry", error.message, mend),
-    ];
+    if (error.code !== "REPO_UNSET") return [fail("registry", error.message, mend)];
+    // Whoever has another carrier does without.
+    return hasOtherCarrier(session) ? [] : [warn("registry", error.message, mend)];
   } finally {
     await removeTree(context.fs, scratch);
   }
+}
+
+function hasOtherCarrier({ settings: { runpod, artifacts, huggingface } }: Session): boolean {
+  return [runpod.trigger_url, artifacts.repository, huggingface.repo_id].some((value) => value !== undefined);
 }
 
 /** GitHub tells what a token may do; GITHUB_API_URL names another GitHub. */
