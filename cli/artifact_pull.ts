@@ -42,7 +42,7 @@ export interface ArtifactPullFlags extends PullingFlags {
 const ARTIFACT_FLAGS: FlagParametersForType<Omit<ArtifactPullFlags, keyof PullingFlags>> = {
   owner: textFlag("user or organisation that owns the repository"),
   repository: textFlag("repository whose workflow trains"),
-  workflow: textFlag("the workflow's file name, id or name (default: any that uploads such an artifact)"),
+  workflow: textFlag("the workflow's file name, id or name (default: whichever uploads such an artifact)"),
   branch: textFlag("only runs on this branch count (default: main)"),
   artifact: textFlag("names of the artifacts: patterns with * and ?, separated by commas"),
   conclusion: {

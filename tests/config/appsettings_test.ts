@@ -7,7 +7,7 @@ async function load(
   files: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string>> = {},
   flags: readonly FlagValue[] = [],
-  named?: string,
+  named: string | undefined = undefined,
 ): Promise<LoadedConfig> {
   return await loadConfig({
     file: named ?? "configs/bot.yaml",
