@@ -15,16 +15,20 @@ export interface AppSetting {
   };
 }
 
+interface Meaning {
+  readonly path: AppSetting["path"];
+  /** Text stays as it is; of other settings the text is read as what it says. */
+  readonly type: "text" | "other";
+}
+
 /** What the bot's keys mean here. Everything else in its `CloudSync` and `GitHub` sections is its own. */
-const MEANINGS: Readonly<
-  Record<string, { readonly path: AppSetting["path"]; readonly type: "text" | "other" }>
-> = {
-  "cloudsync:enabled": { path: ["enabled"], type: "other" },
-  "cloudsync:intervalminutes": { path: ["artifacts", "interval_minutes"], type: "other" },
-  "github:owner": { path: ["artifacts", "owner"], type: "text" },
-  "github:repository": { path: ["artifacts", "repository"], type: "text" },
-  "github:token": { path: "token", type: "text" },
-};
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["cloudsync:enabled", { path: ["enabled"], type: "other" }],
+  ["cloudsync:intervalminutes", { path: ["artifacts", "interval_minutes"], type: "other" }],
+  ["github:owner", { path: ["artifacts", "owner"], type: "text" }],
+  ["github:repository", { path: ["artifacts", "repository"], type: "text" }],
+  ["github:token", { path: "token", type: "text" }],
+]);
 
 /** Whether a configuration file is of this kind, and not YAML. */
 export function isAppsettings(file: string): boolean {
@@ -57,7 +61,7 @@ export function readAppsettingsEnvironment(env: Environment): AppSetting[] {
 }
 
 function settingOf(key: string, value: unknown, from: AppSetting["from"]): AppSetting[] {
-  const meaning = MEANINGS[key.toLowerCase()];
+  const meaning = MEANINGS.get(key.toLowerCase());
   if (meaning === undefined || value === "") return [];
   return [{ path: meaning.path, value: meaning.type === "text" ? value : parseText(value), from }];
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
+import type { BlobFault } from "../fakes/blob_server.ts";
 import { problem } from "../fakes/github_server.ts";
 import { ActionsWorld, startLimiterTimers, withManifest } from "../helpers/actions_world.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
@@ -36,6 +37,23 @@ Deno.test("artifacts: an unchanged pull is one conditional request, also in anot
   assert.equal((await world.pull()).outcome, "unchanged");
   assert.deepEqual(world.github.requests.map(({ status }) => status), [304]);
   assert.equal(world.github.blobs.requests.length, 1);
+});
+
+Deno.test("artifacts: an unchanged pull opens no model and no download", async () => {
+  await using world = new ActionsWorld();
+  await world.train(MODELS);
+  await world.pull();
+  const opened: string[] = [];
+  const open: typeof Deno.open = (path, options) => {
+    opened.push(String(path));
+    return Deno.open(path, options);
+  };
+  const context = testContext({ fs: { ...Deno, open } });
+  assert.equal((await world.pull({}, context)).outcome, "unchanged");
+  assert.deepEqual(opened.filter((path) => /releases|partials|staging/.test(path)), []);
+  await world.train({ "next.onnx": "next" });
+  await world.pull({}, context);
+  assert.notDeepEqual(opened.filter((path) => /releases|partials|staging/.test(path)), []);
 });
 
 Deno.test("artifacts: what is remembered holds no token, and is worth nothing to another one", async () => {
@@ -231,6 +249,53 @@ Deno.test("artifacts: the storage gets no credential, and an address that ended 
   assert.deepEqual(blobs.requests.map(({ headers }) => headers.get("authorization")), [null, null, null]);
   assert.equal(world.github.requests.filter(({ status }) => status === 302).length, 3);
   assert.match(blobs.requests[2]?.headers.get("range") ?? "", /^bytes=[1-9]/);
+});
+
+Deno.test("artifacts: whatever the storage does wrong once, the models arrive", async () => {
+  const model = noise(1_000_000, 4);
+  const whole = streamedZip({ "model.bin": model });
+  const faults: Readonly<Record<string, readonly (BlobFault | undefined)[]>> = {
+    "breaks off at once": [{ kind: "reset", afterBytes: 0 }],
+    "breaks off again and again": [100_000, 50_000, 70_000].map((afterBytes) => ({
+      kind: "reset",
+      afterBytes,
+    })),
+    "is out of order": [{ kind: "answer", make: () => new Response("busy", { status: 503 }) }],
+    "sends another part than was asked for": [{ kind: "reset", afterBytes: 100_000 }, {
+      kind: "answer",
+      make: () =>
+        new Response("wrong", {
+          status: 206,
+          headers: { "content-range": "bytes 7-11/*", "content-length": "5" },
+        }),
+    }],
+    "knows no parts": [{ kind: "reset", afterBytes: 100_000 }, {
+      kind: "answer",
+      make: () => new Response(whole),
+    }],
+  };
+  for (const [name, sequence] of Object.entries(faults)) {
+    await using world = new ActionsWorld();
+    await world.train({ "model.bin": model });
+    world.github.blobs.faults.push(...sequence);
+    await world.pull();
+    assert.deepEqual(Deno.readFileSync(`${world.store.modelsDir}/model.bin`), model, name);
+    assert.equal(world.github.blobs.faults.length, 0, name);
+  }
+});
+
+Deno.test("artifacts: a page for people instead of the archive is refused, and the next pull makes up for it", async () => {
+  await using world = new ActionsWorld();
+  await world.train(MODELS);
+  await world.pull();
+  await world.train({ "next.onnx": "next" });
+  const page = () =>
+    new Response("<!doctype html><title>Log in</title>", { headers: { "content-type": "text/html" } });
+  world.github.blobs.faults.push({ kind: "answer", make: page });
+  await assert.rejects(world.pull(), { exitCode: 5 });
+  assert.deepEqual(readFiles(world.store.modelsDir), MODELS);
+  await world.pull();
+  assert.deepEqual(readFiles(world.store.modelsDir), { "next.onnx": "next" });
 });
 
 Deno.test("artifacts: a download that was killed goes on in the next run, and a whole one is not made twice", async () => {

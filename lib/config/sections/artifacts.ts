@@ -16,7 +16,7 @@ export const Artifacts = z.strictObject({
   }),
   workflow: z.string().min(1).optional().register(DOCS, {
     description:
-      "The workflow's file name, its id or its name. Without it the newest run, of whatever workflow, that has such an artifact.",
+      "The workflow's file name, its id, or its name, which costs a request more each time. Without it the newest run counts, of whatever workflow, that has such an artifact.",
     examples: ["train_models.yml"],
   }),
   branch: z.string().min(1).default("main").register(DOCS, {
@@ -26,7 +26,7 @@ export const Artifacts = z.strictObject({
     description: "Names of the artifacts that make a release: patterns with * and ?, separated by commas.",
   }),
   conclusion: z.enum(["success", "neutral", "any"]).default("success").register(DOCS, {
-    description: "How a run must have ended.",
+    description: "How a run must have ended; any: the newest completed run that has such an artifact.",
   }),
   token_env: EnvName.default("GITHUB_TOKEN").register(DOCS, {
     description: "The environment variable that holds a token with the permission actions:read.",
