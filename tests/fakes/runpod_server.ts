@@ -319,12 +319,17 @@ function problem(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }
 
-/** An answer that ends before its announced length. */
+/** An answer that breaks off after its first byte. */
 function lost(): Response {
-  return new Response(
-    new ReadableStream({ start: (controller) => controller.close() }),
-    { headers: { "content-length": "100", "content-type": "application/json" } },
-  );
+  let isBegun = false;
+  const body = new ReadableStream({
+    pull(controller) {
+      if (isBegun) return controller.error(new Error("broken off, as asked"));
+      isBegun = true;
+      controller.enqueue(new TextEncoder().encode("{"));
+    },
+  }, { highWaterMark: 0 });
+  return new Response(body, { headers: { "content-length": "100", "content-type": "application/json" } });
 }
 
 function parseJson(text: string): unknown {
