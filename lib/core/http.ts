@@ -7,7 +7,7 @@ import { parseRetryAfter } from "./retry.ts";
 import { redact, redactUrls, type Secret } from "./secret.ts";
 
 /** The web as a dependency: production passes `fetch`. Needs the net permission. */
-export type Http = typeof fetch;
+export type Http = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** What of a {@link Context} a request takes. */
 export type HttpContext = Pick<Context, "http" | "clock" | "signal">;
