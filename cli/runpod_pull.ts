@@ -2,7 +2,8 @@ import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { archiveLimits } from "../lib/carriers/archive_settings.ts";
 import { runPodApi } from "../lib/carriers/runpod_settings.ts";
 import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
-import { redactUrls } from "../lib/core/secret.ts";
+import { isSecretName } from "../lib/core/redact_arguments.ts";
+import { REDACTED, redactText, redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
 import type { NextStep } from "../lib/runpod/next_step.ts";
 import { findStore, openStore } from "../lib/store/store.ts";
@@ -89,8 +90,7 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
   const options = sourceOptions(session, flags);
   const step = planJob(context, findStore(context.fs, location), options);
   const plan = new RunPodClient(options.api).plan();
-  // Signed addresses are secrets, wherever in the body they stand.
-  const body: unknown = JSON.parse(redactUrls(JSON.stringify(plan.body)));
+  const body: unknown = JSON.parse(JSON.stringify(plan.body, hideSecret));
   const request = { ...plan, url: redactUrls(plan.url), body };
   const json = {
     dryRun: true,
@@ -101,6 +101,12 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
     request: step.do === "start" ? request : null,
   };
   output.result(json, () => planLines(step, request));
+}
+
+/** Tokens and signed addresses are secrets, wherever in the body they stand. */
+function hideSecret(name: string, value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return isSecretName(name) ? REDACTED : redactText(value);
 }
 
 type ShownRequest = Omit<ReturnType<RunPodClient["plan"]>, "body"> & { readonly body: unknown };

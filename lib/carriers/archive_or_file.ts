@@ -6,7 +6,7 @@ import { RefusedError } from "../core/errors.ts";
 import { readPieces } from "../core/read_pieces.ts";
 
 /** What was brought: files that are read one after the other, whether or not an archive holds them. */
-export type Contents = Pick<Archive, "entries" | "read"> & AsyncDisposable;
+export type Contents = Pick<Archive, "entries" | "folders" | "read"> & AsyncDisposable;
 
 /** Models that are ZIP files themselves: PyTorch, NumPy, Keras, TorchServe. */
 const ZIPPED_MODEL = /\.(?:pt|pth|ckpt|npz|keras|mar)$/i;
@@ -50,6 +50,7 @@ async function openFile(
   const entry = { path: fileName, bytes: file.statSync().size };
   return {
     entries: [entry],
+    folders: [],
     async *read(wants = () => true): AsyncGenerator<ArchiveContent> {
       if (!wants(entry)) return;
       await file.seek(0, Deno.SeekMode.Start);

@@ -4,6 +4,7 @@ import type { ArchiveLimits } from "../core/archive_limits.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
+import { isClutter } from "../release/clutter.ts";
 import {
   fileListProblem,
   MANIFEST_BYTES_MAX,
@@ -47,6 +48,11 @@ interface Part {
 /** What macOS adds to the archives that it makes. */
 const MACOS_FOLDER = "__MACOSX/";
 
+/** What is no model, and in no release that came otherwise. */
+function isJunk(path: string): boolean {
+  return path.startsWith(MACOS_FOLDER) || isClutter(posix.basename(path));
+}
+
 /** The models in one archive or several, as an offer: for every carrier that brings archives. */
 export class ArchivedModels implements AsyncDisposable {
   readonly #context: Context;
@@ -78,11 +84,12 @@ export class ArchivedModels implements AsyncDisposable {
           ? await openArchive(context, path, name, options.limits)
           : await openArchiveOrFile(context, path, name, options.limits, fileName),
       );
-      const root = findModels(archive.entries, options.subdir);
+      const entries = archive.entries.filter(({ path }) => !isJunk(path));
+      const root = findModels(entries, archive.folders, options.subdir);
       const found = await readClaim(archive, root.manifest, name);
       claim = mergeClaims(claim, found, name);
-      const folder = root.folder ?? folderOfClaim(found, archive.entries);
-      parts.push({ archive, name, files: filesBelow(archive.entries, folder, root.manifest) });
+      const folder = root.folder ?? folderOfClaim(found, entries);
+      parts.push({ archive, name, files: filesBelow(entries, folder, root.manifest) });
     }
     const models = new ArchivedModels(context, parts, claim);
     models.#refuseUnfit(options.subdir);
@@ -161,13 +168,18 @@ interface ModelsRoot {
  * The original's rules: `subdir`, else `subdir` in the only folder at the top, else that folder, else everything. The
  * manifest stands beside the models' folder, or at the top of what is taken whole.
  */
-function findModels(entries: readonly ArchiveEntry[], subdir: string | undefined): ModelsRoot {
-  const paths = entries.map(({ path }) => path).filter((path) => !path.startsWith(MACOS_FOLDER));
+function findModels(
+  entries: readonly ArchiveEntry[],
+  folders: readonly string[],
+  subdir: string | undefined,
+): ModelsRoot {
+  const paths = entries.map(({ path }) => path);
   const top = onlyFolder(paths);
   if (subdir !== undefined) {
     for (const outer of top === undefined ? [""] : ["", top]) {
       const folder = `${outer}${subdir}/`;
-      if (!paths.some((path) => path.startsWith(folder))) continue;
+      // One without files counts: a training that made nothing is not to be replaced by what lies beside it.
+      if (!folders.includes(`${outer}${subdir}`) && !paths.some((path) => path.startsWith(folder))) continue;
       return { folder, manifest: posix.join(posix.dirname(folder), MANIFEST_NAME) };
     }
     return { folder: top ?? "", manifest: `${top ?? ""}${MANIFEST_NAME}` };
@@ -198,7 +210,7 @@ function filesBelow(
 ): Map<string, ArchivedFile> {
   return new Map(
     entries
-      .filter(({ path }) => path.startsWith(folder) && path !== manifest && !path.startsWith(MACOS_FOLDER))
+      .filter(({ path }) => path.startsWith(folder) && path !== manifest)
       .map((entry) => [entry.path, { entry, path: entry.path.slice(folder.length) }]),
   );
 }

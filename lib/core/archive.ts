@@ -25,8 +25,10 @@ export interface ArchiveContent {
 /** An open archive, whose structure was checked whole before anything of it is handed out. */
 export interface Archive extends AsyncDisposable {
   readonly format: "zip" | "tar" | "tar.gz";
-  /** Every regular file, in the archive's order. Folders are not listed (but checked and counted). */
+  /** Every regular file, in the archive's order. */
   readonly entries: readonly ArchiveEntry[];
+  /** The folders that have entries of their own, without a slash at their ends: also those without files. */
+  readonly folders: readonly string[];
   /**
    * Contents of the entries that `wants` accepts, in the archive's order; each must be read to its end (or left early
    * to stop) before the next is asked for, and only one reading may be under way. A piece is valid until the next is

@@ -51,7 +51,7 @@ export class ArchiveGuard {
 
   /** The error to throw. @param problem completes the sentence "Cannot use models.zip: …" */
   fault(code: ArchiveFault, problem: string, cause?: unknown): RefusedError {
-    return new RefusedError(`Cannot use archive ${this.#name}: ${problem}`, {
+    return new RefusedError(`Cannot use ${this.#name}: ${problem}`, {
       code,
       hint: HINTS[code],
       cause,

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Context } from "./context.ts";
 import { withDeadline } from "./deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
+import { networkError } from "./network_error.ts";
 import { oneLine } from "./quote.ts";
 import { parseRetryAfter } from "./retry.ts";
 import { redact, redactUrls, type Secret } from "./secret.ts";
@@ -65,22 +66,20 @@ export async function sendRequest(
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
   const first = parseUrl(request);
+  const { body: content, ...bodiless } = request;
   let url = first;
-  let { method = "GET", body } = request;
+  let [method, body] = [request.method ?? "GET", content];
   for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
     const response = await fetchOnce(http, url, {
-      ...request,
+      ...bodiless,
       method,
       ...(body === undefined ? {} : { body }),
     }, signal);
     const target = redirectTarget(response, url);
     if (target === undefined) return { response, crossedOrigin: url.origin !== first.origin };
     await response.body?.cancel();
-    refuseUnsafeRedirect(request, url, target, body !== undefined && [307, 308].includes(response.status));
-    if (![307, 308].includes(response.status) && method !== "HEAD") {
-      method = "GET";
-      body = undefined;
-    }
+    if (becomesGet(response.status, method)) [method, body] = ["GET", undefined];
+    refuseUnsafeRedirect(request, url, target, body !== undefined);
     url = target;
   }
   throw new RefusedError(
@@ -113,13 +112,15 @@ export async function requestJson<Schema extends z.ZodType>(
 ): Promise<JsonAnswer<z.infer<Schema>>> {
   return await exchange(context, request, async (response) => {
     if (!response.ok) throw await statusError(context, request, response);
-    const text = await readText(response, request);
-    const result = schema.safeParse(parseJson(text));
+    const json = parseJson(await readText(response, request));
+    const result = schema.safeParse(json);
     if (result.success) return { status: response.status, headers: response.headers, data: result.data };
     const issue = result.error.issues[0];
     throw new UnreachableError(
       `Cannot read ${request.what}: ${parseUrl(request).host} answered something else than expected (${
-        issue === undefined ? "no JSON" : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
+        issue === undefined || json === undefined
+          ? "no JSON"
+          : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
       })`,
       { code: "ANSWER_INVALID", hint: "check the address: is this the server that was meant?" },
     );
@@ -246,7 +247,7 @@ async function fetchOnce(
   const headers = new Headers({ "user-agent": "model-sync", ...request.headers });
   if (request.credentials?.origin === url.origin) {
     for (const [name, value] of Object.entries(request.credentials.headers)) {
-      headers.set(name, value.reveal());
+      setSecret(headers, name, value, request.what);
     }
   }
   try {
@@ -262,53 +263,28 @@ async function fetchOnce(
   }
 }
 
-/** What a failed connection, or one that broke while a body was read, stands for. */
-export function networkError(error: unknown, what: string, host: string, signal?: AbortSignal): unknown {
-  if (signal?.aborted) return signal.reason;
-  // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
-  if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
-    return error;
+/** The runtime's own complaint would show the secret. @throws {AuthenticationError} code `TOKEN_INVALID` */
+function setSecret(headers: Headers, name: string, value: Secret, what: string): void {
+  try {
+    headers.set(name, value.reveal());
+  } catch {
+    throw new AuthenticationError(`Cannot read ${what}: the header ${name} cannot hold what it should`, {
+      code: "TOKEN_INVALID",
+      hint: "check the token for line breaks and other stray characters",
+    });
   }
-  return new PassingError(`Cannot read ${what}: ${host} did not answer (${faultOf(error)})`, {
-    code: "UNREACHABLE",
-    cause: error,
-    hint: `check the network, and that ${host} is right`,
-  });
 }
-
-function isSystemFault(error: unknown): error is Error {
-  return error instanceof Error &&
-    [
-      Deno.errors.ConnectionReset,
-      Deno.errors.ConnectionAborted,
-      Deno.errors.ConnectionRefused,
-      Deno.errors.BrokenPipe,
-      Deno.errors.UnexpectedEof,
-      Deno.errors.TimedOut,
-    ].some((fault) => error instanceof fault);
-}
-
-/**
- * What the network did, without the address. Deno 2.9 tells it in the innermost cause of `fetch failed`, Deno 2.6 at
- * the end of `error sending request for url (…): client error (Connect): tcp connect error: Connection refused`.
- */
-function faultOf(error: Error): string {
-  let innermost = error;
-  for (let depth = 0; innermost.cause instanceof Error && depth < CAUSES_MAX; depth++) {
-    innermost = innermost.cause;
-  }
-  const message = innermost.message.replace(/\(https?:[^)]*\)/g, "");
-  return oneLine(redactUrls(message)).split(": ").at(-1) ?? "";
-}
-
-/** A chain of causes is three long; a circle must end. */
-const CAUSES_MAX = 10;
 
 function redirectTarget(response: Response, from: URL): URL | undefined {
   if (![301, 302, 303, 307, 308].includes(response.status)) return undefined;
   const location = response.headers.get("location");
   if (location === null || !URL.canParse(location, from)) return undefined;
   return new URL(location, from);
+}
+
+/** As the Fetch standard has it (HTTP-redirect fetch): the answer to what was posted is elsewhere, and is asked for there. */
+function becomesGet(status: number, method: string): boolean {
+  return status === 303 ? method !== "HEAD" : [301, 302].includes(status) && method === "POST";
 }
 
 function refuseUnsafeRedirect(request: HttpRequest, from: URL, to: URL, carriesBody: boolean): void {

@@ -89,7 +89,8 @@ function announce(word: string, before: Announcement): Announcement {
   return /[\w"'\])]$/.test(word) ? "sign" : "nothing";
 }
 
-function isSecretName(name = ""): boolean {
+/** Whether a name says that its value is a secret. */
+export function isSecretName(name = ""): boolean {
   return SECRET_PART.test(name) ||
     name.split(/[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])/).some((word) => SECRET_WORDS.has(word.toLowerCase()));
 }

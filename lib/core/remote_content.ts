@@ -1,7 +1,8 @@
 import type { Context } from "./context.ts";
 import type { DownloadRequest, Located } from "./download.ts";
 import { PassingError, RefusedError, UnreachableError } from "./errors.ts";
-import { networkError, sendRequest, statusError } from "./http.ts";
+import { sendRequest, statusError } from "./http.ts";
+import { networkError } from "./network_error.ts";
 import type { Span } from "./spans.ts";
 import { StallWatch } from "./stall_watch.ts";
 

@@ -79,12 +79,15 @@ export function redactText(text: string): string {
   return SECRET_SHAPES.reduce((result, [, shape]) => result.replace(shape, REDACTED), redactUrls(text));
 }
 
-/** As {@link redactText}, and each of `secrets` too. */
+/** As {@link redactText}, and each of `secrets` too; of an `Authorization` header also the token by itself. */
 export function redact(text: string, secrets: readonly Secret[]): string {
   let result = redactText(text);
   for (const secret of secrets) {
     const value = secret.reveal();
-    if (value !== "") result = result.replaceAll(value, REDACTED);
+    const [, token = ""] = AUTHORIZATION.exec(value) ?? [];
+    for (const hidden of [value, token]) if (hidden !== "") result = result.replaceAll(hidden, REDACTED);
   }
   return result;
 }
+
+const AUTHORIZATION = /^(?:bearer|basic|token) +(\S+)$/i;

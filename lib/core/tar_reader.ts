@@ -33,6 +33,7 @@ export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): 
   const open = format === "tar" ? fileStream : gunzipStream;
   if (format === "tar.gz") await expectTar(source);
   const entries: ArchiveEntry[] = [];
+  const folders: string[] = [];
   await using stream = open(source);
   let bytes = 0;
   for await (const member of readMembers(stream, source.guard)) {
@@ -40,11 +41,13 @@ export async function openTar(source: ArchiveSource, format: "tar" | "tar.gz"): 
     bytes += member.bytes;
     source.guard.checkBytes(bytes);
     if (member.kind === "file") entries.push({ path: member.path, bytes: member.bytes });
+    else folders.push(member.path);
   }
   source.guard.checkCollisions();
   return {
     format,
     entries,
+    folders,
     read: (wants) => readEntries(source, open, entries, wants ?? (() => true)),
     [Symbol.asyncDispose]() {
       source.file.close();

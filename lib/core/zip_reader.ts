@@ -9,10 +9,12 @@ import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 /** Opens a ZIP by its central directory, which is complete for streamed ones too. */
 export function openZip(source: ArchiveSource): Archive {
   const place = readEndOfZip(source.file, source.bytes, source.guard);
-  const members = readZipDirectory(source, place).filter(({ kind }) => kind === "file");
+  const all = readZipDirectory(source, place);
+  const members = all.filter(({ kind }) => kind === "file");
   return {
     format: "zip",
     entries: members.map(({ path, bytes }) => ({ path, bytes })),
+    folders: all.filter(({ kind }) => kind === "folder").map(({ path }) => path),
     read: (wants) => readMembers(source, members, wants ?? (() => true)),
     [Symbol.asyncDispose]() {
       source.file.close();

@@ -1,15 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
-import {
-  bearer,
-  type Http,
-  type HttpRequest,
-  networkError,
-  readText,
-  sendRequest,
-  statusError,
-} from "../core/http.ts";
+import { bearer, type Http, type HttpRequest, readText, sendRequest, statusError } from "../core/http.ts";
+import { networkError } from "../core/network_error.ts";
 import { parseRetryAfter, REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { GitHubAccess } from "./github_access.ts";
 

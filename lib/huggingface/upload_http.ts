@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
-import { type Http, networkError, readBody, statusError } from "../core/http.ts";
+import { type Http, readBody, statusError } from "../core/http.ts";
+import { networkError } from "../core/network_error.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../core/stall_watch.ts";
 import type { Sha256 } from "../core/hash.ts";

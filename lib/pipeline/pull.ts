@@ -157,7 +157,22 @@ export async function planPull(
   options: Pick<PullOptions, "allowDowngrade" | "force">,
 ): Promise<PullPlan> {
   const active = store === undefined ? undefined : activeManifest(store);
-  const offer = await source.inspect(await source.resolve());
+  const revision = await source.resolve();
+  const seen = store === undefined || options.force ? undefined : findRevision(store, revision.source);
+  if (store !== undefined && seen?.revision === revision.id) {
+    refuseUnwanted(store, seen, active, options);
+    if (active?.digest === seen.digest) {
+      const { digest: release, sequence } = active;
+      return {
+        outcome: "unchanged",
+        revision: revision.id,
+        release,
+        sequence,
+        changes: compareFiles([], []),
+      };
+    }
+  }
+  const offer = await source.inspect(revision);
   const manifest = offer.claim?.manifest;
   if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
   const changes = compareFiles(active?.files ?? [], offer.files);
@@ -225,7 +240,7 @@ function refuseUnwanted(
           `publish a newer release, or take this one after all: model-sync rollback --to ${
             shortDigest(offered.digest)
           }` +
-          " if the store holds it, else model-sync pull --force",
+          " if the store holds it, else pull with --force",
       },
     );
   }

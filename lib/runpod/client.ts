@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { InterruptedError, ModelSyncError, PassingError, RefusedError } from "../core/errors.ts";
 import { type Credentials, type HttpContext, type HttpRequest, requestJson } from "../core/http.ts";
-import type { Secret } from "../core/secret.ts";
+import { redact, type Secret } from "../core/secret.ts";
 import { type JobReport, readJob } from "./job.ts";
 
 export type JsonValue = z.infer<ReturnType<typeof z.json>>;
@@ -145,7 +145,9 @@ export class RunPodClient {
       credentials: { origin: new URL(request.url).origin, headers: this.#api.headers },
       ...request,
     }, Answer);
-    return readJob(data);
+    const report = readJob(data);
+    // A worker may repeat what it was called with.
+    return { ...report, error: report.error && redact(report.error, Object.values(this.#api.headers)) };
   }
 
   #requireTemplate(): string {

@@ -6,6 +6,7 @@ import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { rawZip } from "../helpers/raw_zip.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -104,6 +105,36 @@ Deno.test("ArchivedModels merges archives at their roots, and refuses one path w
     exitCode: 5,
   });
   await assert.rejects(extract([MODELS, { "btc/RF.onnx": "case" }]), { code: "ARCHIVE_UNSAFE", exitCode: 5 });
+});
+
+Deno.test("ArchivedModels leaves out what folders collect, as every other carrier does", async () => {
+  const clutter = { "models/.gitkeep": "", "models/BTC/.DS_Store": "junk", "Thumbs.db": "junk" };
+  const { files } = await extract([{ ...below("models", MODELS), ...clutter }], "models");
+  assert.deepEqual(files, sorted(MODELS));
+  assert.deepEqual(
+    (await extract([{ ...below("out", MODELS), ...clutter }], "models")).files,
+    sorted(MODELS),
+  );
+  for (const subdir of ["models", undefined]) {
+    await assert.rejects(extract([clutter], subdir), { code: "ARCHIVE_EMPTY", exitCode: 5 });
+  }
+});
+
+Deno.test("ArchivedModels does not take what lies beside a models folder without files", async () => {
+  for (const top of ["", "job-12/"]) {
+    const zip = rawZip([{ name: `${top}models/`, central: { mode: 0o040755 } }, {
+      name: `${top}train.log`,
+      content: "the training made nothing",
+    }]);
+    using dir = tempDir();
+    const path = join(dir.path, "archive");
+    Deno.writeFileSync(path, zip);
+    const options = { limits: ARCHIVE_LIMITS, subdir: "models" };
+    await assert.rejects(
+      ArchivedModels.open(testContext(), [{ path, name: "the archive" }], options),
+      { code: "ARCHIVE_EMPTY", exitCode: 5 },
+    );
+  }
 });
 
 Deno.test("ArchivedModels refuses an archive without models, and a manifest that is none", async () => {

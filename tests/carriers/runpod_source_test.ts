@@ -231,6 +231,15 @@ Deno.test("a failed job tells why, is forgotten, and the active release stays", 
   assert.deepEqual(readFiles(bench.modelsDir), MODELS);
 });
 
+Deno.test("a job or an API that repeats the key does not get it into an error", async () => {
+  await using bench = await Bench.with();
+  const { apiKey } = bench.world.api;
+  bench.world.api.script = [{ status: "FAILED", error: `called with ${apiKey}` }];
+  assert.match((await failure(bench.pull(), "JOB_FAILED", 1)).message, /: called with \[redacted\]$/);
+  bench.world.api.faults.run.push(answer(401, { error: `bad key ${apiKey}` }));
+  assert.match((await failure(bench.pull(), "HTTP_401", 3)).message, /"bad key \[redacted\]"/);
+});
+
 Deno.test("a job that completes without an address is an error at once, with what the worker must return", async () => {
   await using bench = await Bench.with();
   for (

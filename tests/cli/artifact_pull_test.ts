@@ -183,6 +183,9 @@ Deno.test("artifact-pull --dry-run shows what would come, and leaves no trace", 
   assert.match(first.stdout, /would activate .*2 files changed/);
   assert.deepEqual(listing(bot.dir.path), before);
   await bot.run([]);
+  const same = await bot.run(["--dry-run"]);
+  assert.match(same.stdout, /^nothing to do: release [0-9a-f]{12} \(sequence \d+\) is active already$/m);
+  assert.doesNotMatch(same.stderr, /Downloading/);
   await bot.train({ ...MODELS, "new.onnx": "new" });
   const after = listing(bot.dir.path);
   assert.match((await bot.run(["--dry-run"])).stdout, /new\.onnx/);

@@ -200,6 +200,12 @@ Deno.test("a dry run shows what would be sent or gone on with, and sends and wri
     /would start a job: POST http:\/\/127\.0\.0\.1:\d+\/v2\/ep1\/run\n {2}with the headers/,
   );
   assert.doesNotMatch(text.stdout + JSON.stringify(json), /team-secret|rpa_test/);
+  const payload = { input: { hf_token: "hub-secret", upload_url: "https://b.example/m.zip?sig=signed" } };
+  const hidden = await seed.run("--dry-run", "--trigger-payload-json", JSON.stringify(payload));
+  assert.match(
+    hidden.stdout,
+    /"hf_token":"\[redacted\]","upload_url":"https:\/\/b\.example\/m\.zip\?sig=\[redacted\]"/,
+  );
   assert.deepEqual([listing(seed.bot), seed.world.api.requests.length], [before, 0]);
 
   seed.world.files.faults.push(

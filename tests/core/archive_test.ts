@@ -135,7 +135,7 @@ Deno.test("openArchive() knows an archive by its content, and says what else it 
     assert.deepEqual(archive.entries, [{ path: "a", bytes: 1 }]);
   }
   const others: readonly (readonly [string | Uint8Array, RegExp])[] = [
-    ["", /^Cannot use archive models\.zip: it is no ZIP, tar or tar\.gz: it is empty$/],
+    ["", /^Cannot use models\.zip: it is no ZIP, tar or tar\.gz: it is empty$/],
     ["<!DOCTYPE html><html><body>", /it begins with "<!DOCTYPE html><html><bo"$/],
     [noise(5000, 1), /it is no ZIP/],
     ["BZh91AY&SY", /it is no ZIP/],

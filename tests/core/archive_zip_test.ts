@@ -39,7 +39,7 @@ function refuses(claim: string, cases: Readonly<Record<string, Refusal>>): void 
         await assert.rejects(readArchive(rawZip(entries, zip), limits), (error) => {
           assert.ok(error instanceof RefusedError, String(error));
           assert.equal(error.code, code ?? "ARCHIVE_UNSAFE", error.message);
-          assert.match(error.message, /^Cannot use archive models\.zip: [^\n]*[^.]$/);
+          assert.match(error.message, /^Cannot use models\.zip: [^\n]*[^.]$/);
           assert.match(error.message, message);
           assert.equal(error.exitCode, 5);
           assert.ok(error.hint);

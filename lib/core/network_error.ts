@@ -1,0 +1,45 @@
+import { PassingError } from "./errors.ts";
+import { oneLine } from "./quote.ts";
+import { redactUrls } from "./secret.ts";
+
+/** What a failed connection, or one that broke while a body was read, stands for. */
+export function networkError(error: unknown, what: string, host: string, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return signal.reason;
+  // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
+  if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
+    return error;
+  }
+  return new PassingError(`Cannot read ${what}: ${host} did not answer (${faultOf(error)})`, {
+    code: "UNREACHABLE",
+    cause: error,
+    hint: `check the network, and that ${host} is right`,
+  });
+}
+
+function isSystemFault(error: unknown): error is Error {
+  return error instanceof Error &&
+    [
+      Deno.errors.ConnectionReset,
+      Deno.errors.ConnectionAborted,
+      Deno.errors.ConnectionRefused,
+      Deno.errors.BrokenPipe,
+      Deno.errors.UnexpectedEof,
+      Deno.errors.TimedOut,
+    ].some((fault) => error instanceof fault);
+}
+
+/**
+ * What the network did, without the address. Deno 2.9 tells it in the innermost cause of `fetch failed`, Deno 2.6 at
+ * the end of `error sending request for url (…): client error (Connect): tcp connect error: Connection refused`.
+ */
+function faultOf(error: Error): string {
+  let innermost = error;
+  for (let depth = 0; innermost.cause instanceof Error && depth < CAUSES_MAX; depth++) {
+    innermost = innermost.cause;
+  }
+  const message = innermost.message.replace(/\(https?:[^)]*\)/g, "");
+  return oneLine(redactUrls(message)).split(": ").at(-1) ?? "";
+}
+
+/** A chain of causes is three long; a circle must end. */
+const CAUSES_MAX = 10;
