@@ -39,7 +39,7 @@ export async function auditActive(context: Context, store: Store, depth: CheckDe
       `Cannot verify release ${shortDigest(digest)}: its manifest is missing or damaged`,
       {
         code: "RELEASE_DAMAGED",
-        hint: "run model-sync pull --force to bring it again",
+        hint: "bring it again: model-sync pull --force, or the command of the carrier that it came by",
       },
     );
   }

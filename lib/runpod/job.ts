@@ -18,6 +18,9 @@ export interface JobReport {
 
 const ID_PATHS = ["id", "job_id", "requestId"];
 const STATUS_PATHS = ["status", "state"];
+
+/** Every status that is documented is a word; what a stranger sends is logged, too. */
+const STATUS_CHARS_MAX = 40;
 const ERROR_PATHS = ["error", "output.error", "message"];
 const URL_NAMES = ["models_archive_url", "model_archive_url", "download_url"];
 /** The last is where a worker that streams has its result: the output is then a list. */
@@ -46,7 +49,7 @@ const ERROR_CHARS_MAX = 500;
  * ```
  */
 export function readJob(answer: unknown): JobReport {
-  const status = firstText(answer, STATUS_PATHS)?.toUpperCase();
+  const status = firstText(answer, STATUS_PATHS)?.slice(0, STATUS_CHARS_MAX).toUpperCase();
   const id = firstText(answer, ID_PATHS);
   return {
     id: id === undefined || id.length > ID_CHARS_MAX ? undefined : id,
