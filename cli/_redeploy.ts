@@ -55,10 +55,10 @@ export function prepareRedeployment(session: Session, flags: RedeployFlags): Red
   };
 }
 
-function revertOnHub({ context, settings }: Session): () => Promise<Digest> {
+function revertOnHub({ context, settings }: Session): (failed: Digest) => Promise<Digest> {
   const hub = hubSettings(settings, context.env);
   const layout = repoLayout(settings);
-  return async () => (await restoreRelease(context, hub, layout)).release;
+  return async (failed) => (await restoreRelease(context, hub, layout, failed)).release;
 }
 
 function knownRelease(release: Digest | undefined): Digest {

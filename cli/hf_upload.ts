@@ -5,6 +5,7 @@ import {
   type HuggingFacePublisherOptions,
   type UploadPreview,
 } from "../lib/carriers/huggingface_publisher.ts";
+import { UsageError } from "../lib/core/errors.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { isWanted } from "../lib/huggingface/repo_layout.ts";
 import { publish, type PublishReport } from "../lib/pipeline/publish.ts";
@@ -83,6 +84,12 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
   const { context, output, location, settings } = session;
   const options = publisherOptions(session, flags);
   const layout = repoLayout(settings);
+  if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
+    throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {
+      code: "NOT_MERGED",
+      hint: "leave out --redeploy; run model-sync redeploy after the merge",
+    });
+  }
   const redeploy = flags.redeploy || flags.wait || flags.revertOnFailure
     ? prepareRedeployment(session, flags)
     : undefined;

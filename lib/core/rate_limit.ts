@@ -3,6 +3,9 @@ import type { Clock } from "./clock.ts";
 /** Sleeps shorter than this cost more than they smooth. */
 const PAUSE_MS_MIN = 20;
 
+/** A longer pause is cut, so that whoever watches for signs of life gets some. */
+const PAUSE_MS_MAX = 1_000;
+
 /** Keeps what passes through it, on all connections together, under a rate. */
 export class RateLimit {
   readonly #clock: Clock;
@@ -21,13 +24,22 @@ export class RateLimit {
     this.#paidUntilMs = clock.monotonicMs();
   }
 
-  /** Takes note of bytes that passed, and waits until they may have. */
-  async pass(bytes: number): Promise<void> {
+  /**
+   * Takes note of bytes that passed, and waits until they may have.
+   *
+   * @param onPause called while it waits, about once a second
+   */
+  async pass(bytes: number, onPause: () => void): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     // Time in which nothing came is not saved up for a burst.
     this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs) + bytes / this.#bytesPerSecond * 1000;
-    const aheadMs = this.#paidUntilMs - nowMs;
-    if (aheadMs >= PAUSE_MS_MIN) await this.#clock.sleep(aheadMs, this.#signal);
+    let aheadMs = this.#paidUntilMs - nowMs;
+    while (aheadMs >= PAUSE_MS_MIN) {
+      const pauseMs = Math.min(aheadMs, PAUSE_MS_MAX);
+      await this.#clock.sleep(pauseMs, this.#signal);
+      onPause();
+      aheadMs -= pauseMs;
+    }
   }
 }
 

@@ -7,12 +7,14 @@ export interface RetryPolicy {
   readonly attemptsMax: number;
   readonly firstDelayMs: number;
   readonly delayMsMax: number;
+  /** A server that asks for a longer pause is not waited for; a quarter of an hour where nothing is said. */
+  readonly retryAfterMsMax?: number;
 }
 
 /** For requests that a person or a schedule waits for: gives up after about a minute of trouble. */
 export const REQUEST_RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 1_000, delayMsMax: 30_000 };
 
-/** A server that asks for a longer pause than this is not waited for: the next scheduled run is a better time. */
+/** After a longer pause than this, the next scheduled run is a better time. */
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
 
 export interface RetryContext {
@@ -50,7 +52,7 @@ export async function pauseBeforeRetry(
   error: PassingError,
 ): Promise<void> {
   const delayMs = retryDelayMs(policy, attempt, error.retryAfterMs, Math.random());
-  if (delayMs > RETRY_AFTER_MS_MAX) throw error;
+  if (delayMs > (policy.retryAfterMsMax ?? RETRY_AFTER_MS_MAX)) throw error;
   log.warn(`${error.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
   await clock.sleep(delayMs, signal);
 }

@@ -132,8 +132,8 @@ export class Transfer {
           hasher.offer(next, piece);
           this.#arrived({ start: next, end: next + piece.length });
           next += piece.length;
-          await this.#rate?.pass(piece.length);
-          reading.watch.beat();
+          // Holding bytes back is no stall.
+          await this.#rate?.pass(piece.length, () => reading.watch.beat());
         }
         content.checkEnd(next, span.end);
         return await hasher.catchUp(this.#have.endFrom(hasher.bytes));

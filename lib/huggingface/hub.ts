@@ -52,7 +52,7 @@ export const PATIENT: HubPatience = { requestMs: 30_000, retries: REQUEST_RETRIE
 /** For who has a release to go on with: a start must not wait long for a hub that is away. */
 export const HASTY: HubPatience = {
   requestMs: 10_000,
-  retries: { attemptsMax: 2, firstDelayMs: 500, delayMsMax: 500 },
+  retries: { attemptsMax: 2, firstDelayMs: 500, delayMsMax: 500, retryAfterMsMax: 2_000 },
 };
 
 /** Files and folders of a repository; more than a release may have is no model repository. */

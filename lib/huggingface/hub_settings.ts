@@ -1,6 +1,6 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { redactUrls, Secret } from "../core/secret.ts";
 
 /** The public hub. `HF_ENDPOINT` names another, as for Hugging Face's own tools. */
@@ -21,7 +21,7 @@ export interface HubSettings {
 /**
  * What the configuration and the environment say about the hub.
  *
- * @throws {UsageError} codes `REPO_UNSET`, `ENDPOINT_INVALID`
+ * @throws {UsageError} codes `REPO_UNSET`, `ENDPOINT_INVALID`; {@link AuthenticationError} code `TOKEN_INVALID`
  */
 export function hubSettings(settings: ModelSync, env: Environment): HubSettings {
   const { repo_id, revision, token_env } = settings.huggingface;
@@ -32,6 +32,13 @@ export function hubSettings(settings: ModelSync, env: Environment): HubSettings 
     });
   }
   const token = env.get(token_env)?.trim() ?? "";
+  // Copied from a page, it may have come with other signs, which no header takes.
+  if (!/^[\x21-\x7e]*$/.test(token)) {
+    throw new AuthenticationError(`Cannot use ${token_env}: it holds characters that no token has`, {
+      code: "TOKEN_INVALID",
+      hint: `set ${token_env} to the token alone, without spaces or quotation marks`,
+    });
+  }
   return {
     endpoint: readEndpoint(env),
     repoId: repo_id,

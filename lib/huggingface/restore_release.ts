@@ -25,19 +25,21 @@ export interface RestoredRelease {
 }
 
 /**
- * Publishes the release before the branch's newest one again: by a new commit with a higher sequence, so that everybody
+ * Publishes the release before `failed`, which must be the branch's newest one, again: by a new commit with a higher sequence, so that everybody
  * who pulled the bad one moves on to it. Large files are in the hub's storage already and are only named.
  *
- * @throws {FailedError} code `NOTHING_TO_RESTORE`; {@link AuthenticationError}, {@link UnreachableError}
+ * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link AuthenticationError}, {@link UnreachableError}
  */
 export async function restoreRelease(
   context: Context,
   settings: HubSettings,
   layout: RepoLayout,
+  failed: Digest,
 ): Promise<RestoredRelease> {
   const hub = new Hub(context, settings);
   const { commit: head } = await hub.findCommit();
   const now = await readTarget(context, hub, head);
+  if (now.manifest?.digest !== failed) throw replaced(settings, failed, now.manifest?.digest);
   const before = await findBefore(context, hub, now);
   const manifest: Manifest = {
     ...before.manifest,
@@ -53,6 +55,15 @@ export async function restoreRelease(
   const summary = `revert(models): back to ${shortDigest(manifest.digest)}`;
   const commit = await hub.commit({ summary, parentCommit: head }, operations);
   return { release: manifest.digest, sequence: manifest.sequence, commit };
+}
+
+/** What somebody else published since has not failed, and the release before it may be the one that did. */
+function replaced({ repoId, revision }: HubSettings, failed: Digest, held: Digest | undefined): FailedError {
+  const holds = held === undefined ? "no release" : `release ${shortDigest(held)}`;
+  return new FailedError(
+    `Cannot go back from release ${shortDigest(failed)}: ${revision} of ${repoId} holds ${holds} now`,
+    { code: "RELEASE_REPLACED", hint: "look at who else uploads there, and redeploy what the branch holds" },
+  );
 }
 
 type Release = UploadTarget & { readonly manifest: Manifest };

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, InterruptedError, ModelSyncError } from "../core/errors.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 import { type Deployment, triggerDeploy } from "./trigger_deploy.ts";
@@ -9,8 +9,8 @@ export interface RedeployOptions {
   readonly requestTimeoutMs: number;
   /** What the backend has to report in the end; without it nobody waits. */
   readonly wait?: { readonly release: Digest; readonly options: WaitOptions } | undefined;
-  /** Publishes the release before this one again, when the backend does not come up with it. */
-  readonly revert?: (() => Promise<Digest>) | undefined;
+  /** Publishes the release before the one that failed again, when the backend does not come up with it. */
+  readonly revert?: ((failed: Digest) => Promise<Digest>) | undefined;
 }
 
 export interface RedeployReport {
@@ -40,17 +40,23 @@ export async function redeploy(
     if (!(error instanceof FailedError) || revert === undefined) throw error;
     context.log.error(error.message);
     context.log.warn("moving the branch back to the release before, and deploying that");
-    const before = await revert();
-    await triggerAll(context, targets, requestTimeoutMs);
-    throw new FailedError(
-      `${error.message}; release ${shortDigest(before)} is published and deployed again`,
-      {
-        code: error.code,
-        cause: error,
-        hint: error.hint,
-      },
-    );
+    let state = "the branch is as it was";
+    try {
+      const before = shortDigest(await revert(wait.release));
+      state = `release ${before} is published again, but not deployed`;
+      await triggerAll(context, targets, requestTimeoutMs);
+      state = `release ${before} is published and deployed again`;
+    } catch (failure) {
+      if (!(failure instanceof ModelSyncError) || failure instanceof InterruptedError) throw failure;
+      throw notServed(error, `${state}: ${failure.message}`, failure.hint);
+    }
+    throw notServed(error, state, error.hint);
   }
+}
+
+/** However the way back went, it is the release that failed first. */
+function notServed(error: FailedError, state: string, hint: string | undefined): FailedError {
+  return new FailedError(`${error.message}; ${state}`, { code: error.code, cause: error, hint });
 }
 
 async function triggerAll(

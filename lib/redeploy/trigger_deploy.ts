@@ -36,26 +36,43 @@ export async function triggerDeploy(
   );
 }
 
+/** A name that may be shown: whatever else comes as one may hold the hook's address, or write on the terminal. */
+const DeploymentId = z.string().regex(/^[\w.-]{1,100}$/);
+
 /** `{"job":{"id":…}}` is Vercel's answer, `{"deploy":{"id":…}}` Render's; others may say anything. */
 const HookAnswer = z.object({
-  id: z.string().optional(),
-  job: z.object({ id: z.string() }).optional(),
-  deploy: z.object({ id: z.string() }).optional(),
+  id: DeploymentId.optional(),
+  job: z.object({ id: DeploymentId }).optional(),
+  deploy: z.object({ id: DeploymentId }).optional(),
 });
+
+/** Shorter parts of an address are words, as `deploy` in `/v1/deploy/…`, which an answer may well use. */
+const SECRET_PART_CHARS_MIN = 8;
+
+/** What of a hook's address an answer may repeat, longest first: all of it, or the part that is the secret. */
+function secretsOf(url: URL): Secret[] {
+  const { href, pathname, searchParams } = url;
+  const parts = [...pathname.split("/"), ...searchParams.values()]
+    .filter((part) => part.length >= SECRET_PART_CHARS_MIN);
+  return [href, pathname, ...parts]
+    .filter((text) => text !== "/")
+    .sort((a, b) => b.length - a.length)
+    .map((text) => new Secret(text));
+}
 
 async function callHook(
   context: Context,
   target: DeployTarget & { readonly kind: "hook" },
   timeoutMs: number,
 ): Promise<Deployment> {
-  const url = target.url.reveal();
-  const { host, pathname } = new URL(url);
+  const address = new URL(target.url.reveal());
+  const { host } = address;
   const request: HttpRequest = {
-    url,
+    url: address.href,
     method: target.method,
     headers: { accept: "application/json" },
     what: `the answer of the ${target.type} deploy hook`,
-    secrets: [target.url, new Secret(pathname)],
+    secrets: secretsOf(address),
   };
   const late = () =>
     new PassingError(`Cannot redeploy: no answer from ${host} in ${timeoutMs / 1000} s`, {

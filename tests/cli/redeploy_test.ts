@@ -110,3 +110,36 @@ Deno.test("redeploy fails when a hook does, and --dry-run calls none", async () 
   assert.match(stderr, /render deploy hook: 127\.0\.0\.1:\d+ answered 404: no such service/);
   assert.doesNotMatch(stderr, /s3cret/);
 });
+
+Deno.test("where there is nothing to go back to, the release that failed is still what is told", async () => {
+  await using world = new HubWorld();
+  await using backend = startBackend(world, () => "sha256:crashing");
+  const { code, stderr } = await runAt(
+    world,
+    "hf-upload",
+    ["--redeploy", "--revert-on-failure"],
+    backend.settings,
+  );
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /error: Cannot see release [^\n]*; the branch is as it was: Cannot restore a release [^\n]*\nnext: +upload the models/,
+  );
+});
+
+Deno.test("hf-upload redeploys nothing for a pull request, which no backend can serve yet", async () => {
+  await using world = new HubWorld();
+  await using backend = startBackend(world, (release) => release);
+  const { code, stderr } = await runAt(world, "hf-upload", ["--create-pr", "--redeploy"], backend.settings);
+  assert.equal(code, 2);
+  assert.match(stderr, /Cannot redeploy with --create-pr/);
+  assert.deepEqual([world.server.repos.size, backend.hooks.length], [0, 0]);
+});
+
+Deno.test("a token with characters that no header takes is told as such", async () => {
+  await using world = new HubWorld();
+  const { code, stderr } = await runAt(world, "hf-upload", [], { HF_TOKEN: "hf_s3cret\u2013x" });
+  assert.equal(code, 3);
+  assert.match(stderr, /Cannot use HF_TOKEN: it holds characters that no token has/);
+  assert.doesNotMatch(stderr, /s3cret/);
+});

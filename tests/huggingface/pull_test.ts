@@ -345,3 +345,20 @@ Deno.test("a release that an upload published with a folder is pulled from that 
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server, { layout }));
   assert.deepEqual(readFiles(bench.bot), readFiles(bench.trainer));
 });
+
+Deno.test("who has a release to go on with does not wait as long as an overloaded hub asks for", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  server.commit(REPO, { "model.joblib": "one" });
+  const options = sourceOptions(server, { isHasty: true });
+  await pullTo(context, bench.bot, options);
+  bench.clock.pausesMs.length = 0;
+  server.fail(/revision/, {
+    kind: "answer",
+    make: () => new Response("busy", { status: 429, headers: { "retry-after": "8" } }),
+  });
+  const { outcome, unreached } = await pullTo(context, bench.bot, options, { isOfflineOk: true });
+  assert.equal(outcome, "unchanged");
+  assert.match(unreached ?? "", /answered 429: busy/);
+  assert.deepEqual(bench.clock.pausesMs, []);
+});

@@ -24,12 +24,12 @@ Deno.test("restoreRelease() puts the release before on top, for those who pulled
   const first = await uploadFrom(context, bench.trainer, publisherOptions(server, { rules }));
   const wanted = server.files(REPO);
   fillModels(bench.trainer, V2);
-  await uploadFrom(context, bench.trainer, publisherOptions(server, { rules }));
+  const bad = await uploadFrom(context, bench.trainer, publisherOptions(server, { rules }));
   await pullTo(context, bench.bot, sourceOptions(server));
   // Somebody edits the repository's description in between.
   server.commit(REPO, { "README.md": "# Models" });
 
-  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO);
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, bad.release);
   assert.deepEqual([restored.release, restored.sequence], [first.release, 3]);
   const { "README.md": readme, "model-sync.json": _manifest, ...files } = server.files(REPO);
   const { "model-sync.json": _before, ...expected } = wanted;
@@ -44,11 +44,26 @@ Deno.test("restoreRelease() puts the release before on top, for those who pulled
 Deno.test("restoreRelease() refuses where there was no release before, and changes nothing", async () => {
   await using bench = new HubBench();
   fillModels(bench.trainer, V1);
-  await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
+  const only = await uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server));
   const head = bench.server.head(REPO).id;
-  await assert.rejects(restoreRelease(bench.context, hubOf(bench.server), WHOLE_REPO), {
+  await assert.rejects(restoreRelease(bench.context, hubOf(bench.server), WHOLE_REPO, only.release), {
     code: "NOTHING_TO_RESTORE",
     exitCode: 1,
   });
   assert.equal(bench.server.head(REPO).id, head);
+});
+
+Deno.test("restoreRelease() leaves a release alone that was published after the one that failed", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, V1);
+  const failed = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  fillModels(bench.trainer, V2);
+  await uploadFrom(context, bench.trainer, publisherOptions(server));
+  const head = server.head(REPO).id;
+  await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, failed.release), {
+    code: "RELEASE_REPLACED",
+    exitCode: 1,
+  });
+  assert.equal(server.head(REPO).id, head);
 });

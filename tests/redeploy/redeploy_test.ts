@@ -111,6 +111,24 @@ Deno.test("triggerDeploy() fails where the host refuses, without a word of the h
   assert.equal(host.requests.length, 1);
 });
 
+Deno.test("triggerDeploy() shows no part of a hook's address that its host repeats", async () => {
+  const said = "no key k1-s3cret-1 for srv-1s3cret in /deploy/srv-1s3cret?key=k1-s3cret-1";
+  await using host = startHost(
+    () => new Response(said, { status: 400 }),
+    () => Response.json({ id: "https://host.example/deploy/srv-1s3cret\u001b[2J" }),
+  );
+  const hook = hookAt(`${host.origin}/deploy/srv-1s3cret?key=k1-s3cret-1`);
+  await assert.rejects(triggerDeploy(quickContext(), hook, REQUEST_MS), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    assert.match(
+      error.message,
+      /answered 400: no key \[redacted\] for \[redacted\] in \[redacted\]\?key=\[redacted\]$/,
+    );
+    return true;
+  });
+  assert.equal((await triggerDeploy(quickContext(), hook, REQUEST_MS)).id, undefined);
+});
+
 Deno.test("triggerDeploy() tries again after a passing fault", async () => {
   await using host = startHost(() => new Response("busy", { status: 503 }), () => new Response("OK"));
   await triggerDeploy(quickContext(), hookAt(`${host.origin}/x`), REQUEST_MS);
