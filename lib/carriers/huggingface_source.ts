@@ -11,7 +11,13 @@ import { HubCache } from "../huggingface/hub_cache.ts";
 import type { Bringing } from "../huggingface/hub_files.ts";
 import type { HubSettings } from "../huggingface/hub_settings.ts";
 import { readHubManifest } from "../huggingface/hub_manifest.ts";
-import { describeLayout, modelPath, type RepoLayout, repoPath } from "../huggingface/repo_layout.ts";
+import {
+  describeLayout,
+  isWanted,
+  modelPath,
+  type RepoLayout,
+  repoPath,
+} from "../huggingface/repo_layout.ts";
 import { SharedProgress } from "../huggingface/shared_progress.ts";
 import {
   fileListProblem,
@@ -171,6 +177,12 @@ export class HuggingFaceSource implements Source {
   /** With a manifest: its files, and nothing else. What the hub's list gives away as wrong needs no download. */
   #claimedFiles(commit: string, listed: readonly HubFile[], { manifest }: ManifestClaim): OpenedFile[] {
     const byPath = new Map(listed.map((file) => [file.path, file]));
+    const unwanted = manifest.files.find(({ path }) => !isWanted(this.#options.layout, path));
+    if (unwanted !== undefined) {
+      this.#context.log.warn(
+        `${unwanted.path} comes although include and exclude say otherwise: a release with a manifest is taken whole`,
+      );
+    }
     return manifest.files.map((claimed) => {
       const file = byPath.get(repoPath(this.#options.layout, claimed.path));
       const problem = file === undefined
@@ -185,7 +197,9 @@ export class HuggingFaceSource implements Source {
         `Cannot accept ${MANIFEST_NAME} of ${this.#options.hub.repoId} at ${commit.slice(0, 12)}: ${problem}`,
         {
           code: "DIGEST_MISMATCH",
-          hint: "publish again from the training side; the active release is untouched",
+          hint: file === undefined
+            ? "check huggingface.path_in_repo, or publish again from the training side; the active release is untouched"
+            : "publish again from the training side; the active release is untouched",
         },
       );
     });

@@ -144,8 +144,8 @@ export async function exchange<Result>(
   });
 }
 
-/** Statuses that a later attempt may not meet again. */
-const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
+/** Statuses that a later attempt may not meet again; from 520 on they are those of Cloudflare, in front of many. */
+const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 
 /**
  * The error that a failed answer stands for; its body is read for the message.

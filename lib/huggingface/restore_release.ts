@@ -25,10 +25,12 @@ export interface RestoredRelease {
 }
 
 /**
- * Publishes the release before `failed`, which must be the branch's newest one, again: by a new commit with a higher sequence, so that everybody
- * who pulled the bad one moves on to it. Large files are in the hub's storage already and are only named.
+ * Publishes the release before `failed`, which must be the branch's newest one, again: by a new commit with a higher
+ * sequence, so that everybody who pulled the bad one moves on to it. Large files are in the hub's storage already and
+ * are only named.
  *
- * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link AuthenticationError}, {@link UnreachableError}
+ * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link AuthenticationError},
+ * {@link UnreachableError}
  */
 export async function restoreRelease(
   context: Context,
@@ -40,7 +42,7 @@ export async function restoreRelease(
   const { commit: head } = await hub.findCommit();
   const now = await readTarget(context, hub, head);
   if (now.manifest?.digest !== failed) throw replaced(settings, failed, now.manifest?.digest);
-  const before = await findBefore(context, hub, now);
+  const before = await findBefore(context, hub, layout, now);
   const manifest: Manifest = {
     ...before.manifest,
     sequence: Math.max(now.manifest?.sequence ?? 0, before.manifest.sequence) + 1,
@@ -68,11 +70,19 @@ function replaced({ repoId, revision }: HubSettings, failed: Digest, held: Diges
 
 type Release = UploadTarget & { readonly manifest: Manifest };
 
-async function findBefore(context: Context, hub: Hub, now: UploadTarget): Promise<Release> {
+async function findBefore(
+  context: Context,
+  hub: Hub,
+  layout: RepoLayout,
+  now: UploadTarget,
+): Promise<Release> {
   const commits = await hub.listCommits(COMMITS_LOOKED_AT);
   for (const commit of commits.filter((id) => id !== now.commit)) {
     const { manifest, ...target } = await readTarget(context, hub, commit);
-    if (manifest !== undefined && manifest.digest !== now.manifest?.digest) return { ...target, manifest };
+    if (manifest === undefined || manifest.digest === now.manifest?.digest) continue;
+    // A commit that somebody left half-done is nothing to go back to.
+    const there = new Set(target.files.map(({ path }) => path));
+    if (manifest.files.every(({ path }) => there.has(repoPath(layout, path)))) return { ...target, manifest };
   }
   const { repoId, revision } = hub.settings;
   throw new FailedError(`Cannot restore a release of ${repoId}: ${revision} holds none before its newest`, {

@@ -1,6 +1,6 @@
 import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { RefusedError, UnreachableError } from "../core/errors.ts";
+import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
@@ -62,7 +62,7 @@ export async function pull(
   try {
     return await bringNewest(context, store, source, run, options);
   } catch (error) {
-    if (options.isOfflineOk !== true || !(error instanceof UnreachableError)) throw error;
+    if (options.isOfflineOk !== true || !isAway(error)) throw error;
     const active = activeManifest(store);
     const choice = chooseMode(store, options.activation);
     if (active === undefined || !await seesWhole(context, store, active, choice)) throw error;
@@ -73,6 +73,15 @@ export async function pull(
       unreached: error.message,
     };
   }
+}
+
+/** What somebody else answers in a carrier's place, such as the page of a captive portal. */
+const STRANGER_CODES = ["ANSWER_INVALID", "HTML_PAGE"];
+
+/** The carrier cannot be reached, or is out of order. That it has no such repository is no such thing. */
+function isAway(error: unknown): error is UnreachableError {
+  return error instanceof PassingError ||
+    (error instanceof UnreachableError && STRANGER_CODES.includes(error.code));
 }
 
 async function bringNewest(

@@ -99,7 +99,7 @@ function railwayTarget(hook: Hook, env: Environment): DeployTarget {
   return {
     kind: "railway-api",
     type: "railway-api",
-    url: env.get("RAILWAY_API_URL") ?? RAILWAY_API,
+    url: env.get("RAILWAY_API_URL") || RAILWAY_API,
     token: new Secret(required(env, variable, "the token")),
     isProjectToken,
     serviceId,

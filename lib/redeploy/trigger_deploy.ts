@@ -82,6 +82,16 @@ async function callHook(
   return await withDeadline(context, timeoutMs, late, async (signal) => {
     const { response } = await sendRequest(context, request, signal);
     if (!response.ok) throw await statusError(context, request, response);
+    if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
+      await response.body?.cancel();
+      throw new FailedError(
+        `Cannot redeploy: the ${target.type} deploy hook at ${host} answered with a page for people`,
+        {
+          code: "DEPLOY_REFUSED",
+          hint: "check the hook's address: it may lead to a login",
+        },
+      );
+    }
     const answer = HookAnswer.safeParse(parseJson(await readText(response, request))).data;
     return { type: target.type, host, id: answer?.job?.id ?? answer?.deploy?.id ?? answer?.id };
   });

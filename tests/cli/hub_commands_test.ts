@@ -181,3 +181,20 @@ Deno.test("what is missing is told with what to do, and with the exit code of it
     /HF_ENDPOINT: "ftp:\/\/hub" is not an http address/,
   );
 });
+
+Deno.test("--offline-ok is no excuse for a repository that does not exist", async () => {
+  await using world = new HubWorld();
+  await world.json("trainer", "hf-upload");
+  await world.json("bot", "hf-pull");
+  const { code, stderr } = await world.run("bot", "hf-pull", "--offline-ok", "--repo-id", "you/mistyped");
+  assert.equal(code, 4);
+  assert.match(stderr, /you\/mistyped/);
+});
+
+Deno.test("hf-pull says that a release with a manifest comes whole, whatever the patterns", async () => {
+  await using world = new HubWorld();
+  await world.json("trainer", "hf-upload");
+  const { code, stderr } = await world.run("bot", "hf-pull", "--include", "*.json");
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /model\.joblib comes although include and exclude say otherwise/);
+});

@@ -67,3 +67,22 @@ Deno.test("restoreRelease() leaves a release alone that was published after the 
   });
   assert.equal(server.head(REPO).id, head);
 });
+
+Deno.test("restoreRelease() passes over a commit that lacks what its manifest lists", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, V1);
+  const first = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  fillModels(bench.trainer, { ...V1, "config.json": '{"v": 2}' });
+  await uploadFrom(context, bench.trainer, publisherOptions(server));
+  // By hand, half of the second release goes, and comes back only in part.
+  server.commit(REPO, { "old.json": undefined });
+  fillModels(bench.trainer, { "model.joblib": V1["model.joblib"], "config.json": '{"v": 3}' });
+  const third = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  const broken = server.head(REPO).parent;
+  assert.ok(broken !== undefined);
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, third.release);
+  assert.notEqual(restored.release, third.release);
+  assert.ok(Object.hasOwn(server.files(REPO), "old.json"));
+  assert.ok(first.release !== third.release);
+});

@@ -129,6 +129,15 @@ Deno.test("triggerDeploy() shows no part of a hook's address that its host repea
   assert.equal((await triggerDeploy(quickContext(), hook, REQUEST_MS)).id, undefined);
 });
 
+Deno.test("triggerDeploy() does not take a page for people for a started deployment", async () => {
+  const page = () => new Response("<html>log in</html>", { headers: { "content-type": "text/html" } });
+  await using host = startHost(page);
+  await assert.rejects(triggerDeploy(quickContext(), hookAt(`${host.origin}/x`), REQUEST_MS), {
+    code: "DEPLOY_REFUSED",
+    exitCode: 1,
+  });
+});
+
 Deno.test("triggerDeploy() tries again after a passing fault", async () => {
   await using host = startHost(() => new Response("busy", { status: 503 }), () => new Response("OK"));
   await triggerDeploy(quickContext(), hookAt(`${host.origin}/x`), REQUEST_MS);
