@@ -125,17 +125,16 @@ function openSource(
   partialPath: GitHubActionsOptions["partialPath"],
   store: Store | undefined,
 ): GitHubActionsSource {
-  const { config, context, settings } = session;
-  const inFile = config.githubToken?.origin.kind === "file" ? config.githubToken.origin : undefined;
-  if (inFile !== undefined) {
-    const name = settings.artifacts.token_env;
-    context.log.warn(
-      `${
-        describeOrigin(inFile)
-      }: a token in a file is known to whoever reads the file; set ${name} in the environment`,
+  const { githubToken } = session.config;
+  const settings = readSettings(session, flags);
+  if (githubToken?.origin.kind === "file" && settings.access.token === githubToken.token) {
+    const place = describeOrigin(githubToken.origin);
+    const name = session.settings.artifacts.token_env;
+    session.context.log.warn(
+      `${place}: a token in a file is known to whoever reads the file; set ${name} in the environment`,
     );
   }
-  return new GitHubActionsSource(context, { ...readSettings(session, flags), partialPath }, store);
+  return new GitHubActionsSource(session.context, { ...settings, partialPath }, store);
 }
 
 function readSettings(

@@ -146,6 +146,7 @@ Deno.test("artifact-pull takes a token from appsettings.json, and says that it b
     /appsettings\.json:\d+:\d+: a token in a file .* set GITHUB_TOKEN in the environment/,
   );
   assert.ok(!result.stderr.includes(TOKEN));
+  assert.doesNotMatch((await bot.run(["--force"])).stderr, /a token in a file/);
   assert.deepEqual(readFiles(bot.models), MODELS);
 });
 
