@@ -5,7 +5,7 @@ import { FailedError, UnreachableError } from "../core/errors.ts";
 import { oneLine } from "../core/quote.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { totalBytes } from "../release/manifest.ts";
-import { type BlobFile, FileBlob } from "./file_blob.ts";
+import { type BlobFile, HashedFileBlob } from "./hashed_file_blob.ts";
 import type { CommitId, Hub } from "./hub.ts";
 import { SharedProgress } from "./shared_progress.ts";
 import { UPLOAD_PATIENCE, uploadHttp, type UploadPatience } from "./upload_http.ts";
@@ -59,7 +59,7 @@ export async function commitToHub(
     patience,
   });
   const operations: CommitOperation[] = [
-    ...wanted.files.map((file) => added(file.path, new FileBlob(context.fs, file))),
+    ...wanted.files.map((file) => added(file.path, new HashedFileBlob(context.fs, file))),
     ...texts.map(({ path, blob }) => added(path, blob)),
     ...wanted.removed.map((path) => ({ operation: "delete" as const, path })),
   ];

@@ -6,7 +6,7 @@ import { networkError } from "../core/network_error.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../core/stall_watch.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { FileBlob } from "./file_blob.ts";
+import { HashedFileBlob } from "./hashed_file_blob.ts";
 import type { Hub } from "./hub.ts";
 import { urlOf } from "./hub_failures.ts";
 import type { SharedProgress } from "./shared_progress.ts";
@@ -87,7 +87,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
   const { token, endpoint } = hub.settings;
   const isHubs = url.origin === new URL(endpoint).origin;
   const body = init.body;
-  const what = body instanceof FileBlob
+  const what = body instanceof HashedFileBlob
     ? `the upload of ${body.file.path}`
     : `the upload to ${hub.settings.repoId}`;
   const signal = AbortSignal.any([context.signal, ...(init.signal ? [init.signal] : [])]);
@@ -104,7 +104,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
   headers.set("user-agent", "model-sync");
   if (isHubs && token !== undefined) headers.set("authorization", `Bearer ${token.reveal()}`);
   let unread: { readonly error: unknown } | undefined;
-  const watched = body instanceof FileBlob
+  const watched = body instanceof HashedFileBlob
     ? body.watched({
       onBytes: (bytes) => {
         watch.beat();

@@ -25,7 +25,7 @@ const PIECE_BYTES = 256 * 1024;
  * A file, or a span of it, as a `Blob` that is read from the disk whenever somebody reads it. The upload package and
  * `fetch` take it for any other blob; nothing of it is kept in memory. Needs read permission.
  */
-export class FileBlob extends Blob {
+export class HashedFileBlob extends Blob {
   readonly file: BlobFile;
   readonly start: number;
   readonly #fs: FileSystem;
@@ -51,16 +51,16 @@ export class FileBlob extends Blob {
   }
 
   /** The same bytes, telling how reading them goes. */
-  watched(watcher: BlobWatcher): FileBlob {
-    return new FileBlob(this.#fs, this.file, { start: this.start, end: this.#end }, watcher);
+  watched(watcher: BlobWatcher): HashedFileBlob {
+    return new HashedFileBlob(this.#fs, this.file, { start: this.start, end: this.#end }, watcher);
   }
 
-  override slice(start = 0, end = this.size): FileBlob {
+  override slice(start = 0, end = this.size): HashedFileBlob {
     const clamp = (offset: number) =>
       Math.min(this.size, Math.max(0, offset < 0 ? this.size + offset : offset));
     const from = clamp(start);
     const span = { start: this.start + from, end: this.start + Math.max(from, clamp(end)) };
-    return new FileBlob(this.#fs, this.file, span);
+    return new HashedFileBlob(this.#fs, this.file, span);
   }
 
   override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
