@@ -28,6 +28,7 @@ export function readSizes(
   const full = (["bytes", "compressedBytes", "headerOffset"] as const).filter((key) =>
     short[key] === FULL_32
   );
+  if (field !== undefined && full.length === 0 && isRepetition(field, short)) return short;
   // A value too many would be read by some programs and not by others.
   if ((field?.length ?? 0) !== full.length * 8) {
     throw guard.entryFault("ARCHIVE_UNSAFE", name, "has ZIP64 sizes that do not fit its header");
@@ -40,6 +41,16 @@ export function readSizes(
     throw guard.entryFault("ARCHIVE_UNSAFE", name, "says to be larger than any file");
   }
   return { ...short, ...Object.fromEntries(values) };
+}
+
+/**
+ * Python before 3.11.4 (and NumPy through it) writes both sizes a second time into local headers that hold them
+ * already. Equal values are read the same by everybody.
+ */
+function isRepetition(field: Uint8Array, { bytes, compressedBytes }: ZipSizes): boolean {
+  const view = viewOf(field);
+  return field.length === 16 && view.getBigUint64(0, true) === BigInt(bytes) &&
+    view.getBigUint64(8, true) === BigInt(compressedBytes);
 }
 
 /**

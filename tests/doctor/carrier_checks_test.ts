@@ -5,9 +5,12 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { checkCarriers } from "../../lib/doctor/carrier_checks.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { HubServer } from "../fakes/hub_server.ts";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+
+await startLimiterTimers();
 
 async function checksOf(section: Record<string, unknown>, env: Readonly<Record<string, string>>) {
   const context = testContext({ env: fixedEnvironment(env) });
