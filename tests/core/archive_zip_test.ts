@@ -83,6 +83,7 @@ Deno.test("a ZIP is read whatever ordinary program made it", async (t) => {
       },
     ]],
     "with ZIP64 fields": [[{ ...A, both: long }]],
+    "with sizes said twice": [[{ ...A, local: { extra: zip64Field(12, 12) } }]],
     "with a ZIP64 offset": [[{ ...A, central: { offset: FULL, extra: zip64Field(0) } }]],
     "with ZIP64 end records": [[A], {
       zip64: {},
@@ -530,8 +531,8 @@ refuses("a ZIP is refused when its ZIP64 records lie", {
     zip: { zip64: { recordBytes: 60 } },
     message: /ZIP64 end record is not/,
   },
-  "sizes that the header has": {
-    entries: [{ ...A, both: { extra: zip64Field(12, 12) } }],
+  "other sizes than the header has": {
+    entries: [{ ...A, local: { extra: zip64Field(12, 13) } }],
     message: /ZIP64 sizes that do not fit/,
   },
   "sizes that are missing": {
