@@ -1,7 +1,7 @@
 import { systemClock } from "../../lib/core/clock.ts";
 import type { Context, Environment } from "../../lib/core/context.ts";
 import type { Log } from "../../lib/core/log.ts";
-import { type SpawnProcess, spawnProcess } from "../../lib/core/subprocess.ts";
+import { spawnInOurGroup, type SpawnProcess } from "../../lib/core/subprocess.ts";
 
 /** A log that keeps its lines. */
 export interface RecordedLog extends Log {
@@ -26,9 +26,12 @@ export function fixedEnvironment(variables: Readonly<Record<string, string>>): E
   return { get: (name) => variables[name], toObject: () => ({ ...variables }) };
 }
 
-/** The real programs, but git without whatever the machine's user configured. */
+/**
+ * The real programs, but git without whatever the machine's user configured; in our own group, because thousands are
+ * started from a process that has grown large.
+ */
 export const isolatedSpawn: SpawnProcess = (request) =>
-  spawnProcess({
+  spawnInOurGroup({
     ...request,
     env: {
       ...request.env,
