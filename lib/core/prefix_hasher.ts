@@ -1,8 +1,6 @@
 import type { FileSystem } from "./files.ts";
 import { type FileDigest, FileHasher } from "./hash.ts";
-
-/** As much as is read at once of bytes that arrived out of order. */
-const READ_BYTES = 1024 * 1024;
+import { readPieces } from "./read_pieces.ts";
 
 /**
  * Digests a file that arrives in several parts at once. Bytes that come just where it stands are taken as they pass;
@@ -56,12 +54,11 @@ export class PrefixHasher {
   async #read(end: number): Promise<void> {
     using file = await this.#fs.open(this.#path, { read: true });
     await file.seek(this.#hasher.bytes, Deno.SeekMode.Start);
-    const buffer = new Uint8Array(READ_BYTES);
-    while (this.#hasher.bytes < end) {
-      this.#signal.throwIfAborted();
-      const count = await file.read(buffer.subarray(0, Math.min(buffer.length, end - this.#hasher.bytes)));
-      if (count === null) throw new Deno.errors.UnexpectedEof(`${this.#path} ends before byte ${end}`);
-      this.#hasher.update(buffer.subarray(0, count));
+    for await (const piece of readPieces(file, this.#signal, end - this.#hasher.bytes)) {
+      this.#hasher.update(piece);
+    }
+    if (this.#hasher.bytes < end) {
+      throw new Deno.errors.UnexpectedEof(`${this.#path} ends before byte ${end}`);
     }
   }
 

@@ -1,13 +1,5 @@
 import { readAt } from "./read_at.ts";
-
-/** Large enough that a read is not dominated by its system call, small enough that memory stays flat. */
-const BUFFER_BYTES = 1024 * 1024;
-
-/** Buffers for the next file: garbage of this size is collected too late for memory to stay flat. */
-const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
-
-/** As many as are in use at once: two for each of the few files that are staged side by side. */
-const SPARE_BUFFERS_MAX = 16;
+import { giveBuffer, takeBuffer } from "./spare_buffers.ts";
 
 /**
  * Reads a file piece by piece from where it stands, reading the next piece while the last one is used. A piece is
@@ -20,8 +12,8 @@ export async function* readPieces(
   signal: AbortSignal,
   bytes = Infinity,
 ): AsyncGenerator<Uint8Array> {
-  let current = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
-  let next = spareBuffers.pop() ?? new Uint8Array(BUFFER_BYTES);
+  let current = takeBuffer();
+  let next = takeBuffer();
   let left = bytes;
   const read = async (buffer: Uint8Array<ArrayBuffer>) =>
     left === 0 ? null : await file.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
@@ -41,7 +33,8 @@ export async function* readPieces(
       [current, next] = [next, current];
     }
   } finally {
-    if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(current, next);
+    giveBuffer(current);
+    giveBuffer(next);
   }
 }
 

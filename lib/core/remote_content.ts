@@ -1,9 +1,10 @@
+import { bodyPieces } from "./body_pieces.ts";
 import type { Context } from "./context.ts";
 import type { DownloadRequest, Located } from "./download.ts";
 import { PassingError, RefusedError, UnreachableError } from "./errors.ts";
 import { sendRequest, statusError } from "./http.ts";
 import { networkError } from "./network_error.ts";
-import type { Span } from "./spans.ts";
+import { type Span, SPAN_BYTES } from "./spans.ts";
 import { StallWatch } from "./stall_watch.ts";
 
 /** Whether the server sends parts of a content. */
@@ -108,18 +109,24 @@ export class RemoteContent {
     }
   }
 
-  /** The pieces of an answer, up to `end`; what comes beyond the whole is refused. */
-  async *pieces({ response, watch, start }: Opened, end: number): AsyncGenerator<Uint8Array> {
+  /**
+   * The pieces of an answer, as {@link bodyPieces} has them, up to the end of `span`, which may come nearer meanwhile.
+   * What comes beyond the whole is refused.
+   */
+  async *pieces(
+    { response, watch, start }: Opened,
+    span: { readonly end: number },
+  ): AsyncGenerator<Uint8Array> {
     const limit = this.#total ?? this.#request.limits.bytesMax;
     let offset = start;
     try {
-      for await (const piece of response.body ?? []) {
+      for await (const piece of bodyPieces(response)) {
         const next = offset + piece.length;
         if (next > limit) throw this.#total === undefined ? this.#tooLarge(next) : this.wrongSize(next);
         watch.beat();
-        yield next > end ? piece.subarray(0, end - offset) : piece;
+        yield next > span.end ? piece.subarray(0, span.end - offset) : piece;
         offset = next;
-        if (offset >= end && end < limit) return;
+        if (offset >= span.end && span.end < limit) return;
       }
     } catch (error) {
       throw networkError(error, this.#request.what, new URL(response.url).host, watch.signal);
@@ -179,9 +186,10 @@ export class RemoteContent {
     });
   }
 
-  /** Nothing for the whole content, so that servers without ranges are not bothered. */
+  /** Nothing for a small content: only for a large one is it of use to know whether the server sends parts. */
   #rangeOf({ start, end }: Span): string | undefined {
-    if (this.#ranges === "no" || (start === 0 && end === this.#total)) return undefined;
+    const isSmall = start === 0 && end === this.#total && end < 2 * SPAN_BYTES.min;
+    if (this.#ranges === "no" || isSmall) return undefined;
     return `bytes=${start}-${Number.isFinite(end) ? end - 1 : ""}`;
   }
 

@@ -1,3 +1,5 @@
+import { CHUNK_BYTES } from "./hash.ts";
+
 /** A part of a file: from its first byte to before its last. */
 export interface Span {
   readonly start: number;
@@ -51,19 +53,31 @@ export class SpanSet {
 }
 
 /**
- * Cuts gaps into about `parts` pieces of at least `partBytesMin`, in order.
+ * How large parts are that connections bring side by side. A second connection is not worth its set-up for less; with
+ * more, what comes last would be far ahead of the digest, which takes the file in order.
+ */
+export const SPAN_BYTES = { min: 2 * CHUNK_BYTES, max: 16 * CHUNK_BYTES } as const;
+
+/**
+ * Cuts gaps into about `parts` pieces, or more where these would be too large, in order.
  *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
  * import { cutSpans } from "./spans.ts";
- * assert.deepEqual(cutSpans([{ start: 0, end: 100 }], 2, 10), [{ start: 0, end: 50 }, { start: 50, end: 100 }]);
- * assert.deepEqual(cutSpans([{ start: 0, end: 15 }], 4, 10), [{ start: 0, end: 10 }, { start: 10, end: 15 }]);
+ * const limits = { min: 10, max: 100 };
+ * assert.deepEqual(cutSpans([{ start: 0, end: 80 }], 2, limits), [{ start: 0, end: 40 }, { start: 40, end: 80 }]);
+ * assert.deepEqual(cutSpans([{ start: 0, end: 15 }], 4, limits), [{ start: 0, end: 10 }, { start: 10, end: 15 }]);
+ * assert.equal(cutSpans([{ start: 0, end: 1000 }], 4, limits).length, 10);
  * ```
  */
-export function cutSpans(gaps: readonly Span[], parts: number, partBytesMin: number): Span[] {
+export function cutSpans(
+  gaps: readonly Span[],
+  parts: number,
+  limits: { readonly min: number; readonly max: number },
+): Span[] {
   const bytes = gaps.reduce((sum, gap) => sum + gap.end - gap.start, 0);
-  const partBytes = Math.max(partBytesMin, Math.ceil(bytes / parts));
+  const partBytes = Math.min(limits.max, Math.max(limits.min, Math.ceil(bytes / parts)));
   return gaps.flatMap((gap) => {
     const spans: Span[] = [];
     for (let start = gap.start; start < gap.end; start += partBytes) {

@@ -1,26 +1,29 @@
 import type { Context } from "./context.ts";
 import type { Downloaded, DownloadRequest } from "./download.ts";
 import { PassingError, RefusedError } from "./errors.ts";
-import { writeAllSync } from "./files.ts";
-import { CHUNK_BYTES, type FileDigest } from "./hash.ts";
+import { CHUNK_BYTES, type FileDigest, writeAll } from "./hash.ts";
+import { LineWatch } from "./line_watch.ts";
 import { describePartial, forgetPartial, provenChunks, readPartial, removePartial } from "./partial_file.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { BeginAnew, type Opened, type RangeSupport, RemoteContent } from "./remote_content.ts";
-import { pauseBeforeRetry, type RetryPolicy, withRetry } from "./retry.ts";
-import { cutSpans, type Span, SpanSet } from "./spans.ts";
+import { BeginAnew, type RangeSupport, RemoteContent } from "./remote_content.ts";
+import { pauseBeforeRetry, type RetryPolicy } from "./retry.ts";
+import { cutSpans, type Span, SPAN_BYTES, SpanSet } from "./spans.ts";
 
 /** Four streams fill a line that one cannot (rclone's default, too). */
 const CONNECTIONS_MAX = 4;
-
-/** A second connection is not worth its set-up for less. */
-const SPAN_BYTES_MIN = 2 * CHUNK_BYTES;
 
 /** In a row without a byte in between; whatever arrives begins the count anew. */
 const RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 500, delayMsMax: 30_000 };
 
 /** How often what arrived is described on disk; at most this much is fetched again after a kill. */
 const DESCRIBE_EVERY_BYTES = 4 * CHUNK_BYTES;
+
+/** What one connection brings: where it stands, and its end, which comes nearer when others take over the rest. */
+interface Stream {
+  next: number;
+  end: number;
+}
 
 /** One try at a whole content: into its file, on as many connections as are of use, hashed on the way. */
 export class Transfer {
@@ -31,6 +34,9 @@ export class Transfer {
   readonly #rate: RateLimit | undefined;
   /** Ends every connection, with its reason. */
   readonly #stop = new AbortController();
+  /** Spans that no connection has begun. */
+  #todo: Span[] = [];
+  readonly #connections: Promise<void>[] = [];
   #describedBytes = 0;
 
   constructor(context: Context, request: DownloadRequest, ranges: RangeSupport) {
@@ -83,70 +89,76 @@ export class Transfer {
 
   /** Brings what is missing; afterwards all of it is on disk and hashed. */
   async #fetch(hasher: PrefixHasher): Promise<void> {
-    const content = this.#content;
-    using file = await this.#context.fs.open(this.#request.path, { write: true, create: true });
-    const [wanted] = content.total === undefined ? [{ start: 0, end: Infinity }] : this.#cut(content.total);
-    if (wanted !== undefined) {
-      const isFirst = this.#have.bytes === 0;
-      using opened = await withRetry(this.#context, RETRIES, () => content.open(wanted, isFirst));
-      // Now the size is known, and whether the server sends parts.
-      const spans = content.total === undefined || !opened.isPart
-        ? [{ start: 0, end: content.total ?? Infinity }]
-        : this.#cut(content.total);
-      // Made at its full length, the file is in one piece on the disk.
-      if (spans.length > 1 && content.total !== undefined) await file.truncate(content.total);
-      await this.#allOrNone(
-        spans.map((span, index) => this.#bring(span, hasher, index === 0 ? opened : undefined)),
-      );
-    }
+    const { total } = this.#content;
+    this.#todo = total === undefined ? [{ start: 0, end: Infinity }] : this.#have.gaps(total);
+    this.#connect(hasher);
+    // Others may join while these are waited for.
+    for (const connection of this.#connections) await connection;
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
     await hasher.catchUp(this.#have.endFrom(0));
   }
 
-  /** What is missing, cut for the connections that may be used. */
-  #cut(total: number): Span[] {
-    return cutSpans(this.#have.gaps(total), this.#content.canContinue ? CONNECTIONS_MAX : 1, SPAN_BYTES_MIN);
+  /** Begins to bring spans until none is left. What fails ends all connections. */
+  #connect(hasher: PrefixHasher): void {
+    this.#connections.push(this.#bringAll(hasher).catch((error) => this.#stop.abort(error)));
   }
 
-  /** Waits for all; the first that fails ends the others. */
-  async #allOrNone(work: readonly Promise<void>[]): Promise<void> {
-    for (const one of work) one.catch((error) => this.#stop.abort(error));
-    await Promise.allSettled(work);
-    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+  async #bringAll(hasher: PrefixHasher): Promise<void> {
+    using file = await this.#context.fs.open(this.#request.path, { write: true, create: true });
+    for (let span = this.#todo.shift(); span !== undefined; span = this.#todo.shift()) {
+      await this.#bring(file, { next: span.start, end: span.end }, hasher);
+      await hasher.catchUp(this.#have.endFrom(hasher.bytes));
+    }
   }
 
   /** Brings one span, over as many connections one after the other as it takes. */
-  async #bring(span: Span, hasher: PrefixHasher, first: Opened | undefined): Promise<void> {
-    using file = await this.#context.fs.open(this.#request.path, { write: true });
+  async #bring(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
     const content = this.#content;
-    let opened = first;
-    let next = span.start;
-    let failures = 0;
-    for (;;) {
-      const before = next;
+    for (let failures = 0;;) {
+      const before = stream.next;
       try {
-        using reading = opened ?? await content.open({ start: next, end: span.end }, next === 0);
-        await file.seek(next, Deno.SeekMode.Start);
-        for await (const piece of content.pieces(reading, span.end)) {
-          // Written at once: handing 64 KiB to another thread costs more than the copy into the kernel.
-          writeAllSync(file, piece);
-          hasher.offer(next, piece);
-          this.#arrived({ start: next, end: next + piece.length });
-          next += piece.length;
-          // Holding bytes back is no stall.
-          await this.#rate?.pass(piece.length, () => reading.watch.beat());
-        }
-        content.checkEnd(next, span.end);
-        return await hasher.catchUp(this.#have.endFrom(hasher.bytes));
+        return await this.#read(file, stream, hasher);
       } catch (error) {
         if (!(error instanceof PassingError)) throw error;
-        failures = next > before ? 1 : failures + 1;
+        failures = stream.next > before ? 1 : failures + 1;
         if (failures >= RETRIES.attemptsMax) throw error;
-        if (next > 0 && !content.canContinue) throw new BeginAnew(error, content.ranges);
+        if (stream.next > 0 && !content.canContinue) throw new BeginAnew(error, content.ranges);
         await pauseBeforeRetry(this.#context, RETRIES, failures, error);
-      } finally {
-        opened = undefined;
       }
     }
+  }
+
+  /** Brings a span, or its first part, over one connection. */
+  async #read(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
+    const content = this.#content;
+    using opened = await content.open({ start: stream.next, end: stream.end }, stream.next === 0);
+    stream.end = Math.min(stream.end, content.total ?? Infinity);
+    const line = new LineWatch(this.#context.clock);
+    await file.seek(stream.next, Deno.SeekMode.Start);
+    for await (const piece of content.pieces(opened, stream)) {
+      if (line.cameSlowly() && opened.isPart) await this.#share(file, stream, hasher);
+      const written = writeAll(file, piece);
+      hasher.offer(stream.next, piece);
+      await written;
+      this.#arrived({ start: stream.next, end: stream.next + piece.length });
+      stream.next += piece.length;
+      // Holding bytes back is no stall.
+      await this.#rate?.pass(piece.length, () => opened.watch.beat());
+      line.waiting();
+    }
+    content.checkEnd(stream.next, stream.end);
+  }
+  /** Lets further connections take over what comes later, if it is enough for them. */
+  async #share(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
+    const { total, canContinue } = this.#content;
+    if (this.#connections.length > 1 || total === undefined || !canContinue) return;
+    const rest = [{ start: stream.next, end: stream.end }, ...this.#todo];
+    const [own, ...others] = cutSpans(rest, CONNECTIONS_MAX, SPAN_BYTES);
+    if (own === undefined || others.length === 0) return;
+    await file.truncate(total);
+    stream.end = own.end;
+    this.#todo = others;
+    while (this.#connections.length < Math.min(CONNECTIONS_MAX, 1 + others.length)) this.#connect(hasher);
   }
 
   #arrived(span: Span): void {

@@ -6,12 +6,11 @@ import { seconds } from "./publish_scenarios.ts";
 import { MIB, writeRandomFile } from "./world.ts";
 
 const ONCE = join(PROJECT, "tests/bench/download_once.ts");
-const HOST = join(PROJECT, "tests/bench/file_host.ts");
+const HOST = join(PROJECT, "tests/bench/file_host.py");
 
 /** Another process that serves a folder. */
 async function startHost(dir: string) {
-  const child = new Deno.Command(Deno.execPath(), { args: ["run", "-q", "-A", HOST, dir], stdout: "piped" })
-    .spawn();
+  const child = new Deno.Command("python3", { args: [HOST, dir], stdout: "piped" }).spawn();
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
   return {

@@ -7,12 +7,13 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { type Fault, startFileServer } from "../fakes/file_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
+import { slowLine } from "../helpers/slow_line.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Three spans, so that connections fail beside each other. */
+/** Three spans, so that connections fail beside each other where the line is slow. */
 const CONTENT = noise(96 * 1024 ** 2 + 5, 3);
 const OTHER = noise(CONTENT.length, 4);
 
@@ -51,11 +52,11 @@ Deno.test("whatever a server does, download() ends with exactly the content, or 
     fc.asyncProperty(
       fc.array(fault, { maxLength: 8 }),
       fc.boolean(),
+      fc.boolean(),
       fc.constantFrom({ bytes, sha256 }, { bytes, sha256, chunks }),
-      async (faults, hasRanges, expected) => {
+      async (faults, isSlow, hasRanges, expected) => {
         await using server = startFileServer(CONTENT);
         server.hasRanges = hasRanges;
-        server.faults.push(...faults);
         const request = {
           what: "the model",
           locate: () => Promise.resolve({ url: server.url, isSigned: false }),
@@ -63,7 +64,9 @@ Deno.test("whatever a server does, download() ends with exactly the content, or 
           limits: { stallMs: DAY_MS, totalMs: DAY_MS, bytesMax: bytes },
           path,
         };
-        const context = testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });
+        const clock = new QuickClock("2026-11-21T00:00:00Z");
+        const context = isSlow ? slowLine(server, clock) : testContext({ clock });
+        server.faults.push(...faults);
         try {
           await download(context, request);
           assert.ok(Buffer.from(CONTENT).equals(Deno.readFileSync(path)), "other bytes arrived");

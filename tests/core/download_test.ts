@@ -10,6 +10,7 @@ import { describePartial } from "../../lib/core/partial_file.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { type FileServer, startFileServer } from "../fakes/file_server.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
+import { slowLine } from "../helpers/slow_line.ts";
 import { noise, type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -52,6 +53,10 @@ class Bench implements AsyncDisposable {
     });
   }
 
+  slowLine(arrivedBytes = 0): Context {
+    return slowLine(this.server, this.clock, arrivedBytes);
+  }
+
   assertArrived(content: Uint8Array = this.server.content) {
     assert.ok(Buffer.from(content).equals(Deno.readFileSync(this.path)), "other bytes arrived");
     assert.throws(() => Deno.lstatSync(`${this.path}.parts`), Deno.errors.NotFound);
@@ -81,36 +86,54 @@ Deno.test("download() brings a file, hashed, whatever its size and whether or no
   }
 });
 
-Deno.test("download() uses several connections for a large file, and one for a small one", async () => {
+Deno.test("download() uses several connections for a large file on a slow line, and one otherwise", async () => {
   await using large = new Bench(LARGE);
-  await large.download();
-  assert.equal(large.server.requests.length, 4);
-  await large.download({ expected: await large.expected() });
-  assert.equal(large.server.requests.length, 8);
+  for (const expected of [{}, await large.expected()]) {
+    large.server.requests.length = 0;
+    await large.download({ expected }, large.slowLine());
+    large.assertArrived();
+    const [first, ...others] = large.server.requests.map(({ range }) => range);
+    assert.match(first ?? "", /^bytes=0-/);
+    assert.equal(others.length, 3);
+    await large.download({ expected });
+    large.assertArrived();
+    assert.equal(large.server.requests.length, 5);
+  }
   await using small = new Bench(SMALL);
-  await small.download();
+  await small.download({}, small.slowLine());
   assert.equal(small.server.requests.length, 1);
+});
+
+Deno.test("download() adds no connections when the disk or a rate holds it up", async () => {
+  await using bench = new Bench(LARGE);
+  const context = testContext({ clock: bench.clock });
+  context.log.progress = () => bench.clock.advance(1_000);
+  const limits = { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: 1024 * MIB };
+  await bench.download({ limits }, context);
+  await bench.download({ limits: { ...limits, bytesPerSecondMax: 10 * MIB } });
+  assert.equal(bench.server.requests.length, 2);
 });
 
 Deno.test("download() takes the whole content from a server that ignores ranges", async () => {
   await using bench = new Bench(LARGE);
   bench.server.hasRanges = false;
-  await bench.download({ expected: await bench.expected() });
+  await bench.download({ expected: await bench.expected() }, bench.slowLine());
   assert.equal(bench.server.requests.length, 1);
   bench.assertArrived();
 });
 
 Deno.test("download() goes on where a connection broke", async () => {
   await using bench = new Bench(LARGE);
-  bench.server.faults.push({ kind: "reset", afterBytes: 5 * MIB }, { kind: "reset", afterBytes: MIB }, {
-    kind: "reset",
-    afterBytes: 0,
-  });
-  await bench.download();
+  const reset = (afterBytes: number) => ({ kind: "reset", afterBytes }) as const;
+  bench.server.faults.push(reset(0), reset(300_000));
+  const context = bench.slowLine(300_000);
+  bench.server.faults.push(reset(5 * MIB), reset(MIB), reset(0));
+  await bench.download({}, context);
   bench.assertArrived();
-  assert.equal(bench.server.requests.length, 7);
-  const ifRanges = bench.server.requests.slice(1).map(({ headers }) => headers.get("if-range"));
-  assert.deepEqual(ifRanges, Array(6).fill('"v1"'));
+  // One with three attempts, three beside it, of which there were three breaks.
+  assert.equal(bench.server.requests.length, 9);
+  const ifRanges = bench.server.requests.map(({ headers }) => headers.get("if-range"));
+  assert.deepEqual(ifRanges, [null, ...Array(8).fill('"v1"')]);
 });
 
 Deno.test("download() begins anew after a break when nothing tells that both halves belong together", async () => {
@@ -212,10 +235,12 @@ Deno.test("download() gives up after as many failures in a row, and says what th
 Deno.test("download() asks for a new address when a signed one expired", async () => {
   await using bench = new Bench(LARGE);
   const expired = { kind: "answer", make: () => new Response("expired", { status: 403 }) } as const;
-  bench.server.faults.push(expired, undefined, expired, { kind: "reset", afterBytes: MIB }, expired);
+  bench.server.faults.push(expired);
+  const context = bench.slowLine();
+  bench.server.faults.push(expired, { kind: "reset", afterBytes: MIB }, expired);
   let asked = 0;
   const locate = () => Promise.resolve({ url: `${bench.server.url}?sig=${++asked}`, isSigned: true });
-  await bench.download({ locate });
+  await bench.download({ locate }, context);
   bench.assertArrived();
   assert.ok(asked > 2, `${asked}`);
 });
@@ -292,8 +317,9 @@ Deno.test("download() falls back to one stream when a range is answered with ano
         headers: { "content-range": `bytes 1-100/${LARGE.length}`, etag: '"v1"' },
       }),
   } as const;
-  bench.server.faults.push(undefined, lie);
-  await bench.download({ expected: await bench.expected() });
+  const context = bench.slowLine();
+  bench.server.faults.push(lie);
+  await bench.download({ expected: await bench.expected() }, context);
   bench.assertArrived();
   assert.equal(bench.server.requests.at(-1)?.range, null);
 });
@@ -344,11 +370,12 @@ Deno.test("download() calls onSize before it writes anything", async () => {
 Deno.test("download() keeps under a rate, on all connections together", async () => {
   await using bench = new Bench(LARGE);
   const startMs = bench.clock.monotonicMs();
-  await bench.download({
-    limits: { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: 1024 * MIB, bytesPerSecondMax: MIB },
-  });
+  const limits = { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: 1024 * MIB, bytesPerSecondMax: 5 * MIB };
+  await bench.download({ limits }, bench.slowLine());
+  assert.equal(bench.server.requests.length, 4);
   const tookSec = (bench.clock.monotonicMs() - startMs) / 1000;
-  assert.ok(tookSec >= 99 && tookSec <= 102, `${tookSec} s for 100 MiB at 1 MiB/s`);
+  // A second of it is the pause of the line.
+  assert.ok(tookSec >= 20.9 && tookSec <= 23, `${tookSec} s for 100 MiB at 5 MiB/s`);
 });
 
 Deno.test("download() continues what an interrupted run left, and fetches only the rest", async () => {

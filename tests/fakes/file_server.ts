@@ -19,7 +19,9 @@ export type Fault =
   /** Whatever this makes. */
   | { readonly kind: "answer"; readonly make: (request: Request) => Response | Promise<Response> }
   /** Sends this many bytes of the answer, and then nothing, until it is released. */
-  | { readonly kind: "hang"; readonly afterBytes: number; readonly released: Promise<void> };
+  | { readonly kind: "hang"; readonly afterBytes: number; readonly released: Promise<void> }
+  /** Sends this many bytes of the answer, and the rest when it is released. */
+  | { readonly kind: "pause"; readonly afterBytes: number; readonly released: Promise<void> };
 
 export function startFileServer(content: Uint8Array<ArrayBuffer>): FileServer {
   const state = {
@@ -79,16 +81,16 @@ function rightAnswer(
 
 function brokenBody(body: Uint8Array<ArrayBuffer>, fault: Exclude<Fault, { kind: "answer" }>) {
   let sent = 0;
+  let end = Math.min(fault.afterBytes, body.length);
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const piece = body.subarray(sent, Math.min(fault.afterBytes, sent + 64 * 1024));
-      if (piece.length > 0) {
-        sent += piece.length;
-        return controller.enqueue(piece);
-      }
-      if (fault.kind === "hang") await fault.released;
+      if (sent === end && fault.kind !== "reset") await fault.released;
+      if (fault.kind === "pause" && sent === end) end = body.length;
       // Less than was announced: the server closes the connection.
-      controller.close();
+      if (sent === end) return controller.close();
+      const piece = body.subarray(sent, Math.min(end, sent + 64 * 1024));
+      sent += piece.length;
+      controller.enqueue(piece);
     },
   }, { highWaterMark: 0 });
 }
