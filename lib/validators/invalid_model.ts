@@ -1,0 +1,21 @@
+import { RefusedError } from "../core/errors.ts";
+
+/** A release is not activated, because of one of its files. Says what was found there and what was expected. */
+export class InvalidModelError extends RefusedError {
+  /** The file, as the manifest names it; empty where the whole release is meant. */
+  readonly path: string;
+
+  /** @param problem what is wrong: `its header is 12 bytes, expected 8 and 300 of JSON` */
+  constructor(
+    path: string,
+    problem: string,
+    details: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(`Cannot activate ${path === "" ? "the release" : path}: ${problem}`, {
+      code: "VALIDATION_FAILED",
+      hint: "publish a release that passes; the active one is untouched",
+      ...details,
+    });
+    this.path = path;
+  }
+}
