@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { diskError } from "../core/errors.ts";
 import { type FileSystem, findText, removeIfThere, replaceFile } from "../core/files.ts";
 import { Digest } from "../release/manifest.ts";
 
@@ -97,21 +98,33 @@ export function isSameCanary(one: CanaryState, other: CanaryState): boolean {
  *
  * @param change gives the new state, or `undefined` to leave what is there
  * @returns what was there, and what `change` gave
+ * @throws {DiskError} when the disk takes no more; the old state stays
  */
 export function updateCanary<Change extends CanaryState | undefined>(
   fs: FileSystem,
   path: string,
   change: (found: CanaryFile) => Change,
 ): { readonly found: CanaryFile; readonly written: Change } {
-  using lock = fs.openSync(`${path}.lock`, { read: true, write: true, create: true });
-  lock.lockSync(true);
-  const found = readCanary(fs, path);
-  const written = change(found);
-  if (written !== undefined) replaceFile(fs, path, `${JSON.stringify(written, undefined, 2)}\n`);
-  return { found, written };
+  return whileLocked(fs, path, () => {
+    const found = readCanary(fs, path);
+    const written = change(found);
+    if (written !== undefined) replaceFile(fs, path, `${JSON.stringify(written, undefined, 2)}\n`);
+    return { found, written };
+  });
 }
 
 /** Forgets the canary, as when another release was activated without one. Who watches it ends with `superseded`. */
 export function clearCanary(fs: FileSystem, path: string): void {
-  removeIfThere(fs, path);
+  whileLocked(fs, path, () => removeIfThere(fs, path));
+}
+
+/** Others wait for the milliseconds that `work` takes. */
+function whileLocked<Result>(fs: FileSystem, path: string, work: () => Result): Result {
+  try {
+    using lock = fs.openSync(`${path}.lock`, { read: true, write: true, create: true });
+    lock.lockSync(true);
+    return work();
+  } catch (error) {
+    throw diskError(error, `write ${path}`);
+  }
 }

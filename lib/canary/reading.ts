@@ -1,4 +1,5 @@
 import { quote } from "../core/quote.ts";
+import { redactText } from "../core/secret.ts";
 import { parseJson, parseJsonPath, valueAt } from "./json_path.ts";
 
 /** What a look at a metric gave. */
@@ -39,7 +40,7 @@ export function readNumber(value: unknown): Reading {
   const text = value.trim();
   if (DECIMAL.test(text)) return fromNumber(Number(text));
   if (NOT_FINITE.test(text)) return { kind: "nan" };
-  return noData(`it is ${quote(text.slice(0, QUOTED_CHARS_MAX))}, not a number`);
+  return noData(`it is ${quote(redactText(text.slice(0, QUOTED_CHARS_MAX)))}, not a number`);
 }
 
 function fromNumber(value: number): Reading {
