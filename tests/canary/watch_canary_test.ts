@@ -5,6 +5,7 @@ import {
   clearCanary,
   type MetricState,
   readCanary,
+  updateCanary,
 } from "../../lib/canary/canary_state.ts";
 import type { RoundVerdict } from "../../lib/canary/judge.ts";
 import { abortCanary, concludeCanary, promoteCanary } from "../../lib/canary/settle_canary.ts";
@@ -280,6 +281,7 @@ Deno.test("a canary whose place another one took, or that was removed, ends with
   assert.deepEqual(superseded, { kind: "superseded" });
   assert.deepEqual([bot.state().runId, bot.state().rounds], ["run-8", 0]);
   // The old one's end is not written into the new one's state.
+  abortCanary(bot.context, bot.statePath);
   concludeCanary(bot.context, bot.statePath, { ...bot.state(), runId: "run-7" });
   assert.equal(bot.state().concludedAt, null);
 
@@ -289,19 +291,35 @@ Deno.test("a canary whose place another one took, or that was removed, ends with
   assert.deepEqual(readCanary(Deno, bot.statePath), { kind: "none" });
 });
 
-Deno.test("two processes that watch one canary count each round once", async () => {
+Deno.test("processes that watch one canary count each round once", async () => {
   using bot = newBot({ failure_limit: 3 });
   await bot.start();
   bot.write(0.4);
+  const judged: number[] = [];
   const watch = () =>
-    bot.watch(undefined, { clock: new QuickClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000) });
-  assert.deepEqual((await Promise.all([watch(), watch(), watch()])).map(({ kind }) => kind), [
-    "degraded",
-    "degraded",
-    "degraded",
-  ]);
-  assert.deepEqual([bot.state().rounds, bot.state().metrics[0]?.failures], [4, 4]);
+    bot.watch((rounds) => judged.push(rounds), {
+      clock: new QuickClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000),
+    });
+  const verdicts = await Promise.all([watch(), watch(), watch()]);
+  assert.deepEqual(verdicts.map(({ kind }) => kind), ["degraded", "degraded", "degraded"]);
+  assert.deepEqual([judged, bot.state().rounds, bot.state().metrics[0]?.failures], [[1, 2, 3, 4], 4, 4]);
   assert.ok(bot.state().watchedMs <= 40_000, `${bot.state().watchedMs}`);
+});
+
+Deno.test("after a round of another process the next one is due an interval later", async () => {
+  using bot = newBot();
+  await bot.start();
+  const clock = new QuickClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000);
+  const sleepNow = clock.sleep.bind(clock);
+  clock.sleep = (durationMs, signal) => {
+    clock.sleep = sleepNow;
+    updateCanary(Deno, bot.statePath, () => ({ ...bot.state(), rounds: 1 }));
+    return sleepNow(durationMs, signal);
+  };
+  const times: string[] = [];
+  await bot.watch(() => times.push(clock.now().toISOString()), { clock });
+  // Seen after five seconds.
+  assert.equal(times[0], "2026-11-21T00:00:15.000Z");
 });
 
 Deno.test("a state that is damaged while it is watched is mended, and one that was before is told", async () => {
