@@ -69,21 +69,22 @@ function refuseLarge(rules: Rules, files: readonly ModelFile[]): void {
 
 function refuseDrift(rules: Rules, before: readonly ModelFile[], after: readonly ModelFile[]): void {
   const measures = [
-    { unit: "files", was: before.length, is: after.length },
-    { unit: "bytes", was: totalBytes(before), is: totalBytes(after) },
+    { what: "its count of files", unit: "", was: before.length, is: after.length },
+    { what: "its size", unit: " bytes", was: totalBytes(before), is: totalBytes(after) },
   ];
-  for (const { unit, was, is } of measures) {
-    const limits = [
-      { key: "max_shrink", limit: rules.max_shrink, sign: -1 },
-      { key: "max_growth", limit: rules.max_growth, sign: 1 },
-    ];
-    for (const { key, limit, sign } of limits) {
-      if (limit === undefined || sign * (is - was) <= limit * was) continue;
+  const limits = [
+    { key: "max_shrink", limit: rules.max_shrink, sign: -1, word: "less" },
+    { key: "max_growth", limit: rules.max_growth, sign: 1, word: "more" },
+  ];
+  for (const { what, unit, was, is } of measures) {
+    for (const { key, limit, sign, word } of limits) {
+      const difference = sign * (is - was);
+      if (limit === undefined || difference <= limit * was) continue;
       throw new InvalidModelError(
         "",
-        `it has ${is} ${unit}, the active one ${was}: ${percent(sign * (is - was) / was)} ${
-          sign < 0 ? "less" : "more"
-        }, ${key} allows ${percent(limit)}`,
+        `${what} is ${is}${unit}, that of the active one ${was}${unit}: ${
+          percent(difference / was)
+        } ${word}, ${key} allows ${percent(limit)}`,
         { hint: `if that is meant, raise activation.validate.${key}; the active release is untouched` },
       );
     }
@@ -98,12 +99,10 @@ function percent(fraction: number): string {
 function refuseOld(hoursMax: number, createdAt: string, now: Date): void {
   const hours = (now.getTime() - Date.parse(createdAt)) / HOUR_MS;
   if (Math.abs(hours) <= hoursMax) return;
-  const age = hours < 0
-    ? `${format(-hours)} hours ahead of this machine's clock`
-    : `${format(hours)} hours old`;
+  const age = hours < 0 ? `${format(-hours)} h ahead of this machine's clock` : `${format(hours)} h old`;
   throw new InvalidModelError(
     "",
-    `it was published at ${createdAt} and is ${age}, max_age_hours allows ${hoursMax}`,
+    `it was published at ${createdAt} and is ${age}, max_age_hours allows ${hoursMax} h`,
     {
       hint: hours < 0
         ? "set the clock of this machine or of the one that published"
