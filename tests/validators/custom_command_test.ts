@@ -8,16 +8,20 @@ import { testContext } from "../helpers/test_context.ts";
 
 const UNIX = { ignore: Deno.build.os === "windows" };
 
-/** A staged release of two files, as staging leaves it, and a shell command for it. */
-function world(script: string, changed: Partial<CustomCommand> = {}) {
+/** A staged release of two files, as staging leaves it, and a shell command for it, which may know a folder beside it. */
+function world(
+  script: string | ((root: string) => string),
+  changed: Partial<CustomCommand> = {},
+  signal: AbortSignal = new AbortController().signal,
+) {
   const root = tempDir();
   const dir = join(root.path, "staged");
   writeFiles(dir, { "a.bin": "a", "deep/b.bin": "b" });
   for (const path of ["a.bin", "deep/b.bin"]) Deno.chmodSync(join(dir, path), 0o444);
-  const context = testContext({ spawn: spawnProcess });
+  const context = testContext({ spawn: spawnProcess, signal });
   const custom: CustomCommand = {
     // The shell's name for itself, then the folder.
-    command: ["sh", "-c", script, "sh"],
+    command: ["sh", "-c", typeof script === "string" ? script : script(root.path), "sh"],
     timeoutMs: 30_000,
     dir,
     digest: "sha256:0123",
@@ -118,26 +122,15 @@ Deno.test(
   UNIX,
   async () => {
     using made = world(
-      'sleep 61 & echo $! > "$HELPER"; printf "loading model"; wait',
+      (root) => `sleep 61 & echo $! > ${root}/helper; printf "loading model"; wait`,
       { timeoutMs: 300 },
     );
-    const helper = join(made.root, "helper");
-    const context = testContext({
-      spawn: (request) => spawnProcess({ ...request, env: { ...request.env, HELPER: helper } }),
-    });
-    const custom = {
-      command: ["sh", "-c", 'sleep 61 & echo $! > "$HELPER"; printf "loading model"; wait', "sh"],
-      timeoutMs: 300,
-      dir: made.dir,
-      digest: "sha256:0123",
-      activeDir: undefined,
-    };
-    await assert.rejects(runCustomCommand(context, custom), (error) => {
+    await assert.rejects(made.run(), (error) => {
       assert.ok(!(error instanceof InvalidModelError));
       assert.match(String(error), /validate_command did not end within 0\.3 s: loading model$/);
       return true;
     });
-    const pid = Deno.readTextFileSync(helper).trim();
+    const pid = Deno.readTextFileSync(join(made.root, "helper")).trim();
     const { stdout } = new Deno.Command("ps", { args: ["-o", "stat=", "-p", pid] }).outputSync();
     assert.match(new TextDecoder().decode(stdout).trim(), /^(Z.*)?$/);
   },
@@ -145,16 +138,8 @@ Deno.test(
 
 Deno.test("an interrupted run ends the command, with the run's own reason", UNIX, async () => {
   const controller = new AbortController();
-  using made = world("sleep 61");
-  const context = testContext({ spawn: spawnProcess, signal: controller.signal });
-  const custom = {
-    command: ["sleep", "61"],
-    timeoutMs: 60_000,
-    dir: made.dir,
-    digest: "d",
-    activeDir: undefined,
-  };
-  const running = runCustomCommand(context, { ...custom, command: ["sh", "-c", "sleep 61"] });
+  using made = world("sleep 61", {}, controller.signal);
+  const running = made.run();
   const reason = new Error("stopped");
   controller.abort(reason);
   await assert.rejects(running, (error) => error === reason);
