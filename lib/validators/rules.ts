@@ -1,5 +1,6 @@
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import { totalBytes } from "../release/manifest.ts";
+import { RefusedError } from "../core/errors.ts";
 import { matchesAny } from "../core/wildcards.ts";
 import { InvalidModelError } from "./invalid_model.ts";
 import type { ModelFile } from "./model_file.ts";
@@ -25,6 +26,7 @@ export interface RuledRelease {
  * Holds a release against the rules: required files, sizes, how much it differs in size from the active release, age.
  *
  * @throws {InvalidModelError} for the first that it breaks
+ * @throws {RefusedError} code `RELEASE_AGE`: that says as much about the clocks as about the release
  */
 export function applyRules(rules: Rules, release: RuledRelease, now: Date): void {
   requireFiles(rules.required_files, release.files);
@@ -100,10 +102,10 @@ function refuseOld(hoursMax: number, createdAt: string, now: Date): void {
   const hours = (now.getTime() - Date.parse(createdAt)) / HOUR_MS;
   if (Math.abs(hours) <= hoursMax) return;
   const age = hours < 0 ? `${format(-hours)} h ahead of this machine's clock` : `${format(hours)} h old`;
-  throw new InvalidModelError(
-    "",
-    `it was published at ${createdAt} and is ${age}, max_age_hours allows ${hoursMax} h`,
+  throw new RefusedError(
+    `Cannot activate the release: it was published at ${createdAt} and is ${age}, max_age_hours allows ${hoursMax} h`,
     {
+      code: "RELEASE_AGE",
       hint: hours < 0
         ? "set the clock of this machine or of the one that published"
         : "publish a fresh one, or raise activation.validate.max_age_hours; the active release is untouched",

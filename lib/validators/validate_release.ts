@@ -25,7 +25,8 @@ const LOGGED_MAX = 20;
  * format needs: the header, or all of a JSON file. Needs read permission; the run permission for the command.
  *
  * @throws {InvalidModelError} naming the first file that is refused; when there are more, each is logged
- * @throws {RefusedError} when the user's command took too long or changed the release
+ * @throws {RefusedError} for what may be nobody's fault: the age of the release, a command of the user's that took too
+ * long or changed the release
  */
 export async function validateRelease(
   context: Context,

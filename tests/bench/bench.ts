@@ -12,6 +12,7 @@ import { createArchive, extractDeflated, extractStored, memoryOfExtraction } fro
 import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
+import { validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
@@ -49,6 +50,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hub-upload": hubUpload,
   "artifact-unchanged": artifactUnchanged,
   "artifact-memory": artifactMemory,
+  "validate-safetensors": validateSafetensors,
 };
 
 if (import.meta.main) {

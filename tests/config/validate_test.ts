@@ -19,10 +19,9 @@ Deno.test("activation.validate without a key checks everything that needs no kno
   });
 });
 
-Deno.test("activation.validate takes durations in fractions, and vectors as a count, as text of one, or as a file", () => {
+Deno.test("activation.validate takes durations in fractions, and vectors as a count or as a file", () => {
   const onnx = (sanity_vectors: unknown) => Validate.parse({ onnx: { sanity_vectors } }).onnx.sanity_vectors;
   assert.equal(onnx(0), 0);
-  assert.equal(onnx("50"), 50);
   assert.equal(onnx("data/vectors.json"), "data/vectors.json");
   const settings = Validate.parse({
     max_age_hours: 0.001,
@@ -49,7 +48,7 @@ Deno.test("activation.validate refuses what would check nothing, or something el
     { onnx: { sanity_vectors: -1 } },
     { onnx: { sanity_vectors: "" } },
     { onnx: { max_total_variation: 2 } },
-    { onnx: { expect: [{ inputs: [] }] } },
+    { onnx: { expect: [{ inputs: [{ type: "float32" }] }] } },
     { validate_command: [] },
     { validate_command: "python3 check.py" },
     { validate_timeout_seconds: 0 },
@@ -62,7 +61,7 @@ Deno.test("the example of expect is one", () => {
   const expect = [{
     path: "*.onnx",
     inputs: [{ name: "features", type: "float32", shape: ["batch", 11] }],
-    outputs: [{ name: "probabilities" }],
-  }];
+    outputs: [{ name: "probabilities", shape: [null, 3] }],
+  }, { outputs: [] }];
   assert.deepEqual(Validate.parse({ onnx: { expect } }).onnx.expect, expect);
 });

@@ -9,29 +9,25 @@ const Bytes = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const Pattern = z.string().min(1).max(1_000);
 const Seconds = z.number().positive().max(86_400);
 
-const Vectors = z.number().int().min(0).max(SANITY_VECTORS_MAX);
-
 /** What a model has to take or to give; what is left out may be anything. */
 const ExpectedTensor = z.strictObject({
   name: z.string().min(1),
   /** As ONNX Runtime names it: `float32`, `int64`, `string`. */
   type: z.string().min(1).optional(),
-  /** A number for each fixed dimension, a word for one that is free: `["batch", 11]`. */
-  shape: z.array(z.union([z.number().int().min(0), z.string().min(1)])).max(64).optional(),
+  /** A number for each fixed dimension, a word or null for one that is free: `["batch", 11]`. */
+  shape: z.array(z.union([z.number().int().min(0), z.string().min(1), z.null()])).max(64).optional(),
 });
 
 const ExpectedModel = z.strictObject({
-  /** Which files it is about. */
-  path: Pattern,
+  /** Which files it is about; without it, every model. */
+  path: Pattern.optional(),
   inputs: z.array(ExpectedTensor).max(1_000).optional(),
   outputs: z.array(ExpectedTensor).max(1_000).optional(),
 });
 
 const Onnx = z.strictObject({
   sanity_vectors: z.union([
-    Vectors,
-    // An environment variable is text.
-    z.string().regex(/^\d{1,6}$/).transform(Number).pipe(Vectors),
+    z.number().int().min(0).max(SANITY_VECTORS_MAX),
     z.string().min(1),
   ]).default(200).register(DOCS, {
     description:
@@ -60,17 +56,17 @@ const Onnx = z.strictObject({
   }),
 });
 
-const ShapeDrift = z.enum(DRIFT_SETTINGS).default("warn");
-
 const Safetensors = z.strictObject({
-  shape_drift: ShapeDrift.register(DOCS, {
+  shape_drift: z.enum(DRIFT_SETTINGS).default("warn").register(DOCS, {
     description:
       "When tensors are new, missing, or of another shape or type than in the active release: warn, refuse or ignore.",
   }),
 });
 
 const Gguf = z.strictObject({
-  shape_drift: ShapeDrift.register(DOCS, { description: "The same for GGUF files." }),
+  shape_drift: z.enum(DRIFT_SETTINGS).default("warn").register(DOCS, {
+    description: "The same for GGUF files.",
+  }),
 });
 
 const Pickle = z.strictObject({
