@@ -1,25 +1,15 @@
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { quote } from "../core/quote.ts";
 import { FormatProblem } from "./format_problem.ts";
-
-/** Enough for few reads, small beside everything else. */
-const BUFFER_BYTES = 64 * 1024;
+import { BACKSLASH, type ByteSpan, describeByte, END, isDigit, JsonBytes, QUOTE } from "./json_bytes.ts";
 
 /** Names of tensors have some hundred characters; what is longer is no name. */
 const NAME_BYTES_MAX = 4096;
 
 /** Python's json module gives up here, too. */
-export const JSON_DEPTH_MAX = 1000;
+const DEPTH_MAX = 1000;
 
-/** What {@link JsonCursor.peek} returns where nothing is left. */
-const END = -1;
-
-const QUOTE = code('"');
-const NEWLINE = code("\n");
-const BACKSLASH = code("\\");
-const MINUS = code("-");
-const ZERO = code("0");
-const NINE = code("9");
+const ZERO = 0x30;
 
 /** How many NaN and Infinity stand in a text, and where the first one does. */
 export interface NonFinite {
@@ -27,82 +17,62 @@ export interface NonFinite {
   readonly firstPlace: string;
 }
 
-export interface JsonOptions {
-  /** The first byte in the file. */
-  readonly offset: number;
-  /** How many bytes there are. */
-  readonly length: number;
+export interface JsonOptions extends ByteSpan {
   /** Whether the numbers NaN, Infinity and -Infinity pass, which Python writes and JSON has not. */
   readonly allowsNonFinite: boolean;
 }
 
 /**
- * Reads JSON token by token from a file, so that its memory does not grow with the text, and whoever reads sees each key:
- * `JSON.parse` builds everything that a hostile text asks for, and hides keys that are there twice. Every byte that it
- * passes is checked to be UTF-8.
+ * Reads JSON token by token from a file, and lets whoever reads see each key: `JSON.parse` builds everything that a
+ * hostile text asks for, and hides keys that are there twice.
  *
  * All methods throw {@link FormatProblem}, and reading may throw what the file system does.
  */
 export class JsonCursor {
-  readonly #file: Pick<Deno.FsFile, "readSync">;
+  readonly #bytes: JsonBytes;
   readonly #allowsNonFinite: boolean;
-  readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
   readonly #name = new Uint8Array(NAME_BYTES_MAX);
-  /** Bytes that were not read yet. */
-  #left: number;
-  /** Where the buffer begins in the text. */
-  #start = 0;
-  #line = 1;
-  #lineStart = 0;
-  #at = 0;
-  #size = 0;
-  #isAtEnd = false;
   #nonFinite: NonFinite = { count: 0, firstPlace: "" };
 
   constructor(file: Pick<Deno.FsFile, "readSync" | "seekSync">, options: JsonOptions) {
-    file.seekSync(options.offset, Deno.SeekMode.Start);
-    this.#file = file;
+    this.#bytes = new JsonBytes(file, options);
     this.#allowsNonFinite = options.allowsNonFinite;
-    this.#left = options.length;
-  }
-
-  /** Where the next byte is, for messages; a column is a byte. */
-  get #place(): string {
-    return this.#placeOf(this.#start + this.#at);
-  }
-
-  /** Where the last byte was. */
-  get #placeBefore(): string {
-    return this.#placeOf(this.#start + this.#at - 1);
   }
 
   get nonFinite(): NonFinite {
     return this.#nonFinite;
   }
 
-  /** The next character, if it is one of ASCII; it stays the next. */
+  /** The next character, which stays the next; the empty text at the end. */
   peek(): string {
-    const byte = this.#peek();
+    const byte = this.#bytes.peek();
     return byte === END ? "" : String.fromCharCode(byte);
   }
 
-  /** Whether this character comes next, after white space; it is taken then. */
+  /** Whether this character comes next, after white space; it is passed then. */
   take(char: string): boolean {
-    this.#skipSpace();
-    if (this.#peek() !== code(char)) return false;
-    this.#at++;
+    this.#bytes.skipSpace();
+    if (this.#bytes.peek() !== char.charCodeAt(0)) return false;
+    this.#bytes.next();
     return true;
   }
 
   expect(char: string): void {
-    if (!this.take(char)) throw this.#unexpected(quote(char));
+    if (!this.take(char)) throw this.#bytes.unexpected(quote(char));
   }
 
   /** Nothing but white space may follow. */
   expectEnd(): void {
-    this.#skipSpace();
-    if (this.#peek() !== END) throw this.#unexpected("its end");
+    this.#bytes.skipSpace();
+    if (this.#bytes.peek() !== END) throw this.#bytes.unexpected("its end");
+  }
+
+  /** Whether `null` comes next; it is passed then. */
+  takeNull(): boolean {
+    this.#bytes.skipSpace();
+    if (this.peek() !== "n") return false;
+    this.#skipWord("null");
+    return true;
   }
 
   /** The members of an object; read or skip the value of each before the next is asked for. */
@@ -123,7 +93,7 @@ export class JsonCursor {
     this.expect("[");
     if (this.take("]")) return numbers;
     do {
-      if (numbers.length === countMax) throw this.#unexpected(`no more than ${countMax} numbers`);
+      if (numbers.length === countMax) throw this.#bytes.unexpected(`no more than ${countMax} numbers`);
       numbers.push(this.#readInteger());
     } while (this.take(","));
     this.expect("]");
@@ -136,40 +106,39 @@ export class JsonCursor {
     let size = 0;
     let hasEscapes = false;
     while (true) {
-      const byte = this.#next();
+      const byte = this.#bytes.next();
       if (byte === QUOTE) break;
-      if (byte < 0x20) throw this.#unendedString(byte);
+      if (byte < 0x20) throw this.#brokenText(byte);
       this.#name[size++] = byte;
       if (byte === BACKSLASH) {
         hasEscapes = true;
         // A quote that is escaped is no end.
-        if (size < NAME_BYTES_MAX) this.#name[size++] = Math.max(this.#next(), 0);
+        if (size < NAME_BYTES_MAX) this.#name[size++] = Math.max(this.#bytes.next(), 0);
       }
-      if (size === NAME_BYTES_MAX) throw this.#unexpected(`a name of less than ${NAME_BYTES_MAX} bytes`);
+      if (size === NAME_BYTES_MAX) {
+        throw this.#bytes.unexpected(`a name of less than ${NAME_BYTES_MAX} bytes`);
+      }
     }
     const text = decodeUtf8(this.#name.subarray(0, size));
-    if (text === undefined) throw new FormatProblem(`the name before ${this.#place} is not UTF-8`);
-    return hasEscapes ? this.#unescape(text) : text;
+    if (text === undefined) throw new FormatProblem(`the name before ${this.#bytes.place()} is not UTF-8`);
+    return hasEscapes ? unescape(text) : text;
   }
 
   /** Passes a text of any length. */
   skipString(): void {
     this.expect('"');
-    while (this.#at < this.#size || this.#fill()) {
-      const byte = this.#buffer[this.#at++] ?? END;
+    while (true) {
+      const byte = this.#bytes.nextInText();
       if (byte === QUOTE) return;
-      if (byte === BACKSLASH) this.#skipEscape();
-      else if (byte < 0x20) throw this.#unendedString(byte);
+      if (byte !== BACKSLASH) throw this.#brokenText(byte);
+      this.#skipEscape();
     }
-    throw this.#unendedString(END);
   }
 
-  /** Passes a value of any kind, at most {@link JSON_DEPTH_MAX} deep. */
+  /** Passes a value of any kind, at most a thousand levels deep. */
   skipValue(depth = 0): void {
-    if (depth > JSON_DEPTH_MAX) {
-      throw new FormatProblem(`it is more than ${JSON_DEPTH_MAX} levels deep`);
-    }
-    this.#skipSpace();
+    if (depth > DEPTH_MAX) throw new FormatProblem(`it is more than ${DEPTH_MAX} levels deep`);
+    this.#bytes.skipSpace();
     switch (this.peek()) {
       case "{":
         return this.#skipObject(depth);
@@ -188,19 +157,10 @@ export class JsonCursor {
     }
   }
 
-  /** Whether `null` comes next; it is taken then. */
-  takeNull(): boolean {
-    this.#skipSpace();
-    if (this.peek() !== "n") return false;
-    this.#skipWord("null");
-    return true;
-  }
-
   #skipObject(depth: number): void {
     this.expect("{");
     if (this.take("}")) return;
     do {
-      this.#skipSpace();
       this.skipString();
       this.expect(":");
       this.skipValue(depth + 1);
@@ -216,147 +176,80 @@ export class JsonCursor {
   }
 
   #skipNumber(): void {
-    const at = this.#start + this.#at;
-    const isNegative = this.#peek() === MINUS;
-    if (isNegative) this.#at++;
-    if (this.#allowsNonFinite) {
-      const word = this.peek() === "I" ? "Infinity" : this.peek() === "N" && !isNegative ? "NaN" : undefined;
-      if (word !== undefined) {
-        this.#skipWord(word);
-        const { count, firstPlace } = this.#nonFinite;
-        this.#nonFinite = { count: count + 1, firstPlace: count === 0 ? this.#placeOf(at) : firstPlace };
-        return;
-      }
+    const place = this.#allowsNonFinite && !isDigit(this.#bytes.peek()) ? this.#bytes.place() : "";
+    const isNegative = this.#takeEither("-");
+    if (this.#allowsNonFinite && (this.peek() === "I" || (this.peek() === "N" && !isNegative))) {
+      this.#skipWord(this.peek() === "I" ? "Infinity" : "NaN");
+      const { count, firstPlace } = this.#nonFinite;
+      this.#nonFinite = { count: count + 1, firstPlace: count === 0 ? place : firstPlace };
+      return;
     }
-    if (this.#peek() === ZERO) this.#at++;
-    else this.#skipDigits("a value");
-    if (this.peek() === ".") {
-      this.#at++;
-      this.#skipDigits("a digit");
-    }
-    if (this.peek() !== "e" && this.peek() !== "E") return;
-    this.#at++;
-    if (this.peek() === "+" || this.peek() === "-") this.#at++;
+    if (!this.#takeEither("0")) this.#skipDigits("a value");
+    if (this.#takeEither(".")) this.#skipDigits("a digit");
+    if (!this.#takeEither("eE")) return;
+    this.#takeEither("+-");
     this.#skipDigits("a digit");
   }
 
+  /** Passes the next character, if it is one of these one or two. */
+  #takeEither(chars: string): boolean {
+    const byte = this.#bytes.peek();
+    if (byte !== chars.charCodeAt(0) && byte !== chars.charCodeAt(1)) return false;
+    this.#bytes.next();
+    return true;
+  }
+
   #skipDigits(wanted: string): void {
-    if (!isDigit(this.#peek())) throw this.#unexpected(wanted);
-    do this.#at++; while (isDigit(this.#peek()));
+    if (!this.#bytes.skipDigits()) throw this.#bytes.unexpected(wanted);
   }
 
   #readInteger(): number {
-    this.#skipSpace();
-    const first = this.#peek();
-    if (!isDigit(first)) throw this.#unexpected("a whole number");
+    this.#bytes.skipSpace();
+    const first = this.#bytes.peek();
+    if (!isDigit(first)) throw this.#bytes.unexpected("a whole number");
     let value = 0;
-    while (isDigit(this.#peek())) {
-      value = value * 10 + this.#next() - ZERO;
-      if (first === ZERO && value > 0) throw this.#unexpected("a number without leading zeros");
-    }
-    if (!Number.isSafeInteger(value)) throw this.#unexpected("a number below 2^53");
-    if (this.peek() === "." || this.peek() === "e" || this.peek() === "E") {
-      throw this.#unexpected("a whole number");
-    }
+    let digits = 0;
+    for (; isDigit(this.#bytes.peek()); digits++) value = value * 10 + this.#bytes.next() - ZERO;
+    if (first === ZERO && digits > 1) throw this.#bytes.unexpected("a number without leading zeros");
+    if (!Number.isSafeInteger(value)) throw this.#bytes.unexpected("a number below 2^53");
+    if ([".", "e", "E"].includes(this.peek())) throw this.#bytes.unexpected("a whole number");
     return value;
   }
 
   #skipWord(word: string): void {
     for (const char of word) {
-      if (this.peek() !== char) throw this.#unexpected(word);
-      this.#at++;
+      if (this.peek() !== char) throw this.#bytes.unexpected(word);
+      this.#bytes.next();
     }
   }
 
+  /** What follows a backslash. */
   #skipEscape(): void {
-    const byte = this.#next();
-    if (byte === code("u")) {
-      for (let count = 0; count < 4; count++) {
-        if (!/^[0-9A-Fa-f]$/.test(this.peek())) throw this.#unexpected("a hexadecimal digit");
-        this.#at++;
-      }
-    } else if (byte === END || !'"\\/bfnrt'.includes(String.fromCharCode(byte))) {
-      throw new FormatProblem(`a backslash stands before ${describe(byte)} at ${this.#placeBefore}`);
+    const byte = this.#bytes.next();
+    if (byte === END || !'"\\/bfnrtu'.includes(String.fromCharCode(byte))) {
+      throw new FormatProblem(`a backslash stands before ${describeByte(byte)} at ${this.#bytes.place(1)}`);
+    }
+    if (byte !== LETTER_U) return;
+    for (let count = 0; count < 4; count++) {
+      if (!/^[0-9A-Fa-f]$/.test(this.peek())) throw this.#bytes.unexpected("a hexadecimal digit");
+      this.#bytes.next();
     }
   }
 
-  #unescape(text: string): string {
-    try {
-      const plain: unknown = JSON.parse(`"${text}"`);
-      if (typeof plain === "string" && plain.isWellFormed()) return plain;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
-    throw new FormatProblem(`the name ${quote(text)} has an escape sequence that means nothing`);
-  }
-
-  #skipSpace(): void {
-    while (this.#at < this.#size || this.#fill()) {
-      const byte = this.#buffer[this.#at];
-      if (byte !== 0x20 && byte !== NEWLINE && byte !== 0x0d && byte !== 0x09) return;
-      this.#at++;
-      // Nowhere else may one stand.
-      if (byte === NEWLINE) {
-        this.#line++;
-        this.#lineStart = this.#start + this.#at;
-      }
-    }
-  }
-
-  #next(): number {
-    const byte = this.#peek();
-    if (byte !== END) this.#at++;
-    return byte;
-  }
-
-  #peek(): number {
-    return this.#at < this.#size || this.#fill() ? this.#buffer[this.#at] ?? END : END;
-  }
-
-  /** Reads on; whether there was anything. */
-  #fill(): boolean {
-    if (this.#isAtEnd) return false;
-    this.#start += this.#size;
-    this.#at = 0;
-    const wanted = Math.min(this.#left, BUFFER_BYTES);
-    this.#size = wanted === 0 ? 0 : this.#file.readSync(this.#buffer.subarray(0, wanted)) ?? 0;
-    this.#left -= this.#size;
-    this.#isAtEnd = this.#size === 0;
-    try {
-      this.#utf8.decode(this.#buffer.subarray(0, this.#size), { stream: !this.#isAtEnd });
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      throw new FormatProblem(`it is not UTF-8, in the ${BUFFER_BYTES} bytes from ${this.#start} on`);
-    }
-    return !this.#isAtEnd;
-  }
-
-  #placeOf(position: number): string {
-    return `line ${this.#line}, column ${position - this.#lineStart + 1}`;
-  }
-
-  #unendedString(byte: number): FormatProblem {
+  #brokenText(byte: number): FormatProblem {
     if (byte === END) return new FormatProblem("it ends inside a text");
-    return new FormatProblem(`there is ${describe(byte)} in a text at ${this.#placeBefore}`);
-  }
-
-  #unexpected(wanted: string): FormatProblem {
-    const found = this.#peek();
-    if (found === END) return new FormatProblem(`it ends where ${wanted} was expected`);
-    return new FormatProblem(`there is ${describe(found)} at ${this.#place}, expected ${wanted}`);
+    return new FormatProblem(`there is ${describeByte(byte)} in a text at ${this.#bytes.place(1)}`);
   }
 }
 
-function code(char: string): number {
-  return char.charCodeAt(0);
-}
+const LETTER_U = 0x75;
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
-}
-
-function describe(byte: number): string {
-  if (byte === END) return "the end";
-  const isPrintable = byte > 0x20 && byte < 0x7f;
-  return isPrintable ? quote(String.fromCharCode(byte)) : `the byte 0x${byte.toString(16).padStart(2, "0")}`;
+function unescape(text: string): string {
+  try {
+    const plain: unknown = JSON.parse(`"${text}"`);
+    if (typeof plain === "string" && plain.isWellFormed()) return plain;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new FormatProblem(`the name ${quote(text)} has an escape sequence that means nothing`);
 }
