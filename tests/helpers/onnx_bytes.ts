@@ -5,6 +5,7 @@ export const FLOAT = 1;
 export const INT64 = 7;
 export const STRING = 8;
 export const BOOL = 9;
+export const FLOAT16 = 10;
 
 /** A size of a dimension: a number, a name, or nothing known. */
 export type Size = number | string | null;
