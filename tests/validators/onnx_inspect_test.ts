@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Context } from "../../lib/core/context.ts";
 import { FailedError, InterruptedError, UsageError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
@@ -370,6 +371,22 @@ Deno.test("a runtime that does not start is no model's fault, one that breaks do
   const breaks = instead("console.log('started'); console.error('out of memory'); Deno.exit(134)");
   await refused(
     inspect(GOOD, undefined, {}, { spawn: breaks }),
-    /ONNX Runtime broke down while it loaded and computed it: out of memory$/,
+    /ONNX Runtime broke down over it: out of memory$/,
+  );
+});
+
+Deno.test("a model with flipped bits is accepted or refused, whatever ONNX Runtime makes of it", async () => {
+  const place = fc.nat(GOOD.length - 1);
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(place, fc.nat(7)), { minLength: 1, maxLength: 3 }), async (flips) => {
+      const content = GOOD.slice();
+      for (const [at, bit] of flips) content[at] = (content[at] ?? 0) ^ (1 << bit);
+      try {
+        await inspect(content, undefined, { sanity_vectors: 2 });
+      } catch (error) {
+        assert.ok(error instanceof InvalidModelError, String(error));
+      }
+    }),
+    { numRuns: 15 },
   );
 });

@@ -147,10 +147,9 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
         },
       );
     case "crashed":
-      throw new InvalidModelError(
-        path,
-        `ONNX Runtime broke down while it loaded and computed it: ${trial.reason}`,
-      );
+      throw new InvalidModelError(path, `ONNX Runtime broke down over it: ${trial.reason}`, {
+        hint: `where memory was short: a model takes up to ${MEMORY_BYTES_MAX} bytes of it while it is tried`,
+      });
     case "refused":
       throw new InvalidModelError(path, trial.problem, { hint: VECTORS_HINT });
     case "ran":

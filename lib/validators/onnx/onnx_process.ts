@@ -10,6 +10,9 @@ export const TRY_ONNX = "_try-onnx";
 /** An answer is a line of drifts and notes, one an output. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
+/** How a process ends that the system takes the memory from: 128 and the number of SIGKILL. */
+const KILLED = 137;
+
 /** The end of what a broken process says is enough to know it by. */
 const REASON_CHARS_MAX = 300;
 
@@ -50,7 +53,7 @@ export async function tryInProcess(
     }
     const { code, stderr } = await process.exit;
     const [first, ...lines] = printed.trimEnd().split("\n");
-    const reason = lastLine(stderr) ?? `exit code ${code}`;
+    const reason = lastLine(stderr) ?? (code === KILLED ? "the system ended it" : `exit code ${code}`);
     if (first !== STARTED) throw unable(reason);
     if (code !== 0) return { outcome: "crashed", reason };
     const answer = TryAnswer.parse(JSON.parse(lines.at(-1) ?? ""));

@@ -53,6 +53,8 @@ class Trial {
   readonly #vectors: Vectors;
   readonly #session: OrtSession;
   readonly #drifts = new Map<string, OutputDrift>();
+  /** It was said that the active model fails on vectors; it may on all of them. */
+  #activeFailed = false;
 
   constructor(vectors: Vectors, session: OrtSession) {
     this.#vectors = vectors;
@@ -83,6 +85,10 @@ class Trial {
     const feeds = feedsOf(this.#vectors, index);
     const name = `sanity vector ${index + 1}`;
     const active = this.active === undefined ? undefined : await attempt(this.active, feeds);
+    if (active !== undefined && "reason" in active && !this.#activeFailed) {
+      this.#activeFailed = true;
+      this.notes.push(`the active model does not compute ${name} and is not compared: ${active.reason}`);
+    }
     const ran = await attempt(this.#session, feeds);
     if ("reason" in ran) {
       if (this.#vectors.kind === "made" && mayMisfit(this.#vectors.isGuess, active)) {
