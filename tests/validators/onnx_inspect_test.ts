@@ -114,6 +114,7 @@ Deno.test("a model that ONNX Runtime does not load is refused with the runtime's
     output("y", FLOAT, [1]),
   );
   await refused(inspect(unknown), /ONNX Runtime does not load it: No Op registered for Clairvoyance/);
+  await assert.rejects(inspect(unknown), { hint: /publish a release that passes/ });
 });
 
 Deno.test("a model whose outputs are not finite is refused", async () => {
@@ -372,6 +373,13 @@ Deno.test("a runtime that does not start is no model's fault, one that breaks do
   await refused(
     inspect(GOOD, undefined, {}, { spawn: breaks }),
     /ONNX Runtime broke down over it: out of memory$/,
+  );
+  const chatters = instead(
+    "console.log('started'); for (let i = 0; i < 20; i++) console.log('x'.repeat(1e6))",
+  );
+  await refused(
+    inspect(GOOD, undefined, {}, { spawn: chatters }),
+    /ONNX Runtime broke down over it: it printed more than 16777216 characters$/,
   );
 });
 

@@ -12,7 +12,7 @@ interface Wanted {
   readonly owner: string;
 }
 
-/** Consumers that are fed by the active model's shape say `Cannot run` to another one: names are told up to here. */
+/** A message with more names than these is not read. */
 const NAMES_SHOWN_MAX = 10;
 
 /**

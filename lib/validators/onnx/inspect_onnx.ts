@@ -151,7 +151,11 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
         hint: `where memory was short: a model takes up to ${MEMORY_BYTES_MAX} bytes of it while it is tried`,
       });
     case "refused":
-      throw new InvalidModelError(path, trial.problem, { hint: VECTORS_HINT });
+      throw new InvalidModelError(
+        path,
+        trial.problem,
+        trial.step === "vectors" ? { hint: VECTORS_HINT } : {},
+      );
     case "ran":
       for (const note of trial.notes) context.log.warn(`${path}: ${oneLine(note)}`);
       for (const output of trial.unjudged) {

@@ -30,24 +30,25 @@ export async function tryModels(request: TryRequest): Promise<TryAnswer> {
   } catch (error) {
     const reason = runtimeReason(error);
     if (error instanceof RuntimeMissingError) return { outcome: "unable", reason };
-    return { outcome: "refused", problem: `ONNX Runtime does not load it: ${reason}` };
+    return { outcome: "refused", step: "load", problem: `ONNX Runtime does not load it: ${reason}` };
   }
-  const trial = new Trial(request.vectors, session);
+  const vectorRun = new VectorRun(request.vectors, session);
   if (countOf(request.vectors) > 0 && request.active !== undefined) {
     try {
-      trial.active = await loadModel(request.active);
+      vectorRun.active = await loadModel(request.active);
     } catch (error) {
-      trial.notes.push(`the active model does not load and is not compared: ${runtimeReason(error)}`);
+      vectorRun.notes.push(`the active model does not load and is not compared: ${runtimeReason(error)}`);
     }
   }
-  return await trial.run(() => performance.now() - startMs < request.vectorsMs);
+  return await vectorRun.run(() => performance.now() - startMs < request.vectorsMs);
 }
 
 function countOf(vectors: Vectors): number {
   return vectors.kind === "made" ? vectors.count : vectors.vectors.length;
 }
 
-class Trial {
+/** The vectors of a model, one after the other, with what is found on the way. */
+class VectorRun {
   active: OrtSession | undefined;
   readonly notes: string[] = [];
   readonly #vectors: Vectors;
@@ -76,7 +77,7 @@ class Trial {
       }
       const step = await this.#step(done);
       if (step === "unfit") break;
-      if (step !== "fine") return { outcome: "refused", problem: step.problem };
+      if (step !== "fine") return { outcome: "refused", step: "vectors", problem: step.problem };
     }
     return this.#answer(done);
   }
@@ -133,7 +134,7 @@ class Trial {
         const problem = `its output ${quote(output)} is no distribution: a row sums to ${
           verdict.sum.toPrecision(6)
         }, the active model's to 1`;
-        return { outcome: "refused", problem };
+        return { outcome: "refused", step: "vectors", problem };
       }
       if (verdict.kind === "drift") drifts.push({ output, ...verdict.drift });
       else unjudged.push(output);

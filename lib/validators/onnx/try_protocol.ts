@@ -43,8 +43,12 @@ export type TryRequest = z.infer<typeof TryRequest>;
 export const TryAnswer = z.discriminatedUnion("outcome", [
   /** The runtime itself could not be started. */
   z.strictObject({ outcome: z.literal("unable"), reason: z.string() }),
-  /** It is the model that is no good. */
-  z.strictObject({ outcome: z.literal("refused"), problem: z.string() }),
+  /** It is the model that is no good, as it is, or for the vectors. */
+  z.strictObject({
+    outcome: z.literal("refused"),
+    step: z.enum(["load", "vectors"]),
+    problem: z.string(),
+  }),
   z.strictObject({
     outcome: z.literal("ran"),
     /** How many vectors were computed. */
