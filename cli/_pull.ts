@@ -9,7 +9,7 @@ import type { IntentRun } from "../lib/store/intent.ts";
 import { findStore, openStore, type Store } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
 import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import type { CommandName } from "./_summaries.ts";
 

@@ -9,7 +9,7 @@ import type { WaitOptions } from "../lib/redeploy/wait_for_release.ts";
 import { type Digest, shortDigest } from "../lib/release/manifest.ts";
 import { integerFlag, type Session, switchFlag, textFlag } from "./_command.ts";
 import { repoLayout } from "./_hub_flags.ts";
-import { formatDuration } from "./_format.ts";
+import { formatDuration } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 
 /** Options of every command that redeploys. */

@@ -28,7 +28,7 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
 import type { Output } from "./_output.ts";
 import {

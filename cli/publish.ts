@@ -37,7 +37,7 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_summaries.ts";

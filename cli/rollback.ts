@@ -15,7 +15,7 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
 

@@ -20,7 +20,7 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "./_format.ts";
+import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 
 interface StatusFlags extends CommonFlags {

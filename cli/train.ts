@@ -25,7 +25,7 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";

@@ -15,7 +15,7 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { plural } from "./_format.ts";
+import { plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { openExistingStore } from "./_store.ts";
 
