@@ -24,6 +24,7 @@ export type FileSystem = Pick<
   | "renameSync"
   | "statSync"
   | "symlinkSync"
+  | "utimeSync"
 >;
 
 /** Files of a release are never changed again. */
