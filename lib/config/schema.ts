@@ -7,6 +7,7 @@ import { DOCS, EnvName, RepoFolder, Schedule } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { RunPod, RunPodClient } from "./sections/runpod.ts";
+import { Signing } from "./sections/signing.ts";
 
 /**
  * The `model_sync` section of the configuration file: every key once, with its default and its description. The
@@ -128,6 +129,9 @@ export const ModelSync = z.strictObject({
   }),
   redeploy: Redeploy.prefault({}).register(DOCS, {
     description: "Backends that start anew with a new release.",
+  }),
+  signing: Signing.prefault({}).register(DOCS, {
+    description: "Signatures of releases: OpenSSF Model Signing 1.0, by a key.",
   }),
   archives: Archives.prefault({}).register(DOCS, {
     description: "What an archive may be at most, whoever sends it. It is refused beyond, never cut.",
