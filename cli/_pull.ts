@@ -11,6 +11,7 @@ import { changeLines } from "./_changes.ts";
 import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
 import { formatBytes, formatDuration, plural } from "./_format.ts";
 import type { Output } from "./_output.ts";
+import { signaturePolicy } from "./_signing.ts";
 import type { CommandName } from "./_summaries.ts";
 
 /** Options of every command that pulls. */
@@ -46,6 +47,7 @@ export async function runPulling<Pulled extends Source>(
   { command, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
+  const signatures = await signaturePolicy(session);
   const store = openStore(context.fs, location);
   const report = await recordedRun(context, store, command, async (run) => {
     const reason = skip?.(store);
@@ -60,6 +62,7 @@ export async function runPulling<Pulled extends Source>(
       activation: settings.activation.mode,
       keep: settings.keep,
       isOfflineOk,
+      signatures,
     });
     return { ...pulled, details: details?.(source, pulled) ?? {} };
   });
@@ -82,9 +85,10 @@ export async function previewPulling(
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
     await using source = await open(store, scratch);
-    const plan = await planPull(store, source, {
+    const plan = await planPull(context, store, source, {
       allowDowngrade: flags.allowDowngrade === true,
       force: flags.force === true,
+      signatures: await signaturePolicy(session),
     });
     output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
   } finally {

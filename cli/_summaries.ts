@@ -14,6 +14,7 @@ export const SUMMARIES = {
   redeploy: "Tell backends to start anew, and wait until they serve the new release",
   daemon: "Publish or pull every day, for as long as it runs",
   doctor: "Check this machine, the registry and the disk, and say how to mend what is wrong",
+  keys: "Make signing keys, and sign or verify a folder",
   config: "Check, show or begin a configuration file",
 } as const;
 

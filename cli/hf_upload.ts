@@ -38,6 +38,7 @@ import {
   redeployJson,
   redeployLines,
 } from "./_redeploy.ts";
+import { releaseSeal } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
 export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
@@ -82,7 +83,8 @@ export const program: Program = defineProgram(
 /** One upload, recorded and shown. */
 export async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location, settings } = session;
-  const options = publisherOptions(session, flags);
+  const seal = await releaseSeal(session);
+  const options = { ...publisherOptions(session, flags), seal };
   const layout = repoLayout(settings);
   if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
     throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {
@@ -91,7 +93,7 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
     });
   }
   const redeploy = flags.redeploy || flags.wait || flags.revertOnFailure
-    ? prepareRedeployment(session, flags)
+    ? await prepareRedeployment(session, flags)
     : undefined;
   // Before a store is made beside a mistyped name.
   refuseMissingModels(context, location.modelsDir);
@@ -114,7 +116,7 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
 
 async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location, settings } = session;
-  const options = publisherOptions(session, flags);
+  const options = { ...publisherOptions(session, flags), seal: await releaseSeal(session) };
   const layout = repoLayout(settings);
   const store = findStore(context.fs, location);
   const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);

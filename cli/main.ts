@@ -31,6 +31,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   redeploy: { revoked: ["run", "write"], load: () => import("./redeploy.ts") },
   daemon: { revoked: [], load: () => import("./daemon.ts") },
   doctor: { revoked: [], load: () => import("./doctor.ts") },
+  keys: { revoked: ["net", "run"], load: () => import("./keys.ts") },
   config: { revoked: ["net", "run"], load: () => import("./config.ts") },
 };
 

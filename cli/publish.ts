@@ -40,6 +40,7 @@ import {
 import { formatBytes, formatDuration, plural } from "./_format.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
+import { releaseSeal } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
 
@@ -77,10 +78,11 @@ export async function runPublish(session: Session, flags: PublishFlags): Promise
   const { context, output, location } = session;
   refuseClone(session);
   const training = trainingOf(session, flags);
+  const seal = await releaseSeal(session);
   // Before a store is made beside a mistyped name.
   if (training === undefined) refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location);
-  const publisherSettings = publisherOptions(session, flags, store.root);
+  const publisherSettings = { ...publisherOptions(session, flags, store.root), seal };
   const report = await recordedRun(context, store, "publish", async (run) => {
     if (training !== undefined) {
       refuseTrainingIntoRelease(store);
@@ -106,7 +108,8 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
   try {
     const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
     const set = await readModelSet(context, location.modelsDir, cache);
-    const options = publisherOptions(session, flags, stateDirOf(location));
+    const seal = await releaseSeal(session);
+    const options = { ...publisherOptions(session, flags, stateDirOf(location)), seal };
     const plan = await planGitPublish(context, options, set, scratch);
     const command = training === undefined
       ? null

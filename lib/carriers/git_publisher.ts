@@ -9,12 +9,13 @@ import { giveUpUnpushed, refuseDirty, syncBranch, type SyncedBranch } from "../g
 import { commitModels, listTracked } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
-import { manifestPathOf } from "../git/tree.ts";
+import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
-import type { Publication, Publisher } from "./carrier.ts";
+import { expiryOf, isSealDue, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
+import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
+import type { ManifestClaim, Publication, Publisher } from "./carrier.ts";
 import { findPublished, type Published, rememberPublished } from "../store/published.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
@@ -29,6 +30,8 @@ export interface GitPublisherOptions {
   readonly allowShrink: boolean;
   /** Instead of `chore(models): sync <time>`. */
   readonly commitMessage: string | undefined;
+  /** What is added to a release; nothing: it is unsigned, and does not expire. */
+  readonly seal?: Seal | undefined;
   readonly owner: LockOwner;
 }
 
@@ -47,6 +50,7 @@ const PUSH_ATTEMPTS_MAX = 5;
 /** What a commit of the registry holds of the model set. */
 interface Base {
   readonly manifest: Manifest | undefined;
+  readonly sealed: Sealed;
   /** What this machine remembers of it, if it knows that the files are what the manifest says. */
   readonly known: Published | undefined;
   /** There is a manifest that nobody can use. */
@@ -128,8 +132,12 @@ export class GitPublisher implements Publisher<GitPublication> {
     const published = findPublished(this.#store, this.#target);
     const { head, unpushed } = this.#branch;
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
-    if (published.lfs !== this.#options.lfs) return undefined;
+    if (published.lfs !== this.#options.lfs || this.#isSealDue(published)) return undefined;
     return this.#unchanged(this.#branch, published);
+  }
+
+  #isSealDue(sealed: Sealed): boolean {
+    return isSealDue(this.#options.seal, sealed, this.#context.clock.now());
   }
 
   #unchanged(
@@ -153,15 +161,17 @@ export class GitPublisher implements Publisher<GitPublication> {
   async #commit(set: ModelSet, branch: SyncedBranch): Promise<GitPublication> {
     const base = await this.#readBase(branch.head);
     const { manifest, known } = base;
-    const { subdir, lfs, commitMessage, allowDirtyWorktree } = this.#options;
-    if (manifest?.digest === set.digest && known?.lfs === lfs) {
+    const { subdir, lfs, commitMessage, allowDirtyWorktree, seal } = this.#options;
+    const isDue = this.#isSealDue(base.sealed);
+    if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
       await this.#remember(set, manifest.sequence);
       return this.#unchanged(branch, manifest);
     }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
     if (!this.#options.allowShrink) refuseShrink(set, before);
-    const now = isoSeconds(this.#context.clock.now());
+    const now = this.#context.clock.now();
+    const createdAt = isoSeconds(now);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
     const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
     const commit = await commitModels(this.#context, this.#registry, {
@@ -170,13 +180,16 @@ export class GitPublisher implements Publisher<GitPublication> {
       lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, lfs),
       head: branch.head,
       base: known === undefined ? undefined : manifest,
-      isManifestStale: base.isDamaged || (manifest !== undefined && manifest.digest !== set.digest),
+      isManifestStale: base.isDamaged || isDue ||
+        (manifest !== undefined && manifest.digest !== set.digest),
+      signer: seal?.signer,
       details: {
         sequence,
-        createdAt: now,
+        createdAt,
+        ...expiryOf(seal, now),
         origin: { carrier: "git", host: this.#context.host, folder: posix.basename(subdir) },
       },
-      message: commitMessage?.trim() || `chore(models): sync ${now}`,
+      message: commitMessage?.trim() || `chore(models): sync ${createdAt}`,
       allowDirtyWorktree,
     });
     if (commit === undefined) {
@@ -198,30 +211,42 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   async #readBase(head: ObjectId | undefined): Promise<Base> {
-    if (head === undefined) return { manifest: undefined, known: undefined, isDamaged: false };
+    const nothing = { manifest: undefined, sealed: {}, known: undefined };
+    if (head === undefined) return { ...nothing, isDamaged: false };
     const path = manifestPathOf(this.#options.subdir);
-    const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
-      action: `look for ${path}`,
-    });
-    if (result.code !== 0) {
+    const blob = await this.#findObject(head, path);
+    if (blob === undefined) {
       // A registry of the original scripts has none; one that this machine published to has lost it.
-      const isLost = findPublished(this.#store, this.#target) !== undefined;
-      return { manifest: undefined, known: undefined, isDamaged: isLost };
+      return { ...nothing, isDamaged: findPublished(this.#store, this.#target) !== undefined };
     }
-    const blob = new TextDecoder().decode(result.stdout).trim();
     const where = `${path} of commit ${head.slice(0, 12)}`;
-    const manifest = await readManifestToReplace(this.#context, this.#registry.git, blob, where);
-    if (manifest === undefined) return { manifest, known: undefined, isDamaged: true };
+    const claim = await readManifestToReplace(this.#context, this.#registry.git, blob, where);
+    if (claim === undefined) return { ...nothing, isDamaged: true };
+    const { manifest } = claim;
     const published = findPublished(this.#store, this.#target);
     const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
-    return { manifest, known: isKnown ? published : undefined, isDamaged: false };
+    const sealed = await this.#readSeal(head, claim);
+    return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false };
+  }
+
+  /** What of our seal a commit has; nothing is looked for where there is none to compare it with. */
+  async #readSeal(head: ObjectId, { manifest, text }: ManifestClaim): Promise<Sealed> {
+    const { seal, subdir } = this.#options;
+    if (seal === undefined) return {};
+    const blob = await this.#findObject(head, signaturePathOf(subdir));
+    const signature = await readSignatureToReplace(this.#registry.git, blob);
+    return await readSeal(seal, manifest, text, signature);
   }
 
   /** Git's name for the model folder of a commit. */
   async #readTree(commit: ObjectId): Promise<ObjectId | undefined> {
+    return await this.#findObject(commit, this.#options.subdir);
+  }
+
+  async #findObject(commit: ObjectId, path: string): Promise<ObjectId | undefined> {
     const result = await this.#registry.git.attempt(
-      ["rev-parse", "--verify", "--quiet", `${commit}:${this.#options.subdir}`],
-      { action: `look for ${this.#options.subdir}` },
+      ["rev-parse", "--verify", "--quiet", `${commit}:${path}`],
+      { action: `look for ${path}` },
     );
     return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
   }
@@ -230,7 +255,9 @@ export class GitPublisher implements Publisher<GitPublication> {
     const head = await this.#registry.findCommit("HEAD");
     const tree = head === undefined ? undefined : await this.#readTree(head);
     if (head === undefined || tree === undefined) return;
+    const { sealed } = this.#options.seal === undefined ? { sealed: {} } : await this.#readBase(head);
     rememberPublished(this.#store, {
+      ...sealed,
       target: this.#target,
       head,
       tree,
@@ -309,7 +336,8 @@ async function followRemote(
 /** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */
 function isOurs(path: string, subdir: string): boolean {
   const folder = path.endsWith("/") ? path : `${path}/`;
-  return [`${subdir}/`, `${manifestPathOf(subdir)}/`, ".gitattributes/"].some((ours) =>
+  const beside = [manifestPathOf(subdir), signaturePathOf(subdir), ".gitattributes"];
+  return [subdir, ...beside].map((path) => `${path}/`).some((ours) =>
     folder.startsWith(ours) || (path.endsWith("/") && ours.startsWith(path))
   );
 }

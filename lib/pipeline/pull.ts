@@ -13,6 +13,7 @@ import { findRevision, findRevisionOf, rememberRevision } from "../store/revisio
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { activate } from "./activate.ts";
+import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { install } from "./install.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
@@ -29,6 +30,8 @@ export interface PullOptions {
   readonly isOfflineOk?: boolean;
   /** Releases to keep in the store afterwards. */
   readonly keep: number;
+  /** Whose signatures are trusted; without it none is looked at. */
+  readonly signatures?: SignaturePolicy;
 }
 
 export interface PullReport extends RunReport {
@@ -66,6 +69,7 @@ export async function pull(
     const active = activeManifest(store);
     const choice = chooseMode(store, options.activation);
     if (active === undefined || !await seesWhole(context, store, active, choice)) throw error;
+    if (!await mayStay(context, store, active, options)) throw error;
     context.log.warn(`${error.message}; going on with the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
     return {
@@ -100,7 +104,10 @@ async function bringNewest(
   const revision = await source.resolve();
   const seen = options.force ? undefined : findRevision(store, revision.source);
   if (seen?.revision === revision.id) {
-    if (active?.digest === seen.digest && await isSeenWhole(active)) {
+    if (
+      active?.digest === seen.digest && await isSeenWhole(active) &&
+      await mayStay(context, store, active, options)
+    ) {
       return report(store, source, revision.id, active, {
         outcome: "unchanged",
         changed: 0,
@@ -112,6 +119,7 @@ async function bringNewest(
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
   const offer = await source.inspect(revision);
+  await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
   await using staging = new Staging(context, store, run.runId);
@@ -161,16 +169,17 @@ export interface PullPlan {
 
 /** Says what a pull would do, and throws what it would refuse; changes nothing. `store` is missing before the first. */
 export async function planPull(
+  context: Context,
   store: Store | undefined,
   source: Source,
-  options: Pick<PullOptions, "allowDowngrade" | "force">,
+  options: Pick<PullOptions, "allowDowngrade" | "force" | "signatures">,
 ): Promise<PullPlan> {
   const active = store === undefined ? undefined : activeManifest(store);
   const revision = await source.resolve();
   const seen = store === undefined || options.force ? undefined : findRevision(store, revision.source);
   if (store !== undefined && seen?.revision === revision.id) {
     refuseUnwanted(store, seen, active, options);
-    if (active?.digest === seen.digest) {
+    if (active?.digest === seen.digest && await mayStay(context, store, active, options)) {
       const { digest: release, sequence } = active;
       return {
         outcome: "unchanged",
@@ -183,6 +192,7 @@ export async function planPull(
   }
   const offer = await source.inspect(revision);
   const manifest = offer.claim?.manifest;
+  await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
   if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
   const changes = compareFiles(active?.files ?? [], offer.files);
   return {
@@ -192,6 +202,16 @@ export async function planPull(
     sequence: manifest?.sequence,
     changes,
   };
+}
+
+/** Whether the active release is still good when there is nothing newer. @throws {RefusedError} `RELEASE_EXPIRED` */
+async function mayStay(
+  context: Context,
+  store: Store,
+  active: Manifest,
+  { signatures = NO_SIGNATURES }: Pick<PullOptions, "signatures">,
+): Promise<boolean> {
+  return await checkActive(context, store, active.digest, signatures, context.clock.now());
 }
 
 /** The manifest of the release that is active. */
