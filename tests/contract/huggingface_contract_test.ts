@@ -15,9 +15,14 @@ holdsContract({
     const rules = { layout: WHOLE_REPO, deleteRemoved: false, allowShrink: true };
     let isAway = false;
     return Promise.resolve({
-      publish: async (files) => {
+      publish: async (files, seal) => {
         fillModels(modelsDir, files);
-        return (await uploadFrom(testContext(), modelsDir, publisherOptions(server, { rules }))).publication;
+        const options = publisherOptions(server, { rules, seal });
+        return (await uploadFrom(testContext(), modelsDir, options)).publication;
+      },
+      replaceSignature: (text) => {
+        server.commit(REPO, { "model.sig": text });
+        return Promise.resolve();
       },
       tamper: (path, content) => {
         server.commit(REPO, { [path]: content });

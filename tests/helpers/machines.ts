@@ -10,6 +10,7 @@ import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull
 import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import type { Seal } from "../../lib/signing/seal.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 
 /** A machine's folder: `models`, its store, its clone of the registry. */
@@ -45,6 +46,7 @@ export interface PublishSettings {
   readonly allowDirtyWorktree?: boolean;
   readonly lfs?: "auto" | "always" | "never";
   readonly subdir?: string;
+  readonly seal?: Seal | undefined;
 }
 
 /** Publishes a machine's models, as `model-sync publish --skip-training` does. */
@@ -86,6 +88,7 @@ function publisherOptions(from: Machine, settings: PublishSettings): Omit<GitPub
     allowDirtyWorktree: settings.allowDirtyWorktree === true,
     allowShrink: settings.allowShrink === true,
     commitMessage: undefined,
+    seal: settings.seal,
   };
 }
 
