@@ -13,10 +13,11 @@ import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { expiryOf, isSealDue, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
-import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
-import type { ManifestClaim, Publication, Publisher } from "./carrier.ts";
-import { findPublished, type Published, rememberPublished } from "../store/published.ts";
+import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
+import { nextSequence } from "./git_manifest.ts";
+import { findObject, type PublishBase, readPublishBase } from "./git_publish_base.ts";
+import type { Publication, Publisher } from "./carrier.ts";
+import { findPublished, rememberPublished } from "../store/published.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { Store } from "../store/store.ts";
@@ -46,16 +47,6 @@ export interface GitPublication extends Publication {
 
 /** Somebody else pushed in between: that often in a row is no coincidence any more. */
 const PUSH_ATTEMPTS_MAX = 5;
-
-/** What a commit of the registry holds of the model set. */
-interface Base {
-  readonly manifest: Manifest | undefined;
-  readonly sealed: Sealed;
-  /** What this machine remembers of it, if it knows that the files are what the manifest says. */
-  readonly known: Published | undefined;
-  /** There is a manifest that nobody can use. */
-  readonly isDamaged: boolean;
-}
 
 /** Publishes to a git repository: commits what changed and pushes it, and nothing when nothing changed. */
 export class GitPublisher implements Publisher<GitPublication> {
@@ -210,50 +201,16 @@ export class GitPublisher implements Publisher<GitPublication> {
     };
   }
 
-  async #readBase(head: ObjectId | undefined): Promise<Base> {
-    const nothing = { manifest: undefined, sealed: {}, known: undefined };
-    if (head === undefined) return { ...nothing, isDamaged: false };
-    const path = manifestPathOf(this.#options.subdir);
-    const blob = await this.#findObject(head, path);
-    if (blob === undefined) {
-      // A registry of the original scripts has none; one that this machine published to has lost it.
-      return { ...nothing, isDamaged: findPublished(this.#store, this.#target) !== undefined };
-    }
-    const where = `${path} of commit ${head.slice(0, 12)}`;
-    const claim = await readManifestToReplace(this.#context, this.#registry.git, blob, where);
-    if (claim === undefined) return { ...nothing, isDamaged: true };
-    const { manifest } = claim;
+  async #readBase(head: ObjectId | undefined): Promise<PublishBase> {
     const published = findPublished(this.#store, this.#target);
-    const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
-    const sealed = await this.#readSeal(head, claim);
-    return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false };
-  }
-
-  /** What of our seal a commit has; nothing is looked for where there is none to compare it with. */
-  async #readSeal(head: ObjectId, { manifest, text }: ManifestClaim): Promise<Sealed> {
-    const { seal, subdir } = this.#options;
-    if (seal === undefined) return {};
-    const blob = await this.#findObject(head, signaturePathOf(subdir));
-    const signature = await readSignatureToReplace(this.#registry.git, blob);
-    return await readSeal(seal, manifest, text, signature);
-  }
-
-  /** Git's name for the model folder of a commit. */
-  async #readTree(commit: ObjectId): Promise<ObjectId | undefined> {
-    return await this.#findObject(commit, this.#options.subdir);
-  }
-
-  async #findObject(commit: ObjectId, path: string): Promise<ObjectId | undefined> {
-    const result = await this.#registry.git.attempt(
-      ["rev-parse", "--verify", "--quiet", `${commit}:${path}`],
-      { action: `look for ${path}` },
-    );
-    return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
+    return await readPublishBase(this.#context, this.#registry.git, head, this.#options, published);
   }
 
   async #remember(set: ModelSet, sequence: number): Promise<void> {
     const head = await this.#registry.findCommit("HEAD");
-    const tree = head === undefined ? undefined : await this.#readTree(head);
+    const tree = head === undefined
+      ? undefined
+      : await findObject(this.#registry.git, head, this.#options.subdir);
     if (head === undefined || tree === undefined) return;
     const { sealed } = this.#options.seal === undefined ? { sealed: {} } : await this.#readBase(head);
     rememberPublished(this.#store, {

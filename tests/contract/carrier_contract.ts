@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Publication, Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError, RefusedError } from "../../lib/core/errors.ts";
-import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
+import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Carrier } from "../../lib/release/manifest.ts";
@@ -391,7 +391,7 @@ class Bench<Registry extends RegistryUnderTest> {
     return await source.inspect(await source.resolve());
   }
 
-  async pull(context: Context = testContext(), signatures?: SignaturePolicy) {
+  async pull(context: Context = testContext(), signatures: SignaturePolicy = NO_SIGNATURES) {
     const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
     return await recordedRun(context, store, "pull", async (run) => {
       await using source = this.registry.open(context, store, run.runId);
@@ -400,7 +400,7 @@ class Bench<Registry extends RegistryUnderTest> {
         force: false,
         activation: "auto",
         keep: 5,
-        ...(signatures === undefined ? {} : { signatures }),
+        signatures,
       });
     });
   }

@@ -3,9 +3,15 @@ import { HuggingFaceSource } from "../../lib/carriers/huggingface_source.ts";
 import { HubServer } from "../fakes/hub_server.ts";
 import { publisherOptions, REPO, sourceOptions, uploadFrom, WHOLE_REPO } from "../helpers/hub_machines.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { fillModels, holdsContract } from "./carrier_contract.ts";
+import {
+  type CarrierUnderTest,
+  fillModels,
+  holdsContract,
+  holdsPublisherContract,
+  type PublisherUnderTest,
+} from "./carrier_contract.ts";
 
-holdsContract({
+const HUB: CarrierUnderTest<PublisherUnderTest> = {
   carrier: "huggingface",
   makeRegistry: (root) => {
     const objects = join(root, "objects");
@@ -46,4 +52,7 @@ holdsContract({
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     });
   },
-});
+};
+
+holdsContract(HUB);
+holdsPublisherContract(HUB);

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
+import { auditActive } from "../../lib/pipeline/audit.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findRelease, listReleases } from "../../lib/store/releases.ts";
 import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { fixedKey } from "../helpers/signing.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -152,11 +154,14 @@ async function assertStoreSound(world: World): Promise<void> {
     assert.equal(await releaseDigest(measured), manifest.digest);
   }
   assert.deepEqual([...Deno.readDirSync(store.staging)], [], "staging is not swept");
-  assert.deepEqual(
-    [...Deno.readDirSync(store.releases)].length,
+  const names = Array.from(Deno.readDirSync(store.releases), ({ name }) => name);
+  const signatures = names.filter((name) => name.endsWith(".sig"));
+  assert.equal(
+    names.length - signatures.length,
     listReleases(store).length * 2,
     "a part of a release is left",
   );
+  assert.ok(signatures.every((name) => names.includes(name.replace(/sig$/, "json"))), "a signature is left");
 }
 
 Deno.test("a pull killed before any of its steps leaves the old release or the new one, and the next pull succeeds", async () => {
@@ -273,6 +278,43 @@ Deno.test("a publish killed before any of its steps leaves the registry with the
       readFiles(world.trainer.modelsDir),
       Object.fromEntries(Object.entries(published).sort()),
     );
+  });
+});
+
+Deno.test("a pull killed before any of its steps while it brings a signature ends signed with the next pull", async () => {
+  await killEverywhere("pull-signed", async (root) => {
+    const world = await prepareWorld(root);
+    await pullTo(testContext(), world.bot);
+    // The very release that is active is published again, now signed.
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+  }, async (world) => {
+    assertSeesOneOf(world, [V1]);
+    const context = testContext();
+    assert.equal(
+      (await pullTo(context, world.bot, { signatures: fixedKey().required })).outcome,
+      "unchanged",
+    );
+    await assertStoreSound(world);
+    const report = await auditActive(context, storeOf(context, world.bot), "stat", fixedKey().required);
+    assert.deepEqual([report.signature, report.sequence, report.problems], ["verified", 2, []]);
+  });
+});
+
+Deno.test("a publish killed before any of its steps while it signs leaves nothing that a client would refuse", async () => {
+  await killEverywhere("publish-signed", async (root) => {
+    const world = worldAt(root);
+    bareRepository(world.registry);
+    writeFiles(world.trainer.modelsDir, V1);
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+    writeFiles(world.trainer.modelsDir, { "ETH/rf.onnx": "another" });
+  }, async (world) => {
+    const signatures = fixedKey().required;
+    await pullTo(testContext(), world.bot, { signatures });
+    assertSeesOneOf(world, [V1, { ...V1, "ETH/rf.onnx": "another" }]);
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+    assert.equal(git(world.trainer.registry.repoDir, "status", "--porcelain"), "", "the clone is left dirty");
+    await pullTo(testContext(), world.bot, { signatures });
+    assertSeesOneOf(world, [{ ...V1, "ETH/rf.onnx": "another" }]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { countingFs, countingSpawn } from "../helpers/counting_fs.ts";
+import { fixedKey } from "../helpers/signing.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
@@ -21,6 +22,12 @@ const trainer = machine(root, "trainer", registryUrl);
 const bot = machine(root, "bot", registryUrl);
 
 switch (command) {
+  case "publish-signed":
+    await publishFrom(context, trainer, { seal: fixedKey().seal() });
+    break;
+  case "pull-signed":
+    await pullTo(context, bot, { signatures: fixedKey().required });
+    break;
   case "publish":
     await publishFrom(context, trainer);
     break;

@@ -1,4 +1,4 @@
-import { type ECKeyPairOptions, generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, createPublicKey, type ECKeyPairOptions, generateKeyPairSync } from "node:crypto";
 import { type Clock, systemClock } from "../../lib/core/clock.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import type { SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
@@ -21,6 +21,14 @@ export interface TestKey {
   readonly optional: SignaturePolicy;
 }
 
+/** One key for several processes: for tests alone, and worth nothing. */
+export function fixedKey(): TestKey {
+  const privateKey = createPrivateKey({ key: FIXED, format: "jwk" });
+  const privatePem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
+  const publicPem = String(createPublicKey(privateKey).export({ type: "spki", format: "pem" }));
+  return keyOf(privatePem, publicPem, "fixed.pem");
+}
+
 export function testKey(namedCurve = "P-256", name = "test.pem"): TestKey {
   const options: ECKeyPairOptions<"pem", "pem"> = {
     namedCurve,
@@ -28,6 +36,10 @@ export function testKey(namedCurve = "P-256", name = "test.pem"): TestKey {
     publicKeyEncoding: { type: "spki", format: "pem" },
   };
   const { privateKey: privatePem, publicKey: publicPem } = generateKeyPairSync("ec", options);
+  return keyOf(privatePem, publicPem, name);
+}
+
+function keyOf(privatePem: string, publicPem: string, name: string): TestKey {
   const signing = parsePrivateKey(new Secret(privatePem), name);
   const trusted = { ...signing.verification, source: name };
   return {
@@ -49,3 +61,12 @@ export function clockAt(time: string): Clock {
     sleep: (durationMs, signal) => systemClock.sleep(durationMs, signal),
   };
 }
+
+/** The scalar 0x1234567890abcdef, twice. */
+const FIXED = {
+  kty: "EC",
+  crv: "P-256",
+  x: "-evkZBR8wQLZIyTQmdknwaUOQtV6CKEW_-wKKYGdjGU",
+  y: "cLr30SiIkCpqDB1nrdEDEjyFmrab-OlDHJOEkw1Lfu4",
+  d: "AAAAAAAAAAAAAAAAAAAAABI0VniQq83vEjRWeJCrze8",
+};
