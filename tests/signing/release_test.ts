@@ -9,6 +9,7 @@ import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, type Digest, formatManifest, MANIFEST_NAME } from "../../lib/release/manifest.ts";
+import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { type SignedManifest, verifyRelease } from "../../lib/signing/release_signature.ts";
 import { isSealDue } from "../../lib/signing/seal.ts";
 import { signFiles } from "../../lib/signing/sign_files.ts";
@@ -327,6 +328,30 @@ Deno.test("the signature of a release goes with it, and stays with it through a 
   writeFiles(store.releases, { [`${"0".repeat(64)}.sig`]: "{}" });
   assert.equal(await removePartialReleases(store), 1);
   assert.equal(signatures(), 2);
+});
+
+Deno.test("a clone of a signed registry is a signed folder, for everybody's verifier", async () => {
+  using dir = tempDir();
+  const { trainer, registry } = worldIn(dir.path);
+  await publishFrom(testContext(), trainer, { seal: KEY.seal() });
+  const hand = join(dir.path, "hand");
+  git(dir.path, "clone", "--quiet", registry, hand);
+  const signature = join(hand, "model.sig");
+  assert.equal((await verifyFolder(testContext(), [KEY.trusted], hand, signature)).files, 2);
+  writeFiles(hand, { "models/extra.onnx": "x" });
+  await assert.rejects(verifyFolder(testContext(), [KEY.trusted], hand, signature), {
+    code: "SIGNATURE_MISMATCH",
+  });
+});
+
+Deno.test("models in a folder below another are signed by their names beside the manifest", async () => {
+  using dir = tempDir();
+  const { trainer, registry } = worldIn(dir.path);
+  await publishFrom(testContext(), trainer, { seal: KEY.seal(), subdir: "prod/models" });
+  const hand = join(dir.path, "hand");
+  git(dir.path, "clone", "--quiet", registry, hand);
+  const below = join(hand, "prod");
+  await verifyFolder(testContext(), [KEY.trusted], below, join(below, "model.sig"));
 });
 
 Deno.test("an unsigned publish over a signed registry takes the old signature away, and says so", async () => {
