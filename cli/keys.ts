@@ -40,7 +40,7 @@ function requiredFlag(brief: string) {
   return { kind: "parsed", parse: String, brief } as const;
 }
 
-const SIGNATURE = requiredFlag("the signature file, such as models/model.sig");
+const SIGNATURE = requiredFlag("the signature file, such as model.sig");
 
 export const program: Program = defineGroup(
   "keys",

@@ -188,7 +188,10 @@ function writeNew(fs: FileSystem, path: string, text: string, mode: number): voi
     file.syncSync();
     syncFolder(fs, dirname(path));
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError(error, `write the key ${path}`);
+    if (!(error instanceof Deno.errors.AlreadyExists)) {
+      removeIfThere(fs, path);
+      throw diskError(error, `write the key ${path}`);
+    }
     throw new UsageError(`Cannot write the key ${path}: it exists, and keys are never overwritten`, {
       code: "FILE_EXISTS",
       cause: error,
