@@ -26,10 +26,15 @@ export interface SigningKey {
   readonly verification: VerificationKey;
 }
 
-/** The curves of the specification, with the hash that goes with each. */
+/**
+ * The curves of the specification, with the hash that goes with each. Deno 2.6 has names of its own for them, and no
+ * P-521.
+ */
 const HASHES: ReadonlyMap<string | undefined, VerificationKey["hash"]> = new Map([
   ["prime256v1", "sha256"],
+  ["p256", "sha256"],
   ["secp384r1", "sha384"],
+  ["p384", "sha384"],
   ["secp521r1", "sha512"],
 ]);
 
@@ -83,7 +88,7 @@ function reading(kind: string, where: string, read: () => KeyObject): KeyObject 
   try {
     return read();
   } catch (cause) {
-    throw invalidKey(kind, where, "it is damaged", cause);
+    throw invalidKey(kind, where, "it is damaged, or of a kind that is not supported", cause);
   }
 }
 

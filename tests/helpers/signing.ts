@@ -29,6 +29,17 @@ export function fixedKey(): TestKey {
   return keyOf(privatePem, publicPem, "fixed.pem");
 }
 
+/** Whether this runtime has a curve: Deno 2.6 has no P-521. */
+export function hasCurve(namedCurve: string): boolean {
+  try {
+    generateKeyPairSync("ec", { namedCurve });
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
 export function testKey(namedCurve = "P-256", name = "test.pem"): TestKey {
   const options: ECKeyPairOptions<"pem", "pem"> = {
     namedCurve,
