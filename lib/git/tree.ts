@@ -38,8 +38,8 @@ export function signaturePathOf(subdir: string): string {
 }
 
 /**
- * Lists the model folder, its manifest and its signature in a commit. Everything that is not a plain file with a portable name is
- * refused here, before anything of it touches a file system.
+ * Lists the model folder, its manifest and its signature in a commit. Everything that is not a plain file with a
+ * portable name is refused here, before anything of it touches a file system.
  *
  * @throws {RefusedError} code `REGISTRY_UNFIT`
  * @throws {UsageError} code `SUBDIR_MISSING`

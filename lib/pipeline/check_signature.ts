@@ -61,20 +61,18 @@ export async function checkSignature(
 export async function checkActive(
   context: Context,
   store: Store,
-  digest: Digest,
+  active: Manifest,
   policy: SignaturePolicy,
   now: Date,
 ): Promise<boolean> {
-  const claim = storedClaim(store, digest);
-  if (claim === undefined) return true;
-  if (isExpired(claim.manifest, now)) {
-    const problem = expired(claim.manifest);
+  if (isExpired(active, now)) {
+    const problem = expired(active);
     if (policy.isRequired) throw problem;
     context.log.warn(`${problem.message}; it stays active, as signing.required is not set`);
   }
   if (!policy.isRequired) return true;
   try {
-    await checkTrust(context, claim, policy, now);
+    await checkTrust(context, storedClaim(store, active.digest), policy, now);
     return true;
   } catch (error) {
     if (error instanceof RefusedError) return false;

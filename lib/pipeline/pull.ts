@@ -211,7 +211,7 @@ async function mayStay(
   active: Manifest,
   { signatures = NO_SIGNATURES }: Pick<PullOptions, "signatures">,
 ): Promise<boolean> {
-  return await checkActive(context, store, active.digest, signatures, context.clock.now());
+  return await checkActive(context, store, active, signatures, context.clock.now());
 }
 
 /** The manifest of the release that is active. */

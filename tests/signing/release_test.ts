@@ -354,18 +354,27 @@ Deno.test("models in a folder below another are signed by their names beside the
   await verifyFolder(testContext(), [KEY.trusted], below, join(below, "model.sig"));
 });
 
-Deno.test("an unsigned publish over a signed registry takes the old signature away, and says so", async () => {
-  using dir = tempDir();
-  const { trainer, registry } = worldIn(dir.path);
-  await publishFrom(testContext(), trainer, { seal: KEY.seal() });
-  assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
-  assert.match(git(registry, "ls-tree", "--name-only", "main"), /model\.sig/);
-  writeFiles(trainer.modelsDir, V2);
-  const context = testContext();
-  await publishFrom(context, trainer);
-  assert.doesNotMatch(git(registry, "ls-tree", "--name-only", "main"), /model\.sig/);
-  assert.match(context.log.lines.join("\n"), /warn removing model\.sig: it signs an earlier release/);
-});
+for (const allowDirtyWorktree of [false, true]) {
+  const how = allowDirtyWorktree ? "through a worktree in use" : "through a clean worktree";
+  Deno.test(`an unsigned publish over a signed registry takes the old signature away ${how}, and says so`, async () => {
+    using dir = tempDir();
+    const { trainer, registry } = worldIn(dir.path);
+    await publishFrom(testContext(), trainer, { seal: KEY.seal() });
+    assert.equal((await publishFrom(testContext(), trainer, { allowDirtyWorktree })).outcome, "unchanged");
+    assert.match(git(registry, "ls-tree", "--name-only", "main"), /model\.sig/);
+    writeFiles(trainer.modelsDir, V2);
+    if (allowDirtyWorktree) writeFiles(trainer.registry.repoDir, { "notes.txt": "somebody's" });
+    const context = testContext();
+    await publishFrom(context, trainer, { allowDirtyWorktree });
+    assert.equal(git(registry, "ls-tree", "--name-only", "main").trim(), "model-sync.json\nmodels");
+    assert.match(context.log.lines.join("\n"), /warn removing model\.sig: it signs an earlier release/);
+    await publishFrom(context, trainer, { allowDirtyWorktree, seal: KEY.seal() });
+    assert.equal(
+      git(registry, "ls-tree", "--name-only", "main").trim(),
+      "model-sync.json\nmodel.sig\nmodels",
+    );
+  });
+}
 
 Deno.test("a signature in the registry that is no file is refused, and a damaged one is replaced by a publish", async () => {
   using dir = tempDir();
