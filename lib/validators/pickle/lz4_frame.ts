@@ -43,7 +43,9 @@ export async function* decompressLz4(source: PickleSource): AsyncGenerator<Uint8
       await need(reader, bytes);
       const block = reader.take(bytes);
       if (isStored) output.set(block, history);
-      const end = isStored ? history + bytes : decompressBlock(block, output, history);
+      const end = isStored
+        ? history + bytes
+        : decompressBlock(block, output.subarray(0, history + header.blockBytes), history);
       if (end === undefined) throw broken(reader, "has a block that cannot be decompressed");
       yield output.subarray(history, end);
       if (header.hasBlockChecksum) await pass(reader, 4);
