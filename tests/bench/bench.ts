@@ -15,6 +15,7 @@ import { downloadVerified } from "./download_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
+import { walkPickles } from "./validate_scenarios.ts";
 
 /** One line of the table. */
 export interface Result {
@@ -49,6 +50,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hub-upload": hubUpload,
   "artifact-unchanged": artifactUnchanged,
   "artifact-memory": artifactMemory,
+  "validate-pickle": walkPickles,
 };
 
 if (import.meta.main) {

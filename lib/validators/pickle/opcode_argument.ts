@@ -124,12 +124,11 @@ async function readTextLater(reader: PickleReader, count: number, offset: number
 
 /** ASCII alone: names of modules and classes are. */
 function asciiOf(bytes: Uint8Array): PickleValue {
-  let text = "";
   for (const byte of bytes) {
     if (byte >= 0x80) return DATA;
-    text += String.fromCharCode(byte);
   }
-  return text;
+  // At once: a text that grows is kept as a tree of its parts.
+  return String.fromCharCode(...bytes);
 }
 
 /** Numbers up to the size of torch's magic one are of interest. */

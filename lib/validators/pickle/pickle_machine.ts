@@ -53,6 +53,7 @@ export class PickleMachine {
   #memoTextBytes = 0;
   #keptItems = 0;
   readonly #globals = new Map<string, GlobalValue>();
+  #lastTuple: TupleValue = { kind: "tuple", items: [], holdsWrapper: false };
   #suspicion: PickleProblem | undefined;
 
   constructor(options: MachineOptions) {
@@ -173,10 +174,16 @@ export class PickleMachine {
   }
 
   tuple(items: readonly PickleValue[]): TupleValue {
+    // A column of numbers is a million tuples of the same dtype and some bytes: one serves for all.
+    const last = this.#lastTuple;
+    if (last.items?.length === items.length && last.items.every((item, index) => item === items[index])) {
+      return last;
+    }
     const isKept = items.length <= PICKLE_LIMITS.tupleItems && this.#keep(items.length);
     const holds = items.some(holdsWrapper);
     if (holds && !isKept) throw this.#wrapperMisused();
-    return { kind: "tuple", items: isKept ? items : undefined, holdsWrapper: holds };
+    this.#lastTuple = { kind: "tuple", items: isKept ? items : undefined, holdsWrapper: holds };
+    return this.#lastTuple;
   }
 
   /** Checks what goes into a list or a set. */
