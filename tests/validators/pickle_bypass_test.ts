@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { deflateSync, gzipSync } from "node:zlib";
+import { crc32, deflateSync, gzipSync } from "node:zlib";
 import type { Sha256 } from "../../lib/core/hash.ts";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
 import { inspectPickle } from "../../lib/validators/pickle/inspect_pickle.ts";
@@ -13,7 +13,7 @@ import {
   text,
   uint32,
 } from "../helpers/raw_pickle.ts";
-import { joined, rawZip } from "../helpers/raw_zip.ts";
+import { descriptor, extraField, FLAG, joined, type RawEntry, rawZip } from "../helpers/raw_zip.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -203,6 +203,18 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
       "R.",
     ),
     /based on sklearn\.base\.BaseEstimator/,
+  ],
+  "_reconstructor whose arguments are a list, which Python's slower reader takes": [
+    rawPickle(
+      PROTO_4,
+      stackGlobal("copyreg", "_reconstructor"),
+      "](",
+      stackGlobal("sklearn.base", "BaseEstimator"),
+      stackGlobal("sklearn.utils", "Popen"),
+      text("id"),
+      "eR.",
+    ),
+    /calls copyreg\._reconstructor with arguments that cannot be told/,
   ],
   "a second pickle behind the first": [
     joined([rawPickle(PROTO_4, "N."), SYSTEM]),
@@ -416,6 +428,28 @@ Deno.test("a user's pattern allows a package, and never what runs, loads or look
     () => inspect(own("mybot.models", "a.system"), "m.pkl", ["mybot.*"]),
     InvalidModelError,
   );
+});
+
+Deno.test("a ZIP as torch's writer makes it is looked into", async () => {
+  // Sizes behind the contents, padding in the local headers, hidden names, and the ZIP64 records although small.
+  const entry = (name: string, content: Uint8Array): RawEntry => ({
+    name,
+    content,
+    both: { flags: FLAG.utf8 | FLAG.descriptor, mode: 0 },
+    local: { crc: 0, bytes: 0, compressedBytes: 0, extra: extraField(0x4246, new Uint8Array(20)) },
+    behind: descriptor({ crc: crc32(content), compressedBytes: content.length, bytes: content.length }),
+  });
+  const others = [
+    entry("m/.format_version", rawPickle("1")),
+    entry("m/data/0", new Uint8Array(100_000)),
+    entry("m/.data/serialization_id", rawPickle("123")),
+  ];
+  await inspect(
+    rawZip([entry("m/data.pkl", rawPickle(0x80, 2, "}.")), ...others], { zip64: {} }),
+    "model.pt",
+  );
+  const bad = rawZip([entry("m/data.pkl", SYSTEM), ...others], { zip64: {} });
+  await refuses(bad, /imports os\.system/, "model.pt");
 });
 
 Deno.test("a torch file with tensors alone passes", async () => {

@@ -27,6 +27,9 @@ type Rule = readonly [pattern: RegExp, rule: GlobalRule];
 
 const ANY = /^/;
 
+/** Of what the user allows: it may be called with whatever there is. */
+export const FREE: GlobalRule = { use: "call", takes: ANY };
+
 /** A class by Python's convention, private ones included. */
 const CLASS = "_{0,2}[A-Z]\\w*";
 
@@ -163,7 +166,7 @@ export function findRule(
   isTorch: boolean,
 ): GlobalRule | undefined {
   const full = `${module}.${name}`;
-  if (allowed.patterns.some((pattern) => pattern === full)) return { use: "call", takes: ANY };
+  if (allowed.patterns.some((pattern) => pattern === full)) return FREE;
   const text = `${module}:${name}`;
   const rules = isTorch ? [...TORCH_RULES, ...RULES] : RULES;
   if (!DENIED_PARTS.test(module)) {
@@ -171,7 +174,7 @@ export function findRule(
     if (known !== undefined) return known;
   }
   const isOpen = allowed.patterns.some((pattern) => startsLiterally(pattern) && matchesAny(full, [pattern]));
-  return isOpen && !isDenied(module, name) ? { use: "call", takes: ANY } : undefined;
+  return isOpen && !isDenied(module, name) ? FREE : undefined;
 }
 
 function isDenied(module: string, name: string): boolean {

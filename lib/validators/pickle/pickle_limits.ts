@@ -24,8 +24,6 @@ export const PICKLE_LIMITS = {
   memoTextBytes: 64 * 1024 * 1024,
   // More wrapped or concatenated pickles than a file has for a reason; each costs a fresh start.
   pickles: 100_000,
-  // Array data that another program would read as opcodes is read so too; honest data ends that at once.
-  doubtfulOpcodes: 1_000_000,
 } as const;
 
 /** How much of a file is read at a time. Payloads beyond it are skipped in files that are not compressed. */

@@ -1,4 +1,4 @@
-import { findRule, type PickleAllowList } from "./allow_list.ts";
+import { findRule, FREE, type PickleAllowList } from "./allow_list.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
 import { PICKLE_LIMITS } from "./pickle_limits.ts";
@@ -215,7 +215,7 @@ export class PickleMachine {
     if (rule.use !== "call") throw this.refused(`calls ${full}`, full);
     const items = isObject(args) && args.kind === "tuple" ? args.items : undefined;
     // What the user allowed is called with whatever there is.
-    if (items === undefined && rule.takes?.source === "^") return this.push(INSTANCE);
+    if (items === undefined && rule === FREE) return this.push(INSTANCE);
     if (items === undefined) throw this.refused(`calls ${full} with arguments that cannot be told`);
     if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.#wrapperMisused();
     for (const item of items) {
