@@ -4,7 +4,7 @@ import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
 import { oneLine } from "../lib/core/quote.ts";
 import { redactText } from "../lib/core/secret.ts";
-import { formatBytes, formatDuration } from "./_format.ts";
+import { formatBytes, formatDuration } from "../lib/core/format.ts";
 
 /** How a command talks: results to standard output, everything else to standard error. */
 export interface OutputOptions {

@@ -1,16 +1,24 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { removeTree } from "../lib/core/files.ts";
-import { activeManifest, planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
-import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
+import type { CanaryState } from "../lib/canary/canary_state.ts";
+import { openCanary } from "../lib/pipeline/canary.ts";
+import type { Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
+import { activeManifest } from "../lib/store/active_release.ts";
 import { findStore, openStore, type Store } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
 import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { awaitCanary } from "./_canary.ts";
+import { narrowPermissions, type Need } from "./_permissions.ts";
+import { runRecorded } from "./_run.ts";
+import { safeguardsOf } from "./_safeguards.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
+import { signaturePolicy } from "./_signing.ts";
 import type { CommandName } from "./_summaries.ts";
 
 /** Options of every command that pulls. */
@@ -18,17 +26,21 @@ export interface PullingFlags extends CommonFlags {
   readonly allowDowngrade?: boolean;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly waitCanary?: boolean;
 }
 
 export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
   allowDowngrade: switchFlag("take a release that is older than the active one"),
   force: switchFlag("take a quarantined release, and stage an unchanged one again"),
   dryRun: switchFlag("show what would change, and change nothing"),
+  waitCanary: switchFlag("stay until the canary has its verdict, and go back if it is bad"),
 };
 
 /** How a command pulls, whichever its carrier. */
 export interface Pulling<Pulled extends Source> {
   readonly command: CommandName;
+  /** What the carrier needs, besides what is configured around it. */
+  readonly needs: readonly Need[];
   /** Says why now is not the time; the run is then recorded as unchanged. */
   readonly skip?: (store: Store) => string | undefined;
   /** Opens the carrier for a run. */
@@ -43,11 +55,13 @@ export interface Pulling<Pulled extends Source> {
 export async function runPulling<Pulled extends Source>(
   session: Session,
   flags: PullingFlags,
-  { command, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
+  { command, needs, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
+  narrowPermissions(settings, needs);
+  const signatures = await signaturePolicy(session);
   const store = openStore(context.fs, location);
-  const report = await recordedRun(context, store, command, async (run) => {
+  const report = await runRecorded(session, store, command, async (run) => {
     const reason = skip?.(store);
     if (reason !== undefined) {
       context.log.info(reason);
@@ -58,12 +72,29 @@ export async function runPulling<Pulled extends Source>(
       allowDowngrade: flags.allowDowngrade === true,
       force: flags.force === true,
       activation: settings.activation.mode,
+      safeguards: safeguardsOf(settings),
       keep: settings.keep,
       isOfflineOk,
+      signatures,
     });
     return { ...pulled, details: details?.(source, pulled) ?? {} };
   });
-  output.result({ ...pullJson(report), ...report.details }, () => pullLines(output, report));
+  if (flags.waitCanary) await awaitCanary(session, store);
+  const canary = openCanary(store);
+  const json = {
+    ...pullJson(report),
+    ...report.details,
+    canary: canary === undefined ? null : canary.status,
+  };
+  output.result(json, () => [...pullLines(output, report), ...canaryHint(canary)]);
+}
+
+function canaryHint(canary: CanaryState | undefined): string[] {
+  if (canary === undefined) return [];
+  return [
+    `  its canary is ${canary.status}; a daemon, or any pull with --wait-canary, gives the verdict`,
+    "  look at it with: model-sync canary status",
+  ];
 }
 
 /**
@@ -82,9 +113,10 @@ export async function previewPulling(
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
     await using source = await open(store, scratch);
-    const plan = await planPull(store, source, {
+    const plan = await planPull(context, store, source, {
       allowDowngrade: flags.allowDowngrade === true,
       force: flags.force === true,
+      signatures: await signaturePolicy(session),
     });
     output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
   } finally {

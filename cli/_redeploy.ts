@@ -9,7 +9,8 @@ import type { WaitOptions } from "../lib/redeploy/wait_for_release.ts";
 import { type Digest, shortDigest } from "../lib/release/manifest.ts";
 import { integerFlag, type Session, switchFlag, textFlag } from "./_command.ts";
 import { repoLayout } from "./_hub_flags.ts";
-import { formatDuration } from "./_format.ts";
+import { formatDuration } from "../lib/core/format.ts";
+import { releaseSeal } from "./_signing.ts";
 import type { Output } from "./_output.ts";
 
 /** Options of every command that redeploys. */
@@ -42,12 +43,12 @@ export type Redeployment = (release: Digest | undefined) => Promise<RedeployRepo
  *
  * @returns the function that begins it, with the release that the backend has to report
  */
-export function prepareRedeployment(session: Session, flags: RedeployFlags): Redeployment {
+export async function prepareRedeployment(session: Session, flags: RedeployFlags): Promise<Redeployment> {
   const { context, settings } = session;
   const targets = deployTargets(settings.redeploy.hooks, context.env);
   const waits = flags.wait === true || flags.revertOnFailure === true;
   const options = waits ? waitOptions(session) : undefined;
-  const revert = flags.revertOnFailure ? revertOnHub(session) : undefined;
+  const revert = flags.revertOnFailure ? await revertOnHub(session) : undefined;
   return async (release) => {
     const wait = options === undefined ? undefined : { release: knownRelease(release), options };
     const requestTimeoutMs = settings.redeploy.request_timeout_sec * 1000;
@@ -55,10 +56,12 @@ export function prepareRedeployment(session: Session, flags: RedeployFlags): Red
   };
 }
 
-function revertOnHub({ context, settings }: Session): (failed: Digest) => Promise<Digest> {
+async function revertOnHub(session: Session): Promise<(failed: Digest) => Promise<Digest>> {
+  const { context, settings } = session;
+  const seal = await releaseSeal(session);
   const hub = hubSettings(settings, context.env);
   const layout = repoLayout(settings);
-  return async (failed) => (await restoreRelease(context, hub, layout, failed)).release;
+  return async (failed) => (await restoreRelease(context, hub, layout, failed, seal)).release;
 }
 
 function knownRelease(release: Digest | undefined): Digest {

@@ -8,12 +8,15 @@ export const SUMMARIES = {
   "runpod-pull": "Have a RunPod job train, bring the models that it made and activate them",
   train: "Train and write the models into one archive; also as a RunPod worker",
   rollback: "Activate the previous release again, or any that the store holds",
+  canary: "Show how the active release proves itself, and end that early",
+  quarantine: "List, forbid and allow releases that no pull may bring back",
   status: "Show the active release, the last runs, and what comes next",
   verify: "Compare the active files with their manifest",
   prune: "Remove old releases from the store",
   redeploy: "Tell backends to start anew, and wait until they serve the new release",
   daemon: "Publish or pull every day, for as long as it runs",
   doctor: "Check this machine, the registry and the disk, and say how to mend what is wrong",
+  keys: "Make signing keys, and sign or verify a folder",
   config: "Check, show or begin a configuration file",
 } as const;
 

@@ -88,6 +88,7 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
   const { context } = session;
   await runPulling(session, flags, {
     command: "artifact-pull",
+    needs: ["net"],
     skip: (store) => {
       const source = sourceKey(readSettings(session, flags));
       if (flags.force !== true && isTooSoon(session, store, source)) return "Rate limiting - skipping sync";

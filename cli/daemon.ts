@@ -6,7 +6,8 @@ import type { Calendar } from "../lib/schedule/calendar.ts";
 import { runDaemon } from "../lib/schedule/daemon.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
-import { openStore } from "../lib/store/store.ts";
+import { openStore, type Store } from "../lib/store/store.ts";
+import { awaitCanary } from "./_canary.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -22,6 +23,7 @@ import {
   withPlainSession,
 } from "./_command.ts";
 import { GIT_FLAGS } from "./_git_flags.ts";
+import { narrowPermissions, type Need } from "./_permissions.ts";
 import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS } from "./_training_flags.ts";
@@ -48,13 +50,13 @@ const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Prom
   huggingface_client: (session, { allowDowngrade = false }) => runHfPull(session, { allowDowngrade }),
 };
 
-/** What a role does without, and therefore gives up. */
-const REVOKED: Readonly<Record<Role, "net" | "run">> = {
-  publisher: "net",
-  client: "net",
-  runpod_client: "run",
-  artifact_client: "run",
-  huggingface_client: "run",
+/** What a role needs besides what is configured around it. */
+const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
+  publisher: ["run"],
+  client: ["run"],
+  runpod_client: ["net"],
+  artifact_client: ["net"],
+  huggingface_client: ["net"],
 };
 
 const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
@@ -65,7 +67,7 @@ const POLL_INTERVAL_SEC_MIN = 5;
 
 export const program: Program = defineProgram(
   "daemon",
-  buildCommand<Omit<DaemonFlags, "dryRun" | "force" | "resetToRemote">>({
+  buildCommand<Omit<DaemonFlags, "dryRun" | "force" | "resetToRemote" | "waitCanary">>({
     docs: { brief: SUMMARIES.daemon },
     parameters: {
       flags: {
@@ -92,11 +94,12 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { settings, location } = await openSession(plain);
   const { role } = flags;
   refuseDisabled(settings, role);
-  Deno.permissions.revokeSync({ name: REVOKED[role] });
+  narrowPermissions(settings, NEEDS[role]);
   const store = openStore(context.fs, location);
   context.log.info(
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
+  const watching = role === "publisher" ? undefined : watchCanaries(plain, store);
   await runDaemon({
     name: role,
     calendar: () => readCalendar(plain, flags),
@@ -113,7 +116,30 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
       Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN) * 1000,
     ),
   });
+  await watching;
   context.log.info("daemon stopped");
+}
+
+/** How soon a release that was activated is watched. */
+const CANARY_LOOK_MS = 5_000;
+
+/** Watches whichever release is to be watched, beside the runs: a newer one need not wait for a verdict. */
+async function watchCanaries(plain: PlainSession, store: Store): Promise<void> {
+  const { log, clock, signal } = plain.context;
+  let lastFault = "";
+  while (!signal.aborted) {
+    try {
+      await awaitCanary(await openSession(plain), store);
+    } catch (error) {
+      if (signal.aborted) return;
+      const fault = error instanceof Error ? error.message : String(error);
+      // A file that is damaged stays so: it is told once.
+      if (fault !== lastFault) log.error(fault);
+      lastFault = fault;
+    }
+    // Being stopped is no fault.
+    await clock.sleep(CANARY_LOOK_MS, signal).catch(() => {});
+  }
 }
 
 function refuseDisabled(settings: ModelSync, role: Role): void {

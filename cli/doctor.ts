@@ -5,6 +5,7 @@ import { removeTree } from "../lib/core/files.ts";
 import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
 import { type Check, fail, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
+import { checkKeys } from "../lib/doctor/key_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import type { RegistrySettings } from "../lib/git/registry.ts";
@@ -38,6 +39,7 @@ async function run(session: Session): Promise<ExitCode> {
     ...await checkPrograms(context),
     ...await checkStore(context, location, session.settings.activation.mode),
     ...await registryChecks(session),
+    ...await checkKeys(context, session.settings.signing),
     ...await checkCarriers(context, session.settings, session.config.githubToken?.token),
   ];
   const failed = checks.some((check) => check.status === "fail");

@@ -51,6 +51,7 @@ export async function runHfPull(session: Session, flags: HfPullFlags): Promise<v
   const options = sourceOptions(session, flags);
   await runPulling(session, flags, {
     command: "hf-pull",
+    needs: ["net"],
     open: (store) => new HuggingFaceSource(session.context, options, store),
     isOfflineOk: flags.offlineOk === true,
   });

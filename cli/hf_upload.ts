@@ -9,7 +9,7 @@ import { UsageError } from "../lib/core/errors.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { isWanted } from "../lib/huggingface/repo_layout.ts";
 import { publish, type PublishReport } from "../lib/pipeline/publish.ts";
-import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { NO_CACHE, NO_FOLDER_MEMORY, readModelSet, refuseMissingModels } from "../lib/release/model_set.ts";
@@ -28,7 +28,7 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
 import type { Output } from "./_output.ts";
 import {
@@ -38,6 +38,8 @@ import {
   redeployJson,
   redeployLines,
 } from "./_redeploy.ts";
+import { runRecorded } from "./_run.ts";
+import { releaseSeal } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
 export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
@@ -82,7 +84,8 @@ export const program: Program = defineProgram(
 /** One upload, recorded and shown. */
 export async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location, settings } = session;
-  const options = publisherOptions(session, flags);
+  const seal = await releaseSeal(session);
+  const options = { ...publisherOptions(session, flags), seal };
   const layout = repoLayout(settings);
   if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
     throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {
@@ -91,12 +94,12 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
     });
   }
   const redeploy = flags.redeploy || flags.wait || flags.revertOnFailure
-    ? prepareRedeployment(session, flags)
+    ? await prepareRedeployment(session, flags)
     : undefined;
   // Before a store is made beside a mistyped name.
   refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location);
-  const report = await recordedRun(context, store, "hf-upload", () =>
+  const report = await runRecorded(session, store, "hf-upload", () =>
     publish(
       context,
       store,
@@ -114,7 +117,7 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
 
 async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location, settings } = session;
-  const options = publisherOptions(session, flags);
+  const options = { ...publisherOptions(session, flags), seal: await releaseSeal(session) };
   const layout = repoLayout(settings);
   const store = findStore(context.fs, location);
   const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);

@@ -15,22 +15,28 @@ interface Entry {
   readonly load: () => Promise<{ readonly program: Program }>;
 }
 
+/** How the executable starts itself to try a model; nobody types it. */
+const TRY_ONNX = "_try-onnx";
+
 /** Every command with what it gives up: exported for the test that compares it with the permission sets. */
 export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
-  publish: { revoked: ["net"], load: () => import("./publish.ts") },
-  pull: { revoked: ["net"], load: () => import("./pull.ts") },
+  publish: { revoked: [], load: () => import("./publish.ts") },
+  pull: { revoked: [], load: () => import("./pull.ts") },
   "hf-upload": { revoked: ["run"], load: () => import("./hf_upload.ts") },
-  "hf-pull": { revoked: ["run"], load: () => import("./hf_pull.ts") },
-  "artifact-pull": { revoked: ["run"], load: () => import("./artifact_pull.ts") },
-  "runpod-pull": { revoked: ["run"], load: () => import("./runpod_pull.ts") },
+  "hf-pull": { revoked: [], load: () => import("./hf_pull.ts") },
+  "artifact-pull": { revoked: [], load: () => import("./artifact_pull.ts") },
+  "runpod-pull": { revoked: [], load: () => import("./runpod_pull.ts") },
   train: { revoked: [], load: () => import("./train.ts") },
-  rollback: { revoked: ["net", "run"], load: () => import("./rollback.ts") },
+  rollback: { revoked: [], load: () => import("./rollback.ts") },
+  canary: { revoked: [], load: () => import("./canary.ts") },
+  quarantine: { revoked: ["net", "run"], load: () => import("./quarantine.ts") },
   status: { revoked: ["net", "run", "write"], load: () => import("./status.ts") },
   verify: { revoked: ["net", "run"], load: () => import("./verify.ts") },
   prune: { revoked: ["net", "run"], load: () => import("./prune.ts") },
   redeploy: { revoked: ["run", "write"], load: () => import("./redeploy.ts") },
   daemon: { revoked: [], load: () => import("./daemon.ts") },
   doctor: { revoked: [], load: () => import("./doctor.ts") },
+  keys: { revoked: ["net", "run"], load: () => import("./keys.ts") },
   config: { revoked: ["net", "run"], load: () => import("./config.ts") },
 };
 
@@ -56,6 +62,10 @@ async function run(args: readonly string[]): Promise<number> {
   const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" });
   if (["--help", "-h", "help"].includes(name)) return shown(output, help());
   if (["--version", "-V"].includes(name)) return shown(output, config.version);
+  if (name === TRY_ONNX) {
+    await (await import("./_try_onnx.ts")).tryOnnx();
+    return 0;
+  }
   if (!isCommand(name)) return output.error(await unknownCommand(name));
   const entry = ENTRIES[name];
   for (const permission of entry.revoked) Deno.permissions.revokeSync({ name: permission });

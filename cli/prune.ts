@@ -16,7 +16,7 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { formatBytes, plural } from "./_format.ts";
+import { formatBytes, plural } from "../lib/core/format.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
 
 interface PruneFlags extends CommonFlags {

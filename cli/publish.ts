@@ -11,7 +11,7 @@ import { expandHome } from "../lib/config/expand_home.ts";
 import { removeTree } from "../lib/core/files.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
-import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { FolderIndex } from "../lib/git/folder_index.ts";
@@ -37,9 +37,12 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
+import { narrowPermissions } from "./_permissions.ts";
+import { runRecorded } from "./_run.ts";
+import { releaseSeal } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
 
@@ -75,13 +78,15 @@ export const program: Program = defineProgram(
 /** One publish, recorded and shown. */
 export async function runPublish(session: Session, flags: PublishFlags): Promise<void> {
   const { context, output, location } = session;
+  narrowPermissions(session.settings, ["run"]);
   refuseClone(session);
   const training = trainingOf(session, flags);
+  const seal = await releaseSeal(session);
   // Before a store is made beside a mistyped name.
   if (training === undefined) refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location);
-  const publisherSettings = publisherOptions(session, flags, store.root);
-  const report = await recordedRun(context, store, "publish", async (run) => {
+  const publisherSettings = { ...publisherOptions(session, flags, store.root), seal };
+  const report = await runRecorded(session, store, "publish", async (run) => {
     if (training !== undefined) {
       refuseTrainingIntoRelease(store);
       await train(context, training.settings, training.options, (chunk) => output.passThrough(chunk));
@@ -106,7 +111,8 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
   try {
     const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
     const set = await readModelSet(context, location.modelsDir, cache);
-    const options = publisherOptions(session, flags, stateDirOf(location));
+    const seal = await releaseSeal(session);
+    const options = { ...publisherOptions(session, flags, stateDirOf(location)), seal };
     const plan = await planGitPublish(context, options, set, scratch);
     const command = training === undefined
       ? null

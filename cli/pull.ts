@@ -46,6 +46,7 @@ export async function runPull(session: Session, flags: PullFlags): Promise<void>
   const { context } = session;
   await runPulling(session, flags, {
     command: "pull",
+    needs: ["run"],
     open: (store, run) =>
       new GitSource(context, {
         ...sourceOptions(session, flags, store.root),

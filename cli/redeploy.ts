@@ -53,7 +53,8 @@ export const program: Program = defineProgram(
 async function run(session: Session, flags: Flags): Promise<void> {
   const { output } = session;
   const release = flags.release === undefined ? lastPublished(session) : parseRelease(flags.release);
-  const report = await prepareRedeployment(session, flags)(release);
+  const begin = await prepareRedeployment(session, flags);
+  const report = await begin(release);
   output.result(
     { outcome: "redeployed", release: report.release ?? null, ...redeployJson(report) },
     () => redeployLines(output, report),

@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "../lib/pipeline/rollback.ts";
-import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import {
   COMMON_ALIASES,
@@ -15,8 +15,11 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
+import { narrowPermissions } from "./_permissions.ts";
+import { runRecorded } from "./_run.ts";
+import { safeguardsOf } from "./_safeguards.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
 
 interface RollbackFlags extends CommonFlags {
@@ -43,12 +46,21 @@ export const program: Program = defineProgram(
 
 async function run(session: Session, flags: RollbackFlags): Promise<void> {
   const { context, output, settings } = session;
+  narrowPermissions(settings, []);
   const store = openExistingStore(session);
-  const report = await recordedRun(
-    context,
+  const report = await runRecorded(
+    session,
     store,
     "rollback",
-    (run) => rollback(context, store, run, planRollback(store, flags.to), settings.activation.mode),
+    (run) =>
+      rollback(
+        context,
+        store,
+        run,
+        planRollback(store, flags.to),
+        settings.activation.mode,
+        safeguardsOf(settings),
+      ),
   );
   output.result(rollbackJson(report), () => rollbackLines(output, report));
 }

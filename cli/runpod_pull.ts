@@ -71,6 +71,7 @@ export async function runRunPodPull(session: Session, flags: RunPodPullFlags): P
   await source.prepare();
   await runPulling(session, flags, {
     command: "runpod-pull",
+    needs: ["net"],
     open: () => source,
     details: ({ job }, report) => ({
       pulled: true,

@@ -7,6 +7,8 @@ import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
 import { findDueTime } from "../lib/store/schedule_state.ts";
+import { type CanaryDescription, canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
+import { openCanary } from "../lib/pipeline/canary.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -20,7 +22,7 @@ import {
   withSession,
 } from "./_command.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "./_format.ts";
+import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 
 interface StatusFlags extends CommonFlags {
@@ -67,6 +69,8 @@ interface Status {
   /** When a daemon with the role runs next: the roles of the seeds, and those that are configured. */
   readonly next: Readonly<Partial<Record<Role, string | null>>>;
   readonly quarantine: readonly QuarantineEntry[];
+  /** How the active release proves itself; `null` when it is not watched. */
+  readonly canary: CanaryDescription | null;
 }
 
 function run(session: Session, flags: StatusFlags): Promise<void> {
@@ -92,6 +96,7 @@ function emptyStatus(session: Session, now: Date): Status {
     runs: [],
     next: nextRuns(session, undefined, now),
     quarantine: [],
+    canary: null,
   };
 }
 
@@ -114,7 +119,13 @@ function readStatus(session: Session, store: Store, runCount: number, now: Date)
     runs: runs.slice(0, runCount),
     next: nextRuns(session, store, now),
     quarantine: readQuarantine(store),
+    canary: shownCanary(session, store),
   };
+}
+
+function shownCanary({ settings }: Session, store: Store): CanaryDescription | null {
+  const canary = openCanary(store);
+  return canary === undefined ? null : describeCanary(canary, settings.activation.canary);
 }
 
 /** Far enough back to find the activation among unchanged pulls of ten days, one every quarter of an hour. */
@@ -154,6 +165,7 @@ function nextRuns(session: Session, store: Store | undefined, now: Date): Status
 function lines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
   return [
     ...releaseLines(output, status, now),
+    ...canaryStatusLines(output, status),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
     ...nextLines(output, status, now, timeZone),
@@ -188,8 +200,7 @@ function runLines(output: Output, status: Status, now: Date): string[] {
   return [
     output.paint("bold", "last runs"),
     ...status.runs.flatMap((run) => {
-      const bad = run.outcome === "failed" || run.outcome === "refused" || run.outcome === "interrupted";
-      const outcome = output.paint(bad ? "red" : "green", run.outcome.padEnd(11));
+      const outcome = output.paint(run.error === undefined ? "green" : "red", run.outcome.padEnd(11));
       const detail = run.error?.code ?? (run.release === undefined ? "" : shortDigest(run.release));
       return [
         `  ${run.startedAt}  ${run.command.padEnd(8)}  ${outcome}  ${detail}  (${age(run.startedAt, now)})`,
@@ -197,6 +208,11 @@ function runLines(output: Output, status: Status, now: Date): string[] {
       ];
     }),
   ];
+}
+
+function canaryStatusLines(output: Output, { canary }: Status): string[] {
+  if (canary === null) return [];
+  return [output.paint("bold", "canary"), ...canaryLines(canary).map((line) => `  ${line}`)];
 }
 
 function quarantineLines(output: Output, status: Status): string[] {

@@ -3,12 +3,13 @@ import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { uploadToHub } from "../lib/huggingface/archive_upload.ts";
 import { type HubSettings, hubSettings } from "../lib/huggingface/hub_settings.ts";
-import { recordedRun, type Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run.ts";
 import { type TrainReport, trainToArchive } from "../lib/pipeline/train.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { type JobHandler, serveJobs, tryJob } from "../lib/runpod/serve_jobs.ts";
 import { WorkerApi, type WorkerJob } from "../lib/runpod/worker_api.ts";
+import type { Seal } from "../lib/signing/seal.ts";
 import { openStore } from "../lib/store/store.ts";
 import { readTrainJob } from "../lib/training/train_job.ts";
 import { trainingCommand, type TrainingOptions, type TrainingSettings } from "../lib/training/train.ts";
@@ -25,8 +26,10 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { formatBytes, formatDuration, plural } from "./_format.ts";
+import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
+import { runRecorded } from "./_run.ts";
+import { releaseSeal } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
 
@@ -64,7 +67,7 @@ async function runTrain(session: Session, flags: TrainFlags): Promise<void> {
   const options = trainingOptions(flags);
   // Before a store is made beside a mistyped name.
   if (flags.skipTraining) refuseMissingModels(session.context, session.location.modelsDir);
-  const report = await trainOnce(session, flags, options);
+  const report = await trainOnce(session, flags, options, await releaseSeal(session));
   session.output.result(
     trainJson(session, report, options),
     () => trainLines(session.output, report),
@@ -76,6 +79,7 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
   const { context, output } = session;
   const defaults = trainingOptions(flags);
   if (!flags.skipTraining) trainingCommand(trainingSettings(session), defaults);
+  const seal = await releaseSeal(session);
   const toHub = (repoId?: string) => uploadToHub(hubOf(session, repoId));
   const upload = session.settings.huggingface.repo_id === undefined ? undefined : toHub();
   const handle: JobHandler = async (jobContext, job) => {
@@ -85,7 +89,7 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
       uploadToHub: toHub,
     });
     const inJob = { ...session, context: jobContext };
-    const report = await trainOnce(inJob, flags, options, job);
+    const report = await trainOnce(inJob, flags, options, seal, job);
     const { archivePath: path, archiveBytes: bytes } = report;
     return {
       ...trainJson(inJob, report, options),
@@ -111,6 +115,7 @@ async function trainOnce(
   session: Session,
   flags: TrainFlags,
   options: TrainingOptions,
+  seal: Seal | undefined,
   job?: WorkerJob,
 ): Promise<Timed<TrainReport>> {
   const { context, output, location } = session;
@@ -119,13 +124,14 @@ async function trainOnce(
   if (!skipsTraining) trainingCommand(settings, options);
   const store = openStore(context.fs, location);
   const carrier = context.env.get("GITHUB_ACTIONS") === "true" ? "github-actions" : "runpod";
-  return await recordedRun(context, store, "train", () =>
+  return await runRecorded(session, store, "train", () =>
     trainToArchive(context, store, {
       settings,
       options,
       skipsTraining,
       archivePath: expandHome(flags.archivePath ?? ARCHIVE_PATH, context.env),
       origin: { carrier, ...(job === undefined ? {} : { revision: job.id }) },
+      seal,
     }, (chunk) => output.passThrough(chunk)));
 }
 

@@ -14,8 +14,9 @@ import {
   switchFlag,
   withSession,
 } from "./_command.ts";
+import { signaturePolicy } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
-import { plural } from "./_format.ts";
+import { plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { openExistingStore } from "./_store.ts";
 
@@ -43,18 +44,24 @@ async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const store = openExistingStore(session);
   const owner = { command: "verify", runId: "verify", host: context.host };
   using _lock = await acquireLock(context.fs, store.lock, owner, context.clock);
-  const report = await auditActive(context, store, flags.deep ? "content" : "stat");
+  const policy = await signaturePolicy(session);
+  const report = await auditActive(context, store, flags.deep ? "content" : "stat", policy);
   const intact = report.problems.length === 0 && report.extra.length === 0;
   output.result({ intact, deep: flags.deep === true, ...report }, () => lines(output, report, flags));
   return intact ? EXIT.done : EXIT.refused;
 }
 
 function lines(output: Output, report: AuditReport, flags: VerifyFlags): string[] {
-  const { release, sequence, files, problems, extra } = report;
+  const { release, sequence, files, problems, extra, signature } = report;
   const name = `release ${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;
   if (problems.length === 0 && extra.length === 0) {
     const how = flags.deep ? "every byte read" : "changed files read; --deep reads all";
-    return [`${output.paint("green", "✓")} ${name} is intact: ${plural(files, "file")}, ${how}`];
+    const signed = signature === "verified"
+      ? ["  signed by a trusted key"]
+      : signature === "unsigned"
+      ? ["  not signed, which signing.required would refuse"]
+      : [];
+    return [`${output.paint("green", "✓")} ${name} is intact: ${plural(files, "file")}, ${how}`, ...signed];
   }
   return [
     `${output.paint("red", "✗")} ${name} is not what its manifest says:`,

@@ -61,7 +61,7 @@ Deno.test({
       writeFiles(join(dir.path, machine), { "configs/bot.yaml": config });
     }
     const [trainer, bot] = [join(dir.path, "trainer"), join(dir.path, "bot")];
-    writeFiles(trainer, { "models/BTC_USDC/rf.joblib": "one", "models/ETH USDC/rf.joblib": "two" });
+    writeFiles(trainer, { "models/BTC_USDC/rf.bin": "one", "models/ETH USDC/rf.bin": "two" });
 
     const run = (machine: string, script: string) => {
       const result = new Deno.Command("sh", {
@@ -84,7 +84,7 @@ Deno.test({
       const [, machine] = /^sh (trainer|bot)$/.exec(kind) ?? [];
       if (machine === undefined) continue;
       if (text.includes("rollback")) {
-        writeFiles(trainer, { "models/BTC_USDC/rf.joblib": "three" });
+        writeFiles(trainer, { "models/BTC_USDC/rf.bin": "three" });
         run("trainer", "model-sync publish --skip-training");
         run("bot", "model-sync pull");
       }
@@ -120,7 +120,7 @@ interface Stage extends AsyncDisposable {
 const STAGES: Readonly<Record<string, (root: string) => Promise<Stage>>> = {
   async runpod(root) {
     const world = new RunPodWorld(root);
-    await world.offer({ "BTC_USDC/rf.joblib": "one" }, 1);
+    await world.offer({ "BTC_USDC/rf.bin": "one" }, 1);
     return {
       config: (yaml) => yaml.replaceAll("https://api.runpod.ai/v2/ENDPOINT_ID", `${world.api.origin}/v2/ep1`),
       env: { RUNPOD_API_KEY: world.api.apiKey, MODEL_SYNC_RUNPOD_POLL_INTERVAL_SEC: "1" },
@@ -129,11 +129,11 @@ const STAGES: Readonly<Record<string, (root: string) => Promise<Stage>>> = {
   },
   async "github-actions"(root) {
     const github = startGitHubServer(systemClock);
-    writeFiles(root, { "rf.joblib": "one" });
+    writeFiles(root, { "rf.bin": "one" });
     const archive = join(root, "archive.zip");
     await writeZip(testContext(), archive, [{
-      path: "BTC_USDC/rf.joblib",
-      location: join(root, "rf.joblib"),
+      path: "BTC_USDC/rf.bin",
+      location: join(root, "rf.bin"),
     }]);
     await github.addArtifact(github.addRun(), {
       name: "trained-models-1",
@@ -168,7 +168,7 @@ for (const [carrier, open] of Object.entries(STAGES)) {
       const script = BLOCKS.find(({ kind }) => kind === `sh ${carrier}`)?.text ?? "";
       assert.ok(yaml !== "" && script !== "");
       const machine = join(dir.path, "machine");
-      writeFiles(machine, { "configs/bot.yaml": stage.config(yaml), "models/BTC_USDC/rf.joblib": "one" });
+      writeFiles(machine, { "configs/bot.yaml": stage.config(yaml), "models/BTC_USDC/rf.bin": "one" });
       const { success, stdout, stderr } = await new Deno.Command("sh", {
         args: ["-euc", script],
         cwd: machine,
@@ -181,6 +181,22 @@ for (const [carrier, open] of Object.entries(STAGES)) {
     },
   });
 }
+
+Deno.test("the safeguards that the README shows are settings, and its keys sign what they verify", async () => {
+  using dir = tempDir();
+  const yaml = BLOCKS.find(({ kind }) => kind === "yaml safeguards")?.text ?? "";
+  const script = BLOCKS.find(({ kind }) => kind === "sh keys")?.text ?? "";
+  assert.ok(yaml !== "" && script !== "");
+  writeFiles(dir.path, { "configs/bot.yaml": yaml, "models/BTC_USDC/rf.bin": "one" });
+  const check = await runCli("config", ["check"], { cwd: dir.path });
+  assert.deepEqual([check.code, check.stderr], [0, ""], check.stdout);
+  for (const line of script.trim().split("\n")) {
+    const [program, command = "", ...args] = line.split(/\s+/);
+    assert.equal(program, "model-sync");
+    const { code, stderr } = await runCli(command, args, { cwd: dir.path });
+    assert.equal(code, 0, `${line}: ${stderr}`);
+  }
+});
 
 Deno.test("the tables of the README hold every command, exit code and configuration key", () => {
   const commands = tableUnder("Commands").map((

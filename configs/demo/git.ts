@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { safeguardsStory } from "./safeguards.ts";
 import {
   chapter,
   DENO,
@@ -20,8 +21,9 @@ export async function gitDemo(): Promise<void> {
   const root = makeRoot();
   say(`Everything happens in ${styled(1, root)}: two machines, and the git repository between them.`);
   const registry = join(root, "registry.git");
-  const trainer = makeMachine(root, "trainer", { repo_url: registry });
-  const bot = makeMachine(root, "bot", { repo_url: registry });
+  const settings = { repo_url: registry };
+  const trainer = makeMachine(root, "trainer", settings);
+  const bot = makeMachine(root, "bot", settings);
 
   chapter("The training server trains three models and publishes them");
   await run(trainer, "git", ["init", "--quiet", "--bare", "--initial-branch=main", registry]);
@@ -56,6 +58,9 @@ export async function gitDemo(): Promise<void> {
   await modelSync(bot, ["rollback"]);
   say("");
   await modelSync(bot, ["status"]);
+
+  chapter("The trainer publishes anew, over what was broken, and the bot takes it");
+  await safeguardsStory(trainer, bot, settings);
 
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
   say(`

@@ -116,8 +116,14 @@ export function makeMachine(
   name: string,
   settings: Readonly<Record<string, unknown>>,
 ): Machine {
-  const dir = join(root, name);
-  Deno.mkdirSync(join(dir, "configs"), { recursive: true });
+  const machine = { name, dir: join(root, name) };
+  Deno.mkdirSync(join(machine.dir, "configs"), { recursive: true });
+  configure(machine, settings);
+  return machine;
+}
+
+/** Writes a machine's `configs/bot.yaml` anew. */
+export function configure({ dir }: Machine, settings: Readonly<Record<string, unknown>>): void {
   const train = ["run", "-q", "--no-prompt", "--allow-read", "--allow-write=models"];
   const trainer = join(PROJECT, "configs/demo/train.ts");
   const command = [Deno.execPath(), ...train, "--allow-env=MODEL_SYNC_MODELS_DIR", trainer];
@@ -125,7 +131,6 @@ export function makeMachine(
     `  ${key}: ${JSON.stringify(value)}\n`
   );
   Deno.writeTextFileSync(join(dir, "configs/bot.yaml"), `model_sync:\n${lines.join("")}`);
-  return { name, dir };
 }
 
 /** Makes the folder in which everything happens. */

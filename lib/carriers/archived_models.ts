@@ -12,6 +12,7 @@ import {
   parseManifest,
   totalBytes,
 } from "../release/manifest.ts";
+import { SIGNATURE_BYTES_MAX, SIGNATURE_NAME } from "../release/signature_file.ts";
 import type { Staging } from "../store/staging.ts";
 import { type Contents, openArchiveOrFile } from "./archive_or_file.ts";
 import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
@@ -86,10 +87,10 @@ export class ArchivedModels implements AsyncDisposable {
       );
       const entries = archive.entries.filter(({ path }) => !isJunk(path));
       const root = findModels(entries, archive.folders, options.subdir);
-      const found = await readClaim(archive, root.manifest, name);
+      const found = await readClaim(archive, root, name);
       claim = mergeClaims(claim, found, name);
       const folder = root.folder ?? folderOfClaim(found, entries);
-      parts.push({ archive, name, files: filesBelow(entries, folder, root.manifest) });
+      parts.push({ archive, name, files: filesBelow(entries, folder, root) });
     }
     const models = new ArchivedModels(context, parts, claim);
     models.#refuseUnfit(options.subdir);
@@ -162,11 +163,12 @@ interface ModelsRoot {
   /** Ends with `/`, or is empty for the whole archive; `undefined`: as the manifest says. */
   readonly folder: string | undefined;
   readonly manifest: string;
+  readonly signature: string;
 }
 
 /**
  * The original's rules: `subdir`, else `subdir` in the only folder at the top, else that folder, else everything. The
- * manifest stands beside the models' folder, or at the top of what is taken whole.
+ * manifest stands beside the models' folder, or at the top of what is taken whole; so does the signature.
  */
 function findModels(
   entries: readonly ArchiveEntry[],
@@ -180,13 +182,15 @@ function findModels(
       const folder = `${outer}${subdir}/`;
       // One without files counts: a training that made nothing is not to be replaced by what lies beside it.
       if (!folders.includes(`${outer}${subdir}`) && !paths.some((path) => path.startsWith(folder))) continue;
-      return { folder, manifest: posix.join(posix.dirname(folder), MANIFEST_NAME) };
+      return { folder, ...beside(posix.dirname(folder)) };
     }
-    return { folder: top ?? "", manifest: `${top ?? ""}${MANIFEST_NAME}` };
+    return { folder: top ?? "", ...beside(top ?? "") };
   }
-  return paths.includes(MANIFEST_NAME)
-    ? { folder: undefined, manifest: MANIFEST_NAME }
-    : { folder: "", manifest: MANIFEST_NAME };
+  return { folder: paths.includes(MANIFEST_NAME) ? undefined : "", ...beside("") };
+}
+
+function beside(folder: string): Pick<ModelsRoot, "manifest" | "signature"> {
+  return { manifest: posix.join(folder, MANIFEST_NAME), signature: posix.join(folder, SIGNATURE_NAME) };
 }
 
 /** The folder, with its `/`, that everything in an archive is in. */
@@ -206,29 +210,52 @@ function folderOfClaim(claim: ManifestClaim | undefined, entries: readonly Archi
 function filesBelow(
   entries: readonly ArchiveEntry[],
   folder: string,
-  manifest: string,
+  { manifest, signature }: ModelsRoot,
 ): Map<string, ArchivedFile> {
   return new Map(
     entries
-      .filter(({ path }) => path.startsWith(folder) && path !== manifest)
+      .filter(({ path }) => path.startsWith(folder) && path !== manifest && path !== signature)
       .map((entry) => [entry.path, { entry, path: entry.path.slice(folder.length) }]),
   );
 }
 
-async function readClaim(archive: Contents, path: string, name: string): Promise<ManifestClaim | undefined> {
-  const where = `${path} of ${name}`;
+async function readClaim(
+  archive: Contents,
+  root: ModelsRoot,
+  name: string,
+): Promise<ManifestClaim | undefined> {
+  const where = `${root.manifest} of ${name}`;
+  const text = await readText(archive, root.manifest, where, MANIFEST_BYTES_MAX, "MANIFEST_INVALID");
+  if (text === undefined) return undefined;
+  const manifest = await parseManifest(text, where);
+  const signature = await readText(
+    archive,
+    root.signature,
+    `${root.signature} of ${name}`,
+    SIGNATURE_BYTES_MAX,
+    "SIGNATURE_INVALID",
+  );
+  return { manifest, text, signature };
+}
+
+async function readText(
+  archive: Contents,
+  path: string,
+  where: string,
+  bytesMax: number,
+  code: string,
+): Promise<string | undefined> {
   for await (const { entry, content } of archive.read((entry) => entry.path === path)) {
-    if (entry.bytes > MANIFEST_BYTES_MAX) {
+    if (entry.bytes > bytesMax) {
       throw new RefusedError(
-        `Cannot use ${where}: it has ${entry.bytes} bytes, at most ${MANIFEST_BYTES_MAX} are read`,
-        { code: "MANIFEST_INVALID", hint: "publish the release again; the active release is untouched" },
+        `Cannot use ${where}: it has ${entry.bytes} bytes, at most ${bytesMax} are read`,
+        { code, hint: "publish the release again; the active release is untouched" },
       );
     }
     const decoder = new TextDecoder();
     let text = "";
     for await (const piece of content) text += decoder.decode(piece, { stream: true });
-    text += decoder.decode();
-    return { manifest: await parseManifest(text, where), text };
+    return text + decoder.decode();
   }
   return undefined;
 }
@@ -238,7 +265,9 @@ function mergeClaims(
   second: ManifestClaim | undefined,
   name: string,
 ): ManifestClaim | undefined {
-  if (first === undefined || second === undefined || first.text === second.text) return first ?? second;
+  // A signature counts where its manifest is; two of one manifest may differ, and either will do.
+  if (first === undefined || second === undefined) return first ?? second;
+  if (first.text === second.text) return first.signature === undefined ? second : first;
   throw conflict(`${MANIFEST_NAME} of ${name} differs from that of another archive of the same release`);
 }
 

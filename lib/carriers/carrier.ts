@@ -16,6 +16,8 @@ export interface ManifestClaim {
   readonly manifest: Manifest;
   /** The very text, which is what a signature covers. */
   readonly text: string;
+  /** The text of `model.sig` beside it, where there is one. Nobody has verified it yet. */
+  readonly signature?: string | undefined;
 }
 
 /** A file that a revision offers, as far as that is known before its bytes. */

@@ -3,6 +3,8 @@ import { FailedError, RefusedError } from "../core/errors.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/registry.ts";
+import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
+import type { ManifestClaim } from "./carrier.ts";
 import { type Manifest, MANIFEST_BYTES_MAX, parseManifest, SEQUENCE_MAX } from "../release/manifest.ts";
 
 /**
@@ -15,16 +17,31 @@ export async function readManifestToReplace(
   git: Git,
   blob: ObjectId,
   where: string,
-): Promise<Manifest | undefined> {
+): Promise<ManifestClaim | undefined> {
   try {
     const bytes = await readSmallBlob(git, blob, MANIFEST_BYTES_MAX);
-    return await parseManifest(new TextDecoder().decode(bytes), where);
+    const text = new TextDecoder().decode(bytes);
+    return { manifest: await parseManifest(text, where), text };
   } catch (error) {
     const isDamage = error instanceof RefusedError ||
       (error instanceof FailedError && error.code === "GIT_OBJECT");
     if (!isDamage) throw error;
     context.log.warn(`${error.message}; it will be replaced`);
     return undefined;
+  }
+}
+
+/** Reads the signature that a publish compares its own with. One that is no such thing counts as none. */
+export async function readSignatureToReplace(
+  git: Git,
+  blob: ObjectId | undefined,
+): Promise<string | undefined> {
+  if (blob === undefined) return undefined;
+  try {
+    return new TextDecoder().decode(await readSmallBlob(git, blob, SIGNATURE_BYTES_MAX));
+  } catch (error) {
+    if (error instanceof FailedError && error.code === "GIT_OBJECT") return undefined;
+    throw error;
   }
 }
 

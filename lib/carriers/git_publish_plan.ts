@@ -9,7 +9,8 @@ import { readModelTree } from "../git/tree.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
+import { isSealDue, readSeal } from "../signing/seal.ts";
+import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
@@ -48,7 +49,7 @@ export async function planGitPublish(
   const changes = compareFiles(base.files, set.files);
   const lfs = await chooseLfsPaths(context, registry, set, options.lfs);
   const { manifest, attributes } = base;
-  const unchanged = countChanges(changes) === 0 &&
+  const unchanged = countChanges(changes) === 0 && !base.isSealDue &&
     attributes === withLfsPaths(attributes, lfs.map((path) => posix.join(subdir, path)));
   return {
     outcome: unchanged ? "unchanged" : "published",
@@ -66,6 +67,8 @@ interface Published {
   readonly attributes: string;
   readonly manifest: Manifest | undefined;
   readonly files: readonly { readonly path: string; readonly sha256: string | undefined }[];
+  /** It is published again although no model changed, to be signed or to get a new term. */
+  readonly isSealDue: boolean;
 }
 
 /** What the branch holds that a publish would build on: the clone's own commit when that is ahead of the remote. */
@@ -82,23 +85,34 @@ async function readBase(
   const isAhead = ours !== undefined &&
     (tip === undefined || await registry.relation(git, ours, tip) === "ahead");
   const commit: ObjectId | undefined = isAhead ? ours : tip;
-  if (commit === undefined) return { attributes: "", manifest: undefined, files: [] };
+  if (commit === undefined) return { attributes: "", manifest: undefined, files: [], isSealDue: false };
   const listing = await git.text(["ls-tree", "--full-tree", "--name-only", commit, "--", options.subdir], {
     action: `look for ${options.subdir}`,
   });
   const tree = listing === "" ? undefined : await readModelTree(git, commit, options.subdir);
   const attributesBlob = await findAttributes(git, commit);
-  const wanted = [attributesBlob, tree?.manifestBlob].filter((blob) => blob !== undefined);
+  const wanted = [attributesBlob, tree?.manifestBlob, tree?.signatureBlob].filter((blob) =>
+    blob !== undefined
+  );
   const missing = await findMissing(git, commit, wanted);
   if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
   const attributes = attributesBlob === undefined
     ? ""
     : new TextDecoder().decode(await readSmallBlob(git, attributesBlob, ATTRIBUTES_BYTES_MAX));
   const unclaimed = tree?.files.map(({ path }) => ({ path, sha256: undefined })) ?? [];
-  if (tree?.manifestBlob === undefined) return { attributes, manifest: undefined, files: unclaimed };
+  const { seal } = options;
+  const now = context.clock.now();
   const where = `the manifest of commit ${commit.slice(0, 12)}`;
-  const manifest = await readManifestToReplace(context, git, tree.manifestBlob, where);
-  return { attributes, manifest, files: manifest?.files ?? unclaimed };
+  const claim = tree?.manifestBlob === undefined
+    ? undefined
+    : await readManifestToReplace(context, git, tree.manifestBlob, where);
+  if (claim === undefined) {
+    return { attributes, manifest: undefined, files: unclaimed, isSealDue: isSealDue(seal, {}, now) };
+  }
+  const { manifest, text } = claim;
+  const signature = await readSignatureToReplace(git, tree?.signatureBlob);
+  const held = await readSeal(seal, manifest, text, signature);
+  return { attributes, manifest, files: manifest.files, isSealDue: isSealDue(seal, held, now) };
 }
 
 async function findAttributes(git: Git, commit: ObjectId): Promise<ObjectId | undefined> {

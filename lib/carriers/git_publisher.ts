@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError, UsageError } from "../core/errors.ts";
+import { FailedError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -9,15 +9,17 @@ import { giveUpUnpushed, refuseDirty, syncBranch, type SyncedBranch } from "../g
 import { commitModels, listTracked } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
-import { manifestPathOf } from "../git/tree.ts";
+import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { nextSequence, readManifestToReplace } from "./git_manifest.ts";
+import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
+import { nextSequence } from "./git_manifest.ts";
+import { findObject, type PublishBase, readPublishBase } from "./git_publish_base.ts";
 import type { Publication, Publisher } from "./carrier.ts";
-import { findPublished, type Published, rememberPublished } from "../store/published.ts";
+import { findPublished, rememberPublished } from "../store/published.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
-import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
+import { chooseLfsPaths, refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { Store } from "../store/store.ts";
 
 export interface GitPublisherOptions {
@@ -29,6 +31,8 @@ export interface GitPublisherOptions {
   readonly allowShrink: boolean;
   /** Instead of `chore(models): sync <time>`. */
   readonly commitMessage: string | undefined;
+  /** What is added to a release; nothing: it is unsigned, and does not expire. */
+  readonly seal?: Seal | undefined;
   readonly owner: LockOwner;
 }
 
@@ -43,15 +47,6 @@ export interface GitPublication extends Publication {
 
 /** Somebody else pushed in between: that often in a row is no coincidence any more. */
 const PUSH_ATTEMPTS_MAX = 5;
-
-/** What a commit of the registry holds of the model set. */
-interface Base {
-  readonly manifest: Manifest | undefined;
-  /** What this machine remembers of it, if it knows that the files are what the manifest says. */
-  readonly known: Published | undefined;
-  /** There is a manifest that nobody can use. */
-  readonly isDamaged: boolean;
-}
 
 /** Publishes to a git repository: commits what changed and pushes it, and nothing when nothing changed. */
 export class GitPublisher implements Publisher<GitPublication> {
@@ -86,7 +81,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const { owner } = options;
     const registry = await Registry.open(context, options.registry, { owner, clone: "whole" });
     try {
-      if (registry.isBare) throw bareRegistry(registry);
+      refuseBareRegistry(registry);
       await settleJournal(context, registry);
       const branch = await followRemote(context, registry, options);
       return new GitPublisher(context, store, options, registry, branch);
@@ -128,8 +123,12 @@ export class GitPublisher implements Publisher<GitPublication> {
     const published = findPublished(this.#store, this.#target);
     const { head, unpushed } = this.#branch;
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
-    if (published.lfs !== this.#options.lfs) return undefined;
+    if (published.lfs !== this.#options.lfs || this.#isSealDue(published)) return undefined;
     return this.#unchanged(this.#branch, published);
+  }
+
+  #isSealDue(sealed: Sealed): boolean {
+    return isSealDue(this.#options.seal, sealed, this.#context.clock.now());
   }
 
   #unchanged(
@@ -153,15 +152,17 @@ export class GitPublisher implements Publisher<GitPublication> {
   async #commit(set: ModelSet, branch: SyncedBranch): Promise<GitPublication> {
     const base = await this.#readBase(branch.head);
     const { manifest, known } = base;
-    const { subdir, lfs, commitMessage, allowDirtyWorktree } = this.#options;
-    if (manifest?.digest === set.digest && known?.lfs === lfs) {
+    const { subdir, lfs, commitMessage, allowDirtyWorktree, seal } = this.#options;
+    const isDue = this.#isSealDue(base.sealed);
+    if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
       await this.#remember(set, manifest.sequence);
       return this.#unchanged(branch, manifest);
     }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
     if (!this.#options.allowShrink) refuseShrink(set, before);
-    const now = isoSeconds(this.#context.clock.now());
+    const now = this.#context.clock.now();
+    const createdAt = isoSeconds(now);
     const remembered = findPublished(this.#store, this.#target)?.sequence ?? 0;
     const sequence = nextSequence(manifest, remembered, this.#registry.remoteBranch);
     const commit = await commitModels(this.#context, this.#registry, {
@@ -170,13 +171,16 @@ export class GitPublisher implements Publisher<GitPublication> {
       lfsPaths: await chooseLfsPaths(this.#context, this.#registry, set, lfs),
       head: branch.head,
       base: known === undefined ? undefined : manifest,
-      isManifestStale: base.isDamaged || (manifest !== undefined && manifest.digest !== set.digest),
+      isManifestStale: base.isDamaged || isDue ||
+        (manifest !== undefined && manifest.digest !== set.digest),
+      signer: seal?.signer,
       details: {
         sequence,
-        createdAt: now,
+        createdAt,
+        ...expiryOf(seal, now),
         origin: { carrier: "git", host: this.#context.host, folder: posix.basename(subdir) },
       },
-      message: commitMessage?.trim() || `chore(models): sync ${now}`,
+      message: commitMessage?.trim() || `chore(models): sync ${createdAt}`,
       allowDirtyWorktree,
     });
     if (commit === undefined) {
@@ -197,40 +201,20 @@ export class GitPublisher implements Publisher<GitPublication> {
     };
   }
 
-  async #readBase(head: ObjectId | undefined): Promise<Base> {
-    if (head === undefined) return { manifest: undefined, known: undefined, isDamaged: false };
-    const path = manifestPathOf(this.#options.subdir);
-    const result = await this.#registry.git.attempt(["rev-parse", "--verify", "--quiet", `${head}:${path}`], {
-      action: `look for ${path}`,
-    });
-    if (result.code !== 0) {
-      // A registry of the original scripts has none; one that this machine published to has lost it.
-      const isLost = findPublished(this.#store, this.#target) !== undefined;
-      return { manifest: undefined, known: undefined, isDamaged: isLost };
-    }
-    const blob = new TextDecoder().decode(result.stdout).trim();
-    const where = `${path} of commit ${head.slice(0, 12)}`;
-    const manifest = await readManifestToReplace(this.#context, this.#registry.git, blob, where);
-    if (manifest === undefined) return { manifest, known: undefined, isDamaged: true };
+  async #readBase(head: ObjectId | undefined): Promise<PublishBase> {
     const published = findPublished(this.#store, this.#target);
-    const isKnown = published?.digest === manifest.digest && published.tree === await this.#readTree(head);
-    return { manifest, known: isKnown ? published : undefined, isDamaged: false };
-  }
-
-  /** Git's name for the model folder of a commit. */
-  async #readTree(commit: ObjectId): Promise<ObjectId | undefined> {
-    const result = await this.#registry.git.attempt(
-      ["rev-parse", "--verify", "--quiet", `${commit}:${this.#options.subdir}`],
-      { action: `look for ${this.#options.subdir}` },
-    );
-    return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
+    return await readPublishBase(this.#context, this.#registry.git, head, this.#options, published);
   }
 
   async #remember(set: ModelSet, sequence: number): Promise<void> {
     const head = await this.#registry.findCommit("HEAD");
-    const tree = head === undefined ? undefined : await this.#readTree(head);
+    const tree = head === undefined
+      ? undefined
+      : await findObject(this.#registry.git, head, this.#options.subdir);
     if (head === undefined || tree === undefined) return;
+    const { sealed } = this.#options.seal === undefined ? { sealed: {} } : await this.#readBase(head);
     rememberPublished(this.#store, {
+      ...sealed,
       target: this.#target,
       head,
       tree,
@@ -309,7 +293,8 @@ async function followRemote(
 /** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */
 function isOurs(path: string, subdir: string): boolean {
   const folder = path.endsWith("/") ? path : `${path}/`;
-  return [`${subdir}/`, `${manifestPathOf(subdir)}/`, ".gitattributes/"].some((ours) =>
+  const beside = [manifestPathOf(subdir), signaturePathOf(subdir), ".gitattributes"];
+  return [subdir, ...beside].map((path) => `${path}/`).some((ours) =>
     folder.startsWith(ours) || (path.endsWith("/") && ours.startsWith(path))
   );
 }
@@ -319,14 +304,4 @@ function rejections(report: string): string {
     `error: ${line.slice(2).replaceAll("\t", " ")}`
   )
     .join("\n");
-}
-
-function bareRegistry(registry: Registry): UsageError {
-  return new UsageError(
-    `Cannot publish through ${registry.git.repoDir}: it is a bare repository without a worktree`,
-    {
-      code: "REPO_BARE",
-      hint: `set model_sync.repo_url to it, and model_sync.repo_dir to a new folder for a clone`,
-    },
-  );
 }

@@ -20,6 +20,7 @@ import {
 import { manifestPathOf, type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import { MANIFEST_BYTES_MAX, parseManifest, type ReleaseFile } from "../release/manifest.ts";
+import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { ManifestClaim, Offer, Revision, Source } from "./carrier.ts";
@@ -179,15 +180,17 @@ export class GitSource implements Source {
   }
 
   async #readClaim(opened: Opened, revision: Revision): Promise<ManifestClaim | undefined> {
-    const { tree: { manifestBlob } } = opened;
+    const { tree: { manifestBlob, signatureBlob } } = opened;
     if (manifestBlob === undefined) return undefined;
-    await this.#fetchBlobs(opened, [manifestBlob]);
+    await this.#fetchBlobs(opened, [manifestBlob, ...signatureBlob === undefined ? [] : [signatureBlob]]);
     const bytes = await readSmallBlob(opened.git, manifestBlob, MANIFEST_BYTES_MAX);
     const text = new TextDecoder().decode(bytes);
     const name = `${manifestPathOf(this.#options.subdir)} of commit ${revision.id.slice(0, 12)}`;
     const manifest = await parseManifest(text, name);
     refuseOtherFiles(name, opened.tree.files, manifest.files);
-    return { manifest, text };
+    if (signatureBlob === undefined) return { manifest, text };
+    const signature = await readSmallBlob(opened.git, signatureBlob, SIGNATURE_BYTES_MAX);
+    return { manifest, text, signature: new TextDecoder().decode(signature) };
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {

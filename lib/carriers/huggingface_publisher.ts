@@ -29,6 +29,8 @@ import {
   type ReleaseFile,
 } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { expiryOf, isSealDue, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 import type { Publication, Publisher } from "./carrier.ts";
@@ -43,6 +45,8 @@ export interface HuggingFacePublisherOptions {
   /** Opens a pull request instead of moving the branch. */
   readonly asPullRequest: boolean;
   readonly useXet: boolean;
+  /** What is added to a release; nothing: it is unsigned, and does not expire. */
+  readonly seal?: Seal | undefined;
 }
 
 /** What an upload did. */
@@ -118,7 +122,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   /** Says what an upload would do, and throws what it would refuse. */
   static async preview(
     context: Context,
-    options: Pick<HuggingFacePublisherOptions, "hub" | "rules">,
+    options: Pick<HuggingFacePublisherOptions, "hub" | "rules" | "seal">,
     set: ModelSet,
   ): Promise<UploadPreview> {
     requireToken(options.hub);
@@ -127,10 +131,12 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const target = isThere(head) ? await readTarget(context, hub, head) : { files: [], manifest: undefined };
     const plan = await planUpload(context, target, set, options.rules, () => undefined);
     const before = target.manifest?.sequence ?? 0;
+    const isDue = isSealDue(options.seal, await sealOf(options, target), context.clock.now());
+    const isUnchanged = plan.isUnchanged && !isDue;
     return {
-      outcome: plan.isUnchanged ? "unchanged" : "published",
+      outcome: isUnchanged ? "unchanged" : "published",
       release: set.digest,
-      sequence: plan.isUnchanged ? before : before + 1,
+      sequence: isUnchanged ? before : before + 1,
       changes: plan.changes,
       repoId: options.hub.repoId,
       branch: options.hub.revision,
@@ -144,6 +150,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   findPublished(release: Digest): HuggingFacePublication | undefined {
     const published = findPublished(this.#store, this.#target);
     if (published?.digest !== release || published.head !== this.#head) return undefined;
+    if (this.#isSealDue(published)) return undefined;
     return this.#unchanged(published.head, published.sequence);
   }
 
@@ -163,7 +170,8 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
         rules,
         (blob) => this.#memory.find(blob),
       );
-      if (plan.isUnchanged) return this.#alreadyThere(set, target);
+      const sealed = await sealOf(this.#options, target);
+      if (plan.isUnchanged && !this.#isSealDue(sealed)) return this.#alreadyThere(set, target, sealed);
       try {
         return await this.#commit(set, target, plan);
       } catch (error) {
@@ -181,7 +189,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   }
 
   async #commit(set: ModelSet, target: UploadTarget, plan: UploadPlan): Promise<HuggingFacePublication> {
-    const { rules, asPullRequest, useXet } = this.#options;
+    const { rules, asPullRequest, useXet, seal } = this.#options;
     const manifest = await this.#makeManifest(set, target.manifest);
     const result = {
       outcome: "published" as const,
@@ -190,27 +198,43 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     };
     this.#sent = { manifest, result };
     this.#context.log.info(`uploading ${plan.uploaded.length} files as sequence ${manifest.sequence}`);
+    const text = formatManifest(manifest);
+    const signature = await seal?.signer?.sign(manifest, text, rules.layout.folder);
+    const isStale = signature === undefined && target.files.some(({ path }) => path === SIGNATURE_NAME);
+    if (isStale) {
+      this.#context.log.warn(
+        `removing ${SIGNATURE_NAME}: it signs an earlier release, and no signing key is configured here`,
+      );
+    }
     const { commit, pullRequestUrl } = await commitToHub(this.#context, this.#hub, {
       parent: target.commit,
       message: this.#message(manifest.createdAt),
       files: plan.uploaded.map((file) => ({ ...file, path: repoPath(rules.layout, file.path) })),
-      texts: { [MANIFEST_NAME]: formatManifest(manifest) },
-      removed: plan.deleted,
+      texts: {
+        [MANIFEST_NAME]: text,
+        ...(signature === undefined ? {} : { [SIGNATURE_NAME]: signature }),
+      },
+      removed: [...plan.deleted, ...isStale ? [SIGNATURE_NAME] : []],
       asPullRequest,
       useXet,
     });
-    if (!asPullRequest) this.#remember(set, commit, manifest.sequence);
+    const sealed = { signedBy: seal?.signer?.keyHint, expiresAt: manifest.expiresAt };
+    if (!asPullRequest) this.#remember(set, commit, manifest.sequence, sealed);
     return { ...this.#unchanged(commit, manifest.sequence), ...result, pullRequestUrl };
   }
 
   /** The branch holds this release: because nothing changed, or because a commit was made whose answer got lost. */
-  #alreadyThere(set: ModelSet, { commit, manifest }: UploadTarget): HuggingFacePublication {
+  #alreadyThere(set: ModelSet, { commit, manifest }: UploadTarget, sealed: Sealed): HuggingFacePublication {
     const sequence = manifest?.sequence ?? 0;
-    this.#remember(set, commit, sequence);
+    this.#remember(set, commit, sequence, sealed);
     const sent = this.#sent;
     const isOurs = manifest !== undefined && sent !== undefined &&
       formatManifest(manifest) === formatManifest(sent.manifest);
     return { ...this.#unchanged(commit, sequence), ...(isOurs ? sent.result : {}) };
+  }
+
+  #isSealDue(sealed: Sealed): boolean {
+    return isSealDue(this.#options.seal, sealed, this.#context.clock.now());
   }
 
   #unchanged(commit: CommitId, sequence: number): HuggingFacePublication {
@@ -228,7 +252,8 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
   }
 
   async #makeManifest(set: ModelSet, before: Manifest | undefined): Promise<Manifest> {
-    const { rules } = this.#options;
+    const { rules, seal } = this.#options;
+    const now = this.#context.clock.now();
     const known = new Map(before?.files.map((file) => [file.sha256, file]));
     const files: ReleaseFile[] = [];
     for (const file of set.files) files.push(await this.#describe(file, known.get(file.sha256)));
@@ -237,7 +262,8 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     return await createManifest(files, {
       // Over whatever is higher: the branch's last, or the last that this machine published there.
       sequence: Math.max(before?.sequence ?? 0, remembered) + 1,
-      createdAt: isoSeconds(this.#context.clock.now()),
+      createdAt: isoSeconds(now),
+      ...expiryOf(seal, now),
       origin: {
         carrier: "huggingface",
         host: this.#context.host,
@@ -265,9 +291,16 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       : `Auto-update models from GitHub Actions ${sha.slice(0, 7)}`;
   }
 
-  #remember(set: ModelSet, head: CommitId, sequence: number): void {
+  #remember(set: ModelSet, head: CommitId, sequence: number, sealed: Sealed): void {
     this.#head = head;
-    rememberPublished(this.#store, { target: this.#target, head, tree: head, digest: set.digest, sequence });
+    rememberPublished(this.#store, {
+      ...sealed,
+      target: this.#target,
+      head,
+      tree: head,
+      digest: set.digest,
+      sequence,
+    });
   }
 
   get #target(): string {
@@ -276,6 +309,15 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     // With it, an equal release is not all there is to look at.
     return `huggingface ${parts.join(" ")}${rules.deleteRemoved ? " alone" : ""}`;
   }
+}
+
+/** What of our seal the branch has. */
+async function sealOf(
+  { seal }: Pick<HuggingFacePublisherOptions, "seal">,
+  { manifest, text, signature }: Pick<UploadTarget, "manifest" | "text" | "signature">,
+): Promise<Sealed> {
+  if (manifest === undefined || text === undefined) return {};
+  return await readSeal(seal, manifest, text, signature);
 }
 
 function requireToken({ repoId, token, tokenEnv }: HubSettings): void {

@@ -96,7 +96,7 @@ export class HuggingFaceSource implements Source {
   async inspect(revision: Revision): Promise<Offer> {
     const commit = revision.id;
     const listed = await this.#hub.listFiles(commit);
-    const claim = await this.#readClaim(commit, listed);
+    const claim = await readHubManifest(this.#hub, commit, listed);
     const files = claim === undefined
       ? this.#chooseFiles(commit, listed)
       : this.#claimedFiles(commit, listed, claim);
@@ -141,11 +141,6 @@ export class HuggingFaceSource implements Source {
   #requireStore(): Store {
     if (this.#store === undefined) throw new TypeError("a dry run neither stages nor accepts");
     return this.#store;
-  }
-
-  async #readClaim(commit: string, listed: readonly HubFile[]): Promise<ManifestClaim | undefined> {
-    const file = listed.find(({ path }) => path === MANIFEST_NAME);
-    return file === undefined ? undefined : await readHubManifest(this.#hub, commit, file);
   }
 
   /** Without a manifest: what stands below the folder and passes the patterns. */

@@ -26,8 +26,13 @@ export function readEnvironment(env: Environment): EnvironmentValue[] {
 }
 
 /** Text that does not fit the type stays text: the schema then complains about it as about any other value. */
-function parseValue(key: ConfigKey, text: string): unknown {
-  switch (key.schema.type) {
+function parseValue({ schema }: ConfigKey, text: string): unknown {
+  const types = [schema, ...schema.anyOf ?? []].map(({ type }) => type);
+  // A setting of several kinds is a number where the text is one.
+  if (types.length > 1 && /^-?\d+(\.\d+)?$/.test(text)) {
+    return types.includes("number") || types.includes("integer") ? Number(text) : text;
+  }
+  switch (schema.type) {
     case "boolean":
       return ({ true: true, false: false, "1": true, "0": false, yes: true, no: false } as const)[
         text.toLowerCase()

@@ -8,6 +8,8 @@ export interface KeySchema {
   readonly default?: unknown;
   readonly enum?: readonly unknown[] | undefined;
   readonly examples?: readonly unknown[] | undefined;
+  /** Where a setting may be of several kinds. */
+  readonly anyOf?: readonly KeySchema[] | undefined;
   readonly properties?: Readonly<Record<string, KeySchema>> | undefined;
 }
 
@@ -27,6 +29,7 @@ const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
     default: z.unknown().optional(),
     enum: z.array(z.unknown()).optional(),
     examples: z.array(z.unknown()).optional(),
+    anyOf: z.array(KeySchema).optional(),
     properties: z.record(z.string(), KeySchema).optional(),
   })
 );

@@ -1,12 +1,15 @@
 import { z } from "zod";
-import { ACTIVATION_SETTINGS, LFS_SETTINGS } from "../core/settings.ts";
+import { LFS_SETTINGS } from "../core/settings.ts";
 import { isTimeZone } from "../schedule/calendar.ts";
+import { Activation } from "./sections/activation.ts";
+import { Alerts } from "./sections/alerts.ts";
 import { Archives } from "./sections/archives.ts";
 import { Artifacts } from "./sections/artifacts.ts";
 import { DOCS, EnvName, RepoFolder, Schedule } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { RunPod, RunPodClient } from "./sections/runpod.ts";
+import { Signing } from "./sections/signing.ts";
 
 /**
  * The `model_sync` section of the configuration file: every key once, with its default and its description. The
@@ -21,14 +24,6 @@ const GIT_TIMEOUT_SEC = 3_600;
 
 const Command = z.array(z.string().min(1)).min(1);
 const Path = z.string().min(1);
-
-const Activation = z.strictObject({
-  mode: z.enum(ACTIVATION_SETTINGS).default("auto").register(DOCS, {
-    description:
-      "How a release becomes the one that consumers see. symlink: models is a link, replaced by one rename. mirror: files " +
-      "are replaced one by one, for a mount point or a file system without links. auto: symlink wherever it works.",
-  }),
-});
 
 const Publisher = z.strictObject({
   schedule: Schedule.default("00:00").register(DOCS, {
@@ -128,6 +123,13 @@ export const ModelSync = z.strictObject({
   }),
   redeploy: Redeploy.prefault({}).register(DOCS, {
     description: "Backends that start anew with a new release.",
+  }),
+  alerts: Alerts.prefault({}).register(DOCS, {
+    description:
+      "Who hears of what happened: by mail, webhook or chat. An alert that fails changes nothing else.",
+  }),
+  signing: Signing.prefault({}).register(DOCS, {
+    description: "Signatures of releases: OpenSSF Model Signing 1.0, by a key.",
   }),
   archives: Archives.prefault({}).register(DOCS, {
     description: "What an archive may be at most, whoever sends it. It is refused beyond, never cut.",

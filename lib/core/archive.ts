@@ -31,7 +31,7 @@ export interface Archive extends AsyncDisposable {
   readonly folders: readonly string[];
   /**
    * Contents of the entries that `wants` accepts, in the archive's order; each must be read to its end (or left early
-   * to stop) before the next is asked for, and only one reading may be under way. A piece is valid until the next is
+   * to stop; of a ZIP, also to go on) before the next is asked for, and only one reading may be under way. A piece is valid until the next is
    * asked for. CRC and size are checked while it streams: a content that ends without throwing is whole, as far as
    * the format can tell (a tar without gzip has no checksum of contents).
    *

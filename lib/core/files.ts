@@ -24,6 +24,7 @@ export type FileSystem = Pick<
   | "renameSync"
   | "statSync"
   | "symlinkSync"
+  | "utimeSync"
 >;
 
 /** Files of a release are never changed again. */
@@ -81,13 +82,23 @@ export function makeWay(fs: FileSystem, root: string, target: string): void {
   fs.mkdirSync(dirname(target), { recursive: true });
 }
 
-/** Removes a folder with all that is in it; nothing there is fine. */
+/** Removes a folder with all that is in it, read-only folders too; nothing there is fine. */
 export async function removeTree(fs: FileSystem, path: string): Promise<void> {
   try {
     await fs.remove(path, { recursive: true });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return;
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    // A run that was killed may leave folders from which nothing can be removed.
+    openFolders(fs, path);
+    await fs.remove(path, { recursive: true });
   }
+}
+
+function openFolders(fs: FileSystem, path: string): void {
+  if (findEntry(fs, path)?.isDirectory !== true) return;
+  fs.chmodSync(path, 0o700);
+  for (const { name } of fs.readDirSync(path)) openFolders(fs, join(path, name));
 }
 
 /**

@@ -7,3 +7,11 @@ export type ActivationSetting = (typeof ACTIVATION_SETTINGS)[number];
 export const LFS_SETTINGS = ["auto", "always", "never"] as const;
 /** Which files go to Git LFS: those that GitHub would refuse otherwise, all, or none. */
 export type LfsSetting = (typeof LFS_SETTINGS)[number];
+
+export const DRIFT_SETTINGS = ["warn", "refuse", "ignore"] as const;
+/** What follows when the tensors of a file are not those of the active release's file. */
+export type DriftSetting = (typeof DRIFT_SETTINGS)[number];
+
+export const PICKLE_SETTINGS = ["check", "refuse", "ignore"] as const;
+/** Whether pickle files are held against the allow-list, refused altogether, or let through. */
+export type PickleSetting = (typeof PICKLE_SETTINGS)[number];

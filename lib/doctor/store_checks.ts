@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { absolutePath, findEntry, ifFound, removeIfThere } from "../core/files.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
-import { activeManifest } from "../pipeline/pull.ts";
+import { activeManifest } from "../store/active_release.ts";
 import { readHistory } from "../store/history.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { isSymlinkUnsupported } from "../store/pointers.ts";

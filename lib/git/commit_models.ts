@@ -1,12 +1,13 @@
 import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
-import { findText } from "../core/files.ts";
+import { findEntry, findText, removeFile } from "../core/files.ts";
 import {
   createManifest,
   type Digest,
   formatManifest,
   type Manifest,
+  type ManifestDetails,
   type ReleaseFile,
 } from "../release/manifest.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
@@ -16,7 +17,8 @@ import { readSmallBlob } from "./blobs.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { closeJournal, openJournal, restorePaths, takeBack } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
-import { manifestPathOf } from "./tree.ts";
+import type { ReleaseSigner } from "../signing/seal.ts";
+import { manifestPathOf, signaturePathOf } from "./tree.ts";
 import { changing, placeText, writeWorktree } from "./worktree.ts";
 
 /** What a publish commit is made of. */
@@ -31,7 +33,9 @@ export interface ModelCommit {
   readonly base: Manifest | undefined;
   /** The manifest that `head` holds is damaged, or of other models: it has to be replaced even if no model differs. */
   readonly isManifestStale: boolean;
-  readonly details: Pick<Manifest, "sequence" | "createdAt" | "origin">;
+  readonly details: ManifestDetails;
+  /** Signs the release. Without one a signature that is there goes: it would be that of another release. */
+  readonly signer: ReleaseSigner | undefined;
   readonly message: string;
   /** The worktree or the index may hold other people's changes, which stay out of the commit. */
   readonly allowDirtyWorktree: boolean;
@@ -50,7 +54,7 @@ export async function commitModels(
 ): Promise<ObjectId | undefined> {
   const { subdir, head } = change;
   const manifestPath = manifestPathOf(subdir);
-  const paths = [subdir, manifestPath, ATTRIBUTES];
+  const paths = [subdir, manifestPath, signaturePathOf(subdir), ATTRIBUTES];
   registry.sweep();
   openJournal(context, registry, { phase: "writing", head: head ?? null, paths });
   try {
@@ -88,9 +92,31 @@ async function writeCommit(
   await checkStored(registry, change, staged);
   const manifest = await createManifest([...unchanged.values(), ...written], change.details);
   if (manifest.digest !== set.digest) throw changing(set.dir);
-  placeText(context, registry, manifestPath, formatManifest(manifest));
-  await stagePaths(registry, [manifestPath]);
-  return await commit(registry, change, manifest.digest, [subdir, manifestPath, ...attributes]);
+  const text = formatManifest(manifest);
+  placeText(context, registry, manifestPath, text);
+  const signature = await writeSignature(context, registry, change, manifest, text);
+  await stagePaths(registry, [manifestPath, ...signature]);
+  return await commit(registry, change, manifest.digest, [subdir, manifestPath, ...signature, ...attributes]);
+}
+
+/** @returns its path, if the commit changes it */
+async function writeSignature(
+  context: Context,
+  registry: Registry,
+  { subdir, signer }: ModelCommit,
+  manifest: Manifest,
+  text: string,
+): Promise<string[]> {
+  const path = signaturePathOf(subdir);
+  if (signer !== undefined) {
+    placeText(context, registry, path, await signer.sign(manifest, text, posix.basename(subdir)));
+    return [path];
+  }
+  const present = join(registry.git.repoDir, path);
+  if (findEntry(context.fs, present) === undefined) return [];
+  context.log.warn(`removing ${path}: it signs an earlier release, and no signing key is configured here`);
+  removeFile(context.fs, present);
+  return [path];
 }
 
 /** Files with the content of before, kept where they were kept: inside Git LFS or outside. */

@@ -2,6 +2,7 @@ import { quote } from "../core/quote.ts";
 import { posix } from "node:path";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { fileListProblem, MANIFEST_NAME } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "../release/clutter.ts";
 import type { Git } from "./git.ts";
@@ -19,6 +20,8 @@ export interface ModelTree {
   readonly files: readonly TreeFile[];
   /** The manifest beside the model folder; registries written by the original scripts have none. */
   readonly manifestBlob: ObjectId | undefined;
+  /** The signature beside the manifest. */
+  readonly signatureBlob: ObjectId | undefined;
 }
 
 const REGULAR_FILES = ["100644", "100755"];
@@ -29,9 +32,14 @@ export function manifestPathOf(subdir: string): string {
   return posix.join(posix.dirname(subdir), MANIFEST_NAME);
 }
 
+/** Where the signature of a release is in its repository: beside the manifest. */
+export function signaturePathOf(subdir: string): string {
+  return posix.join(posix.dirname(subdir), SIGNATURE_NAME);
+}
+
 /**
- * Lists the model folder and its manifest in a commit. Everything that is not a plain file with a portable name is
- * refused here, before anything of it touches a file system.
+ * Lists the model folder, its manifest and its signature in a commit. Everything that is not a plain file with a
+ * portable name is refused here, before anything of it touches a file system.
  *
  * @throws {RefusedError} code `REGISTRY_UNFIT`
  * @throws {UsageError} code `SUBDIR_MISSING`
@@ -41,25 +49,24 @@ export async function readModelTree(
   commit: ObjectId,
   subdir: string,
 ): Promise<ModelTree> {
-  const manifestPath = manifestPathOf(subdir);
+  const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   const output = await git.bytes(
-    ["ls-tree", "-r", "-z", "--full-tree", commit, "--", manifestPath, `${subdir}/`],
+    ["ls-tree", "-r", "-z", "--full-tree", commit, "--", ...beside, `${subdir}/`],
     { action: `list ${subdir} in ${commit}` },
   );
   const files: TreeFile[] = [];
-  let manifestBlob: ObjectId | undefined;
+  const blobs = new Map<string, ObjectId>();
   for (const entry of parseTree(output, commit)) {
-    const isManifest = entry.path === manifestPath;
-    if (!isManifest && isClutter(posix.basename(entry.path))) continue;
+    const isBeside = beside.includes(entry.path);
+    if (!isBeside && isClutter(posix.basename(entry.path))) continue;
     if (!REGULAR_FILES.includes(entry.mode)) {
       const kind = KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`;
       throw unfit(commit, `${quote(entry.path)} is ${kind}`);
     }
-    if (isManifest) manifestBlob = entry.blob;
-    else if (entry.path.startsWith(`${manifestPath}/`)) throw unfit(commit, `${manifestPath} is a folder`);
-    else {
-      files.push({ path: entry.path.slice(subdir.length + 1), blob: entry.blob });
-    }
+    const folder = beside.find((path) => entry.path.startsWith(`${path}/`));
+    if (folder !== undefined) throw unfit(commit, `${folder} is a folder`);
+    if (isBeside) blobs.set(entry.path, entry.blob);
+    else files.push({ path: entry.path.slice(subdir.length + 1), blob: entry.blob });
   }
   if (files.length === 0) {
     throw new UsageError(
@@ -73,7 +80,8 @@ export async function readModelTree(
   const problem = fileListProblem(files.map((file) => file.path));
   if (problem !== undefined) throw unfit(commit, problem);
   files.sort((a, b) => compareUtf8(a.path, b.path));
-  return { files, manifestBlob };
+  const [manifestBlob, signatureBlob] = beside.map((path) => blobs.get(path));
+  return { files, manifestBlob, signatureBlob };
 }
 
 interface TreeEntry {

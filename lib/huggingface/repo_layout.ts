@@ -1,5 +1,6 @@
 import { matchesAny } from "../core/wildcards.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
 
 /** Which files of a repository are models. */
 export interface RepoLayout {
@@ -19,6 +20,7 @@ const FURNITURE = [
   "LICENSE.md",
   "LICENSE.txt",
   MANIFEST_NAME,
+  SIGNATURE_NAME,
 ];
 
 /** Where a file of the release is in the repository. */

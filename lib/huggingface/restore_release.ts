@@ -9,6 +9,8 @@ import {
   MANIFEST_NAME,
   shortDigest,
 } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { expiryOf, type Seal } from "../signing/seal.ts";
 import { type CommitId, Hub, type HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
 import { type RepoLayout, repoPath } from "./repo_layout.ts";
@@ -29,6 +31,7 @@ export interface RestoredRelease {
  * sequence, so that everybody who pulled the bad one moves on to it. Large files are in the hub's storage already and
  * are only named.
  *
+ * @param seal what the new commit's release gets, whatever the old one had
  * @throws {FailedError} codes `NOTHING_TO_RESTORE`, `RELEASE_REPLACED`; {@link AuthenticationError},
  * {@link UnreachableError}
  */
@@ -37,21 +40,27 @@ export async function restoreRelease(
   settings: HubSettings,
   layout: RepoLayout,
   failed: Digest,
+  seal?: Seal,
 ): Promise<RestoredRelease> {
   const hub = new Hub(context, settings);
   const { commit: head } = await hub.findCommit();
   const now = await readTarget(context, hub, head);
   if (now.manifest?.digest !== failed) throw replaced(settings, failed, now.manifest?.digest);
   const before = await findBefore(context, hub, layout, now);
+  const time = context.clock.now();
+  const { expiresAt: _, ...kept } = before.manifest;
   const manifest: Manifest = {
-    ...before.manifest,
+    ...kept,
     sequence: Math.max(now.manifest?.sequence ?? 0, before.manifest.sequence) + 1,
-    createdAt: isoSeconds(context.clock.now()),
+    createdAt: isoSeconds(time),
+    ...expiryOf(seal, time),
   };
+  const text = formatManifest(manifest);
   const operations = [
     ...await restoredFiles(hub, layout, now, before),
     ...removedFiles(layout, now, before),
-    fileLine(MANIFEST_NAME, new TextEncoder().encode(formatManifest(manifest))),
+    textLine(MANIFEST_NAME, text),
+    ...await signatureLines(seal, layout, now, manifest, text),
   ];
   context.log.info(`restoring release ${shortDigest(manifest.digest)} as sequence ${manifest.sequence}`);
   const summary = `revert(models): back to ${shortDigest(manifest.digest)}`;
@@ -126,6 +135,24 @@ function removedFiles(layout: RepoLayout, now: UploadTarget, before: Release): C
 export interface CommitLine {
   readonly key: "file" | "lfsFile" | "deletedFile";
   readonly value: Readonly<Record<string, string | number>>;
+}
+
+/** The signature of the release that is restored; without a key the one of the failed release goes. */
+async function signatureLines(
+  seal: Seal | undefined,
+  { folder }: RepoLayout,
+  now: UploadTarget,
+  manifest: Manifest,
+  text: string,
+): Promise<CommitLine[]> {
+  const signature = await seal?.signer?.sign(manifest, text, folder);
+  if (signature !== undefined) return [textLine(SIGNATURE_NAME, signature)];
+  const isThere = now.files.some(({ path }) => path === SIGNATURE_NAME);
+  return isThere ? [{ key: "deletedFile", value: { path: SIGNATURE_NAME } }] : [];
+}
+
+function textLine(path: string, text: string): CommitLine {
+  return fileLine(path, new TextEncoder().encode(text));
 }
 
 function fileLine(path: string, bytes: Uint8Array): CommitLine {

@@ -4,6 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { type ChangeList, countChanges } from "../release/changes.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
 import { gitBlobId } from "./git_blob_id.ts";
@@ -91,9 +92,11 @@ async function isSame(
 }
 
 function refuseManifestName(set: ModelSet, layout: RepoLayout): void {
-  if (!set.files.some((file) => repoPath(layout, file.path) === MANIFEST_NAME)) return;
+  const names = set.files.map((file) => repoPath(layout, file.path));
+  const taken = [MANIFEST_NAME, SIGNATURE_NAME].find((name) => names.includes(name));
+  if (taken === undefined) return;
   throw new UsageError(
-    `Cannot upload ${set.dir}: it holds a ${MANIFEST_NAME}, which belongs at the repository's root`,
+    `Cannot upload ${set.dir}: it holds a ${taken}, which belongs at the repository's root`,
     {
       code: "MANIFEST_TAKEN",
       hint: `remove it from the models folder: an upload writes its own`,

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, RefusedError } from "../core/errors.ts";
-import { type Manifest, MANIFEST_NAME } from "../release/manifest.ts";
+import type { Manifest } from "../release/manifest.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 import { readHubManifest } from "./hub_manifest.ts";
 
@@ -10,6 +10,9 @@ export interface UploadTarget {
   readonly files: readonly HubFile[];
   /** Missing, too, where it is one that nobody can use. */
   readonly manifest: Manifest | undefined;
+  /** The manifest's very text, and the signature beside it. */
+  readonly text?: string | undefined;
+  readonly signature?: string | undefined;
 }
 
 /** What is missing of a target: an upload makes it. */
@@ -62,11 +65,8 @@ export async function makeTarget(
 /** Reads what a commit holds. A damaged manifest is what an upload puts right. */
 export async function readTarget(context: Context, hub: Hub, commit: CommitId): Promise<UploadTarget> {
   const files = await hub.listFiles(commit);
-  const file = files.find(({ path }) => path === MANIFEST_NAME);
-  if (file === undefined) return { commit, files, manifest: undefined };
   try {
-    const { manifest } = await readHubManifest(hub, commit, file);
-    return { commit, files, manifest };
+    return { commit, files, manifest: undefined, ...await readHubManifest(hub, commit, files) };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     context.log.warn(`${error.message}; it will be replaced`);

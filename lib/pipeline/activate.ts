@@ -8,7 +8,7 @@ import { type ActivationMode, inspectModelFolder, type ModeChoice } from "../sto
 import { readPointer, setPointer, syncPointers } from "../store/pointers.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import type { VerifiedRelease } from "./verify.ts";
+import type { ValidRelease } from "./validate.ts";
 
 /** What an activation did. */
 export interface Activation {
@@ -29,7 +29,7 @@ export interface Activation {
 export async function activate(
   context: Context,
   store: Store,
-  release: VerifiedRelease,
+  release: ValidRelease,
   run: IntentRun,
   choice: ModeChoice,
 ): Promise<Activation> {

@@ -1,6 +1,14 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, releaseDigest, shortDigest } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import {
+  checkSignature,
+  NO_SIGNATURES,
+  type SignatureCheck,
+  type SignaturePolicy,
+  storedClaim,
+} from "./check_signature.ts";
 import { MIRROR_SCRATCH_NAME } from "../store/mirror.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -18,14 +26,22 @@ export interface AuditReport {
   readonly problems: readonly FileProblem[];
   /** Files that the manifest does not name. */
   readonly extra: readonly string[];
+  /** What is known of its signature; missing when that is one of the problems. */
+  readonly signature?: SignatureCheck["kind"];
 }
 
 /**
- * Compares what consumers open with the manifest of the active release.
+ * Compares what consumers open with the manifest of the active release, and that with its signature.
  *
+ * @param policy whose signatures are trusted
  * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` when there is no manifest
  */
-export async function auditActive(context: Context, store: Store, depth: CheckDepth): Promise<AuditReport> {
+export async function auditActive(
+  context: Context,
+  store: Store,
+  depth: CheckDepth,
+  policy: SignaturePolicy = NO_SIGNATURES,
+): Promise<AuditReport> {
   const digest = readPointer(store, "current");
   if (digest === undefined) {
     throw new UsageError(`Cannot verify ${store.modelsDir}: no release is active`, {
@@ -47,13 +63,33 @@ export async function auditActive(context: Context, store: Store, depth: CheckDe
   const problems = await checkFiles(context, consumerFolder(store, digest, linked), manifest, depth);
   if (depth === "content") distrustCopies(store, manifest, problems);
   const folder = problemOfFolder(store, linked);
+  const signature = await auditSignature(context, store, digest, policy);
+  const found = [...folder === undefined ? [] : [folder], ...signature.problems, ...problems];
   return {
     release: digest,
     sequence: manifest.sequence,
     files: manifest.files.length,
-    problems: folder === undefined ? problems : [folder, ...problems],
+    problems: found,
     extra: findExtra(context, store, manifest),
+    ...(signature.kind === undefined ? {} : { signature: signature.kind }),
   };
+}
+
+/** Its expiry, too: where nothing newer comes, nobody else would tell. */
+async function auditSignature(
+  context: Context,
+  store: Store,
+  digest: Digest,
+  policy: SignaturePolicy,
+): Promise<{ readonly kind?: SignatureCheck["kind"]; readonly problems: readonly FileProblem[] }> {
+  if (policy.keys.length === 0) return { kind: "unchecked", problems: [] };
+  try {
+    const { kind } = await checkSignature(context, storedClaim(store, digest), policy, context.clock.now());
+    return { kind, problems: [] };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { problems: [{ path: SIGNATURE_NAME, problem: `is not good: ${error.message}` }] };
+  }
 }
 
 /**

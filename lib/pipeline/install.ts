@@ -26,7 +26,7 @@ export async function install(
       ? await repair(context, store, staging, release)
       : 0;
     if (!hasReleaseDir(store, release.digest)) {
-      installRelease(store, staging.dir, release.digest, release.text);
+      installRelease(store, staging.dir, release.digest, release.text, release.signature);
     }
     rememberDigests(store, staging, release);
     return repaired;
@@ -54,7 +54,7 @@ async function repair(
     count++;
   }
   if (count > 0) syncFolders(store.fs, dir);
-  writeManifest(store, release.digest, release.text);
+  writeManifest(store, release.digest, release.text, release.signature);
   return count;
 }
 

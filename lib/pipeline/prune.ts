@@ -2,6 +2,7 @@ import type { Context } from "../core/context.ts";
 import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import { readPointer } from "../store/pointers.ts";
 import { listReleases, removeRelease, type StoredRelease } from "../store/releases.ts";
+import { judgedCanary, openCanary } from "./canary.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 
@@ -17,7 +18,13 @@ export interface PrunePlan {
  * @param keep at least 1
  */
 export function planPrune(store: Store, keep: number): PrunePlan {
-  const named = new Set<Digest | undefined>([readPointer(store, "current"), readPointer(store, "previous")]);
+  const named = new Set<Digest | undefined>([
+    readPointer(store, "current"),
+    readPointer(store, "previous"),
+    // What a canary goes back to may be older than both.
+    openCanary(store)?.previous,
+    judgedCanary(store)?.previous,
+  ]);
   const releases = listReleases(store);
   const kept = releases.filter((release, index) => index < keep || named.has(release.manifest.digest));
   return { kept, removed: releases.filter((release) => !kept.includes(release)) };

@@ -6,17 +6,21 @@ import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
+import { activeManifest } from "../store/active_release.ts";
 import { readPointer } from "../store/pointers.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
-import { findRelease } from "../store/releases.ts";
 import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import { activate } from "./activate.ts";
+import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { install } from "./install.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
 import type { RunReport } from "./run.ts";
+import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
+import { finishSwap, swap } from "./swap.ts";
+import { finishCanary } from "./canary.ts";
+import { ValidRelease } from "./validate.ts";
 import { damageSeenByConsumers, VerifiedRelease } from "./verify.ts";
 
 export interface PullOptions {
@@ -25,10 +29,14 @@ export interface PullOptions {
   /** A quarantined release may come, and an unchanged one is staged again. */
   readonly force: boolean;
   readonly activation: ActivationSetting;
+  /** Checks before the activation, and whoever is told and watched after it. */
+  readonly safeguards?: Safeguards;
   /** While the carrier is away, an active release that is whole will do. */
   readonly isOfflineOk?: boolean;
   /** Releases to keep in the store afterwards. */
   readonly keep: number;
+  /** Whose signatures are trusted; without it none is looked at. */
+  readonly signatures?: SignaturePolicy;
 }
 
 export interface PullReport extends RunReport {
@@ -49,8 +57,11 @@ export interface PullReport extends RunReport {
 }
 
 /**
- * Brings a source's newest release and makes it the active one: resolve, inspect, stage, verify, install, activate.
- * Whatever is wrong on the way is thrown before the activation, and leaves the active release as it was.
+ * Brings a source's newest release and makes it the active one: resolve, inspect, stage, verify, validate, install,
+ * activate, reload. Whatever is wrong before the activation is thrown and leaves the active release as it was; what
+ * goes wrong after it makes the one before active again.
+ *
+ * @throws {RolledBackError} when consumers could not load the release
  */
 export async function pull(
   context: Context,
@@ -59,6 +70,10 @@ export async function pull(
   run: IntentRun,
   options: PullOptions,
 ): Promise<PullReport> {
+  const { safeguards = NO_SAFEGUARDS } = options;
+  const settled = { run, choice: chooseMode(store, options.activation), safeguards };
+  await finishSwap(context, store, settled);
+  await finishCanary(context, store, settled);
   try {
     return await bringNewest(context, store, source, run, options);
   } catch (error) {
@@ -66,6 +81,7 @@ export async function pull(
     const active = activeManifest(store);
     const choice = chooseMode(store, options.activation);
     if (active === undefined || !await seesWhole(context, store, active, choice)) throw error;
+    if (!await mayStay(context, store, active, options)) throw error;
     context.log.warn(`${error.message}; going on with the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
     return {
@@ -100,7 +116,10 @@ async function bringNewest(
   const revision = await source.resolve();
   const seen = options.force ? undefined : findRevision(store, revision.source);
   if (seen?.revision === revision.id) {
-    if (active?.digest === seen.digest && await isSeenWhole(active)) {
+    if (
+      active?.digest === seen.digest && await isSeenWhole(active) &&
+      await mayStay(context, store, active, options)
+    ) {
       return report(store, source, revision.id, active, {
         outcome: "unchanged",
         changed: 0,
@@ -112,11 +131,14 @@ async function bringNewest(
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
   const offer = await source.inspect(revision);
+  await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
   await using staging = new Staging(context, store, run.runId);
   const release = await stage(context, source, offer, staging);
   if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
+  const { safeguards = NO_SAFEGUARDS } = options;
+  const valid = await ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
   const repaired = await install(context, store, staging, release);
   if (repaired > 0 && isWhole !== false) {
     context.log.warn(
@@ -132,7 +154,7 @@ async function bringNewest(
     await isSeenWhole(active);
   if (!unchanged) {
     context.log.info(`activating release ${shortDigest(release.digest)}`);
-    await activate(context, store, release, run, choice);
+    await swap(context, store, valid, { run, choice, safeguards });
   }
   rememberRevision(store, revision.source, {
     revision: revision.id,
@@ -161,16 +183,17 @@ export interface PullPlan {
 
 /** Says what a pull would do, and throws what it would refuse; changes nothing. `store` is missing before the first. */
 export async function planPull(
+  context: Context,
   store: Store | undefined,
   source: Source,
-  options: Pick<PullOptions, "allowDowngrade" | "force">,
+  options: Pick<PullOptions, "allowDowngrade" | "force" | "signatures">,
 ): Promise<PullPlan> {
   const active = store === undefined ? undefined : activeManifest(store);
   const revision = await source.resolve();
   const seen = store === undefined || options.force ? undefined : findRevision(store, revision.source);
   if (store !== undefined && seen?.revision === revision.id) {
     refuseUnwanted(store, seen, active, options);
-    if (active?.digest === seen.digest) {
+    if (active?.digest === seen.digest && await mayStay(context, store, active, options)) {
       const { digest: release, sequence } = active;
       return {
         outcome: "unchanged",
@@ -183,6 +206,7 @@ export async function planPull(
   }
   const offer = await source.inspect(revision);
   const manifest = offer.claim?.manifest;
+  await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
   if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
   const changes = compareFiles(active?.files ?? [], offer.files);
   return {
@@ -194,10 +218,14 @@ export async function planPull(
   };
 }
 
-/** The manifest of the release that is active. */
-export function activeManifest(store: Store): Manifest | undefined {
-  const digest = readPointer(store, "current");
-  return digest === undefined ? undefined : findRelease(store, digest)?.manifest;
+/** Whether the active release is still good when there is nothing newer. @throws {RefusedError} `RELEASE_EXPIRED` */
+async function mayStay(
+  context: Context,
+  store: Store,
+  active: Manifest,
+  { signatures = NO_SIGNATURES }: Pick<PullOptions, "signatures">,
+): Promise<boolean> {
+  return await checkActive(context, store, active, signatures, context.clock.now());
 }
 
 async function stage(
@@ -245,11 +273,9 @@ function refuseUnwanted(
       }: it is quarantined since ${entry.at}, ${entry.reason}`,
       {
         code: "QUARANTINED",
-        hint:
-          `publish a newer release, or take this one after all: model-sync rollback --to ${
-            shortDigest(offered.digest)
-          }` +
-          " if the store holds it, else pull with --force",
+        hint: `publish a newer release, or allow this one again: model-sync quarantine lift ${
+          shortDigest(offered.digest)
+        }`,
       },
     );
   }

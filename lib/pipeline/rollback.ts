@@ -4,14 +4,21 @@ import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
+import { matchDigest } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { addQuarantine, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { clearCanary } from "../canary/canary_state.ts";
+import { writePendingReload } from "../store/pending_reload.ts";
+import { canaryPath } from "./canary.ts";
+import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
+import { tellConsumers } from "./tell_consumers.ts";
 import { activate, type Activation } from "./activate.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import type { RunReport } from "./run.ts";
+import { ValidRelease } from "./validate.ts";
 import { VerifiedRelease } from "./verify.ts";
 
 /** Where a rollback goes, and from where. */
@@ -53,7 +60,10 @@ export function planRollback(store: Store, to: string | undefined): RollbackPlan
 
 /**
  * Activates an older release that the store holds. The one that is left is quarantined, so that no schedule brings it
- * back tomorrow; the one that is chosen is no longer.
+ * back tomorrow; the one that is chosen is no longer. Consumers are told.
+ *
+ * @throws {FailedError} code `RELOAD_FAILED` when one could not be told: the release is active all the same, and the
+ * next pull tells again
  */
 export async function rollback(
   context: Context,
@@ -61,9 +71,10 @@ export async function rollback(
   run: IntentRun,
   plan: RollbackPlan,
   setting: ActivationSetting,
+  { reload }: Pick<Safeguards, "reload"> = NO_SAFEGUARDS,
 ): Promise<RollbackReport> {
   const choice = chooseMode(store, setting);
-  const release = await VerifiedRelease.ofStored(context, store, plan.target);
+  const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, plan.target));
   if (plan.from !== undefined && plan.from !== release.digest) {
     addQuarantine(store, {
       digest: plan.from,
@@ -72,9 +83,17 @@ export async function rollback(
       at: isoSeconds(context.clock.now()),
     });
   }
+  if (reload.length > 0) {
+    writePendingReload(store, { digest: plan.from ?? null, previous: release.digest });
+  }
   const { previous } = await leave(store, plan, () => activate(context, store, release, run, choice));
   liftQuarantine(store, release.digest);
+  clearCanary(context.fs, canaryPath(store));
   const { manifest } = release;
+  const isNews = plan.from !== release.digest;
+  if (isNews) {
+    await tellConsumers(context, store, run, { event: "rolled-back", manifest, previous }, { reload });
+  }
   return {
     outcome: plan.from === release.digest ? "unchanged" : "rolled-back",
     release: release.digest,
@@ -126,29 +145,13 @@ function isOlder(release: Manifest, active: Manifest | undefined): boolean {
   return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
 }
 
-/** Shorter prefixes are too easily a typing mistake. */
-const PREFIX_DIGITS_MIN = 4;
-
 function findNamed(store: Store, to: string): StoredRelease {
-  const prefix = to.replace(/^sha256:/, "").toLowerCase();
-  if (!/^[0-9a-f]{4,64}$/.test(prefix)) {
-    throw new UsageError(
-      `Cannot roll back to "${to}": that is no digest, which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
-      { code: "DIGEST_INVALID", hint: "model-sync status lists the releases" },
-    );
-  }
   // By name, because reading every manifest takes time that a rollback has not.
-  const found = listReleaseNames(store).filter((digest) => digest.startsWith(`sha256:${prefix}`));
-  const [only] = found;
-  const release = found.length === 1 && only !== undefined ? findRelease(store, only) : undefined;
+  const digest = matchDigest(to, listReleaseNames(store), "roll back to", "the store");
+  const release = findRelease(store, digest);
   if (release !== undefined) return release;
-  const choices = found.length > 1 ? found : listReleases(store).map(({ manifest }) => manifest.digest);
-  const names = choices.map(shortDigest).join(", ");
-  const message = found.length > 1
-    ? `Cannot roll back to "${to}": several releases begin so`
-    : `Cannot roll back to "${to}": the store holds no such release`;
-  if (found.length > 1) {
-    throw new UsageError(message, { code: "DIGEST_AMBIGUOUS", hint: `it is one of: ${names}` });
-  }
-  throw new RefusedError(message, { code: "RELEASE_MISSING", hint: `it holds: ${names || "none"}` });
+  throw new RefusedError(`Cannot roll back to ${shortDigest(digest)}: its manifest is damaged`, {
+    code: "RELEASE_DAMAGED",
+    hint: "choose another release with --to, or pull again",
+  });
 }

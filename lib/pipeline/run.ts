@@ -12,6 +12,7 @@ import { acquireLock } from "../core/lock.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
 import type { Store } from "../store/store.ts";
+import { RolledBackError } from "./rolled_back_error.ts";
 import { recover, type Recovery, settle } from "./recover.ts";
 
 /** What a command's work reports of itself; becomes its line in the history and, in part, its `--json` output. */
@@ -28,6 +29,7 @@ export type Timed<Report> = Report & { readonly runId: string; readonly duration
  * history line whatever the outcome, and lets go. A work that fails after it announced an activation is settled here,
  * just as after a crash.
  *
+ * @param notify hears of the run once it is on record; must not throw
  * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the store
  */
 export async function recordedRun<Report extends RunReport>(
@@ -35,24 +37,51 @@ export async function recordedRun<Report extends RunReport>(
   store: Store,
   command: string,
   work: (run: IntentRun) => Promise<Report>,
+  notify: (record: RunRecord) => Promise<void> = silently,
+): Promise<Timed<Report>> {
+  const records: RunRecord[] = [];
+  try {
+    return await lockedRun(context, store, command, work, (record) => records.push(record));
+  } finally {
+    // Without the lock: a mail server that hangs must not keep a rollback waiting.
+    for (const record of records) await notify(record);
+  }
+}
+
+function silently(): Promise<void> {
+  return Promise.resolve();
+}
+
+async function lockedRun<Report extends RunReport>(
+  context: Context,
+  store: Store,
+  command: string,
+  work: (run: IntentRun) => Promise<Report>,
+  onRecord: (record: RunRecord) => void,
 ): Promise<Timed<Report>> {
   const startedMs = context.clock.monotonicMs();
   const run: IntentRun = { runId: newRunId(context), command, startedAt: isoSeconds(context.clock.now()) };
   const elapsedMs = () => Math.round(context.clock.monotonicMs() - startedMs);
-  const record = (report: RunReport, error?: unknown) =>
-    appendHistory(store, {
+  const record = (report: RunReport, error?: unknown) => {
+    const line: RunRecord = {
       ...run,
       durationMs: elapsedMs(),
       host: context.host,
       ...report,
       ...(error === undefined ? {} : { error: describeError(error) }),
-    });
+    };
+    // Told also when the disk does not take the line.
+    onRecord(line);
+    appendHistory(store, line);
+  };
+  const recordFailure = (failure: unknown) =>
+    record(failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) }, failure);
   const fail = (error: unknown) => diskError(firstFailure(error), `${command} with the store ${store.root}`);
   using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock)
     .catch((error) => {
       // The intent that is there is another run's.
       const failure = fail(error);
-      recordQuietly(context, () => record({ outcome: outcomeOf(failure) }, failure));
+      recordQuietly(context, () => recordFailure(failure));
       throw failure;
     });
   try {
@@ -68,7 +97,7 @@ export async function recordedRun<Report extends RunReport>(
   } catch (error) {
     // Still under the lock: until it is settled, no other run may look at what this one left.
     const failure = fail(error);
-    await closeFailedRun(context, store, run, () => record({ outcome: outcomeOf(failure) }, failure));
+    await closeFailedRun(context, store, run, () => recordFailure(failure));
     throw failure;
   }
 }

@@ -5,6 +5,7 @@ import { absolutePath } from "../core/files.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { readModelSet } from "../release/model_set.ts";
 import { nextArchiveSequence, rememberArchiveSequence } from "../store/archived.ts";
+import type { Seal } from "../signing/seal.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import { writeModelArchive } from "../training/model_archive.ts";
@@ -21,6 +22,8 @@ export interface TrainRunOptions {
   readonly archivePath: string;
   /** How the archive will travel. */
   readonly origin: Pick<Manifest["origin"], "carrier" | "revision">;
+  /** What is added to the release; nothing: it is unsigned, and does not expire. */
+  readonly seal?: Seal | undefined;
 }
 
 export interface TrainReport extends RunReport {
@@ -42,7 +45,7 @@ export interface TrainReport extends RunReport {
 export async function trainToArchive(
   context: Context,
   store: Store,
-  { settings, options, skipsTraining, archivePath, origin }: TrainRunOptions,
+  { settings, options, skipsTraining, archivePath, origin, seal }: TrainRunOptions,
   output: (chunk: Uint8Array) => void,
 ): Promise<TrainReport> {
   refuseArchiveInModels(archivePath, store);
@@ -55,7 +58,7 @@ export async function trainToArchive(
   const set = await readModelSet(context, store.modelsDir, cache);
   cache.save();
   const sequence = nextArchiveSequence(store, context.clock.now());
-  const { bytes, manifest } = await writeModelArchive(context, set, archivePath, { sequence, origin });
+  const { bytes, manifest } = await writeModelArchive(context, set, archivePath, { sequence, origin, seal });
   rememberArchiveSequence(store, sequence);
   context.log.info(`wrote release ${shortDigest(manifest.digest)} into ${archivePath}`);
   const counts = readTrainingCounts(tail);

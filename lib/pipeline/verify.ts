@@ -14,7 +14,7 @@ import {
 } from "../release/manifest.ts";
 import { type ActivationMode, inspectModelFolder } from "../store/model_folder.ts";
 import { checkFiles, type FileProblem } from "../store/release_files.ts";
-import { releaseDir, type StoredRelease } from "../store/releases.ts";
+import { findSignature, releaseDir, type StoredRelease } from "../store/releases.ts";
 import type { StagedFile, Staging } from "../store/staging.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
@@ -24,10 +24,12 @@ export class VerifiedRelease {
   readonly manifest: Manifest;
   // Being private, it also makes the type nominal: no object literal passes for a verified release.
   readonly #text: string;
+  readonly #signature: string | undefined;
 
-  private constructor(manifest: Manifest, text: string) {
+  private constructor(manifest: Manifest, text: string, signature?: string) {
     this.manifest = manifest;
     this.#text = text;
+    this.#signature = signature;
   }
 
   get digest(): Digest {
@@ -39,11 +41,16 @@ export class VerifiedRelease {
     return this.#text;
   }
 
+  /** The signature that came with the manifest; whether it is good is `checkSignature`'s to say. */
+  get signature(): string | undefined {
+    return this.#signature;
+  }
+
   /** Compares what was staged with what was claimed. @throws {RefusedError} code `DIGEST_MISMATCH` */
   static ofStaged(staging: Staging, claim: ManifestClaim): VerifiedRelease {
     const problem = firstDifference(staging.files, claim.manifest.files);
     if (problem !== undefined) throw mismatch(claim.manifest.digest, problem);
-    return new VerifiedRelease(claim.manifest, claim.text);
+    return new VerifiedRelease(claim.manifest, claim.text, claim.signature);
   }
 
   /** Names what was staged from a source that has no manifest: its digests are what was measured. */
@@ -65,7 +72,7 @@ export class VerifiedRelease {
         { code: "RELEASE_DAMAGED", hint: "choose another release with --to, or pull again" },
       );
     }
-    return new VerifiedRelease(release.manifest, release.text);
+    return new VerifiedRelease(release.manifest, release.text, findSignature(store, release.manifest.digest));
   }
 }
 

@@ -4,7 +4,7 @@ import { withDeadline } from "../core/deadline.ts";
 import { FailedError, PassingError } from "../core/errors.ts";
 import { type HttpRequest, readText, requestJson, sendRequest, statusError } from "../core/http.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
-import { Secret } from "../core/secret.ts";
+import { urlSecrets } from "../core/url_secrets.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 
 /** A deployment that was started. */
@@ -46,20 +46,6 @@ const HookAnswer = z.object({
   deploy: z.object({ id: DeploymentId }).optional(),
 });
 
-/** Shorter parts of an address are words, as `deploy` in `/v1/deploy/…`, which an answer may well use. */
-const SECRET_PART_CHARS_MIN = 8;
-
-/** What of a hook's address an answer may repeat, longest first: all of it, or the part that is the secret. */
-function secretsOf(url: URL): Secret[] {
-  const { href, pathname, searchParams } = url;
-  const parts = [...pathname.split("/"), ...searchParams.values()]
-    .filter((part) => part.length >= SECRET_PART_CHARS_MIN);
-  return [href, pathname, ...parts]
-    .filter((text) => text !== "/")
-    .sort((a, b) => b.length - a.length)
-    .map((text) => new Secret(text));
-}
-
 async function callHook(
   context: Context,
   target: DeployTarget & { readonly kind: "hook" },
@@ -72,7 +58,7 @@ async function callHook(
     method: target.method,
     headers: { accept: "application/json" },
     what: `the answer of the ${target.type} deploy hook`,
-    secrets: secretsOf(address),
+    secrets: urlSecrets(address),
   };
   const late = () =>
     new PassingError(`Cannot redeploy: no answer from ${host} in ${timeoutMs / 1000} s`, {

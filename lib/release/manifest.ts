@@ -48,6 +48,7 @@ const Manifest = z.object({
   /** Grows by one a publish. 0: made by a client for a registry that has no manifest, so it orders nothing. */
   sequence: z.number().int().min(0).max(SEQUENCE_MAX),
   createdAt: z.iso.datetime(),
+  /** Clients take it until then. */
   expiresAt: z.iso.datetime().optional(),
   origin: z.object({
     carrier: z.enum(CARRIERS),
@@ -89,14 +90,19 @@ export function releaseFile(path: string, digest: FileDigest): ReleaseFile {
     : { path, size: bytes, sha256, chunks: [...chunks] };
 }
 
+/** What a manifest says besides its files. */
+export type ManifestDetails = Pick<Manifest, "sequence" | "createdAt" | "expiresAt" | "origin">;
+
 /** Makes a manifest for files: sorts them and names the release. */
 export async function createManifest(
   files: readonly ReleaseFile[],
-  details: Pick<Manifest, "sequence" | "createdAt" | "origin">,
+  details: ManifestDetails,
 ): Promise<Manifest> {
-  const { sequence, createdAt, origin } = details;
+  const { sequence, createdAt, expiresAt, origin } = details;
   const sorted = [...files].sort((a, b) => compareUtf8(a.path, b.path));
-  return { schema: 1, digest: await releaseDigest(sorted), sequence, createdAt, origin, files: sorted };
+  const term = expiresAt === undefined ? {} : { expiresAt };
+  const digest = await releaseDigest(sorted);
+  return { schema: 1, digest, sequence, createdAt, ...term, origin, files: sorted };
 }
 
 /**

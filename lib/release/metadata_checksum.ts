@@ -11,6 +11,9 @@ const METADATA_NAME = "metadata.json";
 /** Descriptions have some kilobytes; what is larger is data of another kind. */
 const METADATA_BYTES_MAX = 4 * 1024 * 1024;
 
+/** What is shown of a checksum; a right one has 64. */
+const CHECKSUM_CHARS_MAX = 80;
+
 /** Of everybody's metadata we know this one field: the SHA-256 of the model beside it, without the model's name. */
 const Metadata = z.object({ sha256_checksum: z.string() });
 
@@ -21,33 +24,62 @@ export interface MeasuredFile {
   readonly sha256: Sha256;
 }
 
+/** A `metadata.json` that describes another model than those beside it. */
+export interface WrongChecksum {
+  /** The metadata's. */
+  readonly path: string;
+  /** What it says, and what is there. */
+  readonly problem: string;
+}
+
 /**
  * Holds each `metadata.json` with a `sha256_checksum` against the files beside it: one of them has to be the model that
  * was described. Metadata without such a field, or alone in its folder, says nothing. Needs read permission.
  *
  * @param dir where the files are
+ * @returns the first that is wrong
+ */
+export function findWrongChecksum(
+  fs: FileSystem,
+  dir: string,
+  files: readonly MeasuredFile[],
+): WrongChecksum | undefined {
+  const described = files.filter(({ path, bytes }) =>
+    posix.basename(path) === METADATA_NAME && bytes <= METADATA_BYTES_MAX
+  );
+  if (described.length === 0) return undefined;
+  const folders = Map.groupBy(files, (file) => posix.dirname(file.path));
+  for (const metadata of described) {
+    const checksum = readChecksum(findText(fs, join(dir, metadata.path)) ?? "");
+    if (checksum === undefined) continue;
+    const beside = (folders.get(posix.dirname(metadata.path)) ?? []).filter((file) => file !== metadata);
+    if (beside.length === 0 || beside.some(({ sha256 }) => sha256 === checksum)) continue;
+    return {
+      path: metadata.path,
+      problem: `its sha256_checksum is ${oneLine(checksum.slice(0, CHECKSUM_CHARS_MAX))}, but ${
+        beside.slice(0, NAMED_MAX).map(({ path, sha256 }) => `${path} has SHA-256 ${sha256}`).join(" and ")
+      }`,
+    };
+  }
+  return undefined;
+}
+
+/**
+ * As {@link findWrongChecksum}, for who cannot go on.
+ *
  * @throws {RefusedError} code `CHECKSUM_MISMATCH`, naming the metadata and the files beside it
  */
 export function refuseWrongChecksums(fs: FileSystem, dir: string, files: readonly MeasuredFile[]): void {
-  for (const metadata of files) {
-    if (posix.basename(metadata.path) !== METADATA_NAME || metadata.bytes > METADATA_BYTES_MAX) continue;
-    const checksum = readChecksum(findText(fs, join(dir, metadata.path)) ?? "");
-    if (checksum === undefined) continue;
-    const folder = posix.dirname(metadata.path);
-    const beside = files.filter((file) => file !== metadata && posix.dirname(file.path) === folder);
-    if (beside.length === 0 || beside.some(({ sha256 }) => sha256 === checksum)) continue;
-    throw new RefusedError(
-      `Cannot accept ${metadata.path}: its sha256_checksum is ${oneLine(checksum)}, but ${
-        beside.slice(0, NAMED_MAX).map(({ path, sha256 }) => `${path} has SHA-256 ${sha256}`).join(" and ")
-      }`,
-      {
-        code: "CHECKSUM_MISMATCH",
-        hint:
-          "the model is not the one that was described: train and upload both again; the active release is untouched",
-      },
-    );
-  }
+  const wrong = findWrongChecksum(fs, dir, files);
+  if (wrong === undefined) return;
+  throw new RefusedError(`Cannot accept ${wrong.path}: ${wrong.problem}`, {
+    code: "CHECKSUM_MISMATCH",
+    hint: CHECKSUM_HINT,
+  });
 }
+
+export const CHECKSUM_HINT =
+  "the model is not the one that was described: train and upload both again; the active release is untouched";
 
 /** A message that names more files is read by nobody. */
 const NAMED_MAX = 3;

@@ -11,6 +11,9 @@ export const OUTCOMES = [
   "unchanged",
   "refused",
   "rolled-back",
+  "promoted",
+  "quarantined",
+  "lifted",
   "failed",
   "interrupted",
 ] as const;

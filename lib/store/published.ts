@@ -16,6 +16,10 @@ const Published = z.object({
   sequence: z.number(),
   /** The setting that it was published under: another one moves files although none of them changed. */
   lfs: z.enum(LFS_SETTINGS).optional(),
+  /** The key that signed it. */
+  signedBy: z.string().optional(),
+  /** Until when clients take it. */
+  expiresAt: z.string().optional(),
 });
 /** What this machine published last. */
 export type Published = Readonly<z.infer<typeof Published>>;

@@ -1,6 +1,14 @@
 import { join } from "node:path";
 import { RefusedError } from "../core/errors.ts";
-import { findEntry, findText, removeTree, replaceFile, syncFolder, syncFolders } from "../core/files.ts";
+import {
+  findEntry,
+  findText,
+  removeIfThere,
+  removeTree,
+  replaceFile,
+  syncFolder,
+  syncFolders,
+} from "../core/files.ts";
 import { Digest, type Manifest, readManifest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -22,6 +30,15 @@ export function releaseDir(store: Store, digest: Digest): string {
 
 function manifestPath(store: Store, digest: Digest): string {
   return `${releaseDir(store, digest)}.json`;
+}
+
+function signaturePath(store: Store, digest: Digest): string {
+  return `${releaseDir(store, digest)}.sig`;
+}
+
+/** The signature that came with a release's manifest; `undefined` when none did. */
+export function findSignature(store: Store, digest: Digest): string | undefined {
+  return findText(store.fs, signaturePath(store, digest));
 }
 
 /** A release that the store holds whole; `undefined` when it holds it not, or its manifest is damaged. */
@@ -65,37 +82,45 @@ function compareAge(a: Manifest, b: Manifest): number {
  * Moves staged files into the store as a release, durably: files were synced by whoever wrote them, then come their
  * folders, the manifest, and last the rename that makes the release whole.
  */
-export function installRelease(store: Store, stagedDir: string, digest: Digest, manifestText: string): void {
+export function installRelease(
+  store: Store,
+  stagedDir: string,
+  digest: Digest,
+  manifestText: string,
+  signature?: string,
+): void {
   syncFolders(store.fs, stagedDir);
-  writeManifest(store, digest, manifestText);
+  writeManifest(store, digest, manifestText, signature);
   store.fs.renameSync(stagedDir, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
 }
 
 /**
- * Writes the manifest of a release, byte for byte as it came. Also for a release that the store holds already and that
- * was published again under a later sequence.
+ * Writes the manifest of a release and its signature, byte for byte as they came. Also for a release that the store
+ * holds already and that was published again under a later sequence. A kill in between leaves a signature of another
+ * manifest: then the run was not recorded, and the next one brings both again.
  */
-export function writeManifest(store: Store, digest: Digest, text: string): void {
+export function writeManifest(store: Store, digest: Digest, text: string, signature?: string): void {
+  if (signature === undefined) removeIfThere(store.fs, signaturePath(store, digest));
+  else replaceFile(store.fs, signaturePath(store, digest), signature);
   replaceFile(store.fs, manifestPath(store, digest), text);
 }
 
 /** Removes a release. Its manifest goes first: what is left of a removal that was cut is not a release. */
 export async function removeRelease(store: Store, digest: Digest): Promise<void> {
   store.fs.removeSync(manifestPath(store, digest));
+  removeIfThere(store.fs, signaturePath(store, digest));
   await removeTree(store.fs, releaseDir(store, digest));
   syncFolder(store.fs, store.releases);
 }
 
-/** Removes what a killed run left half made or half removed: a folder without manifest, a manifest without folder. */
+/** Removes what a killed run left half made or half removed: a folder without manifest, a manifest or signature without folder. */
 export async function removePartialReleases(store: Store): Promise<number> {
   const names = new Set(Array.from(store.fs.readDirSync(store.releases), (entry) => entry.name));
   let count = 0;
   for (const name of names) {
-    const whole = name.endsWith(".json")
-      ? names.has(name.slice(0, -".json".length))
-      : names.has(`${name}.json`);
-    if (whole) continue;
+    const release = name.replace(/\.(json|sig)$/, "");
+    if (names.has(release) && names.has(`${release}.json`)) continue;
     await removeTree(store.fs, join(store.releases, name));
     count++;
   }

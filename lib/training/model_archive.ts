@@ -12,6 +12,8 @@ import {
   totalBytes,
 } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { expiryOf, type Seal } from "../signing/seal.ts";
 
 /** The folder of the models in an archive, whatever it is called on the disk: what clients look for. */
 const FOLDER = "models";
@@ -23,7 +25,7 @@ export interface ModelArchive {
 }
 
 /**
- * Writes a model set into a ZIP: `models/…`, and `model-sync.json` beside it. Each file is read once more on the way,
+ * Writes a model set into a ZIP: `models/…`, and `model-sync.json` and `model.sig` beside it. Each file is read once more on the way,
  * and the manifest says what was written. Needs read and write permission.
  *
  * @throws {FailedError} code `FILE_CHANGED`, when the models are no longer those of the set, which was looked through
@@ -32,7 +34,10 @@ export async function writeModelArchive(
   context: Context,
   set: ModelSet,
   path: string,
-  details: Pick<Manifest, "sequence"> & { readonly origin: Omit<Manifest["origin"], "folder"> },
+  details: Pick<Manifest, "sequence"> & {
+    readonly origin: Omit<Manifest["origin"], "folder">;
+    readonly seal?: Seal | undefined;
+  },
 ): Promise<ModelArchive> {
   context.fs.mkdirSync(dirname(path), { recursive: true });
   const total = totalBytes(set.files);
@@ -41,16 +46,23 @@ export async function writeModelArchive(
   const { bytes } = await writeZip(context, path, inputs, {
     onBytes: (doneBytes) => context.log.progress("archiving", doneBytes, total),
     trailer: async (digests) => {
+      const now = context.clock.now();
       manifest = await createManifest(
         digests.map(({ path, ...digest }) => releaseFile(path.slice(FOLDER.length + 1), digest)),
         {
           sequence: details.sequence,
-          createdAt: isoSeconds(context.clock.now()),
+          createdAt: isoSeconds(now),
+          ...expiryOf(details.seal, now),
           origin: { ...details.origin, host: context.host, folder: FOLDER },
         },
       );
       if (manifest.digest !== set.digest) throw changed(set.dir, path);
-      return [{ path: MANIFEST_NAME, text: formatManifest(manifest) }];
+      const text = formatManifest(manifest);
+      const signature = await details.seal?.signer?.sign(manifest, text, FOLDER);
+      return [
+        { path: MANIFEST_NAME, text },
+        ...(signature === undefined ? [] : [{ path: SIGNATURE_NAME, text: signature }]),
+      ];
     },
   });
   if (manifest === undefined) throw new TypeError("an archive without its manifest");

@@ -4,6 +4,8 @@ import { RefusedError } from "../core/errors.ts";
 export class InvalidModelError extends RefusedError {
   /** The file, as the manifest names it; empty where the whole release is meant. */
   readonly path: string;
+  /** What is wrong, without the file: a part of the message. */
+  readonly problem: string;
 
   /** @param problem what is wrong: `its header is 12 bytes, expected 8 and 300 of JSON` */
   constructor(
@@ -17,5 +19,6 @@ export class InvalidModelError extends RefusedError {
       ...details,
     });
     this.path = path;
+    this.problem = problem;
   }
 }

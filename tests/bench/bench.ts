@@ -12,9 +12,12 @@ import { createArchive, extractDeflated, extractStored, memoryOfExtraction } fro
 import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
+import { validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
+import { signAndVerify } from "./signing_scenarios.ts";
+import { walkPickles } from "./validate_scenarios.ts";
 
 /** One line of the table. */
 export interface Result {
@@ -49,6 +52,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "hub-upload": hubUpload,
   "artifact-unchanged": artifactUnchanged,
   "artifact-memory": artifactMemory,
+  "validate-safetensors": validateSafetensors,
+  "sign": signAndVerify,
+  "validate-pickle": walkPickles,
 };
 
 if (import.meta.main) {

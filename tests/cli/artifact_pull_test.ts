@@ -8,7 +8,7 @@ import { type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
-const MODELS = { "cvar_ppo/cvar_ppo_model.onnx": "ppo", "cvar_ppo/metadata.json": "{}" };
+const MODELS = { "cvar_ppo/cvar_ppo_model.bin": "ppo", "cvar_ppo/metadata.json": "{}" };
 
 const APPSETTINGS = {
   CloudSync: { IntervalMinutes: 15, Enabled: true },
@@ -187,9 +187,9 @@ Deno.test("artifact-pull --dry-run shows what would come, and leaves no trace", 
   const same = await bot.run(["--dry-run"]);
   assert.match(same.stdout, /^nothing to do: release [0-9a-f]{12} \(sequence \d+\) is active already$/m);
   assert.doesNotMatch(same.stderr, /Downloading/);
-  await bot.train({ ...MODELS, "new.onnx": "new" });
+  await bot.train({ ...MODELS, "new.bin": "new" });
   const after = listing(bot.dir.path);
-  assert.match((await bot.run(["--dry-run"])).stdout, /new\.onnx/);
+  assert.match((await bot.run(["--dry-run"])).stdout, /new\.bin/);
   assert.deepEqual(listing(bot.dir.path), after);
 });
 

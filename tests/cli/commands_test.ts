@@ -24,7 +24,7 @@ Deno.test("the commands of seed 0 do what its document says", async () => {
   assert.match(published.stdout, /published release [0-9a-f]{12} \(sequence 1\)/);
   const pulled = await run(bot, "pull", "--config", "configs/bot.yaml");
   assert.equal(pulled.code, 0, pulled.stderr);
-  assert.deepEqual(readFiles(join(bot, "models")), { ...MODELS, "BTC_USDC/rf.joblib": "trained\n" });
+  assert.deepEqual(readFiles(join(bot, "models")), { ...MODELS, "BTC_USDC/rf.bin": "trained\n" });
   const custom = await run(
     trainer,
     "publish",
@@ -89,7 +89,7 @@ Deno.test("publish, pull and rollback print the JSON that scripts rely on", asyn
     published["commit"],
     join(bot, "models"),
   ]);
-  writeFiles(join(trainer, "models"), { "BTC_USDC/rf.joblib": "two" });
+  writeFiles(join(trainer, "models"), { "BTC_USDC/rf.bin": "two" });
   const second = await runJson(trainer, "publish", "--skip-training");
   assert.equal((await runJson(bot, "pull"))["previous"], published["release"]);
   const back = await runJson(bot, "rollback");
@@ -108,13 +108,13 @@ Deno.test("a dry run says what would happen and leaves every file as it was", as
   const { trainer, bot } = world(dir);
   await runJson(trainer, "publish", "--skip-training");
   await runJson(bot, "pull");
-  writeFiles(join(trainer, "models"), { "BTC_USDC/rf.joblib": "two", "new.onnx": "n" });
+  writeFiles(join(trainer, "models"), { "BTC_USDC/rf.bin": "two", "new.bin": "n" });
   const before = listing(dir.path);
   const preview = await runJson(trainer, "publish", "--dry-run");
   assert.deepEqual([preview["outcome"], preview["sequence"], preview["changes"]], [
     "published",
     2,
-    { added: ["new.onnx"], modified: ["BTC_USDC/rf.joblib"], removed: [] },
+    { added: ["new.bin"], modified: ["BTC_USDC/rf.bin"], removed: [] },
   ]);
   assert.ok(Array.isArray(preview["trainCommand"]));
   assert.deepEqual(listing(dir.path), before);
@@ -122,8 +122,8 @@ Deno.test("a dry run says what would happen and leaves every file as it was", as
   const published = listing(dir.path);
   const pull = await runJson(bot, "pull", "--dry-run");
   assert.deepEqual([pull["outcome"], pull["changes"]], ["activated", {
-    added: ["new.onnx"],
-    modified: ["BTC_USDC/rf.joblib"],
+    added: ["new.bin"],
+    modified: ["BTC_USDC/rf.bin"],
     removed: [],
   }]);
   const fresh = join(dir.path, "fresh");
@@ -297,9 +297,9 @@ Deno.test("publish and pull get over what a killed run and its gits left, under 
     const head = git(gitDir, "rev-parse", "main");
     Deno.writeTextFileSync(join(gitDir, "model-sync.journal"), JSON.stringify({ head, paths: ["models"] }));
     Deno.writeTextFileSync(join(gitDir, "model-sync.moving"), "");
-    writeFiles(trainer, { "models/BTC_USDC/rf.joblib": command });
+    writeFiles(trainer, { "models/BTC_USDC/rf.bin": command });
     const result = await run(machine, command);
     assert.equal(result.code, 0, result.stderr);
   }
-  assert.equal(Deno.readTextFileSync(join(bot, "models/BTC_USDC/rf.joblib")), "publish");
+  assert.equal(Deno.readTextFileSync(join(bot, "models/BTC_USDC/rf.bin")), "publish");
 });

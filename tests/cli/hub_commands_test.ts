@@ -63,21 +63,21 @@ Deno.test("flags win over the configuration, and stand for its settings", async 
     "--revision",
     "next",
     "--include",
-    "*.joblib",
+    "*.bin",
     "--exclude",
     "scaler*",
   ];
   await world.json("trainer", "hf-upload", ...flags);
   assert.deepEqual(Object.keys(world.server.files("you/others", "next")), [
     "model-sync.json",
-    "model.joblib",
+    "model.bin",
   ]);
   await world.json("trainer", "hf-upload", "--exclude", "scaler*");
-  await world.json("trainer", "hf-upload", "--include", "model.joblib", "--delete-removed", "--allow-shrink");
+  await world.json("trainer", "hf-upload", "--include", "model.bin", "--delete-removed", "--allow-shrink");
   assert.ok("selected_features.json" in world.server.files(REPO));
   Deno.removeSync(join(world.path, "trainer/models/selected_features.json"));
   await world.json("trainer", "hf-upload", "--exclude", "scaler*", "--delete-removed", "--allow-shrink");
-  assert.deepEqual(Object.keys(world.server.files(REPO)), ["model-sync.json", "model.joblib"]);
+  assert.deepEqual(Object.keys(world.server.files(REPO)), ["model-sync.json", "model.bin"]);
 });
 
 Deno.test("dry runs say what would happen, and change nothing on either side", async () => {
@@ -90,12 +90,12 @@ Deno.test("dry runs say what would happen, and change nothing on either side", a
   ]);
   await world.json("trainer", "hf-upload");
   await world.json("bot", "hf-pull");
-  writeFiles(join(world.path, "trainer/models"), { "model.joblib": "newer" });
+  writeFiles(join(world.path, "trainer/models"), { "model.bin": "newer" });
   const before = [listing(join(world.path, "trainer")), world.server.head(REPO).id];
   const text = await world.run("trainer", "hf-upload", "--dry-run");
   assert.match(
     text.stdout,
-    /would publish release [0-9a-f]{12} \(sequence 2\) to you\/models main, 1 file changed:\n {2}~ model\.joblib/,
+    /would publish release [0-9a-f]{12} \(sequence 2\) to you\/models main, 1 file changed:\n {2}~ model\.bin/,
   );
   assert.deepEqual([listing(join(world.path, "trainer")), world.server.head(REPO).id], before);
   await world.json("trainer", "hf-upload");
@@ -104,7 +104,7 @@ Deno.test("dry runs say what would happen, and change nothing on either side", a
   assert.deepEqual([plan["outcome"], plan["sequence"], plan["changes"]], [
     "activated",
     2,
-    { added: [], modified: ["model.joblib"], removed: [] },
+    { added: [], modified: ["model.bin"], removed: [] },
   ]);
   assert.deepEqual(listing(join(world.path, "bot")), bot);
 });
@@ -196,5 +196,5 @@ Deno.test("hf-pull says that a release with a manifest comes whole, whatever the
   await world.json("trainer", "hf-upload");
   const { code, stderr } = await world.run("bot", "hf-pull", "--include", "*.json");
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /model\.joblib comes although include and exclude say otherwise/);
+  assert.match(stderr, /model\.bin comes although include and exclude say otherwise/);
 });

@@ -29,6 +29,11 @@ Deno.test("each command runs under the permission set of its name, and not with 
     verify: [bot, [], ["read", "write", "env", "sys"]],
     prune: [bot, [], ["read", "write", "env", "sys"]],
     doctor: [bot, [], ["read", "write", "run", "env", "sys"]],
+    keys: [
+      trainer,
+      ["generate", "--private-key", "keys/private.pem", "--public-key", "keys/public.pem"],
+      ["read", "write", "env", "sys"],
+    ],
     config: [bot, ["check"], ["read", "env", "sys"]],
   };
   for (const [command, [cwd, args, needed]] of Object.entries(needs)) {
@@ -95,6 +100,7 @@ Deno.test("help comes without reading anything, and unknown commands are told ap
       "prune",
       "daemon",
       "doctor",
+      "keys",
       "config",
     ]
   ) {

@@ -66,7 +66,7 @@ Deno.test("a backend that does not come up fails the command, and --revert-on-fa
   assert.equal((await runAt(world, "hf-upload", ["--redeploy"], backend.settings)).code, 0);
   const good = backend.release;
 
-  writeFiles(join(world.path, "trainer/models"), { "model.joblib": "a model that crashes the backend" });
+  writeFiles(join(world.path, "trainer/models"), { "model.bin": "a model that crashes the backend" });
   const upload = await world.json("trainer", "hf-upload");
   bad.add(String(upload["release"]));
   const failed = await runAt(world, "redeploy", ["--wait"], backend.settings);

@@ -7,7 +7,7 @@ import { PYTHON, TRAIN, useModels, WITHOUT_PYTHON } from "../helpers/scikit_lear
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
-const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.joblib": "one" };
+const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.bin": "one" };
 
 /** Seed 1's setting: an endpoint at RunPod, and a bot with its configuration and `.env`. */
 class Seed implements AsyncDisposable {
@@ -119,7 +119,7 @@ Deno.test("runpod-pull does what seed 1 says, and prints the original's keys bes
   assert.equal(result.code, 0, result.stderr);
   assert.match(result.stdout, /activated release [0-9a-f]{12} \(sequence 1\)\n {2}2 files/);
   assert.deepEqual(readFiles(join(seed.bot, "models")), MODELS);
-  await seed.world.offer({ ...MODELS, "BTC_USDC/rf.joblib": "two" }, 2);
+  await seed.world.offer({ ...MODELS, "BTC_USDC/rf.bin": "two" }, 2);
   const json = await seed.json();
   assert.deepEqual([
     json["pulled"],
@@ -296,7 +296,7 @@ Deno.test("a pull killed while its job runs is gone on with by the next one, whi
 Deno.test("while a pull waits for its job, a rollback works, and a second pull starts no second job", async () => {
   await using seed = new Seed();
   for (const [sequence, text] of ["one", "two"].entries()) {
-    await seed.world.offer({ ...MODELS, "BTC_USDC/rf.joblib": text }, sequence + 1);
+    await seed.world.offer({ ...MODELS, "BTC_USDC/rf.bin": text }, sequence + 1);
     await seed.json();
   }
   seed.world.api.script = Array.from({ length: 1000 }, () => ({ status: "IN_PROGRESS" }));
@@ -313,7 +313,7 @@ Deno.test("while a pull waits for its job, a rollback works, and a second pull s
     child.kill("SIGTERM");
   }
   assert.equal((await child.status).code, 130);
-  assert.equal(readFiles(join(seed.bot, "models"))["BTC_USDC/rf.joblib"], "one");
+  assert.equal(readFiles(join(seed.bot, "models"))["BTC_USDC/rf.bin"], "one");
   assert.equal(seed.starts, 3);
   const { runs } = JSON.parse(
     (await runCli("status", ["--json"], { cwd: seed.bot, entry: "script" })).stdout,

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import type { Publication, Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError, RefusedError } from "../../lib/core/errors.ts";
+import { NO_SIGNATURES, type SignaturePolicy } from "../../lib/pipeline/check_signature.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Carrier } from "../../lib/release/manifest.ts";
+import type { Seal } from "../../lib/signing/seal.ts";
+import { readQuarantine } from "../../lib/store/quarantine.ts";
+import { findSignature } from "../../lib/store/releases.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { PYTHON, trainModels, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
+import { testKey } from "../helpers/signing.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -18,7 +23,9 @@ export type Files = Readonly<Record<string, string | Uint8Array>>;
 /** A registry of some carrier, with what only that carrier's test knows how to do to it. */
 export interface RegistryUnderTest extends AsyncDisposable {
   /** Makes exactly these files the newest release, as the carrier's other side does. */
-  publish(files: Files): Promise<unknown>;
+  publish(files: Files, seal?: Seal): Promise<unknown>;
+  /** Puts another signature in the place of the newest release's. */
+  replaceSignature(text: string): Promise<void>;
   /** Puts other bytes in the place of a published file; the manifest stays. */
   tamper(path: string, content: string): Promise<void>;
   /** Makes the registry unreachable until the function that it returns is called. */
@@ -30,7 +37,7 @@ export interface RegistryUnderTest extends AsyncDisposable {
 /** A registry of a carrier whose publisher is ours. */
 export interface PublisherUnderTest extends RegistryUnderTest {
   /** Publishes exactly these files with the carrier's publisher. */
-  publish(files: Files): Promise<Publication>;
+  publish(files: Files, seal?: Seal): Promise<Publication>;
 }
 
 /** How one carrier takes part in the contract. */
@@ -95,6 +102,35 @@ export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderT
     await bench.registry.publish(V1);
     assert.deepEqual(await bench.resolve(), first);
   });
+
+  claim(
+    "a first key signs the release that is there; after that, publishing it sends nothing",
+    async (bench) => {
+      const { registry } = bench;
+      await registry.publish(V1);
+      const key = testKey();
+      const signed = await registry.publish(V1, key.seal());
+      assert.deepEqual([signed.outcome, signed.sequence, signed.changed], ["published", 2, 0]);
+      const revision = await bench.resolve();
+      const again = await registry.publish(V1, key.seal());
+      assert.deepEqual([again.outcome, again.sequence], ["unchanged", 2]);
+      assert.deepEqual(await bench.resolve(), revision);
+      const rotated = await registry.publish(V1, testKey().seal());
+      assert.deepEqual([rotated.outcome, rotated.sequence], ["published", 3]);
+    },
+  );
+
+  claim(
+    "without a key, the signature of an earlier release does not stay beside a new one",
+    async (bench) => {
+      const key = testKey();
+      await bench.registry.publish(V1, key.seal());
+      await bench.registry.publish(V2);
+      assert.equal((await bench.inspect()).claim?.signature, undefined);
+      await bench.pull(testContext(), key.optional);
+      assert.deepEqual(readFiles(bench.store.modelsDir), V2);
+    },
+  );
 }
 
 /** What every source promises to the pipeline, held against one of them. */
@@ -231,6 +267,74 @@ export function holdsContract(carrier: CarrierUnderTest): void {
     );
   });
 
+  claim("a signed release arrives where signatures are required, with its signature", async (bench) => {
+    const key = testKey();
+    await bench.registry.publish(V1, key.seal(7));
+    assert.equal((await bench.pull(testContext(), key.required)).outcome, "activated");
+    assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+    const { release } = await bench.pull(testContext(), key.required);
+    const claim = (await bench.inspect()).claim;
+    assert.equal(findSignature(bench.store, release), claim?.signature);
+    assert.match(claim?.manifest.expiresAt ?? "", /Z$/);
+  });
+
+  claim(
+    "where signatures are required, nothing else arrives, and nothing is quarantined for it",
+    async (bench) => {
+      const { registry, store } = bench;
+      const [key, other] = [testKey(), testKey()];
+      await registry.publish(V1, key.seal());
+      const old = (await bench.inspect()).claim?.signature ?? "";
+      await bench.pull(testContext(), key.required);
+      const refused = async (code: string) => {
+        for (const _attempt of [1, 2]) {
+          await assert.rejects(bench.pull(testContext(), key.required), { code, exitCode: 5 });
+          assert.deepEqual(readFiles(store.modelsDir), V1);
+        }
+        assert.deepEqual(readQuarantine(store), []);
+        assert.deepEqual(Array.from(Deno.readDirSync(store.staging)), []);
+      };
+      await registry.publish(V2);
+      await refused("SIGNATURE_MISSING");
+      await registry.replaceSignature(old);
+      await refused("SIGNATURE_MISMATCH");
+      await registry.replaceSignature(old.slice(1));
+      await refused("SIGNATURE_INVALID");
+      await registry.publish({ ...V2, "more.bin": "more" }, other.seal());
+      await refused("SIGNATURE_INVALID");
+      await registry.publish({ ...V2, "less.bin": "less" }, key.seal());
+      await bench.pull(testContext(), key.required);
+      assert.equal(Object.keys(readFiles(store.modelsDir)).length, 5);
+    },
+  );
+
+  claim("files that differ from a signed manifest are refused as ever", async (bench) => {
+    const key = testKey();
+    await bench.registry.publish(V1, key.seal());
+    await bench.registry.tamper("BTC_USDC/rf.onnx", "0ne");
+    await assert.rejects(bench.pull(testContext(), key.required), { code: "DIGEST_MISMATCH", exitCode: 5 });
+  });
+
+  claim(
+    "where keys are trusted and nothing is required, a wrong signature is refused, a missing one is told",
+    async (bench) => {
+      const key = testKey();
+      await bench.registry.publish(V1);
+      const context = testContext();
+      await bench.pull(context, key.optional);
+      assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+      assert.match(context.log.lines.join("\n"), /warn .* has no model\.sig; it is taken all the same/);
+      await bench.registry.publish(V2, testKey().seal());
+      await assert.rejects(bench.pull(testContext(), key.optional), {
+        code: "SIGNATURE_INVALID",
+        exitCode: 5,
+      });
+      assert.deepEqual(readFiles(bench.store.modelsDir), V1);
+      await bench.pull();
+      assert.deepEqual(readFiles(bench.store.modelsDir), V2);
+    },
+  );
+
   claim("a registry that cannot be reached is exit code 4, and says what was asked", async (bench) => {
     await bench.registry.publish(V1);
     await bench.pull();
@@ -282,7 +386,12 @@ class Bench<Registry extends RegistryUnderTest> {
     return await source.resolve();
   }
 
-  async pull(context: Context = testContext()) {
+  async inspect() {
+    await using source = this.open();
+    return await source.inspect(await source.resolve());
+  }
+
+  async pull(context: Context = testContext(), signatures: SignaturePolicy = NO_SIGNATURES) {
     const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
     return await recordedRun(context, store, "pull", async (run) => {
       await using source = this.registry.open(context, store, run.runId);
@@ -291,6 +400,7 @@ class Bench<Registry extends RegistryUnderTest> {
         force: false,
         activation: "auto",
         keep: 5,
+        signatures,
       });
     });
   }

@@ -19,9 +19,15 @@ const GIT: CarrierUnderTest<PublisherUnderTest> = {
     const trainer = machine(root, "trainer", bare);
     const hand = clone(bare, join(root, "hand"));
     return Promise.resolve({
-      publish: async (files) => {
+      publish: async (files, seal) => {
         fillModels(trainer.modelsDir, files);
-        return (await publishFrom(testContext(), trainer, { allowShrink: true })).publication;
+        return (await publishFrom(testContext(), trainer, { allowShrink: true, seal })).publication;
+      },
+      replaceSignature: (text) => {
+        git(hand, "pull", "--quiet", "origin", "main");
+        writeFiles(hand, { "model.sig": text });
+        commitAll(hand);
+        return Promise.resolve();
       },
       tamper: (path, content) => {
         git(hand, "pull", "--quiet", "origin", "main");

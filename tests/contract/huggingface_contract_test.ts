@@ -3,9 +3,15 @@ import { HuggingFaceSource } from "../../lib/carriers/huggingface_source.ts";
 import { HubServer } from "../fakes/hub_server.ts";
 import { publisherOptions, REPO, sourceOptions, uploadFrom, WHOLE_REPO } from "../helpers/hub_machines.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { fillModels, holdsContract } from "./carrier_contract.ts";
+import {
+  type CarrierUnderTest,
+  fillModels,
+  holdsContract,
+  holdsPublisherContract,
+  type PublisherUnderTest,
+} from "./carrier_contract.ts";
 
-holdsContract({
+const HUB: CarrierUnderTest<PublisherUnderTest> = {
   carrier: "huggingface",
   makeRegistry: (root) => {
     const objects = join(root, "objects");
@@ -15,9 +21,14 @@ holdsContract({
     const rules = { layout: WHOLE_REPO, deleteRemoved: false, allowShrink: true };
     let isAway = false;
     return Promise.resolve({
-      publish: async (files) => {
+      publish: async (files, seal) => {
         fillModels(modelsDir, files);
-        return (await uploadFrom(testContext(), modelsDir, publisherOptions(server, { rules }))).publication;
+        const options = publisherOptions(server, { rules, seal });
+        return (await uploadFrom(testContext(), modelsDir, options)).publication;
+      },
+      replaceSignature: (text) => {
+        server.commit(REPO, { "model.sig": text });
+        return Promise.resolve();
       },
       tamper: (path, content) => {
         server.commit(REPO, { [path]: content });
@@ -41,4 +52,7 @@ holdsContract({
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     });
   },
-});
+};
+
+holdsContract(HUB);
+holdsPublisherContract(HUB);

@@ -10,14 +10,20 @@ holdsContract({
     let sequence = 0;
     let published: string | undefined;
     return Promise.resolve({
-      publish: async (files) => {
-        const state = JSON.stringify(Object.entries(files).map(([path, content]) => [path, String(content)]));
+      publish: async (files, seal) => {
+        const state = seal?.signer?.keyHint +
+          JSON.stringify(Object.entries(files).map(([path, content]) => [path, String(content)]));
         if (state === published) return undefined;
         published = state;
-        await world.offer(files, ++sequence);
+        await world.offer(files, ++sequence, seal);
         // The next job brings other models: a result of before may not stand in for them.
         world.api.dropResults();
         return undefined;
+      },
+      replaceSignature: async (text) => {
+        published = undefined;
+        await world.replaceSignature(text);
+        world.api.dropResults();
       },
       tamper: async (path, content) => await world.tamper(path, content),
       disconnect: () => world.disconnect(),

@@ -2,12 +2,19 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
+import { abortCanary } from "../../lib/canary/settle_canary.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { canaryPath, judgedCanary, openCanary } from "../../lib/pipeline/canary.ts";
+import { auditActive } from "../../lib/pipeline/audit.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
+import { readPendingReload } from "../../lib/store/pending_reload.ts";
+import { guards, heard, METRIC, UNLOADABLE } from "./guards.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findRelease, listReleases } from "../../lib/store/releases.ts";
 import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { fixedKey } from "../helpers/signing.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -16,15 +23,15 @@ import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
 type Files = Readonly<Record<string, string>>;
 
 const V1: Files = {
-  "BTC/rf.onnx": "btc one",
+  "BTC/rf.bin": "btc one",
   "BTC/metadata.json": '{"v":1}',
-  "ETH/rf.onnx": "eth, never changed",
+  "ETH/rf.bin": "eth, never changed",
 };
 const V2: Files = {
-  "BTC/rf.onnx": "btc two",
+  "BTC/rf.bin": "btc two",
   "BTC/metadata.json": '{"v":2}',
-  "ETH/rf.onnx": "eth, never changed",
-  "SOL/new.onnx": "sol",
+  "ETH/rf.bin": "eth, never changed",
+  "SOL/new.bin": "sol",
 };
 
 /** No command takes more steps than this; a loop that ran on would show here. */
@@ -89,20 +96,26 @@ async function runVictim(command: string, killAt: number, world: World): Promise
   return Number(new TextDecoder().decode(result.stdout));
 }
 
-/** Kills a command before each of its steps, in a fresh copy of a world each time, and checks what is left. */
+/**
+ * Kills a command before each of its steps, in a fresh copy of a world each time, and checks what is left.
+ *
+ * @param part which of its steps, where the others are those of a command that is killed elsewhere
+ */
 async function killEverywhere(
   command: string,
   prepare: (root: string) => Promise<void>,
   check: (world: World, killedAt: number) => Promise<void>,
+  part: "all" | "first half" | "last half" = "all",
 ): Promise<void> {
   using base = tempDir();
   await prepare(base.path);
   using rehearsal = tempDir();
   const steps = await runVictim(command, 0, copyWorld(base.path, rehearsal.path));
   assert.ok(steps !== undefined && steps > 5 && steps < STEPS_MAX, `${command} took ${steps} steps`);
-  let next = 1;
+  let next = part === "last half" ? steps >> 1 : 1;
+  const last = part === "first half" ? steps >> 1 : steps;
   const worker = async () => {
-    for (let killAt = next++; killAt <= steps; killAt = next++) {
+    for (let killAt = next++; killAt <= last; killAt = next++) {
       using copy = tempDir();
       const world = copyWorld(base.path, copy.path);
       // Runs differ by a step or two in how the kernel cuts writes: a victim may survive the last kills.
@@ -152,11 +165,14 @@ async function assertStoreSound(world: World): Promise<void> {
     assert.equal(await releaseDigest(measured), manifest.digest);
   }
   assert.deepEqual([...Deno.readDirSync(store.staging)], [], "staging is not swept");
-  assert.deepEqual(
-    [...Deno.readDirSync(store.releases)].length,
+  const names = Array.from(Deno.readDirSync(store.releases), ({ name }) => name);
+  const signatures = names.filter((name) => name.endsWith(".sig"));
+  assert.equal(
+    names.length - signatures.length,
     listReleases(store).length * 2,
     "a part of a release is left",
   );
+  assert.ok(signatures.every((name) => names.includes(name.replace(/sig$/, "json"))), "a signature is left");
 }
 
 Deno.test("a pull killed before any of its steps leaves the old release or the new one, and the next pull succeeds", async () => {
@@ -183,7 +199,7 @@ Deno.test("a pull killed before any of its steps leaves the old release or the n
 });
 
 Deno.test("a first pull killed before any of its steps leaves the folder that was there or a whole release", async () => {
-  const before: Files = { "old.onnx": "from before" };
+  const before: Files = { "old.bin": "from before" };
   await killEverywhere("pull", async (root) => {
     const world = await prepareWorld(root);
     writeFiles(world.bot.modelsDir, before);
@@ -212,6 +228,75 @@ Deno.test("a pull into a mirrored folder killed before any of its steps ends who
   });
 });
 
+Deno.test("a guarded pull killed before any of its steps leaves telling consumers, and watching, to the next", async () => {
+  await killEverywhere("pull-guarded", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(root, { [METRIC]: "0.6" });
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    await publishV2(world);
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, V2]);
+    await pullTo(testContext(), world.bot, { safeguards: guards(world.root) });
+    assertSeesOneOf(world, [V2]);
+    await assertStoreSound(world);
+    const store = storeOf(testContext(), world.bot);
+    const active = readPointer(store, "current");
+    assert.equal(heard(world.root).at(-1), `activated ${active}`);
+    assert.equal(openCanary(store)?.digest, active);
+    assert.deepEqual(openCanary(store)?.metrics[0]?.baseline, { kind: "value", value: 0.6 });
+    assert.equal(readPendingReload(store), undefined);
+  }, "last half");
+});
+
+Deno.test("a pull killed before any step of its way back ends at the release before, with all consumers told", async () => {
+  await killEverywhere("pull-guarded", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(root, { [METRIC]: "0.6" });
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    writeFiles(world.trainer.modelsDir, { [UNLOADABLE]: "!" });
+    await publishV2(world);
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, { ...V2, [UNLOADABLE]: "!" }]);
+    const store = storeOf(testContext(), world.bot);
+    // One run may be needed to go back, the next only finds the quarantine.
+    for (const _ of ["go back", "find the quarantine"]) {
+      await assert.rejects(pullTo(testContext(), world.bot, { safeguards: guards(world.root) }), (error) => {
+        assert.ok(error instanceof ModelSyncError);
+        return ["RELOAD_FAILED", "QUARANTINED"].includes(error.code);
+      });
+    }
+    assertSeesOneOf(world, [V1]);
+    await assertStoreSound(world);
+    assert.equal(heard(world.root).at(-1), `rolled-back ${readPointer(store, "current")}`);
+    assert.equal(openCanary(store), undefined);
+    assert.equal(readPendingReload(store), undefined);
+  }, "last half");
+});
+
+Deno.test("a pull killed before any step of leaving a bad canary leaves it all the same", async () => {
+  await killEverywhere("pull-guarded", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(root, { [METRIC]: "0.6" });
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    await publishV2(world);
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    abortCanary(testContext(), canaryPath(storeOf(testContext(), world.bot)));
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, V2]);
+    const store = storeOf(testContext(), world.bot);
+    for (const _ of ["go back", "find the quarantine"]) {
+      await assert.rejects(pullTo(testContext(), world.bot, { safeguards: guards(world.root) }), (error) => {
+        assert.ok(error instanceof ModelSyncError);
+        return ["CANARY_ABORTED", "QUARANTINED"].includes(error.code);
+      });
+    }
+    assertSeesOneOf(world, [V1]);
+    await assertStoreSound(world);
+    assert.equal(heard(world.root).at(-1), `rolled-back ${readPointer(store, "current")}`);
+    assert.equal(judgedCanary(store), undefined);
+  }, "first half");
+});
+
 Deno.test("a rollback killed before any of its steps leaves the one release or the other, and can be repeated", async () => {
   await killEverywhere("rollback", async (root) => {
     const world = await prepareWorld(root);
@@ -234,12 +319,12 @@ Deno.test("a prune killed before any of its steps never touches what a pointer n
     const world = await prepareWorld(root);
     await pullTo(testContext(), world.bot);
     for (const text of ["two", "three", "four"]) {
-      writeFiles(world.trainer.modelsDir, { "BTC/rf.onnx": text });
+      writeFiles(world.trainer.modelsDir, { "BTC/rf.bin": text });
       await publishFrom(testContext(), world.trainer);
       await pullTo(testContext(), world.bot);
     }
   }, async (world) => {
-    assertSeesOneOf(world, [{ ...V1, "BTC/rf.onnx": "four" }]);
+    assertSeesOneOf(world, [{ ...V1, "BTC/rf.bin": "four" }]);
     const context = testContext();
     const store = storeOf(context, world.bot);
     await recordedRun(context, store, "prune", async () => {
@@ -249,7 +334,7 @@ Deno.test("a prune killed before any of its steps never touches what a pointer n
     assert.equal(listReleases(store).length, 2);
     await assertStoreSound(world);
     await rollBack(context, world.bot);
-    assertSeesOneOf(world, [{ ...V1, "BTC/rf.onnx": "three" }]);
+    assertSeesOneOf(world, [{ ...V1, "BTC/rf.bin": "three" }]);
   });
 });
 
@@ -273,6 +358,43 @@ Deno.test("a publish killed before any of its steps leaves the registry with the
       readFiles(world.trainer.modelsDir),
       Object.fromEntries(Object.entries(published).sort()),
     );
+  });
+});
+
+Deno.test("a pull killed before any of its steps while it brings a signature ends signed with the next pull", async () => {
+  await killEverywhere("pull-signed", async (root) => {
+    const world = await prepareWorld(root);
+    await pullTo(testContext(), world.bot);
+    // The very release that is active is published again, now signed.
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+  }, async (world) => {
+    assertSeesOneOf(world, [V1]);
+    const context = testContext();
+    assert.equal(
+      (await pullTo(context, world.bot, { signatures: fixedKey().required })).outcome,
+      "unchanged",
+    );
+    await assertStoreSound(world);
+    const report = await auditActive(context, storeOf(context, world.bot), "stat", fixedKey().required);
+    assert.deepEqual([report.signature, report.sequence, report.problems], ["verified", 2, []]);
+  });
+});
+
+Deno.test("a publish killed before any of its steps while it signs leaves nothing that a client would refuse", async () => {
+  await killEverywhere("publish-signed", async (root) => {
+    const world = worldAt(root);
+    bareRepository(world.registry);
+    writeFiles(world.trainer.modelsDir, V1);
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+    writeFiles(world.trainer.modelsDir, { "ETH/rf.bin": "another" });
+  }, async (world) => {
+    const signatures = fixedKey().required;
+    await pullTo(testContext(), world.bot, { signatures });
+    assertSeesOneOf(world, [V1, { ...V1, "ETH/rf.bin": "another" }]);
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+    assert.equal(git(world.trainer.registry.repoDir, "status", "--porcelain"), "", "the clone is left dirty");
+    await pullTo(testContext(), world.bot, { signatures });
+    assertSeesOneOf(world, [{ ...V1, "ETH/rf.bin": "another" }]);
   });
 });
 

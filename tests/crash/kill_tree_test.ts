@@ -54,7 +54,7 @@ const FILES = 6;
 /** A model set whose files all say which version they are of. */
 function models(version: number): Record<string, Uint8Array> {
   return Object.fromEntries(
-    Array.from({ length: FILES }, (_, index) => [`${index}.onnx`, noise(512 * 1024 + version, index)]),
+    Array.from({ length: FILES }, (_, index) => [`${index}.bin`, noise(512 * 1024 + version, index)]),
   );
 }
 

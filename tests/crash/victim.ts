@@ -1,7 +1,10 @@
 import { countingFs, countingSpawn } from "../helpers/counting_fs.ts";
+import { fixedKey } from "../helpers/signing.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { guards } from "./guards.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
+import { RolledBackError } from "../../lib/pipeline/rolled_back_error.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 
 /**
@@ -21,6 +24,12 @@ const trainer = machine(root, "trainer", registryUrl);
 const bot = machine(root, "bot", registryUrl);
 
 switch (command) {
+  case "publish-signed":
+    await publishFrom(context, trainer, { seal: fixedKey().seal() });
+    break;
+  case "pull-signed":
+    await pullTo(context, bot, { signatures: fixedKey().required });
+    break;
   case "publish":
     await publishFrom(context, trainer);
     break;
@@ -29,6 +38,12 @@ switch (command) {
     break;
   case "pull-mirror":
     await pullTo(context, bot, { activation: "mirror" });
+    break;
+  case "pull-guarded":
+    await pullTo(context, bot, { safeguards: guards(root) }).catch((error) => {
+      // It may be meant to go back.
+      if (!(error instanceof RolledBackError)) throw error;
+    });
     break;
   case "rollback":
     await rollBack(context, bot);

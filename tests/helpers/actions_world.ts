@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type GitHubActionsOptions, GitHubActionsSource } from "../../lib/carriers/github_actions_source.ts";
 import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
+import { isoSeconds } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { Secret } from "../../lib/core/secret.ts";
@@ -8,6 +9,8 @@ import { GitHubClient } from "../../lib/github/github_client.ts";
 import { pull, type PullOptions } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
+import { SIGNATURE_NAME } from "../../lib/release/signature_file.ts";
+import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import { partialPath } from "../../lib/store/partials.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import {
@@ -129,7 +132,7 @@ export function openActions(
 }
 
 /** Files with the manifest that describes them, as `model-sync train` puts both into an archive. */
-export async function withManifest(files: Files, sequence: number): Promise<Files> {
+export async function withManifest(files: Files, sequence: number, seal?: Seal): Promise<Files> {
   using dir = tempDir();
   writeFiles(dir.path, files);
   const signal = new AbortController().signal;
@@ -139,7 +142,15 @@ export async function withManifest(files: Files, sequence: number): Promise<File
     ),
   );
   const origin = { carrier: "github-actions", folder: "models" } as const;
-  const manifest = await createManifest(entries, { sequence, createdAt: "2026-11-21T00:00:00Z", origin });
+  const now = new Date();
+  const createdAt = isoSeconds(now);
+  const manifest = await createManifest(entries, { sequence, createdAt, ...expiryOf(seal, now), origin });
+  const text = formatManifest(manifest);
+  const signature = await seal?.signer?.sign(manifest, text, "models");
   const below = Object.entries(files).map(([path, content]) => [`models/${path}`, content]);
-  return { ...Object.fromEntries(below), [MANIFEST_NAME]: formatManifest(manifest) };
+  return {
+    ...Object.fromEntries(below),
+    [MANIFEST_NAME]: text,
+    ...(signature === undefined ? {} : { [SIGNATURE_NAME]: signature }),
+  };
 }

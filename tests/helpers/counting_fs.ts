@@ -37,6 +37,7 @@ export function countingFs(onStep: OnStep): FileSystem {
     renameSync: told("rename", Deno.renameSync),
     statSync: Deno.statSync,
     symlinkSync: told("symlink", Deno.symlinkSync),
+    utimeSync: told("utime", Deno.utimeSync),
   };
 }
 

@@ -5,7 +5,7 @@ import { REPO } from "./hub_machines.ts";
 import { runCli } from "./run_cli.ts";
 import { tempDir, writeFiles } from "./temp_dir.ts";
 
-export const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "selected_features.json": "[]" };
+export const MODELS = { "model.bin": "one", "scaler.bin": "two", "selected_features.json": "[]" };
 
 /** A hub, and a trainer and a bot that are configured for it. */
 export class HubWorld implements AsyncDisposable {

@@ -8,8 +8,10 @@ import type { RegistrySettings } from "../../lib/git/registry.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";
+import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
+import type { Seal } from "../../lib/signing/seal.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 
 /** A machine's folder: `models`, its store, its clone of the registry. */
@@ -45,6 +47,7 @@ export interface PublishSettings {
   readonly allowDirtyWorktree?: boolean;
   readonly lfs?: "auto" | "always" | "never";
   readonly subdir?: string;
+  readonly seal?: Seal | undefined;
 }
 
 /** Publishes a machine's models, as `model-sync publish --skip-training` does. */
@@ -86,6 +89,7 @@ function publisherOptions(from: Machine, settings: PublishSettings): Omit<GitPub
     allowDirtyWorktree: settings.allowDirtyWorktree === true,
     allowShrink: settings.allowShrink === true,
     commitMessage: undefined,
+    seal: settings.seal,
   };
 }
 
@@ -118,12 +122,17 @@ export async function pullTo(
 }
 
 /** Rolls a machine back, as `model-sync rollback` does. */
-export async function rollBack(context: Context, on: Machine, to?: string): Promise<RollbackReport> {
+export async function rollBack(
+  context: Context,
+  on: Machine,
+  to?: string,
+  safeguards?: Safeguards,
+): Promise<RollbackReport> {
   const store = storeOf(context, on);
   return await recordedRun(
     context,
     store,
     "rollback",
-    (run) => rollback(context, store, run, planRollback(store, to), "auto"),
+    (run) => rollback(context, store, run, planRollback(store, to), "auto", safeguards),
   );
 }

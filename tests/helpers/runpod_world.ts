@@ -8,6 +8,8 @@ import { Secret } from "../../lib/core/secret.ts";
 import { pull, type PullReport } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
+import { SIGNATURE_NAME } from "../../lib/release/signature_file.ts";
+import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import type { RunPodApi } from "../../lib/runpod/client.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { type FileServer, startFileServer } from "../fakes/file_server.ts";
@@ -24,6 +26,7 @@ export class RunPodWorld implements AsyncDisposable {
   readonly #root: string;
   #models: Files = {};
   #manifest: string | undefined;
+  #signature: string | undefined;
   #isDown = false;
 
   constructor(root: string) {
@@ -42,16 +45,19 @@ export class RunPodWorld implements AsyncDisposable {
   }
 
   /** The next job's archive holds these models; with a sequence also their manifest. */
-  async offer(models: Files, sequence?: number): Promise<void> {
+  async offer(models: Files, sequence?: number, seal?: Seal): Promise<void> {
     this.#models = models;
     this.#manifest = undefined;
+    this.#signature = undefined;
     if (sequence !== undefined) {
       await this.#write(async (digests) => {
         const files = digests.map(({ path, ...digest }) => releaseFile(path.slice("models/".length), digest));
         const origin = { carrier: "runpod" as const, folder: "models" };
-        this.#manifest = formatManifest(
-          await createManifest(files, { sequence, createdAt: "2026-11-21T00:00:00Z", origin }),
-        );
+        const term = expiryOf(seal, new Date());
+        const details = { sequence, createdAt: "2026-11-21T00:00:00Z", ...term, origin };
+        const manifest = await createManifest(files, details);
+        this.#manifest = formatManifest(manifest);
+        this.#signature = await seal?.signer?.sign(manifest, this.#manifest, "models");
         return [];
       });
     }
@@ -64,6 +70,12 @@ export class RunPodWorld implements AsyncDisposable {
     await this.#write();
   }
 
+  /** Another signature in an archive whose models and manifest stay. */
+  async replaceSignature(text: string): Promise<void> {
+    this.#signature = text;
+    await this.#write();
+  }
+
   async #write(trailer?: NonNullable<Parameters<typeof writeZip>[3]>["trailer"]): Promise<void> {
     const folder = join(this.#root, "offered");
     Deno.mkdirSync(this.#root, { recursive: true });
@@ -72,11 +84,15 @@ export class RunPodWorld implements AsyncDisposable {
       path: `models/${path}`,
       location: join(folder, path),
     }));
-    const manifest = this.#manifest;
+    const texts = [{ path: MANIFEST_NAME, text: this.#manifest }, {
+      path: SIGNATURE_NAME,
+      text: this.#signature,
+    }];
     const archive = join(this.#root, "archive.zip");
     await writeZip(testContext(), archive, inputs, {
       trailer: trailer ??
-        (() => Promise.resolve(manifest === undefined ? [] : [{ path: MANIFEST_NAME, text: manifest }])),
+        (() =>
+          Promise.resolve(texts.flatMap(({ path, text }) => text === undefined ? [] : [{ path, text }]))),
     });
     this.files.content = Deno.readFileSync(archive);
     this.files.etag = `"${crypto.randomUUID()}"`;

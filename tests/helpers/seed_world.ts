@@ -4,7 +4,7 @@ import { type CliResult, runCli } from "./run_cli.ts";
 import { type TempDir, writeFiles } from "./temp_dir.ts";
 import { bareRepository, clone } from "./test_git.ts";
 
-export const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.joblib": "one" };
+export const MODELS = { "BTC_USDC/metadata.json": "{}", "BTC_USDC/rf.bin": "one" };
 
 /** Seed 0's setting: a trainer and a bot, each with `configs/bot.yaml` and a clone of the registry. */
 export function world(
@@ -23,7 +23,7 @@ model_sync:
   publisher:
     schedule: "00:00"
     train_before_push: true
-    train_command: ["sh", "-c", "echo training $*; mkdir -p models/BTC_USDC; echo trained > models/BTC_USDC/rf.joblib", "train"]
+    train_command: ["sh", "-c", "echo training $*; mkdir -p models/BTC_USDC; echo trained > models/BTC_USDC/rf.bin", "train"]
   client:
     schedule: "06:00"
 `,

@@ -10,6 +10,7 @@ import {
   uploadFrom,
   WHOLE_REPO,
 } from "../helpers/hub_machines.ts";
+import { testKey } from "../helpers/signing.ts";
 import { noise, readFiles } from "../helpers/temp_dir.ts";
 import { HubBench } from "./hub_bench.ts";
 
@@ -39,6 +40,28 @@ Deno.test("restoreRelease() puts the release before on top, for those who pulled
   const pulled = await pullTo(context, bench.bot, sourceOptions(server));
   assert.deepEqual([pulled.outcome, pulled.release, pulled.sequence], ["activated", first.release, 3]);
   assert.deepEqual(Object.keys(readFiles(bench.bot)), ["config.json", "model.joblib", "old.json"]);
+});
+
+Deno.test("restoreRelease() signs what it restores, and without a key leaves no signature of the failed release", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  const key = testKey();
+  const options = publisherOptions(server, { seal: key.seal(7) });
+  fillModels(bench.trainer, V1);
+  const first = await uploadFrom(context, bench.trainer, options);
+  fillModels(bench.trainer, { ...V1, "config.json": '{"v": 2}' });
+  const second = await uploadFrom(context, bench.trainer, options);
+  await restoreRelease(context, hubOf(server), WHOLE_REPO, second.release, key.seal(7));
+  const signatures = key.required;
+  const pulled = await pullTo(context, bench.bot, sourceOptions(server), { signatures });
+  assert.deepEqual([pulled.release, pulled.sequence], [first.release, 3]);
+
+  await uploadFrom(context, bench.trainer, options);
+  await restoreRelease(context, hubOf(server), WHOLE_REPO, second.release);
+  assert.ok(!Object.hasOwn(server.files(REPO), "model.sig"));
+  await assert.rejects(pullTo(context, bench.bot, sourceOptions(server), { signatures }), {
+    code: "SIGNATURE_MISSING",
+  });
 });
 
 Deno.test("restoreRelease() refuses where there was no release before, and changes nothing", async () => {

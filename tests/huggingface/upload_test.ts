@@ -16,6 +16,7 @@ import {
   uploadFrom,
   WHOLE_REPO,
 } from "../helpers/hub_machines.ts";
+import { testKey } from "../helpers/signing.ts";
 import { listing, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 import { HubBench } from "./hub_bench.ts";
@@ -336,6 +337,36 @@ Deno.test("in GitHub Actions the message names the commit that was built; a give
   writeFiles(bench.trainer, { "model.joblib": "newer" });
   await bench.upload({ commitMessage: "daily refresh" }, context);
   assert.equal(bench.server.head(REPO).message, "daily refresh");
+});
+
+Deno.test("a key signs what is there in one commit of two files, and a preview says so before", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, MODELS);
+  await uploadFrom(context, bench.trainer, publisherOptions(server));
+  const options = publisherOptions(server, { seal: testKey().seal() });
+  const set = await readModelSet(context, bench.trainer, NO_CACHE);
+  const preview = await HuggingFacePublisher.preview(context, options, set);
+  assert.deepEqual([preview.outcome, preview.sequence, preview.changes], [
+    "published",
+    2,
+    { added: [], modified: [], removed: [] },
+  ]);
+  const before = server.head(REPO).tree;
+  await uploadFrom(context, bench.trainer, options);
+  const after = server.head(REPO).tree;
+  const changed = [...after].filter(([path, { blob }]) => before.get(path)?.blob !== blob);
+  assert.deepEqual(changed.map(([path]) => path).sort(), ["model-sync.json", "model.sig"]);
+  assert.equal((await HuggingFacePublisher.preview(context, options, set)).outcome, "unchanged");
+});
+
+Deno.test("models called as the signature is are refused where that would be in its place", async () => {
+  await using bench = new HubBench();
+  fillModels(bench.trainer, { ...MODELS, "model.sig": "mine" });
+  await assert.rejects(uploadFrom(bench.context, bench.trainer, publisherOptions(bench.server)), {
+    code: "MANIFEST_TAKEN",
+    exitCode: 2,
+  });
 });
 
 Deno.test("a preview says what would be uploaded, and makes nothing", async () => {

@@ -5,6 +5,7 @@ import { Secret } from "../../lib/core/secret.ts";
 import { type DeployTarget, deployTargets } from "../../lib/redeploy/deploy_targets.ts";
 import { triggerDeploy } from "../../lib/redeploy/trigger_deploy.ts";
 import { waitForRelease, type WaitOptions } from "../../lib/redeploy/wait_for_release.ts";
+import { startRecordingHost } from "../fakes/recording_host.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
@@ -12,37 +13,6 @@ const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}` as const;
 
 /** Longer than what passes at once on the clock of these tests. */
 const REQUEST_MS = 24 * 3_600_000;
-
-interface Host extends AsyncDisposable {
-  readonly origin: string;
-  readonly requests: {
-    readonly method: string;
-    readonly path: string;
-    readonly headers: Headers;
-    readonly body: string;
-  }[];
-}
-
-/** Answers requests one after the other; the last answer is repeated. */
-function startHost(...answers: (() => Response)[]): Host {
-  const requests: Host["requests"] = [];
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
-    const { pathname, search } = new URL(request.url);
-    requests.push({
-      method: request.method,
-      path: pathname + search,
-      headers: request.headers,
-      body: await request.text(),
-    });
-    const answer = answers[Math.min(requests.length, answers.length) - 1];
-    return answer?.() ?? new Response(null, { status: 204 });
-  });
-  return {
-    origin: `http://127.0.0.1:${server.addr.port}`,
-    requests,
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
-}
 
 const quickContext = () => testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });
 
@@ -79,7 +49,7 @@ function hookAt(url: string): DeployTarget {
 }
 
 Deno.test("triggerDeploy() posts to a hook and returns the host's name for the deployment", async () => {
-  await using host = startHost(
+  await using host = startRecordingHost(
     () => Response.json({ job: { id: "okzC", state: "PENDING" } }),
     () => Response.json({ deploy: { id: "dep-1" } }),
     () => new Response("OK"),
@@ -96,7 +66,7 @@ Deno.test("triggerDeploy() posts to a hook and returns the host's name for the d
 });
 
 Deno.test("triggerDeploy() fails where the host refuses, without a word of the hook's address", async () => {
-  await using host = startHost(() => new Response("no such hook: /prj_1/s3cret", { status: 404 }));
+  await using host = startRecordingHost(() => new Response("no such hook: /prj_1/s3cret", { status: 404 }));
   await assert.rejects(
     triggerDeploy(quickContext(), hookAt(`${host.origin}/prj_1/s3cret?key=k1`), REQUEST_MS),
     (error) => {
@@ -113,7 +83,7 @@ Deno.test("triggerDeploy() fails where the host refuses, without a word of the h
 
 Deno.test("triggerDeploy() shows no part of a hook's address that its host repeats", async () => {
   const said = "no key k1-s3cret-1 for srv-1s3cret in /deploy/srv-1s3cret?key=k1-s3cret-1";
-  await using host = startHost(
+  await using host = startRecordingHost(
     () => new Response(said, { status: 400 }),
     () => Response.json({ id: "https://host.example/deploy/srv-1s3cret\u001b[2J" }),
   );
@@ -131,7 +101,7 @@ Deno.test("triggerDeploy() shows no part of a hook's address that its host repea
 
 Deno.test("triggerDeploy() does not take a page for people for a started deployment", async () => {
   const page = () => new Response("<html>log in</html>", { headers: { "content-type": "text/html" } });
-  await using host = startHost(page);
+  await using host = startRecordingHost(page);
   await assert.rejects(triggerDeploy(quickContext(), hookAt(`${host.origin}/x`), REQUEST_MS), {
     code: "DEPLOY_REFUSED",
     exitCode: 1,
@@ -139,13 +109,16 @@ Deno.test("triggerDeploy() does not take a page for people for a started deploym
 });
 
 Deno.test("triggerDeploy() tries again after a passing fault", async () => {
-  await using host = startHost(() => new Response("busy", { status: 503 }), () => new Response("OK"));
+  await using host = startRecordingHost(
+    () => new Response("busy", { status: 503 }),
+    () => new Response("OK"),
+  );
   await triggerDeploy(quickContext(), hookAt(`${host.origin}/x`), REQUEST_MS);
   assert.equal(host.requests.length, 2);
 });
 
 Deno.test("triggerDeploy() starts a service through Railway's API, with either kind of token", async () => {
-  await using host = startHost(() => Response.json({ data: { serviceInstanceRedeploy: true } }));
+  await using host = startRecordingHost(() => Response.json({ data: { serviceInstanceRedeploy: true } }));
   const { hooks } = Redeploy.parse({
     hooks: [{ type: "railway-api", service_id: "svc", environment_id: "env" }],
   });
@@ -169,7 +142,9 @@ Deno.test("triggerDeploy() starts a service through Railway's API, with either k
 });
 
 Deno.test("triggerDeploy() fails when Railway refuses with status 200", async () => {
-  await using host = startHost(() => Response.json({ errors: [{ message: "Not Authorized" }], data: null }));
+  await using host = startRecordingHost(() =>
+    Response.json({ errors: [{ message: "Not Authorized" }], data: null })
+  );
   const { hooks } = Redeploy.parse({
     hooks: [{ type: "railway-api", service_id: "svc", environment_id: "env" }],
   });
@@ -197,7 +172,7 @@ function waitingAt(url: string, changed: Partial<WaitOptions> = {}): WaitOptions
 }
 
 Deno.test("waitForRelease() waits through whatever a starting backend answers", async () => {
-  await using host = startHost(
+  await using host = startRecordingHost(
     () => Response.json({ status: "online", release: "sha256:aaaa" }),
     () => new Response("<html>Bad gateway</html>", { status: 502 }),
     () => Response.json({ status: "starting" }),
@@ -213,11 +188,11 @@ Deno.test("waitForRelease() waits through whatever a starting backend answers", 
 
 Deno.test("waitForRelease() takes the digest whole or shortened, from the field that is named, with a token", async () => {
   const shown = { model: { version: DIGEST.slice("sha256:".length, "sha256:".length + 12) } };
-  await using host = startHost(() => Response.json(shown));
+  await using host = startRecordingHost(() => Response.json(shown));
   const options = waitingAt(host.origin, { field: "model.version", token: new Secret("t1") });
   assert.equal(await waitForRelease(quickContext(), DIGEST, options), 0);
   assert.equal(host.requests[0]?.headers.get("authorization"), "Bearer t1");
-  await using other = startHost(() =>
+  await using other = startRecordingHost(() =>
     Response.json({ release: DIGEST.slice("sha256:".length, "sha256:".length + 8) })
   );
   await assert.rejects(waitForRelease(quickContext(), DIGEST, waitingAt(other.origin)), {
@@ -226,7 +201,7 @@ Deno.test("waitForRelease() takes the digest whole or shortened, from the field 
 });
 
 Deno.test("waitForRelease() fails at the end of its time, and says what the backend reported", async () => {
-  await using host = startHost(() => Response.json({ digest: "sha256:old" }));
+  await using host = startRecordingHost(() => Response.json({ digest: "sha256:old" }));
   await assert.rejects(
     waitForRelease(quickContext(), DIGEST, waitingAt(host.origin, { timeoutMs: 60_000 })),
     (error) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { activate } from "../../lib/pipeline/activate.ts";
+import { ValidRelease } from "../../lib/pipeline/validate.ts";
 import { VerifiedRelease } from "../../lib/pipeline/verify.ts";
 import { chooseMode } from "../../lib/store/model_folder.ts";
 import { listReleases } from "../../lib/store/releases.ts";
@@ -43,7 +44,7 @@ Deno.test("a reader that loads the model folder through 10,000 swaps sees no fai
   for (let swap = 0; swap < SWAPS; swap++) {
     const release = releases[swap % releases.length];
     assert.ok(release);
-    await activate(context, store, release, {
+    await activate(context, store, ValidRelease.ofStored(release), {
       runId: "swap",
       command: "swap",
       startedAt: "2026-11-21T00:00:00Z",

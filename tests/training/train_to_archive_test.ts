@@ -4,9 +4,12 @@ import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
 import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { type TrainRunOptions, trainToArchive } from "../../lib/pipeline/train.ts";
+import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
+import { readArchiveFile } from "../helpers/read_archive.ts";
+import { testKey } from "../helpers/signing.ts";
 import { readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -82,6 +85,22 @@ Deno.test("a training's models go into an archive with their manifest, as client
     folder: "models",
   });
   assert.equal(Deno.statSync(bench.archivePath).size, report.archiveBytes);
+});
+
+Deno.test("with a key, the archive is signed, and what is extracted of it verifies as a folder too", async () => {
+  using bench = new Bench();
+  const key = testKey();
+  await bench.train(SCRIPT, { seal: key.seal(7) });
+  const { manifest } = await bench.extract();
+  assert.equal(manifest?.expiresAt, "2026-11-28T03:00:00Z");
+  using dir = tempDir();
+  writeFiles(dir.path, Object.fromEntries(await readArchiveFile(bench.archivePath)));
+  assert.deepEqual(Object.keys(readFiles(dir.path)), [
+    "model-sync.json",
+    "model.sig",
+    "models/BTC_USDC/rf.joblib",
+  ]);
+  await verifyFolder(testContext(), [key.trusted], dir.path, join(dir.path, "model.sig"));
 });
 
 Deno.test("the sequence is the time, and grows also when the clock went back", async () => {

@@ -25,6 +25,17 @@ export const EnvName = z.string().regex(
   "must be the name of an environment variable",
 );
 
+/** The address of a server; credentials in it would be shown with it. */
+export const WebAddress = z.string().refine(isWebAddress, {
+  error: "must be an http address without a user or password in it",
+});
+
+function isWebAddress(text: string): boolean {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username === "" && password === "";
+}
+
 function isSchedule(text: string): boolean {
   try {
     parseCalendar(text, undefined);

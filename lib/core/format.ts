@@ -7,7 +7,7 @@ const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { formatBytes } from "./_format.ts";
+ * import { formatBytes } from "./format.ts";
  * assert.equal(formatBytes(512), "512 bytes");
  * assert.equal(formatBytes(1536), "1.5 KiB");
  * assert.equal(formatBytes(2 * 1024 ** 3), "2.0 GiB");
@@ -29,7 +29,7 @@ export function formatBytes(bytes: number): string {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { formatDuration } from "./_format.ts";
+ * import { formatDuration } from "./format.ts";
  * assert.equal(formatDuration(84), "84 ms");
  * assert.equal(formatDuration(4_120), "4.1 s");
  * assert.equal(formatDuration(3_725_000), "1 h 2 min");
@@ -40,10 +40,14 @@ export function formatDuration(durationMs: number): string {
   const seconds = durationMs / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  if (minutes < 60) return joined(`${minutes} min`, Math.floor(seconds % 60), "s");
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  if (hours < 48) return joined(`${hours} h`, minutes % 60, "min");
   return `${Math.floor(hours / 24)} days`;
+}
+
+function joined(whole: string, rest: number, unit: string): string {
+  return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
 }
 
 /**
@@ -52,7 +56,7 @@ export function formatDuration(durationMs: number): string {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { formatAge } from "./_format.ts";
+ * import { formatAge } from "./format.ts";
  * assert.equal(formatAge(840), "just now");
  * assert.equal(formatAge(12_900), "12 s ago");
  * assert.equal(formatAge(3_725_000), "1 h 2 min ago");
@@ -74,7 +78,7 @@ export function formatAge(ageMs: number): string {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { formatLocalTime } from "./_format.ts";
+ * import { formatLocalTime } from "./format.ts";
  * assert.equal(
  *   formatLocalTime(new Date("2026-11-23T05:00:00Z"), "Europe/Paris"),
  *   "2026-11-23 06:00 Europe/Paris",

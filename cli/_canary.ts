@@ -1,0 +1,57 @@
+import { watchCanary } from "../lib/canary/watch_canary.ts";
+import { LockedError } from "../lib/core/errors.ts";
+import { canaryPath, finishCanary, openCanary } from "../lib/pipeline/canary.ts";
+import type { RunReport } from "../lib/pipeline/run.ts";
+import { activeManifest } from "../lib/store/active_release.ts";
+import type { IntentRun } from "../lib/store/intent.ts";
+import { chooseMode } from "../lib/store/model_folder.ts";
+import type { Store } from "../lib/store/store.ts";
+import type { Session } from "./_command.ts";
+import { runRecorded } from "./_run.ts";
+import { safeguardsOf } from "./_safeguards.ts";
+
+/** Another run may hold the store when a verdict falls, but for seldom longer than a download takes. */
+const LOCK_PAUSE_MS = 2_000;
+
+/**
+ * Stays until there is a verdict on the active release, and acts upon it. Does nothing where none is watched.
+ *
+ * @throws {RolledBackError} when the release did not prove itself
+ */
+export async function awaitCanary(session: Session, store: Store): Promise<void> {
+  const { context, settings } = session;
+  if (openCanary(store) === undefined) return;
+  const verdict = await watchCanary(context, {
+    statePath: canaryPath(store),
+    settings: settings.activation.canary,
+  });
+  if (verdict.kind === "superseded") return;
+  for (;;) {
+    try {
+      await concludeCanary(session, store);
+      return;
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error;
+      await context.clock.sleep(LOCK_PAUSE_MS, context.signal);
+    }
+  }
+}
+
+/** Acts upon a verdict, as a recorded run. @throws {RolledBackError} when the release did not prove itself */
+async function concludeCanary(session: Session, store: Store): Promise<void> {
+  await runRecorded(session, store, "canary", (run) => passOrLeave(session, store, run));
+}
+
+async function passOrLeave(session: Session, store: Store, run: IntentRun): Promise<RunReport> {
+  const { context, settings } = session;
+  await finishCanary(context, store, {
+    run,
+    choice: chooseMode(store, settings.activation.mode),
+    safeguards: safeguardsOf(settings),
+  });
+  const active = activeManifest(store);
+  return {
+    outcome: "promoted",
+    ...(active === undefined ? {} : { release: active.digest, sequence: active.sequence }),
+  };
+}

@@ -1,0 +1,53 @@
+import type { ModelSync } from "../lib/config/schema.ts";
+import { UsageError } from "../lib/core/errors.ts";
+
+const NARROWED = ["net", "run"] as const;
+/** What a command may need for its carrier, or for what is configured around it. */
+export type Need = (typeof NARROWED)[number];
+
+/** What this process gave up: it cannot be had again. */
+const givenUp = new Set<Need>();
+
+/**
+ * Gives up what neither the command nor the configuration needs, as soon as that is known: a pull from git without
+ * hooks cannot open a connection, whatever a model makes it do.
+ *
+ * @param needs what the command needs whatever is configured
+ * @throws {UsageError} code `PERMISSION_GIVEN_UP` when a configuration that changed needs what was given up
+ */
+export function narrowPermissions(settings: ModelSync, needs: readonly Need[]): void {
+  const needed = new Set<Need>([...needs, ...configuredNeeds(settings)]);
+  for (const name of NARROWED) {
+    if (needed.has(name)) {
+      if (givenUp.has(name)) throw givenUpError(name);
+    } else {
+      Deno.permissions.revokeSync({ name });
+      givenUp.add(name);
+    }
+  }
+}
+
+function givenUpError(name: Need): UsageError {
+  const what = name === "net" ? "open connections" : "run programs";
+  return new UsageError(
+    `Cannot use what is configured under activation or alerts: this process gave up the permission to ${what} ` +
+      "when nothing needed it",
+    { code: "PERMISSION_GIVEN_UP", hint: "start the daemon again" },
+  );
+}
+
+/** What hooks, metrics and alerts need. */
+function configuredNeeds({ activation, alerts }: ModelSync): Need[] {
+  const { validate, reload, canary } = activation;
+  const types = [...reload, ...canary.metrics].map(({ type }) => type);
+  const usesNet = types.some((type) => !LOCAL_TYPES.includes(type)) || alerts.email.host !== undefined ||
+    alerts.webhook.url !== undefined || alerts.chat.length > 0;
+  // Models are tried in a process of their own.
+  const runs = validate.enabled || types.some((type) => RUNNING_TYPES.includes(type));
+  return [...(usesNet ? ["net" as const] : []), ...(runs ? ["run" as const] : [])];
+}
+
+/** Sending a signal counts as running, for the runtime. */
+const RUNNING_TYPES = ["command", "signal"];
+
+const LOCAL_TYPES = [...RUNNING_TYPES, "file"];

@@ -1,0 +1,115 @@
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import { readCanary } from "../lib/canary/canary_state.ts";
+import { type CanaryDescription, canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
+import { abortCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
+import { FailedError } from "../lib/core/errors.ts";
+import { canaryPath, finishCanary } from "../lib/pipeline/canary.ts";
+import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
+import type { RunReport } from "../lib/pipeline/run.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import { chooseMode } from "../lib/store/model_folder.ts";
+import { findStore } from "../lib/store/store.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineGroup,
+  main,
+  type Program,
+  type Session,
+  withSession,
+} from "./_command.ts";
+import { narrowPermissions } from "./_permissions.ts";
+import { runRecorded } from "./_run.ts";
+import { safeguardsOf } from "./_safeguards.ts";
+import { openExistingStore } from "./_store.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+const COMMON = { flags: COMMON_FLAGS, aliases: COMMON_ALIASES };
+
+export const program: Program = defineGroup(
+  "canary",
+  buildRouteMap({
+    docs: { brief: SUMMARIES.canary },
+    routes: {
+      status: buildCommand<CommonFlags>({
+        docs: { brief: "Show what is watched, how it does, and how long it still has to" },
+        parameters: COMMON,
+        func: (flags) => withSession(flags, (session) => Promise.resolve(status(session))),
+      }),
+      promote: buildCommand<CommonFlags>({
+        docs: { brief: "End the watch: the release is good" },
+        parameters: COMMON,
+        func: (flags) => withSession(flags, promote),
+      }),
+      abort: buildCommand<CommonFlags>({
+        docs: { brief: "End the watch: the release is bad, go back to the one before" },
+        parameters: COMMON,
+        func: (flags) => withSession(flags, abort),
+      }),
+    },
+  }),
+);
+
+function status({ context, output, settings, location }: Session): void {
+  const store = findStore(context.fs, location);
+  const found = store === undefined ? undefined : readCanary(context.fs, canaryPath(store));
+  if (found?.kind === "unreadable") {
+    throw new FailedError(`Cannot show the canary: ${found.reason}`, {
+      code: "CANARY_STATE_INVALID",
+      hint: "remove the file to keep the active release unwatched",
+    });
+  }
+  const canary = found?.kind === "found" ? describeCanary(found.state, settings.activation.canary) : null;
+  output.result({ canary }, () => statusLines(canary));
+}
+
+function statusLines(canary: CanaryDescription | null): string[] {
+  return canary === null
+    ? ["no release was put under watch yet: see activation.canary"]
+    : canaryLines(canary);
+}
+
+async function promote(session: Session): Promise<void> {
+  const { context, output, settings } = session;
+  narrowPermissions(settings, []);
+  const store = openExistingStore(session);
+  const report = await runRecorded(session, store, "canary", () => {
+    const { digest, sequence } = promoteCanary(context, canaryPath(store));
+    return Promise.resolve({ outcome: "promoted" as const, release: digest, sequence });
+  });
+  const { outcome, release, sequence, runId } = report;
+  output.result({ outcome, release, sequence, runId }, () => [
+    `${output.paint("green", "✓")} release ${shortDigest(release)} is promoted: its watch is over`,
+  ]);
+}
+
+async function abort(session: Session): Promise<void> {
+  const { context, output, settings } = session;
+  narrowPermissions(settings, []);
+  const store = openExistingStore(session);
+  const report = await runRecorded(session, store, "canary", async (run): Promise<RunReport> => {
+    abortCanary(context, canaryPath(store));
+    const options = {
+      run,
+      choice: chooseMode(store, settings.activation.mode),
+      safeguards: safeguardsOf(settings),
+    };
+    try {
+      await finishCanary(context, store, options);
+      return { outcome: "unchanged" };
+    } catch (error) {
+      // Here it is what was asked for.
+      if (error instanceof RolledBackError) return error.report;
+      throw error;
+    }
+  });
+  const { outcome, release, previous, runId } = report;
+  output.result({ outcome, release: release ?? null, previous: previous ?? null, runId }, () => [
+    release === undefined
+      ? "nothing to do: the release is not the active one any more"
+      : `${output.paint("green", "✓")} rolled back to release ${shortDigest(release)}`,
+  ]);
+}
+
+if (import.meta.main) await main(program);

@@ -1,0 +1,135 @@
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import { isoSeconds } from "../lib/core/clock.ts";
+import { type Digest, Digest as DigestSchema, shortDigest } from "../lib/release/manifest.ts";
+import { matchDigest } from "../lib/release/match_digest.ts";
+import { recordedRun } from "../lib/pipeline/run.ts";
+import { readPointer } from "../lib/store/pointers.ts";
+import {
+  addQuarantine,
+  liftQuarantine,
+  type QuarantineEntry,
+  readQuarantine,
+} from "../lib/store/quarantine.ts";
+import { findRelease, listReleaseNames } from "../lib/store/releases.ts";
+import { findStore, type Store } from "../lib/store/store.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineGroup,
+  main,
+  type Program,
+  type Session,
+  textFlag,
+  withSession,
+} from "./_command.ts";
+import type { Output } from "./_output.ts";
+import { openExistingStore } from "./_store.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+interface AddFlags extends CommonFlags {
+  readonly reason?: string;
+}
+
+const RELEASE = {
+  kind: "tuple",
+  parameters: [{
+    brief: "its digest, or the beginning of it",
+    placeholder: "release",
+    parse: String,
+  }],
+} as const;
+
+export const program: Program = defineGroup(
+  "quarantine",
+  buildRouteMap({
+    docs: { brief: SUMMARIES.quarantine },
+    routes: {
+      list: buildCommand<CommonFlags>({
+        docs: { brief: "Show the releases that no pull brings back, and why" },
+        parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES },
+        func: (flags) => withSession(flags, (session) => Promise.resolve(list(session))),
+      }),
+      add: buildCommand<AddFlags, [string]>({
+        docs: { brief: "Forbid a release" },
+        parameters: {
+          flags: { ...COMMON_FLAGS, reason: textFlag("why, for whoever reads the list") },
+          aliases: COMMON_ALIASES,
+          positional: RELEASE,
+        },
+        func: (flags, release) => withSession(flags, (session) => add(session, release, flags)),
+      }),
+      lift: buildCommand<CommonFlags, [string]>({
+        docs: { brief: "Allow a release again" },
+        parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES, positional: RELEASE },
+        func: (flags, release) => withSession(flags, (session) => lift(session, release)),
+      }),
+    },
+  }),
+);
+
+function list({ context, output, location }: Session): void {
+  const store = findStore(context.fs, location);
+  const entries = store === undefined ? [] : readQuarantine(store);
+  output.result({ quarantine: entries }, () => listLines(output, entries));
+}
+
+function listLines(output: Output, entries: readonly QuarantineEntry[]): string[] {
+  if (entries.length === 0) return ["no release is quarantined"];
+  return entries.map(({ digest, sequence, at, reason }) => {
+    const upTo = sequence === EVERY_SEQUENCE ? "" : ` up to sequence ${sequence}`;
+    return `${output.paint("bold", shortDigest(digest))}${upTo}  since ${at}: ${reason}`;
+  });
+}
+
+async function add(session: Session, typed: string, flags: AddFlags): Promise<void> {
+  const { context, output } = session;
+  const store = openExistingStore(session);
+  const report = await recordedRun(context, store, "quarantine", () => {
+    const { digest, sequence } = findForbidden(store, typed);
+    addQuarantine(store, {
+      digest,
+      sequence,
+      reason: flags.reason ?? "an operator forbids it",
+      at: isoSeconds(context.clock.now()),
+    });
+    return Promise.resolve({ outcome: "quarantined" as const, release: digest });
+  });
+  const { release, outcome, runId } = report;
+  output.result({ outcome, release, runId }, () => [
+    `${output.paint("green", "✓")} release ${shortDigest(release)} is quarantined: no pull brings it back`,
+    ...(readPointer(store, "current") === release
+      ? ["  it is the active one and stays so; leave it with: model-sync rollback"]
+      : []),
+  ]);
+}
+
+async function lift(session: Session, typed: string): Promise<void> {
+  const { context, output } = session;
+  const store = openExistingStore(session);
+  const report = await recordedRun(context, store, "quarantine", () => {
+    const digests = readQuarantine(store).map(({ digest }) => digest);
+    const digest = matchDigest(typed, digests, "lift the quarantine of", "the quarantine");
+    liftQuarantine(store, digest);
+    return Promise.resolve({ outcome: "lifted" as const, release: digest });
+  });
+  const { release, outcome, runId } = report;
+  output.result({ outcome, release, runId }, () => [
+    `${output.paint("green", "✓")} release ${shortDigest(release)} may be activated again`,
+  ]);
+}
+
+/** Of a release that the store does not hold no sequence is known: it is forbidden under every one. */
+const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
+/** A release of the store, by the beginning of its digest; any other one by the whole of it. */
+function findForbidden(store: Store, typed: string): { digest: Digest; sequence: number } {
+  const whole = DigestSchema.safeParse(typed.startsWith("sha256:") ? typed : `sha256:${typed}`);
+  const digest = whole.success
+    ? whole.data
+    : matchDigest(typed, listReleaseNames(store), "quarantine", "the store");
+  const stored = findRelease(store, digest);
+  return { digest, sequence: stored?.manifest.sequence ?? EVERY_SEQUENCE };
+}
+
+if (import.meta.main) await main(program);

@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { chapter, configure, type Machine, modelSync, PROJECT, say, styled } from "./stage.ts";
+
+/** As Python's pickle writes an object that runs a command when it is loaded. */
+const BOOBY_TRAP = "cos\nsystem\n(S'echo all your coins are mine'\ntR.";
+
+/** What keeps a bot from a release that arrived whole, and is bad all the same. */
+export async function safeguardsStory(
+  trainer: Machine,
+  bot: Machine,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await modelSync(trainer, ["publish", "--symbol", "ETH/USDC"]);
+  await modelSync(bot, ["pull"]);
+
+  chapter("A release holds a pickle that would run a command when it is loaded; the bot refuses it");
+  const trap = join(trainer.dir, "models/BTC_USDC/scaler.pkl");
+  Deno.writeTextFileSync(trap, BOOBY_TRAP);
+  await modelSync(trainer, ["publish", "--skip-training"]);
+  say("");
+  await modelSync(bot, ["pull"], 5);
+  Deno.removeSync(trap);
+
+  chapter("The bot's process is told of each new release; what it cannot load is left again");
+  configure(bot, { ...settings, activation: { reload: [reloadHook(bot, 0.55)] } });
+  await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
+  await modelSync(bot, ["pull"]);
+  say("");
+  say(styled(36, "trainer$ # forgets the models of SOL/USDC"));
+  Deno.renameSync(join(trainer.dir, "models/SOL_USDC"), join(trainer.dir, "forgotten"));
+  await modelSync(trainer, ["publish", "--skip-training"]);
+  say("");
+  await modelSync(bot, ["pull"], 8);
+  Deno.renameSync(join(trainer.dir, "forgotten"), join(trainer.dir, "models/SOL_USDC"));
+
+  chapter(
+    "After a swap, the bot's own numbers are watched; when it wins less, the release before comes back",
+  );
+  configure(bot, {
+    ...settings,
+    activation: {
+      reload: [reloadHook(bot, 0.41)],
+      canary: {
+        duration_minutes: 0.1,
+        interval_seconds: 0.5,
+        failure_limit: 1,
+        metrics: [{
+          name: "win_rate",
+          type: "file",
+          path: join(bot.dir, "stats.json"),
+          query: "win_rate",
+          direction: "higher",
+        }],
+      },
+    },
+  });
+  await modelSync(trainer, ["publish", "--symbol", "BTC/USDC"]);
+  say("");
+  await modelSync(bot, ["pull", "--wait-canary"], 8);
+  say("");
+  await modelSync(bot, ["quarantine", "list"]);
+}
+
+/** The bot's process, winning so often. */
+function reloadHook(bot: Machine, winRate: number): Record<string, unknown> {
+  const run = ["run", "-q", "--no-prompt", "--allow-read", "--allow-write", "--allow-env"];
+  const script = join(PROJECT, "configs/demo/consumer.ts");
+  return {
+    type: "command",
+    command: [Deno.execPath(), ...run, script, join(bot.dir, "stats.json"), String(winRate)],
+    retries: 0,
+  };
+}

@@ -1,0 +1,157 @@
+import type { CanaryMetric, CanarySettings } from "../config/sections/canary.ts";
+import { type Digest, shortDigest } from "../release/manifest.ts";
+import { type CanaryState, type CanaryStatus, isOpen, type MetricState } from "./canary_state.ts";
+import { formatDuration } from "../core/format.ts";
+import { formatNumber, formatPart } from "./format.ts";
+import { isZero } from "./judge.ts";
+import type { Reading } from "./reading.ts";
+
+/** A metric as `canary status` shows it. */
+export interface MetricDescription {
+  readonly name: string;
+  /** `null` when the configuration names the metric no more. */
+  readonly direction: "higher" | "lower" | null;
+  /** `null` when there is none: see `baselineMissing`. */
+  readonly baseline: number | null;
+  readonly baselineMissing: string | null;
+  readonly last: number | null;
+  /** Why the last sample was no number; `null` when it was one, or there was none yet. */
+  readonly lastMissing: string | null;
+  readonly lastAt: string | null;
+  /** From the baseline to the last sample, as a part of the baseline; a difference when that is zero. */
+  readonly change: number | null;
+  readonly maxDegradation: number | null;
+  readonly catastrophic: number | null;
+  readonly failures: number;
+}
+
+/** What `model-sync canary status --json` prints. */
+export interface CanaryDescription {
+  readonly digest: Digest;
+  readonly previous: Digest;
+  readonly sequence: number;
+  readonly runId: string;
+  readonly status: CanaryStatus;
+  readonly reason: string;
+  readonly startedAt: string;
+  readonly statusSince: string;
+  readonly concludedAt: string | null;
+  readonly watchedMs: number;
+  /** Of the duration; while paused it stays the same. 0 when there is a verdict. */
+  readonly leftMs: number;
+  readonly intervalMs: number;
+  readonly rounds: number;
+  readonly failureLimit: number;
+  readonly metrics: readonly MetricDescription[];
+}
+
+/** What a canary's state means, in plain data. */
+export function describeCanary(state: CanaryState, settings: CanarySettings): CanaryDescription {
+  const { digest, previous, sequence, runId, status, reason, startedAt, statusSince, concludedAt } = state;
+  return {
+    digest,
+    previous,
+    sequence,
+    runId,
+    status,
+    reason,
+    startedAt,
+    statusSince,
+    concludedAt,
+    watchedMs: Math.round(state.watchedMs),
+    leftMs: isOpen(state) ? Math.round(Math.max(0, state.durationMs - state.watchedMs)) : 0,
+    intervalMs: state.intervalMs,
+    rounds: state.rounds,
+    failureLimit: settings.failure_limit,
+    metrics: state.metrics.map((metric) =>
+      describeMetric(metric, settings.metrics.find(({ name }) => name === metric.name))
+    ),
+  };
+}
+
+function describeMetric(metric: MetricState, configured: CanaryMetric | undefined): MetricDescription {
+  const { name, baseline, failures } = metric;
+  const last = metric.samples.at(-1);
+  return {
+    name,
+    direction: configured?.direction ?? null,
+    baseline: baseline.kind === "value" ? baseline.value : null,
+    baselineMissing: missing(baseline),
+    last: last?.reading.kind === "value" ? last.reading.value : null,
+    lastMissing: last === undefined ? null : missing(last.reading),
+    lastAt: last?.at ?? null,
+    change: baseline.kind === "value" && last?.reading.kind === "value"
+      ? change(baseline.value, last.reading.value)
+      : null,
+    maxDegradation: configured?.max_degradation ?? null,
+    catastrophic: configured?.catastrophic ?? null,
+    failures,
+  };
+}
+
+function missing(reading: Reading): string | null {
+  if (reading.kind === "value") return null;
+  return reading.kind === "nan" ? "not a number" : reading.reason;
+}
+
+function change(baseline: number, value: number): number {
+  return isZero(baseline) ? value - baseline : (value - baseline) / Math.abs(baseline);
+}
+
+/** What `model-sync canary status` prints, line by line. */
+export function canaryLines(canary: CanaryDescription): string[] {
+  const reason = canary.reason === "" ? "" : `: ${canary.reason}`;
+  return [
+    `release ${shortDigest(canary.digest)} (sequence ${canary.sequence}): ${canary.status}${reason}`,
+    timeLine(canary),
+    ...canary.metrics.map((metric) => `  ${metricLine(metric, canary.failureLimit)}`),
+  ];
+}
+
+function timeLine(
+  { status, statusSince, startedAt, concludedAt, watchedMs, leftMs, rounds }: CanaryDescription,
+): string {
+  const watched = `watched for ${formatDuration(watchedMs)} since ${startedAt}, ${rounds} samples`;
+  if (status === "watching") return `${watched}, ${formatDuration(leftMs)} left`;
+  if (status === "paused") {
+    return `${watched}, ${formatDuration(leftMs)} left when there is data again, paused since ${statusSince}`;
+  }
+  const isPending = concludedAt === null && (status === "degraded" || status === "aborted");
+  return `${watched}, ended at ${statusSince}${isPending ? ", to be rolled back by the next run" : ""}`;
+}
+
+function metricLine(metric: MetricDescription, failureLimit: number): string {
+  const { name, baseline, baselineMissing, maxDegradation, catastrophic, failures } = metric;
+  const parts = [
+    `${name} ${lastText(metric)}`,
+    baseline === null ? `no baseline (${baselineMissing})` : `baseline ${formatNumber(baseline)}`,
+    ...(maxDegradation === null ? ["not configured any more"] : [`${limit(metric, maxDegradation)} allowed`]),
+    ...(catastrophic === null ? [] : [`catastrophic ${formatNumber(catastrophic)}`]),
+    `${failures} degraded, ${failureLimit} tolerated`,
+  ];
+  return parts.join(", ");
+}
+
+function limit({ direction, baseline }: MetricDescription, maxDegradation: number): string {
+  const sign = direction === "higher" ? "-" : "+";
+  return sign + (isPart(baseline) ? formatPart(maxDegradation) : formatNumber(maxDegradation));
+}
+
+function lastText({ last, lastMissing, change, baseline }: MetricDescription): string {
+  if (last === null) return lastMissing ?? "not sampled yet";
+  if (change === null) return formatNumber(last);
+  const text = isPart(baseline) ? formatPart(change) : formatNumber(change);
+  return `${formatNumber(last)} (${change > 0 ? "+" : ""}${text})`;
+}
+
+function isPart(baseline: number | null): boolean {
+  return baseline === null || !isZero(baseline);
+}
+
+/** A round in one line: every metric's last sample, and the time that is left. */
+export function roundLine(state: CanaryState, settings: CanarySettings): string {
+  const { metrics, leftMs } = describeCanary(state, settings);
+  return `${metrics.map((metric) => `${metric.name} ${lastText(metric)}`).join(", ")}; ${
+    formatDuration(leftMs)
+  } left`;
+}

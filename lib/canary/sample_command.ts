@@ -1,0 +1,50 @@
+import type { CanaryMetric } from "../config/sections/canary.ts";
+import type { Context } from "../core/context.ts";
+import { oneLine } from "../core/quote.ts";
+import { redactText } from "../core/secret.ts";
+import { noData, type Reading, readJsonNumber, readNumber } from "./reading.ts";
+
+/** Of what a command prints, the number is at the end. */
+const OUTPUT_CHARS_MAX = 1024 * 1024;
+
+/** As much of a command's complaint as a message quotes. */
+const QUOTED_CHARS_MAX = 200;
+
+/**
+ * The number that a command prints: its last line, or a place in the JSON that its output or its last line is. Needs
+ * the run permission.
+ *
+ * @throws {FailedError} code `TIMEOUT`; `UsageError` code `PROGRAM_MISSING`
+ */
+export async function sampleCommand(
+  context: Context,
+  metric: CanaryMetric & { readonly type: "command" },
+  timeoutMs: number,
+): Promise<Reading> {
+  const [command = "", ...args] = metric.command;
+  const process = context.spawn({
+    command,
+    args,
+    title: `the metric ${metric.name}`,
+    env: context.env.toObject(),
+    timeoutMs,
+    signal: context.signal,
+  });
+  const decoder = new TextDecoder();
+  let output = "";
+  for await (const piece of process.stdout) {
+    output = (output + decoder.decode(piece, { stream: true })).slice(-OUTPUT_CHARS_MAX);
+  }
+  const { code, stderr } = await process.exit;
+  if (code !== 0) {
+    const complaint = oneLine(redactText(lastLine(stderr))).slice(0, QUOTED_CHARS_MAX);
+    return noData(`the command ended with exit code ${code}${complaint === "" ? "" : `: ${complaint}`}`);
+  }
+  if (metric.path === undefined) return readNumber(lastLine(output));
+  const whole = readJsonNumber(output, metric.path);
+  return whole.kind === "no-data" ? readJsonNumber(lastLine(output), metric.path) : whole;
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1) ?? "";
+}

@@ -1,0 +1,60 @@
+import type { CanaryMetric } from "../config/sections/canary.ts";
+import type { Context } from "../core/context.ts";
+import { AuthenticationError } from "../core/errors.ts";
+import { bearer, exchange, type HttpRequest, readBody, statusError } from "../core/http.ts";
+import { Secret } from "../core/secret.ts";
+import { type Reading, readJsonNumber } from "./reading.ts";
+
+/** Statistics are some kilobytes; Prometheus answers one number in 200 bytes. */
+export const ANSWER_BYTES_MAX = 1024 * 1024;
+
+/**
+ * The number in what an address answers. Needs the net permission.
+ *
+ * @throws the errors of {@link exchange} and {@link statusError}
+ */
+export async function sampleHttp(
+  context: Context,
+  metric: CanaryMetric & { readonly type: "http" },
+  timeoutMs: number,
+): Promise<Reading> {
+  return readJsonNumber(await fetchText(context, metric, metric.url, timeoutMs), metric.path);
+}
+
+/** What an address answers to a metric's question, with the metric's token. */
+export async function fetchText(
+  context: Context,
+  metric: CanaryMetric & { readonly type: "http" | "prometheus" },
+  url: string,
+  timeoutMs: number,
+): Promise<string> {
+  const token = metric.token_env === undefined ? undefined : requireToken(context, metric.token_env);
+  const request: HttpRequest & { readonly timeoutMs: number } = {
+    url,
+    headers: { accept: "application/json", "cache-control": "no-cache" },
+    credentials: token === undefined ? undefined : bearer(url, token),
+    what: `the metric ${metric.name}`,
+    timeoutMs,
+  };
+  return await exchange(context, request, async (response) => {
+    if (!response.ok) throw await statusError(context, request, response);
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const piece of readBody(response, request, ANSWER_BYTES_MAX)) {
+      text += decoder.decode(piece, { stream: true });
+    }
+    return text + decoder.decode();
+  });
+}
+
+function requireToken({ env }: Context, variable: string): Secret {
+  const value = env.get(variable);
+  if (value !== undefined && value !== "") return new Secret(value);
+  throw new AuthenticationError(
+    `Cannot ask for a metric: the variable ${variable} with the token is not set`,
+    {
+      code: "TOKEN_MISSING",
+      hint: `set ${variable} in the environment or in .env`,
+    },
+  );
+}

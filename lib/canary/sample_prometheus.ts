@@ -1,0 +1,48 @@
+import { z } from "zod";
+import type { CanaryMetric } from "../config/sections/canary.ts";
+import type { Context } from "../core/context.ts";
+import { parseJson } from "./json_path.ts";
+import { noData, type Reading, readNumber } from "./reading.ts";
+import { fetchText } from "./sample_http.ts";
+
+/** Seconds since 1970, and the number as text, because JSON knows neither `NaN` nor `+Inf`. */
+const Sample = z.tuple([z.number(), z.string()]);
+
+const Answer = z.object({
+  status: z.literal("success"),
+  data: z.discriminatedUnion("resultType", [
+    z.object({ resultType: z.literal("scalar"), result: Sample }),
+    z.object({ resultType: z.literal("vector"), result: z.array(z.object({ value: Sample.optional() })) }),
+    z.object({ resultType: z.literal("matrix") }),
+    z.object({ resultType: z.literal("string") }),
+  ]),
+});
+
+/**
+ * The one number that a query gives at this moment (https://prometheus.io/docs/prometheus/latest/querying/api/, instant
+ * queries). Several series are no number: which of them was meant is for the query to say. Needs the net permission.
+ *
+ * @throws what {@link fetchText} throws
+ */
+export async function samplePrometheus(
+  context: Context,
+  metric: CanaryMetric & { readonly type: "prometheus" },
+  timeoutMs: number,
+): Promise<Reading> {
+  const answer = Answer.safeParse(parseJson(await fetchText(context, metric, queryUrl(metric), timeoutMs)));
+  if (!answer.success) return noData("the answer is not one of Prometheus");
+  const { data } = answer.data;
+  if (data.resultType === "scalar") return readNumber(data.result[1]);
+  if (data.resultType !== "vector") return noData(`the query gives a ${data.resultType}, not a number`);
+  const [series, ...others] = data.result;
+  if (series === undefined) return noData("the query gives nothing");
+  if (others.length > 0) return noData(`the query gives ${data.result.length} numbers, one is wanted`);
+  return series.value === undefined ? noData("the query gives a histogram") : readNumber(series.value[1]);
+}
+
+function queryUrl({ url, query }: CanaryMetric & { readonly type: "prometheus" }): string {
+  const address = new URL(url);
+  address.pathname = `${address.pathname.replace(/\/+$/, "")}/api/v1/query`;
+  address.searchParams.set("query", query);
+  return address.href;
+}

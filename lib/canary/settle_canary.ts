@@ -1,0 +1,60 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError, UsageError } from "../core/errors.ts";
+import { type CanaryFile, type CanaryState, isOpen, isSameCanary, updateCanary } from "./canary_state.ts";
+
+type SettleContext = Pick<Context, "fs" | "clock">;
+
+/**
+ * An operator's word that the watched release is good. Whoever watches it ends with `promoted`.
+ *
+ * @throws {UsageError} code `NO_CANARY`; {@link FailedError} code `CANARY_STATE_INVALID`
+ */
+export function promoteCanary(context: SettleContext, path: string): CanaryState {
+  return settle(context, path, "promoted");
+}
+
+/**
+ * An operator's word that the watched release is bad. Whoever watches it ends with `aborted`, and rolls it back.
+ *
+ * @throws {UsageError} code `NO_CANARY`; {@link FailedError} code `CANARY_STATE_INVALID`
+ */
+export function abortCanary(context: SettleContext, path: string): CanaryState {
+  return settle(context, path, "aborted");
+}
+
+function settle({ fs, clock }: SettleContext, path: string, status: "promoted" | "aborted"): CanaryState {
+  const verb = status === "promoted" ? "promote" : "abort";
+  return updateCanary(fs, path, (found): CanaryState => ({
+    ...watched(found, verb),
+    status,
+    statusSince: isoSeconds(clock.now()),
+    reason: `${status} by an operator`,
+  })).written;
+}
+
+function watched(found: CanaryFile, verb: string): CanaryState {
+  if (found.kind === "found" && isOpen(found.state)) return found.state;
+  if (found.kind === "unreadable") {
+    throw new FailedError(`Cannot ${verb} the canary: ${found.reason}`, {
+      code: "CANARY_STATE_INVALID",
+      hint: "remove the file to keep the active release, or go back with model-sync rollback",
+    });
+  }
+  const state = found.kind === "found" ? `the last canary is ${found.state.status}` : "there was none yet";
+  throw new UsageError(`Cannot ${verb} the canary: no release is being watched, ${state}`, {
+    code: "NO_CANARY",
+    hint: "model-sync status shows the active release; model-sync rollback goes back to the one before",
+  });
+}
+
+/**
+ * Writes down that a verdict was acted upon: rolled back, quarantined and told. Until then the next process finds the
+ * verdict and acts. Nothing happens when another canary has taken its place.
+ */
+export function concludeCanary({ fs, clock }: SettleContext, path: string, canary: CanaryState): void {
+  updateCanary(fs, path, (found) => {
+    const isOurs = found.kind === "found" && isSameCanary(found.state, canary) && !isOpen(found.state);
+    return isOurs ? { ...found.state, concludedAt: isoSeconds(clock.now()) } : undefined;
+  });
+}

@@ -1,0 +1,49 @@
+import type { Signing } from "../config/sections/signing.ts";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { ModelSyncError } from "../core/errors.ts";
+import type { TrustedKey } from "../signing/verify_files.ts";
+import { type Check, fail, pass, warn } from "./check.ts";
+
+/** A rotation takes some days: a publisher has to get the new key, and every client its public one. */
+const ENDS_SOON_MS = 14 * 86_400_000;
+
+/** Whether the configured signing keys can be used; nothing where none are configured. */
+export async function checkKeys(context: Context, signing: Signing): Promise<Check[]> {
+  const { private_key, private_key_env, public_keys } = signing;
+  const signs = private_key !== undefined || private_key_env !== undefined;
+  if (!signs && public_keys.length === 0) return [];
+  const { configuredSeal, configuredTrust } = await import("../signing/configured_keys.ts");
+  const own = () => {
+    const { signer } = configuredSeal(context, signing);
+    return [pass("signing key", `releases are signed by the key ${signer?.keyHint.slice(0, 12)}`)];
+  };
+  const now = context.clock.now();
+  return [
+    ...(signs ? checking("signing key", own) : []),
+    ...checking("trusted keys", () => configuredTrust(context, signing).map((key) => checkTrusted(key, now))),
+  ];
+}
+
+function checking(name: string, look: () => Check[]): Check[] {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof ModelSyncError)) throw error;
+    return [fail(name, error.message, error.hint ?? "mend it and run again")];
+  }
+}
+
+function checkTrusted({ source, notBefore, notAfter }: TrustedKey, now: Date): Check {
+  const mend = "have the new public key in signing.public_keys before the publisher signs with it";
+  if (notAfter !== undefined && notAfter < now) {
+    return warn("trusted keys", `${source} is trusted no more since ${isoSeconds(notAfter)}`, mend);
+  }
+  if (notAfter !== undefined && notAfter.getTime() - now.getTime() < ENDS_SOON_MS) {
+    return warn("trusted keys", `${source} is trusted until ${isoSeconds(notAfter)} only`, mend);
+  }
+  if (notBefore !== undefined && notBefore > now) {
+    return pass("trusted keys", `${source} is trusted from ${isoSeconds(notBefore)} on`);
+  }
+  return pass("trusted keys", `${source} is trusted`);
+}

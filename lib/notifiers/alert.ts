@@ -1,0 +1,37 @@
+import type { AlertKind } from "../config/sections/alerts.ts";
+import type { Carrier, Digest } from "../release/manifest.ts";
+import type { Outcome } from "../store/history.ts";
+
+/** How a run ended, for those who were not there. */
+export interface AlertEvent {
+  readonly outcome: Outcome;
+  readonly command: string;
+  readonly runId: string;
+  readonly host: string;
+  readonly carrier?: Carrier | undefined;
+  /** The release that the run was about. */
+  readonly release?: Digest | undefined;
+  readonly previous?: Digest | undefined;
+  readonly sequence?: number | undefined;
+  readonly modelsDir: string;
+  readonly changed?: number | undefined;
+  readonly files?: number | undefined;
+  readonly bytes?: number | undefined;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** What is told of it. */
+export interface Alert {
+  readonly kind: AlertKind;
+  readonly event: AlertEvent;
+  /** How long the command had been failing, where it works again. */
+  readonly downForMs: number | undefined;
+}
+
+/** Names the alert to receivers that act on each but once. */
+export function alertId({ kind, event }: Alert): string {
+  return `${event.runId}-${kind}`.replace(/[^\w-]/g, "-");
+}

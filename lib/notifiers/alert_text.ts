@@ -1,0 +1,80 @@
+import { formatBytes, formatDuration } from "../core/format.ts";
+import { oneLine } from "../core/quote.ts";
+import { redactText } from "../core/secret.ts";
+import { shortDigest } from "../release/manifest.ts";
+import type { Alert, AlertEvent } from "./alert.ts";
+
+/** An alert in words, each of them one line without secrets. */
+export interface AlertText {
+  /** A subject, a headline. */
+  readonly title: string;
+  /** What there is to know, in pairs. */
+  readonly facts: readonly (readonly [label: string, value: string])[];
+}
+
+/** Errors quote what a server said; a message of this length says why. */
+const VALUE_CHARS_MAX = 1_000;
+
+/** Puts an alert into words. */
+export function describeAlert(alert: Alert): AlertText {
+  return {
+    title: clean(titleOf(alert)),
+    facts: factsOf(alert).map(([label, value]) => [label, clean(value)]),
+  };
+}
+
+function clean(text: string): string {
+  return oneLine(redactText(text)).slice(0, VALUE_CHARS_MAX);
+}
+
+function titleOf({ kind, event, downForMs }: Alert): string {
+  const { host, command } = event;
+  const code = event.error === undefined ? "" : `: ${event.error.code}`;
+  switch (kind) {
+    case "activated":
+      return `New models installed - version ${event.startedAt}`;
+    case "promoted":
+      return `New models proved themselves on ${host}`;
+    case "published":
+      return `New models published - version ${event.startedAt}`;
+    case "trained":
+      return `New models trained - version ${event.startedAt}`;
+    case "unchanged":
+      return `Models unchanged on ${host} (${command})`;
+    case "failed":
+      return `Model sync failed on ${host} (${command})${code}`;
+    case "refused":
+      return `New models refused on ${host} (${command})${code}`;
+    case "rolled-back":
+      return `Models rolled back on ${host} (${command})${code}`;
+    case "interrupted":
+      return `Model sync interrupted on ${host} (${command})`;
+    case "recovered":
+      return `Model sync works again on ${host} (${command}), after ${formatDuration(downForMs ?? 0)}`;
+  }
+}
+
+function factsOf({ event, downForMs }: Alert): [string, string][] {
+  const { host, command, carrier, outcome, release, previous, sequence, modelsDir, startedAt } = event;
+  const facts: [string, string][] = [["Host", host]];
+  facts.push(["Command", carrier === undefined ? command : `${command} (${carrier})`], ["Outcome", outcome]);
+  if (event.error !== undefined) facts.push(["Reason", `${event.error.message} (${event.error.code})`]);
+  if (downForMs !== undefined) facts.push(["Down for", formatDuration(downForMs)]);
+  if (release !== undefined) {
+    facts.push(["Release", shortDigest(release) + (sequence === undefined ? "" : `, sequence ${sequence}`)]);
+  }
+  if (previous !== undefined) facts.push(["Before", shortDigest(previous)]);
+  facts.push(["Models", modelsDir]);
+  const files = filesOf(event);
+  if (files !== "") facts.push(["Files", files]);
+  facts.push(["Started", startedAt], ["Took", formatDuration(event.durationMs)], ["Run", event.runId]);
+  return facts;
+}
+
+function filesOf({ files, bytes, changed }: AlertEvent): string {
+  return [
+    files === undefined ? [] : [String(files)],
+    changed === undefined ? [] : [`${changed} changed`],
+    bytes === undefined ? [] : [formatBytes(bytes)],
+  ].flat().join(", ");
+}

@@ -1,0 +1,90 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { writePendingReload } from "../store/pending_reload.ts";
+import { addQuarantine } from "../store/quarantine.ts";
+import { findRelease } from "../store/releases.ts";
+import type { Store } from "../store/store.ts";
+import { activate } from "./activate.ts";
+import { RolledBackError } from "./rolled_back_error.ts";
+import type { SwapOptions } from "./swap_options.ts";
+import { tellConsumers } from "./tell_consumers.ts";
+import { ValidRelease } from "./validate.ts";
+import { VerifiedRelease } from "./verify.ts";
+
+/** A release that disappointed its consumers, and where to go from it. */
+export interface Disappointment {
+  readonly failed: Manifest;
+  readonly to: Digest;
+  /** Stable, for scripts: `RELOAD_FAILED`. */
+  readonly code: string;
+  /** What happened, as the end of a sentence about the release. */
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Makes the release before active again, tells consumers, and quarantines the one that failed.
+ *
+ * @returns what to throw: the run did not do what it was asked for
+ * @throws {FailedError} code `CANNOT_GO_BACK` when the store holds the release before no longer; the failed one stays
+ */
+export async function goBack(
+  context: Context,
+  store: Store,
+  { failed, to, code, reason, cause }: Disappointment,
+  { run, choice, safeguards }: SwapOptions,
+): Promise<RolledBackError> {
+  const stored = findRelease(store, to);
+  if (stored === undefined) {
+    throw new FailedError(
+      `Cannot go back from release ${
+        shortDigest(failed.digest)
+      }, which ${reason}: the store no longer holds ${shortDigest(to)}`,
+      {
+        code: "CANNOT_GO_BACK",
+        cause,
+        hint: "choose a release: model-sync status, model-sync rollback --to",
+      },
+    );
+  }
+  context.log.warn(`release ${shortDigest(failed.digest)} ${reason}; going back to ${shortDigest(to)}`);
+  const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, stored));
+  addQuarantine(store, {
+    digest: failed.digest,
+    sequence: failed.sequence,
+    reason: `it ${reason}`,
+    at: isoSeconds(context.clock.now()),
+  });
+  const news = { event: "rolled-back", manifest: stored.manifest, previous: failed.digest } as const;
+  if (safeguards.reload.length > 0) {
+    writePendingReload(store, { digest: failed.digest, previous: to });
+  }
+  await activate(context, store, release, run, choice);
+  try {
+    await tellConsumers(context, store, run, news, safeguards);
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    // They may go on with what they had loaded. The next run tells them again.
+    context.log.error(error instanceof Error ? error.message : String(error));
+  }
+  return new RolledBackError(
+    `Cannot keep release ${shortDigest(failed.digest)} active: it ${reason}; release ${
+      shortDigest(to)
+    } is active again`,
+    {
+      code,
+      cause,
+      hint: `mend it and publish anew; to take it after all: model-sync rollback --to ${
+        shortDigest(failed.digest)
+      }`,
+      report: {
+        outcome: "rolled-back",
+        release: to,
+        previous: failed.digest,
+        sequence: stored.manifest.sequence,
+      },
+    },
+  );
+}

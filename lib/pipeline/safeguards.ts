@@ -1,0 +1,18 @@
+import type { CanarySettings } from "../config/sections/canary.ts";
+import type { ReloadHook } from "../config/sections/reload.ts";
+import type { ValidateSettings } from "../config/sections/validate.ts";
+
+/** What stands between a verified release and its consumers, and what is done when it disappoints. */
+export interface Safeguards {
+  /** What is looked at before the activation; nothing without. */
+  readonly validate?: ValidateSettings | undefined;
+  /** Who is told of an activation. */
+  readonly reload: readonly ReloadHook[];
+  /** What is watched after it; nothing without. */
+  readonly canary?: CanarySettings | undefined;
+  /** Where the release that is left is copied to. */
+  readonly backup?: { readonly dir: string; readonly keep: number } | undefined;
+}
+
+/** A release is activated as soon as it is verified. */
+export const NO_SAFEGUARDS: Safeguards = { reload: [] };

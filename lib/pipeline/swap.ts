@@ -1,0 +1,102 @@
+import type { Context } from "../core/context.ts";
+import { backupActive } from "../reload/backup_active.ts";
+import { requireReloadSecrets } from "../reload/reload_consumers.ts";
+import type { Manifest } from "../release/manifest.ts";
+import { activeManifest } from "../store/active_release.ts";
+import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
+import { releaseDir } from "../store/releases.ts";
+import type { Store } from "../store/store.ts";
+import { activate } from "./activate.ts";
+import { beginCanary, measureBaseline } from "./canary.ts";
+import { goBack } from "./go_back.ts";
+import type { Safeguards } from "./safeguards.ts";
+import type { SwapOptions } from "./swap_options.ts";
+import { type News, tellConsumers } from "./tell_consumers.ts";
+import type { ValidRelease } from "./validate.ts";
+
+/**
+ * Activates a release and tells its consumers; one that they cannot load is left again. What is to be done after the
+ * activation is on the disk before it, so that a kill in between leaves it to the next run.
+ *
+ * @throws {RolledBackError} code `RELOAD_FAILED`; {@link FailedError} with that code when there is nothing to go back to
+ */
+export async function swap(
+  context: Context,
+  store: Store,
+  release: ValidRelease,
+  options: SwapOptions,
+): Promise<void> {
+  const { run, choice, safeguards } = options;
+  const { manifest } = release;
+  const left = activeManifest(store);
+  requireReloadSecrets(context.env, safeguards.reload);
+  const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
+  if (left !== undefined) {
+    await backUp(context, store, left, safeguards);
+    beginCanary(context, store, { manifest, previous: left.digest, run, baseline }, safeguards.canary);
+  }
+  if (safeguards.reload.length > 0) {
+    writePendingReload(store, { digest: manifest.digest, previous: left?.digest ?? null });
+  }
+  const { previous } = await activate(context, store, release, run, choice);
+  // A model folder from before this store became a release just now.
+  if (left === undefined && previous !== undefined) {
+    beginCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
+  }
+  await announce(context, store, { event: "activated", manifest, previous }, options);
+}
+
+/**
+ * Tells consumers what a killed or interrupted run did not tell them. Does nothing where all were told.
+ *
+ * @throws as {@link swap}
+ */
+export async function finishSwap(context: Context, store: Store, options: SwapOptions): Promise<void> {
+  const pending = readPendingReload(store);
+  if (pending === undefined) return;
+  const manifest = activeManifest(store);
+  if (manifest === undefined || options.safeguards.reload.length === 0) return clearPendingReload(store);
+  context.log.info("consumers were not told yet which release is active");
+  const isNew = pending.digest === manifest.digest;
+  await announce(context, store, {
+    event: isNew ? "activated" : "rolled-back",
+    manifest,
+    previous: (isNew ? pending.previous : pending.digest) ?? undefined,
+  }, options);
+}
+
+async function announce(context: Context, store: Store, news: News, options: SwapOptions): Promise<void> {
+  const { run, safeguards } = options;
+  try {
+    await tellConsumers(context, store, run, news, safeguards);
+  } catch (error) {
+    // An interrupted run leaves it to the next one. What was gone back to is not left again.
+    if (context.signal.aborted || news.previous === undefined || news.event === "rolled-back") throw error;
+    context.log.warn("Model hot-swap failed - keeping current model");
+    throw await goBack(context, store, {
+      failed: news.manifest,
+      to: news.previous,
+      code: "RELOAD_FAILED",
+      reason: `could not be loaded by its consumers: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
+      cause: error,
+    }, options);
+  }
+}
+
+async function backUp(
+  context: Context,
+  store: Store,
+  left: Manifest,
+  { backup }: Safeguards,
+): Promise<void> {
+  if (backup === undefined) return;
+  await backupActive(context, {
+    backupDir: backup.dir,
+    keep: backup.keep,
+    releaseDir: releaseDir(store, left.digest),
+    files: left.files,
+    modelsDir: store.modelsDir,
+  });
+}

@@ -1,0 +1,41 @@
+import { RefusedError, UsageError } from "../core/errors.ts";
+import { type Digest, shortDigest } from "./manifest.ts";
+
+/** Shorter prefixes are too easily a typing mistake. */
+const PREFIX_DIGITS_MIN = 4;
+
+/**
+ * The one digest that begins as typed.
+ *
+ * @param typed a digest or the beginning of one, with or without `sha256:`
+ * @param action what is to be done with it, for errors: `roll back to`
+ * @param holder what holds the candidates: `the store`
+ * @throws {UsageError} code `DIGEST_INVALID` or `DIGEST_AMBIGUOUS`; {@link RefusedError} code `RELEASE_MISSING`
+ */
+export function matchDigest(
+  typed: string,
+  candidates: readonly Digest[],
+  action: string,
+  holder: string,
+): Digest {
+  const prefix = typed.replace(/^sha256:/, "").toLowerCase();
+  if (!/^[0-9a-f]{4,64}$/.test(prefix)) {
+    throw new UsageError(
+      `Cannot ${action} "${typed}": that is no digest, which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
+      { code: "DIGEST_INVALID", hint: "model-sync status lists the releases" },
+    );
+  }
+  const found = candidates.filter((digest) => digest.startsWith(`sha256:${prefix}`));
+  const [only] = found;
+  if (found.length === 1 && only !== undefined) return only;
+  if (found.length > 1) {
+    throw new UsageError(`Cannot ${action} "${typed}": several releases begin so`, {
+      code: "DIGEST_AMBIGUOUS",
+      hint: `it is one of: ${found.map(shortDigest).join(", ")}`,
+    });
+  }
+  throw new RefusedError(`Cannot ${action} "${typed}": ${holder} holds no such release`, {
+    code: "RELEASE_MISSING",
+    hint: `it holds: ${candidates.map(shortDigest).join(", ") || "none"}`,
+  });
+}

@@ -1,0 +1,65 @@
+import { isAbsolute, join, relative, sep } from "node:path";
+import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { absolutePath, findEntry } from "../core/files.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
+import { OwnFolders } from "./own_folders.ts";
+
+export interface BackupOptions {
+  /** `activation.backup_dir`. */
+  readonly backupDir: string;
+  /** `activation.keep`: how many stay. */
+  readonly keep: number;
+  /** The release that is about to be replaced: its folder in the store, and its files. */
+  readonly releaseDir: string;
+  readonly files: readonly Pick<ReleaseFile, "path">[];
+  /** The folder that consumers open, which no backup may be inside of. */
+  readonly modelsDir: string;
+}
+
+const BACKUP_NAME = /^\d{8}_\d{6}(?:_\d{1,2})?$/;
+
+/** Backups of one second; a machine does not replace its models that often. */
+const SAME_SECOND_MAX = 99;
+
+/**
+ * Keeps the active release in a folder named by the time, `20250108_143022` in UTC, before it is replaced, and removes
+ * the oldest of those folders. Hard links where the file system has them, else copies. Needs read and write
+ * permission.
+ *
+ * @returns the new folder
+ * @throws {UsageError} code `BACKUP_IN_MODELS`; {@link DiskError}
+ */
+export async function backupActive(context: Context, options: BackupOptions): Promise<string> {
+  const { keep, releaseDir, files, modelsDir } = options;
+  const root = absolutePath(options.backupDir);
+  refuseInside(root, absolutePath(modelsDir));
+  const backups = new OwnFolders(context, root, BACKUP_NAME);
+  const placed = files.map(({ path }) => ({ source: join(releaseDir, path), path }));
+  const backup = await backups.add(freeName(context, root), placed);
+  context.log.info(`[MODEL-RELOAD] Backup created: ${backup}`);
+  await backups.keepNewest(keep);
+  return backup;
+}
+
+/** It would be lost with the release that it is in, or be published with the models. */
+function refuseInside(backupDir: string, modelsDir: string): void {
+  const path = relative(modelsDir, backupDir);
+  if (path.split(sep)[0] === ".." || isAbsolute(path)) return;
+  throw new UsageError(`Cannot keep backups in ${backupDir}: that is inside the models folder ${modelsDir}`, {
+    code: "BACKUP_IN_MODELS",
+    hint: "set activation.backup_dir to a folder beside it",
+  });
+}
+
+function freeName({ fs, clock }: Context, root: string): string {
+  const time = clock.now().toISOString().replace(/\..*/, "").replaceAll(/[-:]/g, "").replace("T", "_");
+  for (let count = 1; count <= SAME_SECOND_MAX; count++) {
+    const name = count === 1 ? time : `${time}_${count}`;
+    if (findEntry(fs, join(root, name)) === undefined) return name;
+  }
+  throw new UsageError(`Cannot keep a backup: ${root} has ${SAME_SECOND_MAX} of ${time} already`, {
+    code: "BACKUPS_EXHAUSTED",
+    hint: "is the clock right?",
+  });
+}

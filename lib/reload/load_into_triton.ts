@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import type { TritonHook } from "../config/sections/reload.ts";
+import type { Context } from "../core/context.ts";
+import { exchange, statusError } from "../core/http.ts";
+import { findEntry } from "../core/files.ts";
+import { withRetry } from "../core/retry.ts";
+import type { ReloadNews } from "./reload_news.ts";
+import { reloadRetries } from "./reload_retries.ts";
+
+/**
+ * Has a Triton server (model control mode `explicit`) load the models of a release and unload those that it no longer
+ * has, one after the other, and checks that each is ready. The model folder is its repository.
+ *
+ * Triton takes even an explicit load for done when no file or folder of the model is newer than what it has loaded
+ * (`ModelTimestamp` in its model_repository_manager.cc), which is just what a rollback looks like: so the folders of a
+ * model are dated to now before it is loaded. Files keep their times.
+ */
+export async function loadIntoTriton(context: Context, hook: TritonHook, news: ReloadNews): Promise<void> {
+  const present = topFolders(news.files.map((file) => file.path));
+  const wanted = hook.models ?? [...present, ...topFolders(news.changes.removed)];
+  for (const model of new Set(wanted)) {
+    if (!present.has(model)) {
+      context.log.info(`[MODEL-RELOAD] the release has no model ${model}: unloading it`);
+      await call(context, hook, "POST", `repository/models/${encodeURIComponent(model)}/unload`);
+      continue;
+    }
+    dateFolders(context, join(news.modelsDir, model));
+    await call(context, hook, "POST", `repository/models/${encodeURIComponent(model)}/load`);
+    await call(context, hook, "GET", `models/${encodeURIComponent(model)}/ready`);
+  }
+}
+
+/** The names of a repository's models. Files beside them belong to none. */
+function topFolders(paths: readonly string[]): Set<string> {
+  return new Set(paths.filter((path) => path.includes("/")).map((path) => path.slice(0, path.indexOf("/"))));
+}
+
+function dateFolders({ fs, clock }: Pick<Context, "fs" | "clock">, folder: string): void {
+  if (findEntry(fs, folder)?.isDirectory !== true) return;
+  for (const entry of fs.readDirSync(folder)) {
+    if (entry.isDirectory) dateFolders({ fs, clock }, join(folder, entry.name));
+  }
+  fs.utimeSync(folder, clock.now(), clock.now());
+}
+
+/** One call of Triton's HTTP API (its model repository extension, and KServe's protocol, version 2). */
+async function call(context: Context, hook: TritonHook, method: "GET" | "POST", path: string): Promise<void> {
+  const request = {
+    url: `${hook.url.replace(/\/+$/, "")}/v2/${path}`,
+    method,
+    ...(method === "POST" ? { headers: { "content-type": "application/json" }, body: "{}" } : {}),
+    what: `v2/${path}`,
+    timeoutMs: hook.timeout_seconds * 1000,
+  };
+  await withRetry(
+    context,
+    reloadRetries(hook),
+    () =>
+      exchange(context, request, async (response) => {
+        if (!response.ok) throw await statusError(context, request, response);
+        await response.body?.cancel();
+      }),
+  );
+}

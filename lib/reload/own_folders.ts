@@ -1,0 +1,143 @@
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
+import {
+  type FileSystem,
+  findEntry,
+  findText,
+  RELEASE_FILE_MODE,
+  removeTree,
+  replaceFile,
+  syncFolder,
+  syncFolders,
+} from "../core/files.ts";
+import { writeAll } from "../core/hash.ts";
+import { readPieces } from "../core/read_pieces.ts";
+
+/** Beside the folders, so that none is ever removed that somebody else put there. */
+const LIST_NAME = ".model-sync-folders.json";
+
+/** Scratch on the same file system. What serves or lists the folders looks for names of theirs, and passes it over. */
+const STAGING_NAME = ".model-sync-staging";
+
+/** File systems without hard links, at their limit of links to one file, or another one. */
+const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];
+
+const Names = z.array(z.string());
+
+/** A file, and where it goes. */
+export interface PlacedFile {
+  readonly source: string;
+  /** Relative to the new folder. */
+  readonly path: string;
+}
+
+/**
+ * A folder in which copies of releases stand, each in a folder of its own: timestamped backups, numbered versions.
+ * A copy appears by one rename when it is whole and on the disk.
+ */
+export class OwnFolders {
+  readonly #context: Context;
+  readonly #root: string;
+  readonly #pattern: RegExp;
+
+  /** @param pattern which names are ever given, and so ever removed */
+  constructor(context: Context, root: string, pattern: RegExp) {
+    this.#context = context;
+    this.#root = root;
+    this.#pattern = pattern;
+  }
+
+  /**
+   * Makes the folder `name`. Files of a release are never changed, so they are hard links where the file system has
+   * them, else copies.
+   *
+   * @throws {DiskError}, with nothing left behind
+   */
+  async add(name: string, files: readonly PlacedFile[]): Promise<string> {
+    const { fs } = this.#context;
+    const staging = join(this.#root, STAGING_NAME);
+    const target = join(this.#root, name);
+    try {
+      fs.mkdirSync(this.#root, { recursive: true });
+      await removeTree(fs, staging);
+      await fillFolder(this.#context, staging, files);
+      // Before the rename: a name without a folder does no harm, a folder without its name would stay for ever.
+      this.#remember([...this.names(), name]);
+      fs.renameSync(staging, target);
+      syncFolder(fs, this.#root);
+      return target;
+    } catch (error) {
+      await removeTree(fs, staging).catch(() => {
+        // What went wrong first is told; the next call removes it.
+      });
+      throw unwritable(error, target) ?? diskError(error, `make ${target}`);
+    }
+  }
+
+  /** Removes the oldest folders that were made here, and no others. */
+  async keepNewest(countMax: number): Promise<void> {
+    const names = this.names();
+    for (const name of names.slice(0, -countMax)) await removeTree(this.#context.fs, join(this.#root, name));
+    this.#remember(names.slice(-countMax));
+  }
+
+  /** Those that were made here and are still there, oldest first. */
+  names(): string[] {
+    return readList(this.#context.fs, join(this.#root, LIST_NAME)).filter((name) =>
+      this.#pattern.test(name) && findEntry(this.#context.fs, join(this.#root, name))?.isDirectory === true
+    );
+  }
+
+  #remember(names: readonly string[]): void {
+    replaceFile(this.#context.fs, join(this.#root, LIST_NAME), `${JSON.stringify(names)}\n`);
+  }
+}
+
+function unwritable(error: unknown, target: string): DiskError | undefined {
+  if (!(error instanceof Deno.errors.PermissionDenied)) return undefined;
+  return new DiskError(`Cannot make ${target}: permission denied`, {
+    code: "FOLDER_NOT_WRITABLE",
+    cause: error,
+    hint: "run as the user that owns the folder, or let the user that runs this write there",
+  });
+}
+
+function readList(fs: FileSystem, path: string): string[] {
+  const text = findText(fs, path);
+  if (text === undefined) return [];
+  try {
+    return Names.parse(JSON.parse(text));
+  } catch {
+    // Damage by hand. What is not known for ours stays.
+    return [];
+  }
+}
+
+async function fillFolder(context: Context, folder: string, files: readonly PlacedFile[]): Promise<void> {
+  const { fs, signal } = context;
+  fs.mkdirSync(folder);
+  const made = new Set([folder]);
+  for (const { source, path } of files) {
+    signal.throwIfAborted();
+    const target = join(folder, path);
+    if (!made.has(dirname(target))) fs.mkdirSync(dirname(target), { recursive: true });
+    made.add(dirname(target));
+    try {
+      fs.linkSync(source, target);
+    } catch (error) {
+      if (!LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) throw error;
+      await copyFile(context, source, target);
+    }
+  }
+  syncFolders(fs, folder);
+}
+
+async function copyFile({ fs, signal }: Context, from: string, to: string): Promise<void> {
+  using source = await fs.open(from, { read: true });
+  using target = await fs.open(to, { write: true, createNew: true });
+  for await (const piece of readPieces(source, signal)) await writeAll(target, piece);
+  if (Deno.build.os !== "windows") fs.chmodSync(to, RELEASE_FILE_MODE);
+  await target.sync();
+}

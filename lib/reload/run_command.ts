@@ -1,0 +1,98 @@
+import type { CommandHook } from "../config/sections/reload.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError, PassingError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { oneLine } from "../core/quote.ts";
+import { redactArguments } from "../core/redact_arguments.ts";
+import { withRetry } from "../core/retry.ts";
+import { redactText } from "../core/secret.ts";
+import { excerptChanges, type ReloadNews } from "./reload_news.ts";
+import { reloadRetries } from "./reload_retries.ts";
+
+/** A reload is told in some lines; who prints more has a log of its own. */
+const LINES_MAX = 200;
+const LINE_CHARS_MAX = 500;
+
+/**
+ * Runs the configured program and waits for its end; what it prints goes to the log. It reads the news from
+ * `MODEL_SYNC_EVENT`, `MODEL_SYNC_DIGEST`, `MODEL_SYNC_PREVIOUS` (empty when there is none), `MODEL_SYNC_MODELS_DIR`,
+ * `MODEL_SYNC_RELEASE_DIR` and `MODEL_SYNC_CHANGED`, which is JSON. Exit code 0 says that the consumer has reloaded.
+ */
+export async function runCommand(context: Context, hook: CommandHook, news: ReloadNews): Promise<void> {
+  await withRetry(context, reloadRetries(hook), () => runOnce(context, hook, news));
+}
+
+async function runOnce(context: Context, hook: CommandHook, news: ReloadNews): Promise<void> {
+  const [command = "", ...args] = hook.command;
+  const printed = new LoggedLines(context.log);
+  const failed = new LoggedLines(context.log);
+  const process = context.spawn({
+    command,
+    args,
+    env: { ...context.env.toObject(), ...variables(news) },
+    timeoutMs: hook.timeout_seconds * 1000,
+    signal: context.signal,
+    onStderr: (text) => failed.add(text),
+  });
+  const decoder = new TextDecoder();
+  try {
+    for await (const piece of process.stdout) printed.add(decoder.decode(piece, { stream: true }));
+    const { code } = await process.exit;
+    printed.end();
+    failed.end();
+    if (code === 0) return;
+    const [program] = redactArguments([command]);
+    const said = failed.last === "" ? "" : `: ${failed.last}`;
+    throw new PassingError(`${program} ended with exit code ${code}${said}`, {
+      code: "COMMAND_FAILED",
+      hint: "see its output above",
+    });
+  } catch (error) {
+    if (!(error instanceof FailedError) || error.code !== "TIMEOUT") throw error;
+    throw new PassingError(error.message, { code: error.code, cause: error, hint: "raise timeout_seconds" });
+  }
+}
+
+function variables(news: ReloadNews): Record<string, string> {
+  return {
+    MODEL_SYNC_EVENT: news.event,
+    MODEL_SYNC_DIGEST: news.digest,
+    MODEL_SYNC_PREVIOUS: news.previous ?? "",
+    MODEL_SYNC_MODELS_DIR: news.modelsDir,
+    MODEL_SYNC_RELEASE_DIR: news.releaseDir,
+    MODEL_SYNC_CHANGED: JSON.stringify(excerptChanges(news.changes)),
+  };
+}
+
+/** Logs what a program prints, line by line, up to a bound. */
+class LoggedLines {
+  readonly #log: Log;
+  #pending = "";
+  #count = 0;
+  /** The last line that was not empty. */
+  last = "";
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  add(text: string): void {
+    const lines = (this.#pending + text).split(/\r?\n/);
+    // A line without an end is not kept beyond what is shown of it.
+    this.#pending = (lines.pop() ?? "").slice(0, LINE_CHARS_MAX);
+    for (const line of lines) this.#put(line);
+  }
+
+  end(): void {
+    this.#put(this.#pending);
+    this.#pending = "";
+  }
+
+  #put(line: string): void {
+    if (line.trim() === "") return;
+    this.last = oneLine(redactText(line.slice(0, LINE_CHARS_MAX)));
+    this.#count++;
+    if (this.#count <= LINES_MAX) this.#log.info(`[MODEL-RELOAD] ${this.last}`);
+    if (this.#count === LINES_MAX + 1) this.#log.info("[MODEL-RELOAD] more output is not shown");
+  }
+}

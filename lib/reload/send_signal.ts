@@ -1,0 +1,65 @@
+import type { SignalHook } from "../config/sections/reload.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError, PassingError } from "../core/errors.ts";
+import { type FileSystem, ifFound } from "../core/files.ts";
+import { quote } from "../core/quote.ts";
+import { withRetry } from "../core/retry.ts";
+import { reloadRetries } from "./reload_retries.ts";
+
+/** A pid is a number of seven digits at most on Linux, with a line end. */
+const PID_BYTES_MAX = 32;
+
+/** 1 is init, and what a container runs; smaller ones stand for whole groups. */
+const PID_MIN = 2;
+
+/**
+ * Signals the process of a pid file. That it has reloaded nobody knows: it only was there. A process that is just
+ * starting anew is looked for again.
+ */
+export async function sendSignal(context: Context, hook: SignalHook): Promise<void> {
+  await withRetry(context, reloadRetries(hook), () => {
+    kill(readPid(context.fs, hook.pid_file), hook);
+    return Promise.resolve();
+  });
+}
+
+function readPid(fs: FileSystem, path: string): number {
+  const content = ifFound(() => readStart(fs, path));
+  if (content === undefined) throw absent(`${path} does not exist`);
+  const pid = /^\s*\d{1,10}\s*$/.test(content) ? Number(content) : NaN;
+  if (pid >= PID_MIN && pid !== Deno.pid) return pid;
+  throw new FailedError(`${path} holds ${quote(content)}, which is not the number of another process`, {
+    code: "PID_INVALID",
+    hint: "check activation.reload: pid_file is the file in which the service keeps its process id",
+  });
+}
+
+/** A pipe would be waited for, and a large file is no pid file. */
+function readStart(fs: FileSystem, path: string): string {
+  if (!fs.statSync(path).isFile) {
+    throw new FailedError(`${path} is not a file`, { code: "PID_INVALID" });
+  }
+  using file = fs.openSync(path, { read: true });
+  const buffer = new Uint8Array(PID_BYTES_MAX);
+  return new TextDecoder().decode(buffer.subarray(0, file.readSync(buffer) ?? 0));
+}
+
+function kill(pid: number, hook: SignalHook): void {
+  try {
+    Deno.kill(pid, hook.signal);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw absent(`process ${pid} does not exist`);
+    if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable)) {
+      throw error;
+    }
+    throw new FailedError(`${hook.signal} to process ${pid} is not permitted`, {
+      code: "SIGNAL_FORBIDDEN",
+      cause: error,
+      hint: "run as the user of the service, or with the run permission if it was narrowed",
+    });
+  }
+}
+
+function absent(problem: string): PassingError {
+  return new PassingError(problem, { code: "PROCESS_MISSING", hint: "is the service running?" });
+}

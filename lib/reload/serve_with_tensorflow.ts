@@ -1,0 +1,125 @@
+import { basename, join } from "node:path";
+import { z } from "zod";
+import type { TensorFlowServingHook } from "../config/sections/reload.ts";
+import type { Context } from "../core/context.ts";
+import { FailedError, PassingError, UnreachableError } from "../core/errors.ts";
+import { absolutePath, ifFound } from "../core/files.ts";
+import { requestJson } from "../core/http.ts";
+import { oneLine } from "../core/quote.ts";
+import { withRetry } from "../core/retry.ts";
+import { OwnFolders, type PlacedFile } from "./own_folders.ts";
+import type { ReloadNews } from "./reload_news.ts";
+import { reloadRetries } from "./reload_retries.ts";
+
+/** What TensorFlow Serving takes for a version: a number in 64 bits, zeros before it or not. */
+const VERSION = /^\d{1,19}$/;
+const VERSION_MAX = 2n ** 63n - 1n;
+
+/** As often as TensorFlow Serving itself looks for versions, unless it was told otherwise. */
+const POLL_MS = 1_000;
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * Gives TensorFlow Serving a new version of a model: a folder with the next number, which appears by one rename when
+ * it is whole. The server takes the largest number, so a rollback is a new version, too. With the address of its REST
+ * API, waits until that version is served. Older versions that were made here are removed in the end.
+ */
+export async function serveWithTensorflow(
+  context: Context,
+  hook: TensorFlowServingHook,
+  news: ReloadNews,
+): Promise<void> {
+  const root = absolutePath(hook.model_base_path);
+  const versions = new OwnFolders(context, root, VERSION);
+  const version = nextVersion(context, root);
+  await versions.add(version, versionFiles(news, hook.folder));
+  context.log.info(`[MODEL-RELOAD] version ${version} in ${root}`);
+  if (hook.url !== undefined) {
+    const address = statusAddress(hook.url, hook.model ?? basename(root));
+    await withRetry(context, reloadRetries(hook), () => waitUntilServed(context, hook, address, version));
+  }
+  await versions.keepNewest(hook.keep);
+}
+
+function versionFiles({ files, releaseDir }: ReloadNews, folder: string | undefined): PlacedFile[] {
+  const prefix = folder === undefined ? "" : `${folder}/`;
+  const inside = files.filter((file) => file.path.startsWith(prefix));
+  if (inside.length > 0) {
+    return inside.map(({ path }) => ({ source: join(releaseDir, path), path: path.slice(prefix.length) }));
+  }
+  throw new FailedError(`the release has no folder ${folder}`, {
+    code: "FOLDER_MISSING",
+    hint: "check activation.reload: folder names the model's folder in the release",
+  });
+}
+
+/** One more than the largest, whoever made it. A number is not given twice: the server would not look again. */
+function nextVersion({ fs }: Context, root: string): string {
+  const names = ifFound(() => Array.from(fs.readDirSync(root), ({ name }) => name)) ?? [];
+  const made = names.filter((name) => VERSION.test(name)).map(BigInt);
+  const next = made.reduce((largest, version) => version > largest ? version : largest, 0n) + 1n;
+  if (next <= VERSION_MAX) return String(next);
+  throw new FailedError(`${root} has version ${VERSION_MAX} already, the largest that there can be`, {
+    code: "VERSIONS_EXHAUSTED",
+    hint: "remove the folder of that version",
+  });
+}
+
+function statusAddress(url: string, model: string): string {
+  return `${url.replace(/\/+$/, "")}/v1/models/${encodeURIComponent(model)}`;
+}
+
+/** GetModelStatus of TensorFlow Serving; numbers of 64 bits are text in its JSON. */
+const ModelStatus = z.object({
+  model_version_status: z.array(z.object({
+    version: z.coerce.string(),
+    state: z.string(),
+    status: z.object({ error_message: z.string().optional() }).optional(),
+  })),
+});
+
+async function waitUntilServed(
+  context: Context,
+  hook: TensorFlowServingHook,
+  address: string,
+  version: string,
+): Promise<void> {
+  const { clock, signal } = context;
+  const untilMs = clock.monotonicMs() + hook.timeout_seconds * 1000;
+  for (;;) {
+    const state = await askState(context, address, version);
+    if (state === "AVAILABLE") return;
+    const leftMs = untilMs - clock.monotonicMs();
+    if (leftMs <= 0) {
+      throw new PassingError(`version ${version} is not served after ${hook.timeout_seconds} s: ${state}`, {
+        code: "TIMEOUT",
+        hint: "look at the log of TensorFlow Serving, and at which folder it watches",
+      });
+    }
+    await clock.sleep(Math.min(POLL_MS, leftMs), signal);
+  }
+}
+
+/** Where a version is in its life, or what stands in the way of knowing. @throws {FailedError} code `VERSION_FAILED` */
+async function askState(context: Context, address: string, version: string): Promise<string> {
+  try {
+    const { data } = await requestJson(context, {
+      url: address,
+      headers: { accept: "application/json" },
+      what: "the state of the model",
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    }, ModelStatus);
+    const found = data.model_version_status.find((status) => status.version === version);
+    if (found?.state !== "END") return found?.state ?? "the server does not know it yet";
+    throw new FailedError(
+      `TensorFlow Serving did not load version ${version}: ${oneLine(found.status?.error_message ?? "")}`,
+      { code: "VERSION_FAILED", hint: "look at the log of TensorFlow Serving" },
+    );
+  } catch (error) {
+    // A server that is starting does not answer yet, and one without any version says 404.
+    if (!(error instanceof UnreachableError)) throw error;
+    context.signal.throwIfAborted();
+    return error.message;
+  }
+}

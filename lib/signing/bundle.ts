@@ -1,0 +1,129 @@
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Sha256 } from "../core/hash.ts";
+import { quote } from "../core/quote.ts";
+import { PAYLOAD_TYPE } from "./dsse.ts";
+import { invalidSignature } from "./signature_error.ts";
+
+/** Reads and writes the outermost layer of a signature: a sigstore bundle that holds a DSSE envelope. */
+
+const MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/** A signature in its bundle, nothing of it believed yet. */
+export interface Bundle {
+  /** Which key made it, so it says; a bundle need not say. */
+  readonly keyHint: Sha256 | undefined;
+  /** The very bytes that were signed. */
+  readonly payload: Uint8Array;
+  /** ECDSA, an ASN.1 SEQUENCE of r and s in DER. */
+  readonly signature: Uint8Array;
+}
+
+const PublicKeyMaterial = z.object({
+  hint: z.string().optional(),
+  /** What releases before 1.1 of the reference wrote in place of the hint: the key's PEM in base64. */
+  rawBytes: z.string().optional(),
+});
+
+/** Other people's shape: fields that are not looked at may be there. A `keyid` and a transparency log are such. */
+const SigstoreBundle = z.object({
+  mediaType: z.string(),
+  verificationMaterial: z.object({
+    publicKey: PublicKeyMaterial.optional(),
+    certificate: z.unknown().optional(),
+    x509CertificateChain: z.unknown().optional(),
+  }),
+  dsseEnvelope: z.object({
+    payload: z.string(),
+    payloadType: z.string(),
+    signatures: z.array(z.object({ sig: z.string() })),
+  }),
+});
+
+/**
+ * Reads a bundle. Nothing in it decides what is trusted: a key that it brings along serves as a hint alone.
+ *
+ * @param where named in errors: `the signature of release 3f9a`
+ * @throws {RefusedError} code `SIGNATURE_INVALID`
+ */
+export function parseBundle(text: string, where: string): Bundle {
+  const { mediaType, verificationMaterial, dsseEnvelope } = readLayers(text, where);
+  if (mediaType !== MEDIA_TYPE) {
+    throw invalidSignature(where, `its media type is ${quote(mediaType)}, wanted ${MEDIA_TYPE}`);
+  }
+  const { publicKey, certificate, x509CertificateChain } = verificationMaterial;
+  if (certificate !== undefined || x509CertificateChain !== undefined) {
+    throw invalidSignature(
+      where,
+      "it was made with a certificate, and only signatures by a key are accepted",
+    );
+  }
+  if (publicKey === undefined) throw invalidSignature(where, "it does not say which key made it");
+  const { payload, payloadType, signatures } = dsseEnvelope;
+  if (payloadType !== PAYLOAD_TYPE) {
+    throw invalidSignature(where, `its payload is of type ${quote(payloadType)}, wanted ${PAYLOAD_TYPE}`);
+  }
+  const [signature, ...others] = signatures;
+  if (signature === undefined || others.length > 0) {
+    throw invalidSignature(where, `its envelope has ${signatures.length} signatures, wanted one`);
+  }
+  return {
+    keyHint: hintOf(publicKey, where),
+    payload: decodeBase64(payload, "its payload", where),
+    signature: decodeBase64(signature.sig, "its signature", where),
+  };
+}
+
+/** A bundle as it is written, with the hint in its present shape. */
+export function formatBundle(bundle: Bundle & { readonly keyHint: Sha256 }): string {
+  const { keyHint, payload, signature } = bundle;
+  const content = {
+    mediaType: MEDIA_TYPE,
+    verificationMaterial: { publicKey: { hint: keyHint }, tlogEntries: [] },
+    dsseEnvelope: {
+      payload: Buffer.from(payload).toString("base64"),
+      payloadType: PAYLOAD_TYPE,
+      signatures: [{ sig: Buffer.from(signature).toString("base64"), keyid: "" }],
+    },
+  };
+  return `${JSON.stringify(content)}\n`;
+}
+
+function readLayers(text: string, where: string): z.infer<typeof SigstoreBundle> {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw invalidSignature(where, "it is not JSON", error);
+  }
+  const result = SigstoreBundle.safeParse(data);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const place = issue?.path.join(".") ?? "";
+  throw invalidSignature(where, `${place === "" ? "it" : place}: ${issue?.message}`, result.error);
+}
+
+function hintOf({ hint, rawBytes }: z.infer<typeof PublicKeyMaterial>, where: string): Sha256 | undefined {
+  if (hint !== undefined) return hint;
+  if (rawBytes === undefined) return undefined;
+  return createHash("sha256").update(decodeBase64(rawBytes, "its key", where)).digest("hex");
+}
+
+/** The standard alphabet with its padding, and nothing that another reader might understand differently. */
+function decodeBase64(text: string, what: string, where: string): Uint8Array {
+  const bytes = fromBase64(text);
+  if (bytes !== undefined && bytes.length > 0 && bytes.toString("base64") === text) return bytes;
+  throw invalidSignature(where, `${what} is not base64`);
+}
+
+function fromBase64(text: string): Buffer | undefined {
+  try {
+    return Buffer.from(text, "base64");
+  } catch (error) {
+    // Deno 2.6 throws where Node passes over what is no base64.
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}

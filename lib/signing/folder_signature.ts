@@ -1,0 +1,111 @@
+import { basename, dirname, join, relative, sep } from "node:path";
+import type { Context } from "../core/context.ts";
+import { diskError, RefusedError, UsageError } from "../core/errors.ts";
+import { absolutePath, ifFound, replaceFile } from "../core/files.ts";
+import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
+import { GIT_PATHS, hashTree, listTree } from "./hash_tree.ts";
+import type { SigningKey } from "./key_files.ts";
+import { signFiles } from "./sign_files.ts";
+import { invalidSignature, signatureMismatch } from "./signature_error.ts";
+import { type TrustedKey, verifyFiles } from "./verify_files.ts";
+
+/** Signs and verifies a folder as the `model_signing` command does, so that each accepts what the other made. */
+
+/** What signing or verifying a folder found. */
+export interface FolderSignature {
+  readonly files: number;
+  readonly keyHint: string;
+}
+
+/**
+ * Signs every file of a folder and writes the signature, in place of one that is there.
+ *
+ * @throws {RefusedError} codes `FOLDER_EMPTY`, `FOLDER_UNFIT`
+ */
+export async function signFolder(
+  context: Context,
+  key: SigningKey,
+  folder: string,
+  signaturePath: string,
+): Promise<FolderSignature> {
+  const ignorePaths = [...GIT_PATHS, ...namesInside(context, folder, signaturePath)];
+  const files = listTree(context, folder, ignorePaths);
+  if (files.length === 0) {
+    throw new RefusedError(`Cannot sign ${folder}: there is no file in it that could be signed`, {
+      code: "FOLDER_EMPTY",
+      hint: "name the folder that holds the models",
+    });
+  }
+  const resources = await hashTree(context, folder, files);
+  const text = signFiles(key, basename(absolutePath(folder)) || "model", { resources, ignorePaths });
+  try {
+    context.fs.mkdirSync(dirname(signaturePath), { recursive: true });
+    replaceFile(context.fs, signaturePath, text);
+  } catch (error) {
+    throw diskError(error, `write the signature ${signaturePath}`);
+  }
+  return { files: files.length, keyHint: key.verification.hint };
+}
+
+/**
+ * Verifies a signature, then that the folder holds what was signed and nothing else.
+ *
+ * @throws {UsageError} code `SIGNATURE_MISSING`; {@link RefusedError} codes `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`,
+ * `FOLDER_UNFIT`
+ */
+export async function verifyFolder(
+  context: Context,
+  keys: readonly TrustedKey[],
+  folder: string,
+  signaturePath: string,
+): Promise<FolderSignature> {
+  const where = `the signature ${signaturePath}`;
+  const text = readSignature(context, signaturePath, where);
+  const { resources, ignorePaths, key } = verifyFiles(text, keys, context.clock.now(), where);
+  // A signer may have been told to take them.
+  const gitPaths = GIT_PATHS.filter((path) =>
+    !resources.some(({ name }) => name === path || name.startsWith(`${path}/`))
+  );
+  const leftOut = [...gitPaths, ...ignorePaths, ...namesInside(context, folder, signaturePath)];
+  const files = listTree(context, folder, leftOut);
+  const present = new Set(files.map(({ name }) => name));
+  const signed = new Set(resources.map(({ name }) => name));
+  // What a list gives away needs no byte read.
+  for (const { name } of resources) {
+    if (!present.has(name)) throw signatureMismatch(folder, `${name} is missing, and was signed`);
+  }
+  for (const { name } of files) {
+    if (!signed.has(name)) throw signatureMismatch(folder, `${name} is there, and was not signed`);
+  }
+  const measured = new Map(
+    (await hashTree(context, folder, files)).map(({ name, sha256 }) => [name, sha256]),
+  );
+  // Each entry for itself: a name may be listed twice.
+  for (const { name, sha256 } of resources) {
+    const found = measured.get(name);
+    if (found === sha256) continue;
+    throw signatureMismatch(folder, `${name} has SHA-256 ${found}, signed was ${sha256}`);
+  }
+  return { files: files.length, keyHint: key.hint };
+}
+
+function readSignature({ fs }: Context, path: string, where: string): string {
+  const size = ifFound(() => fs.statSync(path))?.size;
+  if (size === undefined) {
+    throw new UsageError(`Cannot read ${where}: there is no such file`, {
+      code: "SIGNATURE_MISSING",
+      hint: "name the file with --signature; model_signing calls it model.sig",
+    });
+  }
+  if (size > SIGNATURE_BYTES_MAX) {
+    throw invalidSignature(where, `it has ${size} bytes, at most ${SIGNATURE_BYTES_MAX} are read`);
+  }
+  return fs.readTextFileSync(path);
+}
+
+/** The name of a file below a folder, links above both resolved; none where it is outside. */
+function namesInside({ fs }: Context, folder: string, path: string): string[] {
+  const real = (name: string) => ifFound(() => fs.realPathSync(name)) ?? absolutePath(name);
+  const name = relative(real(folder), join(real(dirname(absolutePath(path))), basename(path)));
+  return name === "" || name.split(sep)[0] === ".." ? [] : [name.replaceAll(sep, "/")];
+}

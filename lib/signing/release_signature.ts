@@ -1,0 +1,121 @@
+import { RefusedError, UsageError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { compareUtf8 } from "../core/portable_path.ts";
+import { type Manifest, MANIFEST_NAME, shortDigest } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { GIT_PATHS } from "./hash_tree.ts";
+import type { SigningKey } from "./key_files.ts";
+import type { ReleaseSigner } from "./seal.ts";
+import { signFiles } from "./sign_files.ts";
+import { signatureMismatch } from "./signature_error.ts";
+import type { Resource } from "./statement.ts";
+import { type TrustedKey, verifyFiles } from "./verify_files.ts";
+
+/**
+ * The signature of a release: every file and the manifest, whose very text carries sequence and expiry. The digests
+ * come from the manifest, which staging holds against the bytes; no file is read for it.
+ */
+
+/** A manifest with its very text. */
+export interface SignedManifest {
+  readonly manifest: Manifest;
+  readonly text: string;
+}
+
+/** A signer for one key. */
+export function makeReleaseSigner(key: SigningKey): ReleaseSigner {
+  return {
+    keyHint: key.verification.hint,
+    sign: (manifest, text, folder) => signRelease(key, { manifest, text }, folder),
+    async hasSigned(signature, manifest, text) {
+      const own = { ...key.verification, source: "our own key" };
+      try {
+        await verifyRelease(signature, { manifest, text }, [own], new Date(0));
+        return true;
+      } catch (error) {
+        if (error instanceof RefusedError) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+async function signRelease(
+  key: SigningKey,
+  { manifest, text }: SignedManifest,
+  folder: string,
+): Promise<string> {
+  const prefix = folder === "" ? "" : `${folder}/`;
+  const resources: Resource[] = [
+    ...manifest.files.map(({ path, sha256 }) => ({ name: prefix + path, sha256 })),
+    { name: MANIFEST_NAME, sha256: await sha256Hex(text) },
+  ];
+  const ignorePaths = [...GIT_PATHS, SIGNATURE_NAME];
+  const unsignable = resources.find(({ name }) =>
+    ignorePaths.some((path) => name === path || name.startsWith(`${path}/`))
+  );
+  if (unsignable !== undefined) {
+    throw new UsageError(
+      `Cannot sign ${unsignable.name}: verifiers of model signatures leave out what has this name`,
+      {
+        code: "UNSIGNABLE",
+        hint: "remove it from the models folder, or keep the models in a folder of their own",
+      },
+    );
+  }
+  return signFiles(key, `model-sync-${shortDigest(manifest.digest)}`, { resources, ignorePaths });
+}
+
+/**
+ * Verifies that a trusted key signed this very manifest and the files that it lists, and nothing else.
+ *
+ * Where the models' folder stands among the signed names is taken from the names: the manifest is signed itself, so
+ * that a folder of another name cannot bring other files.
+ *
+ * @returns the key
+ * @throws {RefusedError} codes `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`
+ */
+export async function verifyRelease(
+  signature: string,
+  { manifest, text }: SignedManifest,
+  keys: readonly TrustedKey[],
+  now: Date,
+): Promise<TrustedKey> {
+  const where = `the signature of release ${shortDigest(manifest.digest)}`;
+  const { resources, key } = verifyFiles(signature, keys, now, where);
+  const problem = await manifestProblem(resources, text) ?? filesProblem(resources, manifest);
+  if (problem !== undefined) throw signatureMismatch(where, problem);
+  return key;
+}
+
+async function manifestProblem(resources: readonly Resource[], text: string): Promise<string | undefined> {
+  const [signed, ...others] = resources.filter(({ name }) => name === MANIFEST_NAME);
+  if (signed === undefined) return `it does not cover ${MANIFEST_NAME}`;
+  if (others.length > 0) return `it lists ${MANIFEST_NAME} more than once`;
+  const sha256 = await sha256Hex(text);
+  if (sha256 === signed.sha256) return undefined;
+  return `${MANIFEST_NAME} has SHA-256 ${sha256}, signed was ${signed.sha256}`;
+}
+
+/** Both lists in one order, one name is the other with the folder before it, the same for all. */
+function filesProblem(resources: readonly Resource[], { files }: Manifest): string | undefined {
+  const signed = resources.filter(({ name }) => name !== MANIFEST_NAME)
+    .toSorted((a, b) => compareUtf8(a.name, b.name));
+  const listed = files.toSorted((a, b) => compareUtf8(a.path, b.path));
+  if (signed.length !== listed.length) {
+    return `it covers ${signed.length} files, the manifest lists ${listed.length}`;
+  }
+  const [first] = listed;
+  const prefix = signed[0]?.name.slice(0, -(first?.path.length ?? 0)) ?? "";
+  if (prefix !== "" && !prefix.endsWith("/")) {
+    return `it covers ${signed[0]?.name}, which is no file of the release`;
+  }
+  for (const [index, { path, sha256 }] of listed.entries()) {
+    const resource = signed[index];
+    if (resource?.name !== prefix + path) return `it covers ${resource?.name} in place of ${prefix}${path}`;
+    if (resource.sha256 !== sha256) {
+      return `${path} has SHA-256 ${sha256} in the manifest, signed was ${resource.sha256}`;
+    }
+  }
+  return undefined;
+}

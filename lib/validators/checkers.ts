@@ -1,0 +1,59 @@
+import type { Checker } from "./checker.ts";
+import { inspectGguf, looksLikeGguf } from "./gguf.ts";
+import { inspectJson } from "./json_file.ts";
+import { inspectOnnx } from "./onnx/inspect_onnx.ts";
+import { inspectByPolicy } from "./pickle/inspect_by_policy.ts";
+import { recognisePickle } from "./pickle/recognise_pickle.ts";
+import { inspectSafetensors, looksLikeSafetensors } from "./safetensors.ts";
+
+/** Every format that is looked into. A new one is a line here. */
+export const CHECKERS: readonly Checker[] = [
+  {
+    format: "ONNX",
+    extensions: [".onnx"],
+    // What the configuration expects of it may have changed.
+    passesUnchanged: false,
+    // A protobuf has no magic bytes.
+    looksLike: () => false,
+    check: ({ context, file, before, request: { files, active, settings } }) =>
+      inspectOnnx(context, file, {
+        folder: { files },
+        active: before === undefined || active === undefined
+          ? undefined
+          : { file: before, files: active.files },
+        settings: settings.onnx,
+      }),
+  },
+  {
+    format: "pickle",
+    extensions: [".pkl", ".pickle", ".joblib"],
+    // The allow-list may have become shorter.
+    passesUnchanged: false,
+    looksLike: (head, { path }) => recognisePickle(head, path) !== undefined,
+    check: ({ context, file, request }) => inspectByPolicy(context, file, request.settings.pickle),
+  },
+  {
+    format: "safetensors",
+    extensions: [".safetensors"],
+    passesUnchanged: true,
+    looksLike: (head, { size }) => looksLikeSafetensors(head, size),
+    check: ({ context, file, before, request }) =>
+      inspectSafetensors(context, file, before, request.settings.safetensors.shape_drift),
+  },
+  {
+    format: "GGUF",
+    extensions: [".gguf"],
+    passesUnchanged: true,
+    looksLike: looksLikeGguf,
+    check: ({ context, file, before, request }) =>
+      inspectGguf(context, file, before, request.settings.gguf.shape_drift),
+  },
+  {
+    format: "JSON",
+    extensions: [".json"],
+    passesUnchanged: true,
+    // What only begins like JSON may be anything.
+    looksLike: () => false,
+    check: ({ context, file }) => inspectJson(context, file),
+  },
+];

@@ -1,0 +1,196 @@
+import type { Context } from "../core/context.ts";
+import type { FileSystem } from "../core/files.ts";
+import { quote } from "../core/quote.ts";
+import { readAt } from "../core/read_at.ts";
+import type { DriftSetting } from "../core/settings.ts";
+import { FormatProblem, orProblem } from "./format_problem.ts";
+import { GgufReader, UINT32 } from "./gguf_reader.ts";
+import { findPacking, TYPE_NUMBER_MAX } from "./gguf_types.ts";
+import { InvalidModelError } from "./invalid_model.ts";
+import type { ModelFile } from "./model_file.ts";
+import { compareTensors, reportDrift, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
+
+const MAGIC = "GGUF";
+const PREFIX_BYTES = 8;
+
+/** Version 1 had other widths, and the programs that read it are gone. */
+const VERSIONS: readonly number[] = [2, 3];
+
+/** Models have some dozens. */
+const KEYS_MAX = 100_000;
+
+const DIMENSIONS_MAX = 4;
+
+const ALIGNMENT_KEY = "general.alignment";
+const ALIGNMENT_DEFAULT = 32;
+
+/** A tensor as the header announces it. */
+interface TensorInfo {
+  readonly name: string;
+  readonly kind: string;
+  /** Counted from where the tensors begin. */
+  readonly start: number;
+  /** Equal to `start` where the size of its type is not known. */
+  readonly end: number;
+}
+
+/** Whether a file begins as this format does. */
+export function looksLikeGguf(head: Uint8Array): boolean {
+  return new TextDecoder().decode(head.subarray(0, MAGIC.length)) === MAGIC;
+}
+
+/**
+ * Checks the header of a GGUF file, version 2 or 3 of either byte order, and its tensors against those of the active
+ * release. The tensors' bytes are not read. Needs read permission.
+ *
+ * Rules: {@link https://github.com/ggml-org/ggml/blob/master/docs/gguf.md}
+ *
+ * @param active the file of the same path in the active release
+ * @throws {InvalidModelError}
+ */
+export function inspectGguf(
+  context: Context,
+  file: ModelFile,
+  active: ModelFile | undefined,
+  policy: DriftSetting,
+): void {
+  const tensors = orProblem(() => readTensors(context.fs, file));
+  if (tensors instanceof FormatProblem) {
+    throw new InvalidModelError(file.path, `it is not whole GGUF: ${tensors.message}`);
+  }
+  if (active === undefined || policy === "ignore") return;
+  const before = orProblem(() => readTensors(context.fs, active));
+  // What was activated without being looked at says nothing about what may come.
+  if (before instanceof FormatProblem) return;
+  reportDrift(context, file, compareTensors(before, tensors), { policy, setting: "gguf.shape_drift" });
+}
+
+function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {
+  using file = fs.openSync(location, { read: true });
+  const littleEndian = isLittleEndian(readAt(file, 0, PREFIX_BYTES));
+  const reader = new GgufReader(file, { offset: PREFIX_BYTES, size, littleEndian });
+  const tensorCount = requireCount("tensors", reader.uint64(), TENSORS_MAX);
+  const keyCount = requireCount("keys", reader.uint64(), KEYS_MAX);
+  const alignment = readAlignment(reader, keyCount);
+  const infos = readInfos(reader, tensorCount, alignment);
+  const dataStart = Math.ceil(reader.position / alignment) * alignment;
+  requireInside(infos, Math.max(size - dataStart, 0));
+  return new Map(infos.map(({ name, kind }) => [name, kind]));
+}
+
+/** The byte order shows in the version alone. */
+function isLittleEndian(prefix: Uint8Array): boolean {
+  if (prefix.length < PREFIX_BYTES) {
+    throw new FormatProblem(`it ends after ${prefix.length} bytes, inside its header`);
+  }
+  if (!looksLikeGguf(prefix)) {
+    throw new FormatProblem(
+      `it begins with ${quote(new TextDecoder().decode(prefix))}, expected ${quote(MAGIC)}`,
+    );
+  }
+  const view = new DataView(prefix.buffer, prefix.byteOffset + MAGIC.length, 4);
+  const [little, big] = [view.getUint32(0, true), view.getUint32(0, false)];
+  if (VERSIONS.includes(little)) return true;
+  if (VERSIONS.includes(big)) return false;
+  throw new FormatProblem(`it has version ${Math.min(little, big)}, expected 2 or 3`);
+}
+
+function requireCount(what: string, count: number, countMax: number): number {
+  if (count <= countMax) return count;
+  throw new FormatProblem(`it announces ${count} ${what}, at most ${countMax} are read`);
+}
+
+function readAlignment(reader: GgufReader, keyCount: number): number {
+  const keys = new Set<string>();
+  let alignment = ALIGNMENT_DEFAULT;
+  for (let index = 0; index < keyCount; index++) {
+    const key = reader.name();
+    if (key === "") throw new FormatProblem(`key ${index} has no name`);
+    if (keys.has(key)) throw new FormatProblem(`it has the key ${quote(key)} twice`);
+    keys.add(key);
+    const type = reader.uint32();
+    if (key !== ALIGNMENT_KEY) {
+      reader.skipValue(type, key);
+      continue;
+    }
+    if (type !== UINT32) {
+      throw new FormatProblem(`${ALIGNMENT_KEY} has type ${type}, expected ${UINT32} (uint32)`);
+    }
+    alignment = reader.uint32();
+    if (!Number.isInteger(Math.log2(alignment))) {
+      throw new FormatProblem(`${ALIGNMENT_KEY} is ${alignment}, expected a power of two`);
+    }
+  }
+  return alignment;
+}
+
+function readInfos(reader: GgufReader, count: number, alignment: number): TensorInfo[] {
+  const names = new Set<string>();
+  const infos: TensorInfo[] = [];
+  for (let index = 0; index < count; index++) {
+    const info = readInfo(reader);
+    if (names.has(info.name)) throw new FormatProblem(`it has the tensor ${quote(info.name)} twice`);
+    if (info.start % alignment !== 0) {
+      throw new FormatProblem(
+        `tensor ${quote(info.name)} starts at ${info.start}, expected a multiple of ${alignment}`,
+      );
+    }
+    names.add(info.name);
+    infos.push(info);
+  }
+  return infos;
+}
+
+function readInfo(reader: GgufReader): TensorInfo {
+  const name = reader.name();
+  const dimensions = reader.uint32();
+  if (dimensions > DIMENSIONS_MAX) {
+    throw new FormatProblem(
+      `tensor ${quote(name)} has ${dimensions} dimensions, at most ${DIMENSIONS_MAX} are possible`,
+    );
+  }
+  const shape = Array.from({ length: dimensions }, () => reader.uint64());
+  const type = reader.uint32();
+  if (type > TYPE_NUMBER_MAX) {
+    throw new FormatProblem(
+      `tensor ${quote(name)} has type ${type}, expected one of ggml's (0 to ${TYPE_NUMBER_MAX})`,
+    );
+  }
+  const start = reader.uint64();
+  const { typeName, bytes } = measure(name, shape, type);
+  return { name, kind: `${typeName} [${shape.join(", ")}]`, start, end: start + bytes };
+}
+
+function measure(name: string, shape: readonly number[], type: number): { typeName: string; bytes: number } {
+  const elements = shape.reduce((product, length) => product * length, 1);
+  if (!Number.isSafeInteger(elements)) {
+    throw new FormatProblem(`tensor ${quote(name)} of [${shape.join(", ")}] is larger than any file`);
+  }
+  const packing = findPacking(type);
+  if (packing === undefined) return { typeName: `type ${type}`, bytes: 0 };
+  const row = shape[0] ?? 1;
+  if (row % packing.blockElements !== 0) {
+    throw new FormatProblem(
+      `tensor ${
+        quote(name)
+      } has rows of ${row} elements, ${packing.name} packs ${packing.blockElements} together`,
+    );
+  }
+  return { typeName: packing.name, bytes: elements / packing.blockElements * packing.blockBytes };
+}
+
+/** No tensor reaches into another, or beyond the file. Gaps are padding. */
+function requireInside(infos: readonly TensorInfo[], dataBytes: number): void {
+  let before: TensorInfo | undefined;
+  for (const info of infos.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+    if (info.end > dataBytes) {
+      throw new FormatProblem(
+        `tensor ${quote(info.name)} ends at byte ${info.end} of the data, the file holds ${dataBytes}`,
+      );
+    }
+    if (before !== undefined && info.start < before.end) {
+      throw new FormatProblem(`tensors ${quote(before.name)} and ${quote(info.name)} overlap`);
+    }
+    before = info;
+  }
+}

@@ -1,0 +1,255 @@
+import { decodeUtf8 } from "../core/decode_utf8.ts";
+import { quote } from "../core/quote.ts";
+import { FormatProblem } from "./format_problem.ts";
+import { BACKSLASH, type ByteSpan, describeByte, END, isDigit, JsonBytes, QUOTE } from "./json_bytes.ts";
+
+/** Names of tensors have some hundred characters; what is longer is no name. */
+const NAME_BYTES_MAX = 4096;
+
+/** Python's json module gives up here, too. */
+const DEPTH_MAX = 1000;
+
+const ZERO = 0x30;
+
+/** How many NaN and Infinity stand in a text, and where the first one does. */
+export interface NonFinite {
+  readonly count: number;
+  readonly firstPlace: string;
+}
+
+export interface JsonOptions extends ByteSpan {
+  /** Whether the numbers NaN, Infinity and -Infinity pass, which Python writes and JSON has not. */
+  readonly allowsNonFinite: boolean;
+}
+
+/**
+ * Reads JSON token by token from a file, and lets whoever reads see each key: `JSON.parse` builds everything that a
+ * hostile text asks for, and hides keys that are there twice.
+ *
+ * All methods throw {@link FormatProblem}, and reading may throw what the file system does.
+ */
+export class JsonCursor {
+  readonly #bytes: JsonBytes;
+  readonly #allowsNonFinite: boolean;
+  readonly #name = new Uint8Array(NAME_BYTES_MAX);
+  #nonFinite: NonFinite = { count: 0, firstPlace: "" };
+
+  constructor(file: Pick<Deno.FsFile, "readSync" | "seekSync">, options: JsonOptions) {
+    this.#bytes = new JsonBytes(file, options);
+    this.#allowsNonFinite = options.allowsNonFinite;
+  }
+
+  get nonFinite(): NonFinite {
+    return this.#nonFinite;
+  }
+
+  /** The next character, which stays the next; the empty text at the end. */
+  peek(): string {
+    const byte = this.#bytes.peek();
+    return byte === END ? "" : String.fromCharCode(byte);
+  }
+
+  /** Whether this character comes next, after white space; it is passed then. */
+  take(char: string): boolean {
+    this.#bytes.skipSpace();
+    if (this.#bytes.peek() !== char.charCodeAt(0)) return false;
+    this.#bytes.next();
+    return true;
+  }
+
+  expect(char: string): void {
+    if (!this.take(char)) throw this.#bytes.unexpected(quote(char));
+  }
+
+  /** Nothing but white space may follow. */
+  expectEnd(): void {
+    this.#bytes.skipSpace();
+    if (this.#bytes.peek() !== END) throw this.#bytes.unexpected("its end");
+  }
+
+  /** Whether `null` comes next; it is passed then. */
+  takeNull(): boolean {
+    this.#bytes.skipSpace();
+    if (this.peek() !== "n") return false;
+    this.#skipWord("null");
+    return true;
+  }
+
+  /** The members of an object; read or skip the value of each before the next is asked for. */
+  *members(): Generator<string> {
+    this.expect("{");
+    if (this.take("}")) return;
+    do {
+      const name = this.readString();
+      this.expect(":");
+      yield name;
+    } while (this.take(","));
+    this.expect("}");
+  }
+
+  /** A list of whole numbers from 0 on, at most `countMax`. */
+  readIntegers(countMax: number): number[] {
+    const numbers: number[] = [];
+    this.expect("[");
+    if (this.take("]")) return numbers;
+    do {
+      if (numbers.length === countMax) throw this.#bytes.unexpected(`no more than ${countMax} numbers`);
+      numbers.push(this.#readInteger());
+    } while (this.take(","));
+    this.expect("]");
+    return numbers;
+  }
+
+  /** A name or another short text. */
+  readString(): string {
+    this.expect('"');
+    let size = 0;
+    let hasEscapes = false;
+    while (true) {
+      const byte = this.#bytes.next();
+      if (byte === QUOTE) break;
+      if (byte < 0x20) throw this.#brokenText(byte);
+      this.#name[size++] = byte;
+      if (byte === BACKSLASH) {
+        hasEscapes = true;
+        // A quote that is escaped is no end.
+        if (size < NAME_BYTES_MAX) this.#name[size++] = Math.max(this.#bytes.next(), 0);
+      }
+      if (size === NAME_BYTES_MAX) {
+        throw this.#bytes.unexpected(`a name of less than ${NAME_BYTES_MAX} bytes`);
+      }
+    }
+    const text = decodeUtf8(this.#name.subarray(0, size));
+    if (text === undefined) throw new FormatProblem(`the name before ${this.#bytes.place()} is not UTF-8`);
+    return hasEscapes ? unescape(text) : text;
+  }
+
+  /** Passes a text of any length. */
+  skipString(): void {
+    this.expect('"');
+    while (true) {
+      const byte = this.#bytes.nextInText();
+      if (byte === QUOTE) return;
+      if (byte !== BACKSLASH) throw this.#brokenText(byte);
+      this.#skipEscape();
+    }
+  }
+
+  /** Passes a value of any kind, at most a thousand levels deep. */
+  skipValue(depth = 0): void {
+    if (depth > DEPTH_MAX) throw new FormatProblem(`it is more than ${DEPTH_MAX} levels deep`);
+    this.#bytes.skipSpace();
+    switch (this.peek()) {
+      case "{":
+        return this.#skipObject(depth);
+      case "[":
+        return this.#skipArray(depth);
+      case '"':
+        return this.skipString();
+      case "t":
+        return this.#skipWord("true");
+      case "f":
+        return this.#skipWord("false");
+      case "n":
+        return this.#skipWord("null");
+      default:
+        return this.#skipNumber();
+    }
+  }
+
+  #skipObject(depth: number): void {
+    this.expect("{");
+    if (this.take("}")) return;
+    do {
+      this.skipString();
+      this.expect(":");
+      this.skipValue(depth + 1);
+    } while (this.take(","));
+    this.expect("}");
+  }
+
+  #skipArray(depth: number): void {
+    this.expect("[");
+    if (this.take("]")) return;
+    do this.skipValue(depth + 1); while (this.take(","));
+    this.expect("]");
+  }
+
+  #skipNumber(): void {
+    const place = this.#allowsNonFinite && !isDigit(this.#bytes.peek()) ? this.#bytes.place() : "";
+    const isNegative = this.#takeEither("-");
+    if (this.#allowsNonFinite && (this.peek() === "I" || (this.peek() === "N" && !isNegative))) {
+      this.#skipWord(this.peek() === "I" ? "Infinity" : "NaN");
+      const { count, firstPlace } = this.#nonFinite;
+      this.#nonFinite = { count: count + 1, firstPlace: count === 0 ? place : firstPlace };
+      return;
+    }
+    if (!this.#takeEither("0")) this.#skipDigits("a value");
+    if (this.#takeEither(".")) this.#skipDigits("a digit");
+    if (!this.#takeEither("eE")) return;
+    this.#takeEither("+-");
+    this.#skipDigits("a digit");
+  }
+
+  /** Passes the next character, if it is one of these one or two. */
+  #takeEither(chars: string): boolean {
+    const byte = this.#bytes.peek();
+    if (byte !== chars.charCodeAt(0) && byte !== chars.charCodeAt(1)) return false;
+    this.#bytes.next();
+    return true;
+  }
+
+  #skipDigits(wanted: string): void {
+    if (!this.#bytes.skipDigits()) throw this.#bytes.unexpected(wanted);
+  }
+
+  #readInteger(): number {
+    this.#bytes.skipSpace();
+    const first = this.#bytes.peek();
+    if (!isDigit(first)) throw this.#bytes.unexpected("a whole number");
+    let value = 0;
+    let digits = 0;
+    for (; isDigit(this.#bytes.peek()); digits++) value = value * 10 + this.#bytes.next() - ZERO;
+    if (first === ZERO && digits > 1) throw this.#bytes.unexpected("a number without leading zeros");
+    if (!Number.isSafeInteger(value)) throw this.#bytes.unexpected("a number below 2^53");
+    if ([".", "e", "E"].includes(this.peek())) throw this.#bytes.unexpected("a whole number");
+    return value;
+  }
+
+  #skipWord(word: string): void {
+    for (const char of word) {
+      if (this.peek() !== char) throw this.#bytes.unexpected(word);
+      this.#bytes.next();
+    }
+  }
+
+  /** What follows a backslash. */
+  #skipEscape(): void {
+    const byte = this.#bytes.next();
+    if (byte === END || !'"\\/bfnrtu'.includes(String.fromCharCode(byte))) {
+      throw new FormatProblem(`a backslash stands before ${describeByte(byte)} at ${this.#bytes.place(1)}`);
+    }
+    if (byte !== LETTER_U) return;
+    for (let count = 0; count < 4; count++) {
+      if (!/^[0-9A-Fa-f]$/.test(this.peek())) throw this.#bytes.unexpected("a hexadecimal digit");
+      this.#bytes.next();
+    }
+  }
+
+  #brokenText(byte: number): FormatProblem {
+    if (byte === END) return new FormatProblem("it ends inside a text");
+    return new FormatProblem(`there is ${describeByte(byte)} in a text at ${this.#bytes.place(1)}`);
+  }
+}
+
+const LETTER_U = 0x75;
+
+function unescape(text: string): string {
+  try {
+    const plain: unknown = JSON.parse(`"${text}"`);
+    if (typeof plain === "string" && plain.isWellFormed()) return plain;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new FormatProblem(`the name ${quote(text)} has an escape sequence that means nothing`);
+}

@@ -1,0 +1,89 @@
+import { fileURLToPath } from "node:url";
+import type { Context } from "../../core/context.ts";
+import { FailedError } from "../../core/errors.ts";
+import { oneLine } from "../../core/quote.ts";
+import { STARTED, TryAnswer, type TryRequest } from "./try_protocol.ts";
+
+/** The command of the executable that tries a model; nobody types it. */
+export const TRY_ONNX = "_try-onnx";
+
+/** An answer is a line of drifts and notes, one an output. */
+const ANSWER_CHARS_MAX = 16 * 1024 * 1024;
+
+/** How a process ends that the system takes the memory from: 128 and the number of SIGKILL. */
+const KILLED = 137;
+
+/** The end of what a broken process says is enough to know it by. */
+const REASON_CHARS_MAX = 300;
+
+/** How trying a model ended. */
+export type Trial =
+  | Exclude<TryAnswer, { readonly outcome: "unable" }>
+  | { readonly outcome: "too slow" }
+  /** The process ended without an answer: for want of memory, mostly. */
+  | { readonly outcome: "crashed"; readonly reason: string };
+
+/**
+ * Has a model loaded and computed by ONNX Runtime in a process of its own, which is ended after the time limit whatever
+ * it does: neither a worker's end nor an abort signal stops WebAssembly that runs in a loop. The process can read files
+ * and nothing else. Needs run permission for Deno itself, or for the executable.
+ *
+ * @throws {FailedError} when ONNX Runtime cannot be started: that is no model's fault
+ */
+export async function tryInProcess(
+  context: Pick<Context, "spawn" | "signal">,
+  request: TryRequest,
+  timeoutMs: number,
+): Promise<Trial> {
+  const { command, args } = program();
+  const process = context.spawn({
+    command,
+    args,
+    title: "ONNX Runtime",
+    stdin: JSON.stringify(request),
+    timeoutMs,
+    signal: context.signal,
+  });
+  const decoder = new TextDecoder();
+  let printed = "";
+  try {
+    for await (const piece of process.stdout) {
+      // What is more than that is read, so that the process goes on to its end, and dropped.
+      if (printed.length <= ANSWER_CHARS_MAX) printed += decoder.decode(piece, { stream: true });
+    }
+    const { code, stderr } = await process.exit;
+    const [first, ...lines] = printed.trimEnd().split("\n");
+    const reason = lastLine(stderr) ?? (code === KILLED ? "the system ended it" : `exit code ${code}`);
+    if (first !== STARTED) throw unable(reason);
+    if (printed.length > ANSWER_CHARS_MAX) {
+      return { outcome: "crashed", reason: `it printed more than ${ANSWER_CHARS_MAX} characters` };
+    }
+    if (code !== 0) return { outcome: "crashed", reason };
+    const answer = TryAnswer.parse(JSON.parse(lines.at(-1) ?? ""));
+    if (answer.outcome === "unable") throw unable(answer.reason);
+    return answer;
+  } catch (error) {
+    const isTimeout = error instanceof FailedError && error.code === "TIMEOUT";
+    if (isTimeout && printed.startsWith(STARTED)) return { outcome: "too slow" };
+    throw error;
+  }
+}
+
+function unable(reason: string): FailedError {
+  return new FailedError(`Cannot start ONNX Runtime: ${reason}`, {
+    code: "ONNX_RUNTIME",
+    hint: "the models were not tried and the active release is untouched",
+  });
+}
+
+function lastLine(text: string): string | undefined {
+  const line = text.trimEnd().split("\n").at(-1);
+  return line === undefined || line === "" ? undefined : oneLine(line).slice(0, REASON_CHARS_MAX);
+}
+
+/** The executable runs itself; from source Deno runs the entry that does only this. */
+function program(): { readonly command: string; readonly args: readonly string[] } {
+  if (Deno.build.standalone) return { command: Deno.execPath(), args: [TRY_ONNX] };
+  const entry = fileURLToPath(new URL("../../../cli/_try_onnx.ts", import.meta.url));
+  return { command: Deno.execPath(), args: ["run", "-q", "--no-prompt", "--allow-read", entry] };
+}

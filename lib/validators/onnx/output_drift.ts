@@ -1,0 +1,110 @@
+/** A divergence is infinite where the other model gives no chance at all; so small a chance is given instead. */
+const PROBABILITY_MIN = 1e-10;
+
+/** What single precision and a softmax over many classes leave of a sum of 1. */
+const SUM_TOLERANCE = 1e-3;
+
+/** How far the outputs of a model are from those of the active one, on the same vectors. */
+export interface Drift {
+  /** Mean over all distributions of `0.5 * sum |p - q|`: 0 for equal ones, 1 for those that exclude each other. */
+  readonly totalVariation: number;
+  /** Mean over all distributions of `sum p * ln(p / q)`, in nats; `p` is the active model's. */
+  readonly klDivergence: number;
+}
+
+export type DriftVerdict =
+  | { readonly kind: "drift"; readonly drift: Drift }
+  /** One of both outputs, or both, say no probabilities: there is nothing that a limit would fit. */
+  | { readonly kind: "no distributions" }
+  /** The active model's output was one distribution after the other, this one's is not. */
+  | { readonly kind: "no longer distributions"; readonly sum: number };
+
+/**
+ * Compares one output of two models, vector by vector. Rows along the last dimension are distributions when no number in
+ * them is negative and they sum to 1; a row of one number is the probability of one of two outcomes when it lies between
+ * 0 and 1. Anything else (logits, regressions, embeddings) has a scale that nobody knows here, and is not judged.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { OutputDrift } from "./output_drift.ts";
+ * const drift = new OutputDrift();
+ * drift.add([0.9, 0.1], [0.6, 0.4], 2);
+ * const verdict = drift.verdict();
+ * assert.ok(verdict.kind === "drift" && Math.abs(verdict.drift.totalVariation - 0.3) < 1e-9);
+ * ```
+ */
+export class OutputDrift {
+  #rows = 0;
+  #variation = 0;
+  #divergence = 0;
+  #activeIsDistribution = true;
+  #isDistribution = true;
+  /** The sum of the first row that is no distribution. */
+  #oddSum = 0;
+  #width = 0;
+
+  /**
+   * @param active the active model's output for a vector
+   * @param output this model's, of the same length
+   * @param width how many numbers a row has
+   */
+  add(active: ArrayLike<number>, output: ArrayLike<number>, width: number): void {
+    this.#width = width;
+    if (width === 0) return;
+    for (let start = 0; start + width <= output.length; start += width) {
+      const sum = distributionSum(output, start, width);
+      if (this.#isDistribution && sum.isOdd) {
+        this.#isDistribution = false;
+        this.#oddSum = sum.value;
+      }
+      if (distributionSum(active, start, width).isOdd) this.#activeIsDistribution = false;
+      if (this.#isDistribution && this.#activeIsDistribution) this.#addRow(active, output, start, width);
+    }
+  }
+
+  verdict(): DriftVerdict {
+    if (this.#rows > 0 && this.#activeIsDistribution && this.#isDistribution) {
+      const drift = {
+        totalVariation: this.#variation / this.#rows,
+        klDivergence: this.#divergence / this.#rows,
+      };
+      return { kind: "drift", drift };
+    }
+    // A single number between 0 and 1 may have been there by accident; rows that all sum to 1 are not.
+    const wasDistribution = this.#activeIsDistribution && !this.#isDistribution && this.#width > 1;
+    return wasDistribution
+      ? { kind: "no longer distributions", sum: this.#oddSum }
+      : { kind: "no distributions" };
+  }
+
+  #addRow(active: ArrayLike<number>, output: ArrayLike<number>, start: number, width: number): void {
+    this.#rows += 1;
+    for (let index = start; index < start + width; index++) {
+      this.#addOutcome(active[index] ?? 0, output[index] ?? 0);
+      if (width === 1) this.#addOutcome(1 - (active[index] ?? 0), 1 - (output[index] ?? 0));
+    }
+  }
+
+  #addOutcome(active: number, output: number): void {
+    this.#variation += 0.5 * Math.abs(active - output);
+    const p = Math.max(active, PROBABILITY_MIN);
+    this.#divergence += p * Math.log(p / Math.max(output, PROBABILITY_MIN));
+  }
+}
+
+function distributionSum(
+  values: ArrayLike<number>,
+  start: number,
+  width: number,
+): { readonly value: number; readonly isOdd: boolean } {
+  let sum = 0;
+  let isNegative = false;
+  for (let index = start; index < start + width; index++) {
+    const value = values[index] ?? 0;
+    if (value < 0) isNegative = true;
+    sum += value;
+  }
+  const fits = width === 1 ? sum <= 1 : Math.abs(sum - 1) <= SUM_TOLERANCE;
+  return { value: sum, isOdd: isNegative || !fits };
+}

@@ -1,0 +1,170 @@
+import type { FileSystem } from "../../core/files.ts";
+import { UsageError } from "../../core/errors.ts";
+import { quote } from "../../core/quote.ts";
+import { describeValue, type OnnxValue } from "./onnx_value.ts";
+import type { Feed, VectorInput, Vectors } from "./try_protocol.ts";
+
+/** Types that numbers can be made of; strings can only be given. */
+const MADE_TYPES = new Set([
+  "float16",
+  "float32",
+  "float64",
+  "int8",
+  "uint8",
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "int64",
+  "uint64",
+  "bool",
+]);
+const FLOATS = new Set(["float16", "float32", "float64"]);
+
+/** A picture of 16 megapixels. One vector is in memory at a time, next to what the model makes of it. */
+const VECTOR_NUMBERS_MAX = 64 * 1024 * 1024;
+
+/** Vectors that somebody chose are some hundred rows of numbers. They travel in one request. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A batch of pictures has four. */
+const ARRAY_NESTING_MAX = 32;
+
+export type VectorPlan = Vectors | { readonly kind: "impossible"; readonly reason: string };
+
+/**
+ * How vectors for these inputs are made up: sizes that are open become 1, unless the active model has a number there.
+ *
+ * @param active the active model's inputs, which get the same vectors
+ */
+export function planVectors(
+  count: number,
+  inputs: readonly OnnxValue[],
+  active: readonly OnnxValue[],
+): VectorPlan {
+  const others = new Map(active.map((value) => [value.name, value]));
+  const planned: VectorInput[] = [];
+  let isGuess = false;
+  let numbers = 0;
+  for (const input of inputs) {
+    if (!MADE_TYPES.has(input.type) || input.shape === undefined) {
+      const reason = `no vectors can be made for its input ${quote(input.name)}, ${describeValue(input)}`;
+      return { kind: "impossible", reason };
+    }
+    const other = others.get(input.name)?.shape;
+    const dims = input.shape.map((size, index) => numberOf(size) ?? numberOf(other?.[index]) ?? 1);
+    // The first is the number of rows; what else is open may have to agree with something within the model.
+    const isOpen = input.shape.some((size, index) => index > 0 && typeof size !== "number");
+    if (isOpen || !FLOATS.has(input.type)) isGuess = true;
+    numbers += product(dims);
+    planned.push({ name: input.name, type: input.type, dims });
+  }
+  if (numbers > VECTOR_NUMBERS_MAX) {
+    const reason =
+      `no vectors are made for it: one would be ${numbers} numbers, more than ${VECTOR_NUMBERS_MAX}`;
+    return { kind: "impossible", reason };
+  }
+  return { kind: "made", count, inputs: planned, isGuess };
+}
+
+/**
+ * Reads vectors from a JSON file: a list, of which each element is an object (`{"features": [[1, 2]]}`) or, for a model
+ * with one input, that input's array. A flat array is taken for any shape that has as many numbers.
+ *
+ * @returns the vectors, or what about them does not fit the model
+ * @throws {UsageError} when the file is not there, too large, no JSON or no list
+ */
+export function readVectors(
+  fs: Pick<FileSystem, "statSync" | "readTextFileSync">,
+  path: string,
+  inputs: readonly OnnxValue[],
+): Vectors | { readonly kind: "misfit"; readonly problem: string } {
+  const vectors: Feed[][] = [];
+  for (const [index, vector] of readList(fs, path).entries()) {
+    const feeds: Feed[] = [];
+    for (const input of inputs) {
+      const isAlone = inputs.length === 1 && Array.isArray(vector);
+      const value = isAlone ? vector : propertyOf(vector, input.name);
+      const feed = fit(value, input);
+      if (feed === undefined) {
+        const what = `${quote(input.name)}, ${describeValue(input)}`;
+        return { kind: "misfit", problem: `vector ${index + 1} of ${path} does not fit its input ${what}` };
+      }
+      feeds.push(feed);
+    }
+    vectors.push(feeds);
+  }
+  return { kind: "given", vectors };
+}
+
+function readList(fs: Pick<FileSystem, "statSync" | "readTextFileSync">, path: string): readonly unknown[] {
+  const unusable = (problem: string, cause?: unknown) =>
+    new UsageError(`Cannot use the sanity vectors in ${path}: ${problem}`, {
+      code: "SANITY_VECTORS",
+      cause,
+      hint:
+        "activation.validate.onnx.sanity_vectors is a number, or the path of a JSON file with a list of vectors",
+    });
+  try {
+    const { size } = fs.statSync(path);
+    if (size > FILE_BYTES_MAX) throw unusable(`it is ${size} bytes, more than ${FILE_BYTES_MAX}`);
+    const list: unknown = JSON.parse(fs.readTextFileSync(path));
+    if (!Array.isArray(list) || list.length === 0) throw unusable("it holds no list of vectors");
+    return list;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw unusable("there is no such file", error);
+    if (error instanceof SyntaxError) throw unusable("it is no JSON", error);
+    throw error;
+  }
+}
+
+function propertyOf(vector: unknown, name: string): unknown {
+  if (typeof vector !== "object" || vector === null || !Object.hasOwn(vector, name)) return undefined;
+  return Reflect.get(vector, name);
+}
+
+/** A value as the input wants it; `undefined` when it is something else. */
+function fit(value: unknown, { name, type, shape }: OnnxValue): Feed | undefined {
+  const flat: (number | string)[] = [];
+  const dims = flatten(value, flat, 0);
+  if (dims === undefined || !flat.every((element) => isOf(type, element))) return undefined;
+  const isShaped = shape === undefined ||
+    shape.length === dims.length &&
+      shape.every((size, index) => typeof size !== "number" || size === dims[index]);
+  if (isShaped) return { name, type, dims, data: flat };
+  const filled = shape.map((size) => numberOf(size) ?? 1);
+  return dims.length <= 1 && product(filled) === flat.length
+    ? { name, type, dims: filled, data: flat }
+    : undefined;
+}
+
+function isOf(type: string, element: number | string): boolean {
+  if (type === "string") return typeof element === "string";
+  if (typeof element !== "number") return false;
+  return FLOATS.has(type) || MADE_TYPES.has(type) && Number.isSafeInteger(element);
+}
+
+/** Appends the numbers and texts of nested arrays, and returns how they are nested; `undefined` for a ragged one. */
+function flatten(value: unknown, flat: (number | string)[], depth: number): number[] | undefined {
+  if (typeof value === "boolean") flat.push(Number(value));
+  if (typeof value === "number" || typeof value === "string") flat.push(value);
+  if (!Array.isArray(value)) {
+    return ["boolean", "number", "string"].includes(typeof value) ? [] : undefined;
+  }
+  if (depth > ARRAY_NESTING_MAX) return undefined;
+  let inner: number[] | undefined;
+  for (const element of value) {
+    const dims = flatten(element, flat, depth + 1);
+    if (dims === undefined || inner !== undefined && inner.join() !== dims.join()) return undefined;
+    inner = dims;
+  }
+  return [value.length, ...inner ?? []];
+}
+
+function numberOf(size: number | string | null | undefined): number | undefined {
+  return typeof size === "number" ? size : undefined;
+}
+
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((all, size) => all * size, 1);
+}

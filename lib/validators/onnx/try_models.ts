@@ -1,0 +1,193 @@
+import type { Tensor } from "onnxruntime-web";
+import { quote } from "../../core/quote.ts";
+import {
+  floatsOf,
+  limitRuntimeMemory,
+  loadModel,
+  makeTensor,
+  type OrtSession,
+  RuntimeMissingError,
+  runtimeReason,
+} from "./ort_session.ts";
+import { OutputDrift } from "./output_drift.ts";
+import type { TryAnswer, TryRequest, Vectors } from "./try_protocol.ts";
+
+type Feeds = Readonly<Record<string, Tensor>>;
+type Outputs = Readonly<Record<string, Tensor>>;
+
+/**
+ * Loads a model in ONNX Runtime and computes vectors with it, and with the active model where there is one. It takes as
+ * long and as much processor as the model likes: run it in a process that can be ended. Reads the models' files.
+ *
+ * @returns what is to be said about the model; it does not throw for what a model does
+ */
+export async function tryModels(request: TryRequest): Promise<TryAnswer> {
+  const startMs = performance.now();
+  limitRuntimeMemory(request.memoryBytes);
+  let session: OrtSession;
+  try {
+    session = await loadModel(request.model);
+  } catch (error) {
+    const reason = runtimeReason(error);
+    if (error instanceof RuntimeMissingError) return { outcome: "unable", reason };
+    return { outcome: "refused", step: "load", problem: `ONNX Runtime does not load it: ${reason}` };
+  }
+  const vectorRun = new VectorRun(request.vectors, session);
+  if (countOf(request.vectors) > 0 && request.active !== undefined) {
+    try {
+      vectorRun.active = await loadModel(request.active);
+    } catch (error) {
+      vectorRun.notes.push(`the active model does not load and is not compared: ${runtimeReason(error)}`);
+    }
+  }
+  return await vectorRun.run(() => performance.now() - startMs < request.vectorsMs);
+}
+
+function countOf(vectors: Vectors): number {
+  return vectors.kind === "made" ? vectors.count : vectors.vectors.length;
+}
+
+/** The vectors of a model, one after the other, with what is found on the way. */
+class VectorRun {
+  active: OrtSession | undefined;
+  readonly notes: string[] = [];
+  readonly #vectors: Vectors;
+  readonly #session: OrtSession;
+  readonly #drifts = new Map<string, OutputDrift>();
+  /** It was said that the active model fails on vectors; it may on all of them. */
+  #activeFailed = false;
+
+  constructor(vectors: Vectors, session: OrtSession) {
+    this.#vectors = vectors;
+    this.#session = session;
+  }
+
+  /** @param isInTime whether one more vector may be begun; the first one always is */
+  async run(isInTime: () => boolean): Promise<TryAnswer> {
+    const count = countOf(this.#vectors);
+    let done = 0;
+    if (count > 0 && this.#session.outputs.length === 0) {
+      this.notes.push("it has no output that can be looked at: no vectors were computed");
+      return this.#answer(0);
+    }
+    for (; done < count; done++) {
+      if (done > 0 && !isInTime()) {
+        this.notes.push(`${done} of ${count} vectors were computed in time`);
+        break;
+      }
+      const step = await this.#step(done);
+      if (step === "unfit") break;
+      if (step !== "fine") return { outcome: "refused", step: "vectors", problem: step.problem };
+    }
+    return this.#answer(done);
+  }
+
+  async #step(index: number): Promise<"fine" | "unfit" | { readonly problem: string }> {
+    const feeds = feedsOf(this.#vectors, index);
+    const name = `sanity vector ${index + 1}`;
+    const active = this.active === undefined ? undefined : await attempt(this.active, feeds);
+    if (active !== undefined && "reason" in active && !this.#activeFailed) {
+      this.#activeFailed = true;
+      this.notes.push(`the active model does not compute ${name} and is not compared: ${active.reason}`);
+    }
+    const ran = await attempt(this.#session, feeds);
+    if ("reason" in ran) {
+      if (this.#vectors.kind === "made" && mayMisfit(this.#vectors.isGuess, active)) {
+        this.notes.push(`made-up vectors do not fit it, no vectors were computed: ${ran.reason}`);
+        return "unfit";
+      }
+      return { problem: `ONNX Runtime does not compute ${name}: ${ran.reason}` };
+    }
+    return this.#compare(
+      ran.outputs,
+      active !== undefined && "outputs" in active ? active.outputs : {},
+      name,
+    );
+  }
+
+  #compare(outputs: Outputs, active: Outputs, name: string): "fine" | { readonly problem: string } {
+    for (const [output, tensor] of Object.entries(outputs)) {
+      const values = floatsOf(tensor);
+      if (values === undefined) continue;
+      const other = active[output];
+      const others = other === undefined ? undefined : floatsOf(other);
+      const odd = firstNonFinite(values);
+      const otherOdd = others === undefined ? undefined : firstNonFinite(others);
+      // Where the active model has no number either, the vector is none that these models are made for.
+      if (odd !== undefined && otherOdd === undefined) {
+        return { problem: `its output ${quote(output)} is ${odd} for ${name}, expected a finite number` };
+      }
+      if (odd !== undefined || otherOdd !== undefined || others?.length !== values.length) continue;
+      const drift = this.#drifts.get(output) ?? new OutputDrift();
+      this.#drifts.set(output, drift);
+      drift.add(others, values, tensor.dims.at(-1) ?? 1);
+    }
+    return "fine";
+  }
+
+  #answer(vectors: number): TryAnswer {
+    const drifts = [];
+    const unjudged = [];
+    for (const [output, drift] of this.#drifts) {
+      const verdict = drift.verdict();
+      if (verdict.kind === "no longer distributions") {
+        const problem = `its output ${quote(output)} is no distribution: a row sums to ${
+          verdict.sum.toPrecision(6)
+        }, the active model's to 1`;
+        return { outcome: "refused", step: "vectors", problem };
+      }
+      if (verdict.kind === "drift") drifts.push({ output, ...verdict.drift });
+      else unjudged.push(output);
+    }
+    return { outcome: "ran", vectors, drifts, unjudged, notes: this.notes };
+  }
+}
+
+type Attempt = { readonly outputs: Outputs } | { readonly reason: string };
+
+/** Whether a made-up vector may be what is wrong, when the model does not take it. */
+function mayMisfit(isGuess: boolean, active: Attempt | undefined): boolean {
+  return active === undefined ? isGuess : "reason" in active;
+}
+
+async function attempt(session: OrtSession, feeds: Feeds): Promise<Attempt> {
+  try {
+    return { outputs: await session.run(feeds) };
+  } catch (error) {
+    return { reason: runtimeReason(error) };
+  }
+}
+
+function firstNonFinite(values: ArrayLike<number>): number | undefined {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (value !== undefined && !Number.isFinite(value)) return value;
+  }
+  return undefined;
+}
+
+function feedsOf(vectors: Vectors, index: number): Feeds {
+  if (vectors.kind === "given") {
+    const feeds = vectors.vectors[index] ?? [];
+    return Object.fromEntries(
+      feeds.map(({ name, type, dims, data }) => [name, makeTensor(type, dims, (at) => data[at] ?? 0)]),
+    );
+  }
+  const next = randomNumbers(index);
+  return Object.fromEntries(vectors.inputs.map(({ name, type, dims }) => {
+    // Whole numbers are mostly indices, masks and classes: 0 and 1 are among them.
+    const valueAt = type.startsWith("float") ? () => next() * 2 - 1 : () => Math.round(next());
+    return [name, makeTensor(type, dims, valueAt)];
+  }));
+}
+
+/** Numbers from 0 to 1, the same for the same vector in every run and on every machine (mulberry32). */
+function randomNumbers(vector: number): () => number {
+  let state = Math.imul(vector + 1, 0x9e3779b1);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,40 @@
+import type { Context } from "../../core/context.ts";
+import { readAt } from "../../core/read_at.ts";
+import type { PickleSetting } from "../../core/settings.ts";
+import { InvalidModelError } from "../invalid_model.ts";
+import type { ModelFile } from "../model_file.ts";
+import { inspectPickle } from "./inspect_pickle.ts";
+import { HEAD_BYTES, recognisePickle } from "./recognise_pickle.ts";
+
+/** What is done about pickles: `activation.validate.pickle`. */
+export interface PickleSettings {
+  readonly policy: PickleSetting;
+  readonly allow: readonly string[];
+}
+
+/**
+ * Looks into a file that may hold a pickle, as the configuration wants it. Where pickles are refused, files that only
+ * begin as one could, and ZIPs, are looked into: they may hold other things.
+ *
+ * @throws {InvalidModelError}
+ */
+export async function inspectByPolicy(
+  context: Context,
+  file: ModelFile,
+  { policy, allow }: PickleSettings,
+): Promise<void> {
+  if (policy === "ignore") return;
+  if (policy === "refuse" && isPickle(context, file)) {
+    throw new InvalidModelError(
+      file.path,
+      "it is a pickle, and activation.validate.pickle.policy refuses them all",
+    );
+  }
+  await inspectPickle(context, file, { patterns: allow });
+}
+
+function isPickle(context: Context, { location, path }: ModelFile): boolean {
+  using file = context.fs.openSync(location, { read: true });
+  const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
+  return suspicion?.kind === "pickle" ? suspicion.isCertain : suspicion?.kind === "wrapped";
+}

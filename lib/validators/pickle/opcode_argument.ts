@@ -1,0 +1,223 @@
+import type { ArgumentKind } from "./opcodes.ts";
+import { PICKLE_LIMITS } from "./pickle_limits.ts";
+import { PickleProblem } from "./pickle_problem.ts";
+import type { PickleReader } from "./pickle_reader.ts";
+import { DATA, type PickleValue } from "./pickle_value.ts";
+
+/** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
+export const FIXED_BYTES_MAX = 8;
+
+/** How many bytes each argument takes, or the length before its payload; lines take what they take. */
+const FIXED_BYTES: Readonly<Record<ArgumentKind, number>> = {
+  none: 0,
+  uint1: 1,
+  uint2: 2,
+  uint4: 4,
+  uint8: 8,
+  int4: 4,
+  float8: 8,
+  bytes1: 1,
+  bytes4: 4,
+  bytes8: 8,
+  text1: 1,
+  text4: 4,
+  text4signed: 4,
+  text8: 8,
+  long1: 1,
+  long4: 4,
+  line: 0,
+  twoLines: 0,
+  intLine: 0,
+  indexLine: 0,
+  floatLine: 0,
+  quotedLine: 0,
+  escapedLine: 0,
+};
+
+/** An argument that was read, or that has to be waited for. */
+export type ReadArgument = PickleValue | Promise<PickleValue>;
+
+/**
+ * Reads an opcode's argument. Payloads are passed over, but for short text and numbers, which may turn out to be a
+ * module's name or an array's size.
+ *
+ * @throws {PickleProblem} when the stream ends before
+ */
+export function readArgument(reader: PickleReader, kind: ArgumentKind, offset: number): ReadArgument {
+  if (!reader.has(FIXED_BYTES[kind])) throw truncated(offset);
+  switch (kind) {
+    case "none":
+      return null;
+    case "uint1":
+      return reader.uint8();
+    case "uint2":
+      return reader.uint16();
+    case "uint4":
+      return reader.uint32();
+    case "int4":
+      return reader.int32();
+    case "uint8":
+      return sizeOf(reader.uint64(), offset);
+    case "float8":
+      reader.take(8);
+      return DATA;
+    case "bytes1":
+      return skipBytes(reader, reader.uint8(), offset);
+    case "bytes4":
+      return skipBytes(reader, reader.uint32(), offset);
+    case "bytes8":
+      return skipBytes(reader, sizeOf(reader.uint64(), offset), offset);
+    case "text1":
+      return readText(reader, reader.uint8(), offset);
+    case "text4":
+      return readText(reader, reader.uint32(), offset);
+    case "text4signed":
+      return readText(reader, positive(reader.int32(), offset), offset);
+    case "text8":
+      return readText(reader, sizeOf(reader.uint64(), offset), offset);
+    case "long1":
+      return readLong(reader, reader.uint8(), offset);
+    case "long4":
+      return readLong(reader, positive(reader.int32(), offset), offset);
+    default:
+      return readLines(reader, kind, offset);
+  }
+}
+
+function truncated(offset: number): PickleProblem {
+  return new PickleProblem("broken", offset, "ends in the middle");
+}
+
+function sizeOf(value: bigint, offset: number): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new PickleProblem("broken", offset, "says to be larger than any file");
+  }
+  return Number(value);
+}
+
+function positive(value: number, offset: number): number {
+  if (value < 0) throw new PickleProblem("broken", offset, "has a negative length");
+  return value;
+}
+
+function skipBytes(reader: PickleReader, count: number, offset: number): ReadArgument {
+  if (!reader.has(count)) return skipFar(reader, count, offset);
+  reader.take(count);
+  return DATA;
+}
+
+async function skipFar(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {
+  if (!await reader.skip(count)) throw truncated(offset);
+  return DATA;
+}
+
+function readText(reader: PickleReader, count: number, offset: number): ReadArgument {
+  if (count > PICKLE_LIMITS.nameBytes) return skipBytes(reader, count, offset);
+  if (reader.has(count)) return asciiOf(reader.take(count));
+  return readTextLater(reader, count, offset);
+}
+
+async function readTextLater(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {
+  if (!await reader.fill(count)) throw truncated(offset);
+  return asciiOf(reader.take(count));
+}
+
+/** ASCII alone: names of modules and classes are. */
+function asciiOf(bytes: Uint8Array): PickleValue {
+  for (const byte of bytes) {
+    if (byte >= 0x80) return DATA;
+  }
+  if (bytes.length > GROWN_TEXT_MAX) return String.fromCharCode(...bytes);
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** Growing a short text is three times as fast; V8 keeps a longer one as a tree of its parts, at 20 bytes each. */
+const GROWN_TEXT_MAX = 12;
+
+/** Numbers up to the size of torch's magic one are of interest. */
+const LONG_BYTES_MAX = 16;
+
+function readLong(reader: PickleReader, count: number, offset: number): ReadArgument {
+  if (count > LONG_BYTES_MAX) return skipBytes(reader, count, offset);
+  if (reader.has(count)) return longOf(reader.take(count));
+  return reader.fill(count).then((isThere) => {
+    if (!isThere) throw truncated(offset);
+    return longOf(reader.take(count));
+  });
+}
+
+/** Little-endian two's complement. */
+function longOf(bytes: Uint8Array): number | bigint {
+  let value = 0n;
+  for (const [index, byte] of bytes.entries()) value |= BigInt(byte) << BigInt(8 * index);
+  return numberOf(BigInt.asIntN(Math.max(8 * bytes.length, 1), value));
+}
+
+function numberOf(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+type LineKind = "line" | "twoLines" | "intLine" | "indexLine" | "floatLine" | "quotedLine" | "escapedLine";
+
+async function readLines(reader: PickleReader, kind: LineKind, offset: number): Promise<PickleValue> {
+  const line = await readLine(reader, offset);
+  if (kind === "twoLines") {
+    const name = await readLine(reader, offset);
+    return typeof line === "string" && typeof name === "string" ? `${line}\n${name}` : DATA;
+  }
+  if (kind === "line") return DATA;
+  const value = valueOf(kind, line);
+  if (value === undefined) throw new PickleProblem("broken", offset, "has a number or a text that is none");
+  return value;
+}
+
+/** What a line of text stands for; `undefined` when Python is sure to stop at it. */
+function valueOf(kind: LineKind, line: PickleValue): PickleValue | undefined {
+  if (typeof line !== "string") return kind === "indexLine" ? undefined : DATA;
+  const text = line.trim();
+  switch (kind) {
+    case "indexLine":
+      return /^\+?\d{1,10}$/.test(text) ? Number(text) : undefined;
+    case "intLine":
+      if (line === "00" || line === "01") return line === "01";
+      if (/^-?\d+L?$/.test(text)) return numberOf(BigInt(text.replace("L", "")));
+      // Other ways to write a number are left to Python; without a digit there is none.
+      return /\d/.test(text) ? DATA : undefined;
+    case "floatLine":
+      return /\d|inf|nan/i.test(text) ? DATA : undefined;
+    case "quotedLine": {
+      const quoted = /^(["'])(.*)\1$/s.exec(text);
+      return quoted === null ? undefined : constantOf(quoted[2] ?? "");
+    }
+    default:
+      return constantOf(line);
+  }
+}
+
+/** Text with escapes is not read: nobody writes names so but to hide them. */
+function constantOf(text: string): PickleValue {
+  return text.includes("\\") || text.length > PICKLE_LIMITS.nameBytes ? DATA : text;
+}
+
+/** The next line without its end; of one that is too long to be of interest, {@link DATA}. */
+async function readLine(reader: PickleReader, offset: number): Promise<PickleValue> {
+  let isLong = false;
+  while (true) {
+    if (!reader.has(1) && !await reader.fill(1)) throw truncated(offset);
+    const end = reader.findNewline();
+    if (end !== -1) {
+      const line = reader.take(end);
+      const value = isLong || end > PICKLE_LIMITS.numberBytes ? DATA : asciiOf(line);
+      reader.take(1);
+      return value;
+    }
+    const buffered = reader.buffered;
+    if (buffered > PICKLE_LIMITS.numberBytes) {
+      isLong = true;
+      reader.take(buffered);
+    } else if (!await reader.fill(buffered + 1)) throw truncated(offset);
+  }
+}

@@ -1,0 +1,169 @@
+import { type OpcodeName, PROTOCOL_MAX } from "./opcodes.ts";
+import type { PickleMachine } from "./pickle_machine.ts";
+import { DATA, type DictValue, type PickleValue } from "./pickle_value.ts";
+
+/** What an opcode does, given its argument. */
+type Effect = (machine: PickleMachine, argument: PickleValue) => void;
+
+const constant: Effect = (machine, argument) => machine.push(argument);
+const data: Effect = (machine) => machine.push(DATA);
+const recall: Effect = (machine, index) => machine.recall(Number(index));
+const remember: Effect = (machine, index) => machine.remember(Number(index));
+const extension: Effect = (machine, code) => machine.extension(Number(code));
+const fill: Effect = (machine) => machine.extend(machine.popToMark());
+
+/** Of every opcode. Those that also move in the stream (STOP, FRAME, BUILD) are seen to by the walk besides. */
+export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
+  PROTO: checkProtocol,
+  FRAME: () => {},
+  STOP: () => {},
+
+  MARK: (machine) => machine.mark(),
+  POP: (machine) => machine.discard(),
+  POP_MARK: (machine) => void machine.popToMark(),
+  DUP: duplicate,
+
+  NONE: (machine) => machine.push(null),
+  NEWTRUE: (machine) => machine.push(true),
+  NEWFALSE: (machine) => machine.push(false),
+  INT: constant,
+  LONG: constant,
+  LONG1: constant,
+  LONG4: constant,
+  BININT: constant,
+  BININT1: constant,
+  BININT2: constant,
+  FLOAT: data,
+  BINFLOAT: data,
+  STRING: constant,
+  BINSTRING: constant,
+  SHORT_BINSTRING: constant,
+  UNICODE: constant,
+  BINUNICODE: constant,
+  BINUNICODE8: constant,
+  SHORT_BINUNICODE: constant,
+  BINBYTES: data,
+  BINBYTES8: data,
+  SHORT_BINBYTES: data,
+  BYTEARRAY8: data,
+
+  EMPTY_TUPLE: (machine) => machine.push(machine.tuple([])),
+  TUPLE1: (machine) => pushTuple(machine, 1),
+  TUPLE2: (machine) => pushTuple(machine, 2),
+  TUPLE3: (machine) => pushTuple(machine, 3),
+  TUPLE: (machine) => machine.push(machine.tuple(machine.popToMark())),
+  EMPTY_LIST: data,
+  EMPTY_SET: data,
+  EMPTY_DICT: (machine) => machine.push(emptyDict()),
+  LIST: pushContainer,
+  FROZENSET: pushContainer,
+  DICT: pushDict,
+  APPEND: (machine) => machine.extend([machine.pop()]),
+  APPENDS: fill,
+  ADDITEMS: fill,
+  SETITEM: setItem,
+  SETITEMS: (machine) => machine.setItems(machine.popToMark()),
+
+  GET: recall,
+  BINGET: recall,
+  LONG_BINGET: recall,
+  PUT: remember,
+  BINPUT: remember,
+  LONG_BINPUT: remember,
+  MEMOIZE: (machine) => machine.rememberNext(),
+
+  GLOBAL: (machine, argument) => machine.push(importLines(machine, argument)),
+  STACK_GLOBAL: importFromStack,
+  EXT1: extension,
+  EXT2: extension,
+  EXT4: extension,
+  PERSID: (machine) => machine.persistent(),
+  BINPERSID: usePersistent,
+  REDUCE: reduce,
+  INST: instantiate,
+  OBJ: instantiateFromStack,
+  NEWOBJ: makeObject,
+  NEWOBJ_EX: makeObjectWithNames,
+  BUILD: (machine) => machine.build(machine.pop()),
+
+  NEXT_BUFFER: (machine) => {
+    throw machine.broken("needs a buffer that is not in the file");
+  },
+  READONLY_BUFFER: (machine) => void machine.top(),
+};
+
+function checkProtocol(machine: PickleMachine, version: PickleValue): void {
+  if (Number(version) > PROTOCOL_MAX) throw machine.broken(`is of protocol ${String(version)}`);
+  if (machine.steps > 1) machine.irregular("begins anew in the middle");
+}
+
+function duplicate(machine: PickleMachine): void {
+  machine.push(machine.top());
+}
+
+function pushTuple(machine: PickleMachine, size: number): void {
+  const items: PickleValue[] = [];
+  for (let count = 0; count < size; count++) items.unshift(machine.pop());
+  machine.push(machine.tuple(items));
+}
+
+function pushContainer(machine: PickleMachine): void {
+  machine.contain(machine.popToMark());
+  machine.push(DATA);
+}
+
+function pushDict(machine: PickleMachine): void {
+  const dict = emptyDict();
+  machine.setItems(machine.popToMark(), dict);
+  machine.push(dict);
+}
+
+function emptyDict(): DictValue {
+  return { kind: "dict", entries: new Map() };
+}
+
+function setItem(machine: PickleMachine): void {
+  const value = machine.pop();
+  machine.setItems([machine.pop(), value]);
+}
+
+function importLines(machine: PickleMachine, lines: PickleValue): PickleValue {
+  const [module, name] = typeof lines === "string" ? lines.split("\n") : [];
+  return machine.import(module ?? DATA, name ?? DATA);
+}
+
+function importFromStack(machine: PickleMachine): void {
+  const name = machine.pop();
+  machine.push(machine.import(machine.pop(), name));
+}
+
+function usePersistent(machine: PickleMachine): void {
+  machine.pop();
+  machine.persistent();
+}
+
+function reduce(machine: PickleMachine): void {
+  const args = machine.pop();
+  machine.call(machine.pop(), args);
+}
+
+function instantiate(machine: PickleMachine, lines: PickleValue): void {
+  const args = machine.tuple(machine.popToMark());
+  machine.call(importLines(machine, lines), args);
+}
+
+function instantiateFromStack(machine: PickleMachine): void {
+  const [cls, ...args] = machine.popToMark();
+  if (cls === undefined) throw machine.broken("takes a value from an empty stack");
+  machine.call(cls, machine.tuple(args));
+}
+
+function makeObject(machine: PickleMachine): void {
+  const args = machine.pop();
+  machine.make(machine.pop(), args);
+}
+
+function makeObjectWithNames(machine: PickleMachine): void {
+  machine.contain([machine.pop()]);
+  makeObject(machine);
+}

@@ -1,0 +1,110 @@
+/** Where a pickle's bytes come from, in order. */
+export interface PickleSource {
+  /** The next bytes, valid until the next call; `undefined` at the end. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Passes over bytes that come next, all of them or up to the end; returns how many. */
+  skip(bytes: number): Promise<number>;
+  /** Ends the reading. */
+  close(): Promise<void>;
+}
+
+/** Reads numbers and pieces of a source; what it has buffered, without waiting. */
+export class PickleReader {
+  readonly #source: PickleSource;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #at = 0;
+  /** Where the buffered bytes begin in the stream. */
+  #base = 0;
+
+  constructor(source: PickleSource) {
+    this.#source = source;
+  }
+
+  /** Of the next byte, from the beginning of the stream. */
+  get position(): number {
+    return this.#base + this.#at;
+  }
+
+  /** Whether as many bytes are buffered. */
+  has(count: number): boolean {
+    return this.#bytes.length - this.#at >= count;
+  }
+
+  /** Buffers as many bytes, if the stream has them. */
+  async fill(count: number): Promise<boolean> {
+    while (!this.has(count)) {
+      const piece = await this.#source.read();
+      if (piece === undefined) return false;
+      const rest = this.#bytes.subarray(this.#at);
+      const joined = rest.length === 0 ? piece : new Uint8Array(rest.length + piece.length);
+      if (rest.length > 0) {
+        joined.set(rest);
+        joined.set(piece, rest.length);
+      }
+      this.#base += this.#at;
+      this.#at = 0;
+      this.#bytes = joined;
+      this.#view = new DataView(joined.buffer, joined.byteOffset, joined.byteLength);
+    }
+    return true;
+  }
+
+  /** The next byte, which stays the next. */
+  peek(): number {
+    return this.#view.getUint8(this.#at);
+  }
+
+  uint8(): number {
+    return this.#view.getUint8(this.#at++);
+  }
+
+  uint16(): number {
+    this.#at += 2;
+    return this.#view.getUint16(this.#at - 2, true);
+  }
+
+  uint32(): number {
+    this.#at += 4;
+    return this.#view.getUint32(this.#at - 4, true);
+  }
+
+  int32(): number {
+    this.#at += 4;
+    return this.#view.getInt32(this.#at - 4, true);
+  }
+
+  uint64(): bigint {
+    this.#at += 8;
+    return this.#view.getBigUint64(this.#at - 8, true);
+  }
+
+  /** Buffered bytes, valid until more are buffered. */
+  take(count: number): Uint8Array {
+    this.#at += count;
+    return this.#bytes.subarray(this.#at - count, this.#at);
+  }
+
+  /** How far away the next newline is in what is buffered; -1 when there is none. */
+  findNewline(): number {
+    const at = this.#bytes.indexOf(NEWLINE, this.#at);
+    return at === -1 ? -1 : at - this.#at;
+  }
+
+  /** Bytes that are buffered. */
+  get buffered(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Passes over bytes; `false` when the stream ends before. */
+  async skip(count: number): Promise<boolean> {
+    const here = Math.min(count, this.buffered);
+    this.#at += here;
+    if (here === count) return true;
+    const skipped = await this.#source.skip(count - here);
+    this.#base += skipped;
+    return skipped === count - here;
+  }
+}
+
+const NEWLINE = 10;

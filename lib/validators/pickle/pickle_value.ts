@@ -1,0 +1,116 @@
+import type { GlobalRule } from "./allow_list.ts";
+
+/**
+ * What is known of a value on the stack without making it. Constants are themselves; a string that is long or not
+ * plain ASCII is {@link DATA}.
+ */
+export type PickleValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | DataValue
+  | UnknownValue
+  | GlobalValue
+  | InstanceValue
+  | TupleValue
+  | DictValue
+  | DtypeValue
+  | ArrayWrapperValue;
+
+/** A value of a built-in type of which no more is known: a list, a set, bytes, a float, long text. */
+export interface DataValue {
+  readonly kind: "data";
+}
+
+/** A value of which nothing is known: too much was remembered already, or it was refused before. */
+export interface UnknownValue {
+  readonly kind: "unknown";
+}
+
+/** What an import refers to. */
+export interface GlobalValue {
+  readonly kind: "global";
+  readonly module: string;
+  readonly name: string;
+  /** `undefined` for one that is not allowed; only doubtful contents are walked on with it. */
+  readonly rule: GlobalRule | undefined;
+}
+
+/** What came of a call or of a class. */
+export interface InstanceValue {
+  readonly kind: "instance";
+}
+
+export interface TupleValue {
+  readonly kind: "tuple";
+  /** `undefined` where there are too many to be remembered. */
+  readonly items: readonly PickleValue[] | undefined;
+  /** Whether joblib's array class, or a wrapped array, is anywhere inside. */
+  readonly holdsWrapper: boolean;
+}
+
+/** A dictionary that began empty: with everything in it, as long as that is little and its keys are constants. */
+export interface DictValue {
+  readonly kind: "dict";
+  entries: Map<string, PickleValue> | undefined;
+}
+
+/** A `numpy.dtype`: what it is made from, and, after its BUILD, its state. */
+export interface DtypeValue {
+  readonly kind: "dtype";
+  /** What it was made of: `f8`; a name of a class that its fields belong to is `V`. */
+  readonly type: string;
+  state: DtypeState | undefined;
+  isBuilt: boolean;
+}
+
+export interface DtypeState {
+  /** Bytes of an element. */
+  readonly itemBytes: number;
+  /** Whether elements are, or have in them, references to Python objects. */
+  readonly hasObject: boolean;
+}
+
+/** joblib's place-holder, behind whose BUILD an array's bytes follow. */
+export interface ArrayWrapperValue {
+  readonly kind: "wrapper";
+}
+
+export const DATA: DataValue = { kind: "data" };
+export const UNKNOWN: UnknownValue = { kind: "unknown" };
+export const INSTANCE: InstanceValue = { kind: "instance" };
+
+/** Narrows to the values that are no constants. */
+export function isObject(
+  value: PickleValue,
+): value is Exclude<PickleValue, string | number | bigint | boolean | null> {
+  return typeof value === "object" && value !== null;
+}
+
+/** Whether joblib's array class, or a wrapped array, is it or is in it. */
+export function holdsWrapper(value: PickleValue): boolean {
+  if (!isObject(value)) return false;
+  if (value.kind === "global") return value.rule?.makes === "wrapper";
+  return value.kind === "wrapper" || (value.kind === "tuple" && value.holdsWrapper);
+}
+
+/** How a value is told in a message. */
+export function describe(value: PickleValue): string {
+  if (value === null) return "None";
+  if (!isObject(value)) return `the constant ${String(value)}`;
+  switch (value.kind) {
+    case "global":
+      return `${value.module}.${value.name}`;
+    case "instance":
+    case "wrapper":
+      return "an object";
+    case "unknown":
+      return "something that cannot be told";
+    case "data":
+      return "data";
+    default:
+      return `a ${value.kind}`;
+  }
+}

@@ -1,0 +1,81 @@
+import { LZ4_MAGIC } from "./lz4_frame.ts";
+import { OPCODES, PROTO, PROTOCOL_MAX } from "./opcodes.ts";
+
+/** What pickles are compressed with, as far as it can be looked into. */
+export type Wrapper = "zlib" | "gzip" | "lz4";
+
+/** What a file may be, by its first bytes and its name. */
+export type PickleSuspicion =
+  /** Opcodes. Without `isCertain`, something that may be another thing and begins as a pickle could. */
+  | { readonly kind: "pickle"; readonly isCertain: boolean }
+  | { readonly kind: "wrapped"; readonly wrapper: Wrapper }
+  | { readonly kind: "zip" }
+  /** Compressed in a way that is not looked into. */
+  | { readonly kind: "sealed"; readonly method: "bz2" | "xz" | "lzma" }
+  /** Named as a pickle, and beginning as none. */
+  | { readonly kind: "misnamed" };
+
+/** As many first bytes as {@link recognisePickle} wants. */
+export const HEAD_BYTES = 16;
+
+/**
+ * What of a pickle a file may be, by its first bytes; `undefined` when no program would take it for one. Its name
+ * decides only where the bytes do not.
+ *
+ * @param head the first {@link HEAD_BYTES} bytes, or all when there are fewer
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { recognisePickle } from "./recognise_pickle.ts";
+ * const bytes = (text: string) => new TextEncoder().encode(text);
+ * assert.deepEqual(recognisePickle(new Uint8Array([0x80, 4, 0x4e, 0x2e]), "model.onnx"), {
+ *   kind: "pickle",
+ *   isCertain: true,
+ * });
+ * assert.equal(recognisePickle(bytes('{"a": 1}'), "metadata.json"), undefined);
+ * assert.deepEqual(recognisePickle(bytes('{"a": 1}'), "MODEL.PKL"), { kind: "misnamed" });
+ * ```
+ */
+export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion | undefined {
+  if (startsWith(head, [0x50, 0x4b, 3, 4])) return { kind: "zip" };
+  if (startsWith(head, [0x1f, 0x8b])) return { kind: "wrapped", wrapper: "gzip" };
+  if (startsWith(head, LZ4_MAGIC)) return { kind: "wrapped", wrapper: "lz4" };
+  if (isZlib(head)) return { kind: "wrapped", wrapper: "zlib" };
+  const sealed = SEALED.find(({ magic }) => startsWith(head, magic));
+  if (sealed !== undefined && !isOtherArchive(path)) return { kind: "sealed", method: sealed.method };
+  const isNamed = isNamedPickle(path);
+  const [first, version = 0] = head;
+  if (first !== undefined && OPCODES[first] !== undefined) {
+    const isProto = first === PROTO && version <= PROTOCOL_MAX &&
+      (head[2] === undefined || OPCODES[head[2]] !== undefined);
+    return { kind: "pickle", isCertain: isNamed || isProto };
+  }
+  return isNamed ? { kind: "misnamed" } : undefined;
+}
+
+/** Whether a file's name promises a pickle, also a compressed one; in whatever case. */
+export function isNamedPickle(path: string): boolean {
+  return /\.(pkl|pickle|joblib)(\.(z|gz|gzip|zlib|lz4|bz2|xz|lzma))?$/i.test(path);
+}
+
+/** A compressed table or archive is not a pickle because it cannot be looked into. */
+function isOtherArchive(path: string): boolean {
+  return /\.(bz2|tbz2?|xz|txz|lzma)$/i.test(path) && !isNamedPickle(path);
+}
+
+/** What joblib decompresses by its first bytes. Source: the prefixes in joblib's `compressor.py`, here in full. */
+const SEALED = [
+  { method: "bz2", magic: [0x42, 0x5a, 0x68] },
+  { method: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a] },
+  { method: "lzma", magic: [0x5d, 0x00] },
+] as const;
+
+/** Deflate, any window, and a checksum of the first two bytes. Source: RFC 1950, section 2.2. */
+function isZlib([first = 0, second = 0]: Uint8Array): boolean {
+  return first === 0x78 && (first * 256 + second) % 31 === 0;
+}
+
+function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => head[index] === byte);
+}

@@ -1,0 +1,154 @@
+import type { PickleAllowList } from "./allow_list.ts";
+import { ALIGNMENT_BYTES, type ArrayPlace } from "./joblib_array.ts";
+import { FIXED_BYTES_MAX, readArgument } from "./opcode_argument.ts";
+import { EFFECTS } from "./opcode_effects.ts";
+import { OPCODES } from "./opcodes.ts";
+import { PICKLE_LIMITS } from "./pickle_limits.ts";
+import { type PickleDialect, PickleMachine } from "./pickle_machine.ts";
+import { PickleProblem } from "./pickle_problem.ts";
+import { PickleReader, type PickleSource } from "./pickle_reader.ts";
+import type { PickleValue } from "./pickle_value.ts";
+
+/** How the walk is to read. */
+export interface WalkOptions {
+  readonly allowed: PickleAllowList;
+  readonly dialect: PickleDialect;
+  /** See `MachineOptions`. */
+  readonly isCertain: boolean;
+}
+
+/** What the walk met. Nothing of it was refused. */
+export interface WalkReport {
+  /** Pickles that went to their end. */
+  readonly pickles: number;
+  readonly imports: number;
+  /** Arrays whose bytes stand between opcodes, as joblib writes them. */
+  readonly arrays: number;
+  /** Where Python would stop with an error; `undefined` when all of the stream is pickles. */
+  readonly broken: PickleProblem | undefined;
+}
+
+/** The first of the pickles of which torch's files consisted before version 1.6. Source: `torch/serialization.py`. */
+const TORCH_MAGIC = 0x1950a86a20f9469cfc6cn;
+
+/** What torch wrote one after the other: magic number, protocol, system, object, keys of the storages that follow. */
+const TORCH_PICKLES = 5;
+
+/**
+ * Walks all pickles of a stream, one after the other, as Python would read them, executing nothing.
+ *
+ * @throws {PickleProblem} of kind `refused`, at the first thing that is not allowed
+ */
+export async function walkPickles(source: PickleSource, options: WalkOptions): Promise<WalkReport> {
+  const walk = new Walk(new PickleReader(source), options);
+  try {
+    await walk.all();
+    return { ...walk.counts, broken: undefined };
+  } catch (error) {
+    if (!(error instanceof PickleProblem) || error.kind !== "broken") throw error;
+    return { ...walk.counts, broken: error };
+  } finally {
+    await source.close();
+  }
+}
+
+class Walk {
+  readonly #reader: PickleReader;
+  readonly #options: WalkOptions;
+  readonly counts = { pickles: 0, imports: 0, arrays: 0 };
+  #opcodes = 0;
+
+  constructor(reader: PickleReader, options: WalkOptions) {
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  async all(): Promise<void> {
+    let { dialect } = this.#options;
+    do {
+      const value = await this.#one(dialect);
+      if (this.counts.pickles === 1 && value === TORCH_MAGIC) dialect = "torch";
+      // What follows are the bytes of tensors, which are taken for nothing else.
+      else if (dialect === "torch" && this.counts.pickles === TORCH_PICKLES) return;
+      if (this.counts.pickles > PICKLE_LIMITS.pickles) {
+        throw new PickleProblem(
+          "refused",
+          this.#reader.position,
+          `is one of more than ${PICKLE_LIMITS.pickles} pickles`,
+        );
+      }
+    } while (await this.#reader.fill(1));
+  }
+
+  /** One pickle, up to its STOP. */
+  async #one(dialect: PickleDialect): Promise<PickleValue> {
+    const reader = this.#reader;
+    const machine = new PickleMachine({ ...this.#options, dialect });
+    let frameEnd = Infinity;
+    let imports = 0;
+    while (true) {
+      if (!reader.has(1 + FIXED_BYTES_MAX) && !await reader.fill(1 + FIXED_BYTES_MAX) && !reader.has(1)) {
+        machine.offset = reader.position;
+        throw machine.broken("ends before its STOP");
+      }
+      machine.offset = reader.position;
+      machine.steps++;
+      if (++this.#opcodes > PICKLE_LIMITS.opcodes) {
+        throw machine.refused(`has more than ${PICKLE_LIMITS.opcodes} opcodes`);
+      }
+      const code = reader.uint8();
+      const opcode = OPCODES[code];
+      if (opcode === undefined) {
+        throw machine.broken(`has 0x${code.toString(16).padStart(2, "0")}, which is no opcode`);
+      }
+      const reading = readArgument(reader, opcode.argument, machine.offset);
+      const argument = reading instanceof Promise ? await reading : reading;
+      EFFECTS[opcode.name](machine, argument);
+      this.counts.imports += machine.imports - imports;
+      imports = machine.imports;
+
+      if (opcode.name === "FRAME") {
+        // Python's two readers disagree about frames that are not one after the other.
+        if (frameEnd !== Infinity) machine.irregular("begins a frame inside of a frame");
+        frameEnd = reader.position + Number(argument);
+      }
+      if (frameEnd !== Infinity && reader.position >= frameEnd) {
+        if (reader.position > frameEnd) machine.irregular("goes beyond the end of its frame");
+        frameEnd = Infinity;
+      }
+      if (opcode.name === "STOP") {
+        if (frameEnd !== Infinity) machine.irregular("ends inside of a frame");
+        const value = machine.stop();
+        this.counts.pickles++;
+        return value;
+      }
+      if (machine.array !== undefined) {
+        // joblib reads from the file, which stands behind the frame.
+        if (frameEnd !== Infinity) throw machine.refused("describes an array inside of a frame");
+        await this.#passArray(machine, machine.array);
+        machine.array = undefined;
+      }
+    }
+  }
+
+  async #passArray(machine: PickleMachine, array: ArrayPlace): Promise<void> {
+    this.counts.arrays++;
+    if (array.kind === "pickled") {
+      // joblib hands it to Python's own reader, which knows nothing of arrays: this goes no deeper.
+      await this.#one("python");
+      this.counts.pickles--;
+      return;
+    }
+    const padding = array.isPadded ? await this.#readPadding(machine) : 0;
+    if (!await this.#reader.skip(padding + array.bytes)) {
+      throw machine.broken("ends in the middle of an array");
+    }
+  }
+
+  async #readPadding(machine: PickleMachine): Promise<number> {
+    if (!await this.#reader.fill(1)) throw machine.broken("ends in the middle of an array");
+    const padding = this.#reader.uint8();
+    if (padding > ALIGNMENT_BYTES) throw machine.refused(`has a padding of ${padding} bytes before an array`);
+    return padding;
+  }
+}

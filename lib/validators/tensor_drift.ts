@@ -1,0 +1,66 @@
+import type { Context } from "../core/context.ts";
+import { quote } from "../core/quote.ts";
+import type { DriftSetting } from "../core/settings.ts";
+import { InvalidModelError } from "./invalid_model.ts";
+import type { ModelFile } from "./model_file.ts";
+
+/** The most tensors that are read of a file: five times those of the largest model that was published as one. */
+export const TENSORS_MAX = 500_000;
+
+/** The tensors of a file: for each name its type and shape, `F32 [768, 3072]`. */
+export type Tensors = ReadonlyMap<string, string>;
+
+/** More differences than this are one difference: another model. */
+const NAMED_MAX = 5;
+
+/**
+ * How the tensors of a file differ from those of the file before it; nothing where they do not.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { compareTensors } from "./tensor_drift.ts";
+ * const before = new Map([["w", "F32 [2, 2]"], ["b", "F32 [2]"]]);
+ * assert.deepEqual(compareTensors(before, new Map([["w", "F32 [2, 3]"], ["c", "F32 [2]"]])), [
+ *   '"w" is F32 [2, 3], was F32 [2, 2]',
+ *   '"c" (F32 [2]) is new',
+ *   '"b" (F32 [2]) is missing',
+ * ]);
+ * ```
+ */
+export function compareTensors(before: Tensors, after: Tensors): string[] {
+  const differences: string[] = [];
+  for (const [name, kind] of after) {
+    const was = before.get(name);
+    if (was === undefined) differences.push(`${quote(name)} (${kind}) is new`);
+    else if (was !== kind) differences.push(`${quote(name)} is ${kind}, was ${was}`);
+  }
+  for (const [name, kind] of before) {
+    if (!after.has(name)) differences.push(`${quote(name)} (${kind}) is missing`);
+  }
+  return differences;
+}
+
+/**
+ * Tells how a file differs from the active release's.
+ *
+ * @param setting the key that decides, for the hint
+ * @throws {InvalidModelError} under the policy `refuse`, if it does
+ */
+export function reportDrift(
+  context: Context,
+  file: ModelFile,
+  differences: readonly string[],
+  { policy, setting }: { readonly policy: DriftSetting; readonly setting: string },
+): void {
+  if (policy === "ignore" || differences.length === 0) return;
+  const named = differences.slice(0, NAMED_MAX).join("; ");
+  const more = differences.length > NAMED_MAX ? `; and ${differences.length - NAMED_MAX} more` : "";
+  const problem = `its tensors are not those of the active release: ${named}${more}`;
+  if (policy === "refuse") {
+    throw new InvalidModelError(file.path, problem, {
+      hint: `if that is meant, set activation.validate.${setting} to warn; the active release is untouched`,
+    });
+  }
+  context.log.warn(`${file.path}: ${problem}`);
+}

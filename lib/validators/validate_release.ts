@@ -1,0 +1,157 @@
+import type { Context } from "../core/context.ts";
+import { Pool } from "../core/pool.ts";
+import { readAt } from "../core/read_at.ts";
+import { CHECKSUM_HINT, findWrongChecksum } from "../release/metadata_checksum.ts";
+import { type Checker, type CheckJob, HEAD_BYTES, type ValidationRequest } from "./checker.ts";
+import { CHECKERS } from "./checkers.ts";
+import { runCustomCommand } from "./custom_command.ts";
+import { InvalidModelError } from "./invalid_model.ts";
+import type { ModelFile } from "./model_file.ts";
+import { applyRules } from "./rules.ts";
+
+/** Each may load a model into a process of its own: two fill the smallest servers. */
+const SIDE_BY_SIDE_MAX = 2;
+
+/** How long headers are read before signals and timers get a turn. */
+const SLICE_MS = 50;
+
+/** A message that names more is read by nobody. */
+const NAMED_MAX = 5;
+const LOGGED_MAX = 20;
+
+/**
+ * Decides whether a release that arrived whole may be activated: the rules, the checksums in `metadata.json`, every file
+ * by its format, and last the user's own command. Nothing of a model is executed here. Reads of each file what its
+ * format needs: the header, or all of a JSON file. Needs read permission; the run permission for the command.
+ *
+ * @throws {InvalidModelError} naming the first file that is refused; when there are more, each is logged
+ * @throws {RefusedError} for what may be nobody's fault: the age of the release, a command of the user's that took too
+ * long or changed the release
+ */
+export async function validateRelease(
+  context: Context,
+  request: ValidationRequest,
+  checkers: readonly Checker[] = CHECKERS,
+): Promise<void> {
+  const { settings, files, dir, digest, active } = request;
+  if (!settings.enabled) return;
+  applyRules(settings, { ...request, active: active?.files }, context.clock.now());
+  refuseWrongMetadata(context, request);
+  await checkFiles(context, request, checkers);
+  context.log.debug(`files of ${digest} that were validated: ${files.length}`);
+  if (settings.validate_command === undefined) return;
+  await runCustomCommand(context, {
+    command: settings.validate_command,
+    timeoutMs: settings.validate_timeout_seconds * 1000,
+    dir,
+    digest,
+    activeDir: active?.dir,
+  });
+}
+
+function refuseWrongMetadata(context: Context, { dir, files }: ValidationRequest): void {
+  const measured = files.map(({ path, size, sha256 }) => ({ path, bytes: size, sha256 }));
+  const wrong = findWrongChecksum(context.fs, dir, measured);
+  if (wrong !== undefined) throw new InvalidModelError(wrong.path, wrong.problem, { hint: CHECKSUM_HINT });
+}
+
+async function checkFiles(
+  context: Context,
+  request: ValidationRequest,
+  checkers: readonly Checker[],
+): Promise<void> {
+  const active = new Map(request.active?.files.map((file) => [file.path, file]));
+  const refused = new Map<ModelFile, InvalidModelError>();
+  const turns = new Turns(context);
+  const pool = new Pool(SIDE_BY_SIDE_MAX);
+  try {
+    for (const file of request.files) {
+      await turns.next();
+      const job = { context, file, before: active.get(file.path), request };
+      const chosen = chooseCheckers(job, checkers);
+      if (chosen.length > 0) {
+        await pool.add(async () => {
+          const error = await firstRefusal(job, chosen);
+          if (error !== undefined) refused.set(file, error);
+        });
+      }
+    }
+  } finally {
+    await pool.drain();
+  }
+  throwRefusals(context, request.files.flatMap((file) => refused.get(file) ?? []));
+}
+
+/** The formats of a file that are to be looked into. */
+function chooseCheckers({ context, file, before }: CheckJob, checkers: readonly Checker[]): Checker[] {
+  const isUnchanged = before?.sha256 === file.sha256;
+  const head = readHead(context, file);
+  return formatsOf(file, head, checkers).filter((checker) => !(isUnchanged && checker.passesUnchanged));
+}
+
+/**
+ * Where content and name agree, that is the format. Where they do not, the file has to pass as whatever either says:
+ * nobody knows which of the two a consumer goes by.
+ */
+function formatsOf(file: ModelFile, head: Uint8Array, checkers: readonly Checker[]): Checker[] {
+  const name = file.path.toLowerCase();
+  const named = checkers.filter(({ extensions }) => extensions.some((end) => name.endsWith(end)));
+  const recognised = checkers.filter((checker) => checker.looksLike(head, file));
+  const agreed = named.filter((checker) => recognised.includes(checker));
+  return agreed.length > 0 ? agreed : [...new Set([...named, ...recognised])];
+}
+
+function readHead(context: Context, file: ModelFile): Uint8Array {
+  using opened = context.fs.openSync(file.location, { read: true });
+  return readAt(opened, 0, Math.min(HEAD_BYTES, file.size));
+}
+
+async function firstRefusal(
+  job: CheckJob,
+  checkers: readonly Checker[],
+): Promise<InvalidModelError | undefined> {
+  try {
+    for (const checker of checkers) {
+      job.context.log.debug(`looking into ${job.file.path} (${checker.format})`);
+      await checker.check(job);
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidModelError) return error;
+    throw error;
+  }
+}
+
+/** @throws {InvalidModelError} when there is one, or one that names them all */
+function throwRefusals(context: Context, errors: readonly InvalidModelError[]): void {
+  const [first, ...others] = errors;
+  if (first === undefined) return;
+  if (others.length === 0) throw first;
+  for (const { message } of errors.slice(0, LOGGED_MAX)) context.log.error(message);
+  const named = others.slice(0, NAMED_MAX).map(({ path }) => path).join(", ");
+  const rest = others.length > NAMED_MAX ? ", ..." : "";
+  throw new InvalidModelError(
+    first.path,
+    `${first.problem} (and ${others.length} more refused: ${named}${rest})`,
+    { hint: first.hint ?? "see what was logged above; the active release is untouched", cause: first },
+  );
+}
+
+/** Gives others a turn while files are looked at one after the other, without waiting. */
+class Turns {
+  readonly #context: Context;
+  #sinceMs: number;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#sinceMs = context.clock.monotonicMs();
+  }
+
+  async next(): Promise<void> {
+    this.#context.signal.throwIfAborted();
+    if (this.#context.clock.monotonicMs() - this.#sinceMs < SLICE_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#sinceMs = this.#context.clock.monotonicMs();
+    this.#context.signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { cliArgs, type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
+import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
+
+/** A trainer and a bot with a canary on a number in a file, as users would run them. */
+class World implements Disposable {
+  readonly #dir: TempDir = tempDir();
+  readonly #registry: string;
+
+  constructor() {
+    this.#registry = bareRepository(join(this.#dir.path, "registry.git"));
+    this.configure("trainer", {});
+    this.configure("bot", {
+      canary: {
+        // Two seconds: a canary that is to end by itself in a test.
+        duration_minutes: 0.02,
+        interval_seconds: 0.2,
+        failure_limit: 0,
+        metrics: [{ name: "win_rate", type: "file", path: this.metric, direction: "higher" }],
+      },
+    });
+    this.win(0.6);
+  }
+
+  get metric(): string {
+    return join(this.#dir.path, "win_rate");
+  }
+
+  at(machine: string): string {
+    return join(this.#dir.path, machine);
+  }
+
+  configure(machine: string, activation: Record<string, unknown>): void {
+    const settings = { repo_url: this.#registry, publisher: { train_before_push: false }, activation };
+    writeFiles(this.at(machine), { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+  }
+
+  win(rate: number): void {
+    Deno.writeTextFileSync(this.metric, String(rate));
+  }
+
+  async publish(content: string): Promise<string> {
+    writeFiles(this.at("trainer"), { "models/rf.bin": content });
+    return (await this.json("trainer", "publish")).release;
+  }
+
+  async run(
+    machine: string,
+    command: string,
+    args: readonly string[] = [],
+    options: Partial<CliOptions> = {},
+  ) {
+    return await runCli(command, args, { cwd: this.at(machine), entry: "script", ...options });
+  }
+
+  async json(machine: string, command: string, ...args: string[]) {
+    const result: CliResult = await this.run(machine, command, [...args, "--json"]);
+    assert.equal(result.code, 0, result.stderr);
+    return JSON.parse(result.stdout);
+  }
+
+  [Symbol.dispose]() {
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+Deno.test("pull --wait-canary stays until the release has proved itself", async () => {
+  using world = new World();
+  await world.publish("one");
+  await world.json("bot", "pull", "--wait-canary");
+  const release = await world.publish("two");
+  const { stdout, code, stderr } = await world.run("bot", "pull", ["--wait-canary"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /activated release/);
+  const { canary } = await world.json("bot", "canary", "status");
+  assert.deepEqual([canary.digest, canary.status], [release, "passed"]);
+  const { runs } = await world.json("bot", "status");
+  assert.equal(runs[0].outcome, "promoted");
+});
+
+Deno.test("pull --wait-canary goes back when the release is worse than the one before, with exit code 8", async () => {
+  using world = new World();
+  const good = await world.publish("one");
+  await world.json("bot", "pull");
+  const bad = await world.publish("two");
+  await world.json("bot", "pull");
+  // Worse from here on; the baseline was measured before.
+  world.win(0.2);
+  const { code, stderr } = await world.run("bot", "pull", ["--wait-canary", "--json"]);
+  assert.equal(code, 8, stderr);
+  assert.equal(JSON.parse(stderr).code, "CANARY_DEGRADED");
+  const status = await world.json("bot", "status");
+  assert.equal(status.current.digest, good);
+  assert.deepEqual([status.runs[0].command, status.runs[0].outcome], ["canary", "rolled-back"]);
+  assert.equal(status.quarantine[0].digest, bad);
+});
+
+Deno.test("canary promote and abort end the watch by an operator's word", async () => {
+  using world = new World();
+  await world.publish("one");
+  await world.json("bot", "pull");
+  const promoted = await world.publish("two");
+  assert.equal((await world.json("bot", "pull")).canary, "watching");
+  assert.match((await world.run("bot", "canary", ["status"])).stdout, /watching[^]*win_rate not sampled yet/);
+  assert.deepEqual((await world.json("bot", "canary", "promote")).release, promoted);
+  assert.equal((await world.json("bot", "pull")).canary, null);
+  const none = await world.run("bot", "canary", ["abort"]);
+  assert.deepEqual([none.code, /no release is being watched/.test(none.stderr)], [2, true]);
+  await world.publish("three");
+  await world.json("bot", "pull");
+  const aborted = await world.json("bot", "canary", "abort");
+  assert.deepEqual([aborted.outcome, aborted.release], ["rolled-back", promoted]);
+});
+
+Deno.test("quarantine list, add and lift decide what a pull may bring", async () => {
+  using world = new World();
+  const release = await world.publish("one");
+  const elsewhere = await world.run("bot", "quarantine", ["add", release]);
+  assert.deepEqual([elsewhere.code, /nothing was pulled there yet/.test(elsewhere.stderr)], [2, true]);
+  await world.json("bot", "pull");
+  const next = await world.publish("two");
+  assert.match((await world.run("bot", "quarantine", ["list"])).stdout, /no release is quarantined/);
+  await world.json("bot", "quarantine", "add", next, "--reason", "it smells");
+  const listed = await world.run("bot", "quarantine", ["list"]);
+  assert.match(listed.stdout, /since .*: it smells/);
+  assert.equal((await world.run("bot", "pull")).code, 5);
+  const active = await world.run("bot", "quarantine", ["add", release.slice(7, 15)]);
+  assert.match(active.stdout, /it is the active one and stays so; leave it with: model-sync rollback/);
+  const unknown = await world.run("bot", "quarantine", ["lift", "ffff"]);
+  assert.deepEqual([unknown.code, /holds no such release/.test(unknown.stderr)], [5, true]);
+  await world.json("bot", "quarantine", "lift", next.slice(7, 19));
+  assert.equal((await world.json("bot", "pull")).release, next);
+});
+
+Deno.test("a daemon watches what it activates, and goes back by itself", async () => {
+  using world = new World();
+  const good = await world.publish("one");
+  await world.json("bot", "pull");
+  await world.publish("two");
+  await world.json("bot", "pull");
+  world.win(0.1);
+  const daemon = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("daemon", ["--role", "client"], { entry: "script" }),
+    cwd: world.at("bot"),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+  }).spawn();
+  let told = "";
+  for await (const text of daemon.stderr.pipeThrough(new TextDecoderStream())) {
+    told += text;
+    if (/is active again/.test(told)) break;
+  }
+  daemon.kill("SIGTERM");
+  await daemon.status;
+  assert.equal((await world.json("bot", "status")).current.digest, good);
+});
+
+Deno.test("a command gives up what nothing around it needs", async () => {
+  using world = new World();
+  await world.publish("one");
+  world.configure("bot", {
+    validate: { enabled: false },
+    reload: [{ type: "http", url: "http://127.0.0.1:65535/" }],
+  });
+  const needsNet = await world.run("bot", "pull", [], {
+    permissions: ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-sys"],
+  });
+  assert.match(needsNet.stderr, /Requires net access|NotCapable/);
+  world.configure("bot", { validate: { enabled: false } });
+  const needsNone = await world.run("bot", "pull", [], {
+    permissions: ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-sys"],
+  });
+  assert.equal(needsNone.code, 0, needsNone.stderr);
+});

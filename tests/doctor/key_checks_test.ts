@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { checkKeys } from "../../lib/doctor/key_checks.ts";
+import { clockAt, testKey } from "../helpers/signing.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const NOTHING = { public_keys: [], required: false };
+
+Deno.test("doctor says nothing of signing where no key is configured", async () => {
+  assert.deepEqual(await checkKeys(testContext(), NOTHING), []);
+});
+
+Deno.test("doctor says which configured keys can be used, and which are at their end", async () => {
+  using dir = tempDir();
+  const key = testKey();
+  const path = (name: string) => join(dir.path, name);
+  writeFiles(dir.path, { "key.pem": key.privatePem, "pub.pem": key.publicPem });
+  Deno.chmodSync(path("key.pem"), 0o600);
+  const context = testContext({ clock: clockAt("2026-11-21T00:00:00Z") });
+  const pub = path("pub.pem");
+  const checks = await checkKeys(context, {
+    private_key: path("key.pem"),
+    public_keys: [
+      pub,
+      { path: pub, not_after: "2026-11-20T00:00:00Z" },
+      { path: pub, not_after: "2026-12-04T00:00:00Z" },
+      { path: pub, not_before: "2027-01-01T00:00:00Z", not_after: "2028-01-01T00:00:00Z" },
+    ],
+    required: true,
+  });
+  assert.deepEqual(checks.map(({ status, detail }) => [status, detail.replace(pub, "pub.pem")]), [
+    ["pass", `releases are signed by the key ${key.trusted.hint.slice(0, 12)}`],
+    ["pass", "pub.pem is trusted"],
+    ["warn", "pub.pem is trusted no more since 2026-11-20T00:00:00Z"],
+    ["warn", "pub.pem is trusted until 2026-12-04T00:00:00Z only"],
+    ["pass", "pub.pem is trusted from 2027-01-01T00:00:00Z on"],
+  ]);
+});
+
+Deno.test("doctor says how to mend a key that cannot be used", async () => {
+  using dir = tempDir();
+  const settings = { ...NOTHING, private_key: join(dir.path, "none.pem"), public_keys: [dir.path] };
+  const checks = await checkKeys(testContext(), settings);
+  assert.deepEqual(checks.map(({ name, status }) => [name, status]), [
+    ["signing key", "fail"],
+    ["trusted keys", "fail"],
+  ]);
+  assert.ok(checks.every(({ mend }) => mend?.includes("keys generate")));
+});

@@ -1,0 +1,34 @@
+import { Alerts, type AlertsSettings } from "../../lib/config/sections/alerts.ts";
+import type { AlertEvent } from "../../lib/notifiers/alert.ts";
+import { FakeClock, QuickClock } from "./fake_clock.ts";
+import { fixedEnvironment, testContext } from "./test_context.ts";
+
+/** Pauses between attempts are over at once, time limits last until time has passed. */
+export function alertContext(variables: Readonly<Record<string, string>> = {}) {
+  const clock: FakeClock = new QuickClock("2026-11-21T06:00:05Z", 5_000);
+  return { ...testContext({ clock, env: fixedEnvironment(variables) }), clock };
+}
+
+/** Alerts as the configuration file has them. */
+export function alerts(written: object): AlertsSettings {
+  return Alerts.parse(written);
+}
+
+/** A pull that failed, or what else a test makes of it. */
+export function eventOf(changed: Partial<AlertEvent> = {}): AlertEvent {
+  return {
+    outcome: "failed",
+    command: "pull",
+    runId: "20261121T060000Z-abc123",
+    host: "bot-1",
+    carrier: "git",
+    modelsDir: "/srv/bot/models",
+    startedAt: "2026-11-21T06:00:00Z",
+    durationMs: 4_120,
+    error: {
+      code: "UNREACHABLE",
+      message: "Cannot read <b>the branch</b> & more: example.com did not answer",
+    },
+    ...changed,
+  };
+}

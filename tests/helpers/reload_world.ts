@@ -1,0 +1,40 @@
+import { Reload, type ReloadHook } from "../../lib/config/sections/reload.ts";
+import type { ReloadNews } from "../../lib/reload/reload_news.ts";
+import { QuickClock } from "./fake_clock.ts";
+import { type TempDir, tempDir, writeFiles } from "./temp_dir.ts";
+import { fixedEnvironment, testContext } from "./test_context.ts";
+
+export const NEW_DIGEST = `sha256:${"0123456789abcdef".repeat(4)}` as const;
+export const OLD_DIGEST = `sha256:${"fedcba9876543210".repeat(4)}` as const;
+
+/** Pauses between attempts are over at once, time limits last until time has passed. */
+export function reloadContext(variables: Readonly<Record<string, string>> = {}) {
+  const clock = new QuickClock("2026-11-21T06:00:00Z", 5_000);
+  return { ...testContext({ clock, env: fixedEnvironment(variables) }), clock };
+}
+
+/** Hooks as the configuration file has them. */
+export function hooks(...written: object[]): ReloadHook[] {
+  return Reload.parse(written);
+}
+
+/** A release of these files, in a folder that is gone at the end of the block. */
+export function releaseOf(files: Readonly<Record<string, string>>): TempDir & { readonly news: ReloadNews } {
+  const dir = tempDir();
+  const releaseDir = `${dir.path}/release`;
+  writeFiles(releaseDir, files);
+  for (const path of Object.keys(files)) Deno.chmodSync(`${releaseDir}/${path}`, 0o444);
+  Deno.symlinkSync("release", `${dir.path}/models`);
+  const news: ReloadNews = {
+    event: "activated",
+    digest: NEW_DIGEST,
+    previous: OLD_DIGEST,
+    sequence: 7,
+    modelsDir: `${dir.path}/models`,
+    releaseDir,
+    files: Object.entries(files).map(([path, content]) => ({ path, size: content.length })),
+    changes: { added: ["new.onnx"], modified: ["btc/model.onnx"], removed: ["old/model.onnx"] },
+    runId: "20261121T060000Z-abc123",
+  };
+  return { ...dir, news, [Symbol.dispose]: () => dir[Symbol.dispose]() };
+}

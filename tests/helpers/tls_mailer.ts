@@ -1,0 +1,34 @@
+/** Mails an alert to a server with TLS that it starts itself, and prints what came of it. */
+import { notify } from "../../lib/notifiers/notify.ts";
+import { startMailServer } from "../fakes/mail_server.ts";
+import { alertContext, alerts, eventOf } from "./alert_world.ts";
+
+/** A folder with `server.key` and `server.pem`, and whether TLS begins at once. */
+const [folder = "", begin] = Deno.args;
+
+const secure = begin === "tls";
+const logins: boolean[] = [];
+await using server = await startMailServer({
+  secure,
+  disabledCommands: [],
+  allowInsecureAuth: true,
+  key: Deno.readTextFileSync(`${folder}/server.key`),
+  cert: Deno.readTextFileSync(`${folder}/server.pem`),
+  onAuth({ username = "" }, session, done) {
+    logins.push(session.secure);
+    done(null, { user: username });
+  },
+});
+const context = alertContext({ SMTP_PASSWORD: "s3cret" });
+const email = {
+  host: "localhost",
+  port: server.port,
+  secure,
+  user: "bot",
+  password_env: "SMTP_PASSWORD",
+  from: "bot@example.com",
+  to: "you@example.com",
+};
+await notify(context, alerts({ email }), `${folder}/alerts-${Deno.pid}.json`, eventOf());
+const result = { messages: server.messages.length, logins, warnings: context.log.lines };
+Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(result)));

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { TLSSocket } from "node:tls";
+import { z } from "zod";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+
+/** Certificates are made by openssl. */
+function hasOpenssl(): boolean {
+  try {
+    return new Deno.Command("openssl", { args: ["version"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/** smtp-server asks a connection for its protocol, which Deno 2.6 does not know. */
+const CAN_SERVE_TLS = "getProtocol" in TLSSocket.prototype;
+
+const TLS = { ignore: !CAN_SERVE_TLS || !hasOpenssl() };
+
+/** `server.pem` for localhost, vouched for by `ca.pem`. */
+function makeCertificates(folder: string): void {
+  Deno.writeTextFileSync(join(folder, "extensions"), "subjectAltName=DNS:localhost");
+  for (
+    const args of [
+      "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test",
+      "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
+      "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions " +
+      "-out server.pem",
+    ]
+  ) {
+    const { success, stderr } = new Deno.Command("openssl", { args: args.split(" "), cwd: folder })
+      .outputSync();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  }
+}
+
+const Result = z.strictObject({
+  messages: z.number(),
+  logins: z.array(z.boolean()),
+  warnings: z.array(z.string()),
+});
+
+/** In a process of its own, which is told whom to trust, and has the permissions of a command. */
+function mail(folder: string, begin: string, trust: readonly string[]): z.infer<typeof Result> {
+  const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--allow-read",
+      "--allow-write",
+      "--allow-env",
+      "--allow-net",
+      "--allow-sys=hostname",
+      ...trust,
+      "tests/helpers/tls_mailer.ts",
+      folder,
+      begin,
+    ],
+    cwd: PROJECT,
+  }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return Result.parse(JSON.parse(new TextDecoder().decode(stdout)));
+}
+
+Deno.test(
+  "a password goes to a server that is vouched for, encrypted from the start or by STARTTLS",
+  TLS,
+  () => {
+    using dir = tempDir();
+    makeCertificates(dir.path);
+    for (const begin of ["tls", "starttls"]) {
+      const trusted = mail(dir.path, begin, ["--cert", join(dir.path, "ca.pem")]);
+      assert.deepEqual(trusted, { messages: 1, logins: [true], warnings: [] }, begin);
+      const unknown = mail(dir.path, begin, []);
+      assert.deepEqual([unknown.messages, unknown.logins], [0, []], begin);
+      assert.match(unknown.warnings.at(-1) ?? "", /^warn cannot send the alert by e-mail: .*certificate/);
+    }
+  },
+);

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { ALERT_KINDS } from "../../lib/config/sections/alerts.ts";
+import { InterruptedError } from "../../lib/core/errors.ts";
+import type { AlertEvent } from "../../lib/notifiers/alert.ts";
+import { notify } from "../../lib/notifiers/notify.ts";
+import { OUTCOMES } from "../../lib/store/history.ts";
+import { startRecordingHost } from "../fakes/recording_host.ts";
+import { alertContext, alerts, eventOf } from "../helpers/alert_world.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { NEW_DIGEST, OLD_DIGEST } from "../helpers/reload_world.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+
+/** What a chat channel is told of runs, one after the other, and how it remembers. */
+function startChannel(on?: readonly string[], ...answers: (() => Response | Promise<Response>)[]) {
+  const dir = tempDir();
+  const host = startRecordingHost(...answers);
+  const context = alertContext();
+  const settings = alerts({
+    ...(on === undefined ? {} : { on }),
+    chat: [{ type: "slack", url: host.origin }],
+  });
+  const memory = `${dir.path}/alerts.json`;
+  return {
+    context,
+    host,
+    memory,
+    settings,
+    run: (changed: Partial<AlertEvent>) => notify(context, settings, memory, eventOf(changed)),
+    titles: () => host.requests.map(({ body }) => /"text":"\*(.*?)\*/.exec(body)?.[1]),
+    async [Symbol.asyncDispose]() {
+      await host[Symbol.asyncDispose]();
+      dir[Symbol.dispose]();
+    },
+  };
+}
+
+const FINE = { outcome: "unchanged", error: undefined } as const;
+
+Deno.test("a failure that repeats is told once, until it changes", async () => {
+  await using channel = startChannel();
+  for (let count = 0; count < 3; count++) await channel.run({ runId: `run-${count}` });
+  assert.equal(channel.host.requests.length, 1);
+  await channel.run({ error: { code: "DISK", message: "the disk is full" } });
+  await channel.run({ outcome: "refused", error: { code: "DIGEST", message: "x" }, release: NEW_DIGEST });
+  await channel.run({ outcome: "refused", error: { code: "DIGEST", message: "y" }, release: NEW_DIGEST });
+  await channel.run({ outcome: "refused", error: { code: "DIGEST", message: "x" }, release: OLD_DIGEST });
+  await channel.run({ command: "hf-pull", error: { code: "DISK", message: "the disk is full" } });
+  assert.deepEqual(channel.titles(), [
+    "Model sync failed on bot-1 (pull): UNREACHABLE",
+    "Model sync failed on bot-1 (pull): DISK",
+    "New models refused on bot-1 (pull): DIGEST",
+    "New models refused on bot-1 (pull): DIGEST",
+    "Model sync failed on bot-1 (hf-pull): DISK",
+  ]);
+});
+
+Deno.test("a release that was told of is not told again each time that its quarantine refuses it", async () => {
+  await using channel = startChannel();
+  const quarantined = { outcome: "refused", error: { code: "QUARANTINED", message: "x" } } as const;
+  await channel.run({ outcome: "rolled-back", error: { code: "RELOAD_FAILED", message: "x" } });
+  await channel.run(quarantined);
+  await channel.run(quarantined);
+  assert.equal(channel.host.requests.length, 1);
+  await channel.run(FINE);
+  await channel.run(quarantined);
+  assert.deepEqual(channel.titles().slice(1), [
+    "Model sync works again on bot-1 (pull), after 5.0 s",
+    "New models refused on bot-1 (pull): QUARANTINED",
+  ]);
+});
+
+Deno.test("a command that works again is told once, with how long it had not", async () => {
+  await using channel = startChannel();
+  await channel.run({ startedAt: "2026-11-21T02:47:53Z" });
+  await channel.run({ error: { code: "DISK", message: "x" } });
+  await channel.run({ outcome: "interrupted" });
+  await channel.run({ ...FINE, command: "publish" });
+  await channel.run(FINE);
+  await channel.run(FINE);
+  assert.deepEqual(channel.titles(), [
+    "Model sync failed on bot-1 (pull): UNREACHABLE",
+    "Model sync failed on bot-1 (pull): DISK",
+    "Model sync works again on bot-1 (pull), after 3 h 12 min",
+  ]);
+  await channel.run({});
+  assert.equal(channel.host.requests.length, 4);
+});
+
+Deno.test("new models end a failure in one alert, which says both", async () => {
+  await using channel = startChannel(["failed", "recovered", "activated"]);
+  await channel.run({ startedAt: "2026-11-21T05:00:00Z" });
+  await channel.run({ outcome: "activated", error: undefined });
+  assert.equal(channel.titles()[1], "New models installed - version 2026-11-21T06:00:00Z");
+  assert.match(channel.host.requests[1]?.body ?? "", /Down for: 1 h\b/);
+  await channel.run({ outcome: "activated", error: undefined });
+  assert.doesNotMatch(channel.host.requests[2]?.body ?? "", /Down for/);
+});
+
+Deno.test("only what is configured is told, and a failure that was not told does not recover", async () => {
+  await using channel = startChannel(["published", "recovered"]);
+  for (const outcome of OUTCOMES) await channel.run({ outcome });
+  assert.deepEqual(channel.titles(), ["New models published - version 2026-11-21T06:00:00Z"]);
+  assert.throws(() => Deno.statSync(channel.memory), Deno.errors.NotFound);
+});
+
+Deno.test("every outcome but those of an operator can be told, each with a title of its own", async () => {
+  const untold = ["pruned", "quarantined", "lifted"];
+  assert.deepEqual(
+    new Set<string>([...ALERT_KINDS, ...untold]),
+    new Set<string>([...OUTCOMES, "recovered"]),
+  );
+  await using channel = startChannel([...ALERT_KINDS]);
+  for (const outcome of OUTCOMES) await channel.run({ outcome, command: `c-${outcome}`, error: undefined });
+  assert.equal(new Set(channel.titles()).size, OUTCOMES.length - untold.length);
+});
+
+Deno.test("a failure that nobody could be told of is told next time", async () => {
+  await using channel = startChannel(
+    undefined,
+    () => new Response("no", { status: 403 }),
+    () => new Response("ok"),
+  );
+  await channel.run({});
+  await channel.run({});
+  await channel.run({});
+  assert.equal(channel.host.requests.length, 2);
+});
+
+Deno.test("one channel that fails keeps no other from being told", async () => {
+  using dir = tempDir();
+  await using broken = startRecordingHost(() => new Response("no", { status: 403 }));
+  await using working = startRecordingHost(() => new Response("ok"));
+  const context = alertContext();
+  const settings = alerts({
+    email: { host: "127.0.0.1", port: 1, from: "a@example.com", to: "b@example.com" },
+    webhook: { url: broken.origin, secret_env: "UNSET" },
+    chat: [{ type: "discord", url: broken.origin }, { type: "slack", url: working.origin }],
+  });
+  await notify(context, settings, `${dir.path}/alerts.json`, eventOf());
+  await notify(context, settings, `${dir.path}/alerts.json`, eventOf());
+  assert.equal(working.requests.length, 1);
+  const warnings = context.log.lines.filter((line) => line.startsWith("warn cannot send"));
+  assert.deepEqual(warnings.map((line) => line.split(":")[0]).sort(), [
+    "warn cannot send the alert by e-mail",
+    "warn cannot send the alert by webhook",
+    "warn cannot send the alert to discord",
+  ]);
+});
+
+Deno.test("channels that do not answer cost no more than the time for alerts in all", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  await using channel = startChannel(undefined, async () => {
+    asked.resolve();
+    await promise;
+    return new Response("late");
+  });
+  const sending = channel.run({});
+  await asked.promise;
+  channel.context.clock.advance(30_000);
+  await sending;
+  resolve();
+  assert.match(channel.context.log.lines.at(-1) ?? "", /^warn cannot send the alert to slack: /);
+});
+
+Deno.test("a run that was interrupted is told, too", async () => {
+  await using channel = startChannel(["interrupted"]);
+  const stopped = AbortSignal.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
+  await notify(
+    { ...channel.context, signal: stopped },
+    channel.settings,
+    channel.memory,
+    eventOf({ outcome: "interrupted", error: undefined }),
+  );
+  assert.deepEqual(channel.titles(), ["Model sync interrupted on bot-1 (pull)"]);
+});
+
+Deno.test("a memory that is damaged, or cannot be written, changes nothing but what is told twice", async () => {
+  await using channel = startChannel();
+  for (const damage of ["{", "[]", '{"pull":{"what":1}}', '{"pull":{"what":"x","since":"yesterday"}}']) {
+    Deno.writeTextFileSync(channel.memory, damage);
+    await channel.run({});
+  }
+  assert.equal(channel.host.requests.length, 4);
+  assert.deepEqual(channel.context.log.lines, []);
+  const fs = countingFs(() => {
+    throw new Deno.errors.PermissionDenied("read-only");
+  });
+  await notify(
+    { ...channel.context, fs },
+    channel.settings,
+    channel.memory,
+    eventOf({ error: { code: "OTHER", message: "x" } }),
+  );
+  assert.equal(channel.host.requests.length, 5);
+  assert.match(
+    channel.context.log.lines.join("\n"),
+    /^warn cannot remember which alerts were sent: read-only/,
+  );
+});
+
+Deno.test("the memory is bounded, whatever commands there are", async () => {
+  await using channel = startChannel();
+  for (let count = 0; count < 60; count++) await channel.run({ command: `command-${count}` });
+  const kept: object = JSON.parse(Deno.readTextFileSync(channel.memory));
+  assert.deepEqual(Object.keys(kept).length, 50);
+  assert.ok("command-59" in kept);
+});
+
+Deno.test("without a channel nothing is read, written or sent", async () => {
+  const context = {
+    ...alertContext(),
+    fs: new Proxy(countingFs(() => {}), {
+      get: () => {
+        throw new Error("touched the disk");
+      },
+    }),
+  };
+  await notify(context, alerts({}), "/nowhere/alerts.json", eventOf());
+  assert.deepEqual(context.log.lines, []);
+});

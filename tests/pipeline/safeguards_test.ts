@@ -1,0 +1,276 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { safeguardsOf } from "../../cli/_safeguards.ts";
+import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { canaryPath, openCanary } from "../../lib/pipeline/canary.ts";
+import { planPrune } from "../../lib/pipeline/prune.ts";
+import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
+import type { Digest } from "../../lib/release/manifest.ts";
+import { fillModels } from "../contract/carrier_contract.ts";
+import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository } from "../helpers/test_git.ts";
+
+/** As `configs/bot.yaml` would set them. */
+function safeguards(activation: Record<string, unknown>): Safeguards {
+  return safeguardsOf(ModelSync.parse({ activation }));
+}
+
+/** A trainer, a bot, and a consumer that writes down what it is told and can be made to fail. */
+class World implements Disposable {
+  readonly #dir: TempDir = tempDir();
+  readonly context = testContext();
+  readonly trainer;
+  readonly bot;
+  readonly metric: string;
+
+  constructor() {
+    const registry = bareRepository(join(this.#dir.path, "registry.git"));
+    this.trainer = machine(this.#dir.path, "trainer", registry);
+    this.bot = machine(this.#dir.path, "bot", registry);
+    this.metric = join(this.#dir.path, "win_rate");
+    Deno.writeTextFileSync(this.metric, "0.6");
+  }
+
+  get store() {
+    return storeOf(this.context, this.bot);
+  }
+
+  get active(): Digest | undefined {
+    return readPointer(this.store, "current");
+  }
+
+  get #news(): string {
+    return join(this.#dir.path, "news");
+  }
+
+  /** Tells the consumer by a command; it fails at releases that hold a file `unloadable`. */
+  get reload(): readonly Record<string, unknown>[] {
+    const script =
+      `echo "$MODEL_SYNC_EVENT $MODEL_SYNC_DIGEST" >> "$0"; ! test -e "$MODEL_SYNC_RELEASE_DIR/unloadable"`;
+    return [{ type: "command", command: ["sh", "-c", script, this.#news], retries: 0 }];
+  }
+
+  get canary(): Record<string, unknown> {
+    const metric = { name: "win_rate", type: "file", path: this.metric, direction: "higher" };
+    return { duration_minutes: 30, metrics: [metric] };
+  }
+
+  /** What the consumer heard, as `event digest`. */
+  heard(): string[] {
+    try {
+      return Deno.readTextFileSync(this.#news).trimEnd().split("\n");
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  async publish(files: Record<string, string>): Promise<Digest> {
+    fillModels(this.trainer.modelsDir, files);
+    const { release } = await publishFrom(this.context, this.trainer);
+    return release;
+  }
+
+  async pull(settings: Safeguards, context = this.context) {
+    return await pullTo(context, this.bot, { safeguards: settings });
+  }
+
+  judge(change: Partial<CanaryState>): void {
+    updateCanary(Deno, canaryPath(this.store), (found) => {
+      assert.ok(found.kind === "found");
+      return { ...found.state, ...change };
+    });
+  }
+
+  [Symbol.dispose]() {
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+/** The end of what a run is expected to throw. */
+function ends(code: string, exitCode: number) {
+  return (error: unknown) => {
+    assert.ok(error instanceof ModelSyncError, String(error));
+    assert.deepEqual([error.code, error.exitCode], [code, exitCode], error.message);
+    return true;
+  };
+}
+
+Deno.test("a release that fails validation is refused and quarantined; a later one passes", async () => {
+  using world = new World();
+  const checks = safeguards({});
+  const good = await world.publish({ "a.json": "{}" });
+  await world.pull(checks);
+  const bad = await world.publish({ "a.json": "{" });
+  await assert.rejects(world.pull(checks), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    assert.match(error.message, /a\.json/);
+    return ends("VALIDATION_FAILED", 5)(error);
+  });
+  assert.equal(world.active, good);
+  assert.equal(readQuarantine(world.store)[0]?.digest, bad);
+  await assert.rejects(world.pull(checks), ends("QUARANTINED", 5));
+  assert.deepEqual(readHistory(world.store, 2).map(({ outcome }) => outcome), ["refused", "refused"]);
+  const better = await world.publish({ "a.json": "[]" });
+  assert.equal((await world.pull(checks)).release, better);
+});
+
+Deno.test("consumers are told of every activation and of every way back", async () => {
+  using world = new World();
+  const told = safeguards({ reload: world.reload });
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(told);
+  const second = await world.publish({ "a.bin": "two" });
+  await world.pull(told);
+  await world.pull(told);
+  await rollBack(world.context, world.bot, undefined, told);
+  assert.deepEqual(world.heard(), [`activated ${first}`, `activated ${second}`, `rolled-back ${first}`]);
+});
+
+Deno.test("a release that its consumers cannot load is left again, and does not come back", async () => {
+  using world = new World();
+  const told = safeguards({ reload: world.reload });
+  const good = await world.publish({ "a.bin": "one" });
+  await world.pull(told);
+  const bad = await world.publish({ "a.bin": "two", "unloadable": "!" });
+  await assert.rejects(world.pull(told), ends("RELOAD_FAILED", 8));
+  assert.equal(world.active, good);
+  assert.deepEqual(world.heard(), [`activated ${good}`, `activated ${bad}`, `rolled-back ${good}`]);
+  assert.ok(
+    world.context.log.lines.some((line) => line.includes("Model hot-swap failed - keeping current model")),
+  );
+  assert.match(findQuarantine(world.store, bad, 2)?.reason ?? "", /could not be loaded by its consumers/);
+  const [record] = readHistory(world.store, 1);
+  assert.deepEqual([record?.outcome, record?.release, record?.previous], ["rolled-back", good, bad]);
+  await assert.rejects(world.pull(told), ends("QUARANTINED", 5));
+  assert.equal(readPendingReload(world.store), undefined);
+});
+
+Deno.test("the first release of all stays when its consumers cannot load it: there is nothing to go back to", async () => {
+  using world = new World();
+  const only = await world.publish({ "a.bin": "one", "unloadable": "!" });
+  await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
+  assert.equal(world.active, only);
+});
+
+Deno.test("what a killed run did not tell its consumers, the next one tells; and goes back if they cannot load it", async () => {
+  using world = new World();
+  const untold = safeguards({});
+  const told = safeguards({ reload: world.reload });
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(untold);
+  const second = await world.publish({ "a.bin": "two" });
+  await world.pull(untold);
+  writePendingReload(world.store, { digest: second, previous: first });
+  assert.equal((await world.pull(told)).outcome, "unchanged");
+  assert.deepEqual(world.heard(), [`activated ${second}`]);
+  const third = await world.publish({ "a.bin": "three", "unloadable": "!" });
+  await world.pull(untold);
+  writePendingReload(world.store, { digest: third, previous: second });
+  await assert.rejects(world.pull(told), ends("RELOAD_FAILED", 8));
+  assert.equal(world.active, second);
+});
+
+Deno.test("a run that is interrupted while consumers load leaves telling them to the next one", async () => {
+  using world = new World();
+  await world.publish({ "a.bin": "one" });
+  await world.pull(safeguards({}));
+  const second = await world.publish({ "a.bin": "two" });
+  const controller = new AbortController();
+  const context = testContext({ signal: controller.signal });
+  context.log.info = (message) => {
+    if (message.includes("Starting model reload")) controller.abort(new RangeError("stop"));
+  };
+  const slow = safeguards({ reload: [{ type: "command", command: ["sleep", "600"] }] });
+  await assert.rejects(world.pull(slow, context), RangeError);
+  assert.equal(world.active, second);
+  await world.pull(safeguards({ reload: world.reload }));
+  assert.deepEqual(world.heard(), [`activated ${second}`]);
+});
+
+Deno.test("a release that did not prove itself is left by the next run, whoever judged it", async () => {
+  for (const [status, code] of [["degraded", "CANARY_DEGRADED"], ["aborted", "CANARY_ABORTED"]] as const) {
+    using world = new World();
+    const watched = safeguards({ canary: world.canary, reload: world.reload });
+    const good = await world.publish({ "a.bin": "one" });
+    await world.pull(watched);
+    assert.equal(openCanary(world.store), undefined, "the first release has nothing to go back to");
+    const bad = await world.publish({ "a.bin": "two" });
+    await world.pull(watched);
+    assert.deepEqual(openCanary(world.store)?.metrics[0]?.baseline, { kind: "value", value: 0.6 });
+    world.judge({ status, reason: "win_rate fell" });
+    await assert.rejects(world.pull(watched), ends(code, 8));
+    assert.equal(world.active, good);
+    assert.equal(readQuarantine(world.store)[0]?.digest, bad);
+    assert.equal(world.heard().at(-1), `rolled-back ${good}`);
+    await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
+  }
+});
+
+Deno.test("a release that comes while another is watched goes back to the last one that proved itself", async () => {
+  using world = new World();
+  const watched = safeguards({ canary: world.canary });
+  const proven = await world.publish({ "a.bin": "one" });
+  await world.pull(watched);
+  await world.publish({ "a.bin": "two" });
+  await world.pull(watched);
+  Deno.writeTextFileSync(world.metric, "0.1");
+  const newest = await world.publish({ "a.bin": "three" });
+  await world.pull(watched);
+  assert.deepEqual(openCanary(world.store)?.metrics[0]?.baseline, { kind: "value", value: 0.6 });
+  assert.deepEqual([openCanary(world.store)?.digest, openCanary(world.store)?.previous], [newest, proven]);
+  const { kept } = planPrune(world.store, 1);
+  assert.ok(kept.some(({ manifest }) => manifest.digest === proven), "what a canary goes back to was pruned");
+  world.judge({ status: "degraded" });
+  await assert.rejects(world.pull(watched), ends("CANARY_DEGRADED", 8));
+  assert.equal(world.active, proven);
+});
+
+Deno.test("a rollback ends the canary of the release that it leaves", async () => {
+  using world = new World();
+  const watched = safeguards({ canary: world.canary });
+  await world.publish({ "a.bin": "one" });
+  await world.pull(watched);
+  await world.publish({ "a.bin": "two" });
+  await world.pull(watched);
+  const { release } = await rollBack(world.context, world.bot);
+  assert.equal(openCanary(world.store), undefined);
+  await assert.rejects(world.pull(watched), ends("QUARANTINED", 5));
+  assert.equal(world.active, release);
+});
+
+Deno.test("an operator who lifts the quarantine gets the release at the next pull", async () => {
+  using world = new World();
+  await world.publish({ "a.bin": "one" });
+  await world.pull(safeguards({}));
+  const second = await world.publish({ "a.bin": "two" });
+  await world.pull(safeguards({}));
+  await rollBack(world.context, world.bot);
+  liftQuarantine(world.store, second);
+  assert.equal((await world.pull(safeguards({}))).release, second);
+});
+
+Deno.test("the release that is left is kept in backup_dir, as many as are to stay", async () => {
+  using world = new World();
+  const backups = join(world.bot.modelsDir, "../backups");
+  const kept = safeguards({ backup_dir: backups, keep: 2 });
+  for (const content of ["one", "two", "three", "four"]) {
+    await world.publish({ "a.bin": content });
+    await world.pull(kept);
+  }
+  const names = Array.from(Deno.readDirSync(backups), ({ name }) => name).filter((name) => /^\d/.test(name))
+    .sort();
+  assert.equal(names.length, 2);
+  assert.deepEqual(names.map((name) => Deno.readTextFileSync(join(backups, name, "a.bin"))), [
+    "two",
+    "three",
+  ]);
+});

@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import { Validate } from "../../lib/config/sections/validate.ts";
+import { FailedError } from "../../lib/core/errors.ts";
+import { type Checker, type ValidationRequest } from "../../lib/validators/checker.ts";
+import { CHECKERS } from "../../lib/validators/checkers.ts";
+import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
+import { validateRelease } from "../../lib/validators/validate_release.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { gguf, safetensors, stagedFile } from "../helpers/model_files.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { classifier } from "../helpers/onnx_bytes.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+type Contents = Readonly<Record<string, string | Uint8Array>>;
+
+interface World {
+  readonly files: Contents;
+  readonly active?: Contents;
+  readonly settings?: z.input<typeof Validate>;
+  readonly checkers?: readonly Checker[];
+}
+
+/** Validates a release of these files, and returns what was logged above debug. */
+async function validate({ files, active, settings = {}, checkers }: World): Promise<string[]> {
+  using root = tempDir();
+  const staged = (folder: string, contents: Contents) => ({
+    dir: join(root.path, folder),
+    files: Object.entries(contents).map(([path, content]) =>
+      stagedFile(join(root.path, folder), path, content)
+    ),
+  });
+  const request: ValidationRequest = {
+    ...staged("new", files),
+    digest: "sha256:0123",
+    createdAt: "2026-11-24T12:00:00Z",
+    active: active === undefined ? undefined : staged("active", active),
+    settings: Validate.parse(settings),
+  };
+  const context = testContext({ clock: new FakeClock("2026-11-24T12:00:00Z") });
+  await validateRelease(context, request, checkers);
+  return context.log.lines.filter((line) => !line.startsWith("debug"));
+}
+
+const TENSORS = safetensors({ w: ["F32", [2], 8] });
+
+/** A format of files that begin with "P:", or are called `.p`; it refuses those with "bad". */
+function madeUp(passesUnchanged: boolean, seen: string[] = []): Checker {
+  return {
+    format: "made-up",
+    extensions: [".p"],
+    passesUnchanged,
+    looksLike: (head) => new TextDecoder().decode(head).startsWith("P:"),
+    check({ file, before }) {
+      seen.push(`${file.path}${before === undefined ? "" : " again"}`);
+      if (Deno.readTextFileSync(file.location).includes("bad")) {
+        throw new InvalidModelError(file.path, "it is bad", { hint: "be good" });
+      }
+    },
+  };
+}
+
+Deno.test("a release of good models of every format passes, in silence", async () => {
+  const files = {
+    "a.safetensors": TENSORS,
+    "b.GGUF": gguf(),
+    "deep/c.json": "{}",
+    "metadata.json": '{"sha256_checksum": null}',
+    "d.joblib": new Uint8Array([0x80, 4, 0x4e, 0x2e]),
+    "e.onnx": classifier([[1, 2], [3, 4]]),
+    "empty": "",
+  };
+  assert.deepEqual(await validate({ files }), []);
+  assert.deepEqual(await validate({ files, active: files }), []);
+});
+
+Deno.test("each format is refused by its own rules, under any case of its name", async () => {
+  const refused: Contents = {
+    "a.SafeTensors": "{}",
+    "b.Gguf": "<html>",
+    "c.JSON": "{",
+    "d.safetensors": "",
+  };
+  for (const [path, content] of Object.entries(refused)) {
+    await assert.rejects(validate({ files: { [path]: content } }), (error) => {
+      assert.ok(error instanceof InvalidModelError);
+      assert.equal(error.path, path);
+      return true;
+    });
+  }
+});
+
+Deno.test("a format is known by its content, whatever the file is called", async () => {
+  const broken = TENSORS.subarray(0, -1);
+  await assert.rejects(validate({ files: { "weights.bin": broken } }), { path: "weights.bin" });
+  await assert.rejects(validate({ files: { blob: gguf({ version: 1 }) } }), { path: "blob" });
+  // What is called JSON has to be JSON, and what it looks like besides has to be whole, too.
+  await assert.rejects(validate({ files: { "m.json": gguf() } }), { problem: /not JSON/ });
+  const seen: string[] = [];
+  const checkers = [...CHECKERS, madeUp(false, seen)];
+  await assert.rejects(validate({ files: { "m.json": '"P:"', "n.json": "P:" }, checkers }), {
+    path: "n.json",
+  });
+  await validate({ files: { "m.bin": "P:", "n.p": "nothing of the kind", "o.txt": "Q:" }, checkers });
+  assert.deepEqual(seen.sort(), ["m.bin", "n.p"]);
+});
+
+Deno.test("where name and content agree, nothing else is looked for", async () => {
+  const everything: Checker = {
+    ...madeUp(false),
+    extensions: [],
+    looksLike: () => true,
+    check: () => assert.fail(),
+  };
+  await validate({ files: { "m.safetensors": TENSORS }, checkers: [everything, ...CHECKERS] });
+  await assert.rejects(validate({ files: { "m.bin": TENSORS }, checkers: [everything, ...CHECKERS] }));
+});
+
+Deno.test("a file that the active release has at the same path is looked at only by formats that it does not settle", async () => {
+  const seen: string[] = [];
+  const active = { "m.p": "P: bad", "n.p": "P: old", "o.safetensors": "broken" };
+  const files = { "m.p": "P: bad", "n.p": "P: new", "o.safetensors": "broken", "new/m.p": "P: fine" };
+  await validate({ files, active, checkers: [...CHECKERS, madeUp(true, seen)] });
+  assert.deepEqual(seen, ["n.p again", "new/m.p"]);
+  await assert.rejects(validate({ files, active, checkers: [madeUp(false)] }), { path: "m.p" });
+});
+
+Deno.test("when several files are refused, the first of the release is named, the others too, and each is logged", async () => {
+  using root = tempDir();
+  const names = ["c.p", "a.json", "b.p", ...Array.from({ length: 30 }, (_, index) => `d${index}.p`)];
+  const files = names.map((name) => stagedFile(root.path, name, "bad"));
+  const context = testContext();
+  const request: ValidationRequest = {
+    files,
+    dir: root.path,
+    digest: "d",
+    createdAt: "2026-11-24T12:00:00Z",
+    active: undefined,
+    settings: Validate.parse({}),
+  };
+  await assert.rejects(validateRelease(context, request, [...CHECKERS, madeUp(false)]), (error) => {
+    assert.ok(error instanceof InvalidModelError);
+    assert.equal(
+      error.message,
+      "Cannot activate c.p: it is bad (and 32 more refused: a.json, b.p, d0.p, d1.p, d2.p, ...)",
+    );
+    assert.equal(error.hint, "be good");
+    return true;
+  });
+  const logged = context.log.lines.filter((line) => line.startsWith("error"));
+  assert.equal(logged.length, 20);
+  assert.match(logged[1] ?? "", /^error Cannot activate a\.json: it is not JSON/);
+});
+
+Deno.test("what breaks while a file is looked at is thrown as it is, once nothing runs any more", async () => {
+  let running = 0;
+  const broken: Checker = {
+    ...madeUp(false),
+    async check({ file }) {
+      running++;
+      await Promise.resolve();
+      running--;
+      if (file.path === "b.p") throw new FailedError("Cannot read", { code: "BROKEN" });
+    },
+  };
+  const files = { "a.p": "", "b.p": "", "c.p": "", "d.p": "" };
+  await assert.rejects(validate({ files, checkers: [broken] }), { code: "BROKEN" });
+  assert.equal(running, 0);
+});
+
+Deno.test("rules come first, then metadata.json, then the files, and the user's command has the last word", async () => {
+  const wrong = "0".repeat(64);
+  const files: Record<string, string> = {
+    "m.safetensors": "broken",
+    "metadata.json": JSON.stringify({ sha256_checksum: wrong }),
+  };
+  const settings = { required_files: ["x"], validate_command: ["sh", "-c", "exit 7"] };
+  await assert.rejects(validate({ files, settings }), { problem: /no file matches "x"/ });
+  files["x"] = "";
+  await assert.rejects(validate({ files, settings }), {
+    path: "metadata.json",
+    exitCode: 5,
+    code: "VALIDATION_FAILED",
+    problem: new RegExp(
+      `its sha256_checksum is ${wrong}, but m\\.safetensors has SHA-256 [0-9a-f]{64} and x has`,
+    ),
+  });
+  files["metadata.json"] = "{}";
+  await assert.rejects(validate({ files, settings }), { path: "m.safetensors" });
+  delete files["m.safetensors"];
+  await assert.rejects(validate({ files, settings }), { problem: /exit code 7/ });
+  await validate({ files, settings: { ...settings, validate_command: ["true"] } });
+});
+
+Deno.test("max_age_hours is held against the clock of the run, and sizes against the active release", async () => {
+  const files = { a: "12345" };
+  await validate({ files, settings: { max_age_hours: 0.01 } });
+  await assert.rejects(validate({ files, active: { a: "1" }, settings: { max_growth: 1 } }), {
+    problem: /400 % more/,
+  });
+});
+
+Deno.test("without validation everything passes", async () => {
+  await validate({ files: { "a.json": "{" }, settings: { enabled: false, required_files: ["x"] } });
+});
+
+Deno.test("an interrupted run stops before the next file", async () => {
+  using root = tempDir();
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  controller.abort(reason);
+  const request: ValidationRequest = {
+    files: [stagedFile(root.path, "a.json", "{")],
+    dir: root.path,
+    digest: "d",
+    createdAt: "2026-11-24T12:00:00Z",
+    active: undefined,
+    settings: Validate.parse({}),
+  };
+  const context = testContext({ signal: controller.signal });
+  await assert.rejects(validateRelease(context, request), (error) => error === reason);
+});
