@@ -61,7 +61,8 @@ export interface PullReport extends RunReport {
  * activate, reload. Whatever is wrong before the activation is thrown and leaves the active release as it was; what
  * goes wrong after it makes the one before active again.
  *
- * @throws {RolledBackError} when consumers could not load the release
+ * @throws {RolledBackError} when consumers could not load the release, or it did not prove itself;
+ * {@link FailedError} code `RELOAD_FAILED` while they cannot be told of the active one
  */
 export async function pull(
   context: Context,
@@ -72,10 +73,12 @@ export async function pull(
 ): Promise<PullReport> {
   const { safeguards = NO_SAFEGUARDS } = options;
   const settled = { run, choice: chooseMode(store, options.activation), safeguards };
-  await finishSwap(context, store, settled);
+  const untold = await finishSwap(context, store, settled);
   await finishCanary(context, store, settled);
   try {
-    return await bringNewest(context, store, source, run, options);
+    const pulled = await bringNewest(context, store, source, run, options);
+    if (pulled.outcome === "unchanged" && untold !== undefined) throw untold;
+    return pulled;
   } catch (error) {
     if (options.isOfflineOk !== true || !isAway(error)) throw error;
     const active = activeManifest(store);

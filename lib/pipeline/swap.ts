@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
 import { backupActive } from "../reload/backup_active.ts";
 import { requireReloadSecrets } from "../reload/reload_consumers.ts";
 import type { Manifest } from "../release/manifest.ts";
@@ -30,6 +31,7 @@ export async function swap(
   const { manifest } = release;
   const left = activeManifest(store);
   requireReloadSecrets(context.env, safeguards.reload);
+  if (left?.digest === manifest.digest) return await mend(context, store, release, options);
   const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
   if (left !== undefined) {
     await backUp(context, store, left, safeguards);
@@ -46,23 +48,51 @@ export async function swap(
   await announce(context, store, { event: "activated", manifest, previous }, options);
 }
 
+/** The active release was damaged and is whole again: it has nothing to prove, and nothing to go back to. */
+async function mend(
+  context: Context,
+  store: Store,
+  release: ValidRelease,
+  options: SwapOptions,
+): Promise<void> {
+  await activate(context, store, release, options.run, options.choice);
+  const news = { event: "activated", manifest: release.manifest, previous: undefined } as const;
+  await announce(context, store, news, options);
+}
+
 /**
  * Tells consumers what a killed or interrupted run did not tell them. Does nothing where all were told.
  *
+ * @returns why they could not be told, where that is no reason to go back: something newer may mend it
  * @throws as {@link swap}
  */
-export async function finishSwap(context: Context, store: Store, options: SwapOptions): Promise<void> {
+export async function finishSwap(
+  context: Context,
+  store: Store,
+  options: SwapOptions,
+): Promise<FailedError | undefined> {
   const pending = readPendingReload(store);
-  if (pending === undefined) return;
+  if (pending === undefined) return undefined;
   const manifest = activeManifest(store);
-  if (manifest === undefined || options.safeguards.reload.length === 0) return clearPendingReload(store);
+  if (manifest === undefined || options.safeguards.reload.length === 0) {
+    clearPendingReload(store);
+    return undefined;
+  }
   context.log.info("consumers were not told yet which release is active");
   const isNew = pending.digest === manifest.digest;
-  await announce(context, store, {
+  const news = {
     event: isNew ? "activated" : "rolled-back",
     manifest,
     previous: (isNew ? pending.previous : pending.digest) ?? undefined,
-  }, options);
+  } as const;
+  try {
+    await announce(context, store, news, options);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FailedError) || error.code !== "RELOAD_FAILED") throw error;
+    context.log.error(error.message);
+    return error;
+  }
 }
 
 async function announce(context: Context, store: Store, news: News, options: SwapOptions): Promise<void> {

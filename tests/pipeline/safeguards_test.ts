@@ -159,6 +159,27 @@ Deno.test("the first release of all stays when its consumers cannot load it: the
   const only = await world.publish({ "a.bin": "one", "unloadable": "!" });
   await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
   assert.equal(world.active, only);
+  // It stays a failure until they can, or something newer comes.
+  await assert.rejects(world.pull(safeguards({ reload: world.reload })), ends("RELOAD_FAILED", 1));
+  const newer = await world.publish({ "a.bin": "two" });
+  assert.equal((await world.pull(safeguards({ reload: world.reload }))).release, newer);
+  assert.equal(world.heard().at(-1), `activated ${newer}`);
+});
+
+Deno.test("a damaged release that is mended is told again, and has nothing to prove", async () => {
+  using world = new World();
+  const guarded = safeguards({ reload: world.reload, canary: world.canary });
+  await world.publish({ "a.bin": "one" });
+  await world.pull(guarded);
+  const active = await world.publish({ "a.bin": "two" });
+  await world.pull(guarded);
+  world.judge({ status: "passed" });
+  const file = join(world.bot.modelsDir, "a.bin");
+  Deno.removeSync(file);
+  await world.pull(guarded);
+  assert.equal(Deno.readTextFileSync(file), "two");
+  assert.deepEqual(world.heard().slice(1), [`activated ${active}`, `activated ${active}`]);
+  assert.equal(openCanary(world.store), undefined);
 });
 
 Deno.test("what a killed run did not tell its consumers, the next one tells; and goes back if they cannot load it", async () => {
