@@ -1,6 +1,7 @@
 import { watchCanary } from "../lib/canary/watch_canary.ts";
 import { LockedError } from "../lib/core/errors.ts";
-import { canaryPath, finishCanary, openCanary } from "../lib/pipeline/canary.ts";
+import { acquireLock } from "../lib/core/lock.ts";
+import { canaryPath, finishCanary, judgedCanary, openCanary } from "../lib/pipeline/canary.ts";
 import type { RunReport } from "../lib/pipeline/run.ts";
 import { activeManifest } from "../lib/store/active_release.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
@@ -20,15 +21,32 @@ const LOCK_PAUSE_MS = 2_000;
  */
 export async function awaitCanary(session: Session, store: Store): Promise<void> {
   const { context, settings } = session;
-  if (openCanary(store) === undefined) return;
+  // A verdict may be there that a killed run did not act upon.
+  if (openCanary(store) === undefined && judgedCanary(store) === undefined) return;
   const verdict = await watchCanary(context, {
     statePath: canaryPath(store),
     settings: settings.activation.canary,
   });
   if (verdict.kind === "superseded") return;
   for (;;) {
+    await untilUnlocked(session, store);
+    // An operator's command acts itself.
+    if (judgedCanary(store) === undefined) return;
     try {
-      await concludeCanary(session, store);
+      return await concludeCanary(session, store);
+    } catch (error) {
+      // Another run was faster.
+      if (!(error instanceof LockedError)) throw error;
+    }
+  }
+}
+
+/** Waits for the run that holds the store. A recorded run that finds it locked would be a failure on record. */
+async function untilUnlocked({ context }: Session, store: Store): Promise<void> {
+  const owner = { command: "canary", runId: "waiting", host: context.host };
+  for (;;) {
+    try {
+      using _lock = await acquireLock(context.fs, store.lock, owner, context.clock);
       return;
     } catch (error) {
       if (!(error instanceof LockedError)) throw error;
@@ -44,6 +62,7 @@ async function concludeCanary(session: Session, store: Store): Promise<void> {
 
 async function passOrLeave(session: Session, store: Store, run: IntentRun): Promise<RunReport> {
   const { context, settings } = session;
+  if (judgedCanary(store) === undefined) return { outcome: "unchanged" };
   await finishCanary(context, store, {
     run,
     choice: chooseMode(store, settings.activation.mode),

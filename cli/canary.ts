@@ -1,7 +1,7 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { readCanary } from "../lib/canary/canary_state.ts";
 import { type CanaryDescription, canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
-import { abortCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
+import { abortCanary, concludeCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
 import { canaryPath, finishCanary } from "../lib/pipeline/canary.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
@@ -75,8 +75,10 @@ async function promote(session: Session): Promise<void> {
   narrowPermissions(settings, []);
   const store = openExistingStore(session);
   const report = await runRecorded(session, store, "canary", () => {
-    const { digest, sequence } = promoteCanary(context, canaryPath(store));
-    return Promise.resolve({ outcome: "promoted" as const, release: digest, sequence });
+    const promoted = promoteCanary(context, canaryPath(store));
+    concludeCanary(context, canaryPath(store), promoted);
+    const { digest: release, sequence } = promoted;
+    return Promise.resolve({ outcome: "promoted" as const, release, sequence });
   });
   const { outcome, release, sequence, runId } = report;
   output.result({ outcome, release, sequence, runId }, () => [

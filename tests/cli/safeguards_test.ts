@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { updateCanary } from "../../lib/canary/canary_state.ts";
 import { cliArgs, type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
@@ -64,6 +65,36 @@ class World implements Disposable {
   [Symbol.dispose]() {
     this.#dir[Symbol.dispose]();
   }
+}
+
+/** A daemon of a bot, whose log can be waited for. */
+function startDaemon(cwd: string) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("daemon", ["--role", "client"], { entry: "script" }),
+    cwd,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+  }).spawn();
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  return {
+    /** What it says until something matches. */
+    async read(wanted: RegExp): Promise<string> {
+      let told = "";
+      while (!wanted.test(told)) {
+        const { value, done } = await reader.read();
+        assert.ok(!done, `the daemon ended: ${told}`);
+        told += value;
+      }
+      return told;
+    },
+    async stop(): Promise<void> {
+      child.kill("SIGTERM");
+      while (!(await reader.read()).done);
+      await child.status;
+    },
+  };
 }
 
 Deno.test("pull --wait-canary stays until the release has proved itself", async () => {
@@ -141,22 +172,37 @@ Deno.test("a daemon watches what it activates, and goes back by itself", async (
   await world.publish("two");
   await world.json("bot", "pull");
   world.win(0.1);
-  const daemon = new Deno.Command(Deno.execPath(), {
-    args: cliArgs("daemon", ["--role", "client"], { entry: "script" }),
-    cwd: world.at("bot"),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-    env: { ...GIT_ENV, NO_COLOR: "1" },
-  }).spawn();
-  let told = "";
-  for await (const text of daemon.stderr.pipeThrough(new TextDecoderStream())) {
-    told += text;
-    if (/is active again/.test(told)) break;
-  }
-  daemon.kill("SIGTERM");
-  await daemon.status;
+  const daemon = startDaemon(world.at("bot"));
+  await daemon.read(/is active again/);
+  await daemon.stop();
   assert.equal((await world.json("bot", "status")).current.digest, good);
+});
+
+Deno.test("a verdict that nobody acted upon is acted upon by the next one who waits, while no other run holds the store", async () => {
+  using world = new World();
+  const good = await world.publish("one");
+  await world.json("bot", "pull");
+  await world.publish("two");
+  await world.json("bot", "pull");
+  const path = join(world.at("bot"), ".model-sync/canary.json");
+  updateCanary(Deno, path, (found) => {
+    assert.ok(found.kind === "found");
+    return { ...found.state, status: "degraded", reason: "win_rate fell" };
+  });
+  const lock = await Deno.open(join(world.at("bot"), ".model-sync/lock"), { read: true, write: true });
+  await lock.lock(true);
+  const daemon = startDaemon(world.at("bot"));
+  // Long enough for the watcher to find the store locked, and to go on waiting.
+  const told = await daemon.read(/role client.*\n/);
+  lock.close();
+  assert.match(told + await daemon.read(/is active again/), /did not prove itself: win_rate fell/);
+  await daemon.stop();
+  const { current, runs } = await world.json("bot", "status");
+  assert.equal(current.digest, good);
+  assert.deepEqual(runs.map(({ outcome }: { outcome: string }) => outcome).slice(0, 2), [
+    "rolled-back",
+    "activated",
+  ]);
 });
 
 Deno.test("a command gives up what nothing around it needs", async () => {
