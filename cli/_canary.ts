@@ -1,7 +1,7 @@
-import { watchCanary } from "../lib/canary/watch_canary.ts";
 import { LockedError } from "../lib/core/errors.ts";
 import { acquireLock } from "../lib/core/lock.ts";
-import { canaryPath, finishCanary, judgedCanary, openCanary } from "../lib/pipeline/canary.ts";
+import { canaryPath, judgedCanary, openCanary } from "../lib/canary/find_canary.ts";
+import { finishCanary } from "../lib/pipeline/canary.ts";
 import type { RunReport } from "../lib/pipeline/run.ts";
 import { activeManifest } from "../lib/store/active_release.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
@@ -23,6 +23,7 @@ export async function awaitCanary(session: Session, store: Store): Promise<void>
   const { context, settings } = session;
   // A verdict may be there that a killed run did not act upon.
   if (openCanary(store) === undefined && judgedCanary(store) === undefined) return;
+  const { watchCanary } = await import("../lib/canary/watch_canary.ts");
   const verdict = await watchCanary(context, {
     statePath: canaryPath(store),
     settings: settings.activation.canary,

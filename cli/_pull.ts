@@ -3,7 +3,7 @@ import type { Source } from "../lib/carriers/carrier.ts";
 import { removeTree } from "../lib/core/files.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import type { CanaryState } from "../lib/canary/canary_state.ts";
-import { openCanary } from "../lib/pipeline/canary.ts";
+import { openCanary } from "../lib/canary/find_canary.ts";
 import type { Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";

@@ -7,8 +7,8 @@ import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
 import { findDueTime } from "../lib/store/schedule_state.ts";
-import { type CanaryDescription, canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
-import { openCanary } from "../lib/pipeline/canary.ts";
+import type { CanaryDescription } from "../lib/canary/describe_canary.ts";
+import { openCanary } from "../lib/canary/find_canary.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -73,15 +73,15 @@ interface Status {
   readonly canary: CanaryDescription | null;
 }
 
-function run(session: Session, flags: StatusFlags): Promise<void> {
+async function run(session: Session, flags: StatusFlags): Promise<void> {
   const { context, output, location } = session;
   const store = findStore(context.fs, location);
   const now = context.clock.now();
+  const canary = store === undefined ? undefined : await shownCanary(session, store);
   const status = store === undefined
     ? emptyStatus(session, now)
-    : readStatus(session, store, flags.runs ?? RUNS_SHOWN, now);
-  output.result(status, () => lines(output, status, now, session.settings.time_zone));
-  return Promise.resolve();
+    : readStatus(session, store, flags.runs ?? RUNS_SHOWN, now, canary?.description ?? null);
+  output.result(status, () => lines(output, status, canary?.lines ?? [], now, session.settings.time_zone));
 }
 
 function emptyStatus(session: Session, now: Date): Status {
@@ -100,7 +100,13 @@ function emptyStatus(session: Session, now: Date): Status {
   };
 }
 
-function readStatus(session: Session, store: Store, runCount: number, now: Date): Status {
+function readStatus(
+  session: Session,
+  store: Store,
+  runCount: number,
+  now: Date,
+  canary: CanaryDescription | null,
+): Status {
   const releases = listReleases(store).map(shown);
   const named = (name: "current" | "previous") => {
     const digest = readPointer(store, name);
@@ -119,13 +125,22 @@ function readStatus(session: Session, store: Store, runCount: number, now: Date)
     runs: runs.slice(0, runCount),
     next: nextRuns(session, store, now),
     quarantine: readQuarantine(store),
-    canary: shownCanary(session, store),
+    canary,
   };
 }
 
-function shownCanary({ settings }: Session, store: Store): CanaryDescription | null {
+interface ShownCanary {
+  readonly description: CanaryDescription;
+  readonly lines: readonly string[];
+}
+
+/** The canary of the active release; its words are loaded where there is one. */
+async function shownCanary({ settings }: Session, store: Store): Promise<ShownCanary | undefined> {
   const canary = openCanary(store);
-  return canary === undefined ? null : describeCanary(canary, settings.activation.canary);
+  if (canary === undefined) return undefined;
+  const { canaryLines, describeCanary } = await import("../lib/canary/describe_canary.ts");
+  const description = describeCanary(canary, settings.activation.canary);
+  return { description, lines: canaryLines(description) };
 }
 
 /** Far enough back to find the activation among unchanged pulls of ten days, one every quarter of an hour. */
@@ -162,10 +177,16 @@ function nextRuns(session: Session, store: Store | undefined, now: Date): Status
   );
 }
 
-function lines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
+function lines(
+  output: Output,
+  status: Status,
+  canary: readonly string[],
+  now: Date,
+  timeZone: string | undefined,
+): string[] {
   return [
     ...releaseLines(output, status, now),
-    ...canaryStatusLines(output, status),
+    ...canaryStatusLines(output, canary),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
     ...nextLines(output, status, now, timeZone),
@@ -210,9 +231,8 @@ function runLines(output: Output, status: Status, now: Date): string[] {
   ];
 }
 
-function canaryStatusLines(output: Output, { canary }: Status): string[] {
-  if (canary === null) return [];
-  return [output.paint("bold", "canary"), ...canaryLines(canary).map((line) => `  ${line}`)];
+function canaryStatusLines(output: Output, canary: readonly string[]): string[] {
+  return canary.length === 0 ? [] : [output.paint("bold", "canary"), ...canary.map((line) => `  ${line}`)];
 }
 
 function quarantineLines(output: Output, status: Status): string[] {

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   type CanaryState,
   clearCanary,
@@ -6,9 +5,8 @@ import {
   type MetricState,
   readCanary,
 } from "../canary/canary_state.ts";
+import { canaryPath, judgedCanary } from "../canary/find_canary.ts";
 import { concludeCanary } from "../canary/settle_canary.ts";
-import { startCanary } from "../canary/start_canary.ts";
-import { alignMetrics, takeBaseline } from "../canary/take_baseline.ts";
 import type { CanarySettings } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
@@ -19,11 +17,6 @@ import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { goBack } from "./go_back.ts";
 import type { SwapOptions } from "./swap_options.ts";
-
-/** Where the state of the canary is. */
-export function canaryPath(store: Store): string {
-  return join(store.root, "canary.json");
-}
 
 /**
  * What the metrics said of the last release that has proved itself: they are measured now, unless the active release is
@@ -36,6 +29,7 @@ export async function measureBaseline(
   settings: CanarySettings | undefined,
 ): Promise<readonly MetricState[]> {
   if (settings === undefined) return [];
+  const { alignMetrics, takeBaseline } = await import("../canary/take_baseline.ts");
   const unproven = unprovenCanary(store, coming);
   if (unproven === undefined) return await takeBaseline(context, settings);
   const known = unproven.metrics.map((metric) => ({ ...metric, failures: 0, samples: [] }));
@@ -54,18 +48,19 @@ export interface CanaryPlan {
  * Puts a release under watch, in the place of whatever was watched. A release that comes while the one before is still
  * being watched goes back to the last one that has proved itself.
  */
-export function beginCanary(
+export async function beginCanary(
   context: Context,
   store: Store,
   { manifest, previous, run, baseline }: CanaryPlan,
   settings: CanarySettings | undefined,
-): void {
+): Promise<void> {
   const path = canaryPath(store);
   if (settings === undefined) return clearCanary(context.fs, path);
   const unproven = unprovenCanary(store, manifest.digest);
   const proven = unproven !== undefined && findRelease(store, unproven.previous) !== undefined
     ? unproven.previous
     : previous;
+  const { startCanary } = await import("../canary/start_canary.ts");
   startCanary(
     context,
     path,
@@ -81,22 +76,6 @@ function unprovenCanary(store: Store, coming: Digest): CanaryState | undefined {
   if (found.kind !== "found" || !isOpen(found.state)) return undefined;
   const { digest } = found.state;
   return digest === coming || digest === readPointer(store, "current") ? found.state : undefined;
-}
-
-/** The canary of the active release, if it is still watched. One that was announced and never activated is none. */
-export function openCanary(store: Store): CanaryState | undefined {
-  const found = readCanary(store.fs, canaryPath(store));
-  const isActive = found.kind === "found" && isOpen(found.state) &&
-    found.state.digest === readPointer(store, "current");
-  return isActive ? found.state : undefined;
-}
-
-/** The canary whose verdict nobody acted upon yet: passed or not. */
-export function judgedCanary(store: Store): CanaryState | undefined {
-  const found = readCanary(store.fs, canaryPath(store));
-  return found.kind === "found" && !isOpen(found.state) && found.state.concludedAt === null
-    ? found.state
-    : undefined;
 }
 
 /**

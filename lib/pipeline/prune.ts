@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import { readPointer } from "../store/pointers.ts";
 import { listReleases, removeRelease, type StoredRelease } from "../store/releases.ts";
-import { judgedCanary, openCanary } from "./canary.ts";
+import { judgedCanary, openCanary } from "../canary/find_canary.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 

@@ -12,7 +12,7 @@ import { findRelease, listReleaseNames, listReleases, type StoredRelease } from 
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
 import { writePendingReload } from "../store/pending_reload.ts";
-import { canaryPath } from "./canary.ts";
+import { canaryPath } from "../canary/find_canary.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
 import { tellConsumers } from "./tell_consumers.ts";
 import { activate, type Activation } from "./activate.ts";

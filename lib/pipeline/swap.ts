@@ -1,7 +1,5 @@
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
-import { backupActive } from "../reload/backup_active.ts";
-import { requireReloadSecrets } from "../reload/reload_consumers.ts";
 import type { Manifest } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
@@ -30,12 +28,12 @@ export async function swap(
   const { run, choice, safeguards } = options;
   const { manifest } = release;
   const left = activeManifest(store);
-  requireReloadSecrets(context.env, safeguards.reload);
+  await requireSecrets(context, safeguards);
   if (left?.digest === manifest.digest) return await mend(context, store, release, options);
   const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
   if (left !== undefined) {
     await backUp(context, store, left, safeguards);
-    beginCanary(context, store, { manifest, previous: left.digest, run, baseline }, safeguards.canary);
+    await beginCanary(context, store, { manifest, previous: left.digest, run, baseline }, safeguards.canary);
   }
   if (safeguards.reload.length > 0) {
     writePendingReload(store, { digest: manifest.digest, previous: left?.digest ?? null });
@@ -43,7 +41,7 @@ export async function swap(
   const { previous } = await activate(context, store, release, run, choice);
   // A model folder from before this store became a release just now.
   if (left === undefined && previous !== undefined) {
-    beginCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
+    await beginCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
   }
   await announce(context, store, { event: "activated", manifest, previous }, options);
 }
@@ -115,6 +113,13 @@ async function announce(context: Context, store: Store, news: News, options: Swa
   }
 }
 
+/** What could not be announced is not activated. */
+async function requireSecrets({ env }: Context, { reload }: Safeguards): Promise<void> {
+  if (reload.length === 0) return;
+  const { requireReloadSecrets } = await import("../reload/reload_consumers.ts");
+  requireReloadSecrets(env, reload);
+}
+
 async function backUp(
   context: Context,
   store: Store,
@@ -122,6 +127,7 @@ async function backUp(
   { backup }: Safeguards,
 ): Promise<void> {
   if (backup === undefined) return;
+  const { backupActive } = await import("../reload/backup_active.ts");
   await backupActive(context, {
     backupDir: backup.dir,
     keep: backup.keep,

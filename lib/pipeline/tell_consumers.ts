@@ -1,7 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { compareFiles } from "../release/changes.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
-import { reloadConsumers } from "../reload/reload_consumers.ts";
 import type { IntentRun } from "../store/intent.ts";
 import { clearPendingReload } from "../store/pending_reload.ts";
 import { findRelease, releaseDir } from "../store/releases.ts";
@@ -27,6 +26,8 @@ export async function tellConsumers(
   { event, manifest, previous }: News,
   { reload }: Pick<Safeguards, "reload">,
 ): Promise<void> {
+  if (reload.length === 0) return clearPendingReload(store);
+  const { reloadConsumers } = await import("../reload/reload_consumers.ts");
   const before = previous === undefined ? undefined : findRelease(store, previous)?.manifest;
   await reloadConsumers(context, reload, {
     event,

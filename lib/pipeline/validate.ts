@@ -8,7 +8,6 @@ import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
 import type { ModelFile } from "../validators/model_file.ts";
-import { validateRelease } from "../validators/validate_release.ts";
 import type { Safeguards } from "./safeguards.ts";
 import type { VerifiedRelease } from "./verify.ts";
 
@@ -44,6 +43,8 @@ export class ValidRelease {
     // What is active has passed, or was made active by an operator.
     if (settings === undefined || active?.digest === release.digest) return new ValidRelease(release);
     const { manifest } = release;
+    // Loaded where there is something to look at: an unchanged pull need not wait for it.
+    const { validateRelease } = await import("../validators/validate_release.ts");
     try {
       await validateRelease(context, {
         dir: staging.dir,

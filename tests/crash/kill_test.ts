@@ -4,7 +4,7 @@ import { releaseDigest } from "../../lib/release/manifest.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { canaryPath, judgedCanary, openCanary } from "../../lib/pipeline/canary.ts";
+import { canaryPath, judgedCanary, openCanary } from "../../lib/canary/find_canary.ts";
 import { auditActive } from "../../lib/pipeline/audit.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { readPendingReload } from "../../lib/store/pending_reload.ts";
@@ -395,7 +395,7 @@ Deno.test("a publish killed before any of its steps while it signs leaves nothin
     assert.equal(git(world.trainer.registry.repoDir, "status", "--porcelain"), "", "the clone is left dirty");
     await pullTo(testContext(), world.bot, { signatures });
     assertSeesOneOf(world, [{ ...V1, "ETH/rf.bin": "another" }]);
-  });
+  }, "last half");
 });
 
 function exists(path: string): boolean {

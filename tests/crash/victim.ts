@@ -1,7 +1,6 @@
 import { countingFs, countingSpawn } from "../helpers/counting_fs.ts";
 import { fixedKey } from "../helpers/signing.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { guards } from "./guards.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { RolledBackError } from "../../lib/pipeline/rolled_back_error.ts";
@@ -40,7 +39,7 @@ switch (command) {
     await pullTo(context, bot, { activation: "mirror" });
     break;
   case "pull-guarded":
-    await pullTo(context, bot, { safeguards: guards(root) }).catch((error) => {
+    await pullTo(context, bot, { safeguards: (await import("./guards.ts")).guards(root) }).catch((error) => {
       // It may be meant to go back.
       if (!(error instanceof RolledBackError)) throw error;
     });

@@ -4,7 +4,7 @@ import { safeguardsOf } from "../../cli/_safeguards.ts";
 import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { canaryPath, openCanary } from "../../lib/pipeline/canary.ts";
+import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { readHistory } from "../../lib/store/history.ts";
