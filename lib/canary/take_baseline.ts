@@ -40,11 +40,6 @@ function logBaseline({ log }: Context, name: string, reading: Reading | undefine
   else log.warn(`canary: ${name} has no baseline: ${reading?.reason}`);
 }
 
-/** No baselines at all, for a canary whose state was lost after the swap: what is measured now is the new release. */
-export async function missingBaseline(settings: CanarySettings, reason: string): Promise<MetricState[]> {
-  return await Promise.all(settings.metrics.map((metric) => newMetric(metric, noData(reason))));
-}
-
 async function newMetric(metric: CanaryMetric, baseline: Reading): Promise<MetricState> {
   return { name: metric.name, source: await metricSource(metric), baseline, failures: 0, samples: [] };
 }

@@ -38,7 +38,6 @@ export function decideAlert(
 ): AlertDecision {
   const { [event.command]: failing, ...others } = memory;
   const { outcome } = event;
-  if (outcome === "pruned") return { alert: undefined, memory };
   const told = on.find((kind) => kind === outcome);
   // An operator's rollback is no failure: nothing is to recover.
   if (FAILURES.includes(outcome) && event.error !== undefined) {

@@ -1,12 +1,9 @@
-import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
-import { writePendingReload } from "../store/pending_reload.ts";
-import { addQuarantine } from "../store/quarantine.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
-import { activate } from "./activate.ts";
+import { leave } from "./leave.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { SwapOptions } from "./swap_options.ts";
 import { tellConsumers } from "./tell_consumers.ts";
@@ -34,7 +31,7 @@ export async function goBack(
   context: Context,
   store: Store,
   { failed, to, code, reason, cause }: Disappointment,
-  { run, choice, safeguards }: SwapOptions,
+  options: SwapOptions,
 ): Promise<RolledBackError> {
   const stored = findRelease(store, to);
   if (stored === undefined) {
@@ -51,19 +48,11 @@ export async function goBack(
   }
   context.log.warn(`release ${shortDigest(failed.digest)} ${reason}; going back to ${shortDigest(to)}`);
   const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, stored));
-  addQuarantine(store, {
-    digest: failed.digest,
-    sequence: failed.sequence,
-    reason: `it ${reason}`,
-    at: isoSeconds(context.clock.now()),
-  });
-  const news = { event: "rolled-back", manifest: stored.manifest, previous: failed.digest } as const;
-  if (safeguards.reload.length > 0) {
-    writePendingReload(store, { digest: failed.digest, previous: to });
-  }
-  await activate(context, store, release, run, choice);
+  const { digest, sequence } = failed;
+  await leave(context, store, { digest, sequence, reason: `it ${reason}` }, release, options);
+  const news = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
   try {
-    await tellConsumers(context, store, run, news, safeguards);
+    await tellConsumers(context, store, options.run, news, options.safeguards);
   } catch (error) {
     if (context.signal.aborted) throw error;
     // They may go on with what they had loaded. The next run tells them again.

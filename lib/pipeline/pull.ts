@@ -19,6 +19,7 @@ import { planPrune, pruneReleases } from "./prune.ts";
 import type { RunReport } from "./run.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
 import { finishSwap, swap } from "./swap.ts";
+import type { SwapOptions } from "./swap_options.ts";
 import { finishCanary } from "./canary.ts";
 import { ValidRelease } from "./validate.ts";
 import { damageSeenByConsumers, VerifiedRelease } from "./verify.ts";
@@ -72,18 +73,17 @@ export async function pull(
   options: PullOptions,
 ): Promise<PullReport> {
   const { safeguards = NO_SAFEGUARDS } = options;
-  const settled = { run, choice: chooseMode(store, options.activation), safeguards };
-  const untold = await finishSwap(context, store, settled);
-  await finishCanary(context, store, settled);
+  const swapping = { run, choice: chooseMode(store, options.activation), safeguards };
+  const untold = await finishSwap(context, store, swapping);
+  await finishCanary(context, store, swapping);
   try {
-    const pulled = await bringNewest(context, store, source, run, options);
+    const pulled = await bringNewest(context, store, source, swapping, options);
     if (pulled.outcome === "unchanged" && untold !== undefined) throw untold;
     return pulled;
   } catch (error) {
     if (options.isOfflineOk !== true || !isAway(error)) throw error;
     const active = activeManifest(store);
-    const choice = chooseMode(store, options.activation);
-    if (active === undefined || !await seesWhole(context, store, active, choice)) throw error;
+    if (active === undefined || !await seesWhole(context, store, active, swapping.choice)) throw error;
     if (!await mayStay(context, store, active, options)) throw error;
     context.log.warn(`${error.message}; going on with the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
@@ -107,10 +107,10 @@ async function bringNewest(
   context: Context,
   store: Store,
   source: Source,
-  run: IntentRun,
+  swapping: SwapOptions,
   options: PullOptions,
 ): Promise<PullReport> {
-  const choice = chooseMode(store, options.activation);
+  const { run, choice, safeguards } = swapping;
   const active = activeManifest(store);
   // Looked for only where it matters, and told once.
   let isWhole: boolean | undefined;
@@ -140,7 +140,6 @@ async function bringNewest(
   await using staging = new Staging(context, store, run.runId);
   const release = await stage(context, source, offer, staging);
   if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
-  const { safeguards = NO_SAFEGUARDS } = options;
   const valid = await ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
   const repaired = await install(context, store, staging, release);
   if (repaired > 0 && isWhole !== false) {
@@ -157,7 +156,7 @@ async function bringNewest(
     await isSeenWhole(active);
   if (!unchanged) {
     context.log.info(`activating release ${shortDigest(release.digest)}`);
-    await swap(context, store, valid, { run, choice, safeguards });
+    await swap(context, store, valid, swapping);
   }
   rememberRevision(store, revision.source, {
     revision: revision.id,

@@ -1,4 +1,3 @@
-import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
@@ -7,15 +6,15 @@ import type { ActivationSetting } from "../core/settings.ts";
 import { matchDigest } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
-import { addQuarantine, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
-import { writePendingReload } from "../store/pending_reload.ts";
 import { canaryPath } from "../canary/find_canary.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
 import { tellConsumers } from "./tell_consumers.ts";
-import { activate, type Activation } from "./activate.ts";
+import { activate } from "./activate.ts";
+import { leave } from "./leave.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import type { RunReport } from "./run.ts";
 import { ValidRelease } from "./validate.ts";
@@ -71,28 +70,28 @@ export async function rollback(
   run: IntentRun,
   plan: RollbackPlan,
   setting: ActivationSetting,
-  { reload }: Pick<Safeguards, "reload"> = NO_SAFEGUARDS,
+  safeguards: Safeguards = NO_SAFEGUARDS,
 ): Promise<RollbackReport> {
-  const choice = chooseMode(store, setting);
+  const options = { run, choice: chooseMode(store, setting), safeguards };
   const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, plan.target));
-  if (plan.from !== undefined && plan.from !== release.digest) {
-    addQuarantine(store, {
-      digest: plan.from,
-      sequence: plan.fromSequence,
-      reason: `rolled back to ${shortDigest(release.digest)}`,
-      at: isoSeconds(context.clock.now()),
-    });
-  }
-  if (reload.length > 0) {
-    writePendingReload(store, { digest: plan.from ?? null, previous: release.digest });
-  }
-  const { previous } = await leave(store, plan, () => activate(context, store, release, run, choice));
+  const { previous } = plan.from === undefined || plan.from === release.digest
+    ? await activate(context, store, release, run, options.choice)
+    : await leave(
+      context,
+      store,
+      {
+        digest: plan.from,
+        sequence: plan.fromSequence,
+        reason: `rolled back to ${shortDigest(release.digest)}`,
+      },
+      release,
+      options,
+    );
   liftQuarantine(store, release.digest);
   clearCanary(context.fs, canaryPath(store));
   const { manifest } = release;
-  const isNews = plan.from !== release.digest;
-  if (isNews) {
-    await tellConsumers(context, store, run, { event: "rolled-back", manifest, previous }, { reload });
+  if (plan.from !== release.digest) {
+    await tellConsumers(context, store, run, { event: "rolled-back", manifest, previous }, safeguards);
   }
   return {
     outcome: plan.from === release.digest ? "unchanged" : "rolled-back",
@@ -104,22 +103,6 @@ export async function rollback(
     changed: plan.changed,
     modelsDir: store.modelsDir,
   };
-}
-
-/** Without the activation the release was not left, so it is not quarantined either. */
-async function leave(
-  store: Store,
-  plan: RollbackPlan,
-  activation: () => Promise<Activation>,
-): Promise<Activation> {
-  try {
-    return await activation();
-  } catch (error) {
-    if (plan.from !== undefined && readPointer(store, "current") === plan.from) {
-      liftQuarantine(store, plan.from);
-    }
-    throw error;
-  }
 }
 
 function previousRelease(store: Store, active: Manifest | undefined): StoredRelease {

@@ -3,12 +3,11 @@ import type { FileSystem } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import { readAt } from "../core/read_at.ts";
 import type { DriftSetting } from "../core/settings.ts";
-import { FormatProblem, orProblem } from "./format_problem.ts";
+import { FormatProblem } from "./format_problem.ts";
 import { GgufReader, UINT32 } from "./gguf_reader.ts";
 import { findPacking, TYPE_NUMBER_MAX } from "./gguf_types.ts";
-import { InvalidModelError } from "./invalid_model.ts";
 import type { ModelFile } from "./model_file.ts";
-import { compareTensors, reportDrift, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
+import { inspectTensors, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
 
 const MAGIC = "GGUF";
 const PREFIX_BYTES = 8;
@@ -54,15 +53,8 @@ export function inspectGguf(
   active: ModelFile | undefined,
   policy: DriftSetting,
 ): void {
-  const tensors = orProblem(() => readTensors(context.fs, file));
-  if (tensors instanceof FormatProblem) {
-    throw new InvalidModelError(file.path, `it is not whole GGUF: ${tensors.message}`);
-  }
-  if (active === undefined || policy === "ignore") return;
-  const before = orProblem(() => readTensors(context.fs, active));
-  // What was activated without being looked at says nothing about what may come.
-  if (before instanceof FormatProblem) return;
-  reportDrift(context, file, compareTensors(before, tensors), { policy, setting: "gguf.shape_drift" });
+  const format = { name: "GGUF", setting: "gguf.shape_drift", readTensors };
+  inspectTensors(context, format, file, active, policy);
 }
 
 function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {

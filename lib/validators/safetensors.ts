@@ -3,11 +3,10 @@ import type { FileSystem } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import { readAt } from "../core/read_at.ts";
 import type { DriftSetting } from "../core/settings.ts";
-import { FormatProblem, orProblem } from "./format_problem.ts";
-import { InvalidModelError } from "./invalid_model.ts";
+import { FormatProblem } from "./format_problem.ts";
 import { JsonCursor } from "./json_cursor.ts";
 import type { ModelFile } from "./model_file.ts";
-import { compareTensors, reportDrift, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
+import { inspectTensors, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
 
 /** The length of the header stands before it, as a 64-bit number. */
 const LENGTH_BYTES = 8;
@@ -62,16 +61,8 @@ export function inspectSafetensors(
   active: ModelFile | undefined,
   policy: DriftSetting,
 ): void {
-  const tensors = orProblem(() => readTensors(context.fs, file));
-  if (tensors instanceof FormatProblem) {
-    throw new InvalidModelError(file.path, `it is not whole safetensors: ${tensors.message}`);
-  }
-  if (active === undefined || policy === "ignore") return;
-  const before = orProblem(() => readTensors(context.fs, active));
-  // What was activated without being looked at says nothing about what may come.
-  if (before instanceof FormatProblem) return;
-  const differences = compareTensors(before, tensors);
-  reportDrift(context, file, differences, { policy, setting: "safetensors.shape_drift" });
+  const format = { name: "safetensors", setting: "safetensors.shape_drift", readTensors };
+  inspectTensors(context, format, file, active, policy);
 }
 
 function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {

@@ -1,6 +1,8 @@
 import type { Context } from "../core/context.ts";
+import type { FileSystem } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import type { DriftSetting } from "../core/settings.ts";
+import { FormatProblem, orProblem } from "./format_problem.ts";
 import { InvalidModelError } from "./invalid_model.ts";
 import type { ModelFile } from "./model_file.ts";
 
@@ -41,13 +43,47 @@ export function compareTensors(before: Tensors, after: Tensors): string[] {
   return differences;
 }
 
+/** A format whose header lists the tensors of a file. */
+export interface TensorFormat {
+  /** As errors call it: `GGUF`. */
+  readonly name: string;
+  /** The key of the configuration that decides about drift, below `activation.validate`. */
+  readonly setting: string;
+  /** Checks a header and lists its tensors. @throws {FormatProblem} */
+  readonly readTensors: (fs: FileSystem, file: ModelFile) => Tensors;
+}
+
+/**
+ * Checks the header of a file, and its tensors against those of the active release. The tensors' bytes are not read.
+ *
+ * @param active the file of the same path in the active release
+ * @throws {InvalidModelError}
+ */
+export function inspectTensors(
+  context: Context,
+  { name, setting, readTensors }: TensorFormat,
+  file: ModelFile,
+  active: ModelFile | undefined,
+  policy: DriftSetting,
+): void {
+  const tensors = orProblem(() => readTensors(context.fs, file));
+  if (tensors instanceof FormatProblem) {
+    throw new InvalidModelError(file.path, `it is not whole ${name}: ${tensors.message}`);
+  }
+  if (active === undefined || policy === "ignore") return;
+  const before = orProblem(() => readTensors(context.fs, active));
+  // What was activated without being looked at says nothing about what may come.
+  if (before instanceof FormatProblem) return;
+  reportDrift(context, file, compareTensors(before, tensors), { policy, setting });
+}
+
 /**
  * Tells how a file differs from the active release's.
  *
  * @param setting the key that decides, for the hint
  * @throws {InvalidModelError} under the policy `refuse`, if it does
  */
-export function reportDrift(
+function reportDrift(
   context: Context,
   file: ModelFile,
   differences: readonly string[],

@@ -9,7 +9,7 @@ import {
 import type { RoundVerdict } from "../../lib/canary/judge.ts";
 import { abortCanary, concludeCanary, promoteCanary } from "../../lib/canary/settle_canary.ts";
 import { type CanaryRelease, startCanary } from "../../lib/canary/start_canary.ts";
-import { missingBaseline, takeBaseline } from "../../lib/canary/take_baseline.ts";
+import { alignMetrics, takeBaseline } from "../../lib/canary/take_baseline.ts";
 import { type CanaryVerdict, watchCanary } from "../../lib/canary/watch_canary.ts";
 import { Canary, type CanarySettings } from "../../lib/config/sections/canary.ts";
 import { systemClock } from "../../lib/core/clock.ts";
@@ -274,7 +274,7 @@ Deno.test("a canary whose place another one took, or that was removed, ends with
   using bot = newBot();
   await bot.start();
   const next = { ...RELEASE, runId: "run-8", digest: `sha256:${"c3".repeat(32)}` } as const;
-  const baseline = await missingBaseline(bot.settings, "lost");
+  const baseline = await alignMetrics([], bot.settings);
   const superseded = await bot.watch((rounds) => {
     if (rounds === 2) startCanary(bot.context, bot.statePath, next, bot.settings, baseline);
   });
@@ -347,17 +347,20 @@ Deno.test("a state that is damaged while it is watched is mended, and one that w
   }
 });
 
-Deno.test("a lost state is replaced by a canary without baselines, which only catastrophe or an operator ends", async () => {
+Deno.test("a canary whose metrics have no baselines waits, and only catastrophe or an operator ends it", async () => {
   using bot = newBot();
   startCanary(
     bot.context,
     bot.statePath,
     RELEASE,
     bot.settings,
-    await missingBaseline(bot.settings, "it was lost"),
+    await alignMetrics([], bot.settings),
   );
   const verdict = await bot.watch((rounds, { reason }) => {
-    assert.match(reason, rounds < 3 ? /win_rate has no baseline: it was lost/ : /catastrophic/);
+    assert.match(
+      reason,
+      rounds < 3 ? /win_rate has no baseline: it was configured after the swap/ : /catastrophic/,
+    );
     if (rounds === 2) bot.write(0.01);
   });
   assert.equal(verdict.kind, "degraded");

@@ -39,6 +39,22 @@ export const ELEMENT_TYPES: Readonly<Record<number, string>> = {
   26: "int2",
 };
 
+/** The types whose elements are numbers or truth values, as ONNX Runtime takes and gives them in JavaScript. */
+export const NUMBER_TYPES: ReadonlySet<string> = new Set([
+  "float16",
+  "float32",
+  "float64",
+  "int8",
+  "uint8",
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "int64",
+  "uint64",
+  "bool",
+]);
+
 /**
  * A type and a shape, as errors show them.
  *

@@ -1,5 +1,6 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-web";
 import { oneLine } from "../../core/quote.ts";
+import { NUMBER_TYPES } from "./onnx_value.ts";
 import type { Loadable } from "./try_protocol.ts";
 
 /** Reasons of the runtime hold whole type signatures. */
@@ -9,21 +10,7 @@ const REASON_CHARS_MAX = 300;
 const PAGE_BYTES = 64 * 1024;
 
 /** Outputs that can be taken out of the runtime; sequences and maps, which classifiers return, cannot. */
-const TAKEN_TYPES = new Set([
-  "float16",
-  "float32",
-  "float64",
-  "int8",
-  "uint8",
-  "int16",
-  "uint16",
-  "int32",
-  "uint32",
-  "int64",
-  "uint64",
-  "bool",
-  "string",
-]);
+const TAKEN_TYPES: ReadonlySet<string> = new Set([...NUMBER_TYPES, "string"]);
 
 /** The runtime cannot be started at all: no model is to blame. */
 export class RuntimeMissingError extends Error {}

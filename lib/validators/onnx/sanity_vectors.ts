@@ -1,24 +1,9 @@
 import type { FileSystem } from "../../core/files.ts";
 import { UsageError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
-import { describeValue, type OnnxValue } from "./onnx_value.ts";
+import { describeValue, NUMBER_TYPES, type OnnxValue } from "./onnx_value.ts";
 import type { Feed, VectorInput, Vectors } from "./try_protocol.ts";
 
-/** Types that numbers can be made of; strings can only be given. */
-const MADE_TYPES = new Set([
-  "float16",
-  "float32",
-  "float64",
-  "int8",
-  "uint8",
-  "int16",
-  "uint16",
-  "int32",
-  "uint32",
-  "int64",
-  "uint64",
-  "bool",
-]);
 const FLOATS = new Set(["float16", "float32", "float64"]);
 
 /** A picture of 16 megapixels. One vector is in memory at a time, next to what the model makes of it. */
@@ -47,7 +32,7 @@ export function planVectors(
   let isGuess = false;
   let numbers = 0;
   for (const input of inputs) {
-    if (!MADE_TYPES.has(input.type) || input.shape === undefined) {
+    if (!NUMBER_TYPES.has(input.type) || input.shape === undefined) {
       const reason = `no vectors can be made for its input ${quote(input.name)}, ${describeValue(input)}`;
       return { kind: "impossible", reason };
     }
@@ -141,7 +126,7 @@ function fit(value: unknown, { name, type, shape }: OnnxValue): Feed | undefined
 function isOf(type: string, element: number | string): boolean {
   if (type === "string") return typeof element === "string";
   if (typeof element !== "number") return false;
-  return FLOATS.has(type) || MADE_TYPES.has(type) && Number.isSafeInteger(element);
+  return FLOATS.has(type) || NUMBER_TYPES.has(type) && Number.isSafeInteger(element);
 }
 
 /** Appends the numbers and texts of nested arrays, and returns how they are nested; `undefined` for a ragged one. */

@@ -187,12 +187,6 @@ function startsLiterally(pattern: string): boolean {
   return /^\w+\./.test(pattern);
 }
 
-/** What is wrong with a pattern, `undefined` when nothing is. For those who check a configuration. */
-export function allowPatternProblem(pattern: string): string | undefined {
-  if (/^\w+(\.[\w*]+)+$/.test(pattern)) return undefined;
-  return "expected a package and what of it is allowed: mybot.models.*, mybot.features.Scaler";
-}
-
 /** What is allowed, in a few words for messages. */
 export const ALLOWED_IN_WORDS =
   "models of scikit-learn, numpy, scipy, joblib, xgboost, lightgbm and catboost, collections and built-in data types";
