@@ -18,3 +18,8 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 export function isJsonObject(value: JsonValue): value is JsonObject {
   return value instanceof Map;
 }
+
+/** Whether a value is a list; `Array.isArray()` does not narrow a list that cannot be written to. */
+export function isJsonArray(value: JsonValue): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,65 @@
+import { isJsonArray, isJsonObject, type JsonValue } from "./json_value.ts";
+import { isJsonScalar, renderScalar, renderString } from "./render_scalar.ts";
+
+/**
+ * Writes a value byte for byte as Python's `json.dumps(value, indent=4)` does, and a newline.
+ *
+ * @throws {RangeError} for NaN and Infinity
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { renderJson } from "./render_json.ts";
+ * assert.equal(renderJson(new Map([["size", [3, 3n]]])), `{
+ *     "size": [
+ *         3.0,
+ *         3
+ *     ]
+ * }
+ * `);
+ * ```
+ */
+export function renderJson(value: JsonValue): string {
+  const pieces: string[] = [];
+  write(pieces, value, "\n");
+  pieces.push("\n");
+  return pieces.join("");
+}
+
+/**
+ * Writes a value on one line, as Python's `json.dumps(value)` does.
+ *
+ * @throws {RangeError} for NaN and Infinity
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { renderInline } from "./render_json.ts";
+ * assert.equal(renderInline(new Map([["temperature", 0.7], ["top_k", 1]])), '{"temperature": 0.7, "top_k": 1.0}');
+ * ```
+ */
+export function renderInline(value: JsonValue): string {
+  const pieces: string[] = [];
+  write(pieces, value, undefined);
+  return pieces.join("");
+}
+
+/** `lineBreak` is a newline and the indentation of the line that the value begins on; `undefined`: on one line. */
+function write(pieces: string[], value: JsonValue, lineBreak: string | undefined): void {
+  if (isJsonScalar(value)) {
+    pieces.push(renderScalar(value));
+    return;
+  }
+  const [open, close] = isJsonArray(value) ? "[]" : "{}";
+  const inner = lineBreak === undefined ? undefined : `${lineBreak}    `;
+  let before = `${open}${inner ?? ""}`;
+  const separator = inner === undefined ? ", " : `,${inner}`;
+  for (const [key, item] of isJsonArray(value) ? value.entries() : value) {
+    pieces.push(before);
+    if (isJsonObject(value)) pieces.push(renderString(String(key)), ": ");
+    write(pieces, item, inner);
+    before = separator;
+  }
+  const isEmpty = before !== separator;
+  pieces.push(isEmpty ? `${open}${close}` : `${lineBreak ?? ""}${close}`);
+}

@@ -1,0 +1,56 @@
+import { isJsonArray, isJsonObject, type JsonValue } from "./json_value.ts";
+
+/** A value that holds no others. */
+export type JsonScalar = null | boolean | string | bigint | number;
+
+export function isJsonScalar(value: JsonValue): value is JsonScalar {
+  return !isJsonObject(value) && !isJsonArray(value);
+}
+
+/**
+ * A value without children as Python's `json.dumps` writes it.
+ *
+ * @throws {RangeError} for NaN and Infinity, which are no JSON; {@link parseJson} lets none in
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { renderScalar } from "./render_scalar.ts";
+ * assert.equal(renderScalar(3), "3.0");
+ * assert.equal(renderScalar(3n), "3");
+ * assert.equal(renderScalar(1e16), "1e+16");
+ * assert.equal(renderScalar("é"), String.raw`"\u00e9"`);
+ * ```
+ */
+export function renderScalar(value: JsonScalar): string {
+  if (typeof value === "string") return renderString(value);
+  return typeof value === "number" ? renderFloat(value) : String(value);
+}
+
+/** A text as Python writes it with `ensure_ascii`: what is not printable ASCII as `\uXXXX`, in small letters. */
+export function renderString(text: string): string {
+  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, escapeUnit);
+}
+
+/**
+ * A text with its non-ASCII characters as they are. Half of a surrogate pair is escaped all the same, since UTF-8 has
+ * not got it, and so are control characters.
+ */
+export function renderRawString(text: string): string {
+  // JSON.stringify() escapes what is below U+0020, and halves of pairs.
+  return JSON.stringify(text).replace(/[\u007f-\u009f]/g, escapeUnit);
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Python's `repr()` of a float: the shortest digits that read back the same, with a point or an exponent always. */
+function renderFloat(value: number): string {
+  if (!Number.isFinite(value)) throw new RangeError(`${value} cannot be written as JSON`);
+  if (Object.is(value, -0)) return "-0.0";
+  const [digits = "", exponent = ""] = value.toExponential().split("e");
+  const power = Number(exponent);
+  if (power >= -4 && power < 16) return Number.isInteger(value) ? `${value}.0` : String(value);
+  return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+}
