@@ -3,6 +3,7 @@ import { UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
+import { readHordeEnvironment } from "./horde_environment.ts";
 import { ModelSync } from "./schema.ts";
 import { type Place, readYamlSection, YamlProblem } from "./yaml_section.ts";
 
@@ -41,6 +42,8 @@ export interface LoadedConfig {
   readonly origins: ReadonlyMap<string, Origin>;
   /** A token for GitHub that the configuration of a .NET bot holds, and where. */
   readonly githubToken: { readonly token: Secret; readonly origin: Origin } | undefined;
+  /** Sentences about variables of the reference sync that may not mean what was meant; for the command that uses them. */
+  readonly warnings: readonly string[];
 }
 
 /** A configuration that cannot be used. */
@@ -62,7 +65,8 @@ const CONFIG_CHARS_MAX = 1024 * 1024;
 const HINT = "model-sync config check lists every complaint; model-sync config init writes a commented file";
 
 /**
- * Reads the configuration: flags over environment over file over the settings of a .NET bot over defaults.
+ * Reads the configuration: flags over our variables over those of the original reference sync over file over the
+ * settings of a .NET bot over defaults.
  *
  * @throws {ConfigError} naming file, line and column, variable or flag of each complaint
  */
@@ -71,7 +75,9 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const read = findFile(input);
   const githubToken = addAppsettings(layers, read, input.env);
   if (read !== undefined) addFile(layers, read);
-  for (const { path, value, name } of readEnvironment(input.env)) {
+  const horde = await readHordeEnvironment(input.env);
+  // Where a setting is given twice, MODEL_SYNC_* wins: whoever uses that name has turned to this program.
+  for (const { path, value, name } of [...horde.values, ...readEnvironment(input.env)]) {
     layers.set(path, value, { kind: "environment", name });
   }
   for (const { path, value, flag } of input.flags) layers.set(path, value, { kind: "flag", name: flag });
@@ -82,7 +88,13 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     const complaints = result.error.issues.flatMap((issue) => describeIssue(issue, layers.origins));
     throw new ConfigError(complaints.sort(new Intl.Collator("en", { numeric: true }).compare), HINT);
   }
-  return { settings: result.data, file: read?.file, origins: layers.origins, githubToken };
+  return {
+    settings: result.data,
+    file: read?.file,
+    origins: layers.origins,
+    githubToken,
+    warnings: horde.warnings,
+  };
 }
 
 /** A configuration file with its text. */

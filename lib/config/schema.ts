@@ -8,6 +8,7 @@ import { Artifacts } from "./sections/artifacts.ts";
 import { DOCS, EnvName, RepoFolder, Schedule } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
+import { References } from "./sections/references.ts";
 import { RunPod, RunPodClient } from "./sections/runpod.ts";
 import { Signing } from "./sections/signing.ts";
 
@@ -123,6 +124,9 @@ export const ModelSync = z.strictObject({
   }),
   redeploy: Redeploy.prefault({}).register(DOCS, {
     description: "Backends that start anew with a new release.",
+  }),
+  references: References.prefault({}).register(DOCS, {
+    description: "The reference sync: a PRIMARY server's model records become pull requests on GitHub.",
   }),
   alerts: Alerts.prefault({}).register(DOCS, {
     description:
