@@ -1,0 +1,270 @@
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { decodeUtf8 } from "../core/decode_utf8.ts";
+import { PassingError, RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
+import { type Credentials, exchange, type HttpRequest, readBody, statusError } from "../core/http.ts";
+import { type RetryPolicy, withRetry } from "../core/retry.ts";
+import { redactUrls, Secret } from "../core/secret.ts";
+import type { Category } from "./categories.ts";
+
+/** Where FastAPI mounts the server behind its usual proxy; without one it also answers at the root. */
+const API_PREFIX = "/api";
+
+/** The largest category has 1.1 MB. Text of 64 MiB, parsed, still fits into the memory of a small server. */
+const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
+
+/** `{"last_updated": 1729864800}`, and room for fields that later servers may add. */
+const METADATA_BYTES_MAX = 1024 * 1024;
+
+/**
+ * As the original: three attempts, 1 to 15 s apart; half of a pause is fixed, so the first is at least 1 s. A server
+ * that asks for more than a minute is not waited for: who watches comes again, who does not has other categories.
+ */
+const RETRIES: RetryPolicy = {
+  attemptsMax: 3,
+  firstDelayMs: 2_000,
+  delayMsMax: 15_000,
+  retryAfterMsMax: 60_000,
+};
+
+const LastUpdated = z.object({ last_updated: z.int().nullable() });
+
+/** Something that the server is asked for. */
+interface Question {
+  /** Below the address, from its slash on. */
+  readonly path: string;
+  /** For errors: `the records of clip`. */
+  readonly what: string;
+  readonly bytesMax: number;
+  /** The error for an answer with this status, where it means something of its own. */
+  readonly meaning: (status: number, said: UnreachableError) => UnreachableError | undefined;
+}
+
+/** What the server says where it has what was asked for, or why it seems to have no such place. */
+type Answer =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "absent" | "page"; readonly error: UnreachableError };
+
+export interface PrimaryClientOptions {
+  /** With or without `/api` at its end, and any number of slashes; may hold a user and a password. */
+  readonly baseUrl: string;
+  /** The longest time for one attempt. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * A PRIMARY server: the database of model records that the reference files are made from (version 1 of its API, which
+ * answers in the files' own format). Reading needs no key.
+ */
+export class PrimaryClient {
+  /** The server's address to show: no credentials, no slash at its end. */
+  readonly shownUrl: string;
+  readonly #context: Pick<Context, "http" | "clock" | "log" | "signal">;
+  readonly #timeoutMs: number;
+  readonly #credentials: Credentials | undefined;
+  /** The addresses below which the API may be: the given one first. */
+  readonly #bases: readonly string[];
+  /** The one that has answered. */
+  #answering: string | undefined;
+
+  /** @throws {UsageError} code `ADDRESS_INVALID` */
+  constructor(
+    context: Pick<Context, "http" | "clock" | "log" | "signal">,
+    { baseUrl, timeoutMs }: PrimaryClientOptions,
+  ) {
+    const url = parseBase(baseUrl);
+    const path = url.pathname.replace(/\/+$/, "");
+    const otherPath = path.endsWith(API_PREFIX) ? path.slice(0, -API_PREFIX.length) : path + API_PREFIX;
+    this.#context = context;
+    this.#timeoutMs = timeoutMs;
+    this.#credentials = credentialsOf(url);
+    this.#bases = [url.origin + path, url.origin + otherPath];
+    this.shownUrl = url.origin + path;
+  }
+
+  /**
+   * The records of a category, as the JSON text that the server keeps: an object of records by their names.
+   *
+   * @throws {UnreachableError} code `RECORDS_MISSING` where the server has none, `CATEGORY_UNKNOWN`, `ANSWER_INVALID`
+   * (a page, other bytes than UTF-8, nothing), `ANSWER_TOO_LARGE`; {@link PassingError} after three attempts;
+   * {@link RefusedError} code `REDIRECT_REFUSED`; {@link AuthenticationError}; the signal's reason
+   */
+  async records(category: Category): Promise<string> {
+    return await this.#ask({
+      path: `/model_references/v1/${category}`,
+      what: `the records of ${category}`,
+      bytesMax: RECORDS_BYTES_MAX,
+      meaning: (status) => recordsError(status, category),
+    });
+  }
+
+  /**
+   * When any record changed last, in seconds since 1970 by the server's clock; `null` while it knows of no change.
+   *
+   * @throws as {@link records}; {@link PassingError} code `HTTP_503` also from a server that is no PRIMARY
+   */
+  async lastUpdated(): Promise<number | null> {
+    const what = "when the records changed last";
+    const text = await this.#ask({
+      path: "/model_references/v1/metadata/last_updated",
+      what,
+      bytesMax: METADATA_BYTES_MAX,
+      meaning: metadataError,
+    });
+    const parsed = LastUpdated.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data.last_updated;
+    throw new UnreachableError(
+      `Cannot read ${what}: ${this.#host} did not answer {"last_updated": seconds or null}`,
+      { code: "ANSWER_INVALID", hint: CHECK_ADDRESS },
+    );
+  }
+
+  get #host(): string {
+    return new URL(this.shownUrl).host;
+  }
+
+  /** Asks at the address that has answered before, or else at both. */
+  async #ask(question: Question): Promise<string> {
+    let refusal: UnreachableError | undefined;
+    for (const base of this.#answering === undefined ? this.#bases : [this.#answering]) {
+      const answer = await withRetry(this.#context, RETRIES, () => this.#askAt(base, question));
+      if (answer.kind === "text") {
+        this.#answering = base;
+        return answer.text;
+      }
+      // A site may answer with its front page whatever it is asked for: whoever says "not found" knows better.
+      if (refusal === undefined || answer.kind === "absent") refusal = answer.error;
+    }
+    throw refusal ?? new TypeError("a server without an address");
+  }
+
+  async #askAt(base: string, question: Question): Promise<Answer> {
+    const request = {
+      url: base + question.path,
+      what: question.what,
+      headers: { accept: "application/json" },
+      credentials: this.#credentials,
+      timeoutMs: this.#timeoutMs,
+    };
+    return await exchange(this.#context, request, async (response) => {
+      if (!response.ok) return await this.#failure(request, question, response);
+      await refuseOtherHost(request, response);
+      const text = await readWhole(request, response, question.bytesMax);
+      if (!/^\s*</.test(text)) return { kind: "text", text };
+      return {
+        kind: "page",
+        error: invalidAnswer(request, "answered a page (HTML) instead of JSON"),
+      };
+    });
+  }
+
+  /** @throws what the status stands for, unless it is "not found" */
+  async #failure(request: HttpRequest, question: Question, response: Response): Promise<Answer> {
+    const said = await statusError(this.#context, request, response);
+    const { status } = response;
+    if (!(said instanceof UnreachableError)) throw said;
+    const error = question.meaning(status, said) ?? said;
+    if (status === 404) return { kind: "absent", error };
+    if (status < 500 || error instanceof PassingError) throw error;
+    // Whatever a server's fault is called, the next attempt may not meet it.
+    throw new PassingError(error.message, { code: error.code, hint: error.hint });
+  }
+}
+
+const CHECK_ADDRESS = "check the address: is this a PRIMARY server?";
+
+function recordsError(status: number, category: Category): UnreachableError | undefined {
+  const subject = `Cannot read the records of ${category}`;
+  if (status === 404) {
+    return new UnreachableError(
+      `${subject}: PRIMARY has no records for ${category} (missing or empty there)`,
+      {
+        code: "RECORDS_MISSING",
+        hint: "leave it out with --categories; where every category is missing, check the address",
+      },
+    );
+  }
+  if (status !== 422) return undefined;
+  return new UnreachableError(`${subject}: PRIMARY does not know the category ${category}`, {
+    code: "CATEGORY_UNKNOWN",
+    hint: "leave it out with --categories, or update the server",
+  });
+}
+
+function metadataError(status: number, said: UnreachableError): UnreachableError | undefined {
+  if (status === 404) {
+    return new UnreachableError("Cannot read when the records changed last: PRIMARY does not tell", {
+      code: "METADATA_MISSING",
+      hint: CHECK_ADDRESS,
+    });
+  }
+  if (status !== 503 || !(said instanceof PassingError)) return undefined;
+  return new PassingError(said.message, {
+    code: said.code,
+    retryAfterMs: said.retryAfterMs,
+    hint: "PRIMARY must not be a replica, and its canonical format must be legacy",
+  });
+}
+
+function parseBase(baseUrl: string): URL {
+  const text = baseUrl.trim();
+  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return new URL(text);
+  throw new UsageError(`Cannot ask PRIMARY: "${redactUrls(text)}" is not an http address`, {
+    code: "ADDRESS_INVALID",
+    hint: "set --primary-url to something such as https://models.example.org/api",
+  });
+}
+
+/** A user and a password in an address, as the header that stands for them (RFC 7617). */
+function credentialsOf(url: URL): Credentials | undefined {
+  if (url.username === "" && url.password === "") return undefined;
+  const bytes = new TextEncoder().encode(`${decodePart(url.username)}:${decodePart(url.password)}`);
+  const encoded = btoa(String.fromCharCode(...bytes));
+  return { origin: url.origin, headers: { authorization: new Secret(`Basic ${encoded}`) } };
+}
+
+function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A lone percent sign stands for itself.
+    return text;
+  }
+}
+
+/** The same server over https is fine; another one's records are not what was asked for. */
+async function refuseOtherHost(request: HttpRequest, response: Response): Promise<void> {
+  if (!URL.canParse(response.url)) return;
+  const [asked, answered] = [new URL(request.url), new URL(response.url)];
+  if (asked.hostname === answered.hostname) return;
+  await response.body?.cancel();
+  throw new RefusedError(`Cannot read ${request.what}: ${asked.host} redirects to ${answered.origin}`, {
+    code: "REDIRECT_REFUSED",
+    hint: "if that is the server that was meant, set --primary-url to its address",
+  });
+}
+
+async function readWhole(request: HttpRequest, response: Response, bytesMax: number): Promise<string> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of readBody(response, request, bytesMax)) pieces.push(new Uint8Array(piece));
+  const text = decodeUtf8(new Uint8Array(await new Blob(pieces).arrayBuffer()));
+  if (text === undefined) throw invalidAnswer(request, "did not answer in UTF-8");
+  if (text.trim() === "") throw invalidAnswer(request, "answered nothing");
+  // A mark that some editors put in front of a file is no part of its JSON.
+  return text.replace(/^\ufeff/, "");
+}
+
+function invalidAnswer(request: HttpRequest, what: string): UnreachableError {
+  return new UnreachableError(`Cannot read ${request.what}: ${new URL(request.url).host} ${what}`, {
+    code: "ANSWER_INVALID",
+    hint: CHECK_ADDRESS,
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
