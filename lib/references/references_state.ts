@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { type FileSystem, findText, replaceFile } from "../core/files.ts";
+import { sha256Hex } from "../core/hash.ts";
+import type { Log } from "../core/log.ts";
+import { CATEGORIES, type Category } from "./categories.ts";
+
+/** Up to which timestamp of PRIMARY everything is synced. `null`: it had none; `undefined`: nothing is known. */
+export type KnownTimestamp = number | null | undefined;
+
+/** Where a watch keeps what it knows across restarts. */
+export interface KnownTimestamps {
+  find(): KnownTimestamp;
+  /** Durable when it returns. */
+  remember(timestamp: number | null): void;
+}
+
+/** What is synced, and where to: a timestamp says nothing about another. */
+export interface ReferencesScope {
+  /** Without credentials. */
+  readonly primaryUrl: string;
+  /** As `owner/name@branch`. */
+  readonly repositories: readonly string[];
+  /** None: all. */
+  readonly categories: readonly Category[];
+}
+
+export interface ReferencesStateOptions {
+  /** The store's root. */
+  readonly folder: string;
+  readonly scope: ReferencesScope;
+  /** For what syncs nothing, as a dry run: what was remembered is read, and nothing is written. */
+  readonly isReadOnly: boolean;
+}
+
+/** In the store, with one file for each scope. */
+const FOLDER_NAME = "references";
+
+/** As much of a digest as keeps the few scopes of one machine apart. */
+const NAME_CHARS = 16;
+
+const Scope = z.object({
+  primary_url: z.string(),
+  repositories: z.array(z.string()),
+  categories: z.array(z.string()),
+});
+const StateFile = Scope.extend({ schema: z.literal(1), last_updated: z.int().nullable() });
+
+/**
+ * Opens what a watch of this scope knows. Needs read permission for the folder, and write permission to remember.
+ *
+ * A damaged file is told of in the log, and counts as none.
+ */
+export async function openReferencesState(
+  { fs, log }: Pick<Context, "fs" | "log">,
+  { folder, scope, isReadOnly }: ReferencesStateOptions,
+): Promise<KnownTimestamps> {
+  const normal = normalScope(scope);
+  const name = (await sha256Hex(JSON.stringify(normal))).slice(0, NAME_CHARS);
+  const path = join(folder, FOLDER_NAME, `${name}.json`);
+  return {
+    find: () => read(fs, log, path),
+    remember: (timestamp) => {
+      if (isReadOnly) return;
+      fs.mkdirSync(join(folder, FOLDER_NAME), { recursive: true });
+      const content: z.infer<typeof StateFile> = { schema: 1, ...normal, last_updated: timestamp };
+      replaceFile(fs, path, `${JSON.stringify(content, undefined, 2)}\n`);
+    },
+  };
+}
+
+/** The same for whatever means the same: an address with or without `/api`, categories in any order. */
+function normalScope({ primaryUrl, repositories, categories }: ReferencesScope): z.infer<typeof Scope> {
+  return {
+    primary_url: primaryUrl.replace(/\/+$/, "").replace(/(?<!\/)\/api$/, ""),
+    repositories: [...repositories],
+    categories: CATEGORIES.filter((category) => categories.includes(category)),
+  };
+}
+
+function read(fs: FileSystem, log: Log, path: string): KnownTimestamp {
+  const text = findText(fs, path);
+  if (text === undefined) return undefined;
+  try {
+    return StateFile.parse(JSON.parse(text)).last_updated;
+  } catch {
+    log.warn(
+      `${path} is damaged: what changed at PRIMARY since the last sync is only found with --watch-startup-sync`,
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { openReferencesState, type ReferencesScope } from "../../lib/references/references_state.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const SCOPE: ReferencesScope = {
+  primaryUrl: "http://localhost:19800",
+  repositories: [
+    "Haidra-Org/AI-Horde-image-model-reference@main",
+    "Haidra-Org/AI-Horde-text-model-reference@main",
+  ],
+  categories: [],
+};
+
+/** The state of a scope, opened anew, as after a restart. */
+async function open(folder: string, scope: Partial<ReferencesScope> = {}, isReadOnly = false) {
+  const context = testContext();
+  const state = await openReferencesState(context, { folder, scope: { ...SCOPE, ...scope }, isReadOnly });
+  return { state, log: context.log.lines };
+}
+
+Deno.test("what is remembered is found after a restart, a null too, and nothing at first", async () => {
+  using dir = tempDir();
+  const { state } = await open(`${dir.path}/store`);
+  assert.equal(state.find(), undefined);
+  for (const timestamp of [null, 1_729_864_800, 5]) {
+    state.remember(timestamp);
+    assert.equal((await open(`${dir.path}/store`)).state.find(), timestamp);
+  }
+});
+
+Deno.test("another server, repository or choice of categories knows nothing of it; other spellings of the same do", async () => {
+  using dir = tempDir();
+  const { state } = await open(dir.path, { categories: ["clip", "lora"] });
+  state.remember(7);
+  const others: readonly Partial<ReferencesScope>[] = [
+    { categories: ["clip", "lora"], primaryUrl: "http://localhost:19801" },
+    { categories: ["clip", "lora"], repositories: ["you/fork@main"] },
+    { categories: ["clip"] },
+    { categories: [] },
+  ];
+  for (const scope of others) assert.equal((await open(dir.path, scope)).state.find(), undefined);
+  const same = { categories: ["lora", "clip"], primaryUrl: "http://localhost:19800/api/" } as const;
+  assert.equal((await open(dir.path, same)).state.find(), 7);
+});
+
+Deno.test("a damaged file is told of, counts as none, and is replaced", async () => {
+  using dir = tempDir();
+  (await open(dir.path)).state.remember(7);
+  const [file] = Deno.readDirSync(`${dir.path}/references`);
+  const path = `${dir.path}/references/${file?.name}`;
+  for (const text of ["", "{", '{"schema": 1}', '{"schema": 2, "last_updated": 7}']) {
+    Deno.writeTextFileSync(path, text);
+    const { state, log } = await open(dir.path);
+    assert.equal(state.find(), undefined);
+    assert.match(log.join("\n"), /^warn .*\.json is damaged: .*--watch-startup-sync$/);
+  }
+  (await open(dir.path)).state.remember(8);
+  assert.equal((await open(dir.path)).state.find(), 8);
+});
+
+Deno.test("a dry run finds what is remembered, and writes nothing", async () => {
+  using dir = tempDir();
+  const folder = `${dir.path}/store`;
+  (await open(folder, {}, true)).state.remember(7);
+  assert.throws(() => Deno.statSync(folder), Deno.errors.NotFound);
+  (await open(folder)).state.remember(7);
+  const { state } = await open(folder, {}, true);
+  state.remember(8);
+  assert.equal(state.find(), 7);
+});

@@ -1,0 +1,436 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { FailedError, InterruptedError, PassingError } from "../../lib/core/errors.ts";
+import type { KnownTimestamp, KnownTimestamps } from "../../lib/references/references_state.ts";
+import { watchReferences } from "../../lib/references/watch.ts";
+import type { WatchEvent } from "../../lib/references/watch_event.ts";
+import { watchLines } from "../../lib/references/watch_lines.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
+import { recordedLog } from "../helpers/test_context.ts";
+
+/** What the server answers to a look, or what goes wrong. */
+type Answer = number | null | Error;
+
+interface Script {
+  /** One a look; when there are no more, the watch is stopped. */
+  readonly answers: readonly Answer[];
+  /** What goes wrong with each sync, in order; nothing when there are no more. */
+  readonly failures?: readonly (Error | undefined)[];
+  readonly startupSync?: boolean;
+  readonly initialDelaySec?: number;
+  readonly intervalSec?: number;
+  readonly start?: string;
+  /** What earlier watches have left, and this one leaves. */
+  readonly disk?: Disk;
+}
+
+/** The file of the state, without the file. */
+interface Disk {
+  known: KnownTimestamp;
+  isBroken?: boolean;
+}
+
+interface Told {
+  readonly kinds: string[];
+  readonly lines: string[];
+  readonly log: string[];
+  readonly syncs: number;
+  readonly clock: QuickClock;
+  readonly disk: Disk;
+  /** How it ended, if not by being stopped. */
+  readonly error: unknown;
+}
+
+const START = "2025-10-25T12:00:00Z";
+const T = 1_729_864_800;
+
+function stateOn(disk: Disk): KnownTimestamps {
+  return {
+    find: () => disk.known,
+    remember: (timestamp) => {
+      if (disk.isBroken) throw new Error("the disk is full");
+      disk.known = timestamp;
+    },
+  };
+}
+
+/** Plays a script on a clock whose pauses are over at once. */
+async function play(script: Script): Promise<Told> {
+  const { disk = { known: undefined } } = script;
+  const clock = new QuickClock(script.start ?? START, Infinity);
+  const stop = new AbortController();
+  const answers = [...script.answers];
+  const failures = [...script.failures ?? []];
+  const told: WatchEvent[] = [];
+  const log = recordedLog();
+  let syncs = 0;
+  let error: unknown;
+  await watchReferences({
+    clock,
+    log,
+    signal: stop.signal,
+    primaryUrl: "http://localhost:19800",
+    intervalSec: script.intervalSec ?? 60,
+    initialDelaySec: script.initialDelaySec ?? 0,
+    startupSync: script.startupSync ?? false,
+    state: stateOn(disk),
+    onEvent: (event) => void told.push(event),
+    poll: (signal) => {
+      const answer = answers.shift();
+      if (answer === undefined) stop.abort(interrupted());
+      signal.throwIfAborted();
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer ?? null);
+    },
+    sync: () => {
+      syncs++;
+      const failure = failures.shift();
+      return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+    },
+  }).catch((thrown) => error = thrown);
+  return {
+    kinds: told.map(({ kind }) => kind).filter((kind) => !["started", "watching", "stopped"].includes(kind)),
+    lines: told.flatMap((event) => watchLines(event, "UTC")),
+    log: log.lines,
+    syncs,
+    clock,
+    disk,
+    error,
+  };
+}
+
+function interrupted(): InterruptedError {
+  return new InterruptedError("Cannot go on: stopped by SIGTERM", { code: "INTERRUPTED" });
+}
+
+const FAULT = new PassingError("Cannot read when the records changed last: no answer", { code: "TIMEOUT" });
+
+Deno.test("banner and lines are those of seed 4, to the letter", async () => {
+  const seed = `\
+================================================================================
+GitHub Model Reference Sync Service - WATCH MODE
+================================================================================
+Monitoring PRIMARY API: http://localhost:19800
+Polling interval: 60 seconds
+Initial delay: 0 seconds
+Startup sync: disabled
+================================================================================
+Starting watch loop. Press Ctrl+C to stop.
+--------------------------------------------------------------------------------
+[2025-10-25 12:00:00] Initialized last known timestamp: 1729864800
+[2025-10-25 12:01:00] No changes detected (timestamp: 1729864800)
+[2025-10-25 12:02:00] Changes detected! Timestamp changed from 1729864800 to 1729864920
+[2025-10-25 12:02:00] Triggering sync operation due to detected changes...
+--------------------------------------------------------------------------------
+--------------------------------------------------------------------------------
+[2025-10-25 12:02:02] Sync completed successfully
+[2025-10-25 12:02:02] Resuming watch loop...
+[2025-10-25 12:03:02] Watch mode stopped`;
+  const { lines, error } = await play({ answers: [T, T, T + 120] });
+  assert.equal(lines.join("\n"), seed);
+  assert.equal(error, undefined);
+});
+
+Deno.test("a first start remembers, syncs nothing, and waits for the delay before", async () => {
+  const { syncs, disk, clock, lines } = await play({ answers: [T, T], initialDelaySec: 30 });
+  assert.equal(syncs, 0);
+  assert.equal(disk.known, T);
+  assert.deepEqual(clock.pausesMs, [30_000, 60_000, 60_000]);
+  assert.ok(lines.includes("Initial delay: 30 seconds"));
+  assert.ok(lines.includes("Waiting 30 seconds before starting watch loop..."));
+});
+
+Deno.test("what changed while nobody watched is found at the start", async () => {
+  const { lines, syncs, disk } = await play({ answers: [T + 5], disk: { known: T } });
+  assert.equal(syncs, 1);
+  assert.equal(disk.known, T + 5);
+  assert.ok(lines.includes(`[2025-10-25 12:00:00] Initialized last known timestamp: ${T}`));
+  assert.ok(
+    lines.includes(`[2025-10-25 12:00:00] Changes detected! Timestamp changed from ${T} to ${T + 5}`),
+  );
+});
+
+Deno.test("a sync begins when the second of its timestamp is over, so that all of that second is in it", async () => {
+  const { clock } = await play({ answers: [T + 1], disk: { known: T } });
+  assert.deepEqual(clock.pausesMs, [2_000, 60_000]);
+});
+
+Deno.test("a sync that failed is tried again at the next look, and only then the timestamp advances", async () => {
+  const disk = { known: T };
+  const failed = new FailedError("Cannot sync clip: the push was refused", { code: "X" });
+  const first = await play({ answers: [T + 1], failures: [failed], disk });
+  assert.deepEqual([first.syncs, disk.known], [1, T]);
+  const { kinds, lines } = await play({ answers: [T + 1, T + 1, T + 1], failures: [failed], disk });
+  assert.deepEqual(kinds, [
+    "initialized",
+    "changed",
+    "sync-started",
+    "sync-failed",
+    "changed",
+    "sync-started",
+    "sync-completed",
+    "unchanged",
+  ]);
+  assert.equal(disk.known, T + 1);
+  const line = lines.find((line) => line.includes("Sync failed")) ?? "";
+  assert.match(
+    line,
+    /^\[2025-10-25 12:00:02\] Sync failed \(error 1 of 10\): Cannot sync clip: the push was refused; trying again in \d/,
+  );
+});
+
+Deno.test("a change in the middle of a sync is found at the next look", async () => {
+  // The look before the sync has seen the first number; the records may be newer.
+  const { syncs, disk } = await play({ answers: [T, T + 1, T + 2, T + 2] });
+  assert.deepEqual([syncs, disk.known], [2, T + 2]);
+});
+
+Deno.test("a startup sync happens after the first look that succeeds, once, and again after it failed", async () => {
+  const plain = await play({ answers: [FAULT, T, T], startupSync: true });
+  assert.deepEqual(plain.kinds, [
+    "poll-failed",
+    "initialized",
+    "sync-started",
+    "sync-completed",
+    "unchanged",
+  ]);
+  assert.ok(plain.lines.includes("Startup sync: enabled"));
+  assert.ok(plain.lines.some((line) => line.endsWith("Triggering sync operation on startup...")));
+  const failing = await play({ answers: [T, T, T], startupSync: true, failures: [FAULT] });
+  assert.deepEqual(failing.kinds, [
+    "initialized",
+    "sync-started",
+    "sync-failed",
+    "sync-started",
+    "sync-completed",
+    "unchanged",
+  ]);
+  const resumed = await play({ answers: [T, T], startupSync: true, disk: { known: T } });
+  assert.deepEqual([resumed.syncs, resumed.disk.known], [1, T]);
+  const both = await play({ answers: [T + 1, T + 1], startupSync: true, disk: { known: T } });
+  assert.deepEqual([both.syncs, both.disk.known], [1, T + 1]);
+});
+
+Deno.test("a startup sync that never succeeded leaves nothing known, so that the next start does not rely on it", async () => {
+  const { disk } = await play({ answers: [T], startupSync: true, failures: [FAULT] });
+  assert.equal(disk.known, undefined);
+});
+
+Deno.test("a server without a timestamp has changed when it has one, also after a restart", async () => {
+  const disk: Disk = { known: undefined };
+  const before = await play({ answers: [null, null], disk });
+  assert.deepEqual([before.syncs, disk.known], [0, null]);
+  assert.deepEqual(before.kinds, ["no-timestamp", "no-timestamp"]);
+  const after = await play({ answers: [null, T], disk });
+  assert.deepEqual([after.syncs, disk.known], [1, T]);
+  assert.ok(after.lines.some((line) => line.endsWith(`Timestamp changed from none to ${T}`)));
+  const gone = await play({ answers: [null, T, null, T + 1], disk });
+  assert.deepEqual([gone.syncs, disk.known], [1, T + 1], "a null in between forgets nothing");
+});
+
+Deno.test("a startup sync goes without a timestamp, and then the first one is a change", async () => {
+  const { syncs, disk } = await play({ answers: [null, null, T], startupSync: true });
+  assert.deepEqual([syncs, disk.known], [2, T]);
+});
+
+Deno.test("a smaller timestamp is a change, and told as a reset", async () => {
+  const { syncs, disk, lines } = await play({ answers: [T, T - 500, T - 500] });
+  assert.deepEqual([syncs, disk.known], [1, T - 500]);
+  assert.ok(lines.some((line) => line.endsWith("The timestamp went back: PRIMARY was reset or restored")));
+});
+
+Deno.test("a timestamp in the far future is told once, and changes are told from it as from any other", async () => {
+  const future = Date.parse(START) / 1000 + 10 * 86_400;
+  const { kinds, syncs } = await play({ answers: [future, future, T, T] });
+  assert.equal(kinds.filter((kind) => kind === "far-future").length, 1);
+  assert.equal(syncs, 1);
+  const near = await play({ answers: [Date.parse(START) / 1000 + 3_600] });
+  assert.deepEqual(near.kinds, ["initialized"]);
+});
+
+Deno.test("pauses after errors double from the interval up to a quarter of an hour, and any success ends that", async () => {
+  const answers = [...Array(9).fill(FAULT), T, FAULT, T];
+  const { clock, error, lines } = await play({ answers });
+  assert.equal(error, undefined);
+  const minutes = clock.pausesMs.map((pauseMs) => pauseMs / 60_000);
+  for (const [index, pause] of minutes.slice(0, 9).entries()) {
+    assert.ok(
+      Math.min(7.5, 2 ** index) <= pause && pause <= Math.min(15, 2 ** (index + 1)),
+      `${index}: ${pause}`,
+    );
+  }
+  const [ok = 0, again = 0, end = 0] = minutes.slice(9);
+  assert.deepEqual([ok, end], [1, 1]);
+  assert.ok(1 <= again && again <= 2);
+  assert.ok(lines.some((line) => line.includes("(error 9 of 10)")));
+  assert.equal(lines.filter((line) => line.includes("(error 1 of 10)")).length, 2);
+});
+
+Deno.test("ten errors in a row, of looks and syncs, end the watch with exit code 1", async () => {
+  const isSyncFault = (index: number) => index % 2 === 1;
+  const answers = Array.from({ length: 10 }, (_, index) => isSyncFault(index) ? T + 1 : FAULT);
+  const { error, lines } = await play({ answers, failures: Array(5).fill(FAULT), disk: { known: T } });
+  assert.ok(error instanceof FailedError);
+  assert.deepEqual([error.code, error.exitCode, error.cause], ["TOO_MANY_ERRORS", 1, FAULT]);
+  assert.match(
+    error.message,
+    /^Cannot go on watching PRIMARY: too many errors, 10 in a row: Cannot read when/,
+  );
+  assert.match(lines.at(-1) ?? "", /Sync failed \(error 10 of 10\): [^;]*$/);
+});
+
+Deno.test("a pause that the other side asks for is kept up to an hour", async () => {
+  for (const [askedMs, keptMs] of [[1_800_000, 1_800_000], [7_200_000, 3_600_000]] as const) {
+    const limited = new PassingError("Cannot push: limited", { code: "HTTP_429", retryAfterMs: askedMs });
+    const { clock } = await play({ answers: [T + 1], failures: [limited], disk: { known: T } });
+    assert.deepEqual(clock.pausesMs, [2_000, keptMs]);
+  }
+});
+
+Deno.test("errors are one line without secrets", async () => {
+  const error = new Error("fatal: unable to access\nhttps://x:ghp_1@github.com/a/b");
+  const { lines } = await play({ answers: [T + 1], failures: [error], disk: { known: T } });
+  assert.match(
+    lines.join("\n"),
+    /\(error 1 of 10\): fatal: unable to access\\u000ahttps:\/\/\[redacted\]@github\.com\/a\/b; trying/,
+  );
+});
+
+Deno.test("a disk that takes nothing does not make the same sync happen again", async () => {
+  const { syncs, log } = await play({ answers: [T + 1, T + 1], disk: { known: T, isBroken: true } });
+  assert.equal(syncs, 1);
+  assert.deepEqual(log, [
+    "warn the next start may sync the same again, because what is known cannot be kept: the disk is full",
+  ]);
+});
+
+Deno.test("an abort ends the watch at once, in a delay, a look, a settling, a sync and a pause", async () => {
+  type Place = "delay" | "poll" | "settle" | "sync" | "pause";
+  for (const place of ["delay", "poll", "settle", "sync", "pause"] as const) {
+    const clock = new QuickClock(START, place === "sync" ? 2_000 : 0);
+    const stop = new AbortController();
+    const disk: Disk = { known: T };
+    const reached = Promise.withResolvers<void>();
+    /** Goes on for ever, or until the signal says otherwise. */
+    const forever = (here: Place, signal: AbortSignal) => {
+      if (here === place) reached.resolve();
+      return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    const kinds: string[] = [];
+    const watching = watchReferences({
+      clock: {
+        now: () => clock.now(),
+        monotonicMs: () => clock.monotonicMs(),
+        sleep: (durationMs, signal) => {
+          if ({ delay: 7_000, settle: 2_000, pause: 60_000, poll: 0, sync: 0 }[place] === durationMs) {
+            reached.resolve();
+          }
+          return clock.sleep(durationMs, signal);
+        },
+      },
+      log: recordedLog(),
+      signal: stop.signal,
+      primaryUrl: "http://localhost:19800",
+      intervalSec: 60,
+      initialDelaySec: place === "delay" ? 7 : 0,
+      startupSync: false,
+      state: stateOn(disk),
+      onEvent: ({ kind }) => void kinds.push(kind),
+      poll: (signal) => {
+        if (place === "poll") return forever("poll", signal);
+        return Promise.resolve(place === "pause" ? T : T + 1);
+      },
+      sync: (signal) => forever("sync", signal),
+    });
+    await reached.promise;
+    stop.abort(interrupted());
+    await watching;
+    assert.equal(kinds.at(-1), "stopped", place);
+    assert.equal(kinds.some((kind) => kind.endsWith("failed")), false, place);
+    assert.equal(disk.known, T, place);
+  }
+});
+
+Deno.test("a sync that returns although it was interrupted is not taken for a whole one", async () => {
+  const stop = new AbortController();
+  const disk: Disk = { known: T };
+  await watchReferences({
+    clock: new QuickClock(START),
+    log: recordedLog(),
+    signal: stop.signal,
+    primaryUrl: "http://localhost:19800",
+    intervalSec: 60,
+    initialDelaySec: 0,
+    startupSync: false,
+    state: stateOn(disk),
+    onEvent: () => {},
+    poll: () => Promise.resolve(T + 1),
+    sync: () => Promise.resolve(stop.abort(interrupted())),
+  });
+  assert.equal(disk.known, T);
+});
+
+/** What a server and a network do in one round. */
+const Move = fc.record({
+  change: fc.constantFrom("none", "forward", "back"),
+  goesWrong: fc.constantFrom("nothing", "nothing", "poll", "sync", "stop"),
+  /** A record changes after the sync has read it. */
+  isChangedInSync: fc.boolean(),
+});
+type Move = typeof Move extends fc.Arbitrary<infer Value> ? Value : never;
+
+const QUIET: Move = { change: "none", goesWrong: "nothing", isChangedInSync: false };
+
+Deno.test("whatever happens, no change is missed and none is synced twice", async () => {
+  await fc.assert(fc.asyncProperty(fc.array(Move, { maxLength: 20 }), fc.boolean(), playMoves), {
+    numRuns: 500,
+  });
+});
+
+async function playMoves(moves: readonly Move[], isEmpty: boolean): Promise<void> {
+  const server: { version: number; timestamp: number | null } = { version: 0, timestamp: isEmpty ? null : T };
+  const change = (direction: number) => {
+    server.version++;
+    // Never one that was there before: 42 changes at most stay exact.
+    server.timestamp = (server.timestamp ?? T) + direction * 2 ** server.version;
+  };
+  const disk: Disk = { known: undefined };
+  /** The version that the last good sync has read; at the first look, the one that is there. */
+  let synced: number | undefined;
+  let goodSyncs = 0;
+  const queue = [...moves, QUIET, QUIET];
+  while (queue.length > 0) {
+    const stop = new AbortController();
+    let move = QUIET;
+    await watchReferences({
+      clock: new QuickClock(START, Infinity),
+      log: recordedLog(),
+      signal: stop.signal,
+      primaryUrl: "http://localhost:19800",
+      intervalSec: 60,
+      initialDelaySec: 0,
+      startupSync: false,
+      state: stateOn(disk),
+      onEvent: () => {},
+      poll: (signal) => {
+        move = queue.shift() ?? { ...QUIET, goesWrong: "stop" };
+        if (move.change !== "none") change(move.change === "forward" ? 1 : -1);
+        if (move.goesWrong === "stop") stop.abort(interrupted());
+        signal.throwIfAborted();
+        if (move.goesWrong === "poll") return Promise.reject(FAULT);
+        synced ??= server.version;
+        return Promise.resolve(server.timestamp);
+      },
+      sync: () => {
+        const read = server.version;
+        if (move.isChangedInSync) change(1);
+        if (move.goesWrong === "sync") return Promise.reject(FAULT);
+        synced = read;
+        goodSyncs++;
+        return Promise.resolve();
+      },
+    }).catch((error) => assert.equal(error.code, "TOO_MANY_ERRORS"));
+  }
+  assert.equal(synced, server.version);
+  assert.equal(disk.known, server.timestamp);
+  assert.ok(goodSyncs <= server.version, `${goodSyncs} syncs for ${server.version} changes`);
+}
