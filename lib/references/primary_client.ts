@@ -27,6 +27,9 @@ const RETRIES: RetryPolicy = {
   retryAfterMsMax: 60_000,
 };
 
+/** Whoever watches asks again, and counts what fails. */
+const NO_RETRIES: RetryPolicy = { ...RETRIES, attemptsMax: 1 };
+
 const LastUpdated = z.object({ last_updated: z.int().nullable() });
 
 /** Something that the server is asked for. */
@@ -36,6 +39,7 @@ interface Question {
   /** For errors: `the records of clip`. */
   readonly what: string;
   readonly bytesMax: number;
+  readonly retries: RetryPolicy;
   /** The error for an answer with this status, where it means something of its own. */
   readonly meaning: (status: number, said: UnreachableError) => UnreachableError | undefined;
 }
@@ -94,12 +98,14 @@ export class PrimaryClient {
       path: `/model_references/v1/${category}`,
       what: `the records of ${category}`,
       bytesMax: RECORDS_BYTES_MAX,
+      retries: RETRIES,
       meaning: (status) => recordsError(status, category),
     });
   }
 
   /**
-   * When any record changed last, in seconds since 1970 by the server's clock; `null` while it knows of no change.
+   * When any record changed last, in seconds since 1970 by the server's clock; `null` while it knows of no change. One
+   * attempt.
    *
    * @throws as {@link records}; {@link PassingError} code `HTTP_503` also from a server that is no PRIMARY
    */
@@ -109,6 +115,7 @@ export class PrimaryClient {
       path: "/model_references/v1/metadata/last_updated",
       what,
       bytesMax: METADATA_BYTES_MAX,
+      retries: NO_RETRIES,
       meaning: metadataError,
     });
     const parsed = LastUpdated.safeParse(parseJson(text));
@@ -127,7 +134,7 @@ export class PrimaryClient {
   async #ask(question: Question): Promise<string> {
     let refusal: UnreachableError | undefined;
     for (const base of this.#answering === undefined ? this.#bases : [this.#answering]) {
-      const answer = await withRetry(this.#context, RETRIES, () => this.#askAt(base, question));
+      const answer = await withRetry(this.#context, question.retries, () => this.#askAt(base, question));
       if (answer.kind === "text") {
         this.#answering = base;
         return answer.text;

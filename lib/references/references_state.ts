@@ -50,7 +50,7 @@ const StateFile = Scope.extend({ schema: z.literal(1), last_updated: z.int().nul
 /**
  * Opens what a watch of this scope knows. Needs read permission for the folder, and write permission to remember.
  *
- * A damaged file is told of in the log, and counts as none.
+ * A damaged file is told of in the log, and counts as one from before any change: what is there is synced once more.
  */
 export async function openReferencesState(
   { fs, log }: Pick<Context, "fs" | "log">,
@@ -85,9 +85,7 @@ function read(fs: FileSystem, log: Log, path: string): KnownTimestamp {
   try {
     return StateFile.parse(JSON.parse(text)).last_updated;
   } catch {
-    log.warn(
-      `${path} is damaged: what changed at PRIMARY since the last sync is only found with --watch-startup-sync`,
-    );
-    return undefined;
+    log.warn(`${path} is damaged: nobody knows what is synced already, so everything is compared once more`);
+    return null;
   }
 }

@@ -2,7 +2,6 @@ import type { Clock } from "../core/clock.ts";
 import { FailedError, ModelSyncError, PassingError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { oneLine } from "../core/quote.ts";
-import { retryDelayMs } from "../core/retry.ts";
 import { redactText } from "../core/secret.ts";
 import type { KnownTimestamp, KnownTimestamps } from "./references_state.ts";
 import type { WatchEvent, WatchNews } from "./watch_event.ts";
@@ -81,7 +80,8 @@ export function nextStep({ known, isStartupSyncDue }: WatchState, current: numbe
 }
 
 /**
- * The pause after a round that failed, in milliseconds: it doubles from the interval on, and is never shorter.
+ * The pause after a round that failed, in milliseconds: it grows by half each time from the interval on, so that ten
+ * rounds take some 75 intervals, and jitter adds up to half of it.
  *
  * @param errors how many rounds have failed in a row, from 1
  * @param retryAfterMs what a server asked for
@@ -91,8 +91,9 @@ export function nextStep({ known, isStartupSyncDue }: WatchState, current: numbe
  * ```ts
  * import assert from "node:assert/strict";
  * import { backoffMs } from "./watch.ts";
- * assert.deepEqual([backoffMs(60_000, 1, undefined, 0), backoffMs(60_000, 1, undefined, 1)], [60_000, 120_000]);
- * assert.equal(backoffMs(60_000, 9, undefined, 1), 900_000);
+ * assert.deepEqual([backoffMs(60_000, 1, undefined, 0), backoffMs(60_000, 1, undefined, 1)], [60_000, 90_000]);
+ * assert.equal(backoffMs(60_000, 3, undefined, 0), 135_000);
+ * assert.equal(backoffMs(60_000, 9, undefined, 0), 900_000);
  * assert.equal(backoffMs(3_600_000, 9, undefined, 0), 3_600_000);
  * assert.equal(backoffMs(60_000, 1, 1_800_000, 0), 1_800_000);
  * ```
@@ -103,11 +104,12 @@ export function backoffMs(
   retryAfterMs: number | undefined,
   jitter: number,
 ): number {
-  // Half of a pause is jitter, so twice the interval makes at least the interval.
-  const policy = { attemptsMax: ERRORS_MAX, firstDelayMs: 2 * intervalMs, delayMsMax: BACKOFF_MS_MAX };
-  const doubledMs = retryDelayMs(policy, errors, undefined, jitter);
-  return Math.max(intervalMs, doubledMs, Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
+  const grownMs = Math.min(intervalMs * GROWTH ** (errors - 1), Math.max(intervalMs, BACKOFF_MS_MAX));
+  return Math.max(grownMs * (1 + jitter / 2), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
 }
+
+/** Gentler than doubling: a container runtime is to hear of ten errors while the cause is still fresh. */
+const GROWTH = 1.5;
 
 /**
  * Watches a PRIMARY server, and syncs when its records have changed, until the signal is aborted. The known timestamp

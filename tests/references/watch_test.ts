@@ -247,20 +247,18 @@ Deno.test("a timestamp in the far future is told once, and changes are told from
   assert.deepEqual(near.kinds, ["initialized"]);
 });
 
-Deno.test("pauses after errors double from the interval up to a quarter of an hour, and any success ends that", async () => {
+Deno.test("pauses after errors grow by half from the interval up to a quarter of an hour, and any success ends that", async () => {
   const answers = [...Array(9).fill(FAULT), T, FAULT, T];
   const { clock, error, lines } = await play({ answers });
   assert.equal(error, undefined);
   const minutes = clock.pausesMs.map((pauseMs) => pauseMs / 60_000);
   for (const [index, pause] of minutes.slice(0, 9).entries()) {
-    assert.ok(
-      Math.min(7.5, 2 ** index) <= pause && pause <= Math.min(15, 2 ** (index + 1)),
-      `${index}: ${pause}`,
-    );
+    const least = Math.min(15, 1.5 ** index);
+    assert.ok(least <= pause && pause <= 1.5 * least, `${index}: ${pause}`);
   }
   const [ok = 0, again = 0, end = 0] = minutes.slice(9);
   assert.deepEqual([ok, end], [1, 1]);
-  assert.ok(1 <= again && again <= 2);
+  assert.ok(1 <= again && again <= 1.5);
   assert.ok(lines.some((line) => line.includes("(error 9 of 10)")));
   assert.equal(lines.filter((line) => line.includes("(error 1 of 10)")).length, 2);
 });
