@@ -144,3 +144,58 @@ export function someText(value: JsonValue, chance: Chance): string {
   const text = layOut(value, () => isMixed ? someLayout(chance) : layout);
   return `${pick(chance, ["", "", "\ufeff"])}${text}${pick(chance, ["", "\n", "\r\n", " \n\n"])}`;
 }
+
+/** A value that differs here and there: spellings that are equal, other orders, members and items gone, new or changed. */
+export function changed(value: JsonValue, chance: Chance): JsonValue {
+  if (isJsonArray(value)) {
+    const items = value.flatMap((item) => {
+      const kept = chance(6) === 0 ? [] : [chance(3) === 0 ? changed(item, chance) : item];
+      return chance(6) === 0 ? [...kept, someNew(chance)] : kept;
+    });
+    return chance(8) === 0 ? items.reverse() : items;
+  }
+  if (isJsonObject(value)) {
+    const members = [...value].flatMap(([key, item]): [string, JsonValue][] => {
+      const kept: [string, JsonValue][] = chance(6) === 0 ? [] : [[key, changed(item, chance)]];
+      return chance(6) === 0 ? [...kept, [pick(chance, ["new", "é2", "tags", ""]), someNew(chance)]] : kept;
+    });
+    return new Map(chance(4) === 0 ? members.reverse() : members);
+  }
+  if (chance(5) === 0) return someNew(chance);
+  if (typeof value === "bigint" && (value === 1n || value === 0n) && chance(2) === 0) return value === 1n;
+  if (typeof value === "bigint" && Number.isSafeInteger(Number(value)) && chance(3) === 0) {
+    return Number(value);
+  }
+  return value;
+}
+
+/** A value with other plain values, and new members and items at the ends. */
+export function grown(value: JsonValue, chance: Chance): JsonValue {
+  if (isJsonArray(value)) {
+    return [...value, ...chance(3) === 0 ? [someNew(chance)] : []];
+  }
+  if (isJsonObject(value)) {
+    const members = Array.from(value, ([key, item]) => [key, grown(item, chance)] as const);
+    return new Map([
+      ...members,
+      ...chance(3) === 0 && !value.has("new") ? [["new", someNew(chance)] as const] : [],
+    ]);
+  }
+  return chance(4) === 0 ? `other ${chance(1000)}` : value;
+}
+
+function someNew(chance: Chance): JsonValue {
+  return pick<JsonValue>(chance, [
+    null,
+    "é\ud800",
+    3,
+    7n,
+    [],
+    [1n, "a"],
+    new Map(),
+    new Map<string, JsonValue>([["name", "new"], [
+      "config",
+      new Map([["files", [new Map([["path", "p"]]), 2n]]]),
+    ]]),
+  ]);
+}

@@ -81,7 +81,6 @@ Deno.test("parseJson() refuses what Python refuses", () => {
     "1e400",
     "[-1e999]",
     `1${"0".repeat(400)}.0`,
-    "1".repeat(4301),
   ]);
 });
 

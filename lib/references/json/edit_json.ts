@@ -1,0 +1,192 @@
+import { alignItems } from "./align_items.ts";
+import { rootPlace } from "./file_habits.ts";
+import { FileLayout } from "./file_layout.ts";
+import { jsonEquals } from "./json_equals.ts";
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { copiedSpace, indentedLike, lastLineBreak, ListText, type Place } from "./list_text.ts";
+import { type JsonChild, type JsonNode, readNodes } from "./read_nodes.ts";
+import { isJsonScalar } from "./render_scalar.ts";
+import { renderJson } from "./render_json.ts";
+
+/**
+ * Deeper lists are changed item by item. To find what two lists have in common all that is in them is read, so that
+ * the time would grow with the depth.
+ */
+const ALIGNED_DEPTH_MAX = 20;
+
+/** What becomes of a list: items that stay, by their index, and new ones. */
+type Slot =
+  /** Without `wanted` its text stays as it is. */
+  | { readonly index: number; readonly wanted: JsonValue | undefined }
+  | { readonly index: undefined; readonly key: string | undefined; readonly wanted: JsonValue };
+
+/** A piece of the text that is replaced. */
+interface Patch {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/**
+ * Changes a JSON text so that it holds what is wanted, and as little of it as that takes. What is equal by
+ * {@link jsonEquals} keeps its bytes, whatever its spelling, spacing and order of keys; of an object only the members
+ * that differ change, of a list the items. What is removed goes with its line. What is new looks like its neighbours:
+ * line ends, indentation, colons, lists on one line, escaping; a member stands behind the one that it follows in
+ * `wanted`, and at the end if none of the text's follows it. Of a key that is there twice the last one is changed, and
+ * all are removed. A text that holds neither an object nor a list, or the wrong one, becomes {@link renderJson} of what
+ * is wanted.
+ *
+ * The text's byte order mark and last line end stay; whoever decodes the file has to keep the mark (`ignoreBOM`).
+ *
+ * @throws {RefusedError} code `JSON_INVALID`: `text`, which `what` names, is not JSON
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { editJson } from "./edit_json.ts";
+ * import { parseJson } from "./parse_json.ts";
+ * const wanted = parseJson('{"b": {"tags": ["x", "z"], "nsfw": false, "size": 1}, "a": {"size": 3.0}}', "PRIMARY");
+ * assert.equal(
+ *   editJson('{\r\n\t"a": {"size":3},\r\n\t"b": {"size":1,"tags":["x","y"]}\r\n}\r\n', wanted, "clip.json"),
+ *   '{\r\n\t"a": {"size":3},\r\n\t"b": {"size":1,"tags":["x","z"],"nsfw":false}\r\n}\r\n',
+ * );
+ * ```
+ */
+export function editJson(text: string, wanted: JsonValue, what: string): string {
+  const root = readNodes(text, what);
+  if (isJsonScalar(wanted) || isJsonArray(wanted) !== isJsonArray(root.value) || isJsonScalar(root.value)) {
+    return jsonEquals(root.value, wanted) ? text : renderJson(wanted);
+  }
+  const editor = new Editor(text, root);
+  editor.edit(root, wanted, rootPlace(text), undefined);
+  return editor.result();
+}
+
+class Editor {
+  readonly #text: string;
+  readonly #layout: FileLayout;
+  /** In the order of the text; none overlaps another. */
+  readonly #patches: Patch[] = [];
+
+  constructor(text: string, root: JsonNode) {
+    this.#text = text;
+    this.#layout = new FileLayout(text, root);
+  }
+
+  result(): string {
+    const pieces: string[] = [];
+    let at = 0;
+    for (const { start, end, text } of this.#patches) {
+      pieces.push(this.#text.slice(at, start), text);
+      at = end;
+    }
+    pieces.push(this.#text.slice(at));
+    return pieces.join("");
+  }
+
+  /** Makes a value what is wanted. */
+  edit(node: JsonNode, wanted: JsonValue, place: Place, key: string | undefined): void {
+    const { value, children } = node;
+    if (children.length > 0 && isJsonObject(value) && isJsonObject(wanted) && wanted.size > 0) {
+      this.#editList(node, memberSlots(children, wanted), place);
+    } else if (children.length > 0 && isJsonArray(value) && isJsonArray(wanted) && wanted.length > 0) {
+      this.#editList(node, itemSlots(value, wanted, place.depth), place);
+    } else if (!jsonEquals(value, wanted)) {
+      this.#replace(node.start, node.end, this.#layout.render(wanted, place, { key }));
+    }
+  }
+
+  #editList(node: JsonNode, slots: readonly Slot[], place: Place): void {
+    const list = new ListText(this.#text, node);
+    /** Where the last item that stays ends, its index, and the new items behind it. */
+    let end = node.start + 1;
+    let last = -1;
+    let added = "";
+    for (const [at, slot] of slots.entries()) {
+      if (slot.index === undefined) {
+        added += this.#newItem(node, list, { ...slot, last, isFirst: at === 0 }, place);
+        continue;
+      }
+      const child = node.children[slot.index];
+      if (child === undefined) continue;
+      if (added !== "" || slot.index !== last + 1) {
+        this.#replace(end, child.start, added + this.#spaceBefore(list, slot.index, at === 0));
+      }
+      this.#editItem(child, slot.wanted, () => list.placeOf(slot.index, place));
+      [end, last, added] = [child.node.end, slot.index, ""];
+    }
+    if (added !== "" || last !== node.children.length - 1) {
+      this.#replace(end, node.end - 1, added + list.tail);
+    }
+  }
+
+  #editItem({ node, key }: JsonChild, wanted: JsonValue | undefined, place: () => Place): void {
+    if (wanted === undefined || (isJsonScalar(wanted) && jsonEquals(node.value, wanted))) return;
+    this.edit(node, wanted, place(), key);
+  }
+
+  /** A new item and what stands before it. `last` is the item of the text behind which it comes, or -1. */
+  #newItem(
+    node: JsonNode,
+    list: ListText,
+    { key, wanted, last, isFirst }: {
+      key: string | undefined;
+      wanted: JsonValue;
+      last: number;
+      isFirst: boolean;
+    },
+    place: Place,
+  ): string {
+    const beside = Math.max(last, 0);
+    const space = isFirst ? copiedSpace(list.lead) : this.#layout.gapNear(list, last);
+    const itemPlace = { ...list.placeOf(beside, place), lineBreak: lastLineBreak(space) ?? place.lineBreak };
+    const name = key === undefined ? "" : this.#layout.renderString(key) + copiedSpace(list.colon(beside));
+    const neighbour = node.children[beside]?.node;
+    return space + name + this.#layout.render(wanted, itemPlace, { key, neighbour });
+  }
+
+  /** What stands before an item that stays, once what it followed has changed. */
+  #spaceBefore(list: ListText, index: number, isFirst: boolean): string {
+    const gap = list.gap(index);
+    if (isFirst) return gap === undefined ? list.lead : indentedLike(list.lead, gap);
+    return gap ?? indentedLike(this.#layout.gapNear(list, 1), list.lead);
+  }
+
+  #replace(start: number, end: number, text: string): void {
+    this.#patches.push({ start, end, text });
+  }
+}
+
+/** Members in the order of the text, and the new ones where the order of `wanted` puts them. */
+function memberSlots(children: readonly JsonChild[], wanted: JsonObject): Slot[] {
+  const lastIndexes = new Map(children.map(({ key }, index) => [key, index]));
+  const groups = new Map<number, Slot[]>();
+  let group: Slot[] = [];
+  groups.set(-1, group);
+  for (const [key, value] of wanted) {
+    const index = lastIndexes.get(key);
+    if (index === undefined) group.push({ index, key, wanted: value });
+    else groups.set(index, group = []);
+  }
+  const slots: Slot[] = groups.get(-1) === group ? [] : [...groups.get(-1) ?? []];
+  for (const [index, { key = "" }] of children.entries()) {
+    const value = wanted.get(key);
+    // Of a key that is there twice all but the last are without meaning, and stay.
+    if (value !== undefined) {
+      slots.push({ index, wanted: lastIndexes.get(key) === index ? value : undefined });
+    }
+    const behind = groups.get(index) ?? [];
+    if (behind !== group) slots.push(...behind);
+  }
+  // What none of the text's members follows.
+  return [...slots, ...group];
+}
+
+function itemSlots(old: readonly JsonValue[], wanted: readonly JsonValue[], depth: number): Slot[] {
+  const items = depth < ALIGNED_DEPTH_MAX
+    ? alignItems(old, wanted)
+    : wanted.map((value, index) => ({ index: index < old.length ? index : undefined, wanted: value }));
+  return items.map(({ index, wanted }) =>
+    index === undefined ? { index, key: undefined, wanted } : { index, wanted }
+  );
+}

@@ -1,0 +1,65 @@
+import { isJsonArray, type JsonValue } from "./json_value.ts";
+import { lastLineBreak, ListText, type Place } from "./list_text.ts";
+import type { JsonNode } from "./read_nodes.ts";
+import { isJsonScalar } from "./render_scalar.ts";
+
+/** How a file is laid out in general, where it has no example beside a new value. */
+export interface FileHabits {
+  /** By how much a list indents its items: what most lists do. */
+  readonly unit: string;
+  /** Between a key and its value: what the first member has. */
+  readonly colon: string;
+  /** Between the items of a list on one line. */
+  readonly inlineGap: string;
+  /** Lists and objects that have items, the last of each {@link exampleId}. */
+  readonly examples: ReadonlyMap<string, JsonNode>;
+}
+
+/** Objects, lists of plain values and lists of lists or objects are often laid out differently. */
+export type ListKind = "object" | "plain list" | "list";
+
+export function listKind(value: JsonValue): ListKind {
+  if (!isJsonArray(value)) return "object";
+  return value.every(isJsonScalar) ? "plain list" : "list";
+}
+
+/** What an example is found by: its kind, and where it stands and under which key if that matters. */
+export function exampleId(kind: ListKind, place?: Place, key?: string): string {
+  return JSON.stringify([kind, place?.depth, place?.lineBreak, key]);
+}
+
+/** The place of the outermost value: on a line of its own, as the first line of the file ends. */
+export function rootPlace(text: string): Place {
+  const [lineBreak = "\n"] = /\r\n|\n|\r/.exec(text) ?? [];
+  return { depth: 0, lineBreak, isInline: false };
+}
+
+/** Reads the habits of a file: it looks at each list and object once. */
+export function readHabits(text: string, root: JsonNode): FileHabits {
+  const examples = new Map<string, JsonNode>();
+  const units = new Map<string, number>();
+  let colon: string | undefined;
+  let inlineGap: string | undefined;
+  const visit = (node: JsonNode, place: Place, key: string | undefined) => {
+    const list = new ListText(text, node);
+    const kind = listKind(node.value);
+    for (const id of [exampleId(kind), exampleId(kind, place), exampleId(kind, place, key)]) {
+      examples.set(id, node);
+    }
+    if (kind === "object") colon ??= list.colon(0);
+    if (list.isInline) inlineGap ??= list.gap(1);
+    const itemBreak = lastLineBreak(list.lead);
+    if (itemBreak?.startsWith(place.lineBreak)) {
+      const unit = itemBreak.slice(place.lineBreak.length);
+      units.set(unit, (units.get(unit) ?? 0) + 1);
+    }
+    for (const [index, child] of node.children.entries()) {
+      if (child.node.children.length > 0) visit(child.node, list.placeOf(index, place), child.key);
+    }
+  };
+  if (root.children.length > 0) visit(root, rootPlace(text), undefined);
+  colon ??= ": ";
+  inlineGap ??= /\s$/.test(colon) ? ", " : ",";
+  const [[unit] = ["    "]] = [...units].sort(([, a], [, b]) => b - a);
+  return { unit, colon, inlineGap, examples };
+}
