@@ -1,0 +1,91 @@
+import { RefusedError } from "../../core/errors.ts";
+import { quote } from "../../core/quote.ts";
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/json_value.ts";
+import { isModelRow, type ModelRow, MODELS_CSV, readModelsCsv } from "./models_csv.ts";
+import { modelSize } from "./model_size.ts";
+import { automaticDisplayName, keysOf, modelNameOf } from "./text_names.ts";
+import { settingsOf } from "./text_settings.ts";
+import { DEFAULT_STYLE, tagsOf } from "./text_tags.ts";
+
+/** What every record has, in this order; a row that says more takes its place. */
+const DEFAULTS: readonly (readonly [string, JsonValue])[] = [
+  ["baseline", ""],
+  ["parameters", null],
+  ["description", ""],
+  ["version", "1"],
+  ["style", DEFAULT_STYLE],
+  ["nsfw", false],
+];
+
+/** The records of a file, and what should be said about it. */
+export interface TextRecords {
+  /** As `db.json` holds them. */
+  readonly records: JsonObject;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What `db.json` has to hold for a `models.csv`: three records a row. The target repository makes the same of the file
+ * with its `convert.py`, and fails its checks when a character differs. Of rows with the same name the last counts, in
+ * the place of the first.
+ *
+ * @throws {RefusedError} the file cannot be read, or a row has no name, no number of parameters, or no usable settings
+ */
+export function csvToRecords(text: string): TextRecords {
+  const { lines } = readModelsCsv(text, ["name", "parameters_bn", "tags", "settings"]);
+  const records = new Map<string, JsonValue>();
+  const warnings: string[] = [];
+  for (const row of lines.filter(isModelRow)) {
+    const name = row.values.get("name");
+    if (name === undefined) throw refused(row, "the row has no name");
+    if (name.includes("://")) {
+      warnings.push(`${whereOf(row)}: ${quote(name)} is skipped, because it is a URL and no name`);
+      continue;
+    }
+    const record = recordOf(row, name);
+    for (const key of keysOf(name)) records.set(key, new Map(record).set("name", key));
+  }
+  return { records, warnings };
+}
+
+/** A row's record. What the row leaves empty it does not say. */
+function recordOf(row: ModelRow, name: string): Map<string, JsonValue> {
+  const cell = row.values.get("parameters_bn") ?? "";
+  const size = modelSize(cell);
+  if (size === undefined) {
+    throw refused(row, `"parameters_bn" of ${quote(name)} is ${quote(cell)}, which is no number`);
+  }
+  const fields = new Map<string, JsonValue>();
+  for (const [column, value] of row.values) {
+    if (column !== "name" && column !== "parameters_bn") fields.set(column, value ?? "");
+  }
+  // Python keeps surplus cells under the key None, which json.dumps spells "null".
+  if (row.rest.length > 0) fields.set("null", row.rest);
+  fields.set("parameters", size.parameters);
+  fields.set("tags", tagsOf(row.values.get("tags") ?? "", row.values.get("style") ?? "", size.tag));
+  const settings = row.values.get("settings") ?? "";
+  fields.set("settings", settingsOf(settings, `${whereOf(row)}: the settings of ${quote(name)}`));
+  if (!row.values.get("display_name")) fields.set("display_name", automaticDisplayName(name));
+  const record = new Map<string, JsonValue>([["name", name], ["model_name", modelNameOf(name)], ...DEFAULTS]);
+  for (const [field, value] of fields) {
+    if (!isEmpty(value)) record.set(field, value);
+  }
+  return record;
+}
+
+/** What Python takes for false. */
+export function isEmpty(value: JsonValue): boolean {
+  if (isJsonArray(value)) return value.length === 0;
+  return isJsonObject(value) ? value.size === 0 : !value;
+}
+
+function whereOf(row: ModelRow): string {
+  return `${MODELS_CSV} line ${row.csv.line}`;
+}
+
+function refused(row: ModelRow, problem: string): RefusedError {
+  return new RefusedError(`${whereOf(row)}: ${problem}`, {
+    code: "TEXT_ROW_INVALID",
+    hint: "Mend the row in the target repository.",
+  });
+}

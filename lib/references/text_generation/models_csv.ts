@@ -1,0 +1,80 @@
+import { RefusedError } from "../../core/errors.ts";
+import { quote } from "../../core/quote.ts";
+import { type CsvRow, readCsv } from "./read_csv.ts";
+
+/** The file, as messages call it. */
+export const MODELS_CSV = "models.csv";
+
+/** The columns of `models.csv`, in the order in which the original writes them. */
+export const COLUMNS = [
+  "name",
+  "parameters_bn",
+  "display_name",
+  "url",
+  "baseline",
+  "description",
+  "style",
+  "tags",
+  "instruct_format",
+  "settings",
+] as const;
+export type Column = (typeof COLUMNS)[number];
+
+/** A row that is not blank, as Python's `csv.DictReader` reads it. */
+export interface ModelRow {
+  readonly csv: CsvRow;
+  /** By column, in the order of the header; `undefined` where the row is too short. */
+  readonly values: ReadonlyMap<string, string | undefined>;
+  /** Cells beyond the last column. */
+  readonly rest: readonly string[];
+}
+
+/** A file of models; {@link readModelsCsv} made it. */
+export interface ModelsCsv {
+  readonly header: CsvRow;
+  readonly columns: readonly string[];
+  /** All rows after the header, with the blank lines between them. */
+  readonly lines: readonly (ModelRow | CsvRow)[];
+}
+
+/** Whether a line is a row, and no blank line. */
+export function isModelRow(line: ModelRow | CsvRow): line is ModelRow {
+  return "values" in line;
+}
+
+/**
+ * Reads `models.csv` without losing anything.
+ *
+ * @param needed columns without which the file is of no use
+ * @throws {RefusedError} a column is missing, or the file cannot be read as CSV
+ */
+export function readModelsCsv(text: string, needed: readonly Column[]): ModelsCsv {
+  const [header = { line: 1, cells: [], ending: "" }, ...rows] = readCsv(text, MODELS_CSV);
+  const columns = header.cells.map((cell) => cell.value);
+  const missing = needed.filter((column) => !columns.includes(column));
+  if (missing.length > 0) throw withoutColumns(missing, text);
+  return { header, columns, lines: rows.map((row) => row.cells.length === 0 ? row : modelRow(row, columns)) };
+}
+
+function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
+  return {
+    csv,
+    // Of a column that the header names twice the last cell counts, as in a Python dict.
+    values: new Map(columns.map((column, index) => [column, csv.cells[index]?.value])),
+    rest: csv.cells.slice(columns.length).map((cell) => cell.value),
+  };
+}
+
+function withoutColumns(missing: readonly Column[], text: string): RefusedError {
+  const names = missing.map(quote).join(", ");
+  return new RefusedError(
+    `the first line of ${MODELS_CSV} has no column ${names}` +
+      (text.startsWith("\ufeff") ? ": the file begins with a byte order mark, which hides the first" : ""),
+    {
+      code: "CSV_COLUMN_MISSING",
+      hint: `Its first line has to be ${
+        COLUMNS.join(",")
+      }; with the canonical format the file is written anew.`,
+    },
+  );
+}

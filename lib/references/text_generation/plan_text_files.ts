@@ -1,0 +1,120 @@
+import type { JsonObject } from "../json/json_value.ts";
+import { csvToRecords } from "./csv_to_records.ts";
+import {
+  COLUMNS,
+  isModelRow,
+  type ModelRow,
+  MODELS_CSV,
+  type ModelsCsv,
+  readModelsCsv,
+} from "./models_csv.ts";
+import { canonicalCsv, keptCsv, type PlannedRow } from "./planned_csv.ts";
+import type { CsvRow } from "./read_csv.ts";
+import { hasBackendPrefix, keysOf } from "./text_names.ts";
+import { type TextModel, textModel } from "./text_model.ts";
+import { namesInWarning, unheldFields } from "./text_warnings.ts";
+
+/** What the files of `text_generation` are planned from. */
+export interface TextFilesOptions {
+  /** PRIMARY's records by name. Those of a backend (`koboldcpp/…`) are made anew from the canonical ones. */
+  readonly primary: JsonObject;
+  /** `models.csv` as it is, decoded without removing a byte order mark; without it a new one is made. */
+  readonly csvText: string | undefined;
+  /** Models that stay as the file has them, present or absent; by name or by the key of a backend. */
+  readonly keep: ReadonlySet<string>;
+  /** `keep`: only what changed is written. `canonical`: the whole file is, as the original writes it. */
+  readonly format: "keep" | "canonical";
+}
+
+/** The files as they have to be. */
+export interface TextFilesPlan {
+  readonly csvText: string;
+  /** What `db.json` has to hold, in its order: that of the rows. */
+  readonly records: JsonObject;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans `models.csv` and the records of `db.json`, so that they say what PRIMARY says.
+ *
+ * Rows keep their order, their line endings, and the cells that mean what PRIMARY says; rows of models that PRIMARY
+ * does not have go; new ones come last, in PRIMARY's order. Of rows with the same name the last counts, so that one is
+ * edited. An empty `instruct_format` at PRIMARY keeps the file's.
+ *
+ * @throws {RefusedError} a record or a row is invalid, named with its model and field; or the file cannot be read, or
+ * lacks a column
+ */
+export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
+  const warnings: string[] = [];
+  const models = textModels(options, warnings);
+  const text = newCsv(options, models, warnings);
+  const { records, warnings: skipped } = csvToRecords(text);
+  warnings.push(...skipped, ...unheldFields(options.primary, [...models.keys()], records));
+  return { csvText: text, records, warnings };
+}
+
+/** PRIMARY's models by name, without those that the file keeps as they are. */
+function textModels({ primary, keep }: TextFilesOptions, warnings: string[]): Map<string, TextModel> {
+  const names = [...primary.keys()].filter((key) => !hasBackendPrefix(key));
+  const urls = names.filter((name) => name.includes("://"));
+  const known = new Set(names.flatMap(keysOf));
+  const orphans = [...primary.keys()].filter((key) => hasBackendPrefix(key) && !known.has(key));
+  if (urls.length > 0) {
+    warnings.push(`PRIMARY names models by URL, and they are skipped: ${namesInWarning(urls)}`);
+  }
+  if (orphans.length > 0) {
+    warnings.push(
+      `PRIMARY has records of a backend without the model itself, and they are skipped: ${
+        namesInWarning(orphans)
+      }`,
+    );
+  }
+  const models = new Map<string, TextModel>();
+  for (const name of names.filter((name) => !name.includes("://") && !isKept(name, keep))) {
+    models.set(name, textModel(name, primary.get(name) ?? null));
+  }
+  return models;
+}
+
+function isKept(name: string, keep: ReadonlySet<string>): boolean {
+  return keysOf(name).some((key) => keep.has(key));
+}
+
+function newCsv(
+  options: TextFilesOptions,
+  models: ReadonlyMap<string, TextModel>,
+  warnings: string[],
+): string {
+  const isNew = options.csvText === undefined || options.csvText.trim() === "";
+  const canonical = isNew || options.format === "canonical";
+  const text = isNew ? `${COLUMNS.join(",")}\n` : options.csvText;
+  const table = readModelsCsv(text, canonical ? ["name"] : COLUMNS);
+  const rows = plannedRows(table, models, options.keep, warnings);
+  return canonical ? canonicalCsv(table, rows) : keptCsv(table, rows);
+}
+
+/** Whose rows the file will have, in order. */
+function plannedRows(
+  { lines }: ModelsCsv,
+  models: ReadonlyMap<string, TextModel>,
+  keep: ReadonlySet<string>,
+  warnings: string[],
+): PlannedRow[] {
+  const deciding = new Map(lines.filter(isModelRow).map((row) => [row.values.get("name") ?? "", row]));
+  const planned: PlannedRow[] = [];
+  for (const line of lines) {
+    const name = isModelRow(line) ? line.values.get("name") ?? "" : undefined;
+    const model = name === undefined ? undefined : models.get(name);
+    if (name === "") warnings.push(`${MODELS_CSV} line ${lineOf(line)} names no model, and is removed`);
+    if (name !== undefined && model === undefined && !isKept(name, keep)) continue;
+    planned.push({ line, model: deciding.get(name ?? "") === line ? model : undefined });
+  }
+  for (const [name, model] of models) {
+    if (!deciding.has(name)) planned.push({ line: undefined, model });
+  }
+  return planned;
+}
+
+function lineOf(line: ModelRow | CsvRow): number {
+  return isModelRow(line) ? line.csv.line : line.line;
+}
