@@ -16,7 +16,8 @@ export function sortedTags(tags: readonly string[]): readonly string[] {
 
 /** The cell of the tags that a row has to name, beside those that come by themselves. */
 export function tagsCell(tags: readonly string[], style: string, sizeTag: string): string {
-  const named = [...new Set(tags)].filter((tag) => tag !== style && tag !== sizeTag);
-  // A cell with nothing in it names no tag; two empty tags are one.
+  const automatic = style === "" ? [sizeTag] : [style, sizeTag];
+  const named = [...new Set(tags)].filter((tag) => !automatic.includes(tag));
+  // An empty cell names no tag, not the empty one; two empty tags are one.
   return named.length === 1 && named[0] === "" ? "," : named.join(",");
 }

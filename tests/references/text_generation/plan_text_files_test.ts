@@ -1,0 +1,257 @@
+import assert from "node:assert/strict";
+import type { JsonObject, JsonValue } from "../../../lib/references/json/json_value.ts";
+import { parseJson } from "../../../lib/references/json/parse_json.ts";
+import { csvToRecords } from "../../../lib/references/text_generation/csv_to_records.ts";
+import { planTextFiles } from "../../../lib/references/text_generation/plan_text_files.ts";
+
+const HEADER = "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
+const KEEP_NOTHING: ReadonlySet<string> = new Set();
+
+/** What a file without surprises says, in CRLF. */
+const FILE = [
+  HEADER,
+  'org/First-7B, 7,First 7B,https://x/1,llama,"One, two",chat,"roleplay, popular",Alpaca,"{""top_p"":1}"',
+  "gpt2,0.12,,,,,,,,",
+  "org/Last-13b,13,,,,,,,ChatML,",
+  "",
+].join("\r\n");
+
+/** PRIMARY's records, changed by field; `undefined` removes one. */
+function primaryOf(changes: Record<string, Record<string, JsonValue | undefined> | undefined>): JsonObject {
+  const records = new Map(csvToRecords(FILE).records);
+  for (const [name, fields] of Object.entries(changes)) {
+    const record = records.get(name);
+    const changed = new Map(record instanceof Map ? record : [["name", name]]);
+    for (const [field, value] of Object.entries(fields ?? {})) {
+      if (value === undefined) changed.delete(field);
+      else changed.set(field, value);
+    }
+    if (fields === undefined) records.delete(name);
+    else records.set(name, changed);
+  }
+  return records;
+}
+
+function plan(
+  changes: Parameters<typeof primaryOf>[0],
+  csvText: string | undefined = FILE,
+  keep = KEEP_NOTHING,
+): ReturnType<typeof planTextFiles> {
+  return planTextFiles({ primary: primaryOf(changes), csvText, keep, format: "keep" });
+}
+
+Deno.test("planTextFiles() writes only the cells that changed, and keeps the line's end", () => {
+  const { csvText } = plan({ "org/First-7B": { description: 'Now "three"' } });
+  assert.equal(csvText, FILE.replace('"One, two"', '"Now ""three"""'));
+});
+
+Deno.test("planTextFiles() keeps cells that mean the same, and writes those that do not as the original does", () => {
+  const settings = parseJson('{"top_p": 1.0}', "test");
+  assert.equal(plan({ "org/First-7B": { settings, parameters: 7e9 } }).csvText, FILE);
+  const cells: readonly (readonly [Record<string, JsonValue>, string, string])[] = [
+    [{ parameters: 7_500_000_000n, tags: ["8B", "chat", "popular", "roleplay"] }, " 7,", "7.5,"],
+    [{ tags: ["7B", "chat", "new", "popular"] }, '"roleplay, popular"', '"new,popular"'],
+    [{ tags: ["7B", "chat"] }, '"roleplay, popular"', ""],
+    [
+      { settings: new Map([["top_p", 0.5], ["top_k", 1]]) },
+      '"{""top_p"":1}"',
+      '"{""top_p"": 0.5, ""top_k"": 1.0}"',
+    ],
+    [{ settings: new Map() }, '"{""top_p"":1}"', ""],
+    [{ display_name: "The First" }, ",First 7B,", ",The First,"],
+    [{ style: "generalist", tags: ["7B", "popular", "roleplay"] }, ",chat,", ",,"],
+    [{ style: "generalist", tags: ["7B", "generalist", "popular", "roleplay"] }, ",chat,", ",generalist,"],
+    [{ url: "", baseline: "" }, "https://x/1,llama", ","],
+  ];
+  for (const [fields, before, after] of cells) {
+    assert.equal(plan({ "org/First-7B": fields }).csvText, FILE.replace(before, after));
+  }
+});
+
+Deno.test("planTextFiles() keeps the instruct_format that PRIMARY leaves empty, and takes the one that it has", () => {
+  assert.equal(plan({ "org/First-7B": { instruct_format: undefined } }).csvText, FILE);
+  assert.equal(plan({ "org/First-7B": { instruct_format: "" } }).csvText, FILE);
+  assert.equal(
+    plan({ "org/First-7B": { instruct_format: "Llama" } }).csvText,
+    FILE.replace("Alpaca", "Llama"),
+  );
+});
+
+Deno.test("planTextFiles() removes the lines of models that PRIMARY does not have, repeated ones too", () => {
+  const line = "gpt2,0.12,,,,,,,,\r\n";
+  const { csvText, records } = plan({
+    gpt2: undefined,
+    "aphrodite/gpt2": undefined,
+    "koboldcpp/gpt2": undefined,
+  });
+  assert.equal(csvText, FILE.replace(line, ""));
+  assert.deepEqual([...records.keys()].slice(2, 4), ["koboldcpp/First-7B", "org/Last-13b"]);
+  assert.equal(plan({ gpt2: undefined }, FILE + line).csvText, FILE.replace(line, ""));
+});
+
+Deno.test("planTextFiles() appends new models in PRIMARY's order, in the file's columns and line ends", () => {
+  const added = {
+    "z/New-1B": { parameters: 1_000_000_000n },
+    "a/New": { parameters: 1_500_000n, tags: ["x"] },
+  };
+  assert.equal(plan(added).csvText, `${FILE}z/New-1B,1,,,,,,,,\r\na/New,0.0015,,,,,,x,,\r\n`);
+  const open = FILE.slice(0, -2);
+  assert.equal(plan(added, open).csvText, plan(added).csvText);
+  assert.equal(plan({}, open).csvText, open);
+  const turned = `extra,${HEADER.split(",").reverse().join(",")}\n`;
+  assert.equal(
+    planTextFiles({
+      primary: new Map([["a/b", new Map([["parameters", 7n]])]]),
+      csvText: turned,
+      keep: KEEP_NOTHING,
+      format: "keep",
+    })
+      .csvText,
+    `${turned},,,,,,,,,0.000000007,a/b\n`,
+  );
+});
+
+Deno.test("planTextFiles() edits the last of repeated rows, since it is the one that counts", () => {
+  const repeated = `${FILE}gpt2,7,,,,,,,,\r\n`;
+  const { csvText } = plan({ gpt2: { parameters: 120_000_000n, description: "new" } }, repeated);
+  assert.equal(csvText, `${FILE}gpt2,0.12,,,,new,,,,\r\n`);
+});
+
+Deno.test("planTextFiles() keeps blank lines, surplus cells and columns of which it does not know", () => {
+  const odd = `${HEADER},who\r\n\r\ngpt2,0.12,,,,,,,,,me,surplus\r\n\r\n`;
+  const primary = new Map([...primaryOf({ gpt2: { url: "u" } })].filter(([name]) => name === "gpt2"));
+  const { csvText, records } = planTextFiles({ primary, csvText: odd, keep: KEEP_NOTHING, format: "keep" });
+  assert.equal(csvText, odd.replace("0.12,,,", "0.12,,u,"));
+  const record = records.get("gpt2");
+  assert.equal(record instanceof Map && record.get("who"), "me");
+});
+
+Deno.test("planTextFiles() lets a short row grow only as far as it has to", () => {
+  const short = `${HEADER}\ngpt2,0.12\n`;
+  const primary = (fields: Record<string, JsonValue>) =>
+    new Map([["gpt2", new Map(Object.entries({ parameters: 120_000_000n, ...fields }))]]);
+  const planned = (fields: Record<string, JsonValue>) =>
+    planTextFiles({ primary: primary(fields), csvText: short, keep: KEEP_NOTHING, format: "keep" }).csvText;
+  assert.equal(planned({}), short);
+  assert.equal(planned({ url: "u" }), `${HEADER}\ngpt2,0.12,,u\n`);
+});
+
+Deno.test("planTextFiles() mends a row that cannot be used, if PRIMARY has the model", () => {
+  const broken = FILE.replace("gpt2,0.12,,,,,,,,", 'gpt2,unknown,,,,,,,,"{""n"": "');
+  assert.equal(plan({}, broken).csvText, FILE);
+  assert.throws(() => plan({}, broken, new Set(["gpt2"])), /line 3: "parameters_bn" of "gpt2" is "unknown"/);
+});
+
+Deno.test("planTextFiles() leaves what it is told to keep, named by any of its keys", () => {
+  const changes = { gpt2: undefined, "org/First-7B": { url: "new" }, "org/New": { parameters: 7n } };
+  const keep = new Set(["gpt2", "koboldcpp/First-7B", "aphrodite/org/New"]);
+  assert.equal(plan(changes, FILE, keep).csvText, FILE);
+});
+
+Deno.test("planTextFiles() does not look into records that it keeps", () => {
+  const { csvText } = plan({ gpt2: { parameters: "many" } }, FILE, new Set(["gpt2"]));
+  assert.equal(csvText, FILE);
+});
+
+Deno.test("planTextFiles() in canonical format writes the whole file as the original does", () => {
+  const turned = `extra,${HEADER}\r\n\r\nkept,gpt2, .12 ,gpt2,,,,generalist,"b , a",Alpaca,"{""n"":1}"\r\n`;
+  const primary = new Map([...csvToRecords(turned).records].filter(([name]) => name === "gpt2"));
+  const options = { primary, csvText: turned, keep: KEEP_NOTHING } as const;
+  assert.equal(planTextFiles({ ...options, format: "keep" }).csvText, turned);
+  const { csvText } = planTextFiles({ ...options, format: "canonical" });
+  assert.equal(csvText, `${HEADER},extra\ngpt2,0.12,,,,,generalist,"a,b",Alpaca,"{""n"": 1}",kept\n`);
+});
+
+Deno.test("planTextFiles() makes a new file where there is none", () => {
+  for (const none of [undefined, "", "\r\n"]) {
+    const { csvText, records } = planTextFiles({
+      primary: primaryOf({}),
+      csvText: none,
+      keep: KEEP_NOTHING,
+      format: "keep",
+    });
+    assert.ok(
+      csvText.startsWith(`${HEADER}\norg/First-7B,7,,https://x/1,llama,"One, two",chat,"popular,roleplay",`),
+    );
+    assert.deepEqual(records, csvToRecords(FILE).records);
+  }
+});
+
+Deno.test("planTextFiles() writes parameters so that Python reads exactly as many", () => {
+  for (const parameters of [2_030_000_000n, 4_100_000_000n, 1n, 999_999_999_999n, 3_000_000_000_000n]) {
+    const record = plan({ gpt2: { parameters } }).records.get("gpt2");
+    assert.equal(record instanceof Map && record.get("parameters"), parameters);
+  }
+});
+
+const REFUSED: readonly (readonly [string, Record<string, JsonValue | undefined>, RegExp])[] = [
+  ["a/b", {}, /"parameters" of "a\/b" is missing/],
+  ["a/b", { parameters: null }, /"parameters" of "a\/b" is missing/],
+  ["a/b", { parameters: 0n }, /"parameters" of "a\/b" is no positive whole number/],
+  ["a/b", { parameters: "7" }, /"parameters" of "a\/b" is no positive whole number/],
+  ["a/b", { parameters: 7.5 }, /"parameters" of "a\/b" is no positive whole number/],
+  ["a/b", { parameters: 10n ** 30n }, /more than a row can say exactly/],
+  ["gpt2", { settings: new Map([["top_q", 1n]]) }, /"settings" of "gpt2" at PRIMARY name "top_q"/],
+  ["gpt2", { settings: new Map([["top_p", [[1n]]]]) }, /"settings" of "gpt2" at PRIMARY: "top_p" is neither/],
+  ["gpt2", { settings: new Map([["top_p", null]]) }, /"top_p" is neither/],
+  ["gpt2", { settings: "{}" }, /"settings" of "gpt2" at PRIMARY are no JSON object/],
+  ["gpt2", { tags: "a,b" }, /"tags" of "gpt2" is no list/],
+  ["gpt2", { tags: ["a", 7n] }, /"tags" of "gpt2" holds something that is no text/],
+  ["gpt2", { tags: ["a,b"] }, /"tags" of "gpt2" holds "a,b", and a tag cannot have a comma/],
+  ["gpt2", { url: 7n }, /"url" of "gpt2" is no text/],
+  ["gpt2", { description: "half \ud83d" }, /"description" of "gpt2" holds half a character/],
+  ["gpt2", { description: "a\0b" }, /"description" of "gpt2" holds a NUL/],
+  ["gpt2", { description: "x".repeat(131_073) }, /"description" of "gpt2" has 131073 characters/],
+  ["", { parameters: 7n }, /"" cannot be the name of a model/],
+  ["a\nb", { parameters: 7n }, /"a\\nb" cannot be the name of a model/],
+];
+
+Deno.test("planTextFiles() refuses what no row can say, by its model and its field", () => {
+  for (const [name, fields, message] of REFUSED) {
+    assert.throws(() => plan({ [name]: fields }), message, String(message));
+  }
+  const primary = new Map([["a/b", [1n]]]);
+  assert.throws(
+    () => planTextFiles({ primary, csvText: FILE, keep: KEEP_NOTHING, format: "keep" }),
+    /the record of "a\/b" is no JSON object/,
+  );
+});
+
+Deno.test("planTextFiles() refuses a file without its columns, unless it writes the file anew", () => {
+  const lacking = FILE.replace(",instruct_format", "").replace(",url", "");
+  assert.throws(() => plan({}, lacking), /has no column "url", "instruct_format"/);
+  const lackingOne = `name,parameters_bn\n"gpt2",7\n`;
+  const options = { primary: primaryOf({}), csvText: lackingOne, keep: KEEP_NOTHING } as const;
+  assert.match(planTextFiles({ ...options, format: "canonical" }).csvText, /settings\ngpt2,0\.12,/);
+});
+
+Deno.test("planTextFiles() warns of what the files cannot say, in one line a field", () => {
+  const names = ["gpt2", "org/First-7B", "org/Last-13b"];
+  const changes = Object.fromEntries(names.map((name) => [name, { version: "2", nsfw: false, extra: "" }]));
+  const { warnings, csvText } = plan({ ...changes, gpt2: { nsfw: true, version: "2" } });
+  assert.equal(csvText, FILE);
+  assert.deepEqual(warnings.toSorted(), [
+    `PRIMARY's "nsfw" is lost, because models.csv has no column for it: "gpt2"`,
+    `PRIMARY's "version" is lost, because models.csv has no column for it: "org/First-7B", "gpt2", "org/Last-13b"`,
+  ]);
+});
+
+Deno.test("planTextFiles() skips URLs and models that only a backend has, and says so", () => {
+  const changes = {
+    "https://x/y": { parameters: 7n },
+    "koboldcpp/alone": {},
+    "aphrodite/gpt2": { url: "ignored" },
+  };
+  const { csvText, warnings } = plan(changes);
+  assert.equal(csvText, FILE);
+  assert.match(
+    warnings.join("\n"),
+    /by URL, and they are skipped: "https:\/\/x\/y"\n.*: "koboldcpp\/alone"$/,
+  );
+});
+
+Deno.test("planTextFiles() removes a row without a name, and says so", () => {
+  const { csvText, warnings } = plan({}, `${FILE},7,,,,,,,,\r\n`);
+  assert.equal(csvText, FILE);
+  assert.match(warnings.join(), /models\.csv line 5 names no model, and is removed/);
+});
