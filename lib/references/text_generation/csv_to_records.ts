@@ -39,7 +39,7 @@ export function csvToRecords(text: string): TextRecords {
     const name = row.values.get("name");
     if (name === undefined) throw refused(row, "the row has no name");
     if (name.includes("://")) {
-      warnings.push(`${whereOf(row)}: ${quote(name)} is skipped, because it is a URL and no name`);
+      warnings.push(`${quote(name)} in ${whereOf(row)} is skipped: it is a URL and no name`);
       continue;
     }
     const record = recordOf(row, name);
@@ -64,7 +64,7 @@ function recordOf(row: ModelRow, name: string): Map<string, JsonValue> {
   fields.set("parameters", size.parameters);
   fields.set("tags", tagsOf(row.values.get("tags") ?? "", row.values.get("style") ?? "", size.tag));
   const settings = row.values.get("settings") ?? "";
-  fields.set("settings", settingsOf(settings, `${whereOf(row)}: the settings of ${quote(name)}`));
+  fields.set("settings", settingsOf(settings, `the settings of ${quote(name)} in ${whereOf(row)}`));
   if (!row.values.get("display_name")) fields.set("display_name", automaticDisplayName(name));
   const record = new Map<string, JsonValue>([["name", name], ["model_name", modelNameOf(name)], ...DEFAULTS]);
   for (const [field, value] of fields) {
@@ -80,12 +80,12 @@ export function isEmpty(value: JsonValue): boolean {
 }
 
 function whereOf(row: ModelRow): string {
-  return `${MODELS_CSV} line ${row.csv.line}`;
+  return `line ${row.csv.line} of ${MODELS_CSV}`;
 }
 
 function refused(row: ModelRow, problem: string): RefusedError {
-  return new RefusedError(`${whereOf(row)}: ${problem}`, {
+  return new RefusedError(`Cannot use ${whereOf(row)}: ${problem}`, {
     code: "TEXT_ROW_INVALID",
-    hint: "Mend the row in the target repository.",
+    hint: "mend the row in the target repository",
   });
 }

@@ -68,13 +68,11 @@ function modelRow(csv: CsvRow, columns: readonly string[]): ModelRow {
 function withoutColumns(missing: readonly Column[], text: string): RefusedError {
   const names = missing.map(quote).join(", ");
   return new RefusedError(
-    `the first line of ${MODELS_CSV} has no column ${names}` +
-      (text.startsWith("\ufeff") ? ": the file begins with a byte order mark, which hides the first" : ""),
+    `Cannot read ${MODELS_CSV}: its first line has no column ${names}` +
+      (text.startsWith("\ufeff") ? ", since a byte order mark hides the first" : ""),
     {
       code: "CSV_COLUMN_MISSING",
-      hint: `Its first line has to be ${
-        COLUMNS.join(",")
-      }; with the canonical format the file is written anew.`,
+      hint: `it has to be ${COLUMNS.join(",")}; in canonical format the file is written anew`,
     },
   );
 }

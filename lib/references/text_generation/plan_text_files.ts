@@ -105,7 +105,7 @@ function plannedRows(
   for (const line of lines) {
     const name = isModelRow(line) ? line.values.get("name") ?? "" : undefined;
     const model = name === undefined ? undefined : models.get(name);
-    if (name === "") warnings.push(`${MODELS_CSV} line ${lineOf(line)} names no model, and is removed`);
+    if (name === "") warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} names no model, and is removed`);
     if (name !== undefined && model === undefined && !isKept(name, keep)) continue;
     planned.push({ line, model: deciding.get(name ?? "") === line ? model : undefined });
   }

@@ -49,7 +49,7 @@ export function readCsv(text: string, what: string): CsvRow[] {
   const rows: CsvRow[] = [];
   let line = 1;
   for (let at = 0; at < text.length;) {
-    const cells = readCells(text, at, `${what} line ${line}`);
+    const cells = readCells(text, at, `line ${line} of ${what}`);
     const end = at + textLength(cells);
     const ending = text.startsWith("\r\n", end) ? "\r\n" : text.slice(end, end + 1);
     const blank = cells.length === 1 && cells[0]?.raw === "";
@@ -77,8 +77,8 @@ function readCell(text: string, at: number, where: string): CsvCell {
   const { length } = cell.value;
   if (length > MAX_CELL_CHARACTERS) {
     throw new RefusedError(
-      `${where}: a cell has ${length} characters, and Python's csv reads ${MAX_CELL_CHARACTERS}`,
-      { code: "CSV_UNREADABLE", hint: "Look for a quote that is closed too late." },
+      `Cannot read ${where}: a cell has ${length} characters, and Python's csv reads ${MAX_CELL_CHARACTERS}`,
+      { code: "CSV_UNREADABLE", hint: "look for a quote that is closed too late" },
     );
   }
   return cell;
@@ -95,9 +95,9 @@ function readQuotedCell(text: string, at: number, where: string): CsvCell {
   QUOTED.lastIndex = at;
   const match = QUOTED.exec(text);
   if (match === null) {
-    throw new RefusedError(`${where}: a quoted cell does not end`, {
+    throw new RefusedError(`Cannot read ${where}: a quoted cell does not end`, {
       code: "CSV_UNREADABLE",
-      hint: "Close the quote in the file of the target repository.",
+      hint: "close the quote in the target repository",
     });
   }
   const [raw, quoted = "", rest = ""] = match;

@@ -101,7 +101,7 @@ class RecordReader {
   }
 
   settings(): JsonObject {
-    const what = `the "settings" of ${quote(this.#name)} at PRIMARY`;
+    const what = `the settings of ${quote(this.#name)} at PRIMARY`;
     const settings = checkedSettings(this.#record.get("settings") ?? new Map(), what);
     requireFlat(settings, what);
     return settings;
@@ -125,8 +125,8 @@ function requireWritable(name: string, column: Column, cell: string): void {
 }
 
 function refused(name: string, problem: string): RefusedError {
-  return new RefusedError(`PRIMARY's text models cannot be written to ${MODELS_CSV}: ${problem}`, {
+  return new RefusedError(`Cannot write PRIMARY's text models to ${MODELS_CSV}: ${problem}`, {
     code: "TEXT_RECORD_INVALID",
-    hint: `Mend the record of ${quote(name)} at PRIMARY.`,
+    hint: `mend the record of ${quote(name)} at PRIMARY`,
   });
 }

@@ -46,10 +46,10 @@ export function settingsOf(cell: string, what: string): JsonObject {
  * @throws {RefusedError} they are no object, or name a setting that there is not
  */
 export function checkedSettings(value: JsonValue, what: string): JsonObject {
-  if (!isJsonObject(value)) throw refused(`${what} are no JSON object`);
+  if (!isJsonObject(value)) throw refused(what, "they are no JSON object");
   const unknown = [...value.keys()].find((key) => !GENERATION_PARAMS.has(key));
   if (unknown !== undefined) {
-    throw refused(`${what} name ${quote(unknown)}, which is no generation parameter`);
+    throw refused(what, `${quote(unknown)} is no generation parameter`);
   }
   return value;
 }
@@ -63,14 +63,15 @@ export function requireFlat(settings: JsonObject, what: string): void {
   for (const [key, value] of settings) {
     const items = isJsonArray(value) ? value : [value];
     if (items.some((item) => item === null || isJsonArray(item) || isJsonObject(item))) {
-      throw refused(`${what}: ${quote(key)} is neither text, number nor boolean, nor a list of them`);
+      throw refused(what, `${quote(key)} is neither text, number nor boolean, nor a list of them`);
     }
   }
 }
 
-function refused(message: string): RefusedError {
-  return new RefusedError(message, {
+function refused(what: string, problem: string): RefusedError {
+  return new RefusedError(`Cannot use ${what}: ${problem}`, {
     code: "TEXT_SETTINGS_INVALID",
-    hint: `A setting is one of ${[...GENERATION_PARAMS].join(", ")}.`,
+    hint:
+      "mend them where they come from; generation_params.json of the text repository names what they may hold",
   });
 }

@@ -105,18 +105,18 @@ Deno.test("csvToRecords() makes of random rows the bytes that Python makes", asy
 });
 
 const REFUSED: readonly (readonly [string, RegExp])[] = [
-  ["a/b,7B,,,,,,,,", /models\.csv line 2: "parameters_bn" of "a\/b" is "7B", which is no number/],
+  ["a/b,7B,,,,,,,,", /line 2 of models\.csv: "parameters_bn" of "a\/b" is "7B", which is no number/],
   ["a/b,,,,,,,,,", /"parameters_bn" of "a\/b" is "", which is no number/],
   ["a/b,nan,,,,,,,,", /is "nan"/],
   ["a/b,inf,,,,,,,,", /is "inf"/],
   ["a/b,1e999,,,,,,,,", /is "1e999"/],
   ["a/b", /"parameters_bn" of "a\/b" is ""/],
-  ['a/b,7,,,,,,,,"{""n"": 1"', /models\.csv line 2: the settings of "a\/b"/],
-  ["a/b,7,,,,,,,,[]", /the settings of "a\/b" are no JSON object/],
-  ['a/b,7,,,,,,,,"{""top_q"": 1}"', /the settings of "a\/b" name "top_q", which is no generation parameter/],
+  ['a/b,7,,,,,,,,"{""n"": 1"', /the settings of "a\/b" in line 2 of models\.csv/],
+  ["a/b,7,,,,,,,,[]", /the settings of "a\/b" in line 2 of models\.csv: they are no JSON object/],
+  ['a/b,7,,,,,,,,"{""top_q"": 1}"', /the settings of "a\/b" in .*: "top_q" is no generation parameter/],
   ['a/b,7,,,,,,,,"{""n"": 1e400}"', /the settings of "a\/b".*1e400/s],
   ['a/b,7,,,,,,,,"{""n"": NaN}"', /the settings of "a\/b".*NaN/s],
-  ['a/b,7,,,"open,,,,,', /models\.csv line 2: a quoted cell does not end/],
+  ['a/b,7,,,"open,,,,,', /line 2 of models\.csv: a quoted cell does not end/],
 ];
 
 Deno.test("csvToRecords() refuses a row by its line, its model and its field", () => {
@@ -127,12 +127,15 @@ Deno.test("csvToRecords() refuses a row by its line, its model and its field", (
 
 Deno.test("csvToRecords() refuses a file without its columns, and says when a byte order mark hides one", () => {
   assert.throws(() => csvToRecords("name,tags\n"), /has no column "parameters_bn", "settings"/);
-  assert.throws(() => csvToRecords(`\ufeff${HEADER}\n`), /has no column "name": .*byte order mark/);
+  assert.throws(
+    () => csvToRecords(`\ufeff${HEADER}\n`),
+    /has no column "name", since a byte order mark hides/,
+  );
   assert.throws(() => csvToRecords(""), /has no column "name"/);
 });
 
 Deno.test("csvToRecords() skips a name that is a URL, with a warning", () => {
   const { records, warnings } = csvToRecords(`${HEADER}\nhttps://x/y,7,,,,,,,,\n`);
   assert.equal(records.size, 0);
-  assert.match(warnings.join(), /line 2: "https:\/\/x\/y" is skipped/);
+  assert.match(warnings.join(), /"https:\/\/x\/y" in line 2 of models\.csv is skipped/);
 });

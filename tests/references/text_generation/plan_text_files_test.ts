@@ -139,7 +139,10 @@ Deno.test("planTextFiles() lets a short row grow only as far as it has to", () =
 Deno.test("planTextFiles() mends a row that cannot be used, if PRIMARY has the model", () => {
   const broken = FILE.replace("gpt2,0.12,,,,,,,,", 'gpt2,unknown,,,,,,,,"{""n"": "');
   assert.equal(plan({}, broken).csvText, FILE);
-  assert.throws(() => plan({}, broken, new Set(["gpt2"])), /line 3: "parameters_bn" of "gpt2" is "unknown"/);
+  assert.throws(
+    () => plan({}, broken, new Set(["gpt2"])),
+    /line 3 of models\.csv: "parameters_bn" of "gpt2" is "unknown"/,
+  );
 });
 
 Deno.test("planTextFiles() leaves what it is told to keep, named by any of its keys", () => {
@@ -191,10 +194,14 @@ const REFUSED: readonly (readonly [string, Record<string, JsonValue | undefined>
   ["a/b", { parameters: "7" }, /"parameters" of "a\/b" is no positive whole number/],
   ["a/b", { parameters: 7.5 }, /"parameters" of "a\/b" is no positive whole number/],
   ["a/b", { parameters: 10n ** 30n }, /more than a row can say exactly/],
-  ["gpt2", { settings: new Map([["top_q", 1n]]) }, /"settings" of "gpt2" at PRIMARY name "top_q"/],
-  ["gpt2", { settings: new Map([["top_p", [[1n]]]]) }, /"settings" of "gpt2" at PRIMARY: "top_p" is neither/],
+  [
+    "gpt2",
+    { settings: new Map([["top_q", 1n]]) },
+    /settings of "gpt2" at PRIMARY: "top_q" is no generation parameter/,
+  ],
+  ["gpt2", { settings: new Map([["top_p", [[1n]]]]) }, /settings of "gpt2" at PRIMARY: "top_p" is neither/],
   ["gpt2", { settings: new Map([["top_p", null]]) }, /"top_p" is neither/],
-  ["gpt2", { settings: "{}" }, /"settings" of "gpt2" at PRIMARY are no JSON object/],
+  ["gpt2", { settings: "{}" }, /settings of "gpt2" at PRIMARY: they are no JSON object/],
   ["gpt2", { tags: "a,b" }, /"tags" of "gpt2" is no list/],
   ["gpt2", { tags: ["a", 7n] }, /"tags" of "gpt2" holds something that is no text/],
   ["gpt2", { tags: ["a,b"] }, /"tags" of "gpt2" holds "a,b", and a tag cannot have a comma/],
@@ -253,5 +260,5 @@ Deno.test("planTextFiles() skips URLs and models that only a backend has, and sa
 Deno.test("planTextFiles() removes a row without a name, and says so", () => {
   const { csvText, warnings } = plan({}, `${FILE},7,,,,,,,,\r\n`);
   assert.equal(csvText, FILE);
-  assert.match(warnings.join(), /models\.csv line 5 names no model, and is removed/);
+  assert.match(warnings.join(), /line 5 of models\.csv names no model, and is removed/);
 });

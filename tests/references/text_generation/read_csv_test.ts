@@ -40,14 +40,14 @@ Deno.test("readCsv() loses no byte", () => {
 
 Deno.test("readCsv() tells the line at which a row begins, and which quote does not close", () => {
   const text = 'a,b\r\n"two\nlines",x\r\n\nlast,"row';
-  assert.throws(() => readCsv(text, "models.csv"), /models\.csv line 5: a quoted cell does not end/);
+  assert.throws(() => readCsv(text, "models.csv"), /line 5 of models\.csv: a quoted cell does not end/);
   assert.deepEqual(readCsv(`${text}"`, "models.csv").map((row) => row.line), [1, 2, 4, 5]);
 });
 
 Deno.test("readCsv() refuses a cell that Python does not read for its length", async () => {
   const text = `short,${"x".repeat(131_073)}\n`;
   assert.deepEqual(await runPython([["read", text]], z.unknown()), [null]);
-  assert.throws(() => readCsv(text, "models.csv"), /line 1: a cell has 131073 characters/);
+  assert.throws(() => readCsv(text, "models.csv"), /line 1 of models\.csv: a cell has 131073 characters/);
   assert.equal(readCsv(`short,${"x".repeat(131_072)}\n`, "models.csv").length, 1);
 });
 
