@@ -4,21 +4,31 @@ import { FileLayout } from "./file_layout.ts";
 import { jsonEquals } from "./json_equals.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json_value.ts";
 import { copiedSpace, indentedLike, lastLineBreak, ListText, type Place } from "./list_text.ts";
-import { type JsonChild, type JsonNode, readNodes } from "./read_nodes.ts";
+import { type JsonNode, readNodes } from "./read_nodes.ts";
 import { isJsonScalar } from "./render_scalar.ts";
 import { renderJson } from "./render_json.ts";
 
 /**
- * Deeper lists are changed item by item. To find what two lists have in common all that is in them is read, so that
- * the time would grow with the depth.
+ * Deeper values are not compared as a whole before they are taken apart, and deeper lists are changed item by item:
+ * to compare means to read all that is inside, and the time would grow with the depth.
  */
-const ALIGNED_DEPTH_MAX = 20;
+const COMPARED_DEPTH_MAX = 20;
 
-/** What becomes of a list: items that stay, by their index, and new ones. */
-type Slot =
-  /** Without `wanted` its text stays as it is. */
-  | { readonly index: number; readonly wanted: JsonValue | undefined }
-  | { readonly index: undefined; readonly key: string | undefined; readonly wanted: JsonValue };
+/** An item of a list that stays; without `wanted` its text stays as it is. */
+interface KeptSlot {
+  readonly index: number;
+  readonly wanted: JsonValue | undefined;
+}
+
+/** A new item of a list, or a new member of an object. */
+interface NewSlot {
+  readonly index: undefined;
+  readonly key: string | undefined;
+  readonly wanted: JsonValue;
+}
+
+/** What becomes of a list: one slot after the other. */
+type Slot = KeptSlot | NewSlot;
 
 /** A piece of the text that is replaced. */
 interface Patch {
@@ -58,7 +68,7 @@ export function editJson(text: string, wanted: JsonValue, what: string): string 
     return jsonEquals(root.value, wanted) ? text : renderJson(wanted);
   }
   const editor = new Editor(text, root);
-  editor.edit(root, wanted, rootPlace(text), undefined);
+  editor.edit(root, wanted, rootPlace(text));
   return editor.result();
 }
 
@@ -85,8 +95,8 @@ class Editor {
   }
 
   /** Makes a value what is wanted. */
-  edit(node: JsonNode, wanted: JsonValue, place: Place, key: string | undefined): void {
-    const { value, children } = node;
+  edit(node: JsonNode, wanted: JsonValue, place: Place): void {
+    const { key, value, children } = node;
     if (children.length > 0 && isJsonObject(value) && isJsonObject(wanted) && wanted.size > 0) {
       this.#editList(node, memberSlots(children, wanted), place);
     } else if (children.length > 0 && isJsonArray(value) && isJsonArray(wanted) && wanted.length > 0) {
@@ -110,19 +120,21 @@ class Editor {
       const child = node.children[slot.index];
       if (child === undefined) continue;
       if (added !== "" || slot.index !== last + 1) {
-        this.#replace(end, child.start, added + this.#spaceBefore(list, slot.index, at === 0));
+        this.#replace(end, child.itemStart, added + this.#spaceBefore(list, slot.index, at === 0));
       }
-      this.#editItem(child, slot.wanted, () => list.placeOf(slot.index, place));
-      [end, last, added] = [child.node.end, slot.index, ""];
+      this.#editItem(child, slot, list, place);
+      [end, last, added] = [child.end, slot.index, ""];
     }
     if (added !== "" || last !== node.children.length - 1) {
       this.#replace(end, node.end - 1, added + list.tail);
     }
   }
 
-  #editItem({ node, key }: JsonChild, wanted: JsonValue | undefined, place: () => Place): void {
-    if (wanted === undefined || (isJsonScalar(wanted) && jsonEquals(node.value, wanted))) return;
-    this.edit(node, wanted, place(), key);
+  #editItem(node: JsonNode, { index, wanted }: KeptSlot, list: ListText, place: Place): void {
+    if (wanted === undefined) return;
+    const isCompared = isJsonScalar(wanted) || place.depth < COMPARED_DEPTH_MAX;
+    if (isCompared && jsonEquals(node.value, wanted)) return;
+    this.edit(node, wanted, list.placeOf(index, place));
   }
 
   /** A new item and what stands before it. `last` is the item of the text behind which it comes, or -1. */
@@ -141,7 +153,7 @@ class Editor {
     const space = isFirst ? copiedSpace(list.lead) : this.#layout.gapNear(list, last);
     const itemPlace = { ...list.placeOf(beside, place), lineBreak: lastLineBreak(space) ?? place.lineBreak };
     const name = key === undefined ? "" : this.#layout.renderString(key) + copiedSpace(list.colon(beside));
-    const neighbour = node.children[beside]?.node;
+    const neighbour = node.children[beside];
     return space + name + this.#layout.render(wanted, itemPlace, { key, neighbour });
   }
 
@@ -158,7 +170,7 @@ class Editor {
 }
 
 /** Members in the order of the text, and the new ones where the order of `wanted` puts them. */
-function memberSlots(children: readonly JsonChild[], wanted: JsonObject): Slot[] {
+function memberSlots(children: readonly JsonNode[], wanted: JsonObject): Slot[] {
   const lastIndexes = new Map(children.map(({ key }, index) => [key, index]));
   const groups = new Map<number, Slot[]>();
   let group: Slot[] = [];
@@ -183,7 +195,7 @@ function memberSlots(children: readonly JsonChild[], wanted: JsonObject): Slot[]
 }
 
 function itemSlots(old: readonly JsonValue[], wanted: readonly JsonValue[], depth: number): Slot[] {
-  const items = depth < ALIGNED_DEPTH_MAX
+  const items = depth < COMPARED_DEPTH_MAX
     ? alignItems(old, wanted)
     : wanted.map((value, index) => ({ index: index < old.length ? index : undefined, wanted: value }));
   return items.map(({ index, wanted }) =>

@@ -25,7 +25,7 @@ export function listKind(value: JsonValue): ListKind {
 
 /** What an example is found by: its kind, and where it stands and under which key if that matters. */
 export function exampleId(kind: ListKind, place?: Place, key?: string): string {
-  return JSON.stringify([kind, place?.depth, place?.lineBreak, key]);
+  return `${kind} ${place?.depth}${place?.lineBreak}${key === undefined ? "" : `:${key}`}`;
 }
 
 /** The place of the outermost value: on a line of its own, as the first line of the file ends. */
@@ -40,10 +40,10 @@ export function readHabits(text: string, root: JsonNode): FileHabits {
   const units = new Map<string, number>();
   let colon: string | undefined;
   let inlineGap: string | undefined;
-  const visit = (node: JsonNode, place: Place, key: string | undefined) => {
+  const visit = (node: JsonNode, place: Place) => {
     const list = new ListText(text, node);
     const kind = listKind(node.value);
-    for (const id of [exampleId(kind), exampleId(kind, place), exampleId(kind, place, key)]) {
+    for (const id of [exampleId(kind), exampleId(kind, place), exampleId(kind, place, node.key)]) {
       examples.set(id, node);
     }
     if (kind === "object") colon ??= list.colon(0);
@@ -54,10 +54,10 @@ export function readHabits(text: string, root: JsonNode): FileHabits {
       units.set(unit, (units.get(unit) ?? 0) + 1);
     }
     for (const [index, child] of node.children.entries()) {
-      if (child.node.children.length > 0) visit(child.node, list.placeOf(index, place), child.key);
+      if (child.children.length > 0) visit(child, list.placeOf(index, place));
     }
   };
-  if (root.children.length > 0) visit(root, rootPlace(text), undefined);
+  if (root.children.length > 0) visit(root, rootPlace(text));
   colon ??= ": ";
   inlineGap ??= /\s$/.test(colon) ? ", " : ",";
   const [[unit] = ["    "]] = [...units].sort(([, a], [, b]) => b - a);

@@ -17,20 +17,21 @@ export interface Place {
 export class ListText {
   readonly #text: string;
   readonly #node: JsonNode;
+  /** White space before the first item. */
+  readonly lead: string;
+  /** Whether the items stand on one line, as far as the first two tell. */
+  readonly isInline: boolean;
 
   constructor(text: string, node: JsonNode) {
     this.#text = text;
     this.#node = node;
-  }
-
-  /** White space before the first item. */
-  get lead(): string {
-    return this.#text.slice(this.#node.start + 1, this.#node.children[0]?.start);
+    this.lead = text.slice(node.start + 1, node.children[0]?.itemStart);
+    this.isInline = !hasLineBreak(this.lead) && !hasLineBreak(this.gap(1) ?? "");
   }
 
   /** White space behind the last. */
   get tail(): string {
-    return this.#text.slice(this.#node.children.at(-1)?.node.end, this.#node.end - 1);
+    return this.#text.slice(this.#node.children.at(-1)?.end, this.#node.end - 1);
   }
 
   /** White space and a comma before an item; `undefined` for the first and for one that is not there. */
@@ -39,18 +40,13 @@ export class ListText {
     const item = this.#node.children[index];
     return previous === undefined || item === undefined
       ? undefined
-      : this.#text.slice(previous.node.end, item.start);
+      : this.#text.slice(previous.end, item.itemStart);
   }
 
   /** What stands between a key and its value; empty in a list. */
   colon(index: number): string {
     const child = this.#node.children[index];
-    return this.#text.slice(child?.keyEnd, child?.node.start);
-  }
-
-  /** Whether the items stand on one line, as far as the first two tell. */
-  get isInline(): boolean {
-    return !hasLineBreak(this.lead) && !hasLineBreak(this.gap(1) ?? "");
+    return this.#text.slice(child?.keyEnd, child?.start);
   }
 
   /** Where an item stands. */
@@ -71,7 +67,8 @@ export function hasLineBreak(space: string): boolean {
 export function lastLineBreak(space: string): string | undefined {
   const start = lastLineStart(space);
   if (start === 0) return undefined;
-  const indent = /^[ \t]*/.exec(space.slice(start))?.[0] ?? "";
+  // A comma may follow it, and blanks behind that.
+  const [indent = ""] = space.slice(start).split(",", 1);
   return (space.endsWith("\r\n", start) ? "\r\n" : space.slice(start - 1, start)) + indent;
 }
 

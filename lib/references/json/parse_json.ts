@@ -1,5 +1,5 @@
 import type { JsonValue } from "./json_value.ts";
-import { readNodes } from "./read_nodes.ts";
+import { readValue } from "./read_nodes.ts";
 
 /**
  * Reads JSON as Python's `json.loads` reads bytes: integers exactly, any other number as a double; of a key that is
@@ -26,5 +26,5 @@ import { readNodes } from "./read_nodes.ts";
  * ```
  */
 export function parseJson(text: string, what: string): JsonValue {
-  return readNodes(text, what).value;
+  return readValue(text, what);
 }

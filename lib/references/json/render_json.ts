@@ -1,4 +1,4 @@
-import { isJsonArray, isJsonObject, type JsonValue } from "./json_value.ts";
+import { isJsonArray, type JsonValue } from "./json_value.ts";
 import { isJsonScalar, renderScalar, renderString } from "./render_scalar.ts";
 
 /**
@@ -50,16 +50,24 @@ function write(pieces: string[], value: JsonValue, lineBreak: string | undefined
     pieces.push(renderScalar(value));
     return;
   }
-  const [open, close] = isJsonArray(value) ? "[]" : "{}";
   const inner = lineBreak === undefined ? undefined : `${lineBreak}    `;
-  let before = `${open}${inner ?? ""}`;
   const separator = inner === undefined ? ", " : `,${inner}`;
-  for (const [key, item] of isJsonArray(value) ? value.entries() : value) {
-    pieces.push(before);
-    if (isJsonObject(value)) pieces.push(renderString(String(key)), ": ");
-    write(pieces, item, inner);
-    before = separator;
+  let before = inner ?? "";
+  if (isJsonArray(value)) {
+    pieces.push("[");
+    for (const item of value) {
+      pieces.push(before);
+      write(pieces, item, inner);
+      before = separator;
+    }
+    pieces.push(value.length === 0 ? "]" : `${lineBreak ?? ""}]`);
+  } else {
+    pieces.push("{");
+    for (const [key, item] of value) {
+      pieces.push(before, renderString(key), ": ");
+      write(pieces, item, inner);
+      before = separator;
+    }
+    pieces.push(value.size === 0 ? "}" : `${lineBreak ?? ""}}`);
   }
-  const isEmpty = before !== separator;
-  pieces.push(isEmpty ? `${open}${close}` : `${lineBreak ?? ""}${close}`);
 }

@@ -27,8 +27,12 @@ export function renderScalar(value: JsonScalar): string {
   return typeof value === "number" ? renderFloat(value) : String(value);
 }
 
+/** Printable ASCII without quotes and backslashes: what most texts are, and what no escape is needed for. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** A text as Python writes it with `ensure_ascii`: what is not printable ASCII as `\uXXXX`, in small letters. */
 export function renderString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(/[\u007f-\uffff]/g, escapeUnit);
 }
 
