@@ -29,6 +29,7 @@ const INTEGER_DIGITS_MAX = 4300;
 /** Of a path in a message; longer ones are cut, since whoever wrote the text chose the names. */
 const PATH_STEPS_MAX = 12;
 const PATH_NAME_LENGTH_MAX = 80;
+const LEXEME_LENGTH_MAX = 40;
 
 const NO_CHILDREN: readonly JsonNode[] = [];
 
@@ -204,8 +205,8 @@ class JsonReader {
   }
 
   #nonFinite(lexeme: string, start: number): RefusedError {
-    const number = lexeme.length > PATH_NAME_LENGTH_MAX ? "a number" : lexeme;
-    const reason = /^[-\d]+[.eE\d]/.test(lexeme)
+    const number = lexeme.length > LEXEME_LENGTH_MAX ? "a number" : lexeme;
+    const reason = /\d/.test(lexeme)
       ? "which is too large for a float: Python makes Infinity of it, and that is no JSON"
       : "which is no JSON";
     return this.#refusal(`${this.#owner()} at ${this.#place(start)} is ${number}, ${reason}`);

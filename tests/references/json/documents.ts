@@ -102,6 +102,10 @@ export interface Layout {
   readonly isRaw: boolean;
   readonly scalarsInline: boolean;
   readonly commaFirst: boolean;
+  /** Between the brackets of what is empty. */
+  readonly nothing: string;
+  /** Whether the first key of an object is there twice, without meaning the first time. */
+  readonly repeatsKey: boolean;
 }
 
 export function someLayout(chance: Chance): Layout {
@@ -109,10 +113,12 @@ export function someLayout(chance: Chance): Layout {
     newline: pick(chance, ["\n", "\r\n"]),
     unit: pick(chance, ["    ", "  ", "\t", ""]),
     colon: pick(chance, [": ", ":", " : "]),
-    inlineComma: pick(chance, [", ", ","]),
+    inlineComma: pick(chance, [", ", ",", ", ", ",", " ,\n "]),
     isRaw: chance(2) === 0,
     scalarsInline: chance(2) === 0,
     commaFirst: chance(8) === 0,
+    nothing: pick(chance, ["", "", " ", "\n"]),
+    repeatsKey: chance(6) === 0,
   };
 }
 
@@ -123,14 +129,17 @@ export function layOut(value: JsonValue, next: () => Layout, indent = ""): strin
   if (isJsonScalar(value)) return renderScalar(value);
   const [open, close] = isJsonArray(value) ? "[]" : "{}";
   const items = isJsonArray(value) ? value : [...value.values()];
-  if (items.length === 0) return `${open}${close}`;
-  const isInline = layout.scalarsInline && items.every(isJsonScalar);
+  if (items.length === 0) return `${open}${layout.nothing}${close}`;
   const inner = `${indent}${layout.unit}`;
   const keys = isJsonObject(value) ? [...value.keys()] : [];
   const parts = items.map((item, index) => {
     const key = keys[index];
     return (key === undefined ? "" : `${renderScalar(key)}${layout.colon}`) + layOut(item, next, inner);
   });
+  if (layout.repeatsKey && keys[0] !== undefined) {
+    parts.unshift(`${renderScalar(keys[0])}${layout.colon}null`);
+  }
+  const isInline = layout.scalarsInline && items.every(isJsonScalar);
   if (isInline) return `${open}${parts.join(layout.inlineComma)}${close}`;
   const lineBreak = `${layout.newline}${inner}`;
   const separator = layout.commaFirst ? `${lineBreak}, ` : `,${lineBreak}`;

@@ -263,3 +263,34 @@ Deno.test("editJson() takes lists as deep as they come", () => {
   const nest = (inner: string) => `${"[0,".repeat(499)}${inner}${"]".repeat(499)}`;
   assert.equal(edit(nest("[1]"), nest("[1, 2]")), nest("[1,2]"));
 });
+
+/** A model of some 1.4 KB, as PRIMARY has them. */
+function model(name: string): string {
+  const file = `{"path": "${name}.ckpt", "md5sum": "${"0".repeat(32)}", "sha256sum": "${"1".repeat(64)}"}`;
+  const download = `{"file_name": "${name}.ckpt", "file_path": "", "file_url": "https://x/${name}.ckpt"}`;
+  const showcases = Array.from({ length: 5 }, (_, index) => `"https://x/showcases/${name}/0${index}.webp"`);
+  return `"${name}": {"name": "${name}", "baseline": "stable diffusion 1", "type": "ckpt", "inpainting": false,
+    "description": "${
+    "An artist's model. ".repeat(12)
+  }", "showcases": [${showcases}], "version": "2", "nsfw": true,
+    "config": {"files": [${file}, {"path": "v1.yaml"}], "download": [${download}]}, "size": 2132780730, "weight": 0.5}`;
+}
+
+Deno.test("3,000 models are read, compared, changed and written in little more time than JSON.parse() takes", () => {
+  const names = Array.from({ length: 3000 }, (_, index) => `model ${index}`);
+  const file = renderJson(parseJson(`{${names.map(model)}}`, "file"));
+  const primary = `{${
+    names.map((name, index) => index % 10 === 0 ? model(name).replace("true", "null") : model(name))
+  }}`;
+  assert.ok(file.length > 4_000_000, String(file.length));
+  const nativeStart = performance.now();
+  JSON.stringify(JSON.parse(file), null, 4);
+  const native = performance.now() - nativeStart;
+  const start = performance.now();
+  const wanted = parseJson(primary, "primary");
+  assert.equal(jsonEquals(parseJson(file, "file"), wanted), false);
+  assert.equal(editJson(file, wanted, "file"), renderJson(wanted));
+  const ours = performance.now() - start;
+  // Ten times or less on a quiet machine; what grows with the square would take hundreds.
+  assert.ok(ours < 60 * native, `${Math.round(ours)} ms against ${Math.round(native)} ms`);
+});
