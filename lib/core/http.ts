@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Context } from "./context.ts";
 import { withDeadline } from "./deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
-import { networkError } from "./network_error.ts";
+import { actionOf, type NamedRequest, networkError } from "./network_error.ts";
 import { oneLine } from "./quote.ts";
 import { parseRetryAfter } from "./retry.ts";
 import { redact, redactUrls, type Secret } from "./secret.ts";
@@ -24,7 +24,7 @@ export function bearer(url: string, token: Secret): Credentials {
   return { origin: new URL(url).origin, headers: { authorization: token.map((value) => `Bearer ${value}`) } };
 }
 
-export interface HttpRequest {
+export interface HttpRequest extends NamedRequest {
   readonly url: string;
   readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent to whatever host answers in the end. */
@@ -32,8 +32,6 @@ export interface HttpRequest {
   readonly credentials?: Credentials | undefined;
   /** A blob is sent with its length; a stream in chunks, which storage refuses. */
   readonly body?: string | Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** What it is about, for errors: `the state of job 12`. */
-  readonly what: string;
   /** Besides the credentials, what no message may show, should the other side repeat it. */
   readonly secrets?: readonly Secret[];
 }
@@ -83,7 +81,7 @@ export async function sendRequest(
     url = target;
   }
   throw new RefusedError(
-    `Cannot read ${request.what}: ${first.host} redirects more than ${REDIRECTS_MAX} times`,
+    `Cannot ${actionOf(request)}: ${first.host} redirects more than ${REDIRECTS_MAX} times`,
     {
       code: "REDIRECT_REFUSED",
       hint: "check the address",
@@ -117,7 +115,7 @@ export async function requestJson<Schema extends z.ZodType>(
     if (result.success) return { status: response.status, headers: response.headers, data: result.data };
     const issue = result.error.issues[0];
     throw new UnreachableError(
-      `Cannot read ${request.what}: ${parseUrl(request).host} answered something else than expected (${
+      `Cannot ${actionOf(request)}: ${parseUrl(request).host} answered something else than expected (${
         issue === undefined || json === undefined
           ? "no JSON"
           : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
@@ -160,7 +158,7 @@ export async function statusError(
   const { status } = response;
   const host = parseUrl(request).host;
   const said = await quoteBody(response, request);
-  const message = `Cannot read ${request.what}: ${host} answered ${status}${said}`;
+  const message = `Cannot ${actionOf(request)}: ${host} answered ${status}${said}`;
   const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), clock.now()) ??
     exhaustedUntil(response.headers, clock.now());
   if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
@@ -188,7 +186,7 @@ function exhaustedUntil(headers: Headers, now: Date): number | undefined {
 /** Reads a body as text, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
 export async function readText(
   response: Response,
-  request: Pick<HttpRequest, "what" | "url">,
+  request: NamedRequest & Pick<HttpRequest, "url">,
 ): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -201,7 +199,7 @@ export async function readText(
 /** The pieces of a body, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
 export async function* readBody(
   response: Response,
-  request: Pick<HttpRequest, "what" | "url">,
+  request: NamedRequest & Pick<HttpRequest, "url">,
   bytesMax: number,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
@@ -210,14 +208,14 @@ export async function* readBody(
       bytes += piece.length;
       if (bytes > bytesMax) {
         throw new UnreachableError(
-          `Cannot read ${request.what}: the answer is longer than ${bytesMax} bytes`,
+          `Cannot ${actionOf(request)}: the answer is longer than ${bytesMax} bytes`,
           { code: "ANSWER_TOO_LARGE", hint: "check the address: is this the server that was meant?" },
         );
       }
       yield piece;
     }
   } catch (error) {
-    throw networkError(error, request.what, parseUrl(request).host);
+    throw networkError(error, request, parseUrl(request).host);
   }
 }
 
@@ -247,7 +245,7 @@ async function fetchOnce(
   const headers = new Headers({ "user-agent": "model-sync", ...request.headers });
   if (request.credentials?.origin === url.origin) {
     for (const [name, value] of Object.entries(request.credentials.headers)) {
-      setSecret(headers, name, value, request.what);
+      setSecret(headers, name, value, request);
     }
   }
   try {
@@ -259,19 +257,22 @@ async function fetchOnce(
       ...(request.body === undefined ? {} : { body: request.body }),
     });
   } catch (error) {
-    throw networkError(error, request.what, url.host, signal);
+    throw networkError(error, request, url.host, signal);
   }
 }
 
 /** The runtime's own complaint would show the secret. @throws {AuthenticationError} code `TOKEN_INVALID` */
-function setSecret(headers: Headers, name: string, value: Secret, what: string): void {
+function setSecret(headers: Headers, name: string, value: Secret, request: NamedRequest): void {
   try {
     headers.set(name, value.reveal());
   } catch {
-    throw new AuthenticationError(`Cannot read ${what}: the header ${name} cannot hold what it should`, {
-      code: "TOKEN_INVALID",
-      hint: "check the token for line breaks and other stray characters",
-    });
+    throw new AuthenticationError(
+      `Cannot ${actionOf(request)}: the header ${name} cannot hold what it should`,
+      {
+        code: "TOKEN_INVALID",
+        hint: "check the token for line breaks and other stray characters",
+      },
+    );
   }
 }
 
@@ -293,19 +294,19 @@ function refuseUnsafeRedirect(request: HttpRequest, from: URL, to: URL, carriesB
   const leaks = carriesBody && from.origin !== to.origin;
   if (!isDowngrade && !isOther && !leaks) return;
   throw new RefusedError(
-    `Cannot read ${request.what}: ${from.host} redirects to ${to.protocol}//${to.host}, ` +
+    `Cannot ${actionOf(request)}: ${from.host} redirects to ${to.protocol}//${to.host}, ` +
       (leaks ? "which would get what is sent" : "which is not as safe"),
     { code: "REDIRECT_REFUSED", hint: "check the address" },
   );
 }
 
-function parseUrl(request: Pick<HttpRequest, "url" | "what">): URL {
+function parseUrl(request: NamedRequest & Pick<HttpRequest, "url">): URL {
   if (URL.canParse(request.url)) {
     const url = new URL(request.url);
     if (["http:", "https:"].includes(url.protocol)) return url;
   }
   throw new UnreachableError(
-    `Cannot read ${request.what}: "${redactUrls(request.url)}" is not an http address`,
+    `Cannot ${actionOf(request)}: "${redactUrls(request.url)}" is not an http address`,
     {
       code: "ADDRESS_INVALID",
       hint: "check the address",
@@ -315,7 +316,7 @@ function parseUrl(request: Pick<HttpRequest, "url" | "what">): URL {
 
 function noAnswer(request: HttpRequest & { readonly timeoutMs: number }, host: string): PassingError {
   return new PassingError(
-    `Cannot read ${request.what}: no answer from ${host} in ${request.timeoutMs / 1000} s`,
+    `Cannot ${actionOf(request)}: no answer from ${host} in ${request.timeoutMs / 1000} s`,
     {
       code: "TIMEOUT",
       hint: `check the network, and that ${host} is right`,

@@ -2,14 +2,32 @@ import { PassingError } from "./errors.ts";
 import { oneLine } from "./quote.ts";
 import { redactUrls } from "./secret.ts";
 
+/** What a request is called in its errors. */
+export interface NamedRequest {
+  /** What it is about: `the state of job 12`. */
+  readonly what: string;
+  /** What is done to that: `create`; `read` where nothing is said. */
+  readonly verb?: string | undefined;
+}
+
+/** What could not be done when a request fails: `read the state of job 12`. */
+export function actionOf({ verb = "read", what }: NamedRequest): string {
+  return `${verb} ${what}`;
+}
+
 /** What a failed connection, or one that broke while a body was read, stands for. */
-export function networkError(error: unknown, what: string, host: string, signal?: AbortSignal): unknown {
+export function networkError(
+  error: unknown,
+  request: NamedRequest,
+  host: string,
+  signal?: AbortSignal,
+): unknown {
   if (signal?.aborted) return signal.reason;
   // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
   if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
     return error;
   }
-  return new PassingError(`Cannot read ${what}: ${host} did not answer (${faultOf(error)})`, {
+  return new PassingError(`Cannot ${actionOf(request)}: ${host} did not answer (${faultOf(error)})`, {
     code: "UNREACHABLE",
     cause: error,
     hint: `check the network, and that ${host} is right`,

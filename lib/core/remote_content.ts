@@ -129,7 +129,7 @@ export class RemoteContent {
         if (offset >= span.end && span.end < limit) return;
       }
     } catch (error) {
-      throw networkError(error, this.#request.what, new URL(response.url).host, watch.signal);
+      throw networkError(error, this.#request, new URL(response.url).host, watch.signal);
     }
   }
 

@@ -2,13 +2,24 @@ import type { Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 
+/** A token that is made when it is asked for: an App's lives for an hour. */
+export type TokenSource = () => Promise<Secret>;
+
+/** As whom GitHub is talked to; `undefined` for nobody. */
+export type GitHubToken = Secret | TokenSource | undefined;
+
+/** The token of this moment. @throws what the source throws */
+export async function currentToken(token: GitHubToken): Promise<Secret | undefined> {
+  return typeof token === "function" ? await token() : token;
+}
+
 /** Which GitHub is talked to, and as whom. */
 export interface GitHubAccess {
   /** The root of the REST API, without a slash at its end. */
   readonly apiUrl: string;
   /** The root of the pages that people look at, without a slash at its end. */
   readonly serverUrl: string;
-  readonly token: Secret | undefined;
+  readonly token: GitHubToken;
   /** The longest time for one answer. */
   readonly timeoutMs: number;
 }

@@ -1,10 +1,14 @@
 import type { Octokit } from "@octokit/core";
 import type { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { UnreachableError } from "../core/errors.ts";
-import type { GitHubAccess } from "./github_access.ts";
+import { AuthenticationError, UnreachableError } from "../core/errors.ts";
+import { actionOf } from "../core/network_error.ts";
+import { AnswerMemory } from "./answer_memory.ts";
+import { currentToken, type GitHubAccess } from "./github_access.ts";
 import { answeredStatus, githubError } from "./github_error.ts";
 import { guardedFetch, type RateLimited } from "./guarded_fetch.ts";
+import { loadOctokit } from "./load_octokit.ts";
+import { WritePace } from "./write_pace.ts";
 
 /** A call of GitHub's REST API. */
 export interface GitHubRequest {
@@ -14,8 +18,12 @@ export interface GitHubRequest {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** For errors: `the runs of train.yml in you/bot`. */
   readonly what: string;
+  /** What is done to that, for errors: `create`; `read` where nothing is said. */
+  readonly verb?: string;
   /** The permission that a token needs: `actions:read`. */
   readonly needs: string;
+  /** A write that changes nothing when it is sent a second time; reads never do. */
+  readonly isRepeatable?: boolean;
 }
 
 export interface GitHubAnswer<Data> {
@@ -38,11 +46,16 @@ const LIMIT_PAUSE_MS_MAX = 15 * 60_000;
 /** What GitHub asks for where it names no pause: a minute, and more each time. */
 const SECONDARY_PAUSE_MS = 60_000;
 
-/** Asks GitHub's REST API, or that of an Enterprise server. Needs net permission. */
+/** A token that was just made is not known everywhere at once; it is refused for some seconds at most. */
+const NEW_TOKEN_PAUSES_MS: readonly (number | undefined)[] = [1_000, 2_000, undefined];
+
+/** Asks GitHub's REST API, or that of an Enterprise server, and writes through it. Needs net permission. */
 export class GitHubClient {
   readonly #context: Context;
   readonly #access: GitHubAccess;
   readonly #octokit: Octokit;
+  readonly #memory = new AnswerMemory();
+  readonly #pace: WritePace;
   #limited: RateLimited | undefined;
 
   private constructor(
@@ -53,6 +66,7 @@ export class GitHubClient {
     this.#context = context;
     this.#access = access;
     this.#octokit = makeOctokit(this);
+    this.#pace = new WritePace(context);
   }
 
   /**
@@ -61,10 +75,7 @@ export class GitHubClient {
    * that neither could end, so what passes is tried again below it, by {@link guardedFetch}.
    */
   static async open(context: Context, access: GitHubAccess): Promise<GitHubClient> {
-    const [{ Octokit }, { throttling }] = await Promise.all([
-      import("@octokit/core"),
-      import("@octokit/plugin-throttling"),
-    ]);
+    const { Octokit, throttling, unpaced } = await loadOctokit();
     const { log } = context;
     const quiet = (message: string) => log.debug(`octokit: ${message}`);
     return new GitHubClient(context, access, (client) => {
@@ -74,19 +85,26 @@ export class GitHubClient {
         baseUrl: access.apiUrl,
         userAgent: "model-sync",
         log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-        // The pause is over when the handlers return.
-        throttle: { onRateLimit: onLimit, onSecondaryRateLimit: onLimit, retryAfterBaseValue: 0 },
+        throttle: {
+          onRateLimit: onLimit,
+          onSecondaryRateLimit: onLimit,
+          // The pause is over when the handlers return.
+          retryAfterBaseValue: 0,
+          // Its pauses between writes would be of real time, and deaf to our signal: WritePace has them instead.
+          write: unpaced,
+          notifications: unpaced,
+        },
       });
     });
   }
 
   /**
-   * Asks for something.
+   * Asks for something, or writes it. A write waits until it is a second after the one before.
    *
    * @param schema what of the answer is needed; everything else in it is ignored
    * @throws {AuthenticationError} 401 or 403; {@link PassingError} code `RATE_LIMITED`, or a server that does not
    * answer or is out of order; {@link UnreachableError} code `HTTP_404` or `ANSWER_INVALID`; {@link FailedError} code
-   * `HTTP_422`
+   * `HTTP_409`; {@link UnprocessableError}
    */
   async ask<Schema extends z.ZodType>(
     request: GitHubRequest,
@@ -112,47 +130,101 @@ export class GitHubClient {
     }
   }
 
-  /** Page after page of a list, from `firstPage`, until it ends or `pagesMax` pages were handed out. */
+  /**
+   * As {@link ask}, for what is asked again and again while a process runs: when nothing changed since the last time,
+   * it costs nothing of an authorised caller's rate limit.
+   *
+   * @param schema has to accept what it made
+   */
+  async askAgain<Schema extends z.ZodType>(
+    request: GitHubRequest,
+    schema: Schema,
+  ): Promise<GitHubAnswer<z.infer<Schema>>> {
+    const known = this.#memory.recall(request);
+    const answer = known?.etag === undefined
+      ? await this.ask(request, schema)
+      : await this.askIfChanged(request, known.etag, schema) ??
+        { ...known, data: this.#checked(known.data, schema, request) };
+    this.#memory.keep(request, answer);
+    return answer;
+  }
+
+  /**
+   * Page after page of a list, from `firstPage`, until it ends or `pagesMax` pages were handed out.
+   *
+   * @param options `again`: each page as {@link askAgain} has it
+   */
   async *askPages<Schema extends z.ZodType>(
     request: GitHubRequest,
     schema: Schema,
-    { firstPage = 1, pagesMax }: { readonly firstPage?: number; readonly pagesMax: number },
+    { firstPage = 1, pagesMax, again = false }: {
+      readonly firstPage?: number;
+      readonly pagesMax: number;
+      readonly again?: boolean;
+    },
   ): AsyncGenerator<z.infer<Schema>> {
     for (let page = firstPage; page < firstPage + pagesMax; page++) {
-      const parameters = { ...request.parameters, page };
-      const { data, hasNext } = await this.ask({ ...request, parameters }, schema);
+      const paged = { ...request, parameters: { ...request.parameters, page } };
+      const { data, hasNext } = again ? await this.askAgain(paged, schema) : await this.ask(paged, schema);
       yield data;
       if (!hasNext) return;
     }
   }
 
   async #send<Schema extends z.ZodType>(
-    { route, parameters, what, needs }: GitHubRequest,
+    request: GitHubRequest,
+    headers: Readonly<Record<string, string>>,
+    schema: Schema,
+  ): Promise<GitHubAnswer<z.infer<Schema>>> {
+    const { clock, log, signal } = this.#context;
+    for (const pauseMs of NEW_TOKEN_PAUSES_MS) {
+      try {
+        return await this.#sendOnce(request, headers, schema);
+      } catch (error) {
+        const isRefused = error instanceof AuthenticationError && error.code === "HTTP_401";
+        if (!isRefused || pauseMs === undefined || typeof this.#access.token !== "function") throw error;
+        log.debug(`${error.message}; trying again in ${pauseMs / 1000} s`);
+        await clock.sleep(pauseMs, signal);
+      }
+    }
+    throw new RangeError("the last pause is none");
+  }
+
+  async #sendOnce<Schema extends z.ZodType>(
+    request: GitHubRequest,
     headers: Readonly<Record<string, string>>,
     schema: Schema,
   ): Promise<GitHubAnswer<z.infer<Schema>>> {
     const { clock, signal } = this.#context;
-    const host = new URL(this.#access.apiUrl).host;
     signal.throwIfAborted();
+    const token = await currentToken(this.#access.token);
     this.#limited = undefined;
-    const fetch = guardedFetch(this.#context, this.#access, what, (limited) => this.#limited = limited);
+    const fetch = guardedFetch(this.#context, this.#access, token, request, {
+      beforeWrite: () => this.#pace.wait(),
+      onLimit: (limited) => this.#limited = limited,
+    });
     try {
-      const response = await this.#octokit.request(route, {
-        ...parameters,
+      const response = await this.#octokit.request(request.route, {
+        ...request.parameters,
         headers: { "accept": "application/vnd.github+json", "x-github-api-version": API_VERSION, ...headers },
         request: { fetch },
       });
       return {
-        data: checked(response.data, schema, what, host),
+        data: this.#checked(response.data, schema, request),
         etag: response.headers.etag,
         hasNext: /;\s*rel="?next"?/.test(response.headers.link ?? ""),
       };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (answeredStatus(error) === 304) throw error;
-      const secrets = this.#access.token === undefined ? [] : [this.#access.token];
-      throw githubError(error, { what, needs, host, secrets, now: clock.now() }, this.#limited);
+      const secrets = token === undefined ? [] : [token];
+      const call = { ...request, host: this.#host, secrets, now: clock.now() };
+      throw githubError(error, call, this.#limited);
     }
+  }
+
+  get #host(): string {
+    return new URL(this.#access.apiUrl).host;
   }
 
   /** @returns whether the call is to be made again, after the pause */
@@ -173,25 +245,20 @@ export class GitHubClient {
     this.#limited = undefined;
     return true;
   }
-}
 
-function checked<Schema extends z.ZodType>(
-  data: unknown,
-  schema: Schema,
-  what: string,
-  host: string,
-): z.infer<Schema> {
-  const result = schema.safeParse(data);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const problem = issue === undefined || typeof data !== "object"
-    ? "no JSON"
-    : [issue.path.join("."), issue.message].filter(Boolean).join(": ");
-  throw new UnreachableError(
-    `Cannot read ${what}: ${host} answered something else than expected (${problem})`,
-    {
-      code: "ANSWER_INVALID",
-      hint: "check GITHUB_API_URL: is this the GitHub server that was meant?",
-    },
-  );
+  #checked<Schema extends z.ZodType>(data: unknown, schema: Schema, request: GitHubRequest): z.infer<Schema> {
+    const result = schema.safeParse(data);
+    if (result.success) return result.data;
+    const issue = result.error.issues[0];
+    const problem = issue === undefined || typeof data !== "object"
+      ? "no JSON"
+      : [issue.path.join("."), issue.message].filter(Boolean).join(": ");
+    throw new UnreachableError(
+      `Cannot ${actionOf(request)}: ${this.#host} answered something else than expected (${problem})`,
+      {
+        code: "ANSWER_INVALID",
+        hint: "check GITHUB_API_URL: is this the GitHub server that was meant?",
+      },
+    );
+  }
 }

@@ -7,17 +7,42 @@ import {
   PassingError,
   UnreachableError,
 } from "../core/errors.ts";
+import { actionOf } from "../core/network_error.ts";
 import { oneLine } from "../core/quote.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import type { RateLimited } from "./guarded_fetch.ts";
 
 /** What octokit throws: an answer that is no success, or what the fetch threw as its cause. */
-const RequestFailure = z.object({ status: z.number(), message: z.string(), cause: z.unknown() });
+const RequestFailure = z.object({
+  status: z.number(),
+  message: z.string(),
+  cause: z.unknown(),
+  response: z.object({ data: z.unknown().optional() }).optional(),
+});
+
+/** A complaint of GitHub about a request; in words, or by the field that it is about. */
+const Complaint = z.object({ message: z.string(), field: z.string(), code: z.string() }).partial();
+const Complaints = z.object({
+  message: z.string(),
+  errors: z.array(z.union([z.string(), Complaint])).default([]),
+});
+
+/** GitHub understood the request, and does not do it: 422. */
+export class UnprocessableError extends FailedError {
+  /** What GitHub says about it: `A pull request already exists for you:branch.`, or `head invalid`. */
+  readonly reasons: readonly string[];
+
+  constructor(message: string, reasons: readonly string[]) {
+    super(message, { code: "HTTP_422", hint: "GitHub says what it does not like about the request" });
+    this.reasons = reasons;
+  }
+}
 
 /** What a call was about, for its errors. */
 export interface GitHubCall {
   /** `the runs of train.yml in you/bot`. */
   readonly what: string;
+  readonly verb?: string | undefined;
   /** The permission that a token needs for it: `actions:read`. */
   readonly needs: string;
   readonly host: string;
@@ -43,12 +68,14 @@ export function answeredStatus(error: unknown): number | undefined {
 export function githubError(error: unknown, call: GitHubCall, limited: RateLimited | undefined): unknown {
   const parsed = RequestFailure.safeParse(error);
   if (!parsed.success || error instanceof ModelSyncError) return error;
-  const { status, message, cause } = parsed.data;
+  const { status, message, cause, response } = parsed.data;
   if (cause !== undefined) return cause;
   if (limited !== undefined && (status === 403 || status === 429)) return limitError(call, limited);
-  const { what, needs, host, secrets } = call;
-  const said = oneLine(redact(message, secrets)).slice(0, QUOTED_CHARS_MAX);
-  const text = `Cannot read ${what}: ${host} answered ${status} (${said})`;
+  const { needs, host, secrets } = call;
+  const reasons = status === 422 ? complaintsOf(response?.data) : [];
+  const words = reasons.length === 0 ? message : reasons.join("; ");
+  const said = oneLine(redact(words, secrets)).slice(0, QUOTED_CHARS_MAX);
+  const text = `Cannot ${actionOf(call)}: ${host} answered ${status} (${said})`;
   const code = `HTTP_${status}`;
   switch (status) {
     case 401:
@@ -67,8 +94,9 @@ export function githubError(error: unknown, call: GitHubCall, limited: RateLimit
         code,
         hint: `check the names, and that the token sees the repository: it needs the permission ${needs}`,
       });
-    case 409:
     case 422:
+      return new UnprocessableError(text, reasons);
+    case 409:
       return new FailedError(text, { code, hint: "GitHub says what it does not like about the request" });
     default:
       return status >= 500 || status === 429
@@ -83,12 +111,22 @@ export function githubError(error: unknown, call: GitHubCall, limited: RateLimit
   }
 }
 
-function limitError({ what, host, now }: GitHubCall, { kind, pauseMs }: RateLimited): PassingError {
-  const until = pauseMs === undefined ? "" : ` until ${isoSeconds(new Date(now.getTime() + pauseMs))}`;
+/** The words of a 422, the general ones first. */
+function complaintsOf(data: unknown): readonly string[] {
+  const parsed = Complaints.safeParse(data);
+  if (!parsed.success) return [];
+  const { message, errors } = parsed.data;
+  const details = errors.map((error) =>
+    typeof error === "string" ? error : error.message ?? [error.field, error.code].filter(Boolean).join(" ")
+  );
+  return [message, ...details];
+}
+
+function limitError(call: GitHubCall, { kind, pauseMs }: RateLimited): PassingError {
+  const until = pauseMs === undefined ? "" : ` until ${isoSeconds(new Date(call.now.getTime() + pauseMs))}`;
+  const limit = kind === "primary" ? "rate limit" : "secondary rate limit";
   return new PassingError(
-    `Cannot read ${what}: the ${
-      kind === "primary" ? "" : "secondary "
-    }rate limit of ${host} is used up${until}`,
+    `Cannot ${actionOf(call)}: the ${limit} of ${call.host} is used up${until}`,
     {
       code: "RATE_LIMITED",
       retryAfterMs: pauseMs,

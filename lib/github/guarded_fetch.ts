@@ -2,15 +2,25 @@ import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
 import { bearer, type Http, type HttpRequest, readText, sendRequest, statusError } from "../core/http.ts";
-import { networkError } from "../core/network_error.ts";
+import { actionOf, networkError } from "../core/network_error.ts";
 import { parseRetryAfter, REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import type { Secret } from "../core/secret.ts";
 import type { GitHubAccess } from "./github_access.ts";
+import type { GitHubRequest } from "./github_client.ts";
 
 /** GitHub asks for a pause. */
 export interface RateLimited {
   readonly kind: "primary" | "secondary";
   /** `undefined` where GitHub names none. */
   readonly pauseMs: number | undefined;
+}
+
+/** What happens around the requests of a call. */
+export interface FetchHooks {
+  /** Waits until a write may be sent. */
+  readonly beforeWrite: () => Promise<void>;
+  /** Told before octokit sees the answer. */
+  readonly onLimit: (limited: RateLimited) => void;
 }
 
 /** Statuses that a later attempt may not meet again, rate limits apart. */
@@ -23,36 +33,39 @@ const BODILESS_STATUSES = [204, 205, 304];
  * The `fetch` that octokit gets for one call: the token goes to the API's own origin alone, an answer is read whole
  * within its deadline and its bound, and what passes is tried again where repeating does no harm. A rate limit is
  * handed on, for octokit to decide about.
- *
- * @param onLimit told before octokit sees the answer
  */
 export function guardedFetch(
   context: Context,
-  access: GitHubAccess,
-  what: string,
-  onLimit: (limited: RateLimited) => void,
+  { apiUrl, timeoutMs }: Pick<GitHubAccess, "apiUrl" | "timeoutMs">,
+  token: Secret | undefined,
+  { what, verb, isRepeatable }: Pick<GitHubRequest, "what" | "verb" | "isRepeatable">,
+  { beforeWrite, onLimit }: FetchHooks,
 ): Http {
   return async (input, init = {}) => {
     const url = input instanceof Request ? input.url : String(input);
     const method = parseMethod(init.method);
+    const isRead = method === "GET" || method === "HEAD";
     const request: HttpRequest = {
       url,
       what,
+      verb,
       method,
       headers: Object.fromEntries(new Headers(init.headers)),
-      credentials: access.token === undefined ? undefined : bearer(access.apiUrl, access.token),
+      credentials: token === undefined ? undefined : bearer(apiUrl, token),
       ...(typeof init.body === "string" ? { body: init.body } : {}),
     };
+    const mayRepeat = isRead || isRepeatable === true;
     const attempt = async () => {
-      const { response, text } = await readWhole(context, request, access.timeoutMs);
+      if (!isRead) await beforeWrite();
+      const { response, text } = await readWhole(context, request, timeoutMs);
       const limited = rateLimitOf(response, text, context.clock.now());
       if (limited !== undefined) onLimit(limited);
-      else if (method === "GET" && isPassing(response)) {
+      else if (mayRepeat && isPassing(response)) {
         throw await statusError(context, request, rebuild(response, text));
       }
       return rebuild(response, text);
     };
-    return method === "GET" ? await withRetry(context, REQUEST_RETRIES, attempt) : await attempt();
+    return mayRepeat ? await withRetry(context, REQUEST_RETRIES, attempt) : await attempt();
   };
 }
 
@@ -65,23 +78,26 @@ async function readWhole(
   return await withDeadline(
     context,
     timeoutMs,
-    () => noAnswer(request.what, host, timeoutMs),
+    () => noAnswer(request, host, timeoutMs),
     async (signal) => {
       const { response } = await sendRequest(context, request, signal);
       try {
         return { response, text: await readText(response, request) };
       } catch (error) {
-        throw networkError(error, request.what, host, signal);
+        throw networkError(error, request, host, signal);
       }
     },
   );
 }
 
-function noAnswer(what: string, host: string, timeoutMs: number): PassingError {
-  return new PassingError(`Cannot read ${what}: no answer from ${host} in ${timeoutMs / 1000} s`, {
-    code: "TIMEOUT",
-    hint: `check the network, and that ${host} is right`,
-  });
+function noAnswer(request: HttpRequest, host: string, timeoutMs: number): PassingError {
+  return new PassingError(
+    `Cannot ${actionOf(request)}: no answer from ${host} in ${timeoutMs / 1000} s`,
+    {
+      code: "TIMEOUT",
+      hint: `check the network, and that ${host} is right`,
+    },
+  );
 }
 
 function rebuild(response: Response, text: string): Response {

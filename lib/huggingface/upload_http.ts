@@ -125,7 +125,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
     if (response.ok) return await readWhole(response, request);
   } catch (error) {
     if (unread !== undefined) throw diskError(unread.error, `read ${what}`);
-    throw networkError(error, what, url.host, watch.signal);
+    throw networkError(error, request, url.host, watch.signal);
   }
   if (isHubs && url.pathname.includes("/commit/") && [409, 412].includes(response.status)) {
     await response.body?.cancel();

@@ -3,7 +3,7 @@ import { ByteReader } from "../../lib/core/byte_reader.ts";
 
 /**
  * A git host on loopback: smart HTTP by the real `git http-backend`, Git LFS's batch API, and a token without which
- * neither answers. Faults on demand.
+ * neither answers, or takes anything. Faults on demand.
  */
 export interface GitServer extends AsyncDisposable {
   /** `http://127.0.0.1:port` */
@@ -23,7 +23,10 @@ export interface GitServer extends AsyncDisposable {
 export interface GitServerOptions {
   /** The folder that holds the bare repositories. */
   readonly root: string;
-  readonly token: string;
+  /** The token, or which ones are right. */
+  readonly token: string | ((token: string) => boolean);
+  /** Everybody may clone and fetch, as from a public repository. */
+  readonly isPublic?: boolean;
 }
 
 export function startGitServer(options: GitServerOptions): GitServer {
@@ -36,7 +39,8 @@ export function startGitServer(options: GitServerOptions): GitServer {
     requests.push({ method: request.method, path: pathname + search, auth });
     const intercepted = await state.intercept(request, pathname);
     if (intercepted !== undefined) return intercepted;
-    if (auth !== "right") {
+    const isOpen = options.isPublic === true && auth === "none" && isFetch(pathname, search);
+    if (auth !== "right" && !isOpen) {
       await request.body?.cancel();
       return new Response("who are you?", {
         status: 401,
@@ -61,13 +65,18 @@ export function startGitServer(options: GitServerOptions): GitServer {
   };
 }
 
-function authOf(request: Request, token: string): "right" | "wrong" | "none" {
+function isFetch(path: string, search: string): boolean {
+  return path.endsWith("/git-upload-pack") || search === "?service=git-upload-pack";
+}
+
+function authOf(request: Request, token: GitServerOptions["token"]): "right" | "wrong" | "none" {
   const header = request.headers.get("authorization");
   if (header === null) return "none";
   const password = header.startsWith("Basic ")
     ? atob(header.slice("Basic ".length)).split(":")[1]
     : header.slice("Bearer ".length);
-  return password === token ? "right" : "wrong";
+  const isRight = typeof token === "string" ? password === token : token(password ?? "");
+  return isRight ? "right" : "wrong";
 }
 
 /** Runs git's own CGI program (git-http-backend(1)). */

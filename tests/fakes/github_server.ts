@@ -191,7 +191,7 @@ class Server implements GitHubServer {
   async #serve(request: Request): Promise<Response> {
     const url = new URL(request.url);
     this.#problems.push(
-      ...githubRequestProblems({ method: request.method, url, hasBody: request.body !== null }),
+      ...githubRequestProblems({ method: request.method, url, body: await request.text() }),
     );
     const fault = this.faults.shift();
     const response = fault === undefined ? await this.#answer(request, url) : fault(request);
@@ -210,7 +210,12 @@ class Server implements GitHubServer {
     const [, archive] = /^\/artifacts\/(\d+)\/zip$/.exec(below) ?? [];
     if (archive !== undefined) return this.#redirect(Number(archive));
     const list = this.#list(below, url.searchParams);
-    return list === undefined ? problem(404, "Not Found") : await this.#page(request, url, list);
+    if (list === undefined) return problem(404, "Not Found");
+    return await answerPage(request, list.items, {
+      asker: this.#token,
+      headers: rateHeaders(5000 - this.counted, this.#clock),
+      wrap: (page) => ({ total_count: list.items.length, [list.key]: page }),
+    });
   }
 
   #list(path: string, query: URLSearchParams): { key: string; items: readonly unknown[] } | undefined {
@@ -240,27 +245,6 @@ class Server implements GitHubServer {
     return found === undefined
       ? undefined
       : { key: "artifacts", items: found.artifacts.map(({ record }) => record) };
-  }
-
-  async #page(request: Request, url: URL, { key, items }: { key: string; items: readonly unknown[] }) {
-    const perPage = Number(url.searchParams.get("per_page") ?? 30);
-    const page = Number(url.searchParams.get("page") ?? 1);
-    const text = JSON.stringify({
-      total_count: items.length,
-      [key]: items.slice((page - 1) * perPage, page * perPage),
-    });
-    // Bound to who asks, as GitHub's are.
-    const etag = `W/"${await sha256Hex(`${this.#token} ${url} ${text}`)}"`;
-    const isSame = request.headers.get("if-none-match") === etag;
-    const headers = new Headers({ etag, ...rateHeaders(5000 - this.counted, this.#clock) });
-    if (isSame) return new Response(null, { status: 304, headers });
-    headers.set("content-type", "application/json; charset=utf-8");
-    if (page * perPage < items.length) {
-      const next = new URL(url);
-      next.searchParams.set("page", String(page + 1));
-      headers.set("link", `<${next}>; rel="next", <${next}>; rel="last"`);
-    }
-    return new Response(text, { headers });
   }
 
   #redirect(id: number): Response {
@@ -304,7 +288,39 @@ export function problem(
   return Response.json({ message, documentation_url: "https://docs.github.com/rest" }, { status, headers });
 }
 
-function rateHeaders(remaining: number, clock: Clock, resetInSec = 3600): Record<string, string> {
+/**
+ * A page of a list with its ETag, or 304 when whoever asks has it.
+ *
+ * @param asker to whom the ETag is bound, as GitHub's are
+ * @param wrap the form of the answer
+ */
+export async function answerPage(
+  request: Request,
+  items: readonly unknown[],
+  { asker, headers: given, wrap }: {
+    readonly asker: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly wrap: (page: readonly unknown[]) => unknown;
+  },
+): Promise<Response> {
+  const url = new URL(request.url);
+  const perPage = Number(url.searchParams.get("per_page") ?? 30);
+  const page = Number(url.searchParams.get("page") ?? 1);
+  const text = JSON.stringify(wrap(items.slice((page - 1) * perPage, page * perPage)));
+  const etag = `W/"${await sha256Hex(`${asker} ${url} ${text}`)}"`;
+  const headers = new Headers({ etag, ...given });
+  if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers });
+  headers.set("content-type", "application/json; charset=utf-8");
+  if (page * perPage < items.length) {
+    const next = new URL(url);
+    next.searchParams.set("page", String(page + 1));
+    headers.set("link", `<${next}>; rel="next", <${next}>; rel="last"`);
+  }
+  return new Response(text, { headers });
+}
+
+/** What GitHub says about the rate limit with every answer. */
+export function rateHeaders(remaining: number, clock: Clock, resetInSec = 3600): Record<string, string> {
   return {
     "x-ratelimit-limit": "5000",
     "x-ratelimit-remaining": String(remaining),

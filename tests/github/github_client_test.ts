@@ -219,14 +219,30 @@ Deno.test("GitHubClient gives its token to the API's own origin alone, and to no
   }));
 
 Deno.test("the check of requests finds what GitHub's description does not know", () => {
-  const problems = (method: string, path: string) =>
-    githubRequestProblems({ method, url: new URL(path, "http://127.0.0.1"), hasBody: false });
+  const problems = (method: string, path: string, body = "") =>
+    githubRequestProblems({ method, url: new URL(path, "http://127.0.0.1"), body });
   assert.deepEqual(problems("GET", "/repos/a/b/actions/runs?status=success&per_page=30"), []);
   assert.match(problems("GET", "/repos/a/b/actions/runs?status=succes").join(), /status cannot be "succes"/);
   assert.match(problems("GET", "/repos/a/b/actions/runs?perpage=30").join(), /no parameter perpage/);
   assert.match(problems("GET", "/repos/a/b/actions/artifacts/x/zip").join(), /artifact_id cannot be "x"/);
   assert.match(problems("POST", "/repos/a/b/actions/runs").join(), /no such operation/);
   assert.match(problems("POST", "/repos/a/b/pulls").join(), /its body is missing/);
+  assert.match(problems("GET", "/repos/a/b/pulls", "{}").join(), /it takes no body/);
+  const post = (body: unknown) => problems("POST", "/repos/a/b/pulls", JSON.stringify(body)).join();
+  assert.equal(post({ title: "t", head: "h", base: "b", draft: true }), "");
+  assert.match(post({ title: "t", head: "h" }), /the body has no base/);
+  assert.match(post({ head: "h", base: 1 }), /base of the body is no string/);
+  assert.match(post({ head: "h", base: "b", reviewers: [] }), /there is no reviewers in the body/);
+  assert.match(post([]), /the body is no object/);
+  const label = (labels: unknown) =>
+    problems("POST", "/repos/a/b/issues/1/labels", JSON.stringify({ labels })).join();
+  assert.equal(label(["sync"]), "");
+  assert.match(label([]), /labels of the body has too few items/);
+  assert.match(label([7]), /labels of the body\[0\] is no string/);
+  assert.match(
+    problems("PATCH", "/repos/a/b/pulls/1", '{"state":"merged"}').join(),
+    /state .* cannot be "merged"/,
+  );
 });
 
 Deno.test("the loopback GitHub reports a wrong request when it is closed", async () => {

@@ -5,8 +5,15 @@ import { z } from "zod";
 const Schema = z.object({
   type: z.string().optional(),
   enum: z.array(z.unknown()).optional(),
-  oneOf: z.array(z.object({ type: z.string().optional() })).optional(),
+  /** Schemas in schemas are read when they are come to. */
+  oneOf: z.array(z.unknown()).optional(),
+  anyOf: z.array(z.unknown()).optional(),
   $ref: z.string().optional(),
+  nullable: z.boolean().optional(),
+  properties: z.record(z.string(), z.unknown()).optional(),
+  required: z.array(z.string()).optional(),
+  items: z.unknown().optional(),
+  minItems: z.number().optional(),
 });
 type Schema = z.infer<typeof Schema>;
 
@@ -22,7 +29,10 @@ const Reference = z.object({ $ref: z.string() });
 
 const Operation = z.object({
   parameters: z.array(z.union([Reference, Parameter])).default([]),
-  requestBody: z.object({ required: z.boolean().optional() }).optional(),
+  requestBody: z.object({
+    required: z.boolean().optional(),
+    content: z.record(z.string(), z.object({ schema: z.unknown() })),
+  }).optional(),
 });
 type Operation = z.infer<typeof Operation>;
 
@@ -67,14 +77,15 @@ export interface ReceivedRequest {
   readonly method: string;
   /** Below the root of the API. */
   readonly url: URL;
-  readonly hasBody: boolean;
+  /** Empty where there is none. */
+  readonly body: string;
 }
 
 /**
  * What is wrong with a request according to GitHub's own description of its API: no such path or method, a parameter
- * that does not exist, is of another type, or is missing. Nothing, when it is right.
+ * or a part of the body that does not exist, is of another type, or is missing. Nothing, when it is right.
  */
-export function githubRequestProblems({ method, url, hasBody }: ReceivedRequest): string[] {
+export function githubRequestProblems({ method, url, body }: ReceivedRequest): string[] {
   const name = `${method} ${url.pathname}`;
   const found = TEMPLATES.map((template) => ({ template, match: template.pattern.exec(url.pathname) }))
     .find(({ template, match }) => match !== null && method.toLowerCase() in template.operations);
@@ -90,7 +101,7 @@ export function githubRequestProblems({ method, url, hasBody }: ReceivedRequest)
     ...parameters.filter(({ in: where, name: key, required }) =>
       where === "query" && required && !url.searchParams.has(key)
     ).map(({ name: key }) => `the parameter ${key} is missing`),
-    ...bodyProblem(operation, hasBody),
+    ...bodyProblems(operation, body),
   ].map((problem) => `${name}: ${problem}`);
 }
 
@@ -122,7 +133,7 @@ function resolveSchema(schema: Schema): Schema {
 
 function fits(schema: Schema, value: string): boolean {
   if (schema.enum !== undefined && !schema.enum.map(String).includes(value)) return false;
-  if (schema.oneOf !== undefined) return schema.oneOf.some((one) => fits(one, value));
+  if (schema.oneOf !== undefined) return schema.oneOf.some((one) => fits(Schema.parse(one), value));
   switch (schema.type) {
     case "integer":
       return /^-?\d+$/.test(value);
@@ -135,7 +146,57 @@ function fits(schema: Schema, value: string): boolean {
   }
 }
 
-function bodyProblem(operation: Operation, hasBody: boolean): string[] {
-  if (operation.requestBody === undefined) return hasBody ? ["it takes no body"] : [];
-  return operation.requestBody.required === true && !hasBody ? ["its body is missing"] : [];
+function bodyProblems({ requestBody }: Operation, body: string): string[] {
+  if (requestBody === undefined) return body === "" ? [] : ["it takes no body"];
+  if (body === "") return requestBody.required === true ? ["its body is missing"] : [];
+  return jsonProblems(requestBody.content["application/json"]?.schema, parseJson(body), "the body");
+}
+
+/** Stricter than GitHub in one thing: what is not described is a mistake, which GitHub would ignore. */
+function jsonProblems(described: unknown, value: unknown, where: string): string[] {
+  const schema = resolveSchema(Schema.parse(described));
+  const choices = (schema.oneOf ?? schema.anyOf)?.map((choice) => jsonProblems(choice, value, where));
+  if (choices !== undefined) return choices.some(({ length }) => length === 0) ? [] : choices[0] ?? [];
+  if (value === null && schema.nullable === true) return [];
+  if (schema.enum !== undefined && !schema.enum.includes(value)) {
+    return [`${where} cannot be ${JSON.stringify(value)}`];
+  }
+  if (schema.type !== undefined && !isOfType(schema.type, value)) return [`${where} is no ${schema.type}`];
+  if (Array.isArray(value)) {
+    const tooFew = value.length < (schema.minItems ?? 0) ? [`${where} has too few items`] : [];
+    return [...tooFew, ...value.flatMap((item, at) => jsonProblems(schema.items ?? {}, item, `${where}[${at}]`))];
+  }
+  if (typeof value !== "object" || value === null) return [];
+  const { properties = {}, required = [] } = schema;
+  return [
+    ...required.filter((name) => !(name in value)).map((name) => `${where} has no ${name}`),
+    ...Object.entries(value).flatMap(([name, inner]) =>
+      name in properties
+        ? jsonProblems(properties[name], inner, `${name} of ${where}`)
+        : [`there is no ${name} in ${where}`]
+    ),
+  ];
+}
+
+function isOfType(type: string, value: unknown): boolean {
+  switch (type) {
+    case "object":
+      return typeof value === "object" && value !== null && !Array.isArray(value);
+    case "array":
+      return Array.isArray(value);
+    case "integer":
+      return Number.isInteger(value);
+    default: {
+      const actual: string = typeof value;
+      return actual === type;
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

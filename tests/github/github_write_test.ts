@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import type { Context } from "../../lib/core/context.ts";
+import { ModelSyncError, PassingError } from "../../lib/core/errors.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { AnswerMemory } from "../../lib/github/answer_memory.ts";
+import { GitHubClient, type GitHubRequest } from "../../lib/github/github_client.ts";
+import { UnprocessableError } from "../../lib/github/github_error.ts";
+import { writeOnce } from "../../lib/github/write_once.ts";
+import { GitHubPullsServer, lostAnswer } from "../fakes/github_pulls_server.ts";
+import { secondaryLimit, TOKEN } from "../fakes/github_server.ts";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+await startLimiterTimers();
+
+const NEVER_MS = 24 * 3_600_000;
+const Anything = z.unknown();
+
+/** A comment on the first pull request of a repository. */
+const COMMENT: GitHubRequest = {
+  route: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+  parameters: { owner: "you", repo: "registry", issue_number: 1, body: "hello" },
+  verb: "write",
+  what: "a comment on you/registry#1",
+  needs: "pull_requests:write",
+};
+
+const PULLS: GitHubRequest = {
+  route: "GET /repos/{owner}/{repo}/pulls",
+  parameters: { owner: "you", repo: "registry", per_page: 1 },
+  what: "the pull requests of you/registry",
+  needs: "pull_requests:read",
+};
+
+async function bench(
+  work: (bench: {
+    github: GitHubPullsServer;
+    pull: ReturnType<ReturnType<GitHubPullsServer["addRepository"]>["add"]>;
+    clock: QuickClock;
+    open: (changed?: Partial<Context>) => Promise<GitHubClient>;
+  }) => Promise<void>,
+): Promise<void> {
+  const clock = new QuickClock("2026-11-21T00:00:00Z");
+  await using github = new GitHubPullsServer(clock, () => "1".repeat(40));
+  const pull = github.addRepository("you/registry").add({ head: "work" });
+  const open = (changed: Partial<Context> = {}) =>
+    GitHubClient.open({ ...testContext({ clock }), ...changed }, {
+      apiUrl: github.apiUrl,
+      serverUrl: "https://github.com",
+      token: new Secret(TOKEN),
+      timeoutMs: NEVER_MS,
+    });
+  await work({ github, pull, clock, open });
+}
+
+Deno.test("GitHubClient keeps its writes a second apart by our clock alone, and its reads not at all", () =>
+  bench(async ({ pull, clock, open }) => {
+    const client = await open();
+    const startedMs = performance.now();
+    await client.ask(COMMENT, Anything);
+    await client.ask(PULLS, Anything);
+    await client.ask(COMMENT, Anything);
+    clock.advance(400);
+    await client.ask(COMMENT, Anything);
+    clock.advance(5000);
+    await client.ask(COMMENT, Anything);
+    assert.deepEqual(clock.pausesMs, [1000, 600]);
+    assert.equal(pull.comments.length, 4);
+    // Octokit's own pauses after comments are of three seconds each.
+    assert.ok(performance.now() - startedMs < 8000);
+  }));
+
+Deno.test("GitHubClient ends the pause before a write when it is interrupted, and does not write", async () => {
+  const clock = new FakeClock("2026-11-21T00:00:00Z");
+  await using github = new GitHubPullsServer(clock, () => undefined);
+  const pull = github.addRepository("you/registry").add({ head: "work" });
+  const controller = new AbortController();
+  const access = { apiUrl: github.apiUrl, serverUrl: "", token: new Secret(TOKEN), timeoutMs: NEVER_MS };
+  const client = await GitHubClient.open(testContext({ clock, signal: controller.signal }), access);
+  await client.ask(COMMENT, Anything);
+  const second = client.ask(COMMENT, Anything);
+  const stopped = new Error("stopped");
+  controller.abort(stopped);
+  await assert.rejects(second, stopped);
+  assert.equal(pull.comments.length, 1);
+});
+
+Deno.test("GitHubClient says what could not be written", () =>
+  bench(async ({ github, open }) => {
+    const client = await open();
+    const elsewhere = { ...COMMENT, parameters: { ...COMMENT.parameters, repo: "other" } };
+    await fails(client.ask(elsewhere, Anything), "HTTP_404", /^Cannot write a comment on you\/registry#1: /);
+    github.callers.set(TOKEN, { login: "reader", canWrite: false, canMakeLabels: false });
+    await fails(client.ask(COMMENT, Anything), "HTTP_403", /^Cannot write a comment .*not accessible/);
+    github.callers.delete(TOKEN);
+    await fails(client.ask(COMMENT, Anything), "HTTP_401", /^Cannot write a comment .*Bad credentials/);
+    github.faults.push(secondaryLimit(403, 3600));
+    await fails(
+      client.ask(COMMENT, Anything),
+      "RATE_LIMITED",
+      /^Cannot write a comment .*secondary rate limit/,
+    );
+    const broken = await open({ http: () => Promise.reject(new TypeError("connection refused")) });
+    await fails(broken.ask(COMMENT, Anything), "UNREACHABLE", /^Cannot write a comment .* did not answer/);
+    github.faults.push(() => Response.json([]));
+    await fails(
+      client.ask(COMMENT, z.object({ id: z.number() })),
+      "ANSWER_INVALID",
+      /^Cannot write a comment/,
+    );
+  }));
+
+Deno.test("GitHubClient tells in GitHub's words why a request is not done", () =>
+  bench(async ({ open }) => {
+    const empty = { ...COMMENT, parameters: { ...COMMENT.parameters, body: "" } };
+    await assert.rejects((await open()).ask(empty, Anything), (error) => {
+      assert.ok(error instanceof UnprocessableError);
+      assert.deepEqual(error.reasons, ["Validation Failed", "body missing_field"]);
+      assert.match(error.message, /answered 422 \(Validation Failed; body missing_field\)$/);
+      assert.equal(error.exitCode, 1);
+      return true;
+    });
+  }));
+
+Deno.test("GitHubClient sends a write again only when a second time changes nothing", () =>
+  bench(async ({ github, pull, open }) => {
+    const client = await open();
+    github.faults.push(lostAnswer);
+    await fails(client.ask(COMMENT, Anything), "HTTP_502", /^Cannot write a comment/);
+    assert.equal(pull.comments.length, 1);
+    github.faults.push(lostAnswer);
+    await client.ask({
+      route: "PATCH /repos/{owner}/{repo}/pulls/{pull_number}",
+      parameters: { owner: "you", repo: "registry", pull_number: 1, title: "new" },
+      verb: "update",
+      what: "you/registry#1",
+      needs: "pull_requests:write",
+      isRepeatable: true,
+    }, Anything);
+    assert.equal(pull.title, "new");
+    assert.deepEqual(github.writes.slice(1), Array(2).fill("PATCH /repos/you/registry/pulls/1"));
+  }));
+
+Deno.test("GitHubClient waits for a rate limit before it sends a write again, which was not done before", () =>
+  bench(async ({ github, pull, clock, open }) => {
+    github.faults.push(secondaryLimit(403, 30));
+    await (await open()).ask(COMMENT, Anything);
+    assert.equal(pull.comments.length, 1);
+    assert.deepEqual(clock.pausesMs, [31_000]);
+  }));
+
+Deno.test("askAgain() costs nothing while nothing changes, and sees what does, on every page", () =>
+  bench(async ({ github, pull, open }) => {
+    const client = await open();
+    const Pulls = z.array(z.object({ number: z.number(), title: z.string() }));
+    const titles = async () => {
+      const found: string[] = [];
+      for await (const page of client.askPages(PULLS, Pulls, { pagesMax: 5, again: true })) {
+        found.push(...page.map(({ title }) => title));
+      }
+      return found;
+    };
+    const statuses = () => github.requests.splice(0).map(({ status }) => status);
+    assert.deepEqual(await titles(), ["A pull request"]);
+    assert.deepEqual(statuses(), [200]);
+    assert.deepEqual(await titles(), ["A pull request"]);
+    assert.deepEqual(statuses(), [304]);
+    pull.title = "Another";
+    assert.deepEqual(await titles(), ["Another"]);
+    assert.deepEqual(statuses(), [200]);
+  }));
+
+Deno.test("a client remembers the answers to what it asked last, and not to every question for ever", () => {
+  const memory = new AnswerMemory();
+  const question = (base: number) => ({ ...PULLS, parameters: { base } });
+  const keep = (base: number) => memory.keep(question(base), { data: base, etag: undefined, hasNext: false });
+  for (let base = 0; base < 32; base++) keep(base);
+  keep(0);
+  keep(32);
+  assert.equal(memory.recall(question(0))?.data, 0);
+  assert.equal(memory.recall(question(1)), undefined);
+  assert.equal(memory.recall({ ...question(0), route: "GET /other" }), undefined);
+});
+
+Deno.test("writeOnce() looks whether it was done before it writes again", async () => {
+  const context = testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });
+  const passing = new PassingError("no answer", { code: "TIMEOUT" });
+  const run = async (answers: readonly (string | Error)[], found: string | undefined) => {
+    const left = [...answers];
+    const calls: string[] = [];
+    const write = () => {
+      calls.push("write");
+      const answer = left.shift();
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer ?? "");
+    };
+    const find = () => {
+      calls.push("find");
+      return Promise.resolve(found);
+    };
+    const result = await writeOnce(context, write, find).catch((error: unknown) => error);
+    return { result, calls };
+  };
+  assert.deepEqual(await run(["made"], undefined), { result: "made", calls: ["write"] });
+  assert.deepEqual(await run([passing], "found"), { result: "found", calls: ["write", "find"] });
+  assert.deepEqual(await run([passing, "made"], undefined), {
+    result: "made",
+    calls: ["write", "find", "write"],
+  });
+  const { result, calls } = await run(Array(9).fill(passing), undefined);
+  assert.equal(result, passing);
+  assert.equal(calls.filter((call) => call === "write").length, 4);
+  const limited = new PassingError("used up", { code: "RATE_LIMITED" });
+  assert.deepEqual(await run([limited], "found"), { result: limited, calls: ["write"] });
+  const refused = new UnprocessableError("no", []);
+  assert.deepEqual(await run([refused], "found"), { result: refused, calls: ["write"] });
+});
+
+async function fails(asked: Promise<unknown>, code: string, message: RegExp): Promise<void> {
+  await assert.rejects(asked, (error) => {
+    assert.ok(error instanceof ModelSyncError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+}
