@@ -1,0 +1,145 @@
+import type { Context, Environment } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { Secret } from "../core/secret.ts";
+import type { GitHubAccess, GitHubToken } from "./github_access.ts";
+import { appTokens, type GitHubApp } from "./github_app.ts";
+
+/** As whom the environment lets us talk to GitHub. */
+export type GitHubCredentials =
+  | { readonly kind: "app"; readonly app: GitHubApp }
+  | { readonly kind: "token"; readonly token: Secret }
+  | { readonly kind: "none" };
+
+const APP_ID = "GITHUB_APP_ID";
+const INSTALLATION_ID = "GITHUB_APP_INSTALLATION_ID";
+const KEY = "GITHUB_APP_PRIVATE_KEY";
+const KEY_PATH = "GITHUB_APP_PRIVATE_KEY_PATH";
+
+/**
+ * Reads the credentials for GitHub: those of an App (`GITHUB_APP_ID`, `GITHUB_APP_INSTALLATION_ID`, and
+ * `GITHUB_APP_PRIVATE_KEY` or `GITHUB_APP_PRIVATE_KEY_PATH`) before a token. An App of which something is missing is
+ * an error, unless there is a token.
+ *
+ * @param tokenNames where a token may be, the first wins: `HORDE_GITHUB_SYNC_GITHUB_TOKEN`, `GITHUB_TOKEN`
+ * @param readText reads the file of a private key
+ * @throws {UsageError} code `APP_INCOMPLETE`, `APP_INVALID` or `APP_KEY_INVALID`
+ */
+export async function githubCredentials(
+  { env, log }: Pick<Context, "env" | "log">,
+  tokenNames: readonly string[],
+  readText: (path: string) => Promise<string>,
+): Promise<GitHubCredentials> {
+  const token = readToken({ env, log }, tokenNames);
+  const settings = [APP_ID, INSTALLATION_ID, KEY, KEY_PATH].filter((name) =>
+    valueOf(env, name) !== undefined
+  );
+  if (settings.length === 0) return token?.credentials ?? { kind: "none" };
+  if (settings.includes(KEY) && settings.includes(KEY_PATH)) {
+    throw new UsageError(`Cannot sign in as a GitHub App: both ${KEY} and ${KEY_PATH} are set`, {
+      code: "APP_INVALID",
+      hint: "unset one of them",
+    });
+  }
+  const missing = missingOf(env);
+  if (missing !== undefined) {
+    const problem = `${settings.join(" and ")} ${
+      settings.length === 1 ? "is" : "are"
+    } set, ${missing} is not`;
+    if (token === undefined) {
+      throw new UsageError(`Cannot sign in as a GitHub App: ${problem}`, {
+        code: "APP_INCOMPLETE",
+        hint: `set ${missing}, or unset all of the App's variables and set ${tokenNames.at(-1)}`,
+      });
+    }
+    log.warn(`The GitHub App is not used, but the token of ${token.name}: ${problem}`);
+    return token.credentials;
+  }
+  const app = await readApp(env, readText);
+  if (token !== undefined) log.warn(`The GitHub App is used, not the token of ${token.name}`);
+  return { kind: "app", app };
+}
+
+/** What a {@link GitHubClient} and git take of these credentials. @throws {UsageError} code `APP_KEY_INVALID` */
+export function githubToken(
+  context: Context,
+  server: Omit<GitHubAccess, "token">,
+  credentials: GitHubCredentials,
+): GitHubToken {
+  switch (credentials.kind) {
+    case "app":
+      return appTokens(context, server, credentials.app);
+    case "token":
+      return credentials.token;
+    case "none":
+      return undefined;
+  }
+}
+
+function readToken(
+  { env, log }: Pick<Context, "env" | "log">,
+  names: readonly string[],
+): { readonly name: string; readonly credentials: GitHubCredentials } | undefined {
+  const found = names.flatMap((name) => {
+    const value = valueOf(env, name);
+    return value === undefined ? [] : [{ name, value }];
+  });
+  const [first, ...others] = found;
+  if (first === undefined) return undefined;
+  for (const { name } of others.filter(({ value }) => value !== first.value)) {
+    log.warn(`The token of ${first.name} is used, not the other one of ${name}`);
+  }
+  return { name: first.name, credentials: { kind: "token", token: new Secret(first.value) } };
+}
+
+function missingOf(env: Environment): string | undefined {
+  if (valueOf(env, APP_ID) === undefined) return APP_ID;
+  if (valueOf(env, INSTALLATION_ID) === undefined) return INSTALLATION_ID;
+  return valueOf(env, KEY) === undefined && valueOf(env, KEY_PATH) === undefined
+    ? `${KEY} (or ${KEY_PATH})`
+    : undefined;
+}
+
+async function readApp(env: Environment, readText: (path: string) => Promise<string>): Promise<GitHubApp> {
+  const installationId = valueOf(env, INSTALLATION_ID) ?? "";
+  if (!/^\d+$/.test(installationId)) {
+    throw new UsageError(`Cannot sign in as a GitHub App: ${INSTALLATION_ID} is not a number`, {
+      code: "APP_INVALID",
+      hint: "it is at the end of the address of the installation's settings: …/installations/12345678",
+    });
+  }
+  const path = valueOf(env, KEY_PATH);
+  const text = path === undefined ? valueOf(env, KEY) ?? "" : await readKeyFile(path, readText);
+  // In a variable of one line, as .env files have them, line ends are written out.
+  const pem = text.replaceAll("\\r", "").replaceAll("\\n", "\n").trim();
+  if (!pem.startsWith("-----BEGIN")) {
+    throw new UsageError(
+      `Cannot sign in as a GitHub App: ${path === undefined ? KEY : path} does not begin with -----BEGIN`,
+      {
+        code: "APP_KEY_INVALID",
+        hint: path === undefined
+          ? `put the whole key there, with \\n for its line ends, or its file's path into ${KEY_PATH}`
+          : "name the .pem file that GitHub made for the App",
+      },
+    );
+  }
+  return { id: valueOf(env, APP_ID) ?? "", installationId, privateKey: new Secret(`${pem}\n`) };
+}
+
+async function readKeyFile(path: string, readText: (path: string) => Promise<string>): Promise<string> {
+  try {
+    return await readText(path);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read ${path}, the private key of the GitHub App: ${
+        error instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened"
+      }`,
+      { code: "APP_KEY_INVALID", cause: error, hint: `check ${KEY_PATH}, and who may read the file` },
+    );
+  }
+}
+
+/** Blank is unset, as in a `.env` file whose variable has nothing after the sign. */
+function valueOf(env: Environment, name: string): string | undefined {
+  const value = env.get(name)?.trim();
+  return value === "" ? undefined : value;
+}

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { z } from "zod";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { currentToken } from "../../lib/github/github_access.ts";
+import { appTokens } from "../../lib/github/github_app.ts";
+import { GitHubClient } from "../../lib/github/github_client.ts";
+import { githubCredentials, githubToken } from "../../lib/github/github_credentials.ts";
+import { GitHubPullsServer } from "../fakes/github_pulls_server.ts";
+import { problem } from "../fakes/github_server.ts";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+
+await startLimiterTimers();
+
+const NEVER_MS = 24 * 3_600_000;
+const NOWHERE = { apiUrl: "http://127.0.0.1", serverUrl: "", timeoutMs: NEVER_MS };
+const NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const PKCS1 = privateKey.export({ type: "pkcs1", format: "pem" }).toString();
+const PKCS8 = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+const APP = { id: "12345", installationId: "678" };
+const VARIABLES = { GITHUB_APP_ID: APP.id, GITHUB_APP_INSTALLATION_ID: APP.installationId };
+
+/** What the environment says, with the warnings. */
+async function read(variables: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
+  const context = testContext({ env: fixedEnvironment(variables) });
+  const readText = (path: string) => {
+    const text = files[path];
+    return text === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(text);
+  };
+  const credentials = await githubCredentials(context, NAMES, readText);
+  return { credentials, warnings: context.log.lines };
+}
+
+/** A GitHub that knows the App. */
+async function bench(
+  work: (bench: {
+    github: GitHubPullsServer;
+    clock: QuickClock;
+    tokens: (changed?: Partial<typeof APP & { readonly pem: string }>) => () => Promise<Secret>;
+    client: (token: () => Promise<Secret>) => Promise<GitHubClient>;
+  }) => Promise<void>,
+): Promise<void> {
+  const clock = new QuickClock("2026-11-21T00:00:00Z");
+  await using github = new GitHubPullsServer(clock, () => undefined);
+  github.addRepository("you/registry", { isPrivate: true });
+  github.addApp({ ...APP, publicKey: publicKey.export({ type: "spki", format: "pem" }).toString() });
+  const server = { apiUrl: github.apiUrl, serverUrl: "https://github.com", timeoutMs: NEVER_MS };
+  const tokens = ({ pem = PKCS1, ...changed }: Partial<typeof APP & { readonly pem: string }> = {}) =>
+    appTokens(testContext({ clock }), server, { ...APP, ...changed, privateKey: new Secret(pem) });
+  const client = (token: () => Promise<Secret>) =>
+    GitHubClient.open(testContext({ clock }), { ...server, token });
+  await work({ github, clock, tokens, client });
+}
+
+for (const [form, pem] of [["PKCS#1", PKCS1], ["PKCS#8", PKCS8]] as const) {
+  Deno.test(`appTokens() signs in with a key in the form of ${form}`, () =>
+    bench(async ({ github, tokens }) => {
+      const token = await tokens({ pem })();
+      assert.ok(github.accepts(token.reveal()));
+      assert.equal(`${token}`, "[redacted]");
+    }));
+}
+
+Deno.test("appTokens() makes one token for an hour, and a new one five minutes before its end", () =>
+  bench(async ({ github, clock, tokens }) => {
+    const current = tokens();
+    const first = await current();
+    clock.advance(55 * 60_000);
+    assert.equal((await current()).reveal(), first.reveal());
+    assert.equal(github.requests.length, 1);
+    clock.advance(1);
+    const second = await current();
+    assert.notEqual(second.reveal(), first.reveal());
+    clock.advance(10 * 60_000);
+    assert.ok(!github.accepts(first.reveal()));
+    assert.ok(github.accepts(second.reveal()));
+  }));
+
+Deno.test("appTokens() says which settings to check when GitHub does not know the App", () =>
+  bench(async ({ github, clock, tokens }) => {
+    const refused = async (current: () => Promise<Secret>, said: RegExp) =>
+      await fails(current(), 3, "APP_REFUSED", said, /GITHUB_APP_INSTALLATION_ID .* clock/);
+    await refused(tokens({ id: "1" }), /GitHub App 1: .* answered 404 \(Integration not found/);
+    await refused(
+      tokens({ installationId: "9" }),
+      /Cannot make a token for installation 9 .* 404 \(Not Found/,
+    );
+    const other = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    const pem = other.export({ type: "pkcs8", format: "pem" }).toString();
+    await refused(tokens({ pem }), /401 \(A JSON web token could not be decoded/);
+    const late = new QuickClock(new Date(clock.now().getTime() + 11 * 60_000).toISOString());
+    const server = { apiUrl: github.apiUrl, serverUrl: "", timeoutMs: NEVER_MS };
+    const app = { ...APP, privateKey: new Secret(PKCS1) };
+    await refused(appTokens(testContext({ clock: late }), server, app), /'Issued at' claim/);
+    const ahead = new QuickClock(new Date(clock.now().getTime() + 59_000).toISOString());
+    assert.ok(await appTokens(testContext({ clock: ahead }), server, app)());
+  }));
+
+Deno.test("appTokens() refuses a key that cannot be used, and does not show it", () =>
+  bench(async ({ tokens }) => {
+    const broken = PKCS1.slice(0, 400);
+    await fails(async () => await tokens({ pem: broken })(), 2, "APP_KEY_INVALID", /damaged/, /\.pem/);
+    const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+    const pem = ec.export({ type: "pkcs8", format: "pem" }).toString();
+    await fails(async () => await tokens({ pem })(), 2, "APP_KEY_INVALID", /of the type ec/, /\.pem/);
+  }));
+
+const PULLS = {
+  route: "GET /repos/{owner}/{repo}/pulls",
+  parameters: { owner: "you", repo: "registry" },
+  what: "the pull requests of you/registry",
+  needs: "pull_requests:read",
+};
+
+Deno.test("GitHubClient asks with the token of the moment, however long it lives", () =>
+  bench(async ({ github, clock, tokens, client }) => {
+    const opened = await client(tokens());
+    await opened.ask(PULLS, z.array(z.unknown()));
+    clock.advance(3 * 3_600_000);
+    await opened.ask(PULLS, z.array(z.unknown()));
+    assert.equal(github.writes.length, 2);
+  }));
+
+Deno.test("GitHubClient gives a new token of an App some seconds to become known, and no more", () =>
+  bench(async ({ github, clock, tokens, client }) => {
+    const opened = await client(tokens());
+    const unknown = () => problem(401, "Bad credentials");
+    github.faults.push(undefined, unknown, unknown);
+    await opened.ask(PULLS, z.array(z.unknown()));
+    assert.deepEqual(clock.pausesMs, [1000, 2000]);
+    github.faults.push(unknown, unknown, unknown);
+    await fails(opened.ask(PULLS, z.array(z.unknown())), 3, "HTTP_401", /Bad credentials/, /token/);
+  }));
+
+Deno.test("githubCredentials() reads an App's key from a variable of one line, or from a file", async () => {
+  const oneLine = PKCS1.trimEnd().replaceAll("\n", "\\n");
+  const key = { GITHUB_APP_PRIVATE_KEY: oneLine };
+  const path = { GITHUB_APP_PRIVATE_KEY_PATH: "/run/app.pem" };
+  const keys = [
+    await read({ ...VARIABLES, ...key }),
+    await read({ ...VARIABLES, GITHUB_APP_PRIVATE_KEY: PKCS1 }),
+    await read({ ...VARIABLES, ...path }, { "/run/app.pem": PKCS1.replaceAll("\n", "\r\n") }),
+  ];
+  for (const { credentials, warnings } of keys) {
+    assert.ok(credentials.kind === "app");
+    const { privateKey, ...names } = credentials.app;
+    assert.deepEqual(names, APP);
+    assert.equal(privateKey.reveal().replaceAll("\r", ""), PKCS1);
+    assert.equal(typeof githubToken(testContext(), NOWHERE, credentials), "function");
+    assert.deepEqual(warnings, []);
+  }
+  await fails(
+    read({ ...VARIABLES, ...key, ...path }),
+    2,
+    "APP_INVALID",
+    /both .*KEY and .*KEY_PATH/,
+    /unset/,
+  );
+  await fails(read({ ...VARIABLES, ...path }), 2, "APP_KEY_INVALID", /no such file/, /KEY_PATH/);
+  const twisted = { ...VARIABLES, GITHUB_APP_PRIVATE_KEY: "/run/app.pem" };
+  await fails(read(twisted), 2, "APP_KEY_INVALID", /does not begin with -----BEGIN/, /KEY_PATH/);
+  const named = { ...VARIABLES, GITHUB_APP_INSTALLATION_ID: "you", ...key };
+  await fails(read(named), 2, "APP_INVALID", /INSTALLATION_ID is not a number/, /installations/);
+});
+
+Deno.test("githubCredentials() takes the App before a token, and an App that is not whole only for want of one", async () => {
+  const whole = { ...VARIABLES, GITHUB_APP_PRIVATE_KEY: PKCS1 };
+  const both = await read({ ...whole, GITHUB_TOKEN: "ghp_1" });
+  assert.equal(both.credentials.kind, "app");
+  assert.deepEqual(both.warnings, ["warn The GitHub App is used, not the token of GITHUB_TOKEN"]);
+  const part = await read({ ...VARIABLES, GITHUB_TOKEN: "ghp_1" });
+  assert.equal(part.credentials.kind, "token");
+  assert.match(part.warnings.join(), /App is not used, but .* GITHUB_TOKEN: .* set, GITHUB_APP_PRIVATE_KEY/);
+  await fails(read(VARIABLES), 2, "APP_INCOMPLETE", /GITHUB_APP_PRIVATE_KEY \(or .* is not$/, /set/);
+  await fails(
+    read({ GITHUB_APP_ID: "1" }),
+    2,
+    "APP_INCOMPLETE",
+    /_ID is set, .*INSTALLATION_ID is not/,
+    /set/,
+  );
+  const blank = await read({ GITHUB_APP_ID: " ", GITHUB_TOKEN: "" });
+  assert.deepEqual(blank, { credentials: { kind: "none" }, warnings: [] });
+});
+
+Deno.test("githubCredentials() takes the token of its own variable before the common one, and says so", async () => {
+  const own = await read({ HORDE_GITHUB_SYNC_GITHUB_TOKEN: " ghp_own\n", GITHUB_TOKEN: "ghp_common" });
+  assert.equal((await tokenOf(own.credentials))?.reveal(), "ghp_own");
+  assert.match(
+    own.warnings.join(),
+    /HORDE_GITHUB_SYNC_GITHUB_TOKEN is used, not the other one of GITHUB_TOKEN/,
+  );
+  assert.ok(!own.warnings.join().includes("ghp_"));
+  const same = await read({ HORDE_GITHUB_SYNC_GITHUB_TOKEN: "ghp_1", GITHUB_TOKEN: "ghp_1" });
+  assert.deepEqual(same.warnings, []);
+  const common = await read({ GITHUB_TOKEN: "ghp_common" });
+  assert.equal((await tokenOf(common.credentials))?.reveal(), "ghp_common");
+  assert.equal(await tokenOf((await read({})).credentials), undefined);
+});
+
+function tokenOf(credentials: Awaited<ReturnType<typeof read>>["credentials"]): Promise<Secret | undefined> {
+  return currentToken(githubToken(testContext(), NOWHERE, credentials));
+}
+
+async function fails(
+  work: Promise<unknown> | (() => Promise<unknown>),
+  exitCode: number,
+  code: string,
+  message: RegExp,
+  hint: RegExp,
+): Promise<void> {
+  await assert.rejects(work, (error) => {
+    assert.ok(error instanceof ModelSyncError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.equal(error.exitCode, exitCode);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? "", hint);
+    return !/MII[A-Za-z0-9+/]{20}/.test(Deno.inspect(error));
+  });
+}
