@@ -164,7 +164,10 @@ function jsonProblems(described: unknown, value: unknown, where: string): string
   if (schema.type !== undefined && !isOfType(schema.type, value)) return [`${where} is no ${schema.type}`];
   if (Array.isArray(value)) {
     const tooFew = value.length < (schema.minItems ?? 0) ? [`${where} has too few items`] : [];
-    return [...tooFew, ...value.flatMap((item, at) => jsonProblems(schema.items ?? {}, item, `${where}[${at}]`))];
+    return [
+      ...tooFew,
+      ...value.flatMap((item, at) => jsonProblems(schema.items ?? {}, item, `${where}[${at}]`)),
+    ];
   }
   if (typeof value !== "object" || value === null) return [];
   const { properties = {}, required = [] } = schema;

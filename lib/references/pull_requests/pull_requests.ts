@@ -1,0 +1,263 @@
+import { z } from "zod";
+import type { Context } from "../../core/context.ts";
+import { FailedError } from "../../core/errors.ts";
+import type { GitHubClient, GitHubRequest } from "../../github/github_client.ts";
+import { UnprocessableError } from "../../github/github_error.ts";
+import { writeOnce } from "../../github/write_once.ts";
+import { type Marker, readMarker, withMarker } from "./marker.ts";
+
+/** A repository of GitHub's. */
+export interface RepositoryName {
+  readonly owner: string;
+  readonly name: string;
+}
+
+/** From where to where pull requests lead: both branches are of the same repository. */
+export interface PullRequestRoute extends RepositoryName {
+  readonly base: string;
+  readonly head: string;
+}
+
+/** What a pull request shows. */
+export interface Proposal {
+  readonly title: string;
+  /** Markdown, without a marker. */
+  readonly body: string;
+  /** The digest of the content, by which it is known again. */
+  readonly content: string;
+}
+
+/** A pull request as far as it matters here. */
+export interface PullRequest {
+  readonly number: number;
+  readonly isOpen: boolean;
+  readonly isMerged: boolean;
+  /** The page that people look at. */
+  readonly url: string;
+  readonly head: string;
+  readonly body: string;
+  readonly marker: Marker;
+}
+
+const Branch = z.object({ ref: z.string(), repo: z.object({ id: z.number() }).nullish() });
+
+const Answer = z.object({
+  number: z.number(),
+  state: z.string(),
+  merged_at: z.string().nullish(),
+  html_url: z.string(),
+  body: z.string().nullish(),
+  head: Branch,
+  base: Branch,
+});
+
+const Comments = z.array(z.object({ body: z.string().nullish() }));
+const Anything = z.unknown();
+
+const READS = "pull_requests:read";
+export const WRITES = "pull_requests:write";
+
+/** Bodies are long: a page of 50 may have three megabytes. */
+const PER_PAGE = 50;
+
+/** The two hundred newest of one branch; older decisions are no longer anybody's. */
+const PAGES_MAX = 4;
+
+/** More words than a thousand comments are not looked through for our last one. */
+const COMMENT_PAGES_MAX = 10;
+
+/** The pull requests from one branch to another, in one repository. */
+export class PullRequests {
+  readonly #context: Context;
+  readonly #client: GitHubClient;
+  readonly #route: PullRequestRoute;
+
+  constructor(context: Context, client: GitHubClient, route: PullRequestRoute) {
+    this.#context = context;
+    this.#client = client;
+    this.#route = route;
+  }
+
+  /**
+   * Open, closed and merged ones, newest first. Costs nothing of the rate limit when nothing changed since it was asked
+   * last with the same client.
+   */
+  async find(): Promise<readonly PullRequest[]> {
+    const { owner, base, head } = this.#route;
+    return await listPullRequests(
+      this.#client,
+      this.#route,
+      { state: "all", head: `${owner}:${head}`, base },
+      PAGES_MAX,
+    );
+  }
+
+  /**
+   * Opens a pull request. Should there be an open one after all, that is updated instead.
+   *
+   * @throws {FailedError} code `NOTHING_TO_PROPOSE` when the branches do not differ, `BRANCH_MISSING`; and what
+   * {@link GitHubClient.ask} throws
+   */
+  async create(
+    proposal: Proposal,
+  ): Promise<{ readonly pullRequest: PullRequest; readonly outcome: "created" | "updated" }> {
+    const { base, head } = this.#route;
+    const request = {
+      ...this.#request("POST /repos/{owner}/{repo}/pulls", { ...shown(proposal), base, head }),
+      verb: "create",
+      what: `the pull request from ${head} to ${base} in ${this.#where}`,
+    };
+    try {
+      const pullRequest = await writeOnce(
+        this.#context,
+        async () => fromAnswer((await this.#client.ask(request, Answer)).data),
+        // Of the same content, or it is not the one that was to be made.
+        () => this.#findOpen(({ marker }) => marker.content === proposal.content),
+      );
+      return { pullRequest, outcome: "created" };
+    } catch (error) {
+      if (!(error instanceof UnprocessableError)) throw error;
+      const isThere = error.reasons.some((reason) => /pull request already exists/i.test(reason));
+      const existing = isThere ? await this.#findOpen(() => true) : undefined;
+      if (existing === undefined) throw this.#creationError(error);
+      return { pullRequest: await this.update(existing, proposal), outcome: "updated" };
+    }
+  }
+
+  /** Gives an open pull request another title and body. Its branch is pushed by others. */
+  async update(pullRequest: PullRequest, proposal: Proposal): Promise<PullRequest> {
+    return await this.#patch("update", pullRequest, shown(proposal));
+  }
+
+  /** Says why, and closes it, so that it is known that no human did. */
+  async close(pullRequest: PullRequest, comment: string): Promise<void> {
+    await this.#commentOnce(pullRequest, comment);
+    const body = withMarker(pullRequest.body, { ...pullRequest.marker, isClosedByUs: true });
+    await this.#patch("close", pullRequest, { body, state: "closed" });
+  }
+
+  async #findOpen(isMeant: (pullRequest: PullRequest) => boolean): Promise<PullRequest | undefined> {
+    const existing = await this.find();
+    return existing.find((pullRequest) => pullRequest.isOpen && isMeant(pullRequest));
+  }
+
+  async #patch(
+    verb: string,
+    { number }: PullRequest,
+    changes: Readonly<Record<string, string>>,
+  ): Promise<PullRequest> {
+    const request = {
+      ...this.#request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
+        ...changes,
+        pull_number: number,
+      }),
+      verb,
+      what: `the pull request ${this.#where}#${number}`,
+      isRepeatable: true,
+    };
+    return fromAnswer((await this.#client.ask(request, Answer)).data);
+  }
+
+  /** A comment that is the last word already was written by a run that got no further. */
+  async #commentOnce({ number }: PullRequest, body: string): Promise<void> {
+    const find = async () => await this.#lastComment(number) === body.trim() ? true : undefined;
+    const request = {
+      ...this.#request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+        issue_number: number,
+        body,
+      }),
+      verb: "write",
+      what: `a comment on ${this.#where}#${number}`,
+    };
+    const write = async () => {
+      await this.#client.ask(request, Anything);
+      return true;
+    };
+    if (await find() === undefined) await writeOnce(this.#context, write, find);
+  }
+
+  async #lastComment(number: number): Promise<string | undefined> {
+    const request = {
+      ...this.#request("GET /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+        issue_number: number,
+        per_page: 100,
+      }),
+      what: `the comments on ${this.#where}#${number}`,
+      needs: READS,
+    };
+    let last: string | undefined;
+    const pages = this.#client.askPages(request, Comments, { pagesMax: COMMENT_PAGES_MAX });
+    for await (const page of pages) last = page.at(-1)?.body ?? last;
+    return last?.replaceAll("\r\n", "\n").trim();
+  }
+
+  #request(
+    route: string,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Pick<GitHubRequest, "route" | "parameters" | "needs"> {
+    const { owner, name } = this.#route;
+    return { route, parameters: { owner, repo: name, ...parameters }, needs: WRITES };
+  }
+
+  get #where(): string {
+    return `${this.#route.owner}/${this.#route.name}`;
+  }
+
+  /** What a person can do about GitHub's reason. */
+  #creationError(error: UnprocessableError): FailedError {
+    const { base, head } = this.#route;
+    const said = error.reasons.join("; ");
+    if (/no commits between/i.test(said)) {
+      return new FailedError(error.message, {
+        code: "NOTHING_TO_PROPOSE",
+        cause: error,
+        hint: `${head} has nothing that ${base} has not; delete the branch, or push what is to be proposed`,
+      });
+    }
+    const [, side] = /\b(head|base) invalid/i.exec(said) ?? [];
+    if (side === undefined) return error;
+    const branch = side === "head" ? head : base;
+    return new FailedError(error.message, {
+      code: "BRANCH_MISSING",
+      cause: error,
+      hint: `check that ${this.#where} has the branch ${branch}`,
+    });
+  }
+}
+
+/** The pull requests of a repository's own branches, newest first; forks have branches of any name. */
+export async function listPullRequests(
+  client: GitHubClient,
+  { owner, name }: RepositoryName,
+  filter: Readonly<Record<string, string>>,
+  pagesMax: number,
+): Promise<readonly PullRequest[]> {
+  const request = {
+    route: "GET /repos/{owner}/{repo}/pulls",
+    parameters: { owner, repo: name, ...filter, sort: "created", direction: "desc", per_page: PER_PAGE },
+    what: `the pull requests of ${owner}/${name}`,
+    needs: READS,
+  };
+  const found: PullRequest[] = [];
+  for await (const page of client.askPages(request, z.array(Answer), { pagesMax, again: true })) {
+    found.push(...page.filter(({ head, base }) => head.repo?.id === base.repo?.id).map(fromAnswer));
+  }
+  return found;
+}
+
+function shown({ title, body, content }: Proposal): { readonly title: string; readonly body: string } {
+  return { title, body: withMarker(body, { content, isClosedByUs: false }) };
+}
+
+function fromAnswer(answer: z.infer<typeof Answer>): PullRequest {
+  const body = answer.body ?? "";
+  return {
+    number: answer.number,
+    isOpen: answer.state === "open",
+    isMerged: typeof answer.merged_at === "string",
+    url: answer.html_url,
+    head: answer.head.ref,
+    body,
+    marker: readMarker(body),
+  };
+}
