@@ -15,6 +15,7 @@ import type { ModelSet } from "../release/model_set.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
 import { readSmallBlob } from "./blobs.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
+import { missingIdentity } from "./identity.ts";
 import { closeJournal, openJournal, restorePaths, takeBack } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import type { ReleaseSigner } from "../signing/seal.ts";
@@ -278,7 +279,7 @@ async function commit(
   const message =
     `${change.message.trimEnd()}\n\n${RELEASE_TRAILER}: ${digest}\n${SEQUENCE_TRAILER}: ${change.details.sequence}\n`;
   const git = registry.git.with({
-    config: await missingIdentity(registry, change.details.origin.host ?? "localhost"),
+    config: await missingIdentity(registry.git, change.details.origin.host ?? "localhost"),
   });
   const only = change.allowDirtyWorktree ? ["--only", "--", ...paths] : [];
   await git.bytes(["--literal-pathspecs", "commit", "--quiet", "--file=-", ...only], {
@@ -289,15 +290,4 @@ async function commit(
   const head = await registry.findCommit("HEAD");
   if (head === undefined) throw new TypeError("no HEAD after a commit");
   return head;
-}
-
-/** A machine without a git identity commits as model-sync. */
-async function missingIdentity(registry: Registry, host: string): Promise<string[]> {
-  const identity = [["user.name", "model-sync"], ["user.email", `model-sync@${host}`]] as const;
-  const missing: string[] = [];
-  for (const [name, value] of identity) {
-    const result = await registry.git.attempt(["config", "--get", name], { action: `read ${name}` });
-    if (result.code !== 0) missing.push(`${name}=${value}`);
-  }
-  return missing;
 }

@@ -11,6 +11,7 @@ import {
 import { acquireLock } from "../core/lock.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
+import { newRunId } from "../store/run_id.ts";
 import type { Store } from "../store/store.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import { recover, type Recovery, settle } from "./recover.ts";
@@ -182,11 +183,4 @@ export function outcomeOf(error: unknown): Outcome {
 function describeError(error: unknown): { code: string; message: string } {
   if (error instanceof ModelSyncError) return { code: error.code, message: error.message };
   return { code: "UNEXPECTED", message: error instanceof Error ? error.message : String(error) };
-}
-
-/** Sorts by time, and differs between two runs of one second. */
-function newRunId(context: Context): string {
-  const time = isoSeconds(context.clock.now()).replace(/[-:]/g, "");
-  const random = crypto.getRandomValues(new Uint8Array(3));
-  return `${time}-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
