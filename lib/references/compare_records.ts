@@ -1,0 +1,48 @@
+import { compareUtf8 } from "../core/portable_path.ts";
+import { jsonEquals } from "./json/json_equals.ts";
+import type { JsonObject, JsonValue } from "./json/json_value.ts";
+
+/** One model that is not what it was. */
+export type ModelChange =
+  | { readonly kind: "added"; readonly name: string; readonly after: JsonValue }
+  | { readonly kind: "removed"; readonly name: string; readonly before: JsonValue }
+  | {
+    readonly kind: "modified";
+    readonly name: string;
+    readonly before: JsonValue;
+    readonly after: JsonValue;
+  };
+
+/**
+ * Which models differ, sorted by name as Python sorts, by code point. Values are compared as Python does: the order of
+ * keys says nothing, and `1`, `1.0` and `true` are equal.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { compareRecords } from "./compare_records.ts";
+ * const before = new Map([["a", 1n], ["b", 2n]]);
+ * const after = new Map<string, number | bigint>([["b", 2.0], ["c", 3n]]);
+ * assert.deepEqual(compareRecords(before, after), [
+ *   { kind: "removed", name: "a", before: 1n },
+ *   { kind: "added", name: "c", after: 3n },
+ * ]);
+ * ```
+ */
+export function compareRecords(before: JsonObject, after: JsonObject): ModelChange[] {
+  const changes: ModelChange[] = [];
+  for (const [name, record] of after) {
+    const old = before.get(name);
+    if (old === undefined) changes.push({ kind: "added", name, after: record });
+    else if (!jsonEquals(old, record)) changes.push({ kind: "modified", name, before: old, after: record });
+  }
+  for (const [name, record] of before) {
+    if (!after.has(name)) changes.push({ kind: "removed", name, before: record });
+  }
+  return changes.sort((a, b) => compareUtf8(a.name, b.name));
+}
+
+/** The names of the models that changed in one way. */
+export function namesOf(changes: readonly ModelChange[], kind: ModelChange["kind"]): string[] {
+  return changes.filter((change) => change.kind === kind).map(({ name }) => name);
+}

@@ -1,0 +1,57 @@
+import { jsonEquals } from "./json/json_equals.ts";
+import { isJsonObject, type JsonValue } from "./json/json_value.ts";
+
+/** One field of a model that is not what it was. */
+export interface FieldChange {
+  /** As in JavaScript: `config.files[0].sha256sum`; empty for the model as a whole. */
+  readonly path: string;
+  /** `undefined` for a field that is new. */
+  readonly before: JsonValue | undefined;
+  /** `undefined` for a field that is gone. */
+  readonly after: JsonValue | undefined;
+}
+
+/**
+ * The fields in which two values differ, as deep as both have the same shape; lists of different lengths differ as a
+ * whole.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { fieldChanges } from "./field_changes.ts";
+ * const before = new Map([["nsfw", new Map([["level", 1n]])]]);
+ * const after = new Map([["nsfw", new Map([["level", 2n]])]]);
+ * assert.deepEqual(fieldChanges(before, after), [{ path: "nsfw.level", before: 1n, after: 2n }]);
+ * ```
+ */
+export function fieldChanges(before: JsonValue, after: JsonValue): FieldChange[] {
+  return [...differences(before, after, "")];
+}
+
+function* differences(
+  before: JsonValue | undefined,
+  after: JsonValue | undefined,
+  path: string,
+): Generator<FieldChange> {
+  if (before !== undefined && after !== undefined) {
+    if (jsonEquals(before, after)) return;
+    if (isJsonObject(before) && isJsonObject(after)) {
+      for (const key of new Set([...before.keys(), ...after.keys()])) {
+        yield* differences(before.get(key), after.get(key), memberPath(path, key));
+      }
+      return;
+    }
+    if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) {
+      for (const [index, item] of before.entries()) {
+        yield* differences(item, after[index], `${path}[${index}]`);
+      }
+      return;
+    }
+  }
+  yield { path, before, after };
+}
+
+function memberPath(path: string, key: string): string {
+  if (!/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(key)) return `${path}[${JSON.stringify(key)}]`;
+  return path === "" ? key : `${path}.${key}`;
+}
