@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import type { Context } from "../../core/context.ts";
+import { removeTree, replaceFile } from "../../core/files.ts";
+import type { Git } from "../../git/git.ts";
+import type { ObjectId } from "../../git/registry.ts";
+import { fullName, type RepositoryAddress } from "./repository_address.ts";
+
+/** A folder for a clone, which is removed with the resources; below `parent`, or where the system has such folders. */
+export function temporaryFolder(
+  { fs }: Context,
+  parent: string | undefined,
+  resources: AsyncDisposableStack,
+): string {
+  if (parent !== undefined) fs.mkdirSync(parent, { recursive: true });
+  const folder = Deno.makeTempDirSync({
+    prefix: "model-sync-references-",
+    ...(parent === undefined ? {} : { dir: parent }),
+  });
+  resources.defer(async () => await removeTree(fs, folder));
+  return folder;
+}
+
+/** The newest commit of the branch alone, and of its files only those that are read. */
+export async function cloneShallow(
+  { fs }: Context,
+  git: Git,
+  url: string,
+  address: RepositoryAddress,
+): Promise<ObjectId> {
+  const call = { action: `clone ${fullName(address)}` };
+  const ref = `refs/remotes/origin/${address.branch}`;
+  await git.bytes(["init", "--quiet", `--initial-branch=${address.branch}`], call);
+  const config = join(git.repoDir, ".git", "config");
+  replaceFile(fs, config, fs.readTextFileSync(config) + remoteConfig(url));
+  await git.bytes([
+    "fetch",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--quiet",
+    "--depth=1",
+    "--filter=blob:none",
+    "origin",
+    `+refs/heads/${address.branch}:${ref}`,
+  ], { ...call, transfer: true });
+  return await git.text(["rev-parse", ref], call);
+}
+
+/** What makes git bring a file when it is read. The address has been through a URL parser: it holds no quote. */
+function remoteConfig(url: string): string {
+  return `[remote "origin"]\n\turl = "${url}"\n\tpromisor = true\n\tpartialclonefilter = blob:none\n`;
+}
