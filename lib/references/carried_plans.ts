@@ -1,0 +1,51 @@
+import { type Category, placeOf } from "./categories.ts";
+import { compareRecords, type ModelChange } from "./compare_records.ts";
+import type { OwnCommit } from "./git/proposed_branch.ts";
+import { type TargetRepository } from "./git/target_repository.ts";
+import { fullName } from "./git/repository_address.ts";
+import type { JsonObject } from "./json/json_value.ts";
+import { type CategoryPlan, type FileFormat, planCategory, readRecords } from "./plan_category.ts";
+
+/**
+ * What an open pull request proposes for categories that were not looked at this time: a run for one category must not
+ * take the others out of it. The same changes, made to the files as they are now.
+ */
+export async function carriedPlans(
+  repository: TargetRepository,
+  last: OwnCommit,
+  looked: readonly Category[],
+  format: FileFormat,
+): Promise<CategoryPlan[]> {
+  const plans: CategoryPlan[] = [];
+  for (const category of last.categories.filter((category) => !looked.includes(category))) {
+    const changes = compareRecords(
+      await recordsAt(repository, last.base, category),
+      await recordsAt(repository, last.id, category),
+    );
+    const { paths } = placeOf(category);
+    const where = fullName(repository.address);
+    const now = await repository.read(repository.base, paths);
+    const wanted = applyChanges(await recordsAt(repository, repository.base, category), changes);
+    plans.push(planCategory(category, wanted, now, where, { format, keep: new Set() }));
+  }
+  return plans;
+}
+
+async function recordsAt(
+  repository: TargetRepository,
+  commit: string,
+  category: Category,
+): Promise<JsonObject> {
+  const [path = ""] = placeOf(category).paths;
+  const texts = await repository.read(commit, [path]);
+  return readRecords(path, texts.get(path) ?? "{}", fullName(repository.address));
+}
+
+function applyChanges(records: JsonObject, changes: readonly ModelChange[]): JsonObject {
+  const result = new Map(records);
+  for (const change of changes) {
+    if (change.kind === "removed") result.delete(change.name);
+    else result.set(change.name, change.after);
+  }
+  return result;
+}

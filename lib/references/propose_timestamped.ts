@@ -1,0 +1,68 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { plural } from "../core/format.ts";
+import {
+  commitMessage,
+  pullRequestBody,
+  pullRequestTitle,
+  topicOf,
+  totalChanges,
+} from "./describe_changes.ts";
+import { fullName } from "./git/repository_address.ts";
+import type { GitHubClient } from "../github/github_client.ts";
+import { contentDigest } from "./content_digest.ts";
+import { dressNew, type Proposal, type ProposalOptions, type RepositoryPlans } from "./propose.ts";
+import { closeOlder } from "./pull_requests/close_older.ts";
+import { PullRequests } from "./pull_requests/pull_requests.ts";
+
+/**
+ * Proposes changes as the original did: on a new branch that is named by the time, with a new pull request; older ones
+ * for the same categories are closed.
+ */
+export async function proposeTimestamped(
+  context: Context,
+  client: GitHubClient,
+  looked: RepositoryPlans,
+  options: ProposalOptions,
+): Promise<Proposal> {
+  const { repository } = looked;
+  const plans = looked.plans.filter(({ changes }) => changes.length > 0);
+  const changes = totalChanges(plans);
+  if (changes === 0) return { outcome: "unchanged", pullRequest: undefined, changes };
+  if (changes < options.changesMin) {
+    context.log.info(
+      `${plural(changes, "change")} for ${
+        fullName(repository.address)
+      }: below the threshold of ${options.changesMin}`,
+    );
+    return { outcome: "below-threshold", pullRequest: undefined, changes };
+  }
+  const topic = topicOf(plans);
+  const branch = `sync/${topic}/${localStamp(context.clock.now())}`;
+  const files = new Map(plans.flatMap((plan) => [...plan.files]));
+  const tree = await repository.treeWith(repository.base, files);
+  const commit = await repository.commit(tree, repository.base, `${commitMessage(plans)}\n`);
+  await repository.push(branch, commit, undefined);
+  const { owner, name, branch: base } = repository.address;
+  const route = { owner, name, base, head: branch };
+  await closeOlder(context, client, route, topic === "multi-category" ? undefined : topic);
+  const closing = [
+    "*This PR was automatically generated. The next sync closes it and opens another.*",
+    "",
+    "Please review the changes before merging.",
+  ];
+  const { pullRequest } = await new PullRequests(context, client, route).create({
+    title: pullRequestTitle(plans, isoSeconds(context.clock.now()).slice(0, "2026-11-21".length)),
+    body: pullRequestBody(plans, options.primaryUrl, closing),
+    content: contentDigest(plans, options.format),
+  });
+  await dressNew(context, client, repository, pullRequest, options);
+  return { outcome: "created", pullRequest, changes };
+}
+
+/** `20261121-063000`, in the machine's time zone, as the original names its branches. */
+function localStamp(now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  return `${date}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}

@@ -1,0 +1,45 @@
+import type { Context } from "../core/context.ts";
+import { exchange, readText, statusError } from "../core/http.ts";
+import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import type { RepositoryAddress } from "./git/repository_address.ts";
+import type { FileTexts } from "./plan_category.ts";
+
+/** The original's, for one file. */
+const TIMEOUT_MS = 30_000;
+
+/** GitHub's host of files as they are; the whole address is put behind the proxy's. */
+const RAW_HOST = "https://raw.githubusercontent.com";
+
+/**
+ * Reads reference files through a proxy for places that GitHub cannot be reached from, as
+ * `<proxy>/https://raw.githubusercontent.com/<owner>/<name>/refs/heads/<branch>/<path>`. Files that are not there are
+ * left out. Needs net permission.
+ */
+export async function readThroughProxy(
+  context: Context,
+  proxy: string,
+  { owner, name, branch }: RepositoryAddress,
+  paths: readonly string[],
+): Promise<FileTexts> {
+  const texts = new Map<string, string>();
+  for (const path of paths) {
+    const request = {
+      url: `${proxy.replace(/\/+$/, "")}/${RAW_HOST}/${owner}/${name}/refs/heads/${branch}/${path}`,
+      what: `${path} of ${owner}/${name} through the proxy`,
+      timeoutMs: TIMEOUT_MS,
+    };
+    const text = await withRetry(
+      context,
+      REQUEST_RETRIES,
+      () =>
+        exchange(context, request, async (response) => {
+          if (response.ok) return await readText(response, request);
+          const error = await statusError(context, request, response);
+          if (response.status === 404) return undefined;
+          throw error;
+        }),
+    );
+    if (text !== undefined) texts.set(path, text);
+  }
+  return texts;
+}

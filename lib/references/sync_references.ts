@@ -1,0 +1,239 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { FailedError, ModelSyncError } from "../core/errors.ts";
+import { replaceFile } from "../core/files.ts";
+import { plural } from "../core/format.ts";
+import type { GitHubClient } from "../github/github_client.ts";
+import { CATEGORIES, type Category, placeOf, type RepositoryKind } from "./categories.ts";
+import { type TargetRepository } from "./git/target_repository.ts";
+import { fullName, type RepositoryAddress } from "./git/repository_address.ts";
+import type { JsonObject } from "./json/json_value.ts";
+import {
+  type CategoryPlan,
+  type FileFormat,
+  type FileTexts,
+  planCategory,
+  readPrimaryRecords,
+} from "./plan_category.ts";
+import type { PrimaryClient } from "./primary_client.ts";
+import { type Proposal, type ProposalOptions, propose, type RepositoryPlans } from "./propose.ts";
+import { proposeTimestamped } from "./propose_timestamped.ts";
+import { type OfflineRendering, PATCH_NAME, renderOffline } from "./render_offline.ts";
+
+/** What becomes of the changes that are found. */
+export type SyncMode =
+  /** They are shown. */
+  | { readonly kind: "dry-run" }
+  /** They are written to a folder, and committed to a branch of the clone. */
+  | { readonly kind: "offline"; readonly branch: string; readonly outputDir: string | undefined }
+  | { readonly kind: "propose"; readonly client: GitHubClient; readonly style: "fixed" | "timestamped" };
+
+export interface SyncOptions {
+  /** Those that the user named; none: all that have a file. */
+  readonly categories: readonly Category[];
+  readonly mode: SyncMode;
+  readonly proposal: ProposalOptions;
+}
+
+/** The outside world of a sync. */
+export interface SyncParts {
+  readonly primary: Pick<PrimaryClient, "records">;
+  readonly addressOf: (kind: RepositoryKind) => RepositoryAddress;
+  /** Reads reference files without a clone; `undefined`: they are read from the clone. */
+  readonly readRemotely:
+    | ((address: RepositoryAddress, paths: readonly string[]) => Promise<FileTexts>)
+    | undefined;
+  readonly openRepository: (address: RepositoryAddress) => Promise<TargetRepository>;
+}
+
+/** What was found out about a category. */
+export type CategoryReport =
+  & { readonly category: Category; readonly repository: string }
+  & (
+    | { readonly status: "compared"; readonly plan: CategoryPlan }
+    /** The repository has no file for it. */
+    | { readonly status: "no-reference-file" }
+    | { readonly status: "failed"; readonly error: unknown }
+  );
+
+/** What became of a repository's changes. */
+export type RepositoryReport =
+  & { readonly repository: string }
+  & (
+    | { readonly kind: "shown"; readonly changes: number }
+    | ({ readonly kind: "written"; readonly changes: number } & OfflineRendering)
+    | ({ readonly kind: "proposed" } & Proposal)
+    | { readonly kind: "failed"; readonly changes: number; readonly error: unknown }
+  );
+
+export interface SyncReport {
+  readonly categories: readonly CategoryReport[];
+  readonly repositories: readonly RepositoryReport[];
+}
+
+/**
+ * Compares the records of a PRIMARY server with the reference files of the repositories, and proposes what differs: one
+ * pull request for each repository. What fails for one category or repository is in the report, and the others go on.
+ * Needs net permission, and read, write and run permission for clones.
+ *
+ * @throws the signal's reason when it is aborted
+ */
+export async function syncReferences(
+  context: Context,
+  parts: SyncParts,
+  options: SyncOptions,
+): Promise<SyncReport> {
+  await using clones = new Clones(parts);
+  const looked: (CategoryReport & { readonly records?: JsonObject })[] = [];
+  const isNamed = options.categories.length > 0;
+  for (const category of CATEGORIES.filter((category) => !isNamed || options.categories.includes(category))) {
+    looked.push(await lookAt(context, parts, clones, category, isNamed, options.proposal.format));
+  }
+  const repositories: RepositoryReport[] = [];
+  for (const kind of ["image", "text"] as const) {
+    const compared = looked.flatMap((report) =>
+      report.status === "compared" && placeOf(report.category).repository === kind ? [report] : []
+    );
+    if (compared.length === 0) continue;
+    const plans = compared.map(({ plan }) => plan);
+    const primary = new Map(
+      compared.flatMap(({ category, records }) =>
+        records === undefined ? [] : [[category, records] as const]
+      ),
+    );
+    repositories.push(await settleRepository(context, parts, clones, kind, plans, primary, options));
+  }
+  writePatch(context, options.mode, repositories);
+  return { categories: looked.map(({ records: _records, ...report }) => report), repositories };
+}
+
+/** The clones of a sync, made when they are first needed, and once; one that failed fails every time. */
+class Clones implements AsyncDisposable {
+  readonly #parts: SyncParts;
+  readonly #opened = new Map<RepositoryKind, Promise<TargetRepository>>();
+
+  constructor(parts: SyncParts) {
+    this.#parts = parts;
+  }
+
+  open(kind: RepositoryKind): Promise<TargetRepository> {
+    const known = this.#opened.get(kind);
+    if (known !== undefined) return known;
+    const opening = this.#parts.openRepository(this.#parts.addressOf(kind));
+    this.#opened.set(kind, opening);
+    return opening;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const result of await Promise.allSettled(this.#opened.values())) {
+      if (result.status === "fulfilled") await result.value[Symbol.asyncDispose]();
+    }
+  }
+}
+
+async function lookAt(
+  context: Context,
+  parts: SyncParts,
+  clones: Clones,
+  category: Category,
+  isNamed: boolean,
+  format: FileFormat,
+): Promise<CategoryReport & { readonly records?: JsonObject }> {
+  const { repository: kind, paths } = placeOf(category);
+  const address = parts.addressOf(kind);
+  const about = { category, repository: fullName(address) };
+  try {
+    const files = paths.length === 0
+      ? new Map<string, string>()
+      : await readFiles(parts, clones, kind, paths);
+    const [path] = paths;
+    if (path === undefined || !files.has(path)) {
+      if (isNamed) throw noFile(category, path, about.repository);
+      return { ...about, status: "no-reference-file" };
+    }
+    const records = readPrimaryRecords(category, await parts.primary.records(category));
+    const plan = planCategory(category, records, files, about.repository, { format, keep: new Set() });
+    for (const warning of plan.warnings) context.log.warn(`${category}: ${warning}`);
+    context.log.info(`${category}: ${describe(plan)}`);
+    return { ...about, status: "compared", plan, records };
+  } catch (error) {
+    throwIfOurs(context, error);
+    context.log.error(`✗ ${category}: Failed to scan - ${messageOf(error)}`);
+    return { ...about, status: "failed", error };
+  }
+}
+
+async function readFiles(
+  parts: SyncParts,
+  clones: Clones,
+  kind: RepositoryKind,
+  paths: readonly string[],
+): Promise<FileTexts> {
+  if (parts.readRemotely !== undefined) return await parts.readRemotely(parts.addressOf(kind), paths);
+  const repository = await clones.open(kind);
+  return await repository.read(repository.base, paths);
+}
+
+function describe({ changes }: CategoryPlan): string {
+  if (changes.length === 0) return "no changes";
+  const count = (kind: string) => changes.filter((change) => change.kind === kind).length;
+  return `${plural(changes.length, "change")} (${count("added")} added, ${count("removed")} removed, ${
+    count("modified")
+  } modified)`;
+}
+
+async function settleRepository(
+  context: Context,
+  parts: SyncParts,
+  clones: Clones,
+  kind: RepositoryKind,
+  plans: readonly CategoryPlan[],
+  primary: ReadonlyMap<Category, JsonObject>,
+  { mode, proposal }: SyncOptions,
+): Promise<RepositoryReport> {
+  const address = parts.addressOf(kind);
+  const repository = fullName(address);
+  const changes = plans.reduce((sum, plan) => sum + plan.changes.length, 0);
+  try {
+    if (mode.kind === "dry-run") return { repository, kind: "shown", changes };
+    const looked: RepositoryPlans = { repository: await clones.open(kind), plans, primary };
+    if (mode.kind === "offline") {
+      if (changes === 0) return { repository, kind: "shown", changes };
+      const rendering = await renderOffline(context, looked, mode.branch, mode.outputDir);
+      return { repository, kind: "written", changes, ...rendering };
+    }
+    const proposeIn = mode.style === "fixed" ? propose : proposeTimestamped;
+    const proposed = await proposeIn(context, mode.client, looked, proposal);
+    return { repository, kind: "proposed", ...proposed };
+  } catch (error) {
+    throwIfOurs(context, error);
+    context.log.error(`${repository}: ${messageOf(error)}`);
+    return { repository, kind: "failed", changes, error };
+  }
+}
+
+/** One file for both repositories: their files have different names. */
+function writePatch({ fs }: Context, mode: SyncMode, repositories: readonly RepositoryReport[]): void {
+  if (mode.kind !== "offline" || mode.outputDir === undefined) return;
+  const patches = repositories.flatMap((report) => report.kind === "written" ? [report.patch] : []);
+  if (patches.length > 0) replaceFile(fs, join(mode.outputDir, PATCH_NAME), patches.join(""));
+}
+
+function noFile(category: Category, path: string | undefined, repository: string): FailedError {
+  return new FailedError(
+    `Cannot sync ${category}: ${
+      path === undefined ? "no target repository has a file for it" : `${repository} has no ${path}`
+    }`,
+    { code: "NO_REFERENCE_FILE", hint: "leave it out of --categories, or add the file to the repository" },
+  );
+}
+
+/** Being stopped ends the whole sync, and so does a bug of ours. */
+function throwIfOurs({ signal }: Context, error: unknown): void {
+  if (signal.aborted) throw signal.reason;
+  if (!(error instanceof ModelSyncError)) throw error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { IMAGES, ReferencesWorld } from "../helpers/references_world.ts";
+
+await startLimiterTimers();
+
+const BRANCH = "model-sync/references";
+const CLIP =
+  '{\r\n\t"ViT-L/14": {\r\n\t\t"name": "ViT-L/14",\r\n\t\t"size": 3.0\r\n\t},\r\n\t"old": {}\r\n}\r\n';
+const NEW_CLIP = '{"ViT-L/14": {"size": 4.0, "name": "ViT-L/14"}, "new": {"name": "new"}}';
+
+function outcomes(report: SyncReport): string[] {
+  return report.repositories.map((repository: RepositoryReport) =>
+    repository.kind === "proposed" ? repository.outcome : repository.kind
+  );
+}
+
+function statusOf(report: SyncReport, category: string): string | undefined {
+  return report.categories.find((known) => known.category === category)?.status;
+}
+
+Deno.test("a sync opens one pull request for each repository that differs, with what differs and no more", async () => {
+  await using world = new ReferencesWorld();
+  const base = world.commit(world.images, {
+    "clip.json": CLIP,
+    "blip.json": '{"b": {}}\n',
+    "README.md": "hello",
+  });
+  world.commit(world.texts, { "db.json": "{}\n", "models.csv": "" });
+  world.primary.records.set("clip", NEW_CLIP).set("blip", '{"b": {}}');
+  const report = await world.sync();
+  assert.deepEqual(outcomes(report), ["created"]);
+  assert.equal(
+    world.read(world.images, BRANCH, "clip.json"),
+    '{\r\n\t"ViT-L/14": {\r\n\t\t"name": "ViT-L/14",\r\n\t\t"size": 4.0\r\n\t},\r\n\t"new": {\r\n\t\t"name": "new"\r\n\t}\r\n}\r\n',
+  );
+  assert.equal(world.head(world.images, "main"), base);
+  const [pull] = world.images.pulls.pulls;
+  assert.match(pull?.title ?? "", /^Auto Sync clip from horde_model_reference service - 2026-11-21$/);
+  assert.match(
+    pull?.body ?? "",
+    /- \*\*Added:\*\* 1 models\n- \*\*Removed:\*\* 1 models\n- \*\*Modified:\*\* 1 models/,
+  );
+  assert.deepEqual(pull?.labels, ["automated", "sync", "ready-for-review"]);
+  assert.equal(world.texts.pulls.pulls.length, 0);
+});
+
+Deno.test("a second sync of the same changes nothing: no push, no request that writes", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  await world.sync();
+  const head = world.head(world.images, BRANCH);
+  const writes = world.github.writes.length;
+  world.primary.records.set("clip", '{"new": {"name": "new"}, "ViT-L/14": {"name": "ViT-L/14", "size": 4}}');
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
+  assert.equal(world.head(world.images, BRANCH), head);
+  assert.equal(world.github.writes.length, writes);
+});
+
+Deno.test("what changes at PRIMARY updates the pull request in place, with one commit on the base branch", async () => {
+  await using world = new ReferencesWorld();
+  const base = world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  await world.sync();
+  world.primary.records.set("clip", '{"ViT-L/14": {"name": "ViT-L/14", "size": 5}}');
+  const report = await world.sync();
+  assert.deepEqual(outcomes(report), ["updated"]);
+  assert.equal(world.images.pulls.pulls.length, 1);
+  assert.match(world.images.pulls.pulls[0]?.body ?? "", /- \*\*Added:\*\* 0 models/);
+  assert.match(world.read(world.images, BRANCH, "clip.json"), /"size": 5\r\n/);
+  assert.equal(world.head(world.images, `${BRANCH}~1`.replace("refs/heads/", "")) ?? base, base);
+});
+
+Deno.test("a pull request that a person closed is not opened again for the same content, but for another", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  await world.sync();
+  const [pull] = world.images.pulls.pulls;
+  assert.ok(pull !== undefined);
+  pull.state = "closed";
+  world.commit(world.images, { "other.txt": "meanwhile" });
+  assert.deepEqual(outcomes(await world.sync()), ["declined"]);
+  assert.equal(world.images.pulls.pulls.length, 1);
+  world.primary.records.set("clip", '{"ViT-L/14": {"name": "ViT-L/14", "size": 5}}');
+  assert.deepEqual(outcomes(await world.sync()), ["created"]);
+  assert.equal(world.images.pulls.pulls.length, 2);
+});
+
+Deno.test("a pull request with nothing left to say is closed with a comment, and opened anew when there is", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  await world.sync();
+  world.primary.records.set("clip", CLIP);
+  assert.deepEqual(outcomes(await world.sync()), ["closed"]);
+  const [pull] = world.images.pulls.pulls;
+  assert.equal(pull?.state, "closed");
+  assert.match(pull?.comments[0]?.body ?? "", /nothing is left to sync/);
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
+  world.primary.records.set("clip", NEW_CLIP);
+  assert.deepEqual(outcomes(await world.sync()), ["created"]);
+});
+
+Deno.test("commits of people on the branch stay, and the models that they edited stay as they left them", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n', "README.md": "hello\n" });
+  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  await world.sync();
+  const theirs = world.edit(world.images, BRANCH, {
+    "clip.json": '{\n    "a": 22,\n    "b": 1\n}\n',
+    "README.md": "hello, reviewers\n",
+  });
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
+  assert.equal(world.head(world.images, BRANCH), theirs);
+  for (const [value, message] of [[2, "another model changes"], [3, "and once more"]] as const) {
+    world.primary.records.set("clip", `{"a": 2, "b": ${value}}`);
+    assert.deepEqual(outcomes(await world.sync()), ["updated"], message);
+    assert.equal(world.read(world.images, BRANCH, "clip.json"), `{\n    "a": 22,\n    "b": ${value}\n}\n`);
+  }
+  assert.equal(world.read(world.images, BRANCH, "README.md"), "hello, reviewers\n");
+  assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
+});
+
+Deno.test("a run for one category leaves the others in the pull request", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": "{}\n", "blip.json": "{}\n" });
+  world.primary.records.set("clip", '{"c": 1}').set("blip", '{"b": 1}');
+  await world.sync();
+  world.primary.records.set("clip", '{"c": 2}').set("blip", '{"b": 2}');
+  assert.deepEqual(outcomes(await world.sync({ categories: ["clip"] })), ["updated"]);
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "c": 2\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": 1\n}\n');
+  assert.match(world.images.pulls.pulls[0]?.body ?? "", /\*\*Categories:\*\* `blip`, `clip`/);
+  assert.deepEqual(outcomes(await world.sync({ categories: ["clip"] })), ["unchanged"]);
+});
+
+Deno.test("when the base branch changes the same file, the proposal is made anew on top of that", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n' });
+  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  await world.sync();
+  const head = world.head(world.images, BRANCH);
+  world.commit(world.images, { "other.txt": "unrelated" });
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
+  assert.equal(world.head(world.images, BRANCH), head);
+  world.commit(world.images, { "clip.json": '{\n    "a": 1, "b": 1\n}\n' });
+  assert.deepEqual(outcomes(await world.sync()), ["updated"]);
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": 2, "b": 1\n}\n');
+});
+
+Deno.test("a category that fails is in the report, and the others go; it stays in the pull request as it was", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": "{}\n", "blip.json": "{}\n" });
+  world.primary.records.set("clip", '{"c": 1}').set("blip", '{"b": 1}');
+  await world.sync();
+  world.primary.records.set("clip", '{"c": 1e400}').set("blip", '{"b": 2}');
+  const report = await world.sync();
+  assert.equal(statusOf(report, "clip"), "failed");
+  assert.deepEqual(outcomes(report), ["updated"]);
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "c": 1\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": 2\n}\n');
+});
+
+Deno.test("categories without a reference file are no failure, unless they were named", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": "{}\n" });
+  world.primary.records.set("clip", '{"c": 1}');
+  const report = await world.sync();
+  for (
+    const category of ["lora", "ti", "video_generation", "audio_generation", "controlnet_annotator", "blip"]
+  ) {
+    assert.equal(statusOf(report, category), "no-reference-file", category);
+  }
+  const named = await world.sync({ categories: ["clip", "lora"] });
+  assert.equal(statusOf(named, "lora"), "failed");
+  assert.equal(statusOf(named, "clip"), "compared");
+});
+
+Deno.test("text models go into models.csv and db.json, in one pull request of their repository", async () => {
+  await using world = new ReferencesWorld();
+  const csv =
+    "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings\r\n" +
+    "a/One-3B,3,,,,first,,,alpaca,\r\n";
+  world.commit(world.texts, { "models.csv": csv, "db.json": "{}\n", ".gitattributes": "db.json -diff\n" });
+  world.commit(world.images, { "README.md": "none" });
+  const record = (name: string, parameters: number) => ({
+    name,
+    model_name: name.split("/")[1],
+    parameters,
+    description: "first",
+  });
+  world.primary.records.set(
+    "text_generation",
+    JSON.stringify({ "a/One-3B": record("a/One-3B", 3e9), "b/Two-7B": record("b/Two-7B", 7e9) }),
+  );
+  assert.deepEqual(outcomes(await world.sync()), ["created"]);
+  assert.equal(world.read(world.texts, BRANCH, "models.csv"), `${csv}b/Two-7B,7,,,,first,,,,\r\n`);
+  const db = JSON.parse(world.read(world.texts, BRANCH, "db.json"));
+  assert.deepEqual(Object.keys(db).slice(0, 4), [
+    "a/One-3B",
+    "aphrodite/a/One-3B",
+    "koboldcpp/One-3B",
+    "b/Two-7B",
+  ]);
+  assert.equal(db["a/One-3B"].instruct_format, "alpaca");
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
+});
+
+Deno.test("a dry run shows what would change, with neither token nor trace", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  const report = await world.sync({ mode: "dry-run", targetDir: `${world.scratch}/kept` });
+  assert.deepEqual(outcomes(report), ["shown"]);
+  assert.deepEqual([...Deno.readDirSync(world.scratch)], []);
+  assert.deepEqual(world.github.requests, []);
+  assert.ok(world.git.requests.every(({ auth }) => auth === "none"));
+});
+
+Deno.test("an offline rendering writes the files and changes.diff, and pushes nothing", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  const outputDir = `${world.scratch}/preview`;
+  assert.deepEqual(outcomes(await world.sync({ mode: { outputDir } })), ["written"]);
+  assert.match(Deno.readTextFileSync(`${outputDir}/clip.json`), /"size": 4\.0\r\n/);
+  assert.match(
+    Deno.readTextFileSync(`${outputDir}/changes.diff`),
+    /^-\t\t"size": 3\.0\r\n\+\t\t"size": 4\.0\r$/m,
+  );
+  assert.equal(world.head(world.images, BRANCH), undefined);
+});
+
+Deno.test("the timestamped style makes a branch for each run, closes older ones, and collides with none", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  await world.sync({ mode: "timestamped" });
+  world.clock.advance(60_000);
+  assert.deepEqual(outcomes(await world.sync({ mode: "timestamped" })), ["created"]);
+  const [first, second] = world.images.pulls.pulls;
+  assert.match(second?.head ?? "", /^sync\/clip\/20261121-\d{6}$/);
+  assert.deepEqual([first?.state, second?.state], ["closed", "open"]);
+  assert.deepEqual(outcomes(await world.sync()), ["created"], "and the fixed branch beside them");
+});
+
+Deno.test("fewer changes than the threshold make no pull request", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  assert.deepEqual(outcomes(await world.sync({ changesMin: 4 })), ["below-threshold"]);
+  assert.deepEqual(outcomes(await world.sync({ changesMin: 3 })), ["created"]);
+});
+
+Deno.test("a repository that cannot be cloned fails its categories, and the other repository goes", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": "{}\n" });
+  world.primary.records.set("clip", '{"c": 1}').set("text_generation", '{"a": {"parameters": 1000000000}}');
+  const report = await world.sync();
+  assert.equal(statusOf(report, "text_generation"), "failed");
+  assert.deepEqual(report.repositories.map(({ repository }) => repository), [IMAGES]);
+  assert.deepEqual(outcomes(report), ["created"]);
+});
+
+Deno.test("a branch that is somebody else's is not touched", async () => {
+  await using world = new ReferencesWorld();
+  const theirs = world.commit(world.images, { "clip.json": CLIP });
+  const { person } = world.images;
+  new Deno.Command("git", { args: ["-C", person, "push", "--quiet", "origin", `HEAD:refs/heads/${BRANCH}`] })
+    .outputSync();
+  world.primary.records.set("clip", NEW_CLIP);
+  const [report] = (await world.sync()).repositories;
+  assert.ok(report?.kind === "failed" && report.error instanceof Error);
+  assert.match(report.error.message, /no commit of this program is on it/);
+  assert.equal(world.head(world.images, BRANCH), theirs);
+});
+
+Deno.test("a sync that is stopped ends at once with the reason, and leaves no clone behind", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  world.primary.faults.push({ kind: "hang" });
+  const stop = new AbortController();
+  const arrived = world.primary.nextRequest();
+  const sync = world.sync({ signal: stop.signal });
+  await arrived;
+  stop.abort(new Error("stopped"));
+  await assert.rejects(sync, /stopped/);
+  assert.deepEqual([...Deno.readDirSync(world.scratch)], []);
+});
