@@ -25,7 +25,7 @@ export async function runRecorded<Report extends RunReport>(
 }
 
 /** Who wants no alerts need not wait until their code is loaded. */
-async function tell(
+export async function tell(
   context: Context,
   alerts: AlertsSettings,
   store: Store,

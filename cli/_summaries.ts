@@ -6,6 +6,8 @@ export const SUMMARIES = {
   "hf-pull": "Bring the newest release from a Hugging Face repository and activate it",
   "artifact-pull": "Bring the models that a GitHub Actions workflow uploaded, and activate them",
   "runpod-pull": "Have a RunPod job train, bring the models that it made and activate them",
+  "references-sync":
+    "Propose a PRIMARY server's model records to the reference repositories, by pull request",
   train: "Train and write the models into one archive; also as a RunPod worker",
   rollback: "Activate the previous release again, or any that the store holds",
   canary: "Show how the active release proves itself, and end that early",

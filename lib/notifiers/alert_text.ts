@@ -37,6 +37,8 @@ function titleOf({ kind, event, downForMs }: Alert): string {
       return `New models proved themselves on ${host}`;
     case "published":
       return `New models published - version ${event.startedAt}`;
+    case "proposed":
+      return `Model references changed - version ${event.startedAt}`;
     case "trained":
       return `New models trained - version ${event.startedAt}`;
     case "unchanged":

@@ -6,6 +6,7 @@ import type { Store } from "./store.ts";
 export const OUTCOMES = [
   "activated",
   "published",
+  "proposed",
   "trained",
   "pruned",
   "unchanged",

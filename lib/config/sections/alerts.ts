@@ -13,6 +13,7 @@ export const ALERT_KINDS = [
   "activated",
   "promoted",
   "published",
+  "proposed",
   "trained",
   "unchanged",
   "interrupted",

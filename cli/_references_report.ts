@@ -1,0 +1,161 @@
+import { ModelSyncError } from "../lib/core/errors.ts";
+import { plural } from "../lib/core/format.ts";
+import { changeLines } from "../lib/references/change_lines.ts";
+import { namesOf } from "../lib/references/compare_records.ts";
+import { nameBlocks } from "../lib/references/describe_changes.ts";
+import { fieldChanges } from "../lib/references/field_changes.ts";
+import { renderInline } from "../lib/references/json/render_json.ts";
+import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
+import type { Output, Style } from "./_output.ts";
+
+const STYLES = { added: "green", removed: "red", modified: "yellow" } as const satisfies Record<
+  string,
+  Style
+>;
+
+/** How many models a summary names of each kind; a dry run names all. */
+const NAMES_MAX = 5;
+
+/** What failed in a sync: categories that could not be compared, repositories that got no pull request. */
+export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
+  return [...categories, ...repositories].flatMap((report) => "error" in report ? [report.error] : []);
+}
+
+/** The report for people. */
+export function reportLines(output: Output, report: SyncReport, isDryRun: boolean): string[] {
+  const changed = report.categories.flatMap((category) => categoryLines(output, category, isDryRun));
+  const missing = report.categories.filter(({ status }) => status === "no-reference-file");
+  return [
+    ...changed,
+    ...(missing.length === 0
+      ? []
+      : [`no reference file: ${missing.map(({ category }) => category).join(", ")}`, ""]),
+    ...summaryLines(output, report, isDryRun),
+  ];
+}
+
+function categoryLines(output: Output, report: CategoryReport, isDryRun: boolean): string[] {
+  if (report.status === "failed") {
+    return [output.paint("red", `✗ ${report.category}: Failed to scan - ${messageOf(report.error)}`), ""];
+  }
+  if (report.status !== "compared" || report.plan.changes.length === 0) return [];
+  const { changes, files } = report.plan;
+  const paths = [...files.keys()].join(", ");
+  return [
+    output.paint("bold", report.category) +
+    output.paint("dim", `  ${report.repository} ${paths}, ${plural(changes.length, "change")}`),
+    ...(isDryRun
+      ? changes.flatMap(changeLines).map(({ kind, text }) => `  ${output.paint(STYLES[kind], text)}`)
+      : nameBlocks(changes, NAMES_MAX).flat().map((line) => `  ${line}`)),
+    "",
+  ];
+}
+
+function summaryLines(output: Output, { categories, repositories }: SyncReport, isDryRun: boolean): string[] {
+  const compared = categories.filter(({ status }) => status !== "no-reference-file");
+  const lost = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
+  const failed = compared.filter((report) =>
+    report.status === "failed" ||
+    (report.status === "compared" && report.plan.changes.length > 0 && lost.includes(report.repository))
+  );
+  const created = repositories.filter((report) => report.kind === "proposed" && report.outcome === "created");
+  const isClean = failed.length === 0 &&
+    repositories.every((report) => !("changes" in report && report.changes > 0));
+  return [
+    ...(isClean ? ["No changes detected across any categories", ""] : []),
+    `Categories processed: ${compared.length}`,
+    `Successful: ${compared.length - failed.length}`,
+    failed.length === 0 ? "Failed: 0" : output.paint(
+      "red",
+      `Failed: ${failed.length} (${failed.map(({ category }) => category).join(", ")})`,
+    ),
+    ...(isDryRun ? [] : [`PRs created: ${created.length}`]),
+    ...repositories.flatMap((report) => repositoryLines(output, report)),
+  ];
+}
+
+function repositoryLines(output: Output, report: RepositoryReport): string[] {
+  const { repository } = report;
+  switch (report.kind) {
+    case "shown":
+      return report.changes === 0
+        ? []
+        : [`  ${repository}: a pull request with ${plural(report.changes, "change")} would be made`];
+    case "written":
+      return [
+        ...(report.written.length === 0 ? report.patch.split("\n") : []),
+        ...report.written.map((path) => `  wrote ${path}`),
+      ];
+    case "proposed": {
+      const { outcome, pullRequest } = report;
+      if (outcome === "below-threshold") {
+        return [`  ${repository}: ${plural(report.changes, "change")}, fewer than min_changes_threshold`];
+      }
+      return pullRequest === undefined ? [] : [`  ${output.paint("cyan", pullRequest.url)} ${outcome}`];
+    }
+    case "failed":
+      return [output.paint("red", `  ${repository}: ${messageOf(report.error)}`)];
+  }
+}
+
+/** The report for machines. Values are as JSON text: their numbers may not fit into a machine's. */
+export function reportJson({ categories, repositories }: SyncReport, isDryRun: boolean): object {
+  return {
+    dryRun: isDryRun,
+    categories: categories.map((report) => ({
+      category: report.category,
+      repository: report.repository,
+      status: report.status,
+      ...(report.status === "compared"
+        ? {
+          added: namesOf(report.plan.changes, "added"),
+          removed: namesOf(report.plan.changes, "removed"),
+          modified: namesOf(report.plan.changes, "modified"),
+          warnings: report.plan.warnings,
+          ...(isDryRun ? { fields: modifiedFields(report) } : {}),
+        }
+        : {}),
+      ...(report.status === "failed" ? { error: errorJson(report.error) } : {}),
+    })),
+    repositories: repositories.map((report) => ({
+      repository: report.repository,
+      outcome: report.kind === "proposed" ? report.outcome : report.kind,
+      changes: report.changes,
+      ...(report.kind === "proposed"
+        ? {
+          pullRequest: report.pullRequest === undefined
+            ? null
+            : { number: report.pullRequest.number, url: report.pullRequest.url },
+        }
+        : {}),
+      ...(report.kind === "written" ? { written: report.written } : {}),
+      ...(report.kind === "failed" ? { error: errorJson(report.error) } : {}),
+    })),
+  };
+}
+
+function modifiedFields(report: Extract<CategoryReport, { status: "compared" }>): object {
+  return Object.fromEntries(
+    report.plan.changes.flatMap((change) => {
+      if (change.kind !== "modified") return [];
+      const fields = fieldChanges(change.before, change.after).map(({ path, before, after }) => ({
+        path,
+        before: before === undefined ? null : renderInline(before),
+        after: after === undefined ? null : renderInline(after),
+      }));
+      return [[change.name, fields]];
+    }),
+  );
+}
+
+function errorJson(error: unknown): object {
+  return {
+    code: error instanceof ModelSyncError ? error.code : "UNEXPECTED",
+    message: messageOf(error),
+    hint: error instanceof ModelSyncError ? error.hint ?? null : null,
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

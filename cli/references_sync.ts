@@ -1,0 +1,272 @@
+import { buildCommand } from "@stricli/core";
+import { AuthenticationError, EXIT, type ExitCode, FailedError, ModelSyncError } from "../lib/core/errors.ts";
+import type { Context } from "../lib/core/context.ts";
+import { Secret } from "../lib/core/secret.ts";
+import { expandHome } from "../lib/config/expand_home.ts";
+import type { ReferencesSettings } from "../lib/config/sections/references.ts";
+import { GitHubClient } from "../lib/github/github_client.ts";
+import { githubCredentials, githubToken } from "../lib/github/github_credentials.ts";
+import { fullName } from "../lib/references/git/repository_address.ts";
+import type { PrimaryClient } from "../lib/references/primary_client.ts";
+import { openSyncParts } from "../lib/references/open_sync_parts.ts";
+import type { ProposalOptions } from "../lib/references/propose.ts";
+import {
+  type SyncMode,
+  type SyncOptions,
+  syncReferences,
+  type SyncReport,
+} from "../lib/references/sync_references.ts";
+import { stateDirOf } from "../lib/store/store.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  type FlagSettings,
+  integerFlag,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  textFlag,
+  withSession,
+} from "./_command.ts";
+import { Output } from "./_output.ts";
+import { watchReferences } from "../lib/references/watch.ts";
+import { watchLines } from "../lib/references/watch_lines.ts";
+import { openReferencesState } from "../lib/references/references_state.ts";
+import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../lib/github/github_access.ts";
+import { recordedSync } from "./_references_run.ts";
+import { failuresOf, reportJson, reportLines } from "./_references_report.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+interface Flags extends CommonFlags {
+  readonly primaryUrl?: string;
+  readonly categories?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly targetDir?: string;
+  readonly yes?: boolean;
+  readonly watch?: boolean;
+  readonly watchInterval?: number;
+  readonly watchStartupSync?: boolean;
+  readonly noPr?: boolean;
+  readonly outputDir?: string;
+  readonly prStyle?: "fixed" | "timestamped";
+  readonly canonicalFormat?: boolean;
+}
+
+const REFERENCE_FLAG_SETTINGS: FlagSettings = {
+  primaryUrl: ["references", "primary_url"],
+  categories: ["references", "categories"],
+  dryRun: ["references", "dry_run"],
+  force: ["references", "force"],
+  targetDir: ["references", "target_dir"],
+  watch: ["references", "watch", "enabled"],
+  watchInterval: ["references", "watch", "interval_sec"],
+  watchStartupSync: ["references", "watch", "startup_sync"],
+  noPr: ["references", "no_pr"],
+  outputDir: ["references", "output_dir"],
+  prStyle: ["references", "pr", "style"],
+  canonicalFormat: ["references", "canonical_format"],
+};
+
+export const program: Program = defineProgram(
+  "references-sync",
+  buildCommand<Flags>({
+    docs: { brief: SUMMARIES["references-sync"] },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        primaryUrl: textFlag("address of the PRIMARY server, with or without /api"),
+        categories: {
+          kind: "parsed",
+          parse: splitList,
+          optional: true,
+          brief: "the categories to sync, separated by commas (default: all that have a file)",
+        },
+        dryRun: switchFlag("show what would change, model by model; no token is needed, nothing is touched"),
+        force: switchFlag("make a pull request although fewer models changed than min_changes_threshold"),
+        targetDir: textFlag("keep the clones of the repositories in this folder, as <owner>/<name>"),
+        yes: switchFlag("discard local changes in a clone below --target-dir"),
+        watch: switchFlag("stay, and sync whenever the records of the PRIMARY server change"),
+        watchInterval: integerFlag("how often to look at the PRIMARY server, in seconds (default: 60)", 1),
+        watchStartupSync: switchFlag("with --watch: also sync at the start"),
+        noPr: switchFlag("make no pull request: show the difference, or write it to --output-dir"),
+        outputDir: textFlag("with --no-pr: the folder for the changed files and changes.diff"),
+        prStyle: {
+          kind: "enum",
+          values: ["fixed", "timestamped"],
+          optional: true,
+          brief: "one pull request that is updated, or a new one each time (default: fixed)",
+        },
+        canonicalFormat: switchFlag("write whole files anew, as Python's json.dumps(indent=4) does"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: (flags) => withSession(flags, (session) => run(session, flags), REFERENCE_FLAG_SETTINGS),
+  }),
+);
+
+function splitList(text: string): string[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+}
+
+async function run(session: Session, flags: Flags): Promise<ExitCode> {
+  const { references } = session.settings;
+  for (const warning of session.config.warnings) session.context.log.warn(warning);
+  const plain = references.verbose ? inDetail(session) : session;
+  const sync = await prepare(plain, flags);
+  if (references.watch.enabled) return await watch(plain, sync);
+  const report = await sync.run();
+  show(plain, report);
+  return failuresOf(report).length > 0 ? EXIT.failed : EXIT.done;
+}
+
+/** Syncs whenever PRIMARY's records change. Being stopped is how a watch ends. */
+async function watch(session: Session, { primary, run }: PreparedSync): Promise<ExitCode> {
+  const { context, output, settings, location } = session;
+  const { references } = settings;
+  const { interval_sec, initial_delay_sec, startup_sync } = references.watch;
+  const { clock, log, signal } = context;
+  await watchReferences({
+    clock,
+    log,
+    signal,
+    primaryUrl: primary.shownUrl,
+    intervalSec: interval_sec,
+    initialDelaySec: initial_delay_sec,
+    startupSync: startup_sync,
+    poll: () => primary.lastUpdated(),
+    sync: async () => {
+      const report = await run();
+      show(session, report);
+      const [failure, ...others] = failuresOf(report);
+      if (failure !== undefined) throw incomplete(failure, others.length);
+    },
+    state: await openReferencesState(context, {
+      folder: stateDirOf(location),
+      scope: {
+        primaryUrl: primary.shownUrl,
+        repositories: [references.image_repository, references.text_repository].map(fullName),
+        categories: references.categories,
+      },
+      isReadOnly: references.dry_run || references.no_pr,
+    }),
+    onEvent: (event) => output.result(event, () => watchLines(event)),
+  });
+  return EXIT.done;
+}
+
+function incomplete(failure: unknown, others: number): unknown {
+  if (others === 0 || !(failure instanceof Error)) return failure;
+  return new FailedError(`${failure.message}; and ${others} more`, {
+    code: "SYNC_INCOMPLETE",
+    cause: failure,
+    hint: failure instanceof ModelSyncError ? failure.hint : undefined,
+  });
+}
+
+/** `HORDE_GITHUB_SYNC_VERBOSE_LOGGING` is known only when the configuration is read. */
+function inDetail(session: Session): Session {
+  const { log } = new Output({ ...session.output.options, level: "debug" });
+  return { ...session, context: { ...session.context, log } };
+}
+
+/** A sync that can be run again and again. */
+interface PreparedSync {
+  readonly run: () => Promise<SyncReport>;
+  readonly primary: PrimaryClient;
+}
+
+async function prepare(session: Session, { yes = false }: Flags): Promise<PreparedSync> {
+  const { context, settings } = session;
+  const { references } = settings;
+  const isProposing = !references.dry_run && !references.no_pr;
+  const token = await readToken(context, isProposing);
+  const mode = await openMode(context, references, token);
+  const parts = openSyncParts(context, expandPaths(session, references), {
+    token,
+    isDryRun: mode.kind === "dry-run",
+    discardLocalChanges: yes,
+  });
+  const options: SyncOptions = {
+    categories: references.categories,
+    mode,
+    proposal: proposalOptions(references, parts.primary.shownUrl),
+  };
+  const work = () => syncReferences(context, parts, options);
+  return { primary: parts.primary, run: mode.kind === "dry-run" ? work : () => recordedSync(session, work) };
+}
+
+/** Where a token may be; the first wins. */
+const TOKEN_NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
+
+/** Who only reads needs none, and makes none for an App. */
+async function readToken(context: Context, isProposing: boolean): Promise<GitHubToken> {
+  if (!isProposing) {
+    const text = TOKEN_NAMES.map((name) => context.env.get(name)?.trim() ?? "").find((text) => text !== "");
+    return text === undefined ? undefined : new Secret(text);
+  }
+  const readText = (path: string) => Promise.resolve(context.fs.readTextFileSync(path));
+  const credentials = await githubCredentials(context, TOKEN_NAMES, readText);
+  return githubToken(context, { ...githubUrls(context.env), timeoutMs: GITHUB_TIMEOUT_MS }, credentials);
+}
+
+async function openMode(
+  context: Context,
+  references: ReferencesSettings,
+  token: GitHubToken,
+): Promise<SyncMode> {
+  const { dry_run, no_pr, output_dir, pr } = references;
+  if (dry_run) return { kind: "dry-run" };
+  if (no_pr) return { kind: "offline", branch: pr.branch, outputDir: output_dir };
+  if (token === undefined) throw noToken(references);
+  // One client for all: the pause between two writes is one for the token, not for a repository.
+  const access = { ...githubUrls(context.env), token, timeoutMs: GITHUB_TIMEOUT_MS };
+  return { kind: "propose", style: pr.style, client: await GitHubClient.open(context, access) };
+}
+
+function proposalOptions(references: ReferencesSettings, primaryUrl: string): ProposalOptions {
+  const { pr, force, min_changes_threshold, canonical_format } = references;
+  return {
+    format: canonical_format ? "canonical" : "keep",
+    branch: pr.branch,
+    labels: pr.labels,
+    reviewers: pr.reviewers,
+    team: pr.team,
+    changesMin: force ? 0 : min_changes_threshold,
+    primaryUrl,
+  };
+}
+
+function expandPaths({ context }: Session, references: ReferencesSettings): ReferencesSettings {
+  const expand = (path: string | undefined) => path === undefined ? undefined : expandHome(path, context.env);
+  const { target_dir, temp_dir, output_dir } = references;
+  return {
+    ...references,
+    target_dir: expand(target_dir),
+    temp_dir: expand(temp_dir),
+    output_dir: expand(output_dir),
+  };
+}
+
+function noToken({ image_repository, text_repository }: ReferencesSettings): AuthenticationError {
+  return new AuthenticationError(
+    `Cannot make pull requests in ${fullName(image_repository)} and ${
+      fullName(text_repository)
+    }: no token is set`,
+    {
+      code: "TOKEN_MISSING",
+      hint:
+        "set GITHUB_TOKEN or HORDE_GITHUB_SYNC_GITHUB_TOKEN, or the GITHUB_APP_* variables; --dry-run needs none",
+    },
+  );
+}
+
+function show({ output, settings }: Session, report: SyncReport): void {
+  const isDryRun = settings.references.dry_run;
+  output.result(reportJson(report, isDryRun), () => reportLines(output, report, isDryRun));
+}
+
+if (import.meta.main) await main(program);
