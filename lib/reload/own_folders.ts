@@ -1,19 +1,17 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
+import { copyFile } from "../core/copy_file.ts";
 import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
 import {
   type FileSystem,
   findEntry,
   findText,
-  RELEASE_FILE_MODE,
   removeTree,
   replaceFile,
   syncFolder,
   syncFolders,
 } from "../core/files.ts";
-import { writeAll } from "../core/hash.ts";
-import { readPieces } from "../core/read_pieces.ts";
 
 /** Beside the folders, so that none is ever removed that somebody else put there. */
 const LIST_NAME = ".model-sync-folders.json";
@@ -132,12 +130,4 @@ async function fillFolder(context: Context, folder: string, files: readonly Plac
     }
   }
   syncFolders(fs, folder);
-}
-
-async function copyFile({ fs, signal }: Context, from: string, to: string): Promise<void> {
-  using source = await fs.open(from, { read: true });
-  using target = await fs.open(to, { write: true, createNew: true });
-  for await (const piece of readPieces(source, signal)) await writeAll(target, piece);
-  if (Deno.build.os !== "windows") fs.chmodSync(to, RELEASE_FILE_MODE);
-  await target.sync();
 }

@@ -5,6 +5,7 @@ import { redactArguments } from "../core/redact_arguments.ts";
 import type { ProcessRequest } from "../core/subprocess.ts";
 import { InvalidModelError } from "./invalid_model.ts";
 import { protectTree } from "./protect_tree.ts";
+import { separateTree } from "./separate_tree.ts";
 import { firstChange, snapshotTree } from "./tree_snapshot.ts";
 
 /** What a command prints beyond this many lines is for its own log file. */
@@ -30,8 +31,8 @@ export interface CustomCommand {
 /**
  * Runs the user's own validator. It gets the folder of the release as its last argument and as `MODEL_SYNC_FOLDER`, its
  * name as `MODEL_SYNC_DIGEST`, and the active release's folder as `MODEL_SYNC_ACTIVE_FOLDER` (empty when there is none).
- * The folder is read-only as far as the file system and the user allow, and is compared afterwards. What the command
- * prints goes to the log. Needs the run permission, and write permission for the folder.
+ * The folder is read-only as far as the file system and the user allow, and is compared afterwards; where they do not, it
+ * is one that shares no file with the active release. What the command prints goes to the log. Needs the run permission, and write permission for the folder.
  *
  * @throws {InvalidModelError} when it ends with another exit code than 0
  * @throws {RefusedError} codes `VALIDATE_COMMAND_TIMEOUT`, `VALIDATE_COMMAND_WROTE`: that says nothing about the release
@@ -41,26 +42,30 @@ export async function runCustomCommand(context: Context, custom: CustomCommand):
   const [command = "", ...args] = custom.command;
   const title = redactArguments([command, ...args]).join(" ");
   context.log.info(`validating with ${title}`);
-  using _protected = protectTree(context.fs, custom.dir);
-  const before = snapshotTree(context.fs, custom.dir);
+  await using separate = await separateTree(context, custom.dir);
+  const { dir } = separate;
+  using _protected = protectTree(context.fs, dir);
+  const before = snapshotTree(context.fs, dir);
   const output = new CommandOutput(context);
   const code = await run(context, custom, output, {
     command,
-    args: [...args, custom.dir],
+    args: [...args, dir],
     title,
     env: {
-      MODEL_SYNC_FOLDER: custom.dir,
+      MODEL_SYNC_FOLDER: dir,
       MODEL_SYNC_DIGEST: custom.digest,
       MODEL_SYNC_ACTIVE_FOLDER: custom.activeDir ?? "",
     },
     timeoutMs: custom.timeoutMs,
     signal: context.signal,
   });
-  const change = firstChange(before, snapshotTree(context.fs, custom.dir));
+  const change = firstChange(before, snapshotTree(context.fs, dir));
   if (change !== undefined) {
     throw new RefusedError(`Cannot activate the release: validate_command changed it: ${change}`, {
       code: "VALIDATE_COMMAND_WROTE",
-      hint: "let it write elsewhere, then pull again; the active release is untouched",
+      hint: dir === custom.dir
+        ? "let it write elsewhere, then pull again; model-sync verify --deep looks for harm to the active release"
+        : "let it write elsewhere, then pull again; the active release is untouched",
     });
   }
   if (code === 0) return;

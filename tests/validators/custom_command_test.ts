@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { spawnProcess } from "../../lib/core/subprocess.ts";
 import { type CustomCommand, runCustomCommand } from "../../lib/validators/custom_command.ts";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const UNIX = { ignore: Deno.build.os === "windows" };
@@ -112,6 +112,23 @@ Deno.test(
           `RefusedError: Cannot activate the release: validate_command changed it: ${change}`,
         );
         return true;
+      });
+    }
+  },
+);
+
+Deno.test(
+  "a superuser's command that writes changes no file that the release shares with the active one",
+  { ignore: Deno.build.os === "windows" || Deno.uid() !== 0 },
+  async () => {
+    for (const script of ['echo hack > "$1/a.bin"', 'rm "$1/deep/b.bin"; echo hack > "$1/a.bin"']) {
+      using made = world(script);
+      Deno.linkSync(join(made.dir, "a.bin"), join(made.root, "active.bin"));
+      await assert.rejects(made.run(), { code: "VALIDATE_COMMAND_WROTE", message: /a\.bin|b\.bin/ });
+      assert.deepEqual(readFiles(made.root), {
+        "active.bin": "a",
+        "staged/a.bin": "a",
+        "staged/deep/b.bin": "b",
       });
     }
   },

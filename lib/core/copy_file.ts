@@ -1,0 +1,17 @@
+import type { Context } from "./context.ts";
+import { RELEASE_FILE_MODE } from "./files.ts";
+import { writeAll } from "./hash.ts";
+import { readPieces } from "./read_pieces.ts";
+
+/** Copies a file of a release to where nothing is; read-only, and on the disk when this resolves. */
+export async function copyFile(
+  { fs, signal }: Pick<Context, "fs" | "signal">,
+  from: string,
+  to: string,
+): Promise<void> {
+  using source = await fs.open(from, { read: true });
+  using target = await fs.open(to, { write: true, createNew: true });
+  for await (const piece of readPieces(source, signal)) await writeAll(target, piece);
+  if (Deno.build.os !== "windows") fs.chmodSync(to, RELEASE_FILE_MODE);
+  await target.sync();
+}
