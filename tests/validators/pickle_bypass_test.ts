@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { crc32, deflateSync, gzipSync } from "node:zlib";
 import type { Sha256 } from "../../lib/core/hash.ts";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
+import { inspectByPolicy } from "../../lib/validators/pickle/inspect_by_policy.ts";
 import { inspectPickle } from "../../lib/validators/pickle/inspect_pickle.ts";
 import {
   arrayWrapper,
@@ -14,6 +15,7 @@ import {
   uint32,
 } from "../helpers/raw_pickle.ts";
 import { descriptor, extraField, FLAG, joined, type RawEntry, rawZip } from "../helpers/raw_zip.ts";
+import { rawTar, tarMember } from "../helpers/raw_tar.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -485,4 +487,92 @@ Deno.test("a torch file with tensors alone passes", async () => {
     }]),
     "model.pt",
   );
+});
+
+/** A `.npy` file: what numpy says of its elements, then their bytes. */
+function npy(header: string, elements: Uint8Array, version = 1): Uint8Array<ArrayBuffer> {
+  const length = version === 1 ? [header.length % 256, header.length >> 8] : uint32(header.length);
+  return joined([rawPickle(0x93, "NUMPY", version, 0), new Uint8Array(length), rawPickle(header), elements]);
+}
+
+const NPY_OBJECTS = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n";
+const NPY_NUMBERS = "{'descr': '<f4', 'fortran_order': False, 'shape': (9, 4), }     \n";
+
+Deno.test("a numpy array of objects is looked into, alone and in an archive, whatever its header looks like", async () => {
+  const headers = [
+    NPY_OBJECTS,
+    "{'descr': [('a', '<f4'), ('b', '|O')], 'fortran_order': False, 'shape': (1,), }\n",
+    "{'descr': '<f4', 'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n",
+    "{'descr': '<f4' and 'O', 'fortran_order': False, 'shape': (1,), }\n",
+  ];
+  for (const header of headers) {
+    for (const version of [1, 2, 3]) {
+      await refuses(npy(header, SYSTEM, version), /imports os\.system/, "a.npy");
+    }
+  }
+  await refuses(npy(NPY_OBJECTS.padStart(70_000, " "), SYSTEM, 2), /imports os\.system/, "weights.bin");
+  await refuses(gzipSync(npy(NPY_OBJECTS, SYSTEM)), /imports os\.system/, "a.bin");
+  const archive = rawZip([{ name: "w.npy", content: npy(NPY_NUMBERS, SYSTEM) }, {
+    name: "a.npy",
+    content: npy(NPY_OBJECTS, SYSTEM),
+  }]);
+  await refuses(archive, /the pickle "a\.npy" in it imports os\.system/, "a.npz");
+});
+
+Deno.test("numpy arrays of numbers, and of what is allowed, pass", async () => {
+  await inspect(npy(NPY_NUMBERS, SYSTEM), "a.npy");
+  await inspect(npy(NPY_OBJECTS, rawPickle(PROTO_4, stackGlobal("numpy", "dtype"), ".")), "a.npy");
+  await inspect(rawPickle(0x93, "NUMPY", 1), "a.npy");
+  await inspect(rawPickle(0x93, "NUMPY", 2, 0, 0xff, 0xff, 0xff, 0xff), "a.npy");
+});
+
+Deno.test("a tar of torch's first versions is refused, and others pass", async () => {
+  const files = (name: string) =>
+    rawTar(
+      tarMember({ name, content: rawPickle("K", 0, ".") }),
+      tarMember({ name: "pickle", content: SYSTEM }),
+    );
+  await refuses(files("storages"), /is a tar of torch before 0\.2/, "model.pt");
+  await refuses(files("./storages"), /is a tar of torch before 0\.2/, "model.bin");
+  const link = rawTar(tarMember({ name: "l", type: "2", linkName: "storages" }));
+  await refuses(link, /is a tar that cannot be looked into: /, "model.pt");
+  await inspect(files("vocabulary.txt"), "vocabulary.tar");
+});
+
+Deno.test("a tar is one to Python whatever way its checksum is written", async () => {
+  const tar = rawTar(tarMember({ name: "storages", content: SYSTEM }));
+  const sum = parseInt(new TextDecoder().decode(tar.subarray(148, 154)), 8);
+  const binary = new Uint8Array([0x80, 0, 0, 0, 0, 0, sum >> 8, sum & 255]);
+  for (const field of [rawPickle("+", sum.toString(8)), rawPickle("0o", sum.toString(8)), binary]) {
+    tar.fill(0, 148, 156);
+    tar.set(field, 148);
+    await refuses(tar, /is a tar /, "model.pt");
+  }
+});
+
+Deno.test("where pickles are refused, so are files that have one in them, and no others", async () => {
+  const byPolicy = async (content: Uint8Array, name: string) => {
+    using dir = tempDir();
+    const location = `${dir.path}/${name}`;
+    Deno.writeFileSync(location, content);
+    const file = { path: name, location, size: content.length, sha256: SHA256 };
+    await inspectByPolicy(testContext(), file, { policy: "refuse", allow: [] });
+  };
+  const harmless = rawPickle(PROTO_4, stackGlobal("numpy", "dtype"), ".");
+  const pickles: Record<string, Uint8Array> = {
+    "model.pkl": harmless,
+    "model.bin": harmless,
+    "old.bin": rawPickle(global("numpy", "dtype"), "."),
+    "model.joblib": gzipSync(harmless),
+    "model.pt": rawZip([{ name: "m/data.pkl", content: rawPickle(0x80, 2, "}.") }]),
+    "a.npy": npy(NPY_OBJECTS, harmless),
+  };
+  for (const [name, content] of Object.entries(pickles)) {
+    await assert.rejects(() => byPolicy(content, name), {
+      message: `Cannot activate ${name}: it is a pickle or has one in it, and ` +
+        "activation.validate.pickle.policy refuses them all",
+    });
+  }
+  await byPolicy(gzipSync("col1\ncol2\n"), "table.csv.gz");
+  await byPolicy(npy(NPY_NUMBERS, harmless), "a.npy");
 });

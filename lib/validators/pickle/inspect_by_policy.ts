@@ -13,8 +13,8 @@ export interface PickleSettings {
 }
 
 /**
- * Looks into a file that may hold a pickle, as the configuration wants it. Where pickles are refused, files that only
- * begin as one could, and ZIPs, are looked into: they may hold other things.
+ * Looks into a file that may hold a pickle, as the configuration wants it. Where pickles are refused, files that may hold
+ * other things are looked into.
  *
  * @throws {InvalidModelError}
  */
@@ -24,17 +24,22 @@ export async function inspectByPolicy(
   { policy, allow }: PickleSettings,
 ): Promise<void> {
   if (policy === "ignore") return;
-  if (policy === "refuse" && isPickle(context, file)) {
-    throw new InvalidModelError(
-      file.path,
-      "it is a pickle, and activation.validate.pickle.policy refuses them all",
-    );
-  }
-  await inspectPickle(context, file, { patterns: allow });
+  const isRefused = policy === "refuse";
+  if (isRefused && isPickle(context, file)) throw refusal(file);
+  const hasPickle = await inspectPickle(context, file, { patterns: allow });
+  if (isRefused && hasPickle) throw refusal(file);
 }
 
+/** Whether the first bytes are enough to say so. */
 function isPickle(context: Context, { location, path }: ModelFile): boolean {
   using file = context.fs.openSync(location, { read: true });
   const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
-  return suspicion?.kind === "pickle" ? suspicion.isCertain : suspicion?.kind === "wrapped";
+  return suspicion?.kind === "pickle" && suspicion.isCertain;
+}
+
+function refusal({ path }: ModelFile): InvalidModelError {
+  return new InvalidModelError(
+    path,
+    "it is a pickle or has one in it, and activation.validate.pickle.policy refuses them all",
+  );
 }

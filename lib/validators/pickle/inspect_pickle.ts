@@ -11,6 +11,7 @@ import { fileSource } from "./file_source.ts";
 import type { PickleDialect } from "./pickle_machine.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleSource } from "./pickle_reader.ts";
+import { passNpyHeader } from "./npy_header.ts";
 import { HEAD_BYTES, isNamedPickle, recognisePickle } from "./recognise_pickle.ts";
 import { streamSource } from "./stream_source.ts";
 import { unwrap } from "./unwrap.ts";
@@ -20,6 +21,7 @@ import { walkPickles } from "./walk_pickle.ts";
  * Looks for a pickle in a file, whatever its name, and walks it without executing anything. Passes files that are no
  * pickle, unless they are named as one (`.pkl`, `.pickle`, `.joblib`). Needs read permission.
  *
+ * @returns whether there is one
  * @throws {InvalidModelError} when it imports or calls something that is not allowed, when that cannot be told, or when
  * it is broken; says where and what
  */
@@ -27,14 +29,14 @@ export async function inspectPickle(
   context: Pick<Context, "fs" | "signal">,
   { path, location }: ModelFile,
   allowed: PickleAllowList,
-): Promise<void> {
+): Promise<boolean> {
   using file = await context.fs.open(location, { read: true });
   const size = file.statSync().size;
   const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
   const isNamed = isNamedPickle(path);
   switch (suspicion?.kind) {
     case undefined:
-      return;
+      return false;
     case "misnamed":
       throw new InvalidModelError(
         path,
@@ -46,6 +48,8 @@ export async function inspectPickle(
         `it is compressed by ${suspicion.method}, and a pickle in it could not be looked into`,
         { hint: "store it uncompressed, or by zlib, gzip or lz4" },
       );
+    case "tar":
+      return await inspectTar(context, { path, location });
     case "zip":
       return await inspectZip(context, { path, location, isNamed }, allowed);
     case "wrapped":
@@ -82,9 +86,13 @@ interface Inspection {
 /**
  * Walks a stream as the programs read it that may be given it: what is an array's bytes to joblib, `pickle.load` takes
  * for opcodes. That it stops at them is fine; that it finds an import there is not.
+ *
+ * @returns whether it is a pickle
  */
-async function inspectStream(open: () => Promise<PickleSource>, inspection: Inspection): Promise<void> {
+async function inspectStream(begin: () => Promise<PickleSource>, inspection: Inspection): Promise<boolean> {
   const { path, entry, allowed, isNamed, isCertain, dialects: [dialect, ...others] } = inspection;
+  // What is named as a pickle is read as one from its first byte on.
+  const open = async () => isNamed ? await begin() : await passNpyHeader(await begin());
   try {
     const { broken, imports, pickles, arrays } = await walkPickles(await open(), {
       allowed,
@@ -93,10 +101,11 @@ async function inspectStream(open: () => Promise<PickleSource>, inspection: Insp
     });
     const isPickle = isNamed || (isCertain && (imports > 0 || pickles > 0)) || (pickles > 0 && imports > 0);
     if (broken !== undefined && isPickle) throw broken;
-    if (arrays === 0) return;
+    if (arrays === 0) return isPickle;
     for (const other of others) {
       await walkPickles(await open(), { allowed, dialect: other, isCertain: false });
     }
+    return isPickle;
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
     throw invalid(path, entry, error);
@@ -116,7 +125,7 @@ function invalid(path: string, entry: string | undefined, problem: PickleProblem
   });
 }
 
-/** A ZIP, as torch writes it: every entry may be a pickle, those named `.pkl` have to be. */
+/** A ZIP, as torch writes it, or numpy: every entry may be a pickle, those named `.pkl` have to be. */
 async function inspectZip(
   context: Pick<Context, "fs" | "signal">,
   { path, location, isNamed }: {
@@ -125,25 +134,23 @@ async function inspectZip(
     readonly isNamed: boolean;
   },
   allowed: PickleAllowList,
-): Promise<void> {
+): Promise<boolean> {
   let pickles = 0;
   try {
     await using archive = await openArchive(context, location, path, ARCHIVE_LIMITS);
     for await (const { entry, content } of archive.read()) {
-      pickles += await inspectEntry(context, { path, entry: entry.path, content, allowed });
+      if (await inspectEntry(context, { path, entry: entry.path, content, allowed })) pickles++;
     }
   } catch (error) {
-    if (!(error instanceof RefusedError) || error instanceof InvalidModelError) throw error;
-    throw new InvalidModelError(path, `it is a ZIP that cannot be looked into: ${error.message}`, {
-      cause: error,
-    });
+    throw sealedArchive(path, "ZIP", error);
   }
   if (isNamed && pickles === 0) {
     throw new InvalidModelError(path, "it is named as a pickle, and is a ZIP without one");
   }
+  return pickles > 0;
 }
 
-/** @returns how many pickles it has */
+/** @returns whether it is a pickle */
 async function inspectEntry(
   { signal }: Pick<Context, "signal">,
   { path, entry, content, allowed }: {
@@ -152,9 +159,9 @@ async function inspectEntry(
     readonly content: AsyncIterable<Uint8Array>;
     readonly allowed: PickleAllowList;
   },
-): Promise<number> {
+): Promise<boolean> {
   const isNamed = isNamedPickle(entry);
-  await inspectStream(() => Promise.resolve(streamSource(content, signal)), {
+  return await inspectStream(() => Promise.resolve(streamSource(content, signal)), {
     path,
     entry,
     allowed,
@@ -162,5 +169,39 @@ async function inspectEntry(
     isCertain: isNamed,
     dialects: ["torch"],
   });
-  return isNamed ? 1 : 0;
+}
+
+/** What the file of a tar is called that torch reads first, before version 0.2. Source: `torch/serialization.py`. */
+const TORCH_TAR_STORAGES = "storages";
+
+/**
+ * A tar: torch still loads those of its first versions, in which pickles and the bytes of tensors take turns. Of others
+ * nobody loads a pickle without unpacking it.
+ */
+async function inspectTar(
+  context: Pick<Context, "fs" | "signal">,
+  { path, location }: Pick<ModelFile, "path" | "location">,
+): Promise<boolean> {
+  let entries;
+  try {
+    await using archive = await openArchive(context, location, path, ARCHIVE_LIMITS);
+    entries = archive.entries;
+  } catch (error) {
+    throw sealedArchive(path, "tar", error);
+  }
+  if (!entries.some((entry) => entry.path === TORCH_TAR_STORAGES)) return false;
+  throw new InvalidModelError(
+    path,
+    "it is a tar of torch before 0.2, whose pickles could not be looked into",
+    {
+      hint: "save it again with a newer torch",
+    },
+  );
+}
+
+function sealedArchive(path: string, format: string, error: unknown): unknown {
+  if (!(error instanceof RefusedError) || error instanceof InvalidModelError) return error;
+  return new InvalidModelError(path, `it is a ${format} that cannot be looked into: ${error.message}`, {
+    cause: error,
+  });
 }

@@ -1,3 +1,5 @@
+import { TAR_BLOCK_BYTES } from "../../core/tar_header.ts";
+import { isTar } from "./is_tar.ts";
 import { LZ4_MAGIC } from "./lz4_frame.ts";
 import { OPCODES, PROTO, PROTOCOL_MAX } from "./opcodes.ts";
 
@@ -10,13 +12,14 @@ export type PickleSuspicion =
   | { readonly kind: "pickle"; readonly isCertain: boolean }
   | { readonly kind: "wrapped"; readonly wrapper: Wrapper }
   | { readonly kind: "zip" }
+  | { readonly kind: "tar" }
   /** Compressed in a way that is not looked into. */
   | { readonly kind: "sealed"; readonly method: "bz2" | "xz" | "lzma" }
   /** Named as a pickle, and beginning as none. */
   | { readonly kind: "misnamed" };
 
 /** As many first bytes as {@link recognisePickle} wants. */
-export const HEAD_BYTES = 16;
+export const HEAD_BYTES = TAR_BLOCK_BYTES;
 
 /**
  * What of a pickle a file may be, by its first bytes; `undefined` when no program would take it for one. Its name
@@ -42,6 +45,7 @@ export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion
   if (startsWith(head, [0x1f, 0x8b])) return { kind: "wrapped", wrapper: "gzip" };
   if (startsWith(head, LZ4_MAGIC)) return { kind: "wrapped", wrapper: "lz4" };
   if (isZlib(head)) return { kind: "wrapped", wrapper: "zlib" };
+  if (isTar(head)) return { kind: "tar" };
   const sealed = SEALED.find(({ magic }) => startsWith(head, magic));
   if (sealed !== undefined && !isOtherArchive(path)) return { kind: "sealed", method: sealed.method };
   const isNamed = isNamedPickle(path);
