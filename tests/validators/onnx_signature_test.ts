@@ -23,9 +23,22 @@ Deno.test("a model with the active one's signature fits, and so does one without
 });
 
 Deno.test("sizes that are open or unknown go with any, and so does a missing shape", () => {
-  assert.equal(compared({ inputs: [value("features", "float32", [1, "width"])] }), undefined);
+  assert.equal(compared({ inputs: [value("features", "float32", ["rows", "width"])] }), undefined);
+  assert.equal(compared({ outputs: [value("label", "int64", [1]), ...ACTIVE.outputs.slice(1)] }), undefined);
   assert.equal(compared({ inputs: [value("features", "float32", [null, 12])] }), undefined);
   assert.equal(compared({ inputs: [value("features", "float32")] }), undefined);
+});
+
+Deno.test("an input that took any size and takes one only does not fit what consumers feed", () => {
+  const fixed = value("features", "float32", [1, 12]);
+  assert.equal(
+    compared({ inputs: [fixed] }),
+    `its input "features" is float32[1,12], the active model's is float32[batch,12]`,
+  );
+  // A model of one size may become one of any, and what is expected says what consumers feed.
+  assert.equal(compareSignature("m.onnx", ACTIVE, { ...ACTIVE, inputs: [fixed] }, []), undefined);
+  const expected = [{ name: "features", type: "float32", shape: [null, 12] }];
+  assert.equal(compared({ inputs: [fixed] }, [{ inputs: expected }]), undefined);
 });
 
 const CHANGES: readonly (readonly [string, Partial<typeof ACTIVE>, string])[] = [

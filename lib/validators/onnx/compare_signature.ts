@@ -12,13 +12,17 @@ interface Wanted {
   readonly owner: string;
 }
 
+/** The owner of what the configuration says. */
+const EXPECTED = "expected";
+
 /** A message with more names than these is not read. */
 const NAMES_SHOWN_MAX = 10;
 
 /**
  * Says why consumers of the active model could not use this one, or `undefined` when they can. What the configuration
  * expects of inputs or of outputs counts in place of what the active model has. Inputs have to be the same; outputs may
- * be added behind those that are there. Sizes that are open or unknown go with any.
+ * be added behind those that are there. Sizes that are open or unknown go with any, but for those of the active model's
+ * inputs: where it takes any, so must this one.
  *
  * @param path the model's, which the entries of `expect` are for
  */
@@ -39,7 +43,7 @@ function wanted(
   expected: readonly ExpectedValue[] | undefined,
   active: readonly OnnxValue[] | undefined,
 ): Wanted | undefined {
-  if (expected !== undefined) return { values: expected, owner: "expected" };
+  if (expected !== undefined) return { values: expected, owner: EXPECTED };
   if (active !== undefined) return { values: active, owner: "the active model's" };
   return undefined;
 }
@@ -51,7 +55,8 @@ function problemOf(kind: string, values: readonly OnnxValue[], { values: wanted,
     if (value === undefined) {
       return `it has no ${kind} ${quote(want.name)}, which is ${owner}; it has ${names(values)}`;
     }
-    const fits = (want.type ?? value.type) === value.type && shapesFit(value.shape, want.shape);
+    const isFed = kind === "input" && owner !== EXPECTED;
+    const fits = (want.type ?? value.type) === value.type && shapesFit(value.shape, want.shape, isFed);
     if (!fits) {
       const what = describeValue({ type: want.type ?? value.type, shape: want.shape });
       return `its ${kind} ${quote(want.name)} is ${describeValue(value)}, ${owner} is ${what}`;
@@ -67,7 +72,7 @@ function orderProblem(
   wanted: readonly ExpectedValue[],
   owner: string,
 ): string | undefined {
-  if (owner === "expected") return undefined;
+  if (owner === EXPECTED) return undefined;
   for (const [index, want] of wanted.entries()) {
     const value = values[index];
     if (value !== undefined && value.name !== want.name) {
@@ -90,10 +95,11 @@ function names(values: readonly { readonly name: string }[]): string {
   return values.length > NAMES_SHOWN_MAX ? `${shown} and ${values.length - NAMES_SHOWN_MAX} more` : shown;
 }
 
-function shapesFit(shape: OnnxShape | undefined, wanted: OnnxShape | undefined): boolean {
+/** @param isFed whether consumers feed what is open in `wanted` in any size */
+function shapesFit(shape: OnnxShape | undefined, wanted: OnnxShape | undefined, isFed: boolean): boolean {
   if (shape === undefined || wanted === undefined) return true;
   return shape.length === wanted.length && shape.every((size, index) => {
     const other = wanted[index];
-    return typeof size !== "number" || typeof other !== "number" || size === other;
+    return typeof size !== "number" || (typeof other !== "number" ? !isFed : size === other);
   });
 }
