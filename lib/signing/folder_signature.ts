@@ -20,7 +20,7 @@ export interface FolderSignature {
 /**
  * Signs every file of a folder and writes the signature, in place of one that is there.
  *
- * @throws {RefusedError} codes `FOLDER_EMPTY`, `FOLDER_UNFIT`
+ * @throws {RefusedError} codes `FOLDER_EMPTY`, `FOLDER_UNFIT`; {@link UsageError} code `SIGNATURE_NO_FILE`
  */
 export async function signFolder(
   context: Context,
@@ -28,6 +28,7 @@ export async function signFolder(
   folder: string,
   signaturePath: string,
 ): Promise<FolderSignature> {
+  if (ifFound(() => context.fs.statSync(signaturePath))?.isDirectory) throw isFolder("write", signaturePath);
   const ignorePaths = [...GIT_PATHS, ...namesInside(context, folder, signaturePath)];
   const files = listTree(context, folder, ignorePaths);
   if (files.length === 0) {
@@ -50,7 +51,7 @@ export async function signFolder(
 /**
  * Verifies a signature, then that the folder holds what was signed and nothing else.
  *
- * @throws {UsageError} code `SIGNATURE_MISSING`; {@link RefusedError} codes `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`,
+ * @throws {UsageError} codes `SIGNATURE_MISSING`, `SIGNATURE_NO_FILE`; {@link RefusedError} codes `SIGNATURE_INVALID`, `SIGNATURE_MISMATCH`,
  * `FOLDER_UNFIT`
  */
 export async function verifyFolder(
@@ -90,17 +91,25 @@ export async function verifyFolder(
 }
 
 function readSignature({ fs }: Context, path: string, where: string): string {
-  const size = ifFound(() => fs.statSync(path))?.size;
-  if (size === undefined) {
+  const info = ifFound(() => fs.statSync(path));
+  if (info?.isDirectory) throw isFolder("read", path);
+  if (info === undefined) {
     throw new UsageError(`Cannot read ${where}: there is no such file`, {
       code: "SIGNATURE_MISSING",
       hint: "name the file with --signature; model_signing calls it model.sig",
     });
   }
-  if (size > SIGNATURE_BYTES_MAX) {
-    throw invalidSignature(where, `it has ${size} bytes, at most ${SIGNATURE_BYTES_MAX} are read`);
+  if (info.size > SIGNATURE_BYTES_MAX) {
+    throw invalidSignature(where, `it has ${info.size} bytes, at most ${SIGNATURE_BYTES_MAX} are read`);
   }
   return fs.readTextFileSync(path);
+}
+
+function isFolder(doing: string, path: string): UsageError {
+  return new UsageError(`Cannot ${doing} the signature ${path}: it is a folder`, {
+    code: "SIGNATURE_NO_FILE",
+    hint: "name a file with --signature, such as model.sig",
+  });
 }
 
 /** The name of a file below a folder, links above both resolved; none where it is outside. */

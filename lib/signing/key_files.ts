@@ -79,7 +79,10 @@ export function parsePrivateKey(pem: Secret, where: string): SigningKey {
     throw invalidKey("private", where, "it is encrypted, and there is nobody to ask for its password");
   }
   const [block] = PRIVATE_BLOCK.exec(text) ?? [];
-  if (block === undefined) throw invalidKey("private", where, "it holds no PRIVATE KEY in PEM");
+  if (block === undefined) {
+    const isPublic = text.includes("PUBLIC KEY-----");
+    throw invalidKey("private", where, isPublic ? "it is a public key" : "it holds no PRIVATE KEY in PEM");
+  }
   const key = reading("private", where, () => createPrivateKey(block));
   return { key, verification: verificationKey(createPublicKey(key), where) };
 }
@@ -130,7 +133,7 @@ export function readPublicKeyFile(fs: FileSystem, path: string): VerificationKey
  * @throws {UsageError} codes `KEY_MISSING`, `KEY_EXPOSED`, `KEY_INVALID`
  */
 export function readPrivateKeyFile(fs: FileSystem, path: string): SigningKey {
-  const text = new Secret(readKeyText(fs, path, "private"));
+  const key = parsePrivateKey(new Secret(readKeyText(fs, path, "private")), path);
   const mode = Deno.build.os === "windows" ? null : fs.statSync(path).mode;
   if (mode !== null && (mode & OTHERS_MODE) !== 0) {
     const shown = (mode & 0o7777).toString(8).padStart(4, "0");
@@ -139,7 +142,7 @@ export function readPrivateKeyFile(fs: FileSystem, path: string): SigningKey {
       hint: `chmod 600 ${path}; if others could read it, make a new pair and have it trusted instead`,
     });
   }
-  return parsePrivateKey(text, path);
+  return key;
 }
 
 function readKeyText(fs: FileSystem, path: string, kind: string): string {

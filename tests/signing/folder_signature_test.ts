@@ -147,6 +147,25 @@ Deno.test("what no signature can stand for is refused, and nothing is written", 
   await refused("name", "FOLDER_UNFIT", /is not valid UTF-8/);
 });
 
+Deno.test("a signature does not take the place of a folder, and nothing is left beside it", async () => {
+  using dir = tempDir();
+  const { models } = folderWithKeys(dir);
+  await assert.rejects(signFolder(testContext(), KEY.signing, models, models), {
+    code: "SIGNATURE_NO_FILE",
+    exitCode: 2,
+    message: `Cannot write the signature ${models}: it is a folder`,
+  });
+  await assert.rejects(verifyFolder(testContext(), [KEY.trusted], models, models), {
+    code: "SIGNATURE_NO_FILE",
+    exitCode: 2,
+  });
+  assert.deepEqual([...Deno.readDirSync(dir.path)].map(({ name }) => name).sort(), [
+    "key.pem",
+    "models",
+    "pub.pem",
+  ]);
+});
+
 Deno.test("signing and verifying stop when they are told to", async () => {
   using dir = tempDir();
   const { models, signature } = folderWithKeys(dir);

@@ -90,7 +90,7 @@ Deno.test("what is no key, or not the right one, is exit code 2 and says what it
   const privates: readonly (readonly [string, RegExp])[] = [
     ["", /holds no PRIVATE KEY in PEM/],
     ["garbage", /holds no PRIVATE KEY in PEM/],
-    [KEY.publicPem, /holds no PRIVATE KEY in PEM/],
+    [KEY.publicPem, /it is a public key/],
     [encrypted, /it is encrypted/],
     [damaged, /it is damaged/],
     [rsa.privateKey, /of the kind rsa, wanted an elliptic curve: P-256, P-384 or P-521/],
@@ -149,6 +149,13 @@ Deno.test({
       assert.equal(readPrivateKeyFile(Deno, path).verification.hint, KEY.trusted.hint);
     }
   },
+});
+
+Deno.test("a public key in the place of the private one is told as that, whatever its mode", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "key.pem": KEY.publicPem });
+  const path = join(dir.path, "key.pem");
+  assert.throws(() => readPrivateKeyFile(Deno, path), { code: "KEY_INVALID", message: /it is a public key/ });
 });
 
 Deno.test("a key file that is missing, a folder or far too large is told before it is read", () => {
