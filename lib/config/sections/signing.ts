@@ -6,12 +6,15 @@ const KEYS_MAX = 50;
 
 const Path = z.string().min(1);
 
+/** Zod's own word for it, "ISO datetime", does not say how one looks. */
+const Time = z.iso.datetime({ offset: true, error: "must be a time such as 2027-01-31T00:00:00Z" });
+
 const PublicKey = z.union([
   Path,
   z.strictObject({
     path: Path,
-    not_before: z.iso.datetime({ offset: true }).optional(),
-    not_after: z.iso.datetime({ offset: true }).optional(),
+    not_before: Time.optional(),
+    not_after: Time.optional(),
   }),
 ], { error: "must be a path, or {path, not_before, not_after} with times such as 2027-01-31T00:00:00Z" });
 
@@ -41,8 +44,8 @@ export const Signing = z.strictObject({
   }),
   valid_days: z.number().positive().max(3_650).optional().register(DOCS, {
     description:
-      "The publishing side: for how many days clients may take a release; fractions are possible. Publishing again " +
-      "renews it when less than half is left. Default: for ever.",
+      "The publishing side: for how many days clients may take a release, and five minutes more, as clocks differ; " +
+      "fractions are possible. Publishing again renews it when less than half is left. Default: for ever.",
     examples: [7],
   }),
 }).refine(({ required, public_keys }) => !required || public_keys.length > 0, {
