@@ -28,7 +28,7 @@ export async function leave(
   release: ValidRelease,
   { run, choice, safeguards }: SwapOptions,
 ): Promise<Activation> {
-  addQuarantine(store, { ...left, at: isoSeconds(context.clock.now()) });
+  addQuarantine(store, { ...left, at: isoSeconds(context.clock.now()), wasLeft: true });
   if (safeguards.reload.length > 0) {
     writePendingReload(store, { digest: left.digest, previous: release.digest });
   }

@@ -8,7 +8,7 @@ import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { readPointer } from "../store/pointers.ts";
-import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { acceptPulled, findLeftSequence, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
@@ -163,7 +163,8 @@ async function bringNewest(
     digest: release.digest,
     sequence: release.manifest.sequence,
   });
-  liftQuarantine(store, release.digest);
+  if (unchanged) liftQuarantine(store, release.digest);
+  else acceptPulled(store, release.digest);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
@@ -281,12 +282,14 @@ function refuseUnwanted(
       },
     );
   }
-  if (active === undefined || options.allowDowngrade || offered.sequence >= active.sequence) return;
+  if (active === undefined || options.allowDowngrade) return;
+  const left = offered.digest === active.digest ? undefined : findLeftSequence(store);
+  const newest = Math.max(active.sequence, left ?? 0);
+  if (offered.sequence >= newest) return;
   throw new RefusedError(
-    `Cannot go back from sequence ${active.sequence} to ${offered.sequence}: release ${
+    `Cannot go back from sequence ${newest} to ${offered.sequence}: release ${
       shortDigest(offered.digest)
-    } is ` +
-      "older than the active one" +
+    } is older than ${newest > active.sequence ? "the one that was left by a rollback" : "the active one"}` +
       (offered.sequence === 0 ? ", or the registry lost its model-sync.json" : ""),
     { code: "DOWNGRADE", hint: "if that is meant, run again with --allow-downgrade" },
   );

@@ -10,6 +10,8 @@ const QuarantineEntry = z.object({
   sequence: z.number(),
   reason: z.string(),
   at: z.string(),
+  /** That consumers had it until it was left for an older one, and that no pull has activated another since. */
+  wasLeft: z.boolean().optional(),
 });
 /** A release that no carrier and no schedule brings back. */
 export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
@@ -36,6 +38,22 @@ export function readQuarantine(store: Store): readonly QuarantineEntry[] {
 /** The entry that forbids a release, or `undefined`. A later sequence of the same files passes. */
 export function findQuarantine(store: Store, digest: Digest, sequence: number): QuarantineEntry | undefined {
   return readQuarantine(store).find((entry) => entry.digest === digest && sequence <= entry.sequence);
+}
+
+/** The newest sequence that was left for an older one; what is older still is no way forward. */
+export function findLeftSequence(store: Store): number | undefined {
+  const left = readQuarantine(store).flatMap((entry) => entry.wasLeft === true ? [entry.sequence] : []);
+  return left.length === 0 ? undefined : Math.max(...left);
+}
+
+/** Allows what a pull activated in the place of another, and counts from it again. */
+export function acceptPulled(store: Store, digest: Digest): void {
+  const entries = readQuarantine(store);
+  if (!entries.some((entry) => entry.digest === digest || entry.wasLeft === true)) return;
+  write(
+    store,
+    entries.filter((entry) => entry.digest !== digest).map(({ wasLeft: _counted, ...entry }) => entry),
+  );
 }
 
 export function addQuarantine(store: Store, entry: QuarantineEntry): void {

@@ -13,7 +13,7 @@ import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { bareRepository } from "../helpers/test_git.ts";
+import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
 function world(dir: TempDir) {
   const registry = bareRepository(join(dir.path, "registry.git"));
@@ -218,6 +218,31 @@ Deno.test("rollback() goes back step by step, forward by name, and a pull takes 
   assert.equal((await rollBack(context, bot, one)).release, one);
   assert.equal((await pullTo(context, bot, { force: true })).release, three);
   await rollBack(context, bot, one);
+  writeFiles(trainer.modelsDir, { "a.onnx": "4" });
+  await publishFrom(context, trainer);
+  assert.equal((await pullTo(context, bot)).sequence, 4);
+});
+
+Deno.test("after a rollback, nothing older than the release that was left comes in its place", async () => {
+  using dir = tempDir();
+  const w = world(dir);
+  const { trainer, bot, context } = w;
+  const [one] = await releases(w, "1");
+  fillModels(trainer.modelsDir, { "a.onnx": "2", "b.json": "{}" });
+  await publishFrom(context, trainer);
+  const [three] = await releases(w, "3");
+  await rollBack(context, bot, one);
+  const hand = clone(join(dir.path, "registry.git"), join(dir.path, "hand"));
+  git(hand, "checkout", "--quiet", "HEAD~1", "--", ".");
+  commitAll(hand, "the release that nobody pulled");
+
+  await assert.rejects(pullTo(context, bot), {
+    code: "DOWNGRADE",
+    exitCode: 5,
+    message: /Cannot go back from sequence 3 to 2: release [0-9a-f]{12} is older than the one that was left/,
+  });
+  assert.equal((await pullTo(context, bot, { allowDowngrade: true })).sequence, 2);
+  assert.equal((await rollBack(context, bot, three)).sequence, 3);
   writeFiles(trainer.modelsDir, { "a.onnx": "4" });
   await publishFrom(context, trainer);
   assert.equal((await pullTo(context, bot)).sequence, 4);
