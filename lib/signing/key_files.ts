@@ -80,8 +80,12 @@ export function parsePrivateKey(pem: Secret, where: string): SigningKey {
   }
   const [block] = PRIVATE_BLOCK.exec(text) ?? [];
   if (block === undefined) {
-    const isPublic = text.includes("PUBLIC KEY-----");
-    throw invalidKey("private", where, isPublic ? "it is a public key" : "it holds no PRIVATE KEY in PEM");
+    const found = text.includes("PUBLIC KEY-----")
+      ? "it is a public key"
+      : text.includes("PRIVATE KEY-----")
+      ? "its PEM is cut off (in a .env file, write \\n for the ends of its lines)"
+      : "it holds no PRIVATE KEY in PEM";
+    throw invalidKey("private", where, found);
   }
   const key = reading("private", where, () => createPrivateKey(block));
   return { key, verification: verificationKey(createPublicKey(key), where) };

@@ -91,6 +91,7 @@ Deno.test("what is no key, or not the right one, is exit code 2 and says what it
     ["", /holds no PRIVATE KEY in PEM/],
     ["garbage", /holds no PRIVATE KEY in PEM/],
     [KEY.publicPem, /it is a public key/],
+    [KEY.privatePem.split("\n").slice(0, 1).join(), /its PEM is cut off.*in a \.env file, write \\n/],
     [encrypted, /it is encrypted/],
     [damaged, /it is damaged/],
     [rsa.privateKey, /of the kind rsa, wanted an elliptic curve: P-256, P-384 or P-521/],
