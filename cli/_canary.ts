@@ -1,6 +1,6 @@
 import { LockedError } from "../lib/core/errors.ts";
 import { acquireLock } from "../lib/core/lock.ts";
-import { canaryPath, judgedCanary, openCanary } from "../lib/canary/find_canary.ts";
+import { canaryFault, canaryPath, judgedCanary, openCanary } from "../lib/canary/find_canary.ts";
 import { finishCanary } from "../lib/pipeline/canary.ts";
 import type { RunReport } from "../lib/pipeline/run.ts";
 import { activeManifest } from "../lib/store/active_release.ts";
@@ -17,12 +17,14 @@ const LOCK_PAUSE_MS = 2_000;
 /**
  * Stays until there is a verdict on the active release, and acts upon it. Does nothing where none is watched.
  *
- * @throws {RolledBackError} when the release did not prove itself
+ * @throws {RolledBackError} when the release did not prove itself; {@link FailedError} code `CANARY_STATE_INVALID`
+ * where nobody can tell whether it is watched
  */
 export async function awaitCanary(session: Session, store: Store): Promise<void> {
   const { context, settings } = session;
   // A verdict may be there that a killed run did not act upon.
-  if (openCanary(store) === undefined && judgedCanary(store) === undefined) return;
+  const isKnown = canaryFault(store) === undefined;
+  if (isKnown && openCanary(store) === undefined && judgedCanary(store) === undefined) return;
   const { watchCanary } = await import("../lib/canary/watch_canary.ts");
   const verdict = await watchCanary(context, {
     statePath: canaryPath(store),

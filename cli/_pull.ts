@@ -2,8 +2,8 @@ import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { removeTree } from "../lib/core/files.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
-import type { CanaryState } from "../lib/canary/canary_state.ts";
-import { openCanary } from "../lib/canary/find_canary.ts";
+import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
+import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
 import type { Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
@@ -81,15 +81,20 @@ export async function runPulling<Pulled extends Source>(
   });
   if (flags.waitCanary) await awaitCanary(session, store);
   const canary = openCanary(store);
+  const fault = canaryFault(store);
   const json = {
     ...pullJson(report),
     ...report.details,
     canary: canary === undefined ? null : canary.status,
+    ...(fault === undefined ? {} : { canaryFault: fault }),
   };
-  output.result(json, () => [...pullLines(output, report), ...canaryHint(canary)]);
+  output.result(json, () => [...pullLines(output, report), ...canaryHint(canary, fault)]);
 }
 
-function canaryHint(canary: CanaryState | undefined): string[] {
+function canaryHint(canary: CanaryState | undefined, fault: string | undefined): string[] {
+  if (fault !== undefined) {
+    return [`  nobody can tell whether it is watched: ${fault}`, `  ${UNREADABLE_MEND}`];
+  }
   if (canary === undefined) return [];
   return [
     `  its canary is ${canary.status}; a daemon, or any pull with --wait-canary, gives the verdict`,

@@ -1,5 +1,5 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { readCanary } from "../lib/canary/canary_state.ts";
+import { readCanary, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { type CanaryDescription, canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
 import { abortCanary, concludeCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
@@ -58,7 +58,7 @@ function status({ context, output, settings, location }: Session): void {
   if (found?.kind === "unreadable") {
     throw new FailedError(`Cannot show the canary: ${found.reason}`, {
       code: "CANARY_STATE_INVALID",
-      hint: "remove the file to keep the active release unwatched",
+      hint: UNREADABLE_MEND,
     });
   }
   const canary = found?.kind === "found" ? describeCanary(found.state, settings.activation.canary) : null;

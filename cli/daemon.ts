@@ -1,7 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
-import { UsageError } from "../lib/core/errors.ts";
+import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import type { Calendar } from "../lib/schedule/calendar.ts";
 import { runDaemon } from "../lib/schedule/daemon.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
@@ -132,7 +132,7 @@ async function watchCanaries(plain: PlainSession, store: Store): Promise<void> {
       await awaitCanary(await openSession(plain), store);
     } catch (error) {
       if (signal.aborted) return;
-      const fault = error instanceof Error ? error.message : String(error);
+      const fault = describeFault(error);
       // A file that is damaged stays so: it is told once.
       if (fault !== lastFault) log.error(fault);
       lastFault = fault;
@@ -140,6 +140,12 @@ async function watchCanaries(plain: PlainSession, store: Store): Promise<void> {
     // Being stopped is no fault.
     await clock.sleep(CANARY_LOOK_MS, signal).catch(() => {});
   }
+}
+
+/** With what to do about it: nobody asked, so nobody reads it below an error of a command. */
+function describeFault(error: unknown): string {
+  if (error instanceof ModelSyncError && error.hint !== undefined) return `${error.message}; ${error.hint}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refuseDisabled(settings: ModelSync, role: Role): void {

@@ -7,8 +7,9 @@ import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
 import { findDueTime } from "../lib/store/schedule_state.ts";
+import { UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import type { CanaryDescription } from "../lib/canary/describe_canary.ts";
-import { openCanary } from "../lib/canary/find_canary.ts";
+import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -71,6 +72,8 @@ interface Status {
   readonly quarantine: readonly QuarantineEntry[];
   /** How the active release proves itself; `null` when it is not watched. */
   readonly canary: CanaryDescription | null;
+  /** Why nobody can tell whether it is watched; `null` otherwise. */
+  readonly canaryFault: string | null;
 }
 
 async function run(session: Session, flags: StatusFlags): Promise<void> {
@@ -97,6 +100,7 @@ function emptyStatus(session: Session, now: Date): Status {
     next: nextRuns(session, undefined, now),
     quarantine: [],
     canary: null,
+    canaryFault: null,
   };
 }
 
@@ -126,6 +130,7 @@ function readStatus(
     next: nextRuns(session, store, now),
     quarantine: readQuarantine(store),
     canary,
+    canaryFault: canaryFault(store) ?? null,
   };
 }
 
@@ -186,7 +191,7 @@ function lines(
 ): string[] {
   return [
     ...releaseLines(output, status, now),
-    ...canaryStatusLines(output, canary),
+    ...canaryStatusLines(output, status, canary),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
     ...nextLines(output, status, now, timeZone),
@@ -231,8 +236,16 @@ function runLines(output: Output, status: Status, now: Date): string[] {
   ];
 }
 
-function canaryStatusLines(output: Output, canary: readonly string[]): string[] {
-  return canary.length === 0 ? [] : [output.paint("bold", "canary"), ...canary.map((line) => `  ${line}`)];
+function canaryStatusLines(
+  output: Output,
+  { canaryFault }: Status,
+  canary: readonly string[],
+): string[] {
+  const fault = canaryFault === null
+    ? []
+    : [`${output.paint("red", "the active release is not watched")}: ${canaryFault}`, UNREADABLE_MEND];
+  const told = [...canary, ...fault];
+  return told.length === 0 ? [] : [output.paint("bold", "canary"), ...told.map((line) => `  ${line}`)];
 }
 
 function quarantineLines(output: Output, status: Status): string[] {

@@ -65,6 +65,10 @@ export type CanaryFile =
   /** Damage, or a later version's. What was known is lost; the release has to be watched anew. */
   | { readonly kind: "unreadable"; readonly reason: string };
 
+/** What to do about an unreadable state: whether the active release was still being watched is lost with it. */
+export const UNREADABLE_MEND =
+  "remove the file to keep the active release unwatched, or go back with model-sync rollback";
+
 /** The state at `path`. Damage is told, not thrown. */
 export function readCanary(fs: FileSystem, path: string): CanaryFile {
   const text = findText(fs, path);

@@ -16,6 +16,12 @@ export function openCanary(store: Store): CanaryState | undefined {
   return isActive ? found.state : undefined;
 }
 
+/** Why the state of the canary cannot be read; `undefined` where it can, or there is none. */
+export function canaryFault(store: Store): string | undefined {
+  const found = readCanary(store.fs, canaryPath(store));
+  return found.kind === "unreadable" ? found.reason : undefined;
+}
+
 /** The canary whose verdict nobody acted upon yet: passed or not. */
 export function judgedCanary(store: Store): CanaryState | undefined {
   const found = readCanary(store.fs, canaryPath(store));

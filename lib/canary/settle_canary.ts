@@ -1,7 +1,14 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
-import { type CanaryFile, type CanaryState, isOpen, isSameCanary, updateCanary } from "./canary_state.ts";
+import {
+  type CanaryFile,
+  type CanaryState,
+  isOpen,
+  isSameCanary,
+  UNREADABLE_MEND,
+  updateCanary,
+} from "./canary_state.ts";
 
 type SettleContext = Pick<Context, "fs" | "clock">;
 
@@ -38,7 +45,7 @@ function watched(found: CanaryFile, verb: string): CanaryState {
   if (found.kind === "unreadable") {
     throw new FailedError(`Cannot ${verb} the canary: ${found.reason}`, {
       code: "CANARY_STATE_INVALID",
-      hint: "remove the file to keep the active release, or go back with model-sync rollback",
+      hint: UNREADABLE_MEND,
     });
   }
   const state = found.kind === "found" ? `the last canary is ${found.state.status}` : "there was none yet";

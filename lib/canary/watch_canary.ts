@@ -11,6 +11,7 @@ import {
   isSameCanary,
   type MetricState,
   readCanary,
+  UNREADABLE_MEND,
   updateCanary,
 } from "./canary_state.ts";
 import { roundLine } from "./describe_canary.ts";
@@ -75,7 +76,7 @@ function startedState(found: CanaryFile): CanaryState | undefined {
   if (found.kind !== "unreadable") return found.kind === "found" ? found.state : undefined;
   throw new FailedError(`Cannot go on with the canary: ${found.reason}`, {
     code: "CANARY_STATE_INVALID",
-    hint: "remove the file to keep the active release unwatched, or go back with model-sync rollback",
+    hint: UNREADABLE_MEND,
   });
 }
 

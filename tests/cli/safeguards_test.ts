@@ -205,6 +205,22 @@ Deno.test("a verdict that nobody acted upon is acted upon by the next one who wa
   ]);
 });
 
+Deno.test("a damaged state of a canary is told by status, by who waits for a verdict, and by the daemon", async () => {
+  using world = new World();
+  await world.publish("one");
+  await world.json("bot", "pull");
+  Deno.writeTextFileSync(join(world.at("bot"), ".model-sync/canary.json"), "{");
+  const advice = /canary\.json is not JSON[^]*remove the file[^]*model-sync rollback/;
+  assert.match((await world.run("bot", "status")).stdout, advice);
+  const waiting = await world.run("bot", "pull", ["--wait-canary"]);
+  assert.deepEqual([waiting.code, advice.test(waiting.stderr)], [1, true], waiting.stderr);
+  const daemon = startDaemon(world.at("bot"));
+  assert.match(await daemon.read(/model-sync rollback/), advice);
+  await daemon.stop();
+  const pulled = await world.json("bot", "pull");
+  assert.match(pulled.canaryFault, /canary\.json is not JSON/);
+});
+
 Deno.test("a command gives up what nothing around it needs", async () => {
   using world = new World();
   await world.publish("one");
