@@ -6,6 +6,7 @@ import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
 import { type Check, fail, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
 import { checkKeys } from "../lib/doctor/key_checks.ts";
+import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import type { RegistrySettings } from "../lib/git/registry.ts";
@@ -41,10 +42,20 @@ async function run(session: Session): Promise<ExitCode> {
     ...await registryChecks(session),
     ...await checkKeys(context, session.settings.signing),
     ...await checkCarriers(context, session.settings, session.config.githubToken?.token),
+    ...await checkSafeguards(context, session.settings.activation),
+    ...await alertChecks(session),
   ];
   const failed = checks.some((check) => check.status === "fail");
   output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
   return failed ? EXIT.failed : EXIT.done;
+}
+
+/** Who wants no alerts need not wait until their code is loaded. */
+async function alertChecks({ context, settings }: Session): Promise<Check[]> {
+  const { email, webhook, chat } = settings.alerts;
+  if (email.host === undefined && webhook.url === undefined && chat.length === 0) return [];
+  const { checkAlerts } = await import("../lib/doctor/alert_checks.ts");
+  return await checkAlerts(context, settings.alerts);
 }
 
 async function registryChecks(session: Session): Promise<Check[]> {

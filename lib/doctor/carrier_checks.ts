@@ -3,7 +3,6 @@ import { githubActionsSettings } from "../carriers/github_actions_settings.ts";
 import { runPodApi } from "../carriers/runpod_settings.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { ModelSyncError } from "../core/errors.ts";
 import { requestJson } from "../core/http.ts";
 import type { Secret } from "../core/secret.ts";
 import { GitHubClient } from "../github/github_client.ts";
@@ -11,7 +10,7 @@ import { newestRuns, runsRequest } from "../github/workflow_runs.ts";
 import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
 import { deployTargets } from "../redeploy/deploy_targets.ts";
-import { type Check, fail, pass, warn } from "./check.ts";
+import { type Check, pass, tried, warn } from "./check.ts";
 
 /**
  * Whether the carriers besides git that the configuration names can be reached with what they are given. Nothing is
@@ -44,15 +43,6 @@ export async function checkCarriers(
     );
   }
   return checks;
-}
-
-async function tried(name: string, check: () => Promise<Check>): Promise<Check> {
-  try {
-    return await check();
-  } catch (error) {
-    if (!(error instanceof ModelSyncError)) throw error;
-    return fail(name, error.message, error.hint ?? "mend it and run again");
-  }
 }
 
 const Health = z.looseObject({});

@@ -1,3 +1,5 @@
+import { ModelSyncError } from "../core/errors.ts";
+
 /** The result of one check, with how to mend what is not right. */
 export interface Check {
   readonly name: string;
@@ -16,4 +18,14 @@ export function warn(name: string, detail: string, mend: string): Check {
 
 export function fail(name: string, detail: string, mend: string): Check {
   return { name, status: "fail", detail, mend };
+}
+
+/** A check whose error is its result. */
+export async function tried(name: string, check: () => Promise<Check>): Promise<Check> {
+  try {
+    return await check();
+  } catch (error) {
+    if (!(error instanceof ModelSyncError)) throw error;
+    return fail(name, error.message, error.hint ?? "mend it and run again");
+  }
 }

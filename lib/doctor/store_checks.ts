@@ -1,6 +1,9 @@
 import { dirname, join } from "node:path";
+import { UNREADABLE_MEND } from "../canary/canary_state.ts";
+import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
+import { ModelSyncError } from "../core/errors.ts";
 import { absolutePath, findEntry, ifFound, removeIfThere } from "../core/files.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
@@ -8,7 +11,8 @@ import { activeManifest } from "../store/active_release.ts";
 import { readHistory } from "../store/history.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { isSymlinkUnsupported } from "../store/pointers.ts";
-import { findStore, type StoreLocation } from "../store/store.ts";
+import { readQuarantine } from "../store/quarantine.ts";
+import { findStore, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
 
 /** Without an active release to measure by: little models, but models. */
@@ -32,6 +36,7 @@ export async function checkStore(
     checkSymlinks(context, parent),
     ...checkModelFolder(context, location),
     checkHistoryClock(context, location),
+    ...checkRecords(context, location),
   ];
 }
 
@@ -161,4 +166,27 @@ function checkHistoryClock(context: Context, location: StoreLocation): Check {
   }
   const detail = `${isoSeconds(now)}, but the last run was at ${last.startedAt}`;
   return warn("clock", detail, "synchronise it: timedatectl set-ntp true");
+}
+
+/** What a pull goes by, besides the releases; nothing where all of it can be read. */
+function checkRecords(context: Context, location: StoreLocation): Check[] {
+  const store = findStore(context.fs, location);
+  if (store === undefined) return [];
+  const fault = canaryFault(store);
+  return [
+    ...(fault === undefined
+      ? []
+      : [fail("canary", `${fault}: the active release is not watched`, UNREADABLE_MEND)]),
+    ...checkQuarantine(store),
+  ];
+}
+
+function checkQuarantine(store: Store): Check[] {
+  try {
+    readQuarantine(store);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ModelSyncError)) throw error;
+    return [fail("quarantine", error.message, error.hint ?? "mend it and run again")];
+  }
 }

@@ -1,14 +1,11 @@
 import type { AlertsSettings } from "../config/sections/alerts.ts";
-import type { Context, Environment } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { AuthenticationError, FailedError, UsageError } from "../core/errors.ts";
-import { Secret } from "../core/secret.ts";
-import { type Alert, type AlertEvent, alertId } from "./alert.ts";
+import { FailedError } from "../core/errors.ts";
+import type { Alert, AlertEvent } from "./alert.ts";
 import { type AlertMemory, decideAlert, readAlertMemory, writeAlertMemory } from "./alert_memory.ts";
-import { type AlertText, describeAlert } from "./alert_text.ts";
-import { sendChat } from "./send_chat.ts";
-import { sendEmail } from "./send_email.ts";
-import { sendWebhook } from "./send_webhook.ts";
+import { describeAlert } from "./alert_text.ts";
+import { type Channel, channelsOf } from "./channels.ts";
 
 /** Enough for three attempts at a channel; a service manager gives a program that was stopped 90 s to end. */
 const TOTAL_MS = 30_000;
@@ -85,57 +82,4 @@ function tooLate(): FailedError {
 
 function warn({ log }: Context, action: string, error: unknown): void {
   log.warn(`cannot ${action}: ${error instanceof Error ? error.message : String(error)}`);
-}
-
-interface Channel {
-  readonly name: string;
-  /** Looks for its secrets itself, so that one that is missing keeps no other channel from being told. */
-  send(context: Context, alert: Alert, text: AlertText): Promise<void>;
-}
-
-function channelsOf(env: Environment, { email, webhook, chat }: AlertsSettings): Channel[] {
-  const channels: Channel[] = [];
-  const { host, from, to } = email;
-  if (host !== undefined && from !== undefined && to !== undefined) {
-    channels.push({
-      name: "the alert by e-mail",
-      send: async (context, _alert, text) => {
-        const password = email.password_env === undefined
-          ? undefined
-          : requireSecret(env, email.password_env);
-        await sendEmail(context, { ...email, host, from, to }, password, text);
-      },
-    });
-  }
-  const { url, secret_env } = webhook;
-  if (url !== undefined) {
-    channels.push({
-      name: "the alert by webhook",
-      send: async (context, alert) => await sendWebhook(context, url, requireSecret(env, secret_env), alert),
-    });
-  }
-  for (const { type, url, url_env } of chat) {
-    channels.push({
-      name: `the alert to ${type}`,
-      send: async (context, alert, text) => {
-        const address = url === undefined ? chatAddress(env, url_env) : new Secret(url);
-        await sendChat(context, type, address, alertId(alert), text);
-      },
-    });
-  }
-  return channels;
-}
-
-function requireSecret(env: Environment, variable: string): Secret {
-  const value = env.get(variable);
-  if (value !== undefined && value !== "") return new Secret(value);
-  throw new AuthenticationError(`the variable ${variable} is not set`, { code: "SECRET_MISSING" });
-}
-
-/** Whatever is in the variable instead may be a secret, too. */
-function chatAddress(env: Environment, variable = ""): Secret {
-  const address = requireSecret(env, variable);
-  const text = address.reveal();
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return address;
-  throw new UsageError(`what ${variable} holds is not an http address`, { code: "ADDRESS_INVALID" });
 }

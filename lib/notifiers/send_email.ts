@@ -63,6 +63,26 @@ async function send(
   }
 }
 
+/**
+ * Greets the mail server and logs in, as before every mail, and sends none. Needs the net permission.
+ *
+ * @throws {AuthenticationError} when it does not take the password; {@link UnreachableError} when it does not answer
+ */
+export async function tryMailServer(
+  context: Context,
+  settings: MailSettings,
+  password: Secret | undefined,
+): Promise<void> {
+  const transport = await openTransport(context, settings, password);
+  try {
+    await transport.verify();
+  } catch (error) {
+    throw mailError(error, settings, password);
+  } finally {
+    transport.close();
+  }
+}
+
 /** Serves one mail. */
 async function openTransport(
   { host }: Context,
@@ -101,7 +121,11 @@ function mailError(error: unknown, { host, port }: MailSettings, password: Secre
   const status = "responseCode" in error ? Number(error.responseCode) : 0;
   const said = oneLine(redact(error.message, password === undefined ? [] : [password]));
   const message = `Cannot send mail by ${host}:${port}: ${said.slice(0, SAID_CHARS_MAX)}`;
-  const details = { code: status === 0 ? code || "MAIL_FAILED" : `SMTP_${status}`, cause: error };
+  const details = {
+    code: status === 0 ? code || "MAIL_FAILED" : `SMTP_${status}`,
+    cause: error,
+    hint: "check host, port, user and password_env of alerts.email",
+  };
   if (code === "EAUTH") return new AuthenticationError(message, details);
   const isPassing = (status >= 400 && status < 500) ||
     (CONNECTION_FAULTS.includes(code) && command === "CONN");

@@ -30,6 +30,11 @@ export async function loadIntoTriton(context: Context, hook: TritonHook, news: R
   }
 }
 
+/** Where a call of Triton's HTTP API goes. */
+export function tritonAddress(hook: TritonHook, path: string): string {
+  return `${hook.url.replace(/\/+$/, "")}/v2/${path}`;
+}
+
 /** The names of a repository's models. Files beside them belong to none. */
 function topFolders(paths: readonly string[]): Set<string> {
   return new Set(paths.filter((path) => path.includes("/")).map((path) => path.slice(0, path.indexOf("/"))));
@@ -46,7 +51,7 @@ function dateFolders({ fs, clock }: Pick<Context, "fs" | "clock">, folder: strin
 /** One call of Triton's HTTP API (its model repository extension, and KServe's protocol, version 2). */
 async function call(context: Context, hook: TritonHook, method: "GET" | "POST", path: string): Promise<void> {
   const request = {
-    url: `${hook.url.replace(/\/+$/, "")}/v2/${path}`,
+    url: tritonAddress(hook, path),
     method,
     ...(method === "POST" ? { headers: { "content-type": "application/json" }, body: "{}" } : {}),
     what: `v2/${path}`,

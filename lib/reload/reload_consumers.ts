@@ -78,7 +78,7 @@ function findSecret(env: Environment, variable: string | undefined): Secret | un
 }
 
 /** For messages: an address without its query, a program without its arguments. */
-function describeConsumer(hook: ReloadHook): string {
+export function describeConsumer(hook: ReloadHook): string {
   switch (hook.type) {
     case "http":
       return plainAddress(hook.url);

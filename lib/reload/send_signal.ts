@@ -18,9 +18,20 @@ const PID_MIN = 2;
  */
 export async function sendSignal(context: Context, hook: SignalHook): Promise<void> {
   await withRetry(context, reloadRetries(hook), () => {
-    kill(readPid(context.fs, hook.pid_file), hook);
+    kill(readPid(context.fs, hook.pid_file), hook, hook.signal);
     return Promise.resolve();
   });
+}
+
+/**
+ * The process that would be signalled. It gets nothing: signal 0 only asks for it (`kill(2)`).
+ *
+ * @throws {FailedError} code `PID_INVALID` or `SIGNAL_FORBIDDEN`; {@link PassingError} code `PROCESS_MISSING`
+ */
+export function findProcess(fs: FileSystem, hook: SignalHook): number {
+  const pid = readPid(fs, hook.pid_file);
+  kill(pid, hook, 0);
+  return pid;
 }
 
 function readPid(fs: FileSystem, path: string): number {
@@ -44,9 +55,9 @@ function readStart(fs: FileSystem, path: string): string {
   return new TextDecoder().decode(buffer.subarray(0, file.readSync(buffer) ?? 0));
 }
 
-function kill(pid: number, hook: SignalHook): void {
+function kill(pid: number, hook: SignalHook, signal: Deno.Signal | 0): void {
   try {
-    Deno.kill(pid, hook.signal);
+    Deno.kill(pid, signal);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw absent(`process ${pid} does not exist`);
     if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable)) {

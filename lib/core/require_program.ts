@@ -1,0 +1,39 @@
+import { delimiter, join } from "node:path";
+import type { Context } from "./context.ts";
+import { UsageError } from "./errors.ts";
+import { type FileSystem, ifFound } from "./files.ts";
+import { redactArguments } from "./redact_arguments.ts";
+
+/** Windows adds these itself when a program is started. */
+const EXTENSIONS = Deno.build.os === "windows" ? ["", ".exe", ".com"] : [""];
+
+/**
+ * Looks for a program as starting it would: by its path, or by its name on the `PATH`. Does not start it.
+ *
+ * @throws {UsageError} code `PROGRAM_MISSING`
+ */
+export function requireProgram({ fs, env }: Pick<Context, "fs" | "env">, command: string): void {
+  const isPath = /[\\/]/.test(command);
+  const folders = isPath ? [""] : (env.get("PATH") ?? "").split(delimiter);
+  const candidates = folders.flatMap((folder) => EXTENSIONS.map((end) => join(folder, command + end)));
+  if (candidates.some((path) => isProgram(fs, path))) return;
+  const [program] = redactArguments([command]);
+  const problem = isPath ? "it is no program" : "no such program on the PATH";
+  throw new UsageError(`Cannot run "${program}": ${problem}`, {
+    code: "PROGRAM_MISSING",
+    hint: "install it, or correct the command in the configuration",
+  });
+}
+
+/** What a folder on the `PATH` that is not there, or not readable, holds is none. */
+function isProgram(fs: FileSystem, path: string): boolean {
+  try {
+    const info = ifFound(() => fs.statSync(path));
+    return info?.isFile === true && (info.mode === null || (info.mode & 0o111) !== 0);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}

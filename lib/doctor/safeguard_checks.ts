@@ -1,0 +1,55 @@
+import type { ModelSync } from "../config/schema.ts";
+import type { CanaryMetric } from "../config/sections/canary.ts";
+import type { Context } from "../core/context.ts";
+import { type Check, pass, tried, warn } from "./check.ts";
+
+/** A source that takes longer than this is of little use as a metric, and a doctor should not keep people waiting. */
+const SAMPLE_TIMEOUT_MS = 10_000;
+
+/**
+ * Whether whoever is told of an activation is there, and whether what is watched after it can be measured. Consumers
+ * are told nothing; each metric is sampled once, as before every swap. Needs net, run and read permission for what is
+ * configured.
+ */
+export async function checkSafeguards(
+  context: Context,
+  { validate, reload, canary }: ModelSync["activation"],
+): Promise<Check[]> {
+  const metrics = canary.duration_minutes > 0 ? canary.metrics : [];
+  return [
+    ...await Promise.all(
+      reload.map((hook) =>
+        tried("reload", async () => {
+          const { tryConsumer } = await import("../reload/try_consumer.ts");
+          return pass("reload", await tryConsumer(context, hook));
+        })
+      ),
+    ),
+    ...await checkValidator(context, validate.enabled ? validate.validate_command : undefined),
+    ...await Promise.all(metrics.map((metric) => checkMetric(context, metric))),
+  ];
+}
+
+async function checkValidator(context: Context, command: readonly string[] | undefined): Promise<Check[]> {
+  const [program] = command ?? [];
+  if (program === undefined) return [];
+  return [
+    await tried("validate_command", async () => {
+      const { requireProgram } = await import("../core/require_program.ts");
+      requireProgram(context, program);
+      return pass("validate_command", `${program} is there`);
+    }),
+  ];
+}
+
+async function checkMetric(context: Context, metric: CanaryMetric): Promise<Check> {
+  const { sampleMetric } = await import("../canary/sample_metric.ts");
+  const reading = await sampleMetric(context, metric, SAMPLE_TIMEOUT_MS);
+  if (reading.kind === "value") return pass("canary", `${metric.name} is ${reading.value}`);
+  const problem = reading.kind === "nan" ? "is not a number" : `has no value: ${reading.reason}`;
+  return warn(
+    "canary",
+    `${metric.name} ${problem}`,
+    "is its source running? What a canary does without a value, activation.canary.no_data and nan say",
+  );
+}

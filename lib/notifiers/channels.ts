@@ -1,0 +1,97 @@
+import type { AlertsSettings, Chat } from "../config/sections/alerts.ts";
+import type { Context, Environment } from "../core/context.ts";
+import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { knock } from "../core/knock.ts";
+import { Secret } from "../core/secret.ts";
+import { type Alert, alertId } from "./alert.ts";
+import { ALERT_REQUEST_TIMEOUT_MS } from "./alert_retries.ts";
+import type { AlertText } from "./alert_text.ts";
+import { sendChat } from "./send_chat.ts";
+import { type MailSettings, sendEmail, tryMailServer } from "./send_email.ts";
+import { sendWebhook } from "./send_webhook.ts";
+
+/** One way to those who are told. Looks for its secrets itself, so that one that is missing keeps no other silent. */
+export interface Channel {
+  readonly name: string;
+  send(context: Context, alert: Alert, text: AlertText): Promise<void>;
+  /**
+   * Whether an alert would arrive; sends none.
+   *
+   * @returns what was found, for people
+   * @throws {ModelSyncError} when it would not
+   */
+  look(context: Context): Promise<string>;
+}
+
+/** The channels that are configured. */
+export function channelsOf(env: Environment, { email, webhook, chat }: AlertsSettings): Channel[] {
+  const { host, from, to } = email;
+  const { url, secret_env } = webhook;
+  return [
+    ...(host === undefined || from === undefined || to === undefined
+      ? []
+      : [emailChannel(env, { ...email, host, from, to })]),
+    ...(url === undefined ? [] : [webhookChannel(env, url, secret_env)]),
+    ...chat.map((settings) => chatChannel(env, settings)),
+  ];
+}
+
+function emailChannel(env: Environment, settings: MailSettings): Channel {
+  const password = () =>
+    settings.password_env === undefined ? undefined : requireSecret(env, settings.password_env);
+  return {
+    name: "the alert by e-mail",
+    send: async (context, _alert, text) => await sendEmail(context, settings, password(), text),
+    look: async (context) => {
+      await tryMailServer(context, settings, password());
+      const { host, port, user = "mail" } = settings;
+      return `mail by ${host}:${port}: the server takes ${user}; no mail is sent to try it`;
+    },
+  };
+}
+
+function webhookChannel(env: Environment, url: string, variable: string): Channel {
+  const secret = () => requireSecret(env, variable);
+  return {
+    name: "the alert by webhook",
+    send: async (context, alert) => await sendWebhook(context, url, secret(), alert),
+    look: async (context) => {
+      secret();
+      return await lookAtPost(context, "webhook", url);
+    },
+  };
+}
+
+function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Channel {
+  const address = () => url === undefined ? chatAddress(env, url_env) : new Secret(url);
+  return {
+    name: `the alert to ${type}`,
+    send: async (context, alert, text) => await sendChat(context, type, address(), alertId(alert), text),
+    look: async (context) => await lookAtPost(context, type, address().reveal()),
+  };
+}
+
+async function lookAtPost(context: Context, channel: string, url: string): Promise<string> {
+  const host = await knock(context, url, `the address of the ${channel}`, ALERT_REQUEST_TIMEOUT_MS);
+  return `${channel}: ${host} answers; nothing is posted to try it`;
+}
+
+function requireSecret(env: Environment, variable: string): Secret {
+  const value = env.get(variable);
+  if (value !== undefined && value !== "") return new Secret(value);
+  throw new AuthenticationError(`the variable ${variable} is not set`, {
+    code: "SECRET_MISSING",
+    hint: `set ${variable} in the environment or in .env`,
+  });
+}
+
+/** Whatever is in the variable instead may be a secret, too. */
+function chatAddress(env: Environment, variable: string): Secret {
+  const address = requireSecret(env, variable);
+  const text = address.reveal();
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return address;
+  throw new UsageError(`what ${variable} holds is not an http address`, {
+    code: "ADDRESS_INVALID",
+    hint: `put the address of the channel's incoming webhook into ${variable}`,
+  });
+}

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { Activation } from "../../lib/config/sections/activation.ts";
+import { checkSafeguards } from "../../lib/doctor/safeguard_checks.ts";
+import { checkStore } from "../../lib/doctor/store_checks.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+
+async function checksOf(activation: object, env: Readonly<Record<string, string>> = {}) {
+  const context = testContext({ env: fixedEnvironment({ PATH: Deno.env.get("PATH") ?? "", ...env }) });
+  const checks = await checkSafeguards(context, Activation.parse(activation));
+  assert.ok(checks.every(({ status, mend }) => status === "pass" || (mend ?? "") !== ""));
+  return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
+}
+
+/** A server on loopback that keeps what it was asked for. */
+function startServer(answer: (path: string) => Response) {
+  const asked: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    asked.push(`${request.method} ${pathname}`);
+    return answer(pathname);
+  });
+  return {
+    asked,
+    url: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** Of a server that was there a moment ago. */
+async function deadUrl(): Promise<string> {
+  await using server = startServer(() => new Response());
+  return server.url;
+}
+
+Deno.test("checkSafeguards() says nothing where nobody is told and nothing is watched", async () => {
+  assert.deepEqual(await checksOf({}), []);
+});
+
+Deno.test("checkSafeguards() finds consumers over HTTP without telling them anything", async () => {
+  await using server = startServer((path) =>
+    new Response(null, { status: path.startsWith("/v2") ? 200 : 404 })
+  );
+  const { host } = new URL(server.url);
+  const secret = { type: "http", url: `${server.url}/reload?key=k`, secret_env: "RELOAD_SECRET" };
+  const reload = [secret, { type: "triton", url: server.url }];
+  assert.deepEqual(await checksOf({ reload }, { RELOAD_SECRET: "s" }), [
+    `pass reload: ${server.url}/reload is not called to try it; ${host} answers`,
+    `pass reload: Triton at ${server.url} is ready`,
+  ]);
+  assert.deepEqual(server.asked.toSorted(), ["GET /v2/health/ready", "HEAD /"]);
+  const [unset = ""] = await checksOf({ reload });
+  assert.match(unset, /^fail reload: .*the variable RELOAD_SECRET with the secret is not set/);
+  const [dead = ""] = await checksOf({ reload: [{ type: "http", url: `${await deadUrl()}/reload` }] });
+  assert.match(dead, /^fail reload: .*did not answer/);
+});
+
+Deno.test("checkSafeguards() says of a Triton that is not ready, and of a serving API that is away", async () => {
+  await using server = startServer(() => new Response("loading", { status: 400 }));
+  const reload = [
+    { type: "triton", url: server.url },
+    { type: "tensorflow-serving", model_base_path: "served", url: await deadUrl() },
+    { type: "tensorflow-serving", model_base_path: "served" },
+  ];
+  const [triton = "", away = "", alone] = await checksOf({ reload });
+  assert.match(triton, /^fail reload: .*answered 400: loading/);
+  assert.match(away, /^fail reload: .*did not answer/);
+  assert.equal(alone, "pass reload: TensorFlow Serving in served has no url: nobody waits for it");
+});
+
+Deno.test("checkSafeguards() looks for the programs of hooks, and runs none", async () => {
+  using dir: TempDir = tempDir();
+  writeFiles(dir.path, { "reload.sh": `#!/bin/sh\ntouch ${dir.path}/told`, "data.txt": "no program" });
+  Deno.chmodSync(`${dir.path}/reload.sh`, 0o755);
+  const of = (command: string) => ({ type: "command", command: [command, "now"] });
+  const checks = await checksOf({
+    reload: [
+      of("sh"),
+      of(`${dir.path}/reload.sh`),
+      of("no-such-program-at-all"),
+      of(`${dir.path}/data.txt`),
+    ],
+    validate: { validate_command: ["no-such-validator"] },
+  });
+  assert.deepEqual(checks, [
+    "pass reload: sh is there; it is not run to try it",
+    `pass reload: ${dir.path}/reload.sh is there; it is not run to try it`,
+    'fail reload: Cannot run "no-such-program-at-all": no such program on the PATH',
+    `fail reload: Cannot run "${dir.path}/data.txt": it is no program`,
+    'fail validate_command: Cannot run "no-such-validator": no such program on the PATH',
+  ]);
+  assert.throws(() => Deno.statSync(`${dir.path}/told`), Deno.errors.NotFound);
+});
+
+Deno.test(
+  "checkSafeguards() looks for the process of a pid file, and sends it no signal",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    using dir: TempDir = tempDir();
+    const file = `${dir.path}/bot.pid`;
+    const reload = [{ type: "signal", pid_file: file }];
+    const service = new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
+    Deno.writeTextFileSync(file, `${service.pid}\n`);
+    assert.deepEqual(await checksOf({ reload }), [
+      `pass reload: the process of ${file} is there (${service.pid}); it gets no signal to try it`,
+    ]);
+    await service.stdin.close();
+    // Not by a signal: it ended because its input did.
+    assert.equal((await service.status).code, 0);
+    assert.deepEqual(await checksOf({ reload }), [`fail reload: process ${service.pid} does not exist`]);
+    Deno.writeTextFileSync(file, "bot");
+    const [wrong = ""] = await checksOf({ reload });
+    assert.match(wrong, /^fail reload: .*holds "bot", which is not the number of another process/);
+    Deno.removeSync(file);
+    assert.deepEqual(await checksOf({ reload }), [`fail reload: ${file} does not exist`]);
+  },
+);
+
+Deno.test("checkSafeguards() samples every metric once, and warns of one without a number", async () => {
+  using dir: TempDir = tempDir();
+  writeFiles(dir.path, { "win_rate": "0.6", "nan": "NaN" });
+  await using server = startServer(() => Response.json({ drawdown: 0.1 }));
+  const metrics = [
+    { name: "win_rate", type: "file", path: `${dir.path}/win_rate`, direction: "higher" },
+    { name: "drawdown", type: "http", url: server.url, path: "drawdown", direction: "lower" },
+    { name: "sharpe", type: "file", path: `${dir.path}/nan`, direction: "higher" },
+    { name: "errors", type: "command", command: ["sh", "-c", "exit 3"], direction: "lower" },
+  ];
+  assert.deepEqual(await checksOf({ canary: { metrics } }), [
+    "pass canary: win_rate is 0.6",
+    "pass canary: drawdown is 0.1",
+    "warn canary: sharpe is not a number",
+    "warn canary: errors has no value: the command ended with exit code 3",
+  ]);
+  assert.deepEqual(server.asked, ["GET /"]);
+  assert.deepEqual(await checksOf({ canary: { metrics, duration_minutes: 0 } }), []);
+});
+
+Deno.test("checkStore() finds records that cannot be read, which every pull goes by", async () => {
+  using dir: TempDir = tempDir();
+  const context = testContext();
+  const location = { modelsDir: `${dir.path}/models`, stateDir: undefined };
+  const store = openStore(context.fs, location);
+  const failed = async () =>
+    (await checkStore(context, location, "auto")).filter(({ status }) => status === "fail");
+  assert.deepEqual(await failed(), []);
+  writeFiles(store.root, { "canary.json": "{", "quarantine.json": "{" });
+  assert.deepEqual((await failed()).map(({ name, mend }) => `${name}: ${mend}`), [
+    "canary: remove the file to keep the active release unwatched, or go back with model-sync rollback",
+    "quarantine: mend it, or remove it to lift every quarantine",
+  ]);
+});
