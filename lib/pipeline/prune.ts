@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import { readPointer } from "../store/pointers.ts";
+import { readQuarantine } from "../store/quarantine.ts";
 import { listReleases, removeRelease, type StoredRelease } from "../store/releases.ts";
 import { judgedCanary, openCanary } from "../canary/find_canary.ts";
 import { StatCache } from "../store/stat_cache.ts";
@@ -13,7 +14,8 @@ export interface PrunePlan {
 }
 
 /**
- * Decides what to remove: all but the newest `keep` releases, and never one that a pointer names.
+ * Decides what to remove: all but the newest `keep` releases, and never one that a pointer names. Those that are
+ * quarantined count last: they are nothing to go back to, and must not drive out what is.
  *
  * @param keep at least 1
  */
@@ -26,7 +28,12 @@ export function planPrune(store: Store, keep: number): PrunePlan {
     judgedCanary(store)?.previous,
   ]);
   const releases = listReleases(store);
-  const kept = releases.filter((release, index) => index < keep || named.has(release.manifest.digest));
+  const quarantine = readQuarantine(store);
+  const isForbidden = ({ manifest: { digest, sequence } }: StoredRelease) =>
+    quarantine.some((entry) => entry.digest === digest && sequence <= entry.sequence);
+  const byUse = [...releases.filter((one) => !isForbidden(one)), ...releases.filter(isForbidden)];
+  const newest = byUse.slice(0, keep);
+  const kept = releases.filter((one) => newest.includes(one) || named.has(one.manifest.digest));
   return { kept, removed: releases.filter((release) => !kept.includes(release)) };
 }
 

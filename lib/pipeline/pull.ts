@@ -16,6 +16,7 @@ import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { install } from "./install.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
+import { RolledBackError } from "./rolled_back_error.ts";
 import type { RunReport } from "./run.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
 import { finishSwap, swap } from "./swap.ts";
@@ -74,13 +75,15 @@ export async function pull(
 ): Promise<PullReport> {
   const { safeguards = NO_SAFEGUARDS } = options;
   const swapping = { run, choice: chooseMode(store, options.activation), safeguards };
-  const untold = await finishSwap(context, store, swapping);
-  await finishCanary(context, store, swapping);
   try {
+    const untold = await finishSwap(context, store, swapping);
+    await finishCanary(context, store, swapping);
     const pulled = await bringNewest(context, store, source, swapping, options);
     if (pulled.outcome === "unchanged" && untold !== undefined) throw untold;
     return pulled;
   } catch (error) {
+    // Otherwise one that fails every day would fill the disk.
+    if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);
     if (options.isOfflineOk !== true || !isAway(error)) throw error;
     const active = activeManifest(store);
     if (active === undefined || !await seesWhole(context, store, active, swapping.choice)) throw error;

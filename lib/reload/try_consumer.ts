@@ -22,7 +22,7 @@ export async function tryConsumer(context: Context, hook: ReloadHook): Promise<s
   switch (hook.type) {
     case "http": {
       requireReloadSecrets(context.env, [hook]);
-      const host = await knock(context, hook.url, consumer, ANSWER_TIMEOUT_MS);
+      const host = await knock(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
       return `${consumer} is not called to try it; ${host} answers`;
     }
     case "command":
@@ -37,7 +37,7 @@ export async function tryConsumer(context: Context, hook: ReloadHook): Promise<s
       return `${consumer} is ready`;
     case "tensorflow-serving": {
       if (hook.url === undefined) return `${consumer} has no url: nobody waits for it`;
-      const host = await knock(context, hook.url, consumer, ANSWER_TIMEOUT_MS);
+      const host = await knock(context, hook.url, `an answer of ${consumer}`, ANSWER_TIMEOUT_MS);
       return `${consumer}: ${host} answers`;
     }
   }

@@ -184,10 +184,10 @@ Deno.test("planPrune() counts from the newest and keeps what pointers name", asy
   await rollBack(context, bot, digests[0]);
   const plan = planPrune(store, 2);
   const named = (list: typeof plan.kept) => list.map(({ manifest }) => digests.indexOf(manifest.digest) + 1);
-  // 5 and 4 are the newest, 5 is also what was left, 1 is active.
-  assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 1], [3, 2]]);
+  // 4 and 3 are the newest that are not quarantined, 5 is what was left, 1 is active.
+  assert.deepEqual([named(plan.kept), named(plan.removed)], [[5, 4, 3, 1], [2]]);
   await pruneReleases(context, store, plan);
-  assert.deepEqual(listReleases(store).length, 3);
+  assert.deepEqual(listReleases(store).length, 4);
   assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "1", "b.json": "{}" });
   assert.equal((await auditActive(context, store, "content")).problems.length, 0);
 });

@@ -6,11 +6,13 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
+import { planRollback } from "../../lib/pipeline/rollback.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
+import { listReleases } from "../../lib/store/releases.ts";
 import type { Digest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
@@ -152,6 +154,24 @@ Deno.test("a release that its consumers cannot load is left again, and does not 
   assert.deepEqual([record?.outcome, record?.release, record?.previous], ["rolled-back", good, bad]);
   await assert.rejects(world.pull(told), ends("QUARANTINED", 5));
   assert.equal(readPendingReload(world.store), undefined);
+});
+
+Deno.test("releases that failed do not pile up in the store, nor drive out those to go back to", async () => {
+  using world = new World();
+  const told = safeguards({ reload: world.reload });
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(told);
+  const good = await world.publish({ "a.bin": "two" });
+  await world.pull(told);
+  const pull = () => pullTo(world.context, world.bot, { safeguards: told, keep: 2 });
+  let bad: Digest | undefined;
+  for (const content of ["three", "four"]) {
+    bad = await world.publish({ "a.bin": content, "unloadable": "!" });
+    await assert.rejects(pull(), ends("RELOAD_FAILED", 8));
+  }
+  // The one that failed last is still there for whoever wants it after all.
+  assert.deepEqual(listReleases(world.store).map(({ manifest }) => manifest.digest), [bad, good, first]);
+  assert.equal(planRollback(world.store, undefined).target.manifest.digest, first);
 });
 
 Deno.test("the first release of all stays when its consumers cannot load it: there is nothing to go back to", async () => {
