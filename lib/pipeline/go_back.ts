@@ -6,7 +6,7 @@ import type { Store } from "../store/store.ts";
 import { leave } from "./leave.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { SwapOptions } from "./swap_options.ts";
-import { tellConsumers } from "./tell_consumers.ts";
+import { type News, tellConsumers } from "./tell_consumers.ts";
 import { ValidRelease } from "./validate.ts";
 import { VerifiedRelease } from "./verify.ts";
 
@@ -51,17 +51,12 @@ export async function goBack(
   const { digest, sequence } = failed;
   await leave(context, store, { digest, sequence, reason: `it ${reason}` }, release, options);
   const news = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
-  try {
-    await tellConsumers(context, store, options.run, news, options.safeguards);
-  } catch (error) {
-    if (context.signal.aborted) throw error;
-    // They may go on with what they had loaded. The next run tells them again.
-    context.log.error(error instanceof Error ? error.message : String(error));
-  }
+  const untold = await tellOfWayBack(context, store, news, options);
+  const but = untold === undefined ? "" : `, but consumers may not have it: ${untold}`;
   return new RolledBackError(
     `Cannot keep release ${shortDigest(failed.digest)} active: it ${reason}; release ${
       shortDigest(to)
-    } is active again`,
+    } is active again${but}`,
     {
       code,
       cause,
@@ -76,4 +71,22 @@ export async function goBack(
       },
     },
   );
+}
+
+/** @returns why consumers may go on with what they had loaded, if so. The next run tells them again */
+async function tellOfWayBack(
+  context: Context,
+  store: Store,
+  news: News,
+  { run, safeguards }: SwapOptions,
+): Promise<string | undefined> {
+  try {
+    await tellConsumers(context, store, run, news, safeguards);
+    return undefined;
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    context.log.error(reason);
+    return reason;
+  }
 }

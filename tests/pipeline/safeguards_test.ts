@@ -13,7 +13,7 @@ import { readPendingReload, writePendingReload } from "../../lib/store/pending_r
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { listReleases } from "../../lib/store/releases.ts";
-import type { Digest } from "../../lib/release/manifest.ts";
+import { type Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
@@ -154,6 +154,20 @@ Deno.test("a release that its consumers cannot load is left again, and does not 
   assert.deepEqual([record?.outcome, record?.release, record?.previous], ["rolled-back", good, bad]);
   await assert.rejects(world.pull(told), ends("QUARANTINED", 5));
   assert.equal(readPendingReload(world.store), undefined);
+});
+
+Deno.test("a way back that consumers could not be told of is no secret", async () => {
+  using world = new World();
+  const first = await world.publish({ "a.bin": "one" });
+  await world.pull(safeguards({}));
+  await world.publish({ "a.bin": "two" });
+  const deaf = safeguards({ reload: [{ type: "command", command: ["false"], retries: 0 }] });
+  await assert.rejects(world.pull(deaf), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    const back = `release ${shortDigest(first)} is active again`;
+    assert.match(error.message, new RegExp(`${back}, but consumers may not have it: .*exit code 1$`));
+    return ends("RELOAD_FAILED", 8)(error);
+  });
 });
 
 Deno.test("releases that failed do not pile up in the store, nor drive out those to go back to", async () => {
