@@ -1,7 +1,7 @@
 import type { CanaryMetric, CanarySettings } from "../config/sections/canary.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import { type CanaryState, type CanaryStatus, isOpen, type MetricState } from "./canary_state.ts";
-import { formatDuration } from "../core/format.ts";
+import { formatDuration, plural } from "../core/format.ts";
 import { formatNumber, formatPart } from "./format.ts";
 import { isZero } from "./judge.ts";
 import type { Reading } from "./reading.ts";
@@ -41,6 +41,8 @@ export interface CanaryDescription {
   readonly leftMs: number;
   readonly intervalMs: number;
   readonly rounds: number;
+  /** It is paused for want of a baseline, which no sample mends: an operator has to promote or abort it. */
+  readonly waitsForOperator: boolean;
   readonly failureLimit: number;
   readonly metrics: readonly MetricDescription[];
 }
@@ -62,11 +64,18 @@ export function describeCanary(state: CanaryState, settings: CanarySettings): Ca
     leftMs: isOpen(state) ? Math.round(Math.max(0, state.durationMs - state.watchedMs)) : 0,
     intervalMs: state.intervalMs,
     rounds: state.rounds,
+    waitsForOperator: status === "paused" && settings.no_data === "pause" && lacksBaseline(state, settings),
     failureLimit: settings.failure_limit,
     metrics: state.metrics.map((metric) =>
       describeMetric(metric, settings.metrics.find(({ name }) => name === metric.name))
     ),
   };
+}
+
+function lacksBaseline(state: CanaryState, settings: CanarySettings): boolean {
+  return state.metrics.some(({ name, baseline }) =>
+    baseline.kind !== "value" && settings.metrics.some((metric) => metric.name === name)
+  );
 }
 
 function describeMetric(metric: MetricState, configured: CanaryMetric | undefined): MetricDescription {
@@ -108,11 +117,20 @@ export function canaryLines(canary: CanaryDescription): string[] {
   ];
 }
 
-function timeLine(
-  { status, statusSince, startedAt, concludedAt, watchedMs, leftMs, rounds }: CanaryDescription,
-): string {
-  const watched = `watched for ${formatDuration(watchedMs)} since ${startedAt}, ${rounds} samples`;
-  if (status === "watching") return `${watched}, ${formatDuration(leftMs)} left`;
+function timeLine(canary: CanaryDescription): string {
+  const { status, statusSince, startedAt, concludedAt, watchedMs, leftMs, rounds } = canary;
+  const watched = `watched for ${formatDuration(watchedMs)} since ${startedAt}, ${plural(rounds, "sample")}`;
+  if (status === "watching") {
+    // Where nobody watches, it stays the same.
+    const lastAt = canary.metrics.map((metric) => metric.lastAt ?? "").toSorted().at(-1) ?? "";
+    return `${watched}${lastAt === "" ? "" : `, the last at ${lastAt}`}, ${formatDuration(leftMs)} left`;
+  }
+  if (canary.waitsForOperator) {
+    return `${watched}, ${
+      formatDuration(leftMs)
+    } left, paused since ${statusSince}: without a baseline it goes on by ` +
+      "an operator's word alone: model-sync canary promote, or abort";
+  }
   if (status === "paused") {
     return `${watched}, ${formatDuration(leftMs)} left when there is data again, paused since ${statusSince}`;
   }

@@ -1,5 +1,6 @@
 import type { CanaryMetric, CanaryPolicy, CanarySettings } from "../config/sections/canary.ts";
 import { type CanaryState, type CanaryStatus, type MetricState, SAMPLES_KEPT } from "./canary_state.ts";
+import { plural } from "../core/format.ts";
 import { noData, type Reading } from "./reading.ts";
 import { formatNumber, formatPart } from "./format.ts";
 
@@ -181,7 +182,8 @@ function verdictOf(
   if (catastrophic.length > 0) return { kind: "catastrophic", reason: catastrophic.join("; ") };
   const degraded = reasons("degraded");
   const over = samples.filter(({ state }) => state.failures > tolerated).map(({ state }) =>
-    `${state.name} was degraded in ${state.failures} samples, ${tolerated} are tolerated`
+    `${state.name} was degraded in ${plural(state.failures, "sample")}, ` +
+    `${tolerated} ${tolerated === 1 ? "is" : "are"} tolerated`
   );
   if (over.length > 0) return { kind: "degraded", reason: [...over, ...degraded].join("; ") };
   const waiting = reasons("waiting");

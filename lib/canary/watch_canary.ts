@@ -94,7 +94,7 @@ async function waitForRound(
 ): Promise<CanaryState | undefined> {
   const dueMs = clock.monotonicMs() + pauseMs(state);
   for (;;) {
-    await clock.sleep(Math.min(dueMs - clock.monotonicMs(), LOOK_MS), signal);
+    await clock.sleep(Math.max(0, Math.min(dueMs - clock.monotonicMs(), LOOK_MS)), signal);
     const now = current(readCanary(fs, path), state);
     const isNews = now === undefined || !isOpen(now) || now.rounds !== state.rounds;
     if (isNews || clock.monotonicMs() >= dueMs) return now;

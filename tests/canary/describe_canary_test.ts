@@ -62,7 +62,7 @@ const STATE: CanaryState = {
 Deno.test("a canary is told in a line for its state, one for its time, and one for each metric", () => {
   assert.deepEqual(canaryLines(describeCanary(STATE, SETTINGS)), [
     "release a1a1a1a1a1a1 (sequence 7): watching",
-    "watched for 5 min since 2026-11-21T06:00:00Z, 5 samples, 25 min left",
+    `watched for 5 min since 2026-11-21T06:00:00Z, 5 samples, the last at ${AT}, 25 min left`,
     "  win_rate 0.58 (-6.45 %), baseline 0.62, -15 % allowed, catastrophic 0.3, 1 degraded, 2 tolerated",
     "  drawdown 120.5 (+120.5), baseline 0, +200 allowed, 0 degraded, 2 tolerated",
     "  sharpe not a number, no baseline (nobody answers), -30 % allowed, 0 degraded, 2 tolerated",
@@ -78,6 +78,11 @@ Deno.test("a paused canary says why, since when, and that its time stands still;
     "release a1a1a1a1a1a1 (sequence 7): paused: win_rate has no data",
     `watched for 5 min since 2026-11-21T06:00:00Z, 5 samples, 25 min left when there is data again, paused since ${AT}`,
   ]);
+  const noBaseline = describeCanary({ ...STATE, status: "paused", statusSince: AT }, SETTINGS);
+  assert.match(
+    canaryLines(noBaseline)[1] ?? "",
+    /25 min left, paused since .*: without a baseline it goes on by an operator's word alone: model-sync canary promote, or abort$/,
+  );
   assert.match(lines({ status: "degraded" })[1] ?? "", /ended at .*, to be rolled back by the next run$/);
   assert.match(lines({ status: "degraded", concludedAt: AT })[1] ?? "", /ended at 2026-11-21T06:05:00Z$/);
   assert.match(lines({ status: "promoted" })[1] ?? "", /ended at 2026-11-21T06:05:00Z$/);

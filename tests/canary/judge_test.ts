@@ -101,7 +101,7 @@ Deno.test("judge() counts degraded samples over the whole time, and says what th
   });
   assert.deepEqual(second.verdict, {
     kind: "degraded",
-    reason: "win_rate was degraded in 2 samples, 1 are tolerated; " +
+    reason: "win_rate was degraded in 2 samples, 1 is tolerated; " +
       "win_rate is 0.3, 50 % worse than its baseline 0.6 (15 % allowed)",
   });
   assert.equal(second.state.status, "degraded");
@@ -137,7 +137,7 @@ Deno.test("judge() compares with a baseline of zero by difference, and with a ne
   assert.equal(judgeOne(value(0.2), { settings: drawdown, baseline: value(0) }).verdict.kind, "continue");
   assert.deepEqual(judgeOne(value(0.21), { settings: drawdown, baseline: value(5e-17) }).verdict, {
     kind: "degraded",
-    reason: "win_rate was degraded in 1 samples, 0 are tolerated; " +
+    reason: "win_rate was degraded in 1 sample, 0 are tolerated; " +
       "win_rate is 0.21, 0.21 worse than its baseline 5e-17 (0.2 allowed)",
   });
   const sharpe = settingsOf({ failure_limit: 0 }, { max_degradation: 0.3 });
@@ -189,7 +189,7 @@ Deno.test("a limit that was lowered while the release is watched counts for what
   const { verdict } = judgeOne(value(0.6), { settings: settingsOf({ failure_limit: 1 }), failures: 2 });
   assert.deepEqual(verdict, {
     kind: "degraded",
-    reason: "win_rate was degraded in 2 samples, 1 are tolerated",
+    reason: "win_rate was degraded in 2 samples, 1 is tolerated",
   });
 });
 

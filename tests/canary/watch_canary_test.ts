@@ -99,6 +99,26 @@ Deno.test("a release whose metrics stay as they were passes after its time, and 
   assert.match(lines[9] ?? "", /^info canary of release a1a1a1a1a1a1 passed: no metric is degraded$/);
 });
 
+/** The system's clock: a pause has no fractions of a millisecond, and every look at it takes a moment. */
+class CoarseClock extends QuickClock {
+  override monotonicMs(): number {
+    this.advance(0.07);
+    return super.monotonicMs();
+  }
+
+  override sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+    assert.ok(durationMs >= 0, `a pause of ${durationMs} ms`);
+    return super.sleep(Math.trunc(durationMs), signal);
+  }
+}
+
+Deno.test("no pause between two rounds is shorter than none, however coarse the clock is", async () => {
+  using bot = newBot();
+  await bot.start();
+  const clock = new CoarseClock("2026-11-21T00:00:00Z", INTERVAL_SECONDS * 1000);
+  assert.equal((await bot.watch(undefined, { clock })).kind, "passed");
+});
+
 Deno.test("a degraded release is found out after the tolerated samples, and the verdict waits to be acted upon", async () => {
   using bot = newBot();
   await bot.start();

@@ -88,8 +88,9 @@ const CanaryKeys = z.strictObject({
   }),
   no_data: z.enum(CANARY_POLICIES).default("pause").register(DOCS, {
     description:
-      "When a metric has no value, or had none before the swap. pause: the time stands still until it has. rollback: it " +
-      "counts as a degraded sample. ignore: the others decide.",
+      "When a metric has no value, or had none before the swap. pause: the time stands still until it has, or, where it " +
+      "had none, until you promote or abort the canary. rollback: it counts as a degraded sample. ignore: the others " +
+      "decide.",
   }),
   nan: z.enum(CANARY_POLICIES).default("rollback").register(DOCS, {
     description: "The same for a metric that is not a number, or infinite.",
