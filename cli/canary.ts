@@ -67,7 +67,7 @@ function status({ context, output, settings, location }: Session): void {
 
 function statusLines(canary: CanaryDescription | null): string[] {
   return canary === null
-    ? ["no release was put under watch yet: see activation.canary"]
+    ? ["no release was put under watch yet: a first one is not, the next ones are, see activation.canary"]
     : canaryLines(canary);
 }
 

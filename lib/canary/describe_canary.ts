@@ -98,9 +98,11 @@ function describeMetric(metric: MetricState, configured: CanaryMetric | undefine
   };
 }
 
+const NOT_A_NUMBER = "not a number";
+
 function missing(reading: Reading): string | null {
   if (reading.kind === "value") return null;
-  return reading.kind === "nan" ? "not a number" : reading.reason;
+  return reading.kind === "nan" ? NOT_A_NUMBER : reading.reason;
 }
 
 function change(baseline: number, value: number): number {
@@ -156,7 +158,10 @@ function limit({ direction, baseline }: MetricDescription, maxDegradation: numbe
 }
 
 function lastText({ last, lastMissing, change, baseline }: MetricDescription): string {
-  if (last === null) return lastMissing ?? "not sampled yet";
+  if (last === null && lastMissing !== null) {
+    return lastMissing === NOT_A_NUMBER ? NOT_A_NUMBER : `has no value (${lastMissing})`;
+  }
+  if (last === null) return "not sampled yet";
   if (change === null) return formatNumber(last);
   const text = isPart(baseline) ? formatPart(change) : formatNumber(change);
   return `${formatNumber(last)} (${change > 0 ? "+" : ""}${text})`;

@@ -1,4 +1,5 @@
 import { FailedError, UsageError } from "./errors.ts";
+import { formatDuration } from "./format.ts";
 import { redactArguments } from "./redact_arguments.ts";
 
 export interface ProcessRequest {
@@ -245,7 +246,7 @@ function mayKillGroups(): boolean {
 
 function timeoutError(request: ProcessRequest): FailedError {
   return new FailedError(
-    `Cannot wait for ${describe(request)}: no end after ${Math.round(request.timeoutMs / 1000)} s`,
+    `Cannot wait for ${describe(request)}: no end after ${formatDuration(request.timeoutMs)}`,
     {
       code: "TIMEOUT",
     },

@@ -115,7 +115,8 @@ function previousRelease(store: Store, active: Manifest | undefined): StoredRele
     isOlder(release.manifest, active) && allowed(release)
   );
   if (older[0] !== undefined) return older[0];
-  throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release`, {
+  const but = previous === undefined ? "" : " that is not quarantined";
+  throw new UsageError(`Cannot roll back ${store.modelsDir}: the store holds no earlier release${but}`, {
     code: "NOTHING_TO_ROLL_BACK_TO",
     hint: "model-sync status lists the releases; --to takes any of them",
   });

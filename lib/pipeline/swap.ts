@@ -39,9 +39,11 @@ export async function swap(
     writePendingReload(store, { digest: manifest.digest, previous: left?.digest ?? null });
   }
   const { previous } = await activate(context, store, release, run, choice);
-  // A model folder from before this store became a release just now.
   if (left === undefined && previous !== undefined) {
+    // A model folder from before this store became a release just now.
     await beginCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
+  } else if (left === undefined && safeguards.canary !== undefined) {
+    context.log.info("canary: the first release is not watched, there is none to go back to");
   }
   await announce(context, store, { event: "activated", manifest, previous }, options);
 }

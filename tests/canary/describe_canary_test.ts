@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CanaryState } from "../../lib/canary/canary_state.ts";
-import { canaryLines, describeCanary } from "../../lib/canary/describe_canary.ts";
+import { canaryLines, describeCanary, roundLine } from "../../lib/canary/describe_canary.ts";
 import { Canary } from "../../lib/config/sections/canary.ts";
 
 const AT = "2026-11-21T06:05:00Z";
@@ -69,6 +69,17 @@ Deno.test("a canary is told in a line for its state, one for its time, and one f
     "  errors not sampled yet, baseline 3, +15 % allowed, 0 degraded, 2 tolerated",
     "  gone not sampled yet, baseline 3, not configured any more, 0 degraded, 2 tolerated",
   ]);
+});
+
+Deno.test("a metric without a value is told as such, with the reason", () => {
+  const [metric] = STATE.metrics;
+  const reading = { kind: "no-data", reason: "there is no file /a" } as const;
+  const state = { ...STATE, metrics: [{ ...metric ?? assert.fail(), samples: [{ at: AT, reading }] }] };
+  assert.match(
+    canaryLines(describeCanary(state, SETTINGS))[2] ?? "",
+    /^ {2}win_rate has no value \(there is no file \/a\), baseline 0\.62,/,
+  );
+  assert.match(roundLine(state, SETTINGS), /^win_rate has no value \(there is no file \/a\); 25 min left$/);
 });
 
 Deno.test("a paused canary says why, since when, and that its time stands still; one with a verdict what is next", () => {

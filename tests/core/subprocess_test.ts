@@ -58,7 +58,7 @@ Deno.test("runProcess() shows no secret of the command line in its errors", asyn
   const leaky = { args: ["-c", "sleep 61; train --token hunter2", "x", "--token", "hunter2"], timeoutMs: 50 };
   await assert.rejects(runProcess(spawnProcess, request(leaky)), {
     code: "TIMEOUT",
-    message: 'Cannot wait for "sh sleep 61; train --token [redacted] x": no end after 0 s',
+    message: 'Cannot wait for "sh sleep 61; train --token [redacted] x": no end after 50 ms',
   });
   await assert.rejects(runProcess(spawnProcess, request({ command: "HF_TOKEN=hunter2" })), {
     message: 'Cannot run "HF_TOKEN=[redacted]": no such program on the PATH',

@@ -149,6 +149,7 @@ Deno.test("a release that its consumers cannot load is left again, and does not 
   assert.ok(
     world.context.log.lines.some((line) => line.includes("Model hot-swap failed - keeping current model")),
   );
+  assert.throws(() => planRollback(world.store, undefined), /no earlier release that is not quarantined/);
   assert.match(findQuarantine(world.store, bad, 2)?.reason ?? "", /could not be loaded by its consumers/);
   const [record] = readHistory(world.store, 1);
   assert.deepEqual([record?.outcome, record?.release, record?.previous], ["rolled-back", good, bad]);
