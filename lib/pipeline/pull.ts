@@ -76,11 +76,12 @@ export async function pull(
   const { safeguards = NO_SAFEGUARDS } = options;
   const swapping = { run, choice: chooseMode(store, options.activation), safeguards };
   try {
-    const untold = await finishSwap(context, store, swapping);
+    const { activated, untold } = await finishSwap(context, store, swapping);
     await finishCanary(context, store, swapping);
     const pulled = await bringNewest(context, store, source, swapping, options);
     if (pulled.outcome === "unchanged" && untold !== undefined) throw untold;
-    return pulled;
+    // What an earlier run had begun became whole in this one, which is to be told.
+    return pulled.release === activated ? { ...pulled, outcome: "activated" } : pulled;
   } catch (error) {
     // Otherwise one that fails every day would fill the disk.
     if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);

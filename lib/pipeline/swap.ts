@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
-import type { Manifest } from "../release/manifest.ts";
+import type { Digest, Manifest } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { releaseDir } from "../store/releases.ts";
@@ -60,23 +60,30 @@ async function mend(
   await announce(context, store, news, options);
 }
 
+/** What a run found to finish of the one before it. */
+interface FinishedSwap {
+  /** The release whose activation came to its end just now. */
+  readonly activated?: Digest;
+  /** Why consumers could not be told, where that is no reason to go back: something newer may mend it. */
+  readonly untold?: FailedError;
+}
+
 /**
  * Tells consumers what a killed or interrupted run did not tell them. Does nothing where all were told.
  *
- * @returns why they could not be told, where that is no reason to go back: something newer may mend it
  * @throws as {@link swap}
  */
 export async function finishSwap(
   context: Context,
   store: Store,
   options: SwapOptions,
-): Promise<FailedError | undefined> {
+): Promise<FinishedSwap> {
   const pending = readPendingReload(store);
-  if (pending === undefined) return undefined;
+  if (pending === undefined) return {};
   const manifest = activeManifest(store);
   if (manifest === undefined || options.safeguards.reload.length === 0) {
     clearPendingReload(store);
-    return undefined;
+    return {};
   }
   context.log.info("consumers were not told yet which release is active");
   const isNew = pending.digest === manifest.digest;
@@ -87,11 +94,11 @@ export async function finishSwap(
   } as const;
   try {
     await announce(context, store, news, options);
-    return undefined;
+    return isNew ? { activated: manifest.digest } : {};
   } catch (error) {
     if (!(error instanceof FailedError) || error.code !== "RELOAD_FAILED") throw error;
     context.log.error(error.message);
-    return error;
+    return { untold: error };
   }
 }
 

@@ -6,6 +6,7 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
+import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { readHistory } from "../../lib/store/history.ts";
@@ -226,7 +227,7 @@ Deno.test("what a killed run did not tell its consumers, the next one tells; and
   const second = await world.publish({ "a.bin": "two" });
   await world.pull(untold);
   writePendingReload(world.store, { digest: second, previous: first });
-  assert.equal((await world.pull(told)).outcome, "unchanged");
+  assert.equal((await world.pull(told)).outcome, "activated");
   assert.deepEqual(world.heard(), [`activated ${second}`]);
   const third = await world.publish({ "a.bin": "three", "unloadable": "!" });
   await world.pull(untold);
@@ -235,7 +236,7 @@ Deno.test("what a killed run did not tell its consumers, the next one tells; and
   assert.equal(world.active, second);
 });
 
-Deno.test("a run that is interrupted while consumers load leaves telling them to the next one", async () => {
+Deno.test("a run that is interrupted while consumers load leaves telling them, and the outcome, to the next one", async () => {
   using world = new World();
   await world.publish({ "a.bin": "one" });
   await world.pull(safeguards({}));
@@ -248,9 +249,15 @@ Deno.test("a run that is interrupted while consumers load leaves telling them to
   const slow = safeguards({ reload: [{ type: "command", command: ["sleep", "600"] }] });
   await assert.rejects(world.pull(slow, context), RangeError);
   assert.equal(world.active, second);
-  await world.pull(safeguards({ reload: world.reload }));
+  const told = safeguards({ reload: world.reload });
+  assert.deepEqual(pick(await world.pull(told)), ["activated", second]);
+  assert.deepEqual(pick(await world.pull(told)), ["unchanged", second]);
   assert.deepEqual(world.heard(), [`activated ${second}`]);
 });
+
+function pick({ outcome, release }: PullReport) {
+  return [outcome, release];
+}
 
 Deno.test("a release that did not prove itself is left by the next run, whoever judged it", async () => {
   for (const [status, code] of [["degraded", "CANARY_DEGRADED"], ["aborted", "CANARY_ABORTED"]] as const) {
