@@ -1,4 +1,5 @@
-import { ModelSyncError } from "../core/errors.ts";
+import { ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { oneLine } from "../core/quote.ts";
 
 /** The result of one check, with how to mend what is not right. */
 export interface Check {
@@ -25,7 +26,14 @@ export async function tried(name: string, check: () => Promise<Check>): Promise<
   try {
     return await check();
   } catch (error) {
-    if (!(error instanceof ModelSyncError)) throw error;
-    return fail(name, error.message, error.hint ?? "mend it and run again");
+    const mend = "mend it and run again";
+    if (error instanceof ModelSyncError) return fail(name, error.message, error.hint ?? mend);
+    if (isSystemFault(error)) return fail(name, oneLine(error.message), mend);
+    throw error;
   }
+}
+
+/** What the system or the runtime refuses, as a file of another user. */
+function isSystemFault(error: unknown): error is Error {
+  return error instanceof Deno.errors.NotCapable || osErrorCode(error) !== undefined;
 }

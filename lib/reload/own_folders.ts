@@ -94,6 +94,13 @@ export class OwnFolders {
 }
 
 function unwritable(error: unknown, target: string): DiskError | undefined {
+  if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
+    return new DiskError(`Cannot make ${target}: a file is in its way, where a folder was wanted`, {
+      code: "FOLDER_NOT_WRITABLE",
+      cause: error,
+      hint: "move the file away, or name another folder in the configuration",
+    });
+  }
   if (!(error instanceof Deno.errors.PermissionDenied)) return undefined;
   return new DiskError(`Cannot make ${target}: permission denied`, {
     code: "FOLDER_NOT_WRITABLE",

@@ -114,6 +114,9 @@ Deno.test(
     assert.match(wrong, /^fail reload: .*holds "bot", which is not the number of another process/);
     Deno.removeSync(file);
     assert.deepEqual(await checksOf({ reload }), [`fail reload: ${file} does not exist`]);
+    // As for a file that is another user's: what the system says is a result, too.
+    Deno.symlinkSync("bot.pid", file);
+    assert.match((await checksOf({ reload }))[0] ?? "", /^fail reload: .*symbolic links/);
   },
 );
 

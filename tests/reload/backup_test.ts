@@ -47,6 +47,19 @@ Deno.test("no backup is kept inside of the models folder", async () => {
   assert.deepEqual(readFiles(release.news.releaseDir), { "a.onnx": "a" });
 });
 
+Deno.test("a backup_dir that is a file, or lies below one, is told as such and stays", async () => {
+  using release = releaseOf({ "a.onnx": "a" });
+  const file = `${release.path}/notes`;
+  Deno.writeTextFileSync(file, "mine");
+  for (const backupDir of [file, `${file}/backup`]) {
+    await assert.rejects(backupActive(reloadContext(), { ...release.news, backupDir, keep: 5 }), {
+      code: "FOLDER_NOT_WRITABLE",
+      exitCode: 7,
+    }, backupDir);
+  }
+  assert.equal(Deno.readTextFileSync(file), "mine");
+});
+
 Deno.test("a folder that cannot be written to is told as such, and nothing is left", async () => {
   using release = releaseOf({ "a.onnx": "a" });
   const backupDir = `${release.path}/backup`;
