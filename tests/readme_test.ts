@@ -8,11 +8,15 @@ import { writeZip } from "../lib/core/archive.ts";
 import { systemClock } from "../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "./fakes/github_server.ts";
 import { HubServer } from "./fakes/hub_server.ts";
+import { startLimiterTimers } from "./helpers/actions_world.ts";
+import { ReferencesWorld } from "./helpers/references_world.ts";
 import { PROJECT, runCli } from "./helpers/run_cli.ts";
 import { RunPodWorld } from "./helpers/runpod_world.ts";
 import { tempDir, writeFiles } from "./helpers/temp_dir.ts";
 import { testContext } from "./helpers/test_context.ts";
 import { bareRepository, GIT_ENV } from "./helpers/test_git.ts";
+
+await startLimiterTimers();
 
 const README = Deno.readTextFileSync(join(PROJECT, "README.md"));
 
@@ -181,6 +185,42 @@ for (const [carrier, open] of Object.entries(STAGES)) {
     },
   });
 }
+
+Deno.test({
+  name: "the commands of the README for model references do what it says, with its configuration",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using world = new ReferencesWorld();
+    using dir = tempDir();
+    makeProgram(join(dir.path, "bin"));
+    const yaml = BLOCKS.find(({ kind }) => kind === "yaml references")?.text ?? "";
+    const script = BLOCKS.find(({ kind }) => kind === "sh references")?.text ?? "";
+    world.commit(world.images, { "clip.json": "{}\n", "stable_diffusion.json": "{}\n" });
+    world.commit(world.texts, { "README.md": "none yet" });
+    world.primary.records.set("clip", '{"ViT-H-14": {"version": "1"}}').set(
+      "image_generation",
+      '{"Deliberate": {}}',
+    );
+    const config = yaml.replaceAll("your-fork", "Haidra-Org").replace(
+      "https://models.aihorde.net/api",
+      world.primary.origin,
+    );
+    writeFiles(dir.path, { "configs/bot.yaml": config });
+    const { HORDE_GITHUB_SYNC_PRIMARY_API_URL: _url, ...env } = world.env;
+    const { success, stdout, stderr } = await new Deno.Command("sh", {
+      args: ["-euc", script],
+      cwd: dir.path,
+      env: { ...GIT_ENV, ...env, NO_COLOR: "1", PATH: `${join(dir.path, "bin")}:${Deno.env.get("PATH")}` },
+      stdin: "null",
+    }).output();
+    const told = new TextDecoder().decode(stdout);
+    assert.ok(success, told + new TextDecoder().decode(stderr));
+    assert.match(told, /a pull request with 2 changes would be made/);
+    assert.match(told, /wrote preview\/clip\.json/);
+    assert.match(told, /PRs created: 1/);
+    assert.match(Deno.readTextFileSync(join(dir.path, "preview/changes.diff")), /ViT-H-14/);
+  },
+});
 
 Deno.test("the safeguards that the README shows are settings, and its keys sign what they verify", async () => {
   using dir = tempDir();

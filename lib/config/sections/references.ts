@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { quote } from "../../core/quote.ts";
 import { CATEGORIES } from "../../references/categories.ts";
 import { DOCS, WebAddress } from "./kinds.ts";
 
@@ -23,7 +24,9 @@ const PrimaryUrl = z.string().trim().refine(isApiAddress, {
   error: "must be an http address without ? and #, such as https://models.example.org/api",
 });
 
-const Category = z.string().trim().pipe(z.enum(CATEGORIES));
+const Category = z.string().trim().pipe(z.enum(CATEGORIES, {
+  error: ({ input }) => `${quote(String(input))} is no category; there are ${CATEGORIES.join(", ")}`,
+}));
 
 const BranchName = z.string().refine(isBranchName, { error: "must be the name of a git branch" });
 

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { ReferencesWorld } from "../helpers/references_world.ts";
+import { cliArgs, runCli } from "../helpers/run_cli.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+await startLimiterTimers();
+
+const BRANCH = "model-sync/references";
+
+/** A GitHub and a PRIMARY that differ in three models of one category, and a folder to be in. */
+class CliWorld extends ReferencesWorld {
+  readonly #dir = tempDir();
+
+  constructor() {
+    super();
+    this.commit(this.images, {
+      "clip.json": '{\n\t"ViT-L/14": {"version": "1"},\n\t"old": {}\n}\n',
+      "blip.json": "{}\n",
+    });
+    this.commit(this.texts, { "db.json": "{}\n", "models.csv": "" });
+    this.primary.records.set(
+      "clip",
+      '{"ViT-L/14": {"version": "2"}, "new": {"note": "h\\u00e9 \\ud83d\\ude00"}}',
+    )
+      .set("blip", '{"b": {}}').set("text_generation", '{"a": {"parameters": 7000000000}}');
+    this.primary.lastUpdated = 100;
+  }
+
+  get cwd(): string {
+    return this.#dir.path;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#dir[Symbol.dispose]();
+  }
+
+  async run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    return await runCli("references-sync", args, {
+      cwd: this.cwd,
+      env: { ...this.env, ...env },
+      entry: "script",
+    });
+  }
+
+  /** Starts a watch. Each line that it prints is handed out; it is asked to stop at the end of the block. */
+  watch(args: readonly string[]) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: cliArgs("references-sync", ["--watch", ...args], { entry: "script" }),
+      cwd: this.cwd,
+      env: { ...GIT_ENV, ...this.env, NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    return { child, lines: linesOf(child.stdout) };
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
+
+/** Reads until a line matches. @returns all lines up to it */
+async function until(lines: AsyncGenerator<string>, pattern: RegExp): Promise<string[]> {
+  const seen: string[] = [];
+  for (;;) {
+    const { value, done } = await lines.next();
+    assert.ok(done !== true, `no line like ${pattern}:\n${seen.join("\n")}`);
+    seen.push(value);
+    if (pattern.test(value)) return seen;
+  }
+}
+
+Deno.test("references-sync --dry-run shows each model and field, needs no token, and leaves no trace", async () => {
+  await using world = new CliWorld();
+  const { code, stdout, stderr } = await world.run(["--dry-run", "--categories", "clip, blip"], {
+    HORDE_GITHUB_SYNC_GITHUB_TOKEN: "",
+  });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(stdout.split("\n"), [
+    "blip  Haidra-Org/AI-Horde-image-model-reference blip.json, 1 change",
+    "  + b",
+    "",
+    "clip  Haidra-Org/AI-Horde-image-model-reference clip.json, 3 changes",
+    "  ~ ViT-L/14",
+    '      version: "1" → "2"',
+    "  + new",
+    '      note: "hé 😀"',
+    "  - old",
+    "",
+    "Categories processed: 2",
+    "Successful: 2",
+    "Failed: 0",
+    "  Haidra-Org/AI-Horde-image-model-reference: a pull request with 4 changes would be made",
+    "",
+  ]);
+  assert.deepEqual([...Deno.readDirSync(world.cwd)], []);
+  assert.deepEqual(world.github.requests, []);
+});
+
+Deno.test("references-sync opens pull requests, says so for machines, and is recorded", async () => {
+  await using world = new CliWorld();
+  const { code, stdout, stderr } = await world.run(["--json"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const report = z.object({
+    repositories: z.array(z.object({ outcome: z.string(), pullRequest: z.object({ url: z.string() }) })),
+  }).parse(JSON.parse(stdout));
+  assert.deepEqual(report.repositories.map(({ outcome }) => outcome), ["created", "created"]);
+  assert.match(world.read(world.texts, BRANCH, "models.csv"), /^a,7,/m);
+  const status = await runCli("status", [], { cwd: world.cwd });
+  assert.match(status.stdout, /references-sync\s+proposed/);
+  const again = await world.run([]);
+  assert.equal(again.code, 0);
+  assert.match(again.stdout, /PRs created: 0\n {2}http\S+ unchanged\n {2}http\S+ unchanged\n$/);
+});
+
+Deno.test("references-sync says on one line what is missing or wrong, with the exit code for it", async () => {
+  await using world = new CliWorld();
+  const cases = [
+    [
+      ["--categories", "clipp"],
+      {},
+      2,
+      /--categories: .*: "clipp" is no category; there are blip, clip, .*, ti; did you mean "clip"\?/,
+    ],
+    [[], { HORDE_GITHUB_SYNC_PRIMARY_API_URL: "" }, 2, /no PRIMARY server is named/],
+    [[], { HORDE_GITHUB_SYNC_GITHUB_TOKEN: "" }, 3, /no token is set/],
+    [
+      ["--categories", "lora,blip"],
+      {},
+      1,
+      /Failed to scan - Cannot sync lora: no target repository has a file/,
+    ],
+    [["--categories", "esrgan"], {}, 1, /Cannot sync esrgan: Haidra-Org\S+ has no esrgan\.json/],
+  ] as const;
+  for (const [args, env, wanted, message] of cases) {
+    const { code, stdout, stderr } = await world.run(args, env);
+    assert.equal(code, wanted, stderr);
+    assert.match(stdout + stderr, message);
+    assert.doesNotMatch(stderr, /^ {4}at /m);
+  }
+});
+
+Deno.test("references-sync --watch prints the original's banner and lines, syncs a change, and stops with 0", async () => {
+  await using world = new CliWorld();
+  const { child, lines } = world.watch(["--watch-interval", "1"]);
+  const begin = await until(lines, /Initialized last known timestamp: 100$/);
+  assert.deepEqual(begin.slice(0, 10), [
+    "=".repeat(80),
+    "GitHub Model Reference Sync Service - WATCH MODE",
+    "=".repeat(80),
+    `Monitoring PRIMARY API: ${world.primary.origin}`,
+    "Polling interval: 1 seconds",
+    "Initial delay: 0 seconds",
+    "Startup sync: disabled",
+    "=".repeat(80),
+    "Starting watch loop. Press Ctrl+C to stop.",
+    "-".repeat(80),
+  ]);
+  world.primary.lastUpdated = 101;
+  await until(lines, /Changes detected! Timestamp changed from 100 to 101$/);
+  await until(lines, /Sync completed successfully$/);
+  assert.equal(world.images.pulls.pulls.length, 1);
+  child.kill("SIGTERM");
+  await until(lines, /Watch mode stopped$/);
+  await lines.return(undefined);
+  assert.equal((await child.status).code, 0);
+});
+
+Deno.test("a sync that is stopped in its middle ends at once: 130, or 0 while watching", async () => {
+  await using world = new CliWorld();
+  for (const [args, code] of [[["--watch-startup-sync", "--watch-interval", "1"], 0], [[], 130]] as const) {
+    world.primary.faults.push(...(code === 0 ? [undefined] : []), { kind: "hang" });
+    const child = new Deno.Command(Deno.execPath(), {
+      args: cliArgs("references-sync", [...(code === 0 ? ["--watch"] : []), ...args], { entry: "script" }),
+      cwd: world.cwd,
+      env: { ...GIT_ENV, ...world.env },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    for (let path = ""; !/\/blip$/.test(path);) path = await world.primary.nextRequest();
+    child.kill("SIGINT");
+    assert.equal((await child.status).code, code);
+    assert.deepEqual([...Deno.readDirSync(world.scratch)], []);
+  }
+});
