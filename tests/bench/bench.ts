@@ -16,6 +16,7 @@ import { validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
+import { planReferences } from "./reference_scenarios.ts";
 import { signAndVerify } from "./signing_scenarios.ts";
 import { walkPickles } from "./validate_scenarios.ts";
 
@@ -55,6 +56,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "validate-safetensors": validateSafetensors,
   "sign": signAndVerify,
   "validate-pickle": walkPickles,
+  "references": planReferences,
 };
 
 if (import.meta.main) {

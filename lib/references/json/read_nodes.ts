@@ -67,6 +67,10 @@ export function readValue(text: string, what: string): JsonValue {
   return new JsonReader(text, what, { keepsNodes: false }).read().value;
 }
 
+function isSpace(code: number): boolean {
+  return code === SPACE || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
 /** Reads one JSON text, from its beginning to its end. */
 class JsonReader {
   readonly #text: string;
@@ -270,11 +274,11 @@ class JsonReader {
   }
 
   #skipSpace(): void {
-    while (true) {
-      const code = this.#text.charCodeAt(this.#at);
-      if (code !== SPACE && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
-      this.#at++;
-    }
+    const text = this.#text;
+    let at = this.#at;
+    // A local place costs a quarter of one in a field, and most of an indented file is spaces.
+    for (let code = text.charCodeAt(at); isSpace(code); code = text.charCodeAt(at)) at++;
+    this.#at = at;
   }
 
   #unexpected(wanted: string): RefusedError {

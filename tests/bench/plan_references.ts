@@ -1,0 +1,12 @@
+/** Compares a category with its files and renders what changes, as a sync does. Arguments: category, PRIMARY's records, files. */
+import { basename } from "node:path";
+import { CATEGORIES } from "../../lib/references/categories.ts";
+import { planCategory, readPrimaryRecords } from "../../lib/references/plan_category.ts";
+
+const [name, primary = "", ...paths] = Deno.args;
+const category = CATEGORIES.find((category) => category === name);
+if (category === undefined) throw new TypeError(`no category: ${name}`);
+const files = new Map(paths.map((path) => [basename(path), Deno.readTextFileSync(path)]));
+const records = readPrimaryRecords(category, Deno.readTextFileSync(primary));
+const plan = planCategory(category, records, files, "the benchmark", { format: "keep", keep: new Set() });
+await new Blob([`${plan.changes.length}\n`]).stream().pipeTo(Deno.stdout.writable);
