@@ -35,12 +35,18 @@ Deno.test("every workflow may read and no more, ends some time, and pins what it
   }
 });
 
-Deno.test("the pipeline runs commands that there are, each under its own permission set", () => {
-  const text = WORKFLOWS.find(({ name }) => name === "model_pipeline.yml")?.text ?? "";
-  const commands = Array.from(text.matchAll(/-P=([\w-]+) model-sync-program\/cli\/(\w+)\.ts/g));
-  assert.deepEqual(commands.map(([, set]) => set), ["train", "hf-upload", "redeploy"]);
-  for (const [, set, script] of commands) {
-    assert.equal(script, set?.replaceAll("-", "_"));
-    assert.ok(Deno.statSync(join(PROJECT, `cli/${script}.ts`)).isFile);
+Deno.test("the examples run commands that there are, each under its own permission set", () => {
+  const examples = {
+    "model_pipeline.yml": ["train", "hf-upload", "redeploy"],
+    "references_sync.yml": ["references-sync"],
+  };
+  for (const [example, wanted] of Object.entries(examples)) {
+    const text = WORKFLOWS.find(({ name }) => name === example)?.text ?? "";
+    const commands = Array.from(text.matchAll(/-P=([\w-]+) model-sync-program\/cli\/(\w+)\.ts/g));
+    assert.deepEqual(commands.map(([, set]) => set), wanted);
+    for (const [, set, script] of commands) {
+      assert.equal(script, set?.replaceAll("-", "_"));
+      assert.ok(Deno.statSync(join(PROJECT, `cli/${script}.ts`)).isFile);
+    }
   }
 });

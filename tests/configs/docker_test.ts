@@ -20,27 +20,34 @@ const Compose = z.object({
   ),
 });
 
-Deno.test("the compose file has seed 1's service, built from a stage that there is", () => {
-  const { services } = Compose.parse(load(read("configs/docker/docker-compose.yml")));
-  const service = services["model-sync-runpod"];
-  assert.ok(service !== undefined);
-  assert.deepEqual([service.profiles, service.restart, service.user], [
-    ["paper", "live"],
-    "unless-stopped",
-    "10001",
-  ]);
-  const [program, command = ""] = service.command;
-  assert.deepEqual([program, Object.hasOwn(SUMMARIES, command)], ["model-sync", true]);
-  const dockerfile = read(`configs/docker/${service.build.dockerfile}`);
-  assert.match(dockerfile, new RegExp(`^FROM \\S+ AS ${service.build.target}$`, "m"));
+const { services: SERVICES } = Compose.parse(load(read("configs/docker/docker-compose.yml")));
+
+Deno.test("the compose file has the services of the seeds, with commands and stages that there are", () => {
+  const names = ["model-sync-runpod", "model-sync-references"];
+  assert.deepEqual(Object.keys(SERVICES), names);
+  assert.deepEqual(names.map((name) => SERVICES[name]?.profiles), [["paper", "live"], ["references"]]);
+  for (const service of Object.values(SERVICES)) {
+    assert.deepEqual([service.restart, service.user], ["unless-stopped", "10001"]);
+    const [program, command = ""] = service.command;
+    assert.deepEqual([program, Object.hasOwn(SUMMARIES, command)], ["model-sync", true]);
+    const dockerfile = read(`configs/docker/${service.build.dockerfile}`);
+    assert.match(dockerfile, new RegExp(`^FROM \\S+ AS ${service.build.target}$`, "m"));
+  }
 });
 
-Deno.test("the worker's image is built with the Deno of the README, and runs no root", () => {
-  const dockerfile = read("configs/docker/Dockerfile.runpod");
+Deno.test("the images are built with the Deno of the README, and run no root", () => {
   const [, version = "none"] = /deno@(\d+\.\d+\.\d+) task demo/.exec(read("README.md")) ?? [];
-  assert.match(dockerfile, new RegExp(`^FROM denoland/deno:debian-${version} AS build$`, "m"));
-  const [, ...stages] = dockerfile.split(/^FROM /m).slice(1);
-  assert.equal(stages.length, 2);
-  for (const stage of stages) assert.match(stage, /^USER 10001$/m);
-  assert.match(stages.at(-1) ?? "", /CMD \["model-sync", "train", "--serve-runpod"\]\s*$/);
+  const commands = {
+    "Dockerfile.runpod": ["model-sync", "train", "--serve-runpod"],
+    "Dockerfile.references": SERVICES["model-sync-references"]?.command,
+  };
+  for (const [name, command] of Object.entries(commands)) {
+    const dockerfile = read(`configs/docker/${name}`);
+    assert.match(dockerfile, new RegExp(`^FROM denoland/deno:debian-${version} AS build$`, "m"));
+    const [, ...stages] = dockerfile.split(/^FROM /m).slice(1);
+    assert.ok(stages.length >= 1);
+    for (const stage of stages) assert.match(stage, /^USER 10001$/m);
+    const [, started = ""] = /^CMD (.*)\s*$/m.exec(stages.at(-1) ?? "") ?? [];
+    assert.deepEqual(JSON.parse(started), command);
+  }
 });
