@@ -3,8 +3,7 @@ import { UsageError } from "../core/errors.ts";
 import { isoSeconds } from "../core/clock.ts";
 import { plural } from "../core/format.ts";
 import type { ObjectId } from "../git/registry.ts";
-import type { Category } from "./categories.ts";
-import { placeOf } from "./categories.ts";
+import { CATEGORIES, type Category, placeOf } from "./categories.ts";
 import { carriedPlans } from "./carried_plans.ts";
 import { contentDigest } from "./content_digest.ts";
 import {
@@ -83,7 +82,7 @@ export async function propose(
   const carried = open !== undefined && "last" in state
     ? await carriedPlans(repository, state.last, looked.plans.map(({ category }) => category), options.format)
     : [];
-  const plans = [...looked.plans, ...carried].filter(({ changes }) => changes.length > 0);
+  const plans = inOrder([...looked.plans, ...carried].filter(({ changes }) => changes.length > 0));
   const changes = totalChanges(plans);
   if (changes > 0 && changes < options.changesMin) {
     context.log.info(
@@ -121,6 +120,11 @@ export async function propose(
       return { outcome, pullRequest, changes };
     }
   }
+}
+
+/** The same content has the same digest, whichever of it was looked at this time. */
+function inOrder(plans: readonly CategoryPlan[]): CategoryPlan[] {
+  return plans.toSorted((a, b) => CATEGORIES.indexOf(a.category) - CATEGORIES.indexOf(b.category));
 }
 
 /** Gives a new pull request its labels and reviewers; what does not work is a warning. */

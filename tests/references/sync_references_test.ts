@@ -135,6 +135,8 @@ Deno.test("a run for one category leaves the others in the pull request", async 
   assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": 1\n}\n');
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /\*\*Categories:\*\* `blip`, `clip`/);
   assert.deepEqual(outcomes(await world.sync({ categories: ["clip"] })), ["unchanged"]);
+  world.primary.records.set("blip", '{"b": 1}');
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"], "whichever were looked at");
 });
 
 Deno.test("when the base branch changes the same file, the proposal is made anew on top of that", async () => {
