@@ -44,6 +44,7 @@ async function run(session: Session): Promise<ExitCode> {
     ...await checkCarriers(context, session.settings, session.config.githubToken?.token),
     ...await checkSafeguards(context, session.settings.activation),
     ...await alertChecks(session),
+    ...await referenceChecks(session),
   ];
   const failed = checks.some((check) => check.status === "fail");
   output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
@@ -56,6 +57,13 @@ async function alertChecks({ context, settings }: Session): Promise<Check[]> {
   if (email.host === undefined && webhook.url === undefined && chat.length === 0) return [];
   const { checkAlerts } = await import("../lib/doctor/alert_checks.ts");
   return await checkAlerts(context, settings.alerts);
+}
+
+/** As for alerts. */
+async function referenceChecks({ context, settings }: Session): Promise<Check[]> {
+  if (settings.references.primary_url === undefined) return [];
+  const { checkReferences } = await import("../lib/doctor/reference_checks.ts");
+  return await checkReferences(context, settings.references);
 }
 
 async function registryChecks(session: Session): Promise<Check[]> {
@@ -75,8 +83,9 @@ async function registryChecks(session: Session): Promise<Check[]> {
   }
 }
 
-function hasOtherCarrier({ settings: { runpod, artifacts, huggingface } }: Session): boolean {
-  return [runpod.trigger_url, artifacts.repository, huggingface.repo_id].some((value) => value !== undefined);
+function hasOtherCarrier({ settings: { runpod, artifacts, huggingface, references } }: Session): boolean {
+  const others = [runpod.trigger_url, artifacts.repository, huggingface.repo_id, references.primary_url];
+  return others.some((value) => value !== undefined);
 }
 
 /** GitHub tells what a token may do; GITHUB_API_URL names another GitHub. */

@@ -1,11 +1,9 @@
 import { buildCommand } from "@stricli/core";
 import { AuthenticationError, EXIT, type ExitCode, FailedError, ModelSyncError } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
-import { Secret } from "../lib/core/secret.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import type { ReferencesSettings } from "../lib/config/sections/references.ts";
 import { GitHubClient } from "../lib/github/github_client.ts";
-import { githubCredentials, githubToken } from "../lib/github/github_credentials.ts";
 import { fullName } from "../lib/references/git/repository_address.ts";
 import type { PrimaryClient } from "../lib/references/primary_client.ts";
 import { openSyncParts } from "../lib/references/open_sync_parts.ts";
@@ -34,6 +32,7 @@ import {
 import { Output } from "./_output.ts";
 import { watchReferences } from "../lib/references/watch.ts";
 import { watchLines } from "../lib/references/watch_lines.ts";
+import { referencesToken } from "../lib/references/references_token.ts";
 import { openReferencesState } from "../lib/references/references_state.ts";
 import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../lib/github/github_access.ts";
 import { recordedSync } from "./_references_run.ts";
@@ -183,7 +182,7 @@ async function prepare(session: Session, { yes = false }: Flags): Promise<Prepar
   const { context, settings } = session;
   const { references } = settings;
   const isProposing = !references.dry_run && !references.no_pr;
-  const token = await readToken(context, isProposing);
+  const token = await referencesToken(context, isProposing);
   const mode = await openMode(context, references, token);
   const parts = openSyncParts(context, expandPaths(session, references), {
     token,
@@ -197,20 +196,6 @@ async function prepare(session: Session, { yes = false }: Flags): Promise<Prepar
   };
   const work = () => syncReferences(context, parts, options);
   return { primary: parts.primary, run: mode.kind === "dry-run" ? work : () => recordedSync(session, work) };
-}
-
-/** Where a token may be; the first wins. */
-const TOKEN_NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
-
-/** Who only reads needs none, and makes none for an App. */
-async function readToken(context: Context, isProposing: boolean): Promise<GitHubToken> {
-  if (!isProposing) {
-    const text = TOKEN_NAMES.map((name) => context.env.get(name)?.trim() ?? "").find((text) => text !== "");
-    return text === undefined ? undefined : new Secret(text);
-  }
-  const readText = (path: string) => Promise.resolve(context.fs.readTextFileSync(path));
-  const credentials = await githubCredentials(context, TOKEN_NAMES, readText);
-  return githubToken(context, { ...githubUrls(context.env), timeoutMs: GITHUB_TIMEOUT_MS }, credentials);
 }
 
 async function openMode(

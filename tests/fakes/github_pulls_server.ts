@@ -118,10 +118,14 @@ export class GitHubPullsServer implements AsyncDisposable {
     if (installation !== undefined) return this.#makeToken(installation, token ?? "");
     const caller = token === undefined ? undefined : this.#callerOf(token);
     if (token !== undefined && caller === undefined) return problem(401, "Bad credentials");
-    const [, owner, name, below = ""] = /^\/repos\/([^/]+)\/([^/]+)(\/.*)$/.exec(url.pathname) ?? [];
+    const [, owner, name, below = ""] = /^\/repos\/([^/]+)\/([^/]+)(\/.*)?$/.exec(url.pathname) ?? [];
     const repository = this.#repositories.get(`${owner}/${name}`.toLowerCase());
     if (repository === undefined || (repository.isPrivate && caller === undefined)) {
       return problem(404, "Not Found");
+    }
+    if (request.method === "GET" && below === "") {
+      const permissions = caller === undefined ? {} : { permissions: { pull: true, push: caller.canWrite } };
+      return Response.json({ id: repository.id, full_name: repository.fullName, ...permissions });
     }
     if (request.method === "GET") return await this.#read(request, repository, below, token ?? "");
     if (caller === undefined) return problem(401, "Requires authentication");

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { ReferencesSettings } from "../config/sections/references.ts";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../github/github_access.ts";
+import { GitHubClient } from "../github/github_client.ts";
+import { fullName, type RepositoryAddress } from "../references/git/repository_address.ts";
+import { PrimaryClient } from "../references/primary_client.ts";
+import { referencesToken } from "../references/references_token.ts";
+import { type Check, pass, tried, warn } from "./check.ts";
+
+/** Apps are not told what they may do in a repository. */
+const Repository = z.object({ permissions: z.object({ push: z.boolean() }).optional() });
+
+/**
+ * Whether the reference sync that the configuration names can do its work: the PRIMARY server answers, and the token
+ * may write to the repositories. Nothing is changed, but for the token that an App is given. Needs net permission.
+ */
+export async function checkReferences(context: Context, settings: ReferencesSettings): Promise<Check[]> {
+  const { primary_url, primary_timeout_sec, image_repository, text_repository, dry_run, no_pr } = settings;
+  if (primary_url === undefined) return [];
+  const primary = await tried("primary", async () => {
+    const client = new PrimaryClient(context, {
+      baseUrl: primary_url,
+      timeoutMs: primary_timeout_sec * 1000,
+    });
+    const changed = await client.lastUpdated();
+    return changed === null
+      ? pass("primary", `${client.shownUrl} answers, and knows of no change yet`)
+      : pass("primary", `${client.shownUrl} answers; last change ${isoSeconds(new Date(changed * 1000))}`);
+  });
+  const isProposing = !dry_run && !no_pr;
+  const repositories = await Promise.all(
+    [image_repository, text_repository].map((address) =>
+      tried(
+        fullName(address),
+        async () => await checkRepository(context, address, await referencesToken(context, isProposing)),
+      )
+    ),
+  );
+  return [primary, ...repositories];
+}
+
+async function checkRepository(
+  context: Context,
+  address: RepositoryAddress,
+  token: GitHubToken,
+): Promise<Check> {
+  const { owner, name } = address;
+  const access = { ...githubUrls(context.env), token, timeoutMs: GITHUB_TIMEOUT_MS };
+  const client = await GitHubClient.open(context, access);
+  const { data } = await client.ask({
+    route: "GET /repos/{owner}/{repo}",
+    parameters: { owner, repo: name },
+    what: fullName(address),
+    needs: "metadata:read",
+  }, Repository);
+  const check = fullName(address);
+  if (token === undefined) {
+    return warn(check, "can be read; no token is set", "set GITHUB_TOKEN; a dry run needs none");
+  }
+  return data.permissions?.push === false
+    ? warn(check, "can be read, but not written to", "give the token contents:write and pull_requests:write")
+    : pass(check, data.permissions === undefined ? "can be read" : "can be written to");
+}

@@ -1,0 +1,22 @@
+import type { Context } from "../core/context.ts";
+import { Secret } from "../core/secret.ts";
+import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../github/github_access.ts";
+import { githubCredentials, githubToken } from "../github/github_credentials.ts";
+
+/** Where a token may be; the first wins. */
+const TOKEN_NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
+
+/**
+ * The token of the reference sync: an App's, or one that is set. Who only reads needs none, and makes none for an App.
+ *
+ * @throws {UsageError} an App of which something is missing or wrong
+ */
+export async function referencesToken(context: Context, isProposing: boolean): Promise<GitHubToken> {
+  if (!isProposing) {
+    const text = TOKEN_NAMES.map((name) => context.env.get(name)?.trim() ?? "").find((text) => text !== "");
+    return text === undefined ? undefined : new Secret(text);
+  }
+  const readText = (path: string) => Promise.resolve(context.fs.readTextFileSync(path));
+  const credentials = await githubCredentials(context, TOKEN_NAMES, readText);
+  return githubToken(context, { ...githubUrls(context.env), timeoutMs: GITHUB_TIMEOUT_MS }, credentials);
+}
