@@ -30,7 +30,9 @@ export function unheldFields(primary: JsonObject, names: readonly string[], reco
       const held = got.get(field);
       const same = held === undefined ? isEmpty(value) : jsonEquals(held, value);
       if (HELD.has(field) || same) continue;
-      models.getOrInsert(field, []).push(name);
+      const known = models.get(field) ?? [];
+      known.push(name);
+      models.set(field, known);
     }
   }
   return Array.from(
