@@ -33,10 +33,20 @@ export function readRecords(path: string, text: string, where: string): JsonObje
   return recordsOf(parseJson(text, `${path} of ${where}`), `${path} of ${where}`);
 }
 
-/** What PRIMARY answered for a category. @throws {RefusedError} when it is something else than records by name */
+/**
+ * What PRIMARY answered for a category. A server that has none says so by a status: nothing at all is the answer of
+ * something else, and must not remove every model.
+ *
+ * @throws {RefusedError} when it is something else than records by name, or none
+ */
 export function readPrimaryRecords(category: Category, text: string): JsonObject {
   const what = `PRIMARY's records of ${category}`;
-  return recordsOf(parseJson(text, what), what);
+  const records = recordsOf(parseJson(text, what), what);
+  if (records.size > 0) return records;
+  throw new RefusedError(`Cannot use ${what}: expected records by name, found none`, {
+    code: "RECORDS_EMPTY",
+    hint: "check the address and what stands in front of the server; nothing of this category was changed",
+  });
 }
 
 function recordsOf(value: JsonValue, what: string): JsonObject {

@@ -166,6 +166,15 @@ Deno.test("a category that fails is in the report, and the others go; it stays i
   assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": 2\n}\n');
 });
 
+Deno.test("an answer without any record fails its category, and removes no model", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.faults.push({ kind: "answer", make: () => Response.json({}) });
+  const report = await world.sync({ categories: ["clip"] });
+  assert.equal(statusOf(report, "clip"), "failed");
+  assert.deepEqual(outcomes(report), []);
+});
+
 Deno.test("categories without a reference file are no failure, unless they were named", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": "{}\n" });
