@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { ReferencesSettings } from "../config/sections/references.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
@@ -26,9 +27,11 @@ export function openSyncParts(
 ): SyncParts & { readonly primary: PrimaryClient } {
   const { serverUrl } = githubUrls(context.env);
   const proxy = settings.github_proxy_url_base;
-  const place: ClonePlace = settings.target_dir === undefined || isDryRun
-    ? { kind: "temporary", parent: settings.temp_dir }
-    : { kind: "kept", root: settings.target_dir, discardLocalChanges };
+  const { target_dir, temp_dir } = settings;
+  // Whole paths: git runs inside the clone, and would look for a relative one there.
+  const place: ClonePlace = target_dir === undefined || isDryRun
+    ? { kind: "temporary", parent: temp_dir === undefined ? undefined : resolve(temp_dir) }
+    : { kind: "kept", root: resolve(target_dir), discardLocalChanges };
   return {
     primary: openPrimary(context, settings),
     addressOf: (kind: RepositoryKind): RepositoryAddress =>

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { relative } from "node:path";
+import { DiskError } from "../../lib/core/errors.ts";
 import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { IMAGES, ReferencesWorld } from "../helpers/references_world.ts";
@@ -243,6 +245,26 @@ Deno.test("an offline rendering writes the files and changes.diff, and pushes no
     /^-\t\t"size": 3\.0\r\n\+\t\t"size": 4\.0\r$/m,
   );
   assert.equal(world.head(world.images, BRANCH), undefined);
+});
+
+Deno.test("a folder for kept clones may be named from where one stands", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  const targetDir = relative(Deno.cwd(), `${world.scratch}/kept`);
+  assert.deepEqual(outcomes(await world.sync({ targetDir, mode: { outputDir: undefined } })), ["written"]);
+});
+
+Deno.test("an output folder with a file in its way is told, and is no bug of ours", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  const outputDir = `${world.scratch}/preview`;
+  Deno.mkdirSync(world.scratch, { recursive: true });
+  Deno.writeTextFileSync(outputDir, "");
+  const [report] = (await world.sync({ mode: { outputDir } })).repositories;
+  assert.ok(report?.kind === "failed" && report.error instanceof DiskError);
+  assert.match(report.error.message, /^Cannot write to \S+preview: a file is in its way/);
 });
 
 Deno.test("the timestamped style makes a branch for each run, closes older ones, and collides with none", async () => {
