@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { diskError } from "../core/errors.ts";
+import { DiskError, diskError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { commitMessage } from "./describe_changes.ts";
 import type { RepositoryPlans } from "./propose.ts";
@@ -44,6 +44,17 @@ function writeFiles({ fs }: Context, outputDir: string, files: ReadonlyMap<strin
       return target;
     });
   } catch (error) {
-    throw diskError(error, `write to ${outputDir}`);
+    throw inTheWay(error, outputDir) ?? diskError(error, `write to ${outputDir}`);
   }
+}
+
+function inTheWay(error: unknown, outputDir: string): DiskError | undefined {
+  if (!(error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory)) {
+    return undefined;
+  }
+  return new DiskError(`Cannot write to ${outputDir}: a file is in its way, where a folder was wanted`, {
+    code: "FOLDER_NOT_WRITABLE",
+    cause: error,
+    hint: "move the file away, or name another folder with --output-dir",
+  });
 }
