@@ -13,6 +13,12 @@ export interface ChangeLine {
 /** Descriptions are a sentence or two; the whole value is in the file. */
 const VALUE_CHARS_MAX = 160;
 
+/** How much of two long values is shown before the place where they differ: enough to find it in the file. */
+const COMMON_CHARS_MAX = 30;
+
+/** Half a letter at the edge of a piece. */
+const HALVES = /^[\udc00-\udfff]|[\ud800-\udbff]$/gu;
+
 /**
  * A model's change in lines: its name, and below it each field with what it was and what it becomes.
  *
@@ -45,7 +51,7 @@ export function changeLines(change: ModelChange): ChangeLine[] {
           if (after === undefined) {
             return { kind: "removed", text: `    ${name}${showValue(before)} (removed)` };
           }
-          return { kind: "modified", text: `    ${name}${showValue(before)} → ${showValue(after)}` };
+          return { kind: "modified", text: `    ${name}${showPair(before, after)}` };
         }),
       ];
   }
@@ -56,11 +62,32 @@ function fieldsOf(record: JsonValue): string[] {
   return Array.from(record, ([key, value]) => `${oneLine(key)}: ${showValue(value)}`);
 }
 
-/** A value in one line, as JSON but with letters of all scripts; shortened where it is long. */
+/** What a value was and what it becomes; where one is long, from shortly before the place where they differ. */
+function showPair(before: JsonValue, after: JsonValue): string {
+  const [was, becomes] = [inOneLine(before), inOneLine(after)];
+  const isLong = was.length > VALUE_CHARS_MAX || becomes.length > VALUE_CHARS_MAX;
+  const start = isLong ? Math.max(0, firstDifference(was, becomes) - COMMON_CHARS_MAX) : 0;
+  return `${shorten(was, start)} → ${shorten(becomes, start)}`;
+}
+
 function showValue(value: JsonValue | undefined): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "string" ? quote(value) : oneLine(renderInline(value));
-  return text.length <= VALUE_CHARS_MAX
-    ? text
-    : `${text.slice(0, VALUE_CHARS_MAX)}… (${text.length} characters)`;
+  return value === undefined ? "nothing" : shorten(inOneLine(value), 0);
+}
+
+/** A value as JSON, but with letters of all scripts. */
+function inOneLine(value: JsonValue): string {
+  return typeof value === "string" ? quote(value) : oneLine(renderInline(value));
+}
+
+function firstDifference(one: string, other: string): number {
+  let index = 0;
+  while (index < one.length && one[index] === other[index]) index++;
+  return index;
+}
+
+function shorten(text: string, start: number): string {
+  if (start === 0 && text.length <= VALUE_CHARS_MAX) return text;
+  const piece = text.slice(start, start + VALUE_CHARS_MAX).replace(HALVES, "");
+  const rest = start + VALUE_CHARS_MAX < text.length ? "…" : "";
+  return `${start > 0 ? "…" : ""}${piece}${rest} (${text.length} characters)`;
 }
