@@ -31,7 +31,14 @@ export function reportLines(output: Output, report: SyncReport, isDryRun: boolea
       ? []
       : [`no reference file: ${missing.map(({ category }) => category).join(", ")}`, ""]),
     ...summaryLines(output, report, isDryRun),
+    ...hintsOf(report).map((hint) => `${output.paint("dim", "next")}:  ${hint}`),
   ];
+}
+
+/** What to do about what failed; each once: when the server is down, all categories say the same. */
+function hintsOf(report: SyncReport): string[] {
+  const hints = failuresOf(report).map((error) => error instanceof ModelSyncError ? error.hint : undefined);
+  return [...new Set(hints.filter((hint) => hint !== undefined))];
 }
 
 function categoryLines(output: Output, report: CategoryReport, isDryRun: boolean): string[] {
