@@ -1,5 +1,12 @@
 import { buildCommand } from "@stricli/core";
-import { AuthenticationError, EXIT, type ExitCode, FailedError, ModelSyncError } from "../lib/core/errors.ts";
+import {
+  AuthenticationError,
+  EXIT,
+  type ExitCode,
+  FailedError,
+  ModelSyncError,
+  UsageError,
+} from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import type { ReferencesSettings } from "../lib/config/sections/references.ts";
@@ -178,13 +185,15 @@ interface PreparedSync {
   readonly primary: PrimaryClient;
 }
 
-async function prepare(session: Session, { yes = false }: Flags): Promise<PreparedSync> {
+async function prepare(session: Session, { yes = false, outputDir }: Flags): Promise<PreparedSync> {
   const { context, settings } = session;
-  const { references } = settings;
+  const references = expandPaths(session, settings.references);
   const isProposing = !references.dry_run && !references.no_pr;
+  // Whoever wants to look at files first has not asked for a pull request.
+  if (isProposing && outputDir !== undefined) throw twoWishes(outputDir);
   const token = await referencesToken(context, isProposing);
   const mode = await openMode(context, references, token);
-  const parts = openSyncParts(context, expandPaths(session, references), {
+  const parts = openSyncParts(context, references, {
     token,
     isDryRun: mode.kind === "dry-run",
     discardLocalChanges: yes,
@@ -234,6 +243,13 @@ function expandPaths({ context }: Session, references: ReferencesSettings): Refe
     temp_dir: expand(temp_dir),
     output_dir: expand(output_dir),
   };
+}
+
+function twoWishes(outputDir: string): UsageError {
+  return new UsageError(`Cannot write to --output-dir ${outputDir} and make pull requests`, {
+    code: "FLAGS_CONFLICT",
+    hint: "add --no-pr to get the files, or leave --output-dir out",
+  });
 }
 
 function noToken({ image_repository, text_repository }: ReferencesSettings): AuthenticationError {

@@ -133,12 +133,13 @@ Deno.test("references-sync says on one line what is missing or wrong, with the e
       /--categories: .*: "clipp" is no category; there are blip, clip, .*, ti; did you mean "clip"\?/,
     ],
     [[], { HORDE_GITHUB_SYNC_PRIMARY_API_URL: "" }, 2, /no PRIMARY server is named/],
+    [["--output-dir", "preview"], {}, 2, /Cannot write to --output-dir preview and make pull requests/],
     [[], { HORDE_GITHUB_SYNC_GITHUB_TOKEN: "" }, 3, /no token is set/],
     [
       ["--categories", "lora,blip"],
       {},
       1,
-      /Failed to scan - Cannot sync lora: no target repository has a file/,
+      /Failed to scan - Cannot sync lora: no target repository has a file[^]*\nnext: {2}leave it out of --categories/,
     ],
     [["--categories", "esrgan"], {}, 1, /Cannot sync esrgan: Haidra-Org\S+ has no esrgan\.json/],
   ] as const;
