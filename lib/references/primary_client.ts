@@ -27,8 +27,11 @@ const RETRIES: RetryPolicy = {
   retryAfterMsMax: 60_000,
 };
 
-/** Whoever watches asks again, and counts what fails. */
+/** Whoever watches asks again, and counts what fails; and a server that is away is not waited for ten times. */
 const NO_RETRIES: RetryPolicy = { ...RETRIES, attemptsMax: 1 };
+
+/** The codes of errors without any answer. */
+const SILENCE: readonly string[] = ["UNREACHABLE", "TIMEOUT"];
 
 const LastUpdated = z.object({ last_updated: z.int().nullable() });
 
@@ -70,6 +73,8 @@ export class PrimaryClient {
   readonly #bases: readonly string[];
   /** The one that has answered. */
   #answering: string | undefined;
+  /** Whether it answered nothing when it was asked last, however often. */
+  #isAway = false;
 
   /** @throws {UsageError} code `ADDRESS_INVALID` */
   constructor(
@@ -90,7 +95,8 @@ export class PrimaryClient {
    * The records of a category, as the JSON text that the server keeps: an object of records by their names.
    *
    * @throws {UnreachableError} code `RECORDS_MISSING` where the server has none, `CATEGORY_UNKNOWN`, `ANSWER_INVALID`
-   * (a page, other bytes than UTF-8, nothing), `ANSWER_TOO_LARGE`; {@link PassingError} after three attempts;
+   * (a page, other bytes than UTF-8, nothing), `ANSWER_TOO_LARGE`; {@link PassingError} after three attempts, or one
+   * where the question before had no answer either;
    * {@link RefusedError} code `REDIRECT_REFUSED`; {@link AuthenticationError}; the signal's reason
    */
   async records(category: Category): Promise<string> {
@@ -134,7 +140,7 @@ export class PrimaryClient {
   async #ask(question: Question): Promise<string> {
     let refusal: UnreachableError | undefined;
     for (const base of this.#answering === undefined ? this.#bases : [this.#answering]) {
-      const answer = await withRetry(this.#context, question.retries, () => this.#askAt(base, question));
+      const answer = await this.#askPatiently(base, question);
       if (answer.kind === "text") {
         this.#answering = base;
         return answer.text;
@@ -143,6 +149,18 @@ export class PrimaryClient {
       if (refusal === undefined || answer.kind === "absent") refusal = answer.error;
     }
     throw refusal ?? new TypeError("a server without an address");
+  }
+
+  async #askPatiently(base: string, question: Question): Promise<Answer> {
+    try {
+      const retries = this.#isAway ? NO_RETRIES : question.retries;
+      const answer = await withRetry(this.#context, retries, () => this.#askAt(base, question));
+      this.#isAway = false;
+      return answer;
+    } catch (error) {
+      this.#isAway = error instanceof PassingError && SILENCE.includes(error.code);
+      throw error;
+    }
   }
 
   async #askAt(base: string, question: Question): Promise<Answer> {

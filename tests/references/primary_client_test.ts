@@ -181,6 +181,19 @@ Deno.test("an answer that breaks off is asked for again, and so is a server that
   assert.equal(world.clock.pausesMs.length, 1 + 2);
 });
 
+Deno.test("a server that answers nothing is asked once for each further category, until it is back", async () => {
+  await using world = scene();
+  const client = world.client();
+  world.server.faults.push({ kind: "reset" }, { kind: "reset" }, { kind: "reset" }, { kind: "reset" });
+  for (let category = 0; category < 2; category++) {
+    await assert.rejects(client.records("clip"), { code: "UNREACHABLE" });
+    assert.equal(world.server.requests.length, 3 + category);
+  }
+  assert.equal(await client.records("clip"), CLIP);
+  world.server.faults.push({ kind: "reset" });
+  assert.equal(await client.records("clip"), CLIP);
+});
+
 Deno.test("a server that hangs is left after the time limit, and asked again", async () => {
   await using world = scene();
   world.server.faults.push({ kind: "hang" });
