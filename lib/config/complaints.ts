@@ -23,9 +23,11 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
 /** `; did you mean "branch"?`, when one of the candidates is near enough. */
 export function suggestion(typed: string, candidates: readonly string[]): string {
   if (typed === "" || candidates.length === 0) return "";
-  const best = closest(typed, [...candidates]);
+  const lower = typed.toLowerCase();
+  const nearest = closest(lower, candidates.map((candidate) => candidate.toLowerCase()));
   const limit = Math.min(TYPING_ERRORS_MAX, Math.ceil(typed.length / 2));
-  return distance(typed.toLowerCase(), best.toLowerCase()) <= limit ? `; did you mean "${best}"?` : "";
+  if (distance(lower, nearest) > limit) return "";
+  return `; did you mean "${candidates.find((candidate) => candidate.toLowerCase() === nearest)}"?`;
 }
 
 function givenText(issue: z.core.$ZodIssue): string {

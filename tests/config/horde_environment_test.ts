@@ -162,6 +162,8 @@ Deno.test("an unknown category is refused with those that are known, and what ma
   assert.match(complaint, /^HORDE_GITHUB_SYNC_CATEGORIES_TO_SYNC: model_sync\.references\.categories\.1: /);
   for (const category of CATEGORIES) assert.match(complaint, new RegExp(`\\b${category}\\b`));
   assert.match(complaint, /did you mean "image_generation"\?$/);
+  const [loud = ""] = await complaintsOf({ HORDE_GITHUB_SYNC_CATEGORIES_TO_SYNC: "CLIP" });
+  assert.match(loud, /did you mean "clip"\?$/);
 });
 
 Deno.test("a threshold below 1 counts as 1, and says so", async () => {
