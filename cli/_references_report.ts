@@ -88,6 +88,8 @@ function repositoryLines(output: Output, report: RepositoryReport): string[] {
       return report.changes === 0
         ? []
         : [`  ${repository}: a pull request with ${plural(report.changes, "change")} would be made`];
+    case "below-threshold":
+      return [tooFew(report)];
     case "written":
       return [
         ...(report.written.length === 0 ? report.patch.split("\n") : []),
@@ -95,14 +97,16 @@ function repositoryLines(output: Output, report: RepositoryReport): string[] {
       ];
     case "proposed": {
       const { outcome, pullRequest } = report;
-      if (outcome === "below-threshold") {
-        return [`  ${repository}: ${plural(report.changes, "change")}, fewer than min_changes_threshold`];
-      }
+      if (outcome === "below-threshold") return [tooFew(report)];
       return pullRequest === undefined ? [] : [`  ${output.paint("cyan", pullRequest.url)} ${outcome}`];
     }
     case "failed":
       return [output.paint("red", `  ${repository}: ${messageOf(report.error)}`)];
   }
+}
+
+function tooFew({ repository, changes }: RepositoryReport): string {
+  return `  ${repository}: ${plural(changes, "change")}, fewer than min_changes_threshold`;
 }
 
 /** The report for machines. Values are as JSON text: their numbers may not fit into a machine's. */

@@ -60,7 +60,8 @@ export type CategoryReport =
 export type RepositoryReport =
   & { readonly repository: string }
   & (
-    | { readonly kind: "shown"; readonly changes: number }
+    /** Nothing was to be done: there are no changes, a dry run only shows them, or would not propose so few. */
+    | { readonly kind: "shown" | "below-threshold"; readonly changes: number }
     | ({ readonly kind: "written"; readonly changes: number } & OfflineRendering)
     | ({ readonly kind: "proposed" } & Proposal)
     | { readonly kind: "failed"; readonly changes: number; readonly error: unknown }
@@ -195,7 +196,10 @@ async function settleRepository(
   const repository = fullName(address);
   const changes = plans.reduce((sum, plan) => sum + plan.changes.length, 0);
   try {
-    if (mode.kind === "dry-run") return { repository, kind: "shown", changes };
+    if (mode.kind === "dry-run") {
+      const isEnough = changes === 0 || changes >= proposal.changesMin;
+      return { repository, kind: isEnough ? "shown" : "below-threshold", changes };
+    }
     const looked: RepositoryPlans = { repository: await clones.open(kind), plans, primary };
     if (mode.kind === "offline") {
       if (changes === 0) return { repository, kind: "shown", changes };

@@ -284,6 +284,7 @@ Deno.test("fewer changes than the threshold make no pull request", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });
   world.primary.records.set("clip", NEW_CLIP);
+  assert.deepEqual(outcomes(await world.sync({ changesMin: 4, mode: "dry-run" })), ["below-threshold"]);
   assert.deepEqual(outcomes(await world.sync({ changesMin: 4 })), ["below-threshold"]);
   assert.deepEqual(outcomes(await world.sync({ changesMin: 3 })), ["created"]);
 });
