@@ -4,12 +4,23 @@ import type { Sha256 } from "../../lib/core/hash.ts";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
 import { decompressLz4 } from "../../lib/validators/pickle/lz4_frame.ts";
 import { inspectPickle } from "../../lib/validators/pickle/inspect_pickle.ts";
+import { opcodeBudget } from "../../lib/validators/pickle/opcode_budget.ts";
 import { OPCODES } from "../../lib/validators/pickle/opcodes.ts";
 import { UNWRAP_LIMITS } from "../../lib/validators/pickle/pickle_limits.ts";
 import { PickleProblem } from "../../lib/validators/pickle/pickle_problem.ts";
+import type { PickleSource } from "../../lib/validators/pickle/pickle_reader.ts";
 import { streamSource } from "../../lib/validators/pickle/stream_source.ts";
-import { walkPickles } from "../../lib/validators/pickle/walk_pickle.ts";
-import { arrayWrapper, global, PROTO_4, rawPickle, stackGlobal, text } from "../helpers/raw_pickle.ts";
+import { type WalkOptions, walkPickles, type WalkReport } from "../../lib/validators/pickle/walk_pickle.ts";
+import {
+  arrayWrapper,
+  float64,
+  global,
+  type PicklePart,
+  PROTO_4,
+  rawPickle,
+  stackGlobal,
+  text,
+} from "../helpers/raw_pickle.ts";
 import { joined } from "../helpers/raw_zip.ts";
 import { PYTHON, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -92,12 +103,21 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 
 const source = (bytes: Uint8Array, size = 64) => streamSource(pieces(bytes, size), SIGNAL);
 
+const walk = (from: PickleSource, options: Partial<WalkOptions> = {}): Promise<WalkReport> =>
+  walkPickles(from, {
+    allowed: { patterns: [] },
+    dialect: "joblib",
+    isCertain: true,
+    budget: opcodeBudget(0),
+    ...options,
+  });
+
 /** Walks bytes as all readers; what is refused is fine, anything else than a problem of the pickle is not. */
 async function survives(bytes: Uint8Array, pieceBytes: number): Promise<void> {
   for (const dialect of ["joblib", "python", "torch"] as const) {
     for (const isCertain of [true, false]) {
       try {
-        await walkPickles(source(bytes, pieceBytes), { allowed: { patterns: [] }, dialect, isCertain });
+        await walk(source(bytes, pieceBytes), { dialect, isCertain });
       } catch (error) {
         assert.ok(error instanceof PickleProblem, String(error));
       }
@@ -125,8 +145,7 @@ const HONEST: readonly Uint8Array[] = [
 Deno.test("honest pickles are walked to their end, however they come in pieces", async () => {
   for (const bytes of HONEST) {
     for (const size of [1, 3, 7, 1000]) {
-      const options = { allowed: { patterns: [] }, dialect: "joblib", isCertain: true } as const;
-      const { broken, pickles } = await walkPickles(source(bytes, size), options);
+      const { broken, pickles } = await walk(source(bytes, size));
       assert.equal(broken, undefined);
       assert.equal(pickles, 1);
     }
@@ -160,31 +179,154 @@ Deno.test("no flipped bits of honest pickles do more than be refused", async () 
 Deno.test("a million opcodes inside each other end in a refusal", async () => {
   for (const opcode of ["(", "N", "]", "}", ")"]) {
     const bytes = rawPickle(PROTO_4, opcode.repeat(1_100_000), ".");
-    const options = { allowed: { patterns: [] }, dialect: "joblib", isCertain: true } as const;
-    await assert.rejects(
-      () => walkPickles(source(bytes, 1 << 20), options),
-      /has more than \d+ (marks|values)/,
-    );
+    await assert.rejects(() => walk(source(bytes, 1 << 20)), /has more than \d+ (marks|values)/);
   }
   const nested = rawPickle(
     PROTO_4,
     ")",
-    "\x85".repeat(0),
-    joined([new Uint8Array(1_000_000).fill(0x85)]),
+    new Uint8Array(1_000_000).fill(0x85),
     ".",
   );
-  await walkPickles(source(nested, 1 << 20), {
-    allowed: { patterns: [] },
-    dialect: "joblib",
-    isCertain: true,
-  });
+  await walk(source(nested, 1 << 20));
+});
+
+/** What a walk leaves in memory at its highest, as far as V8 says between its reads. */
+async function peakBytes(bytes: Uint8Array): Promise<number> {
+  let peak = 0;
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces(bytes, 1 << 18)) {
+      peak = Math.max(peak, Deno.memoryUsage().heapUsed);
+      yield piece;
+    }
+  }
+  const before = Deno.memoryUsage().heapUsed;
+  await walk(streamSource(watched(), SIGNAL));
+  return peak - before;
+}
+
+const times = (count: number, ...parts: PicklePart[]) =>
+  joined(new Array<Uint8Array>(count).fill(rawPickle(...parts)));
+
+Deno.test("tuples or dictionaries inside each other are not kept as a chain", async () => {
+  const tuples = rawPickle(PROTO_4, ")", times(400_000, 0x85), ".");
+  const dicts = rawPickle(PROTO_4, "}q", 0, times(200_000, "0}", text("k"), "h", 0, "sq", 0), ".");
+  for (const bytes of [tuples, dicts]) {
+    const peak = await peakBytes(bytes);
+    assert.ok(peak < 60 * 1024 * 1024, `${peak} bytes`);
+  }
+});
+
+Deno.test("an array of records with fields and sub-arrays keeps the depth that it needs", async () => {
+  const state = rawPickle("(K", 3, text("|"), "N", text("a"), 0x85, "}", text("a"));
+  const base = rawPickle(float64(), "K", 2, "K", 3, 0x86, 0x86);
+  const field = rawPickle(
+    stackGlobal("numpy", "dtype"),
+    text("V48"),
+    0x89,
+    0x88,
+    0x87,
+    "R(K",
+    3,
+    text("|"),
+    base,
+    "NNK",
+    48,
+    "K",
+    1,
+    "K",
+    0,
+    "tb",
+  );
+  const record = rawPickle(
+    stackGlobal("numpy", "dtype"),
+    text("V48"),
+    0x89,
+    0x88,
+    0x87,
+    "R",
+    state,
+    field,
+    "K",
+    0,
+    0x86,
+    "sK",
+    48,
+    "K",
+    1,
+    "K",
+    16,
+    "tb",
+  );
+  const { broken } = await walk(source(rawPickle(PROTO_4, record, ".")));
+  assert.equal(broken, undefined);
+});
+
+Deno.test("what is remembered has a limit in memory, beyond which only its kind is known", async () => {
+  const budget = () => opcodeBudget(1e9);
+  const pairs = Array.from(
+    { length: 1000 },
+    (_, at) => rawPickle("K", at & 255, "M", at & 255, at >> 8, 0x86, "0"),
+  );
+  const spent = rawPickle(PROTO_4, times(1200, joined(pairs)));
+  const array = rawPickle(arrayWrapper(0), ".");
+  await assert.rejects(
+    () => walk(source(rawPickle(spent, array), 1 << 20), { budget: budget() }),
+    /cannot be told|too much/,
+  );
+  await walk(source(rawPickle(spent, "N."), 1 << 20), { budget: budget() });
+});
+
+Deno.test("a file has so many opcodes as suit its size", async () => {
+  const bytes = rawPickle(PROTO_4, "N0".repeat(100), "N.");
+  const budget = { left: 150, max: 150, reason: ", which are too many for 9 bytes" };
+  await assert.rejects(
+    () => walk(source(bytes), { budget }),
+    /has more than 150 opcodes, which are too many for 9 bytes/,
+  );
+  assert.equal(opcodeBudget(100).max, 10_002_000);
+  assert.equal(opcodeBudget(1e12).max, 200_000_000);
+});
+
+Deno.test("the entries of an archive share its opcodes", async () => {
+  const budget = { left: 150, max: 150, reason: "" };
+  const bytes = rawPickle(PROTO_4, "N0".repeat(40), "N.");
+  await walk(source(bytes), { budget });
+  await assert.rejects(() => walk(source(bytes), { budget }), /has more than 150 opcodes/);
+});
+
+Deno.test("a number longer than any in use is refused, and no import behind it is missed", async () => {
+  const digits = "9".repeat(5000);
+  for (const opcode of ["I", "L", "F"]) {
+    const number = rawPickle(PROTO_4, `${opcode}${digits}\n.`);
+    await assert.rejects(() => walk(source(number)), /has a number that is too long/);
+    const doubtful = rawPickle(`${opcode}${digits}\n0cos\nsystem\n)R.`);
+    await assert.rejects(() => walk(source(doubtful), { isCertain: false }), /too long/);
+  }
+});
+
+Deno.test("a memo's index as only Python reads it is refused, and no import behind it is missed", async () => {
+  for (const index of ["0_1", "+1", " 1", "000000000001", "0".repeat(5000)]) {
+    for (const use of [`Np${index}\n`, `Np1\n0g${index}\n`]) {
+      const bytes = rawPickle(`${use}0cos\nsystem\n)R.`);
+      const strange = /numbers its values in a way that no pickler does|imports os\.system/;
+      await assert.rejects(() => walk(source(bytes), { isCertain: false }), strange);
+      await assert.rejects(() => walk(source(rawPickle(PROTO_4, bytes))), strange);
+    }
+  }
+});
+
+Deno.test("doubtful bytes that give a million reasons to refuse them are read in a moment", async () => {
+  const bytes = rawPickle(times(300_000, 0x82, 1, "0"), "N.");
+  const startedMs = performance.now();
+  await walk(source(bytes, 1 << 18), { isCertain: false });
+  // An error for each took twenty seconds.
+  assert.ok(performance.now() - startedMs < 5000);
 });
 
 Deno.test("a walk ends when the run is asked to stop", async () => {
   const bytes = rawPickle(PROTO_4, "N0".repeat(1000), ".");
   const stopped = streamSource(pieces(bytes, 64), AbortSignal.abort(new Error("stopped")));
-  const options = { allowed: { patterns: [] }, dialect: "joblib", isCertain: true } as const;
-  await assert.rejects(() => walkPickles(stopped, options), /stopped/);
+  await assert.rejects(() => walk(stopped), /stopped/);
 });
 
 /** `lz4 -c` of `cos\nsystem\n(S"id"\ntR.`. */

@@ -8,6 +8,7 @@ import { InvalidModelError } from "../invalid_model.ts";
 import type { ModelFile } from "../model_file.ts";
 import { ALLOWED_IN_WORDS, type PickleAllowList } from "./allow_list.ts";
 import { fileSource } from "./file_source.ts";
+import { type OpcodeBudget, opcodeBudget } from "./opcode_budget.ts";
 import type { PickleDialect } from "./pickle_machine.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleSource } from "./pickle_reader.ts";
@@ -34,6 +35,7 @@ export async function inspectPickle(
   const size = file.statSync().size;
   const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
   const isNamed = isNamedPickle(path);
+  const budget = opcodeBudget(size);
   switch (suspicion?.kind) {
     case undefined:
       return false;
@@ -51,11 +53,12 @@ export async function inspectPickle(
     case "tar":
       return await inspectTar(context, { path, location });
     case "zip":
-      return await inspectZip(context, { path, location, isNamed }, allowed);
+      return await inspectZip(context, { path, location, isNamed, budget }, allowed);
     case "wrapped":
       return await inspectStream(() => unwrap(context, file, size, suspicion.wrapper), {
         path,
         allowed,
+        budget,
         isNamed,
         isCertain: isNamed,
         dialects: ["joblib", "python"],
@@ -64,6 +67,7 @@ export async function inspectPickle(
       return await inspectStream(() => Promise.resolve(fileSource(file, size, context.signal)), {
         path,
         allowed,
+        budget,
         isNamed,
         isCertain: suspicion.isCertain,
         dialects: ["joblib", "python"],
@@ -76,6 +80,7 @@ interface Inspection {
   /** Of a ZIP's entry. */
   readonly entry?: string;
   readonly allowed: PickleAllowList;
+  readonly budget: OpcodeBudget;
   /** Whether it has to be a pickle. */
   readonly isNamed: boolean;
   readonly isCertain: boolean;
@@ -90,7 +95,7 @@ interface Inspection {
  * @returns whether it is a pickle
  */
 async function inspectStream(begin: () => Promise<PickleSource>, inspection: Inspection): Promise<boolean> {
-  const { path, entry, allowed, isNamed, isCertain, dialects: [dialect, ...others] } = inspection;
+  const { path, entry, allowed, budget, isNamed, isCertain, dialects: [dialect, ...others] } = inspection;
   // What is named as a pickle is read as one from its first byte on.
   const open = async () => isNamed ? await begin() : await passNpyHeader(await begin());
   try {
@@ -98,12 +103,13 @@ async function inspectStream(begin: () => Promise<PickleSource>, inspection: Ins
       allowed,
       dialect,
       isCertain,
+      budget,
     });
     const isPickle = isNamed || (isCertain && (imports > 0 || pickles > 0)) || (pickles > 0 && imports > 0);
     if (broken !== undefined && isPickle) throw broken;
     if (arrays === 0) return isPickle;
     for (const other of others) {
-      await walkPickles(await open(), { allowed, dialect: other, isCertain: false });
+      await walkPickles(await open(), { allowed, dialect: other, isCertain: false, budget });
     }
     return isPickle;
   } catch (error) {
@@ -128,10 +134,11 @@ function invalid(path: string, entry: string | undefined, problem: PickleProblem
 /** A ZIP, as torch writes it, or numpy: every entry may be a pickle, those named `.pkl` have to be. */
 async function inspectZip(
   context: Pick<Context, "fs" | "signal">,
-  { path, location, isNamed }: {
+  { path, location, isNamed, budget }: {
     readonly path: string;
     readonly location: string;
     readonly isNamed: boolean;
+    readonly budget: OpcodeBudget;
   },
   allowed: PickleAllowList,
 ): Promise<boolean> {
@@ -139,7 +146,7 @@ async function inspectZip(
   try {
     await using archive = await openArchive(context, location, path, ARCHIVE_LIMITS);
     for await (const { entry, content } of archive.read()) {
-      if (await inspectEntry(context, { path, entry: entry.path, content, allowed })) pickles++;
+      if (await inspectEntry(context, { path, entry: entry.path, content, allowed, budget })) pickles++;
     }
   } catch (error) {
     throw sealedArchive(path, "ZIP", error);
@@ -153,11 +160,12 @@ async function inspectZip(
 /** @returns whether it is a pickle */
 async function inspectEntry(
   { signal }: Pick<Context, "signal">,
-  { path, entry, content, allowed }: {
+  { path, entry, content, allowed, budget }: {
     readonly path: string;
     readonly entry: string;
     readonly content: AsyncIterable<Uint8Array>;
     readonly allowed: PickleAllowList;
+    readonly budget: OpcodeBudget;
   },
 ): Promise<boolean> {
   const isNamed = isNamedPickle(entry);
@@ -165,6 +173,7 @@ async function inspectEntry(
     path,
     entry,
     allowed,
+    budget,
     isNamed,
     isCertain: isNamed,
     dialects: ["torch"],

@@ -2,7 +2,7 @@ import type { ArgumentKind } from "./opcodes.ts";
 import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleReader } from "./pickle_reader.ts";
-import { DATA, type PickleValue } from "./pickle_value.ts";
+import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
 /** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
 export const FIXED_BYTES_MAX = 8;
@@ -127,11 +127,13 @@ function asciiOf(bytes: Uint8Array): PickleValue {
   for (const byte of bytes) {
     if (byte >= 0x80) return DATA;
   }
-  if (bytes.length > GROWN_TEXT_MAX) return String.fromCharCode(...bytes);
+  if (bytes.length > GROWN_TEXT_MAX) return DECODER.decode(bytes);
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
+
+const DECODER = new TextDecoder();
 
 /** Growing a short text is three times as fast; V8 keeps a longer one as a tree of its parts, at 20 bytes each. */
 const GROWN_TEXT_MAX = 12;
@@ -148,11 +150,14 @@ function readLong(reader: PickleReader, count: number, offset: number): ReadArgu
   });
 }
 
+/** Where a number is laid out. */
+const LONG = new DataView(new ArrayBuffer(LONG_BYTES_MAX));
+
 /** Little-endian two's complement. */
 function longOf(bytes: Uint8Array): number | bigint {
-  let value = 0n;
-  for (const [index, byte] of bytes.entries()) value |= BigInt(byte) << BigInt(8 * index);
-  return numberOf(BigInt.asIntN(Math.max(8 * bytes.length, 1), value));
+  const sign = (bytes.at(-1) ?? 0) >= 0x80 ? 0xff : 0;
+  for (let index = 0; index < LONG_BYTES_MAX; index++) LONG.setUint8(index, bytes[index] ?? sign);
+  return numberOf((LONG.getBigInt64(8, true) << 64n) | LONG.getBigUint64(0, true));
 }
 
 function numberOf(value: bigint): number | bigint {
@@ -162,29 +167,59 @@ function numberOf(value: bigint): number | bigint {
 
 type LineKind = "line" | "twoLines" | "intLine" | "indexLine" | "floatLine" | "quotedLine" | "escapedLine";
 
-async function readLines(reader: PickleReader, kind: LineKind, offset: number): Promise<PickleValue> {
+function readLines(reader: PickleReader, kind: LineKind, offset: number): ReadArgument {
+  const line = bufferedLine(reader);
+  if (line === undefined) return readLinesLater(reader, kind, offset);
+  return kind === "twoLines" ? readSecondLine(reader, line, offset) : meaningOf(kind, line, offset);
+}
+
+async function readLinesLater(reader: PickleReader, kind: LineKind, offset: number): Promise<PickleValue> {
   const line = await readLine(reader, offset);
-  if (kind === "twoLines") {
-    const name = await readLine(reader, offset);
-    return typeof line === "string" && typeof name === "string" ? `${line}\n${name}` : DATA;
-  }
+  return kind === "twoLines" ? await readSecondLine(reader, line, offset) : meaningOf(kind, line, offset);
+}
+
+function readSecondLine(reader: PickleReader, first: PickleValue, offset: number): ReadArgument {
+  const second = bufferedLine(reader);
+  if (second !== undefined) return twoLines(first, second);
+  return readLine(reader, offset).then((line) => twoLines(first, line));
+}
+
+function twoLines(first: PickleValue, second: PickleValue): PickleValue {
+  if (typeof first !== "string" || typeof second !== "string") return DATA;
+  const isShort = first.length <= PICKLE_LIMITS.nameBytes && second.length <= PICKLE_LIMITS.nameBytes;
+  return isShort ? `${first}\n${second}` : DATA;
+}
+
+function meaningOf(
+  kind: Exclude<LineKind, "twoLines">,
+  line: PickleValue,
+  offset: number,
+): PickleValue {
   if (kind === "line") return DATA;
   const value = valueOf(kind, line);
   if (value === undefined) throw new PickleProblem("broken", offset, "has a number or a text that is none");
   return value;
 }
 
-/** What a line of text stands for; `undefined` when Python is sure to stop at it. */
-function valueOf(kind: LineKind, line: PickleValue): PickleValue | undefined {
-  if (typeof line !== "string") return kind === "indexLine" ? undefined : DATA;
+/**
+ * What a line of text stands for: {@link UNKNOWN} for a number that Python may read and no pickler writes; `undefined`
+ * when Python is sure to stop at it.
+ */
+function valueOf(
+  kind: Exclude<LineKind, "line" | "twoLines">,
+  line: PickleValue,
+): PickleValue | undefined {
+  const isNumber = kind === "intLine" || kind === "floatLine" || kind === "indexLine";
+  if (typeof line !== "string") return isNumber && line === UNKNOWN ? UNKNOWN : DATA;
   const text = line.trim();
   switch (kind) {
     case "indexLine":
-      return /^\+?\d{1,10}$/.test(text) ? Number(text) : undefined;
+      if (/^\d{1,10}$/.test(text)) return Number(text);
+      return /\d/.test(text) ? UNKNOWN : undefined;
     case "intLine":
       if (line === "00" || line === "01") return line === "01";
-      if (/^-?\d+L?$/.test(text)) return numberOf(BigInt(text.replace("L", "")));
-      // Other ways to write a number are left to Python; without a digit there is none.
+      if (/^-?\d{1,40}L?$/.test(text)) return numberOf(BigInt(text.replace("L", "")));
+      // Larger numbers and other ways to write one are left to Python; without a digit there is none.
       return /\d/.test(text) ? DATA : undefined;
     case "floatLine":
       return /\d|inf|nan/i.test(text) ? DATA : undefined;
@@ -202,18 +237,23 @@ function constantOf(text: string): PickleValue {
   return text.includes("\\") || text.length > PICKLE_LIMITS.nameBytes ? DATA : text;
 }
 
-/** The next line without its end; of one that is too long to be of interest, {@link DATA}. */
+/** The next line, where all of it is buffered. */
+function bufferedLine(reader: PickleReader): PickleValue | undefined {
+  const end = reader.findNewline();
+  if (end === -1) return undefined;
+  const line = reader.take(end);
+  const value = end > PICKLE_LIMITS.numberBytes ? UNKNOWN : asciiOf(line);
+  reader.take(1);
+  return value;
+}
+
+/** The next line without its end; of one that is longer than any that is of interest, {@link UNKNOWN}. */
 async function readLine(reader: PickleReader, offset: number): Promise<PickleValue> {
   let isLong = false;
   while (true) {
     if (!reader.has(1) && !await reader.fill(1)) throw truncated(offset);
-    const end = reader.findNewline();
-    if (end !== -1) {
-      const line = reader.take(end);
-      const value = isLong || end > PICKLE_LIMITS.numberBytes ? DATA : asciiOf(line);
-      reader.take(1);
-      return value;
-    }
+    const line = bufferedLine(reader);
+    if (line !== undefined) return isLong ? UNKNOWN : line;
     const buffered = reader.buffered;
     if (buffered > PICKLE_LIMITS.numberBytes) {
       isLong = true;

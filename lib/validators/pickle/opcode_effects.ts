@@ -1,14 +1,12 @@
 import { type OpcodeName, PROTOCOL_MAX } from "./opcodes.ts";
 import type { PickleMachine } from "./pickle_machine.ts";
-import { DATA, type DictValue, type PickleValue } from "./pickle_value.ts";
+import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
 /** What an opcode does, given its argument. */
-type Effect = (machine: PickleMachine, argument: PickleValue) => void;
+export type Effect = (machine: PickleMachine, argument: PickleValue) => void;
 
 const constant: Effect = (machine, argument) => machine.push(argument);
 const data: Effect = (machine) => machine.push(DATA);
-const recall: Effect = (machine, index) => machine.recall(Number(index));
-const remember: Effect = (machine, index) => machine.remember(Number(index));
 const extension: Effect = (machine, code) => machine.extension(Number(code));
 const fill: Effect = (machine) => machine.extend(machine.popToMark());
 
@@ -26,14 +24,14 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   NONE: (machine) => machine.push(null),
   NEWTRUE: (machine) => machine.push(true),
   NEWFALSE: (machine) => machine.push(false),
-  INT: constant,
-  LONG: constant,
+  INT: number,
+  LONG: number,
   LONG1: constant,
   LONG4: constant,
   BININT: constant,
   BININT1: constant,
   BININT2: constant,
-  FLOAT: data,
+  FLOAT: number,
   BINFLOAT: data,
   STRING: constant,
   BINSTRING: constant,
@@ -48,13 +46,13 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   BYTEARRAY8: data,
 
   EMPTY_TUPLE: (machine) => machine.push(machine.tuple([])),
-  TUPLE1: (machine) => pushTuple(machine, 1),
-  TUPLE2: (machine) => pushTuple(machine, 2),
-  TUPLE3: (machine) => pushTuple(machine, 3),
+  TUPLE1: (machine) => machine.push(machine.tuple([machine.pop()])),
+  TUPLE2: pushPair,
+  TUPLE3: pushTriple,
   TUPLE: (machine) => machine.push(machine.tuple(machine.popToMark())),
   EMPTY_LIST: data,
   EMPTY_SET: data,
-  EMPTY_DICT: (machine) => machine.push(emptyDict()),
+  EMPTY_DICT: (machine) => machine.push(machine.dict()),
   LIST: pushContainer,
   FROZENSET: pushContainer,
   DICT: pushDict,
@@ -101,10 +99,34 @@ function duplicate(machine: PickleMachine): void {
   machine.push(machine.top());
 }
 
-function pushTuple(machine: PickleMachine, size: number): void {
-  const items: PickleValue[] = [];
-  for (let count = 0; count < size; count++) items.unshift(machine.pop());
-  machine.push(machine.tuple(items));
+function number(machine: PickleMachine, value: PickleValue): void {
+  if (value === UNKNOWN) machine.suspect("has a number that is too long for any use");
+  machine.push(value);
+}
+
+function recall(machine: PickleMachine, index: PickleValue): void {
+  if (typeof index === "number") return machine.recall(index);
+  machine.suspect(STRANGE_INDEX);
+  machine.push(UNKNOWN);
+}
+
+function remember(machine: PickleMachine, index: PickleValue): void {
+  if (typeof index === "number") machine.remember(index);
+  else machine.suspect(STRANGE_INDEX);
+}
+
+/** Python reads also `+0_1`; no pickler writes so. */
+const STRANGE_INDEX = "numbers its values in a way that no pickler does";
+
+function pushPair(machine: PickleMachine): void {
+  const second = machine.pop();
+  machine.push(machine.tuple([machine.pop(), second]));
+}
+
+function pushTriple(machine: PickleMachine): void {
+  const third = machine.pop();
+  const second = machine.pop();
+  machine.push(machine.tuple([machine.pop(), second, third]));
 }
 
 function pushContainer(machine: PickleMachine): void {
@@ -113,13 +135,9 @@ function pushContainer(machine: PickleMachine): void {
 }
 
 function pushDict(machine: PickleMachine): void {
-  const dict = emptyDict();
+  const dict = machine.dict();
   machine.setItems(machine.popToMark(), dict);
   machine.push(dict);
-}
-
-function emptyDict(): DictValue {
-  return { kind: "dict", entries: new Map() };
 }
 
 function setItem(machine: PickleMachine): void {

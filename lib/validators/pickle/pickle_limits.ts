@@ -1,8 +1,13 @@
 /** What a pickle may be at most. Checked against what is there, not against what it says. */
 export const PICKLE_LIMITS = {
-  // A model of 100 MiB in plain numbers has ten million; this many take some ten seconds to walk.
+  // Of a file, in all walks and entries together. A model of 100 MiB in plain numbers has twelve million; so many take
+  // some fifteen seconds to walk.
   opcodes: 200_000_000,
-  // A vocabulary of a million words with a number beside each has four million; more of them are 200 MB of memory.
+  // Of a file however small: what 20 MB of numbers that compress well have. Two seconds.
+  freeOpcodes: 10_000_000,
+  // Of a compressed file for each of its bytes beyond that; trees and numbers have less than one. A bomb has a thousand.
+  opcodesPerByte: 20,
+  // A vocabulary of a million words with a number beside each has four million; more of them are 250 MB of memory.
   memo: 5_000_000,
   // Picklers put a thousand items on the stack at a time, and a tuple or a frozen set whole.
   stack: 1_000_000,
@@ -12,18 +17,30 @@ export const PICKLE_LIMITS = {
   globals: 10_000,
   // The longest names of modules and classes have about a hundred characters.
   nameBytes: 256,
-  // Numbers in decimal: Python itself refuses to read more digits.
+  // Numbers in decimal: Python itself refuses to read more digits, since 3.11; before, it takes hours for a million.
   numberBytes: 4300,
   // A tuple of arguments has up to a dozen; of larger ones only the size is of interest.
   tupleItems: 32,
   // A state that is looked into (joblib's arrays: 6, a dtype's fields) has few entries.
   dictEntries: 64,
-  // Items of tuples and dictionaries that are remembered: 8 to 60 bytes of memory each.
-  keptItems: 4_000_000,
+  // Memory for tuples, dictionaries and dtypes that are remembered: a million pairs, or the states of 100,000 objects.
+  // Of more only the kind is known.
+  keptBytes: 128 * 1024 * 1024,
   // Text that the memo remembers: as much as a vocabulary of a few million words.
   memoTextBytes: 64 * 1024 * 1024,
   // More wrapped or concatenated pickles than a file has for a reason; each costs a fresh start.
   pickles: 100_000,
+} as const;
+
+/** What things take in V8's memory, with their arrays and tables, rounded up. */
+export const KEPT_BYTES = {
+  tuple: 104,
+  tupleItem: 8,
+  dict: 48,
+  /** Its table, when something is put in. */
+  dictTable: 120,
+  dictEntry: 40,
+  dtype: 120,
 } as const;
 
 /** How much of a file is read at a time. Payloads beyond it are skipped in files that are not compressed. */

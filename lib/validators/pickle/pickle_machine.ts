@@ -1,7 +1,8 @@
 import { findRule, FREE, type PickleAllowList } from "./allow_list.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
-import { PICKLE_LIMITS } from "./pickle_limits.ts";
+import { KeptValues } from "./kept_values.ts";
+import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import {
   DATA,
@@ -14,6 +15,7 @@ import {
   type PickleValue,
   type TupleValue,
   UNKNOWN,
+  WRAPPER,
 } from "./pickle_value.ts";
 
 /** Who reads the pickle, which decides what is read and what may be imported. */
@@ -51,9 +53,8 @@ export class PickleMachine {
   readonly #memo: (PickleValue | undefined)[] = [];
   #memoCount = 0;
   #memoTextBytes = 0;
-  #keptItems = 0;
   readonly #globals = new Map<string, GlobalValue>();
-  #lastTuple: TupleValue = { kind: "tuple", items: [], holdsWrapper: false };
+  readonly #kept = new KeptValues();
   #suspicion: PickleProblem | undefined;
 
   constructor(options: MachineOptions) {
@@ -70,9 +71,9 @@ export class PickleMachine {
 
   /** Refuses at once what is a pickle beyond doubt; otherwise remembers why it would be refused. */
   suspect(problem: string, global?: string): void {
-    const suspicion = this.refused(problem, global);
-    if (this.#options.isCertain) throw suspicion;
-    this.#suspicion ??= suspicion;
+    if (this.#options.isCertain) throw this.refused(problem, global);
+    // An error is made once: making it takes a hundred times as long as an opcode.
+    this.#suspicion ??= this.refused(problem, global);
   }
 
   /** Refuses what no pickler writes and some reader takes; of doubtful bytes it is no sign of anything. */
@@ -131,6 +132,8 @@ export class PickleMachine {
 
   recall(index: number): void {
     const value = this.#memo[index];
+    // Once there is a reason to refuse, which number a value has is no longer certain.
+    if (value === undefined && this.#suspicion !== undefined) return this.push(UNKNOWN);
     if (value === undefined) throw this.broken(`recalls value ${index}, which was never remembered`);
     if (isObject(value) && value.kind === "wrapper") {
       throw this.refused("uses joblib's place-holder of an array twice");
@@ -144,13 +147,14 @@ export class PickleMachine {
       this.suspect("imports something whose name is not a constant");
       return UNKNOWN;
     }
+    const key = `${module}:${name}`;
+    const known = this.#globals.get(key);
+    if (known !== undefined) return known;
     const full = `${module}.${name}`;
     if (!PLAUSIBLE_NAME.test(full)) {
       if (this.#options.isCertain) throw this.refused(`imports ${full}`, full);
       throw this.broken(`imports ${full}`);
     }
-    const known = this.#globals.get(`${module}:${name}`);
-    if (known !== undefined) return known;
     if (this.#globals.size >= PICKLE_LIMITS.globals) {
       throw this.refused(`imports more than ${PICKLE_LIMITS.globals} things`);
     }
@@ -159,7 +163,7 @@ export class PickleMachine {
     const rule = name.includes(".") ? undefined : findRule(module, name, allowed, dialect === "torch");
     if (rule === undefined) this.suspect(`imports ${full}`, full);
     const found: GlobalValue = { kind: "global", module, name, rule };
-    this.#globals.set(`${module}:${name}`, found);
+    this.#globals.set(key, found);
     return found;
   }
 
@@ -174,16 +178,14 @@ export class PickleMachine {
   }
 
   tuple(items: readonly PickleValue[]): TupleValue {
-    // A column of numbers is a million tuples of the same dtype and some bytes: one serves for all.
-    const last = this.#lastTuple;
-    if (last.items?.length === items.length && last.items.every((item, index) => item === items[index])) {
-      return last;
-    }
-    const isKept = items.length <= PICKLE_LIMITS.tupleItems && this.#keep(items.length);
-    const holds = items.some(holdsWrapper);
-    if (holds && !isKept) throw this.#wrapperMisused();
-    this.#lastTuple = { kind: "tuple", items: isKept ? items : undefined, holdsWrapper: holds };
-    return this.#lastTuple;
+    const tuple = this.#kept.tuple(items);
+    if (tuple.holdsWrapper && tuple.items === undefined) throw this.#wrapperMisused();
+    return tuple;
+  }
+
+  /** A dictionary that is empty. */
+  dict(): DictValue | typeof DATA {
+    return this.#kept.dict();
   }
 
   /** Checks what goes into a list or a set. */
@@ -203,7 +205,7 @@ export class PickleMachine {
     if (pairs.length % 2 !== 0) throw this.broken("sets a key without a value");
     if (!isObject(target) || target.kind !== "dict") return this.#checkFilled(target);
     for (let index = 0; index < pairs.length && target.entries !== undefined; index += 2) {
-      this.#setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
+      this.#kept.setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
     }
   }
 
@@ -233,7 +235,7 @@ export class PickleMachine {
       throw this.refused(`makes an object of ${describe(target)}`, describe(target));
     }
     if (holdsWrapper(args)) throw this.#wrapperMisused();
-    this.push(target.rule.makes === "wrapper" ? { kind: "wrapper" } : INSTANCE);
+    this.push(target.rule.makes === "wrapper" ? WRAPPER : INSTANCE);
   }
 
   /** BUILD: sets the state of what is on the stack. */
@@ -292,9 +294,10 @@ export class PickleMachine {
     if (rule?.makes === "dtype") {
       const dtype = makeDtype(items);
       if (typeof dtype === "string") throw this.refused(dtype);
+      if (!this.#kept.spend(KEPT_BYTES.dtype)) throw this.refused("makes too much to be remembered");
       return dtype;
     }
-    if (rule?.makes === "wrapper") return { kind: "wrapper" };
+    if (rule?.makes === "wrapper") return WRAPPER;
     if (
       rule?.checks === "noNumbers" &&
       items.some((item) => typeof item === "number" || typeof item === "bigint")
@@ -320,27 +323,12 @@ export class PickleMachine {
       );
     }
     if (holdsWrapper(state)) throw this.#wrapperMisused();
-    return target.rule.makes === "wrapper" ? { kind: "wrapper" } : INSTANCE;
+    return target.rule.makes === "wrapper" ? WRAPPER : INSTANCE;
   }
 
   #checkFilled(target: PickleValue): void {
     if (!isObject(target) || target.kind !== "global") return;
     this.suspect(`adds to ${describe(target)}`, describe(target));
-  }
-
-  #setEntry(dict: DictValue, key: PickleValue, value: PickleValue): void {
-    const { entries } = dict;
-    const isKept = typeof key === "string" && entries !== undefined &&
-      entries.size < PICKLE_LIMITS.dictEntries && this.#keep(1);
-    if (isKept) entries.set(key, value);
-    else dict.entries = undefined;
-  }
-
-  /** Whether as many more items may be remembered. */
-  #keep(items: number): boolean {
-    if (this.#keptItems + items > PICKLE_LIMITS.keptItems) return false;
-    this.#keptItems += items;
-    return true;
   }
 
   #forMemo(value: PickleValue): PickleValue {

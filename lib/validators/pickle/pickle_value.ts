@@ -49,12 +49,14 @@ export interface TupleValue {
   readonly items: readonly PickleValue[] | undefined;
   /** Whether joblib's array class, or a wrapped array, is anywhere inside. */
   readonly holdsWrapper: boolean;
+  /** Tuples inside each other, this one included; a dictionary counts as two. */
+  readonly depth: number;
 }
 
 /** A dictionary that began empty: with everything in it, as long as that is little and its keys are constants. */
 export interface DictValue {
   readonly kind: "dict";
-  entries: Map<string, PickleValue> | undefined;
+  entries: ReadonlyMap<string, PickleValue> | undefined;
 }
 
 /** A `numpy.dtype`: what it is made from, and, after its BUILD, its state. */
@@ -81,6 +83,7 @@ export interface ArrayWrapperValue {
 export const DATA: DataValue = { kind: "data" };
 export const UNKNOWN: UnknownValue = { kind: "unknown" };
 export const INSTANCE: InstanceValue = { kind: "instance" };
+export const WRAPPER: ArrayWrapperValue = { kind: "wrapper" };
 
 /** Narrows to the values that are no constants. */
 export function isObject(

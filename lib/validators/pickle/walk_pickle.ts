@@ -1,8 +1,9 @@
 import type { PickleAllowList } from "./allow_list.ts";
 import { ALIGNMENT_BYTES, type ArrayPlace } from "./joblib_array.ts";
 import { FIXED_BYTES_MAX, readArgument } from "./opcode_argument.ts";
-import { EFFECTS } from "./opcode_effects.ts";
-import { OPCODES } from "./opcodes.ts";
+import { type Effect, EFFECTS } from "./opcode_effects.ts";
+import { type Opcode, OPCODES } from "./opcodes.ts";
+import type { OpcodeBudget } from "./opcode_budget.ts";
 import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { type PickleDialect, PickleMachine } from "./pickle_machine.ts";
 import { PickleProblem } from "./pickle_problem.ts";
@@ -15,6 +16,8 @@ export interface WalkOptions {
   readonly dialect: PickleDialect;
   /** See `MachineOptions`. */
   readonly isCertain: boolean;
+  /** What is left for the file, whose walks take from it. */
+  readonly budget: OpcodeBudget;
 }
 
 /** What the walk met. Nothing of it was refused. */
@@ -27,6 +30,11 @@ export interface WalkReport {
   /** Where Python would stop with an error; `undefined` when all of the stream is pickles. */
   readonly broken: PickleProblem | undefined;
 }
+
+/** By their byte, with what they do. */
+const STEPS: readonly (Opcode & { readonly effect: Effect } | undefined)[] = OPCODES.map((opcode) =>
+  opcode === undefined ? undefined : { ...opcode, effect: EFFECTS[opcode.name] }
+);
 
 /** The first of the pickles of which torch's files consisted before version 1.6. Source: `torch/serialization.py`. */
 const TORCH_MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -56,7 +64,6 @@ class Walk {
   readonly #reader: PickleReader;
   readonly #options: WalkOptions;
   readonly counts = { pickles: 0, imports: 0, arrays: 0 };
-  #opcodes = 0;
 
   constructor(reader: PickleReader, options: WalkOptions) {
     this.#reader = reader;
@@ -83,6 +90,7 @@ class Walk {
   /** One pickle, up to its STOP. */
   async #one(dialect: PickleDialect): Promise<PickleValue> {
     const reader = this.#reader;
+    const { budget } = this.#options;
     const machine = new PickleMachine({ ...this.#options, dialect });
     let frameEnd = Infinity;
     let imports = 0;
@@ -93,17 +101,15 @@ class Walk {
       }
       machine.offset = reader.position;
       machine.steps++;
-      if (++this.#opcodes > PICKLE_LIMITS.opcodes) {
-        throw machine.refused(`has more than ${PICKLE_LIMITS.opcodes} opcodes`);
-      }
+      if (--budget.left < 0) throw machine.refused(`has more than ${budget.max} opcodes${budget.reason}`);
       const code = reader.uint8();
-      const opcode = OPCODES[code];
+      const opcode = STEPS[code];
       if (opcode === undefined) {
         throw machine.broken(`has 0x${code.toString(16).padStart(2, "0")}, which is no opcode`);
       }
       const reading = readArgument(reader, opcode.argument, machine.offset);
       const argument = reading instanceof Promise ? await reading : reading;
-      EFFECTS[opcode.name](machine, argument);
+      opcode.effect(machine, argument);
       this.counts.imports += machine.imports - imports;
       imports = machine.imports;
 

@@ -1,0 +1,85 @@
+import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
+import {
+  DATA,
+  type DictValue,
+  holdsWrapper,
+  isObject,
+  type PickleValue,
+  type TupleValue,
+} from "./pickle_value.ts";
+
+/** What dictionaries have in them that are empty, as most are. */
+const NO_ENTRIES: ReadonlyMap<string, PickleValue> = new Map();
+
+/** Tuples of which no more is known. */
+const SOME_TUPLE: TupleValue = { kind: "tuple", items: undefined, holdsWrapper: false, depth: 1 };
+const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
+
+/**
+ * Makes the values that take memory, and counts it, whatever becomes of them. When that is spent, or where nobody looks,
+ * a value is of its kind and no more is known of it.
+ */
+export class KeptValues {
+  #bytes = 0;
+  #lastTuple: TupleValue = { ...SOME_TUPLE, items: [] };
+
+  /** Whether as much more may be kept; it is counted then. */
+  spend(bytes: number): boolean {
+    if (this.#bytes + bytes > PICKLE_LIMITS.keptBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  tuple(items: readonly PickleValue[]): TupleValue {
+    // A column of numbers is a million tuples of the same dtype and some bytes: one serves for all.
+    const last = this.#lastTuple;
+    if (last.items?.length === items.length && last.items.every((item, index) => item === items[index])) {
+      return last;
+    }
+    const holds = items.some(holdsWrapper);
+    const isKept = items.length <= PICKLE_LIMITS.tupleItems &&
+      this.spend(KEPT_BYTES.tuple + KEPT_BYTES.tupleItem * items.length);
+    if (!isKept) return holds ? WRAPPED_TUPLE : SOME_TUPLE;
+    const kept = items.some((item) => depthOf(item) > INNER_DEPTH_MAX) ? items.map(shallow) : items;
+    const depth = kept.reduce((most: number, item) => Math.max(most, 1 + depthOf(item)), 1);
+    this.#lastTuple = { kind: "tuple", items: kept, holdsWrapper: holds, depth };
+    return this.#lastTuple;
+  }
+
+  /** An empty dictionary. */
+  dict(): DictValue | typeof DATA {
+    return this.spend(KEPT_BYTES.dict) ? { kind: "dict", entries: NO_ENTRIES } : DATA;
+  }
+
+  setEntry(dict: DictValue, key: PickleValue, value: PickleValue): void {
+    const { entries } = dict;
+    const isKept = typeof key === "string" && entries !== undefined &&
+      entries.size < PICKLE_LIMITS.dictEntries &&
+      this.spend(KEPT_BYTES.dictEntry + (entries.size === 0 ? KEPT_BYTES.dictTable : 0));
+    if (!isKept) dict.entries = undefined;
+    else if (entries instanceof Map && entries.size > 0) entries.set(key, entryOf(value));
+    else dict.entries = new Map([[key, entryOf(value)]]);
+  }
+}
+
+/**
+ * The deepest that is looked into is the shape in the base in the state of a dtype. What is deeper is dropped, so that a
+ * million tuples inside each other are not kept as a chain.
+ */
+const INNER_DEPTH_MAX = 2;
+
+function depthOf(value: PickleValue): number {
+  if (!isObject(value)) return 0;
+  if (value.kind === "dict") return 2;
+  return value.kind === "tuple" ? value.depth : 0;
+}
+
+function shallow(value: PickleValue): PickleValue {
+  if (depthOf(value) <= INNER_DEPTH_MAX) return value;
+  return holdsWrapper(value) ? WRAPPED_TUPLE : SOME_TUPLE;
+}
+
+/** No dictionary is looked at in another one. */
+function entryOf(value: PickleValue): PickleValue {
+  return isObject(value) && value.kind === "dict" ? DATA : shallow(value);
+}
