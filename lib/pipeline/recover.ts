@@ -6,6 +6,7 @@ import { ensureModelsLink, settleAdoption } from "../store/adopt.ts";
 import { type Intent, readIntent } from "../store/intent.ts";
 import { mirrorRelease } from "../store/mirror.ts";
 import { readPointer, restorePointer, syncPointers } from "../store/pointers.ts";
+import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { liftQuarantine } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
@@ -32,12 +33,21 @@ export async function recover(context: Context, store: Store): Promise<Recovery 
   await removePartialReleases(store);
   await sweepPartials(context, store, "old");
   if (intent === undefined || resolution === undefined) return undefined;
+  leaveTelling(store, intent, resolution);
   const active = readPointer(store, "current");
   context.log.warn(
     `the ${intent.command} of ${intent.startedAt} was cut short and is ${resolution}; ` +
       (active === undefined ? "no release is active" : `release ${shortDigest(active)} is active`),
   );
   return { run: intent, resolution, active };
+}
+
+/** Whoever is to hear of a swap may not have: the next pull tells it. */
+function leaveTelling(store: Store, intent: Intent, resolution: Recovery["resolution"]): void {
+  if (intent.phase !== "activating" || resolution === "undone" || intent.from === intent.to) return;
+  if (readPendingReload(store) === undefined) {
+    writePendingReload(store, { digest: intent.to, previous: intent.from });
+  }
 }
 
 /** Brings the store to one side of an intent. Also called by a run that failed after writing one. */

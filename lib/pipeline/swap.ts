@@ -4,6 +4,7 @@ import type { Digest, Manifest } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { releaseDir } from "../store/releases.ts";
+import { wasLeft } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { activate } from "./activate.ts";
 import { beginCanary, measureBaseline } from "./canary.ts";
@@ -69,7 +70,7 @@ interface FinishedSwap {
 }
 
 /**
- * Tells consumers what a killed or interrupted run did not tell them. Does nothing where all were told.
+ * Tells consumers what a killed or interrupted run may not have told them. Does nothing where all were told.
  *
  * @throws as {@link swap}
  */
@@ -81,17 +82,17 @@ export async function finishSwap(
   const pending = readPendingReload(store);
   if (pending === undefined) return {};
   const manifest = activeManifest(store);
-  if (manifest === undefined || options.safeguards.reload.length === 0) {
+  if (manifest === undefined) {
     clearPendingReload(store);
     return {};
   }
-  context.log.info("consumers were not told yet which release is active");
-  const isNew = pending.digest === manifest.digest;
-  const news = {
-    event: isNew ? "activated" : "rolled-back",
-    manifest,
-    previous: (isNew ? pending.previous : pending.digest) ?? undefined,
-  } as const;
+  if (options.safeguards.reload.length > 0) {
+    context.log.info("consumers were not told yet which release is active");
+  }
+  const stays = pending.digest === manifest.digest;
+  const previous = (stays ? pending.previous : pending.digest) ?? undefined;
+  const isNew = stays && (previous === undefined || !wasLeft(store, previous));
+  const news = { event: isNew ? "activated" : "rolled-back", manifest, previous } as const;
   try {
     await announce(context, store, news, options);
     return isNew ? { activated: manifest.digest } : {};

@@ -46,6 +46,11 @@ export function findLeftSequence(store: Store): number | undefined {
   return left.length === 0 ? undefined : Math.max(...left);
 }
 
+/** Whether a release was left for an older one that is still to be kept. */
+export function wasLeft(store: Store, digest: Digest): boolean {
+  return readQuarantine(store).some((entry) => entry.digest === digest && entry.wasLeft === true);
+}
+
 /** Allows what a pull activated in the place of another, and counts from it again. */
 export function acceptPulled(store: Store, digest: Digest): void {
   const entries = readQuarantine(store);

@@ -10,6 +10,7 @@ import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { readHistory } from "../../lib/store/history.ts";
+import { writeIntent } from "../../lib/store/intent.ts";
 import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findQuarantine, liftQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
@@ -253,6 +254,37 @@ Deno.test("a run that is interrupted while consumers load leaves telling them, a
   assert.deepEqual(pick(await world.pull(told)), ["activated", second]);
   assert.deepEqual(pick(await world.pull(told)), ["unchanged", second]);
   assert.deepEqual(world.heard(), [`activated ${second}`]);
+});
+
+Deno.test("a run that was killed after its swap is told by the next one also where no consumer is to be", async () => {
+  using world = new World();
+  const none = safeguards({});
+  await world.publish({ "a.bin": "one" });
+  await world.pull(none);
+  const first = world.active;
+  assert.ok(first !== undefined);
+  const second = await world.publish({ "a.bin": "two" });
+  await world.pull(none);
+  const killed = {
+    runId: "killed",
+    startedAt: "2026-11-20T06:00:00Z",
+    phase: "activating",
+    mode: "symlink",
+  } as const;
+  writeIntent(world.store, { ...killed, command: "pull", from: first, to: second, previousBefore: null });
+  assert.deepEqual(pick(await world.pull(none)), ["activated", second]);
+  assert.deepEqual(pick(await world.pull(none)), ["unchanged", second]);
+
+  await rollBack(world.context, world.bot, undefined, none);
+  writeIntent(world.store, {
+    ...killed,
+    command: "rollback",
+    from: second,
+    to: first,
+    previousBefore: first,
+  });
+  await assert.rejects(world.pull(none), ends("QUARANTINED", 5));
+  assert.equal(readPendingReload(world.store), undefined);
 });
 
 function pick({ outcome, release }: PullReport) {
