@@ -1,6 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { compareFiles } from "../release/changes.ts";
-import type { Digest, Manifest } from "../release/manifest.ts";
+import { InterruptedError } from "../core/errors.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import type { ReloadNews } from "../reload/reload_news.ts";
 import type { IntentRun } from "../store/intent.ts";
 import { clearPendingReload } from "../store/pending_reload.ts";
 import { findRelease, releaseDir } from "../store/releases.ts";
@@ -17,7 +19,7 @@ export interface News {
 /**
  * Tells every configured consumer which release is active now. What is pending is told from here on.
  *
- * @throws {FailedError} code `RELOAD_FAILED`
+ * @throws {FailedError} code `RELOAD_FAILED`; {@link InterruptedError} that says which release is active
  */
 export async function tellConsumers(
   context: Context,
@@ -29,7 +31,7 @@ export async function tellConsumers(
   if (reload.length === 0) return clearPendingReload(store);
   const { reloadConsumers } = await import("../reload/reload_consumers.ts");
   const before = previous === undefined ? undefined : findRelease(store, previous)?.manifest;
-  await reloadConsumers(context, reload, {
+  const news: ReloadNews = {
     event,
     digest: manifest.digest,
     previous,
@@ -39,6 +41,20 @@ export async function tellConsumers(
     files: manifest.files,
     changes: compareFiles(before?.files ?? [], manifest.files),
     runId: run.runId,
-  });
+  };
+  try {
+    await reloadConsumers(context, reload, news);
+  } catch (error) {
+    throw error instanceof InterruptedError ? interrupted(error, manifest.digest) : error;
+  }
   clearPendingReload(store);
+}
+
+/** The release stays where consumers have not loaded it yet. */
+function interrupted(cause: InterruptedError, active: Digest): InterruptedError {
+  return new InterruptedError(cause.message, {
+    code: cause.code,
+    hint: `release ${shortDigest(active)} is active; the next pull tells its consumers`,
+    cause,
+  });
 }

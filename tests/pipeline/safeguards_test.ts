@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { safeguardsOf } from "../../cli/_safeguards.ts";
 import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { ModelSyncError } from "../../lib/core/errors.ts";
+import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
 import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { PullReport } from "../../lib/pipeline/pull.ts";
@@ -254,6 +254,27 @@ Deno.test("a run that is interrupted while consumers load leaves telling them, a
   assert.deepEqual(pick(await world.pull(told)), ["activated", second]);
   assert.deepEqual(pick(await world.pull(told)), ["unchanged", second]);
   assert.deepEqual(world.heard(), [`activated ${second}`]);
+});
+
+Deno.test("a run that is interrupted while consumers load says that the release is active, and what comes next", async () => {
+  using world = new World();
+  await world.publish({ "a.bin": "one" });
+  const stop = new AbortController();
+  const context = testContext({ signal: stop.signal });
+  const stopped = new InterruptedError("Cannot go on: stopped by SIGINT", {
+    code: "INTERRUPTED",
+    hint: "nothing",
+  });
+  context.log.info = (message) => {
+    if (message.includes("Starting model reload")) stop.abort(stopped);
+  };
+  const slow = safeguards({ reload: [{ type: "command", command: ["sleep", "600"] }] });
+  await assert.rejects(world.pull(slow, context), (error) => {
+    assert.ok(error instanceof InterruptedError);
+    assert.equal(error.message, stopped.message);
+    assert.match(error.hint ?? "", /^release [0-9a-f]{12} is active; the next pull tells its consumers$/);
+    return true;
+  });
 });
 
 Deno.test("a run that was killed after its swap is told by the next one also where no consumer is to be", async () => {
