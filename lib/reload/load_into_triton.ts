@@ -16,11 +16,14 @@ import { reloadRetries } from "./reload_retries.ts";
  * model are dated to now before it is loaded. Files keep their times.
  */
 export async function loadIntoTriton(context: Context, hook: TritonHook, news: ReloadNews): Promise<void> {
+  const removed = topFolders(news.changes.removed);
   const present = topFolders(news.files.map((file) => file.path));
-  const wanted = hook.models ?? [...present, ...topFolders(news.changes.removed)];
+  const wanted = hook.models ?? [...present, ...removed];
   for (const model of new Set(wanted)) {
     if (!present.has(model)) {
-      context.log.info(`[MODEL-RELOAD] the release has no model ${model}: unloading it`);
+      if (removed.has(model)) {
+        context.log.info(`[MODEL-RELOAD] the release has no model ${model}: unloading it`);
+      } else context.log.warn(`[MODEL-RELOAD] ${unknownModel(model)}: unloading it`);
       await call(context, hook, "POST", `repository/models/${encodeURIComponent(model)}/unload`);
       continue;
     }
@@ -28,6 +31,11 @@ export async function loadIntoTriton(context: Context, hook: TritonHook, news: R
     await call(context, hook, "POST", `repository/models/${encodeURIComponent(model)}/load`);
     await call(context, hook, "GET", `models/${encodeURIComponent(model)}/ready`);
   }
+}
+
+/** A name that was misspelt looks so. */
+function unknownModel(model: string): string {
+  return `no file of the release is in a folder ${model}, which activation.reload names as a model`;
 }
 
 /** Where a call of Triton's HTTP API goes. */

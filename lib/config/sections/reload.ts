@@ -93,9 +93,12 @@ const HOOKS_MAX = 20;
 export const Reload = z.array(ReloadHook).max(HOOKS_MAX).default([]).register(DOCS, {
   description:
     "Who is told that a release was activated, one after the other. http: url gets a POST, signed with secret_env. " +
-    "command: a program with its arguments. signal: the process of pid_file gets signal (SIGHUP). triton: models are " +
-    "loaded through url. tensorflow-serving: a new version in model_base_path, waited for at url. Each with " +
-    "timeout_seconds and retries (2). If one fails, the release before is activated again.",
+    "command: a program with its arguments. signal: the process of pid_file gets signal (SIGHUP). triton: url loads " +
+    "the folders of the release, or those that models lists; one that the release does not have is unloaded. " +
+    "tensorflow-serving: folder of the release, or all of it, becomes a new version in model_base_path, of which the " +
+    "newest keep (2) stay; with url, until model (the last part of model_base_path) is served. Each with " +
+    "timeout_seconds (30; triton and tensorflow-serving: 300) and retries (2). If one fails, the release before is " +
+    "activated again.",
   examples: [[{ type: "http", url: "http://127.0.0.1:8000/reload", timeout_seconds: 30, retries: 2 }]],
 });
 
