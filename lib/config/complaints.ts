@@ -15,9 +15,12 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
       return `${placeOf(full, origins)}${nameOf(full)} is no setting${suggestion(key, knownKeys(path))}`;
     });
   }
+  const place = `${placeOf(path, origins)}${nameOf(path)}`;
   const message = issue.message.replace(/^Invalid (?:input|option): /, "");
-  const meant = issue.code === "invalid_value" ? suggestion(givenText(issue), issue.values.map(String)) : "";
-  return [`${placeOf(path, origins)}${nameOf(path)}: ${message}${meant}`];
+  if (issue.code === "invalid_type" && issue.input === undefined) return [`${place} is missing`];
+  if (issue.code !== "invalid_value") return [`${place}: ${message}`];
+  if (issue.input === undefined) return [`${place} is missing: ${message}`];
+  return [`${place}: ${message}${suggestion(givenText(issue), issue.values.map(String))}`];
 }
 
 /** `; did you mean "branch"?`, when one of the candidates is near enough. */

@@ -127,6 +127,22 @@ Deno.test("loadConfig() reads booleans, numbers and lists from the environment, 
   assert.deepEqual(comma.settings.publisher.train_command, ["python3", "train.py"]);
 });
 
+Deno.test("loadConfig() says of a key that an entry of a list lacks that it is missing", async () => {
+  assert.deepEqual(
+    await complaintsOf(`model_sync:
+  activation:
+    reload:
+      - type: http
+    canary:
+      metrics: [{ name: win_rate, type: file, path: win_rate }]
+`),
+    [
+      "bot.yaml:3:5: model_sync.activation.reload.0.url is missing",
+      'bot.yaml:6:7: model_sync.activation.canary.metrics.0.direction is missing: expected one of "higher"|"lower"',
+    ],
+  );
+});
+
 Deno.test("loadConfig() names file, line and column of each complaint, and what may have been meant", async () => {
   assert.deepEqual(
     await complaintsOf(`model_sync:
