@@ -1,7 +1,7 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { join } from "node:path";
-import type { Digest, Manifest } from "../release/manifest.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { addQuarantine } from "../store/quarantine.ts";
 import { releaseDir } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
@@ -65,6 +65,7 @@ export class ValidRelease {
           reason: `it failed validation: ${error.message}`,
           at: isoSeconds(context.clock.now()),
         });
+        throw withWayBack(error, manifest.digest);
       }
       throw error;
     }
@@ -75,6 +76,16 @@ export class ValidRelease {
   static ofStored(release: VerifiedRelease): ValidRelease {
     return new ValidRelease(release);
   }
+}
+
+/** Where a setting would allow the release, changing it is not enough: the release is quarantined by now. */
+function withWayBack(error: InvalidModelError, digest: Digest): InvalidModelError {
+  if (error.hint?.includes("activation.validate.") !== true) return error;
+  const lift = `model-sync quarantine lift ${shortDigest(digest)}`;
+  return new InvalidModelError(error.path, error.problem, {
+    cause: error,
+    hint: `${error.hint}. The release is quarantined: after a change of settings, allow it again by ${lift}`,
+  });
 }
 
 function modelFiles(dir: string, manifest: Manifest): ModelFile[] {

@@ -127,6 +127,17 @@ Deno.test("a release that fails validation is refused and quarantined; a later o
   assert.equal((await world.pull(checks)).release, better);
 });
 
+Deno.test("a refusal that a setting would allow says that the release is quarantined, and how to allow it", async () => {
+  using world = new World();
+  const bad = await world.publish({ "a.bin": "more than one byte" });
+  await assert.rejects(world.pull(safeguards({ validate: { max_file_bytes: 1 } })), (error) => {
+    assert.ok(error instanceof ModelSyncError);
+    assert.match(error.hint ?? "", /raise activation\.validate\.max_file_bytes/);
+    assert.ok(error.hint?.endsWith(`model-sync quarantine lift ${shortDigest(bad)}`), error.hint);
+    return true;
+  });
+});
+
 Deno.test("consumers are told of every activation and of every way back", async () => {
   using world = new World();
   const told = safeguards({ reload: world.reload });
