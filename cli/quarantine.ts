@@ -130,7 +130,8 @@ function findForbidden(store: Store, typed: string): { digest: Digest; sequence:
     ? whole.data
     : matchDigest(typed, listReleaseNames(store), "quarantine", "the store");
   const stored = findRelease(store, digest);
-  return { digest, sequence: stored?.manifest.sequence ?? EVERY_SEQUENCE };
+  const before = readQuarantine(store).find((entry) => entry.digest === digest);
+  return { digest, sequence: stored?.manifest.sequence ?? before?.sequence ?? EVERY_SEQUENCE };
 }
 
 if (import.meta.main) await main(program);

@@ -1,4 +1,5 @@
 import { buildCommand } from "@stricli/core";
+import { RefusedError } from "../lib/core/errors.ts";
 import { type Digest, shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
 import { readHistory, type RunRecord } from "../lib/store/history.ts";
@@ -70,6 +71,8 @@ interface Status {
   /** When a daemon with the role runs next: the roles of the seeds, and those that are configured. */
   readonly next: Readonly<Partial<Record<Role, string | null>>>;
   readonly quarantine: readonly QuarantineEntry[];
+  /** Why nobody can tell what is quarantined; `null` otherwise. */
+  readonly quarantineFault: string | null;
   /** How the active release proves itself; `null` when it is not watched. */
   readonly canary: CanaryDescription | null;
   /** Why nobody can tell whether it is watched; `null` otherwise. */
@@ -99,6 +102,7 @@ function emptyStatus(session: Session, now: Date): Status {
     runs: [],
     next: nextRuns(session, undefined, now),
     quarantine: [],
+    quarantineFault: null,
     canary: null,
     canaryFault: null,
   };
@@ -128,10 +132,20 @@ function readStatus(
     activatedAt: current === null ? null : activationTime(runs, current.digest),
     runs: runs.slice(0, runCount),
     next: nextRuns(session, store, now),
-    quarantine: readQuarantine(store),
+    ...shownQuarantine(store),
     canary,
     canaryFault: canaryFault(store) ?? null,
   };
+}
+
+/** What else there is to show does not depend on it. */
+function shownQuarantine(store: Store): Pick<Status, "quarantine" | "quarantineFault"> {
+  try {
+    return { quarantine: readQuarantine(store), quarantineFault: null };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { quarantine: [], quarantineFault: `${error.message}; ${error.hint}` };
+  }
 }
 
 interface ShownCanary {
@@ -249,6 +263,10 @@ function canaryStatusLines(
 }
 
 function quarantineLines(output: Output, status: Status): string[] {
+  const { quarantineFault } = status;
+  if (quarantineFault !== null) {
+    return [output.paint("bold", "quarantine"), `  ${output.paint("red", quarantineFault)}`];
+  }
   if (status.quarantine.length === 0) return [];
   return [
     output.paint("bold", "quarantine"),

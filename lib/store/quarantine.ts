@@ -61,8 +61,11 @@ export function acceptPulled(store: Store, digest: Digest): void {
   );
 }
 
+/** Forbids a release. One that was left before counts on as that, whatever else is said of it. */
 export function addQuarantine(store: Store, entry: QuarantineEntry): void {
-  write(store, [...readQuarantine(store).filter((other) => other.digest !== entry.digest), entry]);
+  const left = wasLeft(store, entry.digest) ? { wasLeft: true } : {};
+  const others = readQuarantine(store).filter((other) => other.digest !== entry.digest);
+  write(store, [...others, { ...left, ...entry }]);
 }
 
 /** Allows a release again; whether it had been forbidden. */

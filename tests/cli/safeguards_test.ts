@@ -165,6 +165,37 @@ Deno.test("quarantine list, add and lift decide what a pull may bring", async ()
   assert.equal((await world.json("bot", "pull")).release, next);
 });
 
+Deno.test("quarantine add keeps that a release was left, whose sequence counts on", async () => {
+  using world = new World();
+  await world.publish("one");
+  await world.json("bot", "pull");
+  const left = await world.publish("two");
+  await world.json("bot", "pull");
+  await world.json("bot", "rollback");
+  const [before] = (await world.json("bot", "status")).quarantine;
+  await world.json("bot", "quarantine", "add", left, "--reason", "indeed");
+  const [after] = (await world.json("bot", "status")).quarantine;
+  assert.deepEqual([before.wasLeft, after.wasLeft, after.reason], [true, true, "indeed"]);
+  assert.equal(after.sequence, before.sequence);
+});
+
+Deno.test("status shows the rest where the quarantine cannot be read, and says so", async () => {
+  using world = new World();
+  const release = await world.publish("one");
+  await world.json("bot", "pull");
+  Deno.writeTextFileSync(join(world.at("bot"), ".model-sync/quarantine.json"), "{");
+  const { code, stdout } = await world.run("bot", "status");
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /active[^]*quarantine\n.*Cannot read .*quarantine\.json[^]*remove it to lift every quarantine/,
+  );
+  const status = await world.json("bot", "status");
+  assert.equal(status.current.digest, release);
+  assert.deepEqual(status.quarantine, []);
+  assert.match(status.quarantineFault, /is not a list of quarantined releases/);
+});
+
 Deno.test("a daemon watches what it activates, and goes back by itself", async () => {
   using world = new World();
   const good = await world.publish("one");
