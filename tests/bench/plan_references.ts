@@ -6,7 +6,10 @@ import { planCategory, readPrimaryRecords } from "../../lib/references/plan_cate
 const [name, primary = "", ...paths] = Deno.args;
 const category = CATEGORIES.find((category) => category === name);
 if (category === undefined) throw new TypeError(`no category: ${name}`);
+const startedMs = performance.now();
 const files = new Map(paths.map((path) => [basename(path), Deno.readTextFileSync(path)]));
 const records = readPrimaryRecords(category, Deno.readTextFileSync(primary));
 const plan = planCategory(category, records, files, "the benchmark", { format: "keep", keep: new Set() });
-await new Blob([`${plan.changes.length}\n`]).stream().pipeTo(Deno.stdout.writable);
+const elapsedMs = performance.now() - startedMs;
+if (plan.changes.length === 0) throw new Error("nothing differs: there was nothing to render");
+await new Blob([`${elapsedMs}\n`]).stream().pipeTo(Deno.stdout.writable);

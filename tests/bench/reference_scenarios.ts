@@ -21,7 +21,7 @@ changed = [name for name in primary if primary[name] != current.get(name)]
 open("written.json", "w").write(json.dumps(primary, indent=4) + "\\n")
 `;
 
-/** A category of 3,000 models compared and rendered, the whole process. */
+/** A category of 3,000 models read, compared and rendered, in a process that does nothing else. */
 export async function planReferences(dir: string): Promise<Result[]> {
   const images = JSON.stringify(Object.fromEntries(imageModels(false)), undefined, 4) + "\n";
   Deno.writeTextFileSync(join(dir, "stable_diffusion.json"), images);
@@ -47,18 +47,21 @@ async function measured(
   files: readonly [string, ...string[]],
 ): Promise<Result> {
   const ours: number[] = [];
+  const whole: number[] = [];
   const theirs: number[] = [];
   const script = `${PROJECT}tests/bench/plan_references.ts`;
   const run = [Deno.execPath(), "run", "-q", "-A", "--config", `${PROJECT}deno.json`, script];
   for (let round = 0; round < ROUNDS; round++) {
-    ours.push((await measure(dir, [...run, category, primary, ...files])).wallMs);
+    const { stdout, wallMs } = await measure(dir, [...run, category, primary, ...files]);
+    ours.push(Number(stdout));
+    whole.push(wallMs);
     theirs.push((await measure(dir, ["python3", "-c", ORIGINAL, primary, files[0]])).wallMs);
   }
   return {
     what: `compare and render ${MODELS} models of ${category}`,
-    ours: seconds(median(ours)),
+    ours: `${seconds(median(ours))}, the whole process ${seconds(median(whole))}`,
     theirs: `python3, whole files: ${seconds(median(theirs))}`,
-    ratio: `${(median(ours) / median(theirs)).toFixed(1)} times the time`,
+    ratio: `${(median(whole) / median(theirs)).toFixed(1)} times the time`,
     wanted: "under 1 s",
     kept: median(ours) < 1000,
   };
