@@ -84,13 +84,14 @@ export async function propose(
     : [];
   const plans = inOrder([...looked.plans, ...carried].filter(({ changes }) => changes.length > 0));
   const changes = totalChanges(plans);
-  if (changes > 0 && changes < options.changesMin) {
+  // What is open is kept up to date: somebody could merge what PRIMARY no longer says.
+  if (open === undefined && changes > 0 && changes < options.changesMin) {
     context.log.info(
       `${plural(changes, "change")} for ${
         fullName(repository.address)
       }: below the threshold of ${options.changesMin}`,
     );
-    return { outcome: "below-threshold", pullRequest: open, changes };
+    return { outcome: "below-threshold", pullRequest: undefined, changes };
   }
   const content = contentDigest(plans, options.format);
   const decision = decide(existing, changes === 0 ? undefined : content);

@@ -289,6 +289,16 @@ Deno.test("fewer changes than the threshold make no pull request", async () => {
   assert.deepEqual(outcomes(await world.sync({ changesMin: 3 })), ["created"]);
 });
 
+Deno.test("an open pull request is kept up to date, however few changes are left of it", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  assert.deepEqual(outcomes(await world.sync({ changesMin: 3 })), ["created"]);
+  world.primary.records.set("clip", '{"ViT-L/14": {"name": "ViT-L/14", "size": 3}}');
+  assert.deepEqual(outcomes(await world.sync({ changesMin: 3 })), ["updated"]);
+  assert.doesNotMatch(world.read(world.images, BRANCH, "clip.json"), /new/);
+});
+
 Deno.test("a repository that cannot be cloned fails its categories, and the other repository goes", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": "{}\n" });
