@@ -13,7 +13,14 @@ import {
   pullRequestTitle,
   totalChanges,
 } from "./describe_changes.ts";
-import { type BranchState, modelsEditedByPeople, readBranch, withTrailers } from "./git/proposed_branch.ts";
+import {
+  type BranchState,
+  categoriesOf,
+  changesDigest,
+  modelsEditedByPeople,
+  readBranch,
+  withTrailers,
+} from "./git/proposed_branch.ts";
 import { type TargetRepository } from "./git/target_repository.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
@@ -105,7 +112,7 @@ export async function propose(
       );
       return { outcome: "declined", pullRequest: decision.pullRequest, changes };
     case "close":
-      return await closeVanished(context, pulls, decision.pullRequest, state);
+      return await closeVanished(context, pulls, proposal, decision.pullRequest, options);
     case "unchanged":
       return await refresh(context, proposal, decision.pullRequest, options);
     case "create":
@@ -146,15 +153,21 @@ interface Wanted extends RepositoryPlans {
   readonly isOpen: boolean;
 }
 
+/** Closes a pull request that has nothing left to say; where people have commits in it, only ours are taken back. */
 async function closeVanished(
   context: Context,
   pulls: PullRequests,
+  proposal: Wanted,
   pullRequest: PullRequest,
-  state: BranchState,
+  options: ProposalOptions,
 ): Promise<Proposal> {
+  const { state, content } = proposal;
   if (state.kind === "shared") {
     context.log.warn(`${pullRequest.url} has nothing of PRIMARY's left, but commits of others: left open`);
-    return { outcome: "unchanged", pullRequest, changes: 0 };
+    const edited = await pushProposal(context, proposal, options);
+    if (pullRequest.marker.content === content) return { outcome: "unchanged", pullRequest, changes: 0 };
+    await pulls.update(pullRequest, { ...pullRequestText(context, [], edited, options), content });
+    return { outcome: "updated", pullRequest, changes: 0 };
   }
   await pulls.close(
     pullRequest,
@@ -198,6 +211,7 @@ async function pushProposal(
     parent: repository.base,
     base: repository.base,
     files: filesOf(plans),
+    categories: plans.map(({ category }) => category),
     edited: [],
   };
   const tree = await repository.treeWith(on.parent, on.files);
@@ -208,9 +222,10 @@ async function pushProposal(
       : last.id === head && last.tree === tree && last.base === on.base && last.content === content;
     if (isThere) return on.edited;
   }
-  const categories = plans.map(({ category }) => category);
-  const message = withTrailers(commitMessage(plans), { tree, base: on.base, content, categories });
-  const commit = await repository.commit(tree, on.parent, message);
+  const { parent, base, categories } = on;
+  const made = await changesDigest(repository, parent, tree, categories);
+  const message = withTrailers(commitMessage(plans), { tree, base, content, changes: made, categories });
+  const commit = await repository.commit(tree, parent, message);
   await repository.push(branch, commit, seen);
   context.log.info(`pushed ${branch} to ${fullName(repository.address)}`);
   return on.edited;
@@ -221,6 +236,7 @@ interface PlanOnBranch {
   readonly parent: ObjectId;
   readonly base: ObjectId;
   readonly files: FileTexts;
+  readonly categories: readonly Category[];
   readonly edited: readonly string[];
 }
 
@@ -232,7 +248,10 @@ async function planOnBranch(
   const where = `${fullName(repository.address)} at ${state.head}`;
   const files = new Map<string, string>();
   const edited: string[] = [];
-  for (const { category } of plans) {
+  // What was proposed once may have to be taken back.
+  const concerned = categoriesOf(state.commits).union(new Set(plans.map(({ category }) => category)));
+  const categories = CATEGORIES.filter((category) => concerned.has(category));
+  for (const category of categories) {
     const records = primary.get(category);
     // A category that was not looked at stays as it is there.
     if (records === undefined) continue;
@@ -242,7 +261,7 @@ async function planOnBranch(
     const plan = planCategory(category, records, current, where, { format, keep });
     for (const [path, text] of plan.files) files.set(path, text);
   }
-  return { parent: state.head, base: state.last.base, files, edited };
+  return { parent: state.head, base: state.last.base, files, categories, edited };
 }
 
 function filesOf(plans: readonly CategoryPlan[]): FileTexts {

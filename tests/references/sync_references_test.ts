@@ -4,6 +4,8 @@ import { DiskError } from "../../lib/core/errors.ts";
 import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { IMAGES, ReferencesWorld } from "../helpers/references_world.ts";
+import { writeFiles } from "../helpers/temp_dir.ts";
+import { git } from "../helpers/test_git.ts";
 
 await startLimiterTimers();
 
@@ -124,6 +126,93 @@ Deno.test("commits of people on the branch stay, and the models that they edited
   }
   assert.equal(world.read(world.images, BRANCH, "README.md"), "hello, reviewers\n");
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
+});
+
+Deno.test("what PRIMARY takes back leaves the branch too, though people have commits there", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.images, {
+    "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n',
+    "blip.json": '{\n    "c": 1\n}\n',
+  });
+  world.primary.records.set("clip", '{"a": 2, "b": 1}').set("blip", '{"c": 2}');
+  await world.sync();
+  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": 2,\n    "b": 11\n}\n' });
+  const [pull] = world.images.pulls.pulls;
+  world.primary.records.set("blip", '{"c": 1}');
+  assert.deepEqual(outcomes(await world.sync()), ["updated"]);
+  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "c": 1\n}\n');
+  world.primary.records.set("clip", '{"a": 1, "b": 1}');
+  assert.deepEqual(outcomes(await world.sync()), ["updated"]);
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": 1,\n    "b": 11\n}\n');
+  assert.equal(pull?.state, "open");
+  assert.match(pull?.title ?? "", /^Nothing left to sync from PRIMARY instance/);
+  assert.match(pull?.body ?? "", /agree[^]*Left as edited here: `b`/);
+  const head = world.head(world.images, BRANCH);
+  assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
+  assert.equal(world.head(world.images, BRANCH), head);
+  world.primary.records.set("clip", '{"a": 3, "b": 1}');
+  assert.deepEqual(outcomes(await world.sync()), ["updated"]);
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": 3,\n    "b": 11\n}\n');
+});
+
+Deno.test("a branch that people rebased goes on to be synced: our commit is known, and theirs are kept", async () => {
+  await using world = new ReferencesWorld();
+  const { person } = world.images;
+  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n', "README.md": "hello\n" });
+  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  await world.sync();
+  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": 2,\n    "b": 11\n}\n' });
+  for (const value of [3, 4]) {
+    world.commit(world.images, { "README.md": `hello, ${value}\n` });
+    git(person, "checkout", "--quiet", "-B", BRANCH, `origin/${BRANCH}`);
+    git(person, "rebase", "--quiet", "origin/main");
+    git(person, "push", "--quiet", "--force", "origin", BRANCH);
+    world.primary.records.set("clip", `{"a": ${value}, "b": ${value}}`);
+    assert.deepEqual(outcomes(await world.sync()), ["updated"], String(value));
+    assert.equal(
+      world.read(world.images, BRANCH, "clip.json"),
+      `{\n    "a": ${value},\n    "b": 11\n}\n`,
+    );
+  }
+});
+
+Deno.test("a commit of ours that somebody amended is theirs, and the other models go on to be synced", async () => {
+  await using world = new ReferencesWorld();
+  const { person } = world.images;
+  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n' });
+  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  await world.sync();
+  git(person, "fetch", "--quiet", "origin");
+  git(person, "checkout", "--quiet", "-B", BRANCH, `origin/${BRANCH}`);
+  writeFiles(person, { "clip.json": '{\n    "a": 22,\n    "b": 1\n}\n' });
+  git(person, "commit", "--quiet", "--all", "--amend", "--no-edit");
+  git(person, "push", "--quiet", "--force", "origin", BRANCH);
+  for (const value of [2, 3]) {
+    world.primary.records.set("clip", `{"a": 2, "b": ${value}}`);
+    assert.deepEqual(outcomes(await world.sync()), ["updated"], String(value));
+    assert.equal(
+      world.read(world.images, BRANCH, "clip.json"),
+      `{\n    "a": 22,\n    "b": ${value}\n}\n`,
+    );
+  }
+  assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
+});
+
+Deno.test("a branch that people set back to the base branch is proposed on again", async () => {
+  await using world = new ReferencesWorld();
+  const { person, pulls } = world.images;
+  world.commit(world.images, { "clip.json": CLIP });
+  world.primary.records.set("clip", NEW_CLIP);
+  await world.sync();
+  git(person, "push", "--quiet", "--force", "origin", `origin/main:refs/heads/${BRANCH}`);
+  const [pull] = pulls.pulls;
+  assert.ok(pull);
+  // As GitHub does then.
+  pull.state = "closed";
+  world.commit(world.images, { "README.md": "moved on" });
+  world.primary.records.set("clip", '{"ViT-L/14": {"name": "ViT-L/14", "size": 5}}');
+  assert.deepEqual(outcomes(await world.sync()), ["created"]);
+  assert.match(world.read(world.images, BRANCH, "clip.json"), /"size": 5\r\n/);
 });
 
 Deno.test("a run for one category leaves the others in the pull request", async () => {
@@ -311,10 +400,11 @@ Deno.test("a repository that cannot be cloned fails its categories, and the othe
 
 Deno.test("a branch that is somebody else's is not touched", async () => {
   await using world = new ReferencesWorld();
-  const theirs = world.commit(world.images, { "clip.json": CLIP });
+  world.commit(world.images, { "clip.json": CLIP });
   const { person } = world.images;
-  new Deno.Command("git", { args: ["-C", person, "push", "--quiet", "origin", `HEAD:refs/heads/${BRANCH}`] })
-    .outputSync();
+  git(person, "commit", "--quiet", "--allow-empty", "--message", "theirs");
+  git(person, "push", "--quiet", "origin", `HEAD:refs/heads/${BRANCH}`);
+  const theirs = git(person, "rev-parse", "HEAD");
   world.primary.records.set("clip", NEW_CLIP);
   const [report] = (await world.sync()).repositories;
   assert.ok(report?.kind === "failed" && report.error instanceof Error);

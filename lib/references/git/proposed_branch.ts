@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { jsonEquals } from "../json/json_equals.ts";
 import type { JsonObject } from "../json/json_value.ts";
+import { renderInline } from "../json/render_json.ts";
 import { CATEGORIES, type Category, placeOf } from "../categories.ts";
-import { type FileTexts, readRecords } from "../plan_category.ts";
+import { readRecords } from "../plan_category.ts";
 import { csvToRecords } from "../text_generation/csv_to_records.ts";
 import { type BranchCommit, type TargetRepository } from "./target_repository.ts";
 import { fullName } from "./repository_address.ts";
@@ -15,18 +17,24 @@ export interface OwnCommit {
   readonly base: ObjectId;
   /** What it proposes: see `contentDigest`. */
   readonly content: string;
+  /** What it changes: see {@link changesDigest}. */
+  readonly changes: string;
+  /** Those whose files it changes, and those that are proposed. */
   readonly categories: readonly Category[];
 }
 
 /** What a branch for proposals holds. */
 export type BranchState =
   | { readonly kind: "absent" }
+  /** It has no commit that the base branch has not. */
+  | { readonly kind: "empty"; readonly head: ObjectId }
   /** One commit of ours on the base branch, or several, and no other. */
   | { readonly kind: "ours"; readonly head: ObjectId; readonly last: OwnCommit }
   /** People have commits on it, too. */
   | {
     readonly kind: "shared";
     readonly head: ObjectId;
+    /** The newest that was ours, whatever people have made of it since. */
     readonly last: OwnCommit;
     /** Newest first, down to the first of ours. */
     readonly commits: readonly BranchCommit[];
@@ -39,6 +47,7 @@ export type OwnBranchState = Extract<BranchState, { readonly last: OwnCommit }>;
 
 const TRAILERS = {
   content: "Model-Sync-Content",
+  changes: "Model-Sync-Changes",
   categories: "Model-Sync-Categories",
   base: "Model-Sync-Base",
   tree: "Model-Sync-Tree",
@@ -49,6 +58,7 @@ export function withTrailers(message: string, commit: Omit<OwnCommit, "id">): st
   return `${message.trimEnd()}
 
 ${TRAILERS.content}: ${commit.content}
+${TRAILERS.changes}: ${commit.changes}
 ${TRAILERS.categories}: ${commit.categories.join(", ")}
 ${TRAILERS.base}: ${commit.base}
 ${TRAILERS.tree}: ${commit.tree}
@@ -60,33 +70,78 @@ export async function readBranch(repository: TargetRepository, branch: string): 
   const head = await repository.remoteHead(branch);
   if (head === undefined) return { kind: "absent" };
   const commits = await repository.history(branch, head);
-  const last = commits.map(ownCommit).find((own) => own !== undefined);
+  if (commits.length === 0) return { kind: "empty", head };
+  const last = commits.map(claimOf).find((claim) => claim !== undefined);
   if (last === undefined) return { kind: "foreign", head };
   const first = commits.findIndex((commit) => isRoot(commit));
   const proposed = first === -1 ? commits : commits.slice(0, first + 1);
-  const areOurs = first !== -1 && proposed.every((commit) => ownCommit(commit) !== undefined);
+  const areOurs = first !== -1 && proposed.every((commit) => isUntouched(commit));
   return areOurs ? { kind: "ours", head, last } : { kind: "shared", head, last, commits: proposed };
 }
 
-/** A commit of ours that somebody amended has another tree than it says, and counts as theirs. */
-function ownCommit(commit: BranchCommit): OwnCommit | undefined {
+/** The categories that our commits on a branch are about. */
+export function categoriesOf(commits: readonly BranchCommit[]): ReadonlySet<Category> {
+  return new Set(commits.flatMap((commit) => claimOf(commit)?.categories ?? []));
+}
+
+/** What the message of a commit of ours says about it; people may have amended or rebased it since. */
+function claimOf(commit: BranchCommit): OwnCommit | undefined {
   const trailer = (name: string) => new RegExp(`^${name}: (.+)$`, "m").exec(commit.message)?.[1]?.trim();
-  const [content, base] = [trailer(TRAILERS.content), trailer(TRAILERS.base)];
-  if (content === undefined || base === undefined || trailer(TRAILERS.tree) !== commit.tree) return undefined;
+  const [content, base, tree] = [TRAILERS.content, TRAILERS.base, TRAILERS.tree].map(trailer);
+  if (content === undefined || base === undefined || tree === undefined) return undefined;
   const names = trailer(TRAILERS.categories)?.split(", ") ?? [];
   return {
     id: commit.id,
-    tree: commit.tree,
+    tree,
     base,
     content,
+    changes: trailer(TRAILERS.changes) ?? "",
     categories: CATEGORIES.filter((category) => names.includes(category)),
   };
 }
 
+/** Whether a commit is to the byte what this program made. */
+function isUntouched(commit: BranchCommit): boolean {
+  return claimOf(commit)?.tree === commit.tree;
+}
+
+/** Whether a commit changes what it changed when this program made it: rebased it still does, amended it does not. */
+async function isOurs(repository: TargetRepository, commit: BranchCommit): Promise<boolean> {
+  const claim = claimOf(commit);
+  const [parent] = commit.parents;
+  if (claim === undefined || parent === undefined) return false;
+  if (claim.tree === commit.tree) return true;
+  return claim.changes === await changesDigest(repository, parent, commit.id, claim.categories);
+}
+
+/**
+ * Names what is made of which models between two commits, or trees.
+ *
+ * @returns `sha256:` and 64 hexadecimal digits
+ */
+export async function changesDigest(
+  repository: TargetRepository,
+  from: ObjectId,
+  to: ObjectId,
+  categories: readonly Category[],
+): Promise<string> {
+  const hash = createHash("sha256");
+  for (const category of categories) {
+    const before = await recordsAt(repository, from, category);
+    for (const [index, records] of (await recordsAt(repository, to, category)).entries()) {
+      for (const name of changedNames(before[index] ?? EMPTY, records).sort()) {
+        const record = records.get(name);
+        const made = record === undefined ? "" : renderInline(record);
+        hash.update(`${category} ${index} ${renderInline(name)} ${made}\n`);
+      }
+    }
+  }
+  return `sha256:${hash.digest("hex")}`;
+}
+
 /** Whether a commit of ours was made directly on the base branch. */
 function isRoot(commit: BranchCommit): boolean {
-  const own = ownCommit(commit);
-  return own !== undefined && commit.parents.length === 1 && commit.parents[0] === own.base;
+  return isUntouched(commit) && commit.parents.length === 1 && commit.parents[0] === claimOf(commit)?.base;
 }
 
 /**
@@ -98,26 +153,20 @@ export async function modelsEditedByPeople(
   commits: readonly BranchCommit[],
   category: Category,
 ): Promise<ReadonlySet<string>> {
-  const { paths } = placeOf(category);
-  const recordsAt = async (commit: ObjectId): Promise<readonly JsonObject[]> =>
-    recordSets(
-      await repository.read(commit, paths),
-      category,
-      `${fullName(repository.address)} at ${commit}`,
-    );
+  const at = (commit: ObjectId) => recordsAt(repository, commit, category);
   const [settled, edited] = [new Set<string>(), new Set<string>()];
   for (const commit of commits) {
     const [parent, merged] = commit.parents;
     if (parent === undefined) break;
-    const [after, before] = [await recordsAt(commit.id), await recordsAt(parent)];
-    const theirs = merged === undefined ? undefined : await recordsAt(merged);
-    const isOurs = ownCommit(commit) !== undefined;
+    const [after, before] = [await at(commit.id), await at(parent)];
+    const theirs = merged === undefined ? undefined : await at(merged);
+    const isByUs = await isOurs(repository, commit);
     for (const [index, records] of after.entries()) {
       for (const name of changedNames(before[index] ?? EMPTY, records)) {
         if (settled.has(name)) continue;
         if (theirs !== undefined && isSame(theirs[index]?.get(name), records.get(name))) continue;
         settled.add(name);
-        if (!isOurs) edited.add(name);
+        if (!isByUs) edited.add(name);
       }
     }
   }
@@ -126,9 +175,16 @@ export async function modelsEditedByPeople(
 
 const EMPTY: JsonObject = new Map();
 
-/** What each file of a category says about its models. */
-function recordSets(texts: FileTexts, category: Category, where: string): JsonObject[] {
-  return placeOf(category).paths.map((path) => {
+/** What each file of a category says about its models in a commit, or a tree. */
+async function recordsAt(
+  repository: TargetRepository,
+  commit: ObjectId,
+  category: Category,
+): Promise<JsonObject[]> {
+  const { paths } = placeOf(category);
+  const texts = await repository.read(commit, paths);
+  const where = `${fullName(repository.address)} at ${commit}`;
+  return paths.map((path) => {
     const text = texts.get(path);
     if (text === undefined) return EMPTY;
     return path.endsWith(".csv") ? csvToRecords(text).records : readRecords(path, text, where);

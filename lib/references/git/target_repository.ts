@@ -146,8 +146,36 @@ export class TargetRepository implements AsyncDisposable {
     return output.split("\n").map((line) => line.split("\t")).find(([, name]) => name === ref)?.[0];
   }
 
-  /** The newest commits of a remote branch, newest first along first parents, with their messages and trees. */
+  /**
+   * The commits that a remote branch has and the base branch has not, newest first along first parents, with their
+   * messages and trees.
+   */
   async history(branch: string, head: ObjectId): Promise<BranchCommit[]> {
+    await this.#fetchHistory(branch, head);
+    const meeting = { action: `find where ${branch} of ${this.#name} begins` };
+    // The base branch moved on, and nothing is here of what is below its newest commit.
+    if (this.#isShallow && (await this.#git.attempt(["merge-base", head, this.base], meeting)).code !== 0) {
+      await this.#fetchHistory(this.address.branch, this.base);
+    }
+    const output = await this.#git.text([
+      "log",
+      "--first-parent",
+      `--max-count=${BRANCH_DEPTH}`,
+      "--format=%H%x00%T%x00%P%x00%B%x01",
+      head,
+      `^${this.base}`,
+      "--",
+    ], { action: `read the history of ${branch}` });
+    return output.split("\x01").map((entry) => entry.trimStart()).filter((entry) => entry !== "").map(
+      (entry) => {
+        const [id = "", tree = "", parents = "", message = ""] = entry.split("\0");
+        return { id, tree, parents: parents.split(" ").filter((parent) => parent !== ""), message };
+      },
+    );
+  }
+
+  /** Each by itself: git does not deepen a commit that it has when it is asked for another, too. */
+  async #fetchHistory(branch: string, head: ObjectId): Promise<void> {
     await this.#git.bytes([
       "fetch",
       "--no-tags",
@@ -158,20 +186,6 @@ export class TargetRepository implements AsyncDisposable {
       REMOTE,
       `+${head}:refs/remotes/${REMOTE}/${branch}`,
     ], { action: `fetch ${branch} from ${this.#name}`, transfer: true });
-    const output = await this.#git.text([
-      "log",
-      "--first-parent",
-      `--max-count=${BRANCH_DEPTH}`,
-      "--format=%H%x00%T%x00%P%x00%B%x01",
-      head,
-      "--",
-    ], { action: `read the history of ${branch}` });
-    return output.split("\x01").map((entry) => entry.trimStart()).filter((entry) => entry !== "").map(
-      (entry) => {
-        const [id = "", tree = "", parents = "", message = ""] = entry.split("\0");
-        return { id, tree, parents: parents.split(" ").filter((parent) => parent !== ""), message };
-      },
-    );
   }
 
   /** The tree that a commit's would be with other files. */
