@@ -238,6 +238,10 @@ function throwIfOurs({ signal }: Context, error: unknown): void {
   if (!(error instanceof ModelSyncError)) throw error;
 }
 
+/** A container's log is all that its operator has: it also says what to do. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ModelSyncError) || error.hint === undefined) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return `${error.message}; ${error.hint}`;
 }

@@ -409,6 +409,7 @@ Deno.test("a branch that is somebody else's is not touched", async () => {
   const [report] = (await world.sync()).repositories;
   assert.ok(report?.kind === "failed" && report.error instanceof Error);
   assert.match(report.error.message, /no commit of this program is on it/);
+  assert.match(world.context.log.lines.at(-1) ?? "", /^error .*; set another branch in model_sync/);
   assert.equal(world.head(world.images, BRANCH), theirs);
 });
 
