@@ -224,7 +224,14 @@ async function pushProposal(
   }
   const { parent, base, categories } = on;
   const made = await changesDigest(repository, parent, tree, categories);
-  const message = withTrailers(commitMessage(plans), { tree, base, content, changes: made, categories });
+  const message = withTrailers(commitMessage(plans), {
+    tree,
+    parent,
+    base,
+    content,
+    changes: made,
+    categories,
+  });
   const commit = await repository.commit(tree, parent, message);
   await repository.push(branch, commit, seen);
   context.log.info(`pushed ${branch} to ${fullName(repository.address)}`);

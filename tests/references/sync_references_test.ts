@@ -198,6 +198,25 @@ Deno.test("a commit of ours that somebody amended is theirs, and the other model
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
 });
 
+Deno.test("people's edits survive where they squash the branch into a commit with our message", async () => {
+  await using world = new ReferencesWorld();
+  const { person } = world.images;
+  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n' });
+  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  await world.sync();
+  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": 2,\n    "b": 11\n}\n' });
+  world.primary.records.set("clip", '{"a": 3, "b": 1}');
+  await world.sync();
+  git(person, "fetch", "--quiet", "origin");
+  git(person, "reset", "--quiet", "--hard", `origin/${BRANCH}`);
+  git(person, "reset", "--quiet", "--soft", "origin/main");
+  git(person, "commit", "--quiet", "--reuse-message", `origin/${BRANCH}`);
+  git(person, "push", "--quiet", "--force", "origin", `HEAD:${BRANCH}`);
+  world.primary.records.set("clip", '{"a": 3, "b": 1, "c": 1}');
+  assert.deepEqual(outcomes(await world.sync()), ["updated"]);
+  assert.match(world.read(world.images, BRANCH, "clip.json"), /"a": 3,\n {4}"b": 11,\n {4}"c": 1\n/);
+});
+
 Deno.test("a branch that people set back to the base branch is proposed on again", async () => {
   await using world = new ReferencesWorld();
   const { person, pulls } = world.images;

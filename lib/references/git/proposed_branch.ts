@@ -13,6 +13,7 @@ import type { ObjectId } from "../../git/registry.ts";
 export interface OwnCommit {
   readonly id: ObjectId;
   readonly tree: ObjectId;
+  readonly parent: ObjectId;
   /** The commit of the base branch that it was made for. */
   readonly base: ObjectId;
   /** What it proposes: see `contentDigest`. */
@@ -51,6 +52,7 @@ const TRAILERS = {
   categories: "Model-Sync-Categories",
   base: "Model-Sync-Base",
   tree: "Model-Sync-Tree",
+  parent: "Model-Sync-Parent",
 } as const;
 
 /** Puts at the end of a commit message what {@link readBranch} knows the commit by. */
@@ -62,6 +64,7 @@ ${TRAILERS.changes}: ${commit.changes}
 ${TRAILERS.categories}: ${commit.categories.join(", ")}
 ${TRAILERS.base}: ${commit.base}
 ${TRAILERS.tree}: ${commit.tree}
+${TRAILERS.parent}: ${commit.parent}
 `;
 }
 
@@ -93,6 +96,7 @@ function claimOf(commit: BranchCommit): OwnCommit | undefined {
   return {
     id: commit.id,
     tree,
+    parent: trailer(TRAILERS.parent) ?? "",
     base,
     content,
     changes: trailer(TRAILERS.changes) ?? "",
@@ -100,17 +104,18 @@ function claimOf(commit: BranchCommit): OwnCommit | undefined {
   };
 }
 
-/** Whether a commit is to the byte what this program made. */
+/** Whether a commit is what this program made: the same content on the same commit. */
 function isUntouched(commit: BranchCommit): boolean {
-  return claimOf(commit)?.tree === commit.tree;
+  const claim = claimOf(commit);
+  return claim?.tree === commit.tree && commit.parents.length === 1 && commit.parents[0] === claim.parent;
 }
 
-/** Whether a commit changes what it changed when this program made it: rebased it still does, amended it does not. */
+/** Whether a commit changes what this program changed with it: rebased it still does, amended or squashed it does not. */
 async function isOurs(repository: TargetRepository, commit: BranchCommit): Promise<boolean> {
   const claim = claimOf(commit);
   const [parent] = commit.parents;
   if (claim === undefined || parent === undefined) return false;
-  if (claim.tree === commit.tree) return true;
+  if (isUntouched(commit)) return true;
   return claim.changes === await changesDigest(repository, parent, commit.id, claim.categories);
 }
 
@@ -141,7 +146,7 @@ export async function changesDigest(
 
 /** Whether a commit of ours was made directly on the base branch. */
 function isRoot(commit: BranchCommit): boolean {
-  return isUntouched(commit) && commit.parents.length === 1 && commit.parents[0] === claimOf(commit)?.base;
+  return isUntouched(commit) && commit.parents[0] === claimOf(commit)?.base;
 }
 
 /**
