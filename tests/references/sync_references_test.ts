@@ -330,6 +330,21 @@ Deno.test("text models go into models.csv and db.json, in one pull request of th
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
 });
 
+Deno.test("a models.csv without a header, or with a row of no model, is no obstacle", async () => {
+  await using world = new ReferencesWorld();
+  const header =
+    "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings\n";
+  world.primary.records.set(
+    "text_generation",
+    '{"a": {"name": "a", "model_name": "a", "parameters": 3000000000}}',
+  );
+  for (const [csv, outcome] of [["", "created"], [`${header},7,,,,,,,,\n`, "updated"]] as const) {
+    world.commit(world.texts, { "models.csv": csv, "db.json": "{}\n" });
+    assert.deepEqual(outcomes(await world.sync()), [outcome]);
+    assert.equal(world.read(world.texts, BRANCH, "models.csv"), `${header}a,3,,,,,,,,\n`);
+  }
+});
+
 Deno.test("a dry run shows what would change, with neither token nor trace", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, { "clip.json": CLIP });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { RefusedError } from "../../core/errors.ts";
 import { jsonEquals } from "../json/json_equals.ts";
 import type { JsonObject } from "../json/json_value.ts";
 import { renderInline } from "../json/render_json.ts";
@@ -192,8 +193,18 @@ async function recordsAt(
   return paths.map((path) => {
     const text = texts.get(path);
     if (text === undefined) return EMPTY;
-    return path.endsWith(".csv") ? csvToRecords(text).records : readRecords(path, text, where);
+    return path.endsWith(".csv") ? recordsOfCsv(text) : readRecords(path, text, where);
   });
+}
+
+/** Without a header, or with rows of nobody's, it says nothing about models; the plan mends that, or tells of it. */
+function recordsOfCsv(text: string): JsonObject {
+  try {
+    return csvToRecords(text).records;
+  } catch (error) {
+    if (error instanceof RefusedError) return EMPTY;
+    throw error;
+  }
 }
 
 function changedNames(before: JsonObject, after: JsonObject): string[] {
