@@ -94,13 +94,18 @@ export class TargetRepository implements AsyncDisposable {
     const { address, serverUrl, token, place } = options;
     const url = `${serverUrl}/${fullName(address)}.git`;
     const parent = place.kind === "temporary"
-      ? temporaryFolder(context, place.parent, resources)
+      ? await temporaryFolder(context, place.parent, resources)
       : place.root;
     const folder = place.kind === "temporary"
       ? join(parent, "clone")
       : join(parent, address.owner, address.name);
     context.fs.mkdirSync(folder, { recursive: true });
-    const bare = new Git(context, { repoDir: folder, transferTimeoutMs: TRANSFER_TIMEOUT_MS });
+    const bare = new Git(context, {
+      repoDir: folder,
+      transferTimeoutMs: TRANSFER_TIMEOUT_MS,
+      // A hook of somebody's in a kept clone would find the token in its environment.
+      config: [`core.hooksPath=${join(folder, ".git", "no-hooks")}`],
+    });
     const git = withToken(bare, url, token, resources);
     const base = await explained(address, token, async () => {
       if (place.kind === "temporary") return await cloneShallow(context, git, url, address);

@@ -1,22 +1,35 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Context } from "../../core/context.ts";
-import { removeTree, replaceFile } from "../../core/files.ts";
+import { findEntry, removeTree, replaceFile } from "../../core/files.ts";
 import type { Git } from "../../git/git.ts";
 import type { ObjectId } from "../../git/registry.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
-/** A folder for a clone, which is removed with the resources; below `parent`, or where the system has such folders. */
-export function temporaryFolder(
-  { fs }: Context,
+const PREFIX = "model-sync-references-";
+
+/** A sync takes minutes; what is a day old was left by one that was killed. */
+const ABANDONED_AFTER_MS = 24 * 3_600_000;
+
+/**
+ * A folder for a clone, which is removed with the resources; below `parent`, or where the system has such folders.
+ * Those that killed runs have left there are removed.
+ */
+export async function temporaryFolder(
+  { fs, clock }: Context,
   parent: string | undefined,
   resources: AsyncDisposableStack,
-): string {
+): Promise<string> {
   if (parent !== undefined) fs.mkdirSync(parent, { recursive: true });
-  const folder = Deno.makeTempDirSync({
-    prefix: "model-sync-references-",
-    ...(parent === undefined ? {} : { dir: parent }),
-  });
+  const folder = Deno.makeTempDirSync({ prefix: PREFIX, ...(parent === undefined ? {} : { dir: parent }) });
   resources.defer(async () => await removeTree(fs, folder));
+  const beside = dirname(folder);
+  for (const { name } of [...fs.readDirSync(beside)].filter(({ name }) => name.startsWith(PREFIX))) {
+    const madeMs = findEntry(fs, join(beside, name))?.mtime?.getTime() ?? Infinity;
+    // Another user's folder in a shared place is theirs to remove.
+    if (clock.now().getTime() - madeMs > ABANDONED_AFTER_MS) {
+      await removeTree(fs, join(beside, name)).catch(() => {});
+    }
+  }
   return folder;
 }
 

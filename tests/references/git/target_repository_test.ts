@@ -174,3 +174,30 @@ Deno.test("a kept clone of another repository, or a folder that is none, is refu
   });
   assert.equal(Deno.readTextFileSync(join(folder, "mine.txt")), "mine");
 });
+
+Deno.test("folders that killed runs left are removed after a day, and nobody else's", async () => {
+  await using world = new World();
+  world.commit({ "clip.json": "1\n" });
+  const names = ["model-sync-references-old", "model-sync-references-new", "others"];
+  for (const name of names) writeFiles(join(world.kept, name), { "clone/file": "x" });
+  const lastWeek = new Date(Date.now() - 7 * 86_400_000);
+  for (const name of ["model-sync-references-old", "others"]) {
+    Deno.utimeSync(join(world.kept, name), lastWeek, lastWeek);
+  }
+  await (await world.open())[Symbol.asyncDispose]();
+  const left = Array.from(Deno.readDirSync(world.kept), ({ name }) => name);
+  assert.deepEqual(left.sort(), ["model-sync-references-new", "others"]);
+});
+
+Deno.test("hooks in a kept clone do not run", async () => {
+  await using world = new World();
+  world.commit({ "clip.json": "1\n" });
+  await (await world.keep())[Symbol.asyncDispose]();
+  const hook = join(world.kept, "Haidra-Org/images/.git/hooks/pre-push");
+  Deno.mkdirSync(join(hook, ".."), { recursive: true });
+  Deno.writeTextFileSync(hook, `#!/bin/sh\nenv > '${world.kept}/seen'\n`, { mode: 0o755 });
+  await using repository = await world.keep();
+  const tree = await repository.treeWith(repository.base, new Map([["clip.json", "2\n"]]));
+  await repository.push("work", await repository.commit(tree, repository.base, "ours"), undefined);
+  assert.throws(() => Deno.statSync(join(world.kept, "seen")), Deno.errors.NotFound);
+});
