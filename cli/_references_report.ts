@@ -58,7 +58,11 @@ function categoryLines(output: Output, report: CategoryReport, isDryRun: boolean
   ];
 }
 
-function summaryLines(output: Output, { categories, repositories }: SyncReport, isDryRun: boolean): string[] {
+function summaryLines(
+  output: Output,
+  { categories, repositories, patchPath }: SyncReport,
+  isDryRun: boolean,
+): string[] {
   const compared = categories.filter(({ status }) => status !== "no-reference-file");
   const lost = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
   const failed = compared.filter((report) =>
@@ -78,6 +82,7 @@ function summaryLines(output: Output, { categories, repositories }: SyncReport, 
     ),
     ...(isDryRun ? [] : [`PRs created: ${created.length}`]),
     ...repositories.flatMap((report) => repositoryLines(output, report)),
+    ...(patchPath === undefined ? [] : [`  wrote ${patchPath}`]),
   ];
 }
 
@@ -110,9 +115,10 @@ function tooFew({ repository, changes }: RepositoryReport): string {
 }
 
 /** The report for machines. Values are as JSON text: their numbers may not fit into a machine's. */
-export function reportJson({ categories, repositories }: SyncReport, isDryRun: boolean): object {
+export function reportJson({ categories, repositories, patchPath }: SyncReport, isDryRun: boolean): object {
   return {
     dryRun: isDryRun,
+    patch: patchPath ?? null,
     categories: categories.map((report) => ({
       category: report.category,
       repository: report.repository,

@@ -217,6 +217,7 @@ Deno.test({
     assert.ok(success, told + new TextDecoder().decode(stderr));
     assert.match(told, /a pull request with 2 changes would be made/);
     assert.match(told, /wrote preview\/clip\.json/);
+    assert.match(told, /wrote preview\/changes\.diff/);
     assert.match(told, /PRs created: 1/);
     assert.match(Deno.readTextFileSync(join(dir.path, "preview/changes.diff")), /ViT-H-14/);
   },

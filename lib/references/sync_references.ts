@@ -70,6 +70,8 @@ export type RepositoryReport =
 export interface SyncReport {
   readonly categories: readonly CategoryReport[];
   readonly repositories: readonly RepositoryReport[];
+  /** Where an offline rendering wrote the difference. */
+  readonly patchPath: string | undefined;
 }
 
 /**
@@ -104,8 +106,8 @@ export async function syncReferences(
     );
     repositories.push(await settleRepository(context, parts, clones, kind, plans, primary, options));
   }
-  writePatch(context, options.mode, repositories);
-  return { categories: looked.map(({ records: _records, ...report }) => report), repositories };
+  const patchPath = writePatch(context, options.mode, repositories);
+  return { categories: looked.map(({ records: _records, ...report }) => report), repositories, patchPath };
 }
 
 /** The clones of a sync, made when they are first needed, and once; one that failed fails every time. */
@@ -217,10 +219,17 @@ async function settleRepository(
 }
 
 /** One file for both repositories: their files have different names. */
-function writePatch({ fs }: Context, mode: SyncMode, repositories: readonly RepositoryReport[]): void {
-  if (mode.kind !== "offline" || mode.outputDir === undefined) return;
+function writePatch(
+  { fs }: Context,
+  mode: SyncMode,
+  repositories: readonly RepositoryReport[],
+): string | undefined {
+  if (mode.kind !== "offline" || mode.outputDir === undefined) return undefined;
   const patches = repositories.flatMap((report) => report.kind === "written" ? [report.patch] : []);
-  if (patches.length > 0) replaceFile(fs, join(mode.outputDir, PATCH_NAME), patches.join(""));
+  if (patches.length === 0) return undefined;
+  const path = join(mode.outputDir, PATCH_NAME);
+  replaceFile(fs, path, patches.join(""));
+  return path;
 }
 
 function noFile(category: Category, path: string | undefined, repository: string): FailedError {
