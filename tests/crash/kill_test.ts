@@ -98,11 +98,11 @@ async function runVictim(command: string, killAt: number, world: World): Promise
 
 /**
  * Which steps a command is killed before. The suite has to end in some minutes: of commands with very many steps it is
- * every second, odd ones in one test and even ones in another of the same command; where most steps are those of a
- * command that is killed in another test, a third of the others tells whether what was added holds.
+ * every third, from the first in one test and from the second in another of the same command; where most steps are
+ * those of a command that is killed in another test, a third of the others tells whether what was added holds.
  */
 interface Kills {
-  readonly part: "all" | "even" | "first half" | "last half";
+  readonly part: "all" | "from the second" | "first half" | "last half";
   readonly every: number;
 }
 
@@ -120,7 +120,7 @@ async function killEverywhere(
   using rehearsal = tempDir();
   const steps = await runVictim(command, 0, copyWorld(base.path, rehearsal.path));
   assert.ok(steps !== undefined && steps > 5 && steps < STEPS_MAX, `${command} took ${steps} steps`);
-  let next = part === "last half" ? steps >> 1 : part === "even" ? 2 : 1;
+  let next = part === "last half" ? steps >> 1 : part === "from the second" ? 2 : 1;
   const last = part === "first half" ? steps >> 1 : steps;
   const worker = async () => {
     for (let killAt = next; killAt <= last; killAt = next) {
@@ -184,7 +184,7 @@ async function assertStoreSound(world: World): Promise<void> {
   assert.ok(signatures.every((name) => names.includes(name.replace(/sig$/, "json"))), "a signature is left");
 }
 
-Deno.test("a pull killed before every odd step leaves the old release or the new one, and the next pull succeeds", async () => {
+Deno.test("a pull killed before every third step leaves the old release or the new one, and the next pull succeeds", async () => {
   await killEverywhere("pull", async (root) => {
     const world = await prepareWorld(root);
     await pullTo(testContext(), world.bot);
@@ -204,10 +204,10 @@ Deno.test("a pull killed before every odd step leaves the old release or the new
     if (report.outcome === "unchanged") {
       assert.equal(outcomes[1], "activated", "the killed run's activation is on record");
     }
-  }, { part: "all", every: 2 });
+  }, { part: "all", every: 3 });
 });
 
-Deno.test("a first pull killed before every even step leaves the folder that was there or a whole release", async () => {
+Deno.test("a first pull killed before every third step leaves the folder that was there or a whole release", async () => {
   const before: Files = { "old.bin": "from before" };
   await killEverywhere("pull", async (root) => {
     const world = await prepareWorld(root);
@@ -220,7 +220,7 @@ Deno.test("a first pull killed before every even step leaves the folder that was
     await assertStoreSound(world);
     await rollBack(testContext(), world.bot);
     assertSeesOneOf(world, [before]);
-  }, { part: "even", every: 2 });
+  }, { part: "from the second", every: 3 });
 });
 
 Deno.test("a pull into a mirrored folder killed while it activates ends whole with the next pull", async () => {
@@ -234,7 +234,7 @@ Deno.test("a pull into a mirrored folder killed while it activates ends whole wi
     await pullTo(testContext(), world.bot, { activation: "mirror" });
     assertSeesOneOf(world, [{ ...V2, "mine.txt": "not a model" }]);
     await assertStoreSound(world);
-  }, { part: "last half", every: 2 });
+  }, { part: "last half", every: 3 });
 });
 
 Deno.test("a guarded pull killed while it swaps leaves telling consumers, and watching, to the next", async () => {
@@ -347,7 +347,7 @@ Deno.test("a prune killed before any of its steps never touches what a pointer n
   });
 });
 
-Deno.test("a publish killed before every odd step leaves the registry with the old release or the new one", async () => {
+Deno.test("a publish killed before every third step leaves the registry with the old release or the new one", async () => {
   await killEverywhere("publish", async (root) => {
     const world = await prepareWorld(root);
     writeFiles(world.trainer.modelsDir, V2);
@@ -367,7 +367,7 @@ Deno.test("a publish killed before every odd step leaves the registry with the o
       readFiles(world.trainer.modelsDir),
       Object.fromEntries(Object.entries(published).sort()),
     );
-  }, { part: "all", every: 2 });
+  }, { part: "all", every: 3 });
 });
 
 Deno.test("a pull killed while it brings a signature ends signed with the next pull", async () => {
