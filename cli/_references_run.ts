@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isoSeconds } from "../lib/core/clock.ts";
-import { InterruptedError, ModelSyncError } from "../lib/core/errors.ts";
 import { acquireLock } from "../lib/core/lock.ts";
+import { describeError, outcomeOf } from "../lib/pipeline/run.ts";
 import type { SyncReport } from "../lib/references/sync_references.ts";
 import { appendHistory, type Outcome } from "../lib/store/history.ts";
 import { newRunId } from "../lib/store/run_id.ts";
@@ -26,7 +26,7 @@ export async function recordedSync(session: Session, work: () => Promise<SyncRep
       host,
       durationMs: Math.round(clock.monotonicMs() - startedMs),
       ...(changed === undefined ? {} : { changed }),
-      ...(error === undefined ? {} : { error: describe(error) }),
+      ...(error === undefined ? {} : { error: describeError(error) }),
     };
     appendHistory(store, line);
     await tell(context, settings.alerts, store, line);
@@ -35,26 +35,19 @@ export async function recordedSync(session: Session, work: () => Promise<SyncRep
   try {
     report = await work();
   } catch (error) {
-    await record(error instanceof InterruptedError ? "interrupted" : "failed", undefined, error);
+    await record(outcomeOf(error), undefined, error);
     throw error;
   }
   const [failure] = failuresOf(report);
   const changed = report.repositories.reduce((sum, { changes }) => sum + changes, 0);
-  await record(failure === undefined ? outcomeOf(report) : "failed", changed, failure);
+  await record(failure === undefined ? outcomeOfReport(report) : "failed", changed, failure);
   return report;
 }
 
-function outcomeOf({ repositories }: SyncReport): Outcome {
+function outcomeOfReport({ repositories }: SyncReport): Outcome {
   const isNews = repositories.some((repository) =>
     repository.kind === "written" ||
     (repository.kind === "proposed" && ["created", "updated", "closed"].includes(repository.outcome))
   );
   return isNews ? "proposed" : "unchanged";
-}
-
-function describe(error: unknown): { readonly code: string; readonly message: string } {
-  return {
-    code: error instanceof ModelSyncError ? error.code : "UNEXPECTED",
-    message: error instanceof Error ? error.message : String(error),
-  };
 }

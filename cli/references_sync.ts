@@ -214,7 +214,7 @@ async function openMode(
 ): Promise<SyncMode> {
   const { dry_run, no_pr, output_dir, pr } = references;
   if (dry_run) return { kind: "dry-run" };
-  if (no_pr) return { kind: "offline", branch: pr.branch, outputDir: output_dir };
+  if (no_pr) return { kind: "offline", outputDir: output_dir };
   if (token === undefined) throw noToken(references);
   // One client for all: the pause between two writes is one for the token, not for a repository.
   const access = { ...githubUrls(context.env), token, timeoutMs: GITHUB_TIMEOUT_MS };

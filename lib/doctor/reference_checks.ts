@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ReferencesSettings } from "../config/sections/references.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../github/github_access.ts";
+import { GITHUB_TIMEOUT_MS, githubUrls } from "../github/github_access.ts";
 import { GitHubClient } from "../github/github_client.ts";
 import { fullName, type RepositoryAddress } from "../references/git/repository_address.ts";
 import { PrimaryClient } from "../references/primary_client.ts";
@@ -29,26 +29,29 @@ export async function checkReferences(context: Context, settings: ReferencesSett
       ? pass("primary", `${client.shownUrl} answers, and knows of no change yet`)
       : pass("primary", `${client.shownUrl} answers; last change ${isoSeconds(new Date(changed * 1000))}`);
   });
-  const isProposing = !dry_run && !no_pr;
+  // One for both repositories: an App is given one token, not two.
+  const github = openGitHub(context, !dry_run && !no_pr);
   const repositories = await Promise.all(
     [image_repository, text_repository].map((address) =>
-      tried(
-        fullName(address),
-        async () => await checkRepository(context, address, await referencesToken(context, isProposing)),
-      )
+      tried(fullName(address), async () => await checkRepository(await github, address))
     ),
   );
   return [primary, ...repositories];
 }
 
-async function checkRepository(
-  context: Context,
-  address: RepositoryAddress,
-  token: GitHubToken,
-): Promise<Check> {
-  const { owner, name } = address;
+interface GitHub {
+  readonly client: GitHubClient;
+  readonly isSignedIn: boolean;
+}
+
+async function openGitHub(context: Context, isProposing: boolean): Promise<GitHub> {
+  const token = await referencesToken(context, isProposing);
   const access = { ...githubUrls(context.env), token, timeoutMs: GITHUB_TIMEOUT_MS };
-  const client = await GitHubClient.open(context, access);
+  return { client: await GitHubClient.open(context, access), isSignedIn: token !== undefined };
+}
+
+async function checkRepository({ client, isSignedIn }: GitHub, address: RepositoryAddress): Promise<Check> {
+  const { owner, name } = address;
   const { data } = await client.ask({
     route: "GET /repos/{owner}/{repo}",
     parameters: { owner, repo: name },
@@ -56,7 +59,7 @@ async function checkRepository(
     needs: "metadata:read",
   }, Repository);
   const check = fullName(address);
-  if (token === undefined) {
+  if (!isSignedIn) {
     return warn(check, "can be read; no token is set", "set GITHUB_TOKEN; a dry run needs none");
   }
   return data.permissions?.push === false

@@ -180,7 +180,8 @@ export function outcomeOf(error: unknown): Outcome {
   return "failed";
 }
 
-function describeError(error: unknown): { code: string; message: string } {
+/** An error as the history keeps it. */
+export function describeError(error: unknown): { code: string; message: string } {
   if (error instanceof ModelSyncError) return { code: error.code, message: error.message };
   return { code: "UNEXPECTED", message: error instanceof Error ? error.message : String(error) };
 }

@@ -1,10 +1,16 @@
 import { type Category, placeOf } from "./categories.ts";
 import { compareRecords, type ModelChange } from "./compare_records.ts";
 import type { OwnCommit } from "./git/proposed_branch.ts";
-import { type TargetRepository } from "./git/target_repository.ts";
+import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import { type CategoryPlan, type FileFormat, planCategory, readRecords } from "./plan_category.ts";
+import {
+  type CategoryPlan,
+  type FileFormat,
+  type FileTexts,
+  planCategory,
+  readRecords,
+} from "./plan_category.ts";
 
 /**
  * What an open pull request proposes for categories that were not looked at this time: a run for one category must not
@@ -25,7 +31,7 @@ export async function carriedPlans(
     const { paths } = placeOf(category);
     const where = fullName(repository.address);
     const now = await repository.read(repository.base, paths);
-    const wanted = applyChanges(await recordsAt(repository, repository.base, category), changes);
+    const wanted = applyChanges(recordsIn(now, category, where), changes);
     plans.push(planCategory(category, wanted, now, where, { format, keep: new Set() }));
   }
   return plans;
@@ -37,8 +43,12 @@ async function recordsAt(
   category: Category,
 ): Promise<JsonObject> {
   const [path = ""] = placeOf(category).paths;
-  const texts = await repository.read(commit, [path]);
-  return readRecords(path, texts.get(path) ?? "{}", fullName(repository.address));
+  return recordsIn(await repository.read(commit, [path]), category, fullName(repository.address));
+}
+
+function recordsIn(texts: FileTexts, category: Category, where: string): JsonObject {
+  const [path = ""] = placeOf(category).paths;
+  return readRecords(path, texts.get(path) ?? "{}", where);
 }
 
 function applyChanges(records: JsonObject, changes: readonly ModelChange[]): JsonObject {

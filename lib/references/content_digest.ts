@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { compareUtf8 } from "../core/portable_path.ts";
 import type { CategoryPlan, FileFormat } from "./plan_category.ts";
-import { isJsonObject, type JsonValue } from "./json/json_value.ts";
+import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
 import { renderInline } from "./json/render_json.ts";
 
 /**
@@ -29,6 +29,6 @@ function normalized(value: JsonValue): JsonValue {
       [...value].sort(([a], [b]) => compareUtf8(a, b)).map(([key, member]) => [key, normalized(member)]),
     );
   }
-  if (Array.isArray(value)) return value.map(normalized);
+  if (isJsonArray(value)) return value.map(normalized);
   return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
 }

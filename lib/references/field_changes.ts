@@ -1,5 +1,5 @@
 import { jsonEquals } from "./json/json_equals.ts";
-import { isJsonObject, type JsonValue } from "./json/json_value.ts";
+import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
 
 /** One field of a model that is not what it was. */
 export interface FieldChange {
@@ -41,7 +41,7 @@ function* differences(
       }
       return;
     }
-    if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) {
+    if (isJsonArray(before) && isJsonArray(after) && before.length === after.length) {
       for (const [index, item] of before.entries()) {
         yield* differences(item, after[index], `${path}[${index}]`);
       }

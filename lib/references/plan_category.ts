@@ -2,7 +2,7 @@ import { RefusedError } from "../core/errors.ts";
 import { type Category, placeOf } from "./categories.ts";
 import { compareRecords, type ModelChange } from "./compare_records.ts";
 import { editJson } from "./json/edit_json.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
 import { parseJson } from "./json/parse_json.ts";
 import { renderJson } from "./json/render_json.ts";
 import { planTextFiles } from "./text_generation/plan_text_files.ts";
@@ -26,6 +26,11 @@ export interface CategoryPlan {
   /** The files that are to be written; none without changes. */
   readonly files: FileTexts;
   readonly warnings: readonly string[];
+}
+
+/** The files that plans write. */
+export function filesOf(plans: readonly CategoryPlan[]): FileTexts {
+  return new Map(plans.flatMap(({ files }) => [...files]));
 }
 
 /** The records that the first file of a category holds. @throws {RefusedError} when it holds something else */
@@ -53,7 +58,7 @@ function recordsOf(value: JsonValue, what: string): JsonObject {
   if (isJsonObject(value)) return value;
   throw new RefusedError(
     `Cannot use ${what}: expected an object of records by name, found ${
-      Array.isArray(value) ? "a list" : "a single value"
+      isJsonArray(value) ? "a list" : "a single value"
     }`,
     { code: "RECORDS_INVALID", hint: "mend it there; nothing of this category was changed" },
   );

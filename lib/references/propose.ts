@@ -1,6 +1,5 @@
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { isoSeconds } from "../core/clock.ts";
 import { plural } from "../core/format.ts";
 import type { ObjectId } from "../git/registry.ts";
 import { CATEGORIES, type Category, placeOf } from "./categories.ts";
@@ -24,7 +23,13 @@ import {
 import { type TargetRepository } from "./git/target_repository.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import { type CategoryPlan, type FileFormat, type FileTexts, planCategory } from "./plan_category.ts";
+import {
+  type CategoryPlan,
+  type FileFormat,
+  filesOf,
+  type FileTexts,
+  planCategory,
+} from "./plan_category.ts";
 import { decide } from "./pull_requests/decide.ts";
 import type { GitHubClient } from "../github/github_client.ts";
 import { type Dress, dress } from "./pull_requests/dress.ts";
@@ -93,12 +98,7 @@ export async function propose(
   const changes = totalChanges(plans);
   // What is open is kept up to date: somebody could merge what PRIMARY no longer says.
   if (open === undefined && changes > 0 && changes < options.changesMin) {
-    context.log.info(
-      `${plural(changes, "change")} for ${
-        fullName(repository.address)
-      }: below the threshold of ${options.changesMin}`,
-    );
-    return { outcome: "below-threshold", pullRequest: undefined, changes };
+    return belowThreshold(context, repository, changes, options);
   }
   const content = contentDigest(plans, options.format);
   const decision = decide(existing, changes === 0 ? undefined : content);
@@ -128,6 +128,17 @@ export async function propose(
       return { outcome, pullRequest, changes };
     }
   }
+}
+
+/** So few changes that nothing is proposed yet. */
+export function belowThreshold(
+  { log }: Context,
+  { address }: TargetRepository,
+  changes: number,
+  { changesMin }: ProposalOptions,
+): Proposal {
+  log.info(`${plural(changes, "change")} for ${fullName(address)}: below the threshold of ${changesMin}`);
+  return { outcome: "below-threshold", pullRequest: undefined, changes };
 }
 
 /** The same content has the same digest, whichever of it was looked at this time. */
@@ -271,10 +282,6 @@ async function planOnBranch(
   return { parent: state.head, base: state.last.base, files, categories, edited };
 }
 
-function filesOf(plans: readonly CategoryPlan[]): FileTexts {
-  return new Map(plans.flatMap(({ files }) => [...files]));
-}
-
 /** Title and body, without the marker. */
 function pullRequestText(
   context: Context,
@@ -291,7 +298,7 @@ function pullRequestText(
       : ["", `Left as edited here: ${edited.slice(0, EDITED_SHOWN_MAX).map(codeSpan).join(", ")}`]),
   ];
   return {
-    title: pullRequestTitle(plans, isoSeconds(context.clock.now()).slice(0, "2026-11-21".length)),
+    title: pullRequestTitle(plans, context.clock.now()),
     body: pullRequestBody(plans, primaryUrl, closing),
   };
 }

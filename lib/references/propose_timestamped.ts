@@ -1,6 +1,4 @@
-import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { plural } from "../core/format.ts";
 import {
   commitMessage,
   pullRequestBody,
@@ -8,10 +6,16 @@ import {
   topicOf,
   totalChanges,
 } from "./describe_changes.ts";
-import { fullName } from "./git/repository_address.ts";
 import type { GitHubClient } from "../github/github_client.ts";
 import { contentDigest } from "./content_digest.ts";
-import { dressNew, type Proposal, type ProposalOptions, type RepositoryPlans } from "./propose.ts";
+import { filesOf } from "./plan_category.ts";
+import {
+  belowThreshold,
+  dressNew,
+  type Proposal,
+  type ProposalOptions,
+  type RepositoryPlans,
+} from "./propose.ts";
 import { closeOlder } from "./pull_requests/close_older.ts";
 import { PullRequests } from "./pull_requests/pull_requests.ts";
 
@@ -29,18 +33,10 @@ export async function proposeTimestamped(
   const plans = looked.plans.filter(({ changes }) => changes.length > 0);
   const changes = totalChanges(plans);
   if (changes === 0) return { outcome: "unchanged", pullRequest: undefined, changes };
-  if (changes < options.changesMin) {
-    context.log.info(
-      `${plural(changes, "change")} for ${
-        fullName(repository.address)
-      }: below the threshold of ${options.changesMin}`,
-    );
-    return { outcome: "below-threshold", pullRequest: undefined, changes };
-  }
+  if (changes < options.changesMin) return belowThreshold(context, repository, changes, options);
   const topic = topicOf(plans);
   const branch = `sync/${topic}/${localStamp(context.clock.now())}`;
-  const files = new Map(plans.flatMap((plan) => [...plan.files]));
-  const tree = await repository.treeWith(repository.base, files);
+  const tree = await repository.treeWith(repository.base, filesOf(plans));
   const commit = await repository.commit(tree, repository.base, `${commitMessage(plans)}\n`);
   await repository.push(branch, commit, undefined);
   const { owner, name, branch: base } = repository.address;
@@ -52,7 +48,7 @@ export async function proposeTimestamped(
     "Please review the changes before merging.",
   ];
   const { pullRequest } = await new PullRequests(context, client, route).create({
-    title: pullRequestTitle(plans, isoSeconds(context.clock.now()).slice(0, "2026-11-21".length)),
+    title: pullRequestTitle(plans, context.clock.now()),
     body: pullRequestBody(plans, options.primaryUrl, closing),
     content: contentDigest(plans, options.format),
   });

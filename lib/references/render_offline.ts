@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { DiskError, diskError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { commitMessage } from "./describe_changes.ts";
+import { filesOf } from "./plan_category.ts";
 import type { RepositoryPlans } from "./propose.ts";
 
 /** What would be proposed for a repository. */
@@ -27,7 +28,7 @@ export async function renderOffline(
   outputDir: string | undefined,
 ): Promise<OfflineRendering> {
   const changed = plans.filter(({ changes }) => changes.length > 0);
-  const files = new Map(changed.flatMap((plan) => [...plan.files]));
+  const files = filesOf(changed);
   const tree = await repository.treeWith(repository.base, files);
   const commit = await repository.commit(tree, repository.base, `${commitMessage(changed)}\n`);
   await repository.nameLocally(branch, commit);

@@ -5,7 +5,7 @@ import { replaceFile } from "../core/files.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
 import { CATEGORIES, type Category, placeOf, type RepositoryKind } from "./categories.ts";
-import { type TargetRepository } from "./git/target_repository.ts";
+import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName, type RepositoryAddress } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
 import {
@@ -24,8 +24,8 @@ import { type OfflineRendering, PATCH_NAME, renderOffline } from "./render_offli
 export type SyncMode =
   /** They are shown. */
   | { readonly kind: "dry-run" }
-  /** They are written to a folder, and committed to a branch of the clone. */
-  | { readonly kind: "offline"; readonly branch: string; readonly outputDir: string | undefined }
+  /** They are written to a folder, and committed to the branch of proposals, in the clone alone. */
+  | { readonly kind: "offline"; readonly outputDir: string | undefined }
   | { readonly kind: "propose"; readonly client: GitHubClient; readonly style: "fixed" | "timestamped" };
 
 export interface SyncOptions {
@@ -205,7 +205,7 @@ async function settleRepository(
     const looked: RepositoryPlans = { repository: await clones.open(kind), plans, primary };
     if (mode.kind === "offline") {
       if (changes === 0) return { repository, kind: "shown", changes };
-      const rendering = await renderOffline(context, looked, mode.branch, mode.outputDir);
+      const rendering = await renderOffline(context, looked, proposal.branch, mode.outputDir);
       return { repository, kind: "written", changes, ...rendering };
     }
     const proposeIn = mode.style === "fixed" ? propose : proposeTimestamped;

@@ -107,6 +107,27 @@ Deno.test("references-sync --dry-run shows each model and field, needs no token,
   assert.deepEqual(world.github.requests, []);
 });
 
+Deno.test("a dry run reads the reference files through a proxy for GitHub, and makes no clone", async () => {
+  await using world = new CliWorld();
+  const asked: string[] = [];
+  await using proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    asked.push(new URL(request.url).pathname);
+    return request.url.endsWith("/clip.json")
+      ? new Response('{"old": {}}')
+      : new Response("none", { status: 404 });
+  });
+  const { code, stdout, stderr } = await world.run(["--dry-run"], {
+    GITHUB_PROXY_URL_BASE: `http://127.0.0.1:${proxy.addr.port}/gh/`,
+  });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^ {2}- old$/m);
+  assert.match(stdout, /^no reference file: blip, codeformer, .*text_generation/m);
+  const raw =
+    "/gh/https://raw.githubusercontent.com/Haidra-Org/AI-Horde-image-model-reference/refs/heads/main";
+  assert.ok(asked.includes(`${raw}/clip.json`), asked.join("\n"));
+  assert.deepEqual(world.git.requests, []);
+});
+
 Deno.test("references-sync opens pull requests, says so for machines, and is recorded", async () => {
   await using world = new CliWorld();
   const { code, stdout, stderr } = await world.run(["--json"]);

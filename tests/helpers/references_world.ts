@@ -38,7 +38,6 @@ export interface SyncChanges extends Partial<ProposalOptions> {
   readonly categories?: readonly Category[];
   readonly mode?: "dry-run" | "timestamped" | { readonly outputDir: string | undefined };
   readonly targetDir?: string;
-  readonly proxy?: string;
   readonly discardLocalChanges?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -119,8 +118,7 @@ export class ReferencesWorld implements AsyncDisposable {
   }
 
   async sync(changes: SyncChanges = {}): Promise<SyncReport> {
-    const { categories = [], mode, targetDir, proxy, discardLocalChanges = false, signal, ...proposal } =
-      changes;
+    const { categories = [], mode, targetDir, discardLocalChanges = false, signal, ...proposal } = changes;
     const context = {
       ...this.context,
       env: fixedEnvironment(this.env),
@@ -132,7 +130,6 @@ export class ReferencesWorld implements AsyncDisposable {
       primary_timeout_sec: 600,
       temp_dir: this.scratch,
       target_dir: targetDir,
-      github_proxy_url_base: proxy,
     });
     const isDryRun = mode === "dry-run";
     const parts = openSyncParts(context, settings, {
@@ -158,7 +155,7 @@ export class ReferencesWorld implements AsyncDisposable {
 
   async #mode(mode: SyncChanges["mode"]): Promise<SyncMode> {
     if (mode === "dry-run") return { kind: "dry-run" };
-    if (typeof mode === "object") return { kind: "offline", branch: "model-sync/references", ...mode };
+    if (typeof mode === "object") return { kind: "offline", ...mode };
     const access = { apiUrl: this.github.apiUrl, serverUrl: this.git.origin, timeoutMs: NEVER_MS };
     const client = await GitHubClient.open(this.context, { ...access, token: new Secret(TOKEN) });
     return { kind: "propose", client, style: mode ?? "fixed" };

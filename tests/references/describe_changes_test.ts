@@ -66,11 +66,11 @@ Deno.test("commitMessage() for several categories has a block for each, with fiv
 Deno.test("pullRequestTitle() and topicOf() tell one category from several", () => {
   const [one, two] = [planOf("blip", added(1)), planOf("clip", added(1))];
   assert.equal(
-    pullRequestTitle([one], "2026-11-21"),
+    pullRequestTitle([one], new Date("2026-11-21T06:30:00Z")),
     "Auto Sync blip from horde_model_reference service - 2026-11-21",
   );
   assert.equal(
-    pullRequestTitle([one, two], "2026-11-21"),
+    pullRequestTitle([one, two], new Date("2026-11-21T06:30:00Z")),
     "Sync multiple categories from PRIMARY instance - 2026-11-21",
   );
   assert.deepEqual([topicOf([one]), topicOf([one, two])], ["blip", "multi-category"]);

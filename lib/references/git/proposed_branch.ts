@@ -6,7 +6,7 @@ import { renderInline } from "../json/render_json.ts";
 import { CATEGORIES, type Category, placeOf } from "../categories.ts";
 import { readRecords } from "../plan_category.ts";
 import { csvToRecords } from "../text_generation/csv_to_records.ts";
-import { type BranchCommit, type TargetRepository } from "./target_repository.ts";
+import type { BranchCommit, TargetRepository } from "./target_repository.ts";
 import { fullName } from "./repository_address.ts";
 import type { ObjectId } from "../../git/registry.ts";
 
@@ -161,10 +161,13 @@ export async function modelsEditedByPeople(
 ): Promise<ReadonlySet<string>> {
   const at = (commit: ObjectId) => recordsAt(repository, commit, category);
   const [settled, edited] = [new Set<string>(), new Set<string>()];
+  /** Each commit is the parent of the one before it. */
+  let after: readonly JsonObject[] | undefined;
   for (const commit of commits) {
     const [parent, merged] = commit.parents;
     if (parent === undefined) break;
-    const [after, before] = [await at(commit.id), await at(parent)];
+    after ??= await at(commit.id);
+    const before = await at(parent);
     const theirs = merged === undefined ? undefined : await at(merged);
     const isByUs = await isOurs(repository, commit);
     for (const [index, records] of after.entries()) {
@@ -175,6 +178,7 @@ export async function modelsEditedByPeople(
         if (!isByUs) edited.add(name);
       }
     }
+    after = before;
   }
   return edited;
 }

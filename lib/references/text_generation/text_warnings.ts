@@ -2,19 +2,12 @@ import { quote } from "../../core/quote.ts";
 import { jsonEquals } from "../json/json_equals.ts";
 import { isJsonObject, type JsonObject } from "../json/json_value.ts";
 import { isEmpty } from "./csv_to_records.ts";
-import { MODELS_CSV } from "./models_csv.ts";
+import { COLUMNS, MODELS_CSV } from "./models_csv.ts";
 
 /** Fields of a record that the columns of `models.csv` hold. */
 const HELD: ReadonlySet<string> = new Set([
   "parameters",
-  "display_name",
-  "url",
-  "baseline",
-  "description",
-  "style",
-  "tags",
-  "instruct_format",
-  "settings",
+  ...COLUMNS.filter((column) => column !== "name" && column !== "parameters_bn"),
 ]);
 
 /** Names in one warning: enough to find them, few enough to read. */
