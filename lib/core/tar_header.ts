@@ -10,7 +10,7 @@ export interface TarHeader {
   readonly name: string;
   /** Bytes of contents after the header. */
   readonly bytes: number;
-  /** The type, one character: `0` a file, `5` a folder. */
+  /** The type, one character: `0` a file, `5` a folder. Before POSIX it was a NUL, and a folder ended with a slash. */
   readonly type: string;
 }
 
@@ -18,7 +18,7 @@ const CHECKSUM = { from: 148, to: 156 };
 
 /** Whether a block's checksum is right: nothing else is the same in every kind of tar. */
 export function isTarHeader(block: Uint8Array): boolean {
-  if (block.length !== TAR_BLOCK_BYTES || block[0] === 0) return false;
+  if (block.length !== TAR_BLOCK_BYTES) return false;
   const written = octal(block.subarray(CHECKSUM.from, CHECKSUM.to));
   let sum = 0;
   // The checksum counts itself as spaces.
@@ -26,19 +26,56 @@ export function isTarHeader(block: Uint8Array): boolean {
   return written === sum;
 }
 
-/** Reads a block whose checksum is right. */
+/**
+ * Reads a block whose checksum is right.
+ *
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE` for an empty name, and for bytes that only some readers take for a prefix
+ */
 export function parseTarHeader(block: Uint8Array, guard: ArchiveGuard): TarHeader {
-  const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
   const name = textField(block.subarray(0, 100), guard);
-  // GNU keeps other things where POSIX has the prefix, and older tars nothing.
-  const prefix = magic.startsWith("ustar\0") ? textField(block.subarray(345, 500), guard) : "";
+  const prefix = prefixOf(block, name, guard);
   const path = prefix === "" ? name : `${prefix}/${name}`;
+  if (name === "") throw guard.entryFault("ARCHIVE_UNSAFE", path, "has no name of its own");
   const bytes = sizeField(block.subarray(124, 136));
   if (bytes === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", path, "has a size that is no number");
-  const flag = String.fromCharCode(block[156] ?? 0);
-  // Before POSIX, a file had no type, and a folder only the slash.
-  const oldType = name.endsWith("/") ? "5" : "0";
-  return { name: path, bytes, type: flag === "\0" ? oldType : flag };
+  return { name: path, bytes, type: String.fromCharCode(block[156] ?? 0) };
+}
+
+const PREFIX = { from: 345, to: 500 };
+const POSIX_MAGIC = "ustar\0";
+const GNU_MAGIC = "ustar  \0";
+
+/** GNU's type of a sparse file: `S`. */
+const SPARSE = 0x53;
+
+/** What GNU tar keeps in the place of the prefix: the numbers that incremental archives and parts of volumes need. */
+const GNU_NUMBERS = [
+  { from: 345, to: 357 }, // atime
+  { from: 357, to: 369 }, // ctime
+  { from: 369, to: 381 }, // offset
+  { from: 483, to: 495 }, // realsize
+];
+
+/**
+ * What stands before the name. Some readers take the bytes in its place for a prefix whatever the magic says, others
+ * never do: where the header is not a POSIX one, only GNU's numbers may stand there.
+ */
+function prefixOf(block: Uint8Array, name: string, guard: ArchiveGuard): string {
+  const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
+  const field = block.subarray(PREFIX.from, PREFIX.to);
+  if (magic.startsWith(POSIX_MAGIC)) return textField(field, guard);
+  // Its map of holes stands there. The entry is refused for what it is.
+  if (magic === GNU_MAGIC && block[156] === SPARSE) return "";
+  const rest = field.slice();
+  for (const { from, to } of magic === GNU_MAGIC ? GNU_NUMBERS : []) {
+    if (sizeField(block.subarray(from, to)) !== undefined) rest.fill(0, from - PREFIX.from, to - PREFIX.from);
+  }
+  if (rest.every((byte) => byte === 0)) return "";
+  throw guard.entryFault(
+    "ARCHIVE_UNSAFE",
+    name,
+    "has bytes where POSIX has a prefix, and is not a POSIX header",
+  );
 }
 
 function textField(field: Uint8Array, guard: ArchiveGuard): string {

@@ -83,8 +83,8 @@ async function* readEntries(
 }
 
 /** A file or a folder where it stands in a tar. */
-interface TarMember {
-  readonly kind: "file" | "folder";
+interface TarMember<Kind extends string = "file" | "folder"> {
+  readonly kind: Kind;
   readonly path: string;
   readonly bytes: number;
 }
@@ -99,8 +99,7 @@ async function* readMembers(
     if (header === undefined) break;
     const member = checkMember(header, guard);
     const content = new TarContent(stream, member, guard);
-    // `tar -C folder .` writes the folder itself too.
-    if (member.path !== "") yield { ...member, content };
+    if (member.kind !== "packed folder") yield { ...member, kind: member.kind, content };
     await content.skipRest();
   }
   await expectZeros(stream, guard);
@@ -109,11 +108,11 @@ async function* readMembers(
 /** The contents of a member, read once. */
 class TarContent implements AsyncIterable<Uint8Array> {
   readonly #stream: TarStream;
-  readonly #member: TarMember;
+  readonly #member: TarMember<string>;
   readonly #guard: ArchiveGuard;
   #left: number;
 
-  constructor(stream: TarStream, member: TarMember, guard: ArchiveGuard) {
+  constructor(stream: TarStream, member: TarMember<string>, guard: ArchiveGuard) {
     this.#stream = stream;
     this.#member = member;
     this.#guard = guard;
@@ -208,11 +207,18 @@ function expectNoOverride(content: Uint8Array, guard: ArchiveGuard): void {
   }
 }
 
-function checkMember(header: DescribedHeader, guard: ArchiveGuard): TarMember {
-  const { extended, longName, type } = header;
+/** How `tar -C folder .` names the folder that it packs. */
+const PACKED_FOLDER = [".", "./"];
+
+function checkMember(
+  header: DescribedHeader,
+  guard: ArchiveGuard,
+): TarMember<"file" | "folder" | "packed folder"> {
+  const { extended, longName } = header;
   const fullName = extended.path ?? longName ?? header.name;
   const unsafe = (problem: string) => guard.entryFault("ARCHIVE_UNSAFE", fullName, problem);
   if (longName !== undefined && longName !== fullName) throw unsafe(`is named ${quote(longName)} too`);
+  const type = header.type === "\0" ? oldType(header, fullName, guard) : header.type;
   if (type !== "0" && type !== "5") {
     throw unsafe(`is ${UNSAFE_TYPES[type] ?? `of type ${quote(type)}`}, neither a file nor a folder`);
   }
@@ -222,9 +228,22 @@ function checkMember(header: DescribedHeader, guard: ArchiveGuard): TarMember {
     throw unsafe(`has two sizes, ${header.bytes} and ${bytes}`);
   }
   if (type === "5" && bytes !== 0) throw unsafe("is a folder with contents");
+  if (type === "5" && PACKED_FOLDER.includes(fullName)) return { kind: "packed folder", path: "", bytes };
   const name = fullName.startsWith("./") ? fullName.slice(2) : fullName;
-  if (type === "0") return { kind: "file", path: name, bytes };
-  return { kind: "folder", path: name === "." ? "" : name.replace(/\/$/, ""), bytes };
+  if (name === "") throw unsafe("has no name");
+  return type === "0"
+    ? { kind: "file", path: name, bytes }
+    : { kind: "folder", path: name.replace(/(?<=[^/])\/$/, ""), bytes };
+}
+
+/** Before POSIX, a file had no type, and a folder only the slash. */
+function oldType({ name, longName }: DescribedHeader, fullName: string, guard: ArchiveGuard): "0" | "5" {
+  const isFolder = fullName.endsWith("/");
+  // A long name is cut off in the header, where its slash would be.
+  if (longName === undefined && name.endsWith("/") !== isFolder) {
+    throw guard.entryFault("ARCHIVE_UNSAFE", fullName, "is a file by one name and a folder by the other");
+  }
+  return isFolder ? "5" : "0";
 }
 
 function paddingAfter(bytes: number): number {

@@ -15,6 +15,8 @@ export interface RawTarHeader {
   /** `ustar\0` and `00` unless given. */
   readonly magic?: string;
   readonly prefix?: string;
+  /** Bytes at any place of the block, put there last; the checksum counts them. */
+  readonly put?: readonly (readonly [offset: number, bytes: string | Uint8Array])[];
   /** Added to the right checksum. */
   readonly checksumOff?: number;
 }
@@ -64,6 +66,7 @@ function headerBlock(header: RawTarHeader, bytes: number): Uint8Array {
   put(157, header.linkName ?? "");
   put(257, header.magic ?? "ustar\x0000");
   put(345, header.prefix ?? "");
+  for (const [offset, value] of header.put ?? []) put(offset, value);
   block.fill(0x20, 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0) + (header.checksumOff ?? 0);
   put(148, `${octal(sum, 7)}\0 `);
