@@ -14,15 +14,14 @@ import { parseDotenv } from "../lib/config/dotenv.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
-import { systemClock } from "../lib/core/clock.ts";
 import type { Context, Environment } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findText } from "../lib/core/files.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
-import { spawnProcess } from "../lib/core/subprocess.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { Output } from "./_output.ts";
 import type { CommandName } from "./_summaries.ts";
+import { type Permissions, processWorld, type World } from "./_world.ts";
 
 /** Read when `--config` is not given; it need not exist. */
 export const DEFAULT_CONFIG_FILE = "configs/bot.yaml";
@@ -126,6 +125,7 @@ const FLAG_SETTINGS: FlagSettings = {
 export interface Session {
   readonly context: Context;
   readonly output: Output;
+  readonly permissions: Permissions;
   readonly config: LoadedConfig;
   readonly settings: ModelSync;
   /** The model folder and its store. */
@@ -136,6 +136,7 @@ export interface Session {
 export interface PlainSession {
   readonly context: Context;
   readonly output: Output;
+  readonly permissions: Permissions;
   /** Reads the configuration. @throws {ConfigError} */
   readonly load: () => Promise<LoadedConfig>;
 }
@@ -143,15 +144,15 @@ export interface PlainSession {
 /** A command with its name, ready to be run. */
 export interface Program {
   readonly name: CommandName;
-  readonly application: Application<CommandContext>;
+  readonly application: Application<Invocation>;
 }
 
-export function defineProgram(name: CommandName, command: Command<CommandContext>): Program {
+export function defineProgram(name: CommandName, command: Command<Invocation>): Program {
   return { name, application: buildApplication(command, applicationConfig(name)) };
 }
 
 /** A command that only holds others. */
-export function defineGroup(name: CommandName, routes: RouteMap<CommandContext>): Program {
+export function defineGroup(name: CommandName, routes: RouteMap<Invocation>): Program {
   return { name, application: buildApplication(routes, applicationConfig(name)) };
 }
 
@@ -163,22 +164,37 @@ function applicationConfig(name: CommandName): PartialApplicationConfiguration {
   };
 }
 
+/** What the parser hands to a command: its world, and where it leaves its exit code, which it cannot return. */
+export interface Invocation extends CommandContext {
+  readonly world: World;
+  exitCode: ExitCode;
+}
+
+/** The function of a command with its flags and positional arguments, as the parser calls it. */
+type CommandBody<Flags, Args extends readonly string[]> = (
+  this: Invocation,
+  flags: Flags,
+  ...args: Args
+) => Promise<void>;
+
 /**
- * Runs the work of a command: makes the outside world, reads the configuration, stops on signals. What the work throws
- * is shown, and decides the exit code.
+ * Returns the function of a command. It connects the work to the outside world, reads the configuration, and stops on
+ * signals. What the work throws is shown, and decides the exit code.
  *
  * @param flagSettings which settings the command's own options stand for
  */
-export async function withSession(
-  flags: CommonFlags,
-  work: (session: Session) => Promise<ExitCode | void>,
+export function withSession<Flags extends CommonFlags, Args extends readonly string[]>(
+  work: (session: Session, flags: Flags, ...args: Args) => Promise<ExitCode | void>,
   flagSettings: FlagSettings = {},
-): Promise<void> {
-  await withPlainSession(flags, async (plain) => await work(await openSession(plain)), flagSettings);
+): CommandBody<Flags, Args> {
+  return withPlainSession(
+    async (plain, flags: Flags, ...args: Args) => await work(await openSession(plain), flags, ...args),
+    flagSettings,
+  );
 }
 
 /** Reads the configuration as it is now. */
-export async function openSession({ context, output, load }: PlainSession): Promise<Session> {
+export async function openSession({ context, output, permissions, load }: PlainSession): Promise<Session> {
   const config = await load();
   const { settings } = config;
   const { models_dir, state_dir } = settings;
@@ -186,44 +202,38 @@ export async function openSession({ context, output, load }: PlainSession): Prom
     modelsDir: expandHome(models_dir, context.env),
     stateDir: state_dir === undefined ? undefined : expandHome(state_dir, context.env),
   };
-  return { context, output, config, settings, location };
+  return { context, output, permissions, config, settings, location };
 }
 
 /** As {@link withSession}, leaving the configuration to the work. */
-export async function withPlainSession(
-  flags: CommonFlags,
-  work: (session: PlainSession) => Promise<ExitCode | void>,
+export function withPlainSession<Flags extends CommonFlags, Args extends readonly string[]>(
+  work: (session: PlainSession, flags: Flags, ...args: Args) => Promise<ExitCode | void>,
   flagSettings: FlagSettings = {},
-): Promise<void> {
-  const output = new Output({
-    json: flags.json === true,
-    logFormat: flags.logFormat ?? "text",
-    level: logLevel(flags),
-  });
-  using stop = stopOnSignals(output);
-  try {
-    const env = readEnvironment();
-    const context: Context = {
-      fs: Deno,
-      spawn: spawnProcess,
-      http: fetch,
-      clock: systemClock,
-      log: output.log,
-      env,
-      signal: stop.signal,
-      freeBytes,
-      host: Deno.hostname(),
-    };
-    const load = () => loadConfigFor(flags, env, { ...FLAG_SETTINGS, ...flagSettings });
-    exitCode = await work({ context, output, load }) ?? EXIT.done;
-  } catch (error) {
-    exitCode = output.error(stop.signal.aborted ? stop.signal.reason : firstFailure(error));
-  }
+): CommandBody<Flags, Args> {
+  return async function (flags, ...args) {
+    const { world } = this;
+    const output = new Output({
+      json: flags.json === true,
+      logFormat: flags.logFormat ?? "text",
+      level: logLevel(flags),
+    }, world);
+    using stop = stopOnSignals(world, output);
+    try {
+      const env = readEnvironment(world);
+      const { fs, spawn, http, clock, freeBytes, host, permissions } = world;
+      const { signal } = stop;
+      const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
+      const load = () => loadConfigFor(flags, context, { ...FLAG_SETTINGS, ...flagSettings });
+      this.exitCode = await work({ context, output, permissions, load }, flags, ...args) ?? EXIT.done;
+    } catch (error) {
+      this.exitCode = output.error(stop.signal.aborted ? stop.signal.reason : firstFailure(error));
+    }
+  };
 }
 
 async function loadConfigFor(
   flags: CommonFlags,
-  env: Environment,
+  { fs, env }: Context,
   flagSettings: FlagSettings,
 ): Promise<LoadedConfig> {
   return await loadConfig({
@@ -232,25 +242,27 @@ async function loadConfigFor(
     fallbackFile: APPSETTINGS_FILE,
     flags: flagValues(flags, flagSettings),
     env,
-    readText: (path) => findText(Deno, path),
+    readText: (path) => findText(fs, path),
   });
 }
 
-/** How the last command's work ended: the parser has no way to return it. */
-let exitCode: ExitCode = EXIT.done;
-
 /** Parses a command line and runs the command. @returns the exit code */
-export async function runProgram(program: Program, args: readonly string[]): Promise<ExitCode> {
-  const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" });
+export async function runProgram(
+  program: Program,
+  args: readonly string[],
+  world: World,
+): Promise<ExitCode> {
+  const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" }, world);
   let help = "";
   let complaint = "";
   const process = {
     stdout: { write: (text: string) => void (help += text) },
     stderr: { write: (text: string) => void (complaint += text) },
   };
-  await runApplication(program.application, args, { process });
+  const invocation = { process, world, exitCode: EXIT.done };
+  await runApplication(program.application, args, invocation);
   if (help !== "") output.text(help.trimEnd());
-  if (complaint === "") return exitCode;
+  if (complaint === "") return invocation.exitCode;
   return output.error(
     new UsageError(`Cannot understand the command line: ${complaint.trim()}`, {
       code: "USAGE",
@@ -261,7 +273,7 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
 
 /** The end of a command that is run as a script of its own. */
 export async function main(program: Program): Promise<never> {
-  Deno.exit(await runProgram(program, Deno.args));
+  Deno.exit(await runProgram(program, processWorld.args, processWorld));
 }
 
 function flagValues(flags: CommonFlags, flagSettings: FlagSettings): FlagValue[] {
@@ -279,66 +291,29 @@ function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
   return flags.json && flags.logFormat === undefined ? "silent" : "info";
 }
 
-/** Variables by which a git hook, or a git in another repository, would lead our git astray. */
-const GIT_VARIABLES = [
-  "GIT_DIR",
-  "GIT_WORK_TREE",
-  "GIT_INDEX_FILE",
-  "GIT_OBJECT_DIRECTORY",
-  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-  "GIT_COMMON_DIR",
-  "GIT_NAMESPACE",
-  "GIT_PREFIX",
-];
-
-/** The process environment over the `.env` file of the working directory. */
-function readEnvironment(): Environment {
-  for (const name of GIT_VARIABLES) Deno.env.delete(name);
-  const variables = parseDotenv(findText(Deno, ".env") ?? "");
-  for (const [name, value] of Object.entries(Deno.env.toObject())) variables.set(name, value);
+/** The variables of the process over the `.env` file of the working directory. */
+function readEnvironment(world: World): Environment {
+  const ofProcess = world.variables();
+  const variables = parseDotenv(findText(world.fs, ".env") ?? "");
+  for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
   return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(variables) };
-}
-
-/** Loaded when it is asked for: the module costs every command's start some milliseconds. */
-async function freeBytes(path: string): Promise<number | undefined> {
-  const { statfsSync } = await import("node:fs");
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize;
-  } catch {
-    // Not every system tells; then the disk itself says when it is full.
-    return undefined;
-  }
 }
 
 interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** A first signal asks the run to stop, a second one ends it. */
-function stopOnSignals(output: Output): StopSignal {
+/** Aborted by the first signal that asks the process to end. */
+function stopOnSignals(world: World, output: Output): StopSignal {
   const controller = new AbortController();
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM", "SIGHUP"];
-  const handlers = signals.map((signal) => {
-    const handler = () => {
-      if (controller.signal.aborted) Deno.exit(EXIT.interrupted);
-      output.log.warn(`${signal}: stopping; once more ends at once`);
-      controller.abort(
-        new InterruptedError(`Cannot go on: stopped by ${signal}`, {
-          code: "INTERRUPTED",
-          hint: "nothing half-done is left; run it again when you like",
-        }),
-      );
-    };
-    Deno.addSignalListener(signal, handler);
-    return { signal, handler };
+  const listening = world.onStop((signal) => {
+    output.log.warn(`${signal}: stopping; once more ends at once`);
+    controller.abort(
+      new InterruptedError(`Cannot go on: stopped by ${signal}`, {
+        code: "INTERRUPTED",
+        hint: "nothing half-done is left; run it again when you like",
+      }),
+    );
   });
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]() {
-      for (const { signal, handler } of handlers) Deno.removeSignalListener(signal, handler);
-    },
-  };
+  return { signal: controller.signal, [Symbol.dispose]: () => listening[Symbol.dispose]() };
 }

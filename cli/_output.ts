@@ -1,10 +1,11 @@
-import { isoSeconds, systemClock } from "../lib/core/clock.ts";
+import { isoSeconds } from "../lib/core/clock.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
 import { oneLine } from "../lib/core/quote.ts";
 import { redactText } from "../lib/core/secret.ts";
 import { formatBytes, formatDuration } from "../lib/core/format.ts";
+import type { Screen, Terminal } from "./_world.ts";
 
 /** How a command talks: results to standard output, everything else to standard error. */
 export interface OutputOptions {
@@ -25,23 +26,25 @@ const BAR_CHARS = 24;
 /** The only writer to the terminal. */
 export class Output {
   readonly options: OutputOptions;
+  readonly #screen: Screen;
   readonly #encoder = new TextEncoder();
   #bar: { readonly label: string; readonly startedMs: number; drawnMs: number } | undefined;
 
-  constructor(options: OutputOptions) {
+  constructor(options: OutputOptions, screen: Screen) {
     this.options = options;
+    this.#screen = screen;
   }
 
   /** Shows a result: an object for machines, or lines for people. */
   result(object: unknown, lines: () => readonly string[]): void {
     this.#clearBar();
     const text = this.options.json ? JSON.stringify(object) : lines().join("\n");
-    if (text !== "") this.#write(Deno.stdout, `${text}\n`);
+    if (text !== "") this.#write(this.#screen.stdout, `${text}\n`);
   }
 
   /** Shows text that was asked for as it is: help, a version. */
   text(text: string): void {
-    this.#write(Deno.stdout, `${text}\n`);
+    this.#write(this.#screen.stdout, `${text}\n`);
   }
 
   /** Shows an error in one line with its hint, or as one JSON object. @returns the exit code that it stands for */
@@ -50,13 +53,16 @@ export class Output {
     const shown = describeError(error);
     if (this.options.json || this.options.logFormat === "json") {
       const { message, code, hint, exitCode } = shown;
-      this.#write(Deno.stderr, `${JSON.stringify({ code, message, hint: hint ?? null, exitCode })}\n`);
+      this.#write(
+        this.#screen.stderr,
+        `${JSON.stringify({ code, message, hint: hint ?? null, exitCode })}\n`,
+      );
     } else {
-      this.#write(Deno.stderr, `${this.#paintErr("red", "error")}: ${shown.message}\n`);
+      this.#write(this.#screen.stderr, `${this.#paintErr("red", "error")}: ${shown.message}\n`);
       if (shown.hint !== undefined) {
-        this.#write(Deno.stderr, `${this.#paintErr("dim", "next")}:  ${shown.hint}\n`);
+        this.#write(this.#screen.stderr, `${this.#paintErr("dim", "next")}:  ${shown.hint}\n`);
       }
-      if (shown.stack !== undefined) this.#write(Deno.stderr, `${shown.stack}\n`);
+      if (shown.stack !== undefined) this.#write(this.#screen.stderr, `${shown.stack}\n`);
     }
     return shown.exitCode;
   }
@@ -64,12 +70,17 @@ export class Output {
   /** What a program that we run prints, as it comes. */
   passThrough(chunk: Uint8Array): void {
     this.#clearBar();
-    this.#writeBytes(Deno.stderr, chunk);
+    this.#writeBytes(this.#screen.stderr, chunk);
   }
 
   /** Colours a part of a result, where that is a terminal that wants it. */
   paint(style: Style, text: string): string {
-    return this.options.json ? text : colored(Deno.stdout, style, text);
+    return this.options.json ? text : this.#colored(this.#screen.stdout, style, text);
+  }
+
+  /** The same output with a log that leaves nothing out. */
+  inDetail(): Output {
+    return new Output({ ...this.options, level: "debug" }, this.#screen);
   }
 
   /** The log of a run. */
@@ -85,15 +96,15 @@ export class Output {
     if (!this.#shows(level)) return;
     this.#clearBar();
     const text = oneLine(redactText(message));
-    const time = isoSeconds(systemClock.now());
+    const time = isoSeconds(this.#screen.clock.now());
     if (this.options.logFormat === "json") {
-      this.#write(Deno.stderr, `${JSON.stringify({ time, level, message: text, ...fields })}\n`);
-    } else if (Deno.stderr.isTerminal()) {
+      this.#write(this.#screen.stderr, `${JSON.stringify({ time, level, message: text, ...fields })}\n`);
+    } else if (this.#screen.stderr.isTerminal()) {
       const mark = { debug: "·", info: "→", warn: "!", error: "✗" }[level];
       const style = { debug: "dim", info: "cyan", warn: "yellow", error: "red" } as const;
-      this.#write(Deno.stderr, `${this.#paintErr(style[level], mark)} ${text}\n`);
+      this.#write(this.#screen.stderr, `${this.#paintErr(style[level], mark)} ${text}\n`);
     } else {
-      this.#write(Deno.stderr, `${time} ${level.padEnd(5)} ${text}\n`);
+      this.#write(this.#screen.stderr, `${time} ${level.padEnd(5)} ${text}\n`);
     }
   }
 
@@ -103,30 +114,36 @@ export class Output {
   }
 
   #progress(label: string, doneBytes: number, totalBytes: number | undefined): void {
-    if (!this.#shows("info") || this.options.logFormat === "json" || !Deno.stderr.isTerminal()) return;
-    const nowMs = systemClock.monotonicMs();
+    if (!this.#shows("info") || this.options.logFormat === "json" || !this.#screen.stderr.isTerminal()) {
+      return;
+    }
+    const nowMs = this.#screen.clock.monotonicMs();
     if (this.#bar?.label !== label) this.#bar = { label, startedMs: nowMs, drawnMs: nowMs };
     if (nowMs - this.#bar.drawnMs < PROGRESS_INTERVAL_MS) return;
     this.#bar.drawnMs = nowMs;
     const line = progressLine(label, doneBytes, totalBytes, nowMs - this.#bar.startedMs);
-    this.#write(Deno.stderr, `\r\x1b[K${line}`);
+    this.#write(this.#screen.stderr, `\r\x1b[K${line}`);
   }
 
   #clearBar(): void {
     if (this.#bar === undefined) return;
     this.#bar = undefined;
-    this.#write(Deno.stderr, "\r\x1b[K");
+    this.#write(this.#screen.stderr, "\r\x1b[K");
   }
 
   #paintErr(style: Style, text: string): string {
-    return colored(Deno.stderr, style, text);
+    return this.#colored(this.#screen.stderr, style, text);
   }
 
-  #write(stream: typeof Deno.stdout, text: string): void {
+  #colored(stream: Terminal, style: Style, text: string): string {
+    return stream.isTerminal() && !this.#screen.noColor ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+  }
+
+  #write(stream: Terminal, text: string): void {
     this.#writeBytes(stream, this.#encoder.encode(text));
   }
 
-  #writeBytes(stream: typeof Deno.stdout, bytes: Uint8Array): void {
+  #writeBytes(stream: Terminal, bytes: Uint8Array): void {
     try {
       let offset = 0;
       while (offset < bytes.length) offset += stream.writeSync(bytes.subarray(offset));
@@ -203,9 +220,4 @@ function describeError(error: unknown): ShownError {
     exitCode: EXIT.failed,
     stack: error instanceof Error ? redactText(error.stack ?? "") : undefined,
   };
-}
-
-function colored(stream: typeof Deno.stdout, style: Style, text: string): string {
-  // https://no-color.org: set and not empty
-  return stream.isTerminal() && !Deno.noColor ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
 }

@@ -1,12 +1,10 @@
 import type { ModelSync } from "../lib/config/schema.ts";
 import { UsageError } from "../lib/core/errors.ts";
+import type { Session } from "./_command.ts";
 
 const NARROWED = ["net", "run"] as const;
 /** What a command may need for its carrier, or for what is configured around it. */
 export type Need = (typeof NARROWED)[number];
-
-/** What this process gave up: it cannot be had again. */
-const givenUp = new Set<Need>();
 
 /**
  * Gives up what neither the command nor the configuration needs, as soon as that is known: a pull from git without
@@ -15,14 +13,16 @@ const givenUp = new Set<Need>();
  * @param needs what the command needs whatever is configured
  * @throws {UsageError} code `PERMISSION_GIVEN_UP` when a configuration that changed needs what was given up
  */
-export function narrowPermissions(settings: ModelSync, needs: readonly Need[]): void {
+export function narrowPermissions(
+  { settings, permissions }: Pick<Session, "settings" | "permissions">,
+  needs: readonly Need[],
+): void {
   const needed = new Set<Need>([...needs, ...configuredNeeds(settings)]);
   for (const name of NARROWED) {
     if (needed.has(name)) {
-      if (givenUp.has(name)) throw givenUpError(name);
+      if (permissions.givenUp.has(name)) throw givenUpError(name);
     } else {
-      Deno.permissions.revokeSync({ name });
-      givenUp.add(name);
+      permissions.giveUp(name);
     }
   }
 }

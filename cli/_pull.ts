@@ -58,7 +58,7 @@ export async function runPulling<Pulled extends Source>(
   { command, needs, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
-  narrowPermissions(settings, needs);
+  narrowPermissions(session, needs);
   const signatures = await signaturePolicy(session);
   const store = openStore(context.fs, location);
   const report = await runRecorded(session, store, command, async (run) => {

@@ -17,6 +17,7 @@ import {
   defineProgram,
   type FlagSettings,
   integerFlag,
+  type Invocation,
   main,
   type Program,
   rateFlag,
@@ -71,15 +72,14 @@ export const ARTIFACT_FLAG_SETTINGS: FlagSettings = {
 
 export const program: Program = defineProgram(
   "artifact-pull",
-  buildCommand<ArtifactPullFlags>({
+  buildCommand<ArtifactPullFlags, [], Invocation>({
     docs: { brief: SUMMARIES["artifact-pull"] },
     parameters: { flags: { ...COMMON_FLAGS, ...ARTIFACT_FLAGS, ...PULLING_FLAGS }, aliases: COMMON_ALIASES },
-    func: (flags) =>
-      withSession(
-        flags,
-        (session) => flags.dryRun ? previewArtifactPull(session, flags) : runArtifactPull(session, flags),
-        ARTIFACT_FLAG_SETTINGS,
-      ),
+    func: withSession(
+      (session, flags) =>
+        flags.dryRun ? previewArtifactPull(session, flags) : runArtifactPull(session, flags),
+      ARTIFACT_FLAG_SETTINGS,
+    ),
   }),
 );
 

@@ -15,6 +15,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineGroup,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -33,20 +34,20 @@ export const program: Program = defineGroup(
   buildRouteMap({
     docs: { brief: SUMMARIES.canary },
     routes: {
-      status: buildCommand<CommonFlags>({
+      status: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Show what is watched, how it does, and how long it still has to" },
         parameters: COMMON,
-        func: (flags) => withSession(flags, (session) => Promise.resolve(status(session))),
+        func: withSession((session) => Promise.resolve(status(session))),
       }),
-      promote: buildCommand<CommonFlags>({
+      promote: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "End the watch: the release is good" },
         parameters: COMMON,
-        func: (flags) => withSession(flags, promote),
+        func: withSession(promote),
       }),
-      abort: buildCommand<CommonFlags>({
+      abort: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "End the watch: the release is bad, go back to the one before" },
         parameters: COMMON,
-        func: (flags) => withSession(flags, abort),
+        func: withSession(abort),
       }),
     },
   }),
@@ -72,8 +73,8 @@ function statusLines(canary: CanaryDescription | null): string[] {
 }
 
 async function promote(session: Session): Promise<void> {
-  const { context, output, settings } = session;
-  narrowPermissions(settings, []);
+  const { context, output } = session;
+  narrowPermissions(session, []);
   const store = openExistingStore(session);
   const report = await runRecorded(session, store, "canary", () => {
     const promoted = promoteCanary(context, canaryPath(store));
@@ -89,7 +90,7 @@ async function promote(session: Session): Promise<void> {
 
 async function abort(session: Session): Promise<void> {
   const { context, output, settings } = session;
-  narrowPermissions(settings, []);
+  narrowPermissions(session, []);
   const store = openExistingStore(session);
   const report = await runRecorded(session, store, "canary", async (run): Promise<RunReport> => {
     abortCanary(context, canaryPath(store));

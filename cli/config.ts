@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { ConfigError, describeOrigin, type LoadedConfig, type Origin } from "../lib/config/load.ts";
 import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
 import { renderStarter } from "../lib/config/starter.ts";
+import type { Context } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { findEntry, replaceFile } from "../lib/core/files.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
@@ -13,6 +14,7 @@ import {
   type CommonFlags,
   DEFAULT_CONFIG_FILE,
   defineGroup,
+  type Invocation,
   main,
   type Program,
   switchFlag,
@@ -33,28 +35,28 @@ export const program: Program = defineGroup(
   buildRouteMap({
     docs: { brief: SUMMARIES.config },
     routes: {
-      check: buildCommand<CommonFlags>({
+      check: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Check the configuration and list every complaint" },
         parameters: COMMON,
-        func: (flags) => withPlainSession(flags, ({ output, load }) => check(output, load)),
+        func: withPlainSession(({ output, load }) => check(output, load)),
       }),
-      print: buildCommand<CommonFlags>({
+      print: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Show every setting with where it comes from; secrets stay out" },
         parameters: COMMON,
-        func: (flags) => withSession(flags, ({ output, config }) => print(output, config)),
+        func: withSession(({ output, config }) => print(output, config)),
       }),
-      init: buildCommand<InitFlags>({
+      init: buildCommand<InitFlags, [], Invocation>({
         docs: { brief: "Write a commented configuration file with every setting" },
         parameters: {
           flags: { ...COMMON_FLAGS, force: switchFlag("replace a file that exists") },
           aliases: COMMON_ALIASES,
         },
-        func: (flags) => withPlainSession(flags, ({ output }) => init(output, flags)),
+        func: withPlainSession(({ context, output }, flags) => init(context, output, flags)),
       }),
-      schema: buildCommand<CommonFlags>({
+      schema: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Print the JSON schema of the configuration, for editors" },
         parameters: COMMON,
-        func: (flags) => withPlainSession(flags, ({ output }) => schema(output)),
+        func: withPlainSession(({ output }) => schema(output)),
       }),
     },
   }),
@@ -91,16 +93,16 @@ async function check(output: Output, load: () => Promise<LoadedConfig>): Promise
   }
 }
 
-function init(output: Output, flags: InitFlags): Promise<void> {
+function init({ fs }: Context, output: Output, flags: InitFlags): Promise<void> {
   const file = flags.config ?? DEFAULT_CONFIG_FILE;
-  if (findEntry(Deno, file) !== undefined && !flags.force) {
+  if (findEntry(fs, file) !== undefined && !flags.force) {
     throw new UsageError(`Cannot write ${file}: it exists`, {
       code: "FILE_EXISTS",
       hint: "name another file with --config, or replace it with --force",
     });
   }
-  Deno.mkdirSync(dirname(file), { recursive: true });
-  replaceFile(Deno, file, renderStarter());
+  fs.mkdirSync(dirname(file), { recursive: true });
+  replaceFile(fs, file, renderStarter());
   output.result({ file }, () => [
     `${output.paint("green", "✓")} wrote ${file}`,
     "  set repo_url (or repo_dir) in it, then: model-sync doctor",

@@ -13,6 +13,7 @@ import {
   COMMON_FLAGS,
   defineProgram,
   integerFlag,
+  type Invocation,
   main,
   openSession,
   type PlainSession,
@@ -67,7 +68,7 @@ const POLL_INTERVAL_SEC_MIN = 5;
 
 export const program: Program = defineProgram(
   "daemon",
-  buildCommand<Omit<DaemonFlags, "dryRun" | "force" | "resetToRemote" | "waitCanary">>({
+  buildCommand<Omit<DaemonFlags, "dryRun" | "force" | "resetToRemote" | "waitCanary">, [], Invocation>({
     docs: { brief: SUMMARIES.daemon },
     parameters: {
       flags: {
@@ -85,16 +86,17 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) => withPlainSession(flags, (plain) => run(plain, flags)),
+    func: withPlainSession(run),
   }),
 );
 
 async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { context } = plain;
-  const { settings, location } = await openSession(plain);
+  const session = await openSession(plain);
+  const { settings, location } = session;
   const { role } = flags;
   refuseDisabled(settings, role);
-  narrowPermissions(settings, NEEDS[role]);
+  narrowPermissions(session, NEEDS[role]);
   const store = openStore(context.fs, location);
   context.log.info(
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,

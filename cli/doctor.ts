@@ -16,6 +16,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -27,10 +28,10 @@ import type { Output } from "./_output.ts";
 
 export const program: Program = defineProgram(
   "doctor",
-  buildCommand<CommonFlags & GitFlags>({
+  buildCommand<CommonFlags & GitFlags, [], Invocation>({
     docs: { brief: SUMMARIES.doctor },
     parameters: { flags: { ...COMMON_FLAGS, ...GIT_FLAGS }, aliases: COMMON_ALIASES },
-    func: (flags) => withSession(flags, run),
+    func: withSession(run),
   }),
 );
 
@@ -70,7 +71,7 @@ async function registryChecks(session: Session): Promise<Check[]> {
   const { context, settings, location } = session;
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-doctor-" });
   try {
-    const registry = gitRegistrySettings(settings, context.env, stateDirOf(location));
+    const registry = gitRegistrySettings(settings, context, stateDirOf(context.fs, location));
     return [...await checkRegistry(context, registry, scratch), ...await tokenChecks(session, registry)];
   } catch (error) {
     if (!(error instanceof ModelSyncError)) throw error;

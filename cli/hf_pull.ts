@@ -6,6 +6,7 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   rateFlag,
@@ -25,7 +26,7 @@ export interface HfPullFlags extends PullingFlags, HubFlags {
 
 export const program: Program = defineProgram(
   "hf-pull",
-  buildCommand<HfPullFlags>({
+  buildCommand<HfPullFlags, [], Invocation>({
     docs: { brief: SUMMARIES["hf-pull"] },
     parameters: {
       flags: {
@@ -38,11 +39,9 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(
-        flags,
-        (session) => flags.dryRun ? previewHfPull(session, flags) : runHfPull(session, flags),
-      ),
+    func: withSession((session, flags) =>
+      flags.dryRun ? previewHfPull(session, flags) : runHfPull(session, flags)
+    ),
   }),
 );
 

@@ -21,6 +21,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -55,7 +56,7 @@ export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
 
 export const program: Program = defineProgram(
   "hf-upload",
-  buildCommand<HfUploadFlags>({
+  buildCommand<HfUploadFlags, [], Invocation>({
     docs: { brief: SUMMARIES["hf-upload"] },
     parameters: {
       flags: {
@@ -73,11 +74,9 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(
-        flags,
-        (session) => flags.dryRun ? previewHfUpload(session, flags) : runHfUpload(session, flags),
-      ),
+    func: withSession((session, flags) =>
+      flags.dryRun ? previewHfUpload(session, flags) : runHfUpload(session, flags)
+    ),
   }),
 );
 

@@ -7,6 +7,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineGroup,
+  type Invocation,
   main,
   type PlainSession,
   type Program,
@@ -47,7 +48,7 @@ export const program: Program = defineGroup(
   buildRouteMap({
     docs: { brief: SUMMARIES.keys },
     routes: {
-      generate: buildCommand<GenerateFlags>({
+      generate: buildCommand<GenerateFlags, [], Invocation>({
         docs: { brief: "Make a pair of keys; files that exist are never overwritten" },
         parameters: {
           flags: {
@@ -57,18 +58,18 @@ export const program: Program = defineGroup(
           },
           aliases: COMMON_ALIASES,
         },
-        func: (flags) => withPlainSession(flags, (session) => generate(session, flags)),
+        func: withPlainSession(generate),
       }),
-      sign: buildCommand<SignFlags, [string]>({
+      sign: buildCommand<SignFlags, [string], Invocation>({
         docs: { brief: "Sign every file of a folder, as model_signing sign key does" },
         parameters: {
           flags: { ...COMMON_FLAGS, privateKey: requiredFlag("the private key"), signature: SIGNATURE },
           aliases: COMMON_ALIASES,
           positional: FOLDER,
         },
-        func: (flags, folder) => withPlainSession(flags, (session) => sign(session, flags, folder)),
+        func: withPlainSession(sign),
       }),
-      verify: buildCommand<VerifyFlags, [string]>({
+      verify: buildCommand<VerifyFlags, [string], Invocation>({
         docs: { brief: "Verify a folder's signature, as model_signing verify key does" },
         parameters: {
           flags: {
@@ -84,7 +85,7 @@ export const program: Program = defineGroup(
           aliases: COMMON_ALIASES,
           positional: FOLDER,
         },
-        func: (flags, folder) => withPlainSession(flags, (session) => verify(session, flags, folder)),
+        func: withPlainSession(verify),
       }),
     },
   }),

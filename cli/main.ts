@@ -3,6 +3,7 @@ import { UsageError } from "../lib/core/errors.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 import { type CommandName, SUMMARIES } from "./_summaries.ts";
+import { type PermissionName, processWorld, type World } from "./_world.ts";
 
 /**
  * The entry that is compiled into one executable. It picks the command, gives up the permissions that the command does
@@ -11,7 +12,7 @@ import { type CommandName, SUMMARIES } from "./_summaries.ts";
 
 interface Entry {
   /** What the command does not need, and therefore loses. */
-  readonly revoked: readonly ("net" | "run" | "write")[];
+  readonly revoked: readonly PermissionName[];
   readonly load: () => Promise<{ readonly program: Program }>;
 }
 
@@ -58,9 +59,10 @@ Exit codes: 0 done or unchanged, 1 failed, 2 usage or configuration, 3 authentic
 5 refused, 6 locked, 7 disk, 8 rolled back, 130 interrupted`;
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const [name = "", ...rest] = args;
-  const output = new Output({ json: args.includes("--json"), logFormat: "text", level: "info" });
+/** Runs the command that the arguments of a world name. @returns the exit code */
+export async function run(world: World): Promise<number> {
+  const [name = "", ...rest] = world.args;
+  const output = new Output({ json: world.args.includes("--json"), logFormat: "text", level: "info" }, world);
   if (["--help", "-h", "help"].includes(name)) return shown(output, help());
   if (["--version", "-V"].includes(name)) return shown(output, config.version);
   if (name === TRY_ONNX) {
@@ -69,9 +71,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (!isCommand(name)) return output.error(await unknownCommand(name));
   const entry = ENTRIES[name];
-  for (const permission of entry.revoked) Deno.permissions.revokeSync({ name: permission });
+  for (const permission of entry.revoked) world.permissions.giveUp(permission);
   const [{ runProgram }, { program }] = await Promise.all([import("./_command.ts"), entry.load()]);
-  return await runProgram(program, rest);
+  return await runProgram(program, rest, world);
 }
 
 function shown(output: Output, text: string): number {
@@ -93,4 +95,4 @@ async function unknownCommand(name: string): Promise<UsageError> {
   return new UsageError(`Cannot run "${name}": there is no such command${meant}`, { code: "USAGE", hint });
 }
 
-if (import.meta.main) Deno.exit(await run(Deno.args));
+if (import.meta.main) Deno.exit(await run(processWorld));

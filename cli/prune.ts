@@ -9,6 +9,7 @@ import {
   type CommonFlags,
   defineProgram,
   integerFlag,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -26,7 +27,7 @@ interface PruneFlags extends CommonFlags {
 
 export const program: Program = defineProgram(
   "prune",
-  buildCommand<PruneFlags>({
+  buildCommand<PruneFlags, [], Invocation>({
     docs: { brief: SUMMARIES.prune },
     parameters: {
       flags: {
@@ -36,8 +37,7 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(flags, (session) => flags.dryRun ? preview(session, flags) : run(session, flags)),
+    func: withSession((session, flags) => flags.dryRun ? preview(session, flags) : run(session, flags)),
   }),
 );
 

@@ -30,6 +30,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -54,7 +55,7 @@ export interface PublishFlags extends CommonFlags, GitFlags, TrainingFlags {
 
 export const program: Program = defineProgram(
   "publish",
-  buildCommand<PublishFlags>({
+  buildCommand<PublishFlags, [], Invocation>({
     docs: { brief: SUMMARIES.publish },
     parameters: {
       flags: {
@@ -67,18 +68,16 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(
-        flags,
-        (session) => flags.dryRun ? previewPublish(session, flags) : runPublish(session, flags),
-      ),
+    func: withSession((session, flags) =>
+      flags.dryRun ? previewPublish(session, flags) : runPublish(session, flags)
+    ),
   }),
 );
 
 /** One publish, recorded and shown. */
 export async function runPublish(session: Session, flags: PublishFlags): Promise<void> {
   const { context, output, location } = session;
-  narrowPermissions(session.settings, ["run"]);
+  narrowPermissions(session, ["run"]);
   refuseClone(session);
   const training = trainingOf(session, flags);
   const seal = await releaseSeal(session);
@@ -112,7 +111,7 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
     const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
     const set = await readModelSet(context, location.modelsDir, cache);
     const seal = await releaseSeal(session);
-    const options = { ...publisherOptions(session, flags, stateDirOf(location)), seal };
+    const options = { ...publisherOptions(session, flags, stateDirOf(context.fs, location)), seal };
     const plan = await planGitPublish(context, options, set, scratch);
     const command = training === undefined
       ? null
@@ -165,7 +164,7 @@ function publisherOptions(
 ): Omit<GitPublisherOptions, "owner"> {
   const { settings, context } = session;
   return {
-    registry: gitRegistrySettings(settings, context.env, stateDir),
+    registry: gitRegistrySettings(settings, context, stateDir),
     subdir: settings.repo_models_subdir,
     lfs: settings.lfs,
     allowDirtyWorktree: flags.allowDirtyWorktree === true,

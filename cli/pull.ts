@@ -7,6 +7,7 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -23,7 +24,7 @@ export interface PullFlags extends PullingFlags, GitFlags {
 
 export const program: Program = defineProgram(
   "pull",
-  buildCommand<PullFlags>({
+  buildCommand<PullFlags, [], Invocation>({
     docs: { brief: SUMMARIES.pull },
     parameters: {
       flags: {
@@ -36,8 +37,9 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(flags, (session) => flags.dryRun ? previewPull(session, flags) : runPull(session, flags)),
+    func: withSession((session, flags) =>
+      flags.dryRun ? previewPull(session, flags) : runPull(session, flags)
+    ),
   }),
 );
 
@@ -61,7 +63,7 @@ async function previewPull(session: Session, flags: PullFlags): Promise<void> {
   const { context, location } = session;
   await previewPulling(session, flags, (store, scratch) =>
     new GitSource(context, {
-      ...sourceOptions(session, flags, stateDirOf(location)),
+      ...sourceOptions(session, flags, stateDirOf(context.fs, location)),
       scratch,
       owner: "unlocked",
     }, store));
@@ -74,7 +76,7 @@ function sourceOptions(
 ): Omit<GitSourceOptions, "scratch" | "owner"> {
   const { settings, context } = session;
   return {
-    registry: gitRegistrySettings(settings, context.env, stateDir),
+    registry: gitRegistrySettings(settings, context, stateDir),
     subdir: settings.repo_models_subdir,
     allowDirtyWorktree: flags.allowDirtyWorktree === true,
     allowDowngrade: flags.allowDowngrade === true,

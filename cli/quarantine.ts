@@ -18,6 +18,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineGroup,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -46,24 +47,24 @@ export const program: Program = defineGroup(
   buildRouteMap({
     docs: { brief: SUMMARIES.quarantine },
     routes: {
-      list: buildCommand<CommonFlags>({
+      list: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Show the releases that no pull brings back, and why" },
         parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES },
-        func: (flags) => withSession(flags, (session) => Promise.resolve(list(session))),
+        func: withSession((session) => Promise.resolve(list(session))),
       }),
-      add: buildCommand<AddFlags, [string]>({
+      add: buildCommand<AddFlags, [string], Invocation>({
         docs: { brief: "Forbid a release" },
         parameters: {
           flags: { ...COMMON_FLAGS, reason: textFlag("why, for whoever reads the list") },
           aliases: COMMON_ALIASES,
           positional: RELEASE,
         },
-        func: (flags, release) => withSession(flags, (session) => add(session, release, flags)),
+        func: withSession((session, flags, release) => add(session, release, flags)),
       }),
-      lift: buildCommand<CommonFlags, [string]>({
+      lift: buildCommand<CommonFlags, [string], Invocation>({
         docs: { brief: "Allow a release again" },
         parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES, positional: RELEASE },
-        func: (flags, release) => withSession(flags, (session) => lift(session, release)),
+        func: withSession((session, _flags, release) => lift(session, release)),
       }),
     },
   }),

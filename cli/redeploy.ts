@@ -9,6 +9,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -32,7 +33,7 @@ interface Flags extends CommonFlags, RedeployFlags {
 
 export const program: Program = defineProgram(
   "redeploy",
-  buildCommand<Flags>({
+  buildCommand<Flags, [], Invocation>({
     docs: { brief: SUMMARIES.redeploy },
     parameters: {
       flags: {
@@ -45,8 +46,9 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(flags, (session) => flags.dryRun ? Promise.resolve(preview(session)) : run(session, flags)),
+    func: withSession((session, flags) =>
+      flags.dryRun ? Promise.resolve(preview(session)) : run(session, flags)
+    ),
   }),
 );
 

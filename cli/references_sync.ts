@@ -29,6 +29,7 @@ import {
   defineProgram,
   type FlagSettings,
   integerFlag,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -36,7 +37,6 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
-import { Output } from "./_output.ts";
 import { watchReferences } from "../lib/references/watch.ts";
 import { watchLines } from "../lib/references/watch_lines.ts";
 import { referencesToken } from "../lib/references/references_token.ts";
@@ -79,7 +79,7 @@ const REFERENCE_FLAG_SETTINGS: FlagSettings = {
 
 export const program: Program = defineProgram(
   "references-sync",
-  buildCommand<Flags>({
+  buildCommand<Flags, [], Invocation>({
     docs: { brief: SUMMARIES["references-sync"] },
     parameters: {
       flags: {
@@ -110,7 +110,7 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) => withSession(flags, (session) => run(session, flags), REFERENCE_FLAG_SETTINGS),
+    func: withSession(run, REFERENCE_FLAG_SETTINGS),
   }),
 );
 
@@ -151,7 +151,7 @@ async function watch(session: Session, { primary, run }: PreparedSync): Promise<
       if (failure !== undefined) throw incomplete(failure, others.length);
     },
     state: await openReferencesState(context, {
-      folder: stateDirOf(location),
+      folder: stateDirOf(context.fs, location),
       scope: {
         primaryUrl: primary.shownUrl,
         repositories: [references.image_repository, references.text_repository].map(fullName),
@@ -175,7 +175,7 @@ function incomplete(failure: unknown, others: number): unknown {
 
 /** `HORDE_GITHUB_SYNC_VERBOSE_LOGGING` is known only when the configuration is read. */
 function inDetail(session: Session): Session {
-  const { log } = new Output({ ...session.output.options, level: "debug" });
+  const { log } = session.output.inDetail();
   return { ...session, context: { ...session.context, log } };
 }
 

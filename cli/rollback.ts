@@ -7,6 +7,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -29,7 +30,7 @@ interface RollbackFlags extends CommonFlags {
 
 export const program: Program = defineProgram(
   "rollback",
-  buildCommand<RollbackFlags>({
+  buildCommand<RollbackFlags, [], Invocation>({
     docs: { brief: SUMMARIES.rollback },
     parameters: {
       flags: {
@@ -39,14 +40,13 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(flags, (session) => flags.dryRun ? preview(session, flags) : run(session, flags)),
+    func: withSession((session, flags) => flags.dryRun ? preview(session, flags) : run(session, flags)),
   }),
 );
 
 async function run(session: Session, flags: RollbackFlags): Promise<void> {
   const { context, output, settings } = session;
-  narrowPermissions(settings, []);
+  narrowPermissions(session, []);
   const store = openExistingStore(session);
   const report = await runRecorded(
     session,

@@ -11,6 +11,7 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   rateFlag,
@@ -42,7 +43,7 @@ const UNUSED_FLAGS: FlagParametersForType<SeedFlags> = {
 
 export const program: Program = defineProgram(
   "runpod-pull",
-  buildCommand<RunPodPullFlags>({
+  buildCommand<RunPodPullFlags, [], Invocation>({
     docs: { brief: SUMMARIES["runpod-pull"] },
     parameters: {
       flags: {
@@ -54,12 +55,9 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(
-        flags,
-        (session) =>
-          flags.dryRun ? Promise.resolve(previewRunPodPull(session, flags)) : runRunPodPull(session, flags),
-      ),
+    func: withSession((session, flags) =>
+      flags.dryRun ? Promise.resolve(previewRunPodPull(session, flags)) : runRunPodPull(session, flags)
+    ),
   }),
 );
 

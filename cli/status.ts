@@ -18,6 +18,7 @@ import {
   type CommonFlags,
   defineProgram,
   integerFlag,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -36,7 +37,7 @@ const RUNS_SHOWN = 5;
 
 export const program: Program = defineProgram(
   "status",
-  buildCommand<StatusFlags>({
+  buildCommand<StatusFlags, [], Invocation>({
     docs: { brief: SUMMARIES.status },
     parameters: {
       flags: {
@@ -45,7 +46,7 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) => withSession(flags, (session) => run(session, flags)),
+    func: withSession(run),
   }),
 );
 

@@ -18,6 +18,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   jsonFlag,
   main,
   type Program,
@@ -44,7 +45,7 @@ const ARCHIVE_PATH = "artifacts/exports/models_latest.zip";
 
 export const program: Program = defineProgram(
   "train",
-  buildCommand<TrainFlags>({
+  buildCommand<TrainFlags, [], Invocation>({
     docs: { brief: SUMMARIES.train },
     parameters: {
       flags: {
@@ -57,8 +58,9 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) =>
-      withSession(flags, (session) => flags.serveRunpod ? serve(session, flags) : runTrain(session, flags)),
+    func: withSession((session, flags) =>
+      flags.serveRunpod ? serve(session, flags) : runTrain(session, flags)
+    ),
   }),
 );
 

@@ -8,6 +8,7 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   defineProgram,
+  type Invocation,
   main,
   type Program,
   type Session,
@@ -26,7 +27,7 @@ interface VerifyFlags extends CommonFlags {
 
 export const program: Program = defineProgram(
   "verify",
-  buildCommand<VerifyFlags>({
+  buildCommand<VerifyFlags, [], Invocation>({
     docs: { brief: SUMMARIES.verify },
     parameters: {
       flags: {
@@ -35,7 +36,7 @@ export const program: Program = defineProgram(
       },
       aliases: COMMON_ALIASES,
     },
-    func: (flags) => withSession(flags, (session) => run(session, flags)),
+    func: withSession(run),
   }),
 );
 

@@ -10,7 +10,7 @@ import { OWNER, REPOSITORY, startGitHubServer } from "./fakes/github_server.ts";
 import { HubServer } from "./fakes/hub_server.ts";
 import { startLimiterTimers } from "./helpers/actions_world.ts";
 import { ReferencesWorld } from "./helpers/references_world.ts";
-import { PROJECT, runCli } from "./helpers/run_cli.ts";
+import { PROJECT, spawnCli } from "./helpers/run_cli.ts";
 import { RunPodWorld } from "./helpers/runpod_world.ts";
 import { tempDir, writeFiles } from "./helpers/temp_dir.ts";
 import { testContext } from "./helpers/test_context.ts";
@@ -107,7 +107,7 @@ Deno.test({
     ) assert.match(all, says);
 
     // The last block is the digest without the program.
-    const status = await runCli("status", ["--json"], { cwd: bot });
+    const status = await spawnCli("status", ["--json"], { cwd: bot });
     const { current } = z.object({ current: z.object({ digest: z.string() }) }).parse(
       JSON.parse(status.stdout),
     );
@@ -229,12 +229,12 @@ Deno.test("the safeguards that the README shows are settings, and its keys sign 
   const script = BLOCKS.find(({ kind }) => kind === "sh keys")?.text ?? "";
   assert.ok(yaml !== "" && script !== "");
   writeFiles(dir.path, { "configs/bot.yaml": yaml, "models/BTC_USDC/rf.bin": "one" });
-  const check = await runCli("config", ["check"], { cwd: dir.path });
+  const check = await spawnCli("config", ["check"], { cwd: dir.path });
   assert.deepEqual([check.code, check.stderr], [0, ""], check.stdout);
   for (const line of script.trim().split("\n")) {
     const [program, command = "", ...args] = line.split(/\s+/);
     assert.equal(program, "model-sync");
-    const { code, stderr } = await runCli(command, args, { cwd: dir.path });
+    const { code, stderr } = await spawnCli(command, args, { cwd: dir.path });
     assert.equal(code, 0, `${line}: ${stderr}`);
   }
 });

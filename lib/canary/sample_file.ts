@@ -19,7 +19,7 @@ export function sampleFile(
   { fs, env }: Context,
   metric: CanaryMetric & { readonly type: "file" },
 ): Reading {
-  const path = absolutePath(expandHome(metric.path, env));
+  const path = absolutePath(fs, expandHome(metric.path, env));
   const entry = ifFound(() => fs.statSync(path));
   if (entry === undefined) return noData(`there is no file ${path}`);
   // A pipe would be waited for, a device read without end.

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { absolutePath } from "../core/files.ts";
+import { absolutePath, type FileSystem } from "../core/files.ts";
 import { expandHome } from "../config/expand_home.ts";
 import type { ModelSync } from "../config/schema.ts";
-import type { Environment } from "../core/context.ts";
+import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { RegistrySettings } from "../git/registry.ts";
@@ -19,7 +19,7 @@ const CLONE_NAME = "registry";
  */
 export function gitRegistrySettings(
   settings: ModelSync,
-  env: Environment,
+  { env, fs }: Pick<Context, "env" | "fs">,
   stateDir: string,
 ): RegistrySettings {
   const { repo_dir, repo_url } = settings;
@@ -31,8 +31,11 @@ export function gitRegistrySettings(
     });
   }
   return {
-    repoDir: absolutePath(repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env)),
-    repoUrl: repo_url === undefined ? undefined : resolveUrl(expandHome(repo_url, env)),
+    repoDir: absolutePath(
+      fs,
+      repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env),
+    ),
+    repoUrl: repo_url === undefined ? undefined : resolveUrl(fs, expandHome(repo_url, env)),
     remote: settings.remote,
     branch: settings.branch,
     token: readToken(settings, env),
@@ -41,9 +44,9 @@ export function gitRegistrySettings(
 }
 
 /** A path starts at the working directory, as every path of the configuration does, and not at the clone. */
-function resolveUrl(url: string): string {
+function resolveUrl(fs: FileSystem, url: string): string {
   const isPath = parseRemoteUrl(url).isLocal && !url.includes("://");
-  return isPath ? absolutePath(url) : url;
+  return isPath ? absolutePath(fs, url) : url;
 }
 
 function readToken(settings: ModelSync, env: Environment): Secret | undefined {

@@ -3,11 +3,12 @@ import { osErrorCode } from "./errors.ts";
 
 /**
  * The part of Deno's file API that the program uses. Production passes `Deno` itself; crash tests pass the same
- * functions wrapped, so that each of them can fail or kill the process on its n-th call.
+ * functions wrapped, so that each of them can fail or kill the process on its n-th call. Relative paths start at `cwd()`.
  */
 export type FileSystem = Pick<
   typeof Deno,
   | "chmodSync"
+  | "cwd"
   | "linkSync"
   | "lstat"
   | "lstatSync"
@@ -34,8 +35,8 @@ export const RELEASE_FILE_MODE = 0o444;
  * A path from the root, relative ones taken from the working directory. Given that directory, `resolve` does not load
  * Node's `process` to ask for it, which would cost every start 5 ms.
  */
-export function absolutePath(path: string): string {
-  return resolve(Deno.cwd(), path);
+export function absolutePath(fs: FileSystem, path: string): string {
+  return resolve(fs.cwd(), path);
 }
 
 /** What is at `path`, links not followed; `undefined` when there is nothing. */

@@ -27,8 +27,8 @@ export async function checkStore(
   location: StoreLocation,
   activation: ActivationSetting,
 ): Promise<Check[]> {
-  const parent = existingParent(context, dirname(absolutePath(location.modelsDir)));
-  const stateParent = existingParent(context, absolutePath(location.stateDir ?? parent));
+  const parent = existingParent(context, dirname(absolutePath(context.fs, location.modelsDir)));
+  const stateParent = existingParent(context, absolutePath(context.fs, location.stateDir ?? parent));
   return [
     checkWritable(context, parent),
     await checkSpace(context, location, stateParent),
@@ -122,7 +122,7 @@ function checkSymlinks(context: Context, parent: string): Check {
 function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   const store = findStore(context.fs, location);
   if (store === undefined) {
-    const exists = findEntry(context.fs, absolutePath(location.modelsDir)) !== undefined;
+    const exists = findEntry(context.fs, absolutePath(context.fs, location.modelsDir)) !== undefined;
     return [
       pass(
         "models folder",

@@ -78,7 +78,7 @@ export async function trainToArchive(
 
 /** It would be a part of itself the next time. @throws {UsageError} code `ARCHIVE_IN_MODELS` */
 function refuseArchiveInModels(archivePath: string, store: Store): void {
-  if (!absolutePath(archivePath).startsWith(store.modelsDir + sep)) return;
+  if (!absolutePath(store.fs, archivePath).startsWith(store.modelsDir + sep)) return;
   throw new UsageError(`Cannot write the archive ${archivePath}: it is inside the models folder`, {
     code: "ARCHIVE_IN_MODELS",
     hint: "set --archive-path to a place outside it",

@@ -32,8 +32,8 @@ const SAME_SECOND_MAX = 99;
  */
 export async function backupActive(context: Context, options: BackupOptions): Promise<string> {
   const { keep, releaseDir, files, modelsDir } = options;
-  const root = absolutePath(options.backupDir);
-  refuseInside(root, absolutePath(modelsDir));
+  const root = absolutePath(context.fs, options.backupDir);
+  refuseInside(root, absolutePath(context.fs, modelsDir));
   const backups = new OwnFolders(context, root, BACKUP_NAME);
   const placed = files.map(({ path }) => ({ source: join(releaseDir, path), path }));
   const backup = await backups.add(freeName(context, root), placed);

@@ -30,7 +30,7 @@ export async function serveWithTensorflow(
   hook: TensorFlowServingHook,
   news: ReloadNews,
 ): Promise<void> {
-  const root = absolutePath(hook.model_base_path);
+  const root = absolutePath(context.fs, hook.model_base_path);
   const versions = new OwnFolders(context, root, VERSION);
   const version = nextVersion(context, root);
   await versions.add(version, versionFiles(news, hook.folder));

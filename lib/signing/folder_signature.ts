@@ -38,7 +38,10 @@ export async function signFolder(
     });
   }
   const resources = await hashTree(context, folder, files);
-  const text = signFiles(key, basename(absolutePath(folder)) || "model", { resources, ignorePaths });
+  const text = signFiles(key, basename(absolutePath(context.fs, folder)) || "model", {
+    resources,
+    ignorePaths,
+  });
   try {
     context.fs.mkdirSync(dirname(signaturePath), { recursive: true });
     replaceFile(context.fs, signaturePath, text);
@@ -114,7 +117,7 @@ function isFolder(doing: string, path: string): UsageError {
 
 /** The name of a file below a folder, links above both resolved; none where it is outside. */
 function namesInside({ fs }: Context, folder: string, path: string): string[] {
-  const real = (name: string) => ifFound(() => fs.realPathSync(name)) ?? absolutePath(name);
-  const name = relative(real(folder), join(real(dirname(absolutePath(path))), basename(path)));
+  const real = (name: string) => ifFound(() => fs.realPathSync(name)) ?? absolutePath(fs, name);
+  const name = relative(real(folder), join(real(dirname(absolutePath(fs, path))), basename(path)));
   return name === "" || name.split(sep)[0] === ".." ? [] : [name.replaceAll(sep, "/")];
 }

@@ -44,9 +44,9 @@ export interface StoreLocation {
  */
 export function openStore(fs: FileSystem, location: StoreLocation): Store {
   try {
-    refuseStoreInModels(location);
-    fs.mkdirSync(dirname(absolutePath(location.modelsDir)), { recursive: true });
-    fs.mkdirSync(stateDirOf(location), { recursive: true });
+    refuseStoreInModels(fs, location);
+    fs.mkdirSync(dirname(absolutePath(fs, location.modelsDir)), { recursive: true });
+    fs.mkdirSync(stateDirOf(fs, location), { recursive: true });
     const store = storeAt(fs, location);
     claim(store);
     for (const folder of [store.staging, store.partials, store.releases, store.statCache]) {
@@ -55,34 +55,37 @@ export function openStore(fs: FileSystem, location: StoreLocation): Store {
     return store;
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) {
-      throw new DiskError(`Cannot write the store ${stateDirOf(location)}: permission denied`, {
+      throw new DiskError(`Cannot write the store ${stateDirOf(fs, location)}: permission denied`, {
         code: "STORE_NOT_WRITABLE",
         cause: error,
         hint: "run as the user that owns it, or set model_sync.state_dir to a folder that you may write",
       });
     }
-    throw diskError(error, `open the store ${stateDirOf(location)}`);
+    throw diskError(error, `open the store ${stateDirOf(fs, location)}`);
   }
 }
 
 /** Finds a store without touching the disk; `undefined` when there is none yet. Needs read permission. */
 export function findStore(fs: FileSystem, location: StoreLocation): Store | undefined {
-  if (ifFound(() => fs.statSync(stateDirOf(location))) === undefined) return undefined;
+  if (ifFound(() => fs.statSync(stateDirOf(fs, location))) === undefined) return undefined;
   const store = storeAt(fs, location);
   checkIdentity(store);
   return store;
 }
 
 /** Where the store of a model folder is, or will be. */
-export function stateDirOf(location: StoreLocation): string {
-  return absolutePath(location.stateDir ?? join(dirname(absolutePath(location.modelsDir)), STATE_DIR_NAME));
+export function stateDirOf(fs: FileSystem, location: StoreLocation): string {
+  return absolutePath(
+    fs,
+    location.stateDir ?? join(dirname(absolutePath(fs, location.modelsDir)), STATE_DIR_NAME),
+  );
 }
 
 function storeAt(fs: FileSystem, location: StoreLocation): Store {
   // The links between model folder and store are relative, so both paths have to be free of links above them.
-  const modelsDir = absolutePath(location.modelsDir);
+  const modelsDir = absolutePath(fs, location.modelsDir);
   const parent = ifFound(() => fs.realPathSync(dirname(modelsDir))) ?? dirname(modelsDir);
-  const root = fs.realPathSync(stateDirOf(location));
+  const root = fs.realPathSync(stateDirOf(fs, location));
   return {
     fs,
     modelsDir: join(parent, basename(modelsDir)),
@@ -100,8 +103,8 @@ function storeAt(fs: FileSystem, location: StoreLocation): Store {
 }
 
 /** It would be published with the models, and no release could be swapped in. @throws {UsageError} code `STORE_IN_MODELS` */
-function refuseStoreInModels(location: StoreLocation): void {
-  const [stateDir, modelsDir] = [stateDirOf(location), absolutePath(location.modelsDir)];
+function refuseStoreInModels(fs: FileSystem, location: StoreLocation): void {
+  const [stateDir, modelsDir] = [stateDirOf(fs, location), absolutePath(fs, location.modelsDir)];
   if (stateDir !== modelsDir && !stateDir.startsWith(modelsDir + sep)) return;
   throw new UsageError(
     `Cannot keep the store in ${stateDir}: that is inside the models folder ${modelsDir}`,

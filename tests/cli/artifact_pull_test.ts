@@ -4,7 +4,7 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer, TOKEN } from "../fakes/github_server.ts";
-import { type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
+import { type CliResult, spawnCli, type SpawnOptions } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -42,8 +42,8 @@ class BotWorld implements AsyncDisposable {
     return run;
   }
 
-  async run(args: readonly string[], options: Partial<CliOptions> = {}): Promise<CliResult> {
-    return await runCli("artifact-pull", args, {
+  async run(args: readonly string[], options: Partial<SpawnOptions> = {}): Promise<CliResult> {
+    return await spawnCli("artifact-pull", args, {
       cwd: this.dir.path,
       entry: "script",
       ...options,
@@ -209,7 +209,7 @@ Deno.test("artifact-pull runs in the one executable with what it keeps, and does
 
 Deno.test("config print shows which settings are the bot's own", async () => {
   await using bot = new BotWorld();
-  const { stdout, code } = await runCli("config", ["print", "--json"], {
+  const { stdout, code } = await spawnCli("config", ["print", "--json"], {
     cwd: bot.dir.path,
     entry: "script",
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
-import { runCli } from "../helpers/run_cli.ts";
+import { spawnCli } from "../helpers/run_cli.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";
 import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -148,7 +148,7 @@ Deno.test("both commands need what their permission sets hold, and no more", asy
   for (const [machine, command] of [["trainer", "hf-upload"], ["bot", "hf-pull"]] as const) {
     for (const missing of needed) {
       const permissions = needed.filter((name) => name !== missing).map((name) => `--allow-${name}`);
-      const less = await runCli(command, [], {
+      const less = await spawnCli(command, [], {
         cwd: join(world.path, machine),
         entry: "script",
         permissions,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { ENTRIES } from "../../cli/main.ts";
 import config from "../../deno.json" with { type: "json" };
-import { cliArgs, runCli } from "../helpers/run_cli.ts";
+import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
 
@@ -37,11 +37,11 @@ Deno.test("each command runs under the permission set of its name, and not with 
     config: [bot, ["check"], ["read", "env", "sys"]],
   };
   for (const [command, [cwd, args, needed]] of Object.entries(needs)) {
-    const whole = await runCli(command, args, { cwd, entry: "script" });
+    const whole = await spawnCli(command, args, { cwd, entry: "script" });
     assert.doesNotMatch(whole.stderr, /Requires \w+ access/, command);
     for (const missing of needed) {
       const permissions = needed.filter((name) => name !== missing).map((name) => `--allow-${name}`);
-      const less = await runCli(command, args, { cwd, entry: "script", permissions });
+      const less = await spawnCli(command, args, { cwd, entry: "script", permissions });
       assert.notEqual(less.code, 0, `${command} works without ${missing}`);
       assert.match(
         less.stderr + less.stdout,
@@ -76,7 +76,7 @@ Deno.test("the one executable runs commands with what they keep", async () => {
     ] as const
   ) {
     const [command, ...flags] = args;
-    const result = await runCli(command, flags, { cwd, entry: "main" });
+    const result = await spawnCli(command, flags, { cwd, entry: "main" });
     assert.equal(result.code, 0, result.stderr);
   }
 });
@@ -106,11 +106,11 @@ Deno.test("help comes without reading anything, and unknown commands are told ap
   ) {
     assert.match(text, new RegExp(`^ {2}${command} `, "m"));
   }
-  const unknown = await runCli("pul", [], { cwd: Deno.cwd() });
+  const unknown = await spawnCli("pul", [], { cwd: Deno.cwd() });
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /no such command; did you mean "pull"/);
   for (const command of ["publish", "pull", "daemon"]) {
-    const own = await runCli(command, ["--help"], { cwd: Deno.cwd(), entry: "script", permissions: [] });
+    const own = await spawnCli(command, ["--help"], { cwd: Deno.cwd(), entry: "script", permissions: [] });
     assert.equal(own.code, 0, own.stderr);
     assert.match(own.stdout, /--repo-models-subdir/);
   }

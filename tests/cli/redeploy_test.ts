@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
-import { runCli } from "../helpers/run_cli.ts";
+import { spawnCli } from "../helpers/run_cli.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 
 /** A host with a deploy hook, and the backend behind it, which loads what the hub has whenever it is deployed. */
@@ -35,7 +35,7 @@ function startBackend(world: HubWorld, serves: (release: string) => string) {
 }
 
 function runAt(world: HubWorld, command: string, args: string[], env: Record<string, string>) {
-  return runCli(command, args, { cwd: join(world.path, "trainer"), entry: "script", env });
+  return spawnCli(command, args, { cwd: join(world.path, "trainer"), entry: "script", env });
 }
 
 Deno.test("hf-upload --redeploy --wait uploads, deploys and sees the backend serve the release", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
-import { cliArgs, runCli } from "../helpers/run_cli.ts";
+import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
@@ -39,7 +39,7 @@ class CliWorld extends ReferencesWorld {
   }
 
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    return await runCli("references-sync", args, {
+    return await spawnCli("references-sync", args, {
       cwd: this.cwd,
       env: { ...this.env, ...env },
       entry: "script",
@@ -137,7 +137,7 @@ Deno.test("references-sync opens pull requests, says so for machines, and is rec
   }).parse(JSON.parse(stdout));
   assert.deepEqual(report.repositories.map(({ outcome }) => outcome), ["created", "created"]);
   assert.match(world.read(world.texts, BRANCH, "models.csv"), /^a,7,/m);
-  const status = await runCli("status", [], { cwd: world.cwd });
+  const status = await spawnCli("status", [], { cwd: world.cwd });
   assert.match(status.stdout, /references-sync\s+proposed/);
   const again = await world.run([]);
   assert.equal(again.code, 0);

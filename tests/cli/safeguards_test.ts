@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { updateCanary } from "../../lib/canary/canary_state.ts";
-import { cliArgs, type CliOptions, type CliResult, runCli } from "../helpers/run_cli.ts";
+import { cliArgs, type CliResult, spawnCli, type SpawnOptions } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
 
@@ -51,9 +51,9 @@ class World implements Disposable {
     machine: string,
     command: string,
     args: readonly string[] = [],
-    options: Partial<CliOptions> = {},
+    options: Partial<SpawnOptions> = {},
   ) {
-    return await runCli(command, args, { cwd: this.at(machine), entry: "script", ...options });
+    return await spawnCli(command, args, { cwd: this.at(machine), entry: "script", ...options });
   }
 
   async json(machine: string, command: string, ...args: string[]) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { machine, pullTo } from "../helpers/machines.ts";
-import { type CliResult, runCli } from "../helpers/run_cli.ts";
+import { type CliResult, spawnCli } from "../helpers/run_cli.ts";
 import { checkpoint, noise, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
@@ -89,7 +89,7 @@ async function run(
   env: Record<string, string> = {},
 ): Promise<CliResult> {
   const cwd = join(root, command === "publish" ? "trainer" : "bot");
-  const result = await runCli(command, [], { cwd, entry: "script", env });
+  const result = await spawnCli(command, [], { cwd, entry: "script", env });
   if (env["KILL_AT"] === undefined) assert.equal(result.code, 0, result.stderr);
   return result;
 }

@@ -15,6 +15,7 @@ export function countingFs(onStep: OnStep): FileSystem {
     };
   return {
     chmodSync: told("chmod", Deno.chmodSync),
+    cwd: Deno.cwd,
     linkSync: told("link", Deno.linkSync),
     lstat: Deno.lstat,
     lstatSync: Deno.lstatSync,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { HubServer } from "../fakes/hub_server.ts";
 import { REPO } from "./hub_machines.ts";
-import { runCli } from "./run_cli.ts";
+import { spawnCli } from "./run_cli.ts";
 import { tempDir, writeFiles } from "./temp_dir.ts";
 
 export const MODELS = { "model.bin": "one", "scaler.bin": "two", "selected_features.json": "[]" };
@@ -30,7 +30,7 @@ export class HubWorld implements AsyncDisposable {
 
   /** Runs a command under its own permission set. */
   async run(machine: "trainer" | "bot", command: string, ...args: string[]) {
-    return await runCli(command, args, { cwd: join(this.path, machine), entry: "script" });
+    return await spawnCli(command, args, { cwd: join(this.path, machine), entry: "script" });
   }
 
   async json(

@@ -1,4 +1,10 @@
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PermissionName, Terminal, World } from "../../cli/_world.ts";
+import { processWorld } from "../../cli/_world.ts";
+import { run } from "../../cli/main.ts";
+import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
+import { rootedFs } from "./rooted_fs.ts";
 import { GIT_ENV } from "./test_git.ts";
 
 /** The project's folder. */
@@ -13,17 +19,81 @@ export interface CliResult {
 export interface CliOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface RunOptions extends CliOptions {
+  /** Replaces parts of the world. */
+  readonly world?: Partial<World>;
+  /** Stops the command as a first SIGTERM does. */
+  readonly stop?: AbortSignal;
+}
+
+export interface SpawnOptions extends CliOptions {
   /** Run `cli/main.ts` with the union of permissions, or `cli/<command>.ts`, with underscores, under its own set. */
   readonly entry?: "main" | "script";
   /** Instead of the permission set of the entry. */
   readonly permissions?: readonly string[];
 }
 
+/**
+ * Runs a command of the program in this process: a folder, variables and output of its own, the rest of the world is
+ * real. What the process itself is asked for (permissions, signals, a proxy) takes {@link spawnCli}.
+ */
+export async function runCli(
+  command: string,
+  args: readonly string[],
+  { cwd, env = {}, world = {}, stop }: RunOptions,
+): Promise<CliResult> {
+  const [stdout, stderr] = [new Captured(), new Captured()];
+  const added = { ...GIT_ENV, NO_COLOR: "1", ...env };
+  const givenUp = new Set<PermissionName>();
+  const code = await run({
+    ...processWorld,
+    args: [command, ...args],
+    stdout,
+    stderr,
+    noColor: true,
+    fs: rootedFs(cwd),
+    // In our own group: a group for each program costs a copy of the page tables of this large process.
+    spawn: (request) =>
+      spawnInOurGroup({
+        ...request,
+        cwd: resolve(cwd, request.cwd ?? "."),
+        env: { ...added, ...request.env },
+      }),
+    freeBytes: (path) => processWorld.freeBytes(resolve(cwd, path)),
+    permissions: { givenUp, giveUp: (name) => void givenUp.add(name) },
+    variables: () => ({ ...Deno.env.toObject(), ...added }),
+    onStop(callBack) {
+      const onAbort = () => callBack("SIGTERM");
+      stop?.addEventListener("abort", onAbort, { once: true });
+      return { [Symbol.dispose]: () => stop?.removeEventListener("abort", onAbort) };
+    },
+    ...world,
+  });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** Keeps what a command prints. */
+class Captured implements Terminal {
+  readonly #decoder = new TextDecoder();
+  text = "";
+
+  writeSync(bytes: Uint8Array): number {
+    this.text += this.#decoder.decode(bytes, { stream: true });
+    return bytes.length;
+  }
+
+  isTerminal(): boolean {
+    return false;
+  }
+}
+
 /** The arguments that run a command from source under its permission set. */
 export function cliArgs(
   command: string,
   args: readonly string[],
-  options: Omit<CliOptions, "cwd">,
+  options: Omit<SpawnOptions, "cwd">,
 ): string[] {
   const isMain = options.entry !== "script";
   const permissions = options.permissions ?? [`-P=${isMain ? "model-sync" : command}`];
@@ -42,10 +112,10 @@ export function cliArgs(
 }
 
 /** Runs a command of the program as a user would: another process, its own permissions. */
-export async function runCli(
+export async function spawnCli(
   command: string,
   args: readonly string[],
-  options: CliOptions,
+  options: SpawnOptions,
 ): Promise<CliResult> {
   const result = await new Deno.Command(Deno.execPath(), {
     args: cliArgs(command, args, options),

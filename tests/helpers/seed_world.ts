@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type CliResult, runCli } from "./run_cli.ts";
+import { type CliResult, spawnCli } from "./run_cli.ts";
 import { type TempDir, writeFiles } from "./temp_dir.ts";
 import { bareRepository, clone } from "./test_git.ts";
 
@@ -38,7 +38,7 @@ model_sync:
 
 /** Runs a command as its own script under its own permission set. */
 export async function run(cwd: string, command: string, ...args: string[]): Promise<CliResult> {
-  return await runCli(command, args, { cwd, entry: "script" });
+  return await spawnCli(command, args, { cwd, entry: "script" });
 }
 
 export async function runJson(

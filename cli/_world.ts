@@ -1,0 +1,120 @@
+import { type Clock, systemClock } from "../lib/core/clock.ts";
+import type { Context } from "../lib/core/context.ts";
+import { EXIT } from "../lib/core/errors.ts";
+import { spawnProcess } from "../lib/core/subprocess.ts";
+
+/** A stream that commands print to. */
+export interface Terminal {
+  writeSync(bytes: Uint8Array): number;
+  /** Whether a person sees it: then it may show colours and a progress bar. */
+  isTerminal(): boolean;
+}
+
+/** What a command prints to. */
+export interface Screen {
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  /** `NO_COLOR` is set and not empty: https://no-color.org */
+  readonly noColor: boolean;
+  readonly clock: Clock;
+}
+
+export type PermissionName = "net" | "run" | "write";
+
+/** What the process may do. It cannot take back what it gave up. */
+export interface Permissions {
+  readonly givenUp: ReadonlySet<PermissionName>;
+  giveUp(name: PermissionName): void;
+}
+
+/**
+ * Everything outside a command: its arguments, variables, working folder (`fs.cwd()`), output, signals, permissions,
+ * and the rest of what becomes its {@link Context}. The program runs in {@link processWorld}; tests run commands in
+ * worlds of their own, many of them in one process.
+ */
+export interface World extends Screen, Pick<Context, "fs" | "spawn" | "http" | "freeBytes" | "host"> {
+  readonly args: readonly string[];
+  readonly permissions: Permissions;
+  /** The environment variables, without those of `.env`. */
+  variables(): Readonly<Record<string, string>>;
+  /** Calls `stop` with the first signal that asks the process to end, until the result is disposed. */
+  onStop(stop: (signal: Deno.Signal) => void): Disposable;
+}
+
+const givenUp = new Set<PermissionName>();
+
+/** The world of this process. */
+export const processWorld: World = {
+  args: Deno.args,
+  stdout: Deno.stdout,
+  stderr: Deno.stderr,
+  noColor: Deno.noColor,
+  fs: Deno,
+  spawn: spawnProcess,
+  http: fetch,
+  clock: systemClock,
+  freeBytes,
+  // Read when a command needs it: the help needs no permission.
+  get host() {
+    return Deno.hostname();
+  },
+  permissions: {
+    givenUp,
+    giveUp(name) {
+      Deno.permissions.revokeSync({ name });
+      givenUp.add(name);
+    },
+  },
+  variables() {
+    // Deleted rather than left out: programs that we start inherit the variables of this process.
+    for (const name of GIT_VARIABLES) Deno.env.delete(name);
+    return Deno.env.toObject();
+  },
+  onStop: stopOnSignals,
+};
+
+/** Variables by which a git hook, or a git in another repository, would lead our git astray. */
+const GIT_VARIABLES = [
+  "GIT_DIR",
+  "GIT_WORK_TREE",
+  "GIT_INDEX_FILE",
+  "GIT_OBJECT_DIRECTORY",
+  "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+  "GIT_COMMON_DIR",
+  "GIT_NAMESPACE",
+  "GIT_PREFIX",
+];
+
+/** Loaded when it is asked for: the module costs every command's start some milliseconds. */
+async function freeBytes(path: string): Promise<number | undefined> {
+  const { statfsSync } = await import("node:fs");
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    // Not every system tells; then the disk itself says when it is full.
+    return undefined;
+  }
+}
+
+/** A first signal asks the run to stop, a second one ends the process. */
+function stopOnSignals(stop: (signal: Deno.Signal) => void): Disposable {
+  let isStopping = false;
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
+  const handlers = signals.map((signal) => {
+    const handler = () => {
+      if (isStopping) Deno.exit(EXIT.interrupted);
+      isStopping = true;
+      stop(signal);
+    };
+    Deno.addSignalListener(signal, handler);
+    return { signal, handler };
+  });
+  return {
+    [Symbol.dispose]() {
+      for (const { signal, handler } of handlers) Deno.removeSignalListener(signal, handler);
+    },
+  };
+}
