@@ -1,98 +1,90 @@
 import { join } from "node:path";
-import { PROJECT } from "../helpers/run_cli.ts";
-import type { Result } from "./bench.ts";
-import { measure, type Measured, measureShell, median } from "./measure.ts";
-import { seconds } from "./publish_scenarios.ts";
-import { MIB, writeRandomFile } from "./world.ts";
+import { writeModel } from "./model_writer.ts";
+import { memoryRow } from "./pull_scenarios.ts";
+import type { Result } from "./scenario.ts";
+import { GIB, median, MIB, seconds, size } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
 
-const EXTRACT = `${PROJECT}tests/bench/extract_archive.ts`;
-const CREATE = `${PROJECT}tests/bench/create_archive.ts`;
+const MODELS = 16;
+const ROUNDS = 3;
 
-const ROUNDS = 5;
-
-/** Extracting and hashing 1 GiB that is stored. */
-export async function extractStored(dir: string): Promise<Result[]> {
-  makeModels(dir, 1024);
-  await measureShell(dir, "zip -q0r models.zip models");
-  return [await compareExtraction(dir, "1 GiB, stored", 1)];
+/** Extracting and hashing models that are stored. */
+export async function extractStored(bench: Workbench): Promise<void> {
+  const bytes = await writeArchived(bench, bench.scale.bytes(GIB / MODELS));
+  await bench.shell(bench.dir, "zip -q0r models.zip models");
+  bench.report(await compareExtraction(bench, `${size(bytes)}, stored`, 1));
 }
 
-/** Extracting and hashing 1 GiB that shrinks to half, as trees in joblib do. */
-export async function extractDeflated(dir: string): Promise<Result[]> {
-  makeModels(dir, 512);
+/** Extracting and hashing models that shrink to half, as trees in joblib do. */
+export async function extractDeflated(bench: Workbench): Promise<void> {
+  const bytes = 2 * await writeArchived(bench, bench.scale.bytes(GIB / MODELS / 2));
   // Half of each byte is noise.
-  await measureShell(
-    dir,
-    "mkdir hex && for f in models/*; do od -An -v -tx1 $f | tr -d ' \\n' > hex/$(basename $f); done",
+  const toHex = "import sys; sys.stdout.write(open(sys.argv[1], 'rb').read().hex())";
+  await bench.shell(
+    bench.dir,
+    `mkdir hex && for f in models/*; do python3 -c "${toHex}" $f > hex/$(basename $f); done`,
   );
-  await measureShell(dir, "rm -r models && mv hex models && zip -qr models.zip models");
-  return [await compareExtraction(dir, "1 GiB, deflated", 0.8)];
+  await bench.shell(bench.dir, "rm -r models && mv hex models && zip -qr models.zip models");
+  bench.report(await compareExtraction(bench, `${size(bytes)}, deflated`, 0.8));
 }
 
-/** Making an archive of 1 GiB that does not compress. */
-export async function createArchive(dir: string): Promise<Result[]> {
-  makeModels(dir, 1024);
+/** Making an archive of models that do not compress. */
+export async function createArchive(bench: Workbench): Promise<void> {
+  const bytes = await writeArchived(bench, bench.scale.bytes(GIB / MODELS));
   const ours: number[] = [];
   const theirs: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    await measureShell(dir, "rm -f *.zip && sync");
-    ours.push((await measureDeno(dir, CREATE, "ours.zip", "models")).wallMs);
-    await measureShell(dir, "sync");
-    theirs.push((await measureShell(dir, "zip -q0r theirs.zip models")).wallMs);
+  for (let round = 0; round < bench.scale.rounds(ROUNDS); round++) {
+    await bench.shell(bench.dir, "rm -f *.zip && sync");
+    ours.push((await bench.script(bench.dir, "tests/bench/create_archive.ts", "ours.zip", "models")).wallMs);
+    await bench.shell(bench.dir, "sync");
+    theirs.push((await bench.shell(bench.dir, "zip -q0r theirs.zip models")).wallMs);
   }
   const ratio = median(theirs) / median(ours);
-  return [{
-    what: "archive of 1 GiB that does not compress, with SHA-256, synced",
+  bench.report({
+    what: `archive of ${size(bytes)} that does not compress, with SHA-256, synced`,
     ours: seconds(median(ours)),
     theirs: `\`zip -0\`: ${seconds(median(theirs))}`,
     ratio: `${ratio.toFixed(1)} times as fast`,
     wanted: "as fast",
     kept: ratio >= 1,
-  }];
+  });
 }
 
 /** Peak memory of extracting stored archives of very different sizes, the largest over the limits of plain ZIP. */
-export async function memoryOfExtraction(dir: string): Promise<Result[]> {
+export async function memoryOfExtraction(bench: Workbench): Promise<void> {
   const peaks = new Map<number, number>();
-  for (const sizeMib of [16, 1024, 4097]) {
-    const root = join(dir, String(sizeMib));
+  for (const bytes of bench.scale.sizes([16 * MIB, GIB, 4 * GIB + MIB])) {
+    const root = join(bench.dir, String(bytes));
     Deno.mkdirSync(join(root, "models"), { recursive: true });
-    writeRandomFile(join(root, "models/model.bin"), sizeMib * MIB);
-    await measureDeno(root, CREATE, "models.zip", "models");
-    await measureShell(root, "rm -r models");
-    peaks.set(sizeMib, (await measureDeno(root, EXTRACT, "models.zip", "out")).peakKiB / 1024);
+    await writeModel(join(root, "models/model.safetensors"), bytes, bench.signal);
+    await bench.script(root, "tests/bench/create_archive.ts", "models.zip", "models");
+    Deno.removeSync(join(root, "models"), { recursive: true });
+    const measured = await bench.script(root, "tests/bench/extract_archive.ts", "models.zip", "out");
+    peaks.set(bytes, measured.peakKiB / 1024);
     Deno.removeSync(root, { recursive: true });
   }
-  const all = [...peaks.values()];
-  const [least, most] = [Math.min(...all), Math.max(...all)];
-  return [{
-    what: "peak memory of extracting one file",
-    ours: [...peaks].map(([size, peak]) => `${size} MiB: ${Math.round(peak)} MiB`).join(", "),
-    theirs: "",
-    ratio: `${(most / least).toFixed(2)} times from 16 MiB to 4 GiB`,
-    wanted: "under 250 MB, flat",
-    kept: most * MIB < 250e6 && most / least < 1.25,
-  }];
+  bench.report(memoryRow("peak memory of extracting one file", peaks, 250e6));
 }
 
-/** Sixteen files of this many MiB together. */
-function makeModels(dir: string, sizeMib: number): void {
+/** Writes the folder that is archived. @returns the bytes of its models together */
+async function writeArchived({ dir, signal }: Workbench, bytes: number): Promise<number> {
   Deno.mkdirSync(join(dir, "models"));
-  for (let index = 0; index < 16; index++) {
-    writeRandomFile(join(dir, `models/model_${index}.bin`), sizeMib / 16 * MIB);
+  for (let index = 0; index < MODELS; index++) {
+    await writeModel(join(dir, `models/model_${index}.safetensors`), bytes, signal);
   }
+  return MODELS * bytes;
 }
 
 /** Extracts `models.zip` both ways; the side that writes second finds nothing of the first waiting for the disk. */
-async function compareExtraction(dir: string, what: string, wanted: number): Promise<Result> {
+async function compareExtraction(bench: Workbench, what: string, wanted: number): Promise<Result> {
   const ours: number[] = [];
   const theirs: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    await measureShell(dir, "rm -rf ours theirs models && sync");
-    ours.push((await measureDeno(dir, EXTRACT, "models.zip", "ours")).wallMs);
-    await measureShell(dir, "sync");
+  for (let round = 0; round < bench.scale.rounds(ROUNDS); round++) {
+    await bench.shell(bench.dir, "rm -rf ours theirs models && sync");
+    ours.push((await bench.script(bench.dir, "tests/bench/extract_archive.ts", "models.zip", "ours")).wallMs);
+    await bench.shell(bench.dir, "sync");
     const byHand = "unzip -q models.zip -d theirs && find theirs -type f | xargs sha256sum > sums";
-    theirs.push((await measureShell(dir, byHand)).wallMs);
+    theirs.push((await bench.shell(bench.dir, byHand)).wallMs);
   }
   const ratio = median(theirs) / median(ours);
   return {
@@ -103,8 +95,4 @@ async function compareExtraction(dir: string, what: string, wanted: number): Pro
     wanted: wanted === 1 ? "as fast" : `${wanted} times as fast`,
     kept: ratio >= wanted,
   };
-}
-
-async function measureDeno(cwd: string, script: string, ...args: string[]): Promise<Measured> {
-  return await measure(cwd, [Deno.execPath(), "run", "-q", "-A", script, ...args]);
 }

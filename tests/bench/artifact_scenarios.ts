@@ -4,33 +4,36 @@ import { writeZip } from "../../lib/core/archive.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { testContext } from "../helpers/test_context.ts";
-import type { Result } from "./bench.ts";
-import { measureCli, median } from "./measure.ts";
-import { ms, seconds } from "./publish_scenarios.ts";
-import { MIB, writeRandomFile } from "./world.ts";
+import { writeModel } from "./model_writer.ts";
+import { memoryRow } from "./pull_scenarios.ts";
+import { GIB, median, MIB, ms, seconds, size } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
 
 const PulledReport = z.object({ outcome: z.string(), writtenBytes: z.number() });
 
-/** A pull of a release of 1 GiB that is active already: what it asks, what it reads, how long it takes. */
-export async function artifactUnchanged(dir: string): Promise<Result[]> {
+/** A pull of a release that is active already: what it requests, what it reads, how long it takes. */
+export async function artifactUnchanged(bench: Workbench): Promise<void> {
   await using github = startGitHubServer(systemClock);
-  const bot = await makeBot(dir, github, 1024);
-  await pull(bot);
+  const bytes = bench.scale.bytes(GIB);
+  const bot = await makeBot(bench, bench.dir, github, bytes);
+  await pull(bench, bot);
   github.requests.length = 0;
   github.blobs.requests.length = 0;
-  const rounds = 9;
+  const rounds = bench.scale.rounds(9);
   const runs: number[] = [];
   const cpu: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const measured = await pull(bot);
-    if (measured.report.outcome !== "unchanged") throw new Error(`the pull ${measured.report.outcome}`);
+    const measured = await pull(bench, bot);
+    if (measured.report.outcome !== "unchanged") {
+      throw new Error(`the pull of an active artifact ended as ${measured.report.outcome}`);
+    }
     runs.push(measured.wallMs);
     cpu.push(measured.cpuMs);
   }
   const statuses = github.requests.map(({ status }) => status);
   const isAllConditional = statuses.every((status) => status === 304) && github.blobs.requests.length === 0;
-  return [{
-    what: "artifact-pull of 1 GiB that is active already",
+  bench.report({
+    what: `artifact-pull of ${size(bytes)} that is active already`,
     ours: ms(median(runs)),
     theirs: "",
     ratio: `${statuses.length / rounds} conditional requests a pull, ${
@@ -38,37 +41,35 @@ export async function artifactUnchanged(dir: string): Promise<Result[]> {
     } ms of processor time`,
     wanted: "one conditional request, nothing hashed: under half a second of processor time",
     kept: isAllConditional && statuses.length === rounds && median(cpu) < HASHING_MS,
-  }];
+  });
 }
 
 /** Reading and hashing 1 GiB takes a processor at least this long. */
 const HASHING_MS = 500;
 
 /** Peak memory of a pull, for artifacts of very different sizes. */
-export async function artifactMemory(dir: string): Promise<Result[]> {
+export async function artifactMemory(bench: Workbench): Promise<void> {
   const peaks = new Map<number, number>();
-  let lastMs = NaN;
-  for (const sizeMib of [16, 512, 4096]) {
+  let last = "";
+  for (const bytes of bench.scale.sizes([16 * MIB, 512 * MIB, 4 * GIB])) {
     await using github = startGitHubServer(systemClock);
-    const root = join(dir, String(sizeMib));
-    const measured = await pull(await makeBot(root, github, sizeMib));
-    peaks.set(sizeMib, measured.peakKiB / 1024);
-    lastMs = measured.wallMs;
+    const root = join(bench.dir, String(bytes));
+    const measured = await pull(bench, await makeBot(bench, root, github, bytes));
+    peaks.set(bytes, measured.peakKiB / 1024);
+    last = `${size(bytes)} in ${seconds(measured.wallMs)}`;
     Deno.removeSync(root, { recursive: true });
   }
-  const most = Math.max(...peaks.values());
-  return [{
-    what: "peak memory of artifact-pull",
-    ours: [...peaks].map(([size, peak]) => `${size} MiB: ${Math.round(peak)} MiB`).join(", "),
-    theirs: "",
-    ratio: `4 GiB in ${seconds(lastMs)}`,
-    wanted: "under 250 MB for 4 GiB, flat",
-    kept: most * MIB < 250e6,
-  }];
+  const row = memoryRow("peak memory of artifact-pull", peaks, 250e6);
+  bench.report({ ...row, ratio: `${row.ratio}; ${last}` });
 }
 
 /** Uploads an artifact of one incompressible model, and configures a bot that pulls it. @returns the bot's folder */
-async function makeBot(root: string, github: GitHubServer, sizeMib: number): Promise<string> {
+async function makeBot(
+  bench: Workbench,
+  root: string,
+  github: GitHubServer,
+  bytes: number,
+): Promise<string> {
   const bot = join(root, "bot");
   Deno.mkdirSync(join(bot, "configs"), { recursive: true });
   const artifacts = {
@@ -82,14 +83,18 @@ async function makeBot(root: string, github: GitHubServer, sizeMib: number): Pro
     join(bot, ".env"),
     Object.entries(github.env).map(([name, value]) => `${name}=${value}\n`).join(""),
   );
-  const [model, archive] = [join(root, "model.bin"), join(root, "artifact.zip")];
-  writeRandomFile(model, sizeMib * MIB);
-  await writeZip(testContext(), archive, [{ path: "model.bin", location: model }]);
+  const [model, archive] = [join(root, "model.safetensors"), join(root, "artifact.zip")];
+  await writeModel(model, bytes, bench.signal);
+  await writeZip(testContext({ signal: bench.signal }), archive, [{
+    path: "model.safetensors",
+    location: model,
+  }]);
+  Deno.removeSync(model);
   await github.addArtifact(github.addRun(), { name: "trained-models", content: { file: archive } });
   return bot;
 }
 
-async function pull(bot: string) {
-  const measured = await measureCli(bot, "artifact-pull", "--json");
+async function pull(bench: Workbench, bot: string) {
+  const measured = await bench.cli(bot, "artifact-pull", "--json");
   return { ...measured, report: PulledReport.parse(JSON.parse(measured.stdout)) };
 }

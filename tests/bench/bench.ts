@@ -1,86 +1,73 @@
 /**
- * Speed and memory against what one would type instead, in the same run on the same machine.
- *
- *     deno task bench             every scenario: about 20 minutes, 20 GB of disk
- *     deno task bench pull help   the scenarios whose names begin so
- *
- * Every number is a median. `wanted` is what the project promises; a missed promise ends the run with exit code 1.
+ * Speed and memory against what a user would type instead, in the same run on the same machine. Every figure is a
+ * median. Exits with 1 when a promise is not kept or a scenario fails.
  */
-import { join } from "node:path";
-import { tempDir } from "../helpers/temp_dir.ts";
-import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
-import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
-import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
-import { downloadVerified } from "./download_scenarios.ts";
-import { validateSafetensors } from "./format_scenarios.ts";
-import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
-import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
-import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
-import { planReferences } from "./reference_scenarios.ts";
-import { signAndVerify } from "./signing_scenarios.ts";
-import { walkPickles } from "./validate_scenarios.ts";
+import { BenchUsageError, parseBenchOptions, USAGE } from "./options.ts";
+import { type Row, runScenario } from "./run_scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { TABLE_HEAD, tableRow } from "./table.ts";
 
-/** One line of the table. */
-export interface Result {
-  readonly what: string;
-  readonly ours: string;
-  readonly theirs: string;
-  /** How they compare, as the promise counts it. */
-  readonly ratio: string;
-  readonly wanted: string;
-  readonly kept: boolean;
-}
+const HELP = `${USAGE}
 
-/** Measures one promise in an empty folder. */
-export type Scenario = (dir: string) => Promise<readonly Result[]>;
+Measure speed and memory against what you would type instead. Without a name, run every scenario: about 20 minutes
+and 15 GB of disk space. A name chooses the scenarios that begin with it.
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  "help": helpStart,
-  "publish-new": publishNew,
-  "publish-unchanged": publishUnchanged,
-  "pull-one-changed": pullOneChanged,
-  "pull-first": firstClone,
-  "rollback": rollbackTime,
-  "verify": verifyDeep,
-  "memory": memoryOfPublishAndPull,
-  "download": downloadVerified,
-  "archive-stored": extractStored,
-  "archive-deflated": extractDeflated,
-  "archive-create": createArchive,
-  "archive-memory": memoryOfExtraction,
-  "hub-unchanged": hubPullUnchanged,
-  "hub-pull-large": hubPullLarge,
-  "hub-upload": hubUpload,
-  "artifact-unchanged": artifactUnchanged,
-  "artifact-memory": artifactMemory,
-  "validate-safetensors": validateSafetensors,
-  "sign": signAndVerify,
-  "validate-pickle": walkPickles,
-  "references": planReferences,
-};
+  --quick  use smaller models and fewer rounds, judge no promises: under 5 minutes
+  --json   print one JSON object for each row
 
-if (import.meta.main) {
-  const chosen = Object.entries(SCENARIOS).filter(([name]) =>
-    Deno.args.length === 0 || Deno.args.some((prefix) => name.startsWith(prefix))
-  );
-  const results: Result[] = [];
-  for (const [name, scenario] of chosen) {
-    print(`${name} ...\n`, Deno.stderr);
-    using dir = tempDir();
-    const folder = join(dir.path, name);
-    Deno.mkdirSync(folder);
-    results.push(...await scenario(folder));
+The table goes to standard output, a row as soon as it is measured; progress goes to standard error. A failed scenario
+is a row, and the others are still run. Exit codes: 0 promises kept, 1 a promise not kept or a scenario failed,
+2 wrong usage, 130 interrupted.
+
+Scenarios:
+${Object.keys(SCENARIOS).map((name) => `  ${name}\n`).join("")}`;
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseBenchOptions(args, Object.keys(SCENARIOS));
+    if (options !== "help") return await run(options);
+    print(HELP, Deno.stdout);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof BenchUsageError)) throw error;
+    print(`error: ${error.message}\n`, Deno.stderr);
+    return 2;
   }
-  print(`\n${table(results)}\n`, Deno.stdout);
-  if (results.some((result) => !result.kept)) Deno.exit(1);
 }
 
-function table(results: readonly Result[]): string {
-  const rows = results.map(({ what, ours, theirs, ratio, wanted, kept }) =>
-    `| ${[what, ours, theirs, ratio, wanted, kept ? "yes" : "**no**"].join(" | ")} |`
-  );
-  return ["| what | model-sync | instead | ratio | wanted | kept |", "|---|---|---|---|---|---|", ...rows]
-    .join("\n");
+async function run(
+  { scale, json, names }: Exclude<ReturnType<typeof parseBenchOptions>, "help">,
+): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  Deno.addSignalListener("SIGTERM", interrupt);
+  let isKept = true;
+  const onRow = (row: Row) => {
+    isKept &&= "failed" in row ? false : row.kept !== false;
+    print(`${json ? JSON.stringify(row) : tableRow(row)}\n`, Deno.stdout);
+  };
+  if (!json) {
+    if (scale.name === "quick") {
+      print("Quick run: smaller models, fewer rounds. Only a full run judges promises.\n\n", Deno.stdout);
+    }
+    print(`${TABLE_HEAD}\n`, Deno.stdout);
+  }
+  for (const [index, name] of names.entries()) {
+    print(`${name} (${index + 1} of ${names.length}) ...\n`, Deno.stderr);
+    const scenario = SCENARIOS[name];
+    if (scenario === undefined) throw new TypeError(`no scenario ${name}`);
+    try {
+      await runScenario(name, scenario, scale, { signal: interruption.signal, onRow });
+    } catch (error) {
+      if (!interruption.signal.aborted) throw error;
+      print("interrupted\n", Deno.stderr);
+      return 130;
+    }
+  }
+  return isKept ? 0 : 1;
 }
 
 function print(text: string, stream: typeof Deno.stdout): void {

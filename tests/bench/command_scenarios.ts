@@ -1,85 +1,86 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { PROJECT } from "../helpers/run_cli.ts";
-import type { Result } from "./bench.ts";
-import { measure, measureCli, measureShell, median } from "./measure.ts";
-import { ms, seconds } from "./publish_scenarios.ts";
-import { makeWorld, MIB, writeModels, writeRandomFile } from "./world.ts";
+import { writeModel } from "./model_writer.ts";
+import { median, MIB, ms, seconds, size } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
+import { CHANGED_MODEL, makeWorld, writeModels } from "./world.ts";
 
 const Status = z.object({ releases: z.array(z.object({ digest: z.string() })).length(2) });
 
 const Rollback = z.object({ durationMs: z.number() });
 
-/** How long it takes until help is there. */
-export async function helpStart(dir: string): Promise<Result[]> {
-  const deno = Deno.execPath();
-  const main = ["run", "-q", "--no-prompt", "--config", `${PROJECT}deno.json`, "-P=model-sync"];
+/** The time until `--help` is printed. */
+export async function helpStart(bench: Workbench): Promise<void> {
   const ours: number[] = [];
   const theirs: number[] = [];
-  for (let round = 0; round < 25; round++) {
-    ours.push((await measure(dir, [deno, ...main, `${PROJECT}cli/main.ts`, "--help"])).wallMs);
-    theirs.push((await measure(dir, [deno, "eval", "1"])).wallMs);
+  for (let round = 0; round < bench.scale.rounds(25); round++) {
+    const help = ["--no-prompt", "-P=model-sync", `${PROJECT}cli/main.ts`, "--help"];
+    ours.push((await bench.deno(bench.dir, help)).wallMs);
+    theirs.push((await bench.run(bench.dir, [Deno.execPath(), "eval", "1"])).wallMs);
   }
   const ratio = median(ours) / median(theirs);
-  return [{
+  bench.report({
     what: "`model-sync --help`",
     ours: ms(median(ours)),
     theirs: `\`deno eval 1\`: ${ms(median(theirs))}`,
     ratio: `${ratio.toFixed(1)} times the time`,
     wanted: "within 2 times",
     kept: ratio <= 2,
-  }];
+  });
 }
 
-/** Going back and forth between two releases of 2 GiB. */
-export async function rollbackTime(dir: string): Promise<Result[]> {
-  const { trainer, bot } = makeWorld(dir);
-  writeModels(join(trainer, "models"), 200, 10 * MIB);
+/** Rollbacks back and forth between two releases. */
+export async function rollbackTime(bench: Workbench): Promise<void> {
+  const { trainer, bot } = makeWorld(bench.dir);
+  const [count, bytes] = [bench.scale.count(200), bench.scale.bytes(5 * MIB)];
+  await writeModels(join(trainer, "models"), count, bytes, bench.signal);
   for (const _release of [1, 2]) {
-    writeRandomFile(join(trainer, "models/symbol_0/model_7.bin"), 10 * MIB);
-    await measureCli(trainer, "publish");
-    await measureCli(bot, "pull");
+    await writeModel(join(trainer, "models", CHANGED_MODEL), bytes, bench.signal);
+    await bench.cli(trainer, "publish");
+    await bench.cli(bot, "pull");
   }
-  const status = await measureCli(bot, "status", "--json");
+  const status = await bench.cli(bot, "status", "--json");
   const { releases } = Status.parse(JSON.parse(status.stdout));
   const runs: number[] = [];
   const durations: number[] = [];
-  for (let round = 0; round < 15; round++) {
+  for (let round = 0; round < bench.scale.rounds(15); round++) {
     const to = releases[(round + 1) % 2]?.digest ?? "";
-    const measured = await measureCli(bot, "rollback", "--to", to, "--json");
+    const measured = await bench.cli(bot, "rollback", "--to", to, "--json");
     runs.push(measured.wallMs);
     durations.push(Rollback.parse(JSON.parse(measured.stdout)).durationMs);
   }
-  return [{
-    what: "rollback of 2 GiB",
+  bench.report({
+    what: `rollback of ${count} models, ${size(count * bytes)}`,
     ours: `${ms(median(durations))}, the whole process ${ms(median(runs))}`,
     theirs: "",
     ratio: "",
     wanted: "under 100 ms",
     kept: median(runs) < 100,
-  }];
+  });
 }
 
-/** Reading every byte of 2 GiB. */
-export async function verifyDeep(dir: string): Promise<Result[]> {
-  const { trainer, bot } = makeWorld(dir);
-  writeModels(join(trainer, "models"), 20, 100 * MIB);
-  await measureCli(trainer, "publish");
-  await measureCli(bot, "pull");
-  await measureShell(bot, "find models/ -type f | xargs sha256sum > sums");
+/** Reading every byte of a release. */
+export async function verifyDeep(bench: Workbench): Promise<void> {
+  const { trainer, bot } = makeWorld(bench.dir);
+  const [count, bytes] = [bench.scale.count(20), bench.scale.bytes(50 * MIB)];
+  await writeModels(join(trainer, "models"), count, bytes, bench.signal);
+  await bench.cli(trainer, "publish");
+  await bench.cli(bot, "pull");
+  await bench.shell(bot, "find models/ -type f | xargs sha256sum > sums");
   const ours: number[] = [];
   const theirs: number[] = [];
-  for (let round = 0; round < 3; round++) {
-    ours.push((await measureCli(bot, "verify", "--deep")).wallMs);
-    theirs.push((await measureShell(bot, "sha256sum --quiet -c sums")).wallMs);
+  for (let round = 0; round < bench.scale.rounds(3); round++) {
+    ours.push((await bench.cli(bot, "verify", "--deep")).wallMs);
+    theirs.push((await bench.shell(bot, "sha256sum --quiet -c sums")).wallMs);
   }
   const ratio = median(theirs) / median(ours);
-  return [{
-    what: "verify every byte of 2 GiB",
+  bench.report({
+    what: `verify every byte of ${size(count * bytes)}`,
     ours: seconds(median(ours)),
     theirs: `\`sha256sum -c\`: ${seconds(median(theirs))}`,
     ratio: `${ratio.toFixed(1)} times as fast`,
     wanted: "as fast",
     kept: ratio >= 0.9,
-  }];
+  });
 }

@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import { PROJECT } from "../helpers/run_cli.ts";
-import type { Result } from "./bench.ts";
-import { measure, median } from "./measure.ts";
-import { seconds } from "./publish_scenarios.ts";
-import { MIB, writeRandomFile } from "./world.ts";
+import { writeRandomFile } from "./model_writer.ts";
+import { GIB, median, seconds, size } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
 
-const ONCE = join(PROJECT, "tests/bench/download_once.ts");
 const HOST = join(PROJECT, "tests/bench/file_host.py");
 
 /** Another process that serves a folder. */
@@ -24,30 +22,30 @@ async function startHost(dir: string) {
 }
 
 /** A download that is hashed and checked, against one that is not. */
-export async function downloadVerified(dir: string): Promise<Result[]> {
-  writeRandomFile(join(dir, "large.bin"), 1024 * MIB);
-  await using host = await startHost(dir);
+export async function downloadVerified(bench: Workbench): Promise<void> {
+  const bytes = bench.scale.bytes(GIB);
+  await writeRandomFile(join(bench.dir, "large.bin"), bytes, bench.signal);
+  await using host = await startHost(bench.dir);
   const url = `${host.origin}/large.bin`;
-  const target = join(dir, "target.bin");
+  const target = join(bench.dir, "target.bin");
   const ours: number[] = [];
   const theirs: number[] = [];
   const peaks: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    const plain = await measure(dir, ["curl", "-sS", "-o", target, url]);
-    theirs.push(plain.wallMs);
+  for (let round = 0; round < bench.scale.rounds(5); round++) {
+    theirs.push((await bench.run(bench.dir, ["curl", "-sSf", "-o", target, url])).wallMs);
     Deno.removeSync(target);
-    const verified = await measure(dir, [Deno.execPath(), "run", "-q", "-A", ONCE, url, target]);
+    const verified = await bench.script(bench.dir, "tests/bench/download_once.ts", url, target);
     ours.push(verified.wallMs);
     peaks.push(verified.peakKiB / 1024);
     Deno.removeSync(target);
   }
   const ratio = median(theirs) / median(ours);
-  return [{
-    what: "download 1 GiB from loopback, verified",
+  bench.report({
+    what: `download ${size(bytes)} from loopback, verified`,
     ours: `${seconds(median(ours))}, peak ${Math.round(median(peaks))} MiB`,
     theirs: `\`curl -o\`, not verified: ${seconds(median(theirs))}`,
     ratio: `${ratio.toFixed(2)} times as fast`,
     wanted: "0.8 times as fast",
     kept: ratio >= 0.8,
-  }];
+  });
 }

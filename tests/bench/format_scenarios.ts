@@ -2,59 +2,89 @@ import { join } from "node:path";
 import { Validate } from "../../lib/config/sections/validate.ts";
 import type { ModelFile } from "../../lib/validators/model_file.ts";
 import { validateRelease } from "../../lib/validators/validate_release.ts";
-import { testContext } from "../helpers/test_context.ts";
 import { type MadeTensor, safetensorsBytes, safetensorsHeader } from "../helpers/model_files.ts";
-import type { Result } from "./bench.ts";
-import { median } from "./measure.ts";
-import { MIB } from "./world.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { writeModel } from "./model_writer.ts";
+import { median, MIB, ms, size } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
 
 const ROUNDS = 5;
 
 /** As published models are cut, with as many tensors. */
 const FILES = 5;
-const FILE_MIB = 100;
 const TENSORS = 400;
 
 /** Validating a set of safetensors whose bytes were verified before, against an active one in which all is different. */
-export async function validateSafetensors(dir: string): Promise<Result[]> {
-  const [files, active] = [makeSet(join(dir, "new"), "1"), makeSet(join(dir, "active"), "0")];
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = performance.now();
-    await validateRelease(testContext(), {
-      files,
-      dir: join(dir, "new"),
-      digest: "sha256:1",
-      createdAt: new Date().toISOString(),
-      active: { dir: join(dir, "active"), files: active },
-      settings: Validate.parse({}),
-    });
-    times.push(performance.now() - start);
-  }
+export async function validateSafetensors(bench: Workbench): Promise<void> {
+  const bytes = bench.scale.bytes(100 * MIB);
+  const [files, active] = ["new", "active"].map((name) => sparseSet(join(bench.dir, name), bytes));
+  const times = await validateTimes(bench, join(bench.dir, "new"), files ?? [], {
+    dir: join(bench.dir, "active"),
+    files: active ?? [],
+  });
   const worst = Math.max(...times);
-  return [{
-    what: `validate safetensors of ${FILES * FILE_MIB} MiB: ${FILES} files, ${FILES * TENSORS} tensors`,
-    ours: `${median(times).toFixed(0)} ms, the first time ${worst.toFixed(0)} ms`,
+  bench.report({
+    what: `validate safetensors of ${size(FILES * bytes)}: ${FILES} files, ${FILES * TENSORS} tensors`,
+    ours: `${ms(median(times))}, the first time ${ms(worst)}`,
     theirs: "",
     ratio: "",
     wanted: "under 200 ms",
     kept: worst < 200,
-  }];
+  });
 }
 
-/** Files of the right size, whose tensors are holes: they are not to be read. */
-function makeSet(dir: string, generation: string): ModelFile[] {
+/** Validating one ONNX model, which is loaded and tried in a process of its own. */
+export async function validateOnnx(bench: Workbench): Promise<void> {
+  const bytes = bench.scale.bytes(64 * MIB);
+  const location = join(bench.dir, "model.onnx");
+  await writeModel(location, bytes, bench.signal);
+  const file = { path: "model.onnx", location, size: Deno.statSync(location).size, sha256: "1".repeat(64) };
+  const times = await validateTimes(bench, bench.dir, [file]);
+  bench.report({
+    what: `validate an ONNX model of ${size(bytes)}, with 200 inputs`,
+    ours: ms(median(times)),
+    theirs: "",
+    ratio: "",
+    wanted: "",
+  });
+}
+
+async function validateTimes(
+  bench: Workbench,
+  dir: string,
+  files: readonly ModelFile[],
+  active?: { readonly dir: string; readonly files: readonly ModelFile[] },
+): Promise<number[]> {
+  const times: number[] = [];
+  for (let round = 0; round < bench.scale.rounds(ROUNDS); round++) {
+    const start = performance.now();
+    await validateRelease(testContext({ signal: bench.signal }), {
+      files,
+      dir,
+      digest: "sha256:1",
+      createdAt: new Date().toISOString(),
+      active,
+      settings: Validate.parse({}),
+    });
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+/** Files of so many bytes each, whose tensors are holes: they are not read. */
+function sparseSet(dir: string, bytes: number): ModelFile[] {
   Deno.mkdirSync(dir);
-  const bytes = FILE_MIB * MIB / TENSORS;
+  const tensorBytes = Math.floor(bytes / TENSORS);
+  const generation = dir.endsWith("new") ? "1" : "0";
   return Array.from({ length: FILES }, (_, index) => {
     const path = `model-${index}.safetensors`;
     const tensors = Array.from({ length: TENSORS }, (_, layer): [string, MadeTensor] => [
       `encoder.layers.${index}.${layer}.self_attention.query.weight`,
-      ["U8", [bytes], bytes],
+      ["U8", [tensorBytes], tensorBytes],
     ]);
     const head = safetensorsBytes(safetensorsHeader(Object.fromEntries(tensors)), 0);
     const location = join(dir, path);
-    const size = head.length + FILE_MIB * MIB;
+    const size = head.length + TENSORS * tensorBytes;
     Deno.writeFileSync(location, head);
     Deno.truncateSync(location, size);
     return { path, location, size, sha256: generation.repeat(64) };

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { hashFile } from "../../lib/core/hash.ts";
 import { HubServer } from "../fakes/hub_server.ts";
 import { REPO } from "../helpers/hub_machines.ts";
-import type { Result } from "./bench.ts";
-import { measure, measureCli, measureShell, median } from "./measure.ts";
-import { ms, seconds } from "./publish_scenarios.ts";
-import { MIB, writeModels, writeRandomFile } from "./world.ts";
+import { writeModel } from "./model_writer.ts";
+import type { Result } from "./scenario.ts";
+import { GIB, median, MIB, ms, seconds, size } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
+import { writeModels } from "./world.ts";
 
-/** What issue and README promise for transfers of any size. */
+/** What the README promises for transfers of any size. */
 const MEMORY_BYTES_MAX = 250e6;
 
 /** A hub in this process, and two machines that are configured for it. */
@@ -37,71 +38,78 @@ class HubWorld implements AsyncDisposable {
   }
 }
 
-/** A pull when nothing is new, with 2 GiB of models. */
-export async function hubPullUnchanged(dir: string): Promise<Result[]> {
-  await using world = new HubWorld(dir);
-  writeModels(join(world.trainer, "models"), 20, 100 * MIB);
-  await measureCli(world.trainer, "hf-upload");
-  await measureCli(world.bot, "hf-pull");
+/** A pull when nothing is new. */
+export async function hubPullUnchanged(bench: Workbench): Promise<void> {
+  await using world = new HubWorld(bench.dir);
+  const [count, bytes] = [bench.scale.count(20), bench.scale.bytes(50 * MIB)];
+  await writeModels(join(world.trainer, "models"), count, bytes, bench.signal);
+  await bench.cli(world.trainer, "hf-upload");
+  await bench.cli(world.bot, "hf-pull");
   const [ours, theirs, requests]: [number[], number[], number[]] = [[], [], []];
-  for (let round = 0; round < 7; round++) {
+  for (let round = 0; round < bench.scale.rounds(7); round++) {
     world.server.requests.splice(0);
-    ours.push((await measureCli(world.bot, "hf-pull")).wallMs);
+    ours.push((await bench.cli(world.bot, "hf-pull")).wallMs);
     requests.push(world.server.requests.length);
-    theirs.push((await measure(dir, [Deno.execPath(), "eval", "1"])).wallMs);
+    theirs.push((await bench.run(bench.dir, [Deno.execPath(), "eval", "1"])).wallMs);
   }
   const most = Math.max(...requests);
-  return [{
-    what: "hf-pull with nothing new, 2 GiB of models",
+  bench.report({
+    what: `hf-pull with nothing new, ${size(count * bytes)} of models`,
     ours: ms(median(ours)),
     theirs: `\`deno eval 1\`: ${ms(median(theirs))}`,
     ratio: `${most} request, ${(median(ours) / median(theirs)).toFixed(1)} times the start-up`,
     wanted: "one request, nothing hashed: under 0.5 s",
     kept: most === 1 && median(ours) < 500,
-  }];
+  });
 }
 
-/** One file of 4 GiB, verified on the way. */
-export async function hubPullLarge(dir: string): Promise<Result[]> {
-  await using world = new HubWorld(dir);
-  const file = join(dir, "large.safetensors");
-  writeRandomFile(file, 4096 * MIB);
-  const { sha256 } = await hashFile(Deno, file, { signal: new AbortController().signal });
+/** One large file, verified on the way. */
+export async function hubPullLarge(bench: Workbench): Promise<void> {
+  await using world = new HubWorld(bench.dir);
+  const bytes = bench.scale.bytes(4 * GIB);
+  const file = join(bench.dir, "large.safetensors");
+  await writeModel(file, bytes, bench.signal);
+  const { sha256 } = await hashFile(Deno, file, { signal: bench.signal });
   world.server.commitLarge(REPO, "large.safetensors", file, sha256);
   const url = `${world.server.endpoint}/${REPO}/resolve/main/large.safetensors`;
-  const theirs = await measureShell(dir, `curl -sfL -o by-hand '${url}' && sync -f by-hand && rm by-hand`);
-  const ours = await measureCli(world.bot, "hf-pull");
+  const byHand = `curl -sSfL -o by-hand '${url}' && sync -f by-hand && rm by-hand`;
+  const theirs = await bench.shell(bench.dir, byHand);
+  const ours = await bench.cli(world.bot, "hf-pull");
   const ratio = theirs.wallMs / ours.wallMs;
-  const peakBytes = ours.peakKiB * 1024;
-  return [{
-    what: "hf-pull of one file of 4 GiB, verified",
+  const what = `hf-pull of one file of ${size(bytes)}`;
+  bench.report({
+    what: `${what}, verified`,
     ours: seconds(ours.wallMs),
     theirs: `\`curl -o\`, unverified: ${seconds(theirs.wallMs)}`,
     ratio: `${ratio.toFixed(2)} times as fast`,
     wanted: "0.8 times",
     kept: ratio >= 0.8,
-  }, memory("hf-pull of one file of 4 GiB", peakBytes)];
+  });
+  bench.report(memory(what, ours.peakKiB * 1024));
 }
 
-/** 2 GiB of new models: one file in parts, others whole. */
-export async function hubUpload(dir: string): Promise<Result[]> {
-  await using world = new HubWorld(dir);
-  world.server.partBytes = 512 * MIB;
-  writeModels(join(world.trainer, "models"), 4, 256 * MIB);
-  writeRandomFile(join(world.trainer, "models/large.bin"), 1024 * MIB);
-  const theirs = await measureShell(
+/** New models: one file in parts, others whole. */
+export async function hubUpload(bench: Workbench): Promise<void> {
+  await using world = new HubWorld(bench.dir);
+  const models = join(world.trainer, "models");
+  const [count, bytes, largeBytes] = [4, bench.scale.bytes(256 * MIB), bench.scale.bytes(GIB)];
+  world.server.partBytes = largeBytes / 2;
+  await writeModels(models, count, bytes, bench.signal);
+  await writeModel(join(models, "large.safetensors"), largeBytes, bench.signal);
+  const theirs = await bench.shell(
     world.trainer,
-    "find models -type f | xargs sha256sum > sums && cat models/*/* models/*.bin | sha256sum",
+    "find models -type f | xargs sha256sum > sums && find models -type f | xargs cat | sha256sum",
   );
-  const ours = await measureCli(world.trainer, "hf-upload");
-  return [{
-    what: "hf-upload of 2 GiB of new models",
+  const ours = await bench.cli(world.trainer, "hf-upload");
+  const what = `hf-upload of ${size(count * bytes + largeBytes)}`;
+  bench.report({
+    what: `${what} of new models`,
     ours: seconds(ours.wallMs),
     theirs: `\`sha256sum\` of them, twice: ${seconds(theirs.wallMs)}`,
     ratio: `${(ours.wallMs / theirs.wallMs).toFixed(1)} times the time`,
     wanted: "",
-    kept: true,
-  }, memory("hf-upload of 2 GiB", ours.peakKiB * 1024)];
+  });
+  bench.report(memory(what, ours.peakKiB * 1024));
 }
 
 function memory(what: string, peakBytes: number): Result {

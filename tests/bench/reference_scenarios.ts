@@ -1,11 +1,7 @@
 import { join } from "node:path";
-import { PROJECT } from "../helpers/run_cli.ts";
-import type { Result } from "./bench.ts";
-import { measure, median } from "./measure.ts";
-import { seconds } from "./publish_scenarios.ts";
-
-const ROUNDS = 5;
-const MODELS = 3_000;
+import type { Result } from "./scenario.ts";
+import { median, seconds } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
 
 /** Every tenth model changed, as after a change of a field that many have. */
 const CHANGED_EVERY = 10;
@@ -13,7 +9,7 @@ const CHANGED_EVERY = 10;
 const COLUMNS =
   "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings";
 
-/** What the original does with it: both sides parsed and compared, and the whole file written anew. */
+/** What the original does with it: both sides parsed and compared, and the whole file written again. */
 const ORIGINAL = `
 import json, sys
 primary, current = (json.load(open(path)) for path in sys.argv[1:3])
@@ -21,27 +17,34 @@ changed = [name for name in primary if primary[name] != current.get(name)]
 open("written.json", "w").write(json.dumps(primary, indent=4) + "\\n")
 `;
 
-/** A category of 3,000 models read, compared and rendered, in a process that does nothing else. */
-export async function planReferences(dir: string): Promise<Result[]> {
-  const images = JSON.stringify(Object.fromEntries(imageModels(false)), undefined, 4) + "\n";
+/** A category of many models read, compared and rendered, in a process that does nothing else. */
+export async function planReferences(bench: Workbench): Promise<void> {
+  const { dir } = bench;
+  const count = bench.scale.count(3_000);
+  const images = JSON.stringify(Object.fromEntries(imageModels(count, false)), undefined, 4) + "\n";
   Deno.writeTextFileSync(join(dir, "stable_diffusion.json"), images);
-  Deno.writeTextFileSync(join(dir, "images.json"), JSON.stringify(Object.fromEntries(imageModels(true))));
-  const rows = Array.from({ length: MODELS }, (_, index) => `org/model-${index}-7B,7,,,,A model.,,"a,b",,`);
+  Deno.writeTextFileSync(
+    join(dir, "images.json"),
+    JSON.stringify(Object.fromEntries(imageModels(count, true))),
+  );
+  const rows = Array.from({ length: count }, (_, index) => `org/model-${index}-7B,7,,,,A model.,,"a,b",,`);
   Deno.writeTextFileSync(join(dir, "models.csv"), [COLUMNS, ...rows, ""].join("\r\n"));
-  Deno.writeTextFileSync(join(dir, "texts.json"), JSON.stringify(Object.fromEntries(textModels(true))));
+  Deno.writeTextFileSync(
+    join(dir, "texts.json"),
+    JSON.stringify(Object.fromEntries(textModels(count, true))),
+  );
   // What convert.py makes of the rows, as near as the comparison needs it.
   Deno.writeTextFileSync(
     join(dir, "db.json"),
-    JSON.stringify(Object.fromEntries(textModels(false)), undefined, 4) + "\n",
+    JSON.stringify(Object.fromEntries(textModels(count, false)), undefined, 4) + "\n",
   );
-  return [
-    await measured(dir, "image_generation", "images.json", ["stable_diffusion.json"]),
-    await measured(dir, "text_generation", "texts.json", ["db.json", "models.csv"]),
-  ];
+  bench.report(await measured(bench, count, "image_generation", "images.json", ["stable_diffusion.json"]));
+  bench.report(await measured(bench, count, "text_generation", "texts.json", ["db.json", "models.csv"]));
 }
 
 async function measured(
-  dir: string,
+  bench: Workbench,
+  count: number,
   category: string,
   primary: string,
   files: readonly [string, ...string[]],
@@ -49,16 +52,20 @@ async function measured(
   const ours: number[] = [];
   const whole: number[] = [];
   const theirs: number[] = [];
-  const script = `${PROJECT}tests/bench/plan_references.ts`;
-  const run = [Deno.execPath(), "run", "-q", "-A", "--config", `${PROJECT}deno.json`, script];
-  for (let round = 0; round < ROUNDS; round++) {
-    const { stdout, wallMs } = await measure(dir, [...run, category, primary, ...files]);
+  for (let round = 0; round < bench.scale.rounds(5); round++) {
+    const { stdout, wallMs } = await bench.script(
+      bench.dir,
+      "tests/bench/plan_references.ts",
+      category,
+      primary,
+      ...files,
+    );
     ours.push(Number(stdout));
     whole.push(wallMs);
-    theirs.push((await measure(dir, ["python3", "-c", ORIGINAL, primary, files[0]])).wallMs);
+    theirs.push((await bench.run(bench.dir, ["python3", "-c", ORIGINAL, primary, files[0]])).wallMs);
   }
   return {
-    what: `compare and render ${MODELS} models of ${category}`,
+    what: `compare and render ${count} models of ${category}`,
     ours: `${seconds(median(ours))}, the whole process ${seconds(median(whole))}`,
     theirs: `python3, whole files: ${seconds(median(theirs))}`,
     ratio: `${(median(whole) / median(theirs)).toFixed(1)} times the time`,
@@ -68,8 +75,8 @@ async function measured(
 }
 
 /** As large as those of the real repository: some 1,400 bytes each. */
-function imageModels(isChanged: boolean): [string, unknown][] {
-  return Array.from({ length: MODELS }, (_, index) => [`Model ${index}`, {
+function imageModels(count: number, isChanged: boolean): [string, unknown][] {
+  return Array.from({ length: count }, (_, index) => [`Model ${index}`, {
     name: `Model ${index}`,
     baseline: "stable diffusion 1",
     type: "ckpt",
@@ -97,8 +104,8 @@ function imageModels(isChanged: boolean): [string, unknown][] {
   }]);
 }
 
-function textModels(isChanged: boolean): [string, unknown][] {
-  return Array.from({ length: MODELS }, (_, index) => {
+function textModels(count: number, isChanged: boolean): [string, unknown][] {
+  return Array.from({ length: count }, (_, index) => {
     const model = `model-${index}-7B`;
     const isOther = isChanged && index % CHANGED_EVERY === 0;
     const record = (name: string): [string, unknown] => [name, {

@@ -1,40 +1,39 @@
 import { join } from "node:path";
-import { PROJECT } from "../helpers/run_cli.ts";
-import type { Result } from "./bench.ts";
-import { measure, measureCli, type Measured, median } from "./measure.ts";
-import { seconds } from "./publish_scenarios.ts";
-import { MIB, writeRandomFile } from "./world.ts";
+import { writeModel } from "./model_writer.ts";
+import { median, MIB, seconds, size } from "./units.ts";
+import type { Measured, Workbench } from "./workbench.ts";
 
-const HASH_ONCE = join(PROJECT, "tests/bench/hash_once.ts");
-const ROUNDS = 3;
+const MODELS = 8;
 
-/** Signing and verifying a folder of 2 GiB, against hashing it once. */
-export async function signAndVerify(dir: string): Promise<Result[]> {
-  const models = join(dir, "models");
+/** Signing and verifying a folder, against hashing it once. */
+export async function signAndVerify(bench: Workbench): Promise<void> {
+  const models = join(bench.dir, "models");
+  const bytes = bench.scale.bytes(256 * MIB);
   Deno.mkdirSync(models);
-  for (let index = 0; index < 8; index++) writeRandomFile(join(models, `model_${index}.bin`), 256 * MIB);
-  const [key, publicKey, signature] = ["key.pem", "key.pub.pem", "model.sig"].map((name) => join(dir, name));
-  const keys = (...args: string[]) => measureCli(dir, "keys", ...args);
-  await keys("generate", "--private-key", `${key}`, "--public-key", `${publicKey}`);
+  for (let index = 0; index < MODELS; index++) {
+    await writeModel(join(models, `model_${index}.safetensors`), bytes, bench.signal);
+  }
+  const keys = (...args: string[]) => bench.cli(bench.dir, "keys", ...args);
+  await keys("generate", "--private-key", "key.pem", "--public-key", "key.pub.pem");
   const runs: Record<"hash" | "sign" | "verify", Measured[]> = { hash: [], sign: [], verify: [] };
-  for (let round = 0; round < ROUNDS; round++) {
-    runs.hash.push(await measure(dir, [Deno.execPath(), "run", "-q", "-A", HASH_ONCE, models]));
-    runs.sign.push(await keys("sign", "--private-key", `${key}`, "--signature", `${signature}`, models));
+  for (let round = 0; round < bench.scale.rounds(3); round++) {
+    runs.hash.push(await bench.script(bench.dir, "tests/bench/hash_once.ts", models));
+    runs.sign.push(await keys("sign", "--private-key", "key.pem", "--signature", "model.sig", models));
     runs.verify.push(
-      await keys("verify", "--public-key", `${publicKey}`, "--signature", `${signature}`, models),
+      await keys("verify", "--public-key", "key.pub.pem", "--signature", "model.sig", models),
     );
   }
   const wallMs = (measured: readonly Measured[]) => median(measured.map(({ wallMs }) => wallMs));
-  return (["sign", "verify"] as const).map((what) => {
+  for (const what of ["sign", "verify"] as const) {
     const ratio = wallMs(runs[what]) / wallMs(runs.hash);
     const peakMiB = Math.round(Math.max(...runs[what].map(({ peakKiB }) => peakKiB)) / 1024);
-    return {
-      what: `${what} a folder of 2 GiB`,
+    bench.report({
+      what: `${what} a folder of ${size(MODELS * bytes)}`,
       ours: `${seconds(wallMs(runs[what]))}, peak ${peakMiB} MiB`,
       theirs: `hashing it once: ${seconds(wallMs(runs.hash))}`,
       ratio: `${ratio.toFixed(2)} times the time`,
       wanted: "within 1.1 times",
       kept: ratio <= 1.1,
-    };
-  });
+    });
+  }
 }

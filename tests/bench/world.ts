@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { bareRepository } from "../helpers/test_git.ts";
-
-export const MIB = 1024 * 1024;
+import { SET_FORMATS, writeModel } from "./model_writer.ts";
 
 /** A registry, with a folder for each machine. */
 export interface BenchWorld {
@@ -23,22 +22,20 @@ export function makeWorld(root: string): BenchWorld {
   return { registry, trainer: join(root, "trainer"), bot: join(root, "bot") };
 }
 
-/** Writes so many files of so many incompressible bytes, in folders of a hundred. */
-export function writeModels(modelsDir: string, count: number, bytes: number): void {
+/** The model that scenarios change. */
+export const CHANGED_MODEL = "symbol_0/model_0.safetensors";
+
+/** Writes so many models of so many bytes, of each format in turn, in folders of a hundred. */
+export async function writeModels(
+  modelsDir: string,
+  count: number,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<void> {
   for (let index = 0; index < count; index++) {
     const folder = join(modelsDir, `symbol_${Math.floor(index / 100)}`);
     Deno.mkdirSync(folder, { recursive: true });
-    writeRandomFile(join(folder, `model_${index}.bin`), bytes);
-  }
-}
-
-/** Writes a file of incompressible bytes. */
-export function writeRandomFile(path: string, bytes: number): void {
-  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
-  // The most that Web Crypto fills at once.
-  const piece = new Uint8Array(Math.min(65536, bytes));
-  for (let left = bytes; left > 0; left -= piece.length) {
-    crypto.getRandomValues(piece);
-    file.writeSync(piece.subarray(0, left));
+    const extension = SET_FORMATS[index % SET_FORMATS.length] ?? SET_FORMATS[0];
+    await writeModel(join(folder, `model_${index}${extension}`), bytes, signal);
   }
 }

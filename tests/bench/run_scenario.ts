@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { missingProgram } from "./missing_program.ts";
+import type { Scale } from "./scale.ts";
+import type { Result, Scenario } from "./scenario.ts";
+import { Workbench } from "./workbench.ts";
+
+/** A row of the table: what was measured, or why nothing was. */
+export type Row = { readonly scenario: string } & (Result | { readonly failed: string });
+
+/** Processes get five seconds to end by themselves, and are killed then. */
+const GRACE_MS = 10_000;
+
+/** A reason that is longer makes the table unreadable. */
+const REASON_CHARS_MAX = 300;
+
+/**
+ * Runs a scenario in a folder of its own, which is removed afterwards. Its failure is a row, also when it takes longer
+ * than the scale allows.
+ *
+ * @throws the signal's reason, once the scenario's processes ended and its folder is removed
+ */
+export async function runScenario(
+  name: string,
+  { measure, needs }: Scenario,
+  scale: Scale,
+  options: { readonly signal: AbortSignal; readonly onRow: (row: Row) => void },
+): Promise<void> {
+  const { signal, onRow } = options;
+  try {
+    const missing = missingProgram(needs);
+    if (missing !== undefined) throw new Error(`${missing} is not installed`);
+    using dir = tempDir();
+    const folder = join(dir.path, name);
+    Deno.mkdirSync(folder);
+    await withLimit(scale.limitMs, signal, async (limited) => {
+      await measure(new Workbench(folder, scale, limited, (row) => onRow({ scenario: name, ...row })));
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    onRow({ scenario: name, failed: firstLine(error) });
+  }
+}
+
+/** Waits for work, which is aborted at the signal and after so many milliseconds. */
+async function withLimit(
+  limitMs: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new Error(`no end after ${limitMs / 60_000} minutes`)), limitMs);
+  const limited = AbortSignal.any([signal, limit.signal]);
+  const overdue = Promise.withResolvers<never>();
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  const onAbort = () => void (grace = setTimeout(() => overdue.reject(limited.reason), GRACE_MS));
+  limited.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([work(limited), overdue.promise]);
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(grace);
+    limited.removeEventListener("abort", onAbort);
+  }
+}
+
+function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  return (message.trim().split("\n")[0] ?? "").slice(0, REASON_CHARS_MAX);
+}

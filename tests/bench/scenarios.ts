@@ -1,0 +1,39 @@
+import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
+import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
+import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
+import { downloadVerified } from "./download_scenarios.ts";
+import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
+import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
+import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
+import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
+import { planReferences } from "./reference_scenarios.ts";
+import { type Scenario, scenario } from "./scenario.ts";
+import { signAndVerify } from "./signing_scenarios.ts";
+import { walkPickles } from "./validate_scenarios.ts";
+
+/** Every scenario, in the order of the table. One line here is all that a new one needs: the test runs it as well. */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  "help": scenario(helpStart),
+  "publish-new": scenario(publishNew),
+  "publish-unchanged": scenario(publishUnchanged),
+  "pull-one-changed": scenario(pullOneChanged),
+  "pull-first": scenario(firstClone),
+  "rollback": scenario(rollbackTime),
+  "verify": scenario(verifyDeep),
+  "memory": scenario(memoryOfPublishAndPull),
+  "download": scenario(downloadVerified, "curl"),
+  "archive-stored": scenario(extractStored, "zip", "unzip"),
+  "archive-deflated": scenario(extractDeflated, "zip", "unzip"),
+  "archive-create": scenario(createArchive, "zip"),
+  "archive-memory": scenario(memoryOfExtraction),
+  "hub-unchanged": scenario(hubPullUnchanged),
+  "hub-pull-large": scenario(hubPullLarge, "curl"),
+  "hub-upload": scenario(hubUpload),
+  "artifact-unchanged": scenario(artifactUnchanged),
+  "artifact-memory": scenario(artifactMemory),
+  "validate-safetensors": scenario(validateSafetensors),
+  "validate-onnx": scenario(validateOnnx),
+  "sign": scenario(signAndVerify),
+  "validate-pickle": scenario(walkPickles, "joblib"),
+  "references": scenario(planReferences),
+};

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { runProcess, spawnProcess } from "../../lib/core/subprocess.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+import type { Scale } from "./scale.ts";
+import type { Result } from "./scenario.ts";
+
+const Measured = z.object({
+  code: z.number(),
+  wallMs: z.number(),
+  /** Processor time of the command's tree. */
+  cpuMs: z.number(),
+  /** Of the largest process in the command's tree. */
+  peakKiB: z.number(),
+  writtenBytes: z.number(),
+  stdout: z.string(),
+  stderr: z.string(),
+});
+export type Measured = Readonly<z.infer<typeof Measured>>;
+
+const MEASURE = fileURLToPath(new URL("measure.py", import.meta.url));
+
+/** What a scenario works with: an empty folder, the sizes of the run, a way to measure a command and to report. */
+export class Workbench {
+  readonly dir: string;
+  readonly scale: Scale;
+  /** Aborted when the scenario takes too long, or the operator interrupts the run. */
+  readonly signal: AbortSignal;
+  readonly #onRow: (row: Result) => void;
+
+  constructor(dir: string, scale: Scale, signal: AbortSignal, onRow: (row: Result) => void) {
+    this.dir = dir;
+    this.scale = scale;
+    this.signal = signal;
+    this.#onRow = onRow;
+  }
+
+  /** Adds rows to the table, which are printed at once. */
+  report(...rows: readonly Result[]): void {
+    for (const { kept, ...row } of rows) {
+      this.#onRow(this.scale.isJudged && kept !== undefined ? { ...row, kept } : row);
+    }
+  }
+
+  /**
+   * Runs a command to its end, in a folder, and returns what it took.
+   *
+   * @throws when it fails, with what it printed
+   */
+  async run(cwd: string, command: readonly string[]): Promise<Measured> {
+    const { code, stdout, stderr } = await runProcess(spawnProcess, {
+      command: "python3",
+      args: [MEASURE, cwd, ...command],
+      env: { ...GIT_ENV, NO_COLOR: "1" },
+      timeoutMs: this.scale.limitMs,
+      signal: this.signal,
+    });
+    if (code !== 0) throw new Error(`Cannot measure ${command[0]}: ${stderr}`);
+    const measured = Measured.parse(JSON.parse(new TextDecoder().decode(stdout)));
+    if (measured.code !== 0) {
+      throw new Error(
+        `${measured.stderr.trim() || measured.stdout.trim()} (exit code ${measured.code} of ${
+          title(command)
+        })`,
+      );
+    }
+    return measured;
+  }
+
+  /** As {@link run}, for what a user would type into a shell. */
+  async shell(cwd: string, script: string): Promise<Measured> {
+    return await this.run(cwd, ["sh", "-ec", script]);
+  }
+
+  /** As {@link run}, for a command of model-sync, run from source under its own permission set. */
+  async cli(cwd: string, command: string, ...args: readonly string[]): Promise<Measured> {
+    const script = `${PROJECT}cli/${command.replaceAll("-", "_")}.ts`;
+    return await this.deno(cwd, ["--no-prompt", `-P=${command}`, script, ...args]);
+  }
+
+  /** As {@link run}, for a script of the project. */
+  async script(cwd: string, path: string, ...args: readonly string[]): Promise<Measured> {
+    return await this.deno(cwd, ["-A", join(PROJECT, path), ...args]);
+  }
+
+  /** As {@link run}, for `deno run` with the project's configuration. */
+  async deno(cwd: string, args: readonly string[]): Promise<Measured> {
+    return await this.run(cwd, [Deno.execPath(), "run", "-q", "--config", `${PROJECT}deno.json`, ...args]);
+  }
+
+  /** Waits for what the figures need, such as timestamps that have to be old. */
+  async pause(fullMs: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.scale.pauseMs(fullMs)));
+    this.signal.throwIfAborted();
+  }
+}
+
+/** The command in one line: scripts of Python are long. */
+function title(command: readonly string[]): string {
+  return command.map((word) => word.slice(word.lastIndexOf("/") + 1)).join(" ").trim().split("\n")[0] ?? "";
+}
