@@ -3,6 +3,8 @@ import { RefusedError } from "../lib/core/errors.ts";
 import { type Digest, shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
 import { readHistory, type RunRecord } from "../lib/store/history.ts";
+import { activeManifest } from "../lib/store/active_release.ts";
+import { problemSeenByConsumers } from "../lib/store/consumer_view.ts";
 import { inspectModelFolder } from "../lib/store/model_folder.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
@@ -63,6 +65,8 @@ interface Status {
   readonly modelsDir: string;
   readonly stateDir: string | null;
   readonly modelFolder: string;
+  /** Why consumers do not see the active release; `null` when they do, or none is active. */
+  readonly modelFolderFault: string | null;
   readonly current: ShownRelease | null;
   readonly previous: ShownRelease | null;
   readonly releases: readonly ShownRelease[];
@@ -96,6 +100,7 @@ function emptyStatus(session: Session, now: Date): Status {
     modelsDir: session.location.modelsDir,
     stateDir: null,
     modelFolder: "unknown",
+    modelFolderFault: null,
     current: null,
     previous: null,
     releases: [],
@@ -127,6 +132,7 @@ function readStatus(
     modelsDir: store.modelsDir,
     stateDir: store.root,
     modelFolder: inspectModelFolder(store).kind,
+    modelFolderFault: modelFolderFault(store) ?? null,
     current,
     previous: named("previous"),
     releases,
@@ -137,6 +143,11 @@ function readStatus(
     canary,
     canaryFault: canaryFault(store) ?? null,
   };
+}
+
+function modelFolderFault(store: Store): string | undefined {
+  const active = activeManifest(store);
+  return active === undefined ? undefined : problemSeenByConsumers(store, active);
 }
 
 /** What else there is to show does not depend on it. */
@@ -225,6 +236,11 @@ function releaseLines(output: Output, status: Status, now: Date): string[] {
     `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, made ${
       age(current.createdAt, now)
     }`,
+    ...(status.modelFolderFault === null ? [] : [
+      `  ${
+        output.paint("red", `consumers do not see it: the folder ${status.modelFolderFault}`)
+      }; run model-sync pull`,
+    ]),
     ...(previous === null ? [] : [`  previous  ${releaseText(output, previous)}`]),
     ...others.map((release, index) =>
       `  ${index === 0 ? "older   " : "        "}  ${releaseText(output, release)}`

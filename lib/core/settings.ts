@@ -4,6 +4,9 @@ export const ACTIVATION_SETTINGS = ["auto", "symlink", "mirror"] as const;
 /** How a release is made the one that consumers see. */
 export type ActivationSetting = (typeof ACTIVATION_SETTINGS)[number];
 
+/** How a run does it in fact. */
+export type ActivationMode = Exclude<ActivationSetting, "auto">;
+
 export const LFS_SETTINGS = ["auto", "always", "never"] as const;
 /** Which files go to Git LFS: those that GitHub would refuse otherwise, all, or none. */
 export type LfsSetting = (typeof LFS_SETTINGS)[number];

@@ -9,6 +9,7 @@ import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { readHistory } from "../store/history.ts";
+import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
@@ -131,6 +132,13 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
     ];
   }
   const folder = inspectModelFolder(store);
+  const active = activeManifest(store);
+  const unseen = active === undefined ? undefined : problemSeenByConsumers(store, active);
+  if ((folder.kind === "linked" || folder.kind === "folder") && unseen !== undefined) {
+    const detail = `${store.modelsDir} ${unseen}`;
+    // Into a real folder, training or people may write; the next pull puts the release there again.
+    return [(folder.kind === "linked" ? fail : warn)("models folder", detail, "model-sync pull repairs it")];
+  }
   switch (folder.kind) {
     case "linked":
       return [pass("models folder", "a link to the active release")];

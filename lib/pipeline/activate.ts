@@ -1,13 +1,16 @@
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
-import type { Digest } from "../release/manifest.ts";
+import type { ActivationMode } from "../core/settings.ts";
+import { type Digest, shortDigest } from "../release/manifest.ts";
 import { adoptByCopy, adoptByMove, ensureModelsLink, lookAtPresent } from "../store/adopt.ts";
 import { type IntentRun, writeIntent } from "../store/intent.ts";
 import { mirrorRelease } from "../store/mirror.ts";
-import { type ActivationMode, inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
-import { readPointer, setPointer, syncPointers } from "../store/pointers.ts";
+import { requireSeen } from "../store/consumer_view.ts";
+import { inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
+import { readPointer, relinkPointers, setPointers } from "../store/pointers.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
+import { type ActivationIntent, undoActivation } from "./settle_activation.ts";
 import type { ValidRelease } from "./validate.ts";
 
 /** What an activation did. */
@@ -43,27 +46,45 @@ export async function activate(
   const from = readPointer(store, "current");
   const to = release.digest;
   if (from === to && mode === "symlink") {
+    relinkPointers(store);
     linkModels(context, store, run);
+    requireSeen(store, to);
     return { release: to, previous: readPointer(store, "previous"), mode };
   }
+  const intent: ActivationIntent = {
+    ...run,
+    phase: "activating",
+    mode,
+    from: from ?? null,
+    to,
+    previousBefore: readPointer(store, "previous") ?? null,
+  };
   try {
-    writeIntent(store, {
-      ...run,
-      phase: "activating",
+    writeIntent(store, intent);
+    setPointers(
+      store,
+      from === undefined || from === to ? { current: to } : { previous: from, current: to },
       mode,
-      from: from ?? null,
-      to,
-      previousBefore: readPointer(store, "previous") ?? null,
-    });
-    if (from !== undefined && from !== to) setPointer(store, "previous", from);
-    setPointer(store, "current", to);
-    syncPointers(store);
+    );
     if (mode === "symlink") linkModels(context, store, run);
     else await mirrorRelease(uninterrupted(context), store, from, to);
+    requireSeen(store, to);
   } catch (error) {
-    throw diskError(error, `activate release ${to}`);
+    takeBack(context, store, intent);
+    throw diskError(error, `activate release ${shortDigest(to)}`);
   }
   return { release: to, previous: from === to ? readPointer(store, "previous") : from, mode };
+}
+
+/** What cannot be taken back now is settled with the run, or by the next one. */
+function takeBack({ log }: Context, store: Store, intent: ActivationIntent): void {
+  try {
+    undoActivation(store, intent);
+  } catch (error) {
+    log.warn(
+      `cannot take the activation back yet: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 /** A model folder from before this store becomes a release first, so that it can be returned to. */

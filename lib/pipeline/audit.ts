@@ -10,6 +10,7 @@ import {
   storedClaim,
 } from "./check_signature.ts";
 import { MIRROR_SCRATCH_NAME } from "../store/mirror.ts";
+import { problemOfFolder } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from "../store/release_files.ts";
@@ -62,15 +63,20 @@ export async function auditActive(
   const linked = inspectModelFolder(store).kind === "linked";
   const problems = await checkFiles(context, consumerFolder(store, digest, linked), manifest, depth);
   if (depth === "content") distrustCopies(store, manifest, problems);
-  const folder = problemOfFolder(store, linked);
+  // Files that are sound in the store are nothing to consumers who cannot get at them.
+  const folder = problemOfFolder(store, digest);
   const signature = await auditSignature(context, store, digest, policy);
-  const found = [...folder === undefined ? [] : [folder], ...signature.problems, ...problems];
+  const found = [
+    ...folder === undefined ? [] : [{ path: store.modelsDir, problem: folder }],
+    ...signature.problems,
+    ...problems,
+  ];
   return {
     release: digest,
     sequence: manifest.sequence,
     files: manifest.files.length,
     problems: found,
-    extra: findExtra(context, store, manifest),
+    extra: folder === undefined ? findExtra(context, store, manifest) : [],
     ...(signature.kind === undefined ? {} : { signature: signature.kind }),
   };
 }
@@ -121,18 +127,7 @@ function consumerFolder(store: Store, digest: Digest, linked: boolean) {
     : { dir: store.modelsDir, cache: StatCache.ofModels(store) };
 }
 
-function problemOfFolder(store: Store, linked: boolean): FileProblem | undefined {
-  const { kind } = inspectModelFolder(store);
-  if (linked || kind === "folder") return undefined;
-  return {
-    path: store.modelsDir,
-    problem: kind === "missing" ? "is missing" : "is not the folder of the release",
-  };
-}
-
 function findExtra(context: Context, store: Store, manifest: Manifest): string[] {
-  const kind = inspectModelFolder(store).kind;
-  if (kind !== "linked" && kind !== "folder") return [];
   return findExtraFiles(context, store.modelsDir, manifest)
     .filter((path) => !path.startsWith(`${MIRROR_SCRATCH_NAME}/`));
 }

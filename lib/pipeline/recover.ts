@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
+import { DiskError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
-import { ensureModelsLink, settleAdoption } from "../store/adopt.ts";
+import { settleAdoption } from "../store/adopt.ts";
 import { type Intent, readIntent } from "../store/intent.ts";
-import { mirrorRelease } from "../store/mirror.ts";
-import { readPointer, restorePointer, syncPointers } from "../store/pointers.ts";
+import { inspectModelFolder } from "../store/model_folder.ts";
+import { readPointer, relinkPointers } from "../store/pointers.ts";
 import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { sweepPartials } from "../store/partials.ts";
-import { liftQuarantine } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { settleActivation } from "./settle_activation.ts";
 
 /** What recovery found of a run that did not end, and which release is active after it. */
 export interface Recovery {
@@ -27,6 +28,7 @@ export interface Recovery {
 export async function recover(context: Context, store: Store): Promise<Recovery | undefined> {
   const intent = readIntent(store);
   const resolution = intent === undefined ? undefined : await settle(context, store, intent);
+  repairPointers(context, store);
   for (const entry of store.fs.readDirSync(store.staging)) {
     await removeTree(store.fs, join(store.staging, entry.name));
   }
@@ -40,6 +42,17 @@ export async function recover(context: Context, store: Store): Promise<Recovery 
       (active === undefined ? "no release is active" : `release ${shortDigest(active)} is active`),
   );
   return { run: intent, resolution, active };
+}
+
+/** Where it is not possible yet, pulls and rollbacks fail at showing the release to consumers; a prune need not. */
+function repairPointers({ log }: Context, store: Store): void {
+  if (inspectModelFolder(store).kind !== "linked") return;
+  try {
+    if (relinkPointers(store)) log.warn(`${store.modelsDir} led through a file: it is a link again`);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    log.warn(error.message);
+  }
 }
 
 /** Whoever is to hear of a swap may not have: the next pull tells it. */
@@ -66,24 +79,4 @@ export async function settle(
     case "activating":
       return await settleActivation(context, store, intent);
   }
-}
-
-async function settleActivation(
-  context: Context,
-  store: Store,
-  intent: Intent & { readonly phase: "activating" },
-): Promise<Recovery["resolution"]> {
-  const { from, to, previousBefore, mode } = intent;
-  if (readPointer(store, "current") !== to) {
-    restorePointer(store, "previous", previousBefore ?? undefined);
-    syncPointers(store);
-    // A rollback quarantines the release that it leaves, before it leaves it; this one never left.
-    if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
-    return "undone";
-  }
-  restorePointer(store, "previous", (from === to ? previousBefore : from ?? previousBefore) ?? undefined);
-  syncPointers(store);
-  if (mode === "symlink") ensureModelsLink(store, intent.runId);
-  else await mirrorRelease(context, store, from ?? undefined, to);
-  return "finished";
 }

@@ -12,7 +12,9 @@ import {
   releaseFile,
   shortDigest,
 } from "../release/manifest.ts";
-import { type ActivationMode, inspectModelFolder } from "../store/model_folder.ts";
+import type { ActivationMode } from "../core/settings.ts";
+import { problemSeenByConsumers } from "../store/consumer_view.ts";
+import { inspectModelFolder } from "../store/model_folder.ts";
 import { checkFiles, type FileProblem } from "../store/release_files.ts";
 import { findSignature, releaseDir, type StoredRelease } from "../store/releases.ts";
 import type { StagedFile, Staging } from "../store/staging.ts";
@@ -113,7 +115,9 @@ export async function damageSeenByConsumers(
   const [problem] = mode === "symlink"
     ? await checkStored(context, store, active)
     : await checkFiles(context, { dir: store.modelsDir, cache: StatCache.ofModels(store) }, active, "stat");
-  return problem === undefined ? undefined : `${problem.path} ${problem.problem}`;
+  if (problem !== undefined) return `${problem.path} ${problem.problem}`;
+  const unseen = problemSeenByConsumers(store, active);
+  return unseen === undefined ? undefined : `${store.modelsDir} ${unseen}`;
 }
 
 function firstDifference(staged: readonly StagedFile[], claimed: readonly ReleaseFile[]): string | undefined {

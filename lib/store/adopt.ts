@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { osErrorCode, RefusedError } from "../core/errors.ts";
 import { RELEASE_FILE_MODE, removeIfThere, syncFolder } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
@@ -15,7 +15,7 @@ import { isClutter } from "../release/clutter.ts";
 import { scanFolder } from "../release/scan_folder.ts";
 import { type IntentRun, writeIntent } from "./intent.ts";
 import { inspectModelFolder, modelsLinkTarget } from "./model_folder.ts";
-import { readPointer, restorePointer, setPointer, syncPointers } from "./pointers.ts";
+import { makeLink, readPointer, restorePointer, setPointers } from "./pointers.ts";
 import { findRelease, hasReleaseDir, installRelease, releaseDir, writeManifest } from "./releases.ts";
 import type { Staging } from "./staging.ts";
 import { StatCache } from "./stat_cache.ts";
@@ -31,7 +31,7 @@ export async function adoptByMove(context: Context, store: Store, run: IntentRun
   const manifest = await describeFolder(context, store);
   const { digest } = manifest;
   writeIntent(store, { ...run, phase: "adopting", digest, from: readPointer(store, "current") ?? null });
-  setPointer(store, "current", digest);
+  setPointers(store, { current: digest }, "symlink");
   // The very same files may be in the store already; then the folder only makes way.
   const isNew = !hasReleaseDir(store, digest);
   if (isNew) writeManifest(store, digest, formatManifest(manifest));
@@ -62,12 +62,10 @@ export async function adoptByCopy(context: Context, store: Store, staging: Stagi
     const copied = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), manifest);
     installRelease(store, staging.dir, copied.digest, formatManifest(copied));
     rememberDigests(store, copied);
-    setPointer(store, "current", copied.digest);
-    syncPointers(store);
+    setPointers(store, { current: copied.digest }, "mirror");
     return copied.digest;
   }
-  setPointer(store, "current", digest);
-  syncPointers(store);
+  setPointers(store, { current: digest }, "mirror");
   return digest;
 }
 
@@ -79,9 +77,8 @@ export function settleAdoption(
   from: Digest | undefined,
 ): boolean {
   if (inspectModelFolder(store).kind === "folder") {
-    restorePointer(store, "current", from);
+    restorePointer(store, "current", from, "symlink");
     removeIfThere(store.fs, linkPath(store));
-    syncPointers(store);
     return false;
   }
   ensureModelsLink(store, runId);
@@ -151,7 +148,8 @@ async function describeFolder(context: Context, store: Store): Promise<Manifest>
 
 /** The link is made first, so that nothing but its rename is left once the folder has made way. */
 function replaceByLink(store: Store, makeWay: () => void): void {
-  prepareLink(store);
+  removeIfThere(store.fs, linkPath(store));
+  makeLink(store, modelsLinkTarget(store), linkPath(store));
   try {
     makeWay();
     store.fs.renameSync(linkPath(store), store.modelsDir);
@@ -161,17 +159,7 @@ function replaceByLink(store: Store, makeWay: () => void): void {
   }
   syncFolder(store.fs, dirname(store.modelsDir));
   syncFolder(store.fs, store.releases);
-  syncPointers(store);
-}
-
-function prepareLink(store: Store): void {
-  const link = linkPath(store);
-  removeIfThere(store.fs, link);
-  try {
-    store.fs.symlinkSync(modelsLinkTarget(store), link, { type: "dir" });
-  } catch (error) {
-    throw diskError(error, `make the link ${link}`);
-  }
+  syncFolder(store.fs, store.root);
 }
 
 /** Beside the model folder: a rename cannot cross file systems, and the store's folder may be elsewhere. */

@@ -1,7 +1,7 @@
 import { dirname, join, relative } from "node:path";
 import { DiskError, UsageError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
-import type { ActivationSetting } from "../core/settings.ts";
+import type { ActivationMode, ActivationSetting } from "../core/settings.ts";
 import { onSameFileSystem, supportsSymlinks } from "./pointers.ts";
 import type { Store } from "./store.ts";
 
@@ -13,9 +13,6 @@ export type ModelFolder =
   | { readonly kind: "foreign-link"; readonly target: string }
   | { readonly kind: "folder"; readonly isEmpty: boolean; readonly isMountPoint: boolean }
   | { readonly kind: "other" };
-
-/** How it is made so in fact. */
-export type ActivationMode = Exclude<ActivationSetting, "auto">;
 
 /** The mode that a run uses, and why. */
 export interface ModeChoice {
@@ -84,7 +81,8 @@ function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefine
       hint: `put model_sync.state_dir beside the model folder, or ${mirrorHint}`,
     };
   }
-  if (!supportsSymlinks(store)) {
+  // A link that stands there shows that links work, and files must never be mirrored through it into a release.
+  if (folder.kind !== "linked" && !supportsSymlinks(store)) {
     return { problem: "the file system or this user cannot make links", mirrorHelps: true, hint: mirrorHint };
   }
   return undefined;

@@ -1,7 +1,8 @@
 import { quote } from "../core/quote.ts";
 import { dirname, join } from "node:path";
-import { osErrorCode, RefusedError } from "../core/errors.ts";
-import { findEntry, replaceFile, syncFolder } from "../core/files.ts";
+import { DiskError, diskError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { findEntry, removeIfThere, replaceFile, syncFolder } from "../core/files.ts";
+import type { ActivationMode } from "../core/settings.ts";
 import type { Digest } from "../release/manifest.ts";
 import { releaseDirName } from "./releases.ts";
 import type { Store } from "./store.ts";
@@ -29,38 +30,104 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
 }
 
 /**
- * Makes a pointer name a release, by one rename: a reader sees the old release or the new one. The caller syncs the
- * store's folder once after all its pointers.
+ * What a run wants the pointers to name. Links are made for all of them before the first is renamed: where the system
+ * refuses one, nothing has moved.
  */
-export function setPointer(store: Store, name: PointerName, digest: Digest): void {
-  const path = join(store.root, name);
-  replaceLink(store, path, join("releases", releaseDirName(digest)));
-}
+export type PointerTargets = Readonly<Partial<Record<PointerName, Digest>>>;
 
-/** Takes a pointer back to a value it had, which may be none. */
-export function restorePointer(store: Store, name: PointerName, digest: Digest | undefined): void {
-  if (digest !== undefined) setPointer(store, name, digest);
-  else if (findEntry(store.fs, join(store.root, name)) !== undefined) {
-    store.fs.removeSync(join(store.root, name));
+/**
+ * Makes pointers name releases, `previous` first, each by one rename: a reader sees the old release or the new one.
+ * In symlink mode consumers follow `current`, so it is a link or the call fails; in mirror mode nothing follows it, and
+ * where links do not work a file does.
+ *
+ * @throws {DiskError} code `LINK_REFUSED`, or `DISK`
+ */
+export function setPointers(store: Store, targets: PointerTargets, mode: ActivationMode): void {
+  const wanted = POINTERS.flatMap((name) => {
+    const digest = targets[name];
+    return digest === undefined ? [] : [{ path: join(store.root, name), target: pointerText(digest) }];
+  });
+  const kinds = wanted.map(({ path, target }) => prepareLink(store, path, target, mode));
+  for (const [index, { path, target }] of wanted.entries()) {
+    if (kinds[index] === "link") store.fs.renameSync(temporaryOf(path), path);
+    else replaceFile(store.fs, path, `${target}\n`);
   }
-}
-
-export function syncPointers(store: Store): void {
   syncFolder(store.fs, store.root);
 }
 
-function replaceLink(store: Store, path: string, target: string): void {
-  const temporary = `${path}.new`;
-  if (findEntry(store.fs, temporary) !== undefined) store.fs.removeSync(temporary);
-  try {
-    store.fs.symlinkSync(target, temporary, { type: "dir" });
-  } catch (error) {
-    if (!isSymlinkUnsupported(error)) throw error;
-    // A pointer that no consumer follows (mirror mode) can as well be a file.
-    replaceFile(store.fs, path, `${target}\n`);
-    return;
+/** Takes a pointer back to a value it had, which may be none. Does nothing where it has that value. */
+export function restorePointer(
+  store: Store,
+  name: PointerName,
+  digest: Digest | undefined,
+  mode: ActivationMode,
+): void {
+  if (readPointer(store, name) === digest) return;
+  if (digest !== undefined) return setPointers(store, { [name]: digest }, mode);
+  removeIfThere(store.fs, join(store.root, name));
+  syncFolder(store.fs, store.root);
+}
+
+/**
+ * Makes links of pointers that are files, for a model folder that leads through them: an older version wrote such
+ * files where the system refused a link once.
+ *
+ * @returns whether there were any
+ */
+export function relinkPointers(store: Store): boolean {
+  const files = POINTERS.filter((name) => findEntry(store.fs, join(store.root, name))?.isFile === true);
+  for (const name of files) {
+    const digest = readPointer(store, name);
+    if (digest !== undefined) setPointers(store, { [name]: digest }, "symlink");
   }
-  store.fs.renameSync(temporary, path);
+  return files.length > 0;
+}
+
+/** In the order in which they move. */
+const POINTERS: readonly PointerName[] = ["previous", "current"];
+
+function pointerText(digest: Digest): string {
+  return join("releases", releaseDirName(digest));
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.new`;
+}
+
+function prepareLink(store: Store, path: string, target: string, mode: ActivationMode): "link" | "file" {
+  const temporary = temporaryOf(path);
+  removeIfThere(store.fs, temporary);
+  try {
+    makeLink(store, target, temporary);
+    return "link";
+  } catch (error) {
+    const isRefused = error instanceof DiskError && error.code === "LINK_REFUSED";
+    if (mode === "mirror" && isRefused) return "file";
+    throw error;
+  }
+}
+
+/**
+ * Makes a link to a folder.
+ *
+ * @throws {DiskError} code `LINK_REFUSED` when the system does not let this user make links there
+ */
+export function makeLink(store: Store, target: string, path: string): void {
+  try {
+    store.fs.symlinkSync(target, path, { type: "dir" });
+  } catch (error) {
+    if (!isSymlinkUnsupported(error)) throw diskError(error, `make the link ${path}`);
+    throw new DiskError(
+      `Cannot make the link ${path}: the system refuses it (${osErrorCode(error) ?? "not supported"})`,
+      {
+        code: "LINK_REFUSED",
+        cause: error,
+        hint: `run as the user that owns ${
+          dirname(path)
+        }, and check that links work there: model-sync doctor`,
+      },
+    );
+  }
 }
 
 /** FAT and some network file systems have no links; Windows gives them to privileged users only. */

@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import { DiskError, osErrorCode } from "../core/errors.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
+import { inspectModelFolder } from "./model_folder.ts";
+import { findRelease, releaseDir } from "./releases.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Opens the model folder as a consumer does, and returns why it does not show the release; `undefined` when it does.
+ * Looks at names and sizes; what the files hold is compared elsewhere.
+ */
+export function problemSeenByConsumers(store: Store, manifest: Manifest): string | undefined {
+  const problem = problemOfFolder(store, manifest.digest);
+  if (problem !== undefined) return problem;
+  // A link leads to a folder that never changes, so that its first file stands for all.
+  const { kind } = inspectModelFolder(store);
+  const files = kind === "linked" ? manifest.files.slice(0, 1) : manifest.files;
+  return opened(() => problemOfFiles(store, files));
+}
+
+/** Why consumers that open the model folder do not get at the folder of the release; `undefined` when they do. */
+export function problemOfFolder(store: Store, digest: Digest): string | undefined {
+  const { fs, modelsDir } = store;
+  const { kind } = inspectModelFolder(store);
+  if (kind === "missing") return "is missing";
+  if (kind !== "linked" && kind !== "folder") return "is not the folder of the release";
+  return opened(() => {
+    const seen = fs.realPathSync(modelsDir);
+    // Listing the folder needs a permission that entering it does not.
+    for (const _entry of fs.readDirSync(seen)) break;
+    if (kind === "folder" || seen === fs.realPathSync(releaseDir(store, digest))) return undefined;
+    return `leads to ${seen}, not to the release`;
+  });
+}
+
+/** What the system says of a path that cannot be opened is the problem. */
+function opened(look: () => string | undefined): string | undefined {
+  try {
+    return look();
+  } catch (error) {
+    const code = osErrorCode(error);
+    if (code === undefined) throw error;
+    return `cannot be opened (${code})`;
+  }
+}
+
+/** Fails unless consumers see the release. @throws {DiskError} code `MODELS_UNREADABLE` */
+export function requireSeen(store: Store, digest: Digest): void {
+  const manifest = findRelease(store, digest)?.manifest;
+  const problem = manifest === undefined
+    ? "shows a release that the store does not hold whole"
+    : problemSeenByConsumers(store, manifest);
+  if (problem === undefined) return;
+  throw new DiskError(
+    `Cannot show release ${shortDigest(digest)} to consumers: ${store.modelsDir} ${problem}`,
+    {
+      code: "MODELS_UNREADABLE",
+      hint: "check the folder and the store's pointers with model-sync doctor, then run again",
+    },
+  );
+}
+
+function problemOfFiles({ fs, modelsDir }: Store, files: Manifest["files"]): string | undefined {
+  for (const { path, size } of files) {
+    const info = fs.statSync(join(modelsDir, path));
+    if (!info.isFile || info.size !== size) return `shows another ${path} than the release`;
+  }
+  return undefined;
+}
