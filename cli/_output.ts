@@ -197,7 +197,12 @@ interface ShownError {
 }
 
 /** What the system says of a file that the user gave us, wherever we meet it. */
-const USER_FAULTS = [Deno.errors.PermissionDenied, Deno.errors.IsADirectory, Deno.errors.NotADirectory];
+const USER_FAULTS = [
+  Deno.errors.PermissionDenied,
+  Deno.errors.IsADirectory,
+  Deno.errors.NotADirectory,
+  Deno.errors.FilesystemLoop,
+];
 
 function describeError(error: unknown): ShownError {
   if (error instanceof ModelSyncError) {

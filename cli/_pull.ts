@@ -60,7 +60,7 @@ export async function runPulling<Pulled extends Source>(
   const { context, output, settings, location } = session;
   narrowPermissions(session, needs);
   const signatures = await signaturePolicy(session);
-  const store = openStore(context.fs, location);
+  const store = openStore(context.fs, location, context.log);
   const report = await runRecorded(session, store, command, async (run) => {
     const reason = skip?.(store);
     if (reason !== undefined) {
@@ -114,7 +114,7 @@ export async function previewPulling(
   open: (store: Store | undefined, scratch: string) => Source | Promise<Source>,
 ): Promise<void> {
   const { context, output, location } = session;
-  const store = findStore(context.fs, location);
+  const store = findStore(context.fs, location, context.log);
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
     await using source = await open(store, scratch);

@@ -14,7 +14,7 @@ import { tell } from "./_run.ts";
 export async function recordedSync(session: Session, work: () => Promise<SyncReport>): Promise<SyncReport> {
   const { context, settings, location } = session;
   const { clock, host } = context;
-  const store = openStore(context.fs, location);
+  const store = openStore(context.fs, location, context.log);
   const run = { runId: newRunId(context), command: "references-sync", startedAt: isoSeconds(clock.now()) };
   const startedMs = clock.monotonicMs();
   // Not the store's own: a pull need not wait for GitHub.

@@ -9,12 +9,12 @@ import type { Session } from "./_command.ts";
  */
 export function openExistingStore(session: Session): Store {
   requireStore(session);
-  return openStore(session.context.fs, session.location);
+  return openStore(session.context.fs, session.location, session.context.log);
 }
 
 /** As {@link openExistingStore} for a command that changes nothing. */
 export function requireStore(session: Session): Store {
-  const store = findStore(session.context.fs, session.location);
+  const store = findStore(session.context.fs, session.location, session.context.log);
   if (store !== undefined) return store;
   throw new UsageError(
     `Cannot find a store for ${session.location.modelsDir}: nothing was pulled there yet`,

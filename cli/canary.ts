@@ -54,7 +54,7 @@ export const program: Program = defineGroup(
 );
 
 function status({ context, output, settings, location }: Session): void {
-  const store = findStore(context.fs, location);
+  const store = findStore(context.fs, location, context.log);
   const found = store === undefined ? undefined : readCanary(context.fs, canaryPath(store));
   if (found?.kind === "unreadable") {
     throw new FailedError(`Cannot show the canary: ${found.reason}`, {

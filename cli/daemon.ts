@@ -97,7 +97,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { role } = flags;
   refuseDisabled(settings, role);
   narrowPermissions(session, NEEDS[role]);
-  const store = openStore(context.fs, location);
+  const store = openStore(context.fs, location, context.log);
   context.log.info(
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );

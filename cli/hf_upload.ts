@@ -97,7 +97,7 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
     : undefined;
   // Before a store is made beside a mistyped name.
   refuseMissingModels(context, location.modelsDir);
-  const store = openStore(context.fs, location);
+  const store = openStore(context.fs, location, context.log);
   const report = await runRecorded(session, store, "hf-upload", () =>
     publish(
       context,
@@ -118,7 +118,7 @@ async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<
   const { context, output, location, settings } = session;
   const options = { ...publisherOptions(session, flags), seal: await releaseSeal(session) };
   const layout = repoLayout(settings);
-  const store = findStore(context.fs, location);
+  const store = findStore(context.fs, location, context.log);
   const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
   const isOurs = (path: string) => isWanted(layout, path);
   const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);

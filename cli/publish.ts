@@ -83,7 +83,7 @@ export async function runPublish(session: Session, flags: PublishFlags): Promise
   const seal = await releaseSeal(session);
   // Before a store is made beside a mistyped name.
   if (training === undefined) refuseMissingModels(context, location.modelsDir);
-  const store = openStore(context.fs, location);
+  const store = openStore(context.fs, location, context.log);
   const publisherSettings = { ...publisherOptions(session, flags, store.root), seal };
   const report = await runRecorded(session, store, "publish", async (run) => {
     if (training !== undefined) {
@@ -105,7 +105,7 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
   const { context, output, location } = session;
   refuseClone(session);
   const training = trainingOf(session, flags);
-  const store = findStore(context.fs, location);
+  const store = findStore(context.fs, location, context.log);
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
   try {
     const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);

@@ -80,7 +80,7 @@ const RUNS_LOOKED_AT = 100;
 
 /** Publishing and redeploying are two steps of one script. */
 function lastPublished({ context, location }: Session): Digest | undefined {
-  const store = findStore(context.fs, location);
+  const store = findStore(context.fs, location, context.log);
   if (store === undefined) return undefined;
   return readHistory(store, RUNS_LOOKED_AT)
     .find(({ command, release }) =>

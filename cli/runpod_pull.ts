@@ -65,7 +65,7 @@ export const program: Program = defineProgram(
 export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {
   const { context, location } = session;
   const options = sourceOptions(session, flags);
-  await using source = new RunPodSource(context, options, openStore(context.fs, location));
+  await using source = new RunPodSource(context, options, openStore(context.fs, location, context.log));
   await source.prepare();
   await runPulling(session, flags, {
     command: "runpod-pull",
@@ -87,7 +87,7 @@ export async function runRunPodPull(session: Session, flags: RunPodPullFlags): P
 function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
   const { context, output, location } = session;
   const options = sourceOptions(session, flags);
-  const step = planJob(context, findStore(context.fs, location), options);
+  const step = planJob(context, findStore(context.fs, location, context.log), options);
   const plan = new RunPodClient(options.api).plan();
   const body: unknown = JSON.parse(JSON.stringify(plan.body, hideSecret));
   const request = { ...plan, url: redactUrls(plan.url), body };

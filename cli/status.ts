@@ -86,7 +86,7 @@ interface Status {
 
 async function run(session: Session, flags: StatusFlags): Promise<void> {
   const { context, output, location } = session;
-  const store = findStore(context.fs, location);
+  const store = findStore(context.fs, location, context.log);
   const now = context.clock.now();
   const canary = store === undefined ? undefined : await shownCanary(session, store);
   const status = store === undefined

@@ -124,7 +124,7 @@ async function trainOnce(
   const settings = trainingSettings(session);
   const skipsTraining = flags.skipTraining === true;
   if (!skipsTraining) trainingCommand(settings, options);
-  const store = openStore(context.fs, location);
+  const store = openStore(context.fs, location, context.log);
   const carrier = context.env.get("GITHUB_ACTIONS") === "true" ? "github-actions" : "runpod";
   return await runRecorded(session, store, "train", () =>
     trainToArchive(context, store, {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { diskError } from "../core/errors.ts";
-import { type FileSystem, findText, removeIfThere, replaceFile } from "../core/files.ts";
+import { type FileSystem, findText, replaceFile, UnusableFileError } from "../core/files.ts";
+import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest } from "../release/manifest.ts";
 
 /** As many samples of a metric as the state keeps, for whoever looks at it; the judgement needs none of them. */
@@ -71,12 +72,13 @@ export const UNREADABLE_MEND =
 
 /** The state at `path`. Damage is told, not thrown. */
 export function readCanary(fs: FileSystem, path: string): CanaryFile {
-  const text = findText(fs, path);
-  if (text === undefined) return { kind: "none" };
   try {
+    const text = findText(fs, path);
+    if (text === undefined) return { kind: "none" };
     return { kind: "found", state: CanaryState.parse(JSON.parse(text)) };
   } catch (error) {
     if (error instanceof SyntaxError) return { kind: "unreadable", reason: `${path} is not JSON` };
+    if (error instanceof UnusableFileError) return { kind: "unreadable", reason: `${path}: ${error.reason}` };
     if (!(error instanceof z.ZodError)) throw error;
     const issue = error.issues[0];
     return {
@@ -112,14 +114,17 @@ export function updateCanary<Change extends CanaryState | undefined>(
   return whileLocked(fs, path, () => {
     const found = readCanary(fs, path);
     const written = change(found);
-    if (written !== undefined) replaceFile(fs, path, `${JSON.stringify(written, undefined, 2)}\n`);
+    if (written !== undefined) {
+      clearWay(fs, path);
+      replaceFile(fs, path, `${JSON.stringify(written, undefined, 2)}\n`);
+    }
     return { found, written };
   });
 }
 
 /** Forgets the canary, as when another release was activated without one. Who watches it ends with `superseded`. */
 export function clearCanary(fs: FileSystem, path: string): void {
-  whileLocked(fs, path, () => removeIfThere(fs, path));
+  whileLocked(fs, path, () => removeState(fs, path));
 }
 
 /** Others wait for the milliseconds that `work` takes. */

@@ -1,5 +1,8 @@
 import { dirname, join, resolve } from "node:path";
-import { osErrorCode } from "./errors.ts";
+import { decodeUtf8 } from "./decode_utf8.ts";
+import { osErrorCode, UsageError } from "./errors.ts";
+import { formatBytes } from "./format.ts";
+import { readAt } from "./read_at.ts";
 
 /**
  * The part of Deno's file API that the program uses. Production passes `Deno` itself; crash tests pass the same
@@ -44,9 +47,111 @@ export function findEntry(fs: FileSystem, path: string): Deno.FileInfo | undefin
   return ifFound(() => fs.lstatSync(path));
 }
 
-/** A text file's content; `undefined` when there is no such file. */
-export function findText(fs: FileSystem, path: string): string | undefined {
-  return ifFound(() => fs.readTextFileSync(path));
+/**
+ * What is read of a state file at most. The largest are the lists of a release's files: a manifest, a stat cache, the
+ * digests of git objects. With 200,000 files each stays below.
+ */
+export const STATE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A path that holds something other than a regular file of a readable size. */
+export class UnusableFileError extends UsageError {
+  /** `it is a folder, not a file` */
+  readonly reason: string;
+
+  constructor(path: string, reason: string) {
+    super(`Cannot read ${path}: ${reason}`, {
+      code: "FILE_UNUSABLE",
+      hint: "put a regular file in its place, or remove it",
+    });
+    this.reason = reason;
+  }
+}
+
+/**
+ * Returns a small file's bytes, links followed; `undefined` when there is no such file. Opening a named pipe would
+ * wait for its writer, a device may never end: only a regular file is opened, and no more than `bytesMax` is read.
+ *
+ * @throws {UnusableFileError}
+ */
+export function findBytes(
+  fs: FileSystem,
+  path: string,
+  bytesMax: number = STATE_BYTES_MAX,
+): Uint8Array<ArrayBuffer> | undefined {
+  const info = findFile(fs, path);
+  // A file hidden in a container by a mount of /dev/null is an empty file.
+  if (info === undefined || !info.isFile) return info && new Uint8Array();
+  return ifFound(() => {
+    using file = fs.openSync(path, { read: true });
+    if (info.size > bytesMax) throw tooLarge(path, info.size, bytesMax);
+    // Files below /proc have no size, and others grow: the end of the file decides, not what its entry says.
+    for (let length = Math.max(info.size, SIZELESS_BYTES) + 1;; length *= 2) {
+      const bytes = readAt(file, 0, length);
+      if (bytes.length > bytesMax) throw tooLarge(path, bytes.length, bytesMax);
+      if (bytes.length < length) return bytes;
+    }
+  });
+}
+
+/**
+ * Returns what is known of a regular file, links followed; `undefined` when there is nothing. The null device counts.
+ *
+ * @throws {UnusableFileError} where something else stands there
+ */
+export function findFile(fs: FileSystem, path: string): Deno.FileInfo | undefined {
+  const info = ifFound(() => {
+    try {
+      return fs.statSync(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.FilesystemLoop)) throw error;
+      throw new UnusableFileError(path, "it is a link that leads in a circle");
+    }
+  });
+  if (info === undefined || info.isFile || isNullDevice(fs, info)) return info;
+  throw new UnusableFileError(path, `it is ${entryKind(info)}, not a file`);
+}
+
+/** As {@link findBytes}, as text. Bytes that are not UTF-8 become replacement characters, which no parser accepts. */
+export function findText(
+  fs: FileSystem,
+  path: string,
+  bytesMax: number = STATE_BYTES_MAX,
+): string | undefined {
+  const bytes = findBytes(fs, path, bytesMax);
+  return bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+/** As {@link findBytes}, for text that a person wrote: a file in another encoding is named as one. */
+export function findUtf8(fs: FileSystem, path: string, bytesMax: number): string | undefined {
+  const bytes = findBytes(fs, path, bytesMax);
+  if (bytes === undefined) return undefined;
+  const text = decodeUtf8(bytes);
+  if (text !== undefined && !text.includes("\0")) return text;
+  throw new UnusableFileError(path, "it is not text in UTF-8");
+}
+
+/** What is read at first of a file whose entry gives no size. */
+const SIZELESS_BYTES = 4096;
+
+function tooLarge(path: string, size: number, bytesMax: number): UnusableFileError {
+  return new UnusableFileError(
+    path,
+    `it has ${formatBytes(size)}, at most ${formatBytes(bytesMax)} are read`,
+  );
+}
+
+function isNullDevice(fs: FileSystem, { isCharDevice, rdev }: Deno.FileInfo): boolean {
+  return isCharDevice === true && rdev === ifFound(() => fs.statSync("/dev/null"))?.rdev;
+}
+
+/** What stands at a path, as a message names it: `a folder`. */
+export function entryKind(info: Deno.FileInfo): string {
+  if (info.isDirectory) return "a folder";
+  if (info.isSymlink) return "a link";
+  if (info.isFifo) return "a named pipe";
+  if (info.isSocket) return "a socket";
+  if (info.isCharDevice || info.isBlockDevice) return "a device";
+  return info.isFile ? "a file" : "something else";
 }
 
 /** The result of `read`, or `undefined` when what it looks at does not exist. */
@@ -114,6 +219,8 @@ export function replaceFile(fs: FileSystem, path: string, content: string | Uint
 }
 
 function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array): void {
+  // A link would lead the write elsewhere, a named pipe would wait for a reader.
+  if (findEntry(fs, path)?.isFile === false) removeIfThere(fs, path);
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   using file = fs.openSync(path, { write: true, create: true, truncate: true });
   writeAllSync(file, bytes);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Clock } from "./clock.ts";
 import { isoSeconds } from "./clock.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
-import { type FileSystem, findText } from "./files.ts";
+import { entryKind, type FileSystem, findEntry, findText } from "./files.ts";
 
 /** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
 export interface LockOwner {
@@ -12,6 +12,9 @@ export interface LockOwner {
 }
 
 const LockText = z.object({ pid: z.number(), host: z.string(), command: z.string(), since: z.string() });
+
+/** What is read of a lock file: names of a host, a command and a run. */
+const OWNER_BYTES_MAX = 64 * 1024;
 
 /** A free lock is taken in microseconds; one that is not had by now is held. */
 const LOCK_WAIT_MS = 250;
@@ -61,6 +64,13 @@ export async function acquireLock(
 }
 
 async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> {
+  const found = findEntry(fs, path);
+  if (found !== undefined && !found.isFile && !found.isSymlink) {
+    throw new DiskError(`Cannot lock ${path}: it is ${entryKind(found)}, not a file`, {
+      code: "LOCK_UNUSABLE",
+      hint: `move ${path} away and run again`,
+    });
+  }
   try {
     return await fs.open(path, { read: true, write: true, create: true });
   } catch (error) {
@@ -69,7 +79,7 @@ async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> 
 }
 
 function lockedError(fs: FileSystem, path: string): LockedError {
-  const holder = LockText.safeParse(parseOrUndefined(findText(fs, path) ?? ""));
+  const holder = LockText.safeParse(readOwner(fs, path));
   const by = holder.success
     ? `held by pid ${holder.data.pid} on ${holder.data.host} since ${holder.data.since}, running ${holder.data.command}`
     : "held by another run";
@@ -79,11 +89,11 @@ function lockedError(fs: FileSystem, path: string): LockedError {
   });
 }
 
-function parseOrUndefined(text: string): unknown {
+function readOwner(fs: FileSystem, path: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(findText(fs, path, OWNER_BYTES_MAX) ?? "");
   } catch {
-    // The holder may be writing it just now.
+    // The holder may be writing it just now, or it is not this program's writing.
     return undefined;
   }
 }

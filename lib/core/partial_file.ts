@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type FileSystem, findEntry, findText, removeIfThere, writeAllSync } from "./files.ts";
+import { type FileSystem, findFile, findText, ifFound, removeIfThere, writeAllSync } from "./files.ts";
 import { CHUNK_BYTES, type Sha256 } from "./hash.ts";
 import type { Span } from "./spans.ts";
 
@@ -16,15 +16,15 @@ function descriptionPath(path: string): string {
  * cut may have lost bytes behind them.
  */
 export function readPartial(fs: FileSystem, path: string): Span[] {
-  const size = findEntry(fs, path)?.size;
-  const text = findText(fs, descriptionPath(path));
-  if (size === undefined || text === undefined) return [];
   try {
+    const size = findFile(fs, path)?.size;
+    const text = findText(fs, descriptionPath(path));
+    if (size === undefined || text === undefined) return [];
     const { spans } = Description.parse(JSON.parse(text));
     return spans.map(([start, end]) => ({ start, end: Math.min(end, size) }))
       .filter(({ start, end }) => start >= 0 && start < end);
   } catch {
-    // Torn by a crash: then the download begins anew.
+    // Torn by a crash, or no file: then the download starts over.
     return [];
   }
 }
@@ -44,10 +44,9 @@ export function forgetPartial(fs: FileSystem, path: string): void {
   removeIfThere(fs, descriptionPath(path));
 }
 
-/** Removes a partial file and its description. */
+/** Removes a partial file and its description, or whatever stands in their places. */
 export function removePartial(fs: FileSystem, path: string): void {
-  removeIfThere(fs, path);
-  forgetPartial(fs, path);
+  for (const one of [path, descriptionPath(path)]) ifFound(() => fs.removeSync(one, { recursive: true }));
 }
 
 /** Those whole chunks within `spans` whose bytes have the digest that they should have. Reads them. */

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { readState } from "../store/state_entries.ts";
 import type { Store } from "../store/store.ts";
 import type { ObjectId } from "./registry.ts";
 
@@ -23,7 +24,8 @@ export class BlobMemory {
   constructor(store: Store) {
     this.#store = store;
     this.#path = join(store.root, "git_blobs.json");
-    this.#known = parse(findText(store.fs, this.#path) ?? "");
+    const file = readState(store, "git_blobs.json", MemoryFile);
+    this.#known = new Map(file?.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
   }
 
   find(blob: ObjectId): Sha256 | undefined {
@@ -43,16 +45,5 @@ export class BlobMemory {
       sha256s: entries.map(([, sha256]) => sha256),
     };
     replaceFile(this.#store.fs, this.#path, JSON.stringify(file));
-  }
-}
-
-function parse(text: string): Map<ObjectId, Sha256> {
-  if (text === "") return new Map();
-  try {
-    const file = MemoryFile.parse(JSON.parse(text));
-    return new Map(file.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
-  } catch {
-    // Only an accelerator: without it every file is fetched and hashed once more.
-    return new Map();
   }
 }

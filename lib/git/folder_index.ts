@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { findEntry, findText, ifFound, removeTree, replaceFile } from "../core/files.ts";
+import { findEntry, ifFound, removeTree, replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import { readAt } from "../core/read_at.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet, RememberedFolder } from "../release/model_set.ts";
 import type { FoundFile, FoundFiles } from "../release/scan_folder.ts";
@@ -70,6 +72,8 @@ export class FolderIndex implements FolderMemory {
       await removeTree(fs, this.#dir);
       return;
     }
+    // What is damaged of it is no reason for a publish to fail: all of it is written anew.
+    if (!this.#isSound()) await removeTree(fs, this.#dir);
     for (const folder of ["objects", "refs"]) fs.mkdirSync(join(this.#dir, folder), { recursive: true });
     replaceFile(fs, join(this.#dir, "HEAD"), "ref: refs/heads/none\n");
     const index = await encodeIndex(
@@ -87,6 +91,16 @@ export class FolderIndex implements FolderMemory {
     replaceFile(fs, this.#rememberedPath, `${JSON.stringify(remembered)}\n`);
   }
 
+  /** Whether each entry is the kind of entry that is written there. */
+  #isSound(): boolean {
+    const isKind = (name: string, kind: "isFile" | "isDirectory") => {
+      const info = findEntry(this.#context.fs, join(this.#dir, name));
+      return info === undefined || info[kind];
+    };
+    return isKind("", "isDirectory") && ["objects", "refs"].every((name) => isKind(name, "isDirectory")) &&
+      ["HEAD", "index", "folder.json"].every((name) => isKind(name, "isFile"));
+  }
+
   get #indexPath(): string {
     return join(this.#dir, "index");
   }
@@ -97,24 +111,16 @@ export class FolderIndex implements FolderMemory {
 
   /** What goes with the index that is there: a run may have been killed after it wrote one of the two. */
   #read(): Remembered | undefined {
-    const text = findText(this.#context.fs, this.#rememberedPath);
-    if (text === undefined) return undefined;
-    try {
-      const remembered = Remembered.parse(JSON.parse(text));
-      return remembered.checksum === this.#readChecksum() ? remembered : undefined;
-    } catch {
-      return undefined;
-    }
+    const read = readJsonFile(this.#context.fs, this.#rememberedPath, Remembered);
+    return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
   }
 
   #readChecksum(): string | undefined {
-    return ifFound(() => {
-      using file = this.#context.fs.openSync(this.#indexPath, { read: true });
-      file.seekSync(-INDEX_CHECKSUM_BYTES, Deno.SeekMode.End);
-      const bytes = new Uint8Array(INDEX_CHECKSUM_BYTES);
-      file.readSync(bytes);
-      return bytes.toHex();
-    });
+    const { fs } = this.#context;
+    const info = findEntry(fs, this.#indexPath);
+    if (info?.isFile !== true || info.size < INDEX_CHECKSUM_BYTES) return undefined;
+    using file = fs.openSync(this.#indexPath, { read: true });
+    return readAt(file, info.size - INDEX_CHECKSUM_BYTES, INDEX_CHECKSUM_BYTES).toHex();
   }
 
   #foldersAreUnchanged({ root, folders }: Remembered): boolean {

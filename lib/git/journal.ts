@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { findEntry, findText, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
+import { findEntry, removeTree, replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Git } from "./git.ts";
 import type { Registry, WorktreeStatus } from "./registry.ts";
 
@@ -35,13 +37,14 @@ function journalPath(registry: Registry): string {
 
 /** Announces, durably, what is about to happen to a clean worktree. */
 export function openJournal(context: Context, registry: Registry, journal: Journal): void {
+  clearWay(context.fs, journalPath(registry));
   replaceFile(context.fs, journalPath(registry), `${JSON.stringify(journal)}\n`);
 }
 
 /** What was announced is done, or was taken back. */
 export function closeJournal(context: Context, registry: Registry): void {
-  removeIfThere(context.fs, journalPath(registry));
-  removeIfThere(context.fs, join(registry.gitDir, OLD_MOVE_MARK));
+  removeState(context.fs, journalPath(registry));
+  removeState(context.fs, join(registry.gitDir, OLD_MOVE_MARK));
 }
 
 /**
@@ -112,24 +115,20 @@ function canBeUndone(registry: Registry, journal: Journal): boolean {
 function readJournal(context: Context, registry: Registry): Journal | undefined {
   if (findEntry(context.fs, join(registry.gitDir, OLD_MOVE_MARK)) !== undefined) return { phase: "moving" };
   const path = journalPath(registry);
-  const text = findText(context.fs, path);
-  if (text === undefined) return undefined;
-  try {
-    return Journal.parse(JSON.parse(text));
-  } catch (cause) {
-    if (registry.isOwn) {
-      context.log.warn(`${path} is damaged: bringing all of the clone back to its commit`);
-      return { phase: "moving" };
-    }
-    throw new UsageError(
-      `Cannot tell what a killed run left in ${registry.git.repoDir}: ${path} is damaged`,
-      {
-        code: "JOURNAL_DAMAGED",
-        cause,
-        hint: `take back what is not yours (git -C ${registry.git.repoDir} status), then remove ${path}`,
-      },
-    );
+  const read = readJsonFile<Journal>(context.fs, path, Journal);
+  if (read.kind === "none") return undefined;
+  if (read.kind === "found") return read.value;
+  if (registry.isOwn) {
+    context.log.warn(`${path} is damaged (${read.reason}): bringing all of the clone back to its commit`);
+    return { phase: "moving" };
   }
+  throw new UsageError(
+    `Cannot tell what a killed run left in ${registry.git.repoDir}: ${path} is damaged, ${read.reason}`,
+    {
+      code: "JOURNAL_DAMAGED",
+      hint: `take back what is not yours (git -C ${registry.git.repoDir} status), then remove ${path}`,
+    },
+  );
 }
 
 async function restoreAll(git: Git): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
+import { readState } from "../store/state_entries.ts";
 import type { Store } from "../store/store.ts";
 import type { KnownCommit } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
@@ -13,15 +14,10 @@ const MemoryFile = z.object({ question: z.string(), commit: z.string(), etag: z.
  * answer is for who asked: the question's name covers the token, as a digest.
  */
 export async function findKnownCommit(store: Store, settings: HubSettings): Promise<KnownCommit | undefined> {
-  const text = findText(store.fs, memoryPath(store));
-  if (text === undefined) return undefined;
-  try {
-    const { question, commit, etag } = MemoryFile.parse(JSON.parse(text));
-    return question === await nameQuestion(settings) ? { commit, etag } : undefined;
-  } catch {
-    // Only an accelerator: without it the hub sends its answer once more.
-    return undefined;
-  }
+  const memory = readState(store, "hub_commit.json", MemoryFile);
+  if (memory === undefined || memory.question !== await nameQuestion(settings)) return undefined;
+  const { commit, etag } = memory;
+  return { commit, etag };
 }
 
 export async function rememberCommit(store: Store, settings: HubSettings, known: KnownCommit): Promise<void> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { AlertKind } from "../config/sections/alerts.ts";
-import { type FileSystem, findText, replaceFile } from "../core/files.ts";
+import { type FileSystem, replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
 import type { Outcome } from "../store/history.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
@@ -66,14 +67,9 @@ function isEcho(code: string, memory: AlertMemory): boolean {
 
 /** What was told before. */
 export function readAlertMemory(fs: FileSystem, path: string): AlertMemory {
-  const text = findText(fs, path);
-  if (text === undefined) return {};
-  try {
-    return AlertMemory.parse(JSON.parse(text));
-  } catch {
-    // Damage by hand. Something is told twice.
-    return {};
-  }
+  // Damage costs that an alert is sent twice.
+  const read = readJsonFile(fs, path, AlertMemory);
+  return read.kind === "found" ? read.value : {};
 }
 
 export function writeAlertMemory(fs: FileSystem, path: string, memory: AlertMemory): void {

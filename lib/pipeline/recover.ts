@@ -6,7 +6,7 @@ import { type Digest, shortDigest } from "../release/manifest.ts";
 import { settleAdoption } from "../store/adopt.ts";
 import { type Intent, readIntent } from "../store/intent.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
-import { readPointer, relinkPointers } from "../store/pointers.ts";
+import { clearDamagedPrevious, readPointer, relinkPointers } from "../store/pointers.ts";
 import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { removePartialReleases } from "../store/releases.ts";
@@ -32,7 +32,9 @@ export async function recover(context: Context, store: Store): Promise<Recovery 
   for (const entry of store.fs.readDirSync(store.staging)) {
     await removeTree(store.fs, join(store.staging, entry.name));
   }
-  await removePartialReleases(store);
+  clearDamagedPrevious(store);
+  const named = [readPointer(store, "current"), readPointer(store, "previous")];
+  await removePartialReleases(store, (digest) => named.includes(digest));
   await sweepPartials(context, store, "old");
   if (intent === undefined || resolution === undefined) return undefined;
   leaveTelling(store, intent, resolution);

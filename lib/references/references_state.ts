@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { type FileSystem, findText, replaceFile } from "../core/files.ts";
+import { type FileSystem, replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Log } from "../core/log.ts";
+import { clearWay } from "../core/set_aside.ts";
 import { CATEGORIES, type Category } from "./categories.ts";
 
 /** Up to which timestamp of PRIMARY everything is synced. `null`: it had none; `undefined`: nothing is known. */
@@ -60,11 +62,12 @@ export async function openReferencesState(
   const name = (await sha256Hex(JSON.stringify(normal))).slice(0, NAME_CHARS);
   const path = join(folder, FOLDER_NAME, `${name}.json`);
   return {
-    find: () => read(fs, log, path),
+    find: () => readTimestamp(fs, log, path),
     remember: (timestamp) => {
       if (isReadOnly) return;
       fs.mkdirSync(join(folder, FOLDER_NAME), { recursive: true });
       const content: z.infer<typeof StateFile> = { schema: 1, ...normal, last_updated: timestamp };
+      clearWay(fs, path);
       replaceFile(fs, path, `${JSON.stringify(content, undefined, 2)}\n`);
     },
   };
@@ -79,13 +82,10 @@ function normalScope({ primaryUrl, repositories, categories }: ReferencesScope):
   };
 }
 
-function read(fs: FileSystem, log: Log, path: string): KnownTimestamp {
-  const text = findText(fs, path);
-  if (text === undefined) return undefined;
-  try {
-    return StateFile.parse(JSON.parse(text)).last_updated;
-  } catch {
-    log.warn(`${path} is damaged: nobody knows what is synced already, so everything is compared once more`);
-    return null;
-  }
+function readTimestamp(fs: FileSystem, log: Log, path: string): KnownTimestamp {
+  const read = readJsonFile(fs, path, StateFile);
+  if (read.kind === "none") return undefined;
+  if (read.kind === "found") return read.value.last_updated;
+  log.warn(`${path} is damaged: nobody knows what is synced already, so everything is compared once more`);
+  return null;
 }

@@ -6,12 +6,12 @@ import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
 import {
   type FileSystem,
   findEntry,
-  findText,
   removeTree,
   replaceFile,
   syncFolder,
   syncFolders,
 } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
 
 /** Beside the folders, so that none is ever removed that somebody else put there. */
 const LIST_NAME = ".model-sync-folders.json";
@@ -110,14 +110,9 @@ function unwritable(error: unknown, target: string): DiskError | undefined {
 }
 
 function readList(fs: FileSystem, path: string): string[] {
-  const text = findText(fs, path);
-  if (text === undefined) return [];
-  try {
-    return Names.parse(JSON.parse(text));
-  } catch {
-    // Damage by hand. What is not known for ours stays.
-    return [];
-  }
+  // After damage nothing is known as ours, so nothing is removed.
+  const read = readJsonFile(fs, path, Names);
+  return read.kind === "found" ? read.value : [];
 }
 
 async function fillFolder(context: Context, folder: string, files: readonly PlacedFile[]): Promise<void> {

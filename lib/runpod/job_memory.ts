@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
+import { readState } from "../store/state_entries.ts";
 import type { Store } from "../store/store.ts";
 
 const Remembered = z.discriminatedUnion("state", [
@@ -42,14 +43,7 @@ export class JobMemory {
   }
 
   #read(): z.infer<typeof Jobs> {
-    const text = findText(this.#store.fs, jobsPath(this.#store));
-    if (text === undefined) return {};
-    try {
-      return Jobs.parse(JSON.parse(text));
-    } catch {
-      // Written whole or not at all, so this is damage by hand: whoever did it knows of the job.
-      return {};
-    }
+    return readState(this.#store, "runpod_jobs.json", Jobs) ?? {};
   }
 
   #write(jobs: z.infer<typeof Jobs>): void {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
 import { SEQUENCE_MAX } from "../release/manifest.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 const Archived = z.object({ sequence: z.number().int().min(0).max(SEQUENCE_MAX) });
@@ -20,14 +21,7 @@ export function rememberArchiveSequence(store: Store, sequence: number): void {
 }
 
 function read(store: Store): number {
-  const text = findText(store.fs, path(store));
-  if (text === undefined) return 0;
-  try {
-    return Archived.parse(JSON.parse(text)).sequence;
-  } catch {
-    // Damage by hand; the time alone will do.
-    return 0;
-  }
+  return readState(store, "archived.json", Archived)?.sequence ?? 0;
 }
 
 function path(store: Store): string {

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { type FileSystem, findEntry, syncFolder, writeAllSync } from "../core/files.ts";
+import { type FileSystem, findFile, syncFolder, UnusableFileError, writeAllSync } from "../core/files.ts";
 import { CARRIERS, Digest } from "../release/manifest.ts";
+import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 export const OUTCOMES = [
@@ -53,7 +54,7 @@ const TAIL_BYTES_MAX = 1024 * 1024;
 /** Appends a run to the history, durably. A line that an earlier crash tore is closed first. */
 export function appendHistory(store: Store, record: RunRecord): void {
   const { fs, history } = store;
-  const size = findEntry(fs, history)?.size ?? 0;
+  const size = findFile(fs, history)?.size ?? 0;
   const full = size > HISTORY_BYTES_MAX;
   if (full) fs.renameSync(history, history.replace(/\.jsonl$/, ".1.jsonl"));
   const torn = !full && size > 0 && readEnd(fs, history, 1) !== "\n";
@@ -67,14 +68,26 @@ export function appendHistory(store: Store, record: RunRecord): void {
 
 /** The last runs, newest first. Lines that are torn or from a later version are skipped. */
 export function readHistory(store: Store, countMax: number): RunRecord[] {
-  if (findEntry(store.fs, store.history) === undefined) return [];
   const records: RunRecord[] = [];
-  for (const line of readEnd(store.fs, store.history, TAIL_BYTES_MAX).split("\n").reverse()) {
+  for (const line of readTail(store).split("\n").reverse()) {
     if (records.length === countMax) break;
     const record = parseLine(line);
     if (record !== undefined) records.push(record);
   }
   return records;
+}
+
+/** Nothing of what is not a file: opening a pipe would wait for its writer. */
+function readTail(store: Store): string {
+  try {
+    return findFile(store.fs, store.history)?.isFile === true
+      ? readEnd(store.fs, store.history, TAIL_BYTES_MAX)
+      : "";
+  } catch (error) {
+    if (!(error instanceof UnusableFileError)) throw error;
+    warnOfDamage(store, "history.jsonl", error);
+    return "";
+  }
 }
 
 function parseLine(line: string): RunRecord | undefined {

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { findText, removeIfThere, replaceFile, syncFolder } from "../core/files.ts";
+import { replaceFile, syncFolder } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -26,22 +28,21 @@ export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;
 
 /** Writes the intent durably: it must be on the disk before what it announces. */
 export function writeIntent(store: Store, intent: Intent): void {
+  clearWay(store.fs, store.intent);
   replaceFile(store.fs, store.intent, `${JSON.stringify(intent)}\n`);
 }
 
 /** The intent that an earlier run left, if any. One that cannot be read is treated as `preparing`: pointers decide. */
 export function readIntent(store: Store): Intent | undefined {
-  const text = findText(store.fs, store.intent);
-  if (text === undefined) return undefined;
-  try {
-    return Intent.parse(JSON.parse(text));
-  } catch {
-    // Not this program's writing: damage by hand or disk. The run it was about is unknown, but it did not end.
-    return { phase: "preparing", runId: "unknown", command: "unknown", startedAt: "1970-01-01T00:00:00Z" };
-  }
+  const read = readJsonFile(store.fs, store.intent, Intent);
+  if (read.kind === "none") return undefined;
+  if (read.kind === "found") return read.value;
+  // Not this program's writing: damage by hand or disk. The run it was about is unknown, but it did not end.
+  store.warn(`${store.intent} is damaged (${read.reason}): the run that it was about is unknown`);
+  return { phase: "preparing", runId: "unknown", command: "unknown", startedAt: "1970-01-01T00:00:00Z" };
 }
 
 export function clearIntent(store: Store): void {
-  removeIfThere(store.fs, store.intent);
+  removeState(store.fs, store.intent);
   syncFolder(store.fs, store.root);
 }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, removeIfThere, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -22,21 +24,20 @@ function pathOf(store: Store): string {
 
 /** Written durably before the pointers move: whoever is killed before consumers know leaves it to the next run. */
 export function writePendingReload(store: Store, pending: PendingReload): void {
+  clearWay(store.fs, pathOf(store));
   replaceFile(store.fs, pathOf(store), `${JSON.stringify(pending)}\n`);
 }
 
 /** What an earlier run did not come to tell; `undefined` when consumers know all. */
 export function readPendingReload(store: Store): PendingReload | undefined {
-  const text = findText(store.fs, pathOf(store));
-  if (text === undefined) return undefined;
-  try {
-    return PendingReload.parse(JSON.parse(text));
-  } catch {
-    // Damaged by hand or disk. That something was to be told is known, and telling twice does no harm.
-    return { digest: null, previous: null };
-  }
+  const read = readJsonFile(store.fs, pathOf(store), PendingReload);
+  if (read.kind === "none") return undefined;
+  if (read.kind === "found") return read.value;
+  // Damaged by hand or disk. A notification was pending, and consumers may get one twice.
+  store.warn(`${pathOf(store)} is damaged (${read.reason}): consumers are notified once more`);
+  return { digest: null, previous: null };
 }
 
 export function clearPendingReload(store: Store): void {
-  removeIfThere(store.fs, pathOf(store));
+  removeState(store.fs, pathOf(store));
 }

@@ -1,10 +1,21 @@
 import { quote } from "../core/quote.ts";
 import { dirname, join } from "node:path";
 import { DiskError, diskError, osErrorCode, RefusedError } from "../core/errors.ts";
-import { findEntry, removeIfThere, replaceFile, syncFolder } from "../core/files.ts";
+import {
+  entryKind,
+  type FileSystem,
+  findEntry,
+  findText,
+  removeIfThere,
+  replaceFile,
+  syncFolder,
+} from "../core/files.ts";
+import { formatBytes } from "../core/format.ts";
 import type { ActivationMode } from "../core/settings.ts";
 import type { Digest } from "../release/manifest.ts";
 import { releaseDirName } from "./releases.ts";
+import { setAside } from "../core/set_aside.ts";
+import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 /** `current` is what consumers see, `previous` what `rollback` returns to. */
@@ -15,19 +26,47 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
   const path = join(store.root, name);
   const entry = findEntry(store.fs, path);
   if (entry === undefined) return undefined;
-  const target = entry.isSymlink ? store.fs.readLinkSync(path) : store.fs.readTextFileSync(path).trim();
-  const hex = /^releases[/\\]([0-9a-f]{64})$/.exec(target)?.[1];
-  if (hex === undefined) {
-    throw new RefusedError(
-      `Cannot read the pointer ${path}: it says ${quote(target)}, not releases/<digest>`,
-      {
-        code: "POINTER_INVALID",
-        hint: `remove ${path} and pull again`,
-      },
-    );
+  const target = readTarget(store.fs, path, entry);
+  const hex = /^releases[/\\]([0-9a-f]{64})$/.exec(target.text)?.[1];
+  if (hex !== undefined) return `sha256:${hex}`;
+  if (name === "previous") {
+    warnOfDamage(store, name, { reason: target.shown });
+    return undefined;
   }
-  return `sha256:${hex}`;
+  throw new RefusedError(`Cannot read the pointer ${path}: ${target.shown}, not releases/<digest>`, {
+    code: "POINTER_INVALID",
+    hint: `remove ${path} and pull again`,
+  });
 }
+
+/** What a pointer says, as text and for a message. */
+function readTarget(
+  fs: FileSystem,
+  path: string,
+  entry: Deno.FileInfo,
+): { readonly text: string; readonly shown: string } {
+  if (entry.isSymlink) {
+    const text = fs.readLinkSync(path);
+    return { text, shown: `it says ${quote(text)}` };
+  }
+  if (!entry.isFile) return { text: "", shown: `it is ${entryKind(entry)}` };
+  if (entry.size > POINTER_BYTES_MAX) return { text: "", shown: `it has ${formatBytes(entry.size)}` };
+  const text = (findText(fs, path) ?? "").trim();
+  return { text, shown: `it says ${quote(text.slice(0, SHOWN_CHARS_MAX))}` };
+}
+
+/** Takes away a `previous` that names no release: a rollback then goes to the newest older one. */
+export function clearDamagedPrevious(store: Store): void {
+  const path = join(store.root, "previous");
+  if (findEntry(store.fs, path) !== undefined && readPointer(store, "previous") === undefined) {
+    setAside(store.fs, path);
+  }
+}
+
+const SHOWN_CHARS_MAX = 100;
+
+/** A pointer that is a file holds `releases/` and 64 digits. More is shown in no message. */
+const POINTER_BYTES_MAX = 1024;
 
 /**
  * What a run wants the pointers to name. Links are made for all of them before the first is renamed: where the system

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
 import { LFS_SETTINGS } from "../core/settings.ts";
 import { Digest } from "../release/manifest.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 const Published = z.object({
@@ -25,15 +26,8 @@ const Published = z.object({
 export type Published = Readonly<z.infer<typeof Published>>;
 
 export function findPublished(store: Store, target: string): Published | undefined {
-  const text = findText(store.fs, path(store));
-  if (text === undefined) return undefined;
-  try {
-    const published = Published.parse(JSON.parse(text));
-    return published.target === target ? published : undefined;
-  } catch {
-    // Only an accelerator: without it every file is compared with the registry's.
-    return undefined;
-  }
+  const published = readState(store, "published.json", Published);
+  return published?.target === target ? published : undefined;
 }
 
 export function rememberPublished(store: Store, published: Published): void {

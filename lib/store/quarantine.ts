@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RefusedError } from "../core/errors.ts";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
 import { Digest } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -21,18 +22,14 @@ const ENTRIES_MAX = 1000;
 
 /** Every quarantined release, oldest first. */
 export function readQuarantine(store: Store): readonly QuarantineEntry[] {
-  const text = findText(store.fs, store.quarantine);
-  if (text === undefined) return [];
-  try {
-    return z.array(QuarantineEntry).parse(JSON.parse(text));
-  } catch (cause) {
-    // Taking damage for an empty list would let a refused release back in.
-    throw new RefusedError(`Cannot read ${store.quarantine}: it is not a list of quarantined releases`, {
-      code: "QUARANTINE_INVALID",
-      cause,
-      hint: `mend it, or remove it to lift every quarantine`,
-    });
-  }
+  const read = readJsonFile(store.fs, store.quarantine, z.array(QuarantineEntry));
+  if (read.kind === "none") return [];
+  if (read.kind === "found") return read.value;
+  // Taking damage for an empty list would let a refused release back in.
+  throw new RefusedError(
+    `Cannot read ${store.quarantine}: it is not a list of quarantined releases (${read.reason})`,
+    { code: "QUARANTINE_INVALID", hint: `mend it, or remove it to lift every quarantine` },
+  );
 }
 
 /** The entry that forbids a release, or `undefined`. A later sequence of the same files passes. */

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Secret } from "../core/secret.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 /** The file in the store. */
@@ -61,12 +62,5 @@ function write(store: Store, answers: z.infer<typeof Answers>): void {
 }
 
 function read(store: Store): z.infer<typeof Answers> {
-  const text = findText(store.fs, join(store.root, ANSWERS_NAME));
-  if (text === undefined) return {};
-  try {
-    return Answers.parse(JSON.parse(text));
-  } catch {
-    // Only an accelerator: without it the question is asked without condition.
-    return {};
-  }
+  return readState(store, ANSWERS_NAME, Answers) ?? {};
 }

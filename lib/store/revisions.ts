@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
 import { Digest } from "../release/manifest.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 const Known = z.object({ revision: z.string(), digest: Digest, sequence: z.number() });
@@ -28,12 +29,5 @@ export function rememberRevision(store: Store, sourceKey: string, known: KnownRe
 }
 
 function read(store: Store): z.infer<typeof Revisions> {
-  const text = findText(store.fs, store.revisions);
-  if (text === undefined) return {};
-  try {
-    return Revisions.parse(JSON.parse(text));
-  } catch {
-    // Only an accelerator: without it the release is staged again from what the store holds.
-    return {};
-  }
+  return readState(store, "revisions.json", Revisions) ?? {};
 }

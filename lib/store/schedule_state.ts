@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 const DueTimes = z.record(z.string(), z.iso.datetime());
@@ -20,12 +21,5 @@ function path(store: Store): string {
 }
 
 function read(store: Store): z.infer<typeof DueTimes> {
-  const text = findText(store.fs, path(store));
-  if (text === undefined) return {};
-  try {
-    return DueTimes.parse(JSON.parse(text));
-  } catch {
-    // Without it a missed run is not noticed; the next one is on time.
-    return {};
-  }
+  return readState(store, "schedule.json", DueTimes) ?? {};
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findText, replaceFile } from "../core/files.ts";
+import { replaceFile } from "../core/files.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 const Starts = z.record(z.string(), z.iso.datetime());
@@ -25,12 +26,5 @@ function path(store: Store): string {
 }
 
 function read(store: Store): z.infer<typeof Starts> {
-  const text = findText(store.fs, path(store));
-  if (text === undefined) return {};
-  try {
-    return Starts.parse(JSON.parse(text));
-  } catch {
-    // Without it a source is asked once more than need be.
-    return {};
-  }
+  return readState(store, "starts.json", Starts) ?? {};
 }

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { DiskError, diskError } from "../core/errors.ts";
-import { type FileSystem, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
+import { type FileSystem, findBytes, replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { DigestCache } from "../release/model_set.ts";
 import { releaseDirName } from "./releases.ts";
@@ -41,8 +42,7 @@ export class StatCache implements DigestCache {
     this.#fs = store.fs;
     this.#path = cachePath(store, name);
     this.#comparesCtime = options.comparesCtime;
-    const bytes = ifFound(() => store.fs.readFileSync(this.#path));
-    this.#columns = bytes === undefined ? undefined : decodeColumns(bytes);
+    this.#columns = readColumns(store, this.#path);
   }
 
   /** The cache of the model folder that is published from: every file in it was also scanned for secrets. */
@@ -62,7 +62,7 @@ export class StatCache implements DigestCache {
 
   /** Removes the cache of a release that is gone. */
   static removeOfRelease(store: Store, digest: Digest): void {
-    removeIfThere(store.fs, cachePath(store, releaseDirName(digest)));
+    removeState(store.fs, cachePath(store, releaseDirName(digest)));
   }
 
   /** The digest of a file that is as it was when it was read; `undefined` when it has to be read again. */
@@ -98,6 +98,7 @@ export class StatCache implements DigestCache {
   save(): void {
     if (!this.#changed) return;
     try {
+      clearWay(this.#fs, this.#path);
       replaceFile(this.#fs, this.#path, encodeColumns(toColumns(this.#loaded())));
       this.#changed = false;
     } catch (error) {
@@ -134,6 +135,19 @@ export class StatCache implements DigestCache {
       });
     }
     return this.#entries;
+  }
+}
+
+/** What of a cache can be used; whatever is wrong with it costs time alone. */
+function readColumns(store: Store, path: string): StatColumns | undefined {
+  try {
+    const bytes = findBytes(store.fs, path);
+    return bytes === undefined ? undefined : decodeColumns(bytes);
+  } catch (error) {
+    store.warn(
+      `${path} cannot be read and is rebuilt: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return undefined;
   }
 }
 

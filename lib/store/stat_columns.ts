@@ -45,6 +45,7 @@ export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
   // A copy starts at an address that numbers can be read from.
   const { buffer } = bytes.slice();
   const [magic, format, fileCount = 0, nameBytes = 0] = new Float64Array(buffer, 0, HEADER_NUMBERS);
+  if (!isCount(fileCount) || !isCount(nameBytes)) return undefined;
   const numberCount = HEADER_NUMBERS + fileCount * FILE_NUMBERS;
   const numberBytes = numberCount * Float64Array.BYTES_PER_ELEMENT;
   const digitBytes = fileCount * SHA256_DIGITS;
@@ -67,4 +68,8 @@ export function decodeColumns(bytes: Uint8Array): StatColumns | undefined {
     inodes: next(fileCount),
     sha256s: digits,
   };
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }

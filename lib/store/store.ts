@@ -1,7 +1,11 @@
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
-import { absolutePath, type FileSystem, findText, ifFound, replaceFile } from "../core/files.ts";
+import { absolutePath, entryKind, type FileSystem, findEntry, ifFound, replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import type { Log } from "../core/log.ts";
+import { clearWay } from "../core/set_aside.ts";
+import { clearWrongEntries } from "./state_entries.ts";
 
 /**
  * The state directory of one model folder: immutable releases, the pointers that say which of them is seen, and what
@@ -9,6 +13,8 @@ import { absolutePath, type FileSystem, findText, ifFound, replaceFile } from ".
  */
 export interface Store {
   readonly fs: FileSystem;
+  /** Says, once, that something in the store is damaged and what is done about it. */
+  readonly warn: (message: string) => void;
   /** The folder that consumers open. */
   readonly modelsDir: string;
   /** The state directory itself. */
@@ -37,18 +43,22 @@ export interface StoreLocation {
   readonly stateDir?: string | undefined;
 }
 
+const SILENT: Pick<Log, "warn"> = { warn: () => {} };
+
 /**
- * Opens a store for writing and makes it where there is none. Needs read and write permission.
+ * Opens a store for writing and makes it where there is none. What can be rebuilt of it and is no file, or no folder,
+ * makes way. Needs read and write permission.
  *
- * @throws {UsageError} code `STORE_TAKEN` when it belongs to another model folder
+ * @throws {UsageError} code `STORE_TAKEN` when it belongs to another model folder, `NOT_A_FOLDER`
  */
-export function openStore(fs: FileSystem, location: StoreLocation): Store {
+export function openStore(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn"> = SILENT): Store {
   try {
     refuseStoreInModels(fs, location);
-    fs.mkdirSync(dirname(absolutePath(fs, location.modelsDir)), { recursive: true });
-    fs.mkdirSync(stateDirOf(fs, location), { recursive: true });
-    const store = storeAt(fs, location);
+    makeFolder(fs, dirname(absolutePath(fs, location.modelsDir)));
+    makeFolder(fs, stateDirOf(fs, location));
+    const store = storeAt(fs, location, log);
     claim(store);
+    clearWrongEntries(store);
     for (const folder of [store.staging, store.partials, store.releases, store.statCache]) {
       fs.mkdirSync(folder, { recursive: true });
     }
@@ -65,10 +75,20 @@ export function openStore(fs: FileSystem, location: StoreLocation): Store {
   }
 }
 
-/** Finds a store without touching the disk; `undefined` when there is none yet. Needs read permission. */
-export function findStore(fs: FileSystem, location: StoreLocation): Store | undefined {
-  if (ifFound(() => fs.statSync(stateDirOf(fs, location))) === undefined) return undefined;
-  const store = storeAt(fs, location);
+/**
+ * Finds a store without touching the disk; `undefined` when there is none yet. Needs read permission.
+ *
+ * @throws {UsageError} code `STORE_TAKEN` when it belongs to another model folder, `NOT_A_FOLDER`
+ */
+export function findStore(
+  fs: FileSystem,
+  location: StoreLocation,
+  log: Pick<Log, "warn"> = SILENT,
+): Store | undefined {
+  const found = ifFound(() => fs.statSync(stateDirOf(fs, location)));
+  if (found === undefined) return undefined;
+  if (!found.isDirectory) throw notAFolder(stateDirOf(fs, location), found);
+  const store = storeAt(fs, location, log);
   checkIdentity(store);
   return store;
 }
@@ -81,13 +101,35 @@ export function stateDirOf(fs: FileSystem, location: StoreLocation): string {
   );
 }
 
-function storeAt(fs: FileSystem, location: StoreLocation): Store {
+function makeFolder(fs: FileSystem, path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    const found = findEntry(fs, path);
+    throw found === undefined ? error : notAFolder(path, found);
+  }
+}
+
+function notAFolder(path: string, found: Deno.FileInfo): UsageError {
+  return new UsageError(`Cannot use ${path}: it is ${entryKind(found)}, not a folder`, {
+    code: "NOT_A_FOLDER",
+    hint: "name another folder with --models-dir or --state-dir, or move away what is there",
+  });
+}
+
+function storeAt(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn">): Store {
   // The links between model folder and store are relative, so both paths have to be free of links above them.
   const modelsDir = absolutePath(fs, location.modelsDir);
   const parent = ifFound(() => fs.realPathSync(dirname(modelsDir))) ?? dirname(modelsDir);
   const root = fs.realPathSync(stateDirOf(fs, location));
+  const warned = new Set<string>();
   return {
     fs,
+    warn: (message) => {
+      if (!warned.has(message)) log.warn(message);
+      warned.add(message);
+    },
     modelsDir: join(parent, basename(modelsDir)),
     root,
     lock: join(root, "lock"),
@@ -127,13 +169,19 @@ function identityPath(store: Store): string {
 function claim(store: Store): void {
   if (checkIdentity(store)) return;
   const identity: z.infer<typeof Identity> = { schema: 1, modelsDir: identityOf(store) };
+  clearWay(store.fs, identityPath(store));
   replaceFile(store.fs, identityPath(store), `${JSON.stringify(identity)}\n`);
 }
 
 function checkIdentity(store: Store): boolean {
-  const text = findText(store.fs, identityPath(store));
-  if (text === undefined) return false;
-  const identity = parseIdentity(text, store);
+  const read = readJsonFile(store.fs, identityPath(store), Identity);
+  if (read.kind === "none") return false;
+  if (read.kind === "damaged") {
+    if (!isLinkedTo(store)) throw damagedIdentity(store, read.reason);
+    store.warn(`${identityPath(store)} is damaged and is rebuilt: ${read.reason}`);
+    return false;
+  }
+  const identity = read.value;
   if (identity.schema !== 1) {
     throw new UsageError(
       `Cannot use the store ${store.root}: it has format ${identity.schema}, this program writes format 1`,
@@ -157,14 +205,15 @@ function checkIdentity(store: Store): boolean {
   return true;
 }
 
-function parseIdentity(text: string, store: Store): z.infer<typeof Identity> {
-  try {
-    return Identity.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new UsageError(`Cannot use the store ${store.root}: its store.json is damaged`, {
-      code: "STORE_FORMAT",
-      cause,
-      hint: `remove ${identityPath(store)} if this is the store of ${store.modelsDir}`,
-    });
-  }
+/** Whether the model folder is a link into this store, which then can belong to no other. */
+function isLinkedTo({ fs, modelsDir, root }: Store): boolean {
+  return findEntry(fs, modelsDir)?.isSymlink === true &&
+    resolve(dirname(modelsDir), fs.readLinkSync(modelsDir)) === join(root, "current");
+}
+
+function damagedIdentity(store: Store, reason: string): UsageError {
+  return new UsageError(`Cannot use the store ${store.root}: its store.json is damaged, ${reason}`, {
+    code: "STORE_FORMAT",
+    hint: `remove ${identityPath(store)} if this is the store of ${store.modelsDir}`,
+  });
 }

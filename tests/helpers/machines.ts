@@ -39,7 +39,7 @@ export function machine(root: string, name: string, registryUrl: string): Machin
 }
 
 export function storeOf(context: Context, machine: Machine): Store {
-  return openStore(context.fs, { modelsDir: machine.modelsDir, stateDir: machine.stateDir });
+  return openStore(context.fs, { modelsDir: machine.modelsDir, stateDir: machine.stateDir }, context.log);
 }
 
 export interface PublishSettings {

@@ -1,0 +1,158 @@
+import { join } from "node:path";
+import type { z } from "zod";
+import { entryKind, type FileSystem, findEntry, ifFound } from "../core/files.ts";
+import { type JsonFile, readJsonFile } from "../core/json_file.ts";
+import { setAside } from "../core/set_aside.ts";
+import type { Store } from "./store.ts";
+
+/** What a run does where it finds an entry of the store damaged: bad content, or a folder or a pipe in its place. */
+type StateEntry =
+  | RebuiltEntry
+  /** Its reader takes the cautious meaning, and the next writer replaces it. */
+  | { readonly onDamage: "assume"; readonly meaning: string }
+  /** Commands that need it stop and name it: a guess could activate what was refused, or the wrong release. */
+  | { readonly onDamage: "refuse"; readonly reason: string };
+
+/** It is dropped with a warning that says what that costs, and written anew. */
+interface RebuiltEntry {
+  readonly onDamage: "rebuild";
+  readonly kind: "file" | "folder" | "link";
+  readonly cost: string;
+}
+
+const file = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "file", cost });
+const folder = (cost: string): RebuiltEntry => ({ onDamage: "rebuild", kind: "folder", cost });
+
+/** Every entry that this program makes in a store, and what its damage means. */
+export const STATE_ENTRIES = {
+  "store.json": { onDamage: "refuse", reason: "the store may belong to another model folder" },
+  "lock": file("nothing: the lock is the operating system's"),
+  "intent.json": { onDamage: "assume", meaning: "a run was killed before it changed a pointer" },
+  "staging": folder("what a killed run left there"),
+  "releases": folder("every release: the next pull downloads the newest again"),
+  "current": { onDamage: "refuse", reason: "it says which release consumers see" },
+  "previous": {
+    onDamage: "rebuild",
+    kind: "link",
+    cost: "a rollback goes to the newest older release that the store holds",
+  },
+  "history.jsonl": file("the record of earlier runs"),
+  "history.1.jsonl": file("the record of earlier runs"),
+  "quarantine.json": { onDamage: "refuse", reason: "a release that was refused could be activated again" },
+  "revisions.json": file("the newest release is staged again from what the store holds"),
+  "published.json": file("the next publish compares every file with the registry"),
+  "git_blobs.json": file("files of a registry without a manifest are fetched again"),
+  "hub_commit.json": file("the hub answers one request in full"),
+  "folder_index": folder("the next publish looks at every file"),
+  "stat_cache": folder("files are hashed again"),
+  "answers.json": file("GitHub answers one request in full"),
+  "starts.json": file("a source may be requested earlier than its least interval"),
+  "partials": folder("downloads that broke start over"),
+  "runpod_jobs.json": file("a RunPod job that was started is not continued: look for it in RunPod's console"),
+  "runpod.lock": file("nothing: the lock is the operating system's"),
+  "archived.json": file("the sequence of the next archive is the time alone"),
+  "pending_reload.json": { onDamage: "assume", meaning: "consumers were not notified" },
+  "canary.json": { onDamage: "assume", meaning: "the release is reported as not watched" },
+  "canary.json.lock": file("nothing: the lock is the operating system's"),
+  "alerts.json": file("an alert may be sent twice"),
+  "schedule.json": file("a missed run of the daemon is not noticed"),
+  "references": folder("everything that PRIMARY holds is compared once more"),
+  "references.lock": file("nothing: the lock is the operating system's"),
+} as const satisfies Readonly<Record<string, StateEntry>>;
+
+type EntryName = keyof typeof STATE_ENTRIES;
+/** Entries whose content is dropped where it is damaged. */
+export type RebuiltName = {
+  [Name in EntryName]: (typeof STATE_ENTRIES)[Name]["onDamage"] extends "rebuild" ? Name : never;
+}[EntryName];
+
+/**
+ * Returns the content of a state file that can be rebuilt; `undefined` where there is none, or it is damaged, of which
+ * it warns.
+ */
+export function readState<Value>(
+  store: Store,
+  name: RebuiltName,
+  schema: z.ZodType<Value>,
+): Value | undefined {
+  const read = readJsonFile(store.fs, join(store.root, name), schema);
+  if (read.kind === "damaged") warnOfDamage(store, name, read);
+  return read.kind === "found" ? read.value : undefined;
+}
+
+/** Says that an entry was dropped, and what that costs. */
+export function warnOfDamage(
+  store: Pick<Store, "root" | "warn">,
+  name: RebuiltName,
+  { reason }: Pick<JsonFile<unknown> & { readonly kind: "damaged" }, "reason">,
+): void {
+  store.warn(
+    `${join(store.root, name)} is damaged and is rebuilt: ${reason}. Lost: ${STATE_ENTRIES[name].cost}`,
+  );
+}
+
+/**
+ * Takes away what stands in the place of an entry that can be rebuilt: a folder or a pipe instead of a file, a file
+ * instead of a folder. What may hold data is kept as `NAME.damaged`. Called when a store is opened for writing, so that
+ * no reader and no writer of such an entry has to reckon with anything else.
+ */
+export function clearWrongEntries(store: Pick<Store, "fs" | "root" | "warn">): void {
+  const { fs, root } = store;
+  const names = Array.from(fs.readDirSync(root)).filter((entry) => isSuspect(entry)).map(({ name }) => name);
+  if (names.length === 0) return;
+  using _lock = lockFolder(fs, root);
+  for (const name of names) clearWrongEntry(store, name);
+}
+
+/** Regular files are never moved here, so a run that has just made one keeps it. */
+function isSuspect({ name, isFile, isDirectory }: Deno.DirEntry): boolean {
+  const entry = rebuiltEntry(name);
+  if (entry === undefined) return false;
+  return entry.kind === "folder" ? !isDirectory : !isFile;
+}
+
+/** The entry of a name, or of the scratch file beside it. */
+function rebuiltEntry(name: string): RebuiltEntry | undefined {
+  const entries: Readonly<Record<string, StateEntry>> = STATE_ENTRIES;
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
+  if (entry?.onDamage === "rebuild") return entry;
+  const isScratch = name.endsWith(".new") && Object.hasOwn(entries, name.slice(0, -".new".length));
+  return isScratch ? { onDamage: "rebuild", kind: "file", cost: "nothing" } : undefined;
+}
+
+function clearWrongEntry({ fs, root, warn }: Pick<Store, "fs" | "root" | "warn">, name: string): void {
+  const entry = rebuiltEntry(name);
+  const path = join(root, name);
+  const found = findEntry(fs, path);
+  if (entry === undefined || found === undefined) return;
+  const target = found.isSymlink ? linkTarget(fs, path) : found;
+  const isRight = entry.kind === "folder" ? target?.isDirectory === true : target?.isFile === true;
+  if (isRight || (entry.kind === "link" && found.isSymlink) || (name.endsWith(".new") && found.isSymlink)) {
+    return;
+  }
+  const kept = setAside(fs, path);
+  const wanted = entry.kind === "folder" ? "a folder" : "a file";
+  warn(
+    `${path} was ${
+      found.isSymlink ? "a link that leads to no such thing" : entryKind(found)
+    }, not ${wanted}, and is ` +
+      `rebuilt${kept === undefined ? "" : `; what was there is kept in ${kept}`}. Lost: ${entry.cost}`,
+  );
+}
+
+function linkTarget(fs: FileSystem, path: string): Deno.FileInfo | undefined {
+  try {
+    return ifFound(() => fs.statSync(path));
+  } catch {
+    // It leads in a circle, or to where this user may not look.
+    return undefined;
+  }
+}
+
+/** Two runs that start at once must not move each other's new lock away. Windows cannot lock a folder. */
+function lockFolder(fs: FileSystem, path: string): Disposable | undefined {
+  if (Deno.build.os === "windows") return undefined;
+  const opened = fs.openSync(path, { read: true });
+  opened.lockSync(true);
+  return opened;
+}
