@@ -47,7 +47,7 @@ export async function readPublishBase(
   const claim = await readManifestToReplace(context, git, blob, where);
   if (claim === undefined) return { ...nothing, isDamaged: true };
   const { manifest } = claim;
-  const isKnown = published?.digest === manifest.digest &&
+  const isKnown = published?.checked === true && published.digest === manifest.digest &&
     published.tree === await findObject(git, head, place.subdir);
   const sealed = await readSealOf(git, head, claim, place);
   return { manifest, sealed, known: isKnown ? published : undefined, isDamaged: false };

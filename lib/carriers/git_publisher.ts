@@ -6,10 +6,12 @@ import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
 import { giveUpUnpushed, refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
-import { commitModels, listTracked } from "../git/commit_models.ts";
+import { askPushHook } from "../git/ask_hooks.ts";
+import { commitModels, writtenPaths } from "../git/commit_models.ts";
+import { HOOK_REFUSED } from "../git/hooks.ts";
 import { settleJournal } from "../git/journal.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
-import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
+import { listTree } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
@@ -79,7 +81,11 @@ export class GitPublisher implements Publisher<GitPublication> {
    */
   static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
     const { owner } = options;
-    const registry = await Registry.open(context, options.registry, { owner, clone: "whole" });
+    const registry = await Registry.open(context, options.registry, {
+      owner,
+      clone: "whole",
+      withoutHooks: true,
+    });
     try {
       refuseBareRegistry(registry);
       await settleJournal(context, registry);
@@ -100,8 +106,10 @@ export class GitPublisher implements Publisher<GitPublication> {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const publication = this.findPublished(set.digest) ?? await this.#commit(set, this.#branch);
       if (!publication.committed && !this.#branch.unpushed) return publication;
-      if (await this.#push()) {
-        await this.#remember(set, publication.sequence);
+      const { commit } = publication;
+      if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
+      if (await this.#push(commit)) {
+        await this.#remember(set, publication.sequence, commit);
         return { ...publication, outcome: "published", pushed: true };
       }
       this.#context.log.warn(
@@ -123,6 +131,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const published = findPublished(this.#store, this.#target);
     const { head, unpushed } = this.#branch;
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
+    if (published.checked !== true) return undefined;
     if (published.lfs !== this.#options.lfs || this.#isSealDue(published)) return undefined;
     return this.#unchanged(this.#branch, published);
   }
@@ -155,11 +164,11 @@ export class GitPublisher implements Publisher<GitPublication> {
     const { subdir, lfs, commitMessage, allowDirtyWorktree, seal } = this.#options;
     const isDue = this.#isSealDue(base.sealed);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
-      await this.#remember(set, manifest.sequence);
+      await this.#remember(set, manifest.sequence, branch.head);
       return this.#unchanged(branch, manifest);
     }
     refuseForeignManifest(subdir, manifest);
-    const before = manifest?.files.map((file) => file.path) ?? await listTracked(this.#registry, subdir);
+    const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
     if (!this.#options.allowShrink) refuseShrink(set, before);
     const now = this.#context.clock.now();
     const createdAt = isoSeconds(now);
@@ -185,7 +194,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     });
     if (commit === undefined) {
       // The same files, but who wrote them was not this machine: from now on it knows.
-      if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence);
+      if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
       return this.#unchanged(branch, manifest);
     }
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
@@ -206,8 +215,15 @@ export class GitPublisher implements Publisher<GitPublication> {
     return await readPublishBase(this.#context, this.#registry.git, head, this.#options, published);
   }
 
-  async #remember(set: ModelSet, sequence: number): Promise<void> {
-    const head = await this.#registry.findCommit("HEAD");
+  /** The files of the model folder in a commit, relative to the repository. */
+  async #listModels(head: ObjectId | undefined): Promise<string[]> {
+    if (head === undefined) return [];
+    const entries = await listTree(this.#registry.git, head, [`${this.#options.subdir}/`]);
+    return entries.map((entry) => entry.path.slice(this.#options.subdir.length + 1));
+  }
+
+  /** Remembers a commit whose models were compared with the set. */
+  async #remember(set: ModelSet, sequence: number, head: ObjectId | undefined): Promise<void> {
     const tree = head === undefined
       ? undefined
       : await findObject(this.#registry.git, head, this.#options.subdir);
@@ -218,6 +234,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       target: this.#target,
       head,
       tree,
+      checked: true,
       digest: set.digest,
       sequence,
       lfs: this.#options.lfs,
@@ -229,14 +246,15 @@ export class GitPublisher implements Publisher<GitPublication> {
     return `${redactUrls(this.#registry.remoteUrl.url)} ${branch} ${this.#options.subdir}`;
   }
 
-  /** Pushes the branch; `false` when the remote has commits that we have not. */
-  async #push(): Promise<boolean> {
+  /** Pushes exactly this commit; `false` when the remote has commits that we have not. */
+  async #push(commit: ObjectId): Promise<boolean> {
     const { remote, branch } = this.#options.registry;
     const { git } = this.#registry;
     const action = `push to ${redactUrls(this.#registry.remoteUrl.url)}`;
     this.#context.log.info(`pushing to ${this.#registry.remoteBranch}`);
+    await this.#askHook(commit);
     await this.#pushLfs();
-    const result = await git.attempt(["push", "--porcelain", remote, `HEAD:refs/heads/${branch}`], {
+    const result = await git.attempt(["push", "--porcelain", remote, `${commit}:refs/heads/${branch}`], {
       action,
       transfer: true,
     });
@@ -250,6 +268,20 @@ export class GitPublisher implements Publisher<GitPublication> {
       await giveUpUnpushed(this.#context, this.#registry, this.#branch.tip);
     }
     throw git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
+  }
+
+  /** What the hook refuses goes back: the next publish would build on it, and be refused for it again. */
+  async #askHook(commit: ObjectId): Promise<void> {
+    const { tip } = this.#branch;
+    const paths = writtenPaths(this.#options.subdir);
+    try {
+      await askPushHook(this.#context, this.#registry, { commit, tip, paths });
+    } catch (error) {
+      if (error instanceof FailedError && error.code === HOOK_REFUSED) {
+        await giveUpUnpushed(this.#context, this.#registry, tip);
+      }
+      throw error;
+    }
   }
 
   /** Git LFS objects go first: a commit must never name content that the registry has not. */
@@ -293,8 +325,7 @@ async function followRemote(
 /** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */
 function isOurs(path: string, subdir: string): boolean {
   const folder = path.endsWith("/") ? path : `${path}/`;
-  const beside = [manifestPathOf(subdir), signaturePathOf(subdir), ".gitattributes"];
-  return [subdir, ...beside].map((path) => `${path}/`).some((ours) =>
+  return writtenPaths(subdir).map((path) => `${path}/`).some((ours) =>
     folder.startsWith(ours) || (path.endsWith("/") && ours.startsWith(path))
   );
 }

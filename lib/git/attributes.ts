@@ -30,14 +30,22 @@ export function exactPattern(path: string): string {
 }
 
 /**
- * Keeps git from converting anything below the model folder (line endings, `$Id$`, encodings), whatever the registry's
- * own `.gitattributes` say. Written to the clone's `info/attributes`, which wins over them and is never committed.
+ * Keeps git from converting what a publish writes (line endings, `$Id$`, encodings), whatever the registry's own
+ * `.gitattributes` say: the model folder, and the files beside it, which no filter may rewrite either. Written to the
+ * clone's `info/attributes`, which wins over them and is never committed.
  */
-export function forbidConversions(context: Context, registry: Registry, subdir: string): void {
+export function forbidConversions(
+  context: Context,
+  registry: Registry,
+  subdir: string,
+  beside: readonly string[],
+): void {
   const path = join(dirname(registry.objectsDir), "info", "attributes");
   const text = findText(context.fs, path) ?? "";
-  const line = `${exactPattern(subdir)}/** -text -ident -working-tree-encoding`;
-  const wanted = replaceBlock(text, [line]);
+  const wanted = replaceBlock(text, [
+    `${exactPattern(subdir)}/** -text -ident -working-tree-encoding`,
+    ...beside.map((file) => `${exactPattern(file)} -text -ident -working-tree-encoding -filter`),
+  ]);
   if (wanted === text) return;
   context.fs.mkdirSync(dirname(path), { recursive: true });
   replaceFile(context.fs, path, wanted);

@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
 import { findEntry, findText, removeFile } from "../core/files.ts";
+import { sha256Hex } from "../core/hash.ts";
 import {
   createManifest,
   type Digest,
@@ -10,17 +10,18 @@ import {
   type ManifestDetails,
   type ReleaseFile,
 } from "../release/manifest.ts";
-import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ModelSet } from "../release/model_set.ts";
+import type { ReleaseSigner } from "../signing/seal.ts";
+import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
-import { readSmallBlob } from "./blobs.ts";
+import { blobIdOf, type ObjectFormat } from "./blob_id.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
-import { missingIdentity } from "./identity.ts";
+import { checkTree, commitTree, type ExpectedFile, formatOf, makeTree, scratchIndex } from "./commit_tree.ts";
 import { closeJournal, openJournal, restorePaths, takeBack } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
-import type { ReleaseSigner } from "../signing/seal.ts";
-import { manifestPathOf, signaturePathOf } from "./tree.ts";
-import { changing, placeText, writeWorktree } from "./worktree.ts";
+import { findStaged, refuseFilters, removeMarks, type StagedEntry, stagePaths } from "./stage_models.ts";
+import { listTree, manifestPathOf, signaturePathOf, type TreeEntry } from "./tree.ts";
+import { changing, placeText, type WorktreePlan, writeWorktree, type WrittenFile } from "./worktree.ts";
 
 /** What a publish commit is made of. */
 export interface ModelCommit {
@@ -42,9 +43,15 @@ export interface ModelCommit {
   readonly allowDirtyWorktree: boolean;
 }
 
+/** The paths of the repository that a publish writes: those of the model set, and what goes with it. */
+export function writtenPaths(subdir: string): string[] {
+  return [subdir, manifestPathOf(subdir), signaturePathOf(subdir), ATTRIBUTES];
+}
+
 /**
- * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, checks that git stored
- * every byte as it was, and adds the manifest. A kill at any point is taken back by the next publish.
+ * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, makes a tree of it
+ * beside what else is staged, compares every object in it with the bytes that were hashed, and commits it. Hooks may
+ * refuse the commit and change nothing in it. A kill at any point is taken back by the next publish.
  *
  * @returns the new commit; `undefined` when there is nothing to change
  */
@@ -54,12 +61,11 @@ export async function commitModels(
   change: ModelCommit,
 ): Promise<ObjectId | undefined> {
   const { subdir, head } = change;
-  const manifestPath = manifestPathOf(subdir);
-  const paths = [subdir, manifestPath, signaturePathOf(subdir), ATTRIBUTES];
+  const paths = writtenPaths(subdir);
   registry.sweep();
   openJournal(context, registry, { phase: "writing", head: head ?? null, paths });
   try {
-    const commit = await writeCommit(context, registry, change, manifestPath);
+    const commit = await writeCommit(context, registry, change);
     if (commit === undefined) await restorePaths(registry.git, head, paths);
     closeJournal(context, registry);
     return commit;
@@ -73,51 +79,106 @@ async function writeCommit(
   context: Context,
   registry: Registry,
   change: ModelCommit,
-  manifestPath: string,
 ): Promise<ObjectId | undefined> {
-  const { subdir, set } = change;
-  forbidConversions(context, registry, subdir);
+  const { subdir, set, head } = change;
+  const manifestPath = manifestPathOf(subdir);
+  const beside = [manifestPath, signaturePathOf(subdir)];
+  forbidConversions(context, registry, subdir, beside);
   const before = findText(context.fs, join(registry.git.repoDir, ATTRIBUTES)) ?? "";
   const attributes = writeAttributes(context, registry, change, before) ? [ATTRIBUTES] : [];
+  await removeMarks(registry, [`${subdir}/`, ...beside, ...attributes]);
+  const held = head === undefined ? [] : await listTree(registry.git, head, [`${subdir}/`]);
   const unchanged = unchangedFiles(change, lfsPathTest(before));
   const write = set.files.filter((file) => !unchanged.has(file.path));
-  const remove = await findGone(registry, change);
-  const written = await writeWorktree(context, registry, { subdir, write, remove });
+  const format = await formatOf(registry, head);
+  const plan = { subdir, write, remove: findGone(change, held), format };
+  const written = await writeWorktree(context, registry, plan);
+  const expected = expectedFiles(subdir, held, unchanged, written);
+  const staged = await stageModels(registry, change, plan, attributes);
+  if (staged.length === 0 && !change.isManifestStale) {
+    if (head !== undefined) await checkTree(registry, head, [`${subdir}/`], expected);
+    return undefined;
+  }
+  const manifest = await createManifest([...unchanged.values(), ...written.map(withoutBlob)], change.details);
+  if (manifest.digest !== set.digest) throw changing(set.dir);
+  const text = formatManifest(manifest);
+  const texts = new Map([[manifestPath, text]]);
+  const signature = await change.signer?.sign(manifest, text, posix.basename(subdir));
+  if (signature !== undefined) texts.set(signaturePathOf(subdir), signature);
+  for (const [path, content] of texts) {
+    placeText(context, registry, path, content);
+    expected.set(path, await expectedText(format, content));
+  }
+  if (signature === undefined) removeSignature(context, registry, subdir);
+  await stagePaths(registry, beside);
+  const entries = [...staged, ...await findStaged(registry, head, [...beside, ...attributes])];
+  const tree = await makeTree(context, registry, head, entries);
+  await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
+  const message = messageOf(change, manifest.digest);
+  const paths = [subdir, ...beside, ...attributes];
+  await askCommitHooks(context, registry, { tree, index: scratchIndex(registry), message, paths });
+  return await commitTree(registry, {
+    tree,
+    parent: head,
+    message,
+    host: change.details.origin.host ?? "localhost",
+  });
+}
+
+/** @returns the model files that differ from the commit */
+async function stageModels(
+  registry: Registry,
+  { subdir, head }: ModelCommit,
+  { write, remove }: WorktreePlan,
+  attributes: readonly string[],
+): Promise<StagedEntry[]> {
   const folders = new Set(write.flatMap((file) => foldersOf(file.path)));
   const touched = [...remove.filter((path) => !folders.has(path)), ...write.map((file) => file.path)].map((
     path,
   ) => posix.join(subdir, path));
   await stagePaths(registry, [...touched, ...attributes]);
-  const staged = await findStaged(registry, change);
-  if (staged.length === 0 && !change.isManifestStale) return undefined;
-  await checkStored(registry, change, staged);
-  const manifest = await createManifest([...unchanged.values(), ...written], change.details);
-  if (manifest.digest !== set.digest) throw changing(set.dir);
-  const text = formatManifest(manifest);
-  placeText(context, registry, manifestPath, text);
-  const signature = await writeSignature(context, registry, change, manifest, text);
-  await stagePaths(registry, [manifestPath, ...signature]);
-  return await commit(registry, change, manifest.digest, [subdir, manifestPath, ...signature, ...attributes]);
+  const staged = await findStaged(registry, head, [`${subdir}/`]);
+  await refuseFilters(registry, subdir, staged);
+  return staged;
 }
 
-/** @returns its path, if the commit changes it */
-async function writeSignature(
-  context: Context,
-  registry: Registry,
-  { subdir, signer }: ModelCommit,
-  manifest: Manifest,
-  text: string,
-): Promise<string[]> {
-  const path = signaturePathOf(subdir);
-  if (signer !== undefined) {
-    placeText(context, registry, path, await signer.sign(manifest, text, posix.basename(subdir)));
-    return [path];
+/** What the commit has to hold: files that stay as the commit before has them, and those that were written. */
+function expectedFiles(
+  subdir: string,
+  held: readonly TreeEntry[],
+  unchanged: ReadonlyMap<string, ReleaseFile>,
+  written: readonly WrittenFile[],
+): Map<string, ExpectedFile> {
+  const expected = new Map<string, ExpectedFile>();
+  for (const { path, blob } of held) {
+    const file = unchanged.get(posix.relative(subdir, path));
+    if (file !== undefined) expected.set(path, { ...file, blob });
   }
+  for (const file of written) expected.set(posix.join(subdir, file.path), file);
+  return expected;
+}
+
+async function expectedText(format: ObjectFormat, text: string): Promise<ExpectedFile> {
+  const size = new TextEncoder().encode(text).length;
+  return { size, sha256: await sha256Hex(text), blob: await blobIdOf(format, text) };
+}
+
+function withoutBlob({ blob: _, ...file }: WrittenFile): ReleaseFile {
+  return file;
+}
+
+/** A signature that is there would be that of another release. */
+function removeSignature(context: Context, registry: Registry, subdir: string): void {
+  const path = signaturePathOf(subdir);
   const present = join(registry.git.repoDir, path);
-  if (findEntry(context.fs, present) === undefined) return [];
+  if (findEntry(context.fs, present) === undefined) return;
   context.log.warn(`removing ${path}: it signs an earlier release, and no signing key is configured here`);
   removeFile(context.fs, present);
-  return [path];
+}
+
+function messageOf(change: ModelCommit, digest: Digest): string {
+  const trailers = [`${RELEASE_TRAILER}: ${digest}`, `${SEQUENCE_TRAILER}: ${change.details.sequence}`];
+  return `${change.message.trimEnd()}\n\n${trailers.join("\n")}\n`;
 }
 
 /** Files with the content of before, kept where they were kept: inside Git LFS or outside. */
@@ -147,147 +208,12 @@ function writeAttributes(
 }
 
 /** Files that the registry has and the set has not, relative to the model folder. */
-async function findGone(registry: Registry, change: ModelCommit): Promise<string[]> {
-  const kept = new Set(change.set.files.map((file) => file.path));
-  const tracked = await listTracked(registry, change.subdir);
-  return tracked.filter((path) => !kept.has(path));
-}
-
-/** The tracked files of the model folder, relative to it. */
-export async function listTracked(registry: Registry, subdir: string): Promise<string[]> {
-  const output = await registry.git.text(["--literal-pathspecs", "ls-files", "-z", "--", `${subdir}/`], {
-    action: `list ${subdir} in ${registry.git.repoDir}`,
-  });
-  return output.split("\0").filter((path) => path !== "").map((path) => path.slice(subdir.length + 1));
+function findGone({ subdir, set }: ModelCommit, held: readonly TreeEntry[]): string[] {
+  const kept = new Set(set.files.map((file) => file.path));
+  return held.map(({ path }) => posix.relative(subdir, path)).filter((path) => !kept.has(path));
 }
 
 /** `a/b/c` is in `a` and `a/b`. */
 function foldersOf(path: string): string[] {
   return path.split("/").slice(0, -1).map((_, index, parts) => parts.slice(0, index + 1).join("/"));
-}
-
-/** Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name. */
-async function stagePaths(registry: Registry, paths: readonly string[]): Promise<void> {
-  if (paths.length === 0) return;
-  // In a partial clone git would ask the remote for every new file, to see whether it has it.
-  const git = registry.git.with({ env: { GIT_NO_LAZY_FETCH: "1" } });
-  await git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
-    action: `stage ${paths.length} files in ${registry.git.repoDir}`,
-    stdin: paths.map((path) => `${path}\0`).join(""),
-    transfer: true,
-  });
-}
-
-interface StagedBlob {
-  /** Relative to the model folder. */
-  readonly path: string;
-  readonly blob: ObjectId;
-}
-
-/** The model files that differ from the commit; a removed one has the null object as its blob. */
-async function findStaged(registry: Registry, change: ModelCommit): Promise<StagedBlob[]> {
-  const action = `compare the models in ${registry.git.repoDir}`;
-  const against = change.head ?? await registry.git.text(["mktree"], { action, stdin: "" });
-  const output = await registry.git.text(
-    [
-      "--literal-pathspecs",
-      "diff-index",
-      "--cached",
-      "--raw",
-      "--no-renames",
-      "--no-abbrev",
-      "-z",
-      against,
-      "--",
-      `${change.subdir}/`,
-    ],
-    { action },
-  );
-  const fields = output.split("\0");
-  const staged: StagedBlob[] = [];
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const blob = fields[index]?.split(" ")[3];
-    const path = fields[index + 1];
-    if (blob !== undefined && path !== undefined) {
-      staged.push({ blob, path: path.slice(change.subdir.length + 1) });
-    }
-  }
-  return staged;
-}
-
-/** Git must hold every file byte for byte, or as a pointer to those bytes: filters of the user's could have changed it. */
-async function checkStored(
-  registry: Registry,
-  change: ModelCommit,
-  staged: readonly StagedBlob[],
-): Promise<void> {
-  const expected = new Map(change.set.files.map((file) => [file.path, file]));
-  const present = staged.filter(({ blob }) => !/^0+$/.test(blob));
-  await refuseFilters(registry, change, present);
-  const output = await registry.git.text(["cat-file", "--batch-check=%(objectname) %(objectsize)"], {
-    action: `check what git stored in ${registry.git.repoDir}`,
-    stdin: present.map(({ blob }) => `${blob}\n`).join(""),
-  });
-  const sizes = new Map(
-    output.split("\n").map((line) => line.split(" ")).map(([blob, size]) => [blob, Number(size)]),
-  );
-  for (const { path, blob } of present) {
-    const file = expected.get(path);
-    if (file !== undefined && sizes.get(blob) === file.size) continue;
-    const pointer = (sizes.get(blob) ?? Infinity) < POINTER_BYTES_MAX
-      ? parsePointer(await readSmallBlob(registry.git, blob, POINTER_BYTES_MAX))
-      : undefined;
-    if (pointer !== undefined && pointer.sha256 === file?.sha256) continue;
-    throw new FailedError(
-      `Cannot publish ${path}: git stored ${sizes.get(blob)} bytes of it instead of ${file?.size ?? 0}`,
-      {
-        code: "GIT_CONVERTS",
-        hint: "a filter in the repository's .gitattributes or git configuration rewrites it: remove that",
-      },
-    );
-  }
-}
-
-/** A filter that keeps the size would pass for none, so that none but Git LFS may be at work. */
-async function refuseFilters(
-  registry: Registry,
-  change: ModelCommit,
-  present: readonly StagedBlob[],
-): Promise<void> {
-  if (present.length === 0) return;
-  const output = await registry.git.text(["check-attr", "-z", "--stdin", "filter"], {
-    action: `look for filters in ${registry.git.repoDir}`,
-    stdin: present.map(({ path }) => `${posix.join(change.subdir, path)}\0`).join(""),
-  });
-  const fields = output.split("\0");
-  for (let index = 0; index + 2 < fields.length; index += 3) {
-    const [path, , filter = ""] = fields.slice(index, index + 3);
-    if (["unspecified", "unset", "lfs"].includes(filter)) continue;
-    throw new FailedError(`Cannot publish ${path}: the filter "${filter}" of the repository may rewrite it`, {
-      code: "GIT_CONVERTS",
-      hint: "remove it for the models from the repository's .gitattributes",
-    });
-  }
-}
-
-async function commit(
-  registry: Registry,
-  change: ModelCommit,
-  digest: Digest,
-  paths: readonly string[],
-): Promise<ObjectId> {
-  const message =
-    `${change.message.trimEnd()}\n\n${RELEASE_TRAILER}: ${digest}\n${SEQUENCE_TRAILER}: ${change.details.sequence}\n`;
-  const git = registry.git.with({
-    config: await missingIdentity(registry.git, change.details.origin.host ?? "localhost"),
-  });
-  const only = change.allowDirtyWorktree ? ["--only", "--", ...paths] : [];
-  await git.bytes(["--literal-pathspecs", "commit", "--quiet", "--file=-", ...only], {
-    action: `commit to ${registry.git.repoDir}`,
-    stdin: message,
-    transfer: true,
-  });
-  const head = await registry.findCommit("HEAD");
-  if (head === undefined) throw new TypeError("no HEAD after a commit");
-  return head;
 }

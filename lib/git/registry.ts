@@ -6,6 +6,7 @@ import { acquireLock, type LockOwner } from "../core/lock.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { askRemoteUrl, type CloneFacts, type CloneKind, openClone } from "./clone.ts";
 import { type CallOptions, Git } from "./git.ts";
+import { PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
 import { sweepTemporaryObjects } from "./temporary_objects.ts";
@@ -27,6 +28,8 @@ export type RegistryUse =
   & {
     /** How a clone is made, if there is none. */
     readonly clone: CloneKind;
+    /** No hook runs by itself: what is written must be what was hashed. */
+    readonly withoutHooks?: boolean;
   }
   & (
     | {
@@ -63,6 +66,8 @@ const BLOBLESS = "--filter=blob:none";
 /** The git repository that holds the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
   readonly git: Git;
+  /** As {@link git}, in an environment that lets the clone's hooks run. */
+  readonly hookGit: Git;
   readonly gitDir: string;
   /** Where its objects are: in another folder for a linked worktree. */
   readonly objectsDir: string;
@@ -77,11 +82,14 @@ export class Registry implements Disposable {
   readonly #resources: DisposableStack;
 
   private constructor(
-    facts: Omit<CloneFacts, "remoteUrl" | "configuredUrl"> & Pick<Registry, "git" | "remoteUrl" | "settings">,
+    facts:
+      & Omit<CloneFacts, "remoteUrl" | "configuredUrl">
+      & Pick<Registry, "git" | "hookGit" | "remoteUrl" | "settings">,
     context: Context,
     resources: DisposableStack,
   ) {
     this.git = facts.git;
+    this.hookGit = facts.hookGit;
     this.gitDir = facts.gitDir;
     this.objectsDir = facts.objectsDir;
     this.isBare = facts.isBare;
@@ -114,9 +122,10 @@ export class Registry implements Disposable {
     const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
     // A run that changes nothing must not refresh the index either.
     const optional: Record<string, string> = use.owner === "unlocked" ? { GIT_OPTIONAL_LOCKS: "0" } : {};
-    const git = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources))
+    const hookGit = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources))
       .with({ env: optional });
-    return new Registry({ ...facts, git, remoteUrl, settings }, context, resources.move());
+    const git = use.withoutHooks === true ? hookGit.with(PLAIN_GIT) : hookGit;
+    return new Registry({ ...facts, git, hookGit, remoteUrl, settings }, context, resources.move());
   }
 
   [Symbol.dispose](): void {

@@ -38,6 +38,18 @@ export function signaturePathOf(subdir: string): string {
 }
 
 /**
+ * Lists whatever a commit or a tree has at these paths, folders with all that is in them.
+ *
+ * @throws {RefusedError} code `REGISTRY_UNFIT` for a name that is not UTF-8
+ */
+export async function listTree(git: Git, tree: ObjectId, paths: readonly string[]): Promise<TreeEntry[]> {
+  const output = await git.bytes(["ls-tree", "-r", "-z", "--full-tree", tree, "--", ...paths], {
+    action: `list ${paths[0]} in ${tree}`,
+  });
+  return [...parseTree(output, tree)];
+}
+
+/**
  * Lists the model folder, its manifest and its signature in a commit. Everything that is not a plain file with a
  * portable name is refused here, before anything of it touches a file system.
  *
@@ -50,13 +62,9 @@ export async function readModelTree(
   subdir: string,
 ): Promise<ModelTree> {
   const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
-  const output = await git.bytes(
-    ["ls-tree", "-r", "-z", "--full-tree", commit, "--", ...beside, `${subdir}/`],
-    { action: `list ${subdir} in ${commit}` },
-  );
   const files: TreeFile[] = [];
   const blobs = new Map<string, ObjectId>();
-  for (const entry of parseTree(output, commit)) {
+  for (const entry of await listTree(git, commit, [`${subdir}/`, ...beside])) {
     const isBeside = beside.includes(entry.path);
     if (!isBeside && isClutter(posix.basename(entry.path))) continue;
     if (!REGULAR_FILES.includes(entry.mode)) {
@@ -84,7 +92,8 @@ export async function readModelTree(
   return { files, manifestBlob, signatureBlob };
 }
 
-interface TreeEntry {
+/** An entry of a tree, whatever it is. */
+export interface TreeEntry {
   readonly mode: string;
   readonly blob: ObjectId;
   readonly path: string;

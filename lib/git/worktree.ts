@@ -6,7 +6,8 @@ import { copyAndHash } from "../core/hash.ts";
 import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
 import { scratchOf } from "./journal.ts";
-import type { Registry } from "./registry.ts";
+import { BlobHasher, type ObjectFormat } from "./blob_id.ts";
+import type { ObjectId, Registry } from "./registry.ts";
 
 /** What the worktree's model folder has to become. */
 export interface WorktreePlan {
@@ -15,6 +16,13 @@ export interface WorktreePlan {
   readonly write: readonly SetFile[];
   /** Relative to the model folder. */
   readonly remove: readonly string[];
+  /** How the repository names its objects. */
+  readonly format: ObjectFormat;
+}
+
+/** A file that was written, with git's name for its bytes. */
+export interface WrittenFile extends ReleaseFile {
+  readonly blob: ObjectId;
 }
 
 /**
@@ -29,11 +37,11 @@ export async function writeWorktree(
   context: Context,
   registry: Registry,
   plan: WorktreePlan,
-): Promise<ReleaseFile[]> {
+): Promise<WrittenFile[]> {
   const { fs } = context;
   const root = registry.git.repoDir;
   const scratch = scratchOf(registry);
-  const written: ReleaseFile[] = [];
+  const written: WrittenFile[] = [];
   const totalBytes = plan.write.reduce((sum, file) => sum + file.size, 0);
   let doneBytes = 0;
   try {
@@ -41,12 +49,16 @@ export async function writeWorktree(
     fs.mkdirSync(scratch);
     for (const [index, file] of plan.write.entries()) {
       const temporary = join(scratch, String(index));
-      const digest = await copyAndHash(fs, file.location, temporary, { signal: context.signal });
+      const blob = await BlobHasher.create(plan.format, file.size);
+      const digest = await copyAndHash(fs, file.location, temporary, {
+        signal: context.signal,
+        onBytes: (piece) => blob.update(piece),
+      });
       if (digest.sha256 !== file.sha256) throw changing(file.path);
       const target = join(root, plan.subdir, file.path);
       makeWay(fs, root, target);
       fs.renameSync(temporary, target);
-      written.push(releaseFile(file.path, digest));
+      written.push({ ...releaseFile(file.path, digest), blob: blob.id() });
       doneBytes += digest.bytes;
       context.log.progress("copying", doneBytes, totalBytes);
     }

@@ -13,6 +13,8 @@ const Published = z.object({
   head: z.string(),
   /** Git's name for the model folder in it, so that edits by other hands show. */
   tree: z.string(),
+  /** The tree was compared with the release, object by object; earlier versions took git's word for it. */
+  checked: z.boolean().optional(),
   digest: Digest,
   sequence: z.number(),
   /** The setting that it was published under: another one moves files although none of them changed. */

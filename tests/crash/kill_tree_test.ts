@@ -35,8 +35,9 @@ interface Moment {
 
 const PUBLISH_MOMENTS: readonly Moment[] = [
   { at: "update-index", when: "during", sign: "trainer/.model-sync/registry/.git/index.lock" },
-  { at: "commit", when: "before" },
-  { at: "commit", when: "after" },
+  { at: "commit-tree", when: "after" },
+  { at: "update-ref", when: "before" },
+  { at: "update-ref", when: "after" },
   { at: "push", when: "during", sign: "registry.git/objects/*incoming*" },
   { at: "push", when: "after" },
 ];

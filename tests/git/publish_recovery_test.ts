@@ -213,7 +213,7 @@ Deno.test("publish() that is interrupted leaves a user's worktree as it was, whe
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
   const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "new.onnx": "new" });
-  for (const at of ["ls-files", "update-index", "diff-index", "commit"]) {
+  for (const at of ["ls-tree", "ls-files", "update-index", "write-tree", "commit-tree", "update-ref"]) {
     const stop = new AbortController();
     const context = testContext({
       signal: stop.signal,

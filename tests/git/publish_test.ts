@@ -59,7 +59,7 @@ Deno.test("publish() of unchanged models commits nothing, pushes nothing and has
   assert.equal(report.outcome, "unchanged");
   assert.deepEqual(read.filter((path) => path.startsWith(trainer.modelsDir)), []);
   assert.deepEqual(
-    commands.filter((command) => ["commit", "push", "fetch", "update-index"].includes(command)),
+    commands.filter((command) => ["commit-tree", "push", "fetch", "update-index"].includes(command)),
     [],
   );
 });

@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { replaceFile } from "../core/files.ts";
+import { keepBranch } from "./branch.ts";
+import { findHooks, type HookName, type Hooks, runHook } from "./hooks.ts";
+import { openJournal, restorePaths, scratchOf, takeBack } from "./journal.ts";
+import type { ObjectId, Registry } from "./registry.ts";
+
+const COMMIT_HOOKS: readonly HookName[] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
+
+/** A commit before it is made, as its hooks see it. */
+export interface ProposedCommit {
+  readonly tree: ObjectId;
+  /** An index that holds the tree. */
+  readonly index: string;
+  readonly message: string;
+  /** What it writes, relative to the repository. */
+  readonly paths: readonly string[];
+}
+
+/**
+ * Lets the hooks of a commit refuse it. They get copies of the index and of the message, and what they change in the
+ * worktree is taken back: the commit is made of what was hashed.
+ *
+ * @throws {FailedError} code `HOOK_REFUSED`
+ */
+export async function askCommitHooks(
+  context: Context,
+  registry: Registry,
+  commit: ProposedCommit,
+): Promise<void> {
+  const hooks = await findHooks(context, registry);
+  if (!COMMIT_HOOKS.some((name) => hooks.has(name))) return;
+  const { fs } = context;
+  const index = join(scratchOf(registry), "hook-index");
+  const message = join(scratchOf(registry), "COMMIT_EDITMSG");
+  const argsOf = { "pre-commit": [], "prepare-commit-msg": [message, "message"], "commit-msg": [message] };
+  for (const name of ["pre-commit", "prepare-commit-msg", "commit-msg"] as const) {
+    replaceFile(fs, index, fs.readFileSync(commit.index));
+    replaceFile(fs, message, commit.message);
+    await runHook(registry, hooks, name, { args: argsOf[name], env: { GIT_INDEX_FILE: index } });
+  }
+  await restorePaths(registry.git, commit.tree, commit.paths);
+}
+
+/**
+ * Lets the hook `pre-push` refuse a push, and takes back what it changed of the branch and of the paths that a publish
+ * writes.
+ *
+ * @param tip the remote's commit; `undefined` where it has no such branch yet
+ * @throws {FailedError} code `HOOK_REFUSED`
+ */
+export async function askPushHook(
+  context: Context,
+  registry: Registry,
+  push: { readonly commit: ObjectId; readonly tip: ObjectId | undefined; readonly paths: readonly string[] },
+): Promise<void> {
+  const hooks: Hooks = await findHooks(context, registry);
+  if (!hooks.has("pre-push")) return;
+  const { commit, tip, paths } = push;
+  const { remote, branch } = registry.settings;
+  const ref = `refs/heads/${branch}`;
+  const url = await registry.git.text(["remote", "get-url", "--push", remote], {
+    action: `read the remote ${remote}`,
+  });
+  openJournal(context, registry, { phase: "writing", head: commit, paths: [...paths] });
+  try {
+    await runHook(registry, hooks, "pre-push", {
+      args: [remote, url],
+      stdin: `${ref} ${commit} ${ref} ${tip ?? "0".repeat(commit.length)}\n`,
+    });
+  } finally {
+    await takeBackBranch(context, registry, commit);
+    await takeBack(context, registry);
+  }
+}
+
+/** A hook that amended the commit, or added one to it, does not decide what the branch is. */
+async function takeBackBranch(context: Context, registry: Registry, commit: ObjectId): Promise<void> {
+  const git = registry.git.uninterrupted();
+  const { branch } = registry.settings;
+  const moved = await registry.findCommit(`refs/heads/${branch}`);
+  if (moved === commit) return;
+  context.log.warn(
+    `the pre-push hook moved ${branch} to ${moved?.slice(0, 12)}: it is set back to ${
+      commit.slice(0, 12)
+    }, which is published`,
+  );
+  if (!registry.isOwn) await keepBranch(registry);
+  const call = { action: `set ${branch} of ${registry.git.repoDir} back`, transfer: true };
+  const isOut = await git.attempt(["symbolic-ref", "--quiet", "HEAD"], call);
+  const isCheckedOut = new TextDecoder().decode(isOut.stdout).trim() === `refs/heads/${branch}`;
+  // Where uncommitted changes stand in the way, only the branch goes back.
+  if (isCheckedOut && (await git.attempt(["reset", "--keep", "--quiet", commit], call)).code === 0) return;
+  await git.bytes(["update-ref", `refs/heads/${branch}`, commit], call);
+}

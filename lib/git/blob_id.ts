@@ -1,0 +1,50 @@
+import type { Hash } from "node:crypto";
+import type { ObjectId } from "./registry.ts";
+
+/** Which hash a repository names its objects by. */
+export type ObjectFormat = "sha1" | "sha256";
+
+/** The format of a repository that has an object of this name. */
+export function objectFormatOf(id: ObjectId): ObjectFormat {
+  return id.length === 64 ? "sha256" : "sha1";
+}
+
+/** Computes git's name for the content of a file, from the bytes alone: no filter and no setting of git's is asked. */
+export class BlobHasher {
+  readonly #hash: Hash;
+
+  private constructor(hash: Hash) {
+    this.#hash = hash;
+  }
+
+  /** @param bytes how many will come; git hashes their number first */
+  static async create(format: ObjectFormat, bytes: number): Promise<BlobHasher> {
+    const { createHash } = await import("node:crypto");
+    return new BlobHasher(createHash(format).update(`blob ${bytes}\0`));
+  }
+
+  update(piece: Uint8Array): void {
+    this.#hash.update(piece);
+  }
+
+  id(): ObjectId {
+    return this.#hash.digest("hex");
+  }
+}
+
+/**
+ * Returns git's name for a text that is a file.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { blobIdOf } from "./blob_id.ts";
+ * assert.equal(await blobIdOf("sha1", "abc"), "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f");
+ * ```
+ */
+export async function blobIdOf(format: ObjectFormat, text: string): Promise<ObjectId> {
+  const bytes = new TextEncoder().encode(text);
+  const hasher = await BlobHasher.create(format, bytes.length);
+  hasher.update(bytes);
+  return hasher.id();
+}

@@ -1,0 +1,123 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { FailedError } from "../core/errors.ts";
+import { removeIfThere } from "../core/files.ts";
+import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
+import { readSmallBlob } from "./blobs.ts";
+import { type ObjectFormat, objectFormatOf } from "./blob_id.ts";
+import { missingIdentity } from "./identity.ts";
+import { scratchOf } from "./journal.ts";
+import type { ObjectId, Registry } from "./registry.ts";
+import type { StagedEntry } from "./stage_models.ts";
+import { listTree } from "./tree.ts";
+
+/** An index of our own: what people staged in theirs stays out of the commit, and nobody else changes ours. */
+export function scratchIndex(registry: Registry): string {
+  return join(scratchOf(registry), "index");
+}
+
+/** Makes the tree of a commit with some entries replaced, and leaves it in {@link scratchIndex} as well. */
+export async function makeTree(
+  context: Context,
+  registry: Registry,
+  head: ObjectId | undefined,
+  entries: readonly StagedEntry[],
+): Promise<ObjectId> {
+  const index = scratchIndex(registry);
+  context.fs.mkdirSync(scratchOf(registry), { recursive: true });
+  removeIfThere(context.fs, index);
+  const git = registry.git.with({
+    env: { GIT_INDEX_FILE: index, GIT_NO_LAZY_FETCH: "1" },
+    config: ["core.splitIndex=false"],
+  });
+  const action = `write a commit to ${registry.git.repoDir}`;
+  await git.bytes(["read-tree", head ?? "--empty"], { action });
+  await git.bytes(["update-index", "--add", "--replace", "-z", "--index-info"], {
+    action,
+    // What goes makes room first for what takes its place.
+    stdin: [...entries].sort((a, b) => Number(a.mode) - Number(b.mode))
+      .map(({ mode, blob, path }) => `${Number(mode) === 0 ? "0" : mode} ${blob}\t${path}\0`).join(""),
+  });
+  // A clone without blobs lacks those of files that did not change.
+  return await git.text(["write-tree", "--missing-ok"], { action });
+}
+
+/** What a tree has to hold for a file: one of these objects, or a Git LFS pointer to its bytes. */
+export interface ExpectedFile extends Pick<ReleaseFile, "size" | "sha256"> {
+  /** Git's name for it, from its bytes or from a commit that is known to be right. */
+  readonly blob: ObjectId;
+}
+
+/**
+ * Compares a tree with what has to be in it, name by name and object by object. Other paths of the tree are not looked
+ * at.
+ *
+ * @param paths where it has to hold these files and nothing else; a folder ends with a slash
+ * @throws {FailedError} code `GIT_CONVERTS`
+ */
+export async function checkTree(
+  registry: Registry,
+  tree: ObjectId,
+  paths: readonly string[],
+  expected: ReadonlyMap<string, ExpectedFile>,
+): Promise<void> {
+  const missing = new Set(expected.keys());
+  for (const { path, mode, blob } of await listTree(registry.git, tree, paths)) {
+    const file = expected.get(path);
+    if (file === undefined) throw converted(path, "the commit has it, and the models do not");
+    missing.delete(path);
+    if (mode !== "100644" && mode !== "100755") throw converted(path, `git stored it with mode ${mode}`);
+    if (blob !== file.blob && !await isPointerTo(registry, blob, file)) {
+      throw converted(path, `git stored other bytes of it, as ${blob} instead of ${file.blob}`);
+    }
+  }
+  const [first] = missing;
+  if (first !== undefined) throw converted(first, "git did not store it");
+}
+
+async function isPointerTo(registry: Registry, blob: ObjectId, file: ExpectedFile): Promise<boolean> {
+  const size = await registry.git.text(["cat-file", "-s", blob], {
+    action: `check what git stored in ${registry.git.repoDir}`,
+  });
+  if (Number(size) >= POINTER_BYTES_MAX) return false;
+  const pointer = parsePointer(await readSmallBlob(registry.git, blob, POINTER_BYTES_MAX));
+  return pointer?.sha256 === file.sha256 && pointer.bytes === file.size;
+}
+
+function converted(path: string, problem: string): FailedError {
+  return new FailedError(`Cannot publish ${path}: ${problem}`, {
+    code: "GIT_CONVERTS",
+    hint:
+      "a filter in the repository's .gitattributes or another program in the clone rewrites it: remove that",
+  });
+}
+
+/** How the repository names its objects. */
+export async function formatOf(registry: Registry, head: ObjectId | undefined): Promise<ObjectFormat> {
+  return objectFormatOf(
+    head ?? await registry.git.text(["mktree"], { action: "look at the repository's format", stdin: "" }),
+  );
+}
+
+/** Commits a tree to the branch, on top of what was seen there and of nothing else. No worktree takes part. */
+export async function commitTree(
+  registry: Registry,
+  commit: {
+    readonly tree: ObjectId;
+    readonly parent: ObjectId | undefined;
+    readonly message: string;
+    readonly host: string;
+  },
+): Promise<ObjectId> {
+  const { tree, parent, message, host } = commit;
+  const action = `commit to ${registry.git.repoDir}`;
+  const git = registry.git.with({ config: await missingIdentity(registry.git, host) });
+  const parents = parent === undefined ? [] : ["-p", parent];
+  const made = await git.text(["commit-tree", tree, ...parents, "-F", "-"], { action, stdin: message });
+  const before = parent ?? "0".repeat(made.length);
+  const [subject = ""] = message.split("\n");
+  const branch = `refs/heads/${registry.settings.branch}`;
+  await git.bytes(["update-ref", "-m", `commit: ${subject}`, branch, made, before], { action });
+  return made;
+}

@@ -1,0 +1,110 @@
+import { posix } from "node:path";
+import { FailedError } from "../core/errors.ts";
+import type { ObjectId, Registry } from "./registry.ts";
+
+/** A path of the index that differs from a commit. */
+export interface StagedEntry {
+  /** Relative to the repository. */
+  readonly path: string;
+  /** `000000` of one that is gone. */
+  readonly mode: string;
+  readonly blob: ObjectId;
+}
+
+/** Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name. */
+export async function stagePaths(registry: Registry, paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  // In a partial clone git would ask the remote for every new file, to see whether it has it.
+  const git = registry.git.with({ env: { GIT_NO_LAZY_FETCH: "1" } });
+  await git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
+    action: `stage ${paths.length} files in ${registry.git.repoDir}`,
+    stdin: joined(paths),
+    transfer: true,
+  });
+}
+
+/**
+ * Removes the marks "assume unchanged" and "skip worktree" below these paths: git passes over files with the first, and
+ * takes those with the second out of the index.
+ */
+export async function removeMarks(registry: Registry, paths: readonly string[]): Promise<void> {
+  const action = `stage files in ${registry.git.repoDir}`;
+  const output = await registry.git.text(["--literal-pathspecs", "ls-files", "-v", "-z", "--", ...paths], {
+    action,
+  });
+  const marked = output.split("\0").filter((line) => line !== "" && !line.startsWith("H "));
+  if (marked.length === 0) return;
+  const stdin = joined(marked.map((line) => line.slice("H ".length)));
+  for (const mark of ["--no-assume-unchanged", "--no-skip-worktree"]) {
+    await registry.git.bytes(["update-index", mark, "-z", "--stdin"], { action, stdin });
+  }
+}
+
+function joined(paths: readonly string[]): string {
+  return paths.map((path) => `${path}\0`).join("");
+}
+
+/** The entries of the index at these paths that differ from a commit, or from nothing. */
+export async function findStaged(
+  registry: Registry,
+  head: ObjectId | undefined,
+  paths: readonly string[],
+): Promise<StagedEntry[]> {
+  const action = `compare the models in ${registry.git.repoDir}`;
+  const against = head ?? await registry.git.text(["mktree"], { action, stdin: "" });
+  const output = await registry.git.text(
+    [
+      "--literal-pathspecs",
+      "diff-index",
+      "--cached",
+      "--raw",
+      "--no-renames",
+      "--no-abbrev",
+      "-z",
+      against,
+      "--",
+      ...paths,
+    ],
+    { action },
+  );
+  const fields = output.split("\0");
+  const staged: StagedEntry[] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const [, mode, , blob] = fields[index]?.split(" ") ?? [];
+    const path = fields[index + 1];
+    if (mode !== undefined && blob !== undefined && path !== undefined) staged.push({ path, mode, blob });
+  }
+  return staged;
+}
+
+/**
+ * Refuses filters that rewrite models: the next checkout would show other files than were published.
+ *
+ * @throws {FailedError} code `GIT_CONVERTS`, unless the filter is Git LFS's
+ */
+export async function refuseFilters(
+  registry: Registry,
+  subdir: string,
+  staged: readonly StagedEntry[],
+): Promise<void> {
+  const present = staged.filter(({ mode }) => mode !== GONE);
+  if (present.length === 0) return;
+  const output = await registry.git.text(["check-attr", "-z", "--stdin", "filter"], {
+    action: `look for filters in ${registry.git.repoDir}`,
+    stdin: joined(present.map(({ path }) => path)),
+  });
+  const fields = output.split("\0");
+  for (let index = 0; index + 2 < fields.length; index += 3) {
+    const [path = "", , filter = ""] = fields.slice(index, index + 3);
+    if (["unspecified", "unset", "lfs"].includes(filter)) continue;
+    throw new FailedError(
+      `Cannot publish ${
+        posix.relative(subdir, path)
+      }: the filter "${filter}" of the repository may rewrite it`,
+      { code: "GIT_CONVERTS", hint: "remove it for the models from the repository's .gitattributes" },
+    );
+  }
+}
+
+/** The mode of what is not there. */
+export const GONE = "000000";
