@@ -51,6 +51,7 @@ interface Flags extends CommonFlags {
   readonly categories?: readonly string[];
   readonly dryRun?: boolean;
   readonly force?: boolean;
+  readonly allowShrink?: boolean;
   readonly targetDir?: string;
   readonly yes?: boolean;
   readonly watch?: boolean;
@@ -92,7 +93,8 @@ export const program: Program = defineProgram(
           brief: "the categories to sync, separated by commas (default: all that have a file)",
         },
         dryRun: switchFlag("show what would change, model by model; no token is needed, nothing is touched"),
-        force: switchFlag("make a pull request although fewer models changed than min_changes_threshold"),
+        force: switchFlag("make a pull request however few models changed, and however many are removed"),
+        allowShrink: switchFlag("propose changes that remove more of a category's models than max_shrink"),
         targetDir: textFlag("keep the clones of the repositories in this folder, as <owner>/<name>"),
         yes: switchFlag("discard local changes in a clone below --target-dir"),
         watch: switchFlag("stay, and sync whenever the records of the PRIMARY server change"),
@@ -185,7 +187,10 @@ interface PreparedSync {
   readonly primary: PrimaryClient;
 }
 
-async function prepare(session: Session, { yes = false, outputDir }: Flags): Promise<PreparedSync> {
+async function prepare(
+  session: Session,
+  { yes = false, allowShrink = false, outputDir }: Flags,
+): Promise<PreparedSync> {
   const { context, settings } = session;
   const references = expandPaths(session, settings.references);
   const isProposing = !references.dry_run && !references.no_pr;
@@ -201,7 +206,10 @@ async function prepare(session: Session, { yes = false, outputDir }: Flags): Pro
   const options: SyncOptions = {
     categories: references.categories,
     mode,
-    proposal: proposalOptions(references, parts.primary.shownUrl),
+    proposal: {
+      ...proposalOptions(references, parts.primary.shownUrl),
+      allowShrink: allowShrink || references.force,
+    },
   };
   const work = () => syncReferences(context, parts, options);
   return { primary: parts.primary, run: mode.kind === "dry-run" ? work : () => recordedSync(session, work) };
@@ -221,8 +229,11 @@ async function openMode(
   return { kind: "propose", style: pr.style, client: await GitHubClient.open(context, access) };
 }
 
-function proposalOptions(references: ReferencesSettings, primaryUrl: string): ProposalOptions {
-  const { pr, force, min_changes_threshold, canonical_format } = references;
+function proposalOptions(
+  references: ReferencesSettings,
+  primaryUrl: string,
+): Omit<ProposalOptions, "allowShrink"> {
+  const { pr, force, min_changes_threshold, max_shrink, canonical_format } = references;
   return {
     format: canonical_format ? "canonical" : "keep",
     branch: pr.branch,
@@ -230,6 +241,7 @@ function proposalOptions(references: ReferencesSettings, primaryUrl: string): Pr
     reviewers: pr.reviewers,
     team: pr.team,
     changesMin: force ? 0 : min_changes_threshold,
+    maxShrink: max_shrink,
     primaryUrl,
   };
 }

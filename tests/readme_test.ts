@@ -197,9 +197,9 @@ Deno.test({
     const script = BLOCKS.find(({ kind }) => kind === "sh references")?.text ?? "";
     world.commit(world.images, { "clip.json": "{}\n", "stable_diffusion.json": "{}\n" });
     world.commit(world.texts, { "README.md": "none yet" });
-    world.primary.records.set("clip", '{"ViT-H-14": {"version": "1"}}').set(
+    world.primary.records.set("clip", '{"ViT-H-14": {"name": "ViT-H-14"}}').set(
       "image_generation",
-      '{"Deliberate": {}}',
+      '{"Deliberate": {"name": "Deliberate"}}',
     );
     const config = yaml.replaceAll("your-fork", "Haidra-Org").replace(
       "https://models.aihorde.net/api",

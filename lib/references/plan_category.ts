@@ -1,10 +1,10 @@
-import { RefusedError } from "../core/errors.ts";
 import { type Category, placeOf } from "./categories.ts";
-import { compareRecords, type ModelChange } from "./compare_records.ts";
+import { compareRecords, type ModelChange, namesOf } from "./compare_records.ts";
 import { editJson } from "./json/edit_json.ts";
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
-import { parseJson } from "./json/parse_json.ts";
+import type { JsonObject, JsonValue } from "./json/json_value.ts";
 import { renderJson } from "./json/render_json.ts";
+import { readRecords } from "./read_records.ts";
+import { largerShrink, type Shrink } from "./shrink.ts";
 import { planTextFiles } from "./text_generation/plan_text_files.ts";
 
 /** Reference files by their paths; a file that is not there is not in it. */
@@ -25,43 +25,14 @@ export interface CategoryPlan {
   readonly changes: readonly ModelChange[];
   /** The files that are to be written; none without changes. */
   readonly files: FileTexts;
+  /** How many of its models go, in the file that loses the larger share. */
+  readonly shrink: Shrink;
   readonly warnings: readonly string[];
 }
 
 /** The files that plans write. */
 export function filesOf(plans: readonly CategoryPlan[]): FileTexts {
   return new Map(plans.flatMap(({ files }) => [...files]));
-}
-
-/** The records that the first file of a category holds. @throws {RefusedError} when it holds something else */
-export function readRecords(path: string, text: string, where: string): JsonObject {
-  return recordsOf(parseJson(text, `${path} of ${where}`), `${path} of ${where}`);
-}
-
-/**
- * What PRIMARY answered for a category. A server that has none says so by a status: nothing at all is the answer of
- * something else, and must not remove every model.
- *
- * @throws {RefusedError} when it is something else than records by name, or none
- */
-export function readPrimaryRecords(category: Category, text: string): JsonObject {
-  const what = `PRIMARY's records of ${category}`;
-  const records = recordsOf(parseJson(text, what), what);
-  if (records.size > 0) return records;
-  throw new RefusedError(`Cannot use ${what}: expected records by name, found none`, {
-    code: "RECORDS_EMPTY",
-    hint: "check the address and what stands in front of the server; nothing of this category was changed",
-  });
-}
-
-function recordsOf(value: JsonValue, what: string): JsonObject {
-  if (isJsonObject(value)) return value;
-  throw new RefusedError(
-    `Cannot use ${what}: expected an object of records by name, found ${
-      isJsonArray(value) ? "a list" : "a single value"
-    }`,
-    { code: "RECORDS_INVALID", hint: "mend it there; nothing of this category was changed" },
-  );
 }
 
 /**
@@ -83,19 +54,23 @@ export function planCategory(
   const written = new Map<string, string>();
   let wanted: JsonObject;
   let warnings: readonly string[] = [];
+  let rows: Shrink = { removed: 0, before: 0 };
   if (csvPath === undefined) wanted = withKept(primary, current, options.keep);
   else {
     const plan = planTextFiles({ primary, csvText: files.get(csvPath), ...options });
     wanted = plan.records;
     warnings = plan.warnings;
+    rows = plan.shrink;
     if (plan.csvText !== files.get(csvPath)) written.set(csvPath, plan.csvText);
   }
   const changes = compareRecords(current, wanted);
-  if (changes.length === 0) return { category, changes, files: new Map(), warnings };
+  // Of a model that both files have, the row is what a person calls a model.
+  const shrink = largerShrink(rows, { removed: namesOf(changes, "removed").length, before: current.size });
+  if (changes.length === 0) return { category, changes, files: new Map(), shrink, warnings };
   const json = options.format === "canonical"
     ? renderJson(wanted)
     : editJson(text, wanted, `${path} of ${where}`);
-  return { category, changes, files: new Map([[path, json], ...written]), warnings };
+  return { category, changes, files: new Map([[path, json], ...written]), shrink, warnings };
 }
 
 /** PRIMARY's records, but for those that stay as they are. */

@@ -34,6 +34,7 @@ import { decide } from "./pull_requests/decide.ts";
 import type { GitHubClient } from "../github/github_client.ts";
 import { type Dress, dress } from "./pull_requests/dress.ts";
 import { type PullRequest, PullRequests } from "./pull_requests/pull_requests.ts";
+import { shrinkNote } from "./shrink.ts";
 
 /** How changes are proposed. */
 export interface ProposalOptions extends Dress {
@@ -42,6 +43,10 @@ export interface ProposalOptions extends Dress {
   readonly branch: string;
   /** Fewer changes than this are not proposed yet. */
   readonly changesMin: number;
+  /** The largest share of a category's models that may be removed; the title says where it is more. */
+  readonly maxShrink: number;
+  /** Propose the removal of any number of models. */
+  readonly allowShrink: boolean;
   /** Named in the pull request. */
   readonly primaryUrl: string;
 }
@@ -287,7 +292,7 @@ function pullRequestText(
   context: Context,
   plans: readonly CategoryPlan[],
   edited: readonly string[],
-  { primaryUrl }: ProposalOptions,
+  { primaryUrl, maxShrink }: ProposalOptions,
 ): { readonly title: string; readonly body: string } {
   const closing = [
     "*This PR was automatically generated. As long as it is open, it is kept up to date.*",
@@ -298,7 +303,7 @@ function pullRequestText(
       : ["", `Left as edited here: ${edited.slice(0, EDITED_SHOWN_MAX).map(codeSpan).join(", ")}`]),
   ];
   return {
-    title: pullRequestTitle(plans, context.clock.now()),
+    title: pullRequestTitle(plans, context.clock.now()) + shrinkNote(plans, maxShrink),
     body: pullRequestBody(plans, primaryUrl, closing),
   };
 }

@@ -18,6 +18,7 @@ import {
 } from "./propose.ts";
 import { closeOlder } from "./pull_requests/close_older.ts";
 import { PullRequests } from "./pull_requests/pull_requests.ts";
+import { shrinkNote } from "./shrink.ts";
 
 /**
  * Proposes changes as the original did: on a new branch that is named by the time, with a new pull request; older ones
@@ -48,7 +49,7 @@ export async function proposeTimestamped(
     "Please review the changes before merging.",
   ];
   const { pullRequest } = await new PullRequests(context, client, route).create({
-    title: pullRequestTitle(plans, context.clock.now()),
+    title: pullRequestTitle(plans, context.clock.now()) + shrinkNote(plans, options.maxShrink),
     body: pullRequestBody(plans, options.primaryUrl, closing),
     content: contentDigest(plans, options.format),
   });

@@ -8,17 +8,13 @@ import { CATEGORIES, type Category, placeOf, type RepositoryKind } from "./categ
 import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName, type RepositoryAddress } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import {
-  type CategoryPlan,
-  type FileFormat,
-  type FileTexts,
-  planCategory,
-  readPrimaryRecords,
-} from "./plan_category.ts";
+import { type CategoryPlan, type FileTexts, planCategory } from "./plan_category.ts";
 import type { PrimaryClient } from "./primary_client.ts";
 import { type Proposal, type ProposalOptions, propose, type RepositoryPlans } from "./propose.ts";
 import { proposeTimestamped } from "./propose_timestamped.ts";
+import { readPrimaryRecords, refuseForeignRecords } from "./read_records.ts";
 import { type OfflineRendering, PATCH_NAME, renderOffline } from "./render_offline.ts";
+import { refuseShrink } from "./shrink.ts";
 
 /** What becomes of the changes that are found. */
 export type SyncMode =
@@ -90,7 +86,7 @@ export async function syncReferences(
   const looked: (CategoryReport & { readonly records?: JsonObject })[] = [];
   const isNamed = options.categories.length > 0;
   for (const category of CATEGORIES.filter((category) => !isNamed || options.categories.includes(category))) {
-    looked.push(await lookAt(context, parts, clones, category, isNamed, options.proposal.format));
+    looked.push(await lookAt(context, parts, clones, category, isNamed, options.proposal));
   }
   const repositories: RepositoryReport[] = [];
   for (const kind of ["image", "text"] as const) {
@@ -140,7 +136,7 @@ async function lookAt(
   clones: Clones,
   category: Category,
   isNamed: boolean,
-  format: FileFormat,
+  { format, maxShrink, allowShrink }: ProposalOptions,
 ): Promise<CategoryReport & { readonly records?: JsonObject }> {
   const { repository: kind, paths } = placeOf(category);
   const address = parts.addressOf(kind);
@@ -156,6 +152,9 @@ async function lookAt(
     }
     const records = readPrimaryRecords(category, await parts.primary.records(category));
     const plan = planCategory(category, records, files, about.repository, { format, keep: new Set() });
+    // A text model that has no number of parameters is refused already.
+    if (kind === "image") refuseForeignRecords(category, records, plan);
+    if (!allowShrink) refuseShrink(plan, maxShrink);
     for (const warning of plan.warnings) context.log.warn(`${category}: ${warning}`);
     context.log.info(`${category}: ${describe(plan)}`);
     return { ...about, status: "compared", plan, records };

@@ -25,7 +25,7 @@ class CliWorld extends ReferencesWorld {
       "clip",
       '{"ViT-L/14": {"version": "2"}, "new": {"note": "h\\u00e9 \\ud83d\\ude00"}}',
     )
-      .set("blip", '{"b": {}}').set("text_generation", '{"a": {"parameters": 7000000000}}');
+      .set("blip", '{"b": {"name": "b"}}').set("text_generation", '{"a": {"parameters": 7000000000}}');
     this.primary.lastUpdated = 100;
   }
 
@@ -89,6 +89,7 @@ Deno.test("references-sync --dry-run shows each model and field, needs no token,
   assert.deepEqual(stdout.split("\n"), [
     "blip  Haidra-Org/AI-Horde-image-model-reference blip.json, 1 change",
     "  + b",
+    '      name: "b"',
     "",
     "clip  Haidra-Org/AI-Horde-image-model-reference clip.json, 3 changes",
     "  ~ ViT-L/14",
@@ -113,7 +114,7 @@ Deno.test("a dry run reads the reference files through a proxy for GitHub, and m
   await using proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     asked.push(new URL(request.url).pathname);
     return request.url.endsWith("/clip.json")
-      ? new Response('{"old": {}}')
+      ? new Response('{"old": {}, "ViT-L/14": {"version": "2"}}')
       : new Response("none", { status: 404 });
   });
   const { code, stdout, stderr } = await world.run(["--dry-run"], {

@@ -147,6 +147,8 @@ export class ReferencesWorld implements AsyncDisposable {
         reviewers: [],
         team: undefined,
         changesMin: 1,
+        maxShrink: 0.5,
+        allowShrink: false,
         primaryUrl: this.primary.origin,
         ...proposal,
       },

@@ -110,19 +110,25 @@ Deno.test("a pull request with nothing left to say is closed with a comment, and
 
 Deno.test("commits of people on the branch stay, and the models that they edited stay as they left them", async () => {
   await using world = new ReferencesWorld();
-  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n', "README.md": "hello\n" });
-  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  world.commit(world.images, {
+    "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n',
+    "README.md": "hello\n",
+  });
+  world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}');
   await world.sync();
   const theirs = world.edit(world.images, BRANCH, {
-    "clip.json": '{\n    "a": 22,\n    "b": 1\n}\n',
+    "clip.json": '{\n    "a": {"v": 22},\n    "b": {"v": 1}\n}\n',
     "README.md": "hello, reviewers\n",
   });
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
   assert.equal(world.head(world.images, BRANCH), theirs);
   for (const [value, message] of [[2, "another model changes"], [3, "and once more"]] as const) {
-    world.primary.records.set("clip", `{"a": 2, "b": ${value}}`);
+    world.primary.records.set("clip", `{"a": {"v": 2}, "b": {"v": ${value}}}`);
     assert.deepEqual(outcomes(await world.sync()), ["updated"], message);
-    assert.equal(world.read(world.images, BRANCH, "clip.json"), `{\n    "a": 22,\n    "b": ${value}\n}\n`);
+    assert.equal(
+      world.read(world.images, BRANCH, "clip.json"),
+      `{\n    "a": {"v": 22},\n    "b": {"v": ${value}}\n}\n`,
+    );
   }
   assert.equal(world.read(world.images, BRANCH, "README.md"), "hello, reviewers\n");
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
@@ -131,47 +137,56 @@ Deno.test("commits of people on the branch stay, and the models that they edited
 Deno.test("what PRIMARY takes back leaves the branch too, though people have commits there", async () => {
   await using world = new ReferencesWorld();
   world.commit(world.images, {
-    "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n',
-    "blip.json": '{\n    "c": 1\n}\n',
+    "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n',
+    "blip.json": '{\n    "c": {"v": 1}\n}\n',
   });
-  world.primary.records.set("clip", '{"a": 2, "b": 1}').set("blip", '{"c": 2}');
+  world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}').set("blip", '{"c": {"v": 2}}');
   await world.sync();
-  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": 2,\n    "b": 11\n}\n' });
+  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": {"v": 2},\n    "b": {"v": 11}\n}\n' });
   const [pull] = world.images.pulls.pulls;
-  world.primary.records.set("blip", '{"c": 1}');
+  world.primary.records.set("blip", '{"c": {"v": 1}}');
   assert.deepEqual(outcomes(await world.sync()), ["updated"]);
-  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "c": 1\n}\n');
-  world.primary.records.set("clip", '{"a": 1, "b": 1}');
+  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "c": {"v": 1}\n}\n');
+  world.primary.records.set("clip", '{"a": {"v": 1}, "b": {"v": 1}}');
   assert.deepEqual(outcomes(await world.sync()), ["updated"]);
-  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": 1,\n    "b": 11\n}\n');
+  assert.equal(
+    world.read(world.images, BRANCH, "clip.json"),
+    '{\n    "a": {"v": 1},\n    "b": {"v": 11}\n}\n',
+  );
   assert.equal(pull?.state, "open");
   assert.match(pull?.title ?? "", /^Nothing left to sync from PRIMARY instance/);
   assert.match(pull?.body ?? "", /agree[^]*Left as edited here: `b`/);
   const head = world.head(world.images, BRANCH);
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
   assert.equal(world.head(world.images, BRANCH), head);
-  world.primary.records.set("clip", '{"a": 3, "b": 1}');
+  world.primary.records.set("clip", '{"a": {"v": 3}, "b": {"v": 1}}');
   assert.deepEqual(outcomes(await world.sync()), ["updated"]);
-  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": 3,\n    "b": 11\n}\n');
+  assert.equal(
+    world.read(world.images, BRANCH, "clip.json"),
+    '{\n    "a": {"v": 3},\n    "b": {"v": 11}\n}\n',
+  );
 });
 
 Deno.test("a branch that people rebased goes on to be synced: our commit is known, and theirs are kept", async () => {
   await using world = new ReferencesWorld();
   const { person } = world.images;
-  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n', "README.md": "hello\n" });
-  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  world.commit(world.images, {
+    "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n',
+    "README.md": "hello\n",
+  });
+  world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}');
   await world.sync();
-  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": 2,\n    "b": 11\n}\n' });
+  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": {"v": 2},\n    "b": {"v": 11}\n}\n' });
   for (const value of [3, 4]) {
     world.commit(world.images, { "README.md": `hello, ${value}\n` });
     git(person, "checkout", "--quiet", "-B", BRANCH, `origin/${BRANCH}`);
     git(person, "rebase", "--quiet", "origin/main");
     git(person, "push", "--quiet", "--force", "origin", BRANCH);
-    world.primary.records.set("clip", `{"a": ${value}, "b": ${value}}`);
+    world.primary.records.set("clip", `{"a": {"v": ${value}}, "b": {"v": ${value}}}`);
     assert.deepEqual(outcomes(await world.sync()), ["updated"], String(value));
     assert.equal(
       world.read(world.images, BRANCH, "clip.json"),
-      `{\n    "a": ${value},\n    "b": 11\n}\n`,
+      `{\n    "a": {"v": ${value}},\n    "b": {"v": 11}\n}\n`,
     );
   }
 });
@@ -179,20 +194,20 @@ Deno.test("a branch that people rebased goes on to be synced: our commit is know
 Deno.test("a commit of ours that somebody amended is theirs, and the other models go on to be synced", async () => {
   await using world = new ReferencesWorld();
   const { person } = world.images;
-  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n' });
-  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n' });
+  world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}');
   await world.sync();
   git(person, "fetch", "--quiet", "origin");
   git(person, "checkout", "--quiet", "-B", BRANCH, `origin/${BRANCH}`);
-  writeFiles(person, { "clip.json": '{\n    "a": 22,\n    "b": 1\n}\n' });
+  writeFiles(person, { "clip.json": '{\n    "a": {"v": 22},\n    "b": {"v": 1}\n}\n' });
   git(person, "commit", "--quiet", "--all", "--amend", "--no-edit");
   git(person, "push", "--quiet", "--force", "origin", BRANCH);
   for (const value of [2, 3]) {
-    world.primary.records.set("clip", `{"a": 2, "b": ${value}}`);
+    world.primary.records.set("clip", `{"a": {"v": 2}, "b": {"v": ${value}}}`);
     assert.deepEqual(outcomes(await world.sync()), ["updated"], String(value));
     assert.equal(
       world.read(world.images, BRANCH, "clip.json"),
-      `{\n    "a": 22,\n    "b": ${value}\n}\n`,
+      `{\n    "a": {"v": 22},\n    "b": {"v": ${value}}\n}\n`,
     );
   }
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /Left as edited here: `a`/);
@@ -201,20 +216,23 @@ Deno.test("a commit of ours that somebody amended is theirs, and the other model
 Deno.test("people's edits survive where they squash the branch into a commit with our message", async () => {
   await using world = new ReferencesWorld();
   const { person } = world.images;
-  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n' });
-  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n' });
+  world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}');
   await world.sync();
-  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": 2,\n    "b": 11\n}\n' });
-  world.primary.records.set("clip", '{"a": 3, "b": 1}');
+  world.edit(world.images, BRANCH, { "clip.json": '{\n    "a": {"v": 2},\n    "b": {"v": 11}\n}\n' });
+  world.primary.records.set("clip", '{"a": {"v": 3}, "b": {"v": 1}}');
   await world.sync();
   git(person, "fetch", "--quiet", "origin");
   git(person, "reset", "--quiet", "--hard", `origin/${BRANCH}`);
   git(person, "reset", "--quiet", "--soft", "origin/main");
   git(person, "commit", "--quiet", "--reuse-message", `origin/${BRANCH}`);
   git(person, "push", "--quiet", "--force", "origin", `HEAD:${BRANCH}`);
-  world.primary.records.set("clip", '{"a": 3, "b": 1, "c": 1}');
+  world.primary.records.set("clip", '{"a": {"v": 3}, "b": {"v": 1}, "c": {"v": 1}}');
   assert.deepEqual(outcomes(await world.sync()), ["updated"]);
-  assert.match(world.read(world.images, BRANCH, "clip.json"), /"a": 3,\n {4}"b": 11,\n {4}"c": 1\n/);
+  assert.match(
+    world.read(world.images, BRANCH, "clip.json"),
+    /"a": {"v": 3},\n {4}"b": {"v": 11},\n {4}"c": {"v": 1}\n/,
+  );
 });
 
 Deno.test("a branch that people set back to the base branch is proposed on again", async () => {
@@ -236,44 +254,50 @@ Deno.test("a branch that people set back to the base branch is proposed on again
 
 Deno.test("a run for one category leaves the others in the pull request", async () => {
   await using world = new ReferencesWorld();
-  world.commit(world.images, { "clip.json": "{}\n", "blip.json": "{}\n" });
-  world.primary.records.set("clip", '{"c": 1}').set("blip", '{"b": 1}');
+  world.commit(world.images, {
+    "clip.json": '{\n    "c": {"v": 0}\n}\n',
+    "blip.json": '{\n    "b": {"v": 0}\n}\n',
+  });
+  world.primary.records.set("clip", '{"c": {"v": 1}}').set("blip", '{"b": {"v": 1}}');
   await world.sync();
-  world.primary.records.set("clip", '{"c": 2}').set("blip", '{"b": 2}');
+  world.primary.records.set("clip", '{"c": {"v": 2}}').set("blip", '{"b": {"v": 2}}');
   assert.deepEqual(outcomes(await world.sync({ categories: ["clip"] })), ["updated"]);
-  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "c": 2\n}\n');
-  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": 1\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "c": {"v": 2}\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": {"v": 1}\n}\n');
   assert.match(world.images.pulls.pulls[0]?.body ?? "", /\*\*Categories:\*\* `blip`, `clip`/);
   assert.deepEqual(outcomes(await world.sync({ categories: ["clip"] })), ["unchanged"]);
-  world.primary.records.set("blip", '{"b": 1}');
+  world.primary.records.set("blip", '{"b": {"v": 1}}');
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"], "whichever were looked at");
 });
 
 Deno.test("when the base branch changes the same file, the proposal is made anew on top of that", async () => {
   await using world = new ReferencesWorld();
-  world.commit(world.images, { "clip.json": '{\n    "a": 1,\n    "b": 1\n}\n' });
-  world.primary.records.set("clip", '{"a": 2, "b": 1}');
+  world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1},\n    "b": {"v": 1}\n}\n' });
+  world.primary.records.set("clip", '{"a": {"v": 2}, "b": {"v": 1}}');
   await world.sync();
   const head = world.head(world.images, BRANCH);
   world.commit(world.images, { "other.txt": "unrelated" });
   assert.deepEqual(outcomes(await world.sync()), ["unchanged"]);
   assert.equal(world.head(world.images, BRANCH), head);
-  world.commit(world.images, { "clip.json": '{\n    "a": 1, "b": 1\n}\n' });
+  world.commit(world.images, { "clip.json": '{\n    "a": {"v": 1}, "b": {"v": 1}\n}\n' });
   assert.deepEqual(outcomes(await world.sync()), ["updated"]);
-  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": 2, "b": 1\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "a": {"v": 2}, "b": {"v": 1}\n}\n');
 });
 
 Deno.test("a category that fails is in the report, and the others go; it stays in the pull request as it was", async () => {
   await using world = new ReferencesWorld();
-  world.commit(world.images, { "clip.json": "{}\n", "blip.json": "{}\n" });
-  world.primary.records.set("clip", '{"c": 1}').set("blip", '{"b": 1}');
+  world.commit(world.images, {
+    "clip.json": '{\n    "c": {"v": 0}\n}\n',
+    "blip.json": '{\n    "b": {"v": 0}\n}\n',
+  });
+  world.primary.records.set("clip", '{"c": {"v": 1}}').set("blip", '{"b": {"v": 1}}');
   await world.sync();
-  world.primary.records.set("clip", '{"c": 1e400}').set("blip", '{"b": 2}');
+  world.primary.records.set("clip", '{"c": {"v": 1e400}}').set("blip", '{"b": {"v": 2}}');
   const report = await world.sync();
   assert.equal(statusOf(report, "clip"), "failed");
   assert.deepEqual(outcomes(report), ["updated"]);
-  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "c": 1\n}\n');
-  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": 2\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "clip.json"), '{\n    "c": {"v": 1}\n}\n');
+  assert.equal(world.read(world.images, BRANCH, "blip.json"), '{\n    "b": {"v": 2}\n}\n');
 });
 
 Deno.test("an answer without any record fails its category, and removes no model", async () => {
@@ -287,8 +311,8 @@ Deno.test("an answer without any record fails its category, and removes no model
 
 Deno.test("categories without a reference file are no failure, unless they were named", async () => {
   await using world = new ReferencesWorld();
-  world.commit(world.images, { "clip.json": "{}\n" });
-  world.primary.records.set("clip", '{"c": 1}');
+  world.commit(world.images, { "clip.json": '{"c": {"v": 0}}\n' });
+  world.primary.records.set("clip", '{"c": {"v": 1}}');
   const report = await world.sync();
   for (
     const category of ["lora", "ti", "video_generation", "audio_generation", "controlnet_annotator", "blip"]
@@ -424,8 +448,11 @@ Deno.test("an open pull request is kept up to date, however few changes are left
 
 Deno.test("a repository that cannot be cloned fails its categories, and the other repository goes", async () => {
   await using world = new ReferencesWorld();
-  world.commit(world.images, { "clip.json": "{}\n" });
-  world.primary.records.set("clip", '{"c": 1}').set("text_generation", '{"a": {"parameters": 1000000000}}');
+  world.commit(world.images, { "clip.json": '{"c": {"v": 0}}\n' });
+  world.primary.records.set("clip", '{"c": {"v": 1}}').set(
+    "text_generation",
+    '{"a": {"parameters": 1000000000}}',
+  );
   const report = await world.sync();
   assert.equal(statusOf(report, "text_generation"), "failed");
   assert.deepEqual(report.repositories.map(({ repository }) => repository), [IMAGES]);

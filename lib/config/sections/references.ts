@@ -101,8 +101,13 @@ export const References = z.strictObject({
   min_changes_threshold: z.number().int().min(1).default(1).register(DOCS, {
     description: "A pull request is made from this many changed models on, counted over a repository.",
   }),
+  max_shrink: z.number().min(0).max(1).default(0.5).register(DOCS, {
+    description:
+      "The share of a category's models that a sync may remove: 0.5 is half. A larger removal is held back, and the " +
+      "category fails, unless --allow-shrink or --force is given.",
+  }),
   force: z.boolean().default(false).register(DOCS, {
-    description: "Make a pull request however few models have changed.",
+    description: "Make a pull request however few models have changed, and however many are removed.",
   }),
   target_dir: Path.optional().register(DOCS, {
     description:

@@ -4,7 +4,7 @@ import { jsonEquals } from "../json/json_equals.ts";
 import type { JsonObject } from "../json/json_value.ts";
 import { renderInline } from "../json/render_json.ts";
 import { CATEGORIES, type Category, placeOf } from "../categories.ts";
-import { readRecords } from "../plan_category.ts";
+import { readRecords } from "../read_records.ts";
 import { csvToRecords } from "../text_generation/csv_to_records.ts";
 import type { BranchCommit, TargetRepository } from "./target_repository.ts";
 import { fullName } from "./repository_address.ts";

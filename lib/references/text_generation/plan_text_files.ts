@@ -11,6 +11,7 @@ import {
 import { canonicalCsv, keptCsv, type PlannedRow } from "./planned_csv.ts";
 import type { CsvRow } from "./read_csv.ts";
 import { hasBackendPrefix, keysOf } from "./text_names.ts";
+import type { Shrink } from "../shrink.ts";
 import { type TextModel, textModel } from "./text_model.ts";
 import { namesInWarning, unheldFields } from "./text_warnings.ts";
 
@@ -31,6 +32,8 @@ export interface TextFilesPlan {
   readonly csvText: string;
   /** What `db.json` has to hold, in its order: that of the rows. */
   readonly records: JsonObject;
+  /** How many of the models that `models.csv` has go. */
+  readonly shrink: Shrink;
   readonly warnings: readonly string[];
 }
 
@@ -47,10 +50,10 @@ export interface TextFilesPlan {
 export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   const warnings: string[] = [];
   const models = textModels(options, warnings);
-  const text = newCsv(options, models, warnings);
+  const { text, shrink } = newCsv(options, models, warnings);
   const { records, warnings: skipped } = csvToRecords(text);
   warnings.push(...skipped, ...unheldFields(options.primary, [...models.keys()], records));
-  return { csvText: text, records, warnings };
+  return { csvText: text, records, shrink, warnings };
 }
 
 /** PRIMARY's models by name, without those that the file keeps as they are. */
@@ -84,13 +87,25 @@ function newCsv(
   options: TextFilesOptions,
   models: ReadonlyMap<string, TextModel>,
   warnings: string[],
-): string {
+): { readonly text: string; readonly shrink: Shrink } {
   const isNew = options.csvText === undefined || options.csvText.trim() === "";
   const canonical = isNew || options.format === "canonical";
   const text = isNew ? `${COLUMNS.join(",")}\n` : options.csvText;
   const table = readModelsCsv(text, canonical ? ["name"] : COLUMNS);
   const rows = plannedRows(table, models, options.keep, warnings);
-  return canonical ? canonicalCsv(table, rows) : keptCsv(table, rows);
+  const before = namesIn(table.lines);
+  const after = namesIn(rows.flatMap(({ line }) => line ?? []));
+  return {
+    text: canonical ? canonicalCsv(table, rows) : keptCsv(table, rows),
+    shrink: { removed: before.difference(after).size, before: before.size },
+  };
+}
+
+/** The models that lines of the file are of. */
+function namesIn(lines: ModelsCsv["lines"]): Set<string> {
+  return new Set(
+    lines.filter(isModelRow).map(({ values }) => values.get("name") ?? "").filter((name) => name !== ""),
+  );
 }
 
 /** Whose rows the file will have, in order. */
