@@ -10,7 +10,7 @@ import type { Secret } from "../core/secret.ts";
 import { chooseRun } from "../github/choose_run.ts";
 import type { GitHubAccess } from "../github/github_access.ts";
 import { GitHubClient, type GitHubRequest } from "../github/github_client.ts";
-import { expiry, goneArtifact, wantedArtifacts } from "../github/wanted_artifacts.ts";
+import { deletedArtifact, goneArtifact, wantedArtifacts } from "../github/wanted_artifacts.ts";
 import {
   type Artifact,
   listArtifacts,
@@ -93,14 +93,9 @@ export class GitHubActionsSource implements Source {
     if (client === undefined || run === undefined) throw new TypeError("inspect() before resolve()");
     try {
       const artifacts = wantedArtifacts(await listArtifacts(client, query, run), run, this.#options.artifact);
-      for (const { name, expires_at } of artifacts.expired) {
-        this.#context.log.warn(
-          `artifact ${quote(name)} of run ${run.id} ${expiry(expires_at)}, and is skipped`,
-        );
-      }
       const archives: BroughtArchive[] = [];
-      for (const artifact of artifacts.usable) archives.push(await this.#download(artifact, run));
-      this.#artifacts = artifacts.usable;
+      for (const artifact of artifacts) archives.push(await this.#download(artifact, run));
+      this.#artifacts = artifacts;
       this.#models = await ArchivedModels.open(this.#context, archives, { limits, subdir: undefined });
     } catch (error) {
       // Whatever is wrong with this run, the next call looks again which one is the newest.
@@ -160,9 +155,9 @@ export class GitHubActionsSource implements Source {
       // Whole, and known to be: a run that is killed from here on need not download it again.
       if (sha256 !== undefined) describePartial(fs, path, [{ start: 0, end: bytes }]);
     } catch (error) {
-      throw error instanceof UnreachableError && error.code === "HTTP_410"
-        ? goneArtifact(what, artifact, error)
-        : error;
+      if (!(error instanceof UnreachableError)) throw error;
+      if (error.code === "HTTP_410") throw goneArtifact(what, artifact, error);
+      throw error.code === "HTTP_404" ? deletedArtifact(what, error) : error;
     }
     // Only what has a digest can have been uploaded without an archive around it.
     return { path, name: what, fileName: sha256 === undefined ? undefined : artifact.name };

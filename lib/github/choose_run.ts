@@ -1,14 +1,15 @@
 import { UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { GitHubClient, GitHubRequest } from "./github_client.ts";
-import { expiry, wantedArtifacts } from "./wanted_artifacts.ts";
+import { newestFirst } from "./newest_first.ts";
+import { expiry, matchingArtifacts } from "./wanted_artifacts.ts";
 import { type Artifact, listArtifacts, olderRuns, type RunQuery, type WorkflowRun } from "./workflow_runs.ts";
 
 /** Each costs a request where nothing says which workflow makes the models. */
 const RUNS_LOOKED_AT_MAX = 20;
 
 /**
- * The newest run that may be trusted. Where no workflow is named, or runs count that failed, perhaps before they
+ * Returns the newest run that may be trusted. A run keeps its date when it is run again. Where no workflow is named, or runs count that failed, perhaps before they
  * uploaded anything, it has to have an artifact that matches.
  *
  * @param newest the first page of what `request` asks for
@@ -30,7 +31,7 @@ export async function chooseRun(
     }
     if (!mustHaveArtifact) return run;
     const artifacts = await listArtifacts(client, query, run);
-    const { usable, expired } = wantedArtifacts(artifacts, run, pattern, "any number");
+    const { usable, expired } = matchingArtifacts(artifacts, run, pattern);
     if (usable.length > 0) return run;
     seen.expired ??= expired[0];
     if (++seen.lookedAt === RUNS_LOOKED_AT_MAX) break;
@@ -79,7 +80,7 @@ async function* inOrder(
   newest: readonly WorkflowRun[],
   hasOlder: boolean,
 ): AsyncGenerator<WorkflowRun> {
-  yield* newest.toSorted((a, b) => b.id - a.id);
+  yield* newestFirst(newest);
   if (hasOlder) yield* olderRuns(client, request);
 }
 

@@ -1,4 +1,4 @@
-import { UnreachableError } from "../core/errors.ts";
+import { RefusedError, UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import { matchesPattern } from "./artifact_pattern.ts";
 import type { Artifact, WorkflowRun } from "./workflow_runs.ts";
@@ -7,30 +7,42 @@ import type { Artifact, WorkflowRun } from "./workflow_runs.ts";
 const NAMES_SHOWN_MAX = 10;
 
 /** Those of a run's artifacts whose names match. */
-export interface WantedArtifacts {
+export interface MatchingArtifacts {
   readonly usable: readonly Artifact[];
   readonly expired: readonly Artifact[];
 }
 
+/** Returns those of a run's artifacts whose names match, and that are of the run's own repository and branch. */
+export function matchingArtifacts(
+  artifacts: readonly Artifact[],
+  run: WorkflowRun,
+  pattern: string,
+): MatchingArtifacts {
+  const matching = artifacts.filter((artifact) =>
+    matchesPattern(pattern, artifact.name) && isOf(run, artifact)
+  );
+  return {
+    usable: matching.filter(({ expired }) => !expired),
+    expired: matching.filter(({ expired }) => expired),
+  };
+}
+
 /**
- * Those of a run's artifacts that make a release.
+ * Returns those of a run's artifacts that make a release: all that match.
  *
- * @throws {UnreachableError} code `ARTIFACT_MISSING` or `ARTIFACTS_EXPIRED`, unless any number will do
+ * @throws {UnreachableError} code `ARTIFACT_MISSING`, or `ARTIFACTS_EXPIRED` where none is left
+ * @throws {RefusedError} code `ARTIFACTS_INCOMPLETE` where some have expired: the others are half a release
  */
 export function wantedArtifacts(
   artifacts: readonly Artifact[],
   run: WorkflowRun,
   pattern: string,
-  wanted: "at least one" | "any number" = "at least one",
-): WantedArtifacts {
-  const matching = artifacts.filter((artifact) =>
-    matchesPattern(pattern, artifact.name) && isOf(run, artifact)
-  );
-  const usable = matching.filter(({ expired }) => !expired);
-  const expired = matching.filter((artifact) => artifact.expired);
-  if (usable.length > 0 || wanted === "any number") return { usable, expired };
-  const [first] = expired;
+): readonly Artifact[] {
+  const { usable, expired } = matchingArtifacts(artifacts, run, pattern);
+  const [first, ...others] = expired;
+  if (first !== undefined && usable.length > 0) throw incomplete(run, first, others.length, usable.length);
   if (first !== undefined) throw goneArtifact(`artifact ${quote(first.name)} of run ${run.id}`, first);
+  if (usable.length > 0) return usable;
   const names = artifacts.slice(0, NAMES_SHOWN_MAX).map(({ name }) => quote(name));
   throw new UnreachableError(
     `Cannot find an artifact that matches ${pattern} in run ${run.id}: it has ${
@@ -43,6 +55,20 @@ export function wantedArtifacts(
   );
 }
 
+function incomplete(run: WorkflowRun, first: Artifact, others: number, left: number): RefusedError {
+  return new RefusedError(
+    `Cannot use run ${run.id}: its artifact ${quote(first.name)} ${expiry(first.expires_at)}${
+      others === 0 ? "" : `, as have ${others} more`
+    }, and the ${left} left of those that match would be an incomplete release`,
+    {
+      code: "ARTIFACTS_INCOMPLETE",
+      hint:
+        "run the workflow again, or name in model_sync.artifacts.artifact only those that make a release; the active " +
+        "release is untouched",
+    },
+  );
+}
+
 /** An artifact says itself where it is from; it has to be the run that was looked at. */
 function isOf(run: WorkflowRun, { workflow_run: from }: Artifact): boolean {
   return (from?.head_repository_id ?? run.repository.id) === run.repository.id &&
@@ -50,7 +76,16 @@ function isOf(run: WorkflowRun, { workflow_run: from }: Artifact): boolean {
     (from?.head_branch ?? run.head_branch) === run.head_branch;
 }
 
-/** What an artifact that GitHub no longer has is told with. */
+/** Returns the error for an artifact that GitHub listed and no longer has, because somebody deleted it. */
+export function deletedArtifact(what: string, cause: unknown): UnreachableError {
+  return new UnreachableError(`Cannot download ${what}: it was deleted after GitHub listed it`, {
+    code: "ARTIFACT_DELETED",
+    cause,
+    hint: "run the workflow again, or check that the token has actions:read; the active release is untouched",
+  });
+}
+
+/** Returns the error for an artifact that has expired. */
 export function goneArtifact(what: string, { expires_at }: Artifact, cause?: unknown): UnreachableError {
   return new UnreachableError(`Cannot download ${what}: it ${expiry(expires_at)}`, {
     code: "ARTIFACTS_EXPIRED",

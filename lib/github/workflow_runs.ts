@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { GitHubAnswer, GitHubClient, GitHubRequest } from "./github_client.ts";
+import { newestFirst } from "./newest_first.ts";
 
 /** What runs and artifacts are read with. */
 const NEEDS = "actions:read";
@@ -35,6 +36,7 @@ export const WorkflowRun = z.object({
   head_branch: z.string().nullish(),
   head_sha: z.string(),
   html_url: z.string(),
+  created_at: z.string().nullish(),
   repository: Repository,
   /** Nothing, when the fork is gone. */
   head_repository: Repository.nullish(),
@@ -49,6 +51,7 @@ const Artifact = z.object({
   name: z.string(),
   size_in_bytes: z.number(),
   expired: z.boolean(),
+  created_at: z.string().nullish(),
   expires_at: z.string().nullish(),
   /** `sha256:` and the digest of what is downloaded; artifacts of upload-artifact before v4 have none. */
   digest: z.string().nullish(),
@@ -120,13 +123,16 @@ export async function* olderRuns(client: GitHubClient, request: GitHubRequest): 
   for await (const { workflow_runs } of pages) yield* workflow_runs;
 }
 
-/** Everything that a run uploaded, sorted by name. A name that several attempts used counts once, as uploaded last. */
+/**
+ * Returns everything that a run uploaded, sorted by name. A name that several attempts used counts once, as uploaded
+ * last, also where the last one has expired.
+ */
 export async function listArtifacts(
   client: GitHubClient,
   { owner, repository: repo }: Pick<RunQuery, "owner" | "repository">,
   run: WorkflowRun,
 ): Promise<Artifact[]> {
-  const newest = new Map<string, Artifact>();
+  const all: Artifact[] = [];
   const request = {
     route: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
     parameters: { owner, repo, run_id: run.id, per_page: PER_PAGE },
@@ -134,12 +140,11 @@ export async function listArtifacts(
     needs: NEEDS,
   };
   for await (const { artifacts } of client.askPages(request, Artifacts, { pagesMax: ARTIFACT_PAGES_MAX })) {
-    for (const artifact of artifacts) {
-      const known = newest.get(artifact.name);
-      if (known === undefined || known.id < artifact.id) newest.set(artifact.name, artifact);
-    }
+    all.push(...artifacts);
   }
-  return [...newest.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+  return [...Map.groupBy(all, ({ name }) => name)]
+    .sort(([a], [b]) => a < b ? -1 : 1)
+    .flatMap(([, artifacts]) => newestFirst(artifacts).slice(0, 1));
 }
 
 /** What GitHub takes for a workflow in a path: its id or its file name. */

@@ -21,6 +21,8 @@ export interface RunDetails {
   readonly conclusion?: string | null;
   /** Whose branch it ran on. */
   readonly of?: "repository" | "fork" | "deleted fork";
+  /** What the record says of it instead of the truth. */
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 export interface ArtifactDetails {
@@ -75,6 +77,7 @@ export interface GitHubServer extends AsyncDisposable {
   /** @returns the id of the artifact */
   addArtifact(run: number, details: ArtifactDetails): Promise<number>;
   removeRun(run: number): void;
+  removeArtifact(artifact: number): void;
   /** Requests that were answered by a whole answer, and so count for the rate limit. */
   readonly counted: number;
 }
@@ -147,6 +150,7 @@ class Server implements GitHubServer {
         updated_at: time,
         repository: { id: REPOSITORY_ID, full_name: `${OWNER}/${REPOSITORY}` },
         head_repository: owner,
+        ...details.claims,
       },
     });
     return id;
@@ -154,6 +158,13 @@ class Server implements GitHubServer {
 
   removeRun(run: number): void {
     this.#runs.splice(this.#runs.findIndex(({ id }) => id === run), 1);
+  }
+
+  removeArtifact(artifact: number): void {
+    for (const { artifacts } of this.#runs) {
+      const index = artifacts.findIndex(({ record }) => record["id"] === artifact);
+      if (index >= 0) artifacts.splice(index, 1);
+    }
   }
 
   async addArtifact(run: number, details: ArtifactDetails): Promise<number> {
