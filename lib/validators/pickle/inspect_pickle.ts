@@ -99,7 +99,9 @@ async function inspectStream(begin: () => Promise<PickleSource>, inspection: Ins
   // What is named as a pickle is read as one from its first byte on.
   const open = async () => isNamed ? await begin() : await passNpyHeader(await begin());
   try {
-    const { broken, imports, pickles, arrays } = await walkPickles(await open(), {
+    const source = await openUnlessBroken(open, isNamed);
+    if (source === undefined) return false;
+    const { broken, imports, pickles, arrays } = await walkPickles(source, {
       allowed,
       dialect,
       isCertain,
@@ -115,6 +117,19 @@ async function inspectStream(begin: () => Promise<PickleSource>, inspection: Ins
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
     throw invalid(path, entry, error);
+  }
+}
+
+/** `undefined` for what only seems to be compressed, and has a name that does not promise a pickle. */
+async function openUnlessBroken(
+  open: () => Promise<PickleSource>,
+  isNamed: boolean,
+): Promise<PickleSource | undefined> {
+  try {
+    return await open();
+  } catch (error) {
+    if (error instanceof PickleProblem && error.kind === "broken" && !isNamed) return undefined;
+    throw error;
   }
 }
 

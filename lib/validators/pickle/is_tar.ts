@@ -8,7 +8,7 @@ const CHECKSUM = { from: 148, to: 156 };
  * signed bytes. Source: `nti()` and `calc_chksums()` in Python's `tarfile.py`.
  */
 export function isTar(head: Uint8Array): boolean {
-  if (head.length < TAR_BLOCK_BYTES || head[0] === 0) return false;
+  if (head.length < TAR_BLOCK_BYTES) return false;
   let unsigned = 0;
   let signed = 0;
   for (const [at, byte] of head.subarray(0, TAR_BLOCK_BYTES).entries()) {

@@ -220,7 +220,8 @@ function valueOf(
       if (line === "00" || line === "01") return line === "01";
       if (/^-?\d{1,40}L?$/.test(text)) return numberOf(BigInt(text.replace("L", "")));
       // Larger numbers and other ways to write one are left to Python; without a digit there is none.
-      return /\d/.test(text) ? DATA : undefined;
+      // Of a line that begins with NUL, Python's C reader takes what stands before it, which is nothing, for a zero.
+      return /\d|\0/.test(text) ? DATA : undefined;
     case "floatLine":
       return /\d|inf|nan/i.test(text) ? DATA : undefined;
     case "quotedLine": {
@@ -258,6 +259,9 @@ async function readLine(reader: PickleReader, offset: number): Promise<PickleVal
     if (buffered > PICKLE_LIMITS.numberBytes) {
       isLong = true;
       reader.take(buffered);
-    } else if (!await reader.fill(buffered + 1)) throw truncated(offset);
+    } else if (!await reader.fill(buffered + 1)) {
+      // Python's own reader cuts off the last character of a last line, whatever it is, and goes on.
+      return isLong ? UNKNOWN : asciiOf(reader.take(buffered).subarray(0, -1));
+    }
   }
 }

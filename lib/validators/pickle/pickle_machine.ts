@@ -34,6 +34,9 @@ export interface MachineOptions {
 /** The shapes of names that Python's modules and classes have. */
 const PLAUSIBLE_NAME = /^[\w.]+$/;
 
+/** What Python can find in a module: of a name of another shape it is sure that there is none. */
+const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
+
 /**
  * A pickle's stack and memo, with values that are known as far as the imports and the calls need it, and nothing
  * executed. Each method is what one or several opcodes do; a {@link PickleProblem} says what is wrong with it.
@@ -78,7 +81,7 @@ export class PickleMachine {
 
   /** Refuses what no pickler writes and some reader takes; of doubtful bytes it is no sign of anything. */
   irregular(problem: string): void {
-    if (this.#options.isCertain) throw this.refused(problem);
+    this.suspect(problem);
   }
 
   push(value: PickleValue): void {
@@ -151,9 +154,10 @@ export class PickleMachine {
     const known = this.#globals.get(key);
     if (known !== undefined) return known;
     const full = `${module}.${name}`;
-    if (!PLAUSIBLE_NAME.test(full)) {
+    if (!PLAUSIBLE_NAME.test(full) || !PLAUSIBLE_ATTRIBUTE.test(name)) {
       if (this.#options.isCertain) throw this.refused(`imports ${full}`, full);
-      throw this.broken(`imports ${full}`);
+      // Any folder on Python's path is a module, whatever its name; attributes have names of one shape.
+      if (module === "" || !PLAUSIBLE_ATTRIBUTE.test(name)) throw this.broken(`imports ${full}`);
     }
     if (this.#globals.size >= PICKLE_LIMITS.globals) {
       throw this.refused(`imports more than ${PICKLE_LIMITS.globals} things`);

@@ -1,10 +1,11 @@
 import { TAR_BLOCK_BYTES } from "../../core/tar_header.ts";
 import { isTar } from "./is_tar.ts";
 import { LZ4_MAGIC } from "./lz4_frame.ts";
+import { findSealed, type SealedMethod } from "./sealed_stream.ts";
 import { OPCODES, PROTO, PROTOCOL_MAX } from "./opcodes.ts";
 
-/** What pickles are compressed with, as far as it can be looked into. */
-export type Wrapper = "zlib" | "gzip" | "lz4";
+/** What pickles are compressed with, as far as it can be inspected. */
+export type Wrapper = "zlib" | "gzip" | "lz4" | "zstd";
 
 /** What a file may be, by its first bytes and its name. */
 export type PickleSuspicion =
@@ -14,7 +15,7 @@ export type PickleSuspicion =
   | { readonly kind: "zip" }
   | { readonly kind: "tar" }
   /** Compressed in a way that is not looked into. */
-  | { readonly kind: "sealed"; readonly method: "bz2" | "xz" | "lzma" }
+  | { readonly kind: "sealed"; readonly method: SealedMethod }
   /** Named as a pickle, and beginning as none. */
   | { readonly kind: "misnamed" };
 
@@ -45,9 +46,10 @@ export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion
   if (startsWith(head, [0x1f, 0x8b])) return { kind: "wrapped", wrapper: "gzip" };
   if (startsWith(head, LZ4_MAGIC)) return { kind: "wrapped", wrapper: "lz4" };
   if (isZlib(head)) return { kind: "wrapped", wrapper: "zlib" };
+  if (startsWith(head, ZSTD_MAGIC)) return { kind: "wrapped", wrapper: "zstd" };
   if (isTar(head)) return { kind: "tar" };
-  const sealed = SEALED.find(({ magic }) => startsWith(head, magic));
-  if (sealed !== undefined && !isOtherArchive(path)) return { kind: "sealed", method: sealed.method };
+  const sealed = findSealed(head, path);
+  if (sealed !== undefined) return { kind: "sealed", method: sealed };
   const isNamed = isNamedPickle(path);
   const [first, version = 0] = head;
   if (first !== undefined && OPCODES[first] !== undefined) {
@@ -60,20 +62,12 @@ export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion
 
 /** Whether a file's name promises a pickle, also a compressed one; in whatever case. */
 export function isNamedPickle(path: string): boolean {
-  return /\.(pkl|pickle|joblib)(\.(z|gz|gzip|zlib|lz4|bz2|xz|lzma))?$/i.test(path);
+  return /\.(pkl|pickle|joblib)(\.(z|gz|gzip|zlib|lz4|zst|zstd|bz2|xz|lzma|zip|tar|tgz|tar\.(gz|bz2|xz|zst)))?$/i
+    .test(path);
 }
 
-/** A compressed table or archive is not a pickle because it cannot be looked into. */
-function isOtherArchive(path: string): boolean {
-  return /\.(bz2|tbz2?|xz|txz|lzma)$/i.test(path) && !isNamedPickle(path);
-}
-
-/** What joblib decompresses by its first bytes. Source: the prefixes in joblib's `compressor.py`, here in full. */
-const SEALED = [
-  { method: "bz2", magic: [0x42, 0x5a, 0x68] },
-  { method: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a] },
-  { method: "lzma", magic: [0x5d, 0x00] },
-] as const;
+/** Source: RFC 8878, section 3.1.1. */
+const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
 
 /** Deflate, any window, and a checksum of the first two bytes. Source: RFC 1950, section 2.2. */
 function isZlib([first = 0, second = 0]: Uint8Array): boolean {

@@ -1,4 +1,6 @@
 import type { Context } from "../../core/context.ts";
+import { osErrorCode } from "../../core/errors.ts";
+import { readAt } from "../../core/read_at.ts";
 import { readRange } from "../../core/read_pieces.ts";
 import { fileSource } from "./file_source.ts";
 import { UNWRAP_LIMITS } from "./pickle_limits.ts";
@@ -32,22 +34,48 @@ async function lz4Pieces(
 async function* inflated(
   file: Deno.FsFile,
   size: number,
-  wrapper: "zlib" | "gzip",
+  wrapper: "zlib" | "gzip" | "zstd",
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { createGunzip, createInflate } = await import("node:zlib");
+  const { createGunzip, createInflate, createZstdDecompress } = await import("node:zlib");
   const { isDataError, zlibPieces } = await import("../../core/zlib_pieces.ts");
   const options = { chunkSize: PIECE_BYTES };
-  const engine = wrapper === "gzip" ? createGunzip(options) : createInflate(options);
+  const engine = wrapper === "zstd"
+    ? createZstdDecompress(options)
+    : wrapper === "gzip"
+    ? createGunzip(options)
+    : createInflate(options);
   try {
     yield* zlibPieces(engine, readRange(file, { offset: 0, bytes: size }, signal));
   } catch (error) {
     if (!isDataError(error)) throw error;
-    throw new PickleProblem("broken", 0, `cannot be decompressed (${wrapper}): ${error.message}`);
+    // Other readers check less than this one does, or hand out what stands before the damage.
+    const isSure = wrapper === "zlib" && await isDamagedAtOnce(readAt(file, 0, HEAD_BYTES));
+    throw new PickleProblem(
+      isSure ? "broken" : "refused",
+      0,
+      `cannot be decompressed (${wrapper}): ${error.message}`,
+    );
   }
   // joblib goes on with a second stream behind the first.
   if (engine.bytesWritten !== size) {
     throw new PickleProblem("refused", engine.bytesWritten, `has bytes behind its ${wrapper} stream`);
+  }
+}
+
+/**
+ * Python decompresses at least so many bytes at a time, and hands out nothing of a piece that has an error: damage in
+ * them is found before anything is read.
+ */
+const HEAD_BYTES = 4096;
+
+async function isDamagedAtOnce(head: Uint8Array): Promise<boolean> {
+  const { inflateSync } = await import("node:zlib");
+  try {
+    inflateSync(head);
+    return false;
+  } catch (error) {
+    return osErrorCode(error) === "Z_DATA_ERROR";
   }
 }
 
