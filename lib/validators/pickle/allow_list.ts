@@ -15,7 +15,9 @@ export interface GlobalRule {
    */
   readonly use: "value" | "make" | "call";
   /** Objects that are understood, because what follows in the stream depends on them. */
-  readonly makes?: "dtype" | "wrapper";
+  readonly makes?: "dtype" | "wrapper" | "data";
+  /** Whether an object is made with arguments that it stores, as named tuples are. */
+  readonly takesNew?: boolean;
   /** Arguments that are looked at more closely. */
   readonly checks?: "reconstructor" | "encode" | "noNumbers";
   /** Which globals, `module:name`, a call takes among its arguments; without it, none. */
@@ -35,12 +37,12 @@ const CLASS = "_{0,2}[A-Z]\\w*";
 
 const RULES: readonly Rule[] = [
   // Python 2 named the module __builtin__, and protocols below 3 still do.
-  [/^(builtins|__builtin__):(set|frozenset|complex|slice|range|xrange)$/, { use: "call" }],
+  [/^(builtins|__builtin__):(set|frozenset|complex|slice|range|xrange)$/, { use: "call", makes: "data" }],
   // A number would be a size, and the call an allocation of as many bytes.
-  [/^(builtins|__builtin__):(bytes|bytearray)$/, { use: "call", checks: "noNumbers" }],
+  [/^(builtins|__builtin__):(bytes|bytearray)$/, { use: "call", makes: "data", checks: "noNumbers" }],
   [/^(builtins|__builtin__):(object|dict|list|tuple|int|long|float|bool|str|unicode)$/, { use: "value" }],
   [/^(copyreg|copy_reg):_reconstructor$/, { use: "call", checks: "reconstructor", takes: ANY }],
-  [/^_codecs:encode$/, { use: "call", checks: "encode" }],
+  [/^_codecs:encode$/, { use: "call", makes: "data", checks: "encode" }],
   [/^collections:(OrderedDict|Counter|deque)$/, { use: "call" }],
   [/^collections:defaultdict$/, {
     use: "call",
@@ -83,7 +85,7 @@ const RULES: readonly Rule[] = [
     },
   ],
 
-  [/^joblib\.numpy_pickle:NumpyArrayWrapper$/, { use: "call", makes: "wrapper" }],
+  [/^joblib\.numpy_pickle:NumpyArrayWrapper$/, { use: "make", makes: "wrapper" }],
 
   // Cython's classes, which have no other way than to be called.
   [/^sklearn\.tree\._tree:Tree$/, { use: "call" }],
@@ -97,6 +99,7 @@ const RULES: readonly Rule[] = [
   }],
   // Scores that a search was told to use.
   [/^sklearn\.metrics(\.\w+)*:(\w+_(score|loss|error|ratio)|_passthrough_scorer)$/, { use: "value" }],
+  [/^sklearn\.impute\._iterative:_ImputerTriplet$/, { use: "make", takesNew: true }],
   [new RegExp(`^sklearn(\\.\\w+)*:${CLASS}$`), { use: "make" }],
 
   [/^scipy\.sparse(\.\w+)?:(bsr|coo|csc|csr|dia|dok|lil)_(matrix|array)$/, { use: "make" }],

@@ -13,10 +13,32 @@ export type ArrayPlace =
 /** What joblib aligns to, and so the longest padding. A pickle cannot begin with a byte as small. */
 export const ALIGNMENT_BYTES = 16;
 
-/** What follows, told from the wrapper's state; or what is wrong with that. */
+/** What joblib writes of a wrapper. Any other entry could shadow the method that reads the array. */
+const KEYS = new Set([
+  "subclass",
+  "shape",
+  "order",
+  "dtype",
+  "allow_mmap",
+  "numpy_array_alignment_bytes",
+]);
+
+/** The classes whose arrays joblib writes by itself; the reader makes an array of whatever class is named. */
+const SUBCLASS = /^numpy:(ndarray|matrix)$/;
+
+/** What follows, as the wrapper's state says; or what is wrong with it. */
 export function findArrayPlace(state: PickleValue): ArrayPlace | string {
   const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
   if (entries === undefined) return "describes an array in a way that cannot be told";
+  for (const key of entries.keys()) {
+    if (!KEYS.has(key)) return `describes an array with ${JSON.stringify(key)}, which joblib does not write`;
+  }
+  const subclass = entries.get("subclass");
+  const isArray = subclass !== undefined && isObject(subclass) && subclass.kind === "global" &&
+    SUBCLASS.test(`${subclass.module}:${subclass.name}`);
+  if (!isArray) return "describes an array of a class that joblib does not write";
+  const order = entries.get("order");
+  if (order !== "C" && order !== "F") return "describes an array of an order that cannot be told";
   const dtype = entries.get("dtype");
   if (
     dtype === undefined || dtype === null || !isObject(dtype) || dtype.kind !== "dtype" ||
@@ -24,28 +46,33 @@ export function findArrayPlace(state: PickleValue): ArrayPlace | string {
   ) {
     return "describes an array whose dtype cannot be told";
   }
-  if (dtype.state.hasObject) {
-    // Mapped into memory, addresses would be read from the file.
-    if (entries.get("allow_mmap") !== false) {
-      return "describes an array of objects that may be mapped into memory";
-    }
-    return { kind: "pickled" };
-  }
-  const count = countOf(entries.get("shape"));
-  if (count === undefined) return "describes an array whose shape cannot be told";
-  const bytes = count * dtype.state.itemBytes;
-  if (!Number.isSafeInteger(bytes)) return "describes an array that is larger than any file";
+  const canMap = entries.get("allow_mmap");
+  if (typeof canMap !== "boolean") return "describes an array in a way that cannot be told";
   const alignment = entries.get("numpy_array_alignment_bytes");
   if (alignment !== undefined && alignment !== null && alignment !== ALIGNMENT_BYTES) {
     return `describes an array that is not aligned to ${ALIGNMENT_BYTES} bytes`;
   }
+  const count = countOfShape(entries.get("shape"));
+  if (count === undefined) return "describes an array whose shape cannot be told";
+  if (dtype.state.hasObject) {
+    // Mapped into memory, addresses would be read from the file.
+    if (canMap) return "describes an array of objects that may be mapped into memory";
+    return { kind: "pickled" };
+  }
+  // joblib cannot write these: it divides by their size.
+  if (dtype.state.itemBytes === 0) return "describes an array of elements without a size";
+  const bytes = count * dtype.state.itemBytes;
+  if (!Number.isSafeInteger(bytes)) return "describes an array that is larger than any file";
   return { kind: "raw", bytes, isPadded: alignment === ALIGNMENT_BYTES };
 }
 
-/** Elements of a shape; without a dimension there is one. */
-function countOf(shape: PickleValue | undefined): number | undefined {
+/** numpy's own limit is 32, and 64 since version 2. */
+const DIMENSIONS_MAX = 64;
+
+/** Elements of a shape, without a dimension one; `undefined` where it is not a shape that numpy writes. */
+export function countOfShape(shape: PickleValue | undefined): number | undefined {
   const items = shape !== undefined && isObject(shape) && shape.kind === "tuple" ? shape.items : undefined;
-  if (items === undefined) return undefined;
+  if (items === undefined || items.length > DIMENSIONS_MAX) return undefined;
   let count = 1;
   // What numpy multiplies in 64 bits must not overflow there, whatever a zero makes of it in the end.
   let largest = 1;

@@ -13,6 +13,7 @@ const NO_ENTRIES: ReadonlyMap<string, PickleValue> = new Map();
 
 /** Tuples of which no more is known. */
 const SOME_TUPLE: TupleValue = { kind: "tuple", items: undefined, holdsWrapper: false, depth: 1 };
+const EMPTY_TUPLE: TupleValue = { ...SOME_TUPLE, items: [] };
 const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 
 /**
@@ -31,6 +32,7 @@ export class KeptValues {
   }
 
   tuple(items: readonly PickleValue[]): TupleValue {
+    if (items.length === 0) return EMPTY_TUPLE;
     // A column of numbers is a million tuples of the same dtype and some bytes: one serves for all.
     const last = this.#lastTuple;
     if (last.items?.length === items.length && last.items.every((item, index) => item === items[index])) {
@@ -63,10 +65,10 @@ export class KeptValues {
 }
 
 /**
- * The deepest that is looked into is the shape in the base in the state of a dtype. What is deeper is dropped, so that a
+ * The deepest that is checked is the unit in the metadata in the state of a dtype. What is deeper is dropped, so that a
  * million tuples inside each other are not kept as a chain.
  */
-const INNER_DEPTH_MAX = 2;
+const INNER_DEPTH_MAX = 3;
 
 function depthOf(value: PickleValue): number {
   if (!isObject(value)) return 0;

@@ -1,102 +1,196 @@
-import { type DtypeState, type DtypeValue, isObject, type PickleValue } from "./pickle_value.ts";
+import { countOfShape } from "./joblib_array.ts";
+import { DATA, type DtypeState, type DtypeValue, isObject, type PickleValue } from "./pickle_value.ts";
 
 // What numpy writes: `dtype.__reduce__`, which is (type, align, copy), and the state (version, byte order, (base, shape)
-// of a sub-array, names, fields, bytes, alignment, flags). Source: numpy/core/src/multiarray/descriptor.c.
-
-/** The flag of elements that are, or have in them, references to Python objects. */
-const FLAG_HAS_OBJECT = 1;
+// of a sub-array, names, fields, bytes, alignment, flags, and from version 4 on the unit of times).
+// Source: numpy/core/src/multiarray/descriptor.c. numpy takes the sizes, flags and offsets of a state as they are: what
+// does not fit together makes it read and write outside of its memory.
 
 /** Layouts of the state: 3, and 4, which adds the unit of times. */
 const VERSIONS = [3, 4];
 
-const TYPE = /^[<>=|]?([?bBhHiIlLqQefdgFDGuUSVOMmca])(\d{0,9})$/;
+/** Kinds and the sizes that numpy has of them; those of `SUV` are free. */
+const SIZES: Readonly<Record<string, readonly number[]>> = {
+  b: [1],
+  i: [1, 2, 4, 8],
+  u: [1, 2, 4, 8],
+  f: [2, 4, 8, 12, 16],
+  c: [8, 16, 24, 32],
+  M: [8],
+  m: [8],
+  O: [4, 8],
+};
+
+const TYPE = /^([biufcMmOSUV])(0|[1-9]\d{0,8})$/;
 
 /** Bytes of a character of `U`. */
 const UNICODE_BYTES = 4;
 
+/**
+ * Flags that numpy writes. Of objects: whether they are counted, pickled as lists, pointers, initialised. With one of
+ * these set or missing, numpy takes bytes of the file for addresses.
+ */
+const FLAGS = {
+  unicode: 8,
+  object: 63,
+  /** Fields inherit these from their elements: needs Python, initialised; counted and pickled as lists for objects. */
+  fields: [16, 24],
+  objectFields: 27,
+  /** Of any kind with fields: laid out as a C compiler does. */
+  aligned: 128,
+} as const;
+
+const ALIGNMENTS = [1, 2, 4, 8, 16];
+
+/** More types inside each other than a record has for a reason; hashing and comparing a dtype goes through all. */
+const PARTS_MAX = 10_000;
+
 /** The dtype that a call makes, or what is wrong with it. */
-export function makeDtype(args: readonly PickleValue[]): DtypeValue | string {
-  const [made] = args;
+export function makeDtype([made, align, copy, ...others]: readonly PickleValue[]): DtypeValue | string {
+  const isFlag = (value: PickleValue | undefined) =>
+    value === undefined || typeof value === "boolean" || value === 0 || value === 1;
+  if (others.length > 0 || !isFlag(align) || !isFlag(copy)) {
+    return "makes a numpy.dtype with arguments that numpy does not write";
+  }
   // A class of records: its fields follow in the state.
   if (made !== undefined && isObject(made) && made.kind === "global") {
+    if (!/^numpy:(record|void)$/.test(`${made.module}:${made.name}`)) {
+      return "makes a numpy.dtype of a class that cannot be told";
+    }
     return { kind: "dtype", type: "V", state: undefined, isBuilt: false };
   }
   const found = typeof made === "string" ? TYPE.exec(made) : null;
-  if (found === null) return "makes a numpy.dtype of something that cannot be told";
-  const [, type = "", digits = ""] = found;
-  const size = sizeOf(type, digits);
-  return {
-    kind: "dtype",
-    type,
-    state: size === undefined ? undefined : { itemBytes: size, hasObject: type === "O" },
-    isBuilt: false,
-  };
+  const [, type = "", digits = ""] = found ?? [];
+  const size = Number(digits);
+  if (found === null || SIZES[type]?.includes(size) === false) {
+    return "makes a numpy.dtype of something that cannot be told";
+  }
+  const itemBytes = type === "U" ? size * UNICODE_BYTES : size;
+  const state = { itemBytes, hasObject: type === "O", flags: flagsOfType(type), parts: 1 };
+  return { kind: "dtype", type, state, isBuilt: false };
 }
 
-/** `undefined` where only the state tells. */
-function sizeOf(type: string, digits: string): number | undefined {
-  if (type === "?") return 1;
-  if (type === "O") return 8;
-  if (digits === "") return undefined;
-  return type === "U" ? Number(digits) * UNICODE_BYTES : Number(digits);
+function flagsOfType(type: string): number {
+  if (type === "O") return FLAGS.object;
+  return type === "U" ? FLAGS.unicode : 0;
 }
 
-/**
- * The state that a BUILD gives a dtype, or what is wrong with it. Flags that contradict the type are refused: with them
- * numpy would take bytes of the file for addresses, and joblib would read a pickle where an array is.
- */
+/** The state that a BUILD gives a dtype, or what is wrong with it. */
 export function buildDtype(dtype: DtypeValue, state: PickleValue): DtypeState | string {
   const items = isObject(state) && state.kind === "tuple" ? state.items : undefined;
   if (items === undefined || items.length < 8 || items.length > 9) {
     return "gives a numpy.dtype a state that cannot be told";
   }
-  const [version, , base, , fields, bytes, , flags] = items;
+  const [version, order, base = null, names = null, fields = null, bytes, alignment, flags, metadata] = items;
   if (typeof version !== "number" || !VERSIONS.includes(version)) {
     return "gives a numpy.dtype a state of a version that is not known";
   }
-  if (typeof bytes !== "number" || typeof flags !== "number") {
+  if (typeof bytes !== "number" || typeof flags !== "number" || !isOrder(order)) {
     return "gives a numpy.dtype a state that cannot be told";
   }
+  if (!isMetadata(dtype.type, metadata)) return "gives a numpy.dtype metadata that cannot be told";
+  if (alignment !== -1 && !(typeof alignment === "number" && ALIGNMENTS.includes(alignment))) {
+    return "gives a numpy.dtype an alignment that numpy does not write";
+  }
   const itemBytes = bytes === -1 ? dtype.state?.itemBytes : bytes;
-  const isFixed = dtype.type !== "V" && dtype.state !== undefined;
-  if (itemBytes === undefined || itemBytes < 0 || (isFixed && itemBytes !== dtype.state?.itemBytes)) {
+  if (
+    itemBytes === undefined || !Number.isSafeInteger(itemBytes) || itemBytes < 0 ||
+    (dtype.state !== undefined && itemBytes !== dtype.state.itemBytes)
+  ) {
     return "gives a numpy.dtype a size that contradicts its type";
   }
-  const parts = partsOf(base ?? null, fields ?? null);
-  if (parts === undefined || parts.some((part) => part.offset + part.state.itemBytes > itemBytes)) {
-    return "gives a numpy.dtype fields that cannot be told";
-  }
-  const hasObject = (flags & FLAG_HAS_OBJECT) !== 0;
-  if (hasObject !== (dtype.type === "O" || parts.some((part) => part.state.hasObject))) {
+  const isSimple = base === null && fields === null && names === null;
+  if (!isSimple && dtype.type !== "V") return "gives a numpy.dtype fields that contradict its type";
+  const parts = isSimple ? [] : partsOf(base, names, fields, itemBytes);
+  if (parts === undefined) return "gives a numpy.dtype fields that cannot be told";
+  const count = parts.reduce((sum, part) => sum + part.parts, 1);
+  if (count > PARTS_MAX) return `gives a numpy.dtype more than ${PARTS_MAX} types inside each other`;
+  const hasObject = dtype.type === "O" || parts.some((part) => part.hasObject);
+  if (!fitFlags(flags, { dtype, base: base === null ? undefined : parts[0], hasObject, isSimple })) {
     return "gives a numpy.dtype flags that contradict its type";
   }
-  return { itemBytes, hasObject };
+  return { itemBytes, hasObject, flags, parts: count };
 }
 
-interface Part {
-  readonly state: DtypeState;
-  readonly offset: number;
+function isOrder(order: PickleValue | undefined): boolean {
+  return typeof order === "string" && /^[<>|=]$/.test(order);
 }
 
-function partsOf(base: PickleValue, fields: PickleValue): Part[] | undefined {
-  const entries = fields === null ? [] : fieldsOf(fields);
-  if (entries === undefined) return undefined;
-  const parts = entries.map((entry) => partOf(entry));
-  if (base !== null) parts.push(partOf(base));
+/** Only times have metadata of which anything is known: an empty dictionary and their unit, ("ns", 1, 1, 1). */
+function isMetadata(type: string, metadata: PickleValue | undefined): boolean {
+  if (metadata === undefined || metadata === null) return true;
+  if (type !== "M" && type !== "m") return isObject(metadata) && metadata.kind === "dict";
+  const [extra, unit] = isObject(metadata) && metadata.kind === "tuple" ? metadata.items ?? [] : [];
+  const hasNoExtra = extra !== undefined && isObject(extra) && extra.kind === "dict" &&
+    extra.entries?.size === 0;
+  const [name, multiple, ...rest] = unit !== undefined && isObject(unit) && unit.kind === "tuple"
+    ? unit.items ?? []
+    : [];
+  const isName = typeof name === "string" || name === DATA;
+  return hasNoExtra && isName && typeof multiple === "number" && multiple > 0 &&
+    rest.length <= 2 && rest.every((value) => value === 1);
+}
+
+/** What fields or a sub-array are made of; `undefined` where they do not fit together or into an element. */
+function partsOf(
+  base: PickleValue,
+  names: PickleValue,
+  fields: PickleValue,
+  itemBytes: number,
+): DtypeState[] | undefined {
+  if (base !== null) {
+    const part = fields === null && names === null ? subArrayOf(base, itemBytes) : undefined;
+    return part === undefined ? undefined : [part];
+  }
+  const listed = isObject(names) && names.kind === "tuple" ? names.items : undefined;
+  const entries = isObject(fields) && fields.kind === "dict" ? fields.entries : undefined;
+  if (listed === undefined || entries === undefined) return undefined;
+  // Every name is a field of its own, and nothing else is: a title, which is a second name, is not looked for.
+  const isComplete = listed.length === entries.size && new Set(listed).size === listed.length &&
+    listed.every((name) => typeof name === "string" && entries.has(name));
+  if (!isComplete) return undefined;
+  const parts = [...entries.values()].map((entry) => fieldOf(entry, itemBytes));
   return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
-function fieldsOf(fields: PickleValue): PickleValue[] | undefined {
-  if (!isObject(fields) || fields.kind !== "dict" || fields.entries === undefined) return undefined;
-  return [...fields.entries.values()];
+/** (dtype, shape), which fill the element. */
+function subArrayOf(base: PickleValue, itemBytes: number): DtypeState | undefined {
+  const items = isObject(base) && base.kind === "tuple" ? base.items : undefined;
+  const [dtype, shape] = items ?? [];
+  const state = stateOf(dtype);
+  const count = countOfShape(shape);
+  if (items?.length !== 2 || state === undefined || count === undefined) return undefined;
+  return count * state.itemBytes === itemBytes ? state : undefined;
 }
 
-/** A field is (dtype, offset) or (dtype, offset, title), a sub-array (dtype, shape). */
-function partOf(value: PickleValue): Part | undefined {
-  const items = isObject(value) && value.kind === "tuple" ? value.items : undefined;
+/** (dtype, offset). */
+function fieldOf(field: PickleValue, itemBytes: number): DtypeState | undefined {
+  const items = isObject(field) && field.kind === "tuple" ? field.items : undefined;
   const [dtype, offset] = items ?? [];
-  if (dtype === undefined || !isObject(dtype) || dtype.kind !== "dtype" || dtype.state === undefined) {
-    return undefined;
-  }
-  return { state: dtype.state, offset: typeof offset === "number" && offset >= 0 ? offset : 0 };
+  const state = stateOf(dtype);
+  if (items?.length !== 2 || state === undefined || typeof offset !== "number") return undefined;
+  const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset + state.itemBytes <= itemBytes;
+  return isInside ? state : undefined;
+}
+
+function stateOf(dtype: PickleValue | undefined): DtypeState | undefined {
+  return dtype !== undefined && isObject(dtype) && dtype.kind === "dtype" ? dtype.state : undefined;
+}
+
+function fitFlags(
+  flags: number,
+  { dtype, base, hasObject, isSimple }: {
+    readonly dtype: DtypeValue;
+    /** Of a sub-array. */
+    readonly base: DtypeState | undefined;
+    readonly hasObject: boolean;
+    readonly isSimple: boolean;
+  },
+): boolean {
+  if (isSimple) return flags === flagsOfType(dtype.type);
+  // A byte with a sign: what is laid out as C does is negative.
+  const unsigned = flags < 0 ? flags + 256 : flags;
+  if (base !== undefined) return unsigned === (base.flags < 0 ? base.flags + 256 : base.flags);
+  const plain = unsigned >= FLAGS.aligned ? unsigned - FLAGS.aligned : unsigned;
+  return hasObject ? plain === FLAGS.objectFields : FLAGS.fields.some((one) => one === plain);
 }

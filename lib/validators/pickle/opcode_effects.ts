@@ -1,5 +1,5 @@
 import { type OpcodeName, PROTOCOL_MAX } from "./opcodes.ts";
-import type { PickleMachine } from "./pickle_machine.ts";
+import { closeDtype, type PickleMachine } from "./pickle_machine.ts";
 import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
 /** What an opcode does, given its argument. */
@@ -96,7 +96,9 @@ function checkProtocol(machine: PickleMachine, version: PickleValue): void {
 }
 
 function duplicate(machine: PickleMachine): void {
-  machine.push(machine.top());
+  const value = machine.top();
+  closeDtype(value);
+  machine.push(value);
 }
 
 function number(machine: PickleMachine, value: PickleValue): void {
@@ -183,5 +185,6 @@ function makeObject(machine: PickleMachine): void {
 
 function makeObjectWithNames(machine: PickleMachine): void {
   machine.contain([machine.pop()]);
-  makeObject(machine);
+  const args = machine.pop();
+  machine.make(machine.pop(), args, true);
 }

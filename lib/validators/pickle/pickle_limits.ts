@@ -19,8 +19,8 @@ export const PICKLE_LIMITS = {
   nameBytes: 256,
   // Numbers in decimal: Python itself refuses to read more digits, since 3.11; before, it takes hours for a million.
   numberBytes: 4300,
-  // A tuple of arguments has up to a dozen; of larger ones only the size is of interest.
-  tupleItems: 32,
+  // A tuple of arguments has up to a dozen, the names of a record's fields more; of larger ones only the size counts.
+  tupleItems: 64,
   // A state that is looked into (joblib's arrays: 6, a dtype's fields) has few entries.
   dictEntries: 64,
   // Memory for tuples, dictionaries and dtypes that are remembered: a million pairs, or the states of 100,000 objects.

@@ -18,6 +18,11 @@ import {
   WRAPPER,
 } from "./pickle_value.ts";
 
+/** A dtype that is used elsewhere has the state that it keeps: numpy's arrays of it do not learn of another. */
+export function closeDtype(value: PickleValue): void {
+  if (isObject(value) && value.kind === "dtype") value.isBuilt = true;
+}
+
 /** Who reads the pickle, which decides what is read and what may be imported. */
 export type PickleDialect = "python" | "joblib" | "torch";
 
@@ -141,6 +146,7 @@ export class PickleMachine {
     if (isObject(value) && value.kind === "wrapper") {
       throw this.refused("uses joblib's place-holder of an array twice");
     }
+    closeDtype(value);
     this.push(value);
   }
 
@@ -233,12 +239,18 @@ export class PickleMachine {
   }
 
   /** NEWOBJ: `cls.__new__(cls, *args)`, without the constructor. */
-  make(callee: PickleValue, args: PickleValue): void {
+  make(callee: PickleValue, args: PickleValue, hasNames = false): void {
     const target = this.#callable(callee);
-    if (target.rule.use === "value") {
+    const isFree = target.rule === FREE;
+    if (target.rule.use !== "make" && !isFree) {
       throw this.refused(`makes an object of ${describe(target)}`, describe(target));
     }
     if (holdsWrapper(args)) throw this.#wrapperMisused();
+    // What is made without its constructor needs none; only named tuples store some.
+    const hasNone = isObject(args) && args.kind === "tuple" && args.items?.length === 0 && !hasNames;
+    if (!hasNone && !isFree && target.rule.takesNew !== true) {
+      throw this.refused(`makes an object of ${describe(target)} with arguments`, describe(target));
+    }
     this.push(target.rule.makes === "wrapper" ? WRAPPER : INSTANCE);
   }
 
@@ -301,7 +313,6 @@ export class PickleMachine {
       if (!this.#kept.spend(KEPT_BYTES.dtype)) throw this.refused("makes too much to be remembered");
       return dtype;
     }
-    if (rule?.makes === "wrapper") return WRAPPER;
     if (
       rule?.checks === "noNumbers" &&
       items.some((item) => typeof item === "number" || typeof item === "bigint")
@@ -312,6 +323,7 @@ export class PickleMachine {
     if (rule?.checks === "encode" && items[1] !== "latin1" && items[1] !== "latin-1") {
       throw this.refused(`calls ${module}.${name} with a codec that is not latin1`);
     }
+    if (rule?.makes === "data") return DATA;
     return rule?.checks === "reconstructor" ? this.#reconstructed(items) : INSTANCE;
   }
 
@@ -320,7 +332,7 @@ export class PickleMachine {
     const target = this.#callable(cls);
     const isBuiltIn = isObject(base) && base.kind === "global" &&
       /^(builtins|__builtin__)$/.test(base.module);
-    if (target.rule.use === "value" || !isBuiltIn) {
+    if ((target.rule.use !== "make" && target.rule !== FREE) || !isBuiltIn) {
       throw this.refused(
         `makes an object of ${describe(target)}, based on ${describe(base)}`,
         describe(target),

@@ -73,6 +73,10 @@ export interface DtypeState {
   readonly itemBytes: number;
   /** Whether elements are, or have in them, references to Python objects. */
   readonly hasObject: boolean;
+  /** As numpy writes them. */
+  readonly flags: number;
+  /** Types inside each other, itself included, counted as often as they are named. */
+  readonly parts: number;
 }
 
 /** joblib's place-holder, behind whose BUILD an array's bytes follow. */
