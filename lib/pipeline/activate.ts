@@ -4,7 +4,7 @@ import type { ActivationMode } from "../core/settings.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import { adoptByCopy, adoptByMove, ensureModelsLink, lookAtPresent } from "../store/adopt.ts";
 import { type IntentRun, writeIntent } from "../store/intent.ts";
-import { mirrorRelease } from "../store/mirror.ts";
+import { finishMirror, prepareMirror, rememberMirrored } from "../store/mirror.ts";
 import { requireSeen } from "../store/consumer_view.ts";
 import { inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
 import { readPointer, relinkPointers, setPointers } from "../store/pointers.ts";
@@ -26,8 +26,8 @@ export interface Activation {
  * the pointers move, `previous` moves before `current`, and `current` moves by one rename. Whoever is killed in between
  * leaves a store that `recover` settles.
  *
- * Signals are not looked at once the intent is written: what remains takes microseconds (mirror mode: one pass over
- * the changed files), and an activation that was begun is best finished.
+ * Signals are not looked at once the intent is written: what remains are renames, and an activation that was begun is
+ * best finished. What fails is taken back.
  */
 export async function activate(
   context: Context,
@@ -60,6 +60,7 @@ export async function activate(
     previousBefore: readPointer(store, "previous") ?? null,
   };
   try {
+    if (mode === "mirror") await prepareMirror(context, store, run.runId, from, to);
     writeIntent(store, intent);
     setPointers(
       store,
@@ -67,21 +68,21 @@ export async function activate(
       mode,
     );
     if (mode === "symlink") linkModels(context, store, run);
-    else await mirrorRelease(uninterrupted(context), store, from, to);
+    else rememberMirrored(store, release.manifest, await finishMirror(store, run.runId));
     requireSeen(store, to);
   } catch (error) {
-    takeBack(context, store, intent);
+    await takeBack(context, store, intent);
     throw diskError(error, `activate release ${shortDigest(to)}`);
   }
   return { release: to, previous: from === to ? readPointer(store, "previous") : from, mode };
 }
 
 /** What cannot be taken back now is settled with the run, or by the next one. */
-function takeBack({ log }: Context, store: Store, intent: ActivationIntent): void {
+async function takeBack(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
   try {
-    undoActivation(store, intent);
+    await undoActivation({ ...context, signal: new AbortController().signal }, store, intent);
   } catch (error) {
-    log.warn(
+    context.log.warn(
       `cannot take the activation back yet: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
@@ -114,8 +115,4 @@ async function adoptRealFolder(
 function linkModels(context: Context, store: Store, run: IntentRun): void {
   const aside = ensureModelsLink(store, run.runId);
   if (aside !== undefined) context.log.warn(`what was in ${store.modelsDir} is kept in ${aside}`);
-}
-
-function uninterrupted(context: Context): Context {
-  return { ...context, signal: new AbortController().signal };
 }

@@ -9,7 +9,7 @@ import {
   type SignaturePolicy,
   storedClaim,
 } from "./check_signature.ts";
-import { MIRROR_SCRATCH_NAME } from "../store/mirror.ts";
+import { MIRROR_SCRATCH_NAME } from "../store/mirror_scratch.ts";
 import { problemOfFolder } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";

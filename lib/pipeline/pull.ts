@@ -1,4 +1,4 @@
-import type { Offer, Source } from "../carriers/carrier.ts";
+import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
@@ -6,6 +6,7 @@ import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
+import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { readPointer } from "../store/pointers.ts";
 import { acceptPulled, findLeftSequence, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
@@ -141,6 +142,7 @@ async function bringNewest(
   await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
+  if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
   await using staging = new Staging(context, store, run.runId);
   const release = await stage(context, source, offer, staging);
   if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
@@ -162,13 +164,7 @@ async function bringNewest(
     context.log.info(`activating release ${shortDigest(release.digest)}`);
     await swap(context, store, valid, swapping);
   }
-  rememberRevision(store, revision.source, {
-    revision: revision.id,
-    digest: release.digest,
-    sequence: release.manifest.sequence,
-  });
-  if (unchanged) liftQuarantine(store, release.digest);
-  else acceptPulled(store, release.digest);
+  rememberPulled(store, revision, release.manifest, unchanged);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
@@ -177,6 +173,14 @@ async function bringNewest(
       : countChanges(compareFiles(active?.files ?? [], release.manifest.files)),
     writtenBytes,
   });
+}
+
+/** Writes down what the next pulls go by. */
+function rememberPulled(store: Store, revision: Revision, manifest: Manifest, unchanged: boolean): void {
+  const { digest, sequence } = manifest;
+  rememberRevision(store, revision.source, { revision: revision.id, digest, sequence });
+  if (unchanged) liftQuarantine(store, digest);
+  else acceptPulled(store, digest);
 }
 
 /** What a pull would do. */

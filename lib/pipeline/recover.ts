@@ -5,6 +5,7 @@ import { removeTree } from "../core/files.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import { settleAdoption } from "../store/adopt.ts";
 import { type Intent, readIntent } from "../store/intent.ts";
+import { abandonMirror } from "../store/mirror.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { clearDamagedPrevious, readPointer, relinkPointers } from "../store/pointers.ts";
 import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
@@ -29,6 +30,7 @@ export async function recover(context: Context, store: Store): Promise<Recovery 
   const intent = readIntent(store);
   const resolution = intent === undefined ? undefined : await settle(context, store, intent);
   repairPointers(context, store);
+  await abandonMirror(store);
   for (const entry of store.fs.readDirSync(store.staging)) {
     await removeTree(store.fs, join(store.staging, entry.name));
   }

@@ -103,22 +103,33 @@ async function lockedRun<Report extends RunReport>(
   }
 }
 
-/** Settles and records a run that threw. If even that fails, as on a full disk, its intent stays and the next run does it. */
+/** Settles and records a run that threw. Where the disk does not let it settle, its intent stays for the next run. */
 async function closeFailedRun(
   context: Context,
   store: Store,
   run: IntentRun,
   record: () => void,
 ): Promise<void> {
+  const isSettled = await settleOwn(context, store, run);
+  recordQuietly(context, () => {
+    record();
+    if (isSettled) clearIntent(store);
+  });
+}
+
+/** Settles what the run announced. @returns whether its intent is its own and done with */
+async function settleOwn(context: Context, store: Store, run: IntentRun): Promise<boolean> {
   try {
     const intent = readIntent(store);
-    const isOurs = intent?.runId === run.runId;
+    if (intent?.runId !== run.runId) return false;
     // What was begun is settled even if the run is being interrupted.
-    if (isOurs) await settle({ ...context, signal: new AbortController().signal }, store, intent);
-    record();
-    if (isOurs) clearIntent(store);
+    await settle({ ...context, signal: new AbortController().signal }, store, intent);
+    return true;
   } catch (error) {
-    warnUnrecorded(context, error);
+    context.log.warn(
+      `the next run settles what this one left: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return false;
   }
 }
 

@@ -1,8 +1,12 @@
 import type { Context } from "../core/context.ts";
+import { DiskError } from "../core/errors.ts";
+import type { Digest } from "../release/manifest.ts";
 import { ensureModelsLink } from "../store/adopt.ts";
+import { requireSeen } from "../store/consumer_view.ts";
 import type { Intent } from "../store/intent.ts";
-import { mirrorRelease } from "../store/mirror.ts";
-import { readPointer, restorePointer, setPointers } from "../store/pointers.ts";
+import { finishMirror, prepareMirror, undoMirror } from "../store/mirror.ts";
+import { isEmpty, planMirror } from "../store/mirror_plan.ts";
+import { readPointer, restorePointer } from "../store/pointers.ts";
 import { liftQuarantine } from "../store/quarantine.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
@@ -10,33 +14,84 @@ import type { Store } from "../store/store.ts";
 /** The intent of a run that moves the pointers. */
 export type ActivationIntent = Intent & { readonly phase: "activating" };
 
-/** Finishes an activation whose pointers moved, and takes any other back. Doing it again ends the same. */
+/**
+ * Finishes an activation whose pointers moved, and takes any other back; one that cannot be finished is taken back as
+ * well. Doing it again ends the same.
+ */
 export async function settleActivation(
   context: Context,
   store: Store,
   intent: ActivationIntent,
 ): Promise<"finished" | "undone"> {
-  const { from, to, previousBefore, mode } = intent;
-  if (readPointer(store, "current") !== to) {
-    restorePointer(store, "previous", previousBefore ?? undefined, mode);
-    // A rollback quarantines the release that it leaves, before it leaves it; this one never left.
-    if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
+  if (readPointer(store, "current") !== intent.to) {
+    await undoActivation(context, store, intent);
     return "undone";
   }
-  restorePointer(
-    store,
-    "previous",
-    (from === to ? previousBefore : from ?? previousBefore) ?? undefined,
-    mode,
-  );
-  if (mode === "symlink") ensureModelsLink(store, intent.runId);
-  else await mirrorRelease(context, store, from ?? undefined, to);
-  return "finished";
+  try {
+    await finishActivation(context, store, intent);
+    return "finished";
+  } catch (error) {
+    if (!(error instanceof DiskError) || !canGoBack(store, intent)) throw error;
+    context.log.warn(`${error.message}; going back to the release before`);
+    await undoActivation(context, store, intent);
+    return "undone";
+  }
 }
 
-/** Takes back an activation that failed, where the release before is still there. */
-export function undoActivation(store: Store, { from, to, previousBefore, mode }: ActivationIntent): void {
-  if (mode === "mirror" || from === null || from === to || findRelease(store, from) === undefined) return;
-  if (readPointer(store, "current") === to) setPointers(store, { current: from }, mode);
+async function finishActivation(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
+  const { from, to, previousBefore, mode } = intent;
+  const previous = from === to ? previousBefore : from ?? previousBefore;
+  restorePointer(store, "previous", previous ?? undefined, mode);
+  if (mode === "symlink") {
+    ensureModelsLink(store, intent.runId);
+  } else {
+    await finishMirror(store, intent.runId);
+    await completeMirror(context, store, intent.runId, from, to);
+  }
+  requireSeen(store, to);
+}
+
+/**
+ * Takes back an activation: the pointers first, because they say which way the next run goes. Where there was no
+ * release before, a link stays with the new one.
+ */
+export async function undoActivation(
+  context: Context,
+  store: Store,
+  intent: ActivationIntent,
+): Promise<void> {
+  const { from, to, previousBefore, mode } = intent;
+  const moved = readPointer(store, "current") === to && from !== to;
+  if (moved && !canGoBack(store, intent)) return;
+  if (moved) restorePointer(store, "current", from ?? undefined, mode);
   restorePointer(store, "previous", previousBefore ?? undefined, mode);
+  if (mode === "mirror") {
+    const isUndone = await undoMirror(store, intent.runId);
+    // An older version mirrored without preparing anything: files of both releases may be there.
+    if (!isUndone && moved && from !== null) await completeMirror(context, store, intent.runId, to, from);
+  }
+  // A rollback quarantines the release that it leaves, before it leaves it; this one never left.
+  if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
+}
+
+/** In mirror mode the files of the release before are in the model folder's scratch, whatever the store holds. */
+function canGoBack(store: Store, { from, to, mode }: ActivationIntent): boolean {
+  if (mode === "mirror") return from !== to;
+  return from !== null && from !== to && findRelease(store, from) !== undefined;
+}
+
+/** Mirrors what is still missing, where nothing that was prepared is left to go by. */
+async function completeMirror(
+  context: Context,
+  store: Store,
+  runId: string,
+  from: Digest | null,
+  to: Digest,
+): Promise<void> {
+  const manifest = findRelease(store, to)?.manifest;
+  if (manifest === undefined) return;
+  const old = from === null ? undefined : findRelease(store, from)?.manifest;
+  if (isEmpty(await planMirror(context, store, old, manifest))) return;
+  await prepareMirror(context, store, runId, from ?? undefined, to);
+  await finishMirror(store, runId);
 }

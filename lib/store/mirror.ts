@@ -1,112 +1,144 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { diskError, RefusedError } from "../core/errors.ts";
-import { findEntry, makeWay, removeFile, removeTree, syncFolder } from "../core/files.ts";
-import { copyAndHash } from "../core/hash.ts";
-import type { Digest, Manifest, ReleaseFile } from "../release/manifest.ts";
-import { checkFile } from "./release_files.ts";
-import { findRelease, releaseDir } from "./releases.ts";
+import { RefusedError } from "../core/errors.ts";
+import { findEntry, removeTree, replaceFile, syncFolder, syncFolders } from "../core/files.ts";
+import { clearWay, removeState } from "../core/set_aside.ts";
+import type { Digest, Manifest } from "../release/manifest.ts";
+import { planMirror } from "./mirror_plan.ts";
+import { MirrorPreparation } from "./mirror_preparation.ts";
+import {
+  mirrorError,
+  mirrorScratch,
+  requireMirrorRoom,
+  roomOf,
+  sweepMirrorScratch,
+} from "./mirror_scratch.ts";
+import { doStep, MirrorStep, removeEmptied, syncTouched, undoStep } from "./mirror_step.ts";
+import { findRelease } from "./releases.ts";
 import { StatCache } from "./stat_cache.ts";
+import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
-/** Copies are made here, inside the model folder because that is the one place sure to be on its file system. */
-export const MIRROR_SCRATCH_NAME = ".model-sync.part";
+const Journal = z.object({ runId: z.string(), steps: z.array(MirrorStep).readonly() });
+/** Everything that is left to do once the new files are on the disk; and, read backwards, how to undo it. */
+type MirrorJournal = Readonly<z.infer<typeof Journal>>;
 
 /**
- * Makes a real model folder hold the files of release `to`: each file copied, checked and renamed into place, then the
- * files of release `from` that are gone removed. Readers may see files of both meanwhile. Doing it again after a crash
- * at any point ends the same; files that belong to neither release are left alone.
+ * Copies what a release brings into the scratch folder of the model folder, and writes down which renames make the
+ * folder hold the release. Until then no file of the folder is touched; from then on nothing needs space, neither
+ * going on nor going back.
+ *
+ * @throws {DiskError} when the model folder cannot hold the new files beside the old ones; nothing of them is left
  */
-export async function mirrorRelease(
+export async function prepareMirror(
   context: Context,
   store: Store,
+  runId: string,
   from: Digest | undefined,
   to: Digest,
 ): Promise<void> {
-  const target = manifestOf(store, to);
   const { fs, modelsDir } = store;
-  const scratch = join(modelsDir, MIRROR_SCRATCH_NAME);
-  const cache = StatCache.ofModels(store);
+  const target = findRelease(store, to)?.manifest;
+  if (target === undefined) throw missing(to);
+  const old = from === undefined ? undefined : findRelease(store, from)?.manifest;
   try {
-    await removeTree(fs, scratch);
-    fs.mkdirSync(scratch, { recursive: true });
-    const changedFolders = new Set<string>();
-    for (const [index, file] of target.files.entries()) {
-      if (await checkFile(context, { dir: modelsDir, cache }, file, "stat") === undefined) continue;
-      const info = await placeCopy(context, store, to, file, join(scratch, String(index)));
-      cache.rememberOwn(file.path, info, file.sha256);
-      changedFolders.add(dirname(join(modelsDir, file.path)));
-    }
-    const gone = from === undefined ? [] : goneFiles(manifestOf(store, from), target);
-    for (const path of gone) {
-      removeFile(fs, join(modelsDir, path));
-      cache.forget(path);
-      changedFolders.add(dirname(join(modelsDir, path)));
-    }
-    await removeTree(fs, scratch);
-    for (const folder of changedFolders) {
-      removeEmptyFolders(store, folder);
-      if (isFolder(store, folder)) syncFolder(fs, folder);
-    }
+    fs.mkdirSync(modelsDir, { recursive: true });
+    await removeTree(fs, mirrorScratch(store));
+    const plan = await planMirror(context, store, old, target);
+    await requireMirrorRoom(context, store, roomOf(plan.copies.map(({ file }) => file)));
+    fs.mkdirSync(mirrorScratch(store));
+    // Where the old release is unknown, so is what belongs to nobody.
+    const steps = await new MirrorPreparation(
+      context,
+      store,
+      to,
+      runId,
+      from === undefined || old !== undefined,
+    )
+      .make(plan);
+    syncFolders(fs, mirrorScratch(store));
     syncFolder(fs, modelsDir);
-    cache.save();
+    clearWay(fs, journalPath(store));
+    replaceFile(fs, journalPath(store), JSON.stringify({ runId, steps } satisfies MirrorJournal));
   } catch (error) {
-    throw diskError(error, `mirror release files into ${modelsDir}`);
+    await abandonMirror(store);
+    throw mirrorError(error, store);
   }
 }
 
-async function placeCopy(
-  context: Context,
-  store: Store,
-  release: Digest,
-  file: ReleaseFile,
-  temporary: string,
-): Promise<Deno.FileInfo> {
-  const { fs, modelsDir } = store;
-  const target = join(modelsDir, file.path);
-  const copy = await copyAndHash(fs, join(releaseDir(store, release), file.path), temporary, {
-    signal: context.signal,
+/**
+ * Makes the model folder hold the release that was prepared. Doing it again after a crash at any point ends the same.
+ *
+ * @returns the files that were put in place; nothing where this run prepared none, or they are in place already
+ */
+export async function finishMirror(store: Store, runId: string): Promise<readonly string[]> {
+  const journal = readJournal(store, runId);
+  if (journal === undefined) return [];
+  try {
+    for (const step of journal.steps) doStep(store, step);
+    syncTouched(store, journal.steps);
+    removeEmptied(store, journal.steps);
+  } catch (error) {
+    throw mirrorError(error, store);
+  }
+  await abandonMirror(store);
+  return journal.steps.map(({ to }) => to);
+}
+
+/**
+ * Puts back every file that a mirroring moved, and forgets what it prepared.
+ *
+ * @returns whether anything was prepared
+ */
+export async function undoMirror(store: Store, runId: string): Promise<boolean> {
+  const journal = readJournal(store, runId);
+  try {
+    if (journal !== undefined) {
+      for (const step of journal.steps.toReversed()) undoStep(store, step);
+      syncTouched(store, journal.steps);
+    }
+  } catch (error) {
+    throw mirrorError(error, store);
+  }
+  await abandonMirror(store);
+  return journal !== undefined;
+}
+
+/** Forgets what was prepared: the journal first, because without it nothing is moved any more. */
+export async function abandonMirror(store: Store): Promise<void> {
+  if (findEntry(store.fs, journalPath(store)) !== undefined) {
+    removeState(store.fs, journalPath(store));
+    syncFolder(store.fs, store.root);
+  }
+  await sweepMirrorScratch(store);
+}
+
+/** Remembers the digests of files that were put in place just now, so that the next check does not read them. */
+export function rememberMirrored(store: Store, { files }: Manifest, placed: readonly string[]): void {
+  const paths = new Set(placed);
+  const cache = StatCache.ofModels(store);
+  for (const { path, sha256 } of files) {
+    if (!paths.has(path)) continue;
+    const info = findEntry(store.fs, join(store.modelsDir, path));
+    if (info !== undefined) cache.rememberOwn(path, info, sha256);
+  }
+  cache.save();
+}
+
+function journalPath(store: Store): string {
+  return join(store.root, "mirror.json");
+}
+
+/** What this run prepared; what another one did, which is over, is nothing to go by. */
+function readJournal(store: Store, runId: string): MirrorJournal | undefined {
+  const journal = readState(store, "mirror.json", Journal);
+  return journal?.runId === runId ? journal : undefined;
+}
+
+function missing(digest: Digest): RefusedError {
+  return new RefusedError(`Cannot mirror release ${digest}: the store does not hold it whole`, {
+    code: "RELEASE_MISSING",
+    hint: "pull again",
   });
-  if (copy.sha256 !== file.sha256) {
-    throw new RefusedError(
-      `Cannot mirror ${file.path}: the store's copy has SHA-256 ${copy.sha256}, manifest says ${file.sha256}`,
-      { code: "RELEASE_DAMAGED", hint: "pull again to mend the store" },
-    );
-  }
-  using written = fs.openSync(temporary, { read: true, write: true });
-  written.syncSync();
-  makeWay(fs, modelsDir, target);
-  fs.renameSync(temporary, target);
-  return fs.lstatSync(target);
-}
-
-function goneFiles(from: Manifest, to: Manifest): string[] {
-  const kept = new Set(to.files.map((file) => file.path));
-  return from.files.map((file) => file.path).filter((path) => !kept.has(path));
-}
-
-/** Removes a folder that became empty, and its parents that did, up to the model folder. */
-function removeEmptyFolders(store: Store, folder: string): void {
-  const { fs, modelsDir } = store;
-  for (let current = folder; current !== modelsDir; current = dirname(current)) {
-    if (!isFolder(store, current)) continue;
-    if (Array.from(fs.readDirSync(current)).length > 0) return;
-    fs.removeSync(current);
-  }
-}
-
-/** Still one: it may be gone, or a file may have taken its place. */
-function isFolder(store: Store, path: string): boolean {
-  return findEntry(store.fs, path)?.isDirectory === true;
-}
-
-function manifestOf(store: Store, digest: Digest): Manifest {
-  const release = findRelease(store, digest);
-  if (release === undefined) {
-    throw new RefusedError(`Cannot mirror release ${digest}: the store does not hold it whole`, {
-      code: "RELEASE_MISSING",
-      hint: "pull again",
-    });
-  }
-  return release.manifest;
 }

@@ -31,6 +31,7 @@ export const STATE_ENTRIES = {
   "staging": folder("what a killed run left there"),
   "releases": folder("every release: the next pull downloads the newest again"),
   "current": { onDamage: "refuse", reason: "it says which release consumers see" },
+  "mirror.json": file("the next run compares every file of the model folder with the active release"),
   "previous": {
     onDamage: "rebuild",
     kind: "link",

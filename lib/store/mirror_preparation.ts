@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { osErrorCode, RefusedError } from "../core/errors.ts";
+import { copyAndHash } from "../core/hash.ts";
+import type { Digest, ReleaseFile } from "../release/manifest.ts";
+import type { MirrorPlan } from "./mirror_plan.ts";
+import { MIRROR_SCRATCH_NAME } from "./mirror_scratch.ts";
+import type { MirrorStep } from "./mirror_step.ts";
+import { releaseDir } from "./releases.ts";
+import type { Store } from "./store.ts";
+
+/** Fills the scratch folder, and collects the renames in their order. */
+export class MirrorPreparation {
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #release: Digest;
+  readonly #runId: string;
+  readonly #keepsForeign: boolean;
+  readonly #steps: MirrorStep[] = [];
+  #count = 0;
+
+  constructor(context: Context, store: Store, release: Digest, runId: string, keepsForeign: boolean) {
+    this.#context = context;
+    this.#store = store;
+    this.#release = release;
+    this.#runId = runId;
+    this.#keepsForeign = keepsForeign;
+  }
+
+  /** What is in the way moves aside, folders come, files come, and last goes what the new release has not. */
+  async make({ blockers, folders, copies, gone }: MirrorPlan): Promise<readonly MirrorStep[]> {
+    for (const path of blockers) this.#moveAside(path);
+    for (const [path, below] of folders) this.#addFolder(path, below);
+    for (const copy of copies) {
+      const from = await this.#copy(copy.file);
+      const { path } = copy.file;
+      const replaced = copy.there === "file" ? this.#link(path) : undefined;
+      const aside = copy.there === "nothing" ? undefined : replaced ?? this.#moveAside(path);
+      this.#steps.push({ from, to: path, ...(replaced === undefined ? {} : { replaced }) });
+      if (copy.isForeign && this.#keepsForeign && aside !== undefined) this.#keep(aside, path);
+    }
+    for (const path of gone) this.#moveAside(path);
+    return this.#steps;
+  }
+
+  /** The next name in the scratch folder. */
+  #name(): string {
+    return `${MIRROR_SCRATCH_NAME}/${this.#count++}`;
+  }
+
+  #moveAside(path: string): string {
+    const to = this.#name();
+    this.#steps.push({ from: path, to });
+    return to;
+  }
+
+  #addFolder(path: string, below: ReadonlySet<string>): void {
+    const { fs, modelsDir } = this.#store;
+    const from = this.#name();
+    fs.mkdirSync(join(modelsDir, from));
+    for (const folder of [...below].sort()) {
+      fs.mkdirSync(join(modelsDir, from, folder.slice(path.length + 1)), { recursive: true });
+    }
+    this.#steps.push({ from, to: path });
+  }
+
+  /** A file that belongs to no release stays, under another name. */
+  #keep(from: string, path: string): void {
+    const to = `${path}.before-${this.#runId}`;
+    this.#context.log.warn(`${path} in ${this.#store.modelsDir} belonged to no release: it is kept as ${to}`);
+    this.#steps.push({ from, to });
+  }
+
+  /** A second name for what is there lets the rename replace it at once. @returns nothing where links do not work */
+  #link(path: string): string | undefined {
+    const { fs, modelsDir } = this.#store;
+    const link = this.#name();
+    try {
+      fs.linkSync(join(modelsDir, path), join(modelsDir, link));
+      return link;
+    } catch (error) {
+      const code = osErrorCode(error) ?? "";
+      if (error instanceof Deno.errors.NotSupported || LINK_IMPOSSIBLE.includes(code)) return undefined;
+      throw error;
+    }
+  }
+
+  async #copy({ path, sha256 }: ReleaseFile): Promise<string> {
+    const { fs, modelsDir } = this.#store;
+    const name = this.#name();
+    const location = join(modelsDir, name);
+    const copy = await copyAndHash(fs, join(releaseDir(this.#store, this.#release), path), location, {
+      signal: this.#context.signal,
+    });
+    if (copy.sha256 !== sha256) {
+      throw new RefusedError(
+        `Cannot mirror ${path}: the store's copy has SHA-256 ${copy.sha256}, manifest says ${sha256}`,
+        { code: "RELEASE_DAMAGED", hint: "pull again to repair the store" },
+      );
+    }
+    using written = fs.openSync(location, { read: true, write: true });
+    written.syncSync();
+    return name;
+  }
+}
+
+/** File systems without hard links, files of other users, files at their limit of links. */
+const LINK_IMPOSSIBLE = ["EMLINK", "EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "ENOSYS"];

@@ -1,0 +1,76 @@
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { findEntry, syncFolder } from "../core/files.ts";
+import { isScratch } from "./mirror_scratch.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * One rename within the model folder. Paths are relative to it; what is in the scratch folder has a number for a name.
+ * Whether a step is done shows on the disk: what comes from the scratch folder is no longer there, what goes there is.
+ */
+export const MirrorStep = z.object({
+  from: z.string(),
+  to: z.string(),
+  /** A hard link to the file that the rename replaces. */
+  replaced: z.string().optional(),
+});
+export type MirrorStep = Readonly<z.infer<typeof MirrorStep>>;
+
+/** Makes a rename unless it is made. */
+export function doStep(store: Store, { from, to }: MirrorStep): void {
+  const isDone = isScratch(to) ? exists(store, to) : !exists(store, from);
+  if (!isDone && exists(store, from)) rename(store, from, to);
+}
+
+/** Takes a rename back where it was made. */
+export function undoStep(store: Store, { from, to, replaced }: MirrorStep): void {
+  if (replaced !== undefined) {
+    if (exists(store, replaced)) rename(store, replaced, to);
+  } else if (isScratch(to)) {
+    if (exists(store, to)) rename(store, to, from);
+  } else if (!exists(store, from) && exists(store, to) && !gotFiles(store, to)) {
+    rename(store, to, from);
+  }
+}
+
+/** Whether others wrote into a folder that came with the release: then it stays. */
+function gotFiles({ fs, modelsDir }: Store, path: string): boolean {
+  const holdsFiles = (folder: string): boolean =>
+    Array.from(fs.readDirSync(folder)).some(({ name, isDirectory }) =>
+      !isDirectory || holdsFiles(join(folder, name))
+    );
+  const location = join(modelsDir, path);
+  return findEntry(fs, location)?.isDirectory === true && holdsFiles(location);
+}
+
+function exists({ fs, modelsDir }: Store, path: string): boolean {
+  return findEntry(fs, join(modelsDir, path)) !== undefined;
+}
+
+function rename({ fs, modelsDir }: Store, from: string, to: string): void {
+  const target = join(modelsDir, to);
+  // Going back may find a folder gone that was empty for a moment.
+  if (findEntry(fs, dirname(target)) === undefined) fs.mkdirSync(dirname(target), { recursive: true });
+  fs.renameSync(join(modelsDir, from), target);
+}
+
+/** Makes the renames durable before they can no longer be repeated. */
+export function syncTouched({ fs, modelsDir }: Store, steps: readonly MirrorStep[]): void {
+  const folders = new Set(
+    steps.flatMap(({ from, to }) => [from, to]).map((path) => dirname(join(modelsDir, path))),
+  );
+  for (const folder of folders) if (findEntry(fs, folder)?.isDirectory === true) syncFolder(fs, folder);
+  syncFolder(fs, modelsDir);
+}
+
+/** Removes folders that lost their last file, and their parents, up to the model folder. */
+export function removeEmptied({ fs, modelsDir }: Store, steps: readonly MirrorStep[]): void {
+  for (const { from, to } of steps) {
+    if (!isScratch(to)) continue;
+    for (let folder = dirname(join(modelsDir, from)); folder !== modelsDir; folder = dirname(folder)) {
+      if (findEntry(fs, folder)?.isDirectory !== true) continue;
+      if (Array.from(fs.readDirSync(folder)).length > 0) break;
+      fs.removeSync(folder);
+    }
+  }
+}

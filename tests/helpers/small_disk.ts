@@ -1,0 +1,94 @@
+import { statfsSync } from "node:fs";
+
+/** A file system of a few MiB, mounted at a folder until it is disposed of. */
+export interface SmallDisk extends Disposable {
+  readonly path: string;
+  /** Mounts it again with other options: `ro`. */
+  remount(options: string): void;
+  /** Takes every byte that is left. @returns gives them back */
+  fill(): () => void;
+}
+
+function run(command: string, ...args: string[]): boolean {
+  try {
+    return new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch {
+    // No such program here.
+    return false;
+  }
+}
+
+/** Mounts a tmpfs at a new folder. */
+export function tmpfsAt(path: string, options: string): SmallDisk {
+  Deno.mkdirSync(path, { recursive: true });
+  if (!run("mount", "-t", "tmpfs", "-o", options, "model-sync-test", path)) {
+    throw new Error(`cannot mount ${path}`);
+  }
+  return diskAt(path);
+}
+
+/** Mounts an ext4 of some MiB at a new folder, from an image beside it. */
+export function ext4At(path: string, mebibytes: number, ...mkfsOptions: string[]): SmallDisk {
+  const image = `${path}.img`;
+  Deno.writeFileSync(image, new Uint8Array());
+  Deno.truncateSync(image, mebibytes * 1024 * 1024);
+  Deno.mkdirSync(path, { recursive: true });
+  const isMounted = run("mkfs.ext4", "-q", "-F", "-m", "0", ...mkfsOptions, image) &&
+    run("mount", "-o", "loop", image, path);
+  if (!isMounted) throw new Error(`cannot mount ${image}`);
+  return diskAt(path);
+}
+
+function diskAt(path: string): SmallDisk {
+  return {
+    path,
+    remount: (options) => {
+      if (!run("mount", "-o", `remount,${options}`, path)) throw new Error(`cannot remount ${path}`);
+    },
+    fill: () => fill(path),
+    [Symbol.dispose]: () => {
+      if (!run("umount", path)) throw new Error(`cannot unmount ${path}`);
+    },
+  };
+}
+
+/** Pieces get smaller until not one byte fits, and files until not one more has a place. */
+function fill(path: string): () => void {
+  const filler = `${path}/filler`;
+  using file = Deno.openSync(filler, { write: true, create: true });
+  for (const size of [1024 * 1024, 64 * 1024, 4096, 512, 1]) {
+    while (fits(() => file.writeSync(new Uint8Array(size)) === size)) continue;
+  }
+  fits(() => file.syncSync());
+  return () => Deno.removeSync(filler);
+}
+
+function fits(write: () => unknown): boolean {
+  try {
+    return write() !== false;
+  } catch {
+    return false;
+  }
+}
+
+/** Free bytes as the program asks for them. */
+export function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = statfsSync(path);
+  return Promise.resolve(bavail * bsize);
+}
+
+/** Why the machine cannot mount a file system of the test's own; `undefined` where it can. */
+export function mountObstacle(kind: "tmpfs" | "ext4"): string | undefined {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "mounting needs root on Linux";
+  const probe = Deno.makeTempDirSync();
+  try {
+    const disk = kind === "tmpfs" ? tmpfsAt(`${probe}/disk`, "size=1m") : ext4At(`${probe}/disk`, 4);
+    disk[Symbol.dispose]();
+    return undefined;
+  } catch {
+    return `this machine does not mount ${kind}`;
+  } finally {
+    Deno.removeSync(probe, { recursive: true });
+  }
+}

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { writeIntent } from "../../lib/store/intent.ts";
+import { MIRROR_SCRATCH_NAME } from "../../lib/store/mirror_scratch.ts";
+import { setPointers } from "../../lib/store/pointers.ts";
+import { listReleases } from "../../lib/store/releases.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { type Machine, machine, pullTo, storeOf } from "../helpers/machines.ts";
+import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
+import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
+
+const V1 = { "a.bin": "one", "sub/b.bin": "one", "c.bin": "same" };
+const V2 = { "a.bin": "two", "d.bin": "two", "c.bin": "same" };
+const MIRROR = { activation: "mirror" } as const;
+
+async function botWithV1(root: string, next: Readonly<Record<string, string>> = V2): Promise<Machine> {
+  const { trainer, bot } = await pulledReleases(root, [V1], MIRROR);
+  await publishFiles(trainer, next);
+  return bot;
+}
+
+Deno.test("a first mirroring over files of the same names keeps them as a release to roll back to", async () => {
+  using dir = tempDir();
+  const { trainer } = await pulledReleases(dir.path, [V1]);
+  const bot = machine(dir.path, "other", trainer.registry.repoUrl ?? "");
+  const before = { "a.bin": "mine", "sub": "a file where a folder comes" };
+  writeFiles(bot.modelsDir, before);
+  await pullTo(testContext(), bot, MIRROR);
+  assertMirrored(bot, [V1]);
+  await mirrorTo(testContext(), bot, 0);
+  assert.deepEqual(readFiles(bot.modelsDir), before);
+});
+
+Deno.test("a file of no release that has the name of a new one is kept under another name", async () => {
+  using dir = tempDir();
+  const bot = await botWithV1(dir.path);
+  writeFiles(bot.modelsDir, { "d.bin": "mine" });
+  const context = testContext();
+  await pullTo(context, bot, MIRROR);
+  const {
+    [Object.keys(readFiles(bot.modelsDir)).find((name) => name.startsWith("d.bin.before-")) ?? ""]: kept,
+  } = readFiles(bot.modelsDir);
+  assert.equal(kept, "mine");
+  assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "d.bin")), "two");
+  assert.ok(context.log.lines.some((line) => /d\.bin in .* belonged to no release/.test(line)));
+});
+
+for (
+  const [what, next, foreign, named] of [
+    ["a folder of a release", { "notes/x.bin": "two" }, { "notes": "mine" }, /notes belongs to no release/],
+    [
+      "a file of a release",
+      { "sub": "two" },
+      { "sub/mine.txt": "mine" },
+      /sub\/mine\.txt belongs to no release/,
+    ],
+  ] as const
+) {
+  Deno.test(`files of no release in the way of ${what} are named before anything is touched`, async () => {
+    using dir = tempDir();
+    const bot = await botWithV1(dir.path, next);
+    writeFiles(bot.modelsDir, foreign);
+    await assert.rejects(pullTo(testContext(), bot, MIRROR), {
+      code: "MODELS_DIR_UNFIT",
+      exitCode: 2,
+      message: named,
+    });
+    assertMirrored(bot, [V1], foreign);
+  });
+}
+
+Deno.test("a file that was changed by hand is replaced, and is back when the mirroring fails", async () => {
+  using dir = tempDir();
+  const bot = await botWithV1(dir.path);
+  writeFiles(bot.modelsDir, { "a.bin": "changed by hand", "sub/b.bin": "this too" });
+  const changed = readFiles(bot.modelsDir);
+  const fs = countingFs((step) => {
+    if (step.startsWith("rename") && step.endsWith("models/d.bin")) throw osError("EIO");
+  });
+  await assert.rejects(pullTo(testContext({ fs }), bot, MIRROR), { exitCode: 7 });
+  assert.deepEqual(readFiles(bot.modelsDir), changed);
+  assert.equal(activeSequence(bot), 1);
+  await pullTo(testContext(), bot, MIRROR);
+  assertMirrored(bot, [V1, V2]);
+});
+
+for (const hasRoom of [true, false]) {
+  Deno.test(`a mixture that an older version left is completed, or taken back (${hasRoom ? "room" : "no room"})`, async () => {
+    using dir = tempDir();
+    const { bot } = await pulledReleases(dir.path, [V1, V2], MIRROR);
+    await mirrorTo(testContext(), bot, 1);
+    const store = storeOf(testContext(), bot);
+    const [to, from] = listReleases(store).map(({ manifest }) => manifest.digest);
+    assert.ok(to !== undefined && from !== undefined);
+    const run = { runId: "old", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+    writeIntent(store, { ...run, phase: "activating", mode: "mirror", from, to, previousBefore: null });
+    setPointers(store, { previous: from, current: to }, "mirror");
+    // An older version copied file by file: one is there, the next was cut.
+    writeFiles(bot.modelsDir, { "d.bin": "two", [`${MIRROR_SCRATCH_NAME}/1`]: "tw" });
+    const isFull = (step: string) =>
+      step.startsWith("write") && step.includes(MIRROR_SCRATCH_NAME) && !hasRoom;
+    let copies = 0;
+    const fs = countingFs((step) => {
+      if (isFull(step) && ++copies === 1) throw osError("ENOSPC");
+    });
+    await settleLeft(testContext({ fs }), bot);
+    assert.equal(activeSequence(bot), hasRoom ? 2 : 1);
+    assertMirrored(bot, [V1, V2]);
+  });
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { readHistory } from "../../lib/store/history.ts";
+import { listReleases } from "../../lib/store/releases.ts";
+import { machine, pullTo, storeOf } from "../helpers/machines.ts";
+import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
+import { freeBytes, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { publishFiles, pulledReleases } from "../helpers/two_releases.ts";
+
+const obstacle = mountObstacle("tmpfs");
+
+/** A model set of 300 KiB in two files, and how it is told from others. */
+function models(version: string): Record<string, string> {
+  return { "a.bin": version.repeat(200 * 1024), [`${version}/b.bin`]: version.repeat(100 * 1024) };
+}
+
+const V1 = models("1");
+const V2 = models("2");
+const MIRROR = { activation: "mirror" } as const;
+
+interface Volume extends Disposable {
+  readonly bot: ReturnType<typeof machine>;
+  readonly disk: SmallDisk;
+}
+
+/** A bot whose model folder is a volume with the first release; the second one is published. */
+async function botOnVolume(root: string, options: string): Promise<Volume> {
+  const bot = machine(root, "bot", join(root, "registry.git"));
+  const disk = tmpfsAt(bot.modelsDir, options);
+  try {
+    const { trainer } = await pulledReleases(root, [V1], { ...MIRROR, bot });
+    await publishFiles(trainer, V2);
+    return { bot, disk, [Symbol.dispose]: () => disk[Symbol.dispose]() };
+  } catch (error) {
+    disk[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function test(name: string, options: string, fn: (volume: Volume) => Promise<void>): void {
+  Deno.test({
+    name: obstacle === undefined ? name : `${name} (skipped: ${obstacle})`,
+    ignore: obstacle !== undefined,
+    fn: async () => {
+      using dir = tempDir();
+      using volume = await botOnVolume(dir.path, options);
+      await fn(volume);
+    },
+  });
+}
+
+test(
+  "a volume without room for the new files beside the old ones is refused before the download",
+  "size=500k",
+  async ({ bot }) => {
+    await assert.rejects(pullTo(testContext({ freeBytes }), bot, MIRROR), {
+      code: "DISK",
+      exitCode: 7,
+      message: /need \d+ bytes beside the old ones, \d+ are free/,
+    });
+    assert.equal(listReleases(storeOf(testContext(), bot)).length, 1);
+    assertMirrored(bot, [V1]);
+  },
+);
+
+test(
+  "a volume that fills up while files are copied keeps the old release, and the run is on record",
+  "size=500k",
+  async ({ bot }) => {
+    await assert.rejects(pullTo(testContext(), bot, MIRROR), { code: "DISK", exitCode: 7 });
+    assertMirrored(bot, [V1]);
+    assert.equal(readHistory(storeOf(testContext(), bot), 1)[0]?.outcome, "failed");
+    await settleLeft(testContext(), bot);
+    assertMirrored(bot, [V1]);
+  },
+);
+
+test("a volume without a free inode keeps the old release", "size=4m,nr_inodes=6", async ({ bot }) => {
+  await assert.rejects(pullTo(testContext({ freeBytes }), bot, MIRROR), { code: "DISK", exitCode: 7 });
+  assertMirrored(bot, [V1]);
+});
+
+test(
+  "a read-only volume is refused before the download, and taken once it can be written",
+  "size=4m",
+  async ({ bot, disk }) => {
+    disk.remount("ro");
+    await assert.rejects(pullTo(testContext(), bot, MIRROR), { exitCode: 7, message: /read-only/ });
+    assert.equal(listReleases(storeOf(testContext(), bot)).length, 1);
+    assertMirrored(bot, [V1]);
+    disk.remount("rw");
+    await pullTo(testContext(), bot, MIRROR);
+    assertMirrored(bot, [V1, V2]);
+    disk.remount("ro");
+    await assert.rejects(mirrorTo(testContext(), bot, 1), { exitCode: 7, message: /read-only/ });
+    assert.equal(activeSequence(bot), 2);
+    disk.remount("rw");
+    await mirrorTo(testContext(), bot, 1);
+    assertMirrored(bot, [V1, V2]);
+  },
+);
+
+test(
+  "a rollback into a full volume is refused whole, and possible once there is room",
+  "size=1m",
+  async ({ bot, disk }) => {
+    await pullTo(testContext(), bot, MIRROR);
+    const free = disk.fill();
+    await assert.rejects(mirrorTo(testContext({ freeBytes }), bot, 1), { code: "DISK", exitCode: 7 });
+    assert.equal(activeSequence(bot), 2);
+    free();
+    assertMirrored(bot, [V1, V2]);
+    assert.equal((await pullTo(testContext(), bot, MIRROR)).outcome, "unchanged");
+    await mirrorTo(testContext({ freeBytes }), bot, 1);
+    assertMirrored(bot, [V1, V2]);
+  },
+);
