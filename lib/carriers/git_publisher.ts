@@ -56,7 +56,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   readonly #context: Context;
   readonly #store: Store;
   readonly #options: GitPublisherOptions;
-  readonly #registry: Registry;
+  #registry: Registry;
   /** As it is since the remote was last asked. */
   #branch: SyncedBranch;
 
@@ -80,16 +80,14 @@ export class GitPublisher implements Publisher<GitPublication> {
    * @throws {UsageError} code `WORKTREE_DIRTY`
    */
   static async open(context: Context, store: Store, options: GitPublisherOptions): Promise<GitPublisher> {
-    const { owner } = options;
-    const registry = await Registry.open(context, options.registry, {
-      owner,
-      clone: "whole",
-      withoutHooks: true,
-    });
+    const use = { owner: options.owner, clone: "whole", withoutHooks: true } as const;
+    let registry = await Registry.open(context, options.registry, use);
     try {
       refuseBareRegistry(registry);
-      await settleJournal(context, registry);
-      const branch = await followRemote(context, registry, options);
+      const branch = await takeOver(context, registry, options).catch(async (error: unknown) => {
+        registry = await registry.replaceAfter(error);
+        return await takeOver(context, registry, options);
+      });
       return new GitPublisher(context, store, options, registry, branch);
     } catch (error) {
       registry[Symbol.dispose]();
@@ -101,8 +99,18 @@ export class GitPublisher implements Publisher<GitPublication> {
     this.#registry[Symbol.dispose]();
   }
 
-  /** Brings the registry to a model set. */
+  /** Brings the registry to a model set; from the start where a damaged clone of our own had to be replaced. */
   async publish(set: ModelSet): Promise<GitPublication> {
+    try {
+      return await this.#publish(set);
+    } catch (error) {
+      this.#registry = await this.#registry.replaceAfter(error);
+      this.#branch = await takeOver(this.#context, this.#registry, this.#options);
+      return await this.#publish(set);
+    }
+  }
+
+  async #publish(set: ModelSet): Promise<GitPublication> {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const publication = this.findPublished(set.digest) ?? await this.#commit(set, this.#branch);
       if (!publication.committed && !this.#branch.unpushed) return publication;
@@ -301,6 +309,17 @@ export class GitPublisher implements Publisher<GitPublication> {
       transfer: true,
     });
   }
+}
+
+/** Takes back what a killed publish left, and brings the branch to where the remote is. */
+async function takeOver(
+  context: Context,
+  registry: Registry,
+  options: Pick<GitPublisherOptions, "allowDirtyWorktree" | "subdir">,
+): Promise<SyncedBranch> {
+  await registry.requireHistory();
+  await settleJournal(context, registry);
+  return await followRemote(context, registry, options);
 }
 
 /** Looks at the worktree and at the remote at once, and checks the branch out as the remote has it. */

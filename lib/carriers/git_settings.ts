@@ -40,6 +40,7 @@ export function gitRegistrySettings(
     branch: settings.branch,
     token: readToken(settings, env),
     transferTimeoutMs: settings.git_timeout_sec * 1000,
+    isInStore: repo_dir === undefined,
   };
 }
 

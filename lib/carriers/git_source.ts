@@ -7,6 +7,7 @@ import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../git/blob_memory.ts";
 import { checkOut, diverged, keepBranch, refuseDirty } from "../git/branch.ts";
 import { type Blob, findMissing, readBlobs, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import { parseReceived } from "../git/fetch_progress.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
@@ -82,32 +83,59 @@ export class GitSource implements Source {
       ...(owner === "unlocked" ? { owner, scratch } : { owner }),
     });
     this.#registry = registry;
-    if (owner !== "unlocked") await settleJournal(this.#context, registry);
-    this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
-    const tip = await registry.remoteTip();
+    const tip = await this.#withReplacing(async (registry) => {
+      if (owner !== "unlocked") await settleJournal(this.#context, registry);
+      this.#context.log.info(`asking ${redactUrls(registry.remoteUrl.url)} for ${settings.branch}`);
+      return await registry.remoteTip();
+    });
     if (tip === undefined) throw missingBranch(registry);
     return { id: tip, source: `git ${redactUrls(registry.remoteUrl.url)} ${settings.branch} ${subdir}` };
   }
 
   async inspect(revision: Revision): Promise<Offer> {
+    return await this.#withReplacing(async (registry) => {
+      const opened = this.#opened = await this.#open(registry, revision);
+      const claim = await this.#readClaim(opened, revision);
+      return { revision, claim, files: offeredFiles(opened.tree, claim, this.#memory) };
+    });
+  }
+
+  /** Does some work on the registry; once more where a damaged clone of our own made it fail and was replaced. */
+  async #withReplacing<Result>(work: (registry: Registry) => Promise<Result>): Promise<Result> {
     const registry = this.#registry;
-    if (registry === undefined) throw new TypeError("inspect() before resolve()");
+    if (registry === undefined) throw new TypeError("inspect(), stage() or accept() before resolve()");
+    try {
+      return await work(registry);
+    } catch (error) {
+      const replaced = await registry.replaceAfter(error);
+      this.#registry = replaced;
+      this.#opened = undefined;
+      return await work(replaced);
+    }
+  }
+
+  async #open(registry: Registry, revision: Revision): Promise<Opened> {
+    await registry.requireHistory();
     await this.#refuseDirtyWorktree(registry);
     const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
     if (this.#options.owner === "unlocked") await registry.peekCommit(git, revision.id);
     else if (await registry.findCommit(revision.id) === undefined) await registry.fetchCommit(revision.id);
     const relation = await this.#relate(registry, git, revision.id);
     const tree = await readModelTree(git, revision.id, this.#options.subdir);
-    this.#opened = { registry, commit: revision.id, git, relation, tree };
-    const claim = await this.#readClaim(this.#opened, revision);
-    return { revision, claim, files: offeredFiles(tree, claim, this.#memory) };
+    return { registry, commit: revision.id, git, relation, tree };
   }
 
   async stage(offer: Offer, staging: Staging): Promise<void> {
-    const opened = this.#requireOpened();
+    await this.#withReplacing((registry) => this.#stage(registry, offer, staging));
+  }
+
+  async #stage(registry: Registry, offer: Offer, staging: Staging): Promise<void> {
+    const opened = this.#opened ??= await this.#open(registry, offer.revision);
+    const staged = new Set(staging.files.map(({ path }) => path));
     const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.path, file]));
     const wanted = new Map<ObjectId, TreeFile[]>();
     for (const file of opened.tree.files) {
+      if (staged.has(file.path)) continue;
       const known = this.#memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;
       wanted.set(file.blob, [...wanted.get(file.blob) ?? [], file]);
@@ -121,7 +149,11 @@ export class GitSource implements Source {
   }
 
   async accept(offer: Offer): Promise<void> {
-    const { registry, relation } = this.#requireOpened();
+    await this.#withReplacing((registry) => this.#accept(registry, offer));
+  }
+
+  async #accept(registry: Registry, offer: Offer): Promise<void> {
+    const { relation } = this.#opened ??= await this.#open(registry, offer.revision);
     const { branch } = this.#options.registry;
     const action = `move ${branch} of ${registry.git.repoDir} to ${offer.revision.id.slice(0, 12)}`;
     const moves = relation === undefined || relation === "behind" ||
@@ -146,11 +178,6 @@ export class GitSource implements Source {
       status,
       () => registry.git.bytes([...move, "--quiet", offer.revision.id], { action, transfer: true }),
     );
-  }
-
-  #requireOpened(): Opened {
-    if (this.#opened === undefined) throw new TypeError("stage() or accept() before inspect()");
-    return this.#opened;
   }
 
   async #refuseDirtyWorktree(registry: Registry): Promise<void> {
@@ -211,18 +238,24 @@ export class GitSource implements Source {
   ): Promise<void> {
     const pool = new Pool(PARALLEL_WRITES_MAX);
     let doneBytes = 0;
-    for await (const blob of readBlobs(opened.git, [...wanted.keys()])) {
-      const files = wanted.get(blob.id) ?? [];
-      if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
-        const content = await collect(blob);
-        await pool.add(async () => {
-          for (const file of files) await this.#writeSmallFile(opened, staging, file, content);
-        });
-      } else {
-        await this.#writeLargeFile(staging, files, blob);
+    try {
+      for await (const blob of readBlobs(opened.git, [...wanted.keys()])) {
+        const files = wanted.get(blob.id) ?? [];
+        if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
+          const content = await collect(blob);
+          await pool.add(async () => {
+            for (const file of files) await this.#writeSmallFile(opened, staging, file, content);
+          });
+        } else {
+          await this.#writeLargeFile(staging, files, blob);
+        }
+        doneBytes += blob.bytes;
+        this.#context.log.progress("verifying", doneBytes, totalBytes === 0 ? undefined : totalBytes);
       }
-      doneBytes += blob.bytes;
-      this.#context.log.progress("verifying", doneBytes, totalBytes === 0 ? undefined : totalBytes);
+    } catch (error) {
+      // What is being written must not meet what is written again.
+      await pool.settle();
+      throw error;
     }
     await pool.drain();
   }
@@ -322,14 +355,4 @@ async function collect(blob: Blob): Promise<Uint8Array> {
     offset += piece.length;
   }
   return content;
-}
-
-const UNIT_BYTES: Readonly<Record<string, number>> = { bytes: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-
-/** Bytes that git says it received so far: `Receiving objects:  40% (2/5), 12.50 MiB | 3.00 MiB/s`. */
-function parseReceived(text: string): number | undefined {
-  const [, amount, unit] =
-    /Receiving objects:.*, ([\d.]+) (bytes|KiB|MiB|GiB)[^\r\n]*$/.exec(text.trimEnd()) ?? [];
-  if (amount === undefined || unit === undefined) return undefined;
-  return Math.round(Number(amount) * (UNIT_BYTES[unit] ?? 1));
 }

@@ -29,6 +29,11 @@ export class Pool {
     this.#throwFailure();
   }
 
+  /** Waits for every task to end, whatever comes of it. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }

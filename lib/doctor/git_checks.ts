@@ -1,7 +1,9 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
+import { oneLine } from "../core/quote.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
+import { CloneDamagedError } from "../git/clone_damage.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
 import { Registry, type RegistrySettings } from "../git/registry.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
@@ -46,11 +48,11 @@ export async function checkRegistry(
       clone: "blobless",
       scratch,
     });
-    const clone = registry.git.repoDir !== settings.repoDir
-      ? `none yet; it will be made at ${settings.repoDir}`
-      : settings.repoDir;
+    const { isDamaged, check } = await checkClone(registry);
+    // A git in a damaged clone may go round in circles.
+    if (isDamaged) return [check];
     return [
-      pass("clone", clone),
+      check,
       await checkWorktree(registry),
       await checkReadable(registry),
       await checkWritable(registry),
@@ -59,6 +61,34 @@ export async function checkRegistry(
   } catch (error) {
     return [failed("clone", error)];
   }
+}
+
+interface CloneCheck {
+  readonly check: Check;
+  readonly isDamaged: boolean;
+}
+
+async function checkClone(registry: Registry): Promise<CloneCheck> {
+  const name = "clone";
+  const { repoDir } = registry.settings;
+  const problem = registry.setAside;
+  if (problem !== undefined) {
+    const check = warn(name, `${repoDir}: ${problem}`, "nothing: the next pull or publish puts that right");
+    return { check, isDamaged: false };
+  }
+  if (registry.git.repoDir !== repoDir) {
+    return { check: pass(name, `none yet; it will be made at ${repoDir}`), isDamaged: false };
+  }
+  const damage = await registry.findDamage();
+  if (damage === undefined) return { check: pass(name, repoDir), isDamaged: false };
+  const check = registry.isOwn
+    ? warn(
+      name,
+      `${repoDir}: it is damaged: ${oneLine(damage)}`,
+      "nothing: the next pull or publish clones it again",
+    )
+    : failed(name, new CloneDamagedError(repoDir, damage));
+  return { check, isDamaged: true };
 }
 
 async function checkWorktree(registry: Registry): Promise<Check> {

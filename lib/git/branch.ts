@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { moveWorktree } from "./journal.ts";
-import type { ObjectId, Registry, WorktreeStatus } from "./registry.ts";
+import type { ObjectId, Registry } from "./registry.ts";
+import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** The trailers of a publish commit: they tell our commits from those of people. */
 export const RELEASE_TRAILER = "Model-Release";

@@ -1,9 +1,13 @@
 import { basename, dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { diskError, UsageError } from "../core/errors.ts";
-import { ifFound, removeIfThere, removeTree, replaceFile } from "../core/files.ts";
+import { DiskError, diskError, ModelSyncError, UsageError } from "../core/errors.ts";
+import { findEntry, ifFound, removeTree, syncFolder } from "../core/files.ts";
+import { oneLine } from "../core/quote.ts";
 import { redactUrls } from "../core/secret.ts";
+import { CloneDamagedError } from "./clone_damage.ts";
+import { type CloneFacts, looksOwn, readFacts } from "./clone_facts.ts";
 import { Git } from "./git.ts";
+import { ownEntries, writeOwnConfig } from "./own_config.ts";
 import type { RegistrySettings } from "./registry.ts";
 
 /**
@@ -12,62 +16,169 @@ import type { RegistrySettings } from "./registry.ts";
  */
 export type CloneKind = "blobless" | "whole";
 
-/** What a clone is, before it is worked with. */
-export interface CloneFacts {
-  readonly gitDir: string;
-  /** Where its objects are: in another folder for a linked worktree. */
-  readonly objectsDir: string;
-  readonly isBare: boolean;
-  /** Made by this program: its upkeep is its business, and nobody works in it. */
-  readonly isOwn: boolean;
-  /** Objects may be missing, to be fetched when needed. */
-  readonly isPartial: boolean;
-  /** As it stands in the configuration; `undefined` when there is none, or several. */
-  readonly configuredUrl: string | undefined;
-  /** As git uses it; `undefined` when git has to be asked, because URLs are rewritten. */
-  readonly remoteUrl: string | undefined;
-}
-
-/** Marks clones that this program made. */
-const OWN_MARK = "model-sync.own";
-
 /** How a clone is opened. */
 export interface CloneUse {
   readonly kind: CloneKind;
-  /** Where a run that may change nothing makes a clone that is missing, to try it out. */
+  /** Where a run that may change nothing makes a clone that is missing or damaged, to try it out. */
   readonly scratch: string | undefined;
+  /** What is known to be damaged: a clone of our own is replaced. */
+  readonly damage: string | undefined;
   /** Throws if a registry cannot be reached. */
   readonly reach: (url: string) => Promise<void>;
+  /** Keeps other runs out of a clone while it is replaced. */
+  readonly lock: (gitDir: string) => Promise<Disposable>;
 }
 
-/** Finds the clone, or makes it. One of our own whose `repo_url` moved on to another registry is made anew. */
+export interface OpenedClone {
+  readonly git: Git;
+  readonly facts: CloneFacts;
+  /** Why a run that changes nothing works in a clone in its scratch folder instead of the clone of our own. */
+  readonly setAside?: string;
+}
+
+/** Why a clone cannot be used as it is found, and what can be done about it. */
+type Obstacle =
+  | { readonly kind: "missing" }
+  /** A clone of our own; the address it was made from, where that can still be read. */
+  | { readonly kind: "damaged"; readonly reason: string; readonly url: string | undefined }
+  /** A clone of our own, of another registry than `repo_url`. */
+  | { readonly kind: "moved"; readonly url: string }
+  /** A clone of our own without files, where all of them are needed. */
+  | { readonly kind: "blobless"; readonly url: string }
+  /** A clone of our own with settings that do not belong there. */
+  | { readonly kind: "configured"; readonly opened: OpenedClone; readonly url: string };
+
+type Found = { readonly kind: "usable"; readonly opened: OpenedClone } | Obstacle;
+
+/**
+ * Finds the clone, or makes it. One of our own is replaced when it is damaged, when `repo_url` moved on to another
+ * registry, and when it lacks what it is opened for.
+ *
+ * @throws {CloneDamagedError} a clone of the user's, or one whose address is lost
+ */
 export async function openClone(
   context: Context,
   settings: RegistrySettings,
   use: CloneUse,
-): Promise<{ readonly git: Git; readonly facts: CloneFacts }> {
-  const { repoUrl, repoDir, remote } = settings;
-  if (!isMissing(context, settings)) {
-    const git = new Git(context, settings);
-    const facts = await readFacts(git, remote);
-    if (
-      !facts.isOwn || repoUrl === undefined || facts.configuredUrl === undefined ||
-      facts.configuredUrl === repoUrl
-    ) {
-      return { git, facts };
+): Promise<OpenedClone> {
+  const found = await findClone(context, settings, use);
+  if (found.kind === "usable") return found.opened;
+  if (use.scratch !== undefined) {
+    return await openUnchanged(context, { ...settings, repoDir: join(use.scratch, "clone") }, use, found);
+  }
+  const gitDir = join(settings.repoDir, ".git");
+  const hasGitDir = ifFound(() => context.fs.statSync(gitDir))?.isDirectory === true;
+  using _lock = hasGitDir ? await use.lock(gitDir) : undefined;
+  // Another run may have dealt with it until the lock was free.
+  return await overcome(context, settings, use, hasGitDir ? await findClone(context, settings, use) : found);
+}
+
+/** What a run that changes nothing works in. */
+async function openUnchanged(
+  context: Context,
+  scratch: RegistrySettings,
+  use: CloneUse,
+  obstacle: Obstacle,
+): Promise<OpenedClone> {
+  switch (obstacle.kind) {
+    case "missing":
+    case "moved":
+    case "blobless":
+      return await makeClone(context, scratch, use.kind);
+    case "damaged": {
+      const made = await makeClone(
+        context,
+        { ...scratch, repoUrl: scratch.repoUrl ?? obstacle.url },
+        use.kind,
+      );
+      return { ...made, setAside: `it is damaged: ${oneLine(obstacle.reason)}` };
     }
-    if (use.scratch === undefined) {
-      // A mistyped address must not cost the clone.
-      await use.reach(repoUrl);
-      context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(repoUrl)} anew`);
-      // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
-      context.fs.renameSync(repoDir, outdatedClone(repoDir));
+    case "configured": {
+      // What earlier versions set does no harm to a run that checks first.
+      const { foreignKeys } = obstacle.opened.facts;
+      if (foreignKeys.length === 0) return obstacle.opened;
+      const made = await makeClone(context, { ...scratch, repoUrl: obstacle.url }, use.kind);
+      return { ...made, setAside: `its configuration sets ${oneLine(foreignKeys.join(", "))}` };
     }
   }
-  const made = use.scratch === undefined ? settings : { ...settings, repoDir: join(use.scratch, "clone") };
-  await makeClone(context, made, use.kind);
-  const git = new Git(context, made);
-  return { git, facts: await readFacts(git, remote) };
+}
+
+async function findClone(context: Context, settings: RegistrySettings, use: CloneUse): Promise<Found> {
+  if (isMissing(context, settings)) return { kind: "missing" };
+  const git = new Git(context, settings);
+  try {
+    const facts = await readFacts(context, git, settings);
+    const opened = { git, facts };
+    if (!facts.isOwn) {
+      if (settings.isInStore !== true || facts.configuredUrl !== undefined) return { kind: "usable", opened };
+      return { kind: "damaged", reason: "its configuration names no remote", url: undefined };
+    }
+    return judgeOwn(opened, settings, use);
+  } catch (error) {
+    if (!isDamage(error) || !looksOwn(context, settings)) throw named(error, settings.repoDir);
+    const reason = error instanceof CloneDamagedError ? error.damage : reasonOf(error);
+    return { kind: "damaged", reason, url: undefined };
+  }
+}
+
+function judgeOwn(opened: OpenedClone, settings: RegistrySettings, use: CloneUse): Found {
+  const { facts } = opened;
+  const { repoUrl, remote } = settings;
+  const isLost = facts.configuredUrl === undefined &&
+    !facts.entries.some(({ key }) => /^remote\..*\.url$/s.test(key));
+  if (isLost) return { kind: "damaged", reason: "its configuration names no remote", url: undefined };
+  const url = facts.configuredUrl;
+  if (use.damage !== undefined) return { kind: "damaged", reason: use.damage, url };
+  if (url === undefined) return { kind: "usable", opened };
+  if (repoUrl !== undefined && repoUrl !== url) return { kind: "moved", url: repoUrl };
+  if (use.kind === "whole" && facts.kind === "blobless") return { kind: "blobless", url };
+  const wanted = ownEntries(remote, url, facts.kind);
+  const isOurs = facts.foreignKeys.length === 0 &&
+    !facts.isLazy &&
+    wanted.every(({ key, value }) => facts.entries.findLast((entry) => entry.key === key)?.value === value);
+  return isOurs ? { kind: "usable", opened } : { kind: "configured", opened, url };
+}
+
+async function overcome(
+  context: Context,
+  settings: RegistrySettings,
+  use: CloneUse,
+  found: Found,
+): Promise<OpenedClone> {
+  const { repoDir, repoUrl, remote } = settings;
+  switch (found.kind) {
+    case "usable":
+      return found.opened;
+    case "missing":
+      return await makeClone(context, settings, use.kind);
+    case "moved":
+      // A mistyped address must not cost the clone.
+      await use.reach(found.url);
+      context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(found.url)} anew`);
+      return await makeClone(context, settings, use.kind);
+    case "blobless":
+      await use.reach(found.url);
+      context.log.info(`cloning ${redactUrls(found.url)} again: the clone in ${repoDir} is without files`);
+      return await makeClone(context, { ...settings, repoUrl: found.url }, use.kind);
+    case "damaged": {
+      const url = repoUrl ?? found.url;
+      if (url === undefined) throw new CloneDamagedError(repoDir, found.reason);
+      context.log.warn(`${repoDir} is damaged and is cloned again: ${oneLine(found.reason)}`);
+      return await makeClone(context, { ...settings, repoUrl: url }, use.kind);
+    }
+    case "configured": {
+      const { facts, git } = found.opened;
+      if (facts.foreignKeys.length > 0) {
+        const keys = oneLine(facts.foreignKeys.join(", "));
+        context.log.warn(
+          `removed ${keys} from the configuration of ${repoDir}: it is a clone of model-sync's own; ` +
+            "set what git needs in your global configuration",
+        );
+      }
+      writeOwnConfig(context, facts.gitDir, facts.entries, ownEntries(remote, found.url, facts.kind));
+      return { git, facts: await readFacts(context, git, settings) };
+    }
+  }
 }
 
 /** Whether a clone has to be made: nothing is there, or an empty folder. */
@@ -78,19 +189,50 @@ function isMissing({ fs }: Context, { repoDir, repoUrl }: RegistrySettings): boo
     fs.readDirSync(repoDir)[Symbol.iterator]().next().done === true;
 }
 
+/** Whether an error says that a clone is broken, and not that it may not be read or that a program is missing. */
+function isDamage(error: unknown): boolean {
+  if (error instanceof CloneDamagedError) return true;
+  return error instanceof ModelSyncError &&
+    ["REPO_INVALID", "GIT_FAILED", "GIT_DAMAGED"].includes(error.code);
+}
+
+/** A damage of a user's clone by its name. */
+function named(error: unknown, repoDir: string): unknown {
+  const isDamaged = error instanceof ModelSyncError && ["GIT_FAILED", "GIT_DAMAGED"].includes(error.code);
+  return isDamaged ? new CloneDamagedError(repoDir, reasonOf(error), error) : error;
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.slice(text.indexOf(": ") + 2);
+}
+
 function outdatedClone(repoDir: string): string {
   return join(dirname(repoDir), `.${basename(repoDir)}.old`);
 }
 
-async function makeClone(context: Context, settings: RegistrySettings, kind: CloneKind): Promise<void> {
+/** Removes what a run that was killed while it replaced a clone left of the old one. Called under the clone's lock. */
+export async function sweepOutdated({ fs }: Context, repoDir: string): Promise<void> {
+  const outdated = outdatedClone(ifFound(() => fs.realPathSync(repoDir)) ?? repoDir);
+  if (findEntry(fs, outdated) !== undefined) await removeTree(fs, outdated);
+}
+
+/** Makes an empty clone in the place of whatever is there. */
+async function makeClone(
+  context: Context,
+  settings: RegistrySettings,
+  kind: CloneKind,
+): Promise<OpenedClone> {
   const { fs } = context;
-  const { repoDir, repoUrl } = settings;
+  const { repoUrl } = settings;
   if (repoUrl === undefined) {
-    throw new UsageError(`Cannot open the models repository ${repoDir}: it does not exist`, {
+    throw new UsageError(`Cannot open the models repository ${settings.repoDir}: it does not exist`, {
       code: "REPO_MISSING",
       hint: "clone it there, or set model_sync.repo_url and it is cloned for you",
     });
   }
+  // A link to another disk stays.
+  const repoDir = ifFound(() => fs.realPathSync(settings.repoDir)) ?? settings.repoDir;
   // Made beside its place and moved there whole: a killed run leaves no half of a repository.
   const parent = dirname(repoDir);
   const temporary = join(parent, `.${basename(repoDir)}.new`);
@@ -100,78 +242,22 @@ async function makeClone(context: Context, settings: RegistrySettings, kind: Clo
     await removeTree(fs, temporary);
     fs.mkdirSync(temporary);
     const git = new Git(context, { ...settings, repoDir: temporary });
-    await git.bytes(["init", "--quiet", `--initial-branch=${settings.branch}`], {
+    // Templates may hold hooks.
+    await git.bytes(["init", "--quiet", "--template=", `--initial-branch=${settings.branch}`], {
       action: `make a clone in ${repoDir}`,
     });
-    const config = join(temporary, ".git", "config");
-    replaceFile(fs, config, fs.readTextFileSync(config) + ownConfig(settings.remote, repoUrl, kind));
-    removeIfThere(fs, repoDir);
+    const { gitDir, entries } = await readFacts(context, git, { ...settings, repoDir: temporary });
+    writeOwnConfig(context, gitDir, entries, ownEntries(settings.remote, repoUrl, kind));
+    // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
+    if (findEntry(fs, repoDir) !== undefined) fs.renameSync(repoDir, outdatedClone(repoDir));
     fs.renameSync(temporary, repoDir);
+    syncFolder(fs, parent);
+    await removeTree(fs, outdatedClone(repoDir));
   } catch (error) {
-    throw diskError(error, `make a clone in ${repoDir}`);
+    throw error instanceof DiskError ? error : diskError(error, `make a clone in ${repoDir}`);
   }
-}
-
-/** What a clone of our own always says, also to a git that somebody runs in it by hand. */
-function ownConfig(remote: string, url: string, kind: CloneKind): string {
-  return [
-    "[model-sync]",
-    "\town = true",
-    "[core]",
-    "\tcompression = 0",
-    "\tbigFileThreshold = 8m",
-    "\tautocrlf = false",
-    "[gc]",
-    "\tauto = 0",
-    `[remote ${quoteValue(remote)}]`,
-    `\turl = ${quoteValue(url)}`,
-    `\tfetch = ${quoteValue(`+refs/heads/*:refs/remotes/${remote}/*`)}`,
-    "\ttagOpt = --no-tags",
-    ...(kind === "blobless" ? ["\tpromisor = true", "\tpartialclonefilter = blob:none"] : []),
-    "",
-  ].join("\n");
-}
-
-/** A value as git-config(1) reads it, whatever characters it holds. */
-function quoteValue(text: string): string {
-  return `"${text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"`;
-}
-
-async function readFacts(git: Git, remote: string): Promise<CloneFacts> {
-  const [result, config] = await Promise.all([
-    git.attempt(
-      ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
-      { action: `open the models repository ${git.repoDir}` },
-    ),
-    git.attempt(["config", "--get-regexp", `^(${OWN_MARK}|remote\\..*|url\\..*)$`], {
-      action: "read the clone's configuration",
-    }),
-  ]);
-  if (result.code !== 0) {
-    if (!/not a git repository|cannot change to/.test(result.stderr)) {
-      throw git.error(`open the models repository ${git.repoDir}`, result);
-    }
-    throw new UsageError(`Cannot open the models repository ${git.repoDir}: it is not a git repository`, {
-      code: "REPO_INVALID",
-      hint: "point model_sync.repo_dir at a clone, or at a new folder and set model_sync.repo_url",
-    });
-  }
-  const [gitDir = "", objectsDir = "", isBare] = new TextDecoder().decode(result.stdout).trimEnd().split(
-    "\n",
-  );
-  const lines = new TextDecoder().decode(config.stdout).split("\n");
-  const urls = lines.filter((line) => line.startsWith(`remote.${remote}.url `));
-  const configuredUrl = urls.length === 1 ? urls[0]?.slice(`remote.${remote}.url `.length) : undefined;
-  const isRewritten = lines.some((line) => line.startsWith("url."));
-  return {
-    gitDir,
-    objectsDir,
-    isBare: isBare === "true",
-    isOwn: lines.includes(`${OWN_MARK} true`),
-    isPartial: lines.includes(`remote.${remote}.promisor true`),
-    configuredUrl,
-    remoteUrl: isRewritten ? undefined : configuredUrl,
-  };
+  const git = new Git(context, settings);
+  return { git, facts: await readFacts(context, git, settings) };
 }
 
 /** The remote's URL as git itself resolves it. @throws {UsageError} code `REMOTE_MISSING` */

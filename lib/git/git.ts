@@ -43,8 +43,13 @@ const CONFIG = [
   "filter.lfs.required=true",
 ];
 
-/** Never a prompt, always English. */
+/**
+ * Never a prompt, always English. Git fetches what is asked for and nothing else: a fetch for each object that it
+ * misses would start fetches of its own. Gits before 2.45 do not know the variable, so clones of our own are no partial
+ * clones to git, and the objects of others are checked first.
+ */
 const ENV = {
+  GIT_NO_LAZY_FETCH: "1",
   LC_ALL: "C",
   LANGUAGE: "",
   GIT_TERMINAL_PROMPT: "0",

@@ -10,6 +10,8 @@ import {
 
 interface Diagnosis {
   readonly pattern: RegExp;
+  /** What the other side says of itself does not count. */
+  readonly isLocal?: boolean;
   readonly toError: (message: string, match: RegExpExecArray) => ModelSyncError;
 }
 
@@ -37,11 +39,23 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
-    pattern: /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system/i,
+    pattern:
+      /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|Input\/output error|Structure needs cleaning|Stale file handle|File too large/i,
+    isLocal: true,
     toError: (message) =>
       new DiskError(message, {
         code: "DISK",
         hint: "free or mend the disk and run again; the active release is untouched",
+      }),
+  },
+  {
+    pattern:
+      /insufficient permission for adding an object|(?:could not|cannot|unable to|failed to) [^\n]*: (?:Permission denied|Operation not permitted)$/mi,
+    isLocal: true,
+    toError: (message) =>
+      new DiskError(message, {
+        code: "GIT_PERMISSION",
+        hint: "run as the user that owns the clone, or give this user the permission to write there",
       }),
   },
   {
@@ -80,6 +94,16 @@ const DIAGNOSES: readonly Diagnosis[] = [
         hint: "check the network and the remote's address, then run again",
       }),
   },
+  {
+    pattern:
+      /bad object|bad tree|bad config|bad signature|bad index|bad shallow|bad pack|corrupt|is empty$|does not match index|is not a GIT packfile|packfile .* cannot be accessed|(?:index|pack|packfile|file) .*(?:too small|truncated|far too short)|smaller than expected|unterminated line in .*packed-refs|unexpected line in .*packed-refs|ignoring broken ref|reference broken|Failed to traverse parents|Could not read [0-9a-f]{40}|(?:failed|unable) to (?:read|find|parse|unpack|open) (?:tree|sha1|object|commit|loose|[0-9a-f]{40})|missing (?:blob|tree|commit|object)|inflate: data stream error|hash mismatch|garbage at end of|not a tree object|invalid object|error building trees|(?:Not a valid|not a valid) (?:object|commit) name (?:HEAD|refs)|invalid sha1 pointer|Expected git repo version|not a valid repository format/im,
+    isLocal: true,
+    toError: (message) =>
+      new FailedError(message, {
+        code: "GIT_DAMAGED",
+        hint: "check the disk, and run git fsck in the clone",
+      }),
+  },
 ];
 
 /** A remote's complaint begins with what it is about, and goes on about how to mend it. */
@@ -99,8 +123,9 @@ export function gitError(action: string, stderr: string): ModelSyncError {
   }
   if (/\[remote rejected\]/.test(stderr)) return declined(action, stderr);
   const message = `Cannot ${action}: ${summarize(stderr)}`;
-  for (const { pattern, toError } of DIAGNOSES) {
-    const match = pattern.exec(stderr);
+  const local = stderr.split(/[\r\n]+/).filter((line) => !line.startsWith("remote:")).join("\n");
+  for (const { pattern, isLocal, toError } of DIAGNOSES) {
+    const match = pattern.exec(isLocal === true ? local : stderr);
     if (match !== null) return toError(message, match);
   }
   return new FailedError(message, { code: "GIT_FAILED" });
@@ -118,11 +143,11 @@ function declined(action: string, stderr: string): FailedError {
 }
 
 /** The lines that say what went wrong, without git's advice, in one line. */
-function summarize(stderr: string): string {
+export function summarize(stderr: string): string {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("hint:")
   );
   const telling = lines.filter((line) => /^(fatal|error|remote|batch response|LFS)\b|!\s+\[/.test(line));
-  const chosen = (telling.length > 0 ? telling : lines).slice(-3);
+  const chosen = [...new Set(telling.length > 0 ? telling : lines)].slice(-3);
   return chosen.map((line) => line.replace(/^(fatal|error): /, "")).join("; ") || "git gave no reason";
 }

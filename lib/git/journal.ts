@@ -6,7 +6,8 @@ import { findEntry, removeTree, replaceFile } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Git } from "./git.ts";
-import type { Registry, WorktreeStatus } from "./registry.ts";
+import type { Registry } from "./registry.ts";
+import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** What a run is doing to a worktree that was clean before, so that whatever a kill leaves there is nobody's work. */
 const Journal = z.union([

@@ -4,13 +4,17 @@ import { UnreachableError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { acquireLock, type LockOwner } from "../core/lock.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
-import { askRemoteUrl, type CloneFacts, type CloneKind, openClone } from "./clone.ts";
+import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
+import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
+import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
+import type { CloneFacts } from "./clone_facts.ts";
 import { type CallOptions, Git } from "./git.ts";
 import { PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
 import { sweepTemporaryObjects } from "./temporary_objects.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
+import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
 
 /** Where the models' git repository is and how to reach it. */
 export interface RegistrySettings {
@@ -21,15 +25,19 @@ export interface RegistrySettings {
   readonly branch: string;
   readonly token: Secret | undefined;
   readonly transferTimeoutMs: number;
+  /** It is at the default place in the store: whatever is there is this program's own. */
+  readonly isInStore?: boolean;
 }
 
 /** What a run wants of the registry. */
 export type RegistryUse =
   & {
-    /** How a clone is made, if there is none. */
+    /** How a clone is made, if there is none; a clone of our own that is `blobless` is replaced for `whole`. */
     readonly clone: CloneKind;
     /** No hook runs by itself: what is written must be what was hashed. */
     readonly withoutHooks?: boolean;
+    /** What is known to be damaged: a clone of our own is replaced. */
+    readonly damage?: string;
   }
   & (
     | {
@@ -50,18 +58,9 @@ export type ObjectId = string;
 /** How two commits stand to each other. */
 export type Relation = "same" | "behind" | "ahead" | "diverged";
 
-/** What `git status` says. */
-export interface WorktreeStatus {
-  /** The commit that is checked out; `undefined` on a branch without commits. */
-  readonly head: ObjectId | undefined;
-  /** The branch that is checked out; `undefined` when none is. */
-  readonly branch: string | undefined;
-  /** Paths that differ from the commit or are untracked. */
-  readonly dirty: readonly string[];
-}
-
-/** Without blobs: the files of a release are fetched by name, and only those that the store does not hold. */
-const BLOBLESS = "--filter=blob:none";
+/** A clone of a user's may do without an alternate. */
+const ALTERNATE_GONE =
+  /^error: (?:object directory .* does not exist; check |unable to normalize alternate )/;
 
 /** The git repository that holds the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
@@ -76,15 +75,20 @@ export class Registry implements Disposable {
   readonly isOwn: boolean;
   readonly remoteUrl: RemoteUrl;
   readonly settings: RegistrySettings;
-  /** Objects may be missing, to be fetched when needed. */
-  readonly #isPartial: boolean;
+  /** Why a run that changes nothing does not work in the clone of our own. */
+  readonly setAside: string | undefined;
+  readonly #facts: CloneFacts;
+  readonly #use: RegistryUse;
   readonly #context: Context;
   readonly #resources: DisposableStack;
+  /** Its commits were found whole. */
+  #isChecked = false;
 
   private constructor(
     facts:
-      & Omit<CloneFacts, "remoteUrl" | "configuredUrl">
-      & Pick<Registry, "git" | "hookGit" | "remoteUrl" | "settings">,
+      & Omit<CloneFacts, "remoteUrl">
+      & Pick<Registry, "git" | "hookGit" | "remoteUrl" | "settings" | "setAside">,
+    use: RegistryUse,
     context: Context,
     resources: DisposableStack,
   ) {
@@ -94,9 +98,11 @@ export class Registry implements Disposable {
     this.objectsDir = facts.objectsDir;
     this.isBare = facts.isBare;
     this.isOwn = facts.isOwn;
-    this.#isPartial = facts.isPartial;
+    this.#facts = { ...facts, remoteUrl: facts.remoteUrl.url };
+    this.#use = use;
     this.remoteUrl = facts.remoteUrl;
     this.settings = facts.settings;
+    this.setAside = facts.setAside;
     this.#context = context;
     this.#resources = resources;
   }
@@ -105,27 +111,68 @@ export class Registry implements Disposable {
    * Opens the clone, or makes an empty one where `repoUrl` says what it is a clone of. Nothing is fetched yet.
    *
    * @throws {UsageError} no clone, not a repository, no such remote
+   * @throws {CloneDamagedError} a clone of the user's is damaged
    * @throws {LockedError} another run works in it
    */
   static async open(context: Context, settings: RegistrySettings, use: RegistryUse): Promise<Registry> {
     using resources = new DisposableStack();
-    const { git: bare, facts } = await openClone(context, settings, {
+    const { git: bare, facts, setAside } = await openClone(context, settings, {
       kind: use.clone,
       scratch: use.owner === "unlocked" ? use.scratch : undefined,
+      damage: use.damage,
       reach: (url) => reach(context, settings, url),
+      lock: (gitDir) => lockClone(context, gitDir, use),
     });
     if (use.owner !== "unlocked") {
-      const lock = join(facts.gitDir, "model-sync.lock");
-      resources.use(await acquireLock(context.fs, lock, use.owner, context.clock));
-      if (facts.isOwn) await removeStaleLocks(context, facts.gitDir, settings);
+      resources.use(await lockClone(context, facts.gitDir, use));
+      if (facts.isOwn) {
+        await removeStaleLocks(context, facts.gitDir, settings);
+        await sweepOutdated(context, settings.repoDir);
+      }
     }
     const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
     // A run that changes nothing must not refresh the index either.
     const optional: Record<string, string> = use.owner === "unlocked" ? { GIT_OPTIONAL_LOCKS: "0" } : {};
+    // In a partial clone of the user's, a checkout fetches the files that it writes.
+    const lazy: Record<string, string> = facts.isLazy && !facts.isOwn ? { GIT_NO_LAZY_FETCH: "0" } : {};
     const hookGit = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources))
-      .with({ env: optional });
-    const git = use.withoutHooks === true ? hookGit.with(PLAIN_GIT) : hookGit;
-    return new Registry({ ...facts, git, hookGit, remoteUrl, settings }, context, resources.move());
+      .with({ env: { ...optional, ...lazy } });
+    const git = use.withoutHooks === true || facts.isOwn ? hookGit.with(PLAIN_GIT) : hookGit;
+    const opened = { ...facts, git, hookGit, remoteUrl, settings, setAside };
+    return new Registry(opened, use, context, resources.move());
+  }
+
+  /**
+   * After a call failed: replaces a clone of our own whose damage explains the failure, and returns it opened. Where
+   * the clone is not to blame, the error is thrown again. A clone is replaced once in a run.
+   *
+   * @throws {CloneDamagedError} a clone of the user's is damaged
+   */
+  async replaceAfter(error: unknown): Promise<Registry> {
+    if (this.#context.signal.aborted) throw error;
+    const damage = await damageBehind(error, this.#checked);
+    if (damage === undefined) throw error;
+    if (!this.isOwn) throw new CloneDamagedError(this.git.repoDir, damage, error);
+    if (this.#use.damage !== undefined) throw error;
+    this[Symbol.dispose]();
+    return await Registry.open(this.#context, this.settings, { ...this.#use, damage });
+  }
+
+  /** Says what of the clone is damaged; `undefined` where nothing is. */
+  async findDamage(): Promise<string | undefined> {
+    return await findDamage(this.#checked);
+  }
+
+  /** Makes sure of the commits before git fetches by itself, or for us: see {@link findBrokenHistory}. */
+  async requireHistory(): Promise<void> {
+    if (this.#isChecked || !(this.#facts.isLazy || this.#facts.kind === "blobless")) return;
+    const damage = await findBrokenHistory(this.git, this.#facts.isLazy);
+    if (damage !== undefined) throw new CloneDamagedError(this.git.repoDir, damage);
+    this.#isChecked = true;
+  }
+
+  get #checked() {
+    return { git: this.git, isLazy: this.#facts.isLazy, hasWorktree: this.hasWorktree };
   }
 
   [Symbol.dispose](): void {
@@ -190,37 +237,57 @@ export class Registry implements Disposable {
     streams: Pick<CallOptions, "stdin" | "onStderr"> = {},
   ): Promise<void> {
     const { remote, branch } = this.settings;
+    await this.requireHistory();
     // A filter would turn a user's whole clone into a partial one.
-    const filter = this.#isPartial ? [BLOBLESS] : [];
-    await git.bytes(
-      ["fetch", "--no-tags", "--no-write-fetch-head", ...filter, ...options, remote, ...refspecs],
-      { action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true, ...streams },
-    );
+    const isPartial = this.#facts.kind === "blobless" || this.#facts.isLazy;
+    const filter = isPartial ? [BLOBLESS] : [];
+    const fetching = isPartial ? git.with(bloblessFetch(remote)) : git;
+    try {
+      await fetching.bytes(
+        ["fetch", "--no-tags", "--no-write-fetch-head", ...filter, ...options, remote, ...refspecs],
+        { action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true, ...streams },
+      );
+    } catch (error) {
+      // The other side may be damaged as well: the clone is looked at by itself.
+      throw ofRemote(error);
+    }
   }
 
   /**
-   * The commit that a name stands for, if the clone holds it. `--missing` keeps a partial clone from fetching whatever
-   * it is asked about.
+   * The commit that a name stands for; `undefined` if the clone has no such reference, or does not hold such a commit.
+   *
+   * @throws {FailedError} code `GIT_DAMAGED` when it has, and cannot be read
    */
   async findCommit(name: string): Promise<ObjectId | undefined> {
-    const result = await this.git.attempt([
-      "rev-list",
-      "--no-walk",
-      "--max-count=1",
-      "--missing=allow-any",
-      name,
-      "--",
-    ], {
-      action: `look for ${name}`,
-    });
-    return result.code === 0 ? new TextDecoder().decode(result.stdout).trim() : undefined;
+    // `--missing` keeps a partial clone from fetching what it is asked about.
+    const missing = this.#facts.isLazy ? ["--missing=allow-any"] : [];
+    const action = `look for ${name}`;
+    const result = await this.git.attempt(
+      ["rev-list", "--no-walk", "--max-count=1", ...missing, name, "--"],
+      {
+        action,
+      },
+    );
+    const commit = new TextDecoder().decode(result.stdout).trim();
+    if (result.code === 0 && commit !== "") return commit;
+    // Of a name that stands for nothing git says nothing else.
+    const isAbsent = result.stderr.split("\n").every((line) =>
+      line === "" || line === `fatal: bad revision '${name}'` || ALTERNATE_GONE.test(line) ||
+      (/^[0-9a-f]{40,64}$/.test(name) && line === `fatal: bad object ${name}`)
+    );
+    if (!isAbsent) throw this.git.error(action, result);
+    return undefined;
   }
 
   /** How `ours` stands to `theirs`: `behind` means that `theirs` can be fast-forwarded to. */
   async relation(git: Git, ours: ObjectId, theirs: ObjectId): Promise<Relation> {
     if (ours === theirs) return "same";
     if (await this.#isAncestor(git, ours, theirs)) return "behind";
-    return await this.#isAncestor(git, theirs, ours) ? "ahead" : "diverged";
+    if (await this.#isAncestor(git, theirs, ours)) return "ahead";
+    // A history with a hole looks like two.
+    const missing = this.#facts.isLazy ? ["--missing=allow-any"] : [];
+    await git.bytes(["rev-list", "--quiet", ...missing, ours, theirs, "--"], { action: "compare commits" });
+    return "diverged";
   }
 
   async #isAncestor(git: Git, older: ObjectId, newer: ObjectId): Promise<boolean> {
@@ -237,8 +304,18 @@ export class Registry implements Disposable {
       ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"],
       { action: `look at the worktree of ${this.git.repoDir}` },
     );
-    return parseStatus(new TextDecoder().decode(output));
+    const status = parseStatus(new TextDecoder().decode(output));
+    // To git a branch whose reference is damaged is one without commits, and every file of it is new.
+    if (status.branch === "(unknown)") {
+      throw new CloneDamagedError(this.git.repoDir, "the branch that is checked out cannot be read");
+    }
+    return status;
   }
+}
+
+async function lockClone(context: Context, gitDir: string, use: RegistryUse): Promise<Disposable> {
+  if (use.owner === "unlocked") return { [Symbol.dispose]: () => {} };
+  return await acquireLock(context.fs, join(gitDir, "model-sync.lock"), use.owner, context.clock);
 }
 
 /** Asks a registry whether it is there, with nothing but its address. */
@@ -247,43 +324,6 @@ async function reach(context: Context, settings: RegistrySettings, url: string):
   const git = new Git(context, settings);
   const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings, resources));
   await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}` });
-}
-
-/**
- * Reads `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2").
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * import { parseStatus } from "./registry.ts";
- * const status = parseStatus("# branch.oid (initial)\0# branch.head main\0? new.txt\0");
- * assert.deepEqual(status, { head: undefined, branch: "main", dirty: ["new.txt"] });
- * ```
- */
-export function parseStatus(output: string): WorktreeStatus {
-  let head: string | undefined;
-  let branch: string | undefined;
-  const dirty: string[] = [];
-  const fields = output.split("\0");
-  for (let index = 0; index < fields.length; index++) {
-    const field = fields[index] ?? "";
-    if (field.startsWith("# branch.oid ")) {
-      head = nameOrUndefined(field.slice("# branch.oid ".length), "(initial)");
-    } else if (field.startsWith("# branch.head ")) {
-      branch = nameOrUndefined(field.slice("# branch.head ".length), "(detached)");
-    } else if (field.startsWith("1 ")) dirty.push(field.split(" ").slice(8).join(" "));
-    else if (field.startsWith("2 ")) {
-      dirty.push(field.split(" ").slice(9).join(" "));
-      // A rename's old path follows in a field of its own.
-      index++;
-    } else if (field.startsWith("u ")) dirty.push(field.split(" ").slice(10).join(" "));
-    else if (field.startsWith("? ")) dirty.push(field.slice(2));
-  }
-  return { head, branch, dirty };
-}
-
-function nameOrUndefined(value: string, absent: string): string | undefined {
-  return value === absent ? undefined : value;
 }
 
 /** The refusal of a branch that the remote does not have. */

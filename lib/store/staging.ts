@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
-import { RELEASE_FILE_MODE, removeTree } from "../core/files.ts";
+import { RELEASE_FILE_MODE, removeIfThere, removeTree } from "../core/files.ts";
 import { type FileDigest, FileHasher, type Sha256, writeAll } from "../core/hash.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { requireSpace } from "./require_space.ts";
@@ -149,6 +149,8 @@ export class Staging implements AsyncDisposable {
       }
       return await this.#keep(path, target, file, hasher.digest());
     } catch (error) {
+      // The carrier may bring it again.
+      if (this.#files.get(path) === undefined) removeIfThere(fs, target);
       throw diskError(error, `write ${path} into the store`);
     }
   }

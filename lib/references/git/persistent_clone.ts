@@ -5,7 +5,8 @@ import { findEntry } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
 import { redactUrls } from "../../core/secret.ts";
 import type { Git } from "../../git/git.ts";
-import { type ObjectId, parseStatus } from "../../git/registry.ts";
+import type { ObjectId } from "../../git/registry.ts";
+import { parseStatus } from "../../git/worktree_status.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
 /** A clone that is kept from run to run. */

@@ -5,6 +5,7 @@ import { AuthenticationError, FailedError, RefusedError, UnreachableError } from
 import { removeTree } from "../../core/files.ts";
 import type { Secret } from "../../core/secret.ts";
 import { createAskpass } from "../../git/askpass.ts";
+import { BLOBLESS, bloblessFetch } from "../../git/blobless_fetch.ts";
 import { findMissing } from "../../git/blobs.ts";
 import { Git } from "../../git/git.ts";
 import { missingIdentity } from "../../git/identity.ts";
@@ -181,13 +182,14 @@ export class TargetRepository implements AsyncDisposable {
 
   /** Each by itself: git does not deepen a commit that it has when it is asked for another, too. */
   async #fetchHistory(branch: string, head: ObjectId): Promise<void> {
-    await this.#git.bytes([
+    const git = this.#isShallow ? this.#git.with(bloblessFetch(REMOTE)) : this.#git;
+    await git.bytes([
       "fetch",
       "--no-tags",
       "--no-write-fetch-head",
       "--quiet",
       // A filter would turn a whole clone into a partial one.
-      ...(this.#isShallow ? [`--depth=${BRANCH_DEPTH}`, "--filter=blob:none"] : []),
+      ...(this.#isShallow ? [`--depth=${BRANCH_DEPTH}`, BLOBLESS] : []),
       REMOTE,
       `+${head}:refs/remotes/${REMOTE}/${branch}`,
     ], { action: `fetch ${branch} from ${this.#name}`, transfer: true });
@@ -253,11 +255,30 @@ export class TargetRepository implements AsyncDisposable {
 
   /** The difference between two commits as a patch, also of files that the repository wants no difference shown of. */
   async patch(from: ObjectId, to: ObjectId): Promise<string> {
+    if (this.#isShallow) await this.#fetchCompared(from, to);
     const bytes = await this.#git.bytes(
       ["diff", "--text", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", from, to],
       { action: `compare commits of ${this.#name}` },
     );
     return new TextDecoder().decode(bytes);
+  }
+
+  /** Fetches the files that a comparison of two commits reads. */
+  async #fetchCompared(from: ObjectId, to: ObjectId): Promise<void> {
+    const call = { action: `compare commits of ${this.#name}` };
+    const changes = await this.#git.text(
+      ["diff-tree", "-r", "--raw", "--no-abbrev", "--no-renames", from, to],
+      call,
+    );
+    const ids = [...changes.matchAll(/^:\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) /gm)]
+      .flatMap(([, before = "", after = ""]) => [before, after]).filter((id) => !/^0+$/.test(id));
+    if (ids.length === 0) return;
+    const held = await this.#git.text(["cat-file", "--batch-check"], {
+      ...call,
+      stdin: ids.join("\n") + "\n",
+    });
+    const missing = [...held.matchAll(/^([0-9a-f]+) missing$/gm)].map(([, id = ""]) => id);
+    if (missing.length > 0) await this.#fetchObjects(missing);
   }
 
   get #name(): string {
@@ -279,9 +300,9 @@ export class TargetRepository implements AsyncDisposable {
   }
 
   async #fetchObjects(ids: readonly ObjectId[]): Promise<void> {
-    const git = this.#git.with({ config: ["fetch.negotiationAlgorithm=noop"] });
+    const git = this.#git.with(bloblessFetch(REMOTE)).with({ config: ["fetch.negotiationAlgorithm=noop"] });
     await git.bytes(
-      ["fetch", "--no-tags", "--no-write-fetch-head", "--quiet", "--filter=blob:none", "--stdin", REMOTE],
+      ["fetch", "--no-tags", "--no-write-fetch-head", "--quiet", BLOBLESS, "--stdin", REMOTE],
       { action: `read files of ${this.#name}`, transfer: true, stdin: ids.join("\n") + "\n" },
     );
   }

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../../core/context.ts";
 import { findEntry, removeTree, replaceFile } from "../../core/files.ts";
+import { BLOBLESS, bloblessFetch } from "../../git/blobless_fetch.ts";
 import type { Git } from "../../git/git.ts";
 import type { ObjectId } from "../../git/registry.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
@@ -45,20 +46,20 @@ export async function cloneShallow(
   await git.bytes(["init", "--quiet", `--initial-branch=${address.branch}`], call);
   const config = join(git.repoDir, ".git", "config");
   replaceFile(fs, config, fs.readTextFileSync(config) + remoteConfig(url));
-  await git.bytes([
+  await git.with(bloblessFetch("origin")).bytes([
     "fetch",
     "--no-tags",
     "--no-write-fetch-head",
     "--quiet",
     "--depth=1",
-    "--filter=blob:none",
+    BLOBLESS,
     "origin",
     `+refs/heads/${address.branch}:${ref}`,
   ], { ...call, transfer: true });
   return await git.text(["rev-parse", ref], call);
 }
 
-/** What makes git bring a file when it is read. The address has been through a URL parser: it holds no quote. */
+/** No mark of a partial clone: git would fetch by itself whatever it misses. The address has been through a URL parser: it holds no quote. */
 function remoteConfig(url: string): string {
-  return `[remote "origin"]\n\turl = "${url}"\n\tpromisor = true\n\tpartialclonefilter = blob:none\n`;
+  return `[remote "origin"]\n\turl = "${url}"\n`;
 }

@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { DiskError, FailedError, ModelSyncError } from "../core/errors.ts";
+import { oneLine } from "../core/quote.ts";
+import type { FileSystem } from "../core/files.ts";
+import type { Git } from "./git.ts";
+import { summarize } from "./git_error.ts";
+
+/** A clone that git cannot work with. */
+export class CloneDamagedError extends DiskError {
+  /** What is wrong with it: `.git/HEAD is empty`. */
+  readonly damage: string;
+
+  constructor(repoDir: string, damage: string, cause?: unknown) {
+    super(`Cannot use the clone ${repoDir}: ${oneLine(damage)}`, {
+      code: "CLONE_DAMAGED",
+      cause,
+      hint: `check the disk and run git -C ${repoDir} fsck, or move the clone away and clone it again`,
+    });
+    this.damage = damage;
+  }
+}
+
+/** What shows of a git folder without asking git. */
+export interface GitFolderProblem {
+  /** `unreadable`: a git that is run there may wait for ever. */
+  readonly kind: "broken" | "unreadable";
+  readonly reason: string;
+}
+
+/** The files of a git folder that git reads as soon as it is run there. */
+const FILES = ["HEAD", "config", "index", "packed-refs", "shallow", "objects/info/alternates", "commondir"];
+const FOLDERS = ["objects", "refs"];
+
+/** A commit's name, or a reference to a branch. */
+const HEAD_TEXT = /^(?:ref: ?refs\/\S+|[0-9a-f]{40,64})\s*$/;
+
+/** HEAD holds one name; more than this is no HEAD. */
+const HEAD_BYTES_MAX = 4096;
+
+/**
+ * Says what is wrong with the `.git` folder of a clone, as far as that shows in its most important files; `undefined`
+ * where nothing is, and where there is no such folder.
+ */
+export function describeGitFolder(
+  fs: FileSystem,
+  repoDir: string,
+  { remote, branch }: { readonly remote: string; readonly branch: string },
+): GitFolderProblem | undefined {
+  const gitDir = join(repoDir, ".git");
+  if (look(fs, gitDir)?.isDirectory !== true) return undefined;
+  const refs = [`refs/heads/${branch}`, `refs/remotes/${remote}/${branch}`];
+  for (const name of [...FILES, ...refs, ...packNames(fs, gitDir)]) {
+    const entry = look(fs, join(gitDir, name));
+    if (entry === undefined || entry.isFile || entry.isCharDevice === true) continue;
+    return { kind: "unreadable", reason: `.git/${name} is ${entry.isDirectory ? "a folder" : "not a file"}` };
+  }
+  for (const name of FOLDERS) {
+    const entry = look(fs, join(gitDir, name));
+    if (entry?.isDirectory === true) continue;
+    return { kind: "broken", reason: `.git/${name} is ${entry === undefined ? "missing" : "not a folder"}` };
+  }
+  const head = look(fs, join(gitDir, "HEAD"));
+  if (head === undefined) return { kind: "broken", reason: ".git/HEAD is missing" };
+  if (head.size === 0) return { kind: "broken", reason: ".git/HEAD is empty" };
+  const isHead = head.size <= HEAD_BYTES_MAX && HEAD_TEXT.test(fs.readTextFileSync(join(gitDir, "HEAD")));
+  return isHead ? undefined : { kind: "broken", reason: ".git/HEAD holds no reference" };
+}
+
+/** What is at a path, links followed; `undefined` where there is nothing, or the system does not say. */
+function look(fs: FileSystem, path: string): Deno.FileInfo | undefined {
+  try {
+    return fs.statSync(path);
+  } catch {
+    // Git finds out why, and says so.
+    return undefined;
+  }
+}
+
+function packNames(fs: FileSystem, gitDir: string): string[] {
+  const folder = "objects/pack";
+  if (look(fs, join(gitDir, folder))?.isDirectory !== true) return [];
+  return Array.from(fs.readDirSync(join(gitDir, folder)), ({ name }) => `${folder}/${name}`);
+}
+
+/** What a clone is asked about. */
+export interface CheckedClone {
+  readonly git: Git;
+  /** Git fetches missing objects by itself: such a clone is asked in a way by which it does not. */
+  readonly isLazy: boolean;
+  readonly hasWorktree: boolean;
+}
+
+/**
+ * Says what of a clone is damaged, as far as its references, its commits, the tree that is checked out and its index
+ * show; `undefined` where nothing is. Contents of files are not read.
+ */
+export async function findDamage({ git, isLazy, hasWorktree }: CheckedClone): Promise<string | undefined> {
+  const action = `check the clone ${git.repoDir}`;
+  const broken = await findBrokenHistory(git, isLazy);
+  if (broken !== undefined || !hasWorktree) return broken;
+  const index = await git.attempt(["ls-files", "--", ":(top,literal).model-sync-none"], { action });
+  if (index.code !== 0) return summarize(index.stderr);
+  const head = await git.attempt(["rev-parse", "--verify", "--quiet", "HEAD"], { action });
+  if (head.code !== 0) return undefined;
+  const tree = await git.attempt(
+    ["rev-list", "--objects", "--missing=print", "--max-count=1", "HEAD", "--"],
+    {
+      action,
+    },
+  );
+  if (tree.code !== 0) return summarize(tree.stderr);
+  const missing = /^\?([0-9a-f]+)/m.exec(new TextDecoder().decode(tree.stdout))?.[1];
+  return missing === undefined || isLazy ? undefined : `object ${missing} is missing`;
+}
+
+/**
+ * Says what of a clone's references and commits is damaged. This is asked before a fetch of a partial clone: a git that
+ * fetches what it misses goes round in circles when what it already has is damaged.
+ */
+export async function findBrokenHistory(git: Git, isLazy: boolean): Promise<string | undefined> {
+  const result = await git.attempt(
+    // With `--missing` git does not fetch by itself, and lists missing commits with a question mark.
+    isLazy ? ["rev-list", "--all", "--missing=print"] : ["rev-list", "--all", "--quiet"],
+    { action: `check the commits of ${git.repoDir}` },
+  );
+  if (result.code !== 0) return summarize(result.stderr);
+  // A clone of a user's may do with an alternate that is gone.
+  if (!isLazy && /^error: |^warning: ignoring broken ref/m.test(result.stderr)) {
+    return summarize(result.stderr);
+  }
+  const missing = isLazy ? /^\?([0-9a-f]+)/m.exec(new TextDecoder().decode(result.stdout))?.[1] : undefined;
+  return missing === undefined ? undefined : `commit ${missing} is missing`;
+}
+
+/** Errors of git that nothing but the clone itself may explain. */
+const UNEXPLAINED = ["GIT_FAILED", "GIT_OBJECT"];
+
+/** Says which damage of the clone made a call fail; `undefined` where the clone is not to blame. */
+export async function damageBehind(error: unknown, clone: CheckedClone): Promise<string | undefined> {
+  if (error instanceof CloneDamagedError) return error.damage;
+  if (!(error instanceof ModelSyncError)) return undefined;
+  if (error.code === "GIT_DAMAGED") return error.message.slice(error.message.indexOf(": ") + 2);
+  return UNEXPLAINED.includes(error.code) ? await findDamage(clone) : undefined;
+}
+
+/** What git says about the other side's objects says nothing about this clone. */
+export function ofRemote(error: unknown): unknown {
+  if (!(error instanceof FailedError) || error.code !== "GIT_DAMAGED") return error;
+  return new FailedError(error.message, { code: "GIT_FAILED", cause: error });
+}

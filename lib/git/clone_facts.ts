@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { findEntry } from "../core/files.ts";
+import type { CloneKind } from "./clone.ts";
+import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
+import type { Git } from "./git.ts";
+import { type ConfigEntry, foreignKeys, hasMarkFile, isLazy, KIND_MARK, OWN_MARK } from "./own_config.ts";
+import type { RegistrySettings } from "./registry.ts";
+
+/** What a clone is, before it is worked with. */
+export interface CloneFacts {
+  readonly gitDir: string;
+  /** Where its objects are: in another folder for a linked worktree. */
+  readonly objectsDir: string;
+  readonly isBare: boolean;
+  /** Made by this program: its upkeep is its business, and nobody works in it. */
+  readonly isOwn: boolean;
+  /** What this program made it for; `whole` for a clone of the user's. */
+  readonly kind: CloneKind;
+  /** Git fetches missing objects by itself, whenever it looks for one. */
+  readonly isLazy: boolean;
+  /** As it stands in the configuration; `undefined` when there is none, or several. */
+  readonly configuredUrl: string | undefined;
+  /** As git uses it; `undefined` when git has to be asked, because URLs are rewritten. */
+  readonly remoteUrl: string | undefined;
+  /** The clone's own configuration. */
+  readonly entries: readonly ConfigEntry[];
+  /** What is set in a clone of our own that does not belong there. */
+  readonly foreignKeys: readonly string[];
+}
+
+/**
+ * Reads what a clone is. No program that the clone's configuration names is run by that.
+ *
+ * @throws {UsageError} code `REPO_INVALID`; {@link CloneDamagedError}
+ */
+export async function readFacts(
+  context: Context,
+  git: Git,
+  settings: RegistrySettings,
+): Promise<CloneFacts> {
+  const { remote, repoDir } = settings;
+  const problem = describeGitFolder(context.fs, repoDir, settings);
+  if (problem?.kind === "unreadable") throw new CloneDamagedError(repoDir, problem.reason);
+  const action = `open the models repository ${repoDir}`;
+  const [result, config] = await Promise.all([
+    git.attempt(
+      ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
+      { action },
+    ),
+    git.attempt(["config", "--list", "-z", "--show-scope"], { action: "read the clone's configuration" }),
+  ]);
+  const failed = [result, config].find(({ code }) => code !== 0);
+  if (failed !== undefined) {
+    const isNone = /not a git repository|cannot change to/.test(failed.stderr);
+    if (isNone && problem !== undefined) throw new CloneDamagedError(repoDir, problem.reason);
+    if (!isNone) throw git.error(action, failed);
+    throw new UsageError(`Cannot open the models repository ${repoDir}: it is not a git repository`, {
+      code: "REPO_INVALID",
+      hint: "point model_sync.repo_dir at a clone, or at a new folder and set model_sync.repo_url",
+    });
+  }
+  const [gitDir = "", objectsDir = "", isBare] = new TextDecoder().decode(result.stdout).trimEnd().split(
+    "\n",
+  );
+  const all = parseConfig(new TextDecoder().decode(config.stdout));
+  const entries = all.filter(({ scope }) => scope === "local" || scope === "worktree");
+  const valueOf = (key: string) => entries.findLast((entry) => entry.key === key)?.value;
+  const urls = all.filter(({ key }) => key === `remote.${remote}.url`);
+  const configuredUrl = urls.length === 1 ? urls[0]?.value : undefined;
+  const isOwn = valueOf(OWN_MARK) === "true" || hasMarkFile(context, gitDir);
+  return {
+    gitDir,
+    objectsDir,
+    isBare: isBare === "true",
+    isOwn,
+    kind: isOwn && (valueOf(KIND_MARK) === "blobless" || isLazy(entries)) ? "blobless" : "whole",
+    isLazy: isLazy(all),
+    configuredUrl,
+    remoteUrl: all.some(({ key }) => key.startsWith("url.")) ? undefined : configuredUrl,
+    entries,
+    foreignKeys: isOwn ? foreignKeys(entries) : [],
+  };
+}
+
+/** Whether a clone that git cannot open is one of our own: by its place, or by the marks that are left in it. */
+export function looksOwn(context: Context, { repoDir, isInStore }: RegistrySettings): boolean {
+  if (isInStore === true) return true;
+  const gitDir = join(repoDir, ".git");
+  if (findEntry(context.fs, gitDir)?.isDirectory !== true) return false;
+  if (hasMarkFile(context, gitDir)) return true;
+  const config = join(gitDir, "config");
+  if (findEntry(context.fs, config)?.isFile !== true) return false;
+  return /^\[model-sync\]\n\town = true$/m.test(context.fs.readTextFileSync(config));
+}
+
+interface ScopedEntry extends ConfigEntry {
+  /** `system`, `global`, `local`, `worktree` or `command`. */
+  readonly scope: string;
+}
+
+/** Reads `git config --list -z --show-scope`: scope and NUL; key, newline, value and NUL. */
+function parseConfig(output: string): ScopedEntry[] {
+  const fields = output.split("\0");
+  const entries: ScopedEntry[] = [];
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const [scope = "", text = ""] = fields.slice(index, index + 2);
+    const end = text.indexOf("\n");
+    // A key without a value is a switch that is on.
+    entries.push(
+      end === -1
+        ? { scope, key: text, value: "true" }
+        : { scope, key: text.slice(0, end), value: text.slice(end + 1) },
+    );
+  }
+  return entries;
+}

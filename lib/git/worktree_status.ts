@@ -1,0 +1,48 @@
+import type { ObjectId } from "./registry.ts";
+
+/** What `git status` says. */
+export interface WorktreeStatus {
+  /** The commit that is checked out; `undefined` on a branch without commits. */
+  readonly head: ObjectId | undefined;
+  /** The branch that is checked out; `undefined` when none is. */
+  readonly branch: string | undefined;
+  /** Paths that differ from the commit or are untracked. */
+  readonly dirty: readonly string[];
+}
+
+/**
+ * Reads `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2").
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseStatus } from "./worktree_status.ts";
+ * const status = parseStatus("# branch.oid (initial)\0# branch.head main\0? new.txt\0");
+ * assert.deepEqual(status, { head: undefined, branch: "main", dirty: ["new.txt"] });
+ * ```
+ */
+export function parseStatus(output: string): WorktreeStatus {
+  let head: string | undefined;
+  let branch: string | undefined;
+  const dirty: string[] = [];
+  const fields = output.split("\0");
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index] ?? "";
+    if (field.startsWith("# branch.oid ")) {
+      head = nameOrUndefined(field.slice("# branch.oid ".length), "(initial)");
+    } else if (field.startsWith("# branch.head ")) {
+      branch = nameOrUndefined(field.slice("# branch.head ".length), "(detached)");
+    } else if (field.startsWith("1 ")) dirty.push(field.split(" ").slice(8).join(" "));
+    else if (field.startsWith("2 ")) {
+      dirty.push(field.split(" ").slice(9).join(" "));
+      // A rename's old path follows in a field of its own.
+      index++;
+    } else if (field.startsWith("u ")) dirty.push(field.split(" ").slice(10).join(" "));
+    else if (field.startsWith("? ")) dirty.push(field.slice(2));
+  }
+  return { head, branch, dirty };
+}
+
+function nameOrUndefined(value: string, absent: string): string | undefined {
+  return value === absent ? undefined : value;
+}

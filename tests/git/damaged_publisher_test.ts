@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
+import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { git } from "../helpers/test_git.ts";
+import { newTrainer, registryOf } from "../helpers/trainer.ts";
+
+Deno.test("publish() publishes the next release whatever of its own clone is damaged", async (test) => {
+  using dir = tempDir();
+  const made = newTrainer(dir.path);
+  const trainer = { ...made, registry: { ...made.registry, isInStore: true } };
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "second" });
+  await publishFrom(testContext(), trainer);
+  git(trainer.registry.repoDir, "repack", "-adq");
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  const restore = checkpoint(join(dir.path, "trainer"), join(dir.path, "trainer-before"));
+  const tip = git(registryOf(trainer), "rev-parse", "main");
+  for (const [what, damage] of Object.entries({ ...OBJECT_DAMAGES, ...FILE_DAMAGES, ...INDEX_DAMAGES })) {
+    await test.step(what, async () => {
+      restore();
+      git(registryOf(trainer), "update-ref", "refs/heads/main", tip);
+      await damage(join(trainer.registry.repoDir, ".git"));
+      writeFiles(trainer.modelsDir, { "BTC/rf.joblib": `after ${what}` });
+      const context = testContext();
+      assert.equal((await publishFrom(context, trainer)).outcome, "published");
+      const warnings = context.log.lines.filter((line) => /is damaged and is cloned again: ./.test(line));
+      const isHarmless = ["no promisor mark", "garbage for alternates", "an empty shallow"].includes(what);
+      assert.equal(warnings.length, isHarmless ? 0 : 1, context.log.lines.join("\n"));
+      assert.equal(git(trainer.registry.repoDir, "status", "--porcelain"), "");
+      assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), `after ${what}`);
+      assert.equal(git(registryOf(trainer), "rev-list", "--count", `${tip}..main`), "1");
+    });
+  }
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+});
+
+Deno.test("publish() keeps a release whose push failed, although its clone was damaged since", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const hook = join(registryOf(trainer), "hooks/pre-receive");
+  writeFiles(registryOf(trainer), { "hooks/pre-receive": "#!/bin/sh\nexit 1\n" });
+  Deno.chmodSync(hook, 0o755);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await assert.rejects(publishFrom(testContext(), trainer), { code: "PUSH_DECLINED" });
+  Deno.removeSync(hook);
+  await OBJECT_DAMAGES["no objects"]?.(join(trainer.registry.repoDir, ".git"));
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  assert.equal(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), "two");
+});
+
+Deno.test("publish() makes a whole clone of its own where a pull made one without files", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await pullTo(testContext(), bot);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await publishFrom(testContext(), { ...trainer, registry: bot.registry });
+  assert.equal(Deno.readTextFileSync(join(bot.registry.repoDir, "models/BTC/rf.joblib")), "two");
+  assert.equal(git(bot.registry.repoDir, "fsck"), "");
+  await pullTo(testContext(), bot);
+  assert.equal(readFiles(bot.modelsDir)["BTC/rf.joblib"], "two");
+});

@@ -1,0 +1,97 @@
+import { basename, dirname, join } from "node:path";
+import { ifFound } from "../../lib/core/files.ts";
+import { noise, writeFiles } from "./temp_dir.ts";
+import { git, gitWithInput } from "./test_git.ts";
+
+/** Damages a clone, given by its git folder, in one way. */
+type Damage = (gitDir: string) => void | Promise<void>;
+
+function packs(gitDir: string, suffix: string): string[] {
+  const dir = join(gitDir, "objects/pack");
+  const names = ifFound(() => [...Deno.readDirSync(dir)].map(({ name }) => name)) ?? [];
+  return names.filter((name) => name.endsWith(suffix)).map((name) => join(dir, name));
+}
+
+/** Cuts a read-only file off. */
+function truncate(path: string, length: number): void {
+  Deno.chmodSync(path, 0o644);
+  Deno.truncateSync(path, length);
+}
+
+/** Puts a file in the place of whatever is there. */
+function replace(path: string, content: string | Uint8Array): void {
+  ifFound(() => Deno.removeSync(path, { recursive: true }));
+  writeFiles(dirname(path), { [basename(path)]: content });
+}
+
+/** Puts a folder with a file in the place of whatever is there. */
+function replaceByFolder(path: string): void {
+  ifFound(() => Deno.removeSync(path, { recursive: true }));
+  writeFiles(path, { file: "" });
+}
+
+const GARBAGE = noise(200, 3);
+
+/** Makes loose objects of the packs, and returns the file of HEAD's commit. */
+async function unpack(gitDir: string): Promise<string> {
+  const [dir, moved] = [join(gitDir, "objects/pack"), join(gitDir, "moved")];
+  Deno.renameSync(dir, moved);
+  Deno.mkdirSync(dir);
+  for (const { name } of [...Deno.readDirSync(moved)].filter(({ name }) => name.endsWith(".pack"))) {
+    await gitWithInput(gitDir, Deno.readFileSync(join(moved, name)), "unpack-objects", "-q");
+  }
+  Deno.removeSync(moved, { recursive: true });
+  const head = git(gitDir, "rev-parse", "HEAD");
+  return join(gitDir, "objects", head.slice(0, 2), head.slice(2));
+}
+
+/** What happens to the objects of a clone. */
+export const OBJECT_DAMAGES: Readonly<Record<string, Damage>> = {
+  "a truncated pack": (dir) => packs(dir, ".pack").forEach((path) => truncate(path, 100)),
+  "an empty pack": (dir) => packs(dir, ".pack").forEach((path) => truncate(path, 0)),
+  "no pack index": (dir) => packs(dir, ".idx").forEach((path) => Deno.removeSync(path)),
+  "a truncated pack index": (dir) => packs(dir, ".idx").forEach((path) => truncate(path, 100)),
+  "no pack": (dir) => packs(dir, ".pack").forEach((path) => Deno.removeSync(path)),
+  "no promisor mark": (dir) => packs(dir, ".promisor").forEach((path) => Deno.removeSync(path)),
+  "a file for the pack folder": (dir) => replace(join(dir, "objects/pack"), ""),
+  "an empty commit object": async (dir) => truncate(await unpack(dir), 0),
+  "no commit object": async (dir) => Deno.removeSync(await unpack(dir)),
+  "garbage for a commit object": async (dir) => replace(await unpack(dir), GARBAGE),
+  "no objects": (dir) => Deno.removeSync(join(dir, "objects"), { recursive: true }),
+  "garbage for alternates": (dir) => replace(join(dir, "objects/info/alternates"), GARBAGE),
+};
+
+/** What happens to the other files of a clone. */
+export const FILE_DAMAGES: Readonly<Record<string, Damage>> = {
+  "an empty HEAD": (dir) => replace(join(dir, "HEAD"), ""),
+  "garbage for HEAD": (dir) => replace(join(dir, "HEAD"), GARBAGE),
+  "a folder for HEAD": (dir) => replaceByFolder(join(dir, "HEAD")),
+  "no HEAD": (dir) => Deno.removeSync(join(dir, "HEAD")),
+  "empty refs": (dir) => {
+    for (const ref of ["refs/heads/main", "refs/remotes/origin/main"]) replace(join(dir, ref), "");
+  },
+  "garbage for refs": (dir) => {
+    for (const ref of ["refs/heads/main", "refs/remotes/origin/main"]) replace(join(dir, ref), "zzz\n");
+  },
+  "a folder with a file for a ref": (dir) => replaceByFolder(join(dir, "refs/remotes/origin/main")),
+  "no refs": (dir) => Deno.removeSync(join(dir, "refs"), { recursive: true }),
+  "torn packed-refs": (dir) => {
+    git(dir, "pack-refs", "--all");
+    truncate(join(dir, "packed-refs"), 70);
+  },
+  "an empty config": (dir) => replace(join(dir, "config"), ""),
+  "a config without a remote": (dir) => void git(dir, "config", "--remove-section", "remote.origin"),
+  "garbage for config": (dir) => replace(join(dir, "config"), GARBAGE),
+  "a folder for config": (dir) => replaceByFolder(join(dir, "config")),
+  "a config of a later git": (dir) => void git(dir, "config", "core.repositoryFormatVersion", "99"),
+  "garbage for shallow": (dir) => replace(join(dir, "shallow"), "zzz\n"),
+  "an empty shallow": (dir) => replace(join(dir, "shallow"), ""),
+  "no git folder": (dir) => replace(dir, ""),
+};
+
+/** What happens to the index of a clone with a worktree. */
+export const INDEX_DAMAGES: Readonly<Record<string, Damage>> = {
+  "an empty index": (dir) => replace(join(dir, "index"), ""),
+  "garbage for an index": (dir) => replace(join(dir, "index"), GARBAGE),
+  "a folder for an index": (dir) => replaceByFolder(join(dir, "index")),
+};
