@@ -1,6 +1,7 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { removeTree } from "../lib/core/files.ts";
+import type { OtherWriterSetting } from "../lib/core/settings.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
@@ -13,6 +14,7 @@ import { findStore, openStore, type Store } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
 import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
 import { awaitCanary } from "./_canary.ts";
+import { otherWriterText } from "./_other_writer.ts";
 import { narrowPermissions, type Need } from "./_permissions.ts";
 import { runRecorded } from "./_run.ts";
 import { safeguardsOf } from "./_safeguards.ts";
@@ -28,6 +30,16 @@ export interface PullingFlags extends CommonFlags {
   readonly dryRun?: boolean;
   readonly waitCanary?: boolean;
 }
+
+/** Of the commands whose carrier other programs write to. */
+export interface OtherWriterFlags {
+  readonly acceptOtherWriters?: boolean;
+}
+
+/** The option that stands for `model_sync.client.other_writers`. */
+export const OTHER_WRITERS_FLAG = switchFlag(
+  "take files that another program changed after model-sync published them",
+);
 
 export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
   allowDowngrade: switchFlag("take a release that is older than the active one"),
@@ -54,7 +66,7 @@ export interface Pulling<Pulled extends Source> {
 /** One pull, recorded and shown. */
 export async function runPulling<Pulled extends Source>(
   session: Session,
-  flags: PullingFlags,
+  flags: PullingFlags & OtherWriterFlags,
   { command, needs, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
@@ -76,6 +88,7 @@ export async function runPulling<Pulled extends Source>(
       keep: settings.keep,
       isOfflineOk,
       signatures,
+      otherWriters: otherWriters(session, flags),
     });
     return { ...pulled, details: details?.(source, pulled) ?? {} };
   });
@@ -89,6 +102,10 @@ export async function runPulling<Pulled extends Source>(
     ...(fault === undefined ? {} : { canaryFault: fault }),
   };
   output.result(json, () => [...pullLines(output, report), ...canaryHint(canary, fault)]);
+}
+
+function otherWriters({ settings }: Session, flags: OtherWriterFlags): OtherWriterSetting {
+  return flags.acceptOtherWriters === true ? "accept" : settings.client.other_writers;
 }
 
 function canaryHint(canary: CanaryState | undefined, fault: string | undefined): string[] {
@@ -110,7 +127,7 @@ function canaryHint(canary: CanaryState | undefined, fault: string | undefined):
  */
 export async function previewPulling(
   session: Session,
-  flags: PullingFlags,
+  flags: PullingFlags & OtherWriterFlags,
   open: (store: Store | undefined, scratch: string) => Source | Promise<Source>,
 ): Promise<void> {
   const { context, output, location } = session;
@@ -122,6 +139,7 @@ export async function previewPulling(
       allowDowngrade: flags.allowDowngrade === true,
       force: flags.force === true,
       signatures: await signaturePolicy(session),
+      otherWriters: otherWriters(session, flags),
     });
     output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
   } finally {
@@ -144,7 +162,7 @@ function skippedPull(store: Store): SkippedPull {
 
 function pullJson(report: Timed<SkippedPull>): Record<string, unknown> {
   const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
-  const { carrier, revision, modelsDir, runId, unreached } = report;
+  const { carrier, revision, modelsDir, runId, unreached, otherWriter } = report;
   return {
     outcome,
     release: release ?? null,
@@ -160,6 +178,7 @@ function pullJson(report: Timed<SkippedPull>): Record<string, unknown> {
     modelsDir,
     runId,
     ...(unreached === undefined ? {} : { unreached }),
+    ...(otherWriter === undefined ? {} : { otherWriter }),
   };
 }
 
@@ -174,6 +193,7 @@ function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
     } (sequence ${sequence})`,
     `  ${plural(files, "file")}, ${formatBytes(bytes)} in ${report.modelsDir}`,
   ];
+  if (report.otherWriter !== undefined) lines.push(`  ${otherWriterText(report.otherWriter)}`);
   if (outcome === "activated") {
     lines.push(
       `  ${changed} changed, ${formatBytes(writtenBytes)} written, in ${formatDuration(durationMs)}`,

@@ -48,7 +48,8 @@ const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Prom
   runpod_client: runRunPodPull,
   // Its flags are the configuration's: the daemon's --branch is that of the git roles.
   artifact_client: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
-  huggingface_client: (session, { allowDowngrade = false }) => runHfPull(session, { allowDowngrade }),
+  huggingface_client: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
+    runHfPull(session, { allowDowngrade, acceptOtherWriters }),
 };
 
 /** What a role needs besides what is configured around it. */
@@ -81,6 +82,9 @@ export const program: Program = defineProgram(
         runOnStart: switchFlag("also run at once"),
         pollIntervalSec: integerFlag(`how often to look at the clock (default: ${POLL_INTERVAL_SEC})`, 1),
         allowDowngrade: switchFlag("clients: take a release that is older than the active one"),
+        acceptOtherWriters: switchFlag(
+          "client, huggingface_client: take files that another program changed without their manifest",
+        ),
         allowShrink: switchFlag("publisher: go on although more than half of the files would disappear"),
         commitMessage: textFlag("publisher: instead of chore(models): sync <time>"),
       },

@@ -15,10 +15,17 @@ import {
   withSession,
 } from "./_command.ts";
 import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
-import { previewPulling, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import {
+  OTHER_WRITERS_FLAG,
+  type OtherWriterFlags,
+  previewPulling,
+  PULLING_FLAGS,
+  type PullingFlags,
+  runPulling,
+} from "./_pull.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
-export interface HfPullFlags extends PullingFlags, HubFlags {
+export interface HfPullFlags extends PullingFlags, OtherWriterFlags, HubFlags {
   readonly offlineOk?: boolean;
   readonly hfCache?: boolean;
   readonly limitRate?: number;
@@ -33,6 +40,7 @@ export const program: Program = defineProgram(
         ...COMMON_FLAGS,
         ...HUB_FLAGS,
         ...PULLING_FLAGS,
+        acceptOtherWriters: OTHER_WRITERS_FLAG,
         offlineOk: switchFlag("while the hub is away, go on with the active release"),
         hfCache: switchFlag("also fill and use the cache of Hugging Face's own libraries (HF_HOME)"),
         limitRate: rateFlag("download no faster than this, in bytes a second: 500K, 10M"),

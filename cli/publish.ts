@@ -112,7 +112,7 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
     const set = await readModelSet(context, location.modelsDir, cache);
     const seal = await releaseSeal(session);
     const options = { ...publisherOptions(session, flags, stateDirOf(context.fs, location)), seal };
-    const plan = await planGitPublish(context, options, set, scratch);
+    const plan = await planGitPublish(context, options, set, scratch, store);
     const command = training === undefined
       ? null
       : redactArguments(trainingCommand(training.settings, training.options));
@@ -178,7 +178,7 @@ type Report = Timed<PublishReport & { readonly publication: GitPublication }>;
 function publishJson(report: Report): Record<string, unknown> {
   const { outcome, release, previous, sequence, files, bytes, changed, durationMs, publication, runId } =
     report;
-  const { committed, pushed, branch, remote, commit } = publication;
+  const { committed, pushed, branch, remote, commit, otherWriters } = publication;
   return {
     outcome,
     release,
@@ -194,6 +194,7 @@ function publishJson(report: Report): Record<string, unknown> {
     branch,
     remote,
     commit: commit ?? null,
+    ...(otherWriters.length === 0 ? {} : { otherWriters }),
     runId,
   };
 }
@@ -211,6 +212,9 @@ function publishLines(output: Output, report: Report): string[] {
     `${output.paint("green", "✓")} published release ${name}`,
     size,
     `  ${what} to ${target} as ${publication.commit?.slice(0, 12)}, in ${formatDuration(durationMs)}`,
+    ...publication.otherWriters.map(({ commit, author, subject }) =>
+      `  over commit ${commit.slice(0, 12)} ("${subject}", by ${author}), which model-sync did not publish`
+    ),
   ];
 }
 

@@ -15,10 +15,17 @@ import {
   withSession,
 } from "./_command.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
-import { previewPulling, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import {
+  OTHER_WRITERS_FLAG,
+  type OtherWriterFlags,
+  previewPulling,
+  PULLING_FLAGS,
+  type PullingFlags,
+  runPulling,
+} from "./_pull.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
-export interface PullFlags extends PullingFlags, GitFlags {
+export interface PullFlags extends PullingFlags, OtherWriterFlags, GitFlags {
   readonly resetToRemote?: boolean;
 }
 
@@ -31,6 +38,7 @@ export const program: Program = defineProgram(
         ...COMMON_FLAGS,
         ...GIT_FLAGS,
         ...PULLING_FLAGS,
+        acceptOtherWriters: OTHER_WRITERS_FLAG,
         resetToRemote: switchFlag(
           "follow a branch that was force-pushed or diverged, giving up the clone's own",
         ),

@@ -9,6 +9,8 @@ import { inspectModelFolder } from "../lib/store/model_folder.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../lib/store/releases.ts";
+import type { RecordedWriter } from "../lib/store/recorded_writer.ts";
+import { findWriterOf } from "../lib/store/revisions.ts";
 import { findDueTime } from "../lib/store/schedule_state.ts";
 import { UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import type { CanaryDescription } from "../lib/canary/describe_canary.ts";
@@ -26,6 +28,7 @@ import {
   type Session,
   withSession,
 } from "./_command.ts";
+import { otherWriterText } from "./_other_writer.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
@@ -70,6 +73,8 @@ interface Status {
   readonly current: ShownRelease | null;
   readonly previous: ShownRelease | null;
   readonly releases: readonly ShownRelease[];
+  /** Which program's commit changed the files of the active release, where it was not model-sync's; `null` otherwise. */
+  readonly otherWriter: RecordedWriter | null;
   /** When the active release was activated, if that is still in the history. */
   readonly activatedAt: string | null;
   readonly runs: readonly RunRecord[];
@@ -104,6 +109,7 @@ function emptyStatus(session: Session, now: Date): Status {
     current: null,
     previous: null,
     releases: [],
+    otherWriter: null,
     activatedAt: null,
     runs: [],
     next: nextRuns(session, undefined, now),
@@ -136,6 +142,7 @@ function readStatus(
     current,
     previous: named("previous"),
     releases,
+    otherWriter: (current === null ? undefined : findWriterOf(store, current.digest)) ?? null,
     activatedAt: current === null ? null : activationTime(runs, current.digest),
     runs: runs.slice(0, runCount),
     next: nextRuns(session, store, now),
@@ -236,6 +243,9 @@ function releaseLines(output: Output, status: Status, now: Date): string[] {
     `            ${plural(current.files, "file")}, ${formatBytes(current.bytes)}, made ${
       age(current.createdAt, now)
     }`,
+    ...(status.otherWriter === null ? [] : [
+      `            ${output.paint("yellow", otherWriterText(status.otherWriter))}`,
+    ]),
     ...(status.modelFolderFault === null ? [] : [
       `  ${
         output.paint("red", `consumers do not see it: the folder ${status.modelFolderFault}`)

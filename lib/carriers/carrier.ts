@@ -28,11 +28,28 @@ export interface OfferedFile {
   readonly size: number | undefined;
 }
 
+/** A change to a release's files by another program, which left their manifest as it was. */
+export interface OtherWriter {
+  /** The newest revision that changed them. */
+  readonly revision: string;
+  /** What it says of itself: one clean line each. */
+  readonly author: string;
+  readonly subject: string;
+  /** The revision that the manifest describes. */
+  readonly described: string;
+  /** Files that are still as that revision has them. */
+  readonly kept: readonly string[];
+}
+
 /** What a revision holds, before its bytes are brought. */
 export interface Offer {
   readonly revision: Revision;
   /** Missing where a registry was written without one. */
   readonly claim: ManifestClaim | undefined;
+  /** What of the files the manifest does not describe, where that shows before their bytes. */
+  readonly problem?: string | undefined;
+  /** Finds out who changed the files without the manifest; `undefined` where it was changed, too, or nobody did. */
+  readonly findOtherWriter?: () => Promise<OtherWriter | undefined>;
   /** What orders the revisions of this source where there is no manifest to do it; nothing, where it is missing. */
   readonly sequence?: number | undefined;
   readonly files: readonly OfferedFile[];

@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import type { Git } from "../git/git.ts";
-import type { ObjectId } from "../git/registry.ts";
+import { redactUrls } from "../core/secret.ts";
+import type { ObjectId, Registry } from "../git/registry.ts";
 import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import type { Manifest } from "../release/manifest.ts";
 import { readSeal, type Seal, type Sealed } from "../signing/seal.ts";
@@ -63,6 +64,11 @@ async function readSealOf(
   if (seal === undefined) return {};
   const blob = await findObject(git, head, signaturePathOf(subdir));
   return await readSeal(seal, manifest, text, await readSignatureToReplace(git, blob));
+}
+
+/** What a machine remembers its publishes by: registry, branch and folder. */
+export function publishTarget({ remoteUrl, settings }: Registry, subdir: string): string {
+  return `${redactUrls(remoteUrl.url)} ${settings.branch} ${subdir}`;
 }
 
 /** Git's name for a file or a folder of a commit. */

@@ -5,10 +5,16 @@ import { refuseDirty } from "../git/branch.ts";
 import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
-import { readModelTree } from "../git/tree.ts";
+import { BlobHasher, blobIdOf, objectFormatOf } from "../git/blob_id.ts";
+import { readModelTree, type TreeFile } from "../git/tree.ts";
+import { hashFile } from "../core/hash.ts";
+import { formatPointer } from "../release/lfs_pointer.ts";
+import { findPublished } from "../store/published.ts";
+import type { Store } from "../store/store.ts";
+import { findObject, publishTarget } from "./git_publish_base.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
-import type { ModelSet } from "../release/model_set.ts";
+import type { ModelSet, SetFile } from "../release/model_set.ts";
 import { isSealDue, readSeal } from "../signing/seal.ts";
 import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
@@ -31,19 +37,21 @@ export interface PublishPlan {
  * Says what publishing a model set would do, and throws what it would refuse. Leaves no trace in the clone.
  *
  * @param scratch an existing folder for objects that are read once
+ * @param store what this machine remembers of its publishes, to be spared reading every file a second time
  */
 export async function planGitPublish(
   context: Context,
   options: Omit<GitPublisherOptions, "owner">,
   set: ModelSet,
   scratch: string,
+  store: Store | undefined,
 ): Promise<PublishPlan> {
   const { registry: settings, subdir } = options;
   using registry = await Registry.open(context, settings, { owner: "unlocked", clone: "blobless", scratch });
   if (registry.hasWorktree && !options.allowDirtyWorktree) {
     refuseDirty(registry, (await registry.status()).dirty);
   }
-  const base = await readBase(context, registry, options, scratch);
+  const base = await readBase(context, registry, options, { set, scratch, store });
   refuseForeignManifest(subdir, base.manifest);
   if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
   const changes = compareFiles(base.files, set.files);
@@ -76,7 +84,11 @@ async function readBase(
   context: Context,
   registry: Registry,
   options: Omit<GitPublisherOptions, "owner">,
-  scratch: string,
+  { set, scratch, store }: {
+    readonly set: ModelSet;
+    readonly scratch: string;
+    readonly store: Store | undefined;
+  },
 ): Promise<Published> {
   const ours = await registry.findCommit(`refs/heads/${options.registry.branch}`);
   const tip = await registry.remoteTip();
@@ -112,7 +124,45 @@ async function readBase(
   const { manifest, text } = claim;
   const signature = await readSignatureToReplace(git, tree?.signatureBlob);
   const held = await readSeal(seal, manifest, text, signature);
-  return { attributes, manifest, files: manifest.files, isSealDue: isSealDue(seal, held, now) };
+  const published = store && findPublished(store, publishTarget(registry, options.subdir));
+  const isKnown = published?.checked === true && published.digest === manifest.digest &&
+    published.tree === await findObject(git, commit, options.subdir);
+  const files = isKnown ? manifest.files : await heldFiles(context, tree?.files ?? [], manifest, set);
+  return { attributes, manifest, files, isSealDue: isSealDue(seal, held, now) };
+}
+
+/**
+ * The files of a commit, with the digests of those that are what the manifest says of them. Only content that is to be
+ * published is compared: of any other it does not matter.
+ */
+async function heldFiles(
+  context: Context,
+  present: readonly TreeFile[],
+  manifest: Manifest,
+  set: ModelSet,
+): Promise<Published["files"]> {
+  const claimed = new Map(manifest.files.map((file) => [file.path, file.sha256]));
+  const local = new Map(set.files.map((file) => [file.path, file]));
+  const files: { path: string; sha256: string | undefined }[] = [];
+  for (const { path, blob } of present) {
+    const file = local.get(path);
+    const isHeld = file !== undefined && file.sha256 === claimed.get(path) &&
+      await isStoredAs(context, file, blob);
+    files.push({ path, sha256: isHeld ? file.sha256 : undefined });
+  }
+  return files;
+}
+
+/** Whether git's object is the file, or the Git LFS pointer to it. */
+async function isStoredAs(context: Context, file: SetFile, blob: ObjectId): Promise<boolean> {
+  const format = objectFormatOf(blob);
+  if (blob === await blobIdOf(format, formatPointer({ sha256: file.sha256, bytes: file.size }))) return true;
+  const hasher = await BlobHasher.create(format, file.size);
+  await hashFile(context.fs, file.location, {
+    signal: context.signal,
+    onBytes: (piece) => hasher.update(piece),
+  });
+  return blob === hasher.id();
 }
 
 async function findAttributes(git: Git, commit: ObjectId): Promise<ObjectId | undefined> {

@@ -5,11 +5,11 @@ import { FailedError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
-import { giveUpUnpushed, refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
+import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
 import { commitModels, writtenPaths } from "../git/commit_models.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
-import { settleJournal } from "../git/journal.ts";
+import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import { type ObjectId, Registry, type RegistrySettings } from "../git/registry.ts";
 import { listTree } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
@@ -17,8 +17,9 @@ import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
 import { nextSequence } from "./git_manifest.ts";
-import { findObject, type PublishBase, readPublishBase } from "./git_publish_base.ts";
+import { findObject, type PublishBase, publishTarget, readPublishBase } from "./git_publish_base.ts";
 import type { Publication, Publisher } from "./carrier.ts";
+import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import { refuseShrink } from "../release/refuse_shrink.ts";
 import { chooseLfsPaths, refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
@@ -45,6 +46,8 @@ export interface GitPublication extends Publication {
   readonly branch: string;
   readonly remote: string;
   readonly commit: ObjectId | undefined;
+  /** Commits of other programs that it goes over, newest first. */
+  readonly otherWriters: readonly CommitWords[];
 }
 
 /** Somebody else pushed in between: that often in a row is no coincidence any more. */
@@ -84,9 +87,9 @@ export class GitPublisher implements Publisher<GitPublication> {
     let registry = await Registry.open(context, options.registry, use);
     try {
       refuseBareRegistry(registry);
-      const branch = await takeOver(context, registry, options).catch(async (error: unknown) => {
+      const branch = await takeOverClone(context, registry, options).catch(async (error: unknown) => {
         registry = await registry.replaceAfter(error);
-        return await takeOver(context, registry, options);
+        return await takeOverClone(context, registry, options);
       });
       return new GitPublisher(context, store, options, registry, branch);
     } catch (error) {
@@ -105,7 +108,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       return await this.#publish(set);
     } catch (error) {
       this.#registry = await this.#registry.replaceAfter(error);
-      this.#branch = await takeOver(this.#context, this.#registry, this.#options);
+      this.#branch = await takeOverClone(this.#context, this.#registry, this.#options);
       return await this.#publish(set);
     }
   }
@@ -160,6 +163,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       branch: settings.branch,
       remote: settings.remote,
       commit: branch.head,
+      otherWriters: [],
       sequence: release?.sequence ?? 0,
       changed: 0,
       previous: undefined,
@@ -205,6 +209,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
       return this.#unchanged(branch, manifest);
     }
+    const otherWriters = await this.#nameOtherWriters(branch.head, base);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changed = countChanges(compareFiles(manifest?.files ?? [], set.files));
     return {
@@ -212,10 +217,27 @@ export class GitPublisher implements Publisher<GitPublication> {
       outcome: "published",
       committed: true,
       commit,
+      otherWriters,
       sequence,
       changed,
       previous: manifest?.digest,
     };
+  }
+
+  /** Whose commits stand between what model-sync published last and this publish. */
+  async #nameOtherWriters(head: ObjectId | undefined, base: PublishBase): Promise<CommitWords[]> {
+    if (head === undefined) return [];
+    // A registry that model-sync never published to is all of other programs.
+    if (base.manifest === undefined && !base.isDamaged) return [];
+    const others = await listOtherWriters(this.#registry.git, head, this.#options.subdir);
+    for (const { commit, author, subject } of others) {
+      this.#context.log.info(
+        `publishing over commit ${
+          commit.slice(0, 12)
+        } ("${subject}", by ${author}), which model-sync did not publish`,
+      );
+    }
+    return others;
   }
 
   async #readBase(head: ObjectId | undefined): Promise<PublishBase> {
@@ -250,8 +272,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   get #target(): string {
-    const { branch } = this.#options.registry;
-    return `${redactUrls(this.#registry.remoteUrl.url)} ${branch} ${this.#options.subdir}`;
+    return publishTarget(this.#registry, this.#options.subdir);
   }
 
   /** Pushes exactly this commit; `false` when the remote has commits that we have not. */
@@ -309,44 +330,6 @@ export class GitPublisher implements Publisher<GitPublication> {
       transfer: true,
     });
   }
-}
-
-/** Takes back what a killed publish left, and brings the branch to where the remote is. */
-async function takeOver(
-  context: Context,
-  registry: Registry,
-  options: Pick<GitPublisherOptions, "allowDirtyWorktree" | "subdir">,
-): Promise<SyncedBranch> {
-  await registry.requireHistory();
-  await settleJournal(context, registry);
-  return await followRemote(context, registry, options);
-}
-
-/** Looks at the worktree and at the remote at once, and checks the branch out as the remote has it. */
-async function followRemote(
-  context: Context,
-  registry: Registry,
-  { allowDirtyWorktree, subdir }: Pick<GitPublisherOptions, "allowDirtyWorktree" | "subdir">,
-): Promise<SyncedBranch> {
-  const [status, tip] = await Promise.all([
-    registry.hasWorktree ? registry.status() : undefined,
-    registry.remoteTip(),
-  ]);
-  if (status !== undefined) {
-    const lost = status.dirty.filter((path) => isOurs(path, subdir));
-    if (allowDirtyWorktree) {
-      refuseDirty(registry, lost, "commit, stash or remove them: a publish writes just there");
-    } else refuseDirty(registry, status.dirty);
-  }
-  return await syncBranch(context, registry, status, tip);
-}
-
-/** What a publish itself writes: uncommitted work there would be lost, so it is refused whatever is allowed. */
-function isOurs(path: string, subdir: string): boolean {
-  const folder = path.endsWith("/") ? path : `${path}/`;
-  return writtenPaths(subdir).map((path) => `${path}/`).some((ours) =>
-    folder.startsWith(ours) || (path.endsWith("/") && ours.startsWith(path))
-  );
 }
 
 function rejections(report: string): string {

@@ -19,12 +19,14 @@ import {
   type Relation,
 } from "../git/registry.ts";
 import { manifestPathOf, type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
+import { findForeignChange } from "../git/other_writer.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import { MANIFEST_BYTES_MAX, parseManifest, type ReleaseFile } from "../release/manifest.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import type { ManifestClaim, Offer, Revision, Source } from "./carrier.ts";
+import { findClaimProblem } from "./claim_problem.ts";
+import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
   readonly registry: RegistrySettings;
@@ -96,7 +98,11 @@ export class GitSource implements Source {
     return await this.#withReplacing(async (registry) => {
       const opened = this.#opened = await this.#open(registry, revision);
       const claim = await this.#readClaim(opened, revision);
-      return { revision, claim, files: offeredFiles(opened.tree, claim, this.#memory) };
+      const files = offeredFiles(opened.tree, claim, this.#memory);
+      if (claim === undefined) return { revision, claim, files };
+      const problem = findClaimProblem(files, claim.manifest.files);
+      const findOtherWriter = () => this.#findOtherWriter(revision, claim);
+      return { revision, claim, files, problem, findOtherWriter };
     });
   }
 
@@ -214,10 +220,21 @@ export class GitSource implements Source {
     const text = new TextDecoder().decode(bytes);
     const name = `${manifestPathOf(this.#options.subdir)} of commit ${revision.id.slice(0, 12)}`;
     const manifest = await parseManifest(text, name);
-    refuseOtherFiles(name, opened.tree.files, manifest.files);
     if (signatureBlob === undefined) return { manifest, text };
     const signature = await readSmallBlob(opened.git, signatureBlob, SIGNATURE_BYTES_MAX);
     return { manifest, text, signature: new TextDecoder().decode(signature) };
+  }
+
+  async #findOtherWriter(
+    revision: Revision,
+    { manifest }: ManifestClaim,
+  ): Promise<OtherWriter | undefined> {
+    const change = await this.#withReplacing(async (registry) => {
+      const { git, commit: tip, tree: { files } } = this.#opened ??= await this.#open(registry, revision);
+      const { scratch, subdir } = this.#options;
+      return await findForeignChange(this.#context, { registry, git, scratch, subdir, tip, files }, manifest);
+    });
+    return change === undefined ? undefined : { ...change, revision: change.commit };
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
@@ -317,24 +334,6 @@ function offeredFiles(
   return tree.files.map(({ path, blob }) => {
     const file = claimed.get(path);
     return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };
-  });
-}
-
-/** One file more or fewer than the manifest lists needs no download to be refused. */
-function refuseOtherFiles(name: string, tree: readonly TreeFile[], claimed: readonly ReleaseFile[]): void {
-  const listed = new Set(claimed.map((file) => file.path));
-  const present = new Set(tree.map((file) => file.path));
-  const extra = tree.find((file) => !listed.has(file.path));
-  const missing = claimed.find((file) => !present.has(file.path));
-  const problem = extra !== undefined
-    ? `the commit has ${extra.path}, which it does not list`
-    : missing !== undefined
-    ? `it lists ${missing.path}, which the commit does not have`
-    : undefined;
-  if (problem === undefined) return;
-  throw new RefusedError(`Cannot accept ${name}: ${problem}`, {
-    code: "DIGEST_MISMATCH",
-    hint: "publish again from the training side; the active release is untouched",
   });
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LFS_SETTINGS } from "../core/settings.ts";
+import { LFS_SETTINGS, OTHER_WRITER_SETTINGS } from "../core/settings.ts";
 import { isTimeZone } from "../schedule/calendar.ts";
 import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";
@@ -46,6 +46,10 @@ const Publisher = z.strictObject({
 const Client = z.strictObject({
   schedule: Schedule.default("06:00").register(DOCS, {
     description: "When the daemon pulls: a time of day, or a cron expression of five fields.",
+  }),
+  other_writers: z.enum(OTHER_WRITER_SETTINGS).default("refuse").register(DOCS, {
+    description:
+      "Files that another program changed after model-sync published them, without their model-sync.json. accept: they are taken with a warning, as those of a registry without one, unless a signature is required.",
   }),
 });
 

@@ -18,3 +18,7 @@ export type DriftSetting = (typeof DRIFT_SETTINGS)[number];
 export const PICKLE_SETTINGS = ["check", "refuse", "ignore"] as const;
 /** Whether pickle files are held against the allow-list, refused altogether, or let through. */
 export type PickleSetting = (typeof PICKLE_SETTINGS)[number];
+
+export const OTHER_WRITER_SETTINGS = ["refuse", "accept"] as const;
+/** Whether a client takes files that another program changed after model-sync published their manifest. */
+export type OtherWriterSetting = (typeof OTHER_WRITER_SETTINGS)[number];

@@ -1,22 +1,32 @@
 import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
+import { PassingError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { IntentRun } from "../store/intent.ts";
-import type { ActivationSetting } from "../core/settings.ts";
+import type { ActivationSetting, OtherWriterSetting } from "../core/settings.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { readPointer } from "../store/pointers.ts";
-import { acceptPulled, findLeftSequence, findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { acceptPulled, liftQuarantine } from "../store/quarantine.ts";
+import type { RecordedWriter } from "../store/recorded_writer.ts";
 import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { install } from "./install.ts";
+import {
+  checkKept,
+  explainMismatch,
+  type JudgedOffer,
+  judgeWriter,
+  recordedWriter,
+  type WriterPolicy,
+} from "./other_writer.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
+import { refuseUnwanted } from "./refuse_unwanted.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { RunReport } from "./run.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
@@ -40,6 +50,8 @@ export interface PullOptions {
   readonly keep: number;
   /** Whose signatures are trusted; without it none is looked at. */
   readonly signatures?: SignaturePolicy;
+  /** Whether files count that another program changed without their manifest; without it they do not. */
+  readonly otherWriters?: OtherWriterSetting;
 }
 
 export interface PullReport extends RunReport {
@@ -132,19 +144,20 @@ async function bringNewest(
         outcome: "unchanged",
         changed: 0,
         writtenBytes: 0,
+        otherWriter: seen.otherWriter,
       });
     }
     refuseUnwanted(store, seen, active, options);
   }
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
-  const offer = await source.inspect(revision);
-  await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
+  const { offer, accepted } = await judge(context, await source.inspect(revision), options);
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
   await using staging = new Staging(context, store, run.runId);
-  const release = await stage(context, source, offer, staging);
+  const release = await stage(context, source, offer, staging, options);
+  checkKept(offer, accepted, staging.files);
   if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
   const valid = await ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
   const repaired = await install(context, store, staging, release);
@@ -164,7 +177,8 @@ async function bringNewest(
     context.log.info(`activating release ${shortDigest(release.digest)}`);
     await swap(context, store, valid, swapping);
   }
-  rememberPulled(store, revision, release.manifest, unchanged);
+  const otherWriter = accepted && recordedWriter(accepted.writer);
+  rememberPulled(store, revision, release.manifest, unchanged, otherWriter);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
@@ -172,15 +186,40 @@ async function bringNewest(
       ? repaired
       : countChanges(compareFiles(active?.files ?? [], release.manifest.files)),
     writtenBytes,
+    otherWriter,
   });
 }
 
 /** Writes down what the next pulls go by. */
-function rememberPulled(store: Store, revision: Revision, manifest: Manifest, unchanged: boolean): void {
+function rememberPulled(
+  store: Store,
+  revision: Revision,
+  manifest: Manifest,
+  unchanged: boolean,
+  otherWriter: RecordedWriter | undefined,
+): void {
   const { digest, sequence } = manifest;
-  rememberRevision(store, revision.source, { revision: revision.id, digest, sequence });
+  rememberRevision(store, revision.source, { revision: revision.id, digest, sequence, otherWriter });
   if (unchanged) liftQuarantine(store, digest);
   else acceptPulled(store, digest);
+}
+
+/** Decides whether an offer may come, by who wrote it and who signed it. */
+async function judge(
+  context: Context,
+  inspected: Offer,
+  options: Pick<PullOptions, "otherWriters" | "signatures">,
+): Promise<JudgedOffer> {
+  const policy = writerPolicy(options);
+  const judged = await judgeWriter(context, inspected, policy);
+  await checkSignature(context, judged.offer.claim, policy.signatures, context.clock.now());
+  return judged;
+}
+
+function writerPolicy(
+  { otherWriters = "refuse", signatures = NO_SIGNATURES }: Pick<PullOptions, "otherWriters" | "signatures">,
+): WriterPolicy {
+  return { otherWriters, signatures };
 }
 
 /** What a pull would do. */
@@ -190,6 +229,8 @@ export interface PullPlan {
   readonly release: Digest | undefined;
   readonly sequence: number | undefined;
   readonly changes: ChangeList;
+  /** Another program that changed the files, if that is accepted. */
+  readonly otherWriter?: RecordedWriter;
 }
 
 /** Says what a pull would do, and throws what it would refuse; changes nothing. `store` is missing before the first. */
@@ -197,7 +238,7 @@ export async function planPull(
   context: Context,
   store: Store | undefined,
   source: Source,
-  options: Pick<PullOptions, "allowDowngrade" | "force" | "signatures">,
+  options: Pick<PullOptions, "allowDowngrade" | "force" | "signatures" | "otherWriters">,
 ): Promise<PullPlan> {
   const active = store === undefined ? undefined : activeManifest(store);
   const revision = await source.resolve();
@@ -215,9 +256,8 @@ export async function planPull(
       };
     }
   }
-  const offer = await source.inspect(revision);
+  const { offer, accepted } = await judge(context, await source.inspect(revision), options);
   const manifest = offer.claim?.manifest;
-  await checkSignature(context, offer.claim, options.signatures ?? NO_SIGNATURES, context.clock.now());
   if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
   const changes = compareFiles(active?.files ?? [], offer.files);
   return {
@@ -226,6 +266,7 @@ export async function planPull(
     release: manifest?.digest,
     sequence: manifest?.sequence,
     changes,
+    ...(accepted === undefined ? {} : { otherWriter: recordedWriter(accepted.writer) }),
   };
 }
 
@@ -244,10 +285,17 @@ async function stage(
   source: Source,
   offer: Offer,
   staging: Staging,
+  options: Pick<PullOptions, "otherWriters" | "signatures">,
 ): Promise<VerifiedRelease> {
   context.log.info(`staging ${offer.files.length} files`);
   await source.stage(offer, staging);
-  if (offer.claim !== undefined) return VerifiedRelease.ofStaged(staging, offer.claim);
+  if (offer.claim !== undefined) {
+    try {
+      return VerifiedRelease.ofStaged(staging, offer.claim);
+    } catch (error) {
+      throw await explainMismatch(offer, error, writerPolicy(options));
+    }
+  }
   return await VerifiedRelease.ofUnclaimed(staging, {
     carrier: source.carrier,
     revision: offer.revision.id,
@@ -269,40 +317,6 @@ async function seesWhole(
   return damage === undefined;
 }
 
-/** @throws {RefusedError} code `QUARANTINED` or `DOWNGRADE` */
-function refuseUnwanted(
-  store: Store,
-  offered: { readonly digest: Digest; readonly sequence: number },
-  active: Manifest | undefined,
-  options: Pick<PullOptions, "allowDowngrade" | "force">,
-): void {
-  const entry = findQuarantine(store, offered.digest, offered.sequence);
-  if (entry !== undefined && !options.force) {
-    throw new RefusedError(
-      `Cannot activate release ${
-        shortDigest(offered.digest)
-      }: it is quarantined since ${entry.at}, ${entry.reason}`,
-      {
-        code: "QUARANTINED",
-        hint: `publish a newer release, or allow this one again: model-sync quarantine lift ${
-          shortDigest(offered.digest)
-        }`,
-      },
-    );
-  }
-  if (active === undefined || options.allowDowngrade) return;
-  const left = offered.digest === active.digest ? undefined : findLeftSequence(store);
-  const newest = Math.max(active.sequence, left ?? 0);
-  if (offered.sequence >= newest) return;
-  throw new RefusedError(
-    `Cannot go back from sequence ${newest} to ${offered.sequence}: release ${
-      shortDigest(offered.digest)
-    } is older than ${newest > active.sequence ? "the one that was left by a rollback" : "the active one"}` +
-      (offered.sequence === 0 ? ", or the registry lost its model-sync.json" : ""),
-    { code: "DOWNGRADE", hint: "if that is meant, run again with --allow-downgrade" },
-  );
-}
-
 /**
  * What broken downloads left goes once a release came, and so do old releases after a new one. Failing at that is no
  * reason to call the pull a failure.
@@ -322,7 +336,9 @@ function report(
   source: Source,
   revision: string | undefined,
   manifest: Manifest,
-  result: Pick<PullReport, "outcome" | "changed" | "writtenBytes">,
+  { otherWriter, ...result }: Pick<PullReport, "outcome" | "changed" | "writtenBytes"> & {
+    readonly otherWriter?: RecordedWriter | undefined;
+  },
 ): PullReport {
   const previous = readPointer(store, "previous");
   return {
@@ -331,6 +347,7 @@ function report(
     ...(revision === undefined ? {} : { revision }),
     release: manifest.digest,
     ...(previous === undefined ? {} : { previous }),
+    ...(otherWriter === undefined ? {} : { otherWriter }),
     sequence: manifest.sequence,
     files: manifest.files.length,
     bytes: totalBytes(manifest.files),

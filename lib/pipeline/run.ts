@@ -19,7 +19,16 @@ import { recover, type Recovery, settle } from "./recover.ts";
 /** What a command's work reports of itself; becomes its line in the history and, in part, its `--json` output. */
 export type RunReport = Pick<
   RunRecord,
-  "outcome" | "carrier" | "revision" | "release" | "previous" | "sequence" | "files" | "bytes" | "changed"
+  | "outcome"
+  | "carrier"
+  | "revision"
+  | "release"
+  | "previous"
+  | "otherWriter"
+  | "sequence"
+  | "files"
+  | "bytes"
+  | "changed"
 >;
 
 /** A run's report with the time that it took. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type FileSystem, findFile, syncFolder, UnusableFileError, writeAllSync } from "../core/files.ts";
 import { CARRIERS, Digest } from "../release/manifest.ts";
+import { RecordedWriter } from "./recorded_writer.ts";
 import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
@@ -36,6 +37,8 @@ const RunRecord = z.object({
   release: Digest.optional(),
   /** The one before it. */
   previous: Digest.optional(),
+  /** Another program changed the release's files after model-sync published them. */
+  otherWriter: RecordedWriter.optional(),
   sequence: z.number().optional(),
   files: z.number().optional(),
   bytes: z.number().optional(),

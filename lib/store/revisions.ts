@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { replaceFile } from "../core/files.ts";
 import { Digest } from "../release/manifest.ts";
+import { RecordedWriter } from "./recorded_writer.ts";
 import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
-const Known = z.object({ revision: z.string(), digest: Digest, sequence: z.number() });
+const Known = z.object({
+  revision: z.string(),
+  digest: Digest,
+  sequence: z.number(),
+  /** Another program changed the release's files after model-sync published them. */
+  otherWriter: RecordedWriter.optional(),
+});
 /** What a source's newest revision turned out to be, the last time that it was staged. */
 export type KnownRevision = Readonly<z.infer<typeof Known>>;
 
@@ -18,6 +25,11 @@ export function findRevision(store: Store, sourceKey: string): KnownRevision | u
 /** A revision that a release was staged from, whatever the source. */
 export function findRevisionOf(store: Store, digest: Digest): string | undefined {
   return Object.values(read(store)).find((known) => known.digest === digest)?.revision;
+}
+
+/** Whose change of a release's files was accepted, if that is the last that a source brought. */
+export function findWriterOf(store: Store, digest: Digest): RecordedWriter | undefined {
+  return Object.values(read(store)).find((known) => known.digest === digest)?.otherWriter;
 }
 
 export function rememberRevision(store: Store, sourceKey: string, known: KnownRevision): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { type Machine, machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
@@ -224,9 +224,12 @@ Deno.test("publish() puts right what a hook altered under an earlier version, al
   Deno.writeTextFileSync(memory, JSON.stringify({ ...published, head, tree }));
   const bot = machine(dir.path, "bot", registryOf(trainer));
   await assert.rejects(pullTo(testContext(), bot), { exitCode: 5 });
+  const plan = await planFrom(testContext(), trainer);
+  assert.deepEqual([plan.outcome, plan.changes.modified], ["published", ["BTC/metadata.json"]]);
   assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
   await pullTo(testContext(), bot);
   assert.deepEqual(readFiles(bot.modelsDir), MODELS);
+  assert.equal((await planFrom(testContext(), trainer)).outcome, "unchanged");
 });
 
 Deno.test("publish() leaves what a user staged of other files staged and uncommitted", async () => {

@@ -75,7 +75,7 @@ export async function planFrom(
   const scratch = Deno.makeTempDirSync({ prefix: "model-sync-plan-" });
   try {
     const set = await readModelSet(context, from.modelsDir, NO_CACHE);
-    return await planGitPublish(context, publisherOptions(from, settings), set, scratch);
+    return await planGitPublish(context, publisherOptions(from, settings), set, scratch, undefined);
   } finally {
     Deno.removeSync(scratch, { recursive: true });
   }

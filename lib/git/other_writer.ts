@@ -1,0 +1,213 @@
+import { join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { ModelSyncError } from "../core/errors.ts";
+import { oneLine } from "../core/quote.ts";
+import type { Digest, Manifest } from "../release/manifest.ts";
+import { isClutter } from "../release/clutter.ts";
+import { RELEASE_TRAILER } from "./branch.ts";
+import type { Git } from "./git.ts";
+import type { ObjectId, Registry } from "./registry.ts";
+import { listTree, manifestPathOf, signaturePathOf, type TreeFile } from "./tree.ts";
+import { posix } from "node:path";
+
+/** A commit, with what it says of itself in one clean line each. */
+export interface CommitWords {
+  readonly commit: ObjectId;
+  readonly author: string;
+  readonly subject: string;
+}
+
+/** Files that a commit changed while their manifest stayed that of an earlier one. */
+export interface ForeignChange extends CommitWords {
+  /** The commit of model-sync's that the manifest describes. */
+  readonly described: ObjectId;
+  /** Files that are still as that commit has them. */
+  readonly kept: readonly string[];
+}
+
+/** Where a commit is and what it holds. */
+export interface ForeignPlace {
+  readonly registry: Registry;
+  /** Reads the clone and what was fetched for this run alone. */
+  readonly git: Git;
+  /** An existing folder that is removed after the run. */
+  readonly scratch: string;
+  readonly subdir: string;
+  readonly tip: ObjectId;
+  readonly files: readonly TreeFile[];
+}
+
+/** How far back the commit is looked for that the manifest describes: first two months of daily commits, then years. */
+const HISTORY_DEPTHS = [64, 1024];
+
+/**
+ * Finds out whether another program changed the models of a commit after model-sync published them: the manifest is
+ * unchanged since a commit of model-sync's that published it, and the files are not.
+ *
+ * @returns `undefined` where the manifest was changed by anybody but model-sync, or its commit has other files than it
+ * lists, or no such commit is within reach
+ */
+export async function findForeignChange(
+  context: Context,
+  place: ForeignPlace,
+  manifest: Manifest,
+): Promise<ForeignChange | undefined> {
+  const found = await findPublishing(place.git, place, manifest.digest);
+  if (found !== "unknown") return await compare(place.git, place, manifest, found);
+  for (const depth of HISTORY_DEPTHS) {
+    const history = await fetchHistory(context, place, depth);
+    const deeper = history === undefined ? "unknown" : await findPublishing(history, place, manifest.digest);
+    if (history !== undefined && deeper !== "unknown") return await compare(history, place, manifest, deeper);
+  }
+  return undefined;
+}
+
+/** The commit that published the manifest, if that is the last one that changed it; `unknown` where the history is cut off. */
+async function findPublishing(
+  git: Git,
+  { tip, subdir }: ForeignPlace,
+  digest: Digest,
+): Promise<ObjectId | undefined | "unknown"> {
+  const [last] = await readLog(git, ["--max-count=1", tip, "--", manifestPathOf(subdir)]);
+  if (last === undefined || last.commit === tip && last.release === digest) return undefined;
+  if (last.release === digest) return last.commit;
+  return last.isFirst && await isShallow(git) ? "unknown" : undefined;
+}
+
+async function compare(
+  git: Git,
+  place: ForeignPlace,
+  manifest: Manifest,
+  described: ObjectId | undefined,
+): Promise<ForeignChange | undefined> {
+  const { subdir, tip, files } = place;
+  if (described === undefined || described === tip) return undefined;
+  const before = new Map<string, ObjectId>();
+  for (const { path, blob } of await listTree(git, described, [`${subdir}/`])) {
+    if (!isClutter(posix.basename(path))) before.set(posix.relative(subdir, path), blob);
+  }
+  const isWhole = before.size === manifest.files.length &&
+    manifest.files.every(({ path }) => before.has(path));
+  if (!isWhole) return undefined;
+  const kept = files.filter(({ path, blob }) => before.get(path) === blob).map(({ path }) => path);
+  if (kept.length === files.length && files.length === before.size) return undefined;
+  const [changing] = await readLog(git, ["--max-count=1", `${described}..${tip}`, "--", subdir]);
+  if (changing === undefined) return undefined;
+  const { commit, author, subject } = changing;
+  return { commit, author, subject, described, kept };
+}
+
+/** More commits of others than this are counted, not named. */
+const NAMED_MAX = 20;
+
+/**
+ * The commits that changed the models, their manifest or its signature since model-sync last published, newest first;
+ * at most {@link NAMED_MAX}.
+ */
+export async function listOtherWriters(git: Git, head: ObjectId, subdir: string): Promise<CommitWords[]> {
+  const paths = [subdir, manifestPathOf(subdir), signaturePathOf(subdir)];
+  const commits = await readLog(git, [`--max-count=${NAMED_MAX}`, head, "--", ...paths]);
+  const last = commits.findIndex(({ release }) => release !== undefined);
+  const others = last === -1 ? commits : commits.slice(0, last);
+  // Where the history is cut off, its first commit seems to have changed everything.
+  const isCut = others.at(-1)?.isFirst === true && await isShallow(git);
+  return others.slice(0, isCut ? -1 : undefined).map(({ commit, author, subject }) => ({
+    commit,
+    author,
+    subject,
+  }));
+}
+
+interface LoggedCommit extends CommitWords {
+  /** The release that model-sync published by it. */
+  readonly release: string | undefined;
+  /** It has no parent, as far as the clone goes back. */
+  readonly isFirst: boolean;
+}
+
+/** So much of a name or a subject is shown. */
+const WORDS_MAX = 80;
+
+async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[]> {
+  const format = ["%H", "%P", `%(trailers:key=${RELEASE_TRAILER},valueonly,separator=%x2C)`, "%an", "%s"]
+    .join("%x00");
+  const output = await git.with({ config: ["log.showSignature=false", "log.follow=false"] }).text(
+    ["--literal-pathspecs", "log", "-z", "--no-color", "--no-renames", `--format=${format}%x00`, ...args],
+    { action: "read the history of the models" },
+  );
+  const fields = output.split("\0");
+  const commits: LoggedCommit[] = [];
+  // Five fields, an empty one behind the format's last NUL, and the NUL of -z.
+  for (let at = 0; at + 4 < fields.length; at += 6) {
+    const [commit = "", parents = "", release = "", author = "", subject = ""] = fields.slice(at, at + 5);
+    commits.push({
+      commit,
+      author: shorten(author),
+      subject: shorten(subject),
+      release: /^sha256:[0-9a-f]{64}$/.test(release) ? release : undefined,
+      isFirst: parents === "",
+    });
+  }
+  return commits;
+}
+
+function shorten(text: string): string {
+  const line = oneLine(text.trim());
+  return line.length > WORDS_MAX ? `${line.slice(0, WORDS_MAX)}…` : line;
+}
+
+async function isShallow(git: Git): Promise<boolean> {
+  const answer = await git.text(["rev-parse", "--is-shallow-repository"], {
+    action: "look at the clone's history",
+  });
+  return answer === "true";
+}
+
+/**
+ * Fetches commits and folders, no files, into a repository of its own: deepening the clone would change it, also in a dry
+ * run.
+ *
+ * @returns `undefined` where that fails: it would only have explained a refusal
+ */
+async function fetchHistory(
+  context: Context,
+  { registry, scratch, tip }: ForeignPlace,
+  depth: number,
+): Promise<Git | undefined> {
+  const dir = join(scratch, `history-${depth}`);
+  const { remote } = registry.settings;
+  const git = registry.git.with({
+    env: {
+      GIT_DIR: dir,
+      GIT_OBJECT_DIRECTORY: join(dir, "objects"),
+      // Not as an argument, which other users of the machine see.
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: `remote.${remote}.url`,
+      GIT_CONFIG_VALUE_0: registry.remoteUrl.url,
+    },
+  });
+  const action = "fetch the history of the models";
+  try {
+    context.fs.mkdirSync(dir, { recursive: true });
+    await git.bytes(["init", "--quiet", "--bare"], { action });
+    await git.bytes(
+      [
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        `--depth=${depth}`,
+        "--filter=blob:none",
+        remote,
+        tip,
+      ],
+      { action, transfer: true },
+    );
+    return git;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof ModelSyncError)) throw error;
+    context.log.debug(error.message);
+    return undefined;
+  }
+}
