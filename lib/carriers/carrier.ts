@@ -28,6 +28,14 @@ export interface OfferedFile {
   readonly size: number | undefined;
 }
 
+/** What a manifest says that its revision does not keep. */
+export interface ClaimProblem {
+  /** Completes "Cannot accept model-sync.json of …: ". */
+  readonly what: string;
+  /** What to do, where it is not just to publish again. */
+  readonly hint?: string;
+}
+
 /** A change to a release's files by another program, which left their manifest as it was. */
 export interface OtherWriter {
   /** The newest revision that changed them. */
@@ -39,6 +47,8 @@ export interface OtherWriter {
   readonly described: string;
   /** Files that are still as that revision has them. */
   readonly kept: readonly string[];
+  /** What the change's revision offers, whatever the manifest lists. */
+  readonly files: readonly OfferedFile[];
 }
 
 /** What a revision holds, before its bytes are brought. */
@@ -47,7 +57,7 @@ export interface Offer {
   /** Missing where a registry was written without one. */
   readonly claim: ManifestClaim | undefined;
   /** What of the files the manifest does not describe, where that shows before their bytes. */
-  readonly problem?: string | undefined;
+  readonly problem?: ClaimProblem | undefined;
   /** Finds out who changed the files without the manifest; `undefined` where it was changed, too, or nobody did. */
   readonly findOtherWriter?: () => Promise<OtherWriter | undefined>;
   /** What orders the revisions of this source where there is no manifest to do it; nothing, where it is missing. */

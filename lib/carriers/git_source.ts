@@ -234,7 +234,9 @@ export class GitSource implements Source {
       const { scratch, subdir } = this.#options;
       return await findForeignChange(this.#context, { registry, git, scratch, subdir, tip, files }, manifest);
     });
-    return change === undefined ? undefined : { ...change, revision: change.commit };
+    if (change === undefined) return undefined;
+    const files = offeredFiles(this.#opened?.tree, undefined, this.#memory);
+    return { ...change, revision: change.commit, files };
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
@@ -326,12 +328,12 @@ export class GitSource implements Source {
 }
 
 function offeredFiles(
-  tree: ModelTree,
+  tree: ModelTree | undefined,
   claim: ManifestClaim | undefined,
   memory: BlobMemory | undefined,
 ): Offer["files"] {
   const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file]));
-  return tree.files.map(({ path, blob }) => {
+  return (tree?.files ?? []).map(({ path, blob }) => {
     const file = claimed.get(path);
     return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };
   });

@@ -19,18 +19,20 @@ import {
   repoPath,
 } from "../huggingface/repo_layout.ts";
 import { SharedProgress } from "../huggingface/shared_progress.ts";
-import {
-  fileListProblem,
-  MANIFEST_NAME,
-  releaseDigest,
-  type ReleaseFile,
-  releaseFile,
-} from "../release/manifest.ts";
+import { fileListProblem, releaseDigest, type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import { releaseDir } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { join } from "node:path";
-import type { ManifestClaim, Offer, Revision, Source } from "./carrier.ts";
+import type {
+  ClaimProblem,
+  ManifestClaim,
+  Offer,
+  OfferedFile,
+  OtherWriter,
+  Revision,
+  Source,
+} from "./carrier.ts";
 
 export interface HuggingFaceSourceOptions {
   readonly hub: HubSettings;
@@ -53,6 +55,8 @@ interface OpenedFile {
 
 interface Opened {
   readonly commit: string;
+  /** All that the commit has. */
+  readonly listed: readonly HubFile[];
   readonly files: readonly OpenedFile[];
 }
 
@@ -97,24 +101,52 @@ export class HuggingFaceSource implements Source {
     const commit = revision.id;
     const listed = await this.#hub.listFiles(commit);
     const claim = await readHubManifest(this.#hub, commit, listed);
-    const files = claim === undefined
-      ? this.#chooseFiles(commit, listed)
-      : this.#claimedFiles(commit, listed, claim);
-    this.#opened = { commit, files };
-    const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file.sha256]));
+    if (claim === undefined) {
+      const files = this.#chooseFiles(commit, listed);
+      this.#opened = { commit, listed, files };
+      return { revision, claim, files: this.#offered(files) };
+    }
+    const { files, problem } = this.#claimedFiles(listed, claim);
+    this.#opened = { commit, listed, files };
+    const claimed = new Map(claim.manifest.files.map((file) => [file.path, file.sha256]));
     return {
       revision,
       claim,
-      files: files.map(({ path, file }) => ({
-        path,
-        sha256: file.sha256 ?? this.#memory?.find(file.blob) ?? claimed.get(path),
-        size: file.size,
-      })),
+      files: this.#offered(files, claimed),
+      problem,
+      findOtherWriter: () => this.#findOtherWriter(commit, listed, claim),
     };
   }
 
+  #offered(files: readonly OpenedFile[], claimed?: ReadonlyMap<string, Sha256>): OfferedFile[] {
+    return files.map(({ path, file }) => ({
+      path,
+      sha256: file.sha256 ?? this.#memory?.find(file.blob) ?? claimed?.get(path),
+      size: file.size,
+    }));
+  }
+
+  async #findOtherWriter(
+    commit: string,
+    listed: readonly HubFile[],
+    { manifest }: ManifestClaim,
+  ): Promise<OtherWriter | undefined> {
+    const { layout } = this.#options;
+    // Looked for only where another program wrote last.
+    const { findHubWriter } = await import("../huggingface/other_writer.ts");
+    const writer = await findHubWriter(
+      this.#hub,
+      { commit, files: listed },
+      manifest,
+      layout,
+      (blob) => this.#memory?.find(blob),
+    );
+    return writer && { ...writer, files: this.#offered(this.#chooseFiles(commit, listed)) };
+  }
+
   async stage(offer: Offer, staging: Staging): Promise<void> {
-    const { files } = this.#requireOpened();
+    const { commit, listed, files } = this.#openFor(offer);
+    this.#opened = { commit, listed, files };
     const wanted = new Map<string, OpenedFile[]>();
     for (const opened of files) {
       const content = opened.file.sha256 ?? this.#memory?.find(opened.file.blob);
@@ -136,6 +168,13 @@ export class HuggingFaceSource implements Source {
   #requireOpened(): Opened {
     if (this.#opened === undefined) throw new TypeError("stage() or accept() before inspect()");
     return this.#opened;
+  }
+
+  /** Without a manifest, as it may have been judged since, everything counts that passes the patterns. */
+  #openFor(offer: Offer): Opened {
+    const opened = this.#requireOpened();
+    if (offer.claim !== undefined) return opened;
+    return { ...opened, files: this.#chooseFiles(opened.commit, opened.listed) };
   }
 
   #requireStore(): Store {
@@ -170,7 +209,10 @@ export class HuggingFaceSource implements Source {
   }
 
   /** With a manifest: its files, and nothing else. What the hub's list gives away as wrong needs no download. */
-  #claimedFiles(commit: string, listed: readonly HubFile[], { manifest }: ManifestClaim): OpenedFile[] {
+  #claimedFiles(
+    listed: readonly HubFile[],
+    { manifest }: ManifestClaim,
+  ): { readonly files: readonly OpenedFile[]; readonly problem: ClaimProblem | undefined } {
     const byPath = new Map(listed.map((file) => [file.path, file]));
     const unwanted = manifest.files.find(({ path }) => !isWanted(this.#options.layout, path));
     if (unwanted !== undefined) {
@@ -178,26 +220,14 @@ export class HuggingFaceSource implements Source {
         `${unwanted.path} comes although include and exclude say otherwise: a release with a manifest is taken whole`,
       );
     }
-    return manifest.files.map((claimed) => {
+    const files: OpenedFile[] = [];
+    let problem: ClaimProblem | undefined;
+    for (const claimed of manifest.files) {
       const file = byPath.get(repoPath(this.#options.layout, claimed.path));
-      const problem = file === undefined
-        ? `it lists ${claimed.path}, which the commit does not have`
-        : file.sha256 !== undefined && file.sha256 !== claimed.sha256
-        ? `${claimed.path} has SHA-256 ${file.sha256}, manifest says ${claimed.sha256}`
-        : file.size !== claimed.size
-        ? `${claimed.path} is ${file.size} bytes, manifest says ${claimed.size}`
-        : undefined;
-      if (file !== undefined && problem === undefined) return { path: claimed.path, file };
-      throw new RefusedError(
-        `Cannot accept ${MANIFEST_NAME} of ${this.#options.hub.repoId} at ${commit.slice(0, 12)}: ${problem}`,
-        {
-          code: "DIGEST_MISMATCH",
-          hint: file === undefined
-            ? "check huggingface.path_in_repo, or publish again from the training side; the active release is untouched"
-            : "publish again from the training side; the active release is untouched",
-        },
-      );
-    });
+      problem ??= differenceOf(claimed, file);
+      if (file !== undefined) files.push({ path: claimed.path, file });
+    }
+    return { files, problem };
   }
 
   /** Brings what the store does not hold, each content once; the first failure ends the rest. */
@@ -282,4 +312,19 @@ export class HuggingFaceSource implements Source {
       this.#context.log.warn(`cannot fill the Hugging Face cache: ${problem}`);
     }
   }
+}
+
+/** What of a claimed file the hub's list gives away as wrong. */
+function differenceOf(claimed: ReleaseFile, file: HubFile | undefined): ClaimProblem | undefined {
+  const { path, size, sha256 } = claimed;
+  if (file === undefined) {
+    return {
+      what: `it lists ${path}, which the commit does not have`,
+      hint: "check huggingface.path_in_repo, or ",
+    };
+  }
+  if (file.sha256 !== undefined && file.sha256 !== sha256) {
+    return { what: `${path} has SHA-256 ${file.sha256}, manifest says ${sha256}` };
+  }
+  return file.size === size ? undefined : { what: `${path} is ${file.size} bytes, manifest says ${size}` };
 }

@@ -12,7 +12,7 @@ import {
   requestJson,
   statusError,
 } from "../core/http.ts";
-import { quote } from "../core/quote.ts";
+import { oneLine, quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { RELEASE_FILES_MAX } from "../release/manifest.ts";
 import { withHubFailures } from "./hub_failures.ts";
@@ -72,7 +72,21 @@ const Entry = z.object({
 });
 const Page = z.array(Entry);
 
-const Commits = z.array(z.object({ id: CommitId }));
+const Commits = z.array(z.object({
+  id: CommitId,
+  title: z.string().default(""),
+  authors: z.array(z.object({ user: z.string().optional() })).default([]),
+}));
+
+/** A commit in the repository's history, with what it says of itself in clean lines. */
+export interface HubCommit {
+  readonly id: CommitId;
+  readonly title: string;
+  readonly author: string;
+}
+
+/** So much of a title or a name is shown. */
+const WORDS_MAX = 80;
 
 const MadeCommit = z.object({ commitOid: CommitId });
 
@@ -195,13 +209,16 @@ export class Hub {
     );
   }
 
-  /** The newest commits of the branch, newest first. */
-  async listCommits(countMax: number): Promise<CommitId[]> {
-    const { repoId, revision } = this.settings;
+  /** The newest commits that a revision leads to, newest first. */
+  async listCommits(countMax: number, revision: string = this.settings.revision): Promise<HubCommit[]> {
     const url = this.apiUrl(`commits/${encodeURIComponent(revision)}?limit=${countMax}`);
-    const request = this.#request(url, `the commits of ${repoId}`);
+    const request = this.#request(url, `the commits of ${this.settings.repoId}`);
     const { data } = await this.#retrying(() => requestJson(this.#context, request, Commits));
-    return data.slice(0, countMax).map(({ id }) => id);
+    return data.slice(0, countMax).map(({ id, title, authors }) => ({
+      id,
+      title: oneLine(title).slice(0, WORDS_MAX),
+      author: oneLine(authors[0]?.user ?? "").slice(0, WORDS_MAX) || "unknown",
+    }));
   }
 
   /**

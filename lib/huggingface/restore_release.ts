@@ -85,7 +85,7 @@ async function findBefore(
   layout: RepoLayout,
   now: UploadTarget,
 ): Promise<Release> {
-  const commits = await hub.listCommits(COMMITS_LOOKED_AT);
+  const commits = (await hub.listCommits(COMMITS_LOOKED_AT)).map(({ id }) => id);
   for (const commit of commits.filter((id) => id !== now.commit)) {
     const { manifest, ...target } = await readTarget(context, hub, commit);
     if (manifest === undefined || manifest.digest === now.manifest?.digest) continue;

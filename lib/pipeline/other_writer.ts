@@ -1,4 +1,4 @@
-import type { Offer, OtherWriter } from "../carriers/carrier.ts";
+import type { ClaimProblem, Offer, OtherWriter } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import type { OtherWriterSetting } from "../core/settings.ts";
@@ -45,12 +45,12 @@ export async function judgeWriter(
     if (problem === undefined) return { offer };
     throw writer === undefined
       ? disagreement(offer, problem)
-      : otherWriterRefusal(offer, manifest, writer, problem, policy);
+      : otherWriterRefusal(offer, manifest, writer, problem.what, policy);
   }
   context.log.warn(`${describeWriter(writer)}; it is taken all the same, as other_writers is accept`);
   // Between this release and the next: an older one is older than the change, too.
   return {
-    offer: { revision: offer.revision, claim: undefined, files: offer.files, sequence: manifest.sequence },
+    offer: { revision: offer.revision, claim: undefined, files: writer.files, sequence: manifest.sequence },
     accepted: { writer, manifest },
   };
 }
@@ -71,10 +71,9 @@ export function checkKept(
   const kept = new Set(judged.writer.kept);
   const other = staged.find(({ path, sha256 }) => kept.has(path) && claimed.get(path) !== sha256);
   if (other === undefined) return;
-  throw disagreement(
-    offer,
-    `${other.path} has SHA-256 ${other.sha256}, manifest says ${claimed.get(other.path)}`,
-  );
+  throw disagreement(offer, {
+    what: `${other.path} has SHA-256 ${other.sha256}, manifest says ${claimed.get(other.path)}`,
+  });
 }
 
 /** Says of files that are not what their manifest says who changed them, where that can be told. */
@@ -116,12 +115,9 @@ function otherWriterRefusal(
   );
 }
 
-function disagreement({ revision }: Offer, problem: string): RefusedError {
-  return new RefusedError(
-    `Cannot accept model-sync.json of revision ${revision.id.slice(0, 12)}: ${problem}`,
-    {
-      code: MISMATCH,
-      hint: "publish again from the training side; the active release is untouched",
-    },
-  );
+function disagreement({ revision }: Offer, { what, hint = "" }: ClaimProblem): RefusedError {
+  return new RefusedError(`Cannot accept model-sync.json of revision ${revision.id.slice(0, 12)}: ${what}`, {
+    code: MISMATCH,
+    hint: `${hint}publish again from the training side; the active release is untouched`,
+  });
 }

@@ -304,9 +304,9 @@ export class HubServer implements AsyncDisposable {
   }
 
   #commits(url: URL, repo: Repo, revision: string): Response {
-    const listed: { id: string; title: string }[] = [];
+    const listed: { id: string; title: string; authors: { user: string }[] }[] = [];
     for (let commit = find(repo, revision); commit !== undefined; commit = find(repo, commit.parent ?? "")) {
-      listed.push({ id: commit.id, title: commit.message });
+      listed.push({ id: commit.id, title: commit.message, authors: [{ user: "ada" }] });
     }
     return Response.json(listed.slice(0, Number(url.searchParams.get("limit") ?? 50)));
   }
