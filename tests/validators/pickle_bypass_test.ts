@@ -157,18 +157,18 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
   "a persistent object from the stack": [rawPickle(0x80, 2, "NQ."), /refers to an object outside/],
   "a class known by its shape that is called": [
     rawPickle(PROTO_4, stackGlobal("sklearn.utils._mocking", "Popen"), CALL),
-    /calls sklearn\.utils\._mocking\.Popen/,
+    /imports sklearn\.utils\._mocking\.Popen/,
   ],
   "a class that is handed to a function that calls it": [
     rawPickle(
       PROTO_4,
       stackGlobal("numpy.random._pickle", "__generator_ctor"),
       text("id"),
-      stackGlobal("sklearn.utils", "Popen"),
+      stackGlobal("sklearn.svm", "SVC"),
       0x86,
       "R.",
     ),
-    /hands sklearn\.utils\.Popen to numpy\.random\._pickle\.__generator_ctor/,
+    /hands sklearn\.svm\.SVC to numpy\.random\._pickle\.__generator_ctor/,
   ],
   "the result of a call that is called": [
     rawPickle(PROTO_4, stackGlobal("collections", "Counter"), ")R", CALL),
@@ -212,7 +212,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
       stackGlobal("copyreg", "_reconstructor"),
       "](",
       stackGlobal("sklearn.base", "BaseEstimator"),
-      stackGlobal("sklearn.utils", "Popen"),
+      stackGlobal("sklearn.svm", "SVC"),
       text("id"),
       "eR.",
     ),

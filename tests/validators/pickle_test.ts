@@ -86,7 +86,11 @@ Deno.test({
       const file = { path, location: `${dir.path}/${path}`, size: 0, sha256: SHA256 };
       const inspecting = inspectPickle(testContext(), file, { patterns: [] });
       if (path === "bad.joblib") await assert.rejects(inspecting, /imports (posix|nt)\.system/);
-      else await inspecting;
+      else if (path === "tree.joblib") {
+        // Its state holds addresses, and a forged one crashes the reader: only who names it gets it.
+        await assert.rejects(inspecting, /imports scipy\.spatial\._ckdtree\.cKDTree/);
+        await inspectPickle(testContext(), file, { patterns: ["scipy.spatial._ckdtree.cKDTree"] });
+      } else await inspecting;
     }
   },
 });

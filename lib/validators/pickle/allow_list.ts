@@ -1,3 +1,6 @@
+import type { CallCheck } from "./call_checks.ts";
+import { SKLEARN_CLASS } from "./sklearn_classes.ts";
+import type { StateCheck } from "./state_checks.ts";
 import { matchesAny } from "../../core/wildcards.ts";
 
 /** What may be imported besides the models of the libraries that are known. */
@@ -15,11 +18,15 @@ export interface GlobalRule {
    */
   readonly use: "value" | "make" | "call";
   /** Objects that are understood, because what follows in the stream depends on them. */
-  readonly makes?: "dtype" | "wrapper" | "data";
+  readonly makes?: "dtype" | "wrapper" | "data" | "set" | "stored";
   /** Whether an object is made with arguments that it stores, as named tuples are. */
   readonly takesNew?: boolean;
   /** Arguments that are looked at more closely. */
-  readonly checks?: "reconstructor" | "encode" | "noNumbers";
+  readonly checks?: "reconstructor" | CallCheck;
+  /** What BUILD may set on its objects, once; attributes unless something else is said. */
+  readonly state?: StateCheck;
+  /** What its objects may be filled with before: by APPENDS, or by SETITEMS. */
+  readonly fill?: "items" | "pairs";
   /** Which globals, `module:name`, a call takes among its arguments; without it, none. */
   readonly takes?: RegExp;
 }
@@ -37,15 +44,24 @@ const CLASS = "_{0,2}[A-Z]\\w*";
 
 const RULES: readonly Rule[] = [
   // Python 2 named the module __builtin__, and protocols below 3 still do.
-  [/^(builtins|__builtin__):(set|frozenset|complex|slice|range|xrange)$/, { use: "call", makes: "data" }],
+  [/^(builtins|__builtin__):(set|frozenset)$/, { use: "call", makes: "set", checks: "list" }],
+  [/^(builtins|__builtin__):(complex|slice|range|xrange)$/, {
+    use: "call",
+    makes: "stored",
+    checks: "constants",
+  }],
   // A number would be a size, and the call an allocation of as many bytes.
-  [/^(builtins|__builtin__):(bytes|bytearray)$/, { use: "call", makes: "data", checks: "noNumbers" }],
+  [/^(builtins|__builtin__):(bytes|bytearray)$/, { use: "call", makes: "data", checks: "bytes" }],
   [/^(builtins|__builtin__):(object|dict|list|tuple|int|long|float|bool|str|unicode)$/, { use: "value" }],
   [/^(copyreg|copy_reg):_reconstructor$/, { use: "call", checks: "reconstructor", takes: ANY }],
   [/^_codecs:encode$/, { use: "call", makes: "data", checks: "encode" }],
-  [/^collections:(OrderedDict|Counter|deque)$/, { use: "call" }],
+  [/^collections:OrderedDict$/, { use: "call", checks: "nothing", fill: "pairs" }],
+  [/^collections:Counter$/, { use: "call", checks: "dict", fill: "pairs" }],
+  [/^collections:deque$/, { use: "call", checks: "deque", fill: "items" }],
   [/^collections:defaultdict$/, {
     use: "call",
+    checks: "factory",
+    fill: "pairs",
     takes: /^(builtins|__builtin__):(dict|list|set|tuple|int|float|bool|str)$/,
   }],
 
@@ -59,22 +75,31 @@ const RULES: readonly Rule[] = [
   ],
   [/^numpy\._?core\.multiarray:_reconstruct$/, {
     use: "call",
+    checks: "array",
+    state: "array",
     takes: /^(numpy:(ndarray|matrix|recarray)|numpy\.ma(\.core)?:MaskedArray)$/,
   }],
-  [/^numpy\._?core\.multiarray:scalar$/, { use: "call" }],
-  [/^numpy\._?core\.numeric:_frombuffer$/, { use: "call" }],
+  [/^numpy\._?core\.multiarray:scalar$/, { use: "call", makes: "stored", checks: "scalar" }],
+  [/^numpy\._?core\.numeric:_frombuffer$/, { use: "call", makes: "stored", checks: "buffer" }],
   [/^numpy\.ma(\.core)?:_mareconstruct$/, {
     use: "call",
+    checks: "maskedArray",
+    state: "array",
     takes: /^(numpy:(ndarray|matrix|recarray)|numpy\.ma(\.core)?:MaskedArray)$/,
   }],
   [/^numpy\.ma(\.core)?:(MaskedArray|MaskedConstant)$/, { use: "value" }],
   [/^numpy\.random\._pickle:__(randomstate|generator|bit_generator)_ctor$/, {
     use: "call",
+    checks: "generator",
+    state: "data",
     takes: /^numpy\.random\._(pickle:__bit_generator_ctor|\w+:(MT19937|PCG64(DXSM)?|Philox|SFC64))$/,
   }],
   [/^numpy\.random\.(_mt19937:MT19937|_pcg64:PCG64(DXSM)?|_philox:Philox|_sfc64:SFC64)$/, { use: "value" }],
-  [/^numpy\.random\.bit_generator:(SeedSequence|__pyx_unpickle_SeedSequence)$/, {
+  [/^numpy\.random\.bit_generator:SeedSequence$/, { use: "value" }],
+  [/^numpy\.random\.bit_generator:__pyx_unpickle_SeedSequence$/, {
     use: "call",
+    checks: "cython",
+    state: "data",
     takes: /^numpy\.random\.bit_generator:SeedSequence$/,
   }],
   // What a FunctionTransformer is given: arithmetic, element by element.
@@ -88,32 +113,57 @@ const RULES: readonly Rule[] = [
   [/^joblib\.numpy_pickle:NumpyArrayWrapper$/, { use: "make", makes: "wrapper" }],
 
   // Cython's classes, which have no other way than to be called.
-  [/^sklearn\.tree\._tree:Tree$/, { use: "call" }],
-  [/^sklearn\.neighbors\._quad_tree:_QuadTree$/, { use: "call" }],
-  [/^sklearn\.linear_model\._sgd_fast:[A-Z]\w*$/, { use: "call" }],
-  [/^sklearn\._loss\._loss:Cy[A-Z]\w*$/, { use: "call" }],
-  [/^sklearn(\.\w+)*:newObj$/, { use: "call", takes: new RegExp(`^sklearn(\\.\\w+)*:${CLASS}$`) }],
+  [/^sklearn\.tree\._tree:Tree$/, { use: "call", checks: "tree", state: "data" }],
+  [/^sklearn\.linear_model\._sgd_fast:[A-Z]\w*$/, { use: "call", checks: "constants" }],
+  [/^sklearn\._loss\._loss:Cy[A-Z]\w*$/, { use: "call", checks: "constants" }],
+  [/^sklearn(\.\w+)*:newObj$/, {
+    use: "call",
+    checks: "one",
+    state: "data",
+    takes: new RegExp(`^sklearn(\\.\\w+)*:${CLASS}$`),
+  }],
   [/^sklearn(\.\w+)*:__pyx_unpickle_\w+$/, {
     use: "call",
+    checks: "cython",
+    state: "data",
     takes: new RegExp(`^sklearn(\\.\\w+)*:${CLASS}$`),
   }],
   // Scores that a search was told to use.
   [/^sklearn\.metrics(\.\w+)*:(\w+_(score|loss|error|ratio)|_passthrough_scorer)$/, { use: "value" }],
   [/^sklearn\.impute\._iterative:_ImputerTriplet$/, { use: "make", takesNew: true }],
-  [new RegExp(`^sklearn(\\.\\w+)*:${CLASS}$`), { use: "make" }],
-
-  [/^scipy\.sparse(\.\w+)?:(bsr|coo|csc|csr|dia|dok|lil)_(matrix|array)$/, { use: "make" }],
-  [/^scipy\.interpolate(\.\w+)?:(_{0,2}[A-Z]\w*|interp1d|interp2d)$/, { use: "make" }],
-  [/^scipy\.spatial(\._\w+|\.ckdtree|\.kdtree)?:(KDTree|cKDTree)$/, { use: "make" }],
-  [/^scipy\.optimize(\._\w+)?:(OptimizeResult|LbfgsInvHessProduct)$/, { use: "make" }],
-
+  [/^sklearn\.isotonic:IsotonicRegression$/, { use: "make", state: "isotonic" }],
+  // A dictionary, and one that ignores its state.
+  [/^sklearn\.utils(\._bunch)?:Bunch$/, { use: "make", state: "attributes", fill: "pairs" }],
+  // Cython's classes of distances and of trees of neighbours: `newObj` makes their objects.
   [
-    /^xgboost(\.(core|sklearn|callback))?:(Booster|XGB\w+|EarlyStopping|EvaluationMonitor|LearningRateScheduler)$/,
+    /^sklearn\.(metrics|neighbors)(\.\w+)*:(DistanceMetric|(?!PyFunc)[A-Z]\w+Distance|BallTree|KDTree)(32|64)?$/,
+    {
+      use: "value",
+    },
+  ],
+  [SKLEARN_CLASS, { use: "make" }],
+
+  [/^scipy\.sparse(\.\w+)?:(bsr|coo|csc|csr|dia|dok|lil)_(matrix|array)$/, { use: "make", fill: "pairs" }],
+  // Not KDTree and cKDTree of scipy.spatial: they take addresses within the tree from the bytes of their state.
+  [
+    /^scipy\.interpolate(\.\w+)?:([BN]?d?PPoly|BPoly|BSpline|\w+Spline|\w+Interpolator|\w*1DInterpolator|R[bB][fF]\w*|interp[12]d)$/,
+    { use: "make", state: "slots" },
+  ],
+  [/^scipy\.optimize(\._\w+)?:(OptimizeResult|LbfgsInvHessProduct)$/, {
+    use: "make",
+    state: "nothing",
+    fill: "pairs",
+  }],
+
+  [/^xgboost(\.core)?:Booster$/, { use: "make", state: "model" }],
+  [
+    /^xgboost(\.(core|sklearn|callback))?:(XGB\w+|EarlyStopping|EvaluationMonitor|LearningRateScheduler)$/,
     {
       use: "make",
     },
   ],
-  [/^lightgbm(\.(basic|sklearn))?:(Booster|LGBM\w+)$/, { use: "make" }],
+  [/^lightgbm(\.basic)?:Booster$/, { use: "make", state: "model" }],
+  [/^lightgbm(\.sklearn)?:LGBM\w+$/, { use: "make" }],
   [/^(catboost(\.core)?|_catboost):_?CatBoost\w*$/, { use: "make" }],
 ];
 
@@ -124,10 +174,11 @@ const TORCH_RULES: readonly Rule[] = [
     {
       use: "call",
       takes: /^torch:\w+$/,
+      makes: "stored",
     },
   ],
   [/^torch(\.cuda|\.storage)?:\w+Storage$/, { use: "value" }],
-  [/^torch:(Size|device)$/, { use: "call" }],
+  [/^torch:(Size|device)$/, { use: "call", makes: "stored" }],
   [
     /^torch:(Tensor|q?u?int\d+|b?float\d+\w*|complex\d+|double|half|bool|strided|sparse_co[ol]|contiguous_format|per_(tensor|channel)_affine(_symmetric)?)$/,
     {

@@ -4,16 +4,25 @@ import {
   type DictValue,
   holdsWrapper,
   isObject,
+  type ListValue,
   type PickleValue,
   type TupleValue,
+  weightOf,
 } from "./pickle_value.ts";
 
 /** What dictionaries have in them that are empty, as most are. */
 const NO_ENTRIES: ReadonlyMap<string, PickleValue> = new Map();
 
 /** Tuples of which no more is known. */
-const SOME_TUPLE: TupleValue = { kind: "tuple", items: undefined, holdsWrapper: false, depth: 1 };
-const EMPTY_TUPLE: TupleValue = { ...SOME_TUPLE, items: [] };
+const SOME_TUPLE: TupleValue = {
+  kind: "tuple",
+  items: undefined,
+  holdsWrapper: false,
+  depth: 1,
+  weight: Infinity,
+};
+const LIGHT_TUPLE: TupleValue = { ...SOME_TUPLE, weight: PICKLE_LIMITS.tupleItems };
+const EMPTY_TUPLE: TupleValue = { ...SOME_TUPLE, items: [], weight: 1 };
 const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 
 /**
@@ -22,7 +31,7 @@ const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
  */
 export class KeptValues {
   #bytes = 0;
-  #lastTuple: TupleValue = { ...SOME_TUPLE, items: [] };
+  #lastTuple: TupleValue = EMPTY_TUPLE;
 
   /** Whether as much more may be kept; it is counted then. */
   spend(bytes: number): boolean {
@@ -41,11 +50,18 @@ export class KeptValues {
     const holds = items.some(holdsWrapper);
     const isKept = items.length <= PICKLE_LIMITS.tupleItems &&
       this.spend(KEPT_BYTES.tuple + KEPT_BYTES.tupleItem * items.length);
-    if (!isKept) return holds ? WRAPPED_TUPLE : SOME_TUPLE;
+    const weight = items.reduce((sum: number, item) => sum + weightOf(item), 1);
+    if (!isKept && holds) return WRAPPED_TUPLE;
+    if (!isKept) return weight <= LIGHT_TUPLE.weight ? LIGHT_TUPLE : SOME_TUPLE;
     const kept = items.some((item) => depthOf(item) > INNER_DEPTH_MAX) ? items.map(shallow) : items;
     const depth = kept.reduce((most: number, item) => Math.max(most, 1 + depthOf(item)), 1);
-    this.#lastTuple = { kind: "tuple", items: kept, holdsWrapper: holds, depth };
+    this.#lastTuple = { kind: "tuple", items: kept, holdsWrapper: holds, depth, weight };
     return this.#lastTuple;
+  }
+
+  /** An empty list. */
+  list(): ListValue | typeof DATA {
+    return this.spend(KEPT_BYTES.list) ? { kind: "list", count: 0, weight: 1 } : DATA;
   }
 
   /** An empty dictionary. */

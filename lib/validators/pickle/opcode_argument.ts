@@ -221,7 +221,8 @@ function valueOf(
       if (/^-?\d{1,40}L?$/.test(text)) return numberOf(BigInt(text.replace("L", "")));
       // Larger numbers and other ways to write one are left to Python; without a digit there is none.
       // Of a line that begins with NUL, Python's C reader takes what stands before it, which is nothing, for a zero.
-      return /\d|\0/.test(text) ? DATA : undefined;
+      if (/^-?\d+L?$/.test(text)) return DATA;
+      return /\d|\0/.test(text) ? UNKNOWN : undefined;
     case "floatLine":
       return /\d|inf|nan/i.test(text) ? DATA : undefined;
     case "quotedLine": {

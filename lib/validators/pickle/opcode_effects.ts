@@ -50,15 +50,15 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   TUPLE2: pushPair,
   TUPLE3: pushTriple,
   TUPLE: (machine) => machine.push(machine.tuple(machine.popToMark())),
-  EMPTY_LIST: data,
+  EMPTY_LIST: (machine) => machine.push(machine.list()),
   EMPTY_SET: data,
   EMPTY_DICT: (machine) => machine.push(machine.dict()),
-  LIST: pushContainer,
-  FROZENSET: pushContainer,
+  LIST: pushList,
+  FROZENSET: (machine) => machine.push(machine.frozen(machine.popToMark())),
   DICT: pushDict,
   APPEND: (machine) => machine.extend([machine.pop()]),
   APPENDS: fill,
-  ADDITEMS: fill,
+  ADDITEMS: (machine) => machine.addItems(machine.popToMark()),
   SETITEM: setItem,
   SETITEMS: (machine) => machine.setItems(machine.popToMark()),
 
@@ -87,7 +87,7 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   NEXT_BUFFER: (machine) => {
     throw machine.broken("needs a buffer that is not in the file");
   },
-  READONLY_BUFFER: (machine) => void machine.top(),
+  READONLY_BUFFER: (machine) => machine.suspect("protects a buffer that is not in the file"),
 };
 
 function checkProtocol(machine: PickleMachine, version: PickleValue): void {
@@ -131,9 +131,11 @@ function pushTriple(machine: PickleMachine): void {
   machine.push(machine.tuple([machine.pop(), second, third]));
 }
 
-function pushContainer(machine: PickleMachine): void {
-  machine.contain(machine.popToMark());
-  machine.push(DATA);
+function pushList(machine: PickleMachine): void {
+  const items = machine.popToMark();
+  const list = machine.list();
+  machine.extend(items, list);
+  machine.push(list);
 }
 
 function pushDict(machine: PickleMachine): void {

@@ -26,6 +26,9 @@ export const PICKLE_LIMITS = {
   // Memory for tuples, dictionaries and dtypes that are remembered: a million pairs, or the states of 100,000 objects.
   // Of more only the kind is known.
   keptBytes: 128 * 1024 * 1024,
+  // Hashing what is put into sets and dictionaries, in numbers: a tuple has as many as are in it, over and over where
+  // it has the same one several times. Some seconds; every value of the largest file may be a key.
+  hashed: 200_000_000,
   // Text that the memo remembers: as much as a vocabulary of a few million words.
   memoTextBytes: 64 * 1024 * 1024,
   // More wrapped or concatenated pickles than a file has for a reason; each costs a fresh start.
@@ -41,6 +44,8 @@ export const KEPT_BYTES = {
   dictTable: 120,
   dictEntry: 40,
   dtype: 120,
+  list: 48,
+  instance: 56,
 } as const;
 
 /** How much of a file is read at a time. Payloads beyond it are skipped in files that are not compressed. */

@@ -1,9 +1,11 @@
-import { findRule, FREE, type PickleAllowList } from "./allow_list.ts";
+import { findRule, FREE, type GlobalRule, type PickleAllowList } from "./allow_list.ts";
+import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
 import { KeptValues } from "./kept_values.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
+import { STATE_CHECKS } from "./state_checks.ts";
 import {
   DATA,
   describe,
@@ -11,10 +13,13 @@ import {
   type GlobalValue,
   holdsWrapper,
   INSTANCE,
+  type InstanceValue,
   isObject,
+  type ListValue,
   type PickleValue,
   type TupleValue,
   UNKNOWN,
+  weightOf,
   WRAPPER,
 } from "./pickle_value.ts";
 
@@ -22,6 +27,9 @@ import {
 export function closeDtype(value: PickleValue): void {
   if (isObject(value) && value.kind === "dtype") value.isBuilt = true;
 }
+
+/** Of what the user allows: it may be filled and set as the pickle wants. */
+const FREE_INSTANCE: InstanceValue = { kind: "instance", rule: FREE, isBuilt: false };
 
 /** Who reads the pickle, which decides what is read and what may be imported. */
 export type PickleDialect = "python" | "joblib" | "torch";
@@ -61,6 +69,7 @@ export class PickleMachine {
   readonly #memo: (PickleValue | undefined)[] = [];
   #memoCount = 0;
   #memoTextBytes = 0;
+  #hashed = 0;
   readonly #globals = new Map<string, GlobalValue>();
   readonly #kept = new KeptValues();
   #suspicion: PickleProblem | undefined;
@@ -193,6 +202,18 @@ export class PickleMachine {
     return tuple;
   }
 
+  /** A list that is empty. */
+  list(): ListValue | typeof DATA {
+    return this.#kept.list();
+  }
+
+  /** FROZENSET. */
+  frozen(items: readonly PickleValue[]): PickleValue {
+    this.contain(items);
+    const weight = this.#hash(items);
+    return weight > 1 && this.#kept.spend(KEPT_BYTES.list) ? { kind: "data", weight } : DATA;
+  }
+
   /** A dictionary that is empty. */
   dict(): DictValue | typeof DATA {
     return this.#kept.dict();
@@ -203,17 +224,29 @@ export class PickleMachine {
     if (items.some(holdsWrapper)) throw this.#wrapperMisused();
   }
 
-  /** Puts items into what APPEND and ADDITEMS find on the stack. */
-  extend(items: readonly PickleValue[]): void {
+  /** Puts items into what APPEND finds on the stack. */
+  extend(items: readonly PickleValue[], target = this.top()): void {
     this.contain(items);
-    this.#checkFilled(this.top());
+    if (!isObject(target) || target.kind !== "list") return this.#checkFilled(target, "items");
+    target.count += items.length;
+    target.weight += items.reduce((sum: number, item) => sum + weightOf(item), 0);
+  }
+
+  /** ADDITEMS. */
+  addItems(items: readonly PickleValue[]): void {
+    this.contain(items);
+    this.#hash(items);
+    this.#checkFilled(this.top(), "items");
   }
 
   /** @param pairs key, value, key, value */
   setItems(pairs: readonly PickleValue[], target = this.top()): void {
     this.contain(pairs);
+    this.#hash(pairs.filter((_, index) => index % 2 === 0));
+    const isDict = isObject(target) && target.kind === "dict";
+    if (!isDict) this.#checkFilled(target, "pairs", pairs);
     if (pairs.length % 2 !== 0) throw this.broken("sets a key without a value");
-    if (!isObject(target) || target.kind !== "dict") return this.#checkFilled(target);
+    if (!isDict) return;
     for (let index = 0; index < pairs.length && target.entries !== undefined; index += 2) {
       this.#kept.setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
     }
@@ -227,7 +260,7 @@ export class PickleMachine {
     if (rule.use !== "call") throw this.refused(`calls ${full}`, full);
     const items = isObject(args) && args.kind === "tuple" ? args.items : undefined;
     // What the user allowed is called with whatever there is.
-    if (items === undefined && rule === FREE) return this.push(INSTANCE);
+    if (items === undefined && rule === FREE) return this.push(FREE_INSTANCE);
     if (items === undefined) throw this.refused(`calls ${full} with arguments that cannot be told`);
     if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.#wrapperMisused();
     for (const item of items) {
@@ -251,7 +284,7 @@ export class PickleMachine {
     if (!hasNone && !isFree && target.rule.takesNew !== true) {
       throw this.refused(`makes an object of ${describe(target)} with arguments`, describe(target));
     }
-    this.push(target.rule.makes === "wrapper" ? WRAPPER : INSTANCE);
+    this.push(target.rule.makes === "wrapper" ? WRAPPER : this.#instance(target.rule));
   }
 
   /** BUILD: sets the state of what is on the stack. */
@@ -261,7 +294,7 @@ export class PickleMachine {
     if (!isObject(target)) return this.suspect(`sets the state of ${describe(target)}`);
     switch (target.kind) {
       case "instance":
-        return;
+        return this.#buildInstance(target, state);
       case "wrapper": {
         if (this.#options.dialect !== "joblib") return;
         const place = findArrayPlace(state);
@@ -313,18 +346,14 @@ export class PickleMachine {
       if (!this.#kept.spend(KEPT_BYTES.dtype)) throw this.refused("makes too much to be remembered");
       return dtype;
     }
-    if (
-      rule?.checks === "noNumbers" &&
-      items.some((item) => typeof item === "number" || typeof item === "bigint")
-    ) {
-      throw this.refused(`calls ${module}.${name} with a size`);
+    if (rule?.checks !== undefined && rule.checks !== "reconstructor") {
+      const problem = CALL_CHECKS[rule.checks](items);
+      if (problem !== "") throw this.refused(`calls ${module}.${name} ${problem}`);
     }
-    // As pickles of protocol 2 write bytes; other codecs decompress, or load modules.
-    if (rule?.checks === "encode" && items[1] !== "latin1" && items[1] !== "latin-1") {
-      throw this.refused(`calls ${module}.${name} with a codec that is not latin1`);
-    }
+    if (rule?.makes === "set") return this.frozen(items);
     if (rule?.makes === "data") return DATA;
-    return rule?.checks === "reconstructor" ? this.#reconstructed(items) : INSTANCE;
+    if (rule?.makes === "stored") return INSTANCE;
+    return rule?.checks === "reconstructor" ? this.#reconstructed(items) : this.#instance(rule);
   }
 
   /** `copyreg._reconstructor(cls, base, state)`: as NEWOBJ, of a class that is an object or extends a built-in type. */
@@ -339,12 +368,49 @@ export class PickleMachine {
       );
     }
     if (holdsWrapper(state)) throw this.#wrapperMisused();
-    return target.rule.makes === "wrapper" ? WRAPPER : INSTANCE;
+    return target.rule.makes === "wrapper" ? WRAPPER : this.#instance(target.rule);
   }
 
-  #checkFilled(target: PickleValue): void {
-    if (!isObject(target) || target.kind !== "global") return;
-    this.suspect(`adds to ${describe(target)}`, describe(target));
+  /** A new object of what a rule is about. */
+  #instance(rule: GlobalRule | undefined): InstanceValue {
+    if (rule === undefined || rule === FREE) return FREE_INSTANCE;
+    if (!this.#kept.spend(KEPT_BYTES.instance)) throw this.refused("makes too much to be remembered");
+    return { kind: "instance", rule, isBuilt: false };
+  }
+
+  /** The first state may hide the methods of a class behind attributes: a second would be set by them. */
+  #buildInstance(target: InstanceValue, state: PickleValue): void {
+    const { rule } = target;
+    if (rule === FREE) return;
+    if (rule === undefined) return this.suspect("sets the state of an object that has none");
+    if (target.isBuilt) throw this.refused("sets the state of an object twice");
+    const problem = STATE_CHECKS[rule.state ?? "attributes"](state);
+    if (problem !== "") throw this.refused(`sets the state of an object ${problem}`);
+    target.isBuilt = true;
+  }
+
+  /** Picklers fill an object before they set its state, which may hide `append`, `extend` and `add`. */
+  #checkFilled(target: PickleValue, how: "items" | "pairs", pairs: readonly PickleValue[] = []): void {
+    if (!isObject(target)) return;
+    if (target === FREE_INSTANCE || (target.kind === "data" && how === "items")) return;
+    if (target === DATA) return;
+    if (target.kind === "instance" && target.rule?.fill === how && !target.isBuilt) {
+      const isSpecial = pairs.some((key, at) =>
+        at % 2 === 0 && typeof key === "string" && /^__\w+__$/.test(key)
+      );
+      if (!isSpecial || target.rule.state !== "nothing") return;
+    }
+    const problem = `adds to ${describe(target)}`;
+    if (target.kind === "global" || target.kind === "unknown") return this.suspect(problem, describe(target));
+    throw this.refused(problem);
+  }
+
+  /** Counts what hashing takes, and returns it. */
+  #hash(values: readonly PickleValue[]): number {
+    const weight = values.reduce((sum: number, value) => sum + weightOf(value), 0);
+    this.#hashed += weight;
+    if (this.#hashed > PICKLE_LIMITS.hashed) throw this.refused("has keys that take too long to hash");
+    return weight;
   }
 
   #forMemo(value: PickleValue): PickleValue {

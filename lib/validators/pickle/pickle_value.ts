@@ -15,6 +15,7 @@ export type PickleValue =
   | GlobalValue
   | InstanceValue
   | TupleValue
+  | ListValue
   | DictValue
   | DtypeValue
   | ArrayWrapperValue;
@@ -22,6 +23,8 @@ export type PickleValue =
 /** A value of a built-in type of which no more is known: a list, a set, bytes, a float, long text. */
 export interface DataValue {
   readonly kind: "data";
+  /** What hashing it takes, where that is not one: of a frozen set. */
+  readonly weight?: number;
 }
 
 /** A value of which nothing is known: too much was remembered already, or it was refused before. */
@@ -41,6 +44,18 @@ export interface GlobalValue {
 /** What came of a call or of a class. */
 export interface InstanceValue {
   readonly kind: "instance";
+  /** What its class may do; `undefined` for what may only be stored. */
+  readonly rule?: GlobalRule;
+  /** Whether BUILD has set its state. */
+  isBuilt: boolean;
+}
+
+/** A list: what is in it is counted and weighed, not kept. */
+export interface ListValue {
+  readonly kind: "list";
+  count: number;
+  /** What hashing all of it takes. */
+  weight: number;
 }
 
 export interface TupleValue {
@@ -51,6 +66,8 @@ export interface TupleValue {
   readonly holdsWrapper: boolean;
   /** Tuples inside each other, this one included; a dictionary counts as two. */
   readonly depth: number;
+  /** What hashing it takes, compared with a number: Python does not remember a tuple's hash. */
+  readonly weight: number;
 }
 
 /** A dictionary that began empty: with everything in it, as long as that is little and its keys are constants. */
@@ -86,7 +103,8 @@ export interface ArrayWrapperValue {
 
 export const DATA: DataValue = { kind: "data" };
 export const UNKNOWN: UnknownValue = { kind: "unknown" };
-export const INSTANCE: InstanceValue = { kind: "instance" };
+/** What may only be stored. */
+export const INSTANCE: InstanceValue = { kind: "instance", isBuilt: true };
 export const WRAPPER: ArrayWrapperValue = { kind: "wrapper" };
 
 /** Narrows to the values that are no constants. */
@@ -101,6 +119,14 @@ export function holdsWrapper(value: PickleValue): boolean {
   if (!isObject(value)) return false;
   if (value.kind === "global") return value.rule?.makes === "wrapper";
   return value.kind === "wrapper" || (value.kind === "tuple" && value.holdsWrapper);
+}
+
+/** What hashing a value takes, compared with a number. */
+export function weightOf(value: PickleValue): number {
+  if (!isObject(value)) return 1;
+  if (value.kind === "tuple" || value.kind === "list") return value.weight;
+  if (value.kind === "data") return value.weight ?? 1;
+  return value.kind === "dtype" ? value.state?.parts ?? 1 : 1;
 }
 
 /** How a value is told in a message. */

@@ -1,0 +1,124 @@
+import { countOfShape } from "./joblib_array.ts";
+import { DATA, isObject, type PickleValue } from "./pickle_value.ts";
+
+// What each callable does with its arguments, and so which it may get: those that its library writes. An argument of
+// another type would be gone through, converted or called by code that the pickle chooses, and a number is often the
+// size of what is allocated. Each check completes "calls builtins.set": `with a size`.
+
+type Args = readonly PickleValue[];
+
+const STRANGE = "with arguments that cannot be told";
+
+const BIT_GENERATOR = /^(MT19937|PCG64(DXSM)?|Philox|SFC64)$/;
+
+/** More outputs than a tree has. */
+const OUTPUTS_MAX = 1_000_000;
+
+export const CALL_CHECKS = {
+  /** Copies a list. Of a range, it would make a number of elements that costs nothing to name. */
+  list: ([list, ...others]: Args) =>
+    list === undefined || (isList(list) && others.length === 0) ? "" : STRANGE,
+  /** Copies a list, up to a length that allocates nothing. */
+  deque: ([list, length = null, ...others]: Args) =>
+    list === undefined || ((isList(list) || isNone(list)) && isNumberOrNone(length) && others.length === 0)
+      ? ""
+      : STRANGE,
+  /** Stores constants. */
+  constants: (args: Args) => args.every((item) => !isObject(item) || item === DATA) ? "" : STRANGE,
+  /** Copies bytes, or encodes text as Python 2 wrote it. A number would be a size. */
+  bytes([content, codec, ...others]: Args) {
+    if (content === undefined) return "";
+    if (typeof content === "number" || typeof content === "bigint") return "with a size";
+    const isKnown = isText(content) && (codec === undefined ? content === DATA : isLatin1(codec));
+    return isKnown && others.length === 0 ? "" : STRANGE;
+  },
+  /** As pickles of protocol 2 write bytes. Other codecs decompress, or load modules. */
+  encode([text, codec, ...others]: Args) {
+    if (!isLatin1(codec)) return "with a codec that is not latin1";
+    return isText(text) && others.length === 0 ? "" : STRANGE;
+  },
+  /** Begins empty: what is in it comes by SETITEMS. */
+  nothing: (args: Args) => args.length === 0 ? "" : STRANGE,
+  /** Copies a dictionary, whose keys are hashed already. */
+  dict: ([dict, ...others]: Args) =>
+    dict === undefined || (isObject(dict) && dict.kind === "dict" && others.length === 0) ? "" : STRANGE,
+  /** Stores the type that makes missing values, for which nothing asks while it is loaded. */
+  factory: (args: Args) =>
+    args.length <= 1 && args.every((item) => !isObject(item) || item.kind === "global") ? "" : STRANGE,
+  /** Allocates a shape of a type: always the empty one, of bytes, until the state comes. */
+  array: ([, shape, type, ...others]: Args) =>
+    isNothing(shape) && isByte(type) && others.length === 0 ? "" : STRANGE,
+  /** The same for the data and for the mask. */
+  maskedArray: ([, , shape, type, ...others]: Args) =>
+    isNothing(shape) && isByte(type) && others.length === 0 ? "" : STRANGE,
+  /** Copies an element from bytes, which numpy holds to be long enough; of objects it would take an array's memory. */
+  scalar([dtype, content, ...others]: Args) {
+    if (!isDtypeOfData(dtype)) return "with a type that cannot be told, or of objects";
+    return isText(content) && others.length === 0 ? "" : STRANGE;
+  },
+  /** A view of bytes, which numpy holds to be long enough for the shape. Of an array, it would outlive its memory. */
+  buffer([content, dtype, shape, order = "C", ...others]: Args) {
+    if (!isDtypeOfData(dtype)) return "with a type that cannot be told, or of objects";
+    const isShape = typeof shape === "number" || countOfShape(shape) !== undefined;
+    return content === DATA && isShape && typeof order === "string" && others.length === 0 ? "" : STRANGE;
+  },
+  /** Makes numpy's generator of a name or of a class, which `takes` holds to be one. */
+  generator: (args: Args) => args.length <= 2 && args.every(isGenerator) ? "" : STRANGE,
+  /** Allocates a number for each output. */
+  tree([features, classes, outputs, ...others]: Args) {
+    const isKnown = typeof features === "number" && typeof outputs === "number" && outputs >= 0 &&
+      outputs <= OUTPUTS_MAX && isObject(classes ?? null) && others.length === 0;
+    return isKnown ? "" : STRANGE;
+  },
+  /** Cython's: sets C fields from a tuple, each by its type. */
+  cython: ([, checksum, state = null, ...others]: Args) =>
+    typeof checksum === "number" && (state === null || (isObject(state) && state.kind === "tuple")) &&
+      others.length === 0
+      ? ""
+      : STRANGE,
+  /** `obj.__new__(obj)`. */
+  one: (args: Args) => args.length === 1 ? "" : STRANGE,
+} as const satisfies Record<string, (args: Args) => string>;
+
+export type CallCheck = keyof typeof CALL_CHECKS;
+
+function isList(value: PickleValue): boolean {
+  return isObject(value) && value.kind === "list";
+}
+
+/** (), as Python writes what a queue begins with. */
+function isNone(value: PickleValue): boolean {
+  return isObject(value) && value.kind === "tuple" && value.items?.length === 0;
+}
+
+function isNumberOrNone(value: PickleValue): boolean {
+  return value === null || typeof value === "number";
+}
+
+function isText(value: PickleValue | undefined): boolean {
+  return typeof value === "string" || value === DATA;
+}
+
+function isLatin1(codec: PickleValue | undefined): boolean {
+  return codec === "latin1" || codec === "latin-1";
+}
+
+/** (0,). */
+function isNothing(shape: PickleValue | undefined): boolean {
+  return shape !== undefined && isObject(shape) && shape.kind === "tuple" && shape.items?.length === 1 &&
+    shape.items[0] === 0;
+}
+
+/** "b", as text or as bytes, of which nothing is known: of a shape without elements, any type is harmless. */
+function isByte(type: PickleValue | undefined): boolean {
+  return type === "b" || type === DATA;
+}
+
+function isDtypeOfData(value: PickleValue | undefined): boolean {
+  return value !== undefined && isObject(value) && value.kind === "dtype" && value.state?.hasObject === false;
+}
+
+function isGenerator(value: PickleValue): boolean {
+  if (typeof value === "string") return BIT_GENERATOR.test(value);
+  return value === null || (isObject(value) && (value.kind === "global" || value.kind === "instance"));
+}
