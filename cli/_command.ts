@@ -15,6 +15,7 @@ import { expandHome } from "../lib/config/expand_home.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context, Environment } from "../lib/core/context.ts";
+import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findText } from "../lib/core/files.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
@@ -226,7 +227,7 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
       const load = () => loadConfigFor(flags, context, { ...FLAG_SETTINGS, ...flagSettings });
       this.exitCode = await work({ context, output, permissions, load }, flags, ...args) ?? EXIT.done;
     } catch (error) {
-      this.exitCode = output.error(stop.signal.aborted ? stop.signal.reason : firstFailure(error));
+      this.exitCode = output.error(endOf(firstFailure(error), stop.signal));
     }
   };
 }
@@ -297,6 +298,12 @@ function readEnvironment(world: World): Environment {
   const variables = parseDotenv(findText(world.fs, ".env") ?? "");
   for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
   return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(variables) };
+}
+
+/** Why a command ended: the signal, unless the error says more of how it ended then. */
+function endOf(error: unknown, signal: AbortSignal): unknown {
+  const isTold = error instanceof InterruptedError || error instanceof RolledBackError;
+  return signal.aborted && !isTold ? signal.reason : error;
 }
 
 interface StopSignal extends Disposable {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { diskError } from "../core/errors.ts";
-import { type FileSystem, findText, replaceFile, UnusableFileError } from "../core/files.ts";
+import { type FileSystem, findEntry, findText, replaceFile, UnusableFileError } from "../core/files.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest } from "../release/manifest.ts";
 
@@ -124,6 +124,8 @@ export function updateCanary<Change extends CanaryState | undefined>(
 
 /** Forgets the canary, as when another release was activated without one. Who watches it ends with `superseded`. */
 export function clearCanary(fs: FileSystem, path: string): void {
+  // The lock would need a file of its own, which a full disk may not take.
+  if (findEntry(fs, path) === undefined) return;
   whileLocked(fs, path, () => removeState(fs, path));
 }
 

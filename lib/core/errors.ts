@@ -30,7 +30,7 @@ export interface ErrorDetails {
 export abstract class ModelSyncError extends Error {
   abstract readonly exitCode: ExitCode;
   readonly code: string;
-  readonly hint: string | undefined;
+  #hint: string | undefined;
   /** Whether the same call may succeed later without anybody changing anything. */
   readonly retryable: boolean = false;
 
@@ -38,7 +38,17 @@ export abstract class ModelSyncError extends Error {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.name = new.target.name;
     this.code = details.code;
-    this.hint = details.hint;
+    this.#hint = details.hint;
+  }
+
+  /** What to do next, in one sentence. */
+  get hint(): string | undefined {
+    return this.#hint;
+  }
+
+  /** Replaces what to do next, once it is known what the failed run left. */
+  reviseHint(hint: string): void {
+    this.#hint = hint;
   }
 }
 
@@ -124,6 +134,6 @@ export function diskError(error: unknown, action: string): unknown {
   return new DiskError(`Cannot ${action}: ${fault}`, {
     code: "DISK",
     cause: error,
-    hint: "free or mend the disk and run again; the active release is untouched",
+    hint: "free or mend the disk and run again",
   });
 }

@@ -213,9 +213,23 @@ function openFolders(fs: FileSystem, path: string): void {
  */
 export function replaceFile(fs: FileSystem, path: string, content: string | Uint8Array): void {
   const temporary = `${path}.new`;
-  writeSynced(fs, temporary, content);
-  fs.renameSync(temporary, path);
+  try {
+    writeSynced(fs, temporary, content);
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    removeQuietly(fs, temporary);
+    throw error;
+  }
   syncFolder(fs, dirname(path));
+}
+
+/** On a full disk, a part of a file takes what others need. Why the write failed is what counts. */
+function removeQuietly(fs: FileSystem, path: string): void {
+  try {
+    fs.removeSync(path);
+  } catch {
+    // The next write of the same file replaces it.
+  }
 }
 
 function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array): void {

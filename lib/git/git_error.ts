@@ -45,7 +45,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new DiskError(message, {
         code: "DISK",
-        hint: "free or mend the disk and run again; the active release is untouched",
+        hint: "free or mend the disk and run again",
       }),
   },
   {

@@ -63,7 +63,8 @@ function factsOf({ event, downForMs }: Alert): [string, string][] {
   if (event.error !== undefined) facts.push(["Reason", `${event.error.message} (${event.error.code})`]);
   if (downForMs !== undefined) facts.push(["Down for", formatDuration(downForMs)]);
   if (release !== undefined) {
-    facts.push(["Release", shortDigest(release) + (sequence === undefined ? "" : `, sequence ${sequence}`)]);
+    const label = ["failed", "refused", "interrupted"].includes(outcome) ? "Active release" : "Release";
+    facts.push([label, shortDigest(release) + (sequence === undefined ? "" : `, sequence ${sequence}`)]);
   }
   if (previous !== undefined) facts.push(["Before", shortDigest(previous)]);
   facts.push(["Models", modelsDir]);

@@ -8,6 +8,7 @@ import { finishMirror, prepareMirror, rememberMirrored } from "../store/mirror.t
 import { requireSeen } from "../store/consumer_view.ts";
 import { inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
 import { readPointer, relinkPointers, setPointers } from "../store/pointers.ts";
+import { addQuarantine, findEntryOf, type QuarantineEntry } from "../store/quarantine.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { type ActivationIntent, undoActivation } from "./settle_activation.ts";
@@ -26,6 +27,9 @@ export interface Activation {
  * the pointers move, `previous` moves before `current`, and `current` moves by one rename. Whoever is killed in between
  * leaves a store that `recover` settles.
  *
+ * @param left the release that is left for good, and why: it is quarantined once the intent says so, and before the
+ * pointers move
+ *
  * Signals are not looked at once the intent is written: what remains are renames, and an activation that was begun is
  * best finished. What fails is taken back.
  */
@@ -35,6 +39,7 @@ export async function activate(
   release: ValidRelease,
   run: IntentRun,
   choice: ModeChoice,
+  left?: QuarantineEntry,
 ): Promise<Activation> {
   const { mode } = choice;
   if (mode === "mirror") {
@@ -49,6 +54,7 @@ export async function activate(
     relinkPointers(store);
     linkModels(context, store, run);
     requireSeen(store, to);
+    if (left !== undefined) addQuarantine(store, left);
     return { release: to, previous: readPointer(store, "previous"), mode };
   }
   const intent: ActivationIntent = {
@@ -58,10 +64,12 @@ export async function activate(
     from: from ?? null,
     to,
     previousBefore: readPointer(store, "previous") ?? null,
+    ...(left === undefined ? {} : { left, leftBefore: findEntryOf(store, left.digest) }),
   };
   try {
     if (mode === "mirror") await prepareMirror(context, store, run.runId, from, to);
     writeIntent(store, intent);
+    if (left !== undefined) addQuarantine(store, left);
     setPointers(
       store,
       from === undefined || from === to ? { current: to } : { previous: from, current: to },

@@ -2,8 +2,6 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import type { Digest } from "../release/manifest.ts";
 import { writePendingReload } from "../store/pending_reload.ts";
-import { readPointer } from "../store/pointers.ts";
-import { addQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { activate, type Activation } from "./activate.ts";
 import type { SwapOptions } from "./swap_options.ts";
@@ -17,9 +15,9 @@ export interface LeftRelease {
 }
 
 /**
- * Makes a release of the store the active one in the place of another, which is quarantined first: no schedule brings it
- * back. From here on it is on the disk that consumers have to be told. Where the activation fails, the release was not
- * left and is not quarantined either.
+ * Makes a release of the store the active one in the place of another, which is quarantined with it: no schedule brings
+ * it back. From here on it is on the disk that consumers have to be told. Where the activation fails, the release was
+ * not left and is not quarantined either.
  */
 export async function leave(
   context: Context,
@@ -28,14 +26,12 @@ export async function leave(
   release: ValidRelease,
   { run, choice, safeguards }: SwapOptions,
 ): Promise<Activation> {
-  addQuarantine(store, { ...left, at: isoSeconds(context.clock.now()), wasLeft: true });
   if (safeguards.reload.length > 0) {
     writePendingReload(store, { digest: left.digest, previous: release.digest });
   }
-  try {
-    return await activate(context, store, release, run, choice);
-  } catch (error) {
-    if (readPointer(store, "current") === left.digest) liftQuarantine(store, left.digest);
-    throw error;
-  }
+  return await activate(context, store, release, run, choice, {
+    ...left,
+    at: isoSeconds(context.clock.now()),
+    wasLeft: true,
+  });
 }

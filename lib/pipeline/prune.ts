@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
+import { readIntent } from "../store/intent.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { listReleases, removeRelease, type StoredRelease } from "../store/releases.ts";
@@ -20,12 +21,13 @@ export interface PrunePlan {
  * @param keep at least 1
  */
 export function planPrune(store: Store, keep: number): PrunePlan {
-  const named = new Set<Digest | undefined>([
+  const named = new Set<Digest | undefined | null>([
     readPointer(store, "current"),
     readPointer(store, "previous"),
     // What a canary goes back to may be older than both.
     openCanary(store)?.previous,
     judgedCanary(store)?.previous,
+    ...namedByIntent(store),
   ]);
   const releases = listReleases(store);
   const quarantine = readQuarantine(store);
@@ -35,6 +37,13 @@ export function planPrune(store: Store, keep: number): PrunePlan {
   const newest = byUse.slice(0, keep);
   const kept = releases.filter((one) => newest.includes(one) || named.has(one.manifest.digest));
   return { kept, removed: releases.filter((release) => !kept.includes(release)) };
+}
+
+/** What a run that was killed and is not settled yet may go to. */
+function namedByIntent(store: Store): (Digest | null)[] {
+  const intent = readIntent(store);
+  if (intent?.phase === "activating") return [intent.from, intent.to, intent.previousBefore];
+  return intent?.phase === "adopting" ? [intent.from, intent.digest] : [];
 }
 
 /** Removes what a plan says. */

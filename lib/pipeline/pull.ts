@@ -1,4 +1,4 @@
-import type { Offer, Revision, Source } from "../carriers/carrier.ts";
+import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { PassingError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
@@ -9,9 +9,8 @@ import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { readPointer } from "../store/pointers.ts";
-import { acceptPulled, liftQuarantine } from "../store/quarantine.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
-import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
+import { findRevision, findRevisionOf } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
@@ -27,6 +26,7 @@ import {
 } from "./other_writer.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
 import { refuseUnwanted } from "./refuse_unwanted.ts";
+import { rememberPulled } from "./remember_pulled.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { RunReport } from "./run.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
@@ -178,7 +178,7 @@ async function bringNewest(
     await swap(context, store, valid, swapping);
   }
   const otherWriter = accepted && recordedWriter(accepted.writer);
-  rememberPulled(store, revision, release.manifest, unchanged, otherWriter);
+  rememberPulled(context, store, revision, release.manifest, unchanged, otherWriter);
   await tidyUp(context, store, unchanged ? undefined : options.keep);
   return report(store, source, revision.id, release.manifest, {
     outcome: unchanged ? "unchanged" : "activated",
@@ -188,20 +188,6 @@ async function bringNewest(
     writtenBytes,
     otherWriter,
   });
-}
-
-/** Writes down what the next pulls go by. */
-function rememberPulled(
-  store: Store,
-  revision: Revision,
-  manifest: Manifest,
-  unchanged: boolean,
-  otherWriter: RecordedWriter | undefined,
-): void {
-  const { digest, sequence } = manifest;
-  rememberRevision(store, revision.source, { revision: revision.id, digest, sequence, otherWriter });
-  if (unchanged) liftQuarantine(store, digest);
-  else acceptPulled(store, digest);
 }
 
 /** Decides whether an offer may come, by who wrote it and who signed it. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { DiskError } from "../core/errors.ts";
+import { DiskError, diskError, RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import { settleAdoption } from "../store/adopt.ts";
@@ -10,6 +10,7 @@ import { inspectModelFolder } from "../store/model_folder.ts";
 import { clearDamagedPrevious, readPointer, relinkPointers } from "../store/pointers.ts";
 import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { sweepPartials } from "../store/partials.ts";
+import { liftQuarantine, wasLeft } from "../store/quarantine.ts";
 import { removePartialReleases } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { settleActivation } from "./settle_activation.ts";
@@ -31,6 +32,7 @@ export async function recover(context: Context, store: Store): Promise<Recovery 
   const resolution = intent === undefined ? undefined : await settle(context, store, intent);
   repairPointers(context, store);
   await abandonMirror(store);
+  healQuarantine(context, store);
   for (const entry of store.fs.readDirSync(store.staging)) {
     await removeTree(store.fs, join(store.staging, entry.name));
   }
@@ -56,6 +58,25 @@ function repairPointers({ log }: Context, store: Store): void {
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     log.warn(error.message);
+  }
+}
+
+/**
+ * A release that is active was not left. An older version that was killed could leave it quarantined as if it was, and
+ * then no pull would go on; a run that chose it again could be killed before it lifted the quarantine.
+ */
+function healQuarantine({ log }: Context, store: Store): void {
+  const active = readPointer(store, "current");
+  try {
+    if (active === undefined || !wasLeft(store, active)) return;
+    liftQuarantine(store, active);
+    log.warn(
+      `release ${shortDigest(active)} is active, and is no longer quarantined as one that was rolled back`,
+    );
+  } catch (error) {
+    // Commands that need the quarantine name its damage themselves.
+    const failure = diskError(error, "write the quarantine");
+    if (!(failure instanceof RefusedError) && !(failure instanceof DiskError)) throw failure;
   }
 }
 

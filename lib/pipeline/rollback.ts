@@ -7,6 +7,7 @@ import { matchDigest } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
+import { withReserve } from "../store/reserve.ts";
 import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
@@ -88,7 +89,7 @@ export async function rollback(
       options,
     );
   liftQuarantine(store, release.digest);
-  clearCanary(context.fs, canaryPath(store));
+  withReserve(store, () => clearCanary(context.fs, canaryPath(store)));
   const { manifest } = release;
   if (plan.from !== release.digest) {
     await tellConsumers(context, store, run, { event: "rolled-back", manifest, previous }, safeguards);

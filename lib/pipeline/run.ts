@@ -5,6 +5,7 @@ import {
   diskError,
   firstFailure,
   InterruptedError,
+  LockedError,
   ModelSyncError,
   RefusedError,
 } from "../core/errors.ts";
@@ -12,7 +13,11 @@ import { acquireLock } from "../core/lock.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
 import { newRunId } from "../store/run_id.ts";
+import type { Digest } from "../release/manifest.ts";
+import { readPointer } from "../store/pointers.ts";
+import { refillReserve, withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";
+import { nameActive, readActiveNow } from "./name_active.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import { recover, type Recovery, settle } from "./recover.ts";
 
@@ -82,90 +87,141 @@ async function lockedRun<Report extends RunReport>(
     };
     // Told also when the disk does not take the line.
     onRecord(line);
-    appendHistory(store, line);
+    const append = () => appendHistory(store, line);
+    // What changed has to be on record; that nothing did may wait until there is room.
+    if (error === undefined && report.outcome !== "unchanged") withReserve(store, append);
+    else append();
   };
-  const recordFailure = (failure: unknown) =>
-    record(failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) }, failure);
-  const fail = (error: unknown) => diskError(firstFailure(error), `${command} with the store ${store.root}`);
+  const recordFailure = (failure: unknown, active?: Digest) =>
+    record(failureReport(failure, active), failure);
+  const fail = (error: unknown) =>
+    stopReason(context, diskError(firstFailure(error), `${command} with the store ${store.root}`));
   using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock)
     .catch((error) => {
       // The intent that is there is another run's.
       const failure = fail(error);
-      recordQuietly(context, () => recordFailure(failure));
+      // While another run works, what is active may be another release in a moment.
+      const active = failure instanceof LockedError ? undefined : readActiveNow(store);
+      if (active !== undefined) nameActive(failure, active, true);
+      doQuietly(context, "record this run", () => recordFailure(failure, active?.digest));
       throw failure;
     });
   try {
-    const recovery = await recover(context, store);
-    whatTheDiskHolds(context, () => {
-      recordRecovery(context, store, recovery);
-      writeIntent(store, { ...run, phase: "preparing" });
-    });
+    const isSettled = await settleEarlier(context, store, run);
     const report = await work(run);
-    record(report);
-    clearIntent(store);
+    // What the run was asked for is done, whether or not the disk takes another line.
+    whatTheDiskHolds(context, "record this run", () => record(report));
+    if (isSettled) whatTheDiskHolds(context, "end this run", () => clearIntent(store));
     return { ...report, runId: run.runId, durationMs: elapsedMs() };
   } catch (error) {
     // Still under the lock: until it is settled, no other run may look at what this one left.
     const failure = fail(error);
-    await closeFailedRun(context, store, run, () => recordFailure(failure));
+    await closeFailedRun(context, store, run, failure, recordFailure);
     throw failure;
+  } finally {
+    keepReserve(context, store);
   }
 }
+
+/** Commands that free space. They keep what an unfinished run names, and need not wait until it can be settled. */
+const FREEING: readonly string[] = ["prune"];
+
+/** Settles what a killed run left, and announces this one. @returns whether nothing is left of the other */
+async function settleEarlier(context: Context, store: Store, run: IntentRun): Promise<boolean> {
+  const recovery = await recover(context, store).catch((error) => {
+    const failure = diskError(error, "settle what an earlier run left");
+    if (!(failure instanceof DiskError) || !FREEING.includes(run.command)) throw failure;
+    context.log.warn(failure.message);
+    return "unsettled" as const;
+  });
+  if (recovery === "unsettled") return false;
+  // Nothing was touched yet, and a prune must be possible just where the disk takes no more.
+  whatTheDiskHolds(context, "announce this run", () => {
+    recordRecovery(context, store, recovery);
+    writeIntent(store, { ...run, phase: "preparing" });
+  });
+  return true;
+}
+
+/** Commands whose errors are about what they publish, not about what is active here. */
+const PUBLISHING: readonly string[] = ["publish", "hf-upload", "train", "references-sync"];
 
 /** Settles and records a run that threw. Where the disk does not let it settle, its intent stays for the next run. */
 async function closeFailedRun(
   context: Context,
   store: Store,
   run: IntentRun,
-  record: () => void,
+  failure: unknown,
+  record: (failure: unknown, active: Digest | undefined) => void,
 ): Promise<void> {
-  const isSettled = await settleOwn(context, store, run);
-  recordQuietly(context, () => {
-    record();
-    if (isSettled) clearIntent(store);
+  const settled = await settleOwn(context, store, run);
+  const active = PUBLISHING.includes(run.command) ? undefined : readActiveNow(store);
+  if (active !== undefined) nameActive(failure, active, settled !== "unsettled");
+  doQuietly(context, "record this run", () => {
+    record(failure, active?.digest);
+    if (settled === "settled") clearIntent(store);
   });
 }
 
-/** Settles what the run announced. @returns whether its intent is its own and done with */
-async function settleOwn(context: Context, store: Store, run: IntentRun): Promise<boolean> {
+/** Settles what the run announced, if it came to that. */
+async function settleOwn(
+  context: Context,
+  store: Store,
+  run: IntentRun,
+): Promise<"settled" | "nothing" | "unsettled"> {
   try {
     const intent = readIntent(store);
-    if (intent?.runId !== run.runId) return false;
+    if (intent === undefined) return "nothing";
+    if (intent.runId !== run.runId) return "unsettled";
     // What was begun is settled even if the run is being interrupted.
     await settle({ ...context, signal: new AbortController().signal }, store, intent);
-    return true;
+    return "settled";
   } catch (error) {
-    context.log.warn(
-      `the next run settles what this one left: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return false;
+    context.log.warn(`the next run settles what this one left: ${messageOf(error)}`);
+    return "unsettled";
   }
 }
 
-/**
- * Does what is good to have on record, but on a full disk not needed: nothing was touched yet, and a prune must be
- * possible just then.
- */
-function whatTheDiskHolds(context: Context, write: () => void): void {
+/** Where a run is asked to stop, that is why it ends, whatever fails of it then. */
+function stopReason({ signal }: Context, failure: unknown): unknown {
+  const isTold = failure instanceof InterruptedError || failure instanceof RolledBackError;
+  return signal.aborted && !isTold && signal.reason instanceof InterruptedError ? signal.reason : failure;
+}
+
+function failureReport(failure: unknown, active: Digest | undefined): RunReport {
+  const report = failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) };
+  return active === undefined ? report : { ...report, release: active };
+}
+
+/** A store with a release to roll back to can do so on a full disk. */
+function keepReserve(context: Context, store: Store): void {
+  doQuietly(context, "keep a reserve", () => {
+    if (readPointer(store, "current") !== undefined) refillReserve(store);
+  });
+}
+
+/** Does what is good to have on record, but on a full disk not needed. */
+function whatTheDiskHolds(context: Context, action: string, write: () => void): void {
   try {
     write();
   } catch (error) {
-    const failure = diskError(error, "announce this run");
+    const failure = diskError(error, action);
     if (!(failure instanceof DiskError)) throw failure;
     context.log.warn(failure.message);
   }
 }
 
-function recordQuietly(context: Context, record: () => void): void {
+/** Does what must not hide why a run ends. */
+function doQuietly(context: Context, action: string, write: () => void): void {
   try {
-    record();
+    write();
   } catch (error) {
-    warnUnrecorded(context, error);
+    context.log.warn(`cannot ${action}: ${messageOf(error)}`);
   }
 }
 
-function warnUnrecorded(context: Context, error: unknown): void {
-  context.log.warn(`cannot record this run: ${error instanceof Error ? error.message : String(error)}`);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The killed run gets the line that it could not write, unless it was killed just after writing it. */

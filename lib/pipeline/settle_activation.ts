@@ -7,7 +7,7 @@ import type { Intent } from "../store/intent.ts";
 import { finishMirror, prepareMirror, undoMirror } from "../store/mirror.ts";
 import { isEmpty, planMirror } from "../store/mirror_plan.ts";
 import { readPointer, restorePointer } from "../store/pointers.ts";
-import { liftQuarantine } from "../store/quarantine.ts";
+import { addQuarantine, liftQuarantine, restoreQuarantine, wasLeft } from "../store/quarantine.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 
@@ -41,6 +41,7 @@ export async function settleActivation(
 async function finishActivation(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
   const { from, to, previousBefore, mode } = intent;
   const previous = from === to ? previousBefore : from ?? previousBefore;
+  if (intent.left !== undefined && !wasLeft(store, intent.left.digest)) addQuarantine(store, intent.left);
   restorePointer(store, "previous", previous ?? undefined, mode);
   if (mode === "symlink") {
     ensureModelsLink(store, intent.runId);
@@ -70,8 +71,10 @@ export async function undoActivation(
     // An older version mirrored without preparing anything: files of both releases may be there.
     if (!isUndone && moved && from !== null) await completeMirror(context, store, intent.runId, to, from);
   }
-  // A rollback quarantines the release that it leaves, before it leaves it; this one never left.
-  if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
+  // It was not left, so it is not quarantined for that.
+  if (intent.left !== undefined) restoreQuarantine(store, intent.left.digest, intent.leftBefore);
+  // An older version quarantined it before it wrote the intent.
+  else if (intent.command === "rollback" && from !== null) liftQuarantine(store, from);
 }
 
 /** In mirror mode the files of the release before are in the model folder's scratch, whatever the store holds. */

@@ -3,6 +3,8 @@ import { replaceFile, syncFolder } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest } from "../release/manifest.ts";
+import { QuarantineEntry } from "./quarantine.ts";
+import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
 const Run = { runId: z.string(), command: z.string(), startedAt: z.string() };
@@ -20,6 +22,9 @@ const Intent = z.discriminatedUnion("phase", [
     from: Digest.nullable(),
     to: Digest,
     previousBefore: Digest.nullable(),
+    /** Which release is left for `to`, to be quarantined with it, and what the quarantine said of it before. */
+    left: QuarantineEntry.optional(),
+    leftBefore: QuarantineEntry.optional(),
   }),
 ]);
 /** What the unfinished run was about to do, so that the next one can finish or undo it. */
@@ -28,8 +33,13 @@ export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;
 
 /** Writes the intent durably: it must be on the disk before what it announces. */
 export function writeIntent(store: Store, intent: Intent): void {
-  clearWay(store.fs, store.intent);
-  replaceFile(store.fs, store.intent, `${JSON.stringify(intent)}\n`);
+  const write = () => {
+    clearWay(store.fs, store.intent);
+    replaceFile(store.fs, store.intent, `${JSON.stringify(intent)}\n`);
+  };
+  // Nothing depends on an intent that announces nothing.
+  if (intent.phase === "preparing") write();
+  else withReserve(store, write);
 }
 
 /** The intent that an earlier run left, if any. One that cannot be read is treated as `preparing`: pointers decide. */

@@ -16,6 +16,7 @@ import {
 } from "./mirror_scratch.ts";
 import { doStep, MirrorStep, removeEmptied, syncTouched, undoStep } from "./mirror_step.ts";
 import { findRelease } from "./releases.ts";
+import { withReserve } from "./reserve.ts";
 import { StatCache } from "./stat_cache.ts";
 import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
@@ -60,7 +61,8 @@ export async function prepareMirror(
     syncFolders(fs, mirrorScratch(store));
     syncFolder(fs, modelsDir);
     clearWay(fs, journalPath(store));
-    replaceFile(fs, journalPath(store), JSON.stringify({ runId, steps } satisfies MirrorJournal));
+    const journal: MirrorJournal = { runId, steps };
+    withReserve(store, () => replaceFile(fs, journalPath(store), JSON.stringify(journal)));
   } catch (error) {
     await abandonMirror(store);
     throw mirrorError(error, store);

@@ -4,6 +4,7 @@ import { replaceFile } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest } from "../release/manifest.ts";
+import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
 const PendingReload = z.object({
@@ -24,8 +25,10 @@ function pathOf(store: Store): string {
 
 /** Written durably before the pointers move: whoever is killed before consumers know leaves it to the next run. */
 export function writePendingReload(store: Store, pending: PendingReload): void {
-  clearWay(store.fs, pathOf(store));
-  replaceFile(store.fs, pathOf(store), `${JSON.stringify(pending)}\n`);
+  withReserve(store, () => {
+    clearWay(store.fs, pathOf(store));
+    replaceFile(store.fs, pathOf(store), `${JSON.stringify(pending)}\n`);
+  });
 }
 
 /** What an earlier run did not come to tell; `undefined` when consumers know all. */

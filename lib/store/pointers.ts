@@ -13,6 +13,7 @@ import {
 import { formatBytes } from "../core/format.ts";
 import type { ActivationMode } from "../core/settings.ts";
 import type { Digest } from "../release/manifest.ts";
+import { withReserve } from "./reserve.ts";
 import { releaseDirName } from "./releases.ts";
 import { setAside } from "../core/set_aside.ts";
 import { warnOfDamage } from "./state_entries.ts";
@@ -86,10 +87,12 @@ export function setPointers(store: Store, targets: PointerTargets, mode: Activat
     const digest = targets[name];
     return digest === undefined ? [] : [{ path: join(store.root, name), target: pointerText(digest) }];
   });
-  const kinds = wanted.map(({ path, target }) => prepareLink(store, path, target, mode));
+  const kinds = wanted.map(({ path, target }) =>
+    withReserve(store, () => prepareLink(store, path, target, mode))
+  );
   for (const [index, { path, target }] of wanted.entries()) {
     if (kinds[index] === "link") store.fs.renameSync(temporaryOf(path), path);
-    else replaceFile(store.fs, path, `${target}\n`);
+    else withReserve(store, () => replaceFile(store.fs, path, `${target}\n`));
   }
   syncFolder(store.fs, store.root);
 }

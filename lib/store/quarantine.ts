@@ -3,9 +3,10 @@ import { RefusedError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import { Digest } from "../release/manifest.ts";
+import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
-const QuarantineEntry = z.object({
+export const QuarantineEntry = z.object({
   digest: Digest,
   /** The sequence under which it was refused; the same files published later are given another chance. */
   sequence: z.number(),
@@ -35,6 +36,11 @@ export function readQuarantine(store: Store): readonly QuarantineEntry[] {
 /** The entry that forbids a release, or `undefined`. A later sequence of the same files passes. */
 export function findQuarantine(store: Store, digest: Digest, sequence: number): QuarantineEntry | undefined {
   return readQuarantine(store).find((entry) => entry.digest === digest && sequence <= entry.sequence);
+}
+
+/** What the quarantine says of a release, whatever its sequence. */
+export function findEntryOf(store: Store, digest: Digest): QuarantineEntry | undefined {
+  return readQuarantine(store).find((entry) => entry.digest === digest);
 }
 
 /** The newest sequence that was left for an older one; what is older still is no way forward. */
@@ -74,7 +80,18 @@ export function liftQuarantine(store: Store, digest: Digest): boolean {
   return true;
 }
 
+/** Takes an entry back to what it was, which may be none. */
+export function restoreQuarantine(store: Store, digest: Digest, before: QuarantineEntry | undefined): void {
+  const entries = readQuarantine(store);
+  const others = entries.filter((entry) => entry.digest !== digest);
+  if (before === undefined && others.length === entries.length) return;
+  write(store, before === undefined ? others : [...others, before]);
+}
+
 function write(store: Store, entries: readonly QuarantineEntry[]): void {
   const kept = entries.slice(-ENTRIES_MAX);
-  replaceFile(store.fs, store.quarantine, `${JSON.stringify(kept, undefined, 2)}\n`);
+  withReserve(
+    store,
+    () => replaceFile(store.fs, store.quarantine, `${JSON.stringify(kept, undefined, 2)}\n`),
+  );
 }

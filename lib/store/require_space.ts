@@ -14,6 +14,6 @@ export async function requireSpace(
   if (free === undefined || free >= bytes + SPARE_BYTES) return;
   throw new DiskError(
     `Cannot store ${bytes} more bytes in ${folder}: ${free} bytes are free, ${SPARE_BYTES} are kept spare`,
-    { code: "DISK", hint: "free some space, or run model-sync prune; the active release is untouched" },
+    { code: "DISK", hint: "free some space, or run model-sync prune" },
   );
 }

@@ -32,6 +32,7 @@ export const STATE_ENTRIES = {
   "releases": folder("every release: the next pull downloads the newest again"),
   "current": { onDamage: "refuse", reason: "it says which release consumers see" },
   "mirror.json": file("the next run compares every file of the model folder with the active release"),
+  "reserve": folder("a rollback may fail on a full disk until the next run"),
   "previous": {
     onDamage: "rebuild",
     kind: "link",

@@ -50,13 +50,23 @@ for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS"
       const fs = countingFs((step) => {
         if (!step.startsWith("remove") && ++steps >= failAt) throw osError(code);
       });
-      const failure = await pullTo(testContext({ fs }), bot).then(() => undefined, (error: unknown) => error);
+      const context = testContext({ fs });
+      const failure = await pullTo(context, bot).then(() => undefined, (error: unknown) => error);
       if (steps < failAt) {
         assert.equal(failure, undefined);
         break;
       }
+      if (failure === undefined) {
+        // The release was active by then: what the disk did not take is warned of.
+        assert.deepEqual(readFiles(bot.modelsDir), V2, `no error although write ${failAt} failed`);
+        assert.ok(
+          context.log.lines.some((line) => line.startsWith("warn Cannot")),
+          context.log.lines.join("\n"),
+        );
+        continue;
+      }
       faults++;
-      assert.ok(failure instanceof Error, `no error although write ${failAt} failed`);
+      assert.ok(failure instanceof Error, `write ${failAt}: ${failure}`);
       assert.ok("exitCode" in failure && failure.exitCode === 7, `write ${failAt}: ${failure.stack}`);
       const seen = JSON.stringify(readFiles(bot.modelsDir));
       assert.ok([V1, V2].some((version) => JSON.stringify(version) === seen), `write ${failAt}: ${seen}`);

@@ -4,10 +4,11 @@ import { readHistory } from "../../lib/store/history.ts";
 import { listReleases } from "../../lib/store/releases.ts";
 import { machine, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { freeBytes, mountObstacle, type SmallDisk, tmpfsAt } from "../helpers/small_disk.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { publishFiles, pulledReleases } from "../helpers/two_releases.ts";
+import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
 const obstacle = mountObstacle("tmpfs");
 
@@ -96,6 +97,44 @@ test(
     disk.remount("ro");
     await assert.rejects(mirrorTo(testContext(), bot, 1), { exitCode: 7, message: /read-only/ });
     assert.equal(activeSequence(bot), 2);
+    disk.remount("rw");
+    await mirrorTo(testContext(), bot, 1);
+    assertMirrored(bot, [V1, V2]);
+  },
+);
+
+/** Kills a pull once it has put one file in its place. */
+async function killAmongRenames({ bot }: Volume): Promise<void> {
+  let isDead = false;
+  const fs = countingFs((step) => {
+    if (isDead) throw osError("EIO");
+    isDead = step.startsWith("rename") && step.endsWith("models/a.bin");
+  });
+  await assert.rejects(pullTo(testContext({ fs }), bot, MIRROR));
+}
+
+test(
+  "a pull that was killed among its renames is settled on a volume that is full by then",
+  "size=2m",
+  async (volume) => {
+    await killAmongRenames(volume);
+    const free = volume.disk.fill();
+    await settleLeft(testContext(), volume.bot);
+    free();
+    assertMirrored(volume.bot, [V1, V2]);
+  },
+);
+
+test(
+  "a volume that went read-only among the renames keeps pulls and rollbacks waiting, but no prune",
+  "size=4m",
+  async (volume) => {
+    const { bot, disk } = volume;
+    await killAmongRenames(volume);
+    disk.remount("ro");
+    await settleLeft(testContext(), bot);
+    await assert.rejects(mirrorTo(testContext(), bot, 1), { exitCode: 7, message: /read-only/ });
+    await assert.rejects(pullTo(testContext(), bot, MIRROR), { exitCode: 7, message: /read-only/ });
     disk.remount("rw");
     await mirrorTo(testContext(), bot, 1);
     assertMirrored(bot, [V1, V2]);

@@ -1,0 +1,45 @@
+import { InterruptedError, ModelSyncError } from "../core/errors.ts";
+import { type Digest, shortDigest } from "../release/manifest.ts";
+import { problemSeenByConsumers } from "../store/consumer_view.ts";
+import { readPointer } from "../store/pointers.ts";
+import { findRelease } from "../store/releases.ts";
+import type { Store } from "../store/store.ts";
+
+/** What the disk says of the active release after a run that failed. */
+export interface ActiveNow {
+  readonly digest: Digest | undefined;
+  /** `release 3f9a… is active` */
+  readonly text: string;
+}
+
+/** Reads back which release is active, and whether consumers see it. */
+export function readActiveNow(store: Store): ActiveNow {
+  try {
+    const digest = readPointer(store, "current");
+    if (digest === undefined) return { digest, text: "no release is active" };
+    const manifest = findRelease(store, digest)?.manifest;
+    const problem = manifest === undefined ? undefined : problemSeenByConsumers(store, manifest);
+    const but = problem === undefined ? "" : `, but ${store.modelsDir} ${problem}`;
+    return { digest, text: `release ${shortDigest(digest)} is active${but}` };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { digest: undefined, text: `which release is active cannot be read: ${reason}` };
+  }
+}
+
+/** Claims that were made where the error was, before the run was settled. */
+const UNTOUCHED = /\bthe active (?:release|one) is untouched\b/;
+
+/** Has the hint of a run's error say which release is active now, in the place of what it claimed. */
+export function nameActive(failure: unknown, { text }: ActiveNow, isSettled: boolean): void {
+  if (!(failure instanceof ModelSyncError)) return;
+  const { hint } = failure;
+  const left = isSettled ? "" : "; the next run settles what this one left";
+  if (hint === undefined || (!isSettled && failure instanceof InterruptedError)) {
+    failure.reviseHint(`${text}${left}`);
+  } else if (UNTOUCHED.test(hint)) {
+    failure.reviseHint(hint.replace(UNTOUCHED, text) + left);
+  } else {
+    failure.reviseHint((hint.includes(text) ? hint : `${hint}; ${text}`) + left);
+  }
+}

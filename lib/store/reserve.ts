@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { osErrorCode } from "../core/errors.ts";
+import { type FileSystem, findEntry, ifFound, syncFolder, writeAllSync } from "../core/files.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * What a rollback writes: the intent, the quarantine of a thousand entries in its old and its new form, two links, a
+ * line of history. File systems give out whole blocks, and some a block for a link.
+ */
+const RESERVE_BYTES = 512 * 1024;
+
+/** As many new files as a rollback can make: the intent, the quarantine, links, locks. Each needs an inode. */
+const RESERVE_FILES = 8;
+
+/** `crypto` fills no more at once. */
+const PIECE_BYTES = 64 * 1024;
+
+/**
+ * Writes what has to be written on a full disk, too: where there is no room, the reserve is given up and the write
+ * made again.
+ */
+export function withReserve<Result>(store: Store, write: () => Result): Result {
+  try {
+    return write();
+  } catch (error) {
+    if (!isFull(error) || !giveUpReserve(store)) throw error;
+    store.warn("the disk is full: the store's reserve is used to go on");
+    return write();
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const code = osErrorCode(error) ?? (error instanceof Error ? osErrorCode(error.cause) : undefined);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+/** Frees the reserve, or the stat caches of a store without one. @returns whether there was anything to free */
+function giveUpReserve(store: Store): boolean {
+  const { fs, root, statCache } = store;
+  const folder = [reserveDir(store), statCache].find((one) => listNames(fs, one).length > 0);
+  if (folder === undefined) return false;
+  for (const name of listNames(fs, folder)) fs.removeSync(join(folder, name));
+  // Some file systems give out freed blocks again only once the removal is on the disk.
+  syncFolder(fs, folder);
+  syncFolder(fs, root);
+  return true;
+}
+
+/** Makes the reserve whole, as far as the disk takes it. Failing at that changes nothing for the run. */
+export function refillReserve(store: Store): void {
+  const { fs } = store;
+  const folder = reserveDir(store);
+  try {
+    const names = new Set(listNames(fs, folder));
+    const size = findEntry(fs, join(folder, "0"))?.size ?? 0;
+    if (names.size >= RESERVE_FILES && size >= RESERVE_BYTES) return;
+    fs.mkdirSync(folder, { recursive: true });
+    fillReserve(fs, folder, size);
+  } catch (error) {
+    if (osErrorCode(error) === undefined) throw error;
+  }
+}
+
+/** Random bytes, because file systems that compress would keep nothing of zeros. */
+function fillReserve(fs: FileSystem, folder: string, size: number): void {
+  for (let index = RESERVE_FILES - 1; index > 0; index--) {
+    fs.openSync(join(folder, String(index)), { write: true, create: true }).close();
+  }
+  using file = fs.openSync(join(folder, "0"), { append: true, create: true });
+  for (let written = size; written < RESERVE_BYTES; written += PIECE_BYTES) {
+    writeAllSync(file, crypto.getRandomValues(new Uint8Array(PIECE_BYTES)));
+  }
+  file.syncSync();
+}
+
+function reserveDir(store: Store): string {
+  return join(store.root, "reserve");
+}
+
+function listNames(fs: FileSystem, folder: string): string[] {
+  return ifFound(() => Array.from(fs.readDirSync(folder), ({ name }) => name)) ?? [];
+}
