@@ -287,7 +287,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       action,
       transfer: true,
     });
-    if (result.code === 0) return true;
+    if (result.code === 0) return await this.#registry.sync().then(() => true);
     const report = new TextDecoder().decode(result.stdout);
     if (
       /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m

@@ -156,6 +156,7 @@ export class GitSource implements Source {
 
   async accept(offer: Offer): Promise<void> {
     await this.#withReplacing((registry) => this.#accept(registry, offer));
+    await this.#registry?.sync();
   }
 
   async #accept(registry: Registry, offer: Offer): Promise<void> {

@@ -39,11 +39,14 @@ export async function syncBranch(
     return { head: tip, unpushed: false, tip };
   }
   if (tip !== undefined && await registry.findCommit(tip) === undefined) await registry.fetchCommit(tip);
-  // A clone that was never checked out has no worktree yet that could be left half done.
+  // What is in a folder that was never checked out may be the user's.
   const move = (work: () => Promise<unknown>) =>
-    status === undefined ? work() : moveWorktree(context, registry, status, work);
+    status === undefined && !registry.isOwn
+      ? work()
+      : moveWorktree(context, registry, status ?? { dirty: [] }, work);
   if (status?.branch !== registry.settings.branch) await move(() => checkOut(registry, tip));
-  const head = status === undefined ? await populate(registry, tip) : await registry.findCommit("HEAD");
+  if (status === undefined) await move(() => populate(registry, tip));
+  const head = await registry.findCommit("HEAD");
   if (tip === undefined) return { head, unpushed: head !== undefined, tip };
   const call = {
     action: `fast-forward ${registry.settings.branch} in ${registry.git.repoDir}`,
@@ -102,9 +105,9 @@ function keptName(registry: Registry, ours: ObjectId): string {
 }
 
 /** Checks out a clone for the first time. Files in Git LFS stay pointers: publishing needs none of them. */
-async function populate(registry: Registry, tip: ObjectId | undefined): Promise<ObjectId | undefined> {
+async function populate(registry: Registry, tip: ObjectId | undefined): Promise<void> {
   const commit = await registry.findCommit("HEAD") ?? tip;
-  if (commit === undefined) return undefined;
+  if (commit === undefined) return;
   await registry.git.with({ env: { GIT_LFS_SKIP_SMUDGE: "1" } }).bytes(
     ["reset", "--hard", "--quiet", commit],
     {
@@ -112,7 +115,6 @@ async function populate(registry: Registry, tip: ObjectId | undefined): Promise<
       transfer: true,
     },
   );
-  return commit;
 }
 
 /**

@@ -9,6 +9,7 @@ import { type CloneFacts, looksOwn, readFacts } from "./clone_facts.ts";
 import { Git } from "./git.ts";
 import { ownEntries, writeOwnConfig } from "./own_config.ts";
 import type { RegistrySettings } from "./registry.ts";
+import { syncNewClone } from "./sync_clone.ts";
 
 /**
  * How a clone of our own is made. `blobless`: for pulling, files are fetched by name and only when the store does not
@@ -248,6 +249,7 @@ async function makeClone(
     });
     const { gitDir, entries } = await readFacts(context, git, { ...settings, repoDir: temporary });
     writeOwnConfig(context, gitDir, entries, ownEntries(settings.remote, repoUrl, kind));
+    await syncNewClone(context, temporary);
     // Moved away whole: a run that is killed while it removes leaves no half of a repository in its place.
     if (findEntry(fs, repoDir) !== undefined) fs.renameSync(repoDir, outdatedClone(repoDir));
     fs.renameSync(temporary, repoDir);

@@ -20,6 +20,7 @@ import { checkTree, commitTree, type ExpectedFile, formatOf, makeTree, scratchIn
 import { closeJournal, openJournal, restorePaths, takeBack } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import { findStaged, refuseFilters, removeMarks, type StagedEntry, stagePaths } from "./stage_models.ts";
+import { syncLfsObjects } from "./sync_clone.ts";
 import { listTree, manifestPathOf, signaturePathOf, type TreeEntry } from "./tree.ts";
 import { changing, placeText, type WorktreePlan, writeWorktree, type WrittenFile } from "./worktree.ts";
 
@@ -67,12 +68,20 @@ export async function commitModels(
   try {
     const commit = await writeCommit(context, registry, change);
     if (commit === undefined) await restorePaths(registry.git, head, paths);
+    else await syncCommit(context, registry, change);
     closeJournal(context, registry);
     return commit;
   } catch (error) {
     await takeBack(context, registry);
     throw error;
   }
+}
+
+/** The rest is synced once it is pushed: until then the next publish makes it again. */
+async function syncCommit(context: Context, registry: Registry, change: ModelCommit): Promise<void> {
+  const inLfs = new Set(change.lfsPaths);
+  const digests = change.set.files.filter(({ path }) => inLfs.has(path)).map(({ sha256 }) => sha256);
+  await syncLfsObjects(context, registry, digests);
 }
 
 async function writeCommit(

@@ -2,11 +2,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { findEntry, removeTree, replaceFile } from "../core/files.ts";
+import { findEntry, removeTree, replaceFile, syncFolder } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Git } from "./git.ts";
 import type { Registry } from "./registry.ts";
+import { syncWorktree } from "./sync_clone.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** What a run is doing to a worktree that was clean before, so that whatever a kill leaves there is nobody's work. */
@@ -42,10 +43,12 @@ export function openJournal(context: Context, registry: Registry, journal: Journ
   replaceFile(context.fs, journalPath(registry), `${JSON.stringify(journal)}\n`);
 }
 
-/** What was announced is done, or was taken back. */
+/** What was announced is done, or was taken back, and is on the disk. */
 export function closeJournal(context: Context, registry: Registry): void {
   removeState(context.fs, journalPath(registry));
   removeState(context.fs, join(registry.gitDir, OLD_MOVE_MARK));
+  // A journal that a power cut brings back would take back what is done to the worktree until then.
+  syncFolder(context.fs, registry.gitDir);
 }
 
 /**
@@ -62,6 +65,7 @@ export async function moveWorktree(
   openJournal(context, registry, { phase: "moving" });
   try {
     await move();
+    await syncWorktree(context, registry);
   } catch (error) {
     await takeBack(context, registry);
     throw error;
@@ -104,6 +108,7 @@ async function undo(context: Context, registry: Registry, git: Git): Promise<boo
   if (journal === undefined) return false;
   const isUndone = canBeUndone(registry, journal) &&
     (journal.phase === "moving" ? await restoreAll(git) : await restoreWritten(git, journal));
+  if (isUndone) await syncWorktree(context, registry);
   closeJournal(context, registry);
   return isUndone;
 }

@@ -12,6 +12,7 @@ import { type CallOptions, Git } from "./git.ts";
 import { PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
+import { syncGitFolder } from "./sync_clone.ts";
 import { sweepTemporaryObjects } from "./temporary_objects.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
@@ -156,6 +157,11 @@ export class Registry implements Disposable {
     if (this.#use.damage !== undefined) throw error;
     this[Symbol.dispose]();
     return await Registry.open(this.#context, this.settings, { ...this.#use, damage });
+  }
+
+  /** Makes durable what git wrote into the git folder since the clone was opened. */
+  async sync(): Promise<void> {
+    await syncGitFolder(this.#context, this);
   }
 
   /** Says what of the clone is damaged; `undefined` where nothing is. */

@@ -1,11 +1,12 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, FailedError } from "../core/errors.ts";
-import { makeWay, removeFile, removeTree, replaceFile } from "../core/files.ts";
+import { makeWay, removeFile, removeTree, replaceFile, syncFolder } from "../core/files.ts";
 import { copyAndHash } from "../core/hash.ts";
 import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
 import { scratchOf } from "./journal.ts";
+import { syncFiles } from "./sync_clone.ts";
 import { BlobHasher, type ObjectFormat } from "./blob_id.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 
@@ -63,6 +64,7 @@ export async function writeWorktree(
       context.log.progress("copying", doneBytes, totalBytes);
     }
     for (const path of plan.remove) removeFile(fs, join(root, plan.subdir, path));
+    await syncFiles(context, root, written.map(({ path }) => join(root, plan.subdir, path)));
     await removeTree(fs, scratch);
     return written;
   } catch (error) {
@@ -79,6 +81,7 @@ export function placeText(context: Context, registry: Registry, path: string, te
   replaceFile(fs, temporary, text);
   makeWay(fs, registry.git.repoDir, target);
   fs.renameSync(temporary, target);
+  syncFolder(fs, dirname(target));
 }
 
 /** The refusal of a model folder that somebody writes to right now. */

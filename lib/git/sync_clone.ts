@@ -1,0 +1,120 @@
+import { dirname, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { diskError } from "../core/errors.ts";
+import { type FileSystem, findEntry, ifFound, syncFolder } from "../core/files.ts";
+import type { Sha256 } from "../core/hash.ts";
+import { Pool } from "../core/pool.ts";
+import { lfsObjectPath } from "./lfs.ts";
+import type { Registry } from "./registry.ts";
+
+/** Some file systems keep whole seconds, and FAT every other one. */
+const CLOCK_GRAIN_MS = 2_000;
+
+/** Waits for the disk side by side: it writes down several at once. */
+const PARALLEL_SYNCS_MAX = 8;
+
+/** Objects have their names in so many folders, and nothing but objects is in them. */
+const FAN_OUT = /^[0-9a-f]{2}$/;
+
+/** Logs tell people what happened; losing their end breaks nothing. What Git LFS keeps is synced by its name. */
+const SKIPPED = ["logs", "lfs", "hooks"];
+
+/**
+ * Makes durable what git wrote into the git folder of a clone in this run. Git itself syncs objects, the index and
+ * references (`core.fsync`, since 2.36), but not `HEAD`, `shallow`, `config`, and no folder.
+ */
+export async function syncGitFolder(context: Context, registry: Registry): Promise<void> {
+  const sinceMs = beginOf(context, registry);
+  await syncTree(context, registry.gitDir, sinceMs);
+  const inside = dirname(registry.objectsDir);
+  if (inside !== registry.gitDir) await syncTree(context, inside, sinceMs);
+}
+
+/** Makes durable every file and folder of a clone that nobody uses yet. */
+export async function syncNewClone(context: Context, root: string): Promise<void> {
+  await syncTree(context, root, -Infinity);
+}
+
+/** Makes durable the tracked files of a worktree that were written in this run, and the folders that name them. */
+export async function syncWorktree(context: Context, registry: Registry): Promise<void> {
+  if (!registry.hasWorktree) return;
+  const root = registry.git.repoDir;
+  const listed = await registry.git.text(["ls-files", "-z"], { action: `list the worktree of ${root}` });
+  const paths = listed.split("\0").filter((path) => path !== "").map((path) => join(root, path));
+  const sinceMs = beginOf(context, registry);
+  await syncFiles(context, root, paths.filter((path) => isNewer(findEntry(context.fs, path), sinceMs)));
+}
+
+/** Makes durable these files of a worktree, or of a clone, and the folders that name them. */
+export async function syncFiles(context: Context, root: string, paths: readonly string[]): Promise<void> {
+  const { fs } = context;
+  const folders = new Set<string>();
+  const pool = new Pool(PARALLEL_SYNCS_MAX);
+  try {
+    for (const path of paths) {
+      if (findEntry(fs, path)?.isFile !== true) continue;
+      await pool.add(() => syncFile(fs, path));
+      for (let folder = dirname(path); folder.length >= root.length; folder = dirname(folder)) {
+        if (folders.has(folder)) break;
+        folders.add(folder);
+      }
+    }
+    await pool.drain();
+    for (const folder of folders) syncFolder(fs, folder);
+  } catch (error) {
+    await pool.settle();
+    throw diskError(error, `write ${root} to the disk`);
+  }
+}
+
+/** Makes durable what Git LFS keeps of these files until they are pushed. */
+export async function syncLfsObjects(
+  context: Context,
+  registry: Registry,
+  digests: readonly Sha256[],
+): Promise<void> {
+  const paths = digests.map((sha256) => lfsObjectPath(registry, sha256));
+  await syncFiles(context, dirname(registry.objectsDir), paths);
+}
+
+async function syncTree(context: Context, root: string, sinceMs: number): Promise<void> {
+  const files: string[] = [];
+  const folders: string[] = [];
+  collect(context.fs, root, sinceMs, files, folders);
+  await syncFiles(context, root, files);
+  // A folder that lost a name, and holds none that is new, is not among those of the files.
+  for (const folder of folders) ifFound(() => syncFolder(context.fs, folder));
+}
+
+/** Finds files and folders that changed since; of the folders of objects only those are read. */
+function collect(fs: FileSystem, folder: string, sinceMs: number, files: string[], folders: string[]): void {
+  const isChanged = isNewer(findEntry(fs, folder), sinceMs);
+  if (isChanged) folders.push(folder);
+  for (const { name, isDirectory, isFile } of ifFound(() => [...fs.readDirSync(folder)]) ?? []) {
+    const path = join(folder, name);
+    if (isDirectory) {
+      if (SKIPPED.includes(name)) continue;
+      const isRead = !FAN_OUT.test(name) || isNewer(findEntry(fs, path), sinceMs);
+      if (isRead) collect(fs, path, sinceMs, files, folders);
+    } else if (isFile && isNewer(findEntry(fs, path), sinceMs)) files.push(path);
+  }
+}
+
+/** When this run began, by the clock of the clone's file system: it has written the lock then. */
+function beginOf({ fs }: Context, registry: Registry): number {
+  const lock = findEntry(fs, join(registry.gitDir, "model-sync.lock"));
+  return (lock?.mtime?.getTime() ?? -Infinity) - CLOCK_GRAIN_MS;
+}
+
+function isNewer(entry: Deno.FileInfo | undefined, sinceMs: number): boolean {
+  if (entry === undefined) return false;
+  // A rename changes the second of them alone.
+  return Math.max(entry.mtime?.getTime() ?? 0, entry.ctime?.getTime() ?? 0) >= sinceMs;
+}
+
+async function syncFile(fs: FileSystem, path: string): Promise<void> {
+  // Objects are read-only, and Windows syncs only what is open for writing.
+  if (Deno.build.os === "windows") return;
+  using file = await fs.open(path, { read: true });
+  await file.sync();
+}
