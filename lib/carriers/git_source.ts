@@ -6,7 +6,14 @@ import { Pool } from "../core/pool.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../git/blob_memory.ts";
 import { checkOut, diverged, keepBranch, refuseDirty } from "../git/branch.ts";
-import { type Blob, findMissing, readBlobs, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
+import {
+  type Blob,
+  collectBlob,
+  findMissing,
+  readBlobs,
+  readSmallBlob,
+  withScratchObjects,
+} from "../git/blobs.ts";
 import { parseReceived } from "../git/fetch_progress.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
@@ -262,7 +269,7 @@ export class GitSource implements Source {
       for await (const blob of readBlobs(opened.git, [...wanted.keys()])) {
         const files = wanted.get(blob.id) ?? [];
         if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
-          const content = await collect(blob);
+          const content = await collectBlob(blob);
           await pool.add(async () => {
             for (const file of files) await this.#writeSmallFile(opened, staging, file, content);
           });
@@ -347,14 +354,4 @@ function sumSizes(
   let bytes = 0;
   for (const [file] of wanted.values()) bytes += claimed.get(file?.path ?? "")?.size ?? 0;
   return bytes;
-}
-
-async function collect(blob: Blob): Promise<Uint8Array> {
-  const content = new Uint8Array(blob.bytes);
-  let offset = 0;
-  for await (const piece of blob.content) {
-    content.set(piece, offset);
-    offset += piece.length;
-  }
-  return content;
 }

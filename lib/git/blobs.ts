@@ -90,3 +90,14 @@ export async function readSmallBlob(git: Git, id: ObjectId, bytesMax: number): P
   }
   throw new FailedError(`Cannot read object ${id}: git answered nothing`, { code: "GIT_OBJECT" });
 }
+
+/** Returns the content of a small blob in one piece. */
+export async function collectBlob(blob: Blob): Promise<Uint8Array> {
+  const content = new Uint8Array(blob.bytes);
+  let offset = 0;
+  for await (const piece of blob.content) {
+    content.set(piece, offset);
+    offset += piece.length;
+  }
+  return content;
+}
