@@ -1,6 +1,7 @@
 import type { Context } from "./context.ts";
 import { ArchiveGuard, type ArchiveSource } from "./archive_guard.ts";
 import type { ArchiveLimits } from "./archive_limits.ts";
+import { type FileRange, fileRange } from "./file_range.ts";
 import { findEndOfZip, LOCAL_HEADER, ZIP_END } from "./zip_end.ts";
 import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_header.ts";
 import { quote } from "./quote.ts";
@@ -19,6 +20,8 @@ export interface ArchiveEntry {
 /** An entry that is being read. */
 export interface ArchiveContent {
   readonly entry: ArchiveEntry;
+  /** Where the content stands in the archive's file, if it is neither compressed itself nor in a tar that is. */
+  readonly place?: FileRange | undefined;
   readonly content: AsyncIterable<Uint8Array>;
 }
 
@@ -30,9 +33,8 @@ export interface Archive extends AsyncDisposable {
   /** The folders that have entries of their own, without a slash at their ends: also those without files. */
   readonly folders: readonly string[];
   /**
-   * Contents of the entries that `wants` accepts, in the archive's order; each must be read to its end (or left early
-   * to stop; of a ZIP, also to go on) before the next is asked for, and only one reading may be under way. A piece is valid until the next is
-   * asked for. CRC and size are checked while it streams: a content that ends without throwing is whole, as far as
+   * Contents of the entries that `wants` accepts, in the archive's order; each is to be read to its end, or left early,
+   * before the next is asked for, and only one reading may be under way. A piece is valid until the next is asked for. CRC and size are checked while it streams: a content that ends without throwing is whole, as far as
    * the format can tell (a tar without gzip has no checksum of contents).
    *
    * @throws {RefusedError} code `ARCHIVE_DAMAGED` or `ARCHIVE_UNSAFE`
@@ -47,6 +49,7 @@ export interface Archive extends AsyncDisposable {
  * until it is disposed of. Needs read permission.
  *
  * @param name for messages
+ * @param range which part of the file is the archive; without it, all of the file
  * @throws {RefusedError} code `ARCHIVE_UNSAFE` (an attack, or what looks like one), `ARCHIVE_DAMAGED` (truncated,
  * checksum), `ARCHIVE_LIMIT` or `ARCHIVE_FORMAT` (no archive)
  */
@@ -55,10 +58,12 @@ export async function openArchive(
   path: string,
   name: string,
   limits: ArchiveLimits,
+  range?: FileRange,
 ): Promise<Archive> {
-  const file = await context.fs.open(path, { read: true });
+  const whole = await context.fs.open(path, { read: true });
   try {
-    const bytes = file.statSync().size;
+    const bytes = range?.bytes ?? whole.statSync().size;
+    const file = range === undefined ? whole : fileRange(whole, range);
     const guard = new ArchiveGuard(name, bytes, limits);
     const head = readAt(file, 0, TAR_BLOCK_BYTES);
     const source: ArchiveSource = { file, bytes, guard, signal: context.signal };
@@ -70,7 +75,7 @@ export async function openArchive(
     if (isZip) return await openZip(source);
     throw guard.fault("ARCHIVE_FORMAT", `it is no ZIP, tar or tar.gz${beginning(head)}`);
   } catch (error) {
-    file.close();
+    whole.close();
     throw error;
   }
 }

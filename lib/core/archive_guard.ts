@@ -1,5 +1,6 @@
 import type { ArchiveLimits } from "./archive_limits.ts";
 import { RefusedError } from "./errors.ts";
+import type { SeekableFile } from "./file_range.ts";
 import { findPathCollision, portablePathProblem } from "./portable_path.ts";
 import { oneLine, quote } from "./quote.ts";
 
@@ -24,7 +25,7 @@ const SHOWN_CHARACTERS = 200;
 
 /** An archive's file, and what watches over its reading. */
 export interface ArchiveSource {
-  readonly file: Deno.FsFile;
+  readonly file: SeekableFile;
   /** Size of the archive's file. */
   readonly bytes: number;
   readonly guard: ArchiveGuard;

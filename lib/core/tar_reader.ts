@@ -78,7 +78,9 @@ async function* readEntries(
     if (entry?.path !== member.path || entry.bytes !== member.bytes) {
       throw source.guard.fault("ARCHIVE_DAMAGED", "it changed while it was read");
     }
-    if (wants(entry)) yield { entry, content: member.content };
+    if (!wants(entry)) continue;
+    const place = stream.offset === undefined ? undefined : { offset: stream.offset, bytes: member.bytes };
+    yield { entry, place, content: member.content };
   }
 }
 

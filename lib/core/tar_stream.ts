@@ -6,6 +6,8 @@ import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
 /** The bytes of a tar from its beginning, by counted pieces. */
 export interface TarStream extends AsyncDisposable {
+  /** Where the next bytes stand in the file; `undefined` where they are decompressed. */
+  readonly offset: number | undefined;
   /** The next bytes at once, fewer where the tar ends; for headers. */
   bytes(count: number): Promise<Uint8Array>;
   /** The next bytes, piece by piece, fewer where the tar ends. Those that are not taken come with the next call. */
@@ -22,6 +24,9 @@ export function fileStream({ file, bytes, signal }: ArchiveSource): TarStream {
   let at = 0;
   const window = new FileWindow(file, WINDOW_BYTES);
   return {
+    get offset() {
+      return at;
+    },
     bytes(count) {
       const length = Math.min(count, bytes - at);
       const found = window.bytes(at, length) ?? new Uint8Array(0);
@@ -63,6 +68,7 @@ export function gunzipStream(source: ArchiveSource): TarStream {
     }
   };
   return {
+    offset: undefined,
     async bytes(count) {
       const found = new Uint8Array(count);
       let size = 0;

@@ -1,4 +1,5 @@
 import type { ArchiveGuard } from "./archive_guard.ts";
+import type { SeekableFile } from "./file_range.ts";
 import { readAt } from "./read_at.ts";
 
 // Layouts and signatures: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.6 to 4.3.16. All numbers are little-endian.
@@ -28,7 +29,7 @@ export type EndOfZip =
   | { readonly kind: "missing" };
 
 /** Looks for the end record, which has to end where the file does. */
-export function findEndOfZip(file: Deno.FsFile, fileBytes: number): EndOfZip {
+export function findEndOfZip(file: SeekableFile, fileBytes: number): EndOfZip {
   const tailBytes = Math.min(fileBytes, END_BYTES + COMMENT_BYTES_MAX);
   const start = fileBytes - tailBytes;
   const tail = readAt(file, start, tailBytes);
@@ -61,7 +62,7 @@ export interface DirectoryPlace {
 }
 
 /** Reads the end records. The directory has to end where they begin, and they where the file ends. */
-export function readEndOfZip(file: Deno.FsFile, fileBytes: number, guard: ArchiveGuard): DirectoryPlace {
+export function readEndOfZip(file: SeekableFile, fileBytes: number, guard: ArchiveGuard): DirectoryPlace {
   const end = findEndOfZip(file, fileBytes);
   if (end.kind === "ambiguous") {
     throw guard.fault("ARCHIVE_UNSAFE", "it has two ends, and programs would read it differently");
@@ -104,7 +105,7 @@ interface EndFields extends DirectoryPlace {
 }
 
 function readZip64End(
-  file: Deno.FsFile,
+  file: SeekableFile,
   endOffset: number,
   guard: ArchiveGuard,
 ): EndFields & { readonly at: number } | undefined {

@@ -30,7 +30,11 @@ async function* readMembers(
 ): AsyncGenerator<ArchiveContent> {
   for (const member of members) {
     const entry: ArchiveEntry = { path: member.path, bytes: member.bytes };
-    if (wants(entry)) yield { entry, content: checkedContent(source, member) };
+    if (!wants(entry)) continue;
+    const place = member.method === "stored"
+      ? { offset: member.dataOffset, bytes: member.compressedBytes }
+      : undefined;
+    yield { entry, place, content: checkedContent(source, member) };
   }
 }
 

@@ -37,6 +37,8 @@ export interface Checker {
   readonly passesUnchanged: boolean;
   /** Whether a file begins as the format does. @param head its first {@link HEAD_BYTES}, fewer if it ends before */
   looksLike(head: Uint8Array, file: ModelFile): boolean;
+  /** Whether a file ends as the format does, which some programs go by, whatever it begins with. */
+  endsLike?(file: Deno.FsFile, size: number): boolean;
   /** @throws {InvalidModelError} */
   check(job: CheckJob): void | Promise<void>;
 }

@@ -2,6 +2,7 @@ import type { Checker } from "./checker.ts";
 import { inspectGguf, looksLikeGguf } from "./gguf.ts";
 import { inspectJson } from "./json_file.ts";
 import { inspectOnnx } from "./onnx/inspect_onnx.ts";
+import { findZipEnds } from "./pickle/find_zip_ends.ts";
 import { inspectByPolicy } from "./pickle/inspect_by_policy.ts";
 import { recognisePickle } from "./pickle/recognise_pickle.ts";
 import { inspectSafetensors, looksLikeSafetensors } from "./safetensors.ts";
@@ -30,6 +31,7 @@ export const CHECKERS: readonly Checker[] = [
     // The allow-list may have become shorter.
     passesUnchanged: false,
     looksLike: (head, { path }) => recognisePickle(head, path) !== undefined,
+    endsLike: (file, size) => findZipEnds(file, size).length > 0,
     check: ({ context, file, request }) => inspectByPolicy(context, file, request.settings.pickle),
   },
   {

@@ -85,25 +85,21 @@ async function checkFiles(
 /** The formats of a file that are to be looked into. */
 function chooseCheckers({ context, file, before }: CheckJob, checkers: readonly Checker[]): Checker[] {
   const isUnchanged = before?.sha256 === file.sha256;
-  const head = readHead(context, file);
-  return formatsOf(file, head, checkers).filter((checker) => !(isUnchanged && checker.passesUnchanged));
+  using opened = context.fs.openSync(file.location, { read: true });
+  return formatsOf(file, opened, checkers).filter((checker) => !(isUnchanged && checker.passesUnchanged));
 }
 
 /**
- * Where content and name agree, that is the format. Where they do not, the file has to pass as whatever either says:
- * nobody knows which of the two a consumer goes by.
+ * A file has to pass as every format that its name or its content says: consumers go by either, and a file can be of two
+ * formats at once.
  */
-function formatsOf(file: ModelFile, head: Uint8Array, checkers: readonly Checker[]): Checker[] {
+function formatsOf(file: ModelFile, opened: Deno.FsFile, checkers: readonly Checker[]): Checker[] {
+  const head = readAt(opened, 0, Math.min(HEAD_BYTES, file.size));
   const name = file.path.toLowerCase();
-  const named = checkers.filter(({ extensions }) => extensions.some((end) => name.endsWith(end)));
-  const recognised = checkers.filter((checker) => checker.looksLike(head, file));
-  const agreed = named.filter((checker) => recognised.includes(checker));
-  return agreed.length > 0 ? agreed : [...new Set([...named, ...recognised])];
-}
-
-function readHead(context: Context, file: ModelFile): Uint8Array {
-  using opened = context.fs.openSync(file.location, { read: true });
-  return readAt(opened, 0, Math.min(HEAD_BYTES, file.size));
+  return checkers.filter((checker) =>
+    checker.extensions.some((end) => name.endsWith(end)) || checker.looksLike(head, file) ||
+    checker.endsLike?.(opened, file.size) === true
+  );
 }
 
 async function firstRefusal(

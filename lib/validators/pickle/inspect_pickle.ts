@@ -1,21 +1,22 @@
-import { openArchive } from "../../core/archive.ts";
-import { ARCHIVE_LIMITS } from "../../core/archive_limits.ts";
 import type { Context } from "../../core/context.ts";
-import { RefusedError } from "../../core/errors.ts";
-import { oneLine, quote } from "../../core/quote.ts";
-import { readAt } from "../../core/read_at.ts";
-import { InvalidModelError } from "../invalid_model.ts";
+import { type FileRange, fileRange } from "../../core/file_range.ts";
 import type { ModelFile } from "../model_file.ts";
-import { ALLOWED_IN_WORDS, type PickleAllowList } from "./allow_list.ts";
+import type { PickleAllowList } from "./allow_list.ts";
+import {
+  type Contents,
+  type Found,
+  invalidContents,
+  invalidPickle,
+  type PickleInspection,
+} from "./contents.ts";
 import { fileSource } from "./file_source.ts";
-import { type OpcodeBudget, opcodeBudget } from "./opcode_budget.ts";
-import type { PickleDialect } from "./pickle_machine.ts";
-import { PickleProblem } from "./pickle_problem.ts";
-import type { PickleSource } from "./pickle_reader.ts";
+import { findZipEnds } from "./find_zip_ends.ts";
+import { inspectArchive } from "./inspect_archive.ts";
 import { passNpyHeader } from "./npy_header.ts";
-import { HEAD_BYTES, isNamedPickle, recognisePickle } from "./recognise_pickle.ts";
-import { streamSource } from "./stream_source.ts";
-import { unwrap } from "./unwrap.ts";
+import { opcodeBudget } from "./opcode_budget.ts";
+import { PickleProblem } from "./pickle_problem.ts";
+import { isNamedPickle } from "./recognise_pickle.ts";
+import { peel, type Peeled } from "./unwrap.ts";
 import { walkPickles } from "./walk_pickle.ts";
 
 /**
@@ -33,199 +34,155 @@ export async function inspectPickle(
 ): Promise<boolean> {
   using file = await context.fs.open(location, { read: true });
   const size = file.statSync().size;
-  const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
-  const isNamed = isNamedPickle(path);
-  const budget = opcodeBudget(size);
-  switch (suspicion?.kind) {
-    case undefined:
-      return false;
+  const inspection = { context, path, location, allowed, budget: opcodeBudget(size) };
+  const contents: Contents = {
+    entry: undefined,
+    name: path,
+    size,
+    place: { offset: 0, bytes: size },
+    depth: 0,
+    dialect: "joblib",
+    open: () => fileSource(file, size, context.signal),
+  };
+  const { isPickle, hasArrays } = await inspect(inspection, contents);
+  // What is an array's bytes to joblib, `pickle.load` takes for opcodes. That it stops at them is fine.
+  if (hasArrays) await inspectAgain(inspection, { ...contents, dialect: "python" });
+  return isPickle;
+}
+
+const NOTHING: Found = { isPickle: false, hasArrays: false };
+
+/** Inspects contents as every program would that goes by their beginning or by their end. */
+async function inspect(inspection: PickleInspection, contents: Contents): Promise<Found> {
+  const { place } = contents;
+  const peeled = await peelContents(inspection, contents);
+  const byHead = peeled === undefined ? undefined : await inspectPeeled(inspection, contents, peeled);
+  if (place === undefined || peeled?.beginning?.kind === "zip") return byHead ?? NOTHING;
+  // Whatever contents begin with, programs that look for a ZIP's end open them as one.
+  const ends = await findEnds(inspection, place);
+  const isInspected = ends.every((end) =>
+    byHead?.places?.some(({ offset, bytes }) => end >= offset && end < offset + bytes) === true
+  );
+  if (isInspected) return byHead ?? NOTHING;
+  const archive = await inspectAsArchive(inspection, { ...contents, place }, "ZIP");
+  return { isPickle: archive.isPickle || byHead?.isPickle === true, hasArrays: byHead?.hasArrays === true };
+}
+
+interface FoundIn extends Found {
+  /** Where entries stand in the file that were inspected by themselves. */
+  readonly places?: readonly FileRange[];
+}
+
+async function inspectPeeled(
+  inspection: PickleInspection,
+  contents: Contents,
+  { beginning, wrappers, source }: Peeled,
+): Promise<FoundIn> {
+  switch (beginning?.kind) {
     case "misnamed":
-      throw new InvalidModelError(
-        path,
-        "it is named as a pickle and is none, nor one that zlib, gzip or lz4 compressed",
+      throw invalidContents(
+        inspection,
+        contents,
+        "is named as a pickle and is none, nor one that zlib, gzip, lz4 or zstd compressed",
       );
     case "sealed":
-      throw new InvalidModelError(
-        path,
-        `it is compressed by ${suspicion.method}, and a pickle in it could not be looked into`,
-        { hint: "store it uncompressed, or by zlib, gzip or lz4" },
+      throw invalidContents(
+        inspection,
+        contents,
+        `is compressed by ${beginning.method}, and a pickle in it cannot be inspected`,
+        { hint: "store it uncompressed, or compressed by zlib, gzip, lz4 or zstd" },
       );
-    case "tar":
-      return await inspectTar(context, { path, location });
     case "zip":
-      return await inspectZip(context, { path, location, isNamed, budget }, allowed);
-    case "wrapped":
-      return await inspectStream(() => unwrap(context, file, size, suspicion.wrapper), {
-        path,
-        allowed,
-        budget,
-        isNamed,
-        isCertain: isNamed,
-        dialects: ["joblib", "python"],
-      });
-    case "pickle":
-      return await inspectStream(() => Promise.resolve(fileSource(file, size, context.signal)), {
-        path,
-        allowed,
-        budget,
-        isNamed,
-        isCertain: suspicion.isCertain,
-        dialects: ["joblib", "python"],
-      });
+    case "tar": {
+      const format = beginning.kind === "zip" ? "ZIP" : "tar";
+      const isReadable = wrappers.length === 0 ||
+        (format === "tar" && wrappers.length === 1 && wrappers[0] === "gzip");
+      if (contents.place === undefined || !isReadable) {
+        throw invalidContents(inspection, contents, `is a compressed ${format}, which cannot be inspected`, {
+          hint: format === "tar" ? "store it uncompressed, or as a tar.gz" : "store it uncompressed",
+        });
+      }
+      const found = await inspectAsArchive(inspection, { ...contents, place: contents.place }, format);
+      // The name in a tar's first header may be opcodes; the beginning of a ZIP is none.
+      if (format === "ZIP") await source.close();
+      else await walk(inspection, { ...contents, name: "" }, source, false);
+      return found;
+    }
+    default:
+      return await walk(
+        inspection,
+        contents,
+        source,
+        beginning?.kind === "pickle" && beginning.isCertain && contents.entry === undefined,
+      );
   }
 }
 
-interface Inspection {
-  readonly path: string;
-  /** Of a ZIP's entry. */
-  readonly entry?: string;
-  readonly allowed: PickleAllowList;
-  readonly budget: OpcodeBudget;
-  /** Whether it has to be a pickle. */
-  readonly isNamed: boolean;
-  readonly isCertain: boolean;
-  /** How programs may read it: the first that is expected, then others. */
-  readonly dialects: readonly [PickleDialect, ...PickleDialect[]];
+async function inspectAsArchive(
+  inspection: PickleInspection,
+  contents: Contents & { readonly place: FileRange },
+  format: "ZIP" | "tar",
+): Promise<FoundIn> {
+  return await inspectArchive(inspection, contents, format, {
+    inspect: (entry) => inspect(inspection, entry),
+    inspectAgain: (entry) => inspectAgain(inspection, entry),
+  });
 }
 
-/**
- * Walks a stream as the programs read it that may be given it: what is an array's bytes to joblib, `pickle.load` takes
- * for opcodes. That it stops at them is fine; that it finds an import there is not.
- *
- * @returns whether it is a pickle
- */
-async function inspectStream(begin: () => Promise<PickleSource>, inspection: Inspection): Promise<boolean> {
-  const { path, entry, allowed, budget, isNamed, isCertain, dialects: [dialect, ...others] } = inspection;
-  // What is named as a pickle is read as one from its first byte on.
-  const open = async () => isNamed ? await begin() : await passNpyHeader(await begin());
+/** Opens contents up to what nothing compresses any more; `undefined` for what only seems to be compressed. */
+async function peelContents(inspection: PickleInspection, contents: Contents): Promise<Peeled | undefined> {
   try {
-    const source = await openUnlessBroken(open, isNamed);
-    if (source === undefined) return false;
-    const { broken, imports, pickles, arrays } = await walkPickles(source, {
-      allowed,
-      dialect,
-      isCertain,
-      budget,
-    });
-    const isPickle = isNamed || (isCertain && (imports > 0 || pickles > 0)) || (pickles > 0 && imports > 0);
-    if (broken !== undefined && isPickle) throw broken;
-    if (arrays === 0) return isPickle;
-    for (const other of others) {
-      await walkPickles(await open(), { allowed, dialect: other, isCertain: false, budget });
-    }
-    return isPickle;
+    return await peel(inspection.context, contents);
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
-    throw invalid(path, entry, error);
+    if (error.kind === "broken" && !isNamedPickle(contents.name)) return undefined;
+    throw invalidPickle(inspection, contents, error);
   }
 }
 
-/** `undefined` for what only seems to be compressed, and has a name that does not promise a pickle. */
-async function openUnlessBroken(
-  open: () => Promise<PickleSource>,
-  isNamed: boolean,
-): Promise<PickleSource | undefined> {
+async function walk(
+  inspection: PickleInspection,
+  contents: Contents,
+  source: Peeled["source"],
+  isCertainByHead: boolean,
+): Promise<Found> {
+  const { allowed, budget } = inspection;
+  const { dialect } = contents;
+  const isNamed = isNamedPickle(contents.name);
+  const isCertain = isNamed || isCertainByHead;
   try {
-    return await open();
+    // What is named as a pickle is read as one from its first byte on.
+    const stream = isNamed ? source : await passNpyHeader(source);
+    const report = await walkPickles(stream, { allowed, dialect, isCertain, budget });
+    const { broken, imports, pickles, arrays } = report;
+    const isPickle = isNamed || (isCertain && (imports > 0 || pickles > 0)) || (pickles > 0 && imports > 0);
+    if (broken !== undefined && isPickle) throw broken;
+    return { isPickle, hasArrays: arrays > 0 };
   } catch (error) {
-    if (error instanceof PickleProblem && error.kind === "broken" && !isNamed) return undefined;
-    throw error;
+    if (!(error instanceof PickleProblem)) throw error;
+    throw invalidPickle(inspection, contents, error);
   }
 }
 
-function invalid(path: string, entry: string | undefined, problem: PickleProblem): InvalidModelError {
-  const what = entry === undefined ? "its pickle" : `the pickle ${quote(entry)} in it`;
-  const { global } = problem;
-  const expected = global === undefined ? "" : `; allowed are ${ALLOWED_IN_WORDS}`;
-  const text = `${what} ${oneLine(problem.message)} at byte ${problem.offset}${expected}`;
-  return new InvalidModelError(path, text, {
-    cause: problem,
-    ...(global === undefined
-      ? {}
-      : { hint: `if it is your own and harmless, add ${quote(global)} to activation.validate.pickle.allow` }),
-  });
-}
-
-/** A ZIP, as torch writes it, or numpy: every entry may be a pickle, those named `.pkl` have to be. */
-async function inspectZip(
-  context: Pick<Context, "fs" | "signal">,
-  { path, location, isNamed, budget }: {
-    readonly path: string;
-    readonly location: string;
-    readonly isNamed: boolean;
-    readonly budget: OpcodeBudget;
-  },
-  allowed: PickleAllowList,
-): Promise<boolean> {
-  let pickles = 0;
+/** Walks contents once more, in their dialect, looking only for what is to be refused. */
+async function inspectAgain(inspection: PickleInspection, contents: Contents): Promise<void> {
+  const { allowed, budget } = inspection;
+  const { dialect } = contents;
+  const peeled = await peelContents(inspection, contents);
+  if (peeled === undefined) return;
   try {
-    await using archive = await openArchive(context, location, path, ARCHIVE_LIMITS);
-    for await (const { entry, content } of archive.read()) {
-      if (await inspectEntry(context, { path, entry: entry.path, content, allowed, budget })) pickles++;
-    }
+    const stream = isNamedPickle(contents.name) ? peeled.source : await passNpyHeader(peeled.source);
+    await walkPickles(stream, { allowed, dialect, isCertain: false, budget });
   } catch (error) {
-    throw sealedArchive(path, "ZIP", error);
+    if (!(error instanceof PickleProblem)) throw error;
+    throw invalidPickle(inspection, contents, error);
   }
-  if (isNamed && pickles === 0) {
-    throw new InvalidModelError(path, "it is named as a pickle, and is a ZIP without one");
-  }
-  return pickles > 0;
 }
 
-/** @returns whether it is a pickle */
-async function inspectEntry(
-  { signal }: Pick<Context, "signal">,
-  { path, entry, content, allowed, budget }: {
-    readonly path: string;
-    readonly entry: string;
-    readonly content: AsyncIterable<Uint8Array>;
-    readonly allowed: PickleAllowList;
-    readonly budget: OpcodeBudget;
-  },
-): Promise<boolean> {
-  const isNamed = isNamedPickle(entry);
-  return await inspectStream(() => Promise.resolve(streamSource(content, signal)), {
-    path,
-    entry,
-    allowed,
-    budget,
-    isNamed,
-    isCertain: isNamed,
-    dialects: ["torch"],
-  });
-}
-
-/** What the file of a tar is called that torch reads first, before version 0.2. Source: `torch/serialization.py`. */
-const TORCH_TAR_STORAGES = "storages";
-
-/**
- * A tar: torch still loads those of its first versions, in which pickles and the bytes of tensors take turns. Of others
- * nobody loads a pickle without unpacking it.
- */
-async function inspectTar(
-  context: Pick<Context, "fs" | "signal">,
-  { path, location }: Pick<ModelFile, "path" | "location">,
-): Promise<boolean> {
-  let entries;
-  try {
-    await using archive = await openArchive(context, location, path, ARCHIVE_LIMITS);
-    entries = archive.entries;
-  } catch (error) {
-    throw sealedArchive(path, "tar", error);
-  }
-  if (!entries.some((entry) => entry.path === TORCH_TAR_STORAGES)) return false;
-  throw new InvalidModelError(
-    path,
-    "it is a tar of torch before 0.2, whose pickles could not be looked into",
-    {
-      hint: "save it again with a newer torch",
-    },
-  );
-}
-
-function sealedArchive(path: string, format: string, error: unknown): unknown {
-  if (!(error instanceof RefusedError) || error instanceof InvalidModelError) return error;
-  return new InvalidModelError(path, `it is a ${format} that cannot be looked into: ${error.message}`, {
-    cause: error,
-  });
+async function findEnds(
+  { context, location }: PickleInspection,
+  place: FileRange,
+): Promise<readonly number[]> {
+  using file = await context.fs.open(location, { read: true });
+  return findZipEnds(fileRange(file, place), place.bytes).map((end) => place.offset + end);
 }

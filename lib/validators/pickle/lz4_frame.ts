@@ -68,12 +68,11 @@ async function readHeader(reader: PickleReader): Promise<FrameHeader> {
   const flags = reader.uint8();
   const blockBytes = BLOCK_BYTES[(reader.uint8() >> 4) & 7];
   const version = flags >> 6;
-  const hasDictionary = (flags & 1) !== 0;
-  if (version !== 1 || blockBytes === undefined || hasDictionary) {
-    throw broken(reader, "has a header that is not known");
+  if (version !== 1 || blockBytes === undefined) {
+    throw new PickleProblem("refused", 0, "has an LZ4 frame whose header is not known");
   }
-  // The content's size, where it is, and the header's checksum.
-  await pass(reader, ((flags & 8) !== 0 ? 8 : 0) + 1);
+  const [contentSize, dictionary, checksum] = [(flags & 8) !== 0 ? 8 : 0, (flags & 1) !== 0 ? 4 : 0, 1];
+  await pass(reader, contentSize + dictionary + checksum);
   return { blockBytes, hasBlockChecksum: (flags & 16) !== 0, hasContentChecksum: (flags & 4) !== 0 };
 }
 

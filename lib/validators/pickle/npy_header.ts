@@ -36,6 +36,15 @@ export async function passNpyHeader(source: PickleSource): Promise<PickleSource>
   return replay(head.subarray(end), source);
 }
 
+/** The first bytes of a stream, or all when there are fewer, and the stream from its beginning. */
+export async function peek(
+  source: PickleSource,
+  bytes: number,
+): Promise<{ readonly head: Uint8Array; readonly source: PickleSource }> {
+  const head = (await more(source, new Uint8Array(0), bytes)).slice();
+  return { head, source: replay(head, source) };
+}
+
 /** What was read, and more of the stream until that is as many bytes, if it has them. */
 async function more(source: PickleSource, head: Uint8Array, bytes: number): Promise<Uint8Array> {
   let joined = head;

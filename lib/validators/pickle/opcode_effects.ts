@@ -1,5 +1,6 @@
 import { type OpcodeName, PROTOCOL_MAX } from "./opcodes.ts";
-import { closeDtype, type PickleMachine } from "./pickle_machine.ts";
+import type { PickleMachine } from "./pickle_machine.ts";
+import { closeDtype } from "./pickle_stack.ts";
 import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
 /** What an opcode does, given its argument. */

@@ -4,7 +4,8 @@ import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
 import { KeptValues } from "./kept_values.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
-import { PickleProblem } from "./pickle_problem.ts";
+import type { PickleProblem } from "./pickle_problem.ts";
+import { PickleStack } from "./pickle_stack.ts";
 import { STATE_CHECKS } from "./state_checks.ts";
 import {
   DATA,
@@ -22,11 +23,6 @@ import {
   weightOf,
   WRAPPER,
 } from "./pickle_value.ts";
-
-/** A dtype that is used elsewhere has the state that it keeps: numpy's arrays of it do not learn of another. */
-export function closeDtype(value: PickleValue): void {
-  if (isObject(value) && value.kind === "dtype") value.isBuilt = true;
-}
 
 /** Of what the user allows: it may be filled and set as the pickle wants. */
 const FREE_INSTANCE: InstanceValue = { kind: "instance", rule: FREE, isBuilt: false };
@@ -51,112 +47,22 @@ const PLAUSIBLE_NAME = /^[\w.]+$/;
 const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
 
 /**
- * A pickle's stack and memo, with values that are known as far as the imports and the calls need it, and nothing
- * executed. Each method is what one or several opcodes do; a {@link PickleProblem} says what is wrong with it.
+ * What a pickle does, with values that are known as far as the imports and the calls need it, and nothing executed. Each
+ * method is what one or several opcodes do; a {@link PickleProblem} says what is wrong with it.
  */
-export class PickleMachine {
-  /** Of the opcode that is at work. */
-  offset = 0;
-  /** Opcodes up to now. */
-  steps = 0;
+export class PickleMachine extends PickleStack {
   /** Imports up to now, allowed or not. */
   imports = 0;
   /** What a BUILD has announced, until the walk takes it. */
   array: ArrayPlace | undefined;
   readonly #options: MachineOptions;
-  readonly #stack: PickleValue[] = [];
-  readonly #marks: number[] = [];
-  readonly #memo: (PickleValue | undefined)[] = [];
-  #memoCount = 0;
-  #memoTextBytes = 0;
   #hashed = 0;
   readonly #globals = new Map<string, GlobalValue>();
   readonly #kept = new KeptValues();
-  #suspicion: PickleProblem | undefined;
 
   constructor(options: MachineOptions) {
+    super(options.isCertain);
     this.#options = options;
-  }
-
-  broken(problem: string): PickleProblem {
-    return new PickleProblem("broken", this.offset, problem);
-  }
-
-  refused(problem: string, global?: string): PickleProblem {
-    return new PickleProblem("refused", this.offset, problem, global);
-  }
-
-  /** Refuses at once what is a pickle beyond doubt; otherwise remembers why it would be refused. */
-  suspect(problem: string, global?: string): void {
-    if (this.#options.isCertain) throw this.refused(problem, global);
-    // An error is made once: making it takes a hundred times as long as an opcode.
-    this.#suspicion ??= this.refused(problem, global);
-  }
-
-  /** Refuses what no pickler writes and some reader takes; of doubtful bytes it is no sign of anything. */
-  irregular(problem: string): void {
-    this.suspect(problem);
-  }
-
-  push(value: PickleValue): void {
-    if (this.#stack.length >= PICKLE_LIMITS.stack) {
-      throw this.refused(`has more than ${PICKLE_LIMITS.stack} values on its stack`);
-    }
-    this.#stack.push(value);
-  }
-
-  pop(): PickleValue {
-    const value = this.#stack.length > this.#floor ? this.#stack.pop() : undefined;
-    if (value === undefined) throw this.broken("takes a value from an empty stack");
-    return value;
-  }
-
-  top(): PickleValue {
-    const value = this.#stack.length > this.#floor ? this.#stack.at(-1) : undefined;
-    if (value === undefined) throw this.broken("takes a value from an empty stack");
-    return value;
-  }
-
-  /** POP takes a mark where nothing is above it. */
-  discard(): void {
-    if (this.#marks.length > 0 && this.#stack.length === this.#floor) this.#marks.pop();
-    else this.pop();
-  }
-
-  mark(): void {
-    if (this.#marks.length >= PICKLE_LIMITS.marks) {
-      throw this.refused(`has more than ${PICKLE_LIMITS.marks} marks inside each other`);
-    }
-    this.#marks.push(this.#stack.length);
-  }
-
-  popToMark(): PickleValue[] {
-    const mark = this.#marks.pop();
-    if (mark === undefined) throw this.broken("goes back to a mark that is not there");
-    return this.#stack.splice(mark);
-  }
-
-  remember(index: number): void {
-    const value = this.top();
-    if (index >= PICKLE_LIMITS.memo) throw this.refused(`remembers more than ${PICKLE_LIMITS.memo} values`);
-    if (this.#memo[index] === undefined) this.#memoCount++;
-    this.#memo[index] = this.#forMemo(value);
-  }
-
-  rememberNext(): void {
-    this.remember(this.#memoCount);
-  }
-
-  recall(index: number): void {
-    const value = this.#memo[index];
-    // Once there is a reason to refuse, which number a value has is no longer certain.
-    if (value === undefined && this.#suspicion !== undefined) return this.push(UNKNOWN);
-    if (value === undefined) throw this.broken(`recalls value ${index}, which was never remembered`);
-    if (isObject(value) && value.kind === "wrapper") {
-      throw this.refused("uses joblib's place-holder of an array twice");
-    }
-    closeDtype(value);
-    this.push(value);
   }
 
   import(module: PickleValue, name: PickleValue): GlobalValue | typeof UNKNOWN {
@@ -296,12 +202,14 @@ export class PickleMachine {
       case "instance":
         return this.#buildInstance(target, state);
       case "wrapper": {
-        if (this.#options.dialect !== "joblib") return;
+        // torch's files have no arrays of joblib's, and a reader of joblib's would not take all of this for opcodes.
+        if (this.#options.dialect === "torch") throw this.#wrapperMisused();
+        if (this.#options.dialect === "python") return;
         const place = findArrayPlace(state);
         if (typeof place === "string") throw this.refused(place);
         this.array = place;
         // joblib puts the array in the place of the place-holder.
-        this.#stack[this.#stack.length - 1] = INSTANCE;
+        this.replaceTop(INSTANCE);
         return;
       }
       case "dtype": {
@@ -315,7 +223,7 @@ export class PickleMachine {
       case "global":
       case "unknown":
         // That would change a class or a function for everybody.
-        throw this.#suspicion ?? this.refused(`sets the state of ${describe(target)}`, describe(target));
+        throw this.suspicion ?? this.refused(`sets the state of ${describe(target)}`, describe(target));
       default:
         this.suspect(`sets the state of ${describe(target)}`);
     }
@@ -324,19 +232,15 @@ export class PickleMachine {
   /** STOP: the value that the pickle stands for. */
   stop(): PickleValue {
     const value = this.pop();
-    if (this.#suspicion !== undefined && this.imports > 0) throw this.#suspicion;
+    if (this.suspicion !== undefined && this.imports > 0) throw this.suspicion;
     return value;
-  }
-
-  get #floor(): number {
-    return this.#marks.at(-1) ?? 0;
   }
 
   #callable(callee: PickleValue): GlobalValue & { readonly rule: NonNullable<GlobalValue["rule"]> } {
     if (!isObject(callee)) throw this.broken(`calls ${describe(callee)}`);
     const rule = callee.kind === "global" ? callee.rule : undefined;
     if (callee.kind === "global" && rule !== undefined) return { ...callee, rule };
-    throw this.#suspicion ?? this.refused(`calls ${describe(callee)}`, describe(callee));
+    throw this.suspicion ?? this.refused(`calls ${describe(callee)}`, describe(callee));
   }
 
   #result({ rule, module, name }: GlobalValue, items: readonly PickleValue[]): PickleValue {
@@ -411,12 +315,6 @@ export class PickleMachine {
     this.#hashed += weight;
     if (this.#hashed > PICKLE_LIMITS.hashed) throw this.refused("has keys that take too long to hash");
     return weight;
-  }
-
-  #forMemo(value: PickleValue): PickleValue {
-    if (typeof value !== "string") return value;
-    this.#memoTextBytes += value.length;
-    return this.#memoTextBytes > PICKLE_LIMITS.memoTextBytes ? DATA : value;
   }
 
   #wrapperMisused(): PickleProblem {

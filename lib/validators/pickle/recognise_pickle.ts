@@ -46,7 +46,7 @@ export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion
   if (startsWith(head, [0x1f, 0x8b])) return { kind: "wrapped", wrapper: "gzip" };
   if (startsWith(head, LZ4_MAGIC)) return { kind: "wrapped", wrapper: "lz4" };
   if (isZlib(head)) return { kind: "wrapped", wrapper: "zlib" };
-  if (startsWith(head, ZSTD_MAGIC)) return { kind: "wrapped", wrapper: "zstd" };
+  if (startsWith(head, ZSTD_MAGIC) || isSkippableFrame(head)) return { kind: "wrapped", wrapper: "zstd" };
   if (isTar(head)) return { kind: "tar" };
   const sealed = findSealed(head, path);
   if (sealed !== undefined) return { kind: "sealed", method: sealed };
@@ -68,6 +68,11 @@ export function isNamedPickle(path: string): boolean {
 
 /** Source: RFC 8878, section 3.1.1. */
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
+
+/** What zstd's readers pass over before the first frame. Source: RFC 8878, section 3.1.2. */
+function isSkippableFrame([first = 0, ...rest]: Uint8Array): boolean {
+  return first >= 0x50 && first <= 0x5f && rest[0] === 0x2a && rest[1] === 0x4d && rest[2] === 0x18;
+}
 
 /** Deflate, any window, and a checksum of the first two bytes. Source: RFC 1950, section 2.2. */
 function isZlib([first = 0, second = 0]: Uint8Array): boolean {

@@ -1,41 +1,70 @@
 import type { Context } from "../../core/context.ts";
 import { osErrorCode } from "../../core/errors.ts";
-import { readAt } from "../../core/read_at.ts";
-import { readRange } from "../../core/read_pieces.ts";
-import { fileSource } from "./file_source.ts";
+import type { Contents } from "./contents.ts";
+import { peek } from "./npy_header.ts";
 import { UNWRAP_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleSource } from "./pickle_reader.ts";
-import type { Wrapper } from "./recognise_pickle.ts";
+import {
+  HEAD_BYTES as BEGINNING_BYTES,
+  type PickleSuspicion,
+  recognisePickle,
+  type Wrapper,
+} from "./recognise_pickle.ts";
 import { streamSource } from "./stream_source.ts";
 
-/** The contents of a compressed file. The file stays open. */
-export async function unwrap(
-  { signal }: Pick<Context, "signal">,
-  file: Deno.FsFile,
-  size: number,
-  wrapper: Wrapper,
-): Promise<PickleSource> {
-  const pieces = wrapper === "lz4"
-    ? await lz4Pieces(file, size, signal)
-    : inflated(file, size, wrapper, signal);
-  return streamSource(bounded(pieces, size), signal);
+/** Contents without what compresses them. */
+export interface Peeled {
+  readonly source: PickleSource;
+  /** What they begin as. */
+  readonly beginning: Exclude<PickleSuspicion, { readonly kind: "wrapped" }> | undefined;
+  /** What they were compressed by, the outermost first. */
+  readonly wrappers: readonly Wrapper[];
 }
 
-async function lz4Pieces(
-  file: Deno.FsFile,
+/** More layers of compression have no reason but to hide what is inside. */
+const LAYERS_MAX = 3;
+
+/**
+ * Decompresses contents, layer by layer.
+ *
+ * @throws {PickleProblem}
+ */
+export async function peel(
+  { signal }: Pick<Context, "signal">,
+  { name, size, open }: Pick<Contents, "name" | "size" | "open">,
+): Promise<Peeled> {
+  const wrappers: Wrapper[] = [];
+  let stream = open();
+  while (true) {
+    const { head, source } = await peek(stream, BEGINNING_BYTES);
+    const beginning = recognisePickle(head, name);
+    if (beginning?.kind !== "wrapped") return { source, beginning, wrappers };
+    if (wrappers.length === LAYERS_MAX) {
+      throw new PickleProblem("refused", 0, `is compressed more than ${LAYERS_MAX} times`);
+    }
+    stream = await unwrap(source, beginning.wrapper, size, signal);
+    wrappers.push(beginning.wrapper);
+  }
+}
+
+/** What a compressed stream holds, up to the limits for contents of `size` bytes; the stream is closed with it. */
+async function unwrap(
+  source: PickleSource,
+  wrapper: Wrapper,
   size: number,
   signal: AbortSignal,
-): Promise<AsyncIterable<Uint8Array>> {
-  return (await import("./lz4_frame.ts")).decompressLz4(fileSource(file, size, signal));
+): Promise<PickleSource> {
+  const pieces = wrapper === "lz4"
+    ? (await import("./lz4_frame.ts")).decompressLz4(source)
+    : inflated(source, wrapper);
+  return streamSource(bounded(pieces, size), signal);
 }
 
 /** node:zlib is loaded when needed, because it costs every start 30 ms. */
 async function* inflated(
-  file: Deno.FsFile,
-  size: number,
+  source: PickleSource,
   wrapper: "zlib" | "gzip" | "zstd",
-  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { createGunzip, createInflate, createZstdDecompress } = await import("node:zlib");
   const { isDataError, zlibPieces } = await import("../../core/zlib_pieces.ts");
@@ -45,21 +74,32 @@ async function* inflated(
     : wrapper === "gzip"
     ? createGunzip(options)
     : createInflate(options);
+  let bytes = 0;
+  let head: Uint8Array = new Uint8Array(0);
+  const pieces = async function* () {
+    for (let piece = await source.read(); piece !== undefined; piece = await source.read()) {
+      if (bytes === 0) head = piece.slice(0, HEAD_BYTES);
+      bytes += piece.length;
+      yield piece;
+    }
+  };
   try {
-    yield* zlibPieces(engine, readRange(file, { offset: 0, bytes: size }, signal));
+    yield* zlibPieces(engine, pieces());
+    // joblib goes on with a second stream behind the first.
+    if (engine.bytesWritten !== bytes || await source.read() !== undefined) {
+      throw new PickleProblem("refused", engine.bytesWritten, `has bytes behind its ${wrapper} stream`);
+    }
   } catch (error) {
     if (!isDataError(error)) throw error;
     // Other readers check less than this one does, or hand out what stands before the damage.
-    const isSure = wrapper === "zlib" && await isDamagedAtOnce(readAt(file, 0, HEAD_BYTES));
+    const isSure = wrapper === "zlib" && await isDamagedAtOnce(head);
     throw new PickleProblem(
       isSure ? "broken" : "refused",
       0,
       `cannot be decompressed (${wrapper}): ${error.message}`,
     );
-  }
-  // joblib goes on with a second stream behind the first.
-  if (engine.bytesWritten !== size) {
-    throw new PickleProblem("refused", engine.bytesWritten, `has bytes behind its ${wrapper} stream`);
+  } finally {
+    await source.close();
   }
 }
 
