@@ -4,7 +4,7 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer, TOKEN } from "../fakes/github_server.ts";
-import { type CliResult, spawnCli, type SpawnOptions } from "../helpers/run_cli.ts";
+import { type CliOptions, type CliResult, runCli, spawnCli, type SpawnOptions } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -42,12 +42,20 @@ class BotWorld implements AsyncDisposable {
     return run;
   }
 
-  async run(args: readonly string[], options: Partial<SpawnOptions> = {}): Promise<CliResult> {
+  async run(args: readonly string[], { env }: Pick<CliOptions, "env"> = {}): Promise<CliResult> {
+    return await runCli("artifact-pull", args, {
+      cwd: this.dir.path,
+      env: { ...this.github.env, ...env },
+    });
+  }
+
+  /** The same as a process of its own. */
+  async spawn(args: readonly string[], options: Partial<SpawnOptions> = {}): Promise<CliResult> {
     return await spawnCli("artifact-pull", args, {
       cwd: this.dir.path,
       entry: "script",
+      env: this.github.env,
       ...options,
-      env: { ...this.github.env, ...options.env },
     });
   }
 }
@@ -55,7 +63,7 @@ class BotWorld implements AsyncDisposable {
 Deno.test("artifact-pull does with seed 2's appsettings.json what its document says, under its own permissions", async () => {
   await using bot = new BotWorld();
   const run = await bot.train(MODELS);
-  const result = await bot.run([]);
+  const result = await bot.spawn([]);
   assert.equal(result.code, 0, result.stderr);
   assert.deepEqual(readFiles(bot.models), MODELS);
   assert.match(result.stderr, /Starting model synchronization\.\.\./);
@@ -196,12 +204,12 @@ Deno.test("artifact-pull --dry-run shows what would come, and leaves no trace", 
 Deno.test("artifact-pull runs in the one executable with what it keeps, and does not run with less", async () => {
   await using bot = new BotWorld();
   await bot.train(MODELS);
-  const main = await bot.run([], { entry: "main" });
+  const main = await bot.spawn([], { entry: "main" });
   assert.equal(main.code, 0, main.stderr);
   const needed = ["read", "write", "env", "net", "sys"];
   for (const missing of needed) {
     const permissions = needed.filter((name) => name !== missing).map((name) => `--allow-${name}`);
-    const less = await bot.run(["--force"], { permissions });
+    const less = await bot.spawn(["--force"], { permissions });
     assert.notEqual(less.code, 0, `artifact-pull works without ${missing}`);
     assert.match(less.stderr + less.stdout, /Requires \w+ access|NotCapable/, `without ${missing}`);
   }
@@ -209,10 +217,7 @@ Deno.test("artifact-pull runs in the one executable with what it keeps, and does
 
 Deno.test("config print shows which settings are the bot's own", async () => {
   await using bot = new BotWorld();
-  const { stdout, code } = await spawnCli("config", ["print", "--json"], {
-    cwd: bot.dir.path,
-    entry: "script",
-  });
+  const { stdout, code } = await runCli("config", ["print", "--json"], { cwd: bot.dir.path });
   assert.equal(code, 0);
   assert.deepEqual(JSON.parse(stdout)["artifacts.owner"], { value: OWNER, from: "appsettings.json:7:6" });
 });

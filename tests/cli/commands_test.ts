@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { cliArgs } from "../helpers/run_cli.ts";
+import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { listing, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
 import { MODELS, run, runJson, world } from "../helpers/seed_world.ts";
@@ -100,7 +100,7 @@ Deno.test("publish, pull and rollback print the JSON that scripts rely on", asyn
     1,
     1,
   ]);
-  assert.ok(Number(back["durationMs"]) < 1000);
+  assert.equal(typeof back["durationMs"], "number");
 });
 
 Deno.test("a dry run says what would happen and leaves every file as it was", async () => {
@@ -161,7 +161,6 @@ Deno.test("each fault ends with its exit code and one line that says what to do 
   await expect(trainer, 2, /exclude each other/, "publish", "--train-all", "--train-missing-only");
   await expect(trainer, 2, /no-such\.yaml does not exist/, "publish", "--config", "no-such.yaml");
   await expect(bot, 2, /nothing was pulled there yet/, "verify", "--models-dir", "a", "--state-dir", "b");
-  await expect(bot, 2, /"now" is neither/, "daemon", "--role", "client", "--at", "now");
   await runJson(trainer, "publish", "--skip-training");
   await runJson(bot, "pull");
   await expect(bot, 2, /holds no earlier release/, "rollback");
@@ -298,7 +297,7 @@ Deno.test("publish and pull get over what a killed run and its gits left, under 
     Deno.writeTextFileSync(join(gitDir, "model-sync.journal"), JSON.stringify({ head, paths: ["models"] }));
     Deno.writeTextFileSync(join(gitDir, "model-sync.moving"), "");
     writeFiles(trainer, { "models/BTC_USDC/rf.bin": command });
-    const result = await run(machine, command);
+    const result = await spawnCli(command, [], { cwd: machine, entry: "script" });
     assert.equal(result.code, 0, result.stderr);
   }
   assert.equal(Deno.readTextFileSync(join(bot, "models/BTC_USDC/rf.bin")), "publish");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { HubWorld, MODELS as HUB_MODELS } from "../helpers/hub_world.ts";
-import { cliArgs } from "../helpers/run_cli.ts";
+import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { MODELS, runJson, world } from "../helpers/seed_world.ts";
 import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
@@ -52,4 +52,14 @@ Deno.test("a daemon's job that fails is told, and the daemon goes on", async () 
   const { seen } = await runUntilIdle(join(hub.path, "bot"), "huggingface_client");
   assert.match(seen, /huggingface_client sync job failed: .*you\/models/);
   assert.match(seen, /daemon stopped/);
+});
+
+Deno.test("a daemon that cannot tell when to run does not start, and says which option is wrong", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const args = ["--role", "client", "--at", "now"];
+  const { code, stdout, stderr } = await spawnCli("daemon", args, { cwd: bot, entry: "script" });
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: [^\n]*"now" is neither[^\n]*$/m);
+  assert.equal(stdout, "");
 });

@@ -7,14 +7,16 @@ import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 
 Deno.test("hf-upload and hf-pull move models over a hub under their own permission sets", async () => {
   await using world = new HubWorld();
-  const uploaded = await world.run("trainer", "hf-upload", "--private");
+  const spawn = (machine: string, command: string, ...args: string[]) =>
+    spawnCli(command, args, { cwd: join(world.path, machine), entry: "script" });
+  const uploaded = await spawn("trainer", "hf-upload", "--private");
   assert.equal(uploaded.code, 0, uploaded.stderr);
   assert.match(
     uploaded.stdout,
     /published release [0-9a-f]{12} \(sequence 1\)[^]*3 changed, to you\/models main as/,
   );
   assert.equal(world.server.repos.get(REPO)?.isPrivate, true);
-  const pulled = await world.run("bot", "hf-pull");
+  const pulled = await spawn("bot", "hf-pull");
   assert.equal(pulled.code, 0, pulled.stderr);
   assert.match(pulled.stdout, /activated release/);
   assert.deepEqual(readFiles(join(world.path, "bot/models")), MODELS);
@@ -160,7 +162,8 @@ Deno.test("both commands need what their permission sets hold, and no more", asy
         `${command} without ${missing}`,
       );
     }
-    assert.equal((await world.run(machine, command)).code, 0, command);
+    const whole = await spawnCli(command, [], { cwd: join(world.path, machine), entry: "script" });
+    assert.equal(whole.code, 0, command);
   }
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { spawnCli } from "../helpers/run_cli.ts";
+import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { testKey } from "../helpers/signing.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
@@ -56,13 +56,13 @@ Deno.test("keys makes a pair, signs a folder and verifies it, under its own perm
 Deno.test("publish signs with the configured key, and pull and verify demand it", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
-  const keys = (...args: string[]) => spawnCli("keys", args, { cwd: dir.path, entry: "script" });
+  const keys = (...args: string[]) => runCli("keys", args, { cwd: dir.path });
   assert.equal((await keys("generate", ...PAIR)).code, 0);
   const [key, trust] = [join(dir.path, "key.pem"), join(dir.path, "pub.pem")];
   const SIGN = { MODEL_SYNC_SIGNING_PRIVATE_KEY: key, MODEL_SYNC_SIGNING_VALID_DAYS: "7" };
   const TRUST = { MODEL_SYNC_SIGNING_PUBLIC_KEYS: trust, MODEL_SYNC_SIGNING_REQUIRED: "true" };
   const run = async (cwd: string, env: Record<string, string>, command: string, ...args: string[]) => {
-    const result = await spawnCli(command, [...args, "--json"], { cwd, env, entry: "script" });
+    const result = await runCli(command, [...args, "--json"], { cwd, env });
     return { code: result.code, told: JSON.parse(result.code === 0 ? result.stdout : result.stderr) };
   };
   await runJson(trainer, "publish", "--skip-training");
@@ -91,7 +91,7 @@ Deno.test("publish signs with the configured key, and pull and verify demand it"
   );
   const text = Deno.readTextFileSync(join(store, signature));
   Deno.writeTextFileSync(join(store, signature), text.replace(/"sig":"M/, '"sig":"N'));
-  const damaged = await spawnCli("verify", [], { cwd: bot, env: TRUST, entry: "script" });
+  const damaged = await runCli("verify", [], { cwd: bot, env: TRUST });
   assert.equal(damaged.code, 5);
   assert.match(damaged.stdout, /model\.sig is not good: .*it is not a signature by .*pub\.pem/);
 });
@@ -115,7 +115,7 @@ Deno.test("a private key that cannot be used stops publish, train and hf-upload 
     };
     for (const command of ["publish", "train", "hf-upload"]) {
       const flags = command === "hf-upload" ? [] : ["--skip-training"];
-      const result = await spawnCli(command, [...flags, "--json"], { cwd: trainer, env, entry: "script" });
+      const result = await runCli(command, [...flags, "--json"], { cwd: trainer, env });
       const told = JSON.parse(result.stderr);
       assert.deepEqual([result.code, told.code], [2, code], `${command} with ${file}`);
       assert.ok(told.message.includes(file) && told.hint !== null);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
-import { spawnCli } from "../helpers/run_cli.ts";
+import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 
 /** A host with a deploy hook, and the backend behind it, which loads what the hub has whenever it is deployed. */
@@ -34,26 +35,25 @@ function startBackend(world: HubWorld, serves: (release: string) => string) {
   };
 }
 
-function runAt(world: HubWorld, command: string, args: string[], env: Record<string, string>) {
-  return spawnCli(command, args, { cwd: join(world.path, "trainer"), entry: "script", env });
+/** Runs a command on a clock on which no pause between two looks at the backend lasts. */
+function runAt(hub: HubWorld, command: string, args: string[], env: Record<string, string>) {
+  const world = { clock: new HurriedClock() };
+  return runCli(command, args, { cwd: join(hub.path, "trainer"), env, world });
 }
 
-Deno.test("hf-upload --redeploy --wait uploads, deploys and sees the backend serve the release", async () => {
+Deno.test("hf-upload --redeploy --wait uploads, deploys and sees the backend serve the release, under its own permissions", async () => {
   await using world = new HubWorld();
   await using backend = startBackend(world, (release) => release);
-  const { code, stdout, stderr } = await runAt(
-    world,
-    "hf-upload",
-    ["--redeploy", "--wait"],
-    backend.settings,
-  );
+  const spawn = (command: string, ...args: string[]) =>
+    spawnCli(command, args, { cwd: join(world.path, "trainer"), entry: "script", env: backend.settings });
+  const { code, stdout, stderr } = await spawn("hf-upload", "--redeploy", "--wait");
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
     /published release[^]*deployment started: vercel on 127\.0\.0\.1:\d+, job-1[^]*the backend serves release/,
   );
   assert.doesNotMatch(stdout + stderr, /s3cret/);
-  const again = await runAt(world, "redeploy", ["--wait", "--json"], backend.settings);
+  const again = await spawn("redeploy", "--wait", "--json");
   assert.equal(again.code, 0, again.stderr);
   const { outcome, release, deployments } = JSON.parse(again.stdout);
   assert.deepEqual([outcome, release, deployments.length], ["redeployed", backend.release, 1]);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
-import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
+import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";
+import { startCli } from "../helpers/start_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
@@ -39,44 +41,11 @@ class CliWorld extends ReferencesWorld {
   }
 
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    return await spawnCli("references-sync", args, {
+    return await runCli("references-sync", args, {
       cwd: this.cwd,
       env: { ...this.env, ...env },
-      entry: "script",
+      world: { clock: new HurriedClock() },
     });
-  }
-
-  /** Starts a watch. Each line that it prints is handed out; it is asked to stop at the end of the block. */
-  watch(args: readonly string[]) {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: cliArgs("references-sync", ["--watch", ...args], { entry: "script" }),
-      cwd: this.cwd,
-      env: { ...GIT_ENV, ...this.env, NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    return { child, lines: linesOf(child.stdout) };
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-}
-
-/** Reads until a line matches. @returns all lines up to it */
-async function until(lines: AsyncGenerator<string>, pattern: RegExp): Promise<string[]> {
-  const seen: string[] = [];
-  for (;;) {
-    const { value, done } = await lines.next();
-    assert.ok(done !== true, `no line like ${pattern}:\n${seen.join("\n")}`);
-    seen.push(value);
-    if (pattern.test(value)) return seen;
   }
 }
 
@@ -138,11 +107,23 @@ Deno.test("references-sync opens pull requests, says so for machines, and is rec
   }).parse(JSON.parse(stdout));
   assert.deepEqual(report.repositories.map(({ outcome }) => outcome), ["created", "created"]);
   assert.match(world.read(world.texts, BRANCH, "models.csv"), /^a,7,/m);
-  const status = await spawnCli("status", [], { cwd: world.cwd });
+  const status = await runCli("status", [], { cwd: world.cwd });
   assert.match(status.stdout, /references-sync\s+proposed/);
   const again = await world.run([]);
   assert.equal(again.code, 0);
   assert.match(again.stdout, /PRs created: 0\n {2}http\S+ unchanged\n {2}http\S+ unchanged\n$/);
+});
+
+Deno.test("references-sync opens a pull request as a process, under its own permissions", async () => {
+  await using world = new CliWorld();
+  const { code, stdout, stderr } = await spawnCli("references-sync", ["--categories", "clip"], {
+    cwd: world.cwd,
+    env: world.env,
+    entry: "script",
+  });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /PRs created: 1/);
+  assert.equal(world.images.pulls.pulls.length, 1);
 });
 
 Deno.test("references-sync says on one line what is missing or wrong, with the exit code for it", async () => {
@@ -175,9 +156,14 @@ Deno.test("references-sync says on one line what is missing or wrong, with the e
 
 Deno.test("references-sync --watch prints the original's banner and lines, syncs a change, and stops with 0", async () => {
   await using world = new CliWorld();
-  const { child, lines } = world.watch(["--watch-interval", "1"]);
-  const begin = await until(lines, /Initialized last known timestamp: 100$/);
-  assert.deepEqual(begin.slice(0, 10), [
+  const watch = startCli("references-sync", ["--watch", "--watch-interval", "1"], {
+    cwd: world.cwd,
+    env: world.env,
+    world: { clock: new HurriedClock() },
+  });
+  const begin = await watch.until(/Initialized last known timestamp: 100\n/);
+  const told = begin.split("\n").filter((line) => !/^\S+Z (info|warn) /.test(line));
+  assert.deepEqual(told.slice(0, 10), [
     "=".repeat(80),
     "GitHub Model Reference Sync Service - WATCH MODE",
     "=".repeat(80),
@@ -190,13 +176,12 @@ Deno.test("references-sync --watch prints the original's banner and lines, syncs
     "-".repeat(80),
   ]);
   world.primary.lastUpdated = 101;
-  await until(lines, /Changes detected! Timestamp changed from 100 to 101$/);
-  await until(lines, /Sync completed successfully$/);
+  await watch.until(/Changes detected! Timestamp changed from 100 to 101\n/);
+  await watch.until(/Sync completed successfully\n/);
   assert.equal(world.images.pulls.pulls.length, 1);
-  child.kill("SIGTERM");
-  await until(lines, /Watch mode stopped$/);
-  await lines.return(undefined);
-  assert.equal((await child.status).code, 0);
+  watch.stop();
+  await watch.until(/Watch mode stopped\n/);
+  assert.equal(await watch.exitCode, 0);
 });
 
 Deno.test("a sync that is stopped in its middle ends at once: 130, or 0 while watching", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startStorage } from "../fakes/storage_server.ts";
-import { cliArgs, PROJECT, spawnCli } from "../helpers/run_cli.ts";
+import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { cliArgs, PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { PYTHON, TRAIN, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -55,7 +56,7 @@ model_sync:
   }
 
   async run(...args: string[]) {
-    return await spawnCli("runpod-pull", args, { cwd: this.bot, entry: "script" });
+    return await runCli("runpod-pull", args, { cwd: this.bot, world: { clock: new HurriedClock() } });
   }
 
   async json(...args: string[]): Promise<Record<string, unknown>> {
@@ -112,10 +113,11 @@ async function signalAt(child: Deno.ChildProcess, text: string, signal: Deno.Sig
   return said;
 }
 
-Deno.test("runpod-pull does what seed 1 says, and prints the original's keys besides its own", async () => {
+Deno.test("runpod-pull does what seed 1 says, under its own permissions, and prints the original's keys besides its own", async () => {
   await using seed = new Seed();
   await seed.world.offer(MODELS, 1);
-  const result = await seed.run("--config", "configs/bot.yaml", "--models-dir", "models");
+  const args = ["--config", "configs/bot.yaml", "--models-dir", "models"];
+  const result = await spawnCli("runpod-pull", args, { cwd: seed.bot, entry: "script" });
   assert.equal(result.code, 0, result.stderr);
   assert.match(result.stdout, /activated release [0-9a-f]{12} \(sequence 1\)\n {2}2 files/);
   assert.deepEqual(readFiles(join(seed.bot, "models")), MODELS);
@@ -246,7 +248,7 @@ Deno.test("a key on the command line or in the file works, with a warning, and i
   const yaml = await seed.run();
   assert.equal(yaml.code, 0, yaml.stderr);
   assert.match(yaml.stderr, /warn {2}runpod\.api_key stands in the configuration/);
-  const print = await spawnCli("config", ["print"], { cwd: seed.bot, entry: "script" });
+  const print = await runCli("config", ["print"], { cwd: seed.bot });
   assert.match(print.stdout, /runpod\.api_key +"\[redacted\]"/);
   for (const { stdout, stderr } of [without, flag, yaml, print]) {
     assert.doesNotMatch(stdout + stderr, new RegExp(`${key}|own-secret`));
@@ -309,15 +311,13 @@ Deno.test("while a pull waits for its job, a rollback works, and a second pull s
     const second = await seed.run();
     assert.equal(second.code, 6);
     assert.match(second.stderr, /runpod\.lock: held by pid \d+/);
-    assert.equal((await spawnCli("rollback", [], { cwd: seed.bot, entry: "script" })).code, 0);
+    assert.equal((await runCli("rollback", [], { cwd: seed.bot })).code, 0);
     child.kill("SIGTERM");
   }
   assert.equal((await child.status).code, 130);
   assert.equal(readFiles(join(seed.bot, "models"))["BTC_USDC/rf.bin"], "one");
   assert.equal(seed.starts, 3);
-  const { runs } = JSON.parse(
-    (await spawnCli("status", ["--json"], { cwd: seed.bot, entry: "script" })).stdout,
-  );
+  const { runs } = JSON.parse((await runCli("status", ["--json"], { cwd: seed.bot })).stdout);
   const outcomes = runs.map(({ command, outcome }: { command: string; outcome: string }) =>
     `${command} ${outcome}`
   );
@@ -348,8 +348,8 @@ for (const cancels of [true, false]) {
 Deno.test("train prints the original's keys, and its archive is what runpod-pull takes", async () => {
   await using seed = new Seed();
   const flags = ["--paper", "--symbol", "BTC/USDC", "--train-missing-only"];
-  const options = { cwd: seed.trainer, entry: "script" } as const;
-  const result = await spawnCli("train", [...flags, "--json"], options);
+  const options = { cwd: seed.trainer };
+  const result = await spawnCli("train", [...flags, "--json"], { ...options, entry: "script" });
   assert.equal(result.code, 0, result.stderr);
   const json = JSON.parse(result.stdout);
   const { release, sequence, archive_bytes, ...rest } = json;
@@ -373,9 +373,9 @@ Deno.test("train prints the original's keys, and its archive is what runpod-pull
   const pulled = await seed.json();
   assert.deepEqual([pulled["release"], pulled["sequence"]], [release, sequence]);
   assert.deepEqual(readFiles(join(seed.bot, "models")), readFiles(join(seed.trainer, "models")));
-  const text = await spawnCli("train", ["--skip-training", "--archive-path", "out.zip"], options);
+  const text = await runCli("train", ["--skip-training", "--archive-path", "out.zip"], options);
   assert.match(text.stdout, /wrote release [0-9a-f]{12} \(sequence \d+\) into out\.zip\n {2}2 files/);
-  assert.equal((await spawnCli("train", ["--train-all", "--train-missing-only"], options)).code, 2);
+  assert.equal((await runCli("train", ["--train-all", "--train-missing-only"], options)).code, 2);
 });
 
 /** A RunPod worker on the trainer's machine, until it is disposed of. */
@@ -454,21 +454,21 @@ Deno.test("a worker trains for each job, uploads the archive, and runpod-pull ac
 Deno.test("a worker can be tried without RunPod", async () => {
   await using seed = new Seed();
   await using storage = startStorage();
-  const options = { cwd: seed.trainer, entry: "script" } as const;
+  const options = { cwd: seed.trainer };
   const job = {
     input: { symbols: ["BTC/USDC"], upload_url: storage.uploadUrl, download_url: storage.downloadUrl },
   };
-  const good = await spawnCli(
+  const good = await runCli(
     "train",
     ["--serve-runpod", "--test-input", JSON.stringify(job), "--json"],
     options,
   );
   assert.equal(good.code, 0, good.stderr);
   assert.equal(JSON.parse(good.stdout).output.models_archive_url, storage.downloadUrl);
-  const bad = await spawnCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
+  const bad = await runCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
   assert.equal(bad.code, 1);
   assert.equal(JSON.parse(JSON.parse(bad.stdout).error).error_type, "UPLOAD_TARGET_MISSING");
-  const nowhere = await spawnCli("train", ["--serve-runpod"], options);
+  const nowhere = await runCli("train", ["--serve-runpod"], options);
   assert.equal(nowhere.code, 2);
   assert.match(nowhere.stderr, /RUNPOD_WEBHOOK_GET_JOB is not set/);
 });

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { updateCanary } from "../../lib/canary/canary_state.ts";
-import { cliArgs, type CliResult, spawnCli, type SpawnOptions } from "../helpers/run_cli.ts";
+import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { cliArgs, type CliResult, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, GIT_ENV } from "../helpers/test_git.ts";
 
-/** A trainer and a bot with a canary on a number in a file, as users would run them. */
+/** A trainer and a bot with a canary on a number in a file. */
 class World implements Disposable {
   readonly #dir: TempDir = tempDir();
+  /** One for all commands, whose canaries last from one to the next. */
+  readonly #clock = new HurriedClock();
   readonly #registry: string;
 
   constructor() {
@@ -15,9 +18,9 @@ class World implements Disposable {
     this.configure("trainer", {});
     this.configure("bot", {
       canary: {
-        // Two seconds: a canary that is to end by itself in a test.
+        // A daemon waits for it as long as it lasts.
         duration_minutes: 0.02,
-        interval_seconds: 0.2,
+        interval_seconds: 0.4,
         failure_limit: 0,
         metrics: [{ name: "win_rate", type: "file", path: this.metric, direction: "higher" }],
       },
@@ -47,13 +50,8 @@ class World implements Disposable {
     return (await this.json("trainer", "publish")).release;
   }
 
-  async run(
-    machine: string,
-    command: string,
-    args: readonly string[] = [],
-    options: Partial<SpawnOptions> = {},
-  ) {
-    return await spawnCli(command, args, { cwd: this.at(machine), entry: "script", ...options });
+  async run(machine: string, command: string, args: readonly string[] = []) {
+    return await runCli(command, args, { cwd: this.at(machine), world: { clock: this.#clock } });
   }
 
   async json(machine: string, command: string, ...args: string[]) {
@@ -259,13 +257,11 @@ Deno.test("a command gives up what nothing around it needs", async () => {
     validate: { enabled: false },
     reload: [{ type: "http", url: "http://127.0.0.1:65535/" }],
   });
-  const needsNet = await world.run("bot", "pull", [], {
-    permissions: ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-sys"],
-  });
+  const permissions = ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-sys"];
+  const options = { cwd: world.at("bot"), entry: "script", permissions } as const;
+  const needsNet = await spawnCli("pull", [], options);
   assert.match(needsNet.stderr, /Requires net access|NotCapable/);
   world.configure("bot", { validate: { enabled: false } });
-  const needsNone = await world.run("bot", "pull", [], {
-    permissions: ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-sys"],
-  });
+  const needsNone = await spawnCli("pull", [], options);
   assert.equal(needsNone.code, 0, needsNone.stderr);
 });

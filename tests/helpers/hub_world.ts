@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { HubServer } from "../fakes/hub_server.ts";
 import { REPO } from "./hub_machines.ts";
-import { spawnCli } from "./run_cli.ts";
+import { runCli } from "./run_cli.ts";
 import { tempDir, writeFiles } from "./temp_dir.ts";
 
 export const MODELS = { "model.bin": "one", "scaler.bin": "two", "selected_features.json": "[]" };
@@ -28,9 +28,9 @@ export class HubWorld implements AsyncDisposable {
     return this.#dir.path;
   }
 
-  /** Runs a command under its own permission set. */
+  /** Runs a command in this process. */
   async run(machine: "trainer" | "bot", command: string, ...args: string[]) {
-    return await spawnCli(command, args, { cwd: join(this.path, machine), entry: "script" });
+    return await runCli(command, args, { cwd: join(this.path, machine) });
   }
 
   async json(

@@ -4,6 +4,7 @@ import type { PermissionName, Terminal, World } from "../../cli/_world.ts";
 import { processWorld } from "../../cli/_world.ts";
 import { run } from "../../cli/main.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
+import { permitted } from "./permitted.ts";
 import { rootedFs } from "./rooted_fs.ts";
 import { GIT_ENV } from "./test_git.ts";
 
@@ -37,7 +38,8 @@ export interface SpawnOptions extends CliOptions {
 
 /**
  * Runs a command of the program in this process: a folder, variables and output of its own, the rest of the world is
- * real. What the process itself is asked for (permissions, signals, a proxy) takes {@link spawnCli}.
+ * real, but for what the command gave up. What the process itself is asked for (its permission set, signals, a proxy)
+ * takes {@link spawnCli}.
  */
 export async function runCli(
   command: string,
@@ -47,12 +49,7 @@ export async function runCli(
   const [stdout, stderr] = [new Captured(), new Captured()];
   const added = { ...GIT_ENV, NO_COLOR: "1", ...env };
   const givenUp = new Set<PermissionName>();
-  const code = await run({
-    ...processWorld,
-    args: [command, ...args],
-    stdout,
-    stderr,
-    noColor: true,
+  const reach: Pick<World, "fs" | "spawn" | "http"> = {
     fs: rootedFs(cwd),
     // In our own group: a group for each program costs a copy of the page tables of this large process.
     spawn: (request) =>
@@ -61,6 +58,15 @@ export async function runCli(
         cwd: resolve(cwd, request.cwd ?? "."),
         env: { ...added, ...request.env },
       }),
+    http: fetch,
+    ...world,
+  };
+  const code = await run({
+    ...processWorld,
+    args: [command, ...args],
+    stdout,
+    stderr,
+    noColor: true,
     freeBytes: (path) => processWorld.freeBytes(resolve(cwd, path)),
     permissions: { givenUp, giveUp: (name) => void givenUp.add(name) },
     variables: () => ({ ...Deno.env.toObject(), ...added }),
@@ -70,6 +76,7 @@ export async function runCli(
       return { [Symbol.dispose]: () => stop?.removeEventListener("abort", onAbort) };
     },
     ...world,
+    ...permitted(reach, givenUp),
   });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type CliResult, spawnCli } from "./run_cli.ts";
+import { type CliResult, runCli } from "./run_cli.ts";
 import { type TempDir, writeFiles } from "./temp_dir.ts";
 import { bareRepository, clone } from "./test_git.ts";
 
@@ -36,9 +36,9 @@ model_sync:
   return { registry, trainer, bot };
 }
 
-/** Runs a command as its own script under its own permission set. */
+/** Runs a command in this process. */
 export async function run(cwd: string, command: string, ...args: string[]): Promise<CliResult> {
-  return await spawnCli(command, args, { cwd, entry: "script" });
+  return await runCli(command, args, { cwd });
 }
 
 export async function runJson(
