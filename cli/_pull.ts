@@ -43,7 +43,7 @@ export const OTHER_WRITERS_FLAG = switchFlag(
 
 export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
   allowDowngrade: switchFlag("take a release that is older than the active one"),
-  force: switchFlag("take a quarantined release, and stage an unchanged one again"),
+  force: switchFlag("take a quarantined release; read an unchanged one whole and stage it again"),
   dryRun: switchFlag("show what would change, and change nothing"),
   waitCanary: switchFlag("stay until the canary has its verdict, and go back if it is bad"),
 };

@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
-import { acquireLock } from "../lib/core/lock.ts";
 import { auditActive, type AuditReport } from "../lib/pipeline/audit.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import {
@@ -19,7 +18,7 @@ import { signaturePolicy } from "./_signing.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
-import { openExistingStore } from "./_store.ts";
+import { requireStore } from "./_store.ts";
 
 interface VerifyFlags extends CommonFlags {
   readonly deep?: boolean;
@@ -42,9 +41,7 @@ export const program: Program = defineProgram(
 
 async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const { context, output } = session;
-  const store = openExistingStore(session);
-  const owner = { command: "verify", runId: "verify", host: context.host };
-  using _lock = await acquireLock(context.fs, store.lock, owner, context.clock);
+  const store = requireStore(session);
   const policy = await signaturePolicy(session);
   const report = await auditActive(context, store, flags.deep ? "content" : "stat", policy);
   const intact = report.problems.length === 0 && report.extra.length === 0;
@@ -69,9 +66,15 @@ function lines(output: Output, report: AuditReport, flags: VerifyFlags): string[
     ...problems.map(({ path, problem }) => `  ${path} ${problem}`),
     ...extra.map((path) => `  ${path} is not part of it`),
     ...(problems.length > 0
-      ? ["  mend it with: model-sync pull   or go back with: model-sync rollback"]
+      ? [flags.deep ? DEEP_REPAIR : "  mend it with: model-sync pull   or go back with: model-sync rollback"]
       : ["  remove what does not belong: consumers see it, and no pull brings or takes it"]),
   ];
 }
+
+/**
+ * Pulls and rollbacks trust size and times, which damage that only --deep finds does not change; releases share files,
+ * so that the previous release may be damaged, too.
+ */
+const DEEP_REPAIR = "  mend it with: model-sync pull --force, which reads every byte as well";
 
 if (import.meta.main) await main(program);

@@ -44,7 +44,13 @@ export function absolutePath(fs: FileSystem, path: string): string {
 
 /** What is at `path`, links not followed; `undefined` when there is nothing. */
 export function findEntry(fs: FileSystem, path: string): Deno.FileInfo | undefined {
-  return ifFound(() => fs.lstatSync(path));
+  try {
+    return ifFound(() => fs.lstatSync(path));
+  } catch (error) {
+    // Below a link that leads in a circle there is nothing.
+    if (error instanceof Deno.errors.FilesystemLoop) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Clock } from "./clock.ts";
 import { isoSeconds } from "./clock.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
-import { entryKind, type FileSystem, findEntry, findText } from "./files.ts";
+import { entryKind, type FileSystem, findEntry, findFile, findText } from "./files.ts";
 
 /** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
 export interface LockOwner {
@@ -61,6 +61,31 @@ export async function acquireLock(
   }
   // What is left in the file says nothing once the lock is gone.
   return { [Symbol.dispose]: () => file.close() };
+}
+
+/**
+ * Returns whether another process or another part of this one holds a lock. Needs read permission only: it asks for a
+ * shared lock and gives it back at once. A lock that cannot be opened counts as free.
+ */
+export async function isLocked(fs: FileSystem, path: string, clock: Clock): Promise<boolean> {
+  const file = await openToRead(fs, path);
+  if (file === undefined) return false;
+  const locking = file.lock(false).then(() => true);
+  const waiting = new AbortController();
+  const timeout = clock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
+  const isFree = await Promise.race([locking, timeout]);
+  waiting.abort();
+  if (isFree) file.close();
+  else locking.then(() => file.close(), () => file.close());
+  return !isFree;
+}
+
+async function openToRead(fs: FileSystem, path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return findFile(fs, path) === undefined ? undefined : await fs.open(path, { read: true });
+  } catch {
+    return undefined;
+  }
 }
 
 async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> {

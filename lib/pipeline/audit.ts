@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { RefusedError, UsageError } from "../core/errors.ts";
+import { LockedError, RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, releaseDigest, shortDigest } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import {
@@ -11,12 +11,12 @@ import {
 } from "./check_signature.ts";
 import { MIRROR_SCRATCH_NAME } from "../store/mirror_scratch.ts";
 import { problemOfFolder } from "../store/consumer_view.ts";
-import { inspectModelFolder } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from "../store/release_files.ts";
-import { findRelease, listReleases, releaseDir } from "../store/releases.ts";
-import { StatCache } from "../store/stat_cache.ts";
+import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { isChanging, momentOf } from "../store/store_moment.ts";
+import { consumerFolder } from "./reread.ts";
 
 /** What an audit of the active release found. */
 export interface AuditReport {
@@ -32,10 +32,12 @@ export interface AuditReport {
 }
 
 /**
- * Compares what consumers open with the manifest of the active release, and that with its signature.
+ * Compares what consumers open with the manifest of the active release, and that with its signature. Reads only, and
+ * needs no lock: what another run does meanwhile is told apart from damage.
  *
  * @param policy whose signatures are trusted
- * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` when there is no manifest
+ * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` when there is no manifest;
+ * {@link LockedError} code `CHANGED_MEANWHILE`
  */
 export async function auditActive(
   context: Context,
@@ -50,6 +52,27 @@ export async function auditActive(
       hint: "run model-sync pull first",
     });
   }
+  const before = momentOf(store, digest);
+  try {
+    const report = await compare(context, store, digest, depth, policy);
+    const isIntact = report.problems.length + report.extra.length === 0;
+    if (isIntact || !await isChanging(context, store, digest, before)) return report;
+  } catch (error) {
+    if (context.signal.aborted || !await isChanging(context, store, digest, before)) throw error;
+  }
+  throw new LockedError(`Cannot verify release ${shortDigest(digest)}: another run changed it meanwhile`, {
+    code: "CHANGED_MEANWHILE",
+    hint: "run model-sync verify again",
+  });
+}
+
+async function compare(
+  context: Context,
+  store: Store,
+  digest: Digest,
+  depth: CheckDepth,
+  policy: SignaturePolicy,
+): Promise<AuditReport> {
   const manifest = await findSoundManifest(store, digest);
   if (manifest === undefined) {
     throw new RefusedError(
@@ -60,9 +83,7 @@ export async function auditActive(
       },
     );
   }
-  const linked = inspectModelFolder(store).kind === "linked";
-  const problems = await checkFiles(context, consumerFolder(store, digest, linked), manifest, depth);
-  if (depth === "content") distrustCopies(store, manifest, problems);
+  const problems = await checkFiles(context, consumerFolder(store, manifest), manifest, depth);
   // Files that are sound in the store are nothing to consumers who cannot get at them.
   const folder = problemOfFolder(store, digest);
   const signature = await auditSignature(context, store, digest, policy);
@@ -98,33 +119,11 @@ async function auditSignature(
   }
 }
 
-/**
- * Releases share files by hard links: what is damaged here, unseen by its size and times, may be there too. Their next
- * check reads it.
- */
-function distrustCopies(store: Store, active: Manifest, problems: readonly FileProblem[]): void {
-  const damaged = new Set(problems.map(({ path }) => path));
-  const contents = new Set(active.files.filter(({ path }) => damaged.has(path)).map(({ sha256 }) => sha256));
-  if (contents.size === 0) return;
-  for (const { manifest } of listReleases(store)) {
-    const cache = StatCache.ofRelease(store, manifest.digest);
-    for (const file of manifest.files) if (contents.has(file.sha256)) cache.forget(file.path);
-    cache.save();
-  }
-}
-
 /** The manifest, if its file list still gives the digest that is the release's name. */
 async function findSoundManifest(store: Store, digest: Digest): Promise<Manifest | undefined> {
   const release = findRelease(store, digest);
   if (release === undefined) return undefined;
   return await releaseDigest(release.manifest.files) === digest ? release.manifest : undefined;
-}
-
-/** Where consumers' files really are, and what remembers their digests. */
-function consumerFolder(store: Store, digest: Digest, linked: boolean) {
-  return linked
-    ? { dir: releaseDir(store, digest), cache: StatCache.ofRelease(store, digest) }
-    : { dir: store.modelsDir, cache: StatCache.ofModels(store) };
 }
 
 function findExtra(context: Context, store: Store, manifest: Manifest): string[] {

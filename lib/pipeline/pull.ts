@@ -27,6 +27,7 @@ import {
 import { planPrune, pruneReleases } from "./prune.ts";
 import { refuseUnwanted } from "./refuse_unwanted.ts";
 import { rememberPulled } from "./remember_pulled.ts";
+import { rereadActive } from "./reread.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { RunReport } from "./run.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
@@ -39,7 +40,7 @@ import { damageSeenByConsumers, VerifiedRelease } from "./verify.ts";
 export interface PullOptions {
   /** An older sequence than the active one's may come. */
   readonly allowDowngrade: boolean;
-  /** A quarantined release may come, and an unchanged one is staged again. */
+  /** A quarantined release may come, and an unchanged one is read whole and staged again. */
   readonly force: boolean;
   readonly activation: ActivationSetting;
   /** Checks before the activation, and whoever is told and watched after it. */
@@ -134,6 +135,7 @@ async function bringNewest(
   const isSeenWhole = async (manifest: Manifest) =>
     isWhole ??= await seesWhole(context, store, manifest, choice);
   const revision = await source.resolve();
+  if (options.force && active !== undefined) await rereadActive(context, store, active);
   const seen = options.force ? undefined : findRevision(store, revision.source);
   if (seen?.revision === revision.id) {
     if (

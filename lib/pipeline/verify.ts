@@ -15,7 +15,7 @@ import {
 import type { ActivationMode } from "../core/settings.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
-import { checkFiles, type FileProblem } from "../store/release_files.ts";
+import { type CheckDepth, type CheckedFolder, checkFiles, type FileProblem } from "../store/release_files.ts";
 import { findSignature, releaseDir, type StoredRelease } from "../store/releases.ts";
 import type { StagedFile, Staging } from "../store/staging.ts";
 import { StatCache } from "../store/stat_cache.ts";
@@ -96,7 +96,19 @@ export async function checkStored(
     dir: releaseDir(store, manifest.digest),
     cache: StatCache.ofRelease(store, manifest.digest),
   };
-  return await checkFiles(context, folder, manifest, "stat");
+  return await checkAndRemember(context, folder, manifest, "stat");
+}
+
+/** As `checkFiles`; what was read is remembered, so that the next check need not read it again. */
+export async function checkAndRemember(
+  context: Context,
+  folder: CheckedFolder,
+  manifest: Manifest,
+  depth: CheckDepth,
+): Promise<FileProblem[]> {
+  const problems = await checkFiles(context, folder, manifest, depth);
+  folder.cache.save();
+  return problems;
 }
 
 /**
@@ -112,9 +124,12 @@ export async function damageSeenByConsumers(
   if (mode === "symlink" && inspectModelFolder(store).kind !== "linked") {
     return `${store.modelsDir} is not the link to it`;
   }
-  const [problem] = mode === "symlink"
-    ? await checkStored(context, store, active)
-    : await checkFiles(context, { dir: store.modelsDir, cache: StatCache.ofModels(store) }, active, "stat");
+  const [problem] = mode === "symlink" ? await checkStored(context, store, active) : await checkAndRemember(
+    context,
+    { dir: store.modelsDir, cache: StatCache.ofModels(store) },
+    active,
+    "stat",
+  );
   if (problem !== undefined) return `${problem.path} ${problem.problem}`;
   const unseen = problemSeenByConsumers(store, active);
   return unseen === undefined ? undefined : `${store.modelsDir} ${unseen}`;

@@ -1,3 +1,4 @@
+import { diskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
 import type { Context } from "../core/context.ts";
@@ -24,7 +25,10 @@ export interface CheckedFolder {
  */
 export type CheckDepth = "stat" | "content";
 
-/** Compares the files of a folder with a manifest. Files that the manifest does not name are not looked for. */
+/**
+ * Returns what is wrong with the files of a folder, compared with a manifest. Files that the manifest does not name are
+ * not looked for. Digests that were read are in the folder's cache afterwards, which is not saved.
+ */
 export async function checkFiles(
   context: Context,
   folder: CheckedFolder,
@@ -37,7 +41,6 @@ export async function checkFiles(
     const problem = await checkFile(context, folder, file, depth);
     if (problem !== undefined) problems.push({ path: file.path, problem });
   }
-  folder.cache.save();
   return problems;
 }
 
@@ -56,19 +59,26 @@ export async function checkFile(
   if (info.size !== file.size) return `is ${info.size} bytes, manifest says ${file.size}`;
   const known = depth === "stat" ? folder.cache.find(file.path, info) : undefined;
   const sha256 = known ?? await readDigest(context, folder, file.path, path, info);
+  if (sha256 === undefined) return "is missing";
   return sha256 === file.sha256 ? undefined : `has SHA-256 ${sha256}, manifest says ${file.sha256}`;
 }
 
+/** The digest of a file; `undefined` when it was removed since it was looked at. */
 async function readDigest(
   context: Context,
   folder: CheckedFolder,
   name: string,
   path: string,
   info: Deno.FileInfo,
-): Promise<Sha256> {
-  const { sha256 } = await hashFile(context.fs, path, { signal: context.signal });
-  folder.cache.remember(name, info, sha256, context.clock);
-  return sha256;
+): Promise<Sha256 | undefined> {
+  try {
+    const { sha256 } = await hashFile(context.fs, path, { signal: context.signal });
+    folder.cache.remember(name, info, sha256, context.clock);
+    return sha256;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw diskError(error, `read ${path}`);
+  }
 }
 
 /** What is in a folder and not in its manifest: files, links, anything that is no folder; clutter does not count. */

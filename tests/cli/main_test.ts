@@ -26,7 +26,7 @@ Deno.test("each command runs under the permission set of its name, and not with 
     train: [trainer, ["--skip-training"], ["read", "write", "env", "sys"]],
     rollback: [bot, ["--dry-run", "--to", "0000"], ["read", "env", "sys"]],
     status: [bot, [], ["read", "env", "sys"]],
-    verify: [bot, [], ["read", "write", "env", "sys"]],
+    verify: [bot, [], ["read", "env", "sys"]],
     prune: [bot, [], ["read", "write", "env", "sys"]],
     doctor: [bot, [], ["read", "write", "run", "env", "sys"]],
     keys: [

@@ -260,26 +260,6 @@ Deno.test("rollback() refuses a release whose files were damaged, and leaves the
   assert.deepEqual(readFiles(w.bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
 });
 
-Deno.test("verify --deep has damage that it found looked for in every release that shares the file", async () => {
-  using dir = tempDir();
-  const w = world(dir);
-  const { bot, context } = w;
-  await releases(w, "1", "2");
-  const store = storeOf(context, bot);
-  // Bits that flip on the disk change neither size nor times.
-  const shared = join(bot.modelsDir, "b.json");
-  const { mtime } = Deno.statSync(shared);
-  assert.ok(mtime);
-  Deno.chmodSync(shared, 0o644);
-  Deno.writeTextFileSync(shared, "[]");
-  Deno.utimeSync(shared, mtime, mtime);
-  assert.equal((await auditActive(context, store, "stat")).problems.length, 0);
-  assert.equal((await auditActive(context, store, "content")).problems.length, 1);
-  await assert.rejects(rollBack(context, bot), { code: "RELEASE_DAMAGED", exitCode: 5 });
-  assert.equal((await pullTo(context, bot)).outcome, "activated");
-  assert.deepEqual(readFiles(bot.modelsDir), { "a.onnx": "2", "b.json": "{}" });
-});
-
 Deno.test("a first pull makes way where a models folder holds what no release can, and keeps it aside", async () => {
   using dir = tempDir();
   const { trainer, bot, context } = world(dir);

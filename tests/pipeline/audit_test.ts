@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { acquireLock } from "../../lib/core/lock.ts";
+import { auditActive } from "../../lib/pipeline/audit.ts";
+import { writeIntent } from "../../lib/store/intent.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { findStore, type Store } from "../../lib/store/store.ts";
+import { type Machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
+import { ageFiles, listing, readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const ONE = { "a.bin": "one", "b.bin": "both" };
+const TWO = { "a.bin": "two", "b.bin": "both" };
+const OWNER = { command: "pull", runId: "r1", host: "test-host" };
+
+/** A file system on which every change fails, as one that is mounted read-only. */
+function readOnlyFs(): FileSystem {
+  const refuse = () => {
+    throw osError("EROFS");
+  };
+  return {
+    ...Deno,
+    chmodSync: refuse,
+    linkSync: refuse,
+    mkdirSync: refuse,
+    remove: () => Promise.reject(osError("EROFS")),
+    removeSync: refuse,
+    renameSync: refuse,
+    symlinkSync: refuse,
+    utimeSync: refuse,
+    open: (path, options) => options?.write ? Promise.reject(osError("EROFS")) : Deno.open(path, options),
+    openSync: (path, options) => options?.write || options?.append ? refuse() : Deno.openSync(path, options),
+  };
+}
+
+/** Bits that rot do not change it; writing a file does. */
+function withoutCtime(): FileSystem {
+  return { ...Deno, lstatSync: (path) => ({ ...Deno.lstatSync(path), ctime: null }) };
+}
+
+function storeToRead(fs: FileSystem, bot: Machine): Store {
+  const store = findStore(fs, bot);
+  assert.ok(store);
+  return store;
+}
+
+/** Replaces a file as bits that rot do: its size and times stay. */
+function rot(path: string, content: string): void {
+  const { mtime } = Deno.statSync(path);
+  assert.ok(mtime);
+  Deno.chmodSync(path, 0o644);
+  Deno.writeTextFileSync(path, content);
+  Deno.utimeSync(path, mtime, mtime);
+}
+
+for (const activation of ["symlink", "mirror"] as const) {
+  Deno.test(`an audit in ${activation} mode changes nothing, and needs no lock and no file that it may write`, async () => {
+    using dir = tempDir();
+    const { bot } = await pulledReleases(dir.path, [ONE], { activation });
+    const context = testContext();
+    using _lock = await acquireLock(Deno, storeOf(context, bot).lock, OWNER, systemClock);
+    // A digest that has to be read again is one that a cache would like to keep.
+    Deno.removeSync(join(storeOf(context, bot).statCache), { recursive: true });
+    const before = listing(dir.path);
+    const fs = readOnlyFs();
+    for (const depth of ["stat", "content"] as const) {
+      const report = await auditActive(testContext({ fs }), storeToRead(fs, bot), depth);
+      assert.deepEqual([report.problems, report.extra, report.files], [[], [], 2]);
+    }
+    assert.deepEqual(listing(dir.path), before);
+  });
+
+  Deno.test(`a pull --force in ${activation} mode repairs what only reading every byte shows`, async () => {
+    using dir = tempDir();
+    const { bot } = await pulledReleases(dir.path, [ONE, TWO], { activation });
+    const context = testContext({ fs: withoutCtime() });
+    const store = storeOf(context, bot);
+    // The digests that are remembered go with times that writing the file below cannot change.
+    ageFiles(Deno.realPathSync(bot.modelsDir));
+    Deno.removeSync(store.statCache, { recursive: true });
+    await pullTo(context, bot, { activation });
+    rot(join(bot.modelsDir, "b.bin"), "BOTH");
+    assert.equal((await auditActive(context, store, "stat")).problems.length, 0);
+    assert.equal((await auditActive(context, store, "content")).problems.length, 1);
+    assert.equal((await pullTo(context, bot, { activation })).outcome, "unchanged");
+    assert.equal((await pullTo(context, bot, { activation, force: true })).outcome, "activated");
+    assert.deepEqual(readFiles(bot.modelsDir), TWO);
+    assert.equal((await auditActive(context, store, "content")).problems.length, 0);
+    assert.equal((await pullTo(context, bot, { activation, force: true })).outcome, "unchanged");
+  });
+}
+
+Deno.test("damage that a pull --force found is looked for in every release that shares the file", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [ONE, TWO]);
+  const context = testContext();
+  rot(join(bot.modelsDir, "b.bin"), "BOTH");
+  assert.equal((await pullTo(context, bot, { force: true })).outcome, "activated");
+  await assert.rejects(rollBack(context, bot), { code: "RELEASE_DAMAGED", exitCode: 5 });
+  assert.deepEqual(readFiles(bot.modelsDir), TWO);
+});
+
+const THREE = { "a.bin": "three", "b.bin": "both", "c.bin": "new" };
+
+for (
+  const [what, sets] of [
+    ["replaces", [TWO]],
+    ["replaces and adds to", [THREE]],
+    ["replaces and prunes", [TWO, THREE]],
+  ] as const
+) {
+  Deno.test(`a release that another run ${what} during the audit is reported as changed, not as damaged`, async () => {
+    using dir = tempDir();
+    const { trainer, bot } = await pulledReleases(dir.path, [ONE]);
+    let isChanged = false;
+    const fs: FileSystem = {
+      ...Deno,
+      open: async (path, options) => {
+        for (const files of isChanged ? [] : sets) {
+          await publishFiles(trainer, files);
+          await pullTo(testContext(), bot, { keep: 1 });
+        }
+        isChanged = true;
+        return await Deno.open(path, options);
+      },
+    };
+    const store = storeToRead(fs, bot);
+    await assert.rejects(auditActive(testContext({ fs }), store, "content"), {
+      code: "CHANGED_MEANWHILE",
+      exitCode: 6,
+      message: /another run changed it/,
+    });
+    assert.deepEqual((await auditActive(testContext(), store, "content")).problems, []);
+  });
+}
+
+Deno.test("a mixture is damage where a killed run left it, and none while the run is still at work", async () => {
+  using dir = tempDir();
+  const { bot } = await pulledReleases(dir.path, [ONE, TWO], { activation: "mirror" });
+  const context = testContext();
+  const store = storeOf(context, bot);
+  const to = readPointer(store, "current");
+  const from = readPointer(store, "previous");
+  assert.ok(to !== undefined && from !== undefined);
+  const run = { runId: "r1", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  writeIntent(store, { ...run, phase: "activating", mode: "mirror", from, to, previousBefore: null });
+  Deno.removeSync(join(bot.modelsDir, "a.bin"));
+  {
+    using _lock = await acquireLock(Deno, store.lock, OWNER, systemClock);
+    await assert.rejects(auditActive(context, store, "stat"), { code: "CHANGED_MEANWHILE" });
+  }
+  assert.deepEqual((await auditActive(context, store, "stat")).problems, [
+    { path: "a.bin", problem: "is missing" },
+  ]);
+});
