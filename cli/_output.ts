@@ -1,9 +1,9 @@
 import { isoSeconds } from "../lib/core/clock.ts";
-import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import { cleanLine, cleanLines } from "../lib/core/clean_text.ts";
+import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
-import { oneLine } from "../lib/core/quote.ts";
-import { redactText } from "../lib/core/secret.ts";
+import { printableJson } from "../lib/core/quote.ts";
 import { formatBytes, formatDuration } from "../lib/core/format.ts";
 import type { Screen, Terminal } from "./_world.ts";
 
@@ -38,7 +38,7 @@ export class Output {
   /** Shows a result: an object for machines, or lines for people. */
   result(object: unknown, lines: () => readonly string[]): void {
     this.#clearBar();
-    const text = this.options.json ? JSON.stringify(object) : lines().join("\n");
+    const text = this.options.json ? printableJson(object) : lines().join("\n");
     if (text !== "") this.#write(this.#screen.stdout, `${text}\n`);
   }
 
@@ -95,10 +95,11 @@ export class Output {
   #logLine(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!this.#shows(level)) return;
     this.#clearBar();
-    const text = oneLine(redactText(message));
+    const text = cleanLine(message);
     const time = isoSeconds(this.#screen.clock.now());
     if (this.options.logFormat === "json") {
-      this.#write(this.#screen.stderr, `${JSON.stringify({ time, level, message: text, ...fields })}\n`);
+      const line = { time, level, message: text, ...cleanFields(fields) };
+      this.#write(this.#screen.stderr, `${JSON.stringify(line)}\n`);
     } else if (this.#screen.stderr.isTerminal()) {
       const mark = { debug: "·", info: "→", warn: "!", error: "✗" }[level];
       const style = { debug: "dim", info: "cyan", warn: "yellow", error: "red" } as const;
@@ -187,6 +188,14 @@ export function progressLine(
   }${speed}${left}`;
 }
 
+function cleanFields(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map((
+      [name, value],
+    ) => [name, typeof value === "string" ? cleanLine(value) : value]),
+  );
+}
+
 interface ShownError {
   readonly message: string;
   readonly code: string;
@@ -207,11 +216,11 @@ const USER_FAULTS = [
 function describeError(error: unknown): ShownError {
   if (error instanceof ModelSyncError) {
     const { message, code, hint, exitCode } = error;
-    return { message: oneLine(redactText(message)), code, hint, exitCode, stack: undefined };
+    return { message, code, hint, exitCode, stack: undefined };
   }
   if (error instanceof Error && USER_FAULTS.some((fault) => error instanceof fault)) {
     return {
-      message: `Cannot go on: ${oneLine(redactText(error.message))}`,
+      message: `Cannot go on: ${messageOf(error)}`,
       code: "FILE_ACCESS",
       hint: "run as the user that owns the file, or put another file or folder in its place",
       exitCode: error instanceof Deno.errors.PermissionDenied ? EXIT.disk : EXIT.usage,
@@ -219,10 +228,10 @@ function describeError(error: unknown): ShownError {
     };
   }
   return {
-    message: `unexpected: ${oneLine(redactText(error instanceof Error ? error.message : String(error)))}`,
+    message: `unexpected: ${messageOf(error)}`,
     code: "UNEXPECTED",
     hint: "this is a bug in model-sync: please report it with the lines below",
     exitCode: EXIT.failed,
-    stack: error instanceof Error ? redactText(error.stack ?? "") : undefined,
+    stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
   };
 }

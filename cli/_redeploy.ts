@@ -1,6 +1,6 @@
 import type { FlagParametersForType } from "@stricli/core";
 import { AuthenticationError, UsageError } from "../lib/core/errors.ts";
-import { Secret } from "../lib/core/secret.ts";
+import { absenceOf, findToken } from "../lib/core/read_secret.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { restoreRelease } from "../lib/huggingface/restore_release.ts";
 import { deployTargets } from "../lib/redeploy/deploy_targets.ts";
@@ -88,16 +88,17 @@ function waitOptions({ context, settings }: Session): WaitOptions {
         "set model_sync.redeploy.verify_url or --verify-url to an address that reports the release's digest",
     });
   }
-  const token = verify_token_env === undefined ? undefined : context.env.get(verify_token_env);
-  if (verify_token_env !== undefined && (token ?? "") === "") {
-    throw new AuthenticationError(`Cannot ask the backend: the variable ${verify_token_env} is not set`, {
+  const token = verify_token_env === undefined ? undefined : findToken(context.env, verify_token_env);
+  if (verify_token_env !== undefined && token === undefined) {
+    const absence = absenceOf(context.env, verify_token_env);
+    throw new AuthenticationError(`Cannot ask the backend: the variable ${verify_token_env} ${absence}`, {
       code: "TOKEN_MISSING",
       hint: `set ${verify_token_env} in the environment or in .env, or remove redeploy.verify_token_env`,
     });
   }
   return {
     url: verify_url,
-    token: token === undefined ? undefined : new Secret(token),
+    token,
     field: verify_field,
     timeoutMs: wait_timeout_sec * 1000,
     pollMs: poll_interval_sec * 1000,

@@ -1,4 +1,4 @@
-import { ModelSyncError } from "../lib/core/errors.ts";
+import { messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import { plural } from "../lib/core/format.ts";
 import { changeLines } from "../lib/references/change_lines.ts";
 import { namesOf } from "../lib/references/compare_records.ts";
@@ -171,8 +171,4 @@ function errorJson(error: unknown): object {
     message: messageOf(error),
     hint: error instanceof ModelSyncError ? error.hint ?? null : null,
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,9 +1,10 @@
 import { buildCommand } from "@stricli/core";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import { tokenOf } from "../lib/core/read_secret.ts";
 import { removeTree } from "../lib/core/files.ts";
 import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
-import { type Check, fail, warn } from "../lib/doctor/check.ts";
+import { type Check, fail, tried, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
 import { checkKeys } from "../lib/doctor/key_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
@@ -90,15 +91,15 @@ function hasOtherCarrier({ settings: { runpod, artifacts, huggingface, reference
 }
 
 /** GitHub tells what a token may do; GITHUB_API_URL names another GitHub. */
-async function tokenChecks({ context }: Session, registry: RegistrySettings): Promise<Check[]> {
+async function tokenChecks({ context, settings }: Session, registry: RegistrySettings): Promise<Check[]> {
   const { token, repoUrl } = registry;
   const server = context.env.get("GITHUB_SERVER_URL") ?? "https://github.com";
   if (
     token === undefined || repoUrl === undefined || parseRemoteUrl(repoUrl).origin !== new URL(server).origin
   ) return [];
-  return [
-    await checkTokenScopes(context, token, context.env.get("GITHUB_API_URL") ?? "https://api.github.com"),
-  ];
+  const variable = settings.token_env ?? "the token";
+  const apiUrl = context.env.get("GITHUB_API_URL") ?? "https://api.github.com";
+  return [await tried("token", () => checkTokenScopes(context, tokenOf(token.reveal(), variable), apiUrl))];
 }
 
 function lines(output: Output, check: Check): string[] {

@@ -1,6 +1,5 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { isoSeconds } from "../lib/core/clock.ts";
-import { oneLine } from "../lib/core/quote.ts";
 import { type Digest, Digest as DigestSchema, shortDigest } from "../lib/release/manifest.ts";
 import { matchDigest } from "../lib/release/match_digest.ts";
 import { recordedRun } from "../lib/pipeline/run.ts";
@@ -92,7 +91,7 @@ async function add(session: Session, typed: string, flags: AddFlags): Promise<vo
     addQuarantine(store, {
       digest,
       sequence,
-      reason: oneLine(flags.reason ?? "an operator forbids it"),
+      reason: flags.reason ?? "an operator forbids it",
       at: isoSeconds(context.clock.now()),
     });
     return Promise.resolve({ outcome: "quarantined" as const, release: digest });

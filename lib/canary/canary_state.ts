@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { CleanString } from "../core/clean_string.ts";
+import { cleanLine } from "../core/clean_text.ts";
 import { diskError } from "../core/errors.ts";
 import { type FileSystem, findEntry, findText, replaceFile, UnusableFileError } from "../core/files.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
@@ -10,11 +12,11 @@ export const SAMPLES_KEPT = 20;
 const Reading = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("value"), value: z.number() }),
   z.strictObject({ kind: z.literal("nan") }),
-  z.strictObject({ kind: z.literal("no-data"), reason: z.string() }),
+  z.strictObject({ kind: z.literal("no-data"), reason: CleanString }),
 ]);
 
 const MetricState = z.strictObject({
-  name: z.string(),
+  name: CleanString,
   /** Which source the baseline was measured at, as a hash: addresses and commands may hold secrets. */
   source: z.string(),
   /** What was measured before the swap. */
@@ -22,7 +24,7 @@ const MetricState = z.strictObject({
   /** Degraded samples so far. */
   failures: z.number().int().min(0),
   /** The last ones, oldest first. */
-  samples: z.array(z.strictObject({ at: z.string(), reading: Reading })),
+  samples: z.array(z.strictObject({ at: CleanString, reading: Reading })),
 });
 /** What is known of a metric. */
 export type MetricState = Readonly<z.infer<typeof MetricState>>;
@@ -40,8 +42,8 @@ const CanaryState = z.strictObject({
   previous: Digest,
   sequence: z.number(),
   /** The run that activated it. Together with the digest it says which canary this is. */
-  runId: z.string(),
-  startedAt: z.string(),
+  runId: CleanString,
+  startedAt: CleanString,
   durationMs: Milliseconds,
   intervalMs: Milliseconds,
   /** How much of the duration was watched. Only this decides when it is over, never a wall clock. */
@@ -50,8 +52,8 @@ const CanaryState = z.strictObject({
   rounds: z.number().int().min(0),
   status: z.enum(CANARY_STATUSES),
   /** Why it has this status, for people. */
-  reason: z.string(),
-  statusSince: z.string(),
+  reason: CleanString,
+  statusSince: CleanString,
   /** When the verdict was acted upon; until then the next run has to. */
   concludedAt: z.string().nullable(),
   metrics: z.array(MetricState),
@@ -83,7 +85,7 @@ export function readCanary(fs: FileSystem, path: string): CanaryFile {
     const issue = error.issues[0];
     return {
       kind: "unreadable",
-      reason: `${path} is no state of a canary (${issue?.path.join(".")}: ${issue?.message})`,
+      reason: cleanLine(`${path} is no state of a canary (${issue?.path.join(".")}: ${issue?.message})`),
     };
   }
 }

@@ -1,5 +1,5 @@
+import { cleanLine } from "../core/clean_text.ts";
 import { quote } from "../core/quote.ts";
-import { redactText } from "../core/secret.ts";
 import { parseJson, parseJsonPath, valueAt } from "./json_path.ts";
 
 /** What a look at a metric gave. */
@@ -12,7 +12,7 @@ export type Reading =
   | { readonly kind: "no-data"; readonly reason: string };
 
 export function noData(reason: string): Reading {
-  return { kind: "no-data", reason };
+  return { kind: "no-data", reason: cleanLine(reason) };
 }
 
 /** As much of an answer as a message quotes. */
@@ -40,7 +40,7 @@ export function readNumber(value: unknown): Reading {
   const text = value.trim();
   if (DECIMAL.test(text)) return fromNumber(Number(text));
   if (NOT_FINITE.test(text)) return { kind: "nan" };
-  return noData(`it is ${quote(redactText(text.slice(0, QUOTED_CHARS_MAX)))}, not a number`);
+  return noData(`it is ${quote(cleanLine(text, { charsMax: QUOTED_CHARS_MAX }))}, not a number`);
 }
 
 function fromNumber(value: number): Reading {

@@ -1,7 +1,6 @@
 import type { CanaryMetric } from "../config/sections/canary.ts";
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
-import { oneLine } from "../core/quote.ts";
-import { redactText } from "../core/secret.ts";
 import { noData, type Reading, readJsonNumber, readNumber } from "./reading.ts";
 
 /** Of what a command prints, the number is at the end. */
@@ -37,7 +36,7 @@ export async function sampleCommand(
   }
   const { code, stderr } = await process.exit;
   if (code !== 0) {
-    const complaint = oneLine(redactText(lastLine(stderr))).slice(0, QUOTED_CHARS_MAX);
+    const complaint = cleanLine(lastLine(stderr), { charsMax: QUOTED_CHARS_MAX });
     return noData(`the command ended with exit code ${code}${complaint === "" ? "" : `: ${complaint}`}`);
   }
   if (metric.path === undefined) return readNumber(lastLine(output));

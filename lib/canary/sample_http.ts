@@ -2,7 +2,8 @@ import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError } from "../core/errors.ts";
 import { bearer, exchange, type HttpRequest, readBody, statusError } from "../core/http.ts";
-import { Secret } from "../core/secret.ts";
+import { absenceOf, findToken } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
 import { type Reading, readJsonNumber } from "./reading.ts";
 
 /** Statistics are some kilobytes; Prometheus answers one number in 200 bytes. */
@@ -48,10 +49,10 @@ export async function fetchText(
 }
 
 function requireToken({ env }: Context, variable: string): Secret {
-  const value = env.get(variable);
-  if (value !== undefined && value !== "") return new Secret(value);
+  const token = findToken(env, variable);
+  if (token !== undefined) return token;
   throw new AuthenticationError(
-    `Cannot ask for a metric: the variable ${variable} with the token is not set`,
+    `Cannot ask for a metric: the variable ${variable} with the token ${absenceOf(env, variable)}`,
     {
       code: "TOKEN_MISSING",
       hint: `set ${variable} in the environment or in .env`,

@@ -4,7 +4,8 @@ import { expandHome } from "../config/expand_home.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { Secret } from "../core/secret.ts";
+import { absenceOf, findPassword } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
 import type { RegistrySettings } from "../git/registry.ts";
 import { parseRemoteUrl } from "../git/remote_url.ts";
 
@@ -53,10 +54,11 @@ function resolveUrl(fs: FileSystem, url: string): string {
 function readToken(settings: ModelSync, env: Environment): Secret | undefined {
   const { token_env } = settings;
   if (token_env === undefined) return undefined;
-  const token = env.get(token_env);
-  if (token !== undefined && token !== "") return new Secret(token);
+  // Git takes any password: a user's own may hold spaces.
+  const token = findPassword(env, token_env);
+  if (token !== undefined) return token.map((value) => value.trim());
   throw new AuthenticationError(
-    `Cannot authenticate to the models repository: the variable ${token_env} is not set`,
+    `Cannot authenticate to the models repository: the variable ${token_env} ${absenceOf(env, token_env)}`,
     {
       code: "TOKEN_MISSING",
       hint: `set ${token_env} in the environment or in .env, or remove model_sync.token_env`,

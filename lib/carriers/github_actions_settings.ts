@@ -2,7 +2,8 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
 import { type DownloadLimits, STALL_MS } from "../core/download.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { Secret } from "../core/secret.ts";
+import { findToken, tokenOf } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
 import { GITHUB_TIMEOUT_MS, githubUrls } from "../github/github_access.ts";
 import { archiveLimits } from "./archive_settings.ts";
 import type { GitHubActionsSettings } from "./github_actions_source.ts";
@@ -67,9 +68,12 @@ function repositoryOf(artifacts: ModelSync["artifacts"]): { owner: string; repos
 
 /** Without a token GitHub hands out no artifact, not even a public one. */
 function readToken(name: string, env: Environment, fallback: Secret | undefined): Secret {
-  const token = env.get(name);
-  if (token !== undefined && token !== "") return new Secret(token.trim());
-  if (fallback !== undefined) return fallback;
+  const token = findToken(env, name);
+  if (token !== undefined) return token;
+  if (fallback !== undefined) {
+    tokenOf(fallback.reveal(), "the token in appsettings.json");
+    return fallback;
+  }
   throw new AuthenticationError("No GitHub token configured - cloud model sync will be disabled", {
     code: "TOKEN_MISSING",
     hint: `set ${name} in the environment or in .env to a token with the permission actions:read`,

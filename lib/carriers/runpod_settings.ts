@@ -1,7 +1,9 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { Secret } from "../core/secret.ts";
+import { absenceOf, findToken, tokenOf } from "../core/read_secret.ts";
+import { isSecretName } from "../core/redact_arguments.ts";
+import { RequestSecret, Secret } from "../core/secret.ts";
 import type { RunPodApi } from "../runpod/client.ts";
 
 /** Where jobs are started, with the key from the command line, the environment or, last, the file. */
@@ -46,13 +48,16 @@ function apiHeaders(
   if (own.some(([name]) => name.toLowerCase() === "authorization")) return Object.fromEntries(own);
   const key = findKey(runpod, context, keyFlag);
   if (key !== undefined) {
-    return Object.fromEntries([...own, ["authorization", header("authorization", `Bearer ${key}`)]]);
+    return Object.fromEntries([...own, ["authorization", key.map((value) => `Bearer ${value}`)]]);
   }
   if (/(?:^|\.)runpod\.(?:ai|io)$/i.test(new URL(triggerUrl).hostname)) {
-    throw new AuthenticationError(`Cannot ask RunPod: the variable ${runpod.api_key_env} is not set`, {
-      code: "TOKEN_MISSING",
-      hint: `set ${runpod.api_key_env} in the environment or in .env to an API key of RunPod`,
-    });
+    throw new AuthenticationError(
+      `Cannot ask RunPod: the variable ${runpod.api_key_env} ${absenceOf(context.env, runpod.api_key_env)}`,
+      {
+        code: "TOKEN_MISSING",
+        hint: `set ${runpod.api_key_env} in the environment or in .env to an API key of RunPod`,
+      },
+    );
   }
   return Object.fromEntries(own);
 }
@@ -61,18 +66,17 @@ function findKey(
   runpod: ModelSync["runpod"],
   { env, log }: Pick<Context, "env" | "log">,
   flag: string | undefined,
-): string | undefined {
+): Secret | undefined {
   const better = `set ${runpod.api_key_env} in the environment or in .env instead`;
   if (flag !== undefined && flag.trim() !== "") {
     log.warn(`--api-key can be read by everybody on this machine who lists its processes; ${better}`);
-    return flag.trim();
+    return tokenOf(flag, "--api-key");
   }
-  const fromEnv = env.get(runpod.api_key_env)?.trim();
-  if (fromEnv !== undefined && fromEnv !== "") return fromEnv;
-  if (runpod.api_key !== undefined) {
-    log.warn(`runpod.api_key stands in the configuration, where it may get into a repository; ${better}`);
-  }
-  return runpod.api_key?.trim();
+  const fromEnv = findToken(env, runpod.api_key_env);
+  if (fromEnv !== undefined) return fromEnv;
+  if (runpod.api_key === undefined) return undefined;
+  log.warn(`runpod.api_key stands in the configuration, where it may get into a repository; ${better}`);
+  return tokenOf(runpod.api_key, "model_sync.runpod.api_key");
 }
 
 /** @throws {UsageError} code `HEADER_INVALID`, without the value, which may be a secret */
@@ -86,5 +90,5 @@ function header(name: string, value: string): Secret {
       hint: "check runpod.headers, --headers-json and the API key for line breaks and other stray characters",
     });
   }
-  return new Secret(value);
+  return isSecretName(name) ? new Secret(value) : new RequestSecret(value);
 }

@@ -1,9 +1,11 @@
+import { cleanLine } from "../core/clean_text.ts";
 import type { Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
+import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
 import { ModelSync } from "./schema.ts";
 import { type Place, readYamlSection, YamlProblem } from "./yaml_section.ts";
 
@@ -55,7 +57,7 @@ export class ConfigError extends UsageError {
     const [first = "it is invalid"] = complaints;
     const more = complaints.length > 1 ? ` (and ${complaints.length - 1} more)` : "";
     super(`Cannot use the configuration: ${first}${more}`, { code: "CONFIG_INVALID", hint });
-    this.complaints = complaints;
+    this.complaints = complaints.map((complaint) => cleanLine(complaint));
   }
 }
 
@@ -71,6 +73,7 @@ const HINT = "model-sync config check lists every complaint; model-sync config i
  * @throws {ConfigError} naming file, line and column, variable or flag of each complaint
  */
 export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
+  rememberEnvironment(input.env);
   const layers = new Layers();
   const read = findFile(input);
   const githubToken = addAppsettings(layers, read, input.env);
@@ -82,6 +85,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   }
   for (const { path, value, flag } of input.flags) layers.set(path, value, { kind: "flag", name: flag });
 
+  rememberSettings(layers.raw, input.env);
   const result = ModelSync.safeParse(layers.raw, { reportInput: true });
   if (!result.success) {
     const { describeIssue } = await import("./complaints.ts");
@@ -169,7 +173,9 @@ function addAppsettings(
   let githubToken: LoadedConfig["githubToken"];
   for (const { path, value, from } of [...ofFile, ...readAppsettingsEnvironment(env)]) {
     if (path !== "token") layers.set(path, value, from);
-    else if (typeof value === "string") githubToken = { token: new Secret(value), origin: from };
+    else if (typeof value === "string" && value.trim() !== "") {
+      githubToken = { token: new Secret(value.trim()), origin: from };
+    }
   }
   return githubToken;
 }

@@ -1,3 +1,5 @@
+import { cleanLine } from "./clean_text.ts";
+
 /** Process exit codes, frozen: scripts and monitors depend on them (README, "Exit codes"). */
 export const EXIT = {
   done: 0,
@@ -24,7 +26,8 @@ export interface ErrorDetails {
 }
 
 /**
- * Base of every error that a user is meant to read: what could not be done, on what, what is and what was wanted.
+ * Base of every error that a user is meant to read: what could not be done, on what, what is and what was wanted. Its
+ * message and hint are clean lines, whatever they quote: they can be printed, stored and sent as they are.
  * Programmer mistakes stay `TypeError` and `RangeError` and are shown as bugs.
  */
 export abstract class ModelSyncError extends Error {
@@ -35,10 +38,10 @@ export abstract class ModelSyncError extends Error {
   readonly retryable: boolean = false;
 
   constructor(message: string, details: ErrorDetails) {
-    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    super(cleanLine(message), details.cause === undefined ? {} : { cause: details.cause });
     this.name = new.target.name;
     this.code = details.code;
-    this.#hint = details.hint;
+    this.#hint = details.hint === undefined ? undefined : cleanLine(details.hint);
   }
 
   /** What to do next, in one sentence. */
@@ -48,7 +51,7 @@ export abstract class ModelSyncError extends Error {
 
   /** Replaces what to do next, once it is known what the failed run left. */
   reviseHint(hint: string): void {
-    this.#hint = hint;
+    this.#hint = cleanLine(hint);
   }
 }
 
@@ -118,6 +121,11 @@ const DISK_FAULTS: Readonly<Record<string, string>> = {
   EIO: "the disk reports an input/output error",
   EFBIG: "the file is larger than the file system allows",
 };
+
+/** The message of whatever was thrown, as a clean line. */
+export function messageOf(error: unknown): string {
+  return cleanLine(error instanceof Error ? error.message : String(error));
+}
 
 /** What went wrong first, when the clean-up that followed failed too (`await using` throws both as one). */
 export function firstFailure(error: unknown): unknown {

@@ -1,11 +1,11 @@
 import type { z } from "zod";
+import { cleanLine } from "./clean_text.ts";
 import type { Context } from "./context.ts";
 import { withDeadline } from "./deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
 import { actionOf, type NamedRequest, networkError } from "./network_error.ts";
-import { oneLine } from "./quote.ts";
 import { parseRetryAfter } from "./retry.ts";
-import { redact, redactUrls, type Secret } from "./secret.ts";
+import type { Secret } from "./secret.ts";
 
 /** The web as a dependency: production passes `fetch`. Needs the net permission. */
 export type Http = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
@@ -50,6 +50,9 @@ const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
 /** As much of a failed answer's body as a message quotes. */
 const QUOTED_CHARS_MAX = 500;
+
+/** More is read than quoted, so that no secret is cut before it is blanked out. */
+const READ_CHARS_MAX = 16 * 1024;
 
 /**
  * Sends a request and follows redirects, with credentials for their own origin alone. The body of the answer is the
@@ -225,14 +228,14 @@ async function quoteBody(response: Response, { credentials, secrets = [] }: Http
   try {
     for await (const piece of response.body ?? []) {
       text += decoder.decode(piece, { stream: true });
-      if (text.length > QUOTED_CHARS_MAX) break;
+      if (text.length > READ_CHARS_MAX) break;
     }
   } catch {
     // The status alone says enough.
   }
   const hidden = [...Object.values(credentials?.headers ?? {}), ...secrets];
   const isPage = /^\s*<(?:!doctype|html)/i.test(text);
-  const quoted = isPage ? "an HTML page" : oneLine(redact(text.trim(), hidden)).slice(0, QUOTED_CHARS_MAX);
+  const quoted = isPage ? "an HTML page" : cleanLine(text, { charsMax: QUOTED_CHARS_MAX, secrets: hidden });
   return quoted === "" ? "" : `: ${quoted}`;
 }
 
@@ -306,7 +309,7 @@ function parseUrl(request: NamedRequest & Pick<HttpRequest, "url">): URL {
     if (["http:", "https:"].includes(url.protocol)) return url;
   }
   throw new UnreachableError(
-    `Cannot ${actionOf(request)}: "${redactUrls(request.url)}" is not an http address`,
+    `Cannot ${actionOf(request)}: "${request.url}" is not an http address`,
     {
       code: "ADDRESS_INVALID",
       hint: "check the address",

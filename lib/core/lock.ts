@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CleanString } from "./clean_string.ts";
 import type { Clock } from "./clock.ts";
 import { isoSeconds } from "./clock.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
@@ -11,7 +12,7 @@ export interface LockOwner {
   readonly host: string;
 }
 
-const LockText = z.object({ pid: z.number(), host: z.string(), command: z.string(), since: z.string() });
+const LockText = z.object({ pid: z.number(), host: CleanString, command: CleanString, since: CleanString });
 
 /** What is read of a lock file: names of a host, a command and a run. */
 const OWNER_BYTES_MAX = 64 * 1024;

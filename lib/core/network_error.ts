@@ -1,6 +1,4 @@
 import { PassingError } from "./errors.ts";
-import { oneLine } from "./quote.ts";
-import { redactUrls } from "./secret.ts";
 
 /** What a request is called in its errors. */
 export interface NamedRequest {
@@ -56,7 +54,7 @@ function faultOf(error: Error): string {
     innermost = innermost.cause;
   }
   const message = innermost.message.replace(/\(https?:[^)]*\)/g, "");
-  return oneLine(redactUrls(message)).split(": ").at(-1) ?? "";
+  return message.split(": ").at(-1) ?? "";
 }
 
 /** A chain of causes is three long; a circle must end. */

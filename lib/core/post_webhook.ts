@@ -1,7 +1,7 @@
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { exchange, type HttpRequest, statusError } from "./http.ts";
-import { Secret } from "./secret.ts";
+import { RequestSecret, type Secret } from "./secret.ts";
 
 export interface Webhook {
   readonly url: string;
@@ -35,7 +35,9 @@ export async function postWebhook(
   const signature = secret === undefined
     ? {}
     : await signWebhook(secret, { id, at: context.clock.now(), body });
-  const headers = Object.entries(webhook.headers ?? {}).map(([name, value]) => [name, new Secret(value)]);
+  const headers = Object.entries(webhook.headers ?? {}).map((
+    [name, value],
+  ) => [name, new RequestSecret(value)]);
   const request: HttpRequest & { readonly timeoutMs: number } = {
     url,
     method: "POST",
@@ -79,7 +81,7 @@ const BASE64_PREFIX = "whsec_";
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { Secret } from "./secret.ts";
+ * import { RequestSecret, type Secret } from "./secret.ts";
  * import { signWebhook } from "./post_webhook.ts";
  * // The example of the specification's libraries.
  * const headers = await signWebhook(new Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), {

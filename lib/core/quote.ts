@@ -20,6 +20,14 @@ export function quote(text: string): string {
   return JSON.stringify(text).replace(HIDING, escape);
 }
 
+/**
+ * JSON that shows on a terminal as it is: it may be read there, and JSON itself spells out but some of the characters
+ * that a terminal obeys.
+ */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value).replace(HIDING, escape);
+}
+
 /** Makes text from outside safe to print as one line, without quoting it. */
 export function oneLine(text: string): string {
   return text.replace(CONTROL, escape).replace(HIDING, escape);

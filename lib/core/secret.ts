@@ -1,10 +1,12 @@
-import { SECRET_SHAPES } from "./secret_shapes.ts";
+import { hideAssignments } from "./hide_assignments.ts";
+import { hideSecrets, REDACTED, rememberSecret } from "./known_secrets.ts";
+import { hideShapes } from "./secret_shapes.ts";
 
-/** What stands in the place of a secret. */
-export const REDACTED = "[redacted]";
+export { REDACTED };
 
 /**
- * A value that is never printed: `String()`, JSON, `console.log` and template strings all give `[redacted]`.
+ * A value that is never printed: `String()`, JSON, `console.log` and template strings all give `[redacted]`. From its
+ * creation on, errors, records and log lines of this process show `[redacted]` wherever a text repeats it.
  *
  * @example
  * ```ts
@@ -21,6 +23,7 @@ export class Secret {
 
   constructor(value: string) {
     this.#value = value;
+    if (new.target === Secret) rememberSecret(value);
   }
 
   /** The value itself. Call it where it is handed to its own host, nowhere else. */
@@ -51,6 +54,30 @@ export class Secret {
 }
 
 /**
+ * A secret that is hidden in the answers to its own request alone. Configured headers and the parts of an address may
+ * be secrets, but also words such as `application/json` or `services`, which other texts may contain.
+ */
+export class RequestSecret extends Secret {
+  override map(change: (value: string) => string): RequestSecret {
+    return new RequestSecret(change(this.reveal()));
+  }
+}
+
+/** No scheme has more than 20 letters; without a bound, the search in one long word takes quadratic time. */
+const SCHEME = String.raw`\b([a-z][a-z0-9+.-]{0,20}:\/\/)`;
+/** Everything up to the last `@` of an authority is credentials, whatever characters a password has. */
+const URL_WITH_USER = new RegExp(String.raw`${SCHEME}[^\s/?#'"]+@`, "gi");
+/** A colon that no port follows begins a password, which may hold what would end an authority. */
+const URL_WITH_PASSWORD = new RegExp(
+  String.raw`${SCHEME}(?!\[)[^\s/?#@:'"]*:(?!\d+(?:[/?#\s]|$))[^\s]*@`,
+  "gi",
+);
+/** An address without its scheme. */
+const BARE_USER = /(^|[\s'"(=<])(\/\/)[^\s/?#'"@]+@/g;
+const SECRET_PARAMETER =
+  /([?&#][^=&\s?#]{0,100}(?:key|token|secret|passw|sig|auth|credential)[^=&\s?#]{0,100}=)[^&\s'"]+/gi;
+
+/**
  * Blanks out the credentials in the URLs of a text, before the host and in the query: git repeats the URL that it was
  * given in its errors.
  *
@@ -65,29 +92,19 @@ export class Secret {
  */
 export function redactUrls(text: string): string {
   return text.replace(URL_WITH_PASSWORD, `$1${REDACTED}@`).replace(URL_WITH_USER, `$1${REDACTED}@`)
-    .replace(SECRET_PARAMETER, `$1${REDACTED}`);
+    .replace(BARE_USER, `$1$2${REDACTED}@`).replace(SECRET_PARAMETER, `$1${REDACTED}`);
 }
 
-/** Everything up to the last `@` of an authority is credentials, whatever characters a password has. */
-const URL_WITH_USER = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"]+@/gi;
-/** A colon that no port follows begins a password, which may hold what would end an authority. */
-const URL_WITH_PASSWORD = /\b([a-z][a-z0-9+.-]*:\/\/)(?!\[)[^\s/?#@:'"]*:(?!\d+(?:[/?#\s]|$))[^\s]*@/gi;
-const SECRET_PARAMETER = /([?&#][^=&\s]*(?:key|token|secret|passw|sig|auth|credential)[^=&\s]*=)[^&\s'"]+/gi;
-
-/** Blanks out what can be known for a secret in any text: credentials in URLs, and tokens and keys by their shape. */
+/**
+ * Blanks out every secret that a text is known to hold: the {@link Secret}s of this process, credentials in URLs and
+ * headers, values of variables and JSON fields with the name of a secret, tokens and keys by their shape.
+ */
 export function redactText(text: string): string {
-  return SECRET_SHAPES.reduce((result, [, shape]) => result.replace(shape, REDACTED), redactUrls(text));
+  return redact(text, []);
 }
 
 /** As {@link redactText}, and each of `secrets` too; of an `Authorization` header also the token by itself. */
 export function redact(text: string, secrets: readonly Secret[]): string {
-  let result = redactText(text);
-  for (const secret of secrets) {
-    const value = secret.reveal();
-    const [, token = ""] = AUTHORIZATION.exec(value) ?? [];
-    for (const hidden of [value, token]) if (hidden !== "") result = result.replaceAll(hidden, REDACTED);
-  }
-  return result;
+  const hidden = hideSecrets(text, secrets.map((secret) => secret.reveal()));
+  return hideAssignments(hideShapes(redactUrls(hidden)));
 }
-
-const AUTHORIZATION = /^(?:bearer|basic|token) +(\S+)$/i;

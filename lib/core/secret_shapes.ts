@@ -1,3 +1,5 @@
+import { REDACTED } from "./known_secrets.ts";
+
 /** Token shapes as their issuers document them; long enough that model data does not match by chance. */
 export const SECRET_SHAPES: readonly (readonly [kind: string, pattern: RegExp])[] = [
   ["a private key", /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[^]*/g],
@@ -17,4 +19,22 @@ export const SECRET_SHAPE_CHARS_MAX = 128;
 /** What kind of secret a text holds, or `undefined`. */
 export function secretInText(text: string): string | undefined {
   return SECRET_SHAPES.find(([, pattern]) => text.search(pattern) !== -1)?.[0];
+}
+
+/** Texts may lose more than models: a token that a program cut is hidden too, and so are those of other issuers. */
+const HIDDEN_SHAPES: readonly RegExp[] = [
+  /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^]*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[^]*)/g,
+  /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|hf_[A-Za-z0-9]{16,}|rpa?_[A-Za-z0-9]{16,})/g,
+  /(?<![A-Za-z0-9])(?:glpat-[\w-]{10,}|xox[a-z]-[\w-]{10,}|npm_[A-Za-z0-9]{30,}|AIza[\w-]{30,}|dckr_pat_[\w-]{10,})/g,
+  /(?<![A-Za-z0-9])sk[-_](?=[\w-]*\d)[\w-]{20,}/g,
+  /(?<![A-Za-z0-9])whsec_[A-Za-z0-9+/=]{16,}/g,
+  /(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])/g,
+  /aws_secret_access_key["'\s]*[=:]["'\s]*[A-Za-z0-9/+]{40,}/gi,
+  // A JSON Web Token: header, claims, signature.
+  /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?/g,
+];
+
+/** Blanks out what has the shape of a token or a key. */
+export function hideShapes(text: string): string {
+  return HIDDEN_SHAPES.reduce((result, shape) => result.replace(shape, REDACTED), text);
 }

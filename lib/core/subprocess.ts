@@ -38,6 +38,9 @@ export type SpawnProcess = (request: ProcessRequest) => RunningProcess;
 /** Errors are told at the end of what a program prints; more than this is nobody's message. */
 const STDERR_CHARS_MAX = 64 * 1024;
 
+/** What the cut leaves of a word: the end of a token is not known for one. */
+const CUT_WORD = /^\S{0,4096}(?=\s)/;
+
 /** Lists of files are the largest thing captured: 200,000 paths of 300 bytes. A larger answer is a bug or an attack. */
 const STDOUT_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -224,7 +227,8 @@ async function readTail(pieces: AsyncIterable<Uint8Array>, onText?: (text: strin
   for await (const piece of pieces) {
     const text = decoder.decode(piece, { stream: true });
     onText?.(text);
-    tail = (tail + text).slice(-STDERR_CHARS_MAX);
+    tail += text;
+    if (tail.length > STDERR_CHARS_MAX) tail = tail.slice(-STDERR_CHARS_MAX).replace(CUT_WORD, "");
   }
   return tail;
 }

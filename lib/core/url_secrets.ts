@@ -1,4 +1,4 @@
-import { Secret } from "./secret.ts";
+import { RequestSecret, type Secret } from "./secret.ts";
 
 /** Shorter parts of an address are words, as `deploy` in `/v1/deploy/…`, which an answer may well use. */
 const SECRET_PART_CHARS_MIN = 8;
@@ -13,5 +13,5 @@ export function urlSecrets({ href, pathname, searchParams }: URL): Secret[] {
   return [href, pathname, ...parts]
     .filter((text) => text !== "/")
     .sort((a, b) => b.length - a.length)
-    .map((text) => new Secret(text));
+    .map((text) => new RequestSecret(text));
 }

@@ -1,5 +1,5 @@
-import { ModelSyncError, osErrorCode } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
+import { cleanLine } from "../core/clean_text.ts";
+import { messageOf, ModelSyncError, osErrorCode } from "../core/errors.ts";
 
 /** The result of one check, with how to mend what is not right. */
 export interface Check {
@@ -10,15 +10,25 @@ export interface Check {
 }
 
 export function pass(name: string, detail: string): Check {
-  return { name, status: "pass", detail, mend: undefined };
+  return check("pass", name, detail, undefined);
 }
 
 export function warn(name: string, detail: string, mend: string): Check {
-  return { name, status: "warn", detail, mend };
+  return check("warn", name, detail, mend);
 }
 
 export function fail(name: string, detail: string, mend: string): Check {
-  return { name, status: "fail", detail, mend };
+  return check("fail", name, detail, mend);
+}
+
+/** Servers, files and the configuration are quoted in it. */
+function check(status: Check["status"], name: string, detail: string, mend: string | undefined): Check {
+  return {
+    name: cleanLine(name),
+    status,
+    detail: cleanLine(detail),
+    mend: mend === undefined ? undefined : cleanLine(mend),
+  };
 }
 
 /** A check whose error is its result. */
@@ -28,7 +38,7 @@ export async function tried(name: string, check: () => Promise<Check>): Promise<
   } catch (error) {
     const mend = "mend it and run again";
     if (error instanceof ModelSyncError) return fail(name, error.message, error.hint ?? mend);
-    if (isSystemFault(error)) return fail(name, oneLine(error.message), mend);
+    if (isSystemFault(error)) return fail(name, messageOf(error), mend);
     throw error;
   }
 }

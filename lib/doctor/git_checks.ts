@@ -1,6 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { ModelSyncError } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
+import { messageOf, ModelSyncError } from "../core/errors.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
@@ -84,7 +83,7 @@ async function checkClone(registry: Registry): Promise<CloneCheck> {
   const check = registry.isOwn
     ? warn(
       name,
-      `${repoDir}: it is damaged: ${oneLine(damage)}`,
+      `${repoDir}: it is damaged: ${damage}`,
       "nothing: the next pull or publish clones it again",
     )
     : failed(name, new CloneDamagedError(repoDir, damage));
@@ -181,8 +180,11 @@ export async function checkTokenScopes(context: Context, token: Secret, apiUrl: 
     );
   } catch (error) {
     if (context.signal.aborted) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    return warn(name, `cannot ask ${new URL(apiUrl).host} about it: ${reason}`, "check the network");
+    return warn(
+      name,
+      `cannot ask ${new URL(apiUrl).host} about it: ${messageOf(error)}`,
+      "check the network",
+    );
   }
 }
 

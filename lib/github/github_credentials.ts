@@ -1,5 +1,6 @@
 import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
+import { tokenOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import type { GitHubAccess, GitHubToken } from "./github_access.ts";
 import { appTokens, type GitHubApp } from "./github_app.ts";
@@ -88,7 +89,7 @@ function readToken(
   for (const { name } of others.filter(({ value }) => value !== first.value)) {
     log.warn(`The token of ${first.name} is used, not the other one of ${name}`);
   }
-  return { name: first.name, credentials: { kind: "token", token: new Secret(first.value) } };
+  return { name: first.name, credentials: { kind: "token", token: tokenOf(first.value, first.name) } };
 }
 
 function missingOf(env: Environment): string | undefined {

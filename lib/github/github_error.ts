@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cleanLine } from "../core/clean_text.ts";
 import { isoSeconds } from "../core/clock.ts";
 import {
   AuthenticationError,
@@ -8,8 +9,7 @@ import {
   UnreachableError,
 } from "../core/errors.ts";
 import { actionOf } from "../core/network_error.ts";
-import { oneLine } from "../core/quote.ts";
-import { redact, type Secret } from "../core/secret.ts";
+import type { Secret } from "../core/secret.ts";
 import type { RateLimited } from "./guarded_fetch.ts";
 
 /** What octokit throws: an answer that is no success, or what the fetch threw as its cause. */
@@ -74,7 +74,7 @@ export function githubError(error: unknown, call: GitHubCall, limited: RateLimit
   const { needs, host, secrets } = call;
   const reasons = status === 422 ? complaintsOf(response?.data) : [];
   const words = reasons.length === 0 ? message : reasons.join("; ");
-  const said = oneLine(redact(words, secrets)).slice(0, QUOTED_CHARS_MAX);
+  const said = cleanLine(words, { charsMax: QUOTED_CHARS_MAX, secrets });
   const text = `Cannot ${actionOf(call)}: ${host} answered ${status} (${said})`;
   const code = `HTTP_${status}`;
   switch (status) {

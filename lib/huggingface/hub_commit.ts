@@ -2,7 +2,6 @@ import type { CommitOperation } from "@huggingface/hub";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { FailedError, UnreachableError } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { type BlobFile, HashedFileBlob } from "./hashed_file_blob.ts";
@@ -86,7 +85,7 @@ export async function commitToHub(
     context.signal.throwIfAborted();
     if (error instanceof HubApiError) {
       throw new FailedError(
-        `Cannot upload to ${repoId}: ${hub.host} refuses a file: ${oneLine(error.message)}`,
+        `Cannot upload to ${repoId}: ${hub.host} refuses a file: ${error.message}`,
         {
           code: "UPLOAD_REFUSED",
           cause: error,

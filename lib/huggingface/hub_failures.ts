@@ -1,6 +1,6 @@
+import { cleanLine } from "../core/clean_text.ts";
 import { AuthenticationError, type ModelSyncError, UnreachableError } from "../core/errors.ts";
 import type { Http } from "../core/http.ts";
-import { oneLine } from "../core/quote.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
 /** As much of what the hub says as a message repeats. */
@@ -31,7 +31,7 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
   const { endpoint, repoId, revision, token, tokenEnv } = settings;
   const { host } = new URL(endpoint);
   const said = headers.get("x-error-message");
-  const saying = said === null ? "" : `: ${oneLine(said).slice(0, SAID_CHARS_MAX)}`;
+  const saying = said === null ? "" : `: ${cleanLine(said, { charsMax: SAID_CHARS_MAX })}`;
   switch (headers.get("x-error-code")) {
     case "GatedRepo":
       return new AuthenticationError(`Cannot use ${repoId}: ${host} keeps it behind a gate${saying}`, {
@@ -46,7 +46,7 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
         hint: "check --revision or model_sync.huggingface.revision: a branch, a tag or a whole commit",
       });
     case "EntryNotFound":
-      return new UnreachableError(`Cannot use ${repoId}: ${host} has no ${oneLine(decode(path))}`, {
+      return new UnreachableError(`Cannot use ${repoId}: ${host} has no ${decode(path)}`, {
         code: "ENTRY_NOT_FOUND",
         hint: "upload the models again, or check model_sync.huggingface.path_in_repo",
       });

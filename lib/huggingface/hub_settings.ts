@@ -1,7 +1,8 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
-import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { redactUrls, Secret } from "../core/secret.ts";
+import { UsageError } from "../core/errors.ts";
+import { findToken } from "../core/read_secret.ts";
+import { redactUrls, type Secret } from "../core/secret.ts";
 
 /** The public hub. `HF_ENDPOINT` names another, as for Hugging Face's own tools. */
 const PUBLIC_HUB = "https://huggingface.co";
@@ -31,19 +32,11 @@ export function hubSettings(settings: ModelSync, env: Environment): HubSettings 
       hint: "set --repo-id or model_sync.huggingface.repo_id to owner/name",
     });
   }
-  const token = env.get(token_env)?.trim() ?? "";
-  // Copied from a page, it may have come with other signs, which no header takes.
-  if (!/^[\x21-\x7e]*$/.test(token)) {
-    throw new AuthenticationError(`Cannot use ${token_env}: it holds characters that no token has`, {
-      code: "TOKEN_INVALID",
-      hint: `set ${token_env} to the token alone, without spaces or quotation marks`,
-    });
-  }
   return {
     endpoint: readEndpoint(env),
     repoId: repo_id,
     revision,
-    token: token === "" ? undefined : new Secret(token),
+    token: findToken(env, token_env),
     tokenEnv: token_env,
   };
 }

@@ -1,6 +1,5 @@
+import { cleanLine } from "../core/clean_text.ts";
 import { formatBytes, formatDuration } from "../core/format.ts";
-import { oneLine } from "../core/quote.ts";
-import { redactText } from "../core/secret.ts";
 import { shortDigest } from "../release/manifest.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
@@ -24,7 +23,7 @@ export function describeAlert(alert: Alert): AlertText {
 }
 
 function clean(text: string): string {
-  return oneLine(redactText(text)).slice(0, VALUE_CHARS_MAX);
+  return cleanLine(text, { charsMax: VALUE_CHARS_MAX });
 }
 
 function titleOf({ kind, event, downForMs }: Alert): string {

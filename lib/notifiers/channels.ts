@@ -2,6 +2,7 @@ import type { AlertsSettings, Chat } from "../config/sections/alerts.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { knock } from "../core/knock.ts";
+import { absenceOf, findPassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import { type Alert, alertId } from "./alert.ts";
 import { ALERT_REQUEST_TIMEOUT_MS } from "./alert_retries.ts";
@@ -77,9 +78,9 @@ async function lookAtPost(context: Context, channel: string, url: string): Promi
 }
 
 function requireSecret(env: Environment, variable: string): Secret {
-  const value = env.get(variable);
-  if (value !== undefined && value !== "") return new Secret(value);
-  throw new AuthenticationError(`the variable ${variable} is not set`, {
+  const secret = findPassword(env, variable);
+  if (secret !== undefined) return secret;
+  throw new AuthenticationError(`the variable ${variable} ${absenceOf(env, variable)}`, {
     code: "SECRET_MISSING",
     hint: `set ${variable} in the environment or in .env`,
   });

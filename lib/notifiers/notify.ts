@@ -1,7 +1,7 @@
 import type { AlertsSettings } from "../config/sections/alerts.ts";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, messageOf } from "../core/errors.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 import { type AlertMemory, decideAlert, readAlertMemory, writeAlertMemory } from "./alert_memory.ts";
 import { describeAlert } from "./alert_text.ts";
@@ -81,5 +81,5 @@ function tooLate(): FailedError {
 }
 
 function warn({ log }: Context, action: string, error: unknown): void {
-  log.warn(`cannot ${action}: ${error instanceof Error ? error.message : String(error)}`);
+  log.warn(`cannot ${action}: ${messageOf(error)}`);
 }

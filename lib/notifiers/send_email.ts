@@ -1,10 +1,10 @@
 import type { Transporter } from "nodemailer";
 import type { Email } from "../config/sections/alerts.ts";
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, osErrorCode, PassingError, UnreachableError } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
 import { withRetry } from "../core/retry.ts";
-import { redact, type Secret } from "../core/secret.ts";
+import type { Secret } from "../core/secret.ts";
 import type { AlertText } from "./alert_text.ts";
 import { ALERT_RETRIES } from "./alert_retries.ts";
 
@@ -119,8 +119,11 @@ function mailError(error: unknown, { host, port }: MailSettings, password: Secre
   const code = osErrorCode(error) ?? "";
   const command = "command" in error ? error.command : undefined;
   const status = "responseCode" in error ? Number(error.responseCode) : 0;
-  const said = oneLine(redact(error.message, password === undefined ? [] : [password]));
-  const message = `Cannot send mail by ${host}:${port}: ${said.slice(0, SAID_CHARS_MAX)}`;
+  const said = cleanLine(error.message, {
+    charsMax: SAID_CHARS_MAX,
+    secrets: password === undefined ? [] : [password],
+  });
+  const message = `Cannot send mail by ${host}:${port}: ${said}`;
   const details = {
     code: status === 0 ? code || "MAIL_FAILED" : `SMTP_${status}`,
     cause: error,

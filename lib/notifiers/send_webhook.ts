@@ -1,8 +1,9 @@
 import { isoSeconds } from "../core/clock.ts";
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import { postWebhook } from "../core/post_webhook.ts";
 import { withRetry } from "../core/retry.ts";
-import { redactText, type Secret } from "../core/secret.ts";
+import type { Secret } from "../core/secret.ts";
 import { type Alert, alertId } from "./alert.ts";
 import { ALERT_REQUEST_TIMEOUT_MS, ALERT_RETRIES } from "./alert_retries.ts";
 
@@ -25,7 +26,7 @@ export async function sendWebhook(
       timestamp: isoSeconds(context.clock.now()),
       data: {
         ...event,
-        ...(error === undefined ? {} : { error: { ...error, message: redactText(error.message) } }),
+        ...(error === undefined ? {} : { error: { ...error, message: cleanLine(error.message) } }),
         ...(alert.downForMs === undefined ? {} : { downForMs: alert.downForMs }),
       },
     }),

@@ -6,11 +6,12 @@ import {
   firstFailure,
   InterruptedError,
   LockedError,
+  messageOf,
   ModelSyncError,
   RefusedError,
 } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
-import { appendHistory, type Outcome, readHistory, type RunRecord } from "../store/history.ts";
+import { appendHistory, type Outcome, readHistory, type RunRecord, runRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
 import { newRunId } from "../store/run_id.ts";
 import type { Digest } from "../release/manifest.ts";
@@ -78,13 +79,13 @@ async function lockedRun<Report extends RunReport>(
   const run: IntentRun = { runId: newRunId(context), command, startedAt: isoSeconds(context.clock.now()) };
   const elapsedMs = () => Math.round(context.clock.monotonicMs() - startedMs);
   const record = (report: RunReport, error?: unknown) => {
-    const line: RunRecord = {
+    const line = runRecord({
       ...run,
       durationMs: elapsedMs(),
       host: context.host,
       ...report,
       ...(error === undefined ? {} : { error: describeError(error) }),
-    };
+    });
     // Told also when the disk does not take the line.
     onRecord(line);
     const append = () => appendHistory(store, line);
@@ -220,10 +221,6 @@ function doQuietly(context: Context, action: string, write: () => void): void {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The killed run gets the line that it could not write, unless it was killed just after writing it. */
 function recordRecovery(context: Context, store: Store, recovery: Recovery | undefined): void {
   if (recovery === undefined) return;
@@ -258,6 +255,5 @@ export function outcomeOf(error: unknown): Outcome {
 
 /** An error as the history keeps it. */
 export function describeError(error: unknown): { code: string; message: string } {
-  if (error instanceof ModelSyncError) return { code: error.code, message: error.message };
-  return { code: "UNEXPECTED", message: error instanceof Error ? error.message : String(error) };
+  return { code: error instanceof ModelSyncError ? error.code : "UNEXPECTED", message: messageOf(error) };
 }

@@ -1,6 +1,7 @@
 import type { Hook } from "../config/sections/redeploy.ts";
 import type { Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { absenceOf, tokenOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 
 /** A deployment that can be started. */
@@ -100,7 +101,7 @@ function railwayTarget(hook: Hook, env: Environment): DeployTarget {
     kind: "railway-api",
     type: "railway-api",
     url: env.get("RAILWAY_API_URL") || RAILWAY_API,
-    token: new Secret(required(env, variable, "the token")),
+    token: tokenOf(required(env, variable, "the token"), variable),
     isProjectToken,
     serviceId,
     environmentId,
@@ -108,10 +109,13 @@ function railwayTarget(hook: Hook, env: Environment): DeployTarget {
 }
 
 function required(env: Environment, variable: string, what: string): string {
-  const value = env.get(variable);
-  if (value !== undefined && value !== "") return value;
-  throw new AuthenticationError(`Cannot redeploy: the variable ${variable} with ${what} is not set`, {
-    code: "HOOK_MISSING",
-    hint: `set ${variable} in the environment or in .env`,
-  });
+  const value = env.get(variable)?.trim() ?? "";
+  if (value !== "") return value;
+  throw new AuthenticationError(
+    `Cannot redeploy: the variable ${variable} with ${what} ${absenceOf(env, variable)}`,
+    {
+      code: "HOOK_MISSING",
+      hint: `set ${variable} in the environment or in .env`,
+    },
+  );
 }

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { Secret } from "../core/secret.ts";
+import { findToken } from "../core/read_secret.ts";
 import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../github/github_access.ts";
 import { githubCredentials, githubToken } from "../github/github_credentials.ts";
 
@@ -13,8 +13,8 @@ const TOKEN_NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
  */
 export async function referencesToken(context: Context, isProposing: boolean): Promise<GitHubToken> {
   if (!isProposing) {
-    const text = TOKEN_NAMES.map((name) => context.env.get(name)?.trim() ?? "").find((text) => text !== "");
-    return text === undefined ? undefined : new Secret(text);
+    const tokens = TOKEN_NAMES.map((name) => findToken(context.env, name));
+    return tokens.find((token) => token !== undefined);
   }
   const readText = (path: string) => Promise.resolve(context.fs.readTextFileSync(path));
   const credentials = await githubCredentials(context, TOKEN_NAMES, readText);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { FailedError, ModelSyncError } from "../core/errors.ts";
+import { FailedError, messageOf, ModelSyncError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
@@ -160,7 +160,7 @@ async function lookAt(
     return { ...about, status: "compared", plan, records };
   } catch (error) {
     throwIfOurs(context, error);
-    context.log.error(`✗ ${category}: Failed to scan - ${messageOf(error)}`);
+    context.log.error(`✗ ${category}: Failed to scan - ${messageAndHint(error)}`);
     return { ...about, status: "failed", error };
   }
 }
@@ -212,7 +212,7 @@ async function settleRepository(
     return { repository, kind: "proposed", ...proposed };
   } catch (error) {
     throwIfOurs(context, error);
-    context.log.error(`${repository}: ${messageOf(error)}`);
+    context.log.error(`${repository}: ${messageAndHint(error)}`);
     return { repository, kind: "failed", changes, error };
   }
 }
@@ -247,9 +247,7 @@ function throwIfOurs({ signal }: Context, error: unknown): void {
 }
 
 /** A container's log is all that its operator has: it also says what to do. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof ModelSyncError) || error.hint === undefined) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  return `${error.message}; ${error.hint}`;
+function messageAndHint(error: unknown): string {
+  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
+  return messageOf(error) + hint;
 }

@@ -1,8 +1,6 @@
 import type { Clock } from "../core/clock.ts";
-import { FailedError, ModelSyncError, PassingError } from "../core/errors.ts";
+import { FailedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { oneLine } from "../core/quote.ts";
-import { redactText } from "../core/secret.ts";
 import type { KnownTimestamp, KnownTimestamps } from "./references_state.ts";
 import type { WatchEvent, WatchNews } from "./watch_event.ts";
 
@@ -241,8 +239,4 @@ class Watch {
       },
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  return oneLine(redactText(error instanceof Error ? error.message : String(error)));
 }

@@ -8,7 +8,8 @@ import {
   osErrorCode,
 } from "../core/errors.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
-import { Secret } from "../core/secret.ts";
+import { absenceOf, findPassword } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
 import { shortDigest } from "../release/manifest.ts";
 import { loadIntoTriton } from "./load_into_triton.ts";
 import { postNews } from "./post_news.ts";
@@ -69,10 +70,10 @@ function reload(context: Context, hook: ReloadHook, news: ReloadNews): Promise<v
 
 function findSecret(env: Environment, variable: string | undefined): Secret | undefined {
   if (variable === undefined) return undefined;
-  const value = env.get(variable);
-  if (value !== undefined && value !== "") return new Secret(value);
+  const secret = findPassword(env, variable);
+  if (secret !== undefined) return secret;
   throw new AuthenticationError(
-    `Cannot sign reload requests: the variable ${variable} with the secret is not set`,
+    `Cannot sign reload requests: the variable ${variable} with the secret ${absenceOf(env, variable)}`,
     { code: "SECRET_MISSING", hint: `set ${variable} in the environment or in .env` },
   );
 }

@@ -1,17 +1,18 @@
 import type { CommandHook } from "../config/sections/reload.ts";
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, PassingError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { oneLine } from "../core/quote.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import { withRetry } from "../core/retry.ts";
-import { redactText } from "../core/secret.ts";
 import { excerptChanges, type ReloadNews } from "./reload_news.ts";
 import { reloadRetries } from "./reload_retries.ts";
 
 /** A reload is told in some lines; who prints more has a log of its own. */
 const LINES_MAX = 200;
 const LINE_CHARS_MAX = 500;
+/** More is kept than shown, so that no secret is cut before it is blanked out. */
+const PENDING_CHARS_MAX = 16 * 1024;
 
 /**
  * Runs the configured program and waits for its end; what it prints goes to the log. It reads the news from
@@ -78,8 +79,7 @@ class LoggedLines {
 
   add(text: string): void {
     const lines = (this.#pending + text).split(/\r?\n/);
-    // A line without an end is not kept beyond what is shown of it.
-    this.#pending = (lines.pop() ?? "").slice(0, LINE_CHARS_MAX);
+    this.#pending = (lines.pop() ?? "").slice(0, PENDING_CHARS_MAX);
     for (const line of lines) this.#put(line);
   }
 
@@ -90,7 +90,7 @@ class LoggedLines {
 
   #put(line: string): void {
     if (line.trim() === "") return;
-    this.last = oneLine(redactText(line.slice(0, LINE_CHARS_MAX)));
+    this.last = cleanLine(line, { charsMax: LINE_CHARS_MAX });
     this.#count++;
     if (this.#count <= LINES_MAX) this.#log.info(`[MODEL-RELOAD] ${this.last}`);
     if (this.#count === LINES_MAX + 1) this.#log.info("[MODEL-RELOAD] more output is not shown");

@@ -5,7 +5,6 @@ import type { Context } from "../core/context.ts";
 import { FailedError, PassingError, UnreachableError } from "../core/errors.ts";
 import { absolutePath, ifFound } from "../core/files.ts";
 import { requestJson } from "../core/http.ts";
-import { oneLine } from "../core/quote.ts";
 import { withRetry } from "../core/retry.ts";
 import { OwnFolders, type PlacedFile } from "./own_folders.ts";
 import type { ReloadNews } from "./reload_news.ts";
@@ -113,7 +112,7 @@ async function askState(context: Context, address: string, version: string): Pro
     const found = data.model_version_status.find((status) => status.version === version);
     if (found?.state !== "END") return found?.state ?? "the server does not know it yet";
     throw new FailedError(
-      `TensorFlow Serving did not load version ${version}: ${oneLine(found.status?.error_message ?? "")}`,
+      `TensorFlow Serving did not load version ${version}: ${found.status?.error_message ?? ""}`,
       { code: "VERSION_FAILED", hint: "look at the log of TensorFlow Serving" },
     );
   } catch (error) {

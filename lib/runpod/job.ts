@@ -1,5 +1,4 @@
-import { oneLine } from "../core/quote.ts";
-import { redactText } from "../core/secret.ts";
+import { cleanLine } from "../core/clean_text.ts";
 
 /** What a job's status means to somebody who waits for it. */
 export type JobPhase = "waiting" | "succeeded" | "failed";
@@ -102,7 +101,7 @@ function errorText(value: unknown): string | undefined {
   const told = typeof value === "string" ? parseJson(value) ?? value : value;
   const message = firstText(told, ["error_message", "message"]) ??
     (typeof told === "string" ? told : isEmpty(told) ? "" : JSON.stringify(told));
-  const line = oneLine(redactText(message.trim())).slice(0, ERROR_CHARS_MAX);
+  const line = cleanLine(message, { charsMax: ERROR_CHARS_MAX });
   return line === "" ? undefined : line;
 }
 

@@ -1,7 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { InterruptedError, ModelSyncError, PassingError } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
-import { redactText } from "../core/secret.ts";
+import { InterruptedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
 import { REQUEST_RETRIES, retryDelayMs, withRetry } from "../core/retry.ts";
 import type { WorkerApi, WorkerJob, WorkerResult } from "./worker_api.ts";
 
@@ -150,7 +148,7 @@ async function resultOf(
         : error instanceof Error
         ? error.name
         : "Error",
-      error_message: messageOf(error),
+      error_message: toldMessage(error),
       hostname: context.host,
       worker_id: workerId,
     };
@@ -158,10 +156,9 @@ async function resultOf(
   }
 }
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return oneLine(redactText(String(error)));
+function toldMessage(error: unknown): string {
   const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-  return oneLine(redactText(error.message + hint));
+  return messageOf(error) + hint;
 }
 
 function stopped(job: WorkerJob): InterruptedError {

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Context, Environment } from "../core/context.ts";
 import { UnreachableError, UsageError } from "../core/errors.ts";
 import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../core/http.ts";
-import { Secret } from "../core/secret.ts";
+import { findToken } from "../core/read_secret.ts";
+import type { Secret } from "../core/secret.ts";
 
 /** A job that RunPod hands to a worker. */
 export interface WorkerJob {
@@ -45,8 +46,7 @@ export class WorkerApi {
     this.#pingUrl = pingUrl === undefined || pingUrl === "" ? undefined : this.#own(pingUrl);
     const intervalMs = Number(env.get("RUNPOD_PING_INTERVAL") ?? NaN);
     this.pingIntervalMs = intervalMs >= 1_000 ? intervalMs : PING_INTERVAL_MS;
-    const key = env.get("RUNPOD_AI_API_KEY");
-    this.#key = key === undefined || key === "" ? undefined : new Secret(key);
+    this.#key = findToken(env, "RUNPOD_AI_API_KEY");
   }
 
   /** Waits for a job, up to RunPod's patience; `undefined` when there is none. */

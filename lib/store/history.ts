@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CleanString } from "../core/clean_string.ts";
 import { type FileSystem, findFile, syncFolder, UnusableFileError, writeAllSync } from "../core/files.ts";
 import { CARRIERS, Digest } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
@@ -24,15 +25,15 @@ export const OUTCOMES = [
 export type Outcome = (typeof OUTCOMES)[number];
 
 const RunRecord = z.object({
-  runId: z.string(),
-  command: z.string(),
+  runId: CleanString,
+  command: CleanString,
   outcome: z.enum(OUTCOMES),
-  startedAt: z.string(),
+  startedAt: CleanString,
   durationMs: z.number(),
-  host: z.string(),
+  host: CleanString,
   carrier: z.enum(CARRIERS).optional(),
   /** The carrier's name for what was looked at: a commit. */
-  revision: z.string().optional(),
+  revision: CleanString.optional(),
   /** The release that is active or published after the run. */
   release: Digest.optional(),
   /** The one before it. */
@@ -43,10 +44,15 @@ const RunRecord = z.object({
   files: z.number().optional(),
   bytes: z.number().optional(),
   changed: z.number().optional(),
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  error: z.object({ code: CleanString, message: CleanString }).optional(),
 });
 /** One run, as `history.jsonl` keeps it. */
 export type RunRecord = Readonly<z.infer<typeof RunRecord>>;
+
+/** The record of a run: the fields that a record has, whatever else a report carries, and its texts clean. */
+export function runRecord(fields: RunRecord): RunRecord {
+  return RunRecord.parse(fields);
+}
 
 /** Half a year of a run every quarter of an hour; then the file becomes `history.1.jsonl` and a new one begins. */
 const HISTORY_BYTES_MAX = 16 * 1024 * 1024;
@@ -62,8 +68,7 @@ export function appendHistory(store: Store, record: RunRecord): void {
   if (full) fs.renameSync(history, history.replace(/\.jsonl$/, ".1.jsonl"));
   const torn = !full && size > 0 && readEnd(fs, history, 1) !== "\n";
   using file = fs.openSync(history, { append: true, create: true });
-  // Parsing keeps to the fields of a record, whatever else a report carries.
-  const line = new TextEncoder().encode(`${torn ? "\n" : ""}${JSON.stringify(RunRecord.parse(record))}\n`);
+  const line = new TextEncoder().encode(`${torn ? "\n" : ""}${JSON.stringify(runRecord(record))}\n`);
   writeAllSync(file, line);
   file.syncSync();
   if (size === 0 || full) syncFolder(fs, store.root);

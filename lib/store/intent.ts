@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CleanString } from "../core/clean_string.ts";
 import { replaceFile, syncFolder } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
@@ -7,7 +8,7 @@ import { QuarantineEntry } from "./quarantine.ts";
 import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
-const Run = { runId: z.string(), command: z.string(), startedAt: z.string() };
+const Run = { runId: CleanString, command: CleanString, startedAt: CleanString };
 
 const Intent = z.discriminatedUnion("phase", [
   /** Nothing that a consumer sees was touched yet. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CleanString } from "../core/clean_string.ts";
 import { RefusedError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
@@ -10,20 +11,22 @@ export const QuarantineEntry = z.object({
   digest: Digest,
   /** The sequence under which it was refused; the same files published later are given another chance. */
   sequence: z.number(),
-  reason: z.string(),
-  at: z.string(),
+  reason: CleanString,
+  at: CleanString,
   /** That consumers had it until it was left for an older one, and that no pull has activated another since. */
   wasLeft: z.boolean().optional(),
 });
 /** A release that no carrier and no schedule brings back. */
 export type QuarantineEntry = Readonly<z.infer<typeof QuarantineEntry>>;
 
+const Quarantine = z.array(QuarantineEntry);
+
 /** A refused release a day for three years. One that is older than all of these is refused as a downgrade anyway. */
 const ENTRIES_MAX = 1000;
 
 /** Every quarantined release, oldest first. */
 export function readQuarantine(store: Store): readonly QuarantineEntry[] {
-  const read = readJsonFile(store.fs, store.quarantine, z.array(QuarantineEntry));
+  const read = readJsonFile(store.fs, store.quarantine, Quarantine);
   if (read.kind === "none") return [];
   if (read.kind === "found") return read.value;
   // Taking damage for an empty list would let a refused release back in.
@@ -89,7 +92,7 @@ export function restoreQuarantine(store: Store, digest: Digest, before: Quaranti
 }
 
 function write(store: Store, entries: readonly QuarantineEntry[]): void {
-  const kept = entries.slice(-ENTRIES_MAX);
+  const kept = Quarantine.parse(entries.slice(-ENTRIES_MAX));
   withReserve(
     store,
     () => replaceFile(store.fs, store.quarantine, `${JSON.stringify(kept, undefined, 2)}\n`),

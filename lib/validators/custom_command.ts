@@ -1,6 +1,6 @@
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import type { ProcessRequest } from "../core/subprocess.ts";
 import { InvalidModelError } from "./invalid_model.ts";
@@ -13,6 +13,9 @@ const LOGGED_LINES_MAX = 1_000;
 
 /** A longer line is data. */
 const LINE_CHARS_MAX = 1_000;
+
+/** More is kept than shown, so that no secret is cut before it is blanked out. */
+const PENDING_CHARS_MAX = 16 * 1024;
 
 /** The end of the output is what says why, and an error is a line. */
 const TOLD_LINES = 3;
@@ -118,7 +121,7 @@ class CommandOutput {
   add(stream: "stdout" | "stderr", text: string): void {
     const lines = (this.#rest[stream] + text).split(/\r?\n/);
     // A line that does not end is cut, so that it is not kept whole.
-    this.#rest[stream] = (lines.pop() ?? "").slice(0, LINE_CHARS_MAX + 1);
+    this.#rest[stream] = (lines.pop() ?? "").slice(0, PENDING_CHARS_MAX);
     for (const line of lines) this.#tell(line);
   }
 
@@ -137,7 +140,7 @@ class CommandOutput {
 
   #tell(line: string): void {
     if (line.trim() === "") return;
-    const shown = oneLine(line.trimEnd().slice(0, LINE_CHARS_MAX));
+    const shown = cleanLine(line, { charsMax: LINE_CHARS_MAX });
     this.#last = [...this.#last, shown].slice(-TOLD_LINES);
     this.#count++;
     if (this.#count <= LOGGED_LINES_MAX) this.#context.log.info(`validate_command: ${shown}`);

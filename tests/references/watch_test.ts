@@ -289,7 +289,7 @@ Deno.test("errors are one line without secrets", async () => {
   const { lines } = await play({ answers: [T + 1], failures: [error], disk: { known: T } });
   assert.match(
     lines.join("\n"),
-    /\(error 1 of 10\): fatal: unable to access\\u000ahttps:\/\/\[redacted\]@github\.com\/a\/b; trying/,
+    /\(error 1 of 10\): fatal: unable to access https:\/\/\[redacted\]@github\.com\/a\/b; trying/,
   );
 });
 

@@ -43,7 +43,7 @@ Deno.test("readJob() unpacks RunPod's error, and shows neither a trace nor a sec
     error_traceback: "Traceback: line 1",
     hostname: "h",
   });
-  assert.equal(readJob({ error: told }).error, "no candles\\u000afor BTC with https://[redacted]@host/");
+  assert.equal(readJob({ error: told }).error, "no candles for BTC with https://[redacted]@host/");
   assert.equal(readJob({ output: { error: "out of memory" } }).error, "out of memory");
   assert.equal(readJob({ error: "", message: "no worker" }).error, "no worker");
   assert.equal(readJob({ error: { error_message: "as an object" } }).error, "as an object");

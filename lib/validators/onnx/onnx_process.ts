@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
+import { cleanLine } from "../../core/clean_text.ts";
 import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
-import { oneLine } from "../../core/quote.ts";
 import { STARTED, TryAnswer, type TryRequest } from "./try_protocol.ts";
 
 /** The command of the executable that tries a model; nobody types it. */
@@ -78,7 +78,7 @@ function unable(reason: string): FailedError {
 
 function lastLine(text: string): string | undefined {
   const line = text.trimEnd().split("\n").at(-1);
-  return line === undefined || line === "" ? undefined : oneLine(line).slice(0, REASON_CHARS_MAX);
+  return line === undefined || line === "" ? undefined : cleanLine(line, { charsMax: REASON_CHARS_MAX });
 }
 
 /** The executable runs itself; from source Deno runs the entry that does only this. */

@@ -1,5 +1,5 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-web";
-import { oneLine } from "../../core/quote.ts";
+import { cleanLine } from "../../core/clean_text.ts";
 import { NUMBER_TYPES } from "./onnx_value.ts";
 import type { Loadable } from "./try_protocol.ts";
 
@@ -73,7 +73,7 @@ export function runtimeReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const said = message.split("ERROR_MESSAGE: ").at(-1) ?? message;
   const [line = ""] = said.replace(/^"/, "").trim().split("\n");
-  return oneLine(line).slice(0, REASON_CHARS_MAX);
+  return cleanLine(line, { charsMax: REASON_CHARS_MAX });
 }
 
 /** A tensor of these values; numbers become what the type wants. */
