@@ -211,3 +211,15 @@ Deno.test("arrays as joblib writes them pass", async () => {
   await inspect(rawPickle(PROTO_4, wrapper(), new Uint8Array(32), "."));
   await inspect(rawPickle(PROTO_4, arrayWrapper(4), new Uint8Array(32), "."));
 });
+
+Deno.test("an array of objects, which joblib writes as a pickle in the pickle, passes", async () => {
+  const objects: WrapperParts = {
+    dtype: madeDtype("O8", { order: "|", flags: 63 }),
+    more: rawPickle(text("allow_mmap"), 0x89),
+  };
+  const inner = rawPickle(PROTO_4, "](K", 1, "e.");
+  const outer = rawPickle(PROTO_4, "(", wrapper(objects), inner, "t.");
+  await inspect(outer);
+  const hostile = rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R.");
+  await refuses(rawPickle(PROTO_4, "(", wrapper(objects), hostile, "t."), /imports os\.system/);
+});

@@ -35,7 +35,9 @@ import bz2, collections, joblib, numpy as np, pickle, scipy.sparse, warnings
 from scipy.spatial import cKDTree
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest
+from sklearn.cluster import BisectingKMeans, FeatureAgglomeration
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -43,7 +45,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
 from sklearn.svm import SVC
 warnings.simplefilter("ignore")
 x = np.random.RandomState(0).rand(60, 4)
@@ -51,7 +53,8 @@ y = (x[:, 0] > .5).astype(int)
 models = [m.fit(x, y) for m in [
   RandomForestClassifier(5), GradientBoostingClassifier(n_estimators=3), HistGradientBoostingClassifier(max_iter=3),
   IsolationForest(n_estimators=3), KNeighborsClassifier(algorithm="kd_tree"), SVC(), SGDClassifier(),
-  CalibratedClassifierCV(GaussianNB(), method="isotonic"),
+  CalibratedClassifierCV(GaussianNB(), method="isotonic"), KBinsDiscretizer(), SelectKBest(k=2), BisectingKMeans(2),
+  FeatureAgglomeration(2),
   GridSearchCV(LogisticRegression(), {"C": [1, 2]}, scoring=["accuracy", "roc_auc"], refit="accuracy"),
   make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression())]]
 values = [TfidfVectorizer().fit(["a bb", "cc bb"]), np.zeros((0, 3)), np.float64(1), np.array(["a", None], dtype=object),

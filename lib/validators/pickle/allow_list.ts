@@ -130,6 +130,13 @@ const RULES: readonly Rule[] = [
   }],
   // Scores that a search was told to use.
   [/^sklearn\.metrics(\.\w+)*:(\w+_(score|loss|error|ratio)|_passthrough_scorer)$/, { use: "value" }],
+  // Functions that a selection, a clustering or an agglomeration was told to compute with.
+  [
+    /^sklearn\.feature_selection\._(univariate_selection:(f_classif|f_oneway|f_regression|r_regression|chi2)|mutual_info:mutual_info_(classif|regression))$/,
+    { use: "value" },
+  ],
+  [/^sklearn\.cluster\._kmeans:_kmeans_single_(lloyd|elkan)$/, { use: "value" }],
+  [/^numpy:(mean|median|average|sum|prod|std|var|amax|amin|max|min|nanmean|nanmedian)$/, { use: "value" }],
   [/^sklearn\.impute\._iterative:_ImputerTriplet$/, { use: "make", takesNew: true }],
   [/^sklearn\.isotonic:IsotonicRegression$/, { use: "make", state: "isotonic" }],
   // A dictionary, and one that ignores its state.

@@ -172,7 +172,7 @@ async function inspectAgain(inspection: PickleInspection, contents: Contents): P
   if (peeled === undefined) return;
   try {
     const stream = isNamedPickle(contents.name) ? peeled.source : await passNpyHeader(peeled.source);
-    await walkPickles(stream, { allowed, dialect, isCertain: false, budget });
+    await walkPickles(stream, { allowed, dialect, isCertain: false, isForeign: true, budget });
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
     throw invalidPickle(inspection, contents, error);

@@ -38,6 +38,11 @@ export interface MachineOptions {
    * something is made of it or the end is reached: a text can begin as an import does.
    */
   readonly isCertain: boolean;
+  /**
+   * Whether only what is imported and done with it counts, not how opcodes are arranged: of bytes that were written for
+   * another program.
+   */
+  readonly isForeign?: boolean;
 }
 
 /** The shapes of names that Python's modules and classes have. */
@@ -63,6 +68,11 @@ export class PickleMachine extends PickleStack {
   constructor(options: MachineOptions) {
     super(options.isCertain);
     this.#options = options;
+  }
+
+  /** Refuses what no pickler writes and some reader takes. */
+  irregular(problem: string): void {
+    if (this.#options.isForeign !== true) this.suspect(problem);
   }
 
   import(module: PickleValue, name: PickleValue): GlobalValue | typeof UNKNOWN {

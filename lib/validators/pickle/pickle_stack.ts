@@ -42,11 +42,6 @@ export class PickleStack {
     this.suspicion ??= this.refused(problem, global);
   }
 
-  /** Refuses what no pickler writes and some reader takes; of doubtful bytes it is no sign of anything. */
-  irregular(problem: string): void {
-    this.suspect(problem);
-  }
-
   push(value: PickleValue): void {
     if (this.#stack.length >= PICKLE_LIMITS.stack) {
       throw this.refused(`has more than ${PICKLE_LIMITS.stack} values on its stack`);

@@ -16,6 +16,8 @@ export interface WalkOptions {
   readonly dialect: PickleDialect;
   /** See `MachineOptions`. */
   readonly isCertain: boolean;
+  /** See `MachineOptions`. */
+  readonly isForeign?: boolean;
   /** What is left for the file, whose walks take from it. */
   readonly budget: OpcodeBudget;
 }
