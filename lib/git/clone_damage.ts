@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { DiskError, FailedError, ModelSyncError } from "../core/errors.ts";
+import { DiskError, FailedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
 import { oneLine } from "../core/quote.ts";
 import type { FileSystem } from "../core/files.ts";
 import type { Git } from "./git.ts";
@@ -28,8 +28,25 @@ export interface GitFolderProblem {
 }
 
 /** The files of a git folder that git reads as soon as it is run there. */
-const FILES = ["HEAD", "config", "index", "packed-refs", "shallow", "objects/info/alternates", "commondir"];
+const FILES = [
+  "HEAD",
+  "config",
+  "index",
+  "packed-refs",
+  "shallow",
+  "commondir",
+  "objects/info/alternates",
+  "info/attributes",
+  "info/exclude",
+  "info/grafts",
+  "info/sparse-checkout",
+];
 const FOLDERS = ["objects", "refs"];
+/** Below these git opens files by names that only it knows. */
+const OPENED_FOLDERS = ["refs", "objects"];
+
+/** Clones of our own hold a few hundred; listing so many takes some ten milliseconds. Beyond, git's time limit holds. */
+const ENTRIES_MAX = 10_000;
 
 /** A commit's name, or a reference to a branch. */
 const HEAD_TEXT = /^(?:ref: ?refs\/\S+|[0-9a-f]{40,64})\s*$/;
@@ -49,10 +66,9 @@ export function describeGitFolder(
   const gitDir = join(repoDir, ".git");
   if (look(fs, gitDir)?.isDirectory !== true) return undefined;
   const refs = [`refs/heads/${branch}`, `refs/remotes/${remote}/${branch}`];
-  for (const name of [...FILES, ...refs, ...packNames(fs, gitDir)]) {
-    const entry = look(fs, join(gitDir, name));
-    if (entry === undefined || entry.isFile || entry.isCharDevice === true) continue;
-    return { kind: "unreadable", reason: `.git/${name} is ${entry.isDirectory ? "a folder" : "not a file"}` };
+  for (const name of [...FILES, ...refs, ...packNames(fs, gitDir), ...oddNames(fs, gitDir)]) {
+    const reason = whyUnreadable(fs, join(gitDir, name));
+    if (reason !== undefined) return { kind: "unreadable", reason: `.git/${name} is ${reason}` };
   }
   for (const name of FOLDERS) {
     const entry = look(fs, join(gitDir, name));
@@ -74,6 +90,34 @@ function look(fs: FileSystem, path: string): Deno.FileInfo | undefined {
     // Git finds out why, and says so.
     return undefined;
   }
+}
+
+/** What stands in the place of a file, if it is no file. A device is an empty file, as `/dev/null` is. */
+function whyUnreadable(fs: FileSystem, path: string): string | undefined {
+  try {
+    const entry = fs.statSync(path);
+    if (entry.isFile || entry.isCharDevice === true) return undefined;
+    return entry.isDirectory ? "a folder" : "not a file";
+  } catch (error) {
+    return osErrorCode(error) === "ELOOP" ? "a link that leads back to itself" : undefined;
+  }
+}
+
+/** The names of references and objects that are neither files nor folders, nor links to folders. */
+function oddNames(fs: FileSystem, gitDir: string): string[] {
+  const names: string[] = [];
+  let left = ENTRIES_MAX;
+  const visit = (folder: string) => {
+    if (look(fs, join(gitDir, folder))?.isDirectory !== true) return;
+    for (const entry of fs.readDirSync(join(gitDir, folder))) {
+      if (left-- <= 0) return;
+      const name = `${folder}/${entry.name}`;
+      if (entry.isDirectory) visit(name);
+      else if (!entry.isFile && look(fs, join(gitDir, name))?.isDirectory !== true) names.push(name);
+    }
+  };
+  for (const folder of OPENED_FOLDERS) visit(folder);
+  return names;
 }
 
 function packNames(fs: FileSystem, gitDir: string): string[] {

@@ -15,6 +15,7 @@ import { removeStaleLocks } from "./stale_locks.ts";
 import { syncGitFolder } from "./sync_clone.ts";
 import { sweepTemporaryObjects } from "./temporary_objects.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
+import { findBranchDamage, findIndexDamage } from "./worktree_damage.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
 
 /** Where the models' git repository is and how to reach it. */
@@ -214,9 +215,16 @@ export class Registry implements Disposable {
    */
   async fetchCommit(commit: ObjectId): Promise<void> {
     this.sweep();
-    const first = await this.findCommit(`refs/remotes/${this.remoteBranch}`) === undefined;
-    const depth = this.isOwn && first ? ["--depth=1"] : [];
+    const depth = this.isOwn && await this.#isEmpty() ? ["--depth=1"] : [];
     await this.#fetch(this.git, [...depth, "--quiet"], [`+${commit}:refs/remotes/${this.remoteBranch}`]);
+  }
+
+  /** Whether the clone holds nothing of the branch. A second shallow commit would have no history in common with it. */
+  async #isEmpty(): Promise<boolean> {
+    for (const name of [`refs/remotes/${this.remoteBranch}`, `refs/heads/${this.settings.branch}`]) {
+      if (await this.findCommit(name) !== undefined) return false;
+    }
+    return true;
   }
 
   /** Before something is added to a clone of our own: takes away what killed gits left in it. */
@@ -306,16 +314,21 @@ export class Registry implements Disposable {
 
   /** Looks at the worktree; untracked files count as dirty, as in `git status`. */
   async status(): Promise<WorktreeStatus> {
+    this.#refuse(findIndexDamage(this.#context.fs, this.gitDir));
     const output = await this.git.bytes(
       ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"],
       { action: `look at the worktree of ${this.git.repoDir}` },
     );
     const status = parseStatus(new TextDecoder().decode(output));
     // To git a branch whose reference is damaged is one without commits, and every file of it is new.
-    if (status.branch === "(unknown)") {
-      throw new CloneDamagedError(this.git.repoDir, "the branch that is checked out cannot be read");
-    }
+    if (status.branch === "(unknown)") this.#refuse("the branch that is checked out cannot be read");
+    // A user's clone may be on a new branch; only this program checks out branches in its own.
+    if (this.isOwn) this.#refuse(findBranchDamage(status));
     return status;
+  }
+
+  #refuse(damage: string | undefined): void {
+    if (damage !== undefined) throw new CloneDamagedError(this.git.repoDir, damage);
   }
 }
 

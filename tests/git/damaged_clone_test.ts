@@ -85,6 +85,15 @@ Deno.test("pull() pulls the next release whatever of its own clone is damaged, a
   }
 });
 
+Deno.test("pull() goes on where its own clone lost the remote's branch, and fetches what joins the two", async () => {
+  using dir = tempDir();
+  const w = await world(dir);
+  rewind(w, 2);
+  git(w.bot.registry.repoDir, "update-ref", "-d", "refs/remotes/origin/main");
+  await pullTo(testContext(), w.bot);
+  assert.equal(readFiles(w.bot.modelsDir)["BTC/rf.joblib"], "second");
+});
+
 Deno.test("pull() from a partial clone of a user's that is damaged names what is, and starts no endless fetches", async (test) => {
   using dir = tempDir();
   const w = await world(dir);

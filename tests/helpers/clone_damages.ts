@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
 import { ifFound } from "../../lib/core/files.ts";
 import { noise, writeFiles } from "./temp_dir.ts";
@@ -28,6 +29,17 @@ function replace(path: string, content: string | Uint8Array): void {
 function replaceByFolder(path: string): void {
   ifFound(() => Deno.removeSync(path, { recursive: true }));
   writeFiles(path, { file: "" });
+}
+
+function linkToItself(path: string): void {
+  ifFound(() => Deno.removeSync(path));
+  Deno.symlinkSync(basename(path), path);
+}
+
+function replaceByPipe(path: string): void {
+  ifFound(() => Deno.removeSync(path));
+  Deno.mkdirSync(dirname(path), { recursive: true });
+  assert.ok(new Deno.Command("mkfifo", { args: [path] }).outputSync().success);
 }
 
 const GARBAGE = noise(200, 3);
@@ -74,6 +86,12 @@ export const FILE_DAMAGES: Readonly<Record<string, Damage>> = {
     for (const ref of ["refs/heads/main", "refs/remotes/origin/main"]) replace(join(dir, ref), "zzz\n");
   },
   "a folder with a file for a ref": (dir) => replaceByFolder(join(dir, "refs/remotes/origin/main")),
+  "a branch that links to itself": (dir) => linkToItself(join(dir, "refs/heads/main")),
+  "a remote branch that links to itself": (dir) => linkToItself(join(dir, "refs/remotes/origin/main")),
+  "a pipe for a remote's HEAD": (dir) => replaceByPipe(join(dir, "refs/remotes/origin/HEAD")),
+  "a pipe for the attributes": (dir) => replaceByPipe(join(dir, "info/attributes")),
+  "a folder for the attributes": (dir) => replaceByFolder(join(dir, "info/attributes")),
+  "a pipe for an object": (dir) => replaceByPipe(join(dir, "objects", "12", "3".repeat(38))),
   "no refs": (dir) => Deno.removeSync(join(dir, "refs"), { recursive: true }),
   "torn packed-refs": (dir) => {
     git(dir, "pack-refs", "--all");
@@ -94,4 +112,13 @@ export const INDEX_DAMAGES: Readonly<Record<string, Damage>> = {
   "an empty index": (dir) => replace(join(dir, "index"), ""),
   "garbage for an index": (dir) => replace(join(dir, "index"), GARBAGE),
   "a folder for an index": (dir) => replaceByFolder(join(dir, "index")),
+  "half an index": (dir) => truncate(join(dir, "index"), Deno.statSync(join(dir, "index")).size >> 1),
+  "100 bytes of an index": (dir) => truncate(join(dir, "index"), 100),
+  "another byte in an index": (dir) => {
+    const index = Deno.readFileSync(join(dir, "index"));
+    index.set([0x55], index.length >> 1);
+    replace(join(dir, "index"), index);
+  },
+  "no reference for the branch": (dir) => Deno.removeSync(join(dir, "refs/heads/main")),
+  "a HEAD of another branch": (dir) => replace(join(dir, "HEAD"), "ref: refs/heads/mxin\n"),
 };
