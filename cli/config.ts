@@ -16,6 +16,7 @@ import {
   defineGroup,
   type Invocation,
   main,
+  type PlainSession,
   type Program,
   switchFlag,
   withPlainSession,
@@ -38,7 +39,7 @@ export const program: Program = defineGroup(
       check: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Check the configuration and list every complaint" },
         parameters: COMMON,
-        func: withPlainSession(({ output, load }) => check(output, load)),
+        func: withPlainSession(check),
       }),
       print: buildCommand<CommonFlags, [], Invocation>({
         docs: { brief: "Show every setting with where it comes from; secrets stay out" },
@@ -74,9 +75,12 @@ function schema(output: Output): Promise<void> {
   return Promise.resolve();
 }
 
-async function check(output: Output, load: () => Promise<LoadedConfig>): Promise<ExitCode | void> {
+async function check({ context, output, load }: PlainSession): Promise<ExitCode | void> {
+  const { addressProblems } = await import("../lib/doctor/address_problems.ts");
+  const ofEnvironment = addressProblems(context.env);
   try {
     const { file } = await load();
+    if (ofEnvironment.length > 0) return complain(output, ofEnvironment);
     const what = file ?? "no file";
     output.result({ ok: true, file: file ?? null, complaints: [] }, () => [
       `${output.paint("green", "✓")} ${what}: ${
@@ -85,12 +89,16 @@ async function check(output: Output, load: () => Promise<LoadedConfig>): Promise
     ]);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    output.result(
-      { ok: false, complaints: error.complaints },
-      () => error.complaints.map((complaint) => `${output.paint("red", "✗")} ${complaint}`),
-    );
-    return EXIT.usage;
+    return complain(output, [...error.complaints, ...ofEnvironment]);
   }
+}
+
+function complain(output: Output, complaints: readonly string[]): ExitCode {
+  output.result(
+    { ok: false, complaints },
+    () => complaints.map((complaint) => `${output.paint("red", "✗")} ${complaint}`),
+  );
+  return EXIT.usage;
 }
 
 function init({ fs }: Context, output: Output, flags: InitFlags): Promise<void> {

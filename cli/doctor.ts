@@ -1,8 +1,10 @@
 import { buildCommand } from "@stricli/core";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
-import { EXIT, type ExitCode, ModelSyncError } from "../lib/core/errors.ts";
+import type { Environment } from "../lib/core/context.ts";
+import { EXIT, type ExitCode, ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import { tokenOf } from "../lib/core/read_secret.ts";
 import { removeTree } from "../lib/core/files.ts";
+import { addressProblems } from "../lib/doctor/address_problems.ts";
 import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
 import { type Check, fail, tried, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
@@ -10,6 +12,7 @@ import { checkKeys } from "../lib/doctor/key_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
+import { githubUrls } from "../lib/github/github_access.ts";
 import type { RegistrySettings } from "../lib/git/registry.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import {
@@ -38,6 +41,7 @@ export const program: Program = defineProgram(
 
 async function run(session: Session): Promise<ExitCode> {
   const { context, output, location } = session;
+  refuseAddresses(context.env);
   const checks = [
     ...await checkPrograms(context),
     ...await checkStore(context, location, session.settings.activation.mode),
@@ -51,6 +55,16 @@ async function run(session: Session): Promise<ExitCode> {
   const failed = checks.some((check) => check.status === "fail");
   output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
   return failed ? EXIT.failed : EXIT.done;
+}
+
+/** What the environment says is configuration, too. @throws {UsageError} code `ADDRESS_INVALID` */
+function refuseAddresses(env: Environment): void {
+  const [problem] = addressProblems(env);
+  if (problem === undefined) return;
+  throw new UsageError(problem, {
+    code: "ADDRESS_INVALID",
+    hint: "correct the variable, or unset it; model-sync config check lists every complaint",
+  });
 }
 
 /** Who wants no alerts need not wait until their code is loaded. */
@@ -93,12 +107,10 @@ function hasOtherCarrier({ settings: { runpod, artifacts, huggingface, reference
 /** GitHub tells what a token may do; GITHUB_API_URL names another GitHub. */
 async function tokenChecks({ context, settings }: Session, registry: RegistrySettings): Promise<Check[]> {
   const { token, repoUrl } = registry;
-  const server = context.env.get("GITHUB_SERVER_URL") ?? "https://github.com";
-  if (
-    token === undefined || repoUrl === undefined || parseRemoteUrl(repoUrl).origin !== new URL(server).origin
-  ) return [];
+  const { serverUrl, apiUrl } = githubUrls(context.env);
+  const isGitHubs = repoUrl !== undefined && parseRemoteUrl(repoUrl).origin === new URL(serverUrl).origin;
+  if (token === undefined || !isGitHubs) return [];
   const variable = settings.token_env ?? "the token";
-  const apiUrl = context.env.get("GITHUB_API_URL") ?? "https://api.github.com";
   return [await tried("token", () => checkTokenScopes(context, tokenOf(token.reveal(), variable), apiUrl))];
 }
 

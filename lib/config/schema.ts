@@ -5,7 +5,7 @@ import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";
 import { Archives } from "./sections/archives.ts";
 import { Artifacts } from "./sections/artifacts.ts";
-import { DOCS, EnvName, RepoFolder, Schedule } from "./sections/kinds.ts";
+import { DOCS, EnvName, GitAddress, RepoFolder, Schedule } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { References } from "./sections/references.ts";
@@ -79,7 +79,7 @@ export const ModelSync = z.strictObject({
       "The clone of the models repository on this machine. Default: registry inside the store, when repo_url is set.",
     examples: ["/abs/path/to/model-registry-repo"],
   }),
-  repo_url: z.string().min(1).optional().register(DOCS, {
+  repo_url: GitAddress.optional().register(DOCS, {
     description:
       "Where to clone the models repository from when repo_dir does not exist: https, ssh, or a path.",
     examples: ["https://github.com/you/your-models.git"],

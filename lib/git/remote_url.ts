@@ -1,3 +1,5 @@
+import { parseWebAddress } from "../core/web_address.ts";
+
 /** What a remote's URL says about how to speak to it. */
 export interface RemoteUrl {
   /** As git understands it, credentials and all. Show it through `redactUrls`. */
@@ -22,7 +24,8 @@ export interface RemoteUrl {
  */
 export function parseRemoteUrl(url: string): RemoteUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === "http" || scheme === "https") return { url, isLocal: false, origin: new URL(url).origin };
+  // What is no address belongs to no origin: git says what is wrong with it.
+  if (/^https?$/.test(scheme ?? "")) return { url, isLocal: false, origin: parseWebAddress(url)?.origin };
   if (scheme !== undefined) return { url, isLocal: scheme === "file", origin: undefined };
   return { url, isLocal: isLocalPath(url), origin: undefined };
 }

@@ -1,6 +1,6 @@
 import type { Environment } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
-import { redactUrls, type Secret } from "../core/secret.ts";
+import type { Secret } from "../core/secret.ts";
+import { type AddressVariable, findWebAddress } from "../core/web_address.ts";
 
 /** A token that is made when it is asked for: an App's lives for an hour. */
 export type TokenSource = () => Promise<Secret>;
@@ -44,8 +44,8 @@ export const GITHUB_TIMEOUT_MS = 60_000;
  * ```
  */
 export function githubUrls(env: Environment): Pick<GitHubAccess, "apiUrl" | "serverUrl"> {
-  const server = readUrl(env, "GITHUB_SERVER_URL");
-  const api = readUrl(env, "GITHUB_API_URL");
+  const server = findWebAddress(env, SERVER_VARIABLE);
+  const api = findWebAddress(env, API_VARIABLE);
   return {
     serverUrl: server ?? GITHUB_SERVER,
     apiUrl: api ?? (server === undefined || server === GITHUB_SERVER ? GITHUB_API : `${server}/api/v3`),
@@ -55,14 +55,6 @@ export function githubUrls(env: Environment): Pick<GitHubAccess, "apiUrl" | "ser
 const GITHUB_SERVER = "https://github.com";
 const GITHUB_API = "https://api.github.com";
 
-function readUrl(env: Environment, name: string): string | undefined {
-  const text = env.get(name);
-  if (text === undefined || text === "") return undefined;
-  if (URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol)) {
-    return text.replace(/\/+$/, "");
-  }
-  throw new UsageError(`Cannot use ${name}: "${redactUrls(text)}" is not an http address`, {
-    code: "ADDRESS_INVALID",
-    hint: `set ${name} to the address of your GitHub server, or unset it for github.com`,
-  });
-}
+const MEANING = { meaning: "your GitHub server", usual: "github.com" };
+const SERVER_VARIABLE: AddressVariable = { name: "GITHUB_SERVER_URL", ...MEANING };
+const API_VARIABLE: AddressVariable = { name: "GITHUB_API_URL", ...MEANING };

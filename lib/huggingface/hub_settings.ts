@@ -2,7 +2,8 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findToken } from "../core/read_secret.ts";
-import { redactUrls, type Secret } from "../core/secret.ts";
+import type { Secret } from "../core/secret.ts";
+import { type AddressVariable, findWebAddress } from "../core/web_address.ts";
 
 /** The public hub. `HF_ENDPOINT` names another, as for Hugging Face's own tools. */
 const PUBLIC_HUB = "https://huggingface.co";
@@ -33,7 +34,7 @@ export function hubSettings(settings: ModelSync, env: Environment): HubSettings 
     });
   }
   return {
-    endpoint: readEndpoint(env),
+    endpoint: findWebAddress(env, HUB_VARIABLE) ?? PUBLIC_HUB,
     repoId: repo_id,
     revision,
     token: findToken(env, token_env),
@@ -41,12 +42,10 @@ export function hubSettings(settings: ModelSync, env: Environment): HubSettings 
   };
 }
 
-function readEndpoint(env: Environment): string {
-  const text = env.get("HF_ENDPOINT")?.trim() ?? "";
-  const endpoint = (text === "" ? PUBLIC_HUB : text).replace(/\/+$/, "");
-  if (URL.canParse(endpoint) && ["http:", "https:"].includes(new URL(endpoint).protocol)) return endpoint;
-  throw new UsageError(`Cannot use HF_ENDPOINT: "${redactUrls(endpoint)}" is not an http address`, {
-    code: "ENDPOINT_INVALID",
-    hint: `set it to the address of a hub, such as ${PUBLIC_HUB}, or unset it`,
-  });
-}
+/** The variable of Hugging Face's own tools. */
+export const HUB_VARIABLE: AddressVariable = {
+  name: "HF_ENDPOINT",
+  meaning: "a hub",
+  usual: PUBLIC_HUB,
+  code: "ENDPOINT_INVALID",
+};

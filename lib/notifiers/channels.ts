@@ -4,6 +4,7 @@ import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { knock } from "../core/knock.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
+import { parseWebAddress } from "../core/web_address.ts";
 import { type Alert, alertId } from "./alert.ts";
 import { ALERT_REQUEST_TIMEOUT_MS } from "./alert_retries.ts";
 import type { AlertText } from "./alert_text.ts";
@@ -90,7 +91,7 @@ function requireSecret(env: Environment, variable: string): Secret {
 function chatAddress(env: Environment, variable: string): Secret {
   const address = requireSecret(env, variable);
   const text = address.reveal();
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return address;
+  if (parseWebAddress(text) !== undefined) return address;
   throw new UsageError(`what ${variable} holds is not an http address`, {
     code: "ADDRESS_INVALID",
     hint: `put the address of the channel's incoming webhook into ${variable}`,

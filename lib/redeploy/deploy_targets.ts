@@ -3,6 +3,7 @@ import type { Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { absenceOf, tokenOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
+import { type AddressVariable, findWebAddress, parseWebAddress } from "../core/web_address.ts";
 
 /** A deployment that can be started. */
 export type DeployTarget =
@@ -34,6 +35,11 @@ const HOOK_VARIABLES = {
 
 /** Railway's public API (https://docs.railway.com/integrations/api); another for tests and for their older host. */
 const RAILWAY_API = "https://backboard.railway.com/graphql/v2";
+export const RAILWAY_VARIABLE: AddressVariable = {
+  name: "RAILWAY_API_URL",
+  meaning: "Railway's API",
+  usual: RAILWAY_API,
+};
 
 /**
  * The deployments that the configuration names, or those whose usual variables are set.
@@ -80,8 +86,7 @@ function hookTarget(
   address: string,
   method: Hook["method"],
 ): DeployTarget {
-  const isHttp = URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
-  if (isHttp) return { kind: "hook", type, url: new Secret(address), method };
+  if (parseWebAddress(address) !== undefined) return { kind: "hook", type, url: new Secret(address), method };
   // Whatever is in it instead may be a secret, too.
   throw new UsageError(`Cannot redeploy: what ${variable} holds is not an http address`, {
     code: "HOOK_INVALID",
@@ -100,7 +105,7 @@ function railwayTarget(hook: Hook, env: Environment): DeployTarget {
   return {
     kind: "railway-api",
     type: "railway-api",
-    url: env.get("RAILWAY_API_URL") || RAILWAY_API,
+    url: findWebAddress(env, RAILWAY_VARIABLE) ?? RAILWAY_API,
     token: tokenOf(required(env, variable, "the token"), variable),
     isProjectToken,
     serviceId,

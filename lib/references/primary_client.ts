@@ -5,6 +5,7 @@ import { PassingError, RefusedError, UnreachableError, UsageError } from "../cor
 import { type Credentials, exchange, type HttpRequest, readBody, statusError } from "../core/http.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { redactUrls, Secret } from "../core/secret.ts";
+import { parseWebAddress } from "../core/web_address.ts";
 import type { Category } from "./categories.ts";
 
 /** Where FastAPI mounts the server behind its usual proxy; without one it also answers at the root. */
@@ -233,7 +234,8 @@ function metadataError(status: number, said: UnreachableError): UnreachableError
 
 function parseBase(baseUrl: string): URL {
   const text = baseUrl.trim();
-  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return new URL(text);
+  const address = parseWebAddress(text);
+  if (address !== undefined) return address;
   throw new UsageError(`Cannot ask PRIMARY: "${redactUrls(text)}" is not an http address`, {
     code: "ADDRESS_INVALID",
     hint: "set --primary-url to something such as https://models.example.org/api",

@@ -4,6 +4,7 @@ import { UnreachableError, UsageError } from "../core/errors.ts";
 import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../core/http.ts";
 import { findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
+import { findWebAddress } from "../core/web_address.ts";
 
 /** A job that RunPod hands to a worker. */
 export interface WorkerJob {
@@ -42,8 +43,8 @@ export class WorkerApi {
     this.workerId = env.get("RUNPOD_POD_ID") ?? crypto.randomUUID();
     this.#takeUrl = this.#own(requireAddress(env, "RUNPOD_WEBHOOK_GET_JOB")).replaceAll("$ID", this.workerId);
     this.#doneUrl = this.#own(requireAddress(env, "RUNPOD_WEBHOOK_POST_OUTPUT"));
-    const pingUrl = env.get("RUNPOD_WEBHOOK_PING");
-    this.#pingUrl = pingUrl === undefined || pingUrl === "" ? undefined : this.#own(pingUrl);
+    const pingUrl = findAddress(env, "RUNPOD_WEBHOOK_PING");
+    this.#pingUrl = pingUrl === undefined ? undefined : this.#own(pingUrl);
     const intervalMs = Number(env.get("RUNPOD_PING_INTERVAL") ?? NaN);
     this.pingIntervalMs = intervalMs >= 1_000 ? intervalMs : PING_INTERVAL_MS;
     this.#key = findToken(env, "RUNPOD_AI_API_KEY");
@@ -118,9 +119,14 @@ export class WorkerApi {
 
 const TAKE_SEGMENT = "/job-take/";
 
+/** RunPod sets it; by hand it is copied from there. */
+function findAddress(env: Environment, name: string): string | undefined {
+  return findWebAddress(env, { name, meaning: "RunPod's own" });
+}
+
 function requireAddress(env: Environment, name: string): string {
-  const url = env.get(name);
-  if (url !== undefined && url !== "") return url;
+  const url = findAddress(env, name);
+  if (url !== undefined) return url;
   throw new UsageError(`Cannot serve RunPod: the variable ${name} is not set`, {
     code: "NOT_ON_RUNPOD",
     hint: "RunPod sets it for the workers of an endpoint; to try a job here, give it with --test-input",

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { FileBlob } from "../core/file_blob.ts";
 import { exchange, statusError } from "../core/http.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import { parseWebAddress } from "../core/web_address.ts";
 
 /** An archive on the disk. */
 export interface WrittenArchive {
@@ -13,7 +14,9 @@ export interface WrittenArchive {
 /** Puts an archive where clients can fetch it. @returns the address for them */
 export type UploadArchive = (context: Context, archive: WrittenArchive) => Promise<string>;
 
-const WebAddress = z.url({ protocol: /^https?$/ });
+const WebAddress = z.string().refine((text) => parseWebAddress(text) !== undefined, {
+  error: "must be an http address",
+});
 
 /** Where a job wants its archive: two addresses that carry their own permission, as storage signs them. */
 export const PresignedTarget = z.object({

@@ -28,8 +28,14 @@ const RECIPIENTS_MAX = 50;
 
 const Address = z.string().regex(/^[^\p{Cc}]*[^\s@<]@[^\s@>]+>?$/u, "must be an e-mail address");
 
+/** A name or an address, as a resolver takes it. */
+const MailServer = z.string().regex(
+  /^(?:[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]*[\p{L}\p{N}_.])?|\[?[\da-f:.]*:[\da-f:.]*\]?)$/iu,
+  "must be the name of a server, without a scheme and a port",
+);
+
 const Email = z.strictObject({
-  host: z.string().min(1).optional().register(DOCS, {
+  host: MailServer.optional().register(DOCS, {
     description: "The mail server. Without it no mail is sent.",
     examples: ["smtp.gmail.com"],
   }),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseJsonPath } from "../../canary/json_path.ts";
-import { DOCS, EnvName } from "./kinds.ts";
+import { DOCS, EnvName, HttpAddress } from "./kinds.ts";
 
 /** What is done about a metric that cannot be judged: wait for it, count it as degraded, or do without it. */
 export const CANARY_POLICIES = ["pause", "rollback", "ignore"] as const;
@@ -14,8 +14,6 @@ const DURATION_MINUTES_MAX = 7 * 24 * 60;
 
 /** All of them are sampled side by side, every interval. */
 const METRICS_MAX = 20;
-
-const HttpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
 
 const JsonPath = z.string().refine((text) => parseJsonPath(text) !== undefined, {
   error: 'is no place in JSON such as stats.win_rate, results[0].value or ["a.b"]',
@@ -41,7 +39,7 @@ const CanaryMetric = z.discriminatedUnion("type", [
   z.strictObject({
     ...COMMON,
     type: z.literal("http"),
-    url: HttpUrl,
+    url: HttpAddress,
     /** Where the number stands in the JSON; without it the answer is the number. */
     path: JsonPath.optional(),
     token_env: EnvName.optional(),
@@ -50,7 +48,7 @@ const CanaryMetric = z.discriminatedUnion("type", [
     ...COMMON,
     type: z.literal("prometheus"),
     /** The server's address, without `/api/v1/query`. */
-    url: HttpUrl,
+    url: HttpAddress,
     /** PromQL that gives one number. */
     query: z.string().min(1),
     token_env: EnvName.optional(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseWebAddress } from "../../core/web_address.ts";
 import { parseCalendar } from "../../schedule/calendar.ts";
 
 /** Where descriptions are kept. Unlike `describe`, `register` makes no copy of a schema, which every start would wait for. */
@@ -25,15 +26,30 @@ export const EnvName = z.string().regex(
   "must be the name of an environment variable",
 );
 
+/** An http or https address. */
+export const HttpAddress = z.string().refine((text) => parseWebAddress(text) !== undefined, {
+  error: "must be an http address",
+}).register(DOCS, { format: "uri" });
+
 /** The address of a server; credentials in it would be shown with it. */
-export const WebAddress = z.string().refine(isWebAddress, {
+export const WebAddress = z.string().refine(isWithoutCredentials, {
   error: "must be an http address without a user or password in it",
+}).register(DOCS, { format: "uri" });
+
+function isWithoutCredentials(text: string): boolean {
+  const url = parseWebAddress(text);
+  return url?.username === "" && url.password === "";
+}
+
+/** What git clones from: an address of any kind that it knows, `host:path`, or a path. */
+export const GitAddress = z.string().min(1).refine(isGitAddress, {
+  error: "must be an address that git can clone from, or a path",
 });
 
-function isWebAddress(text: string): boolean {
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
-  const { username, password } = new URL(text);
-  return username === "" && password === "";
+function isGitAddress(text: string): boolean {
+  // Git would take the first for an option, and its command line ends at a NUL.
+  if (text.startsWith("-") || /\p{Cc}/u.test(text)) return false;
+  return !/^https?:/i.test(text) || parseWebAddress(text) !== undefined;
 }
 
 function isSchedule(text: string): boolean {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DOCS, EnvName } from "./kinds.ts";
+import { DOCS, EnvName, HttpAddress } from "./kinds.ts";
 
 export const DEPLOY_KINDS = ["render", "railway", "railway-api", "vercel", "generic"] as const;
 
@@ -24,7 +24,7 @@ export const Redeploy = z.strictObject({
       "RENDER_DEPLOY_HOOK, RAILWAY_DEPLOY_HOOK, VERCEL_DEPLOY_HOOK, DEPLOY_HOOK.",
     examples: [[{ type: "render", url_env: "RENDER_DEPLOY_HOOK" }]],
   }),
-  verify_url: z.url().optional().register(DOCS, {
+  verify_url: HttpAddress.optional().register(DOCS, {
     description: "Where the backend says, as JSON, which release it serves: what --wait looks at.",
     examples: ["https://backend.example.com/health"],
   }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { quote } from "../../core/quote.ts";
+import { parseWebAddress } from "../../core/web_address.ts";
 import { CATEGORIES } from "../../references/categories.ts";
 import { DOCS, WebAddress } from "./kinds.ts";
 
@@ -165,7 +166,7 @@ function repository(name: string) {
 
 /** Credentials may stand in it: the server may be behind a proxy that wants them. */
 function isApiAddress(text: string): boolean {
-  return /^https?:\/\/[^?#]+$/i.test(text) && URL.canParse(text);
+  return !/[?#]/.test(text) && parseWebAddress(text) !== undefined;
 }
 
 /** What `git check-ref-format --branch` allows. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { DOCS, EnvName, RepoFolder, Schedule } from "./kinds.ts";
+import { parseWebAddress } from "../../core/web_address.ts";
+import { DOCS, EnvName, HttpAddress, RepoFolder, Schedule } from "./kinds.ts";
 
 /** RunPod runs no job longer, and a timer of the runtime cannot count much further. */
 const WEEK_SEC = 7 * 86_400;
@@ -9,7 +10,7 @@ export const RunPod = z.strictObject({
   enabled: z.boolean().default(true).register(DOCS, {
     description: "false keeps the RunPod daemon from starting.",
   }),
-  trigger_url: z.string().refine(isWebAddress, { error: "must be an http address" }).optional().register(
+  trigger_url: HttpAddress.optional().register(
     DOCS,
     {
       description: "Where a training job is started.",
@@ -64,10 +65,7 @@ export const RunPodClient = z.strictObject({
   }),
 });
 
-function isWebAddress(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text);
-}
-
 function isTemplate(text: string): boolean {
-  return /\{(?:job_)?id\}/.test(text) && isWebAddress(text.replaceAll(/\{(?:job_)?id\}/g, "job"));
+  return /\{(?:job_)?id\}/.test(text) &&
+    parseWebAddress(text.replaceAll(/\{(?:job_)?id\}/g, "job")) !== undefined;
 }
