@@ -223,3 +223,36 @@ Deno.test("an array of objects, which joblib writes as a pickle in the pickle, p
   const hostile = rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R.");
   await refuses(rawPickle(PROTO_4, "(", wrapper(objects), hostile, "t."), /imports os\.system/);
 });
+
+Deno.test("what stands behind an array's own pickle is walked as another reader begins there", async () => {
+  const objects: WrapperParts = {
+    dtype: madeDtype("O8", { order: "|", flags: 63 }),
+    more: rawPickle(text("allow_mmap"), 0x89),
+  };
+  // To joblib, values 0 and 1 are those of the beginning; to a reader that begins behind the array, those behind it.
+  const pickle = (module: string, name: string) =>
+    rawPickle(
+      PROTO_4,
+      rawPickle(text("collections"), 0x94, text("OrderedDict"), 0x94, "00("),
+      wrapper(objects),
+      rawPickle(PROTO_4, "]."),
+      rawPickle(text(module), 0x94, text(name), 0x94, "00h", 0, "h", 1, 0x93, ")Rt."),
+    );
+  await inspect(pickle("n_bins", "dtype"));
+  await refuses(pickle("os", "system"), /imports os\.system/);
+});
+
+Deno.test("an import whose name is not text ends the walk, as it ends Python's", async () => {
+  const opcodes = rawPickle("]", text("system"), 0x93, text("id"), 0x85, "R.");
+  await inspect(opcodes, "weights.bin");
+  await assert.rejects(() => inspect(rawPickle(PROTO_4, opcodes)), InvalidModelError);
+});
+
+Deno.test("a time's unit passes with and without an empty dictionary before it", async () => {
+  for (const extra of ["N", "}"]) {
+    const metadata = rawPickle(extra, "(C", 2, "nsK", 1, "K", 1, "K", 1, "t", 0x86);
+    const state = rawPickle("(K", 4, text("<"), "NNN", int32(-1), int32(-1), "K", 0, metadata, "tb.");
+    const dtype = rawPickle(stackGlobal("numpy", "dtype"), text("M8"), 0x89, 0x88, 0x87, "R");
+    await inspect(rawPickle(PROTO_4, dtype, state));
+  }
+});

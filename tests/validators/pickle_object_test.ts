@@ -207,6 +207,8 @@ Deno.test("what picklers write of objects passes", async () => {
     rawPickle(array, "(K", 1, "K", 2, 0x85, objects, 0x89, "](NNetb"),
     rawPickle("}", text("a"), "K", 1, 0x86, "Ns"),
     rawPickle(stackGlobal("builtins", "set"), "](K", 1, "K", 2, "e", 0x85, "R"),
+    // LightGBM's parameters.
+    called("collections", "defaultdict", stackGlobal("collections", "OrderedDict")),
   ];
   for (const opcodes of honest) await inspect(rawPickle(PROTO_4, opcodes, "."));
 });

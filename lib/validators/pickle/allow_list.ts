@@ -62,11 +62,11 @@ const RULES: readonly Rule[] = [
     use: "call",
     checks: "factory",
     fill: "pairs",
-    takes: /^(builtins|__builtin__):(dict|list|set|tuple|int|float|bool|str)$/,
+    takes: /^((builtins|__builtin__):(dict|list|set|tuple|int|float|bool|str)|collections:OrderedDict)$/,
   }],
 
-  [/^numpy:dtype$/, { use: "call", makes: "dtype", takes: /^numpy:(record|void)$/ }],
-  [/^numpy:(ndarray|matrix|recarray|record|void|generic|number)$/, { use: "value" }],
+  [/^numpy:dtype$/, { use: "call", makes: "dtype", takes: /^numpy(\.rec)?:(record|void)$/ }],
+  [/^numpy(\.rec)?:(ndarray|matrix|recarray|record|void|generic|number)$/, { use: "value" }],
   [
     /^numpy:(bool_?|str_|bytes_|object_|[cu]?int(8|16|32|64|c|p|_)?|(long)?(float|double|complex)\d*_?|datetime64|timedelta64)$/,
     {
@@ -77,7 +77,7 @@ const RULES: readonly Rule[] = [
     use: "call",
     checks: "array",
     state: "array",
-    takes: /^(numpy:(ndarray|matrix|recarray)|numpy\.ma(\.core)?:MaskedArray)$/,
+    takes: /^(numpy(\.rec)?:(ndarray|matrix|recarray)|numpy\.ma(\.core)?:MaskedArray)$/,
   }],
   [/^numpy\._?core\.multiarray:scalar$/, { use: "call", makes: "stored", checks: "scalar" }],
   [/^numpy\._?core\.numeric:_frombuffer$/, { use: "call", makes: "stored", checks: "buffer" }],
@@ -85,7 +85,7 @@ const RULES: readonly Rule[] = [
     use: "call",
     checks: "maskedArray",
     state: "array",
-    takes: /^(numpy:(ndarray|matrix|recarray)|numpy\.ma(\.core)?:MaskedArray)$/,
+    takes: /^(numpy(\.rec)?:(ndarray|matrix|recarray)|numpy\.ma(\.core)?:MaskedArray)$/,
   }],
   [/^numpy\.ma(\.core)?:(MaskedArray|MaskedConstant)$/, { use: "value" }],
   [/^numpy\.random\._pickle:__(randomstate|generator|bit_generator)_ctor$/, {
@@ -156,6 +156,8 @@ const RULES: readonly Rule[] = [
     /^scipy\.interpolate(\.\w+)?:([BN]?d?PPoly|BPoly|BSpline|\w+Spline|\w+Interpolator|\w*1DInterpolator|R[bB][fF]\w*|interp[12]d)$/,
     { use: "make", state: "slots" },
   ],
+  // Which array library an interpolator computes with.
+  [/^scipy\._lib\.array_api_compat\.numpy\._aliases:asarray$/, { use: "value" }],
   [/^scipy\.optimize(\._\w+)?:(OptimizeResult|LbfgsInvHessProduct)$/, {
     use: "make",
     state: "nothing",
@@ -238,7 +240,8 @@ export function findRule(
   return isOpen && !isDenied(module, name) ? FREE : undefined;
 }
 
-function isDenied(module: string, name: string): boolean {
+/** Whether something is known to run, load or look up things. */
+export function isDenied(module: string, name: string): boolean {
   return DENIED_ROOTS.has(module.split(".", 1)[0] ?? "") || DENIED_PARTS.test(module) ||
     DENIED_NAMES.test(name);
 }

@@ -116,13 +116,13 @@ function isOrder(order: PickleValue | undefined): boolean {
   return typeof order === "string" && /^[<>|=]$/.test(order);
 }
 
-/** Only times have metadata of which anything is known: an empty dictionary and their unit, ("ns", 1, 1, 1). */
+/** Only times have metadata of which anything is known: no or an empty dictionary, and their unit, ("ns", 1, 1, 1). */
 function isMetadata(type: string, metadata: PickleValue | undefined): boolean {
   if (metadata === undefined || metadata === null) return true;
   if (type !== "M" && type !== "m") return isObject(metadata) && metadata.kind === "dict";
   const [extra, unit] = isObject(metadata) && metadata.kind === "tuple" ? metadata.items ?? [] : [];
-  const hasNoExtra = extra !== undefined && isObject(extra) && extra.kind === "dict" &&
-    extra.entries?.size === 0;
+  const hasNoExtra = extra === null ||
+    (extra !== undefined && isObject(extra) && extra.kind === "dict" && extra.entries?.size === 0);
   const [name, multiple, ...rest] = unit !== undefined && isObject(unit) && unit.kind === "tuple"
     ? unit.items ?? []
     : [];

@@ -1,4 +1,4 @@
-import { findRule, FREE, type GlobalRule, type PickleAllowList } from "./allow_list.ts";
+import { findRule, FREE, type GlobalRule, isDenied, type PickleAllowList } from "./allow_list.ts";
 import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
@@ -43,6 +43,11 @@ export interface MachineOptions {
    * another program.
    */
   readonly isForeign?: boolean;
+  /**
+   * Whether these are foreign bytes behind the end of a pickle, which begin in the middle of something: what they name is
+   * mostly not there, and counts only if it is known to run, load or look up things.
+   */
+  readonly isRest?: boolean;
 }
 
 /** The shapes of names that Python's modules and classes have. */
@@ -50,6 +55,11 @@ const PLAUSIBLE_NAME = /^[\w.]+$/;
 
 /** What Python can find in a module: of a name of another shape it is sure that there is none. */
 const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
+
+/** Whether a name can be text, which Python insists on. */
+function mayBeText(name: PickleValue): boolean {
+  return typeof name === "string" || name === DATA || name === UNKNOWN;
+}
 
 /**
  * What a pickle does, with values that are known as far as the imports and the calls need it, and nothing executed. Each
@@ -78,7 +88,9 @@ export class PickleMachine extends PickleStack {
   import(module: PickleValue, name: PickleValue): GlobalValue | typeof UNKNOWN {
     this.imports++;
     if (typeof module !== "string" || typeof name !== "string") {
-      this.suspect("imports something whose name is not a constant");
+      const problem = "imports something whose name is not a constant";
+      if (!mayBeText(module) || !mayBeText(name) || this.#options.isRest === true) throw this.broken(problem);
+      this.suspect(problem);
       return UNKNOWN;
     }
     const key = `${module}:${name}`;
@@ -96,6 +108,9 @@ export class PickleMachine extends PickleStack {
     // A dotted name goes on to attributes, and so to whatever a module has imported itself.
     const { allowed, dialect } = this.#options;
     const rule = name.includes(".") ? undefined : findRule(module, name, allowed, dialect === "torch");
+    if (rule === undefined && this.#options.isRest === true && !isDenied(module, name)) {
+      throw this.broken(`imports ${full}`);
+    }
     if (rule === undefined) this.suspect(`imports ${full}`, full);
     const found: GlobalValue = { kind: "global", module, name, rule };
     this.#globals.set(key, found);

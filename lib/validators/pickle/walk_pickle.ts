@@ -93,7 +93,8 @@ class Walk {
   async #one(dialect: PickleDialect): Promise<PickleValue> {
     const reader = this.#reader;
     const { budget } = this.#options;
-    const machine = new PickleMachine({ ...this.#options, dialect });
+    const isRest = this.#options.isForeign === true && this.counts.pickles > 0;
+    const machine = new PickleMachine({ ...this.#options, dialect, isRest });
     let frameEnd = Infinity;
     let imports = 0;
     while (true) {
