@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { machine, pullTo } from "../helpers/machines.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/test_git.ts";
 
@@ -83,7 +83,7 @@ const HOSTILE: Readonly<Record<string, readonly [models: (blob: string) => reado
 
 for (const [what, [models, says]] of Object.entries(HOSTILE)) {
   Deno.test(`pull() refuses a registry with ${what}, and writes nothing`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const registry = await registryWith(dir.path, models);
     const bot = machine(dir.path, "bot", registry);
     writeFiles(bot.modelsDir, { "mine.onnx": "from before" });
@@ -106,7 +106,7 @@ for (const [what, [models, says]] of Object.entries(HOSTILE)) {
 }
 
 Deno.test("pull() refuses a Git LFS pointer whose content the registry does not have", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const hand = clone(registry, join(dir.path, "hand"));
   const oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
@@ -133,7 +133,7 @@ Deno.test("pull() refuses a manifest that is a folder, a link or a submodule", a
     '"model-sync.json" is a submodule': (_blob, commit) => ({ mode: "160000", object: commit }),
   };
   for (const [says, manifest] of Object.entries(manifests)) {
-    using dir = tempDir();
+    using dir = memoryDir();
     const registry = bareRepository(join(dir.path, "registry.git"));
     const hand = clone(registry, join(dir.path, "hand"));
     writeFiles(hand, { "models/good.onnx": "good" });

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { refuseModelsInClone } from "../../lib/carriers/git_publish_guards.ts";
 import { SEQUENCE_MAX } from "../../lib/release/manifest.ts";
 import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves it as it is", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
@@ -19,7 +19,7 @@ Deno.test("publish() refuses a dirty worktree, untracked files too, and leaves i
 });
 
 Deno.test("publish() refuses a missing folder, an empty one, and one that lost more than half of its files", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   Deno.removeSync(join(trainer.modelsDir, "BTC"), { recursive: true });
@@ -46,7 +46,7 @@ Deno.test("publish() refuses what looks like a secret, by name and by content", 
     "joined.json": `{"n": "key_ghp_${"a1B2".repeat(9)}"}`,
   };
   for (const [path, text] of Object.entries(secrets)) {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     await publishFrom(testContext(), trainer);
     writeFiles(trainer.modelsDir, { [path]: text });
@@ -55,7 +55,7 @@ Deno.test("publish() refuses what looks like a secret, by name and by content", 
 });
 
 Deno.test("publish() follows links that stay in the folder and refuses those that leave it, dangle or turn in circles", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   Deno.symlinkSync("rf.joblib", join(trainer.modelsDir, "BTC/latest.joblib"));
   Deno.symlinkSync("../ETH", join(trainer.modelsDir, "BTC/eth"));
@@ -75,7 +75,7 @@ Deno.test("publish() follows links that stay in the folder and refuses those tha
 });
 
 Deno.test("publish() leaves clutter out and refuses a repository inside the folder", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, {
     ...MODELS,
     ".gitignore": "*",
@@ -88,7 +88,7 @@ Deno.test("publish() leaves clutter out and refuses a repository inside the fold
 });
 
 Deno.test("publish() refuses models inside the clone that they are published through", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
@@ -101,7 +101,7 @@ Deno.test("publish() refuses models inside the clone that they are published thr
 });
 
 Deno.test("publish() does not write through links that a registry holds in the place of its folders", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const outside = join(dir.path, "outside");
   Deno.mkdirSync(outside);
@@ -115,7 +115,7 @@ Deno.test("publish() does not write through links that a registry holds in the p
 });
 
 Deno.test("publish() fails rather than send a file that changes meanwhile", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const changing = testContext({
     spawn: (request) => {
@@ -131,7 +131,7 @@ Deno.test("publish() fails rather than send a file that changes meanwhile", asyn
 });
 
 Deno.test("publish() refuses to take over the manifest of another model set", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer, { subdir: "btc" });
   await assertRefused(trainer, "MANIFEST_TAKEN", 2, { subdir: "eth" });
@@ -139,7 +139,7 @@ Deno.test("publish() refuses to take over the manifest of another model set", as
 });
 
 Deno.test("publish() refuses a filter that rewrites models, even one that keeps their size", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   // Nothing in it for the filter to change, so that `git status` below speaks of publish() alone.
   const trainer = newTrainer(dir.path, { "BTC/rf.joblib": "ONE" });
   await publishFrom(testContext(), trainer);
@@ -153,7 +153,7 @@ Deno.test("publish() refuses a filter that rewrites models, even one that keeps 
 });
 
 Deno.test("publish() and its dry run refuse to go on after the last sequence, and the hint leads out of it", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const bot = machine(dir.path, "bot", registryOf(trainer));
   await publishFrom(testContext(), trainer);
@@ -173,7 +173,7 @@ Deno.test("publish() and its dry run refuse to go on after the last sequence, an
 });
 
 Deno.test("publish() and its dry run replace a manifest whose sequence no pull accepts", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const bot = machine(dir.path, "bot", registryOf(trainer));
   await publishFrom(testContext(), trainer);
@@ -186,7 +186,7 @@ Deno.test("publish() and its dry run replace a manifest whose sequence no pull a
 
 Deno.test("publish() that the remote declines says so, and what it declined does not stand in the next one's way", async () => {
   for (const isFirst of [true, false]) {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     if (!isFirst) await publishFrom(testContext(), trainer);
     writeFiles(join(registryOf(trainer), "hooks"), {

@@ -5,13 +5,13 @@ import { FailedError, InterruptedError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() sends a commit that an earlier run could not push, and says so", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
@@ -30,7 +30,7 @@ Deno.test("publish() sends a commit that an earlier run could not push, and says
 });
 
 Deno.test("publish() makes its clone anew for another registry, also after a run that was stopped at it", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const other = bareRepository(join(dir.path, "other.git"));
@@ -61,7 +61,7 @@ Deno.test("publish() makes its clone anew for another registry, also after a run
 });
 
 Deno.test("publish() waits for a lock in its own clone, and removes one that is too old to be alive", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const lock = join(trainer.registry.repoDir, ".git/index.lock");
@@ -100,7 +100,7 @@ function killedInMerge(repoDir: string): SpawnProcess {
 }
 
 Deno.test("publish() and pull() bring a user's worktree back when a kill cut its way to the remote's commit", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
@@ -121,7 +121,7 @@ Deno.test("publish() and pull() bring a user's worktree back when a kill cut its
 });
 
 Deno.test("publish() takes back what a killed earlier version marked in its own way", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
@@ -137,7 +137,7 @@ Deno.test("publish() takes back what a killed earlier version marked in its own 
 });
 
 Deno.test("publish() and pull() get over a damaged journal in a clone of their own, and leave a user's to the user", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
@@ -155,7 +155,7 @@ Deno.test("publish() and pull() get over a damaged journal in a clone of their o
 });
 
 Deno.test("publish() keeps its clone when the repo_url that it is told cannot be reached", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const mistyped = { ...trainer, registry: { ...trainer.registry, repoUrl: join(dir.path, "regstry.git") } };
@@ -165,7 +165,7 @@ Deno.test("publish() keeps its clone when the repo_url that it is told cannot be
 });
 
 Deno.test("publish() and pull() sweep what killed gits left among the objects of a clone of their own, once it is old", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const bot = machine(dir.path, "bot", registryOf(trainer));
@@ -189,7 +189,7 @@ Deno.test("publish() and pull() sweep what killed gits left among the objects of
 });
 
 Deno.test("publish() that fails while it copies gives the space of its copies back at once", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   writeFiles(trainer.modelsDir, { "BTC/metadata.json": "copied", "BTC/rf.joblib": "read" });
@@ -207,7 +207,7 @@ Deno.test("publish() that fails while it copies gives the space of its copies ba
 });
 
 Deno.test("publish() that is interrupted leaves a user's worktree as it was, wherever that comes", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));

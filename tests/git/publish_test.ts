@@ -4,13 +4,13 @@ import { ifFound } from "../../lib/core/files.ts";
 import { parseManifest } from "../../lib/release/manifest.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { ageFiles, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { ageFiles, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 import { assertRefused, MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() to an empty remote makes the branch, the manifest and a commit with trailers", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const report = await publishFrom(testContext(), trainer);
   assert.equal(report.outcome, "published");
@@ -32,7 +32,7 @@ Deno.test("publish() to an empty remote makes the branch, the manifest and a com
 });
 
 Deno.test("publish() of unchanged models commits nothing, pushes nothing and hashes nothing", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   // The digest of a file that was written a moment ago is not remembered: let that moment pass.
@@ -65,7 +65,7 @@ Deno.test("publish() of unchanged models commits nothing, pushes nothing and has
 });
 
 Deno.test("publish() notices a change that keeps size and modification time", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const file = join(trainer.modelsDir, "BTC/rf.joblib");
   Deno.utimeSync(file, 1_700_000_000.5, 1_700_000_000.5);
@@ -79,7 +79,7 @@ Deno.test("publish() notices a change that keeps size and modification time", as
 });
 
 Deno.test("publish() commits what was added, changed and removed, and grows the sequence by one", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two", "SOL/rf.joblib": "sol" });
@@ -94,7 +94,7 @@ Deno.test("publish() commits what was added, changed and removed, and grows the 
 });
 
 Deno.test("publish() goes through a user's clone: other remote name, ignore rules, its own branch left alone", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
   writeFiles(hand, { "README.md": "registry", ".gitignore": "*.joblib\nmodels/\n" });
@@ -114,7 +114,7 @@ Deno.test("publish() goes through a user's clone: other remote name, ignore rule
 });
 
 Deno.test("publish() works in a linked worktree and in a clone that pull made", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
@@ -142,7 +142,7 @@ Deno.test("publish() works in a linked worktree and in a clone that pull made", 
 });
 
 Deno.test("publish() without a git identity commits as model-sync", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   assert.equal(
@@ -152,7 +152,7 @@ Deno.test("publish() without a git identity commits as model-sync", async () => 
 });
 
 Deno.test("publish() pushes again on top when somebody else pushed first, and keeps both histories", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
@@ -177,7 +177,7 @@ Deno.test("publish() pushes again on top when somebody else pushed first, and ke
 });
 
 Deno.test("publish() gives up after five lost races, and the next one publishes", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
@@ -201,7 +201,7 @@ Deno.test("publish() gives up after five lost races, and the next one publishes"
 });
 
 Deno.test("publish() refuses a branch that diverged by people's commits, and loses none of them", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const own = clone(registryOf(trainer), join(dir.path, "user-clone"));
@@ -218,7 +218,7 @@ Deno.test("publish() refuses a branch that diverged by people's commits, and los
 });
 
 Deno.test("publish() and a mirroring pull replace a file by a folder of its name, and a folder by a file", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const kept = { "keep/1": "k", "keep/2": "k", "keep/3": "k", "keep/4": "k" };
   const trainer = newTrainer(dir.path, { ...kept, a: "file", "b/c": "in a folder", "b/d": "too" });
   const bot = machine(dir.path, "bot", registryOf(trainer));
@@ -233,7 +233,7 @@ Deno.test("publish() and a mirroring pull replace a file by a folder of its name
 });
 
 Deno.test("publish() of an unknown registry's equal content commits nothing and remembers it", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const second = machine(dir.path, "second", registryOf(trainer));
@@ -244,7 +244,7 @@ Deno.test("publish() of an unknown registry's equal content commits nothing and 
 });
 
 Deno.test("publish() puts right a registry whose models somebody edited by hand", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const hand = clone(registryOf(trainer), join(dir.path, "hand"));
@@ -257,7 +257,7 @@ Deno.test("publish() puts right a registry whose models somebody edited by hand"
 });
 
 Deno.test("publish() stores models without compressing them", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, { "zeros.bin": new Uint8Array(20 * 1024 * 1024) });
   await publishFrom(testContext(), trainer);
   const du = new Deno.Command("du", { args: ["-sk", join(registryOf(trainer), "objects")] }).outputSync();
@@ -265,7 +265,7 @@ Deno.test("publish() stores models without compressing them", async () => {
 });
 
 Deno.test("publish() puts back a manifest that the registry lost", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const bot = machine(dir.path, "bot", registryOf(trainer));
   await publishFrom(testContext(), trainer);
@@ -279,7 +279,7 @@ Deno.test("publish() puts back a manifest that the registry lost", async () => {
 });
 
 Deno.test("publish() leaves ignored files of a user's clone alone when there is nothing to publish", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
@@ -293,7 +293,7 @@ Deno.test("publish() leaves ignored files of a user's clone alone when there is 
 });
 
 Deno.test("publish() follows repo_url to another registry, also where git rewrites other URLs", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   const context = testContext({
     spawn: (request) =>
@@ -317,7 +317,7 @@ Deno.test("publish() replaces a manifest that is of other models, or is damaged,
     "of a later format": (hand) => writeFiles(hand, { "model-sync.json": '{"schema": 2}' }),
   };
   for (const [what, damage] of Object.entries(damages)) {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     const bot = machine(dir.path, "bot", registryOf(trainer));
     await publishFrom(testContext(), trainer);
@@ -338,7 +338,7 @@ Deno.test("publish() replaces a manifest that is of other models, or is damaged,
 });
 
 Deno.test("publish() with a dirty worktree allowed goes on, but not over uncommitted work where it writes", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
@@ -367,7 +367,7 @@ Deno.test("publish() with a dirty worktree allowed goes on, but not over uncommi
 });
 
 Deno.test("publish() and pull() check out a branch that only the remote has, also in a clone of a single branch", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   git(registryOf(trainer), "branch", "prod", "main");
@@ -384,7 +384,7 @@ Deno.test("publish() and pull() check out a branch that only the remote has, als
 });
 
 Deno.test("publish() pushes again what the remote has lost, although no model changed", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   // Written long ago, so that the folder is remembered as a whole.
   ageFiles(trainer.modelsDir);

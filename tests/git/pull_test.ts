@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
-import { noise, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, noise, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
@@ -37,7 +37,7 @@ async function assertRefused(bot: Machine, code: string, exitCode: number): Prom
 }
 
 Deno.test("pull() activates what was published, byte for byte", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await world(dir);
   const report = await pullTo(testContext(), bot);
   assert.deepEqual(readFiles(bot.modelsDir), MODELS);
@@ -48,7 +48,7 @@ Deno.test("pull() activates what was published, byte for byte", async () => {
 });
 
 Deno.test("pull() of an unchanged remote asks it once, fetches nothing and opens no model", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await world(dir);
   await pullTo(testContext(), bot);
   const commands: string[] = [];
@@ -76,7 +76,7 @@ Deno.test("pull() of an unchanged remote asks it once, fetches nothing and opens
 });
 
 Deno.test("pull() writes only the files that changed, and links the others", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
   const before = Deno.statSync(join(w.bot.modelsDir, "BTC/metadata.json")).ino;
@@ -88,7 +88,7 @@ Deno.test("pull() writes only the files that changed, and links the others", asy
 });
 
 Deno.test("pull() gives equal files at two paths the same content, small and large", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const large = noise(3 * 1024 * 1024, 7);
   writeFiles(w.trainer.modelsDir, {
@@ -104,7 +104,7 @@ Deno.test("pull() gives equal files at two paths the same content, small and lar
 });
 
 Deno.test("pull() names files of 255 bytes, and with spaces, quotes, brackets and emoji", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const names = [
     "n".repeat(255),
@@ -122,7 +122,7 @@ Deno.test("pull() names files of 255 bytes, and with spaces, quotes, brackets an
 });
 
 Deno.test("pull() keeps bytes that git could convert: CRLF, $Id$, UTF-16, whatever .gitattributes says", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const hand = clone(w.registry, join(dir.path, "hand"));
   writeFiles(hand, { ".gitattributes": "* text=auto eol=lf ident\n*.txt working-tree-encoding=UTF-16\n" });
@@ -134,7 +134,7 @@ Deno.test("pull() keeps bytes that git could convert: CRLF, $Id$, UTF-16, whatev
 });
 
 Deno.test("pull() works on a registry without a manifest, and notices what changes there", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const hand = clone(registry, join(dir.path, "hand"));
   writeFiles(hand, { "models/BTC/rf.joblib": "one", "models/BTC/metadata.json": "{}" });
@@ -154,7 +154,7 @@ Deno.test("pull() works on a registry without a manifest, and notices what chang
 });
 
 Deno.test("pull() refuses a registry whose file differs from the manifest by one bit", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
   const hand = clone(w.registry, join(dir.path, "hand"));
@@ -174,7 +174,7 @@ Deno.test("pull() refuses one byte less, one file more and one file fewer than t
     "one file fewer": (hand) => Deno.removeSync(join(hand, "models/BTC/metadata.json")),
   };
   for (const tamper of Object.values(tampering)) {
-    using dir = tempDir();
+    using dir = memoryDir();
     const w = await world(dir);
     await pullTo(testContext(), w.bot);
     const hand = clone(w.registry, join(dir.path, "hand"));
@@ -187,7 +187,7 @@ Deno.test("pull() refuses one byte less, one file more and one file fewer than t
 Deno.test("pull() refuses a manifest that is no JSON, of a later schema, or with another digest", async () => {
   const manifests = ["{", '{"schema":2}', '{"schema":1}'];
   for (const text of manifests) {
-    using dir = tempDir();
+    using dir = memoryDir();
     const w = await world(dir);
     await pullTo(testContext(), w.bot);
     const hand = clone(w.registry, join(dir.path, "hand"));
@@ -198,7 +198,7 @@ Deno.test("pull() refuses a manifest that is no JSON, of a later schema, or with
 });
 
 Deno.test("pull() refuses an older release, and takes it with allowDowngrade", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const hand = clone(w.registry, join(dir.path, "hand"));
   const first = git(hand, "rev-parse", "HEAD");
@@ -215,7 +215,7 @@ Deno.test("pull() refuses an older release, and takes it with allowDowngrade", a
 });
 
 Deno.test("pull() refuses a force-pushed branch with the commands that settle it, and follows it when told", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
   const hand = clone(w.registry, join(dir.path, "hand"));
@@ -231,7 +231,7 @@ Deno.test("pull() refuses a force-pushed branch with the commands that settle it
 });
 
 Deno.test("pull() refuses a remote branch that was set back, and follows it with allowDowngrade", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const hand = clone(registry, join(dir.path, "hand"));
   const bot = machine(dir.path, "bot", registry);
@@ -248,7 +248,7 @@ Deno.test("pull() refuses a remote branch that was set back, and follows it with
 });
 
 Deno.test("pull() through a user's clone fast-forwards its worktree", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   clone(w.registry, w.bot.registry.repoDir);
   await republish(w, { "BTC/rf.onnx": "two" });
@@ -259,7 +259,7 @@ Deno.test("pull() through a user's clone fast-forwards its worktree", async () =
 });
 
 Deno.test("pull() through a user's clone on another branch checks out the configured one", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   clone(w.registry, w.bot.registry.repoDir);
   git(w.bot.registry.repoDir, "checkout", "--quiet", "-b", "elsewhere");
@@ -270,7 +270,7 @@ Deno.test("pull() through a user's clone on another branch checks out the config
 });
 
 Deno.test("pull() refuses a dirty worktree unless it is allowed, and leaves the changes alone", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   clone(w.registry, w.bot.registry.repoDir);
   writeFiles(w.bot.registry.repoDir, { "notes.txt": "mine" });
@@ -285,7 +285,7 @@ Deno.test("pull() refuses a dirty worktree unless it is allowed, and leaves the 
 });
 
 Deno.test("pull() says what is wrong with the clone: none, no repository, no such remote, no such branch, no such folder", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const without = (change: Partial<Machine["registry"]>): Machine => ({
     ...w.bot,
@@ -307,7 +307,7 @@ Deno.test("pull() says what is wrong with the clone: none, no repository, no suc
 });
 
 Deno.test("pull() of a registry without the configured folder says which folder it looked for", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const hand = clone(registry, join(dir.path, "hand"));
   writeFiles(hand, { "weights/a.onnx": "one" });
@@ -320,7 +320,7 @@ Deno.test("pull() of a registry without the configured folder says which folder 
 });
 
 Deno.test("pull() mends an active release that was damaged, although the remote is unchanged", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
   const file = join(w.bot.modelsDir, "BTC/rf.onnx");
@@ -334,7 +334,7 @@ Deno.test("pull() mends an active release that was damaged, although the remote 
 });
 
 Deno.test("pull() never links a damaged file of an old release into a new one", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
   const file = join(w.bot.modelsDir, "BTC/metadata.json");
@@ -346,7 +346,7 @@ Deno.test("pull() never links a damaged file of an old release into a new one", 
 });
 
 Deno.test("pull() makes the link again when somebody put a folder in its place, and keeps that folder as a release", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   await pullTo(testContext(), w.bot);
   Deno.removeSync(w.bot.modelsDir);
@@ -360,7 +360,7 @@ Deno.test("pull() makes the link again when somebody put a folder in its place, 
 });
 
 Deno.test("a clone that pull() makes holds neither history nor models, however much is published", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   for (let release = 0; release < 4; release++) {
     writeFiles(w.trainer.modelsDir, { "big.bin": noise(500_000, release) });
@@ -376,7 +376,7 @@ Deno.test("a clone that pull() makes holds neither history nor models, however m
 });
 
 Deno.test("pull() with resetToRemote follows a diverged branch and keeps the commits of a user's clone", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const mine = clone(w.registry, join(dir.path, "mine"));
   const bot = { ...w.bot, registry: { ...w.bot.registry, repoDir: mine, repoUrl: undefined } };

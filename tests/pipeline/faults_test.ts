@@ -7,7 +7,7 @@ import { readHistory } from "../../lib/store/history.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
-import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, foreignDir, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 
@@ -40,7 +40,7 @@ function osError(code: string): Error {
 for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS", 7]] as const) {
   Deno.test(`a pull that meets ${code} at any of its writes ends with exit code 7 and a whole release`, async () => {
     let faults = 0;
-    using dir = tempDir();
+    using dir = memoryDir();
     const { bot } = await world(join(dir.path, "world"));
     const backToStart = checkpoint(join(dir.path, "world"), join(dir.path, "start"));
     for (let failAt = 1;; failAt += stride) {
@@ -78,7 +78,7 @@ for (const [code, stride] of [["ENOSPC", 1], ["EIO", 7], ["EDQUOT", 7], ["EROFS"
 }
 
 Deno.test("a pull refuses up front what the disk cannot hold", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await world(dir.path);
   await assert.rejects(pullTo(testContext({ freeBytes: () => Promise.resolve(1024) }), bot), {
     code: "DISK",
@@ -90,7 +90,7 @@ Deno.test("a pull refuses up front what the disk cannot hold", async () => {
 
 Deno.test("a pull that is asked to stop at any step ends interrupted, with a whole release, and is on record", async () => {
   let stops = 0;
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await world(join(dir.path, "world"));
   const backToStart = checkpoint(join(dir.path, "world"), join(dir.path, "start"));
   for (let stopAt = 1;; stopAt += 4) {
@@ -118,7 +118,7 @@ Deno.test("a pull that is asked to stop at any step ends interrupted, with a who
 });
 
 Deno.test("a second run says who holds the store, and ends with exit code 6", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await world(dir.path);
   const store = storeOf(testContext(), bot);
   const holder = new Deno.Command(Deno.execPath(), {
@@ -152,7 +152,7 @@ Deno.test("a second run says who holds the store, and ends with exit code 6", as
 });
 
 Deno.test("a rollback whose activation fails leaves the release active and not quarantined", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await world(dir.path);
   await pullTo(testContext(), bot);
   const fs = countingFs((step) => {
@@ -165,14 +165,9 @@ Deno.test("a rollback whose activation fails leaves the release active and not q
   assert.deepEqual(readFiles(bot.modelsDir), V1);
 });
 
-const otherFileSystem = "/dev/shm";
 const hasOther = (() => {
-  try {
-    using dir = tempDir();
-    return Deno.statSync(otherFileSystem).dev !== Deno.statSync(dir.path).dev;
-  } catch {
-    return false;
-  }
+  using folder = foreignDir();
+  return folder !== undefined;
 })();
 
 Deno.test({
@@ -180,22 +175,19 @@ Deno.test({
     (hasOther ? "" : " (skipped: no second file system here)"),
   ignore: !hasOther,
   fn: async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { trainer } = await world(dir.path);
-    const stateDir = Deno.makeTempDirSync({ dir: otherFileSystem });
-    try {
-      const elsewhere: Machine = {
-        ...machine(dir.path, "elsewhere", trainer.registry.repoUrl ?? ""),
-        stateDir,
-      };
-      writeFiles(elsewhere.modelsDir, { "mine.onnx": "from before" });
-      await assert.rejects(pullTo(testContext(), elsewhere), { code: "OTHER_FILE_SYSTEM", exitCode: 7 });
-      assert.deepEqual(readFiles(elsewhere.modelsDir), { "mine.onnx": "from before" });
-      await pullTo(testContext(), elsewhere, { activation: "mirror" });
-      assert.deepEqual(readFiles(elsewhere.modelsDir), V2);
-    } finally {
-      Deno.removeSync(stateDir, { recursive: true });
-    }
+    using foreign = foreignDir();
+    assert.ok(foreign !== undefined);
+    const elsewhere: Machine = {
+      ...machine(dir.path, "elsewhere", trainer.registry.repoUrl ?? ""),
+      stateDir: foreign.path,
+    };
+    writeFiles(elsewhere.modelsDir, { "mine.onnx": "from before" });
+    await assert.rejects(pullTo(testContext(), elsewhere), { code: "OTHER_FILE_SYSTEM", exitCode: 7 });
+    assert.deepEqual(readFiles(elsewhere.modelsDir), { "mine.onnx": "from before" });
+    await pullTo(testContext(), elsewhere, { activation: "mirror" });
+    assert.deepEqual(readFiles(elsewhere.modelsDir), V2);
   },
 });
 
@@ -213,7 +205,7 @@ Deno.test({
     (hasFlock ? "" : " (needs python3 to look at the lock)"),
   ignore: !hasFlock,
   async fn() {
-    using dir = tempDir();
+    using dir = memoryDir();
     const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
     const freeAt: Record<string, boolean> = {};
     const fs = countingFs((step) => {
@@ -228,7 +220,7 @@ Deno.test({
 });
 
 Deno.test("a first pull keeps a models folder whose files are another user's", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const registry = bareRepository(join(dir.path, "registry.git"));
   const trainer = machine(dir.path, "trainer", registry);
   const bot = machine(dir.path, "bot", registry);

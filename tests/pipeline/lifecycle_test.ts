@@ -11,7 +11,7 @@ import { listReleases } from "../../lib/store/releases.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
@@ -115,7 +115,7 @@ class Expected {
 Deno.test("whatever is published, pulled, rolled back, pruned and damaged in whatever order, consumers see what they should", async () => {
   const done = { activated: 0, refused: 0, rolledBack: 0, repaired: 0 };
   const walk = fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 16 }), async (steps) => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { trainer, bot, context } = world(dir);
     const store = storeOf(context, bot);
     const expected = new Expected();
@@ -176,7 +176,7 @@ Deno.test("whatever is published, pulled, rolled back, pruned and damaged in wha
 });
 
 Deno.test("planPrune() counts from the newest and keeps what pointers name", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = world(dir);
   const { bot, context } = w;
   const digests = await releases(w, "1", "2", "3", "4", "5");
@@ -193,7 +193,7 @@ Deno.test("planPrune() counts from the newest and keeps what pointers name", asy
 });
 
 Deno.test("pull() keeps as many releases as it is told, and stores equal files once", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = world(dir);
   const digests = await releases(w, "1", "2", "3", "4", "5", "6", "7");
   const store = storeOf(w.context, w.bot);
@@ -205,7 +205,7 @@ Deno.test("pull() keeps as many releases as it is told, and stores equal files o
 });
 
 Deno.test("rollback() goes back step by step, forward by name, and a pull takes what is published next", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = world(dir);
   const { trainer, bot, context } = w;
   const [one, two, three] = await releases(w, "1", "2", "3");
@@ -224,7 +224,7 @@ Deno.test("rollback() goes back step by step, forward by name, and a pull takes 
 });
 
 Deno.test("after a rollback, nothing older than the release that was left comes in its place", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = world(dir);
   const { trainer, bot, context } = w;
   const [one] = await releases(w, "1");
@@ -249,7 +249,7 @@ Deno.test("after a rollback, nothing older than the release that was left comes 
 });
 
 Deno.test("rollback() refuses a release whose files were damaged, and leaves the active one", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = world(dir);
   const [one] = await releases(w, "1", "2");
   const store = storeOf(w.context, w.bot);
@@ -261,7 +261,7 @@ Deno.test("rollback() refuses a release whose files were damaged, and leaves the
 });
 
 Deno.test("a first pull makes way where a models folder holds what no release can, and keeps it aside", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot, context } = world(dir);
   writeFiles(trainer.modelsDir, { "a.onnx": "new" });
   await publishFrom(context, trainer);
@@ -275,7 +275,7 @@ Deno.test("a first pull makes way where a models folder holds what no release ca
 });
 
 Deno.test("prune frees a disk that is full to the last byte", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = world(dir);
   await releases(w, "1", "2", "3");
   let isFull = true;
@@ -298,7 +298,7 @@ Deno.test("prune frees a disk that is full to the last byte", async () => {
 Deno.test("a pull that mends says so in one warning, in either mode and whichever way it finds out", async () => {
   for (const activation of ["symlink", "mirror"] as const) {
     for (const force of [false, true]) {
-      using dir = tempDir();
+      using dir = memoryDir();
       const { trainer, bot, context } = world(dir);
       writeFiles(trainer.modelsDir, { "a.onnx": "one", "b.onnx": "two" });
       await publishFrom(context, trainer);

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Context } from "../../lib/core/context.ts";
+import { MortalProcess } from "../helpers/mortal_process.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+/** No command takes more steps than this; a loop that ran on would show here. */
+const STEPS_MAX = 400;
+
+/** A death that is simulated shows what code leaves; a real SIGKILL, at every tenth step, that the simulation holds. */
+const SIGKILL_EVERY = 10;
+
+/** Kills run side by side: most of their time is spent waiting for programs. */
+const PARALLEL = navigator.hardwareConcurrency;
+
+/** A command that can be killed, in a world of its own. */
+export interface Victim {
+  /** Runs the command in this process. */
+  readonly work: (context: Context) => Promise<unknown>;
+  /** A script that kills itself before a step, and its arguments. */
+  readonly script: string;
+  readonly args: (killAt: number) => readonly string[];
+}
+
+/**
+ * Runs `trial` once for each kill of a command: with a simulated death before each of its steps, and with a real SIGKILL
+ * before every tenth. The trial makes a world, has the victim in it killed, and checks what is left.
+ */
+export async function eachKill(
+  name: string,
+  trial: (kill: (victim: Victim) => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const survivor = new MortalProcess(0);
+  await trial(({ work }) => survivor.run(work));
+  const { steps } = survivor;
+  assert.ok(steps > 5 && steps < STEPS_MAX, `${name} took ${steps} steps`);
+  const kills = killsOf(steps);
+  const worker = async () => {
+    for (let next = kills.shift(); next !== undefined; next = kills.shift()) {
+      try {
+        await trial(next.kill);
+      } catch (error) {
+        throw new Error(`after ${name} ${next.what} of ${steps}`, { cause: error });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
+
+interface Kill {
+  readonly what: string;
+  readonly kill: (victim: Victim) => Promise<unknown>;
+}
+
+/** Runs differ by a step or two in how the kernel cuts writes: a victim may survive the last kills. */
+function killsOf(steps: number): Kill[] {
+  return Array.from({ length: steps }, (_, index) => index + 1).flatMap((step) => [
+    { what: `died before step ${step}`, kill: ({ work }: Victim) => new MortalProcess(step).run(work) },
+    ...(step % SIGKILL_EVERY === 0
+      ? [{ what: `was killed before step ${step}`, kill: (victim: Victim) => runScript(victim, step) }]
+      : []),
+  ]);
+}
+
+/** Runs a victim in a process of its own. It kills itself, or ends well. */
+async function runScript({ script, args }: Victim, step: number): Promise<void> {
+  const config = ["--config", join(PROJECT, "deno.json")];
+  const result = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", "--no-check", ...config, join(PROJECT, script), ...args(step)],
+    env: GIT_ENV,
+    stdin: "null",
+  }).output();
+  if (result.signal !== "SIGKILL") assert.equal(result.code, 0, new TextDecoder().decode(result.stderr));
+}

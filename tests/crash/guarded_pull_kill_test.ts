@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { canaryPath, judgedCanary, openCanary } from "../../lib/canary/find_canary.ts";
+import { abortCanary } from "../../lib/canary/settle_canary.ts";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { readPendingReload } from "../../lib/store/pending_reload.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { pullTo, storeOf } from "../helpers/machines.ts";
+import { writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { guards, heard, METRIC, UNLOADABLE } from "./guards.ts";
+import {
+  assertSeesOneOf,
+  assertStoreSound,
+  killEverywhere,
+  prepareWorld,
+  publishV2,
+  V1,
+  V2,
+} from "./kill_everywhere.ts";
+
+Deno.test("a guarded pull killed before any of its steps leaves telling consumers, and watching, to the next", async () => {
+  await killEverywhere("pull-guarded", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(root, { [METRIC]: "0.6" });
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    await publishV2(world);
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, V2]);
+    await pullTo(testContext(), world.bot, { safeguards: guards(world.root) });
+    assertSeesOneOf(world, [V2]);
+    await assertStoreSound(world);
+    const store = storeOf(testContext(), world.bot);
+    const active = readPointer(store, "current");
+    assert.equal(heard(world.root).at(-1), `activated ${active}`);
+    assert.equal(openCanary(store)?.digest, active);
+    assert.deepEqual(openCanary(store)?.metrics[0]?.baseline, { kind: "value", value: 0.6 });
+    assert.equal(readPendingReload(store), undefined);
+  });
+});
+
+Deno.test("a pull that goes back, killed before any of its steps, ends at the release before, with all consumers told", async () => {
+  await killEverywhere("pull-guarded", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(root, { [METRIC]: "0.6" });
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    writeFiles(world.trainer.modelsDir, { [UNLOADABLE]: "!" });
+    await publishV2(world);
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, { ...V2, [UNLOADABLE]: "!" }]);
+    const store = storeOf(testContext(), world.bot);
+    // One run may be needed to go back, the next only finds the quarantine.
+    for (const _ of ["go back", "find the quarantine"]) {
+      await assert.rejects(pullTo(testContext(), world.bot, { safeguards: guards(world.root) }), (error) => {
+        assert.ok(error instanceof ModelSyncError);
+        return ["RELOAD_FAILED", "QUARANTINED"].includes(error.code);
+      });
+    }
+    assertSeesOneOf(world, [V1]);
+    await assertStoreSound(world);
+    assert.equal(heard(world.root).at(-1), `rolled-back ${readPointer(store, "current")}`);
+    assert.equal(openCanary(store), undefined);
+    assert.equal(readPendingReload(store), undefined);
+  });
+});
+
+Deno.test("a pull that leaves a bad canary, killed before any of its steps, leaves it all the same", async () => {
+  await killEverywhere("pull-guarded", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(root, { [METRIC]: "0.6" });
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    await publishV2(world);
+    await pullTo(testContext(), world.bot, { safeguards: guards(root) });
+    abortCanary(testContext(), canaryPath(storeOf(testContext(), world.bot)));
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, V2]);
+    const store = storeOf(testContext(), world.bot);
+    for (const _ of ["go back", "find the quarantine"]) {
+      await assert.rejects(pullTo(testContext(), world.bot, { safeguards: guards(world.root) }), (error) => {
+        assert.ok(error instanceof ModelSyncError);
+        return ["CANARY_ABORTED", "QUARANTINED"].includes(error.code);
+      });
+    }
+    assertSeesOneOf(world, [V1]);
+    await assertStoreSound(world);
+    assert.equal(heard(world.root).at(-1), `rolled-back ${readPointer(store, "current")}`);
+    assert.equal(judgedCanary(store), undefined);
+  });
+});

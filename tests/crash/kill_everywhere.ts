@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { sha256Hex } from "../../lib/core/hash.ts";
+import { releaseDigest } from "../../lib/release/manifest.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { findRelease, listReleases } from "../../lib/store/releases.ts";
+import { type Machine, publishFrom, storeOf } from "../helpers/machines.ts";
+import { copyTree, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository } from "../helpers/test_git.ts";
+import { eachKill } from "./each_kill.ts";
+import { botAt, trainerAt, VICTIM_COMMANDS, type VictimCommand } from "./victim_commands.ts";
+
+export type Files = Readonly<Record<string, string>>;
+
+export const V1: Files = {
+  "BTC/rf.bin": "btc one",
+  "BTC/metadata.json": '{"v":1}',
+  "ETH/rf.bin": "eth, never changed",
+};
+export const V2: Files = {
+  "BTC/rf.bin": "btc two",
+  "BTC/metadata.json": '{"v":2}',
+  "ETH/rf.bin": "eth, never changed",
+  "SOL/new.bin": "sol",
+};
+
+export interface World {
+  readonly root: string;
+  readonly trainer: Machine;
+  readonly bot: Machine;
+}
+
+function worldAt(root: string): World {
+  return { root, trainer: trainerAt(root), bot: botAt(root) };
+}
+
+/** A registry and two machines, nothing published yet. */
+export function emptyWorld(root: string): World {
+  bareRepository(join(root, "registry.git"));
+  return worldAt(root);
+}
+
+/** A registry and two machines: V1 is published. */
+export async function prepareWorld(root: string): Promise<World> {
+  const world = emptyWorld(root);
+  writeFiles(world.trainer.modelsDir, V1);
+  await publishFrom(testContext(), world.trainer);
+  return world;
+}
+
+export async function publishV2(world: World): Promise<void> {
+  writeFiles(world.trainer.modelsDir, V2);
+  await publishFrom(testContext(), world.trainer);
+}
+
+/** Kills a command before each of its steps, in a fresh copy of a world each time, and checks what is left. */
+export async function killEverywhere(
+  command: VictimCommand,
+  prepare: (root: string) => Promise<void>,
+  check: (world: World) => Promise<void>,
+): Promise<void> {
+  using base = memoryDir();
+  await prepare(base.path);
+  await eachKill(command, async (kill) => {
+    using copy = memoryDir();
+    copyTree(base.path, copy.path);
+    await kill({
+      work: (context) => VICTIM_COMMANDS[command](context, copy.path),
+      script: "tests/crash/victim.ts",
+      args: (killAt) => [command, String(killAt), copy.path],
+    });
+    await check(worldAt(copy.path));
+  });
+}
+
+/** Invariants 1 and 2 of the store: what consumers open is one whole release, and the pointer names it. */
+export function assertSeesOneOf(world: World, versions: readonly Files[]): void {
+  const seen = readFiles(world.bot.modelsDir);
+  assert.ok(
+    versions.some((version) => isSame(seen, version)),
+    `consumers see a mixture: ${JSON.stringify(seen)}`,
+  );
+}
+
+function isSame(seen: Files, version: Files): boolean {
+  const sorted = (files: Files) => JSON.stringify(Object.entries(files).sort());
+  return sorted(seen) === sorted(version);
+}
+
+export async function assertStoreSound(world: World): Promise<void> {
+  const store = storeOf(testContext(), world.bot);
+  const current = readPointer(store, "current");
+  assert.ok(
+    current !== undefined && findRelease(store, current) !== undefined,
+    "current names no whole release",
+  );
+  const previous = readPointer(store, "previous");
+  if (previous !== undefined) assert.ok(findRelease(store, previous), "previous names no whole release");
+  for (const { manifest } of listReleases(store)) {
+    const files = readFiles(join(store.releases, manifest.digest.slice("sha256:".length)));
+    const measured = await Promise.all(
+      Object.entries(files).map(async ([path, text]) => ({
+        path,
+        size: new TextEncoder().encode(text).length,
+        sha256: await sha256Hex(text),
+      })),
+    );
+    assert.equal(await releaseDigest(measured), manifest.digest);
+  }
+  assert.deepEqual([...Deno.readDirSync(store.staging)], [], "staging is not swept");
+  const names = Array.from(Deno.readDirSync(store.releases), ({ name }) => name);
+  const signatures = names.filter((name) => name.endsWith(".sig"));
+  assert.equal(
+    names.length - signatures.length,
+    listReleases(store).length * 2,
+    "a part of a release is left",
+  );
+  assert.ok(signatures.every((name) => names.includes(name.replace(/sig$/, "json"))), "a signature is left");
+}

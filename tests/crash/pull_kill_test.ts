@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { auditActive } from "../../lib/pipeline/audit.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { readPointer } from "../../lib/store/pointers.ts";
+import { listReleases } from "../../lib/store/releases.ts";
+import { findEntry } from "../../lib/core/files.ts";
+import { publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
+import { fixedKey } from "../helpers/signing.ts";
+import { writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import {
+  assertSeesOneOf,
+  assertStoreSound,
+  type Files,
+  killEverywhere,
+  prepareWorld,
+  publishV2,
+  V1,
+  V2,
+} from "./kill_everywhere.ts";
+
+Deno.test("a pull killed before any of its steps leaves the old release or the new one, and the next pull succeeds", async () => {
+  await killEverywhere("pull", async (root) => {
+    const world = await prepareWorld(root);
+    await pullTo(testContext(), world.bot);
+    await publishV2(world);
+  }, async (world) => {
+    assertSeesOneOf(world, [V1, V2]);
+    const report = await pullTo(testContext(), world.bot);
+    assert.ok(report.outcome === "activated" || report.outcome === "unchanged");
+    assertSeesOneOf(world, [V2]);
+    await assertStoreSound(world);
+    const store = storeOf(testContext(), world.bot);
+    assert.equal(
+      readPointer(store, "previous"),
+      listReleases(store).find((r) => r.manifest.sequence === 1)?.manifest.digest,
+    );
+    const outcomes = readHistory(store, 3).map((run) => run.outcome);
+    if (report.outcome === "unchanged") {
+      assert.equal(outcomes[1], "activated", "the killed run's activation is on record");
+    }
+  });
+});
+
+Deno.test("a first pull killed before any of its steps leaves the folder that was there or a whole release", async () => {
+  const before: Files = { "old.bin": "from before" };
+  await killEverywhere("pull", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(world.bot.modelsDir, before);
+  }, async (world) => {
+    // Between the two renames of an adoption there is no model folder; the next run makes it whole again.
+    if (findEntry(Deno, world.bot.modelsDir) !== undefined) assertSeesOneOf(world, [before, V1]);
+    await pullTo(testContext(), world.bot);
+    assertSeesOneOf(world, [V1]);
+    await assertStoreSound(world);
+    await rollBack(testContext(), world.bot);
+    assertSeesOneOf(world, [before]);
+  });
+});
+
+Deno.test("a pull into a mirrored folder killed before any of its steps ends whole with the next pull", async () => {
+  await killEverywhere("pull-mirror", async (root) => {
+    const world = await prepareWorld(root);
+    writeFiles(world.bot.modelsDir, { "mine.txt": "not a model" });
+    await pullTo(testContext(), world.bot, { activation: "mirror" });
+    writeFiles(world.bot.modelsDir, { "mine.txt": "not a model" });
+    await publishV2(world);
+  }, async (world) => {
+    await pullTo(testContext(), world.bot, { activation: "mirror" });
+    assertSeesOneOf(world, [{ ...V2, "mine.txt": "not a model" }]);
+    await assertStoreSound(world);
+  });
+});
+
+Deno.test("a pull that brings a signature, killed before any of its steps, ends signed with the next pull", async () => {
+  await killEverywhere("pull-signed", async (root) => {
+    const world = await prepareWorld(root);
+    await pullTo(testContext(), world.bot);
+    // The very release that is active is published again, now signed.
+    await publishFrom(testContext(), world.trainer, { seal: fixedKey().seal() });
+  }, async (world) => {
+    assertSeesOneOf(world, [V1]);
+    const context = testContext();
+    assert.equal(
+      (await pullTo(context, world.bot, { signatures: fixedKey().required })).outcome,
+      "unchanged",
+    );
+    await assertStoreSound(world);
+    const report = await auditActive(context, storeOf(context, world.bot), "stat", fixedKey().required);
+    assert.deepEqual([report.signature, report.sequence, report.problems], ["verified", 2, []]);
+  });
+});
