@@ -13,7 +13,7 @@ import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
-import type { RegistrySettings } from "../lib/git/registry.ts";
+import type { RegistrySettings } from "../lib/git/registry_settings.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,

@@ -6,7 +6,7 @@ import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
-import type { RegistrySettings } from "../git/registry.ts";
+import type { RegistrySettings } from "../git/registry_settings.ts";
 import { parseRemoteUrl } from "../git/remote_url.ts";
 
 /** The clone's folder inside the store, where the configuration names none. */

@@ -18,13 +18,8 @@ import { parseReceived } from "../git/fetch_progress.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
-import {
-  missingBranch,
-  type ObjectId,
-  Registry,
-  type RegistrySettings,
-  type Relation,
-} from "../git/registry.ts";
+import { missingBranch, type ObjectId, Registry, type Relation } from "../git/registry.ts";
+import type { RegistrySettings } from "../git/registry_settings.ts";
 import { manifestPathOf, type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
 import { findForeignChange } from "../git/other_writer.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";

@@ -213,14 +213,25 @@ function openFolders(fs: FileSystem, path: string): void {
   for (const { name } of fs.readDirSync(path)) openFolders(fs, join(path, name));
 }
 
+/** The mode of files that may hold credentials. */
+export const PRIVATE_MODE = 0o600;
+
+/** Nobody but the owner writes what this program keeps, whatever the umask. */
+const OWNER_WRITES = 0o644;
+
 /**
  * Replaces a small file so that a crash leaves the old content or the new, never a part: written beside it, synced,
- * renamed over it, folder synced.
+ * renamed over it, folder synced. The umask may take from the mode.
  */
-export function replaceFile(fs: FileSystem, path: string, content: string | Uint8Array): void {
+export function replaceFile(
+  fs: FileSystem,
+  path: string,
+  content: string | Uint8Array,
+  mode = OWNER_WRITES,
+): void {
   const temporary = `${path}.new`;
   try {
-    writeSynced(fs, temporary, content);
+    writeSynced(fs, temporary, content, mode);
     fs.renameSync(temporary, path);
   } catch (error) {
     removeQuietly(fs, temporary);
@@ -238,11 +249,11 @@ function removeQuietly(fs: FileSystem, path: string): void {
   }
 }
 
-function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array): void {
-  // A link would lead the write elsewhere, a named pipe would wait for a reader.
-  if (findEntry(fs, path)?.isFile === false) removeIfThere(fs, path);
+function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode: number): void {
+  // A link would lead the write elsewhere, a named pipe would wait for a reader, a file would keep its own mode.
+  if (findEntry(fs, path) !== undefined) removeIfThere(fs, path);
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  using file = fs.openSync(path, { write: true, create: true, truncate: true });
+  using file = fs.openSync(path, { write: true, create: true, truncate: true, mode });
   writeAllSync(file, bytes);
   file.syncSync();
 }

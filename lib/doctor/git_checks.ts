@@ -4,7 +4,8 @@ import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
-import { Registry, type RegistrySettings } from "../git/registry.ts";
+import { Registry } from "../git/registry.ts";
+import type { RegistrySettings } from "../git/registry_settings.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
 
 /** Deleting a branch that cannot exist is refused only after the server let us in to write. */

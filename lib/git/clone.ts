@@ -7,8 +7,9 @@ import { redactUrls } from "../core/secret.ts";
 import { CloneDamagedError } from "./clone_damage.ts";
 import { type CloneFacts, looksOwn, readFacts } from "./clone_facts.ts";
 import { Git } from "./git.ts";
-import { ownEntries, writeOwnConfig } from "./own_config.ts";
-import type { RegistrySettings } from "./registry.ts";
+import { splitLogin } from "./login.ts";
+import { isPrivateConfig, ownEntries, writeOwnConfig } from "./own_config.ts";
+import type { RegistrySettings } from "./registry_settings.ts";
 import { syncNewClone } from "./sync_clone.ts";
 
 /**
@@ -114,7 +115,7 @@ async function findClone(context: Context, settings: RegistrySettings, use: Clon
       if (settings.isInStore !== true || facts.configuredUrl !== undefined) return { kind: "usable", opened };
       return { kind: "damaged", reason: "its configuration names no remote", url: undefined };
     }
-    return judgeOwn(opened, settings, use);
+    return judgeOwn(context, opened, settings, use);
   } catch (error) {
     if (!isDamage(error) || !looksOwn(context, settings)) throw named(error, settings.repoDir);
     const reason = error instanceof CloneDamagedError ? error.damage : reasonOf(error);
@@ -122,7 +123,7 @@ async function findClone(context: Context, settings: RegistrySettings, use: Clon
   }
 }
 
-function judgeOwn(opened: OpenedClone, settings: RegistrySettings, use: CloneUse): Found {
+function judgeOwn(context: Context, opened: OpenedClone, settings: RegistrySettings, use: CloneUse): Found {
   const { facts } = opened;
   const { repoUrl, remote } = settings;
   const isLost = facts.configuredUrl === undefined &&
@@ -131,13 +132,16 @@ function judgeOwn(opened: OpenedClone, settings: RegistrySettings, use: CloneUse
   const url = facts.configuredUrl;
   if (use.damage !== undefined) return { kind: "damaged", reason: use.damage, url };
   if (url === undefined) return { kind: "usable", opened };
-  if (repoUrl !== undefined && repoUrl !== url) return { kind: "moved", url: repoUrl };
-  if (use.kind === "whole" && facts.kind === "blobless") return { kind: "blobless", url };
-  const wanted = ownEntries(remote, url, facts.kind);
+  if (repoUrl !== undefined && repoUrl !== splitLogin(url).url) return { kind: "moved", url: repoUrl };
+  // A login that `repo_url` held, or holds, does not stay in the clone.
+  const own = repoUrl ?? url;
+  if (use.kind === "whole" && facts.kind === "blobless") return { kind: "blobless", url: own };
+  const wanted = ownEntries(remote, own, facts.kind);
   const isOurs = facts.foreignKeys.length === 0 &&
     !facts.isLazy &&
+    isPrivateConfig(context, facts.gitDir) &&
     wanted.every(({ key, value }) => facts.entries.findLast((entry) => entry.key === key)?.value === value);
-  return isOurs ? { kind: "usable", opened } : { kind: "configured", opened, url };
+  return isOurs ? { kind: "usable", opened } : { kind: "configured", opened, url: own };
 }
 
 async function overcome(

@@ -6,7 +6,7 @@ import type { CloneKind } from "./clone.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
 import type { Git } from "./git.ts";
 import { type ConfigEntry, foreignKeys, hasMarkFile, isLazy, KIND_MARK, OWN_MARK } from "./own_config.ts";
-import type { RegistrySettings } from "./registry.ts";
+import type { RegistrySettings } from "./registry_settings.ts";
 
 /** What a clone is, before it is worked with. */
 export interface CloneFacts {

@@ -180,11 +180,8 @@ async function fetchHistory(
     env: {
       GIT_DIR: dir,
       GIT_OBJECT_DIRECTORY: join(dir, "objects"),
-      // Not as an argument, which other users of the machine see.
-      GIT_CONFIG_COUNT: "1",
-      GIT_CONFIG_KEY_0: `remote.${remote}.url`,
-      GIT_CONFIG_VALUE_0: registry.remoteUrl.url,
     },
+    config: [`remote.${remote}.url=${registry.remoteUrl.url}`],
   });
   const action = "fetch the history of the models";
   try {

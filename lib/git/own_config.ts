@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findEntry, replaceFile } from "../core/files.ts";
+import { findEntry, PRIVATE_MODE, replaceFile } from "../core/files.ts";
 import type { CloneKind } from "./clone.ts";
 
 /** A value of a clone's own configuration, not of the user's or the system's. */
@@ -44,6 +44,9 @@ const KEPT = new RegExp(
   "s",
 );
 
+/** What git-lfs noted about an address with a login; it notes it again. */
+const LFS_WITH_LOGIN = /^lfs\..*:\/\/[^/]*@/s;
+
 /** By these a git fetches what is missing whenever it looks for it; earlier versions of this program set them. */
 const LAZY = /^(?:remote\..*\.(?:promisor|partialclonefilter)|extensions\.partialclone)$/s;
 
@@ -82,9 +85,15 @@ export function writeOwnConfig(
   own: readonly ConfigEntry[],
 ): void {
   const ours = new Set(own.map(({ key }) => key));
-  const kept = found.filter(({ key }) => KEPT.test(key) && !ours.has(key));
-  replaceFile(context.fs, join(gitDir, "config"), [...kept, ...own].map(formatEntry).join(""));
+  const kept = found.filter(({ key }) => KEPT.test(key) && !ours.has(key) && !LFS_WITH_LOGIN.test(key));
+  replaceFile(context.fs, join(gitDir, "config"), [...kept, ...own].map(formatEntry).join(""), PRIVATE_MODE);
   replaceFile(context.fs, join(gitDir, MARK_FILE), MARK_TEXT);
+}
+
+/** Whether other users are kept out of the configuration: `http.*` may hold headers with tokens. */
+export function isPrivateConfig({ fs }: Context, gitDir: string): boolean {
+  const { mode } = fs.statSync(join(gitDir, "config"));
+  return Deno.build.os === "windows" || mode === null || (mode & 0o077) === 0;
 }
 
 /** Whether the mark of our own is beside the configuration. */

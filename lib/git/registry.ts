@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { UnreachableError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { acquireLock, type LockOwner } from "../core/lock.ts";
-import { redactUrls, type Secret } from "../core/secret.ts";
+import { redactUrls } from "../core/secret.ts";
 import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
 import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
 import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
@@ -16,20 +16,8 @@ import { syncGitFolder } from "./sync_clone.ts";
 import { sweepTemporaryObjects } from "./temporary_objects.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 import { findBranchDamage, findIndexDamage } from "./worktree_damage.ts";
+import { type RegistrySettings, withoutLogin } from "./registry_settings.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
-
-/** Where the models' git repository is and how to reach it. */
-export interface RegistrySettings {
-  /** The clone on this machine. Made from `repoUrl` when there is none. */
-  readonly repoDir: string;
-  readonly repoUrl: string | undefined;
-  readonly remote: string;
-  readonly branch: string;
-  readonly token: Secret | undefined;
-  readonly transferTimeoutMs: number;
-  /** It is at the default place in the store: whatever is there is this program's own. */
-  readonly isInStore?: boolean;
-}
 
 /** What a run wants of the registry. */
 export type RegistryUse =
@@ -116,8 +104,9 @@ export class Registry implements Disposable {
    * @throws {CloneDamagedError} a clone of the user's is damaged
    * @throws {LockedError} another run works in it
    */
-  static async open(context: Context, settings: RegistrySettings, use: RegistryUse): Promise<Registry> {
+  static async open(context: Context, configured: RegistrySettings, use: RegistryUse): Promise<Registry> {
     using resources = new DisposableStack();
+    const settings = withoutLogin(configured);
     const { git: bare, facts, setAside } = await openClone(context, settings, {
       kind: use.clone,
       scratch: use.owner === "unlocked" ? use.scratch : undefined,
@@ -132,12 +121,14 @@ export class Registry implements Disposable {
         await sweepOutdated(context, settings.repoDir);
       }
     }
-    const remoteUrl = parseRemoteUrl(facts.remoteUrl ?? await askRemoteUrl(bare, settings));
+    const address = facts.remoteUrl ?? await askRemoteUrl(bare, settings);
+    const remoteUrl = parseRemoteUrl(address);
     // A run that changes nothing must not refresh the index either.
     const optional: Record<string, string> = use.owner === "unlocked" ? { GIT_OPTIONAL_LOCKS: "0" } : {};
     // In a partial clone of the user's, a checkout fetches the files that it writes.
     const lazy: Record<string, string> = facts.isLazy && !facts.isOwn ? { GIT_NO_LAZY_FETCH: "0" } : {};
-    const hookGit = bare.with(await remoteAccess(context, bare, remoteUrl, settings, resources))
+    const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
+    const hookGit = bare.with(await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings))
       .with({ env: { ...optional, ...lazy } });
     const git = use.withoutHooks === true || facts.isOwn ? hookGit.with(PLAIN_GIT) : hookGit;
     const opened = { ...facts, git, hookGit, remoteUrl, settings, setAside };
@@ -339,9 +330,8 @@ async function lockClone(context: Context, gitDir: string, use: RegistryUse): Pr
 
 /** Asks a registry whether it is there, with nothing but its address. */
 async function reach(context: Context, settings: RegistrySettings, url: string): Promise<void> {
-  using resources = new DisposableStack();
   const git = new Git(context, settings);
-  const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings, resources));
+  const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings));
   await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}` });
 }
 

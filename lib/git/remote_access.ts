@@ -1,8 +1,8 @@
 import type { Context } from "../core/context.ts";
-import { type Askpass, createAskpass } from "./askpass.ts";
 import type { Git, GitOptions } from "./git.ts";
-import type { RegistrySettings } from "./registry.ts";
-import type { RemoteUrl } from "./remote_url.ts";
+import { configInEnvironment, gitCredentials, TOKEN_USER } from "./git_credentials.ts";
+import type { RegistrySettings } from "./registry_settings.ts";
+import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 
 /** Makes git's other side, where we run it ourselves, do as hosted ones do, and not compress what does not compress. */
 const LOCAL_UPLOAD_PACK =
@@ -13,15 +13,19 @@ const LOCAL_UPLOAD_PACK =
 const LOCAL_RECEIVE_PACK =
   "git -c receive.unpackLimit=1 -c core.compression=0 -c core.bigFileThreshold=8m -c gc.auto=0 receive-pack";
 
-/** What git needs to reach the remote: options for one on this machine, askpass for a token, an SSH that asks nothing. */
+interface Aliases {
+  /** How the remote's address stands in git's configuration, where it has a login. */
+  readonly aliases?: readonly string[];
+}
+
+/** What git needs to reach the remote: options for one on this machine, a login or a token for its origin, an SSH that asks nothing. */
 export async function remoteAccess(
   context: Context,
   git: Git,
-  remoteUrl: RemoteUrl,
+  remoteUrl: RemoteUrl & Aliases,
   settings: RegistrySettings,
-  resources: DisposableStack,
 ): Promise<Pick<GitOptions, "env" | "config" | "secrets">> {
-  const { remote, token } = settings;
+  const { remote } = settings;
   if (remoteUrl.isLocal) {
     return {
       config: [
@@ -31,10 +35,29 @@ export async function remoteAccess(
     };
   }
   if (remoteUrl.origin === undefined) return { env: await sshEnv(context, git) };
-  if (token === undefined) return {};
-  const askpass: Askpass = resources.use(createAskpass(token, remoteUrl.origin));
-  // An empty helper resets the machine's own: they would be asked first, and could open a window.
-  return { env: askpass.env, config: ["credential.helper="], secrets: [token] };
+  return httpAccess(context, remoteUrl, settings);
+}
+
+/**
+ * The password of an address goes before the token: git itself takes it first, too. An address in the configuration of
+ * a user's clone is left there, but git is told to leave its login out: its helpers get the address as an argument.
+ */
+function httpAccess(
+  { env }: Context,
+  { url, origin, login: ofRemote, aliases = [] }: RemoteUrl & Aliases,
+  { repoUrl, login: ofSettings, token }: RegistrySettings,
+): Pick<GitOptions, "env" | "config" | "secrets"> {
+  const isSettings = repoUrl !== undefined && parseRemoteUrl(repoUrl).origin === origin;
+  const login = ofRemote ?? (isSettings ? ofSettings : undefined);
+  const password = login?.password ?? token;
+  const rewritten = aliases.map((alias) => [`url.${url}.insteadOf`, alias] as const);
+  if (password === undefined) {
+    // The machine's own helpers are asked for the password of this user.
+    const user = login === undefined ? [] : [[`credential.${origin}.username`, login.user] as const];
+    return { env: configInEnvironment(env, [...rewritten, ...user]) };
+  }
+  const credentials = gitCredentials(url, login?.user || TOKEN_USER, password);
+  return { ...credentials, env: { ...credentials.env, ...configInEnvironment(env, rewritten) } };
 }
 
 /** SSH as the machine has it, but it must not ask on the terminal. `GIT_SSH` names a program of another kind. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findEntry, removeIfThere } from "../core/files.ts";
-import type { RegistrySettings } from "./registry.ts";
+import type { RegistrySettings } from "./registry_settings.ts";
 
 /**
  * A git that outlived its run ends its step within seconds, and takes its lock away. Nothing tells for sure whether

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkRegistry } from "../../lib/doctor/git_checks.ts";
-import type { RegistrySettings } from "../../lib/git/registry.ts";
+import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
 import { FILE_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { checkpoint, listing, tempDir } from "../helpers/temp_dir.ts";

@@ -4,7 +4,7 @@ import { GitPublisher, type GitPublisherOptions } from "../../lib/carriers/git_p
 import { FolderIndex } from "../../lib/git/folder_index.ts";
 import { GitSource, type GitSourceOptions } from "../../lib/carriers/git_source.ts";
 import type { Context } from "../../lib/core/context.ts";
-import type { RegistrySettings } from "../../lib/git/registry.ts";
+import type { RegistrySettings } from "../../lib/git/registry_settings.ts";
 import { publish } from "../../lib/pipeline/publish.ts";
 import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback, rollback, type RollbackReport } from "../../lib/pipeline/rollback.ts";

@@ -4,13 +4,14 @@ import { decodeUtf8 } from "../../core/decode_utf8.ts";
 import { AuthenticationError, FailedError, RefusedError, UnreachableError } from "../../core/errors.ts";
 import { removeTree } from "../../core/files.ts";
 import type { Secret } from "../../core/secret.ts";
-import { createAskpass } from "../../git/askpass.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/blobless_fetch.ts";
 import { findMissing } from "../../git/blobs.ts";
 import { Git } from "../../git/git.ts";
 import { missingIdentity } from "../../git/identity.ts";
+import { splitLogin } from "../../git/login.ts";
 import type { ObjectId } from "../../git/registry.ts";
 import type { FileTexts } from "../plan_category.ts";
+import { signIn } from "./sign_in.ts";
 import { openPersistentClone } from "./persistent_clone.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 import { cloneShallow, temporaryFolder } from "./temporary_clone.ts";
@@ -93,7 +94,7 @@ export class TargetRepository implements AsyncDisposable {
   static async open(context: Context, options: TargetOptions): Promise<TargetRepository> {
     await using resources = new AsyncDisposableStack();
     const { address, serverUrl, token, place } = options;
-    const url = `${serverUrl}/${fullName(address)}.git`;
+    const { url, login } = splitLogin(`${serverUrl}/${fullName(address)}.git`);
     const parent = place.kind === "temporary"
       ? await temporaryFolder(context, place.parent, resources)
       : place.root;
@@ -107,7 +108,7 @@ export class TargetRepository implements AsyncDisposable {
       // A hook of somebody's in a kept clone would find the token in its environment.
       config: [`core.hooksPath=${join(folder, ".git", "no-hooks")}`],
     });
-    const git = withToken(bare, url, token, resources);
+    const git = await signIn(context, bare, address, { url, login, token });
     const base = await explained(address, token, async () => {
       if (place.kind === "temporary") return await cloneShallow(context, git, url, address);
       return await openPersistentClone(context, git, { address, url, ...place });
@@ -314,13 +315,6 @@ export interface BranchCommit {
   readonly tree: ObjectId;
   readonly parents: readonly ObjectId[];
   readonly message: string;
-}
-
-function withToken(git: Git, url: string, token: Secret | undefined, resources: AsyncDisposableStack): Git {
-  if (token === undefined) return git;
-  const askpass = resources.use(createAskpass(token, new URL(url).origin));
-  // An empty helper resets the machine's own: they would be asked first, and could open a window.
-  return git.with({ env: askpass.env, config: ["credential.helper="], secrets: [token] });
 }
 
 /** Says about a repository that cannot be had what the user can do about it. */
