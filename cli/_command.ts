@@ -12,12 +12,12 @@ import {
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { parseDotenv } from "../lib/config/dotenv.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
-import { type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
+import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context, Environment } from "../lib/core/context.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
-import { findText } from "../lib/core/files.ts";
+import { findText, findUtf8 } from "../lib/core/files.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { Output } from "./_output.ts";
@@ -243,7 +243,7 @@ async function loadConfigFor(
     fallbackFile: APPSETTINGS_FILE,
     flags: flagValues(flags, flagSettings),
     env,
-    readText: (path) => findText(fs, path),
+    readText: (path) => findUtf8(fs, path, CONFIG_BYTES_MAX),
   });
 }
 

@@ -6,13 +6,17 @@ import { describeOrigin, type Origin } from "./load.ts";
 /** Further away than this, a suggestion is a guess. */
 const TYPING_ERRORS_MAX = 3;
 
+/** A file of another kind may give thousands; finding the place of each takes time, and nobody reads them. */
+export const COMPLAINTS_MAX = 100;
+
 /** The lines that tell a user what is wrong with a setting, where it stands, and what may have been meant. */
 export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, Origin>): string[] {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
+    const known = knownKeys(path);
+    return issue.keys.slice(0, COMPLAINTS_MAX).map((key) => {
       const full = [...path, key];
-      return `${placeOf(full, origins)}${nameOf(full)} is no setting${suggestion(key, knownKeys(path))}`;
+      return `${placeOf(full, origins)}${nameOf(full)} is no setting${suggestion(key, known)}`;
     });
   }
   const place = `${placeOf(path, origins)}${nameOf(path)}`;

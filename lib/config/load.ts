@@ -7,6 +7,7 @@ import { readEnvironment } from "./environment.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
 import { ModelSync } from "./schema.ts";
+import { valueProblem } from "./value_problem.ts";
 import { type Place, readYamlSection, YamlProblem } from "./yaml_section.ts";
 
 /** Where a setting came from; settings that came from nowhere are defaults. */
@@ -32,7 +33,7 @@ export interface ConfigInput {
   readonly fallbackFile?: string;
   readonly flags: readonly FlagValue[];
   readonly env: Environment;
-  /** A file's text; `undefined` when there is no such file. */
+  /** A file's text, of at most {@link CONFIG_BYTES_MAX}; `undefined` when there is no such file. */
   readonly readText: (path: string) => string | undefined;
 }
 
@@ -62,7 +63,7 @@ export class ConfigError extends UsageError {
 }
 
 /** A bot's configuration is some hundred lines; more than this is not one. */
-const CONFIG_CHARS_MAX = 1024 * 1024;
+export const CONFIG_BYTES_MAX = 1024 * 1024;
 
 const HINT = "model-sync config check lists every complaint; model-sync config init writes a commented file";
 
@@ -88,8 +89,9 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   rememberSettings(layers.raw, input.env);
   const result = ModelSync.safeParse(layers.raw, { reportInput: true });
   if (!result.success) {
-    const { describeIssue } = await import("./complaints.ts");
-    const complaints = result.error.issues.flatMap((issue) => describeIssue(issue, layers.origins));
+    const { COMPLAINTS_MAX, describeIssue } = await import("./complaints.ts");
+    const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
+    const complaints = issues.flatMap((issue) => describeIssue(issue, layers.origins));
     throw new ConfigError(complaints.sort(new Intl.Collator("en", { numeric: true }).compare), HINT);
   }
   return {
@@ -112,12 +114,6 @@ function findFile({ file, isFileRequired, fallbackFile, readText }: ConfigInput)
   for (const candidate of candidates) {
     const text = readText(candidate);
     if (text === undefined) continue;
-    if (text.length > CONFIG_CHARS_MAX) {
-      throw new ConfigError(
-        [`${candidate} has ${text.length} characters, at most ${CONFIG_CHARS_MAX} are read`],
-        HINT,
-      );
-    }
     return { file: candidate, text: isAppsettings(candidate) ? plainJson(text) : text };
   }
   if (!isFileRequired) return undefined;
@@ -131,10 +127,16 @@ export function describeOrigin(origin: Origin): string {
 
 /** The values of all layers, each over those below it, and where each came from. */
 class Layers {
-  readonly raw: Record<string, unknown> = {};
+  readonly raw: Record<string, unknown> = Object.create(null);
   readonly origins = new Map<string, Origin>();
 
+  /** @throws {ConfigError} where the value is unusable whatever the setting is */
   set(path: readonly string[], value: unknown, origin: Origin): void {
+    const problem = valueProblem(value);
+    if (problem !== undefined) {
+      const name = ["model_sync", ...path, ...problem.path].join(".");
+      throw new ConfigError([`${describeOrigin(origin)}: ${name} ${problem.reason}`], HINT);
+    }
     let target = this.raw;
     for (const name of path.slice(0, -1)) target = childOf(target, name);
     const last = path.at(-1);
@@ -147,7 +149,7 @@ class Layers {
 function childOf(parent: Record<string, unknown>, name: string): Record<string, unknown> {
   const child = parent[name];
   if (isRecord(child)) return child;
-  const created: Record<string, unknown> = {};
+  const created: Record<string, unknown> = Object.create(null);
   parent[name] = created;
   return created;
 }

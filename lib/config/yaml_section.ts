@@ -10,6 +10,7 @@ import {
   parseEvents,
   YAMLException,
 } from "js-yaml";
+import { valueProblem } from "./value_problem.ts";
 
 /** A place in a text file, counted from 1. */
 export interface Place {
@@ -47,10 +48,7 @@ const ALIASES_MAX = 100;
  * @throws {YamlProblem} when the file is not YAML, or the section is not a mapping
  */
 export function readYamlSection(file: string, text: string, section: string): SectionEntry[] {
-  const placeAt = (offset: number): Place => {
-    const before = text.slice(0, offset).split("\n");
-    return { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
-  };
+  const placeAt = placesIn(file, text);
   const { events, documents } = parse(text, placeAt);
   if (documents.length === 0 || documents[0] === null) return [];
   if (documents.length > 1) throw new YamlProblem("the file holds more than one document", placeAt(0));
@@ -61,7 +59,35 @@ export function readYamlSection(file: string, text: string, section: string): Se
   const places = keyPlaces(text, events);
   const at = (path: readonly string[]) => placeAt(places.get(path.join("\0")) ?? 0);
   if (!isMapping(node)) throw new YamlProblem(`${section} is not a mapping of settings`, at([section]));
+  const problem = valueProblem(node);
+  if (problem !== undefined) {
+    const path = [section, ...problem.path];
+    throw new YamlProblem(`${path.join(".")} ${problem.reason}`, placeAt(nearest(places, path)));
+  }
   return [...entries(node, [], (path) => at([section, ...path]))];
+}
+
+/** Where the setting stands, or the nearest one above it that has a place: an alias has none. */
+function nearest(places: ReadonlyMap<string, number>, path: readonly string[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const offset = places.get(path.slice(0, length).join("\0"));
+    if (offset !== undefined) return offset;
+  }
+  return 0;
+}
+
+/** Returns the function that turns an offset into a place: a file of thousands of settings asks for each. */
+function placesIn(file: string, text: string): (offset: number) => Place {
+  const starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+  return (offset) => {
+    let [first, last] = [0, starts.length - 1];
+    while (first < last) {
+      const middle = Math.ceil((first + last) / 2);
+      if ((starts[middle] ?? 0) <= offset) first = middle;
+      else last = middle - 1;
+    }
+    return { file, line: first + 1, column: offset - (starts[first] ?? 0) + 1 };
+  };
 }
 
 function parse(text: string, placeAt: (offset: number) => Place): { events: Event[]; documents: unknown[] } {
@@ -88,7 +114,8 @@ const SCHEMA = CORE_SCHEMA.withTags(["!", "tag:"].flatMap((prefix) => [
   }),
   defineMappingTag<Record<string, unknown>>(prefix, {
     matchByTagPrefix: true,
-    create: () => ({}),
+    // Without a prototype, a key such as __proto__ is a key like any other.
+    create: () => Object.create(null),
     addPair: (map, key, value) => {
       map[String(key)] = value;
       return "";

@@ -176,7 +176,7 @@ Deno.test("loadConfig() names the variable or the flag that is wrong", async () 
   );
 });
 
-Deno.test("loadConfig() says where YAML is broken, and refuses what is no mapping, an alias bomb, a huge file", async () => {
+Deno.test("loadConfig() says where YAML is broken, and refuses what is no mapping, and an alias bomb", async () => {
   assert.match((await complaintsOf("model_sync:\n  branch: [a\n"))[0] ?? "", /^bot\.yaml:\d+:\d+: /);
   assert.match(
     (await complaintsOf("model_sync:\n  branch: a\n  branch: b\n"))[0] ?? "",
@@ -190,7 +190,6 @@ Deno.test("loadConfig() says where YAML is broken, and refuses what is no mappin
   const bomb = "a: &a [x]\n" + "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n".repeat(1) +
     Array.from({ length: 20 }, (_, index) => `c${index}: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]`).join("\n");
   assert.match((await complaintsOf(bomb))[0] ?? "", /alias/i);
-  assert.match((await complaintsOf(`# ${"x".repeat(2 ** 21)}`))[0] ?? "", /at most/);
   await assert.rejects(
     loadConfig({
       file: "no.yaml",
