@@ -62,8 +62,12 @@ export const CALL_CHECKS = {
     const isShape = typeof shape === "number" || countOfShape(shape) !== undefined;
     return content === DATA && isShape && typeof order === "string" && others.length === 0 ? "" : STRANGE;
   },
-  /** Makes numpy's generator of a name or of a class, which `takes` holds to be one. */
-  generator: (args: Args) => args.length <= 2 && args.every(isGenerator) ? "" : STRANGE,
+  /**
+   * Makes numpy's generator of a name, a class or a bit generator, by a function: what `takes` holds to be them. Any other
+   * object would be called.
+   */
+  generator: ([bits = null, maker = null, ...others]: Args) =>
+    isBitGenerator(bits) && (maker === null || isGlobal(maker)) && others.length === 0 ? "" : STRANGE,
   /** Allocates a number for each output. */
   tree([features, classes, outputs, ...others]: Args) {
     const isKnown = typeof features === "number" && typeof outputs === "number" && outputs >= 0 &&
@@ -71,13 +75,19 @@ export const CALL_CHECKS = {
     return isKnown ? "" : STRANGE;
   },
   /** Cython's: sets C fields from a tuple, each by its type. */
-  cython: ([, checksum, state = null, ...others]: Args) =>
-    typeof checksum === "number" && (state === null || (isObject(state) && state.kind === "tuple")) &&
+  cython: ([cls = null, checksum, state = null, ...others]: Args) =>
+    isGlobal(cls) && typeof checksum === "number" &&
+      (state === null || (isObject(state) && state.kind === "tuple")) &&
       others.length === 0
       ? ""
       : STRANGE,
-  /** `obj.__new__(obj)`. */
-  one: (args: Args) => args.length === 1 ? "" : STRANGE,
+  /** `obj.__new__(obj)`, of what `takes` holds to be a class with C fields that begin as zeros. */
+  class: ([cls = null, ...others]: Args) => isGlobal(cls) && others.length === 0 ? "" : STRANGE,
+  /** Copies a tuple or a list. A range would be made into as many numbers. */
+  shape: ([shape = null, ...others]: Args) =>
+    isObject(shape) && (shape.kind === "tuple" || shape.kind === "list") && others.length === 0
+      ? ""
+      : STRANGE,
 } as const satisfies Record<string, (args: Args) => string>;
 
 export type CallCheck = keyof typeof CALL_CHECKS;
@@ -118,7 +128,12 @@ function isDtypeOfData(value: PickleValue | undefined): boolean {
   return value !== undefined && isObject(value) && value.kind === "dtype" && value.state?.hasObject === false;
 }
 
-function isGenerator(value: PickleValue): boolean {
+function isBitGenerator(value: PickleValue): boolean {
   if (typeof value === "string") return BIT_GENERATOR.test(value);
-  return value === null || (isObject(value) && (value.kind === "global" || value.kind === "instance"));
+  return value === null || isGlobal(value) ||
+    (isObject(value) && value.kind === "instance" && value.rule?.checks === "generator");
+}
+
+function isGlobal(value: PickleValue): boolean {
+  return isObject(value) && value.kind === "global";
 }

@@ -3,6 +3,7 @@ import {
   DATA,
   type DictValue,
   holdsWrapper,
+  isForged,
   isObject,
   type ListValue,
   type PickleValue,
@@ -32,6 +33,8 @@ const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 export class KeptValues {
   #bytes = 0;
   #lastTuple: TupleValue = EMPTY_TUPLE;
+  /** Stands for all dictionaries that there is no memory for. */
+  readonly #someDict: DictValue = { kind: "dict", entries: undefined, forgedKey: undefined };
 
   /** Whether as much more may be kept; it is counted then. */
   spend(bytes: number): boolean {
@@ -65,11 +68,13 @@ export class KeptValues {
   }
 
   /** An empty dictionary. */
-  dict(): DictValue | typeof DATA {
-    return this.spend(KEPT_BYTES.dict) ? { kind: "dict", entries: NO_ENTRIES } : DATA;
+  dict(): DictValue {
+    if (!this.spend(KEPT_BYTES.dict)) return this.#someDict;
+    return { kind: "dict", entries: NO_ENTRIES, forgedKey: undefined };
   }
 
   setEntry(dict: DictValue, key: PickleValue, value: PickleValue): void {
+    if (typeof key === "string" && isForged(key, value)) dict.forgedKey = key;
     const { entries } = dict;
     const isKept = typeof key === "string" && entries !== undefined &&
       entries.size < PICKLE_LIMITS.dictEntries &&

@@ -202,7 +202,7 @@ function meaningOf(
 }
 
 /**
- * What a line of text stands for: {@link UNKNOWN} for a number that Python may read and no pickler writes; `undefined`
+ * What a line of text stands for: {@link UNKNOWN} for a number or text that Python may read and no pickler writes; `undefined`
  * when Python is sure to stop at it.
  */
 function valueOf(
@@ -227,16 +227,24 @@ function valueOf(
       return /\d|inf|nan/i.test(text) ? DATA : undefined;
     case "quotedLine": {
       const quoted = /^(["'])(.*)\1$/s.exec(text);
-      return quoted === null ? undefined : constantOf(quoted[2] ?? "");
+      return quoted === null ? undefined : constantOf(quoted[2] ?? "", DISGUISED.quoted);
     }
     default:
-      return constantOf(line);
+      return constantOf(line, DISGUISED.unicode);
   }
 }
 
-/** Text with escapes is not read: nobody writes names so but to hide them. */
-function constantOf(text: string): PickleValue {
-  return text.includes("\\") || text.length > PICKLE_LIMITS.nameBytes ? DATA : text;
+/** Letters and digits that are written as escapes, which no pickler does. */
+const DISGUISED = {
+  // Two backslashes stand for one.
+  quoted: /^(?:[^\\]|\\[^x0-7])*\\(?:x(?:3\d|[46][1-9a-f]|[57][0-9a]|5f)|[0-7])/i,
+  unicode: /\\(?:u00|U000000)(?:3\d|[46][1-9a-f]|[57][0-9a]|5f)/i,
+};
+
+/** Text with escapes is not read; where it is a name in disguise, {@link UNKNOWN}. */
+function constantOf(text: string, disguised: RegExp): PickleValue {
+  if (!text.includes("\\")) return text.length > PICKLE_LIMITS.nameBytes ? DATA : text;
+  return disguised.test(text) ? UNKNOWN : DATA;
 }
 
 /** The next line, where all of it is buffered. */

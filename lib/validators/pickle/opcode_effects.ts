@@ -34,10 +34,10 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   BININT2: constant,
   FLOAT: number,
   BINFLOAT: data,
-  STRING: constant,
+  STRING: writtenText,
   BINSTRING: constant,
   SHORT_BINSTRING: constant,
-  UNICODE: constant,
+  UNICODE: writtenText,
   BINUNICODE: constant,
   BINUNICODE8: constant,
   SHORT_BINUNICODE: constant,
@@ -104,6 +104,11 @@ function duplicate(machine: PickleMachine): void {
 
 function number(machine: PickleMachine, value: PickleValue): void {
   if (value === UNKNOWN) machine.suspect("has a number that is too long for any use");
+  machine.push(value);
+}
+
+function writtenText(machine: PickleMachine, value: PickleValue): void {
+  if (value === UNKNOWN) machine.suspect("has a text that hides letters behind escapes");
   machine.push(value);
 }
 

@@ -31,6 +31,8 @@ export const PICKLE_LIMITS = {
   hashed: 200_000_000,
   // Text that the memo remembers: as much as a vocabulary of a few million words.
   memoTextBytes: 64 * 1024 * 1024,
+  // Names and versions beyond that on which a refusal depends: those of a few hundred thousand objects.
+  decisiveTextBytes: 4 * 1024 * 1024,
   // More wrapped or concatenated pickles than a file has for a reason; each costs a fresh start.
   pickles: 100_000,
 } as const;

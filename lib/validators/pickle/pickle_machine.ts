@@ -1,11 +1,14 @@
-import { findRule, FREE, type GlobalRule, isDenied, type PickleAllowList } from "./allow_list.ts";
+import { findRule, isDenied, type PickleAllowList } from "./allow_list.ts";
+import { FREE, type GlobalRule } from "./allow_rules.ts";
 import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
+import { HashCost } from "./hash_cost.ts";
 import { KeptValues } from "./kept_values.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
 import { PickleStack } from "./pickle_stack.ts";
+import { isBuiltIn, isStateOf } from "./reconstructor.ts";
 import { STATE_CHECKS } from "./state_checks.ts";
 import {
   DATA,
@@ -15,12 +18,12 @@ import {
   holdsWrapper,
   INSTANCE,
   type InstanceValue,
+  isForged,
   isObject,
   type ListValue,
   type PickleValue,
   type TupleValue,
   UNKNOWN,
-  weightOf,
   WRAPPER,
 } from "./pickle_value.ts";
 
@@ -71,7 +74,7 @@ export class PickleMachine extends PickleStack {
   /** What a BUILD has announced, until the walk takes it. */
   array: ArrayPlace | undefined;
   readonly #options: MachineOptions;
-  #hashed = 0;
+  readonly #hashing = new HashCost();
   readonly #globals = new Map<string, GlobalValue>();
   readonly #kept = new KeptValues();
 
@@ -146,7 +149,7 @@ export class PickleMachine extends PickleStack {
   }
 
   /** A dictionary that is empty. */
-  dict(): DictValue | typeof DATA {
+  dict(): DictValue {
     return this.#kept.dict();
   }
 
@@ -160,7 +163,7 @@ export class PickleMachine extends PickleStack {
     this.contain(items);
     if (!isObject(target) || target.kind !== "list") return this.#checkFilled(target, "items");
     target.count += items.length;
-    target.weight += items.reduce((sum: number, item) => sum + weightOf(item), 0);
+    target.weight += this.#hashing.weigh(items);
   }
 
   /** ADDITEMS. */
@@ -178,7 +181,7 @@ export class PickleMachine extends PickleStack {
     if (!isDict) this.#checkFilled(target, "pairs", pairs);
     if (pairs.length % 2 !== 0) throw this.broken("sets a key without a value");
     if (!isDict) return;
-    for (let index = 0; index < pairs.length && target.entries !== undefined; index += 2) {
+    for (let index = 0; index < pairs.length; index += 2) {
       this.#kept.setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
     }
   }
@@ -288,15 +291,19 @@ export class PickleMachine extends PickleStack {
   /** `copyreg._reconstructor(cls, base, state)`: as NEWOBJ, of a class that is an object or extends a built-in type. */
   #reconstructed([cls = null, base = null, state = null]: readonly PickleValue[]): PickleValue {
     const target = this.#callable(cls);
-    const isBuiltIn = isObject(base) && base.kind === "global" &&
-      /^(builtins|__builtin__)$/.test(base.module);
-    if ((target.rule.use !== "make" && target.rule !== FREE) || !isBuiltIn) {
+    const isFree = target.rule === FREE;
+    if ((target.rule.use !== "make" && !isFree) || !isBuiltIn(base)) {
       throw this.refused(
         `makes an object of ${describe(target)}, based on ${describe(base)}`,
         describe(target),
       );
     }
     if (holdsWrapper(state)) throw this.#wrapperMisused();
+    const isForgedItem = isObject(state) && state.kind === "dict" && state.forgedKey !== undefined &&
+      target.rule.hasItemsAsAttributes === true;
+    if (!isFree && (!isStateOf(base, state) || isForgedItem)) {
+      throw this.refused(`makes an object of ${describe(target)} with contents that cannot be told`);
+    }
     return target.rule.makes === "wrapper" ? WRAPPER : this.#instance(target.rule);
   }
 
@@ -324,10 +331,8 @@ export class PickleMachine extends PickleStack {
     if (target === FREE_INSTANCE || (target.kind === "data" && how === "items")) return;
     if (target === DATA) return;
     if (target.kind === "instance" && target.rule?.fill === how && !target.isBuilt) {
-      const isSpecial = pairs.some((key, at) =>
-        at % 2 === 0 && typeof key === "string" && /^__\w+__$/.test(key)
-      );
-      if (!isSpecial || target.rule.state !== "nothing") return;
+      const isForgedItem = pairs.some((key, at) => at % 2 === 0 && isForged(key, pairs[at + 1] ?? null));
+      if (!isForgedItem || target.rule.hasItemsAsAttributes !== true) return;
     }
     const problem = `adds to ${describe(target)}`;
     if (target.kind === "global" || target.kind === "unknown") return this.suspect(problem, describe(target));
@@ -336,9 +341,8 @@ export class PickleMachine extends PickleStack {
 
   /** Counts what hashing takes, and returns it. */
   #hash(values: readonly PickleValue[]): number {
-    const weight = values.reduce((sum: number, value) => sum + weightOf(value), 0);
-    this.#hashed += weight;
-    if (this.#hashed > PICKLE_LIMITS.hashed) throw this.refused("has keys that take too long to hash");
+    const weight = this.#hashing.weigh(values);
+    if (!this.#hashing.spend(weight)) throw this.refused("has keys that take too long to hash");
     return weight;
   }
 

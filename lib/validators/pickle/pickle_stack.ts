@@ -1,6 +1,6 @@
 import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
-import { DATA, isObject, type PickleValue, UNKNOWN } from "./pickle_value.ts";
+import { DATA, isDecisive, isObject, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
 /** A dtype that is used elsewhere has the state that it keeps: numpy's arrays of it do not learn of another. */
 export function closeDtype(value: PickleValue): void {
@@ -21,6 +21,7 @@ export class PickleStack {
   readonly #memo: (PickleValue | undefined)[] = [];
   #memoCount = 0;
   #memoTextBytes = 0;
+  #decisiveBytes = 0;
 
   /** @param isCertain see `MachineOptions` */
   constructor(isCertain: boolean) {
@@ -115,6 +116,12 @@ export class PickleStack {
   #forMemo(value: PickleValue): PickleValue {
     if (typeof value !== "string") return value;
     this.#memoTextBytes += value.length;
-    return this.#memoTextBytes > PICKLE_LIMITS.memoTextBytes ? DATA : value;
+    if (this.#memoTextBytes <= PICKLE_LIMITS.memoTextBytes) return value;
+    if (!isDecisive(value)) return DATA;
+    this.#decisiveBytes += value.length;
+    if (this.#decisiveBytes > PICKLE_LIMITS.decisiveTextBytes) {
+      throw this.refused("remembers more text than can be told apart");
+    }
+    return value;
   }
 }

@@ -1,4 +1,4 @@
-import type { GlobalRule } from "./allow_list.ts";
+import type { GlobalRule } from "./allow_rules.ts";
 
 /**
  * What is known of a value on the stack without making it. Constants are themselves; a string that is long or not
@@ -74,6 +74,8 @@ export interface TupleValue {
 export interface DictValue {
   readonly kind: "dict";
   entries: ReadonlyMap<string, PickleValue> | undefined;
+  /** A key that no library writes into a state; known of every dictionary, however large. */
+  forgedKey: string | undefined;
 }
 
 /** A `numpy.dtype`: what it is made from, and, after its BUILD, its state. */
@@ -106,6 +108,23 @@ export const UNKNOWN: UnknownValue = { kind: "unknown" };
 /** What may only be stored. */
 export const INSTANCE: InstanceValue = { kind: "instance", isBuilt: true };
 export const WRAPPER: ArrayWrapperValue = { kind: "wrapper" };
+
+/** Names that Python or numpy look up by themselves: `__setstate__`, `__array_interface__`, which holds an address. */
+const SPECIAL = /^__\w+__$/;
+
+/** What scikit-learn compares with its own version and prints: of anything but text, that runs methods of its class. */
+const VERSION = "_sklearn_version";
+
+/** Whether no library writes such an entry into the state of an object. */
+export function isForged(key: PickleValue, value: PickleValue): boolean {
+  if (typeof key !== "string" || !key.startsWith("_")) return false;
+  return SPECIAL.test(key) || (key === VERSION && typeof value !== "string");
+}
+
+/** Whether {@link isForged} depends on a text: a key, or a version. */
+export function isDecisive(text: string): boolean {
+  return text === VERSION || SPECIAL.test(text) || /^\d[\w.+-]{0,15}$/.test(text);
+}
 
 /** Narrows to the values that are no constants. */
 export function isObject(

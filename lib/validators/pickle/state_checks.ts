@@ -7,9 +7,6 @@ import { DATA, isObject, type PickleValue } from "./pickle_value.ts";
 
 const STRANGE = "to something that cannot be told";
 
-/** Names that Python looks up by itself, `__setstate__`, `__class__`: no library writes them as attributes. */
-const SPECIAL = /^__\w+__$/;
-
 /** The places that scipy's interpolators have besides their attributes. */
 const SLOTS = new Set(["_y_axis", "_y_extra_shape", "dtype", "c", "x", "extrapolate", "axis"]);
 
@@ -37,7 +34,8 @@ export const STATE_CHECKS = {
     state === null || (isObject(state) && state.kind === "dict" && state.entries?.size === 0) ? "" : STRANGE,
   isotonic(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
-    if (entries === undefined) return STRANGE;
+    const problem = attributesProblem(state);
+    if (entries === undefined || problem !== "") return problem === "" ? STRANGE : problem;
     const strange = [...entries].find(([key, value]) =>
       !ISOTONIC.has(key) || (/_thresholds_$|^_necessary/.test(key) && !isArray(value))
     );
@@ -97,8 +95,7 @@ function isArray(value: PickleValue): boolean {
 }
 
 function attributesProblem(state: PickleValue): string {
-  if (state === null || state === DATA) return "";
+  if (state === null) return "";
   if (!isObject(state) || state.kind !== "dict") return STRANGE;
-  const special = [...state.entries?.keys() ?? []].find((key) => SPECIAL.test(key));
-  return special === undefined ? "" : `with the attribute ${JSON.stringify(special)}`;
+  return state.forgedKey === undefined ? "" : `with the attribute ${JSON.stringify(state.forgedKey)}`;
 }
