@@ -43,7 +43,7 @@ Deno.test("every type of metric has keys of its own, and takes no others", () =>
     const [metric, expected] of [
       [{ ...FILE, url }, /metrics\.0: Unrecognized key: "url"/],
       [{ ...common, type: "http", path: "a" }, /metrics\.0\.url/],
-      [{ ...common, type: "http", url: "file:///etc/passwd" }, /metrics\.0\.url: must be an http or https/],
+      [{ ...common, type: "http", url: "file:///etc/passwd" }, /metrics\.0\.url: must be an http address/],
       [{ ...common, type: "http", url, path: "a..b" }, /metrics\.0\.path: is no place in JSON/],
       [{ ...common, type: "prometheus", url }, /metrics\.0\.query/],
       [{ ...common, type: "command", command: [] }, /metrics\.0\.command/],
