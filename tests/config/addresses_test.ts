@@ -71,7 +71,7 @@ for (const [key, setting] of Object.entries(SETTINGS)) {
   });
 }
 
-Deno.test("repo_url is what git clones from: any address, host:path or a path, but no broken web address", async () => {
+Deno.test("repo_url is what git clones from: an address, host:path or a path, but no broken web address", async () => {
   const good = ["git@github.com:a/b.git", "ssh://git@h/a.git", "../registry.git", "C:\\registry", "/srv/r"];
   for (const repo_url of [...good, "file:///srv/r", "https://me:token@h.example/a.git"]) {
     assert.deepEqual(await complaintsOf({ repo_url }), [], repo_url);
