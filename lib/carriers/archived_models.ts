@@ -5,14 +5,9 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
 import { isClutter } from "../release/clutter.ts";
-import {
-  fileListProblem,
-  MANIFEST_BYTES_MAX,
-  MANIFEST_NAME,
-  parseManifest,
-  totalBytes,
-} from "../release/manifest.ts";
-import { SIGNATURE_BYTES_MAX, SIGNATURE_NAME } from "../release/signature_file.ts";
+import { fileListProblem, MANIFEST_NAME, parseManifest, totalBytes } from "../release/manifest.ts";
+import { manifestFile, refuseOversized, type RegistryFile, signatureFile } from "../release/registry_file.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import type { Staging } from "../store/staging.ts";
 import { type Contents, openArchiveOrFile } from "./archive_or_file.ts";
 import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
@@ -224,34 +219,17 @@ async function readClaim(
   root: ModelsRoot,
   name: string,
 ): Promise<ManifestClaim | undefined> {
-  const where = `${root.manifest} of ${name}`;
-  const text = await readText(archive, root.manifest, where, MANIFEST_BYTES_MAX, "MANIFEST_INVALID");
+  const file = manifestFile(`${root.manifest} of ${name}`);
+  const text = await readText(archive, root.manifest, file);
   if (text === undefined) return undefined;
-  const manifest = await parseManifest(text, where);
-  const signature = await readText(
-    archive,
-    root.signature,
-    `${root.signature} of ${name}`,
-    SIGNATURE_BYTES_MAX,
-    "SIGNATURE_INVALID",
-  );
+  const manifest = await parseManifest(text, file.name);
+  const signature = await readText(archive, root.signature, signatureFile(`${root.signature} of ${name}`));
   return { manifest, text, signature };
 }
 
-async function readText(
-  archive: Contents,
-  path: string,
-  where: string,
-  bytesMax: number,
-  code: string,
-): Promise<string | undefined> {
+async function readText(archive: Contents, path: string, file: RegistryFile): Promise<string | undefined> {
   for await (const { entry, content } of archive.read((entry) => entry.path === path)) {
-    if (entry.bytes > bytesMax) {
-      throw new RefusedError(
-        `Cannot use ${where}: it has ${entry.bytes} bytes, at most ${bytesMax} are read`,
-        { code, hint: "publish the release again; the active release is untouched" },
-      );
-    }
+    refuseOversized(file, entry.bytes);
     const decoder = new TextDecoder();
     let text = "";
     for await (const piece of content) text += decoder.decode(piece, { stream: true });

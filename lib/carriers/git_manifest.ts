@@ -1,11 +1,35 @@
 import type { Context } from "../core/context.ts";
-import { FailedError, RefusedError } from "../core/errors.ts";
+import { RefusedError } from "../core/errors.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/registry.ts";
-import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
+import { manifestPathOf, type ModelTree, signaturePathOf } from "../git/tree.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import type { ManifestClaim } from "./carrier.ts";
-import { type Manifest, MANIFEST_BYTES_MAX, parseManifest, SEQUENCE_MAX } from "../release/manifest.ts";
+import { type Manifest, parseManifest, SEQUENCE_MAX } from "../release/manifest.ts";
+import { manifestFile, signatureFile } from "../release/registry_file.ts";
+
+/**
+ * Reads the manifest of a commit and the signature beside it, both fetched before.
+ *
+ * @returns nothing where the commit has no manifest
+ * @throws {RefusedError} codes `MANIFEST_INVALID`, `SIGNATURE_INVALID`
+ */
+export async function readClaim(
+  git: Git,
+  { manifestBlob, signatureBlob }: ModelTree,
+  commit: ObjectId,
+  subdir: string,
+): Promise<ManifestClaim | undefined> {
+  if (manifestBlob === undefined) return undefined;
+  const nameOf = (path: string) => `${path} of commit ${commit.slice(0, 12)}`;
+  const name = nameOf(manifestPathOf(subdir));
+  const text = new TextDecoder().decode(await readSmallBlob(git, manifestBlob, manifestFile(name)));
+  const manifest = await parseManifest(text, name);
+  if (signatureBlob === undefined) return { manifest, text };
+  const signature = await readSmallBlob(git, signatureBlob, signatureFile(nameOf(signaturePathOf(subdir))));
+  return { manifest, text, signature: new TextDecoder().decode(signature) };
+}
 
 /**
  * Reads the manifest that a publish builds on. One that is damaged is what a publish puts right: it counts as none.
@@ -19,13 +43,11 @@ export async function readManifestToReplace(
   where: string,
 ): Promise<ManifestClaim | undefined> {
   try {
-    const bytes = await readSmallBlob(git, blob, MANIFEST_BYTES_MAX);
+    const bytes = await readSmallBlob(git, blob, manifestFile(where));
     const text = new TextDecoder().decode(bytes);
     return { manifest: await parseManifest(text, where), text };
   } catch (error) {
-    const isDamage = error instanceof RefusedError ||
-      (error instanceof FailedError && error.code === "GIT_OBJECT");
-    if (!isDamage) throw error;
+    if (!(error instanceof RefusedError)) throw error;
     context.log.warn(`${error.message}; it will be replaced`);
     return undefined;
   }
@@ -38,9 +60,9 @@ export async function readSignatureToReplace(
 ): Promise<string | undefined> {
   if (blob === undefined) return undefined;
   try {
-    return new TextDecoder().decode(await readSmallBlob(git, blob, SIGNATURE_BYTES_MAX));
+    return new TextDecoder().decode(await readSmallBlob(git, blob, signatureFile(SIGNATURE_NAME)));
   } catch (error) {
-    if (error instanceof FailedError && error.code === "GIT_OBJECT") return undefined;
+    if (error instanceof RefusedError) return undefined;
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts"
 import type { Git } from "../git/git.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
 import { BlobHasher, blobIdOf, objectFormatOf } from "../git/blob_id.ts";
-import { readModelTree, type TreeFile } from "../git/tree.ts";
+import { manifestPathOf, readModelTree, type TreeFile } from "../git/tree.ts";
 import { hashFile } from "../core/hash.ts";
 import { formatPointer } from "../release/lfs_pointer.ts";
 import { findPublished } from "../store/published.ts";
@@ -108,13 +108,17 @@ async function readBase(
   );
   const missing = await findMissing(git, commit, wanted);
   if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
-  const attributes = attributesBlob === undefined
-    ? ""
-    : new TextDecoder().decode(await readSmallBlob(git, attributesBlob, ATTRIBUTES_BYTES_MAX));
+  const attributes = attributesBlob === undefined ? "" : new TextDecoder().decode(
+    await readSmallBlob(git, attributesBlob, {
+      name: `${ATTRIBUTES} of commit ${commit.slice(0, 12)}`,
+      bytesMax: ATTRIBUTES_BYTES_MAX,
+      code: "REGISTRY_UNFIT",
+    }),
+  );
   const unclaimed = tree?.files.map(({ path }) => ({ path, sha256: undefined })) ?? [];
   const { seal } = options;
   const now = context.clock.now();
-  const where = `the manifest of commit ${commit.slice(0, 12)}`;
+  const where = `${manifestPathOf(options.subdir)} of commit ${commit.slice(0, 12)}`;
   const claim = tree?.manifestBlob === undefined
     ? undefined
     : await readManifestToReplace(context, git, tree.manifestBlob, where);

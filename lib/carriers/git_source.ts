@@ -6,28 +6,21 @@ import { Pool } from "../core/pool.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../git/blob_memory.ts";
 import { checkOut, diverged, keepBranch, refuseDirty } from "../git/branch.ts";
-import {
-  type Blob,
-  collectBlob,
-  findMissing,
-  readBlobs,
-  readSmallBlob,
-  withScratchObjects,
-} from "../git/blobs.ts";
+import { type Blob, collectBlob, findMissing, readBlobs, withScratchObjects } from "../git/blobs.ts";
 import { parseReceived } from "../git/fetch_progress.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
 import { missingBranch, type ObjectId, Registry, type Relation } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
-import { manifestPathOf, type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
+import { type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
 import { findForeignChange } from "../git/other_writer.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
-import { MANIFEST_BYTES_MAX, parseManifest, type ReleaseFile } from "../release/manifest.ts";
-import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
+import type { ReleaseFile } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { findClaimProblem } from "./claim_problem.ts";
+import { readClaim } from "./git_manifest.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
@@ -219,13 +212,7 @@ export class GitSource implements Source {
     const { tree: { manifestBlob, signatureBlob } } = opened;
     if (manifestBlob === undefined) return undefined;
     await this.#fetchBlobs(opened, [manifestBlob, ...signatureBlob === undefined ? [] : [signatureBlob]]);
-    const bytes = await readSmallBlob(opened.git, manifestBlob, MANIFEST_BYTES_MAX);
-    const text = new TextDecoder().decode(bytes);
-    const name = `${manifestPathOf(this.#options.subdir)} of commit ${revision.id.slice(0, 12)}`;
-    const manifest = await parseManifest(text, name);
-    if (signatureBlob === undefined) return { manifest, text };
-    const signature = await readSmallBlob(opened.git, signatureBlob, SIGNATURE_BYTES_MAX);
-    return { manifest, text, signature: new TextDecoder().decode(signature) };
+    return await readClaim(opened.git, opened.tree, revision.id, this.#options.subdir);
   }
 
   async #findOtherWriter(

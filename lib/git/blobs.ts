@@ -1,8 +1,9 @@
 import { quote } from "../core/quote.ts";
 import { join } from "node:path";
 import { ByteReader } from "../core/byte_reader.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, RefusedError } from "../core/errors.ts";
 import type { FileSystem } from "../core/files.ts";
+import { refuseOversized, type RegistryFile } from "../release/registry_file.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 
@@ -54,6 +55,13 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
       const header = await reader.readLine();
       const bytes = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header ?? "")?.[1];
       if (header === undefined) throw git.error(action, await process.exit);
+      const other = /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header ?? "")?.[1];
+      if (other !== undefined) {
+        throw new RefusedError(`Cannot ${action}: object ${id} is a ${other}, not a file`, {
+          code: "REGISTRY_UNFIT",
+          hint: "publish the release again; the active release is untouched",
+        });
+      }
       if (bytes === undefined) {
         throw new FailedError(`Cannot ${action}: git answers ${quote(header)} for ${id}`, {
           code: "GIT_OBJECT",
@@ -69,24 +77,15 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
   if (exit.code !== 0) throw git.error(action, exit);
 }
 
-/** Reads one small blob whole. */
-export async function readSmallBlob(git: Git, id: ObjectId, bytesMax: number): Promise<Uint8Array> {
+/**
+ * Reads one small file of the registry whole.
+ *
+ * @throws {RefusedError} where it is larger than what is read of its kind
+ */
+export async function readSmallBlob(git: Git, id: ObjectId, file: RegistryFile): Promise<Uint8Array> {
   for await (const blob of readBlobs(git, [id])) {
-    if (blob.bytes > bytesMax) {
-      throw new FailedError(
-        `Cannot read object ${id}: it has ${blob.bytes} bytes, at most ${bytesMax} are read`,
-        {
-          code: "GIT_OBJECT",
-        },
-      );
-    }
-    const result = new Uint8Array(blob.bytes);
-    let offset = 0;
-    for await (const piece of blob.content) {
-      result.set(piece, offset);
-      offset += piece.length;
-    }
-    return result;
+    refuseOversized(file, blob.bytes);
+    return await collectBlob(blob);
   }
   throw new FailedError(`Cannot read object ${id}: git answered nothing`, { code: "GIT_OBJECT" });
 }

@@ -81,7 +81,13 @@ async function isPointerTo(registry: Registry, blob: ObjectId, file: ExpectedFil
     action: `check what git stored in ${registry.git.repoDir}`,
   });
   if (Number(size) >= POINTER_BYTES_MAX) return false;
-  const pointer = parsePointer(await readSmallBlob(registry.git, blob, POINTER_BYTES_MAX));
+  const pointer = parsePointer(
+    await readSmallBlob(registry.git, blob, {
+      name: `object ${blob}`,
+      bytesMax: POINTER_BYTES_MAX,
+      code: "GIT_CONVERTS",
+    }),
+  );
   return pointer?.sha256 === file.sha256 && pointer.bytes === file.size;
 }
 

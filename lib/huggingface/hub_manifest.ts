@@ -1,7 +1,8 @@
 import { RefusedError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
-import { type Manifest, MANIFEST_BYTES_MAX, MANIFEST_NAME, parseManifest } from "../release/manifest.ts";
-import { SIGNATURE_BYTES_MAX, SIGNATURE_NAME } from "../release/signature_file.ts";
+import { type Manifest, MANIFEST_NAME, parseManifest } from "../release/manifest.ts";
+import { manifestFile, refuseOversized, type RegistryFile, signatureFile } from "../release/registry_file.ts";
+import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import { gitBlobIdOf } from "./git_blob_id.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 
@@ -27,39 +28,28 @@ export async function readHubManifest(
 ): Promise<HubManifest | undefined> {
   const file = listed.find(({ path }) => path === MANIFEST_NAME);
   if (file === undefined) return undefined;
-  const text = await readText(hub, commit, file, MANIFEST_BYTES_MAX, "MANIFEST_INVALID");
-  const manifest = await parseManifest(text, nameOf(hub, commit, file));
+  const name = nameOf(hub, commit, file);
+  const text = await readText(hub, commit, file, manifestFile(name));
+  const manifest = await parseManifest(text, name);
   const signature = listed.find(({ path }) => path === SIGNATURE_NAME);
   return {
     manifest,
     text,
     signature: signature === undefined
       ? undefined
-      : await readText(hub, commit, signature, SIGNATURE_BYTES_MAX, "SIGNATURE_INVALID"),
+      : await readText(hub, commit, signature, signatureFile(nameOf(hub, commit, signature))),
   };
 }
 
-async function readText(
-  hub: Hub,
-  commit: CommitId,
-  file: HubFile,
-  bytesMax: number,
-  code: string,
-): Promise<string> {
-  const name = nameOf(hub, commit, file);
-  if (file.size > bytesMax) {
-    throw new RefusedError(`Cannot use ${name}: it has ${file.size} bytes, at most ${bytesMax} are read`, {
-      code,
-      hint: "publish the release again; the active release is untouched",
-    });
-  }
+async function readText(hub: Hub, commit: CommitId, file: HubFile, limits: RegistryFile): Promise<string> {
+  refuseOversized(limits, file.size);
   const bytes = await hub.readFile(commit, file);
   const text = new TextDecoder().decode(bytes);
   const isListed = file.sha256 === undefined
     ? await gitBlobIdOf(bytes) === file.blob
     : await sha256Hex(text) === file.sha256;
   if (isListed) return text;
-  throw new RefusedError(`Cannot accept ${name}: its bytes are not those that the hub lists`, {
+  throw new RefusedError(`Cannot accept ${limits.name}: its bytes are not those that the hub lists`, {
     code: "DIGEST_MISMATCH",
     hint: "run again later; the active release is untouched",
   });
