@@ -13,7 +13,13 @@ import { readQuarantine } from "../../lib/store/quarantine.ts";
 import { findSignature } from "../../lib/store/releases.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
-import { PYTHON, trainModels, useModels, WITHOUT_PYTHON } from "../helpers/scikit_learn.ts";
+import {
+  PYTHON,
+  trainedModels,
+  trainedModelsSay,
+  useModels,
+  WITHOUT_PYTHON,
+} from "../helpers/scikit_learn.ts";
 import { testKey } from "../helpers/signing.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -160,13 +166,11 @@ export function holdsContract(carrier: CarrierUnderTest): void {
   claim(
     `what scikit-learn stored by joblib and pickle loads where it arrives${WITHOUT_PYTHON}`,
     async (bench) => {
-      using trained = tempDir();
-      trainModels(trained.path);
       const names = ["features.pkl", "rf.joblib", "scaler.joblib"];
-      const files = names.map((name) => [`BTC_USDC/${name}`, Deno.readFileSync(join(trained.path, name))]);
+      const files = names.map((name) => [`BTC_USDC/${name}`, Deno.readFileSync(join(trainedModels(), name))]);
       await bench.registry.publish(Object.fromEntries(files));
       await bench.pull();
-      assert.equal(useModels(join(bench.store.modelsDir, "BTC_USDC")), useModels(trained.path));
+      assert.equal(useModels(join(bench.store.modelsDir, "BTC_USDC")), trainedModelsSay());
     },
     { ignore: PYTHON === undefined },
   );

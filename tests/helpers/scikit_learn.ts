@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { findPython, madeByPython, runPython, SAID } from "./python_fixture.ts";
+
+const FOUND = findPython(["python3", "/usr/bin/python3"]);
 
 /** A Python with scikit-learn, which is not always the first on the path; `undefined` where there is none. */
-export const PYTHON = ["python3", "/usr/bin/python3"].find((command) => {
-  try {
-    return new Deno.Command(command, { args: ["-c", "import joblib, sklearn"], stderr: "null" }).outputSync()
-      .success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-});
+export const PYTHON = FOUND?.command;
 
 /** What a test that needs it adds to its name. */
 export const WITHOUT_PYTHON = PYTHON === undefined ? " (needs python3-joblib and python3-sklearn)" : "";
@@ -31,19 +27,23 @@ model, scaler = joblib.load("rf.joblib"), joblib.load("scaler.joblib")
 print(model.predict([[1.0, 1.0], [2.0, 2.0]]).tolist(), scaler.mean_.tolist(), pickle.load(open("features.pkl", "rb")))
 `;
 
-/** Trains in a folder that is there. */
-export function trainModels(folder: string): void {
-  python(folder, TRAIN);
+/** A folder with what {@link TRAIN} makes, to be read. */
+export function trainedModels(): string {
+  return madeBy(TRAIN);
+}
+
+/** What {@link useModels} says of the models of {@link trainedModels}. */
+export function trainedModelsSay(): string {
+  return Deno.readTextFileSync(join(madeBy(TRAIN + USE), SAID));
+}
+
+/** A folder with what a script makes with scikit-learn, to be read. */
+export function madeBy(script: string): string {
+  assert.ok(FOUND !== undefined, "there is no scikit-learn");
+  return madeByPython(FOUND, script);
 }
 
 /** Loads what {@link TRAIN} made and uses it; equal models say the same. */
 export function useModels(folder: string): string {
-  return python(folder, USE);
-}
-
-function python(cwd: string, script: string): string {
-  const { success, stdout, stderr } = new Deno.Command(PYTHON ?? "python3", { args: ["-c", script], cwd })
-    .outputSync();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trim();
+  return runPython(PYTHON ?? "python3", USE, folder);
 }
