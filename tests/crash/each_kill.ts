@@ -18,22 +18,31 @@ const PARALLEL = navigator.hardwareConcurrency;
 export interface Victim {
   /** Runs the command in this process. */
   readonly work: (context: Context) => Promise<unknown>;
+  /** Holds everything that it changes; without one, what is left is checked after every kill. */
+  readonly folder?: string;
   /** A script that kills itself before a step, and its arguments. */
   readonly script: string;
   readonly args: (killAt: number) => readonly string[];
 }
 
 /**
+ * Kills a victim. @returns whether what it leaves is to be checked: not where it is what a kill one step earlier leaves,
+ * because the step between them changed nothing
+ */
+export type Killer = (victim: Victim) => Promise<boolean>;
+
+/**
  * Runs `trial` once for each kill of a command: with a simulated death before each of its steps, and with a real SIGKILL
  * before every tenth. The trial makes a world, has the victim in it killed, and checks what is left.
  */
-export async function eachKill(
-  name: string,
-  trial: (kill: (victim: Victim) => Promise<unknown>) => Promise<void>,
-): Promise<void> {
-  const survivor = new MortalProcess(0);
-  await trial(({ work }) => survivor.run(work));
-  const { steps } = survivor;
+export async function eachKill(name: string, trial: (kill: Killer) => Promise<void>): Promise<void> {
+  let steps = 0;
+  await trial(async ({ work }) => {
+    const survivor = new MortalProcess(0);
+    await survivor.run(work);
+    steps = survivor.steps;
+    return true;
+  });
   assert.ok(steps > 5 && steps < STEPS_MAX, `${name} took ${steps} steps`);
   const kills = killsOf(steps);
   const worker = async () => {
@@ -50,21 +59,27 @@ export async function eachKill(
 
 interface Kill {
   readonly what: string;
-  readonly kill: (victim: Victim) => Promise<unknown>;
+  readonly kill: Killer;
 }
 
 /** Runs differ by a step or two in how the kernel cuts writes: a victim may survive the last kills. */
 function killsOf(steps: number): Kill[] {
   return Array.from({ length: steps }, (_, index) => index + 1).flatMap((step) => [
-    { what: `died before step ${step}`, kill: ({ work }: Victim) => new MortalProcess(step).run(work) },
+    { what: `died before step ${step}`, kill: (victim: Victim) => simulate(victim, step) },
     ...(step % SIGKILL_EVERY === 0
       ? [{ what: `was killed before step ${step}`, kill: (victim: Victim) => runScript(victim, step) }]
       : []),
   ]);
 }
 
+async function simulate({ work, folder }: Victim, step: number): Promise<boolean> {
+  const mortal = new MortalProcess(step, folder);
+  await mortal.run(work);
+  return mortal.leavesNews;
+}
+
 /** Runs a victim in a process of its own. It kills itself, or ends well. */
-async function runScript({ script, args }: Victim, step: number): Promise<void> {
+async function runScript({ script, args }: Victim, step: number): Promise<boolean> {
   const config = ["--config", join(PROJECT, "deno.json")];
   const result = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-A", "--no-check", ...config, join(PROJECT, script), ...args(step)],
@@ -72,4 +87,5 @@ async function runScript({ script, args }: Victim, step: number): Promise<void> 
     stdin: "null",
   }).output();
   if (result.signal !== "SIGKILL") assert.equal(result.code, 0, new TextDecoder().decode(result.stderr));
+  return true;
 }

@@ -6,14 +6,14 @@ import { openStore } from "../../lib/store/store.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { memoryDir, readFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-import { eachKill, type Victim } from "./each_kill.ts";
+import { eachKill, type Killer } from "./each_kill.ts";
 import { pullFromRunPod } from "./runpod_victim.ts";
 
 const BEFORE = { "BTC/rf.onnx": "one", "ETH/rf.onnx": "same" };
 const AFTER = { "BTC/rf.onnx": "two", "ETH/rf.onnx": "same" };
 
 /** Kills a bot with an active release, and an account whose next job makes another one. */
-async function killed(kill: (victim: Victim) => Promise<unknown>): Promise<void> {
+async function killed(kill: Killer): Promise<void> {
   using dir = memoryDir();
   await using world = new RunPodWorld(join(dir.path, "runpod"));
   const modelsDir = join(dir.path, "bot/models");

@@ -4,6 +4,7 @@ import type { Http } from "../../lib/core/http.ts";
 import type { RunningProcess, SpawnProcess } from "../../lib/core/subprocess.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { countingFs } from "./counting_fs.ts";
+import { contentOf } from "./temp_dir.ts";
 import { isolatedSpawn, testContext } from "./test_context.ts";
 
 /** What every call throws once the process is dead. */
@@ -19,15 +20,30 @@ class DeadProcessError extends Error {
  */
 export class MortalProcess {
   readonly #diesAt: number;
+  readonly #folder: string | undefined;
+  #contentBefore: string | undefined;
+  #leavesNews = true;
   #steps = 0;
   #isDead = false;
   readonly #files = new Set<Deno.FsFile>();
   readonly #programs = new Set<RunningProcess>();
   readonly #pending = new Set<Promise<unknown>>();
 
-  /** @param diesAt 0 for one that lives to its end */
-  constructor(diesAt: number) {
+  /**
+   * @param diesAt 0 for one that lives to its end
+   * @param folder holds everything that it changes
+   */
+  constructor(diesAt: number, folder?: string) {
     this.#diesAt = diesAt;
+    this.#folder = folder;
+  }
+
+  /**
+   * Whether it leaves something else in its folder than it would have left by dying one step earlier. Most steps sync
+   * what is there, or look at something with git.
+   */
+  get leavesNews(): boolean {
+    return this.#leavesNews;
   }
 
   /** The steps that it took, or began. */
@@ -54,8 +70,16 @@ export class MortalProcess {
   #step(): void {
     this.#assertAlive();
     this.#steps++;
-    if (this.#steps === this.#diesAt) this.#isDead = true;
+    if (this.#steps === this.#diesAt - 1) this.#contentBefore = this.#content();
+    if (this.#steps === this.#diesAt) {
+      this.#isDead = true;
+      this.#leavesNews = this.#contentBefore === undefined || this.#contentBefore !== this.#content();
+    }
     this.#assertAlive();
+  }
+
+  #content(): string | undefined {
+    return this.#folder === undefined ? undefined : contentOf(this.#folder);
   }
 
   #assertAlive(): void {

@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { statfsSync } from "node:fs";
+import { ifFound } from "../../lib/core/files.ts";
 
 /** A folder that is removed at the end of its block, read-only files and all. */
 export interface TempDir extends Disposable {
@@ -155,6 +157,25 @@ export function noise(size: number, seed: number): Uint8Array<ArrayBuffer> {
     bytes[index] = state & 0xff;
   }
   return bytes;
+}
+
+/** All that is below a folder, but for times: equal for equal trees. A file that vanishes meanwhile is left out. */
+export function contentOf(root: string): string {
+  const hash = createHash("md5");
+  const visit = (folder: string) => {
+    const names = ifFound(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
+    for (const name of names.sort()) {
+      const path = `${folder}/${name}`;
+      ifFound(() => {
+        const { isDirectory, isFile, isSymlink, mode, nlink, size } = Deno.lstatSync(path);
+        const content = isFile ? Deno.readFileSync(path) : isSymlink ? Deno.readLinkSync(path) : "";
+        hash.update(`${path}\0${mode} ${isDirectory ? "" : `${nlink} ${size}`}\0`).update(content);
+        if (isDirectory) visit(path);
+      });
+    }
+  };
+  visit(root);
+  return hash.digest("hex");
 }
 
 /** Every path below a folder with its size, times and link target. */
