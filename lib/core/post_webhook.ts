@@ -81,7 +81,7 @@ const BASE64_PREFIX = "whsec_";
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { RequestSecret, type Secret } from "./secret.ts";
+ * import { Secret } from "./secret.ts";
  * import { signWebhook } from "./post_webhook.ts";
  * // The example of the specification's libraries.
  * const headers = await signWebhook(new Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), {
