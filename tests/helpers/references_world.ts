@@ -13,7 +13,7 @@ import { TOKEN } from "../fakes/github_server.ts";
 import { startGitServer } from "../fakes/git_server.ts";
 import { startPrimary } from "../fakes/primary_server.ts";
 import { QuickClock } from "./fake_clock.ts";
-import { memoryDir, writeFiles } from "./temp_dir.ts";
+import { tempDir, writeFiles } from "./temp_dir.ts";
 import { fixedEnvironment, testContext } from "./test_context.ts";
 import { bareRepository, clone, commitAll, git } from "./test_git.ts";
 
@@ -50,7 +50,7 @@ export class ReferencesWorld implements AsyncDisposable {
   readonly git;
   readonly images: TargetWorld;
   readonly texts: TargetWorld;
-  readonly #dir = memoryDir();
+  readonly #dir = tempDir();
   readonly context = testContext({ clock: this.clock });
 
   constructor(clock?: Clock) {
