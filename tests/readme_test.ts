@@ -272,10 +272,12 @@ Deno.test("the README, the check of a clean machine and the workflow name one De
   for (const [, task = ""] of README.matchAll(/`deno task ([\w-]+)`/g)) {
     assert.ok(Object.hasOwn(tasks, task), task);
   }
-  assert.match(
-    Deno.readTextFileSync(join(PROJECT, ".ci/run")),
-    new RegExp(`npx -y deno@${version} task test`),
-  );
+  for (const task of ["test", "check"]) {
+    assert.match(
+      Deno.readTextFileSync(join(PROJECT, ".ci/run")),
+      new RegExp(`^npx -y deno@${version} task ${task} \\|\\| failed=`, "m"),
+    );
+  }
   assert.match(
     Deno.readTextFileSync(join(PROJECT, ".github/workflows/ci.yml")),
     new RegExp(`deno: \\[${version}\\]`),
