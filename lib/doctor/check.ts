@@ -36,11 +36,24 @@ export async function tried(name: string, check: () => Promise<Check>): Promise<
   try {
     return await check();
   } catch (error) {
-    const mend = "mend it and run again";
-    if (error instanceof ModelSyncError) return fail(name, error.message, error.hint ?? mend);
-    if (isSystemFault(error)) return fail(name, messageOf(error), mend);
-    throw error;
+    return failure(name, error);
   }
+}
+
+/** As {@link tried}, for a check that has several results, or none. */
+export async function triedAll(name: string, check: () => Promise<Check[]>): Promise<Check[]> {
+  try {
+    return await check();
+  } catch (error) {
+    return [failure(name, error)];
+  }
+}
+
+function failure(name: string, error: unknown): Check {
+  const mend = "mend it and run again";
+  if (error instanceof ModelSyncError) return fail(name, error.message, error.hint ?? mend);
+  if (isSystemFault(error)) return fail(name, messageOf(error), mend);
+  throw error;
 }
 
 /** What the system or the runtime refuses, as a file of another user. */

@@ -1,12 +1,13 @@
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { DiskError, messageOf, ModelSyncError } from "../core/errors.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
+import { gitError } from "../git/git_error.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
-import { type Check, fail, pass, warn } from "./check.ts";
+import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 
 /** Deleting a branch that cannot exist is refused only after the server let us in to write. */
 const PROBE_REF = "refs/heads/model-sync-doctor-probe-that-does-not-exist";
@@ -18,6 +19,10 @@ const PROGRAM_TIMEOUT_MS = 10_000;
 
 /** The versions of git and git-lfs. */
 export async function checkPrograms(context: Context): Promise<Check[]> {
+  return await triedAll("git", () => checkVersions(context));
+}
+
+async function checkVersions(context: Context): Promise<Check[]> {
   const git = await versionOf(context, ["--version"]);
   const lfs = await versionOf(context, ["lfs", "version"]);
   const install = "install it: apt install git, brew install git, or https://git-scm.com";
@@ -53,10 +58,10 @@ export async function checkRegistry(
     if (isDamaged) return [check];
     return [
       check,
-      await checkWorktree(registry),
-      await checkReadable(registry),
-      await checkWritable(registry),
-      ...await checkClock(context, registry),
+      await tried("worktree", () => checkWorktree(registry)),
+      await tried("registry readable", () => checkReadable(registry)),
+      await tried("registry writable", () => checkWritable(registry)),
+      ...await triedAll("registry clock", () => checkClock(context, registry)),
     ];
   } catch (error) {
     return [failed("clone", error)];
@@ -100,19 +105,15 @@ async function checkWorktree(registry: Registry): Promise<Check> {
 
 async function checkReadable(registry: Registry): Promise<Check> {
   const name = "registry readable";
-  try {
-    const tip = await registry.remoteTip();
-    const where = redactUrls(registry.remoteUrl.url);
-    return tip === undefined
-      ? warn(
-        name,
-        `${where} has no branch ${registry.settings.branch} yet`,
-        "publish first, or set model_sync.branch",
-      )
-      : pass(name, `${where}, ${registry.settings.branch} is at ${tip.slice(0, 12)}`);
-  } catch (error) {
-    return failed(name, error);
-  }
+  const tip = await registry.remoteTip();
+  const where = redactUrls(registry.remoteUrl.url);
+  return tip === undefined
+    ? warn(
+      name,
+      `${where} has no branch ${registry.settings.branch} yet`,
+      "publish first, or set model_sync.branch",
+    )
+    : pass(name, `${where}, ${registry.settings.branch} is at ${tip.slice(0, 12)}`);
 }
 
 async function checkWritable(registry: Registry): Promise<Check> {
@@ -198,7 +199,10 @@ async function versionOf(context: Context, args: readonly string[]): Promise<str
       timeoutMs: PROGRAM_TIMEOUT_MS,
       signal,
     });
-    return result.code === 0 ? /\d+(?:\.\d+)+/.exec(new TextDecoder().decode(result.stdout))?.[0] : undefined;
+    if (result.code === 0) return /\d+(?:\.\d+)+/.exec(new TextDecoder().decode(result.stdout))?.[0];
+    const error = gitError(`run git ${args.join(" ")}`, result.stderr);
+    if (error instanceof DiskError) throw error;
+    return undefined;
   } catch (error) {
     if (error instanceof ModelSyncError && error.code === "PROGRAM_MISSING") return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { DiskError, FailedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { DiskError, diskError, FailedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
 import { oneLine } from "../core/quote.ts";
 import type { FileSystem } from "../core/files.ts";
 import type { Git } from "./git.ts";
@@ -57,6 +57,8 @@ const HEAD_BYTES_MAX = 4096;
 /**
  * Says what is wrong with the `.git` folder of a clone, as far as that shows in its most important files; `undefined`
  * where nothing is, and where there is no such folder.
+ *
+ * @throws {DiskError} where the disk does not give a reference
  */
 export function describeGitFolder(
   fs: FileSystem,
@@ -70,6 +72,7 @@ export function describeGitFolder(
     const reason = whyUnreadable(fs, join(gitDir, name));
     if (reason !== undefined) return { kind: "unreadable", reason: `.git/${name} is ${reason}` };
   }
+  for (const name of ["HEAD", "packed-refs", ...refs]) refuseDiskFault(fs, join(gitDir, name));
   for (const name of FOLDERS) {
     const entry = look(fs, join(gitDir, name));
     if (entry?.isDirectory === true) continue;
@@ -100,6 +103,17 @@ function whyUnreadable(fs: FileSystem, path: string): string | undefined {
     return entry.isDirectory ? "a folder" : "not a file";
   } catch (error) {
     return osErrorCode(error) === "ELOOP" ? "a link that leads back to itself" : undefined;
+  }
+}
+
+/** To git a reference that the disk does not give is one that does not exist. @throws {DiskError} */
+function refuseDiskFault(fs: FileSystem, path: string): void {
+  try {
+    using file = fs.openSync(path, { read: true });
+    file.readSync(new Uint8Array(1));
+  } catch (error) {
+    const fault = diskError(error, `read ${path}`);
+    if (fault instanceof DiskError) throw fault;
   }
 }
 

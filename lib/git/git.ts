@@ -1,11 +1,16 @@
 import { dirname } from "node:path";
 import type { Context } from "../core/context.ts";
+import { DiskError } from "../core/errors.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
 import { gitError } from "./git_error.ts";
 
 /** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */
 export const GIT_VERSION_MIN = "2.31";
+
+/** The exit code of a git that died of SIGBUS on Linux: a file that it maps cannot be read. It prints nothing then. */
+const BUS_ERROR = 128 + 7;
+const BUS_ERROR_TEXT = "git died of a bus error: Input/output error";
 
 /** Questions to a local repository or one round trip to a remote; far beyond any that is going to be answered. */
 const QUERY_TIMEOUT_MS = 120_000;
@@ -82,6 +87,8 @@ export interface CallOptions {
   /** The call moves files or bytes over the network, and may take the transfer's time. */
   readonly transfer?: boolean;
   readonly onStderr?: (text: string) => void;
+  /** Git runs a program of the user's: what that program says about a disk is not about ours. */
+  readonly isOfUser?: boolean;
 }
 
 /** A git repository as this program speaks to it: by the `git` program, with every call bounded and never asking. */
@@ -125,12 +132,21 @@ export class Git {
     return result.stdout;
   }
 
-  /** Runs git and returns how it ended, for callers to whom a non-zero exit is an answer. */
+  /**
+   * Runs git and returns how it ended, for callers to whom a non-zero exit is an answer. A disk that fails is no answer:
+   * git would seem to say that there is no such branch, or no such setting.
+   *
+   * @throws {DiskError} when git says that the disk failed
+   */
   async attempt(
     args: readonly string[],
     call: CallOptions,
   ): Promise<ProcessExit & { readonly stdout: Uint8Array }> {
-    return await runProcess(this.#context.spawn, this.#request(args, call));
+    const result = await runProcess(this.#context.spawn, this.#request(args, call));
+    if (result.code === 0 || call.isOfUser === true) return result;
+    const error = this.error(call.action, result);
+    if (error instanceof DiskError && error.code === "DISK") throw error;
+    return result;
   }
 
   /** Starts git with its output as a stream. The caller reads it all and then looks at `exit`. */
@@ -140,7 +156,8 @@ export class Git {
 
   /** The error for a git that failed, without secrets. */
   error(action: string, exit: ProcessExit): Error {
-    return gitError(action, redact(exit.stderr, this.#options.secrets ?? []));
+    const stderr = exit.code === BUS_ERROR ? `${exit.stderr}\nfatal: ${BUS_ERROR_TEXT}` : exit.stderr;
+    return gitError(action, redact(stderr, this.#options.secrets ?? []));
   }
 
   #request(args: readonly string[], call: CallOptions) {

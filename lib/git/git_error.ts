@@ -40,7 +40,8 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern:
-      /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|Input\/output error|Structure needs cleaning|Stale file handle|File too large/i,
+      // Of a reference that cannot be written git gives no reason, and of a child that cannot read only the signal.
+      /No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|Input\/output error|Remote I\/O error|Structure needs cleaning|Stale file handle|File too large|couldn't (?:write|set) '[^']*refs\/|died of signal 7\b/i,
     isLocal: true,
     toError: (message) =>
       new DiskError(message, {

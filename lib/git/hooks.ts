@@ -77,6 +77,7 @@ export async function runHook(
   const exit = await git.attempt(["model-sync-hook", ...args], {
     action: `run the ${name} hook`,
     transfer: true,
+    isOfUser: true,
     ...(stdin === undefined ? {} : { stdin }),
   });
   if (exit.code === 0) return true;
