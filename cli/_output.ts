@@ -1,6 +1,7 @@
 import { isoSeconds } from "../lib/core/clock.ts";
 import { cleanLine, cleanLines } from "../lib/core/clean_text.ts";
 import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
+import { systemFault } from "../lib/core/system_fault.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
 import { printableJson } from "../lib/core/quote.ts";
@@ -205,27 +206,11 @@ interface ShownError {
   readonly stack: string | undefined;
 }
 
-/** What the system says of a file that the user gave us, wherever we meet it. */
-const USER_FAULTS = [
-  Deno.errors.PermissionDenied,
-  Deno.errors.IsADirectory,
-  Deno.errors.NotADirectory,
-  Deno.errors.FilesystemLoop,
-];
-
-function describeError(error: unknown): ShownError {
+function describeError(thrown: unknown): ShownError {
+  const error = systemFault(thrown, "go on");
   if (error instanceof ModelSyncError) {
     const { message, code, hint, exitCode } = error;
     return { message, code, hint, exitCode, stack: undefined };
-  }
-  if (error instanceof Error && USER_FAULTS.some((fault) => error instanceof fault)) {
-    return {
-      message: `Cannot go on: ${messageOf(error)}`,
-      code: "FILE_ACCESS",
-      hint: "run as the user that owns the file, or put another file or folder in its place",
-      exitCode: error instanceof Deno.errors.PermissionDenied ? EXIT.disk : EXIT.usage,
-      stack: undefined,
-    };
   }
   return {
     message: `unexpected: ${messageOf(error)}`,

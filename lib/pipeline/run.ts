@@ -11,6 +11,7 @@ import {
   RefusedError,
 } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
+import { systemFault } from "../core/system_fault.ts";
 import { appendHistory, type Outcome, readHistory, type RunRecord, runRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
 import { newRunId } from "../store/run_id.ts";
@@ -95,8 +96,10 @@ async function lockedRun<Report extends RunReport>(
   };
   const recordFailure = (failure: unknown, active?: Digest) =>
     record(failureReport(failure, active), failure);
-  const fail = (error: unknown) =>
-    stopReason(context, diskError(firstFailure(error), `${command} with the store ${store.root}`));
+  const fail = (error: unknown) => {
+    const action = `${command} with the store ${store.root}`;
+    return stopReason(context, systemFault(diskError(firstFailure(error), action), action));
+  };
   using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock)
     .catch((error) => {
       // The intent that is there is another run's.
