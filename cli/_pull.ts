@@ -1,6 +1,6 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
-import { removeTree } from "../lib/core/files.ts";
+import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import type { OtherWriterSetting } from "../lib/core/settings.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
@@ -132,19 +132,15 @@ export async function previewPulling(
 ): Promise<void> {
   const { context, output, location } = session;
   const store = findStore(context.fs, location, context.log);
-  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
-  try {
-    await using source = await open(store, scratch);
-    const plan = await planPull(context, store, source, {
-      allowDowngrade: flags.allowDowngrade === true,
-      force: flags.force === true,
-      signatures: await signaturePolicy(session),
-      otherWriters: otherWriters(session, flags),
-    });
-    output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
-  } finally {
-    await removeTree(context.fs, scratch);
-  }
+  await using scratch = new TemporaryFolder(context.fs, "dry-run");
+  await using source = await open(store, scratch.path);
+  const plan = await planPull(context, store, source, {
+    allowDowngrade: flags.allowDowngrade === true,
+    force: flags.force === true,
+    signatures: await signaturePolicy(session),
+    otherWriters: otherWriters(session, flags),
+  });
+  output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
 }
 
 /** What a skipped pull leaves as it is. */

@@ -3,14 +3,14 @@ import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import type { Environment } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import { tokenOf } from "../lib/core/read_secret.ts";
-import { removeTree } from "../lib/core/files.ts";
 import { addressProblems } from "../lib/doctor/address_problems.ts";
 import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
-import { type Check, fail, tried, warn } from "../lib/doctor/check.ts";
+import { type Check, tried, triedAll, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
 import { checkKeys } from "../lib/doctor/key_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
+import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
 import type { RegistrySettings } from "../lib/git/registry_settings.ts";
@@ -45,12 +45,15 @@ async function run(session: Session): Promise<ExitCode> {
   const checks = [
     ...await checkPrograms(context),
     ...await checkStore(context, location, session.settings.activation.mode),
-    ...await registryChecks(session),
-    ...await checkKeys(context, session.settings.signing),
-    ...await checkCarriers(context, session.settings, session.config.githubToken?.token),
-    ...await checkSafeguards(context, session.settings.activation),
-    ...await alertChecks(session),
-    ...await referenceChecks(session),
+    ...await triedAll("registry", () => registryChecks(session)),
+    ...await triedAll("keys", () => checkKeys(context, session.settings.signing)),
+    ...await triedAll(
+      "carriers",
+      () => checkCarriers(context, session.settings, session.config.githubToken?.token),
+    ),
+    ...await triedAll("safeguards", () => checkSafeguards(context, session.settings.activation)),
+    ...await triedAll("alerts", () => alertChecks(session)),
+    ...await triedAll("references", () => referenceChecks(session)),
   ];
   const failed = checks.some((check) => check.status === "fail");
   output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
@@ -84,18 +87,16 @@ async function referenceChecks({ context, settings }: Session): Promise<Check[]>
 
 async function registryChecks(session: Session): Promise<Check[]> {
   const { context, settings, location } = session;
-  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-doctor-" });
   try {
+    await using scratch = new TemporaryFolder(context.fs, "doctor");
     const registry = gitRegistrySettings(settings, context, stateDirOf(context.fs, location));
-    return [...await checkRegistry(context, registry, scratch), ...await tokenChecks(session, registry)];
+    return [...await checkRegistry(context, registry, scratch.path), ...await tokenChecks(session, registry)];
   } catch (error) {
-    if (!(error instanceof ModelSyncError)) throw error;
-    const mend = error.hint ?? "mend it and run again";
-    if (error.code !== "REPO_UNSET") return [fail("registry", error.message, mend)];
+    if (!(error instanceof ModelSyncError) || error.code !== "REPO_UNSET") throw error;
     // Whoever has another carrier does without.
-    return hasOtherCarrier(session) ? [] : [warn("registry", error.message, mend)];
-  } finally {
-    await removeTree(context.fs, scratch);
+    return hasOtherCarrier(session)
+      ? []
+      : [warn("registry", error.message, error.hint ?? "fix it and run again")];
   }
 }
 

@@ -8,8 +8,8 @@ import {
 import { refuseModelsInClone } from "../lib/carriers/git_publish_guards.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
-import { removeTree } from "../lib/core/files.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
+import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
 import type { Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
@@ -106,27 +106,23 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
   refuseClone(session);
   const training = trainingOf(session, flags);
   const store = findStore(context.fs, location, context.log);
-  const scratch = Deno.makeTempDirSync({ prefix: "model-sync-dry-run-" });
-  try {
-    const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
-    const set = await readModelSet(context, location.modelsDir, cache);
-    const seal = await releaseSeal(session);
-    const options = { ...publisherOptions(session, flags, stateDirOf(context.fs, location)), seal };
-    const plan = await planGitPublish(context, options, set, scratch, store);
-    const command = training === undefined
-      ? null
-      : redactArguments(trainingCommand(training.settings, training.options));
-    const json = {
-      dryRun: true,
-      carrier: "git",
-      trainCommand: command,
-      bytes: totalBytes(set.files),
-      ...plan,
-    };
-    output.result(json, () => planLines(output, plan, command));
-  } finally {
-    await removeTree(context.fs, scratch);
-  }
+  await using scratch = new TemporaryFolder(context.fs, "dry-run");
+  const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
+  const set = await readModelSet(context, location.modelsDir, cache);
+  const seal = await releaseSeal(session);
+  const options = { ...publisherOptions(session, flags, stateDirOf(context.fs, location)), seal };
+  const plan = await planGitPublish(context, options, set, scratch.path, store);
+  const command = training === undefined
+    ? null
+    : redactArguments(trainingCommand(training.settings, training.options));
+  const json = {
+    dryRun: true,
+    carrier: "git",
+    trainCommand: command,
+    bytes: totalBytes(set.files),
+    ...plan,
+  };
+  output.result(json, () => planLines(output, plan, command));
 }
 
 /** Before a store is made beside models that are inside the clone. */

@@ -15,6 +15,7 @@ export type FileSystem = Pick<
   | "linkSync"
   | "lstat"
   | "lstatSync"
+  | "makeTempDirSync"
   | "mkdirSync"
   | "open"
   | "openSync"

@@ -1,5 +1,6 @@
 import { cleanLine } from "../core/clean_text.ts";
-import { messageOf, ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { ModelSyncError } from "../core/errors.ts";
+import { systemFault } from "../core/system_fault.ts";
 
 /** The result of one check, with how to mend what is not right. */
 export interface Check {
@@ -32,31 +33,21 @@ function check(status: Check["status"], name: string, detail: string, mend: stri
 }
 
 /** A check whose error is its result. */
-export async function tried(name: string, check: () => Promise<Check>): Promise<Check> {
+export async function tried(name: string, check: () => Check | Promise<Check>): Promise<Check> {
+  const [result] = await triedAll(name, async () => [await check()]);
+  return result ?? pass(name, "nothing to check");
+}
+
+/** Checks of which the first error is the result. */
+export async function triedAll(
+  name: string,
+  checks: () => Check[] | Promise<Check[]>,
+): Promise<Check[]> {
   try {
-    return await check();
+    return await checks();
   } catch (error) {
-    return failure(name, error);
+    const failure = systemFault(error, `check the ${name}`);
+    if (!(failure instanceof ModelSyncError)) throw error;
+    return [fail(name, failure.message, failure.hint ?? "fix it and run again")];
   }
-}
-
-/** As {@link tried}, for a check that has several results, or none. */
-export async function triedAll(name: string, check: () => Promise<Check[]>): Promise<Check[]> {
-  try {
-    return await check();
-  } catch (error) {
-    return [failure(name, error)];
-  }
-}
-
-function failure(name: string, error: unknown): Check {
-  const mend = "mend it and run again";
-  if (error instanceof ModelSyncError) return fail(name, error.message, error.hint ?? mend);
-  if (isSystemFault(error)) return fail(name, messageOf(error), mend);
-  throw error;
-}
-
-/** What the system or the runtime refuses, as a file of another user. */
-function isSystemFault(error: unknown): error is Error {
-  return error instanceof Deno.errors.NotCapable || osErrorCode(error) !== undefined;
 }

@@ -3,8 +3,8 @@ import { UNREADABLE_MEND } from "../canary/canary_state.ts";
 import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { ModelSyncError } from "../core/errors.ts";
-import { absolutePath, findEntry, ifFound, removeIfThere } from "../core/files.ts";
+import { ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { absolutePath, findEntry, ifFound } from "../core/files.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
@@ -14,7 +14,7 @@ import { inspectModelFolder } from "../store/model_folder.ts";
 import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";
-import { type Check, fail, pass, warn } from "./check.ts";
+import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 
 /** Without an active release to measure by: little models, but models. */
 const FREE_BYTES_MIN = 256 * 1024 * 1024;
@@ -28,16 +28,26 @@ export async function checkStore(
   location: StoreLocation,
   activation: ActivationSetting,
 ): Promise<Check[]> {
+  return [
+    ...await triedAll("folder", () => checkFolders(context, location, activation)),
+    ...await triedAll("models folder", () => checkModelFolder(context, location)),
+    await tried("clock", () => checkHistoryClock(context, location)),
+    ...await triedAll("records", () => checkRecords(context, location)),
+  ];
+}
+
+async function checkFolders(
+  context: Context,
+  location: StoreLocation,
+  activation: ActivationSetting,
+): Promise<Check[]> {
   const parent = existingParent(context, dirname(absolutePath(context.fs, location.modelsDir)));
   const stateParent = existingParent(context, absolutePath(context.fs, location.stateDir ?? parent));
   return [
     checkWritable(context, parent),
-    await checkSpace(context, location, stateParent),
-    checkSameFileSystem(context, parent, stateParent, activation),
+    await tried("disk space", () => checkSpace(context, location, stateParent)),
+    await tried("file system", () => checkSameFileSystem(context, parent, stateParent, activation)),
     checkSymlinks(context, parent),
-    ...checkModelFolder(context, location),
-    checkHistoryClock(context, location),
-    ...checkRecords(context, location),
   ];
 }
 
@@ -107,16 +117,20 @@ function checkSymlinks(context: Context, parent: string): Check {
   const probe = probePath(parent);
   try {
     context.fs.symlinkSync("target", probe);
+    context.fs.removeSync(probe);
     return pass("links", "symbolic links work: a release is swapped in by one rename");
   } catch (error) {
-    if (!isSymlinkUnsupported(error)) throw error;
-    return warn(
-      "links",
-      "symbolic links do not work here",
-      "activation.mode mirror is used: files one by one",
-    );
-  } finally {
-    removeIfThere(context.fs, probe);
+    if (isSymlinkUnsupported(error)) {
+      return warn(
+        "links",
+        "symbolic links do not work here",
+        "activation.mode mirror is used: files one by one",
+      );
+    }
+    // A disk that is full or read-only says nothing about links.
+    const code = osErrorCode(error);
+    if (code === undefined) throw error;
+    return warn("links", `symbolic links cannot be tried in ${parent} (${code})`, `make ${parent} writable`);
   }
 }
 

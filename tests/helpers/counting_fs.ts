@@ -19,6 +19,7 @@ export function countingFs(onStep: OnStep): FileSystem {
     linkSync: told("link", Deno.linkSync),
     lstat: Deno.lstat,
     lstatSync: Deno.lstatSync,
+    makeTempDirSync: told("mkdtemp", Deno.makeTempDirSync),
     mkdirSync: told("mkdir", Deno.mkdirSync),
     open: async (path, options) => {
       if (writes(options)) onStep(`open ${path}`);

@@ -10,6 +10,10 @@ export function rootedFs(cwd: string): FileSystem {
     linkSync: (from, to) => Deno.linkSync(at(from), at(to)),
     lstat: (path) => Deno.lstat(at(path)),
     lstatSync: (path) => Deno.lstatSync(at(path)),
+    makeTempDirSync: (options) =>
+      Deno.makeTempDirSync(
+        options?.dir === undefined ? options : { ...options, dir: resolve(cwd, options.dir) },
+      ),
     mkdirSync: (path, options) => Deno.mkdirSync(at(path), options),
     open: (path, options) => Deno.open(at(path), options),
     openSync: (path, options) => Deno.openSync(at(path), options),

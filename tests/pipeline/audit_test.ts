@@ -7,34 +7,15 @@ import { auditActive } from "../../lib/pipeline/audit.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";
+import { readOnlyFs } from "../helpers/read_only_fs.ts";
 import { type Machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
+import { publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 import { ageFiles, listing, readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const ONE = { "a.bin": "one", "b.bin": "both" };
 const TWO = { "a.bin": "two", "b.bin": "both" };
 const OWNER = { command: "pull", runId: "r1", host: "test-host" };
-
-/** A file system on which every change fails, as one that is mounted read-only. */
-function readOnlyFs(): FileSystem {
-  const refuse = () => {
-    throw osError("EROFS");
-  };
-  return {
-    ...Deno,
-    chmodSync: refuse,
-    linkSync: refuse,
-    mkdirSync: refuse,
-    remove: () => Promise.reject(osError("EROFS")),
-    removeSync: refuse,
-    renameSync: refuse,
-    symlinkSync: refuse,
-    utimeSync: refuse,
-    open: (path, options) => options?.write ? Promise.reject(osError("EROFS")) : Deno.open(path, options),
-    openSync: (path, options) => options?.write || options?.append ? refuse() : Deno.openSync(path, options),
-  };
-}
 
 /** Bits that rot do not change it; writing a file does. */
 function withoutCtime(): FileSystem {
@@ -65,7 +46,7 @@ for (const activation of ["symlink", "mirror"] as const) {
     // A digest that has to be read again is one that a cache would like to keep.
     Deno.removeSync(join(storeOf(context, bot).statCache), { recursive: true });
     const before = listing(dir.path);
-    const fs = readOnlyFs();
+    const fs = readOnlyFs(Deno);
     for (const depth of ["stat", "content"] as const) {
       const report = await auditActive(testContext({ fs }), storeToRead(fs, bot), depth);
       assert.deepEqual([report.problems, report.extra, report.files], [[], [], 2]);

@@ -1,12 +1,14 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../../core/context.ts";
 import { findEntry, removeTree, replaceFile } from "../../core/files.ts";
+import { TemporaryFolder } from "../../core/temporary_folder.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/blobless_fetch.ts";
 import type { Git } from "../../git/git.ts";
 import type { ObjectId } from "../../git/registry.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
-const PREFIX = "model-sync-references-";
+const PURPOSE = "references";
+const PREFIX = `model-sync-${PURPOSE}-`;
 
 /** A sync takes minutes; what is a day old was left by one that was killed. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
@@ -21,8 +23,7 @@ export async function temporaryFolder(
   resources: AsyncDisposableStack,
 ): Promise<string> {
   if (parent !== undefined) fs.mkdirSync(parent, { recursive: true });
-  const folder = Deno.makeTempDirSync({ prefix: PREFIX, ...(parent === undefined ? {} : { dir: parent }) });
-  resources.defer(async () => await removeTree(fs, folder));
+  const folder = resources.use(new TemporaryFolder(fs, PURPOSE, parent)).path;
   const beside = dirname(folder);
   for (const { name } of [...fs.readDirSync(beside)].filter(({ name }) => name.startsWith(PREFIX))) {
     const madeMs = findEntry(fs, join(beside, name))?.mtime?.getTime() ?? Infinity;
