@@ -10,16 +10,16 @@ import {
   run as runApplication,
 } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
-import { parseDotenv } from "../lib/config/dotenv.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
-import type { Context, Environment } from "../lib/core/context.ts";
+import type { Context } from "../lib/core/context.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
-import { findText, findUtf8 } from "../lib/core/files.ts";
+import { findUtf8 } from "../lib/core/files.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
+import { readEnvironment } from "./_environment.ts";
 import { Output } from "./_output.ts";
 import type { CommandName } from "./_summaries.ts";
 import { type Permissions, processWorld, type World } from "./_world.ts";
@@ -290,14 +290,6 @@ function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
   if (flags.quiet) return "warn";
   // A script that reads JSON wants nothing but the error object on standard error, unless it asks for a log.
   return flags.json && flags.logFormat === undefined ? "silent" : "info";
-}
-
-/** The variables of the process over the `.env` file of the working directory. */
-function readEnvironment(world: World): Environment {
-  const ofProcess = world.variables();
-  const variables = parseDotenv(findText(world.fs, ".env") ?? "");
-  for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
-  return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(variables) };
 }
 
 /** Why a command ended: the signal, unless the error says more of how it ended then. */

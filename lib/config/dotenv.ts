@@ -12,13 +12,14 @@
 export function parseDotenv(text: string): Map<string, string> {
   const variables = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
-    const [, name, value] = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (name !== undefined && value !== undefined) variables.set(name, unquote(value));
+    const [, name, value] = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) variables.set(name, unquote(value.trim()));
   }
   return variables;
 }
 
 function unquote(value: string): string {
   const [, , quoted] = /^(["'])(.*?)\1(?:\s+#.*)?$/.exec(value) ?? [];
-  return quoted ?? value.replace(/(?:^|\s+)#.*$/, "");
+  // One blank, and the others trimmed: a pattern for a run of them takes hours for a line that is full of them.
+  return quoted ?? value.replace(/(?:^|\s)#.*$/, "").trimEnd();
 }
