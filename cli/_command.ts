@@ -17,6 +17,7 @@ import type { Context } from "../lib/core/context.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
+import { ownerWrites } from "../lib/core/owner_writes.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { readEnvironment } from "./_environment.ts";
@@ -221,7 +222,8 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
     using stop = stopOnSignals(world, output);
     try {
       const env = readEnvironment(world);
-      const { fs, spawn, http, clock, freeBytes, host, permissions } = world;
+      const { spawn, http, clock, freeBytes, host, permissions } = world;
+      const fs = ownerWrites(world.fs);
       const { signal } = stop;
       const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
       const load = () => loadConfigFor(flags, context, { ...FLAG_SETTINGS, ...flagSettings });

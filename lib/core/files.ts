@@ -217,18 +217,55 @@ function openFolders(fs: FileSystem, path: string): void {
 /** The mode of files that may hold credentials. */
 export const PRIVATE_MODE = 0o600;
 
-/** Nobody but the owner writes what this program keeps, whatever the umask. */
-const OWNER_WRITES = 0o644;
+/** The mode of folders that are their owner's business alone. */
+export const PRIVATE_FOLDER_MODE = 0o700;
+
+/** The mode of files that consumers read and that their owner goes on writing. */
+export const READABLE_MODE = 0o644;
+
+const READABLE_FOLDER_MODE = 0o755;
+
+/** A mode by which its owner alone writes. */
+export function withoutOthersWriting(mode: number): number {
+  return mode & ~0o022;
+}
+
+/** Gives a new file or folder its mode whatever the umask; not where the file system has none. */
+export function setMode(fs: FileSystem, path: string, mode: number): void {
+  if (Deno.build.os === "windows" || ((fs.statSync(path).mode ?? mode) & 0o777) === mode) return;
+  try {
+    fs.chmodSync(path, mode);
+  } catch (error) {
+    const isRefused = error instanceof Deno.errors.PermissionDenied ||
+      error instanceof Deno.errors.NotSupported;
+    if (!isRefused) throw error;
+  }
+}
+
+/** Makes a folder that consumers may enter whatever the umask, and those above it. What is there stays as it is. */
+export function makeReadableFolder(fs: FileSystem, path: string): void {
+  const isMade = (folder: string) => ifFound(() => fs.statSync(folder))?.isDirectory === true;
+  const missing: string[] = [];
+  for (let folder = path; !isMade(folder) && dirname(folder) !== folder; folder = dirname(folder)) {
+    missing.push(folder);
+  }
+  // On a full disk, what asks for nothing new has to succeed.
+  if (missing.length === 0) return;
+  fs.mkdirSync(path, { recursive: true });
+  for (const folder of missing) setMode(fs, folder, READABLE_FOLDER_MODE);
+}
 
 /**
  * Replaces a small file so that a crash leaves the old content or the new, never a part: written beside it, synced,
- * renamed over it, folder synced. The umask may take from the mode.
+ * renamed over it, folder synced.
+ *
+ * @param mode set whatever the umask; without it, new files have the mode that the umask leaves
  */
 export function replaceFile(
   fs: FileSystem,
   path: string,
   content: string | Uint8Array,
-  mode = OWNER_WRITES,
+  mode?: number,
 ): void {
   const temporary = `${path}.new`;
   try {
@@ -250,11 +287,13 @@ function removeQuietly(fs: FileSystem, path: string): void {
   }
 }
 
-function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode: number): void {
+function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode?: number): void {
   // A link would lead the write elsewhere, a named pipe would wait for a reader, a file would keep its own mode.
   if (findEntry(fs, path) !== undefined) removeIfThere(fs, path);
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  using file = fs.openSync(path, { write: true, create: true, truncate: true, mode });
+  const options = { write: true, create: true, truncate: true };
+  using file = fs.openSync(path, mode === undefined ? options : { ...options, mode });
+  if (mode !== undefined) setMode(fs, path, mode);
   writeAllSync(file, bytes);
   file.syncSync();
 }

@@ -10,6 +10,7 @@ import { Git } from "./git.ts";
 import { splitLogin } from "./login.ts";
 import { isPrivateConfig, ownEntries, writeOwnConfig } from "./own_config.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
+import { strictUmask } from "./strict_umask.ts";
 import { syncNewClone } from "./sync_clone.ts";
 
 /**
@@ -246,7 +247,8 @@ async function makeClone(
     await removeTree(fs, outdatedClone(repoDir));
     await removeTree(fs, temporary);
     fs.mkdirSync(temporary);
-    const git = new Git(context, { ...settings, repoDir: temporary });
+    const umask = strictUmask(fs, temporary);
+    const git = new Git(context, { ...settings, repoDir: temporary, umask });
     // Templates may hold hooks.
     await git.bytes(["init", "--quiet", "--template=", `--initial-branch=${settings.branch}`], {
       action: `make a clone in ${repoDir}`,

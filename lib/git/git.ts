@@ -78,6 +78,8 @@ export interface GitOptions {
   readonly config?: readonly string[];
   /** Blanked out of errors. */
   readonly secrets?: readonly Secret[];
+  /** Instead of that of this process; see `strict_umask.ts`. */
+  readonly umask?: string | undefined;
 }
 
 export interface CallOptions {
@@ -106,9 +108,10 @@ export class Git {
   }
 
   /** The same repository with more environment or configuration. */
-  with(more: Pick<GitOptions, "env" | "config" | "secrets">): Git {
+  with(more: Pick<GitOptions, "env" | "config" | "secrets" | "umask">): Git {
     return new Git(this.#context, {
       ...this.#options,
+      umask: more.umask ?? this.#options.umask,
       env: { ...this.#options.env, ...more.env },
       config: [...this.#options.config ?? [], ...more.config ?? []],
       secrets: [...this.#options.secrets ?? [], ...more.secrets ?? []],
@@ -163,8 +166,7 @@ export class Git {
   #request(args: readonly string[], call: CallOptions) {
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
     return {
-      command: "git",
-      args: ["-C", this.repoDir, ...config, ...args],
+      ...this.#commandLine(["-C", this.repoDir, ...config, ...args]),
       title: `git ${args.find((arg) => !arg.startsWith("-"))}`,
       env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
       timeoutMs: call.transfer === true ? this.#options.transferTimeoutMs : QUERY_TIMEOUT_MS,
@@ -172,6 +174,12 @@ export class Git {
       ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
       ...(call.onStderr === undefined ? {} : { onStderr: call.onStderr }),
     };
+  }
+
+  #commandLine(args: readonly string[]): { readonly command: string; readonly args: readonly string[] } {
+    const { umask } = this.#options;
+    if (umask === undefined) return { command: "git", args };
+    return { command: "sh", args: ["-c", 'umask "$0" && exec git "$@"', umask, ...args] };
   }
 
   /** A folder that is no repository must not pass for one because a folder above it is. */

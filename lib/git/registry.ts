@@ -12,6 +12,7 @@ import { type CallOptions, Git } from "./git.ts";
 import { PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
+import { strictUmask } from "./strict_umask.ts";
 import { syncGitFolder } from "./sync_clone.ts";
 import { sweepTemporaryObjects } from "./temporary_objects.ts";
 import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
@@ -114,9 +115,11 @@ export class Registry implements Disposable {
       reach: (url) => reach(context, settings, url),
       lock: (gitDir) => lockClone(context, gitDir, use),
     });
+    let umask: string | undefined;
     if (use.owner !== "unlocked") {
       resources.use(await lockClone(context, facts.gitDir, use));
       if (facts.isOwn) {
+        umask = strictUmask(context.fs, facts.gitDir);
         await removeStaleLocks(context, facts.gitDir, settings);
         await sweepOutdated(context, settings.repoDir);
       }
@@ -129,7 +132,7 @@ export class Registry implements Disposable {
     const lazy: Record<string, string> = facts.isLazy && !facts.isOwn ? { GIT_NO_LAZY_FETCH: "0" } : {};
     const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
     const hookGit = bare.with(await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings))
-      .with({ env: { ...optional, ...lazy } });
+      .with({ env: { ...optional, ...lazy }, umask });
     const git = use.withoutHooks === true || facts.isOwn ? hookGit.with(PLAIN_GIT) : hookGit;
     const opened = { ...facts, git, hookGit, remoteUrl, settings, setAside };
     return new Registry(opened, use, context, resources.move());

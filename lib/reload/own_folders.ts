@@ -6,6 +6,7 @@ import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
 import {
   type FileSystem,
   findEntry,
+  makeReadableFolder,
   removeTree,
   replaceFile,
   syncFolder,
@@ -58,7 +59,7 @@ export class OwnFolders {
     const staging = join(this.#root, STAGING_NAME);
     const target = join(this.#root, name);
     try {
-      fs.mkdirSync(this.#root, { recursive: true });
+      makeReadableFolder(fs, this.#root);
       await removeTree(fs, staging);
       await fillFolder(this.#context, staging, files);
       // Before the rename: a name without a folder does no harm, a folder without its name would stay for ever.
@@ -117,12 +118,12 @@ function readList(fs: FileSystem, path: string): string[] {
 
 async function fillFolder(context: Context, folder: string, files: readonly PlacedFile[]): Promise<void> {
   const { fs, signal } = context;
-  fs.mkdirSync(folder);
+  makeReadableFolder(fs, folder);
   const made = new Set([folder]);
   for (const { source, path } of files) {
     signal.throwIfAborted();
     const target = join(folder, path);
-    if (!made.has(dirname(target))) fs.mkdirSync(dirname(target), { recursive: true });
+    if (!made.has(dirname(target))) makeReadableFolder(fs, dirname(target));
     made.add(dirname(target));
     try {
       fs.linkSync(source, target);

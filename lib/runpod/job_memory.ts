@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
+import { PRIVATE_MODE, replaceFile } from "../core/files.ts";
 import { readState } from "../store/state_entries.ts";
 import type { Store } from "../store/store.ts";
 
@@ -47,7 +47,12 @@ export class JobMemory {
   }
 
   #write(jobs: z.infer<typeof Jobs>): void {
-    replaceFile(this.#store.fs, jobsPath(this.#store), `${JSON.stringify(jobs, undefined, 2)}\n`);
+    replaceFile(
+      this.#store.fs,
+      jobsPath(this.#store),
+      `${JSON.stringify(jobs, undefined, 2)}\n`,
+      PRIVATE_MODE,
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
-import { RELEASE_FILE_MODE, removeIfThere, syncFolder } from "../core/files.ts";
+import { RELEASE_FILE_MODE, removeIfThere, syncFolder, withoutOthersWriting } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
   createManifest,
@@ -171,13 +171,27 @@ const CHMOD_IMPOSSIBLE = ["EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP"];
 
 function makeReadOnly(store: Store, manifest: Manifest): void {
   if (Deno.build.os === "windows") return;
-  for (const file of manifest.files) {
-    try {
-      store.fs.chmodSync(join(releaseDir(store, manifest.digest), file.path), RELEASE_FILE_MODE);
-    } catch (error) {
-      // A file of another user's: the mode only guards against mistakes, and the folder has moved already.
-      if (!CHMOD_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) throw error;
-    }
+  const release = releaseDir(store, manifest.digest);
+  const folders = new Set(manifest.files.flatMap(({ path }) => foldersOf(path)));
+  for (const { path } of manifest.files) changeMode(store, join(release, path), () => RELEASE_FILE_MODE);
+  // Whoever may write a folder may replace the files in it.
+  for (const path of folders) changeMode(store, join(release, path), withoutOthersWriting);
+}
+
+/** The folders that a file of a release is in, up to the release itself. */
+function foldersOf(path: string): string[] {
+  const folder = dirname(path);
+  return folder === "." ? [folder] : [folder, ...foldersOf(folder)];
+}
+
+function changeMode({ fs }: Store, path: string, change: (mode: number) => number): void {
+  const mode = (fs.lstatSync(path).mode ?? 0) & 0o7777;
+  if (change(mode) === mode) return;
+  try {
+    fs.chmodSync(path, change(mode));
+  } catch (error) {
+    // A file of another user's: the mode only guards against mistakes, and the folder has moved already.
+    if (!CHMOD_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) throw error;
   }
 }
 

@@ -2,7 +2,14 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
-import { findEntry, removeTree, replaceFile, syncFolder, syncFolders } from "../core/files.ts";
+import {
+  findEntry,
+  makeReadableFolder,
+  removeTree,
+  replaceFile,
+  syncFolder,
+  syncFolders,
+} from "../core/files.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
 import { planMirror } from "./mirror_plan.ts";
@@ -44,7 +51,7 @@ export async function prepareMirror(
   if (target === undefined) throw missing(to);
   const old = from === undefined ? undefined : findRelease(store, from)?.manifest;
   try {
-    fs.mkdirSync(modelsDir, { recursive: true });
+    makeReadableFolder(fs, modelsDir);
     await removeTree(fs, mirrorScratch(store));
     const plan = await planMirror(context, store, old, target);
     await requireMirrorRoom(context, store, roomOf(plan.copies.map(({ file }) => file)));

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
+import { makeReadableFolder, READABLE_MODE, setMode } from "../core/files.ts";
 import { copyAndHash } from "../core/hash.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import type { MirrorPlan } from "./mirror_plan.ts";
@@ -57,9 +58,9 @@ export class MirrorPreparation {
   #addFolder(path: string, below: ReadonlySet<string>): void {
     const { fs, modelsDir } = this.#store;
     const from = this.#name();
-    fs.mkdirSync(join(modelsDir, from));
+    makeReadableFolder(fs, join(modelsDir, from));
     for (const folder of [...below].sort()) {
-      fs.mkdirSync(join(modelsDir, from, folder.slice(path.length + 1)), { recursive: true });
+      makeReadableFolder(fs, join(modelsDir, from, folder.slice(path.length + 1)));
     }
     this.#steps.push({ from, to: path });
   }
@@ -98,6 +99,7 @@ export class MirrorPreparation {
         { code: "RELEASE_DAMAGED", hint: "pull again to repair the store" },
       );
     }
+    setMode(fs, location, READABLE_MODE);
     using written = fs.openSync(location, { read: true, write: true });
     written.syncSync();
     return name;

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { findEntry, syncFolder } from "../core/files.ts";
+import { findEntry, makeReadableFolder, syncFolder } from "../core/files.ts";
 import { isScratch } from "./mirror_scratch.ts";
 import type { Store } from "./store.ts";
 
@@ -50,7 +50,7 @@ function exists({ fs, modelsDir }: Store, path: string): boolean {
 function rename({ fs, modelsDir }: Store, from: string, to: string): void {
   const target = join(modelsDir, to);
   // Going back may find a folder gone that was empty for a moment.
-  if (findEntry(fs, dirname(target)) === undefined) fs.mkdirSync(dirname(target), { recursive: true });
+  makeReadableFolder(fs, dirname(target));
   fs.renameSync(join(modelsDir, from), target);
 }
 

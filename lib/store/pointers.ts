@@ -6,6 +6,7 @@ import {
   type FileSystem,
   findEntry,
   findText,
+  READABLE_MODE,
   removeIfThere,
   replaceFile,
   syncFolder,
@@ -92,7 +93,7 @@ export function setPointers(store: Store, targets: PointerTargets, mode: Activat
   );
   for (const [index, { path, target }] of wanted.entries()) {
     if (kinds[index] === "link") store.fs.renameSync(temporaryOf(path), path);
-    else withReserve(store, () => replaceFile(store.fs, path, `${target}\n`));
+    else withReserve(store, () => replaceFile(store.fs, path, `${target}\n`, READABLE_MODE));
   }
   syncFolder(store.fs, store.root);
 }

@@ -4,6 +4,7 @@ import {
   findEntry,
   findText,
   ifFound,
+  READABLE_MODE,
   removeTree,
   replaceFile,
   syncFolder,
@@ -131,7 +132,7 @@ export function writeManifest(store: Store, digest: Digest, text: string, signat
 
 function replaceState({ fs }: Store, path: string, text: string): void {
   clearWay(fs, path);
-  replaceFile(fs, path, text);
+  replaceFile(fs, path, text, READABLE_MODE);
 }
 
 /** Removes a release. Its manifest goes first: what is left of a removal that was cut is not a release. */

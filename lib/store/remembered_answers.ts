@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
+import { PRIVATE_MODE, replaceFile } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Secret } from "../core/secret.ts";
 import { readState } from "./state_entries.ts";
@@ -58,7 +58,12 @@ async function hashOf(question: string, token: Secret): Promise<string> {
 }
 
 function write(store: Store, answers: z.infer<typeof Answers>): void {
-  replaceFile(store.fs, join(store.root, ANSWERS_NAME), `${JSON.stringify(answers, undefined, 2)}\n`);
+  replaceFile(
+    store.fs,
+    join(store.root, ANSWERS_NAME),
+    `${JSON.stringify(answers, undefined, 2)}\n`,
+    PRIVATE_MODE,
+  );
 }
 
 function read(store: Store): z.infer<typeof Answers> {

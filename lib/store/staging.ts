@@ -1,7 +1,14 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
-import { RELEASE_FILE_MODE, removeIfThere, removeTree } from "../core/files.ts";
+import {
+  makeReadableFolder,
+  PRIVATE_MODE,
+  RELEASE_FILE_MODE,
+  removeIfThere,
+  removeTree,
+  setMode,
+} from "../core/files.ts";
 import { type FileDigest, FileHasher, type Sha256, writeAll } from "../core/hash.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { requireSpace } from "./require_space.ts";
@@ -50,7 +57,7 @@ export class Staging implements AsyncDisposable {
     this.#root = join(store.staging, runId);
     this.dir = join(this.#root, "files");
     try {
-      store.fs.mkdirSync(this.dir, { recursive: true });
+      makeReadableFolder(store.fs, this.dir);
     } catch (error) {
       throw diskError(error, `make the staging folder ${this.#root}`);
     }
@@ -139,7 +146,7 @@ export class Staging implements AsyncDisposable {
     const { fs } = this.#store;
     const target = this.#place(path);
     try {
-      using file = await fs.open(target, { write: true, createNew: true });
+      using file = await fs.open(target, { write: true, createNew: true, mode: PRIVATE_MODE });
       const hasher = await FileHasher.create(expectedBytes);
       for await (const piece of content) {
         this.#context.signal.throwIfAborted();
@@ -176,7 +183,7 @@ export class Staging implements AsyncDisposable {
     const { fs } = this.#store;
     const isLinked = await this.#replaceByHeld(target, digest.sha256);
     if (!isLinked) {
-      if (Deno.build.os !== "windows") fs.chmodSync(target, RELEASE_FILE_MODE);
+      setMode(fs, target, RELEASE_FILE_MODE);
       await file.sync();
     }
     const how = isLinked ? "linked" : "written";
@@ -209,7 +216,7 @@ export class Staging implements AsyncDisposable {
     const target = join(this.dir, path);
     const folder = dirname(target);
     if (!this.#folders.has(folder)) {
-      this.#store.fs.mkdirSync(folder, { recursive: true });
+      makeReadableFolder(this.#store.fs, folder);
       this.#folders.add(folder);
     }
     return target;

@@ -5,6 +5,9 @@ import { type JsonFile, readJsonFile } from "../core/json_file.ts";
 import { setAside } from "../core/set_aside.ts";
 import type { Store } from "./store.ts";
 
+/** The default state directory's name, beside the model folder. */
+export const STATE_DIR_NAME = ".model-sync";
+
 /** What a run does where it finds an entry of the store damaged: bad content, or a folder or a pipe in its place. */
 type StateEntry =
   | RebuiltEntry

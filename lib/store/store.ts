@@ -1,11 +1,20 @@
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
-import { absolutePath, entryKind, type FileSystem, findEntry, ifFound, replaceFile } from "../core/files.ts";
+import {
+  absolutePath,
+  entryKind,
+  type FileSystem,
+  findEntry,
+  ifFound,
+  makeReadableFolder,
+  replaceFile,
+} from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import type { Log } from "../core/log.ts";
 import { clearWay } from "../core/set_aside.ts";
-import { clearWrongEntries } from "./state_entries.ts";
+import { clearWrongEntries, STATE_DIR_NAME } from "./state_entries.ts";
+import { tightenModes } from "./tighten_modes.ts";
 
 /**
  * The state directory of one model folder: immutable releases, the pointers that say which of them is seen, and what
@@ -32,9 +41,6 @@ export interface Store {
   readonly statCache: string;
 }
 
-/** The default state directory's name, beside the model folder. */
-export const STATE_DIR_NAME = ".model-sync";
-
 const Identity = z.object({ schema: z.number(), modelsDir: z.string() });
 
 export interface StoreLocation {
@@ -59,9 +65,11 @@ export function openStore(fs: FileSystem, location: StoreLocation, log: Pick<Log
     const store = storeAt(fs, location, log);
     claim(store);
     clearWrongEntries(store);
-    for (const folder of [store.staging, store.partials, store.releases, store.statCache]) {
+    for (const folder of [store.staging, store.partials, store.statCache]) {
       fs.mkdirSync(folder, { recursive: true });
     }
+    makeReadableFolder(fs, store.releases);
+    tightenModes(store);
     return store;
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) {
@@ -103,7 +111,7 @@ export function stateDirOf(fs: FileSystem, location: StoreLocation): string {
 
 function makeFolder(fs: FileSystem, path: string): void {
   try {
-    fs.mkdirSync(path, { recursive: true });
+    makeReadableFolder(fs, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     const found = findEntry(fs, path);

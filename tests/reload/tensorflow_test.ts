@@ -69,6 +69,8 @@ Deno.test("only versions that were made for releases are ever removed", async ()
 Deno.test("a version appears by one rename when it is whole, whatever fails before", async () => {
   using release = releaseOf(FILES);
   const root = `${release.path}/serving/btc`;
+  // There from the start, so that each run takes the same steps.
+  Deno.mkdirSync(root, { recursive: true });
   const hook = hooks({ type: "tensorflow-serving", model_base_path: root });
   const steps: string[] = [];
   await reloadConsumers(

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../../core/context.ts";
 import { UsageError } from "../../core/errors.ts";
-import { findEntry } from "../../core/files.ts";
+import { findEntry, PRIVATE_FOLDER_MODE, PRIVATE_MODE, setMode } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
 import { redactUrls } from "../../core/secret.ts";
 import type { Git } from "../../git/git.ts";
@@ -37,8 +37,11 @@ export async function openPersistentClone(
   const call = { action: `bring the clone ${git.repoDir} up to date`, transfer: true };
   const isNew = context.fs.readDirSync(git.repoDir)[Symbol.iterator]().next().done === true;
   if (isNew) {
+    // Git makes what is inside with the umask, which may let everybody write it.
+    context.fs.mkdirSync(join(git.repoDir, ".git"), { mode: PRIVATE_FOLDER_MODE });
     await git.bytes(["init", "--quiet", `--initial-branch=${branch}`], call);
     await git.bytes(["remote", "add", "origin", url], call);
+    setMode(context.fs, join(git.repoDir, ".git", "config"), PRIVATE_MODE);
   } else await checkIdentity(context, git, address, url);
   await git.bytes(["fetch", "--no-tags", "--quiet", "origin", `+refs/heads/${branch}:${remoteBranch}`], call);
   if (!isNew && !discardLocalChanges) await refuseLocalChanges(git, branch);

@@ -1,0 +1,40 @@
+import type { FileSystem } from "./files.ts";
+
+/** Others may read what is not private; nobody but the owner writes it. The umask takes more away, and adds nothing. */
+const FILE_MODE = 0o644;
+const FOLDER_MODE = 0o755;
+
+/**
+ * Returns a file system in which new files and folders can be written by their owner alone, whatever the umask; one
+ * that a container or a service manager set to 000 would let every user replace the models.
+ */
+export function ownerWrites(fs: FileSystem): FileSystem {
+  return {
+    chmodSync: (path, mode) => fs.chmodSync(path, mode),
+    cwd: () => fs.cwd(),
+    linkSync: (from, to) => fs.linkSync(from, to),
+    lstat: (path) => fs.lstat(path),
+    lstatSync: (path) => fs.lstatSync(path),
+    makeTempDirSync: (options) => fs.makeTempDirSync(options),
+    mkdirSync: (path, options) => fs.mkdirSync(path, { mode: FOLDER_MODE, ...options }),
+    open: (path, options) => fs.open(path, withMode(options)),
+    openSync: (path, options) => fs.openSync(path, withMode(options)),
+    readDirSync: (path) => fs.readDirSync(path),
+    readFileSync: (path) => fs.readFileSync(path),
+    readLinkSync: (path) => fs.readLinkSync(path),
+    readTextFileSync: (path) => fs.readTextFileSync(path),
+    realPathSync: (path) => fs.realPathSync(path),
+    remove: (path, options) => fs.remove(path, options),
+    removeSync: (path, options) => fs.removeSync(path, options),
+    renameSync: (from, to) => fs.renameSync(from, to),
+    statSync: (path) => fs.statSync(path),
+    symlinkSync: (target, path, options) => fs.symlinkSync(target, path, options),
+    utimeSync: (path, atime, mtime) => fs.utimeSync(path, atime, mtime),
+  };
+}
+
+/** Only a file that is made has a mode to be set. */
+function withMode(options: Deno.OpenOptions | undefined): Deno.OpenOptions | undefined {
+  if (options?.create !== true && options?.createNew !== true) return options;
+  return { mode: FILE_MODE, ...options };
+}

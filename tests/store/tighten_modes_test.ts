@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openStore } from "../../lib/store/store.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+const ignore = Deno.build.os === "windows";
+
+function modeOf(path: string): string {
+  return ((Deno.statSync(path).mode ?? 0) & 0o7777).toString(8);
+}
+
+Deno.test({
+  name: "what everybody could write in a store of an earlier version is its owner's again, at every depth",
+  ignore,
+  fn: () => {
+    using dir = tempDir();
+    const location = { modelsDir: join(dir.path, "models") };
+    const { root } = openStore(Deno, location);
+    writeFiles(root, { "releases/ab/BTC/rf.bin": "", "history.jsonl": "", "registry/.git/config": "" });
+    const open = ["", "releases", "releases/ab", "releases/ab/BTC", "registry", "registry/.git"];
+    for (const path of open) Deno.chmodSync(join(root, path), 0o777);
+    for (const path of ["history.jsonl", "registry/.git/config"]) Deno.chmodSync(join(root, path), 0o666);
+    openStore(Deno, location);
+    assert.deepEqual(open.map((path) => modeOf(join(root, path))), open.map(() => "755"));
+    assert.equal(modeOf(join(root, "history.jsonl")), "644");
+    assert.equal(modeOf(join(root, "registry/.git/config")), "644");
+  },
+});
+
+Deno.test({
+  name: "a store leaves alone what a group may write, and what is not the store's in a folder that it shares",
+  ignore,
+  fn: () => {
+    using dir = tempDir();
+    const stateDir = join(dir.path, "shared");
+    const location = { modelsDir: join(dir.path, "models"), stateDir };
+    openStore(Deno, location);
+    writeFiles(stateDir, { "others/x": "", "history.jsonl": "" });
+    const modes = [["", 0o1777], ["others", 0o777], ["history.jsonl", 0o664]] as const;
+    for (const [path, mode] of modes) Deno.chmodSync(join(stateDir, path), mode);
+    openStore(Deno, location);
+    assert.deepEqual(modes.map(([path]) => modeOf(join(stateDir, path))), ["1777", "777", "664"]);
+  },
+});
+
+Deno.test({
+  name: "answers of an API and RunPod jobs that earlier versions kept are read by their owner alone",
+  ignore,
+  fn: () => {
+    using dir = tempDir();
+    const location = { modelsDir: join(dir.path, "models") };
+    const { root } = openStore(Deno, location);
+    for (const name of ["answers.json", "runpod_jobs.json"]) {
+      Deno.writeTextFileSync(join(root, name), "{}", { mode: 0o644 });
+    }
+    openStore(Deno, location);
+    assert.deepEqual([modeOf(join(root, "answers.json")), modeOf(join(root, "runpod_jobs.json"))], [
+      "600",
+      "600",
+    ]);
+  },
+});
