@@ -46,12 +46,36 @@ export async function planGitPublish(
   scratch: string,
   store: Store | undefined,
 ): Promise<PublishPlan> {
+  const use = { owner: "unlocked", clone: "blobless", scratch } as const;
+  const place = { set, scratch, store };
+  using registry = await Registry.open(context, options.registry, use);
+  try {
+    return await planOn(context, registry, options, place);
+  } catch (error) {
+    using replaced = await registry.replaceAfter(error);
+    return await planOn(context, replaced, options, place);
+  }
+}
+
+/** What is published, and what is known of it. */
+interface PlanPlace {
+  readonly set: ModelSet;
+  readonly scratch: string;
+  readonly store: Store | undefined;
+}
+
+async function planOn(
+  context: Context,
+  registry: Registry,
+  options: Omit<GitPublisherOptions, "owner">,
+  place: PlanPlace,
+): Promise<PublishPlan> {
   const { registry: settings, subdir } = options;
-  using registry = await Registry.open(context, settings, { owner: "unlocked", clone: "blobless", scratch });
+  const { set } = place;
   if (registry.hasWorktree && !options.allowDirtyWorktree) {
     refuseDirty(registry, (await registry.status()).dirty);
   }
-  const base = await readBase(context, registry, options, { set, scratch, store });
+  const base = await readBase(context, registry, options, place);
   refuseForeignManifest(subdir, base.manifest);
   if (!options.allowShrink) refuseShrink(set, base.files.map((file) => file.path));
   const changes = compareFiles(base.files, set.files);
@@ -84,11 +108,7 @@ async function readBase(
   context: Context,
   registry: Registry,
   options: Omit<GitPublisherOptions, "owner">,
-  { set, scratch, store }: {
-    readonly set: ModelSet;
-    readonly scratch: string;
-    readonly store: Store | undefined;
-  },
+  { set, scratch, store }: PlanPlace,
 ): Promise<Published> {
   const ours = await registry.findCommit(`refs/heads/${options.registry.branch}`);
   const tip = await registry.remoteTip();

@@ -3,7 +3,7 @@ import { CleanString } from "./clean_string.ts";
 import type { Clock } from "./clock.ts";
 import { isoSeconds } from "./clock.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
-import { entryKind, type FileSystem, findEntry, findFile, findText } from "./files.ts";
+import { type FileSystem, findFile, findText, UnusableFileError } from "./files.ts";
 
 /** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
 export interface LockOwner {
@@ -90,17 +90,15 @@ async function openToRead(fs: FileSystem, path: string): Promise<Deno.FsFile | u
 }
 
 async function openLockFile(fs: FileSystem, path: string): Promise<Deno.FsFile> {
-  const found = findEntry(fs, path);
-  if (found !== undefined && !found.isFile && !found.isSymlink) {
-    throw new DiskError(`Cannot lock ${path}: it is ${entryKind(found)}, not a file`, {
+  try {
+    findFile(fs, path);
+    return await fs.open(path, { read: true, write: true, create: true });
+  } catch (error) {
+    if (!(error instanceof UnusableFileError)) throw diskError(error, `open the lock ${path}`);
+    throw new DiskError(`Cannot lock ${path}: ${error.reason}`, {
       code: "LOCK_UNUSABLE",
       hint: `move ${path} away and run again`,
     });
-  }
-  try {
-    return await fs.open(path, { read: true, write: true, create: true });
-  } catch (error) {
-    throw diskError(error, `open the lock ${path}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DiskError, diskError, FailedError, ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { formatBytes } from "../core/format.ts";
 import { oneLine } from "../core/quote.ts";
 import type { FileSystem } from "../core/files.ts";
 import type { Git } from "./git.ts";
@@ -40,7 +41,12 @@ const FILES = [
   "info/exclude",
   "info/grafts",
   "info/sparse-checkout",
+  "config.worktree",
+  "logs/HEAD",
 ];
+/** Of these git reads every byte, however many; a user's are far below. */
+const SMALL_FILES = FILES.filter((name) => name !== "index" && name !== "packed-refs");
+const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 const FOLDERS = ["objects", "refs"];
 /** Below these git opens files by names that only it knows. */
 const OPENED_FOLDERS = ["refs", "objects"];
@@ -68,9 +74,16 @@ export function describeGitFolder(
   const gitDir = join(repoDir, ".git");
   if (look(fs, gitDir)?.isDirectory !== true) return undefined;
   const refs = [`refs/heads/${branch}`, `refs/remotes/${remote}/${branch}`];
-  for (const name of [...FILES, ...refs, ...packNames(fs, gitDir), ...oddNames(fs, gitDir)]) {
+  const logs = refs.map((ref) => `logs/${ref}`);
+  for (const name of [...FILES, ...refs, ...logs, ...packNames(fs, gitDir), ...oddNames(fs, gitDir)]) {
     const reason = whyUnreadable(fs, join(gitDir, name));
     if (reason !== undefined) return { kind: "unreadable", reason: `.git/${name} is ${reason}` };
+  }
+  for (const name of SMALL_FILES) {
+    const size = look(fs, join(gitDir, name))?.size ?? 0;
+    if (size > SMALL_BYTES_MAX) {
+      return { kind: "unreadable", reason: `.git/${name} has ${formatBytes(size)}` };
+    }
   }
   for (const name of ["HEAD", "packed-refs", ...refs]) refuseDiskFault(fs, join(gitDir, name));
   for (const name of FOLDERS) {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
-import { ifFound } from "../core/files.ts";
+import { type FileSystem, ifFound } from "../core/files.ts";
 import { redact } from "../core/secret.ts";
 import type { Registry } from "./registry.ts";
 
@@ -18,12 +18,22 @@ export async function findHooks({ fs }: Context, registry: Registry): Promise<Ho
   const found = new Map<HookName, string>();
   for (const name of REFUSING) {
     const path = join(folder, name);
-    const info = ifFound(() => fs.statSync(path));
+    const info = findTarget(fs, path);
     // Git passes over a hook without the permission, too; Windows has none.
     const isRunnable = info?.isFile === true && (info.mode === null || (info.mode & 0o111) !== 0);
     if (isRunnable) found.set(name, path);
   }
   return found;
+}
+
+/** What is at a path, links followed; nothing where a link leads in a circle. */
+function findTarget(fs: FileSystem, path: string): Deno.FileInfo | undefined {
+  try {
+    return ifFound(() => fs.statSync(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.FilesystemLoop) return undefined;
+    throw error;
+  }
 }
 
 /** In a clone of our own the clone's own settings do not decide which programs run; those of the machine's user do. */

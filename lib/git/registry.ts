@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { UnreachableError } from "../core/errors.ts";
-import { findEntry } from "../core/files.ts";
-import { acquireLock, type LockOwner } from "../core/lock.ts";
+import { findEntry, removeTree } from "../core/files.ts";
+import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
 import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
 import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { type CallOptions, Git } from "./git.ts";
+import { lockClone } from "./lock_clone.ts";
 import { PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
@@ -113,15 +114,17 @@ export class Registry implements Disposable {
       scratch: use.owner === "unlocked" ? use.scratch : undefined,
       damage: use.damage,
       reach: (url) => reach(context, settings, url),
-      lock: (gitDir) => lockClone(context, gitDir, use),
+      lock: (gitDir) => lockClone(context, gitDir, use.owner),
     });
     let umask: string | undefined;
     if (use.owner !== "unlocked") {
-      resources.use(await lockClone(context, facts.gitDir, use));
+      resources.use(await lockClone(context, facts.gitDir, use.owner));
       if (facts.isOwn) {
         umask = strictUmask(context.fs, facts.gitDir);
         await removeStaleLocks(context, facts.gitDir, settings);
         await sweepOutdated(context, settings.repoDir);
+        // Nobody reads what its references were before, and a damaged log would keep git from moving one.
+        await removeTree(context.fs, join(facts.gitDir, "logs"));
       }
     }
     const address = facts.remoteUrl ?? await askRemoteUrl(bare, settings);
@@ -324,11 +327,6 @@ export class Registry implements Disposable {
   #refuse(damage: string | undefined): void {
     if (damage !== undefined) throw new CloneDamagedError(this.git.repoDir, damage);
   }
-}
-
-async function lockClone(context: Context, gitDir: string, use: RegistryUse): Promise<Disposable> {
-  if (use.owner === "unlocked") return { [Symbol.dispose]: () => {} };
-  return await acquireLock(context.fs, join(gitDir, "model-sync.lock"), use.owner, context.clock);
 }
 
 /** Asks a registry whether it is there, with nothing but its address. */
