@@ -4,7 +4,7 @@ import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/erro
 import { systemFault } from "../lib/core/system_fault.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
-import { printableJson } from "../lib/core/quote.ts";
+import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
 import { formatBytes, formatDuration } from "../lib/core/format.ts";
 import type { Screen, Terminal } from "./_world.ts";
 
@@ -24,6 +24,17 @@ export type Style = keyof typeof STYLES;
 const PROGRESS_INTERVAL_MS = 100;
 const BAR_CHARS = 24;
 
+const OWN_STYLE = new RegExp(`(\\u001b\\[(?:${[0, ...Object.values(STYLES)].join("|")})m)`);
+
+/** Text that another program reads to the byte, such as a patch. A terminal gets it as it gets every other text. */
+export class Verbatim {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** The only writer to the terminal. */
 export class Output {
   readonly options: OutputOptions;
@@ -37,9 +48,11 @@ export class Output {
   }
 
   /** Shows a result: an object for machines, or lines for people. */
-  result(object: unknown, lines: () => readonly string[]): void {
+  result(object: unknown, lines: () => readonly (string | Verbatim)[]): void {
     this.#clearBar();
-    const text = this.options.json ? printableJson(object) : lines().join("\n");
+    const text = this.options.json
+      ? printableJson(object)
+      : lines().map((line) => this.#shownLine(line)).join("\n");
     if (text !== "") this.#write(this.#screen.stdout, `${text}\n`);
   }
 
@@ -66,6 +79,16 @@ export class Output {
       if (shown.stack !== undefined) this.#write(this.#screen.stderr, `${shown.stack}\n`);
     }
     return shown.exitCode;
+  }
+
+  /** Files and servers are quoted in results: of what a terminal obeys, our own colours are left. */
+  #shownLine(line: string | Verbatim): string {
+    const { stdout, noColor } = this.#screen;
+    const isTerminal = stdout.isTerminal();
+    if (line instanceof Verbatim && !isTerminal) return line.text;
+    const text = line instanceof Verbatim ? line.text : line;
+    if (!isTerminal || noColor) return printableLines(text);
+    return text.split(OWN_STYLE).map((part, index) => index % 2 === 1 ? part : printableLines(part)).join("");
   }
 
   /** What a program that we run prints, as it comes. */
@@ -123,7 +146,7 @@ export class Output {
     if (this.#bar?.label !== label) this.#bar = { label, startedMs: nowMs, drawnMs: nowMs };
     if (nowMs - this.#bar.drawnMs < PROGRESS_INTERVAL_MS) return;
     this.#bar.drawnMs = nowMs;
-    const line = progressLine(label, doneBytes, totalBytes, nowMs - this.#bar.startedMs);
+    const line = progressLine(oneLine(label), doneBytes, totalBytes, nowMs - this.#bar.startedMs);
     this.#write(this.#screen.stderr, `\r\x1b[K${line}`);
   }
 

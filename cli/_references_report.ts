@@ -6,7 +6,7 @@ import { nameBlocks } from "../lib/references/describe_changes.ts";
 import { fieldChanges } from "../lib/references/field_changes.ts";
 import { renderInline } from "../lib/references/json/render_json.ts";
 import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
-import type { Output, Style } from "./_output.ts";
+import { type Output, type Style, Verbatim } from "./_output.ts";
 
 const STYLES = { added: "green", removed: "red", modified: "yellow" } as const satisfies Record<
   string,
@@ -22,7 +22,7 @@ export function failuresOf({ categories, repositories }: SyncReport): readonly u
 }
 
 /** The report for people. */
-export function reportLines(output: Output, report: SyncReport, isDryRun: boolean): string[] {
+export function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (string | Verbatim)[] {
   const changed = report.categories.flatMap((category) => categoryLines(output, category, isDryRun));
   const missing = report.categories.filter(({ status }) => status === "no-reference-file");
   return [
@@ -62,7 +62,7 @@ function summaryLines(
   output: Output,
   { categories, repositories, patchPath }: SyncReport,
   isDryRun: boolean,
-): string[] {
+): (string | Verbatim)[] {
   const compared = categories.filter(({ status }) => status !== "no-reference-file");
   const lost = repositories.flatMap((report) => report.kind === "failed" ? [report.repository] : []);
   const failed = compared.filter((report) =>
@@ -86,7 +86,7 @@ function summaryLines(
   ];
 }
 
-function repositoryLines(output: Output, report: RepositoryReport): string[] {
+function repositoryLines(output: Output, report: RepositoryReport): (string | Verbatim)[] {
   const { repository } = report;
   switch (report.kind) {
     case "shown":
@@ -97,7 +97,7 @@ function repositoryLines(output: Output, report: RepositoryReport): string[] {
       return [tooFew(report)];
     case "written":
       return [
-        ...(report.written.length === 0 ? report.patch.split("\n") : []),
+        ...(report.written.length === 0 ? [new Verbatim(report.patch)] : []),
         ...report.written.map((path) => `  wrote ${path}`),
       ];
     case "proposed": {

@@ -37,5 +37,11 @@ export const UNSEEN_OR_SPELLED = new RegExp(
   "giu",
 );
 
+/** Each control character and each character that shows nothing, for texts that spell them out; line ends too. */
+export const UNSHOWN = new RegExp(`[${CONTROLS}${BREAKS}${INVISIBLE}]`, "gu");
+
+/** As {@link UNSHOWN}, but for those that JSON spells out itself. */
+export const UNSHOWN_IN_JSON = new RegExp(`[\\u007f-\\u009f\\u2028\\u2029${INVISIBLE}]`, "gu");
+
 /** Line ends and tabs with the blanks around them. */
 export const BREAK = new RegExp(`\\s*[${BREAKS}]\\s*`, "gu");

@@ -1,9 +1,4 @@
-/** Line ends, tabs and escape sequences. */
-// deno-lint-ignore no-control-regex -- they are what is looked for
-const CONTROL = /[\u0000-\u001f]/g;
-
-/** Control characters, and those by which a name can look like another or turn the text around it. */
-const HIDING = /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff]/g;
+import { UNSHOWN, UNSHOWN_IN_JSON } from "./control_characters.ts";
 
 /**
  * Quotes text from outside for a message: one line, nothing invisible, no escape sequence that a terminal would obey.
@@ -17,7 +12,7 @@ const HIDING = /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufef
  * ```
  */
 export function quote(text: string): string {
-  return JSON.stringify(text).replace(HIDING, escape);
+  return printableJson(text);
 }
 
 /**
@@ -25,14 +20,27 @@ export function quote(text: string): string {
  * that a terminal obeys.
  */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value).replace(HIDING, escape);
+  return JSON.stringify(value).replace(UNSHOWN_IN_JSON, escape);
 }
 
 /** Makes text from outside safe to print as one line, without quoting it. */
 export function oneLine(text: string): string {
-  return text.replace(CONTROL, escape).replace(HIDING, escape);
+  return text.replace(UNSHOWN, escape);
+}
+
+/**
+ * Makes lines safe to print: line ends and tabs stay, everything else that a terminal obeys or does not show is
+ * spelled out.
+ */
+export function printableLines(text: string): string {
+  return text.replace(UNSHOWN, (char, index: number) => {
+    if (char === "\n" || char === "\t") return char;
+    const isLineEnd = char === "\r" && (index + 1 === text.length || text[index + 1] === "\n");
+    return isLineEnd ? char : escape(char);
+  });
 }
 
 function escape(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const units = Array.from({ length: char.length }, (_, index) => char.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }

@@ -1,12 +1,13 @@
 import { z } from "zod";
+import { CleanString } from "../core/clean_string.ts";
 
 /** Another program whose change of a release's files was accepted, as records keep it. */
 export const RecordedWriter = z.object({
   /** The carrier's name for its change: a commit. */
-  revision: z.string(),
-  author: z.string(),
-  subject: z.string(),
+  revision: CleanString,
+  author: CleanString,
+  subject: CleanString,
   /** The revision that the manifest describes, which the change left as it was. */
-  described: z.string(),
+  described: CleanString,
 });
 export type RecordedWriter = Readonly<z.infer<typeof RecordedWriter>>;
