@@ -7,7 +7,7 @@ import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
 import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
-import { commitModels, writtenPaths } from "../git/commit_models.ts";
+import { commitModels, restoredPaths } from "../git/commit_models.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
 import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
@@ -303,7 +303,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   /** What the hook refuses goes back: the next publish would build on it, and be refused for it again. */
   async #askHook(commit: ObjectId): Promise<void> {
     const { tip } = this.#branch;
-    const paths = writtenPaths(this.#options.subdir);
+    const paths = restoredPaths(this.#registry, this.#options);
     try {
       await askPushHook(this.#context, this.#registry, { commit, tip, paths });
     } catch (error) {

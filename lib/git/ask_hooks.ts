@@ -14,13 +14,15 @@ export interface ProposedCommit {
   /** An index that holds the tree. */
   readonly index: string;
   readonly message: string;
-  /** What it writes, relative to the repository. */
+  /** The commit that it follows. */
+  readonly parent: ObjectId | undefined;
+  /** What is taken back of the worktree afterwards, relative to the repository. */
   readonly paths: readonly string[];
 }
 
 /**
- * Lets the hooks of a commit refuse it. They get copies of the index and of the message, and what they change in the
- * worktree is taken back: the commit is made of what was hashed.
+ * Lets the hooks of a commit refuse it. They get copies of the index and of the message, and what they change of the
+ * branch and in the worktree is taken back: the commit is made of what was hashed, on top of what was seen.
  *
  * @throws {FailedError} code `HOOK_REFUSED`
  */
@@ -38,7 +40,11 @@ export async function askCommitHooks(
   for (const name of ["pre-commit", "prepare-commit-msg", "commit-msg"] as const) {
     replaceFile(fs, index, fs.readFileSync(commit.index));
     replaceFile(fs, message, commit.message);
-    await runHook(registry, hooks, name, { args: argsOf[name], env: { GIT_INDEX_FILE: index } });
+    try {
+      await runHook(registry, hooks, name, { args: argsOf[name], env: { GIT_INDEX_FILE: index } });
+    } finally {
+      await takeBackBranch(context, registry, name, commit.parent);
+    }
   }
   await restorePaths(registry.git, commit.tree, commit.paths);
 }
@@ -70,27 +76,38 @@ export async function askPushHook(
       stdin: `${ref} ${commit} ${ref} ${tip ?? "0".repeat(commit.length)}\n`,
     });
   } finally {
-    await takeBackBranch(context, registry, commit);
+    await takeBackBranch(context, registry, "pre-push", commit);
     await takeBack(context, registry);
   }
 }
 
-/** A hook that amended the commit, or added one to it, does not decide what the branch is. */
-async function takeBackBranch(context: Context, registry: Registry, commit: ObjectId): Promise<void> {
+/**
+ * A hook that commits, amends a commit or checks out another branch does not decide what the branch is, nor, in a clone
+ * of our own, which one is checked out.
+ */
+async function takeBackBranch(
+  context: Context,
+  registry: Registry,
+  hook: HookName,
+  commit: ObjectId | undefined,
+): Promise<void> {
   const git = registry.git.uninterrupted();
   const { branch } = registry.settings;
-  const moved = await registry.findCommit(`refs/heads/${branch}`);
+  const ref = `refs/heads/${branch}`;
+  const call = { action: `set ${branch} of ${registry.git.repoDir} back`, transfer: true };
+  const out = await git.attempt(["symbolic-ref", "--quiet", "HEAD"], call);
+  const isCheckedOut = new TextDecoder().decode(out.stdout).trim() === ref;
+  if (!isCheckedOut && registry.isOwn) await git.bytes(["symbolic-ref", "HEAD", ref], call);
+  const moved = await registry.findCommit(ref);
   if (moved === commit) return;
   context.log.warn(
-    `the pre-push hook moved ${branch} to ${moved?.slice(0, 12)}: it is set back to ${
-      commit.slice(0, 12)
-    }, which is published`,
+    `the ${hook} hook moved ${branch} to ${moved?.slice(0, 12) ?? "no commit"}: it is set back to ${
+      commit?.slice(0, 12) ?? "no commit"
+    }`,
   );
   if (!registry.isOwn) await keepBranch(registry);
-  const call = { action: `set ${branch} of ${registry.git.repoDir} back`, transfer: true };
-  const isOut = await git.attempt(["symbolic-ref", "--quiet", "HEAD"], call);
-  const isCheckedOut = new TextDecoder().decode(isOut.stdout).trim() === `refs/heads/${branch}`;
+  if (commit === undefined) return void await git.bytes(["update-ref", "-d", ref], call);
   // Where uncommitted changes stand in the way, only the branch goes back.
   if (isCheckedOut && (await git.attempt(["reset", "--keep", "--quiet", commit], call)).code === 0) return;
-  await git.bytes(["update-ref", `refs/heads/${branch}`, commit], call);
+  await git.bytes(["update-ref", ref, commit], call);
 }

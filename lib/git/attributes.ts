@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findText, replaceFile } from "../core/files.ts";
+import { findText, removeFile, replaceFile } from "../core/files.ts";
 import type { Registry } from "./registry.ts";
 
 /** Where a registry says what is in Git LFS. */
@@ -32,7 +32,7 @@ export function exactPattern(path: string): string {
 /**
  * Keeps git from converting what a publish writes (line endings, `$Id$`, encodings), whatever the registry's own
  * `.gitattributes` say: the model folder, and the files beside it, which no filter may rewrite either. Written to the
- * clone's `info/attributes`, which wins over them and is never committed.
+ * clone's `info/attributes`, which wins over them and is never committed. In a clone of our own nothing else is in it.
  */
 export function forbidConversions(
   context: Context,
@@ -40,15 +40,36 @@ export function forbidConversions(
   subdir: string,
   beside: readonly string[],
 ): void {
-  const path = join(dirname(registry.objectsDir), "info", "attributes");
+  const path = attributesPath(registry.objectsDir);
   const text = findText(context.fs, path) ?? "";
-  const wanted = replaceBlock(text, [
+  const wanted = replaceBlock(registry.isOwn ? "" : text, [
     `${exactPattern(subdir)}/** -text -ident -working-tree-encoding`,
     ...beside.map((file) => `${exactPattern(file)} -text -ident -working-tree-encoding -filter`),
   ]);
   if (wanted === text) return;
   context.fs.mkdirSync(dirname(path), { recursive: true });
   replaceFile(context.fs, path, wanted);
+}
+
+/**
+ * Removes attributes that others put into a clone of our own: git would filter by them the files that it compares.
+ *
+ * @param objectsDir of the clone
+ */
+export function removeForeignAttributes({ fs, log }: Context, objectsDir: string): void {
+  const path = attributesPath(objectsDir);
+  const text = findText(fs, path) ?? "";
+  if (text === "" || (text.startsWith(BEGIN) && text.indexOf(END) === text.length - `${END}\n`.length)) {
+    return;
+  }
+  log.warn(
+    `removed ${path}: it is in a clone of model-sync's own; set attributes in the repository's ${ATTRIBUTES}`,
+  );
+  removeFile(fs, path);
+}
+
+function attributesPath(objectsDir: string): string {
+  return join(dirname(objectsDir), "info", "attributes");
 }
 
 /** The registry's `.gitattributes` with these paths kept in Git LFS; lines of others stay as they are. */

@@ -17,7 +17,7 @@ import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attr
 import { blobIdOf, type ObjectFormat } from "./blob_id.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { checkTree, commitTree, type ExpectedFile, formatOf, makeTree, scratchIndex } from "./commit_tree.ts";
-import { closeJournal, openJournal, restorePaths, takeBack } from "./journal.ts";
+import { closeJournal, openJournal, restorePaths, takeBack, WHOLE_WORKTREE } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import { findStaged, refuseFilters, removeMarks, type StagedEntry, stagePaths } from "./stage_models.ts";
 import { syncLfsObjects } from "./sync_clone.ts";
@@ -50,6 +50,17 @@ export function writtenPaths(subdir: string): string[] {
 }
 
 /**
+ * The paths of the worktree that a publish may take back: what it writes; and in a clone of our own that was clean
+ * before, all of them, as nobody works there, and what a hook leaves behind would refuse the next publish.
+ */
+export function restoredPaths(
+  registry: Registry,
+  { subdir, allowDirtyWorktree }: { readonly subdir: string; readonly allowDirtyWorktree: boolean },
+): readonly string[] {
+  return registry.isOwn && !allowDirtyWorktree ? WHOLE_WORKTREE : writtenPaths(subdir);
+}
+
+/**
  * Commits a model set to the clone: writes what differs into the worktree, stages exactly that, makes a tree of it
  * beside what else is staged, compares every object in it with the bytes that were hashed, and commits it. Hooks may
  * refuse the commit and change nothing in it. A kill at any point is taken back by the next publish.
@@ -61,10 +72,10 @@ export async function commitModels(
   registry: Registry,
   change: ModelCommit,
 ): Promise<ObjectId | undefined> {
-  const { subdir, head } = change;
-  const paths = writtenPaths(subdir);
+  const { head } = change;
+  const paths = restoredPaths(registry, change);
   registry.sweep();
-  openJournal(context, registry, { phase: "writing", head: head ?? null, paths });
+  openJournal(context, registry, { phase: "writing", head: head ?? null, paths: [...paths] });
   try {
     const commit = await writeCommit(context, registry, change);
     if (commit === undefined) await restorePaths(registry.git, head, paths);
@@ -124,8 +135,9 @@ async function writeCommit(
   const tree = await makeTree(context, registry, head, entries);
   await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
   const message = messageOf(change, manifest.digest);
-  const paths = [subdir, ...beside, ...attributes];
-  await askCommitHooks(context, registry, { tree, index: scratchIndex(registry), message, paths });
+  const paths = registry.isOwn ? restoredPaths(registry, change) : [subdir, ...beside, ...attributes];
+  const index = scratchIndex(registry);
+  await askCommitHooks(context, registry, { tree, parent: head, index, message, paths });
   return await commitTree(registry, {
     tree,
     parent: head,

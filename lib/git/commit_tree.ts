@@ -9,7 +9,7 @@ import { type ObjectFormat, objectFormatOf } from "./blob_id.ts";
 import { missingIdentity } from "./identity.ts";
 import { scratchOf } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
-import type { StagedEntry } from "./stage_models.ts";
+import { ATTRIBUTE_PLACES, type StagedEntry } from "./stage_models.ts";
 import { listTree } from "./tree.ts";
 
 /** An index of our own: what people staged in theirs stays out of the commit, and nobody else changes ours. */
@@ -95,7 +95,7 @@ function converted(path: string, problem: string): FailedError {
   return new FailedError(`Cannot publish ${path}: ${problem}`, {
     code: "GIT_CONVERTS",
     hint:
-      "a filter in the repository's .gitattributes or another program in the clone rewrites it: remove that",
+      `a filter or another program in the clone rewrites it: remove that; filters are set by ${ATTRIBUTE_PLACES}`,
   });
 }
 

@@ -157,6 +157,9 @@ async function restoreWritten(
   return true;
 }
 
+/** The paths that stand for the whole worktree. */
+export const WHOLE_WORKTREE: readonly string[] = ["."];
+
 /** Makes paths in the index and the worktree what the commit says; those that it has not are removed. */
 export async function restorePaths(
   git: Git,
@@ -165,18 +168,18 @@ export async function restorePaths(
 ): Promise<void> {
   const action = `restore the worktree of ${git.repoDir}`;
   const call = { action, transfer: true };
+  const run = async (command: string, ...args: string[]) =>
+    await git.bytes(["--literal-pathspecs", command, ...args], call);
   if (head === undefined) {
-    await git.bytes(
-      ["rm", "-r", "-f", "--cached", "--quiet", "--ignore-unmatch", "--", ...paths],
-      call,
-    );
+    await run("rm", "-r", "-f", "--cached", "--quiet", "--ignore-unmatch", "--", ...paths);
   } else {
-    await git.bytes(["reset", "--quiet", head, "--", ...paths], call);
-    const listed = await git.text(["ls-files", "-z", "--", ...paths], { action });
+    await run("reset", "--quiet", head, "--", ...paths);
+    const listed = (await git.text(["--literal-pathspecs", "ls-files", "-z", "--", ...paths], { action }))
+      .split("\0");
     const held = paths.filter((path) =>
-      listed.split("\0").some((name) => name === path || name.startsWith(`${path}/`))
+      listed.some((name) => name === path || name.startsWith(`${path}/`) || (path === "." && name !== ""))
     );
-    if (held.length > 0) await git.bytes(["checkout", "--quiet", head, "--", ...held], call);
+    if (held.length > 0) await run("checkout", "--quiet", head, "--", ...held);
   }
-  await git.bytes(["clean", "-ffdq", "--", ...paths], call);
+  await run("clean", "-ffdq", "--", ...paths);
 }

@@ -4,13 +4,14 @@ import { UnreachableError } from "../core/errors.ts";
 import { findEntry, removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
+import { removeForeignAttributes } from "./attributes.ts";
 import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
 import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
 import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { type CallOptions, Git } from "./git.ts";
 import { lockClone } from "./lock_clone.ts";
-import { PLAIN_GIT } from "./plain_git.ts";
+import { OWN_GIT, PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
 import { strictUmask } from "./strict_umask.ts";
@@ -125,6 +126,7 @@ export class Registry implements Disposable {
         await sweepOutdated(context, settings.repoDir);
         // Nobody reads what its references were before, and a damaged log would keep git from moving one.
         await removeTree(context.fs, join(facts.gitDir, "logs"));
+        removeForeignAttributes(context, facts.objectsDir);
       }
     }
     const address = facts.remoteUrl ?? await askRemoteUrl(bare, settings);
@@ -136,7 +138,7 @@ export class Registry implements Disposable {
     const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
     const hookGit = bare.with(await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings))
       .with({ env: { ...optional, ...lazy }, umask });
-    const git = use.withoutHooks === true || facts.isOwn ? hookGit.with(PLAIN_GIT) : hookGit;
+    const git = hookGit.with(facts.isOwn ? OWN_GIT : use.withoutHooks === true ? PLAIN_GIT : {});
     const opened = { ...facts, git, hookGit, remoteUrl, settings, setAside };
     return new Registry(opened, use, context, resources.move());
   }

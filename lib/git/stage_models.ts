@@ -98,13 +98,18 @@ export async function refuseFilters(
     const [path = "", , filter = ""] = fields.slice(index, index + 3);
     if (["unspecified", "unset", "lfs"].includes(filter)) continue;
     throw new FailedError(
-      `Cannot publish ${
-        posix.relative(subdir, path)
-      }: the filter "${filter}" of the repository may rewrite it`,
-      { code: "GIT_CONVERTS", hint: "remove it for the models from the repository's .gitattributes" },
+      `Cannot publish ${posix.relative(subdir, path)}: the filter "${filter}" may rewrite it`,
+      {
+        code: "GIT_CONVERTS",
+        hint: `keep it off the models in the attributes that set it: ${ATTRIBUTE_PLACES}`,
+      },
     );
   }
 }
+
+/** Where git reads attributes, for hints. */
+export const ATTRIBUTE_PLACES =
+  "the repository's .gitattributes, the clone's .git/info/attributes, or your own for all clones (core.attributesFile)";
 
 /** The mode of what is not there. */
 export const GONE = "000000";
