@@ -9,8 +9,10 @@ import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
 import { commitModels, restoredPaths } from "../git/commit_models.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
+import { hasLfs } from "../git/lfs.ts";
 import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
+import { isAnyInLfs } from "../git/stage_models.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { listTree } from "../git/tree.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
@@ -283,7 +285,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const action = `push to ${redactUrls(this.#registry.remoteUrl.url)}`;
     this.#context.log.info(`pushing to ${this.#registry.remoteBranch}`);
     await this.#askHook(commit);
-    await this.#pushLfs();
+    await this.#pushLfs(commit);
     const result = await git.attempt(["push", "--porcelain", remote, `${commit}:refs/heads/${branch}`], {
       action,
       transfer: true,
@@ -314,13 +316,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     }
   }
 
-  /** Git LFS objects go first: a commit must never name content that the registry has not. */
-  async #pushLfs(): Promise<void> {
-    const tracked = await this.#registry.git.attempt(
-      ["grep", "--cached", "-q", "filter=lfs", "--", ".gitattributes"],
-      { action: "look for Git LFS paths" },
-    );
-    if (tracked.code !== 0) return;
+  /**
+   * Git LFS objects go first: a commit must never name content that the registry has not. Attributes that keep models in
+   * Git LFS may stand in any folder above them, and in a user's clone outside the repository.
+   */
+  async #pushLfs(commit: ObjectId): Promise<void> {
+    const models = await listTree(this.#registry.git, commit, [`${this.#options.subdir}/`]);
+    const mayBeInLfs = await isAnyInLfs(this.#registry, models.map(({ path }) => path));
+    if (!mayBeInLfs || !await hasLfs(this.#registry)) return;
     await this.#registry.git.bytes([
       "lfs",
       "push",

@@ -87,15 +87,8 @@ export async function refuseFilters(
   subdir: string,
   staged: readonly StagedEntry[],
 ): Promise<void> {
-  const present = staged.filter(({ mode }) => mode !== GONE);
-  if (present.length === 0) return;
-  const output = await registry.git.text(["check-attr", "-z", "--stdin", "filter"], {
-    action: `look for filters in ${registry.git.repoDir}`,
-    stdin: joined(present.map(({ path }) => path)),
-  });
-  const fields = output.split("\0");
-  for (let index = 0; index + 2 < fields.length; index += 3) {
-    const [path = "", , filter = ""] = fields.slice(index, index + 3);
+  const present = staged.filter(({ mode }) => mode !== GONE).map(({ path }) => path);
+  for (const [path, filter] of await filtersOf(registry, present)) {
     if (["unspecified", "unset", "lfs"].includes(filter)) continue;
     throw new FailedError(
       `Cannot publish ${posix.relative(subdir, path)}: the filter "${filter}" may rewrite it`,
@@ -105,6 +98,30 @@ export async function refuseFilters(
       },
     );
   }
+}
+
+/** Whether attributes put any of these paths into Git LFS, wherever they stand. */
+export async function isAnyInLfs(registry: Registry, paths: readonly string[]): Promise<boolean> {
+  return (await filtersOf(registry, paths)).some(([, filter]) => filter === "lfs");
+}
+
+/** The filter that attributes set for each path: `lfs`, `unspecified` … */
+async function filtersOf(
+  registry: Registry,
+  paths: readonly string[],
+): Promise<[path: string, filter: string][]> {
+  if (paths.length === 0) return [];
+  const output = await registry.git.text(["check-attr", "-z", "--stdin", "filter"], {
+    action: `look for filters in ${registry.git.repoDir}`,
+    stdin: joined(paths),
+  });
+  const fields = output.split("\0");
+  const filters: [string, string][] = [];
+  for (let index = 0; index + 2 < fields.length; index += 3) {
+    const [path = "", , filter = ""] = fields.slice(index, index + 3);
+    filters.push([path, filter]);
+  }
+  return filters;
 }
 
 /** Where git reads attributes, for hints. */

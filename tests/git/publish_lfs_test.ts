@@ -4,7 +4,7 @@ import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
 import { ageFiles, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
-import { git } from "../helpers/test_git.ts";
+import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
 
 const hasLfs =
@@ -130,5 +130,30 @@ Deno.test({
     }
     assert.equal((await publishFrom(context, trainer, { lfs: "never" })).outcome, "unchanged");
     await pullTo(testContext(), machine(dir.path, "bot", registryOf(trainer)));
+  },
+});
+
+Deno.test({
+  name: "publish() sends what attributes keep in Git LFS, in whatever file they stand" +
+    (hasLfs ? "" : " (skipped: no git-lfs here)"),
+  ignore: !hasLfs,
+  fn: async () => {
+    const rule = "new.joblib filter=lfs diff=lfs merge=lfs -text\n";
+    for (const place of [".gitattributes", ".git/info/attributes"]) {
+      using dir = tempDir();
+      const own = newTrainer(dir.path);
+      await publishFrom(testContext(), own);
+      const repoDir = clone(registryOf(own), join(dir.path, "mine"));
+      writeFiles(repoDir, { [place]: rule });
+      if (!place.startsWith(".git/")) commitAll(repoDir);
+      const trainer = { ...own, registry: { ...own.registry, repoDir } };
+      writeFiles(trainer.modelsDir, { "BTC/new.joblib": "two" });
+      assert.equal((await publishFrom(testContext(), trainer)).outcome, "published", place);
+      const stored = git(registryOf(trainer), "show", "main:models/BTC/new.joblib");
+      assert.match(stored, /^version https:\/\/git-lfs/, place);
+      const bot = machine(dir.path, "bot", registryOf(trainer));
+      await pullTo(testContext(), bot);
+      assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/new.joblib")), "two", place);
+    }
   },
 });
