@@ -263,7 +263,7 @@ export async function runProgram(
     stderr: { write: (text: string) => void (complaint += text) },
   };
   const invocation = { process, world, exitCode: EXIT.done };
-  await runApplication(program.application, args, invocation);
+  await runApplication(program.application, separateValues(args), invocation);
   if (help !== "") output.text(help.trimEnd());
   if (complaint === "") return invocation.exitCode;
   return output.error(
@@ -272,6 +272,16 @@ export async function runProgram(
       hint: `model-sync ${program.name} --help`,
     }),
   );
+}
+
+/** The parser takes `--name=value` for an option only where the value is one line and not empty. */
+function separateValues(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.flatMap((arg, index) => {
+    const [, name, value = ""] = /^(--[a-z][\w.-]+)=(.*)$/is.exec(arg) ?? [];
+    const isUnknown = name !== undefined && /^$|[\r\n\u2028\u2029]/.test(value);
+    return isUnknown && (end === -1 || index < end) ? [name, value] : [arg];
+  });
 }
 
 /** The end of a command that is run as a script of its own. */

@@ -43,5 +43,5 @@ export const UNSHOWN = new RegExp(`[${CONTROLS}${BREAKS}${INVISIBLE}]`, "gu");
 /** As {@link UNSHOWN}, but for those that JSON spells out itself. */
 export const UNSHOWN_IN_JSON = new RegExp(`[\\u007f-\\u009f\\u2028\\u2029${INVISIBLE}]`, "gu");
 
-/** Line ends and tabs with the blanks around them. */
-export const BREAK = new RegExp(`\\s*[${BREAKS}]\\s*`, "gu");
+/** Line ends and tabs with the blanks around them: from their first on, or a long run of blanks takes quadratic time. */
+export const BREAK = new RegExp(`(?<!\\s)\\s*[${BREAKS}]\\s*`, "gu");

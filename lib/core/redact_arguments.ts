@@ -10,8 +10,11 @@ const SECRET_WORDS = new Set(["auth", "pass", "pat", "pwd", "bearer", "cred", "c
 const WORD = /(?:\\.|"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|[^\s"'\\]|\\$)+/gs;
 const QUOTED = /(?<quote>["'])(?<inner>(?:\\.|(?!\k<quote>)[^\\])*)(?<end>\k<quote>|$)/gs;
 
-/** `name=value` and `name: value`, also within quotes and brackets; the colon of a URL's scheme is none. */
-const ASSIGNMENT = /(?<name>[A-Za-z0-9_.-]+)["'\])]*(?:=|:(?!\/\/))/g;
+/**
+ * `name=value` and `name: value`, also within quotes and brackets; the colon of a URL's scheme is none. Names are
+ * whole: a search from each of their letters takes minutes for a word of 100,000.
+ */
+const ASSIGNMENT = /(?<![A-Za-z0-9_.-])(?<name>[A-Za-z0-9_.-]+)["'\])]*(?:=|:(?!\/\/))/g;
 const WHOLE_ASSIGNMENT = /^-{0,2}(?<name>[\w.-]+)=/;
 const REDACTED_ALREADY = /^\s*["']?\[redacted\](?=["'\s&;,}\])]|$)/;
 
@@ -40,14 +43,18 @@ export function redactArguments(args: readonly string[]): string[] {
   });
 }
 
+/** Scripts within scripts, as `sh -c "ssh host 'sh -c …'"`; no person writes deeper ones, and each costs a call. */
+const DEPTH_MAX = 16;
+
 /** Up to the end of an argument an assignment holds one value, blanks and all; otherwise it may be a script. */
 function redactArgument(arg: string): string {
   const whole = WHOLE_ASSIGNMENT.exec(arg);
   if (whole?.groups !== undefined && isSecretName(whole.groups["name"])) return whole[0] + REDACTED;
-  return redactScript(redactText(arg));
+  return redactScript(redactText(arg), 0);
 }
 
-function redactScript(script: string): string {
+function redactScript(script: string, depth: number): string {
+  if (depth > DEPTH_MAX) return REDACTED;
   let announced: Announcement = "nothing";
   let shown = "";
   let end = 0;
@@ -55,15 +62,18 @@ function redactScript(script: string): string {
     shown += script.slice(end, index);
     end = index + word.length;
     if (announced === "rest") return shown + REDACTED;
-    shown += isSecret(word, announced) ? REDACTED : redactWord(word);
+    shown += isSecret(word, announced) ? REDACTED : redactWord(word, depth);
     announced = announce(word, announced);
   }
   return shown + script.slice(end);
 }
 
-function redactWord(word: string): string {
+function redactWord(word: string, depth: number): string {
   if (/^-p./.test(word)) return `-p${REDACTED}`;
-  const unquoted = word.replace(QUOTED, (_, quote, inner, end) => quote + redactScript(inner) + end);
+  const unquoted = word.replace(
+    QUOTED,
+    (_, quote, inner, end) => quote + redactScript(inner, depth + 1) + end,
+  );
   for (const match of unquoted.matchAll(ASSIGNMENT)) {
     const value = unquoted.slice(match.index + match[0].length);
     if (value === "" || REDACTED_ALREADY.test(value) || !isSecretName(match.groups?.["name"])) continue;
@@ -79,7 +89,7 @@ function isSecret(word: string, announced: Announcement): boolean {
 
 function announce(word: string, before: Announcement): Announcement {
   if (before === "sign" && /^[=:]$/.test(word)) return "value";
-  if (/authoriz[a-z]*["']?[=:]/i.test(word)) return "rest";
+  if (/authoriz[a-z]{0,20}["']?[=:]/i.test(word)) return "rest";
   if (/(?:^-p|bearer)$/i.test(word)) return "value";
   if (/^(?:-u|-U|--user|--proxy-user)$/.test(word)) return "credentials";
   if (/\s/.test(word) || !isSecretName(word)) return "nothing";

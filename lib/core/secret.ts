@@ -67,9 +67,12 @@ export class RequestSecret extends Secret {
 const SCHEME = String.raw`\b([a-z][a-z0-9+.-]{0,20}:\/\/)`;
 /** Everything up to the last `@` of an authority is credentials, whatever characters a password has. */
 const URL_WITH_USER = new RegExp(String.raw`${SCHEME}[^\s/?#'"]+@`, "gi");
-/** A colon that no port follows begins a password, which may hold what would end an authority. */
+/**
+ * A colon that no port follows begins a password, which may hold what would end an authority. No password has more
+ * than 4096 characters; the search for the end of each of many addresses in one word has to end.
+ */
 const URL_WITH_PASSWORD = new RegExp(
-  String.raw`${SCHEME}(?!\[)[^\s/?#@:'"]*:(?!\d+(?:[/?#\s]|$))[^\s]*@`,
+  String.raw`${SCHEME}(?!\[)[^\s/?#@:'"]*:(?!\d+(?:[/?#\s]|$))[^\s]{0,4096}@`,
   "gi",
 );
 /** An address without its scheme. */

@@ -26,7 +26,7 @@ const HIDDEN_SHAPES: readonly RegExp[] = [
   /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^]*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[^]*)/g,
   /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|hf_[A-Za-z0-9]{16,}|rpa?_[A-Za-z0-9]{16,})/g,
   /(?<![A-Za-z0-9])(?:glpat-[\w-]{10,}|xox[a-z]-[\w-]{10,}|npm_[A-Za-z0-9]{30,}|AIza[\w-]{30,}|dckr_pat_[\w-]{10,})/g,
-  /(?<![A-Za-z0-9])sk[-_](?=[\w-]*\d)[\w-]{20,}/g,
+  /(?<![A-Za-z0-9])sk[-_](?=[\w-]{0,200}\d)[\w-]{20,}/g,
   /(?<![A-Za-z0-9])whsec_[A-Za-z0-9+/=]{16,}/g,
   /(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])/g,
   /aws_secret_access_key["'\s]*[=:]["'\s]*[A-Za-z0-9/+]{40,}/gi,
