@@ -1,7 +1,8 @@
 import { isoSeconds } from "../core/clock.ts";
-import type { Context } from "../core/context.ts";
+import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, FailedError } from "../core/errors.ts";
 import { CHUNKED_FILE_BYTES_MIN, hashFile } from "../core/hash.ts";
+import { absenceOf } from "../core/read_secret.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../git/blob_memory.ts";
 import { fileChanged } from "../huggingface/hashed_file_blob.ts";
@@ -113,7 +114,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     store: Store,
     options: HuggingFacePublisherOptions,
   ): Promise<HuggingFacePublisher> {
-    requireToken(options.hub);
+    requireToken(context.env, options.hub);
     const hub = new Hub(context, options.hub, PATIENT);
     context.log.info(`asking ${hub.host} for ${options.hub.revision} of ${options.hub.repoId}`);
     return new HuggingFacePublisher(context, store, options, hub, await findTarget(hub));
@@ -125,7 +126,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     options: Pick<HuggingFacePublisherOptions, "hub" | "rules" | "seal">,
     set: ModelSet,
   ): Promise<UploadPreview> {
-    requireToken(options.hub);
+    requireToken(context.env, options.hub);
     const hub = new Hub(context, options.hub, PATIENT);
     const head = await findTarget(hub);
     const target = isThere(head) ? await readTarget(context, hub, head) : { files: [], manifest: undefined };
@@ -320,9 +321,10 @@ async function sealOf(
   return await readSeal(seal, manifest, text, signature);
 }
 
-function requireToken({ repoId, token, tokenEnv }: HubSettings): void {
+function requireToken(env: Environment, { repoId, token, tokenEnv }: HubSettings): void {
   if (token !== undefined) return;
-  throw new AuthenticationError(`Cannot upload to ${repoId}: the variable ${tokenEnv} is not set`, {
+  const problem = absenceOf(env, tokenEnv);
+  throw new AuthenticationError(`Cannot upload to ${repoId}: the variable ${tokenEnv} ${problem}`, {
     code: "TOKEN_MISSING",
     hint: `set ${tokenEnv} in the environment or in .env to a token that may write to the repository`,
   });

@@ -1,4 +1,4 @@
-import { UNSEEN_OR_BREAK, UNSEEN_OR_SPELLED } from "./control_characters.ts";
+import { type Span, TEXT_VIEWS, viewText } from "./text_views.ts";
 
 /** What stands in the place of a secret. */
 export const REDACTED = "[redacted]";
@@ -8,6 +8,9 @@ export const REDACTED = "[redacted]";
  * to find it.
  */
 const SECRET_CHARS_MIN = 4;
+
+/** Six bytes of a secret; fewer are found in the base64 of anything. */
+const BASE64_CHARS_MIN = 8;
 
 /** Shorter secrets are hidden where they stand as a word alone: `main` is part of `domain`. */
 const SUBSTRING_CHARS_MIN = 8;
@@ -37,79 +40,69 @@ export function rememberSecret(value: string): void {
   if (known.size > KNOWN_MAX && oldest !== undefined) known.delete(oldest);
 }
 
-/** Blanks out every secret that this process holds, and `more`; also one that control characters cut in pieces. */
+/**
+ * Blanks out every secret that this process holds, and `more`; also one that control characters cut in pieces, and one
+ * that an address, JSON or HTML escapes.
+ */
 export function hideSecrets(text: string, more: readonly string[] = []): string {
   knownForms ??= [...new Set([...known.values()].flat())];
   const hidden = more.length === 0 ? knownForms : [...knownForms, ...more.flatMap(formsOf)];
   if (hidden.length === 0) return text;
-  const plain = hideIgnoring(text, hidden, undefined);
-  return [UNSEEN_OR_BREAK, UNSEEN_OR_SPELLED].reduce(
-    (result, ignored) => result.search(ignored) === -1 ? result : hideIgnoring(result, hidden, ignored),
-    plain,
-  );
+  const plain = blankOut(text, spansIn(text, hidden));
+  return TEXT_VIEWS.reduce((result, view) => {
+    const seen = viewText(result, view);
+    if (seen === undefined) return result;
+    const wanted = view.isForNeedles
+      ? hidden.map((secret) => viewText(secret, view)?.text ?? secret)
+      : hidden;
+    return blankOut(result, spansIn(seen.text, wanted).map((span) => seen.placeOf(span)));
+  }, plain);
 }
 
 const AUTHORIZATION = /^(?:bearer|basic|token) +(\S+)$/i;
 
-/** As it is, without its scheme, line by line, and as addresses and JSON spell it. */
+/** As it is, without its scheme, line by line, and as JSON, forms and base64 spell it. */
 function formsOf(value: string): string[] {
   const whole = value.trim().toWellFormed();
   const token = AUTHORIZATION.exec(whole)?.[1];
   const lines = whole.split(/[\r\n]+/).map((line) => line.trim())
     .filter((line) => line.length >= SECRET_LINE_CHARS_MIN && !line.startsWith("-----"));
   const texts = [whole, ...(token === undefined ? [] : [token]), ...lines];
-  const spelled = texts.flatMap((
-    text,
-  ) => [text, encodeURIComponent(text), JSON.stringify(text).slice(1, -1)]);
-  return [...new Set(spelled)].filter(isPattern);
+  // A form has a space as `+`; other escapes are undone in the text.
+  const spelled = texts.flatMap((text) => [text, inJson(text), text.replaceAll(" ", "+")]);
+  return [...new Set([...spelled.filter(isPattern), ...texts.flatMap(inBase64)])];
 }
 
-/** A short word without a digit or a sign would take its meaning from messages: `pull`, `models`. */
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+/**
+ * What of its base64 does not depend on what stands before and after it, such as the user in a Basic header: three
+ * forms, by how many bytes come before, in both alphabets.
+ */
+function inBase64(text: string): string[] {
+  const bytes = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
+  return [0, 1, 2].flatMap((before) => {
+    const encoded = btoa("\0".repeat(before) + bytes).replace(/=+$/, "");
+    const end = Math.floor((before + bytes.length) * 8 / 6);
+    const own = encoded.slice(Math.ceil(before * 8 / 6), end);
+    return own.length < BASE64_CHARS_MIN ? [] : [own, own.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}
+
+/** A short word without a digit or a sign would take its meaning from messages, as `pull`, and a number from dates. */
 function isPattern(text: string): boolean {
   if (text.length >= SUBSTRING_CHARS_MIN) return true;
-  return text.length >= SECRET_CHARS_MIN && !/^(?:[a-z]+|[A-Z]?[a-z]+|[A-Z]+)$/.test(text);
+  return text.length >= SECRET_CHARS_MIN && !/^(?:[a-z]+|[A-Z]?[a-z]+|[A-Z]+|[\d.:-]+)$/.test(text);
 }
 
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-function hideIgnoring(text: string, hidden: readonly string[], ignored: RegExp | undefined): string {
-  const { kept, places } = ignored === undefined
-    ? { kept: text, places: undefined }
-    : leaveOut(text, ignored);
-  const blanked = Array.from(kept.matchAll(/\[redacted\]/g), ({ index }) => ({
+function spansIn(text: string, secrets: readonly string[]): Span[] {
+  const blanked = Array.from(text.matchAll(/\[redacted\]/g), ({ index }) => ({
     start: index,
     end: index + REDACTED.length,
   }));
-  const spans = hidden.flatMap((secret) => {
-    const wanted = ignored === undefined ? secret : secret.replace(ignored, "");
-    return isPattern(wanted) ? occurrences(kept, wanted, blanked) : [];
-  });
-  if (spans.length === 0) return text;
-  const original = places === undefined ? spans : spans.map(({ start, end }) => ({
-    start: places[start] ?? 0,
-    end: (places[end - 1] ?? text.length) + 1,
-  }));
-  return blankOut(text, original);
-}
-
-/** The text without what a pattern matches, and where each of its characters stood. */
-function leaveOut(text: string, ignored: RegExp): { kept: string; places: readonly number[] } {
-  const places: number[] = [];
-  let kept = "";
-  let from = 0;
-  const keep = (to: number) => {
-    kept += text.slice(from, to);
-    for (let index = from; index < to; index++) places.push(index);
-  };
-  for (const { 0: match, index } of text.matchAll(ignored)) {
-    keep(index);
-    from = index + match.length;
-  }
-  keep(text.length);
-  return { kept, places };
+  return secrets.flatMap((secret) => isPattern(secret) ? occurrences(text, secret, blanked) : []);
 }
 
 function occurrences(text: string, secret: string, blanked: readonly Span[]): Span[] {
@@ -124,6 +117,7 @@ function occurrences(text: string, secret: string, blanked: readonly Span[]): Sp
 }
 
 function blankOut(text: string, spans: readonly Span[]): string {
+  if (spans.length === 0) return text;
   let result = "";
   let from = 0;
   for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {

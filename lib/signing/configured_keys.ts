@@ -2,6 +2,7 @@ import type { Signing } from "../config/sections/signing.ts";
 import { expandHome } from "../config/expand_home.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
+import { absenceOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import { parsePrivateKey, readPrivateKeyFile, readPublicKeyFile, type SigningKey } from "./key_files.ts";
 import { makeReleaseSigner } from "./release_signature.ts";
@@ -23,10 +24,13 @@ export function configuredSeal(context: Context, signing: Signing): Seal {
 function configuredKey(context: Context, { private_key, private_key_env }: Signing): SigningKey | undefined {
   const pem = private_key_env === undefined ? "" : context.env.get(private_key_env) ?? "";
   // Where a variable is one line, as in a .env file, its line ends are often written out.
-  if (pem !== "") return parsePrivateKey(new Secret(pem.replaceAll("\\n", "\n")), `in ${private_key_env}`);
+  if (pem.trim() !== "") {
+    return parsePrivateKey(new Secret(pem.replaceAll("\\n", "\n")), `in ${private_key_env}`);
+  }
   if (private_key !== undefined) return readPrivateKeyFile(context.fs, expandHome(private_key, context.env));
   if (private_key_env === undefined) return undefined;
-  throw new UsageError(`Cannot sign: the variable ${private_key_env} is not set`, {
+  const problem = absenceOf(context.env, private_key_env);
+  throw new UsageError(`Cannot sign: the variable ${private_key_env} ${problem}`, {
     code: "KEY_MISSING",
     hint: `set ${private_key_env} to the private key in PEM, or remove signing.private_key_env`,
   });
