@@ -32,6 +32,13 @@ const KINDS = {
     hint: "use another path: check the options, the configuration and the names of files",
     make: UsageError,
   },
+  special: {
+    code: "FILE_ACCESS",
+    hint:
+      "use a folder elsewhere: the runtime opens /dev, /proc and /sys only to programs with every permission; " +
+      "for models in memory, mount a tmpfs of their own",
+    make: UsageError,
+  },
   disk: { code: "DISK", hint: "free or mend the disk and run again", make: DiskError },
   unsupported: {
     code: "FILE_SYSTEM_UNSUPPORTED",
@@ -134,7 +141,9 @@ export function systemFault(error: unknown, action: string): unknown {
   const kind = kindOf(error);
   if (kind === undefined) return error;
   const { code, hint, make: Fault } = KINDS[kind];
-  return new Fault(`Cannot ${action}: ${messageOf(error)}`, { code, hint, cause: error });
+  // The runtime's advice would give the program more than it may have.
+  const words = messageOf(error).replace(/, run again with the --allow-\S+ flag$/, "");
+  return new Fault(`Cannot ${action}: ${words}`, { code, hint, cause: error });
 }
 
 function kindOf(error: Error): keyof typeof KINDS | undefined {
@@ -143,6 +152,9 @@ function kindOf(error: Error): keyof typeof KINDS | undefined {
   if (diskError(error, "") !== error) return "disk";
   const kind = Object.hasOwn(KIND_OF, code) ? KIND_OF[code] : undefined;
   if (kind !== undefined) return kind;
+  if (error instanceof Deno.errors.NotCapable && error.message.startsWith("Requires all access")) {
+    return "special";
+  }
   const nameless = NAMELESS.find(([fault]) => error instanceof fault);
   if (nameless !== undefined) return nameless[1];
   // The runtime has no name for some, such as ETXTBSY, but writes their number.

@@ -1,6 +1,6 @@
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, osErrorCode } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { redact } from "../core/secret.ts";
 import type { Registry } from "./registry.ts";
@@ -16,6 +16,8 @@ export type Hooks = ReadonlyMap<HookName, string>;
 export async function findHooks({ fs }: Context, registry: Registry): Promise<Hooks> {
   const folder = await hooksFolder(registry);
   const found = new Map<HookName, string>();
+  // As people turn hooks off; the runtime does not let us look there.
+  if (folder === "/dev/null") return found;
   for (const name of REFUSING) {
     const path = join(folder, name);
     const info = findTarget(fs, path);
@@ -26,12 +28,13 @@ export async function findHooks({ fs }: Context, registry: Registry): Promise<Ho
   return found;
 }
 
-/** What is at a path, links followed; nothing where a link leads in a circle. */
+/** What is at a path, links followed; nothing where a link leads in a circle, or no file can have such a name. */
 function findTarget(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   try {
     return ifFound(() => fs.statSync(path));
   } catch (error) {
-    if (error instanceof Deno.errors.FilesystemLoop) return undefined;
+    const isNone = error instanceof Deno.errors.FilesystemLoop || osErrorCode(error) === "ENAMETOOLONG";
+    if (isNone) return undefined;
     throw error;
   }
 }
@@ -50,7 +53,9 @@ async function hooksFolder(registry: Registry): Promise<string> {
   );
   const ofUser = new TextDecoder().decode(stdout).split("\n").map((line) => line.split("\t"))
     .findLast(([scope]) => scope === "system" || scope === "global");
-  return ofUser?.[1] ?? join(dirname(registry.objectsDir), "hooks");
+  // A hook runs at the top of the worktree, and a relative folder is meant from there (git-config(1)).
+  if (ofUser?.[1] !== undefined) return resolve(registry.git.repoDir, ofUser[1]);
+  return join(dirname(registry.objectsDir), "hooks");
 }
 
 /** The code of the error when a hook refuses. */
@@ -64,7 +69,11 @@ export interface HookCall {
 }
 
 /** Git runs hooks by its own shell, which finds their interpreters also on Windows; and shows all that they print. */
-const ALIAS = 'alias.model-sync-hook=!f() { "$MODEL_SYNC_HOOK" "$@" 1>&2; }; f';
+const COMMAND = 'f() { "$MODEL_SYNC_HOOK" "$@" 1>&2; }; f';
+const ALIAS = `alias.model-sync-hook=!${COMMAND}`;
+
+/** Where that shell cannot start a hook, it names the command it was given, and a line in it. */
+const SHELL_PREFIX = /^.*MODEL_SYNC_HOOK.*?; f: (?:line )?\d+: |^.*MODEL_SYNC_HOOK.*?; f: /;
 
 /**
  * Runs a hook, if it is there, as git does: at the top of the worktree. It may refuse; what it changes is not looked at.
@@ -110,6 +119,8 @@ const SEQUENCE = /\p{Cc}\[[0-?]*[ -/]*[@-~]/gu;
 
 function lastWords(output: string): string {
   const lines = output.replace(SEQUENCE, "").split(/[\r\n]+/)
-    .map((line) => line.replace(/\p{Cc}+/gu, " ").trim()).filter((line) => line !== "");
+    .map((line) => line.replace(/\p{Cc}+/gu, " ").replace(SHELL_PREFIX, "").trim()).filter((line) =>
+      line !== ""
+    );
   return lines.slice(-LINES_MAX).join("; ").slice(-CHARACTERS_MAX);
 }

@@ -51,6 +51,8 @@ export type ObjectId = string;
 /** How two commits stand to each other. */
 export type Relation = "same" | "behind" | "ahead" | "diverged";
 
+const COMPLAINT = /^(?:fatal|error): |^warning: ignoring (?:broken|dangling) /;
+
 /** A clone of a user's may do without an alternate. */
 const ALTERNATE_GONE =
   /^error: (?:object directory .* does not exist; check |unable to normalize alternate )/;
@@ -283,9 +285,11 @@ export class Registry implements Disposable {
     );
     const commit = new TextDecoder().decode(result.stdout).trim();
     if (result.code === 0 && commit !== "") return commit;
-    // Of a name that stands for nothing git says nothing else.
-    const isAbsent = result.stderr.split("\n").every((line) =>
-      line === "" || line === `fatal: bad revision '${name}'` || ALTERNATE_GONE.test(line) ||
+    // Of a name that stands for nothing git complains of nothing else. What it and the system say besides (warnings,
+    // GIT_TRACE, a library that cannot be preloaded) is no complaint.
+    const complaints = result.stderr.split("\n").filter((line) => COMPLAINT.test(line));
+    const isAbsent = complaints.every((line) =>
+      line === `fatal: bad revision '${name}'` || ALTERNATE_GONE.test(line) ||
       (/^[0-9a-f]{40,64}$/.test(name) && line === `fatal: bad object ${name}`)
     );
     if (!isAbsent) throw this.git.error(action, result);

@@ -151,3 +151,11 @@ for (const [what, call] of Object.entries(CALLS)) {
     },
   });
 }
+
+Deno.test("a folder that the runtime opens only to programs with every permission is told so, without its advice", () => {
+  const said = 'Requires all access to "/dev/shm/models", run again with the --allow-all flag';
+  const error = systemFault(new Deno.errors.NotCapable(said), "go on");
+  assert.ok(error instanceof UsageError);
+  assert.equal(error.message, 'Cannot go on: Requires all access to "/dev/shm/models"');
+  assert.match(error.hint ?? "", /\/dev, \/proc and \/sys.*mount a tmpfs/);
+});
