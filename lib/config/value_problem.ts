@@ -36,7 +36,7 @@ class Walk {
 
   problemOf(value: unknown, path: readonly string[]): ValueProblem | undefined {
     if (++this.#count > VALUES_MAX) return { path, reason: `holds more than ${VALUES_MAX} values` };
-    if (typeof value === "string" && value.includes("\0")) return { path, reason: "holds a NUL character" };
+    if (typeof value === "string") return textProblem(value, path);
     if (typeof value !== "object" || value === null) return undefined;
     if (this.#above.has(value)) return { path, reason: "contains itself" };
     if (path.length >= DEPTH_MAX) return { path, reason: `is nested deeper than ${DEPTH_MAX} levels` };
@@ -50,9 +50,18 @@ class Walk {
     for (const [key, child] of Object.entries(value)) {
       if (key === "__proto__") return { path, reason: "holds the key __proto__, which no setting has" };
       if (key.includes("\0")) return { path, reason: "holds a key with a NUL character" };
+      if (!key.isWellFormed()) return { path, reason: "holds a key that is not valid Unicode" };
       const problem = this.problemOf(child, [...path, key]);
       if (problem !== undefined) return problem;
     }
     return undefined;
   }
+}
+
+/** A NUL ends a path, and half of a surrogate pair has no place in an address or a file's name. */
+function textProblem(text: string, path: readonly string[]): ValueProblem | undefined {
+  if (text.includes("\0")) return { path, reason: "holds a NUL character" };
+  return text.isWellFormed()
+    ? undefined
+    : { path, reason: "is not valid Unicode: it holds half of a surrogate pair" };
 }

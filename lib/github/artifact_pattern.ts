@@ -1,3 +1,5 @@
+import { matchesWildcards } from "../core/wildcards.ts";
+
 /**
  * Whether a name matches one of several patterns, which are separated by commas: `*` stands for any characters, `?`
  * for one. Capitals do not matter.
@@ -14,25 +16,5 @@
  */
 export function matchesPattern(patterns: string, name: string): boolean {
   return patterns.split(",").map((pattern) => pattern.trim()).filter((pattern) => pattern !== "")
-    .some((pattern) => matches(pattern.toLowerCase(), name.toLowerCase()));
-}
-
-/** In time proportional to both lengths at worst: a regular expression of many stars could take for ever. */
-function matches(pattern: string, name: string): boolean {
-  let [inPattern, inName, star, resume] = [0, 0, -1, 0];
-  while (inName < name.length) {
-    const wanted = pattern[inPattern];
-    if (wanted === "*") {
-      star = inPattern++;
-      resume = inName;
-    } else if (wanted === "?" || wanted === name[inName]) {
-      inPattern++;
-      inName++;
-    } else if (star >= 0) {
-      inPattern = star + 1;
-      inName = ++resume;
-    } else return false;
-  }
-  while (pattern[inPattern] === "*") inPattern++;
-  return inPattern === pattern.length;
+    .some((pattern) => matchesWildcards(name.toLowerCase(), pattern.toLowerCase()));
 }

@@ -55,6 +55,10 @@ const FILES: Readonly<Record<string, readonly [content: string | Uint8Array, com
   "a key twice": ["model_sync:\n  branch: a\n  branch: b", /:3:3: duplicated mapping key/],
   "a section twice": ["model_sync: {branch: a}\nmodel_sync: {}", /:2:1: duplicated mapping key/],
   "two documents": ["model_sync: {}\n---\nmodel_sync: {}", /more than one document/],
+  "half a surrogate pair in a value": [
+    'model_sync: {branch: "a\\ud800"}',
+    /:1:14: model_sync\.branch is not valid Unicode: it holds half of a surrogate pair/,
+  ],
   "a NUL in a value": ['model_sync: {branch: "a\\0"}', /:1:14: model_sync\.branch holds a NUL character/],
   "a NUL in the text": ["model_sync: {branch: a\0}", /it is not text in UTF-8/],
   "UTF-16 with a byte order mark": [utf16("\ufeffmodel_sync: {}", true), /it is not text in UTF-8/],

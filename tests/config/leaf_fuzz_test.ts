@@ -77,6 +77,7 @@ const VALUES = [
   "1e309",
   ".nan",
   '"\\0"',
+  '"\\ud800"',
   `"${LONG}"`,
   '[[""]]',
   "{__proto__: {a: 1}}",
@@ -87,7 +88,7 @@ const VALUES = [
 /** What no setting may hold, whatever its type. */
 function refuseUnfit(value: unknown, path: string): void {
   if (typeof value === "number") assert.ok(Number.isFinite(value), path);
-  if (typeof value === "string") assert.ok(!value.includes("\0"), path);
+  if (typeof value === "string") assert.ok(!value.includes("\0") && value.isWellFormed(), path);
   if (typeof value !== "object" || value === null) return;
   for (const [key, child] of Object.entries(value)) refuseUnfit(child, `${path}.${key}`);
 }
