@@ -8,6 +8,7 @@ import { type Intent, readIntent } from "../store/intent.ts";
 import { abandonMirror } from "../store/mirror.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { clearDamagedPrevious, readPointer, relinkPointers } from "../store/pointers.ts";
+import { restoreCurrent } from "../store/restore_current.ts";
 import { readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { liftQuarantine, wasLeft } from "../store/quarantine.ts";
@@ -26,9 +27,16 @@ export interface Recovery {
 /**
  * Finishes or undoes what a killed run left, and sweeps up after it. Called under the lock, before anything else.
  * Afterwards the old or the new release is active, whole.
+ *
+ * @param command the run that recovers
  */
-export async function recover(context: Context, store: Store): Promise<Recovery | undefined> {
+export async function recover(
+  context: Context,
+  store: Store,
+  command: string,
+): Promise<Recovery | undefined> {
   const intent = readIntent(store);
+  restoreCurrent(store, intent, command === "rollback");
   const resolution = intent === undefined ? undefined : await settle(context, store, intent);
   repairPointers(context, store);
   await abandonMirror(store);

@@ -6,6 +6,7 @@ import type { ActivationSetting } from "../core/settings.ts";
 import { matchDigest } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
+import { readCurrent } from "../store/restore_current.ts";
 import { findQuarantine, liftQuarantine } from "../store/quarantine.ts";
 import { withReserve } from "../store/reserve.ts";
 import { findRelease, listReleaseNames, listReleases, type StoredRelease } from "../store/releases.ts";
@@ -47,7 +48,7 @@ export interface RollbackReport extends RunReport {
  * @throws {UsageError} nothing to go back to, no such release, or several that begin so
  */
 export function planRollback(store: Store, to: string | undefined): RollbackPlan {
-  const from = readPointer(store, "current");
+  const from = readCurrent(store);
   const active = from === undefined ? undefined : findRelease(store, from)?.manifest;
   const target = to === undefined ? previousRelease(store, active) : findNamed(store, to);
   return {

@@ -12,7 +12,14 @@ import {
 } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { systemFault } from "../core/system_fault.ts";
-import { appendHistory, type Outcome, readHistory, type RunRecord, runRecord } from "../store/history.ts";
+import {
+  appendHistory,
+  type Outcome,
+  PUBLISHING_COMMANDS,
+  readHistory,
+  type RunRecord,
+  runRecord,
+} from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
 import { newRunId } from "../store/run_id.ts";
 import type { Digest } from "../release/manifest.ts";
@@ -132,7 +139,7 @@ const FREEING: readonly string[] = ["prune"];
 
 /** Settles what a killed run left, and announces this one. @returns whether nothing is left of the other */
 async function settleEarlier(context: Context, store: Store, run: IntentRun): Promise<boolean> {
-  const recovery = await recover(context, store).catch((error) => {
+  const recovery = await recover(context, store, run.command).catch((error) => {
     const failure = diskError(error, "settle what an earlier run left");
     if (!(failure instanceof DiskError) || !FREEING.includes(run.command)) throw failure;
     context.log.warn(failure.message);
@@ -147,9 +154,6 @@ async function settleEarlier(context: Context, store: Store, run: IntentRun): Pr
   return true;
 }
 
-/** Commands whose errors are about what they publish, not about what is active here. */
-const PUBLISHING: readonly string[] = ["publish", "hf-upload", "train", "references-sync"];
-
 /** Settles and records a run that threw. Where the disk does not let it settle, its intent stays for the next run. */
 async function closeFailedRun(
   context: Context,
@@ -159,7 +163,8 @@ async function closeFailedRun(
   record: (failure: unknown, active: Digest | undefined) => void,
 ): Promise<void> {
   const settled = await settleOwn(context, store, run);
-  const active = PUBLISHING.includes(run.command) ? undefined : readActiveNow(store);
+  // Their errors are about what they publish.
+  const active = PUBLISHING_COMMANDS.includes(run.command) ? undefined : readActiveNow(store);
   if (active !== undefined) nameActive(failure, active, settled !== "unsettled");
   doQuietly(context, "record this run", () => {
     record(failure, active?.digest);

@@ -24,6 +24,9 @@ export const OUTCOMES = [
 /** How a run ended. */
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** Commands whose records name the release that they published, not the one that is active here. */
+export const PUBLISHING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "references-sync"];
+
 const RunRecord = z.object({
   runId: CleanString,
   command: CleanString,

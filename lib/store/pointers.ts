@@ -23,7 +23,14 @@ import type { Store } from "./store.ts";
 /** `current` is what consumers see, `previous` what `rollback` returns to. */
 export type PointerName = "current" | "previous";
 
-/** The release that a pointer names; `undefined` when it is not set. */
+/** The code of the error where `current` is damaged. */
+export const POINTER_INVALID = "POINTER_INVALID";
+
+/**
+ * The release that a pointer names; `undefined` when it is not set, or `previous` is damaged.
+ *
+ * @throws {RefusedError} code `POINTER_INVALID`: `current` is damaged
+ */
 export function readPointer(store: Store, name: PointerName): Digest | undefined {
   const path = join(store.root, name);
   const entry = findEntry(store.fs, path);
@@ -36,8 +43,8 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
     return undefined;
   }
   throw new RefusedError(`Cannot read the pointer ${path}: ${target.shown}, not releases/<digest>`, {
-    code: "POINTER_INVALID",
-    hint: `remove ${path} and pull again`,
+    code: POINTER_INVALID,
+    hint: `run model-sync pull or model-sync rollback, which restore it where they can; else remove ${path}`,
   });
 }
 

@@ -33,7 +33,10 @@ export const STATE_ENTRIES = {
   "intent.json": { onDamage: "assume", meaning: "a run was killed before it changed a pointer" },
   "staging": folder("what a killed run left there"),
   "releases": folder("every release: the next pull downloads the newest again"),
-  "current": { onDamage: "refuse", reason: "it says which release consumers see" },
+  "current": {
+    onDamage: "assume",
+    meaning: "what the newest run on record says is active; without one, commands that need it stop",
+  },
   "mirror.json": file("the next run compares every file of the model folder with the active release"),
   "reserve": folder("a rollback may fail on a full disk until the next run"),
   "previous": {

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
+import { rootedFs } from "../helpers/rooted_fs.ts";
+import { type CliResult, runCli } from "../helpers/run_cli.ts";
+import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { bareRepository } from "../helpers/test_git.ts";
+
+async function run(cwd: string, [command = "", ...args]: readonly string[]): Promise<CliResult> {
+  const result = await runCli(command, args, { cwd, world: { fs: withoutPipes(rootedFs(cwd)) } });
+  const shown = `${command} ${args.join(" ")}: ${result.stderr}`;
+  assert.doesNotMatch(result.stderr, /unexpected|bug in model-sync|\n {4}at /, shown);
+  const errors = result.stderr.split("\n").filter((line) => line.startsWith("error:"));
+  assert.ok(errors.length <= 1, shown);
+  return result;
+}
+
+async function succeed(cwd: string, ...args: readonly string[]): Promise<CliResult> {
+  const result = await run(cwd, args);
+  assert.equal(result.code, 0, `${args.join(" ")}: ${result.stderr}`);
+  return result;
+}
+
+const dir = memoryDir();
+globalThis.addEventListener("unload", () => dir[Symbol.dispose]());
+const registry = bareRepository(join(dir.path, "registry.git"));
+const TRAINER = join(dir.path, "trainer");
+
+/** A machine that pulled three releases, one after the other. */
+interface Bot {
+  readonly cwd: string;
+  readonly store: string;
+  readonly current: string;
+  /** As it was after the third pull. */
+  restore(): void;
+  /** The text of the model that consumers see. */
+  seen(): string | undefined;
+}
+
+function makeBot(name: string, activation: Readonly<Record<string, string>>): string {
+  const cwd = join(dir.path, name);
+  const settings = { repo_url: registry, activation, publisher: { train_before_push: false } };
+  writeFiles(cwd, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+  return cwd;
+}
+
+makeBot("trainer", {});
+const folders = { symlink: makeBot("linked", {}), mirror: makeBot("mirrored", { mode: "mirror" }) };
+for (const content of ["one", "two", "three"]) {
+  writeFiles(TRAINER, { "models/rf.bin": content });
+  await succeed(TRAINER, "publish");
+  for (const cwd of Object.values(folders)) await succeed(cwd, "pull");
+}
+
+const BOTS = Object.entries(folders).map(([mode, cwd]): [string, Bot] => {
+  const store = join(cwd, ".model-sync");
+  const restore = checkpoint(cwd, join(dir.path, `${mode}-before`));
+  const seen = () => readFiles(join(cwd, "models"))["rf.bin"];
+  return [mode, { cwd, store, current: join(store, "current"), restore, seen }];
+});
+
+for (const [mode, { cwd, store, current, restore, seen }] of BOTS) {
+  for (const kind of Object.keys(DAMAGES)) {
+    Deno.test(`a current that is ${kind} names the active release again after any run (${mode})`, async () => {
+      for (const args of [["pull"], ["prune"], ["quarantine", "lift", "none"]]) {
+        restore();
+        damage(current, kind);
+        const { stderr } = await run(cwd, args);
+        assert.match(stderr, /current was damaged: it names release [0-9a-f]{12} again/);
+        assert.equal(seen(), "three");
+        await succeed(cwd, "verify");
+        const next = await succeed(cwd, "pull");
+        assert.doesNotMatch(next.stderr, /warn/);
+      }
+    });
+
+    Deno.test(`rollback rolls back where current is ${kind}, and says before where it goes (${mode})`, async () => {
+      restore();
+      damage(current, kind);
+      const plan = JSON.parse((await succeed(cwd, "rollback", "--dry-run", "--json")).stdout);
+      const report = JSON.parse((await succeed(cwd, "rollback", "--json")).stdout);
+      assert.equal(report.release, plan.target ?? plan.release);
+      assert.equal(seen(), "two");
+      await succeed(cwd, "verify");
+      // The release that was rolled back from is quarantined as ever.
+      await run(cwd, ["pull"]);
+      assert.equal(seen(), "two");
+    });
+
+    Deno.test(`without a record, a current that is ${kind} is refused by all but rollback (${mode})`, async () => {
+      restore();
+      damage(current, kind);
+      Deno.removeSync(join(store, "history.jsonl"));
+      for (const args of [["pull"], ["prune"], ["status"], ["verify"]]) {
+        const { code, stderr } = await run(cwd, args);
+        assert.equal(code, 5, stderr);
+        assert.match(stderr, /current: .*\n.*model-sync rollback/);
+      }
+      const { stderr } = await succeed(cwd, "rollback");
+      assert.match(stderr, /current was damaged and is removed: no release is active/);
+      assert.equal(seen(), "two");
+      await succeed(cwd, "verify");
+    });
+  }
+
+  Deno.test(`a current that is damaged in the middle of an activation names the release before it (${mode})`, async () => {
+    for (const kind of Object.keys(DAMAGES)) {
+      restore();
+      const hexOf = (name: string) => Deno.readLinkSync(join(store, name)).split("/").slice(-1)[0];
+      const [active, earlier] = [`sha256:${hexOf("current")}`, `sha256:${hexOf("previous")}`];
+      const killed = { runId: "killed", command: "rollback", startedAt: "2026-11-29T00:00:00Z" };
+      const activation = { ...killed, phase: "activating", mode, previousBefore: earlier };
+      for (const intent of [{ from: active, to: earlier }, { from: null, to: active }]) {
+        Deno.writeTextFileSync(join(store, "intent.json"), JSON.stringify({ ...activation, ...intent }));
+        damage(current, kind);
+        await succeed(cwd, "pull");
+        assert.equal(seen(), "three");
+        await succeed(cwd, "verify");
+      }
+    }
+  });
+
+  Deno.test(`a current is not restored to a release that the store does not hold whole (${mode})`, async () => {
+    restore();
+    const [active = ""] = Deno.readLinkSync(current).split("/").slice(-1);
+    damage(current, "random bytes");
+    Deno.removeSync(join(store, "releases", active, "rf.bin"));
+    assert.equal((await run(cwd, ["pull"])).code, 5);
+    await succeed(cwd, "rollback");
+    assert.equal(seen(), "two");
+  });
+}
+
+Deno.test("records of publishing and of the quarantine are not taken for what was active", async () => {
+  for (const [_mode, { cwd, store, current, restore, seen }] of BOTS) {
+    restore();
+    const other = Array.from(Deno.readDirSync(join(store, "releases")), ({ name }) => name)
+      .find((name) => /^[0-9a-f]{64}$/.test(name) && !Deno.readLinkSync(current).endsWith(name)) ?? "";
+    await succeed(cwd, "quarantine", "add", other);
+    await succeed(cwd, "quarantine", "lift", other);
+    Deno.writeTextFileSync(
+      join(store, "history.jsonl"),
+      `${
+        JSON.stringify({
+          runId: "x",
+          command: "publish",
+          outcome: "unchanged",
+          startedAt: "2026-11-29T00:00:00Z",
+          durationMs: 1,
+          host: "h",
+          release: `sha256:${other}`,
+        })
+      }\n`,
+      { append: true },
+    );
+    damage(current, "emptied");
+    await succeed(cwd, "pull");
+    assert.equal(seen(), "three");
+  }
+});
+
+Deno.test("a publisher whose store holds no release publishes, whatever stands in the place of current", async () => {
+  for (const kind of ["random bytes", "a folder with files", "a named pipe"]) {
+    damage(join(TRAINER, ".model-sync/current"), kind);
+    await succeed(TRAINER, "publish");
+    assert.throws(() => Deno.lstatSync(join(TRAINER, ".model-sync/current")), Deno.errors.NotFound);
+  }
+});
