@@ -117,20 +117,31 @@ export class GitPublisher implements Publisher<GitPublication> {
   }
 
   async #publish(set: ModelSet): Promise<GitPublication> {
+    let refusal: Error | undefined;
+    let hasMoved = false;
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++) {
       const publication = this.findPublished(set.digest) ?? await this.#commit(set, this.#branch);
       if (!publication.committed && !this.#branch.unpushed) return publication;
       const { commit } = publication;
       if (commit === undefined) throw new TypeError("nothing to push, and something that was not pushed");
-      if (await this.#push(commit)) {
+      refusal = await this.#push(commit);
+      if (refusal === undefined) {
         await this.#remember(set, publication.sequence, commit);
         return { ...publication, outcome: "published", pushed: true };
       }
-      this.#context.log.warn(
-        `somebody else pushed to ${this.#registry.remoteBranch} meanwhile; trying again on top of it`,
-      );
+      const { tip } = this.#branch;
       this.#branch = await followRemote(this.#context, this.#registry, this.#options);
+      const isOthers = this.#branch.tip !== tip;
+      hasMoved ||= isOthers;
+      const { remoteBranch } = this.#registry;
+      this.#context.log.warn(
+        isOthers
+          ? `somebody else pushed to ${remoteBranch} meanwhile; trying again on top of it`
+          : `${remoteBranch} did not take it, as while somebody else pushes; trying again`,
+      );
     }
+    // Nobody else was in the way: what the remote says is the reason.
+    if (!hasMoved) throw refusal;
     throw new FailedError(
       `Cannot push to ${this.#registry.remoteBranch}: others pushed first, ${PUSH_ATTEMPTS_MAX} times in a row`,
       {
@@ -278,8 +289,8 @@ export class GitPublisher implements Publisher<GitPublication> {
     return publishTarget(this.#registry, this.#options.subdir);
   }
 
-  /** Pushes exactly this commit; `false` when the remote has commits that we have not. */
-  async #push(commit: ObjectId): Promise<boolean> {
+  /** Pushes exactly this commit. @returns what the remote says when it seems to have commits that we have not */
+  async #push(commit: ObjectId): Promise<Error | undefined> {
     const { remote, branch } = this.#options.registry;
     const { git } = this.#registry;
     const action = `push to ${redactUrls(this.#registry.remoteUrl.url)}`;
@@ -290,16 +301,17 @@ export class GitPublisher implements Publisher<GitPublication> {
       action,
       transfer: true,
     });
-    if (result.code === 0) return await this.#registry.sync().then(() => true);
+    if (result.code === 0) return void await this.#registry.sync();
     const report = new TextDecoder().decode(result.stdout);
+    const error = git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
     if (
       /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m
         .test(report)
-    ) return false;
+    ) return error;
     if (/^!.*\[remote rejected\]/m.test(report)) {
       await giveUpUnpushed(this.#context, this.#registry, this.#branch.tip);
     }
-    throw git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
+    throw error;
   }
 
   /** What the hook refuses goes back: the next publish would build on it, and be refused for it again. */

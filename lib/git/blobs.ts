@@ -1,5 +1,5 @@
 import { quote } from "../core/quote.ts";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { ByteReader } from "../core/byte_reader.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
 import type { FileSystem } from "../core/files.ts";
@@ -32,9 +32,14 @@ export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: 
     config: ["core.fsync=none"],
     env: {
       GIT_OBJECT_DIRECTORY: objects,
-      GIT_ALTERNATE_OBJECT_DIRECTORIES: registry.objectsDir,
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: listed(registry.objectsDir),
     },
   });
+}
+
+/** A path as an entry of a list that git splits: quoted as in C where it holds the separator (git(1)). */
+function listed(path: string): string {
+  return path.includes(delimiter) || path.startsWith('"') ? `"${path.replace(/["\\]/g, "\\$&")}"` : path;
 }
 
 /** A blob's size and its bytes, which must be read before the next blob is asked for. */

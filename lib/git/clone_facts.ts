@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import type { CloneKind } from "./clone.ts";
+import { oneLine } from "../core/quote.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
 import type { Git } from "./git.ts";
 import { type ConfigEntry, foreignKeys, hasMarkFile, isLazy, KIND_MARK, OWN_MARK } from "./own_config.ts";
@@ -41,6 +42,12 @@ export async function readFacts(
   settings: RegistrySettings,
 ): Promise<CloneFacts> {
   const { remote, repoDir } = settings;
+  if (/[\r\n]/.test(repoDir)) {
+    throw new UsageError(`Cannot open the models repository ${oneLine(repoDir)}: its path has a line break`, {
+      code: "REPO_INVALID",
+      hint: "use another folder: git tells paths in lines",
+    });
+  }
   const problem = describeGitFolder(context.fs, repoDir, settings);
   if (problem?.kind === "unreadable") throw new CloneDamagedError(repoDir, problem.reason);
   const action = `open the models repository ${repoDir}`;

@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { delimiter, dirname } from "node:path";
 import type { Context } from "../core/context.ts";
 import { DiskError } from "../core/errors.ts";
 import { redact, type Secret } from "../core/secret.ts";
@@ -182,8 +182,13 @@ export class Git {
     return { command: "sh", args: ["-c", 'umask "$0" && exec git "$@"', umask, ...args] };
   }
 
-  /** A folder that is no repository must not pass for one because a folder above it is. */
+  /**
+   * A folder that is no repository must not pass for one because a folder above it is. Git splits the variable, and
+   * knows no way to write a path with the separator in it: of such a path, the nearest folder above that is without.
+   */
   #ceiling(): Record<string, string> {
-    return { GIT_CEILING_DIRECTORIES: dirname(this.repoDir) };
+    let ceiling = dirname(this.repoDir);
+    while (ceiling.includes(delimiter)) ceiling = dirname(ceiling);
+    return { GIT_CEILING_DIRECTORIES: ceiling };
   }
 }

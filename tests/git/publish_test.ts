@@ -176,6 +176,21 @@ Deno.test("publish() pushes again on top when somebody else pushed first, and ke
   assert.equal(git(registryOf(trainer), "rev-list", "--count", "main"), "4");
 });
 
+Deno.test("publish() to a branch that is locked at the remote says what the remote says, not that others pushed", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  const lock = join(registryOf(trainer), "refs/heads/main.lock");
+  Deno.writeTextFileSync(lock, "");
+  await assert.rejects(publishFrom(testContext(), trainer), {
+    code: "PUSH_DECLINED",
+    message: /^Cannot push to \S+: the remote declines it: /,
+  });
+  Deno.removeSync(lock);
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});
+
 Deno.test("publish() gives up after five lost races, and the next one publishes", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
