@@ -2,7 +2,7 @@ import { quote } from "../core/quote.ts";
 import { delimiter, join } from "node:path";
 import { ByteReader } from "../core/byte_reader.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
-import type { FileSystem } from "../core/files.ts";
+import { type FileSystem, PRIVATE_FOLDER_MODE } from "../core/files.ts";
 import { refuseOversized, type RegistryFile } from "../release/registry_file.ts";
 import type { Git } from "./git.ts";
 import type { ObjectId, Registry } from "./registry.ts";
@@ -26,7 +26,8 @@ export async function findMissing(git: Git, commit: ObjectId, ids: readonly Obje
  */
 export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: string): Git {
   const objects = join(scratch, "objects");
-  fs.mkdirSync(objects, { recursive: true });
+  // Git makes what is inside with the umask, which in a clone of the user's may let everybody write it.
+  fs.mkdirSync(objects, { recursive: true, mode: PRIVATE_FOLDER_MODE });
   return registry.git.with({
     // What is gone before the disk would have to take it need not be waited for.
     config: ["core.fsync=none"],

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
+import { PRIVATE_FOLDER_MODE } from "../core/files.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import { oneLine } from "../core/quote.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
@@ -185,7 +186,7 @@ async function fetchHistory(
   });
   const action = "fetch the history of the models";
   try {
-    context.fs.mkdirSync(dir, { recursive: true });
+    context.fs.mkdirSync(dir, { recursive: true, mode: PRIVATE_FOLDER_MODE });
     await git.bytes(["init", "--quiet", "--bare"], { action });
     await git.bytes(
       [
