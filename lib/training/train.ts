@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
+import { hideInStream } from "../core/hide_in_stream.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 
 /** What a training command is told; the flags are those of the original scripts and are passed on as they are. */
@@ -47,7 +48,8 @@ export function trainingCommand(settings: TrainingSettings, options: TrainingOpt
 const TAIL_CHARS_MAX = 16 * 1024;
 
 /**
- * Runs the training command to its end; what it prints goes to `output` as it comes. Needs the run permission.
+ * Runs the training command to its end; what it prints goes to `output` as it comes, but for known secrets. Needs the
+ * run permission.
  *
  * @returns the end of its standard output
  * @throws {FailedError} codes `TRAINING_FAILED`, `TIMEOUT`
@@ -61,21 +63,28 @@ export async function train(
   const [command = "", ...args] = trainingCommand(settings, options);
   context.log.info(`training: ${redactArguments([command, ...args]).join(" ")}`);
   const encoder = new TextEncoder();
+  const [stdout, stderr] = [hideInStream(output), hideInStream(output)];
   const process = context.spawn({
     command,
     args,
     env: { ...context.env.toObject(), MODEL_SYNC_MODELS_DIR: settings.modelsDir },
     timeoutMs: settings.timeoutMs,
     signal: context.signal,
-    onStderr: (text) => output(encoder.encode(text)),
+    onStderr: (text) => stderr.write(encoder.encode(text)),
   });
   const decoder = new TextDecoder();
   let tail = "";
-  for await (const chunk of process.stdout) {
-    output(chunk);
-    tail = (tail + decoder.decode(chunk, { stream: true })).slice(-TAIL_CHARS_MAX);
+  let code: number;
+  try {
+    for await (const chunk of process.stdout) {
+      stdout.write(chunk);
+      tail = (tail + decoder.decode(chunk, { stream: true })).slice(-TAIL_CHARS_MAX);
+    }
+    code = (await process.exit).code;
+  } finally {
+    stdout.end();
+    stderr.end();
   }
-  const { code } = await process.exit;
   if (code === 0) return tail;
   throw new FailedError(
     `Cannot train: the training command ${redactArguments([command]).join()} ended with exit code ${code}`,
