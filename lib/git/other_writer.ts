@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import { PRIVATE_FOLDER_MODE } from "../core/files.ts";
 import { ModelSyncError } from "../core/errors.ts";
-import { oneLine } from "../core/quote.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
 import { isClutter } from "../release/clutter.ts";
 import { RELEASE_TRAILER } from "./branch.ts";
@@ -143,18 +143,13 @@ async function readLog(git: Git, args: readonly string[]): Promise<LoggedCommit[
     const [commit = "", parents = "", release = "", author = "", subject = ""] = fields.slice(at, at + 5);
     commits.push({
       commit,
-      author: shorten(author),
-      subject: shorten(subject),
+      author: cleanLine(author, { charsMax: WORDS_MAX }),
+      subject: cleanLine(subject, { charsMax: WORDS_MAX }),
       release: /^sha256:[0-9a-f]{64}$/.test(release) ? release : undefined,
       isFirst: parents === "",
     });
   }
   return commits;
-}
-
-function shorten(text: string): string {
-  const line = oneLine(text.trim());
-  return line.length > WORDS_MAX ? `${line.slice(0, WORDS_MAX)}…` : line;
 }
 
 async function isShallow(git: Git): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
 import type { Located } from "../core/download.ts";
 import { RefusedError, UnreachableError } from "../core/errors.ts";
@@ -12,7 +13,7 @@ import {
   requestJson,
   statusError,
 } from "../core/http.ts";
-import { oneLine, quote } from "../core/quote.ts";
+import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { RELEASE_FILES_MAX } from "../release/manifest.ts";
 import { withHubFailures } from "./hub_failures.ts";
@@ -216,8 +217,8 @@ export class Hub {
     const { data } = await this.#retrying(() => requestJson(this.#context, request, Commits));
     return data.slice(0, countMax).map(({ id, title, authors }) => ({
       id,
-      title: oneLine(title).slice(0, WORDS_MAX),
-      author: oneLine(authors[0]?.user ?? "").slice(0, WORDS_MAX) || "unknown",
+      title: cleanLine(title, { charsMax: WORDS_MAX }),
+      author: cleanLine(authors[0]?.user ?? "", { charsMax: WORDS_MAX }) || "unknown",
     }));
   }
 

@@ -136,6 +136,20 @@ Deno.test("publish() goes over another program's commit, says whose it was, and 
   assert.deepEqual((await publishFrom(testContext(), trainer)).publication.otherWriters, []);
 });
 
+Deno.test("what a foreign commit says of itself is clean where it is shown and kept", async () => {
+  using dir = tempDir();
+  const { trainer, bot, script } = await newWorld(dir.path);
+  await pullTo(testContext(), bot);
+  const subject = `\u001b[2Jgone by https://me:hunter22@example.org/x ${"long ".repeat(100)}`;
+  scriptPublishes(script, { ...MODELS, "BTC/rf.joblib": "foreign" }, subject);
+  const context = testContext();
+  await pullTo(context, bot, ACCEPT);
+  const { publication } = await publishFrom(context, trainer);
+  const shown = JSON.stringify([publication, context.log.lines, readHistory(storeOf(context, bot), 5)]);
+  assert.match(shown, /gone by https:\/\/\[redacted\]@example\.org\/x/);
+  for (const part of ["hunter22", "\\u001b", "long ".repeat(50)]) assert.ok(!shown.includes(part), part);
+});
+
 Deno.test("a manifest that was changed and disagrees is refused whatever is set", async (t) => {
   const manifestOf = (script: string) => Deno.readTextFileSync(join(script, "model-sync.json"));
   const tampers: Readonly<Record<string, (script: string) => void>> = {
