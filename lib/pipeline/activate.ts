@@ -96,7 +96,10 @@ async function takeBack(context: Context, store: Store, intent: ActivationIntent
   }
 }
 
-/** A model folder from before this store becomes a release first, so that it can be returned to. */
+/**
+ * A model folder from before this store becomes a release first, so that it can be rolled back to. A folder into which
+ * a release was mirrored is not scanned again: what it holds of no release stays, whatever it is.
+ */
 async function adoptRealFolder(
   context: Context,
   store: Store,
@@ -104,6 +107,7 @@ async function adoptRealFolder(
   mode: ActivationMode,
 ): Promise<void> {
   if (inspectModelFolder(store).kind !== "folder") return;
+  if (mode === "mirror" && readPointer(store, "current") !== undefined) return;
   const present = lookAtPresent(store);
   if (present === "no models") return;
   if (present !== "models") {
@@ -113,7 +117,7 @@ async function adoptRealFolder(
   } else if (mode === "symlink") {
     context.log.info(`keeping the present ${store.modelsDir} as a release, so that it can be rolled back to`);
     await adoptByMove(context, store, run);
-  } else if (readPointer(store, "current") === undefined) {
+  } else {
     context.log.info(`copying the present ${store.modelsDir} as a release, so that it can be rolled back to`);
     await using staging = new Staging(context, store, `${run.runId}-adopted`);
     await adoptByCopy(context, store, staging);

@@ -1,6 +1,7 @@
 import { diskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
+import { listFolder } from "../core/list_folder.ts";
 import type { Context } from "../core/context.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
@@ -81,18 +82,24 @@ async function readDigest(
   }
 }
 
-/** What is in a folder and not in its manifest: files, links, anything that is no folder; clutter does not count. */
+/**
+ * Returns what is in a folder and not in its manifest: files, links, anything that is not a folder, and folders that
+ * cannot be listed. Clutter does not count.
+ */
 export function findExtraFiles({ fs }: Context, dir: string, manifest: Manifest): string[] {
   const named = new Set(manifest.files.map((file) => file.path));
   const extra: string[] = [];
-  const visit = (folder: string, prefix: string) => {
-    for (const entry of fs.readDirSync(folder)) {
+  const visit = (entries: Iterable<Deno.DirEntry>, folder: string, prefix: string) => {
+    for (const entry of entries) {
       const path = prefix + entry.name;
       if (isClutter(entry.name) || named.has(path)) continue;
-      if (entry.isDirectory) visit(`${folder}/${entry.name}`, `${path}/`);
-      else extra.push(path);
+      const location = `${folder}/${entry.name}`;
+      const inside = entry.isDirectory ? listFolder(fs, location) : undefined;
+      if (inside === undefined) extra.push(path);
+      else visit(inside, location, `${path}/`);
     }
   };
-  visit(fs.realPathSync(dir), "");
+  const root = fs.realPathSync(dir);
+  visit(fs.readDirSync(root), root, "");
   return extra.sort(compareUtf8);
 }
