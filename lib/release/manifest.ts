@@ -2,6 +2,7 @@ import { quote } from "../core/quote.ts";
 import { z } from "zod";
 import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
 import { RefusedError } from "../core/errors.ts";
+import { jsonText } from "../core/json_text.ts";
 import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */
@@ -129,7 +130,7 @@ export function readManifest(text: string, where: string): Manifest {
   if (typeof data === "object" && data !== null && "schema" in data && data.schema !== 1) {
     throw invalid(
       where,
-      `it has schema ${JSON.stringify(data.schema)}, this program reads schema 1: update model-sync`,
+      `it has schema ${shorten(jsonText(data.schema))}, this program reads schema 1: update model-sync`,
     );
   }
   const result = Manifest.safeParse(data);
@@ -196,6 +197,13 @@ function invalid(where: string, problem: string, cause?: unknown): RefusedError 
     cause,
     hint: "publish the release again; the active release is untouched",
   });
+}
+
+/** As much of a value as a message shows. */
+const SHOWN_CHARS_MAX = 60;
+
+function shorten(text: string): string {
+  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -1,4 +1,5 @@
 import { cleanLine } from "../core/clean_text.ts";
+import { jsonText } from "../core/json_text.ts";
 
 /** What a job's status means to somebody who waits for it. */
 export type JobPhase = "waiting" | "succeeded" | "failed";
@@ -100,7 +101,7 @@ function firstError(answer: unknown): string | undefined {
 function errorText(value: unknown): string | undefined {
   const told = typeof value === "string" ? parseJson(value) ?? value : value;
   const message = firstText(told, ["error_message", "message"]) ??
-    (typeof told === "string" ? told : isEmpty(told) ? "" : JSON.stringify(told));
+    (typeof told === "string" ? told : isEmpty(told) ? "" : jsonText(told));
   const line = cleanLine(message, { charsMax: ERROR_CHARS_MAX });
   return line === "" ? undefined : line;
 }

@@ -9,6 +9,7 @@ import {
   type ReleaseFile,
 } from "../../lib/release/manifest.ts";
 import { findPathCollision, portablePathProblem } from "../../lib/core/portable_path.ts";
+import { RefusedError } from "../../lib/core/errors.ts";
 
 const SHA = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 });
@@ -133,4 +134,19 @@ Deno.test("parseManifest() ignores fields of a later version, and says when the 
     parseManifest(JSON.stringify({ ...manifest, schema: 2 }), "test"),
     /schema 2.*update model-sync/,
   );
+});
+
+Deno.test("parseManifest() refuses values that are nested deep or long in one short line, whatever field they are in", async () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  const long = JSON.stringify("x".repeat(1_000_000));
+  const fields = ["schema", "digest", "sequence", "createdAt", "origin", "files", "unknown", "__proto__"];
+  for (const field of fields) {
+    for (const value of [deep, long]) {
+      await assert.rejects(parseManifest(`{"${field}": ${value}}`, "model-sync.json"), (error: Error) => {
+        assert.ok(error instanceof RefusedError, String(error).slice(0, 300));
+        assert.match(error.message, /^Cannot use model-sync\.json: [^\n]{1,300}$/);
+        return true;
+      });
+    }
+  }
 });
