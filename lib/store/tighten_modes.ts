@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { findEntry, ifFound, PRIVATE_MODE, withoutOthersWriting } from "../core/files.ts";
+import { findEntry, PRIVATE_MODE, withoutOthersWriting } from "../core/files.ts";
 import { STATE_DIR_NAME, STATE_ENTRIES } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
@@ -34,13 +34,18 @@ function tighten(
     if (found === undefined || found.isSymlink) return;
     const mode = (found.mode ?? 0) & 0o7777;
     const isOpen = (mode & EVERYBODY_WRITES) !== 0;
-    // What was made with the same umask is as open as the folder that it is in.
-    const below = found.isDirectory && isOpen
-      ? inside ?? Array.from(fs.readDirSync(path), ({ name }) => name)
-      : [];
-    for (const name of below) tighten({ fs }, join(path, name), false);
     const wanted = isPrivate ? mode & PRIVATE_MODE : isOpen ? withoutOthersWriting(mode) : mode;
-    if (wanted !== mode) ifFound(() => fs.chmodSync(path, wanted));
+    if (wanted === mode) return;
+    fs.chmodSync(path, wanted);
+    // Some file systems have one mode for everything; others are not gone through in vain.
+    if (!found.isDirectory || ((fs.lstatSync(path).mode ?? 0) & 0o7777) !== wanted) return;
+    // What was made with the same umask is as open as the folder that it is in. A run that is killed in between leaves
+    // the folder open, and with it the rest to the next.
+    fs.chmodSync(path, mode);
+    for (const name of inside ?? Array.from(fs.readDirSync(path), ({ name }) => name)) {
+      tighten({ fs }, join(path, name), false);
+    }
+    fs.chmodSync(path, wanted);
   } catch (error) {
     // Another user's is theirs to change; another run may have removed its own.
     if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound)) {

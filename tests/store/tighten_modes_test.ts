@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openStore } from "../../lib/store/store.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
 const ignore = Deno.build.os === "windows";
@@ -58,5 +59,25 @@ Deno.test({
       "600",
       "600",
     ]);
+  },
+});
+
+Deno.test({
+  name: "a store on a file system with one mode for everything is not gone through in vain",
+  ignore,
+  fn: () => {
+    using dir = tempDir();
+    const location = { modelsDir: join(dir.path, "models") };
+    const { root } = openStore(Deno, location);
+    writeFiles(root, { "releases/ab/BTC/rf.bin": "" });
+    const changed: string[] = [];
+    const everything = (info: Deno.FileInfo) => ({ ...info, mode: (info.mode ?? 0) | 0o777 });
+    openStore({
+      ...countingFs(() => {}),
+      chmodSync: (path) => void changed.push(String(path)),
+      lstatSync: (path) => everything(Deno.lstatSync(path)),
+    }, location);
+    assert.ok(changed.includes(join(root, "releases")));
+    assert.ok(!changed.some((path) => path.includes("BTC")), changed.join());
   },
 });
