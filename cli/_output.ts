@@ -2,6 +2,7 @@ import { isoSeconds } from "../lib/core/clock.ts";
 import { cleanLine, cleanLines } from "../lib/core/clean_text.ts";
 import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
+import { hideSecrets } from "../lib/core/known_secrets.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
@@ -81,12 +82,12 @@ export class Output {
     return shown.exitCode;
   }
 
-  /** Files and servers are quoted in results: of what a terminal obeys, our own colours are left. */
+  /** Files and servers are quoted in results: known secrets go, and of what a terminal obeys all but our colours. */
   #shownLine(line: string | Verbatim): string {
     const { stdout, noColor } = this.#screen;
     const isTerminal = stdout.isTerminal();
     if (line instanceof Verbatim && !isTerminal) return line.text;
-    const text = line instanceof Verbatim ? line.text : line;
+    const text = hideSecrets(line instanceof Verbatim ? line.text : line);
     if (!isTerminal || noColor) return printableLines(text);
     return text.split(OWN_STYLE).map((part, index) => index % 2 === 1 ? part : printableLines(part)).join("");
   }

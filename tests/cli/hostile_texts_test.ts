@@ -212,3 +212,13 @@ Deno.test("a patch is printed to the byte, but spelled out on a terminal", () =>
     );
   }
 });
+
+Deno.test("a known secret in the name of a model's file is not shown in a result", async () => {
+  using dir = tempDir();
+  const { trainer } = world(dir);
+  writeFiles(join(trainer, "models"), { "tok-in-a-name-77.bin": "x" });
+  const env = { ANY_TOKEN: "tok-in-a-name-77" };
+  const result = await runCli("publish", ["--dry-run", "--skip-training"], { cwd: trainer, env });
+  assert.match(result.stdout, /\+ \[redacted\]\.bin/);
+  assert.ok(!(result.stdout + result.stderr).includes("tok-in-a-name-77"));
+});
