@@ -100,6 +100,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { settings, location } = session;
   const { role } = flags;
   refuseDisabled(settings, role);
+  calendarOf(settings, flags);
   narrowPermissions(session, NEEDS[role]);
   const store = openStore(context.fs, location, context.log);
   context.log.info(
@@ -108,7 +109,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const watching = role === "publisher" ? undefined : watchCanaries(plain, store);
   await runDaemon({
     name: role,
-    calendar: () => readCalendar(plain, flags),
+    calendar: async () => calendarOf((await openSession(plain)).settings, flags),
     run: async () => await JOBS[role](await openSession(plain), flags),
   }, {
     clock: context.clock,
@@ -164,8 +165,8 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
   });
 }
 
-async function readCalendar(plain: PlainSession, flags: DaemonFlags): Promise<Calendar> {
-  const { settings } = await openSession(plain);
+/** @throws {UsageError} where `--at` is no schedule */
+function calendarOf(settings: ModelSync, flags: DaemonFlags): Calendar {
   try {
     return roleCalendar(flags.role, settings, flags.at);
   } catch (cause) {

@@ -5,7 +5,7 @@ import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";
 import { Archives } from "./sections/archives.ts";
 import { Artifacts } from "./sections/artifacts.ts";
-import { DOCS, EnvName, GitAddress, RepoFolder, Schedule } from "./sections/kinds.ts";
+import { BranchName, DOCS, EnvName, GitAddress, RepoFolder, Schedule } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { References } from "./sections/references.ts";
@@ -86,9 +86,7 @@ export const ModelSync = z.strictObject({
   }),
   remote: z.string().min(1).regex(/^[^-\s][^\s]*$/, "must be the name of a git remote").default("origin")
     .register(DOCS, { description: "The remote of the clone." }),
-  branch: z.string().min(1).regex(/^(?!-)(?!.*\.\.)[^\s~^:?*[\\\u007f]+$/, "must be the name of a git branch")
-    .default("main")
-    .register(DOCS, { description: "The branch that holds the models." }),
+  branch: BranchName.default("main").register(DOCS, { description: "The branch that holds the models." }),
   repo_models_subdir: RepoFolder.default("models").register(DOCS, {
     description: "The folder of the models inside the repository.",
   }),

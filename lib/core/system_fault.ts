@@ -75,6 +75,8 @@ const KIND_OF: Readonly<Record<string, keyof typeof KINDS>> = {
   // What opening a socket gives.
   ENXIO: "entry",
   EILSEQ: "path",
+  // An argument of a program that is longer than the system takes.
+  E2BIG: "path",
   // A path with a NUL, or a name that the file system does not take.
   EINVAL: "path",
   ENAMETOOLONG: "path",

@@ -50,6 +50,15 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
+    pattern: /(?:File ?name|Argument list) too long/i,
+    isLocal: true,
+    toError: (message) =>
+      new UsageError(message, {
+        code: "GIT_NAME_TOO_LONG",
+        hint: "use a shorter path, address or branch name",
+      }),
+  },
+  {
     pattern:
       /insufficient permission for adding an object|(?:could not|cannot|unable to|failed to) [^\n]*: (?:Permission denied|Operation not permitted)$/mi,
     isLocal: true,

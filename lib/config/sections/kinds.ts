@@ -41,6 +41,21 @@ function isWithoutCredentials(text: string): boolean {
   return url?.username === "" && url.password === "";
 }
 
+/** The name of a branch in git. */
+export const BranchName = z.string().refine(isBranchName, { error: "must be the name of a git branch" });
+
+/** Git keeps a branch as a file, whose name has 255 characters at most with `.lock` behind it; servers allow no more. */
+const BRANCH_CHARS_MAX = 244;
+
+/** What `git check-ref-format --branch` allows. */
+function isBranchName(name: string): boolean {
+  return name.length <= BRANCH_CHARS_MAX && name !== "HEAD" && name !== "@" && !name.startsWith("-") &&
+    !name.endsWith(".") &&
+    // deno-lint-ignore no-control-regex -- git forbids them
+    !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{/.test(name) &&
+    name.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.endsWith(".lock"));
+}
+
 /** What git clones from: an address of any kind that it knows, `host:path`, or a path. */
 export const GitAddress = z.string().min(1).refine(isGitAddress, {
   error: "must be an address that git can clone from, or a path",

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { quote } from "../../core/quote.ts";
 import { parseWebAddress } from "../../core/web_address.ts";
 import { CATEGORIES } from "../../references/categories.ts";
-import { DOCS, WebAddress } from "./kinds.ts";
+import { BranchName, DOCS, WebAddress } from "./kinds.ts";
 
 /** One branch that is updated in place, or a new one for each run as the original had it. */
 export const PULL_REQUEST_STYLES = ["fixed", "timestamped"] as const;
@@ -28,8 +28,6 @@ const PrimaryUrl = z.string().trim().refine(isApiAddress, {
 const Category = z.string().trim().pipe(z.enum(CATEGORIES, {
   error: ({ input }) => `${quote(String(input))} is no category; there are ${CATEGORIES.join(", ")}`,
 }));
-
-const BranchName = z.string().refine(isBranchName, { error: "must be the name of a git branch" });
 
 const OwnBranch = BranchName.refine(
   (name) => name !== OLD_BRANCHES && !name.startsWith(`${OLD_BRANCHES}/`),
@@ -167,14 +165,6 @@ function repository(name: string) {
 /** Credentials may stand in it: the server may be behind a proxy that wants them. */
 function isApiAddress(text: string): boolean {
   return !/[?#]/.test(text) && parseWebAddress(text) !== undefined;
-}
-
-/** What `git check-ref-format --branch` allows. */
-function isBranchName(name: string): boolean {
-  return name !== "HEAD" && name !== "@" && !name.startsWith("-") && !name.endsWith(".") &&
-    // deno-lint-ignore no-control-regex -- git forbids them
-    !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{/.test(name) &&
-    name.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.endsWith(".lock"));
 }
 
 /** Whether git cannot keep two branches: they are one, or the name of one is a folder of the other's. */

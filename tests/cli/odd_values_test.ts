@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Command, RouteMap } from "@stricli/core";
+import { COMMON_FLAGS, type Invocation } from "../../cli/_command.ts";
+import { ENTRIES } from "../../cli/main.ts";
+import { withoutPipes } from "../helpers/damage.ts";
+import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { readOnlyFs } from "../helpers/read_only_fs.ts";
+import { rootedFs } from "../helpers/rooted_fs.ts";
+import { type CliResult, runCli } from "../helpers/run_cli.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+const LONG = "x".repeat(100_000);
+const VALUES = [
+  "",
+  " ",
+  "a\0b",
+  LONG,
+  "-1",
+  "NaN",
+  "1e309",
+  "99999999999999999999999",
+  "0.5",
+  "-",
+  "--",
+  "a\nb",
+  "[",
+  "../..",
+  "https://[::1",
+  "\x1b[31mred",
+  "__proto__",
+  '{"__proto__": 1',
+  "\ud800",
+];
+
+const CONFIG = {
+  model_sync: {
+    repo_url: "registry.git",
+    publisher: { train_before_push: false },
+    references: { primary_url: "http://primary.example/" },
+    runpod: { trigger_url: "http://h.example/run", status_url_template: "http://h.example/{job_id}" },
+    huggingface: { repo_id: "a/b" },
+    artifacts: { owner: "o", repository: "r" },
+  },
+};
+
+/** Runs a command in a folder where nothing can be written, on a network where nothing is found. */
+async function run(cwd: string, words: readonly string[]): Promise<CliResult> {
+  const [command = "", ...args] = words;
+  const shown = words.map((word) => JSON.stringify(word).slice(0, 60)).join(" ");
+  const result = await runCli(command, args, {
+    cwd,
+    env: { GITHUB_TOKEN: "ghp_x", HF_TOKEN: "hf_x" },
+    world: {
+      fs: withoutPipes(readOnlyFs(rootedFs(cwd))),
+      http: () => Promise.resolve(new Response("{}", { status: 404 })),
+      spawn: () => {
+        throw new Deno.errors.NotFound("no programs here");
+      },
+      clock: new HurriedClock(100_000),
+    },
+  });
+  assert.doesNotMatch(result.stderr, /unexpected: |bug in model-sync|\n {4}at /, shown);
+  const errors = result.stderr.split("\n").filter((line) => line.startsWith("error: "));
+  // A doctor's and a sync's failures are results.
+  assert.ok(errors.length <= 1, shown);
+  assert.ok(result.code === 0 || errors.length === 1 || result.stdout !== "", shown);
+  for (const hidden of ["\0", "\x1b"]) assert.ok(!(result.stderr + result.stdout).includes(hidden), shown);
+  return result;
+}
+
+interface Described {
+  readonly words: readonly string[];
+  readonly command: Command<Invocation>;
+}
+
+function* commandsOf(
+  words: readonly string[],
+  target: Command<Invocation> | RouteMap<Invocation>,
+): Generator<Described> {
+  if (!("getAllEntries" in target)) return yield { words, command: target };
+  for (const entry of target.getAllEntries()) {
+    yield* commandsOf([...words, entry.name.original], entry.target);
+  }
+}
+
+type Flag = NonNullable<Command<Invocation>["parameters"]["flags"]>[string];
+
+const optionOf = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** Options that a command cannot do without. */
+function requiredOf(command: Command<Invocation>, but: string): string[] {
+  return Object.entries(command.parameters.flags ?? {}).flatMap(([name, flag]) =>
+    flag.kind === "boolean" || flag.optional === true || name === but
+      ? []
+      : [optionOf(name), name === "role" ? "client" : `new-${name}`]
+  );
+}
+
+/** What follows the options: a folder or a digest. */
+function positionalOf({ parameters: { positional } }: Command<Invocation>): string[] {
+  return positional?.kind === "tuple" ? positional.parameters.map(() => "models") : [];
+}
+
+/** Whether the option's own parser refuses a value. */
+function isRefused(flag: Flag, value: string): boolean {
+  if (flag.kind === "enum") return true;
+  if (flag.kind !== "parsed" || flag.parse === String) return false;
+  try {
+    Reflect.apply(flag.parse, undefined, [value]);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+for (const [name, entry] of Object.entries(ENTRIES)) {
+  Deno.test(`each option of ${name} takes an odd value, or refuses it in one line with exit 2`, async () => {
+    using dir = tempDir();
+    const cwd = join(dir.path, "a/b");
+    writeFiles(cwd, { "configs/bot.yaml": JSON.stringify(CONFIG), "models/a.bin": "x" });
+    const { program } = await entry.load();
+    for (const { words, command } of commandsOf([name], program.application.root)) {
+      const positional = positionalOf(command);
+      for (const [flagName, flag] of Object.entries(command.parameters.flags ?? {})) {
+        // Those of every command are tried with one.
+        if (Object.hasOwn(COMMON_FLAGS, flagName) && name !== "status") continue;
+        const option = optionOf(flagName);
+        const start = [...words, ...requiredOf(command, flagName)];
+        const usage = async (...args: string[]) =>
+          assert.equal((await run(cwd, args)).code, 2, args.join(" "));
+        if (flag.kind === "boolean") {
+          await usage(...start, `${option}=odd`, ...positional);
+          await usage(...start, `${option}=`, ...positional);
+          continue;
+        }
+        await usage(...start, ...positional, option);
+        const isRepeatable = flag.kind === "parsed" && flag.variadic !== undefined && flag.variadic !== false;
+        if (!isRepeatable) await usage(...start, option, "1", option, "1", ...positional);
+        for (const value of VALUES) {
+          const refused = isRefused(flag, value);
+          // A daemon that takes a value runs until it is stopped.
+          if (name === "daemon" && !refused && flagName !== "at") continue;
+          const { code, stderr } = await run(cwd, [...start, `${option}=${value}`, ...positional]);
+          if (refused) assert.equal(code, 2, `${option} ${value.slice(0, 60)}: ${stderr.slice(0, 300)}`);
+        }
+      }
+      for (const odd of ["--", "--x=", "--=", "-", "-z", "---", LONG, "\0", "a\nb"]) {
+        if (name !== "daemon") {
+          await run(cwd, [...words, ...requiredOf(command, ""), ...positional, odd, odd, odd]);
+        }
+      }
+    }
+  });
+}
+
+/** Values that an option as such takes, but not the setting that it stands for. */
+const REFUSED_SETTINGS: ReadonlyArray<readonly [words: readonly string[], values: readonly string[]]> = [
+  [["status", "--models-dir"], ["", "a\0b", "\ud800"]],
+  [["status", "--state-dir"], ["", "a\0b", "\ud800"]],
+  [["status", "--config"], ["", "missing.yaml", "models", "../..", "a\0b", LONG]],
+  [["pull", "--branch"], [
+    "",
+    "/",
+    "a//b",
+    "a/",
+    "-x",
+    "a b",
+    "a..b",
+    "a.lock",
+    "HEAD",
+    "@",
+    "x".repeat(245),
+    "a\nb",
+  ]],
+  [["publish", "--branch"], ["/", LONG, "a/.b", ".", "a@{1}"]],
+  [["pull", "--repo-url"], ["", "-x", "https://[::1", "a\nb", "a\0b"]],
+  [["pull", "--remote"], ["", "-x", " "]],
+  [["pull", "--repo-models-subdir"], ["", "/", "..", "a/../b", ".git", "a\\b"]],
+  [["hf-pull", "--revision"], ["", "-x", "/x", "a b", "a..b"]],
+  [["hf-pull", "--include"], ["", "a\0b", "\ud800"]],
+  [["hf-pull", "--repo-id"], ["", "a", "a/b/c", "a /b"]],
+  [["daemon", "--role", "client", "--at"], ["", "25:00", "* * * *", "06:00\n", LONG]],
+];
+
+for (const [words, values] of REFUSED_SETTINGS) {
+  Deno.test(`${words.join(" ")} refuses what its setting refuses, with exit 2`, async () => {
+    using dir = tempDir();
+    writeFiles(dir.path, { "configs/bot.yaml": JSON.stringify(CONFIG), "models/a.bin": "x" });
+    for (const value of values) {
+      const [option = "", ...others] = words.toReversed();
+      const { code, stderr } = await run(dir.path, [...others.toReversed(), `${option}=${value}`]);
+      assert.equal(code, 2, `${JSON.stringify(value.slice(0, 60))}: ${stderr.slice(0, 300)}`);
+    }
+  });
+}
+
+Deno.test("an option with a value of several lines, or an empty one, is an option with either spelling", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "models/a.bin": "x" });
+  for (const value of ["", "a\nb"]) {
+    const joined = await run(dir.path, ["rollback", `--to=${value}`]);
+    const apart = await run(dir.path, ["rollback", "--to", value]);
+    assert.deepEqual(joined, apart);
+    assert.doesNotMatch(joined.stderr, /Too many arguments/);
+  }
+});
