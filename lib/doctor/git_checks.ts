@@ -120,7 +120,8 @@ async function checkWritable(registry: Registry): Promise<Check> {
   const name = "registry writable";
   const action = "push a probe that changes nothing";
   const result = await registry.git.attempt(
-    ["push", "--dry-run", registry.settings.remote, `:${PROBE_REF}`],
+    // A hook is asked about what is published; a probe may not wait for it.
+    ["push", "--dry-run", "--no-verify", registry.settings.remote, `:${PROBE_REF}`],
     { action },
   );
   if (result.code === 0 || /remote ref does not exist/.test(result.stderr)) {

@@ -214,8 +214,17 @@ export async function damageBehind(error: unknown, clone: CheckedClone): Promise
   return UNEXPLAINED.includes(error.code) ? await findDamage(clone) : undefined;
 }
 
-/** What git says about the other side's objects says nothing about this clone. */
-export function ofRemote(error: unknown): unknown {
+/**
+ * What git says about the other side's objects says nothing about this clone, unless it names a file of the clone.
+ *
+ * @param objectsDir of the clone
+ */
+export function ofRemote(error: unknown, objectsDir: string): unknown {
   if (!(error instanceof FailedError) || error.code !== "GIT_DAMAGED") return error;
+  if (
+    ["(stored in .git/objects/", `(stored in ${objectsDir}/`].some((place) => error.message.includes(place))
+  ) {
+    return error;
+  }
   return new FailedError(error.message, { code: "GIT_FAILED", cause: error });
 }

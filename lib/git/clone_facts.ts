@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { findEntry } from "../core/files.ts";
+import { findEntry, findText, UnusableFileError } from "../core/files.ts";
 import type { CloneKind } from "./clone.ts";
 import { oneLine } from "../core/quote.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
@@ -97,9 +97,19 @@ export function looksOwn(context: Context, { repoDir, isInStore }: RegistrySetti
   const gitDir = join(repoDir, ".git");
   if (findEntry(context.fs, gitDir)?.isDirectory !== true) return false;
   if (hasMarkFile(context, gitDir)) return true;
-  const config = join(gitDir, "config");
-  if (findEntry(context.fs, config)?.isFile !== true) return false;
-  return /^\[model-sync\]\n\town = true$/m.test(context.fs.readTextFileSync(config));
+  return /^\[model-sync\]\n\town = true$/m.test(readConfig(context, join(gitDir, "config")));
+}
+
+/** What is read of a configuration that git cannot read: ours have a few hundred bytes. */
+const CONFIG_BYTES_MAX = 1024 * 1024;
+
+function readConfig({ fs }: Context, path: string): string {
+  try {
+    return findText(fs, path, CONFIG_BYTES_MAX) ?? "";
+  } catch (error) {
+    if (error instanceof UnusableFileError) return "";
+    throw error;
+  }
 }
 
 interface ScopedEntry extends ConfigEntry {

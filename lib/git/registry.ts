@@ -264,7 +264,7 @@ export class Registry implements Disposable {
       );
     } catch (error) {
       // The other side may be damaged as well: the clone is looked at by itself.
-      throw ofRemote(error);
+      throw ofRemote(error, this.objectsDir);
     }
   }
 
