@@ -36,7 +36,7 @@ export async function recover(
   command: string,
 ): Promise<Recovery | undefined> {
   const intent = readIntent(store);
-  restoreCurrent(store, intent, command === "rollback");
+  await restoreCurrent(context, store, intent, command === "rollback");
   const resolution = intent === undefined ? undefined : await settle(context, store, intent);
   repairPointers(context, store);
   await abandonMirror(store);

@@ -1,13 +1,16 @@
 import { join } from "node:path";
+import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { setAside } from "../core/set_aside.ts";
-import { type Digest, shortDigest } from "../release/manifest.ts";
+import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { type Outcome, PUBLISHING_COMMANDS, readHistory } from "./history.ts";
 import type { Intent } from "./intent.ts";
 import { inspectModelFolder } from "./model_folder.ts";
 import { POINTER_INVALID, readPointer, setPointers } from "./pointers.ts";
-import { findRelease, listReleaseNames, releaseDir } from "./releases.ts";
+import { checkFiles } from "./release_files.ts";
+import { findRelease, listReleaseNames, listReleases, releaseDir } from "./releases.ts";
+import { StatCache } from "./stat_cache.ts";
 import type { Store } from "./store.ts";
 
 /** Runs that end so name a release of theirs, not the one that was active. */
@@ -34,13 +37,18 @@ export function readCurrent(store: Store): Digest | undefined {
 
 /**
  * Has a damaged `current` name a release again: the one before the activation that an unfinished run announced, else the
- * one that was active after the newest run on record. Where neither is known, or the store does not hold it whole,
- * `current` stays as it is and the commands that need it refuse; a rollback, which chooses a release by itself, frees
- * its place.
+ * one that was active after the newest run on record, else the one whose files a mirrored model folder has. Where none
+ * is known, or the store does not hold it whole, `current` stays as it is and the commands that need it refuse; a
+ * rollback, which chooses a release by itself, frees its place.
  *
  * @param intent what an unfinished run left
  */
-export function restoreCurrent(store: Store, intent: Intent | undefined, isRollback: boolean): void {
+export async function restoreCurrent(
+  context: Context,
+  store: Store,
+  intent: Intent | undefined,
+  isRollback: boolean,
+): Promise<void> {
   const path = join(store.root, "current");
   try {
     readPointer(store, "current");
@@ -48,7 +56,8 @@ export function restoreCurrent(store: Store, intent: Intent | undefined, isRollb
   } catch (error) {
     if (!isDamage(error)) throw error;
   }
-  const digest = announcedRelease(store, intent) ?? recordedRelease(store);
+  const digest = announcedRelease(store, intent) ?? recordedRelease(store) ??
+    await shownRelease(context, store);
   if (digest !== undefined) {
     if (findEntry(store.fs, path)?.isDirectory === true) setAside(store.fs, path);
     const mode = inspectModelFolder(store).kind === "linked" ? "symlink" : "mirror";
@@ -95,6 +104,19 @@ function recordedRelease(store: Store): Digest | undefined {
     release !== undefined && !UNRELATED.includes(outcome) && !PUBLISHING_COMMANDS.includes(command)
   );
   return newest?.release !== undefined && isWhole(store, newest.release) ? newest.release : undefined;
+}
+
+/** The release whose files a mirrored model folder has; of several the one with most, which no other is a part of. */
+async function shownRelease(context: Context, store: Store): Promise<Digest | undefined> {
+  if (inspectModelFolder(store).kind !== "folder") return undefined;
+  const folder = { dir: store.modelsDir, cache: StatCache.ofModels(store) };
+  let shown: Manifest | undefined;
+  for (const { manifest } of listReleases(store)) {
+    const isLarger = shown === undefined || manifest.files.length > shown.files.length;
+    if (!isLarger || !isWhole(store, manifest.digest)) continue;
+    if ((await checkFiles(context, folder, manifest, "stat")).length === 0) shown = manifest;
+  }
+  return shown?.digest;
 }
 
 /** Whether every file of a release is there, as far as names and sizes show. */
