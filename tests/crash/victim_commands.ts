@@ -8,8 +8,7 @@ import { guards } from "./guards.ts";
 
 /** What kill tests kill: each runs one command on a machine below a folder, with the registry that is there. */
 export const VICTIM_COMMANDS = {
-  publish: (context: Context, root: string) => publishFrom(context, trainerAt(root)),
-  "publish-signed": (context: Context, root: string) =>
+  publish: (context: Context, root: string) =>
     publishFrom(context, trainerAt(root), { seal: fixedKey().seal() }),
   pull: (context: Context, root: string) => pullTo(context, botAt(root)),
   "pull-mirror": (context: Context, root: string) => pullTo(context, botAt(root), { activation: "mirror" }),
