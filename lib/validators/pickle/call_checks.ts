@@ -24,11 +24,12 @@ export const CALL_CHECKS = {
       ? ""
       : STRANGE,
   /** Stores constants. */
-  constants: (args: Args) => args.every((item) => !isObject(item) || item === DATA) ? "" : STRANGE,
+  constants: (args: Args) =>
+    args.every((item) => isNumber(item) || !isObject(item) || item === DATA) ? "" : STRANGE,
   /** Copies bytes, or encodes text as Python 2 wrote it. A number would be a size. */
   bytes([content, codec, ...others]: Args) {
     if (content === undefined) return "";
-    if (typeof content === "number" || typeof content === "bigint") return "with a size";
+    if (isNumber(content)) return "with a size";
     const isKnown = isText(content) && (codec === undefined ? content === DATA : isLatin1(codec));
     return isKnown && others.length === 0 ? "" : STRANGE;
   },
@@ -91,6 +92,12 @@ export const CALL_CHECKS = {
 } as const satisfies Record<string, (args: Args) => string>;
 
 export type CallCheck = keyof typeof CALL_CHECKS;
+
+/** Integers, however they are written: an allocation would be as large as one. */
+function isNumber(value: PickleValue): boolean {
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ||
+    (isObject(value) && value.kind === "integer");
+}
 
 function isList(value: PickleValue): boolean {
   return isObject(value) && value.kind === "list";

@@ -18,7 +18,8 @@ const SIZES: Readonly<Record<string, readonly number[]>> = {
   c: [8, 16, 24, 32],
   M: [8],
   m: [8],
-  O: [4, 8],
+  // Of 4 bytes on machines of 32 bits; everywhere else numpy makes a pointer of 8 of it, beyond the end of its element.
+  O: [8],
 };
 
 const TYPE = /^([biufcMmOSUV])(0|[1-9]\d{0,8})$/;
@@ -42,8 +43,14 @@ const FLAGS = {
 
 const ALIGNMENTS = [1, 2, 4, 8, 16];
 
-/** More types inside each other than a record has for a reason; hashing and comparing a dtype goes through all. */
+/** More types than a record has for a reason; hashing and comparing a dtype goes through all. */
 const PARTS_MAX = 10_000;
+
+/** Types inside each other, which numpy frees and hashes one inside the other, on a stack of some hundred kilobytes. */
+const DEPTH_MAX = 64;
+
+/** numpy keeps sizes in a C int, and takes a larger one for a negative size. */
+const BYTES_MAX = 2 ** 31 - 1;
 
 /** The dtype that a call makes, or what is wrong with it. */
 export function makeDtype([made, align, copy, ...others]: readonly PickleValue[]): DtypeValue | string {
@@ -66,7 +73,15 @@ export function makeDtype([made, align, copy, ...others]: readonly PickleValue[]
     return "makes a numpy.dtype of something that cannot be told";
   }
   const itemBytes = type === "U" ? size * UNICODE_BYTES : size;
-  const state = { itemBytes, hasObject: type === "O", flags: flagsOfType(type), parts: 1 };
+  if (itemBytes > BYTES_MAX) return "makes a numpy.dtype that is larger than numpy's own";
+  const state = {
+    itemBytes,
+    hasObject: type === "O",
+    flags: flagsOfType(type),
+    parts: 1,
+    depth: 1,
+    isSubArray: false,
+  };
   return { kind: "dtype", type, state, isBuilt: false };
 }
 
@@ -94,7 +109,7 @@ export function buildDtype(dtype: DtypeValue, state: PickleValue): DtypeState | 
   }
   const itemBytes = bytes === -1 ? dtype.state?.itemBytes : bytes;
   if (
-    itemBytes === undefined || !Number.isSafeInteger(itemBytes) || itemBytes < 0 ||
+    itemBytes === undefined || !Number.isSafeInteger(itemBytes) || itemBytes < 0 || itemBytes > BYTES_MAX ||
     (dtype.state !== undefined && itemBytes !== dtype.state.itemBytes)
   ) {
     return "gives a numpy.dtype a size that contradicts its type";
@@ -104,12 +119,14 @@ export function buildDtype(dtype: DtypeValue, state: PickleValue): DtypeState | 
   const parts = isSimple ? [] : partsOf(base, names, fields, itemBytes);
   if (parts === undefined) return "gives a numpy.dtype fields that cannot be told";
   const count = parts.reduce((sum, part) => sum + part.parts, 1);
-  if (count > PARTS_MAX) return `gives a numpy.dtype more than ${PARTS_MAX} types inside each other`;
+  if (count > PARTS_MAX) return `gives a numpy.dtype more than ${PARTS_MAX} types`;
+  const depth = parts.reduce((most, part) => Math.max(most, 1 + part.depth), 1);
+  if (depth > DEPTH_MAX) return `gives a numpy.dtype more than ${DEPTH_MAX} types inside each other`;
   const hasObject = dtype.type === "O" || parts.some((part) => part.hasObject);
   if (!fitFlags(flags, { dtype, base: base === null ? undefined : parts[0], hasObject, isSimple })) {
     return "gives a numpy.dtype flags that contradict its type";
   }
-  return { itemBytes, hasObject, flags, parts: count };
+  return { itemBytes, hasObject, flags, parts: count, depth, isSubArray: base !== null };
 }
 
 function isOrder(order: PickleValue | undefined): boolean {
@@ -149,8 +166,28 @@ function partsOf(
   const isComplete = listed.length === entries.size && new Set(listed).size === listed.length &&
     listed.every((name) => typeof name === "string" && entries.has(name));
   if (!isComplete) return undefined;
-  const parts = [...entries.values()].map((entry) => fieldOf(entry, itemBytes));
-  return parts.every((part) => part !== undefined) ? parts : undefined;
+  const placed = [...entries.values()].map((entry) => fieldOf(entry, itemBytes));
+  if (!placed.every((field) => field !== undefined)) return undefined;
+  const parts = placed.map(({ state }) => state);
+  return parts.some((part) => part.hasObject) && overlap(placed) ? undefined : parts;
+}
+
+/** A field and where it begins. */
+interface PlacedField {
+  readonly state: DtypeState;
+  readonly offset: number;
+}
+
+/**
+ * Whether two fields share a byte. Beside a pointer to an object that is an address of the attacker's choice: numpy
+ * writes both fields and follows the pointer. Fields without objects may share bytes, as a union does.
+ */
+function overlap(fields: readonly PlacedField[]): boolean {
+  const places = fields.filter(({ state }) => state.itemBytes > 0).toSorted((a, b) => a.offset - b.offset);
+  return places.some(({ offset }, at) => {
+    const before = places[at - 1];
+    return before !== undefined && before.offset + before.state.itemBytes > offset;
+  });
 }
 
 /** (dtype, shape), which fill the element. */
@@ -164,13 +201,13 @@ function subArrayOf(base: PickleValue, itemBytes: number): DtypeState | undefine
 }
 
 /** (dtype, offset). */
-function fieldOf(field: PickleValue, itemBytes: number): DtypeState | undefined {
+function fieldOf(field: PickleValue, itemBytes: number): PlacedField | undefined {
   const items = isObject(field) && field.kind === "tuple" ? field.items : undefined;
   const [dtype, offset] = items ?? [];
   const state = stateOf(dtype);
   if (items?.length !== 2 || state === undefined || typeof offset !== "number") return undefined;
   const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset + state.itemBytes <= itemBytes;
-  return isInside ? state : undefined;
+  return isInside ? { state, offset } : undefined;
 }
 
 function stateOf(dtype: PickleValue | undefined): DtypeState | undefined {

@@ -3,6 +3,7 @@ import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleReader } from "./pickle_reader.ts";
 import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
+import { integerOf, LONG_READ_BYTES, writtenInt, writtenLong } from "./read_integer.ts";
 
 /** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
 export const FIXED_BYTES_MAX = 8;
@@ -28,6 +29,7 @@ const FIXED_BYTES: Readonly<Record<ArgumentKind, number>> = {
   line: 0,
   twoLines: 0,
   intLine: 0,
+  longLine: 0,
   indexLine: 0,
   floatLine: 0,
   quotedLine: 0,
@@ -138,34 +140,30 @@ const DECODER = new TextDecoder();
 /** Growing a short text is three times as fast; V8 keeps a longer one as a tree of its parts, at 20 bytes each. */
 const GROWN_TEXT_MAX = 12;
 
-/** Numbers up to the size of torch's magic one are of interest. */
-const LONG_BYTES_MAX = 16;
-
 function readLong(reader: PickleReader, count: number, offset: number): ReadArgument {
-  if (count > LONG_BYTES_MAX) return skipBytes(reader, count, offset);
-  if (reader.has(count)) return longOf(reader.take(count));
+  if (count > LONG_READ_BYTES) return skipLong(reader, count, offset);
+  if (reader.has(count)) return integerOf(reader.take(count));
   return reader.fill(count).then((isThere) => {
     if (!isThere) throw truncated(offset);
-    return longOf(reader.take(count));
+    return integerOf(reader.take(count));
   });
 }
 
-/** Where a number is laid out. */
-const LONG = new DataView(new ArrayBuffer(LONG_BYTES_MAX));
-
-/** Little-endian two's complement. */
-function longOf(bytes: Uint8Array): number | bigint {
-  const sign = (bytes.at(-1) ?? 0) >= 0x80 ? 0xff : 0;
-  for (let index = 0; index < LONG_BYTES_MAX; index++) LONG.setUint8(index, bytes[index] ?? sign);
-  return numberOf((LONG.getBigInt64(8, true) << 64n) | LONG.getBigUint64(0, true));
+/** No size and no index, whatever it is padded with. */
+async function skipLong(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {
+  await skipBytes(reader, count, offset);
+  return { kind: "integer", bytes: count };
 }
 
-function numberOf(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
-
-type LineKind = "line" | "twoLines" | "intLine" | "indexLine" | "floatLine" | "quotedLine" | "escapedLine";
+type LineKind =
+  | "line"
+  | "twoLines"
+  | "intLine"
+  | "longLine"
+  | "indexLine"
+  | "floatLine"
+  | "quotedLine"
+  | "escapedLine";
 
 function readLines(reader: PickleReader, kind: LineKind, offset: number): ReadArgument {
   const line = bufferedLine(reader);
@@ -209,7 +207,7 @@ function valueOf(
   kind: Exclude<LineKind, "line" | "twoLines">,
   line: PickleValue,
 ): PickleValue | undefined {
-  const isNumber = kind === "intLine" || kind === "floatLine" || kind === "indexLine";
+  const isNumber = kind === "intLine" || kind === "longLine" || kind === "floatLine" || kind === "indexLine";
   if (typeof line !== "string") return isNumber && line === UNKNOWN ? UNKNOWN : DATA;
   const text = line.trim();
   switch (kind) {
@@ -217,12 +215,9 @@ function valueOf(
       if (/^\d{1,10}$/.test(text)) return Number(text);
       return /\d/.test(text) ? UNKNOWN : undefined;
     case "intLine":
-      if (line === "00" || line === "01") return line === "01";
-      if (/^-?\d{1,40}L?$/.test(text)) return numberOf(BigInt(text.replace("L", "")));
-      // Larger numbers and other ways to write one are left to Python; without a digit there is none.
-      // Of a line that begins with NUL, Python's C reader takes what stands before it, which is nothing, for a zero.
-      if (/^-?\d+L?$/.test(text)) return DATA;
-      return /\d|\0/.test(text) ? UNKNOWN : undefined;
+      return writtenInt(line);
+    case "longLine":
+      return writtenLong(line);
     case "floatLine":
       return /\d|inf|nan/i.test(text) ? DATA : undefined;
     case "quotedLine": {

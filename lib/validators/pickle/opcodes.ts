@@ -16,7 +16,7 @@ const TABLE = [
   [0x49, "INT", "intLine"],
   [0x4a, "BININT", "int4"],
   [0x4b, "BININT1", "uint1"],
-  [0x4c, "LONG", "intLine"],
+  [0x4c, "LONG", "longLine"],
   [0x4d, "BININT2", "uint2"],
   [0x4e, "NONE", "none"],
   [0x50, "PERSID", "line"],

@@ -10,6 +10,7 @@ export type PickleValue =
   | bigint
   | boolean
   | null
+  | IntegerValue
   | DataValue
   | UnknownValue
   | GlobalValue
@@ -19,6 +20,13 @@ export type PickleValue =
   | DictValue
   | DtypeValue
   | ArrayWrapperValue;
+
+/** An integer that is too large for any use: never a size, an index or an argument that a library writes. */
+export interface IntegerValue {
+  readonly kind: "integer";
+  /** What Python stores it in, and goes through whenever it hashes it. */
+  readonly bytes: number;
+}
 
 /** A value of a built-in type of which no more is known: a list, a set, bytes, a float, long text. */
 export interface DataValue {
@@ -96,6 +104,10 @@ export interface DtypeState {
   readonly flags: number;
   /** Types inside each other, itself included, counted as often as they are named. */
   readonly parts: number;
+  /** The longest chain of types inside each other, itself included. */
+  readonly depth: number;
+  /** Whether an element is itself an array. numpy has arrays of these only as the field of a record. */
+  readonly isSubArray: boolean;
 }
 
 /** joblib's place-holder, behind whose BUILD an array's bytes follow. */
@@ -162,6 +174,8 @@ export function describe(value: PickleValue): string {
       return "something that cannot be told";
     case "data":
       return "data";
+    case "integer":
+      return `a number of ${value.bytes} bytes`;
     default:
       return `a ${value.kind}`;
   }

@@ -78,6 +78,8 @@ function arrayProblem([version, shape, dtype, isFortran, content]: readonly Pick
   ) {
     return STRANGE;
   }
+  // numpy adds the dimensions of the element to those of the array, and writes no such dtype.
+  if (state.isSubArray) return "of an array whose elements are arrays";
   if (!state.hasObject) return isContent(content) ? "" : STRANGE;
   if (content === undefined || !isObject(content) || content.kind !== "list") return STRANGE;
   return content.count === count ? "" : `with ${content.count} objects for a shape of ${count}`;
