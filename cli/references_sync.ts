@@ -196,7 +196,7 @@ async function prepare(
   const isProposing = !references.dry_run && !references.no_pr;
   // Whoever wants to look at files first has not asked for a pull request.
   if (isProposing && outputDir !== undefined) throw twoWishes(outputDir);
-  const token = await referencesToken(context, isProposing);
+  const token = referencesToken(context, isProposing);
   const mode = await openMode(context, references, token);
   const parts = openSyncParts(context, references, {
     token,

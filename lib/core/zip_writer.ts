@@ -63,6 +63,8 @@ export async function writeZip(
   checkPaths(target, sorted.map(({ path }) => path));
   const temporary = `${target}.new`;
   try {
+    // A named pipe would wait for a reader.
+    removeIfThere(context.fs, temporary);
     const result = await writeSynced(context, { target, temporary }, sorted, options);
     context.fs.renameSync(temporary, target);
     syncFolder(context.fs, dirname(target));

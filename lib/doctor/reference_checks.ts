@@ -45,7 +45,7 @@ interface GitHub {
 }
 
 async function openGitHub(context: Context, isProposing: boolean): Promise<GitHub> {
-  const token = await referencesToken(context, isProposing);
+  const token = referencesToken(context, isProposing);
   const access = { ...githubUrls(context.env), token, timeoutMs: GITHUB_TIMEOUT_MS };
   return { client: await GitHubClient.open(context, access), isSignedIn: token !== undefined };
 }

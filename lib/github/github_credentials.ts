@@ -1,5 +1,6 @@
 import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
+import { type FileSystem, findText, UnusableFileError } from "../core/files.ts";
 import { tokenOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import type { GitHubAccess, GitHubToken } from "./github_access.ts";
@@ -15,6 +16,8 @@ const APP_ID = "GITHUB_APP_ID";
 const INSTALLATION_ID = "GITHUB_APP_INSTALLATION_ID";
 const KEY = "GITHUB_APP_PRIVATE_KEY";
 const KEY_PATH = "GITHUB_APP_PRIVATE_KEY_PATH";
+/** A key of 16,384 bits has 13 KB. */
+const KEY_BYTES_MAX = 64 * 1024;
 
 /**
  * Reads the credentials for GitHub: those of an App (`GITHUB_APP_ID`, `GITHUB_APP_INSTALLATION_ID`, and
@@ -22,14 +25,12 @@ const KEY_PATH = "GITHUB_APP_PRIVATE_KEY_PATH";
  * an error, unless there is a token.
  *
  * @param tokenNames where a token may be, the first wins: `HORDE_GITHUB_SYNC_GITHUB_TOKEN`, `GITHUB_TOKEN`
- * @param readText reads the file of a private key
  * @throws {UsageError} code `APP_INCOMPLETE`, `APP_INVALID` or `APP_KEY_INVALID`
  */
-export async function githubCredentials(
-  { env, log }: Pick<Context, "env" | "log">,
+export function githubCredentials(
+  { env, log, fs }: Pick<Context, "env" | "log" | "fs">,
   tokenNames: readonly string[],
-  readText: (path: string) => Promise<string>,
-): Promise<GitHubCredentials> {
+): GitHubCredentials {
   const token = readToken({ env, log }, tokenNames);
   const settings = [APP_ID, INSTALLATION_ID, KEY, KEY_PATH].filter((name) =>
     valueOf(env, name) !== undefined
@@ -55,7 +56,7 @@ export async function githubCredentials(
     log.warn(`The GitHub App is not used, but the token of ${token.name}: ${problem}`);
     return token.credentials;
   }
-  const app = await readApp(env, readText);
+  const app = readApp(env, fs);
   if (token !== undefined) log.warn(`The GitHub App is used, not the token of ${token.name}`);
   return { kind: "app", app };
 }
@@ -100,7 +101,7 @@ function missingOf(env: Environment): string | undefined {
     : undefined;
 }
 
-async function readApp(env: Environment, readText: (path: string) => Promise<string>): Promise<GitHubApp> {
+function readApp(env: Environment, fs: FileSystem): GitHubApp {
   const installationId = valueOf(env, INSTALLATION_ID) ?? "";
   if (!/^\d+$/.test(installationId)) {
     throw new UsageError(`Cannot sign in as a GitHub App: ${INSTALLATION_ID} is not a number`, {
@@ -109,7 +110,7 @@ async function readApp(env: Environment, readText: (path: string) => Promise<str
     });
   }
   const path = valueOf(env, KEY_PATH);
-  const text = path === undefined ? valueOf(env, KEY) ?? "" : await readKeyFile(path, readText);
+  const text = path === undefined ? valueOf(env, KEY) ?? "" : readKeyFile(fs, path);
   // In a variable of one line, as .env files have them, line ends are written out.
   const pem = text.replaceAll("\\r", "").replaceAll("\\n", "\n").trim();
   if (!pem.startsWith("-----BEGIN")) {
@@ -126,17 +127,21 @@ async function readApp(env: Environment, readText: (path: string) => Promise<str
   return { id: valueOf(env, APP_ID) ?? "", installationId, privateKey: new Secret(`${pem}\n`) };
 }
 
-async function readKeyFile(path: string, readText: (path: string) => Promise<string>): Promise<string> {
+function readKeyFile(fs: FileSystem, path: string): string {
+  const unusable = (problem: string, cause?: unknown) =>
+    new UsageError(`Cannot read ${path}, the private key of the GitHub App: ${problem}`, {
+      code: "APP_KEY_INVALID",
+      cause,
+      hint: `check ${KEY_PATH}, and who may read the file`,
+    });
+  let text: string | undefined;
   try {
-    return await readText(path);
+    text = findText(fs, path, KEY_BYTES_MAX);
   } catch (error) {
-    throw new UsageError(
-      `Cannot read ${path}, the private key of the GitHub App: ${
-        error instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened"
-      }`,
-      { code: "APP_KEY_INVALID", cause: error, hint: `check ${KEY_PATH}, and who may read the file` },
-    );
+    throw unusable(error instanceof UnusableFileError ? error.reason : "it cannot be opened", error);
   }
+  if (text === undefined) throw unusable("there is no such file");
+  return text;
 }
 
 /** Blank is unset, as in a `.env` file whose variable has nothing after the sign. */

@@ -11,12 +11,11 @@ const TOKEN_NAMES = ["HORDE_GITHUB_SYNC_GITHUB_TOKEN", "GITHUB_TOKEN"];
  *
  * @throws {UsageError} an App of which something is missing or wrong
  */
-export async function referencesToken(context: Context, isProposing: boolean): Promise<GitHubToken> {
+export function referencesToken(context: Context, isProposing: boolean): GitHubToken {
   if (!isProposing) {
     const tokens = TOKEN_NAMES.map((name) => findToken(context.env, name));
     return tokens.find((token) => token !== undefined);
   }
-  const readText = (path: string) => Promise.resolve(context.fs.readTextFileSync(path));
-  const credentials = await githubCredentials(context, TOKEN_NAMES, readText);
+  const credentials = githubCredentials(context, TOKEN_NAMES);
   return githubToken(context, { ...githubUrls(context.env), timeoutMs: GITHUB_TIMEOUT_MS }, credentials);
 }

@@ -1,7 +1,15 @@
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, RefusedError, UsageError } from "../core/errors.ts";
-import { absolutePath, ifFound, replaceFile } from "../core/files.ts";
+import {
+  absolutePath,
+  type FileSystem,
+  findFile,
+  findText,
+  ifFound,
+  replaceFile,
+  UnusableFileError,
+} from "../core/files.ts";
 import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
 import { GIT_PATHS, hashTree, listTree } from "./hash_tree.ts";
 import type { SigningKey } from "./key_files.ts";
@@ -28,7 +36,7 @@ export async function signFolder(
   folder: string,
   signaturePath: string,
 ): Promise<FolderSignature> {
-  if (ifFound(() => context.fs.statSync(signaturePath))?.isDirectory) throw isFolder("write", signaturePath);
+  regularFile(context.fs, "write", signaturePath);
   const ignorePaths = [...GIT_PATHS, ...namesInside(context, folder, signaturePath)];
   const files = listTree(context, folder, ignorePaths);
   if (files.length === 0) {
@@ -94,25 +102,29 @@ export async function verifyFolder(
 }
 
 function readSignature({ fs }: Context, path: string, where: string): string {
-  const info = ifFound(() => fs.statSync(path));
-  if (info?.isDirectory) throw isFolder("read", path);
-  if (info === undefined) {
-    throw new UsageError(`Cannot read ${where}: there is no such file`, {
-      code: "SIGNATURE_MISSING",
-      hint: "name the file with --signature; model_signing calls it model.sig",
-    });
-  }
-  if (info.size > SIGNATURE_BYTES_MAX) {
+  const info = regularFile(fs, "read", path);
+  if (info !== undefined && info.size > SIGNATURE_BYTES_MAX) {
     throw invalidSignature(where, `it has ${info.size} bytes, at most ${SIGNATURE_BYTES_MAX} are read`);
   }
-  return fs.readTextFileSync(path);
+  const text = findText(fs, path, SIGNATURE_BYTES_MAX);
+  if (text !== undefined) return text;
+  throw new UsageError(`Cannot read ${where}: there is no such file`, {
+    code: "SIGNATURE_MISSING",
+    hint: "name the file with --signature; model_signing calls it model.sig",
+  });
 }
 
-function isFolder(doing: string, path: string): UsageError {
-  return new UsageError(`Cannot ${doing} the signature ${path}: it is a folder`, {
-    code: "SIGNATURE_NO_FILE",
-    hint: "name a file with --signature, such as model.sig",
-  });
+/** What is known of the file at a path; `undefined` when there is nothing. @throws {UsageError} for anything else */
+function regularFile(fs: FileSystem, doing: string, path: string): Deno.FileInfo | undefined {
+  try {
+    return findFile(fs, path);
+  } catch (error) {
+    if (!(error instanceof UnusableFileError)) throw error;
+    throw new UsageError(`Cannot ${doing} the signature ${path}: ${error.reason}`, {
+      code: "SIGNATURE_NO_FILE",
+      hint: "name a file with --signature, such as model.sig",
+    });
+  }
 }
 
 /** The name of a file below a folder, links above both resolved; none where it is outside. */

@@ -7,7 +7,14 @@ import {
 } from "node:crypto";
 import { dirname } from "node:path";
 import { diskError, UsageError } from "../core/errors.ts";
-import { type FileSystem, removeIfThere, syncFolder, writeAllSync } from "../core/files.ts";
+import {
+  type FileSystem,
+  findText,
+  removeIfThere,
+  syncFolder,
+  UnusableFileError,
+  writeAllSync,
+} from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { Secret } from "../core/secret.ts";
 
@@ -151,13 +158,11 @@ export function readPrivateKeyFile(fs: FileSystem, path: string): SigningKey {
 
 function readKeyText(fs: FileSystem, path: string, kind: string): string {
   try {
-    const { size, isFile } = fs.statSync(path);
-    if (!isFile) throw invalidKey(kind, path, "it is no file");
-    if (size > KEY_BYTES_MAX) {
-      throw invalidKey(kind, path, `it has ${size} bytes, at most ${KEY_BYTES_MAX} are read`);
-    }
-    return fs.readTextFileSync(path);
+    const text = findText(fs, path, KEY_BYTES_MAX);
+    if (text !== undefined) return text;
+    throw new Deno.errors.NotFound(path);
   } catch (error) {
+    if (error instanceof UnusableFileError) throw invalidKey(kind, path, error.reason);
     const problem = error instanceof Deno.errors.NotFound
       ? "there is no such file"
       : error instanceof Deno.errors.PermissionDenied

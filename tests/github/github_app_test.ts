@@ -11,6 +11,8 @@ import { GitHubPullsServer } from "../fakes/github_pulls_server.ts";
 import { problem } from "../fakes/github_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
+import { rootedFs } from "../helpers/rooted_fs.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 await startLimiterTimers();
@@ -26,12 +28,10 @@ const VARIABLES = { GITHUB_APP_ID: APP.id, GITHUB_APP_INSTALLATION_ID: APP.insta
 
 /** What the environment says, with the warnings. */
 async function read(variables: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
-  const context = testContext({ env: fixedEnvironment(variables) });
-  const readText = (path: string) => {
-    const text = files[path];
-    return text === undefined ? Promise.reject(new Deno.errors.NotFound(path)) : Promise.resolve(text);
-  };
-  const credentials = await githubCredentials(context, NAMES, readText);
+  using dir = tempDir();
+  writeFiles(dir.path, files);
+  const context = testContext({ env: fixedEnvironment(variables), fs: rootedFs(dir.path) });
+  const credentials = githubCredentials(context, NAMES);
   return { credentials, warnings: context.log.lines };
 }
 
@@ -139,11 +139,11 @@ Deno.test("GitHubClient gives a new token of an App some seconds to become known
 Deno.test("githubCredentials() reads an App's key from a variable of one line, or from a file", async () => {
   const oneLine = PKCS1.trimEnd().replaceAll("\n", "\\n");
   const key = { GITHUB_APP_PRIVATE_KEY: oneLine };
-  const path = { GITHUB_APP_PRIVATE_KEY_PATH: "/run/app.pem" };
+  const path = { GITHUB_APP_PRIVATE_KEY_PATH: "run/app.pem" };
   const keys = [
     await read({ ...VARIABLES, ...key }),
     await read({ ...VARIABLES, GITHUB_APP_PRIVATE_KEY: PKCS1 }),
-    await read({ ...VARIABLES, ...path }, { "/run/app.pem": PKCS1.replaceAll("\n", "\r\n") }),
+    await read({ ...VARIABLES, ...path }, { "run/app.pem": PKCS1.replaceAll("\n", "\r\n") }),
   ];
   for (const { credentials, warnings } of keys) {
     assert.ok(credentials.kind === "app");
@@ -161,7 +161,7 @@ Deno.test("githubCredentials() reads an App's key from a variable of one line, o
     /unset/,
   );
   await fails(read({ ...VARIABLES, ...path }), 2, "APP_KEY_INVALID", /no such file/, /KEY_PATH/);
-  const twisted = { ...VARIABLES, GITHUB_APP_PRIVATE_KEY: "/run/app.pem" };
+  const twisted = { ...VARIABLES, GITHUB_APP_PRIVATE_KEY: "run/app.pem" };
   await fails(read(twisted), 2, "APP_KEY_INVALID", /does not begin with -----BEGIN/, /KEY_PATH/);
   const named = { ...VARIABLES, GITHUB_APP_INSTALLATION_ID: "you", ...key };
   await fails(read(named), 2, "APP_INVALID", /INSTALLATION_ID is not a number/, /installations/);

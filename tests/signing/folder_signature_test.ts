@@ -153,7 +153,7 @@ Deno.test("a signature does not take the place of a folder, and nothing is left 
   await assert.rejects(signFolder(testContext(), KEY.signing, models, models), {
     code: "SIGNATURE_NO_FILE",
     exitCode: 2,
-    message: `Cannot write the signature ${models}: it is a folder`,
+    message: `Cannot write the signature ${models}: it is a folder, not a file`,
   });
   await assert.rejects(verifyFolder(testContext(), [KEY.trusted], models, models), {
     code: "SIGNATURE_NO_FILE",

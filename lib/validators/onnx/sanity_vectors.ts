@@ -1,4 +1,4 @@
-import type { FileSystem } from "../../core/files.ts";
+import { type FileSystem, findText, UnusableFileError } from "../../core/files.ts";
 import { UsageError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
 import { describeValue, NUMBER_TYPES, type OnnxValue } from "./onnx_value.ts";
@@ -60,7 +60,7 @@ export function planVectors(
  * @throws {UsageError} when the file is not there, too large, no JSON or no list
  */
 export function readVectors(
-  fs: Pick<FileSystem, "statSync" | "readTextFileSync">,
+  fs: FileSystem,
   path: string,
   inputs: readonly OnnxValue[],
 ): Vectors | { readonly kind: "misfit"; readonly problem: string } {
@@ -82,7 +82,7 @@ export function readVectors(
   return { kind: "given", vectors };
 }
 
-function readList(fs: Pick<FileSystem, "statSync" | "readTextFileSync">, path: string): readonly unknown[] {
+function readList(fs: FileSystem, path: string): readonly unknown[] {
   const unusable = (problem: string, cause?: unknown) =>
     new UsageError(`Cannot use the sanity vectors in ${path}: ${problem}`, {
       code: "SANITY_VECTORS",
@@ -91,13 +91,13 @@ function readList(fs: Pick<FileSystem, "statSync" | "readTextFileSync">, path: s
         "activation.validate.onnx.sanity_vectors is a number, or the path of a JSON file with a list of vectors",
     });
   try {
-    const { size } = fs.statSync(path);
-    if (size > FILE_BYTES_MAX) throw unusable(`it is ${size} bytes, more than ${FILE_BYTES_MAX}`);
-    const list: unknown = JSON.parse(fs.readTextFileSync(path));
+    const text = findText(fs, path, FILE_BYTES_MAX);
+    if (text === undefined) throw unusable("there is no such file");
+    const list: unknown = JSON.parse(text);
     if (!Array.isArray(list) || list.length === 0) throw unusable("it holds no list of vectors");
     return list;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw unusable("there is no such file", error);
+    if (error instanceof UnusableFileError) throw unusable(error.reason, error);
     if (error instanceof SyntaxError) throw unusable("it is no JSON", error);
     throw error;
   }
