@@ -399,7 +399,7 @@ for (const [what, [content, expected, name]] of Object.entries(BYPASSES)) {
 Deno.test("what begins as a pickle and is none passes under another name", async () => {
   const texts = [
     "cats\nand dogs\n",
-    "cos\nsystem\n",
+    "cos\nsin\ntan\n",
     "(see above)\nor below\n",
     "I am\n",
     ".",

@@ -76,8 +76,9 @@ interface FoundIn extends Found {
 async function inspectPeeled(
   inspection: PickleInspection,
   contents: Contents,
-  { beginning, wrappers, source }: Peeled,
+  peeled: Peeled,
 ): Promise<FoundIn> {
+  const { beginning, wrappers, source } = peeled;
   switch (beginning?.kind) {
     case "misnamed":
       throw invalidContents(
@@ -105,14 +106,14 @@ async function inspectPeeled(
       const found = await inspectAsArchive(inspection, { ...contents, place: contents.place }, format);
       // The name in a tar's first header may be opcodes; the beginning of a ZIP is none.
       if (format === "ZIP") await source.close();
-      else await walk(inspection, { ...contents, name: "" }, source, false);
+      else await walk(inspection, { ...contents, name: "" }, peeled, false);
       return found;
     }
     default:
       return await walk(
         inspection,
         contents,
-        source,
+        peeled,
         beginning?.kind === "pickle" && beginning.isCertain && contents.entry === undefined,
       );
   }
@@ -143,7 +144,7 @@ async function peelContents(inspection: PickleInspection, contents: Contents): P
 async function walk(
   inspection: PickleInspection,
   contents: Contents,
-  source: Peeled["source"],
+  { source, isText }: Pick<Peeled, "source" | "isText">,
   isCertainByHead: boolean,
 ): Promise<Found> {
   const { allowed, budget } = inspection;
@@ -153,7 +154,7 @@ async function walk(
   try {
     // What is named as a pickle is read as one from its first byte on.
     const stream = isNamed ? source : await passNpyHeader(source);
-    const report = await walkPickles(stream, { allowed, dialect, isCertain, budget });
+    const report = await walkPickles(stream, { allowed, dialect, isCertain, isText, budget });
     const { broken, imports, pickles, arrays } = report;
     const isPickle = isNamed || (isCertain && (imports > 0 || pickles > 0)) || (pickles > 0 && imports > 0);
     if (broken !== undefined && isPickle) throw broken;

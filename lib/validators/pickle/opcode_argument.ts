@@ -59,7 +59,7 @@ export function readArgument(reader: PickleReader, kind: ArgumentKind, offset: n
     case "int4":
       return reader.int32();
     case "uint8":
-      return sizeOf(reader.uint64(), offset);
+      return frameSizeOf(reader.uint64(), offset);
     case "float8":
       reader.take(8);
       return DATA;
@@ -93,6 +93,17 @@ function truncated(offset: number): PickleProblem {
 function sizeOf(value: bigint, offset: number): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new PickleProblem("broken", offset, "says to be larger than any file");
+  }
+  return Number(value);
+}
+
+/**
+ * Python's own reader takes a frame of any length up to `sys.maxsize` for all that is left of bytes in memory, and goes on
+ * in it; its C reader stops.
+ */
+function frameSizeOf(value: bigint, offset: number): number {
+  if (value >= 1n << 63n) {
+    throw new PickleProblem("broken", offset, "has a frame that is larger than any file");
   }
   return Number(value);
 }
@@ -166,27 +177,44 @@ type LineKind =
   | "escapedLine";
 
 function readLines(reader: PickleReader, kind: LineKind, offset: number): ReadArgument {
-  const line = bufferedLine(reader);
+  const line = bufferedLine(reader, kind === "twoLines" ? nameOf : asciiOf);
   if (line === undefined) return readLinesLater(reader, kind, offset);
   return kind === "twoLines" ? readSecondLine(reader, line, offset) : meaningOf(kind, line, offset);
 }
 
 async function readLinesLater(reader: PickleReader, kind: LineKind, offset: number): Promise<PickleValue> {
-  const line = await readLine(reader, offset);
+  const line = await readLine(reader, offset, kind === "twoLines" ? nameOf : asciiOf);
   return kind === "twoLines" ? await readSecondLine(reader, line, offset) : meaningOf(kind, line, offset);
 }
 
 function readSecondLine(reader: PickleReader, first: PickleValue, offset: number): ReadArgument {
-  const second = bufferedLine(reader);
+  const second = bufferedLine(reader, nameOf);
   if (second !== undefined) return twoLines(first, second);
-  return readLine(reader, offset).then((line) => twoLines(first, line));
+  return readLine(reader, offset, nameOf).then((line) => twoLines(first, line));
 }
 
+/** No module has a name that is too long; of an attribute's, enough remains for a message. */
 function twoLines(first: PickleValue, second: PickleValue): PickleValue {
-  if (typeof first !== "string" || typeof second !== "string") return DATA;
-  const isShort = first.length <= PICKLE_LIMITS.nameBytes && second.length <= PICKLE_LIMITS.nameBytes;
-  return isShort ? `${first}\n${second}` : DATA;
+  if (typeof first !== "string" || first.length > PICKLE_LIMITS.nameBytes || second === DATA) return DATA;
+  const name = typeof second === "string" ? second : "";
+  return `${first}\n${
+    name.length > PICKLE_LIMITS.nameBytes ? `${name.slice(0, PICKLE_LIMITS.nameBytes)}...` : name
+  }`;
 }
+
+/** Python decodes names as UTF-8, and stops where they are none. */
+function nameOf(bytes: Uint8Array): PickleValue {
+  const ascii = asciiOf(bytes);
+  if (ascii !== DATA) return ascii;
+  try {
+    return NAME_DECODER.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return DATA;
+    throw error;
+  }
+}
+
+const NAME_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function meaningOf(
   kind: Exclude<LineKind, "twoLines">,
@@ -212,8 +240,7 @@ function valueOf(
   const text = line.trim();
   switch (kind) {
     case "indexLine":
-      if (/^\d{1,10}$/.test(text)) return Number(text);
-      return /\d/.test(text) ? UNKNOWN : undefined;
+      return indexOf(line);
     case "intLine":
       return writtenInt(line);
     case "longLine":
@@ -229,6 +256,18 @@ function valueOf(
   }
 }
 
+/**
+ * As both of Python's readers read `int()`: with a sign, blanks and underlines; a negative one stops them. Behind a NUL,
+ * its C reader sees nothing more, and its own stops.
+ */
+function indexOf(line: string): PickleValue | undefined {
+  if (line.includes("\0")) return UNKNOWN;
+  const digits = /^[ \t\v\f\r]*([+-]?)(\d+(?:_\d+)*)[ \t\v\f\r]*$/.exec(line);
+  if (digits === null) return undefined;
+  const index = Number(digits[2]?.replaceAll("_", ""));
+  return digits[1] === "-" && index > 0 ? undefined : index;
+}
+
 /** Letters and digits that are written as escapes, which no pickler does. */
 const DISGUISED = {
   // Two backslashes stand for one.
@@ -242,22 +281,25 @@ function constantOf(text: string, disguised: RegExp): PickleValue {
   return disguised.test(text) ? UNKNOWN : DATA;
 }
 
+/** What a line's bytes stand for. */
+type LineReader = (bytes: Uint8Array) => PickleValue;
+
 /** The next line, where all of it is buffered. */
-function bufferedLine(reader: PickleReader): PickleValue | undefined {
+function bufferedLine(reader: PickleReader, read: LineReader): PickleValue | undefined {
   const end = reader.findNewline();
   if (end === -1) return undefined;
   const line = reader.take(end);
-  const value = end > PICKLE_LIMITS.numberBytes ? UNKNOWN : asciiOf(line);
+  const value = end > PICKLE_LIMITS.numberBytes ? UNKNOWN : read(line);
   reader.take(1);
   return value;
 }
 
 /** The next line without its end; of one that is longer than any that is of interest, {@link UNKNOWN}. */
-async function readLine(reader: PickleReader, offset: number): Promise<PickleValue> {
+async function readLine(reader: PickleReader, offset: number, read: LineReader): Promise<PickleValue> {
   let isLong = false;
   while (true) {
     if (!reader.has(1) && !await reader.fill(1)) throw truncated(offset);
-    const line = bufferedLine(reader);
+    const line = bufferedLine(reader, read);
     if (line !== undefined) return isLong ? UNKNOWN : line;
     const buffered = reader.buffered;
     if (buffered > PICKLE_LIMITS.numberBytes) {
@@ -265,7 +307,7 @@ async function readLine(reader: PickleReader, offset: number): Promise<PickleVal
       reader.take(buffered);
     } else if (!await reader.fill(buffered + 1)) {
       // Python's own reader cuts off the last character of a last line, whatever it is, and goes on.
-      return isLong ? UNKNOWN : asciiOf(reader.take(buffered).subarray(0, -1));
+      return isLong ? UNKNOWN : read(reader.take(buffered).subarray(0, -1));
     }
   }
 }

@@ -118,12 +118,13 @@ function recall(machine: PickleMachine, index: PickleValue): void {
   machine.push(UNKNOWN);
 }
 
+/** Which value a strange index replaces is unknown, and so is every value that is recalled from then on. */
 function remember(machine: PickleMachine, index: PickleValue): void {
-  if (typeof index === "number") machine.remember(index);
-  else machine.suspect(STRANGE_INDEX);
+  if (typeof index === "number") return machine.remember(index);
+  machine.suspect(STRANGE_INDEX);
+  machine.loseMemo();
 }
 
-/** Python reads also `+0_1`; no pickler writes so. */
 const STRANGE_INDEX = "numbers its values in a way that no pickler does";
 
 function pushPair(machine: PickleMachine): void {
@@ -157,7 +158,8 @@ function setItem(machine: PickleMachine): void {
 
 function importLines(machine: PickleMachine, lines: PickleValue): PickleValue {
   const [module, name] = typeof lines === "string" ? lines.split("\n") : [];
-  return machine.import(module ?? DATA, name ?? DATA);
+  if (module !== undefined && name !== undefined) return machine.import(module, name);
+  return machine.importNothingKnown();
 }
 
 function importFromStack(machine: PickleMachine): void {
@@ -175,9 +177,10 @@ function reduce(machine: PickleMachine): void {
   machine.call(machine.pop(), args);
 }
 
+/** Python's own reader imports before it notices that there is no mark. */
 function instantiate(machine: PickleMachine, lines: PickleValue): void {
-  const args = machine.tuple(machine.popToMark());
-  machine.call(importLines(machine, lines), args);
+  const callee = importLines(machine, lines);
+  machine.call(callee, machine.tuple(machine.popToMark()));
 }
 
 function instantiateFromStack(machine: PickleMachine): void {

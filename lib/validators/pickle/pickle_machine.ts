@@ -1,10 +1,11 @@
-import { findRule, isDenied, type PickleAllowList } from "./allow_list.ts";
+import { findRule, type PickleAllowList } from "./allow_list.ts";
 import { FREE, type GlobalRule } from "./allow_rules.ts";
 import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
 import { HashCost } from "./hash_cost.ts";
 import { KeptValues } from "./kept_values.ts";
+import { NotedImport } from "./noted_import.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
 import { PickleStack } from "./pickle_stack.ts";
@@ -37,15 +38,22 @@ export interface MachineOptions {
   readonly allowed: PickleAllowList;
   readonly dialect: PickleDialect;
   /**
-   * Whether these bytes are a pickle beyond doubt. Of doubtful ones, an import that is not allowed counts only when
-   * something is made of it or the end is reached: a text can begin as an import does.
+   * Whether these bytes are a pickle beyond doubt. Of doubtful ones, the first import that is not allowed is remembered,
+   * and the walk goes on for a better reason to refuse them.
    */
   readonly isCertain: boolean;
+  /**
+   * Whether these bytes are plain text, where a list of words can begin as an import does: `car`, `bus`. Only an import
+   * of a module that there is, or one that is used, counts there.
+   */
+  readonly isText?: boolean;
   /**
    * Whether only what is imported and done with it counts, not how opcodes are arranged: of bytes that were written for
    * another program.
    */
   readonly isForeign?: boolean;
+  /** Whether these stand behind another pickle of the same stream. */
+  readonly isLater?: boolean;
   /**
    * Whether these are foreign bytes behind the end of a pickle, which begin in the middle of something: what they name is
    * mostly not there, and counts only if it is known to run, load or look up things.
@@ -77,10 +85,12 @@ export class PickleMachine extends PickleStack {
   readonly #hashing = new HashCost();
   readonly #globals = new Map<string, GlobalValue>();
   readonly #kept = new KeptValues();
+  readonly #noted: NotedImport;
 
   constructor(options: MachineOptions) {
-    super(options.isCertain);
+    super(options);
     this.#options = options;
+    this.#noted = new NotedImport(options);
   }
 
   /** Refuses what no pickler writes and some reader takes. */
@@ -94,6 +104,7 @@ export class PickleMachine extends PickleStack {
       const problem = "imports something whose name is not a constant";
       if (!mayBeText(module) || !mayBeText(name) || this.#options.isRest === true) throw this.broken(problem);
       this.suspect(problem);
+      this.#noted.noteUnknown(() => this.refused(problem));
       return UNKNOWN;
     }
     const key = `${module}:${name}`;
@@ -102,7 +113,9 @@ export class PickleMachine extends PickleStack {
     const full = `${module}.${name}`;
     if (!PLAUSIBLE_NAME.test(full) || !PLAUSIBLE_ATTRIBUTE.test(name)) {
       if (this.#options.isCertain) throw this.refused(`imports ${full}`, full);
-      // Any folder on Python's path is a module, whatever its name; attributes have names of one shape.
+      // Any folder on Python's path is a module, whatever its name; attributes have names of one shape. The module is
+      // imported before Python looks for the name in it.
+      if (module !== "") this.#noted.note(module, name, () => this.refused(`imports ${full}`, full));
       if (module === "" || !PLAUSIBLE_ATTRIBUTE.test(name)) throw this.broken(`imports ${full}`);
     }
     if (this.#globals.size >= PICKLE_LIMITS.globals) {
@@ -111,13 +124,28 @@ export class PickleMachine extends PickleStack {
     // A dotted name goes on to attributes, and so to whatever a module has imported itself.
     const { allowed, dialect } = this.#options;
     const rule = name.includes(".") ? undefined : findRule(module, name, allowed, dialect === "torch");
-    if (rule === undefined && this.#options.isRest === true && !isDenied(module, name)) {
+    if (rule === undefined) this.#noted.note(module, name, () => this.refused(`imports ${full}`, full));
+    if (rule === undefined && this.#options.isRest === true && this.#noted.problem === undefined) {
       throw this.broken(`imports ${full}`);
     }
     if (rule === undefined) this.suspect(`imports ${full}`, full);
     const found: GlobalValue = { kind: "global", module, name, rule };
     this.#globals.set(key, found);
     return found;
+  }
+
+  /** An import whose names are longer than any, or bytes that Python does not take for text. */
+  importNothingKnown(): typeof UNKNOWN {
+    this.imports++;
+    const problem = "imports something whose name is not a constant";
+    if (this.#options.isRest === true) throw this.broken(problem);
+    this.suspect(problem);
+    return UNKNOWN;
+  }
+
+  /** Returns why a stream that breaks does not pass. */
+  whereBroken(problem: PickleProblem): PickleProblem {
+    return this.#noted.problem ?? problem;
   }
 
   extension(code: number): void {

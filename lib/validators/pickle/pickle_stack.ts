@@ -16,16 +16,19 @@ export class PickleStack {
   /** Why doubtful contents are to be refused if they are a pickle. */
   protected suspicion: PickleProblem | undefined;
   readonly #isCertain: boolean;
+  readonly #isLater: boolean;
   readonly #stack: PickleValue[] = [];
   readonly #marks: number[] = [];
   readonly #memo: (PickleValue | undefined)[] = [];
   #memoCount = 0;
+  #isMemoLost = false;
   #memoTextBytes = 0;
   #decisiveBytes = 0;
 
-  /** @param isCertain see `MachineOptions` */
-  constructor(isCertain: boolean) {
+  /** @param options see `MachineOptions` */
+  constructor({ isCertain, isLater = false }: { readonly isCertain: boolean; readonly isLater?: boolean }) {
     this.#isCertain = isCertain;
+    this.#isLater = isLater;
   }
 
   broken(problem: string): PickleProblem {
@@ -92,8 +95,18 @@ export class PickleStack {
     this.remember(this.#memoCount);
   }
 
+  /** From now on, nothing is known of what is recalled. */
+  loseMemo(): void {
+    this.#isMemoLost = true;
+  }
+
   recall(index: number): void {
-    const value = this.#memo[index];
+    const value = this.#isMemoLost ? UNKNOWN : this.#memo[index];
+    if (value === undefined && this.#isLater) {
+      // One `pickle.Unpickler` that loads several pickles keeps what it remembers.
+      this.suspect(`recalls value ${index} of another pickle`);
+      return this.push(UNKNOWN);
+    }
     // Once there is a reason to refuse, which number a value has is no longer certain.
     if (value === undefined && this.suspicion !== undefined) return this.push(UNKNOWN);
     if (value === undefined) throw this.broken(`recalls value ${index}, which was never remembered`);

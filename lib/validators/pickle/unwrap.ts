@@ -1,6 +1,7 @@
 import type { Context } from "../../core/context.ts";
 import { osErrorCode } from "../../core/errors.ts";
 import type { Contents } from "./contents.ts";
+import { isPlainText } from "./is_plain_text.ts";
 import { peek } from "./npy_header.ts";
 import { UNWRAP_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
@@ -20,6 +21,8 @@ export interface Peeled {
   readonly beginning: Exclude<PickleSuspicion, { readonly kind: "wrapped" }> | undefined;
   /** What they were compressed by, the outermost first. */
   readonly wrappers: readonly Wrapper[];
+  /** Whether they begin as a text does. */
+  readonly isText: boolean;
 }
 
 /** More layers of compression have no reason but to hide what is inside. */
@@ -39,7 +42,9 @@ export async function peel(
   while (true) {
     const { head, source } = await peek(stream, BEGINNING_BYTES);
     const beginning = recognisePickle(head, name);
-    if (beginning?.kind !== "wrapped") return { source, beginning, wrappers };
+    if (beginning?.kind !== "wrapped") {
+      return { source, beginning, wrappers, isText: isPlainText(head) };
+    }
     if (wrappers.length === LAYERS_MAX) {
       throw new PickleProblem("refused", 0, `is compressed more than ${LAYERS_MAX} times`);
     }

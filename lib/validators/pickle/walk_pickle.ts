@@ -17,6 +17,8 @@ export interface WalkOptions {
   /** See `MachineOptions`. */
   readonly isCertain: boolean;
   /** See `MachineOptions`. */
+  readonly isText?: boolean;
+  /** See `MachineOptions`. */
   readonly isForeign?: boolean;
   /** What is left for the file, whose walks take from it. */
   readonly budget: OpcodeBudget;
@@ -91,10 +93,20 @@ class Walk {
 
   /** One pickle, up to its STOP. */
   async #one(dialect: PickleDialect): Promise<PickleValue> {
+    const isRest = this.#options.isForeign === true && this.counts.pickles > 0;
+    const isLater = !isRest && this.counts.pickles > 0;
+    const machine = new PickleMachine({ ...this.#options, dialect, isRest, isLater });
+    try {
+      return await this.#run(machine);
+    } catch (error) {
+      const isBroken = error instanceof PickleProblem && error.kind === "broken";
+      throw isBroken ? machine.whereBroken(error) : error;
+    }
+  }
+
+  async #run(machine: PickleMachine): Promise<PickleValue> {
     const reader = this.#reader;
     const { budget } = this.#options;
-    const isRest = this.#options.isForeign === true && this.counts.pickles > 0;
-    const machine = new PickleMachine({ ...this.#options, dialect, isRest });
     let frameEnd = Infinity;
     let imports = 0;
     while (true) {

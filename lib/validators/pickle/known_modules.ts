@@ -1,0 +1,49 @@
+/**
+ * The top-level modules of Python 3.8 to 3.14 (`sys.stdlib_module_names`, and the few that it leaves out), of the
+ * installers that every environment has, and of the libraries that stand beside models.
+ */
+const ROOTS = new Set(
+  ("__future__ __hello__ __main__ __phello__ _abc _aix_support _ast _asyncio _bisect _blake2 _bootsubprocess _bz2 _codecs " +
+    "_collections _collections_abc _compat_pickle _compression _contextvars _crypt _csv _ctypes _curses _datetime _dbm " +
+    "_decimal _elementtree _functools _gdbm _hashlib _heapq _imp _io _json _locale _lsprof _lzma _markupbase _md5 _msi " +
+    "_multibytecodec _multiprocessing _opcode _operator _osx_support _overlapped _pickle _posixshmem _posixsubprocess " +
+    "_py_abc _pydecimal _pyio _pyrepl _queue _random _scproxy _signal _sitebuiltins _socket _sqlite3 _sre _ssl _stat " +
+    "_statistics _string _strptime _struct _symtable _thread _threading_local _tkinter _tokenize _tracemalloc _typing _uuid " +
+    "_warnings _weakref _weakrefset _winapi _zoneinfo abc aifc annotationlib antigravity argparse array ast asynchat " +
+    "asyncio asyncore atexit audioop base64 bdb binascii binhex bisect builtins bz2 cProfile calendar cgi cgitb chunk " +
+    "cmath cmd code codecs codeop collections colorsys compileall compression concurrent configparser contextlib " +
+    "contextvars copy copyreg crypt csv ctypes curses dataclasses datetime dbm decimal difflib dis distutils doctest " +
+    "dummy_threading email encodings ensurepip enum errno faulthandler fcntl filecmp fileinput fnmatch formatter fractions " +
+    "ftplib functools gc genericpath getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac html http idlelib " +
+    "imaplib imghdr imp importlib inspect io ipaddress itertools json keyword lib2to3 linecache locale logging lzma " +
+    "macpath mailbox mailcap marshal math mimetypes mmap modulefinder msilib msvcrt multiprocessing netrc nis nntplib nt " +
+    "ntpath nturl2path numbers opcode operator optparse os ossaudiodev parser pathlib pdb pickle pickletools pipes pkgutil " +
+    "platform plistlib poplib posix posixpath pprint profile pstats pty pwd py_compile pyclbr pydoc pydoc_data pyexpat " +
+    "queue quopri random re readline reprlib resource rlcompleter runpy sched secrets select selectors shelve shlex shutil " +
+    "signal site sitecustomize smtpd smtplib sndhdr socket socketserver spwd sqlite3 sre_compile sre_constants sre_parse " +
+    "ssl stat statistics string stringprep struct subprocess sunau symbol symtable sys sysconfig syslog tabnanny tarfile " +
+    "telnetlib tempfile termios test textwrap this threading time timeit tkinter token tokenize tomllib trace traceback " +
+    "tracemalloc tty turtle turtledemo types typing unicodedata unittest urllib usercustomize uu uuid venv warnings wave " +
+    "weakref webbrowser winreg winsound wsgiref xdrlib xml xmlrpc xxsubtype zipapp zipfile zipimport zlib zoneinfo " +
+    "_distutils_hack pip pkg_resources setuptools wheel " +
+    "__builtin__ cPickle commands copy_reg popen2 urllib2 " +
+    "catboost cloudpickle cv2 dill faiss gensim gym gymnasium h5py huggingface_hub joblib keras lightgbm matplotlib nltk " +
+    "numpy onnx onnxruntime pandas PIL polars requests safetensors scipy seaborn six sklearn spacy stable_baselines3 " +
+    "statsmodels tensorflow torch torchaudio torchvision transformers xgboost yaml").split(" "),
+);
+
+/**
+ * Modules that an English or a technical word names after a `c` or an `i`, which the opcodes of an import are: cast, cos,
+ * cmath, cstring, ctime, ctypes, ios. Importing them runs nothing: nearly every Python has done so at its start.
+ */
+const WORDS = new Set("ast io math os random re stat string time types".split(" "));
+
+/** Whether a text names a module that there is, and that no list of words begins with. */
+export function isKnownModule(module: string): boolean {
+  return ROOTS.has(module.split(".", 1)[0] ?? "") && !isWord(module);
+}
+
+/** Whether a module's name is what a word ends with. */
+export function isWord(module: string): boolean {
+  return WORDS.has(module);
+}
