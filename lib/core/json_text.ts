@@ -1,13 +1,13 @@
 /**
- * Returns a value from outside as JSON in one line. `JSON.parse()` reads any depth, `JSON.stringify()` overflows the
- * stack: for what is nested too deep to be written the text says so.
+ * Returns a value from outside as JSON in one line. `JSON.parse()` reads any depth, `JSON.stringify()` does not write
+ * every one (objects whose keys are numbers overflow the stack): for what is nested too deep the text says so.
  *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
  * import { jsonText } from "./json_text.ts";
  * assert.equal(jsonText({ a: [1] }), '{"a":[1]}');
- * assert.equal(jsonText(JSON.parse("[".repeat(100_000) + "]".repeat(100_000))), "deeply nested JSON");
+ * assert.equal(jsonText(JSON.parse('{"0":'.repeat(100_000) + "1" + "}".repeat(100_000))), "deeply nested JSON");
  * ```
  */
 export function jsonText(value: unknown): string {
@@ -15,6 +15,9 @@ export function jsonText(value: unknown): string {
     return JSON.stringify(value) ?? "nothing";
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return "deeply nested JSON";
+    return DEEPLY_NESTED;
   }
 }
+
+/** What {@link jsonText} returns for a value that is nested too deep. */
+export const DEEPLY_NESTED = "deeply nested JSON";

@@ -2,6 +2,7 @@ import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
 import { bearer, type Http, type HttpRequest, readText, sendRequest, statusError } from "../core/http.ts";
+import { DEEPLY_NESTED, jsonText } from "../core/json_text.ts";
 import { actionOf, networkError } from "../core/network_error.ts";
 import { parseRetryAfter, REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
@@ -102,7 +103,18 @@ function noAnswer(request: HttpRequest, host: string, timeoutMs: number): Passin
 
 function rebuild(response: Response, text: string): Response {
   const { status, headers } = response;
-  return new Response(BODILESS_STATUSES.includes(status) ? null : text, { status, headers });
+  const body = response.ok ? text : quotable(text);
+  return new Response(BODILESS_STATUSES.includes(status) ? null : body, { status, headers });
+}
+
+/** Octokit quotes a failed answer by writing it as JSON, which not every JSON can be. */
+function quotable(text: string): string {
+  try {
+    return jsonText(JSON.parse(text)) === DEEPLY_NESTED ? JSON.stringify({ message: DEEPLY_NESTED }) : text;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return text;
+  }
 }
 
 /** A pause that the server asks for without calling it a rate limit counts as passing, too. */

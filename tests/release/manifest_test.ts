@@ -137,7 +137,7 @@ Deno.test("parseManifest() ignores fields of a later version, and says when the 
 });
 
 Deno.test("parseManifest() refuses values that are nested deep or long in one short line, whatever field they are in", async () => {
-  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  const deep = `${'{"0":'.repeat(100_000)}1${"}".repeat(100_000)}`;
   const long = JSON.stringify("x".repeat(1_000_000));
   const fields = ["schema", "digest", "sequence", "createdAt", "origin", "files", "unknown", "__proto__"];
   for (const field of fields) {
