@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
+import { listFolder } from "../core/list_folder.ts";
 import { isClutter } from "../release/clutter.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import { checkFile } from "./release_files.ts";
@@ -16,11 +16,20 @@ export interface WantedCopy {
   readonly isForeign: boolean;
 }
 
+/** What stands in the place of a folder, or a folder in the place of a file: it makes way as a whole. */
+export interface Blocker {
+  readonly path: string;
+  readonly isFolder: boolean;
+  /** Whether it belongs to no release, or holds what belongs to none, so that it is kept under another name. */
+  readonly isForeign: boolean;
+}
+
 /** How a model folder becomes a release. Paths are relative to the model folder, with `/`. */
 export interface MirrorPlan {
   readonly copies: readonly WantedCopy[];
-  /** Files of the old release in the place of a folder, and its folders in the place of a file. */
-  readonly blockers: readonly string[];
+  readonly blockers: readonly Blocker[];
+  /** Files of the old release in blockers that are kept: they are not kept with them. */
+  readonly vacated: readonly string[];
   /** Folders that are missing, the topmost alone, each with the folders that it has to hold. */
   readonly folders: ReadonlyMap<string, ReadonlySet<string>>;
   /** Files of the old release that the new one has not. */
@@ -33,10 +42,10 @@ export function isEmpty({ copies, blockers, gone }: MirrorPlan): boolean {
 }
 
 /**
- * Compares the model folder with a release. Changes nothing.
+ * Compares the model folder with a release. Changes nothing. A release consists of regular files in folders: whatever
+ * else stands in the place of one, a link to the very same file too, belongs to no release.
  *
  * @param from the release that is there, as far as it is known
- * @throws {UsageError} code `MODELS_DIR_UNFIT` where files that belong to no release are in the way
  */
 export async function planMirror(
   context: Context,
@@ -48,8 +57,9 @@ export async function planMirror(
   const cache = StatCache.ofModels(store);
   for (const file of to.files) {
     context.signal.throwIfAborted();
-    if (await checkFile(context, { dir: store.modelsDir, cache }, file, "stat") === undefined) continue;
-    planner.addCopy(file);
+    const isThere = planner.isReachable(file.path) &&
+      await checkFile(context, { dir: store.modelsDir, cache }, file, "stat") === undefined;
+    if (!isThere) planner.addCopy(file);
   }
   cache.save();
   const kept = new Set(to.files.map((file) => file.path));
@@ -62,7 +72,7 @@ class Planner {
   readonly #old: ReadonlySet<string>;
   readonly #kinds = new Map<string, "missing" | "folder" | "file" | "other">();
   readonly #copies: WantedCopy[] = [];
-  readonly #blockers = new Set<string>();
+  readonly #blockers = new Map<string, Blocker>();
   readonly #folders = new Map<string, Set<string>>();
   readonly #gone: string[] = [];
 
@@ -72,13 +82,29 @@ class Planner {
   }
 
   get plan(): MirrorPlan {
+    const gone = this.#gone.map((path) => ({ path, blocker: this.#findBlocker(path) }));
     return {
       copies: this.#copies,
-      blockers: [...this.#blockers],
+      blockers: [...this.#blockers.values()],
+      vacated: gone.flatMap(({ path, blocker }) => blocker?.isForeign === true ? [path] : []),
       folders: this.#folders,
       // A blocker takes everything in it with it.
-      gone: this.#gone.filter((path) => ![...parentsOf(path), path].some((one) => this.#blockers.has(one))),
+      gone: gone.flatMap(({ path, blocker }) => blocker === undefined ? [path] : []),
     };
+  }
+
+  #findBlocker(path: string): Blocker | undefined {
+    if (this.#blockers.size === 0) return undefined;
+    for (const one of [...parentsOf(path), path]) {
+      const blocker = this.#blockers.get(one);
+      if (blocker !== undefined) return blocker;
+    }
+    return undefined;
+  }
+
+  /** Whether every folder above a path is one, and not a link to one, behind which nothing is ours to change. */
+  isReachable(path: string): boolean {
+    return parentsOf(path).every((parent) => this.#kind(parent) === "folder");
   }
 
   addCopy(file: ReleaseFile): void {
@@ -86,50 +112,40 @@ class Planner {
     const parents = parentsOf(path);
     const missing = parents.find((parent) => this.#kind(parent) !== "folder");
     if (missing !== undefined) {
-      if (this.#kind(missing) !== "missing") this.#block(missing, path);
+      if (this.#kind(missing) !== "missing") this.#block(missing);
       const below = this.#folders.get(missing) ?? new Set();
       for (const parent of parents.slice(parents.indexOf(missing) + 1)) below.add(parent);
       this.#folders.set(missing, below);
     }
     const kind = missing === undefined ? this.#kind(path) : "missing";
-    if (kind === "folder") this.#block(path, path);
+    if (kind === "folder") this.#block(path);
     const there = kind === "missing" || kind === "folder" ? "nothing" : kind;
-    this.#copies.push({ file, there, isForeign: there !== "nothing" && !this.#old.has(path) });
+    this.#copies.push({ file, there, isForeign: there !== "nothing" && !this.#isOurs(path) });
   }
 
   addGone(path: string): void {
-    const isReachable = parentsOf(path).every((parent) => this.#kind(parent) === "folder");
-    if (isReachable && ["file", "other"].includes(this.#kind(path))) this.#gone.push(path);
+    if (this.isReachable(path) && this.#isOurs(path)) this.#gone.push(path);
   }
 
-  /** Has a file, or a folder with files of the old release alone, make way as a whole. */
-  #block(path: string, wanted: string): void {
+  #block(path: string): void {
     if (this.#blockers.has(path)) return;
-    const foreign = this.#kind(path) === "folder"
-      ? this.#findForeign(path)
-      : this.#old.has(path)
-      ? undefined
-      : path;
-    if (foreign !== undefined) {
-      throw new UsageError(
-        `Cannot mirror into ${this.#store.modelsDir}: ${foreign} belongs to no release and is in the way of ${wanted}`,
-        { code: "MODELS_DIR_UNFIT", hint: `move ${foreign} away and run again` },
-      );
-    }
-    this.#blockers.add(path);
+    const isFolder = this.#kind(path) === "folder";
+    const isForeign = isFolder ? this.#holdsForeign(path) : !this.#isOurs(path);
+    this.#blockers.set(path, { path, isFolder, isForeign });
   }
 
-  #findForeign(folder: string): string | undefined {
-    for (const { name, isDirectory } of this.#store.fs.readDirSync(`${this.#store.modelsDir}/${folder}`)) {
+  #isOurs(path: string): boolean {
+    return this.#old.has(path) && this.#kind(path) === "file";
+  }
+
+  #holdsForeign(folder: string): boolean {
+    const entries = listFolder(this.#store.fs, `${this.#store.modelsDir}/${folder}`);
+    // What cannot be listed was not made here.
+    return entries?.every(({ name, isDirectory, isFile }) => {
       const path = `${folder}/${name}`;
-      const foreign = isDirectory
-        ? this.#findForeign(path)
-        : this.#old.has(path) || isClutter(name)
-        ? undefined
-        : path;
-      if (foreign !== undefined) return foreign;
-    }
-    return undefined;
+      if (isDirectory) return !this.#holdsForeign(path);
+      return isFile && (this.#old.has(path) || isClutter(name));
+    }) !== true;
   }
 
   #kind(path: string): "missing" | "folder" | "file" | "other" {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
-import { makeReadableFolder, READABLE_MODE, setMode } from "../core/files.ts";
+import { findEntry, makeReadableFolder, READABLE_MODE, setMode } from "../core/files.ts";
 import { copyAndHash } from "../core/hash.ts";
 import type { Digest, ReleaseFile } from "../release/manifest.ts";
 import type { MirrorPlan } from "./mirror_plan.ts";
@@ -29,16 +29,24 @@ export class MirrorPreparation {
   }
 
   /** What is in the way moves aside, folders come, files come, and last goes what the new release has not. */
-  async make({ blockers, folders, copies, gone }: MirrorPlan): Promise<readonly MirrorStep[]> {
-    for (const path of blockers) this.#moveAside(path);
+  async make({ vacated, blockers, folders, copies, gone }: MirrorPlan): Promise<readonly MirrorStep[]> {
+    for (const path of vacated) this.#moveAside(path);
+    for (const { path, isFolder, isForeign } of blockers) {
+      if (isForeign) this.#keep(path, path, isFolder ? "held files of no release" : undefined);
+      else this.#moveAside(path);
+    }
     for (const [path, below] of folders) this.#addFolder(path, below);
     for (const copy of copies) {
       const from = await this.#copy(copy.file);
       const { path } = copy.file;
+      const isKept = copy.isForeign && (this.#keepsForeign || copy.there === "other");
       const replaced = copy.there === "file" ? this.#link(path) : undefined;
-      const aside = copy.there === "nothing" ? undefined : replaced ?? this.#moveAside(path);
+      if (copy.there !== "nothing" && replaced === undefined) {
+        if (isKept) this.#keep(path, path);
+        else this.#moveAside(path);
+      }
       this.#steps.push({ from, to: path, ...(replaced === undefined ? {} : { replaced }) });
-      if (copy.isForeign && this.#keepsForeign && aside !== undefined) this.#keep(aside, path);
+      if (isKept && replaced !== undefined) this.#keep(replaced, path);
     }
     for (const path of gone) this.#moveAside(path);
     return this.#steps;
@@ -65,11 +73,21 @@ export class MirrorPreparation {
     this.#steps.push({ from, to: path });
   }
 
-  /** A file that belongs to no release stays, under another name. */
-  #keep(from: string, path: string): void {
-    const to = `${path}.before-${this.#runId}`;
-    this.#context.log.warn(`${path} in ${this.#store.modelsDir} belonged to no release: it is kept as ${to}`);
+  /** What belongs to no release stays, under another name. @param from where it is when its turn comes */
+  #keep(from: string, path: string, why = "belonged to no release"): void {
+    const to = this.#freeName(`${path}.before-${this.#runId}`);
+    this.#context.log.warn(`${path} in ${this.#store.modelsDir} ${why}: it is kept as ${to}`);
     this.#steps.push({ from, to });
+  }
+
+  /** A run that activates a release and rolls back from it may put two things aside from the same place. */
+  #freeName(name: string): string {
+    const isTaken = (path: string) =>
+      findEntry(this.#store.fs, join(this.#store.modelsDir, path)) !== undefined;
+    // Ends where the folder does: each taken name is an entry in it.
+    let free = name;
+    for (let count = 2; isTaken(free); count++) free = `${name}-${count}`;
+    return free;
   }
 
   /** A second name for what is there lets the rename replace it at once. @returns nothing where links do not work */

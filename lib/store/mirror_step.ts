@@ -1,12 +1,14 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { findEntry, makeReadableFolder, syncFolder } from "../core/files.ts";
+import { listFolder } from "../core/list_folder.ts";
 import { isScratch } from "./mirror_scratch.ts";
 import type { Store } from "./store.ts";
 
 /**
  * One rename within the model folder. Paths are relative to it; what is in the scratch folder has a number for a name.
- * Whether a step is done shows on the disk: what comes from the scratch folder is no longer there, what goes there is.
+ * Whether a step is done shows on the disk: what comes from the scratch folder is no longer there, what makes way is
+ * where it goes, under a name that nothing else has.
  */
 export const MirrorStep = z.object({
   from: z.string(),
@@ -18,7 +20,7 @@ export type MirrorStep = Readonly<z.infer<typeof MirrorStep>>;
 
 /** Makes a rename unless it is made. */
 export function doStep(store: Store, { from, to }: MirrorStep): void {
-  const isDone = isScratch(to) ? exists(store, to) : !exists(store, from);
+  const isDone = isScratch(from) ? !exists(store, from) : exists(store, to);
   if (!isDone && exists(store, from)) rename(store, from, to);
 }
 
@@ -28,7 +30,7 @@ export function undoStep(store: Store, { from, to, replaced }: MirrorStep): void
     if (exists(store, replaced)) rename(store, replaced, to);
   } else if (isScratch(to)) {
     if (exists(store, to)) rename(store, to, from);
-  } else if (!exists(store, from) && exists(store, to) && !gotFiles(store, to)) {
+  } else if (!exists(store, from) && exists(store, to) && !(isScratch(from) && gotFiles(store, to))) {
     rename(store, to, from);
   }
 }
@@ -36,9 +38,10 @@ export function undoStep(store: Store, { from, to, replaced }: MirrorStep): void
 /** Whether others wrote into a folder that came with the release: then it stays. */
 function gotFiles({ fs, modelsDir }: Store, path: string): boolean {
   const holdsFiles = (folder: string): boolean =>
-    Array.from(fs.readDirSync(folder)).some(({ name, isDirectory }) =>
+    listFolder(fs, folder)?.some(({ name, isDirectory }) =>
       !isDirectory || holdsFiles(join(folder, name))
-    );
+    ) !==
+      false;
   const location = join(modelsDir, path);
   return findEntry(fs, location)?.isDirectory === true && holdsFiles(location);
 }

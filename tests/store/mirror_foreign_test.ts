@@ -47,30 +47,6 @@ Deno.test("a file of no release that has the name of a new one is kept under ano
   assert.ok(context.log.lines.some((line) => /d\.bin in .* belonged to no release/.test(line)));
 });
 
-for (
-  const [what, next, foreign, named] of [
-    ["a folder of a release", { "notes/x.bin": "two" }, { "notes": "mine" }, /notes belongs to no release/],
-    [
-      "a file of a release",
-      { "sub": "two" },
-      { "sub/mine.txt": "mine" },
-      /sub\/mine\.txt belongs to no release/,
-    ],
-  ] as const
-) {
-  Deno.test(`files of no release in the way of ${what} are named before anything is touched`, async () => {
-    using dir = tempDir();
-    const bot = await botWithV1(dir.path, next);
-    writeFiles(bot.modelsDir, foreign);
-    await assert.rejects(pullTo(testContext(), bot, MIRROR), {
-      code: "MODELS_DIR_UNFIT",
-      exitCode: 2,
-      message: named,
-    });
-    assertMirrored(bot, [V1], foreign);
-  });
-}
-
 Deno.test("a file that was changed by hand is replaced, and is back when the mirroring fails", async () => {
   using dir = tempDir();
   const bot = await botWithV1(dir.path);
