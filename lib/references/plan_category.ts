@@ -1,5 +1,6 @@
 import { type Category, placeOf } from "./categories.ts";
-import { compareRecords, type ModelChange, namesOf } from "./compare_records.ts";
+import { compareRecords, type ModelChange } from "./compare_records.ts";
+import { isEmptied } from "./emptied_record.ts";
 import { editJson } from "./json/edit_json.ts";
 import type { JsonObject, JsonValue } from "./json/json_value.ts";
 import { renderJson } from "./json/render_json.ts";
@@ -25,7 +26,7 @@ export interface CategoryPlan {
   readonly changes: readonly ModelChange[];
   /** The files that are to be written; none without changes. */
   readonly files: FileTexts;
-  /** How many of its models go, in the file that loses the larger share. */
+  /** How many of its models go or are emptied, in the file that loses the larger share. */
   readonly shrink: Shrink;
   readonly warnings: readonly string[];
 }
@@ -54,7 +55,7 @@ export function planCategory(
   const written = new Map<string, string>();
   let wanted: JsonObject;
   let warnings: readonly string[] = [];
-  let rows: Shrink = { removed: 0, before: 0 };
+  let rows: Shrink = { removed: 0, emptied: 0, before: 0 };
   if (csvPath === undefined) wanted = withKept(primary, current, options.keep);
   else {
     const plan = planTextFiles({ primary, csvText: files.get(csvPath), ...options });
@@ -65,12 +66,23 @@ export function planCategory(
   }
   const changes = compareRecords(current, wanted);
   // Of a model that both files have, the row is what a person calls a model.
-  const shrink = largerShrink(rows, { removed: namesOf(changes, "removed").length, before: current.size });
+  const shrink = largerShrink(rows, shrinkOf(changes, current.size));
   if (changes.length === 0) return { category, changes, files: new Map(), shrink, warnings };
   const json = options.format === "canonical"
     ? renderJson(wanted)
     : editJson(text, wanted, `${path} of ${where}`);
   return { category, changes, files: new Map([[path, json], ...written]), shrink, warnings };
+}
+
+function shrinkOf(changes: readonly ModelChange[], before: number): Shrink {
+  return {
+    removed: changes.filter(({ kind }) => kind === "removed").length,
+    emptied:
+      changes.filter((change) =>
+        change.kind === "modified" && isEmptied(change.name, change.before, change.after)
+      ).length,
+    before,
+  };
 }
 
 /** PRIMARY's records, but for those that stay as they are. */

@@ -1,7 +1,7 @@
 import { RefusedError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { Category } from "./categories.ts";
-import { type ModelChange, namesOf } from "./compare_records.ts";
+import type { ModelChange } from "./compare_records.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
 import { parseJson } from "./json/parse_json.ts";
 
@@ -39,8 +39,11 @@ export function readPrimaryRecords(category: Category, text: string): JsonObject
 }
 
 /**
- * Refuses an answer in which nothing looks like a model of the category: the repository knows none of its names, and
- * no record holds its own name, as every model record of PRIMARY does. `{"error": {"code": 503}}` is not a model.
+ * Refuses an answer in which any entry is not a model's record, whatever is allowed: it is an error message, or part of
+ * one. Every record of PRIMARY has a `name`, also of a model that the repository knows. A record of a new model is known
+ * by its own name, or by its `config`, as every image model has one: `control_qr_sdxl` is named `control_qr_xl` in its
+ * record. `{"error": {"code": 503}}` has neither. In a category whose records have no names at all none is asked for, as
+ * long as the repository knows any of the models.
  *
  * @param plan what the answer would change
  * @throws {RefusedError} code `RECORDS_INVALID`
@@ -50,18 +53,47 @@ export function refuseForeignRecords(
   records: JsonObject,
   { changes }: { readonly changes: readonly ModelChange[] },
 ): void {
-  const unknown = new Set(namesOf(changes, "added"));
-  const isModel = ([key, record]: readonly [string, JsonValue]) =>
-    !unknown.has(key) || (isJsonObject(record) && record.get("name") === key);
-  if ([...records].some(isModel)) return;
-  const [first = ""] = records.keys();
+  const added = changes.filter(({ kind }) => kind === "added").length;
+  const replaced = changes.flatMap((change) => change.kind === "added" ? [] : [change.before]);
+  const areNamed = [...records.values(), ...replaced].some((record) => nameIn(record) !== undefined);
+  if (!areNamed && added < records.size) return;
+  const wrong = changes.flatMap((change) => {
+    const problem = recordProblem(change);
+    return problem === undefined ? [] : [{ name: change.name, problem }];
+  });
+  const [first] = wrong;
+  if (first === undefined) return;
+  const what = wrong.length === records.size
+    ? "nothing in them is a model"
+    : `${wrong.length} of ${records.size} records ${
+      wrong.length === 1 ? "is not a model" : "are not models"
+    }`;
   throw new RefusedError(
-    `Cannot use PRIMARY's records of ${category}: nothing in them is a model: the record of ${
-      shown(first)
-    } holds ` +
-      "another name or none, and the repository has no such model",
+    `Cannot use PRIMARY's records of ${category}: ${what}: the record of ${
+      shown(first.name)
+    } ${first.problem}`,
     { code: "RECORDS_INVALID", hint: CHECK_PRIMARY },
   );
+}
+
+/** What a changed record lacks to be a model's. */
+function recordProblem(change: ModelChange): string | undefined {
+  if (change.kind === "removed") return undefined;
+  const name = nameIn(change.after);
+  if (change.kind === "modified") {
+    return name === undefined && nameIn(change.before) !== undefined ? "holds no name" : undefined;
+  }
+  if (name === change.name || (name !== undefined && hasConfig(change.after))) return undefined;
+  return "holds another name or none, and the repository has no such model";
+}
+
+function nameIn(record: JsonValue): string | undefined {
+  const name = isJsonObject(record) ? record.get("name") : undefined;
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+function hasConfig(record: JsonValue): boolean {
+  return isJsonObject(record) && isJsonObject(record.get("config") ?? null);
 }
 
 function recordsOf(value: JsonValue, what: string, hint: string): JsonObject {

@@ -1,51 +1,56 @@
 import { RefusedError } from "../core/errors.ts";
 import type { CategoryPlan } from "./plan_category.ts";
 
-/** How many of the models that a file has are removed. */
+/** How many of the models that a file has are removed, or stay without their content. */
 export interface Shrink {
   readonly removed: number;
+  /** See `isEmptied`. */
+  readonly emptied: number;
   readonly before: number;
 }
 
-/** The share from which reviewers are to notice a removal at the first look: what `publish` refuses as well. */
+/** The share from which reviewers are to notice a removal at the first look: what is held back unless set otherwise. */
 const LARGE_SHARE = 0.5;
 
 /** Returns the one that loses the larger share; the first of equals. */
 export function largerShrink(first: Shrink, second: Shrink): Shrink {
-  return second.removed * first.before > first.removed * second.before ||
+  return lost(second) * first.before > lost(first) * second.before ||
       (first.before === 0 && second.before > 0)
     ? second
     : first;
 }
 
 /**
- * Whether more than a share of the models is removed. One of one is all of them: small categories are no exception,
- * because an error message replaces those as well.
+ * Whether more than a share of the models is removed or emptied. One of one is all of them: small categories are no
+ * exception, because an error message replaces those as well.
  *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
  * import { exceeds } from "./shrink.ts";
- * assert.equal(exceeds({ removed: 1, before: 2 }, 0.5), false);
- * assert.equal(exceeds({ removed: 2, before: 3 }, 0.5), true);
- * assert.equal(exceeds({ removed: 1, before: 1 }, 0.5), true);
- * assert.equal(exceeds({ removed: 0, before: 0 }, 0), false);
+ * assert.equal(exceeds({ removed: 1, emptied: 0, before: 2 }, 0.5), false);
+ * assert.equal(exceeds({ removed: 1, emptied: 1, before: 3 }, 0.5), true);
+ * assert.equal(exceeds({ removed: 1, emptied: 0, before: 1 }, 0.5), true);
+ * assert.equal(exceeds({ removed: 0, emptied: 0, before: 0 }, 0), false);
  * ```
  */
-export function exceeds({ removed, before }: Shrink, share: number): boolean {
-  return removed > before * share;
+export function exceeds(shrink: Shrink, share: number): boolean {
+  return lost(shrink) > shrink.before * share;
 }
 
 /**
- * Holds back a plan that removes more than a share of the models of its category.
+ * Holds back a plan that removes or empties more than a share of the models of its category.
  *
  * @throws {RefusedError} code `SHRINK`
  */
 export function refuseShrink({ category, shrink }: CategoryPlan, shareMax: number): void {
   if (!exceeds(shrink, shareMax)) return;
+  const { removed, emptied, before } = shrink;
+  const what = removed === 0
+    ? `${emptied} of its ${before} models would be emptied`
+    : `${removed} of its ${before} models would be removed${emptied === 0 ? "" : ` and ${emptied} emptied`}`;
   throw new RefusedError(
-    `Cannot propose the changes of ${category}: ${shrink.removed} of its ${shrink.before} models would be removed, ` +
-      `references.max_shrink allows ${percent(shareMax)}`,
+    `Cannot propose the changes of ${category}: ${what}, references.max_shrink allows ${percent(shareMax)}`,
     {
       code: "SHRINK",
       hint:
@@ -56,13 +61,25 @@ export function refuseShrink({ category, shrink }: CategoryPlan, shareMax: numbe
 
 /** The end of a title: which categories lose a large share of their models; nothing where none does. */
 export function shrinkNote(plans: readonly CategoryPlan[], shareMax: number): string {
-  const large = plans.filter(({ shrink }) => exceeds(shrink, Math.min(shareMax, LARGE_SHARE)));
+  const large = plans.filter(({ shrink }) => exceeds(shrink, shareMax) || isLarge(shrink));
   const [first, ...others] = large;
   if (first === undefined) return "";
-  const { removed, before } = first.shrink;
+  const { removed, emptied, before } = first.shrink;
+  const what = removed === 0
+    ? `empties ${emptied}`
+    : `removes ${removed}${emptied === 0 ? "" : ` and empties ${emptied}`}`;
   const of = plans.length === 1 ? "" : ` of ${first.category}`;
   const more = others.length === 0 ? "" : `, and models of ${others.length} more`;
-  return ` - removes ${removed} of ${before} models${of}${more}`;
+  return ` - ${what} of ${before} models${of}${more}`;
+}
+
+/** Just half is not held back, so that the title is where it is noticed. One of two is seen at a glance in the body. */
+function isLarge(shrink: Shrink): boolean {
+  return lost(shrink) > 1 && lost(shrink) >= shrink.before * LARGE_SHARE;
+}
+
+function lost({ removed, emptied }: Shrink): number {
+  return removed + emptied;
 }
 
 function percent(share: number): string {

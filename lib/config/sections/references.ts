@@ -102,7 +102,7 @@ export const References = z.strictObject({
   }),
   max_shrink: z.number().min(0).max(1).default(0.5).register(DOCS, {
     description:
-      "The share of a category's models that a sync may remove: 0.5 is half. A larger removal is held back, and the " +
+      "The share of a category's models that a sync may remove or empty: 0.5 is half. A larger one is held back, and the " +
       "category fails, unless --allow-shrink or --force is given.",
   }),
   force: z.boolean().default(false).register(DOCS, {

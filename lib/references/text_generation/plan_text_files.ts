@@ -12,6 +12,8 @@ import { canonicalCsv, keptCsv, type PlannedRow } from "./planned_csv.ts";
 import type { CsvRow } from "./read_csv.ts";
 import { hasBackendPrefix, keysOf } from "./text_names.ts";
 import type { Shrink } from "../shrink.ts";
+import { isEmptied } from "../emptied_record.ts";
+import { keptCells } from "./kept_cells.ts";
 import { type TextModel, textModel } from "./text_model.ts";
 import { namesInWarning, unheldFields } from "./text_warnings.ts";
 
@@ -32,7 +34,7 @@ export interface TextFilesPlan {
   readonly csvText: string;
   /** What `db.json` has to hold, in its order: that of the rows. */
   readonly records: JsonObject;
-  /** How many of the models that `models.csv` has go. */
+  /** How many of the models that `models.csv` has go or are emptied. */
   readonly shrink: Shrink;
   readonly warnings: readonly string[];
 }
@@ -97,8 +99,19 @@ function newCsv(
   const after = namesIn(rows.flatMap(({ line }) => line ?? []));
   return {
     text: canonical ? canonicalCsv(table, rows) : keptCsv(table, rows),
-    shrink: { removed: before.difference(after).size, before: before.size },
+    shrink: {
+      removed: before.difference(after).size,
+      emptied: rows.filter(isEmptiedRow).length,
+      before: before.size,
+    },
   };
+}
+
+/** Whether a row keeps its model's name, and loses most of what else it says. */
+function isEmptiedRow({ line, model }: PlannedRow): boolean {
+  if (line === undefined || model === undefined || !isModelRow(line)) return false;
+  const held = new Map(COLUMNS.map((column) => [column, line.values.get(column) ?? ""]));
+  return isEmptied(held.get("name") ?? "", held, keptCells(model, line));
 }
 
 /** The models that lines of the file are of. */
