@@ -6,6 +6,7 @@ import type { Context } from "../core/context.ts";
 import { requestJson } from "../core/http.ts";
 import type { Secret } from "../core/secret.ts";
 import { GitHubClient } from "../github/github_client.ts";
+import { newestFirst } from "../github/newest_first.ts";
 import { newestRuns, runsRequest } from "../github/workflow_runs.ts";
 import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
@@ -72,7 +73,8 @@ async function checkActions(
 ): Promise<Check> {
   const { access, query } = githubActionsSettings(settings, context.env, fileToken, undefined);
   const client = await GitHubClient.open(context, access);
-  const [newest] = (await newestRuns(client, await runsRequest(client, query), undefined))?.data ?? [];
+  const answer = await newestRuns(client, await runsRequest(client, query), undefined);
+  const [newest] = newestFirst(answer?.data ?? []);
   const where = `${query.owner}/${query.repository}`;
   if (newest !== undefined) return pass("github actions", `run ${newest.id} of ${where} is the newest`);
   return warn(

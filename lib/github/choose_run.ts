@@ -9,8 +9,15 @@ import { type Artifact, listArtifacts, olderRuns, type RunQuery, type WorkflowRu
 const RUNS_LOOKED_AT_MAX = 20;
 
 /**
- * Returns the newest run that may be trusted. A run keeps its date when it is run again. Where no workflow is named, or runs count that failed, perhaps before they
- * uploaded anything, it has to have an artifact that matches.
+ * GitHub lists the newest run first by custom alone, so that the runs of these pages, 120, are sorted here. Each is a
+ * request, made when a branch has more runs than a page holds and the first page has changed: not at every look.
+ */
+const SORTED_PAGES_MAX = 4;
+
+/**
+ * Returns the newest run that may be trusted. A run keeps its date when it is run again. Where no workflow is named, or
+ * runs count that failed, perhaps before they uploaded anything, it has to have an artifact that matches. One whose
+ * artifacts have all expired is refused like an older release: no run before it stands in for it.
  *
  * @param newest the first page of what `request` asks for
  * @throws {UnreachableError} code `RUN_MISSING`, `ARTIFACT_MISSING` or `ARTIFACTS_EXPIRED`
@@ -23,7 +30,7 @@ export async function chooseRun(
   { query, artifact: pattern }: { readonly query: RunQuery; readonly artifact: string },
 ): Promise<WorkflowRun> {
   const mustHaveArtifact = query.workflow === undefined || query.conclusion === "any";
-  const seen: Seen = { distrusted: 0, lookedAt: 0, expired: undefined };
+  const seen: Seen = { distrusted: 0, lookedAt: 0 };
   for await (const run of inOrder(client, request, newest, hasOlder)) {
     if (!isTrusted(run, query)) {
       seen.distrusted++;
@@ -33,7 +40,7 @@ export async function chooseRun(
     const artifacts = await listArtifacts(client, query, run);
     const { usable, expired } = matchingArtifacts(artifacts, run, pattern);
     if (usable.length > 0) return run;
-    seen.expired ??= expired[0];
+    if (expired[0] !== undefined) throw expiredRun(request, run, expired[0]);
     if (++seen.lookedAt === RUNS_LOOKED_AT_MAX) break;
   }
   throw noSuchRun(request, query, pattern, seen);
@@ -43,14 +50,13 @@ export async function chooseRun(
 interface Seen {
   distrusted: number;
   lookedAt: number;
-  expired: Artifact | undefined;
 }
 
 function noSuchRun(
   { what }: GitHubRequest,
   { conclusion }: RunQuery,
   pattern: string,
-  { distrusted, lookedAt, expired }: Seen,
+  { distrusted, lookedAt }: Seen,
 ): UnreachableError {
   const passedOver = distrusted === 0
     ? ""
@@ -62,26 +68,47 @@ function noSuchRun(
       hint: "run the workflow, or check model_sync.artifacts: workflow, branch and conclusion",
     });
   }
-  const last = expired === undefined
-    ? ""
-    : `; the newest that matches, ${quote(expired.name)}, ${expiry(expired.expires_at)}`;
   return new UnreachableError(
-    `Cannot find an artifact that matches ${pattern} in the newest ${lookedAt} of ${what}${passedOver}${last}`,
+    `Cannot find an artifact that matches ${pattern} in the newest ${lookedAt} of ${what}${passedOver}`,
+    { code: "ARTIFACT_MISSING", hint: "run the workflow again, or name it in model_sync.artifacts.workflow" },
+  );
+}
+
+function expiredRun({ what }: GitHubRequest, run: WorkflowRun, artifact: Artifact): UnreachableError {
+  return new UnreachableError(
+    `Cannot use run ${run.id} of ${what}: the newest that matches, ${quote(artifact.name)}, ${
+      expiry(artifact.expires_at)
+    }, and an older run is not taken in its place`,
     {
-      code: expired === undefined ? "ARTIFACT_MISSING" : "ARTIFACTS_EXPIRED",
-      hint: "run the workflow again, or name it in model_sync.artifacts.workflow",
+      code: "ARTIFACTS_EXPIRED",
+      hint:
+        "run the workflow again, and give its artifacts more retention-days; if another workflow made it, name yours " +
+        "in model_sync.artifacts.workflow; to take an older artifact, name it with --artifact; the active release is " +
+        "untouched",
     },
   );
 }
 
+/** The runs of the first pages, the newest first, then the others as GitHub lists them. */
 async function* inOrder(
   client: GitHubClient,
   request: GitHubRequest,
   newest: readonly WorkflowRun[],
   hasOlder: boolean,
 ): AsyncGenerator<WorkflowRun> {
-  yield* newestFirst(newest);
-  if (hasOlder) yield* olderRuns(client, request);
+  // A run that starts between two requests moves the others on, and one of them comes twice.
+  const seen = new Set<number>();
+  const unseen = (runs: readonly WorkflowRun[]) =>
+    runs.filter(({ id }) => !seen.has(id) && seen.add(id) !== undefined);
+  const sorted = unseen(newest);
+  let pages = 1;
+  for await (const page of hasOlder ? olderRuns(client, request) : []) {
+    pages++;
+    if (pages > SORTED_PAGES_MAX) yield* unseen(page);
+    else sorted.push(...unseen(page));
+    if (pages === SORTED_PAGES_MAX) yield* newestFirst(sorted.splice(0));
+  }
+  yield* newestFirst(sorted);
 }
 
 /** A fork's branch may have the same name, and anybody can open a pull request: neither decides what is loaded here. */

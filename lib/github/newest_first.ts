@@ -6,8 +6,8 @@ export interface Dated {
 
 /**
  * Returns runs or artifacts, the newest first: by `created_at`, then by id. GitHub does not promise that ids grow with
- * time: an artifact of a second attempt may have a smaller one. Where the time of any is missing or not readable, ids
- * decide alone.
+ * time: an artifact of a second attempt may have a smaller one. One whose time is missing or not readable comes behind
+ * all that are dated and have a larger id: it never decides which of the others is the newer.
  *
  * @example
  * ```ts
@@ -15,13 +15,21 @@ export interface Dated {
  * import { newestFirst } from "./newest_first.ts";
  * const [first, second] = [{ id: 9, created_at: "2026-11-20T00:00:00Z" }, { id: 4, created_at: "2026-11-21T00:00:00Z" }];
  * assert.deepEqual(newestFirst([first, second]).map(({ id }) => id), [4, 9]);
- * assert.deepEqual(newestFirst([first, second, { id: 5 }]).map(({ id }) => id), [9, 5, 4]);
+ * assert.deepEqual(newestFirst([first, second, { id: 5 }, { id: 10 }]).map(({ id }) => id), [10, 4, 9, 5]);
  * ```
  */
 export function newestFirst<T extends Dated>(items: readonly T[]): T[] {
-  const dated = items.map((item) => ({ item, time: Date.parse(item.created_at ?? "") }));
-  const areDated = dated.every(({ time }) => !Number.isNaN(time));
-  return dated.sort((a, b) => (areDated ? b.time - a.time : 0) || b.item.id - a.item.id).map(({ item }) =>
-    item
+  const timed = items.map((item) => ({ item, time: Date.parse(item.created_at ?? "") }));
+  const [undated = [], dated = []] = [true, false].map((isUndated) =>
+    timed.filter(({ time }) => Number.isNaN(time) === isUndated)
   );
+  dated.sort((a, b) => b.time - a.time || b.item.id - a.item.id);
+  const behind = Map.groupBy(
+    undated.map(({ item }) => item).sort((a, b) => b.id - a.id),
+    ({ id }) => dated.findLastIndex(({ item }) => item.id > id),
+  );
+  return [
+    ...behind.get(-1) ?? [],
+    ...dated.flatMap(({ item }, index) => [item, ...behind.get(index) ?? []]),
+  ];
 }

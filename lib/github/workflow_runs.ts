@@ -10,7 +10,7 @@ const NEEDS = "actions:read";
 /** As many as GitHub puts on a page. */
 const PER_PAGE = 100;
 
-/** Runs on a page: all are of one branch, so that the wanted one is nearly always the first. */
+/** Runs on a page: all are of one branch, so that the wanted one is nearly always on the first. */
 const RUNS_PER_PAGE = 30;
 
 /** GitHub lists a thousand runs of a question with filters, and no more. */
@@ -117,10 +117,13 @@ export async function newestRuns(
   return answer === undefined ? undefined : { ...answer, data: answer.data.workflow_runs };
 }
 
-/** The runs after those of {@link newestRuns}. */
-export async function* olderRuns(client: GitHubClient, request: GitHubRequest): AsyncGenerator<WorkflowRun> {
+/** The pages of runs after that of {@link newestRuns}, as GitHub lists them. */
+export async function* olderRuns(
+  client: GitHubClient,
+  request: GitHubRequest,
+): AsyncGenerator<readonly WorkflowRun[]> {
   const pages = client.askPages(request, Runs, { firstPage: 2, pagesMax: RUN_PAGES_MAX - 1 });
-  for await (const { workflow_runs } of pages) yield* workflow_runs;
+  for await (const { workflow_runs } of pages) yield workflow_runs;
 }
 
 /**
