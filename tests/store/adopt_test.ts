@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DiskError } from "../../lib/core/errors.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
@@ -30,7 +31,7 @@ Deno.test("a models folder that cannot be moved stays, and nothing is left besid
       Deno.renameSync(from, to);
     },
   };
-  await assert.rejects(pullTo(testContext({ fs: immovable }), bot), Deno.errors.PermissionDenied);
+  await assert.rejects(pullTo(testContext({ fs: immovable }), bot), DiskError);
   assert.deepEqual(readFiles(bot.modelsDir), { "mine.onnx": "from before" });
   assert.deepEqual(namesBeside(bot), [".model-sync", "models", "registry"]);
 });
