@@ -27,12 +27,14 @@ const APP = { id: "12345", installationId: "678" };
 const VARIABLES = { GITHUB_APP_ID: APP.id, GITHUB_APP_INSTALLATION_ID: APP.installationId };
 
 /** What the environment says, with the warnings. */
-async function read(variables: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
-  using dir = tempDir();
-  writeFiles(dir.path, files);
-  const context = testContext({ env: fixedEnvironment(variables), fs: rootedFs(dir.path) });
-  const credentials = githubCredentials(context, NAMES);
-  return { credentials, warnings: context.log.lines };
+function read(variables: Record<string, string>, files: Readonly<Record<string, string>> = {}) {
+  return Promise.try(() => {
+    using dir = tempDir();
+    writeFiles(dir.path, files);
+    const context = testContext({ env: fixedEnvironment(variables), fs: rootedFs(dir.path) });
+    const credentials = githubCredentials(context, NAMES);
+    return { credentials, warnings: context.log.lines };
+  });
 }
 
 /** A GitHub that knows the App. */
