@@ -3,11 +3,12 @@ import { UNREADABLE_MEND } from "../canary/canary_state.ts";
 import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { ModelSyncError, osErrorCode } from "../core/errors.ts";
+import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { absolutePath, findEntry, ifFound } from "../core/files.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
+import { lookAtPresent } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
@@ -137,13 +138,7 @@ function checkSymlinks(context: Context, parent: string): Check {
 function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   const store = findStore(context.fs, location);
   if (store === undefined) {
-    const exists = findEntry(context.fs, absolutePath(context.fs, location.modelsDir)) !== undefined;
-    return [
-      pass(
-        "models folder",
-        exists ? "not managed yet; a first pull keeps it as a release" : "made by the first pull",
-      ),
-    ];
+    return [checkUnmanaged(context, absolutePath(context.fs, location.modelsDir))];
   }
   const folder = inspectModelFolder(store);
   const active = activeManifest(store);
@@ -176,6 +171,21 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
     case "other":
       return [fail("models folder", "not a folder", "move it away")];
   }
+}
+
+/** What a first pull does with the folder that stands there. */
+function checkUnmanaged({ fs }: Context, modelsDir: string): Check {
+  const entry = findEntry(fs, modelsDir);
+  if (entry === undefined) return pass("models folder", "made by the first pull");
+  const present = entry.isDirectory ? lookAtPresent({ fs, modelsDir }) : undefined;
+  if (present instanceof RefusedError) {
+    return warn(
+      "models folder",
+      `not managed yet; a first pull cannot keep it as a release: ${present.message}`,
+      "rename, remove or replace it, so that a rollback can return to the rest",
+    );
+  }
+  return pass("models folder", "not managed yet; a first pull keeps it as a release");
 }
 
 function checkHistoryClock(context: Context, location: StoreLocation): Check {

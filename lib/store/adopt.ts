@@ -88,9 +88,11 @@ export function settleAdoption(
 }
 
 /** What a real model folder could be as a release: one, nothing at all, or what the refusal says. */
-export function lookAtPresent(store: Store): "models" | "no models" | RefusedError {
+export function lookAtPresent(
+  { fs, modelsDir }: Pick<Store, "fs" | "modelsDir">,
+): "models" | "no models" | RefusedError {
   try {
-    return scanFolder(store.fs, store.modelsDir, "refuse").files.length > 0 ? "models" : "no models";
+    return scanFolder(fs, modelsDir, "refuse").files.length > 0 ? "models" : "no models";
   } catch (error) {
     if (error instanceof RefusedError) return error;
     throw error;

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { checkStore } from "../../lib/doctor/store_checks.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+Deno.test("doctor names what keeps a first pull from keeping the model folder as a release", async () => {
+  using dir = tempDir();
+  const location = { modelsDir: join(dir.path, "models"), stateDir: undefined };
+  const found = async () =>
+    (await checkStore(testContext(), location, "auto")).find(({ name }) => name === "models folder");
+  writeFiles(location.modelsDir, { "mine.json": "{}", "sub/x.json": "{}" });
+  assert.equal((await found())?.status, "pass");
+  Deno.symlinkSync("sub", join(location.modelsDir, "latest"));
+  const check = await found();
+  assert.equal(check?.status, "warn");
+  assert.match(check?.detail ?? "", /latest is a symbolic link$/);
+});
