@@ -35,6 +35,8 @@ export interface ArtifactPullFlags extends PullingFlags {
   readonly branch?: string;
   readonly artifact?: string;
   readonly conclusion?: "success" | "neutral" | "any";
+  /** The id of a run. */
+  readonly run?: number;
   readonly minIntervalMinutes?: number;
   /** Bytes a second. */
   readonly limitRate?: number;
@@ -52,6 +54,7 @@ const ARTIFACT_FLAGS: FlagParametersForType<Omit<ArtifactPullFlags, keyof Pullin
     optional: true,
     brief: "how a run must have ended (default: success)",
   },
+  run: integerFlag("pull the run with this id instead of the newest", 1),
   minIntervalMinutes: integerFlag(
     "skip a pull sooner than this after the last one; 0 skips none (default: 5)",
     0,
@@ -91,7 +94,8 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
     needs: ["net"],
     skip: (store) => {
       const source = sourceKey(readSettings(session, flags));
-      if (flags.force !== true && isTooSoon(session, store, source)) return "Rate limiting - skipping sync";
+      const isWanted = flags.force === true || flags.run !== undefined;
+      if (!isWanted && isTooSoon(session, store, source)) return "Rate limiting - skipping sync";
       rememberStart(store, source, context.clock.now());
       return undefined;
     },
@@ -135,7 +139,7 @@ function openSource(
       `${place}: a token in a file is known to whoever reads the file; set ${name} in the environment`,
     );
   }
-  return new GitHubActionsSource(session.context, { ...settings, partialPath }, store);
+  return new GitHubActionsSource(session.context, { ...settings, partialPath, run: flags.run }, store);
 }
 
 function readSettings(

@@ -40,6 +40,8 @@ export interface GitHubActionsSettings {
 export interface GitHubActionsOptions extends GitHubActionsSettings {
   /** Where the download of this name goes; a place of its own for each. */
   readonly partialPath: (name: string) => Promise<string>;
+  /** The id of a run to pull, whichever is the newest. */
+  readonly run?: number | undefined;
 }
 
 /** Pulls from a workflow's artifacts: those of its newest run that ended as it should. */
@@ -82,7 +84,7 @@ export class GitHubActionsSource implements Source {
     const request = await runsRequest(client, query);
     this.#client = client;
     this.#question = JSON.stringify([sourceKey(this.#options), request.parameters["workflow_id"]]);
-    const run = await this.#newestRun(client, request, this.#question);
+    const run = await this.#wantedRun(client, request, this.#question);
     this.#run = run;
     return { id: `${run.id}.${run.run_attempt}`, source: sourceKey(this.#options) };
   }
@@ -116,17 +118,18 @@ export class GitHubActionsSource implements Source {
   /** What a run uploaded does not move on. */
   async accept(_offer: Offer): Promise<void> {}
 
-  /** One conditional request, where nothing is new. */
-  async #newestRun(client: GitHubClient, request: GitHubRequest, question: string): Promise<WorkflowRun> {
+  /** One conditional request, where nothing is new. A run that is named is no answer to remember. */
+  async #wantedRun(client: GitHubClient, request: GitHubRequest, question: string): Promise<WorkflowRun> {
     const { token } = this.#options.access;
-    const remembered = this.#store === undefined ? undefined : await findAnswer(this.#store, question, token);
+    const store = this.#options.run === undefined ? this.#store : undefined;
+    const remembered = store === undefined ? undefined : await findAnswer(store, question, token);
     const known = WorkflowRun.safeParse(remembered?.value);
     const answer = await newestRuns(client, request, known.success ? remembered?.etag : undefined);
     if (answer === undefined && known.success) return known.data;
     const newest = answer?.data ?? [];
     const run = await chooseRun(client, request, newest, answer?.hasNext === true, this.#options);
-    if (this.#store !== undefined && answer?.etag !== undefined) {
-      await rememberAnswer(this.#store, question, token, { etag: answer.etag, value: run });
+    if (store !== undefined && answer?.etag !== undefined) {
+      await rememberAnswer(store, question, token, { etag: answer.etag, value: run });
     }
     return run;
   }

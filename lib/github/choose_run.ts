@@ -17,7 +17,8 @@ const SORTED_PAGES_MAX = 4;
 /**
  * Returns the newest run that may be trusted. A run keeps its date when it is run again. Where no workflow is named, or
  * runs count that failed, perhaps before they uploaded anything, it has to have an artifact that matches. One whose
- * artifacts have all expired is refused like an older release: no run before it stands in for it.
+ * artifacts have all expired is refused like an older release: no run before it stands in for it. A run that is named
+ * by its id is returned instead, as long as it may be trusted.
  *
  * @param newest the first page of what `request` asks for
  * @throws {UnreachableError} code `RUN_MISSING`, `ARTIFACT_MISSING` or `ARTIFACTS_EXPIRED`
@@ -27,7 +28,7 @@ export async function chooseRun(
   request: GitHubRequest,
   newest: readonly WorkflowRun[],
   hasOlder: boolean,
-  { query, artifact: pattern }: { readonly query: RunQuery; readonly artifact: string },
+  { query, artifact: pattern, run: named }: RunChoice,
 ): Promise<WorkflowRun> {
   const mustHaveArtifact = query.workflow === undefined || query.conclusion === "any";
   const seen: Seen = { distrusted: 0, lookedAt: 0 };
@@ -36,6 +37,8 @@ export async function chooseRun(
       seen.distrusted++;
       continue;
     }
+    if (named !== undefined && named !== run.id) continue;
+    if (named !== undefined) return run;
     if (!mustHaveArtifact) return run;
     const artifacts = await listArtifacts(client, query, run);
     const { usable, expired } = matchingArtifacts(artifacts, run, pattern);
@@ -43,7 +46,16 @@ export async function chooseRun(
     if (expired[0] !== undefined) throw expiredRun(request, run, expired[0]);
     if (++seen.lookedAt === RUNS_LOOKED_AT_MAX) break;
   }
-  throw noSuchRun(request, query, pattern, seen);
+  throw named === undefined ? noSuchRun(request, query, pattern, seen) : notListed(request, query, named);
+}
+
+/** Which run is wanted. */
+export interface RunChoice {
+  readonly query: RunQuery;
+  /** Patterns of names, separated by commas. */
+  readonly artifact: string;
+  /** The id of a run that is wanted whichever is the newest. */
+  readonly run?: number | undefined;
 }
 
 /** What was seen on the way through runs of which none would do. */
@@ -74,6 +86,18 @@ function noSuchRun(
   );
 }
 
+function notListed({ what }: GitHubRequest, { conclusion }: RunQuery, run: number): UnreachableError {
+  const ended = conclusion === "any" ? "is completed" : `ended in ${conclusion}`;
+  return new UnreachableError(
+    `Cannot find run ${run} among ${what}: it has to be one that ${ended}, and not of a fork`,
+    {
+      code: "RUN_MISSING",
+      hint:
+        "check the id, which is in the run's address, and model_sync.artifacts: workflow, branch and conclusion",
+    },
+  );
+}
+
 function expiredRun({ what }: GitHubRequest, run: WorkflowRun, artifact: Artifact): UnreachableError {
   return new UnreachableError(
     `Cannot use run ${run.id} of ${what}: the newest that matches, ${quote(artifact.name)}, ${
@@ -83,7 +107,7 @@ function expiredRun({ what }: GitHubRequest, run: WorkflowRun, artifact: Artifac
       code: "ARTIFACTS_EXPIRED",
       hint:
         "run the workflow again, and give its artifacts more retention-days; if another workflow made it, name yours " +
-        "in model_sync.artifacts.workflow; to take an older artifact, name it with --artifact; the active release is " +
+        "in model_sync.artifacts.workflow; to take an older run, name its id with --run; the active release is " +
         "untouched",
     },
   );

@@ -91,7 +91,8 @@ export function goneArtifact(what: string, { expires_at }: Artifact, cause?: unk
     code: "ARTIFACTS_EXPIRED",
     cause,
     hint:
-      "run the workflow again, and give its artifacts more retention-days; the active release is untouched",
+      "run the workflow again, and give its artifacts more retention-days; to take an older run, name its id with --run; " +
+      "the active release is untouched",
   });
 }
 

@@ -38,16 +38,51 @@ for (const changed of [{}, ...UNNAMED]) {
   });
 }
 
-for (const changed of UNNAMED) {
-  Deno.test(`artifacts: an older run is taken by the name of its artifact: ${JSON.stringify(changed)}`, async () => {
+for (const changed of [{}, ...UNNAMED]) {
+  Deno.test(`artifacts: an older run is taken when it is named, and what is newest is known as before: ${JSON.stringify(changed)}`, async () => {
     await using world = new ActionsWorld();
-    await world.train(OLD, { claims: { created_at: day(1) } });
+    const old = await world.train(OLD, { claims: { created_at: day(1) } });
     await expiredRun(world, "trained-models-x", 2);
-    await assert.rejects(world.pull(changed), /the newest that matches/);
-    await world.pull({ ...changed, artifact: "trained-models-1" });
+    await assert.rejects(world.pull(changed), (error) => {
+      assert.ok(error instanceof ModelSyncError);
+      assert.match(error.hint ?? "", /--run/);
+      return true;
+    });
+    await world.pull({ ...changed, run: old });
     assert.deepEqual(readFiles(world.store.modelsDir), OLD);
+    await assert.rejects(world.pull(changed), { code: "ARTIFACTS_EXPIRED" });
+    await world.train({ "rf.onnx": "newest" }, { claims: { created_at: day(3) } });
+    await world.pull(changed);
+    assert.deepEqual(readFiles(world.store.modelsDir), { "rf.onnx": "newest" });
+    await assert.rejects(world.pull({ ...changed, run: old }), { exitCode: 5 });
+    assert.deepEqual(readFiles(world.store.modelsDir), { "rf.onnx": "newest" });
   });
+}
 
+Deno.test("artifacts: a run that is named is still one of the branch, of no fork, and ended as it should", async () => {
+  await using world = new ActionsWorld();
+  await world.train(OLD);
+  const others = [
+    await world.train(OLD, { of: "fork" }),
+    await world.train(OLD, { branch: "other" }),
+    await world.train(OLD, { event: "pull_request" }),
+    await world.train(OLD, { workflow: "lint.yml" }),
+    999_999,
+  ];
+  for (const run of others) {
+    await assert.rejects(world.pull({ run }), (error) => {
+      assert.ok(error instanceof ModelSyncError);
+      assert.equal(error.code, "RUN_MISSING");
+      assert.match(
+        error.message,
+        new RegExp(`^Cannot find run ${run} among the runs of train_models.yml on main`),
+      );
+      return true;
+    });
+  }
+});
+
+for (const changed of UNNAMED) {
   Deno.test(`artifacts: runs without such an artifact, and what expired in others, do not count: ${JSON.stringify(changed)}`, async () => {
     await using world = new ActionsWorld();
     await world.train(OLD, { claims: { created_at: day(1) } });

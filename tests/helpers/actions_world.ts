@@ -100,6 +100,7 @@ export interface ChangedOptions {
   readonly artifact: string;
   readonly token: string;
   readonly bytesMax: number;
+  readonly run: number;
 }
 
 /** A source on a GitHub of a test. */
@@ -127,6 +128,7 @@ export function openActions(
     download: { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: changed.bytesMax ?? 1024 ** 3 },
     archives: ARCHIVE_LIMITS,
     partialPath: (name) => partialPath(store, name),
+    run: changed.run,
   };
   return new GitHubActionsSource(context, options, store);
 }
