@@ -86,6 +86,8 @@ async function inspectPeeled(
         contents,
         "is named as a pickle and is none, nor one that zlib, gzip, lz4 or zstd compressed",
       );
+    case "ambiguous":
+      throw invalidContents(inspection, contents, "is a tar that also begins as something compressed does");
     case "sealed":
       throw invalidContents(
         inspection,

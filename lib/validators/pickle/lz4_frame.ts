@@ -142,5 +142,6 @@ async function pass(reader: PickleReader, bytes: number): Promise<void> {
 }
 
 function broken(reader: PickleReader, problem: string): PickleProblem {
-  return new PickleProblem("broken", reader.position, `has an LZ4 frame that ${problem}`);
+  // The reference decoder goes on where this one does not, with an offset of 0 for one.
+  return new PickleProblem("refused", reader.position, `has an LZ4 frame that ${problem}`);
 }

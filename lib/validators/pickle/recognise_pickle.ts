@@ -3,6 +3,7 @@ import { isTar } from "./is_tar.ts";
 import { LZ4_MAGIC } from "./lz4_frame.ts";
 import { findSealed, type SealedMethod } from "./sealed_stream.ts";
 import { OPCODES, PROTO, PROTOCOL_MAX } from "./opcodes.ts";
+import { hasOddWindow } from "./zlib_window.ts";
 
 /** What pickles are compressed with, as far as it can be inspected. */
 export type Wrapper = "zlib" | "gzip" | "lz4" | "zstd";
@@ -16,6 +17,8 @@ export type PickleSuspicion =
   | { readonly kind: "tar" }
   /** Compressed in a way that is not looked into. */
   | { readonly kind: "sealed"; readonly method: SealedMethod }
+  /** A tar that begins as something compressed does, or as a ZIP. */
+  | { readonly kind: "ambiguous" }
   /** Named as a pickle, and beginning as none. */
   | { readonly kind: "misnamed" };
 
@@ -42,14 +45,10 @@ export const HEAD_BYTES = TAR_BLOCK_BYTES;
  * ```
  */
 export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion | undefined {
-  if (startsWith(head, [0x50, 0x4b, 3, 4])) return { kind: "zip" };
-  if (startsWith(head, [0x1f, 0x8b])) return { kind: "wrapped", wrapper: "gzip" };
-  if (startsWith(head, LZ4_MAGIC)) return { kind: "wrapped", wrapper: "lz4" };
-  if (isZlib(head)) return { kind: "wrapped", wrapper: "zlib" };
-  if (startsWith(head, ZSTD_MAGIC) || isSkippableFrame(head)) return { kind: "wrapped", wrapper: "zstd" };
-  if (isTar(head)) return { kind: "tar" };
-  const sealed = findSealed(head, path);
-  if (sealed !== undefined) return { kind: "sealed", method: sealed };
+  const packed = recognisePacked(head, path);
+  // The first bytes of a tar are a name of the attacker's choice: one reader goes by them, another by the checksum.
+  if (isTar(head)) return { kind: packed === undefined ? "tar" : "ambiguous" };
+  if (packed !== undefined) return packed;
   const isNamed = isNamedPickle(path);
   const [first, version = 0] = head;
   if (first !== undefined && OPCODES[first] !== undefined) {
@@ -57,7 +56,20 @@ export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion
       (head[2] === undefined || OPCODES[head[2]] !== undefined);
     return { kind: "pickle", isCertain: isNamed || isProto };
   }
-  return isNamed ? { kind: "misnamed" } : undefined;
+  if (isNamed) return { kind: "misnamed" };
+  return hasOddWindow(head) ? { kind: "pickle", isCertain: false } : undefined;
+}
+
+function recognisePacked(head: Uint8Array, path: string): PickleSuspicion | undefined {
+  if (startsWith(head, [0x50, 0x4b, 3, 4])) return { kind: "zip" };
+  if (startsWith(head, [0x1f, 0x8b])) return { kind: "wrapped", wrapper: "gzip" };
+  if (startsWith(head, LZ4_MAGIC)) return { kind: "wrapped", wrapper: "lz4" };
+  if (isZlib(head)) return { kind: "wrapped", wrapper: "zlib" };
+  if (startsWith(head, ZSTD_MAGIC) || startsWith(head, SKIPPED_MAGIC)) {
+    return { kind: "wrapped", wrapper: "zstd" };
+  }
+  const sealed = findSealed(head, path, HEAD_BYTES);
+  return sealed === undefined ? undefined : { kind: "sealed", method: sealed };
 }
 
 /** Whether a file's name promises a pickle, also a compressed one; in whatever case. */
@@ -69,12 +81,10 @@ export function isNamedPickle(path: string): boolean {
 /** Source: RFC 8878, section 3.1.1. */
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
 
-/** What zstd's readers pass over before the first frame. Source: RFC 8878, section 3.1.2. */
-function isSkippableFrame([first = 0, ...rest]: Uint8Array): boolean {
-  return first >= 0x50 && first <= 0x5f && rest[0] === 0x2a && rest[1] === 0x4d && rest[2] === 0x18;
-}
+/** Of a frame that zstd's readers pass over, the one of the 16 magics with which compressors begin. */
+const SKIPPED_MAGIC = [0x50, 0x2a, 0x4d, 0x18] as const;
 
-/** Deflate, any window, and a checksum of the first two bytes. Source: RFC 1950, section 2.2. */
+/** Deflate, the usual window, and a checksum of the first two bytes. Source: RFC 1950, section 2.2. */
 function isZlib([first = 0, second = 0]: Uint8Array): boolean {
   return first === 0x78 && (first * 256 + second) % 31 === 0;
 }

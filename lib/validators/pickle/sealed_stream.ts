@@ -1,16 +1,26 @@
+import { isLzmaAlone } from "./lzma_alone.ts";
+
 /** Ways of compressing that are recognised and not inspected. */
-export type SealedMethod = "bz2" | "xz" | "lzma" | "lzip" | "joblib before 0.10";
+export type SealedMethod =
+  | "bz2"
+  | "xz"
+  | "lzma"
+  | "lzip"
+  | "joblib before 0.10"
+  | "zstd behind a frame that it skips"
+  | "zstd before 0.8"
+  | "zlib with an unusual window";
 
 /**
  * How a file is compressed that joblib, pandas or Python's `lzma` would open by its content; `undefined` where it is
  * not. Each is known by so many bytes that no other file begins so by chance.
  *
- * @param head its first 64 bytes, or all when there are fewer
+ * @param head its first bytes, or all when there are fewer than `wanted`
  */
-export function findSealed(head: Uint8Array, path: string): SealedMethod | undefined {
+export function findSealed(head: Uint8Array, path: string, wanted: number): SealedMethod | undefined {
   const latin1 = LATIN1.decode(head.subarray(0, 64));
   return SEALED.find(({ beginning }) => beginning.test(latin1))?.method ??
-    (isLzma(head, path) ? "lzma" : undefined);
+    (isLzmaAlone(head, path, wanted) ? "lzma" : undefined);
 }
 
 const LATIN1 = new TextDecoder("latin1");
@@ -20,29 +30,12 @@ const SEALED: readonly { readonly method: SealedMethod; readonly beginning: RegE
   { method: "bz2", beginning: /^BZh[1-9](1AY&SY|.rE8P.)/s },
   { method: "xz", beginning: /^\xfd7zXZ\0/ },
   { method: "lzip", beginning: /^LZIP[^ -~]/ },
-  // The length of the contents, written as a hexadecimal number and filled up with spaces; then zlib's header.
-  { method: "joblib before 0.10", beginning: /^ZF[\s+]*(0x)?[\da-f_]+L?\s*x/i },
+  // The length of the contents in 19 bytes, as Python's `int(length, 16)` reads it. Source: `read_zfile()` of joblib.
+  { method: "joblib before 0.10", beginning: /^ZF(?=[^]{19})\s*[+-]?[\da-fx_]+L?\s*(?<=^[^]{21})/i },
+  // Readers pass over such a frame, and are at the one behind it. As opcodes, its magic and its length begin a text that
+  // may hold all the rest of the frame, and what follows is executed. pzstd writes one before each of its frames, with
+  // the first of the 16 magics, at which Python stops. Sources: RFC 8878, section 3.1.2; pzstd.
+  { method: "zstd behind a frame that it skips", beginning: /^[\x51-\x5f]\x2aM\cX/ },
+  // A library that is built for it reads these too. Source: `zstd_legacy.h`.
+  { method: "zstd before 0.8", beginning: /^[\x22-\x27]\xb5\x2f\xfd/ },
 ];
-
-/**
- * The header of `.lzma`: properties, the dictionary's size, the contents' size, and the zero that the first byte of the
- * range coder is. Source: `alone_decoder.c` of liblzma, which takes no other sizes where it recognises the format.
- */
-function isLzma(head: Uint8Array, path: string): boolean {
-  if (head.length < 14) return false;
-  // joblib goes by the usual properties alone; numbers in a table may begin as others do.
-  if (head[0] !== 0x5d && !/\.(xz|lzma)$/i.test(path)) return false;
-  const view = new DataView(head.buffer, head.byteOffset, head.length);
-  const dictionary = view.getUint32(1, true);
-  const bytes = view.getBigUint64(5, true);
-  return view.getUint8(0) < 225 && isRound(dictionary) && view.getUint8(13) === 0 &&
-    (bytes === 0xffffffffffffffffn || (bytes > 0n && bytes < 1n << 38n));
-}
-
-/** A power of two, or one and the next lower one; or as large as can be. */
-function isRound(size: number): boolean {
-  if (size === 0xffffffff) return true;
-  if (size < 256) return false;
-  const power = 2 ** Math.floor(Math.log2(size));
-  return size === power || size === power + power / 2;
-}

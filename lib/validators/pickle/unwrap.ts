@@ -13,6 +13,7 @@ import {
   type Wrapper,
 } from "./recognise_pickle.ts";
 import { streamSource } from "./stream_source.ts";
+import { hasOddWindow, inflatesAtOnce } from "./zlib_window.ts";
 
 /** Contents without what compresses them. */
 export interface Peeled {
@@ -24,6 +25,9 @@ export interface Peeled {
   /** Whether they begin as a text does. */
   readonly isText: boolean;
 }
+
+/** No compressor makes one unless it is asked to. */
+const ODD_WINDOW = { kind: "sealed", method: "zlib with an unusual window" } as const;
 
 /** More layers of compression have no reason but to hide what is inside. */
 const LAYERS_MAX = 3;
@@ -42,6 +46,9 @@ export async function peel(
   while (true) {
     const { head, source } = await peek(stream, BEGINNING_BYTES);
     const beginning = recognisePickle(head, name);
+    if (beginning?.kind === "pickle" && hasOddWindow(head) && await inflatesAtOnce(head)) {
+      return { source, beginning: ODD_WINDOW, wrappers, isText: false };
+    }
     if (beginning?.kind !== "wrapped") {
       return { source, beginning, wrappers, isText: isPlainText(head) };
     }
