@@ -4,7 +4,7 @@ import { oneLine, quote } from "../../core/quote.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import { ALLOWED_IN_WORDS, type PickleAllowList } from "./allow_list.ts";
 import type { OpcodeBudget } from "./opcode_budget.ts";
-import type { PickleDialect } from "./pickle_machine.ts";
+import type { PickleDialect } from "./machine_options.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
 import type { PickleSource } from "./pickle_reader.ts";
 

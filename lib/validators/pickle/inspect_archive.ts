@@ -4,7 +4,7 @@ import { RefusedError } from "../../core/errors.ts";
 import type { FileRange } from "../../core/file_range.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import { type Contents, type Found, invalidContents, type PickleInspection } from "./contents.ts";
-import type { PickleDialect } from "./pickle_machine.ts";
+import type { PickleDialect } from "./machine_options.ts";
 import { isNamedPickle } from "./recognise_pickle.ts";
 import { streamSource } from "./stream_source.ts";
 

@@ -1,10 +1,11 @@
-import { findRule, type PickleAllowList } from "./allow_list.ts";
+import { findRule } from "./allow_list.ts";
 import { FREE, type GlobalRule } from "./allow_rules.ts";
 import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
 import { HashCost } from "./hash_cost.ts";
 import { KeptValues } from "./kept_values.ts";
+import type { MachineOptions } from "./machine_options.ts";
 import { NotedImport } from "./noted_import.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
@@ -30,36 +31,6 @@ import {
 
 /** Of what the user allows: it may be filled and set as the pickle wants. */
 const FREE_INSTANCE: InstanceValue = { kind: "instance", rule: FREE, isBuilt: false };
-
-/** Who reads the pickle, which decides what is read and what may be imported. */
-export type PickleDialect = "python" | "joblib" | "torch";
-
-export interface MachineOptions {
-  readonly allowed: PickleAllowList;
-  readonly dialect: PickleDialect;
-  /**
-   * Whether these bytes are a pickle beyond doubt. Of doubtful ones, the first import that is not allowed is remembered,
-   * and the walk goes on for a better reason to refuse them.
-   */
-  readonly isCertain: boolean;
-  /**
-   * Whether these bytes are plain text, where a list of words can begin as an import does: `car`, `bus`. Only an import
-   * of a module that there is, or one that is used, counts there.
-   */
-  readonly isText?: boolean;
-  /**
-   * Whether only what is imported and done with it counts, not how opcodes are arranged: of bytes that were written for
-   * another program.
-   */
-  readonly isForeign?: boolean;
-  /** Whether these stand behind another pickle of the same stream. */
-  readonly isLater?: boolean;
-  /**
-   * Whether these are foreign bytes behind the end of a pickle, which begin in the middle of something: what they name is
-   * mostly not there, and counts only if it is known to run, load or look up things.
-   */
-  readonly isRest?: boolean;
-}
 
 /** The shapes of names that Python's modules and classes have. */
 const PLAUSIBLE_NAME = /^[\w.]+$/;
