@@ -11,6 +11,8 @@ import { encodeOnnx, type Network } from "./onnx.ts";
 
 const SYMBOLS = ["BTC/USDC", "ETH/USDC", "SOL/USDC"];
 const CANDLES = 3000;
+/** So many candles are new since the last training. */
+const NEW_CANDLES = 900;
 /** The returns of so many candles are what the model sees. */
 const LOOKBACK = 8;
 const HIDDEN = 16;
@@ -22,12 +24,20 @@ interface Sample {
   readonly isUp: number;
 }
 
+/** Random numbers from 0 to 1, always the same ones for a name: what a market did does not change from day to day. */
+function numbersOf(name: string): () => number {
+  let state = Array.from(name).reduce((sum, letter) => sum * 31 + letter.charCodeAt(0) >>> 0, 7);
+  // A linear congruential generator, with the constants of Numerical Recipes.
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+}
+
 /** Returns that swing: after some candles the market tends to come back. Nobody should trade on this. */
-function simulateReturns(count: number): number[] {
+function simulateReturns(count: number, past: () => number): number[] {
   const returns: number[] = [];
   for (let index = 0; index < count; index++) {
+    const random = index < count - NEW_CANDLES ? past : Math.random;
     const pull = -0.5 * (returns[index - 1] ?? 0) - 0.3 * (returns[index - 3] ?? 0);
-    const noise = Math.random() + Math.random() + Math.random() - 1.5;
+    const noise = random() + random() + random() - 1.5;
     returns.push(pull + noise);
   }
   return returns;
@@ -40,9 +50,9 @@ function toSamples(returns: readonly number[]): Sample[] {
   }));
 }
 
-function randomNetwork(): Network {
+function randomNetwork(numbers: () => number): Network {
   const random = (count: number, scale: number) =>
-    Float32Array.from({ length: count }, () => (Math.random() * 2 - 1) * scale);
+    Float32Array.from({ length: count }, () => (numbers() * 2 - 1) * scale);
   return {
     inputs: LOOKBACK,
     hidden: { weights: random(LOOKBACK * HIDDEN, 0.5), bias: new Float32Array(HIDDEN) },
@@ -69,19 +79,19 @@ function probabilityOf(network: Network, hidden: Float32Array): number {
 }
 
 /** One step of gradient descent on the log loss. */
-function learn(network: Network, { features, isUp }: Sample): void {
+function learn(network: Network, { features, isUp }: Sample, rate: number): void {
   const { hidden: first, output: last } = network;
   const hidden = hiddenOf(network, features);
   const error = probabilityOf(network, hidden) - isUp;
-  last.bias[0] = (last.bias[0] ?? 0) - LEARNING_RATE * error;
+  last.bias[0] = (last.bias[0] ?? 0) - rate * error;
   for (let unit = 0; unit < HIDDEN; unit++) {
     const value = hidden[unit] ?? 0;
     const gradient = value > 0 ? error * (last.weights[unit] ?? 0) : 0;
-    last.weights[unit] = (last.weights[unit] ?? 0) - LEARNING_RATE * error * value;
-    first.bias[unit] = (first.bias[unit] ?? 0) - LEARNING_RATE * gradient;
+    last.weights[unit] = (last.weights[unit] ?? 0) - rate * error * value;
+    first.bias[unit] = (first.bias[unit] ?? 0) - rate * gradient;
     for (const [row, feature] of features.entries()) {
       const index = row * HIDDEN + unit;
-      first.weights[index] = (first.weights[index] ?? 0) - LEARNING_RATE * gradient * feature;
+      first.weights[index] = (first.weights[index] ?? 0) - rate * gradient * feature;
     }
   }
 }
@@ -94,11 +104,15 @@ function accuracyOn(network: Network, samples: readonly Sample[]): number {
 }
 
 function trainSymbol(symbol: string, modelsDir: string): void {
-  const samples = toSamples(simulateReturns(CANDLES));
+  const numbers = numbersOf(symbol);
+  // Begun alike, so that two trainings on nearly the same past end nearly alike: validation looks at how far apart.
+  const network = randomNetwork(numbers);
+  const samples = toSamples(simulateReturns(CANDLES, numbers));
   const split = Math.floor(samples.length * 0.8);
-  const network = randomNetwork();
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    for (const sample of samples.slice(0, split)) learn(network, sample);
+    // Smaller and smaller steps: the last candles must not decide what the model is.
+    const rate = LEARNING_RATE / (1 + epoch / 5);
+    for (const sample of samples.slice(0, split)) learn(network, sample, rate);
   }
   const accuracy = Number(accuracyOn(network, samples.slice(split)).toFixed(3));
   const folder = join(modelsDir, symbol.replace("/", "_"));
