@@ -12,7 +12,6 @@ import {
 import { fileSource } from "./file_source.ts";
 import { findZipEnds } from "./find_zip_ends.ts";
 import { inspectArchive } from "./inspect_archive.ts";
-import { passNpyHeader } from "./npy_header.ts";
 import { opcodeBudget } from "./opcode_budget.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import { isNamedPickle } from "./recognise_pickle.ts";
@@ -155,8 +154,8 @@ async function walk(
   const isCertain = isNamed || isCertainByHead;
   try {
     // What is named as a pickle is read as one from its first byte on.
-    const stream = isNamed ? source : await passNpyHeader(source);
-    const report = await walkPickles(stream, { allowed, dialect, isCertain, isText, budget });
+    const options = { allowed, dialect, isCertain, isText, hasNumpyArrays: !isNamed, budget };
+    const report = await walkPickles(source, options);
     const { broken, imports, pickles, arrays } = report;
     const isPickle = isNamed || (isCertain && (imports > 0 || pickles > 0)) || (pickles > 0 && imports > 0);
     if (broken !== undefined && isPickle) throw broken;
@@ -174,8 +173,9 @@ async function inspectAgain(inspection: PickleInspection, contents: Contents): P
   const peeled = await peelContents(inspection, contents);
   if (peeled === undefined) return;
   try {
-    const stream = isNamedPickle(contents.name) ? peeled.source : await passNpyHeader(peeled.source);
-    await walkPickles(stream, { allowed, dialect, isCertain: false, isForeign: true, budget });
+    const hasNumpyArrays = !isNamedPickle(contents.name);
+    const options = { allowed, dialect, isCertain: false, isForeign: true, hasNumpyArrays, budget };
+    await walkPickles(peeled.source, options);
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
     throw invalidPickle(inspection, contents, error);

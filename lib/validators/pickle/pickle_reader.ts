@@ -55,6 +55,11 @@ export class PickleReader {
     return this.#view.getUint8(this.#at);
   }
 
+  /** Whether the buffered bytes begin so. */
+  startsWith(bytes: Uint8Array): boolean {
+    return this.has(bytes.length) && bytes.every((byte, index) => this.#bytes[this.#at + index] === byte);
+  }
+
   uint8(): number {
     return this.#view.getUint8(this.#at++);
   }

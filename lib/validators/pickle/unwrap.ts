@@ -2,7 +2,7 @@ import type { Context } from "../../core/context.ts";
 import { osErrorCode } from "../../core/errors.ts";
 import type { Contents } from "./contents.ts";
 import { isPlainText } from "./is_plain_text.ts";
-import { peek } from "./npy_header.ts";
+import { peek } from "./peek.ts";
 import { UNWRAP_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleSource } from "./pickle_reader.ts";

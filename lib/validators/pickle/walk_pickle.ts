@@ -1,5 +1,6 @@
 import type { PickleAllowList } from "./allow_list.ts";
 import { ALIGNMENT_BYTES, type ArrayPlace } from "./joblib_array.ts";
+import { readNpyHeader } from "./npy_header.ts";
 import { FIXED_BYTES_MAX, readArgument } from "./opcode_argument.ts";
 import { type Effect, EFFECTS } from "./opcode_effects.ts";
 import { type Opcode, OPCODES } from "./opcodes.ts";
@@ -21,6 +22,8 @@ export interface WalkOptions {
   readonly isText?: boolean;
   /** See `MachineOptions`. */
   readonly isForeign?: boolean;
+  /** Whether arrays as numpy saves them may stand between the pickles. */
+  readonly hasNumpyArrays?: boolean;
   /** What is left for the file, whose walks take from it. */
   readonly budget: OpcodeBudget;
 }
@@ -68,6 +71,8 @@ export async function walkPickles(source: PickleSource, options: WalkOptions): P
 class Walk {
   readonly #reader: PickleReader;
   readonly #options: WalkOptions;
+  /** Pickles and arrays that were begun. */
+  #starts = 0;
   readonly counts = { pickles: 0, imports: 0, arrays: 0 };
 
   constructor(reader: PickleReader, options: WalkOptions) {
@@ -78,25 +83,64 @@ class Walk {
   async all(): Promise<void> {
     let { dialect } = this.#options;
     do {
-      const value = await this.#one(dialect);
-      if (this.counts.pickles === 1 && value === TORCH_MAGIC) dialect = "torch";
-      // What follows are the bytes of tensors, which are taken for nothing else.
-      else if (dialect === "torch" && this.counts.pickles === TORCH_PICKLES) return;
-      if (this.counts.pickles > PICKLE_LIMITS.pickles) {
-        throw new PickleProblem(
-          "refused",
-          this.#reader.position,
-          `is one of more than ${PICKLE_LIMITS.pickles} pickles`,
-        );
+      const elements = this.#options.hasNumpyArrays === true ? await readNpyHeader(this.#reader) : undefined;
+      this.#countStart();
+      if (elements?.kind === "nothing") return;
+      if (elements?.kind === "unknown") return await this.#refuseElements(dialect);
+      if (elements?.kind === "bytes") {
+        if (!await this.#reader.skip(elements.bytes)) return;
+        continue;
       }
+      const isCertain = this.#options.isCertain ||
+        (elements !== undefined && this.#options.isForeign !== true);
+      const value = await this.#one({ ...this.#options, dialect, isCertain });
+      if (this.counts.pickles === 1 && value === TORCH_MAGIC) dialect = "torch";
+      else if (dialect === "torch" && this.counts.pickles === TORCH_PICKLES) return await this.#tensors();
     } while (await this.#reader.fill(1));
   }
 
+  #countStart(): void {
+    if (++this.#starts <= PICKLE_LIMITS.pickles) return;
+    const problem = `is one of more than ${PICKLE_LIMITS.pickles} pickles`;
+    throw new PickleProblem("refused", this.#reader.position, problem);
+  }
+
+  /** Of an array whose header only Python is sure of, numpy may read the elements as a pickle, or what is behind them. */
+  async #refuseElements(dialect: PickleDialect): Promise<never> {
+    const offset = this.#reader.position;
+    try {
+      await this.#one({ ...this.#options, dialect });
+    } catch (error) {
+      if (!(error instanceof PickleProblem) || error.kind !== "broken") throw error;
+    }
+    throw new PickleProblem(
+      "refused",
+      offset,
+      "stands behind the header of an array that numpy does not write so",
+    );
+  }
+
+  /**
+   * Behind the pickles of torch's older files are the bytes of tensors. A program that loads one pickle after the other
+   * takes them for more of them: what is known to run, load or look up things is refused there too.
+   */
+  async #tensors(): Promise<void> {
+    const options = { ...this.#options, isCertain: false, isForeign: true, isText: false };
+    try {
+      while (await this.#reader.fill(1)) {
+        this.#countStart();
+        await this.#one({ ...options, dialect: "python" });
+      }
+    } catch (error) {
+      if (!(error instanceof PickleProblem) || error.kind !== "broken") throw error;
+    }
+  }
+
   /** One pickle, up to its STOP. */
-  async #one(dialect: PickleDialect): Promise<PickleValue> {
-    const isRest = this.#options.isForeign === true && this.counts.pickles > 0;
+  async #one(options: WalkOptions): Promise<PickleValue> {
+    const isRest = options.isForeign === true && this.counts.pickles > 0;
     const isLater = !isRest && this.counts.pickles > 0;
-    const machine = new PickleMachine({ ...this.#options, dialect, isRest, isLater });
+    const machine = new PickleMachine({ ...options, isRest, isLater });
     try {
       return await this.#run(machine);
     } catch (error) {
@@ -157,7 +201,7 @@ class Walk {
     this.counts.arrays++;
     if (array.kind === "pickled") {
       // joblib hands it to Python's own reader, which knows nothing of arrays: this goes no deeper.
-      await this.#one("python");
+      await this.#one({ ...this.#options, dialect: "python" });
       this.counts.pickles--;
       return;
     }

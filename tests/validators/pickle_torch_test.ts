@@ -1,0 +1,44 @@
+import { inspectBytes, refusesBytes } from "../helpers/inspect_bytes.ts";
+import { global, PROTO_4, rawPickle, stackGlobal, text } from "../helpers/raw_pickle.ts";
+import { joined } from "../helpers/raw_zip.ts";
+
+const MAGIC = rawPickle(PROTO_4, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, ".");
+const NOTHING = rawPickle(0x80, 2, "N.");
+const OLD_TORCH = joined([MAGIC, NOTHING, NOTHING, NOTHING, NOTHING]);
+const NAMES = ["m.pkl", "m.pt", "m.joblib", "weights.bin", "model"];
+
+Deno.test("a pickle behind the five of torch's older files is inspected, however many come before it", async () => {
+  const hostile = [
+    rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R."),
+    rawPickle(global("os", "system"), "(S'id'\ntR."),
+    rawPickle(global("posix", "system"), "(S'id'\ntR", 0),
+    rawPickle("cantigravity\nx\n", 0),
+    rawPickle("iantigravity\nx\n"),
+  ];
+  for (const pickle of hostile) {
+    for (const between of [0, 1, 7]) {
+      const content = joined([OLD_TORCH, ...Array.from({ length: between }, () => NOTHING), pickle]);
+      await refusesBytes(content, /imports (os|posix)\.system|imports antigravity\.x/, NAMES);
+    }
+  }
+});
+
+Deno.test("more pickles than any file has are refused, in torch's older files too", async () => {
+  const many = new Uint8Array(100_001 * 2);
+  for (let at = 0; at < many.length; at += 2) many.set([0x4e, 0x2e], at);
+  await refusesBytes(joined([OLD_TORCH, many]), /more than 100000 pickles/, ["m.pkl", "m.pt"]);
+});
+
+Deno.test("bytes of tensors behind the pickles of torch's older files pass", async () => {
+  const tensors = [
+    new Uint8Array(64),
+    rawPickle(8, 0, 0, 0, 0, 0, 0, 0, new Uint8Array(new Float32Array([0.1, -2, 3, 1e9]).buffer)),
+    rawPickle("cmy_module\nx\n"),
+    rawPickle("q", 1, "abc"),
+    new Uint8Array(4096).fill(0x28),
+    new Uint8Array(new Float32Array(1000).fill(0.3).buffer),
+  ];
+  for (const bytes of tensors) {
+    for (const name of NAMES) await inspectBytes(joined([OLD_TORCH, bytes]), name);
+  }
+});
