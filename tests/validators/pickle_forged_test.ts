@@ -17,7 +17,7 @@ const call = (module: string, name: string, ...args: PicklePart[]) =>
 const state = (...entries: PicklePart[]) => rawPickle("}(", ...entries, "ub");
 const ESTIMATOR = make("sklearn.svm._classes", "SVC");
 const KERNEL = make("sklearn.gaussian_process.kernels", "RBF");
-const RANGE = call("builtins", "range", 0x8a, 5, 0, 0, 0, 0, 16);
+const RANGE = call("builtins", "range", "K", 5);
 const BUILTIN = (name: string) => stackGlobal("builtins", name);
 
 /** So many entries that nobody remembers them all. */
@@ -169,8 +169,8 @@ const TORCH_HOSTILE: Readonly<Record<string, Uint8Array>> = {
   "a size of a range": rawPickle(
     global("torch", "Size"),
     global("__builtin__", "xrange"),
-    "J",
-    uint32(0x7fffffff),
+    "K",
+    5,
     0x85,
     "R",
     0x85,

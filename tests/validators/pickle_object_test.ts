@@ -15,7 +15,7 @@ const ESTIMATOR = rawPickle(stackGlobal("sklearn.base", "BaseEstimator"), ")", 0
 const ORDERED = rawPickle(stackGlobal("collections", "OrderedDict"), ")R");
 const VALUE = stackGlobal("sklearn.svm", "SVC");
 const size = rawPickle(0x8a, 5, 0, 0, 0, 0, 16);
-const range = rawPickle(stackGlobal("builtins", "range"), size, 0x85, "R");
+const range = rawPickle(stackGlobal("builtins", "range"), "K", 5, 0x85, "R");
 const called = (module: string, name: string, ...args: Uint8Array[]) =>
   rawPickle(stackGlobal(module, name), "(", ...args, "tR");
 const state = (key: string) => rawPickle("}", text(key), VALUE, "s");

@@ -1,5 +1,5 @@
 import { countOfShape } from "./joblib_array.ts";
-import { DATA, isObject, type PickleValue } from "./pickle_value.ts";
+import { isObject, isPayload, type PickleValue } from "./pickle_value.ts";
 
 // What each callable does with its arguments, and so which it may get: those that its library writes. An argument of
 // another type would be gone through, converted or called by code that the pickle chooses, and a number is often the
@@ -25,12 +25,12 @@ export const CALL_CHECKS = {
       : STRANGE,
   /** Stores constants. */
   constants: (args: Args) =>
-    args.every((item) => isNumber(item) || !isObject(item) || item === DATA) ? "" : STRANGE,
+    args.every((item) => isNumber(item) || !isObject(item) || item.kind === "data") ? "" : STRANGE,
   /** Copies bytes, or encodes text as Python 2 wrote it. A number would be a size. */
   bytes([content, codec, ...others]: Args) {
     if (content === undefined) return "";
     if (isNumber(content)) return "with a size";
-    const isKnown = isText(content) && (codec === undefined ? content === DATA : isLatin1(codec));
+    const isKnown = isText(content) && (codec === undefined ? isPayload(content) : isLatin1(codec));
     return isKnown && others.length === 0 ? "" : STRANGE;
   },
   /** As pickles of protocol 2 write bytes. Other codecs decompress, or load modules. */
@@ -61,7 +61,7 @@ export const CALL_CHECKS = {
   buffer([content, dtype, shape, order = "C", ...others]: Args) {
     if (!isDtypeOfData(dtype)) return "with a type that cannot be told, or of objects";
     const isShape = typeof shape === "number" || countOfShape(shape) !== undefined;
-    return content === DATA && isShape && typeof order === "string" && others.length === 0 ? "" : STRANGE;
+    return isPayload(content) && isShape && typeof order === "string" && others.length === 0 ? "" : STRANGE;
   },
   /**
    * Makes numpy's generator of a name, a class or a bit generator, by a function: what `takes` holds to be them. Any other
@@ -69,10 +69,11 @@ export const CALL_CHECKS = {
    */
   generator: ([bits = null, maker = null, ...others]: Args) =>
     isBitGenerator(bits) && (maker === null || isGlobal(maker)) && others.length === 0 ? "" : STRANGE,
-  /** Allocates a number for each output. */
-  tree([features, classes, outputs, ...others]: Args) {
+  /** Allocates a number for each output, and reads as many from the array without looking at its length. */
+  tree([features, classes = null, outputs, ...others]: Args) {
+    const elements = isObject(classes) && classes.kind === "instance" ? classes.array?.elements ?? 0 : 0;
     const isKnown = typeof features === "number" && typeof outputs === "number" && outputs >= 0 &&
-      outputs <= OUTPUTS_MAX && isObject(classes ?? null) && others.length === 0;
+      outputs <= OUTPUTS_MAX && outputs <= elements && others.length === 0;
     return isKnown ? "" : STRANGE;
   },
   /** Cython's: sets C fields from a tuple, each by its type. */
@@ -113,7 +114,7 @@ function isNumberOrNone(value: PickleValue): boolean {
 }
 
 function isText(value: PickleValue | undefined): boolean {
-  return typeof value === "string" || value === DATA;
+  return typeof value === "string" || isPayload(value);
 }
 
 function isLatin1(codec: PickleValue | undefined): boolean {
@@ -128,7 +129,7 @@ function isNothing(shape: PickleValue | undefined): boolean {
 
 /** "b", as text or as bytes, of which nothing is known: of a shape without elements, any type is harmless. */
 function isByte(type: PickleValue | undefined): boolean {
-  return type === "b" || type === DATA;
+  return type === "b" || isPayload(type);
 }
 
 function isDtypeOfData(value: PickleValue | undefined): boolean {

@@ -3,8 +3,10 @@ import { isObject, type PickleValue } from "./pickle_value.ts";
 // Source: `NumpyArrayWrapper.read_array` and `NumpyUnpickler.load_build` in joblib's `numpy_pickle.py`: when the state
 // of a wrapper is set, the array's bytes are read from where the file stands.
 
-/** What stands in the stream behind an array's wrapper. */
-export type ArrayPlace =
+/** What stands in the stream behind an array's wrapper, and how much of it. */
+export type ArrayPlace = { readonly elements: number } & ArrayContents;
+
+type ArrayContents =
   /** As many bytes; before them a byte with the length of the padding, and the padding, in joblib 1.2 and later. */
   | { readonly kind: "raw"; readonly bytes: number; readonly isPadded: boolean }
   /** A pickle of its own, read by Python's own reader. */
@@ -57,13 +59,13 @@ export function findArrayPlace(state: PickleValue): ArrayPlace | string {
   if (dtype.state.hasObject) {
     // Mapped into memory, addresses would be read from the file.
     if (canMap) return "describes an array of objects that may be mapped into memory";
-    return { kind: "pickled" };
+    return { kind: "pickled", elements: count };
   }
   // joblib cannot write these: it divides by their size.
   if (dtype.state.itemBytes === 0) return "describes an array of elements without a size";
   const bytes = count * dtype.state.itemBytes;
   if (!Number.isSafeInteger(bytes)) return "describes an array that is larger than any file";
-  return { kind: "raw", bytes, isPadded: alignment === ALIGNMENT_BYTES };
+  return { kind: "raw", elements: count, bytes, isPadded: alignment === ALIGNMENT_BYTES };
 }
 
 /** numpy's own limit is 32, and 64 since version 2. */

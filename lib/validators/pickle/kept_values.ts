@@ -5,11 +5,10 @@ import {
   holdsWrapper,
   isForged,
   isObject,
-  type ListValue,
   type PickleValue,
   type TupleValue,
-  weightOf,
 } from "./pickle_value.ts";
+import { measureAll } from "./value_measures.ts";
 
 /** What dictionaries have in them that are empty, as most are. */
 const NO_ENTRIES: ReadonlyMap<string, PickleValue> = new Map();
@@ -21,9 +20,18 @@ const SOME_TUPLE: TupleValue = {
   holdsWrapper: false,
   depth: 1,
   weight: Infinity,
+  nesting: Infinity,
+  freedom: Infinity,
+  levels: 0,
 };
-const LIGHT_TUPLE: TupleValue = { ...SOME_TUPLE, weight: PICKLE_LIMITS.tupleItems };
-const EMPTY_TUPLE: TupleValue = { ...SOME_TUPLE, items: [], weight: 1 };
+/** Of those that may be keys: of no more than eight bytes, and of others. */
+const LIGHT_TUPLE: TupleValue = {
+  ...SOME_TUPLE,
+  weight: PICKLE_LIMITS.tupleItems,
+  nesting: PICKLE_LIMITS.tupleItems,
+};
+const SAFE_TUPLE: TupleValue = { ...LIGHT_TUPLE, freedom: 8 };
+const EMPTY_TUPLE: TupleValue = { ...SOME_TUPLE, items: [], weight: 1, nesting: 1, freedom: 0 };
 const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 
 /**
@@ -33,8 +41,6 @@ const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 export class KeptValues {
   #bytes = 0;
   #lastTuple: TupleValue = EMPTY_TUPLE;
-  /** Stands for all dictionaries that there is no memory for. */
-  readonly #someDict: DictValue = { kind: "dict", entries: undefined, forgedKey: undefined };
 
   /** Whether as much more may be kept; it is counted then. */
   spend(bytes: number): boolean {
@@ -53,27 +59,24 @@ export class KeptValues {
     const holds = items.some(holdsWrapper);
     const isKept = items.length <= PICKLE_LIMITS.tupleItems &&
       this.spend(KEPT_BYTES.tuple + KEPT_BYTES.tupleItem * items.length);
-    const weight = items.reduce((sum: number, item) => sum + weightOf(item), 1);
     if (!isKept && holds) return WRAPPED_TUPLE;
-    if (!isKept) return weight <= LIGHT_TUPLE.weight ? LIGHT_TUPLE : SOME_TUPLE;
+    const measures = measureAll(items);
+    if (!isKept && measures.weight > LIGHT_TUPLE.weight) return SOME_TUPLE;
+    if (!isKept) return measures.freedom <= SAFE_TUPLE.freedom ? SAFE_TUPLE : LIGHT_TUPLE;
     const kept = items.some((item) => depthOf(item) > INNER_DEPTH_MAX) ? items.map(shallow) : items;
     const depth = kept.reduce((most: number, item) => Math.max(most, 1 + depthOf(item)), 1);
-    this.#lastTuple = { kind: "tuple", items: kept, holdsWrapper: holds, depth, weight };
+    this.#lastTuple = { kind: "tuple", items: kept, holdsWrapper: holds, depth, ...measures };
     return this.#lastTuple;
   }
 
-  /** An empty list. */
-  list(): ListValue | typeof DATA {
-    return this.spend(KEPT_BYTES.list) ? { kind: "list", count: 0, weight: 1 } : DATA;
-  }
-
-  /** An empty dictionary. */
+  /** An empty dictionary. What it counts is known when there is no memory for more. */
   dict(): DictValue {
-    if (!this.spend(KEPT_BYTES.dict)) return this.#someDict;
-    return { kind: "dict", entries: NO_ENTRIES, forgedKey: undefined };
+    const entries = this.spend(KEPT_BYTES.dict) ? NO_ENTRIES : undefined;
+    return { kind: "dict", entries, count: 0, forgedKey: undefined, levels: 0, isHeld: false };
   }
 
   setEntry(dict: DictValue, key: PickleValue, value: PickleValue): void {
+    dict.count++;
     if (typeof key === "string" && isForged(key, value)) dict.forgedKey = key;
     const { entries } = dict;
     const isKept = typeof key === "string" && entries !== undefined &&

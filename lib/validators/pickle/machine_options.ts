@@ -1,4 +1,5 @@
 import type { PickleAllowList } from "./allow_list.ts";
+import type { LoadCost } from "./load_cost.ts";
 
 /** Who reads the pickle, which decides what is read and what may be imported. */
 export type PickleDialect = "python" | "joblib" | "torch";
@@ -6,6 +7,8 @@ export type PickleDialect = "python" | "joblib" | "torch";
 export interface MachineOptions {
   readonly allowed: PickleAllowList;
   readonly dialect: PickleDialect;
+  /** Of all the pickles of a stream. */
+  readonly cost: LoadCost;
   /**
    * Whether these bytes are a pickle beyond doubt. Of doubtful ones, the first import that is not allowed is remembered,
    * and the walk goes on for a better reason to refuse them.

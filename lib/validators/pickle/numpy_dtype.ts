@@ -1,5 +1,5 @@
 import { countOfShape } from "./joblib_array.ts";
-import { DATA, type DtypeState, type DtypeValue, isObject, type PickleValue } from "./pickle_value.ts";
+import { type DtypeState, type DtypeValue, isObject, isPayload, type PickleValue } from "./pickle_value.ts";
 
 // What numpy writes: `dtype.__reduce__`, which is (type, align, copy), and the state (version, byte order, (base, shape)
 // of a sub-array, names, fields, bytes, alignment, flags, and from version 4 on the unit of times).
@@ -143,7 +143,7 @@ function isMetadata(type: string, metadata: PickleValue | undefined): boolean {
   const [name, multiple, ...rest] = unit !== undefined && isObject(unit) && unit.kind === "tuple"
     ? unit.items ?? []
     : [];
-  const isName = typeof name === "string" || name === DATA;
+  const isName = typeof name === "string" || isPayload(name);
   return hasNoExtra && isName && typeof multiple === "number" && multiple > 0 &&
     rest.length <= 2 && rest.every((value) => value === 1);
 }

@@ -2,8 +2,9 @@ import type { ArgumentKind } from "./opcodes.ts";
 import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleReader } from "./pickle_reader.ts";
-import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
+import { DATA, FLOAT, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 import { integerOf, LONG_READ_BYTES, writtenInt, writtenLong } from "./read_integer.ts";
+import { MEASURED_BYTES } from "./value_measures.ts";
 
 /** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
 export const FIXED_BYTES_MAX = 8;
@@ -62,7 +63,7 @@ export function readArgument(reader: PickleReader, kind: ArgumentKind, offset: n
       return frameSizeOf(reader.uint64(), offset);
     case "float8":
       reader.take(8);
-      return DATA;
+      return FLOAT;
     case "bytes1":
       return skipBytes(reader, reader.uint8(), offset);
     case "bytes4":
@@ -116,12 +117,17 @@ function positive(value: number, offset: number): number {
 function skipBytes(reader: PickleReader, count: number, offset: number): ReadArgument {
   if (!reader.has(count)) return skipFar(reader, count, offset);
   reader.take(count);
-  return DATA;
+  return payloadOf(count);
+}
+
+/** Longer ones are measured, since whatever copies them copies as much. */
+function payloadOf(bytes: number): PickleValue {
+  return bytes > MEASURED_BYTES ? { kind: "data", bytes } : DATA;
 }
 
 async function skipFar(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {
   if (!await reader.skip(count)) throw truncated(offset);
-  return DATA;
+  return payloadOf(count);
 }
 
 function readText(reader: PickleReader, count: number, offset: number): ReadArgument {
@@ -138,7 +144,7 @@ async function readTextLater(reader: PickleReader, count: number, offset: number
 /** ASCII alone: names of modules and classes are. */
 function asciiOf(bytes: Uint8Array): PickleValue {
   for (const byte of bytes) {
-    if (byte >= 0x80) return DATA;
+    if (byte >= 0x80) return payloadOf(bytes.length);
   }
   if (bytes.length > GROWN_TEXT_MAX) return DECODER.decode(bytes);
   let text = "";
@@ -246,7 +252,7 @@ function valueOf(
     case "longLine":
       return writtenLong(line);
     case "floatLine":
-      return /\d|inf|nan/i.test(text) ? DATA : undefined;
+      return /\d|inf|nan/i.test(text) ? FLOAT : undefined;
     case "quotedLine": {
       const quoted = /^(["'])(.*)\1$/s.exec(text);
       return quoted === null ? undefined : constantOf(quoted[2] ?? "", DISGUISED.quoted);
@@ -277,8 +283,8 @@ const DISGUISED = {
 
 /** Text with escapes is not read; where it is a name in disguise, {@link UNKNOWN}. */
 function constantOf(text: string, disguised: RegExp): PickleValue {
-  if (!text.includes("\\")) return text.length > PICKLE_LIMITS.nameBytes ? DATA : text;
-  return disguised.test(text) ? UNKNOWN : DATA;
+  if (!text.includes("\\")) return text.length > PICKLE_LIMITS.nameBytes ? payloadOf(text.length) : text;
+  return disguised.test(text) ? UNKNOWN : payloadOf(text.length);
 }
 
 /** What a line's bytes stand for. */

@@ -4,6 +4,8 @@ import { PICKLE_LIMITS } from "./pickle_limits.ts";
 export interface OpcodeBudget {
   left: number;
   readonly max: number;
+  /** Bytes that loading the file may still allocate besides what its opcodes stand for: see `load_cost.ts`. */
+  allocations: number;
   /** What a message about it goes on with. */
   readonly reason: string;
 }
@@ -13,8 +15,8 @@ export interface OpcodeBudget {
  * as on a fast one.
  */
 export function opcodeBudget(size: number): OpcodeBudget {
-  const { freeOpcodes, opcodes, opcodesPerByte } = PICKLE_LIMITS;
+  const { allocations, freeOpcodes, opcodes, opcodesPerByte } = PICKLE_LIMITS;
   const ofSize = freeOpcodes + opcodesPerByte * size;
-  if (ofSize >= opcodes) return { left: opcodes, max: opcodes, reason: "" };
-  return { left: ofSize, max: ofSize, reason: `, which are too many for ${size} bytes` };
+  if (ofSize >= opcodes) return { left: opcodes, max: opcodes, allocations, reason: "" };
+  return { left: ofSize, max: ofSize, allocations, reason: `, which are too many for ${size} bytes` };
 }

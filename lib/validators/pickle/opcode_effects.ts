@@ -1,13 +1,12 @@
 import { type OpcodeName, PROTOCOL_MAX } from "./opcodes.ts";
 import type { PickleMachine } from "./pickle_machine.ts";
 import { closeDtype } from "./pickle_stack.ts";
-import { DATA, type PickleValue, UNKNOWN } from "./pickle_value.ts";
+import { type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
 /** What an opcode does, given its argument. */
 export type Effect = (machine: PickleMachine, argument: PickleValue) => void;
 
 const constant: Effect = (machine, argument) => machine.push(argument);
-const data: Effect = (machine) => machine.push(DATA);
 const extension: Effect = (machine, code) => machine.extension(Number(code));
 const fill: Effect = (machine) => machine.extend(machine.popToMark());
 
@@ -33,7 +32,7 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   BININT1: constant,
   BININT2: constant,
   FLOAT: number,
-  BINFLOAT: data,
+  BINFLOAT: constant,
   STRING: writtenText,
   BINSTRING: constant,
   SHORT_BINSTRING: constant,
@@ -41,10 +40,10 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   BINUNICODE: constant,
   BINUNICODE8: constant,
   SHORT_BINUNICODE: constant,
-  BINBYTES: data,
-  BINBYTES8: data,
-  SHORT_BINBYTES: data,
-  BYTEARRAY8: data,
+  BINBYTES: constant,
+  BINBYTES8: constant,
+  SHORT_BINBYTES: constant,
+  BYTEARRAY8: constant,
 
   EMPTY_TUPLE: (machine) => machine.push(machine.tuple([])),
   TUPLE1: (machine) => machine.push(machine.tuple([machine.pop()])),
@@ -52,7 +51,7 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   TUPLE3: pushTriple,
   TUPLE: (machine) => machine.push(machine.tuple(machine.popToMark())),
   EMPTY_LIST: (machine) => machine.push(machine.list()),
-  EMPTY_SET: data,
+  EMPTY_SET: (machine) => machine.push(machine.set()),
   EMPTY_DICT: (machine) => machine.push(machine.dict()),
   LIST: pushList,
   FROZENSET: (machine) => machine.push(machine.frozen(machine.popToMark())),

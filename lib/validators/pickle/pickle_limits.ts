@@ -29,6 +29,10 @@ export const PICKLE_LIMITS = {
   // Hashing what is put into sets and dictionaries, in numbers: a tuple has as many as are in it, over and over where
   // it has the same one several times. Some seconds; every value of the largest file may be a key.
   hashed: 200_000_000,
+  // Tuples inside each other that are hashed: Python's own pickler recurses no deeper.
+  hashedNesting: 1000,
+  // What loading a file may allocate that is not in it, and besides what its size allows: see `load_cost.ts`.
+  allocations: 512 * 1024 * 1024,
   // Text that the memo remembers: as much as a vocabulary of a few million words.
   memoTextBytes: 64 * 1024 * 1024,
   // Names and versions beyond that on which a refusal depends: those of a few hundred thousand objects.
@@ -39,15 +43,14 @@ export const PICKLE_LIMITS = {
 
 /** What things take in V8's memory, with their arrays and tables, rounded up. */
 export const KEPT_BYTES = {
-  tuple: 104,
+  tuple: 136,
   tupleItem: 8,
-  dict: 48,
+  dict: 72,
   /** Its table, when something is put in. */
   dictTable: 120,
   dictEntry: 40,
   dtype: 120,
-  list: 48,
-  instance: 56,
+  instance: 88,
 } as const;
 
 /** How much of a file is read at a time. Payloads beyond it are skipped in files that are not compressed. */

@@ -3,34 +3,30 @@ import { FREE, type GlobalRule } from "./allow_rules.ts";
 import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
-import { HashCost } from "./hash_cost.ts";
-import { KeptValues } from "./kept_values.ts";
+import { ARRAY_LEVEL, FILLED_LEVEL } from "./container_levels.ts";
+import { arrayOf, bytesOfCall, bytesOfState, LOAD_BYTES } from "./load_cost.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { NotedImport } from "./noted_import.ts";
+import { FREE_INSTANCE, PickleContainers } from "./pickle_containers.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
-import { PickleStack } from "./pickle_stack.ts";
 import { isBuiltIn, isStateOf } from "./reconstructor.ts";
 import { STATE_CHECKS } from "./state_checks.ts";
 import {
-  DATA,
   describe,
-  type DictValue,
   type GlobalValue,
   holdsWrapper,
   INSTANCE,
   type InstanceValue,
-  isForged,
   isObject,
-  type ListValue,
+  isPayload,
   type PickleValue,
   type TupleValue,
   UNKNOWN,
   WRAPPER,
 } from "./pickle_value.ts";
-
-/** Of what the user allows: it may be filled and set as the pickle wants. */
-const FREE_INSTANCE: InstanceValue = { kind: "instance", rule: FREE, isBuilt: false };
+import { storedOf } from "./stored_value.ts";
+import { bytesOf } from "./value_measures.ts";
 
 /** The shapes of names that Python's modules and classes have. */
 const PLAUSIBLE_NAME = /^[\w.]+$/;
@@ -40,22 +36,20 @@ const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
 
 /** Whether a name can be text, which Python insists on. */
 function mayBeText(name: PickleValue): boolean {
-  return typeof name === "string" || name === DATA || name === UNKNOWN;
+  return typeof name === "string" || isPayload(name) || name === UNKNOWN;
 }
 
 /**
  * What a pickle does, with values that are known as far as the imports and the calls need it, and nothing executed. Each
  * method is what one or several opcodes do; a {@link PickleProblem} says what is wrong with it.
  */
-export class PickleMachine extends PickleStack {
-  /** Imports up to now, allowed or not. */
-  imports = 0;
+export class PickleMachine extends PickleContainers {
   /** What a BUILD has announced, until the walk takes it. */
   array: ArrayPlace | undefined;
   readonly #options: MachineOptions;
-  readonly #hashing = new HashCost();
+  /** Bytes of the largest array. */
+  #largest = 0;
   readonly #globals = new Map<string, GlobalValue>();
-  readonly #kept = new KeptValues();
   readonly #noted: NotedImport;
 
   constructor(options: MachineOptions) {
@@ -129,62 +123,6 @@ export class PickleMachine extends PickleStack {
     this.push(INSTANCE);
   }
 
-  tuple(items: readonly PickleValue[]): TupleValue {
-    const tuple = this.#kept.tuple(items);
-    if (tuple.holdsWrapper && tuple.items === undefined) throw this.#wrapperMisused();
-    return tuple;
-  }
-
-  /** A list that is empty. */
-  list(): ListValue | typeof DATA {
-    return this.#kept.list();
-  }
-
-  /** FROZENSET. */
-  frozen(items: readonly PickleValue[]): PickleValue {
-    this.contain(items);
-    const weight = this.#hash(items);
-    return weight > 1 && this.#kept.spend(KEPT_BYTES.list) ? { kind: "data", weight } : DATA;
-  }
-
-  /** A dictionary that is empty. */
-  dict(): DictValue {
-    return this.#kept.dict();
-  }
-
-  /** Checks what goes into a list or a set. */
-  contain(items: readonly PickleValue[]): void {
-    if (items.some(holdsWrapper)) throw this.#wrapperMisused();
-  }
-
-  /** Puts items into what APPEND finds on the stack. */
-  extend(items: readonly PickleValue[], target = this.top()): void {
-    this.contain(items);
-    if (!isObject(target) || target.kind !== "list") return this.#checkFilled(target, "items");
-    target.count += items.length;
-    target.weight += this.#hashing.weigh(items);
-  }
-
-  /** ADDITEMS. */
-  addItems(items: readonly PickleValue[]): void {
-    this.contain(items);
-    this.#hash(items);
-    this.#checkFilled(this.top(), "items");
-  }
-
-  /** @param pairs key, value, key, value */
-  setItems(pairs: readonly PickleValue[], target = this.top()): void {
-    this.contain(pairs);
-    this.#hash(pairs.filter((_, index) => index % 2 === 0));
-    const isDict = isObject(target) && target.kind === "dict";
-    if (!isDict) this.#checkFilled(target, "pairs", pairs);
-    if (pairs.length % 2 !== 0) throw this.broken("sets a key without a value");
-    if (!isDict) return;
-    for (let index = 0; index < pairs.length; index += 2) {
-      this.#kept.setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
-    }
-  }
-
   /** REDUCE, INST and OBJ: `callee(*args)`. */
   call(callee: PickleValue, args: PickleValue): void {
     const target = this.#callable(callee);
@@ -195,12 +133,13 @@ export class PickleMachine extends PickleStack {
     // What the user allowed is called with whatever there is.
     if (items === undefined && rule === FREE) return this.push(FREE_INSTANCE);
     if (items === undefined) throw this.refused(`calls ${full} with arguments that cannot be told`);
-    if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.#wrapperMisused();
+    if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.wrapperMisused();
     for (const item of items) {
       const isTaken = !isObject(item) || item.kind !== "global" ||
         rule.takes?.test(`${item.module}:${item.name}`) === true;
       if (!isTaken) throw this.refused(`hands ${describe(item)} to ${full}`, describe(item));
     }
+    this.levels.hold(items);
     this.push(this.#result(target, items));
   }
 
@@ -211,32 +150,33 @@ export class PickleMachine extends PickleStack {
     if (target.rule.use !== "make" && !isFree) {
       throw this.refused(`makes an object of ${describe(target)}`, describe(target));
     }
-    if (holdsWrapper(args)) throw this.#wrapperMisused();
+    if (holdsWrapper(args)) throw this.wrapperMisused();
     // What is made without its constructor needs none; only named tuples store some.
     const hasNone = isObject(args) && args.kind === "tuple" && args.items?.length === 0 && !hasNames;
     if (!hasNone && !isFree && target.rule.takesNew !== true) {
       throw this.refused(`makes an object of ${describe(target)} with arguments`, describe(target));
     }
-    this.push(target.rule.makes === "wrapper" ? WRAPPER : this.#instance(target.rule));
+    this.push(target.rule.makes === "wrapper" ? WRAPPER : this.#made(target.rule, args));
   }
 
   /** BUILD: sets the state of what is on the stack. */
   build(state: PickleValue): void {
     const target = this.top();
-    if (holdsWrapper(state)) throw this.#wrapperMisused();
+    if (holdsWrapper(state)) throw this.wrapperMisused();
+    this.levels.hold([state]);
     if (!isObject(target)) return this.suspect(`sets the state of ${describe(target)}`);
     switch (target.kind) {
       case "instance":
         return this.#buildInstance(target, state);
       case "wrapper": {
         // torch's files have no arrays of joblib's, and a reader of joblib's would not take all of this for opcodes.
-        if (this.#options.dialect === "torch") throw this.#wrapperMisused();
+        if (this.#options.dialect === "torch") throw this.wrapperMisused();
         if (this.#options.dialect === "python") return;
         const place = findArrayPlace(state);
         if (typeof place === "string") throw this.refused(place);
         this.array = place;
         // joblib puts the array in the place of the place-holder.
-        this.replaceTop(INSTANCE);
+        this.replaceTop(this.#joblibArray(place));
         return;
       }
       case "dtype": {
@@ -274,17 +214,27 @@ export class PickleMachine extends PickleStack {
     if (rule?.makes === "dtype") {
       const dtype = makeDtype(items);
       if (typeof dtype === "string") throw this.refused(dtype);
-      if (!this.#kept.spend(KEPT_BYTES.dtype)) throw this.refused("makes too much to be remembered");
+      if (!this.kept.spend(KEPT_BYTES.dtype)) throw this.refused("makes too much to be remembered");
       return dtype;
     }
     if (rule?.checks !== undefined && rule.checks !== "reconstructor") {
       const problem = CALL_CHECKS[rule.checks](items);
       if (problem !== "") throw this.refused(`calls ${module}.${name} ${problem}`);
     }
-    if (rule?.makes === "set") return this.frozen(items);
-    if (rule?.makes === "data") return DATA;
-    if (rule?.makes === "stored") return INSTANCE;
-    return rule?.checks === "reconstructor" ? this.#reconstructed(items) : this.#instance(rule);
+    if (rule !== undefined && rule !== FREE) this.allocate(bytesOfCall(rule, items));
+    switch (rule?.makes) {
+      case "set":
+        return this.frozen(items);
+      case "data":
+        return { kind: "data", bytes: items.reduce((sum: number, item) => sum + bytesOf(item), 0) };
+      case "range":
+      case "stored":
+        return storedOf(rule, items);
+    }
+    if (rule?.checks === "reconstructor") return this.#reconstructed(items);
+    const made = this.#instance(rule);
+    this.put(made, items, rule?.fill === undefined ? 0 : FILLED_LEVEL);
+    return made;
   }
 
   /** `copyreg._reconstructor(cls, base, state)`: as NEWOBJ, of a class that is an object or extends a built-in type. */
@@ -297,20 +247,37 @@ export class PickleMachine extends PickleStack {
         describe(target),
       );
     }
-    if (holdsWrapper(state)) throw this.#wrapperMisused();
+    if (holdsWrapper(state)) throw this.wrapperMisused();
     const isForgedItem = isObject(state) && state.kind === "dict" && state.forgedKey !== undefined &&
       target.rule.hasItemsAsAttributes === true;
     if (!isFree && (!isStateOf(base, state) || isForgedItem)) {
       throw this.refused(`makes an object of ${describe(target)} with contents that cannot be told`);
     }
-    return target.rule.makes === "wrapper" ? WRAPPER : this.#instance(target.rule);
+    return target.rule.makes === "wrapper" ? WRAPPER : this.#made(target.rule, state);
   }
 
-  /** A new object of what a rule is about. */
-  #instance(rule: GlobalRule | undefined): InstanceValue {
+  /** An object that is made of arguments or of a state, which is copied into it. */
+  #made(rule: GlobalRule, content: PickleValue): InstanceValue {
+    if (rule === FREE) return FREE_INSTANCE;
+    this.allocate(LOAD_BYTES.instance + bytesOf(content));
+    this.levels.hold([content]);
+    const made = this.#instance(rule, isObject(content) && content.kind === "tuple" ? content : undefined);
+    this.put(made, [content]);
+    return made;
+  }
+
+  #joblibArray({ elements, ...place }: ArrayPlace): InstanceValue {
+    if (place.kind === "pickled" || !this.kept.spend(KEPT_BYTES.instance)) return INSTANCE;
+    this.#largest = Math.max(this.#largest, place.bytes);
+    return { ...INSTANCE, array: { elements, bytes: place.bytes } };
+  }
+
+  /** A new object of what a rule is about. @param hashed what a named tuple's hash is made of */
+  #instance(rule: GlobalRule | undefined, hashed?: TupleValue): InstanceValue {
     if (rule === undefined || rule === FREE) return FREE_INSTANCE;
-    if (!this.#kept.spend(KEPT_BYTES.instance)) throw this.refused("makes too much to be remembered");
-    return { kind: "instance", rule, isBuilt: false };
+    if (!this.kept.spend(KEPT_BYTES.instance)) throw this.refused("makes too much to be remembered");
+    const instance: InstanceValue = { kind: "instance", rule, isBuilt: false, levels: 0, isHeld: false };
+    return hashed === undefined || hashed.items?.length === 0 ? instance : { ...instance, hashed };
   }
 
   /** The first state may hide the methods of a class behind attributes: a second would be set by them. */
@@ -321,31 +288,13 @@ export class PickleMachine extends PickleStack {
     if (target.isBuilt) throw this.refused("sets the state of an object twice");
     const problem = STATE_CHECKS[rule.state ?? "attributes"](state);
     if (problem !== "") throw this.refused(`sets the state of an object ${problem}`);
+    this.allocate(bytesOfState(rule, state, this.#largest));
     target.isBuilt = true;
-  }
-
-  /** Picklers fill an object before they set its state, which may hide `append`, `extend` and `add`. */
-  #checkFilled(target: PickleValue, how: "items" | "pairs", pairs: readonly PickleValue[] = []): void {
-    if (!isObject(target)) return;
-    if (target === FREE_INSTANCE || (target.kind === "data" && how === "items")) return;
-    if (target === DATA) return;
-    if (target.kind === "instance" && target.rule?.fill === how && !target.isBuilt) {
-      const isForgedItem = pairs.some((key, at) => at % 2 === 0 && isForged(key, pairs[at + 1] ?? null));
-      if (!isForgedItem || target.rule.hasItemsAsAttributes !== true) return;
+    const array = rule.state === "array" ? arrayOf(state) : undefined;
+    if (array !== undefined) {
+      target.array = array;
+      this.#largest = Math.max(this.#largest, array.bytes);
     }
-    const problem = `adds to ${describe(target)}`;
-    if (target.kind === "global" || target.kind === "unknown") return this.suspect(problem, describe(target));
-    throw this.refused(problem);
-  }
-
-  /** Counts what hashing takes, and returns it. */
-  #hash(values: readonly PickleValue[]): number {
-    const weight = this.#hashing.weigh(values);
-    if (!this.#hashing.spend(weight)) throw this.refused("has keys that take too long to hash");
-    return weight;
-  }
-
-  #wrapperMisused(): PickleProblem {
-    return this.refused("uses joblib's place-holder of an array as something else");
+    this.put(target, [state], array?.hasObject === true ? ARRAY_LEVEL : 0);
   }
 }

@@ -1,4 +1,5 @@
 import type { GlobalRule } from "./allow_rules.ts";
+import type { Measures } from "./value_measures.ts";
 
 /**
  * What is known of a value on the stack without making it. Constants are themselves; a string that is long or not
@@ -28,11 +29,17 @@ export interface IntegerValue {
   readonly bytes: number;
 }
 
-/** A value of a built-in type of which no more is known: a list, a set, bytes, a float, long text. */
+/** A value of a built-in type of which no more is known: bytes, long text, or what `type` says. */
 export interface DataValue {
   readonly kind: "data";
-  /** What hashing it takes, where that is not one: of a frozen set. */
+  /** What is neither text nor bytes. */
+  readonly type?: "float" | "set" | "frozenset";
+  /** Of text and bytes, where there are more than a few. */
+  readonly bytes?: number;
+  /** See `Measures`: what hashing it takes, where that is not one. */
   readonly weight?: number;
+  readonly freedom?: number;
+  readonly levels?: number;
 }
 
 /** A value of which nothing is known: too much was remembered already, or it was refused before. */
@@ -56,17 +63,31 @@ export interface InstanceValue {
   readonly rule?: GlobalRule;
   /** Whether BUILD has set its state. */
   isBuilt: boolean;
+  /** What hashing it takes, where that is not its address: of a named tuple, of a number of numpy's. */
+  readonly hashed?: Omit<Measures, "levels">;
+  /** Of an array, once it is known. */
+  array?: { readonly elements: number; readonly bytes: number };
+  /** See `Measures`. */
+  levels: number;
+  isHeld: boolean;
 }
 
 /** A list: what is in it is counted and weighed, not kept. */
 export interface ListValue {
   readonly kind: "list";
   count: number;
-  /** What hashing all of it takes. */
+  /** See `Measures`: of all items together, as a set of the list hashes them. */
   weight: number;
+  nesting: number;
+  freedom: number;
+  levels: number;
+  /** Items whose hashes cannot be told apart. */
+  alike: number;
+  /** Whether it is in something else, which would not know of more levels. */
+  isHeld: boolean;
 }
 
-export interface TupleValue {
+export interface TupleValue extends Measures {
   readonly kind: "tuple";
   /** `undefined` where there are too many to be remembered. */
   readonly items: readonly PickleValue[] | undefined;
@@ -74,14 +95,16 @@ export interface TupleValue {
   readonly holdsWrapper: boolean;
   /** Tuples inside each other, this one included; a dictionary counts as two. */
   readonly depth: number;
-  /** What hashing it takes, compared with a number: Python does not remember a tuple's hash. */
-  readonly weight: number;
 }
 
 /** A dictionary that began empty: with everything in it, as long as that is little and its keys are constants. */
 export interface DictValue {
   readonly kind: "dict";
   entries: ReadonlyMap<string, PickleValue> | undefined;
+  /** Entries that were set, known or not. */
+  count: number;
+  levels: number;
+  isHeld: boolean;
   /** A key that no library writes into a state; known of every dictionary, however large. */
   forgedKey: string | undefined;
 }
@@ -116,9 +139,17 @@ export interface ArrayWrapperValue {
 }
 
 export const DATA: DataValue = { kind: "data" };
+/** Eight bytes, which decide its hash. */
+export const FLOAT: DataValue = { kind: "data", type: "float", freedom: 8 };
+export const SET: DataValue = { kind: "data", type: "set" };
 export const UNKNOWN: UnknownValue = { kind: "unknown" };
 /** What may only be stored. */
-export const INSTANCE: InstanceValue = { kind: "instance", isBuilt: true };
+export const INSTANCE: InstanceValue = { kind: "instance", isBuilt: true, levels: 0, isHeld: true };
+/** The same, of numbers that decide its hash: `complex`, `slice`, a short range. */
+export const STORED_NUMBERS: InstanceValue = {
+  ...INSTANCE,
+  hashed: { weight: 8, nesting: 1, freedom: 24 },
+};
 export const WRAPPER: ArrayWrapperValue = { kind: "wrapper" };
 
 /** Names that Python or numpy look up by themselves: `__setstate__`, `__array_interface__`, which holds an address. */
@@ -152,12 +183,9 @@ export function holdsWrapper(value: PickleValue): boolean {
   return value.kind === "wrapper" || (value.kind === "tuple" && value.holdsWrapper);
 }
 
-/** What hashing a value takes, compared with a number. */
-export function weightOf(value: PickleValue): number {
-  if (!isObject(value)) return 1;
-  if (value.kind === "tuple" || value.kind === "list") return value.weight;
-  if (value.kind === "data") return value.weight ?? 1;
-  return value.kind === "dtype" ? value.state?.parts ?? 1 : 1;
+/** Text or bytes of which no more is known. */
+export function isPayload(value: PickleValue | undefined): value is DataValue {
+  return value !== undefined && isObject(value) && value.kind === "data" && value.type === undefined;
 }
 
 /** How a value is told in a message. */

@@ -1,5 +1,5 @@
 import { countOfShape } from "./joblib_array.ts";
-import { DATA, isObject, type PickleValue } from "./pickle_value.ts";
+import { isObject, isPayload, type PickleValue } from "./pickle_value.ts";
 
 // What BUILD may set on an object, by what its class does with it. Where a class has no `__setstate__`, Python puts a
 // dictionary into the object's own; of a pair, the second part goes through `setattr`. Each check completes "sets the
@@ -47,7 +47,7 @@ export const STATE_CHECKS = {
     if (entries === undefined) return STRANGE;
     const isKnown = ["handle", "_handle"].every((key) => {
       const value = entries.get(key) ?? null;
-      return value === null || typeof value === "string" || value === DATA;
+      return value === null || typeof value === "string" || isPayload(value);
     });
     return isKnown ? attributesProblem(state) : "with a model that is not data";
   },
@@ -60,12 +60,19 @@ export const STATE_CHECKS = {
     const fill = items[6] ?? null;
     // Those of a masked array: the mask, and what stands for what is masked, which numpy converts.
     const isMasked = items.length === 7 && isContent(items[5]) &&
-      (!isObject(fill) || fill === DATA || isArray(fill));
+      (!isObject(fill) || fill.kind === "data" || fill.kind === "integer" || isArray(fill));
     return items.length === 5 || isMasked ? arrayProblem(items) : STRANGE;
   },
   /** Numbers and arrays, which Cython holds against the types of its fields. */
   data: (state: PickleValue) =>
     isObject(state) && (state.kind === "tuple" || state.kind === "dict") ? "" : STRANGE,
+  /** A tree's: copies the bytes of two arrays, and asks whatever stands in their place to convert itself. */
+  tree(state: PickleValue) {
+    if (!isObject(state) || state.kind !== "dict") return STRANGE;
+    const { entries } = state;
+    if (entries === undefined) return "";
+    return ["nodes", "values"].every((key) => isArray(entries.get(key) ?? null)) ? "" : STRANGE;
+  },
 } as const satisfies Record<string, (state: PickleValue) => string>;
 
 export type StateCheck = keyof typeof STATE_CHECKS;
@@ -87,7 +94,7 @@ function arrayProblem([version, shape, dtype, isFortran, content]: readonly Pick
 
 /** Bytes, or text as Python 2 wrote them. */
 function isContent(value: PickleValue | undefined): boolean {
-  return typeof value === "string" || value === DATA;
+  return typeof value === "string" || isPayload(value);
 }
 
 /** What numpy makes: none of its methods is the pickle's. */

@@ -1,6 +1,7 @@
 import type { PickleAllowList } from "./allow_list.ts";
 import { ALIGNMENT_BYTES, type ArrayPlace } from "./joblib_array.ts";
 import { readNpyHeader } from "./npy_header.ts";
+import { LoadCost } from "./load_cost.ts";
 import { FIXED_BYTES_MAX, readArgument } from "./opcode_argument.ts";
 import { type Effect, EFFECTS } from "./opcode_effects.ts";
 import { type Opcode, OPCODES } from "./opcodes.ts";
@@ -73,11 +74,13 @@ class Walk {
   readonly #options: WalkOptions;
   /** Pickles and arrays that were begun. */
   #starts = 0;
+  readonly #cost: LoadCost;
   readonly counts = { pickles: 0, imports: 0, arrays: 0 };
 
   constructor(reader: PickleReader, options: WalkOptions) {
     this.#reader = reader;
     this.#options = options;
+    this.#cost = new LoadCost(options.budget);
   }
 
   async all(): Promise<void> {
@@ -140,7 +143,7 @@ class Walk {
   async #one(options: WalkOptions): Promise<PickleValue> {
     const isRest = options.isForeign === true && this.counts.pickles > 0;
     const isLater = !isRest && this.counts.pickles > 0;
-    const machine = new PickleMachine({ ...options, isRest, isLater });
+    const machine = new PickleMachine({ ...options, cost: this.#cost, isRest, isLater });
     try {
       return await this.#run(machine);
     } catch (error) {
