@@ -33,10 +33,13 @@ const ROOTS = new Set(
 );
 
 /**
- * Modules that an English or a technical word names after a `c` or an `i`, which the opcodes of an import are: cast, cos,
- * cmath, cstring, ctime, ctypes, ios. Importing them runs nothing: nearly every Python has done so at its start.
+ * Modules whose name with a `c` or an `i` before it, which the opcodes of an import are, begins a list of words or the
+ * column of a table: cast, cnt, cos, cstring, ctime, ios. Importing them runs nothing but definitions.
  */
-const WORDS = new Set("ast io math os random re stat string time types".split(" "));
+const WORDS = new Set(
+  ("array ast code copy enum html io json locale math nt os queue random re select stat string struct test time token " +
+    "types xml").split(" "),
+);
 
 /** Whether a text names a module that there is, and that no list of words begins with. */
 export function isKnownModule(module: string): boolean {
