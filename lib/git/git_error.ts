@@ -78,6 +78,16 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
+    pattern:
+      /'remote-[^']*' is not a git command|unable to find remote helper for|protocol '[^']*' is not supported|transport '[^']*' not allowed/i,
+    isLocal: true,
+    toError: (message) =>
+      new UsageError(message, {
+        code: "GIT_ADDRESS",
+        hint: "check the remote's address (model_sync.repo_url): git has no way to speak to it",
+      }),
+  },
+  {
     pattern: /detected dubious ownership/,
     toError: (message) =>
       new UsageError(message, {

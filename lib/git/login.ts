@@ -26,8 +26,10 @@ const HTTP_LOGIN = /^(https?:\/\/)([^/?#]*)@/i;
  */
 export function splitLogin(address: string): { readonly url: string; readonly login: Login | undefined } {
   const [whole = "", scheme = "", authority = ""] = HTTP_LOGIN.exec(address) ?? [];
-  if (whole === "") return { url: address, login: undefined };
-  const url = scheme + address.slice(whole.length);
+  // Git knows schemes in small letters only.
+  const small = (text: string) => text.replace(/^https?:/i, (scheme) => scheme.toLowerCase());
+  if (whole === "") return { url: small(address), login: undefined };
+  const url = small(scheme + address.slice(whole.length));
   const colon = authority.indexOf(":");
   if (colon === -1) return { url, login: { user: decode(authority), password: undefined } };
   const user = decode(authority.slice(0, colon));

@@ -21,5 +21,5 @@ export interface RegistrySettings {
 export function withoutLogin(settings: RegistrySettings): RegistrySettings {
   if (settings.repoUrl === undefined) return settings;
   const { url, login } = splitLogin(settings.repoUrl);
-  return login === undefined ? settings : { ...settings, repoUrl: url, login };
+  return { ...settings, repoUrl: url, login: login ?? settings.login };
 }

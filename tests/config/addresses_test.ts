@@ -76,7 +76,22 @@ Deno.test("repo_url is what git clones from: an address, host:path or a path, bu
   for (const repo_url of [...good, "file:///srv/r", "https://me:token@h.example/a.git"]) {
     assert.deepEqual(await complaintsOf({ repo_url }), [], repo_url);
   }
-  for (const repo_url of [...BAD, "--upload-pack=touch x", "-u", "a\nb", ""]) {
+  for (
+    const repo_url of [
+      ...BAD,
+      "--upload-pack=touch x",
+      "-u",
+      "a\nb",
+      "",
+      " https://h.example/a.git",
+      "/srv/r ",
+      "://",
+      "::",
+      "ext::sh -c 'touch x'",
+      "FD::3",
+      "https://h.example/a.git?token=t",
+    ]
+  ) {
     const [complaint = ""] = await complaintsOf({ repo_url });
     assert.match(complaint, /model_sync\.repo_url/, JSON.stringify(repo_url));
   }

@@ -20,6 +20,9 @@ Deno.test("gitError() tells apart who is to blame: credentials, network, disk, l
     ["error: sha1 file write error. Out of diskspace", 7],
     ["fatal: Unable to create '/r/.git/index.lock': File exists.", 6],
     ["fatal: bad object HEAD", 1],
+    ["git: 'remote-nohelper' is not a git command. See 'git --help'.", 2],
+    ["fatal: Unable to find remote helper for 'nohelper'", 2],
+    ["fatal: transport 'ftp' not allowed", 2],
   ] as const;
   for (const [stderr, exitCode] of cases) assert.equal(gitError("do it", stderr).exitCode, exitCode, stderr);
 });

@@ -136,6 +136,18 @@ Deno.test("every spelling of a login signs in", async () => {
   }
 });
 
+Deno.test("a scheme in capital letters is the one in small letters, with a login and without", async () => {
+  await using made = world();
+  const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);
+  const capital = (machine: typeof trainer) => {
+    const repoUrl = machine.registry.repoUrl?.replace("http", "HTTP");
+    return { ...machine, registry: { ...machine.registry, repoUrl } };
+  };
+  await publishFrom(made.context(), capital(trainer));
+  const report = await pullTo(made.context(), capital(made.machine("bot", "me:p@ss@")));
+  assert.equal(report.outcome, "activated");
+});
+
 Deno.test("the address of a user's clone stays as it is, and its password off the command lines", async () => {
   await using made = world();
   const trainer = made.machine("trainer", `me:${encodeURIComponent(PASSWORD)}@`);

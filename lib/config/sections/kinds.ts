@@ -51,20 +51,27 @@ const BRANCH_CHARS_MAX = 244;
 function isBranchName(name: string): boolean {
   return name.length <= BRANCH_CHARS_MAX && name !== "HEAD" && name !== "@" && !name.startsWith("-") &&
     !name.endsWith(".") &&
-    // deno-lint-ignore no-control-regex -- git forbids them
-    !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{/.test(name) &&
+    !/[\p{Cc} ~^:?*[\\]|\.\.|@\{/u.test(name) &&
     name.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.endsWith(".lock"));
 }
 
 /** What git clones from: an address of any kind that it knows, `host:path`, or a path. */
-export const GitAddress = z.string().min(1).refine(isGitAddress, {
-  error: "must be an address that git can clone from, or a path",
-});
+export const GitAddress = z.string().min(1)
+  .refine(isGitAddress, { error: "must be an address that git can clone from, or a path" })
+  .refine((text) => !hasQuery(text), {
+    error: "must have no query, which would show in lists of processes; for a token there is token_env",
+  });
 
 function isGitAddress(text: string): boolean {
   // Git would take the first for an option, and its command line ends at a NUL.
   if (text.startsWith("-") || /\p{Cc}/u.test(text)) return false;
+  // These name no way to get there, or one that git does not go: a command of the address's own.
+  if (text.trim() !== text || text.startsWith(":") || /^(?:ext|fd)::/i.test(text)) return false;
   return !/^https?:/i.test(text) || parseWebAddress(text) !== undefined;
+}
+
+function hasQuery(text: string): boolean {
+  return (parseWebAddress(text)?.search ?? "") !== "";
 }
 
 function isSchedule(text: string): boolean {
