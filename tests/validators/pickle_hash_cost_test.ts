@@ -1,3 +1,4 @@
+import { plain } from "../helpers/raw_numpy.ts";
 import { PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../helpers/raw_pickle.ts";
 import { inspectBytes, refusesBytes } from "../helpers/inspect_bytes.ts";
 import { joined } from "../helpers/raw_zip.ts";
@@ -161,6 +162,11 @@ for (const [what, [opcodes, expected]] of Object.entries(HOSTILE)) {
   });
 }
 
+const SCALAR = stackGlobal("numpy.core.multiarray", "scalar");
+const ENCODE = stackGlobal("_codecs", "encode");
+const numpyInt = (written: Uint8Array) =>
+  rawPickle(SCALAR, plain("i4"), ENCODE, written, text("latin1"), 0x86, "R", 0x86, "R");
+
 Deno.test("keys as models have them pass, however many", async () => {
   const honest = [
     // Of a sparse matrix; of words; of identifiers of 32 and of 64 bits.
@@ -180,6 +186,9 @@ Deno.test("keys as models have them pass, however many", async () => {
     ),
     rawPickle("}N", new Uint8Array(900).fill(0x85), "Ns"),
     setOf(10_000, () => rawPickle("(", text("a"), text("b"), 0x91)),
+    // numpy's integers, as protocols before 3 write their bytes: text, and what encodes it.
+    setOf(25_000, (at) => numpyInt(rawPickle("X", uint32(2), at & 127, at >> 8))),
+    setOf(25_000, (at) => numpyInt(rawPickle("X", uint32(80), at & 127, at >> 8, "\\u00e4".repeat(13)))),
   ];
   for (const opcodes of honest) await inspectBytes(rawPickle(PROTO_4, "N", opcodes, "."), "m.pkl");
 });

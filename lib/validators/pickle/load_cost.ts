@@ -3,7 +3,7 @@ import { HashCost } from "./hash_cost.ts";
 import { countOfShape } from "./joblib_array.ts";
 import type { OpcodeBudget } from "./opcode_budget.ts";
 import { isObject, type PickleValue } from "./pickle_value.ts";
-import { bytesOf } from "./value_measures.ts";
+import { bytesOf, ITEM_BYTES } from "./value_measures.ts";
 
 // What loading takes of memory that is not in the file. Each call is harmless by itself: a file makes a gigabyte of copies
 // of one text that it remembers, or of empty sets, which are a byte each in the file. So all of it is added up, over all
@@ -108,25 +108,37 @@ export function bytesOfState(rule: GlobalRule | undefined, state: PickleValue, u
   return rule?.state === "data" || rule?.state === "tree" ? own + contentsOf(state, unknown) : own;
 }
 
-/** (version, shape, dtype, order, contents): of objects as many as the shape has, whatever an element's size. */
+/**
+ * (version, shape, dtype, order, contents): of objects as many as the shape has, whatever an element's size; each field of
+ * each is set by itself.
+ */
 function bytesOfArray(state: PickleValue): number {
   const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [];
   const array = arrayOf(state);
   const contents = items.slice(4).reduce((sum: number, item) => sum + bytesOf(item), 0);
-  return contents + (array?.hasObject === true ? array.bytes : 0);
+  if (array?.hasObject !== true) return contents;
+  return contents + array.bytes + ITEM_BYTES * array.parts * array.elements;
+}
+
+interface ArraySize {
+  readonly elements: number;
+  readonly bytes: number;
+  readonly hasObject: boolean;
+  /** Types in an element, itself included. */
+  readonly parts: number;
 }
 
 /** What an array's state says of its size. */
 export function arrayOf(
   state: PickleValue,
-): { readonly elements: number; readonly bytes: number; readonly hasObject: boolean } | undefined {
+): ArraySize | undefined {
   const [, shape, dtype] = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [];
   const elements = countOfShape(shape);
   if (elements === undefined || dtype === undefined || !isObject(dtype) || dtype.kind !== "dtype") {
     return undefined;
   }
-  const { itemBytes = 0, hasObject = false } = dtype.state ?? {};
-  return { elements, bytes: elements * itemBytes, hasObject };
+  const { itemBytes = 0, hasObject = false, parts = 1 } = dtype.state ?? {};
+  return { elements, bytes: elements * itemBytes, hasObject, parts };
 }
 
 function contentsOf(state: PickleValue, unknown: number): number {

@@ -4,7 +4,7 @@ import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleReader } from "./pickle_reader.ts";
 import { DATA, FLOAT, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 import { integerOf, LONG_READ_BYTES, writtenInt, writtenLong } from "./read_integer.ts";
-import { MEASURED_BYTES } from "./value_measures.ts";
+import { payloadOf } from "./value_measures.ts";
 
 /** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
 export const FIXED_BYTES_MAX = 8;
@@ -118,11 +118,6 @@ function skipBytes(reader: PickleReader, count: number, offset: number): ReadArg
   if (!reader.has(count)) return skipFar(reader, count, offset);
   reader.take(count);
   return payloadOf(count);
-}
-
-/** Longer ones are measured, since whatever copies them copies as much. */
-function payloadOf(bytes: number): PickleValue {
-  return bytes > MEASURED_BYTES ? { kind: "data", bytes } : DATA;
 }
 
 async function skipFar(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {

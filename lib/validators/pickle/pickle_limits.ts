@@ -25,7 +25,7 @@ export const PICKLE_LIMITS = {
   dictEntries: 64,
   // Memory for tuples, dictionaries and dtypes that are remembered: a million pairs, or the states of 100,000 objects.
   // Of more only the kind is known.
-  keptBytes: 128 * 1024 * 1024,
+  keptBytes: 160 * 1024 * 1024,
   // Hashing what is put into sets and dictionaries, in numbers: a tuple has as many as are in it, over and over where
   // it has the same one several times. Some seconds; every value of the largest file may be a key.
   hashed: 200_000_000,

@@ -26,7 +26,7 @@ import {
   WRAPPER,
 } from "./pickle_value.ts";
 import { storedOf } from "./stored_value.ts";
-import { bytesOf } from "./value_measures.ts";
+import { bytesOf, payloadOf } from "./value_measures.ts";
 
 /** The shapes of names that Python's modules and classes have. */
 const PLAUSIBLE_NAME = /^[\w.]+$/;
@@ -226,7 +226,7 @@ export class PickleMachine extends PickleContainers {
       case "set":
         return this.frozen(items);
       case "data":
-        return { kind: "data", bytes: items.reduce((sum: number, item) => sum + bytesOf(item), 0) };
+        return payloadOf(bytesOf(items[0] ?? null));
       case "range":
       case "stored":
         return storedOf(rule, items);

@@ -60,7 +60,7 @@ export const STATE_CHECKS = {
     const fill = items[6] ?? null;
     // Those of a masked array: the mask, and what stands for what is masked, which numpy converts.
     const isMasked = items.length === 7 && isContent(items[5]) &&
-      (!isObject(fill) || fill.kind === "data" || fill.kind === "integer" || isArray(fill));
+      (!isObject(fill) || fill.kind === "data" || isArray(fill));
     return items.length === 5 || isMasked ? arrayProblem(items) : STRANGE;
   },
   /** Numbers and arrays, which Cython holds against the types of its fields. */

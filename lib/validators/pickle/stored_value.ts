@@ -31,12 +31,11 @@ export function storedOf(rule: GlobalRule, args: readonly PickleValue[]): Instan
   }
 }
 
-function scalarOf([dtype = null, content = null]: readonly PickleValue[]): InstanceValue {
+function scalarOf([dtype = null]: readonly PickleValue[]): InstanceValue {
   const { type, state } = isObject(dtype) && dtype.kind === "dtype" ? dtype : { type: "V", state: undefined };
-  const bytes = bytesOf(content);
-  const isText = type.startsWith("S") || type.startsWith("U");
-  const isSmall = bytes <= ALONE_BYTES ** 2;
-  if (ALONE.test(type) && isSmall && (isText || (state?.itemBytes ?? 0) <= ALONE_BYTES)) return INSTANCE;
-  const weight = (state?.parts ?? 1) + Math.floor(bytes / ELEMENT_BYTES);
-  return { ...INSTANCE, hashed: { weight, nesting: state?.depth ?? 1, freedom: isText ? 0 : Infinity } };
+  const { itemBytes = 0, parts = 1, depth = 1 } = state ?? {};
+  const isText = type === "S" || type === "U";
+  if (ALONE.test(type) && itemBytes <= (isText ? ELEMENT_BYTES : ALONE_BYTES)) return INSTANCE;
+  const weight = parts + Math.floor(itemBytes / ELEMENT_BYTES);
+  return { ...INSTANCE, hashed: { weight, nesting: depth, freedom: isText ? 0 : Infinity } };
 }

@@ -1,4 +1,4 @@
-import { isObject, type PickleValue } from "./pickle_value.ts";
+import { DATA, type DataValue, isObject, type PickleValue } from "./pickle_value.ts";
 
 /** What a value takes of those who hash it, copy it or free it. */
 export interface Measures {
@@ -92,7 +92,12 @@ export const ENTRY_BYTES = 64;
 export const ITEM_BYTES = 8;
 
 /** Text that is not measured is no longer. */
-export const MEASURED_BYTES = 64;
+const MEASURED_BYTES = 64;
+
+/** Text or bytes of which only the length is known: whatever copies them copies as much. */
+export function payloadOf(bytes: number): DataValue {
+  return bytes > MEASURED_BYTES ? { kind: "data", bytes } : DATA;
+}
 
 /** What a copy of a value takes, without what it refers to. */
 export function bytesOf(value: PickleValue): number {
