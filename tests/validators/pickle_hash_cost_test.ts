@@ -162,10 +162,13 @@ for (const [what, [opcodes, expected]] of Object.entries(HOSTILE)) {
   });
 }
 
-const SCALAR = stackGlobal("numpy.core.multiarray", "scalar");
-const ENCODE = stackGlobal("_codecs", "encode");
-const numpyInt = (written: Uint8Array) =>
-  rawPickle(SCALAR, plain("i4"), ENCODE, written, text("latin1"), 0x86, "R", 0x86, "R");
+const SCALAR = rawPickle(
+  stackGlobal("numpy.core.multiarray", "scalar"),
+  plain("i4"),
+  stackGlobal("_codecs", "encode"),
+);
+const ENCODED = rawPickle(text("latin1"), 0x86, "R", 0x86, "R");
+const numpyInt = (written: Uint8Array) => joined([SCALAR, written, ENCODED]);
 
 Deno.test("keys as models have them pass, however many", async () => {
   const honest = [

@@ -21,7 +21,7 @@ import {
   SET,
   type TupleValue,
 } from "./pickle_value.ts";
-import { measureAll, nestingOf } from "./value_measures.ts";
+import { freedomOfConstants, measureAll, nestingOf } from "./value_measures.ts";
 
 /** Of what the user allows: it may be filled and set as the pickle wants. */
 export const FREE_INSTANCE: InstanceValue = {
@@ -90,14 +90,21 @@ export class PickleContainers extends PickleStack {
 
   /** Puts items into what APPEND finds on the stack. */
   extend(items: readonly PickleValue[], target = this.top()): void {
-    this.contain(items);
     this.allocate(LOAD_BYTES.item * items.length);
     if (!isObject(target) || target.kind !== "list") {
+      this.contain(items);
       this.#checkFilled(target, "items");
       return this.put(target, items, FILLED_LEVEL);
     }
-    const { nesting, freedom } = measureAll(items);
     target.count += items.length;
+    const constants = freedomOfConstants(items);
+    if (constants !== undefined) {
+      target.weight += items.length;
+      target.freedom += constants;
+      return;
+    }
+    this.contain(items);
+    const { nesting, freedom } = measureAll(items);
     target.weight += this.#listed.weigh(items, target);
     target.nesting = Math.max(target.nesting, nesting);
     target.freedom += freedom;

@@ -30,6 +30,16 @@ export function measureAll(items: readonly PickleValue[]): Measures {
   return { weight, nesting: nesting + 1, freedom, levels };
 }
 
+/** The freedom of numbers and texts alone, as most lists are of; `undefined` where there is anything else. */
+export function freedomOfConstants(items: readonly PickleValue[]): number | undefined {
+  let freedom = 0;
+  for (const item of items) {
+    if (typeof item === "number") freedom += bytesOfNumber(item);
+    else if (typeof item !== "string") return undefined;
+  }
+  return freedom;
+}
+
 /** Bytes of an integer that hashing it takes about as long for as for a number, and so bytes of equal texts to compare. */
 const INTEGER_BYTES = 16;
 const TEXT_BYTES = 256;
