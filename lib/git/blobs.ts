@@ -40,7 +40,7 @@ export function withScratchObjects(registry: Registry, fs: FileSystem, scratch: 
 
 /** A path as an entry of a list that git splits: quoted as in C where it holds the separator (git(1)). */
 function listed(path: string): string {
-  return path.includes(delimiter) || path.startsWith('"') ? `"${path.replace(/["\\]/g, "\\$&")}"` : path;
+  return path.includes(delimiter) ? `"${path.replace(/["\\]/g, "\\$&")}"` : path;
 }
 
 /** A blob's size and its bytes, which must be read before the next blob is asked for. */

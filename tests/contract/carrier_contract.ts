@@ -21,7 +21,7 @@ import {
   WITHOUT_PYTHON,
 } from "../helpers/scikit_learn.ts";
 import { testKey } from "../helpers/signing.ts";
-import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 export type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -69,7 +69,7 @@ function claims<Registry extends RegistryUnderTest>(
 ): Claim<Registry> {
   return (says, run, { ignore } = { ignore: false }) =>
     Deno.test({ name: `${carrier}: ${says}`, ignore }, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       await using registry = await makeRegistry(join(dir.path, "registry"));
       const store = openStore(Deno, { modelsDir: join(dir.path, "bot/models") });
       await run(new Bench(registry, store, remembers));

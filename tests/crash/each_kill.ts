@@ -18,33 +18,32 @@ const PARALLEL = navigator.hardwareConcurrency;
 export interface Victim {
   /** Runs the command in this process. */
   readonly work: (context: Context) => Promise<unknown>;
-  /** Holds everything that it changes; without one, what is left is checked after every kill. */
+  /** Holds everything that it changes; without one, a death before every step is taken for another one. */
   readonly folder?: string;
   /** A script that kills itself before a step, and its arguments. */
   readonly script: string;
   readonly args: (killAt: number) => readonly string[];
 }
 
-/**
- * Kills a victim. @returns whether what it leaves is to be checked: not where it is what a kill one step earlier leaves,
- * because the step between them changed nothing
- */
-export type Killer = (victim: Victim) => Promise<boolean>;
+/** Kills a victim. */
+export type Killer = (victim: Victim) => Promise<void>;
 
 /**
  * Runs `trial` once for each kill of a command: with a simulated death before each of its steps, and with a real SIGKILL
- * before every tenth. The trial makes a world, has the victim in it killed, and checks what is left.
+ * before every tenth. A death that leaves byte by byte what a death one step earlier leaves, because the step between
+ * them only synced or asked, is the same death, and is tried once. The trial makes a world, has the victim in it killed,
+ * and checks what is left.
  */
 export async function eachKill(name: string, trial: (kill: Killer) => Promise<void>): Promise<void> {
+  let kills: Kill[] = [];
   let steps = 0;
-  await trial(async ({ work }) => {
-    const survivor = new MortalProcess(0);
+  await trial(async ({ work, folder }) => {
+    const survivor = new MortalProcess(0, folder);
     await survivor.run(work);
     steps = survivor.steps;
-    return true;
+    kills = killsOf(survivor);
   });
   assert.ok(steps > 5 && steps < STEPS_MAX, `${name} took ${steps} steps`);
-  const kills = killsOf(steps);
   const worker = async () => {
     for (let next = kills.shift(); next !== undefined; next = kills.shift()) {
       try {
@@ -63,23 +62,29 @@ interface Kill {
 }
 
 /** Runs differ by a step or two in how the kernel cuts writes: a victim may survive the last kills. */
-function killsOf(steps: number): Kill[] {
-  return Array.from({ length: steps }, (_, index) => index + 1).flatMap((step) => [
-    { what: `died before step ${step}`, kill: (victim: Victim) => simulate(victim, step) },
-    ...(step % SIGKILL_EVERY === 0
-      ? [{ what: `was killed before step ${step}`, kill: (victim: Victim) => runScript(victim, step) }]
-      : []),
-  ]);
+function killsOf({ steps, newsAt }: MortalProcess): Kill[] {
+  const tenths = Array.from(
+    { length: Math.floor(steps / SIGKILL_EVERY) },
+    (_, index) => (index + 1) * SIGKILL_EVERY,
+  );
+  return [
+    ...newsAt.map((step) => ({
+      what: `died before step ${step}`,
+      kill: (victim: Victim) => simulate(victim, step),
+    })),
+    ...tenths.map((step) => ({
+      what: `was killed before step ${step}`,
+      kill: (victim: Victim) => runScript(victim, step),
+    })),
+  ];
 }
 
-async function simulate({ work, folder }: Victim, step: number): Promise<boolean> {
-  const mortal = new MortalProcess(step, folder);
-  await mortal.run(work);
-  return mortal.leavesNews;
+async function simulate({ work }: Victim, step: number): Promise<void> {
+  await new MortalProcess(step).run(work);
 }
 
 /** Runs a victim in a process of its own. It kills itself, or ends well. */
-async function runScript({ script, args }: Victim, step: number): Promise<boolean> {
+async function runScript({ script, args }: Victim, step: number): Promise<void> {
   const config = ["--config", join(PROJECT, "deno.json")];
   const result = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-A", "--no-check", ...config, join(PROJECT, script), ...args(step)],
@@ -87,5 +92,4 @@ async function runScript({ script, args }: Victim, step: number): Promise<boolea
     stdin: "null",
   }).output();
   if (result.signal !== "SIGKILL") assert.equal(result.code, 0, new TextDecoder().decode(result.stderr));
-  return true;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { FILE_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { checkpoint, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, memoryDir, readFiles, type TempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, type RecordedLog, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -58,7 +58,7 @@ function rewind({ trainer, tips }: World, release: number): void {
 }
 
 Deno.test("pull() pulls the next release whatever of its own clone is damaged, and replaces that", async (test) => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const restore = checkpoint(join(dir.path, "bot"), join(dir.path, "bot-before"));
   const trace = join(dir.path, "trace");
@@ -86,7 +86,7 @@ Deno.test("pull() pulls the next release whatever of its own clone is damaged, a
 });
 
 Deno.test("pull() goes on where its own clone lost the remote's branch, and fetches what joins the two", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   rewind(w, 2);
   git(w.bot.registry.repoDir, "update-ref", "-d", "refs/remotes/origin/main");
@@ -95,7 +95,7 @@ Deno.test("pull() goes on where its own clone lost the remote's branch, and fetc
 });
 
 Deno.test("pull() from a partial clone of a user's that is damaged names what is, and starts no endless fetches", async (test) => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   const mine = join(dir.path, "user/registry");
   const registry = registryOf(w.trainer);
@@ -129,7 +129,7 @@ Deno.test("pull() from a partial clone of a user's that is damaged names what is
 });
 
 Deno.test("pull() and publish() name what is damaged in a whole clone of a user's, and change nothing there", async (test) => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const w = await world(dir);
   rewind(w, 1);
   const made = machine(dir.path, "user", registryOf(w.trainer));

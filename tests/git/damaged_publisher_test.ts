@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FILE_DAMAGES, INDEX_DAMAGES, OBJECT_DAMAGES } from "../helpers/clone_damages.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
-import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { git } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 Deno.test("publish() publishes the next release whatever of its own clone is damaged", async (test) => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const made = newTrainer(dir.path);
   const trainer = { ...made, registry: { ...made.registry, isInStore: true } };
   await publishFrom(testContext(), trainer);
@@ -39,7 +39,7 @@ Deno.test("publish() publishes the next release whatever of its own clone is dam
 });
 
 Deno.test("publish() keeps a release whose push failed, although its clone was damaged since", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const hook = join(registryOf(trainer), "hooks/pre-receive");
@@ -54,7 +54,7 @@ Deno.test("publish() keeps a release whose push failed, although its clone was d
 });
 
 Deno.test("publish() makes a whole clone of its own where a pull made one without files", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path);
   await publishFrom(testContext(), trainer);
   const bot = machine(dir.path, "bot", registryOf(trainer));

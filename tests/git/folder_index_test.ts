@@ -6,7 +6,7 @@ import { encodeIndex, type IndexEntry } from "../../lib/git/index_file.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { compareUtf8, portablePathProblem } from "../../lib/core/portable_path.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { ageFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { ageFiles, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 /** Long after every file that a test writes. */
@@ -31,7 +31,7 @@ Deno.test({
   name: "FolderIndex knows a folder that is as it was, and looks at no byte of it",
   ignore: !HAS_MEMORY,
   async fn() {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { models, memory, digest } = await remembered(dir.path);
     // Git was given names of objects that are not those of the bytes: had it read them, the files would be changed ones.
     assert.deepEqual(await memory.findUnchanged(models), { digest, files: 3, bytes: 6 });
@@ -69,7 +69,7 @@ Deno.test({
       "no folder any more": (models) => Deno.removeSync(models, { recursive: true }),
     };
     for (const [what, change] of Object.entries(changes)) {
-      using dir = tempDir();
+      using dir = memoryDir();
       const { models, memory, digest } = await remembered(dir.path);
       assert.equal((await memory.findUnchanged(models))?.digest, digest, what);
       change(models);
@@ -79,7 +79,7 @@ Deno.test({
 });
 
 Deno.test("FolderIndex does not remember a folder that was written a moment before", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { models, memory } = await remembered(dir.path, new FakeClock(new Date().toISOString()));
   assert.equal(await memory.findUnchanged(models), undefined);
 });
@@ -99,8 +99,8 @@ Deno.test({
       "no HEAD": (state) => Deno.removeSync(`${state}/HEAD`),
     };
     for (const [what, damage] of Object.entries(damages)) {
-      using dir = tempDir();
-      using otherDir = tempDir();
+      using dir = memoryDir();
+      using otherDir = memoryDir();
       const { models, memory } = await remembered(dir.path);
       await remembered(otherDir.path);
       damage(`${dir.path}/state/folder_index`, `${otherDir.path}/state/folder_index`);
@@ -125,7 +125,7 @@ Deno.test("encodeIndex() writes what git reads back: names, modes, sizes, times"
     size: number,
     object: fc.string({ unit: fc.constantFrom(..."123456789abcdef"), minLength: 40, maxLength: 40 }),
   });
-  using dir = tempDir();
+  using dir = memoryDir();
   for (const folder of ["objects", "refs"]) Deno.mkdirSync(`${dir.path}/${folder}`);
   Deno.writeTextFileSync(`${dir.path}/HEAD`, "ref: refs/heads/none\n");
   const entries = fc.uniqueArray(entry, {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { HOOK_REFUSED } from "../../lib/git/hooks.ts";
 import { publishFrom } from "../helpers/machines.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, git } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -18,34 +18,41 @@ const WITHOUT_HOOKS = "git -c core.hooksPath=/dev/null -c user.name=h -c user.em
 
 /** What hooks of tools leave in the worktree and on the branch. */
 const LEAVING: Readonly<Record<string, string>> = {
-  "a cache beside the models": "mkdir -p .cache; echo x >.cache/x",
-  "a report among the models": "echo x >models/report.txt",
-  "a name that is a pattern": "echo x >'[n]otes*.md'",
-  "a changed file of somebody else's": "echo more >>README.md",
-  "a removed file of somebody else's": "rm -f README.md",
-  "a file that is staged": "echo x >staged.txt; unset GIT_INDEX_FILE; git add staged.txt",
+  "files, new, changed, removed and staged": [
+    "mkdir -p .cache; echo x >.cache/x",
+    "echo x >models/report.txt",
+    "echo x >'[n]otes*.md'",
+    "echo more >>README.md",
+    "rm -f LICENSE",
+    "echo x >staged.txt; unset GIT_INDEX_FILE; git add staged.txt",
+  ].join("\n"),
   "a commit of its own":
     `echo x >models/extra; unset GIT_INDEX_FILE; git add -A; ${WITHOUT_HOOKS} commit --quiet --no-verify -m inner`,
   "another branch": `unset GIT_INDEX_FILE; ${WITHOUT_HOOKS} checkout --quiet -b elsewhere`,
 };
 
-const HOOKS = ["pre-commit", "commit-msg", "pre-push"] as const;
+/** Those that run before the commit are alike. */
+const HOOKS = ["commit-msg", "pre-push"] as const;
 
 Deno.test("whatever a hook leaves in a clone of our own, this publish and the next go on", async (t) => {
-  for (const [index, [what, script]] of Object.entries(LEAVING).entries()) {
-    // Those that run before the commit are alike, but for a commit that they make.
-    for (const hook of what === "a commit of its own" ? HOOKS : HOOKS.slice(index % 3).slice(0, 1)) {
+  for (const [what, script] of Object.entries(LEAVING)) {
+    for (const hook of HOOKS) {
       await t.step(`${hook} leaves ${what}`, async () => {
-        using dir = tempDir();
+        using dir = memoryDir();
         const trainer = newTrainer(dir.path, MODELS);
         await publishFrom(testContext(), trainer);
         const { repoDir } = trainer.registry;
-        commitReadme(dir.path, registryOf(trainer));
+        commitOthers(dir.path, registryOf(trainer));
         const path = installHook(repoDir, hook, `${script}\nexit 0`);
         for (const version of [2, 3]) {
           writeFiles(trainer.modelsDir, modelsOf(version));
           assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
-          assert.deepEqual(heldBy(registryOf(trainer)), ["README.md", "model-sync.json", ...paths()]);
+          assert.deepEqual(heldBy(registryOf(trainer)), [
+            "LICENSE",
+            "README.md",
+            "model-sync.json",
+            ...paths(),
+          ]);
         }
         assert.equal(git(repoDir, "status", "--porcelain"), "");
         installHook(repoDir, hook, `${script}\nexit 1`);
@@ -66,7 +73,7 @@ Deno.test("whatever a hook leaves in a clone of our own, this publish and the ne
 });
 
 Deno.test("a clone of our own is not filtered by attributes that somebody has for all clones, or in the clone", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   writeFiles(dir.path, {
     attributes: "*.json filter=up\n*.joblib filter=lfs\n",
@@ -91,9 +98,9 @@ Deno.test("a clone of our own is not filtered by attributes that somebody has fo
   }
 });
 
-function commitReadme(root: string, registry: string): void {
+function commitOthers(root: string, registry: string): void {
   const hand = clone(registry, join(root, "hand"));
-  writeFiles(hand, { "README.md": "models" });
+  writeFiles(hand, { "README.md": "models", "LICENSE": "free" });
   git(hand, "add", "--all");
   git(hand, "commit", "--quiet", "-m", "by hand");
   git(hand, "push", "--quiet", "origin", "HEAD:main");

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import { publishFrom } from "../helpers/machines.ts";
-import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { newTrainer } from "../helpers/trainer.ts";
 
 Deno.test("publish() goes on where the folder for hooks holds none, whatever it is", async (t) => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const at = (name: string) => join(dir.path, name);
   writeFiles(dir.path, { "file": "", "linked/x": "", "piped/x": "" });
   Deno.symlinkSync("loop", at("loop"));
@@ -25,7 +25,7 @@ Deno.test("publish() goes on where the folder for hooks holds none, whatever it 
   ];
   for (const folder of folders) {
     await t.step(folder.slice(0, 40), async () => {
-      using trainers = tempDir();
+      using trainers = memoryDir();
       const trainer = newTrainer(trainers.path);
       writeFiles(trainers.path, { gitconfig: `[core]\n\thooksPath = ${folder}\n` });
       // Only of the user's and the system's own files a clone of our own takes hooks.
@@ -46,7 +46,7 @@ Deno.test("a hook that cannot be started refuses in the words of the system", as
     })
   ) {
     await t.step(what, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const trainer = newTrainer(dir.path);
       await publishFrom(testContext(), trainer);
       const hook = join(trainer.registry.repoDir, ".git/hooks/pre-commit");

@@ -4,7 +4,7 @@ import { RefusedError } from "../../lib/core/errors.ts";
 import { findWriterOf } from "../../lib/store/revisions.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { type Machine, machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -50,7 +50,7 @@ Deno.test("a pull says which commit of another program it refuses, what its mani
   };
   for (const [name, files] of Object.entries(changes)) {
     await t.step(name, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const { bot, script, described } = await newWorld(dir.path);
       await pullTo(testContext(), bot);
       const commit = scriptPublishes(script, files, "evil \u001b[31m subject");
@@ -75,7 +75,7 @@ Deno.test("a pull says which commit of another program it refuses, what its mani
 });
 
 Deno.test("a pull that accepts other programs takes their files with a warning, and the history names them", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot, script, first, described } = await newWorld(dir.path);
   await pullTo(testContext(), bot);
   const files = { ...MODELS, "BTC/rf.joblib": "two", "SOL/rf.joblib": "sol" };
@@ -99,7 +99,7 @@ Deno.test("a pull that accepts other programs takes their files with a warning, 
 });
 
 Deno.test("a client that never saw the release accepts another program's commits on it, however many", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot, script } = await newWorld(dir.path);
   for (let day = 1; day <= 3; day++) scriptPublishes(script, { ...MODELS, "BTC/rf.joblib": `day ${day}` });
   const report = await pullTo(testContext(), bot, ACCEPT);
@@ -110,7 +110,7 @@ Deno.test("a client that never saw the release accepts another program's commits
 });
 
 Deno.test("publish() goes over another program's commit, says whose it was, and every client follows", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot, script } = await newWorld(dir.path);
   await pullTo(testContext(), bot);
   const commits = [1, 2].map((day) =>
@@ -137,7 +137,7 @@ Deno.test("publish() goes over another program's commit, says whose it was, and 
 });
 
 Deno.test("what a foreign commit says of itself is clean where it is shown and kept", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot, script } = await newWorld(dir.path);
   await pullTo(testContext(), bot);
   const subject = `\u001b[2Jgone by https://me:hunter22@example.org/x ${"long ".repeat(100)}`;
@@ -185,7 +185,7 @@ Deno.test("a manifest that was changed and disagrees is refused whatever is set"
   };
   for (const [name, tamper] of Object.entries(tampers)) {
     await t.step(name, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const { bot, script } = await newWorld(dir.path);
       await pullTo(testContext(), bot);
       tamper(script);
@@ -198,7 +198,7 @@ Deno.test("a manifest that was changed and disagrees is refused whatever is set"
 });
 
 Deno.test("accepting other programs changes nothing where a signature is required, and the refusal says so", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot, script } = await newWorld(dir.path);
   scriptPublishes(script, { ...MODELS, "SOL/rf.joblib": "sol" });
   const signatures = { keys: [], isRequired: true };
@@ -211,7 +211,7 @@ Deno.test("accepting other programs changes nothing where a signature is require
 });
 
 Deno.test("a commit that leaves the models alone, or puts an older release back, is judged by its manifest", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot, script } = await newWorld(dir.path);
   writeFiles(script, { "README.md": "by hand" });
   commitAll(script);
@@ -227,7 +227,7 @@ Deno.test("a commit that leaves the models alone, or puts an older release back,
 });
 
 Deno.test("another program's files on an older release are no way back, and what was rolled back from stays out", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot, script, described } = await newWorld(dir.path);
   writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
   const second = await publishFrom(testContext(), trainer);
@@ -255,7 +255,7 @@ Deno.test("another program's files on an older release are no way back, and what
 });
 
 Deno.test("a pull through a clone of the user's explains and accepts in the same way, and a merge hides nobody", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot: own, script, described } = await newWorld(dir.path);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
   const bot: Machine = { ...own, registry: { ...own.registry, repoDir: mine, repoUrl: undefined } };

@@ -4,7 +4,7 @@ import { GitSource } from "../../lib/carriers/git_source.ts";
 import { planPull } from "../../lib/pipeline/pull.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -88,7 +88,7 @@ async function worldOf(root: string): Promise<{ readonly trainer: Machine; reado
 }
 
 Deno.test("no program runs that the configuration, the attributes or the hooks of a clone of our own name", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = await worldOf(dir.path);
   const { program, ran } = marker(dir.path);
   for (const release of ["second", "third"]) {
@@ -114,7 +114,7 @@ Deno.test("no program runs that the configuration, the attributes or the hooks o
 });
 
 Deno.test("a dry run in a clone of our own runs no program of its configuration, and leaves that as it is", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = await worldOf(dir.path);
   const { program, ran } = marker(dir.path);
   taint(bot.registry.repoDir, program);
@@ -139,7 +139,7 @@ Deno.test("a dry run in a clone of our own runs no program of its configuration,
 });
 
 Deno.test("a clone of our own keeps who commits, how HTTP connects and what git-lfs found out", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer } = await worldOf(dir.path);
   const { repoDir } = trainer.registry;
   const kept = [
@@ -155,7 +155,7 @@ Deno.test("a clone of our own keeps who commits, how HTTP connects and what git-
 });
 
 Deno.test("a clone that an earlier version made as a partial one is no longer one to git after a pull", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = await worldOf(dir.path);
   const { repoDir } = bot.registry;
   git(repoDir, "config", "remote.origin.promisor", "true");

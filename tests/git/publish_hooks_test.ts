@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { type Machine, machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -68,7 +68,7 @@ async function publishesUnaltered(context: () => Context, trainer: Machine, root
 Deno.test("publish() through its own clone sends what was hashed, whatever hooks stand in the clone", async (t) => {
   for (const [what, hooks] of Object.entries({ ALTERING, MEDDLING })) {
     await t.step(what, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const trainer = newTrainer(dir.path, MODELS);
       await publishFrom(testContext(), trainer);
       installHooks(join(trainer.registry.repoDir, ".git/hooks"), hooks);
@@ -78,7 +78,7 @@ Deno.test("publish() through its own clone sends what was hashed, whatever hooks
 });
 
 Deno.test("publish() through a user's clone sends what was hashed, whatever hooks the user has for all clones", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const own = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), own);
   const repoDir = clone(registryOf(own), join(dir.path, "mine"));
@@ -115,7 +115,7 @@ Deno.test("publish() sees every change, whatever the clone's index and its monit
   };
   for (const [name, lie] of Object.entries(lies)) {
     await t.step(name, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const trainer = newTrainer(dir.path, MODELS);
       await publishFrom(testContext(), trainer);
       const mine = clone(registryOf(trainer), join(dir.path, "mine"));
@@ -138,7 +138,7 @@ Deno.test("publish() writes models, manifest and signature unconverted, whatever
   };
   for (const [name, text] of Object.entries(attributes)) {
     await t.step(name, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const trainer = newTrainer(dir.path, MODELS);
       await publishFrom(testContext(), trainer);
       const hand = clone(registryOf(trainer), join(dir.path, "hand"));
@@ -161,7 +161,7 @@ Deno.test("publish() writes models, manifest and signature unconverted, whatever
 Deno.test("a hook that refuses stops publish(), which shows its last words, and the next publish starts over", async (t) => {
   for (const hook of ["pre-commit", "prepare-commit-msg", "commit-msg", "pre-push"]) {
     await t.step(hook, async () => {
-      using dir = tempDir();
+      using dir = memoryDir();
       const trainer = newTrainer(dir.path, MODELS);
       await publishFrom(testContext(), trainer);
       const { repoDir } = trainer.registry;
@@ -191,7 +191,7 @@ Deno.test("a hook that refuses stops publish(), which shows its last words, and 
 });
 
 Deno.test("publish() runs the hook pre-push as git does: its arguments, its input, its folder", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
@@ -209,7 +209,7 @@ Deno.test("publish() runs the hook pre-push as git does: its arguments, its inpu
 });
 
 Deno.test("publish() puts right what a hook altered under an earlier version, although no model changed since", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
   const { repoDir } = trainer.registry;
@@ -233,7 +233,7 @@ Deno.test("publish() puts right what a hook altered under an earlier version, al
 });
 
 Deno.test("publish() leaves what a user staged of other files staged and uncommitted", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, MODELS);
   await publishFrom(testContext(), trainer);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine, planFrom, publishFrom, pullTo } from "../helpers/machines.ts";
-import { ageFiles, noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { ageFiles, memoryDir, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -15,7 +15,7 @@ Deno.test({
     (hasLfs ? "" : " (skipped: no git-lfs here)"),
   ignore: !hasLfs,
   fn: async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     const large = noise(101 * 1024 * 1024, 3);
     writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
@@ -38,7 +38,7 @@ Deno.test({
     (hasLfs ? "" : " (skipped: no git-lfs here)"),
   ignore: !hasLfs,
   fn: async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     await publishFrom(testContext(), trainer, { lfs: "always" });
     assert.match(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), /^version https:\/\/git-lfs/);
@@ -49,7 +49,7 @@ Deno.test({
 });
 
 Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it, and changes nothing", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
   const without = testContext({
     spawn: (request) =>
@@ -66,7 +66,7 @@ Deno.test({
     (hasLfs ? "" : " (skipped: no git-lfs here)"),
   ignore: !hasLfs,
   fn: async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     const { repoDir } = trainer.registry;
     const published = (path: string) => git(registryOf(trainer), "show", `main:models/${path}`);
@@ -95,7 +95,7 @@ Deno.test({
     (hasLfs ? "" : " (skipped: no git-lfs here)"),
   ignore: !hasLfs,
   fn: async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     await publishFrom(testContext(), trainer, { lfs: "always" });
     const objects = join(registryOf(trainer), "lfs/objects");
@@ -113,7 +113,7 @@ Deno.test({
     (hasLfs ? "" : " (skipped: no git-lfs here)"),
   ignore: !hasLfs,
   fn: async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     // Written long ago, so that the folder is remembered as a whole.
     ageFiles(trainer.modelsDir);
@@ -140,7 +140,7 @@ Deno.test({
   fn: async () => {
     const rule = "new.joblib filter=lfs diff=lfs merge=lfs -text\n";
     for (const place of [".gitattributes", ".git/info/attributes"]) {
-      using dir = tempDir();
+      using dir = memoryDir();
       const own = newTrainer(dir.path);
       await publishFrom(testContext(), own);
       const repoDir = clone(registryOf(own), join(dir.path, "mine"));

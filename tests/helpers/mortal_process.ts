@@ -21,8 +21,8 @@ class DeadProcessError extends Error {
 export class MortalProcess {
   readonly #diesAt: number;
   readonly #folder: string | undefined;
-  #contentBefore: string | undefined;
-  #leavesNews = true;
+  readonly #newsAt: number[] = [];
+  #content: string | undefined;
   #steps = 0;
   #isDead = false;
   readonly #files = new Set<Deno.FsFile>();
@@ -31,19 +31,19 @@ export class MortalProcess {
 
   /**
    * @param diesAt 0 for one that lives to its end
-   * @param folder holds everything that it changes
+   * @param folder holds everything that it changes, and is looked at before each step of one that lives
    */
   constructor(diesAt: number, folder?: string) {
     this.#diesAt = diesAt;
-    this.#folder = folder;
+    this.#folder = diesAt === 0 ? folder : undefined;
   }
 
   /**
-   * Whether it leaves something else in its folder than it would have left by dying one step earlier. Most steps sync
-   * what is there, or look at something with git.
+   * The steps before which a death leaves something else in the folder than a death one step earlier. Most steps sync
+   * what is there, or ask git something; without a folder, every step counts.
    */
-  get leavesNews(): boolean {
-    return this.#leavesNews;
+  get newsAt(): readonly number[] {
+    return this.#newsAt;
   }
 
   /** The steps that it took, or began. */
@@ -70,16 +70,11 @@ export class MortalProcess {
   #step(): void {
     this.#assertAlive();
     this.#steps++;
-    if (this.#steps === this.#diesAt - 1) this.#contentBefore = this.#content();
-    if (this.#steps === this.#diesAt) {
-      this.#isDead = true;
-      this.#leavesNews = this.#contentBefore === undefined || this.#contentBefore !== this.#content();
-    }
+    this.#isDead = this.#steps === this.#diesAt;
     this.#assertAlive();
-  }
-
-  #content(): string | undefined {
-    return this.#folder === undefined ? undefined : contentOf(this.#folder);
+    const content = this.#folder === undefined ? undefined : contentOf(this.#folder);
+    if (content === undefined || content !== this.#content) this.#newsAt.push(this.#steps);
+    this.#content = content;
   }
 
   #assertAlive(): void {

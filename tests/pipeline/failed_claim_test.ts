@@ -9,7 +9,7 @@ import { listReleases } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { activeSequence, settleLeft } from "../helpers/mirrored_bot.ts";
-import { checkpoint, tempDir } from "../helpers/temp_dir.ts";
+import { checkpoint, memoryDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
@@ -37,7 +37,7 @@ function assertNamed(bot: Machine, failure: unknown, when: string): void {
 
 for (const code of ["ENOSPC", "EIO"]) {
   Deno.test(`a pull that meets one ${code} at any step names the release that is active then`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { trainer, bot } = await pulledReleases(join(dir.path, "world"), SETS.slice(0, 2));
     await publishFiles(trainer, SETS[2] ?? {});
     const restore = checkpoint(join(dir.path, "world/bot"), join(dir.path, "start"));
@@ -58,7 +58,7 @@ for (const code of ["ENOSPC", "EIO"]) {
 }
 
 Deno.test("a pull that is stopped names the release that is active, whatever it was doing", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = await pulledReleases(join(dir.path, "world"), SETS.slice(0, 2));
   await publishFiles(trainer, SETS[2] ?? {});
   const restore = checkpoint(join(dir.path, "world/bot"), join(dir.path, "start"));
@@ -88,7 +88,7 @@ Deno.test("a pull that is stopped names the release that is active, whatever it 
 
 for (const [how, isKilled] of [["is killed", true], ["meets one error", false]] as const) {
   Deno.test(`a rollback that ${how} at any step never quarantines the release that stays active`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { bot } = await pulledReleases(join(dir.path, "world"), SETS);
     const store = storeOf(testContext(), bot);
     // An operator's own quarantine of the active release is not the rollback's to lift.
@@ -121,7 +121,7 @@ for (const [how, isKilled] of [["is killed", true], ["meets one error", false]] 
 }
 
 Deno.test("an active release that an older version left quarantined as rolled back from is pulled again", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { bot } = await pulledReleases(dir.path, SETS);
   const store = storeOf(testContext(), bot);
   const digest = activeDigest(bot);

@@ -18,7 +18,7 @@ import { listReleases } from "../../lib/store/releases.ts";
 import { type Digest, shortDigest } from "../../lib/release/manifest.ts";
 import { fillModels } from "../contract/carrier_contract.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { memoryDir, type TempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 
@@ -29,7 +29,7 @@ function safeguards(activation: Record<string, unknown>): Safeguards {
 
 /** A trainer, a bot, and a consumer that writes down what it is told and can be made to fail. */
 class World implements Disposable {
-  readonly #dir: TempDir = tempDir();
+  readonly #dir: TempDir = memoryDir();
   readonly context = testContext();
   readonly trainer;
   readonly bot;

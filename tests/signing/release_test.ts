@@ -25,7 +25,7 @@ import {
   storeOf,
 } from "../helpers/machines.ts";
 import { clockAt, testKey } from "../helpers/signing.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
 
@@ -197,7 +197,7 @@ async function pullAway(context: Context, to: Machine) {
 }
 
 Deno.test("a frozen registry is noticed: with required signatures an expired active release is refused, and stays", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal: KEY.seal(7) });
   const required = { signatures: KEY.required };
@@ -223,7 +223,7 @@ Deno.test("a frozen registry is noticed: with required signatures an expired act
 });
 
 Deno.test("an expired release does not arrive on a new machine, whoever signed it or did not", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const seal = { signer: undefined, validDays: 1 / 24 };
   await publishFrom(at("2026-11-21T00:00:00Z"), trainer, { seal });
@@ -233,7 +233,7 @@ Deno.test("an expired release does not arrive on a new machine, whoever signed i
 });
 
 Deno.test("publishing equal models again commits nothing until half of the term is over", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, registry } = worldIn(dir.path);
   const settings = { seal: KEY.seal(4) };
   const commits = () => git(registry, "rev-list", "--count", "main").trim();
@@ -256,7 +256,7 @@ Deno.test("publishing equal models again commits nothing until half of the term 
 });
 
 Deno.test("keys are rotated by trusting both for a while; a key whose time is over signs nothing that is taken", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const young = testKey("P-256", "young.pem");
   const old = { ...KEY.trusted, notAfter: new Date("2026-12-01T00:00:00Z") };
@@ -278,7 +278,7 @@ Deno.test("keys are rotated by trusting both for a while; a key whose time is ov
 });
 
 Deno.test("signatures that are required later are asked for where the store has none, and older releases stay refused", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const context = testContext();
   await publishFrom(context, trainer, { seal: KEY.seal() });
@@ -301,7 +301,7 @@ Deno.test("signatures that are required later are asked for where the store has 
 });
 
 Deno.test("the signature of a release goes with it, and stays with it through a rollback", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot } = worldIn(dir.path);
   const context = testContext();
   const digests: Digest[] = [];
@@ -331,7 +331,7 @@ Deno.test("the signature of a release goes with it, and stays with it through a 
 });
 
 Deno.test("a clone of a signed registry is a signed folder, for everybody's verifier", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, registry } = worldIn(dir.path);
   await publishFrom(testContext(), trainer, { seal: KEY.seal() });
   const hand = join(dir.path, "hand");
@@ -345,7 +345,7 @@ Deno.test("a clone of a signed registry is a signed folder, for everybody's veri
 });
 
 Deno.test("models in a folder below another are signed by their names beside the manifest", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, registry } = worldIn(dir.path);
   await publishFrom(testContext(), trainer, { seal: KEY.seal(), subdir: "prod/models" });
   const hand = join(dir.path, "hand");
@@ -357,7 +357,7 @@ Deno.test("models in a folder below another are signed by their names beside the
 for (const allowDirtyWorktree of [false, true]) {
   const how = allowDirtyWorktree ? "through a worktree in use" : "through a clean worktree";
   Deno.test(`an unsigned publish over a signed registry takes the old signature away ${how}, and says so`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { trainer, registry } = worldIn(dir.path);
     await publishFrom(testContext(), trainer, { seal: KEY.seal() });
     assert.equal((await publishFrom(testContext(), trainer, { allowDirtyWorktree })).outcome, "unchanged");
@@ -377,7 +377,7 @@ for (const allowDirtyWorktree of [false, true]) {
 }
 
 Deno.test("a signature in the registry that is no file is refused, and a damaged one is replaced by a publish", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer, bot, registry } = worldIn(dir.path);
   await publishFrom(testContext(), trainer, { seal: KEY.seal() });
   const hand = join(dir.path, "hand");

@@ -7,7 +7,7 @@ import { listReleases } from "../../lib/store/releases.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, machine, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
-import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
@@ -22,7 +22,7 @@ async function botWithV1(root: string, next: Readonly<Record<string, string>> = 
 }
 
 Deno.test("a first mirroring over files of the same names keeps them as a release to roll back to", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const { trainer } = await pulledReleases(dir.path, [V1]);
   const bot = machine(dir.path, "other", trainer.registry.repoUrl ?? "");
   const before = { "a.bin": "mine", "sub": "a file where a folder comes" };
@@ -34,7 +34,7 @@ Deno.test("a first mirroring over files of the same names keeps them as a releas
 });
 
 Deno.test("a file of no release that has the name of a new one is kept under another name", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const bot = await botWithV1(dir.path);
   writeFiles(bot.modelsDir, { "d.bin": "mine" });
   const context = testContext();
@@ -48,7 +48,7 @@ Deno.test("a file of no release that has the name of a new one is kept under ano
 });
 
 Deno.test("a file that was changed by hand is replaced, and is back when the mirroring fails", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const bot = await botWithV1(dir.path);
   writeFiles(bot.modelsDir, { "a.bin": "changed by hand", "sub/b.bin": "this too" });
   const changed = readFiles(bot.modelsDir);
@@ -64,7 +64,7 @@ Deno.test("a file that was changed by hand is replaced, and is back when the mir
 
 for (const hasRoom of [true, false]) {
   Deno.test(`a mixture that an older version left is completed, or taken back (${hasRoom ? "room" : "no room"})`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const { bot } = await pulledReleases(dir.path, [V1, V2], MIRROR);
     await mirrorTo(testContext(), bot, 1);
     const store = storeOf(testContext(), bot);

@@ -5,7 +5,7 @@ import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, storeOf } from "../helpers/machines.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { activeSequence, assertMirrored, mirrorTo, settleLeft } from "../helpers/mirrored_bot.ts";
-import { checkpoint, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, memoryDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError, pulledReleases } from "../helpers/two_releases.ts";
 
@@ -77,7 +77,7 @@ function killedFrom(at: number): Fault {
 }
 
 Deno.test("a mirroring killed at any step ends with one whole release, on record, and can be repeated", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const world = await World.at(dir.path);
   const ends = new Set<number | undefined>();
   for (let at = 1;; at++) {
@@ -96,8 +96,8 @@ Deno.test("a mirroring killed at any step ends with one whole release, on record
 });
 
 Deno.test("a recovery that is killed at any step itself is finished by the next one", async () => {
-  using dir = tempDir();
-  using other = tempDir();
+  using dir = memoryDir();
+  using other = memoryDir();
   const world = await World.at(dir.path);
   let kills = 0;
   for (let at = 15;; at += 11) {
@@ -119,7 +119,7 @@ Deno.test("a recovery that is killed at any step itself is finished by the next 
 
 for (const code of ["ENOSPC", "EIO", "EACCES", "EBUSY"]) {
   Deno.test(`a mirroring that meets one ${code} at any step leaves one whole release, which is named`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const world = await World.at(dir.path);
     let failures = 0;
     for (let at = 1;; at += code === "ENOSPC" ? 1 : 4) {
@@ -137,7 +137,7 @@ for (const code of ["ENOSPC", "EIO", "EACCES", "EBUSY"]) {
 }
 
 Deno.test("a model folder that takes no more bytes from any step on keeps the old release", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const world = await World.at(dir.path);
   let failures = 0;
   for (let at = 1;; at++) {
@@ -158,7 +158,7 @@ Deno.test("a model folder that takes no more bytes from any step on keeps the ol
 });
 
 Deno.test("a model folder that becomes read-only at any step is whole again once it can be written", async () => {
-  using dir = tempDir();
+  using dir = memoryDir();
   const world = await World.at(dir.path);
   for (let at = 1;; at++) {
     world.restore();

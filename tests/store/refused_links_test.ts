@@ -8,7 +8,7 @@ import { problemSeenByConsumers } from "../../lib/store/consumer_view.ts";
 import { activeManifest } from "../../lib/store/active_release.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
-import { checkpoint, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { osError, publishFiles, pulledReleases } from "../helpers/two_releases.ts";
 
@@ -76,7 +76,7 @@ const CASES: Readonly<Record<string, Case>> = {
 
 for (const [what, { prepare, run, seen }] of Object.entries(CASES)) {
   Deno.test(`${what} that is refused one link shows consumers one release, and names it`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const bot = await prepare(join(dir.path, "world"));
     const restore = checkpoint(join(dir.path, "world"), join(dir.path, "start"));
     let refused = 0;
@@ -124,7 +124,7 @@ function assertSound(bot: Machine): void {
 
 for (const activation of ["auto", "symlink"] as const) {
   Deno.test(`files are never mirrored through the link where links are refused for good (${activation})`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const bot = await newerPublished(dir.path);
     const refuse = testContext({
       fs: countingFs((step) => {
@@ -141,7 +141,7 @@ for (const activation of ["auto", "symlink"] as const) {
 
 for (const command of ["pull", "rollback", "prune"] as const) {
   Deno.test(`${command} makes links again of pointers that an older version wrote as files`, async () => {
-    using dir = tempDir();
+    using dir = memoryDir();
     const bot = await twoPulled(dir.path);
     const context = testContext();
     const store = storeOf(context, bot);
