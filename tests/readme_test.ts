@@ -190,7 +190,7 @@ Deno.test({
   name: "the commands of the README for model references do what it says, with its configuration",
   ignore: Deno.build.os === "windows",
   async fn() {
-    await using world = new ReferencesWorld();
+    await using world = new ReferencesWorld({ dir: tempDir() });
     using dir = tempDir();
     makeProgram(join(dir.path, "bin"));
     const yaml = BLOCKS.find(({ kind }) => kind === "yaml references")?.text ?? "";

@@ -7,7 +7,7 @@ import { tempDir } from "../helpers/temp_dir.ts";
 await startLimiterTimers();
 
 Deno.test("references-sync holds back a large removal with exit code 1; --allow-shrink, --force and max_shrink allow it", async () => {
-  await using world = new ReferencesWorld();
+  await using world = new ReferencesWorld({ dir: tempDir() });
   using dir = tempDir();
   world.commit(world.images, { "clip.json": '{"a": {}, "b": {}, "c": {}}\n' });
   world.primary.records.set("clip", '{"a": {}}');

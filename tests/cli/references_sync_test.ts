@@ -17,7 +17,7 @@ class CliWorld extends ReferencesWorld {
   readonly #dir = tempDir();
 
   constructor() {
-    super();
+    super({ dir: tempDir() });
     this.commit(this.images, {
       "clip.json": '{\n\t"ViT-L/14": {"version": "1"},\n\t"old": {}\n}\n',
       "blip.json": "{}\n",

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { Clock } from "../../lib/core/clock.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
 import type { Category } from "../../lib/references/categories.ts";
@@ -13,7 +12,7 @@ import { TOKEN } from "../fakes/github_server.ts";
 import { startGitServer } from "../fakes/git_server.ts";
 import { startPrimary } from "../fakes/primary_server.ts";
 import { QuickClock } from "./fake_clock.ts";
-import { tempDir, writeFiles } from "./temp_dir.ts";
+import { memoryDir, type TempDir, writeFiles } from "./temp_dir.ts";
 import { fixedEnvironment, testContext } from "./test_context.ts";
 import { bareRepository, clone, commitAll, git } from "./test_git.ts";
 
@@ -50,13 +49,15 @@ export class ReferencesWorld implements AsyncDisposable {
   readonly git;
   readonly images: TargetWorld;
   readonly texts: TargetWorld;
-  readonly #dir = tempDir();
+  readonly #dir: TempDir;
   readonly context = testContext({ clock: this.clock });
 
-  constructor(clock?: Clock) {
-    const root = join(this.#dir.path, "srv");
+  /** @param dir where Deno's processes have to come in, one on the disk */
+  constructor({ dir = memoryDir() }: { readonly dir?: TempDir } = {}) {
+    this.#dir = dir;
+    const root = join(dir.path, "srv");
     this.github = new GitHubPullsServer(
-      clock ?? this.clock,
+      this.clock,
       (repository, branch) => branchSha(root, repository, branch),
     );
     this.git = startGitServer({ root, token: (token) => this.github.accepts(token), isPublic: true });
