@@ -137,7 +137,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       this.#context.log.warn(
         isOthers
           ? `somebody else pushed to ${remoteBranch} meanwhile; trying again on top of it`
-          : `${remoteBranch} did not take it, as while somebody else pushes; trying again`,
+          : `${remoteBranch} did not take it; trying again`,
       );
     }
     // Nobody else was in the way: what the remote says is the reason.

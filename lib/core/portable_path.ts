@@ -45,8 +45,7 @@ function portableNameProblem(name: string): string | undefined {
   if (name === "") return "has an empty part";
   if (name === "." || name === "..") return `has the part "${name}"`;
   if (encoder.encode(name).length > NAME_BYTES_MAX) return `has a part longer than ${NAME_BYTES_MAX} bytes`;
-  // deno-lint-ignore no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return "has a control character";
+  if (/\p{Cc}/u.test(name)) return "has a control character";
   if (/[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]/.test(name)) {
     return "has a character that hides what it says";
   }
