@@ -6,7 +6,12 @@ import { findHooks, type HookName, type Hooks, runHook } from "./hooks.ts";
 import { openJournal, restorePaths, scratchOf, takeBack } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 
-const COMMIT_HOOKS: readonly HookName[] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
+/** In the order in which git asks them. */
+const COMMIT_HOOKS = [
+  "pre-commit",
+  "prepare-commit-msg",
+  "commit-msg",
+] as const satisfies readonly HookName[];
 
 /** A commit before it is made, as its hooks see it. */
 export interface ProposedCommit {
@@ -32,12 +37,13 @@ export async function askCommitHooks(
   commit: ProposedCommit,
 ): Promise<void> {
   const hooks = await findHooks(context, registry);
-  if (!COMMIT_HOOKS.some((name) => hooks.has(name))) return;
+  const asked = COMMIT_HOOKS.filter((name) => hooks.has(name));
+  if (asked.length === 0) return;
   const { fs } = context;
   const index = join(scratchOf(registry), "hook-index");
   const message = join(scratchOf(registry), "COMMIT_EDITMSG");
   const argsOf = { "pre-commit": [], "prepare-commit-msg": [message, "message"], "commit-msg": [message] };
-  for (const name of ["pre-commit", "prepare-commit-msg", "commit-msg"] as const) {
+  for (const name of asked) {
     replaceFile(fs, index, fs.readFileSync(commit.index));
     replaceFile(fs, message, commit.message);
     try {

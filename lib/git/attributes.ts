@@ -32,7 +32,7 @@ export function exactPattern(path: string): string {
 /**
  * Keeps git from converting what a publish writes (line endings, `$Id$`, encodings), whatever the registry's own
  * `.gitattributes` say: the model folder, and the files beside it, which no filter may rewrite either. Written to the
- * clone's `info/attributes`, which wins over them and is never committed. In a clone of our own nothing else is in it.
+ * clone's `info/attributes`, which wins over them and is never committed.
  */
 export function forbidConversions(
   context: Context,
@@ -42,7 +42,7 @@ export function forbidConversions(
 ): void {
   const path = attributesPath(registry.objectsDir);
   const text = findText(context.fs, path) ?? "";
-  const wanted = replaceBlock(registry.isOwn ? "" : text, [
+  const wanted = replaceBlock(text, [
     `${exactPattern(subdir)}/** -text -ident -working-tree-encoding`,
     ...beside.map((file) => `${exactPattern(file)} -text -ident -working-tree-encoding -filter`),
   ]);

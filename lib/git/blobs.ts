@@ -61,7 +61,7 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
       const header = await reader.readLine();
       const bytes = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header ?? "")?.[1];
       if (header === undefined) throw git.error(action, await process.exit);
-      const other = /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header ?? "")?.[1];
+      const other = /^[0-9a-f]{40,64} (tree|commit|tag) \d+$/.exec(header)?.[1];
       if (other !== undefined) {
         throw new RefusedError(`Cannot ${action}: object ${id} is a ${other}, not a file`, {
           code: "REGISTRY_UNFIT",

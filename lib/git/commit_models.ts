@@ -135,8 +135,8 @@ async function writeCommit(
   const tree = await makeTree(context, registry, head, entries);
   await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
   const message = messageOf(change, manifest.digest);
-  const paths = registry.isOwn ? restoredPaths(registry, change) : [subdir, ...beside, ...attributes];
   const index = scratchIndex(registry);
+  const paths = restoredPaths(registry, change);
   await askCommitHooks(context, registry, { tree, parent: head, index, message, paths });
   return await commitTree(registry, {
     tree,

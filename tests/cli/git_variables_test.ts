@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { configuredPair } from "../helpers/configured_pair.ts";
 import { spawnCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { bareRepository, git } from "../helpers/test_git.ts";
+import { git } from "../helpers/test_git.ts";
 
 /** What a hook, or a shell that works on another repository, may have set. */
 const LEADING_ASTRAY = {
@@ -19,18 +20,13 @@ const LEADING_ASTRAY = {
 
 Deno.test("publish and pull work in their own repositories, whatever git's variables name", async () => {
   using dir = tempDir();
-  const registry = bareRepository(join(dir.path, "registry.git"));
-  const settings = { model_sync: { repo_url: registry, publisher: { train_before_push: false } } };
-  for (const machine of ["trainer", "bot"]) {
-    writeFiles(join(dir.path, machine), { "configs/bot.yaml": JSON.stringify(settings) });
-  }
-  writeFiles(join(dir.path, "trainer"), { "models/rf.json": "[1]" });
-  const run = (machine: string, command: string) =>
-    spawnCli(command, [], { cwd: join(dir.path, machine), env: LEADING_ASTRAY });
-  const published = await run("trainer", "publish");
+  const { registry, trainer, bot } = configuredPair(dir.path);
+  writeFiles(trainer, { "models/rf.json": "[1]" });
+  const run = (cwd: string, command: string) => spawnCli(command, [], { cwd, env: LEADING_ASTRAY });
+  const published = await run(trainer, "publish");
   assert.equal(published.code, 0, published.stderr);
   assert.equal(git(registry, "show", "main:models/rf.json"), "[1]");
-  const pulled = await run("bot", "pull");
+  const pulled = await run(bot, "pull");
   assert.equal(pulled.code, 0, pulled.stderr);
-  assert.equal(Deno.readTextFileSync(join(dir.path, "bot/models/rf.json")), "[1]");
+  assert.equal(Deno.readTextFileSync(join(bot, "models/rf.json")), "[1]");
 });

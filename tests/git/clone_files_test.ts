@@ -3,9 +3,10 @@ import { dirname, join } from "node:path";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
 import { rootedFs } from "../helpers/rooted_fs.ts";
+import { configuredPair } from "../helpers/configured_pair.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
-import { bareRepository, git, GIT_ENV } from "../helpers/test_git.ts";
+import { git, GIT_ENV } from "../helpers/test_git.ts";
 
 /** A git on so small a clone ends within milliseconds; one that waits for a pipe is ended, and fails the test. */
 const GIT_TIMEOUT_MS = 20_000;
@@ -89,12 +90,7 @@ async function succeed(cwd: string, ...[command = "", ...args]: readonly string[
 
 const dir = memoryDir();
 globalThis.addEventListener("unload", () => dir[Symbol.dispose]());
-const registry = bareRepository(join(dir.path, "registry.git"));
-const [TRAINER, BOT] = [join(dir.path, "trainer"), join(dir.path, "bot")];
-for (const cwd of [TRAINER, BOT]) {
-  const settings = { repo_url: registry, publisher: { train_before_push: false } };
-  writeFiles(cwd, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
-}
+const { registry, trainer: TRAINER, bot: BOT } = configuredPair(dir.path);
 for (const content of ["one", "two"]) {
   writeFiles(TRAINER, { "models/a/rf.bin": content });
   await succeed(TRAINER, "publish");

@@ -4,9 +4,10 @@ import type { Terminal } from "../../cli/_world.ts";
 import { STATE_ENTRIES } from "../../lib/store/state_entries.ts";
 import { damage, DAMAGES, withoutPipes } from "../helpers/damage.ts";
 import { rootedFs } from "../helpers/rooted_fs.ts";
+import { configuredPair } from "../helpers/configured_pair.ts";
 import { type CliResult, runCli, type RunOptions } from "../helpers/run_cli.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
-import { bareRepository, git } from "../helpers/test_git.ts";
+import { git } from "../helpers/test_git.ts";
 
 type Args = readonly string[];
 
@@ -54,12 +55,7 @@ async function tick(cwd: string): Promise<string> {
 
 const dir = memoryDir();
 globalThis.addEventListener("unload", () => dir[Symbol.dispose]());
-const registry = bareRepository(join(dir.path, "registry.git"));
-const [TRAINER, BOT] = [join(dir.path, "trainer"), join(dir.path, "bot")];
-for (const cwd of [TRAINER, BOT]) {
-  const settings = { repo_url: registry, publisher: { train_before_push: false } };
-  writeFiles(cwd, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
-}
+const { registry, trainer: TRAINER, bot: BOT } = configuredPair(dir.path);
 for (const content of ["one", "two"]) {
   writeFiles(TRAINER, { "models/rf.bin": content });
   await expect(TRAINER, [[["publish"], 0]]);
