@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { settleAll } from "../core/settle_all.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { writtenPaths } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";
@@ -27,7 +28,7 @@ export async function followRemote(
   registry: Registry,
   { allowDirtyWorktree, subdir }: PublisherPlace,
 ): Promise<SyncedBranch> {
-  const [status, tip] = await Promise.all([
+  const [status, tip] = await settleAll([
     registry.hasWorktree ? registry.status() : undefined,
     registry.remoteTip(),
   ]);

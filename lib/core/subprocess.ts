@@ -26,7 +26,10 @@ export interface ProcessExit {
 }
 
 export interface RunningProcess {
-  /** What it prints, piece by piece; a piece is valid until the next is asked for. Read it all, or leave it early. */
+  /**
+   * What it prints, piece by piece; a piece is valid until the next is asked for. Whoever leaves it early ends the
+   * program, and goes on once it is gone.
+   */
   readonly stdout: AsyncGenerator<Uint8Array<ArrayBuffer>>;
   /** Settles when the child has ended and its standard error was read. */
   readonly exit: Promise<ProcessExit>;
@@ -71,9 +74,10 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false, pipes: new Set() };
   cut.promise.catch(() => {});
   let graceTimer: ReturnType<typeof setTimeout> | undefined;
+  let hasEnded = false;
 
   const end = (reason: unknown) => {
-    if (cut.isDue) return;
+    if (cut.isDue || hasEnded) return;
     cut.isDue = true;
     kill(child, "SIGTERM", ownGroup);
     graceTimer = setTimeout(() => kill(child, "SIGKILL", ownGroup), KILL_GRACE_MS);
@@ -98,6 +102,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
       if (cut.isDue) await cut.promise;
       return { code: status.code, stderr: tail };
     } finally {
+      hasEnded = true;
       clearTimeout(timer);
       clearTimeout(graceTimer);
       request.signal.removeEventListener("abort", onAbort);
@@ -105,7 +110,25 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   })();
   // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
   exit.catch(() => {});
-  return { stdout: readPipe(child.stdout, cut), exit };
+  const leave = async () => {
+    end(new Error(`${describe(request)} was ended: nobody reads on`));
+    await exit.catch(() => {});
+  };
+  return { stdout: readOutput(readPipe(child.stdout, cut), leave), exit };
+}
+
+/** The same pieces; a reader who does not take them all waits for `leave`. */
+async function* readOutput(
+  pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  leave: () => Promise<void>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let isRead = false;
+  try {
+    yield* pieces;
+    isRead = true;
+  } finally {
+    if (!isRead) await leave();
+  }
 }
 
 /** The end that we make of a program. */

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findEntry, findText, UnusableFileError } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
+import { settleAll } from "../core/settle_all.ts";
 import type { CloneKind } from "./clone.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
 import type { Git } from "./git.ts";
@@ -51,7 +52,7 @@ export async function readFacts(
   const problem = describeGitFolder(context.fs, repoDir, settings);
   if (problem?.kind === "unreadable") throw new CloneDamagedError(repoDir, problem.reason);
   const action = `open the models repository ${repoDir}`;
-  const [result, config] = await Promise.all([
+  const [result, config] = await settleAll([
     git.attempt(
       ["rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects", "--is-bare-repository"],
       { action },

@@ -96,11 +96,30 @@ Deno.test("a program that was ended never looks as if its output were all", asyn
   await assert.rejects(process.exit, (error) => error === reason);
 });
 
-Deno.test("a stream that is left early ends the program", async () => {
-  const process = spawnProcess(shell("yes"));
+Deno.test("whoever leaves a program's output early goes on once the program and its helpers are gone", async () => {
+  using dir = tempDir();
+  // One that never writes again would not learn from a closed pipe that nobody reads.
+  const process = spawnProcess(shell(`sleep 61 & echo $! > ${dir.path}/helper; echo $$; sleep 61`));
+  let pid = "";
   for await (const piece of process.stdout) {
-    assert.ok(piece.length > 0);
+    pid = new TextDecoder().decode(piece).trim();
     break;
   }
-  assert.notEqual((await process.exit).code, 0);
+  assert.equal(isRunning(pid), false);
+  assert.equal(isRunning(Deno.readTextFileSync(`${dir.path}/helper`).trim()), false);
+  await assert.rejects(process.exit, { message: /nobody reads on/ });
+});
+
+Deno.test("a program that has ended is not ended again by whoever leaves its output early", async () => {
+  const process = spawnProcess(shell("echo one; echo two"));
+  assert.equal((await process.exit).code, 0);
+  for await (const _piece of process.stdout) break;
+  assert.equal((await process.exit).code, 0);
+});
+
+Deno.test("runProcess() leaves no program behind that prints more than is kept", async () => {
+  using dir = tempDir();
+  const script = `echo $$ > ${dir.path}/pid; head -c 67108865 /dev/zero; exec sleep 61`;
+  await assert.rejects(runProcess(spawnProcess, shell(script)), { code: "OUTPUT_TOO_LARGE" });
+  assert.equal(isRunning(Deno.readTextFileSync(`${dir.path}/pid`).trim()), false);
 });
