@@ -275,7 +275,7 @@ Deno.test("the README, the check of a clean machine and the workflow name one De
   for (const task of ["test", "check"]) {
     assert.match(
       Deno.readTextFileSync(join(PROJECT, ".ci/run")),
-      new RegExp(`^npx -y deno@${version} task ${task} \\|\\| failed=`, "m"),
+      new RegExp(`^npx -y deno@${version} task ${task} (2>&1 \\| tee "\\$log" )?\\|\\| failed=`, "m"),
     );
   }
   assert.match(

@@ -15,7 +15,13 @@ export async function helpStart(bench: Workbench): Promise<void> {
   const ours: number[] = [];
   const theirs: number[] = [];
   for (let round = 0; round < bench.scale.rounds(25); round++) {
-    const help = ["--no-prompt", "-P=model-sync", `${PROJECT}cli/main.ts`, "--help"];
+    const help = [
+      "--no-prompt",
+      "--unstable-lazy-dynamic-imports",
+      "-P=model-sync",
+      `${PROJECT}cli/main.ts`,
+      "--help",
+    ];
     ours.push((await bench.deno(bench.dir, help)).wallMs);
     theirs.push((await bench.run(bench.dir, [Deno.execPath(), "eval", "1"])).wallMs);
   }

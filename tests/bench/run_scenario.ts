@@ -38,7 +38,7 @@ export async function runScenario(
     });
   } catch (error) {
     signal.throwIfAborted();
-    onRow({ scenario: name, failed: firstLine(error) });
+    onRow({ scenario: name, failed: errorLine(error) });
   }
 }
 
@@ -64,7 +64,9 @@ async function withLimit(
   }
 }
 
-function firstLine(error: unknown): string {
+/** The line that names the error, behind whatever a command logged before it; without one, the first. */
+function errorLine(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return (message.trim().split("\n")[0] ?? "").slice(0, REASON_CHARS_MAX);
+  const lines = message.trim().split("\n");
+  return (lines.find((line) => line.startsWith("error:")) ?? lines[0] ?? "").slice(0, REASON_CHARS_MAX);
 }

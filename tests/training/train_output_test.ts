@@ -9,19 +9,20 @@ const OPTIONS = { paper: false, symbols: [], scope: "default", maxModelAgeHours:
 
 Deno.test("what a training prints is passed on without known secrets, whether it ends well or not", async () => {
   new Secret(TOKEN);
-  for (const code of [0, 3]) {
-    let said = "";
-    const script = `echo "epoch 1 ${TOKEN}"; printf '\\033[32mloss\\033[0m 0.1\\r${TOKEN}' >&2; exit ${code}`;
-    const run = train(
-      testContext(),
-      { command: ["sh", "-c", script], timeoutMs: 60_000, modelsDir: "models" },
-      OPTIONS,
-      (chunk) => said += new TextDecoder().decode(chunk),
-    );
-    await run.catch((error) => assert.equal(error.code, "TRAINING_FAILED"));
-    assert.match(said, /epoch 1 \[redacted\]\n/);
-    assert.ok(said.includes("\u001b[32mloss\u001b[0m 0.1\r[redacted]"), said);
-    assert.ok(!said.includes(TOKEN));
+  // One stream at a time: which of two comes first is the system's affair.
+  for (const stream of [1, 2]) {
+    for (const code of [0, 3]) {
+      let said = "";
+      const script = `printf '\\033[32mloss\\033[0m 0.1\\r${TOKEN}' >&${stream}; exit ${code}`;
+      const run = train(
+        testContext(),
+        { command: ["sh", "-c", script], timeoutMs: 60_000, modelsDir: "models" },
+        OPTIONS,
+        (chunk) => said += new TextDecoder().decode(chunk),
+      );
+      await run.catch((error) => assert.equal(error.code, "TRAINING_FAILED"));
+      assert.equal(said, "\u001b[32mloss\u001b[0m 0.1\r[redacted]");
+    }
   }
 });
 

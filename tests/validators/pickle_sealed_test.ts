@@ -61,6 +61,8 @@ Deno.test("bytes that only begin like a compressed file pass", async () => {
   await inspect(rawPickle("BZh9 of the week\n"), "notes.txt");
   await inspect(rawPickle("ZF files\n"), "notes.txt");
   await inspect(rawPickle("x", 0x9c, new Uint8Array(40).fill(0xff)), "weights.bin");
+  // A preset dictionary, which no reader of models has.
+  await inspect(rawPickle("x", 0xbb, new Uint8Array(40).fill(0xff)), "weights.bin");
   await inspect(rawPickle(0x5d, 0, 0, 1, new Uint8Array(40)), "weights.bin");
   await inspect(new Uint8Array(4096), "weights.bin");
 });

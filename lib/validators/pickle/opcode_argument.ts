@@ -3,7 +3,14 @@ import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
 import type { PickleReader } from "./pickle_reader.ts";
 import { DATA, FLOAT, type PickleValue, UNKNOWN } from "./pickle_value.ts";
-import { integerOf, LONG_READ_BYTES, writtenInt, writtenLong } from "./read_integer.ts";
+import {
+  integerOf,
+  LONG_READ_BYTES,
+  writtenFloat,
+  writtenIndex,
+  writtenInt,
+  writtenLong,
+} from "./read_number.ts";
 import { payloadOf } from "./value_measures.ts";
 
 /** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
@@ -178,13 +185,13 @@ type LineKind =
   | "escapedLine";
 
 function readLines(reader: PickleReader, kind: LineKind, offset: number): ReadArgument {
-  const line = bufferedLine(reader, kind === "twoLines" ? nameOf : asciiOf);
+  const line = bufferedLine(reader, LINE_READERS[kind]);
   if (line === undefined) return readLinesLater(reader, kind, offset);
   return kind === "twoLines" ? readSecondLine(reader, line, offset) : meaningOf(kind, line, offset);
 }
 
 async function readLinesLater(reader: PickleReader, kind: LineKind, offset: number): Promise<PickleValue> {
-  const line = await readLine(reader, offset, kind === "twoLines" ? nameOf : asciiOf);
+  const line = await readLine(reader, offset, LINE_READERS[kind]);
   return kind === "twoLines" ? await readSecondLine(reader, line, offset) : meaningOf(kind, line, offset);
 }
 
@@ -236,37 +243,23 @@ function valueOf(
   kind: Exclude<LineKind, "line" | "twoLines">,
   line: PickleValue,
 ): PickleValue | undefined {
-  const isNumber = kind === "intLine" || kind === "longLine" || kind === "floatLine" || kind === "indexLine";
-  if (typeof line !== "string") return isNumber && line === UNKNOWN ? UNKNOWN : DATA;
-  const text = line.trim();
+  if (typeof line !== "string") return NUMBER_LINES.has(kind) ? line : DATA;
   switch (kind) {
     case "indexLine":
-      return indexOf(line);
+      return writtenIndex(line);
     case "intLine":
       return writtenInt(line);
     case "longLine":
       return writtenLong(line);
     case "floatLine":
-      return /\d|inf|nan/i.test(text) ? FLOAT : undefined;
+      return writtenFloat(line);
     case "quotedLine": {
-      const quoted = /^(["'])(.*)\1$/s.exec(text);
+      const quoted = /^(["'])(.*)\1$/s.exec(line.trim());
       return quoted === null ? undefined : constantOf(quoted[2] ?? "", DISGUISED.quoted);
     }
     default:
       return constantOf(line, DISGUISED.unicode);
   }
-}
-
-/**
- * As both of Python's readers read `int()`: with a sign, blanks and underlines; a negative one stops them. Behind a NUL,
- * its C reader sees nothing more, and its own stops.
- */
-function indexOf(line: string): PickleValue | undefined {
-  if (line.includes("\0")) return UNKNOWN;
-  const digits = /^[ \t\v\f\r]*([+-]?)(\d+(?:_\d+)*)[ \t\v\f\r]*$/.exec(line);
-  if (digits === null) return undefined;
-  const index = Number(digits[2]?.replaceAll("_", ""));
-  return digits[1] === "-" && index > 0 ? undefined : index;
 }
 
 /** Letters and digits that are written as escapes, which no pickler does. */
@@ -284,6 +277,26 @@ function constantOf(text: string, disguised: RegExp): PickleValue {
 
 /** What a line's bytes stand for. */
 type LineReader = (bytes: Uint8Array) => PickleValue;
+
+/** A character for each byte: of a number, C's reader sees what stands before a NUL, whatever is behind it. */
+function bytesOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+const LINE_READERS: Readonly<Record<LineKind, LineReader>> = {
+  line: asciiOf,
+  twoLines: nameOf,
+  intLine: bytesOf,
+  longLine: bytesOf,
+  indexLine: bytesOf,
+  floatLine: bytesOf,
+  quotedLine: asciiOf,
+  escapedLine: asciiOf,
+};
+
+const NUMBER_LINES: ReadonlySet<LineKind> = new Set(["intLine", "longLine", "indexLine", "floatLine"]);
 
 /** The next line, where all of it is buffered. */
 function bufferedLine(reader: PickleReader, read: LineReader): PickleValue | undefined {

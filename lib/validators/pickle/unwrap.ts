@@ -127,7 +127,7 @@ async function isDamagedAtOnce(head: Uint8Array): Promise<boolean> {
     inflateSync(head);
     return false;
   } catch (error) {
-    return osErrorCode(error) === "Z_DATA_ERROR";
+    return ["Z_DATA_ERROR", "Z_NEED_DICT"].includes(osErrorCode(error) ?? "");
   }
 }
 

@@ -1,6 +1,6 @@
-import { type PickleValue, UNKNOWN } from "./pickle_value.ts";
+import { FLOAT, type PickleValue, UNKNOWN } from "./pickle_value.ts";
 
-// Python has two unpicklers, in C and in Python, and they disagree about integers that are written as text: C's `strtol`
+// Python has two unpicklers, in C and in Python, and they disagree about numbers that are written as text: C's `strtol`
 // takes `0100` for octal and `0x10` for hexadecimal, ` 1` and `-0` for a truth value, and stops at NUL; `int(text, 0)`
 // refuses most of these. A size that one of them reads differently is an array that is written beyond its end. So only
 // what picklers write is a number. Source: `load_int` and `load_long` in CPython's `_pickle.c` and `pickle.py`.
@@ -19,10 +19,15 @@ const EXACT_DIGITS = 79;
 /** Bytes of a decimal digit: log 10 / log 256. */
 const DIGIT_BYTES = 0.4153;
 
-/** The argument of INT: {@link UNKNOWN} where Python may read a number and no pickler writes it so, `undefined` where Python stops. */
+/**
+ * The argument of INT, a line of which each character is a byte: {@link UNKNOWN} where one of Python's readers takes it
+ * for a number and no pickler writes it so, `undefined` where both stop.
+ */
 export function writtenInt(line: string): PickleValue | undefined {
   // Truth values, before protocol 2.
   if (line === "00" || line === "01") return line === "01";
+  // Of a line that begins with NUL, C's reader takes what stands before it, which is nothing, for a zero.
+  if (line.startsWith("\0")) return UNKNOWN;
   return decimalOf(line.trimEnd()) ?? unwritten(line);
 }
 
@@ -39,9 +44,42 @@ function decimalOf(text: string): PickleValue | undefined {
     : numberOf(BigInt(text));
 }
 
-/** Of a line that begins with NUL, C's reader takes what stands before it, which is nothing, for a zero. */
+/** How Python writes integers in whatever base, with blanks around them. */
+const INTEGER = /^[ \t-\r]*[+-]?\d[\da-fox_]*L?[ \t-\r]*$/i;
+
 function unwritten(line: string): typeof UNKNOWN | undefined {
-  return /\d|\0/.test(line) ? UNKNOWN : undefined;
+  return INTEGER.test(beforeNul(line)) ? UNKNOWN : undefined;
+}
+
+/** What C's reader sees of a line. */
+function beforeNul(line: string): string {
+  return line.split("\0", 1)[0] ?? "";
+}
+
+const INDEX = /^[ \t-\r]*([+-]?)(\d+(?:_\d+)*)[ \t-\r]*$/;
+
+/**
+ * The argument of PUT and GET, as both of Python's readers read `int()`: with a sign, blanks and underlines; a negative
+ * one stops them. Behind a NUL, its C reader sees nothing more, and its own stops.
+ */
+export function writtenIndex(line: string): PickleValue | undefined {
+  const digits = INDEX.exec(beforeNul(line));
+  if (digits === null) return undefined;
+  const index = Number(digits[2]?.replaceAll("_", ""));
+  if (digits[1] === "-" && index > 0) return undefined;
+  return line.includes("\0") ? UNKNOWN : index;
+}
+
+/** What C's reader takes for a float: nothing stands before or behind it. */
+const C_FLOAT = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
+
+/** What Python's own takes for one, with blanks and underlines. */
+const PYTHON_FLOAT =
+  /^[ \t-\r]*[+-]?(?:(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?|inf(?:inity)?|nan)[ \t-\r]*$/i;
+
+/** The argument of FLOAT; `undefined` where both of Python's readers stop. Source: `load_float` in the same files. */
+export function writtenFloat(line: string): PickleValue | undefined {
+  return C_FLOAT.test(beforeNul(line)) || PYTHON_FLOAT.test(line) ? FLOAT : undefined;
 }
 
 /** Where a number is laid out. */
