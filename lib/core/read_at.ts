@@ -8,7 +8,8 @@ export function readAt(
   return bytes.subarray(0, readInto(file, offset, bytes));
 }
 
-function readInto(
+/** Fills `bytes` from `offset`. @returns how many there are; fewer when the file ends before */
+export function readInto(
   file: Pick<Deno.FsFile, "readSync" | "seekSync">,
   offset: number,
   bytes: Uint8Array,

@@ -51,8 +51,8 @@ const FOLDERS = ["objects", "refs"];
 /** Below these git opens files by names that only it knows. */
 const OPENED_FOLDERS = ["refs", "objects"];
 
-/** Clones of our own hold a few hundred; listing so many takes some ten milliseconds. Beyond, git's time limit holds. */
-const ENTRIES_MAX = 10_000;
+/** Clones of our own hold a few hundred; listing so many takes every run five milliseconds. Beyond, git's time limit holds. */
+const ENTRIES_MAX = 2_000;
 
 /** A commit's name, or a reference to a branch. */
 const HEAD_TEXT = /^(?:ref: ?refs\/\S+|[0-9a-f]{40,64})\s*$/;

@@ -61,8 +61,9 @@ export async function rollbackTime(bench: Workbench): Promise<void> {
     ours: `${ms(median(durations))}, the whole process ${ms(median(runs))}`,
     theirs: "",
     ratio: "",
-    wanted: "under 100 ms",
-    kept: median(runs) < 100,
+    // The start of a process has a row of its own, and differs from machine to machine.
+    wanted: "under 100 ms, whatever the size",
+    kept: median(durations) < 100,
   });
 }
 

@@ -31,7 +31,7 @@ export async function inspectPickle(
   { path, location }: ModelFile,
   allowed: PickleAllowList,
 ): Promise<boolean> {
-  using file = await context.fs.open(location, { read: true });
+  using file = context.fs.openSync(location, { read: true });
   const size = file.statSync().size;
   const inspection = { context, path, location, allowed, budget: opcodeBudget(size) };
   const contents: Contents = {
@@ -58,7 +58,7 @@ async function inspect(inspection: PickleInspection, contents: Contents): Promis
   const byHead = peeled === undefined ? undefined : await inspectPeeled(inspection, contents, peeled);
   if (place === undefined || peeled?.beginning?.kind === "zip") return byHead ?? NOTHING;
   // Whatever contents begin with, programs that look for a ZIP's end open them as one.
-  const ends = await findEnds(inspection, place);
+  const ends = findEnds(inspection, place);
   const isInspected = ends.every((end) =>
     byHead?.places?.some(({ offset, bytes }) => end >= offset && end < offset + bytes) === true
   );
@@ -182,10 +182,7 @@ async function inspectAgain(inspection: PickleInspection, contents: Contents): P
   }
 }
 
-async function findEnds(
-  { context, location }: PickleInspection,
-  place: FileRange,
-): Promise<readonly number[]> {
-  using file = await context.fs.open(location, { read: true });
+function findEnds({ context, location }: PickleInspection, place: FileRange): readonly number[] {
+  using file = context.fs.openSync(location, { read: true });
   return findZipEnds(fileRange(file, place), place.bytes).map((end) => place.offset + end);
 }
