@@ -50,6 +50,8 @@ interface Opened {
   readonly git: Git;
   readonly relation: Relation | undefined;
   readonly tree: ModelTree;
+  /** Those of its files that neither the clone nor the scratch folder holds yet. */
+  readonly missing: Set<ObjectId>;
 }
 
 /** Pulls from a git repository: shallow, file by file, straight from git's objects, so that no filter touches a byte. */
@@ -119,11 +121,16 @@ export class GitSource implements Source {
     await registry.requireHistory();
     await this.#refuseDirtyWorktree(registry);
     const git = withScratchObjects(registry, this.#context.fs, this.#options.scratch);
+    const { branch } = this.#options.registry;
+    const ours = await registry.findCommit(`refs/heads/${branch}`);
     if (this.#options.owner === "unlocked") await registry.peekCommit(git, revision.id);
-    else if (await registry.findCommit(revision.id) === undefined) await registry.fetchCommit(revision.id);
-    const relation = await this.#relate(registry, git, revision.id);
+    else if (ours !== revision.id && await registry.findCommit(revision.id) === undefined) {
+      await registry.fetchCommit(revision.id, ours);
+    }
+    const relation = await this.#relate(registry, git, ours, revision.id);
     const tree = await readModelTree(git, revision.id, this.#options.subdir);
-    return { registry, commit: revision.id, git, relation, tree };
+    const missing = new Set(await findMissing(git, revision.id, blobsOf(tree)));
+    return { registry, commit: revision.id, git, relation, tree, missing };
   }
 
   async stage(offer: Offer, staging: Staging): Promise<void> {
@@ -188,9 +195,13 @@ export class GitSource implements Source {
   }
 
   /** How the clone's branch stands to the remote's, refusing what is no fast-forward. */
-  async #relate(registry: Registry, git: Git, tip: ObjectId): Promise<Relation | undefined> {
+  async #relate(
+    registry: Registry,
+    git: Git,
+    ours: ObjectId | undefined,
+    tip: ObjectId,
+  ): Promise<Relation | undefined> {
     const { branch } = this.#options.registry;
-    const ours = await registry.findCommit(`refs/heads/${branch}`);
     if (ours === undefined) return undefined;
     const relation = await registry.relation(git, ours, tip);
     if (relation === "diverged" && !this.#options.resetToRemote) throw diverged(registry, ours, tip);
@@ -230,13 +241,14 @@ export class GitSource implements Source {
   }
 
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
-    const missing = await findMissing(opened.git, opened.commit, ids);
+    const missing = ids.filter((id) => opened.missing.has(id));
     if (missing.length === 0) return;
     const { log } = this.#context;
     await opened.registry.fetchObjects(opened.git, missing, (text) => {
       const received = parseReceived(text);
       if (received !== undefined) log.progress("fetching", received, undefined);
     });
+    for (const id of missing) opened.missing.delete(id);
   }
 
   async #writeFiles(
@@ -315,6 +327,10 @@ export class GitSource implements Source {
     const useful = new Set(staged.values());
     this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
   }
+}
+
+function blobsOf({ files, manifestBlob, signatureBlob }: ModelTree): ObjectId[] {
+  return [...files.map(({ blob }) => blob), manifestBlob, signatureBlob].filter((id) => id !== undefined);
 }
 
 function offeredFiles(

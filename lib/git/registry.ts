@@ -213,10 +213,12 @@ export class Registry implements Disposable {
   /**
    * Brings a commit of the remote branch and notes it as the branch's state. A clone of our own begins with the newest
    * commit alone, and one for pulling takes no files along, so the cost does not grow with the history.
+   *
+   * @param ours what the clone's branch is at, if it is known
    */
-  async fetchCommit(commit: ObjectId): Promise<void> {
+  async fetchCommit(commit: ObjectId, ours?: ObjectId): Promise<void> {
     this.sweep();
-    const depth = this.isOwn && await this.#isEmpty() ? ["--depth=1"] : [];
+    const depth = this.isOwn && ours === undefined && await this.#isEmpty() ? ["--depth=1"] : [];
     await this.#fetch(this.git, [...depth, "--quiet"], [`+${commit}:refs/remotes/${this.remoteBranch}`]);
   }
 
