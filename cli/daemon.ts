@@ -107,6 +107,8 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
   const watching = role === "publisher" ? undefined : watchCanaries(plain, store);
+  const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
+  const ticks = minuteTicks(context, pollSec * 1000);
   await runDaemon({
     name: role,
     calendar: async () => calendarOf((await openSession(plain)).settings, flags),
@@ -118,12 +120,10 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     // Whoever looks every quarter of an hour does not begin with a quarter of an hour's wait.
     runOnStart: flags.runOnStart === true || role === "artifact_client",
     dueTimes: { find: () => findDueTime(store, role), remember: (due) => rememberDueTime(store, role, due) },
-    wake: minuteTicks(
-      context,
-      Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN) * 1000,
-    ),
+    wake: ticks.wake,
   });
   await watching;
+  await ticks.stopped;
   context.log.info("daemon stopped");
 }
 
@@ -175,25 +175,36 @@ function calendarOf(settings: ModelSync, flags: DaemonFlags): Calendar {
   }
 }
 
+interface MinuteTicks {
+  /** Waits so long at most. */
+  readonly wake: (durationMs: number) => Promise<void>;
+  /** Settles once the signal was aborted and the runtime has let go of its cron. */
+  readonly stopped: Promise<void>;
+}
+
 /**
  * Wakes the daemon at every full minute, by the runtime's own cron, and every `pollMs` besides: a timer that was set
  * before the machine slept is late, and so may a tick be.
  */
-function minuteTicks(context: Context, pollMs: number): (durationMs: number) => Promise<void> {
+function minuteTicks(context: Context, pollMs: number): MinuteTicks {
   const { signal, clock } = context;
   let tick = Promise.withResolvers<void>();
-  // Its promise settles when the signal is aborted.
-  Deno.cron("model-sync minute tick", "* * * * *", { signal }, () => {
+  const onMinute = () => {
     tick.resolve();
     tick = Promise.withResolvers();
-  });
-  return async (durationMs) => {
+  };
+  // A cron whose signal was aborted before never ends.
+  const stopped = signal.aborted
+    ? Promise.resolve()
+    : Deno.cron("model-sync minute tick", "* * * * *", { signal }, onMinute);
+  const wake = async (durationMs: number) => {
     const awake = new AbortController();
     const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
     // Being woken early, by a tick or by the signal, is not a fault.
     await Promise.race([tick.promise, sleep.catch(() => {})]);
     awake.abort();
   };
+  return { wake, stopped };
 }
 
 if (import.meta.main) await main(program);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { Terminal } from "../../cli/_world.ts";
 import { HubWorld, MODELS as HUB_MODELS } from "../helpers/hub_world.ts";
-import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
+import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { MODELS, runJson, world } from "../helpers/seed_world.ts";
 import { readFiles, tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
@@ -37,6 +38,30 @@ Deno.test("the daemon runs at once when told to, says when it runs next, and sto
   assert.match(stdout, /activated release/);
   assert.match(seen, /daemon stopped/);
   assert.deepEqual(readFiles(join(bot, "models")), MODELS);
+});
+
+Deno.test("a daemon that is stopped while it starts, or later, leaves nothing of the runtime's cron behind", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  for (const stopAt of ["stop it with Ctrl-C", "next client run at"]) {
+    const stop = new AbortController();
+    let seen = "";
+    const stderr: Terminal = {
+      writeSync(bytes) {
+        seen += new TextDecoder().decode(bytes);
+        if (seen.includes(stopAt)) stop.abort();
+        return bytes.length;
+      },
+      isTerminal: () => false,
+    };
+    const { code } = await runCli("daemon", ["--role", "client"], {
+      cwd: bot,
+      stop: stop.signal,
+      world: { stderr },
+    });
+    assert.equal(code, 0, seen);
+    assert.match(seen, /daemon stopped/);
+  }
 });
 
 Deno.test("the daemon pulls from Hugging Face in that role, under the same permissions", async () => {
