@@ -3,7 +3,9 @@ import { canaryPath, judgedCanary, openCanary } from "../../lib/canary/find_cana
 import { abortCanary } from "../../lib/canary/settle_canary.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { readPendingReload } from "../../lib/store/pending_reload.ts";
+import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
+import { listReleases } from "../../lib/store/releases.ts";
 import { pullTo, storeOf } from "../helpers/machines.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -18,7 +20,8 @@ import {
   V2,
 } from "./kill_everywhere.ts";
 
-Deno.test("a guarded pull killed before any of its steps leaves telling consumers, and watching, to the next", async () => {
+// It takes every step of a pull without safeguards.
+Deno.test("a guarded pull killed before any of its steps leaves the old release or the new one, and telling consumers, and watching, to the next", async () => {
   await killEverywhere("pull-guarded", async (root) => {
     const world = await prepareWorld(root);
     writeFiles(root, { [METRIC]: "0.6" });
@@ -26,10 +29,19 @@ Deno.test("a guarded pull killed before any of its steps leaves telling consumer
     await publishV2(world);
   }, async (world) => {
     assertSeesOneOf(world, [V1, V2]);
-    await pullTo(testContext(), world.bot, { safeguards: guards(world.root) });
+    const report = await pullTo(testContext(), world.bot, { safeguards: guards(world.root) });
+    assert.ok(report.outcome === "activated" || report.outcome === "unchanged");
     assertSeesOneOf(world, [V2]);
     await assertStoreSound(world);
     const store = storeOf(testContext(), world.bot);
+    assert.equal(
+      readPointer(store, "previous"),
+      listReleases(store).find(({ manifest }) => manifest.sequence === 1)?.manifest.digest,
+    );
+    if (report.outcome === "unchanged") {
+      const [, killed] = readHistory(store, 2);
+      assert.equal(killed?.outcome, "activated", "the killed run's activation is on record");
+    }
     const active = readPointer(store, "current");
     assert.equal(heard(world.root).at(-1), `activated ${active}`);
     assert.equal(openCanary(store)?.digest, active);

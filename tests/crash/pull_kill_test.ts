@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
 import { auditActive } from "../../lib/pipeline/audit.ts";
-import { readHistory } from "../../lib/store/history.ts";
-import { readPointer } from "../../lib/store/pointers.ts";
-import { listReleases } from "../../lib/store/releases.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";
@@ -18,29 +15,6 @@ import {
   V1,
   V2,
 } from "./kill_everywhere.ts";
-
-Deno.test("a pull killed before any of its steps leaves the old release or the new one, and the next pull succeeds", async () => {
-  await killEverywhere("pull", async (root) => {
-    const world = await prepareWorld(root);
-    await pullTo(testContext(), world.bot);
-    await publishV2(world);
-  }, async (world) => {
-    assertSeesOneOf(world, [V1, V2]);
-    const report = await pullTo(testContext(), world.bot);
-    assert.ok(report.outcome === "activated" || report.outcome === "unchanged");
-    assertSeesOneOf(world, [V2]);
-    await assertStoreSound(world);
-    const store = storeOf(testContext(), world.bot);
-    assert.equal(
-      readPointer(store, "previous"),
-      listReleases(store).find((r) => r.manifest.sequence === 1)?.manifest.digest,
-    );
-    const outcomes = readHistory(store, 3).map((run) => run.outcome);
-    if (report.outcome === "unchanged") {
-      assert.equal(outcomes[1], "activated", "the killed run's activation is on record");
-    }
-  });
-});
 
 Deno.test("a first pull killed before any of its steps leaves the folder that was there or a whole release", async () => {
   const before: Files = { "old.bin": "from before" };

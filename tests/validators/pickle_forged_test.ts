@@ -23,10 +23,19 @@ const BUILTIN = (name: string) => stackGlobal("builtins", name);
 /** So many entries that nobody remembers them all. */
 const many = rawPickle(...Array.from({ length: 100 }, (_, at) => rawPickle(text(`a${at}`), "N")));
 
-/** So much text that nothing more of it is remembered by the memo. */
-const muchText = joined(
-  Array.from({ length: 300_000 }, (_, at) => rawPickle(text(`${at}`.padEnd(250, "x")), 0x94, "0")),
-);
+/** So much text that nothing more of it is remembered by the memo: each begins with a number of its own. */
+const muchText = filled(300_000, rawPickle(text("".padEnd(250, "x")), 0x94, "0"));
+
+/** So many copies of these opcodes, with a number of seven digits in the text that they begin with. */
+function filled(count: number, opcodes: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(count * opcodes.length);
+  const encoder = new TextEncoder();
+  for (let at = 0; at < count; at++) {
+    bytes.set(opcodes, at * opcodes.length);
+    encoder.encodeInto(`${1_000_000 + at}`, bytes.subarray(at * opcodes.length + 2));
+  }
+  return bytes;
+}
 
 const pairs = (count: number, key: (at: number) => Uint8Array) =>
   joined(Array.from({ length: count }, (_, at) => rawPickle(key(at), "N")));
