@@ -13,14 +13,13 @@ import { botAt, trainerAt, VICTIM_COMMANDS, type VictimCommand } from "./victim_
 
 export type Files = Readonly<Record<string, string>>;
 
+// One file changes, one stays, one is new: more of them add steps of the same kinds.
 export const V1: Files = {
   "BTC/rf.bin": "btc one",
-  "BTC/metadata.json": '{"v":1}',
   "ETH/rf.bin": "eth, never changed",
 };
 export const V2: Files = {
   "BTC/rf.bin": "btc two",
-  "BTC/metadata.json": '{"v":2}',
   "ETH/rf.bin": "eth, never changed",
   "SOL/new.bin": "sol",
 };

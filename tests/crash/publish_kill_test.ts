@@ -17,6 +17,7 @@ Deno.test("a publish killed before any of its steps leaves the registry with the
     const world = emptyWorld(root);
     writeFiles(world.trainer.modelsDir, V1);
     await publishFrom(testContext(), world.trainer, { seal });
+    await pullTo(testContext(), world.bot, { signatures });
     writeFiles(world.trainer.modelsDir, V2);
     Deno.removeSync(join(world.trainer.modelsDir, "ETH"), { recursive: true });
   }, async (world) => {
