@@ -36,7 +36,7 @@ export async function artifactUnchanged(bench: Workbench): Promise<void> {
     what: `artifact-pull of ${size(bytes)} that is active already`,
     ours: ms(median(runs)),
     theirs: "",
-    ratio: `${statuses.length / rounds} conditional requests a pull, ${
+    ratio: `conditional requests a pull: ${statuses.length / rounds}, ${
       Math.round(median(cpu))
     } ms of processor time`,
     wanted: "one conditional request, nothing hashed: under half a second of processor time",
