@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { findEntry } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
@@ -64,6 +65,7 @@ export async function killEverywhere(
   await eachKill(command, async (kill) => {
     using copy = memoryDir();
     copyTree(base.path, copy.path);
+    readdress(base.path, copy.path);
     await kill({
       folder: copy.path,
       work: (context) => VICTIM_COMMANDS[command](context, copy.path),
@@ -72,6 +74,23 @@ export async function killEverywhere(
     });
     await check(worldAt(copy.path));
   });
+}
+
+/** What a copied world remembers of its registry's address, which would look like another registry. */
+const ADDRESSES = [
+  "registry/.git/config",
+  ".model-sync/published.json",
+  ".model-sync/revisions.json",
+] as const;
+
+function readdress(from: string, to: string): void {
+  for (const machine of ["trainer", "bot"]) {
+    for (const name of ADDRESSES) {
+      const path = join(to, machine, name);
+      if (findEntry(Deno, path) === undefined) continue;
+      Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replaceAll(from, to));
+    }
+  }
 }
 
 /** Invariants 1 and 2 of the store: what consumers open is one whole release, and the pointer names it. */
