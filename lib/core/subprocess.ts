@@ -27,8 +27,8 @@ export interface ProcessExit {
 
 export interface RunningProcess {
   /**
-   * What it prints, piece by piece; a piece is valid until the next is asked for. Whoever leaves it early ends the
-   * program, and goes on once it is gone.
+   * What it prints, piece by piece; a piece is valid until the next is asked for. Leaving it early stops the program and
+   * waits for its end.
    */
   readonly stdout: AsyncGenerator<Uint8Array<ArrayBuffer>>;
   /** Settles when the child has ended and its standard error was read. */
@@ -111,7 +111,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
   exit.catch(() => {});
   const leave = async () => {
-    end(new Error(`${describe(request)} was ended: nobody reads on`));
+    end(new Error(`${describe(request)} was stopped: its output is not needed any more`));
     await exit.catch(() => {});
   };
   return { stdout: readOutput(readPipe(child.stdout, cut), leave), exit };

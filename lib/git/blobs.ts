@@ -76,7 +76,7 @@ export async function* readBlobs(git: Git, ids: readonly ObjectId[]): AsyncGener
       yield { id, bytes: Number(bytes), content: reader.readBytes(Number(bytes)) };
       await reader.readLine();
     }
-    // To the end: whoever leaves before it ends git.
+    // Leaving before the end would stop git.
     for await (const _rest of reader.readAll());
   } finally {
     await reader.cancel();

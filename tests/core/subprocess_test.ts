@@ -96,9 +96,9 @@ Deno.test("a program that was ended never looks as if its output were all", asyn
   await assert.rejects(process.exit, (error) => error === reason);
 });
 
-Deno.test("whoever leaves a program's output early goes on once the program and its helpers are gone", async () => {
+Deno.test("leaving a program's output early stops the program and its helpers, and waits for their end", async () => {
   using dir = tempDir();
-  // One that never writes again would not learn from a closed pipe that nobody reads.
+  // A program that never writes again does not notice a closed pipe.
   const process = spawnProcess(shell(`sleep 61 & echo $! > ${dir.path}/helper; echo $$; sleep 61`));
   let pid = "";
   for await (const piece of process.stdout) {
@@ -107,10 +107,10 @@ Deno.test("whoever leaves a program's output early goes on once the program and 
   }
   assert.equal(isRunning(pid), false);
   assert.equal(isRunning(Deno.readTextFileSync(`${dir.path}/helper`).trim()), false);
-  await assert.rejects(process.exit, { message: /nobody reads on/ });
+  await assert.rejects(process.exit, { message: /not needed any more/ });
 });
 
-Deno.test("a program that has ended is not ended again by whoever leaves its output early", async () => {
+Deno.test("leaving the output of a program that has ended changes nothing", async () => {
   const process = spawnProcess(shell("echo one; echo two"));
   assert.equal((await process.exit).code, 0);
   for await (const _piece of process.stdout) break;

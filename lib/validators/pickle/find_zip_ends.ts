@@ -1,5 +1,6 @@
 import type { SeekableFile } from "../../core/file_range.ts";
 import { readAt, readInto } from "../../core/read_at.ts";
+import { giveBuffer, takeBuffer } from "../../core/spare_buffers.ts";
 
 const END_BYTES = 22;
 const COMMENT_BYTES_MAX = 0xffff;
@@ -9,10 +10,6 @@ const ZIP64_BYTES = 76;
 const DIRECTORY_HEADER = 0x02014b50;
 const LOCATOR = 0x07064b50;
 const END = 0x06054b50;
-
-/** Where the end of each file is looked at: a new one for each would be collected too late for memory to stay flat. */
-const TAIL = new Uint8Array(END_BYTES + COMMENT_BYTES_MAX);
-const TAIL_VIEW = new DataView(TAIL.buffer);
 
 /** More end records are an attempt to keep the validation busy. */
 const CANDIDATES_MAX = 1000;
@@ -27,14 +24,28 @@ export function findZipEnds(
   size: number,
 ): readonly number[] {
   const start = Math.max(size - END_BYTES - COMMENT_BYTES_MAX, 0);
-  const tail = TAIL.subarray(0, readInto(file, start, TAIL.subarray(0, size - start)));
+  const buffer = takeBuffer();
+  try {
+    const bytes = readInto(file, start, buffer.subarray(0, size - start));
+    return endsIn(file, start, buffer.subarray(0, bytes));
+  } finally {
+    giveBuffer(buffer);
+  }
+}
+
+function endsIn(
+  file: Pick<SeekableFile, "readSync" | "seekSync">,
+  start: number,
+  tail: Uint8Array,
+): readonly number[] {
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.length);
   const ends: number[] = [];
   let candidates = 0;
   for (let at = tail.indexOf(0x50); at !== -1; at = tail.indexOf(0x50, at + 1)) {
-    if (at + END_BYTES > tail.length || TAIL_VIEW.getUint32(at, true) !== END) continue;
-    const bytes = TAIL_VIEW.getUint32(at + 12, true);
+    if (at + END_BYTES > tail.length || view.getUint32(at, true) !== END) continue;
+    const bytes = view.getUint32(at + 12, true);
     const end = start + at;
-    const places = [end - bytes, end - ZIP64_BYTES - bytes, TAIL_VIEW.getUint32(at + 16, true)];
+    const places = [end - bytes, end - ZIP64_BYTES - bytes, view.getUint32(at + 16, true)];
     const isEnd = ++candidates > CANDIDATES_MAX ||
       places.some((place) => hasSignature(file, place, DIRECTORY_HEADER)) ||
       hasSignature(file, end - LOCATOR_BYTES, LOCATOR);

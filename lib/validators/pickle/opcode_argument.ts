@@ -243,7 +243,7 @@ function valueOf(
   kind: Exclude<LineKind, "line" | "twoLines">,
   line: PickleValue,
 ): PickleValue | undefined {
-  if (typeof line !== "string") return NUMBER_LINES.has(kind) ? line : DATA;
+  if (typeof line !== "string") return LINE_READERS[kind] === bytesOf ? line : DATA;
   switch (kind) {
     case "indexLine":
       return writtenIndex(line);
@@ -295,8 +295,6 @@ const LINE_READERS: Readonly<Record<LineKind, LineReader>> = {
   quotedLine: asciiOf,
   escapedLine: asciiOf,
 };
-
-const NUMBER_LINES: ReadonlySet<LineKind> = new Set(["intLine", "longLine", "indexLine", "floatLine"]);
 
 /** The next line, where all of it is buffered. */
 function bufferedLine(reader: PickleReader, read: LineReader): PickleValue | undefined {
