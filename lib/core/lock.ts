@@ -17,8 +17,11 @@ const LockText = z.object({ pid: z.number(), host: CleanString, command: CleanSt
 /** What is read of a lock file: names of a host, a command and a run. */
 const OWNER_BYTES_MAX = 64 * 1024;
 
-/** A free lock is taken in microseconds; one that is not had by now is held. */
+/** A free lock is taken in microseconds; one that is not had by now is held, and not by a reader that checks it. */
 const LOCK_WAIT_MS = 250;
+
+/** The time between two attempts. */
+const LOCK_LOOK_MS = 50;
 
 /**
  * Takes an exclusive lock that the system releases when this process ends, however it ends. Dispose of it to release
@@ -33,16 +36,7 @@ export async function acquireLock(
   clock: Clock,
 ): Promise<Disposable> {
   const file = await openLockFile(fs, path);
-  const locking = file.lock(true).then(() => true);
-  const waiting = new AbortController();
-  const timeout = clock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
-  const locked = await Promise.race([locking, timeout]);
-  waiting.abort();
-  if (!locked) {
-    // The pending lock may still be granted later: then it is given back at once.
-    locking.then(() => file.close(), () => file.close());
-    throw lockedError(fs, path);
-  }
+  if (!await lockOrClose(file, true, clock)) throw lockedError(fs, path);
   const text: z.infer<typeof LockText> = {
     pid: Deno.pid,
     host: owner.host,
@@ -71,14 +65,35 @@ export async function acquireLock(
 export async function isLocked(fs: FileSystem, path: string, clock: Clock): Promise<boolean> {
   const file = await openToRead(fs, path);
   if (file === undefined) return false;
-  const locking = file.lock(false).then(() => true);
+  const isFree = await lockOrClose(file, false, clock);
+  if (isFree) file.close();
+  return !isFree;
+}
+
+/** Locks a file, or closes it. @returns whether it is locked */
+async function lockOrClose(file: Deno.FsFile, exclusive: boolean, clock: Clock): Promise<boolean> {
+  // Deno has it since 2.8.
+  if (typeof file.tryLockSync !== "function") return await lockOrCloseLater(file, exclusive, clock);
+  for (let waitedMs = 0; !file.tryLockSync(exclusive); waitedMs += LOCK_LOOK_MS) {
+    if (waitedMs >= LOCK_WAIT_MS) {
+      file.close();
+      return false;
+    }
+    await clock.sleep(LOCK_LOOK_MS, new AbortController().signal);
+  }
+  return true;
+}
+
+/** As {@link lockOrClose}; an attempt that fails leaves a thread of the runtime waiting until the lock is free. */
+async function lockOrCloseLater(file: Deno.FsFile, exclusive: boolean, clock: Clock): Promise<boolean> {
+  const locking = file.lock(exclusive).then(() => true);
   const waiting = new AbortController();
   const timeout = clock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
-  const isFree = await Promise.race([locking, timeout]);
+  const locked = await Promise.race([locking, timeout]);
   waiting.abort();
-  if (isFree) file.close();
-  else locking.then(() => file.close(), () => file.close());
-  return !isFree;
+  // The pending lock may still be granted later: then it is given back at once.
+  if (!locked) locking.then(() => file.close(), () => file.close());
+  return locked;
 }
 
 async function openToRead(fs: FileSystem, path: string): Promise<Deno.FsFile | undefined> {

@@ -1,6 +1,15 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
-import { type FileSystem, findFile, syncFolder, UnusableFileError, writeAllSync } from "../core/files.ts";
+import {
+  type FileSystem,
+  findFile,
+  ifFound,
+  syncFolder,
+  UnusableFileError,
+  writeAllSync,
+} from "../core/files.ts";
+import { readAt } from "../core/read_at.ts";
 import { CARRIERS, Digest } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
 import { warnOfDamage } from "./state_entries.ts";
@@ -20,12 +29,38 @@ export const OUTCOMES = [
   "lifted",
   "failed",
   "interrupted",
+  "redeployed",
+  "paused",
+  "resumed",
+  "requested",
 ] as const;
 /** How a run ended. */
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** Commands whose records name the release that they published, not the one that is active here. */
 export const PUBLISHING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "references-sync"];
+
+/** A part of a run with its time. Steps may overlap. */
+const RunStep = z.object({
+  name: CleanString,
+  /** From the start of the run. */
+  startMs: z.number(),
+  durationMs: z.number(),
+});
+export type RunStep = Readonly<z.infer<typeof RunStep>>;
+
+/** A pull request of a reference sync. */
+const RunPullRequest = z.object({
+  /** `owner/name` */
+  repository: CleanString,
+  /** What the run did with it: `created`, `updated`, `closed`. */
+  outcome: CleanString,
+  number: z.number().optional(),
+  url: CleanString.optional(),
+  /** Models that it changes. */
+  changes: z.number(),
+});
+export type RunPullRequest = Readonly<z.infer<typeof RunPullRequest>>;
 
 const RunRecord = z.object({
   runId: CleanString,
@@ -45,9 +80,16 @@ const RunRecord = z.object({
   otherWriter: RecordedWriter.optional(),
   sequence: z.number().optional(),
   files: z.number().optional(),
+  /** The size of the release. */
   bytes: z.number().optional(),
+  /** What of it was written: the rest was there. */
+  writtenBytes: z.number().optional(),
   changed: z.number().optional(),
-  error: z.object({ code: CleanString, message: CleanString }).optional(),
+  pullRequests: z.array(RunPullRequest).optional(),
+  steps: z.array(RunStep).optional(),
+  error: z.object({ code: CleanString, message: CleanString, hint: CleanString.optional() }).optional(),
+  /** The last lines of the log, of a run that failed. */
+  log: z.array(CleanString).optional(),
 });
 /** One run, as `history.jsonl` keeps it. */
 export type RunRecord = Readonly<z.infer<typeof RunRecord>>;
@@ -57,43 +99,84 @@ export function runRecord(fields: RunRecord): RunRecord {
   return RunRecord.parse(fields);
 }
 
-/** Half a year of a run every quarter of an hour; then the file becomes `history.1.jsonl` and a new one begins. */
+/** Three months of a run every quarter of an hour; then the file becomes `history.1.jsonl` and a new one begins. */
 const HISTORY_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Records are some 600 bytes; a line beyond this is damage and is skipped. */
-const TAIL_BYTES_MAX = 1024 * 1024;
+/** Older files that stay: a reader of the history that is away for a month finds what it missed. */
+const OLDER_FILES = 3;
+
+/** Records are some 2 KB; a line beyond this is damage and is skipped. */
+export const LINE_BYTES_MAX = 1024 * 1024;
 
 /** Appends a run to the history, durably. A line that an earlier crash tore is closed first. */
 export function appendHistory(store: Store, record: RunRecord): void {
   const { fs, history } = store;
+  const line = JSON.stringify(runRecord(record));
+  // Two runs that end at once must not rename the file twice.
+  using _lock = lockHistory(store, "to write");
   const size = findFile(fs, history)?.size ?? 0;
-  const full = size > HISTORY_BYTES_MAX;
-  if (full) fs.renameSync(history, history.replace(/\.jsonl$/, ".1.jsonl"));
-  const torn = !full && size > 0 && readEnd(fs, history, 1) !== "\n";
+  const isFull = size > HISTORY_BYTES_MAX;
+  if (isFull) rotate(store);
+  const isTorn = !isFull && size > 0 && readEnd(fs, history, 1) !== "\n";
   using file = fs.openSync(history, { append: true, create: true });
-  const line = new TextEncoder().encode(`${torn ? "\n" : ""}${JSON.stringify(runRecord(record))}\n`);
-  writeAllSync(file, line);
+  writeAllSync(file, new TextEncoder().encode(`${isTorn ? "\n" : ""}${line}\n`));
   file.syncSync();
-  if (size === 0 || full) syncFolder(fs, store.root);
+  if (size === 0 || isFull) syncFolder(fs, store.root);
+}
+
+/** The files of the history, newest first; not all of them need be there. */
+export function historyFiles({ history }: Pick<Store, "history">): string[] {
+  const older = Array.from({ length: OLDER_FILES }, (_, index) => `.${index + 1}.jsonl`);
+  return [history, ...older.map((end) => history.replace(/\.jsonl$/, end))];
+}
+
+/** Each file takes the name of the next older one; the oldest is replaced. */
+function rotate(store: Store): void {
+  const files = historyFiles(store);
+  for (let index = files.length - 1; index > 0; index--) {
+    const [from = "", to = ""] = [files[index - 1], files[index]];
+    ifFound(() => store.fs.renameSync(from, to));
+  }
+}
+
+/**
+ * Keeps other processes from renaming the history's files until it is disposed of; `undefined` on a disk that takes no
+ * lock file, where the history is written all the same. Held for milliseconds, and never while anything is awaited.
+ */
+export function lockHistory(
+  { fs, root }: Pick<Store, "fs" | "root">,
+  purpose: "to read" | "to write",
+): Disposable | undefined {
+  const path = join(root, "history.lock");
+  let file: Deno.FsFile | undefined;
+  try {
+    file = fs.openSync(path, purpose === "to write" ? { write: true, create: true } : { read: true });
+    file.lockSync(purpose === "to write");
+    return file;
+  } catch {
+    file?.close();
+    return undefined;
+  }
 }
 
 /** The last runs, newest first. Lines that are torn or from a later version are skipped. */
 export function readHistory(store: Store, countMax: number): RunRecord[] {
   const records: RunRecord[] = [];
-  for (const line of readTail(store).split("\n").reverse()) {
-    if (records.length === countMax) break;
-    const record = parseLine(line);
-    if (record !== undefined) records.push(record);
+  // A file that was just begun has too few.
+  for (const path of historyFiles(store).slice(0, 2)) {
+    for (const line of readTail(store, path).split("\n").reverse()) {
+      if (records.length === countMax) return records;
+      const record = parseRecord(line);
+      if (record !== undefined) records.push(record);
+    }
   }
   return records;
 }
 
 /** Nothing of what is not a file: opening a pipe would wait for its writer. */
-function readTail(store: Store): string {
+function readTail(store: Store, path: string): string {
   try {
-    return findFile(store.fs, store.history)?.isFile === true
-      ? readEnd(store.fs, store.history, TAIL_BYTES_MAX)
-      : "";
+    return findFile(store.fs, path)?.isFile === true ? readEnd(store.fs, path, LINE_BYTES_MAX) : "";
   } catch (error) {
     if (!(error instanceof UnusableFileError)) throw error;
     warnOfDamage(store, "history.jsonl", error);
@@ -101,11 +184,11 @@ function readTail(store: Store): string {
   }
 }
 
-function parseLine(line: string): RunRecord | undefined {
+/** The record that a line holds; `undefined` for one that was torn by a crash, or is of a later version. */
+export function parseRecord(line: string): RunRecord | undefined {
   try {
     return RunRecord.parse(JSON.parse(line));
   } catch {
-    // Torn by a crash, or cut by the start of the tail.
     return undefined;
   }
 }
@@ -113,13 +196,6 @@ function parseLine(line: string): RunRecord | undefined {
 function readEnd(fs: FileSystem, path: string, bytesMax: number): string {
   using file = fs.openSync(path, { read: true });
   const size = file.statSync().size;
-  const buffer = new Uint8Array(Math.min(bytesMax, size));
-  file.seekSync(size - buffer.length, Deno.SeekMode.Start);
-  let filled = 0;
-  while (filled < buffer.length) {
-    const count = file.readSync(buffer.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return new TextDecoder().decode(buffer.subarray(0, filled));
+  const length = Math.min(bytesMax, size);
+  return new TextDecoder().decode(readAt(file, size - length, length));
 }

@@ -46,6 +46,10 @@ export const STATE_ENTRIES = {
   },
   "history.jsonl": file("the record of earlier runs"),
   "history.1.jsonl": file("the record of earlier runs"),
+  "history.2.jsonl": file("the record of earlier runs"),
+  "history.3.jsonl": file("the record of earlier runs"),
+  "history.lock": file("nothing: the lock is the operating system's"),
+  "running": folder("a run that was killed is not on record"),
   "quarantine.json": { onDamage: "refuse", reason: "a release that was refused could be activated again" },
   "revisions.json": file("the newest release is staged again from what the store holds"),
   "published.json": file("the next publish compares every file with the registry"),
@@ -62,10 +66,13 @@ export const STATE_ENTRIES = {
   "pending_reload.json": { onDamage: "assume", meaning: "consumers were not notified" },
   "canary.json": { onDamage: "assume", meaning: "the release is reported as not watched" },
   "canary.json.lock": file("nothing: the lock is the operating system's"),
-  "alerts.json": file("an alert may be sent twice"),
+  "alerts.json": file("an alert may be sent twice, or not at all"),
+  "alerts.lock": file("nothing: the lock is the operating system's"),
   "schedule.json": file("a missed run of the daemon is not noticed"),
   "references": folder("everything that PRIMARY holds is compared once more"),
   "references.lock": file("nothing: the lock is the operating system's"),
+  "redeploy.lock": file("nothing: the lock is the operating system's"),
+  "control.lock": file("nothing: the lock is the operating system's"),
 } as const satisfies Readonly<Record<string, StateEntry>>;
 
 type EntryName = keyof typeof STATE_ENTRIES;

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { appendHistory, historyFiles, type RunRecord } from "../../lib/store/history.ts";
+import { endOfHistory, type HistoryCursor, readAfter } from "../../lib/store/history_cursor.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+
+function storeIn(dir: TempDir): Store {
+  return openStore(Deno, { modelsDir: join(dir.path, "models") });
+}
+
+function run(number: number, message = ""): RunRecord {
+  return {
+    runId: `r${number}`,
+    command: "pull",
+    outcome: "failed",
+    startedAt: "2026-01-01T00:00:00Z",
+    durationMs: number,
+    host: "bot",
+    error: { code: "X", message },
+  };
+}
+
+/** What a reader gets that asks for a few records at a time until nothing follows. */
+function readAll(store: Store, countMax: number, from?: HistoryCursor) {
+  const ids: string[] = [];
+  let cursor = from;
+  for (let rounds = 0; rounds < 1_000; rounds++) {
+    const batch = readAfter(store, cursor, countMax);
+    assert.equal(batch.found, true);
+    ids.push(...batch.entries.map(({ record }) => record.runId));
+    cursor = batch.entries.at(-1)?.cursor ?? cursor;
+    if (batch.atEnd) return { ids, cursor };
+  }
+  throw new Error("the reader never comes to the end");
+}
+
+/** Makes the history as long as one that is full; the filling is no record. */
+function fill(store: Store): void {
+  using file = Deno.openSync(store.history, { append: true, create: true });
+  file.writeSync(new TextEncoder().encode("\n"));
+  const line = new TextEncoder().encode(`${"x".repeat(1023)}\n`.repeat(1024));
+  for (let mebibytes = 0; mebibytes <= 16; mebibytes++) file.writeSync(line);
+}
+
+Deno.test("a reader gets each record once, oldest first, however many it asks for at a time", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  assert.deepEqual(readAfter(store, undefined, 10), { found: true, entries: [], atEnd: true });
+  assert.equal(endOfHistory(store), undefined);
+  for (let number = 1; number <= 7; number++) appendHistory(store, run(number));
+  for (const countMax of [1, 2, 3, 7, 100]) {
+    assert.deepEqual(readAll(store, countMax).ids, ["r1", "r2", "r3", "r4", "r5", "r6", "r7"]);
+  }
+  const { cursor } = readAll(store, 3);
+  assert.deepEqual(cursor, endOfHistory(store));
+  appendHistory(store, run(8));
+  assert.deepEqual(readAll(store, 3, cursor).ids, ["r8"]);
+});
+
+Deno.test("a reader that was away while the history was rotated misses nothing", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  appendHistory(store, run(1));
+  const { cursor } = readAll(store, 1);
+  for (let number = 2; number <= 4; number++) {
+    appendHistory(store, run(number));
+    fill(store);
+  }
+  appendHistory(store, run(5));
+  assert.deepEqual(historyFiles(store).map((path) => Deno.statSync(path).size > 0), [true, true, true, true]);
+  assert.deepEqual(readAll(store, 2, cursor).ids, ["r2", "r3", "r4", "r5"]);
+  assert.deepEqual(readAll(store, 2).ids, ["r1", "r2", "r3", "r4", "r5"]);
+  // A fourth rotation drops the oldest file, and with it the line of the cursor.
+  fill(store);
+  appendHistory(store, run(6));
+  assert.deepEqual(readAfter(store, cursor, 10), { found: false, entries: [], atEnd: true });
+  assert.deepEqual(readAll(store, 2).ids, ["r3", "r4", "r5", "r6"]);
+});
+
+Deno.test("a rotation that was cut short loses nothing", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  appendHistory(store, run(1));
+  const { cursor } = readAll(store, 1);
+  appendHistory(store, run(2));
+  const [first = "", second = "", third = ""] = historyFiles(store);
+  // The older file had moved on, this one had not.
+  Deno.renameSync(first, third);
+  assert.deepEqual(readAll(store, 2, cursor).ids, ["r2"]);
+  appendHistory(store, run(3));
+  assert.equal(Deno.statSync(first).isFile, true);
+  assert.throws(() => Deno.statSync(second), Deno.errors.NotFound);
+  assert.deepEqual(readAll(store, 2, cursor).ids, ["r2", "r3"]);
+});
+
+Deno.test("a cursor that names no line there is is told apart from the end", () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  for (let number = 1; number <= 3; number++) appendHistory(store, run(number));
+  const good = readAfter(store, undefined, 2).entries[1]?.cursor;
+  assert.ok(good !== undefined);
+  const damaged: HistoryCursor[] = [
+    { ...good, runId: "r9" },
+    { ...good, start: good.start + 1 },
+    { ...good, end: good.end - 1 },
+    { ...good, start: good.end, end: good.start },
+    { start: 0, end: 2 ** 52, runId: "r1" },
+  ];
+  for (const cursor of damaged) {
+    assert.equal(readAfter(store, cursor, 5).found, false, JSON.stringify(cursor));
+  }
+  Deno.removeSync(store.history);
+  assert.equal(readAfter(store, good, 5).found, false);
+});
+
+Deno.test("torn lines, damage and lines of any length between records change nothing", () => {
+  const piece = fc.oneof(
+    fc.integer({ min: 0, max: 400_000 }).map((chars) => ({ kind: "record", chars }) as const),
+    fc.integer({ min: 1, max: 2_000_000 }).map((chars) => ({ kind: "damage", chars }) as const),
+    fc.constant({ kind: "torn", chars: 40 } as const),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), fc.integer({ min: 1, max: 4 }), (pieces, countMax) => {
+      using dir = tempDir();
+      const store = storeIn(dir);
+      const written: string[] = [];
+      pieces.forEach(({ kind, chars }, index) => {
+        if (kind === "record") {
+          appendHistory(store, run(index, "y".repeat(Math.min(chars, 900))));
+          written.push(`r${index}`);
+        } else {
+          const end = kind === "torn" ? "" : "\n";
+          Deno.writeTextFileSync(store.history, `${"{".repeat(chars)}${end}`, { append: true });
+        }
+      });
+      const { ids, cursor } = readAll(store, countMax);
+      assert.deepEqual(ids, written);
+      appendHistory(store, run(99));
+      assert.deepEqual(readAll(store, countMax, cursor).ids, ["r99"]);
+    }),
+    { numRuns: 40 },
+  );
+});
