@@ -1,0 +1,112 @@
+import type { Family, Sample } from "./text_format.ts";
+
+/** What metrics show of a store's status. */
+export interface ShownStatus {
+  readonly current: { readonly digest: string; readonly sequence: number; readonly createdAt: string } | null;
+  /** When the active release was activated, where the history still knows. */
+  readonly activatedAt: string | null;
+  /** When each role runs next. */
+  readonly next: Readonly<Partial<Record<string, string | null>>>;
+  readonly schedules: Readonly<Partial<Record<string, { readonly paused: unknown }>>>;
+  readonly canary: { readonly status: string } | null;
+  readonly canaryFault: string | null;
+  readonly quarantine: readonly unknown[];
+  readonly quarantineFault: string | null;
+  readonly freeBytes: number | null;
+}
+
+/** Returns what a store's status says at this moment, as metrics. What is unknown is left out. */
+export function statusFamilies(status: ShownStatus): Family[] {
+  return [
+    ...releaseFamilies(status),
+    ...scheduleFamilies(status),
+    canaryFamily(status),
+    ...storeFamilies(status),
+  ];
+}
+
+function releaseFamilies({ current, activatedAt }: ShownStatus): Family[] {
+  return [
+    {
+      name: "model_sync_active_release_info",
+      type: "gauge",
+      help: "The digest of the active release.",
+      samples: current === null ? [] : [{ labels: { release: current.digest }, value: 1 }],
+    },
+    {
+      name: "model_sync_active_release_sequence",
+      type: "gauge",
+      help: "The sequence of the active release.",
+      samples: current === null ? [] : [{ value: current.sequence }],
+    },
+    {
+      name: "model_sync_active_release_created_timestamp_seconds",
+      type: "gauge",
+      help: "When the active release was made, in Unix time.",
+      samples: timeSample(current?.createdAt),
+    },
+    {
+      name: "model_sync_active_release_activated_timestamp_seconds",
+      type: "gauge",
+      help: "When the active release was activated, in Unix time.",
+      samples: timeSample(activatedAt),
+    },
+  ];
+}
+
+function scheduleFamilies({ next, schedules }: ShownStatus): Family[] {
+  return [
+    {
+      name: "model_sync_next_run_timestamp_seconds",
+      type: "gauge",
+      help: "When a daemon with the role runs next, in Unix time.",
+      samples: Object.entries(next).flatMap(([role, time]) => timeSample(time, { role })),
+    },
+    {
+      name: "model_sync_role_paused",
+      type: "gauge",
+      help: "Whether the role is paused: 1 or 0.",
+      samples: Object.entries(schedules).map(([role, schedule]) => ({
+        labels: { role },
+        value: Number((schedule?.paused ?? null) !== null),
+      })),
+    },
+  ];
+}
+
+/** A canary with a verdict is over: its runs are counted as `promoted` and `rolled-back`. */
+const CANARY_STATES = ["none", "watching", "paused", "unreadable"] as const;
+
+function canaryFamily({ canary, canaryFault }: ShownStatus): Family {
+  const open = canary?.status === "watching" || canary?.status === "paused" ? canary.status : "none";
+  const state = canaryFault === null ? open : "unreadable";
+  return {
+    name: "model_sync_canary_state",
+    type: "gauge",
+    help: "1 for the state of the active release's canary, 0 for every other state.",
+    samples: CANARY_STATES.map((one) => ({ labels: { state: one }, value: one === state ? 1 : 0 })),
+  };
+}
+
+function storeFamilies({ quarantine, quarantineFault, freeBytes }: ShownStatus): Family[] {
+  return [
+    {
+      name: "model_sync_quarantined_releases",
+      type: "gauge",
+      help: "Releases that no pull may bring back.",
+      samples: quarantineFault === null ? [{ value: quarantine.length }] : [],
+    },
+    {
+      name: "model_sync_store_free_bytes",
+      type: "gauge",
+      help: "Free space on the store's file system.",
+      samples: freeBytes === null ? [] : [{ value: freeBytes }],
+    },
+  ];
+}
+
+/** A sample of a time; none where there is no time, or it is no time. */
+function timeSample(time: string | null | undefined, labels: Sample["labels"] = {}): Sample[] {
+  const timeMs = Date.parse(time ?? "");
+  return Number.isFinite(timeMs) ? [{ labels, value: timeMs / 1000 }] : [];
+}
