@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { cleanLine } from "../core/clean_text.ts";
-import { diskError } from "../core/errors.ts";
 import { type FileSystem, findEntry, findText, replaceFile, UnusableFileError } from "../core/files.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
+import { whileLocked } from "../core/while_locked.ts";
 import { Digest } from "../release/manifest.ts";
 
 /** As many samples of a metric as the state keeps, for whoever looks at it; the judgement needs none of them. */
@@ -129,15 +129,4 @@ export function clearCanary(fs: FileSystem, path: string): void {
   // The lock would need a file of its own, which a full disk may not take.
   if (findEntry(fs, path) === undefined) return;
   whileLocked(fs, path, () => removeState(fs, path));
-}
-
-/** Others wait for the milliseconds that `work` takes. */
-function whileLocked<Result>(fs: FileSystem, path: string, work: () => Result): Result {
-  try {
-    using lock = fs.openSync(`${path}.lock`, { read: true, write: true, create: true });
-    lock.lockSync(true);
-    return work();
-  } catch (error) {
-    throw diskError(error, `write ${path}`);
-  }
 }

@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { CleanString } from "../core/clean_string.ts";
+import { replaceFile } from "../core/files.ts";
+import { whileLocked } from "../core/while_locked.ts";
+import { readState } from "./state_entries.ts";
+import type { Store } from "./store.ts";
+
+const Pause = z.object({
+  since: z.iso.datetime(),
+  /** `null`: until an operator resumes the role. */
+  until: z.iso.datetime().nullable(),
+  /** The machine on which it was paused. */
+  host: CleanString,
+  reason: CleanString.optional(),
+});
+/** Why and for how long a daemon does not run a role on schedule. */
+export type Pause = Readonly<z.infer<typeof Pause>>;
+
+const Pauses = z.record(z.string(), Pause);
+/** The pause of each paused role. */
+export type Pauses = Readonly<Record<string, Pause>>;
+
+/** Returns the path of the file, for readers that check whether it changed. */
+export function pausesPath(store: Pick<Store, "root">): string {
+  return join(store.root, "paused.json");
+}
+
+/** Returns the pauses in force at `now`. */
+export function readPauses(store: Store, now: Date): Pauses {
+  return Object.fromEntries(
+    Object.entries(read(store)).filter(([, { until }]) =>
+      until === null || Date.parse(until) > now.getTime()
+    ),
+  );
+}
+
+/** Pauses roles. The pause replaces an earlier one of the same role. */
+export function pauseRoles(store: Store, roles: readonly string[], pause: Pause): void {
+  change(store, (pauses) => ({ ...pauses, ...Object.fromEntries(roles.map((role) => [role, pause])) }));
+}
+
+/** Ends the pauses of roles. @returns the pauses that it ended, the expired ones included */
+export function resumeRoles(store: Store, roles: readonly string[]): Pauses {
+  return change(store, (pauses) => without(pauses, ([role]) => roles.includes(role)));
+}
+
+/** Removes pauses that are over, but for those that an operator has replaced meanwhile. */
+export function removePauses(store: Store, ended: Pauses): void {
+  change(store, (pauses) => without(pauses, ([role, pause]) => isSame(pause, ended[role])));
+}
+
+function isSame(pause: Pause, other: Pause | undefined): boolean {
+  return pause.since === other?.since && pause.until === other.until;
+}
+
+function without(pauses: Pauses, isRemoved: (entry: [string, Pause]) => boolean): Pauses {
+  return Object.fromEntries(Object.entries(pauses).filter((entry) => !isRemoved(entry)));
+}
+
+/** @returns the entries that the change removed */
+function change(store: Store, update: (pauses: Pauses) => Pauses): Pauses {
+  const path = pausesPath(store);
+  return whileLocked(store.fs, path, () => {
+    const before = read(store);
+    const after = update(before);
+    if (JSON.stringify(after) !== JSON.stringify(before)) {
+      replaceFile(store.fs, path, `${JSON.stringify(after)}\n`);
+    }
+    return without(before, ([role]) => Object.hasOwn(after, role));
+  });
+}
+
+function read(store: Store): Pauses {
+  return readState(store, "paused.json", Pauses) ?? {};
+}

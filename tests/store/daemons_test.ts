@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { LockedError } from "../../lib/core/errors.ts";
+import { announceDaemon, readDaemons } from "../../lib/store/daemons.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+Deno.test("a daemon is known by its roles for as long as it runs", async () => {
+  using dir = tempDir();
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  assert.deepEqual(await readDaemons(context, store), []);
+  {
+    using _daemon = await announceDaemon(context, store, ["publisher", "client"]);
+    const running = await readDaemons(context, store);
+    assert.deepEqual(running.map(({ role, pid, host }) => ({ role, pid, host })), [
+      { role: "client", pid: Deno.pid, host: "test-host" },
+      { role: "publisher", pid: Deno.pid, host: "test-host" },
+    ]);
+  }
+  // The files of a daemon that is gone announce nothing.
+  assert.deepEqual(await readDaemons(context, store), []);
+});
+
+Deno.test("a second daemon with the same role and store is refused, one with another role is not", async () => {
+  using dir = tempDir();
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  using _first = await announceDaemon(context, store, ["client"]);
+  await assert.rejects(announceDaemon(context, store, ["publisher", "client"]), (error) => {
+    assert.ok(error instanceof LockedError);
+    assert.equal(error.code, "DAEMON_RUNNING");
+    assert.match(error.message, new RegExp(`role client .*pid ${Deno.pid} on test-host since 20`));
+    return true;
+  });
+  // The refused one keeps none of its roles.
+  using _second = await announceDaemon(context, store, ["publisher"]);
+});
+
+Deno.test("what else lies in the daemons' folder is not a daemon", async () => {
+  using dir = tempDir();
+  const clock = new FakeClock("2026-11-29T12:00:00Z");
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const folder = join(store.root, "daemons");
+  Deno.mkdirSync(join(folder, "publisher.lock"), { recursive: true });
+  Deno.writeTextFileSync(join(folder, "client.lock"), "not locked");
+  Deno.writeTextFileSync(join(folder, "notes"), "");
+  assert.deepEqual(await readDaemons({ fs: Deno, clock }, store), []);
+});
