@@ -1,6 +1,6 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { readCanary, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
-import { type CanaryDescription, canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
+import { canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
 import { abortCanary, concludeCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
 import { canaryPath } from "../lib/canary/find_canary.ts";
@@ -8,6 +8,7 @@ import { finishCanary } from "../lib/pipeline/canary.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import type { RunReport } from "../lib/pipeline/run.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import type { CanaryDescription } from "../lib/reporting/wire.ts";
 import { chooseMode } from "../lib/store/model_folder.ts";
 import { findStore } from "../lib/store/store.ts";
 import {

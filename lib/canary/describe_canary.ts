@@ -1,51 +1,11 @@
 import type { CanaryMetric, CanarySettings } from "../config/sections/canary.ts";
-import { type Digest, shortDigest } from "../release/manifest.ts";
-import { type CanaryState, type CanaryStatus, isOpen, type MetricState } from "./canary_state.ts";
+import { shortDigest } from "../release/manifest.ts";
+import type { CanaryDescription, MetricDescription } from "../reporting/wire.ts";
+import { type CanaryState, isOpen, type MetricState } from "./canary_state.ts";
 import { formatDuration, plural } from "../core/format.ts";
 import { formatNumber, formatPart } from "./format.ts";
 import { isZero } from "./judge.ts";
 import type { Reading } from "./reading.ts";
-
-/** A metric as `canary status` shows it. */
-export interface MetricDescription {
-  readonly name: string;
-  /** `null` when the configuration names the metric no more. */
-  readonly direction: "higher" | "lower" | null;
-  /** `null` when there is none: see `baselineMissing`. */
-  readonly baseline: number | null;
-  readonly baselineMissing: string | null;
-  readonly last: number | null;
-  /** Why the last sample was no number; `null` when it was one, or there was none yet. */
-  readonly lastMissing: string | null;
-  readonly lastAt: string | null;
-  /** From the baseline to the last sample, as a part of the baseline; a difference when that is zero. */
-  readonly change: number | null;
-  readonly maxDegradation: number | null;
-  readonly catastrophic: number | null;
-  readonly failures: number;
-}
-
-/** What `model-sync canary status --json` prints. */
-export interface CanaryDescription {
-  readonly digest: Digest;
-  readonly previous: Digest;
-  readonly sequence: number;
-  readonly runId: string;
-  readonly status: CanaryStatus;
-  readonly reason: string;
-  readonly startedAt: string;
-  readonly statusSince: string;
-  readonly concludedAt: string | null;
-  readonly watchedMs: number;
-  /** Of the duration; while paused it stays the same. 0 when there is a verdict. */
-  readonly leftMs: number;
-  readonly intervalMs: number;
-  readonly rounds: number;
-  /** It is paused for want of a baseline, which no sample mends: an operator has to promote or abort it. */
-  readonly waitsForOperator: boolean;
-  readonly failureLimit: number;
-  readonly metrics: readonly MetricDescription[];
-}
 
 /** What a canary's state means, in plain data. */
 export function describeCanary(state: CanaryState, settings: CanarySettings): CanaryDescription {

@@ -1,0 +1,342 @@
+import { z } from "zod";
+
+/**
+ * What a node reports to a dashboard: CloudEvents 1.0 in JSON batch mode
+ * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md). Node and page share this file,
+ * so it imports Zod alone and touches no Deno API.
+ *
+ * Compatibility: readers ignore fields that they do not know and skip event types that they do not know. A change that
+ * old readers would misunderstand gets a new type with the next number at its end. Words that later versions may add to
+ * (outcomes, roles, commands) are plain strings for that reason.
+ */
+
+/** The content type of a batch. */
+export const BATCH_CONTENT_TYPE = "application/cloudevents-batch+json";
+
+/** The largest batch that a node sends: half of what a page should take. A larger event is sent without its file list. */
+export const BATCH_BYTES_MAX = 512 * 1024;
+/** Events of runs take about 1 KiB: a full batch stays below {@link BATCH_BYTES_MAX}, and a month of a run every minute takes 87 batches. */
+export const BATCH_EVENTS_MAX = 500;
+/** The files that an event lists. What a release has beyond them is counted in `filesLeftOut`. */
+export const LISTED_FILES_MAX = 2_000;
+
+/** Paths and quoted errors, as the node's own records cut them. */
+const TEXT_CHARS_MAX = 4_096;
+/** Names of hosts, commands, steps and codes; the longest name of a host has 255. */
+const NAME_CHARS_MAX = 255;
+/** A name of 128 characters, each of them percent-encoded as four bytes. */
+const SOURCE_CHARS_MAX = 128 * 12;
+/** The phase, a run id and the name of a repository. */
+const ID_CHARS_MAX = 2 * SOURCE_CHARS_MAX;
+/** Roles have one key each; there are six. */
+const ROLES_MAX = 20;
+/** A run has some ten steps; a retried one repeats some of them. */
+const STEPS_MAX = 100;
+/** `keep` allows as many releases in a store, the quarantine a tenth. */
+const RELEASES_MAX = 10_000;
+/** Metrics of a canary, times of a schedule, windows, repositories of a sync: people write them by hand. */
+const LISTED_MAX = 100;
+
+const Text = z.string().max(TEXT_CHARS_MAX);
+const Name = z.string().min(1).max(NAME_CHARS_MAX);
+const Role = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/);
+const Count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const Time = z.iso.datetime({ offset: true }).max(40);
+const Digest = z.custom<`sha256:${string}`>((value) =>
+  typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value)
+);
+
+function listOf<Item extends z.ZodType>(item: Item, max: number) {
+  return z.array(item).max(max).readonly();
+}
+
+function byRole<Value extends z.ZodType>(value: Value) {
+  return z.record(Role, value).refine((entries) => Object.keys(entries).length <= ROLES_MAX).readonly();
+}
+
+const OtherWriter = z.object({ revision: Text, author: Text, subject: Text, described: Text });
+
+/** A pull request of the reference sync. */
+const PullRequest = z.object({
+  repository: Name,
+  number: Count.optional(),
+  url: Text.optional(),
+  outcome: Name,
+  /** How many models it changes. */
+  changes: Count,
+});
+export type PullRequest = Readonly<z.infer<typeof PullRequest>>;
+
+/** How a run ended: a line of the node's history. */
+const Run = z.object({
+  runId: Name,
+  command: Name,
+  outcome: Name,
+  startedAt: Time,
+  durationMs: Count,
+  host: Name,
+  carrier: Name.optional(),
+  revision: Text.optional(),
+  /** The release that is active or published after the run, and the one before it. */
+  release: Digest.optional(),
+  previous: Digest.optional(),
+  otherWriter: OtherWriter.optional(),
+  sequence: Count.optional(),
+  files: Count.optional(),
+  /** The size of the release. */
+  bytes: Count.optional(),
+  /** Bytes that the run downloaded, sent or wrote. */
+  writtenBytes: Count.optional(),
+  changed: Count.optional(),
+  /** From the start of the run; steps may overlap. */
+  steps: listOf(z.object({ name: Name, startMs: Count, durationMs: Count }), STEPS_MAX).optional(),
+  pullRequests: listOf(PullRequest, LISTED_MAX).optional(),
+  error: z.object({ code: Name, message: Text, hint: Text.optional() }).optional(),
+});
+export type Run = Readonly<z.infer<typeof Run>>;
+
+/** A release, without its files. */
+const StatusRelease = z.object({
+  digest: Digest,
+  sequence: Count,
+  createdAt: Time,
+  files: Count,
+  bytes: Count,
+});
+export type StatusRelease = Readonly<z.infer<typeof StatusRelease>>;
+
+const CanaryMetric = z.object({
+  name: Text,
+  /** Which way is better; `null` when the configuration no longer names the metric. */
+  direction: Name.nullable(),
+  /** `null` when there is none: see `baselineMissing`. */
+  baseline: z.number().nullable(),
+  baselineMissing: Text.nullable(),
+  last: z.number().nullable(),
+  /** Why the last sample was not a number; `null` when it was one, or there was none yet. */
+  lastMissing: Text.nullable(),
+  lastAt: Text.nullable(),
+  /** From the baseline to the last sample, as a part of the baseline; a difference when that is zero. */
+  change: z.number().nullable(),
+  maxDegradation: z.number().nullable(),
+  catastrophic: z.number().nullable(),
+  failures: Count,
+});
+
+const Canary = z.object({
+  digest: Digest,
+  previous: Digest,
+  sequence: Count,
+  runId: Name,
+  status: Name,
+  reason: Text,
+  startedAt: Text,
+  statusSince: Text,
+  concludedAt: Text.nullable(),
+  watchedMs: Count,
+  /** Of the duration; unchanged while paused, and 0 after the verdict. */
+  leftMs: Count,
+  intervalMs: Count,
+  rounds: Count,
+  /** It is paused because it has no baseline: an operator has to promote or abort it. */
+  waitsForOperator: z.boolean(),
+  failureLimit: Count,
+  metrics: listOf(CanaryMetric, LISTED_MAX),
+});
+/** The canary of a release: what `model-sync canary status --json` prints. */
+export type CanaryDescription = Readonly<z.infer<typeof Canary>>;
+export type MetricDescription = CanaryDescription["metrics"][number];
+
+const Quarantined = z.object({
+  digest: Digest,
+  sequence: Count,
+  reason: Text,
+  at: Text,
+  wasLeft: z.boolean().optional(),
+});
+
+/** A role that an operator paused. `until` is `null` when it stays paused until it is resumed. */
+const Pause = z.object({ since: Time, until: Time.nullable() });
+
+/** When a role is due. */
+const Schedule = z.object({
+  /** Times of day and cron expressions as configured, or `every 15 minutes`. */
+  times: listOf(Text, LISTED_MAX),
+  /** An IANA name. */
+  timeZone: Name,
+  paused: Pause.nullable(),
+});
+export type Schedule = Readonly<z.infer<typeof Schedule>>;
+
+/** A run that is going on. */
+const RunningRun = z.object({ runId: Name, command: Name, startedAt: Time, step: Name.nullable() });
+export type RunningRun = Readonly<z.infer<typeof RunningRun>>;
+
+/** The state of one model folder: what `model-sync status --json` prints and what a heartbeat carries. */
+export const Status = z.object({
+  modelsDir: Text,
+  stateDir: Text.nullable(),
+  modelFolder: Name,
+  /** Why consumers do not see the active release; `null` when they do, or none is active. */
+  modelFolderFault: Text.nullable(),
+  current: StatusRelease.nullable(),
+  previous: StatusRelease.nullable(),
+  releases: listOf(StatusRelease, RELEASES_MAX),
+  /** The commit of another program that changed the files of the active release; `null` where there is none. */
+  otherWriter: OtherWriter.nullable(),
+  /** When the active release was activated, if that is still in the history. */
+  activatedAt: Text.nullable(),
+  runs: listOf(Run, RELEASES_MAX),
+  /** When a daemon with the role runs next. */
+  next: byRole(Time.nullable()),
+  quarantine: listOf(Quarantined, RELEASES_MAX),
+  /** Why the quarantine cannot be read; `null` when it can. */
+  quarantineFault: Text.nullable(),
+  /** The canary of the active release; `null` when it is in none. */
+  canary: Canary.nullable(),
+  /** Why the canary cannot be read; `null` when it can. */
+  canaryFault: Text.nullable(),
+  schedules: byRole(Schedule),
+  running: listOf(RunningRun, LISTED_MAX),
+  /** Free bytes of the file system that holds the store; `null` when the system does not report them. */
+  freeBytes: Count.nullable(),
+});
+/** As {@link Status}. */
+export type Status = Readonly<z.infer<typeof Status>>;
+
+const Started = z.object({ runId: Name, command: Name, startedAt: Time, host: Name, modelsDir: Text });
+const Finished = Run.extend({ modelsDir: Text });
+
+const Published = z.object({
+  digest: Digest,
+  previous: Digest.optional(),
+  sequence: Count,
+  carrier: Name.optional(),
+  revision: Text.optional(),
+  createdAt: Time.optional(),
+  expiresAt: Time.optional(),
+  runId: Name,
+  host: Name,
+  filesTotal: Count,
+  bytes: Count,
+  /** In the order of the manifest; empty where the node has no manifest of the release any more. */
+  files: listOf(
+    z.object({ path: Text, size: Count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    LISTED_FILES_MAX,
+  ),
+  filesLeftOut: Count,
+});
+
+const Proposed = PullRequest.extend({ runId: Name, host: Name });
+
+const Heartbeat = z.object({
+  host: Name,
+  /** Of the program. */
+  version: Name,
+  /** The same for the same settings. */
+  configFingerprint: Name,
+  /** The next heartbeat is due in so many seconds. */
+  intervalSeconds: Count,
+  /** Without runs, which have events of their own. */
+  status: Status,
+  /** Entries that were left out to keep the event small. */
+  leftOut: z.object({ releases: Count, quarantine: Count }),
+});
+
+const Envelope = z.object({
+  specversion: z.literal("1.0"),
+  id: z.string().min(1).max(ID_CHARS_MAX),
+  source: z.string().max(SOURCE_CHARS_MAX).refine(isSource),
+  type: Name,
+  time: Time,
+  subject: z.string().min(1).max(ID_CHARS_MAX),
+  datacontenttype: z.literal("application/json"),
+});
+
+function eventOf<Type extends string, Data extends z.ZodType>(type: Type, data: Data) {
+  return Envelope.extend({ type: z.literal(type), data });
+}
+
+/** The types of events, by what they tell. */
+export const EVENT_TYPES = {
+  started: "model-sync.run.started.v1",
+  finished: "model-sync.run.finished.v1",
+  published: "model-sync.release.published.v1",
+  pullRequest: "model-sync.pull-request.v1",
+  heartbeat: "model-sync.heartbeat.v1",
+} as const;
+
+/** An event of a type that this version knows. */
+export const ReportEvent = z.discriminatedUnion("type", [
+  eventOf(EVENT_TYPES.started, Started),
+  eventOf(EVENT_TYPES.finished, Finished),
+  eventOf(EVENT_TYPES.published, Published),
+  eventOf(EVENT_TYPES.pullRequest, Proposed),
+  eventOf(EVENT_TYPES.heartbeat, Heartbeat),
+]);
+/** As {@link ReportEvent}. */
+export type ReportEvent = Readonly<z.infer<typeof ReportEvent>>;
+/** An event of one type. */
+export type EventOf<Kind extends keyof typeof EVENT_TYPES> = Extract<
+  ReportEvent,
+  { readonly type: (typeof EVENT_TYPES)[Kind] }
+>;
+
+/** What a batch holds. */
+export interface ParsedBatch {
+  /** In the order of the batch. */
+  readonly events: readonly ReportEvent[];
+  /** Events of types that this version does not know: a newer node sends them. */
+  readonly unknownTypes: number;
+  /** What is not an event, or not one of its type. */
+  readonly invalid: number;
+}
+
+/** Reads a batch and never throws: what is not a list counts as one invalid event. Bounds are the caller's. */
+export function parseBatch(json: unknown): ParsedBatch {
+  if (!Array.isArray(json)) return { events: [], unknownTypes: 0, invalid: 1 };
+  const known: readonly string[] = Object.values(EVENT_TYPES);
+  const events: ReportEvent[] = [];
+  let [unknownTypes, invalid] = [0, 0];
+  for (const item of json) {
+    const event = ReportEvent.safeParse(item);
+    if (event.success) {
+      events.push(event.data);
+      continue;
+    }
+    const envelope = Envelope.safeParse(item);
+    if (envelope.success && !known.includes(envelope.data.type)) unknownTypes++;
+    else invalid++;
+  }
+  return { events, unknownTypes, invalid };
+}
+
+/**
+ * Returns the source of a node's events: its name as a relative URI reference.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { nodeOf, sourceOf } from "./wire.ts";
+ * assert.equal(sourceOf("bot 1/client"), "bot%201/client");
+ * assert.equal(nodeOf("bot%201/client"), "bot 1/client");
+ * ```
+ */
+export function sourceOf(node: string): string {
+  return node.toWellFormed().split("/").map(encodeURIComponent).join("/");
+}
+
+/** Returns the name of the node that a source names. */
+export function nodeOf(source: string): string {
+  return decodeURIComponent(source);
+}
+
+/** Only one spelling of a name is a source: a token that is bound to a node must not meet another. */
+function isSource(source: string): boolean {
+  try {
+    const node = nodeOf(source);
+    return node !== "" && sourceOf(node) === source;
+  } catch {
+    return false;
+  }
+}

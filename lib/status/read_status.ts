@@ -1,0 +1,155 @@
+import type { ModelSync } from "../config/schema.ts";
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import { canaryFault, openCanary } from "../canary/find_canary.ts";
+import { type Digest, totalBytes } from "../release/manifest.ts";
+import type { CanaryDescription, Schedule, Status, StatusRelease } from "../reporting/wire.ts";
+import { type Role, roleCalendar, ROLES } from "../schedule/roles.ts";
+import { activeManifest } from "../store/active_release.ts";
+import { problemSeenByConsumers } from "../store/consumer_view.ts";
+import { readHistory, type RunRecord } from "../store/history.ts";
+import { inspectModelFolder } from "../store/model_folder.ts";
+import { readPointer } from "../store/pointers.ts";
+import { readQuarantine } from "../store/quarantine.ts";
+import { listReleases, type StoredRelease } from "../store/releases.ts";
+import { findWriterOf } from "../store/revisions.ts";
+import { findDueTime } from "../store/schedule_state.ts";
+import type { Store, StoreLocation } from "../store/store.ts";
+
+/** Far enough back to find the activation among unchanged pulls of ten days, one every quarter of an hour. */
+const HISTORY_LOOKBACK = 1000;
+
+/** What the state is read from. */
+export interface StatusSource {
+  readonly settings: ModelSync;
+  readonly location: StoreLocation;
+  /** `undefined` when there is none yet. */
+  readonly store: Store | undefined;
+}
+
+/**
+ * Returns the state of a model folder, with the last `runsMax` runs. Reads only, takes no lock, and reports an
+ * unreadable quarantine or canary as a fault beside everything else.
+ */
+export async function readStatus(
+  context: Pick<Context, "clock" | "freeBytes">,
+  source: StatusSource,
+  runsMax: number,
+): Promise<Status> {
+  const { settings, store } = source;
+  const now = context.clock.now();
+  const timing = { next: nextRuns(settings, store, now), schedules: schedulesOf(settings) };
+  if (store === undefined) return { ...emptyStatus(source), ...timing };
+  const releases = listReleases(store).map(shown);
+  const named = (name: "current" | "previous") => {
+    const digest = readPointer(store, name);
+    return releases.find((release) => release.digest === digest) ?? null;
+  };
+  const current = named("current");
+  const runs = readHistory(store, HISTORY_LOOKBACK);
+  return {
+    modelsDir: store.modelsDir,
+    stateDir: store.root,
+    modelFolder: inspectModelFolder(store).kind,
+    modelFolderFault: modelFolderFault(store) ?? null,
+    current,
+    previous: named("previous"),
+    releases,
+    otherWriter: (current === null ? undefined : findWriterOf(store, current.digest)) ?? null,
+    activatedAt: current === null ? null : activationTime(runs, current.digest),
+    runs: runs.slice(0, runsMax),
+    ...shownQuarantine(store),
+    canary: await shownCanary(settings, store) ?? null,
+    canaryFault: canaryFault(store) ?? null,
+    running: [],
+    freeBytes: await context.freeBytes(store.root) ?? null,
+    ...timing,
+  };
+}
+
+function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedules"> {
+  return {
+    modelsDir: location.modelsDir,
+    stateDir: null,
+    modelFolder: "unknown",
+    modelFolderFault: null,
+    current: null,
+    previous: null,
+    releases: [],
+    otherWriter: null,
+    activatedAt: null,
+    runs: [],
+    quarantine: [],
+    quarantineFault: null,
+    canary: null,
+    canaryFault: null,
+    running: [],
+    freeBytes: null,
+  };
+}
+
+function modelFolderFault(store: Store): string | undefined {
+  const active = activeManifest(store);
+  return active === undefined ? undefined : problemSeenByConsumers(store, active);
+}
+
+function shownQuarantine(store: Store): Pick<Status, "quarantine" | "quarantineFault"> {
+  try {
+    return { quarantine: readQuarantine(store), quarantineFault: null };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { quarantine: [], quarantineFault: `${error.message}; ${error.hint}` };
+  }
+}
+
+/** The canary of the active release. Its description is loaded only where there is a canary. */
+async function shownCanary(settings: ModelSync, store: Store): Promise<CanaryDescription | undefined> {
+  const canary = openCanary(store);
+  if (canary === undefined) return undefined;
+  const { describeCanary } = await import("../canary/describe_canary.ts");
+  return describeCanary(canary, settings.activation.canary);
+}
+
+function activationTime(runs: readonly RunRecord[], digest: Digest): string | null {
+  const activating = runs.find((run) =>
+    run.release === digest && (run.outcome === "activated" || run.outcome === "rolled-back")
+  );
+  return activating?.startedAt ?? null;
+}
+
+function shown({ manifest }: StoredRelease): StatusRelease {
+  const { digest, sequence, createdAt, files } = manifest;
+  return { digest, sequence, createdAt, files: files.length, bytes: totalBytes(files) };
+}
+
+/** The roles of the seeds, and those whose carrier is configured. */
+function configuredRoles(settings: ModelSync): Role[] {
+  const configured: Readonly<Record<Role, boolean>> = {
+    publisher: true,
+    client: true,
+    runpod_client: settings.runpod.trigger_url !== undefined,
+    artifact_client: settings.artifacts.repository !== undefined,
+    huggingface_client: settings.huggingface.repo_id !== undefined,
+  };
+  return ROLES.filter((role) => configured[role]);
+}
+
+function nextRuns(settings: ModelSync, store: Store | undefined, now: Date): Status["next"] {
+  return Object.fromEntries(
+    configuredRoles(settings).map((role) => {
+      // A daemon may run at other times than the configured ones.
+      const due = store === undefined ? undefined : findDueTime(store, role);
+      const time = due !== undefined && due > now ? due : roleCalendar(role, settings).next(now);
+      return [role, time?.toISOString() ?? null];
+    }),
+  );
+}
+
+function schedulesOf(settings: ModelSync): Status["schedules"] {
+  const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return Object.fromEntries(
+    configuredRoles(settings).map((role): [Role, Schedule] => {
+      return [role, { times: [roleCalendar(role, settings).text], timeZone, paused: null }];
+    }),
+  );
+}

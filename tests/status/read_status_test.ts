@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { Status } from "../../lib/reporting/wire.ts";
+import { readStatus } from "../../lib/status/read_status.ts";
+import { addQuarantine } from "../../lib/store/quarantine.ts";
+import { findStore } from "../../lib/store/store.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { storeOf } from "../helpers/machines.ts";
+import { digestOf } from "../helpers/report_events.ts";
+import { memoryDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { pulledReleases } from "../helpers/two_releases.ts";
+
+const CLOCK = new FakeClock("2026-11-21T05:00:00Z");
+const SETTINGS = ModelSync.parse({ time_zone: "Europe/Paris", client: { schedule: "06:30" } });
+
+Deno.test("the state is what the shared schema says, from the store and the settings", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }, { "a.bin": "22" }]);
+  const context = testContext({ clock: CLOCK, freeBytes: () => Promise.resolve(4096) });
+  const store = storeOf(context, bot);
+  addQuarantine(store, { digest: digestOf("e"), sequence: 9, reason: "too old", at: "2026-11-20T00:00:00Z" });
+  const status = await readStatus(context, { settings: SETTINGS, location: bot, store }, 1);
+  assert.deepEqual(Status.parse(status), status);
+  assert.deepEqual([status.current?.sequence, status.previous?.sequence, status.releases.length], [2, 1, 2]);
+  assert.deepEqual(status.runs.map(({ outcome }) => outcome), ["activated"]);
+  assert.deepEqual([status.modelFolder, status.modelFolderFault, status.freeBytes], ["linked", null, 4096]);
+  assert.equal(status.activatedAt, status.runs[0]?.startedAt);
+  assert.deepEqual(status.quarantine.map(({ reason }) => reason), ["too old"]);
+  assert.equal(status.next["client"], "2026-11-21T05:30:00.000Z");
+  assert.deepEqual(status.schedules["client"], {
+    times: ["06:30"],
+    timeZone: "Europe/Paris",
+    paused: null,
+  });
+});
+
+Deno.test("a machine without a store has a state, too: what is configured is due", async () => {
+  using dir = memoryDir();
+  const location = { modelsDir: `${dir.path}/models` };
+  const context = testContext({ clock: CLOCK });
+  const store = findStore(context.fs, location);
+  const status = await readStatus(context, { settings: SETTINGS, location, store }, 5);
+  assert.deepEqual(Status.parse(status), status);
+  assert.deepEqual([status.stateDir, status.current, status.runs], [null, null, []]);
+  assert.deepEqual(Object.keys(status.next), ["publisher", "client"]);
+});
+
+Deno.test("a damaged quarantine is a fault in the state, beside everything else", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }]);
+  const context = testContext({ clock: CLOCK });
+  const store = storeOf(context, bot);
+  Deno.writeTextFileSync(store.quarantine, "{");
+  const status = await readStatus(context, { settings: SETTINGS, location: bot, store }, 5);
+  assert.match(status.quarantineFault ?? "", /it is not a list of quarantined releases/);
+  assert.equal(status.current?.sequence, 1);
+});
