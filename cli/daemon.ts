@@ -1,9 +1,10 @@
 import { buildCommand } from "@stricli/core";
 import type { ModelSync } from "../lib/config/schema.ts";
-import type { Context } from "../lib/core/context.ts";
 import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import type { Calendar } from "../lib/schedule/calendar.ts";
-import { runDaemon } from "../lib/schedule/daemon.ts";
+import { NO_CONTROL } from "../lib/daemon/role_control.ts";
+import { runRole } from "../lib/daemon/role_loop.ts";
+import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
@@ -109,8 +110,8 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const watching = role === "publisher" ? undefined : watchCanaries(plain, store);
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
   const ticks = minuteTicks(context, pollSec * 1000);
-  await runDaemon({
-    name: role,
+  await runRole({
+    role,
     calendar: async () => calendarOf((await openSession(plain)).settings, flags),
     run: async () => await JOBS[role](await openSession(plain), flags),
   }, {
@@ -121,6 +122,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     runOnStart: flags.runOnStart === true || role === "artifact_client",
     dueTimes: { find: () => findDueTime(store, role), remember: (due) => rememberDueTime(store, role, due) },
     wake: ticks.wake,
+    control: NO_CONTROL,
   });
   await watching;
   await ticks.stopped;
@@ -173,38 +175,6 @@ function calendarOf(settings: ModelSync, flags: DaemonFlags): Calendar {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });
   }
-}
-
-interface MinuteTicks {
-  /** Waits so long at most. */
-  readonly wake: (durationMs: number) => Promise<void>;
-  /** Settles once the signal was aborted and the runtime has let go of its cron. */
-  readonly stopped: Promise<void>;
-}
-
-/**
- * Wakes the daemon at every full minute, by the runtime's own cron, and every `pollMs` besides: a timer that was set
- * before the machine slept is late, and so may a tick be.
- */
-function minuteTicks(context: Context, pollMs: number): MinuteTicks {
-  const { signal, clock } = context;
-  let tick = Promise.withResolvers<void>();
-  const onMinute = () => {
-    tick.resolve();
-    tick = Promise.withResolvers();
-  };
-  // A cron whose signal was aborted before never ends.
-  const stopped = signal.aborted
-    ? Promise.resolve()
-    : Deno.cron("model-sync minute tick", "* * * * *", { signal }, onMinute);
-  const wake = async (durationMs: number) => {
-    const awake = new AbortController();
-    const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
-    // Being woken early, by a tick or by the signal, is not a fault.
-    await Promise.race([tick.promise, sleep.catch(() => {})]);
-    awake.abort();
-  };
-  return { wake, stopped };
 }
 
 if (import.meta.main) await main(program);

@@ -1,11 +1,13 @@
 import { type Clock, isoSeconds } from "../core/clock.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { Calendar } from "./calendar.ts";
+import type { Calendar } from "../schedule/calendar.ts";
+import type { Role } from "../schedule/roles.ts";
+import type { RoleControl } from "./role_control.ts";
 
-/** What a daemon does when its time has come. */
-export interface DaemonJob {
-  readonly name: string;
+/** What a role does when its time has come. */
+export interface RoleJob {
+  readonly role: Role;
   /** Read at the start and after every run, so that a changed configuration counts. */
   readonly calendar: () => Promise<Calendar>;
   readonly run: () => Promise<void>;
@@ -17,7 +19,7 @@ export interface DueTimes {
   remember(due: Date): void;
 }
 
-export interface DaemonOptions {
+export interface RoleLoopOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -25,6 +27,7 @@ export interface DaemonOptions {
   readonly runOnStart: boolean;
   /** Resolves when it is time to look at the clock again: after at most `durationMs`. */
   readonly wake: (durationMs: number) => Promise<void>;
+  readonly control: RoleControl;
 }
 
 /** A passing fault (network, lock) is tried again after these minutes; then the next due time has its turn. */
@@ -42,17 +45,19 @@ const WAKE_MS_MAX = MINUTE_MS;
  *
  * @throws what the job's calendar throws at the start; later the last good one is kept
  */
-export async function runDaemon(job: DaemonJob, options: DaemonOptions): Promise<void> {
+export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<void> {
   const { clock, log, signal, dueTimes } = options;
   let calendar = await job.calendar();
   let due = firstDue(job, calendar, options);
   let retries = 0;
   while (!signal.aborted) {
     const now = clock.now();
-    if (now < due) {
+    const isPaused = options.control.pausedUntil(job.role) !== undefined;
+    if (!options.control.takeRequest(job.role) && (isPaused || now < due)) {
       // A clock that was set back must not postpone the next run by as much.
       if (retries === 0) due = earlier(due, nextTime(calendar, now));
-      await options.wake(Math.min(due.getTime() - now.getTime(), WAKE_MS_MAX));
+      const waitMs = isPaused ? WAKE_MS_MAX : due.getTime() - now.getTime();
+      await options.wake(Math.min(waitMs, WAKE_MS_MAX));
       continue;
     }
     const failedForNow = await runJob(job, options);
@@ -63,39 +68,39 @@ export async function runDaemon(job: DaemonJob, options: DaemonOptions): Promise
     retries = retryAt === undefined ? 0 : retries + 1;
     due = retryAt === undefined ? next : earlier(retryAt, next);
     dueTimes.remember(due);
-    log.info(`next ${job.name} run at ${isoSeconds(due)}`);
+    log.info(`next ${job.role} run at ${isoSeconds(due)}`);
   }
 }
 
-function firstDue(job: DaemonJob, calendar: Calendar, options: DaemonOptions): Date {
+function firstDue(job: RoleJob, calendar: Calendar, options: RoleLoopOptions): Date {
   const { clock, log, dueTimes, runOnStart } = options;
   const now = clock.now();
   const missed = dueTimes.find();
   if (runOnStart) return now;
   if (missed !== undefined && missed <= now) {
-    log.info(`the ${job.name} run of ${isoSeconds(missed)} was missed; making up for it now`);
+    log.info(`the ${job.role} run of ${isoSeconds(missed)} was missed; making up for it now`);
     return now;
   }
   const due = nextTime(calendar, now);
   dueTimes.remember(due);
-  log.info(`next ${job.name} run at ${isoSeconds(due)}`);
+  log.info(`next ${job.role} run at ${isoSeconds(due)}`);
   return due;
 }
 
 /** Runs the job; whether it failed in a way that passes. */
-async function runJob(job: DaemonJob, { clock, log, signal }: DaemonOptions): Promise<boolean> {
+async function runJob(job: RoleJob, { clock, log, signal }: RoleLoopOptions): Promise<boolean> {
   try {
     await job.run();
     return false;
   } catch (error) {
     if (signal.aborted) return false;
     const message = error instanceof Error ? error.message : String(error);
-    log.error(`[${isoSeconds(clock.now())}] ${job.name} sync job failed: ${message}`);
+    log.error(`[${isoSeconds(clock.now())}] ${job.role} sync job failed: ${message}`);
     return error instanceof ModelSyncError && error.retryable;
   }
 }
 
-async function readCalendar(job: DaemonJob, last: Calendar, log: Log): Promise<Calendar> {
+async function readCalendar(job: RoleJob, last: Calendar, log: Log): Promise<Calendar> {
   try {
     return await job.calendar();
   } catch (error) {

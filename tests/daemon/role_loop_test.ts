@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { FailedError, UnreachableError, UsageError } from "../../lib/core/errors.ts";
 import { parseCalendar } from "../../lib/schedule/calendar.ts";
-import { type DaemonJob, type DaemonOptions, runDaemon } from "../../lib/schedule/daemon.ts";
+import { NO_CONTROL } from "../../lib/daemon/role_control.ts";
+import { type RoleJob, type RoleLoopOptions, runRole } from "../../lib/daemon/role_loop.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { recordedLog } from "../helpers/test_context.ts";
 
@@ -12,9 +13,9 @@ interface Stage {
   readonly log: ReturnType<typeof recordedLog>;
   /** When the job ran. */
   readonly runs: string[];
-  readonly job: DaemonJob;
+  readonly job: RoleJob;
   /** Lets the daemon run until its clock shows this, or `onWake` stops it. */
-  readonly runUntil: (end: string, changed?: Partial<DaemonOptions>) => Promise<void>;
+  readonly runUntil: (end: string, changed?: Partial<RoleLoopOptions>) => Promise<void>;
   remembered: Date | undefined;
 }
 
@@ -33,7 +34,7 @@ function stage(
     runs,
     remembered: undefined,
     job: {
-      name: "client",
+      role: "client",
       calendar: () => Promise.resolve(parseCalendar(schedule, "UTC")),
       run: async () => {
         runs.push(clock.now().toISOString());
@@ -42,11 +43,12 @@ function stage(
     },
     runUntil: async (end, changed = {}) => {
       const stop = new AbortController();
-      await runDaemon(made.job, {
+      await runRole(made.job, {
         clock,
         log,
         signal: stop.signal,
         runOnStart: false,
+        control: NO_CONTROL,
         dueTimes: {
           find: () => made.remembered,
           remember: (due) => {
@@ -66,7 +68,7 @@ function stage(
   return made;
 }
 
-Deno.test("runDaemon() runs the job at each of its times, and once a time", async () => {
+Deno.test("runRole() runs the job at each of its times, and once a time", async () => {
   const s = stage("2026-11-21T05:00:00Z", "06:00");
   await s.runUntil("2026-11-23T12:00:00Z");
   assert.deepEqual(s.runs, [
@@ -77,20 +79,20 @@ Deno.test("runDaemon() runs the job at each of its times, and once a time", asyn
   assert.equal(s.remembered?.toISOString(), "2026-11-24T06:00:00.000Z");
 });
 
-Deno.test("runDaemon() runs at once when told to, and then at its times", async () => {
+Deno.test("runRole() runs at once when told to, and then at its times", async () => {
   const s = stage("2026-11-21T05:00:00Z", "06:00");
   await s.runUntil("2026-11-21T07:00:00Z", { runOnStart: true });
   assert.deepEqual(s.runs, ["2026-11-21T05:00:00.000Z", "2026-11-21T06:00:00.000Z"]);
 });
 
-Deno.test("runDaemon() makes up once for runs that were missed while it was down", async () => {
+Deno.test("runRole() makes up once for runs that were missed while it was down", async () => {
   const s = stage("2026-11-21T05:00:00Z", "06:00");
   s.remembered = new Date("2026-11-17T06:00:00Z");
   await s.runUntil("2026-11-21T07:00:00Z");
   assert.deepEqual(s.runs, ["2026-11-21T05:00:00.000Z", "2026-11-21T06:00:00.000Z"]);
 });
 
-Deno.test("runDaemon() makes up once for runs that a sleeping machine missed, and never overlaps", async () => {
+Deno.test("runRole() makes up once for runs that a sleeping machine missed, and never overlaps", async () => {
   const s = stage("2026-11-21T05:00:00Z", "*/15 * * * *", () => {
     // The job takes longer than its period.
     s.clock.advance(40 * 60_000);
@@ -104,7 +106,7 @@ Deno.test("runDaemon() makes up once for runs that a sleeping machine missed, an
   ]);
 });
 
-Deno.test("runDaemon() does not wait for the old time when the clock is set back", async () => {
+Deno.test("runRole() does not wait for the old time when the clock is set back", async () => {
   const s = stage("2027-11-21T05:00:00Z", "06:00");
   let jumped = false;
   const stop = new AbortController();
@@ -120,7 +122,7 @@ Deno.test("runDaemon() does not wait for the old time when the clock is set back
   assert.deepEqual(s.runs, ["2026-11-21T06:00:00.000Z"]);
 });
 
-Deno.test("runDaemon() tries a passing fault again after 1, 2, 4, 8, 16 and 30 minutes, then waits for the next time", async () => {
+Deno.test("runRole() tries a passing fault again after 1, 2, 4, 8, 16 and 30 minutes, then waits for the next time", async () => {
   const s = stage(
     "2026-11-21T05:59:30Z",
     "06:00",
@@ -134,7 +136,7 @@ Deno.test("runDaemon() tries a passing fault again after 1, 2, 4, 8, 16 and 30 m
   assert.ok(s.log.lines.includes("error [2026-11-21T06:00:00Z] client sync job failed: no network"));
 });
 
-Deno.test("runDaemon() goes on after a failure that does not pass, and after one that nobody foresaw", async () => {
+Deno.test("runRole() goes on after a failure that does not pass, and after one that nobody foresaw", async () => {
   const s = stage(
     "2026-11-21T05:00:00Z",
     "06:00",
@@ -144,7 +146,7 @@ Deno.test("runDaemon() goes on after a failure that does not pass, and after one
   assert.equal(s.runs.length, 3);
 });
 
-Deno.test("runDaemon() follows a schedule that is changed, and keeps the old one while the new one is broken", async () => {
+Deno.test("runRole() follows a schedule that is changed, and keeps the old one while the new one is broken", async () => {
   const s = stage("2026-11-21T05:00:00Z", "06:00");
   const schedules = ["06:00", "08:00", undefined, undefined];
   await runUntilWith(s, () => {
@@ -156,14 +158,15 @@ Deno.test("runDaemon() follows a schedule that is changed, and keeps the old one
   assert.ok(s.log.lines.some((line) => line.startsWith("warn keeping the schedule")));
 });
 
-async function runUntilWith(s: Stage, calendar: DaemonJob["calendar"]): Promise<void> {
+async function runUntilWith(s: Stage, calendar: RoleJob["calendar"]): Promise<void> {
   const changed: Stage = { ...s, job: { ...s.job, calendar } };
   const stop = new AbortController();
-  await runDaemon(changed.job, {
+  await runRole(changed.job, {
     clock: s.clock,
     log: s.log,
     signal: stop.signal,
     runOnStart: false,
+    control: NO_CONTROL,
     dueTimes: { find: () => undefined, remember: () => {} },
     wake: (durationMs) => {
       s.clock.advance(durationMs);
@@ -173,7 +176,7 @@ async function runUntilWith(s: Stage, calendar: DaemonJob["calendar"]): Promise<
   });
 }
 
-Deno.test("runDaemon() stops when it is told to, also in the middle of a job", async () => {
+Deno.test("runRole() stops when it is told to, also in the middle of a job", async () => {
   const stop = new AbortController();
   const s = stage("2026-11-21T05:00:00Z", "06:00", () => {
     stop.abort();

@@ -1,0 +1,33 @@
+import type { Context } from "../core/context.ts";
+
+/** What wakes the loops of a daemon. */
+export interface Ticks {
+  /** Waits so long at most. */
+  readonly wake: (durationMs: number) => Promise<void>;
+  /** Settles once the signal was aborted and the runtime has let go of its cron. */
+  readonly stopped: Promise<void>;
+}
+
+/**
+ * Wakes a daemon at every full minute, by the runtime's own cron, and every `pollMs` besides: a timer that was set
+ * before the machine was suspended is late, and so may a tick be.
+ */
+export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">, pollMs: number): Ticks {
+  let tick = Promise.withResolvers<void>();
+  const onMinute = () => {
+    tick.resolve();
+    tick = Promise.withResolvers();
+  };
+  // A cron whose signal was aborted before never ends.
+  const stopped = signal.aborted
+    ? Promise.resolve()
+    : Deno.cron("model-sync minute tick", "* * * * *", { signal }, onMinute);
+  const wake = async (durationMs: number) => {
+    const awake = new AbortController();
+    const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
+    // Being woken early, by a tick or by the signal, is not a fault.
+    await Promise.race([tick.promise, sleep.catch(() => {})]);
+    awake.abort();
+  };
+  return { wake, stopped };
+}
