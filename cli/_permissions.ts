@@ -30,18 +30,19 @@ export function narrowPermissions(
 function givenUpError(name: Need): UsageError {
   const what = name === "net" ? "open connections" : "run programs";
   return new UsageError(
-    `Cannot use what is configured under activation or alerts: this process gave up the permission to ${what} ` +
+    `Cannot use what is configured under activation, alerts or report: this process gave up the permission to ${what} ` +
       "when nothing needed it",
     { code: "PERMISSION_GIVEN_UP", hint: "start the daemon again" },
   );
 }
 
-/** What hooks, metrics and alerts need. */
-function configuredNeeds({ activation, alerts }: ModelSync): Need[] {
+/** What hooks, metrics, alerts and reports need. */
+function configuredNeeds({ activation, alerts, report }: ModelSync): Need[] {
   const { validate, reload, canary } = activation;
   const types = [...reload, ...canary.metrics].map(({ type }) => type);
   const usesNet = types.some((type) => !LOCAL_TYPES.includes(type)) || alerts.email.host !== undefined ||
-    alerts.webhook.url !== undefined || alerts.chat.length > 0;
+    alerts.webhook.url !== undefined || alerts.chat.length > 0 ||
+    report.url !== undefined || report.ping.url_env !== undefined;
   // Models are tried in a process of their own.
   const runs = validate.enabled || types.some((type) => RUNNING_TYPES.includes(type));
   return [...(usesNet ? ["net" as const] : []), ...(runs ? ["run" as const] : [])];

@@ -9,6 +9,7 @@ import { BranchName, DOCS, EnvName, GitAddress, RepoFolder, Schedule } from "./s
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { References } from "./sections/references.ts";
+import { Report } from "./sections/report.ts";
 import { RunPod, RunPodClient } from "./sections/runpod.ts";
 import { Signing } from "./sections/signing.ts";
 
@@ -133,6 +134,10 @@ export const ModelSync = z.strictObject({
   alerts: Alerts.prefault({}).register(DOCS, {
     description:
       "Who hears of what happened: by mail, webhook or chat. An alert that fails changes nothing else.",
+  }),
+  report: Report.prefault({}).register(DOCS, {
+    description:
+      "Reporting to a dashboard and to monitors. A report that fails changes nothing else and is sent again.",
   }),
   signing: Signing.prefault({}).register(DOCS, {
     description: "Signatures of releases: OpenSSF Model Signing 1.0, by a key.",

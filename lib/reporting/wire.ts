@@ -62,7 +62,7 @@ const PullRequest = z.object({
   number: Count.optional(),
   url: Text.optional(),
   outcome: Name,
-  /** How many models it changes. */
+  /** Models that it changes. */
   changes: Count,
 });
 export type PullRequest = Readonly<z.infer<typeof PullRequest>>;
@@ -92,6 +92,8 @@ const Run = z.object({
   steps: listOf(z.object({ name: Name, startMs: Count, durationMs: Count }), STEPS_MAX).optional(),
   pullRequests: listOf(PullRequest, LISTED_MAX).optional(),
   error: z.object({ code: Name, message: Text, hint: Text.optional() }).optional(),
+  /** The last lines of the log of a run that failed. */
+  log: listOf(Text, LISTED_MAX).optional(),
 });
 export type Run = Readonly<z.infer<typeof Run>>;
 
@@ -105,21 +107,23 @@ const StatusRelease = z.object({
 });
 export type StatusRelease = Readonly<z.infer<typeof StatusRelease>>;
 
+const Value = z.number().nullable();
+
 const CanaryMetric = z.object({
   name: Text,
   /** Which way is better; `null` when the configuration no longer names the metric. */
   direction: Name.nullable(),
   /** `null` when there is none: see `baselineMissing`. */
-  baseline: z.number().nullable(),
+  baseline: Value,
   baselineMissing: Text.nullable(),
-  last: z.number().nullable(),
+  last: Value,
   /** Why the last sample was not a number; `null` when it was one, or there was none yet. */
   lastMissing: Text.nullable(),
   lastAt: Text.nullable(),
   /** From the baseline to the last sample, as a part of the baseline; a difference when that is zero. */
-  change: z.number().nullable(),
-  maxDegradation: z.number().nullable(),
-  catastrophic: z.number().nullable(),
+  change: Value,
+  maxDegradation: Value,
+  catastrophic: Value,
   failures: Count,
 });
 
@@ -155,8 +159,15 @@ const Quarantined = z.object({
   wasLeft: z.boolean().optional(),
 });
 
-/** A role that an operator paused. `until` is `null` when it stays paused until it is resumed. */
-const Pause = z.object({ since: Time, until: Time.nullable() });
+/** A role that an operator paused. */
+const Pause = z.object({
+  since: Time,
+  /** `null` when it stays paused until it is resumed. */
+  until: Time.nullable(),
+  /** The machine on which it was paused. */
+  host: Name,
+  reason: Text.optional(),
+});
 
 /** When a role is due. */
 const Schedule = z.object({
@@ -171,6 +182,9 @@ export type Schedule = Readonly<z.infer<typeof Schedule>>;
 /** A run that is going on. */
 const RunningRun = z.object({ runId: Name, command: Name, startedAt: Time, step: Name.nullable() });
 export type RunningRun = Readonly<z.infer<typeof RunningRun>>;
+
+/** A role of a running daemon. `since` is `unknown` when a full disk did not take it. */
+const Daemon = z.object({ role: Role, pid: Count, host: Name, since: Name });
 
 /** The state of one model folder: what `model-sync status --json` prints and what a heartbeat carries. */
 export const Status = z.object({
@@ -197,6 +211,9 @@ export const Status = z.object({
   /** Why the canary cannot be read; `null` when it can. */
   canaryFault: Text.nullable(),
   schedules: byRole(Schedule),
+  /** The pauses in force, also of roles that are not configured. */
+  paused: byRole(Pause),
+  daemons: listOf(Daemon, LISTED_MAX),
   running: listOf(RunningRun, LISTED_MAX),
   /** Free bytes of the file system that holds the store; `null` when the system does not report them. */
   freeBytes: Count.nullable(),
@@ -243,7 +260,8 @@ const Heartbeat = z.object({
   leftOut: z.object({ releases: Count, quarantine: Count }),
 });
 
-const Envelope = z.object({
+/** What every event has, whatever its type. */
+export const Envelope = z.object({
   specversion: z.literal("1.0"),
   id: z.string().min(1).max(ID_CHARS_MAX),
   source: z.string().max(SOURCE_CHARS_MAX).refine(isSource),
@@ -281,35 +299,6 @@ export type EventOf<Kind extends keyof typeof EVENT_TYPES> = Extract<
   ReportEvent,
   { readonly type: (typeof EVENT_TYPES)[Kind] }
 >;
-
-/** What a batch holds. */
-export interface ParsedBatch {
-  /** In the order of the batch. */
-  readonly events: readonly ReportEvent[];
-  /** Events of types that this version does not know: a newer node sends them. */
-  readonly unknownTypes: number;
-  /** What is not an event, or not one of its type. */
-  readonly invalid: number;
-}
-
-/** Reads a batch and never throws: what is not a list counts as one invalid event. Bounds are the caller's. */
-export function parseBatch(json: unknown): ParsedBatch {
-  if (!Array.isArray(json)) return { events: [], unknownTypes: 0, invalid: 1 };
-  const known: readonly string[] = Object.values(EVENT_TYPES);
-  const events: ReportEvent[] = [];
-  let [unknownTypes, invalid] = [0, 0];
-  for (const item of json) {
-    const event = ReportEvent.safeParse(item);
-    if (event.success) {
-      events.push(event.data);
-      continue;
-    }
-    const envelope = Envelope.safeParse(item);
-    if (envelope.success && !known.includes(envelope.data.type)) unknownTypes++;
-    else invalid++;
-  }
-  return { events, unknownTypes, invalid };
-}
 
 /**
  * Returns the source of a node's events: its name as a relative URI reference.

@@ -7,8 +7,10 @@ import type { CanaryDescription, Schedule, Status, StatusRelease } from "../repo
 import { type Role, roleCalendar, ROLES } from "../schedule/roles.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
+import { readDaemons } from "../store/daemons.ts";
 import { readHistory, type RunRecord } from "../store/history.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
+import { type Pauses, readPauses } from "../store/pauses.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../store/releases.ts";
@@ -32,13 +34,14 @@ export interface StatusSource {
  * unreadable quarantine or canary as a fault beside everything else.
  */
 export async function readStatus(
-  context: Pick<Context, "clock" | "freeBytes">,
+  context: Pick<Context, "fs" | "clock" | "freeBytes">,
   source: StatusSource,
   runsMax: number,
 ): Promise<Status> {
   const { settings, store } = source;
   const now = context.clock.now();
-  const timing = { next: nextRuns(settings, store, now), schedules: schedulesOf(settings) };
+  const paused = store === undefined ? {} : readPauses(store, now);
+  const timing = { next: nextRuns(settings, store, now), schedules: schedulesOf(settings, paused), paused };
   if (store === undefined) return { ...emptyStatus(source), ...timing };
   const releases = listReleases(store).map(shown);
   const named = (name: "current" | "previous") => {
@@ -62,12 +65,13 @@ export async function readStatus(
     canary: await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
     running: [],
+    daemons: await readDaemons(context, store),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
   };
 }
 
-function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedules"> {
+function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedules" | "paused"> {
   return {
     modelsDir: location.modelsDir,
     stateDir: null,
@@ -84,6 +88,7 @@ function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedul
     canary: null,
     canaryFault: null,
     running: [],
+    daemons: [],
     freeBytes: null,
   };
 }
@@ -145,11 +150,11 @@ function nextRuns(settings: ModelSync, store: Store | undefined, now: Date): Sta
   );
 }
 
-function schedulesOf(settings: ModelSync): Status["schedules"] {
+function schedulesOf(settings: ModelSync, pauses: Pauses): Status["schedules"] {
   const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   return Object.fromEntries(
     configuredRoles(settings).map((role): [Role, Schedule] => {
-      return [role, { times: [roleCalendar(role, settings).text], timeZone, paused: null }];
+      return [role, { times: [roleCalendar(role, settings).text], timeZone, paused: pauses[role] ?? null }];
     }),
   );
 }

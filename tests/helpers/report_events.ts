@@ -37,11 +37,16 @@ const run = fc.tuple(
     changed: count,
     steps: fc.array(fc.record({ name, startMs: count, durationMs: count }), { maxLength: 5 }),
     pullRequests: fc.array(pullRequest, { maxLength: 3 }),
-    error: fc.record({ code: name, message: text }),
+    error: fc.record({ code: name, message: text, hint: text }),
+    log: fc.array(text, { maxLength: 3 }),
   }, { requiredKeys: [] }),
 ).map(([base, more]) => ({ ...base, ...more }));
 
 const release = fc.record({ digest, sequence: count, createdAt: time, files: count, bytes: count });
+
+const pause = fc.record({ since: time, until: fc.option(time), host: name, reason: text }, {
+  requiredKeys: ["since", "until", "host"],
+});
 
 const status = fc.record({
   modelsDir: text,
@@ -64,10 +69,12 @@ const status = fc.record({
     fc.record({
       times: fc.array(text, { maxLength: 3 }),
       timeZone: name,
-      paused: fc.option(fc.record({ since: time, until: fc.option(time) })),
+      paused: fc.option(pause),
     }),
     { maxKeys: 5, noNullPrototype: true },
   ),
+  paused: fc.dictionary(role, pause, { maxKeys: 3, noNullPrototype: true }),
+  daemons: fc.array(fc.record({ role, pid: count, host: name, since: name }), { maxLength: 3 }),
   running: fc.array(fc.record({ runId: name, command: name, startedAt: time, step: fc.option(name) }), {
     maxLength: 3,
   }),

@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { Status } from "../../lib/reporting/wire.ts";
 import { readStatus } from "../../lib/status/read_status.ts";
+import { announceDaemon } from "../../lib/store/daemons.ts";
+import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { findStore } from "../../lib/store/store.ts";
-import { FakeClock } from "../helpers/fake_clock.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
 import { storeOf } from "../helpers/machines.ts";
 import { digestOf } from "../helpers/report_events.ts";
 import { memoryDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { pulledReleases } from "../helpers/two_releases.ts";
 
-const CLOCK = new FakeClock("2026-11-21T05:00:00Z");
+const CLOCK = new QuickClock("2026-11-21T05:00:00Z");
 const SETTINGS = ModelSync.parse({ time_zone: "Europe/Paris", client: { schedule: "06:30" } });
 
 Deno.test("the state is what the shared schema says, from the store and the settings", async () => {
@@ -20,6 +22,9 @@ Deno.test("the state is what the shared schema says, from the store and the sett
   const context = testContext({ clock: CLOCK, freeBytes: () => Promise.resolve(4096) });
   const store = storeOf(context, bot);
   addQuarantine(store, { digest: digestOf("e"), sequence: 9, reason: "too old", at: "2026-11-20T00:00:00Z" });
+  const pause = { since: "2026-11-21T04:00:00Z", until: null, host: "bot-1", reason: "maintenance" };
+  pauseRoles(store, ["client"], pause);
+  using _daemon = await announceDaemon(context, store, ["client"]);
   const status = await readStatus(context, { settings: SETTINGS, location: bot, store }, 1);
   assert.deepEqual(Status.parse(status), status);
   assert.deepEqual([status.current?.sequence, status.previous?.sequence, status.releases.length], [2, 1, 2]);
@@ -31,8 +36,10 @@ Deno.test("the state is what the shared schema says, from the store and the sett
   assert.deepEqual(status.schedules["client"], {
     times: ["06:30"],
     timeZone: "Europe/Paris",
-    paused: null,
+    paused: pause,
   });
+  assert.deepEqual(status.paused, { client: pause });
+  assert.deepEqual(status.daemons.map(({ role, pid }) => [role, pid]), [["client", Deno.pid]]);
 });
 
 Deno.test("a machine without a store has a state, too: what is configured is due", async () => {
