@@ -25,7 +25,7 @@ Deno.test(
   onLinux,
   async () => {
     using dir = tempDir();
-    for (const address of [join(dir.path, "notify"), uniqueName()]) {
+    for (const address of [join(dir.path, "notify"), ...ABSTRACT_NAMES]) {
       using receiver = new NotifyReceiver(address);
       const context = testContext({ env: fixedEnvironment({ NOTIFY_SOCKET: address }) });
       const manager = connectServiceManager(context, OPTIONS);
