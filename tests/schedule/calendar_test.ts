@@ -65,6 +65,38 @@ Deno.test("consecutive due times are one each local day, also across both change
   }
 });
 
+const cronField = (max: number) =>
+  fc.oneof(
+    fc.constant("*"),
+    fc.integer({ min: 2, max: 20 }).map((step) => `*/${step}`),
+    fc.nat({ max }).map(String),
+    fc.tuple(fc.nat({ max }), fc.nat({ max })).map(([a, b]) => `${Math.min(a, b)}-${Math.max(a, b)}`),
+  );
+const expression = fc.tuple(cronField(59), cronField(23), fc.constantFrom("*", "0", "mon-fri", "sat,sun"))
+  .map(([minute, hour, weekday]) => `${minute} ${hour} * * ${weekday}`);
+
+Deno.test("no due time of an expression is skipped or doubled: whatever lies between two has the second as its next", () => {
+  fc.assert(
+    fc.property(
+      instant,
+      expression,
+      fc.constantFrom(...ZONES),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (now, text, zone, share) => {
+        const calendar = parseCalendar(text, zone);
+        const first = calendar.next(now);
+        const second = first && calendar.next(first);
+        assert.ok(first !== undefined && second !== undefined && now < first && first < second);
+        for (const [from, to] of [[now, first], [first, second]] as const) {
+          const between = new Date(from.getTime() + Math.floor(share * (to.getTime() - 1 - from.getTime())));
+          assert.equal(calendar.next(between)?.getTime(), to.getTime(), `${text} in ${zone}`);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
 Deno.test("a time that equals now is due tomorrow, as in the original", () => {
   const calendar = parseCalendar("06:00", "UTC");
   assert.equal(calendar.next(new Date("2026-11-21T06:00:00Z"))?.toISOString(), "2026-11-22T06:00:00.000Z");
