@@ -4,6 +4,8 @@ import type { Context } from "../core/context.ts";
 export interface Ticks {
   /** Waits so long at most. */
   readonly wake: (durationMs: number) => Promise<void>;
+  /** Wakes every loop that waits. */
+  readonly wakeAll: () => void;
   /** Settles once the signal was aborted and the runtime has let go of its cron. */
   readonly stopped: Promise<void>;
 }
@@ -14,14 +16,14 @@ export interface Ticks {
  */
 export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">, pollMs: number): Ticks {
   let tick = Promise.withResolvers<void>();
-  const onMinute = () => {
+  const wakeAll = () => {
     tick.resolve();
     tick = Promise.withResolvers();
   };
   // A cron whose signal was aborted before never ends.
   const stopped = signal.aborted
     ? Promise.resolve()
-    : Deno.cron("model-sync minute tick", "* * * * *", { signal }, onMinute);
+    : Deno.cron("model-sync minute tick", "* * * * *", { signal }, wakeAll);
   const wake = async (durationMs: number) => {
     const awake = new AbortController();
     const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
@@ -29,5 +31,5 @@ export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">
     await Promise.race([tick.promise, sleep.catch(() => {})]);
     awake.abort();
   };
-  return { wake, stopped };
+  return { wake, wakeAll, stopped };
 }

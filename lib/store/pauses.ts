@@ -37,7 +37,12 @@ export function readPauses(store: Store, now: Date): Pauses {
 
 /** Pauses roles. The pause replaces an earlier one of the same role. */
 export function pauseRoles(store: Store, roles: readonly string[], pause: Pause): void {
-  change(store, (pauses) => ({ ...pauses, ...Object.fromEntries(roles.map((role) => [role, pause])) }));
+  const isOver = ([, { until }]: [string, Pause]) =>
+    until !== null && Date.parse(until) <= Date.parse(pause.since);
+  change(store, (pauses) => ({
+    ...without(pauses, isOver),
+    ...Object.fromEntries(roles.map((role) => [role, pause])),
+  }));
 }
 
 /** Ends the pauses of roles. @returns the pauses that it ended, the expired ones included */
@@ -71,6 +76,7 @@ function change(store: Store, update: (pauses: Pauses) => Pauses): Pauses {
   });
 }
 
+/** As they are written down, the expired ones included. */
 function read(store: Store): Pauses {
   return readState(store, "paused.json", Pauses) ?? {};
 }

@@ -1,0 +1,238 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { EXIT, firstFailure, messageOf, ModelSyncError } from "../core/errors.ts";
+import { type FileSystem, ifFound } from "../core/files.ts";
+import type { Role } from "../schedule/roles.ts";
+import { type Pause, type Pauses, pausesPath, readPauses, removePauses } from "../store/pauses.ts";
+import {
+  dropOldRunRequest,
+  endRunRequest,
+  findRunRequest,
+  type RunEnd,
+  type RunRequest,
+  runRequestsPath,
+  takeRunRequest,
+} from "../store/run_requests.ts";
+import type { Store } from "../store/store.ts";
+import type { DaemonHealth } from "./daemon_health.ts";
+import type { RoleControl } from "./role_control.ts";
+
+/** Operators are promised five seconds; a check is two calls of the system. */
+const LOOK_MS = 2_000;
+
+/** A daemon that starts runs requests that its predecessor did not get to, unless the operator has given up on them. */
+const REQUEST_AGE_MS_MAX = 60 * 60_000;
+
+/** A pause that this daemon knows. */
+interface KnownPause {
+  readonly pause: Pause;
+  /** When it ends at the latest, on the clock that only grows: a clock that was set back does not prolong a pause. */
+  readonly endsMs: number;
+}
+
+/** Control over the roles of a daemon by the files that `pause`, `resume` and `run-now` write into the store. */
+export class FileControl implements RoleControl {
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #roles: readonly Role[];
+  readonly #health: DaemonHealth;
+  readonly #pausesFile: ChangingFile;
+  readonly #requestsFile: ChangingFile;
+  readonly #pauses = new Map<Role, KnownPause>();
+  readonly #waiting = new Map<Role, RunRequest>();
+  /** Requests whose runs go on. */
+  readonly #running = new Map<Role, RunRequest>();
+  /** The last request of each role that was started, in case the disk did not take that it was. */
+  readonly #started = new Map<Role, string>();
+  #lastFault = "";
+
+  constructor(context: Context, store: Store, roles: readonly Role[], health: DaemonHealth) {
+    this.#context = context;
+    this.#store = store;
+    this.#roles = roles;
+    this.#health = health;
+    this.#pausesFile = new ChangingFile(context.fs, pausesPath(store));
+    this.#requestsFile = new ChangingFile(context.fs, runRequestsPath(store));
+    this.#dropOldRequests();
+    this.#look();
+  }
+
+  pausedUntil(role: Role): Date | "resumed" | undefined {
+    this.#look();
+    this.#health.ticked(role);
+    const known = this.#pauses.get(role);
+    if (known === undefined) return undefined;
+    return known.pause.until === null ? "resumed" : new Date(known.pause.until);
+  }
+
+  takeRequest(role: Role): boolean {
+    this.#look();
+    const request = this.#waiting.get(role);
+    if (request === undefined) return false;
+    this.#waiting.delete(role);
+    this.#running.set(role, request);
+    this.#started.set(role, request.id);
+    this.#onDisk(() => takeRunRequest(this.#store, role, this.#context.clock.now()));
+    this.#context.log.info(`${role}: running now, as requested at ${request.at} on ${request.host}`);
+    return true;
+  }
+
+  /** Does the job of a role. If an operator requested it, the store says afterwards how it ended. */
+  async perform(role: Role, job: () => Promise<void>): Promise<void> {
+    this.#health.began(role);
+    let end: RunEnd = { exitCode: EXIT.done };
+    try {
+      await job();
+    } catch (error) {
+      end = endOf(error);
+      throw error;
+    } finally {
+      this.#health.ended(role);
+      const request = this.#running.get(role);
+      this.#running.delete(role);
+      if (request !== undefined) this.#onDisk(() => endRunRequest(this.#store, role, request.id, end));
+    }
+  }
+
+  /** Calls `wake` whenever an operator wants something else of a role, or a pause is over, until the daemon stops. */
+  async watch(wake: () => void): Promise<void> {
+    const { clock, signal } = this.#context;
+    while (!signal.aborted) {
+      if (this.#look() || this.#waiting.size > 0) wake();
+      await clock.sleep(LOOK_MS, signal).catch(() => {});
+    }
+  }
+
+  /** @returns whether anything changed */
+  #look(): boolean {
+    const hasRequests = this.#requestsFile.hasChanged() && this.#readRequests();
+    const hasPauses = this.#pausesFile.hasChanged() && this.#readPauses();
+    return this.#endPauses() || hasPauses || hasRequests;
+  }
+
+  #readRequests(): boolean {
+    this.#waiting.clear();
+    for (const role of this.#roles) {
+      const request = findRunRequest(this.#store, role);
+      if (request === undefined || request.takenAt !== undefined) continue;
+      if (request.id !== this.#started.get(role)) this.#waiting.set(role, request);
+    }
+    return this.#waiting.size > 0;
+  }
+
+  #readPauses(): boolean {
+    const { log, clock } = this.#context;
+    const pauses = readPauses(this.#store, clock.now());
+    let isChanged = false;
+    for (const role of this.#roles) {
+      const [pause, before] = [pauses[role], this.#pauses.get(role)?.pause];
+      if (pause?.since === before?.since && pause?.until === before?.until) continue;
+      isChanged = true;
+      if (pause === undefined) {
+        this.#pauses.delete(role);
+        log.info(`${role}: resumed`);
+      } else {
+        this.#pauses.set(role, { pause, endsMs: this.#endMs(pause) });
+        log.info(`${role}: ${describePause(pause)}`);
+      }
+      this.#tellHealth(role);
+    }
+    return isChanged;
+  }
+
+  #endMs({ since, until }: Pause): number {
+    const { clock } = this.#context;
+    if (until === null) return Infinity;
+    const leftMs = Math.min(Date.parse(until) - clock.now().getTime(), Date.parse(until) - Date.parse(since));
+    return clock.monotonicMs() + leftMs;
+  }
+
+  #endPauses(): boolean {
+    const { clock, log } = this.#context;
+    const [now, nowMs] = [clock.now().getTime(), clock.monotonicMs()];
+    const ended = Array.from(this.#pauses).filter(([, { pause, endsMs }]) =>
+      nowMs >= endsMs || (pause.until !== null && now >= Date.parse(pause.until))
+    );
+    if (ended.length === 0) return false;
+    for (const [role] of ended) {
+      this.#pauses.delete(role);
+      this.#tellHealth(role);
+      log.info(`${role}: the pause is over`);
+    }
+    const pauses: Pauses = Object.fromEntries(ended.map(([role, { pause }]) => [role, pause]));
+    this.#onDisk(() => removePauses(this.#store, pauses));
+    return true;
+  }
+
+  #tellHealth(role: Role): void {
+    const until = this.#pauses.get(role)?.pause.until;
+    this.#health.paused(role, until === undefined ? until : until === null ? "resumed" : new Date(until));
+  }
+
+  #dropOldRequests(): void {
+    const { clock, log } = this.#context;
+    const oldest = new Date(clock.now().getTime() - REQUEST_AGE_MS_MAX);
+    for (const role of this.#roles) {
+      if (findRunRequest(this.#store, role) === undefined) continue;
+      this.#onDisk(() => {
+        const dropped = dropOldRunRequest(this.#store, role, oldest);
+        if (dropped === undefined) return;
+        log.warn(`${role}: dropped the run requested at ${dropped.at}: no daemon started it within an hour`);
+      });
+    }
+  }
+
+  /** What the daemon does counts for the running daemon, whether or not the disk takes it. */
+  #onDisk(write: () => void): void {
+    try {
+      write();
+      this.#lastFault = "";
+    } catch (error) {
+      const fault = messageOf(error);
+      if (fault !== this.#lastFault) this.#context.log.warn(fault);
+      this.#lastFault = fault;
+    }
+  }
+}
+
+function describePause({ until, host, reason }: Pause): string {
+  const end = until === null ? "until resumed" : `until ${isoSeconds(new Date(until))}`;
+  return `paused ${end} on ${host}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+function endOf(error: unknown): RunEnd {
+  const failure = firstFailure(error);
+  if (!(failure instanceof ModelSyncError)) return { exitCode: EXIT.failed, message: messageOf(failure) };
+  const { exitCode, message, hint } = failure;
+  return { exitCode, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** A file that other processes replace. */
+class ChangingFile {
+  readonly #fs: FileSystem;
+  readonly #path: string;
+  #last = "none";
+
+  constructor(fs: FileSystem, path: string) {
+    this.#fs = fs;
+    this.#path = path;
+  }
+
+  /** Whether the file is another than at the last call; at the first, whether there is one. */
+  hasChanged(): boolean {
+    const now = this.#identify();
+    const changed = now !== this.#last;
+    this.#last = now;
+    return changed;
+  }
+
+  #identify(): string {
+    try {
+      const info = ifFound(() => this.#fs.statSync(this.#path));
+      return info === undefined ? "none" : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
+    } catch (error) {
+      // Its reader says what is wrong.
+      return messageOf(error);
+    }
+  }
+}
