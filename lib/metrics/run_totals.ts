@@ -70,9 +70,10 @@ function isEachOnce(commands: readonly CommandTotals[]): boolean {
 }
 
 /** What is counted of a run. */
-export type CountedRun =
-  & Pick<RunRecord, "command" | "outcome" | "startedAt" | "durationMs" | "carrier" | "error">
-  & { readonly writtenBytes?: number | undefined };
+export type CountedRun = Pick<
+  RunRecord,
+  "command" | "outcome" | "startedAt" | "durationMs" | "carrier" | "writtenBytes" | "error"
+>;
 
 /** Returns the totals with these runs counted as well, oldest first: the last one decides what is last. */
 export function countRuns(totals: RunTotals, runs: readonly CountedRun[]): RunTotals {

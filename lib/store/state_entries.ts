@@ -67,6 +67,8 @@ export const STATE_ENTRIES = {
   "canary.json": { onDamage: "assume", meaning: "the release is reported as not watched" },
   "canary.json.lock": file("nothing: the lock is the operating system's"),
   "alerts.json": file("an alert may be sent twice, or not at all"),
+  "metrics.json": file("the counters of the metrics start over with the oldest run on record"),
+  "metrics.lock": file("nothing: the lock is the operating system's"),
   "alerts.lock": file("nothing: the lock is the operating system's"),
   "paused.json": file("the roles that were paused run again"),
   "paused.json.lock": file("nothing: the lock is the operating system's"),

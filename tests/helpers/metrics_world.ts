@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import type { Context } from "../../lib/core/context.ts";
+import { metricsSink } from "../../lib/metrics/metrics_sink.ts";
+import type { MetricsParts } from "../../lib/metrics/render_metrics.ts";
+import type { ShownStatus } from "../../lib/metrics/status_families.ts";
+import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { parseMetrics, valueOf } from "./parse_metrics.ts";
+import { type TempDir, tempDir } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+
+export const IDLE_STATUS: ShownStatus = {
+  current: null,
+  activatedAt: null,
+  next: {},
+  schedules: {},
+  canary: null,
+  canaryFault: null,
+  quarantine: [],
+  quarantineFault: null,
+  freeBytes: 1,
+};
+
+/** A store, and the folder that a collector reads. */
+export class MetricsWorld implements Disposable {
+  readonly #dir: TempDir = tempDir();
+  readonly store: Store;
+  readonly collected: string;
+  /** What the status is when it is read. */
+  status: ShownStatus = IDLE_STATUS;
+
+  constructor() {
+    this.store = openStore(Deno, { modelsDir: join(this.#dir.path, "models") });
+    this.collected = join(this.#dir.path, "textfile");
+    Deno.mkdirSync(this.collected);
+  }
+
+  get root(): string {
+    return this.#dir.path;
+  }
+
+  get file(): string {
+    return join(this.collected, "model_sync.prom");
+  }
+
+  parts(context: Pick<Context, "fs"> = testContext()): MetricsParts {
+    return {
+      store: { ...this.store, fs: context.fs },
+      build: { version: "1.2.3", deno: "2.9.6" },
+      readStatus: () => Promise.resolve(this.status),
+    };
+  }
+
+  /** Records pulls that ended well. */
+  record(count: number, fields: Partial<RunRecord> = {}): void {
+    for (let done = 0; done < count; done++) appendHistory(this.store, pull(fields));
+  }
+
+  /** Ends a run: the sink delivers. */
+  async deliver(context: Context = testContext(), unwritten: readonly RunRecord[] = []): Promise<void> {
+    await metricsSink(this.file, this.parts(context)).deliver(context, unwritten);
+  }
+
+  /** The pulls of an outcome that the file counts. */
+  pulls(outcome: RunRecord["outcome"] = "unchanged"): number | undefined {
+    return pullsIn(this.text(), outcome);
+  }
+
+  text(): string {
+    return Deno.readTextFileSync(this.file);
+  }
+
+  [Symbol.dispose](): void {
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+export function pullsIn(text: string, outcome: RunRecord["outcome"] = "unchanged"): number | undefined {
+  return valueOf(parseMetrics(text), "model_sync_runs_total", { command: "pull", outcome });
+}
+
+/** A pull that ended well, unless something else is said. */
+export function pull(fields: Partial<RunRecord> = {}): RunRecord {
+  return {
+    runId: crypto.randomUUID(),
+    command: "pull",
+    outcome: "unchanged",
+    startedAt: "2026-11-29T06:00:00Z",
+    durationMs: 200,
+    host: "bot",
+    ...fields,
+  };
+}
