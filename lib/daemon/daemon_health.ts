@@ -26,6 +26,7 @@ export class DaemonHealth {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   readonly #entries = new Map<Role, Entry>();
+  readonly #up = Promise.withResolvers<void>();
 
   /** @param onChange called when a role begins or ends a run, is paused or resumed, or has another due time */
   constructor(clock: Clock, roles: readonly Role[], onChange: () => void = () => {}) {
@@ -43,9 +44,15 @@ export class DaemonHealth {
     }
   }
 
+  /** Settles when every loop has begun to check its schedule. */
+  get up(): Promise<void> {
+    return this.#up.promise;
+  }
+
   /** The loop of a role checks its schedule. */
   ticked(role: Role): void {
     this.#set(role, { lastTick: this.#clock.now(), lastTickMs: this.#clock.monotonicMs() });
+    if (this.#entries.values().every(({ lastTick }) => lastTick !== undefined)) this.#up.resolve();
   }
 
   began(role: Role): void {

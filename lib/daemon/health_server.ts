@@ -1,0 +1,170 @@
+import type { Clock } from "../core/clock.ts";
+import { FailedError, messageOf, UsageError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { DaemonHealth } from "./daemon_health.ts";
+import { formatAddress, isLoopback, type ListenAddress } from "./listen_address.ts";
+
+/** As much of `Deno.serve` as the health server uses. */
+export type ServeHttp = (
+  options: Deno.ServeTcpOptions & { readonly onListen: () => void },
+  handler: (request: Request) => Promise<Response>,
+) => { readonly addr: Deno.NetAddr; readonly finished: Promise<void> };
+
+export interface HealthServerOptions {
+  readonly address: ListenAddress;
+  readonly serve: ServeHttp;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly health: DaemonHealth;
+  /** Returns the metrics in Prometheus' text format. */
+  readonly renderMetrics: () => string | Promise<string>;
+}
+
+/** A server that listens. */
+export interface HealthServer {
+  readonly address: ListenAddress;
+  /** Ends it with all of its connections. */
+  close(): Promise<void>;
+}
+
+/** Metrics are read from small files. Prometheus gives up after ten seconds unless it is told otherwise. */
+const RENDER_MS_MAX = 9_000;
+
+/** The version of Prometheus' text format. */
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/**
+ * Serves `/healthz`, 200 while the daemon's loops work and 503 while one is stuck, and `/metrics`. Needs the net
+ * permission.
+ *
+ * @throws {FailedError} code `PORT_IN_USE`
+ * @throws {UsageError} code `LISTEN_INVALID` where the address is not one of this machine
+ */
+export function startHealthServer(options: HealthServerOptions): HealthServer {
+  const { address, serve, log } = options;
+  const ending = new AbortController();
+  const server = listening(address, () =>
+    serve({
+      hostname: address.hostname,
+      port: address.port,
+      signal: ending.signal,
+      onListen: () => {},
+      onError: (error) => {
+        log.warn(`the health server cannot answer: ${messageOf(error)}`);
+        return textResponse(500, "internal error");
+      },
+    }, healthHandler(options)));
+  const bound = { hostname: server.addr.hostname, port: server.addr.port };
+  log.info(`health server listens on http://${formatAddress(bound)}: /healthz and /metrics`);
+  if (!isLoopback(bound.hostname)) {
+    log.warn(
+      `the health server is open to the network on ${formatAddress(bound)}: it asks for no password, ` +
+        "and its metrics name this machine's folders",
+    );
+  }
+  return {
+    address: bound,
+    async close() {
+      ending.abort();
+      await server.finished;
+    },
+  };
+}
+
+function listening<Server>(address: ListenAddress, listen: () => Server): Server {
+  try {
+    return listen();
+  } catch (cause) {
+    const action = `Cannot listen on ${formatAddress(address)}`;
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new FailedError(`${action}: another program uses the port`, {
+        code: "PORT_IN_USE",
+        cause,
+        hint: "stop that program, or name another port with --health-listen",
+      });
+    }
+    throw new UsageError(`${action}: ${messageOf(cause)}`, {
+      code: "LISTEN_INVALID",
+      cause,
+      hint: "name an address of this machine and a free port above 1023 with --health-listen",
+    });
+  }
+}
+
+/** Returns what answers requests. */
+function healthHandler(
+  { health, clock, log, renderMetrics }: HealthServerOptions,
+): (request: Request) => Promise<Response> {
+  const metrics = shared(renderMetrics);
+  const paths: Readonly<Record<string, () => Promise<Response>>> = {
+    "/healthz": () => Promise.resolve(healthResponse(health)),
+    "/metrics": async () => {
+      try {
+        return new Response(await inTime(metrics(), clock), { headers: { "content-type": METRICS_TYPE } });
+      } catch (error) {
+        log.warn(`cannot serve the metrics: ${messageOf(error)}`);
+        return textResponse(503, "the metrics cannot be read; the daemon's log says why");
+      }
+    },
+  };
+  return async ({ url, method }) => {
+    const { pathname } = new URL(url);
+    const answer = Object.hasOwn(paths, pathname) ? paths[pathname] : undefined;
+    if (answer === undefined) return textResponse(404, "not found: this server has /healthz and /metrics");
+    if (method !== "GET" && method !== "HEAD") {
+      return textResponse(405, "method not allowed", { allow: "GET, HEAD" });
+    }
+    const { status, headers, body } = await answer();
+    headers.set("cache-control", "no-store");
+    return new Response(method === "HEAD" ? null : body, { status, headers });
+  };
+}
+
+function healthResponse(health: DaemonHealth): Response {
+  const roles = health.roles().map((
+    { role, isAlive, lastTick, runningSince, nextDue, pausedUntil },
+  ) => [role, {
+    alive: isAlive,
+    lastTick: lastTick?.toISOString() ?? null,
+    runningSince: runningSince?.toISOString() ?? null,
+    nextDue: nextDue?.toISOString() ?? null,
+    paused: pausedUntil !== undefined,
+    pausedUntil: pausedUntil instanceof Date ? pausedUntil.toISOString() : null,
+  }]);
+  const alive = health.isAlive();
+  return Response.json({ alive, roles: Object.fromEntries(roles) }, { status: alive ? 200 : 503 });
+}
+
+function textResponse(
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(`${text}\n`, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  });
+}
+
+/** Requests that come while one is answered get the same answer: however many come, the work is done once. */
+function shared<Value>(work: () => Value | Promise<Value>): () => Promise<Value> {
+  let going: Promise<Value> | undefined;
+  return () => {
+    going ??= Promise.resolve().then(work).finally(() => going = undefined);
+    return going;
+  };
+}
+
+async function inTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const waiting = new AbortController();
+  clock.sleep(RENDER_MS_MAX, waiting.signal).then(
+    () => late.reject(new FailedError("they took too long", { code: "TIMEOUT" })),
+    () => {},
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    waiting.abort();
+  }
+}

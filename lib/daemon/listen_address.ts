@@ -1,0 +1,39 @@
+import { UsageError } from "../core/errors.ts";
+
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly hostname: string;
+  /** With 0, the system chooses a free one. */
+  readonly port: number;
+}
+
+/** A name or an IPv4 address, or an IPv6 address in brackets, and a port. */
+const HOST_AND_PORT = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i;
+
+const PORT_MAX = 65_535;
+
+/**
+ * Returns the address that a text such as `127.0.0.1:9464` or `[::1]:9464` names.
+ *
+ * @throws {UsageError} code `LISTEN_INVALID`
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const [, ipv6, name, digits] = HOST_AND_PORT.exec(text) ?? [];
+  const hostname = ipv6 ?? name;
+  const port = Number(digits);
+  if (hostname !== undefined && port <= PORT_MAX) return { hostname, port };
+  throw new UsageError(`Cannot listen on "${text}": it is not a host and a port`, {
+    code: "LISTEN_INVALID",
+    hint: "write --health-listen 127.0.0.1:9464, or [::1]:9464 for an IPv6 address",
+  });
+}
+
+/** Returns the text of an address. */
+export function formatAddress({ hostname, port }: ListenAddress): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** Whether only programs of this machine reach a numeric address. */
+export function isLoopback(hostname: string): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(hostname);
+}

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { FailedError, UsageError } from "../../lib/core/errors.ts";
+import { DaemonHealth } from "../../lib/daemon/daemon_health.ts";
+import {
+  type HealthServer,
+  type HealthServerOptions,
+  startHealthServer,
+} from "../../lib/daemon/health_server.ts";
+import { formatAddress, parseListenAddress } from "../../lib/daemon/listen_address.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { recordedLog } from "../helpers/test_context.ts";
+
+const START = "2026-11-29T12:00:00Z";
+
+function daemon(replaced: Partial<HealthServerOptions> = {}) {
+  const clock = new FakeClock(START);
+  const log = recordedLog();
+  const health = new DaemonHealth(clock, ["client", "publisher"]);
+  const server = startHealthServer({
+    address: { hostname: "127.0.0.1", port: 0 },
+    serve: (options, handler) => Deno.serve(options, handler),
+    clock,
+    log,
+    health,
+    renderMetrics: () => "model_sync_up 1\n",
+    ...replaced,
+  });
+  return { clock, log, health, server, [Symbol.asyncDispose]: () => server.close() };
+}
+
+async function get({ address }: HealthServer, path: string, method = "GET") {
+  const response = await fetch(`http://${formatAddress(address)}${path}`, { method });
+  return { response, status: response.status, body: await response.text() };
+}
+
+Deno.test("/healthz says of each role when it ticked, what runs, what is due and what is paused", async () => {
+  await using world = daemon();
+  const { health, clock } = world;
+  health.ticked("client");
+  health.due("client", new Date("2026-11-30T05:00:00Z"));
+  health.paused("client", new Date("2026-11-29T14:00:00Z"));
+  clock.advance(1_000);
+  health.ticked("publisher");
+  health.began("publisher");
+  const { response, status, body } = await get(world.server, "/healthz");
+  assert.equal(status, 200);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  assert.equal(response.headers.get("cache-control"), "no-store");
+  assert.deepEqual(JSON.parse(body), {
+    alive: true,
+    roles: {
+      client: {
+        alive: true,
+        lastTick: "2026-11-29T12:00:00.000Z",
+        runningSince: null,
+        nextDue: "2026-11-30T05:00:00.000Z",
+        paused: true,
+        pausedUntil: "2026-11-29T14:00:00.000Z",
+      },
+      publisher: {
+        alive: true,
+        lastTick: "2026-11-29T12:00:01.000Z",
+        runningSince: "2026-11-29T12:00:01.000Z",
+        nextDue: null,
+        paused: false,
+        pausedUntil: null,
+      },
+    },
+  });
+});
+
+Deno.test("/healthz answers 503 while a loop is stuck", async () => {
+  await using world = daemon();
+  world.health.began("publisher");
+  world.clock.advance(10 * 60_000);
+  const { status, body } = await get(world.server, "/healthz");
+  assert.equal(status, 503);
+  const { alive, roles } = JSON.parse(body);
+  assert.deepEqual([alive, roles.client.alive, roles.publisher.alive], [false, false, true]);
+});
+
+Deno.test("/metrics answers what is rendered, as Prometheus' text format", async () => {
+  await using world = daemon();
+  const { response, status, body } = await get(world.server, "/metrics?x=1");
+  assert.equal(status, 200);
+  assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(body, "model_sync_up 1\n");
+});
+
+Deno.test("metrics that cannot be read are answered with 503, the reason goes to the log alone", async () => {
+  for (
+    const renderMetrics of [
+      () => Promise.reject(new Error("secret place")),
+      () => {
+        throw new Error("secret place");
+      },
+    ]
+  ) {
+    await using world = daemon({ renderMetrics });
+    for (let time = 0; time < 2; time++) {
+      const { status, body } = await get(world.server, "/metrics");
+      assert.equal(status, 503);
+      assert.doesNotMatch(body, /secret/);
+    }
+    assert.match(world.log.lines.join("\n"), /warn cannot serve the metrics: secret place/);
+  }
+});
+
+Deno.test("metrics that take too long are answered with 503, and the next request gets them", async () => {
+  const rendering = Promise.withResolvers<string>();
+  const asked = Promise.withResolvers<void>();
+  const clock = new FakeClock(START);
+  await using world = daemon({
+    clock,
+    renderMetrics: () => {
+      asked.resolve();
+      return rendering.promise;
+    },
+  });
+  const late = get(world.server, "/metrics");
+  await asked.promise;
+  clock.advance(10_000);
+  assert.equal((await late).status, 503);
+  const next = get(world.server, "/metrics");
+  rendering.resolve("model_sync_up 1\n");
+  assert.equal((await next).status, 200);
+});
+
+Deno.test("requests at the same time are answered by one rendering", async () => {
+  const [rendering, allArrived] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
+  let [renderings, arrived] = [0, 0];
+  await using world = daemon({
+    serve: (options, handler) =>
+      Deno.serve(options, async (request) => {
+        const answer = handler(request);
+        arrived++;
+        if (arrived === 8) allArrived.resolve();
+        return await answer;
+      }),
+    renderMetrics: () => {
+      renderings++;
+      return rendering.promise;
+    },
+  });
+  const requests = Array.from({ length: 8 }, () => get(world.server, "/metrics"));
+  await allArrived.promise;
+  rendering.resolve("model_sync_up 1\n");
+  for (const { body } of await Promise.all(requests)) assert.equal(body, "model_sync_up 1\n");
+  assert.equal(renderings, 1);
+});
+
+Deno.test("HEAD answers the headers alone; other methods get 405, other paths 404", async () => {
+  await using world = daemon();
+  for (const path of ["/healthz", "/metrics"]) {
+    const { status, response, body } = await get(world.server, path, "HEAD");
+    assert.deepEqual([status, body], [200, ""]);
+    assert.ok(response.headers.get("content-type"));
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+      const refused = await get(world.server, path, method);
+      assert.deepEqual([refused.status, refused.response.headers.get("allow")], [405, "GET, HEAD"]);
+    }
+  }
+  for (const path of ["/", "/healthz/", "/metrics/x", "/__proto__", "/constructor", "/%2fhealthz"]) {
+    assert.equal((await get(world.server, path)).status, 404, path);
+  }
+});
+
+Deno.test("a closed server lets go of its port and of open connections", async () => {
+  const world = daemon({ renderMetrics: () => new Promise(() => {}) });
+  const { port } = world.server.address;
+  const open = get(world.server, "/metrics");
+  open.catch(() => {});
+  await get(world.server, "/healthz");
+  await world.server.close();
+  await assert.rejects(open);
+  using _again = Deno.listen({ hostname: "127.0.0.1", port });
+});
+
+Deno.test("a port in use and an address that is not this machine's are one clear line each", () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assert.throws(() => daemon({ address: { hostname: "127.0.0.1", port: taken.addr.port } }), (error) => {
+    assert.ok(error instanceof FailedError);
+    assert.equal(error.exitCode, 1);
+    assert.match(error.message, /^Cannot listen on 127\.0\.0\.1:\d+: another program uses the port$/);
+    return true;
+  });
+  for (const hostname of ["192.0.2.1", "no-such-host.invalid"]) {
+    assert.throws(() => daemon({ address: { hostname, port: 0 } }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, new RegExp(`^Cannot listen on ${hostname}:0: `));
+      return true;
+    });
+  }
+});
+
+Deno.test("a server that others in the network reach is said to be open, one on loopback is not", async () => {
+  for (const [hostname, isOpen] of [["0.0.0.0", true], ["127.0.0.1", false], ["localhost", false]] as const) {
+    await using world = daemon({ address: { hostname, port: 0 } });
+    assert.equal(/warn .*open to the network/.test(world.log.lines.join("\n")), isOpen, hostname);
+    assert.match(world.log.lines[0] ?? "", /^info health server listens on http:\/\/[\d.:[\]]+: /);
+  }
+});
+
+Deno.test("an address is a host and a port, and what is not is named", () => {
+  const good = {
+    "127.0.0.1:9464": ["127.0.0.1", 9464],
+    "[::1]:0": ["::1", 0],
+    "localhost:65535": ["localhost", 65_535],
+  };
+  for (const [text, [hostname, port]] of Object.entries(good)) {
+    assert.deepEqual(parseListenAddress(text), { hostname, port });
+  }
+  for (
+    const text of [
+      "",
+      "9464",
+      ":9464",
+      "127.0.0.1",
+      "127.0.0.1:",
+      "::1:9464",
+      "host:65536",
+      "host:-1",
+      "a b:1",
+    ]
+  ) {
+    assert.throws(() => parseListenAddress(text), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, /is not a host and a port/);
+      return true;
+    });
+  }
+});
