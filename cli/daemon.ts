@@ -1,11 +1,17 @@
 import { buildCommand } from "@stricli/core";
+import packageFile from "../deno.json" with { type: "json" };
 import type { ModelSync } from "../lib/config/schema.ts";
+import type { Context } from "../lib/core/context.ts";
 import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import type { Calendar } from "../lib/schedule/calendar.ts";
-import { NO_CONTROL } from "../lib/daemon/role_control.ts";
+import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
+import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
+import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { runRole } from "../lib/daemon/role_loop.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
+import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
+import { readStatus } from "../lib/status/read_status.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
 import { awaitCanary } from "./_canary.ts";
@@ -40,6 +46,7 @@ interface DaemonFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob
   readonly at?: string;
   readonly runOnStart?: boolean;
   readonly pollIntervalSec?: number;
+  readonly healthListen?: string;
 }
 
 /** What a role does when its time has come. */
@@ -82,6 +89,7 @@ export const program: Program = defineProgram(
         at: textFlag("when, instead of the configured schedule: HH:MM or a cron expression"),
         runOnStart: switchFlag("also run at once"),
         pollIntervalSec: integerFlag(`how often to look at the clock (default: ${POLL_INTERVAL_SEC})`, 1),
+        healthListen: textFlag("serve /healthz and /metrics on HOST:PORT, such as 127.0.0.1:9464"),
         allowDowngrade: switchFlag("clients: take a release that is older than the active one"),
         acceptOtherWriters: switchFlag(
           "client, huggingface_client: take files that another program changed without their manifest",
@@ -102,31 +110,60 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { role } = flags;
   refuseDisabled(settings, role);
   calendarOf(settings, flags);
-  narrowPermissions(session, NEEDS[role]);
+  const listen = flags.healthListen === undefined ? undefined : parseListenAddress(flags.healthListen);
+  narrowPermissions(session, [...NEEDS[role], ...connectionNeeds(context, listen)]);
   const store = openStore(context.fs, location, context.log);
   context.log.info(
     `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
+  await using daemon = await openDaemon(context, store, {
+    roles: [role],
+    timeZone: settings.time_zone,
+    listen,
+    renderMetrics: metricsRenderer(context, {
+      store,
+      build: { version: packageFile.version, deno: Deno.version.deno },
+      readStatus: async () => {
+        const { settings, location } = await openSession(plain);
+        return await readStatus(context, { settings, location, store }, 0);
+      },
+    }),
+    serve: (options, handler) => Deno.serve(options, handler),
+    openSocket: (fs) => openDatagramSocket(fs),
+    pid: Deno.pid,
+  });
+  const { control, health } = daemon;
   const watching = role === "publisher" ? undefined : watchCanaries(plain, store);
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
   const ticks = minuteTicks(context, pollSec * 1000);
+  const controlling = control.watch(ticks.wakeAll);
   await runRole({
     role,
     calendar: async () => calendarOf((await openSession(plain)).settings, flags),
-    run: async () => await JOBS[role](await openSession(plain), flags),
+    run: () => control.perform(role, async () => await JOBS[role](await openSession(plain), flags)),
   }, {
     clock: context.clock,
     log: context.log,
     signal: context.signal,
     // Whoever looks every quarter of an hour does not begin with a quarter of an hour's wait.
     runOnStart: flags.runOnStart === true || role === "artifact_client",
-    dueTimes: { find: () => findDueTime(store, role), remember: (due) => rememberDueTime(store, role, due) },
+    dueTimes: {
+      find: () => findDueTime(store, role),
+      remember(due) {
+        health.due(role, due);
+        rememberDueTime(store, role, due);
+      },
+    },
     wake: ticks.wake,
-    control: NO_CONTROL,
+    control,
   });
-  await watching;
-  await ticks.stopped;
+  await Promise.all([watching, controlling, ticks.stopped]);
   context.log.info("daemon stopped");
+}
+
+/** What the service manager's socket and the health server need. */
+function connectionNeeds({ env }: Context, listen: ListenAddress | undefined): Need[] {
+  return listen !== undefined || (env.get("NOTIFY_SOCKET") ?? "") !== "" ? ["net"] : [];
 }
 
 /** How soon a release that was activated is watched. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { FailedError, messageOf, UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import { TEXT_FORMAT_TYPE } from "../metrics/text_format.ts";
 import type { DaemonHealth } from "./daemon_health.ts";
 import { formatAddress, isLoopback, type ListenAddress } from "./listen_address.ts";
 
@@ -17,7 +18,7 @@ export interface HealthServerOptions {
   readonly log: Log;
   readonly health: DaemonHealth;
   /** Returns the metrics in Prometheus' text format. */
-  readonly renderMetrics: () => string | Promise<string>;
+  readonly renderMetrics: () => Promise<string>;
 }
 
 /** A server that listens. */
@@ -29,9 +30,6 @@ export interface HealthServer {
 
 /** Metrics are read from small files. Prometheus gives up after ten seconds unless it is told otherwise. */
 const RENDER_MS_MAX = 9_000;
-
-/** The version of Prometheus' text format. */
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
  * Serves `/healthz`, 200 while the daemon's loops work and 503 while one is stuck, and `/metrics`. Needs the net
@@ -95,12 +93,13 @@ function listening<Server>(address: ListenAddress, listen: () => Server): Server
 function healthHandler(
   { health, clock, log, renderMetrics }: HealthServerOptions,
 ): (request: Request) => Promise<Response> {
-  const metrics = shared(renderMetrics);
   const paths: Readonly<Record<string, () => Promise<Response>>> = {
     "/healthz": () => Promise.resolve(healthResponse(health)),
     "/metrics": async () => {
       try {
-        return new Response(await inTime(metrics(), clock), { headers: { "content-type": METRICS_TYPE } });
+        return new Response(await inTime(renderMetrics(), clock), {
+          headers: { "content-type": TEXT_FORMAT_TYPE },
+        });
       } catch (error) {
         log.warn(`cannot serve the metrics: ${messageOf(error)}`);
         return textResponse(503, "the metrics cannot be read; the daemon's log says why");
@@ -144,15 +143,6 @@ function textResponse(
     status,
     headers: { "content-type": "text/plain; charset=utf-8", ...headers },
   });
-}
-
-/** Requests that come while one is answered get the same answer: however many come, the work is done once. */
-function shared<Value>(work: () => Value | Promise<Value>): () => Promise<Value> {
-  let going: Promise<Value> | undefined;
-  return () => {
-    going ??= Promise.resolve().then(work).finally(() => going = undefined);
-    return going;
-  };
 }
 
 async function inTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { announceDaemon } from "../../lib/store/daemons.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { NotifyReceiver } from "../helpers/notify_receiver.ts";
+import { cliArgs } from "../helpers/run_cli.ts";
+import { world } from "../helpers/seed_world.ts";
+import { startCli } from "../helpers/start_cli.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+Deno.test({
+  name: "a daemon that systemd started reports to it under its own permission set, from READY to STOPPING",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    const { bot } = world(dir);
+    using receiver = new NotifyReceiver(join(dir.path, "notify"));
+    const daemon = new Deno.Command(Deno.execPath(), {
+      args: cliArgs("daemon", ["--role", "client"], { entry: "script" }),
+      cwd: bot,
+      env: { ...GIT_ENV, NO_COLOR: "1", NOTIFY_SOCKET: receiver.address, WATCHDOG_USEC: "200000" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    await receiver.until(/^READY=1$/);
+    await receiver.until(/^WATCHDOG=1$/);
+    await receiver.until(/^WATCHDOG=1$/);
+    daemon.kill("SIGTERM");
+    await receiver.until(/^STOPPING=1$/);
+    const { code, stderr } = await daemon.output();
+    assert.equal(code, 0);
+    assert.doesNotMatch(new TextDecoder().decode(stderr), /cannot report/);
+  },
+});
+
+Deno.test("a daemon serves its health and its metrics where it is told to, and stops serving with its end", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const daemon = startCli("daemon", ["--role", "client", "--health-listen", "127.0.0.1:0"], { cwd: bot });
+  const [, address = ""] = /(http:[\d./:]+): \/healthz/.exec(await daemon.until(/\/healthz and/)) ?? [];
+  await daemon.until(/next client run at/);
+  const health = await (await fetch(`${address}/healthz`)).json();
+  assert.equal(health.alive, true);
+  assert.ok(Date.parse(health.roles.client.nextDue) > Date.now());
+  const metrics = await (await fetch(`${address}/metrics`)).text();
+  assert.match(metrics, /^model_sync_build_info\{/m);
+  daemon.stop();
+  assert.equal(await daemon.exitCode, 0);
+  await assert.rejects(fetch(`${address}/healthz`));
+});
+
+Deno.test("a daemon whose port is taken, or whose role another has, does not start and says why in one line", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const refused = startCli(
+    "daemon",
+    ["--role", "client", "--health-listen", `127.0.0.1:${taken.addr.port}`],
+    {
+      cwd: bot,
+    },
+  );
+  assert.equal(await refused.exitCode, 1);
+  assert.match(refused.said, /^error: Cannot listen on 127\.0\.0\.1:\d+: another program uses the port$/m);
+  assert.doesNotMatch(refused.said, /next client run/);
+
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(bot, "models") });
+  using _first = await announceDaemon(context, store, ["client"]);
+  const second = startCli("daemon", ["--role", "client"], { cwd: bot });
+  assert.equal(await second.exitCode, 6);
+  assert.match(second.said, /^error: Cannot start the daemon: another one has the role client /m);
+});
