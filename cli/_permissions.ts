@@ -27,6 +27,12 @@ export function narrowPermissions(
   }
 }
 
+/** Gives up what a command does not need that neither pulls nor activates, but is reported. */
+export function narrowToReporting({ settings, permissions }: Pick<Session, "settings" | "permissions">): void {
+  permissions.giveUp("run");
+  if (!reportsByNet(settings)) permissions.giveUp("net");
+}
+
 function givenUpError(name: Need): UsageError {
   const what = name === "net" ? "open connections" : "run programs";
   return new UsageError(
@@ -37,15 +43,18 @@ function givenUpError(name: Need): UsageError {
 }
 
 /** What hooks, metrics, alerts and reports need. */
-function configuredNeeds({ activation, alerts, report }: ModelSync): Need[] {
-  const { validate, reload, canary } = activation;
+function configuredNeeds(settings: ModelSync): Need[] {
+  const { validate, reload, canary } = settings.activation;
   const types = [...reload, ...canary.metrics].map(({ type }) => type);
-  const usesNet = types.some((type) => !LOCAL_TYPES.includes(type)) || alerts.email.host !== undefined ||
-    alerts.webhook.url !== undefined || alerts.chat.length > 0 ||
-    report.url !== undefined || report.ping.url_env !== undefined;
+  const usesNet = types.some((type) => !LOCAL_TYPES.includes(type)) || reportsByNet(settings);
   // Models are tried in a process of their own.
   const runs = validate.enabled || types.some((type) => RUNNING_TYPES.includes(type));
   return [...(usesNet ? ["net" as const] : []), ...(runs ? ["run" as const] : [])];
+}
+
+function reportsByNet({ alerts, report }: ModelSync): boolean {
+  return alerts.email.host !== undefined || alerts.webhook.url !== undefined || alerts.chat.length > 0 ||
+    report.url !== undefined || report.ping.url_env !== undefined;
 }
 
 /** Sending a signal counts as running, for the runtime. */

@@ -5,7 +5,7 @@ import type { OtherWriterSetting } from "../lib/core/settings.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
-import type { Timed } from "../lib/pipeline/run.ts";
+import type { RunOptions, Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
@@ -13,11 +13,11 @@ import { activeManifest } from "../lib/store/active_release.ts";
 import { findStore, openStore, type Store } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
 import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
-import { awaitCanary } from "./_canary.ts";
+import { awaitCanary } from "../lib/pipeline/await_canary.ts";
 import { otherWriterText } from "./_other_writer.ts";
 import { narrowPermissions, type Need } from "./_permissions.ts";
 import { runRecorded } from "./_run.ts";
-import { safeguardsOf } from "./_safeguards.ts";
+import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { signaturePolicy } from "./_signing.ts";
@@ -55,6 +55,8 @@ export interface Pulling<Pulled extends Source> {
   readonly needs: readonly Need[];
   /** Says why now is not the time; the run is then recorded as unchanged. */
   readonly skip?: (store: Store) => string | undefined;
+  /** What the run waits for before it takes the store's lock. */
+  readonly prepare?: RunOptions["prepare"];
   /** Opens the carrier for a run. */
   readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
   /** What the carrier adds to the result. */
@@ -67,20 +69,20 @@ export interface Pulling<Pulled extends Source> {
 export async function runPulling<Pulled extends Source>(
   session: Session,
   flags: PullingFlags & OtherWriterFlags,
-  { command, needs, skip, open, details, isOfflineOk = false }: Pulling<Pulled>,
+  { command, needs, skip, prepare, open, details, isOfflineOk = false }: Pulling<Pulled>,
 ): Promise<void> {
   const { context, output, settings, location } = session;
   narrowPermissions(session, needs);
   const signatures = await signaturePolicy(session);
   const store = openStore(context.fs, location, context.log);
-  const report = await runRecorded(session, store, command, async (run) => {
+  const report = await runRecorded(session, store, command, async (run, observed) => {
     const reason = skip?.(store);
     if (reason !== undefined) {
-      context.log.info(reason);
+      observed.log.info(reason);
       return { ...skippedPull(store), details: { skipped: reason } };
     }
     await using source = await open(store, run);
-    const pulled = await pull(context, store, source, run, {
+    const pulled = await pull(observed, store, source, run, {
       allowDowngrade: flags.allowDowngrade === true,
       force: flags.force === true,
       activation: settings.activation.mode,
@@ -91,8 +93,8 @@ export async function runPulling<Pulled extends Source>(
       otherWriters: otherWriters(session, flags),
     });
     return { ...pulled, details: details?.(source, pulled) ?? {} };
-  });
-  if (flags.waitCanary) await awaitCanary(session, store);
+  }, prepare === undefined ? {} : { prepare });
+  if (flags.waitCanary) await awaitCanary(context, store, settings);
   const canary = openCanary(store);
   const fault = canaryFault(store);
   const json = {

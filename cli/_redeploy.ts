@@ -1,15 +1,19 @@
 import type { FlagParametersForType } from "@stricli/core";
+import type { Context } from "../lib/core/context.ts";
 import { AuthenticationError, UsageError } from "../lib/core/errors.ts";
 import { absenceOf, findToken } from "../lib/core/read_secret.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { restoreRelease } from "../lib/huggingface/restore_release.ts";
+import type { Steps } from "../lib/pipeline/current_run.ts";
 import { deployTargets } from "../lib/redeploy/deploy_targets.ts";
 import { redeploy, type RedeployReport } from "../lib/redeploy/redeploy.ts";
 import type { WaitOptions } from "../lib/redeploy/wait_for_release.ts";
 import { type Digest, shortDigest } from "../lib/release/manifest.ts";
+import type { Store } from "../lib/store/store.ts";
 import { integerFlag, type Session, switchFlag, textFlag } from "./_command.ts";
 import { repoLayout } from "./_hub_flags.ts";
 import { formatDuration } from "../lib/core/format.ts";
+import { runRecorded } from "./_run.ts";
 import { releaseSeal } from "./_signing.ts";
 import type { Output } from "./_output.ts";
 
@@ -35,7 +39,25 @@ export const REDEPLOY_FLAGS: FlagParametersForType<RedeployFlags> = {
 };
 
 /** A redeployment that is ready to begin: nothing is missing for it. */
-export type Redeployment = (release: Digest | undefined) => Promise<RedeployReport>;
+export type Redeployment = (
+  release: Digest | undefined,
+  run: Steps,
+  context: Context,
+) => Promise<RedeployReport>;
+
+/** One redeployment, recorded. It may wait for a backend for long, and keeps no other run waiting. */
+export async function runRedeployment(
+  session: Session,
+  store: Store,
+  begin: Redeployment,
+  release: Digest | undefined,
+): Promise<RedeployReport> {
+  const { report } = await runRecorded(session, store, "redeploy", async (run, observed) => {
+    const report = await begin(release, run, observed);
+    return { outcome: "redeployed", ...(release === undefined ? {} : { release }), report };
+  }, { lock: "redeploy" });
+  return report;
+}
 
 /**
  * Makes a redeployment ready, as the flags say. Whatever is missing for it is thrown here, before anything is uploaded
@@ -49,10 +71,10 @@ export async function prepareRedeployment(session: Session, flags: RedeployFlags
   const waits = flags.wait === true || flags.revertOnFailure === true;
   const options = waits ? waitOptions(session) : undefined;
   const revert = flags.revertOnFailure ? await revertOnHub(session) : undefined;
-  return async (release) => {
+  return async (release, run, observed) => {
     const wait = options === undefined ? undefined : { release: knownRelease(release), options };
     const requestTimeoutMs = settings.redeploy.request_timeout_sec * 1000;
-    return await redeploy(context, targets, { requestTimeoutMs, wait, revert });
+    return await redeploy(observed, run, targets, { requestTimeoutMs, wait, revert });
   };
 }
 

@@ -5,7 +5,12 @@ import { namesOf } from "../lib/references/compare_records.ts";
 import { nameBlocks } from "../lib/references/describe_changes.ts";
 import { fieldChanges } from "../lib/references/field_changes.ts";
 import { renderInline } from "../lib/references/json/render_json.ts";
-import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
+import {
+  type CategoryReport,
+  failuresOf,
+  type RepositoryReport,
+  type SyncReport,
+} from "../lib/references/sync_references.ts";
 import { type Output, type Style, Verbatim } from "./_output.ts";
 
 const STYLES = { added: "green", removed: "red", modified: "yellow" } as const satisfies Record<
@@ -15,11 +20,6 @@ const STYLES = { added: "green", removed: "red", modified: "yellow" } as const s
 
 /** How many models a summary names of each kind; a dry run names all. */
 const NAMES_MAX = 5;
-
-/** What failed in a sync: categories that could not be compared, repositories that got no pull request. */
-export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
-  return [...categories, ...repositories].flatMap((report) => "error" in report ? [report.error] : []);
-}
 
 /** The report for people. */
 export function reportLines(output: Output, report: SyncReport, isDryRun: boolean): (string | Verbatim)[] {

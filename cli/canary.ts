@@ -24,7 +24,7 @@ import {
 } from "./_command.ts";
 import { narrowPermissions } from "./_permissions.ts";
 import { runRecorded } from "./_run.ts";
-import { safeguardsOf } from "./_safeguards.ts";
+import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -74,10 +74,10 @@ function statusLines(canary: CanaryDescription | null): string[] {
 }
 
 async function promote(session: Session): Promise<void> {
-  const { context, output } = session;
+  const { output } = session;
   narrowPermissions(session, []);
   const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "canary", () => {
+  const report = await runRecorded(session, store, "canary", (_run, context) => {
     const promoted = promoteCanary(context, canaryPath(store));
     concludeCanary(context, canaryPath(store), promoted);
     const { digest: release, sequence } = promoted;
@@ -90,10 +90,10 @@ async function promote(session: Session): Promise<void> {
 }
 
 async function abort(session: Session): Promise<void> {
-  const { context, output, settings } = session;
+  const { output, settings } = session;
   narrowPermissions(session, []);
   const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "canary", async (run): Promise<RunReport> => {
+  const report = await runRecorded(session, store, "canary", async (run, context): Promise<RunReport> => {
     abortCanary(context, canaryPath(store));
     const options = {
       run,

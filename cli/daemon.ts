@@ -1,4 +1,5 @@
 import { buildCommand } from "@stricli/core";
+import packageFile from "../deno.json" with { type: "json" };
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
@@ -9,10 +10,11 @@ import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { runRole } from "../lib/daemon/role_loop.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
-import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
+import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
+import { readStatus } from "../lib/status/read_status.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
-import { awaitCanary } from "./_canary.ts";
+import { awaitCanary } from "../lib/pipeline/await_canary.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -37,7 +39,6 @@ import { runArtifactPull } from "./artifact_pull.ts";
 import { runHfPull } from "./hf_pull.ts";
 import { type PublishFlags, runPublish } from "./publish.ts";
 import { type PullFlags, runPull } from "./pull.ts";
-import { runReferencesSync } from "./references_sync.ts";
 import { runRunPodPull } from "./runpod_pull.ts";
 
 interface DaemonFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob"> {
@@ -57,7 +58,6 @@ const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Prom
   artifact_client: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
   huggingface_client: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
     runHfPull(session, { allowDowngrade, acceptOtherWriters }),
-  references: runReferencesSync,
 };
 
 /** What a role needs besides what is configured around it. */
@@ -67,7 +67,6 @@ const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   runpod_client: ["net"],
   artifact_client: ["net"],
   huggingface_client: ["net"],
-  references: ["net", "run"],
 };
 
 const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
@@ -121,7 +120,14 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     roles: [role],
     timeZone: settings.time_zone,
     listen,
-    renderMetrics: metricsRenderer(context, store, async () => (await openSession(plain)).settings),
+    renderMetrics: metricsRenderer(context, {
+      store,
+      build: { version: packageFile.version, deno: Deno.version.deno },
+      readStatus: async () => {
+        const { settings, location } = await openSession(plain);
+        return await readStatus(context, { settings, location, store }, 0);
+      },
+    }),
     serve: (options, handler) => Deno.serve(options, handler),
     openSocket: (fs) => openDatagramSocket(fs),
     pid: Deno.pid,
@@ -169,7 +175,7 @@ async function watchCanaries(plain: PlainSession, store: Store): Promise<void> {
   let lastFault = "";
   while (!signal.aborted) {
     try {
-      await awaitCanary(await openSession(plain), store);
+      await awaitCanary(plain.context, store, (await openSession(plain)).settings);
     } catch (error) {
       if (signal.aborted) return;
       const fault = describeFault(error);
@@ -201,7 +207,7 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
 /** @throws {UsageError} where `--at` is no schedule */
 function calendarOf(settings: ModelSync, flags: DaemonFlags): Calendar {
   try {
-    return roleSchedule(flags.role, settings, flags.at).calendar;
+    return roleCalendar(flags.role, settings, flags.at);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });

@@ -38,6 +38,7 @@ import {
   type RedeployFlags,
   redeployJson,
   redeployLines,
+  runRedeployment,
 } from "./_redeploy.ts";
 import { runRecorded } from "./_run.ts";
 import { releaseSeal } from "./_signing.ts";
@@ -98,15 +99,16 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
   // Before a store is made beside a mistyped name.
   refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location, context.log);
-  const report = await runRecorded(session, store, "hf-upload", () =>
+  const report = await runRecorded(session, store, "hf-upload", (run, observed) =>
     publish(
-      context,
+      observed,
       store,
+      run,
       NO_FOLDER_MEMORY,
-      () => HuggingFacePublisher.open(context, store, options),
+      () => HuggingFacePublisher.open(observed, store, options),
       (path) => isWanted(layout, path),
     ));
-  const redeployed = await redeploy?.(report.release);
+  const redeployed = redeploy && await runRedeployment(session, store, redeploy, report.release);
   const json = redeployed === undefined ? {} : redeployJson(redeployed);
   output.result({ ...uploadJson(report), ...json }, () => [
     ...uploadLines(output, report),

@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { freedBytes, planPrune, pruneReleases } from "../lib/pipeline/prune.ts";
-import { recordedRun } from "../lib/pipeline/run.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StoredRelease } from "../lib/store/releases.ts";
 import {
@@ -16,6 +15,8 @@ import {
   switchFlag,
   withSession,
 } from "./_command.ts";
+import { narrowToReporting } from "./_permissions.ts";
+import { runRecorded } from "./_run.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { formatBytes, plural } from "../lib/core/format.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
@@ -42,9 +43,10 @@ export const program: Program = defineProgram(
 );
 
 async function run(session: Session, flags: PruneFlags): Promise<void> {
-  const { context, output, settings } = session;
+  const { output, settings } = session;
+  narrowToReporting(session);
   const store = openExistingStore(session);
-  const report = await recordedRun(context, store, "prune", async () => {
+  const report = await runRecorded(session, store, "prune", async (_run, context) => {
     const plan = planPrune(store, flags.keep ?? settings.keep);
     const bytes = freedBytes(plan);
     await pruneReleases(context, store, plan);

@@ -85,17 +85,19 @@ export async function runPublish(session: Session, flags: PublishFlags): Promise
   if (training === undefined) refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location, context.log);
   const publisherSettings = { ...publisherOptions(session, flags, store.root), seal };
-  const report = await runRecorded(session, store, "publish", async (run) => {
+  const report = await runRecorded(session, store, "publish", async (run, observed) => {
     if (training !== undefined) {
       refuseTrainingIntoRelease(store);
-      await train(context, training.settings, training.options, (chunk) => output.passThrough(chunk));
+      const show = (chunk: Uint8Array) => output.passThrough(chunk);
+      await run.step("train", () => train(observed, training.settings, training.options, show));
     }
     const owner = { ...run, host: context.host };
     return await publish(
-      context,
+      observed,
       store,
-      new FolderIndex(context, store.root),
-      () => GitPublisher.open(context, store, { ...publisherSettings, owner }),
+      run,
+      new FolderIndex(observed, store.root),
+      () => GitPublisher.open(observed, store, { ...publisherSettings, owner }),
     );
   });
   output.result(publishJson(report), () => publishLines(output, report));

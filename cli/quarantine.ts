@@ -2,7 +2,6 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import { isoSeconds } from "../lib/core/clock.ts";
 import { type Digest, Digest as DigestSchema, shortDigest } from "../lib/release/manifest.ts";
 import { matchDigest } from "../lib/release/match_digest.ts";
-import { recordedRun } from "../lib/pipeline/run.ts";
 import { readPointer } from "../lib/store/pointers.ts";
 import {
   addQuarantine,
@@ -25,6 +24,8 @@ import {
   withSession,
 } from "./_command.ts";
 import type { Output } from "./_output.ts";
+import { narrowToReporting } from "./_permissions.ts";
+import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -85,8 +86,9 @@ function listLines(output: Output, entries: readonly QuarantineEntry[]): string[
 
 async function add(session: Session, typed: string, flags: AddFlags): Promise<void> {
   const { context, output } = session;
+  narrowToReporting(session);
   const store = openExistingStore(session);
-  const report = await recordedRun(context, store, "quarantine", () => {
+  const report = await runRecorded(session, store, "quarantine", () => {
     const { digest, sequence } = findForbidden(store, typed);
     addQuarantine(store, {
       digest,
@@ -106,9 +108,10 @@ async function add(session: Session, typed: string, flags: AddFlags): Promise<vo
 }
 
 async function lift(session: Session, typed: string): Promise<void> {
-  const { context, output } = session;
+  const { output } = session;
+  narrowToReporting(session);
   const store = openExistingStore(session);
-  const report = await recordedRun(context, store, "quarantine", () => {
+  const report = await runRecorded(session, store, "quarantine", () => {
     const digests = readQuarantine(store).map(({ digest }) => digest);
     const digest = matchDigest(typed, digests, "lift the quarantine of", "the quarantine");
     liftQuarantine(store, digest);

@@ -3,7 +3,7 @@ import { UsageError } from "../lib/core/errors.ts";
 import { deployTargets } from "../lib/redeploy/deploy_targets.ts";
 import { Digest } from "../lib/release/manifest.ts";
 import { readHistory } from "../lib/store/history.ts";
-import { findStore } from "../lib/store/store.ts";
+import { findStore, openStore } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -23,6 +23,7 @@ import {
   type RedeployFlags,
   redeployJson,
   redeployLines,
+  runRedeployment,
 } from "./_redeploy.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -53,10 +54,11 @@ export const program: Program = defineProgram(
 );
 
 async function run(session: Session, flags: Flags): Promise<void> {
-  const { output } = session;
+  const { context, output, location } = session;
   const release = flags.release === undefined ? lastPublished(session) : parseRelease(flags.release);
   const begin = await prepareRedeployment(session, flags);
-  const report = await begin(release);
+  const store = openStore(context.fs, location, context.log);
+  const report = await runRedeployment(session, store, begin, release);
   output.result(
     { outcome: "redeployed", release: report.release ?? null, ...redeployJson(report) },
     () => redeployLines(output, report),

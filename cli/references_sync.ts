@@ -16,12 +16,13 @@ import type { PrimaryClient } from "../lib/references/primary_client.ts";
 import { openSyncParts } from "../lib/references/open_sync_parts.ts";
 import type { ProposalOptions } from "../lib/references/propose.ts";
 import {
+  failuresOf,
   type SyncMode,
   type SyncOptions,
   syncReferences,
   type SyncReport,
 } from "../lib/references/sync_references.ts";
-import { stateDirOf } from "../lib/store/store.ts";
+import { openStore, stateDirOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -42,8 +43,10 @@ import { watchLines } from "../lib/references/watch_lines.ts";
 import { referencesToken } from "../lib/references/references_token.ts";
 import { openReferencesState } from "../lib/references/references_state.ts";
 import { GITHUB_TIMEOUT_MS, type GitHubToken, githubUrls } from "../lib/github/github_access.ts";
-import { recordedSync } from "./_references_run.ts";
-import { failuresOf, reportJson, reportLines } from "./_references_report.ts";
+import { NO_STEPS } from "../lib/pipeline/current_run.ts";
+import { openSinks } from "../lib/pipeline/open_sinks.ts";
+import { recordedSync } from "../lib/references/recorded_sync.ts";
+import { reportJson, reportLines } from "./_references_report.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
 interface Flags extends CommonFlags {
@@ -131,22 +134,8 @@ async function run(session: Session, flags: Flags): Promise<ExitCode> {
   return failuresOf(report).length > 0 ? EXIT.failed : EXIT.done;
 }
 
-/** Runs one sync as configured, whatever is configured of a watch. @throws the first failure of an incomplete sync */
-export async function runReferencesSync(session: Session): Promise<void> {
-  const plain = session.settings.references.verbose ? inDetail(session) : session;
-  await syncOnce(plain, await prepare(plain, {}));
-}
-
-async function syncOnce(session: Session, sync: PreparedSync): Promise<void> {
-  const report = await sync.run();
-  show(session, report);
-  const [failure, ...others] = failuresOf(report);
-  if (failure !== undefined) throw incomplete(failure, others.length);
-}
-
 /** Syncs whenever PRIMARY's records change. Being stopped is how a watch ends. */
-async function watch(session: Session, prepared: PreparedSync): Promise<ExitCode> {
-  const { primary } = prepared;
+async function watch(session: Session, { primary, run }: PreparedSync): Promise<ExitCode> {
   const { context, output, settings, location } = session;
   const { references } = settings;
   const { interval_sec, initial_delay_sec, startup_sync } = references.watch;
@@ -160,7 +149,12 @@ async function watch(session: Session, prepared: PreparedSync): Promise<ExitCode
     initialDelaySec: initial_delay_sec,
     startupSync: startup_sync,
     poll: () => primary.lastUpdated(),
-    sync: () => syncOnce(session, prepared),
+    sync: async () => {
+      const report = await run();
+      show(session, report);
+      const [failure, ...others] = failuresOf(report);
+      if (failure !== undefined) throw incomplete(failure, others.length);
+    },
     state: await openReferencesState(context, {
       folder: stateDirOf(context.fs, location),
       scope: {
@@ -212,7 +206,7 @@ async function prepare(
     isDryRun: mode.kind === "dry-run",
     discardLocalChanges: yes,
   });
-  const options: SyncOptions = {
+  const options: Omit<SyncOptions, "run"> = {
     categories: references.categories,
     mode,
     proposal: {
@@ -220,8 +214,22 @@ async function prepare(
       allowShrink: allowShrink || references.force,
     },
   };
-  const work = () => syncReferences(context, parts, options);
-  return { primary: parts.primary, run: mode.kind === "dry-run" ? work : () => recordedSync(session, work) };
+  const isRecorded = mode.kind !== "dry-run";
+  return {
+    primary: parts.primary,
+    run: () =>
+      isRecorded
+        ? recorded(session, (run, observed) => syncReferences(observed, parts, { ...options, run }))
+        : syncReferences(context, parts, { ...options, run: NO_STEPS }),
+  };
+}
+
+async function recorded(
+  { context, settings, location }: Session,
+  work: Parameters<typeof recordedSync>[3],
+): Promise<SyncReport> {
+  const store = openStore(context.fs, location, context.log);
+  return await recordedSync(context, store, await openSinks(settings, store), work);
 }
 
 async function openMode(

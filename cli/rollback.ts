@@ -20,7 +20,7 @@ import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
 import { narrowPermissions } from "./_permissions.ts";
 import { runRecorded } from "./_run.ts";
-import { safeguardsOf } from "./_safeguards.ts";
+import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 import { openExistingStore, requireStore } from "./_store.ts";
 
 interface RollbackFlags extends CommonFlags {
@@ -45,16 +45,16 @@ export const program: Program = defineProgram(
 );
 
 async function run(session: Session, flags: RollbackFlags): Promise<void> {
-  const { context, output, settings } = session;
+  const { output, settings } = session;
   narrowPermissions(session, []);
   const store = openExistingStore(session);
   const report = await runRecorded(
     session,
     store,
     "rollback",
-    (run) =>
+    (run, observed) =>
       rollback(
-        context,
+        observed,
         store,
         run,
         planRollback(store, flags.to),

@@ -66,10 +66,10 @@ export async function runRunPodPull(session: Session, flags: RunPodPullFlags): P
   const { context, location } = session;
   const options = sourceOptions(session, flags);
   await using source = new RunPodSource(context, options, openStore(context.fs, location, context.log));
-  await source.prepare();
   await runPulling(session, flags, {
     command: "runpod-pull",
     needs: ["net"],
+    prepare: (run) => run.step("train", () => source.prepare()),
     open: () => source,
     details: ({ job }, report) => ({
       pulled: true,

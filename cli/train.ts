@@ -126,8 +126,8 @@ async function trainOnce(
   if (!skipsTraining) trainingCommand(settings, options);
   const store = openStore(context.fs, location, context.log);
   const carrier = context.env.get("GITHUB_ACTIONS") === "true" ? "github-actions" : "runpod";
-  return await runRecorded(session, store, "train", () =>
-    trainToArchive(context, store, {
+  return await runRecorded(session, store, "train", (run, observed) =>
+    trainToArchive(observed, store, run, {
       settings,
       options,
       skipsTraining,

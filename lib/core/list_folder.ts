@@ -1,8 +1,8 @@
 import { osErrorCode } from "./errors.ts";
 import type { FileSystem } from "./files.ts";
 
-/** No such folder, somebody else's, or one too deep for a path. */
-const CLOSED = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ENAMETOOLONG"];
+/** No such folder, somebody else's, one too deep for a path, or a link that leads in a circle. */
+const CLOSED = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ENAMETOOLONG", "ELOOP"];
 
 /**
  * Returns what is in a folder; `undefined` where the folder cannot be listed. Deno cannot open a folder whose name is

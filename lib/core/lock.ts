@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CleanString } from "./clean_string.ts";
 import type { Clock } from "./clock.ts";
+import type { Context } from "./context.ts";
 import { isoSeconds } from "./clock.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
 import { type FileSystem, findFile, findText, UnusableFileError } from "./files.ts";
@@ -8,7 +9,8 @@ import { type FileSystem, findFile, findText, UnusableFileError } from "./files.
 /** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
 export interface LockOwner {
   readonly command: string;
-  readonly runId: string;
+  /** Missing for what is no run. */
+  readonly runId?: string;
   readonly host: string;
 }
 
@@ -36,11 +38,11 @@ export async function acquireLock(
   clock: Clock,
 ): Promise<Disposable> {
   const file = await openLockFile(fs, path);
-  if (!await lockOrClose(file, true, clock)) throw lockedError(fs, path);
+  if (!await lockOrClose(file, true, clock, LOCK_WAIT_MS)) throw lockedError(fs, path);
   const text: z.infer<typeof LockText> = {
     pid: Deno.pid,
     host: owner.host,
-    command: `${owner.command} (run ${owner.runId})`,
+    command: owner.runId === undefined ? owner.command : `${owner.command} (run ${owner.runId})`,
     since: isoSeconds(clock.now()),
   };
   try {
@@ -58,6 +60,30 @@ export async function acquireLock(
   return { [Symbol.dispose]: () => file.close() };
 }
 
+/** While another process sends what this one would have to send, it is asked again after this time. */
+const AWAIT_PAUSE_MS = 200;
+
+/**
+ * Takes a lock as {@link acquireLock} does, and waits for whoever holds it until the signal is aborted.
+ *
+ * @throws the signal's reason
+ */
+export async function awaitLock(
+  { fs, clock, signal, host }: Pick<Context, "fs" | "clock" | "signal" | "host">,
+  path: string,
+  owner: Omit<LockOwner, "host">,
+  pauseMs: number = AWAIT_PAUSE_MS,
+): Promise<Disposable> {
+  for (;;) {
+    try {
+      return await acquireLock(fs, path, { ...owner, host }, clock);
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error;
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+}
+
 /**
  * Returns whether another process or another part of this one holds a lock. Needs read permission only: it asks for a
  * shared lock and gives it back at once. A lock that cannot be opened counts as free.
@@ -65,17 +91,37 @@ export async function acquireLock(
 export async function isLocked(fs: FileSystem, path: string, clock: Clock): Promise<boolean> {
   const file = await openToRead(fs, path);
   if (file === undefined) return false;
-  const isFree = await lockOrClose(file, false, clock);
+  const isFree = await lockOrClose(file, false, clock, LOCK_WAIT_MS);
   if (isFree) file.close();
   return !isFree;
 }
 
+/**
+ * Takes the lock of a file that is there, if it is free; waits for nobody. Needs read permission only.
+ *
+ * @returns `"none"` where there is no such file, or it cannot be opened
+ */
+export async function tryLock(
+  fs: FileSystem,
+  path: string,
+  clock: Clock,
+): Promise<Disposable | "locked" | "none"> {
+  const file = await openToRead(fs, path);
+  if (file === undefined) return "none";
+  return await lockOrClose(file, true, clock, 0) ? file : "locked";
+}
+
 /** Locks a file, or closes it. @returns whether it is locked */
-async function lockOrClose(file: Deno.FsFile, exclusive: boolean, clock: Clock): Promise<boolean> {
+async function lockOrClose(
+  file: Deno.FsFile,
+  exclusive: boolean,
+  clock: Clock,
+  waitMs: number,
+): Promise<boolean> {
   // Deno has it since 2.8.
   if (typeof file.tryLockSync !== "function") return await lockOrCloseLater(file, exclusive, clock);
   for (let waitedMs = 0; !file.tryLockSync(exclusive); waitedMs += LOCK_LOOK_MS) {
-    if (waitedMs >= LOCK_WAIT_MS) {
+    if (waitedMs >= waitMs) {
       file.close();
       return false;
     }

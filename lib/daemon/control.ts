@@ -5,9 +5,9 @@ import { type FileSystem, ifFound } from "../core/files.ts";
 import type { Role } from "../schedule/roles.ts";
 import { type Pause, type Pauses, pausesPath, readPauses, removePauses } from "../store/pauses.ts";
 import {
-  dropOldRequest,
+  dropOldRunRequest,
   endRunRequest,
-  findWaitingRequest,
+  findRunRequest,
   type RunEnd,
   type RunRequest,
   runRequestsPath,
@@ -22,13 +22,6 @@ const LOOK_MS = 2_000;
 
 /** A daemon that starts runs requests that its predecessor did not get to, unless the operator has given up on them. */
 const REQUEST_AGE_MS_MAX = 60 * 60_000;
-
-/** The end of a requested run whose daemon is gone. */
-const UNFINISHED: RunEnd = {
-  exitCode: EXIT.interrupted,
-  message: "the daemon ended before the run did",
-  hint: "see the daemon's log, and request the run again",
-};
 
 /** A pause that this daemon knows. */
 interface KnownPause {
@@ -60,7 +53,7 @@ export class FileControl implements RoleControl {
     this.#health = health;
     this.#pausesFile = new ChangingFile(context.fs, pausesPath(store));
     this.#requestsFile = new ChangingFile(context.fs, runRequestsPath(store));
-    this.#settleOldRequests();
+    this.#dropOldRequests();
     this.#look();
   }
 
@@ -97,7 +90,7 @@ export class FileControl implements RoleControl {
       this.#health.ended(role);
       const request = this.#running.get(role);
       this.#running.delete(role);
-      if (request !== undefined) this.#onDisk(() => endRunRequest(this.#store, role, end, request.id));
+      if (request !== undefined) this.#onDisk(() => endRunRequest(this.#store, role, request.id, end));
     }
   }
 
@@ -120,9 +113,9 @@ export class FileControl implements RoleControl {
   #readRequests(): boolean {
     this.#waiting.clear();
     for (const role of this.#roles) {
-      const request = findWaitingRequest(this.#store, role);
-      if (request === undefined || request.id === this.#started.get(role)) continue;
-      this.#waiting.set(role, request);
+      const request = findRunRequest(this.#store, role);
+      if (request === undefined || request.takenAt !== undefined) continue;
+      if (request.id !== this.#started.get(role)) this.#waiting.set(role, request);
     }
     return this.#waiting.size > 0;
   }
@@ -176,15 +169,13 @@ export class FileControl implements RoleControl {
     this.#health.paused(role, until === undefined ? until : until === null ? "resumed" : new Date(until));
   }
 
-  #settleOldRequests(): void {
+  #dropOldRequests(): void {
     const { clock, log } = this.#context;
-    // Nothing was requested yet: a daemon on a full disk starts all the same.
-    if (!this.#requestsFile.exists()) return;
     const oldest = new Date(clock.now().getTime() - REQUEST_AGE_MS_MAX);
     for (const role of this.#roles) {
+      if (findRunRequest(this.#store, role) === undefined) continue;
       this.#onDisk(() => {
-        endRunRequest(this.#store, role, UNFINISHED);
-        const dropped = dropOldRequest(this.#store, role, oldest);
+        const dropped = dropOldRunRequest(this.#store, role, oldest);
         if (dropped === undefined) return;
         log.warn(`${role}: dropped the run requested at ${dropped.at}: no daemon started it within an hour`);
       });
@@ -216,14 +207,11 @@ function endOf(error: unknown): RunEnd {
   return { exitCode, message, ...(hint === undefined ? {} : { hint }) };
 }
 
-/** What identifies a file that is not there. */
-const NO_FILE = "none";
-
 /** A file that other processes replace. */
 class ChangingFile {
   readonly #fs: FileSystem;
   readonly #path: string;
-  #last = NO_FILE;
+  #last = "none";
 
   constructor(fs: FileSystem, path: string) {
     this.#fs = fs;
@@ -238,14 +226,10 @@ class ChangingFile {
     return changed;
   }
 
-  exists(): boolean {
-    return this.#identify() !== NO_FILE;
-  }
-
   #identify(): string {
     try {
       const info = ifFound(() => this.#fs.statSync(this.#path));
-      return info === undefined ? NO_FILE : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
+      return info === undefined ? "none" : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
     } catch (error) {
       // Its reader says what is wrong.
       return messageOf(error);

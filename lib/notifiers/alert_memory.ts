@@ -1,7 +1,5 @@
 import { z } from "zod";
 import type { AlertKind } from "../config/sections/alerts.ts";
-import { type FileSystem, replaceFile } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
 import type { Outcome } from "../store/history.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
@@ -11,7 +9,7 @@ const Failing = z.object({
   /** When the command began to fail. */
   since: z.iso.datetime(),
 });
-const AlertMemory = z.record(z.string(), Failing);
+export const AlertMemory = z.record(z.string(), Failing);
 /** The failures that were told and are not over, by command. */
 export type AlertMemory = Readonly<z.infer<typeof AlertMemory>>;
 
@@ -39,16 +37,18 @@ export function decideAlert(
 ): AlertDecision {
   const { [event.command]: failing, ...others } = memory;
   const { outcome } = event;
-  const told = on.find((kind) => kind === outcome);
+  const isKilled = outcome === "interrupted" && event.error?.code === "KILLED";
+  // Whoever hears of failures wants to know of one that had no time to fail.
+  const told = on.find((kind) => kind === outcome || (isKilled && kind === "failed"));
   // An operator's rollback is no failure: nothing is to recover.
-  if (FAILURES.includes(outcome) && event.error !== undefined) {
+  if ((FAILURES.includes(outcome) || isKilled) && event.error !== undefined) {
     const what = [outcome, event.error.code, event.release ?? ""].join(" ");
     if (told === undefined || failing?.what === what || isEcho(event.error.code, memory)) {
       return { alert: undefined, memory };
     }
     return {
       alert: { kind: told, event, downForMs: undefined },
-      memory: { ...others, [event.command]: { what, since: failing?.since ?? event.startedAt } },
+      memory: bounded({ ...others, [event.command]: { what, since: failing?.since ?? event.startedAt } }),
     };
   }
   // A run that was stopped says nothing of whether the command works.
@@ -65,14 +65,6 @@ function isEcho(code: string, memory: AlertMemory): boolean {
   return code === "QUARANTINED" && Object.keys(memory).length > 0;
 }
 
-/** What was told before. */
-export function readAlertMemory(fs: FileSystem, path: string): AlertMemory {
-  // Damage costs that an alert is sent twice.
-  const read = readJsonFile(fs, path, AlertMemory);
-  return read.kind === "found" ? read.value : {};
-}
-
-export function writeAlertMemory(fs: FileSystem, path: string, memory: AlertMemory): void {
-  const kept = Object.fromEntries(Object.entries(memory).slice(-COMMANDS_MAX));
-  replaceFile(fs, path, `${JSON.stringify(kept, undefined, 2)}\n`);
+function bounded(memory: AlertMemory): AlertMemory {
+  return Object.fromEntries(Object.entries(memory).slice(-COMMANDS_MAX));
 }

@@ -40,6 +40,8 @@ function titleOf({ kind, event, downForMs }: Alert): string {
       return `Model references changed - version ${event.startedAt}`;
     case "trained":
       return `New models trained - version ${event.startedAt}`;
+    case "redeployed":
+      return `Backends redeployed by ${host}`;
     case "unchanged":
       return `Models unchanged on ${host} (${command})`;
     case "failed":

@@ -14,7 +14,10 @@ import { sendWebhook } from "./send_webhook.ts";
 
 /** One way to those who are told. Looks for its secrets itself, so that one that is missing keeps no other silent. */
 export interface Channel {
+  /** For messages. */
   readonly name: string;
+  /** Tells it from every other channel; may hold a secret. */
+  readonly identity: string;
   send(context: Context, alert: Alert, text: AlertText): Promise<void>;
   /**
    * Whether an alert would arrive; sends none.
@@ -43,6 +46,7 @@ function emailChannel(env: Environment, settings: MailSettings): Channel {
     settings.password_env === undefined ? undefined : requireSecret(env, settings.password_env);
   return {
     name: "the alert by e-mail",
+    identity: ["email", settings.host, settings.to].flat().join(" "),
     send: async (context, _alert, text) => await sendEmail(context, settings, password(), text),
     look: async (context) => {
       await tryMailServer(context, settings, password());
@@ -56,6 +60,7 @@ function webhookChannel(env: Environment, url: string, variable: string): Channe
   const secret = () => requireSecret(env, variable);
   return {
     name: "the alert by webhook",
+    identity: `webhook ${url}`,
     send: async (context, alert) => await sendWebhook(context, url, secret(), alert),
     look: async (context) => {
       secret();
@@ -68,6 +73,7 @@ function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Chann
   const address = () => url === undefined ? chatAddress(env, url_env) : new Secret(url);
   return {
     name: `the alert to ${type}`,
+    identity: `${type} ${url ?? url_env}`,
     send: async (context, alert, text) => await sendChat(context, type, address(), alertId(alert), text),
     look: async (context) => await lookAtPost(context, type, address().reveal()),
   };

@@ -11,6 +11,7 @@ import {
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
+import type { Steps } from "./current_run.ts";
 import type { RunReport } from "./run.ts";
 
 export interface PublishReport extends RunReport {
@@ -33,13 +34,14 @@ export interface PublishReport extends RunReport {
 export async function publish<Result extends Publication>(
   context: Context,
   store: Store,
+  run: Steps,
   memory: FolderMemory,
   open: () => Promise<Publisher<Result>>,
   isWanted?: (path: string) => boolean,
 ): Promise<PublishReport & { readonly publication: Result }> {
   const [looking, opening] = await Promise.allSettled([
-    lookAtModels(context, store, memory, isWanted),
-    open(),
+    run.step("read", () => lookAtModels(context, store, memory, isWanted)),
+    run.step("open", open),
   ]);
   using publisher = opening.status === "fulfilled" ? opening.value : undefined;
   if (looking.status === "rejected") throw looking.reason;
@@ -50,7 +52,7 @@ export async function publish<Result extends Publication>(
   const known = remembered === undefined ? undefined : publisher.findPublished(remembered.digest);
   if (remembered !== undefined && known !== undefined) return reportOf(context, publisher, remembered, known);
   const models = set ?? await readModels(context, store, memory, isWanted);
-  const publication = await publisher.publish(models);
+  const publication = await run.step("publish", () => publisher.publish(models));
   const { digest, files } = models;
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
 }

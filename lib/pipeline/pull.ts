@@ -2,7 +2,6 @@ import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { PassingError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
-import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting, OtherWriterSetting } from "../core/settings.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
@@ -14,6 +13,7 @@ import { findRevision, findRevisionOf } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
+import type { CurrentRun } from "./current_run.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
 import { install } from "./install.ts";
 import {
@@ -84,7 +84,7 @@ export async function pull(
   context: Context,
   store: Store,
   source: Source,
-  run: IntentRun,
+  run: CurrentRun,
   options: PullOptions,
 ): Promise<PullReport> {
   const { safeguards = NO_SAFEGUARDS } = options;
@@ -134,7 +134,7 @@ async function bringNewest(
   let isWhole: boolean | undefined;
   const isSeenWhole = async (manifest: Manifest) =>
     isWhole ??= await seesWhole(context, store, manifest, choice);
-  const revision = await source.resolve();
+  const revision = await run.step("resolve", () => source.resolve());
   if (options.force && active !== undefined) await rereadActive(context, store, active);
   const seen = options.force ? undefined : findRevision(store, revision.source);
   if (seen?.revision === revision.id) {
@@ -153,16 +153,18 @@ async function bringNewest(
   }
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
-  const { offer, accepted } = await judge(context, await source.inspect(revision), options);
+  const inspect = async () => await judge(context, await source.inspect(revision), options);
+  const { offer, accepted } = await run.step("inspect", inspect);
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
   await using staging = new Staging(context, store, run.runId);
-  const release = await stage(context, source, offer, staging, options);
+  const release = await run.step("stage", () => stage(context, source, offer, staging, options));
   checkKept(offer, accepted, staging.files);
   if (offer.claim === undefined) refuseUnwanted(store, release.manifest, active, options);
-  const valid = await ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
-  const repaired = await install(context, store, staging, release);
+  const validate = () => ValidRelease.ofStaged(context, store, staging, release, active, safeguards);
+  const valid = await run.step("validate", validate);
+  const repaired = await run.step("install", () => install(context, store, staging, release));
   if (repaired > 0 && isWhole !== false) {
     context.log.warn(
       `release ${shortDigest(release.digest)} was damaged in the store and is mended (files: ${repaired})`,
@@ -170,9 +172,6 @@ async function bringNewest(
   }
   await source.accept(offer);
 
-  const writtenBytes = totalBytes(
-    staging.files.filter((file) => file.how === "written").map((file) => ({ size: file.bytes })),
-  );
   const unchanged = active?.digest === release.digest && repaired === 0 &&
     await isSeenWhole(active);
   if (!unchanged) {
@@ -187,9 +186,13 @@ async function bringNewest(
     changed: repaired > 0
       ? repaired
       : countChanges(compareFiles(active?.files ?? [], release.manifest.files)),
-    writtenBytes,
+    writtenBytes: writtenBytesOf(staging),
     otherWriter,
   });
+}
+
+function writtenBytesOf({ files }: Staging): number {
+  return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
 }
 
 /** Decides whether an offer may come, by who wrote it and who signed it. */

@@ -1,7 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
-import type { IntentRun } from "../store/intent.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { matchDigest } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
@@ -16,6 +15,7 @@ import { canaryPath } from "../canary/find_canary.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
 import { tellConsumers } from "./tell_consumers.ts";
 import { activate } from "./activate.ts";
+import type { CurrentRun } from "./current_run.ts";
 import { leave } from "./leave.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
 import type { RunReport } from "./run.ts";
@@ -69,15 +69,17 @@ export function planRollback(store: Store, to: string | undefined): RollbackPlan
 export async function rollback(
   context: Context,
   store: Store,
-  run: IntentRun,
+  run: CurrentRun,
   plan: RollbackPlan,
   setting: ActivationSetting,
   safeguards: Safeguards = NO_SAFEGUARDS,
 ): Promise<RollbackReport> {
   const options = { run, choice: chooseMode(store, setting), safeguards };
-  const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, plan.target));
+  const release = ValidRelease.ofStored(
+    await run.step("verify", () => VerifiedRelease.ofStored(context, store, plan.target)),
+  );
   const { previous } = plan.from === undefined || plan.from === release.digest
-    ? await activate(context, store, release, run, options.choice)
+    ? await run.step("activate", () => activate(context, store, release, run, options.choice))
     : await leave(
       context,
       store,

@@ -1,4 +1,4 @@
-import { isoSeconds } from "../core/clock.ts";
+import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import {
   DiskError,
@@ -7,28 +7,23 @@ import {
   InterruptedError,
   LockedError,
   messageOf,
-  ModelSyncError,
-  RefusedError,
 } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
+import { logTail } from "../core/log_tail.ts";
 import { systemFault } from "../core/system_fault.ts";
-import {
-  appendHistory,
-  type Outcome,
-  PUBLISHING_COMMANDS,
-  readHistory,
-  type RunRecord,
-  runRecord,
-} from "../store/history.ts";
+import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
-import { newRunId } from "../store/run_id.ts";
-import type { Digest } from "../release/manifest.ts";
 import { readPointer } from "../store/pointers.ts";
-import { refillReserve, withReserve } from "../store/reserve.ts";
+import { refillReserve } from "../store/reserve.ts";
+import { markRun } from "../store/running.ts";
 import type { Store } from "../store/store.ts";
+import { CurrentRun } from "./current_run.ts";
 import { nameActive, readActiveNow } from "./name_active.ts";
+import { recordKilled, recordRecovery } from "./record_killed.ts";
+import { recover, settle } from "./recover.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
-import { recover, type Recovery, settle } from "./recover.ts";
+import { RunRecorder } from "./run_recorder.ts";
+import type { RunSink } from "./run_sink.ts";
 
 /** What a command's work reports of itself; becomes its line in the history and, in part, its `--json` output. */
 export type RunReport = Pick<
@@ -42,96 +37,136 @@ export type RunReport = Pick<
   | "sequence"
   | "files"
   | "bytes"
+  | "writtenBytes"
   | "changed"
+  | "pullRequests"
+  | "error"
 >;
 
 /** A run's report with the time that it took. */
 export type Timed<Report> = Report & { readonly runId: string; readonly durationMs: number };
 
+/** Which runs exclude each other: those that change the store, and those that need not wait for one that does. */
+export type RunLock = "store" | "references" | "redeploy" | "control";
+
+export interface RunOptions {
+  readonly command: string;
+  readonly lock: RunLock;
+  /** They read the history: each hears of this run, and of those that it has not heard of yet. */
+  readonly sinks: readonly RunSink[];
+  /** What the run does before it takes its lock, as waiting for a training elsewhere. */
+  readonly prepare?: (run: CurrentRun, context: Context) => Promise<void>;
+}
+
 /**
  * Runs a command's work as one recorded run: takes the lock, settles what a killed run left, does the work, writes the
- * history line whatever the outcome, and lets go. A work that fails after it announced an activation is settled here,
- * just as after a crash.
+ * history line whatever the outcome, lets go, and has the sinks deliver. A work that fails after it announced an
+ * activation is settled here, just as after a crash.
  *
- * @param notify hears of the run once it is on record; must not throw
- * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the store
+ * @param work gets the run, for its steps, and a context whose log's end is kept for the record of a failure
+ * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the lock
  */
 export async function recordedRun<Report extends RunReport>(
   context: Context,
   store: Store,
-  command: string,
-  work: (run: IntentRun) => Promise<Report>,
-  notify: (record: RunRecord) => Promise<void> = silently,
+  options: RunOptions,
+  work: (run: CurrentRun, context: Context) => Promise<Report>,
 ): Promise<Timed<Report>> {
-  const records: RunRecord[] = [];
+  const { sinks } = options;
+  // A run that is interrupted is told of, too.
+  const telling: Context = { ...context, signal: new AbortController().signal };
+  const recorder = new RunRecorder(context, store, new CurrentRun(context, options.command));
+  const begun = sinks.map((sink) => sink.started?.(telling, recorder.run));
   try {
-    return await lockedRun(context, store, command, work, (record) => records.push(record));
+    return await markedRun(context, store, options, recorder, work);
   } finally {
     // Without the lock: a mail server that hangs must not keep a rollback waiting.
-    for (const record of records) await notify(record);
+    await Promise.all([...begun, ...sinks.map((sink) => sink.deliver(telling, recorder.unwritten))]);
   }
 }
 
-function silently(): Promise<void> {
-  return Promise.resolve();
-}
-
-async function lockedRun<Report extends RunReport>(
+async function markedRun<Report extends RunReport>(
   context: Context,
   store: Store,
-  command: string,
-  work: (run: IntentRun) => Promise<Report>,
-  onRecord: (record: RunRecord) => void,
+  { lock, prepare }: RunOptions,
+  recorder: RunRecorder,
+  work: (run: CurrentRun, context: Context) => Promise<Report>,
 ): Promise<Timed<Report>> {
-  const startedMs = context.clock.monotonicMs();
-  const run: IntentRun = { runId: newRunId(context), command, startedAt: isoSeconds(context.clock.now()) };
-  const elapsedMs = () => Math.round(context.clock.monotonicMs() - startedMs);
-  const record = (report: RunReport, error?: unknown) => {
-    const line = runRecord({
-      ...run,
-      durationMs: elapsedMs(),
-      host: context.host,
-      ...report,
-      ...(error === undefined ? {} : { error: describeError(error) }),
-    });
-    // Told also when the disk does not take the line.
-    onRecord(line);
-    const append = () => appendHistory(store, line);
-    // What changed has to be on record; that nothing did may wait until there is room.
-    if (error === undefined && report.outcome !== "unchanged") withReserve(store, append);
-    else append();
-  };
-  const recordFailure = (failure: unknown, active?: Digest) =>
-    record(failureReport(failure, active), failure);
-  const fail = (error: unknown) => {
-    const action = `${command} with the store ${store.root}`;
-    return stopReason(context, systemFault(diskError(firstFailure(error), action), action));
-  };
-  using _lock = await acquireLock(context.fs, store.lock, { ...run, host: context.host }, context.clock)
-    .catch((error) => {
-      // The intent that is there is another run's.
-      const failure = fail(error);
-      // While another run works, what is active may be another release in a moment.
-      const active = failure instanceof LockedError ? undefined : readActiveNow(store);
-      if (active !== undefined) nameActive(failure, active, true);
-      doQuietly(context, "record this run", () => recordFailure(failure, active?.digest));
-      throw failure;
-    });
+  const { run } = recorder;
+  using mark = markRun(context, store, run);
+  run.onStep((step) => mark.note(step));
+  const { log, lines } = logTail(context.log);
+  const observed: Context = { ...context, log };
+  recorder.logLines = lines;
+  await doQuietly(context, "record a run that was killed", () => recordKilled(context, store));
+  const path = lock === "store" ? store.lock : join(store.root, `${lock}.lock`);
+  let held: Disposable;
+  try {
+    await prepare?.(run, observed);
+    held = await acquireLock(context.fs, path, { ...run, host: context.host }, context.clock);
+  } catch (error) {
+    const failure = failureOf(context, store, run, error);
+    // While another run works, what is active may be another release in a moment.
+    const active = failure instanceof LockedError || lock !== "store" ? undefined : readActiveNow(store);
+    if (active !== undefined) nameActive(failure, active, true);
+    // The intent that is there is another run's.
+    await doQuietly(context, "record this run", () => recorder.failure(failure, active?.digest));
+    throw failure;
+  }
+  using _held = held;
+  const body = () => work(run, observed);
+  return lock === "store"
+    ? await settledRun(context, store, recorder, body)
+    : await besideRun(context, store, recorder, body);
+}
+
+/** A run that holds the store. */
+async function settledRun<Report extends RunReport>(
+  context: Context,
+  store: Store,
+  recorder: RunRecorder,
+  work: () => Promise<Report>,
+): Promise<Timed<Report>> {
+  const { run } = recorder;
   try {
     const isSettled = await settleEarlier(context, store, run);
-    const report = await work(run);
+    const report = await work();
     // What the run was asked for is done, whether or not the disk takes another line.
-    whatTheDiskHolds(context, "record this run", () => record(report));
+    whatTheDiskHolds(context, "record this run", () => recorder.success(report));
     if (isSettled) whatTheDiskHolds(context, "end this run", () => clearIntent(store));
-    return { ...report, runId: run.runId, durationMs: elapsedMs() };
+    return { ...report, runId: run.runId, durationMs: run.elapsedMs };
   } catch (error) {
     // Still under the lock: until it is settled, no other run may look at what this one left.
-    const failure = fail(error);
-    await closeFailedRun(context, store, run, failure, recordFailure);
+    const failure = failureOf(context, store, run, error);
+    await closeFailedRun(context, store, recorder, failure);
     throw failure;
   } finally {
-    keepReserve(context, store);
+    await keepReserve(context, store);
   }
+}
+
+/** A run that touches nothing of what others do with the store. */
+async function besideRun<Report extends RunReport>(
+  context: Context,
+  store: Store,
+  recorder: RunRecorder,
+  work: () => Promise<Report>,
+): Promise<Timed<Report>> {
+  const { run } = recorder;
+  try {
+    const report = await work();
+    whatTheDiskHolds(context, "record this run", () => recorder.success(report));
+    return { ...report, runId: run.runId, durationMs: run.elapsedMs };
+  } catch (error) {
+    const failure = failureOf(context, store, run, error);
+    await doQuietly(context, "record this run", () => recorder.failure(failure, undefined));
+    throw failure;
+  }
+}
+
+function failureOf(context: Context, store: Store, { command }: IntentRun, error: unknown): unknown {
+  const action = `${command} with the store ${store.root}`;
+  return stopReason(context, systemFault(diskError(firstFailure(error), action), action));
 }
 
 /** Commands that free space. They keep what an unfinished run names, and need not wait until it can be settled. */
@@ -148,7 +183,7 @@ async function settleEarlier(context: Context, store: Store, run: IntentRun): Pr
   if (recovery === "unsettled") return false;
   // Nothing was touched yet, and a prune must be possible just where the disk takes no more.
   whatTheDiskHolds(context, "announce this run", () => {
-    recordRecovery(context, store, recovery);
+    if (recovery !== undefined) recordRecovery(context, store, recovery);
     writeIntent(store, { ...run, phase: "preparing" });
   });
   return true;
@@ -158,16 +193,16 @@ async function settleEarlier(context: Context, store: Store, run: IntentRun): Pr
 async function closeFailedRun(
   context: Context,
   store: Store,
-  run: IntentRun,
+  recorder: RunRecorder,
   failure: unknown,
-  record: (failure: unknown, active: Digest | undefined) => void,
 ): Promise<void> {
+  const { run } = recorder;
   const settled = await settleOwn(context, store, run);
   // Their errors are about what they publish.
   const active = PUBLISHING_COMMANDS.includes(run.command) ? undefined : readActiveNow(store);
   if (active !== undefined) nameActive(failure, active, settled !== "unsettled");
-  doQuietly(context, "record this run", () => {
-    record(failure, active?.digest);
+  await doQuietly(context, "record this run", () => {
+    recorder.failure(failure, active?.digest);
     if (settled === "settled") clearIntent(store);
   });
 }
@@ -197,14 +232,9 @@ function stopReason({ signal }: Context, failure: unknown): unknown {
   return signal.aborted && !isTold && signal.reason instanceof InterruptedError ? signal.reason : failure;
 }
 
-function failureReport(failure: unknown, active: Digest | undefined): RunReport {
-  const report = failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) };
-  return active === undefined ? report : { ...report, release: active };
-}
-
 /** A store with a release to roll back to can do so on a full disk. */
-function keepReserve(context: Context, store: Store): void {
-  doQuietly(context, "keep a reserve", () => {
+async function keepReserve(context: Context, store: Store): Promise<void> {
+  await doQuietly(context, "keep a reserve", () => {
     if (readPointer(store, "current") !== undefined) refillReserve(store);
   });
 }
@@ -221,47 +251,10 @@ function whatTheDiskHolds(context: Context, action: string, write: () => void): 
 }
 
 /** Does what must not hide why a run ends. */
-function doQuietly(context: Context, action: string, write: () => void): void {
+async function doQuietly(context: Context, action: string, work: () => void | Promise<void>): Promise<void> {
   try {
-    write();
+    await work();
   } catch (error) {
     context.log.warn(`cannot ${action}: ${messageOf(error)}`);
   }
-}
-
-/** The killed run gets the line that it could not write, unless it was killed just after writing it. */
-function recordRecovery(context: Context, store: Store, recovery: Recovery | undefined): void {
-  if (recovery === undefined) return;
-  const { runId, command, startedAt } = recovery.run;
-  if (!readHistory(store, RECOVERY_LOOKBACK).some((record) => record.runId === runId)) {
-    appendHistory(store, {
-      runId,
-      command,
-      startedAt,
-      outcome: recovery.resolution === "finished" ? "activated" : "interrupted",
-      durationMs: 0,
-      host: context.host,
-      ...(recovery.active === undefined ? {} : { release: recovery.active }),
-      error: {
-        code: "KILLED",
-        message: `the run was killed and its work ${recovery.resolution} by the next one`,
-      },
-    });
-  }
-  clearIntent(store);
-}
-
-/** Runs that were locked out may have written lines in between. */
-const RECOVERY_LOOKBACK = 50;
-
-/** How a run that threw is recorded. */
-export function outcomeOf(error: unknown): Outcome {
-  if (error instanceof RefusedError) return "refused";
-  if (error instanceof InterruptedError) return "interrupted";
-  return "failed";
-}
-
-/** An error as the history keeps it. */
-export function describeError(error: unknown): { code: string; message: string } {
-  return { code: error instanceof ModelSyncError ? error.code : "UNEXPECTED", message: messageOf(error) };
 }

@@ -1,3 +1,4 @@
+import type { ModelSync } from "../config/schema.ts";
 import type { CanarySettings } from "../config/sections/canary.ts";
 import type { ReloadHook } from "../config/sections/reload.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
@@ -16,3 +17,14 @@ export interface Safeguards {
 
 /** A release is activated as soon as it is verified. */
 export const NO_SAFEGUARDS: Safeguards = { reload: [] };
+
+/** Returns what the configuration sets between a release and its consumers. */
+export function safeguardsOf({ activation }: Pick<ModelSync, "activation">): Safeguards {
+  const { validate, reload, canary, backup_dir, keep } = activation;
+  return {
+    validate: validate.enabled ? validate : undefined,
+    reload,
+    canary: canary.duration_minutes > 0 ? canary : undefined,
+    backup: backup_dir === undefined ? undefined : { dir: backup_dir, keep },
+  };
+}

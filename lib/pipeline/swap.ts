@@ -39,7 +39,7 @@ export async function swap(
   if (safeguards.reload.length > 0) {
     writePendingReload(store, { digest: manifest.digest, previous: left?.digest ?? null });
   }
-  const { previous } = await activate(context, store, release, run, choice);
+  const { previous } = await run.step("activate", () => activate(context, store, release, run, choice));
   if (left === undefined && previous !== undefined) {
     // A model folder from before this store became a release just now.
     await beginCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
@@ -56,7 +56,8 @@ async function mend(
   release: ValidRelease,
   options: SwapOptions,
 ): Promise<void> {
-  await activate(context, store, release, options.run, options.choice);
+  const { run, choice } = options;
+  await run.step("activate", () => activate(context, store, release, run, choice));
   const news = { event: "activated", manifest: release.manifest, previous: undefined } as const;
   await announce(context, store, news, options);
 }

@@ -3,10 +3,10 @@ import { compareFiles } from "../release/changes.ts";
 import { InterruptedError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import type { ReloadNews } from "../reload/reload_news.ts";
-import type { IntentRun } from "../store/intent.ts";
 import { clearPendingReload } from "../store/pending_reload.ts";
 import { findRelease, releaseDir } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import type { CurrentRun } from "./current_run.ts";
 import type { Safeguards } from "./safeguards.ts";
 
 /** An activation as consumers are told of it. */
@@ -24,7 +24,7 @@ export interface News {
 export async function tellConsumers(
   context: Context,
   store: Store,
-  run: IntentRun,
+  run: CurrentRun,
   { event, manifest, previous }: News,
   { reload }: Pick<Safeguards, "reload">,
 ): Promise<void> {
@@ -43,7 +43,7 @@ export async function tellConsumers(
     runId: run.runId,
   };
   try {
-    await reloadConsumers(context, reload, news);
+    await run.step("reload", () => reloadConsumers(context, reload, news));
   } catch (error) {
     throw error instanceof InterruptedError ? interrupted(error, manifest.digest) : error;
   }

@@ -12,6 +12,7 @@ import { writeModelArchive } from "../training/model_archive.ts";
 import { train, type TrainingOptions, type TrainingSettings } from "../training/train.ts";
 import { readTrainingCounts, type TrainingCounts } from "../training/training_counts.ts";
 import { refuseTrainingIntoRelease } from "./publish.ts";
+import type { Steps } from "./current_run.ts";
 import type { RunReport } from "./run.ts";
 
 export interface TrainRunOptions {
@@ -45,6 +46,7 @@ export interface TrainReport extends RunReport {
 export async function trainToArchive(
   context: Context,
   store: Store,
+  run: Steps,
   { settings, options, skipsTraining, archivePath, origin, seal }: TrainRunOptions,
   output: (chunk: Uint8Array) => void,
 ): Promise<TrainReport> {
@@ -52,13 +54,16 @@ export async function trainToArchive(
   let tail = "";
   if (!skipsTraining) {
     refuseTrainingIntoRelease(store);
-    tail = await train(context, settings, options, output);
+    tail = await run.step("train", () => train(context, settings, options, output));
   }
   const cache = StatCache.ofPublished(store);
-  const set = await readModelSet(context, store.modelsDir, cache);
+  const set = await run.step("read", () => readModelSet(context, store.modelsDir, cache));
   cache.save();
   const sequence = nextArchiveSequence(store, context.clock.now());
-  const { bytes, manifest } = await writeModelArchive(context, set, archivePath, { sequence, origin, seal });
+  const { bytes, manifest } = await run.step(
+    "archive",
+    () => writeModelArchive(context, set, archivePath, { sequence, origin, seal }),
+  );
   rememberArchiveSequence(store, sequence);
   context.log.info(`wrote release ${shortDigest(manifest.digest)} into ${archivePath}`);
   const counts = readTrainingCounts(tail);

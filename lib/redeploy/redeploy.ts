@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { FailedError, InterruptedError, ModelSyncError } from "../core/errors.ts";
+import type { Steps } from "../pipeline/current_run.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 import { type Deployment, triggerDeploy } from "./trigger_deploy.ts";
@@ -28,13 +29,14 @@ export interface RedeployReport {
  */
 export async function redeploy(
   context: Context,
+  run: Steps,
   targets: readonly DeployTarget[],
   { requestTimeoutMs, wait, revert }: RedeployOptions,
 ): Promise<RedeployReport> {
-  const deployments = await triggerAll(context, targets, requestTimeoutMs);
+  const deployments = await run.step("deploy", () => triggerAll(context, targets, requestTimeoutMs));
   if (wait === undefined) return { deployments, release: undefined, waitedMs: undefined };
   try {
-    const waitedMs = await waitForRelease(context, wait.release, wait.options);
+    const waitedMs = await run.step("wait", () => waitForRelease(context, wait.release, wait.options));
     return { deployments, release: wait.release, waitedMs };
   } catch (error) {
     if (!(error instanceof FailedError) || revert === undefined) throw error;
@@ -42,7 +44,7 @@ export async function redeploy(
     context.log.warn("moving the branch back to the release before, and deploying that");
     let state = "the branch is as it was";
     try {
-      const before = shortDigest(await revert(wait.release));
+      const before = shortDigest(await run.step("revert", () => revert(wait.release)));
       state = `release ${before} is published again, but not deployed`;
       await triggerAll(context, targets, requestTimeoutMs);
       state = `release ${before} is published and deployed again`;

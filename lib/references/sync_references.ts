@@ -4,6 +4,7 @@ import { FailedError, messageOf, ModelSyncError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
+import type { Steps } from "../pipeline/current_run.ts";
 import { CATEGORIES, type Category, placeOf, type RepositoryKind } from "./categories.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName, type RepositoryAddress } from "./git/repository_address.ts";
@@ -25,6 +26,8 @@ export type SyncMode =
   | { readonly kind: "propose"; readonly client: GitHubClient; readonly style: "fixed" | "timestamped" };
 
 export interface SyncOptions {
+  /** Takes the times of the sync's parts. */
+  readonly run: Steps;
   /** Those that the user named; none: all that have a file. */
   readonly categories: readonly Category[];
   readonly mode: SyncMode;
@@ -83,11 +86,7 @@ export async function syncReferences(
   options: SyncOptions,
 ): Promise<SyncReport> {
   await using clones = new Clones(parts);
-  const looked: (CategoryReport & { readonly records?: JsonObject })[] = [];
-  const isNamed = options.categories.length > 0;
-  for (const category of CATEGORIES.filter((category) => !isNamed || options.categories.includes(category))) {
-    looked.push(await lookAt(context, parts, clones, category, isNamed, options.proposal));
-  }
+  const looked = await options.run.step("compare", () => lookAtAll(context, parts, clones, options));
   const repositories: RepositoryReport[] = [];
   for (const kind of ["image", "text"] as const) {
     const compared = looked.flatMap((report) =>
@@ -100,10 +99,20 @@ export async function syncReferences(
         records === undefined ? [] : [[category, records] as const]
       ),
     );
-    repositories.push(await settleRepository(context, parts, clones, kind, plans, primary, options));
+    repositories.push(
+      await options.run.step(
+        "propose",
+        () => settleRepository(context, parts, clones, kind, plans, primary, options),
+      ),
+    );
   }
   const patchPath = writePatch(context, options.mode, repositories);
   return { categories: looked.map(({ records: _records, ...report }) => report), repositories, patchPath };
+}
+
+/** What failed of a sync that went on to its end. */
+export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
+  return [...categories, ...repositories].flatMap((report) => "error" in report ? [report.error] : []);
 }
 
 /** The clones of a sync, made when they are first needed, and once; one that failed fails every time. */
@@ -130,6 +139,22 @@ class Clones implements AsyncDisposable {
   }
 }
 
+type LookedAt = CategoryReport & { readonly records?: JsonObject };
+
+async function lookAtAll(
+  context: Context,
+  parts: SyncParts,
+  clones: Clones,
+  { categories, proposal }: SyncOptions,
+): Promise<LookedAt[]> {
+  const isNamed = categories.length > 0;
+  const looked: LookedAt[] = [];
+  for (const category of CATEGORIES.filter((category) => !isNamed || categories.includes(category))) {
+    looked.push(await lookAt(context, parts, clones, category, isNamed, proposal));
+  }
+  return looked;
+}
+
 async function lookAt(
   context: Context,
   parts: SyncParts,
@@ -137,7 +162,7 @@ async function lookAt(
   category: Category,
   isNamed: boolean,
   { format, maxShrink, allowShrink }: ProposalOptions,
-): Promise<CategoryReport & { readonly records?: JsonObject }> {
+): Promise<LookedAt> {
   const { repository: kind, paths } = placeOf(category);
   const address = parts.addressOf(kind);
   const about = { category, repository: fullName(address) };

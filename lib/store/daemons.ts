@@ -3,7 +3,8 @@ import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import type { Context } from "../core/context.ts";
 import { LockedError } from "../core/errors.ts";
-import { findText, ifFound } from "../core/files.ts";
+import { findText } from "../core/files.ts";
+import { listFolder } from "../core/list_folder.ts";
 import { acquireLock, isLocked } from "../core/lock.ts";
 import { newRunId } from "./run_id.ts";
 import type { Store } from "./store.ts";
@@ -67,8 +68,9 @@ export async function readDaemons(
   { fs, clock }: Pick<Context, "fs" | "clock">,
   store: Store,
 ): Promise<RunningDaemon[]> {
-  const names = ifFound(() => Array.from(fs.readDirSync(folderOf(store)), ({ name }) => name)) ?? [];
-  const roles = names.flatMap((name) => LOCK_NAME.exec(name)?.[1] ?? []);
+  const roles = (listFolder(fs, folderOf(store)) ?? []).flatMap(({ name }) =>
+    LOCK_NAME.exec(name)?.[1] ?? []
+  );
   const running = await Promise.all(roles.map(async (role) => {
     const path = join(folderOf(store), `${role}${SUFFIX}`);
     return await isLocked(fs, path, clock) ? [{ role, ...readText(store, role) }] : [];

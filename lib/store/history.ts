@@ -38,7 +38,13 @@ export const OUTCOMES = [
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** Commands whose records name the release that they published, not the one that is active here. */
-export const PUBLISHING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "references-sync"];
+export const PUBLISHING_COMMANDS: readonly string[] = [
+  "publish",
+  "hf-upload",
+  "train",
+  "redeploy",
+  "references-sync",
+];
 
 /** A part of a run with its time. Steps may overlap. */
 const RunStep = z.object({

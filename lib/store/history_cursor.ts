@@ -28,6 +28,9 @@ export interface HistoryBatch {
   readonly atEnd: boolean;
 }
 
+/** The last record is in here, unless it is an odd one. */
+const TAIL_BYTES = 32 * 1024;
+
 /** What is read at a time, besides a line that began in it. */
 const READ_BYTES = 256 * 1024;
 
@@ -61,10 +64,12 @@ export function endOfHistory(store: Store): HistoryCursor | undefined {
   using _lock = lockHistory(store, "to read");
   for (const path of historyFiles(store)) {
     const size = sizeOf(store.fs, path);
-    if (size === 0) continue;
-    const entries = readEntries(store.fs, path, Math.max(0, size - LINE_BYTES_MAX), Infinity);
-    const last = entries.at(-1);
-    if (last !== undefined) return last.cursor;
+    for (const length of [TAIL_BYTES, LINE_BYTES_MAX]) {
+      const last = size === 0
+        ? undefined
+        : readEntries(store.fs, path, Math.max(0, size - length), Infinity).at(-1);
+      if (last !== undefined) return last.cursor;
+    }
   }
   return undefined;
 }

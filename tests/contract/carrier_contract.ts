@@ -397,7 +397,7 @@ class Bench<Registry extends RegistryUnderTest> {
 
   async pull(context: Context = testContext(), signatures: SignaturePolicy = NO_SIGNATURES) {
     const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
-    return await recordedRun(context, store, "pull", async (run) => {
+    return await recordedRun(context, store, { command: "pull", lock: "store", sinks: [] }, async (run) => {
       await using source = this.registry.open(context, store, run.runId);
       return await pull(context, store, source, run, {
         allowDowngrade: false,

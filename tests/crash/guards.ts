@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { safeguardsOf } from "../../cli/_safeguards.ts";
+import { safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 

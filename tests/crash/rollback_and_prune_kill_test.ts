@@ -45,7 +45,7 @@ Deno.test("a prune killed before any of its steps never touches what a pointer n
     assertSeesOneOf(world, [{ ...V1, "BTC/rf.bin": "four" }]);
     const context = testContext();
     const store = storeOf(context, world.bot);
-    await recordedRun(context, store, "prune", async () => {
+    await recordedRun(context, store, { command: "prune", lock: "store", sinks: [] }, async () => {
       await pruneReleases(context, store, planPrune(store, 1));
       return { outcome: "pruned" };
     });

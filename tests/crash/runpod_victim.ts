@@ -47,7 +47,7 @@ export async function pullFromRunPod(
   await recordedRun(
     context,
     store,
-    "runpod-pull",
+    { command: "runpod-pull", lock: "store", sinks: [] },
     (run) =>
       pull(context, store, source, run, { allowDowngrade: false, force: false, activation: "auto", keep: 5 }),
   );

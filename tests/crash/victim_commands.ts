@@ -22,7 +22,7 @@ export const VICTIM_COMMANDS = {
   rollback: (context: Context, root: string) => rollBack(context, botAt(root)),
   prune: async (context: Context, root: string) => {
     const store = storeOf(context, botAt(root));
-    await recordedRun(context, store, "prune", async () => {
+    await recordedRun(context, store, { command: "prune", lock: "store", sinks: [] }, async () => {
       await pruneReleases(context, store, planPrune(store, 1));
       return { outcome: "pruned" };
     });

@@ -78,17 +78,22 @@ export class ActionsWorld implements AsyncDisposable {
     options: Partial<PullOptions> = {},
   ) {
     const store = openStore(context.fs, { modelsDir: this.store.modelsDir });
-    return await recordedRun(context, store, "artifact-pull", async (run) => {
-      // The lock is waited for on the clock that runs.
-      await using source = openActions({ ...context, clock: this.clock }, this.github, store, changed);
-      return await pull(context, store, source, run, {
-        allowDowngrade: false,
-        force: false,
-        activation: "auto",
-        keep: 5,
-        ...options,
-      });
-    });
+    return await recordedRun(
+      context,
+      store,
+      { command: "artifact-pull", lock: "store", sinks: [] },
+      async (run) => {
+        // The lock is waited for on the clock that runs.
+        await using source = openActions({ ...context, clock: this.clock }, this.github, store, changed);
+        return await pull(context, store, source, run, {
+          allowDowngrade: false,
+          force: false,
+          activation: "auto",
+          keep: 5,
+          ...options,
+        });
+      },
+    );
   }
 }
 

@@ -1,5 +1,9 @@
 import { Alerts, type AlertsSettings } from "../../lib/config/sections/alerts.ts";
+import type { Context } from "../../lib/core/context.ts";
 import type { AlertEvent } from "../../lib/notifiers/alert.ts";
+import { AlertSink } from "../../lib/notifiers/alert_sink.ts";
+import { appendHistory } from "../../lib/store/history.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { FakeClock, QuickClock } from "./fake_clock.ts";
 import { fixedEnvironment, testContext } from "./test_context.ts";
 
@@ -31,4 +35,18 @@ export function eventOf(changed: Partial<AlertEvent> = {}): AlertEvent {
     },
     ...changed,
   };
+}
+
+/** A run that ends so in the store of a folder, and whatever alerts that has. */
+export async function alertOf(
+  context: Context,
+  settings: AlertsSettings,
+  stateDir: string,
+  { modelsDir, ...record }: AlertEvent,
+): Promise<void> {
+  const store = openStore(Deno, { modelsDir: `${stateDir}-models`, stateDir });
+  const sink = new AlertSink(settings, { ...store, modelsDir });
+  await sink.started();
+  appendHistory(store, record);
+  await sink.deliver(context, []);
 }

@@ -68,10 +68,15 @@ export function publisherOptions(
 export async function uploadFrom(context: Context, modelsDir: string, options: HuggingFacePublisherOptions) {
   const store = openStore(context.fs, { modelsDir });
   const { layout } = options.rules;
-  return await recordedRun({ ...context, clock: systemClock }, store, "hf-upload", () =>
+  return await recordedRun({ ...context, clock: systemClock }, store, {
+    command: "hf-upload",
+    lock: "store",
+    sinks: [],
+  }, (run) =>
     publish(
       context,
       store,
+      run,
       NO_FOLDER_MEMORY,
       () => HuggingFacePublisher.open(context, store, options),
       (path) => isWanted(layout, path),
@@ -86,7 +91,11 @@ export async function pullTo(
   changed: Partial<PullOptions> = {},
 ): Promise<PullReport> {
   const store = openStore(context.fs, { modelsDir });
-  return await recordedRun({ ...context, clock: systemClock }, store, "hf-pull", async (run) => {
+  return await recordedRun({ ...context, clock: systemClock }, store, {
+    command: "hf-pull",
+    lock: "store",
+    sinks: [],
+  }, async (run) => {
     await using source = new HuggingFaceSource(context, options, store);
     return await pull(context, store, source, run, {
       allowDowngrade: false,

@@ -56,13 +56,19 @@ export async function publishFrom(context: Context, from: Machine, settings: Pub
   return await recordedRun(
     context,
     store,
-    "publish",
+    { command: "publish", lock: "store", sinks: [] },
     (run) =>
-      publish(context, store, new FolderIndex(context, store.root), () =>
-        GitPublisher.open(context, store, {
-          ...publisherOptions(from, settings),
-          owner: { ...run, host: context.host },
-        })),
+      publish(
+        context,
+        store,
+        run,
+        new FolderIndex(context, store.root),
+        () =>
+          GitPublisher.open(context, store, {
+            ...publisherOptions(from, settings),
+            owner: { ...run, host: context.host },
+          }),
+      ),
   );
 }
 
@@ -101,7 +107,7 @@ export async function pullTo(
     {},
 ): Promise<PullReport> {
   const store = storeOf(context, to);
-  return await recordedRun(context, store, "pull", async (run) => {
+  return await recordedRun(context, store, { command: "pull", lock: "store", sinks: [] }, async (run) => {
     await using source = new GitSource(context, {
       registry: to.registry,
       subdir: "models",
@@ -132,7 +138,7 @@ export async function rollBack(
   return await recordedRun(
     context,
     store,
-    "rollback",
+    { command: "rollback", lock: "store", sinks: [] },
     (run) => rollback(context, store, run, planRollback(store, to), "auto", safeguards),
   );
 }

@@ -13,7 +13,7 @@ import { testContext } from "./test_context.ts";
 /** Activates a release of the store by mirroring, as `model-sync rollback --to` does. */
 export async function mirrorTo(context: Context, bot: Machine, sequence: number): Promise<RollbackReport> {
   const store = storeOf(context, bot);
-  return await recordedRun(context, store, "rollback", (run) => {
+  return await recordedRun(context, store, { command: "rollback", lock: "store", sinks: [] }, (run) => {
     const release = listReleases(store).find(({ manifest }) => manifest.sequence === sequence);
     return rollback(context, store, run, planRollback(store, release?.manifest.digest), "mirror");
   });
@@ -22,7 +22,12 @@ export async function mirrorTo(context: Context, bot: Machine, sequence: number)
 /** Starts a run that does nothing but settle what an earlier one left. */
 export async function settleLeft(context: Context, bot: Machine): Promise<void> {
   const store = storeOf(context, bot);
-  await recordedRun(context, store, "prune", () => Promise.resolve({ outcome: "unchanged" }));
+  await recordedRun(
+    context,
+    store,
+    { command: "prune", lock: "store", sinks: [] },
+    () => Promise.resolve({ outcome: "unchanged" }),
+  );
 }
 
 /** The sequence of the release that `current` names. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
+import { NO_STEPS } from "../../lib/pipeline/current_run.ts";
 import type { Category } from "../../lib/references/categories.ts";
 import { References } from "../../lib/config/sections/references.ts";
 import { openSyncParts } from "../../lib/references/open_sync_parts.ts";
@@ -139,6 +140,7 @@ export class ReferencesWorld implements AsyncDisposable {
       discardLocalChanges,
     });
     return await syncReferences(context, parts, {
+      run: NO_STEPS,
       categories,
       mode: await this.#mode(mode),
       proposal: {

@@ -144,7 +144,11 @@ export class RunPodWorld implements AsyncDisposable {
   ): Promise<PullReport> {
     const store = openStore(context.fs, { modelsDir });
     // Taking the lock needs time that passes.
-    return await recordedRun({ ...context, clock: systemClock }, store, "runpod-pull", async (run) => {
+    return await recordedRun({ ...context, clock: systemClock }, store, {
+      command: "runpod-pull",
+      lock: "store",
+      sinks: [],
+    }, async (run) => {
       await using source = this.open(context, store, changed);
       return await pull(context, store, source, run, {
         allowDowngrade: false,

@@ -1,7 +1,6 @@
 /** Mails an alert to a server with TLS that it starts itself, and prints what came of it. */
-import { notify } from "../../lib/notifiers/notify.ts";
 import { startMailServer } from "../fakes/mail_server.ts";
-import { alertContext, alerts, eventOf } from "./alert_world.ts";
+import { alertContext, alertOf, alerts, eventOf } from "./alert_world.ts";
 
 /** A folder with `server.key` and `server.pem`, and whether TLS begins at once. */
 const [folder = "", begin] = Deno.args;
@@ -29,6 +28,6 @@ const email = {
   from: "bot@example.com",
   to: "you@example.com",
 };
-await notify(context, alerts({ email }), `${folder}/alerts-${Deno.pid}.json`, eventOf());
+await alertOf(context, alerts({ email }), `${folder}/alerts-${Deno.pid}`, eventOf());
 const result = { messages: server.messages.length, logins, warnings: context.log.lines };
 Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(result)));

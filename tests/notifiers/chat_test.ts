@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { Alerts } from "../../lib/config/sections/alerts.ts";
-import { notify } from "../../lib/notifiers/notify.ts";
 import { startRecordingHost } from "../fakes/recording_host.ts";
-import { alertContext, alerts, eventOf } from "../helpers/alert_world.ts";
+import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
 const SECRET_PATH = "/services/T00000000/B00000000/s3cretS3cretS3cret";
@@ -17,7 +16,7 @@ Deno.test("Slack gets one text, with what it would take for links and mentions e
   await using host = startRecordingHost(() => new Response("ok"));
   const context = alertContext({ SLACK_WEBHOOK: host.origin + SECRET_PATH });
   const event = eventOf({ error: { code: "X", message: "<!channel> a & b <https://evil.example|ok>" } });
-  await notify(context, chat({ type: "slack", url_env: "SLACK_WEBHOOK" }), `${dir.path}/alerts.json`, event);
+  await alertOf(context, chat({ type: "slack", url_env: "SLACK_WEBHOOK" }), `${dir.path}/alerts`, event);
   assert.deepEqual(context.log.lines, []);
   const [request] = host.requests;
   assert.ok(request !== undefined);
@@ -36,10 +35,10 @@ Deno.test("Discord gets a content that mentions nobody and is not longer than it
   using dir = tempDir();
   await using host = startRecordingHost();
   const event = eventOf({ error: { code: "X", message: `@everyone **big** ${"*".repeat(5_000)}` } });
-  await notify(
+  await alertOf(
     alertContext(),
     chat({ type: "discord", url: `${host.origin}/api/webhooks/1/s3cretS3cret` }),
-    `${dir.path}/alerts.json`,
+    `${dir.path}/alerts`,
     event,
   );
   const message = DiscordMessage.parse(JSON.parse(host.requests[0]?.body ?? ""));
@@ -48,10 +47,10 @@ Deno.test("Discord gets a content that mentions nobody and is not longer than it
   assert.match(message.content, /^\*\*Model sync failed on bot-1 \\\(pull\\\): X\*\*\n/);
   assert.match(message.content, /\nRun: 20261121T060000Z-abc123$/);
   const short = eventOf({ runId: "second", error: { code: "Y", message: "@everyone **big**" } });
-  await notify(
+  await alertOf(
     alertContext(),
     chat({ type: "discord", url: `${host.origin}/api/webhooks/1/s3cretS3cret` }),
-    `${dir.path}/alerts.json`,
+    `${dir.path}/alerts`,
     short,
   );
   const second = DiscordMessage.parse(JSON.parse(host.requests[1]?.body ?? ""));
@@ -64,10 +63,10 @@ Deno.test("no warning shows a part of a channel's address, whatever its server s
     () => new Response(`no_service for ${SECRET_PATH} s3cretS3cretS3cret`, { status: 404 }),
   );
   const context = alertContext({ SLACK_WEBHOOK: host.origin + SECRET_PATH, OTHER: "s3cret but no address" });
-  await notify(
+  await alertOf(
     context,
     chat({ type: "slack", url_env: "SLACK_WEBHOOK" }, { type: "discord", url_env: "OTHER" }),
-    `${dir.path}/alerts.json`,
+    `${dir.path}/alerts`,
     eventOf(),
   );
   assert.deepEqual(context.log.lines.map((line) => line.replace(/127\.0\.0\.1:\d+/, "host")).sort(), [
@@ -87,10 +86,10 @@ Deno.test("a channel that is busy is told again; one that wants a longer pause t
     () => new Response("slow down", { status: 429, headers: { "retry-after": "3600" } }),
   );
   const context = alertContext();
-  await notify(
+  await alertOf(
     context,
     chat({ type: "slack", url: `${busy.origin}/x` }, { type: "slack", url: `${shut.origin}/x` }),
-    `${dir.path}/alerts.json`,
+    `${dir.path}/alerts`,
     eventOf(),
   );
   assert.deepEqual([busy.requests.length, shut.requests.length], [2, 1]);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { Alerts } from "../../lib/config/sections/alerts.ts";
-import { notify } from "../../lib/notifiers/notify.ts";
 import { startMailServer } from "../fakes/mail_server.ts";
-import { alertContext, alerts, eventOf } from "../helpers/alert_world.ts";
+import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { NEW_DIGEST, OLD_DIGEST } from "../helpers/reload_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
@@ -28,7 +27,7 @@ Deno.test("new models are mailed with their version, as text and as HTML", async
     changed: 3,
     bytes: 1_300_000_000,
   });
-  await notify(context, mail(server.port), `${dir.path}/alerts.json`, activated);
+  await alertOf(context, mail(server.port), `${dir.path}/alerts`, activated);
   assert.deepEqual(context.log.lines, []);
   const message = unfold(server.messages[0]);
   assert.match(message, /^Subject: New models installed - version 2026-11-21T06:00:00Z\r?$/m);
@@ -45,7 +44,7 @@ Deno.test("a failure is mailed with what failed and why, escaped in HTML and in 
   using dir = tempDir();
   await using server = await startMailServer();
   const event = eventOf({ host: "bot-1\r\nBcc: evil@example.com" });
-  await notify(alertContext(), mail(server.port), `${dir.path}/alerts.json`, event);
+  await alertOf(alertContext(), mail(server.port), `${dir.path}/alerts`, event);
   const message = unfold(server.messages[0]);
   assert.match(message, /^Subject: Model sync failed on bot-1/m);
   assert.doesNotMatch(message, /^Bcc:/m);
@@ -62,17 +61,17 @@ Deno.test("whoever has a user logs in, and a wrong password is a warning that do
     },
   });
   const settings = mail(server.port, { user: "bot", password_env: "SMTP_PASSWORD" });
-  await notify(alertContext({ SMTP_PASSWORD: "s3cret" }), settings, `${dir.path}/1.json`, eventOf());
+  await alertOf(alertContext({ SMTP_PASSWORD: "s3cret" }), settings, `${dir.path}/1`, eventOf());
   assert.match(server.envelopes[0] ?? "", /^bot: /);
   const wrong = alertContext({ SMTP_PASSWORD: "wr0ng" });
-  await notify(wrong, settings, `${dir.path}/2.json`, eventOf());
+  await alertOf(wrong, settings, `${dir.path}/2`, eventOf());
   assert.equal(server.messages.length, 1);
   assert.match(
     wrong.log.lines.join("\n"),
     /^warn cannot send the alert by e-mail: Cannot send mail by 127\.0\.0\.1:\d+: .*wrong password \[redacted\] for bot/,
   );
   const missing = alertContext();
-  await notify(missing, settings, `${dir.path}/3.json`, eventOf());
+  await alertOf(missing, settings, `${dir.path}/3.json`, eventOf());
   assert.deepEqual(missing.log.lines, [
     "warn cannot send the alert by e-mail: the variable SMTP_PASSWORD is not set",
   ]);
@@ -83,7 +82,7 @@ Deno.test("a server that cannot log anybody in gets no mail of who has a passwor
   await using server = await startMailServer({ disabledCommands: ["AUTH", "STARTTLS"] });
   const context = alertContext({ SMTP_PASSWORD: "s3cret" });
   const settings = mail(server.port, { user: "bot", password_env: "SMTP_PASSWORD" });
-  await notify(context, settings, `${dir.path}/alerts.json`, eventOf());
+  await alertOf(context, settings, `${dir.path}/alerts`, eventOf());
   assert.equal(server.messages.length, 0);
   assert.equal(context.log.lines.length, 1);
 });
@@ -100,11 +99,11 @@ Deno.test("a recipient that the server refuses is a warning, one that it puts of
     },
   });
   const later = alertContext();
-  await notify(later, mail(server.port, { to: "you@example.com" }), `${dir.path}/1.json`, eventOf());
+  await alertOf(later, mail(server.port, { to: "you@example.com" }), `${dir.path}/1`, eventOf());
   assert.equal(server.messages.length, 1);
   assert.match(later.log.lines.join("\n"), /greylisted; trying again in/);
   const refused = alertContext();
-  await notify(refused, mail(server.port, { to: "no@example.com" }), `${dir.path}/2.json`, eventOf());
+  await alertOf(refused, mail(server.port, { to: "no@example.com" }), `${dir.path}/2`, eventOf());
   assert.equal(server.messages.length, 1);
   assert.equal(refused.log.lines.length, 1);
   assert.match(refused.log.lines[0] ?? "", /no such user/);
@@ -122,7 +121,7 @@ Deno.test("no password is sent without TLS to another machine", async () => {
   const context = alertContext({ SMTP_PASSWORD: "s3cret" });
   // The same machine, by a name that does not say so.
   const settings = mail(server.port, { host: "127.1", user: "bot", password_env: "SMTP_PASSWORD" });
-  await notify(context, settings, `${dir.path}/alerts.json`, eventOf());
+  await alertOf(context, settings, `${dir.path}/alerts`, eventOf());
   assert.equal(attempts, 0);
   assert.equal(server.messages.length, 0);
   assert.match(context.log.lines.at(-1) ?? "", /STARTTLS/);
@@ -132,7 +131,7 @@ Deno.test("a mail server that is not there, or never answers, costs no more than
   using dir = tempDir();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const silent = alertContext();
-  const sending = notify(silent, mail(listener.addr.port), `${dir.path}/1.json`, eventOf());
+  const sending = alertOf(silent, mail(listener.addr.port), `${dir.path}/1`, eventOf());
   using connection = await listener.accept();
   silent.clock.advance(30_000);
   await sending;
@@ -140,7 +139,7 @@ Deno.test("a mail server that is not there, or never answers, costs no more than
   assert.ok(connection.remoteAddr.transport === "tcp");
   listener.close();
   const gone = alertContext();
-  await notify(gone, mail(listener.addr.port), `${dir.path}/2.json`, eventOf());
+  await alertOf(gone, mail(listener.addr.port), `${dir.path}/2`, eventOf());
   assert.equal(gone.log.lines.length, 3);
   assert.match(gone.log.lines.at(-1) ?? "", /cannot send the alert by e-mail: .*ECONNREFUSED|refused/i);
 });

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { ALERT_KINDS } from "../../lib/config/sections/alerts.ts";
+import { systemClock } from "../../lib/core/clock.ts";
 import { InterruptedError } from "../../lib/core/errors.ts";
 import type { AlertEvent } from "../../lib/notifiers/alert.ts";
-import { notify } from "../../lib/notifiers/notify.ts";
+import { AlertSink } from "../../lib/notifiers/alert_sink.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
 import { OUTCOMES } from "../../lib/store/history.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { startRecordingHost } from "../fakes/recording_host.ts";
-import { alertContext, alerts, eventOf } from "../helpers/alert_world.ts";
+import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { NEW_DIGEST, OLD_DIGEST } from "../helpers/reload_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -19,13 +22,15 @@ function startChannel(on?: readonly string[], ...answers: (() => Response | Prom
     ...(on === undefined ? {} : { on }),
     chat: [{ type: "slack", url: host.origin }],
   });
-  const memory = `${dir.path}/alerts.json`;
+  const stateDir = `${dir.path}/store`;
+  const memory = `${stateDir}/alerts.json`;
   return {
     context,
     host,
     memory,
     settings,
-    run: (changed: Partial<AlertEvent>) => notify(context, settings, memory, eventOf(changed)),
+    stateDir,
+    run: (changed: Partial<AlertEvent>) => alertOf(context, settings, stateDir, eventOf(changed)),
     titles: () => host.requests.map(({ body }) => /"text":"\*(.*?)\*/.exec(body)?.[1]),
     async [Symbol.asyncDispose]() {
       await host[Symbol.asyncDispose]();
@@ -64,7 +69,7 @@ Deno.test("a release that was told of is not told again each time that its quara
   await channel.run(FINE);
   await channel.run(quarantined);
   assert.deepEqual(channel.titles().slice(1), [
-    "Model sync works again on bot-1 (pull), after 5.0 s",
+    "Model sync works again on bot-1 (pull), after 4.1 s",
     "New models refused on bot-1 (pull): QUARANTINED",
   ]);
 });
@@ -100,11 +105,14 @@ Deno.test("only what is configured is told, and a failure that was not told does
   await using channel = startChannel(["published", "recovered"]);
   for (const outcome of OUTCOMES) await channel.run({ outcome });
   assert.deepEqual(channel.titles(), ["New models published - version 2026-11-21T06:00:00Z"]);
-  assert.throws(() => Deno.statSync(channel.memory), Deno.errors.NotFound);
+  const kept: { channels: Record<string, { failing: object }> } = JSON.parse(
+    Deno.readTextFileSync(channel.memory),
+  );
+  assert.deepEqual(Object.values(kept.channels).map(({ failing }) => failing), [{}]);
 });
 
 Deno.test("every outcome but those of an operator can be told, each with a title of its own", async () => {
-  const untold = ["pruned", "quarantined", "lifted"];
+  const untold = ["pruned", "quarantined", "lifted", "paused", "resumed", "requested"];
   assert.deepEqual(
     new Set<string>([...ALERT_KINDS, ...untold]),
     new Set<string>([...OUTCOMES, "recovered"]),
@@ -136,13 +144,17 @@ Deno.test("one channel that fails keeps no other from being told", async () => {
     webhook: { url: broken.origin, secret_env: "UNSET" },
     chat: [{ type: "discord", url: broken.origin }, { type: "slack", url: working.origin }],
   });
-  await notify(context, settings, `${dir.path}/alerts.json`, eventOf());
-  await notify(context, settings, `${dir.path}/alerts.json`, eventOf());
+  await alertOf(context, settings, `${dir.path}/alerts`, eventOf());
+  await alertOf(context, settings, `${dir.path}/alerts`, eventOf());
   assert.equal(working.requests.length, 1);
   const warnings = context.log.lines.filter((line) => line.startsWith("warn cannot send"));
+  // Each is tried again at the end of every run.
   assert.deepEqual(warnings.map((line) => line.split(":")[0]).sort(), [
     "warn cannot send the alert by e-mail",
+    "warn cannot send the alert by e-mail",
     "warn cannot send the alert by webhook",
+    "warn cannot send the alert by webhook",
+    "warn cannot send the alert to discord",
     "warn cannot send the alert to discord",
   ]);
 });
@@ -166,17 +178,19 @@ Deno.test("channels that do not answer cost no more than the time for alerts in 
 Deno.test("a run that was interrupted is told, too", async () => {
   await using channel = startChannel(["interrupted"]);
   const stopped = AbortSignal.abort(new InterruptedError("stopped", { code: "INTERRUPTED" }));
-  await notify(
-    { ...channel.context, signal: stopped },
-    channel.settings,
-    channel.memory,
-    eventOf({ outcome: "interrupted", error: undefined }),
-  );
+  const store = openStore(Deno, { modelsDir: `${channel.stateDir}-models`, stateDir: channel.stateDir });
+  const context = { ...channel.context, signal: stopped, clock: systemClock, host: "bot-1" };
+  const sinks = [new AlertSink(channel.settings, store)];
+  const run = recordedRun(context, store, { command: "pull", lock: "store", sinks }, () => {
+    return Promise.reject(stopped.reason);
+  });
+  await assert.rejects(run, { code: "INTERRUPTED" });
   assert.deepEqual(channel.titles(), ["Model sync interrupted on bot-1 (pull)"]);
 });
 
 Deno.test("a memory that is damaged, or cannot be written, changes nothing but what is told twice", async () => {
   await using channel = startChannel();
+  Deno.mkdirSync(channel.stateDir);
   for (const damage of ["{", "[]", '{"pull":{"what":1}}', '{"pull":{"what":"x","since":"yesterday"}}']) {
     Deno.writeTextFileSync(channel.memory, damage);
     await channel.run({});
@@ -186,10 +200,10 @@ Deno.test("a memory that is damaged, or cannot be written, changes nothing but w
   const fs = countingFs(() => {
     throw new Deno.errors.PermissionDenied("read-only");
   });
-  await notify(
+  await alertOf(
     { ...channel.context, fs },
     channel.settings,
-    channel.memory,
+    channel.stateDir,
     eventOf({ error: { code: "OTHER", message: "x" } }),
   );
   assert.equal(channel.host.requests.length, 5);
@@ -202,9 +216,12 @@ Deno.test("a memory that is damaged, or cannot be written, changes nothing but w
 Deno.test("the memory is bounded, whatever commands there are", async () => {
   await using channel = startChannel();
   for (let count = 0; count < 60; count++) await channel.run({ command: `command-${count}` });
-  const kept: object = JSON.parse(Deno.readTextFileSync(channel.memory));
-  assert.deepEqual(Object.keys(kept).length, 50);
-  assert.ok("command-59" in kept);
+  const kept: { channels: Record<string, { failing: object }> } = JSON.parse(
+    Deno.readTextFileSync(channel.memory),
+  );
+  const [{ failing } = { failing: {} }] = Object.values(kept.channels);
+  assert.deepEqual(Object.keys(failing).length, 50);
+  assert.ok("command-59" in failing);
 });
 
 Deno.test("without a channel nothing is read, written or sent", async () => {
@@ -216,6 +233,6 @@ Deno.test("without a channel nothing is read, written or sent", async () => {
       },
     }),
   };
-  await notify(context, alerts({}), "/nowhere/alerts.json", eventOf());
+  await alertOf(context, alerts({}), "/nowhere/alerts.json", eventOf());
   assert.deepEqual(context.log.lines, []);
 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { notify } from "../../lib/notifiers/notify.ts";
 import { startRecordingHost } from "../fakes/recording_host.ts";
-import { alertContext, alerts, eventOf } from "../helpers/alert_world.ts";
+import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { NEW_DIGEST } from "../helpers/reload_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
@@ -15,7 +14,7 @@ Deno.test("an alert is posted as JSON, signed over id, timestamp and body", asyn
   await using host = startRecordingHost();
   const event = eventOf({ outcome: "rolled-back", release: NEW_DIGEST });
   const context = alertContext({ ALERTS_SECRET: "s3cret" });
-  await notify(context, webhook(host.origin), `${dir.path}/alerts.json`, event);
+  await alertOf(context, webhook(host.origin), `${dir.path}/alerts`, event);
   assert.deepEqual(context.log.lines, []);
   const [request] = host.requests;
   assert.ok(request !== undefined);
@@ -41,12 +40,12 @@ Deno.test("a webhook that fails in passing is called again, one that refuses is 
     () => new Response(null, { status: 204 }),
   );
   const context = alertContext({ ALERTS_SECRET: "s3cret" });
-  await notify(context, webhook(busy.origin), `${dir.path}/1.json`, eventOf());
+  await alertOf(context, webhook(busy.origin), `${dir.path}/1`, eventOf());
   assert.equal(busy.requests.length, 3);
   assert.equal(new Set(busy.requests.map(({ headers }) => headers.get("webhook-id"))).size, 1);
   await using refusing = startRecordingHost(() => new Response("not by s3cret", { status: 403 }));
   const refused = alertContext({ ALERTS_SECRET: "s3cret" });
-  await notify(refused, webhook(refusing.origin), `${dir.path}/2.json`, eventOf());
+  await alertOf(refused, webhook(refusing.origin), `${dir.path}/2`, eventOf());
   assert.equal(refusing.requests.length, 1);
   assert.match(
     refused.log.lines.join("\n"),
@@ -58,7 +57,7 @@ Deno.test("a webhook without its secret is not called", async () => {
   using dir = tempDir();
   await using host = startRecordingHost();
   const context = alertContext();
-  await notify(context, webhook(host.origin), `${dir.path}/alerts.json`, eventOf());
+  await alertOf(context, webhook(host.origin), `${dir.path}/alerts`, eventOf());
   assert.equal(host.requests.length, 0);
   assert.deepEqual(context.log.lines, [
     "warn cannot send the alert by webhook: the variable ALERTS_SECRET is not set",
@@ -70,10 +69,10 @@ Deno.test("a token in an error is not passed on", async () => {
   await using host = startRecordingHost();
   const token = `ghp_${"a".repeat(36)}`;
   const error = { code: "X", message: `no access with ${token}` };
-  await notify(
+  await alertOf(
     alertContext({ ALERTS_SECRET: "s" }),
     webhook(host.origin),
-    `${dir.path}/alerts.json`,
+    `${dir.path}/alerts`,
     eventOf({ error }),
   );
   assert.match(host.requests[0]?.body ?? "", /no access with \[redacted\]/);

@@ -212,7 +212,10 @@ Deno.test({
       if (/(history|intent)\.json/.test(step)) freeAt[step.replace(dir.path, "")] = isFree(store.lock);
     });
     const work = () => Promise.reject(new FailedError("no", { code: "TEST" }));
-    await assert.rejects(recordedRun(testContext({ fs }), { ...store, fs }, "pull", work), { code: "TEST" });
+    await assert.rejects(
+      recordedRun(testContext({ fs }), { ...store, fs }, { command: "pull", lock: "store", sinks: [] }, work),
+      { code: "TEST" },
+    );
     assert.ok(Object.keys(freeAt).some((step) => step.startsWith("remove")), JSON.stringify(freeAt));
     assert.deepEqual(Object.entries(freeAt).filter(([, free]) => free), []);
     assert.equal(isFree(store.lock), true);

@@ -43,7 +43,7 @@ function exhaust(disk: SmallDisk, what: string): () => void {
 async function prune(bot: Machine): Promise<void> {
   const context = testContext();
   const store = storeOf(context, bot);
-  await recordedRun(context, store, "prune", async () => {
+  await recordedRun(context, store, { command: "prune", lock: "store", sinks: [] }, async () => {
     await pruneReleases(context, store, planPrune(store, 1));
     return { outcome: "pruned" };
   });

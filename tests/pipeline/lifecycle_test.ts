@@ -287,7 +287,7 @@ Deno.test("prune frees a disk that is full to the last byte", async () => {
   });
   const context = testContext({ fs });
   const store = { ...storeOf(w.context, w.bot), fs };
-  await recordedRun(context, store, "prune", async () => {
+  await recordedRun(context, store, { command: "prune", lock: "store", sinks: [] }, async () => {
     await pruneReleases(context, store, planPrune(store, 1));
     return { outcome: "pruned" };
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { safeguardsOf } from "../../cli/_safeguards.ts";
+import { safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";

@@ -185,15 +185,20 @@ async function pullAway(context: Context, to: Machine) {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const store = storeOf(context, to);
-  return await recordedRun(context, store, "pull", (run) =>
-    pull(context, store, source, run, {
-      allowDowngrade: false,
-      force: false,
-      activation: "auto",
-      keep: 5,
-      isOfflineOk: true,
-      signatures: KEY.required,
-    }));
+  return await recordedRun(
+    context,
+    store,
+    { command: "pull", lock: "store", sinks: [] },
+    (run) =>
+      pull(context, store, source, run, {
+        allowDowngrade: false,
+        force: false,
+        activation: "auto",
+        keep: 5,
+        isOfflineOk: true,
+        signatures: KEY.required,
+      }),
+  );
 }
 
 Deno.test("a frozen registry is noticed: with required signatures an expired active release is refused, and stays", async () => {

@@ -44,7 +44,12 @@ Deno.test("what an adoption that was killed has prepared goes with the next run,
   const run = { runId: "killed", command: "pull", startedAt: "2026-01-01T00:00:00Z" };
   writeIntent(store, { ...run, phase: "adopting", digest: `sha256:${"0".repeat(64)}`, from: null });
   Deno.symlinkSync(".model-sync/current", `${bot.modelsDir}.model-sync-link`);
-  await recordedRun(context, store, "prune", () => Promise.resolve({ outcome: "pruned" }));
+  await recordedRun(
+    context,
+    store,
+    { command: "prune", lock: "store", sinks: [] },
+    () => Promise.resolve({ outcome: "pruned" }),
+  );
   assert.deepEqual(namesBeside(bot), [".model-sync", "models"]);
 });
 

@@ -5,7 +5,7 @@ import { loadConfig } from "../../lib/config/load.ts";
 import { FailedError, UsageError } from "../../lib/core/errors.ts";
 import { fail } from "../../lib/doctor/check.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
-import { readHistory, type RunRecord } from "../../lib/store/history.ts";
+import { readHistory } from "../../lib/store/history.ts";
 import { addQuarantine, readQuarantine } from "../../lib/store/quarantine.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
@@ -29,18 +29,16 @@ Deno.test("a run that fails is recorded, announced and quarantined without secre
   for (const thrown of [new FailedError(DIRTY, { code: "X" }), new TypeError(DIRTY)]) {
     using dir = tempDir();
     const store = storeIn(dir);
-    const told: RunRecord[] = [];
     const run = recordedRun(
       testContext({ host: `bot\u001b[2J` }),
       store,
-      "pull",
+      { command: "pull", lock: "store", sinks: [] },
       () => Promise.reject(thrown),
-      (record) => Promise.resolve(void told.push(record)),
     );
     await assert.rejects(run);
-    assert.equal(told[0]?.error?.message, CLEAN);
-    assert.equal(told[0]?.host, "bot");
-    assert.deepEqual(readHistory(store, 1), told);
+    const [told] = readHistory(store, 1);
+    assert.equal(told?.error?.message, CLEAN);
+    assert.equal(told?.host, "bot");
     const kept = Deno.readTextFileSync(store.history);
     assert.ok(!kept.includes(TOKEN) && !kept.includes("u001b"), kept);
   }

@@ -156,7 +156,8 @@ for (const command of ["pull", "rollback", "prune"] as const) {
     assert.equal((await auditActive(context, store, "stat")).problems[0]?.path, bot.modelsDir);
     if (command === "pull") await pullTo(context, bot);
     else if (command === "rollback") await rollBack(context, bot);
-    else await recordedRun(context, store, "prune", () => Promise.resolve({ outcome: "pruned" }));
+    else {await recordedRun(context, store, { command: "prune", lock: "store", sinks: [] }, () =>
+        Promise.resolve({ outcome: "pruned" }));}
     assertSound(bot);
     assert.deepEqual(readFiles(bot.modelsDir), command === "rollback" ? V1 : V2);
     assert.ok(

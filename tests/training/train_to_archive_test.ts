@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
 import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import type { Context } from "../../lib/core/context.ts";
+import { NO_STEPS } from "../../lib/pipeline/current_run.ts";
 import { type TrainRunOptions, trainToArchive } from "../../lib/pipeline/train.ts";
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { Staging } from "../../lib/store/staging.ts";
@@ -32,7 +33,7 @@ class Bench implements Disposable {
     changed: Partial<TrainRunOptions> = {},
     context: Context = testContext({ clock: this.clock }),
   ) {
-    return trainToArchive(context, this.store, {
+    return trainToArchive(context, this.store, NO_STEPS, {
       settings: { command: ["sh", "-euc", script, "train"], timeoutMs: 60_000, modelsDir: this.modelsDir },
       options: { paper: false, symbols: [], scope: "default", maxModelAgeHours: undefined },
       skipsTraining: false,

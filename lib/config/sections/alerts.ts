@@ -3,7 +3,7 @@ import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
 /**
  * What can be told: how a run ended, and that a command works again that had failed. What an operator did to the
- * store (`pruned`, `quarantined`, `lifted`) is nobody's news.
+ * store or its daemon (`pruned`, `quarantined`, `lifted`, `paused`, `resumed`, `requested`) is nobody's news.
  */
 export const ALERT_KINDS = [
   "failed",
@@ -15,6 +15,7 @@ export const ALERT_KINDS = [
   "published",
   "proposed",
   "trained",
+  "redeployed",
   "unchanged",
   "interrupted",
 ] as const;
@@ -107,7 +108,7 @@ export const Alerts = z.strictObject({
     .register(DOCS, {
       description:
         "What is told: failed, refused, rolled-back, recovered (a command works again), activated, promoted (its canary passed), published, trained, " +
-        "unchanged, interrupted. A failure that repeats is told once, until it changes or is over.",
+        "redeployed, unchanged, interrupted. A failure that repeats is told once, until it changes or is over.",
     }),
   email: Email.prefault({}).register(DOCS, { description: "Alerts by mail, over SMTP." }),
   webhook: Webhook.prefault({}).register(DOCS, { description: "Alerts to a program." }),

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { DOCS, EnvName, RepoFolder } from "./kinds.ts";
-import { scheduleKey, TIMING } from "./schedule.ts";
+import { DOCS, EnvName, RepoFolder, Schedule } from "./kinds.ts";
 
 /** Four hours move 180 GB at 100 Mbit/s. */
 const TRANSFER_TIMEOUT_SEC = 14_400;
@@ -50,6 +49,7 @@ export const HuggingFace = z.strictObject({
 });
 
 export const HuggingFaceClient = z.strictObject({
-  schedule: scheduleKey("06:00", "When the daemon pulls from the hub, as client.schedule."),
-  ...TIMING,
+  schedule: Schedule.default("06:00").register(DOCS, {
+    description: "When the daemon pulls from the hub.",
+  }),
 });

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { parseWebAddress } from "../../core/web_address.ts";
-import { DOCS, EnvName, HttpAddress, RepoFolder } from "./kinds.ts";
-import { scheduleKey, TIMING } from "./schedule.ts";
+import { DOCS, EnvName, HttpAddress, RepoFolder, Schedule } from "./kinds.ts";
 
 /** RunPod runs no job longer, and a timer of the runtime cannot count much further. */
 const WEEK_SEC = 7 * 86_400;
@@ -61,11 +60,9 @@ export const RunPod = z.strictObject({
 });
 
 export const RunPodClient = z.strictObject({
-  schedule: scheduleKey(
-    "03:00",
-    "When the daemon has RunPod train and pulls the result, as client.schedule.",
-  ),
-  ...TIMING,
+  schedule: Schedule.default("03:00").register(DOCS, {
+    description: "When the daemon has RunPod train and pulls the result.",
+  }),
 });
 
 function isTemplate(text: string): boolean {

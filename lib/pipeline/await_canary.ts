@@ -1,0 +1,76 @@
+import { canaryFault, canaryPath, judgedCanary, openCanary } from "../canary/find_canary.ts";
+import type { ModelSync } from "../config/schema.ts";
+import type { Context } from "../core/context.ts";
+import { LockedError } from "../core/errors.ts";
+import { awaitLock } from "../core/lock.ts";
+import { activeManifest } from "../store/active_release.ts";
+import { chooseMode } from "../store/model_folder.ts";
+import type { Store } from "../store/store.ts";
+import { finishCanary } from "./canary.ts";
+import type { CurrentRun } from "./current_run.ts";
+import { openSinks } from "./open_sinks.ts";
+import { recordedRun, type RunReport } from "./run.ts";
+import { safeguardsOf } from "./safeguards.ts";
+
+/** Another run may hold the store when a verdict falls, but seldom for longer than a download takes. */
+const LOCK_PAUSE_MS = 2_000;
+
+/**
+ * Waits until there is a verdict on the active release, and acts on it. Returns at once where no release is in canary.
+ *
+ * @throws {RolledBackError} when the release did not pass its canary; {@link FailedError} code `CANARY_STATE_INVALID`
+ * where the canary's state cannot be read
+ */
+export async function awaitCanary(context: Context, store: Store, settings: ModelSync): Promise<void> {
+  // A verdict may be there that a killed run did not act on.
+  const isKnown = canaryFault(store) === undefined;
+  if (isKnown && openCanary(store) === undefined && judgedCanary(store) === undefined) return;
+  const { watchCanary } = await import("../canary/watch_canary.ts");
+  const verdict = await watchCanary(context, {
+    statePath: canaryPath(store),
+    settings: settings.activation.canary,
+  });
+  if (verdict.kind === "superseded") return;
+  for (;;) {
+    // A recorded run that finds the store locked would be a failure on record.
+    (await awaitLock(context, store.lock, { command: "canary" }, LOCK_PAUSE_MS))[Symbol.dispose]();
+    // An operator's command acts itself.
+    if (judgedCanary(store) === undefined) return;
+    try {
+      return await concludeCanary(context, store, settings);
+    } catch (error) {
+      // Another run was faster.
+      if (!(error instanceof LockedError)) throw error;
+    }
+  }
+}
+
+/** Acts on a verdict, as a recorded run. @throws {RolledBackError} when the release did not pass */
+async function concludeCanary(context: Context, store: Store, settings: ModelSync): Promise<void> {
+  const options = { command: "canary", lock: "store", sinks: await openSinks(settings, store) } as const;
+  await recordedRun(
+    context,
+    store,
+    options,
+    (run, observed) => promoteOrRollBack(observed, store, settings, run),
+  );
+}
+
+async function promoteOrRollBack(
+  context: Context,
+  store: Store,
+  settings: ModelSync,
+  run: CurrentRun,
+): Promise<RunReport> {
+  if (judgedCanary(store) === undefined) return { outcome: "unchanged" };
+  await finishCanary(context, store, {
+    run,
+    choice: chooseMode(store, settings.activation.mode),
+    safeguards: safeguardsOf(settings),
+  });
+  const active = activeManifest(store);
+  return {
+    outcome: "promoted",
+    ...(active === undefined ? {} : { release: active.digest, sequence: active.sequence }),
+  };
+}

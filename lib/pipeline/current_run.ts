@@ -1,0 +1,82 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import type { RunStep } from "../store/history.ts";
+import type { IntentRun } from "../store/intent.ts";
+import { newRunId } from "../store/run_id.ts";
+
+/** The parts of runs that are worth a time of their own. */
+export type StepName =
+  | "activate"
+  | "archive"
+  | "compare"
+  | "deploy"
+  | "inspect"
+  | "install"
+  | "open"
+  | "propose"
+  | "publish"
+  | "read"
+  | "reload"
+  | "resolve"
+  | "revert"
+  | "stage"
+  | "train"
+  | "validate"
+  | "verify"
+  | "wait";
+
+/** What work tells of its parts to: a run, or nothing that is recorded. */
+export type Steps = Pick<CurrentRun, "step">;
+
+/** Of what is only tried, no times are kept. */
+export const NO_STEPS: Steps = { step: async (_name, work) => await work() };
+
+/** A pull of a release and its canary have ten; a reference sync has some for each category. */
+const STEPS_MAX = 100;
+
+/** A run that is going on: its name, its steps and their times. */
+export class CurrentRun implements IntentRun {
+  readonly runId: string;
+  readonly command: string;
+  /** ISO 8601, to the second. */
+  readonly startedAt: string;
+  readonly #context: Pick<Context, "clock">;
+  readonly #startedMs: number;
+  readonly #steps: RunStep[] = [];
+  readonly #onStep: ((name: StepName) => void)[] = [];
+
+  constructor(context: Pick<Context, "clock">, command: string) {
+    this.#context = context;
+    this.#startedMs = context.clock.monotonicMs();
+    this.runId = newRunId(context);
+    this.command = command;
+    this.startedAt = isoSeconds(context.clock.now());
+  }
+
+  /** Milliseconds since the run began. */
+  get elapsedMs(): number {
+    return Math.round(this.#context.clock.monotonicMs() - this.#startedMs);
+  }
+
+  /** The steps that have ended, in the order of their ends. */
+  get steps(): readonly RunStep[] {
+    return this.#steps;
+  }
+
+  /** Calls `listener` when a step begins. */
+  onStep(listener: (name: StepName) => void): void {
+    this.#onStep.push(listener);
+  }
+
+  /** Does a part of the run, and takes its time whatever its outcome. */
+  async step<Result>(name: StepName, work: () => Result | Promise<Result>): Promise<Result> {
+    const startMs = this.elapsedMs;
+    for (const listener of this.#onStep) listener(name);
+    try {
+      return await work();
+    } finally {
+      const step = { name, startMs, durationMs: this.elapsedMs - startMs };
+      if (this.#steps.length < STEPS_MAX) this.#steps.push(step);
+    }
+  }
+}

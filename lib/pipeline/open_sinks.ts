@@ -1,0 +1,14 @@
+import type { ModelSync } from "../config/schema.ts";
+import type { Store } from "../store/store.ts";
+import type { RunSink } from "./run_sink.ts";
+
+/** The sinks that are configured. The code of the others is not loaded. */
+export async function openSinks({ alerts }: Pick<ModelSync, "alerts">, store: Store): Promise<RunSink[]> {
+  const sinks: RunSink[] = [];
+  const { email, webhook, chat } = alerts;
+  if (email.host !== undefined || webhook.url !== undefined || chat.length > 0) {
+    const { AlertSink } = await import("../notifiers/alert_sink.ts");
+    sinks.push(new AlertSink(alerts, store));
+  }
+  return sinks;
+}

@@ -1,0 +1,72 @@
+import type { Context } from "../core/context.ts";
+import { appendHistory, readHistory, type RunRecord } from "../store/history.ts";
+import { clearIntent, readIntent } from "../store/intent.ts";
+import { findKilled, forgetMark, readMark, type RunMark, sweepMarks } from "../store/running.ts";
+import type { Store } from "../store/store.ts";
+import type { Recovery } from "./recover.ts";
+
+/** Runs that were locked out may have written lines in between. */
+const LOOKBACK = 50;
+
+const HINT = "look for the cause in the system's log: memory that ran out, a restart, kill -9";
+
+/** Gives the run that recovery settled the line that it could not write, and clears its intent. */
+export function recordRecovery(context: Context, store: Store, recovery: Recovery): void {
+  const { runId, command, startedAt } = recovery.run;
+  const isFinished = recovery.resolution === "finished";
+  const mark = readMark(store, runId);
+  append(store, {
+    runId,
+    command,
+    startedAt,
+    outcome: isFinished ? "activated" : "interrupted",
+    durationMs: durationOf(mark),
+    host: mark?.host ?? context.host,
+    ...(recovery.active === undefined ? {} : { release: recovery.active }),
+    error: {
+      code: "KILLED",
+      message: `the run was killed${during(mark)} and its work ${recovery.resolution} by the next one`,
+      hint: HINT,
+    },
+  });
+  clearIntent(store);
+  forgetMark(store, runId);
+}
+
+/**
+ * Gives every other run that was killed its line in the history. One that announced what it is about to do with the
+ * store is left to the run that settles it.
+ */
+export async function recordKilled(context: Context, store: Store): Promise<void> {
+  const announced = readIntent(store)?.runId;
+  for await (const killed of findKilled(store, context.clock)) {
+    using run = killed;
+    if (run.runId === announced) continue;
+    const { mark } = run;
+    append(store, {
+      runId: run.runId,
+      command: mark?.command ?? "unknown",
+      startedAt: mark?.startedAt ?? "1970-01-01T00:00:00Z",
+      outcome: "interrupted",
+      durationMs: durationOf(mark),
+      host: mark?.host ?? context.host,
+      error: { code: "KILLED", message: `the run was killed${during(mark)}`, hint: HINT },
+    });
+    run.forget();
+  }
+  sweepMarks(store, context.clock.now());
+}
+
+/** Unless the run was killed just after it had written the line itself. */
+function append(store: Store, record: RunRecord): void {
+  if (!readHistory(store, LOOKBACK).some(({ runId }) => runId === record.runId)) appendHistory(store, record);
+}
+
+function during(mark: RunMark | undefined): string {
+  return mark?.step === undefined ? "" : ` in its step "${mark.step}"`;
+}
+
+/** As long as the run is known to have lived. */
+function durationOf(mark: RunMark | undefined): number {
+  return mark === undefined ? 0 : Math.max(0, Date.parse(mark.at) - Date.parse(mark.startedAt) || 0);
+}

@@ -1,0 +1,80 @@
+import type { Context } from "../core/context.ts";
+import { InterruptedError, messageOf, ModelSyncError, RefusedError } from "../core/errors.ts";
+import type { Digest } from "../release/manifest.ts";
+import { appendHistory, type Outcome, type RunRecord, runRecord } from "../store/history.ts";
+import { withReserve } from "../store/reserve.ts";
+import type { Store } from "../store/store.ts";
+import type { CurrentRun } from "./current_run.ts";
+import { RolledBackError } from "./rolled_back_error.ts";
+import type { RunReport } from "./run.ts";
+
+/** Writes the one record of a run. */
+export class RunRecorder {
+  readonly run: CurrentRun;
+  /** The end of the run's log, for the record of a failure. */
+  logLines: readonly string[] = [];
+  /** The record, where the disk did not take it. */
+  readonly unwritten: RunRecord[] = [];
+  readonly #context: Context;
+  readonly #store: Store;
+
+  constructor(context: Context, store: Store, run: CurrentRun) {
+    this.#context = context;
+    this.#store = store;
+    this.run = run;
+  }
+
+  /** Records what the work reported. @throws {DiskError} when the disk takes no more */
+  success(report: RunReport): void {
+    this.#write(report, report.outcome !== "unchanged" && report.error === undefined);
+  }
+
+  /**
+   * Records a run that threw.
+   *
+   * @param active the release that is active after it
+   * @throws {DiskError} when the disk takes no more
+   */
+  failure(failure: unknown, active: Digest | undefined): void {
+    const report = failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) };
+    const release = active === undefined ? {} : { release: active };
+    this.#write({ ...report, ...release, error: describeError(failure) }, false);
+  }
+
+  /** @param isNeeded what changed has to be on record; that nothing did may wait until there is room */
+  #write(report: RunReport, isNeeded: boolean): void {
+    const { runId, command, startedAt, elapsedMs, steps } = this.run;
+    const record = runRecord({
+      runId,
+      command,
+      startedAt,
+      durationMs: elapsedMs,
+      host: this.#context.host,
+      ...report,
+      ...(steps.length === 0 ? {} : { steps: [...steps] }),
+      ...(report.error === undefined || this.logLines.length === 0 ? {} : { log: [...this.logLines] }),
+    });
+    const append = () => appendHistory(this.#store, record);
+    try {
+      if (isNeeded) withReserve(this.#store, append);
+      else append();
+    } catch (error) {
+      this.unwritten.push(record);
+      throw error;
+    }
+  }
+}
+
+/** How a run that threw is recorded. */
+function outcomeOf(error: unknown): Outcome {
+  if (error instanceof RefusedError) return "refused";
+  if (error instanceof InterruptedError) return "interrupted";
+  return "failed";
+}
+
+/** An error as the history keeps it. */
+export function describeError(error: unknown): NonNullable<RunRecord["error"]> {
+  if (!(error instanceof ModelSyncError)) return { code: "UNEXPECTED", message: messageOf(error) };
+  const { code, message, hint } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
+}

@@ -1,0 +1,57 @@
+import type { Context } from "../core/context.ts";
+import type { CurrentRun } from "../pipeline/current_run.ts";
+import { recordedRun, type RunReport } from "../pipeline/run.ts";
+import { describeError } from "../pipeline/run_recorder.ts";
+import type { RunSink } from "../pipeline/run_sink.ts";
+import type { Outcome, RunPullRequest } from "../store/history.ts";
+import type { Store } from "../store/store.ts";
+import { failuresOf, type RepositoryReport, type SyncReport } from "./sync_references.ts";
+
+/**
+ * Runs one sync at a time, with a record whatever its outcome. A pull need not wait for GitHub: the lock is not the
+ * store's.
+ *
+ * @returns what the sync reports; what failed of it is in there, and on record
+ */
+export async function recordedSync(
+  context: Context,
+  store: Store,
+  sinks: readonly RunSink[],
+  work: (run: CurrentRun, context: Context) => Promise<SyncReport>,
+): Promise<SyncReport> {
+  const options = { command: "references-sync", lock: "references", sinks } as const;
+  const { report } = await recordedRun(context, store, options, async (run, observed) => {
+    const report = await work(run, observed);
+    return { ...runReport(report), report };
+  });
+  return report;
+}
+
+function runReport(report: SyncReport): RunReport {
+  const { repositories } = report;
+  const [failure] = failuresOf(report);
+  const pullRequests = repositories.flatMap(pullRequestOf);
+  return {
+    outcome: failure === undefined ? outcomeOf(report) : "failed",
+    changed: repositories.reduce((sum, { changes }) => sum + changes, 0),
+    ...(pullRequests.length === 0 ? {} : { pullRequests }),
+    ...(failure === undefined ? {} : { error: describeError(failure) }),
+  };
+}
+
+function outcomeOf({ repositories }: SyncReport): Outcome {
+  return repositories.some((report) => report.kind === "written" || isNews(report))
+    ? "proposed"
+    : "unchanged";
+}
+
+/** The pull request that a sync opened, changed or closed. */
+function isNews(report: RepositoryReport): report is RepositoryReport & { readonly kind: "proposed" } {
+  return report.kind === "proposed" && ["created", "updated", "closed"].includes(report.outcome);
+}
+
+function pullRequestOf(report: RepositoryReport): RunPullRequest[] {
+  if (!isNews(report)) return [];
+  const { repository, outcome, pullRequest, changes } = report;
+  return [{ repository, outcome, ...pullRequest, changes }];
+}

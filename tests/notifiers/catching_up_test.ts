@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Context } from "../../lib/core/context.ts";
+import { FailedError } from "../../lib/core/errors.ts";
+import { AlertSink } from "../../lib/notifiers/alert_sink.ts";
+import { recordedRun } from "../../lib/pipeline/run.ts";
+import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
+import { markRun } from "../../lib/store/running.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { startRecordingHost } from "../fakes/recording_host.ts";
+import { alerts } from "../helpers/alert_world.ts";
+import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+function storeIn(dir: TempDir): Store {
+  return openStore(Deno, { modelsDir: join(dir.path, "models") });
+}
+
+/** Pauses between two attempts are over at once. */
+function hurried(): Context & ReturnType<typeof testContext> {
+  return testContext({ clock: new HurriedClock(), host: "bot-1" });
+}
+
+/** A run of a command, and the alerts that follow it. */
+async function runOf(
+  context: Context,
+  store: Store,
+  settings: ReturnType<typeof alerts>,
+  command: string,
+  failure?: string,
+): Promise<void> {
+  const sinks = [new AlertSink(settings, store)];
+  const run = recordedRun(
+    context,
+    store,
+    { command, lock: "store", sinks },
+    () =>
+      failure === undefined
+        ? Promise.resolve({ outcome: "activated" })
+        : Promise.reject(new FailedError(failure, { code: failure })),
+  );
+  await run.catch((error: unknown) => assert.ok(error instanceof FailedError, String(error)));
+}
+
+const titlesOf = (host: ReturnType<typeof startRecordingHost>) =>
+  host.requests.map(({ body }) => /"text":"\*(.*?)\*/.exec(body)?.[1]);
+
+Deno.test("a channel that was away gets what it missed with the next run, once and in order; others get nothing twice", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  let isAway = true;
+  await using away = startRecordingHost(() => new Response("", { status: isAway ? 403 : 200 }));
+  await using there = startRecordingHost(() => new Response("ok"));
+  const settings = alerts({
+    chat: [{ type: "slack", url: `${away.origin}/a` }, { type: "slack", url: `${there.origin}/b` }],
+  });
+  const run = async (command: string, failure?: string) =>
+    await runOf(hurried(), store, settings, command, failure);
+  await run("pull", "DISK");
+  await run("publish", "NETWORK");
+  await run("publish");
+  away.requests.length = 0;
+  isAway = false;
+  await run("prune");
+  const expected = [
+    "Model sync failed on bot-1 (pull): DISK",
+    "Model sync failed on bot-1 (publish): NETWORK",
+    "New models installed",
+    "New models installed",
+  ];
+  for (const host of [away, there]) {
+    assert.deepEqual(titlesOf(host).map((title = "") => title.split(" - ")[0]), expected);
+  }
+  await run("quarantine");
+  assert.deepEqual([away.requests.length, there.requests.length], [5, 5]);
+});
+
+Deno.test("a run that was killed is told by the next run, whatever it is, and that the command works again after it", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  await using host = startRecordingHost(() => new Response("ok"));
+  const settings = alerts({ on: ["failed", "recovered"], chat: [{ type: "slack", url: host.origin }] });
+  leaveKilled(store, "20260101T000000Z-abcdef", "pull");
+  await runOf(hurried(), store, settings, "prune");
+  await runOf(hurried(), store, settings, "pull");
+  await runOf(hurried(), store, settings, "pull");
+  const [killed, works, ...others] = titlesOf(host);
+  assert.equal(killed, "Model sync failed on bot-1 (pull): KILLED");
+  assert.match(works ?? "", /^Model sync works again on bot-1 \(pull\), after /);
+  assert.deepEqual(others, []);
+});
+
+/** What a process leaves that is killed before it announces anything. */
+function leaveKilled(store: Store, runId: string, command: string): void {
+  const context = testContext({ host: "bot-1" });
+  const path = join(store.root, "running", `${runId}.json`);
+  const mark = markRun(context, store, { runId, command, startedAt: "2026-01-01T00:00:00Z" });
+  const text = Deno.readTextFileSync(path);
+  mark[Symbol.dispose]();
+  Deno.writeTextFileSync(path, text);
+}
+
+Deno.test("alerts that a killed run did not send are sent by the next one", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  await using host = startRecordingHost(() => new Response("ok"));
+  const settings = alerts({ chat: [{ type: "slack", url: host.origin }] });
+  await runOf(hurried(), store, settings, "pull");
+  // It wrote its line, and was killed before it told anyone.
+  appendHistory(store, recordOf("r1", { outcome: "refused", error: { code: "DIGEST", message: "x" } }));
+  await runOf(hurried(), store, settings, "prune", "DISK");
+  assert.deepEqual(titlesOf(host).slice(1), [
+    "New models refused on bot-1 (pull): DIGEST",
+    "Model sync failed on bot-1 (prune): DISK",
+  ]);
+});
+
+Deno.test("a channel that is new hears of nothing that was before, and of the run that it is new in", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  for (let count = 0; count < 3; count++) {
+    appendHistory(store, recordOf(`r${count}`, { outcome: "activated" }));
+  }
+  await using host = startRecordingHost(() => new Response("ok"));
+  await runOf(hurried(), store, alerts({ chat: [{ type: "slack", url: host.origin }] }), "prune", "DISK");
+  assert.deepEqual(titlesOf(host), ["Model sync failed on bot-1 (prune): DISK"]);
+});
+
+Deno.test("failures that an earlier version told are not told again", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  Deno.writeTextFileSync(
+    join(store.root, "alerts.json"),
+    JSON.stringify({ pull: { what: "failed DISK ", since: "2026-01-01T00:00:00Z" } }),
+  );
+  await using host = startRecordingHost(() => new Response("ok"));
+  const settings = alerts({ chat: [{ type: "slack", url: host.origin }] });
+  await runOf(hurried(), store, settings, "pull", "DISK");
+  assert.deepEqual(titlesOf(host), []);
+});
+
+Deno.test("an alert that a channel never takes is given up after a week, and keeps no later one back", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  await using host = startRecordingHost(
+    () => new Response("ok"),
+    () => new Response("no_text", { status: 400 }),
+    () => new Response("ok"),
+  );
+  const settings = alerts({ chat: [{ type: "slack", url: host.origin }] });
+  await runOf(hurried(), store, settings, "pull");
+  const old = { startedAt: "2026-01-01T00:00:00Z", outcome: "failed" } as const;
+  appendHistory(store, recordOf("r1", { ...old, error: { code: "OLD", message: "x" } }));
+  const context = hurried();
+  await runOf(context, store, settings, "prune", "DISK");
+  assert.equal(titlesOf(host).at(-1), "Model sync failed on bot-1 (prune): DISK");
+  assert.match(context.log.lines.join("\n"), /of 2026-01-01T00:00:00Z, which is given up/);
+});
+
+Deno.test("two runs that end at once send each alert once", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  await using host = startRecordingHost(() => new Response("ok"));
+  const settings = alerts({ on: ["failed"], chat: [{ type: "slack", url: host.origin }] });
+  const sinks = Array.from({ length: 4 }, () => new AlertSink(settings, store));
+  for (const sink of sinks) await sink.started();
+  const failed = { outcome: "failed", error: { code: "DISK", message: "x" } } as const;
+  for (const command of ["pull", "prune"]) appendHistory(store, recordOf(command, { ...failed, command }));
+  await Promise.all(sinks.map((sink) => sink.deliver(testContext(), [])));
+  assert.equal(host.requests.length, 2);
+});
+
+function recordOf(runId: string, changed: Partial<RunRecord>): RunRecord {
+  return {
+    runId,
+    command: "pull",
+    outcome: "unchanged",
+    startedAt: new Date().toISOString(),
+    durationMs: 5,
+    host: "bot-1",
+    ...changed,
+  };
+}
