@@ -22,6 +22,7 @@ import { parseRate } from "../lib/core/rate_limit.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { readEnvironment } from "./_environment.ts";
 import { Output } from "./_output.ts";
+import { stopOnSignals } from "./_stop.ts";
 import type { CommandName } from "./_summaries.ts";
 import { type Permissions, processWorld, type World } from "./_world.ts";
 
@@ -226,7 +227,11 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
       const fs = ownerWrites(world.fs);
       const { signal } = stop;
       const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
-      const load = () => loadConfigFor(flags, context, { ...FLAG_SETTINGS, ...flagSettings });
+      const load = async () => {
+        const config = await loadConfigFor(flags, context, { ...FLAG_SETTINGS, ...flagSettings });
+        stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
+        return config;
+      };
       this.exitCode = await work({ context, output, permissions, load }, flags, ...args) ?? EXIT.done;
     } catch (error) {
       this.exitCode = output.error(endOf(firstFailure(error), stop.signal));
@@ -308,23 +313,4 @@ function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
 function endOf(error: unknown, signal: AbortSignal): unknown {
   const isTold = error instanceof InterruptedError || error instanceof RolledBackError;
   return signal.aborted && !isTold ? signal.reason : error;
-}
-
-interface StopSignal extends Disposable {
-  readonly signal: AbortSignal;
-}
-
-/** Aborted by the first signal that asks the process to end. */
-function stopOnSignals(world: World, output: Output): StopSignal {
-  const controller = new AbortController();
-  const listening = world.onStop((signal) => {
-    output.log.warn(`${signal}: stopping; once more ends at once`);
-    controller.abort(
-      new InterruptedError(`Cannot go on: stopped by ${signal}`, {
-        code: "INTERRUPTED",
-        hint: "nothing half-done is left; run it again when you like",
-      }),
-    );
-  });
-  return { signal: controller.signal, [Symbol.dispose]: () => listening[Symbol.dispose]() };
 }

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../lib/core/clock.ts";
 import type { Context } from "../lib/core/context.ts";
-import { EXIT } from "../lib/core/errors.ts";
-import { spawnProcess } from "../lib/core/subprocess.ts";
+import { EXIT, type ExitCode } from "../lib/core/errors.ts";
+import { killPrograms, spawnProcess } from "../lib/core/subprocess.ts";
 
 /** A stream that commands print to. */
 export interface Terminal {
@@ -39,6 +39,8 @@ export interface World extends Screen, Pick<Context, "fs" | "spawn" | "http" | "
   variables(): Readonly<Record<string, string>>;
   /** Calls `stop` with the first signal that asks the process to end, until the result is disposed. */
   onStop(stop: (signal: Deno.Signal) => void): Disposable;
+  /** Ends the process and the programs that it started, at once. */
+  endNow(code: ExitCode): void;
 }
 
 const givenUp = new Set<PermissionName>();
@@ -71,7 +73,13 @@ export const processWorld: World = {
     return Deno.env.toObject();
   },
   onStop: stopOnSignals,
+  endNow,
 };
+
+function endNow(code: ExitCode): never {
+  killPrograms();
+  Deno.exit(code);
+}
 
 /** Variables by which a git hook, or a git in another repository, would lead our git astray. */
 const GIT_VARIABLES = [
@@ -116,7 +124,7 @@ function stopOnSignals(stop: (signal: Deno.Signal) => void): Disposable {
     : ["SIGINT", "SIGTERM", "SIGHUP"];
   const handlers = signals.map((signal) => {
     const handler = () => {
-      if (isStopping) Deno.exit(EXIT.interrupted);
+      if (isStopping) endNow(EXIT.interrupted);
       isStopping = true;
       stop(signal);
     };

@@ -24,6 +24,9 @@ const TRAIN_TIMEOUT_SEC = 86_400;
 /** An hour moves 45 GB at 100 Mbit/s. */
 const GIT_TIMEOUT_SEC = 3_600;
 
+/** Less than the 90 s after which systemd kills a service that it stops. */
+const STOP_TIMEOUT_SEC = 60;
+
 const Command = z.array(z.string().min(1)).min(1);
 const Path = z.string().min(1);
 
@@ -75,6 +78,10 @@ export const ModelSync = z.strictObject({
       description: "The time zone of every schedule. Default: the machine's own.",
       examples: ["Europe/Paris"],
     }),
+  stop_timeout_sec: z.number().positive().max(86_400).default(STOP_TIMEOUT_SEC).register(DOCS, {
+    description:
+      "The longest time to finish or abandon the current step after SIGTERM, in seconds. Then the process ends (130), and the next run recovers. systemd kills after 90 s, Docker after 10 s.",
+  }),
   repo_dir: Path.optional().register(DOCS, {
     description:
       "The clone of the models repository on this machine. Default: registry inside the store, when repo_url is set.",

@@ -68,9 +68,23 @@ export const spawnProcess: SpawnProcess = (request) => spawn(request, HAS_PROCES
  */
 export const spawnInOurGroup: SpawnProcess = (request) => spawn(request, false);
 
+/** Kills the programs that still run, one function each. */
+const killers = new Set<() => void>();
+
+/**
+ * Kills every program that this process has started and that still runs, before the process itself ends at once.
+ * Programs in a group of their own would outlive it, and go on writing what the next run works on.
+ */
+export function killPrograms(): void {
+  for (const kill of killers) kill();
+}
+
 function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   request.signal.throwIfAborted();
   const child = start(request, ownGroup);
+  const killNow = () => kill(child, "SIGKILL", ownGroup);
+  killers.add(killNow);
+  child.status.then(() => killers.delete(killNow));
   const cut: Cut = { ...Promise.withResolvers<never>(), isDue: false, pipes: new Set() };
   cut.promise.catch(() => {});
   let graceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -80,7 +94,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     if (cut.isDue || hasEnded) return;
     cut.isDue = true;
     kill(child, "SIGTERM", ownGroup);
-    graceTimer = setTimeout(() => kill(child, "SIGKILL", ownGroup), KILL_GRACE_MS);
+    graceTimer = setTimeout(killNow, KILL_GRACE_MS);
     // A helper of the program may live on and hold the pipes open: once the program is gone, nobody waits for them.
     child.status.then(() => {
       cut.reject(reason);
