@@ -1,5 +1,4 @@
 import { buildCommand } from "@stricli/core";
-import packageFile from "../deno.json" with { type: "json" };
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
@@ -11,7 +10,6 @@ import { runRole } from "../lib/daemon/role_loop.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
 import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
-import { readStatus } from "../lib/status/read_status.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
 import { awaitCanary } from "../lib/pipeline/await_canary.ts";
@@ -120,14 +118,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     roles: [role],
     timeZone: settings.time_zone,
     listen,
-    renderMetrics: metricsRenderer(context, {
-      store,
-      build: { version: packageFile.version, deno: Deno.version.deno },
-      readStatus: async () => {
-        const { settings, location } = await openSession(plain);
-        return await readStatus(context, { settings, location, store }, 0);
-      },
-    }),
+    renderMetrics: metricsRenderer(context, store, async () => (await openSession(plain)).settings),
     serve: (options, handler) => Deno.serve(options, handler),
     openSocket: (fs) => openDatagramSocket(fs),
     pid: Deno.pid,

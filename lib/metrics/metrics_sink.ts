@@ -1,49 +1,52 @@
+import { expandHome } from "../config/expand_home.ts";
+import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf, ModelSyncError } from "../core/errors.ts";
 import { absolutePath } from "../core/files.ts";
 import type { RunSink } from "../pipeline/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
+import type { Store } from "../store/store.ts";
 import { lockMetrics } from "./lock_metrics.ts";
 import { countNewRuns } from "./metrics_state.ts";
-import { currentMetrics, type MetricsParts } from "./render_metrics.ts";
+import { currentMetrics } from "./render_metrics.ts";
 import { writeMetricsFile } from "./write_metrics_file.ts";
 
 /**
- * Returns a sink that writes the metrics file after every run. A file that cannot be written is a warning: the old one
- * stays, and the next run writes what this one did not.
- *
- * @param file as configured: a relative path starts at the working directory
+ * Writes a store's metrics file after every run. A file that cannot be written is a warning: the old one stays, and the
+ * next run writes what this one did not.
  */
-export function metricsSink(file: string, parts: MetricsParts): RunSink {
-  return {
-    async deliver(context, unwritten) {
-      try {
-        await writeMetrics(context, absolutePath(context.fs, file), parts, unwritten);
-      } catch (error) {
-        context.log.warn(describe(error));
-      }
-    },
-  };
-}
+export class MetricsSink implements RunSink {
+  readonly #file: string;
+  readonly #settings: ModelSync;
+  readonly #store: Store;
 
-async function writeMetrics(
-  context: Context,
-  path: string,
-  parts: MetricsParts,
-  unwritten: readonly RunRecord[],
-): Promise<void> {
-  // Until the file is written: two runs that end at once must not leave the older text.
-  using _lock = await lockMetrics(context, parts.store);
-  const totals = await countNewRuns(context, parts.store, unwritten);
-  const other = writeMetricsFile(context.fs, path, await currentMetrics(context, parts, totals));
-  if (other === undefined) return;
-  context.log.warn(
-    `the metrics file ${path} also holds the metrics of the store ${other} at times: set report.metrics_file to ` +
-      "another file for each store",
-  );
-}
+  /** @param file as configured: a relative path starts at the working directory */
+  constructor(file: string, settings: ModelSync, store: Store) {
+    this.#file = file;
+    this.#settings = settings;
+    this.#store = store;
+  }
 
-function describe(error: unknown): string {
-  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-  return `${messageOf(error)}${hint}`;
+  async deliver(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
+    try {
+      await this.#write(context, unwritten);
+    } catch (error) {
+      const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
+      context.log.warn(`${messageOf(error)}${hint}`);
+    }
+  }
+
+  async #write(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
+    const path = absolutePath(context.fs, expandHome(this.#file, context.env));
+    // Until the file is written: two runs that end at once must not leave the older text.
+    using _lock = await lockMetrics(context, this.#store);
+    const totals = await countNewRuns(context, this.#store, unwritten);
+    const text = await currentMetrics(context, this.#store, () => Promise.resolve(this.#settings), totals);
+    const other = writeMetricsFile(context.fs, path, text);
+    if (other === undefined) return;
+    context.log.warn(
+      `the metrics file ${path} held the metrics of another store, ${other}: set report.metrics_file to another ` +
+        "file for each store",
+    );
+  }
 }

@@ -1,32 +1,36 @@
+import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
+import type { Status } from "../reporting/wire.ts";
+import { readStatus } from "../status/read_status.ts";
 import type { Store } from "../store/store.ts";
 import { lockMetrics } from "./lock_metrics.ts";
 import { countNewRuns, readTotals } from "./metrics_state.ts";
-import { type Build, metricsText } from "./metrics_text.ts";
+import { metricsText } from "./metrics_text.ts";
 import type { RunTotals } from "./run_totals.ts";
-import type { ShownStatus } from "./status_families.ts";
 
-/** What the metrics of a store are read from. */
-export interface MetricsParts {
-  readonly store: Store;
-  readonly build: Build;
-  /** Reads the store's status as it is now. */
-  readonly readStatus: () => Promise<ShownStatus>;
-}
+const BUILD = { version: VERSION, deno: Deno.version.deno };
+
+/** Reads the settings as they are now: a daemon's configuration may change while it runs. */
+export type ReadSettings = () => Promise<ModelSync>;
 
 /**
- * Returns a function that renders a store's metrics as they are now, for an endpoint. Requests that come while metrics
- * are rendered get the same result, so that the store is read once at a time, however many requests come.
+ * Returns a function that renders a store's metrics as they are now, with every run that is on record, for an endpoint.
+ * One rendering costs as much as `status` and what was appended to the history since the last one. Requests that come
+ * meanwhile get the same result, so that the store is read once at a time, however many requests come.
  */
-export function metricsRenderer(context: Context, parts: MetricsParts): () => Promise<string> {
+export function metricsRenderer(
+  context: Context,
+  store: Store,
+  readSettings: ReadSettings,
+): () => Promise<string> {
   let rendering: Promise<string> | undefined;
-  return () => rendering ??= renderMetrics(context, parts).finally(() => rendering = undefined);
-}
-
-/** Renders a store's metrics as they are now, with every run that is on record. */
-async function renderMetrics(context: Context, parts: MetricsParts): Promise<string> {
-  return await currentMetrics(context, parts, await currentTotals(context, parts.store));
+  const render = async () => {
+    const totals = await currentTotals(context, store);
+    return await currentMetrics(context, store, readSettings, totals);
+  };
+  return () => rendering ??= render().finally(() => rendering = undefined);
 }
 
 async function currentTotals(context: Context, store: Store): Promise<RunTotals> {
@@ -43,12 +47,18 @@ async function currentTotals(context: Context, store: Store): Promise<RunTotals>
 /** Returns the text of these totals and the store's status. A status that cannot be read is left out. */
 export async function currentMetrics(
   context: Context,
-  { store, build, readStatus }: MetricsParts,
+  store: Store,
+  readSettings: ReadSettings,
   totals: RunTotals,
 ): Promise<string> {
-  const status = await readStatus().catch((error) => {
+  const status = await statusOf(context, store, readSettings).catch((error) => {
     context.log.warn(`cannot read the status for metrics: ${messageOf(error)}`);
     return undefined;
   });
-  return metricsText({ store: store.root, build, totals, status });
+  return metricsText({ store: store.root, build: BUILD, totals, status });
+}
+
+async function statusOf(context: Context, store: Store, readSettings: ReadSettings): Promise<Status> {
+  const location = { modelsDir: store.modelsDir, stateDir: store.root };
+  return await readStatus(context, { settings: await readSettings(), location, store }, 0);
 }

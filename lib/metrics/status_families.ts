@@ -1,19 +1,19 @@
+import type { Status } from "../reporting/wire.ts";
 import type { Family, Sample } from "./text_format.ts";
 
 /** What metrics show of a store's status. */
-export interface ShownStatus {
-  readonly current: { readonly digest: string; readonly sequence: number; readonly createdAt: string } | null;
-  /** When the active release was activated, where the history still knows. */
-  readonly activatedAt: string | null;
-  /** When each role runs next. */
-  readonly next: Readonly<Partial<Record<string, string | null>>>;
-  readonly schedules: Readonly<Partial<Record<string, { readonly paused: unknown }>>>;
-  readonly canary: { readonly status: string } | null;
-  readonly canaryFault: string | null;
-  readonly quarantine: readonly unknown[];
-  readonly quarantineFault: string | null;
-  readonly freeBytes: number | null;
-}
+export type ShownStatus = Pick<
+  Status,
+  | "current"
+  | "activatedAt"
+  | "next"
+  | "schedules"
+  | "canary"
+  | "canaryFault"
+  | "quarantine"
+  | "quarantineFault"
+  | "freeBytes"
+>;
 
 /** Returns what a store's status says at this moment, as metrics. What is unknown is left out. */
 export function statusFamilies(status: ShownStatus): Family[] {
@@ -68,7 +68,7 @@ function scheduleFamilies({ next, schedules }: ShownStatus): Family[] {
       help: "Whether the role is paused: 1 or 0.",
       samples: Object.entries(schedules).map(([role, schedule]) => ({
         labels: { role },
-        value: Number((schedule?.paused ?? null) !== null),
+        value: schedule.paused === null ? 0 : 1,
       })),
     },
   ];

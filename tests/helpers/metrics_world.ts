@@ -1,33 +1,21 @@
 import { join } from "node:path";
+import { ModelSync } from "../../lib/config/schema.ts";
 import type { Context } from "../../lib/core/context.ts";
-import { metricsSink } from "../../lib/metrics/metrics_sink.ts";
-import type { MetricsParts } from "../../lib/metrics/render_metrics.ts";
-import type { ShownStatus } from "../../lib/metrics/status_families.ts";
+import { MetricsSink } from "../../lib/metrics/metrics_sink.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { parseMetrics, valueOf } from "./parse_metrics.ts";
 import { type TempDir, tempDir } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";
 
-export const IDLE_STATUS: ShownStatus = {
-  current: null,
-  activatedAt: null,
-  next: {},
-  schedules: {},
-  canary: null,
-  canaryFault: null,
-  quarantine: [],
-  quarantineFault: null,
-  freeBytes: 1,
-};
+/** The defaults. */
+export const SETTINGS = ModelSync.parse({});
 
 /** A store, and the folder that a collector reads. */
 export class MetricsWorld implements Disposable {
   readonly #dir: TempDir = tempDir();
   readonly store: Store;
   readonly collected: string;
-  /** What the status is when it is read. */
-  status: ShownStatus = IDLE_STATUS;
 
   constructor() {
     this.store = openStore(Deno, { modelsDir: join(this.#dir.path, "models") });
@@ -43,12 +31,9 @@ export class MetricsWorld implements Disposable {
     return join(this.collected, "model_sync.prom");
   }
 
-  parts(context: Pick<Context, "fs"> = testContext()): MetricsParts {
-    return {
-      store: { ...this.store, fs: context.fs },
-      build: { version: "1.2.3", deno: "2.9.6" },
-      readStatus: () => Promise.resolve(this.status),
-    };
+  /** The store as a context reaches it. */
+  storeOf({ fs }: Pick<Context, "fs">): Store {
+    return { ...this.store, fs };
   }
 
   /** Records pulls that ended well. */
@@ -58,7 +43,7 @@ export class MetricsWorld implements Disposable {
 
   /** Ends a run: the sink delivers. */
   async deliver(context: Context = testContext(), unwritten: readonly RunRecord[] = []): Promise<void> {
-    await metricsSink(this.file, this.parts(context)).deliver(context, unwritten);
+    await new MetricsSink(this.file, SETTINGS, this.storeOf(context)).deliver(context, unwritten);
   }
 
   /** The pulls of an outcome that the file counts. */

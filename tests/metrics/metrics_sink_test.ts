@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { InterruptedError } from "../../lib/core/errors.ts";
-import { metricsSink } from "../../lib/metrics/metrics_sink.ts";
+import { MetricsSink } from "../../lib/metrics/metrics_sink.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { damage, DAMAGES } from "../helpers/damage.ts";
-import { MetricsWorld, pull } from "../helpers/metrics_world.ts";
+import { MetricsWorld, pull, SETTINGS } from "../helpers/metrics_world.ts";
 import { MortalProcess } from "../helpers/mortal_process.ts";
 import { parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
@@ -195,7 +195,7 @@ Deno.test("a folder that is missing, and a file whose place is taken, are one wa
   };
   for (const [file, warning] of Object.entries(expected)) {
     const context = testContext();
-    await metricsSink(file, world.parts()).deliver(context, []);
+    await new MetricsSink(file, SETTINGS, world.store).deliver(context, []);
     assert.equal(context.log.lines.length, 1, context.log.lines.join("\n"));
     assert.match(context.log.lines[0] ?? "", /^warn Cannot write the metrics file /);
     assert.match(context.log.lines[0] ?? "", warning);
@@ -206,14 +206,17 @@ Deno.test("a folder that is missing, and a file whose place is taken, are one wa
 Deno.test("a run that was interrupted is delivered, too, and a status that cannot be read costs its metrics alone", async () => {
   using world = new MetricsWorld();
   world.record(1);
+  const readDirSync = () => {
+    throw new Error("no such folder");
+  };
   const context = testContext({
+    fs: { ...Deno, readDirSync },
     signal: AbortSignal.abort(new InterruptedError("stopped", { code: "INTERRUPTED" })),
   });
-  const parts = { ...world.parts(), readStatus: () => Promise.reject(new Error("no such release")) };
-  await metricsSink(world.file, parts).deliver(context, []);
+  await world.deliver(context);
   assert.equal(world.pulls(), 1);
   assert.equal(parseMetrics(world.text()).has("model_sync_canary_state"), false);
-  assert.deepEqual(context.log.lines, ["warn cannot read the status for metrics: no such release"]);
+  assert.deepEqual(context.log.lines, ["warn cannot read the status for metrics: no such folder"]);
 });
 
 Deno.test("two stores that write one file are told so", async () => {
@@ -223,10 +226,10 @@ Deno.test("two stores that write one file are told so", async () => {
   other.record(2);
   const context = testContext();
   await world.deliver();
-  await metricsSink(world.file, other.parts()).deliver(context, []);
+  await new MetricsSink(world.file, SETTINGS, other.store).deliver(context, []);
   assert.match(
     context.log.lines.join("\n"),
-    /^warn the metrics file .*model_sync\.prom also holds the metrics of the store .*\.model-sync at times: set report\.metrics_file/,
+    /^warn the metrics file .*model_sync\.prom held the metrics of another store, .*\.model-sync: set report\.metrics_file/,
   );
   assert.equal(world.pulls(), 2);
 });
@@ -244,7 +247,7 @@ Deno.test({
       const file = join(disk.path, "x.prom");
       const deliver = async () => {
         const context = testContext();
-        await metricsSink(file, world.parts()).deliver(context, []);
+        await new MetricsSink(file, SETTINGS, world.store).deliver(context, []);
         return context.log.lines.join("\n");
       };
       world.record(1);

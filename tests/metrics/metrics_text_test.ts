@@ -8,19 +8,50 @@ import { OUTCOMES } from "../../lib/store/history.ts";
 import { familyIn, parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
 
-const DIGEST = `sha256:${"0f".repeat(32)}`;
+const DIGEST = `sha256:${"0f".repeat(32)}` as const;
+
+const CURRENT = {
+  digest: DIGEST,
+  sequence: 42,
+  createdAt: "2026-11-28T00:00:07Z",
+  files: 3,
+  bytes: 20,
+} as const;
+
+const SCHEDULE = { times: ["06:00"], timeZone: "UTC", paused: null };
+
+const REFUSED = { digest: DIGEST, sequence: 41, reason: "refused", at: "2026-11-28T00:00:07Z" } as const;
+
+const CANARY: NonNullable<ShownStatus["canary"]> = {
+  digest: DIGEST,
+  previous: DIGEST,
+  sequence: 42,
+  runId: "run",
+  status: "watching",
+  reason: "",
+  startedAt: "2026-11-28T06:00:01Z",
+  statusSince: "2026-11-28T06:00:01Z",
+  concludedAt: null,
+  watchedMs: 0,
+  leftMs: 60_000,
+  intervalMs: 1_000,
+  rounds: 0,
+  waitsForOperator: false,
+  failureLimit: 2,
+  metrics: [],
+};
 
 const STATUS: ShownStatus = {
-  current: { digest: DIGEST, sequence: 42, createdAt: "2026-11-28T00:00:07Z" },
+  current: CURRENT,
   activatedAt: "2026-11-28T06:00:01Z",
   next: { client: "2026-11-30T06:00:00.000Z", publisher: null },
   schedules: {
-    client: { paused: { since: "2026-11-29T00:00:00Z", until: null } },
-    publisher: { paused: null },
+    client: { ...SCHEDULE, paused: { since: "2026-11-29T00:00:00Z", until: null, host: "bot" } },
+    publisher: SCHEDULE,
   },
-  canary: { status: "watching" },
+  canary: CANARY,
   canaryFault: null,
-  quarantine: [{}, {}, {}],
+  quarantine: [REFUSED, REFUSED, REFUSED],
   quarantineFault: null,
   freeBytes: 12_345_678_901,
 };
@@ -166,8 +197,8 @@ Deno.test("exactly one state of each set is 1", () => {
   assert.deepEqual(
     [
       states({ canary: null }),
-      states({ canary: { status: "paused" } }),
-      states({ canary: { status: "passed" } }),
+      states({ canary: { ...CANARY, status: "paused" } }),
+      states({ canary: { ...CANARY, status: "passed" } }),
       states({ canaryFault: "damaged" }),
     ],
     ["none", "paused", "none", "unreadable"],
@@ -234,9 +265,9 @@ Deno.test({
         build: { version: hostile, deno: hostile },
         status: {
           ...STATUS,
-          current: { digest: hostile, sequence: 1, createdAt: hostile },
+          current: { ...CURRENT, digest: `sha256:${hostile}`, createdAt: hostile },
           next: { [hostile]: "2026-11-30T06:00:00Z" },
-          schedules: { [hostile]: { paused: null } },
+          schedules: { [hostile]: SCHEDULE },
         },
       });
       assert.equal(await promtoolSays(text), "");

@@ -1,74 +1,90 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { acquireLock } from "../../lib/core/lock.ts";
+import { VERSION } from "../../lib/core/version.ts";
 import { metricsRenderer } from "../../lib/metrics/render_metrics.ts";
+import { pauseRoles } from "../../lib/store/pauses.ts";
+import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
-import { IDLE_STATUS, MetricsWorld, pullsIn } from "../helpers/metrics_world.ts";
+import { MetricsWorld, pullsIn, SETTINGS } from "../helpers/metrics_world.ts";
 import { parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
 import { readOnlyFs } from "../helpers/read_only_fs.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
 import { testContext } from "../helpers/test_context.ts";
 
-Deno.test("every request gets the status and the runs of its moment", async () => {
+const readSettings = () => Promise.resolve(SETTINGS);
+
+function render(world: MetricsWorld, context = testContext()): Promise<string> {
+  return metricsRenderer(context, world.storeOf(context), readSettings)();
+}
+
+Deno.test("every rendering shows the status and the runs of its moment", async () => {
   using world = new MetricsWorld();
-  const render = metricsRenderer(testContext(), world.parts());
-  assert.equal(pullsIn(await render()), undefined);
+  const before = parseMetrics(await render(world));
+  assert.equal(valueOf(before, "model_sync_quarantined_releases"), 0);
+  assert.equal(before.has("model_sync_runs_total"), false);
   world.record(2);
-  world.status = { ...IDLE_STATUS, quarantine: [{}] };
-  const text = await render();
+  addQuarantine(world.store, {
+    digest: `sha256:${"0f".repeat(32)}`,
+    sequence: 1,
+    reason: "refused",
+    at: "2026-11-29T06:00:00Z",
+  });
+  const text = await render(world);
   assert.equal(pullsIn(text), 2);
   assert.equal(valueOf(parseMetrics(text), "model_sync_quarantined_releases"), 1);
   world.record(1);
-  assert.equal(pullsIn(await render()), 3);
+  assert.equal(pullsIn(await render(world)), 3);
+});
+
+Deno.test("the metrics name the roles that are due and paused, and the free bytes of the store's disk", async () => {
+  using world = new MetricsWorld();
+  const context = testContext({ freeBytes: () => Promise.resolve(1234) });
+  pauseRoles(world.store, ["publisher"], { since: new Date().toISOString(), until: null, host: "bot" });
+  const families = parseMetrics(await render(world, context));
+  assert.equal(valueOf(families, "model_sync_store_free_bytes"), 1234);
+  assert.ok(
+    (valueOf(families, "model_sync_next_run_timestamp_seconds", { role: "client" }) ?? 0) > Date.now() / 1000,
+  );
+  assert.equal(valueOf(families, "model_sync_role_paused", { role: "client" }), 0);
+  assert.equal(valueOf(families, "model_sync_role_paused", { role: "publisher" }), 1);
 });
 
 Deno.test("the endpoint and the file count the same runs, each once", async () => {
   using world = new MetricsWorld();
-  const render = metricsRenderer(testContext(), world.parts());
   for (let round = 1; round <= 3; round++) {
     world.record(1);
-    assert.equal(pullsIn(await render()), 2 * round - 1);
+    assert.equal(pullsIn(await render(world)), 2 * round - 1);
     world.record(1);
     await world.deliver();
-    assert.equal(await render(), world.text());
+    assert.equal(pullsIn(await render(world)), 2 * round);
     assert.equal(world.pulls(), 2 * round);
   }
 });
 
-Deno.test("requests that come at once cost one reading of the status", async () => {
+Deno.test("requests that come at once cost one reading, and the next one sees what came since", async () => {
   using world = new MetricsWorld();
   world.record(1);
   let readings = 0;
-  const readStatus = () => {
+  const renderer = metricsRenderer(testContext(), world.store, () => {
     readings++;
-    return Promise.resolve(IDLE_STATUS);
-  };
-  const render = metricsRenderer(testContext(), { ...world.parts(), readStatus });
-  const texts = await Promise.all(Array.from({ length: 50 }, () => render()));
-  assert.equal(new Set(texts).size, 1);
-  assert.equal(readings, 1);
-  await render();
-  assert.equal(readings, 2);
+    return readSettings();
+  });
+  const texts = await Promise.all(Array.from({ length: 50 }, () => renderer()));
+  assert.deepEqual([new Set(texts).size, readings], [1, 1]);
+  world.record(1);
+  assert.equal(pullsIn(await renderer()), 2);
 });
 
-Deno.test("a request that fails does not fail the next one", async () => {
+Deno.test("while the configuration cannot be read, the metrics show the runs", async () => {
   using world = new MetricsWorld();
-  let isBroken = true;
-  const parts = world.parts();
-  const broken = testContext({
-    fs: {
-      ...Deno,
-      statSync: (path) => {
-        if (isBroken) throw new Error("broken");
-        return Deno.statSync(path);
-      },
-    },
-  });
-  const render = metricsRenderer(testContext(), { ...parts, store: { ...parts.store, fs: broken.fs } });
   world.record(1);
-  await assert.rejects(render(), /broken/);
-  isBroken = false;
-  assert.equal(pullsIn(await render()), 1);
+  const context = testContext();
+  const text = await metricsRenderer(context, world.store, () => Promise.reject(new Error("no YAML")))();
+  assert.equal(pullsIn(text), 1);
+  assert.equal(parseMetrics(text).has("model_sync_next_run_timestamp_seconds"), false);
+  assert.deepEqual(context.log.lines, ["warn cannot read the status for metrics: no YAML"]);
 });
 
 Deno.test("metrics are rendered while another process counts, and in a store that cannot be written", async () => {
@@ -80,11 +96,18 @@ Deno.test("metrics are rendered while another process counts, and in a store tha
   {
     const owner = { command: "metrics", runId: "other", host: "bot" };
     using _lock = await acquireLock(Deno, join(world.store.root, "metrics.lock"), owner, context.clock);
-    assert.equal(pullsIn(await metricsRenderer(context, world.parts())()), 2);
+    assert.equal(pullsIn(await render(world, context)), 2);
   }
-  const readOnly = testContext({ fs: readOnlyFs(Deno) });
-  assert.equal(pullsIn(await metricsRenderer(readOnly, world.parts(readOnly))()), 2);
+  assert.equal(pullsIn(await render(world, testContext({ fs: readOnlyFs(Deno) }))), 2);
   assert.equal(world.pulls(), 1);
+});
+
+Deno.test("the version in the metrics is the program's", async () => {
+  using world = new MetricsWorld();
+  const { version }: { version: string } = JSON.parse(Deno.readTextFileSync(join(PROJECT, "deno.json")));
+  assert.equal(VERSION, version);
+  const labels = { version, deno_version: Deno.version.deno };
+  assert.equal(valueOf(parseMetrics(await render(world)), "model_sync_build_info", labels), 1);
 });
 
 Deno.test({
@@ -92,9 +115,8 @@ Deno.test({
   ignore: !HAS_PROMTOOL,
   async fn() {
     using world = new MetricsWorld();
-    const render = metricsRenderer(testContext(), world.parts());
-    assert.equal(await promtoolSays(await render()), "");
+    assert.equal(await promtoolSays(await render(world)), "");
     world.record(2, { carrier: "github-actions", writtenBytes: 5 });
-    assert.equal(await promtoolSays(await render()), "");
+    assert.equal(await promtoolSays(await render(world)), "");
   },
 });
