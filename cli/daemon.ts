@@ -9,7 +9,7 @@ import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { runRole } from "../lib/daemon/role_loop.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
-import { type Role, roleCalendar, ROLES } from "../lib/schedule/roles.ts";
+import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
 import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
 import { awaitCanary } from "../lib/pipeline/await_canary.ts";
@@ -37,6 +37,7 @@ import { runArtifactPull } from "./artifact_pull.ts";
 import { runHfPull } from "./hf_pull.ts";
 import { type PublishFlags, runPublish } from "./publish.ts";
 import { type PullFlags, runPull } from "./pull.ts";
+import { runReferencesSync } from "./references_sync.ts";
 import { runRunPodPull } from "./runpod_pull.ts";
 
 interface DaemonFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob"> {
@@ -56,6 +57,7 @@ const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Prom
   artifact_client: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
   huggingface_client: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
     runHfPull(session, { allowDowngrade, acceptOtherWriters }),
+  references: runReferencesSync,
 };
 
 /** What a role needs besides what is configured around it. */
@@ -65,6 +67,7 @@ const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   runpod_client: ["net"],
   artifact_client: ["net"],
   huggingface_client: ["net"],
+  references: ["net", "run"],
 };
 
 const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
@@ -198,7 +201,7 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
 /** @throws {UsageError} where `--at` is no schedule */
 function calendarOf(settings: ModelSync, flags: DaemonFlags): Calendar {
   try {
-    return roleCalendar(flags.role, settings, flags.at);
+    return roleSchedule(flags.role, settings, flags.at).calendar;
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });

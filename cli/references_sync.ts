@@ -134,8 +134,22 @@ async function run(session: Session, flags: Flags): Promise<ExitCode> {
   return failuresOf(report).length > 0 ? EXIT.failed : EXIT.done;
 }
 
+/** Runs one sync as configured, whatever is configured of a watch. @throws the first failure of an incomplete sync */
+export async function runReferencesSync(session: Session): Promise<void> {
+  const plain = session.settings.references.verbose ? inDetail(session) : session;
+  await syncOnce(plain, await prepare(plain, {}));
+}
+
+async function syncOnce(session: Session, sync: PreparedSync): Promise<void> {
+  const report = await sync.run();
+  show(session, report);
+  const [failure, ...others] = failuresOf(report);
+  if (failure !== undefined) throw incomplete(failure, others.length);
+}
+
 /** Syncs whenever PRIMARY's records change. Being stopped is how a watch ends. */
-async function watch(session: Session, { primary, run }: PreparedSync): Promise<ExitCode> {
+async function watch(session: Session, prepared: PreparedSync): Promise<ExitCode> {
+  const { primary } = prepared;
   const { context, output, settings, location } = session;
   const { references } = settings;
   const { interval_sec, initial_delay_sec, startup_sync } = references.watch;
@@ -149,12 +163,7 @@ async function watch(session: Session, { primary, run }: PreparedSync): Promise<
     initialDelaySec: initial_delay_sec,
     startupSync: startup_sync,
     poll: () => primary.lastUpdated(),
-    sync: async () => {
-      const report = await run();
-      show(session, report);
-      const [failure, ...others] = failuresOf(report);
-      if (failure !== undefined) throw incomplete(failure, others.length);
-    },
+    sync: () => syncOnce(session, prepared),
     state: await openReferencesState(context, {
       folder: stateDirOf(context.fs, location),
       scope: {

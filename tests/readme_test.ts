@@ -6,6 +6,8 @@ import { configKeys } from "../lib/config/keys.ts";
 import { EXIT } from "../lib/core/errors.ts";
 import { writeZip } from "../lib/core/archive.ts";
 import { systemClock } from "../lib/core/clock.ts";
+import { roleSchedule } from "../lib/schedule/roles.ts";
+import { loadText } from "./helpers/complete_settings.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "./fakes/github_server.ts";
 import { HubServer } from "./fakes/hub_server.ts";
 import { startLimiterTimers } from "./helpers/actions_world.ts";
@@ -237,6 +239,12 @@ Deno.test("the safeguards that the README shows are settings, and its keys sign 
     const { code, stderr } = await spawnCli(command, args, { cwd: dir.path });
     assert.equal(code, 0, `${line}: ${stderr}`);
   }
+});
+
+Deno.test("the schedules that the README shows are settings", async () => {
+  const yaml = BLOCKS.find(({ kind }) => kind === "yaml schedules")?.text ?? "";
+  const { settings } = await loadText(yaml);
+  assert.deepEqual(roleSchedule("client", settings).times, ["06:00", "0 18 * * mon-fri"]);
 });
 
 Deno.test("the tables of the README hold every command, exit code and configuration key", () => {

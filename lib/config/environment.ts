@@ -1,4 +1,5 @@
 import type { Environment } from "../core/context.ts";
+import { splitTimes } from "../schedule/split_times.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
 
 /** A setting that an environment variable gives. */
@@ -9,7 +10,8 @@ export interface EnvironmentValue {
 }
 
 /**
- * The settings that `MODEL_SYNC_*` variables give. Lists may be JSON or separated by commas. A variable that names no
+ * The settings that `MODEL_SYNC_*` variables give. Lists may be JSON or separated by commas; schedules, which use commas
+ * themselves, by semicolons, and times of day by either. A variable that names no
  * setting is left alone: Kubernetes makes such variables for a service called model-sync.
  */
 export function readEnvironment(env: Environment): EnvironmentValue[] {
@@ -28,6 +30,7 @@ export function readEnvironment(env: Environment): EnvironmentValue[] {
 /** Text that does not fit the type stays text: the schema then complains about it as about any other value. */
 function parseValue({ schema }: ConfigKey, text: string): unknown {
   const types = [schema, ...schema.anyOf ?? []].map(({ type }) => type);
+  if (types.includes("array") && types.includes("string")) return parseTimes(text);
   // A setting of several kinds is a number where the text is one.
   if (types.length > 1 && /^-?\d+(\.\d+)?$/.test(text)) {
     return types.includes("number") || types.includes("integer") ? Number(text) : text;
@@ -47,6 +50,14 @@ function parseValue({ schema }: ConfigKey, text: string): unknown {
     default:
       return text;
   }
+}
+
+/** The settings that are one text or a list of them are schedules. */
+function parseTimes(text: string): unknown {
+  const json = parseJson(text);
+  if (Array.isArray(json)) return json;
+  const times = splitTimes(text);
+  return times.length === 1 ? text : times;
 }
 
 function parseJson(text: string): unknown {

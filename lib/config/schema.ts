@@ -5,12 +5,13 @@ import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";
 import { Archives } from "./sections/archives.ts";
 import { Artifacts } from "./sections/artifacts.ts";
-import { BranchName, DOCS, EnvName, GitAddress, RepoFolder, Schedule } from "./sections/kinds.ts";
+import { BranchName, DOCS, EnvName, GitAddress, RepoFolder } from "./sections/kinds.ts";
 import { HuggingFace, HuggingFaceClient } from "./sections/huggingface.ts";
 import { Redeploy } from "./sections/redeploy.ts";
 import { References } from "./sections/references.ts";
 import { Report } from "./sections/report.ts";
 import { RunPod, RunPodClient } from "./sections/runpod.ts";
+import { scheduleKey, TIMING } from "./sections/schedule.ts";
 import { Signing } from "./sections/signing.ts";
 
 /**
@@ -31,9 +32,11 @@ const Command = z.array(z.string().min(1)).min(1);
 const Path = z.string().min(1);
 
 const Publisher = z.strictObject({
-  schedule: Schedule.default("00:00").register(DOCS, {
-    description: "When the daemon publishes: a time of day, or a cron expression of five fields.",
-  }),
+  schedule: scheduleKey(
+    "00:00",
+    "When the daemon publishes: a time of day, a cron expression of five fields, or a list of them.",
+  ),
+  ...TIMING,
   train_before_push: z.boolean().default(true).register(DOCS, {
     description: "Run train_command before publishing.",
   }),
@@ -48,9 +51,11 @@ const Publisher = z.strictObject({
 });
 
 const Client = z.strictObject({
-  schedule: Schedule.default("06:00").register(DOCS, {
-    description: "When the daemon pulls: a time of day, or a cron expression of five fields.",
-  }),
+  schedule: scheduleKey(
+    "06:00",
+    "When the daemon pulls: a time of day, a cron expression of five fields, or a list of them.",
+  ),
+  ...TIMING,
   other_writers: z.enum(OTHER_WRITER_SETTINGS).default("refuse").register(DOCS, {
     description:
       "Files that another program changed after model-sync published them, without their model-sync.json. accept: they are taken with a warning, as those of a registry without one, unless a signature is required.",

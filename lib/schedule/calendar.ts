@@ -68,6 +68,27 @@ export function everyMinutes(minutes: number): Calendar {
   return { text: `every ${minutes} minutes`, next: (time) => new Date(time.getTime() + minutes * MINUTE_MS) };
 }
 
+/**
+ * Returns a calendar that is due whenever one of several is; once where they meet.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { anyOf, parseCalendar } from "./calendar.ts";
+ * const calendar = anyOf(["06:00", "18:00"].map((text) => parseCalendar(text, "UTC")));
+ * assert.equal(calendar.next(new Date("2026-11-21T12:07:00Z"))?.toISOString(), "2026-11-21T18:00:00.000Z");
+ * ```
+ */
+export function anyOf(calendars: readonly Calendar[]): Calendar {
+  return {
+    text: calendars.map(({ text }) => text).join(", "),
+    next(time) {
+      const due = calendars.flatMap((calendar) => calendar.next(time) ?? []);
+      return due.length === 0 ? undefined : new Date(Math.min(...due.map(Number)));
+    },
+  };
+}
+
 /** Whether the system knows a time zone by this name. */
 export function isTimeZone(name: string): boolean {
   try {

@@ -1,5 +1,10 @@
 import type { ModelSync } from "../config/schema.ts";
-import { type Calendar, everyMinutes, parseCalendar } from "./calendar.ts";
+import type { TIMING } from "../config/sections/schedule.ts";
+import { parseDuration } from "../core/duration.ts";
+import { anyOf, everyMinutes, parseCalendar } from "./calendar.ts";
+import { firstAllowed } from "./deny_windows.ts";
+import type { RoleSchedule } from "./role_schedule.ts";
+import { splitTimes } from "./split_times.ts";
 
 /** What a daemon can do, in the words of its first users; each is one command, again and again. */
 export const ROLES = [
@@ -8,17 +13,57 @@ export const ROLES = [
   "runpod_client",
   "artifact_client",
   "huggingface_client",
+  "references",
 ] as const;
 export type Role = (typeof ROLES)[number];
 
+/** What stands beside a role's times. */
+type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;
+
 /**
- * When a role's job is due.
+ * Returns when a role's job is due.
  *
- * @param at instead of what the configuration says
+ * @param at instead of the configured times: one, or several separated as {@link splitTimes} says
  * @throws {RangeError} when `at` is no schedule
  */
-export function roleCalendar(role: Role, settings: ModelSync, at?: string): Calendar {
-  if (at !== undefined) return parseCalendar(at, settings.time_zone);
-  if (role === "artifact_client") return everyMinutes(settings.artifacts.interval_minutes);
-  return parseCalendar(settings[role].schedule, settings.time_zone);
+export function roleSchedule(role: Role, settings: ModelSync, at?: string): RoleSchedule {
+  const { times, timing } = configured(role, settings);
+  const wanted = at === undefined ? times : splitTimes(at);
+  const calendars = wanted.map((text) => parseCalendar(text, settings.time_zone));
+  const interval = settings.artifacts.interval_minutes;
+  return {
+    calendar: wanted.length === 0 ? everyMinutes(interval) : anyOf(calendars),
+    times: wanted.length === 0 ? [`every ${interval} minutes`] : wanted,
+    isInterval: wanted.length === 0,
+    ...readTiming(timing, settings.time_zone),
+  };
 }
+
+/** Returns when a daemon with the role would next start a run, before the delay that its machine draws. */
+export function nextStart({ calendar, deny }: RoleSchedule, now: Date): Date | undefined {
+  const due = calendar.next(now);
+  return due === undefined ? undefined : firstAllowed(deny, due);
+}
+
+function configured(
+  role: Role,
+  settings: ModelSync,
+): { readonly times: readonly string[]; readonly timing: TimingSettings } {
+  const timing = role === "artifact_client" ? settings.artifacts : settings[role];
+  return { times: timing.schedule === undefined ? [] : [timing.schedule].flat(), timing };
+}
+
+function readTiming(timing: TimingSettings, timeZone: string | undefined): Timing {
+  const { splay, catch_up, catch_up_within, deny } = timing;
+  const within = catch_up_within === undefined ? Infinity : parseDuration(catch_up_within);
+  return {
+    splayMs: parseDuration(splay),
+    catchUpMs: catch_up ? within : 0,
+    deny: deny.map(({ cron, duration }) => ({
+      start: parseCalendar(cron, timeZone),
+      durationMs: parseDuration(duration),
+    })),
+  };
+}
+
+type Timing = Pick<RoleSchedule, "splayMs" | "catchUpMs" | "deny">;

@@ -4,7 +4,7 @@ import { RefusedError } from "../core/errors.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
 import type { CanaryDescription, Schedule, Status, StatusRelease } from "../reporting/wire.ts";
-import { type Role, roleCalendar, ROLES } from "../schedule/roles.ts";
+import { nextStart, type Role, ROLES, roleSchedule } from "../schedule/roles.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { readDaemons } from "../store/daemons.ts";
@@ -135,6 +135,7 @@ function configuredRoles(settings: ModelSync): Role[] {
     runpod_client: settings.runpod.trigger_url !== undefined,
     artifact_client: settings.artifacts.repository !== undefined,
     huggingface_client: settings.huggingface.repo_id !== undefined,
+    references: settings.references.primary_url !== undefined,
   };
   return ROLES.filter((role) => configured[role]);
 }
@@ -144,7 +145,7 @@ function nextRuns(settings: ModelSync, store: Store | undefined, now: Date): Sta
     configuredRoles(settings).map((role) => {
       // A daemon may run at other times than the configured ones.
       const due = store === undefined ? undefined : findDueTime(store, role);
-      const time = due !== undefined && due > now ? due : roleCalendar(role, settings).next(now);
+      const time = due !== undefined && due > now ? due : nextStart(roleSchedule(role, settings), now);
       return [role, time?.toISOString() ?? null];
     }),
   );
@@ -154,7 +155,11 @@ function schedulesOf(settings: ModelSync, pauses: Pauses): Status["schedules"] {
   const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   return Object.fromEntries(
     configuredRoles(settings).map((role): [Role, Schedule] => {
-      return [role, { times: [roleCalendar(role, settings).text], timeZone, paused: pauses[role] ?? null }];
+      return [role, {
+        times: [...roleSchedule(role, settings).times],
+        timeZone,
+        paused: pauses[role] ?? null,
+      }];
     }),
   );
 }

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { roleCalendar } from "../../lib/schedule/roles.ts";
+import { nextStart, roleSchedule } from "../../lib/schedule/roles.ts";
 
 const NOW = new Date("2026-11-21T12:07:00Z");
 
 function nextOf(
-  role: Parameters<typeof roleCalendar>[0],
+  role: Parameters<typeof roleSchedule>[0],
   section: Record<string, unknown> = {},
   at: string | undefined = undefined,
 ) {
   const settings = ModelSync.parse({ time_zone: "UTC", ...section });
-  return roleCalendar(role, settings, at).next(NOW)?.toISOString();
+  return nextStart(roleSchedule(role, settings, at), NOW)?.toISOString();
 }
 
-Deno.test("roleCalendar() is due when the seeds say, each role by its own setting", () => {
+Deno.test("roleSchedule() is due when the seeds say, each role by its own setting", () => {
   assert.equal(nextOf("publisher"), "2026-11-22T00:00:00.000Z");
   assert.equal(nextOf("client"), "2026-11-22T06:00:00.000Z");
   assert.equal(nextOf("runpod_client"), "2026-11-22T03:00:00.000Z");
@@ -26,7 +26,7 @@ Deno.test("roleCalendar() is due when the seeds say, each role by its own settin
   assert.equal(nextOf("runpod_client", { runpod_client: { schedule: "13:00" } }), "2026-11-21T13:00:00.000Z");
 });
 
-Deno.test("roleCalendar() follows --at whatever the role, and refuses what is no schedule", () => {
+Deno.test("roleSchedule() follows --at whatever the role, and refuses what is no schedule", () => {
   assert.equal(nextOf("artifact_client", {}, "*/30 * * * *"), "2026-11-21T12:30:00.000Z");
   assert.throws(() => nextOf("client", {}, "now"), RangeError);
 });

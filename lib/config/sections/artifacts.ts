@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DOCS, EnvName } from "./kinds.ts";
+import { optionalScheduleKey, TIMING } from "./schedule.ts";
 
 /** An artifact of 10 GB, GitHub's largest, at 25 Mbit/s. */
 const DOWNLOAD_TIMEOUT_SEC = 3_600;
@@ -32,8 +33,13 @@ export const Artifacts = z.strictObject({
     description: "The environment variable that holds a token with the permission actions:read.",
   }),
   interval_minutes: z.number().positive().max(10_080).default(15).register(DOCS, {
-    description: "How often the daemon looks.",
+    description: "How often the daemon checks for new artifacts, unless schedule is set.",
   }),
+  schedule: optionalScheduleKey(
+    "When the daemon checks instead: a time of day, a cron expression of five fields, or a list of them.",
+    ["06:00", "18:00"],
+  ),
+  ...TIMING,
   min_interval_minutes: z.number().min(0).max(10_080).default(5).register(DOCS, {
     description: "A pull sooner than this after the last one is skipped; 0 skips none.",
   }),

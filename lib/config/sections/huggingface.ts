@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { DOCS, EnvName, RepoFolder, Schedule } from "./kinds.ts";
+import { DOCS, EnvName, RepoFolder } from "./kinds.ts";
+import { scheduleKey, TIMING } from "./schedule.ts";
 
 /** Four hours move 180 GB at 100 Mbit/s. */
 const TRANSFER_TIMEOUT_SEC = 14_400;
@@ -49,7 +50,6 @@ export const HuggingFace = z.strictObject({
 });
 
 export const HuggingFaceClient = z.strictObject({
-  schedule: Schedule.default("06:00").register(DOCS, {
-    description: "When the daemon pulls from the hub.",
-  }),
+  schedule: scheduleKey("06:00", "When the daemon pulls from the hub, as client.schedule."),
+  ...TIMING,
 });

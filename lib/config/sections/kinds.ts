@@ -1,17 +1,8 @@
 import { z } from "zod";
 import { parseWebAddress } from "../../core/web_address.ts";
-import { parseCalendar } from "../../schedule/calendar.ts";
 
 /** Where descriptions are kept. Unlike `describe`, `register` makes no copy of a schema, which every start would wait for. */
 export const DOCS = z.globalRegistry;
-
-/** A time of day, or a cron expression of five fields. */
-export const Schedule = z.string().refine(isSchedule, {
-  error: (issue) =>
-    `"${
-      String(issue.input)
-    }" is neither a time of day such as "06:00" nor a cron expression such as "*/15 * * * *"`,
-});
 
 /** A folder inside a repository or an archive: relative, no climbing, and not the whole of it. */
 export const RepoFolder = z.string().refine(
@@ -72,14 +63,4 @@ function isGitAddress(text: string): boolean {
 
 function hasQuery(text: string): boolean {
   return (parseWebAddress(text)?.search ?? "") !== "";
-}
-
-function isSchedule(text: string): boolean {
-  try {
-    parseCalendar(text, undefined);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
 }

@@ -3,6 +3,7 @@ import { quote } from "../../core/quote.ts";
 import { parseWebAddress } from "../../core/web_address.ts";
 import { CATEGORIES } from "../../references/categories.ts";
 import { BranchName, DOCS, WebAddress } from "./kinds.ts";
+import { scheduleKey, TIMING } from "./schedule.ts";
 
 /** One branch that is updated in place, or a new one for each run as the original had it. */
 export const PULL_REQUEST_STYLES = ["fixed", "timestamped"] as const;
@@ -81,6 +82,11 @@ export const References = z.strictObject({
     description: "The PRIMARY server whose records are synced; its address with or without /api.",
     examples: ["https://models.example.org/api"],
   }),
+  schedule: scheduleKey(
+    "0 * * * *",
+    "When a daemon with the role references syncs: a time of day, a cron expression of five fields, or a list of them.",
+  ),
+  ...TIMING,
   primary_timeout_sec: z.number().min(1).max(600).default(30).register(DOCS, {
     description: "The longest time for one request to the PRIMARY server, in seconds.",
   }),

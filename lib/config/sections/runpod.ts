@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseWebAddress } from "../../core/web_address.ts";
-import { DOCS, EnvName, HttpAddress, RepoFolder, Schedule } from "./kinds.ts";
+import { DOCS, EnvName, HttpAddress, RepoFolder } from "./kinds.ts";
+import { scheduleKey, TIMING } from "./schedule.ts";
 
 /** RunPod runs no job longer, and a timer of the runtime cannot count much further. */
 const WEEK_SEC = 7 * 86_400;
@@ -60,9 +61,11 @@ export const RunPod = z.strictObject({
 });
 
 export const RunPodClient = z.strictObject({
-  schedule: Schedule.default("03:00").register(DOCS, {
-    description: "When the daemon has RunPod train and pulls the result.",
-  }),
+  schedule: scheduleKey(
+    "03:00",
+    "When the daemon has RunPod train and pulls the result, as client.schedule.",
+  ),
+  ...TIMING,
 });
 
 function isTemplate(text: string): boolean {
