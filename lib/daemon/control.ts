@@ -5,9 +5,9 @@ import { type FileSystem, ifFound } from "../core/files.ts";
 import type { Role } from "../schedule/roles.ts";
 import { type Pause, type Pauses, pausesPath, readPauses, removePauses } from "../store/pauses.ts";
 import {
-  dropOldRunRequest,
+  dropOldRequest,
   endRunRequest,
-  findRunRequest,
+  findWaitingRequest,
   type RunEnd,
   type RunRequest,
   runRequestsPath,
@@ -22,6 +22,13 @@ const LOOK_MS = 2_000;
 
 /** A daemon that starts runs requests that its predecessor did not get to, unless the operator has given up on them. */
 const REQUEST_AGE_MS_MAX = 60 * 60_000;
+
+/** The end of a requested run whose daemon is gone. */
+const UNFINISHED: RunEnd = {
+  exitCode: EXIT.interrupted,
+  message: "the daemon ended before the run did",
+  hint: "see the daemon's log, and request the run again",
+};
 
 /** A pause that this daemon knows. */
 interface KnownPause {
@@ -53,7 +60,7 @@ export class FileControl implements RoleControl {
     this.#health = health;
     this.#pausesFile = new ChangingFile(context.fs, pausesPath(store));
     this.#requestsFile = new ChangingFile(context.fs, runRequestsPath(store));
-    this.#dropOldRequests();
+    this.#settleOldRequests();
     this.#look();
   }
 
@@ -90,7 +97,7 @@ export class FileControl implements RoleControl {
       this.#health.ended(role);
       const request = this.#running.get(role);
       this.#running.delete(role);
-      if (request !== undefined) this.#onDisk(() => endRunRequest(this.#store, role, request.id, end));
+      if (request !== undefined) this.#onDisk(() => endRunRequest(this.#store, role, end, request.id));
     }
   }
 
@@ -113,9 +120,9 @@ export class FileControl implements RoleControl {
   #readRequests(): boolean {
     this.#waiting.clear();
     for (const role of this.#roles) {
-      const request = findRunRequest(this.#store, role);
-      if (request === undefined || request.takenAt !== undefined) continue;
-      if (request.id !== this.#started.get(role)) this.#waiting.set(role, request);
+      const request = findWaitingRequest(this.#store, role);
+      if (request === undefined || request.id === this.#started.get(role)) continue;
+      this.#waiting.set(role, request);
     }
     return this.#waiting.size > 0;
   }
@@ -169,13 +176,15 @@ export class FileControl implements RoleControl {
     this.#health.paused(role, until === undefined ? until : until === null ? "resumed" : new Date(until));
   }
 
-  #dropOldRequests(): void {
+  #settleOldRequests(): void {
     const { clock, log } = this.#context;
+    // Nothing was requested yet: a daemon on a full disk starts all the same.
+    if (!this.#requestsFile.exists()) return;
     const oldest = new Date(clock.now().getTime() - REQUEST_AGE_MS_MAX);
     for (const role of this.#roles) {
-      if (findRunRequest(this.#store, role) === undefined) continue;
       this.#onDisk(() => {
-        const dropped = dropOldRunRequest(this.#store, role, oldest);
+        endRunRequest(this.#store, role, UNFINISHED);
+        const dropped = dropOldRequest(this.#store, role, oldest);
         if (dropped === undefined) return;
         log.warn(`${role}: dropped the run requested at ${dropped.at}: no daemon started it within an hour`);
       });
@@ -207,11 +216,14 @@ function endOf(error: unknown): RunEnd {
   return { exitCode, message, ...(hint === undefined ? {} : { hint }) };
 }
 
+/** What identifies a file that is not there. */
+const NO_FILE = "none";
+
 /** A file that other processes replace. */
 class ChangingFile {
   readonly #fs: FileSystem;
   readonly #path: string;
-  #last = "none";
+  #last = NO_FILE;
 
   constructor(fs: FileSystem, path: string) {
     this.#fs = fs;
@@ -226,10 +238,14 @@ class ChangingFile {
     return changed;
   }
 
+  exists(): boolean {
+    return this.#identify() !== NO_FILE;
+  }
+
   #identify(): string {
     try {
       const info = ifFound(() => this.#fs.statSync(this.#path));
-      return info === undefined ? "none" : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
+      return info === undefined ? NO_FILE : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
     } catch (error) {
       // Its reader says what is wrong.
       return messageOf(error);

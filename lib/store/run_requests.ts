@@ -23,75 +23,86 @@ const RunRequest = z.object({
   takenAt: z.iso.datetime().optional(),
   end: RunEnd.optional(),
 });
-/** A run that an operator requests of a daemon. The newest one of each role is kept until the next. */
+/** A run that an operator requests of a daemon. */
 export type RunRequest = Readonly<z.infer<typeof RunRequest>>;
 
-const RunRequests = z.record(z.string(), RunRequest);
-type RunRequests = Readonly<Record<string, RunRequest>>;
+/** Of each kind the newest request of a role: an operator may wait for each of them. */
+const RoleRequests = z.object({
+  waiting: RunRequest.optional(),
+  started: RunRequest.optional(),
+  ended: RunRequest.optional(),
+});
+type RoleRequests = Readonly<z.infer<typeof RoleRequests>>;
+
+const RunRequests = z.record(z.string(), RoleRequests);
 
 /** Returns the path of the file, for readers that check whether it changed. */
 export function runRequestsPath(store: Pick<Store, "root">): string {
   return join(store.root, "run_now.json");
 }
 
-/** Returns the newest request of a role, whatever became of it. */
-export function findRunRequest(store: Store, role: string): RunRequest | undefined {
-  return read(store)[role];
+/** Returns the request of a role that no daemon has started. */
+export function findWaitingRequest(store: Store, role: string): RunRequest | undefined {
+  return read(store)[role]?.waiting;
+}
+
+/** Returns a request with what became of it; `undefined` once newer ones took its place. */
+export function findRunRequest(store: Store, role: string, id: string): RunRequest | undefined {
+  return Object.values(read(store)[role] ?? {}).find((request) => request?.id === id);
 }
 
 /** Requests a run. A request of the role that waits already stands for both. @returns the one that waits */
 export function requestRun(store: Store, role: string, request: RunRequest): RunRequest {
-  return change(store, role, (found) => isWaiting(found) ? found : request) ?? request;
+  return change(store, role, (requests) => ({ ...requests, waiting: requests.waiting ?? request })).waiting ??
+    request;
 }
 
-/** Takes the request that waits, to start its run. @returns it, if there is one */
-export function takeRunRequest(store: Store, role: string, now: Date): RunRequest | undefined {
-  let taken: RunRequest | undefined;
-  change(store, role, (found) => {
-    if (!isWaiting(found)) return found;
-    taken = { ...found, takenAt: now.toISOString() };
-    return taken;
+/** Turns the request that waits into the one whose run has started. */
+export function takeRunRequest(store: Store, role: string, now: Date): void {
+  change(store, role, (requests) => {
+    const { waiting, ...others } = requests;
+    return waiting === undefined
+      ? requests
+      : { ...others, started: { ...waiting, takenAt: now.toISOString() } };
   });
-  return taken;
 }
 
-/** Writes down how the run of a request ended, unless the role has a newer request by now. */
-export function endRunRequest(store: Store, role: string, id: string, end: RunEnd): void {
-  change(store, role, (found) => found?.id === id ? { ...found, end } : found);
+/** Writes down how the run of a request ended. Without an id, that of any request whose run has started. */
+export function endRunRequest(store: Store, role: string, end: RunEnd, id?: string): void {
+  change(store, role, (requests) => {
+    const { started, ...others } = requests;
+    if (started === undefined || (id !== undefined && started.id !== id)) return requests;
+    return { ...others, ended: { ...started, end } };
+  });
 }
 
-/** Removes a request that waits since before `since`. @returns it, if there was one */
-export function dropOldRunRequest(store: Store, role: string, since: Date): RunRequest | undefined {
+/** Removes the request that waits, if it is from before `since`. @returns it, if so */
+export function dropOldRequest(store: Store, role: string, since: Date): RunRequest | undefined {
   let dropped: RunRequest | undefined;
-  change(store, role, (found) => {
-    if (!isWaiting(found) || Date.parse(found.at) >= since.getTime()) return found;
-    dropped = found;
-    return undefined;
+  change(store, role, (requests) => {
+    const { waiting, ...others } = requests;
+    if (waiting === undefined || Date.parse(waiting.at) >= since.getTime()) return requests;
+    dropped = waiting;
+    return others;
   });
   return dropped;
-}
-
-function isWaiting(request: RunRequest | undefined): request is RunRequest {
-  return request !== undefined && request.takenAt === undefined;
 }
 
 function change(
   store: Store,
   role: string,
-  update: (found: RunRequest | undefined) => RunRequest | undefined,
-): RunRequest | undefined {
+  update: (requests: RoleRequests) => RoleRequests,
+): RoleRequests {
   const path = runRequestsPath(store);
   return whileLocked(store.fs, path, () => {
-    const { [role]: found, ...others } = read(store);
-    const updated = update(found);
-    if (updated !== found) {
-      const requests: RunRequests = updated === undefined ? others : { ...others, [role]: updated };
-      replaceFile(store.fs, path, `${JSON.stringify(requests)}\n`);
-    }
-    return updated;
+    const all = read(store);
+    const before = all[role] ?? {};
+    const after = update(before);
+    if (after !== before) replaceFile(store.fs, path, `${JSON.stringify({ ...all, [role]: after })}\n`);
+    return after;
   });
 }
 
-function read(store: Store): RunRequests {
+function read(store: Store): Readonly<Record<string, RoleRequests>> {
   return readState(store, "run_now.json", RunRequests) ?? {};
 }

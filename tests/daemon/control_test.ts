@@ -131,12 +131,12 @@ Deno.test("a requested run is taken once, also while the role is paused, and the
   assert.equal(control.takeRequest("publisher"), false);
   assert.equal(control.takeRequest("client"), true);
   assert.equal(control.takeRequest("client"), false);
-  assert.equal(findRunRequest(world.store, "client")?.takenAt, "2026-11-29T12:00:00.000Z");
+  assert.equal(findRunRequest(world.store, "client", "one")?.takenAt, "2026-11-29T12:00:00.000Z");
   await control.perform("client", () => {
     assert.ok(world.health.roles()[0]?.runningSince);
     return Promise.resolve();
   });
-  assert.deepEqual(findRunRequest(world.store, "client")?.end, { exitCode: 0 });
+  assert.deepEqual(findRunRequest(world.store, "client", "one")?.end, { exitCode: 0 });
   assert.match(world.log, /client: running now, as requested at 2026-11-29T12:00:00\.000Z on bot/);
 });
 
@@ -155,7 +155,7 @@ Deno.test("the end of a requested run that fails is its error, which the loop st
     world.request("client", error.message);
     assert.equal(control.takeRequest("client"), true);
     await assert.rejects(control.perform("client", () => Promise.reject(error)), error);
-    assert.deepEqual(findRunRequest(world.store, "client")?.end, end);
+    assert.deepEqual(findRunRequest(world.store, "client", error.message)?.end, end);
   }
 });
 
@@ -167,7 +167,7 @@ Deno.test("a request that comes while its role runs is another run", async () =>
     world.request("client", "one");
     return Promise.resolve();
   });
-  assert.equal(findRunRequest(world.store, "client")?.end, undefined);
+  assert.equal(findRunRequest(world.store, "client", "one")?.end, undefined);
   assert.equal(control.takeRequest("client"), true);
 });
 
@@ -182,6 +182,16 @@ Deno.test("a daemon that starts takes the requests of the last hour and drops ol
   assert.equal(control.takeRequest("client"), true);
   assert.equal(control.takeRequest("publisher"), false);
   assert.match(world.log, /warn publisher: dropped the run requested at 2026-11-29T12:00:00\.000Z/);
+});
+
+Deno.test("a daemon that starts ends the requests whose runs its predecessor did not finish", () => {
+  using dir = tempDir();
+  const world = new World(dir);
+  world.request("client", "one");
+  assert.equal(world.control().takeRequest("client"), true);
+  world.control();
+  const end = findRunRequest(world.store, "client", "one")?.end;
+  assert.deepEqual([end?.exitCode, end?.message], [130, "the daemon ended before the run did"]);
 });
 
 Deno.test("a busy daemon does not drop a request, however long it waits", () => {

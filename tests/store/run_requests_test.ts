@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
-  dropOldRunRequest,
+  dropOldRequest,
   endRunRequest,
   findRunRequest,
+  findWaitingRequest,
   requestRun,
   type RunRequest,
   takeRunRequest,
@@ -22,16 +23,19 @@ function request(id: string): RunRequest {
   return { id, at: NOON.toISOString(), host: "bot" };
 }
 
-Deno.test("a requested run is taken once, and its end stays readable", () => {
+Deno.test("a requested run waits, is started once, and its end stays readable", () => {
   using dir = tempDir();
   const store = storeIn(dir);
-  assert.equal(takeRunRequest(store, "client", LATER), undefined);
+  assert.equal(findWaitingRequest(store, "client"), undefined);
   assert.deepEqual(requestRun(store, "client", request("one")), request("one"));
+  assert.deepEqual(findWaitingRequest(store, "client"), request("one"));
+  takeRunRequest(store, "client", LATER);
   const taken = { ...request("one"), takenAt: LATER.toISOString() };
-  assert.deepEqual(takeRunRequest(store, "client", LATER), taken);
-  assert.equal(takeRunRequest(store, "client", LATER), undefined);
-  endRunRequest(store, "client", "one", { exitCode: 0 });
-  assert.deepEqual(findRunRequest(store, "client"), { ...taken, end: { exitCode: 0 } });
+  assert.equal(findWaitingRequest(store, "client"), undefined);
+  assert.deepEqual(findRunRequest(store, "client", "one"), taken);
+  takeRunRequest(store, "client", NOON);
+  endRunRequest(store, "client", { exitCode: 0 }, "one");
+  assert.deepEqual(findRunRequest(store, "client", "one"), { ...taken, end: { exitCode: 0 } });
 });
 
 Deno.test("a second request while one waits is the same run; while one runs, it is another", () => {
@@ -41,9 +45,11 @@ Deno.test("a second request while one waits is the same run; while one runs, it 
   assert.equal(requestRun(store, "client", request("two")).id, "one");
   takeRunRequest(store, "client", LATER);
   assert.equal(requestRun(store, "client", request("three")).id, "three");
-  // The end of the first is not taken for that of the second.
-  endRunRequest(store, "client", "one", { exitCode: 1 });
-  assert.deepEqual(findRunRequest(store, "client"), request("three"));
+  endRunRequest(store, "client", { exitCode: 1 }, "one");
+  // Whoever waits for the first learns of its end while the other waits, and while it runs.
+  takeRunRequest(store, "client", LATER);
+  assert.deepEqual(findRunRequest(store, "client", "one")?.end, { exitCode: 1 });
+  assert.equal(findRunRequest(store, "client", "three")?.end, undefined);
 });
 
 Deno.test("roles have requests of their own", () => {
@@ -51,29 +57,31 @@ Deno.test("roles have requests of their own", () => {
   const store = storeIn(dir);
   requestRun(store, "client", request("one"));
   requestRun(store, "publisher", request("two"));
-  assert.equal(takeRunRequest(store, "client", LATER)?.id, "one");
-  assert.equal(takeRunRequest(store, "publisher", LATER)?.id, "two");
+  takeRunRequest(store, "client", LATER);
+  assert.equal(findWaitingRequest(store, "client"), undefined);
+  assert.equal(findWaitingRequest(store, "publisher")?.id, "two");
 });
 
 Deno.test("a request from before a given time is dropped, one that was started is not", () => {
   using dir = tempDir();
   const store = storeIn(dir);
   requestRun(store, "client", request("one"));
-  assert.equal(dropOldRunRequest(store, "client", NOON), undefined);
-  assert.equal(dropOldRunRequest(store, "client", LATER)?.id, "one");
-  assert.equal(findRunRequest(store, "client"), undefined);
+  assert.equal(dropOldRequest(store, "client", NOON), undefined);
+  assert.equal(dropOldRequest(store, "client", LATER)?.id, "one");
+  assert.equal(findWaitingRequest(store, "client"), undefined);
   requestRun(store, "client", request("two"));
   takeRunRequest(store, "client", NOON);
-  assert.equal(dropOldRunRequest(store, "client", LATER), undefined);
+  assert.equal(dropOldRequest(store, "client", LATER), undefined);
+  assert.equal(findRunRequest(store, "client", "two")?.id, "two");
 });
 
 Deno.test("damage to the requests loses them, and the next request writes them anew", () => {
   using dir = tempDir();
   const store = storeIn(dir);
-  for (const damage of ["", "[1]", `{"client":{"id":1}}`]) {
+  for (const damage of ["", "[1]", `{"client":{"waiting":{"id":1}}}`]) {
     Deno.writeTextFileSync(join(store.root, "run_now.json"), damage);
-    assert.equal(takeRunRequest(store, "client", LATER), undefined);
+    assert.equal(findWaitingRequest(store, "client"), undefined);
     requestRun(store, "client", request("one"));
-    assert.equal(takeRunRequest(store, "client", LATER)?.id, "one");
+    assert.equal(findWaitingRequest(store, "client")?.id, "one");
   }
 });
