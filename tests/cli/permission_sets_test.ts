@@ -13,7 +13,8 @@ type Elsewhere =
   | "runpod-pull"
   | "references-sync"
   | "redeploy"
-  | "daemon";
+  | "daemon"
+  | "run-now";
 
 interface Work {
   readonly at: "trainer" | "bot";
@@ -35,6 +36,8 @@ const WORK: Readonly<Record<Exclude<CommandName, Elsewhere>, Work>> = {
   },
   quarantine: { at: "bot", args: ["add", "NEWEST"], says: /release [0-9a-f]{12} is quarantined/ },
   prune: { at: "bot", args: ["--keep", "1"], says: /removed 0 releases, kept 2/ },
+  pause: { at: "bot", args: ["client", "--for", "2h"], says: /paused until 20.*: client/ },
+  resume: { at: "bot", args: [], says: /resumed: client/ },
   status: { at: "bot", args: [], says: /active\s+[0-9a-f]{12} sequence 2/ },
   train: { at: "trainer", args: [], says: /wrote release/ },
   keys: {

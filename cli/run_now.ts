@@ -1,0 +1,58 @@
+import { buildCommand } from "@stricli/core";
+import { EXIT } from "../lib/core/errors.ts";
+import { awaitRuns, RequestedRunError, requestRuns } from "../lib/daemon/request_runs.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  defineProgram,
+  type Invocation,
+  main,
+  type Program,
+  type Session,
+  switchFlag,
+  withSession,
+} from "./_command.ts";
+import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
+import { openExistingStore } from "./_store.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+interface RunNowFlags extends CommonFlags {
+  readonly wait?: boolean;
+}
+
+export const program: Program = defineProgram(
+  "run-now",
+  buildCommand<RunNowFlags, string[], Invocation>({
+    docs: { brief: SUMMARIES["run-now"] },
+    parameters: {
+      flags: {
+        wait: switchFlag("wait for the end of the run, and exit with its exit code"),
+        ...COMMON_FLAGS,
+      },
+      aliases: COMMON_ALIASES,
+      positional: { ...ROLE_ARGUMENTS, minimum: 1 },
+    },
+    func: withSession((session, flags, ...typed) => run(session, flags, typed)),
+  }),
+);
+
+async function run(session: Session, flags: RunNowFlags, typed: readonly string[]): Promise<void> {
+  const { context, output } = session;
+  const roles = parseRoles(typed);
+  const store = openExistingStore(session);
+  const runs = await requestRuns(context, store, roles);
+  if (flags.wait !== true) {
+    output.result({ outcome: "requested", runs }, () => [
+      `${output.paint("green", "✓")} requested: ${roles.join(", ")}`,
+      "  the daemon starts the run within 5 seconds, or after the one that is going on",
+    ]);
+    return;
+  }
+  const ended = await awaitRuns(context, store, runs);
+  const failed = ended.filter(({ end }) => end.exitCode !== EXIT.done);
+  if (failed.length > 0) throw new RequestedRunError(failed);
+  output.result({ outcome: "done", runs }, () => [`${output.paint("green", "✓")} done: ${roles.join(", ")}`]);
+}
+
+if (import.meta.main) await main(program);

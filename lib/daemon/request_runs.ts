@@ -1,0 +1,117 @@
+import type { Context } from "../core/context.ts";
+import { EXIT, type ExitCode, FailedError, ModelSyncError } from "../core/errors.ts";
+import type { Role } from "../schedule/roles.ts";
+import { readDaemons } from "../store/daemons.ts";
+import { newRunId } from "../store/run_id.ts";
+import { findRunRequest, requestRun, type RunEnd } from "../store/run_requests.ts";
+import type { Store } from "../store/store.ts";
+
+/** A run that was requested of a running daemon. */
+export interface RequestedRun {
+  readonly role: Role;
+  readonly requestId: string;
+}
+
+/** A requested run, and how it ended. */
+export type EndedRun = RequestedRun & { readonly end: RunEnd };
+
+/** How often a command that waits looks. A run takes seconds at least. */
+const LOOK_MS = 500;
+
+/** The command that does once what a daemon with the role does on schedule. */
+const COMMANDS: Readonly<Record<Role, string>> = {
+  publisher: "publish",
+  client: "pull",
+  runpod_client: "runpod-pull",
+  artifact_client: "artifact-pull",
+  huggingface_client: "hf-pull",
+  references: "references-sync",
+};
+
+/**
+ * Requests a run of each role from the daemons that run with the store.
+ *
+ * @throws {FailedError} code `DAEMON_MISSING` when one of the roles has none; then nothing is requested
+ */
+export async function requestRuns(
+  context: Context,
+  store: Store,
+  roles: readonly Role[],
+): Promise<RequestedRun[]> {
+  const { clock, host } = context;
+  const running = (await readDaemons(context, store)).map(({ role }) => role);
+  const missing = roles.filter((role) => !running.includes(role));
+  if (missing.length > 0) throw daemonMissing(store, missing);
+  return roles.map((role) => {
+    const request = { id: newRunId(context), at: clock.now().toISOString(), host };
+    return { role, requestId: requestRun(store, role, request).id };
+  });
+}
+
+function daemonMissing(store: Store, roles: readonly Role[]): FailedError {
+  const commands = roles.map((role) => `model-sync ${COMMANDS[role]}`).join(" and ");
+  return new FailedError(
+    `Cannot request a run: no daemon with the ${roles.length === 1 ? "role" : "roles"} ${roles.join(", ")} ` +
+      `runs with the store ${store.root}`,
+    { code: "DAEMON_MISSING", hint: `run ${commands} instead, or start the daemon` },
+  );
+}
+
+/**
+ * Waits until requested runs have ended, for as long as their daemons run.
+ *
+ * @throws {FailedError} code `DAEMON_STOPPED`
+ * @throws the signal's reason; the runs go on
+ */
+export async function awaitRuns(
+  context: Context,
+  store: Store,
+  requested: readonly RequestedRun[],
+): Promise<EndedRun[]> {
+  return await Promise.all(requested.map((run) => awaitRun(context, store, run)));
+}
+
+async function awaitRun(context: Context, store: Store, run: RequestedRun): Promise<EndedRun> {
+  const { clock, log, signal } = context;
+  let isTold = false;
+  while (true) {
+    // In this order: a daemon writes down the end of a run before it ends itself.
+    const hasDaemon = (await readDaemons(context, store)).some(({ role }) => role === run.role);
+    const found = findRunRequest(store, run.role, run.requestId);
+    if (found?.end !== undefined) return { ...run, end: found.end };
+    if (!hasDaemon || found === undefined) throw daemonStopped(run.role, found?.takenAt !== undefined);
+    if (!isTold && found.takenAt !== undefined) log.info(`${run.role}: running since ${found.takenAt}`);
+    isTold = found.takenAt !== undefined;
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
+
+function daemonStopped(role: Role, hasStarted: boolean): FailedError {
+  return new FailedError(
+    `Cannot wait for the run of the role ${role}: its daemon stopped ` +
+      (hasStarted ? "before the run ended" : "before it started the run"),
+    {
+      code: "DAEMON_STOPPED",
+      hint: hasStarted
+        ? "start the daemon and request the run again"
+        : "start the daemon: within an hour of the request it runs at once",
+    },
+  );
+}
+
+/** A requested run that did not end well. It stands for the exit code that its command would have had. */
+export class RequestedRunError extends ModelSyncError {
+  readonly exitCode: ExitCode;
+
+  constructor(failed: readonly EndedRun[]) {
+    const [first] = failed;
+    super(
+      failed.map(({ role, end }) =>
+        `The run of the role ${role} failed: ${end.message ?? "no reason is known"}`
+      )
+        .join("; "),
+      { code: "RUN_FAILED", hint: first?.end.hint ?? "see the daemon's log and model-sync status" },
+    );
+    this.exitCode = Object.values(EXIT).find((code) => code === first?.end.exitCode) ?? EXIT.failed;
+  }
+}

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { acquireLock } from "../../lib/core/lock.ts";
+import { announceDaemon } from "../../lib/store/daemons.ts";
+import { readHistory } from "../../lib/store/history.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { runCli } from "../helpers/run_cli.ts";
+import { run, runJson, world } from "../helpers/seed_world.ts";
+import { startCli } from "../helpers/start_cli.ts";
+import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+Deno.test("pause, resume and run-now act on a running daemon, also while another run holds the store", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  const daemon = startCli("daemon", ["--role", "client"], { cwd: bot });
+  await daemon.until(/next client run at/);
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(bot, "models") });
+  {
+    using _run = await acquireLock(
+      Deno,
+      store.lock,
+      { command: "train", runId: "r1", host: "bot" },
+      context.clock,
+    );
+    const paused = await runJson(bot, "pause", "client", "--for", "2h", "--reason", "moving house");
+    assert.deepEqual(paused["roles"], ["client"]);
+    assert.match(await daemon.until(/client: paused .*/), /paused until 20\S+Z on \S+: moving house/);
+    // The request is taken; its run is locked out, like every other.
+    const requested = await runJson(bot, "run-now", "client");
+    assert.equal(requested["outcome"], "requested");
+    await daemon.until(/client: running now, as requested/);
+    await daemon.until(/client sync job failed: Cannot lock/);
+  }
+  const waited = await runJson(bot, "run-now", "client", "--wait");
+  assert.equal(waited["outcome"], "done");
+  assert.equal(readHistory(store, 1)[0]?.outcome, "activated");
+  assert.ok(readFiles(join(bot, "models"))["BTC_USDC/rf.bin"]);
+
+  const { paused } = await runJson(bot, "status");
+  assert.deepEqual(Object.keys(Object(paused)), ["client"]);
+  assert.deepEqual((await runJson(bot, "resume"))["roles"], ["client"]);
+  await daemon.until(/client: resumed/);
+  assert.equal((await runJson(bot, "resume", "client"))["outcome"], "unchanged");
+  daemon.stop();
+  assert.equal(await daemon.exitCode, 0);
+});
+
+Deno.test("run-now --wait ends as the run ended, with its error and its exit code", async () => {
+  using dir = tempDir();
+  const { registry, bot } = world(dir);
+  Deno.removeSync(registry, { recursive: true });
+  const daemon = startCli("daemon", ["--role", "client"], { cwd: bot });
+  await daemon.until(/next client run at/);
+  const { code, stderr } = await run(bot, "run-now", "client", "--wait", "--json");
+  const alone = await run(bot, "pull", "--json");
+  assert.equal(code, alone.code);
+  assert.notEqual(code, 0);
+  const [error, own] = [JSON.parse(stderr), JSON.parse(alone.stderr)];
+  assert.equal(error.code, "RUN_FAILED");
+  assert.equal(error.message, `The run of the role client failed: ${own.message}`);
+  daemon.stop();
+  assert.equal(await daemon.exitCode, 0);
+});
+
+Deno.test("run-now says so where no daemon has the role, and what to run instead", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(bot, "models") });
+  using _daemon = await announceDaemon(context, store, ["client"]);
+  const { code, stderr } = await run(bot, "run-now", "client", "publisher", "runpod_client");
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^error: Cannot request a run: no daemon with the roles publisher, runpod_client runs /m,
+  );
+  assert.match(stderr, /^next: {2}run model-sync publish and model-sync runpod-pull instead/m);
+  // Nothing is requested of the one that is there either.
+  assert.throws(() => Deno.statSync(join(store.root, "run_now.json")), Deno.errors.NotFound);
+});
+
+Deno.test("run-now --wait does not wait for a daemon that is gone", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const store = openStore(Deno, { modelsDir: join(bot, "models") });
+  const daemon = await announceDaemon(testContext(), store, ["client"]);
+  const waiting = startCli("run-now", ["client", "--wait", "--log-format", "json", "--json"], { cwd: bot });
+  while (true) {
+    try {
+      if (Deno.readTextFileSync(join(store.root, "run_now.json")).includes("waiting")) break;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  daemon[Symbol.dispose]();
+  assert.equal(await waiting.exitCode, 1);
+  assert.match(waiting.said, /its daemon stopped before it started the run/);
+});
+
+Deno.test("what is not a role, and what is not a time, is refused with the right ones named", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  openStore(Deno, { modelsDir: join(bot, "models") });
+  const wrong: [string[], RegExp][] = [
+    [["pause", "clients"], /there is no such role; did you mean "client"\?/],
+    [["resume", "everything"], /there is no such role/],
+    [["run-now", "Client"], /there is no such role; did you mean "client"\?/],
+    [["run-now"], /at least 1/i],
+    [["pause", "--for", "2"], /Cannot use --for: "2" is not a duration such as/],
+    [["pause", "--for", "0s"], /Cannot use --for: "0s" is no time at all/],
+  ];
+  for (const [[command = "", ...args], message] of wrong) {
+    const { code, stderr } = await runCli(command, args, { cwd: bot });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+  }
+});
+
+Deno.test("pause without a role pauses every role, and says when no daemon runs that heeds it", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const missing = await run(bot, "pause");
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /Cannot find a store/);
+  openStore(Deno, { modelsDir: join(bot, "models") });
+  const { code, stdout } = await run(bot, "pause");
+  assert.equal(code, 0);
+  assert.match(stdout, /paused until resumed: publisher, client, .*references/);
+  assert.match(stdout, /no daemon with these roles runs now/);
+  assert.match((await run(bot, "resume")).stdout, /resumed: publisher, client, .*references/);
+  assert.match((await run(bot, "resume", "client")).stdout, /^no pause to end: client$/m);
+});
