@@ -17,7 +17,9 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
+import { narrowToReporting } from "./_permissions.ts";
 import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
+import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -50,22 +52,21 @@ async function run(session: Session, flags: PauseFlags, typed: readonly string[]
   const since = clock.now();
   const until = flags.for === undefined ? null : new Date(since.getTime() + durationMs(flags.for));
   const { reason } = flags;
+  narrowToReporting(session);
   const store = openExistingStore(session);
-  pauseRoles(store, roles, {
-    since: since.toISOString(),
-    until: until?.toISOString() ?? null,
-    host,
-    ...(reason === undefined ? {} : { reason }),
-  });
+  const { outcome, runId } = await runRecorded(session, store, "pause", () => {
+    pauseRoles(store, roles, {
+      since: since.toISOString(),
+      until: until?.toISOString() ?? null,
+      host,
+      ...(reason === undefined ? {} : { reason }),
+    });
+    return Promise.resolve({ outcome: "paused" as const });
+  }, { lock: "control" });
   const daemons = (await readDaemons(context, store)).filter(({ role }) =>
     roles.some((name) => name === role)
   );
-  const result = {
-    outcome: "paused",
-    roles,
-    since: since.toISOString(),
-    until: until?.toISOString() ?? null,
-  };
+  const result = { outcome, roles, runId, since: since.toISOString(), until: until?.toISOString() ?? null };
   output.result({ ...result, reason: reason ?? null, daemons }, () => [
     `${output.paint("green", "✓")} paused ${
       until === null ? "until resumed" : `until ${formatLocalTime(until, settings.time_zone)}`

@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import { ROLES } from "../lib/schedule/roles.ts";
+import { type Role, ROLES } from "../lib/schedule/roles.ts";
 import { readPauses, resumeRoles } from "../lib/store/pauses.ts";
 import {
   COMMON_ALIASES,
@@ -12,7 +12,9 @@ import {
   type Session,
   withSession,
 } from "./_command.ts";
+import { narrowToReporting } from "./_permissions.ts";
 import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
+import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -21,19 +23,23 @@ export const program: Program = defineProgram(
   buildCommand<CommonFlags, string[], Invocation>({
     docs: { brief: SUMMARIES.resume },
     parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES, positional: ROLE_ARGUMENTS },
-    func: withSession((session, _flags, ...typed) => Promise.resolve(run(session, typed))),
+    func: withSession((session, _flags, ...typed) => run(session, typed)),
   }),
 );
 
-function run(session: Session, typed: readonly string[]): void {
+async function run(session: Session, typed: readonly string[]): Promise<void> {
   const { context, output } = session;
   const asked = typed.length === 0 ? ROLES : parseRoles(typed);
+  narrowToReporting(session);
   const store = openExistingStore(session);
-  const paused = readPauses(store, context.clock.now());
-  resumeRoles(store, asked);
-  const roles = asked.filter((role) => Object.hasOwn(paused, role));
-  const outcome = roles.length === 0 ? "unchanged" : "resumed";
-  output.result({ outcome, roles }, () => [
+  let roles: readonly Role[] = [];
+  const { outcome, runId } = await runRecorded(session, store, "resume", () => {
+    const paused = readPauses(store, context.clock.now());
+    resumeRoles(store, asked);
+    roles = asked.filter((role) => Object.hasOwn(paused, role));
+    return Promise.resolve({ outcome: roles.length === 0 ? "unchanged" as const : "resumed" as const });
+  }, { lock: "control" });
+  output.result({ outcome, roles, runId }, () => [
     roles.length === 0
       ? `no pause to end: ${asked.join(", ")}`
       : `${output.paint("green", "✓")} resumed: ${roles.join(", ")}`,

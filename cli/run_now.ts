@@ -1,6 +1,12 @@
 import { buildCommand } from "@stricli/core";
 import { EXIT } from "../lib/core/errors.ts";
-import { awaitRuns, RequestedRunError, requestRuns } from "../lib/daemon/request_runs.ts";
+import {
+  awaitRuns,
+  type RequestedRun,
+  RequestedRunError,
+  requestRuns,
+  requireDaemons,
+} from "../lib/daemon/request_runs.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -13,7 +19,9 @@ import {
   switchFlag,
   withSession,
 } from "./_command.ts";
+import { narrowToReporting } from "./_permissions.ts";
 import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
+import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -40,10 +48,16 @@ export const program: Program = defineProgram(
 async function run(session: Session, flags: RunNowFlags, typed: readonly string[]): Promise<void> {
   const { context, output } = session;
   const roles = parseRoles(typed);
+  narrowToReporting(session);
   const store = openExistingStore(session);
-  const runs = await requestRuns(context, store, roles);
+  await requireDaemons(context, store, roles);
+  let runs: readonly RequestedRun[] = [];
+  const { outcome, runId } = await runRecorded(session, store, "run-now", () => {
+    runs = requestRuns(context, store, roles);
+    return Promise.resolve({ outcome: "requested" as const });
+  }, { lock: "control" });
   if (flags.wait !== true) {
-    output.result({ outcome: "requested", runs }, () => [
+    output.result({ outcome, runs, runId }, () => [
       `${output.paint("green", "✓")} requested: ${roles.join(", ")}`,
       "  the daemon starts the run within 5 seconds, or after the one that is going on",
     ]);
@@ -52,7 +66,10 @@ async function run(session: Session, flags: RunNowFlags, typed: readonly string[
   const ended = await awaitRuns(context, store, runs);
   const failed = ended.filter(({ end }) => end.exitCode !== EXIT.done);
   if (failed.length > 0) throw new RequestedRunError(failed);
-  output.result({ outcome: "done", runs }, () => [`${output.paint("green", "✓")} done: ${roles.join(", ")}`]);
+  output.result(
+    { outcome: "done", runs, runId },
+    () => [`${output.paint("green", "✓")} done: ${roles.join(", ")}`],
+  );
 }
 
 if (import.meta.main) await main(program);

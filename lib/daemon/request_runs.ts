@@ -29,19 +29,19 @@ const COMMANDS: Readonly<Record<Role, string>> = {
 };
 
 /**
- * Requests a run of each role from the daemons that run with the store.
+ * Checks that each of the roles has a daemon that runs with the store.
  *
- * @throws {FailedError} code `DAEMON_MISSING` when one of the roles has none; then nothing is requested
+ * @throws {FailedError} code `DAEMON_MISSING`
  */
-export async function requestRuns(
-  context: Context,
-  store: Store,
-  roles: readonly Role[],
-): Promise<RequestedRun[]> {
-  const { clock, host } = context;
+export async function requireDaemons(context: Context, store: Store, roles: readonly Role[]): Promise<void> {
   const running = (await readDaemons(context, store)).map(({ role }) => role);
   const missing = roles.filter((role) => !running.includes(role));
   if (missing.length > 0) throw daemonMissing(store, missing);
+}
+
+/** Requests a run of each role. */
+export function requestRuns(context: Context, store: Store, roles: readonly Role[]): RequestedRun[] {
+  const { clock, host } = context;
   return roles.map((role) => {
     const request = { id: newRunId(context), at: clock.now().toISOString(), host };
     return { role, requestId: requestRun(store, role, request).id };

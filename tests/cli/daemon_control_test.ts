@@ -36,7 +36,10 @@ Deno.test("pause, resume and run-now act on a running daemon, also while another
   }
   const waited = await runJson(bot, "run-now", "client", "--wait");
   assert.equal(waited["outcome"], "done");
-  assert.equal(readHistory(store, 1)[0]?.outcome, "activated");
+  const outcomes = readHistory(store, 9).map(({ command, outcome }) => `${command} ${outcome}`);
+  for (const one of ["pause paused", "run-now requested", "pull failed", "pull activated"]) {
+    assert.ok(outcomes.includes(one), `${one} is not among ${outcomes}`);
+  }
   assert.ok(readFiles(join(bot, "models"))["BTC_USDC/rf.bin"]);
 
   const { paused } = await runJson(bot, "status");
@@ -44,6 +47,7 @@ Deno.test("pause, resume and run-now act on a running daemon, also while another
   assert.deepEqual((await runJson(bot, "resume"))["roles"], ["client"]);
   await daemon.until(/client: resumed/);
   assert.equal((await runJson(bot, "resume", "client"))["outcome"], "unchanged");
+  assert.deepEqual(readHistory(store, 2).map(({ outcome }) => outcome), ["unchanged", "resumed"]);
   daemon.stop();
   assert.equal(await daemon.exitCode, 0);
 });
