@@ -28,7 +28,9 @@ export function narrowPermissions(
 }
 
 /** Gives up what a command does not need that neither pulls nor activates, but is reported. */
-export function narrowToReporting({ settings, permissions }: Pick<Session, "settings" | "permissions">): void {
+export function narrowToReporting(
+  { settings, permissions }: Pick<Session, "settings" | "permissions">,
+): void {
   permissions.giveUp("run");
   if (!reportsByNet(settings)) permissions.giveUp("net");
 }

@@ -19,7 +19,7 @@ export async function lockMetrics({ fs, clock, host }: Context, store: Store): P
       return await acquireLock(
         fs,
         join(store.root, "metrics.lock"),
-        { command: "metrics", runId: "none", host },
+        { command: "metrics", host },
         clock,
       );
     } catch (error) {

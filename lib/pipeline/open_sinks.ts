@@ -3,12 +3,17 @@ import type { Store } from "../store/store.ts";
 import type { RunSink } from "./run_sink.ts";
 
 /** The sinks that are configured. The code of the others is not loaded. */
-export async function openSinks({ alerts }: Pick<ModelSync, "alerts">, store: Store): Promise<RunSink[]> {
+export async function openSinks(settings: ModelSync, store: Store): Promise<RunSink[]> {
+  const { alerts, report } = settings;
   const sinks: RunSink[] = [];
   const { email, webhook, chat } = alerts;
   if (email.host !== undefined || webhook.url !== undefined || chat.length > 0) {
     const { AlertSink } = await import("../notifiers/alert_sink.ts");
     sinks.push(new AlertSink(alerts, store));
+  }
+  if (report.metrics_file !== undefined) {
+    const { MetricsSink } = await import("../metrics/metrics_sink.ts");
+    sinks.push(new MetricsSink(report.metrics_file, settings, store));
   }
   return sinks;
 }
