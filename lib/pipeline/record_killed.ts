@@ -46,7 +46,7 @@ export async function recordKilled(context: Context, store: Store): Promise<void
     append(store, {
       runId: run.runId,
       command: mark?.command ?? "unknown",
-      startedAt: mark?.startedAt ?? "1970-01-01T00:00:00Z",
+      startedAt: mark?.startedAt ?? startOf(run.runId) ?? "1970-01-01T00:00:00Z",
       outcome: "interrupted",
       durationMs: durationOf(mark),
       host: mark?.host ?? context.host,
@@ -60,6 +60,13 @@ export async function recordKilled(context: Context, store: Store): Promise<void
 /** Unless the run was killed just after it had written the line itself. */
 function append(store: Store, record: RunRecord): void {
   if (!readHistory(store, LOOKBACK).some(({ runId }) => runId === record.runId)) appendHistory(store, record);
+}
+
+/** Names of runs begin with the time of their start, without what separates its parts. */
+function startOf(runId: string): string | undefined {
+  const [, year, month, day, hour, minute, second] =
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(runId) ?? [];
+  return year === undefined ? undefined : `${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
 }
 
 function during(mark: RunMark | undefined): string {

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findEntry } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
+import { listFolder } from "../../lib/core/list_folder.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
+import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findRelease, listReleases } from "../../lib/store/releases.ts";
+import { findStore, stateDirOf } from "../../lib/store/store.ts";
 import { type Machine, publishFrom, storeOf } from "../helpers/machines.ts";
 import { copyTree, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -72,8 +75,30 @@ export async function killEverywhere(
       script: "tests/crash/victim.ts",
       args: (killAt) => [command, String(killAt), copy.path],
     });
-    await check(worldAt(copy.path));
+    const world = worldAt(copy.path);
+    const marked = [world.trainer, world.bot].map((machine) => ({ machine, runs: markedRuns(machine) }));
+    await check(world);
+    for (const { machine, runs } of marked) assertOnRecord(machine, runs);
   });
+}
+
+/** The runs that had marked themselves when they were killed. */
+function markedRuns(machine: Machine): string[] {
+  const names = listFolder(Deno, join(stateDirOf(Deno, machine), "running")) ?? [];
+  return names.flatMap(({ name }) => name.endsWith(".json") ? [name.slice(0, -".json".length)] : []);
+}
+
+/** Each run is on record once, the killed ones too; nothing else tells of them any more. */
+function assertOnRecord(machine: Machine, killed: readonly string[]): void {
+  const store = findStore(Deno, machine);
+  if (store === undefined) return;
+  const recorded = readHistory(store, 1_000).map(({ runId }) => runId);
+  assert.equal(new Set(recorded).size, recorded.length, `a run is on record twice: ${recorded}`);
+  const left = markedRuns(machine);
+  for (const runId of killed) {
+    // A machine on which nothing ran since knows it from the mark alone.
+    assert.ok(left.includes(runId) || recorded.includes(runId), `the killed run ${runId} is not on record`);
+  }
 }
 
 /** What a copied world remembers of its registry's address, which would look like another registry. */

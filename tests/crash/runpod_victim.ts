@@ -43,11 +43,10 @@ export async function pullFromRunPod(
     cancels: true,
     startsAnew: false,
   }, store);
-  await source.prepare();
   await recordedRun(
     context,
     store,
-    { command: "runpod-pull", lock: "store", sinks: [] },
+    { command: "runpod-pull", lock: "store", sinks: [], prepare: () => source.prepare() },
     (run) =>
       pull(context, store, source, run, { allowDowngrade: false, force: false, activation: "auto", keep: 5 }),
   );

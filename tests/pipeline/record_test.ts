@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Context } from "../../lib/core/context.ts";
+import { DiskError, FailedError } from "../../lib/core/errors.ts";
+import { acquireLock, isLocked } from "../../lib/core/lock.ts";
+import { recordedRun, type RunLock } from "../../lib/pipeline/run.ts";
+import type { RunSink } from "../../lib/pipeline/run_sink.ts";
+import { readHistory, type RunRecord } from "../../lib/store/history.ts";
+import { writeIntent } from "../../lib/store/intent.ts";
+import { findRunning, markRun } from "../../lib/store/running.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+const KILLED = "20260101T000000Z-abcdef";
+
+function storeIn(dir: TempDir): Store {
+  return openStore(Deno, { modelsDir: join(dir.path, "models") });
+}
+
+/** What a process leaves that was killed in a step. */
+function leaveKilled(store: Store, step = "train", runId = KILLED): void {
+  const path = join(store.root, "running", `${runId}.json`);
+  const context = testContext({ host: "gpu-1" });
+  const mark = markRun(context, store, { runId, command: "runpod-pull", startedAt: "2026-01-01T00:00:00Z" });
+  mark.note(step);
+  const text = Deno.readTextFileSync(path);
+  mark[Symbol.dispose]();
+  Deno.writeTextFileSync(path, text);
+}
+
+async function run(
+  store: Store,
+  command = "pull",
+  lock: RunLock = "store",
+  context: Context = testContext(),
+) {
+  const options = { command, lock, sinks: [] };
+  return await recordedRun(context, store, options, () => Promise.resolve({ outcome: "unchanged" }));
+}
+
+/** The errors of the runs on record, newest first. */
+function recorded(store: Store): (string | undefined)[] {
+  return readHistory(store, 100).map(({ command, error }) =>
+    [command, error?.code].filter(Boolean).join(" ")
+  );
+}
+
+Deno.test("a run that is killed before it announces anything gets its line from the next one, whatever that locks", async () => {
+  for (const lock of ["store", "references", "redeploy", "control"] as const) {
+    using dir = tempDir();
+    const store = storeIn(dir);
+    leaveKilled(store);
+    await run(store, "next", lock);
+    await run(store, "next", "store");
+    assert.deepEqual(recorded(store), ["next", "next", "runpod-pull KILLED"], lock);
+    const killed = readHistory(store, 5).at(-1);
+    assert.equal(killed?.runId, KILLED);
+    assert.equal(killed?.host, "gpu-1");
+    assert.equal(killed?.outcome, "interrupted");
+    assert.match(killed?.error?.message ?? "", /was killed in its step "train"$/);
+    assert.deepEqual([...Deno.readDirSync(join(store.root, "running"))], []);
+  }
+});
+
+Deno.test("a run that announced what it does is left to the run that settles it, and is on record once", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  leaveKilled(store, "stage");
+  const announced = { runId: KILLED, command: "pull", startedAt: "2026-01-01T00:00:00Z" };
+  writeIntent(store, { ...announced, phase: "preparing" });
+  await run(store, "references-sync", "references");
+  assert.deepEqual(recorded(store), ["references-sync"]);
+  await run(store);
+  await run(store);
+  assert.deepEqual(recorded(store), ["pull", "pull", "pull KILLED", "references-sync"]);
+  const message = readHistory(store, 3).at(-1)?.error?.message ?? "";
+  assert.match(message, /was killed in its step "stage" and its work undone by the next one/);
+});
+
+Deno.test("runs that are going on are seen, and not taken for killed", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const context = testContext();
+  const options = { command: "publish", lock: "store", sinks: [] } as const;
+  await recordedRun(context, store, options, async (outer) => {
+    await outer.step("train", async () => {
+      await run(store, "references-sync", "references");
+      const [running] = await findRunning(store, context.clock);
+      assert.deepEqual(
+        [running?.runId, running?.command, running?.step, running?.pid],
+        [outer.runId, "publish", "train", Deno.pid],
+      );
+    });
+    return { outcome: "published" };
+  });
+  assert.deepEqual(recorded(store), ["publish", "references-sync"]);
+  assert.deepEqual(await findRunning(store, context.clock), []);
+});
+
+Deno.test("a killed run that several runs find at once is on record once", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  for (let count = 0; count < 5; count++) leaveKilled(store, "stage", `20260101T00000${count}Z-abcdef`);
+  await Promise.all(["references", "redeploy", "control", "store"].map(async (lock) => {
+    await run(
+      store,
+      lock,
+      lock === "references" || lock === "redeploy" || lock === "control" ? lock : "store",
+    );
+  }));
+  const ids = readHistory(store, 100).map(({ runId }) => runId);
+  assert.equal(ids.length, 9);
+  assert.equal(new Set(ids).size, 9);
+});
+
+Deno.test("a mark that is damaged is the run of its name", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  Deno.mkdirSync(join(store.root, "running"));
+  Deno.writeTextFileSync(join(store.root, "running", `${KILLED}.json`), '{"runId":');
+  await run(store);
+  assert.deepEqual(recorded(store), ["pull", "unknown KILLED"]);
+  const killed = readHistory(store, 5).at(-1);
+  assert.deepEqual([killed?.runId, killed?.startedAt], [KILLED, "2026-01-01T00:00:00Z"]);
+});
+
+Deno.test("steps are on record with their times, and the end of the log and the hint with a failure", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const options = { command: "pull", lock: "references", sinks: [] } as const;
+  const failing = recordedRun(testContext(), store, options, async (run, { log }) => {
+    for (let line = 1; line <= 25; line++) log.info(`line ${line}`);
+    log.debug("nobody sees this");
+    await run.step("resolve", () => {});
+    return await run.step("stage", () => {
+      log.warn("the disk is slow");
+      throw new FailedError("Cannot stage", { code: "X", hint: "look at the disk" });
+    });
+  });
+  await assert.rejects(failing, { code: "X" });
+  const [record] = readHistory(store, 1);
+  assert.deepEqual(record?.steps?.map(({ name }) => name), ["resolve", "stage"]);
+  for (const { startMs, durationMs } of record?.steps ?? []) assert.ok(startMs >= 0 && durationMs >= 0);
+  assert.deepEqual(record?.error, { code: "X", message: "Cannot stage", hint: "look at the disk" });
+  assert.deepEqual([record?.log?.length, record?.log?.[0], record?.log?.at(-1)], [
+    20,
+    "info: line 7",
+    "warn: the disk is slow",
+  ]);
+});
+
+Deno.test("what a run does before it takes its lock is part of it, and holds nobody up", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const context = testContext();
+  const prepare = async () => {
+    assert.equal(await isLocked(Deno, store.lock, context.clock), false);
+    await run(store, "rollback");
+  };
+  const options = { command: "runpod-pull", lock: "store", sinks: [], prepare } as const;
+  await recordedRun(context, store, options, () => Promise.resolve({ outcome: "activated" }));
+  assert.deepEqual(recorded(store), ["runpod-pull", "rollback"]);
+  const failing = () => Promise.reject(new FailedError("no job", { code: "JOB_FAILED" }));
+  const work = recordedRun(context, store, { ...options, prepare: failing }, () => {
+    throw new Error("the work must not begin");
+  });
+  await assert.rejects(work, { code: "JOB_FAILED" });
+  assert.equal(recorded(store)[0], "runpod-pull JOB_FAILED");
+});
+
+/** A sink that notes what it is asked. */
+function recordingSink(store: Store) {
+  const calls: string[] = [];
+  const unwritten: RunRecord[] = [];
+  const sink: RunSink = {
+    started: (_context, { command }) => Promise.resolve(void calls.push(`started ${command}`)),
+    deliver: async (context, records) => {
+      const isFree = !await isLocked(Deno, store.lock, context.clock);
+      calls.push(`deliver ${isFree} ${context.signal.aborted}`);
+      unwritten.push(...records);
+    },
+  };
+  return { sink, calls, unwritten };
+}
+
+Deno.test("sinks hear of every run: of one that fails, is locked out, or is interrupted, without its lock", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const { sink, calls } = recordingSink(store);
+  const options = { command: "pull", lock: "store", sinks: [sink] } as const;
+  const interrupted = testContext({ signal: AbortSignal.abort(new FailedError("stop", { code: "STOP" })) });
+  const fail = () => Promise.reject(new FailedError("x", { code: "X" }));
+  await assert.rejects(recordedRun(interrupted, store, options, fail), FailedError);
+  assert.deepEqual(calls.splice(0), ["started pull", "deliver true false"]);
+  {
+    using _lock = await acquireLock(Deno, store.lock, { command: "x", host: "h" }, interrupted.clock);
+    await assert.rejects(recordedRun(testContext(), store, options, fail), { code: "LOCKED" });
+  }
+  assert.equal(calls.length, 2);
+  assert.deepEqual(recorded(store), ["pull LOCKED", "pull X"]);
+});
+
+Deno.test("the record that a full disk does not take is given to the sinks", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  const fs = countingFs((step) => {
+    if (step.includes("history.jsonl")) throw Object.assign(new Error("full"), { code: "ENOSPC" });
+  });
+  const { sink, unwritten } = recordingSink(store);
+  const options = { command: "pull", lock: "store", sinks: [sink] } as const;
+  const full = { ...store, fs };
+  await recordedRun(testContext({ fs }), full, options, () => Promise.resolve({ outcome: "unchanged" }));
+  const failing = recordedRun(testContext({ fs }), full, options, () => {
+    throw new DiskError("Cannot write", { code: "DISK_FULL" });
+  });
+  await assert.rejects(failing, { code: "DISK_FULL" });
+  assert.deepEqual(unwritten.map(({ outcome }) => outcome), ["unchanged", "failed"]);
+  assert.deepEqual(recorded(store), []);
+});
