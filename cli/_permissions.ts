@@ -1,6 +1,7 @@
 import type { ModelSync } from "../lib/config/schema.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import type { Session } from "./_command.ts";
+import type { Permissions } from "./_world.ts";
 
 const NARROWED = ["net", "run"] as const;
 /** What a command may need for its carrier, or for what is configured around it. */
@@ -33,6 +34,15 @@ export function narrowToReporting(
 ): void {
   permissions.giveUp("run");
   if (!reportsByNet(settings)) permissions.giveUp("net");
+}
+
+/** Permissions of which these are not given up: something else in this process needs them. */
+export function keepPermissions(permissions: Permissions, needs: readonly Need[]): Permissions {
+  const kept: readonly string[] = needs;
+  return {
+    givenUp: permissions.givenUp,
+    giveUp: (name) => kept.includes(name) ? undefined : permissions.giveUp(name),
+  };
 }
 
 function givenUpError(name: Need): UsageError {

@@ -2,15 +2,14 @@ import { buildCommand } from "@stricli/core";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
-import type { Calendar } from "../lib/schedule/calendar.ts";
+import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { openDaemon } from "../lib/daemon/open_daemon.ts";
-import { runRole } from "../lib/daemon/role_loop.ts";
+import { runRoles } from "../lib/daemon/run_roles.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
 import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
-import { findDueTime, rememberDueTime } from "../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
 import { awaitCanary } from "../lib/pipeline/await_canary.ts";
 import {
@@ -29,7 +28,7 @@ import {
   withPlainSession,
 } from "./_command.ts";
 import { GIT_FLAGS } from "./_git_flags.ts";
-import { narrowPermissions, type Need } from "./_permissions.ts";
+import { keepPermissions, narrowPermissions, type Need } from "./_permissions.ts";
 import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS } from "./_training_flags.ts";
@@ -41,7 +40,7 @@ import { runReferencesSync } from "./references_sync.ts";
 import { runRunPodPull } from "./runpod_pull.ts";
 
 interface DaemonFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob"> {
-  readonly role: Role;
+  readonly role: readonly Role[];
   readonly at?: string;
   readonly runOnStart?: boolean;
   readonly pollIntervalSec?: number;
@@ -70,6 +69,9 @@ const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
   references: ["net", "run"],
 };
 
+/** Roles that activate releases, which may then have a canary to be watched. */
+const ACTIVATING: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
+
 const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
 
 /** The seeds' default, and the least that it is clamped to. */
@@ -86,8 +88,15 @@ export const program: Program = defineProgram(
         ...GIT_FLAGS,
         ...TRAINING_FLAGS,
         ...SHARED_RUNPOD_FLAGS,
-        role: { kind: "enum", values: ROLES, brief: "which job to do" },
-        at: textFlag("when, instead of the configured schedule: HH:MM or a cron expression"),
+        role: {
+          kind: "enum",
+          values: ROLES,
+          variadic: ",",
+          brief: "which job to do; may be repeated, for several side by side",
+        },
+        at: textFlag(
+          "when, instead of the configured schedule: HH:MM, a cron expression, or several with ; between",
+        ),
         runOnStart: switchFlag("also run at once"),
         pollIntervalSec: integerFlag(`how often to look at the clock (default: ${POLL_INTERVAL_SEC})`, 1),
         healthListen: textFlag("serve /healthz and /metrics on HOST:PORT, such as 127.0.0.1:9464"),
@@ -108,17 +117,22 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { context } = plain;
   const session = await openSession(plain);
   const { settings, location } = session;
-  const { role } = flags;
-  refuseDisabled(settings, role);
-  calendarOf(settings, flags);
+  const roles = [...new Set(flags.role)];
+  for (const role of roles) {
+    refuseDisabled(settings, role);
+    scheduleOf(role, settings, flags);
+  }
   const listen = flags.healthListen === undefined ? undefined : parseListenAddress(flags.healthListen);
-  narrowPermissions(session, [...NEEDS[role], ...connectionNeeds(context, listen)]);
+  const needs = [...roles.flatMap((role) => NEEDS[role]), ...connectionNeeds(context, listen)];
+  narrowPermissions(session, needs);
   const store = openStore(context.fs, location, context.log);
   context.log.info(
-    `daemon with the role ${role}, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
+    `daemon with the role${roles.length > 1 ? "s" : ""} ${
+      roles.join(", ")
+    }, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
   await using daemon = await openDaemon(context, store, {
-    roles: [role],
+    roles,
     timeZone: settings.time_zone,
     listen,
     renderMetrics: metricsRenderer(context, store, async () => (await openSession(plain)).settings),
@@ -127,29 +141,22 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     pid: Deno.pid,
   });
   const { control, health } = daemon;
-  const watching = role === "publisher" ? undefined : watchCanaries(plain, store);
+  const watching = roles.some((role) => ACTIVATING.includes(role)) ? watchCanaries(plain, store) : undefined;
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
   const ticks = minuteTicks(context, pollSec * 1000);
   const controlling = control.watch(ticks.wakeAll);
-  await runRole({
+  const jobs = roles.map((role) => ({
     role,
-    calendar: async () => calendarOf((await openSession(plain)).settings, flags),
-    run: () => control.perform(role, async () => await JOBS[role](await openSession(plain), flags)),
-  }, {
-    clock: context.clock,
-    log: context.log,
-    signal: context.signal,
-    // Whoever looks every quarter of an hour does not begin with a quarter of an hour's wait.
-    runOnStart: flags.runOnStart === true || role === "artifact_client",
-    dueTimes: {
-      find: () => findDueTime(store, role),
-      remember(due) {
-        health.due(role, due);
-        rememberDueTime(store, role, due);
-      },
-    },
-    wake: ticks.wake,
+    schedule: async () => scheduleOf(role, (await openSession(plain)).settings, flags),
+    run: () => control.perform(role, async () => await JOBS[role](await openJob(plain, needs), flags)),
+  }));
+  await runRoles(jobs, {
+    context,
+    store,
+    runOnStart: flags.runOnStart === true,
+    ticks,
     control,
+    onNext: (role, next) => health.due(role, next),
   });
   await Promise.all([watching, controlling, ticks.stopped]);
   context.log.info("daemon stopped");
@@ -198,10 +205,19 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
   });
 }
 
+/**
+ * Reads the configuration for a run of a role. Permissions that another role of this daemon needs are not given up by
+ * this one.
+ */
+async function openJob(plain: PlainSession, needs: readonly Need[]): Promise<Session> {
+  const session = await openSession(plain);
+  return { ...session, permissions: keepPermissions(session.permissions, needs) };
+}
+
 /** @throws {UsageError} where `--at` is no schedule */
-function calendarOf(settings: ModelSync, flags: DaemonFlags): Calendar {
+function scheduleOf(role: Role, settings: ModelSync, { at }: DaemonFlags): RoleSchedule {
   try {
-    return roleSchedule(flags.role, settings, flags.at).calendar;
+    return roleSchedule(role, settings, at);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });

@@ -1,25 +1,53 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../core/files.ts";
+import { whileLocked } from "../core/while_locked.ts";
 import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
-const DueTimes = z.record(z.string(), z.iso.datetime());
-
-/** When a daemon's job was next due, as an earlier daemon wrote it down; what makes a missed run visible. */
-export function findDueTime(store: Store, job: string): Date | undefined {
-  const text = read(store)[job];
-  return text === undefined ? undefined : new Date(text);
+/** What a daemon keeps of a role across restarts. */
+export interface RoleTimes {
+  /** When its next run starts. */
+  readonly next: Date;
+  /** The due time that run is for; earlier where the run is delayed or put off. `undefined` where it is for none. */
+  readonly due: Date | undefined;
+  /** Due times that have had their run, as the first and the last of those that follow each other; oldest first. */
+  readonly served: readonly ServedSpan[];
 }
 
-export function rememberDueTime(store: Store, job: string, due: Date): void {
-  replaceFile(store.fs, path(store), `${JSON.stringify({ ...read(store), [job]: due.toISOString() })}\n`);
+/** The first and the last of due times that follow each other. */
+export type ServedSpan = readonly [first: Date, last: Date];
+
+const Time = z.iso.datetime().transform((text) => new Date(text));
+
+const Entry = z.object({
+  next: Time,
+  due: Time.optional(),
+  served: z.array(z.tuple([Time, Time])).default([]),
+});
+
+/** Earlier versions wrote the time of the next run alone. */
+const Entries = z.record(z.string(), z.union([Time.transform((next) => ({ next, served: [] })), Entry]));
+
+/** Returns when a daemon's role runs next, as its daemon wrote it down; what makes a missed run visible. */
+export function findDueTime(store: Store, role: string): Date | undefined {
+  return findRoleTimes(store, role)?.next;
 }
 
-function path(store: Store): string {
-  return join(store.root, "schedule.json");
+/** Returns what the last daemon with a role wrote down. */
+export function findRoleTimes(store: Store, role: string): RoleTimes | undefined {
+  const entry = read(store)[role];
+  return entry === undefined ? undefined : { due: undefined, ...entry };
 }
 
-function read(store: Store): z.infer<typeof DueTimes> {
-  return readState(store, "schedule.json", DueTimes) ?? {};
+/** Keeps the times of a role. Those of other roles stay, whichever daemon writes them. */
+export function rememberRoleTimes(store: Store, role: string, times: RoleTimes): void {
+  const file = join(store.root, "schedule.json");
+  whileLocked(store.fs, file, () => {
+    replaceFile(store.fs, file, `${JSON.stringify({ ...read(store), [role]: times })}\n`);
+  });
+}
+
+function read(store: Store): z.infer<typeof Entries> {
+  return readState(store, "schedule.json", Entries) ?? {};
 }

@@ -76,6 +76,7 @@ export const STATE_ENTRIES = {
   "run_now.json.lock": file("nothing: the lock is the operating system's"),
   "daemons": folder("nothing: a daemon announces itself again when it starts"),
   "schedule.json": file("a missed run of the daemon is not noticed"),
+  "schedule.json.lock": file("nothing: the lock is the operating system's"),
   "references": folder("everything that PRIMARY holds is compared once more"),
   "references.lock": file("nothing: the lock is the operating system's"),
   "redeploy.lock": file("nothing: the lock is the operating system's"),

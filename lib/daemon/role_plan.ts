@@ -1,0 +1,220 @@
+import { isoSeconds } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import { Agenda, LATE_MS, type PlannedRun } from "../schedule/agenda.ts";
+import { firstAllowed } from "../schedule/deny_windows.ts";
+import type { RoleSchedule } from "../schedule/role_schedule.ts";
+import type { Role } from "../schedule/roles.ts";
+import type { RoleTimes } from "../store/schedule_state.ts";
+import { ServedTimes } from "./served_times.ts";
+
+/** Where a daemon keeps the times of a role across restarts. */
+export interface RoleMemory {
+  find(): RoleTimes | undefined;
+  remember(times: RoleTimes): void;
+}
+
+export interface RolePlanOptions {
+  readonly role: Role;
+  readonly schedule: RoleSchedule;
+  /** What tells this machine's delays from those of others. */
+  readonly machine: string;
+  readonly memory: RoleMemory;
+  readonly log: Log;
+}
+
+/** A passing fault (network, lock) is tried again after these minutes; then the next due time has its turn. */
+const RETRY_DELAYS_MIN = [1, 2, 4, 8, 16, 30];
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/** A run that begins now. */
+interface Run {
+  /** What it is for; `undefined` for one that an operator or the start of the daemon asked for. */
+  readonly due: Date | undefined;
+  readonly isRequested: boolean;
+}
+
+/** A run that is tried again. */
+interface Retry {
+  readonly at: Date;
+  readonly delayMs: number;
+  readonly due: Date | undefined;
+}
+
+/**
+ * When a role runs: keeps its next due time, its retries and which due times have had their run, through restarts,
+ * jumps of the clock and changes of the schedule. It is told the time and never looks at a clock.
+ */
+export class RolePlan {
+  readonly #options: RolePlanOptions;
+  readonly #served: ServedTimes;
+  #agenda: Agenda;
+  /** Due times after this one count. */
+  #from: Date;
+  /** The time at which it was last told the time. */
+  #seen: Date;
+  #planned: PlannedRun | undefined;
+  #retry: Retry | undefined;
+  #retries = 0;
+  #run: Run | undefined;
+
+  constructor(options: RolePlanOptions, now: Date) {
+    const { memory, schedule, machine } = options;
+    const known = memory.find();
+    this.#options = options;
+    this.#agenda = new Agenda(schedule, machine);
+    this.#served = new ServedTimes(known?.served ?? []);
+    this.#seen = now;
+    this.#from = now;
+    if (schedule.isInterval) {
+      // What looks every quarter of an hour does not begin with a quarter of an hour's wait.
+      this.#planned = { due: now, at: this.#allowedFrom(now) };
+      return;
+    }
+    if (known === undefined) {
+      this.#plan(now);
+      return;
+    }
+    const due = known.due ?? known.next;
+    if (known.next <= now) {
+      this.#planned = { due, at: known.next };
+      return;
+    }
+    // What it is for may have been due already, and its run delayed or put off.
+    if (due < now) this.#from = new Date(due.getTime() - 1);
+    this.#plan(now);
+  }
+
+  /** Follows another schedule once the run that goes on has ended. */
+  follow(schedule: RoleSchedule): void {
+    if (textOf(schedule) !== textOf(this.#agenda.schedule)) this.#planned = undefined;
+    this.#agenda = new Agenda(schedule, this.#options.machine);
+  }
+
+  /** Writes down what comes next, and logs it. */
+  announce(): void {
+    const { role, memory, log } = this.#options;
+    const next = this.#next();
+    if (next === undefined) return log.warn(`${role}: its schedule names no time that comes`);
+    memory.remember({ ...next, served: this.#served.spans });
+    if (next.next > this.#seen) log.info(`next ${role} run at ${isoSeconds(next.next)}`);
+  }
+
+  /** Begins a run that nobody planned; it also makes up for one that was missed. */
+  begin(now: Date): void {
+    this.#seen = now;
+    const missed = this.#planned !== undefined && this.#planned.at <= now ? this.#planned : undefined;
+    this.#begin({ due: missed?.due, isRequested: missed === undefined });
+  }
+
+  /** Begins the run whose time has come, if there is one. @returns until when there is none */
+  beginIfDue(now: Date): Date | undefined {
+    this.#noticeSetBack(now);
+    if (this.#planned === undefined) this.#plan(now);
+    if (this.#planned !== undefined && this.#planned.at <= now) {
+      const at = this.#allowedFrom(now);
+      const isMissed = now.getTime() - this.#planned.at.getTime() > LATE_MS;
+      // What is made up for must not be too old when it starts.
+      const missed = isMissed ? this.#agenda.missedRun(this.#planned, at) : this.#planned;
+      if (missed !== undefined && at <= now) return this.#beginPlanned(missed, now);
+      if (missed === undefined) this.#skip(this.#planned, now);
+      else this.#planned = { due: missed.due, at };
+      this.announce();
+    } else if (this.#retry !== undefined && this.#retry.at <= now) {
+      const at = this.#allowedFrom(now);
+      if (at <= now) return this.#begin({ due: this.#retry.due, isRequested: false });
+      this.#retry = { ...this.#retry, at };
+      this.announce();
+    }
+    return this.#next()?.next ?? new Date(now.getTime() + DAY_MS);
+  }
+
+  /** Ends the run that was begun. @param failedForNow whether it failed in a way that passes */
+  end(failedForNow: boolean, now: Date): void {
+    const run = this.#run;
+    this.#run = undefined;
+    this.#seen = now;
+    this.#retry = failedForNow && run !== undefined ? this.#nextRetry(run, now) : undefined;
+    this.#retries = this.#retry === undefined ? 0 : this.#retries + 1;
+    if (this.#retry === undefined && run?.due !== undefined) this.#settle(run.due, now);
+    // What was planned is still to come where the run was for nothing that is due.
+    const staysPlanned = run?.isRequested === true && this.#planned !== undefined;
+    if (!staysPlanned || this.#agenda.schedule.isInterval) this.#plan(now);
+    this.announce();
+  }
+
+  #beginPlanned(missed: PlannedRun, now: Date): undefined {
+    if (now.getTime() - missed.at.getTime() > LATE_MS) {
+      const { log, role } = this.#options;
+      log.info(`the ${role} run of ${isoSeconds(missed.at)} was missed; making up for it now`);
+    }
+    return this.#begin({ due: missed.due, isRequested: false });
+  }
+
+  #skip({ at }: PlannedRun, now: Date): void {
+    const { log, role } = this.#options;
+    log.info(`the ${role} run of ${isoSeconds(at)} was missed; it is not made up for`);
+    this.#plan(now);
+  }
+
+  /** When a run may begin, from now on. Windows that never end are asked again a day later. */
+  #allowedFrom(now: Date): Date {
+    return firstAllowed(this.#agenda.schedule.deny, now) ?? new Date(now.getTime() + DAY_MS);
+  }
+
+  #begin(run: Run): undefined {
+    this.#run = run;
+    this.#retry = undefined;
+  }
+
+  /** The due time of a run has had it, and so has the last one that passed meanwhile: they share the run. */
+  #settle(due: Date, now: Date): void {
+    const { calendar, isInterval } = this.#agenda.schedule;
+    if (isInterval) return;
+    this.#served.add(due, calendar);
+    const last = this.#agenda.lastDue(now);
+    const start = last === undefined || last <= due ? undefined : this.#agenda.startOf(last);
+    if (last !== undefined && start !== undefined && start <= now) this.#served.add(last, calendar);
+  }
+
+  /** A clock that was set back must neither postpone the next run by as much, nor bring back a due time that is served. */
+  #noticeSetBack(now: Date): void {
+    const isSetBack = now < this.#seen;
+    this.#seen = now;
+    if (!isSetBack) return;
+    if (now < this.#from) this.#from = now;
+    if (this.#retry !== undefined) {
+      const at = new Date(now.getTime() + this.#retry.delayMs);
+      if (at < this.#retry.at) this.#retry = { ...this.#retry, at };
+    }
+    const before = this.#planned;
+    this.#plan(now);
+    if (before === undefined || (this.#planned !== undefined && this.#planned.at < before.at)) {
+      this.announce();
+    } else this.#planned = before;
+  }
+
+  #plan(now: Date): void {
+    this.#planned = this.#agenda.nextRun(this.#from, now, (due) => this.#served.endOfSpan(due));
+  }
+
+  #nextRetry({ due }: Run, now: Date): Retry | undefined {
+    const delayMin = RETRY_DELAYS_MIN[this.#retries];
+    if (delayMin === undefined) return undefined;
+    const delayMs = delayMin * MINUTE_MS;
+    return { at: this.#allowedFrom(new Date(now.getTime() + delayMs)), delayMs, due };
+  }
+
+  #next(): Pick<RoleTimes, "next" | "due"> | undefined {
+    const planned = this.#planned && { next: this.#planned.at, due: this.#planned.due };
+    const retry = this.#retry && { next: this.#retry.at, due: this.#retry.due };
+    if (planned === undefined || retry === undefined) return planned ?? retry;
+    return retry.next < planned.next ? retry : planned;
+  }
+}
+
+/** What decides when a schedule's runs start. */
+function textOf({ times, splayMs, deny }: RoleSchedule): string {
+  return JSON.stringify([times, splayMs, deny.map(({ start, durationMs }) => [start.text, durationMs])]);
+}

@@ -1,0 +1,70 @@
+import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/errors.ts";
+import { settleAll } from "../core/settle_all.ts";
+import type { Role } from "../schedule/roles.ts";
+import { findRoleTimes, rememberRoleTimes } from "../store/schedule_state.ts";
+import type { Store } from "../store/store.ts";
+import type { RoleControl } from "./role_control.ts";
+import { type RoleJob, runRole } from "./role_loop.ts";
+import type { RoleMemory } from "./role_plan.ts";
+import type { Ticks } from "./ticks.ts";
+
+export interface RolesOptions {
+  readonly context: Pick<Context, "clock" | "log" | "signal" | "host">;
+  readonly store: Store;
+  /** Whether each role also runs at once. */
+  readonly runOnStart: boolean;
+  readonly ticks: Pick<Ticks, "wake">;
+  readonly control: RoleControl;
+  /** Hears when a role runs next. */
+  readonly onNext: (role: Role, next: Date) => void;
+}
+
+/**
+ * Runs roles side by side until the signal is aborted, each in a loop of its own with its own due times and retries.
+ * None waits for another, except for the locks that their runs take.
+ *
+ * @throws what a loop did not foresee, once every other loop has ended too: the daemon is to be started again
+ */
+export async function runRoles(jobs: readonly RoleJob[], options: RolesOptions): Promise<void> {
+  const { context, store, ticks, control, runOnStart } = options;
+  const { clock, log, host } = context;
+  const broken = new AbortController();
+  const signal = AbortSignal.any([context.signal, broken.signal]);
+  await settleAll(jobs.map(async (job) => {
+    try {
+      await runRole(job, {
+        clock,
+        log,
+        signal,
+        memory: memoryOf(job.role, options),
+        machine: `${host}\n${store.root}\n${job.role}`,
+        runOnStart,
+        wake: ticks.wake,
+        control,
+      });
+    } catch (error) {
+      broken.abort(error);
+      throw error;
+    }
+  }));
+}
+
+function memoryOf(role: Role, { store, context, onNext }: RolesOptions): RoleMemory {
+  let lastFault = "";
+  return {
+    find: () => findRoleTimes(store, role),
+    remember(times) {
+      onNext(role, times.next);
+      try {
+        rememberRoleTimes(store, role, times);
+        lastFault = "";
+      } catch (error) {
+        // A full disk must not end the daemon. It knows its times itself until it is started again.
+        const fault = messageOf(error);
+        if (fault !== lastFault) context.log.warn(fault);
+        lastFault = fault;
+      }
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import type { Calendar } from "../schedule/calendar.ts";
+import type { ServedSpan } from "../store/schedule_state.ts";
+
+/** One span as long as the daemon misses nothing, and two more for each time that it was off or asleep. */
+const SPANS_MAX = 8;
+
+/**
+ * The due times that have had their run. A clock that is set back shows them again, and they must not run twice. Due
+ * times that a clock leapt over are not among them: once it is set right, they are still to come.
+ */
+export class ServedTimes {
+  #spans: readonly ServedSpan[];
+
+  constructor(spans: readonly ServedSpan[]) {
+    this.#spans = spans.slice(-SPANS_MAX);
+  }
+
+  get spans(): readonly ServedSpan[] {
+    return this.#spans;
+  }
+
+  /** Returns the last time of the span that a due time is in; `undefined` where it has not had its run. */
+  endOfSpan(due: Date): Date | undefined {
+    return this.#spans.find(([first, last]) => first <= due && due <= last)?.[1];
+  }
+
+  /** Adds a due time; to the newest span if it is the next one after that. */
+  add(due: Date, calendar: Calendar): void {
+    if (this.endOfSpan(due) !== undefined) return;
+    const newest = this.#spans.at(-1);
+    const isNext = newest !== undefined && calendar.next(newest[1])?.getTime() === due.getTime();
+    const spans: readonly ServedSpan[] = isNext
+      ? [...this.#spans.slice(0, -1), [newest[0], due]]
+      : [...this.#spans, [due, due]];
+    this.#spans = spans.slice(-SPANS_MAX);
+  }
+}

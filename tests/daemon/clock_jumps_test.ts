@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { RoleStage } from "../helpers/role_stage.ts";
+
+Deno.test("a clock that is set back over a due time does not bring it back, also when the daemon restarts meanwhile", async () => {
+  for (const restarts of [false, true]) {
+    const s = new RoleStage("2026-11-21T05:00:00Z", "06:00");
+    s.jumps = [["2026-11-21T06:30:00Z", "2026-11-21T05:30:00Z"]];
+    if (restarts) {
+      await s.runUntil("2026-11-21T06:20:00Z");
+      s.clock.advance(-50 * 60_000);
+      s.jumps = [];
+    }
+    await s.runUntil("2026-11-22T06:30:00Z");
+    assert.deepEqual(s.shortRuns, ["21T06:00", "22T06:00"]);
+  }
+});
+
+Deno.test("a clock that is set back over many due times brings none of them back, and the others are on time", async () => {
+  const s = new RoleStage("2026-11-21T05:50:00Z", "*/15 * * * *");
+  s.jumps = [["2026-11-21T07:05:00Z", "2026-11-21T05:55:00Z"]];
+  await s.runUntil("2026-11-21T07:31:00Z");
+  assert.deepEqual(s.shortRuns.map((run) => run.slice(3)), [
+    "06:00",
+    "06:15",
+    "06:30",
+    "06:45",
+    "07:00",
+    "07:15",
+    "07:30",
+  ]);
+});
+
+Deno.test("a clock that leaps ahead and is set right again neither doubles a run nor postpones the others", async () => {
+  const s = new RoleStage("2026-11-21T05:00:00Z", "0 6,7,8 * * *");
+  s.jumps = [["2026-11-21T05:30:00Z", "2027-11-21T05:30:00Z"], [
+    "2027-11-21T05:40:00Z",
+    "2026-11-21T05:40:00Z",
+  ]];
+  await s.runUntil("2026-11-22T06:30:00Z");
+  // The run of 06:00 came early, while the clock showed the next year.
+  assert.deepEqual(s.runs.map((run) => run.slice(2, 16)), [
+    "27-11-21T05:30",
+    "26-11-21T07:00",
+    "26-11-21T08:00",
+    "26-11-22T06:00",
+  ]);
+});
+
+Deno.test("a machine that starts with the clock of another year follows the right time as soon as it is set", async () => {
+  for (const wrong of ["2031-03-05T01:00:00Z", "1999-03-05T01:00:00Z"]) {
+    const s = new RoleStage(wrong, "06:00");
+    s.jumps = [[new Date(Date.parse(wrong) + 60_000).toISOString(), "2026-11-21T05:00:00Z"]];
+    await s.runUntil("2026-11-22T05:00:00Z");
+    assert.equal(s.shortRuns.at(-1), "21T06:00", wrong);
+  }
+});
+
+Deno.test("whatever jumps the clock makes, no due time that the clock shows is run twice", async () => {
+  const jump = fc.tuple(fc.integer({ min: 1, max: 600 }), fc.integer({ min: -900, max: 900 }));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(jump, { maxLength: 4 }),
+      fc.constantFrom("*/15 * * * *", "0 6,18 * * *", "06:00"),
+      async (jumps, schedule) => {
+        const s = new RoleStage("2026-11-21T05:07:00Z", schedule);
+        let [passed, nextAt] = [0, jumps[0]?.[0] ?? Infinity];
+        const left = [...jumps];
+        const stop = new AbortController();
+        await s.runUntil("", {
+          signal: stop.signal,
+          wake: (durationMs) => {
+            s.clock.advance(durationMs);
+            passed += durationMs / 60_000;
+            if (passed >= nextAt) {
+              s.clock.advance((left.shift()?.[1] ?? 0) * 60_000);
+              nextAt = passed + (left[0]?.[0] ?? Infinity);
+            }
+            if (passed > 2_880) stop.abort();
+            return Promise.resolve();
+          },
+        });
+        // Runs on time are for the due time that the clock shows.
+        const due = s.runs.filter((run) => /T\d\d:(00|15|30|45):00\.000/.test(run));
+        assert.equal(new Set(due).size, due.length, due.join(" "));
+        assert.ok(s.runs.length >= 1);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { UnreachableError } from "../../lib/core/errors.ts";
+import { RoleStage, utcSchedule } from "../helpers/role_stage.ts";
+
+const HOUR_MS = 3_600_000;
+
+Deno.test("a machine that was asleep through two due times, or two hundred, runs once when it is back", async () => {
+  for (const schedule of ["06:00", "*/15 * * * *"]) {
+    const s = new RoleStage("2026-11-21T05:58:00Z", schedule);
+    s.jumps = [["2026-11-21T05:59:00Z", "2026-11-23T07:20:00Z"]];
+    await s.runUntil("2026-11-23T07:29:00Z");
+    assert.deepEqual(s.shortRuns, ["23T07:20"], schedule);
+  }
+});
+
+Deno.test("a daemon that was off through two due times, or two hundred, runs once when it is back", async () => {
+  for (const schedule of ["06:00", "*/15 * * * *"]) {
+    const s = new RoleStage("2026-11-21T05:50:00Z", schedule);
+    await s.runUntil("2026-11-21T05:58:00Z");
+    s.clock.advance(49 * HOUR_MS);
+    await s.runUntil("2026-11-23T06:59:00Z");
+    assert.deepEqual(s.shortRuns, ["23T06:58"], schedule);
+    assert.ok(
+      s.log.lines.includes("info the client run of 2026-11-21T06:00:00Z was missed; making up for it now"),
+    );
+  }
+});
+
+Deno.test("without catch_up a missed due time is logged and left, and the next one is on time", async () => {
+  const s = new RoleStage("2026-11-21T05:58:00Z", utcSchedule("06:00", { catchUpMs: 0 }));
+  s.jumps = [["2026-11-21T05:59:00Z", "2026-11-21T06:05:00Z"]];
+  await s.runUntil("2026-11-22T05:00:00Z");
+  s.clock.advance(26 * HOUR_MS);
+  await s.runUntil("2026-11-24T07:00:00Z");
+  assert.deepEqual(s.shortRuns, ["24T06:00"]);
+  const left = s.log.lines.filter((line) => line.endsWith("was missed; it is not made up for"));
+  assert.deepEqual(left.map((line) => line.slice(23, 34)), ["2026-11-21T", "2026-11-22T"]);
+});
+
+Deno.test("without catch_up a due time still runs when the daemon is back within two minutes", async () => {
+  const s = new RoleStage("2026-11-21T05:58:00Z", utcSchedule("06:00", { catchUpMs: 0 }));
+  await s.runUntil("2026-11-21T05:59:00Z");
+  s.clock.advance(2 * 60_000);
+  await s.runUntil("2026-11-21T06:05:00Z");
+  assert.deepEqual(s.shortRuns, ["21T06:01"]);
+});
+
+Deno.test("catch_up_within makes up for the latest missed due time if it is not longer ago, and for none otherwise", async () => {
+  for (
+    const [back, expected] of [
+      ["2026-11-21T08:00:00Z", ["21T08:00"]],
+      ["2026-11-21T08:00:01Z", []],
+      ["2026-11-24T07:30:00Z", ["24T07:30"]],
+      ["2026-11-24T05:00:00Z", []],
+    ] as const
+  ) {
+    const s = new RoleStage("2026-11-21T05:00:00Z", utcSchedule("06:00", { catchUpMs: 2 * HOUR_MS }));
+    s.jumps = [["2026-11-21T05:59:00Z", back]];
+    await s.runUntil(new Date(Date.parse(back) + 50 * 60_000).toISOString());
+    assert.deepEqual(s.shortRuns, expected, back);
+  }
+});
+
+Deno.test("due times that pass during a pause are made up for once after it, as far as catch_up allows", async () => {
+  for (const [catchUpMs, expected] of [[Infinity, ["21T08:00", "21T09:00"]], [0, ["21T09:00"]]] as const) {
+    const s = new RoleStage("2026-11-21T05:30:00Z", utcSchedule("0 6,7,9 * * *", { catchUpMs }));
+    s.control = {
+      pausedUntil: () => s.clock.now() < new Date("2026-11-21T08:00:00Z") ? "resumed" : undefined,
+      takeRequest: () => false,
+    };
+    await s.runUntil("2026-11-21T10:00:00Z");
+    assert.deepEqual(s.shortRuns, expected);
+  }
+});
+
+Deno.test("a run that an operator requests starts at once, even in a pause, and takes no due time's place", async () => {
+  const s = new RoleStage("2026-11-21T05:30:00Z", "06:00", () => {
+    s.clock.advance(60_000);
+    return Promise.resolve();
+  });
+  let requests = 1;
+  s.control = {
+    pausedUntil: () => s.clock.now() < new Date("2026-11-21T05:50:00Z") ? "resumed" : undefined,
+    takeRequest: () => s.clock.now() >= new Date("2026-11-21T05:40:00Z") && requests-- > 0,
+  };
+  await s.runUntil("2026-11-21T07:00:00Z");
+  assert.deepEqual(s.shortRuns, ["21T05:40", "21T06:00"]);
+});
+
+Deno.test("a due time that is missed by a passing fault keeps its retries, and is served when one of them succeeds", async () => {
+  const s = new RoleStage(
+    "2026-11-21T05:59:00Z",
+    "0 6,7 * * *",
+    (run) => run < 4 ? Promise.reject(new UnreachableError("no network", { code: "X" })) : Promise.resolve(),
+  );
+  await s.runUntil("2026-11-21T07:30:00Z");
+  assert.deepEqual(s.shortRuns, ["21T06:00", "21T06:01", "21T06:03", "21T06:07", "21T07:00"]);
+  assert.deepEqual(s.remembered?.served, [[
+    new Date("2026-11-21T06:00:00Z"),
+    new Date("2026-11-21T07:00:00Z"),
+  ]]);
+});
