@@ -32,6 +32,8 @@ export interface HttpRequest extends NamedRequest {
   readonly credentials?: Credentials | undefined;
   /** A blob is sent with its length; a stream in chunks, which storage refuses. */
   readonly body?: string | Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** `"refuse"`: a redirect is an answer like any other, and nothing is sent to where it leads. */
+  readonly redirects?: "follow" | "refuse";
   /** Besides the credentials, what no message may show, should the other side repeat it. */
   readonly secrets?: readonly Secret[];
 }
@@ -76,7 +78,7 @@ export async function sendRequest(
       method,
       ...(body === undefined ? {} : { body }),
     }, signal);
-    const target = redirectTarget(response, url);
+    const target = request.redirects === "refuse" ? undefined : redirectTarget(response, url);
     if (target === undefined) return { response, crossedOrigin: url.origin !== first.origin };
     await response.body?.cancel();
     if (becomesGet(response.status, method)) [method, body] = ["GET", undefined];

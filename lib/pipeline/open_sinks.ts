@@ -11,6 +11,10 @@ export async function openSinks(settings: ModelSync, store: Store): Promise<RunS
     const { AlertSink } = await import("../notifiers/alert_sink.ts");
     sinks.push(new AlertSink(alerts, store));
   }
+  if (report.url !== undefined) {
+    const { ReportSink } = await import("../reporting/report_sink.ts");
+    sinks.push(new ReportSink(store, report));
+  }
   if (report.metrics_file !== undefined) {
     const { MetricsSink } = await import("../metrics/metrics_sink.ts");
     sinks.push(new MetricsSink(report.metrics_file, settings, store));

@@ -1,6 +1,6 @@
 import type { Publication, Publisher } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
+import { messageOf, UsageError } from "../core/errors.ts";
 import { type Carrier, type Digest, shortDigest, totalBytes } from "../release/manifest.ts";
 import {
   type FolderMemory,
@@ -9,6 +9,7 @@ import {
   type RememberedFolder,
 } from "../release/model_set.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
+import { keepPublishedFiles } from "../store/published_files.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import type { Steps } from "./current_run.ts";
@@ -54,7 +55,17 @@ export async function publish<Result extends Publication>(
   const models = set ?? await readModels(context, store, memory, isWanted);
   const publication = await run.step("publish", () => publisher.publish(models));
   const { digest, files } = models;
+  if (publication.outcome === "published") keepFiles(context, store, models);
   return reportOf(context, publisher, { digest, files: files.length, bytes: totalBytes(files) }, publication);
+}
+
+/** The publish is done, whether or not the disk takes the list. */
+function keepFiles({ log }: Context, store: Store, models: ModelSet): void {
+  try {
+    keepPublishedFiles(store, models);
+  } catch (error) {
+    log.debug(`the release will be reported without its files: ${messageOf(error)}`);
+  }
 }
 
 /** One of the two: the folder as it was remembered and still is, or read anew. */

@@ -175,6 +175,12 @@ const Schedule = z.object({
   times: listOf(Text, LISTED_MAX),
   /** An IANA name. */
   timeZone: Name,
+  /** A run may start so much later than it is due: each machine draws its own delay. */
+  splaySeconds: Count,
+  /** How old a missed due time may be that is still made up for; 0 when none is, `null` when any is. */
+  catchUpSeconds: Count.nullable(),
+  /** Windows in which no run starts: from each time of a cron expression on, for so long. */
+  deny: listOf(z.object({ start: Text, seconds: Count }), LISTED_MAX),
   paused: Pause.nullable(),
 });
 export type Schedule = Readonly<z.infer<typeof Schedule>>;
@@ -230,13 +236,11 @@ const Published = z.object({
   sequence: Count,
   carrier: Name.optional(),
   revision: Text.optional(),
-  createdAt: Time.optional(),
-  expiresAt: Time.optional(),
   runId: Name,
   host: Name,
   filesTotal: Count,
   bytes: Count,
-  /** In the order of the manifest; empty where the node has no manifest of the release any more. */
+  /** The first of the release's files, in the order of its manifest; none where the node does not know them any more. */
   files: listOf(
     z.object({ path: Text, size: Count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
     LISTED_FILES_MAX,

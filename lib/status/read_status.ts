@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
-import type { CanaryDescription, Schedule, Status, StatusRelease } from "../reporting/wire.ts";
+import type { CanaryDescription, RunningRun, Schedule, Status, StatusRelease } from "../reporting/wire.ts";
 import { nextStart, type Role, ROLES, roleSchedule } from "../schedule/roles.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
@@ -15,6 +15,7 @@ import { readPointer } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { listReleases, type StoredRelease } from "../store/releases.ts";
 import { findWriterOf } from "../store/revisions.ts";
+import { findRunning, type RunMark } from "../store/running.ts";
 import { findDueTime } from "../store/schedule_state.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
 
@@ -64,7 +65,7 @@ export async function readStatus(
     ...shownQuarantine(store),
     canary: await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
-    running: [],
+    running: (await findRunning(store, context.clock)).map(shownRun),
     daemons: await readDaemons(context, store),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
@@ -127,6 +128,10 @@ function shown({ manifest }: StoredRelease): StatusRelease {
   return { digest, sequence, createdAt, files: files.length, bytes: totalBytes(files) };
 }
 
+function shownRun({ runId, command, startedAt, step }: RunMark): RunningRun {
+  return { runId, command, startedAt, step: step ?? null };
+}
+
 /** The roles of the seeds, and those whose carrier is configured. */
 function configuredRoles(settings: ModelSync): Role[] {
   const configured: Readonly<Record<Role, boolean>> = {
@@ -155,9 +160,13 @@ function schedulesOf(settings: ModelSync, pauses: Pauses): Status["schedules"] {
   const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   return Object.fromEntries(
     configuredRoles(settings).map((role): [Role, Schedule] => {
+      const { times, splayMs, catchUpMs, deny } = roleSchedule(role, settings);
       return [role, {
-        times: [...roleSchedule(role, settings).times],
+        times,
         timeZone,
+        splaySeconds: splayMs / 1000,
+        catchUpSeconds: catchUpMs === Infinity ? null : catchUpMs / 1000,
+        deny: deny.map(({ start, durationMs }) => ({ start: start.text, seconds: durationMs / 1000 })),
         paused: pauses[role] ?? null,
       }];
     }),

@@ -12,7 +12,14 @@ export const CURRENT = {
   bytes: 20,
 } as const;
 
-export const SCHEDULE = { times: ["06:00"], timeZone: "UTC", paused: null };
+export const SCHEDULE = {
+  times: ["06:00"],
+  timeZone: "UTC",
+  splaySeconds: 0,
+  catchUpSeconds: null,
+  deny: [],
+  paused: null,
+};
 
 const REFUSED = { digest: DIGEST, sequence: 41, reason: "refused", at: "2026-11-28T00:00:07Z" } as const;
 

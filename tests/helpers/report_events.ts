@@ -69,6 +69,9 @@ const status = fc.record({
     fc.record({
       times: fc.array(text, { maxLength: 3 }),
       timeZone: name,
+      splaySeconds: count,
+      catchUpSeconds: fc.option(count),
+      deny: fc.array(fc.record({ start: text, seconds: count }), { maxLength: 2 }),
       paused: fc.option(pause),
     }),
     { maxKeys: 5, noNullPrototype: true },

@@ -5,6 +5,7 @@ import { readStatus } from "../../lib/status/read_status.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
+import { markRun } from "../../lib/store/running.ts";
 import { findStore } from "../../lib/store/store.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { storeOf } from "../helpers/machines.ts";
@@ -14,7 +15,15 @@ import { testContext } from "../helpers/test_context.ts";
 import { pulledReleases } from "../helpers/two_releases.ts";
 
 const CLOCK = new QuickClock("2026-11-21T05:00:00Z");
-const SETTINGS = ModelSync.parse({ time_zone: "Europe/Paris", client: { schedule: "06:30" } });
+const SETTINGS = ModelSync.parse({
+  time_zone: "Europe/Paris",
+  client: {
+    schedule: ["06:30", "0 18 * * *"],
+    splay: "5m",
+    catch_up_within: "2h",
+    deny: [{ cron: "0 9 * * 1-5", duration: "8h" }],
+  },
+});
 
 Deno.test("the state is what the shared schema says, from the store and the settings", async () => {
   using dir = memoryDir();
@@ -24,6 +33,11 @@ Deno.test("the state is what the shared schema says, from the store and the sett
   addQuarantine(store, { digest: digestOf("e"), sequence: 9, reason: "too old", at: "2026-11-20T00:00:00Z" });
   const pause = { since: "2026-11-21T04:00:00Z", until: null, host: "bot-1", reason: "maintenance" };
   pauseRoles(store, ["client"], pause);
+  using _mark = markRun(context, store, {
+    runId: "run-9",
+    command: "verify",
+    startedAt: "2026-11-21T05:00:00Z",
+  });
   using _daemon = await announceDaemon(context, store, ["client"]);
   const status = await readStatus(context, { settings: SETTINGS, location: bot, store }, 1);
   assert.deepEqual(Status.parse(status), status);
@@ -34,11 +48,18 @@ Deno.test("the state is what the shared schema says, from the store and the sett
   assert.deepEqual(status.quarantine.map(({ reason }) => reason), ["too old"]);
   assert.equal(status.next["client"], "2026-11-21T05:30:00.000Z");
   assert.deepEqual(status.schedules["client"], {
-    times: ["06:30"],
+    times: ["06:30", "0 18 * * *"],
     timeZone: "Europe/Paris",
+    splaySeconds: 300,
+    catchUpSeconds: 7_200,
+    deny: [{ start: "0 9 * * 1-5", seconds: 28_800 }],
     paused: pause,
   });
+  assert.equal(status.schedules["publisher"]?.catchUpSeconds, null);
   assert.deepEqual(status.paused, { client: pause });
+  assert.deepEqual(status.running, [
+    { runId: "run-9", command: "verify", startedAt: "2026-11-21T05:00:00Z", step: null },
+  ]);
   assert.deepEqual(status.daemons.map(({ role, pid }) => [role, pid]), [["client", Deno.pid]]);
 });
 

@@ -1,0 +1,181 @@
+import { cleanLine } from "../core/clean_text.ts";
+import type { RunRecord } from "../store/history.ts";
+import type { PublishedFiles } from "../store/published_files.ts";
+import { nodeName, sideOfCommand } from "./node_name.ts";
+import { EVENT_TYPES, type EventOf, LISTED_FILES_MAX, type ReportEvent, type Run, sourceOf } from "./wire.ts";
+
+/** What events say of the node besides what a record holds. */
+export interface NodeFacts {
+  /** `report.node` */
+  readonly name: string | undefined;
+  readonly host: string;
+  readonly modelsDir: string;
+}
+
+/** The bounds of the wire format, within which records are cut. */
+const NAME_CHARS_MAX = 255;
+const STEPS_MAX = 100;
+const PULL_REQUESTS_MAX = 100;
+
+/** An event has to fit into a value of 64 KiB at the dashboard; the rest of a run takes a few KiB. */
+const LOG_LINES_MAX = 100;
+const LOG_CHARS_MAX = 16 * 1024;
+
+/** What a run is, before it has ended. */
+export type BegunRun = Pick<RunRecord, "runId" | "command" | "startedAt">;
+
+/** Returns the event that a run began. */
+export function startedEvent({ name, host, modelsDir }: NodeFacts, run: BegunRun): EventOf<"started"> {
+  const { startedAt } = run;
+  const runId = nameOf(run.runId);
+  return {
+    ...envelope(nodeName(name, host, sideOfCommand(run.command)), startedAt),
+    id: `${runId}/started`,
+    type: EVENT_TYPES.started,
+    subject: runId,
+    data: {
+      runId,
+      command: nameOf(run.command),
+      startedAt,
+      host: nameOf(host),
+      modelsDir: cleanLine(modelsDir),
+    },
+  };
+}
+
+/**
+ * Returns what a record says, as events; none for a record without a valid time, which only another hand can have
+ * written.
+ *
+ * @param published the files of the release that it published, where they are known
+ */
+export function recordEvents(
+  facts: NodeFacts,
+  record: RunRecord,
+  published: PublishedFiles | undefined,
+): ReportEvent[] {
+  const startedMs = Date.parse(record.startedAt);
+  if (Number.isNaN(startedMs)) return [];
+  const run = runOf(record, new Date(startedMs).toISOString());
+  const node = nodeName(facts.name, record.host, sideOfCommand(record.command));
+  const head = envelope(node, new Date(startedMs + run.durationMs).toISOString());
+  const { runId, host } = run;
+  const finished: EventOf<"finished"> = {
+    ...head,
+    id: `${runId}/finished`,
+    type: EVENT_TYPES.finished,
+    subject: runId,
+    data: { ...run, modelsDir: cleanLine(facts.modelsDir) },
+  };
+  const pullRequests = (run.pullRequests ?? []).map((pullRequest): EventOf<"pullRequest"> => ({
+    ...head,
+    id: `${runId}/pull-request/${pullRequest.repository}`,
+    type: EVENT_TYPES.pullRequest,
+    subject: pullRequest.repository,
+    data: { ...pullRequest, runId, host },
+  }));
+  return [...publishedEvents(head, run, published), ...pullRequests, finished];
+}
+
+function publishedEvents(
+  head: ReturnType<typeof envelope>,
+  { runId, host, outcome, release, previous, sequence, carrier, revision, files, bytes }: Run,
+  list: PublishedFiles | undefined,
+): EventOf<"published">[] {
+  if (outcome !== "published" || release === undefined) return [];
+  const listed = (list?.files ?? []).slice(0, LISTED_FILES_MAX).map((file) => ({
+    ...file,
+    path: cleanLine(file.path),
+  }));
+  const filesTotal = list?.filesTotal ?? files ?? 0;
+  return [{
+    ...head,
+    id: `${runId}/published`,
+    type: EVENT_TYPES.published,
+    subject: release,
+    data: {
+      digest: release,
+      ...(previous === undefined ? {} : { previous }),
+      sequence: sequence ?? 0,
+      ...(carrier === undefined ? {} : { carrier }),
+      ...(revision === undefined ? {} : { revision }),
+      runId,
+      host,
+      filesTotal,
+      bytes: list?.bytes ?? bytes ?? 0,
+      files: listed,
+      filesLeftOut: filesTotal - listed.length,
+    },
+  }];
+}
+
+/** A record within the bounds of the wire format. Its texts are clean: reading it has cleaned them. */
+function runOf(record: RunRecord, startedAt: string): Run {
+  const { sequence, files, bytes, writtenBytes, changed, steps, pullRequests, error, log } = record;
+  return {
+    ...record,
+    startedAt,
+    runId: nameOf(record.runId),
+    command: nameOf(record.command),
+    host: nameOf(record.host),
+    durationMs: countOf(record.durationMs),
+    ...counts({ sequence, files, bytes, writtenBytes, changed }),
+    ...(steps === undefined ? {} : {
+      steps: steps.slice(0, STEPS_MAX).map(({ name, startMs, durationMs }) => ({
+        name: nameOf(name),
+        startMs: countOf(startMs),
+        durationMs: countOf(durationMs),
+      })),
+    }),
+    ...(pullRequests === undefined ? {} : {
+      pullRequests: pullRequests.slice(0, PULL_REQUESTS_MAX).map((pullRequest) => ({
+        ...pullRequest,
+        repository: nameOf(pullRequest.repository),
+        outcome: nameOf(pullRequest.outcome),
+        changes: countOf(pullRequest.changes),
+        ...counts({ number: pullRequest.number }),
+      })),
+    }),
+    ...(error === undefined ? {} : { error: { ...error, code: nameOf(error.code) } }),
+    ...(log === undefined ? {} : { log: endOfLog(log) }),
+  };
+}
+
+function envelope(node: string, time: string) {
+  return {
+    specversion: "1.0",
+    source: sourceOf(node),
+    time,
+    datacontenttype: "application/json",
+  } as const;
+}
+
+/** A name that is empty would be none: damage, which must not keep what follows it from being reported. */
+function nameOf(text: string): string {
+  return cleanLine(text, { charsMax: NAME_CHARS_MAX }) || "unknown";
+}
+
+function countOf(value: number): number {
+  return Math.min(Math.max(0, value), Number.MAX_SAFE_INTEGER);
+}
+
+function counts<Key extends string>(values: Readonly<Record<Key, number | undefined>>) {
+  const known: Partial<Record<Key, number>> = {};
+  for (const key in values) {
+    const value = values[key];
+    if (value !== undefined) known[key] = countOf(value);
+  }
+  return known;
+}
+
+/** The last lines, as many as fit. */
+function endOfLog(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  let chars = 0;
+  for (const line of lines.slice(-LOG_LINES_MAX).reverse()) {
+    chars += line.length;
+    if (chars > LOG_CHARS_MAX) break;
+    kept.push(line);
+  }
+  return kept.reverse();
+}

@@ -1,0 +1,25 @@
+/** What a machine is to the dashboard, where it has no name of its own. */
+export type Side = "publisher" | "client" | "references";
+
+const PUBLISHER_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "redeploy"];
+
+/**
+ * Returns the name under which a run is reported. A machine that publishes and pulls is two nodes, unless it is given a
+ * name: each side has a schedule and a state of its own.
+ *
+ * @param name `report.node`
+ */
+export function nodeName(name: string | undefined, host: string, side: Side): string {
+  return name ?? `${host}/${side}`;
+}
+
+/** The side of a machine that a command works for. */
+export function sideOfCommand(command: string): Side {
+  if (command === "references-sync") return "references";
+  return PUBLISHER_COMMANDS.includes(command) ? "publisher" : "client";
+}
+
+/** The side of a machine that a daemon's role works for. */
+export function sideOfRole(role: string): Side {
+  return role === "publisher" || role === "references" ? role : "client";
+}

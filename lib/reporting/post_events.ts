@@ -1,0 +1,96 @@
+import { type ModelSyncError, UnreachableError } from "../core/errors.ts";
+import { bearer, exchange, type HttpContext, type HttpRequest, readBody, statusError } from "../core/http.ts";
+import { redactUrls } from "../core/secret.ts";
+import type { Receiver } from "./receiver.ts";
+import { BATCH_CONTENT_TYPE } from "./wire.ts";
+
+/** A dashboard answers with a few counts. */
+const ANSWER_BYTES_MAX = 64 * 1024;
+
+/** The code of the error for a batch that the dashboard finds too large. */
+export const TOO_LARGE = "HTTP_413";
+
+/**
+ * Posts a batch of events, once. Delivered means: the address itself answered 2xx with nothing or with JSON. A page, as
+ * of a login or a captive portal, and a redirect are no delivery, and nothing is sent to where a redirect leads.
+ *
+ * @param events each as JSON
+ * @throws {ModelSyncError} that says what to do; a `PassingError` with what the dashboard asks for in `Retry-After`
+ */
+export async function postEvents(
+  context: HttpContext,
+  receiver: Receiver,
+  events: readonly string[],
+  timeoutMs: number,
+): Promise<void> {
+  const { url, token } = receiver;
+  const request: HttpRequest & { readonly timeoutMs: number } = {
+    verb: "send",
+    what: "reports",
+    url,
+    method: "POST",
+    headers: { "content-type": BATCH_CONTENT_TYPE, accept: "application/json" },
+    credentials: token === undefined ? undefined : bearer(url, token),
+    body: `[${events.join(",")}]`,
+    redirects: "refuse",
+    timeoutMs,
+  };
+  await exchange(context, request, async (response) => {
+    if (response.status >= 300 && response.status < 400) throw await redirected(request, response);
+    if (!response.ok) throw withAdvice(await statusError(context, request, response), receiver);
+    await checkAnswer(request, response);
+  });
+}
+
+async function checkAnswer(request: HttpRequest, response: Response): Promise<void> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const piece of readBody(response, request, ANSWER_BYTES_MAX)) {
+    text += decoder.decode(piece, { stream: true });
+  }
+  if (text.trim() === "" || isJson(text)) return;
+  const { host } = new URL(request.url);
+  throw new UnreachableError(
+    `Cannot send reports: ${host} answered ${response.status}, but not as a dashboard does`,
+    {
+      code: "ANSWER_INVALID",
+      hint: "check report.url: a login page or a proxy may answer in the dashboard's place",
+    },
+  );
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function redirected(request: HttpRequest, response: Response): Promise<UnreachableError> {
+  await response.body?.cancel();
+  const { host } = new URL(request.url);
+  const target = redactUrls(response.headers.get("location") ?? "an unknown address");
+  return new UnreachableError(`Cannot send reports: ${host} redirects to ${target}`, {
+    code: "REDIRECTED",
+    hint:
+      "set report.url to that address if it is the dashboard; no report is sent to where a redirect leads",
+  });
+}
+
+/** What the statuses mean for a report. */
+function withAdvice<Failure extends ModelSyncError>(
+  error: Failure,
+  { token, tokenVariable }: Receiver,
+): Failure {
+  if (error.code === "HTTP_401" || error.code === "HTTP_403") {
+    error.reviseHint(
+      token === undefined
+        ? `set ${tokenVariable} to this node's token`
+        : `check ${tokenVariable}: the dashboard does not take this token, or not for this node (report.node)`,
+    );
+  }
+  if (error.code === "HTTP_404") error.reviseHint("check report.url: no dashboard is at this address");
+  return error;
+}

@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { findFile, ifFound, removeFile, replaceFile } from "../core/files.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import { Digest, type ReleaseFile, totalBytes } from "../release/manifest.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * The file lists of the releases that this machine published last, for reports of them: the manifest itself stays in
+ * the registry, and the folder that it describes changes with the next training.
+ */
+
+/** As many files as a report lists. */
+export const KEPT_FILES_MAX = 2_000;
+
+/** A publish a day, while a dashboard is away for a month, and some besides. */
+const LISTS_MAX = 40;
+
+/** Lists of typical releases have 20 KiB; those of {@link LISTS_MAX} large ones could have fifty times as much. */
+const LISTS_BYTES_MAX = 16 * 1024 * 1024;
+
+const PublishedFiles = z.object({
+  digest: Digest,
+  filesTotal: z.number(),
+  bytes: z.number(),
+  /** The first of them, by name. */
+  files: z.array(z.object({ path: z.string(), size: z.number(), sha256: z.string() })).max(KEPT_FILES_MAX),
+});
+/** The files of a published release, as far as they are kept. */
+export type PublishedFiles = Readonly<z.infer<typeof PublishedFiles>>;
+
+/** Returns the files of a release that this machine published; `undefined` where they are not kept any more. */
+export function findPublishedFiles(store: Store, digest: Digest): PublishedFiles | undefined {
+  const read = readJsonFile(store.fs, pathOf(store, digest), PublishedFiles);
+  return read.kind === "found" && read.value.digest === digest ? read.value : undefined;
+}
+
+/** Keeps the files of a release that was just published, and drops the oldest lists beyond the bounds. */
+export function keepPublishedFiles(
+  store: Store,
+  { digest, files }: { readonly digest: Digest; readonly files: readonly ReleaseFile[] },
+): void {
+  const kept: PublishedFiles = {
+    digest,
+    filesTotal: files.length,
+    bytes: totalBytes(files),
+    files: files.slice(0, KEPT_FILES_MAX).map(({ path, size, sha256 }) => ({ path, size, sha256 })),
+  };
+  store.fs.mkdirSync(folderOf(store), { recursive: true });
+  replaceFile(store.fs, pathOf(store, digest), `${JSON.stringify(kept)}\n`);
+  dropOldest(store);
+}
+
+function dropOldest(store: Store): void {
+  const { fs } = store;
+  const lists = Array.from(fs.readDirSync(folderOf(store))).flatMap(({ name }) => {
+    const path = join(folderOf(store), name);
+    const info = ifFound(() => findFile(fs, path));
+    return info?.isFile === true ? [{ path, size: info.size, atMs: info.mtime?.getTime() ?? 0 }] : [];
+  }).sort((one, other) => other.atMs - one.atMs);
+  let bytes = 0;
+  for (const [index, { path, size }] of lists.entries()) {
+    bytes += size;
+    if (index >= LISTS_MAX || (bytes > LISTS_BYTES_MAX && index > 0)) removeFile(fs, path);
+  }
+}
+
+function folderOf({ root }: Pick<Store, "root">): string {
+  return join(root, "published_files");
+}
+
+function pathOf(store: Store, digest: Digest): string {
+  return join(folderOf(store), `${digest.slice("sha256:".length)}.json`);
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
+import { appendHistory } from "../../lib/store/history.ts";
+import { finished, finishedFrom, ReportWorld, runRecordOf } from "../helpers/report_world.ts";
+
+Deno.test("each run of the history is reported once, oldest first, and only what is new after that", async () => {
+  await using world = new ReportWorld();
+  world.record(1, 2, 3);
+  assert.deepEqual(await world.deliver(), { delivered: 3, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finished(1, 2, 3));
+  assert.deepEqual(await world.deliver(), { delivered: 0, problem: undefined });
+  world.record(4);
+  assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finished(1, 2, 3, 4));
+  // Nothing to say: nothing is asked.
+  assert.deepEqual(world.dashboard.requests.map(({ count }) => count), [3, 1]);
+});
+
+Deno.test("an event says who reports what, in the format of the shared schema", async () => {
+  await using world = new ReportWorld();
+  appendHistory(
+    world.store,
+    runRecordOf(7, {
+      command: "references-sync",
+      outcome: "proposed",
+      startedAt: "2026-11-21T06:00:00Z",
+      durationMs: 2_500,
+      steps: [{ name: "read", startMs: 0, durationMs: 900 }],
+      pullRequests: [{ repository: "o/r", outcome: "created", number: 5, url: "https://h/5", changes: 2 }],
+    }),
+  );
+  await world.deliver();
+  assert.equal(world.dashboard.unusable, 0);
+  const [proposed, run] = Array.from(world.dashboard.events.values());
+  assert.deepEqual(
+    [proposed?.id, proposed?.type, proposed?.subject, proposed?.source],
+    ["run-7/pull-request/o/r", "model-sync.pull-request.v1", "o/r", "bot-1/references"],
+  );
+  assert.deepEqual(run, {
+    specversion: "1.0",
+    id: "run-7/finished",
+    source: "bot-1/references",
+    type: "model-sync.run.finished.v1",
+    time: "2026-11-21T06:00:02.500Z",
+    subject: "run-7",
+    datacontenttype: "application/json",
+    data: {
+      runId: "run-7",
+      command: "references-sync",
+      outcome: "proposed",
+      startedAt: "2026-11-21T06:00:00.000Z",
+      durationMs: 2_500,
+      host: "bot-1",
+      steps: [{ name: "read", startMs: 0, durationMs: 900 }],
+      pullRequests: [{ repository: "o/r", outcome: "created", number: 5, url: "https://h/5", changes: 2 }],
+      modelsDir: world.store.modelsDir,
+    },
+  });
+});
+
+Deno.test("a run that was killed is reported as its line says", async () => {
+  await using world = new ReportWorld();
+  const error = { code: "KILLED", message: "the run was killed and its work undone by the next one" };
+  appendHistory(world.store, runRecordOf(1, { outcome: "interrupted", durationMs: 0, error }));
+  await world.deliver();
+  const [event] = world.dashboard.events.values();
+  assert.ok(event?.type === "model-sync.run.finished.v1");
+  assert.deepEqual([event.data.outcome, event.data.error], ["interrupted", error]);
+});
+
+Deno.test("a record that the disk did not take is reported after the history, and moves no cursor", async () => {
+  await using world = new ReportWorld();
+  world.record(1);
+  await world.deliver({}, [runRecordOf(2)]);
+  assert.deepEqual(world.dashboard.ids(), finished(1, 2));
+  world.record(3);
+  assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined });
+});
+
+Deno.test("odd records are cut to the bounds of the schema, and one without a time is passed over", async () => {
+  await using world = new ReportWorld();
+  const steps = Array.from({ length: 150 }, (_, index) => ({ name: "s", startMs: index, durationMs: 1 }));
+  const log = Array.from({ length: 300 }, (_, index) => `${index} ${"x".repeat(500)}`);
+  appendHistory(world.store, runRecordOf(1, { startedAt: "yesterday" }));
+  appendHistory(
+    world.store,
+    runRecordOf(2, { steps, log, durationMs: -5, host: "h".repeat(900), bytes: 1e300 }),
+  );
+  appendHistory(world.store, runRecordOf(3, { runId: "", error: { code: "", message: "m".repeat(9_000) } }));
+  assert.deepEqual(await world.deliver(), { delivered: 3, problem: undefined });
+  assert.equal(world.dashboard.unusable, 0);
+  assert.deepEqual(world.dashboard.ids(), ["run-2/finished", "unknown/finished"]);
+  const [event] = world.dashboard.events.values();
+  assert.ok(event?.type === "model-sync.run.finished.v1");
+  assert.deepEqual([event.data.steps?.length, event.data.log?.at(-1)?.slice(0, 4)], [100, "299 "]);
+  assert.ok(JSON.stringify(event).length < 64 * 1024);
+});
+
+Deno.test("several processes that deliver at once send each run once, in order", async () => {
+  await using world = new ReportWorld();
+  world.recordMany(1, 1_100);
+  // Each waits for the others' batches.
+  const deliveries = await Promise.all([1, 2, 3].map(() => world.deliver({ clock: systemClock })));
+  assert.deepEqual(deliveries.map(({ problem }) => problem), [undefined, undefined, undefined]);
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 1_100));
+  const counts = world.dashboard.requests.map(({ count }) => count);
+  assert.equal(counts.reduce((sum, count) => sum + count, 0), 1_100);
+});
+
+Deno.test("another dashboard gets the whole history", async () => {
+  await using world = new ReportWorld();
+  await using other = new ReportWorld();
+  world.record(1, 2);
+  await world.deliver();
+  await other.deliver({}, [], world.store);
+  assert.deepEqual(other.dashboard.ids(), finished(1, 2));
+  assert.ok(Deno.statSync(join(world.store.root, "reported.json")).isFile);
+});

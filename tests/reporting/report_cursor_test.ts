@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Context } from "../../lib/core/context.ts";
+import type { FileSystem } from "../../lib/core/files.ts";
+import { historyFiles } from "../../lib/store/history.ts";
+import { countingFs } from "../helpers/counting_fs.ts";
+import { MortalProcess } from "../helpers/mortal_process.ts";
+import { osError } from "../helpers/two_releases.ts";
+import { finished, finishedFrom, ReportWorld, runRecordOf } from "../helpers/report_world.ts";
+
+function statePath(world: ReportWorld): string {
+  return join(world.store.root, "reported.json");
+}
+
+const DAMAGES: Readonly<Record<string, (path: string) => void>> = {
+  "missing": (path) => Deno.removeSync(path),
+  "empty": (path) => Deno.writeTextFileSync(path, ""),
+  "cut in half": (path) => Deno.truncateSync(path, 40),
+  "JSON of something else": (path) => Deno.writeTextFileSync(path, '{"receiver": 7}'),
+  "beyond the end of the history": (path) =>
+    Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace(/"(start|end)":(\d+)/g, '"$1":9$2')),
+  "in the middle of a line": (path) =>
+    Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace(/"start":(\d+)/, '"start":1')),
+  "at another run's line": (path) =>
+    Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace("run-2", "run-9")),
+};
+
+for (const [damage, inflict] of Object.entries(DAMAGES)) {
+  Deno.test(`a cursor that is ${damage} sends the whole history again, which costs the dashboard nothing`, async () => {
+    await using world = new ReportWorld();
+    world.record(1, 2);
+    await world.deliver();
+    inflict(statePath(world));
+    world.record(3);
+    assert.deepEqual(await world.deliver(), { delivered: 3, problem: undefined });
+    assert.deepEqual(world.dashboard.ids(), finished(1, 2, 3));
+    assert.deepEqual(await world.deliver(), { delivered: 0, problem: undefined });
+  });
+}
+
+Deno.test("a history that was rotated in between loses no line", async () => {
+  await using world = new ReportWorld();
+  world.recordMany(1, 3);
+  await world.deliver();
+  world.recordMany(4, 5);
+  const [history, older = "", oldest = ""] = historyFiles(world.store);
+  Deno.renameSync(history ?? "", older);
+  world.recordMany(6, 7);
+  Deno.renameSync(older, oldest);
+  Deno.renameSync(history ?? "", older);
+  world.recordMany(8, 8);
+  assert.deepEqual(await world.deliver(), { delivered: 5, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 8));
+});
+
+Deno.test("a history that was lost begins again with its oldest line", async () => {
+  await using world = new ReportWorld();
+  world.recordMany(1, 3);
+  await world.deliver();
+  Deno.removeSync(world.store.history);
+  world.record(4);
+  assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 4));
+});
+
+Deno.test("a run that is killed before, while or after it delivers leaves nothing out and nothing twice", async () => {
+  const deliver = (world: ReportWorld, { fs, http, clock }: Context) =>
+    world.deliver({ fs, http, clock }, [], { ...world.store, fs });
+  const alive = new MortalProcess(0);
+  {
+    await using world = new ReportWorld();
+    world.record(1, 2);
+    await alive.run((context) => deliver(world, context));
+    assert.deepEqual(world.dashboard.ids(), finished(1, 2));
+  }
+  let sentBefore = 0;
+  for (let diesAt = 1; diesAt <= alive.steps; diesAt++) {
+    await using world = new ReportWorld();
+    world.record(1, 2);
+    await new MortalProcess(diesAt).run((context) => deliver(world, context));
+    sentBefore += world.dashboard.events.size > 0 ? 1 : 0;
+    world.record(3);
+    assert.equal((await world.deliver()).problem, undefined, `step ${diesAt}`);
+    assert.deepEqual(world.dashboard.ids(), finished(1, 2, 3), `step ${diesAt}`);
+    world.record(4);
+    assert.deepEqual(await world.deliver(), { delivered: 1, problem: undefined }, `step ${diesAt}`);
+  }
+  // Deaths on both sides of the request.
+  assert.ok(sentBefore > 0 && sentBefore < alive.steps, `${sentBefore} of ${alive.steps}`);
+});
+
+Deno.test("a disk that takes no cursor stops the delivery with one line, and nothing is sent in a loop", async () => {
+  await using world = new ReportWorld();
+  world.recordMany(1, 600);
+  const fs: FileSystem = {
+    ...countingFs((step) => {
+      if (step.includes("reported.json")) throw osError("ENOSPC");
+    }),
+  };
+  const { problem } = await world.deliver({ fs }, [], { ...world.store, fs });
+  assert.match(
+    problem ?? "",
+    /^Cannot note up to where the history is reported: the disk is full; free or mend the disk/,
+  );
+  assert.equal(world.dashboard.requests.length, 1);
+  assert.deepEqual(await world.deliver(), { delivered: 600, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 600));
+});
+
+Deno.test("a dashboard that was away for a day has everything after one delivery", async () => {
+  await using world = new ReportWorld();
+  world.dashboard.fault = () => new Response("", { status: 502 });
+  for (let run = 1; run <= 96; run++) {
+    world.recordMany(run, run);
+    if (run % 24 === 0) assert.equal((await world.deliver()).delivered, 0);
+  }
+  world.dashboard.fault = () => undefined;
+  assert.deepEqual(await world.deliver(), { delivered: 96, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 96));
+});
+
+Deno.test("a dashboard that was away for a month has everything after a few deliveries", async () => {
+  await using world = new ReportWorld();
+  const [history = "", older = ""] = historyFiles(world.store);
+  // Every five minutes.
+  const runs = 30 * 24 * 12;
+  world.recordMany(1, 6_000, older);
+  world.recordMany(6_001, runs, history);
+  let answers = 0;
+  world.dashboard.fault = ({ count, body }) => {
+    assert.ok(count <= 500 && body.length <= 512 * 1024);
+    answers++;
+    // As long as a batch of 500 takes a page that ingests 2,000 events a second.
+    world.clock.advance(250);
+    return Response.json({ taken: count });
+  };
+  let [delivered, deliveries] = [0, 0];
+  while (delivered < runs) {
+    const delivery = await world.deliver();
+    assert.equal(delivery.problem, undefined);
+    delivered += delivery.delivered;
+    deliveries++;
+  }
+  assert.deepEqual([delivered, deliveries], [runs, 1]);
+  assert.equal(answers, Math.ceil(runs / 500));
+});
+
+Deno.test("a record of a later version is passed over, and so is a torn line", async () => {
+  await using world = new ReportWorld();
+  world.record(1);
+  Deno.writeTextFileSync(world.store.history, '{"runId": "later", "outcome": "teleported"}\n{"torn\n', {
+    append: true,
+  });
+  Deno.writeTextFileSync(world.store.history, `${JSON.stringify(runRecordOf(2))}\n`, { append: true });
+  assert.deepEqual(await world.deliver(), { delivered: 2, problem: undefined });
+  assert.deepEqual(world.dashboard.ids(), finished(1, 2));
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { findPublishedFiles, keepPublishedFiles } from "../../lib/store/published_files.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { memoryDir } from "../helpers/temp_dir.ts";
+
+function digest(number: number): `sha256:${string}` {
+  return `sha256:${String(number).padStart(64, "0")}`;
+}
+
+function filesOf(count: number) {
+  return Array.from(
+    { length: count },
+    (_, index) => ({ path: `${index}.bin`, size: 2, sha256: "c".repeat(64) }),
+  );
+}
+
+Deno.test("the files of a published release are kept up to a bound, with what they are in all", () => {
+  using dir = memoryDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  assert.equal(findPublishedFiles(store, digest(1)), undefined);
+  keepPublishedFiles(store, { digest: digest(1), files: filesOf(2_500) });
+  const kept = findPublishedFiles(store, digest(1));
+  assert.deepEqual([kept?.files.length, kept?.filesTotal, kept?.bytes], [2_000, 2_500, 5_000]);
+  assert.deepEqual(kept?.files[0], { path: "0.bin", size: 2, sha256: "c".repeat(64) });
+});
+
+Deno.test("only the lists of the last forty releases stay, and a damaged one is none", () => {
+  using dir = memoryDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const folder = join(store.root, "published_files");
+  for (let number = 1; number <= 43; number++) {
+    keepPublishedFiles(store, { digest: digest(number), files: filesOf(1) });
+    const path = join(folder, `${digest(number).slice(7)}.json`);
+    Deno.utimeSync(path, number, number);
+  }
+  keepPublishedFiles(store, { digest: digest(44), files: filesOf(1) });
+  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+  assert.deepEqual(names.map((name) => parseInt(name)), Array.from({ length: 40 }, (_, index) => index + 5));
+  Deno.writeTextFileSync(join(folder, names[0] ?? ""), "{");
+  assert.equal(findPublishedFiles(store, digest(5)), undefined);
+});
+
+Deno.test("lists that are large are dropped sooner, the newest never", () => {
+  using dir = memoryDir();
+  const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
+  const folder = join(store.root, "published_files");
+  keepPublishedFiles(store, { digest: digest(1), files: filesOf(1) });
+  for (const name of ["old.json", "older.json"]) {
+    Deno.writeTextFileSync(join(folder, name), "");
+    Deno.truncateSync(join(folder, name), 17 * 1024 * 1024);
+    Deno.utimeSync(join(folder, name), 1, 1);
+  }
+  keepPublishedFiles(store, { digest: digest(2), files: filesOf(1) });
+  assert.equal(Array.from(Deno.readDirSync(folder)).length, 2);
+  assert.ok(
+    findPublishedFiles(store, digest(1)) !== undefined && findPublishedFiles(store, digest(2)) !== undefined,
+  );
+});
