@@ -111,14 +111,16 @@ export async function tryLock(
   return await lockOrClose(file, true, clock, 0) ? file : "locked";
 }
 
+/** A file that can be asked for a lock without waiting: Deno's can since 2.8. */
+type Lockable = Deno.FsFile & { readonly tryLockSync?: (exclusive?: boolean) => boolean };
+
 /** Locks a file, or closes it. @returns whether it is locked */
 async function lockOrClose(
-  file: Deno.FsFile,
+  file: Lockable,
   exclusive: boolean,
   clock: Clock,
   waitMs: number,
 ): Promise<boolean> {
-  // Deno has it since 2.8.
   if (typeof file.tryLockSync !== "function") return await lockOrCloseLater(file, exclusive, clock);
   for (let waitedMs = 0; !file.tryLockSync(exclusive); waitedMs += LOCK_LOOK_MS) {
     if (waitedMs >= waitMs) {
