@@ -70,6 +70,8 @@ function lines(
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
     ...nextLines(output, status, now, timeZone),
+    ...pauseLines(output, status, timeZone),
+    ...daemonLines(output, status),
   ];
 }
 
@@ -155,6 +157,28 @@ function nextLines(output: Output, status: Status, now: Date, timeZone: string |
         formatDuration(Date.parse(time) - now.getTime())
       })`
     ),
+  ];
+}
+
+function pauseLines(output: Output, { paused }: Status, timeZone: string | undefined): string[] {
+  const pauses = Object.entries(paused);
+  if (pauses.length === 0) return [];
+  return [
+    output.paint("bold", "paused roles"),
+    ...pauses.map(([role, { until, host, reason }]) => {
+      const end = until === null ? "until resumed" : `until ${formatLocalTime(new Date(until), timeZone)}`;
+      return `  ${output.paint("yellow", role)} ${end}, on ${host}${
+        reason === undefined ? "" : `: ${reason}`
+      }`;
+    }),
+  ];
+}
+
+function daemonLines(output: Output, { daemons }: Status): string[] {
+  if (daemons.length === 0) return [];
+  return [
+    output.paint("bold", "running daemons"),
+    ...daemons.map(({ role, pid, host, since }) => `  ${role}: pid ${pid} on ${host} since ${since}`),
   ];
 }
 

@@ -18,7 +18,7 @@ import type { DaemonHealth } from "./daemon_health.ts";
 import type { RoleControl } from "./role_control.ts";
 
 /** Operators are promised five seconds; a check is two calls of the system. */
-const LOOK_MS = 2_000;
+const LOOK_MS = 1_000;
 
 /** A daemon that starts runs requests that its predecessor did not get to, unless the operator has given up on them. */
 const REQUEST_AGE_MS_MAX = 60 * 60_000;

@@ -44,6 +44,9 @@ Deno.test("pause, resume and run-now act on a running daemon, also while another
 
   const { paused } = await runJson(bot, "status");
   assert.deepEqual(Object.keys(Object(paused)), ["client"]);
+  const text = (await run(bot, "status")).stdout;
+  assert.match(text, /^ {2}client until 20.*, on \S+: moving house$/m);
+  assert.match(text, new RegExp(`^ {2}client: pid ${Deno.pid} on \\S+ since 20`, "m"));
   assert.deepEqual((await runJson(bot, "resume"))["roles"], ["client"]);
   await daemon.until(/client: resumed/);
   assert.equal((await runJson(bot, "resume", "client"))["outcome"], "unchanged");
