@@ -133,6 +133,8 @@ export interface Session {
   readonly settings: ModelSync;
   /** The model folder and its store. */
   readonly location: StoreLocation;
+  /** Whether its runs wait for one that holds the store, as a daemon's do, instead of failing. */
+  readonly waitsForLock?: boolean;
 }
 
 /** What a command gets that works without a valid configuration, or reads it more than once. */

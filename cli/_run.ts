@@ -8,12 +8,12 @@ import type { CommandName } from "./_summaries.ts";
 
 /** A recorded run, of which those hear that the configuration names. */
 export async function runRecorded<Report extends RunReport>(
-  { context, settings }: Session,
+  { context, settings, waitsForLock = false }: Session,
   store: Store,
   command: CommandName,
   work: (run: CurrentRun, context: Context) => Promise<Report>,
   options: Partial<Pick<RunOptions, "lock" | "prepare">> = {},
 ): Promise<Timed<Report>> {
   const sinks = await openSinks(settings, store);
-  return await recordedRun(context, store, { command, lock: "store", ...options, sinks }, work);
+  return await recordedRun(context, store, { command, lock: "store", waitsForLock, ...options, sinks }, work);
 }

@@ -207,11 +207,11 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
 
 /**
  * Reads the configuration for a run of a role. Permissions that another role of this daemon needs are not given up by
- * this one.
+ * this one, and a role that finds the store locked waits.
  */
 async function openJob(plain: PlainSession, needs: readonly Need[]): Promise<Session> {
   const session = await openSession(plain);
-  return { ...session, permissions: keepPermissions(session.permissions, needs) };
+  return { ...session, permissions: keepPermissions(session.permissions, needs), waitsForLock: true };
 }
 
 /** @throws {UsageError} where `--at` is no schedule */

@@ -234,11 +234,12 @@ async function prepare(
 }
 
 async function recorded(
-  { context, settings, location }: Session,
+  { context, settings, location, waitsForLock = false }: Session,
   work: Parameters<typeof recordedSync>[3],
 ): Promise<SyncReport> {
   const store = openStore(context.fs, location, context.log);
-  return await recordedSync(context, store, await openSinks(settings, store), work);
+  const sinks = await openSinks(settings, store);
+  return await recordedSync(context, store, { sinks, waitsForLock }, work);
 }
 
 async function openMode(

@@ -39,6 +39,11 @@ export async function acquireLock(
 ): Promise<Disposable> {
   const file = await openLockFile(fs, path);
   if (!await lockOrClose(file, true, clock, LOCK_WAIT_MS)) throw lockedError(fs, path);
+  return held(file, path, owner, clock);
+}
+
+/** Says in the file of a lock who holds it. @returns what lets go of it */
+function held(file: Deno.FsFile, path: string, owner: LockOwner, clock: Clock): Disposable {
   const text: z.infer<typeof LockText> = {
     pid: Deno.pid,
     host: owner.host,
@@ -74,6 +79,10 @@ export async function awaitLock(
   owner: Omit<LockOwner, "host">,
   pauseMs: number = AWAIT_PAUSE_MS,
 ): Promise<Disposable> {
+  const file = await openLockFile(fs, path);
+  // Each attempt would leave another thread behind, until none is left for anything else.
+  if (!canTry(file)) return held(await lockInThread(file, signal), path, { ...owner, host }, clock);
+  file.close();
   for (;;) {
     try {
       return await acquireLock(fs, path, { ...owner, host }, clock);
@@ -121,7 +130,7 @@ async function lockOrClose(
   clock: Clock,
   waitMs: number,
 ): Promise<boolean> {
-  if (typeof file.tryLockSync !== "function") return await lockOrCloseLater(file, exclusive, clock);
+  if (!canTry(file)) return await lockOrCloseLater(file, exclusive, clock);
   for (let waitedMs = 0; !file.tryLockSync(exclusive); waitedMs += LOCK_LOOK_MS) {
     if (waitedMs >= waitMs) {
       file.close();
@@ -130,6 +139,28 @@ async function lockOrClose(
     await clock.sleep(LOCK_LOOK_MS, new AbortController().signal);
   }
   return true;
+}
+
+function canTry(file: Lockable): file is Required<Lockable> {
+  return typeof file.tryLockSync === "function";
+}
+
+/** Waits for a lock in one thread of the runtime, however long that takes. @throws the signal's reason */
+async function lockInThread(file: Deno.FsFile, signal: AbortSignal): Promise<Deno.FsFile> {
+  const locking = file.lock(true);
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([locking, aborted.promise]);
+    return file;
+  } catch (error) {
+    locking.then(() => file.close(), () => file.close());
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /** As {@link lockOrClose}; an attempt that fails leaves a thread of the runtime waiting until the lock is free. */

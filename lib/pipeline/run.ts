@@ -8,7 +8,6 @@ import {
   LockedError,
   messageOf,
 } from "../core/errors.ts";
-import { acquireLock } from "../core/lock.ts";
 import { logTail } from "../core/log_tail.ts";
 import { systemFault } from "../core/system_fault.ts";
 import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
@@ -24,6 +23,7 @@ import { recover, settle } from "./recover.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import type { RunSink } from "./run_sink.ts";
+import { takeLock } from "./take_lock.ts";
 
 /** What a command's work reports of itself; becomes its line in the history and, in part, its `--json` output. */
 export type RunReport = Pick<
@@ -54,6 +54,8 @@ export interface RunOptions {
   readonly lock: RunLock;
   /** They read the history: each hears of this run, and of those that it has not heard of yet. */
   readonly sinks: readonly RunSink[];
+  /** Whether the run waits for one that holds its lock, instead of failing: nobody is there to try again. */
+  readonly waitsForLock?: boolean;
   /** What the run does before it takes its lock, as waiting for a training elsewhere. */
   readonly prepare?: (run: CurrentRun, context: Context) => Promise<void>;
 }
@@ -64,7 +66,7 @@ export interface RunOptions {
  * activation is settled here, just as after a crash.
  *
  * @param work gets the run, for its steps, and a context whose log's end is kept for the record of a failure
- * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the lock
+ * @throws what the work throws, after it is on record; {@link LockedError} when another run holds the lock, unless this one waits
  */
 export async function recordedRun<Report extends RunReport>(
   context: Context,
@@ -88,7 +90,7 @@ export async function recordedRun<Report extends RunReport>(
 async function markedRun<Report extends RunReport>(
   context: Context,
   store: Store,
-  { lock, prepare }: RunOptions,
+  { lock, prepare, waitsForLock = false }: RunOptions,
   recorder: RunRecorder,
   work: (run: CurrentRun, context: Context) => Promise<Report>,
 ): Promise<Timed<Report>> {
@@ -103,7 +105,7 @@ async function markedRun<Report extends RunReport>(
   let held: Disposable;
   try {
     await prepare?.(run, observed);
-    held = await acquireLock(context.fs, path, { ...run, host: context.host }, context.clock);
+    held = await takeLock(context, path, run, waitsForLock);
   } catch (error) {
     const failure = failureOf(context, store, run, error);
     // While another run works, what is active may be another release in a moment.

@@ -1,8 +1,7 @@
 import type { Context } from "../core/context.ts";
 import type { CurrentRun } from "../pipeline/current_run.ts";
-import { recordedRun, type RunReport } from "../pipeline/run.ts";
+import { recordedRun, type RunOptions, type RunReport } from "../pipeline/run.ts";
 import { describeError } from "../pipeline/run_recorder.ts";
-import type { RunSink } from "../pipeline/run_sink.ts";
 import type { Outcome, RunPullRequest } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
 import { failuresOf, type RepositoryReport, type SyncReport } from "./sync_references.ts";
@@ -16,10 +15,10 @@ import { failuresOf, type RepositoryReport, type SyncReport } from "./sync_refer
 export async function recordedSync(
   context: Context,
   store: Store,
-  sinks: readonly RunSink[],
+  how: Pick<RunOptions, "sinks" | "waitsForLock">,
   work: (run: CurrentRun, context: Context) => Promise<SyncReport>,
 ): Promise<SyncReport> {
-  const options = { command: "references-sync", lock: "references", sinks } as const;
+  const options = { command: "references-sync", lock: "references", ...how } as const;
   const { report } = await recordedRun(context, store, options, async (run, observed) => {
     const report = await work(run, observed);
     return { ...runReport(report), report };

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Terminal } from "../../cli/_world.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import { acquireLock } from "../../lib/core/lock.ts";
+import { HubWorld, MODELS as HUB_MODELS } from "../helpers/hub_world.ts";
+import { cliArgs, runCli } from "../helpers/run_cli.ts";
+import { runJson, world } from "../helpers/seed_world.ts";
+import { readFiles, tempDir } from "../helpers/temp_dir.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+/** A terminal that calls back once each of these has matched its text, in this order. */
+function terminalThat(steps: readonly [all: readonly RegExp[], done: () => void][]) {
+  let seen = "";
+  const left = [...steps];
+  const terminal: Terminal = {
+    writeSync(bytes) {
+      seen += new TextDecoder().decode(bytes);
+      const [all, done] = left[0] ?? [];
+      if (all?.every((pattern) => pattern.test(seen))) {
+        left.shift();
+        done?.();
+      }
+      return bytes.length;
+    },
+    isTerminal: () => false,
+  };
+  return { terminal, text: () => seen };
+}
+
+const Runs = z.object({ runs: z.array(z.object({ command: z.string(), outcome: z.string() })) });
+
+Deno.test("two roles that find the store locked wait for it and for each other, and none of their runs fails", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  const owner = { command: "rollback", runId: "r1", host: "bot" };
+  const lock = await acquireLock(Deno, join(bot, ".model-sync/lock"), owner, systemClock);
+  const stop = new AbortController();
+  const { terminal, text } = terminalThat([
+    [
+      [/waiting for another run[^]*waiting for another run: .*running rollback/],
+      () => lock[Symbol.dispose](),
+    ],
+    [[/next client run at/, /next publisher run at/], () => stop.abort()],
+  ]);
+  const args = ["--role", "publisher,client", "--role", "client", "--skip-training", "--run-on-start"];
+  const { code } = await runCli("daemon", args, { cwd: bot, stop: stop.signal, world: { stderr: terminal } });
+  assert.equal(code, 0, text());
+  assert.match(text(), /daemon with the roles publisher, client, /);
+  const { runs } = Runs.parse(await runJson(bot, "status"));
+  assert.deepEqual(runs.map(({ command, outcome }) => `${command} ${outcome}`).sort(), [
+    "publish unchanged",
+    "pull activated",
+    "pull unchanged",
+  ], text());
+});
+
+Deno.test("a role that needs no network leaves it to one that does", async () => {
+  await using hub = new HubWorld();
+  await hub.json("trainer", "hf-upload");
+  const cwd = join(hub.path, "bot");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("daemon", ["--role", "client", "--role", "huggingface_client", "--run-on-start"], {
+      entry: "script",
+    }),
+    cwd,
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let seen = "";
+  let isStopped = false;
+  for await (const chunk of child.stderr) {
+    seen += new TextDecoder().decode(chunk);
+    const areIdle = [/next client run at/, /next huggingface_client run at/].every((line) => line.test(seen));
+    if (isStopped || !areIdle) continue;
+    isStopped = true;
+    child.kill("SIGTERM");
+  }
+  assert.equal((await child.status).code, 0, seen);
+  assert.deepEqual(readFiles(join(cwd, "models")), HUB_MODELS, seen);
+});
