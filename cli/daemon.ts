@@ -9,6 +9,7 @@ import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { runRoles } from "../lib/daemon/run_roles.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
+import { heartbeatLoop } from "../lib/reporting/heartbeat_loop.ts";
 import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
 import { awaitCanary } from "../lib/pipeline/await_canary.ts";
@@ -131,11 +132,12 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
       roles.join(", ")
     }, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
   );
+  const readSettings = async () => (await openSession(plain)).settings;
   await using daemon = await openDaemon(context, store, {
     roles,
     timeZone: settings.time_zone,
     listen,
-    renderMetrics: metricsRenderer(context, store, async () => (await openSession(plain)).settings),
+    renderMetrics: metricsRenderer(context, store, readSettings),
     serve: (options, handler) => Deno.serve(options, handler),
     openSocket: (fs) => openDatagramSocket(fs),
     pid: Deno.pid,
@@ -145,6 +147,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
   const ticks = minuteTicks(context, pollSec * 1000);
   const controlling = control.watch(ticks.wakeAll);
+  const reporting = heartbeatLoop(context, { store, roles, at: flags.at, readSettings });
   const jobs = roles.map((role) => ({
     role,
     schedule: async () => scheduleOf(role, (await openSession(plain)).settings, flags),
@@ -158,7 +161,7 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     control,
     onNext: (role, next) => health.due(role, next),
   });
-  await Promise.all([watching, controlling, ticks.stopped]);
+  await Promise.all([watching, controlling, reporting, ticks.stopped]);
   context.log.info("daemon stopped");
 }
 

@@ -27,6 +27,9 @@ export interface Reporting {
   readonly facts: NodeFacts;
 }
 
+/** Comes between a problem and what waits for its end. */
+export const KEPT = ". Kept in the history and sent later: ";
+
 /** What a delivery did. */
 export interface Delivery {
   /** Lines of the history that the dashboard has now and had not before. */
@@ -110,7 +113,7 @@ class DeliveryRun {
     const count = entries.length === 0
       ? "what the dashboard does not have yet"
       : `${atEnd ? "" : "at least "}${entries.length === 1 ? "1 run" : `${entries.length} runs`}`;
-    return `${messageOf(error)}${hint}. Kept in the history and sent later: ${count}`;
+    return `${messageOf(error)}${hint}${KEPT}${count}`;
   }
 
   async #lock(signal: AbortSignal): Promise<Disposable> {

@@ -3,6 +3,7 @@ import type { RunRecord } from "../store/history.ts";
 import type { PublishedFiles } from "../store/published_files.ts";
 import { nodeName, sideOfCommand } from "./node_name.ts";
 import { EVENT_TYPES, type EventOf, LISTED_FILES_MAX, type ReportEvent, type Run, sourceOf } from "./wire.ts";
+import { wireCount, wireName } from "./wire_values.ts";
 
 /** What events say of the node besides what a record holds. */
 export interface NodeFacts {
@@ -13,7 +14,6 @@ export interface NodeFacts {
 }
 
 /** The bounds of the wire format, within which records are cut. */
-const NAME_CHARS_MAX = 255;
 const STEPS_MAX = 100;
 const PULL_REQUESTS_MAX = 100;
 
@@ -27,7 +27,7 @@ export type BegunRun = Pick<RunRecord, "runId" | "command" | "startedAt">;
 /** Returns the event that a run began. */
 export function startedEvent({ name, host, modelsDir }: NodeFacts, run: BegunRun): EventOf<"started"> {
   const { startedAt } = run;
-  const runId = nameOf(run.runId);
+  const runId = wireName(run.runId);
   return {
     ...envelope(nodeName(name, host, sideOfCommand(run.command)), startedAt),
     id: `${runId}/started`,
@@ -35,9 +35,9 @@ export function startedEvent({ name, host, modelsDir }: NodeFacts, run: BegunRun
     subject: runId,
     data: {
       runId,
-      command: nameOf(run.command),
+      command: wireName(run.command),
       startedAt,
-      host: nameOf(host),
+      host: wireName(host),
       modelsDir: cleanLine(modelsDir),
     },
   };
@@ -115,28 +115,28 @@ function runOf(record: RunRecord, startedAt: string): Run {
   return {
     ...record,
     startedAt,
-    runId: nameOf(record.runId),
-    command: nameOf(record.command),
-    host: nameOf(record.host),
-    durationMs: countOf(record.durationMs),
+    runId: wireName(record.runId),
+    command: wireName(record.command),
+    host: wireName(record.host),
+    durationMs: wireCount(record.durationMs),
     ...counts({ sequence, files, bytes, writtenBytes, changed }),
     ...(steps === undefined ? {} : {
       steps: steps.slice(0, STEPS_MAX).map(({ name, startMs, durationMs }) => ({
-        name: nameOf(name),
-        startMs: countOf(startMs),
-        durationMs: countOf(durationMs),
+        name: wireName(name),
+        startMs: wireCount(startMs),
+        durationMs: wireCount(durationMs),
       })),
     }),
     ...(pullRequests === undefined ? {} : {
       pullRequests: pullRequests.slice(0, PULL_REQUESTS_MAX).map((pullRequest) => ({
         ...pullRequest,
-        repository: nameOf(pullRequest.repository),
-        outcome: nameOf(pullRequest.outcome),
-        changes: countOf(pullRequest.changes),
+        repository: wireName(pullRequest.repository),
+        outcome: wireName(pullRequest.outcome),
+        changes: wireCount(pullRequest.changes),
         ...counts({ number: pullRequest.number }),
       })),
     }),
-    ...(error === undefined ? {} : { error: { ...error, code: nameOf(error.code) } }),
+    ...(error === undefined ? {} : { error: { ...error, code: wireName(error.code) } }),
     ...(log === undefined ? {} : { log: endOfLog(log) }),
   };
 }
@@ -150,20 +150,11 @@ function envelope(node: string, time: string) {
   } as const;
 }
 
-/** A name that is empty would be none: damage, which must not keep what follows it from being reported. */
-function nameOf(text: string): string {
-  return cleanLine(text, { charsMax: NAME_CHARS_MAX }) || "unknown";
-}
-
-function countOf(value: number): number {
-  return Math.min(Math.max(0, value), Number.MAX_SAFE_INTEGER);
-}
-
 function counts<Key extends string>(values: Readonly<Record<Key, number | undefined>>) {
   const known: Partial<Record<Key, number>> = {};
   for (const key in values) {
     const value = values[key];
-    if (value !== undefined) known[key] = countOf(value);
+    if (value !== undefined) known[key] = wireCount(value);
   }
   return known;
 }

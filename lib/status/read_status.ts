@@ -28,6 +28,8 @@ export interface StatusSource {
   readonly location: StoreLocation;
   /** `undefined` when there is none yet. */
   readonly store: Store | undefined;
+  /** When the roles run instead of the configured times: a daemon's `--at`. */
+  readonly at?: string | undefined;
 }
 
 /**
@@ -39,10 +41,10 @@ export async function readStatus(
   source: StatusSource,
   runsMax: number,
 ): Promise<Status> {
-  const { settings, store } = source;
+  const { settings, store, at } = source;
   const now = context.clock.now();
   const paused = store === undefined ? {} : readPauses(store, now);
-  const timing = { next: nextRuns(settings, store, now), schedules: schedulesOf(settings, paused), paused };
+  const timing = { next: nextRuns(source, now), schedules: schedulesOf(settings, paused, at), paused };
   if (store === undefined) return { ...emptyStatus(source), ...timing };
   const releases = listReleases(store).map(shown);
   const named = (name: "current" | "previous") => {
@@ -145,22 +147,22 @@ function configuredRoles(settings: ModelSync): Role[] {
   return ROLES.filter((role) => configured[role]);
 }
 
-function nextRuns(settings: ModelSync, store: Store | undefined, now: Date): Status["next"] {
+function nextRuns({ settings, store, at }: StatusSource, now: Date): Status["next"] {
   return Object.fromEntries(
     configuredRoles(settings).map((role) => {
       // A daemon may run at other times than the configured ones.
       const due = store === undefined ? undefined : findDueTime(store, role);
-      const time = due !== undefined && due > now ? due : nextStart(roleSchedule(role, settings), now);
+      const time = due !== undefined && due > now ? due : nextStart(roleSchedule(role, settings, at), now);
       return [role, time?.toISOString() ?? null];
     }),
   );
 }
 
-function schedulesOf(settings: ModelSync, pauses: Pauses): Status["schedules"] {
+function schedulesOf(settings: ModelSync, pauses: Pauses, at: string | undefined): Status["schedules"] {
   const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   return Object.fromEntries(
     configuredRoles(settings).map((role): [Role, Schedule] => {
-      const { times, splayMs, catchUpMs, deny } = roleSchedule(role, settings);
+      const { times, splayMs, catchUpMs, deny } = roleSchedule(role, settings, at);
       return [role, {
         times,
         timeZone,

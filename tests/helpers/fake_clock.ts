@@ -9,6 +9,11 @@ export class FakeClock implements Clock {
     this.#nowMs = Date.parse(start);
   }
 
+  /** How much longer each of those who sleep will. */
+  get sleepsMs(): number[] {
+    return Array.from(this.#sleepers, ({ untilMs }) => untilMs - this.#nowMs);
+  }
+
   now(): Date {
     return new Date(this.#nowMs);
   }

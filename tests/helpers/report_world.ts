@@ -70,6 +70,11 @@ export class ReportWorld implements AsyncDisposable {
     return await deliverReports(context, reporting, RUN_BUDGET_MS, unwritten);
   }
 
+  /** Waits until something has happened on loopback or the disk, while the clock stands still. */
+  async until(hasHappened: () => boolean): Promise<void> {
+    while (!hasHappened()) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dashboard[Symbol.asyncDispose]();
     this.#dir[Symbol.dispose]();

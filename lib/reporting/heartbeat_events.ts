@@ -1,0 +1,108 @@
+import type { ModelSync } from "../config/schema.ts";
+import { cleanLine } from "../core/clean_text.ts";
+import type { Context } from "../core/context.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { redactText } from "../core/secret.ts";
+import { VERSION } from "../core/version.ts";
+import { readStatus } from "../status/read_status.ts";
+import type { Store } from "../store/store.ts";
+import { nodeName, type Side, sideOfCommand, sideOfRole } from "./node_name.ts";
+import { EVENT_TYPES, type EventOf, sourceOf, type Status } from "./wire.ts";
+import { wireName } from "./wire_values.ts";
+
+/** A heartbeat has to fit into a value of 64 KiB at the dashboard: what is older is counted only. */
+const RELEASES_MAX = 50;
+const QUARANTINE_MAX = 40;
+/** The beginning of a reason says which check failed. */
+const REASON_CHARS_MAX = 500;
+
+/** As many digits as tell the configurations of one fleet apart. */
+const FINGERPRINT_CHARS = 16;
+
+/** What a daemon says of itself. */
+export interface DaemonFacts {
+  readonly store: Store;
+  /** The daemon's roles. Those of other daemons with the same store are found there. */
+  readonly roles: readonly string[];
+  /** When its roles run instead of the configured times. */
+  readonly at?: string | undefined;
+}
+
+/**
+ * Returns a daemon's heartbeats as JSON: one for each node that this machine is, with the state of the store and with
+ * the roles of that node. Secrets are hidden in them as in the log.
+ */
+export async function heartbeatTexts(
+  context: Context,
+  { store, roles, at }: DaemonFacts,
+  settings: ModelSync,
+): Promise<string[]> {
+  const location = { modelsDir: store.modelsDir, stateDir: store.root };
+  const status = await readStatus(context, { settings, location, store, at }, 0);
+  const known = new Set([...roles, ...status.daemons.map(({ role }) => role)]);
+  const { report } = settings;
+  const common = {
+    host: wireName(context.host),
+    version: VERSION,
+    configFingerprint: await fingerprintOf(settings),
+    intervalSeconds: report.interval_seconds,
+  };
+  const sides = report.node === undefined ? [...new Set(Array.from(known, sideOfRole))] : [undefined];
+  return sides.map((side) => {
+    const node = nodeName(report.node, context.host, side ?? "client");
+    const time = context.clock.now().toISOString();
+    const event: EventOf<"heartbeat"> = {
+      specversion: "1.0",
+      id: `${node}/heartbeat/${time}`,
+      source: sourceOf(node),
+      type: EVENT_TYPES.heartbeat,
+      time,
+      subject: node,
+      datacontenttype: "application/json",
+      data: { ...common, ...partOf(status, known, side) },
+    };
+    return JSON.stringify(
+      event,
+      (_key, value: unknown) => typeof value === "string" ? cleanLine(value) : value,
+    );
+  });
+}
+
+/** What of the state a node reports. @param side `undefined` for a machine that is one node */
+function partOf(
+  status: Status,
+  roles: ReadonlySet<string>,
+  side: Side | undefined,
+): Pick<EventOf<"heartbeat">["data"], "status" | "leftOut"> {
+  const isOurs = (role: string) => roles.has(role) && (side === undefined || sideOfRole(role) === side);
+  const ofRoles = <Value>(entries: Readonly<Record<string, Value>>) =>
+    Object.fromEntries(Object.entries(entries).filter(([role]) => isOurs(role)));
+  const releases = status.releases.slice(0, RELEASES_MAX);
+  const quarantine = status.quarantine.slice(-QUARANTINE_MAX);
+  return {
+    status: {
+      ...status,
+      releases,
+      quarantine: quarantine.map((entry) => ({
+        ...entry,
+        reason: cleanLine(entry.reason, { charsMax: REASON_CHARS_MAX }),
+      })),
+      next: ofRoles(status.next),
+      schedules: ofRoles(status.schedules),
+      paused: ofRoles(status.paused),
+      daemons: status.daemons.filter(({ role }) => isOurs(role)),
+      running: status.running.filter(({ command, startedAt }) =>
+        (side === undefined || sideOfCommand(command) === side) && !Number.isNaN(Date.parse(startedAt))
+      ),
+    },
+    leftOut: {
+      releases: status.releases.length - releases.length,
+      quarantine: status.quarantine.length - quarantine.length,
+    },
+  };
+}
+
+/** The same for the same settings. Of secrets in them it says nothing: they are hidden first. */
+async function fingerprintOf(settings: ModelSync): Promise<string> {
+  return (await sha256Hex(redactText(JSON.stringify(settings)))).slice(0, FINGERPRINT_CHARS);
+}

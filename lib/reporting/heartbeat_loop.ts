@@ -1,0 +1,78 @@
+import type { ModelSync } from "../config/schema.ts";
+import type { Context } from "../core/context.ts";
+import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { deliverReports, KEPT } from "./deliver_reports.ts";
+import { type DaemonFacts, heartbeatTexts } from "./heartbeat_events.ts";
+import { postEvents } from "./post_events.ts";
+import { reportingOf } from "./report_sink.ts";
+import { isPaused, readReportState } from "./report_state.ts";
+
+/** A dashboard that is slower than this gets the next heartbeat. */
+const HEARTBEAT_TIMEOUT_MS = 10_000;
+
+/** A month of a run every minute is delivered in two heartbeats. */
+const BACKLOG_BUDGET_MS = 30_000;
+
+/** How soon a daemon that reports nothing looks whether its configuration has changed. */
+const IDLE_SECONDS = 60;
+
+export interface HeartbeatOptions extends DaemonFacts {
+  /** Reads the settings as they are now. */
+  readonly readSettings: () => Promise<ModelSync>;
+}
+
+/**
+ * Sends a daemon's heartbeats until the context's signal is aborted: at once, then every `report.interval_seconds`,
+ * each together with what the history holds that the dashboard does not have. Never throws: a problem is one warning
+ * until it changes, and its end is logged.
+ */
+export async function heartbeatLoop(context: Context, options: HeartbeatOptions): Promise<void> {
+  const { log, clock, signal } = context;
+  let problem: string | undefined;
+  while (!signal.aborted) {
+    let intervalSeconds = IDLE_SECONDS;
+    try {
+      const settings = await options.readSettings();
+      if (settings.report.url !== undefined) intervalSeconds = settings.report.interval_seconds;
+      const found = await heartbeat(context, options, settings);
+      if (signal.aborted) return;
+      // What waits grows each time.
+      if (found !== undefined && reasonOf(found) !== reasonOf(problem)) log.warn(found);
+      if (found === undefined && problem !== undefined) log.info("reports arrive again");
+      problem = found;
+    } catch (error) {
+      if (signal.aborted) return;
+      const found = describe(error);
+      if (found !== problem) log.warn(found);
+      problem = found;
+    }
+    // Being stopped is not a fault.
+    await clock.sleep(intervalSeconds * 1000, signal).catch(() => {});
+  }
+}
+
+/** @returns what keeps reports from arriving, in a line */
+async function heartbeat(
+  context: Context,
+  options: HeartbeatOptions,
+  settings: ModelSync,
+): Promise<string | undefined> {
+  const { store } = options;
+  const reporting = reportingOf(context, store, settings.report);
+  if (reporting === undefined) return undefined;
+  const { receiver } = reporting;
+  if (isPaused(readReportState(store, receiver.url), context.clock.now())) return undefined;
+  const texts = await heartbeatTexts(context, options, settings);
+  if (texts.length > 0) await postEvents(context, receiver, texts, HEARTBEAT_TIMEOUT_MS);
+  const { problem } = await deliverReports(context, reporting, BACKLOG_BUDGET_MS);
+  return problem;
+}
+
+function reasonOf(problem: string | undefined): string | undefined {
+  return problem?.split(KEPT)[0];
+}
+
+function describe(error: unknown): string {
+  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
+  return `${messageOf(error)}${hint}`;
+}
