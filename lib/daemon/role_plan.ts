@@ -84,6 +84,7 @@ export class RolePlan {
     // What it is for may have been due already, and its run delayed or put off.
     if (due < now) this.#from = new Date(due.getTime() - 1);
     this.#plan(now);
+    if (known.due !== undefined) this.#resumeRetry(known.due, known.next, now);
   }
 
   /** Follows another schedule once the run that goes on has ended. */
@@ -197,6 +198,14 @@ export class RolePlan {
 
   #plan(now: Date): void {
     this.#planned = this.#agenda.nextRun(this.#from, now, (due) => this.#served.endOfSpan(due));
+  }
+
+  /** Goes on with the retries of a run that failed before the daemon was started again. */
+  #resumeRetry(due: Date, at: Date, now: Date): void {
+    const start = this.#agenda.startOf(due);
+    const hasBegun = start !== undefined && start <= now && this.#served.endOfSpan(due) === undefined;
+    const isNext = this.#planned === undefined || at < this.#planned.at;
+    if (hasBegun && isNext) this.#retry = { at, delayMs: at.getTime() - now.getTime(), due };
   }
 
   #nextRetry({ due }: Run, now: Date): Retry | undefined {

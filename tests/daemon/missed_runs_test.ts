@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { UnreachableError } from "../../lib/core/errors.ts";
+import type { RoleSchedule } from "../../lib/schedule/role_schedule.ts";
 import { RoleStage, utcSchedule } from "../helpers/role_stage.ts";
 
 const HOUR_MS = 3_600_000;
@@ -100,3 +102,66 @@ Deno.test("a due time that is missed by a passing fault keeps its retries, and i
     new Date("2026-11-21T07:00:00Z"),
   ]]);
 });
+
+Deno.test("a daemon that is started again between two retries goes on with the next one", async () => {
+  const s = new RoleStage(
+    "2026-11-21T05:59:00Z",
+    "06:00",
+    (run) => run < 4 ? Promise.reject(new UnreachableError("no network", { code: "X" })) : Promise.resolve(),
+  );
+  await s.runUntil("2026-11-21T06:05:00Z");
+  await s.runUntil("2026-11-22T05:00:00Z");
+  assert.deepEqual(s.shortRuns, ["21T06:00", "21T06:01", "21T06:03", "21T06:07"]);
+  await s.runUntil("2026-11-22T07:00:00Z");
+  assert.deepEqual(s.shortRuns.slice(4), ["22T06:00"]);
+});
+
+Deno.test("whenever the daemon is on and off, each due time runs on time or is made up for once at the next start", async () => {
+  const spans = fc.array(
+    fc.record({ on: fc.integer({ min: 1, max: 400 }), off: fc.integer({ min: 0, max: 3_000 }) }),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  );
+  const within = fc.constantFrom(0, 60, 600, Infinity);
+  await fc.assert(
+    fc.asyncProperty(
+      spans,
+      fc.constantFrom("06:00", "*/20 * * * *", "0 6,18 * * *"),
+      within,
+      async (spans, times, withinMin) => {
+        const schedule = utcSchedule(times, { catchUpMs: withinMin * 60_000 });
+        const s = new RoleStage("2026-11-21T05:07:00Z", schedule);
+        const expected: string[] = [];
+        let settled = s.clock.now();
+        for (const { on, off } of spans) {
+          const start = s.clock.now();
+          const end = new Date(start.getTime() + on * 60_000);
+          // The last due time that passed while it was off, unless it is too old; on time is up to two minutes late.
+          const missed = lastBetween(schedule, settled, start);
+          const isRecent = missed !== undefined &&
+            start.getTime() - missed.getTime() <= Math.max(schedule.catchUpMs, 120_000);
+          if (isRecent) expected.push(start.toISOString());
+          for (let due = schedule.calendar.next(start); due && due < end; due = schedule.calendar.next(due)) {
+            expected.push(due.toISOString());
+          }
+          await s.runUntil(end.toISOString());
+          // What is due as the daemon stops is made up for.
+          settled = new Date(s.clock.now().getTime() - 1);
+          s.clock.advance(off * 60_000);
+        }
+        assert.deepEqual(s.runs, expected);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+function lastBetween(schedule: RoleSchedule, after: Date, until: Date): Date | undefined {
+  let last: Date | undefined;
+  for (let due = schedule.calendar.next(after); due && due <= until; due = schedule.calendar.next(due)) {
+    last = due;
+  }
+  return last;
+}
