@@ -104,14 +104,14 @@ export class RolePlan {
 
   /** Begins a run that nobody planned; it also makes up for one that was missed. */
   begin(now: Date): void {
-    this.#seen = now;
+    this.#noticeSetBack(now);
     const missed = this.#planned !== undefined && this.#planned.at <= now ? this.#planned : undefined;
     this.#begin({ due: missed?.due, isRequested: missed === undefined });
   }
 
   /** Begins the run whose time has come, if there is one. @returns until when there is none */
   beginIfDue(now: Date): Date | undefined {
-    this.#noticeSetBack(now);
+    if (this.#noticeSetBack(now)) this.announce();
     if (this.#planned === undefined) this.#plan(now);
     if (this.#planned !== undefined && this.#planned.at <= now) {
       const at = this.#allowedFrom(now);
@@ -135,7 +135,7 @@ export class RolePlan {
   end(failedForNow: boolean, now: Date): void {
     const run = this.#run;
     this.#run = undefined;
-    this.#seen = now;
+    this.#noticeSetBack(now);
     this.#retry = failedForNow && run !== undefined ? this.#nextRetry(run, now) : undefined;
     this.#retries = this.#retry === undefined ? 0 : this.#retries + 1;
     if (this.#retry === undefined && run?.due !== undefined) this.#settle(run.due, now);
@@ -179,11 +179,15 @@ export class RolePlan {
     if (last !== undefined && start !== undefined && start <= now) this.#served.add(last, calendar);
   }
 
-  /** A clock that was set back must neither postpone the next run by as much, nor bring back a due time that is served. */
-  #noticeSetBack(now: Date): void {
+  /**
+   * A clock that was set back must neither postpone what comes by as much, nor bring back a due time that is served.
+   *
+   * @returns whether another run comes next
+   */
+  #noticeSetBack(now: Date): boolean {
     const isSetBack = now < this.#seen;
     this.#seen = now;
-    if (!isSetBack) return;
+    if (!isSetBack) return false;
     if (now < this.#from) this.#from = now;
     if (this.#retry !== undefined) {
       const at = new Date(now.getTime() + this.#retry.delayMs);
@@ -191,9 +195,9 @@ export class RolePlan {
     }
     const before = this.#planned;
     this.#plan(now);
-    if (before === undefined || (this.#planned !== undefined && this.#planned.at < before.at)) {
-      this.announce();
-    } else this.#planned = before;
+    if (before === undefined || (this.#planned !== undefined && this.#planned.at < before.at)) return true;
+    this.#planned = before;
+    return false;
   }
 
   #plan(now: Date): void {

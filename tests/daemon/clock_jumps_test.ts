@@ -56,6 +56,34 @@ Deno.test("a machine that starts with the clock of another year follows the righ
   }
 });
 
+Deno.test("a clock that is set back while a run goes on, or as one is requested, postpones nothing", async () => {
+  const stop = new AbortController();
+  const during: RoleStage = new RoleStage("2027-11-21T05:59:00Z", "06:00", (run) => {
+    if (run === 1) during.clock.advance(Date.parse("2026-11-21T05:00:00Z") - during.clock.now().getTime());
+    return Promise.resolve();
+  });
+  await during.runUntil("", {
+    signal: stop.signal,
+    wake: (durationMs) => {
+      during.clock.advance(durationMs);
+      const now = during.clock.now();
+      if (now > new Date("2026-11-21T07:00:00Z") && now < new Date("2027-11-21T05:59:00Z")) stop.abort();
+      return Promise.resolve();
+    },
+  });
+  assert.deepEqual(during.runs.map((run) => run.slice(2, 16)), ["27-11-21T06:00", "26-11-21T06:00"]);
+
+  const requested = new RoleStage("2027-11-21T05:00:00Z", "06:00");
+  requested.jumps = [["2027-11-21T05:10:00Z", "2026-11-21T05:00:00Z"]];
+  let requests = 1;
+  requested.control = {
+    pausedUntil: () => undefined,
+    takeRequest: () => requested.clock.now() < new Date("2027-11-21T00:00:00Z") && requests-- > 0,
+  };
+  await requested.runUntil("2026-11-21T07:00:00Z");
+  assert.deepEqual(requested.runs.map((run) => run.slice(2, 16)), ["26-11-21T05:00", "26-11-21T06:00"]);
+});
+
 Deno.test("whatever jumps the clock makes, no due time that the clock shows is run twice", async () => {
   const jump = fc.tuple(fc.integer({ min: 1, max: 600 }), fc.integer({ min: -900, max: 900 }));
   await fc.assert(
