@@ -145,11 +145,15 @@ function originBelow(config: LoadedConfig, name: string): Origin | undefined {
 /** A setting whose value is a secret, whatever it looks like. */
 const SECRET_SETTING = /(?:^|_)(?:api_key|token|secret|password)$/;
 
+/** A setting whose maps have names of ours alone: the windows of a schedule. */
+const PLAIN_SETTING = /^deny$/;
+
 /** A value without what may be a secret. */
 function shownValue(key: ConfigKey, config: LoadedConfig): unknown {
   let value: unknown = config.settings;
   for (const name of key.path) value = new Map(Object.entries(value ?? {})).get(name);
   if (value !== undefined && SECRET_SETTING.test(key.path.at(-1) ?? "")) return REDACTED;
+  if (PLAIN_SETTING.test(key.path.at(-1) ?? "")) return value;
   return withoutSecrets(value) ?? null;
 }
 
