@@ -15,6 +15,11 @@ export async function openSinks(settings: ModelSync, store: Store): Promise<RunS
     const { ReportSink } = await import("../reporting/report_sink.ts");
     sinks.push(new ReportSink(store, report));
   }
+  const { url_env, style } = report.ping;
+  if (url_env !== undefined) {
+    const { PingSink } = await import("../reporting/ping_sink.ts");
+    sinks.push(new PingSink(store, { url_env, style }));
+  }
   if (report.metrics_file !== undefined) {
     const { MetricsSink } = await import("../metrics/metrics_sink.ts");
     sinks.push(new MetricsSink(report.metrics_file, settings, store));

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { InterruptedError, messageOf, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { EXIT, InterruptedError, messageOf, ModelSyncError, RefusedError } from "../core/errors.ts";
 import type { Digest } from "../release/manifest.ts";
 import { appendHistory, type Outcome, type RunRecord, runRecord } from "../store/history.ts";
 import { withReserve } from "../store/reserve.ts";
@@ -74,7 +74,9 @@ function outcomeOf(error: unknown): Outcome {
 
 /** An error as the history keeps it. */
 export function describeError(error: unknown): NonNullable<RunRecord["error"]> {
-  if (!(error instanceof ModelSyncError)) return { code: "UNEXPECTED", message: messageOf(error) };
-  const { code, message, hint } = error;
-  return { code, message, ...(hint === undefined ? {} : { hint }) };
+  if (!(error instanceof ModelSyncError)) {
+    return { code: "UNEXPECTED", message: messageOf(error), exitCode: EXIT.failed };
+  }
+  const { code, message, hint, exitCode } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }), exitCode };
 }

@@ -91,7 +91,8 @@ const Run = z.object({
   /** From the start of the run; steps may overlap. */
   steps: listOf(z.object({ name: Name, startMs: Count, durationMs: Count }), STEPS_MAX).optional(),
   pullRequests: listOf(PullRequest, LISTED_MAX).optional(),
-  error: z.object({ code: Name, message: Text, hint: Text.optional() }).optional(),
+  error: z.object({ code: Name, message: Text, hint: Text.optional(), exitCode: Count.optional() })
+    .optional(),
   /** The last lines of the log of a run that failed. */
   log: listOf(Text, LISTED_MAX).optional(),
 });

@@ -93,7 +93,13 @@ const RunRecord = z.object({
   changed: z.number().optional(),
   pullRequests: z.array(RunPullRequest).optional(),
   steps: z.array(RunStep).optional(),
-  error: z.object({ code: CleanString, message: CleanString, hint: CleanString.optional() }).optional(),
+  error: z.object({
+    code: CleanString,
+    message: CleanString,
+    hint: CleanString.optional(),
+    /** Of the process that failed. */
+    exitCode: z.number().int().min(0).max(255).optional(),
+  }).optional(),
   /** The last lines of the log, of a run that failed. */
   log: z.array(CleanString).optional(),
 });

@@ -37,7 +37,7 @@ const run = fc.tuple(
     changed: count,
     steps: fc.array(fc.record({ name, startMs: count, durationMs: count }), { maxLength: 5 }),
     pullRequests: fc.array(pullRequest, { maxLength: 3 }),
-    error: fc.record({ code: name, message: text, hint: text }),
+    error: fc.record({ code: name, message: text, hint: text, exitCode: count }),
     log: fc.array(text, { maxLength: 3 }),
   }, { requiredKeys: [] }),
 ).map(([base, more]) => ({ ...base, ...more }));

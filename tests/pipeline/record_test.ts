@@ -143,7 +143,12 @@ Deno.test("steps are on record with their times, and the end of the log and the 
   const [record] = readHistory(store, 1);
   assert.deepEqual(record?.steps?.map(({ name }) => name), ["resolve", "stage"]);
   for (const { startMs, durationMs } of record?.steps ?? []) assert.ok(startMs >= 0 && durationMs >= 0);
-  assert.deepEqual(record?.error, { code: "X", message: "Cannot stage", hint: "look at the disk" });
+  assert.deepEqual(record?.error, {
+    code: "X",
+    message: "Cannot stage",
+    hint: "look at the disk",
+    exitCode: 1,
+  });
   assert.deepEqual([record?.log?.length, record?.log?.[0], record?.log?.at(-1)], [
     20,
     "info: line 7",

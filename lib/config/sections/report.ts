@@ -28,7 +28,8 @@ const Ping = z.strictObject({
   style: z.enum(PING_STYLES).default("healthchecks").register(DOCS, {
     description:
       "healthchecks: Healthchecks.io's start, success and exit-code signals with the run's error. plain: one GET at " +
-      "the end with status=up or down, msg and ping, as Uptime Kuma's push monitors expect.",
+      "the end with status=up or down, msg and ping, as Uptime Kuma's push monitors expect. A monitor that ignores " +
+      "status takes a failed run for a good one.",
   }),
 });
 
