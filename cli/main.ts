@@ -1,5 +1,5 @@
-import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../lib/core/errors.ts";
+import { VERSION } from "../lib/core/version.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 import { type CommandName, SUMMARIES } from "./_summaries.ts";
@@ -48,7 +48,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
 function help(): string {
   const width = Math.max(...Object.keys(SUMMARIES).map((name) => name.length));
   const list = Object.entries(SUMMARIES).map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `model-sync ${config.version} moves models from where they are trained to where they serve, safely.
+  return `model-sync ${VERSION} moves models from where they are trained to where they serve, safely.
 
 Usage: model-sync <command> [options]
 
@@ -67,7 +67,7 @@ export async function run(world: World): Promise<number> {
   const [name = "", ...rest] = world.args;
   const output = new Output({ json: world.args.includes("--json"), logFormat: "text", level: "info" }, world);
   if (["--help", "-h", "help"].includes(name)) return shown(output, help());
-  if (["--version", "-V"].includes(name)) return shown(output, config.version);
+  if (["--version", "-V"].includes(name)) return shown(output, VERSION);
   if (name === TRY_ONNX) {
     await (await import("./_try_onnx.ts")).tryOnnx();
     return 0;

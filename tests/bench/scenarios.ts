@@ -1,6 +1,7 @@
 import { createArchive, extractDeflated, extractStored, memoryOfExtraction } from "./archive_scenarios.ts";
 import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
+import { daemonIdle } from "./daemon_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
@@ -36,4 +37,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "sign": scenario(signAndVerify),
   "validate-pickle": scenario(walkPickles, "joblib"),
   "references": scenario(planReferences),
+  "daemon-idle": scenario(daemonIdle, "linux"),
 };
