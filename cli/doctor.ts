@@ -53,6 +53,7 @@ async function run(session: Session): Promise<ExitCode> {
     ),
     ...await triedAll("safeguards", () => checkSafeguards(context, session.settings.activation)),
     ...await triedAll("alerts", () => alertChecks(session)),
+    ...await triedAll("report", () => reportChecks(session)),
     ...await triedAll("references", () => referenceChecks(session)),
   ];
   const failed = checks.some((check) => check.status === "fail");
@@ -76,6 +77,13 @@ async function alertChecks({ context, settings }: Session): Promise<Check[]> {
   if (email.host === undefined && webhook.url === undefined && chat.length === 0) return [];
   const { checkAlerts } = await import("../lib/doctor/alert_checks.ts");
   return await checkAlerts(context, settings.alerts);
+}
+
+/** As for alerts. */
+async function reportChecks({ context, settings: { report } }: Session): Promise<Check[]> {
+  if ((report.url ?? report.ping.url_env ?? report.metrics_file) === undefined) return [];
+  const { checkReporting } = await import("../lib/doctor/report_checks.ts");
+  return await checkReporting(context, report);
 }
 
 /** As for alerts. */

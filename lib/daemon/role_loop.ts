@@ -42,11 +42,11 @@ export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<v
   const { role } = job;
   let schedule = await job.schedule();
   const plan = new RolePlan({ ...options, role, schedule }, clock.now());
-  let isWanted = runOnStart;
-  if (!isWanted) plan.announce();
+  let startsAtOnce = runOnStart;
+  if (!startsAtOnce) plan.announce();
   while (!signal.aborted) {
     const isPaused = control.pausedUntil(role) !== undefined;
-    isWanted = control.takeRequest(role) || isWanted;
+    const isWanted = control.takeRequest(role) || (startsAtOnce && !isPaused);
     const now = clock.now();
     if (isWanted) plan.begin(now);
     const until = isWanted
@@ -58,7 +58,7 @@ export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<v
       await options.wake(Math.min(until.getTime() - now.getTime(), WAKE_MS_MAX));
       continue;
     }
-    isWanted = false;
+    startsAtOnce = false;
     const failedForNow = await runJob(job, options);
     if (signal.aborted) return;
     schedule = await readSchedule(job, schedule, options.log);

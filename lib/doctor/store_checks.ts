@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { UNREADABLE_MEND } from "../canary/canary_state.ts";
 import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
@@ -16,6 +16,7 @@ import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
+import { probePath, probeWritable } from "./probe_writable.ts";
 
 /** Without an active release to measure by: little models, but models. */
 const FREE_BYTES_MIN = 256 * 1024 * 1024;
@@ -58,24 +59,14 @@ function existingParent(context: Context, path: string): string {
   return existingParent(context, dirname(path));
 }
 
-function probePath(folder: string): string {
-  return join(folder, `.model-sync-doctor-${Deno.pid}`);
-}
-
-function checkWritable(context: Context, folder: string): Check {
-  const probe = probePath(folder);
-  try {
-    context.fs.mkdirSync(probe);
-    context.fs.removeSync(probe);
-    return pass("folder", `${folder} is writable`);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return fail(
-      "folder",
-      `${folder} is not writable: ${reason}`,
-      "run as its owner, or set model_sync.models_dir",
-    );
-  }
+function checkWritable({ fs }: Context, folder: string): Check {
+  const reason = probeWritable(fs, folder);
+  if (reason === undefined) return pass("folder", `${folder} is writable`);
+  return fail(
+    "folder",
+    `${folder} is not writable: ${reason}`,
+    "run as its owner, or set model_sync.models_dir",
+  );
 }
 
 async function checkSpace(context: Context, location: StoreLocation, folder: string): Promise<Check> {

@@ -89,6 +89,16 @@ Deno.test("a run that an operator requests starts at once, even in a pause, and 
   assert.deepEqual(s.shortRuns, ["21T05:40", "21T06:00"]);
 });
 
+Deno.test("a daemon that is started in a pause does not run at its start before the pause is over", async () => {
+  const s = new RoleStage("2026-11-21T05:30:00Z", "06:00");
+  s.control = {
+    pausedUntil: () => s.clock.now() < new Date("2026-11-21T05:50:00Z") ? "resumed" : undefined,
+    takeRequest: () => false,
+  };
+  await s.runUntil("2026-11-21T07:00:00Z", { runOnStart: true });
+  assert.deepEqual(s.shortRuns, ["21T05:50", "21T06:00"]);
+});
+
 Deno.test("a due time that is missed by a passing fault keeps its retries, and is served when one of them succeeds", async () => {
   const s = new RoleStage(
     "2026-11-21T05:59:00Z",

@@ -69,15 +69,26 @@ export function walkYear(timeZone: string, year: number): ZoneYear {
   return { minutes, isRepeated, skipped };
 }
 
-function shown(timeMs: number, wallMs: number): ShownMinute {
+type Day = Pick<ShownMinute, "month" | "day" | "weekday" | "isLastOfMonth">;
+
+function dayOf(wallMs: number): Day {
   const wall = new Date(wallMs);
   return {
-    timeMs,
     month: wall.getUTCMonth() + 1,
     day: wall.getUTCDate(),
-    hour: wall.getUTCHours(),
-    minute: wall.getUTCMinutes(),
     weekday: wall.getUTCDay(),
     isLastOfMonth: new Date(wallMs + DAY_MS).getUTCDate() === 1,
   };
+}
+
+/** Days by their number since 1970, for the minutes that show them. */
+const days = new Map<number, Day>();
+
+function shown(timeMs: number, wallMs: number): ShownMinute {
+  const number = Math.floor(wallMs / DAY_MS);
+  const known = days.get(number) ?? dayOf(wallMs);
+  days.set(number, known);
+  const { month, day, weekday, isLastOfMonth } = known;
+  const ofDay = Math.floor((wallMs - number * DAY_MS) / MINUTE_MS);
+  return { timeMs, month, day, hour: Math.floor(ofDay / 60), minute: ofDay % 60, weekday, isLastOfMonth };
 }

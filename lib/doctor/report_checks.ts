@@ -1,0 +1,86 @@
+import { dirname } from "node:path";
+import { expandHome } from "../config/expand_home.ts";
+import type { ReportSettings } from "../config/sections/report.ts";
+import type { Context } from "../core/context.ts";
+import { absolutePath, entryKind, findEntry, ifFound } from "../core/files.ts";
+import { knock } from "../core/knock.ts";
+import { postEvents } from "../reporting/post_events.ts";
+import { receiverOf } from "../reporting/receiver.ts";
+import { pingAddress } from "../reporting/send_ping.ts";
+import { type Check, fail, pass, tried, warn } from "./check.ts";
+import { probeWritable } from "./probe_writable.ts";
+
+/** This machine, as `URL` spells it. */
+const LOOPBACK = /^(?:(?:.*\.)?localhost|127(?:\.\d+){3}|\[::1\])$/;
+
+/** A dashboard that was stopped for want of requests takes a second to start; a person waits for the answer. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * Whether reports, pings and metrics would arrive. Nothing is reported and no ping is sent: the dashboard gets an empty
+ * batch, the monitor's server a HEAD of its root. Needs net and write permission for what is configured.
+ */
+export async function checkReporting(context: Context, settings: ReportSettings): Promise<Check[]> {
+  const { url, ping, metrics_file } = settings;
+  const { url_env } = ping;
+  return await Promise.all([
+    ...(url === undefined ? [] : [tried("report", () => checkDashboard(context, settings))]),
+    ...(url_env === undefined ? [] : [tried("ping", () => checkPing(context, url_env))]),
+    ...(metrics_file === undefined
+      ? []
+      : [tried("metrics file", () => checkMetricsFile(context, metrics_file))]),
+  ]);
+}
+
+/**
+ * An empty batch is a valid one (CloudEvents' JSON format, section 4) that says nothing. It takes the very way of a
+ * report, so that it finds a wrong address, a certificate, a login page, a redirect and a token that is not taken.
+ */
+async function checkDashboard(context: Context, settings: ReportSettings): Promise<Check> {
+  const receiver = receiverOf(context.env, settings);
+  if (receiver === undefined) throw new TypeError("no dashboard is configured");
+  await postEvents(context, receiver, [], REQUEST_TIMEOUT_MS);
+  const { protocol, host, hostname } = new URL(receiver.url);
+  const { token, tokenVariable } = receiver;
+  if (protocol === "http:" && !LOOPBACK.test(hostname)) {
+    return warn(
+      "report",
+      `${host} takes reports, but without TLS: others can read them${
+        token === undefined ? "" : " and the token"
+      }`,
+      "set report.url to an https address",
+    );
+  }
+  const how = token === undefined
+    ? `without a token: ${tokenVariable} is not set`
+    : `with the token in ${tokenVariable}`;
+  return pass("report", `${host} takes reports, ${how}; an empty batch was sent to try it`);
+}
+
+async function checkPing(context: Context, variable: string): Promise<Check> {
+  const address = pingAddress(context.env, variable);
+  const host = await knock(context, address.reveal(), "the address of the monitor", REQUEST_TIMEOUT_MS);
+  return pass("ping", `${host} answers; no ping is sent to try it`);
+}
+
+function checkMetricsFile({ fs, env }: Context, file: string): Check {
+  const path = absolutePath(fs, expandHome(file, env));
+  const folder = dirname(path);
+  const mend = "create the folder that node_exporter reads, or set report.metrics_file to another path";
+  const found = ifFound(() => fs.statSync(folder));
+  if (found?.isDirectory !== true) {
+    return fail(
+      "metrics file",
+      `${folder} ${found === undefined ? "does not exist" : "is not a folder"}`,
+      mend,
+    );
+  }
+  const entry = findEntry(fs, path);
+  if (entry?.isFile === false) {
+    return fail("metrics file", `${path} is ${entryKind(entry)}, not a file`, mend);
+  }
+  const reason = probeWritable(fs, folder);
+  return reason === undefined
+    ? pass("metrics file", `${folder} is writable`)
+    : fail("metrics file", `${folder} is not writable: ${reason}`, "run as a user that may write there");
+}
