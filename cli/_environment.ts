@@ -2,7 +2,7 @@ import { parseDotenv } from "../lib/config/dotenv.ts";
 import { CONFIG_BYTES_MAX } from "../lib/config/load.ts";
 import type { Environment } from "../lib/core/context.ts";
 import { type FileSystem, findText } from "../lib/core/files.ts";
-import type { World } from "./_world.ts";
+import { SERVICE_VARIABLES, type World } from "./_world.ts";
 
 const DOTENV_FILE = ".env";
 
@@ -11,7 +11,8 @@ export function readEnvironment(world: Pick<World, "fs" | "variables">): Environ
   const ofProcess = world.variables();
   const variables = parseDotenv(readDotenv(world.fs));
   for (const [name, value] of Object.entries(ofProcess)) variables.set(name, value);
-  return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(variables) };
+  const inherited = Array.from(variables).filter(([name]) => !SERVICE_VARIABLES.includes(name));
+  return { get: (name) => variables.get(name), toObject: () => Object.fromEntries(inherited) };
 }
 
 /** A folder called `.env` is a Python virtual environment, and no mistake. */

@@ -70,7 +70,9 @@ export const processWorld: World = {
   variables() {
     // Deleted rather than left out: programs that we start inherit the variables of this process.
     for (const name of GIT_VARIABLES) Deno.env.delete(name);
-    return Deno.env.toObject();
+    const variables = Deno.env.toObject();
+    for (const name of SERVICE_VARIABLES) Deno.env.delete(name);
+    return variables;
   },
   onStop: stopOnSignals,
   endNow,
@@ -80,6 +82,9 @@ function endNow(code: ExitCode): never {
   killPrograms();
   Deno.exit(code);
 }
+
+/** What a service manager says to this process alone: a program that it starts must not report in its name. */
+export const SERVICE_VARIABLES: readonly string[] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
 /** Variables by which a git hook, or a git in another repository, would lead our git astray. */
 const GIT_VARIABLES = [

@@ -7,7 +7,7 @@ import type { SpawnProcess } from "./subprocess.ts";
 /** Environment variables: those of the process, over those of `.env`. */
 export interface Environment {
   get(name: string): string | undefined;
-  /** Every variable as an object, for a child process that is to see what we see. */
+  /** The variables as an object, for a child process: without those that are for this process alone. */
   toObject(): Record<string, string>;
 }
 

@@ -6,7 +6,7 @@ import { NotifyReceiver } from "../helpers/notify_receiver.ts";
 import { cliArgs } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
@@ -15,24 +15,38 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     using dir = tempDir();
-    const { bot } = world(dir);
+    const { trainer } = world(dir);
+    // Its training shows what a program of the daemon hears of systemd.
+    writeFiles(trainer, {
+      "configs/bot.yaml": `model_sync:
+  repo_dir: "../trainer-clone"
+  publisher: {train_command: [sh, -c, 'echo "\${NOTIFY_SOCKET-none} \${WATCHDOG_USEC-none}" > heard']}
+`,
+    });
     using receiver = new NotifyReceiver(join(dir.path, "notify"));
     const daemon = new Deno.Command(Deno.execPath(), {
-      args: cliArgs("daemon", ["--role", "client"], { entry: "script" }),
-      cwd: bot,
+      args: cliArgs("daemon", ["--role", "publisher", "--run-on-start"], { entry: "script" }),
+      cwd: trainer,
       env: { ...GIT_ENV, NO_COLOR: "1", NOTIFY_SOCKET: receiver.address, WATCHDOG_USEC: "200000" },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    await receiver.until(/^READY=1$/);
-    await receiver.until(/^WATCHDOG=1$/);
-    await receiver.until(/^WATCHDOG=1$/);
+    const working = async () => {
+      await receiver.until(/^READY=1$/);
+      await receiver.until(/^WATCHDOG=1$/);
+      await receiver.until(/^STATUS=publisher: next run at/);
+      await receiver.until(/^WATCHDOG=1$/);
+    };
+    const ended = daemon.status.then(({ code }) => assert.fail(`the daemon ended with ${code}`));
+    ended.catch(() => {});
+    await Promise.race([working(), ended]);
     daemon.kill("SIGTERM");
     await receiver.until(/^STOPPING=1$/);
     const { code, stderr } = await daemon.output();
     assert.equal(code, 0);
     assert.doesNotMatch(new TextDecoder().decode(stderr), /cannot report/);
+    assert.equal(Deno.readTextFileSync(join(trainer, "heard")), "none none\n");
   },
 });
 
