@@ -97,6 +97,8 @@ export interface Publication {
   readonly sequence: number;
   /** Files that were added, modified or removed. */
   readonly changed: number;
+  /** The size of the files that were sent. */
+  readonly sentBytes: number;
   /** The release that was published before. */
   readonly previous: Digest | undefined;
 }

@@ -15,7 +15,7 @@ import { type ObjectId, Registry } from "../git/registry.ts";
 import { isAnyInLfs } from "../git/stage_models.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { listTree } from "../git/tree.ts";
-import { compareFiles, countChanges } from "../release/changes.ts";
+import { changedBytes, compareFiles, countChanges } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
@@ -180,6 +180,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       otherWriters: [],
       sequence: release?.sequence ?? 0,
       changed: 0,
+      sentBytes: 0,
       previous: undefined,
     };
   }
@@ -225,7 +226,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     }
     const otherWriters = await this.#nameOtherWriters(branch.head, base);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
-    const changed = countChanges(compareFiles(manifest?.files ?? [], set.files));
+    const changes = compareFiles(manifest?.files ?? [], set.files);
     return {
       ...this.#unchanged(branch, manifest),
       outcome: "published",
@@ -233,7 +234,8 @@ export class GitPublisher implements Publisher<GitPublication> {
       commit,
       otherWriters,
       sequence,
-      changed,
+      changed: countChanges(changes),
+      sentBytes: changedBytes(changes, set.files),
       previous: manifest?.digest,
     };
   }

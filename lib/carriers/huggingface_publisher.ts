@@ -28,6 +28,7 @@ import {
   type Manifest,
   MANIFEST_NAME,
   type ReleaseFile,
+  totalBytes,
 } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
@@ -74,7 +75,7 @@ export interface UploadPreview {
 /** What was sent to the hub. */
 interface Sent {
   readonly manifest: Manifest;
-  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "previous">;
+  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "sentBytes" | "previous">;
 }
 
 /** Somebody else moved the branch in between: that often in a row is no coincidence any more. */
@@ -195,6 +196,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const result = {
       outcome: "published" as const,
       changed: countChanges(plan.changes),
+      sentBytes: totalBytes(plan.uploaded),
       previous: target.manifest?.digest,
     };
     this.#sent = { manifest, result };
@@ -244,6 +246,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       outcome: "unchanged",
       sequence,
       changed: 0,
+      sentBytes: 0,
       previous: undefined,
       repoId,
       branch: revision,

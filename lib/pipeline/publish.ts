@@ -23,6 +23,7 @@ export interface PublishReport extends RunReport {
   readonly files: number;
   readonly bytes: number;
   readonly changed: number;
+  readonly writtenBytes: number;
 }
 
 /**
@@ -104,10 +105,11 @@ function reportOf<Result extends Publication>(
   { digest, files, bytes }: RememberedFolder,
   publication: Result,
 ): PublishReport & { readonly publication: Result } {
-  const { outcome, sequence, changed, previous } = publication;
+  const { outcome, sequence, changed, sentBytes, previous } = publication;
   context.log.info(`release ${shortDigest(digest)} is ${outcome}`);
   const from = previous === undefined ? {} : { previous };
-  return { outcome, carrier, release: digest, ...from, sequence, files, bytes, changed, publication };
+  const amounts = { files, bytes, changed, writtenBytes: sentBytes };
+  return { outcome, carrier, release: digest, ...from, sequence, ...amounts, publication };
 }
 
 /** Training must not write through the link into an immutable release. @throws {UsageError} `MODELS_ACTIVATED` */

@@ -39,3 +39,12 @@ export function compareFiles(before: readonly ComparedFile[], after: readonly Co
 export function countChanges(changes: ChangeList): number {
   return changes.added.length + changes.modified.length + changes.removed.length;
 }
+
+/** Returns the size of the added and modified files: what has to be sent, where nothing of it is there yet. */
+export function changedBytes(
+  { added, modified }: ChangeList,
+  files: readonly { readonly path: string; readonly size: number }[],
+): number {
+  const changed = new Set([...added, ...modified]);
+  return files.reduce((bytes, { path, size }) => bytes + (changed.has(path) ? size : 0), 0);
+}

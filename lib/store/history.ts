@@ -88,7 +88,7 @@ const RunRecord = z.object({
   files: z.number().optional(),
   /** The size of the release. */
   bytes: z.number().optional(),
-  /** What of it was written: the rest was there. */
+  /** What of it was written or sent: the rest was there. */
   writtenBytes: z.number().optional(),
   changed: z.number().optional(),
   pullRequests: z.array(RunPullRequest).optional(),
