@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { NotifyReceiver } from "../helpers/notify_receiver.ts";
+import { parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
+import { HAS_PROMTOOL, promtoolSays } from "../helpers/promtool.ts";
 import { cliArgs } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";
@@ -60,7 +62,8 @@ Deno.test("a daemon serves its health and its metrics where it is told to, and s
   assert.equal(health.alive, true);
   assert.ok(Date.parse(health.roles.client.nextDue) > Date.now());
   const metrics = await (await fetch(`${address}/metrics`)).text();
-  assert.match(metrics, /^model_sync_build_info\{/m);
+  assert.equal(valueOf(parseMetrics(metrics), "model_sync_role_paused", { role: "client" }), 0);
+  if (HAS_PROMTOOL) assert.equal(await promtoolSays(metrics), "");
   daemon.stop();
   assert.equal(await daemon.exitCode, 0);
   await assert.rejects(fetch(`${address}/healthz`));
