@@ -16,7 +16,7 @@ export const SUMMARIES = {
   verify: "Compare the active files with their manifest",
   prune: "Remove old releases from the store",
   redeploy: "Tell backends to start anew, and wait until they serve the new release",
-  daemon: "Publish or pull every day, for as long as it runs",
+  daemon: "Publish, pull or sync references on a schedule, for as long as it runs",
   pause: "Pause roles of a daemon",
   resume: "Resume paused roles of a daemon",
   "run-now": "Run a role of a running daemon now",

@@ -1,18 +1,18 @@
 import { buildCommand } from "@stricli/core";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
-import { ModelSyncError, UsageError } from "../lib/core/errors.ts";
+import { UsageError } from "../lib/core/errors.ts";
 import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { runRoles } from "../lib/daemon/run_roles.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
+import { watchCanaries } from "../lib/daemon/watch_canaries.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
 import { heartbeatLoop } from "../lib/reporting/heartbeat_loop.ts";
 import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
-import { openStore, type Store } from "../lib/store/store.ts";
-import { awaitCanary } from "../lib/pipeline/await_canary.ts";
+import { openStore } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -143,7 +143,9 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     pid: Deno.pid,
   });
   const { control, health } = daemon;
-  const watching = roles.some((role) => ACTIVATING.includes(role)) ? watchCanaries(plain, store) : undefined;
+  const watching = roles.some((role) => ACTIVATING.includes(role))
+    ? watchCanaries(context, store, readSettings)
+    : undefined;
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
   const ticks = minuteTicks(context, pollSec * 1000);
   const controlling = control.watch(ticks.wakeAll);
@@ -168,34 +170,6 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
 /** What the service manager's socket and the health server need. */
 function connectionNeeds({ env }: Context, listen: ListenAddress | undefined): Need[] {
   return listen !== undefined || (env.get("NOTIFY_SOCKET") ?? "") !== "" ? ["net"] : [];
-}
-
-/** How soon a release that was activated is watched. */
-const CANARY_LOOK_MS = 5_000;
-
-/** Watches whichever release is to be watched, beside the runs: a newer one need not wait for a verdict. */
-async function watchCanaries(plain: PlainSession, store: Store): Promise<void> {
-  const { log, clock, signal } = plain.context;
-  let lastFault = "";
-  while (!signal.aborted) {
-    try {
-      await awaitCanary(plain.context, store, (await openSession(plain)).settings);
-    } catch (error) {
-      if (signal.aborted) return;
-      const fault = describeFault(error);
-      // A file that is damaged stays so: it is told once.
-      if (fault !== lastFault) log.error(fault);
-      lastFault = fault;
-    }
-    // Being stopped is no fault.
-    await clock.sleep(CANARY_LOOK_MS, signal).catch(() => {});
-  }
-}
-
-/** With what to do about it: nobody asked, so nobody reads it below an error of a command. */
-function describeFault(error: unknown): string {
-  if (error instanceof ModelSyncError && error.hint !== undefined) return `${error.message}; ${error.hint}`;
-  return error instanceof Error ? error.message : String(error);
 }
 
 function refuseDisabled(settings: ModelSync, role: Role): void {

@@ -12,7 +12,8 @@ export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
   sleep(durationMs, signal) {
-    signal.throwIfAborted();
+    // Rejects also where the signal was aborted before: callers that are stopped catch that.
+    if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         clearTimeout(timer);

@@ -23,7 +23,7 @@ export class FakeClock implements Clock {
   }
 
   sleep(durationMs: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
+    if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const sleeper = { untilMs: this.#nowMs + durationMs, wake: resolve };
       this.#sleepers.add(sleeper);
@@ -59,7 +59,7 @@ export class QuickClock extends FakeClock {
 
   override sleep(durationMs: number, signal: AbortSignal): Promise<void> {
     if (durationMs > this.#shortMs) return super.sleep(durationMs, signal);
-    signal.throwIfAborted();
+    if (signal.aborted) return Promise.reject(signal.reason);
     this.pausesMs.push(durationMs);
     this.advance(durationMs);
     return Promise.resolve();
