@@ -93,21 +93,27 @@ function listening<Server>(address: ListenAddress, listen: () => Server): Server
 function healthHandler(
   { health, clock, log, renderMetrics }: HealthServerOptions,
 ): (request: Request) => Promise<Response> {
+  let lastFault = "";
   const paths: Readonly<Record<string, () => Promise<Response>>> = {
     "/healthz": () => Promise.resolve(healthResponse(health)),
     "/metrics": async () => {
       try {
-        return new Response(await inTime(renderMetrics(), clock), {
-          headers: { "content-type": TEXT_FORMAT_TYPE },
-        });
+        const text = await inTime(renderMetrics(), clock);
+        lastFault = "";
+        return new Response(text, { headers: { "content-type": TEXT_FORMAT_TYPE } });
       } catch (error) {
-        log.warn(`cannot serve the metrics: ${messageOf(error)}`);
+        const fault = messageOf(error);
+        // Prometheus asks again every few seconds.
+        if (fault !== lastFault) log.warn(`cannot serve the metrics: ${fault}`);
+        lastFault = fault;
         return textResponse(503, "the metrics cannot be read; the daemon's log says why");
       }
     },
   };
   return async ({ url, method }) => {
-    const { pathname } = new URL(url);
+    // The address is made of the request's own Host header.
+    const pathname = URL.parse(url)?.pathname;
+    if (pathname === undefined) return textResponse(400, "bad request");
     const answer = Object.hasOwn(paths, pathname) ? paths[pathname] : undefined;
     if (answer === undefined) return textResponse(404, "not found: this server has /healthz and /metrics");
     if (method !== "GET" && method !== "HEAD") {
