@@ -6,6 +6,7 @@ import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { openDaemon } from "../lib/daemon/open_daemon.ts";
+import { recordUnbegun } from "../lib/daemon/record_unbegun.ts";
 import { runRoles } from "../lib/daemon/run_roles.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { watchCanaries } from "../lib/daemon/watch_canaries.ts";
@@ -31,7 +32,7 @@ import {
 import { GIT_FLAGS } from "./_git_flags.ts";
 import { keepPermissions, narrowPermissions, type Need } from "./_permissions.ts";
 import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { type CommandName, SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS } from "./_training_flags.ts";
 import { runArtifactPull } from "./artifact_pull.ts";
 import { runHfPull } from "./hf_pull.ts";
@@ -58,6 +59,16 @@ const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Prom
   huggingface_client: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
     runHfPull(session, { allowDowngrade, acceptOtherWriters }),
   references: runReferencesSync,
+};
+
+/** The command that a role runs. */
+const COMMANDS: Readonly<Record<Role, CommandName>> = {
+  publisher: "publish",
+  client: "pull",
+  runpod_client: "runpod-pull",
+  artifact_client: "artifact-pull",
+  huggingface_client: "hf-pull",
+  references: "references-sync",
 };
 
 /** What a role needs besides what is configured around it. */
@@ -153,7 +164,15 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const jobs = roles.map((role) => ({
     role,
     schedule: async () => scheduleOf(role, (await openSession(plain)).settings, flags),
-    run: () => control.perform(role, async () => await JOBS[role](await openJob(plain, needs), flags)),
+    run: () =>
+      control.perform(role, () =>
+        recordUnbegun(
+          context,
+          store,
+          // A configuration that was broken meanwhile does not say whom to notify of that; that of the start does.
+          { command: COMMANDS[role], settings: () => readSettings().catch(() => settings) },
+          async () => await JOBS[role](await openJob(plain, needs), flags),
+        )),
   }));
   await runRoles(jobs, {
     context,

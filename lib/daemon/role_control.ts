@@ -8,5 +8,5 @@ export interface RoleControl {
   takeRequest(role: Role): boolean;
 }
 
-/** The control of a daemon that nobody can pause. */
+/** The control of a daemon without operators. */
 export const NO_CONTROL: RoleControl = { pausedUntil: () => undefined, takeRequest: () => false };

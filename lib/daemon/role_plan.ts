@@ -68,7 +68,7 @@ export class RolePlan {
     this.#seen = now;
     this.#from = now;
     if (schedule.isInterval) {
-      // What looks every quarter of an hour does not begin with a quarter of an hour's wait.
+      // A role that runs every quarter of an hour does not start with a wait of as long.
       this.#planned = { due: now, at: this.#allowedFrom(now) };
       return;
     }

@@ -51,3 +51,27 @@ Deno.test("a daemon with the role references syncs once and waits for its next t
   assert.deepEqual(runs.map(({ command, outcome }) => `${command} ${outcome}`), ["references-sync proposed"]);
   assert.match(next["references"] ?? "", /T\d\d:00:00\.000Z$/);
 });
+
+Deno.test("a role of a daemon that fails before it begins, for want of a token, is on record", async () => {
+  using dir = tempDir();
+  const stop = new AbortController();
+  let seen = "";
+  const stderr: Terminal = {
+    writeSync(bytes) {
+      seen += new TextDecoder().decode(bytes);
+      if (/next references run at/.test(seen)) stop.abort();
+      return bytes.length;
+    },
+    isTerminal: () => false,
+  };
+  const args = ["--role", "references", "--run-on-start"];
+  const { code } = await runCli("daemon", args, { cwd: dir.path, stop: stop.signal, world: { stderr } });
+  assert.equal(code, 0, seen);
+  const status = await runCli("status", ["--json"], { cwd: dir.path });
+  const { runs } = Runs.parse(JSON.parse(status.stdout));
+  assert.deepEqual(
+    runs.map(({ command, outcome }) => `${command} ${outcome}`),
+    ["references-sync failed"],
+    seen,
+  );
+});

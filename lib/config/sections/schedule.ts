@@ -4,12 +4,12 @@ import { parseCalendar } from "../../schedule/calendar.ts";
 import { DENIED_DAYS_MAX, firstAllowed } from "../../schedule/deny_windows.ts";
 import { DOCS } from "./kinds.ts";
 
-/** Once an hour, and as many windows in a day; who needs more times has cron expressions. */
+/** One for each hour of a day. Cron expressions cover schedules that need more. */
 const TIMES_MAX = 24;
 
 const DAY_MS = 86_400_000;
 
-/** Days repeat by then, leap years included, so any moment will do to look for due times. */
+/** An arbitrary moment to look for due times from; the search ahead covers leap years. */
 const PROBE = new Date("2026-01-01T00:00:00Z");
 
 /** A time of day, or a cron expression of five fields. */
@@ -97,7 +97,7 @@ function durationOf(text: string): number | undefined {
   }
 }
 
-/** Whether every window ends. Windows with faults of their own are not looked at. */
+/** Whether every window ends. Windows with other faults are skipped. */
 function leaveTime(windows: readonly z.infer<typeof Window>[]): boolean {
   const parsed = windows.flatMap(({ cron, duration: text }) => {
     const durationMs = durationOf(text);
