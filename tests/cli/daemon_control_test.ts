@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { acquireLock } from "../../lib/core/lock.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { readHistory } from "../../lib/store/history.ts";
-import { openStore } from "../../lib/store/store.ts";
+import { findWaitingRequest, takeRunRequest } from "../../lib/store/run_requests.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";
@@ -89,23 +90,45 @@ Deno.test("run-now says so where no daemon has the role, and what to run instead
   assert.throws(() => Deno.statSync(join(store.root, "run_now.json")), Deno.errors.NotFound);
 });
 
+/** Starts `run-now client --wait` beside what passes for a daemon, and waits until it has requested the run. */
+async function waitingFor(store: Store, bot: string) {
+  const waiting = startCli("run-now", ["client", "--wait"], { cwd: bot });
+  while (findWaitingRequest(store, "client") === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return waiting;
+}
+
 Deno.test("run-now --wait does not wait for a daemon that is gone", async () => {
   using dir = tempDir();
   const { bot } = world(dir);
   const store = openStore(Deno, { modelsDir: join(bot, "models") });
-  const daemon = await announceDaemon(testContext(), store, ["client"]);
-  const waiting = startCli("run-now", ["client", "--wait", "--log-format", "json", "--json"], { cwd: bot });
-  while (true) {
-    try {
-      if (Deno.readTextFileSync(join(store.root, "run_now.json")).includes("waiting")) break;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for (const hasStarted of [false, true]) {
+    const daemon = await announceDaemon(testContext(), store, ["client"]);
+    const waiting = await waitingFor(store, bot);
+    if (hasStarted) {
+      takeRunRequest(store, "client", new Date());
+      await waiting.until(/client: running since 20/);
     }
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    daemon[Symbol.dispose]();
+    assert.equal(await waiting.exitCode, 1);
+    assert.match(
+      waiting.said,
+      hasStarted ? /its daemon stopped before the run ended/ : /its daemon stopped before it started the run/,
+    );
+    takeRunRequest(store, "client", new Date());
   }
-  daemon[Symbol.dispose]();
-  assert.equal(await waiting.exitCode, 1);
-  assert.match(waiting.said, /its daemon stopped before it started the run/);
+});
+
+Deno.test("run-now --wait that is interrupted leaves the run to the daemon", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const store = openStore(Deno, { modelsDir: join(bot, "models") });
+  using _daemon = await announceDaemon(testContext(), store, ["client"]);
+  const waiting = await waitingFor(store, bot);
+  waiting.stop();
+  assert.equal(await waiting.exitCode, 130);
+  assert.ok(findWaitingRequest(store, "client"));
 });
 
 Deno.test("what is not a role, and what is not a time, is refused with the right ones named", async () => {
