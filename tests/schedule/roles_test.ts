@@ -30,3 +30,19 @@ Deno.test("roleSchedule() follows --at whatever the role, and refuses what is no
   assert.equal(nextOf("artifact_client", {}, "*/30 * * * *"), "2026-11-21T12:30:00.000Z");
   assert.throws(() => nextOf("client", {}, "now"), RangeError);
 });
+
+Deno.test("roleSchedule() has the reference sync hourly, and artifacts at times instead of intervals where they are set", () => {
+  assert.equal(nextOf("references"), "2026-11-21T13:00:00.000Z");
+  const artifacts = { schedule: ["06:00", "18:00"] };
+  assert.equal(nextOf("artifact_client", { artifacts }), "2026-11-21T18:00:00.000Z");
+  assert.ok(!roleSchedule("artifact_client", ModelSync.parse({ artifacts })).isInterval);
+  assert.ok(roleSchedule("artifact_client", ModelSync.parse({})).isInterval);
+});
+
+Deno.test("roleSchedule() takes several times for --at, and a window puts off what status shows", () => {
+  assert.equal(nextOf("client", {}, "06:00,13:30"), "2026-11-21T13:30:00.000Z");
+  assert.equal(nextOf("client", {}, "06:00; 0 14,15 * * *"), "2026-11-21T14:00:00.000Z");
+  assert.throws(() => nextOf("client", {}, "06:00; 0 14"), RangeError);
+  const client = { schedule: "13:00", deny: [{ cron: "12:30", duration: "2h" }] };
+  assert.equal(nextOf("client", { client }), "2026-11-21T14:30:00.000Z");
+});
