@@ -7,7 +7,8 @@ import { VERSION } from "../core/version.ts";
 import { readStatus } from "../status/read_status.ts";
 import type { Store } from "../store/store.ts";
 import { nodeName, type Side, sideOfCommand, sideOfRole } from "./node_name.ts";
-import { EVENT_TYPES, type EventOf, sourceOf, type Status } from "./wire.ts";
+import { EVENT_TYPES, sourceOf } from "./event_names.ts";
+import type { EventOf, Status } from "./wire.ts";
 import { wireName } from "./wire_values.ts";
 
 /** A heartbeat has to fit into a value of 64 KiB at the dashboard: what is older is counted only. */

@@ -2,7 +2,8 @@ import { cleanLine } from "../core/clean_text.ts";
 import type { RunRecord } from "../store/history.ts";
 import type { PublishedFiles } from "../store/published_files.ts";
 import { nodeName, sideOfCommand } from "./node_name.ts";
-import { EVENT_TYPES, type EventOf, LISTED_FILES_MAX, type ReportEvent, type Run, sourceOf } from "./wire.ts";
+import { EVENT_TYPES, LISTED_FILES_MAX, sourceOf } from "./event_names.ts";
+import type { EventOf, ReportEvent, Run } from "./wire.ts";
 import { wireCount, wireName } from "./wire_values.ts";
 
 /** What events say of the node besides what a record holds. */

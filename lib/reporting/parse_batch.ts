@@ -1,4 +1,5 @@
-import { Envelope, EVENT_TYPES, ReportEvent } from "./wire.ts";
+import { EVENT_TYPES } from "./event_names.ts";
+import { Envelope, ReportEvent } from "./wire.ts";
 
 /** What a batch holds. */
 export interface ParsedBatch {

@@ -2,7 +2,7 @@ import { type ModelSyncError, UnreachableError } from "../core/errors.ts";
 import { bearer, exchange, type HttpContext, type HttpRequest, readBody, statusError } from "../core/http.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { Receiver } from "./receiver.ts";
-import { BATCH_CONTENT_TYPE } from "./wire.ts";
+import { BATCH_CONTENT_TYPE } from "./event_names.ts";
 
 /** A dashboard answers with a few counts. */
 const ANSWER_BYTES_MAX = 64 * 1024;

@@ -1,24 +1,15 @@
 import { z } from "zod";
+import { EVENT_TYPES, LISTED_FILES_MAX, nodeOf, sourceOf } from "./event_names.ts";
 
 /**
  * What a node reports to a dashboard: CloudEvents 1.0 in JSON batch mode
  * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md). Node and page share this file,
- * so it imports Zod alone and touches no Deno API.
+ * so it imports Zod and [names](event_names.ts) alone and touches no Deno API.
  *
  * Compatibility: readers ignore fields that they do not know and skip event types that they do not know. A change that
  * old readers would misunderstand gets a new type with the next number at its end. Words that later versions may add to
  * (outcomes, roles, commands) are plain strings for that reason.
  */
-
-/** The content type of a batch. */
-export const BATCH_CONTENT_TYPE = "application/cloudevents-batch+json";
-
-/** The largest batch that a node sends: half of what a page should take. A larger event is sent without its file list. */
-export const BATCH_BYTES_MAX = 512 * 1024;
-/** Events of runs take about 1 KiB: a full batch stays below {@link BATCH_BYTES_MAX}, and a month of a run every minute takes 87 batches. */
-export const BATCH_EVENTS_MAX = 500;
-/** The files that an event lists. What a release has beyond them is counted in `filesLeftOut`. */
-export const LISTED_FILES_MAX = 2_000;
 
 /** Paths and quoted errors, as the node's own records cut them. */
 const TEXT_CHARS_MAX = 4_096;
@@ -280,15 +271,6 @@ function eventOf<Type extends string, Data extends z.ZodType>(type: Type, data: 
   return Envelope.extend({ type: z.literal(type), data });
 }
 
-/** The types of events, by what they tell. */
-export const EVENT_TYPES = {
-  started: "model-sync.run.started.v1",
-  finished: "model-sync.run.finished.v1",
-  published: "model-sync.release.published.v1",
-  pullRequest: "model-sync.pull-request.v1",
-  heartbeat: "model-sync.heartbeat.v1",
-} as const;
-
 /** An event of a type that this version knows. */
 export const ReportEvent = z.discriminatedUnion("type", [
   eventOf(EVENT_TYPES.started, Started),
@@ -304,26 +286,6 @@ export type EventOf<Kind extends keyof typeof EVENT_TYPES> = Extract<
   ReportEvent,
   { readonly type: (typeof EVENT_TYPES)[Kind] }
 >;
-
-/**
- * Returns the source of a node's events: its name as a relative URI reference.
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * import { nodeOf, sourceOf } from "./wire.ts";
- * assert.equal(sourceOf("bot 1/client"), "bot%201/client");
- * assert.equal(nodeOf("bot%201/client"), "bot 1/client");
- * ```
- */
-export function sourceOf(node: string): string {
-  return node.toWellFormed().split("/").map(encodeURIComponent).join("/");
-}
-
-/** Returns the name of the node that a source names. */
-export function nodeOf(source: string): string {
-  return decodeURIComponent(source);
-}
 
 /** Only one spelling of a name is a source: a token that is bound to a node must not meet another. */
 function isSource(source: string): boolean {

@@ -8,6 +8,7 @@ import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenari
 import { publishNew, publishUnchanged } from "./publish_scenarios.ts";
 import { firstClone, memoryOfPublishAndPull, pullOneChanged } from "./pull_scenarios.ts";
 import { planReferences } from "./reference_scenarios.ts";
+import { reportRuns } from "./report_scenarios.ts";
 import { type Scenario, scenario } from "./scenario.ts";
 import { signAndVerify } from "./signing_scenarios.ts";
 import { walkPickles } from "./validate_scenarios.ts";
@@ -38,4 +39,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "validate-pickle": scenario(walkPickles, "joblib"),
   "references": scenario(planReferences),
   "daemon-idle": scenario(daemonIdle, "linux"),
+  "report": scenario(reportRuns),
 };

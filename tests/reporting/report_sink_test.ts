@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { BATCH_EVENTS_MAX } from "../../lib/reporting/wire.ts";
+import { BATCH_EVENTS_MAX } from "../../lib/reporting/event_names.ts";
 import { ReportSink } from "../../lib/reporting/report_sink.ts";
 import { DashboardServer } from "../fakes/dashboard_server.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
 import { ReportWorld, runRecordOf } from "../helpers/report_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -96,9 +97,20 @@ Deno.test("that a run began is told once, best effort, and not to a dashboard th
   await sink.started(context, runRecordOf(2));
   await sink.deliver(context, []);
   const { length } = world.dashboard.requests;
-  await sink.started(context, runRecordOf(3));
+  await new ReportSink(world.store, world.settings()).started(context, runRecordOf(3));
   assert.equal(world.dashboard.requests.length, length);
   assert.equal(context.log.lines.filter((line) => line.startsWith("warn")).length, 1);
+});
+
+Deno.test("of a run that has ended before it could tell that it began, the end is reported alone", async () => {
+  await using world = new ReportWorld();
+  const sink = new ReportSink(world.store, world.settings());
+  const context = world.context();
+  const starting = sink.started({ ...context, clock: new FakeClock("2026-11-29T12:00:00Z") }, runRecordOf(1));
+  world.record(1);
+  await Promise.all([sink.deliver(context, []), starting]);
+  assert.deepEqual(world.dashboard.ids(), ["run-1/finished"]);
+  assert.deepEqual(context.log.lines, []);
 });
 
 Deno.test("secrets are hidden in reports, wherever a record repeats them", async () => {
