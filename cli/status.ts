@@ -67,6 +67,7 @@ function lines(
   return [
     ...releaseLines(output, status, now),
     ...canaryStatusLines(output, status, canary),
+    ...runningLines(output, status, now),
     ...runLines(output, status, now),
     ...quarantineLines(output, status),
     ...nextLines(output, status, now, timeZone),
@@ -104,6 +105,16 @@ function releaseLines(output: Output, status: Status, now: Date): string[] {
 
 function releaseText(output: Output, release: StatusRelease): string {
   return `${output.paint("bold", shortDigest(release.digest))} sequence ${release.sequence}`;
+}
+
+function runningLines(output: Output, { running }: Status, now: Date): string[] {
+  if (running.length === 0) return [];
+  return [
+    output.paint("bold", "running now"),
+    ...running.map(({ startedAt, command, step }) =>
+      `  ${startedAt}  ${command.padEnd(8)}  ${step ?? "begins"}  (started ${age(startedAt, now)})`
+    ),
+  ];
 }
 
 function runLines(output: Output, status: Status, now: Date): string[] {
