@@ -10,6 +10,9 @@ import { pingAddress, sendEndPing, sendStartPing } from "./send_ping.ts";
 /** Each ping has as long: what a monitor that hangs adds to a run. */
 const PING_TIMEOUT_MS = 5_000;
 
+/** How long the ping at the end waits for the one at the start. */
+const START_GRACE_MS = 2_000;
+
 /** Other runs may have ended in between. */
 const LOOKBACK = 50;
 
@@ -37,7 +40,8 @@ const SCHEDULED_COMMANDS: readonly string[] = [
 export class PingSink implements RunSink {
   readonly #store: Store;
   readonly #ping: ReportSettings["ping"] & { readonly url_env: string };
-  #runId: string | undefined;
+  readonly #giveUpStart = new AbortController();
+  #run: { readonly runId: string; readonly startPing: Promise<void> } | undefined;
 
   constructor(store: Store, ping: ReportSettings["ping"] & { readonly url_env: string }) {
     this.#store = store;
@@ -46,7 +50,12 @@ export class PingSink implements RunSink {
 
   async started(context: Context, { runId, command }: BegunRun): Promise<void> {
     if (!SCHEDULED_COMMANDS.includes(command)) return;
-    this.#runId = runId;
+    const startPing = this.#sendStart({ ...context, signal: this.#giveUpStart.signal }, runId);
+    this.#run = { runId, startPing };
+    await startPing;
+  }
+
+  async #sendStart(context: Context, runId: string): Promise<void> {
     const { url_env, style } = this.#ping;
     try {
       await sendStartPing(context, style, pingAddress(context.env, url_env), runId, PING_TIMEOUT_MS);
@@ -56,14 +65,28 @@ export class PingSink implements RunSink {
     }
   }
 
+  /** A start that a monitor hears of after the end would be a run that never ends. */
+  async #awaitStart({ clock }: Context, startPing: Promise<void>): Promise<void> {
+    const arrived = new AbortController();
+    const grace = clock.sleep(START_GRACE_MS, arrived.signal).catch(() => {});
+    await Promise.race([startPing, grace]);
+    arrived.abort();
+    this.#giveUpStart.abort();
+    await Promise.all([startPing, grace]);
+  }
+
   async deliver(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
-    if (this.#runId === undefined) return;
+    if (this.#run === undefined) return;
+    const { runId, startPing } = this.#run;
     const { url_env, style } = this.#ping;
+    const beganMs = context.clock.monotonicMs();
     try {
-      const isOurs = ({ runId }: RunRecord) => runId === this.#runId;
+      const isOurs = (record: RunRecord) => record.runId === runId;
       const record = unwritten.find(isOurs) ?? readHistory(this.#store, LOOKBACK).find(isOurs);
       if (record === undefined) return;
-      await sendEndPing(context, style, pingAddress(context.env, url_env), record, PING_TIMEOUT_MS);
+      await this.#awaitStart(context, startPing);
+      const leftMs = PING_TIMEOUT_MS - (context.clock.monotonicMs() - beganMs);
+      await sendEndPing(context, style, pingAddress(context.env, url_env), record, leftMs);
     } catch (error) {
       const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
       context.log.warn(`${messageOf(error)}${hint}`);

@@ -173,3 +173,37 @@ Deno.test("a monitor that hangs costs a run five seconds", async () => {
   closing.resolve(new Response());
   assert.match(context.log.lines.join("\n"), /no answer from .* in 5 s/);
 });
+
+Deno.test("the ping at the end comes after the one at the start, and does not wait for a start that hangs", async () => {
+  using dir = tempDir();
+  const release = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const order: string[] = [];
+  await using monitor = startRecordingHost(async (path) => {
+    if (!path.endsWith("/start")) order.push("end");
+    else {
+      asked.resolve();
+      await release.promise;
+      order.push("start");
+    }
+    return new Response("OK");
+  });
+  const store = storeIn(dir.path);
+  const context = contextOf(`${monitor.origin}/abc`);
+  const run = async () => {
+    const sink = new PingSink(store, { url_env: "PING_URL", style: "healthchecks" });
+    const record = runRecordOf(order.length);
+    const begun = sink.started(context, record);
+    await asked.promise;
+    appendHistory(store, record);
+    return { begun, ended: sink.deliver(context, []) };
+  };
+  const hanging = await run();
+  context.clock.advance(2_000);
+  await Promise.all([hanging.begun, hanging.ended]);
+  assert.deepEqual(order, ["end"]);
+  release.resolve();
+  const quick = await run();
+  await Promise.all([quick.begun, quick.ended]);
+  assert.deepEqual(order.slice(-2), ["start", "end"]);
+});
