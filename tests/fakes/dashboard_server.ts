@@ -20,6 +20,7 @@ export class DashboardServer implements AsyncDisposable {
   unusable = 0;
   /** Answers in the dashboard's place where it returns something. */
   fault: (request: BatchRequest) => Response | Promise<Response> | undefined = () => undefined;
+  readonly #waiting: (() => void)[] = [];
   readonly #closing = Promise.withResolvers<Response>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -40,6 +41,11 @@ export class DashboardServer implements AsyncDisposable {
       .filter((id) => kinds.length === 0 || kinds.some((kind) => id.includes(`/${kind}`)));
   }
 
+  /** Resolves once a request has made something true. */
+  async until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
   async #handle(request: Request): Promise<Response> {
     const body = await request.text();
     const { pathname } = new URL(request.url);
@@ -48,7 +54,9 @@ export class DashboardServer implements AsyncDisposable {
     const { headers } = request;
     const got: BatchRequest = { path: pathname, headers, body, count };
     this.requests.push(got);
-    return await this.fault(got) ?? this.#take(got, json);
+    const answer = await this.fault(got) ?? this.#take(got, json);
+    for (const wake of this.#waiting.splice(0)) wake();
+    return answer;
   }
 
   #take({ path, headers }: BatchRequest, json: unknown): Response {
