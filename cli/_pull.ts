@@ -73,7 +73,6 @@ export async function runPulling<Pulled extends Source>(
 ): Promise<void> {
   const { context, output, settings, location } = session;
   narrowPermissions(session, needs);
-  const signatures = await signaturePolicy(session);
   const store = openStore(context.fs, location, context.log);
   const report = await runRecorded(session, store, command, async (run, observed) => {
     const reason = skip?.(store);
@@ -89,7 +88,7 @@ export async function runPulling<Pulled extends Source>(
       safeguards: safeguardsOf(settings),
       keep: settings.keep,
       isOfflineOk,
-      signatures,
+      signatures: await signaturePolicy(session),
       otherWriters: otherWriters(session, flags),
     });
     return { ...pulled, details: details?.(source, pulled) ?? {} };

@@ -84,8 +84,6 @@ export const program: Program = defineProgram(
 /** One upload, recorded and shown. */
 export async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
   const { context, output, location, settings } = session;
-  const seal = await releaseSeal(session);
-  const options = { ...publisherOptions(session, flags), seal };
   const layout = repoLayout(settings);
   if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
     throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {
@@ -99,15 +97,17 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
   // Before a store is made beside a mistyped name.
   refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location, context.log);
-  const report = await runRecorded(session, store, "hf-upload", (run, observed) =>
-    publish(
+  const report = await runRecorded(session, store, "hf-upload", async (run, observed) => {
+    const options = { ...publisherOptions(session, flags), seal: await releaseSeal(session) };
+    return await publish(
       observed,
       store,
       run,
       NO_FOLDER_MEMORY,
       () => HuggingFacePublisher.open(observed, store, options),
       (path) => isWanted(layout, path),
-    ));
+    );
+  });
   const redeployed = redeploy && await runRedeployment(session, store, redeploy, report.release);
   const json = redeployed === undefined ? {} : redeployJson(redeployed);
   output.result({ ...uploadJson(report), ...json }, () => [

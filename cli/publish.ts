@@ -80,12 +80,12 @@ export async function runPublish(session: Session, flags: PublishFlags): Promise
   narrowPermissions(session, ["run"]);
   refuseClone(session);
   const training = trainingOf(session, flags);
-  const seal = await releaseSeal(session);
   // Before a store is made beside a mistyped name.
   if (training === undefined) refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location, context.log);
-  const publisherSettings = { ...publisherOptions(session, flags, store.root), seal };
   const report = await runRecorded(session, store, "publish", async (run, observed) => {
+    const seal = await releaseSeal(session);
+    const publisherSettings = { ...publisherOptions(session, flags, store.root), seal };
     if (training !== undefined) {
       refuseTrainingIntoRelease(store);
       const show = (chunk: Uint8Array) => output.passThrough(chunk);
