@@ -8,12 +8,14 @@ import { readStatus } from "../status/read_status.ts";
 import type { Store } from "../store/store.ts";
 import { nodeName, type Side, sideOfCommand, sideOfRole } from "./node_name.ts";
 import { EVENT_TYPES, sourceOf } from "./event_names.ts";
-import type { EventOf, Status } from "./wire.ts";
-import { wireName } from "./wire_values.ts";
+import type { EventOf, RunningRun, Status } from "./wire.ts";
+import { wireCount, wireName, wireTime } from "./wire_values.ts";
 
 /** A heartbeat has to fit into a value of 64 KiB at the dashboard: what is older is counted only. */
 const RELEASES_MAX = 50;
 const QUARANTINE_MAX = 40;
+/** One machine runs a few commands at once. */
+const RUNNING_MAX = 50;
 /** The beginning of a reason says which check failed. */
 const REASON_CHARS_MAX = 500;
 
@@ -86,21 +88,49 @@ function partOf(
       releases,
       quarantine: quarantine.map((entry) => ({
         ...entry,
+        sequence: wireCount(entry.sequence),
         reason: cleanLine(entry.reason, { charsMax: REASON_CHARS_MAX }),
       })),
       next: ofRoles(status.next),
-      schedules: ofRoles(status.schedules),
-      paused: ofRoles(status.paused),
-      daemons: status.daemons.filter(({ role }) => isOurs(role)),
-      running: status.running.filter(({ command, startedAt }) =>
-        (side === undefined || sideOfCommand(command) === side) && !Number.isNaN(Date.parse(startedAt))
+      schedules: Object.fromEntries(
+        Object.entries(ofRoles(status.schedules)).map(([role, schedule]) => [
+          role,
+          { ...schedule, paused: schedule.paused === null ? null : pauseOf(schedule.paused) },
+        ]),
       ),
+      paused: Object.fromEntries(
+        Object.entries(ofRoles(status.paused)).map(([role, pause]) => [role, pauseOf(pause)]),
+      ),
+      daemons: status.daemons.filter(({ role }) => isOurs(role)).map((daemon) => ({
+        ...daemon,
+        pid: wireCount(daemon.pid),
+        host: wireName(daemon.host),
+        since: wireName(daemon.since),
+      })),
+      running: status.running.filter(({ command }) => side === undefined || sideOfCommand(command) === side)
+        .slice(0, RUNNING_MAX).flatMap(runningOf),
     },
     leftOut: {
       releases: status.releases.length - releases.length,
       quarantine: status.quarantine.length - quarantine.length,
     },
   };
+}
+
+function pauseOf<Pause extends { readonly host: string }>(pause: Pause): Pause {
+  return { ...pause, host: wireName(pause.host) };
+}
+
+/** What marks of other hands hold must not keep the heartbeat from being understood. */
+function runningOf({ runId, command, startedAt, step }: RunningRun): RunningRun[] {
+  const time = wireTime(startedAt);
+  if (time === undefined) return [];
+  return [{
+    runId: wireName(runId),
+    command: wireName(command),
+    startedAt: time,
+    step: step === null ? null : wireName(step),
+  }];
 }
 
 /** The same for the same settings. Of secrets in them it says nothing: they are hidden first. */

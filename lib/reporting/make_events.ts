@@ -4,7 +4,7 @@ import type { PublishedFiles } from "../store/published_files.ts";
 import { nodeName, sideOfCommand } from "./node_name.ts";
 import { EVENT_TYPES, LISTED_FILES_MAX, sourceOf } from "./event_names.ts";
 import type { EventOf, ReportEvent, Run } from "./wire.ts";
-import { wireCount, wireName } from "./wire_values.ts";
+import { wireCount, wireName, wireTime } from "./wire_values.ts";
 
 /** What events say of the node besides what a record holds. */
 export interface NodeFacts {
@@ -55,11 +55,11 @@ export function recordEvents(
   record: RunRecord,
   published: PublishedFiles | undefined,
 ): ReportEvent[] {
-  const startedMs = Date.parse(record.startedAt);
-  if (Number.isNaN(startedMs)) return [];
-  const run = runOf(record, new Date(startedMs).toISOString());
+  const startedAt = wireTime(record.startedAt);
+  if (startedAt === undefined) return [];
+  const run = runOf(record, startedAt);
   const node = nodeName(facts.name, record.host, sideOfCommand(record.command));
-  const head = envelope(node, new Date(startedMs + run.durationMs).toISOString());
+  const head = envelope(node, wireTime(Date.parse(startedAt) + run.durationMs) ?? startedAt);
   const { runId, host } = run;
   const finished: EventOf<"finished"> = {
     ...head,

@@ -1,5 +1,10 @@
+import { cleanLine } from "../core/clean_text.ts";
+
 /** What a machine is to the dashboard, where it has no name of its own. */
 export type Side = "publisher" | "client" | "references";
+
+/** Percent-encoded, the name still fits into an event's source. */
+const HOST_CHARS_MAX = 100;
 
 const PUBLISHER_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", "redeploy"];
 
@@ -10,7 +15,7 @@ const PUBLISHER_COMMANDS: readonly string[] = ["publish", "hf-upload", "train", 
  * @param name `report.node`
  */
 export function nodeName(name: string | undefined, host: string, side: Side): string {
-  return name ?? `${host}/${side}`;
+  return name ?? `${cleanLine(host, { charsMax: HOST_CHARS_MAX }) || "unknown"}/${side}`;
 }
 
 /** The side of a machine that a command works for. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
-import { appendHistory } from "../../lib/store/history.ts";
+import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { finished, finishedFrom, ReportWorld, runRecordOf } from "../helpers/report_world.ts";
 
 Deno.test("each run of the history is reported once, oldest first, and only what is new after that", async () => {
@@ -95,6 +95,30 @@ Deno.test("odd records are cut to the bounds of the schema, and one without a ti
   assert.ok(event?.type === "model-sync.run.finished.v1");
   assert.deepEqual([event.data.steps?.length, event.data.log?.at(-1)?.slice(0, 4)], [100, "299 "]);
   assert.ok(JSON.stringify(event).length < 64 * 1024);
+});
+
+Deno.test("no number, time or host of a record keeps it, or those that follow it, from being understood", async () => {
+  await using world = new ReportWorld();
+  const odd: readonly Partial<RunRecord>[] = [
+    { durationMs: 1e300 },
+    { durationMs: 0.5 },
+    { startedAt: "9998-12-31T23:59:59Z", durationMs: 1e12 },
+    { startedAt: "2026-11-21" },
+    { startedAt: "2026-11-21T06:00:00+05:30" },
+    { host: "" },
+    { host: "\u{10ffff}".repeat(2_000) },
+    { host: "a/b%2F?#c" },
+    { sequence: -1, files: 1.5, bytes: Number.MAX_VALUE },
+    { steps: [{ name: "", startMs: -1, durationMs: 1e300 }] },
+    { pullRequests: [{ repository: "r".repeat(4_000), outcome: "", number: -3, changes: -1 }] },
+  ];
+  for (const [index, changed] of odd.entries()) appendHistory(world.store, runRecordOf(index + 1, changed));
+  for (const startedAt of ["+010000-01-01T00:00:00Z", "-000001-01-01T00:00:00Z", "1969-01-01T00:00:00Z"]) {
+    appendHistory(world.store, runRecordOf(99, { startedAt }));
+  }
+  assert.deepEqual(await world.deliver(), { delivered: odd.length + 3, problem: undefined });
+  assert.equal(world.dashboard.unusable, 0);
+  assert.deepEqual(world.dashboard.ids("finished"), finishedFrom(1, odd.length));
 });
 
 Deno.test("several processes that deliver at once send each run once, in order", async () => {

@@ -5,7 +5,10 @@ import { heartbeatLoop } from "../../lib/reporting/heartbeat_loop.ts";
 import { parseBatch } from "../../lib/reporting/parse_batch.ts";
 import type { EventOf } from "../../lib/reporting/wire.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
+import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
+import { markRun } from "../../lib/store/running.ts";
+import { digestOf } from "../helpers/report_events.ts";
 import { finished, ReportWorld } from "../helpers/report_world.ts";
 
 /** The heartbeats of a daemon with these roles, as the page reads them. */
@@ -97,6 +100,29 @@ Deno.test("a heartbeat stays small and keeps secrets to itself, whatever the sto
   const text = JSON.stringify(events);
   assert.ok(text.length < 64 * 1024, String(text.length));
   assert.doesNotMatch(text, /hunter22/);
+});
+
+Deno.test("odd marks of runs, pauses and hosts leave a heartbeat that is understood", async () => {
+  await using world = new ReportWorld();
+  const context = world.context();
+  using _odd = markRun(context, world.store, {
+    runId: "r1",
+    command: "c".repeat(900),
+    startedAt: "2026-11-21",
+  });
+  using _timeless = markRun(context, world.store, { runId: "r2", command: "pull", startedAt: "yesterday" });
+  pauseRoles(world.store, ["client"], {
+    since: "2026-11-21T06:00:00Z",
+    until: null,
+    host: "h".repeat(3_000),
+  });
+  addQuarantine(world.store, { digest: digestOf("a"), sequence: -1, reason: "", at: "" });
+  const { status } = dataOf(await heartbeats(world, ["client"], {}));
+  assert.deepEqual(status.running.map(({ runId, startedAt }) => [runId, startedAt]), [
+    ["r1", "2026-11-21T00:00:00.000Z"],
+  ]);
+  assert.equal(status.paused["client"]?.host.length, 255);
+  assert.equal(status.schedules["client"]?.paused?.host.length, 255);
 });
 
 Deno.test("the fingerprint is the same for the same settings, and another one for others", async () => {
