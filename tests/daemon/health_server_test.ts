@@ -154,14 +154,16 @@ Deno.test("a request whose Host makes no address is a bad request, and the log s
 });
 
 Deno.test("a closed server lets go of its port and of open connections", async () => {
-  const world = daemon({ renderMetrics: () => new Promise(() => {}) });
+  // An address of its own: on the usual one another test may take the port at once.
+  const hostname = Deno.build.os === "linux" ? "127.0.0.77" : "127.0.0.1";
+  const world = daemon({ renderMetrics: () => new Promise(() => {}), address: { hostname, port: 0 } });
   const { port } = world.server.address;
   const open = get(world.server, "/metrics");
   open.catch(() => {});
   await get(world.server, "/healthz");
   await world.server.close();
   await assert.rejects(open);
-  using _again = Deno.listen({ hostname: "127.0.0.1", port });
+  using _again = Deno.listen({ hostname, port });
 });
 
 Deno.test("a port in use and an address that is not this machine's are one clear line each", () => {
