@@ -4,7 +4,7 @@ import { messageOf, ModelSyncError } from "../core/errors.ts";
 import { deliverReports, KEPT } from "./deliver_reports.ts";
 import { type DaemonFacts, heartbeatTexts } from "./heartbeat_events.ts";
 import { postEvents } from "./post_events.ts";
-import { reportingOf } from "./report_sink.ts";
+import { reportingOf } from "./report_run.ts";
 import { isPaused, readReportState } from "./report_state.ts";
 
 /** A dashboard that is slower than this gets the next heartbeat. */

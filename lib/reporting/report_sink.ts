@@ -4,20 +4,13 @@ import { messageOf, ModelSyncError } from "../core/errors.ts";
 import type { RunSink } from "../pipeline/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
-import { deliverReports, type Reporting } from "./deliver_reports.ts";
-import { type BegunRun, startedEvent } from "./make_events.ts";
-import { postEvents } from "./post_events.ts";
-import { receiverOf } from "./receiver.ts";
-import { isPaused, readReportState } from "./report_state.ts";
-
-/** A run does not wait for a dashboard: this is all that one that hangs can add to it. */
-export const RUN_BUDGET_MS = 5_000;
+import type { BegunRun } from "./make_events.ts";
 
 /**
- * The first request of a process takes ten milliseconds to prepare. By then a run has started its first program or
- * request and waits for it.
+ * A pull asks its remote within this time and waits for the answer. The code of reporting is loaded then, and the first
+ * request of the process prepared, which takes ten milliseconds.
  */
-const START_DELAY_MS = 25;
+const START_DELAY_MS = 50;
 
 /** Reports runs to the configured dashboard. */
 export class ReportSink implements RunSink {
@@ -35,11 +28,8 @@ export class ReportSink implements RunSink {
   async started(context: Context, run: BegunRun): Promise<void> {
     try {
       await context.clock.sleep(START_DELAY_MS, this.#ended.signal);
-      const reporting = reportingOf(context, this.#store, this.#settings);
-      if (reporting === undefined) return;
-      const { receiver, facts } = reporting;
-      if (isPaused(readReportState(this.#store, receiver.url), context.clock.now())) return;
-      await postEvents(context, receiver, [JSON.stringify(startedEvent(facts, run))], RUN_BUDGET_MS);
+      const { reportStart } = await import("./report_run.ts");
+      await reportStart(context, this.#store, this.#settings, run);
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       context.log.debug(`the start of the run is not reported: ${messageOf(error)}`);
@@ -49,9 +39,8 @@ export class ReportSink implements RunSink {
   async deliver(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
     this.#ended.abort();
     try {
-      const reporting = reportingOf(context, this.#store, this.#settings);
-      if (reporting === undefined) return;
-      const { problem } = await deliverReports(context, reporting, RUN_BUDGET_MS, unwritten);
+      const { reportEnd } = await import("./report_run.ts");
+      const problem = await reportEnd(context, this.#store, this.#settings, unwritten);
       if (problem !== undefined) context.log.warn(problem);
     } catch (error) {
       // The run has its outcome already.
@@ -59,15 +48,4 @@ export class ReportSink implements RunSink {
       context.log.warn(`cannot send reports: ${messageOf(error)}${hint}`);
     }
   }
-}
-
-/** Returns where and as whom a store's runs are reported; `undefined` where nothing is configured. */
-export function reportingOf(
-  { env, host }: Pick<Context, "env" | "host">,
-  store: Store,
-  settings: ReportSettings,
-): Reporting | undefined {
-  const receiver = receiverOf(env, settings);
-  if (receiver === undefined) return undefined;
-  return { store, receiver, facts: { name: settings.node, host, modelsDir: store.modelsDir } };
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { diskError } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
+import { writeAllSync } from "../core/files.ts";
+import { clearWay } from "../core/set_aside.ts";
 import { HistoryCursor } from "../store/history_cursor.ts";
 import { readState } from "../store/state_entries.ts";
 import type { Store } from "../store/store.ts";
@@ -26,10 +27,20 @@ export function readReportState(store: Store, receiver: string): ReportState {
   return state?.receiver === receiver ? state : { receiver };
 }
 
-/** @throws {DiskError} and the system's errors */
-export function writeReportState(store: Store, state: ReportState): void {
+/**
+ * Replaces the record, without syncing it: a power cut may cost it, and a history that is sent again costs nothing.
+ *
+ * @throws {DiskError} and the system's errors
+ */
+export function writeReportState({ fs, root }: Store, state: ReportState): void {
+  const path = join(root, "reported.json");
   try {
-    replaceFile(store.fs, join(store.root, "reported.json"), `${JSON.stringify(state)}\n`);
+    clearWay(fs, `${path}.new`);
+    {
+      using file = fs.openSync(`${path}.new`, { write: true, create: true, truncate: true });
+      writeAllSync(file, new TextEncoder().encode(`${JSON.stringify(state)}\n`));
+    }
+    fs.renameSync(`${path}.new`, path);
   } catch (error) {
     throw diskError(error, "note up to where the history is reported");
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Report, type ReportSettings } from "../../lib/config/sections/report.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { deliverReports, type Delivery } from "../../lib/reporting/deliver_reports.ts";
-import { reportingOf, RUN_BUDGET_MS } from "../../lib/reporting/report_sink.ts";
+import { reportingOf, RUN_BUDGET_MS } from "../../lib/reporting/report_run.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { DashboardServer } from "../fakes/dashboard_server.ts";
