@@ -4,7 +4,7 @@ import type { Log } from "../core/log.ts";
 import type { RoleSchedule } from "../schedule/role_schedule.ts";
 import type { Role } from "../schedule/roles.ts";
 import type { RoleControl } from "./role_control.ts";
-import { type RoleMemory, RolePlan } from "./role_plan.ts";
+import { type RoleMemory, RolePlan, type RunResult } from "./role_plan.ts";
 
 /** What a role does when its time has come. */
 export interface RoleJob {
@@ -46,37 +46,38 @@ export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<v
   if (!startsAtOnce) plan.announce();
   while (!signal.aborted) {
     const isPaused = control.pausedUntil(role) !== undefined;
-    const isWanted = control.takeRequest(role) || (startsAtOnce && !isPaused);
+    const isRequested = control.takeRequest(role);
     const now = clock.now();
-    if (isWanted) plan.begin(now);
-    const until = isWanted
-      ? undefined
+    const until = isRequested
+      ? plan.beginRequested(now)
       : isPaused
       ? new Date(now.getTime() + WAKE_MS_MAX)
+      : startsAtOnce
+      ? plan.beginAtStart(now)
       : plan.beginIfDue(now);
     if (until !== undefined) {
       await options.wake(Math.min(until.getTime() - now.getTime(), WAKE_MS_MAX));
       continue;
     }
     startsAtOnce = false;
-    const failedForNow = await runJob(job, options);
+    const result = await runJob(job, options);
     if (signal.aborted) return;
     schedule = await readSchedule(job, schedule, options.log);
     plan.follow(schedule);
-    plan.end(failedForNow, clock.now());
+    plan.end(result, clock.now());
   }
 }
 
-/** Runs the job; whether it failed in a way that passes. */
-async function runJob(job: RoleJob, { clock, log, signal }: RoleLoopOptions): Promise<boolean> {
+/** Runs the job. @returns how it ended */
+async function runJob(job: RoleJob, { clock, log, signal }: RoleLoopOptions): Promise<RunResult> {
   try {
     await job.run();
-    return false;
+    return "done";
   } catch (error) {
-    if (signal.aborted) return false;
+    if (signal.aborted) return "failed";
     const message = error instanceof Error ? error.message : String(error);
     log.error(`[${isoSeconds(clock.now())}] ${job.role} sync job failed: ${message}`);
-    return error instanceof ModelSyncError && error.retryable;
+    return error instanceof ModelSyncError && error.retryable ? "failed for now" : "failed";
   }
 }
 

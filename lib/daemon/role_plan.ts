@@ -28,11 +28,18 @@ const RETRY_DELAYS_MIN = [1, 2, 4, 8, 16, 30];
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** A run that begins now. */
+/** How a run ended; `failed for now` in a way that passes. */
+export type RunResult = "done" | "failed" | "failed for now";
+
+/** A run that has begun. */
 interface Run {
+  readonly startedAt: Date;
   /** What it is for; `undefined` for one that an operator or the start of the daemon asked for. */
   readonly due: Date | undefined;
+  /** Whether an operator requested it: unless it succeeds, it changes nothing of what comes. */
   readonly isRequested: boolean;
+  /** How many retries it follows. */
+  readonly retries: number;
 }
 
 /** A run that is tried again. */
@@ -40,6 +47,8 @@ interface Retry {
   readonly at: Date;
   readonly delayMs: number;
   readonly due: Date | undefined;
+  /** How many retries there were with this one. */
+  readonly count: number;
 }
 
 /**
@@ -56,7 +65,6 @@ export class RolePlan {
   #seen: Date;
   #planned: PlannedRun | undefined;
   #retry: Retry | undefined;
-  #retries = 0;
   #run: Run | undefined;
 
   constructor(options: RolePlanOptions, now: Date) {
@@ -102,11 +110,17 @@ export class RolePlan {
     if (next.next > this.#seen) log.info(`next ${role} run at ${isoSeconds(next.next)}`);
   }
 
-  /** Begins a run that nobody planned; it also makes up for one that was missed. */
-  begin(now: Date): void {
+  /** Begins the run at the start of the daemon. It also makes up for one that was missed or waits for its retry. */
+  beginAtStart(now: Date): void {
     this.#noticeSetBack(now);
-    const missed = this.#planned !== undefined && this.#planned.at <= now ? this.#planned : undefined;
-    this.#begin({ due: missed?.due, isRequested: missed === undefined });
+    const due = this.#missed(now)?.due ?? this.#retry?.due;
+    this.#begin({ startedAt: now, due, isRequested: false, retries: this.#retry?.count ?? 0 });
+  }
+
+  /** Begins a run that an operator requested. */
+  beginRequested(now: Date): void {
+    this.#noticeSetBack(now);
+    this.#run = { startedAt: now, due: undefined, isRequested: true, retries: 0 };
   }
 
   /** Begins the run whose time has come, if there is one. @returns until when there is none */
@@ -124,25 +138,51 @@ export class RolePlan {
       this.announce();
     } else if (this.#retry !== undefined && this.#retry.at <= now) {
       const at = this.#allowedFrom(now);
-      if (at <= now) return this.#begin({ due: this.#retry.due, isRequested: false });
+      const { due, count: retries } = this.#retry;
+      if (at <= now) return this.#begin({ startedAt: now, due, isRequested: false, retries });
       this.#retry = { ...this.#retry, at };
       this.announce();
     }
     return this.#next()?.next ?? new Date(now.getTime() + DAY_MS);
   }
 
-  /** Ends the run that was begun. @param failedForNow whether it failed in a way that passes */
-  end(failedForNow: boolean, now: Date): void {
+  /** Ends the run that was begun. */
+  end(result: RunResult, now: Date): void {
     const run = this.#run;
     this.#run = undefined;
     this.#noticeSetBack(now);
-    this.#retry = failedForNow && run !== undefined ? this.#nextRetry(run, now) : undefined;
-    this.#retries = this.#retry === undefined ? 0 : this.#retries + 1;
+    if (run?.isRequested === true) this.#endRequested(run, result, now);
+    else this.#endOwn(run, result, now);
+    this.announce();
+  }
+
+  #endOwn(run: Run | undefined, result: RunResult, now: Date): void {
+    this.#retry = result === "failed for now" && run !== undefined ? this.#nextRetry(run, now) : undefined;
     if (this.#retry === undefined && run?.due !== undefined) this.#settle(run.due, now);
     // What was planned is still to come where the run was for nothing that is due.
-    const staysPlanned = run?.isRequested === true && this.#planned !== undefined;
+    const staysPlanned = run !== undefined && run.due === undefined && this.#planned !== undefined;
     if (!staysPlanned || this.#agenda.schedule.isInterval) this.#plan(now);
-    this.announce();
+  }
+
+  /** Where it succeeded, it served what was due when it began. Otherwise all of that is still to come. */
+  #endRequested(run: Run, result: RunResult, now: Date): void {
+    const missed = this.#missed(run.startedAt);
+    if (result === "done") {
+      for (const due of [this.#retry?.due, missed?.due]) {
+        if (due !== undefined) this.#settle(due, run.startedAt);
+      }
+      this.#retry = undefined;
+      if (missed !== undefined || this.#planned === undefined || this.#agenda.schedule.isInterval) {
+        this.#plan(now);
+      }
+    } else if (result === "failed for now" && this.#retry === undefined && missed === undefined) {
+      this.#retry = this.#nextRetry(run, now);
+    }
+  }
+
+  /** The planned run whose time had come by then. */
+  #missed(time: Date): PlannedRun | undefined {
+    return this.#planned !== undefined && this.#planned.at <= time ? this.#planned : undefined;
   }
 
   #beginPlanned(missed: PlannedRun, now: Date): undefined {
@@ -150,7 +190,9 @@ export class RolePlan {
       const { log, role } = this.#options;
       log.info(`the ${role} run of ${isoSeconds(missed.at)} was missed; making up for it now`);
     }
-    return this.#begin({ due: missed.due, isRequested: false });
+    // An outage that lasts is asked about more and more seldom. The retries of what was for no due time are its own.
+    const retries = this.#retry?.due === undefined ? 0 : this.#retry.count;
+    return this.#begin({ startedAt: now, due: missed.due, isRequested: false, retries });
   }
 
   #skip({ at }: PlannedRun, now: Date): void {
@@ -209,14 +251,14 @@ export class RolePlan {
     const start = this.#agenda.startOf(due);
     const hasBegun = start !== undefined && start <= now && this.#served.endOfSpan(due) === undefined;
     const isNext = this.#planned === undefined || at < this.#planned.at;
-    if (hasBegun && isNext) this.#retry = { at, delayMs: at.getTime() - now.getTime(), due };
+    if (hasBegun && isNext) this.#retry = { at, delayMs: at.getTime() - now.getTime(), due, count: 0 };
   }
 
-  #nextRetry({ due }: Run, now: Date): Retry | undefined {
-    const delayMin = RETRY_DELAYS_MIN[this.#retries];
+  #nextRetry({ due, retries }: Run, now: Date): Retry | undefined {
+    const delayMin = RETRY_DELAYS_MIN[retries];
     if (delayMin === undefined) return undefined;
     const delayMs = delayMin * MINUTE_MS;
-    return { at: this.#allowedFrom(new Date(now.getTime() + delayMs)), delayMs, due };
+    return { at: this.#allowedFrom(new Date(now.getTime() + delayMs)), delayMs, due, count: retries + 1 };
   }
 
   #next(): Pick<RoleTimes, "next" | "due"> | undefined {
