@@ -114,6 +114,12 @@ export function osErrorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whether the disk, or the user's share of it, has no room left. */
+export function isDiskFull(error: unknown): boolean {
+  const code = osErrorCode(error) ?? (error instanceof Error ? osErrorCode(error.cause) : undefined);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
 const DISK_FAULTS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",

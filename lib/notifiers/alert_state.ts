@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
+import type { FileSystem } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
+import { replaceOrOverwrite } from "../core/overwrite_file.ts";
 import { HistoryCursor } from "../store/history_cursor.ts";
 import { AlertMemory } from "./alert_memory.ts";
-import type { FileSystem } from "../core/files.ts";
 
 const ChannelState = z.object({
   /** Up to which run the channel was notified. */
@@ -46,5 +46,6 @@ export function writeAlertState(
 ): void {
   const kept = Object.fromEntries([...channels].slice(-CHANNELS_MAX));
   const state: z.infer<typeof AlertState> = { schema: 2, channels: kept };
-  replaceFile(fs, path, `${JSON.stringify(state, undefined, 2)}\n`);
+  // On a full disk as well: otherwise each run would send the alert that says so again.
+  replaceOrOverwrite(fs, path, JSON.stringify(state, undefined, 2));
 }

@@ -246,7 +246,7 @@ function whatTheDiskHolds(context: Context, action: string, write: () => void): 
   try {
     write();
   } catch (error) {
-    const failure = diskError(error, action);
+    const failure = systemFault(diskError(error, action), action);
     if (!(failure instanceof DiskError)) throw failure;
     context.log.warn(failure.message);
   }

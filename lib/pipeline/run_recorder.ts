@@ -14,7 +14,8 @@ export class RunRecorder {
   /** The end of the run's log, for the record of a failure. */
   logLines: readonly string[] = [];
   /** The record, where the disk did not take it. */
-  readonly unwritten: RunRecord[] = [];
+  unwritten: readonly RunRecord[] = [];
+  #isWritten = false;
   readonly #context: Context;
   readonly #store: Store;
 
@@ -43,6 +44,8 @@ export class RunRecorder {
 
   /** @param isNeeded what changed has to be on record; that nothing did may wait until there is room */
   #write(report: RunReport, isNeeded: boolean): void {
+    // What fails after the record is written is no other end of the run.
+    if (this.#isWritten) return;
     const { runId, command, startedAt, elapsedMs, steps } = this.run;
     const record = runRecord({
       runId,
@@ -58,8 +61,10 @@ export class RunRecorder {
     try {
       if (isNeeded) withReserve(this.#store, append);
       else append();
+      this.#isWritten = true;
+      this.unwritten = [];
     } catch (error) {
-      this.unwritten.push(record);
+      this.unwritten = [record];
       throw error;
     }
   }

@@ -68,6 +68,8 @@ class DeliveryRun {
   isLockedOut = false;
   /** Entries that are read and not delivered. */
   #waiting: Pick<HistoryBatch, "entries" | "atEnd"> = { entries: [], atEnd: true };
+  /** Up to where the dashboard has everything, where the disk does not take that. */
+  #unnoted: ReportState | undefined;
   /** How many entries a batch has at most; halved where the dashboard takes fewer. */
   #entriesMax = BATCH_EVENTS_MAX;
   readonly #context: Context;
@@ -97,10 +99,9 @@ class DeliveryRun {
   async deliver(signal: AbortSignal, unwritten: readonly RunRecord[]): Promise<void> {
     for (;;) {
       using _lock = await this.#lock(signal);
-      const isDone = await this.#deliverBatch(signal);
-      if (isDone === "paused") return;
-      if (isDone) break;
+      if (await this.#deliverBatch(signal)) break;
     }
+    // Also in a pause that the dashboard asked for: nothing else keeps them.
     const { store, facts } = this.#reporting;
     const texts = unwritten.flatMap((record) => recordTexts(store, facts, record).texts);
     if (texts.length > 0) await this.#post(texts, signal);
@@ -132,13 +133,13 @@ class DeliveryRun {
     }
   }
 
-  /** @returns whether the dashboard has the whole history now */
-  async #deliverBatch(signal: AbortSignal): Promise<boolean | "paused"> {
+  /** @returns whether that was all: the dashboard has the whole history now, or asked for a pause */
+  async #deliverBatch(signal: AbortSignal): Promise<boolean> {
     const { store, facts, receiver } = this.#reporting;
-    const state = readReportState(store, receiver.url);
+    const state = this.#unnoted ?? readReportState(store, receiver.url);
     if (isPaused(state, this.#context.clock.now())) {
       this.#context.log.debug(`the dashboard asked for no reports until ${state.notBefore}`);
-      return "paused";
+      return true;
     }
     const { entries, atEnd } = this.#read(state);
     this.#waiting = { entries, atEnd };
@@ -146,10 +147,20 @@ class DeliveryRun {
     const sent = await this.#postFitting(state, batch, signal);
     const last = sent.at(-1);
     if (last === undefined) return true;
-    writeReportState(store, withCursor(state, last.cursor));
+    this.#note(withCursor(state, last.cursor));
     this.delivered += sent.length;
     this.#waiting = { entries: entries.slice(sent.length), atEnd };
     return atEnd && sent.length === entries.length;
+  }
+
+  /** On a disk that does not take it, the next delivery sends the same events again, which does no harm. */
+  #note(state: ReportState): void {
+    try {
+      writeReportState(this.#reporting.store, state);
+    } catch (error) {
+      if (this.#unnoted === undefined) this.#context.log.warn(messageOf(error));
+      this.#unnoted = state;
+    }
   }
 
   #read({ cursor }: ReportState): HistoryBatch {
@@ -188,17 +199,16 @@ class DeliveryRun {
     }
   }
 
-  /** An entry that is too large by itself goes without its lists; if even that is too large, it is left out. */
+  /** An entry that is too large by itself goes without its lists. */
   async #postAlone(sent: readonly ReportedEntry[], signal: AbortSignal): Promise<readonly ReportedEntry[]> {
     try {
       await this.#post(sent.flatMap((entry) => entry.shortened()), signal);
+      return sent;
     } catch (error) {
-      if (!isTooLarge(error)) throw error;
-      this.#context.log.warn(
-        `the dashboard finds the report of run ${sent[0]?.cursor.runId} too large; left out`,
-      );
+      // A few kilobytes at most: no dashboard means that.
+      if (isTooLarge(error)) error.reviseHint("raise the limit of the proxy in front of the dashboard");
+      throw error;
     }
-    return sent;
   }
 
   async #post(texts: readonly string[], signal: AbortSignal): Promise<void> {
@@ -219,6 +229,6 @@ class DeliveryRun {
   }
 }
 
-function isTooLarge(error: unknown): boolean {
+function isTooLarge(error: unknown): error is ModelSyncError {
   return error instanceof ModelSyncError && error.code === TOO_LARGE;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { diskError } from "../core/errors.ts";
-import { writeAllSync } from "../core/files.ts";
+import { PRIVATE_MODE, setMode, writeAllSync } from "../core/files.ts";
 import { clearWay } from "../core/set_aside.ts";
 import { HistoryCursor } from "../store/history_cursor.ts";
 import { readState } from "../store/state_entries.ts";
@@ -37,7 +37,10 @@ export function writeReportState({ fs, root }: Store, state: ReportState): void 
   try {
     clearWay(fs, `${path}.new`);
     {
-      using file = fs.openSync(`${path}.new`, { write: true, create: true, truncate: true });
+      // The dashboard's address may hold a key.
+      const options = { write: true, create: true, truncate: true, mode: PRIVATE_MODE };
+      using file = fs.openSync(`${path}.new`, options);
+      setMode(fs, `${path}.new`, PRIVATE_MODE);
       writeAllSync(file, new TextEncoder().encode(`${JSON.stringify(state)}\n`));
     }
     fs.renameSync(`${path}.new`, path);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { osErrorCode } from "../core/errors.ts";
+import { isDiskFull, osErrorCode } from "../core/errors.ts";
 import { type FileSystem, findEntry, ifFound, syncFolder, writeAllSync } from "../core/files.ts";
 import type { Store } from "./store.ts";
 
@@ -23,15 +23,10 @@ export function withReserve<Result>(store: Store, write: () => Result): Result {
   try {
     return write();
   } catch (error) {
-    if (!isFull(error) || !giveUpReserve(store)) throw error;
+    if (!isDiskFull(error) || !giveUpReserve(store)) throw error;
     store.warn("the disk is full: the store's reserve is used to go on");
     return write();
   }
-}
-
-function isFull(error: unknown): boolean {
-  const code = osErrorCode(error) ?? (error instanceof Error ? osErrorCode(error.cause) : undefined);
-  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 /** Frees the reserve, or the stat caches of a store without one. @returns whether there was anything to free */

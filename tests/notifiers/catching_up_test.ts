@@ -10,6 +10,7 @@ import { openStore, type Store } from "../../lib/store/store.ts";
 import { startRecordingHost } from "../fakes/recording_host.ts";
 import { alerts } from "../helpers/alert_world.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
+import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -182,3 +183,25 @@ function recordOf(runId: string, changed: Partial<RunRecord>): RunRecord {
     ...changed,
   };
 }
+
+const obstacle = mountObstacle("tmpfs");
+const name = "on a full disk an alert is sent once, although nothing new fits beside what was told";
+
+Deno.test({
+  name: obstacle === undefined ? name : `${name} (skipped: ${obstacle})`,
+  ignore: obstacle !== undefined,
+  fn: async () => {
+    using dir = tempDir();
+    using disk = tmpfsAt(join(dir.path, "disk"), "size=2m");
+    const store = openStore(Deno, { modelsDir: join(disk.path, "models") });
+    await using host = startRecordingHost(() => new Response("ok"));
+    const settings = alerts({ chat: [{ type: "slack", url: host.origin }] });
+    await runOf(hurried(), store, settings, "pull");
+    const free = disk.fill();
+    for (let count = 0; count < 3; count++) await runOf(hurried(), store, settings, "pull", "DISK");
+    assert.deepEqual(titlesOf(host).slice(1), ["Model sync failed on bot-1 (pull): DISK"]);
+    free();
+    await runOf(hurried(), store, settings, "pull");
+    assert.equal(host.requests.length, 3);
+  },
+});

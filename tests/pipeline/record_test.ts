@@ -14,6 +14,7 @@ import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 const KILLED = "20260101T000000Z-abcdef";
+const DIGEST = `sha256:${"ab".repeat(32)}` as const;
 
 function storeIn(dir: TempDir): Store {
   return openStore(Deno, { modelsDir: join(dir.path, "models") });
@@ -223,4 +224,23 @@ Deno.test("the record that a full disk does not take is given to the sinks", asy
   await assert.rejects(failing, { code: "DISK_FULL" });
   assert.deepEqual(unwritten.map(({ outcome }) => outcome), ["unchanged", "failed"]);
   assert.deepEqual(recorded(store), []);
+});
+
+Deno.test("a run whose record the disk refuses for any reason is done, is told once, and was not killed", async () => {
+  for (const code of ["ENOSPC", "EACCES", "EIO"]) {
+    using dir = tempDir();
+    const store = storeIn(dir);
+    const fs = countingFs((step) => {
+      if (step.includes("history.jsonl")) throw Object.assign(new Error(code), { code });
+    });
+    const { sink, unwritten } = recordingSink(store);
+    const context = testContext({ fs });
+    const options = { command: "pull", lock: "store", sinks: [sink] } as const;
+    const report = { outcome: "activated", release: DIGEST } as const;
+    await recordedRun(context, { ...store, fs }, options, () => Promise.resolve(report));
+    assert.deepEqual(unwritten.map(({ outcome }) => outcome), ["activated"], code);
+    assert.match(context.log.lines.join("\n"), /^warn .*record this run/m);
+    await run(store);
+    assert.deepEqual(recorded(store), ["pull"], code);
+  }
 });

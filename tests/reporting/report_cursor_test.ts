@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
+import { deliverReports } from "../../lib/reporting/deliver_reports.ts";
+import { reportingOf, RUN_BUDGET_MS } from "../../lib/reporting/report_run.ts";
 import { historyFiles } from "../../lib/store/history.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { MortalProcess } from "../helpers/mortal_process.ts";
@@ -89,7 +91,7 @@ Deno.test("a run that is killed before, while or after it delivers leaves nothin
   assert.ok(sentBefore > 0 && sentBefore < alive.steps, `${sentBefore} of ${alive.steps}`);
 });
 
-Deno.test("a disk that takes no cursor stops the delivery with one line, and nothing is sent in a loop", async () => {
+Deno.test("a disk that takes no cursor costs one warning and a resend, and loses no record that it did not take either", async () => {
   await using world = new ReportWorld();
   world.recordMany(1, 600);
   const fs: FileSystem = {
@@ -97,14 +99,18 @@ Deno.test("a disk that takes no cursor stops the delivery with one line, and not
       if (step.includes("reported.json")) throw osError("ENOSPC");
     }),
   };
-  const { problem } = await world.deliver({ fs }, [], { ...world.store, fs });
-  assert.match(
-    problem ?? "",
-    /^Cannot note up to where the history is reported: the disk is full; free or mend the disk/,
-  );
-  assert.equal(world.dashboard.requests.length, 1);
+  const context = world.context({ fs });
+  const reporting = reportingOf(context, { ...world.store, fs }, world.settings());
+  assert.ok(reporting !== undefined);
+  const { problem } = await deliverReports(context, reporting, RUN_BUDGET_MS, [runRecordOf(601)]);
+  assert.equal(problem, undefined);
+  assert.deepEqual(context.log.lines, [
+    "warn Cannot note up to where the history is reported: the disk is full",
+  ]);
+  assert.equal(world.dashboard.requests.length, 3);
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 601));
   assert.deepEqual(await world.deliver(), { delivered: 600, problem: undefined });
-  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 600));
+  assert.deepEqual(world.dashboard.ids(), finishedFrom(1, 601));
 });
 
 Deno.test("a dashboard that was away for a day has everything after one delivery", async () => {
