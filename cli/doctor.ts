@@ -14,6 +14,7 @@ import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
 import type { RegistrySettings } from "../lib/git/registry_settings.ts";
+import { absolutePath } from "../lib/core/files.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -80,10 +81,12 @@ async function alertChecks({ context, settings }: Session): Promise<Check[]> {
 }
 
 /** As for alerts. */
-async function reportChecks({ context, settings: { report } }: Session): Promise<Check[]> {
+async function reportChecks({ context, settings: { report }, location }: Session): Promise<Check[]> {
   if ((report.url ?? report.ping.url_env ?? report.metrics_file) === undefined) return [];
   const { checkReporting } = await import("../lib/doctor/report_checks.ts");
-  return await checkReporting(context, report);
+  const { fs } = context;
+  const store = { root: stateDirOf(fs, location), modelsDir: absolutePath(fs, location.modelsDir) };
+  return await checkReporting(context, report, store);
 }
 
 /** As for alerts. */

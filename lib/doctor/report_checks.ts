@@ -4,9 +4,11 @@ import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, entryKind, findEntry, ifFound } from "../core/files.ts";
 import { knock } from "../core/knock.ts";
+import { metricsFileObstacle } from "../metrics/write_metrics_file.ts";
 import { postEvents } from "../reporting/post_events.ts";
 import { receiverOf } from "../reporting/receiver.ts";
 import { pingAddress } from "../reporting/send_ping.ts";
+import type { Store } from "../store/store.ts";
 import { type Check, fail, pass, tried, warn } from "./check.ts";
 import { probeWritable } from "./probe_writable.ts";
 
@@ -20,7 +22,11 @@ const REQUEST_TIMEOUT_MS = 10_000;
  * Whether reports, pings and metrics would arrive. Nothing is reported and no ping is sent: the dashboard gets an empty
  * batch, the monitor's server a HEAD of its root. Needs net and write permission for what is configured.
  */
-export async function checkReporting(context: Context, settings: ReportSettings): Promise<Check[]> {
+export async function checkReporting(
+  context: Context,
+  settings: ReportSettings,
+  store: Pick<Store, "root" | "modelsDir">,
+): Promise<Check[]> {
   const { url, ping, metrics_file } = settings;
   const { url_env } = ping;
   return await Promise.all([
@@ -28,7 +34,7 @@ export async function checkReporting(context: Context, settings: ReportSettings)
     ...(url_env === undefined ? [] : [tried("ping", () => checkPing(context, url_env))]),
     ...(metrics_file === undefined
       ? []
-      : [tried("metrics file", () => checkMetricsFile(context, metrics_file))]),
+      : [tried("metrics file", () => checkMetricsFile(context, metrics_file, store))]),
   ]);
 }
 
@@ -63,7 +69,11 @@ async function checkPing(context: Context, variable: string): Promise<Check> {
   return pass("ping", `${host} answers; no ping is sent to try it`);
 }
 
-function checkMetricsFile({ fs, env }: Context, file: string): Check {
+function checkMetricsFile(
+  { fs, env }: Context,
+  file: string,
+  store: Pick<Store, "root" | "modelsDir">,
+): Check {
   const path = absolutePath(fs, expandHome(file, env));
   const folder = dirname(path);
   const mend = "create the folder that node_exporter reads, or set report.metrics_file to another path";
@@ -75,6 +85,8 @@ function checkMetricsFile({ fs, env }: Context, file: string): Check {
       mend,
     );
   }
+  const obstacle = metricsFileObstacle(fs, path, store);
+  if (obstacle !== undefined) return fail("metrics file", `${path}: ${obstacle}`, mend);
   const entry = findEntry(fs, path);
   if (entry?.isFile === false) {
     return fail("metrics file", `${path} is ${entryKind(entry)}, not a file`, mend);

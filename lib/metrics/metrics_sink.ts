@@ -42,7 +42,7 @@ export class MetricsSink implements RunSink {
     using _lock = await lockMetrics(context, this.#store);
     const totals = await countNewRuns(context, this.#store, unwritten);
     const text = await currentMetrics(context, this.#store, () => Promise.resolve(this.#settings), totals);
-    const other = writeMetricsFile(context.fs, path, text);
+    const other = writeMetricsFile(context.fs, path, text, this.#store);
     if (other === undefined) return;
     context.log.warn(
       `the metrics file ${path} held the metrics of another store, ${other}: set report.metrics_file to another ` +

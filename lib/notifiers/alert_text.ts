@@ -42,6 +42,18 @@ function titleOf({ kind, event, downForMs }: Alert): string {
       return `New models trained - version ${event.startedAt}`;
     case "redeployed":
       return `Backends redeployed by ${host}`;
+    case "pruned":
+      return `Old releases removed on ${host}`;
+    case "quarantined":
+      return `Release quarantined on ${host}`;
+    case "lifted":
+      return `Release allowed again on ${host}`;
+    case "paused":
+      return `Daemon paused on ${host}`;
+    case "resumed":
+      return `Daemon resumed on ${host}`;
+    case "requested":
+      return `Run requested on ${host}`;
     case "unchanged":
       return `Models unchanged on ${host} (${command})`;
     case "failed":

@@ -20,7 +20,7 @@ export function recordRecovery(context: Context, store: Store, recovery: Recover
     command,
     startedAt,
     outcome: isFinished ? "activated" : "interrupted",
-    durationMs: durationOf(mark),
+    ...livedUntil(mark),
     host: mark?.host ?? context.host,
     ...(recovery.active === undefined ? {} : { release: recovery.active }),
     error: {
@@ -48,7 +48,7 @@ export async function recordKilled(context: Context, store: Store): Promise<void
       command: mark?.command ?? "unknown",
       startedAt: mark?.startedAt ?? startOf(run.runId) ?? "1970-01-01T00:00:00Z",
       outcome: "interrupted",
-      durationMs: durationOf(mark),
+      ...livedUntil(mark),
       host: mark?.host ?? context.host,
       error: { code: "KILLED", message: `the run was killed${during(mark)}`, hint: HINT },
     });
@@ -73,7 +73,9 @@ function during(mark: RunMark | undefined): string {
   return mark?.step === undefined ? "" : ` in its step "${mark.step}"`;
 }
 
-/** As long as the run is known to have lived. */
-function durationOf(mark: RunMark | undefined): number {
-  return mark === undefined ? 0 : Math.max(0, Date.parse(mark.at) - Date.parse(mark.startedAt) || 0);
+/** How long the run is known to have lived: until it began its last step, whose own time nobody knows. */
+function livedUntil(mark: RunMark | undefined): Pick<RunRecord, "durationMs" | "steps"> {
+  if (mark === undefined) return { durationMs: 0 };
+  const durationMs = Math.max(0, Date.parse(mark.at) - Date.parse(mark.startedAt) || 0);
+  return { durationMs, ...(mark.steps === undefined ? {} : { steps: mark.steps }) };
 }

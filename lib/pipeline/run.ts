@@ -96,7 +96,7 @@ async function markedRun<Report extends RunReport>(
 ): Promise<Timed<Report>> {
   const { run } = recorder;
   using mark = markRun(context, store, run);
-  run.onStep((step) => mark.note(step));
+  run.onStep((step) => mark.note(step, run.steps));
   const { log, lines } = logTail(context.log);
   const observed: Context = { ...context, log };
   recorder.logLines = lines;

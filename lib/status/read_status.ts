@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import type { ModelSync } from "../config/schema.ts";
+import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
+import { findEntry } from "../core/files.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
 import type { CanaryDescription, RunningRun, Schedule, Status, StatusRelease } from "../reporting/wire.ts";
@@ -62,7 +65,7 @@ export async function readStatus(
     previous: named("previous"),
     releases,
     otherWriter: (current === null ? undefined : findWriterOf(store, current.digest)) ?? null,
-    activatedAt: current === null ? null : activationTime(runs, current.digest),
+    activatedAt: current === null ? null : activationTime(store, runs, current.digest),
     runs: runs.slice(0, runsMax),
     ...shownQuarantine(store),
     canary: await shownCanary(settings, store) ?? null,
@@ -118,11 +121,14 @@ async function shownCanary(settings: ModelSync, store: Store): Promise<CanaryDes
   return describeCanary(canary, settings.activation.canary);
 }
 
-function activationTime(runs: readonly RunRecord[], digest: Digest): string | null {
+/** Where the record is too far back, the pointer is as old as the activation: an activation makes it new. */
+function activationTime(store: Store, runs: readonly RunRecord[], digest: Digest): string | null {
   const activating = runs.find((run) =>
     run.release === digest && (run.outcome === "activated" || run.outcome === "rolled-back")
   );
-  return activating?.startedAt ?? null;
+  if (activating !== undefined) return activating.startedAt;
+  const pointedAt = findEntry(store.fs, join(store.root, "current"))?.mtime ?? null;
+  return pointedAt === null ? null : isoSeconds(pointedAt);
 }
 
 function shown({ manifest }: StoredRelease): StatusRelease {

@@ -47,7 +47,7 @@ export const PUBLISHING_COMMANDS: readonly string[] = [
 ];
 
 /** A part of a run with its time. Steps may overlap. */
-const RunStep = z.object({
+export const RunStep = z.object({
   name: CleanString,
   /** From the start of the run. */
   startMs: z.number(),

@@ -6,6 +6,7 @@ import type { Context } from "../core/context.ts";
 import { findText, ifFound, removeFile, UnusableFileError, writeAllSync } from "../core/files.ts";
 import { listFolder } from "../core/list_folder.ts";
 import { tryLock } from "../core/lock.ts";
+import { RunStep } from "./history.ts";
 import type { IntentRun } from "./intent.ts";
 import type { Store } from "./store.ts";
 
@@ -22,6 +23,8 @@ const RunMark = z.object({
   pid: z.number(),
   /** What the run is doing. */
   step: CleanString.optional(),
+  /** What it has done. */
+  steps: z.array(RunStep).optional(),
   /** The last time that it said so. */
   at: CleanString,
 });
@@ -36,8 +39,8 @@ const MARKS_MAX = 1_000;
 
 /** The mark of this process's run; removed when it is disposed of. */
 export interface OwnMark extends Disposable {
-  /** Says what the run is doing now. */
-  note(step: string): void;
+  /** Says what the run is doing now, and what it has done. */
+  note(step: string, done: readonly RunStep[]): void;
 }
 
 /**
@@ -47,8 +50,8 @@ export interface OwnMark extends Disposable {
 export function markRun(context: Context, store: Store, run: IntentRun): OwnMark {
   const file = openMark(context, store, run);
   return {
-    note(step) {
-      if (file !== undefined) overwrite(file, markText(context, run, step));
+    note(step, done) {
+      if (file !== undefined) overwrite(file, markText(context, run, { step, steps: [...done] }));
     },
     [Symbol.dispose]() {
       if (file === undefined) return;
@@ -80,8 +83,13 @@ function openMark(context: Context, store: Store, run: IntentRun): Deno.FsFile |
   }
 }
 
-function markText({ clock, host }: Context, { runId, command, startedAt }: IntentRun, step?: string): string {
-  const mark: RunMark = { runId, command, startedAt, host, pid: Deno.pid, step, at: isoSeconds(clock.now()) };
+function markText(
+  { clock, host }: Context,
+  { runId, command, startedAt }: IntentRun,
+  progress: Pick<RunMark, "step" | "steps"> = {},
+): string {
+  const at = isoSeconds(clock.now());
+  const mark: RunMark = { runId, command, startedAt, host, pid: Deno.pid, ...progress, at };
   return `${JSON.stringify(mark)}\n`;
 }
 

@@ -67,3 +67,28 @@ Deno.test("a metrics file whose folder is missing is one warning, and the run en
     /Cannot write the metrics file .*textfile does not exist; create the folder/,
   );
 });
+
+Deno.test("a metrics file inside the models folder or the store is refused, by doctor too, and no release gets it", async () => {
+  using dir = tempDir();
+  const { bot, registry } = await botWithMetrics(dir);
+  assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
+  for (
+    const file of ["models/x.prom", "models/BTC/x.prom", ".model-sync/x.prom", ".model-sync/current/x.prom"]
+  ) {
+    const settings = { repo_url: registry, report: { metrics_file: file } };
+    writeFiles(bot, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+    const pull = await runCli("pull", [], { cwd: bot });
+    assert.equal(pull.code, 0);
+    assert.match(
+      pull.stderr,
+      /Cannot write the metrics file .*x\.prom: it is inside the (models folder|store) /,
+      file,
+    );
+    assert.match(
+      (await runCli("doctor", [], { cwd: bot })).stdout,
+      /fail {2}metrics file: .*it is inside the/,
+      file,
+    );
+    assert.equal((await runCli("verify", [], { cwd: bot })).code, 0);
+  }
+});

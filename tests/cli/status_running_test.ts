@@ -15,7 +15,7 @@ Deno.test("status shows the runs that are going on and what each does, and none 
       command: "pull",
       startedAt: "2026-11-21T06:00:00Z",
     });
-    mark.note("stage");
+    mark.note("stage", []);
     const { stdout } = await runCli("status", [], { cwd: dir.path });
     assert.match(stdout, /running now\n {2}2026-11-21T06:00:00Z {2}pull {6}stage {2}\(started /);
     const { running } = JSON.parse((await runCli("status", ["--json"], { cwd: dir.path })).stdout);

@@ -14,7 +14,10 @@ async function checksOf(
   replaced: Parameters<typeof testContext>[0] = {},
 ) {
   const context = testContext({ env: fixedEnvironment(env), ...replaced });
-  const checks = await checkReporting(context, Report.parse(settings));
+  const checks = await checkReporting(context, Report.parse(settings), {
+    root: "/srv/bot/.model-sync",
+    modelsDir: "/srv/bot/models",
+  });
   assert.ok(checks.every(({ status, mend }) => status === "pass" || (mend ?? "") !== ""));
   return checks.map(({ name, status, detail, mend = "" }) =>
     `${status} ${name}: ${detail}${mend === "" ? "" : `; ${mend}`}`

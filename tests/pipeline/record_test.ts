@@ -25,7 +25,7 @@ function leaveKilled(store: Store, step = "train", runId = KILLED): void {
   const path = join(store.root, "running", `${runId}.json`);
   const context = testContext({ host: "gpu-1" });
   const mark = markRun(context, store, { runId, command: "runpod-pull", startedAt: "2026-01-01T00:00:00Z" });
-  mark.note(step);
+  mark.note(step, [{ name: "resolve", startMs: 0, durationMs: 5 }]);
   const text = Deno.readTextFileSync(path);
   mark[Symbol.dispose]();
   Deno.writeTextFileSync(path, text);
@@ -61,6 +61,7 @@ Deno.test("a run that is killed before it announces anything gets its line from 
     assert.equal(killed?.host, "gpu-1");
     assert.equal(killed?.outcome, "interrupted");
     assert.match(killed?.error?.message ?? "", /was killed in its step "train"$/);
+    assert.deepEqual(killed?.steps, [{ name: "resolve", startMs: 0, durationMs: 5 }]);
     assert.deepEqual([...Deno.readDirSync(join(store.root, "running"))], []);
   }
 });

@@ -84,3 +84,25 @@ Deno.test("a damaged quarantine is a fault in the state, beside everything else"
   assert.match(status.quarantineFault ?? "", /it is not a list of quarantined releases/);
   assert.equal(status.current?.sequence, 1);
 });
+
+Deno.test("when a release was activated is known also when its record is too far back", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }]);
+  const context = testContext();
+  const store = storeOf(context, bot);
+  const read = async () => await readStatus(context, { settings: SETTINGS, location: bot, store }, 0);
+  const { activatedAt } = await read();
+  const unchanged = JSON.stringify({
+    runId: "r",
+    command: "pull",
+    outcome: "unchanged",
+    startedAt: "2026-11-21T04:00:00Z",
+    durationMs: 5,
+    host: "bot",
+  });
+  Deno.writeTextFileSync(store.history, `${unchanged}\n`.repeat(1_100), { append: true });
+  const later = (await read()).activatedAt;
+  assert.ok(activatedAt !== null && later !== null);
+  // The run began before it activated.
+  assert.ok(Math.abs(Date.parse(later) - Date.parse(activatedAt)) < 60_000, `${activatedAt} ${later}`);
+});

@@ -1,10 +1,7 @@
 import { z } from "zod";
 import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
-/**
- * What can be told: how a run ended, and that a command works again that had failed. What an operator did to the
- * store or its daemon (`pruned`, `quarantined`, `lifted`, `paused`, `resumed`, `requested`) is nobody's news.
- */
+/** What can be told: how a run ended, and that a command works again that had failed. */
 export const ALERT_KINDS = [
   "failed",
   "refused",
@@ -18,6 +15,12 @@ export const ALERT_KINDS = [
   "redeployed",
   "unchanged",
   "interrupted",
+  "pruned",
+  "quarantined",
+  "lifted",
+  "paused",
+  "resumed",
+  "requested",
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
@@ -108,7 +111,7 @@ export const Alerts = z.strictObject({
     .register(DOCS, {
       description:
         "What is told: failed, refused, rolled-back, recovered (a command works again), activated, promoted (its canary passed), published, trained, " +
-        "redeployed, unchanged, interrupted. A failure that repeats is told once, until it changes or is over.",
+        "redeployed, unchanged, interrupted; and what operators do: pruned, quarantined, lifted, paused, resumed, requested. A failure that repeats is told once, until it changes or is over.",
     }),
   email: Email.prefault({}).register(DOCS, { description: "Alerts by mail, over SMTP." }),
   webhook: Webhook.prefault({}).register(DOCS, { description: "Alerts to a program." }),
