@@ -31,55 +31,18 @@ import {
 } from "./_command.ts";
 import { GIT_FLAGS } from "./_git_flags.ts";
 import { keepPermissions, narrowPermissions, type Need } from "./_permissions.ts";
-import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
-import { type CommandName, SUMMARIES } from "./_summaries.ts";
+import { checkRoles, ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
+import { RUNPOD_FLAGS } from "./_runpod_flags.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS } from "./_training_flags.ts";
-import { runArtifactPull } from "./artifact_pull.ts";
-import { runHfPull } from "./hf_pull.ts";
-import { type PublishFlags, runPublish } from "./publish.ts";
-import { type PullFlags, runPull } from "./pull.ts";
-import { runReferencesSync } from "./references_sync.ts";
-import { runRunPodPull } from "./runpod_pull.ts";
 
-interface DaemonFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "newJob"> {
+interface DaemonFlags extends RoleFlags {
   readonly role: readonly Role[];
   readonly at?: string;
   readonly runOnStart?: boolean;
   readonly pollIntervalSec?: number;
   readonly healthListen?: string;
 }
-
-/** What a role does when its time has come. */
-const JOBS: Readonly<Record<Role, (session: Session, flags: DaemonFlags) => Promise<void>>> = {
-  publisher: runPublish,
-  client: runPull,
-  runpod_client: runRunPodPull,
-  // Its flags are the configuration's: the daemon's --branch is that of the git roles.
-  artifact_client: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
-  huggingface_client: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
-    runHfPull(session, { allowDowngrade, acceptOtherWriters }),
-  references: runReferencesSync,
-};
-
-/** The command that a role runs. */
-const COMMANDS: Readonly<Record<Role, CommandName>> = {
-  publisher: "publish",
-  client: "pull",
-  runpod_client: "runpod-pull",
-  artifact_client: "artifact-pull",
-  huggingface_client: "hf-pull",
-  references: "references-sync",
-};
-
-/** What a role needs besides what is configured around it. */
-const NEEDS: Readonly<Record<Role, readonly Need[]>> = {
-  publisher: ["run"],
-  client: ["run"],
-  runpod_client: ["net"],
-  artifact_client: ["net"],
-  huggingface_client: ["net"],
-  references: ["net", "run"],
-};
 
 /** Roles that activate releases, which may then have a canary to be watched. */
 const ACTIVATING: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
@@ -134,8 +97,9 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     refuseDisabled(settings, role);
     scheduleOf(role, settings, flags);
   }
+  checkRoles(session, roles, flags);
   const listen = flags.healthListen === undefined ? undefined : parseListenAddress(flags.healthListen);
-  const needs = [...roles.flatMap((role) => NEEDS[role]), ...connectionNeeds(context, listen)];
+  const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
   narrowPermissions(session, needs);
   const store = openStore(context.fs, location, context.log);
   context.log.info(
@@ -170,8 +134,8 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
           context,
           store,
           // A configuration that was broken meanwhile does not say whom to notify of that; that of the start does.
-          { command: COMMANDS[role], settings: () => readSettings().catch(() => settings) },
-          async () => await JOBS[role](await openJob(plain, needs), flags),
+          { command: ROLE_JOBS[role].command, settings: () => readSettings().catch(() => settings) },
+          async () => await ROLE_JOBS[role].run(await openJob(plain, needs), flags),
         )),
   }));
   await runRoles(jobs, {

@@ -127,6 +127,14 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
   output.result(json, () => planLines(output, plan, command));
 }
 
+/** Checks the settings that a publish reads. @throws what the publish would throw of them */
+export function checkPublish(session: Session, flags: PublishFlags): void {
+  const { context, settings, location } = session;
+  refuseClone(session);
+  trainingOf(session, flags);
+  gitRegistrySettings(settings, context, stateDirOf(context.fs, location));
+}
+
 /** Before a store is made beside models that are inside the clone. */
 function refuseClone({ context, settings, location }: Session): void {
   if (settings.repo_dir === undefined) return;

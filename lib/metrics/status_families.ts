@@ -8,6 +8,7 @@ export type ShownStatus = Pick<
   | "activatedAt"
   | "next"
   | "schedules"
+  | "daemons"
   | "canary"
   | "canaryFault"
   | "quarantine"
@@ -54,22 +55,24 @@ function releaseFamilies({ current, activatedAt }: ShownStatus): Family[] {
   ];
 }
 
-function scheduleFamilies({ next, schedules }: ShownStatus): Family[] {
+/** Of the roles of running daemons: nothing else runs on schedule, and an alert on what never runs would never end. */
+function scheduleFamilies({ next, schedules, daemons }: ShownStatus): Family[] {
+  const roles = [...new Set(daemons.map(({ role }) => role))];
   return [
     {
       name: "model_sync_next_run_timestamp_seconds",
       type: "gauge",
       help: "When a daemon with the role runs next, in Unix time.",
-      samples: Object.entries(next).flatMap(([role, time]) => timeSample(time, { role })),
+      samples: roles.flatMap((role) => timeSample(next[role], { role })),
     },
     {
       name: "model_sync_role_paused",
       type: "gauge",
       help: "Whether the role is paused: 1 or 0.",
-      samples: Object.entries(schedules).map(([role, schedule]) => ({
-        labels: { role },
-        value: schedule.paused === null ? 0 : 1,
-      })),
+      samples: roles.flatMap((role) => {
+        const schedule = schedules[role];
+        return schedule === undefined ? [] : [{ labels: { role }, value: schedule.paused === null ? 0 : 1 }];
+      }),
     },
   ];
 }

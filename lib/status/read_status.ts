@@ -47,7 +47,14 @@ export async function readStatus(
   const { settings, store, at } = source;
   const now = context.clock.now();
   const paused = store === undefined ? {} : readPauses(store, now);
-  const timing = { next: nextRuns(source, now), schedules: schedulesOf(settings, paused, at), paused };
+  const daemons = store === undefined ? [] : await readDaemons(context, store);
+  const roles = shownRoles(settings, daemons);
+  const timing = {
+    next: nextRuns(source, roles, now),
+    schedules: schedulesOf(settings, roles, paused, at),
+    paused,
+    daemons,
+  };
   if (store === undefined) return { ...emptyStatus(source), ...timing };
   const releases = listReleases(store).map(shown);
   const named = (name: "current" | "previous") => {
@@ -71,13 +78,12 @@ export async function readStatus(
     canary: await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
     running: (await findRunning(store, context.clock)).map(shownRun),
-    daemons: await readDaemons(context, store),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
   };
 }
 
-function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedules" | "paused"> {
+function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedules" | "paused" | "daemons"> {
   return {
     modelsDir: location.modelsDir,
     stateDir: null,
@@ -94,7 +100,6 @@ function emptyStatus({ location }: StatusSource): Omit<Status, "next" | "schedul
     canary: null,
     canaryFault: null,
     running: [],
-    daemons: [],
     freeBytes: null,
   };
 }
@@ -140,8 +145,8 @@ function shownRun({ runId, command, startedAt, step }: RunMark): RunningRun {
   return { runId, command, startedAt, step: step ?? null };
 }
 
-/** The roles of the seeds, and those whose carrier is configured. */
-function configuredRoles(settings: ModelSync): Role[] {
+/** The roles of the seeds, those whose carrier is configured, and those of running daemons, whose options may name it. */
+function shownRoles(settings: ModelSync, daemons: Status["daemons"]): Role[] {
   const configured: Readonly<Record<Role, boolean>> = {
     publisher: true,
     client: true,
@@ -150,12 +155,13 @@ function configuredRoles(settings: ModelSync): Role[] {
     huggingface_client: settings.huggingface.repo_id !== undefined,
     references: settings.references.primary_url !== undefined,
   };
-  return ROLES.filter((role) => configured[role]);
+  const running = new Set(daemons.map(({ role }) => role));
+  return ROLES.filter((role) => configured[role] || running.has(role));
 }
 
-function nextRuns({ settings, store, at }: StatusSource, now: Date): Status["next"] {
+function nextRuns({ settings, store, at }: StatusSource, roles: readonly Role[], now: Date): Status["next"] {
   return Object.fromEntries(
-    configuredRoles(settings).map((role) => {
+    roles.map((role) => {
       // A daemon may run at other times than the configured ones.
       const due = store === undefined ? undefined : findDueTime(store, role);
       const time = due !== undefined && due > now ? due : nextStart(roleSchedule(role, settings, at), now);
@@ -164,10 +170,15 @@ function nextRuns({ settings, store, at }: StatusSource, now: Date): Status["nex
   );
 }
 
-function schedulesOf(settings: ModelSync, pauses: Pauses, at: string | undefined): Status["schedules"] {
+function schedulesOf(
+  settings: ModelSync,
+  roles: readonly Role[],
+  pauses: Pauses,
+  at: string | undefined,
+): Status["schedules"] {
   const timeZone = settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   return Object.fromEntries(
-    configuredRoles(settings).map((role): [Role, Schedule] => {
+    roles.map((role): [Role, Schedule] => {
       const { times, splayMs, catchUpMs, deny } = roleSchedule(role, settings, at);
       return [role, {
         times,

@@ -65,7 +65,12 @@ Deno.test("a role of a daemon that fails before it begins, for want of a token, 
     isTerminal: () => false,
   };
   const args = ["--role", "references", "--run-on-start"];
-  const { code } = await runCli("daemon", args, { cwd: dir.path, stop: stop.signal, world: { stderr } });
+  const { code } = await runCli("daemon", args, {
+    cwd: dir.path,
+    env: { MODEL_SYNC_REFERENCES_PRIMARY_URL: "http://127.0.0.1:9" },
+    stop: stop.signal,
+    world: { stderr },
+  });
   assert.equal(code, 0, seen);
   const status = await runCli("status", ["--json"], { cwd: dir.path });
   const { runs } = Runs.parse(JSON.parse(status.stdout));

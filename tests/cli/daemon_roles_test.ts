@@ -62,10 +62,10 @@ Deno.test("a role that needs no network leaves it to one that does", async () =>
   await using hub = new HubWorld();
   await hub.json("trainer", "hf-upload");
   const cwd = join(hub.path, "bot");
+  const roles = ["--role", "client", "--role", "huggingface_client"];
+  const registry = ["--repo-url", join(hub.path, "registry.git")];
   const child = new Deno.Command(Deno.execPath(), {
-    args: cliArgs("daemon", ["--role", "client", "--role", "huggingface_client", "--run-on-start"], {
-      entry: "script",
-    }),
+    args: cliArgs("daemon", [...roles, ...registry, "--run-on-start"], { entry: "script" }),
     cwd,
     env: { ...GIT_ENV, NO_COLOR: "1" },
     stdin: "null",

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { announceDaemon } from "../../lib/store/daemons.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { configuredPair } from "../helpers/configured_pair.ts";
 import { familyIn, parseMetrics, valueOf } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, promtoolSays } from "../helpers/promtool.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
 
 /** A bot that writes its metrics into a folder of its own, and a trainer that has published one release. */
 async function botWithMetrics(dir: TempDir) {
@@ -28,10 +31,16 @@ Deno.test("every run rewrites the metrics file, one that fails too, and promtool
   assert.equal(valueOf(read(), "model_sync_transferred_bytes_total", { carrier: "git" }), 4);
   assert.equal(valueOf(read(), "model_sync_active_release_sequence"), 1);
   assert.ok((valueOf(read(), "model_sync_active_release_activated_timestamp_seconds") ?? 0) > 1.7e9);
-  assert.ok(familyIn(read(), "model_sync_next_run_timestamp_seconds").samples.length > 0);
+  assert.equal(read().has("model_sync_next_run_timestamp_seconds"), false);
+  {
+    const store = openStore(Deno, { modelsDir: join(bot, "models") });
+    using _daemon = await announceDaemon(testContext(), store, ["client"]);
+    assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
+    assert.ok(familyIn(read(), "model_sync_next_run_timestamp_seconds").samples.length > 0);
+  }
 
   assert.equal((await runCli("pull", [], { cwd: bot })).code, 0);
-  assert.deepEqual([pulls("activated"), pulls("unchanged"), pulls("failed")], [1, 1, 0]);
+  assert.deepEqual([pulls("activated"), pulls("unchanged"), pulls("failed")], [1, 2, 0]);
   const success = { command: "pull" };
   const before = valueOf(read(), "model_sync_last_success_timestamp_seconds", success);
 

@@ -50,6 +50,12 @@ export const STATUS: ShownStatus = {
     client: { ...SCHEDULE, paused: { since: "2026-11-29T00:00:00Z", until: null, host: "bot" } },
     publisher: SCHEDULE,
   },
+  daemons: ["client", "publisher"].map((role) => ({
+    role,
+    pid: 7,
+    host: "bot",
+    since: "2026-11-29T00:00:00Z",
+  })),
   canary: CANARY,
   canaryFault: null,
   quarantine: [REFUSED, REFUSED, REFUSED],

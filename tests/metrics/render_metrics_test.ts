@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { acquireLock } from "../../lib/core/lock.ts";
 import { VERSION } from "../../lib/core/version.ts";
 import { metricsRenderer } from "../../lib/metrics/render_metrics.ts";
+import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
@@ -38,10 +39,28 @@ Deno.test("every rendering shows the status and the runs of its moment", async (
   assert.equal(pullsIn(await render(world)), 3);
 });
 
+Deno.test("the metrics name when the roles of running daemons are due, and whether they are paused; others never run", async () => {
+  using world = new MetricsWorld();
+  const has = (text: string, role: string) =>
+    ["model_sync_next_run_timestamp_seconds", "model_sync_role_paused"].map((name) =>
+      valueOf(parseMetrics(text), name, { role }) !== undefined
+    );
+  assert.deepEqual(has(await render(world), "client"), [false, false]);
+  {
+    // Its options name a repository that the configuration does not.
+    using _daemon = await announceDaemon(testContext(), world.store, ["huggingface_client"]);
+    const text = await render(world);
+    assert.deepEqual(has(text, "huggingface_client"), [true, true]);
+    assert.deepEqual(has(text, "client"), [false, false]);
+  }
+  assert.deepEqual(has(await render(world), "huggingface_client"), [false, false]);
+});
+
 Deno.test("the metrics name the roles that are due and paused, and the free bytes of the store's disk", async () => {
   using world = new MetricsWorld();
   const context = testContext({ freeBytes: () => Promise.resolve(1234) });
   pauseRoles(world.store, ["publisher"], { since: new Date().toISOString(), until: null, host: "bot" });
+  using _daemon = await announceDaemon(context, world.store, ["client", "publisher"]);
   const families = parseMetrics(await render(world, context));
   assert.equal(valueOf(families, "model_sync_store_free_bytes"), 1234);
   assert.ok(

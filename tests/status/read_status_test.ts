@@ -6,7 +6,7 @@ import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { markRun } from "../../lib/store/running.ts";
-import { findStore } from "../../lib/store/store.ts";
+import { findStore, openStore } from "../../lib/store/store.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { storeOf } from "../helpers/machines.ts";
 import { digestOf } from "../helpers/report_events.ts";
@@ -105,4 +105,18 @@ Deno.test("when a release was activated is known also when its record is too far
   assert.ok(activatedAt !== null && later !== null);
   // The run began before it activated.
   assert.ok(Math.abs(Date.parse(later) - Date.parse(activatedAt)) < 60_000, `${activatedAt} ${later}`);
+});
+
+Deno.test("the state names the roles of running daemons, also those that are not configured", async () => {
+  using dir = memoryDir();
+  const location = { modelsDir: `${dir.path}/models` };
+  const context = testContext({ clock: CLOCK });
+  const store = openStore(context.fs, location);
+  using _daemon = await announceDaemon(context, store, ["references", "huggingface_client"]);
+  const status = await readStatus(context, { settings: SETTINGS, location, store, at: "07:00" }, 5);
+  const roles = ["publisher", "client", "huggingface_client", "references"];
+  assert.deepEqual(Object.keys(status.next), roles);
+  assert.deepEqual(Object.keys(status.schedules), roles);
+  assert.deepEqual(status.schedules["references"]?.times, ["07:00"]);
+  assert.deepEqual(status.daemons.map(({ role }) => role), ["huggingface_client", "references"]);
 });

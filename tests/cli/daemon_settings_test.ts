@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { runCli } from "../helpers/run_cli.ts";
+import { world } from "../helpers/seed_world.ts";
+import { startCli } from "../helpers/start_cli.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+/** Of each role, the command that a daemon with it runs. */
+const COMMANDS = {
+  publisher: "publish",
+  client: "pull",
+  runpod_client: "runpod-pull",
+  artifact_client: "artifact-pull",
+  huggingface_client: "hf-pull",
+  references: "references-sync",
+};
+
+/** Without a token a reference sync says that first. */
+const ENV = { GITHUB_TOKEN: "ghp_0123456789abcdefghij0123456789abcdef" };
+
+Deno.test("a daemon with a role that can never run does not start, with the error of the role's command", async () => {
+  using dir = tempDir();
+  for (const [role, command] of Object.entries(COMMANDS)) {
+    const cwd = join(dir.path, role);
+    writeFiles(cwd, {
+      "configs/bot.yaml": "model_sync: {publisher: {train_before_push: false}}",
+      "models/a.bin": "a",
+    });
+    const alone = await runCli(command, [], { cwd, env: ENV });
+    assert.equal(alone.code, 2, `${command}: ${alone.stderr}`);
+    const { code, stderr } = await runCli("daemon", ["--role", role], { cwd, env: ENV });
+    assert.equal(code, 2, `${role}: ${stderr}`);
+    const [error = ""] = /^error: .*$/m.exec(alone.stderr) ?? [];
+    assert.ok(error !== "" && stderr.includes(error), `${role}: ${stderr}`);
+    assert.doesNotMatch(stderr, /stop it with/);
+  }
+});
+
+Deno.test("one role that can never run keeps a daemon with others from starting", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const { code, stderr } = await runCli("daemon", ["--role", "client,references"], { cwd: bot });
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: Cannot sync references: no PRIMARY server is named$/m);
+});
+
+Deno.test("a publisher without a training command does not start as a daemon, unless it is to skip the training", async () => {
+  using dir = tempDir();
+  const { trainer } = world(dir);
+  writeFiles(trainer, { "configs/bot.yaml": "model_sync: {repo_dir: ../trainer-clone}" });
+  const refused = await runCli("daemon", ["--role", "publisher"], { cwd: trainer });
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /^error: Cannot train: model_sync\.publisher\.train_command is not set$/m);
+  const daemon = startCli("daemon", ["--role", "publisher", "--skip-training"], { cwd: trainer });
+  await daemon.until(/next publisher run at/);
+  daemon.stop();
+  assert.equal(await daemon.exitCode, 0);
+});
+
+Deno.test("what options say of a role counts at the start, and a token may come later", async () => {
+  using dir = tempDir();
+  const args = ["--role", "runpod_client", "--trigger-url", "https://api.runpod.ai/v2/e/run"];
+  const status = ["--status-url-template", "https://api.runpod.ai/v2/e/status/{job_id}"];
+  const refused = await runCli("daemon", args, { cwd: dir.path });
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /status_url_template is not set/);
+  const daemon = startCli("daemon", [...args, ...status], { cwd: dir.path });
+  await daemon.until(/next runpod_client run at/);
+  const { stdout } = await runCli("status", ["--json"], { cwd: dir.path });
+  assert.ok(Object.keys(JSON.parse(stdout).next).includes("runpod_client"), stdout);
+  daemon.stop();
+  assert.equal(await daemon.exitCode, 0);
+});
