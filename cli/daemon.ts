@@ -1,7 +1,9 @@
 import { buildCommand } from "@stricli/core";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
-import { UsageError } from "../lib/core/errors.ts";
+import { InterruptedError, UsageError } from "../lib/core/errors.ts";
+import { settleAll } from "../lib/core/settle_all.ts";
+import { announcementKeeper } from "../lib/daemon/keep_announced.ts";
 import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
@@ -88,7 +90,10 @@ export const program: Program = defineProgram(
   }),
 );
 
-async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
+async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
+  const ending = new AbortController();
+  const signal = AbortSignal.any([outer.context.signal, ending.signal]);
+  const plain = { ...outer, context: { ...outer.context, signal } };
   const { context } = plain;
   const session = await openSession(plain);
   const { settings, location } = session;
@@ -102,11 +107,6 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
   narrowPermissions(session, needs);
   const store = openStore(context.fs, location, context.log);
-  context.log.info(
-    `daemon with the role${roles.length > 1 ? "s" : ""} ${
-      roles.join(", ")
-    }, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
-  );
   const readSettings = async () => (await openSession(plain)).settings;
   await using daemon = await openDaemon(context, store, {
     roles,
@@ -117,13 +117,19 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     openSocket: (fs) => openDatagramSocket(fs),
     pid: Deno.pid,
   });
-  const { control, health } = daemon;
+  context.log.info(
+    `daemon with the role${roles.length > 1 ? "s" : ""} ${
+      roles.join(", ")
+    }, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
+  );
+  const { control, health, announcement } = daemon;
   const watching = roles.some((role) => ACTIVATING.includes(role))
     ? watchCanaries(context, store, readSettings)
     : undefined;
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
   const ticks = minuteTicks(context, pollSec * 1000);
-  const controlling = control.watch(ticks.wakeAll);
+  const controlling = control.watch(ticks.wakeAll, announcementKeeper(context, store, announcement));
+  controlling.catch((error) => ending.abort(roleTaken(error)));
   const reporting = heartbeatLoop(context, { store, roles, at: flags.at, readSettings });
   const jobs = roles.map((role) => ({
     role,
@@ -146,8 +152,17 @@ async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
     control,
     onNext: (role, next) => health.due(role, next),
   });
-  await Promise.all([watching, controlling, reporting, ticks.stopped]);
+  await settleAll([watching, controlling, reporting, ticks.stopped]);
   context.log.info("daemon stopped");
+}
+
+/** Why the runs of a daemon end that another one has replaced. */
+function roleTaken(cause: unknown): InterruptedError {
+  return new InterruptedError("Cannot go on: another daemon has the role", {
+    code: "INTERRUPTED",
+    cause,
+    hint: "the other daemon runs it",
+  });
 }
 
 /** What the service manager's socket and the health server need. */

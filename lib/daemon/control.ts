@@ -101,11 +101,17 @@ export class FileControl implements RoleControl {
     }
   }
 
-  /** Calls `wake` whenever an operator wants something else of a role, or a pause is over, until the daemon stops. */
-  async watch(wake: () => void): Promise<void> {
+  /**
+   * Calls `wake` whenever an operator wants something else of a role, or a pause is over, until the daemon stops.
+   *
+   * @param alsoCheck called as often as the files are checked
+   * @throws what `alsoCheck` throws
+   */
+  async watch(wake: () => void, alsoCheck: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const { clock, signal } = this.#context;
     while (!signal.aborted) {
       if (this.#look() || this.#waiting.size > 0) wake();
+      await alsoCheck();
       await clock.sleep(LOOK_MS, signal).catch(() => {});
     }
   }

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import type { Role } from "../schedule/roles.ts";
-import { announceDaemon } from "../store/daemons.ts";
+import { announceDaemon, type Announcement } from "../store/daemons.ts";
 import type { Store } from "../store/store.ts";
 import { FileControl } from "./control.ts";
 import { DaemonHealth, describeRoles } from "./daemon_health.ts";
@@ -26,6 +26,7 @@ export interface OpenDaemon extends AsyncDisposable {
   readonly health: DaemonHealth;
   /** What operators want of the roles. */
   readonly control: FileControl;
+  readonly announcement: Announcement;
 }
 
 /**
@@ -42,7 +43,7 @@ export async function openDaemon(
   const { clock, log, signal } = context;
   const { roles, listen, timeZone, openSocket, pid } = options;
   await using opened = new AsyncDisposableStack();
-  opened.use(await announceDaemon(context, store, roles));
+  const announcement = opened.use(await announceDaemon(context, store, roles));
   const status = () => describeRoles(health.roles(), timeZone);
   const health = new DaemonHealth(clock, roles, () => manager.status(status()));
   if (listen !== undefined) {
@@ -59,5 +60,5 @@ export async function openDaemon(
   });
   const control = new FileControl(context, store, roles, health);
   const all = opened.move();
-  return { health, control, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { health, control, announcement, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

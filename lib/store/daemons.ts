@@ -3,7 +3,7 @@ import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import type { Context } from "../core/context.ts";
 import { LockedError } from "../core/errors.ts";
-import { findText } from "../core/files.ts";
+import { type FileSystem, findText, ifFound } from "../core/files.ts";
 import { listFolder } from "../core/list_folder.ts";
 import { acquireLock, isLocked } from "../core/lock.ts";
 import { newRunId } from "./run_id.ts";
@@ -37,30 +37,104 @@ export async function announceDaemon(
   context: Context,
   store: Store,
   roles: readonly string[],
-): Promise<Disposable> {
-  const { fs, clock, host } = context;
-  fs.mkdirSync(folderOf(store), { recursive: true });
+): Promise<Announcement> {
   using announced = new DisposableStack();
-  const runId = newRunId(context);
-  for (const role of roles) {
-    const path = join(folderOf(store), `${role}${SUFFIX}`);
-    const owner = { command: `daemon --role ${role}`, runId, host };
-    announced.use(
-      await acquireLock(fs, path, owner, clock).catch((error) => {
-        throw error instanceof LockedError ? daemonRunning(store, role, error) : error;
-      }),
-    );
-  }
-  return announced.move();
+  const announcement = announced.use(new Announcement(context, store, roles));
+  await announcement.renew("start");
+  announced.move();
+  return announcement;
 }
 
-function daemonRunning(store: Store, role: string, cause: LockedError): LockedError {
+/** The lock of a role and the file that it is on, once that is known. */
+interface RoleLock {
+  readonly lock: Disposable;
+  readonly identity: string | undefined;
+}
+
+/** The announcement of a daemon: a lock on a file for each of its roles. */
+export class Announcement implements Disposable {
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #roles: readonly string[];
+  readonly #locks = new Map<string, RoleLock>();
+
+  constructor(context: Context, store: Store, roles: readonly string[]) {
+    this.#context = context;
+    this.#store = store;
+    this.#roles = roles;
+  }
+
+  /** Whether other processes find the locks: their files may have been removed with the store. */
+  isSeen(): boolean {
+    return this.#roles.every((role) => this.#isSeen(role));
+  }
+
+  /**
+   * Announces the roles that other processes do not find announced.
+   *
+   * @param attempt what cannot be done where another daemon has one of them
+   * @throws {LockedError} code `DAEMON_RUNNING` when another daemon has one of them
+   */
+  async renew(attempt: "start" | "keep"): Promise<void> {
+    const { fs, clock, host } = this.#context;
+    fs.mkdirSync(folderOf(this.#store), { recursive: true });
+    const runId = newRunId(this.#context);
+    for (const role of this.#roles.filter((role) => !this.#isSeen(role))) {
+      const path = lockPath(this.#store, role);
+      this.#letGo(role);
+      const owner = { command: `daemon --role ${role}`, runId, host };
+      const lock = await acquireLock(fs, path, owner, clock).catch((error) => {
+        throw error instanceof LockedError ? daemonRunning(this.#store, role, attempt, error) : error;
+      });
+      this.#locks.set(role, { lock, identity: undefined });
+      this.#locks.set(role, { lock, identity: identityOf(fs, path) });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const role of this.#roles) this.#letGo(role);
+  }
+
+  #letGo(role: string): void {
+    this.#locks.get(role)?.lock[Symbol.dispose]();
+    this.#locks.delete(role);
+  }
+
+  #isSeen(role: string): boolean {
+    const identity = this.#locks.get(role)?.identity;
+    return identity !== undefined && identity === identityOf(this.#context.fs, lockPath(this.#store, role));
+  }
+}
+
+/** Tells a file from another that took its place: the number of an open file is not given out again. */
+function identityOf(fs: FileSystem, path: string): string | undefined {
+  const info = ifFound(() => fs.statSync(path));
+  return info === undefined ? undefined : `${info.dev} ${info.ino}`;
+}
+
+function lockPath(store: Pick<Store, "root">, role: string): string {
+  return join(folderOf(store), `${role}${SUFFIX}`);
+}
+
+function daemonRunning(
+  store: Store,
+  role: string,
+  attempt: "start" | "keep",
+  cause: LockedError,
+): LockedError {
   const { pid, host, since } = readText(store, role);
-  return new LockedError(
-    `Cannot start the daemon: another one has the role ${role} with the store ${store.root} ` +
-      `(pid ${pid} on ${host} since ${since})`,
-    { code: "DAEMON_RUNNING", cause, hint: "stop that daemon first, or start this one with another --role" },
-  );
+  const other = `the role ${role} with the store ${store.root} (pid ${pid} on ${host} since ${since})`;
+  return attempt === "start"
+    ? new LockedError(`Cannot start the daemon: another one has ${other}`, {
+      code: "DAEMON_RUNNING",
+      cause,
+      hint: "stop that daemon first, or start this one with another --role",
+    })
+    : new LockedError(`Cannot go on as a daemon: the store was removed, and another daemon has ${other}`, {
+      code: "DAEMON_RUNNING",
+      cause,
+      hint: "stop the daemons before you remove their store; the other one goes on",
+    });
 }
 
 /** Returns the roles of the daemons that run with this store. Needs read permission only. */
@@ -72,7 +146,7 @@ export async function readDaemons(
     LOCK_NAME.exec(name)?.[1] ?? []
   );
   const running = await Promise.all(roles.map(async (role) => {
-    const path = join(folderOf(store), `${role}${SUFFIX}`);
+    const path = lockPath(store, role);
     return await isLocked(fs, path, clock) ? [{ role, ...readText(store, role) }] : [];
   }));
   return running.flat().sort((one, other) => one.role < other.role ? -1 : 1);
@@ -85,7 +159,7 @@ function folderOf(store: Pick<Store, "root">): string {
 /** The lock is the announcement; its text may be missing where the disk is full. */
 function readText({ fs, root }: Store, role: string): Omit<RunningDaemon, "role"> {
   try {
-    const path = join(folderOf({ root }), `${role}${SUFFIX}`);
+    const path = lockPath({ root }, role);
     return DaemonText.parse(JSON.parse(findText(fs, path, TEXT_BYTES_MAX) ?? ""));
   } catch {
     return { pid: 0, host: "unknown", since: "unknown" };

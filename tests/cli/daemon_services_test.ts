@@ -91,3 +91,20 @@ Deno.test("a daemon whose port is taken, or whose role another has, does not sta
   assert.equal(await second.exitCode, 6);
   assert.match(second.said, /^error: Cannot start the daemon: another one has the role client /m);
 });
+
+Deno.test("a daemon whose store is removed ends with one line and 6 if another daemon has its role in the new one", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const location = { modelsDir: join(bot, "models") };
+  const daemon = startCli("daemon", ["--role", "client"], { cwd: bot });
+  await daemon.until(/next client run at/);
+  Deno.removeSync(join(bot, ".model-sync"), { recursive: true });
+  using _other = await announceDaemon(testContext(), openStore(Deno, location), ["client"]);
+  assert.equal(await daemon.exitCode, 6);
+  const [, said = ""] = daemon.said.split(/(?=^error: )/m);
+  assert.match(
+    said,
+    /^error: Cannot go on as a daemon: the store was removed, and another daemon has [^\n]*\nnext: [^\n]*\n$/,
+  );
+  assert.doesNotMatch(daemon.said, /daemon stopped/);
+});

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { LockedError } from "../../lib/core/errors.ts";
+import { announcementKeeper } from "../../lib/daemon/keep_announced.ts";
+import { announceDaemon, readDaemons } from "../../lib/store/daemons.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { QuickClock } from "../helpers/fake_clock.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+/** Of processes that wait for a lock no longer than they have to. */
+const others = () => testContext({ clock: new QuickClock("2026-11-29T12:00:00Z") });
+
+/** A daemon with the roles client and publisher in a store of its own, which looks after each change. */
+async function announced(path: string) {
+  const context = testContext();
+  const location = { modelsDir: join(path, "models") };
+  const store = openStore(Deno, location);
+  const announcement = await announceDaemon(others(), store, ["client", "publisher"]);
+  const keep = announcementKeeper(context, store, announcement);
+  const step = async (change: () => unknown) => {
+    await change();
+    await keep();
+  };
+  const roles = async () => (await readDaemons(others(), store)).map(({ role }) => role);
+  return { context, store, location, announcement, step, roles };
+}
+
+Deno.test("a daemon whose store is removed announces itself in a new one, which then refuses a second daemon", async () => {
+  using dir = tempDir();
+  const { context, store, announcement, step, roles } = await announced(dir.path);
+  using _announcement = announcement;
+  const removals = [
+    () => Deno.removeSync(store.root, { recursive: true }),
+    () => Deno.removeSync(join(store.root, "daemons"), { recursive: true }),
+    () => Deno.removeSync(join(store.root, "daemons/client.lock")),
+    () => Deno.renameSync(store.root, `${store.root}.away`),
+    () => {
+      // A file of the same name is not the one that is locked.
+      Deno.removeSync(join(store.root, "daemons/publisher.lock"));
+      Deno.writeTextFileSync(join(store.root, "daemons/publisher.lock"), "");
+    },
+  ];
+  for (const remove of removals) {
+    await step(remove);
+    assert.deepEqual(await roles(), ["client", "publisher"]);
+    for (const role of ["client", "publisher"]) {
+      await assert.rejects(
+        announceDaemon(others(), store, [role]),
+        /Cannot start the daemon: another one has/,
+      );
+    }
+  }
+  assert.equal(context.log.lines.length, removals.length);
+  assert.match(
+    context.log.lines[0] ?? "",
+    /^warn the store .*\.model-sync was removed, .*the daemon goes on$/,
+  );
+  await step(() => {});
+  assert.equal(context.log.lines.length, removals.length);
+});
+
+Deno.test("a daemon whose store is removed ends if another daemon has its role in the new one", async () => {
+  using dir = tempDir();
+  const { store, location, announcement, step, roles } = await announced(dir.path);
+  using _announcement = announcement;
+  using other = new DisposableStack();
+  await assert.rejects(
+    step(async () => {
+      Deno.removeSync(store.root, { recursive: true });
+      other.use(await announceDaemon(others(), openStore(Deno, location), ["publisher"]));
+    }),
+    (error) => {
+      assert.ok(error instanceof LockedError);
+      assert.deepEqual([error.code, error.exitCode], ["DAEMON_RUNNING", 6]);
+      assert.match(
+        error.message,
+        /^Cannot go on as a daemon: the store was removed, and another daemon has the role publisher /,
+      );
+      return true;
+    },
+  );
+  assert.ok((await roles()).includes("publisher"));
+});
+
+Deno.test("a store that cannot be made again is one warning, and the daemon is announced once it can", async () => {
+  using dir = tempDir();
+  const { context, store, announcement, step, roles } = await announced(dir.path);
+  using _announcement = announcement;
+  await step(() => {
+    Deno.removeSync(store.root, { recursive: true });
+    Deno.writeTextFileSync(store.root, "in the way");
+  });
+  assert.match(context.log.lines.join("\n"), /^warn Cannot .*\.model-sync[^\n]* is a file[^\n]*$/);
+  await step(() => Deno.removeSync(store.root));
+  assert.deepEqual(await roles(), ["client", "publisher"]);
+});
