@@ -69,7 +69,7 @@ async function runTrain(session: Session, flags: TrainFlags): Promise<void> {
   const options = trainingOptions(flags);
   // Before a store is made beside a mistyped name.
   if (flags.skipTraining) refuseMissingModels(session.context, session.location.modelsDir);
-  const report = await trainOnce(session, flags, options, await releaseSeal(session));
+  const report = await trainOnce(session, flags, options, () => releaseSeal(session));
   session.output.result(
     trainJson(session, report, options),
     () => trainLines(session.output, report),
@@ -91,7 +91,7 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
       uploadToHub: toHub,
     });
     const inJob = { ...session, context: jobContext };
-    const report = await trainOnce(inJob, flags, options, seal, job);
+    const report = await trainOnce(inJob, flags, options, () => Promise.resolve(seal), job);
     const { archivePath: path, archiveBytes: bytes } = report;
     return {
       ...trainJson(inJob, report, options),
@@ -117,7 +117,7 @@ async function trainOnce(
   session: Session,
   flags: TrainFlags,
   options: TrainingOptions,
-  seal: Seal | undefined,
+  findSeal: () => Promise<Seal | undefined>,
   job?: WorkerJob,
 ): Promise<Timed<TrainReport>> {
   const { context, output, location } = session;
@@ -126,15 +126,17 @@ async function trainOnce(
   if (!skipsTraining) trainingCommand(settings, options);
   const store = openStore(context.fs, location, context.log);
   const carrier = context.env.get("GITHUB_ACTIONS") === "true" ? "github-actions" : "runpod";
-  return await runRecorded(session, store, "train", (run, observed) =>
-    trainToArchive(observed, store, run, {
+  return await runRecorded(session, store, "train", async (run, observed) => {
+    const seal = await findSeal();
+    return await trainToArchive(observed, store, run, {
       settings,
       options,
       skipsTraining,
       archivePath: expandHome(flags.archivePath ?? ARCHIVE_PATH, context.env),
       origin: { carrier, ...(job === undefined ? {} : { revision: job.id }) },
       seal,
-    }, (chunk) => output.passThrough(chunk)));
+    }, (chunk) => output.passThrough(chunk));
+  });
 }
 
 function trainingSettings({ settings, location }: Session): TrainingSettings {

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { CleanString } from "./clean_string.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, isoSeconds, systemClock } from "./clock.ts";
 import type { Context } from "./context.ts";
-import { isoSeconds } from "./clock.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
 import { type FileSystem, findFile, findText, UnusableFileError } from "./files.ts";
 
@@ -19,11 +18,15 @@ const LockText = z.object({ pid: z.number(), host: CleanString, command: CleanSt
 /** What is read of a lock file: names of a host, a command and a run. */
 const OWNER_BYTES_MAX = 64 * 1024;
 
-/** A free lock is taken in microseconds; one that is not had by now is held, and not by a reader that checks it. */
+/**
+ * A free lock is taken in microseconds; one that is not had by now is held, and neither by a reader that checks it nor by
+ * a program that was just started, which has a copy of every open file for a moment. Real time, whatever clock the run
+ * has: it is other processes that are waited for.
+ */
 const LOCK_WAIT_MS = 250;
 
 /** The time between two attempts. */
-const LOCK_LOOK_MS = 50;
+const LOCK_LOOK_MS = 10;
 
 /**
  * Takes an exclusive lock that the system releases when this process ends, however it ends. Dispose of it to release
@@ -38,7 +41,7 @@ export async function acquireLock(
   clock: Clock,
 ): Promise<Disposable> {
   const file = await openLockFile(fs, path);
-  if (!await lockOrClose(file, true, clock, LOCK_WAIT_MS)) throw lockedError(fs, path);
+  if (!await lockOrClose(file, true, LOCK_WAIT_MS)) throw lockedError(fs, path);
   return held(file, path, owner, clock);
 }
 
@@ -97,10 +100,10 @@ export async function awaitLock(
  * Returns whether another process or another part of this one holds a lock. Needs read permission only: it asks for a
  * shared lock and gives it back at once. A lock that cannot be opened counts as free.
  */
-export async function isLocked(fs: FileSystem, path: string, clock: Clock): Promise<boolean> {
+export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
   const file = await openToRead(fs, path);
   if (file === undefined) return false;
-  const isFree = await lockOrClose(file, false, clock, LOCK_WAIT_MS);
+  const isFree = await lockOrClose(file, false, LOCK_WAIT_MS);
   if (isFree) file.close();
   return !isFree;
 }
@@ -110,33 +113,24 @@ export async function isLocked(fs: FileSystem, path: string, clock: Clock): Prom
  *
  * @returns `"none"` where there is no such file, or it cannot be opened
  */
-export async function tryLock(
-  fs: FileSystem,
-  path: string,
-  clock: Clock,
-): Promise<Disposable | "locked" | "none"> {
+export async function tryLock(fs: FileSystem, path: string): Promise<Disposable | "locked" | "none"> {
   const file = await openToRead(fs, path);
   if (file === undefined) return "none";
-  return await lockOrClose(file, true, clock, 0) ? file : "locked";
+  return await lockOrClose(file, true, 0) ? file : "locked";
 }
 
 /** A file that can be asked for a lock without waiting: Deno's can since 2.8. */
 type Lockable = Deno.FsFile & { readonly tryLockSync?: (exclusive?: boolean) => boolean };
 
 /** Locks a file, or closes it. @returns whether it is locked */
-async function lockOrClose(
-  file: Lockable,
-  exclusive: boolean,
-  clock: Clock,
-  waitMs: number,
-): Promise<boolean> {
-  if (!canTry(file)) return await lockOrCloseLater(file, exclusive, clock);
+async function lockOrClose(file: Lockable, exclusive: boolean, waitMs: number): Promise<boolean> {
+  if (!canTry(file)) return await lockOrCloseLater(file, exclusive);
   for (let waitedMs = 0; !file.tryLockSync(exclusive); waitedMs += LOCK_LOOK_MS) {
     if (waitedMs >= waitMs) {
       file.close();
       return false;
     }
-    await clock.sleep(LOCK_LOOK_MS, new AbortController().signal);
+    await systemClock.sleep(LOCK_LOOK_MS, new AbortController().signal);
   }
   return true;
 }
@@ -164,10 +158,10 @@ async function lockInThread(file: Deno.FsFile, signal: AbortSignal): Promise<Den
 }
 
 /** As {@link lockOrClose}; an attempt that fails leaves a thread of the runtime waiting until the lock is free. */
-async function lockOrCloseLater(file: Deno.FsFile, exclusive: boolean, clock: Clock): Promise<boolean> {
+async function lockOrCloseLater(file: Deno.FsFile, exclusive: boolean): Promise<boolean> {
   const locking = file.lock(exclusive).then(() => true);
   const waiting = new AbortController();
-  const timeout = clock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
+  const timeout = systemClock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
   const locked = await Promise.race([locking, timeout]);
   waiting.abort();
   // The pending lock may still be granted later: then it is given back at once.

@@ -39,7 +39,7 @@ export function recordRecovery(context: Context, store: Store, recovery: Recover
  */
 export async function recordKilled(context: Context, store: Store): Promise<void> {
   const announced = readIntent(store)?.runId;
-  for await (const killed of findKilled(store, context.clock)) {
+  for await (const killed of findKilled(store)) {
     using run = killed;
     if (run.runId === announced) continue;
     const { mark } = run;

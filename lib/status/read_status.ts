@@ -77,7 +77,7 @@ export async function readStatus(
     ...shownQuarantine(store),
     canary: await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
-    running: (await findRunning(store, context.clock)).map(shownRun),
+    running: (await findRunning(store)).map(shownRun),
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
   };

@@ -5,7 +5,7 @@ import type { Context } from "../core/context.ts";
 import { LockedError } from "../core/errors.ts";
 import { type FileSystem, findText, ifFound } from "../core/files.ts";
 import { listFolder } from "../core/list_folder.ts";
-import { acquireLock, isLocked } from "../core/lock.ts";
+import { acquireLock, tryLock } from "../core/lock.ts";
 import { newRunId } from "./run_id.ts";
 import type { Store } from "./store.ts";
 
@@ -139,15 +139,16 @@ function daemonRunning(
 
 /** Returns the roles of the daemons that run with this store. Needs read permission only. */
 export async function readDaemons(
-  { fs, clock }: Pick<Context, "fs" | "clock">,
+  { fs }: Pick<Context, "fs">,
   store: Store,
 ): Promise<RunningDaemon[]> {
   const roles = (listFolder(fs, folderOf(store)) ?? []).flatMap(({ name }) =>
     LOCK_NAME.exec(name)?.[1] ?? []
   );
   const running = await Promise.all(roles.map(async (role) => {
-    const path = lockPath(store, role);
-    return await isLocked(fs, path, clock) ? [{ role, ...readText(store, role) }] : [];
+    const lock = await tryLock(fs, lockPath(store, role));
+    if (typeof lock === "object") lock[Symbol.dispose]();
+    return lock === "locked" ? [{ role, ...readText(store, role) }] : [];
   }));
   return running.flat().sort((one, other) => one.role < other.role ? -1 : 1);
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
-import { type Clock, isoSeconds } from "../core/clock.ts";
+import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { findText, ifFound, removeFile, UnusableFileError, writeAllSync } from "../core/files.ts";
 import { listFolder } from "../core/list_folder.ts";
@@ -104,10 +104,10 @@ function overwrite(file: Deno.FsFile, text: string): void {
 }
 
 /** Returns the runs that are going on now, this process's too, oldest first. Needs read permission. */
-export async function findRunning(store: Store, clock: Clock): Promise<RunMark[]> {
+export async function findRunning(store: Store): Promise<RunMark[]> {
   const running: RunMark[] = [];
   for (const runId of markedRuns(store)) {
-    const lock = await tryLock(store.fs, pathOf(store, runId), clock);
+    const lock = await tryLock(store.fs, pathOf(store, runId));
     if (typeof lock === "object") lock[Symbol.dispose]();
     const mark = lock === "locked" ? readMark(store, runId) : undefined;
     if (mark !== undefined) running.push(mark);
@@ -137,9 +137,9 @@ export function sweepMarks({ fs, root }: Store, now: Date): void {
 const SCRATCH_AGE_MS = 24 * 3_600_000;
 
 /** Finds the runs whose processes were killed, oldest first. Each is to be disposed of before the next is asked for. */
-export async function* findKilled(store: Store, clock: Clock): AsyncGenerator<KilledRun> {
+export async function* findKilled(store: Store): AsyncGenerator<KilledRun> {
   for (const runId of markedRuns(store)) {
-    const lock = await tryLock(store.fs, pathOf(store, runId), clock);
+    const lock = await tryLock(store.fs, pathOf(store, runId));
     if (typeof lock !== "object") continue;
     yield {
       runId,

@@ -38,5 +38,5 @@ export async function isChanging(
   if (momentOf(store, digest) !== before) return true;
   const intent = readIntent(store);
   return intent !== undefined && intent.phase !== "preparing" &&
-    await isLocked(context.fs, store.lock, context.clock);
+    await isLocked(context.fs, store.lock);
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { readHistory } from "../../lib/store/history.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { testKey } from "../helpers/signing.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
+import { git } from "../helpers/test_git.ts";
 
 const PAIR = ["--private-key", "key.pem", "--public-key", "pub.pem"];
 const SIGNATURE = ["--signature", "models/model.sig"];
@@ -96,9 +99,9 @@ Deno.test("publish signs with the configured key, and pull and verify demand it"
   assert.match(damaged.stdout, /model\.sig is not good: .*it is not a signature by .*pub\.pem/);
 });
 
-Deno.test("a private key that cannot be used stops publish, train and hf-upload before anything is written", async () => {
+Deno.test("a private key that cannot be used stops publish, train and hf-upload before anything is published, and that is on record", async () => {
   using dir = tempDir();
-  const { trainer } = world(dir);
+  const { trainer, registry } = world(dir);
   writeFiles(dir.path, { "garbled.pem": "garbled", "exposed.pem": testKey().privatePem });
   Deno.chmodSync(join(dir.path, "garbled.pem"), 0o600);
   Deno.chmodSync(join(dir.path, "exposed.pem"), 0o644);
@@ -121,5 +124,8 @@ Deno.test("a private key that cannot be used stops publish, train and hf-upload 
       assert.ok(told.message.includes(file) && told.hint !== null);
     }
   }
-  assert.throws(() => Deno.statSync(join(trainer, ".model-sync")), Deno.errors.NotFound);
+  const runs = readHistory(openStore(Deno, { modelsDir: join(trainer, "models") }), 99);
+  assert.equal(runs.length, bad.length * 3);
+  for (const { outcome, error } of runs) assert.match(`${outcome} ${error?.code}`, /^failed KEY_/);
+  assert.equal(git(registry, "for-each-ref"), "");
 });

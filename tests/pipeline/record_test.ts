@@ -89,7 +89,7 @@ Deno.test("runs that are going on are seen, and not taken for killed", async () 
   await recordedRun(context, store, options, async (outer) => {
     await outer.step("train", async () => {
       await run(store, "references-sync", "references");
-      const [running] = await findRunning(store, context.clock);
+      const [running] = await findRunning(store);
       assert.deepEqual(
         [running?.runId, running?.command, running?.step, running?.pid],
         [outer.runId, "publish", "train", Deno.pid],
@@ -98,7 +98,7 @@ Deno.test("runs that are going on are seen, and not taken for killed", async () 
     return { outcome: "published" };
   });
   assert.deepEqual(recorded(store), ["publish", "references-sync"]);
-  assert.deepEqual(await findRunning(store, context.clock), []);
+  assert.deepEqual(await findRunning(store), []);
 });
 
 Deno.test("a killed run that several runs find at once is on record once", async () => {
@@ -163,7 +163,7 @@ Deno.test("what a run does before it takes its lock is part of it, and holds nob
   const store = storeIn(dir);
   const context = testContext();
   const prepare = async () => {
-    assert.equal(await isLocked(Deno, store.lock, context.clock), false);
+    assert.equal(await isLocked(Deno, store.lock), false);
     await run(store, "rollback");
   };
   const options = { command: "runpod-pull", lock: "store", sinks: [], prepare } as const;
@@ -184,7 +184,7 @@ function recordingSink(store: Store) {
   const sink: RunSink = {
     started: (_context, { command }) => Promise.resolve(void calls.push(`started ${command}`)),
     deliver: async (context, records) => {
-      const isFree = !await isLocked(Deno, store.lock, context.clock);
+      const isFree = !await isLocked(Deno, store.lock);
       calls.push(`deliver ${isFree} ${context.signal.aborted}`);
       unwritten.push(...records);
     },

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { LockedError } from "../../lib/core/errors.ts";
 import { announceDaemon, readDaemons } from "../../lib/store/daemons.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { FakeClock } from "../helpers/fake_clock.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
@@ -41,11 +40,10 @@ Deno.test("a second daemon with the same role and store is refused, one with ano
 
 Deno.test("what else lies in the daemons' folder is not a daemon", async () => {
   using dir = tempDir();
-  const clock = new FakeClock("2026-11-29T12:00:00Z");
   const store = openStore(Deno, { modelsDir: join(dir.path, "models") });
   const folder = join(store.root, "daemons");
   Deno.mkdirSync(join(folder, "publisher.lock"), { recursive: true });
   Deno.writeTextFileSync(join(folder, "client.lock"), "not locked");
   Deno.writeTextFileSync(join(folder, "notes"), "");
-  assert.deepEqual(await readDaemons({ fs: Deno, clock }, store), []);
+  assert.deepEqual(await readDaemons({ fs: Deno }, store), []);
 });
