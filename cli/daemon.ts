@@ -1,14 +1,16 @@
 import { buildCommand } from "@stricli/core";
+import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { settleAll } from "../lib/core/settle_all.ts";
-import { announcementKeeper } from "../lib/daemon/keep_announced.ts";
+import { announcementKeeper } from "../lib/daemon/announcement_keeper.ts";
 import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { recordUnbegun } from "../lib/daemon/record_unbegun.ts";
+import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import { runRoles } from "../lib/daemon/run_roles.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { watchCanaries } from "../lib/daemon/watch_canaries.ts";
@@ -19,6 +21,7 @@ import { openStore } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
+  DEFAULT_CONFIG_FILE,
   defineProgram,
   integerFlag,
   type Invocation,
@@ -107,7 +110,11 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
   const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
   narrowPermissions(session, needs);
   const store = openStore(context.fs, location, context.log);
-  const readSettings = async () => (await openSession(plain)).settings;
+  const followed = new FollowedSettings(context, {
+    paths: flags.config === undefined ? [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE] : [flags.config],
+    load: async () => (await openSession(plain)).settings,
+  }, settings);
+  const readSettings = () => followed.read();
   await using daemon = await openDaemon(context, store, {
     roles,
     timeZone: settings.time_zone,
@@ -133,14 +140,14 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
   const reporting = heartbeatLoop(context, { store, roles, at: flags.at, readSettings });
   const jobs = roles.map((role) => ({
     role,
-    schedule: async () => scheduleOf(role, (await openSession(plain)).settings, flags),
+    schedule: async () => scheduleOf(role, await readSettings(), flags),
+    hasChanged: followed.watch(),
     run: () =>
       control.perform(role, () =>
         recordUnbegun(
           context,
           store,
-          // A configuration that was broken meanwhile does not say whom to notify of that; that of the start does.
-          { command: ROLE_JOBS[role].command, settings: () => readSettings().catch(() => settings) },
+          { command: ROLE_JOBS[role].command, settings: readSettings },
           async () => await ROLE_JOBS[role].run(await openJob(plain, needs), flags),
         )),
   }));

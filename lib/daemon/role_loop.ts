@@ -9,8 +9,10 @@ import { type RoleMemory, RolePlan, type RunResult } from "./role_plan.ts";
 /** What a role does when its time has come. */
 export interface RoleJob {
   readonly role: Role;
-  /** Read at the start and after every run, so that a changed configuration counts. */
+  /** Read at the start, after every run, and when it may have changed. */
   readonly schedule: () => Promise<RoleSchedule>;
+  /** Whether the schedule may be another than at the last call. Asked whenever the loop looks at the clock. */
+  readonly hasChanged?: () => boolean;
   readonly run: () => Promise<void>;
 }
 
@@ -45,6 +47,10 @@ export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<v
   let startsAtOnce = runOnStart;
   if (!startsAtOnce) plan.announce();
   while (!signal.aborted) {
+    if (job.hasChanged?.() === true) {
+      schedule = await readSchedule(job, schedule, options.log);
+      if (plan.follow(schedule, clock.now())) plan.announce();
+    }
     const isPaused = control.pausedUntil(role) !== undefined;
     const isRequested = control.takeRequest(role);
     const now = clock.now();
@@ -63,8 +69,9 @@ export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<v
     const result = await runJob(job, options);
     if (signal.aborted) return;
     schedule = await readSchedule(job, schedule, options.log);
-    plan.follow(schedule);
-    plan.end(result, clock.now());
+    const end = clock.now();
+    plan.follow(schedule, end);
+    plan.end(result, end);
   }
 }
 

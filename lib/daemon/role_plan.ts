@@ -95,10 +95,15 @@ export class RolePlan {
     if (known.due !== undefined) this.#resumeRetry(known.due, known.next, now);
   }
 
-  /** Follows another schedule once the run that goes on has ended. */
-  follow(schedule: RoleSchedule): void {
-    if (textOf(schedule) !== textOf(this.#agenda.schedule)) this.#planned = undefined;
+  /** Follows a schedule from now on. A due time that was reached is still to come. @returns whether it is another */
+  follow(schedule: RoleSchedule, now: Date): boolean {
+    const before = this.#agenda;
     this.#agenda = new Agenda(schedule, this.#options.machine);
+    if (textOf(schedule) === textOf(before.schedule)) return false;
+    const start = this.#planned && before.startOf(this.#planned.due);
+    const isReached = this.#missed(now) !== undefined || (start !== undefined && start <= now);
+    if (!isReached) this.#plan(now);
+    return true;
   }
 
   /** Writes down what comes next, and logs it. */
@@ -270,6 +275,11 @@ export class RolePlan {
 }
 
 /** What decides when a schedule's runs start. */
-function textOf({ times, splayMs, deny }: RoleSchedule): string {
-  return JSON.stringify([times, splayMs, deny.map(({ start, durationMs }) => [start.text, durationMs])]);
+function textOf({ times, timeZone, splayMs, deny }: RoleSchedule): string {
+  return JSON.stringify([
+    times,
+    timeZone,
+    splayMs,
+    deny.map(({ start, durationMs }) => [start.text, durationMs]),
+  ]);
 }

@@ -6,6 +6,8 @@ export interface RoleSchedule {
   /** As configured, or `every 15 minutes`. */
   readonly times: readonly string[];
   readonly calendar: Calendar;
+  /** That of its times; `undefined` for the machine's own. */
+  readonly timeZone?: string | undefined;
   /** Whether due times count from the last run on, instead of being on the clock. */
   readonly isInterval: boolean;
   /** The longest delay after a due time. */

@@ -34,6 +34,7 @@ export function roleSchedule(role: Role, settings: ModelSync, at?: string): Role
   return {
     calendar: wanted.length === 0 ? everyMinutes(interval) : anyOf(calendars),
     times: wanted.length === 0 ? [`every ${interval} minutes`] : wanted,
+    timeZone: settings.time_zone,
     isInterval: wanted.length === 0,
     ...readTiming(timing, settings.time_zone),
   };

@@ -71,3 +71,24 @@ Deno.test("what options say of a role counts at the start, and a token may come 
   daemon.stop();
   assert.equal(await daemon.exitCode, 0);
 });
+
+Deno.test("a daemon that waits follows a changed schedule, and keeps it with one warning while the file is broken", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const file = join(bot, "configs/bot.yaml");
+  const configured = Deno.readTextFileSync(file);
+  const daemon = startCli("daemon", ["--role", "client"], { cwd: bot });
+  await daemon.until(/next client run at \S+T\d\d:[03]0:00Z/);
+  Deno.writeTextFileSync(file, configured.replace('"06:00"', '"02:34"'));
+  // An operator wakes it before its half minute is over.
+  await runCli("pause", ["client"], { cwd: bot });
+  await daemon.until(/next client run at \S+T\d\d:[03]4:00Z/);
+  Deno.writeTextFileSync(file, configured.replace('"06:00"', '"26:00"'));
+  await runCli("resume", ["client", "--config", "/dev/null", "--state-dir", join(bot, ".model-sync")], {
+    cwd: bot,
+  });
+  await daemon.until(/warn.* keeping the configuration of before: Cannot use the configuration: .*"26:00"/);
+  assert.deepEqual(daemon.said.match(/26:00/g)?.length, 1, daemon.said);
+  daemon.stop();
+  assert.equal(await daemon.exitCode, 0);
+});

@@ -38,6 +38,8 @@ export class RoleStage {
   /** What the store would keep. */
   remembered: RoleTimes | undefined;
   schedule: () => Promise<RoleSchedule>;
+  /** Whether the file of the configuration has changed. */
+  hasChanged = () => false;
   control: RoleControl = NO_CONTROL;
   /** What happens when the clock first shows a time: it is set, or the machine was asleep until then. */
   jumps: [when: string, to: string][] = [];
@@ -65,6 +67,7 @@ export class RoleStage {
     const job: RoleJob = {
       role: "client",
       schedule: () => this.schedule(),
+      hasChanged: () => this.hasChanged(),
       run: async () => {
         this.runs.push(this.clock.now().toISOString());
         await this.#work(this.runs.length);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LockedError } from "../../lib/core/errors.ts";
-import { announcementKeeper } from "../../lib/daemon/keep_announced.ts";
+import { announcementKeeper } from "../../lib/daemon/announcement_keeper.ts";
 import { announceDaemon, readDaemons } from "../../lib/store/daemons.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
