@@ -9,6 +9,8 @@ import { tempDir } from "../helpers/temp_dir.ts";
 
 await startLimiterTimers();
 
+const HOUR_MS = 3_600_000;
+
 const Runs = z.object({
   runs: z.array(z.object({ command: z.string(), outcome: z.string() })),
   next: z.record(z.string(), z.string().nullable()),
@@ -39,7 +41,8 @@ Deno.test("a daemon with the role references syncs once and waits for its next t
     cwd: dir.path,
     env,
     stop: stop.signal,
-    world: { stderr, clock: new HurriedClock() },
+    // It starts at a full hour: the sync must not last until the next one.
+    world: { stderr, clock: new HurriedClock(2_000, HOUR_MS - Date.now() % HOUR_MS) },
   });
   assert.equal(code, 0, seen);
   assert.match(stdout, /PRs created: 1/, seen);

@@ -8,11 +8,13 @@ const SHORTEST_MS = 300;
  * up to `longestMs`. Time limits, which are longer, and the wait for a lock, which is shorter, are real.
  */
 export class HurriedClock implements Clock {
-  #aheadMs = 0;
+  #aheadMs: number;
   readonly #longestMs: number;
 
-  constructor(longestMs = 2_000) {
+  /** @param aheadMs how far it is ahead at the start */
+  constructor(longestMs = 2_000, aheadMs = 0) {
     this.#longestMs = longestMs;
+    this.#aheadMs = aheadMs;
   }
 
   now(): Date {
