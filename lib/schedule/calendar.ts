@@ -89,6 +89,14 @@ export function anyOf(calendars: readonly Calendar[]): Calendar {
   };
 }
 
+/** An arbitrary moment to look for due times from; the search ahead covers leap years. */
+const PROBE = new Date("2026-01-01T00:00:00Z");
+
+/** Returns what is wrong with a calendar whose expression names no day that there is, such as `0 0 30 2 *`. */
+export function neverComes({ text, next }: Calendar): string | undefined {
+  return next(PROBE) === undefined ? `"${text}" names no day that ever comes` : undefined;
+}
+
 /** Whether the system knows a time zone by this name. */
 export function isTimeZone(name: string): boolean {
   try {

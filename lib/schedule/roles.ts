@@ -1,7 +1,7 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { TIMING } from "../config/sections/schedule.ts";
 import { parseDuration } from "../core/duration.ts";
-import { anyOf, everyMinutes, parseCalendar } from "./calendar.ts";
+import { anyOf, everyMinutes, neverComes, parseCalendar } from "./calendar.ts";
 import { firstAllowed } from "./deny_windows.ts";
 import type { RoleSchedule } from "./role_schedule.ts";
 import { splitTimes } from "./split_times.ts";
@@ -24,12 +24,15 @@ type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;
  * Returns when a role's job is due.
  *
  * @param at instead of the configured times: one, or several separated as {@link splitTimes} says
- * @throws {RangeError} when `at` is no schedule
+ * @throws {RangeError} when `at` is no schedule, or none that ever comes
  */
 export function roleSchedule(role: Role, settings: ModelSync, at?: string): RoleSchedule {
   const { times, timing } = configured(role, settings);
   const wanted = at === undefined ? times : splitTimes(at);
   const calendars = wanted.map((text) => parseCalendar(text, settings.time_zone));
+  // The configuration's were checked when it was read.
+  const problem = at === undefined ? undefined : calendars.flatMap((one) => neverComes(one) ?? [])[0];
+  if (problem !== undefined) throw new RangeError(problem);
   const interval = settings.artifacts.interval_minutes;
   return {
     calendar: wanted.length === 0 ? everyMinutes(interval) : anyOf(calendars),

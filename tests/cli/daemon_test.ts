@@ -87,4 +87,7 @@ Deno.test("a daemon that cannot tell when to run does not start, and says which 
   assert.equal(code, 2);
   assert.match(stderr, /^error: [^\n]*"now" is neither[^\n]*$/m);
   assert.equal(stdout, "");
+  const never = await runCli("daemon", ["--role", "client", "--at", "0 0 30 2 *"], { cwd: bot });
+  assert.equal(never.code, 2);
+  assert.match(never.stderr, /^error: Cannot use --at: "0 0 30 2 \*" names no day that ever comes$/m);
 });

@@ -29,6 +29,10 @@ Deno.test("roleSchedule() is due when the seeds say, each role by its own settin
 Deno.test("roleSchedule() follows --at whatever the role, and refuses what is no schedule", () => {
   assert.equal(nextOf("artifact_client", {}, "*/30 * * * *"), "2026-11-21T12:30:00.000Z");
   assert.throws(() => nextOf("client", {}, "now"), RangeError);
+  for (const at of ["0 0 30 2 *", "06:00; 0 0 31 4,6 *"]) {
+    assert.throws(() => nextOf("client", {}, at), /^RangeError: "0 0 3\d .*" names no day that ever comes$/);
+  }
+  assert.equal(nextOf("client", {}, "0 0 29 2 *"), "2028-02-29T00:00:00.000Z");
 });
 
 Deno.test("roleSchedule() has the reference sync hourly, and artifacts at times instead of intervals where they are set", () => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { durationProblem, parseDuration } from "../../core/duration.ts";
-import { parseCalendar } from "../../schedule/calendar.ts";
+import { neverComes, parseCalendar } from "../../schedule/calendar.ts";
 import { DENIED_DAYS_MAX, firstAllowed } from "../../schedule/deny_windows.ts";
 import { DOCS } from "./kinds.ts";
 
@@ -80,8 +80,7 @@ export function optionalScheduleKey(description: string, example: string | reado
 
 function scheduleProblem(text: string): string | undefined {
   try {
-    if (parseCalendar(text, "UTC").next(PROBE) !== undefined) return undefined;
-    return `"${text}" names no day that ever comes`;
+    return neverComes(parseCalendar(text, "UTC"));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return `"${text}" is neither a time of day such as "06:00" nor a cron expression such as "*/15 * * * *"`;
