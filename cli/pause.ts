@@ -17,9 +17,9 @@ import {
   textFlag,
   withSession,
 } from "./_command.ts";
+import { runControl } from "./_control_run.ts";
 import { narrowToReporting } from "./_permissions.ts";
 import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
-import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -54,15 +54,15 @@ async function run(session: Session, flags: PauseFlags, typed: readonly string[]
   const { reason } = flags;
   narrowToReporting(session);
   const store = openExistingStore(session);
-  const { outcome, runId } = await runRecorded(session, store, "pause", () => {
+  const { outcome, runId } = await runControl(session, store, "pause", () => {
     pauseRoles(store, roles, {
       since: since.toISOString(),
       until: until?.toISOString() ?? null,
       host,
       ...(reason === undefined ? {} : { reason }),
     });
-    return Promise.resolve({ outcome: "paused" as const });
-  }, { lock: "control" });
+    return { outcome: "paused" as const };
+  });
   const daemons = (await readDaemons(context, store)).filter(({ role }) =>
     roles.some((name) => name === role)
   );

@@ -12,9 +12,9 @@ import {
   type Session,
   withSession,
 } from "./_command.ts";
+import { runControl } from "./_control_run.ts";
 import { narrowToReporting } from "./_permissions.ts";
 import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
-import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -33,12 +33,12 @@ async function run(session: Session, typed: readonly string[]): Promise<void> {
   narrowToReporting(session);
   const store = openExistingStore(session);
   let roles: readonly Role[] = [];
-  const { outcome, runId } = await runRecorded(session, store, "resume", () => {
+  const { outcome, runId } = await runControl(session, store, "resume", () => {
     const paused = readPauses(store, context.clock.now());
     resumeRoles(store, asked);
     roles = asked.filter((role) => Object.hasOwn(paused, role));
-    return Promise.resolve({ outcome: roles.length === 0 ? "unchanged" as const : "resumed" as const });
-  }, { lock: "control" });
+    return { outcome: roles.length === 0 ? "unchanged" as const : "resumed" as const };
+  });
   output.result({ outcome, roles, runId }, () => [
     roles.length === 0
       ? `no pause to end: ${asked.join(", ")}`

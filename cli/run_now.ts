@@ -19,9 +19,9 @@ import {
   switchFlag,
   withSession,
 } from "./_command.ts";
+import { runControl } from "./_control_run.ts";
 import { narrowToReporting } from "./_permissions.ts";
 import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
-import { runRecorded } from "./_run.ts";
 import { openExistingStore } from "./_store.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -52,10 +52,10 @@ async function run(session: Session, flags: RunNowFlags, typed: readonly string[
   const store = openExistingStore(session);
   await requireDaemons(context, store, roles);
   let runs: readonly RequestedRun[] = [];
-  const { outcome, runId } = await runRecorded(session, store, "run-now", () => {
+  const { outcome, runId } = await runControl(session, store, "run-now", () => {
     runs = requestRuns(context, store, roles);
-    return Promise.resolve({ outcome: "requested" as const });
-  }, { lock: "control" });
+    return { outcome: "requested" as const };
+  });
   if (flags.wait !== true) {
     output.result({ outcome, runs, runId }, () => [
       `${output.paint("green", "✓")} requested: ${roles.join(", ")}`,

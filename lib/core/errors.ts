@@ -114,10 +114,10 @@ export function osErrorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Whether the disk, or the user's share of it, has no room left. */
+/** Whether the disk, or the user's share of it, has no room left; also where the error is the cause of a {@link DiskError}. */
 export function isDiskFull(error: unknown): boolean {
-  const code = osErrorCode(error) ?? (error instanceof Error ? osErrorCode(error.cause) : undefined);
-  return code === "ENOSPC" || code === "EDQUOT";
+  const causes = [error, error instanceof Error ? error.cause : undefined];
+  return causes.some((one) => ["ENOSPC", "EDQUOT"].includes(osErrorCode(one) ?? ""));
 }
 
 const DISK_FAULTS: Readonly<Record<string, string>> = {

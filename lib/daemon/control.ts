@@ -3,7 +3,14 @@ import type { Context } from "../core/context.ts";
 import { EXIT, firstFailure, messageOf, ModelSyncError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import type { Role } from "../schedule/roles.ts";
-import { type Pause, type Pauses, pausesPath, readPauses, removePauses } from "../store/pauses.ts";
+import {
+  type Pause,
+  type Pauses,
+  pausesPath,
+  readPauses,
+  removePauses,
+  replaceDamagedPauses,
+} from "../store/pauses.ts";
 import {
   dropOldRequest,
   endRunRequest,
@@ -135,6 +142,7 @@ export class FileControl implements RoleControl {
 
   #readPauses(): boolean {
     const { log, clock } = this.#context;
+    this.#onDisk(() => replaceDamagedPauses(this.#store));
     const pauses = readPauses(this.#store, clock.now());
     let isChanged = false;
     for (const role of this.#roles) {

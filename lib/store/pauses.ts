@@ -3,7 +3,9 @@ import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { replaceFile } from "../core/files.ts";
 import { whileLocked } from "../core/while_locked.ts";
-import { readState } from "./state_entries.ts";
+import { readJsonFile } from "../core/json_file.ts";
+import { withReserve } from "./reserve.ts";
+import { readOrDrop, readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 const Pause = z.object({
@@ -35,19 +37,28 @@ export function readPauses(store: Store, now: Date): Pauses {
   );
 }
 
-/** Pauses roles. The pause replaces an earlier one of the same role. */
+/** Pauses roles, also on a full disk. The pause replaces an earlier one of the same role. */
 export function pauseRoles(store: Store, roles: readonly string[], pause: Pause): void {
   const isOver = ([, { until }]: [string, Pause]) =>
     until !== null && Date.parse(until) <= Date.parse(pause.since);
-  change(store, (pauses) => ({
-    ...without(pauses, isOver),
-    ...Object.fromEntries(roles.map((role) => [role, pause])),
-  }));
+  withReserve(store, () =>
+    change(store, (pauses) => ({
+      ...without(pauses, isOver),
+      ...Object.fromEntries(roles.map((role) => [role, pause])),
+    })));
 }
 
-/** Ends the pauses of roles. @returns the pauses that it ended, the expired ones included */
+/** Ends the pauses of roles, also on a full disk. @returns the pauses that it ended, the expired ones included */
 export function resumeRoles(store: Store, roles: readonly string[]): Pauses {
-  return change(store, (pauses) => without(pauses, ([role]) => roles.includes(role)));
+  return withReserve(
+    store,
+    () => change(store, (pauses) => without(pauses, ([role]) => roles.includes(role))),
+  );
+}
+
+/** Replaces a damaged file, which pauses nothing: otherwise each reader would warn of it. */
+export function replaceDamagedPauses(store: Store): void {
+  if (readJsonFile(store.fs, pausesPath(store), Pauses).kind === "damaged") change(store, (pauses) => pauses);
 }
 
 /** Removes pauses that are over, but for those that an operator has replaced meanwhile. */
@@ -67,9 +78,9 @@ function without(pauses: Pauses, isRemoved: (entry: [string, Pause]) => boolean)
 function change(store: Store, update: (pauses: Pauses) => Pauses): Pauses {
   const path = pausesPath(store);
   return whileLocked(store.fs, path, () => {
-    const before = read(store);
+    const { value: before = {}, isDamaged } = readOrDrop(store, "paused.json", Pauses);
     const after = update(before);
-    if (JSON.stringify(after) !== JSON.stringify(before)) {
+    if (isDamaged || JSON.stringify(after) !== JSON.stringify(before)) {
       replaceFile(store.fs, path, `${JSON.stringify(after)}\n`);
     }
     return without(before, ([role]) => Object.hasOwn(after, role));

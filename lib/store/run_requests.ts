@@ -3,7 +3,8 @@ import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { replaceFile } from "../core/files.ts";
 import { whileLocked } from "../core/while_locked.ts";
-import { readState } from "./state_entries.ts";
+import { withReserve } from "./reserve.ts";
+import { readOrDrop, readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";
 
 /** How a requested run ended. */
@@ -51,29 +52,32 @@ export function findRunRequest(store: Store, role: string, id: string): RunReque
   return Object.values(read(store)[role] ?? {}).find((request) => request?.id === id);
 }
 
-/** Requests a run. A request of the role that waits already stands for both. @returns the one that waits */
+/** Requests a run, also on a full disk. A request of the role that waits already stands for both. @returns the one that waits */
 export function requestRun(store: Store, role: string, request: RunRequest): RunRequest {
-  return change(store, role, (requests) => ({ ...requests, waiting: requests.waiting ?? request })).waiting ??
-    request;
+  const add = (requests: RoleRequests) => ({ ...requests, waiting: requests.waiting ?? request });
+  return withReserve(store, () => change(store, role, add)).waiting ?? request;
 }
 
 /** Turns the request that waits into the one whose run has started. */
 export function takeRunRequest(store: Store, role: string, now: Date): void {
-  change(store, role, (requests) => {
+  const start = (requests: RoleRequests) => {
     const { waiting, ...others } = requests;
     return waiting === undefined
       ? requests
       : { ...others, started: { ...waiting, takenAt: now.toISOString() } };
-  });
+  };
+  withReserve(store, () => change(store, role, start));
 }
 
 /** Writes down how the run of a request ended. Without an id, that of any request whose run has started. */
 export function endRunRequest(store: Store, role: string, end: RunEnd, id?: string): void {
-  change(store, role, (requests) => {
+  const finish = (requests: RoleRequests) => {
     const { started, ...others } = requests;
     if (started === undefined || (id !== undefined && started.id !== id)) return requests;
     return { ...others, ended: { ...started, end } };
-  });
+  };
+  // An operator may wait for it.
+  withReserve(store, () => change(store, role, finish));
 }
 
 /** Removes the request that waits, if it is from before `since`. @returns it, if so */
@@ -95,10 +99,12 @@ function change(
 ): RoleRequests {
   const path = runRequestsPath(store);
   return whileLocked(store.fs, path, () => {
-    const all = read(store);
+    const { value: all = {}, isDamaged } = readOrDrop(store, "run_now.json", RunRequests);
     const before = all[role] ?? {};
     const after = update(before);
-    if (after !== before) replaceFile(store.fs, path, `${JSON.stringify({ ...all, [role]: after })}\n`);
+    if (isDamaged || after !== before) {
+      replaceFile(store.fs, path, `${JSON.stringify({ ...all, [role]: after })}\n`);
+    }
     return after;
   });
 }

@@ -101,9 +101,18 @@ export function readState<Value>(
   name: RebuiltName,
   schema: z.ZodType<Value>,
 ): Value | undefined {
+  return readOrDrop(store, name, schema).value;
+}
+
+/** As {@link readState}, for a writer, which replaces what is damaged also where it would change nothing. */
+export function readOrDrop<Value>(
+  store: Store,
+  name: RebuiltName,
+  schema: z.ZodType<Value>,
+): { readonly value: Value | undefined; readonly isDamaged: boolean } {
   const read = readJsonFile(store.fs, join(store.root, name), schema);
   if (read.kind === "damaged") warnOfDamage(store, name, read);
-  return read.kind === "found" ? read.value : undefined;
+  return { value: read.kind === "found" ? read.value : undefined, isDamaged: read.kind === "damaged" };
 }
 
 /** Says that an entry was dropped, and what that costs. */

@@ -5,8 +5,8 @@ import { InterruptedError, UnreachableError } from "../../lib/core/errors.ts";
 import { FileControl } from "../../lib/daemon/control.ts";
 import { DaemonHealth } from "../../lib/daemon/daemon_health.ts";
 import type { Role } from "../../lib/schedule/roles.ts";
-import { pauseRoles, readPauses, resumeRoles } from "../../lib/store/pauses.ts";
-import { findRunRequest, requestRun } from "../../lib/store/run_requests.ts";
+import { pauseRoles, pausesPath, readPauses, resumeRoles } from "../../lib/store/pauses.ts";
+import { findRunRequest, requestRun, runRequestsPath } from "../../lib/store/run_requests.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
@@ -263,4 +263,37 @@ Deno.test("files of the control that are damaged, or no files, stop no daemon", 
   Deno.mkdirSync(join(world.store.root, "run_now.json"));
   assert.equal(control.pausedUntil("client"), undefined);
   assert.equal(control.takeRequest("client"), false);
+});
+
+Deno.test("a damaged list of pauses is replaced by who writes it, and warned of once", () => {
+  for (const damage of ["{", "[]", '{"client": {"since": 5}}', "\0\0\0"]) {
+    using dir = tempDir();
+    const world = new World(dir);
+    Deno.writeTextFileSync(pausesPath(world.store), damage);
+    // Who only reads leaves it.
+    readPauses(world.store, new Date());
+    assert.equal(Deno.readTextFileSync(pausesPath(world.store)), damage);
+    const daemon = new World(dir);
+    assert.equal(daemon.control().pausedUntil("client"), undefined);
+    assert.equal(daemon.context.log.lines.length, 1, daemon.log);
+    assert.match(daemon.log, /paused\.json is damaged and is rebuilt/);
+    const next = new World(dir);
+    next.control();
+    readPauses(next.store, new Date());
+    assert.deepEqual(next.context.log.lines, []);
+    Deno.writeTextFileSync(pausesPath(world.store), damage);
+    resumeRoles(world.store, ["client"]);
+    assert.equal(Deno.readTextFileSync(pausesPath(world.store)), "{}\n");
+  }
+});
+
+Deno.test("a damaged list of requested runs is replaced when the daemon starts", () => {
+  using dir = tempDir();
+  const world = new World(dir);
+  Deno.writeTextFileSync(runRequestsPath(world.store), "{");
+  world.control();
+  assert.match(world.log, /^warn [^\n]*run_now\.json is damaged and is rebuilt[^\n]*$/);
+  const next = new World(dir);
+  next.control();
+  assert.deepEqual(next.context.log.lines, []);
 });
