@@ -17,6 +17,7 @@ import type { Context } from "../lib/core/context.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
+import type { Log } from "../lib/core/log.ts";
 import { ownerWrites } from "../lib/core/owner_writes.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
@@ -135,6 +136,8 @@ export interface Session {
   readonly location: StoreLocation;
   /** Whether its runs wait for one that holds the store, as a daemon's do, instead of failing. */
   readonly waitsForLock?: boolean;
+  /** Makes of a log the one that its runs write to, where that is not the command's own. */
+  readonly wrapLog?: (log: Log) => Log;
 }
 
 /** What a command gets that works without a valid configuration, or reads it more than once. */

@@ -3,6 +3,7 @@ import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { InterruptedError, UsageError } from "../lib/core/errors.ts";
+import type { Log } from "../lib/core/log.ts";
 import { settleAll } from "../lib/core/settle_all.ts";
 import { announcementKeeper } from "../lib/daemon/announcement_keeper.ts";
 import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
@@ -11,13 +12,16 @@ import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_add
 import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { recordUnbegun } from "../lib/daemon/record_unbegun.ts";
 import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
+import type { FileControl } from "../lib/daemon/control.ts";
+import type { RoleJob } from "../lib/daemon/role_loop.ts";
+import { roleLog } from "../lib/daemon/role_log.ts";
 import { runRoles } from "../lib/daemon/run_roles.ts";
 import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { watchCanaries } from "../lib/daemon/watch_canaries.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
 import { heartbeatLoop } from "../lib/reporting/heartbeat_loop.ts";
 import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
-import { openStore } from "../lib/store/store.ts";
+import { openStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -78,7 +82,10 @@ export const program: Program = defineProgram(
           "when, instead of the configured schedule: HH:MM, a cron expression, or several with ; between",
         ),
         runOnStart: switchFlag("also run at once"),
-        pollIntervalSec: integerFlag(`how often to look at the clock (default: ${POLL_INTERVAL_SEC})`, 1),
+        pollIntervalSec: integerFlag(
+          `how often to look at the clock; less than ${POLL_INTERVAL_SEC_MIN} counts as ${POLL_INTERVAL_SEC_MIN} (default: ${POLL_INTERVAL_SEC})`,
+          1,
+        ),
         healthListen: textFlag("serve /healthz and /metrics on HOST:PORT, such as 127.0.0.1:9464"),
         allowDowngrade: switchFlag("clients: take a release that is older than the active one"),
         acceptOtherWriters: switchFlag(
@@ -138,19 +145,8 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
   const controlling = control.watch(ticks.wakeAll, announcementKeeper(context, store, announcement));
   controlling.catch((error) => ending.abort(roleTaken(error)));
   const reporting = heartbeatLoop(context, { store, roles, at: flags.at, readSettings });
-  const jobs = roles.map((role) => ({
-    role,
-    schedule: async () => scheduleOf(role, await readSettings(), flags),
-    hasChanged: followed.watch(),
-    run: () =>
-      control.perform(role, () =>
-        recordUnbegun(
-          context,
-          store,
-          { command: ROLE_JOBS[role].command, settings: readSettings },
-          async () => await ROLE_JOBS[role].run(await openJob(plain, needs), flags),
-        )),
-  }));
+  const surroundings = { store, control, followed, needs, isAlone: roles.length === 1 };
+  const jobs = roles.map((role) => jobOf(role, plain, flags, surroundings));
   await runRoles(jobs, {
     context,
     store,
@@ -161,6 +157,34 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
   });
   await settleAll([watching, controlling, reporting, ticks.stopped]);
   context.log.info("daemon stopped");
+}
+
+/** What the jobs of a daemon share. */
+interface Surroundings {
+  readonly store: Store;
+  readonly control: FileControl;
+  readonly followed: FollowedSettings;
+  readonly needs: readonly Need[];
+  readonly isAlone: boolean;
+}
+
+function jobOf(
+  role: Role,
+  plain: PlainSession,
+  flags: DaemonFlags,
+  { store, control, followed, needs, isAlone }: Surroundings,
+): RoleJob {
+  const { command, run } = ROLE_JOBS[role];
+  const wrapLog = (log: Log) => isAlone ? log : roleLog(log, role);
+  const context = { ...plain.context, log: wrapLog(plain.context.log) };
+  const settings = () => followed.read();
+  const work = async () => await run(await openJob(plain, needs, wrapLog), flags);
+  return {
+    role,
+    schedule: async () => scheduleOf(role, await settings(), flags),
+    hasChanged: followed.watch(),
+    run: () => control.perform(role, () => recordUnbegun(context, store, { command, settings }, work)),
+  };
 }
 
 /** Why the runs of a daemon end that another one has replaced. */
@@ -191,9 +215,15 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
  * Reads the configuration for a run of a role. Permissions that another role of this daemon needs are not given up by
  * this one, and a role that finds the store locked waits.
  */
-async function openJob(plain: PlainSession, needs: readonly Need[]): Promise<Session> {
+async function openJob(
+  plain: PlainSession,
+  needs: readonly Need[],
+  wrapLog: (log: Log) => Log,
+): Promise<Session> {
   const session = await openSession(plain);
-  return { ...session, permissions: keepPermissions(session.permissions, needs), waitsForLock: true };
+  const permissions = keepPermissions(session.permissions, needs);
+  const context = { ...session.context, log: wrapLog(session.context.log) };
+  return { ...session, context, permissions, waitsForLock: true, wrapLog };
 }
 
 /** @throws {UsageError} where `--at` is no schedule */

@@ -190,7 +190,7 @@ function incomplete(failure: unknown, others: number): unknown {
 /** `HORDE_GITHUB_SYNC_VERBOSE_LOGGING` is known only when the configuration is read. */
 function inDetail(session: Session): Session {
   const { log } = session.output.inDetail();
-  return { ...session, context: { ...session.context, log } };
+  return { ...session, context: { ...session.context, log: session.wrapLog?.(log) ?? log } };
 }
 
 /** A sync that can be run again and again. */

@@ -1,5 +1,12 @@
 import type { Context } from "../core/context.ts";
-import { EXIT, type ExitCode, FailedError, ModelSyncError } from "../core/errors.ts";
+import {
+  EXIT,
+  type ExitCode,
+  FailedError,
+  InterruptedError,
+  messageOf,
+  ModelSyncError,
+} from "../core/errors.ts";
 import type { Role } from "../schedule/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { newRunId } from "../store/run_id.ts";
@@ -61,14 +68,23 @@ function daemonMissing(store: Store, roles: readonly Role[]): FailedError {
  * Waits until requested runs have ended, for as long as their daemons run.
  *
  * @throws {FailedError} code `DAEMON_STOPPED`
- * @throws the signal's reason; the runs go on
+ * @throws {InterruptedError} when it is stopped; the requests stay
  */
 export async function awaitRuns(
   context: Context,
   store: Store,
   requested: readonly RequestedRun[],
 ): Promise<EndedRun[]> {
-  return await Promise.all(requested.map((run) => awaitRun(context, store, run)));
+  try {
+    return await Promise.all(requested.map((run) => awaitRun(context, store, run)));
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+    throw new InterruptedError(messageOf(context.signal.reason), {
+      code: "INTERRUPTED",
+      cause: error,
+      hint: "the request stays, and the daemon runs it; see model-sync status",
+    });
+  }
 }
 
 async function awaitRun(context: Context, store: Store, run: RequestedRun): Promise<EndedRun> {

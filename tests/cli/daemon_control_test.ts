@@ -128,6 +128,8 @@ Deno.test("run-now --wait that is interrupted leaves the run to the daemon", asy
   const waiting = await waitingFor(store, bot);
   waiting.stop();
   assert.equal(await waiting.exitCode, 130);
+  assert.match(waiting.said, /^next: {2}the request stays, and the daemon runs it; see model-sync status$/m);
+  assert.doesNotMatch(waiting.said, /run it again/);
   assert.ok(findWaitingRequest(store, "client"));
 });
 

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Terminal } from "../../cli/_world.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
+import { openStore } from "../../lib/store/store.ts";
 import { HubWorld, MODELS as HUB_MODELS } from "../helpers/hub_world.ts";
 import { cliArgs, runCli } from "../helpers/run_cli.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
@@ -56,6 +57,38 @@ Deno.test("two roles that find the store locked wait for it and for each other, 
     "pull activated",
     "pull unchanged",
   ], text());
+});
+
+Deno.test("with several roles, each line of a run names its role; with one, none does", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  for (const roles of [["client"], ["publisher", "client"]]) {
+    for (const format of ["text", "json"]) {
+      const stop = new AbortController();
+      const idle = roles.map((role) => new RegExp(`next ${role} run at`));
+      const { terminal, text } = terminalThat([[idle, () => stop.abort()]]);
+      // Each time there is something to activate.
+      openStore(Deno, { modelsDir: join(bot, "models") });
+      Deno.removeSync(join(bot, ".model-sync"), { recursive: true });
+      const args = ["--skip-training", "--run-on-start", "--log-format", format];
+      const all = [...roles.flatMap((role) => ["--role", role]), ...args, "--verbose"];
+      const { code } = await runCli("daemon", all, {
+        cwd: bot,
+        stop: stop.signal,
+        world: { stderr: terminal },
+      });
+      assert.equal(code, 0, text());
+      const lines = text().split("\n").filter((line) => /activat/.test(line) && !/next /.test(line));
+      assert.ok(lines.length > 0, text());
+      for (const line of lines) {
+        const isNamed = format === "text"
+          ? /^\S+ \w+ +client: /.test(line)
+          : JSON.parse(line).role === "client" && JSON.parse(line).message.startsWith("client: ");
+        assert.equal(isNamed, roles.length > 1, line);
+      }
+    }
+  }
 });
 
 Deno.test("a role that needs no network leaves it to one that does", async () => {

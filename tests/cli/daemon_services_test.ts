@@ -90,6 +90,7 @@ Deno.test("a daemon whose port is taken, or whose role another has, does not sta
   const second = startCli("daemon", ["--role", "client"], { cwd: bot });
   assert.equal(await second.exitCode, 6);
   assert.match(second.said, /^error: Cannot start the daemon: another one has the role client /m);
+  assert.doesNotMatch(second.said, /stop it with Ctrl-C/);
 });
 
 Deno.test("a daemon whose store is removed ends with one line and 6 if another daemon has its role in the new one", async () => {
