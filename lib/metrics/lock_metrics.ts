@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
+import { withDeadline } from "../core/deadline.ts";
 import { LockedError } from "../core/errors.ts";
-import { acquireLock } from "../core/lock.ts";
+import { awaitLock } from "../core/lock.ts";
 import type { Store } from "../store/store.ts";
 
 /** Another process counts and writes in a tenth of this; it may have read the history before our run was in it. */
@@ -12,18 +13,19 @@ const WAIT_MS = 5_000;
  *
  * @throws {LockedError} when another process holds it for longer than {@link WAIT_MS}
  */
-export async function lockMetrics({ fs, clock, host }: Context, store: Store): Promise<Disposable> {
-  const endMs = clock.monotonicMs() + WAIT_MS;
-  while (true) {
-    try {
-      return await acquireLock(
-        fs,
-        join(store.root, "metrics.lock"),
-        { command: "metrics", host },
-        clock,
-      );
-    } catch (error) {
-      if (!(error instanceof LockedError) || clock.monotonicMs() >= endMs) throw error;
-    }
-  }
+export async function lockMetrics(context: Context, store: Store): Promise<Disposable> {
+  const path = join(store.root, "metrics.lock");
+  const tooLate = () =>
+    new LockedError(`Cannot lock ${path}: another process holds it for more than ${WAIT_MS / 1000} s`, {
+      code: "LOCKED",
+      hint: "wait for that process to end, or stop it",
+    });
+  // A run that was interrupted is counted, too.
+  const { clock } = context;
+  return await withDeadline(
+    { clock, signal: new AbortController().signal },
+    WAIT_MS,
+    tooLate,
+    (signal) => awaitLock({ ...context, signal }, path, { command: "metrics" }),
+  );
 }

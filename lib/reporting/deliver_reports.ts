@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { LockedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
-import { acquireLock } from "../core/lock.ts";
+import { messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
+import { awaitLock } from "../core/lock.ts";
 import type { RunRecord } from "../store/history.ts";
 import { type HistoryBatch, readAfter } from "../store/history_cursor.ts";
 import type { Store } from "../store/store.ts";
@@ -118,19 +118,11 @@ class DeliveryRun {
   }
 
   async #lock(signal: AbortSignal): Promise<Disposable> {
-    const { fs, clock, host } = this.#context;
     const path = join(this.#reporting.store.root, "reported.lock");
-    for (;;) {
-      try {
-        const lock = await acquireLock(fs, path, { command: "report", runId: "delivery", host }, clock);
-        this.isLockedOut = false;
-        return lock;
-      } catch (error) {
-        if (!(error instanceof LockedError)) throw error;
-        this.isLockedOut = true;
-        signal.throwIfAborted();
-      }
-    }
+    this.isLockedOut = true;
+    const lock = await awaitLock({ ...this.#context, signal }, path, { command: "report" });
+    this.isLockedOut = false;
+    return lock;
   }
 
   /** @returns whether that was all: the dashboard has the whole history now, or asked for a pause */

@@ -4,6 +4,9 @@ import { runCli } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { startLimiterTimers } from "../helpers/actions_world.ts";
+
+await startLimiterTimers();
 
 /** Of each role, the command that a daemon with it runs. */
 const COMMANDS = {
