@@ -64,10 +64,12 @@ Deno.test("a run that waits for the lock ends when it is stopped, and one that d
 Deno.test("a runtime that cannot try a lock waits for it in one attempt, until it is free or the wait is stopped", async () => {
   using dir = tempDir();
   const path = join(dir.path, "lock");
-  let opened = 0;
+  let [opened, closed] = [0, 0];
+  const allClosed = Promise.withResolvers<void>();
   const older = (file: Deno.FsFile): Deno.FsFile =>
     new Proxy(file, {
       get(target, name) {
+        if (name === "close" && ++closed === 3) allClosed.resolve();
         const value: unknown = name === "tryLockSync" ? undefined : Reflect.get(target, name, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
@@ -90,5 +92,7 @@ Deno.test("a runtime that cannot try a lock waits for it in one attempt, until i
   await assert.rejects(third, InterruptedError);
   held[Symbol.dispose]();
   assert.equal(opened, 3);
+  // The thread of the one that was stopped gets the lock, too, and gives it back.
+  await allClosed.promise;
   using _again = await acquireLock(Deno, path, OWNER, context.clock);
 });
