@@ -101,7 +101,8 @@ Deno.test("whatever jumps the clock makes, no due time that the clock shows is r
             s.clock.advance(durationMs);
             passed += durationMs / 60_000;
             if (passed >= nextAt) {
-              s.clock.advance((left.shift()?.[1] ?? 0) * 60_000);
+              // Never to a full minute: a run that makes up for another due time then starts at none that the clock shows.
+              s.clock.advance((left.shift()?.[1] ?? 0) * 60_000 + 17_000);
               nextAt = passed + (left[0]?.[0] ?? Infinity);
             }
             if (passed > 2_880) stop.abort();
@@ -114,6 +115,6 @@ Deno.test("whatever jumps the clock makes, no due time that the clock shows is r
         assert.ok(s.runs.length >= 1);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 100, examples: [[[[414, 467], [206, -685], [411, -850], [480, 585]], "*/15 * * * *"]] },
   );
 });
