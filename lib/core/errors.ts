@@ -133,6 +133,12 @@ export function messageOf(error: unknown): string {
   return cleanLine(error instanceof Error ? error.message : String(error));
 }
 
+/** As {@link messageOf}, with what to do about it: for a log, which may be all that an operator has. */
+export function messageAndHint(error: unknown): string {
+  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
+  return messageOf(error) + hint;
+}
+
 /** What went wrong first, when the clean-up that followed failed too (`await using` throws both as one). */
 export function firstFailure(error: unknown): unknown {
   return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;

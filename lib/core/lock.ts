@@ -72,7 +72,7 @@ function held(file: Deno.FsFile, path: string, owner: LockOwner, clock: Clock): 
 const AWAIT_PAUSE_MS = 200;
 
 /**
- * Takes a lock as {@link acquireLock} does, and waits for whoever holds it until the signal is aborted.
+ * Takes a lock as {@link acquireLock} does, and waits until the lock is free or the signal is aborted.
  *
  * @throws the signal's reason
  */
@@ -109,7 +109,7 @@ export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
 }
 
 /**
- * Takes the lock of a file that is there, if it is free; waits for nobody. Needs read permission only.
+ * Takes the lock of a file that is there, if it is free, without waiting. Needs read permission only.
  *
  * @returns `"none"` where there is no such file, or it cannot be opened
  */

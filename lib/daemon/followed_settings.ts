@@ -1,6 +1,6 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageAndHint } from "../core/errors.ts";
 import { ifFound } from "../core/files.ts";
 
 export interface FollowedSettingsOptions {
@@ -57,8 +57,7 @@ export class FollowedSettings {
     try {
       return await this.#options.load();
     } catch (error) {
-      const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-      this.#context.log.warn(`keeping the configuration of before: ${messageOf(error)}${hint}`);
+      this.#context.log.warn(`keeping the configuration of before: ${messageAndHint(error)}`);
       return await last;
     }
   }

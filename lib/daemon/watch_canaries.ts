@@ -1,6 +1,6 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageAndHint } from "../core/errors.ts";
 import { awaitCanary } from "../pipeline/await_canary.ts";
 import type { Store } from "../store/store.ts";
 
@@ -25,7 +25,7 @@ export async function watchCanaries(
       await awaitCanary(context, store, await readSettings());
     } catch (error) {
       if (signal.aborted) return;
-      const fault = describeFault(error);
+      const fault = messageAndHint(error);
       // A damaged file stays damaged: it is logged once.
       if (fault !== lastFault) log.error(fault);
       lastFault = fault;
@@ -33,10 +33,4 @@ export async function watchCanaries(
     // Being stopped is no fault.
     await clock.sleep(LOOK_MS, signal).catch(() => {});
   }
-}
-
-/** With its hint: the log is all that an operator of a daemon reads. */
-function describeFault(error: unknown): string {
-  if (error instanceof ModelSyncError && error.hint !== undefined) return `${error.message}; ${error.hint}`;
-  return messageOf(error);
 }

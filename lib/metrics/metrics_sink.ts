@@ -1,7 +1,7 @@
 import { expandHome } from "../config/expand_home.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageAndHint } from "../core/errors.ts";
 import { absolutePath } from "../core/files.ts";
 import type { RunSink } from "../pipeline/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
@@ -31,8 +31,7 @@ export class MetricsSink implements RunSink {
     try {
       await this.#write(context, unwritten);
     } catch (error) {
-      const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-      context.log.warn(`${messageOf(error)}${hint}`);
+      context.log.warn(messageAndHint(error));
     }
   }
 

@@ -38,7 +38,7 @@ export function decideAlert(
   const { [event.command]: failing, ...others } = memory;
   const { outcome } = event;
   const isKilled = outcome === "interrupted" && event.error?.code === "KILLED";
-  // Whoever hears of failures wants to know of one that had no time to fail.
+  // A killed run had no time to fail: it alerts where failures do.
   const told = on.find((kind) => kind === outcome || (isKilled && kind === "failed"));
   // An operator's rollback is no failure: nothing is to recover.
   if ((FAILURES.includes(outcome) || isKilled) && event.error !== undefined) {

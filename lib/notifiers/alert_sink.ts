@@ -46,16 +46,21 @@ export class AlertSink implements RunSink {
     this.#path = join(store.root, "alerts.json");
   }
 
+  /** A history that cannot be read is a warning at the end of the run. */
   started(): Promise<void> {
-    this.#begin = { cursor: endOfHistory(this.#store) };
+    try {
+      this.#beginning();
+    } catch {
+      // The end of the run tries again.
+    }
     return Promise.resolve();
   }
 
   /** Takes {@link TOTAL_MS} at most. What cannot be sent is a warning, and is sent by the next run. */
   async deliver(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
-    const channels = channelsOf(context.env, this.#settings);
-    if (channels.length === 0) return;
     try {
+      const channels = channelsOf(context.env, this.#settings);
+      if (channels.length === 0) return;
       await withDeadline(context, TOTAL_MS, tooLate, async (signal) => {
         await this.#deliverAll({ ...context, signal }, channels, unwritten);
       });
@@ -110,29 +115,40 @@ export class AlertSink implements RunSink {
     save: (state: ChannelState) => void,
     unwritten: readonly RunRecord[],
   ): Promise<void> {
-    let state = from;
-    let sent = 0;
-    for (let isAtEnd = false; !isAtEnd;) {
-      const batch = readAfter(this.#store, state.cursor, RECORDS_MAX);
-      if (!batch.found) {
-        state = { ...state, cursor: this.#beginning() };
-        if (!readAfter(this.#store, state.cursor, 1).found) break;
-        continue;
-      }
-      for (const { record, cursor } of batch.entries) {
-        const told = await this.#tell(context, channel, state, record);
-        if (told === "failed") return save(state);
-        state = { failing: told.failing, cursor };
-        if (told.isSent) save(state);
-        if (told.isSent && ++sent === ALERTS_MAX) return;
-      }
-      isAtEnd = batch.atEnd;
-    }
+    const reached = await this.#catchUp(context, channel, from, save);
+    if (reached === "away") return;
+    let state = reached;
     for (const record of unwritten) {
       const told = await this.#tell(context, channel, state, record);
       if (told !== "failed") state = { ...state, failing: told.failing };
     }
     if (state !== from) save(state);
+  }
+
+  /** Sends what the history holds beyond the channel's cursor, {@link ALERTS_MAX} alerts at most. */
+  async #catchUp(
+    context: Context,
+    channel: Channel,
+    from: ChannelState,
+    save: (state: ChannelState) => void,
+  ): Promise<ChannelState | "away"> {
+    const isKnown = readAfter(this.#store, from.cursor, 1).found;
+    let state = isKnown ? from : { ...from, cursor: this.#beginning() };
+    for (let [sent, isAtEnd] = [0, false]; !isAtEnd;) {
+      const batch = readAfter(this.#store, state.cursor, RECORDS_MAX);
+      for (const { record, cursor } of batch.entries) {
+        const told = await this.#tell(context, channel, state, record);
+        if (told === "failed") {
+          save(state);
+          return "away";
+        }
+        state = { failing: told.failing, cursor };
+        if (told.isSent) save(state);
+        if (told.isSent && ++sent === ALERTS_MAX) return state;
+      }
+      isAtEnd = batch.atEnd;
+    }
+    return state;
   }
 
   /** Sends what is news of a run. */

@@ -43,7 +43,7 @@ export class CurrentRun implements IntentRun {
   readonly #context: Pick<Context, "clock">;
   readonly #startedMs: number;
   readonly #steps: RunStep[] = [];
-  readonly #onStep: ((name: StepName) => void)[] = [];
+  #onStep: (name: StepName) => void = () => {};
 
   constructor(context: Pick<Context, "clock">, command: string) {
     this.#context = context;
@@ -65,13 +65,13 @@ export class CurrentRun implements IntentRun {
 
   /** Calls `listener` when a step begins. */
   onStep(listener: (name: StepName) => void): void {
-    this.#onStep.push(listener);
+    this.#onStep = listener;
   }
 
   /** Does a part of the run, and takes its time whatever its outcome. */
   async step<Result>(name: StepName, work: () => Result | Promise<Result>): Promise<Result> {
     const startMs = this.elapsedMs;
-    for (const listener of this.#onStep) listener(name);
+    this.#onStep(name);
     try {
       return await work();
     } finally {

@@ -73,7 +73,7 @@ function during(mark: RunMark | undefined): string {
   return mark?.step === undefined ? "" : ` in its step "${mark.step}"`;
 }
 
-/** How long the run is known to have lived: until it began its last step, whose own time nobody knows. */
+/** How long the run is known to have lived: until it began its last step, whose own time is unknown. */
 function livedUntil(mark: RunMark | undefined): Pick<RunRecord, "durationMs" | "steps"> {
   if (mark === undefined) return { durationMs: 0 };
   const durationMs = Math.max(0, Date.parse(mark.at) - Date.parse(mark.startedAt) || 0);

@@ -8,7 +8,6 @@ import {
   LockedError,
   messageOf,
 } from "../core/errors.ts";
-import { logTail } from "../core/log_tail.ts";
 import { systemFault } from "../core/system_fault.ts";
 import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
@@ -54,7 +53,7 @@ export interface RunOptions {
   readonly lock: RunLock;
   /** They read the history: each hears of this run, and of those that it has not heard of yet. */
   readonly sinks: readonly RunSink[];
-  /** Whether the run waits for one that holds its lock, instead of failing: nobody is there to try again. */
+  /** Whether the run waits for the run that holds its lock, instead of failing: a daemon has no operator who tries again. */
   readonly waitsForLock?: boolean;
   /** What the run does before it takes its lock, as waiting for a training elsewhere. */
   readonly prepare?: (run: CurrentRun, context: Context) => Promise<void>;
@@ -94,12 +93,9 @@ async function markedRun<Report extends RunReport>(
   recorder: RunRecorder,
   work: (run: CurrentRun, context: Context) => Promise<Report>,
 ): Promise<Timed<Report>> {
-  const { run } = recorder;
+  const { run, observed } = recorder;
   using mark = markRun(context, store, run);
   run.onStep((step) => mark.note(step, run.steps));
-  const { log, lines } = logTail(context.log);
-  const observed: Context = { ...context, log };
-  recorder.logLines = lines;
   await doQuietly(context, "record a run that was killed", () => recordKilled(context, store));
   const path = lock === "store" ? store.lock : join(store.root, `${lock}.lock`);
   let held: Disposable;

@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { EXIT, InterruptedError, messageOf, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { logTail } from "../core/log_tail.ts";
 import type { Digest } from "../release/manifest.ts";
 import { appendHistory, type Outcome, type RunRecord, runRecord } from "../store/history.ts";
 import { withReserve } from "../store/reserve.ts";
@@ -11,16 +12,18 @@ import type { RunReport } from "./run.ts";
 /** Writes the one record of a run. */
 export class RunRecorder {
   readonly run: CurrentRun;
-  /** The end of the run's log, for the record of a failure. */
-  logLines: readonly string[] = [];
+  /** The context of the run's work: the end of its log is kept for the record of a failure. */
+  readonly observed: Context;
   /** The record, where the disk did not take it. */
   unwritten: readonly RunRecord[] = [];
   #isWritten = false;
-  readonly #context: Context;
+  readonly #logLines: readonly string[];
   readonly #store: Store;
 
   constructor(context: Context, store: Store, run: CurrentRun) {
-    this.#context = context;
+    const { log, lines } = logTail(context.log);
+    this.observed = { ...context, log };
+    this.#logLines = lines;
     this.#store = store;
     this.run = run;
   }
@@ -52,10 +55,10 @@ export class RunRecorder {
       command,
       startedAt,
       durationMs: elapsedMs,
-      host: this.#context.host,
+      host: this.observed.host,
       ...report,
       ...(steps.length === 0 ? {} : { steps: [...steps] }),
-      ...(report.error === undefined || this.logLines.length === 0 ? {} : { log: [...this.logLines] }),
+      ...(report.error === undefined || this.#logLines.length === 0 ? {} : { log: [...this.#logLines] }),
     });
     const append = () => appendHistory(this.#store, record);
     try {

@@ -3,7 +3,7 @@ import type { RunRecord } from "../store/history.ts";
 import type { IntentRun } from "../store/intent.ts";
 
 /**
- * A reader of the history that tells somebody elsewhere of runs: alerts, reports, metrics. Each keeps a cursor of its
+ * A reader of the history that reports runs to other systems: alerts, reports, metrics. Each keeps a cursor of its
  * own in the store, so that what a killed run left or a server did not take is delivered by the next run, once. None
  * changes how a run ends.
  */

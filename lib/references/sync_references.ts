@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { FailedError, messageOf, ModelSyncError } from "../core/errors.ts";
+import { FailedError, messageAndHint, ModelSyncError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
@@ -269,10 +269,4 @@ function noFile(category: Category, path: string | undefined, repository: string
 function throwIfOurs({ signal }: Context, error: unknown): void {
   if (signal.aborted) throw signal.reason;
   if (!(error instanceof ModelSyncError)) throw error;
-}
-
-/** A container's log is all that its operator has: it also says what to do. */
-function messageAndHint(error: unknown): string {
-  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-  return messageOf(error) + hint;
 }

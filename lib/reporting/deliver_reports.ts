@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
+import { messageAndHint, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
 import { awaitLock } from "../core/lock.ts";
 import type { RunRecord } from "../store/history.ts";
 import { type HistoryBatch, readAfter } from "../store/history_cursor.ts";
@@ -110,11 +110,10 @@ class DeliveryRun {
   /** A line in which everything is: what failed, why, what to do, and that nothing is lost. */
   describe(error: unknown): string {
     const { entries, atEnd } = this.#waiting;
-    const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
     const count = entries.length === 0
       ? "what the dashboard does not have yet"
       : `${atEnd ? "" : "at least "}${entries.length === 1 ? "1 run" : `${entries.length} runs`}`;
-    return `${messageOf(error)}${hint}${KEPT}${count}`;
+    return `${messageAndHint(error)}${KEPT}${count}`;
   }
 
   async #lock(signal: AbortSignal): Promise<Disposable> {

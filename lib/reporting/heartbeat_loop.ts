@@ -1,6 +1,6 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageAndHint } from "../core/errors.ts";
 import { deliverReports, KEPT } from "./deliver_reports.ts";
 import { type DaemonFacts, heartbeatTexts } from "./heartbeat_events.ts";
 import { postEvents } from "./post_events.ts";
@@ -42,7 +42,7 @@ export async function heartbeatLoop(context: Context, options: HeartbeatOptions)
       problem = found;
     } catch (error) {
       if (signal.aborted) return;
-      const found = describe(error);
+      const found = messageAndHint(error);
       if (found !== problem) log.warn(found);
       problem = found;
     }
@@ -70,9 +70,4 @@ async function heartbeat(
 
 function reasonOf(problem: string | undefined): string | undefined {
   return problem?.split(KEPT)[0];
-}
-
-function describe(error: unknown): string {
-  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-  return `${messageOf(error)}${hint}`;
 }

@@ -1,6 +1,6 @@
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageAndHint, messageOf } from "../core/errors.ts";
 import type { RunSink } from "../pipeline/run_sink.ts";
 import { readHistory, type RunRecord } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
@@ -88,8 +88,7 @@ export class PingSink implements RunSink {
       const leftMs = PING_TIMEOUT_MS - (context.clock.monotonicMs() - beganMs);
       await sendEndPing(context, style, pingAddress(context.env, url_env), record, leftMs);
     } catch (error) {
-      const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-      context.log.warn(`${messageOf(error)}${hint}`);
+      context.log.warn(messageAndHint(error));
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
-import { messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageAndHint, messageOf } from "../core/errors.ts";
 import type { RunSink } from "../pipeline/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
@@ -44,8 +44,7 @@ export class ReportSink implements RunSink {
       if (problem !== undefined) context.log.warn(problem);
     } catch (error) {
       // The run has its outcome already.
-      const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-      context.log.warn(`cannot send reports: ${messageOf(error)}${hint}`);
+      context.log.warn(`cannot send reports: ${messageAndHint(error)}`);
     }
   }
 }

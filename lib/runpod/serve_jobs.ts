@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { InterruptedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
+import { InterruptedError, messageAndHint, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
 import { REQUEST_RETRIES, retryDelayMs, withRetry } from "../core/retry.ts";
 import type { WorkerApi, WorkerJob, WorkerResult } from "./worker_api.ts";
 
@@ -148,17 +148,12 @@ async function resultOf(
         : error instanceof Error
         ? error.name
         : "Error",
-      error_message: toldMessage(error),
+      error_message: messageAndHint(error),
       hostname: context.host,
       worker_id: workerId,
     };
     return { error: JSON.stringify(told) };
   }
-}
-
-function toldMessage(error: unknown): string {
-  const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
-  return messageOf(error) + hint;
 }
 
 function stopped(job: WorkerJob): InterruptedError {

@@ -12,7 +12,7 @@ import type { Store } from "./store.ts";
 
 /**
  * The runs that are going on. Each holds a lock on a file of its own in `running/`, whatever else it locks or waits
- * for, so that a process that is killed leaves a file that nobody locks: how the next run knows of it.
+ * for, so that a process that is killed leaves a file that no process locks: that is how the next run knows of it.
  */
 
 const RunMark = z.object({
@@ -65,7 +65,7 @@ export function markRun(context: Context, store: Store, run: IntentRun): OwnMark
   };
 }
 
-/** Gets its name when it is locked: a file of that name that nobody locks is a killed run's. */
+/** Gets its name when it is locked: a file of that name that no process locks is a killed run's. */
 function openMark(context: Context, store: Store, run: IntentRun): Deno.FsFile | undefined {
   const { fs, root } = store;
   const path = pathOf(store, run.runId);
@@ -115,7 +115,7 @@ export async function findRunning(store: Store): Promise<RunMark[]> {
   return running;
 }
 
-/** A run that was killed. Nobody else finds it until it is disposed of. */
+/** A run that was killed. No other process finds it until it is disposed of. */
 export interface KilledRun extends Disposable {
   readonly runId: string;
   /** What is known of it, but for its name. */

@@ -184,6 +184,38 @@ function recordOf(runId: string, changed: Partial<RunRecord>): RunRecord {
   };
 }
 
+Deno.test("a history that cannot be read keeps no run from its work, and costs a warning", async () => {
+  using dir = tempDir();
+  const real = storeIn(dir);
+  appendHistory(real, recordOf("r1", {}));
+  await using host = startRecordingHost(() => new Response("ok"));
+  const openSync: typeof Deno.openSync = (path, options) => {
+    if (String(path).endsWith("history.jsonl")) throw new Deno.errors.PermissionDenied("not yours");
+    return Deno.openSync(path, options);
+  };
+  const store = { ...real, fs: { ...Deno, openSync } };
+  const context = hurried();
+  await runOf(context, store, alerts({ chat: [{ type: "slack", url: host.origin }] }), "pull");
+  assert.match(context.log.lines.join("\n"), /^warn cannot send alerts: /m);
+});
+
+Deno.test("a channel that missed very many alerts gets twenty with each run, and the record that no disk took besides", async () => {
+  using dir = tempDir();
+  const store = storeIn(dir);
+  await using host = startRecordingHost(() => new Response("ok"));
+  const settings = alerts({ chat: [{ type: "slack", url: host.origin }] });
+  await runOf(hurried(), store, settings, "pull");
+  for (let count = 0; count < 30; count++) {
+    appendHistory(store, recordOf(`r${count}`, { outcome: "activated" }));
+  }
+  const unwritten = recordOf("unwritten", { outcome: "failed", error: { code: "DISK", message: "full" } });
+  await new AlertSink(settings, store).deliver(hurried(), [unwritten]);
+  assert.equal(host.requests.length, 22);
+  assert.equal(titlesOf(host).at(-1), "Model sync failed on bot-1 (pull): DISK");
+  await new AlertSink(settings, store).deliver(hurried(), []);
+  assert.equal(host.requests.length, 32);
+});
+
 const obstacle = mountObstacle("tmpfs");
 const name = "on a full disk an alert is sent once, although nothing new fits beside what was told";
 
