@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
-/** What can be told: how a run ended, and that a command works again that had failed. */
+/** What can send an alert: how a run ended, and that a command that had failed works again. */
 export const ALERT_KINDS = [
   "failed",
   "refused",
@@ -110,8 +110,8 @@ export const Alerts = z.strictObject({
   on: z.array(z.enum(ALERT_KINDS)).default(["activated", "failed", "refused", "rolled-back", "recovered"])
     .register(DOCS, {
       description:
-        "What is told: failed, refused, rolled-back, recovered (a command works again), activated, promoted (its canary passed), published, trained, " +
-        "redeployed, unchanged, interrupted; and what operators do: pruned, quarantined, lifted, paused, resumed, requested. A failure that repeats is told once, until it changes or is over.",
+        "Which events send an alert: failed, refused, rolled-back, recovered (a command works again), activated, promoted (its canary passed), published, trained, " +
+        "redeployed, unchanged, interrupted; and what operators do: pruned, quarantined, lifted, paused, resumed, requested. A failure that repeats sends one alert, until it changes or ends.",
     }),
   email: Email.prefault({}).register(DOCS, { description: "Alerts by mail, over SMTP." }),
   webhook: Webhook.prefault({}).register(DOCS, { description: "Alerts to a program." }),
