@@ -67,7 +67,8 @@ function mountedDisk(folder: string, path: string): CutDisk {
     isMounted = true;
   };
   const unmount = () => {
-    if (isMounted) run("umount", path);
+    // Lazily: a program that another test of this process starts holds copies of open files until its `exec`.
+    if (isMounted) run("umount", "--lazy", path);
     isMounted = false;
   };
   const images: string[] = [];

@@ -40,15 +40,22 @@ export function ext4At(path: string, mebibytes: number, ...mkfsOptions: string[]
   return diskAt(path);
 }
 
+/** A file system counts as busy while a program that another test starts holds copies of open files: milliseconds. */
+const REMOUNT_TRIES = 100;
+
 function diskAt(path: string): SmallDisk {
   return {
     path,
     remount: (options) => {
-      if (!run("mount", "-o", `remount,${options}`, path)) throw new Error(`cannot remount ${path}`);
+      let triesLeft = REMOUNT_TRIES;
+      while (!run("mount", "-o", `remount,${options}`, path)) {
+        if (--triesLeft === 0) throw new Error(`cannot remount ${path}`);
+      }
     },
     fill: () => fill(path),
     [Symbol.dispose]: () => {
-      if (!run("umount", path)) throw new Error(`cannot unmount ${path}`);
+      // Lazily: a program that another test of this process starts holds copies of open files until its `exec`.
+      if (!run("umount", "--lazy", path)) throw new Error(`cannot unmount ${path}`);
     },
   };
 }
