@@ -1,0 +1,23 @@
+import { createContext } from "preact";
+import type { Viewer } from "../web.ts";
+
+/** What every component of a page may need. */
+export interface PageFacts {
+  readonly now: Date;
+  /** The reader's time zone, an IANA name. */
+  readonly zone: string;
+  readonly viewer: Viewer;
+  /** The path of the page, for the navigation. */
+  readonly path: string;
+  /** What the page knows of the fleet: the live stream goes on from there. */
+  readonly live: string;
+}
+
+/** The facts of the page that is rendered. */
+export const PageContext = createContext<PageFacts>({
+  now: new Date(0),
+  zone: "UTC",
+  viewer: "public",
+  path: "/",
+  live: "",
+});

@@ -1,0 +1,102 @@
+/**
+ * Every key of the dashboard's database, with the queries that it serves. Values are rows of [rows.ts](rows.ts) unless
+ * the comment says otherwise. Values with unbounded texts are cut into parts ([long_value.ts](long_value.ts)), because a
+ * value holds at most 64 KiB.
+ *
+ * The first part is the version of this layout. Node names are at most 512 bytes and run ids 765, so that no key comes
+ * near Deno KV's limit of 2 KiB.
+ */
+
+const LAYOUT = "v1";
+
+/** As many shards as keep a look for what changed small: 32 small reads, and then 30 rows each of 1,000 nodes. */
+export const SHARDS = 32;
+
+export const keys = {
+  /** What changed? One entry a shard, written with every change of its nodes; the value is the last node's name. */
+  pulse: (shard: number) => [LAYOUT, "pulse", shard],
+  pulses: () => [LAYOUT, "pulse"],
+
+  /** The fleet: one {@link NodeRow} a node, all that the first page shows of it. */
+  node: (node: string) => [LAYOUT, "node", shardOf(node), node],
+  nodesOfShard: (shard: number) => [LAYOUT, "node", shard],
+  nodes: () => [LAYOUT, "node"],
+  /** A node's newest heartbeat: the wire's data, in parts. */
+  heartbeat: (node: string) => [LAYOUT, "heartbeat", node],
+
+  /** A node's runs by time: {@link RunRow}. Run ids begin with the time, and `at` is the time of their start. */
+  run: (node: string, at: string, runId: string) => [LAYOUT, "run", node, at, runId],
+  runs: (node: string) => [LAYOUT, "run", node],
+  /** A run's steps, error and log: the wire's data, in parts. */
+  runDetail: (node: string, runId: string) => [LAYOUT, "run_detail", node, runId],
+  /** Which nodes have a run of this id, and when it began: {@link RunPlace}. */
+  runPlace: (runId: string, node: string) => [LAYOUT, "run_place", runId, node],
+  runPlaces: (runId: string) => [LAYOUT, "run_place", runId],
+  /** What happened in the fleet: the runs that changed something or failed, by their end; {@link RunRow}. */
+  news: (at: string, node: string, runId: string) => [LAYOUT, "news", at, node, runId],
+  allNews: () => [LAYOUT, "news"],
+
+  /** A release: {@link ReleaseRow}. */
+  release: (digest: string) => [LAYOUT, "release", digest],
+  /** Releases by the time that they were first seen; the value is the digest. */
+  releaseAt: (at: string, digest: string) => [LAYOUT, "release_at", at, digest],
+  releasesByTime: () => [LAYOUT, "release_at"],
+  /** A release's files: the wire's list, in parts. */
+  releaseFiles: (digest: string) => [LAYOUT, "release_files", digest],
+  /** Which node published a release: {@link Publication}. */
+  publication: (digest: string, node: string) => [LAYOUT, "publication", digest, node],
+  publications: (digest: string) => [LAYOUT, "publication", digest],
+
+  /** What was active on a node, from when on: {@link Activation}. The next entry ends it. */
+  activation: (node: string, at: string, runId: string) => [LAYOUT, "activation", node, at, runId],
+  activations: (node: string) => [LAYOUT, "activation", node],
+  /** Where and when a release was active: {@link Activation}. */
+  activationOf: (digest: string, at: string, node: string, runId: string) => [
+    LAYOUT,
+    "activation_of",
+    digest,
+    at,
+    node,
+    runId,
+  ],
+  activationsOf: (digest: string) => [LAYOUT, "activation_of", digest],
+
+  /** The course of a release's canary on a node: {@link CanaryCourse}. */
+  canary: (digest: string, node: string) => [LAYOUT, "canary", digest, node],
+  canaries: (digest: string) => [LAYOUT, "canary", digest],
+  /** Which nodes keep a release in quarantine, and why: {@link QuarantineNote}. */
+  quarantine: (digest: string, node: string) => [LAYOUT, "quarantine", digest, node],
+  quarantines: (digest: string) => [LAYOUT, "quarantine", digest],
+
+  /** Pull requests of the reference sync: {@link PullRequestRow}. */
+  pullRequest: (repository: string, number: number) => [LAYOUT, "pull_request", repository, number],
+  pullRequests: () => [LAYOUT, "pull_request"],
+
+  /** Incidents by their beginning: {@link IncidentRow}. */
+  incident: (at: string, node: string) => [LAYOUT, "incident", at, node],
+  incidents: () => [LAYOUT, "incident"],
+  /** The open incident of a node: {@link IncidentRow}, the same as under its time. */
+  openIncident: (node: string) => [LAYOUT, "open_incident", node],
+  openIncidents: () => [LAYOUT, "open_incident"],
+
+  /** Tokens by their hash: {@link TokenRow}. */
+  token: (hash: string) => [LAYOUT, "token", hash],
+  tokens: () => [LAYOUT, "token"],
+  /** {@link SettingsRow} */
+  settings: () => [LAYOUT, "settings"],
+  /** The key that sessions are signed with, 32 bytes. Replacing it signs everybody out. */
+  sessionKey: () => [LAYOUT, "session_key"],
+  /** Failed sign-ins of one address within one window; a count that expires. */
+  signIns: (address: string, window: number) => [LAYOUT, "sign_ins", address, window],
+  /** Where the sweep of old entries goes on. */
+  sweep: () => [LAYOUT, "sweep"],
+} as const;
+
+/** Returns the shard of a node: the same on every instance and for ever (FNV-1a over UTF-16 units). */
+export function shardOf(node: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < node.length; index++) {
+    hash = Math.imul(hash ^ node.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0) % SHARDS;
+}
