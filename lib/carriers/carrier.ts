@@ -101,6 +101,8 @@ export interface Publication {
   readonly sentBytes: number;
   /** The release that was published before. */
   readonly previous: Digest | undefined;
+  /** The hint of the publisher's own key, where that signed the release. */
+  readonly signer: string | undefined;
 }
 
 /** The pushing side of a carrier, opened on its target. */

@@ -158,7 +158,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
     if (published.checked !== true) return undefined;
     if (published.lfs !== this.#options.lfs || this.#isSealDue(published)) return undefined;
-    return this.#unchanged(this.#branch, published);
+    return this.#unchanged(this.#branch, published, published.signedBy);
   }
 
   #isSealDue(sealed: Sealed): boolean {
@@ -168,6 +168,7 @@ export class GitPublisher implements Publisher<GitPublication> {
   #unchanged(
     branch: SyncedBranch,
     release: Pick<Manifest, "digest" | "sequence"> | undefined,
+    signer: string | undefined,
   ): GitPublication {
     const { registry: settings } = this.#options;
     return {
@@ -182,6 +183,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       changed: 0,
       sentBytes: 0,
       previous: undefined,
+      signer,
     };
   }
 
@@ -192,7 +194,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const isDue = this.#isSealDue(base.sealed);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
       await this.#remember(set, manifest.sequence, branch.head);
-      return this.#unchanged(branch, manifest);
+      return this.#unchanged(branch, manifest, base.sealed.signedBy);
     }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
@@ -222,13 +224,13 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (commit === undefined) {
       // The same files, but who wrote them was not this machine: from now on it knows.
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
-      return this.#unchanged(branch, manifest);
+      return this.#unchanged(branch, manifest, base.sealed.signedBy);
     }
     const otherWriters = await this.#nameOtherWriters(branch.head, base);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changes = compareFiles(manifest?.files ?? [], set.files);
     return {
-      ...this.#unchanged(branch, manifest),
+      ...this.#unchanged(branch, manifest, seal?.signer?.keyHint),
       outcome: "published",
       committed: true,
       commit,

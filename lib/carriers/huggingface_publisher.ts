@@ -75,7 +75,7 @@ export interface UploadPreview {
 /** What was sent to the hub. */
 interface Sent {
   readonly manifest: Manifest;
-  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "sentBytes" | "previous">;
+  readonly result: Pick<HuggingFacePublication, "outcome" | "changed" | "sentBytes" | "previous" | "signer">;
 }
 
 /** Somebody else moved the branch in between: that often in a row is no coincidence any more. */
@@ -153,7 +153,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const published = findPublished(this.#store, this.#target);
     if (published?.digest !== release || published.head !== this.#head) return undefined;
     if (this.#isSealDue(published)) return undefined;
-    return this.#unchanged(published.head, published.sequence);
+    return this.#unchanged(published.head, published.sequence, published.signedBy);
   }
 
   async publish(set: ModelSet): Promise<HuggingFacePublication> {
@@ -198,6 +198,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       changed: countChanges(plan.changes),
       sentBytes: totalBytes(plan.uploaded),
       previous: target.manifest?.digest,
+      signer: seal?.signer?.keyHint,
     };
     this.#sent = { manifest, result };
     this.#context.log.info(`uploading ${plan.uploaded.length} files as sequence ${manifest.sequence}`);
@@ -221,9 +222,9 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       asPullRequest,
       useXet,
     });
-    const sealed = { signedBy: seal?.signer?.keyHint, expiresAt: manifest.expiresAt };
+    const sealed = { signedBy: result.signer, expiresAt: manifest.expiresAt };
     if (!asPullRequest) this.#remember(set, commit, manifest.sequence, sealed);
-    return { ...this.#unchanged(commit, manifest.sequence), ...result, pullRequestUrl };
+    return { ...this.#unchanged(commit, manifest.sequence, result.signer), ...result, pullRequestUrl };
   }
 
   /** The branch holds this release: because nothing changed, or because a commit was made whose answer got lost. */
@@ -233,14 +234,14 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
     const sent = this.#sent;
     const isOurs = manifest !== undefined && sent !== undefined &&
       formatManifest(manifest) === formatManifest(sent.manifest);
-    return { ...this.#unchanged(commit, sequence), ...(isOurs ? sent.result : {}) };
+    return { ...this.#unchanged(commit, sequence, sealed.signedBy), ...(isOurs ? sent.result : {}) };
   }
 
   #isSealDue(sealed: Sealed): boolean {
     return isSealDue(this.#options.seal, sealed, this.#context.clock.now());
   }
 
-  #unchanged(commit: CommitId, sequence: number): HuggingFacePublication {
+  #unchanged(commit: CommitId, sequence: number, signer: string | undefined): HuggingFacePublication {
     const { repoId, revision } = this.#options.hub;
     return {
       outcome: "unchanged",
@@ -248,6 +249,7 @@ export class HuggingFacePublisher implements Publisher<HuggingFacePublication> {
       changed: 0,
       sentBytes: 0,
       previous: undefined,
+      signer,
       repoId,
       branch: revision,
       commit,

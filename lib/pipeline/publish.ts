@@ -105,11 +105,14 @@ function reportOf<Result extends Publication>(
   { digest, files, bytes }: RememberedFolder,
   publication: Result,
 ): PublishReport & { readonly publication: Result } {
-  const { outcome, sequence, changed, sentBytes, previous } = publication;
+  const { outcome, sequence, changed, sentBytes, previous, signer } = publication;
   context.log.info(`release ${shortDigest(digest)} is ${outcome}`);
-  const from = previous === undefined ? {} : { previous };
+  const known = {
+    ...(previous === undefined ? {} : { previous }),
+    ...(signer === undefined ? {} : { signer }),
+  };
   const amounts = { files, bytes, changed, writtenBytes: sentBytes };
-  return { outcome, carrier, release: digest, ...from, sequence, ...amounts, publication };
+  return { outcome, carrier, release: digest, ...known, sequence, ...amounts, publication };
 }
 
 /** Training must not write through the link into an immutable release. @throws {UsageError} `MODELS_ACTIVATED` */

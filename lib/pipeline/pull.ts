@@ -154,7 +154,7 @@ async function bringNewest(
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
   const inspect = async () => await judge(context, await source.inspect(revision), options);
-  const { offer, accepted } = await run.step("inspect", inspect);
+  const { offer, accepted, signer } = await run.step("inspect", inspect);
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
@@ -188,6 +188,7 @@ async function bringNewest(
       : countChanges(compareFiles(active?.files ?? [], release.manifest.files)),
     writtenBytes: writtenBytesOf(staging),
     otherWriter,
+    signer,
   });
 }
 
@@ -195,16 +196,16 @@ function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
 }
 
-/** Decides whether an offer may come, by who wrote it and who signed it. */
+/** Decides whether an offer may come, by who wrote it and who signed it. @returns also the hint of the signer's key */
 async function judge(
   context: Context,
   inspected: Offer,
   options: Pick<PullOptions, "otherWriters" | "signatures">,
-): Promise<JudgedOffer> {
+): Promise<JudgedOffer & { readonly signer: string | undefined }> {
   const policy = writerPolicy(options);
   const judged = await judgeWriter(context, inspected, policy);
-  await checkSignature(context, judged.offer.claim, policy.signatures, context.clock.now());
-  return judged;
+  const check = await checkSignature(context, judged.offer.claim, policy.signatures, context.clock.now());
+  return { ...judged, signer: check.kind === "verified" ? check.keyHint : undefined };
 }
 
 function writerPolicy(
@@ -327,8 +328,9 @@ function report(
   source: Source,
   revision: string | undefined,
   manifest: Manifest,
-  { otherWriter, ...result }: Pick<PullReport, "outcome" | "changed" | "writtenBytes"> & {
+  { otherWriter, signer, ...result }: Pick<PullReport, "outcome" | "changed" | "writtenBytes"> & {
     readonly otherWriter?: RecordedWriter | undefined;
+    readonly signer?: string | undefined;
   },
 ): PullReport {
   const previous = readPointer(store, "previous");
@@ -339,6 +341,7 @@ function report(
     release: manifest.digest,
     ...(previous === undefined ? {} : { previous }),
     ...(otherWriter === undefined ? {} : { otherWriter }),
+    ...(signer === undefined ? {} : { signer }),
     sequence: manifest.sequence,
     files: manifest.files.length,
     bytes: totalBytes(manifest.files),

@@ -38,6 +38,7 @@ export type RunReport = Pick<
   | "bytes"
   | "writtenBytes"
   | "changed"
+  | "signer"
   | "pullRequests"
   | "error"
 >;

@@ -80,7 +80,7 @@ export function recordEvents(
 
 function publishedEvents(
   head: ReturnType<typeof envelope>,
-  { runId, host, outcome, release, previous, sequence, carrier, revision, files, bytes }: Run,
+  { runId, host, outcome, release, previous, sequence, carrier, revision, signer, files, bytes }: Run,
   list: PublishedFiles | undefined,
 ): EventOf<"published">[] {
   if (outcome !== "published" || release === undefined) return [];
@@ -100,6 +100,7 @@ function publishedEvents(
       sequence: sequence ?? 0,
       ...(carrier === undefined ? {} : { carrier }),
       ...(revision === undefined ? {} : { revision }),
+      ...(signer === undefined ? {} : { signer }),
       runId,
       host,
       filesTotal,
@@ -112,7 +113,7 @@ function publishedEvents(
 
 /** A record within the bounds of the wire format. Its texts are clean: reading it has cleaned them. */
 function runOf(record: RunRecord, startedAt: string): Run {
-  const { sequence, files, bytes, writtenBytes, changed, steps, pullRequests, error, log } = record;
+  const { sequence, files, bytes, writtenBytes, changed, signer, steps, pullRequests, error, log } = record;
   return {
     ...record,
     startedAt,
@@ -121,6 +122,7 @@ function runOf(record: RunRecord, startedAt: string): Run {
     host: wireName(record.host),
     durationMs: wireCount(record.durationMs),
     ...counts({ sequence, files, bytes, writtenBytes, changed }),
+    ...(signer === undefined ? {} : { signer: wireName(signer) }),
     ...(steps === undefined ? {} : {
       steps: steps.slice(0, STEPS_MAX).map(({ name, startMs, durationMs }) => ({
         name: wireName(name),

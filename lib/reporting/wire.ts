@@ -79,6 +79,8 @@ const Run = z.object({
   /** Bytes that the run downloaded, sent or wrote. */
   writtenBytes: Count.optional(),
   changed: Count.optional(),
+  /** The hint of the key whose signature of the release the run made, or verified. */
+  signer: Name.optional(),
   /** From the start of the run; steps may overlap. */
   steps: listOf(z.object({ name: Name, startMs: Count, durationMs: Count }), STEPS_MAX).optional(),
   pullRequests: listOf(PullRequest, LISTED_MAX).optional(),
@@ -228,6 +230,8 @@ const Published = z.object({
   sequence: Count,
   carrier: Name.optional(),
   revision: Text.optional(),
+  /** The hint of the key that signed the release: SHA-256 of its PEM, in hexadecimal. */
+  signer: Name.optional(),
   runId: Name,
   host: Name,
   filesTotal: Count,

@@ -91,6 +91,8 @@ const RunRecord = z.object({
   /** What of it was written or sent: the rest was there. */
   writtenBytes: z.number().optional(),
   changed: z.number().optional(),
+  /** The hint of the key whose signature of the release this run made, or verified. */
+  signer: CleanString.optional(),
   pullRequests: z.array(RunPullRequest).optional(),
   steps: z.array(RunStep).optional(),
   error: z.object({

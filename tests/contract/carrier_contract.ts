@@ -117,9 +117,11 @@ export function holdsPublisherContract(carrier: CarrierUnderTest<PublisherUnderT
       const key = testKey();
       const signed = await registry.publish(V1, key.seal());
       assert.deepEqual([signed.outcome, signed.sequence, signed.changed], ["published", 2, 0]);
+      const { hint } = key.trusted;
+      assert.equal(signed.signer, hint);
       const revision = await bench.resolve();
       const again = await registry.publish(V1, key.seal());
-      assert.deepEqual([again.outcome, again.sequence], ["unchanged", 2]);
+      assert.deepEqual([again.outcome, again.sequence, again.signer], ["unchanged", 2, hint]);
       assert.deepEqual(await bench.resolve(), revision);
       const rotated = await registry.publish(V1, testKey().seal());
       assert.deepEqual([rotated.outcome, rotated.sequence], ["published", 3]);
@@ -274,7 +276,8 @@ export function holdsContract(carrier: CarrierUnderTest): void {
   claim("a signed release arrives where signatures are required, with its signature", async (bench) => {
     const key = testKey();
     await bench.registry.publish(V1, key.seal(7));
-    assert.equal((await bench.pull(testContext(), key.required)).outcome, "activated");
+    const pulled = await bench.pull(testContext(), key.required);
+    assert.deepEqual([pulled.outcome, pulled.signer], ["activated", key.trusted.hint]);
     assert.deepEqual(readFiles(bench.store.modelsDir), V1);
     const { release } = await bench.pull(testContext(), key.required);
     const claim = (await bench.inspect()).claim;

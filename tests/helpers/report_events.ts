@@ -35,6 +35,7 @@ const run = fc.tuple(
     bytes: count,
     writtenBytes: count,
     changed: count,
+    signer: name,
     steps: fc.array(fc.record({ name, startMs: count, durationMs: count }), { maxLength: 5 }),
     pullRequests: fc.array(pullRequest, { maxLength: 3 }),
     error: fc.record({ code: name, message: text, hint: text, exitCode: count }),
