@@ -77,7 +77,7 @@ Deno.test("every source file is imported, run or tested by another", () => {
     [path, Deno.readTextFileSync(join(PROJECT, path))] as const
   );
   for (const path of SOURCES) {
-    if (path.endsWith("_test.ts")) continue;
+    if (/_test\.tsx?$/.test(path)) continue;
     const imported = [...GRAPH].some(([other, imports]) => other !== path && imports.includes(path));
     const named = text.some(([other, content]) => other !== path && content.includes(path));
     assert.ok(imported || named, `${path} is used by nobody`);

@@ -7,6 +7,8 @@ export interface PageFacts {
   /** The reader's time zone, an IANA name. */
   readonly zone: string;
   readonly viewer: Viewer;
+  /** Whether the reader has a session to sign out of. */
+  readonly signedIn?: boolean;
   /** The path of the page, for the navigation. */
   readonly path: string;
   /** What the page knows of the fleet: the live stream goes on from there. */

@@ -1,0 +1,63 @@
+import type { ComponentChildren } from "preact";
+import { shownText } from "../shown_text.ts";
+
+export interface FilterSelect {
+  /** Of the query parameter. */
+  readonly name: string;
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly { readonly value: string; readonly label: string }[];
+}
+
+interface FilterBarProps {
+  /** The address of the page that filters. */
+  readonly action: string;
+  readonly selects?: readonly FilterSelect[];
+  /** A text to search for, as the query parameter `q`. */
+  readonly search?: { readonly label: string; readonly value: string };
+  /** Query parameters that stay as they are. */
+  readonly kept?: Readonly<Record<string, string>>;
+  /** Whether anything is filtered: then the bar shows how to see everything again. */
+  readonly isFiltered: boolean;
+  /** What the filter leaves: `12 of 50 nodes`. */
+  readonly children?: ComponentChildren;
+}
+
+/** Renders a form whose answers become the page's address. */
+export function FilterBar({ action, selects = [], search, kept = {}, isFiltered, children }: FilterBarProps) {
+  return (
+    <form class="filters" method="get" action={action} data-filter>
+      {search !== undefined && (
+        <label class="field">
+          <span>{search.label}</span>
+          <input
+            type="search"
+            name="q"
+            value={search.value}
+            maxLength={200}
+            autoComplete="off"
+            spellcheck={false}
+          />
+        </label>
+      )}
+      {selects.map(({ name, label, value, options }) => (
+        <label class="field">
+          <span>{label}</span>
+          <select name={name}>
+            {options.map((option) => (
+              <option value={option.value} selected={option.value === value}>
+                {shownText(option.label)}
+              </option>
+            ))}
+          </select>
+        </label>
+      ))}
+      {Object.entries(kept).map(([name, value]) => (
+        <input key={name} type="hidden" name={name} value={value} />
+      ))}
+      <button type="submit" class="button">Filter</button>
+      {isFiltered && <a class="button-plain" href={action}>Show all</a>}
+      {children !== undefined && <p class="filters-result">{children}</p>}
+    </form>
+  );
+}

@@ -1,0 +1,25 @@
+import type { ComponentChildren } from "preact";
+
+interface PageTitleProps {
+  /** The page's one heading. */
+  readonly children: ComponentChildren;
+  /** Beside the heading: a state. */
+  readonly aside?: ComponentChildren;
+  /** A sentence below. */
+  readonly lead?: ComponentChildren;
+  /** The key of a region that may change while the page is open. */
+  readonly live?: string;
+}
+
+/** Renders the heading of a page: what it is about, or the one sentence that says it all. */
+export function PageTitle({ children, aside, lead, live }: PageTitleProps) {
+  return (
+    <header class="page-title" data-live={live}>
+      <div>
+        <h1>{children}</h1>
+        {aside}
+      </div>
+      {lead !== undefined && <p class="lead">{lead}</p>}
+    </header>
+  );
+}

@@ -1,0 +1,88 @@
+import type { ComponentChildren } from "preact";
+
+export interface Column {
+  readonly label: string;
+  /** Numbers and times to the right. */
+  readonly align?: "end";
+  /** Takes what room is left; by default a column takes what its content needs. */
+  readonly grows?: boolean;
+}
+
+interface TableProps {
+  /** What the rows are, for those who do not see the heading above. */
+  readonly caption: string;
+  readonly columns: readonly Column[];
+  /** {@link Row}s. */
+  readonly children: ComponentChildren;
+  /** The key of a region that may change while the page is open. */
+  readonly live?: string;
+}
+
+/**
+ * Renders a table. On a phone each row becomes a card whose cells name their column. The roles are written down because
+ * browsers forget them when the layout of a table changes.
+ */
+export function Table({ caption, columns, children, live }: TableProps) {
+  return (
+    <table class="table" role="table" data-live={live}>
+      <caption class="unseen">{caption}</caption>
+      <thead role="rowgroup">
+        <tr role="row">
+          {columns.map(({ label, align, grows }) => (
+            <th
+              role="columnheader"
+              scope="col"
+              class={align === "end" ? "end" : grows === true ? "grows" : undefined}
+            >
+              {label}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">{children}</tbody>
+    </table>
+  );
+}
+
+interface RowProps {
+  readonly children: ComponentChildren;
+  /** The key of a row that may change while the page is open. */
+  readonly live?: string;
+  /** The node that the row shows. */
+  readonly node?: string;
+}
+
+/** Renders a row of a {@link Table}. */
+export function Row({ children, live, node }: RowProps) {
+  return <tr role="row" data-live={live} data-node={node}>{children}</tr>;
+}
+
+interface CellProps {
+  /** The name of the column, which a phone shows beside the value; `""` for a cell that names itself. */
+  readonly label: string;
+  readonly children: ComponentChildren;
+  readonly align?: "end";
+  /** `head`: what the row is about. `wide`: takes a line of its own on a phone. */
+  readonly kind?: "head" | "wide";
+  /** In small letters below the value. */
+  readonly note?: ComponentChildren;
+}
+
+/** Renders a cell of a {@link Row}. */
+export function Cell({ label, children, align, kind, note }: CellProps) {
+  const names = [align === "end" && "end", kind !== undefined && `cell-${kind}`].filter((name) =>
+    name !== false
+  );
+  return (
+    <td
+      role={kind === "head" ? "rowheader" : "cell"}
+      data-label={label === "" ? undefined : label}
+      class={names.length > 0 ? names.join(" ") : undefined}
+    >
+      <div>
+        {children}
+        {note !== undefined && note !== null && note !== false && <small>{note}</small>}
+      </div>
+    </td>
+  );
+}

@@ -1,0 +1,22 @@
+import { useContext } from "preact/hooks";
+import { exactUtc, type TimeStyle, timeWords } from "../time_words.ts";
+import { PageContext } from "./PageContext.tsx";
+
+interface TimeProps {
+  /** ISO 8601. */
+  readonly at: string;
+  /** How it is written; by its distance from now without it. */
+  readonly style?: TimeStyle;
+}
+
+/**
+ * Renders a time for the reader: in words, with the exact time in UTC as its title. The page's script rewrites it as
+ * `data-time` says, as time passes and in the reader's zone.
+ */
+export function Time({ at, style = "ago" }: TimeProps) {
+  const { now, zone } = useContext(PageContext);
+  const time = new Date(at);
+  return (
+    <time dateTime={at} title={exactUtc(time)} data-time={style}>{timeWords(time, style, now, zone)}</time>
+  );
+}
