@@ -1,0 +1,156 @@
+/// <reference lib="dom" />
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { tempDir } from "./temp_dir.ts";
+
+/** How a page is shown to a test. */
+export interface PageOptions {
+  readonly scheme?: "light" | "dark";
+  /** CSS pixels. */
+  readonly width?: number;
+  readonly javaScript?: boolean;
+  readonly timeZone?: string;
+  readonly locale?: string;
+  /** Faults that the test provokes: each has to match one, which then is none. */
+  readonly expected?: readonly RegExp[];
+}
+
+/** A Chromium of a test's own. Its end fails the test if a page had a fault that was not expected. */
+export interface TestBrowser extends AsyncDisposable {
+  /**
+   * Opens an empty page with cookies of its own; more pages with the same cookies come from
+   * `page.context().newPage()`. Take pages with `await using` after their site, so that they are closed before it:
+   * a site that goes away under a page is a fault.
+   */
+  page(options?: PageOptions): Promise<Page>;
+  /** Returns what went wrong in all pages up to now, and what was expected in vain. */
+  faults(): Promise<string[]>;
+  /**
+   * Writes a picture of the whole page as `NAME.png` and returns its path: into the folder that
+   * MODEL_SYNC_SCREENSHOTS names, else into one that is removed with the browser.
+   */
+  screenshot(page: Page, name: string): Promise<string>;
+}
+
+/** Debian's package `chromium`. */
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Why browser tests cannot run on this machine; `undefined` where they can. */
+export function browserObstacle(): string | undefined {
+  try {
+    Deno.statSync(CHROMIUM);
+    return undefined;
+  } catch {
+    return "no Chromium here";
+  }
+}
+
+/**
+ * Registers a test that gets a Chromium; skipped with the reason in its name where there is none. If the test fails
+ * after a fault of a page, the error names both.
+ */
+export function browserTest(name: string, run: (browser: TestBrowser) => Promise<void>): void {
+  const obstacle = browserObstacle();
+  const suffix = obstacle === undefined ? "" : ` (skipped: ${obstacle})`;
+  Deno.test(name + suffix, { ignore: obstacle !== undefined }, async () => {
+    await using browser = await openBrowser();
+    try {
+      await run(browser);
+    } catch (error) {
+      const faults = await browser.faults();
+      if (faults.length === 0) throw error;
+      // Reported here, and not a second time when the browser is closed.
+      forgive.get(browser)?.();
+      throw new Error(describeFaults(faults), { cause: error });
+    }
+  });
+}
+
+/** Makes a browser close without complaint. */
+const forgive = new WeakMap<TestBrowser, () => void>();
+
+const ARGUMENTS = [
+  // The pages are our own, and root has no sandbox.
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // Whatever a page asks of another machine is a failed request.
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
+/** Starts a Chromium with a profile of its own. */
+export async function openBrowser(): Promise<TestBrowser> {
+  const folder = tempDir();
+  // Chromium keeps its crash reports beside the user's settings, whatever the profile.
+  const env = { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder.path };
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS, env });
+  const watched: WatchedContext[] = [];
+  let isForgiven = false;
+
+  const faults = async () => (await Promise.all(watched.map((context) => context.faults()))).flat();
+  const opened: TestBrowser = {
+    page: async (options = {}) => {
+      const context = await newContext(browser, options);
+      watched.push(watch(context, options.expected ?? []));
+      return await context.newPage();
+    },
+    faults,
+    screenshot: async (page, name) => {
+      const path = `${Deno.env.get("MODEL_SYNC_SCREENSHOTS") ?? folder.path}/${name}.png`;
+      await page.screenshot({ path, fullPage: true, animations: "disabled" });
+      return path;
+    },
+    [Symbol.asyncDispose]: async () => {
+      const found = isForgiven ? [] : await faults();
+      await browser.close();
+      folder[Symbol.dispose]();
+      if (found.length > 0) throw new Error(describeFaults(found));
+    },
+  };
+  forgive.set(opened, () => isForgiven = true);
+  return opened;
+}
+
+function newContext(browser: Browser, options: PageOptions): Promise<BrowserContext> {
+  return browser.newContext({
+    colorScheme: options.scheme ?? "light",
+    viewport: { width: options.width ?? 1280, height: 800 },
+    javaScriptEnabled: options.javaScript ?? true,
+    timezoneId: options.timeZone ?? "UTC",
+    locale: options.locale ?? "en-US",
+  });
+}
+
+interface WatchedContext {
+  faults(): Promise<string[]>;
+}
+
+/** Notes errors on the console (violations of the content security policy among them), exceptions and lost requests. */
+function watch(context: BrowserContext, expected: readonly RegExp[]): WatchedContext {
+  const noted: string[] = [];
+  context.on("console", (message) => {
+    if (message.type() === "error") noted.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  context.on("weberror", (error) => noted.push(`exception: ${error.error().message}`));
+  context.on("requestfailed", (request) => {
+    const reason = request.failure()?.errorText ?? "unknown";
+    // A page that is left drops its event stream and whatever else it waits for.
+    if (reason !== "net::ERR_ABORTED") noted.push(`request: ${request.url()} failed: ${reason}`);
+  });
+  return {
+    faults: async () => {
+      // Events arrive in the order in which they happened: an answer says that all before it are here.
+      await Promise.all(context.pages().map((page) => page.evaluate("0")));
+      const unexpected = noted.filter((fault) => !expected.some((pattern) => pattern.test(fault)));
+      const missing = expected.filter((pattern) => !noted.some((fault) => pattern.test(fault)));
+      return [...unexpected, ...missing.map((pattern) => `expected and not seen: ${pattern}`)];
+    },
+  };
+}
+
+function describeFaults(faults: readonly string[]): string {
+  return `The page has faults:\n${faults.map((fault) => `  ${fault}`).join("\n")}`;
+}

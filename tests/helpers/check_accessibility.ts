@@ -1,0 +1,55 @@
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import { z } from "zod";
+
+/** What axe-core finds in a page, a line for each element. */
+export interface AccessibilityReport {
+  /** What WCAG 2.2 AA demands and the page misses, of impact serious or critical. */
+  readonly serious: string[];
+  /** Findings of less impact, and good practice. */
+  readonly notes: string[];
+}
+
+const WCAG_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+const AxeAnswer = z.object({
+  result: z.object({
+    value: z.array(z.object({
+      id: z.string(),
+      impact: z.string().nullish(),
+      help: z.string(),
+      tags: z.array(z.string()),
+      nodes: z.array(z.object({ target: z.array(z.unknown()), failureSummary: z.string().optional() })),
+    })),
+  }),
+});
+
+/** Runs axe-core in a page as it is shown now. The page has to have JavaScript. */
+export async function checkAccessibility(page: Page): Promise<AccessibilityReport> {
+  if (await page.evaluate("matchMedia('(scripting: none)').matches") === true) {
+    throw new Error(
+      "axe-core needs a page with JavaScript: without it no timer ends and the check would hang",
+    );
+  }
+  // Chromium's own protocol: what it evaluates is not subject to the page's content security policy.
+  const session = await page.context().newCDPSession(page);
+  const options = { runOnly: [...WCAG_TAGS, "best-practice"], resultTypes: ["violations"] };
+  await session.send("Runtime.evaluate", { expression: axe.source });
+  const answer = await session.send("Runtime.evaluate", {
+    expression: `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations)`,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await session.detach();
+  const serious: string[] = [];
+  const notes: string[] = [];
+  for (const { id, impact, help, tags, nodes } of AxeAnswer.parse(answer).result.value) {
+    const isSerious = (impact === "serious" || impact === "critical") &&
+      tags.some((tag) => WCAG_TAGS.includes(tag));
+    for (const { target, failureSummary = "" } of nodes) {
+      const reason = failureSummary.replace(/\s+/g, " ").replace(/^Fix (any|all) of the following: /, "");
+      (isSerious ? serious : notes).push(`${id}: ${help}: ${target.join(" ")}: ${reason}`);
+    }
+  }
+  return { serious, notes };
+}
