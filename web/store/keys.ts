@@ -43,8 +43,14 @@ export const keys = {
   releasesByTime: () => [LAYOUT, "release_at"],
   /** A release's files: the wire's list, in parts. */
   releaseFiles: (digest: string) => [LAYOUT, "release_files", digest],
-  /** Which node published a release: {@link Publication}. */
-  publication: (digest: string, node: string) => [LAYOUT, "publication", digest, node],
+  /** Which node published a release, over which carrier: {@link Publication}. */
+  publication: (digest: string, node: string, carrier: string) => [
+    LAYOUT,
+    "publication",
+    digest,
+    node,
+    carrier,
+  ],
   publications: (digest: string) => [LAYOUT, "publication", digest],
 
   /** What was active on a node, from when on: {@link Activation}. The next entry ends it. */
@@ -69,7 +75,13 @@ export const keys = {
   quarantines: (digest: string) => [LAYOUT, "quarantine", digest],
 
   /** Pull requests of the reference sync: {@link PullRequestRow}. */
-  pullRequest: (repository: string, number: number) => [LAYOUT, "pull_request", repository, number],
+  pullRequest: (node: string, repository: string, number: number) => [
+    LAYOUT,
+    "pull_request",
+    node,
+    repository,
+    number,
+  ],
   pullRequests: () => [LAYOUT, "pull_request"],
 
   /** Incidents by their beginning: {@link IncidentRow}. */

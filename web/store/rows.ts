@@ -83,7 +83,8 @@ export const Report = z.object({
     startedAt: Time,
     leftMs: z.number(),
   }).nullable(),
-  quarantined: z.number(),
+  /** The newest of the quarantine. */
+  quarantine: z.array(Digest),
   freeBytes: z.number().nullable(),
   /** Why consumers do not see the active release, or the quarantine or canary cannot be read. */
   fault: z.string().nullable(),
@@ -102,8 +103,10 @@ export const NodeRow = z.object({
   firstReceivedAt: Time.nullable(),
   lastReceivedAt: Time.nullable(),
   report: Report.nullable(),
-  /** The release that consumers of this node see, since when, and the run or heartbeat that said so, by its time. */
-  active: ReleaseName.extend({ since: Time, saidAt: Time }).nullable(),
+  /** The release that consumers of this node see, and when a run or heartbeat last said so. */
+  active: ReleaseName.extend({ saidAt: Time }).nullable(),
+  /** The last activation that is known, also of a release that is not active any more. */
+  activation: z.object({ digest: Digest, at: Time }).nullable(),
   /** What this node published last, newest first. */
   published: z.array(PublishedName),
   /** The last runs that have ended, oldest first. */
@@ -116,8 +119,6 @@ export const NodeRow = z.object({
   ),
   /** The last run that succeeded. */
   lastSuccessAt: Time.nullable(),
-  /** Events that this version does not understand, counted since the node's last restart of counting. */
-  skippedEvents: z.number(),
 });
 export type NodeRow = Readonly<z.infer<typeof NodeRow>>;
 
@@ -128,9 +129,11 @@ export const ReleaseRow = z.object({
   firstAt: Time,
   files: z.number().optional(),
   bytes: z.number().optional(),
-  /** How many of the files are listed under {@link keys.releaseFiles}; missing where none are. */
-  filesListed: z.number().optional(),
-  filesLeftOut: z.number().optional(),
+  /**
+   * What is known of the files: `none`; `claimed` by a node, as of a release with more files than an event lists; or
+   * `proven`: they give the digest.
+   */
+  fileList: z.enum(["none", "claimed", "proven"]),
   /** How it travelled, as far as nodes said. */
   carriers: z.array(z.string()),
   /** Who signed it, as publishers named the key. */

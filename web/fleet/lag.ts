@@ -1,0 +1,53 @@
+import type { NodeRow, PublishedName } from "../store/rows.ts";
+import { PUBLISHED_MAX } from "../store/reduce_node.ts";
+import type { Lag } from "./node_view.ts";
+
+/** What a publisher has published, newest first. */
+export interface Lineage {
+  readonly publisher: string;
+  readonly published: readonly PublishedName[];
+}
+
+/** Finds the publisher of releases: each model set has one, whose releases its consumers have. */
+export class Lineages {
+  readonly all: readonly Lineage[];
+  readonly #byDigest = new Map<string, Lineage>();
+
+  constructor(rows: Iterable<NodeRow>) {
+    this.all = Array.from(rows)
+      .filter(({ published }) => published.length > 0)
+      .map(({ node, published }) => ({ publisher: node, published }))
+      .sort((a, b) => (b.published[0]?.at ?? "").localeCompare(a.published[0]?.at ?? ""));
+    for (const lineage of this.all.toReversed()) {
+      for (const { digest } of lineage.published) this.#byDigest.set(digest, lineage);
+    }
+  }
+
+  /** Returns how far a consumer is behind; `null` where it has no release, or no publisher of it reports. */
+  lagOf({ active, activation }: NodeRow): Lag | null {
+    if (active === null) return null;
+    const lineage = this.#byDigest.get(active.digest) ?? this.#byDigest.get(activation?.digest ?? "") ??
+      this.#only();
+    const [newest] = lineage?.published ?? [];
+    if (lineage === undefined || newest === undefined) return null;
+    const { publisher, published } = lineage;
+    const base = { newest: { digest: newest.digest, sequence: newest.sequence }, publisher };
+    const index = published.findIndex(({ digest }) => digest === active.digest);
+    if (index >= 0) return { ...base, releases: index, isAtLeast: false, since: sinceOf(published, index) };
+    const { sequence } = active;
+    if (sequence === undefined) return { ...base, releases: null, isAtLeast: false, since: null };
+    const newer = published.filter((release) => release.sequence > sequence).length;
+    const isAtLeast = newer === PUBLISHED_MAX;
+    return { ...base, releases: newer, isAtLeast, since: sinceOf(published, newer) };
+  }
+
+  /** An old release of the only publisher that there is. */
+  #only(): Lineage | undefined {
+    return this.all.length === 1 ? this.all[0] : undefined;
+  }
+}
+
+/** When the first release after the one at an index was published. */
+function sinceOf(published: readonly PublishedName[], index: number): string | null {
+  return index === 0 ? null : published[index - 1]?.at ?? null;
+}

@@ -1,0 +1,160 @@
+import type { NodeRow, Report, RoleRow, StripRun } from "../store/rows.ts";
+import { CLOCK_TOLERANCE_MS } from "../store/reduce_node.ts";
+import { isFailure } from "./outcomes.ts";
+import type { Due, NodeState } from "./node_view.ts";
+import { isRunOfRole } from "./roles.ts";
+import { formatDuration } from "../../lib/core/format.ts";
+
+/**
+ * What a node is at a moment, from its row alone. A node's due times are by its own clock; how far that is ahead is known
+ * from its heartbeats.
+ */
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Two heartbeats may be lost, as while a server in between restarts. */
+const MISSED_HEARTBEATS = 3;
+/** A machine that restarts is away for that long, whatever its interval. */
+const SILENCE_MS_MIN = 3 * MINUTE_MS;
+/** Loops look at the clock every half a minute, and the word of a start takes a moment. */
+const START_GRACE_MS = 2 * MINUTE_MS;
+/** A run takes twice as long as ever before, and at least that. */
+const LONG_RUN_MS_MIN = 15 * MINUTE_MS;
+/** A run of a command that has no past: as long as a training may take. */
+const UNKNOWN_RUN_MS_MAX = 6 * HOUR_MS;
+/** A machine that a timer starts has no schedule to report: this many runs show its rhythm. */
+const RHYTHM_RUNS_MIN = 5;
+/** Timers of machines that sleep, and the runs of slow days. */
+const RHYTHM_GRACE_MS = 10 * MINUTE_MS;
+
+/** Returns how far the node's clock is ahead; 0 within the time that a report may take. */
+export function clockAheadMs({ report }: NodeRow): number {
+  if (report === null) return 0;
+  const aheadMs = Date.parse(report.at) - Date.parse(report.receivedAt);
+  return Math.abs(aheadMs) > CLOCK_TOLERANCE_MS ? aheadMs : 0;
+}
+
+/** Returns what a node is now. */
+export function nodeState(row: NodeRow, now: Date): NodeState {
+  const { report, lastReceivedAt } = row;
+  if (lastReceivedAt === null) {
+    return { kind: "never-reported", since: null, reason: "It has a token and has not reported yet." };
+  }
+  return (report === null ? overdueByRhythm(row, now) : silence(report, lastReceivedAt, now)) ??
+    pausedState(report) ??
+    lateStart(row, now) ??
+    longRun(row, now) ??
+    canaryState(report) ??
+    { kind: "up", since: null, reason: "" };
+}
+
+/** A daemon that sends no heartbeats. */
+function silence(report: Report, lastReceivedAt: string, now: Date): NodeState | undefined {
+  const patienceMs = Math.max(report.intervalSeconds * 1000 * MISSED_HEARTBEATS, SILENCE_MS_MIN);
+  // Runs report for themselves while the daemon is away.
+  const silentMs = now.getTime() - Date.parse(report.receivedAt);
+  if (silentMs <= patienceMs) return undefined;
+  const heard = lastReceivedAt > report.receivedAt ? ", though a run reported since" : "";
+  return {
+    kind: "down",
+    since: report.receivedAt,
+    reason: `No heartbeat for ${formatDuration(silentMs)}${heard}: it sends one every ${
+      formatDuration(report.intervalSeconds * 1000)
+    }.`,
+  };
+}
+
+/** A machine without a daemon, whose runs have come at most so far apart. */
+function overdueByRhythm({ strip }: NodeRow, now: Date): NodeState | undefined {
+  const gapMs = longestGapMs(strip);
+  const last = strip.at(-1);
+  if (gapMs === undefined || last === undefined) return undefined;
+  const dueMs = Date.parse(last.startedAt) + gapMs + Math.max(gapMs / 4, RHYTHM_GRACE_MS);
+  const overdueMs = now.getTime() - dueMs;
+  if (overdueMs <= 0) return undefined;
+  return {
+    kind: overdueMs > 2 * gapMs ? "down" : "late",
+    since: new Date(dueMs).toISOString(),
+    reason: `No run since ${
+      formatDuration(now.getTime() - Date.parse(last.startedAt))
+    }: its runs were at most ${formatDuration(gapMs)} apart.`,
+  };
+}
+
+function longestGapMs(strip: readonly StripRun[]): number | undefined {
+  if (strip.length < RHYTHM_RUNS_MIN) return undefined;
+  const starts = strip.map(({ startedAt }) => Date.parse(startedAt));
+  return Math.max(...starts.slice(1).map((start, index) => start - (starts[index] ?? start)));
+}
+
+/** Paused is a node all of whose roles are: nothing is expected of it. */
+function pausedState(report: Report | null): NodeState | undefined {
+  const pauses = report?.roles.map(({ pause }) => pause) ?? [];
+  const [first] = pauses;
+  if (first === undefined || first === null || pauses.includes(null)) return undefined;
+  const because = first.reason === undefined ? "" : `: ${first.reason}`;
+  return { kind: "paused", since: first.since, reason: `An operator paused it${because}.` };
+}
+
+/** A due time that no run served. */
+function lateStart(row: NodeRow, now: Date): NodeState | undefined {
+  for (const role of row.report?.roles ?? []) {
+    const due = role.pause === null ? missedDue(row, role, now) : undefined;
+    if (due === undefined) continue;
+    return { kind: "late", since: due.at, reason: `The ${role.role} run that was due did not start.` };
+  }
+  return undefined;
+}
+
+/** @returns the due time by the dashboard's clock */
+function missedDue(row: NodeRow, { role, next, splaySeconds }: RoleRow, now: Date): Due | undefined {
+  if (next === null) return undefined;
+  const dueMs = Date.parse(next);
+  const onTimeMs = dueMs - START_GRACE_MS;
+  const isServed = [...row.strip, ...row.running].some((run) =>
+    isRunOfRole(role, run.command) && Date.parse(run.startedAt) >= onTimeMs
+  );
+  const shownMs = dueMs - clockAheadMs(row);
+  const isOver = now.getTime() > shownMs + splaySeconds * 1000 + START_GRACE_MS;
+  return isOver && !isServed ? { role, at: new Date(shownMs).toISOString() } : undefined;
+}
+
+function longRun(row: NodeRow, now: Date): NodeState | undefined {
+  for (const { command, startedAt } of row.running) {
+    const past = row.strip.filter((run) => run.command === command && !isFailure(run.outcome));
+    const longestMs = Math.max(0, ...past.map(({ durationMs }) => durationMs));
+    const limitMs = past.length === 0 ? UNKNOWN_RUN_MS_MAX : Math.max(2 * longestMs, LONG_RUN_MS_MIN);
+    const begunMs = Date.parse(startedAt) - clockAheadMs(row);
+    if (now.getTime() - begunMs <= limitMs) continue;
+    const usual = past.length === 0 ? "" : `; the longest before took ${formatDuration(longestMs)}`;
+    return {
+      kind: "late",
+      since: new Date(begunMs + limitMs).toISOString(),
+      reason: `Its ${command} has been running for ${formatDuration(now.getTime() - begunMs)}${usual}.`,
+    };
+  }
+  return undefined;
+}
+
+function canaryState(report: Report | null): NodeState | undefined {
+  const canary = report?.canary;
+  if (canary?.status === "watching") {
+    const left = `${formatDuration(canary.leftMs)} left when it last reported`;
+    return { kind: "canary", since: canary.startedAt, reason: `Its release is in canary, ${left}.` };
+  }
+  if (canary?.status !== "paused") return undefined;
+  return { kind: "canary", since: canary.startedAt, reason: `Its canary is paused: ${canary.reason}.` };
+}
+
+/** Returns what is due next on a node, by the dashboard's clock; `null` for nothing. */
+export function nextDue(row: NodeRow): Due | null {
+  const aheadMs = clockAheadMs(row);
+  const dues =
+    row.report?.roles.flatMap(({ role, next, pause }) =>
+      next === null || pause !== null
+        ? []
+        : [{ role, at: new Date(Date.parse(next) - aheadMs).toISOString() }]
+    ) ?? [];
+  return dues.toSorted((a, b) => a.at.localeCompare(b.at))[0] ?? null;
+}

@@ -1,0 +1,162 @@
+import { formatDuration, plural } from "../../lib/core/format.ts";
+import { releaseWords } from "./release_words.ts";
+import type { NodeRow, RunRow } from "../store/rows.ts";
+import { isFailure } from "./outcomes.ts";
+import type { Lag, NodeState, Trouble } from "./node_view.ts";
+
+/** A new release takes its way: the next pull, a canary elsewhere, a night. */
+const BEHIND_PATIENCE_MS = 26 * 3_600_000;
+
+/** Less is left than most releases take, and the system's own logs soon fill it. */
+const FREE_BYTES_MIN = 1024 ** 3;
+
+/** What the troubles of a node are found in. */
+export interface Circumstances {
+  readonly row: NodeRow;
+  readonly state: NodeState;
+  readonly lag: Lag | null;
+  readonly clockAheadMs: number;
+  readonly now: Date;
+}
+
+/** Returns what an operator has to know of a node, most urgent first. A paused node has none but faults. */
+export function troublesOf(node: Circumstances): Trouble[] {
+  const isPaused = node.state.kind === "paused";
+  return [
+    ...silenceTrouble(node),
+    ...(isPaused ? [] : lastRunTrouble(node)),
+    ...faultTroubles(node),
+    ...(isPaused ? [] : behindTrouble(node)),
+    ...clockTrouble(node),
+  ].sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
+}
+
+function silenceTrouble({ state, row }: Circumstances): Trouble[] {
+  if (state.kind !== "down" && state.kind !== "late") return [];
+  const { kind, reason, since } = state;
+  const at = since ?? row.lastReceivedAt ?? "";
+  return [{
+    tone: kind === "down" ? "bad" : "warn",
+    kind,
+    label: kind,
+    title: `is ${kind}`,
+    text: reason,
+    at,
+  }];
+}
+
+function lastRunTrouble({ row }: Circumstances): Trouble[] {
+  const { last, strip } = row;
+  if (last === null) return [];
+  if (last.outcome === "rolled-back" && last.command !== "rollback") return [rolledBackTrouble(row, last)];
+  if (!isFailure(last.outcome)) return [];
+  const streak = strip.toReversed().findIndex(({ outcome }) => !isFailure(outcome));
+  const failures = streak === -1 ? strip.length : streak;
+  const again = failures > 1 ? ` It is the ${ordinal(failures)} failure in a row.` : "";
+  const why = last.error === undefined ? "The node reported no error." : sentence(last.error.message);
+  return [{
+    tone: last.outcome === "interrupted" ? "warn" : "bad",
+    kind: "failed",
+    label: last.outcome,
+    title: `${last.outcome === "refused" ? "refused a release" : `${last.outcome} to ${last.command}`}`,
+    text: `${why}${again}`,
+    at: last.startedAt,
+  }];
+}
+
+function rolledBackTrouble(row: NodeRow, last: RunRow): Trouble {
+  const isRolledBackTo = row.active === null ? "" : ` to release ${releaseWords(row.active)}`;
+  const left = last.previous === undefined || last.previous === last.release
+    ? undefined
+    : { digest: last.previous };
+  return {
+    tone: "bad",
+    kind: "rolled-back",
+    label: "rolled back",
+    title: `rolled back${isRolledBackTo}`,
+    text: last.error === undefined
+      ? "The replaced release is quarantined there."
+      : sentence(last.error.message),
+    at: last.startedAt,
+    ...(left === undefined ? {} : { command: `model-sync rollback --to ${releaseWords(left)}` }),
+  };
+}
+
+function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
+  if (report === null) return [];
+  const { fault, freeBytes, receivedAt: at } = report;
+  const isFull = freeBytes !== null && freeBytes < FREE_BYTES_MIN;
+  return [
+    ...(fault === null ? [] : [
+      {
+        tone: "bad",
+        kind: "fault",
+        label: "fault",
+        title: "has a fault in its store",
+        text: sentence(fault),
+        at,
+        command: "model-sync doctor",
+      } as const,
+    ]),
+    ...(isFull
+      ? [
+        {
+          tone: "warn",
+          kind: "fault",
+          label: "disk nearly full",
+          title: "has a nearly full disk",
+          text: `${Math.floor(freeBytes / 1024 ** 2)} MiB are free.`,
+          at,
+          command: "model-sync prune",
+        } as const,
+      ]
+      : []),
+  ];
+}
+
+function behindTrouble({ lag, now }: Circumstances): Trouble[] {
+  if (lag === null || lag.releases === null || lag.releases === 0 || lag.since === null) return [];
+  const behindMs = now.getTime() - Date.parse(lag.since);
+  if (behindMs < BEHIND_PATIENCE_MS) return [];
+  const count = behindWords(lag);
+  return [{
+    tone: "warn",
+    kind: "behind",
+    label: count,
+    title: `is ${count}`,
+    text: `${lag.publisher} published a newer release ${formatDuration(behindMs)} ago; the newest is ${
+      releaseWords(lag.newest)
+    }.`,
+    at: lag.since,
+  }];
+}
+
+/** Returns how far a node is behind, in words; empty for one on the newest release. */
+export function behindWords({ releases, isAtLeast }: Lag): string {
+  if (releases === null) return "not on the newest release";
+  return releases === 0 ? "" : `${isAtLeast ? "at least " : ""}${plural(releases, "release")} behind`;
+}
+
+function clockTrouble({ clockAheadMs, row: { report } }: Circumstances): Trouble[] {
+  if (clockAheadMs === 0 || report === null) return [];
+  const by = `${formatDuration(Math.abs(clockAheadMs))} ${clockAheadMs > 0 ? "ahead" : "behind"}`;
+  return [{
+    tone: "warn",
+    kind: "clock",
+    label: "wrong clock",
+    title: `has a clock that is ${by}`,
+    text: "Its schedule and the times of its runs are wrong by as much. Set its clock, and let NTP keep it.",
+    at: report.receivedAt,
+  }];
+}
+
+/** Messages of errors end without a full stop. */
+function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+function ordinal(count: number): string {
+  const end = count % 100 >= 11 && count % 100 <= 13 ? "th" : ["th", "st", "nd", "rd"][count % 10] ?? "th";
+  return `${count}${end}`;
+}

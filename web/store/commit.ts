@@ -1,0 +1,52 @@
+import type { Write } from "./event_writes.ts";
+
+/** An atomic operation takes 1,000 mutations and about 800 KiB; both halved, because sizes are estimates. */
+const MUTATIONS_MAX = 500;
+const BYTES_MAX = 400 * 1024;
+
+/** What an entry of the database is guarded by: unchanged since it was read, or not there. */
+export interface Guard {
+  readonly key: Deno.KvKey;
+  readonly versionstamp: string | null;
+}
+
+/** Writes values that stay the same when they are written again, in as many atomic operations as they need. */
+export async function writeAll(kv: Deno.Kv, writes: readonly Write[]): Promise<void> {
+  let operation = kv.atomic();
+  let [mutations, bytes] = [0, 0];
+  for (const write of writes) {
+    if (mutations === MUTATIONS_MAX || bytes + write.bytes > BYTES_MAX) {
+      await operation.commit();
+      operation = kv.atomic();
+      [mutations, bytes] = [0, 0];
+    }
+    operation.set(write.key, write.value);
+    mutations++;
+    bytes += write.bytes;
+  }
+  if (mutations > 0) await operation.commit();
+}
+
+/** Attempts at a change that other instances change meanwhile. Each attempt that fails means that another one succeeded. */
+const ATTEMPTS_MAX = 50;
+
+/**
+ * Changes entries by compare-and-set: reads, asks for the change, and commits it if nothing that was read has changed
+ * meanwhile; else again. `change` returns `undefined` where nothing is to be done.
+ *
+ * @throws {Error} when other writers are always faster
+ */
+export async function compareAndSet(
+  change: () => Promise<
+    { readonly guards: readonly Guard[]; readonly operation: Deno.AtomicOperation } | undefined
+  >,
+): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const wanted = await change();
+    if (wanted === undefined) return;
+    const { guards, operation } = wanted;
+    for (const guard of guards) operation.check(guard);
+    if ((await operation.commit()).ok) return;
+  }
+  throw new Error("the database is changed by others all the time");
+}

@@ -1,0 +1,93 @@
+import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
+import type { EventOf, ReportEvent, Status } from "../../lib/reporting/wire.ts";
+import { isActivation, isNews } from "../fleet/outcomes.ts";
+import { keys } from "./keys.ts";
+import { longValueWrites } from "./long_value.ts";
+import type { Activation, Publication } from "./rows.ts";
+import { endOf, runRow, utc, word } from "./row_values.ts";
+
+/** A write that says the same whenever it is repeated. */
+export interface Write {
+  readonly key: Deno.KvKey;
+  readonly value: unknown;
+  /** About what it takes of an atomic operation. */
+  readonly bytes: number;
+}
+
+/** A row of a list: some hundred bytes; the limit of an operation has room for the error. */
+const ROW_BYTES = 1_500;
+
+/** Returns the writes of an event that depend on nothing that is stored. */
+export function eventWrites(event: ReportEvent): Write[] {
+  switch (event.type) {
+    case EVENT_TYPES.finished:
+      return runWrites(event);
+    case EVENT_TYPES.published:
+      return publicationWrites(event);
+    case EVENT_TYPES.heartbeat:
+    case EVENT_TYPES.started:
+    case EVENT_TYPES.pullRequest:
+      return [];
+  }
+}
+
+function runWrites({ source, data }: EventOf<"finished">): Write[] {
+  const node = nodeOf(source);
+  const run = runRow(node, data);
+  const { runId, startedAt } = run;
+  const endedAt = endOf(run);
+  return [
+    row(keys.run(node, startedAt, runId), run),
+    row(keys.runPlace(runId, node), { startedAt }),
+    ...longValueWrites(keys.runDetail(node, runId), data),
+    ...(isNews(run.outcome) ? [row(keys.news(endedAt, node, runId), run)] : []),
+    ...(isActivation(run) && run.release !== undefined
+      ? activationWrites({
+        node,
+        digest: run.release,
+        at: endedAt,
+        runId,
+        outcome: run.outcome,
+        ...(run.previous === undefined ? {} : { previous: run.previous }),
+        ...(run.sequence === undefined ? {} : { sequence: run.sequence }),
+      })
+      : []),
+  ];
+}
+
+function activationWrites(activation: Activation): Write[] {
+  const { node, digest, at, runId } = activation;
+  return [
+    row(keys.activation(node, at, runId), activation),
+    row(keys.activationOf(digest, at, node, runId), activation),
+  ];
+}
+
+function publicationWrites({ source, time, data }: EventOf<"published">): Write[] {
+  const node = nodeOf(source);
+  const { digest, runId, carrier, revision, previous } = data;
+  const publication: Publication = {
+    node,
+    at: utc(time),
+    runId,
+    ...(carrier === undefined ? {} : { carrier: word(carrier) }),
+    ...(revision === undefined ? {} : { revision: word(revision) }),
+    ...(previous === undefined ? {} : { previous }),
+  };
+  return [row(keys.publication(digest, node, publication.carrier ?? ""), publication)];
+}
+
+/** The run that a heartbeat knows an activation by. */
+const FROM_HEARTBEAT = "heartbeat";
+
+/** Returns the writes of what a heartbeat says of an activation that no run has reported. */
+export function reportedActivation(node: string, { current, activatedAt }: Status): Write[] {
+  if (current === null || activatedAt === null || Number.isNaN(Date.parse(activatedAt))) return [];
+  const { digest, sequence } = current;
+  const at = utc(activatedAt);
+  return activationWrites({ node, digest, sequence, at, runId: FROM_HEARTBEAT, outcome: "activated" });
+}
+
+function row(key: Deno.KvKey, value: unknown): Write {
+  return { key, value, bytes: ROW_BYTES };
+}

@@ -1,0 +1,39 @@
+import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { compareAndSet } from "./commit.ts";
+import { keys } from "./keys.ts";
+import { PullRequestRow } from "./rows.ts";
+import { utc, word } from "./row_values.ts";
+
+/** Notes the pull requests of reference syncs: the newest event of each decides. */
+export async function ingestPullRequests(kv: Deno.Kv, events: readonly ReportEvent[]): Promise<void> {
+  for (const event of events) {
+    // Without a number there is no pull request: nothing differed, or it was a dry run.
+    if (event.type === EVENT_TYPES.pullRequest && event.data.number !== undefined) {
+      await notePullRequest(kv, event, event.data.number);
+    }
+  }
+}
+
+async function notePullRequest(
+  kv: Deno.Kv,
+  { source, time, data }: EventOf<"pullRequest">,
+  number: number,
+): Promise<void> {
+  const { repository, url, outcome, changes, runId } = data;
+  const node = nodeOf(source);
+  const key = keys.pullRequest(node, repository, number);
+  const at = utc(time);
+  await compareAndSet(async () => {
+    const entry = await kv.get(key);
+    const before = PullRequestRow.safeParse(entry.value).data;
+    const isNewer = before === undefined || at >= before.at;
+    const said = { repository, number, outcome: word(outcome), changes, node, runId, at };
+    const after: PullRequestRow = {
+      ...(isNewer ? { ...said, ...(url === undefined ? {} : { url }) } : before),
+      firstAt: before === undefined || at < before.firstAt ? at : before.firstAt,
+    };
+    if (JSON.stringify(after) === JSON.stringify(before)) return undefined;
+    return { guards: [entry], operation: kv.atomic().set(key, after) };
+  });
+}

@@ -1,0 +1,159 @@
+import { EVENT_TYPES } from "../../lib/reporting/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { releaseDigest } from "../../lib/release/manifest.ts";
+import { compareAndSet } from "./commit.ts";
+import { keys } from "./keys.ts";
+import { longValueWrites, type PartWrite } from "./long_value.ts";
+import { ReleaseRow } from "./rows.ts";
+import { utc, word } from "./row_values.ts";
+
+/** Four carriers, and those of later versions. */
+const CARRIERS_MAX = 10;
+
+/** What one event says of a release. */
+interface ReleaseFact {
+  readonly digest: ReleaseRow["digest"];
+  readonly at: string;
+  readonly carrier: string | undefined;
+  readonly sequence: number | undefined;
+  readonly files: number | undefined;
+  readonly bytes: number | undefined;
+  /** Publishers know these better than consumers. */
+  readonly isPublisher: boolean;
+  readonly list: EventOf<"published">["data"]["files"];
+  readonly fileList: ReleaseRow["fileList"];
+}
+
+/** Notes what events say of releases: each release is one row, and a list of files if a publisher sent one. */
+export async function ingestReleases(kv: Deno.Kv, events: readonly ReportEvent[]): Promise<void> {
+  const facts = (await Promise.all(events.map(factsOf))).flat();
+  for (const [digest, ofRelease] of Map.groupBy(facts, (fact) => fact.digest)) {
+    await noteRelease(kv, digest, ofRelease);
+  }
+}
+
+async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
+  switch (event.type) {
+    case EVENT_TYPES.published:
+      return [await publishedFact(event)];
+    case EVENT_TYPES.finished: {
+      const { release: digest, carrier, startedAt, sequence, files, bytes } = event.data;
+      if (digest === undefined) return [];
+      const at = utc(startedAt);
+      return [{
+        digest,
+        at,
+        carrier,
+        sequence,
+        files,
+        bytes,
+        isPublisher: false,
+        list: [],
+        fileList: "none",
+      }];
+    }
+    case EVENT_TYPES.heartbeat: {
+      const { current } = event.data.status;
+      if (current === null) return [];
+      const { digest, createdAt, sequence, files, bytes } = current;
+      const at = utc(createdAt);
+      return [{
+        digest,
+        at,
+        carrier: undefined,
+        sequence,
+        files,
+        bytes,
+        isPublisher: false,
+        list: [],
+        fileList: "none",
+      }];
+    }
+    case EVENT_TYPES.started:
+    case EVENT_TYPES.pullRequest:
+      return [];
+  }
+}
+
+/** A node may claim anything of a digest; a complete list proves itself. */
+async function publishedFact({ time, data }: EventOf<"published">): Promise<ReleaseFact> {
+  const { digest, carrier, sequence, filesTotal, bytes, files: list } = data;
+  const isComplete = list.length > 0 && list.length === filesTotal;
+  const fileList = isComplete && await releaseDigest(list) === digest
+    ? "proven"
+    : list.length === 0
+    ? "none"
+    : "claimed";
+  return {
+    digest,
+    at: utc(time),
+    carrier,
+    sequence,
+    files: filesTotal,
+    bytes,
+    isPublisher: true,
+    list,
+    fileList,
+  };
+}
+
+async function noteRelease(kv: Deno.Kv, digest: string, facts: readonly ReleaseFact[]): Promise<void> {
+  const key = keys.release(digest);
+  await compareAndSet(async () => {
+    const entry = await kv.get(key);
+    const before = ReleaseRow.safeParse(entry.value).data;
+    const after = facts.reduce<ReleaseRow | undefined>(withFact, before);
+    if (after === undefined || JSON.stringify(after) === JSON.stringify(before)) return undefined;
+    const operation = kv.atomic().set(key, after).set(keys.releaseAt(after.firstAt, digest), digest);
+    if (before !== undefined && before.firstAt !== after.firstAt) {
+      operation.delete(keys.releaseAt(before.firstAt, digest));
+    }
+    for (const { key, value } of listWrites(digest, before, after, facts)) operation.set(key, value);
+    return { guards: [entry], operation };
+  });
+}
+
+/** The list that made the row what it is. A first claim stays until a list proves itself. */
+function listWrites(
+  digest: string,
+  before: ReleaseRow | undefined,
+  after: ReleaseRow,
+  facts: readonly ReleaseFact[],
+): PartWrite[] {
+  if (after.fileList === (before?.fileList ?? "none")) return [];
+  const { list = [] } = facts.find(({ fileList }) => fileList === after.fileList) ?? {};
+  return longValueWrites(keys.releaseFiles(digest), list);
+}
+
+/** In whatever order facts arrive, the row is the same, but for claims that contradict each other. */
+function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
+  const { digest, at, carrier } = fact;
+  const before: ReleaseRow = row ?? { digest, firstAt: at, carriers: [], fileList: "none" };
+  const isProven = before.fileList === "proven";
+  const isBetter = fact.isPublisher && !isProven;
+  const carriers = carrier === undefined
+    ? before.carriers
+    : [...new Set([...before.carriers, word(carrier)])].sort();
+  const rank = { none: 0, claimed: 1, proven: 2 };
+  return {
+    ...before,
+    firstAt: at < before.firstAt ? at : before.firstAt,
+    carriers: carriers.slice(0, CARRIERS_MAX),
+    fileList: rank[fact.fileList] > rank[before.fileList] ? fact.fileList : before.fileList,
+    ...chosen("sequence", before.sequence, fact.sequence, isBetter),
+    ...chosen("files", before.files, fact.files, isBetter),
+    ...chosen("bytes", before.bytes, fact.bytes, isBetter),
+  };
+}
+
+function chosen<Key extends string>(
+  key: Key,
+  before: number | undefined,
+  said: number | undefined,
+  isBetter: boolean,
+): Partial<Record<Key, number>> {
+  const value = isBetter ? said ?? before : before ?? said;
+  const result: Partial<Record<Key, number>> = {};
+  if (value !== undefined) result[key] = value;
+  return result;
+}

@@ -1,0 +1,77 @@
+import { z } from "zod";
+
+/**
+ * Values that may be larger than the 64 KiB of a database value, as JSON in parts under one key. All parts are written by
+ * one atomic operation, so that a reader sees one value.
+ */
+
+/** Beside the bytes a part has a count; 64 KiB is the limit of the database. */
+export const PART_BYTES_MAX = 60 * 1024;
+
+/** An event is at most 1 MiB, its request's limit. */
+const PARTS_MAX = 18;
+
+const Part = z.object({ parts: z.number().int().min(1).max(PARTS_MAX), bytes: z.instanceof(Uint8Array) });
+type Part = z.infer<typeof Part>;
+
+/** One write of a part. */
+export interface PartWrite {
+  readonly key: Deno.KvKey;
+  readonly value: Part;
+  /** For the limit of an atomic operation. */
+  readonly bytes: number;
+}
+
+/** Returns the writes of a value. @throws {RangeError} for one of more than a mebibyte */
+export function longValueWrites(key: Deno.KvKey, value: unknown): PartWrite[] {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  const parts = Math.max(1, Math.ceil(bytes.length / PART_BYTES_MAX));
+  if (parts > PARTS_MAX) throw new RangeError(`a value of ${bytes.length} bytes does not fit`);
+  return Array.from({ length: parts }, (_, index) => {
+    // A copy: what is sent to the database is the whole buffer behind a view.
+    const piece = bytes.slice(index * PART_BYTES_MAX, (index + 1) * PART_BYTES_MAX);
+    return { key: [...key, index], value: { parts, bytes: piece }, bytes: piece.length };
+  });
+}
+
+/** Returns the value under a key, parsed; `undefined` where there is none, or parts of it are missing. */
+export async function readLongValue<Schema extends z.ZodType>(
+  kv: Deno.Kv,
+  key: Deno.KvKey,
+  schema: Schema,
+): Promise<z.infer<Schema> | undefined> {
+  const parts: Part[] = [];
+  for await (const entry of kv.list({ prefix: key }, { limit: PARTS_MAX, batchSize: PARTS_MAX })) {
+    const part = Part.safeParse(entry.value);
+    if (!part.success) return undefined;
+    parts.push(part.data);
+  }
+  // A shorter value that replaced a longer one left the end of that.
+  const wanted = parts.slice(0, parts[0]?.parts ?? 0);
+  if (wanted.length === 0 || wanted.length !== parts[0]?.parts) return undefined;
+  const bytes = new Uint8Array(wanted.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let offset = 0;
+  for (const part of wanted) {
+    bytes.set(part.bytes, offset);
+    offset += part.bytes.length;
+  }
+  const value = schema.safeParse(parseJson(new TextDecoder().decode(bytes)));
+  return value.success ? value.data : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes a value with all its parts. */
+export function deleteLongValue(
+  operation: Deno.AtomicOperation,
+  key: Deno.KvKey,
+  partsMax = PARTS_MAX,
+): void {
+  for (let index = 0; index < partsMax; index++) operation.delete([...key, index]);
+}

@@ -1,0 +1,122 @@
+import { cleanLine } from "../../lib/core/clean_text.ts";
+import type { EventOf, Run } from "../../lib/reporting/wire.ts";
+import type { Report, RoleRow, RunRow, StripRun } from "./rows.ts";
+
+/**
+ * Rows made of events. A node's row holds many of these in one value of 64 KiB, so texts are cut: what is longer
+ * stands in the details of the run or the heartbeat.
+ */
+
+/** Words such as commands and outcomes; ours have at most 20 characters. */
+const WORD_CHARS_MAX = 40;
+const REASON_CHARS_MAX = 300;
+/** A role with more times of day than a person reads in a table. */
+const TIMES_MAX = 6;
+const TIME_CHARS_MAX = 60;
+const ROLES_MAX = 12;
+const QUARANTINE_MAX = 40;
+
+/** Returns a time of the wire in UTC: keys sort by it. */
+export function utc(time: string | number): string {
+  return new Date(time).toISOString();
+}
+
+/** Returns when a run ended. */
+export function endOf(
+  { startedAt, durationMs }: { readonly startedAt: string; readonly durationMs: number },
+): string {
+  const endMs = Date.parse(startedAt) + durationMs;
+  // A duration of the wire may be longer than a date can hold.
+  return utc(Math.min(endMs, LAST_MS));
+}
+
+/** The end of the years that keys can sort. */
+const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** Returns a run for lists. */
+export function runRow(node: string, run: Run): RunRow {
+  const { command, outcome, startedAt, error, carrier } = run;
+  const { runId, durationMs, release, previous, sequence, files, bytes, writtenBytes, changed } = run;
+  const counts = { sequence, files, bytes, writtenBytes, changed };
+  return {
+    node,
+    runId,
+    command: word(command),
+    outcome: word(outcome),
+    startedAt: utc(startedAt),
+    durationMs,
+    ...(carrier === undefined ? {} : { carrier: word(carrier) }),
+    ...(release === undefined ? {} : { release }),
+    ...(previous === undefined ? {} : { previous }),
+    ...known(counts),
+    ...(error === undefined ? {} : { error: { code: word(error.code), message: reason(error.message) } }),
+  };
+}
+
+/** Returns a run for a node's strip. */
+export function stripRun({ runId, command, outcome, startedAt, durationMs }: RunRow): StripRun {
+  return { runId, command, outcome, startedAt, durationMs };
+}
+
+/** Returns what the fleet needs of a heartbeat. */
+export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: string): Report {
+  const { status, version, configFingerprint, intervalSeconds } = data;
+  const { canary, modelFolderFault, quarantineFault, canaryFault } = status;
+  return {
+    at: utc(time),
+    receivedAt,
+    version: word(version),
+    configFingerprint: word(configFingerprint),
+    intervalSeconds,
+    roles: rolesOf(status),
+    canary: canary === null ? null : {
+      digest: canary.digest,
+      status: word(canary.status),
+      reason: reason(canary.reason),
+      startedAt: canary.startedAt,
+      leftMs: canary.leftMs,
+    },
+    quarantine: status.quarantine.slice(-QUARANTINE_MAX).map(({ digest }) => digest),
+    freeBytes: status.freeBytes,
+    fault: reason(modelFolderFault ?? quarantineFault ?? canaryFault ?? "") || null,
+  };
+}
+
+/** The roles that a daemon runs, and those that are paused. */
+function rolesOf({ schedules, next, paused }: EventOf<"heartbeat">["data"]["status"]): RoleRow[] {
+  return Object.entries(schedules).slice(0, ROLES_MAX).map(([role, schedule]) => {
+    const pause = schedule.paused ?? paused[role];
+    const due = next[role] ?? null;
+    return {
+      role,
+      next: due === null ? null : utc(due),
+      times: schedule.times.slice(0, TIMES_MAX).map((time) => cleanLine(time, { charsMax: TIME_CHARS_MAX })),
+      timeZone: schedule.timeZone.slice(0, TIME_CHARS_MAX),
+      splaySeconds: schedule.splaySeconds,
+      pause: pause === undefined ? null : {
+        since: utc(pause.since),
+        until: pause.until === null ? null : utc(pause.until),
+        ...(pause.reason === undefined ? {} : { reason: reason(pause.reason) }),
+      },
+    };
+  });
+}
+
+/** Returns a word of ours, cut if a node sends a longer one. */
+export function word(text: string): string {
+  return cleanLine(text, { charsMax: WORD_CHARS_MAX });
+}
+
+/** Returns the beginning of a text that says why. */
+export function reason(text: string): string {
+  return cleanLine(text, { charsMax: REASON_CHARS_MAX });
+}
+
+function known<Key extends string>(values: Readonly<Record<Key, number | undefined>>) {
+  const found: Partial<Record<Key, number>> = {};
+  for (const key in values) {
+    const value = values[key];
+    if (value !== undefined) found[key] = value;
+  }
+  return found;
+}
