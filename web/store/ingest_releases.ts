@@ -16,10 +16,9 @@ interface ReleaseFact {
   readonly at: string;
   readonly carrier: string | undefined;
   readonly sequence: number | undefined;
+  readonly signer: string | undefined;
   readonly files: number | undefined;
   readonly bytes: number | undefined;
-  /** Publishers know these better than consumers. */
-  readonly isPublisher: boolean;
   readonly list: EventOf<"published">["data"]["files"];
   readonly fileList: ReleaseRow["fileList"];
 }
@@ -37,37 +36,18 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
     case EVENT_TYPES.published:
       return [await publishedFact(event)];
     case EVENT_TYPES.finished: {
-      const { release: digest, carrier, startedAt, sequence, files, bytes } = event.data;
+      const { release: digest, carrier, startedAt, sequence, signer, files, bytes } = event.data;
       if (digest === undefined) return [];
       const at = utc(startedAt);
-      return [{
-        digest,
-        at,
-        carrier,
-        sequence,
-        files,
-        bytes,
-        isPublisher: false,
-        list: [],
-        fileList: "none",
-      }];
+      return [{ digest, at, carrier, sequence, signer, files, bytes, list: [], fileList: "none" }];
     }
     case EVENT_TYPES.heartbeat: {
       const { current } = event.data.status;
       if (current === null) return [];
       const { digest, createdAt, sequence, files, bytes } = current;
       const at = utc(createdAt);
-      return [{
-        digest,
-        at,
-        carrier: undefined,
-        sequence,
-        files,
-        bytes,
-        isPublisher: false,
-        list: [],
-        fileList: "none",
-      }];
+      const unsaid = { carrier: undefined, signer: undefined };
+      return [{ ...unsaid, digest, at, sequence, files, bytes, list: [], fileList: "none" }];
     }
     case EVENT_TYPES.started:
     case EVENT_TYPES.pullRequest:
@@ -77,7 +57,7 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
 
 /** A node may claim anything of a digest; a complete list proves itself. */
 async function publishedFact({ time, data }: EventOf<"published">): Promise<ReleaseFact> {
-  const { digest, carrier, sequence, filesTotal, bytes, files: list } = data;
+  const { digest, carrier, sequence, signer, filesTotal, bytes, files: list } = data;
   const isComplete = list.length > 0 && list.length === filesTotal;
   const fileList = isComplete && await releaseDigest(list) === digest
     ? "proven"
@@ -89,9 +69,9 @@ async function publishedFact({ time, data }: EventOf<"published">): Promise<Rele
     at: utc(time),
     carrier,
     sequence,
+    signer,
     files: filesTotal,
     bytes,
-    isPublisher: true,
     list,
     fileList,
   };
@@ -125,35 +105,27 @@ function listWrites(
   return longValueWrites(keys.releaseFiles(digest), list);
 }
 
-/** In whatever order facts arrive, the row is the same, but for claims that contradict each other. */
+/** The digest fixes the files. A release that was published again, as after a rollback there, has the higher sequence. */
 function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
   const { digest, at, carrier } = fact;
   const before: ReleaseRow = row ?? { digest, firstAt: at, carriers: [], fileList: "none" };
-  const isProven = before.fileList === "proven";
-  const isBetter = fact.isPublisher && !isProven;
   const carriers = carrier === undefined
     ? before.carriers
     : [...new Set([...before.carriers, word(carrier)])].sort();
-  const rank = { none: 0, claimed: 1, proven: 2 };
+  const sequence = Math.max(before.sequence ?? -1, fact.sequence ?? -1);
+  const files = before.files ?? fact.files;
+  const bytes = before.bytes ?? fact.bytes;
+  const signer = before.signer ?? fact.signer;
   return {
     ...before,
     firstAt: at < before.firstAt ? at : before.firstAt,
     carriers: carriers.slice(0, CARRIERS_MAX),
-    fileList: rank[fact.fileList] > rank[before.fileList] ? fact.fileList : before.fileList,
-    ...chosen("sequence", before.sequence, fact.sequence, isBetter),
-    ...chosen("files", before.files, fact.files, isBetter),
-    ...chosen("bytes", before.bytes, fact.bytes, isBetter),
+    fileList: RANK[fact.fileList] > RANK[before.fileList] ? fact.fileList : before.fileList,
+    ...(sequence < 0 ? {} : { sequence }),
+    ...(files === undefined ? {} : { files }),
+    ...(bytes === undefined ? {} : { bytes }),
+    ...(signer === undefined ? {} : { signer }),
   };
 }
 
-function chosen<Key extends string>(
-  key: Key,
-  before: number | undefined,
-  said: number | undefined,
-  isBetter: boolean,
-): Partial<Record<Key, number>> {
-  const value = isBetter ? said ?? before : before ?? said;
-  const result: Partial<Record<Key, number>> = {};
-  if (value !== undefined) result[key] = value;
-  return result;
-}
+const RANK = { none: 0, claimed: 1, proven: 2 } as const;

@@ -1,0 +1,21 @@
+import type { Hono } from "hono";
+import type { LiveFeed } from "./live_feed.ts";
+import type { FleetMemory } from "./store/fleet_memory.ts";
+import type { Viewer, Web } from "./web.ts";
+
+/** What routes are made of. */
+export interface Dashboard extends Web {
+  readonly fleet: FleetMemory;
+  readonly live: LiveFeed;
+}
+
+/** What middleware has found out about a request before its route sees it. */
+export interface AppEnv {
+  Variables: {
+    /** Missing on routes that everybody may see. */
+    viewer: Viewer;
+  };
+}
+
+/** A part of the application: each file in `routes` makes one. */
+export type App = Hono<AppEnv>;
