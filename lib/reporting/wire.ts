@@ -222,7 +222,16 @@ export const Status = z.object({
 export type Status = Readonly<z.infer<typeof Status>>;
 
 const Started = z.object({ runId: Name, command: Name, startedAt: Time, host: Name, modelsDir: Text });
-const Finished = Run.extend({ modelsDir: Text });
+/** A run that has ended, as an event says it. */
+export const Finished = Run.extend({ modelsDir: Text });
+/** As {@link Finished}. */
+export type Finished = Readonly<z.infer<typeof Finished>>;
+
+/** A file of a release. */
+const PublishedFile = z.object({ path: Text, size: Count, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+export type PublishedFile = Readonly<z.infer<typeof PublishedFile>>;
+/** The first of a release's files, in the order of its manifest. */
+export const PublishedFiles = listOf(PublishedFile, LISTED_FILES_MAX);
 
 const Published = z.object({
   digest: Digest,
@@ -236,17 +245,15 @@ const Published = z.object({
   host: Name,
   filesTotal: Count,
   bytes: Count,
-  /** The first of the release's files, in the order of its manifest; none where the node does not know them any more. */
-  files: listOf(
-    z.object({ path: Text, size: Count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
-    LISTED_FILES_MAX,
-  ),
+  /** None where the node does not know them any more. */
+  files: PublishedFiles,
   filesLeftOut: Count,
 });
 
 const Proposed = PullRequest.extend({ runId: Name, host: Name });
 
-const Heartbeat = z.object({
+/** The state of a node, as its daemon reports it. */
+export const Heartbeat = z.object({
   host: Name,
   /** Of the program. */
   version: Name,
@@ -259,6 +266,8 @@ const Heartbeat = z.object({
   /** Entries that were left out to keep the event small. */
   leftOut: z.object({ releases: Count, quarantine: Count }),
 });
+/** As {@link Heartbeat}. */
+export type Heartbeat = Readonly<z.infer<typeof Heartbeat>>;
 
 /** What every event has, whatever its type. */
 export const Envelope = z.object({

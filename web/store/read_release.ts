@@ -1,0 +1,70 @@
+import { type PublishedFile, PublishedFiles } from "../../lib/reporting/wire.ts";
+import { isDigest } from "./key_limits.ts";
+import { keys } from "./keys.ts";
+import { readLongValue } from "./long_value.ts";
+import { type ActivePeriod, readActivations } from "./read_activations.ts";
+import { readRows } from "./read_rows.ts";
+import { Activation, CanaryCourse, Publication, QuarantineNote, ReleaseRow } from "./rows.ts";
+
+/** One publisher has up to four carriers. */
+const PUBLICATIONS_MAX = 100;
+/** Every node of a fleet of the largest size that the pages are made for. */
+const NODES_MAX = 1_000;
+/** A release that is activated again on each of many nodes. */
+const ACTIVATIONS_MAX = 3_000;
+/** A course has up to 64 KiB; canaries are run by a few nodes. */
+const CANARIES_MAX = 20;
+/** Lists that are read at the same time. */
+const READS_MAX = 20;
+
+/** A release with all that nodes reported of it. */
+export interface StoredRelease {
+  readonly row: ReleaseRow;
+  readonly publications: readonly Publication[];
+  /** The first files; `undefined` where no publisher listed them. */
+  readonly files: readonly PublishedFile[] | undefined;
+  /** Where it was active and when, newest first. */
+  readonly active: readonly ActivePeriod[];
+  readonly quarantines: readonly QuarantineNote[];
+  readonly canaries: readonly CanaryCourse[];
+}
+
+/** Returns a release; `undefined` where no node has reported it. */
+export async function readRelease(kv: Deno.Kv, digest: string): Promise<StoredRelease | undefined> {
+  if (!isDigest(digest)) return undefined;
+  const row = ReleaseRow.safeParse((await kv.get(keys.release(digest))).value);
+  if (!row.success) return undefined;
+  const [publications, files, active, quarantines, canaries] = await Promise.all([
+    readRows(kv, keys.publications(digest), Publication, PUBLICATIONS_MAX),
+    readReleaseFiles(kv, digest),
+    readActivePeriods(kv, digest),
+    readRows(kv, keys.quarantines(digest), QuarantineNote, NODES_MAX),
+    readRows(kv, keys.canaries(digest), CanaryCourse, CANARIES_MAX),
+  ]);
+  return { row: row.data, publications, files, active, quarantines, canaries };
+}
+
+/** Returns the files of a release, as its publisher listed them; `undefined` where none did. */
+export async function readReleaseFiles(
+  kv: Deno.Kv,
+  digest: string,
+): Promise<readonly PublishedFile[] | undefined> {
+  return isDigest(digest) ? await readLongValue(kv, keys.releaseFiles(digest), PublishedFiles) : undefined;
+}
+
+/** The next activation on the same node ends each one. */
+async function readActivePeriods(kv: Deno.Kv, digest: string): Promise<ActivePeriod[]> {
+  const activations = await readRows(kv, keys.activationsOf(digest), Activation, ACTIVATIONS_MAX);
+  // In the order of time: the first of a node is its earliest.
+  const earliest = new Map<string, string>();
+  for (const { node, at } of activations) if (!earliest.has(node)) earliest.set(node, at);
+  const nodes = [...earliest].slice(0, NODES_MAX);
+  const periods: ActivePeriod[] = [];
+  for (let index = 0; index < nodes.length; index += READS_MAX) {
+    const read = nodes.slice(index, index + READS_MAX).map(([node, from]) =>
+      readActivations(kv, node, { from })
+    );
+    periods.push(...(await Promise.all(read)).flat());
+  }
+  return periods.filter((period) => period.digest === digest).sort((a, b) => a.at < b.at ? 1 : -1);
+}
