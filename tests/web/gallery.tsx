@@ -23,6 +23,7 @@ import { Time } from "../../web/components/Time.tsx";
 import { TroubleList } from "../../web/components/TroubleList.tsx";
 import { STATES } from "../../web/fleet/node_view.ts";
 import { renderPage } from "../../web/render_page.tsx";
+import { ChartsSample, ExtremesSample } from "./gallery_charts.tsx";
 import { digestOf, minutesAgo, NODES, NOW, runsOf, type SampleNode, TROUBLES } from "./gallery_data.ts";
 
 const NODE_COLUMNS = [
@@ -222,6 +223,8 @@ export const SAMPLES: Readonly<Record<string, ComponentChildren>> = {
   fleet: <FleetSample />,
   node: <NodeSample />,
   pieces: <PiecesSample />,
+  charts: <ChartsSample />,
+  extremes: <ExtremesSample />,
 };
 
 /** Returns a page of the gallery. */

@@ -90,6 +90,8 @@ Deno.test("text has a contrast of 4.5:1 on every surface and tint", () => {
   for (const tone of TONES) {
     for (const surface of [...SURFACES, `${tone}-tint`]) check(`${tone}-ink`, surface, TEXT);
   }
+  for (const fill of ["calm", "bad", "ink"]) check("paper", fill, TEXT);
+  check("ink", "band", TEXT);
 });
 
 Deno.test("marks, borders of controls and the focus have a contrast of 3:1", () => {

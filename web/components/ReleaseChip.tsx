@@ -1,13 +1,6 @@
+import { shortDigest } from "../../lib/release/manifest.ts";
 import { addresses } from "../addresses.ts";
 import type { ReleaseName } from "../store/rows.ts";
-
-/** As many hex digits as no two releases of a fleet share. */
-const SHORT_DIGITS = 12;
-
-/** Returns the first digits of a digest, as pages name a release. */
-export function shortDigest(digest: string): string {
-  return digest.replace(/^sha256:/, "").slice(0, SHORT_DIGITS);
-}
 
 interface ReleaseChipProps {
   readonly release: ReleaseName;

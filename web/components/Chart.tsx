@@ -1,0 +1,111 @@
+import type { ComponentChildren } from "preact";
+import { percent } from "../charts/percent.ts";
+import type { Tick } from "../charts/time_axis.ts";
+import { Details } from "./Details.tsx";
+
+interface ChartProps {
+  /** What the chart shows, above it. */
+  readonly caption: ComponentChildren;
+  /** What the chart says, for those who do not see it. */
+  readonly summary: string;
+  /** Of the plot, in pixels. */
+  readonly height: number;
+  readonly yTicks?: readonly Tick[];
+  /** Labels of the time axis where there is room, and where there is little. */
+  readonly xTicks: { readonly wide: readonly Tick[]; readonly narrow: readonly Tick[] };
+  /** What lines and marks mean. */
+  readonly legend?: ComponentChildren;
+  /** Marks, as SVG that is placed in percent. */
+  readonly children: ComponentChildren;
+  /** A {@link DataTable} of what is drawn. */
+  readonly table: ComponentChildren;
+  readonly live?: string | undefined;
+}
+
+/**
+ * Renders the frame of a chart: its caption, its axes, and the data behind it. Marks stretch with the page, labels keep
+ * their size; on a phone there are fewer of them.
+ */
+export function Chart(
+  { caption, summary, height, yTicks, xTicks, legend, children, table, live }: ChartProps,
+) {
+  return (
+    <figure class="chart" data-live={live}>
+      <figcaption>
+        <span>{caption}</span>
+        {legend !== undefined && <ul class="legend">{legend}</ul>}
+      </figcaption>
+      <div class={yTicks === undefined ? "chart-grid" : "chart-grid chart-grid-y"}>
+        {yTicks !== undefined && (
+          <svg class="chart-y" width="100%" height={height} aria-hidden="true">
+            {yTicks.map(({ part, label }) => (
+              <text x="100%" y={(1 - part) * height} dy=".32em" text-anchor="end">{label}</text>
+            ))}
+          </svg>
+        )}
+        <svg class="chart-plot" width="100%" height={height} role="img" aria-label={summary}>
+          {yTicks?.map(({ part }) => {
+            const y = (1 - part) * height;
+            return <line class="gridline" x1="0" x2="100%" y1={y} y2={y} />;
+          })}
+          {children}
+        </svg>
+        <svg class="chart-x" width="100%" height="22" aria-hidden="true">
+          <TimeTicks ticks={xTicks.wide} name="from-wide" />
+          <TimeTicks ticks={xTicks.narrow} name="to-narrow" />
+        </svg>
+      </div>
+      <Details summary="Data">{table}</Details>
+    </figure>
+  );
+}
+
+/** Labels at the ends of an axis stay within it. */
+const EDGE = 0.04;
+
+function TimeTicks({ ticks, name }: { readonly ticks: readonly Tick[]; readonly name: string }) {
+  return (
+    <g class={name}>
+      {ticks.map(({ part, label }) => (
+        <>
+          <line class="tick" x1={percent(part)} x2={percent(part)} y1="0" y2="4" />
+          <text
+            x={percent(part)}
+            y="17"
+            text-anchor={part < EDGE ? "start" : part > 1 - EDGE ? "end" : "middle"}
+          >
+            {label}
+          </text>
+        </>
+      ))}
+    </g>
+  );
+}
+
+interface DataTableProps {
+  readonly caption: string;
+  readonly columns: readonly string[];
+  /** Cells, in the order of the columns. */
+  readonly rows: readonly (readonly ComponentChildren[])[];
+}
+
+/** Renders the data behind a chart. It scrolls sideways on a phone: its rows are compared with each other. */
+export function DataTable({ caption, columns, rows }: DataTableProps) {
+  return (
+    <div class="scroll" role="region" aria-label={caption} tabIndex={0}>
+      <table class="data">
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>{columns.map((column) => <th key={column} scope="col">{column}</th>)}</tr>
+        </thead>
+        <tbody>
+          {rows.map((cells) => (
+            <tr>
+              {cells.map((cell) => <td>{cell}</td>)}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
