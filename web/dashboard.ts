@@ -12,8 +12,9 @@ export interface Dashboard extends Web {
 /** What middleware has found out about a request before its route sees it. */
 export interface AppEnv {
   Variables: {
-    /** Missing on routes that everybody may see. */
     viewer: Viewer;
+    /** Whether the reader has a session to sign out of. */
+    signedIn: boolean;
   };
 }
 

@@ -100,6 +100,8 @@ export const keys = {
   sessionKey: () => [LAYOUT, "session_key"],
   /** Failed sign-ins of one address within one window; a count that expires. */
   signIns: (address: string, window: number) => [LAYOUT, "sign_ins", address, window],
+  /** Up to where the history of a store on this machine was taken in: a `HistoryCursor`. */
+  localHistory: (root: string) => [LAYOUT, "local_history", root],
   /** Where the sweep of old entries goes on. */
   sweep: () => [LAYOUT, "sweep"],
 } as const;

@@ -1,0 +1,105 @@
+import { formatDuration } from "../../lib/core/format.ts";
+import { useContext } from "preact/hooks";
+import { behindWords } from "../fleet/troubles.ts";
+import type { NodeView } from "../fleet/node_view.ts";
+import { shownText } from "../shown_text.ts";
+import { NodeLink } from "./NodeLink.tsx";
+import { Outcome } from "./Outcome.tsx";
+import { PageContext } from "./PageContext.tsx";
+import { ReleaseChip } from "./ReleaseChip.tsx";
+import { RunStrip } from "./RunStrip.tsx";
+import { StateBadge } from "./StateBadge.tsx";
+import { Cell, type Column, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+const COLUMNS: readonly Column[] = [
+  { label: "Node", grows: true },
+  { label: "State" },
+  { label: "Release" },
+  { label: "Last 30 runs" },
+  { label: "Last run" },
+  { label: "Next", align: "end" },
+];
+
+interface FleetTableProps {
+  /** What the nodes are. */
+  readonly caption: string;
+  readonly nodes: readonly NodeView[];
+}
+
+/** Renders nodes, a row each. */
+export function FleetTable({ caption, nodes }: FleetTableProps) {
+  return (
+    <Table caption={caption} columns={COLUMNS} live={`table:${caption}`}>
+      {nodes.map((node) => <FleetRow key={node.row.node} view={node} />)}
+    </Table>
+  );
+}
+
+function FleetRow({ view }: { readonly view: NodeView }) {
+  const { row, state, troubles, next } = view;
+  const [trouble] = troubles;
+  return (
+    <Row live={`node:${row.node}`} node={row.node}>
+      <Cell label="" kind="head" note={rolesOf(view)}>
+        <NodeLink node={row.node} />
+      </Cell>
+      <Cell label="State">
+        {trouble === undefined
+          ? <StateBadge state={state.kind} label={stateLabel(view)} />
+          : <StateBadge state={state.kind} label={trouble.label} tone={trouble.tone} />}
+      </Cell>
+      <Cell label="Release" note={<Behind view={view} />}>
+        {releaseOf(view)}
+      </Cell>
+      <Cell label="Last 30 runs" kind="wide">
+        <RunStrip runs={row.strip} />
+      </Cell>
+      <Cell label="Last run" note={row.last === null ? undefined : <Time at={row.last.startedAt} />}>
+        {row.last === null ? "–" : <Outcome outcome={row.last.outcome} />}
+      </Cell>
+      <Cell label="Next" align="end">
+        {next === null ? state.kind === "paused" ? "paused" : "–" : <Time at={next.at} style="clock" />}
+      </Cell>
+    </Row>
+  );
+}
+
+/** What else there is to say of a state. */
+function stateLabel({ state, row }: NodeView): string {
+  const canary = row.report?.canary;
+  if (state.kind === "canary" && canary?.status === "watching") {
+    return `canary, ${formatDuration(canary.leftMs)} left`;
+  }
+  if (state.kind === "canary") return "canary, paused";
+  return state.kind === "never-reported" ? "never reported" : state.kind;
+}
+
+function rolesOf({ row }: NodeView): string {
+  const roles = row.report?.roles.map(({ role }) => role) ?? [];
+  if (roles.length > 0) return shownText(roles.join(", "));
+  return row.last === null ? "" : `${shownText(row.last.command)}, no daemon`;
+}
+
+function releaseOf({ row, group }: NodeView) {
+  const [newest] = row.published;
+  const release = group === "publishers" && newest !== undefined ? newest : row.active ?? newest;
+  return release === undefined || release === null ? "–" : <ReleaseChip release={release} />;
+}
+
+function Behind({ view: { lag, row, group } }: { readonly view: NodeView }) {
+  const { now } = useContext(PageContext);
+  const behind = lag === null ? "" : behindWords(lag);
+  if (behind !== "") return <span class="behind">{behind}</span>;
+  const [newest] = row.published;
+  if (group === "publishers" && newest !== undefined) {
+    return (
+      <>
+        published <Time at={newest.at} />
+      </>
+    );
+  }
+  const since = row.activation?.digest === row.active?.digest ? row.activation?.at : undefined;
+  if (since === undefined) return null;
+  return <>active for {formatDuration(Math.max(0, now.getTime() - Date.parse(since)))}</>;
+}

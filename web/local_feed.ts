@@ -1,0 +1,138 @@
+import type { ModelSync } from "../lib/config/schema.ts";
+import type { Context } from "../lib/core/context.ts";
+import { messageAndHint } from "../lib/core/errors.ts";
+import { heartbeatTexts } from "../lib/reporting/heartbeat_events.ts";
+import { type NodeFacts, recordEvents, startedEvent } from "../lib/reporting/make_events.ts";
+import { parseBatch } from "../lib/reporting/parse_batch.ts";
+import type { ReportEvent } from "../lib/reporting/wire.ts";
+import { HistoryCursor, type HistoryEntry, readAfter } from "../lib/store/history_cursor.ts";
+import { findPublishedFiles } from "../lib/store/published_files.ts";
+import { findRunning } from "../lib/store/running.ts";
+import { findStore, type Store, type StoreLocation } from "../lib/store/store.ts";
+import { ingest } from "./store/ingest.ts";
+import { keys } from "./store/keys.ts";
+import type { Web } from "./web.ts";
+
+/** How soon a page shows what this machine does. A look reads the end of one file. */
+const LOOK_MS = 1_000;
+
+/** As many lines of the history as one step takes in: a step is a few hundred writes. */
+const LINES_MAX = 200;
+
+/** This machine, as its own dashboard sees it. */
+export interface LocalMachine {
+  readonly location: StoreLocation;
+  /** Reads the configuration as it is now. */
+  readonly readSettings: () => Promise<ModelSync>;
+}
+
+/**
+ * Takes what this machine does into its dashboard until the context's signal is aborted: the history from where the last
+ * look ended, the runs that are going on, and the state of its daemon. The same events as reports of other machines, so
+ * that a machine that also reports to this dashboard counts once. Never throws: a problem is one warning until it
+ * changes.
+ *
+ * @param onChange called when something was taken in
+ */
+export async function localFeed(
+  context: Context,
+  web: Pick<Web, "kv" | "clock">,
+  machine: LocalMachine,
+  onChange: () => void,
+): Promise<void> {
+  const { clock, log, signal } = context;
+  const feed = new LocalFeed(context, web, machine);
+  let problem: string | undefined;
+  while (!signal.aborted) {
+    try {
+      if (await feed.look()) onChange();
+      problem = undefined;
+    } catch (error) {
+      const found = messageAndHint(error);
+      if (!signal.aborted && found !== problem) log.warn(`cannot show this machine's runs: ${found}`);
+      problem = found;
+    }
+    await clock.sleep(LOOK_MS, signal).catch(() => {});
+  }
+}
+
+class LocalFeed {
+  readonly #context: Context;
+  readonly #web: Pick<Web, "kv" | "clock">;
+  readonly #machine: LocalMachine;
+  #cursor: HistoryCursor | undefined;
+  #root: string | undefined;
+  #announced: ReadonlySet<string> = new Set();
+  #heartbeatMs = -Infinity;
+
+  constructor(context: Context, web: Pick<Web, "kv" | "clock">, machine: LocalMachine) {
+    this.#context = context;
+    this.#web = web;
+    this.#machine = machine;
+  }
+
+  /** @returns whether anything was taken in */
+  async look(): Promise<boolean> {
+    const { fs, log } = this.#context;
+    const store = findStore(fs, this.#machine.location, log);
+    if (store === undefined) return false;
+    if (this.#root !== store.root) await this.#begin(store);
+    const settings = await this.#machine.readSettings();
+    const facts = { name: settings.report.node, host: this.#context.host, modelsDir: store.modelsDir };
+    const hasStarted = await this.#takeStarts(store, facts);
+    const hasEnded = await this.#takeHistory(store, facts);
+    const hasState = await this.#takeState(store, settings);
+    return hasStarted || hasEnded || hasState;
+  }
+
+  async #begin(store: Store): Promise<void> {
+    const { value } = await this.#web.kv.get(keys.localHistory(store.root));
+    this.#cursor = HistoryCursor.safeParse(value).data;
+    this.#root = store.root;
+  }
+
+  async #takeHistory(store: Store, facts: NodeFacts): Promise<boolean> {
+    for (let taken = false;; taken = true) {
+      const batch = readAfter(store, this.#cursor, LINES_MAX);
+      if (!batch.found) {
+        // The history was removed, or is another one: what is in it is taken in again, which changes nothing.
+        this.#cursor = undefined;
+        continue;
+      }
+      const last = batch.entries.at(-1);
+      if (last === undefined || this.#context.signal.aborted) return taken;
+      await ingest(this.#web, eventsOf(store, facts, batch.entries));
+      this.#cursor = last.cursor;
+      await this.#web.kv.set(keys.localHistory(store.root), last.cursor);
+    }
+  }
+
+  /** Runs without a daemon say nowhere else that they began. */
+  async #takeStarts(store: Store, facts: NodeFacts): Promise<boolean> {
+    const running = await findRunning(store);
+    const fresh = running.filter(({ runId }) => !this.#announced.has(runId));
+    this.#announced = new Set(running.map(({ runId }) => runId));
+    await ingest(this.#web, fresh.map((run) => startedEvent(facts, run)));
+    return fresh.length > 0;
+  }
+
+  async #takeState(store: Store, settings: ModelSync): Promise<boolean> {
+    const now = this.#context.clock.monotonicMs();
+    if (now - this.#heartbeatMs < settings.report.interval_seconds * 1_000) return false;
+    this.#heartbeatMs = now;
+    const texts = await heartbeatTexts(this.#context, { store, roles: [] }, settings);
+    const { events } = parseBatch(texts.map((text) => JSON.parse(text)));
+    await ingest(this.#web, events);
+    return events.length > 0;
+  }
+}
+
+function eventsOf(store: Store, facts: NodeFacts, entries: readonly HistoryEntry[]): ReportEvent[] {
+  return entries.flatMap(({ record }) => {
+    const { outcome, release } = record;
+    const files = outcome === "published" && release !== undefined
+      ? findPublishedFiles(store, release)
+      : undefined;
+    return recordEvents(facts, record, files);
+  });
+}

@@ -1,0 +1,265 @@
+import { Hono } from "hono";
+import { plural } from "../../lib/core/format.ts";
+import { addresses } from "../addresses.ts";
+import { Empty } from "../components/Empty.tsx";
+import { FilterBar } from "../components/FilterBar.tsx";
+import { FleetTable } from "../components/FleetTable.tsx";
+import { NodeLink } from "../components/NodeLink.tsx";
+import { PageTitle } from "../components/PageTitle.tsx";
+import { Pager } from "../components/Pager.tsx";
+import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { Section } from "../components/Section.tsx";
+import { Time } from "../components/Time.tsx";
+import { TroubleList } from "../components/TroubleList.tsx";
+import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import {
+  filterFleet,
+  type FleetFilter,
+  isFiltered,
+  OVERVIEW_ROWS_MAX,
+  PAGE_ROWS_MAX,
+  parseFleetFilter,
+} from "../fleet/filter_fleet.ts";
+import type { Lineage } from "../fleet/lag.ts";
+import { type Group, GROUPS, type NodeView, STATES } from "../fleet/node_view.ts";
+import { summarize, type Summary } from "../fleet/sentence.ts";
+import { spoken } from "../fleet/tone.ts";
+import { type FleetView, viewFleet } from "../fleet/view_fleet.ts";
+import { pageFacts } from "../page_facts.ts";
+import { renderPage } from "../render_page.tsx";
+import { findSearched } from "../store/find_searched.ts";
+import { readableRows } from "../readable_rows.ts";
+
+/** What a person reads before the first table. */
+const TROUBLES_MAX = 8;
+
+/** Model sets that the lead names: a fleet with more has a page of releases. */
+const LINEAGES_MAX = 3;
+
+/** A fleet of so many nodes is seen at a glance, and needs no filter. */
+const FILTER_NODES_MIN = 6;
+
+/** The first page: the whole fleet, problems first. */
+export function fleetRoutes(dashboard: Dashboard): App {
+  return new Hono<AppEnv>().get("/", async (context) => {
+    const filter = parseFleetFilter((name) => context.req.query(name));
+    if (filter.search !== "" && context.var.viewer === "operator") {
+      const found = await findSearched(dashboard.kv, filter.search);
+      if (found !== undefined) return context.redirect(found, 303);
+    }
+    const now = dashboard.clock.now();
+    const snapshot = await dashboard.fleet.read();
+    const rows = await readableRows(dashboard, context.var.viewer, snapshot.rows.values());
+    const fleet = viewFleet(rows, now);
+    const summary = summarize(fleet.nodes);
+    return context.html(renderPage({
+      title: titleOf(summary),
+      facts: pageFacts(context, now, snapshot.version),
+      state: summary.tone === "empty" ? "good" : summary.tone,
+      search: filter.search,
+      body: <FleetPage fleet={fleet} summary={summary} filter={filter} />,
+    }));
+  });
+}
+
+/** What a tab among many says. */
+function titleOf({ needing }: Summary): string {
+  return needing === "" ? "Fleet" : `${needing} need attention`;
+}
+
+interface FleetPageProps {
+  readonly fleet: FleetView;
+  readonly summary: Summary;
+  readonly filter: FleetFilter;
+}
+
+function FleetPage({ fleet, summary, filter }: FleetPageProps) {
+  if (summary.tone === "empty") return <EmptyFleet />;
+  const nodes = filterFleet(fleet.nodes, filter);
+  const filtered = isFiltered(filter);
+  return (
+    <>
+      <PageTitle live="sentence" lead={<Lead fleet={fleet} />}>
+        {summary.needing !== "" && <em class={`tone-${summary.tone}`}>{summary.needing}</em>} {summary.rest}
+      </PageTitle>
+      {!filtered && <Troubles nodes={nodes} />}
+      {(filtered || fleet.nodes.length >= FILTER_NODES_MIN) && (
+        <FleetFilterBar filter={filter} shown={nodes.length} all={fleet.nodes.length} />
+      )}
+      {nodes.length === 0 && (
+        <Empty title="No node matches the filter">
+          <a href={addresses.fleet()}>Show all {plural(fleet.nodes.length, "node")}</a>
+        </Empty>
+      )}
+      {GROUPS.map((group) => (
+        <GroupSection
+          key={group}
+          group={group}
+          nodes={nodes.filter((node) => node.group === group)}
+          filter={filter}
+        />
+      ))}
+    </>
+  );
+}
+
+/** Which releases are new, and who has them. */
+function Lead({ fleet }: { readonly fleet: FleetView }) {
+  const { all } = fleet.lineages;
+  const [due] = fleet.nodes.flatMap(({ row, next }) => next === null ? [] : [{ node: row.node, at: next.at }])
+    .sort((a, b) => a.at.localeCompare(b.at));
+  return (
+    <>
+      {all.slice(0, LINEAGES_MAX).map((lineage) => (
+        <LineageSentence key={lineage.publisher} lineage={lineage} nodes={fleet.nodes} />
+      ))}
+      {all.length > LINEAGES_MAX && (
+        <a href={addresses.releases()}>{plural(all.length - LINEAGES_MAX, "more publisher")}.</a>
+      )}
+      {due !== undefined && (
+        <>
+          Next due is <NodeLink node={due.node} />, <Time at={due.at} style="clock" />.
+        </>
+      )}
+    </>
+  );
+}
+
+function LineageSentence(
+  { lineage, nodes }: { readonly lineage: Lineage; readonly nodes: readonly NodeView[] },
+) {
+  const [newest] = lineage.published;
+  if (newest === undefined) return null;
+  const consumers = nodes.filter(({ lag }) => lag?.publisher === lineage.publisher);
+  const current = consumers.filter(({ lag }) => lag?.releases === 0).length;
+  const where = consumers.length === 0
+    ? "no consumer reports it yet"
+    : current === consumers.length
+    ? `it is active on ${consumers.length === 1 ? "its consumer" : `all ${consumers.length} consumers`}`
+    : `it is active on ${current} of ${plural(consumers.length, "consumer")}`;
+  return (
+    <>
+      <NodeLink node={lineage.publisher} /> published release <ReleaseChip release={newest} />{" "}
+      <Time at={newest.at} style="clock" />; {where}.{" "}
+    </>
+  );
+}
+
+function Troubles({ nodes }: { readonly nodes: readonly NodeView[] }) {
+  const entries = nodes.flatMap(({ row, troubles }) =>
+    troubles.map((trouble) => ({ node: row.node, trouble }))
+  );
+  const rest = entries.length - TROUBLES_MAX;
+  return (
+    <div data-live="troubles">
+      <TroubleList entries={entries.slice(0, TROUBLES_MAX)} />
+      {rest > 0 && (
+        <p class="more">
+          <a href="/?state=trouble">{plural(rest, "more problem")}</a>
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface FleetFilterBarProps {
+  readonly filter: FleetFilter;
+  readonly shown: number;
+  readonly all: number;
+}
+
+function FleetFilterBar({ filter, shown, all }: FleetFilterBarProps) {
+  const states = [
+    { value: "any", label: "Any state" },
+    { value: "trouble", label: "With problems" },
+    ...STATES.map((state) => ({ value: state, label: spoken(state) })),
+  ];
+  const groups = [
+    { value: "any", label: "All groups" },
+    ...GROUPS.map((value) => ({ value, label: TITLES[value] })),
+  ];
+  return (
+    <FilterBar
+      action={addresses.fleet()}
+      search={{ label: "Search", value: filter.search }}
+      selects={[
+        { name: "state", label: "State", value: filter.state, options: states },
+        { name: "group", label: "Group", value: filter.group, options: groups },
+      ]}
+      isFiltered={isFiltered(filter)}
+    >
+      {isFiltered(filter) ? `${shown} of ${plural(all, "node")}` : plural(all, "node")}
+    </FilterBar>
+  );
+}
+
+const TITLES: Readonly<Record<Group, string>> = {
+  consumers: "Consumers",
+  publishers: "Publishers",
+  references: "Reference syncs",
+};
+
+interface GroupSectionProps {
+  readonly group: Group;
+  readonly nodes: readonly NodeView[];
+  readonly filter: FleetFilter;
+}
+
+/** A group of nodes: its first rows, or a page of it where only this group is shown. */
+function GroupSection({ group, nodes, filter }: GroupSectionProps) {
+  if (nodes.length === 0) return null;
+  const isWhole = filter.group === group;
+  const size = isWhole ? PAGE_ROWS_MAX : OVERVIEW_ROWS_MAX;
+  const first = isWhole ? (filter.page - 1) * size : 0;
+  const shown = nodes.slice(first, first + size);
+  const address = (changes: Readonly<Record<string, string>>) => groupAddress(filter, { group, ...changes });
+  const note = nodes.length > shown.length
+    ? `${first + 1} to ${first + shown.length} of ${nodes.length}`
+    : `${nodes.length}`;
+  return (
+    <Section title={TITLES[group]} note={note} id={group} live={`group:${group}`}>
+      <FleetTable caption={TITLES[group]} nodes={shown} />
+      {!isWhole && nodes.length > shown.length && (
+        <p class="more">
+          <a href={address({})}>Show all {nodes.length}</a>
+        </p>
+      )}
+      {isWhole && (
+        <Pager
+          what={TITLES[group].toLowerCase()}
+          newer={filter.page > 1 ? address({ page: String(filter.page - 1) }) : undefined}
+          older={first + size < nodes.length ? address({ page: String(filter.page + 1) }) : undefined}
+        />
+      )}
+    </Section>
+  );
+}
+
+function groupAddress({ search, state }: FleetFilter, changes: Readonly<Record<string, string>>): string {
+  const query = new URLSearchParams({
+    ...(search === "" ? {} : { q: search }),
+    ...(state === "any" ? {} : { state }),
+    ...changes,
+  });
+  return `/?${query}`;
+}
+
+function EmptyFleet() {
+  return (
+    <>
+      <PageTitle live="sentence">No node has reported yet.</PageTitle>
+      <Empty title="Let a machine report to this page">
+        <ol>
+          <li>
+            Create a token under <a href={addresses.settings()}>Settings</a>.
+          </li>
+          <li>
+            On the machine, set <code>model_sync.report.url</code> to this page's address in{" "}
+            <code>configs/bot.yaml</code>, and put the token into <code>MODEL_SYNC_REPORT_TOKEN</code>.
+          </li>
+          <li>Check it, then run any command: its run appears here.</li>
+        </ol>
+      </Empty>
+    </>
+  );
+}
