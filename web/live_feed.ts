@@ -18,6 +18,7 @@ export const SUBSCRIBERS_MAX = 1_000;
 interface Subscriber {
   version: string;
   readonly send: (message: LiveMessage) => void;
+  readonly end: () => void;
 }
 
 /**
@@ -42,11 +43,17 @@ export class LiveFeed {
   /**
    * Sends what changed after a version, now and from now on, until the signal is aborted.
    *
+   * @param end called when the dashboard stops
    * @returns whether there was room for one more
    */
-  subscribe(version: string, signal: AbortSignal, send: (message: LiveMessage) => void): boolean {
+  subscribe(
+    version: string,
+    signal: AbortSignal,
+    send: (message: LiveMessage) => void,
+    end: () => void,
+  ): boolean {
     if (this.#subscribers.size >= SUBSCRIBERS_MAX || signal.aborted) return false;
-    const subscriber: Subscriber = { version, send };
+    const subscriber: Subscriber = { version, send, end };
     this.#subscribers.add(subscriber);
     signal.addEventListener("abort", () => this.#leave(subscriber), { once: true });
     if (this.#looking === undefined) {
@@ -55,6 +62,11 @@ export class LiveFeed {
     }
     this.poke();
     return true;
+  }
+
+  /** Ends every connection: a server that stops would wait for them. */
+  close(): void {
+    for (const { end } of this.#subscribers) end();
   }
 
   #leave(subscriber: Subscriber): void {
