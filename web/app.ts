@@ -1,0 +1,29 @@
+import { Hono } from "hono";
+import { messageAndHint } from "../lib/core/errors.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
+import { errorPage, notFoundPage } from "./routes/error_page.tsx";
+import { fleetRoutes } from "./routes/fleet.tsx";
+import { liveRoutes } from "./routes/live.ts";
+import { nodeRoutes } from "./routes/node.tsx";
+import { runRoutes } from "./routes/run.tsx";
+import { staticRoutes } from "./routes/static.ts";
+
+/** Returns the dashboard as an application that answers requests: the guard first, then each page. */
+export function dashboardApp(dashboard: Dashboard): App {
+  return new Hono<AppEnv>()
+    .route("/", staticRoutes())
+    .route("/", fleetRoutes(dashboard))
+    .route("/", nodeRoutes(dashboard))
+    .route("/", runRoutes(dashboard))
+    .route("/", liveRoutes(dashboard))
+    .notFound((context) => notFoundPage(context, dashboard))
+    .onError((error, context) => {
+      dashboard.log.error(
+        `Cannot answer ${context.req.method} ${context.req.path}: ${messageAndHint(error)}`,
+      );
+      return errorPage(context, dashboard.clock.now(), 500, {
+        title: "This page could not be shown",
+        children: "The dashboard's log says why. Load the page again in a moment.",
+      });
+    });
+}

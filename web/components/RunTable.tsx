@@ -1,0 +1,75 @@
+import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
+import { addresses } from "../addresses.ts";
+import { shownText } from "../shown_text.ts";
+import type { RunRow } from "../store/rows.ts";
+import { NodeLink } from "./NodeLink.tsx";
+import { Outcome } from "./Outcome.tsx";
+import { ReleaseChip } from "./ReleaseChip.tsx";
+import { Cell, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+interface RunTableProps {
+  readonly caption: string;
+  /** Newest first. */
+  readonly runs: readonly RunRow[];
+  /** Whether the runs are of several nodes. */
+  readonly namesNodes?: boolean;
+  readonly live?: string;
+}
+
+/** Renders runs, a row each, with what they changed or why they failed. */
+export function RunTable({ caption, runs, namesNodes = false, live }: RunTableProps) {
+  const columns = [
+    { label: "Run" },
+    ...(namesNodes ? [{ label: "Node" }] : []),
+    { label: "Outcome" },
+    { label: "Release" },
+    { label: "What happened", grows: true },
+    { label: "Took", align: "end" as const },
+  ];
+  return (
+    <Table caption={caption} columns={columns} {...(live === undefined ? {} : { live })}>
+      {runs.map((run) => (
+        <Row key={`${run.node} ${run.runId}`}>
+          <Cell label="" kind="head" note={<Time at={run.startedAt} style="clock" />}>
+            <a class="name" href={addresses.run(run.runId, run.node)}>{shownText(run.command)}</a>
+          </Cell>
+          {namesNodes && (
+            <Cell label="Node">
+              <NodeLink node={run.node} />
+            </Cell>
+          )}
+          <Cell label="Outcome">
+            <Outcome outcome={run.outcome} />
+          </Cell>
+          <Cell label="Release">{releaseOf(run)}</Cell>
+          <Cell label="What happened" kind="wide">{eventOf(run)}</Cell>
+          <Cell label="Took" align="end">{formatDuration(run.durationMs)}</Cell>
+        </Row>
+      ))}
+    </Table>
+  );
+}
+
+function releaseOf({ release, sequence }: RunRow) {
+  if (release === undefined) return "–";
+  return (
+    <ReleaseChip release={sequence === undefined ? { digest: release } : { digest: release, sequence }} />
+  );
+}
+
+/** The error, or what was moved. */
+function eventOf({ error, changed, writtenBytes }: RunRow) {
+  if (error !== undefined) {
+    return (
+      <>
+        {shownText(error.message)} <code>{shownText(error.code)}</code>
+      </>
+    );
+  }
+  const moved = [
+    ...(changed === undefined || changed === 0 ? [] : [`${plural(changed, "file")} changed`]),
+    ...(writtenBytes === undefined || writtenBytes === 0 ? [] : [`${formatBytes(writtenBytes)} written`]),
+  ];
+  return moved.length === 0 ? "–" : moved.join(", ");
+}

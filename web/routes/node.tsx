@@ -1,0 +1,377 @@
+import { Hono } from "hono";
+import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
+import { nodeOf } from "../../lib/reporting/event_names.ts";
+import type { Heartbeat } from "../../lib/reporting/wire.ts";
+import { addresses } from "../addresses.ts";
+import { ActivationBand } from "../components/ActivationBand.tsx";
+import { Breadcrumb } from "../components/Breadcrumb.tsx";
+import { Empty } from "../components/Empty.tsx";
+import { Facts } from "../components/Facts.tsx";
+import { NodeLink } from "../components/NodeLink.tsx";
+import { PageTitle } from "../components/PageTitle.tsx";
+import { Pager } from "../components/Pager.tsx";
+import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { RunChart } from "../components/RunChart.tsx";
+import { RunTable } from "../components/RunTable.tsx";
+import { Section } from "../components/Section.tsx";
+import { StateBadge } from "../components/StateBadge.tsx";
+import { Cell, Row, Table } from "../components/Table.tsx";
+import { Time } from "../components/Time.tsx";
+import { TroubleList } from "../components/TroubleList.tsx";
+import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import { Lineages } from "../fleet/lag.ts";
+import type { NodeView } from "../fleet/node_view.ts";
+import { behindWords } from "../fleet/troubles.ts";
+import { viewNode } from "../fleet/view_fleet.ts";
+import { pageFacts } from "../page_facts.ts";
+import { readableRows } from "../readable_rows.ts";
+import { renderPage } from "../render_page.tsx";
+import { shownText } from "../shown_text.ts";
+import type { RowPage } from "../store/page_range.ts";
+import { type ActivePeriod, readActivations } from "../store/read_activations.ts";
+import { readHeartbeat } from "../store/read_heartbeat.ts";
+import { readRuns } from "../store/read_runs.ts";
+import type { RoleRow, RunRow } from "../store/rows.ts";
+import { notFoundPage } from "./error_page.tsx";
+
+/** Runs of one page; the charts show as many. */
+const RUNS_MAX = 50;
+/** What the band of active releases covers. */
+const BAND_DAYS = 30;
+const DAY_MS = 24 * 3_600_000;
+
+/** One node: what is active, when it runs, how it went. */
+export function nodeRoutes(dashboard: Dashboard): App {
+  return new Hono<AppEnv>().get("/nodes/:node{.+}", async (context) => {
+    const now = dashboard.clock.now();
+    const { viewer } = context.var;
+    const { rows, version } = await dashboard.fleet.read();
+    const readable = Array.from(await readableRows(dashboard, viewer, rows.values()));
+    const row = readable.find(({ node }) => node === nodeOf(context.req.param("node")));
+    if (row === undefined) {
+      return notFoundPage(context, dashboard, "No node of this name has reported or has a token.");
+    }
+    const view = viewNode(row, new Lineages(readable), now);
+    const before = context.req.query("before");
+    const record = viewer === "operator" ? await readRecord(dashboard.kv, row.node, now, before) : undefined;
+    const worst = view.troubles[0]?.tone ?? "good";
+    return context.html(renderPage({
+      title: row.node,
+      facts: pageFacts(context, now, version),
+      state: worst,
+      body: <NodePage view={view} record={record} now={now} isFirstPage={before === undefined} />,
+    }));
+  });
+}
+
+/** What is read for one node alone. */
+interface NodeRecord {
+  readonly runs: RowPage<RunRow>;
+  readonly active: readonly ActivePeriod[];
+  readonly heartbeat: Heartbeat | undefined;
+}
+
+async function readRecord(
+  kv: Deno.Kv,
+  node: string,
+  now: Date,
+  before: string | undefined,
+): Promise<NodeRecord> {
+  const from = new Date(now.getTime() - BAND_DAYS * DAY_MS).toISOString();
+  const [runs, active, heartbeat] = await Promise.all([
+    readRuns(kv, node, { limit: RUNS_MAX, before }),
+    readActivations(kv, node, { from }),
+    readHeartbeat(kv, node),
+  ]);
+  return { runs, active, heartbeat };
+}
+
+interface NodePageProps {
+  readonly view: NodeView;
+  /** Missing for the public, who see states and releases alone. */
+  readonly record: NodeRecord | undefined;
+  readonly now: Date;
+  readonly isFirstPage: boolean;
+}
+
+function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
+  const { row, state, troubles } = view;
+  const [trouble] = troubles;
+  const aside = trouble === undefined
+    ? <StateBadge state={state.kind} />
+    : <StateBadge state={state.kind} label={trouble.label} tone={trouble.tone} />;
+  return (
+    <>
+      <Breadcrumb crumbs={[{ label: "Fleet", href: addresses.fleet() }]} />
+      <PageTitle aside={aside} live="node-title" lead={troubles.length > 0 ? undefined : state.reason}>
+        <bdi>{shownText(row.node)}</bdi>
+      </PageTitle>
+      <TroubleList entries={troubles.map((one) => ({ trouble: one }))} live="troubles" />
+      <div data-live="facts">
+        <NodeFacts view={view} />
+      </div>
+      {record !== undefined && (
+        <>
+          <Band record={record} now={now} view={view} />
+          <Running view={view} />
+          <Charts runs={record.runs.rows} />
+          <Runs view={view} runs={record.runs} isFirstPage={isFirstPage} />
+          <Schedule roles={row.report?.roles ?? []} />
+          <Store heartbeat={record.heartbeat} />
+        </>
+      )}
+    </>
+  );
+}
+
+function NodeFacts({ view: { row, lag, next, group } }: { readonly view: NodeView }) {
+  const { active, activation, report, host, lastReceivedAt, lastSuccessAt, published: [newest] } = row;
+  const isSince = activation !== null && activation.digest === active?.digest;
+  const behind = lag === null ? "" : behindWords(lag);
+  return (
+    <Facts
+      facts={[
+        group === "publishers" && newest !== undefined && {
+          label: "Newest release",
+          value: <ReleaseChip release={newest} />,
+          note: (
+            <>
+              published <Time at={newest.at} />
+            </>
+          ),
+        },
+        active !== null && (group !== "publishers" || newest === undefined) && {
+          label: "Active release",
+          value: <ReleaseChip release={active} />,
+          note: isSince
+            ? (
+              <>
+                activated <Time at={activation.at} />
+              </>
+            )
+            : undefined,
+        },
+        lag !== null && {
+          label: "Behind its publisher",
+          value: behind === "" ? "no" : <span class="behind">{behind}</span>,
+          note: (
+            <>
+              of <NodeLink node={lag.publisher} />
+            </>
+          ),
+        },
+        {
+          label: "Next run",
+          value: next === null ? "–" : <Time at={next.at} style="clock" />,
+          note: next?.role,
+        },
+        lastSuccessAt !== null && { label: "Last success", value: <Time at={lastSuccessAt} /> },
+        lastReceivedAt !== null && { label: "Last heard", value: <Time at={lastReceivedAt} /> },
+        host !== null && { label: "Host", value: shownText(host) },
+        report !== null && { label: "Version", value: shownText(report.version) },
+        report !== null && {
+          label: "Configuration",
+          value: (
+            <code title="The same for the same settings">
+              {shownText(report.configFingerprint).slice(0, 8)}
+            </code>
+          ),
+        },
+        report?.freeBytes !== undefined && report.freeBytes !== null && {
+          label: "Free disk",
+          value: formatBytes(report.freeBytes),
+        },
+      ]}
+    />
+  );
+}
+
+function Band(
+  { record: { active }, view, now }: Pick<NodePageProps, "view" | "now"> & { readonly record: NodeRecord },
+) {
+  if (active.length === 0) return null;
+  return (
+    <Section title="What was active when" note={`${BAND_DAYS} days`}>
+      <ActivationBand
+        activations={active}
+        from={new Date(now.getTime() - BAND_DAYS * DAY_MS)}
+        to={now}
+        quarantined={new Set(view.row.report?.quarantine)}
+        live="band"
+      />
+    </Section>
+  );
+}
+
+function Running({ view: { row } }: { readonly view: NodeView }) {
+  return (
+    <div data-live="running">
+      {row.running.length > 0 && (
+        <Section title="Running now">
+          <ul class="plain">
+            {row.running.map(({ runId, command, startedAt, step }) => (
+              <li>
+                <a class="name" href={addresses.run(runId, row.node)}>{shownText(command)}</a>
+                {step !== null && `, ${shownText(step)}`}, started <Time at={startedAt} />
+              </li>
+            ))}
+          </ul>
+        </Section>
+      )}
+    </div>
+  );
+}
+
+/** Runs of one command compare; the command with the most runs is what the node is for. */
+function Charts({ runs }: { readonly runs: readonly RunRow[] }) {
+  const [main] = [...Map.groupBy(runs, ({ command }) => command).values()].sort((a, b) =>
+    b.length - a.length
+  );
+  if (main === undefined || main.length < 3) return null;
+  const hasBytes = main.some(({ writtenBytes }) => writtenBytes !== undefined && writtenBytes > 0);
+  return (
+    <Section title={`The last ${plural(main.length, "run")} of ${main[0]?.command ?? ""}`}>
+      <div class="charts">
+        <RunChart runs={main} measure="duration" live="chart:duration" />
+        {hasBytes && <RunChart runs={main} measure="bytes" live="chart:bytes" />}
+      </div>
+    </Section>
+  );
+}
+
+interface RunsProps extends Pick<NodePageProps, "view" | "isFirstPage"> {
+  readonly runs: RowPage<RunRow>;
+}
+
+function Runs({ view: { row }, runs, isFirstPage }: RunsProps) {
+  if (runs.rows.length === 0) {
+    return (
+      <Empty title="No run has ended yet" commands={["model-sync status"]}>
+        <p>A run appears here as soon as it ends. Check what the machine is doing:</p>
+      </Empty>
+    );
+  }
+  const page = addresses.node(row.node);
+  const older = runs.older === undefined ? undefined : `${page}?before=${encodeURIComponent(runs.older)}`;
+  return (
+    <Section title="Runs" note={`${isFirstPage ? "the newest" : "older"} ${runs.rows.length}`} id="runs">
+      <RunTable caption="Runs" runs={runs.rows} live="runs" />
+      <Pager what="runs" newer={isFirstPage ? undefined : page} older={older} />
+    </Section>
+  );
+}
+
+function Schedule({ roles }: { readonly roles: readonly RoleRow[] }) {
+  if (roles.length === 0) return null;
+  return (
+    <Section title="Schedule" note="of its daemon">
+      <Table
+        caption="Schedule"
+        columns={[{ label: "Role" }, { label: "Runs at", grows: true }, { label: "Zone" }, {
+          label: "Next",
+          align: "end",
+        }]}
+      >
+        {roles.map(({ role, times, timeZone, next, splaySeconds, pause }) => (
+          <Row key={role}>
+            <Cell label="" kind="head">{shownText(role)}</Cell>
+            <Cell
+              label="Runs at"
+              note={splaySeconds > 0 ? `up to ${formatDuration(splaySeconds * 1000)} later` : undefined}
+            >
+              {shownText(times.join(", "))}
+            </Cell>
+            <Cell label="Zone">{shownText(timeZone)}</Cell>
+            <Cell
+              label="Next"
+              align="end"
+              note={pause?.reason === undefined ? undefined : shownText(pause.reason)}
+            >
+              {pause !== null
+                ? (
+                  <>
+                    paused{pause.until !== null && (
+                      <>
+                        until <Time at={pause.until} style="clock" />
+                      </>
+                    )}
+                  </>
+                )
+                : next === null
+                ? "never"
+                : <Time at={next} style="clock" />}
+            </Cell>
+          </Row>
+        ))}
+      </Table>
+    </Section>
+  );
+}
+
+/** The releases that the node could roll back to, and those that it refuses. */
+function Store({ heartbeat }: { readonly heartbeat: Heartbeat | undefined }) {
+  if (heartbeat === undefined) return null;
+  const { releases, quarantine, current, previous } = heartbeat.status;
+  return (
+    <>
+      {releases.length > 0 && (
+        <Section
+          title="Releases in its store"
+          note={plural(releases.length + heartbeat.leftOut.releases, "release")}
+        >
+          <Table
+            caption="Releases in the store"
+            columns={[{ label: "Release", grows: true }, { label: "Files", align: "end" }, {
+              label: "Size",
+              align: "end",
+            }, { label: "Made", align: "end" }]}
+          >
+            {releases.map((release) => (
+              <Row key={release.digest}>
+                <Cell
+                  label=""
+                  kind="head"
+                  note={release.digest === current?.digest
+                    ? "active"
+                    : release.digest === previous?.digest
+                    ? "a rollback activates it"
+                    : undefined}
+                >
+                  <ReleaseChip release={release} />
+                </Cell>
+                <Cell label="Files" align="end">{String(release.files)}</Cell>
+                <Cell label="Size" align="end">{formatBytes(release.bytes)}</Cell>
+                <Cell label="Made" align="end">
+                  <Time at={release.createdAt} />
+                </Cell>
+              </Row>
+            ))}
+          </Table>
+        </Section>
+      )}
+      {quarantine.length > 0 && (
+        <Section
+          title="Quarantine"
+          note={plural(quarantine.length + heartbeat.leftOut.quarantine, "release")}
+        >
+          <Table
+            caption="Quarantine"
+            columns={[{ label: "Release" }, { label: "Why", grows: true }, { label: "Since", align: "end" }]}
+          >
+            {quarantine.map((entry) => (
+              <Row key={entry.digest}>
+                <Cell label="" kind="head">
+                  <ReleaseChip release={entry} />
+                </Cell>
+                <Cell label="Why" kind="wide">{shownText(entry.reason)}</Cell>
+                <Cell label="Since" align="end">
+                  <Time at={entry.at} />
+                </Cell>
+              </Row>
+            ))}
+          </Table>
+        </Section>
+      )}
+    </>
+  );
+}

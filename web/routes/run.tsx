@@ -1,0 +1,235 @@
+import { Hono } from "hono";
+import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
+import type { Finished } from "../../lib/reporting/wire.ts";
+import { addresses, webLink } from "../addresses.ts";
+import { Breadcrumb } from "../components/Breadcrumb.tsx";
+import { Facts } from "../components/Facts.tsx";
+import { FileChanges } from "../components/FileChanges.tsx";
+import { NodeLink } from "../components/NodeLink.tsx";
+import { Notice } from "../components/Notice.tsx";
+import { Outcome } from "../components/Outcome.tsx";
+import { PageTitle } from "../components/PageTitle.tsx";
+import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { Section } from "../components/Section.tsx";
+import { StepChart } from "../components/StepChart.tsx";
+import { Cell, Row, Table } from "../components/Table.tsx";
+import { Time } from "../components/Time.tsx";
+import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import { compareFiles, type FileChange } from "../fleet/compare_files.ts";
+import { isFailure } from "../fleet/outcomes.ts";
+import { pageFacts } from "../page_facts.ts";
+import { renderPage } from "../render_page.tsx";
+import { shownText } from "../shown_text.ts";
+import { readReleaseFiles } from "../store/read_release.ts";
+import { readRun } from "../store/read_run.ts";
+import { type NodeRow, RUNNING, type RunRow } from "../store/rows.ts";
+import { notFoundPage } from "./error_page.tsx";
+
+/** One run: its steps, what it changed, why it failed. */
+export function runRoutes(dashboard: Dashboard): App {
+  return new Hono<AppEnv>().get("/runs/:run", async (context) => {
+    const now = dashboard.clock.now();
+    const runId = context.req.param("run");
+    const node = context.req.query("node");
+    const { rows, version } = await dashboard.fleet.read();
+    const stored = await readRun(dashboard.kv, runId, node) ?? runningRun(rows, runId, node);
+    if (stored === undefined) {
+      return notFoundPage(
+        context,
+        dashboard,
+        "There is no run of this name, or it is older than the retention.",
+      );
+    }
+    const { row, details, nodes } = stored;
+    const body = (
+      <RunPage run={row} details={details} nodes={nodes} changes={await changesOf(dashboard.kv, row)} />
+    );
+    const title = `${row.command} of ${row.node}`;
+    return context.html(renderPage({ title, facts: pageFacts(context, now, version), body }));
+  });
+}
+
+interface ShownRun {
+  readonly row: RunRow;
+  readonly details: Finished | undefined;
+  readonly nodes: readonly string[];
+}
+
+/** A run that has not ended is known by its node alone. */
+function runningRun(
+  rows: ReadonlyMap<string, NodeRow>,
+  runId: string,
+  wanted: string | undefined,
+): ShownRun | undefined {
+  for (const { node, running } of rows.values()) {
+    const run = wanted === undefined || wanted === node
+      ? running.find((one) => one.runId === runId)
+      : undefined;
+    if (run === undefined) continue;
+    const { command, startedAt } = run;
+    const row = { node, runId, command, startedAt, outcome: RUNNING, durationMs: 0 };
+    return { row, details: undefined, nodes: [node] };
+  }
+  return undefined;
+}
+
+/** What the run's release changed, where publishers listed the files of both. */
+async function changesOf(kv: Deno.Kv, { release, previous }: RunRow): Promise<FileChange[] | undefined> {
+  if (release === undefined || previous === undefined || release === previous) return undefined;
+  const [after, before] = await Promise.all([readReleaseFiles(kv, release), readReleaseFiles(kv, previous)]);
+  return after === undefined || before === undefined ? undefined : compareFiles(before, after);
+}
+
+interface RunPageProps {
+  readonly run: RunRow;
+  readonly details: Finished | undefined;
+  readonly nodes: readonly string[];
+  readonly changes: readonly FileChange[] | undefined;
+}
+
+function RunPage({ run, details, nodes, changes }: RunPageProps) {
+  const steps = details?.steps ?? [];
+  return (
+    <>
+      <Breadcrumb
+        crumbs={[{ label: "Fleet", href: addresses.fleet() }, {
+          label: run.node,
+          href: addresses.node(run.node),
+        }]}
+      />
+      <PageTitle aside={<Outcome outcome={run.outcome} />} live="title-of-run">
+        {shownText(run.command)}, <Time at={run.startedAt} style="clock" />
+      </PageTitle>
+      {nodes.length > 1 && (
+        <Notice tone="quiet" title="Several nodes report a run of this name">
+          <ul>
+            {nodes.map((node) => (
+              <li>
+                <a href={addresses.run(run.runId, node)}>{shownText(node)}</a>
+              </li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+      <RunError run={run} details={details} />
+      <RunFacts run={run} details={details} />
+      {steps.length > 0 && (
+        <Section title="Steps" note="from the start of the run">
+          <StepChart steps={steps} outcome={run.outcome} />
+        </Section>
+      )}
+      {changes !== undefined && run.previous !== undefined && run.release !== undefined && (
+        <Section title="Changed files" note={plural(changes.length, "file")}>
+          <FileChanges changes={changes} before={run.previous} after={run.release} />
+        </Section>
+      )}
+      <PullRequests details={details} />
+      {details?.log !== undefined && details.log.length > 0 && (
+        <Section title="End of the log" note={plural(details.log.length, "line")}>
+          <pre class="log" tabIndex={0}>{details.log.map(shownText).join("\n")}</pre>
+        </Section>
+      )}
+    </>
+  );
+}
+
+/** Why a run failed, in the words of its node, and what to do about it. */
+function RunError({ run, details }: Pick<RunPageProps, "run" | "details">) {
+  if (run.error === undefined) return null;
+  const { code, message } = details?.error ?? run.error;
+  const hint = details?.error?.hint;
+  return (
+    <Notice tone={isFailure(run.outcome) ? "bad" : "warn"} title={shownText(message)}>
+      {hint !== undefined && <p>{capitalized(shownText(hint))}</p>}
+      <p>
+        <code>{shownText(code)}</code>
+        {details?.error?.exitCode !== undefined && ` · exit code ${details.error.exitCode}`}
+      </p>
+    </Notice>
+  );
+}
+
+/** Hints are written to follow a colon. */
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
+  const { carrier, files, bytes, changed, writtenBytes, release, previous, sequence, outcome } = run;
+  const named = release === undefined
+    ? undefined
+    : sequence === undefined
+    ? { digest: release }
+    : { digest: release, sequence };
+  return (
+    <Facts
+      facts={[
+        {
+          label: "Node",
+          value: <NodeLink node={run.node} />,
+          note: details === undefined ? undefined : shownText(details.host),
+        },
+        {
+          label: "Started",
+          value: <Time at={run.startedAt} style="exact" />,
+          note: <Time at={run.startedAt} />,
+        },
+        outcome !== RUNNING && { label: "Took", value: formatDuration(run.durationMs) },
+        named !== undefined &&
+        { label: outcome === "published" ? "Published" : "Release", value: <ReleaseChip release={named} /> },
+        previous !== undefined && previous !== release &&
+        { label: "Before", value: <ReleaseChip release={{ digest: previous }} /> },
+        files !== undefined && {
+          label: "Files",
+          value: changed === undefined ? String(files) : `${changed} of ${files} changed`,
+          ...(bytes === undefined ? {} : { note: formatBytes(bytes) }),
+        },
+        writtenBytes !== undefined && { label: "Written or sent", value: formatBytes(writtenBytes) },
+        carrier !== undefined && {
+          label: "Carrier",
+          value: shownText(carrier),
+          ...(details?.revision === undefined
+            ? {}
+            : { note: <code>{shownText(details.revision).slice(0, 40)}</code> }),
+        },
+        details?.signer !== undefined &&
+        { label: "Signed by", value: <code>{shownText(details.signer)}</code> },
+        details !== undefined && { label: "Models", value: <code>{shownText(details.modelsDir)}</code> },
+        { label: "Run", value: <code>{shownText(run.runId)}</code> },
+      ]}
+    />
+  );
+}
+
+function PullRequests({ details }: Pick<RunPageProps, "details">) {
+  const pullRequests = details?.pullRequests ?? [];
+  if (pullRequests.length === 0) return null;
+  return (
+    <Section
+      title="Pull requests"
+      note={`${pullRequests.length}`}
+    >
+      <Table
+        caption="Pull requests of this run"
+        columns={[{ label: "Repository", grows: true }, { label: "Outcome" }, {
+          label: "Models",
+          align: "end",
+        }]}
+      >
+        {pullRequests.map(({ repository, number, url, outcome, changes }) => {
+          const link = webLink(url);
+          const name = `${shownText(repository)}${number === undefined ? "" : ` #${number}`}`;
+          return (
+            <Row key={repository}>
+              <Cell label="" kind="head">
+                {link === undefined ? name : <a href={link} rel="noreferrer">{name}</a>}
+              </Cell>
+              <Cell label="Outcome">{shownText(outcome)}</Cell>
+              <Cell label="Models" align="end">{String(changes)}</Cell>
+            </Row>
+          );
+        })}
+      </Table>
+    </Section>
+  );
+}
