@@ -12,8 +12,8 @@ import { endOfHistory, type HistoryCursor, readAfter } from "../store/history_cu
 import type { Store } from "../store/store.ts";
 import type { AlertEvent } from "./alert.ts";
 import { decideAlert } from "./alert_memory.ts";
+import { runMessage } from "./alert_message.ts";
 import { type AlertState, type ChannelState, readAlertState, writeAlertState } from "./alert_state.ts";
-import { describeAlert } from "./alert_text.ts";
 import { type Channel, channelsOf } from "./channels.ts";
 
 /** Enough for three attempts at a channel; a service manager gives a program that was stopped 90 s to end. */
@@ -164,7 +164,7 @@ export class AlertSink implements RunSink {
     const { alert, memory } = decideAlert(failing, event, this.#settings.on, new Date(endedMs));
     if (alert === undefined) return { failing: memory, isSent: false };
     try {
-      await channel.send(context, alert, describeAlert(alert));
+      await channel.send(context, runMessage(alert));
       return { failing: memory, isSent: true };
     } catch (error) {
       const isOld = context.clock.now().getTime() - endedMs > AGE_MS_MAX;

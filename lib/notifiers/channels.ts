@@ -5,9 +5,8 @@ import { knock } from "../core/knock.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../core/web_address.ts";
-import { type Alert, alertId } from "./alert.ts";
+import type { AlertMessage } from "./alert_message.ts";
 import { ALERT_REQUEST_TIMEOUT_MS } from "./alert_retries.ts";
-import type { AlertText } from "./alert_text.ts";
 import { sendChat } from "./send_chat.ts";
 import { type MailSettings, sendEmail, tryMailServer } from "./send_email.ts";
 import { sendWebhook } from "./send_webhook.ts";
@@ -18,7 +17,7 @@ export interface Channel {
   readonly name: string;
   /** Tells it from every other channel; may hold a secret. */
   readonly identity: string;
-  send(context: Context, alert: Alert, text: AlertText): Promise<void>;
+  send(context: Context, message: AlertMessage): Promise<void>;
   /**
    * Whether an alert would arrive; sends none.
    *
@@ -47,7 +46,7 @@ function emailChannel(env: Environment, settings: MailSettings): Channel {
   return {
     name: "the alert by e-mail",
     identity: ["email", settings.host, settings.to].flat().join(" "),
-    send: async (context, _alert, text) => await sendEmail(context, settings, password(), text),
+    send: async (context, { text }) => await sendEmail(context, settings, password(), text),
     look: async (context) => {
       await tryMailServer(context, settings, password());
       const { host, port, user = "mail" } = settings;
@@ -61,7 +60,7 @@ function webhookChannel(env: Environment, url: string, variable: string): Channe
   return {
     name: "the alert by webhook",
     identity: `webhook ${url}`,
-    send: async (context, alert) => await sendWebhook(context, url, secret(), alert),
+    send: async (context, message) => await sendWebhook(context, url, secret(), message),
     look: async (context) => {
       secret();
       return await lookAtPost(context, "webhook", url);
@@ -74,7 +73,7 @@ function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Chann
   return {
     name: `the alert to ${type}`,
     identity: `${type} ${url ?? url_env}`,
-    send: async (context, alert, text) => await sendChat(context, type, address(), alertId(alert), text),
+    send: async (context, { id, text }) => await sendChat(context, type, address(), id, text),
     look: async (context) => await lookAtPost(context, type, address().reveal()),
   };
 }
