@@ -1,7 +1,8 @@
 import type { Hono } from "hono";
+import type { AccessEnv } from "./access/visit.ts";
 import type { LiveFeed } from "./live_feed.ts";
 import type { FleetMemory } from "./store/fleet_memory.ts";
-import type { Viewer, Web } from "./web.ts";
+import type { Web } from "./web.ts";
 
 /** What routes are made of. */
 export interface Dashboard extends Web {
@@ -10,13 +11,7 @@ export interface Dashboard extends Web {
 }
 
 /** What middleware has found out about a request before its route sees it. */
-export interface AppEnv {
-  Variables: {
-    viewer: Viewer;
-    /** Whether the reader has a session to sign out of. */
-    signedIn: boolean;
-  };
-}
+export type AppEnv = AccessEnv;
 
 /** A part of the application: each file in `routes` makes one. */
 export type App = Hono<AppEnv>;

@@ -1,0 +1,104 @@
+import { type Context, Hono } from "hono";
+import { Access } from "../../web/access/access.ts";
+import type { AccessEnv } from "../../web/access/visit.ts";
+import type { Web } from "../../web/web.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { fixedEnvironment, recordedLog } from "./test_context.ts";
+
+/** What a test of access decides. */
+export interface AccessChoice {
+  readonly kv?: Deno.Kv;
+  readonly clock?: FakeClock;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isLoopback?: boolean;
+  readonly isDeploy?: boolean;
+  /** More routes, after the guard. */
+  readonly routes?: (app: Hono<AccessEnv>, access: Access, web: Web) => void;
+}
+
+/** The password that tests sign in with, by the environment: no scrypt, no time. */
+export const PASSWORD = "correct horse battery";
+export const WITH_PASSWORD = { MODEL_SYNC_DASHBOARD_PASSWORD: PASSWORD };
+
+/** An app behind the guard whose every address answers with what the guard found out, on a database in memory. */
+export interface AccessWorld extends AsyncDisposable {
+  readonly web: Web;
+  readonly clock: FakeClock;
+  readonly access: Access;
+  /** What the log was told, a line each. */
+  readonly logged: readonly string[];
+  /** Sends a request to `http://localhost:8080`, or to the address that `path` is. */
+  readonly send: (path: string, init?: RequestInit, from?: string) => Promise<Response>;
+  /** As {@link send}, a form from the dashboard's own page. */
+  readonly post: (
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>;
+}
+
+export async function accessWorld(choice: AccessChoice = {}): Promise<AccessWorld> {
+  const kv = choice.kv ?? await Deno.openKv(":memory:");
+  const clock = choice.clock ?? new FakeClock("2026-11-29T12:00:00Z");
+  const log = recordedLog();
+  const web: Web = { kv, clock, log };
+  const access = new Access(web, {
+    env: fixedEnvironment(choice.env ?? {}),
+    isLoopback: choice.isLoopback ?? true,
+    isDeploy: choice.isDeploy ?? false,
+  });
+  const app = new Hono<AccessEnv>();
+  app.use("*", access.guard);
+  choice.routes?.(app, access, web);
+  app.all("*", report);
+  const send = async (path: string, init?: RequestInit, from = "192.0.2.7") => {
+    const request = new Request(new URL(path, "http://localhost:8080"), init);
+    return await app.fetch(request, { remoteAddr: { transport: "tcp", hostname: from, port: 40_000 } });
+  };
+  return {
+    web,
+    clock,
+    access,
+    logged: log.lines,
+    send,
+    post: (path, fields, headers = {}) =>
+      send(path, {
+        method: "POST",
+        body: new URLSearchParams(fields),
+        headers: { origin: "http://localhost:8080", "sec-fetch-site": "same-origin", ...headers },
+      }),
+    [Symbol.asyncDispose]: () => {
+      // The caller closes a database that it opened.
+      if (choice.kv === undefined) kv.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Answers with the viewer, the visit and the body that the guard let through. */
+async function report(c: Context<AccessEnv>): Promise<Response> {
+  return c.json({
+    viewer: c.get("viewer"),
+    visit: c.get("visit"),
+    token: c.get("nodeToken")?.name,
+    signedIn: c.get("signedIn"),
+    body: c.req.method === "POST" ? await c.req.text() : "",
+  });
+}
+
+/** Signs in at an app on HTTP, and returns the cookie as a browser sends it back. */
+export async function signedIn({ access }: AccessWorld): Promise<string> {
+  const header = await access.sessionCookie({
+    host: "localhost:8080",
+    hostname: "localhost",
+    isHttps: false,
+    address: "192.0.2.7",
+  });
+  return header.split(";")[0] ?? "";
+}
+
+/** The cookie that an answer sets, as a browser sends it back. */
+export function cookieOf(response: Response): string {
+  const [cookie] = response.headers.getSetCookie();
+  return (cookie ?? "").split(";")[0] ?? "";
+}

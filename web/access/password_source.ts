@@ -1,0 +1,92 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { messageAndHint, ModelSyncError } from "../../lib/core/errors.ts";
+import { findPassword } from "../../lib/core/read_secret.ts";
+import {
+  checkPassword,
+  isPassword,
+  normalized,
+  parsePasswordHash,
+  PASSWORD_CHARS_MAX,
+} from "./password_hash.ts";
+
+/** The variable with a hash of the dashboard's password. */
+export const HASH_VARIABLE = "MODEL_SYNC_DASHBOARD_PASSWORD_HASH";
+/** The variable with the password itself, for platforms that keep variables secret. */
+export const PASSWORD_VARIABLE = "MODEL_SYNC_DASHBOARD_PASSWORD";
+
+/** What the environment holds. */
+export interface Variables {
+  get(name: string): string | undefined;
+}
+
+/** The password that people sign in with. */
+export interface Password {
+  /** The variable that sets it; `undefined` where the database does, and it can be changed on the settings page. */
+  readonly variable: string | undefined;
+  /** Changes with the password, and with its hash. */
+  readonly fingerprint: string;
+  matches(password: string): Promise<boolean>;
+}
+
+/** A password, none, or one that is set and cannot be used: then nobody gets in, and nobody gets in without one. */
+export type PasswordSource =
+  | { readonly kind: "set"; readonly password: Password }
+  | { readonly kind: "none" }
+  | { readonly kind: "broken"; readonly fault: string };
+
+/**
+ * Returns the password that the environment sets, `undefined` where it sets none. A hash comes before a password, an
+ * empty variable counts as not set.
+ */
+export function passwordOfEnvironment(env: Variables): PasswordSource | undefined {
+  const hash = env.get(HASH_VARIABLE)?.trim() ?? "";
+  if (hash !== "") return hashed(hash, HASH_VARIABLE);
+  try {
+    const password = findPassword({ get: (name) => env.get(name), toObject: () => ({}) }, PASSWORD_VARIABLE)
+      ?.reveal();
+    if (password === undefined) return undefined;
+    checkPassword(password);
+    return plain(password);
+  } catch (error) {
+    if (!(error instanceof ModelSyncError)) throw error;
+    return { kind: "broken", fault: `the password in ${PASSWORD_VARIABLE}: ${messageAndHint(error)}` };
+  }
+}
+
+/** Returns the password that the settings page or `--set-password` has set. */
+export function passwordOfSettings(passwordHash: string | undefined): PasswordSource {
+  return passwordHash === undefined ? { kind: "none" } : hashed(passwordHash, undefined);
+}
+
+function hashed(text: string, variable: string | undefined): PasswordSource {
+  const hash = parsePasswordHash(text);
+  if (hash === undefined) {
+    const fault = variable === undefined
+      ? "the stored password hash cannot be used; set the password again with model-sync dashboard --set-password"
+      : `${variable} is not a scrypt hash (scrypt$N$r$p$SALT$HASH); put it into single quotes, because a shell ` +
+        "replaces $ and what follows";
+    return { kind: "broken", fault };
+  }
+  const password = {
+    variable,
+    fingerprint: createHash("sha256").update(text).digest("base64url"),
+    matches: (password: string) => isPassword(password, hash),
+  };
+  return { kind: "set", password };
+}
+
+/** A password in the environment has no hash that could be stolen: what is typed is compared with it, over two HMACs. */
+function plain(text: string): PasswordSource {
+  const key = randomBytes(32);
+  const digestOf = (value: string) => createHmac("sha256", key).update(normalized(value)).digest();
+  const expected = digestOf(text);
+  const password = {
+    variable: PASSWORD_VARIABLE,
+    fingerprint: createHash("sha256").update(`plain\n${normalized(text)}`).digest("base64url"),
+    matches: (password: string) =>
+      Promise.resolve(
+        password.length <= 2 * PASSWORD_CHARS_MAX && timingSafeEqual(digestOf(password), expected),
+      ),
+  };
+  return { kind: "set", password };
+}

@@ -1,0 +1,74 @@
+import type { Clock } from "../../lib/core/clock.ts";
+import { withDeadline } from "../../lib/core/deadline.ts";
+
+/** The largest batch of events: twice what a node sends at once (`BATCH_BYTES_MAX`). */
+export const EVENTS_BYTES_MAX = 1024 * 1024;
+/** The longest form has a password, or a node's name. */
+export const FORM_BYTES_MAX = 16 * 1024;
+/** A batch over a slow line takes a few seconds. Whoever sends a byte a minute must not hold memory for days. */
+const BODY_MS_MAX = 30_000;
+
+/**
+ * Returns a request's body. What the request says of its length is only believed where that is too long: no more than
+ * `bytesMax` and one piece is ever read, and for no longer than 30 seconds.
+ */
+export async function readBody(
+  request: Request,
+  bytesMax: number,
+  clock: Clock,
+): Promise<Uint8Array<ArrayBuffer> | "too long" | "broken off"> {
+  const declared = Number(request.headers.get("content-length") ?? "0");
+  if (!(declared <= bytesMax)) {
+    await request.body?.cancel();
+    return "too long";
+  }
+  const { body } = request;
+  if (body === null) return new Uint8Array();
+  try {
+    return await withDeadline(
+      { clock, signal: request.signal },
+      BODY_MS_MAX,
+      () => new DOMException("the body takes too long", "TimeoutError"),
+      (signal) => readPieces(body, bytesMax, signal),
+    );
+  } catch {
+    // The client went away, or took too long: whatever the runtime calls that.
+    return "broken off";
+  }
+}
+
+async function readPieces(
+  stream: ReadableStream<Uint8Array>,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | "too long"> {
+  const reader = stream.getReader();
+  // A stream that fails as it is cancelled has ended, which is what was wanted.
+  const cancel = () => reader.cancel().catch(() => {});
+  signal.addEventListener("abort", cancel, { once: true });
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    signal.throwIfAborted();
+    if (done) break;
+    length += value.length;
+    if (length > bytesMax) {
+      await cancel();
+      return "too long";
+    }
+    pieces.push(value);
+  }
+  signal.removeEventListener("abort", cancel);
+  return joined(pieces, length);
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    body.set(piece, offset);
+    offset += piece.length;
+  }
+  return body;
+}

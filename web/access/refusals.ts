@@ -1,0 +1,90 @@
+import { formatBytes } from "../../lib/core/format.ts";
+import type { Denial } from "./denial.ts";
+import { HASH_VARIABLE, PASSWORD_VARIABLE } from "./password_source.ts";
+
+/** Why requests are not let through. */
+export const REFUSALS = {
+  address: {
+    status: 400,
+    code: "ADDRESS_INVALID",
+    message:
+      "Cannot read the address of this request: its Host header is not a host, or not the one of its address",
+    hint: "open the dashboard's address; a proxy has to pass the Host header unchanged",
+  },
+  method: (method: string, allowed: readonly string[]): Denial => ({
+    status: 405,
+    code: "METHOD_NOT_ALLOWED",
+    message: `Cannot answer ${method.replace(/[^A-Za-z-]/g, "?").slice(0, 32)}: this address takes ${
+      allowed.join(", ")
+    }`,
+    hint: "use one of these methods",
+    headers: { allow: allowed.join(", ") },
+  }),
+  otherName: {
+    status: 403,
+    code: "HOST_REFUSED",
+    message: "Cannot show the dashboard under this name: without a password, it only answers as localhost",
+    hint: `open http://localhost with the same port, or set a password in ${PASSWORD_VARIABLE}`,
+  },
+  forwarded: {
+    status: 403,
+    code: "PROXY_REFUSED",
+    message: "Cannot show the dashboard over a proxy: it has no password",
+    hint: `run model-sync dashboard --set-password, or set ${PASSWORD_VARIABLE}`,
+  },
+  noPassword: (isDeploy: boolean): Denial => ({
+    status: 503,
+    code: "PASSWORD_MISSING",
+    message: "Cannot show the dashboard: no password is set, and everybody can reach this address",
+    hint: isDeploy
+      ? `open the app's settings at console.deno.com, add the environment variable ${PASSWORD_VARIABLE} as a secret ` +
+        "in the Production context, and deploy again"
+      : `run model-sync dashboard --set-password, or set ${PASSWORD_VARIABLE} or ${HASH_VARIABLE} and start it again`,
+  }),
+  brokenPassword: (fault: string): Denial => ({
+    status: 503,
+    code: "PASSWORD_UNUSABLE",
+    message: `Cannot show the dashboard: ${fault}`,
+    hint: "set the password again and restart the dashboard",
+  }),
+  signIn: {
+    status: 401,
+    code: "SIGN_IN_NEEDED",
+    message: "Cannot show this without a sign-in or a valid read token",
+    hint: "send Authorization: Bearer with a read token, which the settings page creates",
+    headers: { "www-authenticate": "Bearer" },
+  },
+  nodeToken: {
+    status: 401,
+    code: "TOKEN_INVALID",
+    message: "Cannot take reports: the request has no valid node token",
+    hint:
+      "create or rotate the node's token on the dashboard's settings page and set MODEL_SYNC_REPORT_TOKEN to it",
+    headers: { "www-authenticate": "Bearer" },
+  },
+  crossSite: (fault: string): Denial => ({
+    status: 403,
+    code: "CROSS_SITE",
+    message: `Cannot take this form: ${fault}`,
+    hint: "send it from the dashboard's own page; a proxy has to pass the Host header unchanged",
+  }),
+  bodyTooLarge: (bytesMax: number): Denial => ({
+    status: 413,
+    code: "BODY_TOO_LARGE",
+    message: `Cannot take this request: its body is longer than ${formatBytes(bytesMax)}`,
+    hint: "send less at once",
+  }),
+  bodyMissing: {
+    status: 408,
+    code: "BODY_MISSING",
+    message: "Cannot take this request: its body did not arrive",
+    hint: "send it again",
+  },
+  database: {
+    status: 503,
+    code: "DATABASE_UNAVAILABLE",
+    message: "Cannot answer: the dashboard's database cannot be read or written",
+    hint: "try again in a moment; the dashboard's log has the reason",
+    headers: { "retry-after": "5" },
+  },
+} as const satisfies Readonly<Record<string, Denial | ((...args: never[]) => Denial)>>;

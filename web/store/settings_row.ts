@@ -1,0 +1,44 @@
+import { committed } from "./committed.ts";
+import { keys } from "./keys.ts";
+import { SettingsRow } from "./rows.ts";
+import { sessionKeyOf } from "./session_key.ts";
+
+/** A month on the charts, and three to compare it with. */
+export const RETENTION_DAYS_DEFAULT = 90;
+/** A week holds the last weekly run. */
+export const RETENTION_DAYS_MIN = 7;
+/** Ten years. */
+export const RETENTION_DAYS_MAX = 3_650;
+
+const DEFAULTS: SettingsRow = { isPublic: false, retentionDays: RETENTION_DAYS_DEFAULT };
+
+/** Operators who save at once: more conflicts than a few mean something else. */
+const ATTEMPTS_MAX = 10;
+
+/** Returns the settings, and the defaults where nothing is stored. */
+export async function readSettings(kv: Deno.Kv): Promise<SettingsRow> {
+  return settingsOf((await kv.get(keys.settings())).value);
+}
+
+/** Returns the settings and the key of sessions in one read: each page view needs both. */
+export async function readSettingsAndKey(
+  kv: Deno.Kv,
+): Promise<{ readonly settings: SettingsRow; readonly key: Uint8Array | undefined }> {
+  const [settings, key] = await kv.getMany([keys.settings(), keys.sessionKey()]);
+  return { settings: settingsOf(settings.value), key: sessionKeyOf(key.value) };
+}
+
+/** Changes settings; what another instance changes at the same time is kept. */
+export async function changeSettings(kv: Deno.Kv, change: Partial<SettingsRow>): Promise<SettingsRow> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = await kv.get(keys.settings());
+    const settings = { ...settingsOf(entry.value), ...change };
+    if (await committed(kv.atomic().check(entry).set(keys.settings(), settings))) return settings;
+  }
+  throw new TypeError("the settings keep changing");
+}
+
+/** @throws ZodError for a row that cannot be read: to go on without its password would open the dashboard */
+function settingsOf(value: unknown): SettingsRow {
+  return value === null || value === undefined ? DEFAULTS : SettingsRow.parse(value);
+}

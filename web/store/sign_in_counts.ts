@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { committed } from "./committed.ts";
+import { keys } from "./keys.ts";
+
+const Count = z.number().int().min(0).max(1_000_000);
+
+/** Requests at the same moment; a count that still changes after this many tries is being attacked. */
+const ATTEMPTS_MAX = 8;
+
+/** A count of sign-ins within a span of time. */
+export interface SignInWindow {
+  /** The client's address, or a word for all of them. */
+  readonly address: string;
+  /** The number of the window: time divided by its length. */
+  readonly window: number;
+  readonly lengthMs: number;
+}
+
+/**
+ * Counts one more in a window, unless `countMax` were counted.
+ *
+ * @returns whether it was counted; `false` also where too many others count at the same moment
+ */
+export async function countSignIn(kv: Deno.Kv, window: SignInWindow, countMax: number): Promise<boolean> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = await kv.get(keys.signIns(window.address, window.window));
+    const count = countOf(entry.value);
+    if (count >= countMax) return false;
+    if (await store(kv, entry, count + 1, window)) return true;
+  }
+  return false;
+}
+
+/** Returns whether as many were counted as may be. */
+export async function isSignInWindowFull(
+  kv: Deno.Kv,
+  { address, window }: SignInWindow,
+  countMax: number,
+): Promise<boolean> {
+  return countOf((await kv.get(keys.signIns(address, window))).value) >= countMax;
+}
+
+/** Takes one back. */
+export async function uncountSignIn(kv: Deno.Kv, window: SignInWindow): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = await kv.get(keys.signIns(window.address, window.window));
+    const count = countOf(entry.value);
+    if (count === 0 || await store(kv, entry, count - 1, window)) return;
+  }
+}
+
+async function store(
+  kv: Deno.Kv,
+  entry: Deno.KvEntryMaybe<unknown>,
+  count: number,
+  { lengthMs }: SignInWindow,
+): Promise<boolean> {
+  // Twice its length: the database removes it late or early by its own clock.
+  return await committed(kv.atomic().check(entry).set(entry.key, count, { expireIn: 2 * lengthMs }));
+}
+
+function countOf(value: unknown): number {
+  const parsed = Count.safeParse(value ?? 0);
+  // A count that cannot be read is not a reason to let more in, nor to let nobody in for ever: it expires.
+  return parsed.success ? parsed.data : 1_000_000;
+}
