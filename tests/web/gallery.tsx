@@ -24,15 +24,24 @@ import { TroubleList } from "../../web/components/TroubleList.tsx";
 import { STATES } from "../../web/fleet/node_view.ts";
 import { renderPage } from "../../web/render_page.tsx";
 import { ChartsSample, ExtremesSample } from "./gallery_charts.tsx";
-import { digestOf, minutesAgo, NODES, NOW, runsOf, type SampleNode, TROUBLES } from "./gallery_data.ts";
+import {
+  digestOf,
+  minutesAgo,
+  NODES,
+  NOW,
+  PUBLISHER,
+  runsOf,
+  type SampleNode,
+  TROUBLES,
+} from "./gallery_data.ts";
 
 const NODE_COLUMNS = [
   { label: "Node" },
-  { label: "State" },
-  { label: "Active release" },
-  { label: "Last 30 runs" },
-  { label: "Last run" },
-  { label: "Next", align: "end" },
+  { label: "State", size: "medium" },
+  { label: "Active release", size: "large" },
+  { label: "Last 30 runs", size: "large" },
+  { label: "Last run", size: "medium" },
+  { label: "Next", size: "small", align: "end" },
 ] as const;
 
 function NodeRow({ node }: { readonly node: SampleNode }) {
@@ -115,6 +124,11 @@ function FleetSample() {
       >
         <Table caption="Consumers" columns={NODE_COLUMNS}>
           {NODES.map((node) => <NodeRow key={node.name} node={node} />)}
+        </Table>
+      </Section>
+      <Section title="Publishers">
+        <Table caption="Publishers" columns={NODE_COLUMNS}>
+          <NodeRow node={PUBLISHER} />
         </Table>
         <Pager what="nodes" newer="?page=1" older="?page=3" />
       </Section>

@@ -148,6 +148,18 @@ export const NODES: readonly SampleNode[] = [
   },
 ];
 
+export const PUBLISHER: SampleNode = {
+  name: "train-1",
+  where: "publisher · git, Hugging Face",
+  state: "up",
+  sequence: 42,
+  digest: "af9620290d58",
+  runs: "ggggggggggggggggggggggggwggggg",
+  last: "published",
+  ago: 504,
+  next: -936,
+};
+
 export const TROUBLES: readonly { readonly node: string; readonly trouble: NodeView["troubles"][number] }[] =
   [
     {

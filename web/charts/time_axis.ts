@@ -36,10 +36,24 @@ export function timeTicks(span: Span, zone: string, count: number): readonly Tic
   const walls = days > 2
     ? dayTicks(domain, Math.max(1, Math.ceil(days / count)))
     : scaleUtc().domain(domain).ticks(count);
-  return walls.map((wall) => {
+  const ticks = walls.map((wall) => {
     const at = new Date(wall.getTime() - zoneOffset(wall.getTime() - zoneOffset(wall.getTime(), zone), zone));
     return { part: partOf(span, at), label: days > 2 ? dayOfMonth(wall) : clockLabel(wall) };
   }).filter(({ part }) => part >= 0 && part <= 1);
+  return spaced(ticks, LEAST_SPACE / count);
+}
+
+/** Of the room that a label has, when there are as many as are asked for. */
+const LEAST_SPACE = 0.7;
+
+/** Returns the ticks that stand far enough from the next one, from the last one on. */
+function spaced(ticks: readonly Tick[], space: number): readonly Tick[] {
+  const kept: Tick[] = [];
+  for (const tick of ticks.toReversed()) {
+    const next = kept[0];
+    if (next === undefined || next.part - tick.part >= space) kept.unshift(tick);
+  }
+  return kept;
 }
 
 /** Midnights, every so many days, so that the last one is the day that a span ends on. */

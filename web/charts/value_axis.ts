@@ -88,5 +88,5 @@ export function metricAxis(values: readonly number[]): MetricAxis {
 /** Numbers with more digits than fit beside a chart are written with an exponent. */
 export function metricLabel(value: number): string {
   const text = formatNumber(value);
-  return text.length <= 7 ? text : Number(text).toExponential(1).replace("e+", "e");
+  return (text.length <= 7 ? text : Number(text).toExponential(1)).replace("e+", "e");
 }

@@ -30,7 +30,7 @@ export function Layout({ children, search }: LayoutProps) {
               type="search"
               name="q"
               value={search ?? ""}
-              placeholder="Node, release, run"
+              placeholder="Search"
               aria-label="Search nodes, releases and runs"
               maxLength={200}
               autoComplete="off"

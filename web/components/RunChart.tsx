@@ -26,6 +26,8 @@ interface RunChartProps {
 }
 
 const HEIGHT = 150;
+/** More points than this touch each other. */
+const DENSE = 90;
 
 const CAPTIONS: Readonly<Record<Unit, string>> = { duration: "Duration", bytes: "Bytes written" };
 
@@ -95,6 +97,7 @@ export function RunChart({ runs, measure, caption = CAPTIONS[measure], live }: R
           y={y(point.value)}
           unit={measure}
           isCut={point.value > axis.top}
+          radius={points.length > DENSE ? 1.75 : 3.25}
         />
       ))}
     </Chart>
@@ -108,13 +111,14 @@ interface PointProps {
   readonly unit: Unit;
   /** Whether its value lies above the chart. */
   readonly isCut: boolean;
+  readonly radius: number;
 }
 
 /** A cross and an arrow around the origin. */
 const CROSS = "M-4.5-3-3-4.5 0-1.5 3-4.5 4.5-3 1.5 0 4.5 3 3 4.5 0 1.5-3 4.5-4.5 3-1.5 0z";
 const ARROW = "M0-5 5 3H-5z";
 
-function Point({ point: { run, value, kind, at }, x, y, unit, isCut }: PointProps) {
+function Point({ point: { run, value, kind, at }, x, y, unit, isCut, radius }: PointProps) {
   const { now, zone } = useContext(PageContext);
   const title = (
     <title>{`${timeWords(at, "clock", now, zone)}: ${run.outcome}, ${formatValue(value, unit)}`}</title>
@@ -128,7 +132,7 @@ function Point({ point: { run, value, kind, at }, x, y, unit, isCut }: PointProp
       </svg>
     );
   }
-  return <circle class={`point-${kind}`} cx={x} cy={y} r={kind === "changed" ? 3.5 : 2.75}>{title}</circle>;
+  return <circle class={`point-${kind}`} cx={x} cy={y} r={radius}>{title}</circle>;
 }
 
 function runChartWords(points: readonly RunPoint[], median: number | null, unit: Unit): string {

@@ -4,7 +4,12 @@ export interface Column {
   readonly label: string;
   /** Numbers and times to the right. */
   readonly align?: "end";
-  /** Takes what room is left; by default a column takes what its content needs. */
+  /**
+   * How wide the column is, the same in every table that has it; what is left goes to columns without a size. Without
+   * sizes all columns are as wide as what is in them.
+   */
+  readonly size?: "small" | "medium" | "large";
+  /** Takes what is left in a table without sizes. */
   readonly grows?: boolean;
 }
 
@@ -23,16 +28,17 @@ interface TableProps {
  * browsers forget them when the layout of a table changes.
  */
 export function Table({ caption, columns, children, live }: TableProps) {
+  const isSized = columns.some(({ size }) => size !== undefined);
   return (
-    <table class="table" role="table" data-live={live}>
+    <table class={isSized ? "table table-sized" : "table"} role="table" data-live={live}>
       <caption class="unseen">{caption}</caption>
       <thead role="rowgroup">
         <tr role="row">
-          {columns.map(({ label, align, grows }) => (
+          {columns.map(({ label, align, size, grows }) => (
             <th
               role="columnheader"
               scope="col"
-              class={align === "end" ? "end" : grows === true ? "grows" : undefined}
+              class={classes(align, size && `col-${size}`, grows && !isSized ? "grows" : undefined)}
             >
               {label}
             </th>
@@ -70,14 +76,11 @@ interface CellProps {
 
 /** Renders a cell of a {@link Row}. */
 export function Cell({ label, children, align, kind, note }: CellProps) {
-  const names = [align === "end" && "end", kind !== undefined && `cell-${kind}`].filter((name) =>
-    name !== false
-  );
   return (
     <td
       role={kind === "head" ? "rowheader" : "cell"}
       data-label={label === "" ? undefined : label}
-      class={names.length > 0 ? names.join(" ") : undefined}
+      class={classes(align, kind && `cell-${kind}`)}
     >
       <div>
         {children}
@@ -85,4 +88,9 @@ export function Cell({ label, children, align, kind, note }: CellProps) {
       </div>
     </td>
   );
+}
+
+function classes(...names: readonly (string | undefined)[]): string | undefined {
+  const given = names.filter((name) => name !== undefined);
+  return given.length === 0 ? undefined : given.join(" ");
 }
