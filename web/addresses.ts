@@ -5,6 +5,7 @@ export const addresses = {
   fleet: () => "/",
   node: (node: string) => `/nodes/${sourceOf(node)}`,
   run: (runId: string, node: string) => `/runs/${encodeURIComponent(runId)}?node=${encodeURIComponent(node)}`,
+  news: () => "/news",
   releases: () => "/releases",
   release: (digest: string) => `/releases/${digest}`,
   releaseDiff: (digest: string, against: string) => `/releases/${digest}?against=${against}`,

@@ -4,6 +4,7 @@ import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import { errorPage, notFoundPage } from "./routes/error_page.tsx";
 import { fleetRoutes } from "./routes/fleet.tsx";
 import { liveRoutes } from "./routes/live.ts";
+import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
 import { runRoutes } from "./routes/run.tsx";
 import { staticRoutes } from "./routes/static.ts";
@@ -13,6 +14,7 @@ export function dashboardApp(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .route("/", staticRoutes())
     .route("/", fleetRoutes(dashboard))
+    .route("/", newsRoutes(dashboard))
     .route("/", nodeRoutes(dashboard))
     .route("/", runRoutes(dashboard))
     .route("/", liveRoutes(dashboard))

@@ -1,7 +1,7 @@
 import { formatDuration } from "../../lib/core/format.ts";
 import { useContext } from "preact/hooks";
 import { behindWords } from "../fleet/troubles.ts";
-import type { NodeView } from "../fleet/node_view.ts";
+import type { NodeView, Trouble } from "../fleet/node_view.ts";
 import { shownText } from "../shown_text.ts";
 import { NodeLink } from "./NodeLink.tsx";
 import { Outcome } from "./Outcome.tsx";
@@ -47,7 +47,7 @@ function FleetRow({ view }: { readonly view: NodeView }) {
       <Cell label="State">
         {trouble === undefined
           ? <StateBadge state={state.kind} label={stateLabel(view)} />
-          : <StateBadge state={state.kind} label={trouble.label} tone={trouble.tone} />}
+          : <StateBadge state={state.kind} label={labelOf(trouble)} tone={trouble.tone} />}
       </Cell>
       <Cell label="Release" note={<Behind view={view} />}>
         {releaseOf(view)}
@@ -63,6 +63,11 @@ function FleetRow({ view }: { readonly view: NodeView }) {
       </Cell>
     </Row>
   );
+}
+
+/** How far it is behind stands beside its release. */
+function labelOf({ kind, label }: Trouble): string {
+  return kind === "behind" ? "behind" : label;
 }
 
 /** What else there is to say of a state. */

@@ -76,7 +76,7 @@ function overdueByRhythm({ strip }: NodeRow, now: Date): NodeState | undefined {
   return {
     kind: overdueMs > 2 * gapMs ? "down" : "late",
     since: new Date(dueMs).toISOString(),
-    reason: `No run since ${
+    reason: `No run for ${
       formatDuration(now.getTime() - Date.parse(last.startedAt))
     }: its runs were at most ${formatDuration(gapMs)} apart.`,
   };

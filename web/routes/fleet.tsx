@@ -8,6 +8,7 @@ import { NodeLink } from "../components/NodeLink.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
 import { Pager } from "../components/Pager.tsx";
 import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { RunTable } from "../components/RunTable.tsx";
 import { Section } from "../components/Section.tsx";
 import { Time } from "../components/Time.tsx";
 import { TroubleList } from "../components/TroubleList.tsx";
@@ -27,11 +28,16 @@ import { spoken } from "../fleet/tone.ts";
 import { type FleetView, viewFleet } from "../fleet/view_fleet.ts";
 import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
-import { findSearched } from "../store/find_searched.ts";
 import { readableRows } from "../readable_rows.ts";
+import { findSearched } from "../store/find_searched.ts";
+import { readNews } from "../store/read_news.ts";
+import type { RunRow } from "../store/rows.ts";
 
 /** What a person reads before the first table. */
 const TROUBLES_MAX = 8;
+
+/** What happened last; a page of its own has the rest. */
+const NEWS_MAX = 12;
 
 /** Model sets that the lead names: a fleet with more has a page of releases. */
 const LINEAGES_MAX = 3;
@@ -52,12 +58,15 @@ export function fleetRoutes(dashboard: Dashboard): App {
     const rows = await readableRows(dashboard, context.var.viewer, snapshot.rows.values());
     const fleet = viewFleet(rows, now);
     const summary = summarize(fleet.nodes);
+    const news = context.var.viewer === "operator" && !isFiltered(filter)
+      ? (await readNews(dashboard.kv, { limit: NEWS_MAX })).rows
+      : [];
     return context.html(renderPage({
       title: titleOf(summary),
       facts: pageFacts(context, now, snapshot.version),
       state: summary.tone === "empty" ? "good" : summary.tone,
       search: filter.search,
-      body: <FleetPage fleet={fleet} summary={summary} filter={filter} />,
+      body: <FleetPage fleet={fleet} summary={summary} filter={filter} news={news} />,
     }));
   });
 }
@@ -71,17 +80,19 @@ interface FleetPageProps {
   readonly fleet: FleetView;
   readonly summary: Summary;
   readonly filter: FleetFilter;
+  readonly news: readonly RunRow[];
 }
 
-function FleetPage({ fleet, summary, filter }: FleetPageProps) {
+function FleetPage({ fleet, summary, filter, news }: FleetPageProps) {
   if (summary.tone === "empty") return <EmptyFleet />;
   const nodes = filterFleet(fleet.nodes, filter);
   const filtered = isFiltered(filter);
   return (
     <>
-      <PageTitle live="sentence" lead={<Lead fleet={fleet} />}>
+      <PageTitle live="sentence">
         {summary.needing !== "" && <em class={`tone-${summary.tone}`}>{summary.needing}</em>} {summary.rest}
       </PageTitle>
+      {!filtered && <Newest fleet={fleet} />}
       {!filtered && <Troubles nodes={nodes} />}
       {(filtered || fleet.nodes.length >= FILTER_NODES_MIN) && (
         <FleetFilterBar filter={filter} shown={nodes.length} all={fleet.nodes.length} />
@@ -99,29 +110,41 @@ function FleetPage({ fleet, summary, filter }: FleetPageProps) {
           filter={filter}
         />
       ))}
+      {news.length > 0 && (
+        <Section title="What happened" id="news">
+          <RunTable caption="What happened" runs={news} namesNodes live="news" />
+          <p class="more">
+            <a href={addresses.news()}>Everything that happened</a>
+          </p>
+        </Section>
+      )}
     </>
   );
 }
 
-/** Which releases are new, and who has them. */
-function Lead({ fleet }: { readonly fleet: FleetView }) {
+/** Which releases are new, and which consumers have them. */
+function Newest({ fleet }: { readonly fleet: FleetView }) {
   const { all } = fleet.lineages;
   const [due] = fleet.nodes.flatMap(({ row, next }) => next === null ? [] : [{ node: row.node, at: next.at }])
     .sort((a, b) => a.at.localeCompare(b.at));
   return (
-    <>
+    <ul class="newest" data-live="newest">
       {all.slice(0, LINEAGES_MAX).map((lineage) => (
-        <LineageSentence key={lineage.publisher} lineage={lineage} nodes={fleet.nodes} />
+        <li key={lineage.publisher}>
+          <LineageSentence lineage={lineage} nodes={fleet.nodes} />
+        </li>
       ))}
       {all.length > LINEAGES_MAX && (
-        <a href={addresses.releases()}>{plural(all.length - LINEAGES_MAX, "more publisher")}.</a>
+        <li>
+          <a href={addresses.releases()}>{plural(all.length - LINEAGES_MAX, "more publisher")}</a>
+        </li>
       )}
       {due !== undefined && (
-        <>
+        <li>
           Next due is <NodeLink node={due.node} />, <Time at={due.at} style="clock" />.
-        </>
+        </li>
       )}
-    </>
+    </ul>
   );
 }
 
@@ -140,22 +163,25 @@ function LineageSentence(
   return (
     <>
       <NodeLink node={lineage.publisher} /> published release <ReleaseChip release={newest} />{" "}
-      <Time at={newest.at} style="clock" />; {where}.{" "}
+      <Time at={newest.at} style="clock" />; {where}.
     </>
   );
 }
 
+/** An entry for each node: its worst trouble, and the others in a sentence. */
 function Troubles({ nodes }: { readonly nodes: readonly NodeView[] }) {
-  const entries = nodes.flatMap(({ row, troubles }) =>
-    troubles.map((trouble) => ({ node: row.node, trouble }))
-  );
+  const entries = nodes.flatMap(({ row, troubles: [worst, ...others] }) => {
+    if (worst === undefined) return [];
+    const also = others.length === 0 ? "" : ` It also ${others.map(({ title }) => title).join(", and ")}.`;
+    return [{ node: row.node, trouble: { ...worst, text: `${worst.text}${also}` } }];
+  });
   const rest = entries.length - TROUBLES_MAX;
   return (
     <div data-live="troubles">
       <TroubleList entries={entries.slice(0, TROUBLES_MAX)} />
       {rest > 0 && (
         <p class="more">
-          <a href="/?state=trouble">{plural(rest, "more problem")}</a>
+          <a href="/?state=trouble">{plural(rest, "more node")} with problems</a>
         </p>
       )}
     </div>

@@ -1,0 +1,24 @@
+import { Access } from "./access/access.ts";
+import type { AccessSetup } from "./access/visit.ts";
+import { dashboardApp } from "./app.ts";
+import type { App, Dashboard } from "./dashboard.ts";
+import { LiveFeed } from "./live_feed.ts";
+import { FleetMemory } from "./store/fleet_memory.ts";
+import type { Web } from "./web.ts";
+
+/** A dashboard that can answer requests. */
+export interface OpenDashboard {
+  readonly app: App;
+  readonly access: Access;
+  readonly live: LiveFeed;
+  readonly dashboard: Dashboard;
+}
+
+/** Puts a dashboard together. Reads nothing yet. */
+export function openDashboard(web: Web, setup: AccessSetup): OpenDashboard {
+  const fleet = new FleetMemory(web.kv);
+  const live = new LiveFeed(web, fleet);
+  const access = new Access(web, setup);
+  const dashboard: Dashboard = { ...web, fleet, live, access };
+  return { app: dashboardApp(dashboard), access, live, dashboard };
+}

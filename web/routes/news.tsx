@@ -1,0 +1,49 @@
+import { Hono } from "hono";
+import { addresses } from "../addresses.ts";
+import { Breadcrumb } from "../components/Breadcrumb.tsx";
+import { Empty } from "../components/Empty.tsx";
+import { PageTitle } from "../components/PageTitle.tsx";
+import { Pager } from "../components/Pager.tsx";
+import { RunTable } from "../components/RunTable.tsx";
+import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import { pageFacts } from "../page_facts.ts";
+import { renderPage } from "../render_page.tsx";
+import type { RowPage } from "../store/page_range.ts";
+import { readNews } from "../store/read_news.ts";
+import type { RunRow } from "../store/rows.ts";
+
+const NEWS_MAX = 100;
+
+/** What happened in the fleet: the runs that changed something or failed. */
+export function newsRoutes(dashboard: Dashboard): App {
+  return new Hono<AppEnv>().get(addresses.news(), async (context) => {
+    const before = context.req.query("before");
+    const { version } = await dashboard.fleet.read();
+    const news = await readNews(dashboard.kv, { limit: NEWS_MAX, before });
+    return context.html(renderPage({
+      title: "What happened",
+      facts: pageFacts(context, dashboard.clock.now(), version),
+      body: <NewsPage news={news} isFirstPage={before === undefined} />,
+    }));
+  });
+}
+
+function NewsPage({ news, isFirstPage }: { readonly news: RowPage<RunRow>; readonly isFirstPage: boolean }) {
+  const { rows, older } = news;
+  return (
+    <>
+      <Breadcrumb crumbs={[{ label: "Fleet", href: addresses.fleet() }]} />
+      <PageTitle lead="Runs that changed something or failed. Unchanged runs are on the pages of their nodes.">
+        What happened
+      </PageTitle>
+      {rows.length === 0
+        ? <Empty title="Nothing has happened yet">A run that changes something or fails appears here.</Empty>
+        : <RunTable caption="What happened" runs={rows} namesNodes live="news" />}
+      <Pager
+        what="changes"
+        newer={isFirstPage ? undefined : addresses.news()}
+        older={older === undefined ? undefined : `${addresses.news()}?before=${encodeURIComponent(older)}`}
+      />
+    </>
+  );
+}
