@@ -12,6 +12,7 @@ import { staticRoutes } from "./routes/static.ts";
 /** Returns the dashboard as an application that answers requests: the guard first, then each page. */
 export function dashboardApp(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
+    .use(dashboard.access.guard)
     .route("/", staticRoutes())
     .route("/", fleetRoutes(dashboard))
     .route("/", newsRoutes(dashboard))

@@ -1,4 +1,5 @@
 import type { Hono } from "hono";
+import type { Access } from "./access/access.ts";
 import type { AccessEnv } from "./access/visit.ts";
 import type { LiveFeed } from "./live_feed.ts";
 import type { FleetMemory } from "./store/fleet_memory.ts";
@@ -8,9 +9,10 @@ import type { Web } from "./web.ts";
 export interface Dashboard extends Web {
   readonly fleet: FleetMemory;
   readonly live: LiveFeed;
+  readonly access: Access;
 }
 
-/** What middleware has found out about a request before its route sees it. */
+/** What the guard has found out about a request before its route sees it. */
 export type AppEnv = AccessEnv;
 
 /** A part of the application: each file in `routes` makes one. */

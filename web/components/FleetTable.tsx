@@ -13,12 +13,12 @@ import { Cell, type Column, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
 const COLUMNS: readonly Column[] = [
-  { label: "Node", grows: true },
-  { label: "State" },
-  { label: "Release" },
-  { label: "Last 30 runs" },
-  { label: "Last run" },
-  { label: "Next", align: "end" },
+  { label: "Node" },
+  { label: "State", size: "medium" },
+  { label: "Release", size: "large" },
+  { label: "Last 30 runs", size: "large" },
+  { label: "Last run", size: "medium" },
+  { label: "Next", size: "medium", align: "end" },
 ];
 
 interface FleetTableProps {
@@ -37,7 +37,7 @@ export function FleetTable({ caption, nodes }: FleetTableProps) {
 }
 
 function FleetRow({ view }: { readonly view: NodeView }) {
-  const { row, state, troubles, next } = view;
+  const { row, state, troubles } = view;
   const [trouble] = troubles;
   return (
     <Row live={`node:${row.node}`} node={row.node}>
@@ -59,10 +59,24 @@ function FleetRow({ view }: { readonly view: NodeView }) {
         {row.last === null ? "–" : <Outcome outcome={row.last.outcome} />}
       </Cell>
       <Cell label="Next" align="end">
-        {next === null ? state.kind === "paused" ? "paused" : "–" : <Time at={next.at} style="clock" />}
+        <NextRun view={view} />
       </Cell>
     </Row>
   );
+}
+
+function NextRun({ view: { next, state } }: { readonly view: NodeView }) {
+  const { now } = useContext(PageContext);
+  if (next === null) return <>{state.kind === "paused" ? "paused" : "–"}</>;
+  // The node has not said what comes after it.
+  if (Date.parse(next.at) < now.getTime()) {
+    return (
+      <>
+        was due <Time at={next.at} style="clock" />
+      </>
+    );
+  }
+  return <Time at={next.at} style="clock" />;
 }
 
 /** How far it is behind stands beside its release. */

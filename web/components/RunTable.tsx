@@ -20,12 +20,12 @@ interface RunTableProps {
 /** Renders runs, a row each, with what they changed or why they failed. */
 export function RunTable({ caption, runs, namesNodes = false, live }: RunTableProps) {
   const columns = [
-    { label: "Run" },
-    ...(namesNodes ? [{ label: "Node" }] : []),
-    { label: "Outcome" },
-    { label: "Release" },
-    { label: "What happened", grows: true },
-    { label: "Took", align: "end" as const },
+    { label: "Run", size: "medium" as const },
+    ...(namesNodes ? [{ label: "Node", size: "medium" as const }] : []),
+    { label: "Outcome", size: "small" as const },
+    { label: "Release", size: "large" as const },
+    { label: "What happened" },
+    { label: "Took", size: "small" as const, align: "end" as const },
   ];
   return (
     <Table caption={caption} columns={columns} {...(live === undefined ? {} : { live })}>

@@ -1,10 +1,12 @@
 import { Hono } from "hono";
+import { useContext } from "preact/hooks";
 import { plural } from "../../lib/core/format.ts";
 import { addresses } from "../addresses.ts";
 import { Empty } from "../components/Empty.tsx";
 import { FilterBar } from "../components/FilterBar.tsx";
 import { FleetTable } from "../components/FleetTable.tsx";
 import { NodeLink } from "../components/NodeLink.tsx";
+import { PageContext } from "../components/PageContext.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
 import { Pager } from "../components/Pager.tsx";
 import { ReleaseChip } from "../components/ReleaseChip.tsx";
@@ -125,7 +127,11 @@ function FleetPage({ fleet, summary, filter, news }: FleetPageProps) {
 /** Which releases are new, and which consumers have them. */
 function Newest({ fleet }: { readonly fleet: FleetView }) {
   const { all } = fleet.lineages;
-  const [due] = fleet.nodes.flatMap(({ row, next }) => next === null ? [] : [{ node: row.node, at: next.at }])
+  const { now } = useContext(PageContext);
+  const [due] = fleet.nodes
+    .flatMap(({ row, next }) =>
+      next === null || Date.parse(next.at) < now.getTime() ? [] : [{ node: row.node, at: next.at }]
+    )
     .sort((a, b) => a.at.localeCompare(b.at));
   return (
     <ul class="newest" data-live="newest">
