@@ -13,11 +13,13 @@ export interface Page {
   readonly state?: FaviconState;
   /** What was searched for, for the field in the header. */
   readonly search?: string;
+  /** The nodes whose changes the open page follows; those of all nodes without it. */
+  readonly nodes?: readonly string[];
   readonly body: ComponentChildren;
 }
 
 /** Returns a page as HTML, from its doctype on. */
-export function renderPage({ title, facts, state = "good", search, body }: Page): string {
+export function renderPage({ title, facts, state = "good", search, nodes, body }: Page): string {
   const script = staticAddress("islands.js");
   const html = render(
     <html lang="en">
@@ -31,7 +33,11 @@ export function renderPage({ title, facts, state = "good", search, body }: Page)
         <link rel="alternate" type="application/atom+xml" href="/incidents.atom" title="Incidents" />
         {script !== undefined && <script type="module" src={script}></script>}
       </head>
-      <body data-since={facts.live}>
+      <body
+        data-since={facts.live}
+        data-now={facts.now.toISOString()}
+        data-nodes={nodes === undefined ? undefined : JSON.stringify(nodes)}
+      >
         <PageContext.Provider value={facts}>
           <Layout search={search}>{body}</Layout>
         </PageContext.Provider>

@@ -15,7 +15,7 @@ interface PageTitleProps {
 export function PageTitle({ children, aside, lead, live }: PageTitleProps) {
   return (
     <header class="page-title" data-live={live}>
-      <div>
+      <div data-sentence>
         <h1>{children}</h1>
         {aside}
       </div>

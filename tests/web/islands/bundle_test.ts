@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path";
+import { PROJECT } from "../../helpers/run_cli.ts";
+
+const BUNDLE = join(PROJECT, "web/static/islands.js");
+
+/** What the issue of the dashboard allows; a phone on a slow line has it within a second. */
+const COMPRESSED_BYTES_MAX = 40_000;
+
+/** The arguments of `deno task build-web`, without where it writes. */
+function bundleArguments(): string[] {
+  const { tasks }: { tasks: { "build-web": { command: string } } } = JSON.parse(
+    Deno.readTextFileSync(join(PROJECT, "deno.json")),
+  );
+  return tasks["build-web"].command.replace(/^deno | -o \S+/g, "").split(" ");
+}
+
+Deno.test("the bundle that is committed is what the sources give: deno task build-web", () => {
+  const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+    args: bundleArguments(),
+    cwd: PROJECT,
+  }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  assert.equal(new TextDecoder().decode(stdout).trim(), Deno.readTextFileSync(BUNDLE).trim());
+});
+
+Deno.test("the page's JavaScript is under 40 kB compressed", async () => {
+  const compressed = new Blob([Deno.readFileSync(BUNDLE)]).stream().pipeThrough(
+    new CompressionStream("gzip"),
+  );
+  const { byteLength } = await new Response(compressed).arrayBuffer();
+  assert.ok(byteLength < COMPRESSED_BYTES_MAX, `${byteLength} bytes`);
+});
+
+Deno.test("what runs in browsers imports nothing of the server but the words of times", () => {
+  const seen = new Set<string>();
+  const visit = (path: string) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const text = Deno.readTextFileSync(join(PROJECT, path));
+    assert.doesNotMatch(text, /\bDeno\.|from "node:/, path);
+    for (const [, specifier = ""] of text.matchAll(/^import [^;]*?from "([^"]+)";/gms)) {
+      if (specifier.startsWith(".")) visit(relative(PROJECT, join(PROJECT, dirname(path), specifier)));
+      else assert.equal(specifier, "morphdom", path);
+    }
+  };
+  visit("web/islands/main.ts");
+  assert.deepEqual(Array.from(seen).filter((path) => !path.startsWith("web/islands/")), [
+    "web/time_words.ts",
+  ]);
+});

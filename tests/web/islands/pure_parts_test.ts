@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { filterAddress } from "../../../web/islands/filter_address.ts";
+import { concernsPage, parseLiveMessage } from "../../../web/islands/live_message.ts";
+import { refreshDelay, retryDelay } from "../../../web/islands/pace.ts";
+
+Deno.test("a message about other nodes does not concern a page, one about any node does", () => {
+  const shown = JSON.stringify(["bot-paris", "bot-1/2"]);
+  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["bot-1/2"]}'), shown), true);
+  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["bot-1"]}'), shown), false);
+  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":[]}'), shown), false);
+  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["bot-1"]}'), undefined), true);
+  assert.equal(concernsPage(parseLiveMessage('{"reload":true,"nodes":[]}'), shown), true);
+});
+
+Deno.test("a message that a page does not understand makes it look at everything", () => {
+  for (const text of ["", "{", "null", "7", "[]", "{}", '{"nodes":"bot-paris"}', '{"nodes":[7]}']) {
+    assert.deepEqual(parseLiveMessage(text).nodes, undefined, text);
+    assert.equal(concernsPage(parseLiveMessage(text), '["bot-paris"]'), true, text);
+  }
+  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["a"]}'), "no JSON"), true);
+});
+
+Deno.test("a page is fetched at most once a second, and not by all readers at the same moment", () => {
+  assert.equal(refreshDelay(Infinity, 0), 0);
+  assert.equal(refreshDelay(400, 0), 600);
+  assert.equal(refreshDelay(400, 0.999), 899);
+  assert.equal(refreshDelay(60_000, 0.999), 299);
+});
+
+Deno.test("after failures a page waits twice as long each time, and half a minute at most", () => {
+  assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map((failures) => retryDelay(failures, 1)), [
+    1_000,
+    2_000,
+    4_000,
+    8_000,
+    16_000,
+    30_000,
+    30_000,
+  ]);
+  assert.equal(retryDelay(1, 0), 750);
+  assert.equal(retryDelay(100_000, 1), 30_000);
+});
+
+Deno.test("a filter's address has the parameters that are set, and no others", () => {
+  const entries: [string, unknown][] = [["q", "  "], ["state", "late"], ["label", "a&b=ü"], [
+    "file",
+    new Blob(),
+  ]];
+  assert.equal(
+    filterAddress("https://fleet.test/?old=1", entries),
+    "https://fleet.test/?state=late&label=a%26b%3D%C3%BC",
+  );
+  assert.equal(filterAddress("https://fleet.test/?old=1", []), "https://fleet.test/");
+});

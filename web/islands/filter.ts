@@ -1,0 +1,40 @@
+/// <reference lib="dom" />
+import { filterAddress } from "./filter_address.ts";
+import type { Refresher } from "./refresher.ts";
+
+/** Typing pauses: a name is not asked for letter by letter. */
+const PAUSE_MS = 200;
+
+/** Filters while the reader types or chooses. The address changes as it does when the form is sent. */
+export function startFiltering(refresher: Refresher): void {
+  let pause: ReturnType<typeof setTimeout> | undefined;
+  const apply = (form: HTMLFormElement) => {
+    clearTimeout(pause);
+    const address = filterAddress(form.action, new FormData(form));
+    if (address === location.href) return;
+    history.replaceState(history.state, "", address);
+    refresher.demand();
+  };
+  document.addEventListener("input", (event) => {
+    const form = filterOf(event.target);
+    if (form === undefined || (event instanceof InputEvent && event.isComposing)) return;
+    clearTimeout(pause);
+    pause = setTimeout(() => apply(form), event.target instanceof HTMLSelectElement ? 0 : PAUSE_MS);
+  });
+  document.addEventListener("compositionend", (event) => {
+    const form = filterOf(event.target);
+    if (form !== undefined) apply(form);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = filterOf(event.target);
+    if (form === undefined) return;
+    event.preventDefault();
+    apply(form);
+  });
+}
+
+function filterOf(target: EventTarget | null): HTMLFormElement | undefined {
+  return target instanceof Element
+    ? target.closest<HTMLFormElement>("form[data-filter]") ?? undefined
+    : undefined;
+}

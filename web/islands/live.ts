@@ -1,0 +1,103 @@
+/// <reference lib="dom" />
+import { announce } from "./announce.ts";
+import { concernsPage, parseLiveMessage } from "./live_message.ts";
+import { HIDDEN_GAP, HIDDEN_GRACE, retryDelay } from "./pace.ts";
+import type { Refresher } from "./refresher.ts";
+
+/** Follows the server's stream of changes for as long as the page is seen, and says in the footer whether it does. */
+export class Live {
+  readonly #refresher: Refresher;
+  #source: EventSource | undefined;
+  #failures = 0;
+  #isStopped = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #hiding: ReturnType<typeof setTimeout> | undefined;
+  #hidden: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(refresher: Refresher) {
+    this.#refresher = refresher;
+    refresher.onSignedOut = (signIn) => this.#signOut(signIn);
+  }
+
+  start(): void {
+    if (document.body.dataset["since"] === undefined) return;
+    this.#connect();
+    document.addEventListener("visibilitychange", () => document.hidden ? this.#hide() : this.#show());
+    // A page that is kept for the way back must hold no connection.
+    addEventListener("pagehide", () => this.#disconnect());
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) this.#catchUp();
+    });
+  }
+
+  #connect(): void {
+    if (this.#isStopped || this.#source !== undefined) return;
+    const since = document.body.dataset["since"] ?? "";
+    const source = new EventSource(`/api/v1/live?since=${encodeURIComponent(since)}`);
+    this.#source = source;
+    source.addEventListener("open", () => {
+      this.#failures = 0;
+      showState("live", "Live");
+    });
+    source.addEventListener("message", ({ data }) => {
+      if (concernsPage(parseLiveMessage(String(data)), document.body.dataset["nodes"])) {
+        this.#refresher.request();
+      }
+    });
+    source.addEventListener("error", () => {
+      showState("reconnecting", "Reconnecting…");
+      // Otherwise the browser connects again by itself, and says what it had last.
+      if (source.readyState === EventSource.CLOSED) this.#retryLater();
+    });
+  }
+
+  #disconnect(): void {
+    clearTimeout(this.#retry);
+    this.#source?.close();
+    this.#source = undefined;
+  }
+
+  /** The page is fetched before the stream: it shows whether the session is over, and from where to go on. */
+  #retryLater(): void {
+    this.#disconnect();
+    this.#failures++;
+    this.#retry = setTimeout(() => this.#catchUp(), retryDelay(this.#failures, Math.random()));
+  }
+
+  #catchUp(): void {
+    this.#refresher.demand();
+    this.#connect();
+  }
+
+  #hide(): void {
+    this.#hiding = setTimeout(() => {
+      this.#disconnect();
+      this.#hidden = setInterval(() => this.#refresher.request(), HIDDEN_GAP);
+    }, HIDDEN_GRACE);
+  }
+
+  #show(): void {
+    clearTimeout(this.#hiding);
+    clearInterval(this.#hidden);
+    if (this.#source === undefined) this.#catchUp();
+  }
+
+  #signOut(signIn: string): void {
+    this.#isStopped = true;
+    this.#disconnect();
+    clearInterval(this.#hidden);
+    showState("signed-out", "You are signed out. ", signIn);
+    announce("You are signed out.");
+  }
+}
+
+function showState(state: string, text: string, signIn?: string): void {
+  const place = document.querySelector<HTMLElement>("[data-live-state]");
+  if (place === null) return;
+  place.dataset["liveState"] = state;
+  place.hidden = false;
+  const link = document.createElement("a");
+  link.textContent = "Sign in";
+  link.href = signIn ?? "";
+  place.replaceChildren(text, ...(signIn === undefined ? [] : [link]));
+}
