@@ -16,7 +16,7 @@ import { isAnyInLfs } from "../git/stage_models.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { listTree } from "../git/tree.ts";
 import { changedBytes, compareFiles, countChanges } from "../release/changes.ts";
-import { type Digest, type Manifest } from "../release/manifest.ts";
+import type { Digest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
 import { nextSequence } from "./git_manifest.ts";
@@ -158,18 +158,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (published?.digest !== release || published.head !== head || unpushed) return undefined;
     if (published.checked !== true) return undefined;
     if (published.lfs !== this.#options.lfs || this.#isSealDue(published)) return undefined;
-    return this.#unchanged(this.#branch, published, published.signedBy);
+    return this.#unchanged(this.#branch, published.sequence, published.signedBy);
   }
 
   #isSealDue(sealed: Sealed): boolean {
     return isSealDue(this.#options.seal, sealed, this.#context.clock.now());
   }
 
-  #unchanged(
-    branch: SyncedBranch,
-    release: Pick<Manifest, "digest" | "sequence"> | undefined,
-    signer: string | undefined,
-  ): GitPublication {
+  #unchanged(branch: SyncedBranch, sequence: number | undefined, signer: string | undefined): GitPublication {
     const { registry: settings } = this.#options;
     return {
       outcome: "unchanged",
@@ -179,7 +175,7 @@ export class GitPublisher implements Publisher<GitPublication> {
       remote: settings.remote,
       commit: branch.head,
       otherWriters: [],
-      sequence: release?.sequence ?? 0,
+      sequence: sequence ?? 0,
       changed: 0,
       sentBytes: 0,
       previous: undefined,
@@ -194,7 +190,7 @@ export class GitPublisher implements Publisher<GitPublication> {
     const isDue = this.#isSealDue(base.sealed);
     if (manifest?.digest === set.digest && known?.lfs === lfs && !isDue) {
       await this.#remember(set, manifest.sequence, branch.head);
-      return this.#unchanged(branch, manifest, base.sealed.signedBy);
+      return this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy);
     }
     refuseForeignManifest(subdir, manifest);
     const before = manifest?.files.map((file) => file.path) ?? await this.#listModels(branch.head);
@@ -224,13 +220,13 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (commit === undefined) {
       // The same files, but who wrote them was not this machine: from now on it knows.
       if (manifest?.digest === set.digest) await this.#remember(set, manifest.sequence, branch.head);
-      return this.#unchanged(branch, manifest, base.sealed.signedBy);
+      return this.#unchanged(branch, manifest?.sequence, base.sealed.signedBy);
     }
     const otherWriters = await this.#nameOtherWriters(branch.head, base);
     this.#context.log.info(`committed ${commit.slice(0, 12)} as sequence ${sequence}`);
     const changes = compareFiles(manifest?.files ?? [], set.files);
     return {
-      ...this.#unchanged(branch, manifest, seal?.signer?.keyHint),
+      ...this.#unchanged(branch, manifest?.sequence, seal?.signer?.keyHint),
       outcome: "published",
       committed: true,
       commit,
