@@ -49,9 +49,25 @@ export function nodeState(row: NodeRow, now: Date): NodeState {
     { kind: "up", since: null, reason: "" };
 }
 
+/**
+ * Returns how long a node may be silent before that means anything: a dashboard that was away itself has to listen for
+ * that long again.
+ */
+export function patienceOf({ report, strip }: NodeRow): number {
+  return report === null ? rhythmPatience(longestGapMs(strip) ?? 0) : heartbeatPatience(report);
+}
+
+function heartbeatPatience({ intervalSeconds }: Report): number {
+  return Math.max(intervalSeconds * 1000 * MISSED_HEARTBEATS, SILENCE_MS_MIN);
+}
+
+function rhythmPatience(gapMs: number): number {
+  return gapMs + Math.max(gapMs / 4, RHYTHM_GRACE_MS);
+}
+
 /** A daemon that sends no heartbeats. */
 function silence(report: Report, lastReceivedAt: string, now: Date): NodeState | undefined {
-  const patienceMs = Math.max(report.intervalSeconds * 1000 * MISSED_HEARTBEATS, SILENCE_MS_MIN);
+  const patienceMs = heartbeatPatience(report);
   // Runs report for themselves while the daemon is away.
   const silentMs = now.getTime() - Date.parse(report.receivedAt);
   if (silentMs <= patienceMs) return undefined;
@@ -70,7 +86,7 @@ function overdueByRhythm({ strip }: NodeRow, now: Date): NodeState | undefined {
   const gapMs = longestGapMs(strip);
   const last = strip.at(-1);
   if (gapMs === undefined || last === undefined) return undefined;
-  const dueMs = Date.parse(last.startedAt) + gapMs + Math.max(gapMs / 4, RHYTHM_GRACE_MS);
+  const dueMs = Date.parse(last.startedAt) + rhythmPatience(gapMs);
   const overdueMs = now.getTime() - dueMs;
   if (overdueMs <= 0) return undefined;
   return {

@@ -1,3 +1,4 @@
+import { committed } from "./committed.ts";
 import type { Write } from "./event_writes.ts";
 
 /** An atomic operation takes 1,000 mutations and about 800 KiB; both halved, because sizes are estimates. */
@@ -27,7 +28,7 @@ export async function writeAll(kv: Deno.Kv, writes: readonly Write[]): Promise<v
   if (mutations > 0) await operation.commit();
 }
 
-/** Attempts at a change that other instances change meanwhile. Each attempt that fails means that another one succeeded. */
+/** Attempts at a change that other instances change meanwhile. An attempt fails because another one succeeded or is written. */
 const ATTEMPTS_MAX = 50;
 
 /**
@@ -46,7 +47,7 @@ export async function compareAndSet(
     if (wanted === undefined) return;
     const { guards, operation } = wanted;
     for (const guard of guards) operation.check(guard);
-    if ((await operation.commit()).ok) return;
+    if (await committed(operation)) return;
   }
   throw new Error("the database is changed by others all the time");
 }

@@ -90,6 +90,14 @@ export const keys = {
   /** The open incident of a node: {@link IncidentRow}, the same as under its time. */
   openIncident: (node: string) => [LAYOUT, "open_incident", node],
   openIncidents: () => [LAYOUT, "open_incident"],
+  /** Incidents of one node by their beginning: {@link IncidentRow}, the same again. */
+  incidentOf: (node: string, at: string) => [LAYOUT, "incident_of", node, at],
+  incidentsOf: (node: string) => [LAYOUT, "incident_of", node],
+  /** Incidents that are over and whose recovery some channel has not heard of; the value is the node. */
+  unsentRecovery: (at: string, node: string) => [LAYOUT, "unsent_recovery", at, node],
+  unsentRecoveries: () => [LAYOUT, "unsent_recovery"],
+  /** When nodes were last judged, on any instance: {@link WatchRow}. */
+  watch: () => [LAYOUT, "watch"],
 
   /** Tokens by their hash: {@link TokenRow}. */
   token: (hash: string) => [LAYOUT, "token", hash],

@@ -207,15 +207,33 @@ export type PullRequestRow = Readonly<z.infer<typeof PullRequestRow>>;
 
 export const IncidentRow = z.object({
   node: z.string(),
+  /** A late node that goes down has one incident, which is `down` from then on. */
   kind: z.enum(["late", "down"]),
   reason: z.string(),
-  /** By the dashboard's clock. */
+  /** By the dashboard's clock, as are all times here: when it found out. */
   startedAt: Time,
   endedAt: Time.nullable(),
-  /** When its alert was sent; `null` where alerts are off. */
+  /** How it ended: the node works again, an operator paused or removed it. */
+  ending: z.enum(["recovered", "paused", "forgotten"]).nullable(),
+  /** What had last been heard of the node when the incident began: it ends with news. */
+  heard: z.string(),
+  /** When the first channel took its alert; `null` where none has. */
   alertedAt: Time.nullable(),
+  /** The channels that have taken the alert, and the one of its end; hashes. */
+  alertedTo: z.array(z.string()),
+  recoveryAlertedTo: z.array(z.string()),
+  /** Until when an instance has taken it on to send an alert. */
+  claimedUntil: Time.nullable(),
 });
 export type IncidentRow = Readonly<z.infer<typeof IncidentRow>>;
+
+/** How long the dashboard has been watching. */
+export const WatchRow = z.object({
+  at: Time,
+  /** Since when it has looked without a pause. */
+  resumedAt: Time,
+});
+export type WatchRow = Readonly<z.infer<typeof WatchRow>>;
 
 /** A token for the API; only its hash is kept. */
 export const TokenRow = z.object({

@@ -1,0 +1,78 @@
+import { FleetMemory } from "../../web/store/fleet_memory.ts";
+import { ingest } from "../../web/store/ingest.ts";
+import { openIncidents, readIncidents } from "../../web/store/read_incidents.ts";
+import type { IncidentRow } from "../../web/store/rows.ts";
+import type { Alerting } from "../../web/incidents/alerting.ts";
+import { watchIncidents } from "../../web/incidents/watch_incidents.ts";
+import { alertContext, alerts } from "./alert_world.ts";
+import type { FakeClock } from "./fake_clock.ts";
+import { type RecordedLog, recordedLog } from "./test_context.ts";
+import * as events from "./web_events.ts";
+
+/** When the watch of a test begins. */
+export const WATCH_BEGINS = "2026-11-29T07:00:00.000Z";
+
+const MINUTE_MS = 60_000;
+
+/** A dashboard whose nodes report and are judged, minute by minute, on a clock of the test. */
+export class WatchedFleet {
+  readonly kv: Deno.Kv;
+  readonly clock: FakeClock;
+  readonly log: RecordedLog = recordedLog();
+  readonly fleet: FleetMemory;
+
+  constructor(kv: Deno.Kv, clock: FakeClock) {
+    this.kv = kv;
+    this.clock = clock;
+    this.fleet = new FleetMemory(kv);
+  }
+
+  get now(): string {
+    return this.clock.now().toISOString();
+  }
+
+  /** One look at the nodes. */
+  async look(alerting?: Alerting): Promise<void> {
+    await watchIncidents(this, alerting);
+  }
+
+  /** Heartbeats of nodes, now. */
+  async beat(...nodes: readonly string[]): Promise<void> {
+    await ingest(this, nodes.map((node) => events.heartbeat(node, { time: this.now })));
+  }
+
+  /** Lets minutes pass: in each, nodes send a heartbeat, and the dashboard looks. */
+  async minutes(count: number, nodes: readonly string[], alerting?: Alerting): Promise<void> {
+    for (let minute = 0; minute < count; minute++) {
+      this.clock.advance(MINUTE_MS);
+      await this.beat(...nodes);
+      await this.look(alerting);
+    }
+  }
+
+  async open(): Promise<readonly IncidentRow[]> {
+    return await openIncidents(this.kv);
+  }
+
+  async all(): Promise<readonly IncidentRow[]> {
+    return (await readIncidents(this.kv, { limit: 200 })).rows;
+  }
+}
+
+/** A dashboard that has just started, in a database of its own. */
+export async function startWatch(): Promise<WatchedFleet & Disposable> {
+  const kv = await Deno.openKv(":memory:");
+  const { clock } = alertContext();
+  clock.advance(Date.parse(WATCH_BEGINS) - clock.now().getTime());
+  return Object.assign(new WatchedFleet(kv, clock), { [Symbol.dispose]: () => kv.close() });
+}
+
+/** Alerts by the webhooks at these addresses. */
+export function alertingTo({ clock }: WatchedFleet, ...addresses: readonly string[]): Alerting {
+  const [url, ...chats] = addresses;
+  const context = { ...alertContext({ ALERTS_SECRET: "s3cret" }), clock };
+  return {
+    context,
+    settings: alerts({ webhook: { url }, chat: chats.map((url) => ({ type: "slack", url })) }),
+  };
+}

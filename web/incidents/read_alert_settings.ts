@@ -1,0 +1,76 @@
+import { constructFromEvents, CORE_SCHEMA, parseEvents, YAMLException } from "js-yaml";
+import { z } from "zod";
+import { COMPLAINTS_MAX, describeIssue } from "../../lib/config/complaints.ts";
+import { ConfigError } from "../../lib/config/load.ts";
+import { rememberEnvironment, rememberSettings } from "../../lib/config/remember_secrets.ts";
+import { Alerts, type AlertsSettings } from "../../lib/config/sections/alerts.ts";
+import { valueProblem } from "../../lib/config/value_problem.ts";
+import type { Environment } from "../../lib/core/context.ts";
+
+/** The section `model_sync.alerts` where there is no file, as on Deno Deploy: YAML or JSON. */
+export const ALERTS_VARIABLE = "MODEL_SYNC_DASHBOARD_ALERTS";
+
+/** Deno Deploy takes no longer values. */
+const CHARS_MAX = 16 * 1024;
+
+/** Aliases of YAML make much of little. */
+const ALIASES_MAX = 100;
+
+const HINT = `write the settings of model_sync.alerts into ${ALERTS_VARIABLE}, as YAML or JSON`;
+
+/**
+ * Returns the alerts that the environment configures; `undefined` where it configures none. The secrets stay in variables
+ * of their own, and are kept out of logs from here on.
+ *
+ * @throws {ConfigError} with every complaint
+ */
+export function readAlertSettings(env: Environment): AlertsSettings | undefined {
+  const text = env.get(ALERTS_VARIABLE) ?? "";
+  if (text.trim() === "") return undefined;
+  rememberEnvironment(env);
+  const written = withoutHeading(parse(text));
+  rememberSettings(written, env);
+  const result = z.object({ alerts: Alerts }).safeParse({ alerts: written }, { reportInput: true });
+  if (result.success) return result.data.alerts;
+  const origins = new Map([["alerts", { kind: "environment", name: ALERTS_VARIABLE } as const]]);
+  const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
+  throw new ConfigError(issues.flatMap((issue) => describeIssue(issue, origins)), HINT);
+}
+
+function parse(text: string): unknown {
+  if (text.length > CHARS_MAX) throw unreadable(`it has more than ${CHARS_MAX} characters`);
+  const [document, ...others] = documentsOf(text);
+  if (others.length > 0) throw unreadable("it holds more than one document");
+  const problem = valueProblem(document);
+  if (problem !== undefined) throw unreadable(`${["it", ...problem.path].join(".")} ${problem.reason}`);
+  return document;
+}
+
+/** JSON is YAML. */
+function documentsOf(text: string): unknown[] {
+  try {
+    return constructFromEvents(parseEvents(text, {}), {
+      source: text,
+      schema: CORE_SCHEMA,
+      maxAliases: ALIASES_MAX,
+    });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    throw unreadable(error.reason);
+  }
+}
+
+function unreadable(reason: string): ConfigError {
+  return new ConfigError([`${ALERTS_VARIABLE}: ${reason}`], HINT);
+}
+
+/** Who copies the section out of a file may copy its name, too. */
+function withoutHeading(value: unknown): unknown {
+  let settings = value;
+  for (const name of ["model_sync", "alerts"]) {
+    if (typeof settings === "object" && settings !== null && Object.keys(settings).join() === name) {
+      settings = Object.entries(settings)[0]?.[1];
+    }
+  }
+  return settings ?? {};
+}

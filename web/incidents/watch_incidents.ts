@@ -1,0 +1,85 @@
+import { channelsOf } from "../../lib/notifiers/channels.ts";
+import { compareAndSet } from "../store/commit.ts";
+import { setIncident } from "../store/incident_writes.ts";
+import { keys } from "../store/keys.ts";
+import { openIncidents } from "../store/read_incidents.ts";
+import { IncidentRow, NodeRow, type WatchRow } from "../store/rows.ts";
+import type { Dashboard } from "../dashboard.ts";
+import type { Alerting } from "./alerting.ts";
+import { nextIncident } from "./next_incident.ts";
+import { noteWatch } from "./note_watch.ts";
+import { sendAlerts } from "./send_alerts.ts";
+
+/** What a look at the nodes needs. */
+export type Watching = Pick<Dashboard, "kv" | "clock" | "log" | "fleet">;
+
+/** Changes of one look: a fleet of 1,000 nodes may go down at once. What is left is found by the next look. */
+const CHANGES_MAX = 2_000;
+
+/** The alerts that follow take up to 45 s, and the next look is due after a minute. */
+const CHANGES_MS_MAX = 10_000;
+
+/**
+ * Looks at every node once: opens an incident for each that became late or down, closes those that are over, and sends
+ * alerts. Several instances may look at the same time: each incident is opened, alerted about and closed once.
+ *
+ * @param alerting `undefined`: no alert is sent, and none is remembered to be sent
+ */
+export async function watchIncidents(
+  { kv, clock, log, fleet }: Watching,
+  alerting: Alerting | undefined,
+): Promise<void> {
+  const watch = await noteWatch(kv, clock.now());
+  const open = new Map((await openIncidents(kv)).map((incident) => [incident.node, incident]));
+  const { rows } = await fleet.read();
+  const names = new Set([...open.keys(), ...rows.keys()]);
+  const changed = [...names].filter((node) =>
+    nextIncident(rows.get(node), open.get(node), watch) !== undefined
+  );
+  const isAlerting = alerting !== undefined &&
+    channelsOf(alerting.context.env, alerting.settings).length > 0;
+  const deadlineMs = clock.monotonicMs() + CHANGES_MS_MAX;
+  for (const node of changed.slice(0, CHANGES_MAX)) {
+    if (clock.monotonicMs() > deadlineMs) break;
+    const incident = await changeIncident(kv, node, watch, isAlerting);
+    if (incident !== undefined) log.info(sentence(incident));
+  }
+  if (isAlerting) await sendAlerts({ kv, clock, log }, alerting);
+}
+
+/** Changes the incident of a node by what the database says now. @returns the incident, if this instance changed it */
+async function changeIncident(
+  kv: Deno.Kv,
+  node: string,
+  watch: WatchRow,
+  isAlerting: boolean,
+): Promise<IncidentRow | undefined> {
+  let after: IncidentRow | undefined;
+  await compareAndSet(async () => {
+    const [ofNode, ofIncident] = await kv.getMany([keys.node(node), keys.openIncident(node)]);
+    const row = NodeRow.safeParse(ofNode.value).data;
+    after = nextIncident(row, IncidentRow.safeParse(ofIncident.value).data, watch);
+    if (after === undefined) return undefined;
+    const operation = kv.atomic();
+    setIncident(operation, after);
+    if (after.endedAt !== null) operation.delete(keys.openIncident(node));
+    if (isAlerting && after.ending === "recovered") {
+      operation.set(keys.unsentRecovery(after.startedAt, node), node);
+    }
+    return { guards: [ofNode, ofIncident], operation };
+  });
+  return after;
+}
+
+function sentence({ node, kind, reason, ending }: IncidentRow): string {
+  switch (ending) {
+    case null:
+      return `${node} is ${kind}: ${reason}`;
+    case "recovered":
+      return `${node} works again`;
+    case "paused":
+      return `${node} is paused: its incident is closed`;
+    case "forgotten":
+      return `${node} was removed: its incident is closed`;
+  }
+}

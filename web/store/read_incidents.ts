@@ -1,0 +1,35 @@
+import { isNodeKey } from "./key_limits.ts";
+import { keys } from "./keys.ts";
+import { type PageRange, readPage, type RowPage } from "./page_range.ts";
+import { readRows } from "./read_rows.ts";
+import { IncidentRow } from "./rows.ts";
+
+/** Every node of a large fleet, as when a site loses its network. */
+const OPEN_MAX = 5_000;
+
+/**
+ * Returns incidents, the one that began last first.
+ *
+ * @param range `node`: only those of this node
+ * @throws {UsageError} code `CURSOR_INVALID`
+ */
+export async function readIncidents(
+  kv: Deno.Kv,
+  { node, ...range }: PageRange & { readonly node?: string | undefined },
+): Promise<RowPage<IncidentRow>> {
+  if (node === undefined) return await readPage(kv, keys.incidents(), 2, IncidentRow, range);
+  if (!isNodeKey(node)) return { rows: [], older: undefined };
+  return await readPage(kv, keys.incidentsOf(node), 1, IncidentRow, range);
+}
+
+/** Returns the incidents that are open, at most one a node, the newest first. */
+export async function openIncidents(kv: Deno.Kv): Promise<readonly IncidentRow[]> {
+  const rows = await readRows(kv, keys.openIncidents(), IncidentRow, OPEN_MAX);
+  return rows.sort((a, b) => a.startedAt < b.startedAt ? 1 : -1);
+}
+
+/** Returns the open incident of a node. */
+export async function openIncidentOf(kv: Deno.Kv, node: string): Promise<IncidentRow | undefined> {
+  if (!isNodeKey(node)) return undefined;
+  return IncidentRow.safeParse((await kv.get(keys.openIncident(node))).value).data;
+}
