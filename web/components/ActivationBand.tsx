@@ -83,6 +83,7 @@ function Segment({ segment, span, isLast }: SegmentProps) {
   const width = partOf(span, segment.to) - start;
   const label = segment.sequence === undefined ? shortDigest(segment.digest) : String(segment.sequence);
   const name = segment.fate !== "kept" ? "band-bad" : isLast ? "band-last" : "band-kept";
+  const fits = roomFor(label, width) === "";
   const times = [segment.from, segment.to].map((time) => timeWords(time, "clock", now, zone)).join(" to ");
   return (
     // A drawing of its own cuts off what does not fit.
@@ -91,8 +92,11 @@ function Segment({ segment, span, isLast }: SegmentProps) {
         <title>{`${label}, ${times}${segment.fate === "kept" ? "" : `, ${spoken(segment.fate)}`}`}</title>
         <rect width="100%" height="100%" />
         <line x1="0.5" x2="0.5" y1="0" y2="100%" />
-        <text class={roomFor(label, width)} x="9" y="50%" dy=".34em">{label}</text>
+        <text class={isLast && !fits ? "never" : roomFor(label, width)} x="6" y="50%" dy=".34em">
+          {label}
+        </text>
       </svg>
+      {isLast && !fits && <text x="100%" y="9" text-anchor="end">{label}</text>}
       {segment.fate !== "kept" && (
         <svg class="tone-bad mark-at" x={percent(start + width / 2)} y="0" width="12" height="12">
           <path d={CROSS} />
@@ -106,10 +110,10 @@ function Segment({ segment, span, isLast }: SegmentProps) {
 const CROSS = "M-4 1.5-2.5 0 0 2.5 2.5 0 4 1.5 1.5 4 4 6.5 2.5 8 0 5.5-2.5 8-4 6.5-1.5 4z";
 
 /** The width of a digit, and the room at both sides of a label, in pixels. */
-const DIGIT = 7.5;
-const ROOM = 16;
+const DIGIT = 6.7;
+const ROOM = 10;
 /** The narrowest plot of each of the sizes that the stylesheet knows. */
-const WIDTHS = [["", 250], ["from-wide", 560], ["from-widest", 900]] as const;
+const WIDTHS = [["", 250], ["from-wide", 560], ["from-widest", 960]] as const;
 
 /** Returns the class that shows a label where the chart is wide enough for it. */
 function roomFor(label: string, width: number): string {
