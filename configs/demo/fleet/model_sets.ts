@@ -1,0 +1,229 @@
+import type { EventOf } from "../../../lib/reporting/wire.ts";
+import { Random } from "./random.ts";
+
+/** A file of a release, as the wire lists it. */
+type ReleaseFile = EventOf<"published">["data"]["files"][number];
+
+/** A release of a model set. */
+export interface FleetRelease {
+  readonly digest: `sha256:${string}`;
+  readonly sequence: number;
+  /** When consumers can pull it. */
+  readonly publishedMs: number;
+  readonly files: readonly ReleaseFile[];
+  readonly bytes: number;
+  /** How many files changed since the release before, and their bytes. */
+  readonly changed: number;
+  readonly changedBytes: number;
+  /** The commit that holds it. */
+  readonly revision: string;
+  /** The hint of the key that signed it; missing where nothing is signed. */
+  readonly signer?: string;
+}
+
+/** What a trainer's night came to: a release; nothing that differs; or an error. */
+export interface Night {
+  readonly startedMs: number;
+  readonly trainMs: number;
+  readonly release: FleetRelease | undefined;
+  readonly failed: boolean;
+}
+
+/** The models that one trainer trains, with everything that it published. */
+export interface ModelSet {
+  readonly spec: SetSpec;
+  /** Oldest first; the first one was published before the time that is simulated. */
+  readonly releases: readonly FleetRelease[];
+  readonly nights: readonly Night[];
+  /** The release that consumers roll back from. */
+  readonly badSequence: number | undefined;
+}
+
+export interface SetSpec {
+  readonly zone: string;
+  readonly signed: boolean;
+  readonly firstSequence: number;
+  /** What is trained, in the order in which it is added; the first `symbolsAtFirst` are there at the start. */
+  readonly symbols: readonly string[];
+  readonly symbolsAtFirst: number;
+  /** The files of a symbol with their usual sizes. */
+  readonly files: Readonly<Record<string, number>>;
+  /** Files of the whole set. */
+  readonly shared: Readonly<Record<string, number>>;
+  /** How many nights ago something happened; nothing where the simulation is shorter. */
+  readonly nightsAgo: {
+    /** A bad release was published. */
+    readonly bad?: number;
+    readonly failed?: number;
+    readonly unchanged?: number;
+  };
+}
+
+const SYMBOLS = (quote: string, names: string) => names.split(" ").map((name) => `${name}_${quote}`);
+
+/** The sets of the fleet, by region: each is published at midnight in its zone, and pulled where it is morning then. */
+export const SET_SPECS = [
+  {
+    zone: "Europe/Paris",
+    signed: true,
+    firstSequence: 212,
+    symbols: SYMBOLS("USDC", "BTC ETH SOL XRP ADA DOT LINK AVAX UNI ATOM LTC NEAR"),
+    symbolsAtFirst: 8,
+    files: { "direction.onnx": 2_400_000, "scaler.json": 4_200, "metadata.json": 1_900 },
+    shared: { "features.json": 18_000 },
+    nightsAgo: { bad: 8 },
+  },
+  {
+    zone: "America/New_York",
+    signed: false,
+    firstSequence: 87,
+    symbols: ["EURUSD", "USDJPY", "GBPUSD", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD"],
+    symbolsAtFirst: 4,
+    files: { "lightgbm.txt": 5_600_000 },
+    shared: { "calibration.json": 9_400, "holidays.csv": 31_000 },
+    nightsAgo: { failed: 6, unchanged: 12 },
+  },
+  {
+    zone: "Asia/Tokyo",
+    signed: true,
+    firstSequence: 341,
+    symbols: SYMBOLS("JPY", "BTC ETH XRP SOL DOGE BCH LTC XLM"),
+    symbolsAtFirst: 5,
+    files: { "head.safetensors": 7_800_000, "config.json": 2_300 },
+    shared: { "encoder.safetensors": 148_000_000, "tokenizer.json": 660_000 },
+    nightsAgo: { unchanged: 5 },
+  },
+] as const satisfies readonly SetSpec[];
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/**
+ * How long ago the signing key was replaced: a consumer that was forgotten, and pulls six hours after midnight, refuses
+ * what it pulled last.
+ */
+const NEW_KEY_MS = 31 * HOUR_MS;
+/** From the end of the training until consumers can pull. */
+export const PUBLISH_MS = 20_000;
+
+/**
+ * Returns a set with what its trainer published.
+ *
+ * @param dueMs when the trainer was due; a release comes of the first time of a day, and nothing new of the others
+ */
+export function makeModelSet(
+  spec: SetSpec,
+  seed: number,
+  { fromMs, toMs, dueMs }: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly dueMs: readonly number[];
+  },
+): ModelSet {
+  const { bad, failed, unchanged } = spec.nightsAgo;
+  const random = Random.of(seed, `set ${spec.zone}`);
+  const keys = [random.hex(64), random.hex(64)];
+  const builder = new SetBuilder(spec, random);
+  const releases = [builder.next(fromMs - 6 * HOUR_MS, keys[0])];
+  const newKeyMs = toMs - NEW_KEY_MS;
+  let badSequence: number | undefined;
+  let lastMs = -Infinity;
+  const nights = dueMs.map((startedMs, index): Night => {
+    const ago = dueMs.length - index;
+    const isFirst = startedMs - lastMs > DAY_MS - 2 * HOUR_MS;
+    const trainMs = random.around(isFirst ? 28 * MINUTE_MS : 20_000);
+    const night = { startedMs, trainMs, release: undefined, failed: ago === failed };
+    if (!isFirst || night.failed || ago === unchanged) return night;
+    lastMs = startedMs;
+    const release = builder.next(startedMs + trainMs + PUBLISH_MS, keys[startedMs > newKeyMs ? 1 : 0]);
+    releases.push(release);
+    if (ago === bad) badSequence = release.sequence;
+    return { ...night, release };
+  });
+  return { spec, releases, nights, badSequence };
+}
+
+/** Returns the newest release that consumers can pull at a time. */
+export function newestAt({ releases }: ModelSet, timeMs: number): FleetRelease {
+  const newest = releases.findLast(({ publishedMs }) => publishedMs <= timeMs) ?? releases[0];
+  if (newest === undefined) throw new TypeError("a set has a release");
+  return newest;
+}
+
+/** Makes each release of the one before: most models are trained again, and now and then one comes or goes. */
+class SetBuilder {
+  readonly #spec: SetSpec;
+  readonly #random: Random;
+  readonly #symbols: string[];
+  #files: readonly ReleaseFile[] = [];
+  #sequence: number;
+
+  constructor(spec: SetSpec, random: Random) {
+    this.#spec = spec;
+    this.#random = random;
+    this.#symbols = spec.symbols.slice(0, spec.symbolsAtFirst);
+    this.#sequence = spec.firstSequence - 1;
+  }
+
+  next(publishedMs: number, key: string | undefined): FleetRelease {
+    this.#sequence++;
+    const age = this.#sequence - this.#spec.firstSequence;
+    if (age > 0 && age % 6 === 0) this.#addSymbol();
+    if (age > 0 && age % 17 === 0) this.#symbols.splice(this.#random.integer(1, this.#symbols.length - 1), 1);
+    const before = new Map(this.#files.map((file) => [file.path, file]));
+    this.#files = [...this.#symbolFiles(before, age), ...this.#sharedFiles(before, age)];
+    const changed = this.#files.filter((file) => before.get(file.path)?.sha256 !== file.sha256);
+    const kept = new Set(this.#files.map(({ path }) => path));
+    const removed = Array.from(before.keys()).filter((path) => !kept.has(path));
+    return {
+      digest: `sha256:${this.#random.hex(64)}`,
+      sequence: this.#sequence,
+      publishedMs,
+      files: this.#files,
+      bytes: sizeOf(this.#files),
+      changed: changed.length + removed.length,
+      changedBytes: sizeOf(changed),
+      revision: this.#random.hex(40),
+      ...(this.#spec.signed && key !== undefined ? { signer: key } : {}),
+    };
+  }
+
+  #addSymbol(): void {
+    const next = this.#spec.symbols.find((symbol) => !this.#symbols.includes(symbol));
+    if (next !== undefined) this.#symbols.push(next);
+  }
+
+  #symbolFiles(before: ReadonlyMap<string, ReleaseFile>, age: number): ReleaseFile[] {
+    return this.#symbols.flatMap((symbol, index) => {
+      // The first one is always trained again, so that no two releases are equal.
+      const isTrained = index === 0 || this.#random.chance(0.6);
+      return Object.entries(this.#spec.files).map(([name, size]) =>
+        this.#file(`${symbol}/${name}`, size, age, before, isTrained)
+      );
+    });
+  }
+
+  #sharedFiles(before: ReadonlyMap<string, ReleaseFile>, age: number): ReleaseFile[] {
+    return Object.entries(this.#spec.shared).map(([name, size]) =>
+      this.#file(name, size, age, before, this.#random.chance(0.15))
+    );
+  }
+
+  #file(
+    path: string,
+    usualSize: number,
+    age: number,
+    before: ReadonlyMap<string, ReleaseFile>,
+    isNew: boolean,
+  ): ReleaseFile {
+    const known = before.get(path);
+    if (known !== undefined && !isNew) return known;
+    // Training data grows, and what is learned from it a little.
+    const size = Math.round(usualSize * (1 + age * 0.004) * this.#random.between(0.985, 1.015));
+    return { path, size, sha256: this.#random.hex(64) };
+  }
+}
+
+function sizeOf(files: readonly ReleaseFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}

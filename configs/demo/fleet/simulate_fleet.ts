@@ -1,0 +1,153 @@
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX } from "../../../lib/reporting/event_names.ts";
+import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { Behaviour, NodeFacts } from "./behaviour.ts";
+import { Consumer } from "./consumer.ts";
+import { clockOf, Fortune } from "./fortune.ts";
+import { makeModelSet, type ModelSet, SET_SPECS } from "./model_sets.ts";
+import { NodeLife } from "./node_life.ts";
+import { Random } from "./random.ts";
+import { ReferencesNode } from "./references_node.ts";
+import { makeRoster, type NodePlan } from "./roster.ts";
+import { evenly, type Timetable, Timetables } from "./timetable.ts";
+import { Trainer } from "./trainer.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/** What is simulated. */
+export interface FleetOptions {
+  readonly nodes: number;
+  /** What happens in the month needs three weeks; of a shorter time some of it is missing. */
+  readonly days: number;
+  /** The end of the simulation. */
+  readonly now: Date;
+  /** Equal options with equal seeds make equal events. */
+  readonly seed?: number;
+  /** The time between two heartbeats of a node. Without it each has one at the end, besides those that show a canary. */
+  readonly heartbeatMinutes?: number;
+  /** The time between two heartbeats while a canary is open. */
+  readonly canaryHeartbeatMinutes?: number;
+  /** Bulk: so many runs of each node at even distances, most of them unchanged, and nothing happens to any node. */
+  readonly runsPerNode?: number;
+  /** How much of a node's time one batch covers, in hours. A node that could not report sends more at once. */
+  readonly batchHours?: number;
+}
+
+/** Events that one node sends in one request. */
+export interface FleetBatch {
+  readonly node: string;
+  readonly events: ReportEvent[];
+}
+
+/**
+ * Returns what the nodes of a fleet report over some days, oldest first: day by day (or what `batchHours` says), and in
+ * each of these node by node. No batch is larger than what a node sends. Generated while it is read, so that memory does
+ * not grow with the number of runs.
+ */
+export function* simulateFleet(options: FleetOptions): Generator<FleetBatch> {
+  const { days, now, batchHours = 24 } = options;
+  const nowMs = now.getTime();
+  const fromMs = nowMs - days * DAY_MS;
+  const lives = makeLives(options, fromMs, nowMs);
+  const windowMs = batchHours * 60 * MINUTE_MS;
+  for (let endMs = fromMs + windowMs;; endMs += windowMs) {
+    const toMs = Math.min(endMs, nowMs);
+    for (const [node, life] of lives) {
+      for (const events of batchesOf(life.eventsUntil(toMs))) yield { node, events };
+    }
+    if (toMs === nowMs) return;
+  }
+}
+
+function makeLives(options: FleetOptions, fromMs: number, nowMs: number): [string, NodeLife][] {
+  const { nodes, seed = 1, runsPerNode } = options;
+  const timetables = new Timetables(nowMs);
+  const bulkMs = runsPerNode === undefined ? undefined : (nowMs - fromMs) / runsPerNode;
+  const sets = SET_SPECS.map((spec) => {
+    const due = bulkMs === undefined ? timetables.nightly(spec.zone) : evenly(bulkMs);
+    const firstMs = bulkMs === undefined ? due.next(fromMs) : fromMs + bulkMs / 2;
+    return makeModelSet(spec, seed, { fromMs, toMs: nowMs, dueMs: dueTimes(due, firstMs, nowMs) });
+  });
+  return makeRoster(nodes, seed, bulkMs === undefined).map((plan) => {
+    const set = sets[plan.set];
+    if (set === undefined) throw new TypeError(`no model set ${plan.set}`);
+    return [plan.name, makeLife(plan, set, { options, fromMs, nowMs, timetables, bulkMs })];
+  });
+}
+
+interface World {
+  readonly options: FleetOptions;
+  readonly fromMs: number;
+  readonly nowMs: number;
+  readonly timetables: Timetables;
+  /** The time between two runs of a node in bulk. */
+  readonly bulkMs: number | undefined;
+}
+
+function makeLife(plan: NodePlan, set: ModelSet, world: World): NodeLife {
+  const { options, fromMs, nowMs, timetables, bulkMs } = world;
+  const { seed = 1, heartbeatMinutes } = options;
+  const random = Random.of(seed, plan.name);
+  const facts: NodeFacts = { plan, random, nowMs, clock: clockOf(plan, nowMs) };
+  const timetable = bulkMs === undefined ? timetables.of(plan) : evenly(bulkMs);
+  return new NodeLife({
+    facts,
+    behaviour: behaviourOf(facts, set, world),
+    timetable,
+    fortune: new Fortune(facts, set, timetables),
+    fromMs,
+    firstDueMs: firstDue(plan, timetable, random, world),
+    heartbeatMs: heartbeatMinutes === undefined ? undefined : heartbeatMinutes * MINUTE_MS,
+  });
+}
+
+/** In bulk the trainers have the due times of their sets, and the others are spread between two of their own. */
+function firstDue(plan: NodePlan, timetable: Timetable, random: Random, { fromMs, bulkMs }: World): number {
+  if (bulkMs !== undefined) {
+    return fromMs + (plan.kind === "trainer" ? bulkMs / 2 : bulkMs * random.between(0.05, 0.95));
+  }
+  // Nodes that count from their last run on did not all start in the same second.
+  return timetable.next(plan.kind === "desk" ? fromMs - random.integer(0, 14 * 60) * 1_000 : fromMs);
+}
+
+function behaviourOf(facts: NodeFacts, set: ModelSet, { options, fromMs, bulkMs }: World): Behaviour {
+  switch (facts.plan.kind) {
+    case "trainer":
+      return new Trainer(facts, set, facts.plan.set === 0 && bulkMs === undefined);
+    case "references":
+      return new ReferencesNode(facts, set);
+    default:
+      return new Consumer(facts, set, fromMs, (options.canaryHeartbeatMinutes ?? 10) * MINUTE_MS);
+  }
+}
+
+function dueTimes(timetable: Timetable, firstMs: number, toMs: number): number[] {
+  const times: number[] = [];
+  for (let dueMs = firstMs; dueMs <= toMs; dueMs = timetable.next(dueMs)) times.push(dueMs);
+  return times;
+}
+
+/** The largest event is that of a release with forty files; so many of those fit into any batch. */
+const UNMEASURED_MAX = 32;
+
+/** Cuts events into batches as a node does. */
+function* batchesOf(events: ReportEvent[]): Generator<ReportEvent[]> {
+  if (events.length <= UNMEASURED_MAX) {
+    if (events.length > 0) yield events;
+    return;
+  }
+  const encoder = new TextEncoder();
+  let batch: ReportEvent[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    // With a comma or a bracket.
+    const size = encoder.encode(JSON.stringify(event)).length + 1;
+    if (batch.length === BATCH_EVENTS_MAX || bytes + size > BATCH_BYTES_MAX) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(event);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { type FleetOptions, simulateFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
+import { nodeOf } from "../../lib/reporting/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+
+/** The type of event that a name stands for. */
+type Named = { readonly [Kind in "started" | "finished" | "published" | "heartbeat"]: EventOf<Kind> };
+
+const TYPES = {
+  started: "model-sync.run.started.v1",
+  finished: "model-sync.run.finished.v1",
+  published: "model-sync.release.published.v1",
+  heartbeat: "model-sync.heartbeat.v1",
+} as const;
+
+function isOf<Kind extends keyof Named>(kind: Kind, event: ReportEvent): event is Named[Kind] & ReportEvent {
+  return event.type === TYPES[kind];
+}
+
+/** A simulated fleet, read whole. */
+export class SimulatedFleet {
+  readonly batches: readonly { readonly node: string; readonly events: readonly ReportEvent[] }[];
+  readonly events: readonly ReportEvent[];
+  readonly now: Date;
+
+  constructor(options: FleetOptions) {
+    this.batches = [...simulateFleet(options)];
+    this.events = this.batches.flatMap(({ events }) => events);
+    this.now = options.now;
+  }
+
+  /** The events of a type that a node sent, oldest first. */
+  of<Kind extends keyof Named>(kind: Kind, node?: string): Named[Kind][] {
+    const found: Named[Kind][] = [];
+    for (const event of this.events) {
+      if (isOf(kind, event) && (node === undefined || nodeOf(event.source) === node)) found.push(event);
+    }
+    return found;
+  }
+
+  /** The runs of a node with an outcome. */
+  runs(node: string, outcome: string): EventOf<"finished">["data"][] {
+    return this.of("finished", node).map(({ data }) => data).filter((run) => run.outcome === outcome);
+  }
+
+  lastRun(node: string): EventOf<"finished">["data"] {
+    const run = this.of("finished", node).at(-1)?.data;
+    assert.ok(run !== undefined, `${node} ran`);
+    return run;
+  }
+
+  lastHeartbeat(node: string): EventOf<"heartbeat"> {
+    const heartbeat = this.of("heartbeat", node).at(-1);
+    assert.ok(heartbeat !== undefined, `${node} sends heartbeats`);
+    return heartbeat;
+  }
+
+  /** How many releases the active one of a node is behind those that a publisher has published. */
+  behind(node: string, publisher: string): number {
+    const newest = this.of("published", publisher).at(-1)?.data.sequence;
+    const active = this.of("finished", node).findLast(({ data }) => data.outcome === "activated")?.data
+      .sequence;
+    assert.ok(newest !== undefined && active !== undefined);
+    return newest - active;
+  }
+
+  /** How long before the end something happened, in hours. */
+  hoursAgo(time: string | null | undefined): number {
+    assert.ok(typeof time === "string");
+    return (this.now.getTime() - Date.parse(time)) / 3_600_000;
+  }
+}
