@@ -176,7 +176,10 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
         },
         outcome !== RUNNING && { label: "Took", value: formatDuration(run.durationMs) },
         named !== undefined &&
-        { label: outcome === "published" ? "Published" : "Release", value: <ReleaseChip release={named} /> },
+        {
+          label: outcome === "published" ? "Published" : "Active release",
+          value: <ReleaseChip release={named} />,
+        },
         previous !== undefined && previous !== release &&
         { label: "Before", value: <ReleaseChip release={{ digest: previous }} /> },
         files !== undefined && {
