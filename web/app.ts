@@ -7,6 +7,8 @@ import { liveRoutes } from "./routes/live.ts";
 import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
 import { runRoutes } from "./routes/run.tsx";
+import { settingsRoutes } from "./routes/settings.tsx";
+import { signInRoutes } from "./routes/sign_in.tsx";
 import { staticRoutes } from "./routes/static.ts";
 
 /** Returns the dashboard as an application that answers requests: the guard first, then each page. */
@@ -19,6 +21,8 @@ export function dashboardApp(dashboard: Dashboard): App {
     .route("/", nodeRoutes(dashboard))
     .route("/", runRoutes(dashboard))
     .route("/", liveRoutes(dashboard))
+    .route("/", settingsRoutes(dashboard))
+    .route("/", signInRoutes(dashboard))
     .notFound((context) => notFoundPage(context, dashboard))
     .onError((error, context) => {
       dashboard.log.error(

@@ -5,11 +5,15 @@ import type { LiveFeed } from "./live_feed.ts";
 import type { FleetMemory } from "./store/fleet_memory.ts";
 import type { Web } from "./web.ts";
 
+/** What the pages of sign-ins and settings are made of. */
+export interface Guarded extends Web {
+  readonly access: Access;
+}
+
 /** What routes are made of. */
-export interface Dashboard extends Web {
+export interface Dashboard extends Guarded {
   readonly fleet: FleetMemory;
   readonly live: LiveFeed;
-  readonly access: Access;
 }
 
 /** What the guard has found out about a request before its route sees it. */

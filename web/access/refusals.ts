@@ -74,6 +74,12 @@ export const REFUSALS = {
     message: `Cannot take this request: its body is longer than ${formatBytes(bytesMax)}`,
     hint: "send less at once",
   }),
+  formType: {
+    status: 415,
+    code: "FORM_TYPE",
+    message: "Cannot take this form: its content type is not application/x-www-form-urlencoded",
+    hint: "send it from the dashboard's own page",
+  },
   bodyMissing: {
     status: 408,
     code: "BODY_MISSING",

@@ -35,7 +35,7 @@ const SECRET_BYTES = 32;
 const SECRET_SHAPE = /^mst_[A-Za-z0-9_-]{43}$/;
 
 /** Long enough for "Grafana in the office"; the list stays a table. */
-const PURPOSE_CHARS_MAX = 64;
+export const PURPOSE_CHARS_MAX = 64;
 
 /** How exact the time of the last use is: a write for every request would cost more than the request. */
 const USED_AT_STEP_MS = 3_600_000;

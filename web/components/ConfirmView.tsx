@@ -1,0 +1,70 @@
+import { addresses } from "../addresses.ts";
+import { shownText } from "../shown_text.ts";
+import type { TokenRow } from "../store/rows.ts";
+import { Breadcrumb } from "./Breadcrumb.tsx";
+import { PageTitle } from "./PageTitle.tsx";
+import { SETTINGS_FORMS } from "./SettingsView.tsx";
+
+/** What is asked before it is done. */
+export type Question =
+  | { readonly what: "rotate" | "revoke"; readonly token: TokenRow }
+  | { readonly what: "sign-everyone-out" };
+
+/** Renders a question whose answer cannot be taken back, with what will happen. */
+export function ConfirmView({ question }: { readonly question: Question }) {
+  const { title, text, button, action } = wordsOf(question);
+  return (
+    <>
+      <Breadcrumb crumbs={[{ label: "Settings", href: addresses.settings() }]} />
+      <PageTitle lead={text}>{title}</PageTitle>
+      <form class="form" method="post" action={action}>
+        {question.what !== "sign-everyone-out" && (
+          <input type="hidden" name="token" value={question.token.id} />
+        )}
+        <p class="form-line">
+          <button type="submit" class="button-danger">{button}</button>
+          <a class="button" href={addresses.settings()}>Cancel</a>
+        </p>
+      </form>
+    </>
+  );
+}
+
+interface Words {
+  readonly title: string;
+  readonly text: string;
+  readonly button: string;
+  readonly action: string;
+}
+
+function wordsOf(question: Question): Words {
+  if (question.what === "sign-everyone-out") {
+    return {
+      title: "Sign everyone out?",
+      text: "Every session ends at once, also yours. Tokens stay valid.",
+      button: "Sign everyone out",
+      action: SETTINGS_FORMS.signEveryoneOut,
+    };
+  }
+  const { what, token } = question;
+  const name = shownText(token.name);
+  const whose = token.kind === "node" ? `the node ${name}` : name;
+  if (what === "rotate") {
+    return {
+      title: `Rotate the token for ${whose}?`,
+      text: token.kind === "node"
+        ? "The old token is invalid at once. The node keeps its reports until it has the new one."
+        : "The old token is invalid at once. What reads the dashboard with it gets 401 until it has the new one.",
+      button: "Rotate the token",
+      action: SETTINGS_FORMS.rotateToken,
+    };
+  }
+  return {
+    title: `Revoke the token for ${whose}?`,
+    text: token.kind === "node"
+      ? "The token is invalid at once. The node keeps its reports and cannot send them. What it has reported stays."
+      : "The token is invalid at once. What reads the dashboard with it gets 401.",
+    button: "Revoke the token",
+    action: SETTINGS_FORMS.revokeToken,
+  };
+}

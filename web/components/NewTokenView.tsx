@@ -1,0 +1,84 @@
+import { addresses } from "../addresses.ts";
+import { shownText } from "../shown_text.ts";
+import type { TokenRow } from "../store/rows.ts";
+import { Breadcrumb } from "./Breadcrumb.tsx";
+import { Command } from "./Command.tsx";
+import { Notice } from "./Notice.tsx";
+import { PageTitle } from "./PageTitle.tsx";
+import { Section } from "./Section.tsx";
+
+interface NewTokenViewProps {
+  readonly token: TokenRow;
+  readonly secret: string;
+  /** Of the dashboard, as the reader's browser knows it: `https://models.example.com`. */
+  readonly origin: string;
+}
+
+/** Renders a token's secret, the one time that it is shown, and where it goes. */
+export function NewTokenView({ token, secret, origin }: NewTokenViewProps) {
+  const name = shownText(token.name);
+  return (
+    <>
+      <Breadcrumb crumbs={[{ label: "Settings", href: addresses.settings() }]} />
+      <PageTitle>{token.kind === "node" ? `Token for the node ${name}` : `Read token ${name}`}</PageTitle>
+      <Notice tone="warn" role="status" title="The token is shown once. Copy it now.">
+        <p>
+          <Command command={secret} />
+        </p>
+        <p>The dashboard stores only its hash. If you lose it, rotate it.</p>
+      </Notice>
+      {token.kind === "node"
+        ? <NodeSteps node={token.name} secret={secret} origin={origin} />
+        : <ReaderSteps secret={secret} origin={origin} />}
+      <p>
+        <a href={addresses.settings()}>Back to the settings</a>
+      </p>
+    </>
+  );
+}
+
+function NodeSteps(
+  { node, secret, origin }: { readonly node: string; readonly secret: string; readonly origin: string },
+) {
+  return (
+    <>
+      <Section title="Configuration of the node" note="bot.yaml">
+        <pre class="log">{yamlOf(node, origin)}</pre>
+        <p>
+          Without{" "}
+          <code>node</code>, the machine reports as its host and what the run is for. The token then covers it
+          if the host is {shownText(node)}.
+        </p>
+      </Section>
+      <Section title="Environment of the node" note="or a line of .env without export">
+        <p>
+          <Command command={`export MODEL_SYNC_REPORT_TOKEN=${secret}`} />
+        </p>
+      </Section>
+      <Section title="Check it">
+        <p>
+          <Command command="model-sync doctor" />
+        </p>
+      </Section>
+    </>
+  );
+}
+
+function ReaderSteps({ secret, origin }: { readonly secret: string; readonly origin: string }) {
+  return (
+    <Section title="Read the dashboard with it">
+      <p>
+        <Command command={`curl -H 'Authorization: Bearer ${secret}' ${origin}${addresses.statusJson()}`} />
+      </p>
+      <p>
+        The token reads every page and the API but the settings, and changes nothing. Prometheus reads{" "}
+        <code>{addresses.metrics()}</code> with it as <code>authorization: credentials</code>.
+      </p>
+    </Section>
+  );
+}
+
+/** JSON strings are YAML: no name ends the text or becomes a key. */
+function yamlOf(node: string, origin: string): string {
+  return `model_sync:\n  report:\n    url: ${JSON.stringify(origin)}\n    node: ${JSON.stringify(node)}`;
+}

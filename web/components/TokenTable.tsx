@@ -1,0 +1,53 @@
+import { shownText } from "../shown_text.ts";
+import type { TokenRow } from "../store/rows.ts";
+import { NodeLink } from "./NodeLink.tsx";
+import { Cell, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+interface TokenTableProps {
+  readonly kind: TokenRow["kind"];
+  readonly tokens: readonly TokenRow[];
+}
+
+/** Renders the tokens of a kind, each with what can be done with it. */
+export function TokenTable({ kind, tokens }: TokenTableProps) {
+  const what = kind === "node" ? "Node" : "Name";
+  const columns = [
+    { label: what, grows: true },
+    { label: "Created" },
+    { label: "Last used" },
+    { label: "Actions", align: "end" },
+  ] as const;
+  return (
+    <Table caption={kind === "node" ? "Node tokens" : "Read tokens"} columns={columns}>
+      {tokens.map((token) => (
+        <Row key={token.id}>
+          <Cell label={what} kind="head">
+            {kind === "node" ? <NodeLink node={token.name} /> : <bdi>{shownText(token.name)}</bdi>}
+          </Cell>
+          <Cell label="Created">
+            <Time at={token.createdAt} />
+          </Cell>
+          <Cell label="Last used">
+            {token.usedAt === null ? <span class="quiet-text">never</span> : <Time at={token.usedAt} />}
+          </Cell>
+          <Cell label="Actions" align="end">
+            <TokenActions token={token} />
+          </Cell>
+        </Row>
+      ))}
+    </Table>
+  );
+}
+
+/** Links to a page that asks first: it works without a script, and says what will happen. */
+function TokenActions({ token }: { readonly token: TokenRow }) {
+  const id = encodeURIComponent(token.id);
+  const name = shownText(token.name);
+  return (
+    <span class="form-line">
+      <a href={`/settings?ask=rotate&token=${id}`} aria-label={`Rotate the token for ${name}`}>Rotate</a>
+      <a href={`/settings?ask=revoke&token=${id}`} aria-label={`Revoke the token for ${name}`}>Revoke</a>
+    </span>
+  );
+}

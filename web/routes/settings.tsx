@@ -1,0 +1,248 @@
+import { type Context, Hono } from "hono";
+import type { ComponentChildren } from "preact";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import type { Access } from "../access/access.ts";
+import { checkTypedPassword, type PasswordCheck } from "../access/check_password.ts";
+import { formFields } from "../access/form_fields.ts";
+import { hashPassword, normalized } from "../access/password_hash.ts";
+import { REFUSALS } from "../access/refusals.ts";
+import {
+  createToken,
+  findToken,
+  listTokens,
+  type NewToken,
+  revokeToken,
+  rotateToken,
+} from "../access/tokens.ts";
+import { addresses } from "../addresses.ts";
+import { ConfirmView, type Question } from "../components/ConfirmView.tsx";
+import { NewTokenView } from "../components/NewTokenView.tsx";
+import { Notice } from "../components/Notice.tsx";
+import { PasswordNotice } from "../components/PasswordNotice.tsx";
+import { SETTINGS_FORMS, type SettingsFacts, SettingsView } from "../components/SettingsView.tsx";
+import type { App, AppEnv, Guarded } from "../dashboard.ts";
+import { pageFacts } from "../page_facts.ts";
+import { renderPage } from "../render_page.tsx";
+import {
+  changeSettings,
+  readSettings,
+  RETENTION_DAYS_MAX,
+  RETENTION_DAYS_MIN,
+} from "../store/settings_row.ts";
+import type { Web } from "../web.ts";
+
+type Asked = Context<AppEnv>;
+type Typed = Parameters<typeof SettingsView>[0]["typed"];
+
+/** What a form did, by the word in the address that it leads to. */
+const DONE: ReadonlyMap<string, string> = new Map([
+  ["revoked", "The token is revoked."],
+  ["gone", "This token does not exist any more."],
+  ["public", "The page is public."],
+  ["private", "The page is private."],
+  ["retention", "The retention is saved. Older entries are deleted step by step."],
+  ["password", "The password is set. Everybody else is signed out."],
+]);
+
+/** The settings, and what their forms do. Only people get here: read tokens do not. */
+export function settingsRoutes(dashboard: Guarded): App {
+  const settings = new SettingsPages(dashboard);
+  return new Hono<AppEnv>()
+    .get("/settings", (context) => settings.show(context))
+    .post(SETTINGS_FORMS.createToken, (context) => settings.createToken(context))
+    .post(SETTINGS_FORMS.rotateToken, (context) => settings.rotateToken(context))
+    .post(SETTINGS_FORMS.revokeToken, (context) => settings.revokeToken(context))
+    .post(SETTINGS_FORMS.publicPage, (context) => settings.setPublic(context))
+    .post(SETTINGS_FORMS.retention, (context) => settings.setRetention(context))
+    .post(SETTINGS_FORMS.password, (context) => settings.setPassword(context))
+    .post(SETTINGS_FORMS.signEveryoneOut, (context) => settings.signEveryoneOut(context));
+}
+
+class SettingsPages {
+  readonly #web: Web;
+  readonly #access: Access;
+
+  constructor(dashboard: Guarded) {
+    this.#web = dashboard;
+    this.#access = dashboard.access;
+  }
+
+  async show(context: Asked): Promise<Response> {
+    const question = await this.#question(context.req.query("ask"), context.req.query("token") ?? "");
+    if (question === "gone") return done(context, "gone");
+    if (question !== undefined) {
+      return await this.#page(context, "Settings", <ConfirmView question={question} />);
+    }
+    const text = DONE.get(context.req.query("done") ?? "");
+    return await this.#settings(context, {
+      notice: text === undefined ? undefined : <Notice tone="good" role="status" title={text} />,
+    });
+  }
+
+  async createToken(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    const kind = fields.get("kind") === "read" ? "read" : "node";
+    const name = fields.get("name") ?? "";
+    try {
+      return await this.#secret(context, await createToken(this.#web, kind, name));
+    } catch (error) {
+      return await this.#refused(context, error, kind === "node" ? { node: name } : { purpose: name });
+    }
+  }
+
+  async rotateToken(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    const rotated = await rotateToken(this.#web, fields.get("token") ?? "");
+    return rotated === undefined ? done(context, "gone") : await this.#secret(context, rotated);
+  }
+
+  async revokeToken(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    const revoked = await revokeToken(this.#web, fields.get("token") ?? "");
+    return done(context, revoked === undefined ? "gone" : "revoked");
+  }
+
+  async setPublic(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    // Private for whatever a form does not say clearly.
+    const isPublic = fields.get("public") === "on";
+    await changeSettings(this.#web.kv, { isPublic });
+    return done(context, isPublic ? "public" : "private");
+  }
+
+  async setRetention(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    const typed = fields.get("days")?.trim() ?? "";
+    const days = /^\d{1,4}$/.test(typed) ? Number(typed) : 0;
+    if (days < RETENTION_DAYS_MIN || days > RETENTION_DAYS_MAX) {
+      const notice = (
+        <Notice tone="bad" role="alert" title="Cannot save the retention: it is not a number of days.">
+          <p>Type a whole number from {RETENTION_DAYS_MIN} to {RETENTION_DAYS_MAX}.</p>
+        </Notice>
+      );
+      return await this.#settings(context, { notice, typed: { days: typed.slice(0, 20) }, status: 400 });
+    }
+    await changeSettings(this.#web.kv, { retentionDays: days });
+    return done(context, "retention");
+  }
+
+  async setPassword(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    const source = await this.#access.password();
+    if (source.kind === "set") {
+      if (source.password.variable !== undefined) return done(context, "");
+      const typed = fields.get("current") ?? "";
+      const check = await checkTypedPassword(this.#web, context.var.visit, source.password, typed);
+      if (check.kind !== "right") return await this.#wrongPassword(context, check);
+    }
+    const password = fields.get("password") ?? "";
+    if (normalized(password) !== normalized(fields.get("again") ?? "")) {
+      const notice = (
+        <Notice tone="bad" role="alert" title="Cannot set the password: the two new passwords differ.">
+          <p>Type the new password twice.</p>
+        </Notice>
+      );
+      return await this.#settings(context, { notice, status: 400 });
+    }
+    try {
+      await changeSettings(this.#web.kv, { passwordHash: await hashPassword(password) });
+    } catch (error) {
+      return await this.#refused(context, error);
+    }
+    this.#web.log.info("the dashboard's password was set on the settings page");
+    context.header("set-cookie", await this.#access.sessionCookie(context.var.visit));
+    return done(context, "password");
+  }
+
+  async signEveryoneOut(context: Asked): Promise<Response> {
+    await this.#access.signEveryoneOut();
+    context.header("set-cookie", this.#access.noSessionCookie(context.var.visit));
+    return context.redirect(addresses.signIn(), 303);
+  }
+
+  async #question(ask: string | undefined, id: string): Promise<Question | "gone" | undefined> {
+    if (ask === "sign-everyone-out") return { what: ask };
+    if (ask !== "rotate" && ask !== "revoke") return undefined;
+    const token = await findToken(this.#web.kv, id);
+    return token === undefined ? "gone" : { what: ask, token };
+  }
+
+  /** The one answer with the secret: it is kept nowhere, so that a redirect could not show it. */
+  #secret(context: Asked, { row, secret }: NewToken): Response | Promise<Response> {
+    const { host, isHttps } = context.var.visit;
+    const origin = `${isHttps ? "https" : "http"}://${host}`;
+    return this.#page(context, "New token", <NewTokenView token={row} secret={secret} origin={origin} />);
+  }
+
+  async #wrongPassword(context: Asked, check: PasswordCheck): Promise<Response> {
+    if (check.kind === "later") context.header("retry-after", String(check.retryAfterSec));
+    const status = check.kind === "later" ? 429 : 403;
+    return await this.#settings(context, { notice: <PasswordNotice check={check} />, status });
+  }
+
+  async #refused(context: Asked, error: unknown, typed?: Typed): Promise<Response> {
+    if (!(error instanceof ModelSyncError)) throw error;
+    const notice = (
+      <Notice tone="bad" role="alert" title={`${error.message}.`}>
+        {error.hint !== undefined && <p>{sentence(error.hint)}</p>}
+      </Notice>
+    );
+    return await this.#settings(context, { notice, ...typed === undefined ? {} : { typed }, status: 400 });
+  }
+
+  async #settings(
+    context: Asked,
+    { notice, typed, status = 200 }: {
+      readonly notice?: ComponentChildren;
+      readonly typed?: Typed;
+      readonly status?: 200 | 400 | 403 | 429;
+    },
+  ): Promise<Response> {
+    const [tokens, settings, password] = await Promise.all([
+      listTokens(this.#web.kv),
+      readSettings(this.#web.kv),
+      this.#passwordFacts(),
+    ]);
+    const body = (
+      <SettingsView
+        facts={{ tokens, settings, password }}
+        notice={notice}
+        {...typed === undefined ? {} : { typed }}
+      />
+    );
+    return await this.#page(context, "Settings", body, status);
+  }
+
+  async #passwordFacts(): Promise<SettingsFacts["password"]> {
+    const source = await this.#access.password();
+    if (source.kind !== "set") return "none";
+    const { variable } = source.password;
+    return variable === undefined ? "stored" : { variable };
+  }
+
+  #page(
+    context: Asked,
+    title: string,
+    body: ComponentChildren,
+    status: 200 | 400 | 403 | 429 = 200,
+  ): Response | Promise<Response> {
+    const facts = pageFacts(context, this.#web.clock.now(), "");
+    const html = renderPage({ title, facts: { ...facts, path: addresses.settings() }, body });
+    return context.html(html, status);
+  }
+}
+
+/** A reload of the page that this leads to sends no form again. */
+function done(context: Asked, what: string): Response {
+  return context.redirect(what === "" ? addresses.settings() : `${addresses.settings()}?done=${what}`, 303);
+}
+
+function sentence(hint: string): string {
+  return `${hint.slice(0, 1).toUpperCase()}${hint.slice(1)}.`;
+}
