@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { SimulatedFleet } from "../helpers/simulated_fleet.ts";
+import { WholeFleet } from "../helpers/whole_fleet.ts";
 
 const NOW = new Date("2026-11-29T17:35:00Z");
-const MONTH = new SimulatedFleet({ nodes: 50, days: 30, now: NOW });
+const MONTH = new WholeFleet({ nodes: 50, days: 30, now: NOW });
 
 Deno.test("every node with a daemon that lives has sent a heartbeat in the last minute, and the others have a reason", () => {
   const nodes = new Set(MONTH.batches.map(({ node }) => node));
@@ -164,7 +164,7 @@ for (
   ]
 ) {
   Deno.test(`what is going on at the end is going on whenever that is: ${now}`, () => {
-    const fleet = new SimulatedFleet({ nodes: 22, days: 21, now: new Date(now) });
+    const fleet = new WholeFleet({ nodes: 22, days: 21, now: new Date(now) });
     assert.equal(fleet.lastHeartbeat("bot-paris").data.status.canary?.status, "watching");
     assert.equal(fleet.lastHeartbeat("gpu-worker-3").data.status.running.length, 1);
     assert.equal(fleet.runs("bot-london", "rolled-back").length, 1);

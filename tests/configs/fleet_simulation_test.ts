@@ -6,10 +6,10 @@ import { recordEvents, startedEvent } from "../../lib/reporting/make_events.ts";
 import { parseBatch } from "../../lib/reporting/parse_batch.ts";
 import type { RunRecord } from "../../lib/store/history.ts";
 import { digestOfRelease } from "../helpers/web_events.ts";
-import { SimulatedFleet } from "../helpers/simulated_fleet.ts";
+import { WholeFleet } from "../helpers/whole_fleet.ts";
 
 const NOW = new Date("2026-11-29T17:35:00Z");
-const MONTH = new SimulatedFleet({ nodes: 50, days: 30, now: NOW });
+const MONTH = new WholeFleet({ nodes: 50, days: 30, now: NOW });
 
 Deno.test("a simulated month is valid by the wire's schema, and every id is there once for its node", () => {
   const ids = new Set<string>();

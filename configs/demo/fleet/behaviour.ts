@@ -7,23 +7,23 @@ import type { NodePlan } from "./roster.ts";
 
 /** What a node does, one after the other. */
 export type Moment =
-  /** A run that has ended. */
-  | { readonly kind: "run"; readonly record: RunRecord; readonly published?: PublishedFiles }
-  /** A run that is going on at the end of the simulation. */
-  | { readonly kind: "open"; readonly run: OpenRun }
+  /** A run, over its whole time. What it changes shows in the state when it has ended. */
+  | {
+    readonly kind: "run";
+    readonly startMs: number;
+    readonly record: RunRecord;
+    readonly published?: PublishedFiles;
+  }
   /** A heartbeat that shows the state before what follows. */
   | { readonly kind: "beat"; readonly atMs: number };
 
-export interface OpenRun {
-  readonly runId: string;
-  readonly command: string;
-  readonly startedAt: string;
-  readonly step: string;
-}
-
 /** What one kind of node does when it is due, and what it says of itself. */
 export interface Behaviour {
-  /** Does the run that starts at a time. @param failure how it fails, if it does */
+  /**
+   * Does the run that starts at a time, and what follows from it. Goes on when the time of what it yielded has come.
+   *
+   * @param failure how it fails, if it does
+   */
   run(startMs: number, failure: Failure | undefined): Generator<Moment>;
   /** The state at a time. */
   state(atMs: number): NodeState;
@@ -46,7 +46,7 @@ export type NodeState = Pick<
 export interface NodeFacts {
   readonly plan: NodePlan;
   readonly random: Random;
-  /** The end of the simulation. */
+  /** The time that the story ends at. What is going on then goes on as long as somebody looks. */
   readonly nowMs: number;
   /** What the node's clock shows at a time, as ISO 8601. */
   readonly clock: (timeMs: number) => string;
@@ -80,10 +80,4 @@ export function stepsOver(durationMs: number, shares: Readonly<Record<string, nu
     startMs += step.durationMs;
     return step;
   });
-}
-
-/** Returns a run as one that is going on, in the step that it is in at a time. */
-export function openRun({ runId, command, startedAt, steps = [] }: RunRecord, sinceMs: number): OpenRun {
-  const step = steps.findLast(({ startMs }) => startMs <= sinceMs)?.name ?? "resolve";
-  return { runId, command, startedAt, step };
 }

@@ -6,7 +6,6 @@ import {
   type Moment,
   type NodeFacts,
   type NodeState,
-  openRun,
   recordOf,
   stepsOver,
 } from "./behaviour.ts";
@@ -63,11 +62,11 @@ export class Consumer implements Behaviour {
     const newest = newestAt(this.#set, seenMs);
     const isForeign = plan.fate === "untrusted-key" && newest.signer !== this.#set.releases[0]?.signer;
     if (failure !== undefined || isForeign) {
-      yield { kind: "run", record: this.#failedRecord(startMs, failure ?? "signature", newest) };
+      yield { kind: "run", startMs, record: this.#failedRecord(startMs, failure ?? "signature", newest) };
     } else if (this.#isOtherWriters(startMs, newest)) {
       yield* this.#pullForeign(startMs, newest);
     } else if (newest.digest === this.#active.digest) {
-      yield* this.#ended(startMs, this.#unchangedRecord(startMs));
+      yield { kind: "run", startMs, record: this.#unchangedRecord(startMs) };
     } else {
       yield* this.#pull(startMs, newest);
     }
@@ -86,17 +85,9 @@ export class Consumer implements Behaviour {
     };
   }
 
-  /** A run with its end, or as one that is going on where the end lies beyond the simulation. */
-  *#ended(startMs: number, record: RunRecord): Generator<Moment, boolean> {
-    const isOver = startMs + record.durationMs <= this.#facts.nowMs;
-    if (isOver) yield { kind: "run", record };
-    else yield { kind: "open", run: openRun(record, this.#facts.nowMs - startMs) };
-    return isOver;
-  }
-
   *#pull(startMs: number, release: FleetRelease): Generator<Moment> {
     const record = this.#activatedRecord(startMs, release);
-    if (!(yield* this.#ended(startMs, record))) return;
+    yield { kind: "run", startMs, record };
     const { plan, clock, random } = this.#facts;
     const replaced = this.#active;
     this.#activate(release, record.startedAt);
@@ -110,32 +101,40 @@ export class Consumer implements Behaviour {
 
   /** Heartbeats show the canary's course; its end is a run of its own. */
   *#watch(canary: CanaryStory): Generator<Moment> {
-    const { nowMs } = this.#facts;
-    const { startedMs, endMs } = canary;
-    for (let atMs = startedMs + MINUTE_MS; atMs < Math.min(endMs, nowMs); atMs += this.#canaryBeatMs) {
+    const { startedMs, endMs, isBad, release, previous } = canary;
+    for (let atMs = startedMs + MINUTE_MS; atMs < endMs; atMs += this.#canaryBeatMs) {
       yield { kind: "beat", atMs };
     }
-    if (endMs + MINUTE_MS > nowMs) return;
     yield { kind: "beat", atMs: endMs };
-    const durationMs = this.#facts.random.around(canary.isBad ? 2_100 : 140);
-    const record = canary.isBad
-      ? this.#rollBack(canary, durationMs)
-      : recordOf(this.#facts, "canary", endMs + 1_000, {
-        outcome: "promoted",
-        durationMs,
-        release: canary.release.digest,
-        sequence: canary.release.sequence,
-      });
-    canary.conclude(endMs + 1_000 + durationMs);
-    yield { kind: "run", record };
+    const startMs = endMs + 1_000;
+    const record = isBad ? this.#rollbackRecord(canary, startMs) : recordOf(this.#facts, "canary", startMs, {
+      outcome: "promoted",
+      durationMs: this.#facts.random.around(140),
+      release: release.digest,
+      sequence: release.sequence,
+    });
+    yield { kind: "run", startMs, record };
+    canary.conclude(startMs + record.durationMs);
+    if (isBad) {
+      this.#activate(previous, record.startedAt);
+      const { digest, sequence } = release;
+      const reason = `it did not prove itself: ${canary.reason}`;
+      this.#quarantine = [...this.#quarantine, {
+        digest,
+        sequence,
+        reason,
+        at: record.startedAt,
+        wasLeft: true,
+      }];
+    }
     yield { kind: "beat", atMs: endMs + 30_000 };
   }
 
-  #rollBack(canary: CanaryStory, durationMs: number): RunRecord {
-    const { release, previous } = canary;
+  #rollbackRecord({ release, previous, reason }: CanaryStory, startMs: number): RunRecord {
     const [failed, to] = [shortDigest(release.digest), shortDigest(previous.digest)];
-    const reason = `did not prove itself: ${canary.reason}`;
-    const record = recordOf(this.#facts, "canary", canary.endMs + 1_000, {
+    const durationMs = this.#facts.random.around(2_100);
+    const what = `did not prove itself: ${reason}`;
+    return recordOf(this.#facts, "canary", startMs, {
       outcome: "rolled-back",
       durationMs,
       release: previous.digest,
@@ -144,23 +143,12 @@ export class Consumer implements Behaviour {
       steps: stepsOver(durationMs, { activate: 2, reload: 7 }),
       error: {
         code: "CANARY_DEGRADED",
-        message: `Cannot keep release ${failed} active: it ${reason}; release ${to} is active again`,
+        message: `Cannot keep release ${failed} active: it ${what}; release ${to} is active again`,
         hint: `mend it and publish anew; to take it after all: model-sync rollback --to ${failed}`,
         exitCode: 8,
       },
-      log: [`warn: release ${failed} ${reason}; going back to ${to}`],
+      log: [`warn: release ${failed} ${what}; going back to ${to}`],
     });
-    this.#activate(previous, record.startedAt);
-    const at = record.startedAt;
-    const entry = {
-      digest: release.digest,
-      sequence: release.sequence,
-      reason: `it ${reason}`,
-      at,
-      wasLeft: true,
-    };
-    this.#quarantine = [...this.#quarantine, entry];
-    return record;
   }
 
   #isOtherWriters(startMs: number, newest: FleetRelease): boolean {
@@ -179,17 +167,16 @@ export class Consumer implements Behaviour {
       digest: `sha256:${random.hex(64)}`,
       revision,
     };
-    this.#otherWriter = {
+    const otherWriter = {
       revision,
       author: "Maya Lindqvist",
       subject: "hotfix: cap position size of SOL",
       described: described.revision,
     };
     const { signer: _changedSince, ...record } = this.#activatedRecord(startMs, release);
-    yield { kind: "run", record: { ...record, otherWriter: this.#otherWriter } };
-    const writer = this.#otherWriter;
+    yield { kind: "run", startMs, record: { ...record, otherWriter } };
     this.#activate(release, record.startedAt);
-    this.#otherWriter = writer;
+    this.#otherWriter = otherWriter;
   }
 
   #activate(release: FleetRelease, startedAt: string): void {

@@ -41,6 +41,8 @@ export function clockOf({ fate }: NodePlan, nowMs: number): (timeMs: number) => 
 export class Fortune {
   /** Nothing is heard of the node after this. */
   readonly lastSeenMs: number;
+  /** The newest heartbeat in the story. */
+  readonly lastBeatMs: number;
   readonly pid: number;
   readonly #facts: NodeFacts;
   readonly #set: ModelSet;
@@ -57,8 +59,9 @@ export class Fortune {
       ? nowMs - DOWN_MS
       : plan.fate === "weekends-off"
       ? this.#lastWorkingTime(nowMs)
-      // The newest heartbeat is less than its interval old.
-      : nowMs - random.integer(2_000, 50_000);
+      : Infinity;
+    // It is less than its interval old.
+    this.lastBeatMs = Math.min(this.lastSeenMs, nowMs - random.integer(2_000, 50_000));
     this.#pause = plan.fate !== "paused" ? undefined : {
       since: clock(nowMs - PAUSED_AGO_MS),
       until: clock(this.#nextMonday()),
@@ -67,11 +70,14 @@ export class Fortune {
     };
   }
 
-  /** The record of the command that paused the node; `undefined` where none did. */
-  pauseRecord(): RunRecord | undefined {
-    if (this.#pause === undefined) return undefined;
-    const startMs = this.#facts.nowMs - PAUSED_AGO_MS;
-    return recordOf(this.#facts, "pause", startMs, { outcome: "paused", durationMs: 40 });
+  /** When an operator paused the node; `Infinity` where none did. */
+  get pausedMs(): number {
+    return this.#pause === undefined ? Infinity : this.#facts.nowMs - PAUSED_AGO_MS;
+  }
+
+  /** The record of the command that paused the node. */
+  pauseRecord(): RunRecord {
+    return recordOf(this.#facts, "pause", this.pausedMs, { outcome: "paused", durationMs: 40 });
   }
 
   /** The pause that is in force at a time. */
@@ -133,13 +139,6 @@ export class Fortune {
     const { plan, nowMs } = this.#facts;
     if (plan.fate === "disk-full") return NEARLY_FULL_BYTES;
     return Math.round(atLast + (nowMs - timeMs) / DAY_MS * 95_000_000);
-  }
-
-  /** Returns the time at which the node's clock showed a time. */
-  realTime(shownMs: number): number {
-    const { plan, nowMs } = this.#facts;
-    const isAhead = plan.fate === "clock-ahead" && shownMs >= nowMs - CLOCK_WRONG_FOR_MS + CLOCK_AHEAD_MS;
-    return isAhead ? shownMs - CLOCK_AHEAD_MS : shownMs;
   }
 
   /** 0 for the last 24 hours. */

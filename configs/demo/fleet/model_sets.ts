@@ -109,6 +109,7 @@ export const PUBLISH_MS = 20_000;
 /**
  * Returns a set with what its trainer published.
  *
+ * @param toMs the end of the story; nights after it are ordinary ones
  * @param dueMs when the trainer was due; a release comes of the first time of a day, and nothing new of the others
  */
 export function makeModelSet(
@@ -128,8 +129,9 @@ export function makeModelSet(
   const newKeyMs = toMs - NEW_KEY_MS;
   let badSequence: number | undefined;
   let lastMs = -Infinity;
+  const past = dueMs.filter((startedMs) => startedMs <= toMs).length;
   const nights = dueMs.map((startedMs, index): Night => {
-    const ago = dueMs.length - index;
+    const ago = past - index;
     const isFirst = startedMs - lastMs > DAY_MS - 2 * HOUR_MS;
     const trainMs = random.around(isFirst ? 28 * MINUTE_MS : 20_000);
     const night = { startedMs, trainMs, release: undefined, failed: ago === failed };

@@ -1,9 +1,7 @@
 import { VERSION } from "../../../lib/core/version.ts";
 import { EVENT_TYPES, sourceOf } from "../../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent, Status } from "../../../lib/reporting/wire.ts";
-import type { RunRecord } from "../../../lib/store/history.ts";
-import type { PublishedFiles } from "../../../lib/store/published_files.ts";
-import type { Behaviour, Moment, NodeFacts, OpenRun } from "./behaviour.ts";
+import type { EventOf, ReportEvent, RunningRun, Status } from "../../../lib/reporting/wire.ts";
+import type { Behaviour, Moment, NodeFacts } from "./behaviour.ts";
 import type { Fortune } from "./fortune.ts";
 import { KINDS } from "./kinds.ts";
 import { RunEvents } from "./run_events.ts";
@@ -28,81 +26,120 @@ export interface NodeParts {
   readonly heartbeatMs: number | undefined;
 }
 
+/** A run that is going on. */
+interface Doing {
+  readonly moments: Generator<Moment>;
+  /** What comes next, and when. */
+  next: Moment;
+  atMs: number;
+  /** Whether the start of the run that comes next is over. */
+  isStarted: boolean;
+}
+
 /** The life of one node, as the events that it reports. */
 export class NodeLife {
   readonly #parts: NodeParts;
   readonly #events: RunEvents;
   readonly #isWindows: boolean;
   #dueMs: number;
+  /** When the run of the due time starts; `undefined` until the due time has come. */
+  #startMs: number | undefined;
+  #doing: Doing | undefined;
   #nextBeatMs: number;
-  #open: OpenRun | undefined;
-  /** Whether the last sign of life was given. */
-  #isOver = false;
-  /** What happened later than was asked for yet, with its time. */
-  #later: { readonly atMs: number; readonly event: ReportEvent }[] = [];
+  #pauseMs: number;
+  /** What was not asked for yet. */
+  #reported: ReportEvent[] = [];
 
   constructor(parts: NodeParts) {
-    const { plan } = parts.facts;
-    const { modelsDir } = KINDS[plan.kind];
+    const { facts, fortune, heartbeatMs, fromMs } = parts;
+    const { modelsDir } = KINDS[facts.plan.kind];
     this.#parts = parts;
-    this.#events = new RunEvents({ name: plan.name, host: plan.host, modelsDir });
+    this.#events = new RunEvents({ name: facts.plan.name, host: facts.plan.host, modelsDir });
     this.#isWindows = modelsDir.includes("\\");
     this.#dueMs = parts.firstDueMs;
-    this.#nextBeatMs = plan.hasDaemon && parts.heartbeatMs !== undefined ? parts.fromMs : Infinity;
-    const pause = parts.fortune.pauseRecord();
-    if (pause !== undefined) this.#record(pause, undefined);
+    this.#nextBeatMs = !facts.plan.hasDaemon
+      ? Infinity
+      : heartbeatMs === undefined
+      ? fortune.lastBeatMs
+      : fromMs;
+    this.#pauseMs = fortune.pausedMs;
   }
 
   /** Returns what the node reports up to a time and has not returned yet, oldest first. */
   eventsUntil(toMs: number): ReportEvent[] {
-    const { timetable, fortune, facts } = this.#parts;
-    const aliveMs = Math.min(toMs, fortune.lastSeenMs);
-    while (this.#dueMs <= aliveMs) {
-      const startMs = fortune.startOf(this.#dueMs);
-      this.#beatUntil(Math.min(startMs ?? this.#dueMs, facts.nowMs));
-      if (startMs !== undefined && startMs <= facts.nowMs) this.#run(startMs);
-      this.#dueMs = timetable.next(this.#dueMs);
-    }
-    this.#beatUntil(aliveMs);
-    if (toMs >= fortune.lastSeenMs && !this.#isOver) {
-      this.#isOver = true;
-      if (facts.plan.hasDaemon) this.#beat(fortune.lastSeenMs);
-    }
-    return this.#take(toMs);
+    const untilMs = Math.min(toMs, this.#parts.fortune.lastSeenMs);
+    while (this.#step(untilMs));
+    const events = this.#reported;
+    this.#reported = [];
+    return events;
+  }
+
+  /** Does what comes first, if that is not after a time. @returns whether it did anything */
+  #step(untilMs: number): boolean {
+    const runMs = this.#doing?.atMs ?? this.#startMs ?? this.#dueMs;
+    const atMs = Math.min(runMs, this.#nextBeatMs, this.#pauseMs);
+    if (atMs > untilMs) return false;
+    if (atMs === this.#pauseMs) this.#pause();
+    else if (atMs === this.#nextBeatMs) this.#regularBeat();
+    else if (this.#doing !== undefined) this.#continue(this.#doing);
+    else if (this.#startMs !== undefined) this.#run(this.#startMs);
+    else this.#come();
+    return true;
+  }
+
+  /** A due time has come. */
+  #come(): void {
+    const { fortune, timetable } = this.#parts;
+    const startMs = fortune.startOf(this.#dueMs);
+    if (startMs === undefined) this.#dueMs = timetable.next(this.#dueMs);
+    else this.#startMs = startMs;
   }
 
   #run(startMs: number): void {
-    const { behaviour, fortune } = this.#parts;
-    for (const moment of behaviour.run(startMs, fortune.failureAt(startMs))) this.#note(moment, startMs);
+    const { behaviour, fortune, timetable } = this.#parts;
+    this.#startMs = undefined;
+    this.#dueMs = timetable.next(this.#dueMs);
+    this.#await(behaviour.run(startMs, fortune.failureAt(startMs)));
   }
 
-  #note(moment: Moment, startMs: number): void {
-    switch (moment.kind) {
-      case "beat":
-        if (this.#parts.facts.plan.hasDaemon) this.#beat(moment.atMs);
-        return;
-      case "open":
-        this.#open = moment.run;
-        this.#add(startMs, this.#events.started(moment.run));
-        return;
-      case "run":
-        this.#record(moment.record, moment.published);
+  #await(moments: Generator<Moment>): void {
+    const { done, value } = moments.next();
+    if (done === true) {
+      this.#doing = undefined;
+      return;
     }
+    const atMs = value.kind === "beat" ? value.atMs : value.startMs;
+    this.#doing = { moments, next: value, atMs, isStarted: false };
   }
 
-  #record(record: RunRecord, published: PublishedFiles | undefined): void {
-    const startedMs = this.#realTime(record.startedAt);
-    if (record.durationMs >= STARTED_MS_MIN) this.#add(startedMs, this.#events.started(record));
-    for (const event of this.#events.ended(record, published)) {
-      this.#add(this.#realTime(event.time), event);
-    }
+  /** The time of what comes next has come. */
+  #continue(doing: Doing): void {
+    const { next, moments } = doing;
+    if (next.kind === "beat") {
+      if (this.#parts.facts.plan.hasDaemon) this.#beat(next.atMs);
+    } else if (!doing.isStarted) {
+      const { durationMs } = next.record;
+      if (durationMs >= STARTED_MS_MIN) this.#reported.push(this.#events.started(next.record));
+      doing.isStarted = true;
+      doing.atMs = next.startMs + durationMs;
+      return;
+    } else this.#reported.push(...this.#events.ended(next.record, next.published));
+    this.#await(moments);
   }
 
-  #beatUntil(toMs: number): void {
+  #pause(): void {
+    this.#pauseMs = Infinity;
+    this.#reported.push(...this.#events.ended(this.#parts.fortune.pauseRecord(), undefined));
+  }
+
+  #regularBeat(): void {
     const { heartbeatMs = Infinity, fortune } = this.#parts;
-    for (; this.#nextBeatMs <= toMs; this.#nextBeatMs += heartbeatMs) {
-      if (fortune.isOn(this.#nextBeatMs)) this.#beat(this.#nextBeatMs);
-    }
+    const atMs = this.#nextBeatMs;
+    if (fortune.isOn(atMs)) this.#beat(atMs);
+    const { lastBeatMs } = fortune;
+    this.#nextBeatMs = atMs < lastBeatMs
+      ? Math.min(atMs + heartbeatMs, lastBeatMs)
+      : atMs + INTERVAL_SECONDS * 1_000;
   }
 
   #beat(atMs: number): void {
@@ -125,7 +162,7 @@ export class NodeLife {
         leftOut: { releases: 0, quarantine: 0 },
       },
     };
-    this.#add(atMs, event);
+    this.#reported.push(event);
   }
 
   #status(atMs: number): Status {
@@ -146,25 +183,16 @@ export class NodeLife {
       schedules: { [role]: { ...timetable.schedule, paused: pause ?? null } },
       paused: pause === undefined ? {} : { [role]: pause },
       daemons: [{ role, pid: fortune.pid, host: plan.host, since: clock(fromMs - 3_600_000) }],
-      running: this.#open === undefined ? [] : [this.#open],
+      running: this.#runningAt(atMs),
       freeBytes: fortune.freeBytesAt(atMs, this.#isWindows ? 180 * GIGABYTE : 60 * GIGABYTE),
     };
   }
 
-  #add(atMs: number, event: ReportEvent): void {
-    this.#later.push({ atMs, event });
-  }
-
-  /** The time by the world's clock of what the node's clock says. */
-  #realTime(time: string): number {
-    return this.#parts.fortune.realTime(Date.parse(time));
-  }
-
-  #take(toMs: number): ReportEvent[] {
-    this.#later.sort((one, other) => one.atMs - other.atMs);
-    const end = this.#later.findIndex(({ atMs }) => atMs > toMs);
-    const due = end < 0 ? this.#later : this.#later.slice(0, end);
-    this.#later = end < 0 ? [] : this.#later.slice(end);
-    return due.map(({ event }) => event);
+  #runningAt(atMs: number): RunningRun[] {
+    const { next, isStarted = false } = this.#doing ?? {};
+    if (next?.kind !== "run" || !isStarted) return [];
+    const { runId, command, startedAt, steps = [] } = next.record;
+    const step = steps.findLast(({ startMs }) => startMs <= atMs - next.startMs)?.name ?? null;
+    return [{ runId, command, startedAt, step }];
   }
 }

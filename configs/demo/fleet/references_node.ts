@@ -4,7 +4,6 @@ import {
   type Moment,
   type NodeFacts,
   type NodeState,
-  openRun,
   recordOf,
   stepsOver,
 } from "./behaviour.ts";
@@ -39,9 +38,7 @@ export class ReferencesNode implements Behaviour {
 
   *run(startMs: number, failure: Failure | undefined): Generator<Moment> {
     const record = failure === undefined ? this.#syncRecord(startMs) : this.#failedRecord(startMs, failure);
-    if (startMs + record.durationMs > this.#facts.nowMs) {
-      yield { kind: "open", run: openRun(record, this.#facts.nowMs - startMs) };
-    } else yield { kind: "run", record };
+    yield { kind: "run", startMs, record };
   }
 
   /** It has no models of its own. */

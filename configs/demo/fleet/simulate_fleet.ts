@@ -13,6 +13,8 @@ import { Trainer } from "./trainer.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Trainers know their nights beforehand. Nobody looks at a demo for longer than this after its story. */
+const BEYOND_MS = 14 * DAY_MS;
 
 /** What is simulated. */
 export interface FleetOptions {
@@ -46,16 +48,28 @@ export interface FleetBatch {
  */
 export function* simulateFleet(options: FleetOptions): Generator<FleetBatch> {
   const { days, now, batchHours = 24 } = options;
-  const nowMs = now.getTime();
-  const fromMs = nowMs - days * DAY_MS;
-  const lives = makeLives(options, fromMs, nowMs);
+  const fleet = new SimulatedFleet(options);
   const windowMs = batchHours * 60 * MINUTE_MS;
-  for (let endMs = fromMs + windowMs;; endMs += windowMs) {
-    const toMs = Math.min(endMs, nowMs);
-    for (const [node, life] of lives) {
-      for (const events of batchesOf(life.eventsUntil(toMs))) yield { node, events };
+  for (let endMs = now.getTime() - days * DAY_MS + windowMs;; endMs += windowMs) {
+    yield* fleet.batchesUntil(new Date(Math.min(endMs, now.getTime())));
+    if (endMs >= now.getTime()) return;
+  }
+}
+
+/** A fleet that goes on after the end of its story, for as long as somebody looks: with runs when they are due. */
+export class SimulatedFleet {
+  readonly #lives: readonly (readonly [string, NodeLife])[];
+
+  constructor(options: FleetOptions) {
+    const nowMs = options.now.getTime();
+    this.#lives = makeLives(options, nowMs - options.days * DAY_MS, nowMs);
+  }
+
+  /** Returns what the nodes report up to a time and was not returned yet, node by node. */
+  *batchesUntil(time: Date): Generator<FleetBatch> {
+    for (const [node, life] of this.#lives) {
+      for (const events of batchesOf(life.eventsUntil(time.getTime()))) yield { node, events };
     }
-    if (toMs === nowMs) return;
   }
 }
 
@@ -66,7 +80,11 @@ function makeLives(options: FleetOptions, fromMs: number, nowMs: number): [strin
   const sets = SET_SPECS.map((spec) => {
     const due = bulkMs === undefined ? timetables.nightly(spec.zone) : evenly(bulkMs);
     const firstMs = bulkMs === undefined ? due.next(fromMs) : fromMs + bulkMs / 2;
-    return makeModelSet(spec, seed, { fromMs, toMs: nowMs, dueMs: dueTimes(due, firstMs, nowMs) });
+    return makeModelSet(spec, seed, {
+      fromMs,
+      toMs: nowMs,
+      dueMs: dueTimes(due, firstMs, nowMs + BEYOND_MS),
+    });
   });
   return makeRoster(nodes, seed, bulkMs === undefined).map((plan) => {
     const set = sets[plan.set];

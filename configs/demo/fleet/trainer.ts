@@ -5,7 +5,6 @@ import {
   type Moment,
   type NodeFacts,
   type NodeState,
-  openRun,
   recordOf,
   stepsOver,
 } from "./behaviour.ts";
@@ -32,19 +31,13 @@ export class Trainer implements Behaviour {
   *run(startMs: number): Generator<Moment> {
     const night = this.#set.nights.find((one) => one.startedMs === startMs);
     if (night === undefined) return;
-    const { nowMs } = this.#facts;
     const record = this.#record(night);
-    if (startMs + record.durationMs > nowMs) {
-      yield { kind: "open", run: openRun(record, nowMs - startMs) };
-      return;
-    }
     const { release } = night;
-    yield { kind: "run", record, ...(release === undefined ? {} : { published: filesOf(release) }) };
+    yield { kind: "run", startMs, record, ...(release === undefined ? {} : { published: filesOf(release) }) };
     if (release === undefined || !this.#uploads) return;
     const uploadMs = startMs + record.durationMs + UPLOAD_AFTER_MS;
     const upload = this.#uploadRecord(uploadMs, release);
-    if (uploadMs + upload.durationMs > nowMs) return;
-    yield { kind: "run", record: upload, published: filesOf(release) };
+    yield { kind: "run", startMs: uploadMs, record: upload, published: filesOf(release) };
   }
 
   /** What it publishes is not active here. */

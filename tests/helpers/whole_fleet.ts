@@ -18,7 +18,7 @@ function isOf<Kind extends keyof Named>(kind: Kind, event: ReportEvent): event i
 }
 
 /** A simulated fleet, read whole. */
-export class SimulatedFleet {
+export class WholeFleet {
   readonly batches: readonly { readonly node: string; readonly events: readonly ReportEvent[] }[];
   readonly events: readonly ReportEvent[];
   readonly now: Date;
