@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { NodeLink } from "../../web/components/NodeLink.tsx";
+import { faviconState, faviconSvg } from "../../web/favicon.ts";
 import { renderPage } from "../../web/render_page.tsx";
 import type { Viewer } from "../../web/web.ts";
 import { staticFiles } from "../../web/static_files.ts";
@@ -57,4 +58,19 @@ Deno.test("a node's name shows the characters that would turn or hide a part of 
   const html = renderPage({ title: "x", facts, body: <NodeLink node={node} /> });
   assert.ok(html.includes("bot/\\u202e&lt;b>\\u0007") || html.includes("bot/\\u202e&lt;b&gt;\\u0007"));
   assert.ok(html.includes('href="/nodes/bot/%E2%80%AE%3Cb%3E%07"'));
+});
+
+Deno.test("each state has a favicon of its own shape and its own colour, and no style of its own", () => {
+  const icons = (["good", "warn", "bad"] as const).map(faviconSvg);
+  const each = (pattern: RegExp) => new Set(icons.map((icon) => pattern.exec(icon)?.[1])).size;
+  assert.equal(each(/ d="([^"]+)"/), 3);
+  assert.equal(each(/ fill="(#[^"]+)"/), 3);
+  for (const icon of icons) assert.doesNotMatch(icon, /style/);
+  assert.deepEqual(["bad", "warn", "good", "<svg", undefined].map(faviconState), [
+    "bad",
+    "warn",
+    "good",
+    "good",
+    "good",
+  ]);
 });

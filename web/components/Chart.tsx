@@ -92,7 +92,7 @@ interface DataTableProps {
 /** Renders the data behind a chart. It scrolls sideways on a phone: its rows are compared with each other. */
 export function DataTable({ caption, columns, rows }: DataTableProps) {
   return (
-    <div class="scroll" role="region" aria-label={caption} tabIndex={0}>
+    <div class="scroll" role="group" aria-label={caption} tabIndex={0}>
       <table class="data">
         <caption class="unseen">{caption}</caption>
         <thead>
