@@ -30,7 +30,7 @@ export function NewTokenView({ token, secret, origin }: NewTokenViewProps) {
       {token.kind === "node"
         ? <NodeSteps node={token.name} secret={secret} origin={origin} />
         : <ReaderSteps secret={secret} origin={origin} />}
-      <p>
+      <p class="more">
         <a href={addresses.settings()}>Back to the settings</a>
       </p>
     </>

@@ -11,7 +11,7 @@ export interface PageFacts {
   readonly signedIn?: boolean;
   /** The path of the page, for the navigation. */
   readonly path: string;
-  /** What the page knows of the fleet: the live stream goes on from there. */
+  /** What the page knows of the fleet: the live stream goes on from there. Empty on pages that show nothing of it. */
   readonly live: string;
 }
 

@@ -135,7 +135,7 @@ function CreateToken({ kind, label, note, placeholder, charsMax, typed }: Create
           aria-describedby={`${kind}-note`}
         />
       </label>
-      <p id={`${kind}-note`} class="quiet-text">{note}</p>
+      <p id={`${kind}-note`}>{note}</p>
       <button type="submit" class="button-main">
         {kind === "node" ? "Create node token" : "Create read token"}
       </button>
@@ -181,7 +181,7 @@ function Retention({ days }: { readonly days: string }) {
             aria-describedby="retention-note"
           />
         </label>
-        <p id="retention-note" class="quiet-text">
+        <p id="retention-note">
           {RETENTION_DAYS_MIN} to{" "}
           {RETENTION_DAYS_MAX}. What is older is deleted step by step, and cannot be restored.
         </p>
@@ -226,7 +226,7 @@ function PasswordSection({ password }: { readonly password: SettingsFacts["passw
           note="password-note"
         />
         <PasswordField name="again" label="New password again" autoComplete="new-password" />
-        <p id="password-note" class="quiet-text">
+        <p id="password-note">
           {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.
           {isStored && " Everybody else is signed out."}
         </p>

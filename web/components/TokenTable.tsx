@@ -45,7 +45,7 @@ function TokenActions({ token }: { readonly token: TokenRow }) {
   const id = encodeURIComponent(token.id);
   const name = shownText(token.name);
   return (
-    <span class="form-line">
+    <span class="actions">
       <a href={`/settings?ask=rotate&token=${id}`} aria-label={`Rotate the token for ${name}`}>Rotate</a>
       <a href={`/settings?ask=revoke&token=${id}`} aria-label={`Revoke the token for ${name}`}>Revoke</a>
     </span>

@@ -248,5 +248,7 @@ Deno.test("no page of the settings has a style or a script of its own", async ()
   for (const page of pages) {
     assert.doesNotMatch(page, /\sstyle=|<style|\son\w+=|javascript:|<script(?![^>]*src=)/i);
     assert.ok(!page.includes("native code"));
+    // Nothing in it changes by itself, and a form's answer cannot be fetched again.
+    assert.ok(!page.includes("data-since"));
   }
 });
