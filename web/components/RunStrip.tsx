@@ -45,11 +45,25 @@ export function stripWords(runs: readonly StripBar[]): string {
   return `Last ${shown.length === 1 ? "run" : `${shown.length} runs`}: ${words.join(", ")}`;
 }
 
-/** Renders the last runs of a node, oldest at the left, as bars. */
+/** What is drawn of runs. Nodes stay in memory between two pages, and with them what was drawn of their runs. */
+interface Drawing {
+  readonly paths: ReadonlyMap<Tone, string>;
+  readonly words: string;
+}
+const drawings = new WeakMap<readonly StripBar[], Drawing>();
+
+function drawingOf(runs: readonly StripBar[]): Drawing {
+  const known = drawings.get(runs);
+  if (known !== undefined) return known;
+  const drawing = { paths: stripPaths(runs), words: stripWords(runs) };
+  drawings.set(runs, drawing);
+  return drawing;
+}
+
+/** Renders the last runs of a node, oldest at the left, as bars. The array of runs must not change afterwards. */
 export function RunStrip({ runs }: { readonly runs: readonly StripBar[] }) {
-  const paths = stripPaths(runs);
+  const { paths, words } = drawingOf(runs);
   const free = STRIP_SLOTS - Math.min(runs.length, STRIP_SLOTS);
-  const words = stripWords(runs);
   return (
     <svg
       class="strip"
