@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { messageAndHint } from "../lib/core/errors.ts";
 import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import { errorPage, notFoundPage } from "./routes/error_page.tsx";
+import { eventRoutes } from "./routes/events.ts";
 import { fleetRoutes } from "./routes/fleet.tsx";
 import { liveRoutes } from "./routes/live.ts";
 import { newsRoutes } from "./routes/news.tsx";
@@ -21,6 +22,7 @@ export function dashboardApp(dashboard: Dashboard): App {
     .route("/", nodeRoutes(dashboard))
     .route("/", runRoutes(dashboard))
     .route("/", liveRoutes(dashboard))
+    .route("/", eventRoutes(dashboard))
     .route("/", settingsRoutes(dashboard))
     .route("/", signInRoutes(dashboard))
     .notFound((context) => notFoundPage(context, dashboard))

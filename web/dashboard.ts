@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { Access } from "./access/access.ts";
 import type { AccessEnv } from "./access/visit.ts";
+import type { IngestCounts } from "./api/ingest_counts.ts";
 import type { LiveFeed } from "./live_feed.ts";
 import type { FleetMemory } from "./store/fleet_memory.ts";
 import type { Web } from "./web.ts";
@@ -14,6 +15,7 @@ export interface Guarded extends Web {
 export interface Dashboard extends Guarded {
   readonly fleet: FleetMemory;
   readonly live: LiveFeed;
+  readonly counts: IngestCounts;
 }
 
 /** What the guard has found out about a request before its route sees it. */

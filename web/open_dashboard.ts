@@ -1,5 +1,6 @@
 import { Access } from "./access/access.ts";
 import type { AccessSetup } from "./access/visit.ts";
+import { IngestCounts } from "./api/ingest_counts.ts";
 import { dashboardApp } from "./app.ts";
 import type { App, Dashboard } from "./dashboard.ts";
 import { LiveFeed } from "./live_feed.ts";
@@ -19,6 +20,6 @@ export function openDashboard(web: Web, setup: AccessSetup): OpenDashboard {
   const fleet = new FleetMemory(web.kv);
   const live = new LiveFeed(web, fleet);
   const access = new Access(web, setup);
-  const dashboard: Dashboard = { ...web, fleet, live, access };
+  const dashboard: Dashboard = { ...web, fleet, live, access, counts: new IngestCounts() };
   return { app: dashboardApp(dashboard), access, live, dashboard };
 }

@@ -198,7 +198,7 @@ export class Access {
     if (fault !== undefined) return REFUSALS.crossSite(fault);
     const bytesMax = isReport ? EVENTS_BYTES_MAX : FORM_BYTES_MAX;
     const body = await readBody(c.req.raw, bytesMax, this.#web.clock);
-    if (body === "too long") return REFUSALS.bodyTooLarge(bytesMax);
+    if (body === "too long") return isReport ? REFUSALS.reportTooLarge : REFUSALS.bodyTooLarge(bytesMax);
     if (body === "broken off") return REFUSALS.bodyMissing;
     c.req.raw = new Request(c.req.raw.url, { method: "POST", headers: c.req.raw.headers, body });
     return undefined;

@@ -1,6 +1,8 @@
 import { formatBytes } from "../../lib/core/format.ts";
 import type { Denial } from "./denial.ts";
+import { EVENT_LIMITS, SEND_LESS } from "./event_limits.ts";
 import { HASH_VARIABLE, PASSWORD_VARIABLE } from "./password_source.ts";
+import { EVENTS_BYTES_MAX } from "./read_body.ts";
 
 /** Why requests are not let through. */
 export const REFUSALS = {
@@ -79,6 +81,13 @@ export const REFUSALS = {
     code: "FORM_TYPE",
     message: "Cannot take this form: its content type is not application/x-www-form-urlencoded",
     hint: "send it from the dashboard's own page",
+  },
+  reportTooLarge: {
+    status: 413,
+    code: "BODY_TOO_LARGE",
+    message: `Cannot take the events: the request has more than ${formatBytes(EVENTS_BYTES_MAX)}`,
+    hint: SEND_LESS,
+    limits: EVENT_LIMITS,
   },
   bodyMissing: {
     status: 408,

@@ -17,7 +17,7 @@ export async function writeAll(kv: Deno.Kv, writes: readonly Write[]): Promise<v
   let [mutations, bytes] = [0, 0];
   for (const write of writes) {
     if (mutations === MUTATIONS_MAX || bytes + write.bytes > BYTES_MAX) {
-      await operation.commit();
+      await commitUnguarded(operation);
       operation = kv.atomic();
       [mutations, bytes] = [0, 0];
     }
@@ -25,11 +25,20 @@ export async function writeAll(kv: Deno.Kv, writes: readonly Write[]): Promise<v
     mutations++;
     bytes += write.bytes;
   }
-  if (mutations > 0) await operation.commit();
+  if (mutations > 0) await commitUnguarded(operation);
+}
+
+/** It conflicts with nothing, but waits for the lock of a database in a file. */
+async function commitUnguarded(operation: Deno.AtomicOperation): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    if (await committed(operation)) return;
+  }
+  throw new Error(BUSY);
 }
 
 /** Attempts at a change that other instances change meanwhile. An attempt fails because another one succeeded or is written. */
 const ATTEMPTS_MAX = 50;
+const BUSY = "the database is changed by others all the time";
 
 /**
  * Changes entries by compare-and-set: reads, asks for the change, and commits it if nothing that was read has changed
@@ -49,5 +58,5 @@ export async function compareAndSet(
     for (const guard of guards) operation.check(guard);
     if (await committed(operation)) return;
   }
-  throw new Error("the database is changed by others all the time");
+  throw new Error(BUSY);
 }

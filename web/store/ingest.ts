@@ -6,6 +6,7 @@ import { eventWrites, reportedActivation, type Write } from "./event_writes.ts";
 import { ingestCanary } from "./ingest_canary.ts";
 import { ingestPullRequests } from "./ingest_pull_requests.ts";
 import { ingestReleases } from "./ingest_releases.ts";
+import { inTurn } from "./in_turn.ts";
 import { keys, shardOf } from "./keys.ts";
 import { longValueWrites } from "./long_value.ts";
 import { reduceNode, unreportedNode } from "./reduce_node.ts";
@@ -27,7 +28,7 @@ export async function ingest(
   await ingestReleases(kv, events);
   await ingestPullRequests(kv, events);
   for (const [node, ofNode] of Map.groupBy(events, ({ source }) => nodeOf(source))) {
-    await ingestNode(kv, node, ofNode, receivedAt);
+    await inTurn(`node ${node}`, () => ingestNode(kv, node, ofNode, receivedAt));
   }
 }
 

@@ -2,6 +2,7 @@ import { EVENT_TYPES } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { compareAndSet } from "./commit.ts";
+import { inTurn } from "./in_turn.ts";
 import { keys } from "./keys.ts";
 import { longValueWrites, type PartWrite } from "./long_value.ts";
 import { ReleaseRow } from "./rows.ts";
@@ -27,7 +28,7 @@ interface ReleaseFact {
 export async function ingestReleases(kv: Deno.Kv, events: readonly ReportEvent[]): Promise<void> {
   const facts = (await Promise.all(events.map(factsOf))).flat();
   for (const [digest, ofRelease] of Map.groupBy(facts, (fact) => fact.digest)) {
-    await noteRelease(kv, digest, ofRelease);
+    await inTurn(`release ${digest}`, () => noteRelease(kv, digest, ofRelease));
   }
 }
 

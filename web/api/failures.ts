@@ -1,0 +1,69 @@
+import { quote } from "../../lib/core/quote.ts";
+import type { Denial } from "../access/denial.ts";
+import { EVENT_LIMITS, EVENTS_MAX, SEND_LESS } from "../access/event_limits.ts";
+
+/** Longer names are cut: an answer is a line. */
+const NAME_CHARS_MAX = 200;
+
+/** Why requests are not answered otherwise. */
+export const FAILURES = {
+  tooManyEvents: (count: number) => ({
+    status: 413,
+    code: "TOO_MANY_EVENTS",
+    message: `Cannot take ${count} events in one request: the limit is ${EVENTS_MAX}`,
+    hint: SEND_LESS,
+    limits: EVENT_LIMITS,
+  }),
+  contentType: {
+    status: 415,
+    code: "CONTENT_TYPE",
+    message: "Cannot take the request: its content type is not application/cloudevents-batch+json",
+    hint: "send a JSON list of CloudEvents with this content type",
+  },
+  contentEncoding: {
+    status: 415,
+    code: "CONTENT_ENCODING",
+    message: "Cannot take the request: its body is compressed",
+    hint: "send it without Content-Encoding",
+    headers: { "accept-encoding": "identity" },
+  },
+  json: {
+    status: 400,
+    code: "JSON_INVALID",
+    message: "Cannot take the request: its body is not a JSON list",
+    hint: "send a JSON list of CloudEvents, as model-sync does",
+  },
+  otherNode: (node: string) => ({
+    status: 403,
+    code: "NODE_REFUSED",
+    message: `Cannot take events of the node ${
+      quote(node.slice(0, NAME_CHARS_MAX))
+    }: the token is another node's`,
+    hint: "give this node its own token, or set report.node to the token's name",
+  }),
+  notWritten: {
+    status: 503,
+    code: "DATABASE_UNAVAILABLE",
+    message: "Cannot take the events: the dashboard's database cannot be written",
+    hint: "they can be sent again; the dashboard's log has the reason",
+    headers: { "retry-after": "30" },
+  },
+  query: (message: string, hint: string) => ({
+    status: 400,
+    code: "QUERY_INVALID",
+    message,
+    hint,
+  }),
+  missing: (what: string, hint: string) => ({
+    status: 404,
+    code: "NOT_FOUND",
+    message: `Cannot find ${what}`,
+    hint,
+  }),
+  internal: {
+    status: 500,
+    code: "INTERNAL",
+    message: "Cannot answer this request",
+    hint: "the dashboard's log has the reason",
+  },
+} as const satisfies Readonly<Record<string, Denial | ((...args: never[]) => Denial)>>;

@@ -1,0 +1,108 @@
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { messageAndHint } from "../../lib/core/errors.ts";
+import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, nodeOf } from "../../lib/reporting/event_names.ts";
+import { parseBatch, type ParsedBatch } from "../../lib/reporting/parse_batch.ts";
+import { type Denial, denialJson } from "../access/denial.ts";
+import { EVENTS_MAX } from "../access/event_limits.ts";
+import { REFUSALS } from "../access/refusals.ts";
+import { mayReport } from "../access/tokens.ts";
+import type { Taken } from "../api/answers.ts";
+import { FAILURES } from "../api/failures.ts";
+import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import { ingest } from "../store/ingest.ts";
+
+/**
+ * `POST /api/v1/events`: takes a batch of a node's events. What this version cannot read is counted and skipped, with a
+ * 200, because a node resends what was refused: a newer node would never get past such an event. An answer other than
+ * 2xx means that nothing can be relied on to be stored, and that the same batch may be sent again.
+ */
+export function eventRoutes(dashboard: Dashboard): App {
+  return new Hono<AppEnv>().post("/api/v1/events", async (context) => {
+    const taken = await take(dashboard, context);
+    return "status" in taken ? denialJson(taken) : context.json(taken);
+  });
+}
+
+async function take(dashboard: Dashboard, context: Context<AppEnv>): Promise<Taken | Denial> {
+  const token = context.get("nodeToken");
+  if (token === undefined) return REFUSALS.nodeToken;
+  const items = await readItems(context.req.raw);
+  if (!Array.isArray(items)) return items;
+  const other = sourcesOf(items).find((node) => !mayReport(token, node));
+  if (other !== undefined) return FAILURES.otherNode(other);
+  return await store(dashboard, parseBatch(items));
+}
+
+/** Returns what the request's list holds, or why it is none. */
+async function readItems(request: Request): Promise<unknown[] | Denial> {
+  const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
+  if (type.trim().toLowerCase() !== BATCH_CONTENT_TYPE) return FAILURES.contentType;
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  if (encoding !== "" && encoding !== "identity") return FAILURES.contentEncoding;
+  // The guard has counted it.
+  const body = new Uint8Array(await request.arrayBuffer());
+  const items = parseJson(body);
+  if (!Array.isArray(items)) return FAILURES.json;
+  if (items.length > EVENTS_MAX) return FAILURES.tooManyEvents(items.length);
+  return body.length > BATCH_BYTES_MAX ? items.map(withoutOversized) : items;
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** No node sends an event that does not fit into a batch of its own, and the database takes little more at once. */
+function withoutOversized(item: unknown): unknown {
+  return isOversized(item) ? undefined : item;
+}
+
+function isOversized(item: unknown): boolean {
+  try {
+    return new TextEncoder().encode(JSON.stringify(item)).length > BATCH_BYTES_MAX;
+  } catch {
+    // Lists in lists, deeper than the runtime's stack.
+    return true;
+  }
+}
+
+const Sourced = z.object({ source: z.string() });
+
+/** The nodes that the items are of, also of those that this version cannot read. */
+function sourcesOf(items: readonly unknown[]): string[] {
+  const sources = new Set(items.map((item) => Sourced.safeParse(item).data?.source ?? ""));
+  return Array.from(sources).flatMap((source) => {
+    try {
+      const node = nodeOf(source);
+      return node === "" ? [] : [node];
+    } catch {
+      // An event without a readable source is invalid, and belongs to no node.
+      return [];
+    }
+  });
+}
+
+async function store(
+  dashboard: Dashboard,
+  { events, unknownTypes, invalid }: ParsedBatch,
+): Promise<Taken | Denial> {
+  const { clock, log, live, counts } = dashboard;
+  const startMs = clock.monotonicMs();
+  try {
+    await ingest(dashboard, events);
+  } catch (error) {
+    counts.failed++;
+    log.error(`cannot store ${events.length} events: ${messageAndHint(error)}`);
+    return FAILURES.notWritten;
+  } finally {
+    counts.time((clock.monotonicMs() - startMs) / 1000);
+  }
+  if (events.length > 0) live.poke();
+  const taken = { accepted: events.length, unknownTypes, invalid };
+  counts.note(taken);
+  return taken;
+}
