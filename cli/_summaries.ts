@@ -17,6 +17,7 @@ export const SUMMARIES = {
   prune: "Remove old releases from the store",
   redeploy: "Tell backends to start anew, and wait until they serve the new release",
   daemon: "Publish, pull or sync references on a schedule, for as long as it runs",
+  dashboard: "Serve a page that shows this machine, and every node that reports to it",
   pause: "Pause roles of a daemon",
   resume: "Resume paused roles of a daemon",
   "run-now": "Run a role of a running daemon now",

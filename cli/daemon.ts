@@ -113,7 +113,9 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
     scheduleOf(role, settings, flags);
   }
   checkRoles(session, roles, flags);
-  const listen = flags.healthListen === undefined ? undefined : parseListenAddress(flags.healthListen);
+  const listen = flags.healthListen === undefined
+    ? undefined
+    : parseListenAddress(flags.healthListen, "--health-listen");
   const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
   narrowPermissions(session, needs);
   const store = openStore(context.fs, location, context.log);

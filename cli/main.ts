@@ -37,6 +37,7 @@ export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
   prune: { revoked: ["run"], load: () => import("./prune.ts") },
   redeploy: { revoked: ["run"], load: () => import("./redeploy.ts") },
   daemon: { revoked: [], load: () => import("./daemon.ts") },
+  dashboard: { revoked: ["run"], load: () => import("./dashboard.ts") },
   pause: { revoked: ["run"], load: () => import("./pause.ts") },
   resume: { revoked: ["run"], load: () => import("./resume.ts") },
   "run-now": { revoked: ["run"], load: () => import("./run_now.ts") },

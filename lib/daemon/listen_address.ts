@@ -15,16 +15,17 @@ const PORT_MAX = 65_535;
 /**
  * Returns the address that a text such as `127.0.0.1:9464` or `[::1]:9464` names.
  *
+ * @param option named in the error's hint
  * @throws {UsageError} code `LISTEN_INVALID`
  */
-export function parseListenAddress(text: string): ListenAddress {
+export function parseListenAddress(text: string, option: string): ListenAddress {
   const [, ipv6, name, digits] = HOST_AND_PORT.exec(text) ?? [];
   const hostname = ipv6 ?? name;
   const port = Number(digits);
   if (hostname !== undefined && port <= PORT_MAX) return { hostname, port };
   throw new UsageError(`Cannot listen on "${text}": it is not a host and a port`, {
     code: "LISTEN_INVALID",
-    hint: "write --health-listen 127.0.0.1:9464, or [::1]:9464 for an IPv6 address",
+    hint: `write ${option} 127.0.0.1:9464, or [::1]:9464 for an IPv6 address`,
   });
 }
 

@@ -49,6 +49,10 @@ export const STATE_ENTRIES = {
   "history.2.jsonl": file("the record of earlier runs"),
   "history.3.jsonl": file("the record of earlier runs"),
   "history.lock": file("nothing: the lock is the operating system's"),
+  "dashboard": {
+    onDamage: "refuse",
+    reason: "the record of other machines, and the tokens that they report with, would be lost",
+  },
   "running": folder("a run that was killed is not on record"),
   "quarantine.json": { onDamage: "refuse", reason: "a release that was refused could be activated again" },
   "revisions.json": file("the newest release is staged again from what the store holds"),

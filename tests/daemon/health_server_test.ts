@@ -198,7 +198,7 @@ Deno.test("an address is a host and a port, and what is not is named", () => {
     "localhost:65535": ["localhost", 65_535],
   };
   for (const [text, [hostname, port]] of Object.entries(good)) {
-    assert.deepEqual(parseListenAddress(text), { hostname, port });
+    assert.deepEqual(parseListenAddress(text, "--health-listen"), { hostname, port });
   }
   for (
     const text of [
@@ -213,7 +213,7 @@ Deno.test("an address is a host and a port, and what is not is named", () => {
       "a b:1",
     ]
   ) {
-    assert.throws(() => parseListenAddress(text), (error) => {
+    assert.throws(() => parseListenAddress(text, "--health-listen"), (error) => {
       assert.ok(error instanceof UsageError);
       assert.match(error.message, /is not a host and a port/);
       return true;

@@ -1,0 +1,129 @@
+import { dirname, join } from "node:path";
+import { buildCommand } from "@stricli/core";
+import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
+import { expandHome } from "../lib/config/expand_home.ts";
+import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
+import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
+import { stateDirOf } from "../lib/store/store.ts";
+import { mayListen } from "../web/access/may_listen.ts";
+import { hashPassword, PASSWORD_CHARS_MAX } from "../web/access/password_hash.ts";
+import { isLoopbackName } from "../web/access/request_host.ts";
+import { localFeed } from "../web/local_feed.ts";
+import { openDashboard } from "../web/open_dashboard.ts";
+import { runJobs } from "../web/run_jobs.ts";
+import { serveDashboard } from "../web/serve.ts";
+import { changeSettings } from "../web/store/settings_row.ts";
+import {
+  COMMON_ALIASES,
+  COMMON_FLAGS,
+  type CommonFlags,
+  DEFAULT_CONFIG_FILE,
+  defineProgram,
+  type Invocation,
+  main,
+  openSession,
+  type PlainSession,
+  type Program,
+  type Session,
+  switchFlag,
+  textFlag,
+  withPlainSession,
+} from "./_command.ts";
+import { SUMMARIES } from "./_summaries.ts";
+
+interface DashboardFlags extends CommonFlags {
+  readonly listen?: string;
+  readonly kv?: string;
+  readonly setPassword?: boolean;
+}
+
+const LISTEN = "127.0.0.1:8080";
+
+export const program: Program = defineProgram(
+  "dashboard",
+  buildCommand<DashboardFlags, [], Invocation>({
+    docs: { brief: SUMMARIES.dashboard },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        listen: textFlag(`address to serve on, as HOST:PORT (default: ${LISTEN})`),
+        kv: textFlag(
+          "database: a file, or the URL of a denokv server (default: dashboard/kv.sqlite3 in the store)",
+        ),
+        setPassword: switchFlag("read a password for people from standard input, store it, and exit"),
+      },
+      aliases: COMMON_ALIASES,
+    },
+    func: withPlainSession(run),
+  }),
+);
+
+async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
+  const session = await openSession(plain);
+  plain.permissions.giveUp("run");
+  const { context } = session;
+  const listen = parseListenAddress(flags.listen ?? LISTEN, "--listen");
+  const place = databaseOf(session, flags);
+  await Deno.mkdir(dirname(place), { recursive: true });
+  using kv = await Deno.openKv(place);
+  const web = { kv, clock: context.clock, log: context.log };
+  if (flags.setPassword === true) return await setPassword(session, kv);
+  const setup = { env: context.env, isLoopback: isLoopbackName(listen.hostname), isDeploy: false };
+  const { app, access, live, dashboard } = openDashboard(web, setup);
+  mayListen(listen.hostname, await access.password());
+  const server = serveDashboard({
+    address: listen,
+    serve: (options, handler) => Deno.serve(options, handler),
+    log: context.log,
+    handler: (request, info) => app.fetch(request, info),
+  });
+  const url = `http://${formatAddress(server.address)}`;
+  session.output.result({ url }, () => [`dashboard: ${url}`]);
+  context.log.info("stop it with Ctrl-C or SIGTERM");
+  const followed = new FollowedSettings(context, {
+    paths: flags.config === undefined ? [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE] : [flags.config],
+    load: async () => (await openSession(plain)).settings,
+  }, session.settings);
+  const readSettings = () => followed.read();
+  try {
+    await Promise.all([
+      localFeed(context, web, { location: session.location, readSettings }, () => live.poke()),
+      runJobs(dashboard, context.signal, async () => ({ context, settings: (await readSettings()).alerts })),
+    ]);
+  } finally {
+    live.close();
+    await server.close();
+  }
+  context.log.info("dashboard stopped");
+}
+
+/** Longer input is not a password, and is not read. */
+const PASSWORD_BYTES_MAX = 4 * PASSWORD_CHARS_MAX + 2;
+
+/** Reads a password from standard input and keeps its hash. Who signed in with the one before is signed out. */
+async function setPassword({ context, output }: Session, kv: Deno.Kv): Promise<void> {
+  const password = await readLine(Deno.stdin.readable, PASSWORD_BYTES_MAX);
+  await changeSettings(kv, { passwordHash: await hashPassword(password) });
+  context.log.debug("the hash of the password is stored");
+  output.result({ changed: true }, () => ["The password is set. Sign in with it at the dashboard."]);
+}
+
+/** The first line, without its end. */
+async function readLine(stream: ReadableStream<Uint8Array>, bytesMax: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const piece of stream) {
+    text += decoder.decode(piece, { stream: true });
+    if (text.includes("\n") || text.length > bytesMax) break;
+  }
+  return text.split(/\r?\n/, 1)[0] ?? "";
+}
+
+/** The database is a folder of its own: SQLite keeps three files. */
+function databaseOf({ context, location }: Session, { kv }: DashboardFlags): string {
+  return kv === undefined
+    ? join(stateDirOf(context.fs, location), "dashboard", "kv.sqlite3")
+    : expandHome(kv, context.env);
+}
+
+if (import.meta.main) await main(program);
