@@ -4,26 +4,38 @@ import type { NodeView } from "./node_view.ts";
 /** How the fleet is, for the top of the page. */
 export interface Summary {
   readonly tone: "good" | "warn" | "bad" | "empty";
-  /** Nodes that need somebody, such as `2 of 7 nodes`; empty where none does. */
-  readonly needing: string;
-  /** The rest of the sentence. */
+  /** The nodes with problems, such as `2 of 7 nodes`; empty where none has any. */
+  readonly troubled: string;
+  /** The rest of the sentence: `need attention. The other 5 are well.` */
   readonly rest: string;
+  /** For the browser's tab: `2 of 7 nodes need attention`. */
+  readonly title: string;
 }
 
 /** Returns the sentence that says whether all is well. */
 export function summarize(nodes: readonly NodeView[]): Summary {
-  if (nodes.length === 0) return { tone: "empty", needing: "", rest: "No node has reported yet." };
-  const troubled = nodes.filter(({ troubles }) => troubles.length > 0);
-  if (troubled.length === 0) {
-    const all = nodes.length === 1 ? "The node is" : `All ${nodes.length} nodes are`;
-    return { tone: "good", needing: "", rest: `${all} well.` };
+  const reporting = nodes.filter(({ state }) => state.kind !== "never-reported");
+  const waiting = nodes.length - reporting.length;
+  if (reporting.length === 0) {
+    return { tone: "empty", troubled: "", rest: "No node has reported yet.", title: "Fleet" };
   }
-  const isBad = troubled.some(({ troubles }) => troubles.some(({ tone }) => tone === "bad"));
-  const needing = nodes.length === 1 ? "The node" : `${troubled.length} of ${plural(nodes.length, "node")}`;
-  const others = nodes.length - troubled.length;
-  const verb = troubled.length === 1 ? "needs" : "need";
-  const rest = others === 0
-    ? `${verb} you.`
-    : `${verb} you. ${others === 1 ? "The other one is" : `The other ${others} are`} well.`;
-  return { tone: isBad ? "bad" : "warn", needing, rest };
+  const ill = reporting.filter(({ troubles }) => troubles.length > 0);
+  const tail = waiting === 0 ? "" : ` ${waiting} ${waiting === 1 ? "has" : "have"} not reported yet.`;
+  const well = reporting.length - ill.length;
+  if (ill.length === 0) {
+    const all = well === 1 ? "The node is" : `All ${well} nodes are`;
+    return { tone: "good", troubled: "", rest: `${all} well.${tail}`, title: "Fleet" };
+  }
+  const isBad = ill.some(({ troubles }) => troubles.some(({ tone }) => tone === "bad"));
+  const troubled = reporting.length === 1
+    ? "The node"
+    : `${ill.length} of ${plural(reporting.length, "node")}`;
+  const verb = ill.length === 1 ? "needs attention" : "need attention";
+  const others = well === 0 ? "" : well === 1 ? " The other one is well." : ` The other ${well} are well.`;
+  return {
+    tone: isBad ? "bad" : "warn",
+    troubled,
+    rest: `${verb}.${others}${tail}`,
+    title: `${troubled} ${verb}`,
+  };
 }

@@ -64,18 +64,13 @@ export function fleetRoutes(dashboard: Dashboard): App {
       ? (await readNews(dashboard.kv, { limit: NEWS_MAX })).rows
       : [];
     return context.html(renderPage({
-      title: titleOf(summary),
+      title: summary.title,
       facts: pageFacts(context, now, snapshot.version),
       state: summary.tone === "empty" ? "good" : summary.tone,
       search: filter.search,
       body: <FleetPage fleet={fleet} summary={summary} filter={filter} news={news} />,
     }));
   });
-}
-
-/** What a tab among many says. */
-function titleOf({ needing }: Summary): string {
-  return needing === "" ? "Fleet" : `${needing} need attention`;
 }
 
 interface FleetPageProps {
@@ -86,13 +81,13 @@ interface FleetPageProps {
 }
 
 function FleetPage({ fleet, summary, filter, news }: FleetPageProps) {
-  if (summary.tone === "empty") return <EmptyFleet />;
+  if (fleet.nodes.length === 0) return <EmptyFleet />;
   const nodes = filterFleet(fleet.nodes, filter);
   const filtered = isFiltered(filter);
   return (
     <>
       <PageTitle live="sentence">
-        {summary.needing !== "" && <em class={`tone-${summary.tone}`}>{summary.needing}</em>} {summary.rest}
+        {summary.troubled !== "" && <em class={`tone-${summary.tone}`}>{summary.troubled}</em>} {summary.rest}
       </PageTitle>
       {!filtered && <Newest fleet={fleet} />}
       {!filtered && <Troubles nodes={nodes} />}
@@ -280,7 +275,10 @@ function EmptyFleet() {
   return (
     <>
       <PageTitle live="sentence">No node has reported yet.</PageTitle>
-      <Empty title="Let a machine report to this page">
+      <Empty title="Show this machine" commands={["model-sync pull", "model-sync publish"]}>
+        A command that runs on this machine, with the same configuration, appears here by itself.
+      </Empty>
+      <Empty title="Let another machine report to this page">
         <ol>
           <li>
             Create a token under <a href={addresses.settings()}>Settings</a>.
