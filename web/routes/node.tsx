@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
+import { formatBytes, plural } from "../../lib/core/format.ts";
 import { nodeOf } from "../../lib/reporting/event_names.ts";
 import type { Heartbeat } from "../../lib/reporting/wire.ts";
 import { addresses } from "../addresses.ts";
@@ -8,6 +8,8 @@ import { Breadcrumb } from "../components/Breadcrumb.tsx";
 import { Empty } from "../components/Empty.tsx";
 import { Facts } from "../components/Facts.tsx";
 import { NodeLink } from "../components/NodeLink.tsx";
+import { NodeSchedule } from "../components/NodeSchedule.tsx";
+import { NodeStore } from "../components/NodeStore.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
 import { Pager } from "../components/Pager.tsx";
 import { ReleaseChip } from "../components/ReleaseChip.tsx";
@@ -15,7 +17,6 @@ import { RunChart } from "../components/RunChart.tsx";
 import { RunTable } from "../components/RunTable.tsx";
 import { Section } from "../components/Section.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
-import { Cell, Row, Table } from "../components/Table.tsx";
 import { Time } from "../components/Time.tsx";
 import { TroubleList } from "../components/TroubleList.tsx";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
@@ -31,7 +32,7 @@ import type { RowPage } from "../store/page_range.ts";
 import { type ActivePeriod, readActivations } from "../store/read_activations.ts";
 import { readHeartbeat } from "../store/read_heartbeat.ts";
 import { readRuns } from "../store/read_runs.ts";
-import type { RoleRow, RunRow } from "../store/rows.ts";
+import type { RunRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
 
 /** Runs of one page; the charts show as many. */
@@ -116,8 +117,8 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
           <Running view={view} />
           <Charts runs={record.runs.rows} />
           <Runs view={view} runs={record.runs} isFirstPage={isFirstPage} />
-          <Schedule roles={row.report?.roles ?? []} />
-          <Store heartbeat={record.heartbeat} />
+          <NodeSchedule roles={row.report?.roles ?? []} />
+          <NodeStore heartbeat={record.heartbeat} />
         </>
       )}
     </>
@@ -258,120 +259,5 @@ function Runs({ view: { row }, runs, isFirstPage }: RunsProps) {
       <RunTable caption="Runs" runs={runs.rows} live="runs" />
       <Pager what="runs" newer={isFirstPage ? undefined : page} older={older} />
     </Section>
-  );
-}
-
-function Schedule({ roles }: { readonly roles: readonly RoleRow[] }) {
-  if (roles.length === 0) return null;
-  return (
-    <Section title="Schedule" note="of its daemon">
-      <Table
-        caption="Schedule"
-        columns={[{ label: "Role" }, { label: "Runs at", grows: true }, { label: "Zone" }, {
-          label: "Next",
-          align: "end",
-        }]}
-      >
-        {roles.map(({ role, times, timeZone, next, splaySeconds, pause }) => (
-          <Row key={role}>
-            <Cell label="" kind="head">{shownText(role)}</Cell>
-            <Cell
-              label="Runs at"
-              note={splaySeconds > 0 ? `up to ${formatDuration(splaySeconds * 1000)} later` : undefined}
-            >
-              {shownText(times.join(", "))}
-            </Cell>
-            <Cell label="Zone">{shownText(timeZone)}</Cell>
-            <Cell
-              label="Next"
-              align="end"
-              note={pause?.reason === undefined ? undefined : shownText(pause.reason)}
-            >
-              {pause !== null
-                ? (
-                  <>
-                    paused{pause.until !== null && (
-                      <>
-                        until <Time at={pause.until} style="clock" />
-                      </>
-                    )}
-                  </>
-                )
-                : next === null
-                ? "never"
-                : <Time at={next} style="clock" />}
-            </Cell>
-          </Row>
-        ))}
-      </Table>
-    </Section>
-  );
-}
-
-/** The releases that the node could roll back to, and those that it refuses. */
-function Store({ heartbeat }: { readonly heartbeat: Heartbeat | undefined }) {
-  if (heartbeat === undefined) return null;
-  const { releases, quarantine, current, previous } = heartbeat.status;
-  return (
-    <>
-      {releases.length > 0 && (
-        <Section
-          title="Releases in its store"
-          note={plural(releases.length + heartbeat.leftOut.releases, "release")}
-        >
-          <Table
-            caption="Releases in the store"
-            columns={[{ label: "Release", grows: true }, { label: "Files", align: "end" }, {
-              label: "Size",
-              align: "end",
-            }, { label: "Made", align: "end" }]}
-          >
-            {releases.map((release) => (
-              <Row key={release.digest}>
-                <Cell
-                  label=""
-                  kind="head"
-                  note={release.digest === current?.digest
-                    ? "active"
-                    : release.digest === previous?.digest
-                    ? "a rollback activates it"
-                    : undefined}
-                >
-                  <ReleaseChip release={release} />
-                </Cell>
-                <Cell label="Files" align="end">{String(release.files)}</Cell>
-                <Cell label="Size" align="end">{formatBytes(release.bytes)}</Cell>
-                <Cell label="Made" align="end">
-                  <Time at={release.createdAt} />
-                </Cell>
-              </Row>
-            ))}
-          </Table>
-        </Section>
-      )}
-      {quarantine.length > 0 && (
-        <Section
-          title="Quarantine"
-          note={plural(quarantine.length + heartbeat.leftOut.quarantine, "release")}
-        >
-          <Table
-            caption="Quarantine"
-            columns={[{ label: "Release" }, { label: "Why", grows: true }, { label: "Since", align: "end" }]}
-          >
-            {quarantine.map((entry) => (
-              <Row key={entry.digest}>
-                <Cell label="" kind="head">
-                  <ReleaseChip release={entry} />
-                </Cell>
-                <Cell label="Why" kind="wide">{shownText(entry.reason)}</Cell>
-                <Cell label="Since" align="end">
-                  <Time at={entry.at} />
-                </Cell>
-              </Row>
-            ))}
-          </Table>
-        </Section>
-      )}
-    </>
   );
 }

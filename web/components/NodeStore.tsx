@@ -1,0 +1,75 @@
+import { formatBytes, plural } from "../../lib/core/format.ts";
+import type { Heartbeat } from "../../lib/reporting/wire.ts";
+import { shownText } from "../shown_text.ts";
+import { ReleaseChip } from "./ReleaseChip.tsx";
+import { Section } from "./Section.tsx";
+import { Cell, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+/** Renders the releases that a node could roll back to, and those that it refuses. */
+export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undefined }) {
+  if (heartbeat === undefined) return null;
+  const { releases, quarantine, current, previous } = heartbeat.status;
+  return (
+    <>
+      {releases.length > 0 && (
+        <Section
+          title="Releases in its store"
+          note={plural(releases.length + heartbeat.leftOut.releases, "release")}
+        >
+          <Table
+            caption="Releases in the store"
+            columns={[{ label: "Release", grows: true }, { label: "Files", align: "end" }, {
+              label: "Size",
+              align: "end",
+            }, { label: "Made", align: "end" }]}
+          >
+            {releases.map((release) => (
+              <Row key={release.digest}>
+                <Cell
+                  label=""
+                  kind="head"
+                  note={release.digest === current?.digest
+                    ? "active"
+                    : release.digest === previous?.digest
+                    ? "a rollback activates it"
+                    : undefined}
+                >
+                  <ReleaseChip release={release} />
+                </Cell>
+                <Cell label="Files" align="end">{String(release.files)}</Cell>
+                <Cell label="Size" align="end">{formatBytes(release.bytes)}</Cell>
+                <Cell label="Made" align="end">
+                  <Time at={release.createdAt} />
+                </Cell>
+              </Row>
+            ))}
+          </Table>
+        </Section>
+      )}
+      {quarantine.length > 0 && (
+        <Section
+          title="Quarantine"
+          note={plural(quarantine.length + heartbeat.leftOut.quarantine, "release")}
+        >
+          <Table
+            caption="Quarantine"
+            columns={[{ label: "Release" }, { label: "Why", grows: true }, { label: "Since", align: "end" }]}
+          >
+            {quarantine.map((entry) => (
+              <Row key={entry.digest}>
+                <Cell label="" kind="head">
+                  <ReleaseChip release={entry} />
+                </Cell>
+                <Cell label="Why" kind="wide">{shownText(entry.reason)}</Cell>
+                <Cell label="Since" align="end">
+                  <Time at={entry.at} />
+                </Cell>
+              </Row>
+            ))}
+          </Table>
+        </Section>
+      )}
+    </>
+  );
+}
