@@ -26,11 +26,11 @@ const SOURCES = FILES.filter((path) => /\.tsx?$/.test(path));
 function importsOf(path: string): string[] {
   const text = Deno.readTextFileSync(join(PROJECT, path));
   const specifiers = text.matchAll(
-    /^(?:import|export)\b[^;]*?from "(\.{1,2}\/[^"]+)"|import\("(\.{1,2}\/[^"]+)"\)|^import "(\.[^"]+)"/gms,
+    /^(?:import|export)\b[^;]*?from "(\.{1,2}\/[^"]+)"|import\("(\.{1,2}\/[^"]+)"\)|^import "(\.[^"]+)"|^\/\/ @ts-types="(\.[^"]+)"/gms,
   );
   // Examples in comments begin with a star.
   const code = text.replace(/^\s*\*.*$/gm, "");
-  return Array.from(specifiers, (match) => match[1] ?? match[2] ?? match[3] ?? "")
+  return Array.from(specifiers, (match) => match.slice(1).find((path) => path !== undefined) ?? "")
     .filter((specifier) => code.includes(`"${specifier}"`))
     .map((specifier) => relative(PROJECT, join(PROJECT, dirname(path), specifier)));
 }
