@@ -6,8 +6,12 @@ import type { AppEnv } from "./dashboard.ts";
 /** Zones are names such as `America/Argentina/ComodRivadavia`. */
 const ZONE = /^[A-Za-z][A-Za-z0-9_+\-/]{0,59}$/;
 
-/** Returns what the components of a page need to know of its request. @param live the version of the fleet that it shows */
-export function pageFacts(context: Context<AppEnv>, now: Date, live: string): PageFacts {
+/**
+ * Returns what the components of a page need to know of its request.
+ *
+ * @param live the version of the fleet that the page shows; `undefined` for one that does not change while it is open
+ */
+export function pageFacts(context: Context<AppEnv>, now: Date, live: string | undefined): PageFacts {
   const { viewer, signedIn } = context.var;
   return {
     now,

@@ -34,7 +34,7 @@ export function renderPage({ title, facts, state = "good", search, nodes, body }
         {script !== undefined && <script type="module" src={script}></script>}
       </head>
       <body
-        data-since={facts.live === "" ? undefined : facts.live}
+        data-since={facts.live}
         data-now={facts.now.toISOString()}
         data-nodes={nodes === undefined ? undefined : JSON.stringify(nodes)}
       >

@@ -58,8 +58,17 @@ browserTest("a filter applies while the reader types, and its address can be sha
   await page.unrouteAll();
   await page.reload();
   assert.equal(await page.locator("tr[data-node]").count(), 1);
+  await field.fill("nothing");
+  await page.locator(".empty").waitFor();
   await field.fill("");
   await page.locator("tr[data-node='bot-paris']").waitFor();
+  const parts = await page.locator("main > *").evaluateAll((parts) => parts.map(({ tagName }) => tagName));
+  assert.deepEqual(parts, ["HEADER", "P", "FORM", "TABLE", "P", "SPAN"]);
+  assert.equal(page.url(), `${site.origin}/`);
+
+  await field.fill("af9620290d58");
+  await page.waitForURL(`${site.origin}/releases/af9620290d58`);
+  await page.goBack();
   assert.equal(page.url(), `${site.origin}/`);
 
   await using plain = await browser.page({ javaScript: false });

@@ -1,5 +1,6 @@
 import { Cell, Row, Table } from "../../web/components/Table.tsx";
 import { Command } from "../../web/components/Command.tsx";
+import { Empty } from "../../web/components/Empty.tsx";
 import { FilterBar } from "../../web/components/FilterBar.tsx";
 import { PageTitle } from "../../web/components/PageTitle.tsx";
 import { Time } from "../../web/components/Time.tsx";
@@ -51,8 +52,12 @@ export function openLiveSite(nodes?: readonly string[]): LiveSite {
     "/favicon.svg": () => new Response(`<svg xmlns="http://www.w3.org/2000/svg"/>`, { headers: SVG }),
     "/": (request) => {
       if (shown.isSignedOut) return redirect("/sign-in");
+      if (new URL(request.url).searchParams.get("q") === "af9620290d58") {
+        return redirect("/releases/af9620290d58");
+      }
       return shown.fault?.() ?? html(pageOf(shown, request, nodes));
     },
+    "/releases/af9620290d58": () => html("<!doctype html><title>Release 42</title><p>Release 42</p>"),
     "/sign-in": () => html("<!doctype html><title>Sign in</title><p>Who are you?</p>"),
     "/api/v1/live": () => {
       if (shown.isSignedOut) return new Response("sign in", { status: 401 });
@@ -129,9 +134,11 @@ function pageOf(
     body: (
       <>
         <PageTitle live="sentence">{sentence}</PageTitle>
+        {query === "" && <p data-live="newest">The newest release is 42.</p>}
         <FilterBar action="/" search={{ label: "Name", value: query }} isFiltered={query !== ""}>
           {found.length} of {rows.size} nodes
         </FilterBar>
+        {found.length === 0 && <Empty title="No node matches" />}
         <Table caption="Nodes" columns={[{ label: "Node" }, { label: "Release" }]} live="nodes">
           {found.map(([node, release]) => (
             <Row live={`node:${node}`} node={node} key={node}>

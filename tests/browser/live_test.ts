@@ -13,6 +13,9 @@ browserTest("a change is shown while the page is open, and what the reader does 
   await tokyo.locator("summary").click();
   await tokyo.locator("a").focus();
   const kept = await tokyo.elementHandle();
+  await page.evaluate(() =>
+    getSelection()?.selectAllChildren(document.querySelectorAll("tr[data-node] a")[1] ?? document)
+  );
   // The mark is gone after two seconds, which a busy machine may take to look.
   await page.evaluate(() => {
     const marked: string[] = [];
@@ -45,6 +48,7 @@ browserTest("a change is shown while the page is open, and what the reader does 
   assert.equal(await tokyo.locator("details").getAttribute("open"), "");
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), "bot-tokyo");
   assert.equal(await tokyo.locator("time").first().textContent(), "3 h ago");
+  assert.equal(await page.evaluate(() => getSelection()?.toString()), "bot-tokyo");
   assert.equal(await page.locator("p[role='status']").textContent(), "One node is late.");
   assert.equal(await page.locator(".filters-result").textContent(), "3 of 3 nodes");
 

@@ -74,3 +74,14 @@ Deno.test("each state has a favicon of its own shape and its own colour, and no 
     "good",
   ]);
 });
+
+Deno.test("a page says from which change on it follows the fleet, also an empty one, unless it does not change", () => {
+  const page = (live: string | undefined) => {
+    const facts = { now: NOW, zone: "UTC", viewer: "operator", path: "/", live } as const;
+    return renderPage({ title: "Fleet", facts, nodes: ['"><script>'], body: <p>All is well.</p> });
+  };
+  assert.match(page("0001"), /<body data-since="0001" data-now="2026-11-29T08:31:08.000Z" data-nodes="\[/);
+  assert.match(page(""), /<body data-since/);
+  assert.doesNotMatch(page(undefined), /data-since/);
+  assert.doesNotMatch(page("0001"), /<script>/);
+});

@@ -11,8 +11,11 @@ export interface PageFacts {
   readonly signedIn?: boolean;
   /** The path of the page, for the navigation. */
   readonly path: string;
-  /** What the page knows of the fleet: the live stream goes on from there. Empty on pages that show nothing of it. */
-  readonly live: string;
+  /**
+   * What the page knows of the fleet: the live stream goes on from there. `undefined` for a page that does not change
+   * while it is open: one that answers a form, or says what went wrong.
+   */
+  readonly live: string | undefined;
 }
 
 /** The facts of the page that is rendered. */

@@ -1,96 +1,68 @@
 /// <reference lib="dom" />
-// @ts-types="./morphdom_types.ts"
-import morphdom from "morphdom";
 import { announce } from "./announce.ts";
+import { morph } from "./morph.ts";
 
-/** Parts of a page that may change while it is open: marked regions, and forms that filter, for their counts. */
-const REGIONS = "[data-live], form[data-filter]";
+/** What may change while a page is open: its main part, and around it what is marked, the title and the icon. */
+const REGIONS = "main, [data-live]:not(main *)";
 
 /** The stylesheet lets the colour fade in less. */
 const CHANGED_MS = 2_000;
 
-/**
- * Changes the open page to what a newer copy of it says, in its marked regions alone. Elements that stay are kept, and
- * with them focus, scrolling, selected text and what the reader opened or typed.
- */
+/** Changes the open page to what a newer copy of it says; see {@link morph} for what stays. */
 export function applyPage(next: Document): void {
   const focused = document.activeElement;
+  const restoreSelection = selection();
   const sentence = shownSentence();
-  const current = topRegions(document);
-  const wanted = topRegions(next);
-  for (const [key, region] of current) {
-    if (!wanted.has(key)) region.remove();
-  }
-  for (const [key, region] of wanted) {
-    const shown = current.get(key);
-    if (shown === undefined) insert(region, current);
-    else morphdom(shown, region, { getNodeKey: keyOf, onBeforeElUpdated: prepareUpdate });
+  const wanted = new Map(Array.from(next.querySelectorAll(REGIONS), (region) => [keyOf(region), region]));
+  for (const region of document.querySelectorAll(REGIONS)) {
+    const newer = wanted.get(keyOf(region));
+    if (newer !== undefined) morph(region, newer, { keyOf, onChange: markChanged });
   }
   keepFocus(focused);
+  restoreSelection();
   const said = shownSentence();
   if (said !== sentence && said !== "") announce(said);
 }
 
-/** The regions of a page that are in no other region, by key and in their order. */
-function topRegions(page: Document): Map<string, Element> {
-  const regions = new Map<string, Element>();
-  for (const region of page.querySelectorAll(REGIONS)) {
-    const key = keyOf(region);
-    if (key !== undefined && region.parentElement?.closest(REGIONS) === null) regions.set(key, region);
-  }
-  return regions;
+function keyOf(element: Element): string | undefined {
+  return element.getAttribute("data-live") ?? (element.id === "" ? undefined : element.id);
 }
 
-function keyOf(node: Node): string | undefined {
-  if (!(node instanceof Element)) return undefined;
-  const live = node.getAttribute("data-live");
-  if (live !== null) return `live ${live}`;
-  if (node.hasAttribute("data-filter")) return `filter ${node.getAttribute("action") ?? ""}`;
-  return node.id === "" ? undefined : `id ${node.id}`;
+/** Marks an element that shows a node for a moment, if more than the words of its times changes. */
+function markChanged(shown: Element, next: Element): void {
+  if (!shown.hasAttribute("data-node") || substance(shown) === substance(next)) return;
+  // Into the newer one, whose attributes the shown one is about to get.
+  next.classList.add("changed");
+  setTimeout(() => shown.classList.remove("changed"), CHANGED_MS);
 }
 
-/** Adds a region that is new, behind the element before it, or first in its parent, if the page has one of them. */
-function insert(region: Element, current: ReadonlyMap<string, Element>): void {
-  const shownAs = (element: Element | null) => {
-    const key = element === null ? undefined : keyOf(element);
-    if (key === undefined) return null;
-    return key.startsWith("id ") ? document.getElementById(key.slice(3)) : current.get(key) ?? null;
-  };
-  for (let before = region.previousElementSibling; before !== null; before = before.previousElementSibling) {
-    const shown = shownAs(before);
-    if (shown !== null) return shown.after(document.importNode(region, true));
-  }
-  shownAs(region.parentElement)?.prepend(document.importNode(region, true));
-}
-
-/** What the page keeps of its own, and what is shown as changed. Returns whether the element has to be updated at all. */
-function prepareUpdate(shown: HTMLElement, next: HTMLElement): boolean {
-  if (shown.isEqualNode(next)) return false;
-  // What the reader typed or chose.
-  if (shown.matches("input, select, textarea")) return false;
-  if (shown instanceof HTMLDetailsElement) next.toggleAttribute("open", shown.open);
-  if (shown.dataset["node"] !== undefined && substance(shown) !== substance(next)) showChanged(next, shown);
-  return true;
-}
-
-/** The text of an element as its times, not as their words, which change by themselves. */
+/** The text of an element with its times as they are, whose words change by themselves. */
 function substance(element: Element): string {
   const copy = document.importNode(element, true);
   for (const time of copy.querySelectorAll("time")) time.textContent = time.dateTime;
   return copy.textContent;
 }
 
-/** Marks an element as changed for a moment. @param next what the shown element is about to become */
-function showChanged(next: Element, shown: Element): void {
-  next.classList.add("changed");
-  setTimeout(() => shown.classList.remove("changed"), CHANGED_MS);
-}
-
-/** Elements that move lose the focus, and where the element is gone the keyboard should not start over at the top. */
+/** What moves loses the focus, and where an element is gone the keyboard should not start over at the top. */
 function keepFocus(focused: Element | null): void {
   if (focused === null || focused === document.activeElement || focused === document.body) return;
   const target = focused.isConnected ? focused : document.querySelector("main");
   if (target instanceof HTMLElement || target instanceof SVGElement) target.focus({ preventScroll: true });
+}
+
+/** Returns what selects again what is selected now, as far as it is still there: what moves loses the selection, too. */
+function selection(): () => void {
+  const current = getSelection();
+  if (current === null || current.isCollapsed) return () => {};
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = current;
+  const isThere = (node: Node, offset: number) =>
+    node.isConnected && offset <= (node.nodeValue ?? node.childNodes).length;
+  return () => {
+    if (current.anchorNode === anchorNode && current.focusNode === focusNode) return;
+    if (anchorNode === null || focusNode === null) return;
+    if (!isThere(anchorNode, anchorOffset) || !isThere(focusNode, focusOffset)) return;
+    current.setBaseAndExtent(anchorNode, anchorOffset, focusNode, focusOffset);
+  };
 }
 
 /** What the open page says in one sentence, as it is seen: with a space between the name of a node and its state. */

@@ -20,7 +20,6 @@ export class Live {
   }
 
   start(): void {
-    if (document.body.dataset["since"] === undefined) return;
     this.#connect();
     document.addEventListener("visibilitychange", () => document.hidden ? this.#hide() : this.#show());
     // A page that is kept for the way back must hold no connection.

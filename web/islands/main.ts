@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import { startAnnouncing } from "./announce.ts";
 import { startCopying } from "./copy.ts";
 import { startFiltering } from "./filter.ts";
@@ -6,9 +7,15 @@ import { Refresher } from "./refresher.ts";
 import { startTimes } from "./times.ts";
 
 /** What scripts add to a page that works without them. */
-const refresher = new Refresher();
 startAnnouncing();
 startCopying();
-startTimes(() => refresher.request());
-startFiltering(refresher);
-new Live(refresher).start();
+// A page that another request than that of its address made, such as an error, is not asked for again.
+const isLive = document.body.dataset["since"] !== undefined;
+const refresher = new Refresher();
+startTimes(() => {
+  if (isLive) refresher.request();
+});
+if (isLive) {
+  startFiltering(refresher);
+  new Live(refresher).start();
+}

@@ -16,6 +16,8 @@ export class Refresher {
   #isStopped = false;
   #failures = 0;
   #lastStart = -Infinity;
+  /** The address of the page as it is shown. */
+  #shown = location.href;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Refreshes soon; many calls become one request. */
@@ -51,33 +53,48 @@ export class Refresher {
     const address = location.href;
     const page = await this.#fetch(address);
     this.#isRunning = false;
-    if (page === undefined) {
+    if (page === "failed") {
       this.#failures++;
       this.#isWanted = true;
-    } else {
+    } else if (page !== "gone") {
       this.#failures = 0;
       // The reader filters by something else by now.
       if (address !== location.href) this.#isWanted = true;
-      else show(page);
+      else {
+        show(page);
+        this.#shown = address;
+      }
     }
     this.#schedule();
   }
 
-  /** Returns the page, or `undefined` for any failure: the next try may go well. */
-  async #fetch(address: string): Promise<Document | undefined> {
+  /** Goes where the form leads: the digest of a release, say. The way back ends at what was shown, not where it leads on. */
+  #follow(address: string): void {
+    this.#isStopped = true;
+    history.replaceState(history.state, "", this.#shown);
+    location.assign(address);
+  }
+
+  /** Returns the page; `failed` where the next try may go well, `gone` where only news change anything. */
+  async #fetch(address: string): Promise<Document | "failed" | "gone"> {
     try {
       const response = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
       if (new URL(response.url).pathname === "/sign-in" || response.status === 401) {
         this.#isStopped = true;
         this.onSignedOut(response.redirected ? response.url : "/sign-in");
-        return undefined;
+        return "gone";
       }
-      if (!response.ok) return undefined;
+      if (response.redirected) {
+        this.#follow(response.url);
+        return "gone";
+      }
+      if (response.status === 404) return "gone";
+      if (!response.ok) return "failed";
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       // Anything else is the page of a proxy.
-      return page.body.dataset["since"] === undefined ? undefined : page;
+      return page.body.dataset["since"] === undefined ? "failed" : page;
     } catch {
-      return undefined;
+      return "failed";
     }
   }
 }

@@ -39,5 +39,5 @@ export function errorPage(
   { title, children }: ErrorPageProps,
 ): Response | Promise<Response> {
   const body = <ErrorPage title={title}>{children}</ErrorPage>;
-  return context.html(renderPage({ title, facts: pageFacts(context, now, ""), body }), status);
+  return context.html(renderPage({ title, facts: pageFacts(context, now, undefined), body }), status);
 }

@@ -60,6 +60,8 @@ export function nodeRoutes(dashboard: Dashboard): App {
       title: row.node,
       facts: pageFacts(context, now, version),
       state: worst,
+      // How far it is behind changes with its publisher.
+      nodes: [row.node, ...(view.lag === null ? [] : [view.lag.publisher])],
       body: <NodePage view={view} record={record} now={now} isFirstPage={before === undefined} />,
     }));
   });

@@ -45,7 +45,9 @@ export function runRoutes(dashboard: Dashboard): App {
       <RunPage run={row} details={details} nodes={nodes} changes={await changesOf(dashboard.kv, row)} />
     );
     const title = `${row.command} of ${row.node}`;
-    return context.html(renderPage({ title, facts: pageFacts(context, now, version), body }));
+    return context.html(
+      renderPage({ title, facts: pageFacts(context, now, version), nodes: [row.node], body }),
+    );
   });
 }
 

@@ -232,7 +232,7 @@ class SettingsPages {
     body: ComponentChildren,
     status: 200 | 400 | 403 | 429 = 200,
   ): Response | Promise<Response> {
-    const facts = pageFacts(context, this.#web.clock.now(), "");
+    const facts = pageFacts(context, this.#web.clock.now(), undefined);
     const html = renderPage({ title, facts: { ...facts, path: addresses.settings() }, body });
     return context.html(html, status);
   }

@@ -17,7 +17,7 @@ export function signInRoutes(dashboard: Guarded): App {
   const page = (context: Context<AppEnv>, next: string, check?: PasswordCheck) =>
     renderPage({
       title: "Sign in",
-      facts: pageFacts(context, dashboard.clock.now(), ""),
+      facts: pageFacts(context, dashboard.clock.now(), undefined),
       body: <SignInPage next={next} check={check} />,
     });
   return new Hono<AppEnv>()

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { filterAddress } from "../../../web/islands/filter_address.ts";
+import { longestRise } from "../../../web/islands/longest_rise.ts";
 import { concernsPage, parseLiveMessage } from "../../../web/islands/live_message.ts";
 import { refreshDelay, retryDelay } from "../../../web/islands/pace.ts";
 
@@ -52,3 +54,24 @@ Deno.test("a filter's address has the parameters that are set, and no others", (
   );
   assert.equal(filterAddress("https://fleet.test/?old=1", []), "https://fleet.test/");
 });
+
+Deno.test("of things that change their order, as many as possible stay where they are", () => {
+  assert.deepEqual(longestRise([]), new Set());
+  assert.deepEqual(longestRise([0, 1, 2, 3]), new Set([0, 1, 2, 3]));
+  // The last came to the top: it alone moves.
+  assert.deepEqual(longestRise([3, 0, 1, 2]), new Set([1, 2, 3]));
+  assert.deepEqual(longestRise([1, 2, 3, 0]), new Set([0, 1, 2]));
+  assert.equal(longestRise([4, 3, 2, 1]).size, 1);
+  fc.assert(fc.property(fc.uniqueArray(fc.nat(30), { maxLength: 9 }), (numbers) => {
+    const rise = Array.from(longestRise(numbers)).sort((a, b) => a - b).map((place) => numbers[place] ?? 0);
+    assert.ok(rise.every((number, index) => index === 0 || (rise[index - 1] ?? 0) < number));
+    assert.equal(rise.length, longestByTrying(numbers));
+  }));
+});
+
+/** How long a rise may be, found by trying every choice. */
+function longestByTrying([first, ...rest]: readonly number[], above = -1): number {
+  if (first === undefined) return 0;
+  const without = longestByTrying(rest, above);
+  return first > above ? Math.max(without, 1 + longestByTrying(rest, first)) : without;
+}

@@ -1,0 +1,70 @@
+/// <reference lib="dom" />
+import { longestRise } from "./longest_rise.ts";
+
+/** What changes an element into what a newer page says. */
+export interface MorphRules {
+  /** The same for what is the same thing in both pages, among the children of one element. */
+  readonly keyOf: (element: Element) => string | undefined;
+  /** Called for an element that differs, before it is changed. */
+  readonly onChange: (shown: Element, next: Element) => void;
+}
+
+/**
+ * Changes an element and what is in it until it equals a newer one. Elements with the same key, or with the same name and
+ * no key, in their order, are kept and changed; as few as possible are moved, because what moves loses the focus and the
+ * selection. What the reader typed, chose or opened stays.
+ */
+export function morph(shown: Element, next: Element, rules: MorphRules): void {
+  if (shown.isEqualNode(next) || shown.matches("input, select, textarea")) return;
+  rules.onChange(shown, next);
+  syncAttributes(shown, next);
+  morphChildren(shown, next, rules);
+}
+
+function syncAttributes(shown: Element, next: Element): void {
+  const isKept = (name: string) => name === "open" && shown instanceof HTMLDetailsElement;
+  for (const { name, value } of Array.from(next.attributes)) {
+    if (!isKept(name) && shown.getAttribute(name) !== value) shown.setAttribute(name, value);
+  }
+  for (const { name } of Array.from(shown.attributes)) {
+    if (!isKept(name) && !next.hasAttribute(name)) shown.removeAttribute(name);
+  }
+}
+
+function morphChildren(shown: Element, next: Element, rules: MorphRules): void {
+  const old = Array.from(shown.childNodes);
+  const wanted = Array.from(next.childNodes);
+  const matches = matchChildren(old, wanted, rules);
+  const kept = new Set(matches);
+  for (const node of old) {
+    if (!kept.has(node)) node.remove();
+  }
+  const places = new Map(old.map((node, place) => [node, place]));
+  const matched = matches.filter((match) => match !== undefined);
+  const rise = longestRise(matched.map((match) => places.get(match) ?? 0));
+  const staying = new Set(matched.filter((_, index) => rise.has(index)));
+  // From the end, so that what comes behind is in its place already.
+  let behind: ChildNode | null = null;
+  for (const [index, node] of Array.from(wanted.entries()).reverse()) {
+    const match = matches[index];
+    const child: ChildNode = match ?? document.importNode(node, true);
+    if (match === undefined || !staying.has(match)) shown.insertBefore(child, behind);
+    if (match instanceof Element && node instanceof Element) morph(match, node, rules);
+    else if (match !== undefined && match.nodeValue !== node.nodeValue) match.nodeValue = node.nodeValue;
+    behind = child;
+  }
+}
+
+/** Returns for each wanted child the one that is shown now and becomes it, if there is one. */
+function matchChildren(
+  old: readonly ChildNode[],
+  wanted: readonly ChildNode[],
+  { keyOf }: MorphRules,
+): readonly (ChildNode | undefined)[] {
+  const kindOf = (node: ChildNode) => {
+    const key = node instanceof Element ? keyOf(node) : undefined;
+    return key === undefined ? node.nodeName : `${node.nodeName} ${key}`;
+  };
+  const free = Map.groupBy(old, kindOf);
+  return wanted.map((node) => free.get(kindOf(node))?.shift());
+}
