@@ -246,7 +246,7 @@ export function renderSample(name: string): string {
   return renderPage({
     title: `Gallery: ${name}`,
     state: "bad",
-    facts: { now: NOW, zone: "Europe/Paris", viewer: "operator", path: "/", live: "", signedIn: true },
+    facts: { now: NOW, zone: "Europe/Paris", viewer: "operator", path: "/", live: undefined, signedIn: true },
     body: SAMPLES[name],
   });
 }

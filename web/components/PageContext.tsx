@@ -24,5 +24,5 @@ export const PageContext = createContext<PageFacts>({
   zone: "UTC",
   viewer: "public",
   path: "/",
-  live: "",
+  live: undefined,
 });
