@@ -8,11 +8,11 @@ export function setIncident(operation: Deno.AtomicOperation, incident: IncidentR
   if (endedAt === null) operation.set(keys.openIncident(node), incident);
 }
 
-/** Removes an incident that is over. */
-export function deleteIncident(
-  operation: Deno.AtomicOperation,
-  { node, startedAt }: Pick<IncidentRow, "node" | "startedAt">,
-): void {
-  operation.delete(keys.incident(startedAt, node)).delete(keys.incidentOf(node, startedAt))
-    .delete(keys.unsentRecovery(startedAt, node));
+/** Returns every key of an incident that is over. */
+export function incidentKeys(node: string, startedAt: string): Deno.KvKey[] {
+  return [
+    keys.incident(startedAt, node),
+    keys.incidentOf(node, startedAt),
+    keys.unsentRecovery(startedAt, node),
+  ];
 }

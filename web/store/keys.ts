@@ -27,6 +27,7 @@ export const keys = {
   /** A node's runs by time: {@link RunRow}. Run ids begin with the time, and `at` is the time of their start. */
   run: (node: string, at: string, runId: string) => [LAYOUT, "run", node, at, runId],
   runs: (node: string) => [LAYOUT, "run", node],
+  allRuns: () => [LAYOUT, "run"],
   /** A run's steps, error and log: the wire's data, in parts. */
   runDetail: (node: string, runId: string) => [LAYOUT, "run_detail", node, runId],
   /** Which nodes have a run of this id, and when it began: {@link RunPlace}. */
@@ -52,10 +53,12 @@ export const keys = {
     carrier,
   ],
   publications: (digest: string) => [LAYOUT, "publication", digest],
+  allPublications: () => [LAYOUT, "publication"],
 
   /** What was active on a node, from when on: {@link Activation}. The next entry ends it. */
   activation: (node: string, at: string, runId: string) => [LAYOUT, "activation", node, at, runId],
   activations: (node: string) => [LAYOUT, "activation", node],
+  allActivations: () => [LAYOUT, "activation"],
   /** Where and when a release was active: {@link Activation}. */
   activationOf: (digest: string, at: string, node: string, runId: string) => [
     LAYOUT,
@@ -70,9 +73,11 @@ export const keys = {
   /** The course of a release's canary on a node: {@link CanaryCourse}. */
   canary: (digest: string, node: string) => [LAYOUT, "canary", digest, node],
   canaries: (digest: string) => [LAYOUT, "canary", digest],
+  allCanaries: () => [LAYOUT, "canary"],
   /** Which nodes keep a release in quarantine, and why: {@link QuarantineNote}. */
   quarantine: (digest: string, node: string) => [LAYOUT, "quarantine", digest, node],
   quarantines: (digest: string) => [LAYOUT, "quarantine", digest],
+  allQuarantines: () => [LAYOUT, "quarantine"],
 
   /** Pull requests of the reference sync: {@link PullRequestRow}. */
   pullRequest: (node: string, repository: string, number: number) => [
@@ -83,6 +88,7 @@ export const keys = {
     number,
   ],
   pullRequests: () => [LAYOUT, "pull_request"],
+  pullRequestsOf: (node: string) => [LAYOUT, "pull_request", node],
 
   /** Incidents by their beginning: {@link IncidentRow}. */
   incident: (at: string, node: string) => [LAYOUT, "incident", at, node],
@@ -110,7 +116,10 @@ export const keys = {
   signIns: (address: string, window: number) => [LAYOUT, "sign_ins", address, window],
   /** Up to where the history of a store on this machine was taken in: a `HistoryCursor`. */
   localHistory: (root: string) => [LAYOUT, "local_history", root],
-  /** Where the sweep of old entries goes on. */
+  /** Nodes that an operator removed, and how far their entries are: {@link ForgettingRow}. */
+  forgetting: (node: string) => [LAYOUT, "forgetting", node],
+  allForgetting: () => [LAYOUT, "forgetting"],
+  /** Where the sweep of old entries goes on: {@link SweepRow}. */
   sweep: () => [LAYOUT, "sweep"],
 } as const;
 

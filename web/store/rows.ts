@@ -235,6 +235,41 @@ export const WatchRow = z.object({
 });
 export type WatchRow = Readonly<z.infer<typeof WatchRow>>;
 
+/** The end of a key, after the prefix of a list: the last entry that was looked at. */
+export const Place = z.array(z.union([z.string(), z.number()])).readonly();
+export type Place = z.infer<typeof Place>;
+
+export const SWEEP_PHASES = [
+  "runs",
+  "activations",
+  "news",
+  "incidents",
+  "pull-requests",
+  "canaries",
+  "quarantine",
+  "releases",
+] as const;
+export type SweepPhase = (typeof SWEEP_PHASES)[number];
+
+/** How far the sweep of old entries is. */
+export const SweepRow = z.object({
+  phase: z.enum(SWEEP_PHASES),
+  /** `null` at the beginning of the phase. */
+  after: Place.nullable(),
+  /** When the last round began; a round that is over has no phase left. */
+  beganAt: Time,
+  isOver: z.boolean(),
+});
+export type SweepRow = Readonly<z.infer<typeof SweepRow>>;
+
+/** A node that an operator removed. */
+export const ForgettingRow = z.object({
+  at: Time,
+  /** Of the lists by release: which, and the last release of it that is done. */
+  after: Place.nullable(),
+});
+export type ForgettingRow = Readonly<z.infer<typeof ForgettingRow>>;
+
 /** A token for the API; only its hash is kept. */
 export const TokenRow = z.object({
   id: z.string(),

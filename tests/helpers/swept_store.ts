@@ -1,0 +1,61 @@
+import { FleetMemory } from "../../web/store/fleet_memory.ts";
+import { ingest } from "../../web/store/ingest.ts";
+import { sweep } from "../../web/store/retention.ts";
+import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+/** A database of a dashboard whose entries become old on the clock of a test. */
+export class SweptStore implements Disposable {
+  readonly kv: Deno.Kv;
+  readonly clock: FakeClock;
+  readonly fleet: FleetMemory;
+
+  constructor(kv: Deno.Kv, clock: FakeClock) {
+    this.kv = kv;
+    this.clock = clock;
+    this.fleet = new FleetMemory(kv);
+  }
+
+  /** When something happens `days` before now. */
+  daysAgo(days: number): string {
+    return new Date(this.clock.now().getTime() - days * DAY_MS).toISOString();
+  }
+
+  async take(...events: readonly ReportEvent[]): Promise<void> {
+    await ingest(this, events);
+  }
+
+  /** Sweeps a day later, until a round is over. @returns how many entries each step removed, but for the last one */
+  async round(): Promise<number[]> {
+    this.clock.advance(DAY_MS);
+    const removed: number[] = [];
+    while (removed.length < 100) {
+      const count = await sweep(this);
+      if (count === 0) break;
+      removed.push(count);
+    }
+    return removed;
+  }
+
+  /** Every key as a text, without those of the sweep itself. */
+  async keys(): Promise<string[]> {
+    const entries = await Array.fromAsync(this.kv.list({ prefix: [] }));
+    return entries.map(({ key }) => key.slice(1).join(" ")).filter((key) => key !== "sweep");
+  }
+
+  /** The keys that hold a text. */
+  async keysWith(text: string): Promise<string[]> {
+    return (await this.keys()).filter((key) => key.includes(text));
+  }
+
+  [Symbol.dispose](): void {
+    this.kv.close();
+  }
+}
+
+/** An empty database in memory, at noon. */
+export async function openSwept(): Promise<SweptStore> {
+  return new SweptStore(await Deno.openKv(":memory:"), new FakeClock("2026-11-29T12:00:00.000Z"));
+}

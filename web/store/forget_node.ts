@@ -1,0 +1,95 @@
+import type { Web } from "../web.ts";
+import { compareAndSet } from "./commit.ts";
+import { committed } from "./committed.ts";
+import { keys, shardOf } from "./keys.ts";
+import { incidentKeys } from "./incident_writes.ts";
+import { ForgettingRow, IncidentRow, NodeRow, type Place } from "./rows.ts";
+import { deleteActivation, deleteRun, keysOf } from "./sweep_runs.ts";
+import { SweepStep } from "./sweep_step.ts";
+
+/**
+ * Removes a node: at once what pages show of it, and in steps everything else. A node that still reports comes back with
+ * what it reports from then on; its token is not revoked.
+ *
+ * @returns whether nothing is left; else the sweep goes on with the rest
+ */
+export async function forgetNode({ kv, clock }: Pick<Web, "kv" | "clock">, node: string): Promise<boolean> {
+  const at = clock.now().toISOString();
+  await compareAndSet(async () => {
+    const [ofNode, ofIncident] = await kv.getMany([keys.node(node), keys.openIncident(node)]);
+    const row = NodeRow.safeParse(ofNode.value).data;
+    const open = IncidentRow.safeParse(ofIncident.value).data;
+    const gone = [
+      ofNode.key,
+      ofIncident.key,
+      ...(open === undefined ? [] : incidentKeys(node, open.startedAt)),
+      ...(row?.report?.quarantine ?? []).map((digest) => keys.quarantine(digest, node)),
+      ...await keysOf(kv, keys.heartbeat(node)),
+    ];
+    const operation = kv.atomic().set(keys.pulse(shardOf(node)), node)
+      .set(keys.forgetting(node), { at, after: null } satisfies ForgettingRow);
+    for (const key of gone) operation.delete(key);
+    return { guards: [ofNode, ofIncident], operation };
+  });
+  const step = new SweepStep(kv, clock);
+  const isDone = await forgetSome(step, node);
+  await step.flush();
+  return isDone;
+}
+
+/** Goes on with the nodes that operators removed. @returns whether nothing of them is left */
+export async function sweepForgotten(step: SweepStep): Promise<boolean> {
+  for await (const { key } of step.kv.list({ prefix: keys.allForgetting() })) {
+    if (!await forgetSome(step, String(key.at(-1)))) return false;
+  }
+  return true;
+}
+
+async function forgetSome(step: SweepStep, node: string): Promise<boolean> {
+  const { kv } = step;
+  const entry = await kv.get(keys.forgetting(node));
+  const forgetting = ForgettingRow.safeParse(entry.value).data;
+  if (forgetting === undefined) return true;
+  // A node that is back keeps what it has reported since.
+  const isBack = (await kv.get(keys.node(node))).versionstamp !== null;
+  const range = isBack ? { to: [forgetting.at] } : {};
+  const isDone = await step.walk(keys.runs(node), range, (run) => deleteRun(step, node, run)) === undefined &&
+    await step.walk(keys.activations(node), range, (entry) => deleteActivation(step, entry)) === undefined &&
+    await step.walk(keys.incidentsOf(node), range, async ({ key }) => {
+        await step.delete(...incidentKeys(node, String(key.at(-1))));
+      }) === undefined;
+  if (!isDone) return false;
+  const after = isBack ? undefined : await forgetInReleases(step, node, forgetting.after ?? undefined);
+  await step.flush();
+  if (after !== undefined) {
+    const next: ForgettingRow = { ...forgetting, after };
+    await committed(kv.atomic().check(entry).set(entry.key, next));
+    return false;
+  }
+  await step.deleteGuarded([entry], [entry.key]);
+  return true;
+}
+
+/** Removes what lists by release say of a node, and its pull requests. */
+async function forgetInReleases(
+  step: SweepStep,
+  node: string,
+  after: Place | undefined,
+): Promise<Place | undefined> {
+  const remove = async ({ key }: Deno.KvEntry<unknown>) => await step.delete(key);
+  if (await step.walk(keys.pullRequestsOf(node), {}, remove) !== undefined) return after ?? FIRST_DIGEST;
+  const [first = 0, digest = ""] = after ?? FIRST_DIGEST;
+  for (const [index, list] of BY_DIGEST.entries()) {
+    if (index < Number(first)) continue;
+    const last = await step.walkGroups(list, index === first ? [digest] : undefined, async (digest) => {
+      const ofNode = [...list, digest, node];
+      await step.delete(ofNode, ...await keysOf(step.kv, ofNode));
+      return true;
+    });
+    if (last !== undefined) return [index, ...last];
+  }
+  return undefined;
+}
+
+const BY_DIGEST = [keys.allPublications(), keys.allCanaries(), keys.allQuarantines()];
+const FIRST_DIGEST: Place = [0, ""];

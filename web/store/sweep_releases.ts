@@ -1,0 +1,102 @@
+import { keys } from "./keys.ts";
+import { CanaryCourse, IncidentRow, type NodeRow, type Place, PullRequestRow } from "./rows.ts";
+import { incidentKeys } from "./incident_writes.ts";
+import { type Kept, keysOf } from "./sweep_runs.ts";
+import { ABOVE, type SweepStep } from "./sweep_step.ts";
+
+type Rows = ReadonlyMap<string, NodeRow>;
+
+/** Removes incidents that are over and old. */
+export async function sweepIncidents(
+  step: SweepStep,
+  after: Place | undefined,
+  { from }: Kept,
+): Promise<Place | undefined> {
+  return await step.walk(keys.incidents(), { after, to: [from] }, async ({ key, value }) => {
+    const [at, node] = key.slice(-2);
+    const isOpen = IncidentRow.safeParse(value).data?.endedAt === null;
+    if (isOpen || typeof at !== "string" || typeof node !== "string") return;
+    await step.delete(...incidentKeys(node, at));
+  });
+}
+
+/** Removes pull requests that no reference sync has named for long. */
+export async function sweepPullRequests(
+  step: SweepStep,
+  after: Place | undefined,
+  { from }: Kept,
+): Promise<Place | undefined> {
+  return await step.walk(keys.pullRequests(), { after }, async ({ key, value }) => {
+    const row = PullRequestRow.safeParse(value).data;
+    if (row === undefined || row.at < from) await step.delete(key);
+  });
+}
+
+/** Removes the courses of canaries that ended long ago. */
+export async function sweepCanaries(
+  step: SweepStep,
+  after: Place | undefined,
+  { from }: Kept,
+): Promise<Place | undefined> {
+  return await step.walk(keys.allCanaries(), { after }, async ({ key, value }) => {
+    const row = CanaryCourse.safeParse(value).data;
+    if (row === undefined || row.saidAt < from) await step.delete(key);
+  });
+}
+
+/** Removes notes of quarantines whose node is gone: a node's own notes go when it releases them. */
+export async function sweepQuarantines(
+  step: SweepStep,
+  after: Place | undefined,
+  rows: Rows,
+): Promise<Place | undefined> {
+  return await step.walk(keys.allQuarantines(), { after }, async ({ key }) => {
+    const node = String(key.at(-1));
+    if (rows.has(node)) return;
+    // The node may have come since its row was looked for.
+    const entry = await step.kv.get(keys.node(node));
+    if (entry.versionstamp === null) await step.deleteGuarded([entry], [key]);
+  });
+}
+
+/** Removes old releases that no node has, publishes or names in an entry that stays, with their files. */
+export async function sweepReleases(
+  step: SweepStep,
+  after: Place | undefined,
+  { from, to }: Kept,
+  rows: Rows,
+): Promise<Place | undefined> {
+  const used = digestsOf(rows);
+  const visit = async ({ key }: Deno.KvEntry<unknown>) => {
+    const digest = String(key.at(-1));
+    if (!used.has(digest)) await deleteRelease(step, key, digest);
+  };
+  const isAhead = String(after?.[0] ?? "") >= to;
+  if (!isAhead) {
+    const stopped = await step.walk(keys.releasesByTime(), { after, to: [from] }, visit);
+    if (stopped !== undefined) return stopped;
+  }
+  return await step.walk(keys.releasesByTime(), { after: isAhead ? after : [to], to: [ABOVE] }, visit);
+}
+
+function digestsOf(rows: Rows): Set<string> {
+  const digests = [...rows.values()].flatMap(({ active, activation, report, published }) => [
+    active?.digest,
+    activation?.digest,
+    report?.canary?.digest,
+    ...(report?.quarantine ?? []),
+    ...published.map(({ digest }) => digest),
+  ]);
+  return new Set(digests.filter((digest) => digest !== undefined));
+}
+
+async function deleteRelease(step: SweepStep, at: Deno.KvKey, digest: string): Promise<void> {
+  const { kv } = step;
+  for (const list of [keys.activationsOf(digest), keys.canaries(digest), keys.quarantines(digest)]) {
+    if ((await Array.fromAsync(kv.list({ prefix: list }, { limit: 1 }))).length > 0) return;
+  }
+  const entry = await kv.get(keys.release(digest));
+  const files = await keysOf(kv, keys.releaseFiles(digest));
+  const publications = await keysOf(kv, keys.publications(digest));
+  await step.deleteGuarded([entry], [at, entry.key, ...files, ...publications]);
+}
