@@ -73,7 +73,7 @@ export function checkPassword(password: string): void {
  * @throws BusyError where too many are checked at once
  */
 export async function isPassword(password: string, expected: PasswordHash): Promise<boolean> {
-  if (password.length > 2 * PASSWORD_CHARS_MAX) return false;
+  if (isTooLong(password)) return false;
   return timingSafeEqual(await derive(password, expected), expected.hash);
 }
 
@@ -114,6 +114,11 @@ function derive(password: string, { N, r, p, salt, hash }: PasswordHash): Promis
       });
     })
   );
+}
+
+/** Returns whether no password that can be set is as long, however its characters are composed. */
+export function isTooLong(password: string): boolean {
+  return password.length > 8 * PASSWORD_CHARS_MAX;
 }
 
 /** The same characters typed on another system: "é" is one code point here and two there. */

@@ -1,13 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { messageAndHint, ModelSyncError } from "../../lib/core/errors.ts";
 import { findPassword } from "../../lib/core/read_secret.ts";
-import {
-  checkPassword,
-  isPassword,
-  normalized,
-  parsePasswordHash,
-  PASSWORD_CHARS_MAX,
-} from "./password_hash.ts";
+import { checkPassword, isPassword, isTooLong, normalized, parsePasswordHash } from "./password_hash.ts";
 
 /** The variable with a hash of the dashboard's password. */
 export const HASH_VARIABLE = "MODEL_SYNC_DASHBOARD_PASSWORD_HASH";
@@ -85,7 +79,7 @@ function plain(text: string): PasswordSource {
     fingerprint: createHash("sha256").update(`plain\n${normalized(text)}`).digest("base64url"),
     matches: (password: string) =>
       Promise.resolve(
-        password.length <= 2 * PASSWORD_CHARS_MAX && timingSafeEqual(digestOf(password), expected),
+        !isTooLong(password) && timingSafeEqual(digestOf(password), expected),
       ),
   };
   return { kind: "set", password };

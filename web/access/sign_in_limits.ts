@@ -62,11 +62,14 @@ function refused({ window, lengthMs }: SignInWindow, nowMs: number): SignInTry {
 
 /**
  * Returns what is counted as one address: an IPv4 address, or the first 64 bits of an IPv6 one, because a household has
- * that many addresses.
+ * that many addresses. Some proxies write a port behind it. All that is no address is counted together.
  */
 export function networkOf(address: string): string {
-  const hostname = URL.parse(`http://[${address.replace(/%.*$/, "")}]`)?.hostname;
-  if (hostname === undefined) return address.slice(0, 64);
+  const ipv4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(address)?.[1];
+  if (ipv4 !== undefined) return ipv4;
+  const ipv6 = /^\[(.*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? address;
+  const hostname = URL.parse(`http://[${ipv6.replace(/%.*$/, "")}]`)?.hostname;
+  if (hostname === undefined) return "unknown";
   const groups = groupsOf(hostname.slice(1, -1));
   const mapped = /^0:0:0:0:0:ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(groups.join(":"));
   if (mapped !== null) return ipv4Of(parseInt(mapped[1] ?? "", 16), parseInt(mapped[2] ?? "", 16));

@@ -5,6 +5,9 @@ import type { LiveMessage } from "../live_feed.ts";
 /** Proxies close connections that are silent for half a minute. */
 const KEEP_ALIVE_MS = 20_000;
 
+/** Ten minutes: then the page connects again, and the guard looks whether it is still signed in. */
+const BEATS_MAX = 30;
+
 /** How soon a page connects again: the instance that served it may just have been stopped. */
 const RECONNECT_MS = 2_000;
 
@@ -66,7 +69,7 @@ function liveStream(
       };
       send(`retry: ${RECONNECT_MS}\n\n`);
       isFull = !live.subscribe(since, ending.signal, (message) => send(eventText(message, namesNodes)), end);
-      keepAlive(clock, ending.signal, () => send(": still here\n\n"));
+      keepAlive(clock, ending.signal, () => send(": still here\n\n"), end);
     },
     cancel() {
       ending.abort();
@@ -77,11 +80,17 @@ function liveStream(
   return undefined;
 }
 
-async function keepAlive(clock: Dashboard["clock"], signal: AbortSignal, send: () => void): Promise<void> {
-  while (!signal.aborted) {
+async function keepAlive(
+  clock: Dashboard["clock"],
+  signal: AbortSignal,
+  send: () => void,
+  end: () => void,
+): Promise<void> {
+  for (let beat = 0; beat < BEATS_MAX && !signal.aborted; beat++) {
     await clock.sleep(KEEP_ALIVE_MS, signal).catch(() => {});
     send();
   }
+  if (!signal.aborted) end();
 }
 
 /** What the public sees of names is made for pages: it looks at everything again. */

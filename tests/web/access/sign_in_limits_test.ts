@@ -102,6 +102,9 @@ Deno.test("the addresses of one household are one address", () => {
   assert.equal(networkOf("2001:0DB8:1:2::9"), "2001:db8:1:2::/64");
   assert.equal(networkOf("::1"), "0:0:0:0::/64");
   assert.equal(networkOf("fe80::1%eth0"), "fe80:0:0:0::/64");
-  assert.equal(networkOf("unknown"), "unknown");
-  assert.ok(networkOf("x".repeat(9_000)).length <= 64);
+  assert.equal(networkOf("192.0.2.1:50123"), "192.0.2.1");
+  assert.equal(networkOf("[2001:db8:1:2::9]:50123"), "2001:db8:1:2::/64");
+  for (const other of ["unknown", "*", "", "x".repeat(9_000), "192.0.2.1.evil.example"]) {
+    assert.equal(networkOf(other), "unknown");
+  }
 });
