@@ -1,0 +1,10 @@
+import fc from "fast-check";
+
+/**
+ * Any text, of any UTF-16 units: half surrogates, controls, letters. fast-check's own `binary` texts take two seconds to
+ * prepare.
+ */
+export const anyText: fc.Arbitrary<string> = fc.oneof(
+  fc.string(),
+  fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units)),
+);
