@@ -1,7 +1,11 @@
+import { LockedError } from "../../lib/core/errors.ts";
 import { committed } from "./committed.ts";
 import type { Write } from "./event_writes.ts";
 
-/** An atomic operation takes 1,000 mutations and about 800 KiB; both halved, because sizes are estimates. */
+/**
+ * An atomic operation takes 1,000 mutations and 800 KiB. A group of writes takes up to 570 KiB: a long value and a few
+ * rows. So that the last group still fits, an operation is full when it has half.
+ */
 const MUTATIONS_MAX = 500;
 const BYTES_MAX = 400 * 1024;
 
@@ -11,40 +15,49 @@ export interface Guard {
   readonly versionstamp: string | null;
 }
 
-/** Writes values that stay the same when they are written again, in as many atomic operations as they need. */
-export async function writeAll(kv: Deno.Kv, writes: readonly Write[]): Promise<void> {
+/**
+ * Writes values that stay the same when they are written again, in as many atomic operations as they need. The writes of
+ * one group stay together.
+ */
+export async function writeAll(kv: Deno.Kv, groups: Iterable<readonly Write[]>): Promise<void> {
   let operation = kv.atomic();
   let [mutations, bytes] = [0, 0];
-  for (const write of writes) {
-    if (mutations === MUTATIONS_MAX || bytes + write.bytes > BYTES_MAX) {
+  for (const group of groups) {
+    const groupBytes = group.reduce((sum, write) => sum + write.bytes, 0);
+    if (mutations > 0 && (mutations + group.length > MUTATIONS_MAX || bytes + groupBytes > BYTES_MAX)) {
       await commitUnguarded(operation);
       operation = kv.atomic();
       [mutations, bytes] = [0, 0];
     }
-    operation.set(write.key, write.value);
-    mutations++;
-    bytes += write.bytes;
+    addWrites(operation, group);
+    mutations += group.length;
+    bytes += groupBytes;
   }
   if (mutations > 0) await commitUnguarded(operation);
 }
 
-/** It conflicts with nothing, but waits for the lock of a database in a file. */
+/** Nothing is checked: only another process that writes to the file is in the way. */
 async function commitUnguarded(operation: Deno.AtomicOperation): Promise<void> {
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    if (await committed(operation)) return;
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) if (await committed(operation)) return;
+  throw alwaysChanged();
+}
+
+/** Adds writes to an atomic operation. */
+export function addWrites(operation: Deno.AtomicOperation, writes: readonly Write[]): void {
+  for (const { key, value } of writes) {
+    if (value === undefined) operation.delete(key);
+    else operation.set(key, value);
   }
-  throw new Error(BUSY);
 }
 
 /** Attempts at a change that other instances change meanwhile. An attempt fails because another one succeeded or is written. */
 const ATTEMPTS_MAX = 50;
-const BUSY = "the database is changed by others all the time";
 
 /**
  * Changes entries by compare-and-set: reads, asks for the change, and commits it if nothing that was read has changed
  * meanwhile; else again. `change` returns `undefined` where nothing is to be done.
  *
- * @throws {Error} when other writers are always faster
+ * @throws {LockedError} code `DATABASE_LOCKED`, when other writers are always faster
  */
 export async function compareAndSet(
   change: () => Promise<
@@ -58,5 +71,12 @@ export async function compareAndSet(
     for (const guard of guards) operation.check(guard);
     if (await committed(operation)) return;
   }
-  throw new Error(BUSY);
+  throw alwaysChanged();
+}
+
+function alwaysChanged(): Error {
+  return new LockedError("Cannot change the database: other processes write to it all the time", {
+    code: "DATABASE_LOCKED",
+    hint: "try again in a moment",
+  });
 }

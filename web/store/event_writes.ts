@@ -1,23 +1,24 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent, Status } from "../../lib/reporting/wire.ts";
+import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { isActivation, isNews } from "../fleet/outcomes.ts";
 import { keys } from "./keys.ts";
 import { longValueWrites } from "./long_value.ts";
-import type { Activation, Publication } from "./rows.ts";
-import { endOf, runRow, utc, word } from "./row_values.ts";
+import type { Activation, NodeRow, Publication } from "./rows.ts";
+import { endOf, hexName, runRow, utc, word } from "./row_values.ts";
 
 /** A write that says the same whenever it is repeated. */
 export interface Write {
   readonly key: Deno.KvKey;
+  /** `undefined` removes the entry. */
   readonly value: unknown;
   /** About what it takes of an atomic operation. */
   readonly bytes: number;
 }
 
-/** A row of a list: some hundred bytes; the limit of an operation has room for the error. */
-const ROW_BYTES = 1_500;
+/** A row of a list with its key: some hundred bytes as a rule, and with the longest names and texts this much. */
+const ROW_BYTES = 6_000;
 
-/** Returns the writes of an event that depend on nothing that is stored. */
+/** Returns the writes of an event that depend on nothing that is stored: one atomic operation has all of them. */
 export function eventWrites(event: ReportEvent): Write[] {
   switch (event.type) {
     case EVENT_TYPES.finished:
@@ -42,25 +43,30 @@ function runWrites({ source, data }: EventOf<"finished">): Write[] {
     ...longValueWrites(keys.runDetail(node, runId), data),
     ...(isNews(run.outcome) ? [row(keys.news(endedAt, node, runId), run)] : []),
     ...(isActivation(run) && run.release !== undefined
-      ? activationWrites({
-        node,
-        digest: run.release,
-        at: endedAt,
-        runId,
-        outcome: run.outcome,
-        ...(run.previous === undefined ? {} : { previous: run.previous }),
-        ...(run.sequence === undefined ? {} : { sequence: run.sequence }),
-      })
+      ? [
+        // A heartbeat that arrived before has the activation by the run's start.
+        ...keysOfActivation(node, run.release, startedAt, FROM_HEARTBEAT).map((key) => row(key, undefined)),
+        ...activationWrites({
+          node,
+          digest: run.release,
+          at: endedAt,
+          runId,
+          outcome: run.outcome,
+          ...(run.previous === undefined ? {} : { previous: run.previous }),
+          ...(run.sequence === undefined ? {} : { sequence: run.sequence }),
+        }),
+      ]
       : []),
   ];
 }
 
 function activationWrites(activation: Activation): Write[] {
   const { node, digest, at, runId } = activation;
-  return [
-    row(keys.activation(node, at, runId), activation),
-    row(keys.activationOf(digest, at, node, runId), activation),
-  ];
+  return keysOfActivation(node, digest, at, runId).map((key) => row(key, activation));
+}
+
+function keysOfActivation(node: string, digest: string, at: string, runId: string): Deno.KvKey[] {
+  return [keys.activation(node, at, runId), keys.activationOf(digest, at, node, runId)];
 }
 
 function publicationWrites({ source, time, data }: EventOf<"published">): Write[] {
@@ -71,21 +77,18 @@ function publicationWrites({ source, time, data }: EventOf<"published">): Write[
     at: utc(time),
     runId,
     ...(carrier === undefined ? {} : { carrier: word(carrier) }),
-    ...(revision === undefined ? {} : { revision: word(revision) }),
+    ...(revision === undefined ? {} : { revision: hexName(revision) }),
     ...(previous === undefined ? {} : { previous }),
   };
-  return [row(keys.publication(digest, node, publication.carrier ?? ""), publication)];
+  return [row(keys.publication(digest, publication.at, node, publication.carrier ?? ""), publication)];
 }
 
 /** The run that a heartbeat knows an activation by. */
 const FROM_HEARTBEAT = "heartbeat";
 
-/** Returns the writes of what a heartbeat says of an activation that no run has reported. */
-export function reportedActivation(node: string, { current, activatedAt }: Status): Write[] {
-  if (current === null || activatedAt === null || Number.isNaN(Date.parse(activatedAt))) return [];
-  const { digest, sequence } = current;
-  const at = utc(activatedAt);
-  return activationWrites({ node, digest, sequence, at, runId: FROM_HEARTBEAT, outcome: "activated" });
+/** Returns the writes of an activation that a heartbeat names and no run has reported. */
+export function reportedActivation(node: string, activation: NonNullable<NodeRow["activation"]>): Write[] {
+  return activationWrites({ node, ...activation, runId: FROM_HEARTBEAT, outcome: "activated" });
 }
 
 function row(key: Deno.KvKey, value: unknown): Write {

@@ -14,8 +14,19 @@ interface Remembered {
   readonly version: string;
 }
 
+interface Shard {
+  readonly pulse: string;
+  readonly nodes: ReadonlyMap<string, Remembered>;
+}
+
 /** Before the first change. */
 const NO_VERSION = "";
+
+/** Nodes that were removed are rare: an operator removes them one by one. */
+const GONE_MAX = 1_000;
+
+/** The most that the database gives at once. */
+const LIST = { batchSize: 500 } as const;
 
 /**
  * The nodes' rows, kept in memory: reading them again costs one read of the shards' pulses and the rows of those that
@@ -23,13 +34,14 @@ const NO_VERSION = "";
  */
 export class FleetMemory {
   readonly #kv: Deno.Kv;
-  readonly #shards = new Map<
-    number,
-    { readonly pulse: string; readonly nodes: ReadonlyMap<string, Remembered> }
-  >();
+  #shards: ReadonlyMap<number, Shard> = new Map();
   #snapshot: FleetSnapshot = { rows: new Map(), version: NO_VERSION };
+  /** Nodes that were removed, with the version that their removal is in. */
+  readonly #gone = new Map<string, string>();
+  /** What was removed before this version is not known. */
+  #knownSince: string | undefined;
   #reading: Promise<FleetSnapshot> | undefined;
-  #isOutdated = false;
+  #next: Promise<FleetSnapshot> | undefined;
 
   constructor(kv: Deno.Kv) {
     this.#kv = kv;
@@ -37,41 +49,45 @@ export class FleetMemory {
 
   /** Returns the fleet as it is now. Readers at the same time share one look at the database. */
   read(): Promise<FleetSnapshot> {
+    if (this.#reading === undefined) return this.#begin();
     // A look that had begun before may have missed what its caller knows.
-    if (this.#reading !== undefined) {
-      this.#isOutdated = true;
-      return this.#reading.then(() => this.#isOutdated ? this.#read() : this.#snapshot);
-    }
-    return this.#read();
+    this.#next ??= this.#reading.catch(() => {}).then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
   }
 
-  #read(): Promise<FleetSnapshot> {
-    if (this.#reading !== undefined) return this.#reading;
-    this.#isOutdated = false;
+  #begin(): Promise<FleetSnapshot> {
     this.#reading = this.#refresh().finally(() => this.#reading = undefined);
     return this.#reading;
   }
 
-  /** Returns the names of the nodes that changed after a version, those included that are gone; `undefined` for all. */
+  /**
+   * Returns the names of the nodes that changed after a version, those included that are gone; `undefined` for all, where
+   * it is not known which ones are gone.
+   */
   changedSince(version: string): readonly string[] | undefined {
-    if (version === NO_VERSION) return undefined;
-    return this.#nodes().flatMap(([node, remembered]) => remembered.version > version ? [node] : []);
+    if (version === NO_VERSION || version < (this.#knownSince ?? NO_VERSION)) return undefined;
+    const changed = nodesOf(this.#shards).flatMap(([node, remembered]) =>
+      remembered.version > version ? [node] : []
+    );
+    const gone = [...this.#gone].flatMap(([node, at]) => at > version ? [node] : []);
+    return [...changed, ...gone];
   }
 
-  #nodes(): (readonly [string, Remembered])[] {
-    return [...this.#shards.values()].flatMap(({ nodes }) => [...nodes]);
-  }
-
+  /** What is read becomes known at once and whole: a look that fails leaves the one before. */
   async #refresh(): Promise<FleetSnapshot> {
+    const shards = new Map(this.#shards);
     let isChanged = false;
     const pulses = this.#kv.list({ prefix: keys.pulses() }, { limit: SHARDS, batchSize: SHARDS });
     for await (const { key, versionstamp } of pulses) {
       const shard = Number(key.at(-1));
-      if (this.#shards.get(shard)?.pulse === versionstamp) continue;
-      this.#shards.set(shard, { pulse: versionstamp, nodes: await this.#readShard(shard) });
+      if (shards.get(shard)?.pulse === versionstamp) continue;
+      shards.set(shard, { pulse: versionstamp, nodes: await this.#readShard(shard) });
       isChanged = true;
     }
-    if (isChanged) this.#snapshot = this.#newSnapshot();
+    if (isChanged) this.#accept(shards);
     return this.#snapshot;
   }
 
@@ -90,15 +106,32 @@ export class FleetMemory {
     return nodes;
   }
 
-  #newSnapshot(): FleetSnapshot {
-    const nodes = this.#nodes();
-    const pulses = Array.from(this.#shards.values(), ({ pulse }) => pulse);
-    return {
-      rows: new Map(nodes.map(([node, { row }]) => [node, row])),
-      version: pulses.toSorted().at(-1) ?? NO_VERSION,
+  #accept(shards: ReadonlyMap<number, Shard>): void {
+    for (const [number, { pulse, nodes }] of shards) {
+      for (const node of nodes.keys()) this.#gone.delete(node);
+      for (const node of this.#shards.get(number)?.nodes.keys() ?? []) {
+        if (!nodes.has(node)) this.#gone.set(node, pulse);
+      }
+    }
+    this.#shards = shards;
+    const version = Array.from(shards.values(), ({ pulse }) => pulse).sort().at(-1) ?? NO_VERSION;
+    this.#knownSince ??= version;
+    this.#forgetGone();
+    this.#snapshot = {
+      rows: new Map(nodesOf(shards).map(([node, { row }]) => [node, row])),
+      version,
     };
+  }
+
+  #forgetGone(): void {
+    for (const [node, at] of this.#gone) {
+      if (this.#gone.size <= GONE_MAX) return;
+      this.#gone.delete(node);
+      if (at > (this.#knownSince ?? NO_VERSION)) this.#knownSince = at;
+    }
   }
 }
 
-/** The most that the database gives at once. */
-const LIST = { batchSize: 500 } as const;
+function nodesOf(shards: ReadonlyMap<number, Shard>): (readonly [string, Remembered])[] {
+  return [...shards.values()].flatMap(({ nodes }) => [...nodes]);
+}

@@ -27,13 +27,14 @@ async function notePullRequest(
   await compareAndSet(async () => {
     const entry = await kv.get(key);
     const before = PullRequestRow.safeParse(entry.value).data;
-    const isNewer = before === undefined || at >= before.at;
+    const isNewer = before === undefined || at > before.at || (at === before.at && runId > before.runId);
+    const firstAt = before === undefined || at < before.firstAt ? at : before.firstAt;
+    if (!isNewer && firstAt === before.firstAt) return undefined;
     const said = { repository, number, outcome: word(outcome), changes, node, runId, at };
     const after: PullRequestRow = {
       ...(isNewer ? { ...said, ...(url === undefined ? {} : { url }) } : before),
-      firstAt: before === undefined || at < before.firstAt ? at : before.firstAt,
+      firstAt,
     };
-    if (JSON.stringify(after) === JSON.stringify(before)) return undefined;
     return { guards: [entry], operation: kv.atomic().set(key, after) };
   });
 }

@@ -4,9 +4,9 @@ import { releaseDigest } from "../../lib/release/manifest.ts";
 import { compareAndSet } from "./commit.ts";
 import { inTurn } from "./in_turn.ts";
 import { keys } from "./keys.ts";
-import { longValueWrites, type PartWrite } from "./long_value.ts";
+import { fitsWhole, longValueWrites, type PartWrite } from "./long_value.ts";
 import { ReleaseRow } from "./rows.ts";
-import { utc, word } from "./row_values.ts";
+import { hexName, utc, word } from "./row_values.ts";
 
 /** Four carriers, and those of later versions. */
 const CARRIERS_MAX = 10;
@@ -58,23 +58,20 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
 
 /** A node may claim anything of a digest; a complete list proves itself. */
 async function publishedFact({ time, data }: EventOf<"published">): Promise<ReleaseFact> {
-  const { digest, carrier, sequence, signer, filesTotal, bytes, files: list } = data;
-  const isComplete = list.length > 0 && list.length === filesTotal;
-  const fileList = isComplete && await releaseDigest(list) === digest
-    ? "proven"
-    : list.length === 0
-    ? "none"
-    : "claimed";
+  const { digest, carrier, sequence, signer } = data;
+  const list = fitsWhole(data.files) ? data.files : [];
+  const isComplete = list.length > 0 && list.length === data.filesTotal;
+  const isProven = isComplete && await releaseDigest(list) === digest;
   return {
     digest,
     at: utc(time),
     carrier,
     sequence,
     signer,
-    files: filesTotal,
-    bytes,
+    files: data.filesTotal,
+    bytes: isProven ? list.reduce((sum, { size }) => sum + size, 0) : data.bytes,
     list,
-    fileList,
+    fileList: isProven ? "proven" : list.length === 0 ? "none" : "claimed",
   };
 }
 
@@ -106,7 +103,10 @@ function listWrites(
   return longValueWrites(keys.releaseFiles(digest), list);
 }
 
-/** The digest fixes the files. A release that was published again, as after a rollback there, has the higher sequence. */
+/**
+ * The digest fixes the files: numbers of a list that proves itself replace others, and of other numbers the smallest
+ * counts, whichever arrived first. A release that was published again, as after a rollback there, has the higher sequence.
+ */
 function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
   const { digest, at, carrier } = fact;
   const before: ReleaseRow = row ?? { digest, firstAt: at, carriers: [], fileList: "none" };
@@ -114,9 +114,13 @@ function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
     ? before.carriers
     : [...new Set([...before.carriers, word(carrier)])].sort();
   const sequence = Math.max(before.sequence ?? -1, fact.sequence ?? -1);
-  const files = before.files ?? fact.files;
-  const bytes = before.bytes ?? fact.bytes;
-  const signer = before.signer ?? fact.signer;
+  const signer = firstOf(before.signer, fact.signer === undefined ? undefined : hexName(fact.signer));
+  const isProof = fact.fileList === "proven" && before.fileList !== "proven";
+  const isProven = before.fileList === "proven";
+  const size = (known: number | undefined, said: number | undefined) =>
+    isProof ? said : isProven ? known : firstOf(known, said);
+  const files = size(before.files, fact.files);
+  const bytes = size(before.bytes, fact.bytes);
   return {
     ...before,
     firstAt: at < before.firstAt ? at : before.firstAt,
@@ -127,6 +131,15 @@ function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
     ...(bytes === undefined ? {} : { bytes }),
     ...(signer === undefined ? {} : { signer }),
   };
+}
+
+/** The smaller of two values, so that the order of arrival makes no difference. */
+function firstOf<Value extends number | string>(
+  a: Value | undefined,
+  b: Value | undefined,
+): Value | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b < a ? b : a;
 }
 
 const RANK = { none: 0, claimed: 1, proven: 2 } as const;

@@ -44,11 +44,12 @@ export const keys = {
   releasesByTime: () => [LAYOUT, "release_at"],
   /** A release's files: the wire's list, in parts. */
   releaseFiles: (digest: string) => [LAYOUT, "release_files", digest],
-  /** Which node published a release, over which carrier: {@link Publication}. */
-  publication: (digest: string, node: string, carrier: string) => [
+  /** Which node published a release, when and over which carrier: {@link Publication}. */
+  publication: (digest: string, at: string, node: string, carrier: string) => [
     LAYOUT,
     "publication",
     digest,
+    at,
     node,
     carrier,
   ],
@@ -110,7 +111,7 @@ export const keys = {
   tokens: () => [LAYOUT, "token"],
   /** {@link SettingsRow} */
   settings: () => [LAYOUT, "settings"],
-  /** The key that sessions are signed with, 32 bytes. Replacing it signs everybody out. */
+  /** The key that sessions are signed with, 32 bytes. Replacing it signs out all operators. */
   sessionKey: () => [LAYOUT, "session_key"],
   /** Failed sign-ins of one address within one window; a count that expires. */
   signIns: (address: string, window: number) => [LAYOUT, "sign_ins", address, window],

@@ -8,8 +8,11 @@ import { z } from "zod";
 /** Beside the bytes a part has a count; 64 KiB is the limit of the database. */
 export const PART_BYTES_MAX = 60 * 1024;
 
-/** An event is at most 1 MiB, its request's limit. */
-const PARTS_MAX = 18;
+/** What a node sends has at most 512 KiB; with other writes, all parts fit into one atomic operation of 800 KiB. */
+const PARTS_MAX = 9;
+
+/** How a value is cut that no node of ours sends, until it fits: the longest texts and lists that stay. */
+const CUTS = [{ chars: 1_000, items: 100 }, { chars: 300, items: 20 }, { chars: 100, items: 5 }] as const;
 
 const Part = z.object({ parts: z.number().int().min(1).max(PARTS_MAX), bytes: z.instanceof(Uint8Array) });
 type Part = z.infer<typeof Part>;
@@ -22,16 +25,41 @@ export interface PartWrite {
   readonly bytes: number;
 }
 
-/** Returns the writes of a value. @throws {RangeError} for one of more than a mebibyte */
+/** Returns whether a value is stored whole. */
+export function fitsWhole(value: unknown): boolean {
+  return encoded(value).length <= PARTS_MAX * PART_BYTES_MAX;
+}
+
+/** Returns the writes of a value; of a value that is too large, with its texts and lists cut. */
 export function longValueWrites(key: Deno.KvKey, value: unknown): PartWrite[] {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  const bytes = fitting(value);
   const parts = Math.max(1, Math.ceil(bytes.length / PART_BYTES_MAX));
-  if (parts > PARTS_MAX) throw new RangeError(`a value of ${bytes.length} bytes does not fit`);
   return Array.from({ length: parts }, (_, index) => {
     // A copy: what is sent to the database is the whole buffer behind a view.
     const piece = bytes.slice(index * PART_BYTES_MAX, (index + 1) * PART_BYTES_MAX);
     return { key: [...key, index], value: { parts, bytes: piece }, bytes: piece.length };
   });
+}
+
+function fitting(value: unknown): Uint8Array {
+  let bytes = encoded(value);
+  for (const cut of CUTS) {
+    if (bytes.length <= PARTS_MAX * PART_BYTES_MAX) return bytes;
+    bytes = encoded(shortened(value, cut));
+  }
+  return bytes;
+}
+
+function encoded(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+/** Schemas of the wire bound texts and lists from above alone: the shorter value is valid, too. */
+function shortened(value: unknown, cut: { readonly chars: number; readonly items: number }): unknown {
+  if (typeof value === "string") return value.slice(0, cut.chars).toWellFormed();
+  if (Array.isArray(value)) return value.slice(0, cut.items).map((item) => shortened(item, cut));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, shortened(part, cut)]));
 }
 
 /** Returns the value under a key, parsed; `undefined` where there is none, or parts of it are missing. */

@@ -1,8 +1,12 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { isActivation, isFailure, namesActiveRelease } from "../fleet/outcomes.ts";
+import { withActivation, withHost, withSaid } from "./active_claims.ts";
+import { isAhead, isNewerReport, provesClock, withoutLaterTimes } from "./node_clock.ts";
 import type { NodeRow, PublishedName, RunRow } from "./rows.ts";
-import { endOf, reportOf, runRow, stripRun, utc, word } from "./row_values.ts";
+import { endOf, knownTime, reportOf, runRow, stripRun, utc, word } from "./row_values.ts";
+
+export { CLOCK_TOLERANCE_MS } from "./node_clock.ts";
 
 /** Runs in the strip of a node. */
 export const STRIP_RUNS = 30;
@@ -30,169 +34,170 @@ export function unreportedNode(node: string): NodeRow {
 }
 
 /**
- * Returns the row of a node after an event. Events may come twice and in any order: the result is the same, but for the
- * times of arrival. Pure.
+ * Returns the row of a node after an event. Pure. Events may come twice and in any order, and the row is the same but for
+ * times of arrival. Three things depend on the order, because a row is bounded: which runs are shown when more than ten
+ * run at once, the first publication of a release that more than fifty followed, and times of a clock that was wrong.
  */
 export function reduceNode(row: NodeRow, event: ReportEvent, receivedAt: string): NodeRow {
-  const heard: NodeRow = {
-    ...row,
+  const after = withEvent(row, event, receivedAt);
+  const isNew = row.lastReceivedAt === null || !isSame(after, row);
+  if (!isNew) return row;
+  return {
+    ...after,
     firstReceivedAt: row.firstReceivedAt ?? receivedAt,
     lastReceivedAt: laterOf(row.lastReceivedAt, receivedAt),
   };
+}
+
+/** The parts of a row come from one schema and these functions: equal rows have their keys in the same order. */
+function isSame(a: NodeRow, b: NodeRow): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function withEvent(row: NodeRow, event: ReportEvent, receivedAt: string): NodeRow {
   switch (event.type) {
     case EVENT_TYPES.started:
-      return begin(heard, event.data);
+      return begin(row, event.data);
     case EVENT_TYPES.finished:
-      return finish(heard, event);
+      return finish(row, event, receivedAt);
     case EVENT_TYPES.published:
-      return publish(heard, event);
+      return publish(row, event);
     case EVENT_TYPES.heartbeat:
-      return beat(heard, event, receivedAt);
+      return beat(row, event, receivedAt);
     case EVENT_TYPES.pullRequest:
-      return heard;
+      return withHost(row, event.data.host, utc(event.time));
   }
 }
 
 function begin(row: NodeRow, { runId, command, startedAt, host }: EventOf<"started">["data"]): NodeRow {
   const at = utc(startedAt);
-  if (row.running.some((run) => run.runId === runId) || hasEnded(row, runId, at)) return row;
-  const running = [...row.running, { runId, command: word(command), startedAt: at, step: null }];
-  return { ...row, host: row.host ?? host, running: newestFirst(running) };
+  const heard = withHost(row, host, at);
+  // The newest heartbeat names the runs that had begun before it and had not ended.
+  const wasOver = row.report !== null && at < row.report.at;
+  if (wasOver || row.running.some((run) => run.runId === runId)) return heard;
+  return withRunning(heard, [...row.running, { runId, command: word(command), startedAt: at, step: null }]);
 }
 
-/** Whether a run that is said to have begun is over: known as ended, too old to be remembered, or not running later. */
-function hasEnded(row: NodeRow, runId: string, startedAt: string): boolean {
-  const [oldest] = row.strip;
-  const isForgotten = row.strip.length === STRIP_RUNS && oldest !== undefined && startedAt < oldest.startedAt;
-  const wasOver = row.report !== null && startedAt < row.report.at;
-  return isForgotten || wasOver || row.strip.some((run) => run.runId === runId);
-}
-
-function finish(row: NodeRow, { source, data }: EventOf<"finished">): NodeRow {
+function finish(before: NodeRow, { source, data }: EventOf<"finished">, receivedAt: string): NodeRow {
   const run = runRow(nodeOf(source), data);
-  const isNewest = row.last === null || isAfter(run, row.last);
-  return {
-    ...row,
-    ...activityOf(row, run),
-    host: isNewest ? data.host : row.host,
+  const row = clockWasSetBack(before, run, receivedAt) ? withoutLaterTimes(before, run.startedAt) : before;
+  const isNewest = row.last === null || endsAfter(run, row.last);
+  const strip = withRun(row.strip, run);
+  const ended: NodeRow = {
+    ...withHost(row, data.host, endOf(run)),
     last: isNewest ? run : row.last,
-    strip: withRun(row.strip, run),
-    running: row.running.filter(({ runId }) => runId !== run.runId),
+    strip,
     lastSuccessAt: isFailure(run.outcome) ? row.lastSuccessAt : laterOf(row.lastSuccessAt, run.startedAt),
   };
+  return withActivity(withRunning(ended, row.running), run);
+}
+
+/** A machine without heartbeats shows by its next run that its clock was ahead, and is right now. */
+function clockWasSetBack({ last, strip }: NodeRow, run: RunRow, receivedAt: string): boolean {
+  if (last === null || !isAhead(endOf(last), receivedAt) || isAhead(endOf(run), receivedAt)) return false;
+  return !strip.some(({ runId }) => runId === run.runId);
 }
 
 function withRun(strip: NodeRow["strip"], run: RunRow): NodeRow["strip"] {
   const others = strip.filter(({ runId }) => runId !== run.runId);
-  return [...others, stripRun(run)].sort((a, b) => isAfter(a, b) ? 1 : -1).slice(-STRIP_RUNS);
+  return [...others, stripRun(run)].sort((a, b) => endsAfter(a, b) ? 1 : -1).slice(-STRIP_RUNS);
 }
 
 /** What a run says of the release that consumers see. */
-function activityOf(row: NodeRow, run: RunRow): Partial<NodeRow> {
-  const { release, sequence } = run;
-  if (release === undefined || !namesActiveRelease(run.command)) return {};
-  const saidAt = endOf(run);
-  const isNewer = row.active === null || saidAt > row.active.saidAt;
-  // Only a run that took a release says its sequence, and that of no other.
-  const named = { digest: release, ...(sequence === undefined ? {} : { sequence }), saidAt };
-  return {
-    ...(isNewer ? { active: withSequence(named, row) } : {}),
-    ...(isActivation(run) ? { activation: laterActivation(row, release, saidAt) } : {}),
-  };
-}
-
-/** A run that found nothing new may not name the sequence that an earlier one named. */
-function withSequence(active: NonNullable<NodeRow["active"]>, row: NodeRow): NonNullable<NodeRow["active"]> {
-  const before = row.active;
-  if (active.sequence !== undefined || before?.digest !== active.digest || before.sequence === undefined) {
-    return active;
-  }
-  return { ...active, sequence: before.sequence };
-}
-
-function laterActivation(
-  { activation }: NodeRow,
-  digest: `sha256:${string}`,
-  at: string,
-): NodeRow["activation"] {
-  return activation === null || at > activation.at ? { digest, at } : activation;
+function withActivity(row: NodeRow, run: RunRow): NodeRow {
+  const { release: digest, sequence } = run;
+  if (digest === undefined || !namesActiveRelease(run.command)) return row;
+  const at = endOf(run);
+  const said = withSaid(row, { digest, ...(sequence === undefined ? {} : { sequence }), at });
+  return isActivation(run) ? withActivation(said, { digest, sequence, at }) : said;
 }
 
 function publish(row: NodeRow, { time, data }: EventOf<"published">): NodeRow {
   const published: PublishedName = { digest: data.digest, sequence: data.sequence, at: utc(time) };
-  const isSame = (one: PublishedName) =>
+  const isSameRelease = (one: PublishedName) =>
     one.digest === published.digest && one.sequence === published.sequence;
-  const others = row.published.filter((one) => !isSame(one));
-  const first = row.published.find(isSame);
+  const others = row.published.filter((one) => !isSameRelease(one));
+  const first = row.published.find(isSameRelease);
   // Uploaded by a second carrier, it is the same release, as old as its first publication.
   const kept = first !== undefined && first.at < published.at ? first : published;
   const sorted = [...others, kept].sort((a, b) =>
-    b.sequence - a.sequence || b.at.localeCompare(a.at) || b.digest.localeCompare(a.digest)
+    b.sequence - a.sequence || compare(b.at, a.at) || compare(b.digest, a.digest)
   );
-  return { ...row, host: row.host ?? data.host, published: sorted.slice(0, PUBLISHED_MAX) };
+  return { ...withHost(row, data.host, published.at), published: sorted.slice(0, PUBLISHED_MAX) };
 }
 
-function beat(row: NodeRow, event: EventOf<"heartbeat">, receivedAt: string): NodeRow {
+function beat(before: NodeRow, event: EventOf<"heartbeat">, receivedAt: string): NodeRow {
   const report = reportOf(event, receivedAt);
-  if (row.report !== null && !isNewerReport(report, row.report)) return row;
-  const { status, host } = event.data;
-  const { current, activatedAt } = status;
-  const since = activatedAt === null || Number.isNaN(Date.parse(activatedAt)) ? null : utc(activatedAt);
-  const active = current === null
-    ? row.active
-    : { digest: current.digest, sequence: current.sequence, saidAt: report.at };
-  const isNewer = active !== null &&
-    (row.active === null || active.saidAt > row.active.saidAt || isAhead(row.active.saidAt, receivedAt));
+  const isNewest = before.report === null || isNewerReport(report, before.report);
+  const row = isNewest && provesClock(report, before.report) ? withoutLaterTimes(before, report.at) : before;
+  const claimed = withClaims(row, event, report.at);
+  if (!isNewest) return claimed;
   const begunSince = row.running.filter(({ startedAt }) => startedAt >= report.at);
-  const running = status.running.slice(0, RUNNING_MAX).map((run) => ({
+  const running = event.data.status.running.slice(0, RUNNING_MAX).map((run) => ({
     runId: run.runId,
     command: word(run.command),
     startedAt: utc(run.startedAt),
     step: run.step === null ? null : word(run.step),
-  })).filter(({ runId }) => !row.strip.some((run) => run.runId === runId));
+  }));
   const named = new Set(running.map(({ runId }) => runId));
-  return {
-    ...row,
-    host: row.last !== null && endOf(row.last) > report.at ? row.host : host,
-    report,
-    active: isNewer ? active : row.active,
-    ...(current !== null && since !== null
-      ? { activation: laterActivation(row, current.digest, since) }
-      : {}),
-    running: newestFirst([...running, ...begunSince.filter(({ runId }) => !named.has(runId))]),
-  };
+  return withRunning({ ...claimed, report }, [
+    ...running,
+    ...begunSince.filter(({ runId }) => !named.has(runId)),
+  ]);
 }
 
-/** Heartbeats are never sent again: one that arrives minutes later is newer, whatever a clock that was set back says. */
-function isNewerReport(
-  report: NonNullable<NodeRow["report"]>,
-  stored: NonNullable<NodeRow["report"]>,
-): boolean {
-  return report.at > stored.at ||
-    Date.parse(report.receivedAt) - Date.parse(stored.receivedAt) > REORDERING_MS;
+/** What a heartbeat says of the host and the release; of older ones, too, a newer one may have said less. */
+function withClaims(row: NodeRow, { data }: EventOf<"heartbeat">, at: string): NodeRow {
+  const { current, activatedAt } = data.status;
+  const heard = withHost(row, data.host, at);
+  if (current === null) return withSaid(heard, { digest: null, at });
+  const { digest, sequence } = current;
+  const said = withSaid(heard, { digest, sequence, at });
+  const since = activationTime(row, digest, knownTime(activatedAt), at);
+  return since === undefined ? said : withActivation(said, { digest, sequence, at: since });
 }
 
-/** A node gives a heartbeat ten seconds to arrive; proxies may hold it for longer. */
-const REORDERING_MS = 120_000;
-
-/** Whether only a clock that was wrong can have named this time. */
-function isAhead(saidAt: string, receivedAt: string): boolean {
-  return Date.parse(saidAt) - Date.parse(receivedAt) > CLOCK_TOLERANCE_MS;
+/** A history from a day when the clock was ahead names a time that has not come. */
+function activationTime(
+  { activation }: NodeRow,
+  digest: string,
+  since: string | undefined,
+  at: string,
+): string | undefined {
+  if (since === undefined || !isAhead(since, at)) return since;
+  return activation?.digest === digest ? undefined : at;
 }
 
-/** Clocks that are set by the network differ by less. */
-export const CLOCK_TOLERANCE_MS = 5 * 60_000;
-
-function newestFirst(running: NodeRow["running"]): NodeRow["running"] {
-  return [...running].sort((a, b) => isAfter(a, b) ? -1 : 1).slice(0, RUNNING_MAX);
+/**
+ * The runs that have begun and not ended. A run that ended may have left the full strip: what began before the oldest
+ * run there ended, and is not named by a newer heartbeat, counts as ended.
+ */
+function withRunning(row: NodeRow, running: NodeRow["running"]): NodeRow {
+  const { strip, report } = row;
+  const [oldest] = strip;
+  const forgottenUntil = strip.length === STRIP_RUNS && oldest !== undefined ? endOf(oldest) : "";
+  const known = new Set(strip.map(({ runId }) => runId));
+  const left = running.filter(({ runId, startedAt }) =>
+    !known.has(runId) && laterOf(report?.at ?? null, startedAt) > forgottenUntil
+  );
+  return { ...row, running: left.sort((a, b) => beginsAfter(a, b) ? -1 : 1).slice(0, RUNNING_MAX) };
 }
 
 type Begun = { readonly startedAt: string; readonly runId: string };
 
-function isAfter(a: Begun, b: Begun): boolean {
+function beginsAfter(a: Begun, b: Begun): boolean {
   return a.startedAt === b.startedAt ? a.runId > b.runId : a.startedAt > b.startedAt;
+}
+
+function endsAfter(a: Begun & { durationMs: number }, b: Begun & { durationMs: number }): boolean {
+  const [endA, endB] = [endOf(a), endOf(b)];
+  return endA === endB ? beginsAfter(a, b) : endA > endB;
 }
 
 function laterOf(a: string | null, b: string): string {
   return a === null || b > a ? b : a;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

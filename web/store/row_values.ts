@@ -1,5 +1,5 @@
 import { cleanLine } from "../../lib/core/clean_text.ts";
-import type { EventOf, Run } from "../../lib/reporting/wire.ts";
+import type { EventOf, Run, Status } from "../../lib/reporting/wire.ts";
 import type { Report, RoleRow, RunRow, StripRun } from "./rows.ts";
 
 /**
@@ -10,24 +10,30 @@ import type { Report, RoleRow, RunRow, StripRun } from "./rows.ts";
 /** Words such as commands and outcomes; ours have at most 20 characters. */
 const WORD_CHARS_MAX = 40;
 const REASON_CHARS_MAX = 300;
+const HEX_CHARS_MAX = 80;
 /** A role with more times of day than a person reads in a table. */
 const TIMES_MAX = 6;
 const TIME_CHARS_MAX = 60;
 const ROLES_MAX = 12;
-const QUARANTINE_MAX = 40;
+/** As many as a heartbeat names. */
+export const QUARANTINE_MAX = 40;
 
-/** Returns a time of the wire in UTC: keys sort by it. */
+/** Returns a time of the wire in UTC, within the years that keys can sort. */
 export function utc(time: string | number): string {
-  return new Date(time).toISOString();
+  const ms = typeof time === "number" ? time : Date.parse(time);
+  return new Date(Math.min(Math.max(ms, 0), LAST_MS)).toISOString();
+}
+
+/** Returns a time that the wire does not check; `undefined` for what is none. */
+export function knownTime(text: string | null): string | undefined {
+  return text === null || Number.isNaN(Date.parse(text)) ? undefined : utc(text);
 }
 
 /** Returns when a run ended. */
 export function endOf(
   { startedAt, durationMs }: { readonly startedAt: string; readonly durationMs: number },
 ): string {
-  const endMs = Date.parse(startedAt) + durationMs;
-  // A duration of the wire may be longer than a date can hold.
-  return utc(Math.min(endMs, LAST_MS));
+  return utc(Date.parse(startedAt) + durationMs);
 }
 
 /** The end of the years that keys can sort. */
@@ -73,25 +79,31 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
       digest: canary.digest,
       status: word(canary.status),
       reason: reason(canary.reason),
-      startedAt: canary.startedAt,
+      startedAt: knownTime(canary.startedAt) ?? utc(time),
       leftMs: canary.leftMs,
     },
-    quarantine: status.quarantine.slice(-QUARANTINE_MAX).map(({ digest }) => digest),
+    quarantine: keptQuarantine(status).map(({ digest }) => digest),
     freeBytes: status.freeBytes,
     fault: reason(modelFolderFault ?? quarantineFault ?? canaryFault ?? "") || null,
   };
 }
 
+/** Returns the newest of a quarantine. */
+export function keptQuarantine({ quarantine }: Status): Status["quarantine"] {
+  return quarantine.slice(-QUARANTINE_MAX);
+}
+
 /** The roles that a daemon runs, and those that are paused. */
-function rolesOf({ schedules, next, paused }: EventOf<"heartbeat">["data"]["status"]): RoleRow[] {
+function rolesOf({ schedules, next, paused }: Status): RoleRow[] {
   return Object.entries(schedules).slice(0, ROLES_MAX).map(([role, schedule]) => {
-    const pause = schedule.paused ?? paused[role];
-    const due = next[role] ?? null;
+    // A role may be named as what every object has, such as `constructor`.
+    const pause = schedule.paused ?? (Object.hasOwn(paused, role) ? paused[role] : undefined);
+    const due = (Object.hasOwn(next, role) ? next[role] : undefined) ?? null;
     return {
       role,
       next: due === null ? null : utc(due),
       times: schedule.times.slice(0, TIMES_MAX).map((time) => cleanLine(time, { charsMax: TIME_CHARS_MAX })),
-      timeZone: schedule.timeZone.slice(0, TIME_CHARS_MAX),
+      timeZone: cleanLine(schedule.timeZone, { charsMax: TIME_CHARS_MAX }),
       splaySeconds: schedule.splaySeconds,
       pause: pause === undefined ? null : {
         since: utc(pause.since),
@@ -110,6 +122,11 @@ export function word(text: string): string {
 /** Returns the beginning of a text that says why. */
 export function reason(text: string): string {
   return cleanLine(text, { charsMax: REASON_CHARS_MAX });
+}
+
+/** Returns the name of a commit or a key; the longest has 64 digits. */
+export function hexName(text: string): string {
+  return cleanLine(text, { charsMax: HEX_CHARS_MAX });
 }
 
 function known<Key extends string>(values: Readonly<Record<Key, number | undefined>>) {

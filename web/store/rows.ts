@@ -95,23 +95,32 @@ export type Report = Readonly<z.infer<typeof Report>>;
 export const PublishedName = z.object({ digest: Digest, sequence: z.number(), at: Time });
 export type PublishedName = Readonly<z.infer<typeof PublishedName>>;
 
+/** What the newest run or heartbeat says is active; `null` for no release. */
+const Said = z.object({ digest: Digest.nullable(), sequence: z.number().optional(), at: Time });
+export type Said = Readonly<z.infer<typeof Said>>;
+
 /** A node: all that the fleet page shows of it. */
 export const NodeRow = z.object({
   node: z.string(),
   /** `null` before its first event. */
   host: z.string().nullable(),
+  /** The time of the event that named the host. */
+  hostSaidAt: Time.optional(),
   firstReceivedAt: Time.nullable(),
+  /** When the last event arrived that changed the row; an event that is sent again changes nothing. */
   lastReceivedAt: Time.nullable(),
   report: Report.nullable(),
   /** The release that consumers of this node see, and when a run or heartbeat last said so. */
   active: ReleaseName.extend({ saidAt: Time }).nullable(),
+  /** What `active` is made of, without what `activation` adds. */
+  said: Said.optional(),
   /** The last activation that is known, also of a release that is not active any more. */
-  activation: z.object({ digest: Digest, at: Time }).nullable(),
+  activation: z.object({ digest: Digest, sequence: z.number().optional(), at: Time }).nullable(),
   /** What this node published last, newest first. */
   published: z.array(PublishedName),
-  /** The last runs that have ended, oldest first. */
+  /** The last runs that have ended, by their end, oldest first. */
   strip: z.array(StripRun),
-  /** The newest run that has ended. */
+  /** The run that ended last. */
   last: RunRow.nullable(),
   /** Runs that have begun and not ended, newest first. */
   running: z.array(

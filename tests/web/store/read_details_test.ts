@@ -61,7 +61,7 @@ Deno.test("what was active begins with the release that was active at the time a
   assert.equal((await readActivations(kv, "bot-1", { from: at(10) })).length, 1);
 });
 
-Deno.test("an activation that a heartbeat and a run report is one period, of the run", async () => {
+Deno.test("an activation that a heartbeat and a run report is one period, from the end of the run", async () => {
   using kv = await filled(
     events.heartbeat("bot-1", {
       time: at(3),
@@ -71,7 +71,7 @@ Deno.test("an activation that a heartbeat and a run report is one period, of the
   );
   const periods = await readActivations(kv, "bot-1");
   assert.deepEqual(periods.map(({ at, runId }) => ({ at, runId })), [
-    { at: at(2), runId: events.runIdOf(at(2)) },
+    { at: new Date(Date.parse(at(2)) + 500).toISOString(), runId: events.runIdOf(at(2)) },
   ]);
 });
 

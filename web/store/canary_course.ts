@@ -1,0 +1,71 @@
+import type { CanaryDescription } from "../../lib/reporting/wire.ts";
+import { CanaryCourse, type MetricCourse } from "./rows.ts";
+import { knownTime, reason, word } from "./row_values.ts";
+
+/** Metrics that are kept: people chart a few. */
+const METRICS_MAX = 8;
+/** Samples of each metric: an hour and more at one a minute or less. Beyond that, every second one stays. */
+const SAMPLES_MAX = 240;
+/** Samples of all metrics: each takes 50 bytes of a value of 64 KiB, which has room for the texts, too. */
+const ALL_SAMPLES_MAX = 900;
+
+/**
+ * Returns the course of a canary after a heartbeat that is the node's newest. A node sends the last sample of each metric:
+ * the course is put together here.
+ *
+ * @param stored the value of the database
+ */
+export function nextCourse(
+  stored: unknown,
+  canary: CanaryDescription,
+  node: string,
+  saidAt: string,
+): CanaryCourse {
+  const before = CanaryCourse.safeParse(stored).data;
+  return withHeartbeat(before?.runId === canary.runId ? before : undefined, canary, node, saidAt);
+}
+
+function withHeartbeat(
+  before: CanaryCourse | undefined,
+  canary: CanaryDescription,
+  node: string,
+  saidAt: string,
+): CanaryCourse {
+  const { digest, previous, runId, status, startedAt, concludedAt, metrics } = canary;
+  const shown = metrics.slice(0, METRICS_MAX);
+  const samplesMax = Math.min(SAMPLES_MAX, Math.floor(ALL_SAMPLES_MAX / shown.length));
+  return {
+    node,
+    digest,
+    previous,
+    runId,
+    status: word(status),
+    reason: reason(canary.reason),
+    startedAt: knownTime(startedAt) ?? saidAt,
+    concludedAt: knownTime(concludedAt) ?? null,
+    saidAt,
+    metrics: shown.map((metric) =>
+      withSample(before?.metrics.find(({ name }) => name === reason(metric.name)), metric, samplesMax)
+    ),
+  };
+}
+
+function withSample(
+  before: MetricCourse | undefined,
+  { name, direction, baseline, maxDegradation, catastrophic, last, lastAt }:
+    CanaryDescription["metrics"][number],
+  samplesMax: number,
+): MetricCourse {
+  const samples = before?.samples ?? [];
+  const at = knownTime(lastAt);
+  const isNew = at !== undefined && samples.at(-1)?.at !== at;
+  const all = isNew ? [...samples, { at, value: last }] : samples;
+  return {
+    name: reason(name),
+    direction: direction === null ? null : word(direction),
+    baseline,
+    maxDegradation,
+    catastrophic,
+    samples: all.length > samplesMax ? all.filter((_, index) => index % 2 === (all.length - 1) % 2) : all,
+  };
+}
