@@ -90,10 +90,10 @@ export function runAnswer(run: RunRow): Run {
 
 /** Returns the state of the fleet in a sentence and numbers. */
 export function statusAnswer(nodes: readonly NodeView[]): Status {
-  const { tone, needing, rest } = summarize(nodes);
+  const { tone, troubled, rest } = summarize(nodes);
   return {
     ok: tone === "good",
-    sentence: needing === "" ? rest : `${needing} ${rest}`,
+    sentence: troubled === "" ? rest : `${troubled} ${rest}`,
     nodes: nodes.length,
     counts: countStates(nodes),
   };
