@@ -3,13 +3,17 @@
  *
  *     deno task demo                      by a git repository
  *     deno task demo --carrier runpod     or github-actions, huggingface: against a server on this machine
+ *     deno task demo --serve              ends with the dashboard, which shows what the demo did
+ *     deno task demo --fleet 50           the same with a simulated month of 50 nodes
  */
-import { parseArgs } from "node:util";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { DemoDashboard } from "./demo_dashboard.ts";
+import { type DemoOptions, parseOptions } from "./demo_options.ts";
 import { gitDemo } from "./git.ts";
 import { githubActionsDemo } from "./github_actions.ts";
 import { huggingfaceDemo } from "./huggingface.ts";
 import { runpodDemo } from "./runpod.ts";
-import { DemoError, say } from "./stage.ts";
+import { DemoError, makeRoot, say } from "./stage.ts";
 
 const DEMOS = {
   git: gitDemo,
@@ -18,19 +22,23 @@ const DEMOS = {
   huggingface: huggingfaceDemo,
 } as const;
 
-function isDemo(name: string): name is keyof typeof DEMOS {
-  return Object.hasOwn(DEMOS, name);
+async function play({ carrier, dashboard }: DemoOptions): Promise<void> {
+  const root = makeRoot();
+  if (dashboard === undefined) return await DEMOS[carrier](root);
+  // Opened first: a port that is taken is no end of a story.
+  await using served = await DemoDashboard.open(root, dashboard.address);
+  await DEMOS[carrier](root);
+  await served.show(dashboard.nodes);
 }
 
 if (import.meta.main) {
-  const { carrier } = parseArgs({ options: { carrier: { type: "string", default: "git" } } }).values;
-  if (!isDemo(carrier)) {
-    say(`There is no demo for "${carrier}": choose ${Object.keys(DEMOS).join(", ")}`);
-    Deno.exit(2);
-  }
   try {
-    await DEMOS[carrier]();
+    await play(parseOptions(Deno.args));
   } catch (error) {
+    if (error instanceof ModelSyncError) {
+      say(`${error.message}${error.hint === undefined ? "" : `. ${error.hint}`}`);
+      Deno.exit(error.exitCode);
+    }
     if (!(error instanceof DemoError || error instanceof Deno.errors.NotFound)) throw error;
     say(`\nThe demo stopped: ${error.message}`);
     Deno.exit(1);

@@ -7,7 +7,6 @@ import {
   git,
   type Machine,
   makeMachine,
-  makeRoot,
   modelSync,
   run,
   say,
@@ -16,9 +15,8 @@ import {
 } from "./stage.ts";
 
 /** A git repository between two machines: publish, pull, change, refuse, go back. */
-export async function gitDemo(): Promise<void> {
+export async function gitDemo(root: string): Promise<void> {
   const startedMs = performance.now();
-  const root = makeRoot();
   say(`Everything happens in ${styled(1, root)}: two machines, and the git repository between them.`);
   const registry = join(root, "registry.git");
   const settings = { repo_url: registry };
@@ -72,5 +70,6 @@ ${styled(1, `Done in ${seconds} s. What to type next`)}
                     ${DENO} task publish --dry-run   # what would be published
   For every day:    ${DENO} task compile             # builds dist/model-sync, one file to install
   Other carriers:   ${DENO} task demo --carrier runpod   # or github-actions, huggingface
+  The dashboard:    ${DENO} task demo --fleet 50   # ends with it, and with a simulated fleet
   Clean up:         rm -rf ${root}`);
 }

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../tests/fakes/github_server.ts";
-import { chapter, type Machine, makeMachine, makeRoot, modelSync, say, showTree, styled } from "./stage.ts";
+import { chapter, type Machine, makeMachine, modelSync, say, showTree, styled } from "./stage.ts";
 
 /** A workflow's artifacts, pulled by a bot; GitHub is played by a server on this machine. */
-export async function githubActionsDemo(): Promise<void> {
-  const root = makeRoot();
+export async function githubActionsDemo(root: string): Promise<void> {
   say(`Everything happens in ${styled(1, root)}; GitHub is played by a local server.`);
   await using github = startGitHubServer(systemClock);
   const runner = makeMachine(root, "runner", {});

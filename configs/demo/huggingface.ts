@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { HubServer } from "../../tests/fakes/hub_server.ts";
-import { chapter, makeMachine, makeRoot, modelSync, say, showTree, styled } from "./stage.ts";
+import { chapter, makeMachine, modelSync, say, showTree, styled } from "./stage.ts";
 
 /** A model repository on a hub between two machines; the hub is played by a server on this one. */
-export async function huggingfaceDemo(): Promise<void> {
-  const root = makeRoot();
+export async function huggingfaceDemo(root: string): Promise<void> {
   say(
     `Everything happens in ${
       styled(1, root)

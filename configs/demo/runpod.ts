@@ -1,10 +1,9 @@
 import { startRunPod } from "../../tests/fakes/runpod_server.ts";
 import { startStorage } from "../../tests/fakes/storage_server.ts";
-import { chapter, makeMachine, makeRoot, modelSync, say, showTree, startModelSync, styled } from "./stage.ts";
+import { chapter, makeMachine, modelSync, say, showTree, startModelSync, styled } from "./stage.ts";
 
 /** A RunPod worker that trains, and a bot that has it train; RunPod and the storage are played on this machine. */
-export async function runpodDemo(): Promise<void> {
-  const root = makeRoot();
+export async function runpodDemo(root: string): Promise<void> {
   say(
     `Everything happens in ${
       styled(1, root)

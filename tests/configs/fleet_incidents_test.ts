@@ -38,6 +38,7 @@ Deno.test("a run started late once, and one that was due an hour ago did not sta
   assert.equal(late.length, 1);
   const { status } = MONTH.lastHeartbeat("bot-vienna").data;
   assert.equal(status.schedules["client"]?.times.join(), "17:30");
+  assert.equal(status.next["client"], "2026-11-29T16:30:00.000Z");
   assert.ok(MONTH.hoursAgo(MONTH.lastRun("bot-vienna").startedAt) > 24);
 });
 

@@ -44,11 +44,14 @@ export class NodeLife {
   #dueMs: number;
   /** When the run of the due time starts; `undefined` until the due time has come. */
   #startMs: number | undefined;
+  /** The due time whose run a stuck daemon did not start. */
+  #missedMs: number | undefined;
   #doing: Doing | undefined;
   #nextBeatMs: number;
   #pauseMs: number;
   /** What was not asked for yet. */
   #reported: ReportEvent[] = [];
+  #lastMs = 0;
 
   constructor(parts: NodeParts) {
     const { facts, fortune, heartbeatMs, fromMs } = parts;
@@ -65,6 +68,11 @@ export class NodeLife {
     this.#pauseMs = fortune.pausedMs;
   }
 
+  /** When the last of what was returned happened. */
+  get lastMs(): number {
+    return this.#lastMs;
+  }
+
   /** Returns what the node reports up to a time and has not returned yet, oldest first. */
   eventsUntil(toMs: number): ReportEvent[] {
     const untilMs = Math.min(toMs, this.#parts.fortune.lastSeenMs);
@@ -79,20 +87,26 @@ export class NodeLife {
     const runMs = this.#doing?.atMs ?? this.#startMs ?? this.#dueMs;
     const atMs = Math.min(runMs, this.#nextBeatMs, this.#pauseMs);
     if (atMs > untilMs) return false;
+    const { length } = this.#reported;
     if (atMs === this.#pauseMs) this.#pause();
     else if (atMs === this.#nextBeatMs) this.#regularBeat();
     else if (this.#doing !== undefined) this.#continue(this.#doing);
     else if (this.#startMs !== undefined) this.#run(this.#startMs);
     else this.#come();
+    if (this.#reported.length > length) this.#lastMs = atMs;
     return true;
   }
 
   /** A due time has come. */
   #come(): void {
-    const { fortune, timetable } = this.#parts;
+    const { facts, fortune, timetable } = this.#parts;
     const startMs = fortune.startOf(this.#dueMs);
-    if (startMs === undefined) this.#dueMs = timetable.next(this.#dueMs);
-    else this.#startMs = startMs;
+    if (startMs !== undefined) {
+      this.#startMs = startMs;
+      return;
+    }
+    if (facts.plan.fate === "late") this.#missedMs ??= this.#dueMs;
+    this.#dueMs = timetable.next(this.#dueMs);
   }
 
   #run(startMs: number): void {
@@ -170,7 +184,7 @@ export class NodeLife {
     const { plan, clock } = facts;
     const { role, modelsDir } = KINDS[plan.kind];
     const pause = fortune.pauseAt(atMs);
-    const dueMs = timetable.next(atMs);
+    const dueMs = this.#missedMs ?? timetable.next(atMs);
     return {
       modelsDir,
       stateDir: modelsDir.replace(/models$/, ".model-sync"),

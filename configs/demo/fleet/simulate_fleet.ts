@@ -39,6 +39,8 @@ export interface FleetOptions {
 export interface FleetBatch {
   readonly node: string;
   readonly events: ReportEvent[];
+  /** When the last of them happened, by a clock that is right: when a dashboard received them. */
+  readonly sentAt: Date;
 }
 
 /**
@@ -47,28 +49,37 @@ export interface FleetBatch {
  * not grow with the number of runs.
  */
 export function* simulateFleet(options: FleetOptions): Generator<FleetBatch> {
-  const { days, now, batchHours = 24 } = options;
-  const fleet = new SimulatedFleet(options);
-  const windowMs = batchHours * 60 * MINUTE_MS;
-  for (let endMs = now.getTime() - days * DAY_MS + windowMs;; endMs += windowMs) {
-    yield* fleet.batchesUntil(new Date(Math.min(endMs, now.getTime())));
-    if (endMs >= now.getTime()) return;
-  }
+  yield* new SimulatedFleet(options).story();
 }
 
 /** A fleet that goes on after the end of its story, for as long as somebody looks: with runs when they are due. */
 export class SimulatedFleet {
   readonly #lives: readonly (readonly [string, NodeLife])[];
+  readonly #fromMs: number;
+  readonly #nowMs: number;
+  readonly #windowMs: number;
 
   constructor(options: FleetOptions) {
-    const nowMs = options.now.getTime();
-    this.#lives = makeLives(options, nowMs - options.days * DAY_MS, nowMs);
+    this.#nowMs = options.now.getTime();
+    this.#fromMs = this.#nowMs - options.days * DAY_MS;
+    this.#windowMs = (options.batchHours ?? 24) * 60 * MINUTE_MS;
+    this.#lives = makeLives(options, this.#fromMs, this.#nowMs);
+  }
+
+  /** Returns the story, as {@link simulateFleet} does. */
+  *story(): Generator<FleetBatch> {
+    for (let endMs = this.#fromMs + this.#windowMs;; endMs += this.#windowMs) {
+      yield* this.batchesUntil(new Date(Math.min(endMs, this.#nowMs)));
+      if (endMs >= this.#nowMs) return;
+    }
   }
 
   /** Returns what the nodes report up to a time and was not returned yet, node by node. */
   *batchesUntil(time: Date): Generator<FleetBatch> {
     for (const [node, life] of this.#lives) {
-      for (const events of batchesOf(life.eventsUntil(time.getTime()))) yield { node, events };
+      for (const events of batchesOf(life.eventsUntil(time.getTime()))) {
+        yield { node, events, sentAt: new Date(life.lastMs) };
+      }
     }
   }
 }

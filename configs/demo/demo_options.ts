@@ -1,0 +1,66 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "../../lib/core/errors.ts";
+import { type ListenAddress, parseListenAddress } from "../../lib/daemon/listen_address.ts";
+
+/** The carriers that have a demo. */
+export const CARRIERS = ["git", "runpod", "github-actions", "huggingface"] as const;
+
+const LISTEN = "127.0.0.1:8080";
+/** A month of as many nodes takes minutes to write. */
+const NODES_MAX = 1_000;
+
+export interface DemoOptions {
+  readonly carrier: (typeof CARRIERS)[number];
+  /** Where the demo serves a dashboard at its end, and for how many simulated nodes; `undefined` where it serves none. */
+  readonly dashboard: { readonly address: ListenAddress; readonly nodes: number } | undefined;
+}
+
+/**
+ * Returns what the demo was asked for. `--listen` and `--fleet` stand for `--serve`, too.
+ *
+ * @throws {UsageError} codes `DEMO_OPTION`, `LISTEN_INVALID`
+ */
+export function parseOptions(args: readonly string[]): DemoOptions {
+  const { carrier, serve, listen, fleet } = valuesOf(args);
+  const chosen = CARRIERS.find((one) => one === carrier);
+  if (chosen === undefined) {
+    throw invalid(`There is no demo for "${carrier}": choose ${CARRIERS.join(", ")}`);
+  }
+  const isServed = serve || listen !== undefined || fleet !== undefined;
+  return {
+    carrier: chosen,
+    dashboard: isServed
+      ? {
+        address: parseListenAddress(listen ?? LISTEN, "--listen"),
+        nodes: fleet === undefined ? 0 : nodesOf(fleet),
+      }
+      : undefined,
+  };
+}
+
+function valuesOf(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        carrier: { type: "string", default: "git" },
+        serve: { type: "boolean", default: false },
+        listen: { type: "string" },
+        fleet: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw invalid(error.message);
+  }
+}
+
+function nodesOf(text: string): number {
+  const nodes = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (nodes >= 1 && nodes <= NODES_MAX) return nodes;
+  throw invalid(`Cannot simulate "${text}" nodes: write a number from 1 to ${NODES_MAX}, such as --fleet 50`);
+}
+
+function invalid(message: string): UsageError {
+  return new UsageError(message, { code: "DEMO_OPTION" });
+}
