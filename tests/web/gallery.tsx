@@ -1,6 +1,6 @@
 /**
  * Every component of the dashboard with realistic and with hostile data, for looking at:
- * `deno run -A tests/web/gallery.tsx gallery.html`, then open the file. The stylesheet is linked from its place.
+ * `deno run -A tests/web/gallery.tsx FOLDER` writes a page for each sample. They link to the stylesheet in its place.
  */
 import type { ComponentChildren } from "preact";
 import { Breadcrumb } from "../../web/components/Breadcrumb.tsx";
@@ -168,6 +168,7 @@ const LOG = "06:00:09 release 42 active, canary for 45 min\n06:31:08 win_rate 0.
 function PiecesSample() {
   return (
     <>
+      <PageTitle>Pieces</PageTitle>
       <Section title="States">
         <p class="form-line">{STATES.map((state) => <StateBadge key={state} state={state} />)}</p>
         <p class="form-line">

@@ -1,5 +1,6 @@
 import { ActivationBand } from "../../web/components/ActivationBand.tsx";
 import { MetricChart } from "../../web/components/MetricChart.tsx";
+import { PageTitle } from "../../web/components/PageTitle.tsx";
 import { RunChart } from "../../web/components/RunChart.tsx";
 import { Section } from "../../web/components/Section.tsx";
 import { StepChart } from "../../web/components/StepChart.tsx";
@@ -87,6 +88,7 @@ const PULL = [
 export function ChartsSample() {
   return (
     <>
+      <PageTitle>Charts</PageTitle>
       <Section title="What was active when" note="30 days">
         <ActivationBand
           from={FROM}
@@ -154,6 +156,7 @@ export function ExtremesSample() {
   const minute = 1 / DAY;
   return (
     <>
+      <PageTitle>Extremes</PageTitle>
       <Section title="Nothing, and one">
         <ActivationBand from={FROM} to={NOW} activations={[]} />
         <ActivationBand from={FROM} to={NOW} activations={activationsOf([[3, 1]])} />
@@ -198,7 +201,7 @@ export function ExtremesSample() {
           measure="duration"
         />
         <RunChart
-          runs={runRows(Array.from({ length: 400 }, (_, index) => 500 + (index * 7_919) % 9_000))}
+          runs={runRows(Array.from({ length: 150 }, (_, index) => 500 + (index * 7_919) % 9_000))}
           measure="bytes"
         />
         <RunChart runs={runRows(Array.from({ length: 30 }, () => -120))} measure="duration" />

@@ -65,7 +65,14 @@ export function ActivationBand(
       }
     >
       {segments.map((segment, index) => (
-        <Segment segment={segment} span={span} isLast={index === segments.length - 1} />
+        <Segment
+          segment={segment}
+          span={span}
+          isLast={index === segments.length - 1}
+          hasRoomAbove={marked.every(({ from, to }) =>
+            (partOf(span, from) + partOf(span, to)) / 2 < LABEL_ABOVE
+          )}
+        />
       ))}
     </Chart>
   );
@@ -75,15 +82,20 @@ interface SegmentProps {
   readonly segment: BandSegment;
   readonly span: Span;
   readonly isLast: boolean;
+  /** Whether no mark stands where a label above the end of the band would. */
+  readonly hasRoomAbove: boolean;
 }
 
-function Segment({ segment, span, isLast }: SegmentProps) {
+/** Where the label above the end of a band begins, on the narrowest screen. */
+const LABEL_ABOVE = 0.82;
+
+function Segment({ segment, span, isLast, hasRoomAbove }: SegmentProps) {
   const { now, zone } = useContext(PageContext);
   const start = partOf(span, segment.from);
   const width = partOf(span, segment.to) - start;
   const label = segment.sequence === undefined ? shortDigest(segment.digest) : String(segment.sequence);
   const name = segment.fate !== "kept" ? "band-bad" : isLast ? "band-last" : "band-kept";
-  const fits = roomFor(label, width) === "";
+  const isAbove = isLast && hasRoomAbove && roomFor(label, width) !== "";
   const times = [segment.from, segment.to].map((time) => timeWords(time, "clock", now, zone)).join(" to ");
   return (
     // A drawing of its own cuts off what does not fit.
@@ -92,11 +104,11 @@ function Segment({ segment, span, isLast }: SegmentProps) {
         <title>{`${label}, ${times}${segment.fate === "kept" ? "" : `, ${spoken(segment.fate)}`}`}</title>
         <rect width="100%" height="100%" />
         <line x1="0.5" x2="0.5" y1="0" y2="100%" />
-        <text class={isLast && !fits ? "never" : roomFor(label, width)} x="6" y="50%" dy=".34em">
+        <text class={isAbove ? "never" : roomFor(label, width)} x="6" y="50%" dy=".34em">
           {label}
         </text>
       </svg>
-      {isLast && !fits && <text x="100%" y="9" text-anchor="end">{label}</text>}
+      {isAbove && <text x="100%" y="9" text-anchor="end">{label}</text>}
       {segment.fate !== "kept" && (
         <svg class="tone-bad mark-at" x={percent(start + width / 2)} y="0" width="12" height="12">
           <path d={CROSS} />

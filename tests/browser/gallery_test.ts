@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { staticFiles } from "../../web/static_files.ts";
+import { browserTest } from "../helpers/browser.ts";
+import { checkAccessibility } from "../helpers/check_accessibility.ts";
+import { openSite, type SitePage } from "../helpers/web_site.ts";
+import { renderSample, SAMPLES } from "../web/gallery.tsx";
+
+const NAMES = Object.keys(SAMPLES);
+/** A desk, and the narrowest phone that is sold. Each pair of colours is checked in the stylesheet's own test. */
+const VIEWS = [{ scheme: "light", width: 1280 }, { scheme: "dark", width: 360 }] as const;
+
+const STYLE = new TextDecoder().decode(staticFiles.get("style.css")?.bytes);
+
+/** The gallery without the script, which would ask for a live stream. */
+const PAGES: Readonly<Record<string, SitePage>> = Object.fromEntries([
+  ...NAMES.map((name) => [`/${name}`, renderSample(name).replace(/<script[^>]*><\/script>/, "")]),
+  ["/static/style.css", () => new Response(STYLE, { headers: { "content-type": "text/css" } })],
+  ["/favicon.svg", () => new Response("<svg/>", { headers: { "content-type": "image/svg+xml" } })],
+]);
+
+for (const name of NAMES) {
+  browserTest(
+    `gallery, ${name}: axe-core finds nothing serious, nothing is wider than the screen, and what is pressed is 24 px tall`,
+    async (browser) => {
+      await using site = openSite(PAGES);
+      for (const view of VIEWS) {
+        await using page = await browser.page(view);
+        await page.goto(`${site.origin}/${name}`);
+        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
+        const { serious } = await checkAccessibility(page);
+        assert.deepEqual(serious, [], view.scheme);
+        assert.deepEqual(await tooWide(page), [], view.scheme);
+        assert.deepEqual(await tooSmall(page), [], view.scheme);
+        // What it finds depends on neither the width nor, but for colours, the scheme.
+        if (view.scheme === "dark") assert.deepEqual((await checkAccessibility(page)).serious, []);
+      }
+    },
+  );
+}
+
+/** Returns what stands out of the page, of what is not in a box that scrolls. */
+async function tooWide(page: Page): Promise<unknown> {
+  return await page.evaluate(() =>
+    Array.from(document.querySelectorAll("main *, header *, footer *"))
+      .filter((element) => element.closest(".scroll, .pages, .unseen, thead, svg") === null)
+      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+      .map((element) => element.outerHTML.slice(0, 120))
+  );
+}
+
+/** Returns links and controls that are lower than 24 px (WCAG 2.5.8), of those that are not within a sentence. */
+async function tooSmall(page: Page): Promise<unknown> {
+  return await page.evaluate(() =>
+    Array.from(
+      document.querySelectorAll("nav a, td a, th a, .more a, footer a, button, summary, select, input"),
+    )
+      .filter((element) => element.checkVisibility())
+      .filter((element) => element.matches("[type=checkbox]") === false)
+      .filter((element) => element.getBoundingClientRect().height < 23.9)
+      .map((element) => `${element.getBoundingClientRect().height} ${element.outerHTML.slice(0, 60)}`)
+  );
+}
