@@ -3,11 +3,12 @@ import { processWorld } from "../../cli/_world.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import type { Context } from "../../lib/core/context.ts";
 import type { Log } from "../../lib/core/log.ts";
-import { formatAddress, isLoopback, type ListenAddress } from "../../lib/daemon/listen_address.ts";
+import { formatAddress, type ListenAddress } from "../../lib/daemon/listen_address.ts";
 import { mayListen } from "../../web/access/may_listen.ts";
-import { watchJob } from "../../web/jobs.ts";
+import { isLoopbackName } from "../../web/access/request_host.ts";
 import { localFeed } from "../../web/local_feed.ts";
 import { type OpenDashboard, openDashboard } from "../../web/open_dashboard.ts";
+import { runJobs } from "../../web/run_jobs.ts";
 import { type DashboardServer, serveDashboard } from "../../web/serve.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { type FleetBatch, SimulatedFleet } from "./fleet/simulate_fleet.ts";
@@ -16,7 +17,6 @@ import { say, styled } from "./stage.ts";
 const DAYS = 30;
 /** How soon the page shows what the simulated fleet does. */
 const FLEET_MS = 5_000;
-const WATCH_MS = 60_000;
 
 /** The dashboard at the end of the demo. */
 export class DemoDashboard implements AsyncDisposable {
@@ -42,7 +42,7 @@ export class DemoDashboard implements AsyncDisposable {
     const { clock, log, env } = demoContext(new AbortController().signal);
     const kv = await Deno.openKv(join(root, "dashboard.sqlite3"));
     try {
-      const setup = { env, isLoopback: isLoopback(address.hostname), isDeploy: false };
+      const setup = { env, isLoopback: isLoopbackName(address.hostname), isDeploy: false };
       const open = openDashboard({ kv, clock, log }, setup);
       mayListen(address.hostname, await open.access.password());
       const handler: Deno.ServeHandler<Deno.NetAddr> = (request, info) => open.app.fetch(request, info);
@@ -67,7 +67,7 @@ export class DemoDashboard implements AsyncDisposable {
         nodes === 0 ? "" : ", and the simulated fleet goes on"
       }. Stop it with Ctrl-C.`,
     );
-    await Promise.all([...feeds, this.#watch(), this.#goOn(fleet)]);
+    await Promise.all([...feeds, this.#work(), this.#goOn(fleet)]);
   }
 
   /** Ends {@link show}. */
@@ -119,10 +119,12 @@ export class DemoDashboard implements AsyncDisposable {
 
   async #goOn(fleet: SimulatedFleet | undefined): Promise<void> {
     if (fleet === undefined) return;
-    await this.#repeat(FLEET_MS, async () => {
-      for (const batch of fleet.batchesUntil(this.#context.clock.now())) await this.#take(batch);
+    const { clock, signal } = this.#context;
+    while (!signal.aborted) {
+      for (const batch of fleet.batchesUntil(clock.now())) await this.#take(batch);
       this.#open.live.poke();
-    });
+      await clock.sleep(FLEET_MS, signal).catch(() => {});
+    }
   }
 
   async #take({ events, sentAt }: FleetBatch): Promise<void> {
@@ -130,17 +132,9 @@ export class DemoDashboard implements AsyncDisposable {
     await ingest({ kv, clock: { ...clock, now: () => sentAt } }, events);
   }
 
-  /** Opens incidents as the dashboard does. */
-  async #watch(): Promise<void> {
-    await this.#repeat(WATCH_MS, () => watchJob(this.#open.dashboard, undefined));
-  }
-
-  async #repeat(everyMs: number, work: () => Promise<void>): Promise<void> {
-    const { clock, signal } = this.#context;
-    while (!signal.aborted) {
-      await work();
-      await clock.sleep(everyMs, signal).catch(() => {});
-    }
+  /** Opens incidents, and alerts about none. */
+  async #work(): Promise<void> {
+    await runJobs(this.#web, this.#context.signal, () => Promise.resolve(undefined));
   }
 
   get #web() {
