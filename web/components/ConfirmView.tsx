@@ -3,11 +3,12 @@ import { shownText } from "../shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
 import { Breadcrumb } from "./Breadcrumb.tsx";
 import { PageTitle } from "./PageTitle.tsx";
-import { SETTINGS_FORMS } from "./SettingsView.tsx";
+import { SETTINGS_FORMS } from "./settings_forms.ts";
 
 /** What is asked before it is done. */
 export type Question =
   | { readonly what: "rotate" | "revoke"; readonly token: TokenRow }
+  | { readonly what: "forget"; readonly node: string }
   | { readonly what: "sign-everyone-out" };
 
 /** Renders a question whose answer cannot be taken back, with what will happen. */
@@ -18,9 +19,8 @@ export function ConfirmView({ question }: { readonly question: Question }) {
       <Breadcrumb crumbs={[{ label: "Settings", href: addresses.settings() }]} />
       <PageTitle lead={text}>{title}</PageTitle>
       <form class="form" method="post" action={action}>
-        {question.what !== "sign-everyone-out" && (
-          <input type="hidden" name="token" value={question.token.id} />
-        )}
+        {"token" in question && <input type="hidden" name="token" value={question.token.id} />}
+        {"node" in question && <input type="hidden" name="node" value={question.node} />}
         <p class="form-line">
           <button type="submit" class="button-danger">{button}</button>
           <a class="button" href={addresses.settings()}>Cancel</a>
@@ -44,6 +44,16 @@ function wordsOf(question: Question): Words {
       text: "Every session ends at once, also yours. Tokens stay valid.",
       button: "Sign everyone out",
       action: SETTINGS_FORMS.signEveryoneOut,
+    };
+  }
+  if (question.what === "forget") {
+    return {
+      title: `Forget the node ${shownText(question.node)}?`,
+      text:
+        "Its runs and incidents are deleted and cannot be restored. Its token stays valid until you revoke it: a " +
+        "node that still reports comes back with what it reports from then on.",
+      button: "Forget the node",
+      action: SETTINGS_FORMS.forgetNode,
     };
   }
   const { what, token } = question;

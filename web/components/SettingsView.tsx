@@ -1,34 +1,21 @@
 import type { ComponentChildren } from "preact";
 import { NODE_NAME_CHARS_MAX } from "../access/node_name.ts";
-import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN } from "../access/password_hash.ts";
-import { HASH_VARIABLE } from "../access/password_source.ts";
 import { PURPOSE_CHARS_MAX } from "../access/tokens.ts";
 import { addresses } from "../addresses.ts";
 import type { SettingsRow, TokenRow } from "../store/rows.ts";
 import { RETENTION_DAYS_MAX, RETENTION_DAYS_MIN } from "../store/settings_row.ts";
-import { Command } from "./Command.tsx";
 import { Empty } from "./Empty.tsx";
 import { PageTitle } from "./PageTitle.tsx";
+import { type PasswordFacts, PasswordSection, SessionsSection } from "./PasswordSection.tsx";
 import { Section } from "./Section.tsx";
+import { SETTINGS_FORMS } from "./settings_forms.ts";
 import { TokenTable } from "./TokenTable.tsx";
-
-/** Where the forms of the settings are sent. */
-export const SETTINGS_FORMS = {
-  createToken: "/settings/tokens",
-  rotateToken: "/settings/tokens/rotate",
-  revokeToken: "/settings/tokens/revoke",
-  publicPage: "/settings/public",
-  retention: "/settings/retention",
-  password: "/settings/password",
-  signEveryoneOut: "/settings/sign-everyone-out",
-} as const;
 
 /** What the page of the settings shows. */
 export interface SettingsFacts {
   readonly tokens: readonly TokenRow[];
   readonly settings: SettingsRow;
-  /** How the password is set: not at all, on this page, or by the variable of this name. */
-  readonly password: "none" | "stored" | { readonly variable: string };
+  readonly password: PasswordFacts;
 }
 
 interface SettingsViewProps {
@@ -36,7 +23,12 @@ interface SettingsViewProps {
   /** What the reader's last form did, or why it did nothing. */
   readonly notice?: ComponentChildren;
   /** What was typed into a form that could not be taken. */
-  readonly typed?: { readonly node?: string; readonly purpose?: string; readonly days?: string };
+  readonly typed?: {
+    readonly node?: string;
+    readonly purpose?: string;
+    readonly days?: string;
+    readonly forgotten?: string;
+  };
 }
 
 /** Renders the settings. Every form works without a script. */
@@ -47,10 +39,11 @@ export function SettingsView({ facts, notice, typed = {} }: SettingsViewProps) {
       {notice}
       <NodeTokens tokens={facts.tokens.filter(({ kind }) => kind === "node")} typed={typed.node} />
       <ReadTokens tokens={facts.tokens.filter(({ kind }) => kind === "read")} typed={typed.purpose} />
+      <ForgetNode typed={typed.forgotten} />
       <PublicPage isPublic={facts.settings.isPublic} hasPassword={facts.password !== "none"} />
       <Retention days={typed.days ?? String(facts.settings.retentionDays)} />
       <PasswordSection password={facts.password} />
-      {facts.password !== "none" && <Sessions />}
+      {facts.password !== "none" && <SessionsSection />}
     </>
   );
 }
@@ -143,6 +136,32 @@ function CreateToken({ kind, label, note, placeholder, charsMax, typed }: Create
   );
 }
 
+/** The form only asks: what it leads to is the question. */
+function ForgetNode({ typed }: { readonly typed: string | undefined }) {
+  return (
+    <Section id="forget" title="Forget a node" note="For a machine that is gone.">
+      <form class="form" method="get" action={addresses.settings()}>
+        <input type="hidden" name="ask" value="forget" />
+        <label class="field">
+          <span>Node to forget</span>
+          <input
+            name="node"
+            required
+            placeholder="bot-1/client"
+            value={typed ?? ""}
+            autoComplete="off"
+            autoCapitalize="none"
+            spellcheck={false}
+            aria-describedby="forget-note"
+          />
+        </label>
+        <p id="forget-note">Its name as the fleet shows it. Its runs and incidents are deleted with it.</p>
+        <button type="submit">Forget the node …</button>
+      </form>
+    </Section>
+  );
+}
+
 function PublicPage(
   { isPublic, hasPassword }: { readonly isPublic: boolean; readonly hasPassword: boolean },
 ) {
@@ -187,95 +206,6 @@ function Retention({ days }: { readonly days: string }) {
         </p>
         <button type="submit">Save</button>
       </form>
-    </Section>
-  );
-}
-
-function PasswordSection({ password }: { readonly password: SettingsFacts["password"] }) {
-  if (typeof password === "object") {
-    return (
-      <Section id="password" title="Password">
-        <p class="prose">
-          The variable <code>{password.variable}</code>{" "}
-          sets the password. To change it, change the variable where the dashboard is started.
-          {password.variable === HASH_VARIABLE && " Everybody is signed out when the hash changes."}
-        </p>
-      </Section>
-    );
-  }
-  const isStored = password === "stored";
-  return (
-    <Section id="password" title="Password" note={isStored ? undefined : "Not set"}>
-      {!isStored && (
-        <p class="prose">
-          Without a password, the dashboard listens on this machine alone. With one, everybody has to sign in.
-        </p>
-      )}
-      <form class="form" method="post" action={SETTINGS_FORMS.password}>
-        {isStored && (
-          <PasswordField
-            name="current"
-            label="Current password"
-            autoComplete="current-password"
-          />
-        )}
-        <PasswordField
-          name="password"
-          label="New password"
-          autoComplete="new-password"
-          note="password-note"
-        />
-        <PasswordField name="again" label="New password again" autoComplete="new-password" />
-        <p id="password-note">
-          {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.
-          {isStored && " Everybody else is signed out."}
-        </p>
-        <button type="submit">{isStored ? "Change the password" : "Set the password"}</button>
-      </form>
-      {isStored && (
-        <p class="prose">
-          If the password is lost, set another one on the machine:{" "}
-          <Command command="model-sync dashboard --set-password" />
-        </p>
-      )}
-    </Section>
-  );
-}
-
-interface PasswordFieldProps {
-  readonly name: string;
-  readonly label: string;
-  readonly autoComplete: "current-password" | "new-password";
-  readonly note?: string;
-}
-
-function PasswordField({ name, label, autoComplete, note }: PasswordFieldProps) {
-  return (
-    <label class="field">
-      <span>{label}</span>
-      <input
-        type="password"
-        name={name}
-        required
-        autoComplete={autoComplete}
-        minLength={autoComplete === "new-password" ? PASSWORD_CHARS_MIN : undefined}
-        maxLength={PASSWORD_CHARS_MAX}
-        aria-describedby={note}
-      />
-    </label>
-  );
-}
-
-function Sessions() {
-  return (
-    <Section id="sessions" title="Sessions">
-      <p class="prose">
-        A session lasts 30 days, or 7 without a visit. If somebody may have copied a cookie, sign everyone
-        out.
-      </p>
-      <p>
-        <a class="button" href={`${addresses.settings()}?ask=sign-everyone-out`}>Sign everyone out</a>
-      </p>
     </Section>
   );
 }

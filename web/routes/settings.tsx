@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import type { ComponentChildren } from "preact";
 import { ModelSyncError } from "../../lib/core/errors.ts";
+import { quote } from "../../lib/core/quote.ts";
 import type { Access } from "../access/access.ts";
 import { checkTypedPassword, type PasswordCheck } from "../access/check_password.ts";
 import { formFields } from "../access/form_fields.ts";
@@ -19,10 +20,13 @@ import { ConfirmView, type Question } from "../components/ConfirmView.tsx";
 import { NewTokenView } from "../components/NewTokenView.tsx";
 import { Notice } from "../components/Notice.tsx";
 import { PasswordNotice } from "../components/PasswordNotice.tsx";
-import { SETTINGS_FORMS, type SettingsFacts, SettingsView } from "../components/SettingsView.tsx";
+import { SETTINGS_FORMS } from "../components/settings_forms.ts";
+import { type SettingsFacts, SettingsView } from "../components/SettingsView.tsx";
 import type { App, AppEnv, Guarded } from "../dashboard.ts";
 import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
+import { isKnownNode } from "../store/announce_node.ts";
+import { forgetNode } from "../store/forget_node.ts";
 import {
   changeSettings,
   readSettings,
@@ -38,6 +42,7 @@ type Typed = Parameters<typeof SettingsView>[0]["typed"];
 const DONE: ReadonlyMap<string, string> = new Map([
   ["revoked", "The token is revoked."],
   ["gone", "This token does not exist any more."],
+  ["forgotten", "The node is forgotten."],
   ["public", "The page is public."],
   ["private", "The page is private."],
   ["retention", "The retention is saved. Older entries are deleted step by step."],
@@ -52,6 +57,7 @@ export function settingsRoutes(dashboard: Guarded): App {
     .post(SETTINGS_FORMS.createToken, (context) => settings.createToken(context))
     .post(SETTINGS_FORMS.rotateToken, (context) => settings.rotateToken(context))
     .post(SETTINGS_FORMS.revokeToken, (context) => settings.revokeToken(context))
+    .post(SETTINGS_FORMS.forgetNode, (context) => settings.forgetNode(context))
     .post(SETTINGS_FORMS.publicPage, (context) => settings.setPublic(context))
     .post(SETTINGS_FORMS.retention, (context) => settings.setRetention(context))
     .post(SETTINGS_FORMS.password, (context) => settings.setPassword(context))
@@ -68,6 +74,10 @@ class SettingsPages {
   }
 
   async show(context: Asked): Promise<Response> {
+    const node = context.req.query("node")?.trim();
+    if (context.req.query("ask") === "forget" && node !== undefined) {
+      return await this.#askToForget(context, node);
+    }
     const question = await this.#question(context.req.query("ask"), context.req.query("token") ?? "");
     if (question === "gone") return done(context, "gone");
     if (question !== undefined) {
@@ -103,6 +113,16 @@ class SettingsPages {
     if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
     const revoked = await revokeToken(this.#web, fields.get("token") ?? "");
     return done(context, revoked === undefined ? "gone" : "revoked");
+  }
+
+  async forgetNode(context: Asked): Promise<Response> {
+    const fields = await formFields(context);
+    if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
+    const node = fields.get("node") ?? "";
+    if (!await isKnownNode(this.#web.kv, node)) return await this.#unknownNode(context, node);
+    await forgetNode(this.#web, node);
+    this.#web.log.info(`the node ${quote(node)} was forgotten on the settings page`);
+    return done(context, "forgotten");
   }
 
   async setPublic(context: Asked): Promise<Response> {
@@ -164,6 +184,20 @@ class SettingsPages {
     await this.#access.signEveryoneOut();
     context.header("set-cookie", this.#access.noSessionCookie(context.var.visit));
     return context.redirect(addresses.signIn(), 303);
+  }
+
+  async #askToForget(context: Asked, node: string): Promise<Response> {
+    if (!await isKnownNode(this.#web.kv, node)) return await this.#unknownNode(context, node);
+    return await this.#page(context, "Settings", <ConfirmView question={{ what: "forget", node }} />);
+  }
+
+  async #unknownNode(context: Asked, node: string): Promise<Response> {
+    const notice = (
+      <Notice tone="bad" role="alert" title="Cannot forget this node: there is none of this name.">
+        <p>Copy the name from the fleet.</p>
+      </Notice>
+    );
+    return await this.#settings(context, { notice, typed: { forgotten: node.slice(0, 200) }, status: 400 });
   }
 
   async #question(ask: string | undefined, id: string): Promise<Question | "gone" | undefined> {

@@ -1,4 +1,5 @@
 import { committed } from "./committed.ts";
+import { isNodeKey } from "./key_limits.ts";
 import { keys, shardOf } from "./keys.ts";
 import { unreportedNode } from "./reduce_node.ts";
 import { NodeRow } from "./rows.ts";
@@ -34,6 +35,11 @@ export async function withdrawNode(kv: Deno.Kv, node: string): Promise<void> {
     const operation = kv.atomic().check(entry).delete(entry.key).set(keys.pulse(shardOf(node)), node);
     if (await committed(operation)) return;
   }
+}
+
+/** Returns whether the fleet has a node of this name. */
+export async function isKnownNode(kv: Deno.Kv, node: string): Promise<boolean> {
+  return isNodeKey(node) && (await kv.get(keys.node(node))).versionstamp !== null;
 }
 
 /** Reads every node: only where a token is created, because nodes are spread over shards by their whole name. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createToken, listTokens } from "../../../web/access/tokens.ts";
 import { settingsRoutes } from "../../../web/routes/settings.tsx";
 import { signInRoutes } from "../../../web/routes/sign_in.tsx";
+import { keys } from "../../../web/store/keys.ts";
 import { changeSettings, readSettings } from "../../../web/store/settings_row.ts";
 import {
   type AccessChoice,
@@ -80,6 +81,27 @@ Deno.test("a token is rotated and revoked after a question that works without a 
     const answer = await world.post(`/settings/tokens/${form}`, { token: row.id });
     assert.deepEqual(await outcomeOf(answer), [303, "/settings?done=gone"]);
     assert.equal((await world.send(`/settings?ask=${form}&token=${row.id}`)).status, 303);
+  }
+});
+
+Deno.test("a node that is gone is forgotten after a question, and an unknown one is named as such", async () => {
+  await using world = await accessWorld(CHOICE);
+  await createToken(world.web, "node", "bot 1/live");
+  const isKnown = async () => (await world.web.kv.get(keys.node("bot 1/live"))).versionstamp !== null;
+  const question = await pageOf(world, "/settings?ask=forget&node=bot+1%2Flive");
+  assert.match(question, /<form[^>]* method="post" action="\/settings\/forget-node"/);
+  assert.match(question, /name="node" value="bot 1\/live"/);
+  assert.ok(await isKnown());
+  const answer = await world.post("/settings/forget-node", { node: "bot 1/live" });
+  assert.deepEqual(await outcomeOf(answer), [303, "/settings?done=forgotten"]);
+  assert.ok(!await isKnown());
+  for (const node of ["bot 1/live", "", "<b>", "x".repeat(5_000)]) {
+    const asked = await world.send(`/settings?ask=forget&node=${encodeURIComponent(node)}`);
+    const [status, page] = await outcomeOf(asked);
+    assert.equal(status, 400);
+    assert.match(page, /none of this name/);
+    assert.ok(!page.includes("<b>"));
+    assert.equal((await world.post("/settings/forget-node", { node })).status, 400);
   }
 });
 
@@ -216,6 +238,7 @@ Deno.test("no form of the settings does anything without a session or from anoth
     ["/settings/tokens", { kind: "node", name: "bot-1" }],
     ["/settings/tokens/rotate", { token: row.id }],
     ["/settings/tokens/revoke", { token: row.id }],
+    ["/settings/forget-node", { node: "bot-1" }],
     ["/settings/public", { public: "off" }],
     ["/settings/retention", { days: "30" }],
     ["/settings/password", { password: "correct horse", again: "correct horse" }],

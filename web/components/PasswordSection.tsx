@@ -1,0 +1,100 @@
+import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN } from "../access/password_hash.ts";
+import { HASH_VARIABLE } from "../access/password_source.ts";
+import { addresses } from "../addresses.ts";
+import { Command } from "./Command.tsx";
+import { Section } from "./Section.tsx";
+import { SETTINGS_FORMS } from "./settings_forms.ts";
+
+/** How the password is set: not at all, on the settings page, or by the variable of this name. */
+export type PasswordFacts = "none" | "stored" | { readonly variable: string };
+
+/** Renders how the password is set, and the form that sets it. */
+export function PasswordSection({ password }: { readonly password: PasswordFacts }) {
+  if (typeof password === "object") {
+    return (
+      <Section id="password" title="Password">
+        <p class="prose">
+          The variable <code>{password.variable}</code>{" "}
+          sets the password. To change it, change the variable where the dashboard is started.
+          {password.variable === HASH_VARIABLE && " Everybody is signed out when the hash changes."}
+        </p>
+      </Section>
+    );
+  }
+  const isStored = password === "stored";
+  return (
+    <Section id="password" title="Password" note={isStored ? undefined : "Not set"}>
+      {!isStored && (
+        <p class="prose">
+          Without a password, the dashboard listens on this machine alone. With one, everybody has to sign in.
+        </p>
+      )}
+      <form class="form" method="post" action={SETTINGS_FORMS.password}>
+        {isStored && (
+          <PasswordField
+            name="current"
+            label="Current password"
+            autoComplete="current-password"
+          />
+        )}
+        <PasswordField
+          name="password"
+          label="New password"
+          autoComplete="new-password"
+          note="password-note"
+        />
+        <PasswordField name="again" label="New password again" autoComplete="new-password" />
+        <p id="password-note">
+          {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.
+          {isStored && " Everybody else is signed out."}
+        </p>
+        <button type="submit">{isStored ? "Change the password" : "Set the password"}</button>
+      </form>
+      {isStored && (
+        <p class="prose">
+          If the password is lost, set another one on the machine:{" "}
+          <Command command="model-sync dashboard --set-password" />
+        </p>
+      )}
+    </Section>
+  );
+}
+
+interface PasswordFieldProps {
+  readonly name: string;
+  readonly label: string;
+  readonly autoComplete: "current-password" | "new-password";
+  readonly note?: string;
+}
+
+function PasswordField({ name, label, autoComplete, note }: PasswordFieldProps) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        type="password"
+        name={name}
+        required
+        autoComplete={autoComplete}
+        minLength={autoComplete === "new-password" ? PASSWORD_CHARS_MIN : undefined}
+        maxLength={PASSWORD_CHARS_MAX}
+        aria-describedby={note}
+      />
+    </label>
+  );
+}
+
+/** Renders how sessions end. */
+export function SessionsSection() {
+  return (
+    <Section id="sessions" title="Sessions">
+      <p class="prose">
+        A session lasts 30 days, or 7 without a visit. If somebody may have copied a cookie, sign everyone
+        out.
+      </p>
+      <p>
+        <a class="button" href={`${addresses.settings()}?ask=sign-everyone-out`}>Sign everyone out</a>
+      </p>
+    </Section>
+  );
+}
