@@ -1,9 +1,10 @@
 import { Hono } from "hono";
-import { messageAndHint } from "../lib/core/errors.ts";
+import { messageAndHint, UsageError } from "../lib/core/errors.ts";
 import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import { errorPage, notFoundPage } from "./routes/error_page.tsx";
 import { eventRoutes } from "./routes/events.ts";
 import { fleetRoutes } from "./routes/fleet.tsx";
+import { incidentRoutes } from "./routes/incidents.tsx";
 import { liveRoutes } from "./routes/live.ts";
 import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
@@ -11,6 +12,7 @@ import { runRoutes } from "./routes/run.tsx";
 import { settingsRoutes } from "./routes/settings.tsx";
 import { signInRoutes } from "./routes/sign_in.tsx";
 import { staticRoutes } from "./routes/static.ts";
+import { CURSOR_INVALID } from "./store/page_range.ts";
 
 /** Returns the dashboard as an application that answers requests: the guard first, then each page. */
 export function dashboardApp(dashboard: Dashboard): App {
@@ -21,16 +23,24 @@ export function dashboardApp(dashboard: Dashboard): App {
     .route("/", newsRoutes(dashboard))
     .route("/", nodeRoutes(dashboard))
     .route("/", runRoutes(dashboard))
+    .route("/", incidentRoutes(dashboard))
     .route("/", liveRoutes(dashboard))
     .route("/", eventRoutes(dashboard))
     .route("/", settingsRoutes(dashboard))
     .route("/", signInRoutes(dashboard))
     .notFound((context) => notFoundPage(context, dashboard))
     .onError((error, context) => {
+      const now = dashboard.clock.now();
+      if (error instanceof UsageError && error.code === CURSOR_INVALID) {
+        return errorPage(context, now, 400, {
+          title: "No such part of the list",
+          children: "The address was changed. Start from the first page of the list.",
+        });
+      }
       dashboard.log.error(
         `Cannot answer ${context.req.method} ${context.req.path}: ${messageAndHint(error)}`,
       );
-      return errorPage(context, dashboard.clock.now(), 500, {
+      return errorPage(context, now, 500, {
         title: "This page could not be shown",
         children: "The dashboard's log says why. Load the page again in a moment.",
       });

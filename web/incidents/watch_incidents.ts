@@ -1,7 +1,7 @@
 import { channelsOf } from "../../lib/notifiers/channels.ts";
 import { compareAndSet } from "../store/commit.ts";
 import { setIncident } from "../store/incident_writes.ts";
-import { keys } from "../store/keys.ts";
+import { keys, shardOf } from "../store/keys.ts";
 import { openIncidents } from "../store/read_incidents.ts";
 import { IncidentRow, NodeRow, type WatchRow } from "../store/rows.ts";
 import type { Dashboard } from "../dashboard.ts";
@@ -63,6 +63,8 @@ async function changeIncident(
     const operation = kv.atomic();
     setIncident(operation, after);
     if (after.endedAt !== null) operation.delete(keys.openIncident(node));
+    // Open pages show the node again: time alone has changed what it is.
+    if (row !== undefined) operation.set(keys.node(node), row).set(keys.pulse(shardOf(node)), node);
     if (isAlerting && after.ending === "recovered") {
       operation.set(keys.unsentRecovery(after.startedAt, node), node);
     }

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { apiWorld } from "../../helpers/api_world.ts";
+import { fillIncidents, incidentRow } from "../../helpers/incident_rows.ts";
+
+/** The elements of a document as `name=text`; throws where tags do not match. */
+function elementsOf(xml: string): string[] {
+  const open: { name: string; text: string }[] = [];
+  const elements: string[] = [];
+  for (const [, end, name = "", rest = "", text = ""] of xml.matchAll(/<(\/)?([a-z]+)([^>]*)>([^<]*)/g)) {
+    assert.match(text, /^(?:[^&]|&(?:amp|lt|gt|quot|#39);)*$/);
+    assert.match(rest, /^(?: [a-z]+="(?:[^"<&]|&#39;|&amp;)*")*\/?$/);
+    if (end === undefined && !rest.endsWith("/")) open.push({ name, text });
+    if (end === undefined) continue;
+    const last = open.pop();
+    assert.equal(last?.name, name);
+    elements.push(`${name}=${last?.text.trim()}`);
+  }
+  assert.deepEqual(open, []);
+  return elements;
+}
+
+async function feedOf(
+  world: Awaited<ReturnType<typeof apiWorld>>,
+  host = "dash.example.com",
+): Promise<string> {
+  const response = await world.send("/incidents.atom", { headers: { host } });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "application/atom+xml; charset=utf-8");
+  return await response.text();
+}
+
+Deno.test("the feed has an entry when an incident begins and one when it ends, newest first, under lasting ids", async () => {
+  await using world = await apiWorld();
+  await fillIncidents(
+    world.kv,
+    incidentRow("bot-1"),
+    incidentRow("bot-2", { startedAt: "2026-11-28T07:00:00.000Z", endedAt: null, kind: "late" }),
+    incidentRow("bot-3", {
+      startedAt: "2026-11-27T07:00:00.000Z",
+      endedAt: "2026-11-27T08:00:00.000Z",
+      ending: "paused",
+    }),
+  );
+  const feed = await feedOf(world, "localhost:8080");
+  const elements = elementsOf(feed.replace(/^<\?xml[^>]*>/, ""));
+  assert.deepEqual(elements.filter((element) => element.startsWith("title=")).slice(1), [
+    "title=bot-1 is back after 2 h 14 min",
+    "title=bot-2 is late",
+    "title=bot-1 is down",
+    "title=bot-3 is paused by an operator",
+    "title=bot-3 is down",
+  ]);
+  assert.equal(
+    elements.filter((element) => element.startsWith("updated="))[0],
+    "updated=2026-11-28T08:17:00.000Z",
+  );
+  const ids = elements.filter((element) => element.startsWith("id="));
+  assert.equal(new Set(ids).size, 6);
+  for (const id of ids) {
+    assert.match(id, /^id=urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  }
+  assert.equal(await feedOf(world, "localhost:8080"), feed);
+  assert.match(feed, /<link rel="self" [^>]*href="http:\/\/localhost:8080\/incidents\.atom"\/>/);
+  assert.match(feed, /href="http:\/\/localhost:8080\/incidents\?node=bot-2"/);
+});
+
+Deno.test("an empty feed is a feed, and a token in its address stands nowhere in it", async () => {
+  await using world = await apiWorld();
+  const response = await world.send("/incidents.atom?token=msr_secret");
+  const feed = await response.text();
+  const elements = elementsOf(feed.replace(/^<\?xml[^>]*>/, ""));
+  assert.ok(elements.includes("updated=1970-01-01T00:00:00Z"));
+  assert.doesNotMatch(feed, /msr_secret/);
+});
+
+Deno.test("hostile names and reasons are text in a feed", async () => {
+  await using world = await apiWorld();
+  await fillIncidents(
+    world.kv,
+    incidentRow(`a"'><entry>\u0000\ud800\uffff\u202e&amp;`, { reason: `]]></summary><id>x</id>\u0008` }),
+  );
+  const feed = await feedOf(world, "localhost:8080");
+  const elements = elementsOf(feed.replace(/^<\?xml[^>]*>/, ""));
+  assert.equal(elements.filter((element) => element.startsWith("entry=")).length, 2);
+  for (const char of ["\u0000", "\u0008", "\u202e", "\uffff"]) assert.ok(!feed.includes(char));
+  assert.ok(feed.isWellFormed());
+});

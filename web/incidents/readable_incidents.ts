@@ -1,0 +1,73 @@
+import type { Dashboard } from "../dashboard.ts";
+import { nameFor, publicNames } from "../fleet/public_view.ts";
+import { cursorOf, parseCursor } from "../store/page_range.ts";
+import { openIncidents, readIncidents } from "../store/read_incidents.ts";
+import type { IncidentRow } from "../store/rows.ts";
+import { ensureSessionKey } from "../store/session_key.ts";
+import type { Viewer } from "../web.ts";
+
+/** What a viewer reads of incidents: nodes have the names that the viewer knows. */
+export interface IncidentList {
+  /** Those that are open, the newest first. */
+  readonly open: readonly IncidentRow[];
+  /** Those that are over, the one that began last first. */
+  readonly over: readonly IncidentRow[];
+  /** The `before` of the next page; `undefined` on the last one. */
+  readonly older: string | undefined;
+  /** The fleet's nodes, for a filter. */
+  readonly nodes: readonly string[];
+}
+
+interface IncidentChoice {
+  readonly limit: number;
+  readonly before?: string | undefined;
+  /** Only of this node, as the viewer knows it. */
+  readonly node?: string | undefined;
+}
+
+/** A node of the public view that is not in the fleet any more. */
+export const UNKNOWN_NODE = "unknown";
+
+/**
+ * Returns the incidents that a viewer may read.
+ *
+ * @throws {UsageError} code `CURSOR_INVALID`
+ */
+export async function readableIncidents(
+  { kv, fleet }: Pick<Dashboard, "kv" | "fleet">,
+  viewer: Viewer,
+  { limit, before, node }: IncidentChoice,
+): Promise<IncidentList> {
+  const { rows } = await fleet.read();
+  const names = viewer === "operator" ? undefined : publicNames(rows.values(), await ensureSessionKey(kv));
+  const shown = (name: string) => names === undefined ? name : nameFor(name, names);
+  const trueName = (name: string) =>
+    names === undefined ? name : [...names].find(([, known]) => known === name)?.[0];
+  const wanted = node === undefined ? undefined : trueName(node);
+  const nodes = [...names?.values() ?? rows.keys()].sort(NAMES.compare);
+  if (node !== undefined && wanted === undefined) return { open: [], over: [], older: undefined, nodes };
+  const page = await readIncidents(kv, { limit, node: wanted, before: withNames(before, trueName) });
+  const open = (await openIncidents(kv)).filter((incident) =>
+    wanted === undefined || incident.node === wanted
+  );
+  const readable = (incident: IncidentRow) => ({ ...incident, node: shown(incident.node) });
+  return {
+    open: open.map(readable),
+    over: page.rows.filter(({ endedAt }) => endedAt !== null).map(readable),
+    older: withNames(page.older, shown),
+    nodes,
+  };
+}
+
+const NAMES = new Intl.Collator("en", { numeric: true });
+
+/** A cursor names the node of an incident: the public gets one with the public name. */
+function withNames(
+  cursor: string | undefined,
+  nameOf: (node: string) => string | undefined,
+): string | undefined {
+  if (cursor === undefined) return undefined;
+  const [at = "", node] = parseCursor(cursor, 2);
+  const name = node === undefined ? undefined : nameOf(node);
+  return cursorOf(name === undefined ? [at] : [at, name], []);
+}

@@ -1,0 +1,220 @@
+import { Hono } from "hono";
+import { useContext } from "preact/hooks";
+import { plural } from "../../lib/core/format.ts";
+import { addresses } from "../addresses.ts";
+import { Empty } from "../components/Empty.tsx";
+import { FilterBar } from "../components/FilterBar.tsx";
+import { NodeLink } from "../components/NodeLink.tsx";
+import { PageContext } from "../components/PageContext.tsx";
+import { Pager } from "../components/Pager.tsx";
+import { PageTitle } from "../components/PageTitle.tsx";
+import { Section } from "../components/Section.tsx";
+import { StateBadge } from "../components/StateBadge.tsx";
+import { Cell, type Column, Row, Table } from "../components/Table.tsx";
+import { Time } from "../components/Time.tsx";
+import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import { incidentFeed } from "../incidents/incident_feed.ts";
+import { endingWords, lengthOf } from "../incidents/incident_words.ts";
+import { type IncidentList, readableIncidents, UNKNOWN_NODE } from "../incidents/readable_incidents.ts";
+import { pageFacts } from "../page_facts.ts";
+import { renderPage } from "../render_page.tsx";
+import { shownText } from "../shown_text.ts";
+import type { IncidentRow } from "../store/rows.ts";
+
+/** Incidents of one page. */
+const PAGE_ROWS = 50;
+/** Readers of feeds ask several times a day. */
+const FEED_INCIDENTS = 50;
+/** A list to choose from; of a larger fleet, a node's own page leads here. */
+const FILTER_NODES_MAX = 200;
+
+/** When nodes were late or down: a page, and a feed. */
+export function incidentRoutes(dashboard: Dashboard): App {
+  return new Hono<AppEnv>()
+    .get(addresses.incidents(), async (context) => {
+      const before = context.req.query("before") || undefined;
+      const node = context.req.query("node") || undefined;
+      const now = dashboard.clock.now();
+      const { version } = await dashboard.fleet.read();
+      const choice = { limit: PAGE_ROWS, before, node };
+      const list = await readableIncidents(dashboard, context.var.viewer, choice);
+      return context.html(renderPage({
+        title: list.open.length === 0 ? "Incidents" : `${plural(list.open.length, "open incident")}`,
+        facts: pageFacts(context, now, version),
+        state: stateOf(list.open),
+        body: <IncidentsPage list={list} node={node} isFirstPage={before === undefined} />,
+      }));
+    })
+    .get(addresses.incidentsFeed(), async (context) => {
+      const { viewer, visit } = context.var;
+      const { open, over } = await readableIncidents(dashboard, viewer, { limit: FEED_INCIDENTS });
+      const origin = `${visit.isHttps ? "https" : "http"}://${visit.host}`;
+      const newest = open.slice(0, FEED_INCIDENTS);
+      return context.body(await incidentFeed(origin, [...newest, ...over]), 200, {
+        "content-type": "application/atom+xml; charset=utf-8",
+      });
+    });
+}
+
+function stateOf(open: readonly IncidentRow[]): "good" | "warn" | "bad" {
+  if (open.some(({ kind }) => kind === "down")) return "bad";
+  return open.length === 0 ? "good" : "warn";
+}
+
+interface IncidentsPageProps {
+  readonly list: IncidentList;
+  readonly node: string | undefined;
+  readonly isFirstPage: boolean;
+}
+
+function IncidentsPage({ list: { open, over, older, nodes }, node, isFirstPage }: IncidentsPageProps) {
+  const isEmpty = open.length === 0 && over.length === 0;
+  return (
+    <>
+      <PageTitle
+        live="sentence"
+        lead="A node that misses its schedule is late; one that stops reporting is down."
+      >
+        {sentenceOf(open, node)}
+      </PageTitle>
+      {(node !== undefined || (nodes.length > 1 && nodes.length <= FILTER_NODES_MAX)) && (
+        <FilterBar
+          action={addresses.incidents()}
+          selects={[{ name: "node", label: "Node", value: node ?? "", options: optionsOf(nodes, node) }]}
+          isFiltered={node !== undefined}
+        />
+      )}
+      {isEmpty && isFirstPage && <NoIncident node={node} />}
+      {isFirstPage && open.length > 0 && (
+        <Section title="Open" note={String(open.length)} live="open">
+          <IncidentTable caption="Open incidents" incidents={open} />
+        </Section>
+      )}
+      {over.length > 0 && (
+        <Section title="Over" live="over">
+          <IncidentTable caption="Incidents that are over" incidents={over} />
+        </Section>
+      )}
+      <Pager
+        what="incidents"
+        newer={isFirstPage ? undefined : pageAddress(node, undefined)}
+        older={older === undefined ? undefined : pageAddress(node, older)}
+      />
+    </>
+  );
+}
+
+function sentenceOf(open: readonly IncidentRow[], node: string | undefined): string {
+  if (node !== undefined) {
+    return open.length === 0 ? "This node is neither late nor down." : "This node is in trouble.";
+  }
+  const [down, late] = [
+    open.filter(({ kind }) => kind === "down"),
+    open.filter(({ kind }) => kind === "late"),
+  ];
+  const parts = [
+    ...(down.length === 0 ? [] : [`${plural(down.length, "node")} ${down.length === 1 ? "is" : "are"} down`]),
+    ...(late.length === 0 ? [] : [`${plural(late.length, "node")} ${late.length === 1 ? "is" : "are"} late`]),
+  ];
+  return parts.length === 0 ? "No node is late or down." : `${parts.join(", ")}.`;
+}
+
+function optionsOf(nodes: readonly string[], node: string | undefined) {
+  const names = node === undefined || nodes.includes(node) ? nodes : [node, ...nodes];
+  return [
+    { value: "", label: "All nodes" },
+    ...names.slice(0, FILTER_NODES_MAX).map((name) => ({ value: name, label: name })),
+  ];
+}
+
+function pageAddress(node: string | undefined, before: string | undefined): string {
+  const query = new URLSearchParams({
+    ...(node === undefined ? {} : { node }),
+    ...(before === undefined ? {} : { before }),
+  });
+  return query.size === 0 ? addresses.incidents() : `${addresses.incidents()}?${query}`;
+}
+
+function NoIncident({ node }: { readonly node: string | undefined }) {
+  const { viewer } = useContext(PageContext);
+  if (node !== undefined) {
+    return (
+      <Empty title="No incident of this node">
+        <a href={addresses.incidents()}>Show all incidents</a>
+      </Empty>
+    );
+  }
+  if (viewer === "public") return <Empty title="No incident so far" />;
+  return (
+    <Empty title="No incident so far" commands={["model-sync doctor"]}>
+      <p>
+        To hear of the first one by mail, chat or webhook, set <code>model_sync.alerts</code> in{" "}
+        <code>configs/bot.yaml</code>. On Deno Deploy, put the same settings into{" "}
+        <code>MODEL_SYNC_DASHBOARD_ALERTS</code>. Then check the channels:
+      </p>
+    </Empty>
+  );
+}
+
+interface IncidentTableProps {
+  readonly caption: string;
+  readonly incidents: readonly IncidentRow[];
+}
+
+const COLUMNS: readonly Column[] = [
+  { label: "Node", size: "large" },
+  { label: "State", size: "small" },
+  { label: "Reason" },
+  { label: "Began", size: "medium" },
+  { label: "Length", size: "medium", align: "end" },
+];
+const ALERTED: Column = { label: "Alert", size: "medium", align: "end" };
+
+function IncidentTable({ caption, incidents }: IncidentTableProps) {
+  const { viewer } = useContext(PageContext);
+  const isOperator = viewer === "operator";
+  return (
+    <Table caption={caption} columns={isOperator ? [...COLUMNS, ALERTED] : COLUMNS}>
+      {incidents.map((incident) => (
+        <IncidentTableRow
+          key={`${incident.startedAt} ${incident.node}`}
+          incident={incident}
+          isOperator={isOperator}
+        />
+      ))}
+    </Table>
+  );
+}
+
+interface IncidentTableRowProps {
+  readonly incident: IncidentRow;
+  readonly isOperator: boolean;
+}
+
+function IncidentTableRow({ incident, isOperator }: IncidentTableRowProps) {
+  const { now } = useContext(PageContext);
+  const { node, kind, reason, startedAt, endedAt, alertedAt } = incident;
+  const length = lengthOf(incident, now);
+  return (
+    <Row node={node}>
+      <Cell label="" kind="head">
+        {node === UNKNOWN_NODE && !isOperator ? "a removed node" : <NodeLink node={node} />}
+      </Cell>
+      <Cell label="State">
+        <StateBadge state={kind} label={endedAt === null ? kind : `was ${kind}`} />
+      </Cell>
+      <Cell label="Reason" kind="wide">{shownText(reason)}</Cell>
+      <Cell label="Began">
+        <Time at={startedAt} style="clock" />
+      </Cell>
+      <Cell label="Length" align="end" note={endingWords(incident) || undefined}>
+        {endedAt === null ? `${length} so far` : length}
+      </Cell>
+      {isOperator && (
+        <Cell label="Alert" align="end">
+          {alertedAt === null ? <span class="quiet-text">none</span> : <Time at={alertedAt} style="clock" />}
+        </Cell>
+      )}
+    </Row>
+  );
+}
