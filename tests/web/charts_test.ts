@@ -70,11 +70,12 @@ Deno.test("ticks of a time axis are midnights by the reader's clocks, also over 
   assert.equal(at[2], "2026-10-25T23:00:00.000Z");
 });
 
-Deno.test("a short span is labelled with times of day, and an empty one not at all", () => {
+Deno.test("a short span is labelled with times of day, a moment with its day and time, and one that ends before it begins not at all", () => {
   const to = new Date("2026-11-29T09:00:00Z");
   const hour = timeTicks({ from: new Date(to.getTime() - 3_600_000), to }, "Europe/Paris", 4);
   assert.deepEqual(hour.map(({ label }) => label), ["09:00", "09:15", "09:30", "09:45", "10:00"]);
-  assert.deepEqual(timeTicks({ from: to, to }, "UTC", 4), []);
+  assert.deepEqual(timeTicks({ from: to, to }, "Europe/Paris", 4), [{ part: 0.5, label: "29 Nov, 10:00" }]);
+  assert.deepEqual(timeTicks({ from: to, to: new Date(0) }, "UTC", 4), []);
 });
 
 Deno.test("the median of runs is that of the ones that changed something, and one outlier flattens no chart", () => {

@@ -29,6 +29,7 @@ export function partOf(span: Span, at: Date): number {
  */
 export function timeTicks(span: Span, zone: string, count: number): readonly Tick[] {
   const length = span.to.getTime() - span.from.getTime();
+  if (length === 0) return [momentTick(wallTime(span.from, zone))];
   if (!(length > 0)) return [];
   // Where clocks are set meanwhile, the wall's span differs from the true one by as much.
   const domain = [wallTime(span.from, zone), wallTime(span.to, zone)];
@@ -54,6 +55,11 @@ function spaced(ticks: readonly Tick[], space: number): readonly Tick[] {
     if (next === undefined || next.part - tick.part >= space) kept.unshift(tick);
   }
   return kept;
+}
+
+/** A chart of one moment shows it in its middle. */
+function momentTick(wall: Date): Tick {
+  return { part: 0.5, label: `${dayOfMonth(wall)}, ${clockOf(wall)}` };
 }
 
 /** Midnights, every so many days, so that the last one is the day that a span ends on. */
