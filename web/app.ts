@@ -1,11 +1,13 @@
 import { Hono } from "hono";
 import { messageAndHint, UsageError } from "../lib/core/errors.ts";
 import type { App, AppEnv, Dashboard } from "./dashboard.ts";
+import { apiRoutes } from "./routes/api.ts";
 import { errorPage, notFoundPage } from "./routes/error_page.tsx";
 import { eventRoutes } from "./routes/events.ts";
 import { fleetRoutes } from "./routes/fleet.tsx";
 import { incidentRoutes } from "./routes/incidents.tsx";
 import { liveRoutes } from "./routes/live.ts";
+import { monitoringRoutes } from "./routes/monitoring.ts";
 import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
 import { runRoutes } from "./routes/run.tsx";
@@ -26,6 +28,8 @@ export function dashboardApp(dashboard: Dashboard): App {
     .route("/", incidentRoutes(dashboard))
     .route("/", liveRoutes(dashboard))
     .route("/", eventRoutes(dashboard))
+    .route("/", apiRoutes(dashboard))
+    .route("/", monitoringRoutes(dashboard))
     .route("/", settingsRoutes(dashboard))
     .route("/", signInRoutes(dashboard))
     .notFound((context) => notFoundPage(context, dashboard))

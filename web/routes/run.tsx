@@ -21,8 +21,9 @@ import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
 import { readReleaseFiles } from "../store/read_release.ts";
+import { findRunningRun } from "../store/find_running_run.ts";
 import { readRun } from "../store/read_run.ts";
-import { type NodeRow, RUNNING, type RunRow } from "../store/rows.ts";
+import { RUNNING, type RunRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
 
 /** One run: its steps, what it changed, why it failed. */
@@ -32,7 +33,7 @@ export function runRoutes(dashboard: Dashboard): App {
     const runId = context.req.param("run");
     const node = context.req.query("node");
     const { rows, version } = await dashboard.fleet.read();
-    const stored = await readRun(dashboard.kv, runId, node) ?? runningRun(rows, runId, node);
+    const stored = await readRun(dashboard.kv, runId, node) ?? findRunningRun(rows.values(), runId, node);
     if (stored === undefined) {
       return notFoundPage(
         context,
@@ -49,30 +50,6 @@ export function runRoutes(dashboard: Dashboard): App {
       renderPage({ title, facts: pageFacts(context, now, version), nodes: [row.node], body }),
     );
   });
-}
-
-interface ShownRun {
-  readonly row: RunRow;
-  readonly details: Finished | undefined;
-  readonly nodes: readonly string[];
-}
-
-/** A run that has not ended is known by its node alone. */
-function runningRun(
-  rows: ReadonlyMap<string, NodeRow>,
-  runId: string,
-  wanted: string | undefined,
-): ShownRun | undefined {
-  for (const { node, running } of rows.values()) {
-    const run = wanted === undefined || wanted === node
-      ? running.find((one) => one.runId === runId)
-      : undefined;
-    if (run === undefined) continue;
-    const { command, startedAt } = run;
-    const row = { node, runId, command, startedAt, outcome: RUNNING, durationMs: 0 };
-    return { row, details: undefined, nodes: [node] };
-  }
-  return undefined;
 }
 
 /** What the run's release changed, where publishers listed the files of both. */

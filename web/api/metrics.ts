@@ -1,0 +1,161 @@
+import { type Family, type Sample, valueText } from "../../lib/metrics/text_format.ts";
+import { shortDigest } from "../../lib/release/manifest.ts";
+import { type NodeView, STATES } from "../fleet/node_view.ts";
+import type { FleetView } from "../fleet/view_fleet.ts";
+import { byUrgency } from "../fleet/view_fleet.ts";
+import type { IncidentRow } from "../store/rows.ts";
+import { INGEST_BUCKETS, type IngestCounts } from "./ingest_counts.ts";
+
+/** Nodes with series of their own: twice as many as the pages are made for, at some ten series each. */
+export const METRICS_NODES_MAX = 2_000;
+
+const PREFIX = "model_sync_dashboard";
+
+/** What the metrics are made of. */
+export interface MetricsSource {
+  readonly view: FleetView;
+  /** Those that are open. */
+  readonly incidents: readonly IncidentRow[];
+  readonly counts: IngestCounts;
+  readonly subscribers: number;
+}
+
+/** Returns the metrics of the fleet, and of this process. Of a larger fleet, the nodes with problems come first. */
+export function dashboardMetrics({ view, incidents, counts, subscribers }: MetricsSource): Family[] {
+  const nodes = view.nodes.length <= METRICS_NODES_MAX
+    ? view.nodes
+    : view.nodes.toSorted(byUrgency).slice(0, METRICS_NODES_MAX);
+  return [
+    ...fleetFamilies(view, nodes, incidents),
+    ...nodes.length === 0 ? [] : nodeFamilies(nodes),
+    ...processFamilies(counts, subscribers),
+  ];
+}
+
+function fleetFamilies(
+  { nodes: all }: FleetView,
+  nodes: readonly NodeView[],
+  incidents: readonly IncidentRow[],
+): Family[] {
+  return [
+    gauge(
+      "nodes",
+      "Nodes by state.",
+      STATES.map((state) => ({
+        labels: { state },
+        value: all.filter((node) => node.state.kind === state).length,
+      })),
+    ),
+    gauge("nodes_left_out", "Nodes without series of their own, because there are too many.", [
+      { value: all.length - nodes.length },
+    ]),
+    gauge(
+      "open_incidents",
+      "Incidents that have not ended, by kind.",
+      ["late", "down"].map((kind) => ({
+        labels: { kind },
+        value: incidents.filter((incident) => incident.kind === kind).length,
+      })),
+    ),
+  ];
+}
+
+function nodeFamilies(nodes: readonly NodeView[]): Family[] {
+  const isState = (...kinds: readonly string[]) => (node: NodeView) =>
+    Number(kinds.includes(node.state.kind));
+  const each = (valueOf: (node: NodeView) => number | null) =>
+    nodes.flatMap((node) => sampleOf(node, valueOf(node)));
+  return [
+    gauge(
+      "node_up",
+      "Whether the node reports: 0 for one that is down or has never reported.",
+      each(isState("up", "late", "paused", "canary")),
+    ),
+    gauge(
+      "node_late",
+      "Whether a run of the node did not start in time or takes too long.",
+      each(isState("late")),
+    ),
+    gauge("node_paused", "Whether an operator paused all roles of the node.", each(isState("paused"))),
+    gauge("node_canary", "Whether the active release of the node is in canary.", each(isState("canary"))),
+    gauge(
+      "node_troubles",
+      "Problems of the node that need an operator.",
+      each(({ troubles }) => troubles.length),
+    ),
+    gauge(
+      "node_behind_releases",
+      "How many releases newer than the node's active one its publisher has published.",
+      each(({ lag }) => lag?.releases ?? null),
+    ),
+    gauge(
+      "node_active_release_info",
+      "The release that consumers of the node see; always 1.",
+      nodes.flatMap(({ row: { node, active } }) =>
+        active === null ? [] : [{
+          labels: {
+            node,
+            release: shortDigest(active.digest),
+            sequence: active.sequence === undefined ? "" : String(active.sequence),
+          },
+          value: 1,
+        }]
+      ),
+    ),
+    gauge(
+      "node_last_success_timestamp_seconds",
+      "When the node's last successful run began, by its clock.",
+      each(({ row }) => secondsOf(row.lastSuccessAt)),
+    ),
+    gauge(
+      "node_last_report_timestamp_seconds",
+      "When the node last reported, by the dashboard's clock.",
+      each(({ row }) => secondsOf(row.lastReceivedAt)),
+    ),
+  ];
+}
+
+function sampleOf({ row }: NodeView, value: number | null): Sample[] {
+  return value === null ? [] : [{ labels: { node: row.node }, value }];
+}
+
+function processFamilies(counts: IngestCounts, subscribers: number): Family[] {
+  const { accepted, invalid, unknownTypes, failed } = counts;
+  const results = { accepted, invalid, unknown_type: unknownTypes };
+  return [
+    counter(
+      "events_total",
+      "Events that this process got, by what became of them.",
+      Object.entries(results).map(([result, value]) => ({ labels: { result }, value })),
+    ),
+    counter("failed_batches_total", "Batches that the database did not take.", [{ value: failed }]),
+    {
+      name: `${PREFIX}_ingest_duration_seconds`,
+      type: "histogram",
+      help: "How long batches took to be stored.",
+      samples: histogram(counts),
+    },
+    gauge("live_subscribers", "Pages that are open and updated.", [{ value: subscribers }]),
+  ];
+}
+
+function histogram({ durations, durationSeconds }: IngestCounts): Sample[] {
+  let sum = 0;
+  const buckets = [...INGEST_BUCKETS, Infinity].map((bound, index): Sample => {
+    sum += durations[index] ?? 0;
+    return { suffix: "_bucket", labels: { le: valueText(bound) }, value: sum };
+  });
+  return [...buckets, { suffix: "_sum", value: durationSeconds }, { suffix: "_count", value: sum }];
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[]): Family {
+  return { name: `${PREFIX}_${name}`, type: "gauge", help, samples };
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): Family {
+  return { name: `${PREFIX}_${name}`, type: "counter", help, samples };
+}
+
+function secondsOf(time: string | null): number | null {
+  return time === null ? null : Date.parse(time) / 1000;
+}

@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { GROUPS, STATES } from "../fleet/node_view.ts";
+import { PAGE_ROWS_MAX } from "../store/page_range.ts";
+import type { Denial } from "../access/denial.ts";
+import { FAILURES } from "./failures.ts";
+
+/** A fleet of this size is answered whole. */
+const NODES_MAX = 1_000;
+/** The longest name of a node, and the longest search that can find anything. */
+const NAME_CHARS_MAX = 600;
+
+function limit(max: number, usual: number) {
+  return z.coerce.number().int().min(1).max(max).default(usual).meta({ description: "Entries of a page" });
+}
+
+export const FleetQuery = z.object({
+  group: z.enum(GROUPS).optional().meta({ description: "Only nodes of this group" }),
+  state: z.enum([...STATES, "trouble"]).optional().meta({
+    description: "Only nodes in this state, or those that need an operator",
+  }),
+  q: z.string().max(NAME_CHARS_MAX).default("").meta({
+    description: "A part of a name, a host, a role or a release",
+  }),
+  limit: limit(NODES_MAX, 200),
+  cursor: z.string().max(NAME_CHARS_MAX).optional().meta({
+    description: "`next` of the page before: the name of its last node",
+  }),
+});
+
+export const NodeQuery = z.object({
+  limit: limit(PAGE_ROWS_MAX, 50),
+  before: z.string().optional().meta({
+    description: "`older` of the page before, or a time in ISO 8601, in UTC",
+  }),
+});
+
+export const RunQuery = z.object({
+  node: z.string().max(NAME_CHARS_MAX).optional().meta({
+    description: "The node, where several have a run of this id",
+  }),
+});
+
+export const BadgeQuery = z.object({
+  show: z.enum(["state", "release"]).default("state").meta({
+    description: "What the badge says of the node",
+  }),
+});
+
+/** Reads the query of a request; what the schema does not name is ignored. */
+export function parseQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  query: Readonly<Record<string, string>>,
+): { readonly query: z.infer<Schema> } | Denial {
+  const parsed = schema.safeParse(query);
+  if (parsed.success) return { query: parsed.data };
+  const [issue] = parsed.error.issues;
+  return FAILURES.query(
+    `Cannot read the query: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`,
+    "the description at /api/v1/openapi.json has the parameters",
+  );
+}
