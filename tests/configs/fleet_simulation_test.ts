@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { RunEvents } from "../../configs/demo/fleet/run_events.ts";
 import { simulateFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
-import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, nodeOf } from "../../lib/reporting/event_names.ts";
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import { recordEvents, startedEvent } from "../../lib/reporting/make_events.ts";
 import { parseBatch } from "../../lib/reporting/parse_batch.ts";
+import type { ReportEvent } from "../../lib/reporting/wire.ts";
 import type { RunRecord } from "../../lib/store/history.ts";
 import { digestOfRelease } from "../helpers/web_events.ts";
 import { WholeFleet } from "../helpers/whole_fleet.ts";
@@ -23,18 +24,34 @@ Deno.test("a simulated month is valid by the wire's schema, and every id is ther
   assert.equal(ids.size, MONTH.events.length);
 });
 
-Deno.test("fifty nodes report a month in fewer than 20,000 events, in batches that a node may send", () => {
+function isHeartbeat({ type }: ReportEvent): boolean {
+  return type === EVENT_TYPES.heartbeat;
+}
+
+Deno.test("fifty nodes report a month in fewer than 20,000 events", () => {
   assert.ok(MONTH.events.length > 5_000 && MONTH.events.length < 20_000, String(MONTH.events.length));
   assert.equal(new Set(MONTH.batches.map(({ node }) => node)).size, 50);
-  const desk = [
-    ...simulateFleet({ nodes: 6, days: 30, now: NOW, batchHours: 30 * 24, heartbeatMinutes: 10 }),
-  ];
+});
+
+Deno.test("batches are such as a node sends: within the bounds of one, and a heartbeat goes alone", () => {
+  const often = simulateFleet({ nodes: 6, days: 2, now: NOW, batchHours: 48, heartbeatMinutes: 10 });
+  const bulk = [...simulateFleet({ nodes: 3, days: 30, now: NOW, batchHours: 30 * 24, runsPerNode: 900 })];
   const encoder = new TextEncoder();
-  for (const { events } of [...MONTH.batches, ...desk]) {
+  for (const { events } of [...MONTH.batches, ...often, ...bulk]) {
     assert.ok(events.length > 0 && events.length <= BATCH_EVENTS_MAX);
     assert.ok(encoder.encode(JSON.stringify(events)).length <= BATCH_BYTES_MAX);
+    assert.ok(events.length === 1 || !events.some(isHeartbeat));
   }
-  assert.ok(desk.some(({ events }) => events.length > 250), "some batches are full");
+  assert.ok(bulk.some(({ events }) => events.length === BATCH_EVENTS_MAX), "some batches are full");
+});
+
+Deno.test("what was sent has happened by a clock that is right, also where the node's is wrong", () => {
+  for (const { node, events, sentAt } of MONTH.batches) {
+    assert.ok(sentAt <= NOW);
+    const lastMs = Math.max(...events.map(({ time }) => Date.parse(time)));
+    const isRight = Math.abs(lastMs - sentAt.getTime()) < 1_000;
+    assert.ok(isRight || node === "bot-singapore", `${node} at ${sentAt.toISOString()}`);
+  }
 });
 
 Deno.test("a node's events come in the order of time, and days come one after the other", () => {

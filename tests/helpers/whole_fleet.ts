@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type FleetOptions, simulateFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
+import {
+  type FleetBatch,
+  type FleetOptions,
+  simulateFleet,
+} from "../../configs/demo/fleet/simulate_fleet.ts";
 import { nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 
@@ -19,7 +23,7 @@ function isOf<Kind extends keyof Named>(kind: Kind, event: ReportEvent): event i
 
 /** A simulated fleet, read whole. */
 export class WholeFleet {
-  readonly batches: readonly { readonly node: string; readonly events: readonly ReportEvent[] }[];
+  readonly batches: readonly FleetBatch[];
   readonly events: readonly ReportEvent[];
   readonly now: Date;
 

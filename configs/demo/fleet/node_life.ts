@@ -26,6 +26,12 @@ export interface NodeParts {
   readonly heartbeatMs: number | undefined;
 }
 
+/** An event, and when it happened by a clock that is right. */
+export interface Reported {
+  readonly atMs: number;
+  readonly event: ReportEvent;
+}
+
 /** A run that is going on. */
 interface Doing {
   readonly moments: Generator<Moment>;
@@ -50,8 +56,7 @@ export class NodeLife {
   #nextBeatMs: number;
   #pauseMs: number;
   /** What was not asked for yet. */
-  #reported: ReportEvent[] = [];
-  #lastMs = 0;
+  #reported: Reported[] = [];
 
   constructor(parts: NodeParts) {
     const { facts, fortune, heartbeatMs, fromMs } = parts;
@@ -68,13 +73,8 @@ export class NodeLife {
     this.#pauseMs = fortune.pausedMs;
   }
 
-  /** When the last of what was returned happened. */
-  get lastMs(): number {
-    return this.#lastMs;
-  }
-
   /** Returns what the node reports up to a time and has not returned yet, oldest first. */
-  eventsUntil(toMs: number): ReportEvent[] {
+  eventsUntil(toMs: number): Reported[] {
     const untilMs = Math.min(toMs, this.#parts.fortune.lastSeenMs);
     while (this.#step(untilMs));
     const events = this.#reported;
@@ -87,13 +87,11 @@ export class NodeLife {
     const runMs = this.#doing?.atMs ?? this.#startMs ?? this.#dueMs;
     const atMs = Math.min(runMs, this.#nextBeatMs, this.#pauseMs);
     if (atMs > untilMs) return false;
-    const { length } = this.#reported;
     if (atMs === this.#pauseMs) this.#pause();
     else if (atMs === this.#nextBeatMs) this.#regularBeat();
     else if (this.#doing !== undefined) this.#continue(this.#doing);
     else if (this.#startMs !== undefined) this.#run(this.#startMs);
     else this.#come();
-    if (this.#reported.length > length) this.#lastMs = atMs;
     return true;
   }
 
@@ -133,17 +131,17 @@ export class NodeLife {
       if (this.#parts.facts.plan.hasDaemon) this.#beat(next.atMs);
     } else if (!doing.isStarted) {
       const { durationMs } = next.record;
-      if (durationMs >= STARTED_MS_MIN) this.#reported.push(this.#events.started(next.record));
+      if (durationMs >= STARTED_MS_MIN) this.#report(next.startMs, [this.#events.started(next.record)]);
       doing.isStarted = true;
       doing.atMs = next.startMs + durationMs;
       return;
-    } else this.#reported.push(...this.#events.ended(next.record, next.published));
+    } else this.#report(doing.atMs, this.#events.ended(next.record, next.published));
     this.#await(moments);
   }
 
   #pause(): void {
+    this.#report(this.#pauseMs, this.#events.ended(this.#parts.fortune.pauseRecord(), undefined));
     this.#pauseMs = Infinity;
-    this.#reported.push(...this.#events.ended(this.#parts.fortune.pauseRecord(), undefined));
   }
 
   #regularBeat(): void {
@@ -176,7 +174,7 @@ export class NodeLife {
         leftOut: { releases: 0, quarantine: 0 },
       },
     };
-    this.#reported.push(event);
+    this.#report(atMs, [event]);
   }
 
   #status(atMs: number): Status {
@@ -200,6 +198,10 @@ export class NodeLife {
       running: this.#runningAt(atMs),
       freeBytes: fortune.freeBytesAt(atMs, this.#isWindows ? 180 * GIGABYTE : 60 * GIGABYTE),
     };
+  }
+
+  #report(atMs: number, events: readonly ReportEvent[]): void {
+    for (const event of events) this.#reported.push({ atMs, event });
   }
 
   #runningAt(atMs: number): RunningRun[] {

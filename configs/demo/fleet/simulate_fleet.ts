@@ -1,10 +1,10 @@
-import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX } from "../../../lib/reporting/event_names.ts";
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES } from "../../../lib/reporting/event_names.ts";
 import type { ReportEvent } from "../../../lib/reporting/wire.ts";
 import type { Behaviour, NodeFacts } from "./behaviour.ts";
 import { Consumer } from "./consumer.ts";
 import { clockOf, Fortune } from "./fortune.ts";
 import { makeModelSet, type ModelSet, SET_SPECS } from "./model_sets.ts";
-import { NodeLife } from "./node_life.ts";
+import { NodeLife, type Reported } from "./node_life.ts";
 import { Random } from "./random.ts";
 import { ReferencesNode } from "./references_node.ts";
 import { makeRoster, type NodePlan } from "./roster.ts";
@@ -45,7 +45,7 @@ export interface FleetBatch {
 
 /**
  * Returns what the nodes of a fleet report over some days, oldest first: day by day (or what `batchHours` says), and in
- * each of these node by node. No batch is larger than what a node sends. Generated while it is read, so that memory does
+ * each of these node by node. No batch is larger than what a node sends, and a heartbeat goes alone. Generated while it is read, so that memory does
  * not grow with the number of runs.
  */
 export function* simulateFleet(options: FleetOptions): Generator<FleetBatch> {
@@ -77,9 +77,7 @@ export class SimulatedFleet {
   /** Returns what the nodes report up to a time and was not returned yet, node by node. */
   *batchesUntil(time: Date): Generator<FleetBatch> {
     for (const [node, life] of this.#lives) {
-      for (const events of batchesOf(life.eventsUntil(time.getTime()))) {
-        yield { node, events, sentAt: new Date(life.lastMs) };
-      }
+      yield* batchesOf(node, life.eventsUntil(time.getTime()));
     }
   }
 }
@@ -159,24 +157,27 @@ function dueTimes(timetable: Timetable, firstMs: number, toMs: number): number[]
 /** The largest event is that of a release with forty files; so many of those fit into any batch. */
 const UNMEASURED_MAX = 32;
 
-/** Cuts events into batches as a node does. */
-function* batchesOf(events: ReportEvent[]): Generator<ReportEvent[]> {
-  if (events.length <= UNMEASURED_MAX) {
-    if (events.length > 0) yield events;
-    return;
-  }
+/** Cuts events into batches as a node does: a heartbeat goes alone, and the others as many as fit. */
+function* batchesOf(node: string, reported: readonly Reported[]): Generator<FleetBatch> {
   const encoder = new TextEncoder();
+  const isMeasured = reported.length > UNMEASURED_MAX;
   let batch: ReportEvent[] = [];
-  let bytes = 0;
-  for (const event of events) {
+  let [bytes, sentMs] = [0, 0];
+  for (const { atMs, event } of reported) {
     // With a comma or a bracket.
-    const size = encoder.encode(JSON.stringify(event)).length + 1;
-    if (batch.length === BATCH_EVENTS_MAX || bytes + size > BATCH_BYTES_MAX) {
-      yield batch;
+    const size = isMeasured ? encoder.encode(JSON.stringify(event)).length + 1 : 0;
+    const isBeat = event.type === EVENT_TYPES.heartbeat;
+    const isFull = isBeat || batch.length === BATCH_EVENTS_MAX || bytes + size > BATCH_BYTES_MAX;
+    if (isFull && batch.length > 0) {
+      yield { node, events: batch, sentAt: new Date(sentMs) };
       [batch, bytes] = [[], 0];
     }
-    batch.push(event);
-    bytes += size;
+    if (isBeat) yield { node, events: [event], sentAt: new Date(atMs) };
+    else {
+      batch.push(event);
+      bytes += size;
+      sentMs = atMs;
+    }
   }
-  if (batch.length > 0) yield batch;
+  if (batch.length > 0) yield { node, events: batch, sentAt: new Date(sentMs) };
 }
