@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
@@ -7,11 +7,13 @@ import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.
 import { stateDirOf } from "../lib/store/store.ts";
 import { mayListen } from "../web/access/may_listen.ts";
 import { hashPassword, PASSWORD_CHARS_MAX } from "../web/access/password_hash.ts";
+import { HASH_VARIABLE, PASSWORD_VARIABLE, passwordOfEnvironment } from "../web/access/password_source.ts";
 import { isLoopbackName } from "../web/access/request_host.ts";
 import { localFeed } from "../web/local_feed.ts";
 import { openDashboard } from "../web/open_dashboard.ts";
 import { runJobs } from "../web/run_jobs.ts";
 import { serveDashboard } from "../web/serve.ts";
+import { prepareDatabase } from "../web/store/prepare_database.ts";
 import { changeSettings } from "../web/store/settings_row.ts";
 import {
   COMMON_ALIASES,
@@ -64,7 +66,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const { context } = session;
   const listen = parseListenAddress(flags.listen ?? LISTEN, "--listen");
   const place = databaseOf(session, flags);
-  await Deno.mkdir(dirname(place), { recursive: true });
+  await prepareDatabase(place);
   using kv = await Deno.openKv(place);
   const web = { kv, clock: context.clock, log: context.log };
   if (flags.setPassword === true) return await setPassword(session, kv);
@@ -105,6 +107,13 @@ async function setPassword({ context, output }: Session, kv: Deno.Kv): Promise<v
   const password = await readLine(Deno.stdin.readable, PASSWORD_BYTES_MAX);
   await changeSettings(kv, { passwordHash: await hashPassword(password) });
   context.log.debug("the hash of the password is stored");
+  const source = passwordOfEnvironment(context.env);
+  if (source !== undefined) {
+    context.log.warn(
+      "the environment sets a password, too, which comes before the stored one: " +
+        `remove ${HASH_VARIABLE} and ${PASSWORD_VARIABLE} to use the new password`,
+    );
+  }
   output.result({ changed: true }, () => ["The password is set. Sign in with it at the dashboard."]);
 }
 
