@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { compareUtf8 } from "../../../lib/core/portable_path.ts";
 import type { EventOf } from "../../../lib/reporting/wire.ts";
 import { Random } from "./random.ts";
 
@@ -173,12 +175,13 @@ class SetBuilder {
     if (age > 0 && age % 6 === 0) this.#addSymbol();
     if (age > 0 && age % 17 === 0) this.#symbols.splice(this.#random.integer(1, this.#symbols.length - 1), 1);
     const before = new Map(this.#files.map((file) => [file.path, file]));
-    this.#files = [...this.#symbolFiles(before, age), ...this.#sharedFiles(before, age)];
+    this.#files = [...this.#symbolFiles(before, age), ...this.#sharedFiles(before, age)]
+      .sort((a, b) => compareUtf8(a.path, b.path));
     const changed = this.#files.filter((file) => before.get(file.path)?.sha256 !== file.sha256);
     const kept = new Set(this.#files.map(({ path }) => path));
     const removed = Array.from(before.keys()).filter((path) => !kept.has(path));
     return {
-      digest: `sha256:${this.#random.hex(64)}`,
+      digest: digestOf(this.#files),
       sequence: this.#sequence,
       publishedMs,
       files: this.#files,
@@ -224,6 +227,12 @@ class SetBuilder {
     const size = Math.round(usualSize * (1 + age * 0.004) * this.#random.between(0.985, 1.015));
     return { path, size, sha256: this.#random.hex(64) };
   }
+}
+
+/** As `releaseDigest` of lib does it, at once: a dashboard checks the list against it. */
+function digestOf(files: readonly ReleaseFile[]): FleetRelease["digest"] {
+  const lines = files.map(({ path, size, sha256 }) => `${sha256}  ${size}  ${path}\n`).sort(compareUtf8);
+  return `sha256:${createHash("sha256").update(lines.join("")).digest("hex")}`;
 }
 
 function sizeOf(files: readonly ReleaseFile[]): number {
