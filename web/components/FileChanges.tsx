@@ -1,9 +1,10 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
-import type { FileChange } from "../fleet/compare_files.ts";
+import { type ChangeSums, type FileChange, sumChanges } from "../fleet/compare_files.ts";
 import type { Tone } from "../fleet/tone.ts";
 import { shownText } from "../shown_text.ts";
+import type { ReleaseDiff } from "../store/read_release_diff.ts";
 import { Mark } from "./Mark.tsx";
+import { Notice } from "./Notice.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 
 /** More than a person reads; the API has them all. */
@@ -16,53 +17,92 @@ const TONES: Readonly<Record<FileChange["kind"], Tone>> = {
   renamed: "quiet",
 };
 
-interface FileChangesProps {
-  readonly changes: readonly FileChange[];
-  /** Digests of the two releases. */
-  readonly before: string;
-  readonly after: string;
-}
+const COLUMNS = [
+  { label: "File", grows: true },
+  { label: "Change" },
+  { label: "Before", align: "end" },
+  { label: "After", align: "end" },
+  { label: "Difference", align: "end" },
+] as const;
 
-/** Renders what differs between two releases, a file a row. */
-export function FileChanges({ changes, before, after }: FileChangesProps) {
-  if (changes.length === 0) return <p class="lead">Both releases have the same files.</p>;
+/** Renders what differs between two releases: the sums, then a file a row. */
+export function FileChanges({ diff }: { readonly diff: ReleaseDiff }) {
+  const { changes, comparedTo, isProven } = diff;
   return (
     <>
-      <Table
-        caption="Changed files"
-        columns={[{ label: "File", grows: true }, { label: "Change" }, { label: "Before", align: "end" }, {
-          label: "After",
-          align: "end",
-        }]}
-      >
-        {changes.slice(0, SHOWN_MAX).map((change) => (
-          <Row key={change.path}>
-            <Cell
-              label=""
-              kind="head"
-              note={change.from === undefined ? undefined : <>was {shownText(change.from)}</>}
-            >
-              <code class="path">{shownText(change.path)}</code>
-            </Cell>
-            <Cell label="Change">
-              <span class={`state tone-${TONES[change.kind]}`}>
-                <Mark tone={TONES[change.kind]} />
-                <span>{change.kind}</span>
-              </span>
-            </Cell>
-            <Cell label="Before" align="end">{sizeOf(change.sizeBefore)}</Cell>
-            <Cell label="After" align="end">{sizeOf(change.sizeAfter)}</Cell>
-          </Row>
-        ))}
-      </Table>
-      <p class="more">
-        {changes.length > SHOWN_MAX && <>{plural(changes.length - SHOWN_MAX, "more file")}.{" "}</>}
-        <a href={addresses.releaseDiff(after, before)}>Compare the two releases</a>
+      {comparedTo !== undefined && (
+        <Notice tone="warn" title="Only the first files were compared">
+          <p>
+            A node lists at most 2,000 files of a release. The files after{" "}
+            <code>{shownText(comparedTo)}</code> are not known here.
+          </p>
+        </Notice>
+      )}
+      <p class="sums">
+        {changes.length === 0
+          ? comparedTo === undefined ? "Both releases have the same files." : "The first files are the same."
+          : sumWords(sumChanges(changes)).map((words) => <span key={words}>{words}</span>)}
       </p>
+      {changes.length > 0 && (
+        <Table caption="Changed files" columns={COLUMNS}>
+          {changes.slice(0, SHOWN_MAX).map((change) => <ChangeRow key={change.path} change={change} />)}
+        </Table>
+      )}
+      {changes.length > SHOWN_MAX && (
+        <p class="more">The first {SHOWN_MAX} of {plural(changes.length, "changed file")} are shown.</p>
+      )}
+      {!isProven && (
+        <p class="small quiet-text">
+          At least one of the two lists could not be checked against its digest: it is what a node claimed.
+        </p>
+      )}
     </>
+  );
+}
+
+function ChangeRow({ change }: { readonly change: FileChange }) {
+  const { path, kind, from, sizeBefore, sizeAfter } = change;
+  const tone = TONES[kind];
+  return (
+    <Row>
+      <Cell label="" kind="head" note={from === undefined ? undefined : <>was {shownText(from)}</>}>
+        <code class="path">
+          <bdi>{shownText(path)}</bdi>
+        </code>
+      </Cell>
+      <Cell label="Change">
+        <span class={`state tone-${tone}`}>
+          <Mark tone={tone} />
+          <span>{kind}</span>
+        </span>
+      </Cell>
+      <Cell label="Before" align="end">{sizeOf(sizeBefore)}</Cell>
+      <Cell label="After" align="end">{sizeOf(sizeAfter)}</Cell>
+      <Cell label="Difference" align="end">{differenceOf(change)}</Cell>
+    </Row>
   );
 }
 
 function sizeOf(size: number | undefined): string {
   return size === undefined ? "–" : formatBytes(size);
+}
+
+/** By how much a file grew or shrank. */
+function differenceOf({ sizeBefore = 0, sizeAfter = 0 }: FileChange): string {
+  const by = sizeAfter - sizeBefore;
+  return by === 0 ? "–" : `${by > 0 ? "+" : "−"}${formatBytes(Math.abs(by))}`;
+}
+
+/** Returns sums in words: `2 added, 3.1 MiB`. */
+function sumWords({ counts, addedBytes, removedBytes, changedBytes }: ChangeSums): string[] {
+  return [
+    ...(counts.changed > 0
+      ? [`${plural(counts.changed, "file")} changed, ${formatBytes(changedBytes)} now`]
+      : []),
+    ...(counts.added > 0 ? [`${plural(counts.added, "file")} added, ${formatBytes(addedBytes)}`] : []),
+    ...(counts.removed > 0
+      ? [`${plural(counts.removed, "file")} removed, ${formatBytes(removedBytes)}`]
+      : []),
+    ...(counts.renamed > 0 ? [`${plural(counts.renamed, "file")} renamed`] : []),
+  ];
 }

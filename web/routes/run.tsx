@@ -15,13 +15,12 @@ import { StepChart } from "../components/StepChart.tsx";
 import { Cell, Row, Table } from "../components/Table.tsx";
 import { Time } from "../components/Time.tsx";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
-import { compareFiles, type FileChange } from "../fleet/compare_files.ts";
 import { isFailure } from "../fleet/outcomes.ts";
 import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
-import { readReleaseFiles } from "../store/read_release.ts";
 import { findRunningRun } from "../store/find_running_run.ts";
+import { readReleaseDiff, type ReleaseDiff } from "../store/read_release_diff.ts";
 import { readRun } from "../store/read_run.ts";
 import { RUNNING, type RunRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
@@ -42,9 +41,7 @@ export function runRoutes(dashboard: Dashboard): App {
       );
     }
     const { row, details, nodes } = stored;
-    const body = (
-      <RunPage run={row} details={details} nodes={nodes} changes={await changesOf(dashboard.kv, row)} />
-    );
+    const body = <RunPage run={row} details={details} nodes={nodes} diff={await diffOf(dashboard.kv, row)} />;
     const title = `${row.command} of ${row.node}`;
     return context.html(
       renderPage({ title, facts: pageFacts(context, now, version), nodes: [row.node], body }),
@@ -53,20 +50,19 @@ export function runRoutes(dashboard: Dashboard): App {
 }
 
 /** What the run's release changed, where publishers listed the files of both. */
-async function changesOf(kv: Deno.Kv, { release, previous }: RunRow): Promise<FileChange[] | undefined> {
+async function diffOf(kv: Deno.Kv, { release, previous }: RunRow): Promise<ReleaseDiff | undefined> {
   if (release === undefined || previous === undefined || release === previous) return undefined;
-  const [after, before] = await Promise.all([readReleaseFiles(kv, release), readReleaseFiles(kv, previous)]);
-  return after === undefined || before === undefined ? undefined : compareFiles(before, after);
+  return await readReleaseDiff(kv, previous, release);
 }
 
 interface RunPageProps {
   readonly run: RunRow;
   readonly details: Finished | undefined;
   readonly nodes: readonly string[];
-  readonly changes: readonly FileChange[] | undefined;
+  readonly diff: ReleaseDiff | undefined;
 }
 
-function RunPage({ run, details, nodes, changes }: RunPageProps) {
+function RunPage({ run, details, nodes, diff }: RunPageProps) {
   const steps = details?.steps ?? [];
   return (
     <>
@@ -97,9 +93,12 @@ function RunPage({ run, details, nodes, changes }: RunPageProps) {
           <StepChart steps={steps} outcome={run.outcome} />
         </Section>
       )}
-      {changes !== undefined && run.previous !== undefined && run.release !== undefined && (
-        <Section title="Changed files" note={plural(changes.length, "file")}>
-          <FileChanges changes={changes} before={run.previous} after={run.release} />
+      {diff !== undefined && run.previous !== undefined && run.release !== undefined && (
+        <Section
+          title="Changed files"
+          note={<a href={addresses.releaseDiff(run.release, run.previous)}>Compare the two releases</a>}
+        >
+          <FileChanges diff={diff} />
         </Section>
       )}
       <PullRequests details={details} />

@@ -79,36 +79,17 @@ async function forgetInReleases(
   const remove = async ({ key }: Deno.KvEntry<unknown>) => await step.delete(key);
   if (await step.walk(keys.pullRequestsOf(node), {}, remove) !== undefined) return after ?? FIRST_DIGEST;
   const [first = 0, digest = ""] = after ?? FIRST_DIGEST;
-  for (const [index, { list, forget }] of BY_DIGEST.entries()) {
+  for (const [index, list] of BY_DIGEST.entries()) {
     if (index < Number(first)) continue;
-    const begin = index === first ? [digest] : undefined;
-    const last = await step.walkGroups(list, begin, (digest) => forget(step, digest, node));
+    const last = await step.walkGroups(list, index === first ? [digest] : undefined, async (digest) => {
+      const ofNode = [...list, digest, node];
+      await step.delete(ofNode, ...await keysOf(step.kv, ofNode));
+      return true;
+    });
     if (last !== undefined) return [index, ...last];
   }
   return undefined;
 }
 
-/** Removes what one list says of a release and a node. @returns whether nothing is left */
-type Forget = (step: SweepStep, digest: string, node: string) => Promise<boolean>;
-
-/** The publications of a release are by time. */
-const forgetPublications: Forget = async (step, digest, node) => {
-  const stopped = await step.walk(keys.publications(digest), {}, async ({ key }) => {
-    if (key.at(-2) === node) await step.delete(key);
-  });
-  return stopped === undefined;
-};
-
+const BY_DIGEST = [keys.allPublications(), keys.allCanaries(), keys.allQuarantines()];
 const FIRST_DIGEST: Place = [0, ""];
-const BY_DIGEST: readonly { readonly list: Deno.KvKey; readonly forget: Forget }[] = [
-  { list: keys.allPublications(), forget: forgetPublications },
-  { list: keys.allCanaries(), forget: one(keys.canary) },
-  { list: keys.allQuarantines(), forget: one(keys.quarantine) },
-];
-
-function one(keyOf: (digest: string, node: string) => Deno.KvKey): Forget {
-  return async (step, digest, node) => {
-    await step.delete(keyOf(digest, node));
-    return true;
-  };
-}

@@ -9,6 +9,8 @@ export const ACTIVATIONS_MAX = 500;
 export interface ActivePeriod extends Activation {
   /** When another release took its place; `null` while it is active. */
   readonly until: string | null;
+  /** The activation that ended it; `null` while it is active. */
+  readonly next: Pick<Activation, "digest" | "sequence" | "outcome"> | null;
 }
 
 /**
@@ -38,22 +40,28 @@ export async function readActivations(
 
 /** The same release again, as when a heartbeat names what a run reports later, goes on. */
 function periodsOf(activations: readonly Activation[]): ActivePeriod[] {
-  const periods: ActivePeriod[] = [];
+  const begun: Activation[] = [];
   for (const activation of activations) {
-    const last = periods.at(-1);
-    if (last?.digest === activation.digest) {
-      periods[periods.length - 1] = merged(last, activation);
-      continue;
-    }
-    if (last !== undefined) periods[periods.length - 1] = { ...last, until: activation.at };
-    periods.push({ ...activation, until: null });
+    const last = begun.at(-1);
+    if (last?.digest === activation.digest) begun[begun.length - 1] = merged(last, activation);
+    else begun.push(activation);
   }
-  return periods;
+  // Only now is it known of each whether it was a rollback: a heartbeat does not say.
+  return begun.map((activation, index) => {
+    const after = begun[index + 1];
+    if (after === undefined) return { ...activation, until: null, next: null };
+    const { at, digest, sequence, outcome } = after;
+    return { ...activation, until: at, next: { digest, outcome, ...named(sequence) } };
+  });
 }
 
-/** A run says more of an activation than a heartbeat: the release before it. */
-function merged(period: ActivePeriod, again: Activation): ActivePeriod {
-  return period.previous === undefined && again.previous !== undefined && again.previous !== again.digest
-    ? { ...again, at: period.at, until: null }
-    : period;
+function named(sequence: number | undefined): { readonly sequence?: number } {
+  return sequence === undefined ? {} : { sequence };
+}
+
+/** A run says more of an activation than a heartbeat: the release before it, and how it came. */
+function merged(first: Activation, again: Activation): Activation {
+  return first.previous === undefined && again.previous !== undefined && again.previous !== again.digest
+    ? { ...again, at: first.at }
+    : first;
 }

@@ -1,0 +1,69 @@
+// @ts-types="@types/d3-shape"
+import { area, curveStepAfter } from "d3-shape";
+import type { Span } from "./time_axis.ts";
+import { partOf } from "./time_axis.ts";
+
+/** From when to when something was active somewhere. */
+export interface Presence {
+  readonly from: Date;
+  /** `null` while it is active. */
+  readonly until: Date | null;
+}
+
+/** On how many nodes a release was active, from a time on. */
+export interface PresenceStep {
+  readonly at: Date;
+  readonly count: number;
+}
+
+/** Returns on how many nodes a release was active over a span: a step for each change, and one at each end. */
+export function presenceSteps(presences: readonly Presence[], { from, to }: Span): readonly PresenceStep[] {
+  const changes: { readonly ms: number; readonly by: number }[] = [];
+  for (const presence of presences) {
+    const begin = Math.max(presence.from.getTime(), from.getTime());
+    const end = Math.min(presence.until?.getTime() ?? Infinity, to.getTime());
+    if (!(end > begin)) continue;
+    changes.push({ ms: begin, by: 1 }, { ms: end, by: -1 });
+  }
+  changes.sort((a, b) => a.ms - b.ms);
+  const steps: PresenceStep[] = [{ at: from, count: 0 }];
+  for (const { ms, by } of changes) {
+    const last = steps.at(-1);
+    const count = (last?.count ?? 0) + by;
+    // What is active at the end of the span goes on: no step there.
+    if (ms === to.getTime()) continue;
+    if (last?.at.getTime() === ms) steps[steps.length - 1] = { at: last.at, count };
+    else steps.push({ at: new Date(ms), count });
+  }
+  const count = steps.at(-1)?.count ?? 0;
+  return [...steps, { at: to, count }];
+}
+
+/** The least height of a node among many, in pixels: it must not vanish. */
+const SEEN = 3;
+
+/**
+ * Returns the steps as the path of an area in a drawing of this size; empty where nothing was active.
+ *
+ * @param most the count that fills the height
+ */
+export function presencePath(
+  steps: readonly PresenceStep[],
+  span: Span,
+  most: number,
+  { width, height }: { readonly width: number; readonly height: number },
+): string {
+  if (!steps.some(({ count }) => count > 0)) return "";
+  const tall = (count: number) =>
+    count === 0 ? 0 : SEEN + (height - SEEN) * Math.min(1, count / Math.max(1, most));
+  const path = area<PresenceStep>()
+    .x(({ at }) => round(partOf(span, at) * width))
+    .y0(height)
+    .y1(({ count }) => round(height - tall(count)))
+    .curve(curveStepAfter)(steps);
+  return path ?? "";
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
