@@ -10,6 +10,8 @@ import { liveRoutes } from "./routes/live.ts";
 import { monitoringRoutes } from "./routes/monitoring.ts";
 import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
+import { pullRequestRoutes } from "./routes/pull_requests.tsx";
+import { releaseRoutes } from "./routes/releases.tsx";
 import { runRoutes } from "./routes/run.tsx";
 import { settingsRoutes } from "./routes/settings.tsx";
 import { signInRoutes } from "./routes/sign_in.tsx";
@@ -26,6 +28,8 @@ export function dashboardApp(dashboard: Dashboard): App {
     .route("/", nodeRoutes(dashboard))
     .route("/", runRoutes(dashboard))
     .route("/", incidentRoutes(dashboard))
+    .route("/", releaseRoutes(dashboard))
+    .route("/", pullRequestRoutes(dashboard))
     .route("/", liveRoutes(dashboard))
     .route("/", eventRoutes(dashboard))
     .route("/", apiRoutes(dashboard))

@@ -1,0 +1,126 @@
+import { useContext } from "preact/hooks";
+import { addresses } from "../addresses.ts";
+import { formatDuration, plural } from "../../lib/core/format.ts";
+import { percent } from "../charts/percent.ts";
+import { partOf, type Span } from "../charts/time_axis.ts";
+import { releaseWords } from "../fleet/release_words.ts";
+import type { NodePeriods } from "../fleet/node_periods.ts";
+import type { Tone } from "../fleet/tone.ts";
+import { timeWords } from "../time_words.ts";
+import { Mark } from "./Mark.tsx";
+import { NodeLink } from "./NodeLink.tsx";
+import { PageContext } from "./PageContext.tsx";
+import { Cell, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+/** More nodes than a person reads; the API has them all. */
+const SHOWN_MAX = 100;
+
+const TONES: Readonly<Record<NodePeriods["fate"], Tone>> = {
+  "active": "good",
+  "canary": "calm",
+  "rolled back": "bad",
+  "replaced": "quiet",
+  "not active any more": "quiet",
+};
+
+interface PeriodTableProps {
+  /** In the order in which they are shown. */
+  readonly nodes: readonly NodePeriods[];
+  readonly span: Span;
+}
+
+/** Renders where a release was active, a node a row, on one axis of time. */
+export function PeriodTable({ nodes, span }: PeriodTableProps) {
+  const { now, zone } = useContext(PageContext);
+  const [from, to] = [span.from, span.to].map((time) => timeWords(time, "clock", now, zone));
+  const columns = [
+    { label: "Node", size: "large" },
+    { label: `${from} to ${span.to.getTime() === now.getTime() ? "now" : to}` },
+    { label: "Active", size: "large" },
+    { label: "State", size: "large" },
+  ] as const;
+  return (
+    <>
+      <Table caption="Where it was active" columns={columns} live="periods">
+        {nodes.slice(0, SHOWN_MAX).map((node) => <PeriodRow key={node.node} node={node} span={span} />)}
+      </Table>
+      {nodes.length > SHOWN_MAX && (
+        <p class="more">The first {SHOWN_MAX} of {plural(nodes.length, "node")} are shown.</p>
+      )}
+    </>
+  );
+}
+
+function PeriodRow({ node, span }: { readonly node: NodePeriods; readonly span: Span }) {
+  const { now } = useContext(PageContext);
+  const { periods, fate } = node;
+  const last = periods.at(-1);
+  if (last === undefined) return null;
+  const length = (last.until === null ? now.getTime() : Date.parse(last.until)) - Date.parse(last.at);
+  return (
+    <Row>
+      <Cell label="" kind="head" note={periods.length > 1 ? `active ${periods.length} times` : undefined}>
+        <NodeLink node={node.node} />
+      </Cell>
+      <Cell label="When" kind="wide">
+        <PeriodBars node={node} span={span} />
+      </Cell>
+      <Cell label="Active" note={`for ${formatDuration(Math.max(0, length))}`}>
+        <Time at={last.at} style="clock" /> to {last.until === null
+          ? fate === "not active any more" ? "an unknown time" : "now"
+          : <Time at={last.until} style="clock" />}
+      </Cell>
+      <Cell label="State">
+        <span class={`state tone-${TONES[fate]}`}>
+          <Mark tone={TONES[fate]} />
+          <span>
+            {fate === "canary" ? "in canary" : fate}
+            {last.next !== null && (
+              <>
+                {fate === "rolled back" ? " to " : " by "}
+                <a class="release" href={addresses.release(last.next.digest)} title={last.next.digest}>
+                  {releaseWords(last.next)}
+                </a>
+              </>
+            )}
+          </span>
+        </span>
+      </Cell>
+    </Row>
+  );
+}
+
+const HEIGHT = 14;
+
+function PeriodBars({ node: { periods, fate }, span }: { readonly node: NodePeriods; readonly span: Span }) {
+  const { now, zone } = useContext(PageContext);
+  const words = periods.map(({ at, until, next }) => {
+    const [from, to] = [at, until].map((time) =>
+      time === null ? "now" : timeWords(new Date(time), "clock", now, zone)
+    );
+    return `${from} to ${to}${next === null ? "" : `, then ${releaseWords(next)}`}`;
+  });
+  return (
+    <svg class="periods" width="100%" height={HEIGHT} role="img" aria-label={words.join("; ")}>
+      <rect class="periods-ground" width="100%" height={HEIGHT} rx="2" />
+      {periods.map(({ at, until, next }) => {
+        const start = Math.max(0, partOf(span, new Date(at)));
+        const end = Math.min(1, until === null ? 1 : partOf(span, new Date(until)));
+        const tone = next?.outcome === "rolled-back" ? "bad" : next === null ? TONES[fate] : "quiet";
+        return (
+          <rect
+            class={`tone-${tone}`}
+            x={percent(start)}
+            width={percent(Math.max(SEEN, end - start))}
+            height={HEIGHT}
+            rx="2"
+          />
+        );
+      })}
+    </svg>
+  );
+}
+
+/** The least part of the width: a release of minutes in a month must not vanish. */
+const SEEN = 0.006;

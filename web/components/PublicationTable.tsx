@@ -1,0 +1,44 @@
+import { addresses } from "../addresses.ts";
+import { shownText } from "../shown_text.ts";
+import type { Publication } from "../store/rows.ts";
+import { NodeLink } from "./NodeLink.tsx";
+import { Section } from "./Section.tsx";
+import { Cell, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+/** Renders when a release was published, by which node and over which carriers. */
+export function PublicationTable({ publications }: { readonly publications: readonly Publication[] }) {
+  const sorted = publications.toSorted((a, b) => b.at.localeCompare(a.at));
+  return (
+    <Section title="Publications" note={String(sorted.length)} id="publications">
+      <Table
+        caption="Publications"
+        columns={[
+          { label: "Published", size: "medium" },
+          { label: "By", size: "large" },
+          { label: "Carrier", size: "medium" },
+          { label: "Revision" },
+          { label: "Run", size: "medium", align: "end" },
+        ]}
+      >
+        {sorted.map(({ node, at, carrier, revision, runId }) => (
+          <Row key={`${node} ${carrier}`}>
+            <Cell label="" kind="head">
+              <Time at={at} style="clock" />
+            </Cell>
+            <Cell label="By">
+              <NodeLink node={node} />
+            </Cell>
+            <Cell label="Carrier">{carrier === undefined ? "–" : shownText(carrier)}</Cell>
+            <Cell label="Revision" kind="wide">
+              {revision === undefined ? "–" : <code class="path">{shownText(revision)}</code>}
+            </Cell>
+            <Cell label="Run" align="end">
+              <a href={addresses.run(runId, node)}>Show the run</a>
+            </Cell>
+          </Row>
+        ))}
+      </Table>
+    </Section>
+  );
+}

@@ -1,0 +1,116 @@
+import { useContext } from "preact/hooks";
+import { addresses } from "../addresses.ts";
+import { shortDigest } from "../../lib/release/manifest.ts";
+import type { Comparison } from "../store/read_comparison.ts";
+import type { ReleaseName, ReleaseRow } from "../store/rows.ts";
+import { timeWords } from "../time_words.ts";
+import { FileChanges } from "./FileChanges.tsx";
+import { Notice } from "./Notice.tsx";
+import { PageContext } from "./PageContext.tsx";
+import { ReleaseChip } from "./ReleaseChip.tsx";
+import { shownText } from "../shown_text.ts";
+
+interface ReleaseComparisonProps {
+  readonly row: ReleaseRow;
+  readonly comparison: Comparison;
+}
+
+/** Renders what differs between a release and another one, and a form that chooses the other one. */
+export function ReleaseComparison({ row, comparison }: ReleaseComparisonProps) {
+  const { against, diff, typed, meant } = comparison;
+  return (
+    <>
+      <AgainstForm row={row} comparison={comparison} />
+      {meant !== undefined && <Unclear row={row} typed={typed ?? ""} meant={meant} />}
+      {meant === undefined && against !== undefined && (
+        <p class="compared">
+          From <ReleaseChip release={against} /> to <ReleaseChip release={row} />.{" "}
+          <a href={`${addresses.releaseDiff(against.digest, row.digest)}#changes`}>The other way round</a>
+        </p>
+      )}
+      {diff !== undefined && <FileChanges diff={diff} />}
+      {diff === undefined && against !== undefined && (
+        <p class="quiet-text">
+          The two cannot be compared: no node has listed the files of both. The node that publishes a release
+          reports them.
+        </p>
+      )}
+      {against === undefined && meant === undefined && (
+        <p class="quiet-text">No release before this one is known. Choose one to compare it with.</p>
+      )}
+    </>
+  );
+}
+
+function AgainstForm({ row, comparison: { near, against, typed, meant } }: ReleaseComparisonProps) {
+  const { now, zone } = useContext(PageContext);
+  // The other release may be far away.
+  const isNear = against === undefined || near.some(({ digest }) => digest === against.digest);
+  return (
+    <form class="form-line against" method="get" action={`${addresses.release(row.digest)}#changes`}>
+      {near.length > 0 && (
+        <label class="field">
+          <span>Compare with</span>
+          <select name="against">
+            {!isNear && <option value={against?.digest} selected>{optionLabel(against)}</option>}
+            {near.map((one) => (
+              <option value={one.digest} selected={one.digest === against?.digest}>
+                {`${optionLabel(one)} · ${timeWords(new Date(one.at), "clock", now, zone)}`}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <label class="field">
+        <span>{near.length > 0 ? "or with another release" : "Compare with"}</span>
+        <input
+          type="search"
+          name="other"
+          value={meant === undefined ? "" : typed ?? ""}
+          placeholder="Digest, its beginning or sequence"
+          maxLength={80}
+          autoComplete="off"
+          spellcheck={false}
+        />
+      </label>
+      <button type="submit" class="button">Compare</button>
+    </form>
+  );
+}
+
+function optionLabel({ digest, sequence }: ReleaseName): string {
+  return sequence === undefined ? shortDigest(digest) : `${sequence} · ${shortDigest(digest)}`;
+}
+
+interface UnclearProps {
+  readonly row: ReleaseRow;
+  readonly typed: string;
+  readonly meant: readonly ReleaseRow[];
+}
+
+/** What was typed names no release, or several. */
+function Unclear({ row, typed, meant }: UnclearProps) {
+  if (meant.length === 0) {
+    return (
+      <Notice tone="warn" title={`No release is named ${shownText(typed)}`} role="alert">
+        <p>
+          Type at least 4 digits of a digest, or a sequence. <code>model-sync status</code>{" "}
+          shows both on a node.
+        </p>
+      </Notice>
+    );
+  }
+  return (
+    <Notice tone="warn" title={`Several releases are named ${shownText(typed)}`} role="alert">
+      <ul class="plain">
+        {meant.map((one) => (
+          <li key={one.digest}>
+            <a href={`${addresses.releaseDiff(row.digest, one.digest)}#changes`}>
+              Compare with {one.sequence ?? ""} <code>{one.digest.slice("sha256:".length, 40)}</code>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}

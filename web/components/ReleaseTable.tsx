@@ -1,0 +1,113 @@
+import { useContext } from "preact/hooks";
+import { formatBytes, plural } from "../../lib/core/format.ts";
+import type { Span } from "../charts/time_axis.ts";
+import { type ListedRelease, newestPublication, publishedAt } from "../fleet/listed_release.ts";
+import { reachWords } from "../fleet/release_reach.ts";
+import { shownText } from "../shown_text.ts";
+import type { Publication, ReleaseRow } from "../store/rows.ts";
+import { timeWords } from "../time_words.ts";
+import { NodeLink } from "./NodeLink.tsx";
+import { PageContext } from "./PageContext.tsx";
+import { PresenceChart } from "./PresenceChart.tsx";
+import { ReachState } from "./ReachState.tsx";
+import { ReleaseChip } from "./ReleaseChip.tsx";
+import { Cell, Row, Table } from "./Table.tsx";
+import { Time } from "./Time.tsx";
+
+interface ReleaseTableProps {
+  readonly caption: string;
+  /** Newest first. */
+  readonly releases: readonly ListedRelease[];
+  /** The time that the drawings show. */
+  readonly span: Span;
+  /** Whether the releases may be of several publishers, so that each row names its own. */
+  readonly namesPublishers?: boolean;
+  /** Whether any release of the page is signed: then each row says by whose key. */
+  readonly isSigned: boolean;
+  readonly live: string;
+}
+
+/** Renders releases, a row each, with when and where they were active on one axis of time. */
+export function ReleaseTable(props: ReleaseTableProps) {
+  const { caption, releases, span, namesPublishers = false, isSigned, live } = props;
+  const { now, zone, viewer } = useContext(PageContext);
+  const [from, to] = [span.from, span.to].map((time) => timeWords(time, "date", now, zone));
+  const most = releases.reduce((max, { reach }) => Math.max(max, reach.consumers), 1);
+  const columns = [
+    { label: "Release", size: "large" as const },
+    { label: "Published", size: "medium" as const },
+    { label: from === to ? `Active ${from}` : `Active, ${from} to ${to}` },
+    { label: "Where", size: "large" as const },
+    ...(isSigned ? [{ label: "Signed by", size: "medium" as const }] : []),
+    { label: "Size", size: "small" as const, align: "end" as const },
+  ];
+  return (
+    <Table caption={shownText(caption)} columns={columns} live={live}>
+      {releases.map((release) => {
+        const { row, publications, reach, steps, isNewest } = release;
+        const words = reachWords(reach, isNewest);
+        return (
+          <Row key={row.digest}>
+            <Cell label="" kind="head" note={isNewest ? "newest" : undefined}>
+              <ReleaseChip release={row} />
+            </Cell>
+            <Cell
+              label="Published"
+              note={viewer === "operator"
+                ? <By publications={publications} row={row} namesPublisher={namesPublishers} />
+                : undefined}
+            >
+              <Time at={publishedAt(release)} style="clock" />
+            </Cell>
+            <Cell label="Active" kind="wide">
+              <PresenceChart steps={steps} span={span} most={most} tone={words.tone} />
+            </Cell>
+            <Cell label="Where" note={words.rest === "" ? undefined : words.rest}>
+              <ReachState words={words} />
+            </Cell>
+            {isSigned && <Cell label="Signed by">{signerOf(row)}</Cell>}
+            <Cell
+              label="Size"
+              align="end"
+              note={row.files === undefined ? undefined : plural(row.files, "file")}
+            >
+              {row.bytes === undefined ? "–" : formatBytes(row.bytes)}
+            </Cell>
+          </Row>
+        );
+      })}
+    </Table>
+  );
+}
+
+interface ByProps {
+  readonly publications: readonly Publication[];
+  readonly row: ReleaseRow;
+  readonly namesPublisher: boolean;
+}
+
+/** Who published a release, and how it travels. */
+function By({ publications, row: { carriers }, namesPublisher }: ByProps) {
+  const publisher = newestPublication(publications)?.node;
+  const names = shownText(carriers.join(", "));
+  return (
+    <>
+      {namesPublisher && publisher !== undefined && (
+        <>
+          by <NodeLink node={publisher} />
+          {names !== "" && ", "}
+        </>
+      )}
+      {names}
+    </>
+  );
+}
+
+/** As many digits as tell the keys of a fleet apart. */
+const SIGNER_CHARS = 12;
+
+function signerOf({ signer }: ReleaseRow) {
+  if (signer === undefined) return <span class="quiet-text">unsigned</span>;
+  const shown = shownText(signer);
+  return <code title={shown}>{shown.slice(0, SIGNER_CHARS)}</code>;
+}

@@ -1,0 +1,41 @@
+import { shortDigest } from "../../lib/release/manifest.ts";
+import { addresses } from "../addresses.ts";
+import type { ReachWords } from "../fleet/release_reach.ts";
+import type { ReleaseName } from "../store/rows.ts";
+import { Breadcrumb } from "./Breadcrumb.tsx";
+import { Command } from "./Command.tsx";
+import { PageTitle } from "./PageTitle.tsx";
+import { ReachState } from "./ReachState.tsx";
+
+/** Returns the name of a release for the browser's tab: `Release 42 · af9620290d58`. */
+export function releaseTitle({ sequence, digest }: ReleaseName): string {
+  return `Release ${sequence === undefined ? "" : `${sequence} · `}${shortDigest(digest)}`;
+}
+
+interface ReleaseTitleProps {
+  readonly release: ReleaseName;
+  readonly words: ReachWords;
+}
+
+/** Renders the head of a release's page: its name, where it is active, its whole digest. */
+export function ReleaseTitle({ release, words }: ReleaseTitleProps) {
+  return (
+    <>
+      <Breadcrumb crumbs={[{ label: "Releases", href: addresses.releases() }]} />
+      <PageTitle
+        live="release-title"
+        aside={<ReachState words={words} />}
+        lead={words.rest === "" ? undefined : `${words.rest.charAt(0).toUpperCase()}${words.rest.slice(1)}.`}
+      >
+        Release {release.sequence === undefined ? <code>{shortDigest(release.digest)}</code> : (
+          <>
+            {release.sequence} <code class="title-digest">{shortDigest(release.digest)}</code>
+          </>
+        )}
+      </PageTitle>
+      <p class="digest">
+        <Command command={release.digest} />
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,191 @@
+import type { Context } from "hono";
+import type { Span } from "../charts/time_axis.ts";
+import type { AppEnv, Dashboard } from "../dashboard.ts";
+import type { Lineage } from "../fleet/lag.ts";
+import {
+  type ConsumerPeriods,
+  type ListedRelease,
+  listReleases,
+  publishedAt,
+} from "../fleet/listed_release.ts";
+import { viewFleet } from "../fleet/view_fleet.ts";
+import { newestDigests } from "../fleet/view_release.ts";
+import { readableRows } from "../readable_rows.ts";
+import {
+  findReleases,
+  type FoundReleases,
+  type PublishedRelease,
+  withPublications,
+} from "../store/find_releases.ts";
+import { beginningOf } from "../store/match_releases.ts";
+import { PERIOD_NODES_MAX, readFleetPeriods } from "../store/read_fleet_periods.ts";
+import { readReleaseRows } from "../store/read_releases.ts";
+import type { ReleaseRow } from "../store/rows.ts";
+import type { Viewer } from "../web.ts";
+
+/** Releases of one page. */
+const RELEASES_MAX = 25;
+/** Of each publisher, where there are several. */
+const OVERVIEW_MAX = 6;
+/** Sections of the overview: the filter leads to the other publishers. */
+export const PUBLISHERS_MAX = 10;
+const DAY_MS = 24 * 3_600_000;
+
+/** What a reader wants to see. */
+export interface ReleaseFilter {
+  readonly search: string;
+  /** As the viewer knows it; empty for all. */
+  readonly publisher: string;
+  readonly before: string | undefined;
+}
+
+function parseFilter(query: (name: string) => string | undefined): ReleaseFilter {
+  return {
+    search: (query("q") ?? "").trim().slice(0, 200),
+    publisher: (query("publisher") ?? "").slice(0, 200),
+    before: query("before") || undefined,
+  };
+}
+
+/** Releases of one publisher, or all that were found. */
+export interface ReleaseGroup {
+  /** Missing where the releases may be of several publishers, or of none that reports. */
+  readonly publisher: string | undefined;
+  readonly title: string;
+  readonly releases: readonly ListedRelease[];
+  readonly span: Span;
+  readonly isWhole: boolean;
+}
+
+/** What the page of releases shows. */
+export interface ReleaseList {
+  readonly filter: ReleaseFilter;
+  /** As the viewer knows them. */
+  readonly lineages: readonly Lineage[];
+  readonly groups: readonly ReleaseGroup[];
+  readonly older: string | undefined;
+  readonly isCut: boolean;
+  /** Whether the viewer sees signers, and there are any. */
+  readonly isSigned: boolean;
+  /** Consumers whose past is not shown. */
+  readonly unseen: number;
+}
+
+/** Returns what the page of releases shows of a request. */
+export async function readReleaseList(
+  dashboard: Dashboard,
+  context: Context<AppEnv>,
+  now: Date,
+): Promise<ReleaseList> {
+  const { viewer } = context.var;
+  const filter = parseFilter((name) => context.req.query(name));
+  const { rows } = await dashboard.fleet.read();
+  const readable = await readableRows(dashboard, viewer, rows.values());
+  const lineages = viewFleet(readable, now).lineages.all;
+  const consumers = viewFleet(rows.values(), now).nodes.filter(({ group }) => group === "consumers");
+  const isOverview = lineages.length > 1 && filter.search === "" && filter.publisher === "" &&
+    filter.before === undefined;
+  const found = isOverview
+    ? { pages: await readOverview(dashboard.kv, lineages), older: undefined, isCut: false }
+    : await readPageOf(dashboard.kv, filter, lineages, viewer);
+  const from = oldestOf(found.pages.flatMap(({ releases }) => releases), now);
+  const nodes = consumers.map(({ row }) => row.node);
+  const periods = await readFleetPeriods(dashboard.kv, nodes, from.toISOString());
+  const newest = newestDigests(lineages);
+  return {
+    filter,
+    lineages,
+    groups: found.pages.map((page) => listGroup(page, { consumers, periods }, newest, filter, now)),
+    older: found.older,
+    isCut: found.isCut,
+    isSigned: viewer === "operator" &&
+      found.pages.some(({ releases }) => releases.some(({ row }) => row.signer !== undefined)),
+    unseen: Math.max(0, nodes.length - PERIOD_NODES_MAX),
+  };
+}
+
+/** Releases before it is known where they were active. */
+interface GroupPage extends Pick<ReleaseGroup, "publisher" | "title" | "isWhole"> {
+  readonly releases: readonly PublishedRelease[];
+}
+
+function listGroup(
+  { releases, ...group }: GroupPage,
+  active: ConsumerPeriods,
+  newest: ReadonlySet<string>,
+  { before }: ReleaseFilter,
+  now: Date,
+): ReleaseGroup {
+  const span = { from: oldestOf(releases, now), to: now };
+  const shown = before === undefined ? span : { ...span, to: endOfOlder(releases, now) };
+  return { ...group, span: shown, releases: listReleases(releases, active, shown, newest) };
+}
+
+function oldestOf(releases: readonly PublishedRelease[], now: Date): Date {
+  const oldest = releases.reduce((ms, { row }) => Math.min(ms, Date.parse(row.firstAt)), now.getTime());
+  return new Date(oldest);
+}
+
+/** Older releases were active until some time after the last of them was published. */
+function endOfOlder(releases: readonly PublishedRelease[], now: Date): Date {
+  const oldest = oldestOf(releases, now).getTime();
+  const newest = releases.reduce((ms, release) => Math.max(ms, Date.parse(publishedAt(release))), oldest);
+  return new Date(Math.min(now.getTime(), newest + DAY_MS + (newest - oldest) / 4));
+}
+
+/** The newest releases of each publisher. */
+async function readOverview(kv: Deno.Kv, lineages: readonly Lineage[]): Promise<readonly GroupPage[]> {
+  const pages: GroupPage[] = [];
+  for (const { publisher, published } of lineages.slice(0, PUBLISHERS_MAX)) {
+    const digests = published.slice(0, OVERVIEW_MAX).map(({ digest }) => digest);
+    const releases = await withPublications(kv, await readReleaseRows(kv, digests));
+    pages.push({ publisher, title: publisher, releases, isWhole: published.length <= OVERVIEW_MAX });
+  }
+  const unclaimed = await findReleases(kv, {
+    row: () => true,
+    publications: (publications) => publications.length === 0,
+  }, { limit: OVERVIEW_MAX });
+  if (unclaimed.rows.length === 0) return pages;
+  const title = "No publisher reports these";
+  return [...pages, { publisher: undefined, title, releases: unclaimed.rows, isWhole: true }];
+}
+
+/** A page of all releases, or of those that the filter leaves. */
+async function readPageOf(
+  kv: Deno.Kv,
+  { search, publisher, before }: ReleaseFilter,
+  lineages: readonly Lineage[],
+  viewer: Viewer,
+): Promise<Omit<FoundReleases, "rows"> & { readonly pages: readonly GroupPage[] }> {
+  const matchesText = textMatcher(search, viewer);
+  // The public knows publishers by other names than publications do.
+  const known = viewer === "public" && publisher !== ""
+    ? new Set<string>(lineages.find((one) => one.publisher === publisher)?.published.map((one) => one.digest))
+    : undefined;
+  const { rows, older, isCut } = await findReleases(kv, {
+    row: (row) => matchesText(row) && (known === undefined || known.has(row.digest)),
+    publications: viewer === "operator" && publisher !== ""
+      ? (publications) => publications.some(({ node }) => node === publisher)
+      : undefined,
+  }, { limit: RELEASES_MAX, before });
+  const title = search !== "" || publisher !== "" || before !== undefined ? "Found" : "All releases";
+  return {
+    pages: [{ publisher: publisher || undefined, title, releases: rows, isWhole: true }],
+    older,
+    isCut,
+  };
+}
+
+/** A sequence, the beginning of a digest; for operators a carrier and the beginning of a signer, too. */
+function textMatcher(search: string, viewer: Viewer): (row: ReleaseRow) => boolean {
+  if (search === "") return () => true;
+  const text = search.toLowerCase();
+  const digits = beginningOf(text);
+  const sequence = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  return (row) =>
+    (sequence !== undefined && row.sequence === sequence) ||
+    (digits !== undefined && row.digest.startsWith(`sha256:${digits}`)) ||
+    (viewer === "operator" &&
+      (row.carriers.some((carrier) => carrier.toLowerCase() === text) ||
+        (row.signer?.toLowerCase().startsWith(text) ?? false)));
+}

@@ -1,0 +1,85 @@
+import type { Context } from "hono";
+import { addresses } from "../addresses.ts";
+import { Breadcrumb } from "../components/Breadcrumb.tsx";
+import { Empty } from "../components/Empty.tsx";
+import { PageTitle } from "../components/PageTitle.tsx";
+import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { Cell, Row, Table } from "../components/Table.tsx";
+import { Time } from "../components/Time.tsx";
+import type { AppEnv, Dashboard } from "../dashboard.ts";
+import { pageFacts } from "../page_facts.ts";
+import { renderPage } from "../render_page.tsx";
+import { shownText } from "../shown_text.ts";
+import type { ReleaseRow } from "../store/rows.ts";
+
+/** A digest, and no more of what somebody put into an address. */
+const SHOWN_CHARS = 80;
+
+/** Returns the answer for a release that no node has reported. */
+export async function unknownReleasePage(
+  { clock }: Pick<Dashboard, "clock">,
+  context: Context<AppEnv>,
+  typed: string,
+): Promise<Response> {
+  const body = (
+    <>
+      <Crumbs />
+      <PageTitle>No such release</PageTitle>
+      <Empty
+        title={`No node has reported a release named ${shownText(typed.slice(0, SHOWN_CHARS))}`}
+        commands={["model-sync status"]}
+      >
+        <p>
+          A release is named by its digest, by 4 or more of the digest's first digits, or by its sequence. It
+          is known here as long as the retention keeps it.
+        </p>
+        <p>
+          <a href={addresses.releases()}>Show all releases</a>, or look up the digest on a node:
+        </p>
+      </Empty>
+    </>
+  );
+  const page = { title: "No such release", facts: pageFacts(context, clock.now(), ""), body };
+  return await context.html(renderPage(page), 404);
+}
+
+/** Returns the answer for a beginning that several releases share. */
+export async function ambiguousReleasePage(
+  { clock }: Pick<Dashboard, "clock">,
+  context: Context<AppEnv>,
+  typed: string,
+  found: readonly ReleaseRow[],
+): Promise<Response> {
+  const title = `Several releases are named ${shownText(typed.slice(0, SHOWN_CHARS))}`;
+  const body = (
+    <>
+      <Crumbs />
+      <PageTitle lead="Choose one, or type more digits of its digest.">{title}</PageTitle>
+      <div class="section">
+        <Table
+          caption="Releases"
+          columns={[{ label: "Release" }, { label: "Digest", grows: true }, { label: "Seen", align: "end" }]}
+        >
+          {found.map((row) => (
+            <Row key={row.digest}>
+              <Cell label="" kind="head">
+                <ReleaseChip release={row} />
+              </Cell>
+              <Cell label="Digest" kind="wide">
+                <code class="path">{row.digest}</code>
+              </Cell>
+              <Cell label="Seen" align="end">
+                <Time at={row.firstAt} style="clock" />
+              </Cell>
+            </Row>
+          ))}
+        </Table>
+      </div>
+    </>
+  );
+  return await context.html(renderPage({ title, facts: pageFacts(context, clock.now(), ""), body }), 300);
+}
+
+function Crumbs() {
+  return <Breadcrumb crumbs={[{ label: "Releases", href: addresses.releases() }]} />;
+}
