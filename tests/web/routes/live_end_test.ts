@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { openDashboard } from "../../../web/open_dashboard.ts";
+import { changeSettings } from "../../../web/store/settings_row.ts";
+import { FakeClock } from "../../helpers/fake_clock.ts";
+import { fixedEnvironment, recordedLog } from "../../helpers/test_context.ts";
+
+const BEAT_MS = 20_000;
+
+Deno.test("a stream of changes ends after ten minutes, and the guard decides about the next one", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const clock = new FakeClock("2026-11-29T12:00:00Z");
+  const env = fixedEnvironment({ MODEL_SYNC_DASHBOARD_PASSWORD: "correct horse" });
+  const { app, live } = openDashboard({ kv, clock, log: recordedLog() }, {
+    env,
+    isLoopback: true,
+    isDeploy: false,
+  });
+  try {
+    await changeSettings(kv, { isPublic: true });
+    const response = await app.request("http://localhost/api/v1/live");
+    assert.equal(response.status, 200);
+    const pieces = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    assert.ok(pieces);
+    let text = "";
+    const readUntil = async (beats: number) => {
+      while (text.split("still here").length - 1 < beats) {
+        const { done, value } = await pieces.read();
+        assert.ok(!done, `ended after ${text}`);
+        text += value;
+      }
+    };
+    for (let beat = 1; beat <= 30; beat++) {
+      clock.advance(BEAT_MS);
+      await readUntil(beat);
+    }
+    assert.equal((await pieces.read()).done, true);
+    assert.equal(live.subscribers, 0);
+    await changeSettings(kv, { isPublic: false });
+    assert.equal((await app.request("http://localhost/api/v1/live")).status, 401);
+  } finally {
+    live.close();
+    kv.close();
+  }
+});
