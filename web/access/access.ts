@@ -58,7 +58,11 @@ export class Access {
     const isEmbeddable = c.get("viewer") === "public" && c.req.path.startsWith("/badge/");
     // Hono copies the headers of a response that is replaced over the new ones.
     c.res = undefined;
-    c.res = withSecurityHeaders(response, { isHttps, isEmbeddable });
+    c.res = withSecurityHeaders(response, {
+      isHttps,
+      isEmbeddable,
+      isPrivate: c.get("viewer") === "operator",
+    });
     const renewal = c.get("renewal");
     if (renewal !== undefined && !c.res.headers.has("set-cookie")) c.res.headers.set("set-cookie", renewal);
   };

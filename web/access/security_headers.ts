@@ -40,17 +40,29 @@ export interface HeaderFacts {
   readonly isHttps: boolean;
   /** Whether other sites may show the answer, as a README shows a badge. */
   readonly isEmbeddable: boolean;
+  /** Whether the answer is for those who signed in: no cache that others share may keep it. */
+  readonly isPrivate: boolean;
 }
 
 /**
  * Returns the response with the security headers. Where the handler said nothing of caching, nobody keeps the answer:
  * the caches on the way do not know who signed in.
  */
-export function withSecurityHeaders(response: Response, { isHttps, isEmbeddable }: HeaderFacts): Response {
+export function withSecurityHeaders(
+  response: Response,
+  { isHttps, isEmbeddable, isPrivate }: HeaderFacts,
+): Response {
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(ALWAYS)) headers.set(name, value);
   headers.set("cross-origin-resource-policy", isEmbeddable ? "cross-origin" : "same-origin");
   if (isHttps) headers.set("strict-transport-security", HSTS);
-  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+  headers.set("cache-control", cachingOf(headers.get("cache-control"), isPrivate));
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+/** A handler that forgets who is asking must not publish what it answers: the platform's own cache is shared, too. */
+function cachingOf(chosen: string | null, isPrivate: boolean): string {
+  if (chosen === null) return "no-store";
+  if (!isPrivate || /\b(private|no-store)\b/i.test(chosen)) return chosen;
+  return `private, ${chosen.replace(/\b(public|s-maxage=\d+)\b,? ?/gi, "")}`;
 }

@@ -56,6 +56,30 @@ Deno.test("a handler that allows caching is left alone; nothing else is kept by 
   assert.equal((await world.send("/")).headers.get("cache-control"), "no-store");
 });
 
+Deno.test("what is made for people who signed in is kept by no cache that others share", async () => {
+  await using world = await accessWorld({
+    env: WITH_PASSWORD,
+    routes: (app) => {
+      for (
+        const [path, caching] of [["a", "public, max-age=60"], ["b", "max-age=60"], [
+          "c",
+          "private, no-cache",
+        ]]
+      ) {
+        app.get(`/nodes/${path}`, () => new Response("", { headers: { "cache-control": caching ?? "" } }));
+      }
+    },
+  });
+  await changeSettings(world.web.kv, { isPublic: true });
+  const cachingOf = async (path: string, cookie = "") =>
+    (await world.send(path, { headers: { cookie } })).headers.get("cache-control");
+  const cookie = await signedIn(world);
+  assert.equal(await cachingOf("/nodes/a", cookie), "private, max-age=60");
+  assert.equal(await cachingOf("/nodes/b", cookie), "private, max-age=60");
+  assert.equal(await cachingOf("/nodes/c", cookie), "private, no-cache");
+  assert.equal(await cachingOf("/nodes/a"), "public, max-age=60");
+});
+
 Deno.test("other sites may show a public badge, and no other answer", async () => {
   await using world = await accessWorld({ env: WITH_PASSWORD });
   await changeSettings(world.web.kv, { isPublic: true });
