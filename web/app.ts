@@ -12,6 +12,7 @@ import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
 import { pullRequestRoutes } from "./routes/pull_requests.tsx";
 import { releaseRoutes } from "./routes/releases.tsx";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { runRoutes } from "./routes/run.tsx";
 import { settingsRoutes } from "./routes/settings.tsx";
 import { signInRoutes } from "./routes/sign_in.tsx";
@@ -34,6 +35,7 @@ export function dashboardApp(dashboard: Dashboard): App {
     .route("/", eventRoutes(dashboard))
     .route("/", apiRoutes(dashboard))
     .route("/", monitoringRoutes(dashboard))
+    .route("/", openApiRoutes())
     .route("/", settingsRoutes(dashboard))
     .route("/", signInRoutes(dashboard))
     .notFound((context) => notFoundPage(context, dashboard))

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Finished } from "../../lib/reporting/wire.ts";
+import { Envelope, Finished } from "../../lib/reporting/wire.ts";
+import { EVENTS_MAX } from "../access/event_limits.ts";
 import { GROUPS, STATES } from "../fleet/node_view.ts";
 
 /**
@@ -224,3 +225,24 @@ export const Failure = z.object({
   }),
 }).meta({ id: "Failure", description: "Why there is no other answer" });
 export type Failure = z.infer<typeof Failure>;
+
+/** What nodes post. */
+export const Batch = z.array(
+  Envelope.extend({ data: z.record(z.string(), z.unknown()) }).meta({
+    id: "Event",
+    description: "A CloudEvent 1.0; `data` depends on `type`",
+  }),
+).max(EVENTS_MAX).meta({ id: "Batch", description: "Events of one node, in any order" });
+
+/** Every schema that the description names. */
+export const SCHEMAS = {
+  Fleet,
+  NodeDetails,
+  RunDetails,
+  Release,
+  Status,
+  Health,
+  Taken,
+  Failure,
+  Batch,
+} as const;

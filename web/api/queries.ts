@@ -46,6 +46,12 @@ export const BadgeQuery = z.object({
   }),
 });
 
+export const LiveQuery = z.object({
+  since: z.string().optional().meta({
+    description: "The `version` that the reader knows; the header `Last-Event-ID` goes before it",
+  }),
+});
+
 /** Reads the query of a request; what the schema does not name is ignored. */
 export function parseQuery<Schema extends z.ZodType>(
   schema: Schema,

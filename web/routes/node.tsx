@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { nodeOf } from "../../lib/reporting/event_names.ts";
 import type { Heartbeat } from "../../lib/reporting/wire.ts";
 import { addresses } from "../addresses.ts";
 import { ActivationBand } from "../components/ActivationBand.tsx";
@@ -43,12 +42,12 @@ const DAY_MS = 24 * 3_600_000;
 
 /** One node: what is active, when it runs, how it went. */
 export function nodeRoutes(dashboard: Dashboard): App {
-  return new Hono<AppEnv>().get("/nodes/:node{.+}", async (context) => {
+  return new Hono<AppEnv>().get("/nodes/:node{[\\s\\S]+}", async (context) => {
     const now = dashboard.clock.now();
     const { viewer } = context.var;
     const { rows, version } = await dashboard.fleet.read();
     const readable = Array.from(await readableRows(dashboard, viewer, rows.values()));
-    const row = readable.find(({ node }) => node === nodeOf(context.req.param("node")));
+    const row = readable.find(({ node }) => node === context.req.param("node"));
     if (row === undefined) {
       return notFoundPage(context, dashboard, "No node of this name has reported or has a token.");
     }

@@ -1,0 +1,234 @@
+import type { z } from "zod";
+import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
+import * as answers from "./answers.ts";
+import { BadgeQuery, FleetQuery, LiveQuery, NodeQuery, RunQuery } from "./queries.ts";
+
+/** A media type with the schema of what it holds; without a schema, it is text that is not described further. */
+export type Media = Readonly<Record<string, { readonly schema?: z.ZodType }>>;
+
+/** One answer of an operation. */
+export interface Answer {
+  readonly description: string;
+  readonly content?: Media;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One method of one address. */
+export interface Operation {
+  readonly method: "get" | "post";
+  /** As OpenAPI writes it: `/api/v1/nodes/{node}`. */
+  readonly path: string;
+  /** As the router writes it, without patterns: `/api/v1/nodes/:node`. */
+  readonly route: string;
+  readonly summary: string;
+  readonly tag: "reports" | "fleet" | "monitoring" | "pages";
+  /** Who may call it; everybody where it is empty. */
+  readonly security: readonly ("nodeToken" | "readToken" | "session")[];
+  /** Whether it also answers people who did not sign in, once the operator made the dashboard public. */
+  readonly isPublic?: boolean;
+  readonly pathParameters?: Readonly<Record<string, string>>;
+  readonly query?: z.ZodObject;
+  readonly body?: Media;
+  readonly answers: Readonly<Record<number, Answer>>;
+}
+
+const READERS = ["session", "readToken"] as const;
+
+function json(schema: z.ZodType): Media {
+  return { "application/json": { schema } };
+}
+
+function ok(schema: z.ZodType, description: string): Answer {
+  return { description, content: json(schema) };
+}
+
+function failure(description: string, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { description, content: json(answers.Failure), headers };
+}
+
+const RETRY = { "Retry-After": "Seconds to wait" };
+const WHO = { "WWW-Authenticate": "`Bearer`" };
+
+/** What the guard answers in the place of any operation. */
+const GUARD = {
+  400: failure("The address or the query cannot be read"),
+  403: failure("Not under this host name, or not over a proxy: the dashboard has no password"),
+  503: failure("No password is set, or the database cannot be read", RETRY),
+} as const;
+
+const READ = {
+  ...GUARD,
+  401: failure("A sign-in or a read token is needed", WHO),
+  500: failure("The dashboard's log has the reason"),
+} as const;
+
+const NODE = "The node's name; its slashes stay slashes, everything else is percent-encoded";
+
+/** The operations for programs. */
+export const API_OPERATIONS: readonly Operation[] = [
+  {
+    method: "post",
+    path: "/api/v1/events",
+    route: "/api/v1/events",
+    summary: "Takes a batch of a node's events",
+    tag: "reports",
+    security: ["nodeToken"],
+    body: { [BATCH_CONTENT_TYPE]: { schema: answers.Batch } },
+    answers: {
+      ...GUARD,
+      200: ok(
+        answers.Taken,
+        "Everything that this version can read is stored. The same batch may come again",
+      ),
+      400: failure("The body is not a JSON list"),
+      401: failure("The request has no valid node token", WHO),
+      403: failure("An event is of a node that the token does not cover; nothing of the batch was taken"),
+      408: failure("The body did not arrive"),
+      413: failure("The request holds more than 1,000 events or 1 MiB; `limits` has the numbers"),
+      415: failure("The body is of another content type, or compressed"),
+      500: failure("The dashboard's log has the reason"),
+      503: failure("The database cannot be written; the same batch can be sent again", RETRY),
+    },
+  },
+  {
+    method: "get",
+    path: "/api/v1/fleet",
+    route: "/api/v1/fleet",
+    summary: "Returns every node with its state, by name",
+    tag: "fleet",
+    security: READERS,
+    isPublic: true,
+    query: FleetQuery,
+    answers: {
+      ...READ,
+      200: { ...ok(answers.Fleet, "The fleet as it is now"), headers: { ETag: "Of the content" } },
+      304: { description: "The answer is the one that `If-None-Match` names" },
+    },
+  },
+  {
+    method: "get",
+    path: "/api/v1/nodes/{node}",
+    route: "/api/v1/nodes/:node",
+    summary: "Returns a node with its history",
+    tag: "fleet",
+    security: READERS,
+    isPublic: true,
+    pathParameters: { node: NODE },
+    query: NodeQuery,
+    answers: {
+      ...READ,
+      200: ok(answers.NodeDetails, "The node"),
+      404: failure("There is no node of this name"),
+    },
+  },
+  {
+    method: "get",
+    path: "/api/v1/runs/{run}",
+    route: "/api/v1/runs/:run",
+    summary: "Returns a run with its steps, its error and the end of its log",
+    tag: "fleet",
+    security: READERS,
+    pathParameters: { run: "The id of the run" },
+    query: RunQuery,
+    answers: { ...READ, 200: ok(answers.RunDetails, "The run"), 404: failure("There is no run of this id") },
+  },
+  {
+    method: "get",
+    path: "/api/v1/releases/{digest}",
+    route: "/api/v1/releases/:digest",
+    summary: "Returns a release: its files, and where it was active",
+    tag: "fleet",
+    security: READERS,
+    isPublic: true,
+    pathParameters: { digest: "`sha256:` and 64 hexadecimal digits" },
+    answers: { ...READ, 200: ok(answers.Release, "The release"), 404: failure("No node has reported it") },
+  },
+  {
+    method: "get",
+    path: "/api/v1/live",
+    route: "/api/v1/live",
+    summary: "Sends which nodes changed, as server-sent events",
+    tag: "fleet",
+    security: READERS,
+    isPublic: true,
+    query: LiveQuery,
+    answers: {
+      ...READ,
+      200: {
+        description: "A stream; each event's `data` is JSON with `version` and `nodes`, its id the version",
+        content: { "text/event-stream": {} },
+      },
+      503: failure("Too many pages are open, or the database cannot be read", RETRY),
+    },
+  },
+  {
+    method: "get",
+    path: "/api/v1/openapi.json",
+    route: "/api/v1/openapi.json",
+    summary: "Returns this description",
+    tag: "fleet",
+    security: [],
+    answers: {
+      400: GUARD[400],
+      200: { description: "OpenAPI 3.1", content: { "application/json": {} } },
+    },
+  },
+  {
+    method: "get",
+    path: "/status.json",
+    route: "/status.json",
+    summary: "Returns the state of the fleet in a sentence, for monitors",
+    tag: "monitoring",
+    security: READERS,
+    isPublic: true,
+    answers: { ...READ, 200: ok(answers.Status, "The state of the fleet") },
+  },
+  {
+    method: "get",
+    path: "/healthz",
+    route: "/healthz",
+    summary: "Says whether the database answers within two seconds",
+    tag: "monitoring",
+    security: [],
+    answers: {
+      400: GUARD[400],
+      200: ok(answers.Health, "It does"),
+      503: failure("It does not", RETRY),
+    },
+  },
+  {
+    method: "get",
+    path: "/badge/{file}",
+    route: "/badge/:file",
+    summary: "Returns a badge with the state or the active release of a node",
+    tag: "monitoring",
+    security: READERS,
+    isPublic: true,
+    pathParameters: { file: `${NODE}, with \`.svg\` at its end` },
+    query: BadgeQuery,
+    answers: {
+      ...READ,
+      200: { description: "The badge", content: { "image/svg+xml": {} } },
+      404: { description: "A badge that says that there is no such node", content: { "image/svg+xml": {} } },
+    },
+  },
+  {
+    method: "get",
+    path: "/metrics",
+    route: "/metrics",
+    summary: "Returns the metrics of the fleet and of this process for Prometheus",
+    tag: "monitoring",
+    security: READERS,
+    answers: { ...READ, 200: { description: "Text format 0.0.4", content: { "text/plain": {} } } },
+  },
+  {
+    method: "get",
+    path: "/incidents.atom",
+    route: "/incidents.atom",
+    summary: "Returns the incidents as a feed",
+    tag: "monitoring",
+    security: READERS,
+    isPublic: true,
+    answers: { ...READ, 200: { description: "Atom", content: { "application/atom+xml": {} } } },
+  },
+];
