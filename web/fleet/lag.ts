@@ -17,7 +17,7 @@ export class Lineages {
     this.all = Array.from(rows)
       .filter(({ published }) => published.length > 0)
       .map(({ node, published }) => ({ publisher: node, published }))
-      .sort((a, b) => (b.published[0]?.at ?? "").localeCompare(a.published[0]?.at ?? ""));
+      .sort((a, b) => lastPublished(b).localeCompare(lastPublished(a)));
     for (const lineage of this.all.toReversed()) {
       for (const { digest } of lineage.published) this.#byDigest.set(digest, lineage);
     }
@@ -45,6 +45,11 @@ export class Lineages {
   #only(): Lineage | undefined {
     return this.all.length === 1 ? this.all[0] : undefined;
   }
+}
+
+/** Of two at the same time, always the same one is first. */
+function lastPublished({ published, publisher }: Lineage): string {
+  return `${published[0]?.at ?? ""} ${publisher}`;
 }
 
 /** When the first release after the one at an index was published. */

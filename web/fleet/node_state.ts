@@ -3,6 +3,7 @@ import { CLOCK_TOLERANCE_MS } from "../store/reduce_node.ts";
 import { isFailure } from "./outcomes.ts";
 import type { Due, NodeState } from "./node_view.ts";
 import { isRunOfRole } from "./roles.ts";
+import { sentence } from "./sentence_of.ts";
 import { formatDuration } from "../../lib/core/format.ts";
 
 /**
@@ -25,7 +26,11 @@ const LONG_RUN_MS_MIN = 15 * MINUTE_MS;
 const UNKNOWN_RUN_MS_MAX = 6 * HOUR_MS;
 /** A machine that a timer starts has no schedule to report: this many runs show its rhythm. */
 const RHYTHM_RUNS_MIN = 5;
-/** Timers of machines that sleep, and the runs of slow days. */
+/** No timer is faster; a demo and an operator are. */
+const RHYTHM_MS_MIN = MINUTE_MS;
+/** Delays that timers draw, as a part of the gap. */
+const RHYTHM_SPREAD = 0.2;
+/** A machine that was suspended runs its timer late, and on slow days a run takes longer. */
 const RHYTHM_GRACE_MS = 10 * MINUTE_MS;
 
 /** Returns how far the node's clock is ahead; 0 within the time that a report may take. */
@@ -54,7 +59,7 @@ export function nodeState(row: NodeRow, now: Date): NodeState {
  * that long again.
  */
 export function patienceOf({ report, strip }: NodeRow): number {
-  return report === null ? rhythmPatience(longestGapMs(strip) ?? 0) : heartbeatPatience(report);
+  return report === null ? rhythmPatience(rhythmMs(strip) ?? 0) : heartbeatPatience(report);
 }
 
 function heartbeatPatience({ intervalSeconds }: Report): number {
@@ -81,27 +86,41 @@ function silence(report: Report, lastReceivedAt: string, now: Date): NodeState |
   };
 }
 
-/** A machine without a daemon, whose runs have come at most so far apart. */
-function overdueByRhythm({ strip }: NodeRow, now: Date): NodeState | undefined {
-  const gapMs = longestGapMs(strip);
+/**
+ * A machine without a daemon, whose runs a timer starts. Its clock may be wrong, which no heartbeat shows: while its
+ * runs go on arriving, it is on time whatever they say, and one that is dated after its arrival counts from then.
+ */
+function overdueByRhythm({ strip, lastReceivedAt }: NodeRow, now: Date): NodeState | undefined {
+  const gapMs = rhythmMs(strip);
   const last = strip.at(-1);
-  if (gapMs === undefined || last === undefined) return undefined;
-  const dueMs = Date.parse(last.startedAt) + rhythmPatience(gapMs);
+  if (gapMs === undefined || last === undefined || lastReceivedAt === null) return undefined;
+  const heardMs = Date.parse(lastReceivedAt);
+  const startedMs = Math.min(Date.parse(last.startedAt), heardMs);
+  const patienceMs = rhythmPatience(gapMs);
+  const dueMs = Math.max(startedMs, heardMs - last.durationMs) + patienceMs;
   const overdueMs = now.getTime() - dueMs;
   if (overdueMs <= 0) return undefined;
   return {
     kind: overdueMs > 2 * gapMs ? "down" : "late",
     since: new Date(dueMs).toISOString(),
-    reason: `No run for ${
-      formatDuration(now.getTime() - Date.parse(last.startedAt))
-    }: its runs were at most ${formatDuration(gapMs)} apart.`,
+    reason: `No run for ${formatDuration(now.getTime() - dueMs + patienceMs)}: its runs were at most ${
+      formatDuration(gapMs)
+    } apart.`,
   };
 }
 
-function longestGapMs(strip: readonly StripRun[]): number | undefined {
+/**
+ * Returns how far apart a timer starts the runs at most; `undefined` where no timer does. A timer shows by equal gaps: at
+ * least half of them are about the middle one. Commands that an operator types come at any time.
+ */
+function rhythmMs(strip: readonly StripRun[]): number | undefined {
   if (strip.length < RHYTHM_RUNS_MIN) return undefined;
-  const starts = strip.map(({ startedAt }) => Date.parse(startedAt));
-  return Math.max(...starts.slice(1).map((start, index) => start - (starts[index] ?? start)));
+  const starts = strip.map(({ startedAt }) => Date.parse(startedAt)).sort((a, b) => a - b);
+  const gaps = starts.slice(1).map((start, index) => start - (starts[index] ?? start)).sort((a, b) => a - b);
+  const middle = gaps[Math.floor((gaps.length - 1) / 2)] ?? 0;
+  if (middle < RHYTHM_MS_MIN) return undefined;
+  const equal = gaps.filter((gap) => Math.abs(gap - middle) <= middle * RHYTHM_SPREAD);
+  return equal.length >= gaps.length / 2 ? gaps.at(-1) : undefined;
 }
 
 /** Paused is a node all of whose roles are: nothing is expected of it. */
@@ -109,8 +128,8 @@ function pausedState(report: Report | null): NodeState | undefined {
   const pauses = report?.roles.map(({ pause }) => pause) ?? [];
   const [first] = pauses;
   if (first === undefined || first === null || pauses.includes(null)) return undefined;
-  const because = first.reason === undefined ? "" : `: ${first.reason}`;
-  return { kind: "paused", since: first.since, reason: `An operator paused it${because}.` };
+  const because = first.reason === undefined || first.reason === "" ? "" : `: ${first.reason}`;
+  return { kind: "paused", since: first.since, reason: sentence(`an operator paused it${because}`) };
 }
 
 /** A due time that no run served. */
@@ -160,7 +179,8 @@ function canaryState(report: Report | null): NodeState | undefined {
     return { kind: "canary", since: canary.startedAt, reason: `Its release is in canary, ${left}.` };
   }
   if (canary?.status !== "paused") return undefined;
-  return { kind: "canary", since: canary.startedAt, reason: `Its canary is paused: ${canary.reason}.` };
+  const because = canary.reason === "" ? "" : `: ${canary.reason}`;
+  return { kind: "canary", since: canary.startedAt, reason: sentence(`its canary is paused${because}`) };
 }
 
 /** Returns what is due next on a node, by the dashboard's clock; `null` for nothing. */

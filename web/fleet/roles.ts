@@ -10,5 +10,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 
 /** Returns whether runs of the command serve a due time of the role; of a role of a later version, every command does. */
 export function isRunOfRole(role: string, command: string): boolean {
-  return COMMANDS[role]?.includes(command) ?? true;
+  // A role may be named as what every object has, such as `constructor`.
+  const commands = Object.hasOwn(COMMANDS, role) ? COMMANDS[role] : undefined;
+  return commands?.includes(command) ?? true;
 }

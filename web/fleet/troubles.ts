@@ -1,7 +1,9 @@
 import { formatDuration, plural } from "../../lib/core/format.ts";
+import { shortDigest } from "../../lib/release/manifest.ts";
 import { releaseWords } from "./release_words.ts";
 import type { NodeRow, RunRow } from "../store/rows.ts";
 import { isFailure } from "./outcomes.ts";
+import { sentence } from "./sentence_of.ts";
 import type { Lag, NodeState, Trouble } from "./node_view.ts";
 
 /** A new release takes its way: the next pull, a canary elsewhere, a night. */
@@ -19,14 +21,17 @@ export interface Circumstances {
   readonly now: Date;
 }
 
-/** Returns what an operator has to know of a node, most urgent first. A paused node has none but faults. */
+/**
+ * Returns what an operator has to know of a node, most urgent first. A paused node is not judged by its runs and its
+ * release.
+ */
 export function troublesOf(node: Circumstances): Trouble[] {
   const isPaused = node.state.kind === "paused";
   return [
     ...silenceTrouble(node),
     ...(isPaused ? [] : lastRunTrouble(node)),
     ...faultTroubles(node),
-    ...(isPaused ? [] : behindTrouble(node)),
+    ...(isPaused ? [] : releaseTroubles(node)),
     ...clockTrouble(node),
   ].sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
 }
@@ -58,15 +63,27 @@ function lastRunTrouble({ row }: Circumstances): Trouble[] {
     tone: last.outcome === "interrupted" ? "warn" : "bad",
     kind: "failed",
     label: last.outcome,
-    title: `${last.outcome === "refused" ? "refused a release" : `${last.outcome} to ${last.command}`}`,
+    title: failureWords(last),
     text: `${why}${again}`,
     at: last.startedAt,
   }];
 }
 
+/** Commands that are verbs. */
+const VERBS: readonly string[] = ["pull", "publish", "train", "redeploy", "prune"];
+const PULLS: readonly string[] = ["pull", "hf-pull", "artifact-pull", "runpod-pull"];
+
+/** What a run that failed did, after the node's name. */
+function failureWords({ outcome, command }: RunRow): string {
+  const work = VERBS.includes(command) ? command : `run ${command}`;
+  if (outcome === "interrupted") return `was interrupted during ${command}`;
+  if (outcome !== "refused") return `failed to ${work}`;
+  return PULLS.includes(command) ? "refused a release" : `refused to ${work}`;
+}
+
 function rolledBackTrouble(row: NodeRow, last: RunRow): Trouble {
   const isRolledBackTo = row.active === null ? "" : ` to release ${releaseWords(row.active)}`;
-  const left = last.previous === undefined || last.previous === last.release
+  const replaced = last.previous === undefined || last.previous === last.release
     ? undefined
     : { digest: last.previous };
   return {
@@ -74,11 +91,11 @@ function rolledBackTrouble(row: NodeRow, last: RunRow): Trouble {
     kind: "rolled-back",
     label: "rolled back",
     title: `rolled back${isRolledBackTo}`,
-    text: last.error === undefined
-      ? "The replaced release is quarantined there."
-      : sentence(last.error.message),
+    text: `${last.error === undefined ? "" : `${sentence(last.error.message)} `}${
+      replaced === undefined ? "" : "The replaced release is quarantined there. To activate it anyway, run:"
+    }`.trim(),
     at: last.startedAt,
-    ...(left === undefined ? {} : { command: `model-sync rollback --to ${releaseWords(left)}` }),
+    ...(replaced === undefined ? {} : { command: `model-sync rollback --to ${releaseWords(replaced)}` }),
   };
 }
 
@@ -112,6 +129,28 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
       ]
       : []),
   ];
+}
+
+/** A rollback is the last run until the next pull; the quarantine keeps the node from the newest release until it ends. */
+function releaseTroubles(node: Circumstances): Trouble[] {
+  const { lag, row } = node;
+  const { last, report, active } = row;
+  const isRejected = lag !== null && active?.digest !== lag.newest.digest &&
+    report?.quarantine.includes(lag.newest.digest) === true;
+  if (!isRejected) return behindTrouble(node);
+  if (last?.outcome === "rolled-back") return [];
+  const newest = releaseWords(lag.newest);
+  return [{
+    tone: "warn",
+    kind: "rolled-back",
+    label: `${newest} in quarantine`,
+    title: `keeps release ${newest} in quarantine`,
+    text: `It is the newest release of ${lag.publisher}. ${
+      active === null ? "No release is active there" : `Release ${releaseWords(active)} stays active`
+    } until a newer one is published. To release it from quarantine, run:`,
+    at: lag.since ?? report?.receivedAt ?? "",
+    command: `model-sync quarantine lift ${shortDigest(lag.newest.digest)}`,
+  }];
 }
 
 function behindTrouble({ lag, now }: Circumstances): Trouble[] {
@@ -148,12 +187,6 @@ function clockTrouble({ clockAheadMs, row: { report } }: Circumstances): Trouble
     text: "Its schedule and the times of its runs are wrong by as much. Set its clock, and let NTP keep it.",
     at: report.receivedAt,
   }];
-}
-
-/** Messages of errors end without a full stop. */
-function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
 function ordinal(count: number): string {

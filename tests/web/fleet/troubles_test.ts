@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import type { Trouble } from "../../../web/fleet/node_view.ts";
+import { viewFleet } from "../../../web/fleet/view_fleet.ts";
+import type { NodeRow } from "../../../web/store/rows.ts";
+import { DAY_MS, HOUR_MS, laterBy, MINUTE_MS, rowOf, skewedRowOf } from "../../helpers/node_rows.ts";
+import * as events from "../../helpers/web_events.ts";
+
+const NODE = "bot-1/client";
+const AT = "2026-11-29T06:00:00.000Z";
+const NOW = new Date(laterBy(AT, 2 * MINUTE_MS));
+
+function troublesOf(row: NodeRow, now = NOW, ...others: readonly NodeRow[]): readonly Trouble[] {
+  return viewFleet([row, ...others], now).nodes.find((view) => view.row.node === row.node)?.troubles ?? [];
+}
+
+function texts(troubles: readonly Trouble[]): string[] {
+  return troubles.map(({ title, text, command }) =>
+    [title, text, command].filter((part) => part !== undefined).join(" | ")
+  );
+}
+
+/** A heartbeat of a moment ago: the node is up, and nothing is due. */
+function beat(changes: events.HeartbeatChanges = {}) {
+  return events.heartbeat(NODE, {
+    time: laterBy(AT, MINUTE_MS),
+    ...changes,
+    status: { next: {}, ...changes.status },
+  });
+}
+
+Deno.test("a node that pulled without a problem has no trouble", () => {
+  assert.deepEqual(troublesOf(rowOf(NODE, events.activated(NODE, 2), beat())), []);
+});
+
+Deno.test("a failed run says why, and how often in a row it failed", () => {
+  const fail = (hour: number) => events.failed(NODE, { startedAt: laterBy(AT, -hour * HOUR_MS) });
+  const why = events.failed(NODE).data.error?.message;
+  const once = rowOf(NODE, events.finished(NODE, { startedAt: laterBy(AT, -5 * HOUR_MS) }), fail(0));
+  assert.deepEqual(texts(troublesOf(once)), [`failed to pull | ${why}.`]);
+  const thrice = rowOf(
+    NODE,
+    events.finished(NODE, { startedAt: laterBy(AT, -5 * HOUR_MS) }),
+    fail(0),
+    fail(1),
+    fail(2),
+  );
+  assert.deepEqual(texts(troublesOf(thrice)), [
+    `failed to pull | ${why}. It is the 3rd failure in a row.`,
+  ]);
+});
+
+Deno.test("failures read like sentences after the node's name, whatever the command", () => {
+  const title = (outcome: string, command: string) =>
+    troublesOf(rowOf(NODE, events.failed(NODE, { outcome, command })))[0]?.title;
+  assert.equal(title("failed", "publish"), "failed to publish");
+  assert.equal(title("failed", "references-sync"), "failed to run references-sync");
+  assert.equal(title("refused", "hf-pull"), "refused a release");
+  assert.equal(title("refused", "publish"), "refused to publish");
+  assert.equal(title("interrupted", "train"), "was interrupted during train");
+});
+
+Deno.test("a rollback says to which release, why, and how to activate the replaced one anyway", () => {
+  const row = rowOf(
+    NODE,
+    events.finished(NODE, {
+      outcome: "rolled-back",
+      release: events.digestOfRelease(1),
+      previous: events.digestOfRelease(2),
+      error: { code: "CANARY_FAILED", message: "the canary failed: win_rate 0.41" },
+    }),
+    beat(),
+  );
+  assert.deepEqual(texts(troublesOf(row)), [
+    "rolled back to release 1 | The canary failed: win_rate 0.41. The replaced release is quarantined there. " +
+    "To activate it anyway, run: | model-sync rollback --to 0000a0020000",
+  ]);
+});
+
+Deno.test("a rollback that an operator typed is no trouble", () => {
+  const row = rowOf(NODE, events.finished(NODE, { outcome: "rolled-back", command: "rollback" }));
+  assert.deepEqual(troublesOf(row), []);
+});
+
+Deno.test("a node that keeps the newest release in quarantine stays a trouble after its next pull", () => {
+  const trainer = rowOf(
+    "trainer",
+    events.published("trainer", 1, { time: laterBy(AT, -2 * DAY_MS) }),
+    events.published("trainer", 2, { time: laterBy(AT, -HOUR_MS) }),
+  );
+  const quarantine = [{ digest: events.digestOfRelease(2), sequence: 2, reason: "worse", at: AT }];
+  const row = rowOf(NODE, events.finished(NODE), beat({ status: { quarantine } }));
+  assert.deepEqual(texts(troublesOf(row, NOW, trainer)), [
+    "keeps release 2 in quarantine | It is the newest release of trainer. Release 1 stays active until a newer " +
+    "one is published. To release it from quarantine, run: | model-sync quarantine lift 0000a0020000",
+  ]);
+});
+
+Deno.test("a node is behind after a day, not before", () => {
+  const trainer = (hours: number) =>
+    rowOf(
+      "trainer",
+      events.published("trainer", 1, { time: laterBy(AT, -9 * DAY_MS) }),
+      events.published("trainer", 2, { time: laterBy(NOW.toISOString(), -hours * HOUR_MS) }),
+      events.published("trainer", 3, { time: AT }),
+    );
+  const row = rowOf(NODE, events.finished(NODE), beat());
+  assert.deepEqual(troublesOf(row, NOW, trainer(25)), []);
+  assert.deepEqual(texts(troublesOf(row, NOW, trainer(26))), [
+    "is 2 releases behind | trainer published a newer release 26 h ago; the newest is 3.",
+  ]);
+});
+
+Deno.test("faults of the store and a nearly full disk say what to type", () => {
+  const row = rowOf(
+    NODE,
+    beat({ status: { modelFolderFault: "the model folder is a copy", freeBytes: 200 * 1024 ** 2 } }),
+  );
+  assert.deepEqual(texts(troublesOf(row)), [
+    "has a fault in its store | The model folder is a copy. | model-sync doctor",
+    "has a nearly full disk | 200 MiB are free. | model-sync prune",
+  ]);
+});
+
+Deno.test("a wrong clock is a trouble of its own, and the node is not down for it", () => {
+  const row = skewedRowOf(NODE, DAY_MS, beat());
+  const now = new Date(laterBy(AT, -DAY_MS + 2 * MINUTE_MS));
+  assert.deepEqual(texts(troublesOf(row, now)), [
+    "has a clock that is 24 h ahead | Its schedule and the times of its runs are wrong by as much. Set its " +
+    "clock, and let NTP keep it.",
+  ]);
+});
+
+Deno.test("a paused node is not judged by its last run and its release, a down one is shown as down first", () => {
+  const pause = { since: AT, until: null, host: "bot-1" };
+  const schedules = { client: events.schedule({ paused: pause }) };
+  const failedThen = events.failed(NODE);
+  assert.deepEqual(troublesOf(rowOf(NODE, failedThen, beat({ status: { schedules } }))), []);
+  const down = troublesOf(rowOf(NODE, failedThen, beat()), new Date(laterBy(AT, HOUR_MS)));
+  assert.deepEqual(down.map(({ kind }) => kind), ["down", "failed"]);
+});
