@@ -80,7 +80,7 @@ function publicationWrites({ source, time, data }: EventOf<"published">): Write[
     ...(revision === undefined ? {} : { revision: hexName(revision) }),
     ...(previous === undefined ? {} : { previous }),
   };
-  return [row(keys.publication(digest, publication.at, node, publication.carrier ?? ""), publication)];
+  return [row(keys.publication(digest, node, publication.carrier ?? "", publication.at), publication)];
 }
 
 /** The run that a heartbeat knows an activation by. */

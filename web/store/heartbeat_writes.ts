@@ -39,6 +39,7 @@ function isOfHeartbeat(
 ): after is Activated {
   const { activation } = after;
   if (activation === null || activation.at === before.activation?.at) return false;
+  if (activation.digest !== data.status.current?.digest) return false;
   return activation.at === knownTime(data.status.activatedAt) || activation.at === utc(time);
 }
 

@@ -44,14 +44,14 @@ export const keys = {
   releasesByTime: () => [LAYOUT, "release_at"],
   /** A release's files: the wire's list, in parts. */
   releaseFiles: (digest: string) => [LAYOUT, "release_files", digest],
-  /** Which node published a release, when and over which carrier: {@link Publication}. */
-  publication: (digest: string, at: string, node: string, carrier: string) => [
+  /** Which node published a release, over which carrier and when: {@link Publication}. */
+  publication: (digest: string, node: string, carrier: string, at: string) => [
     LAYOUT,
     "publication",
     digest,
-    at,
     node,
     carrier,
+    at,
   ],
   publications: (digest: string) => [LAYOUT, "publication", digest],
   allPublications: () => [LAYOUT, "publication"],

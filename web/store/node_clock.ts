@@ -49,7 +49,7 @@ export function withoutLaterTimes(row: NodeRow, at: string): NodeRow {
     ...(hostSaidAt === undefined ? {} : { hostSaidAt: before(hostSaidAt) }),
     ...(said === undefined ? {} : { said: { ...said, at: before(said.at) } }),
     active: active === null ? null : { ...active, saidAt: before(active.saidAt) },
-    activation: activation === null ? null : { ...activation, at: earlier(activation.at) },
+    activation: activation === null ? null : { ...activation, at: before(activation.at) },
     lastSuccessAt: lastSuccessAt === null ? null : earlier(lastSuccessAt),
     last: last === null ? null : ended(last),
     strip: row.strip.map(ended),

@@ -129,7 +129,7 @@ function publish(row: NodeRow, { time, data }: EventOf<"published">): NodeRow {
 function beat(before: NodeRow, event: EventOf<"heartbeat">, receivedAt: string): NodeRow {
   const report = reportOf(event, receivedAt);
   const isNewest = before.report === null || isNewerReport(report, before.report);
-  const row = isNewest && provesClock(report, before.report) ? withoutLaterTimes(before, report.at) : before;
+  const row = isNewest && provesClock(report, before.report) ? corrected(before, report.at) : before;
   const claimed = withClaims(row, event, report.at);
   if (!isNewest) return claimed;
   const begunSince = row.running.filter(({ startedAt }) => startedAt >= report.at);
@@ -144,6 +144,12 @@ function beat(before: NodeRow, event: EventOf<"heartbeat">, receivedAt: string):
     ...running,
     ...begunSince.filter(({ runId }) => !named.has(runId)),
   ]);
+}
+
+/** The heartbeat itself says since when the active release is: an activation of a wrong clock does not count. */
+function corrected(before: NodeRow, at: string): NodeRow {
+  const row = withoutLaterTimes(before, at);
+  return row.activation?.at === before.activation?.at ? row : { ...row, activation: null };
 }
 
 /** What a heartbeat says of the host and the release; of older ones, too, a newer one may have said less. */
