@@ -83,8 +83,8 @@ async function forgetInReleases(
     if (index < Number(first)) continue;
     const last = await step.walkGroups(list, index === first ? [digest] : undefined, async (digest) => {
       const ofNode = [...list, digest, node];
-      await step.delete(ofNode, ...await keysOf(step.kv, ofNode));
-      return true;
+      await step.delete(ofNode);
+      return await step.walk(ofNode, {}, remove) === undefined;
     });
     if (last !== undefined) return [index, ...last];
   }

@@ -1,7 +1,7 @@
 import { keys } from "./keys.ts";
 import { CanaryCourse, IncidentRow, type NodeRow, type Place, PullRequestRow } from "./rows.ts";
 import { incidentKeys } from "./incident_writes.ts";
-import { type Kept, keysOf } from "./sweep_runs.ts";
+import { type Kept, KEYS_MAX, keysOf } from "./sweep_runs.ts";
 import { ABOVE, type SweepStep } from "./sweep_step.ts";
 
 type Rows = ReadonlyMap<string, NodeRow>;
@@ -98,5 +98,7 @@ async function deleteRelease(step: SweepStep, at: Deno.KvKey, digest: string): P
   const entry = await kv.get(keys.release(digest));
   const files = await keysOf(kv, keys.releaseFiles(digest));
   const publications = await keysOf(kv, keys.publications(digest));
+  // One that was published that often is visited again.
+  if (publications.length === KEYS_MAX) return await step.delete(...publications);
   await step.deleteGuarded([entry], [at, entry.key, ...files, ...publications]);
 }

@@ -116,9 +116,15 @@ export async function deleteActivation(
   await step.delete(key, keys.activationOf(digest, at, node, runId));
 }
 
-/** Returns the keys below a prefix that has few, such as those of a value in parts. */
+/** More than a value has parts, and as many as one operation removes. */
+export const KEYS_MAX = 500;
+
+/** Returns the keys below a prefix that has few, such as those of a value in parts: the first {@link KEYS_MAX}. */
 export async function keysOf(kv: Deno.Kv, prefix: Deno.KvKey): Promise<Deno.KvKey[]> {
-  return await Array.fromAsync(kv.list({ prefix }, { limit: 500, batchSize: 500 }), ({ key }) => key);
+  return await Array.fromAsync(
+    kv.list({ prefix }, { limit: KEYS_MAX, batchSize: KEYS_MAX }),
+    ({ key }) => key,
+  );
 }
 
 /** Removes old news, and news that are dated later than now: those of nodes with a wrong clock would stay on top. */

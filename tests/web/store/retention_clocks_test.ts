@@ -38,10 +38,14 @@ Deno.test("runs and activations from a time when the clock was ahead go once it 
   );
   assert.equal((await readNews(store.kv, { limit: 10 })).rows.length, 3);
   store.clock.advance(10 * 60_000);
-  await store.take(events.heartbeat(BOT, { time: store.daysAgo(0) }));
+  const status = { current: events.statusRelease(2), activatedAt: store.daysAgo(-365) };
+  await store.take(events.heartbeat(BOT, { time: store.daysAgo(0), status }));
+  assert.equal((await store.keysWith("activation bot-1")).filter((key) => key.includes("2027-")).length, 1);
   await store.round();
   assert.equal(await runsOf(store), 1);
-  assert.deepEqual((await readActivations(store.kv, BOT)).map(({ digest }) => digest), [digestOfRelease(1)]);
+  const active = await readActivations(store.kv, BOT);
+  assert.equal(active[0]?.digest, digestOfRelease(1));
+  assert.deepEqual((await store.keysWith("activation bot-1")).filter((key) => key.includes("2027-")), []);
   assert.equal((await readNews(store.kv, { limit: 10 })).rows.length, 1);
 });
 
