@@ -4,7 +4,8 @@ import { sourceOf } from "../lib/reporting/event_names.ts";
 export const addresses = {
   fleet: () => "/",
   node: (node: string) => `/nodes/${sourceOf(node)}`,
-  run: (runId: string, node: string) => `/runs/${encodeURIComponent(runId)}?node=${encodeURIComponent(node)}`,
+  run: (runId: string, node: string) =>
+    `/runs/${encodeURIComponent(runId.toWellFormed())}?node=${encodeURIComponent(node.toWellFormed())}`,
   news: () => "/news",
   releases: () => "/releases",
   release: (digest: string) => `/releases/${digest}`,

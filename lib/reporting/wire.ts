@@ -28,8 +28,10 @@ const RELEASES_MAX = 10_000;
 /** Metrics of a canary, times of a schedule, windows, repositories of a sync: people write them by hand. */
 const LISTED_MAX = 100;
 
-const Text = z.string().max(TEXT_CHARS_MAX);
-const Name = z.string().min(1).max(NAME_CHARS_MAX);
+/** JSON can spell half of a surrogate pair, which no address of a page can hold. */
+const WellFormed = z.string().overwrite((text) => text.toWellFormed());
+const Text = WellFormed.max(TEXT_CHARS_MAX);
+const Name = WellFormed.min(1).max(NAME_CHARS_MAX);
 const Role = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/);
 const Count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const Time = z.iso.datetime({ offset: true }).max(40);
@@ -272,11 +274,11 @@ export type Heartbeat = Readonly<z.infer<typeof Heartbeat>>;
 /** What every event has, whatever its type. */
 export const Envelope = z.object({
   specversion: z.literal("1.0"),
-  id: z.string().min(1).max(ID_CHARS_MAX),
+  id: WellFormed.min(1).max(ID_CHARS_MAX),
   source: z.string().max(SOURCE_CHARS_MAX).refine(isSource),
   type: Name,
   time: Time,
-  subject: z.string().min(1).max(ID_CHARS_MAX),
+  subject: WellFormed.min(1).max(ID_CHARS_MAX),
   datacontenttype: z.literal("application/json"),
 });
 
