@@ -1,6 +1,6 @@
 import type { Alerting } from "./incidents/alerting.ts";
 import type { Watching } from "./incidents/watch_incidents.ts";
-import { watchJob } from "./jobs.ts";
+import { sweepJob, watchJob } from "./jobs.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -16,6 +16,7 @@ export async function runJobs(
 ): Promise<void> {
   while (!signal.aborted) {
     await watchJob(web, await readAlerting());
+    await sweepJob(web);
     await web.clock.sleep(MINUTE_MS, signal).catch(() => {});
   }
 }

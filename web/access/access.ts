@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { messageAndHint } from "../../lib/core/errors.ts";
 import { ensureSessionKey, replaceSessionKey } from "../store/session_key.ts";
 import { readSettingsAndKey } from "../store/settings_row.ts";
+import { addresses } from "../addresses.ts";
 import type { Viewer, Web } from "../web.ts";
 import { type Area, areaOf, isForPrograms, methodsOf } from "./areas.ts";
 import { cookieValues, setCookie } from "./cookies.ts";
@@ -153,7 +154,7 @@ export class Access {
 
   async #viewerOf(c: Asked, visit: Visit, rules: Rules, area: Area): Promise<Viewer | undefined> {
     if (rules.source.kind !== "set") return "operator";
-    const authorization = c.req.header("authorization") ?? null;
+    const authorization = c.req.header("authorization") ?? feedAuthorization(c);
     if (area !== "person" && /^bearer\b/i.test(authorization ?? "")) {
       // A token that was revoked must be noticed, also where the page is public.
       return await presentedToken(this.#web, authorization, "read") === undefined ? undefined : "operator";
@@ -213,6 +214,12 @@ export class Access {
     const source = this.#ofEnvironment ?? passwordOfSettings(settings.passwordHash);
     return { source, isPublic: settings.isPublic, key };
   }
+}
+
+/** Feed readers take an address and nothing else, so that the feed's may hold the token. */
+function feedAuthorization({ req }: Asked): string | null {
+  const token = req.path === addresses.incidentsFeed() ? req.query("token") : undefined;
+  return token === undefined ? null : `Bearer ${token}`;
 }
 
 /** The page asks for a sign-in: people are sent there, programs are told. */

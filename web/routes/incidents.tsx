@@ -201,7 +201,9 @@ function IncidentTableRow({ incident, isOperator }: IncidentTableRowProps) {
         {node === UNKNOWN_NODE && !isOperator ? "a removed node" : <NodeLink node={node} />}
       </Cell>
       <Cell label="State">
-        <StateBadge state={kind} label={endedAt === null ? kind : `was ${kind}`} />
+        {endedAt === null
+          ? <StateBadge state={kind} />
+          : <StateBadge state={kind} label={`was ${kind}`} tone="quiet" />}
       </Cell>
       <Cell label="Reason" kind="wide">{shownText(reason)}</Cell>
       <Cell label="Began">

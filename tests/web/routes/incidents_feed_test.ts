@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createToken } from "../../../web/access/tokens.ts";
 import { apiWorld } from "../../helpers/api_world.ts";
 import { fillIncidents, incidentRow } from "../../helpers/incident_rows.ts";
 
@@ -71,6 +72,22 @@ Deno.test("an empty feed is a feed, and a token in its address stands nowhere in
   const elements = elementsOf(feed.replace(/^<\?xml[^>]*>/, ""));
   assert.ok(elements.includes("updated=1970-01-01T00:00:00Z"));
   assert.doesNotMatch(feed, /msr_secret/);
+});
+
+Deno.test("a feed reader reads the feed with a read token in its address, and no other page", async () => {
+  await using world = await apiWorld({
+    env: { MODEL_SYNC_DASHBOARD_PASSWORD: "correct horse battery staple" },
+  });
+  const { secret } = await createToken(world.dashboard, "read", "feed reader");
+  const status = async (path: string) => (await world.send(path)).status;
+  assert.equal(await status(`/incidents.atom?token=${secret}`), 200);
+  assert.equal(await status("/incidents.atom"), 401);
+  assert.equal(await status("/incidents.atom?token="), 401);
+  assert.equal(await status(`/incidents.atom?token=${await world.token("bot-1")}`), 401);
+  assert.equal(await status(`/incidents.atom?token=${secret}%0d%0a`), 401);
+  assert.equal(await status(`/metrics?token=${secret}`), 401);
+  assert.equal(await status(`/incidents?token=${secret}`), 303);
+  assert.doesNotMatch(world.log.lines.join("\n"), new RegExp(secret));
 });
 
 Deno.test("hostile names and reasons are text in a feed", async () => {
