@@ -6,6 +6,7 @@ import { partOf, type Span } from "../charts/time_axis.ts";
 import { releaseWords } from "../fleet/release_words.ts";
 import type { NodePeriods } from "../fleet/node_periods.ts";
 import type { Tone } from "../fleet/tone.ts";
+import type { ActivePeriod } from "../store/read_activations.ts";
 import { timeWords } from "../time_words.ts";
 import { Mark } from "./Mark.tsx";
 import { NodeLink } from "./NodeLink.tsx";
@@ -36,9 +37,9 @@ export function PeriodTable({ nodes, span }: PeriodTableProps) {
   const [from, to] = [span.from, span.to].map((time) => timeWords(time, "clock", now, zone));
   const columns = [
     { label: "Node", size: "large" },
-    { label: `${from} to ${span.to.getTime() === now.getTime() ? "now" : to}` },
-    { label: "Active", size: "large" },
     { label: "State", size: "large" },
+    { label: "Last active", size: "large" },
+    { label: `${from} to ${span.to.getTime() === now.getTime() ? "now" : to}` },
   ] as const;
   return (
     <>
@@ -53,23 +54,14 @@ export function PeriodTable({ nodes, span }: PeriodTableProps) {
 }
 
 function PeriodRow({ node, span }: { readonly node: NodePeriods; readonly span: Span }) {
-  const { now } = useContext(PageContext);
   const { periods, fate } = node;
   const last = periods.at(-1);
   if (last === undefined) return null;
-  const length = (last.until === null ? now.getTime() : Date.parse(last.until)) - Date.parse(last.at);
+  const isActive = fate === "active" || fate === "canary";
   return (
     <Row>
       <Cell label="" kind="head" note={periods.length > 1 ? `active ${periods.length} times` : undefined}>
         <NodeLink node={node.node} />
-      </Cell>
-      <Cell label="When" kind="wide">
-        <PeriodBars node={node} span={span} />
-      </Cell>
-      <Cell label="Active" note={`for ${formatDuration(Math.max(0, length))}`}>
-        <Time at={last.at} style="clock" /> to {last.until === null
-          ? fate === "not active any more" ? "an unknown time" : "now"
-          : <Time at={last.until} style="clock" />}
       </Cell>
       <Cell label="State">
         <span class={`state tone-${TONES[fate]}`}>
@@ -87,7 +79,32 @@ function PeriodRow({ node, span }: { readonly node: NodePeriods; readonly span: 
           </span>
         </span>
       </Cell>
+      <Cell label="Last active" note={<Until period={last} isActive={isActive} />}>
+        <Time at={last.at} style="clock" />
+      </Cell>
+      <Cell label="When" kind="wide">
+        <PeriodBars node={node} span={span} />
+      </Cell>
     </Row>
+  );
+}
+
+interface UntilProps {
+  readonly period: ActivePeriod;
+  readonly isActive: boolean;
+}
+
+/** When a period ended, and how long it was. */
+function Until({ period: { at, until }, isActive }: UntilProps) {
+  const { now } = useContext(PageContext);
+  if (until === null && !isActive) return <>its end is unknown</>;
+  const end = until === null ? now.getTime() : Date.parse(until);
+  const length = formatDuration(Math.max(0, end - Date.parse(at)));
+  if (until === null) return <>for {length}</>;
+  return (
+    <>
+      to <Time at={until} style="clock" />, {length}
+    </>
   );
 }
 

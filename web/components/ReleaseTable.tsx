@@ -36,8 +36,8 @@ export function ReleaseTable(props: ReleaseTableProps) {
   const columns = [
     { label: "Release", size: "large" as const },
     { label: "Published", size: "medium" as const },
-    { label: from === to ? `Active ${from}` : `Active, ${from} to ${to}` },
     { label: "Where", size: "large" as const },
+    { label: from === to ? `Active ${from}` : `Active, ${from} to ${to}` },
     ...(isSigned ? [{ label: "Signed by", size: "medium" as const }] : []),
     { label: "Size", size: "small" as const, align: "end" as const },
   ];
@@ -59,11 +59,11 @@ export function ReleaseTable(props: ReleaseTableProps) {
             >
               <Time at={publishedAt(release)} style="clock" />
             </Cell>
-            <Cell label="Active" kind="wide">
-              <PresenceChart steps={steps} span={span} most={most} tone={words.tone} />
-            </Cell>
             <Cell label="Where" note={words.rest === "" ? undefined : words.rest}>
               <ReachState words={words} />
+            </Cell>
+            <Cell label="Active" kind="wide">
+              <PresenceChart steps={steps} span={span} most={most} tone={words.tone} />
             </Cell>
             {isSigned && <Cell label="Signed by">{signerOf(row)}</Cell>}
             <Cell

@@ -4,7 +4,6 @@ import { addresses } from "../addresses.ts";
 import { CanaryCourses } from "../components/CanaryCourses.tsx";
 import { Facts } from "../components/Facts.tsx";
 import { NodeLink } from "../components/NodeLink.tsx";
-import { PeriodTable } from "../components/PeriodTable.tsx";
 import { PublicationTable } from "../components/PublicationTable.tsx";
 import { QuarantineNotes } from "../components/QuarantineNotes.tsx";
 import { ReleaseComparison } from "../components/ReleaseComparison.tsx";
@@ -12,6 +11,7 @@ import { ReleaseFiles } from "../components/ReleaseFiles.tsx";
 import { ReleaseTitle, releaseTitle } from "../components/ReleaseTitle.tsx";
 import { Section } from "../components/Section.tsx";
 import { Time } from "../components/Time.tsx";
+import { WhereActive } from "../components/WhereActive.tsx";
 import type { AppEnv, Dashboard } from "../dashboard.ts";
 import { newestPublication } from "../fleet/listed_release.ts";
 import { viewFleet } from "../fleet/view_fleet.ts";
@@ -148,7 +148,7 @@ function ReleaseFacts({ release: { row, publications } }: { readonly release: St
             ? <span class="quiet-text">no signature reported</span>
             : <code title={shownText(row.signer)}>{shownText(row.signer).slice(0, 16)}</code>,
         },
-        published !== undefined && row.firstAt !== published.at && {
+        published !== undefined && isEarlier(row.firstAt, published.at) && {
           label: "First seen",
           value: <Time at={row.firstAt} style="clock" />,
         },
@@ -157,22 +157,9 @@ function ReleaseFacts({ release: { row, publications } }: { readonly release: St
   );
 }
 
-function WhereActive({ view: { nodes }, now }: { readonly view: ReleaseView; readonly now: Date }) {
-  const periods = nodes.flatMap((node) => node.periods);
-  if (periods.length === 0) {
-    return (
-      <Section title="Where it was active" live="periods">
-        <p class="quiet-text">No consumer has activated it yet.</p>
-      </Section>
-    );
-  }
-  const from = new Date(periods.reduce((ms, { at }) => Math.min(ms, Date.parse(at)), now.getTime()));
-  const isOver = periods.every(({ until }) => until !== null);
-  const end = periods.reduce((ms, { until }) => Math.max(ms, Date.parse(until ?? "") || 0), 0);
-  const span = { from, to: isOver ? new Date(end) : now };
-  return (
-    <Section title="Where it was active" note={plural(nodes.length, "node")} id="active">
-      <PeriodTable nodes={nodes} span={span} />
-    </Section>
-  );
+/** A release is first seen when the run that publishes it starts; what was there long before was published again. */
+const PUBLISHING_MS = 24 * 3_600_000;
+
+function isEarlier(firstAt: string, publishedAt: string): boolean {
+  return Date.parse(publishedAt) - Date.parse(firstAt) > PUBLISHING_MS;
 }

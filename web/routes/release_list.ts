@@ -8,6 +8,7 @@ import {
   listReleases,
   publishedAt,
 } from "../fleet/listed_release.ts";
+import type { NodeView } from "../fleet/node_view.ts";
 import { viewFleet } from "../fleet/view_fleet.ts";
 import { newestDigests } from "../fleet/view_release.ts";
 import { readableRows } from "../readable_rows.ts";
@@ -27,6 +28,8 @@ import type { Viewer } from "../web.ts";
 const RELEASES_MAX = 25;
 /** Of each publisher, where there are several. */
 const OVERVIEW_MAX = 6;
+/** Among so many of the newest releases the overview looks for those that no publisher reports. */
+const UNCLAIMED_SCANNED_MAX = 100;
 /** Sections of the overview: the filter leads to the other publishers. */
 export const PUBLISHERS_MAX = 10;
 const DAY_MS = 24 * 3_600_000;
@@ -82,13 +85,14 @@ export async function readReleaseList(
   const { rows } = await dashboard.fleet.read();
   const readable = await readableRows(dashboard, viewer, rows.values());
   const lineages = viewFleet(readable, now).lineages.all;
-  const consumers = viewFleet(rows.values(), now).nodes.filter(({ group }) => group === "consumers");
+  const all = viewFleet(rows.values(), now).nodes.filter(({ group }) => group === "consumers");
   const isOverview = lineages.length > 1 && filter.search === "" && filter.publisher === "" &&
     filter.before === undefined;
   const found = isOverview
     ? { pages: await readOverview(dashboard.kv, lineages), older: undefined, isCut: false }
     : await readPageOf(dashboard.kv, filter, lineages, viewer);
   const from = oldestOf(found.pages.flatMap(({ releases }) => releases), now);
+  const consumers = filter.publisher === "" ? all : ofPublishers(all, found.pages);
   const nodes = consumers.map(({ row }) => row.node);
   const periods = await readFleetPeriods(dashboard.kv, nodes, from.toISOString());
   const newest = newestDigests(lineages);
@@ -102,6 +106,13 @@ export async function readReleaseList(
       found.pages.some(({ releases }) => releases.some(({ row }) => row.signer !== undefined)),
     unseen: Math.max(0, nodes.length - PERIOD_NODES_MAX),
   };
+}
+
+/** The consumers whose past may hold a release of a page; of some the publisher is not known. */
+function ofPublishers(consumers: readonly NodeView[], pages: readonly GroupPage[]): readonly NodeView[] {
+  const releases = pages.flatMap((page) => page.releases);
+  const publishers = new Set(releases.flatMap(({ publications }) => publications.map(({ node }) => node)));
+  return consumers.filter(({ lag }) => lag === null || publishers.has(lag.publisher));
 }
 
 /** Releases before it is known where they were active. */
@@ -144,7 +155,7 @@ async function readOverview(kv: Deno.Kv, lineages: readonly Lineage[]): Promise<
   const unclaimed = await findReleases(kv, {
     row: () => true,
     publications: (publications) => publications.length === 0,
-  }, { limit: OVERVIEW_MAX });
+  }, { limit: OVERVIEW_MAX, scannedMax: UNCLAIMED_SCANNED_MAX });
   if (unclaimed.rows.length === 0) return pages;
   const title = "No publisher reports these";
   return [...pages, { publisher: undefined, title, releases: unclaimed.rows, isWhole: true }];

@@ -1,13 +1,11 @@
 import { keys } from "./keys.ts";
 import { cursorOf, PAGE_ROWS_MAX, type PageRange, type RowPage } from "./page_range.ts";
 import { readReleases } from "./read_releases.ts";
-import { readRows } from "./read_rows.ts";
-import { Publication, type ReleaseRow } from "./rows.ts";
+import { readPublications } from "./read_publications.ts";
+import type { Publication, ReleaseRow } from "./rows.ts";
 
 /** Releases that one request looks through: the next page goes on from there. */
 const SCANNED_MAX = 5 * PAGE_ROWS_MAX;
-/** One publisher has up to four carriers. */
-const PUBLICATIONS_MAX = 20;
 /** Lists that are read at the same time. */
 const READS_MAX = 20;
 
@@ -27,6 +25,7 @@ export interface FoundReleases extends RowPage<PublishedRelease> {
  * Returns the releases that match, the one that was seen last first.
  *
  * @param matches what is wanted, by the row first, as most are sorted out by it
+ * @param range `scannedMax`: about how many releases are looked through
  * @throws {UsageError} code `CURSOR_INVALID`
  */
 export async function findReleases(
@@ -35,12 +34,15 @@ export async function findReleases(
     readonly row: (row: ReleaseRow) => boolean;
     readonly publications?: ((publications: readonly Publication[]) => boolean) | undefined;
   },
-  { limit, before }: PageRange,
+  { limit, before, scannedMax = SCANNED_MAX }: PageRange & { readonly scannedMax?: number },
 ): Promise<FoundReleases> {
   const found: PublishedRelease[] = [];
   let cursor = before;
-  for (let scanned = 0; scanned < SCANNED_MAX; scanned += PAGE_ROWS_MAX) {
-    const page = await readReleases(kv, { limit: PAGE_ROWS_MAX, before: cursor });
+  for (let scanned = 0; scanned < scannedMax;) {
+    // Without a filter the first releases are a page.
+    const wanted = scanned === 0 ? limit + 1 : PAGE_ROWS_MAX;
+    const page = await readReleases(kv, { limit: wanted, before: cursor });
+    scanned += wanted;
     const candidates = page.rows.filter(matches.row);
     for (let index = 0; index < candidates.length; index += READS_MAX) {
       const some = await withPublications(kv, candidates.slice(index, index + READS_MAX));
@@ -72,7 +74,7 @@ export async function withPublications(
     found.push(
       ...await Promise.all(group.map(async (row) => ({
         row,
-        publications: await readRows(kv, keys.publications(row.digest), Publication, PUBLICATIONS_MAX),
+        publications: await readPublications(kv, row.digest),
       }))),
     );
   }

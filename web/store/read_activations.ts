@@ -5,6 +5,9 @@ import { Activation } from "./rows.ts";
 /** A release a day for more than a year. */
 export const ACTIVATIONS_MAX = 500;
 
+/** About a month: most readers want no more, and stop there. */
+const BATCH_MAX = 40;
+
 /** How long a release was active on a node. */
 export interface ActivePeriod extends Activation {
   /** When another release took its place; `null` while it is active. */
@@ -26,7 +29,7 @@ export async function readActivations(
 ): Promise<readonly ActivePeriod[]> {
   if (!isNodeKey(node)) return [];
   const newestFirst: Activation[] = [];
-  const options = { reverse: true, limit: ACTIVATIONS_MAX, batchSize: ACTIVATIONS_MAX };
+  const options = { reverse: true, limit: ACTIVATIONS_MAX, batchSize: BATCH_MAX };
   for await (const { value } of kv.list({ prefix: keys.activations(node) }, options)) {
     const activation = Activation.safeParse(value);
     if (!activation.success) continue;

@@ -1,7 +1,7 @@
 import { type ActivePeriod, readActivations } from "./read_activations.ts";
 
-/** More nodes than this make a page of releases slow; it says that it shows a part. */
-export const PERIOD_NODES_MAX = 300;
+/** The largest fleet that pages are made for; of a larger one a page of releases says that it shows a part. */
+export const PERIOD_NODES_MAX = 1_000;
 /** Lists that are read at the same time. */
 const READS_MAX = 20;
 

@@ -3,11 +3,10 @@ import { isDigest } from "./key_limits.ts";
 import { keys } from "./keys.ts";
 import { readLongValue } from "./long_value.ts";
 import { type ActivePeriod, readActivations } from "./read_activations.ts";
+import { readPublications } from "./read_publications.ts";
 import { readRows } from "./read_rows.ts";
-import { Activation, CanaryCourse, Publication, QuarantineNote, ReleaseRow } from "./rows.ts";
+import { Activation, CanaryCourse, type Publication, QuarantineNote, ReleaseRow } from "./rows.ts";
 
-/** One publisher has up to four carriers. */
-const PUBLICATIONS_MAX = 100;
 /** Every node of a fleet of the largest size that the pages are made for. */
 const NODES_MAX = 1_000;
 /** A release that is activated again on each of many nodes. */
@@ -20,6 +19,7 @@ const READS_MAX = 20;
 /** A release with all that nodes reported of it. */
 export interface StoredRelease {
   readonly row: ReleaseRow;
+  /** Newest first. */
   readonly publications: readonly Publication[];
   /** The first files; `undefined` where no publisher listed them. */
   readonly files: readonly PublishedFile[] | undefined;
@@ -35,7 +35,7 @@ export async function readRelease(kv: Deno.Kv, digest: string): Promise<StoredRe
   const row = ReleaseRow.safeParse((await kv.get(keys.release(digest))).value);
   if (!row.success) return undefined;
   const [publications, files, active, quarantines, canaries] = await Promise.all([
-    readRows(kv, keys.publications(digest), Publication, PUBLICATIONS_MAX),
+    readPublications(kv, digest),
     readReleaseFiles(kv, digest),
     readActivePeriods(kv, digest),
     readRows(kv, keys.quarantines(digest), QuarantineNote, NODES_MAX),
