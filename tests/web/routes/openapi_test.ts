@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createToken } from "../../../web/access/tokens.ts";
 import { addresses } from "../../../web/addresses.ts";
 import { OPERATIONS } from "../../../web/api/openapi.ts";
+import { SUBSCRIBERS_MAX } from "../../../web/live_feed.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { WITH_PASSWORD } from "../../helpers/access_world.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
@@ -200,6 +201,23 @@ Deno.test("an answer that is not sent again, and a database that fails, are as d
   for (const path of ["/api/v1/fleet", "/healthz", "/status.json", "/metrics"]) {
     assert.equal(await assertDescribed(world, answers, path), 503, path);
   }
+});
+
+Deno.test("the live stream, and its refusal where too many pages are open, are as described", async () => {
+  await using world = await apiWorld();
+  const answers = await described(world);
+  const stream = await world.send("/api/v1/live?since=x");
+  const request = new Request("http://localhost:8080/api/v1/live");
+  const { status, headers } = stream;
+  assert.deepEqual(await answers.problems(request, new Response("", { status, headers })), []);
+  await stream.body?.cancel();
+
+  const leaving = new AbortController();
+  for (let page = 0; page < SUBSCRIBERS_MAX; page++) {
+    world.dashboard.live.subscribe("", leaving.signal, () => {}, () => {});
+  }
+  assert.equal(await assertDescribed(world, answers, "/api/v1/live"), 503);
+  leaving.abort();
 });
 
 Deno.test("every route of the dashboard is described, and every operation of the API is a route", async () => {

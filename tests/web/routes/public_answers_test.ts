@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { addresses } from "../../../web/addresses.ts";
+import { keys } from "../../../web/store/keys.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { WITH_PASSWORD } from "../../helpers/access_world.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
@@ -64,6 +65,19 @@ async function plantedWorld(): Promise<ApiWorld> {
       status: { schedules: { client: events.schedule({ paused }) }, paused: { client: paused } },
     }),
   );
+  const startedAt = "2026-11-29T06:50:00.000Z";
+  for (const node of [`${HOST}/client`, `${HOST}-gone/client`]) {
+    const incident = {
+      node,
+      kind: "down",
+      reason: `${TEXT} ${HOST}`,
+      startedAt,
+      endedAt: null,
+      alertedAt: null,
+    };
+    await world.kv.set(keys.incident(startedAt, node), incident);
+    await world.kv.set(keys.openIncident(node), incident);
+  }
   return world;
 }
 
