@@ -13,7 +13,7 @@ import { localFeed } from "../web/local_feed.ts";
 import { openDashboard } from "../web/open_dashboard.ts";
 import { runJobs } from "../web/run_jobs.ts";
 import { serveDashboard } from "../web/serve.ts";
-import { prepareDatabase } from "../web/store/prepare_database.ts";
+import { openKv } from "../web/store/open_kv.ts";
 import { changeSettings } from "../web/store/settings_row.ts";
 import {
   COMMON_ALIASES,
@@ -66,8 +66,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const { context } = session;
   const listen = parseListenAddress(flags.listen ?? LISTEN, "--listen");
   const place = databaseOf(session, flags);
-  await prepareDatabase(place);
-  using kv = await Deno.openKv(place);
+  using kv = await openKv(place, context.env);
   const web = { kv, clock: context.clock, log: context.log };
   if (flags.setPassword === true) return await setPassword(session, kv);
   const setup = { env: context.env, isLoopback: isLoopbackName(listen.hostname), isDeploy: false };

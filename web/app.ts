@@ -17,6 +17,7 @@ import { runRoutes } from "./routes/run.tsx";
 import { settingsRoutes } from "./routes/settings.tsx";
 import { signInRoutes } from "./routes/sign_in.tsx";
 import { staticRoutes } from "./routes/static.ts";
+import { kvFailure } from "./store/kv_failure.ts";
 import { CURSOR_INVALID } from "./store/page_range.ts";
 
 /** Returns the dashboard as an application that answers requests: the guard first, then each page. */
@@ -47,9 +48,17 @@ export function dashboardApp(dashboard: Dashboard): App {
           children: "The address was changed. Start from the first page of the list.",
         });
       }
+      const failure = kvFailure(error);
       dashboard.log.error(
-        `Cannot answer ${context.req.method} ${context.req.path}: ${messageAndHint(error)}`,
+        `Cannot answer ${context.req.method} ${context.req.path}: ${messageAndHint(failure ?? error)}`,
       );
+      if (failure !== undefined) {
+        context.header("retry-after", "30");
+        return errorPage(context, now, 503, {
+          title: "The database is not available",
+          children: "The dashboard's log says why. Load the page again in a moment.",
+        });
+      }
       return errorPage(context, now, 500, {
         title: "This page could not be shown",
         children: "The dashboard's log says why. Load the page again in a moment.",

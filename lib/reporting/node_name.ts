@@ -1,7 +1,8 @@
 import { cleanLine } from "../core/clean_text.ts";
 
 /** What a machine is to the dashboard, where it has no name of its own. */
-export type Side = "publisher" | "client" | "references";
+export const SIDES = ["publisher", "client", "references"] as const;
+export type Side = (typeof SIDES)[number];
 
 /** Percent-encoded, the name still fits into an event's source. */
 const HOST_CHARS_MAX = 100;

@@ -1,3 +1,5 @@
+import { SIDES } from "../../lib/reporting/node_name.ts";
+
 /** As `report.node` allows: percent-encoded, the name still fits into the address of an event's source. */
 export const NODE_NAME_CHARS_MAX = 128;
 
@@ -28,9 +30,11 @@ export function nodeNameFault(name: string): string | undefined {
 }
 
 /**
- * Returns whether a token for the node `granted` covers events of `node`: the node itself and what is below its name. A
- * machine without `report.node` reports as its host and a side of it, such as `bot-1/client`.
+ * Returns whether a token for the node `granted` covers events of `node`: the node itself and its sides. A machine without
+ * `report.node` reports as its host and a side of it, such as `bot-1/client`. There are three, so that a stolen token
+ * cannot fill the fleet with names.
  */
 export function coversNode(granted: string, node: string): boolean {
-  return nodeNameFault(node) === undefined && (node === granted || node.startsWith(`${granted}/`));
+  return nodeNameFault(node) === undefined &&
+    (node === granted || SIDES.some((side) => node === `${granted}/${side}`));
 }

@@ -20,7 +20,7 @@ import { coversNode, nodeNameFault } from "./node_name.ts";
 /**
  * Tokens of the API.
  *
- * A node token lets its holder report events of the node that it is bound to, and of nodes below its name. With a stolen
+ * A node token lets its holder report events of the node that it is bound to, and its sides. With a stolen
  * one, an attacker can invent runs, releases and heartbeats of that node, and hide that it is down. The attacker cannot
  * report for another node, read anything, sign in, change a setting or start anything on a machine: the dashboard only
  * receives. Rotating or revoking the token ends it at once.

@@ -48,6 +48,13 @@ export const FAILURES = {
     hint: "they can be sent again; the dashboard's log has the reason",
     headers: { "retry-after": "30" },
   },
+  unavailable: {
+    status: 503,
+    code: "DATABASE_UNAVAILABLE",
+    message: "Cannot answer this request: the dashboard's database cannot be read",
+    hint: "request it again in a moment; the dashboard's log has the reason",
+    headers: { "retry-after": "30" },
+  },
   query: (message: string, hint: string) => ({
     status: 400,
     code: "QUERY_INVALID",

@@ -19,6 +19,7 @@ import { readActivations } from "../store/read_activations.ts";
 import { readRelease } from "../store/read_release.ts";
 import { readRun } from "../store/read_run.ts";
 import { readRuns } from "../store/read_runs.ts";
+import { kvFailure } from "../store/kv_failure.ts";
 
 const PERIODS_MS = 30 * 24 * 3_600_000;
 
@@ -112,6 +113,7 @@ export function apiError(dashboard: Dashboard, error: unknown, context: Context<
   if (error instanceof ModelSyncError && error.code === CURSOR_INVALID) {
     return denialJson({ status: 400, code: error.code, message: error.message, hint: error.hint ?? "" });
   }
-  dashboard.log.error(`cannot answer GET ${context.req.routePath}: ${messageAndHint(error)}`);
-  return denialJson(FAILURES.internal);
+  const failure = kvFailure(error);
+  dashboard.log.error(`cannot answer GET ${context.req.routePath}: ${messageAndHint(failure ?? error)}`);
+  return denialJson(failure === undefined ? FAILURES.internal : FAILURES.unavailable);
 }

@@ -11,6 +11,7 @@ import type { Taken } from "../api/answers.ts";
 import { FAILURES } from "../api/failures.ts";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
 import { ingest } from "../store/ingest.ts";
+import { kvFailure } from "../store/kv_failure.ts";
 
 /**
  * `POST /api/v1/events`: takes a batch of a node's events. What this version cannot read is counted and skipped, with a
@@ -96,7 +97,7 @@ async function store(
     await ingest(dashboard, events);
   } catch (error) {
     counts.failed++;
-    log.error(`cannot store ${events.length} events: ${messageAndHint(error)}`);
+    log.error(`cannot store ${events.length} events: ${messageAndHint(kvFailure(error) ?? error)}`);
     return FAILURES.notWritten;
   } finally {
     counts.time((clock.monotonicMs() - startMs) / 1000);

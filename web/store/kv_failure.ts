@@ -8,104 +8,117 @@ import {
   osErrorCode,
   UnreachableError,
 } from "../../lib/core/errors.ts";
+import { quote } from "../../lib/core/quote.ts";
+
+/** @param database `the dashboard's database`, with its place where that is not private */
+type Make = (database: string, details: string) => ModelSyncError;
 
 /**
  * What goes wrong with the database, as errors that name what to do. Deno gives a message alone: a `TypeError` of an
  * operation, an `Error` of opening. The messages are those of SQLite (https://www.sqlite.org/rescode.html) and of the
  * client of KV Connect.
  */
-const FAILURES: readonly { readonly pattern: RegExp; readonly make: (details: string) => ModelSyncError }[] =
-  [
-    {
-      pattern: /database (?:table |schema )?is (?:locked|busy)/i,
-      make: () =>
-        new LockedError("Cannot use the dashboard's database: another process has locked it", {
-          code: "DATABASE_LOCKED",
-          hint: "end the process that keeps it open, such as a backup or sqlite3",
-        }),
-    },
-    {
-      pattern: /database or disk is full|no space left/i,
-      make: () =>
-        new DiskError("Cannot write the dashboard's database: the disk is full", {
-          code: "DATABASE_FULL",
-          hint: "free some disk space; what nodes could not report, they report again",
-        }),
-    },
-    {
-      pattern: /readonly database|read-only file system/i,
-      make: () =>
-        new DiskError("Cannot write the dashboard's database: the file is read-only", {
-          code: "DATABASE_READ_ONLY",
-          hint: "let this user write to the file and its folder",
-        }),
-    },
-    {
-      pattern: /file is not a database/i,
-      make: () =>
-        new DiskError("Cannot read the dashboard's database: the file is not a database of Deno KV", {
-          code: "DATABASE_INVALID",
-          hint: "name another file, or move this one away: the dashboard creates a new one",
-        }),
-    },
-    {
-      pattern: /database disk image is malformed/i,
-      make: () =>
-        new DiskError("Cannot read the dashboard's database: the file is damaged", {
-          code: "DATABASE_DAMAGED",
-          hint:
-            "move the file away: the dashboard creates a new one, and nodes report again what they still know",
-        }),
-    },
-    {
-      pattern: /unable to open database file/i,
-      make: () =>
-        new DiskError("Cannot open the dashboard's database file", {
-          code: "DATABASE_NOT_OPENED",
-          hint: "let this user write to its folder",
-        }),
-    },
-    {
-      pattern: /disk I\/O error/i,
-      make: () =>
-        new DiskError("Cannot use the dashboard's database: the disk reports an error", {
-          code: "DATABASE_IO",
-          hint: "check the disk and the system's log",
-        }),
-    },
-    {
-      pattern: /DENO_KV_ACCESS_TOKEN|unauthorized|\b40[13]\b/i,
-      make: () =>
-        new AuthenticationError("Cannot use the dashboard's database: its server refuses the access token", {
-          code: "DATABASE_TOKEN",
-          hint: "set DENO_KV_ACCESS_TOKEN to the access token of the database",
-        }),
-    },
-    {
-      pattern: /failed to connect|error sending request|client error|connection|timed out|\b50\d\b/i,
-      make: (details) =>
-        new UnreachableError(`Cannot reach the dashboard's database: ${details}`, {
-          code: "DATABASE_UNREACHABLE",
-          hint: "check its address, and that its server runs",
-        }),
-    },
-  ];
+const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
+  {
+    pattern: /database (?:table |schema )?is (?:locked|busy)/i,
+    make: (database) =>
+      new LockedError(`Cannot use ${database}: another process has locked it`, {
+        code: "DATABASE_LOCKED",
+        hint: "end the process that keeps it open, such as a backup or sqlite3",
+      }),
+  },
+  {
+    pattern: /database or disk is full|no space left/i,
+    make: (database) =>
+      new DiskError(`Cannot write ${database}: the disk is full`, {
+        code: "DATABASE_FULL",
+        hint: "free some disk space; what nodes could not report, they report again",
+      }),
+  },
+  {
+    pattern: /readonly database|read-only file system/i,
+    make: (database) =>
+      new DiskError(`Cannot write ${database}: the file is read-only`, {
+        code: "DATABASE_READ_ONLY",
+        hint: "let this user write to the file and its folder",
+      }),
+  },
+  {
+    pattern: /file is not a database/i,
+    make: (database) =>
+      new DiskError(`Cannot read ${database}: the file is not a database of Deno KV`, {
+        code: "DATABASE_INVALID",
+        hint: "name another file, or move this one away: the dashboard creates a new one",
+      }),
+  },
+  {
+    pattern: /database disk image is malformed/i,
+    make: (database) =>
+      new DiskError(`Cannot read ${database}: the file is damaged`, {
+        code: "DATABASE_DAMAGED",
+        hint:
+          "move the file away: the dashboard creates a new one, and nodes report again what they still know",
+      }),
+  },
+  {
+    pattern: /unable to open database file/i,
+    make: (database) =>
+      new DiskError(`Cannot open ${database} file`, {
+        code: "DATABASE_NOT_OPENED",
+        hint: "let this user write to its folder",
+      }),
+  },
+  {
+    pattern: /disk I\/O error/i,
+    make: (database) =>
+      new DiskError(`Cannot use ${database}: the disk reports an error`, {
+        code: "DATABASE_IO",
+        hint: "check the disk and the system's log",
+      }),
+  },
+  {
+    pattern: /DENO_KV_ACCESS_TOKEN|unauthorized|\b40[13]\b/i,
+    make: (database) =>
+      new AuthenticationError(`Cannot use ${database}: its server refuses the access token`, {
+        code: "DATABASE_TOKEN",
+        hint: "set DENO_KV_ACCESS_TOKEN to the access token of the database",
+      }),
+  },
+  {
+    pattern: /failed to connect|error sending request|client error|connection|timed out|\b50\d\b/i,
+    make: (database, details) =>
+      new UnreachableError(`Cannot reach ${database}: ${details}`, {
+        code: "DATABASE_UNREACHABLE",
+        hint: "check its address, and that its server runs",
+      }),
+  },
+];
 
 /** Returns whether an error says that another process writes to the database's file. */
 export function isLocked(error: unknown): boolean {
   return error instanceof Error && FAILURES[0]?.pattern.test(error.message) === true;
 }
 
-/** Returns what went wrong with the database; `undefined` for an error that it does not throw, which is a bug. */
-export function kvFailure(error: unknown): ModelSyncError | undefined {
+/**
+ * Returns what went wrong with the database; `undefined` for an error that it does not throw, which is a bug.
+ *
+ * @param place named in the message: a path, which pages do not show
+ */
+export function kvFailure(error: unknown, place?: string): ModelSyncError | undefined {
+  const database = place === undefined
+    ? "the dashboard's database"
+    : `the dashboard's database ${quote(place)}`;
   if (error instanceof ModelSyncError) return error.code.startsWith("DATABASE_") ? error : undefined;
   if (!(error instanceof Error)) return undefined;
   const details = messageOf(error);
   if (osErrorCode(error) !== undefined) {
-    return new DiskError(`Cannot use the dashboard's database: ${details}`, { code: "DATABASE_NOT_OPENED" });
+    return new DiskError(`Cannot use ${database}: ${details}`, {
+      code: "DATABASE_NOT_OPENED",
+      hint: "let this user write to the file and its folder",
+    });
   }
   if (error instanceof Deno.errors.BadResource) {
-    return new FailedError("Cannot use the dashboard's database: it is closed", { code: "DATABASE_CLOSED" });
+    return new FailedError(`Cannot use ${database}: it is closed`, { code: "DATABASE_CLOSED" });
   }
-  return FAILURES.find(({ pattern }) => pattern.test(details))?.make(details);
+  return FAILURES.find(({ pattern }) => pattern.test(details))?.make(database, details);
 }

@@ -100,7 +100,10 @@ Deno.test("a dashboard whose database takes nothing gets the history later, afte
   assert.equal(delivered, 0);
   assert.match(problem ?? "", /503.*Kept in the history and sent later: 3 runs/);
   assert.equal(pair.statuses.at(-1), 503);
-  assert.match(pair.world.log.lines.join("\n"), /cannot store \d+ events: database or disk is full/);
+  assert.match(
+    pair.world.log.lines.join("\n"),
+    /cannot store \d+ events: Cannot write the dashboard.s database: the disk is full/,
+  );
 
   kv.atomic = atomic;
   const requests = pair.statuses.length;

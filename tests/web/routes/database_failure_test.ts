@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { openPages } from "../../helpers/pages_world.ts";
+import * as events from "../../helpers/web_events.ts";
+
+Deno.test("pages and answers say that the database is not available", async () => {
+  const world = await openPages([events.finished("bot-1")]);
+  assert.equal((await world.see("/")).status, 200);
+  // As one that another process has locked: every read fails.
+  world.kv.close();
+  for (const path of ["/", "/nodes/bot-1", "/releases"]) {
+    const page = await world.see(path);
+    assert.equal(page.status, 503, path);
+    assert.match(page.text, /database/);
+  }
+  const answer = await world.see("/api/v1/fleet");
+  assert.equal(answer.status, 503);
+  assert.match(answer.html, /database/);
+});
