@@ -1,33 +1,39 @@
-import type { Context } from "../../lib/core/context.ts";
-import { ConfigError } from "../../lib/config/load.ts";
 import { messageOf } from "../../lib/core/errors.ts";
+import type { Context } from "../../lib/core/context.ts";
 import type { Alerting } from "./alerting.ts";
-import { ALERTS_VARIABLE, readAlertSettings } from "./read_alert_settings.ts";
+
+/** The section `model_sync.alerts` where there is no file, as on Deno Deploy: YAML or JSON. */
+export const ALERTS_VARIABLE = "MODEL_SYNC_DASHBOARD_ALERTS";
 
 /**
  * Returns where alerts go to by the environment; `undefined` where none go out. A dashboard with a wrong setting runs
- * without alerts, and logs each complaint.
+ * without alerts, and logs each complaint. Once for a process is enough: its environment stays.
  */
-export function findAlerting(context: Context): Alerting | undefined {
-  try {
-    const settings = readAlertSettings(context.env);
-    if (settings === undefined) return undefined;
-    const timeline = otherTimeline(context.env);
-    if (timeline === undefined) return { context, settings };
-    context.log.info(`no alert goes out: ${timeline}`);
-  } catch (error) {
-    const complaints = error instanceof ConfigError ? error.complaints : [messageOf(error)];
-    for (const complaint of complaints) context.log.error(`no alert goes out: ${complaint}`);
+export async function findAlerting(context: Context): Promise<Alerting | undefined> {
+  if ((context.env.get(ALERTS_VARIABLE) ?? "").trim() === "") return undefined;
+  const timeline = otherTimeline(context.env);
+  if (timeline !== undefined) {
+    context.log.info(
+      `no alert goes out: ${ALERTS_VARIABLE} counts on the production timeline alone, and this is ${timeline}`,
+    );
+    return undefined;
   }
-  return undefined;
+  // The configuration's schema takes 30 ms to load, which a cold start need not wait for.
+  const { alertComplaints, readAlertSettings } = await import("./read_alert_settings.ts");
+  try {
+    return { context, settings: readAlertSettings(context.env) };
+  } catch (error) {
+    for (const complaint of alertComplaints(error) ?? [messageOf(error)]) {
+      context.log.error(`no alert goes out: ${complaint}`);
+    }
+    return undefined;
+  }
 }
 
-/** Why this is not the dashboard that people rely on, on Deno Deploy. */
+/** Returns the timeline of Deno Deploy that this is; `undefined` for production, and where this is not Deno Deploy. */
 function otherTimeline(env: Context["env"]): string | undefined {
   const timeline = env.get("DENO_TIMELINE");
   const isOnDeploy = timeline !== undefined || env.get("DENO_DEPLOY") !== undefined;
   if (!isOnDeploy || timeline === "production") return undefined;
-  return `${ALERTS_VARIABLE} counts on the production timeline alone, and this is ${
-    timeline ?? "an unnamed one"
-  }`;
+  return timeline === undefined || timeline === "" ? "an unnamed one" : timeline;
 }

@@ -6,9 +6,7 @@ import { rememberEnvironment, rememberSettings } from "../../lib/config/remember
 import { Alerts, type AlertsSettings } from "../../lib/config/sections/alerts.ts";
 import { valueProblem } from "../../lib/config/value_problem.ts";
 import type { Environment } from "../../lib/core/context.ts";
-
-/** The section `model_sync.alerts` where there is no file, as on Deno Deploy: YAML or JSON. */
-export const ALERTS_VARIABLE = "MODEL_SYNC_DASHBOARD_ALERTS";
+import { ALERTS_VARIABLE } from "./find_alerting.ts";
 
 /** Deno Deploy takes no longer values. */
 const CHARS_MAX = 16 * 1024;
@@ -19,14 +17,13 @@ const ALIASES_MAX = 100;
 const HINT = `write the settings of model_sync.alerts into ${ALERTS_VARIABLE}, as YAML or JSON`;
 
 /**
- * Returns the alerts that the environment configures; `undefined` where it configures none. The secrets stay in variables
- * of their own, and are kept out of logs from here on.
+ * Returns the alerts that the environment configures: no channel where the variable is blank. The secrets stay in
+ * variables of their own, and are kept out of logs from here on.
  *
  * @throws {ConfigError} with every complaint
  */
-export function readAlertSettings(env: Environment): AlertsSettings | undefined {
+export function readAlertSettings(env: Environment): AlertsSettings {
   const text = env.get(ALERTS_VARIABLE) ?? "";
-  if (text.trim() === "") return undefined;
   rememberEnvironment(env);
   const written = withoutHeading(parse(text));
   rememberSettings(written, env);
@@ -35,6 +32,11 @@ export function readAlertSettings(env: Environment): AlertsSettings | undefined 
   const origins = new Map([["alerts", { kind: "environment", name: ALERTS_VARIABLE } as const]]);
   const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
   throw new ConfigError(issues.flatMap((issue) => describeIssue(issue, origins)), HINT);
+}
+
+/** Returns the complaints of an error of {@link readAlertSettings}; `undefined` for any other error. */
+export function alertComplaints(error: unknown): readonly string[] | undefined {
+  return error instanceof ConfigError ? error.complaints : undefined;
 }
 
 function parse(text: string): unknown {

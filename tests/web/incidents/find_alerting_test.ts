@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { findAlerting } from "../../../web/incidents/find_alerting.ts";
-import { ALERTS_VARIABLE, readAlertSettings } from "../../../web/incidents/read_alert_settings.ts";
+import { ALERTS_VARIABLE, findAlerting } from "../../../web/incidents/find_alerting.ts";
+import { readAlertSettings } from "../../../web/incidents/read_alert_settings.ts";
 import { ConfigError } from "../../../lib/config/load.ts";
 import { fixedEnvironment, testContext } from "../../helpers/test_context.ts";
 
@@ -28,11 +28,11 @@ function complaintsOf(text: string): readonly string[] {
 
 Deno.test("alerts of a dashboard without a file are one variable of YAML or JSON, with the section's name or not", () => {
   const settings = read(YAML);
-  assert.equal(settings?.webhook.url, "https://hooks.example.com/model-sync");
-  assert.equal(settings?.webhook.secret_env, "ALERTS_SECRET");
-  assert.deepEqual(settings?.chat, [{ type: "slack", url_env: "SLACK_WEBHOOK" }]);
+  assert.equal(settings.webhook.url, "https://hooks.example.com/model-sync");
+  assert.equal(settings.webhook.secret_env, "ALERTS_SECRET");
+  assert.deepEqual(settings.chat, [{ type: "slack", url_env: "SLACK_WEBHOOK" }]);
   const json = {
-    webhook: { url: settings?.webhook.url },
+    webhook: { url: settings.webhook.url },
     chat: [{ type: "slack", url_env: "SLACK_WEBHOOK" }],
   };
   const indented = `alerts:${YAML.replaceAll("\n", "\n  ")}`;
@@ -46,8 +46,8 @@ Deno.test("alerts of a dashboard without a file are one variable of YAML or JSON
   ) {
     assert.deepEqual(read(text), settings, text);
   }
-  assert.equal(read(" \n"), undefined);
-  assert.deepEqual(read("{}")?.chat, []);
+  assert.deepEqual(read(" \n").chat, []);
+  assert.deepEqual(read("{}").chat, []);
 });
 
 Deno.test("a wrong setting is named with the variable, what is wrong, and what may have been meant", () => {
@@ -77,7 +77,7 @@ Deno.test("a wrong setting is named with the variable, what is wrong, and what m
   }
 });
 
-Deno.test("on Deno Deploy alerts go out on the production timeline alone", () => {
+Deno.test("on Deno Deploy alerts go out on the production timeline alone", async () => {
   const timelines = [
     [{}, true],
     [{ DENO_DEPLOY: "true", DENO_TIMELINE: "production" }, true],
@@ -90,22 +90,27 @@ Deno.test("on Deno Deploy alerts go out on the production timeline alone", () =>
   ] as const;
   for (const [variables, isAlerting] of timelines) {
     const context = testContext({ env: fixedEnvironment({ [ALERTS_VARIABLE]: YAML, ...variables }) });
-    assert.equal(findAlerting(context) !== undefined, isAlerting, JSON.stringify(variables));
+    assert.equal(await findAlerting(context) !== undefined, isAlerting, JSON.stringify(variables));
     if (!isAlerting) {
       assert.match(context.log.lines[0] ?? "", /^info no alert goes out: .*production timeline/);
     }
   }
 });
 
-Deno.test("a dashboard with a wrong setting runs without alerts, and logs why without the secret in an address", () => {
+Deno.test("a dashboard with a wrong setting runs without alerts, and logs why without the secret in an address", async () => {
   const text =
     "chat: [{ type: slak, url: 'https://hooks.example.com/services/T0/B0/s3cretS3cret' }]\nto: you";
   const context = testContext({ env: fixedEnvironment({ [ALERTS_VARIABLE]: text }) });
-  assert.equal(findAlerting(context), undefined);
+  assert.equal(await findAlerting(context), undefined);
   assert.equal(context.log.lines.length, 2);
   for (const line of context.log.lines) {
     assert.match(line, /^error no alert goes out: MODEL_SYNC_DASHBOARD_ALERTS: /);
   }
   assert.doesNotMatch(context.log.lines.join(), /s3cretS3cret/);
-  assert.equal(findAlerting(testContext()), undefined);
+  for (const value of ["", " \n"]) {
+    const blank = testContext({ env: fixedEnvironment({ [ALERTS_VARIABLE]: value }) });
+    assert.equal(await findAlerting(blank), undefined);
+    assert.deepEqual(blank.log.lines, []);
+  }
+  assert.equal(await findAlerting(testContext()), undefined);
 });
