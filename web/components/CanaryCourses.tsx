@@ -4,6 +4,7 @@ import { shownText } from "../shown_text.ts";
 import { Mark } from "./Mark.tsx";
 import { MetricChart } from "./MetricChart.tsx";
 import { NodeLink } from "./NodeLink.tsx";
+import { Shortened } from "./Shortened.tsx";
 import { Time } from "./Time.tsx";
 
 const TONES: Readonly<Record<string, Tone>> = {
@@ -15,12 +16,15 @@ const TONES: Readonly<Record<string, Tone>> = {
   aborted: "warn",
 };
 
+/** Canaries with their charts; there are a few. */
+const AT_ONCE = 3;
+
 /** Renders how a release did in its canaries, node by node. */
 export function CanaryCourses({ canaries }: { readonly canaries: readonly CanaryCourse[] }) {
   return (
-    <>
-      {canaries.map((canary) => <Canary key={canary.node} canary={canary} />)}
-    </>
+    <Shortened items={canaries} atOnce={AT_ONCE} noun="node">
+      {(some) => some.map((canary) => <Canary key={canary.node} canary={canary} />)}
+    </Shortened>
   );
 }
 

@@ -5,10 +5,12 @@ import { shownText } from "../shown_text.ts";
 import type { ReleaseDiff } from "../store/read_release_diff.ts";
 import { Mark } from "./Mark.tsx";
 import { Notice } from "./Notice.tsx";
+import { Shortened } from "./Shortened.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 
 /** More than a person reads; the API has them all. */
 const SHOWN_MAX = 500;
+const AT_ONCE = 25;
 
 const TONES: Readonly<Record<FileChange["kind"], Tone>> = {
   added: "good",
@@ -44,9 +46,13 @@ export function FileChanges({ diff }: { readonly diff: ReleaseDiff }) {
           : sumWords(sumChanges(changes)).map((words) => <span key={words}>{words}</span>)}
       </p>
       {changes.length > 0 && (
-        <Table caption="Changed files" columns={COLUMNS}>
-          {changes.slice(0, SHOWN_MAX).map((change) => <ChangeRow key={change.path} change={change} />)}
-        </Table>
+        <Shortened items={changes.slice(0, SHOWN_MAX)} atOnce={AT_ONCE} noun="file">
+          {(some) => (
+            <Table caption="Changed files" columns={COLUMNS}>
+              {some.map((change) => <ChangeRow key={change.path} change={change} />)}
+            </Table>
+          )}
+        </Shortened>
       )}
       {changes.length > SHOWN_MAX && (
         <p class="more">The first {SHOWN_MAX} of {plural(changes.length, "changed file")} are shown.</p>

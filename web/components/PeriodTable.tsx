@@ -11,11 +11,14 @@ import { timeWords } from "../time_words.ts";
 import { Mark } from "./Mark.tsx";
 import { NodeLink } from "./NodeLink.tsx";
 import { PageContext } from "./PageContext.tsx";
+import { Shortened } from "./Shortened.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
 /** More nodes than a person reads; the API has them all. */
-const SHOWN_MAX = 100;
+const SHOWN_MAX = 200;
+/** Those that matter most come first. */
+const AT_ONCE = 12;
 
 const TONES: Readonly<Record<NodePeriods["fate"], Tone>> = {
   "active": "good",
@@ -43,9 +46,13 @@ export function PeriodTable({ nodes, span }: PeriodTableProps) {
   ] as const;
   return (
     <>
-      <Table caption="Where it was active" columns={columns} live="periods">
-        {nodes.slice(0, SHOWN_MAX).map((node) => <PeriodRow key={node.node} node={node} span={span} />)}
-      </Table>
+      <Shortened items={nodes.slice(0, SHOWN_MAX)} atOnce={AT_ONCE} noun="node">
+        {(some) => (
+          <Table caption="Where it was active" columns={columns}>
+            {some.map((node) => <PeriodRow key={node.node} node={node} span={span} />)}
+          </Table>
+        )}
+      </Shortened>
       {nodes.length > SHOWN_MAX && (
         <p class="more">The first {SHOWN_MAX} of {plural(nodes.length, "node")} are shown.</p>
       )}

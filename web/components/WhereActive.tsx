@@ -23,7 +23,7 @@ export function WhereActive({ view: { nodes }, now }: WhereActiveProps) {
   const end = periods.reduce((ms, { until }) => Math.max(ms, Date.parse(until ?? "") || 0), 0);
   const span = { from, to: isOver ? new Date(end) : now };
   return (
-    <Section title="Where it was active" note={plural(nodes.length, "node")} id="active">
+    <Section title="Where it was active" note={plural(nodes.length, "node")} id="active" live="periods">
       <PeriodTable nodes={nodes} span={span} />
     </Section>
   );

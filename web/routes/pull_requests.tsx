@@ -180,10 +180,8 @@ function PullRequest({ row }: { readonly row: PullRequestRow }) {
       <Cell label="Opened">
         <Time at={firstAt} style="clock" />
       </Cell>
-      <Cell label="Last changed">
-        <a class="name-plain" href={addresses.run(runId, node)} aria-label="The run that changed it last">
-          <Time at={at} style="clock" />
-        </a>
+      <Cell label="Last changed" note={<a href={addresses.run(runId, node)}>Show the run</a>}>
+        <Time at={at} style="clock" />
       </Cell>
       <Cell label="Node">
         <NodeLink node={node} />

@@ -16,7 +16,10 @@ Deno.test("open pull requests come first, with what the last sync did and a link
   ]);
   const { text, html } = await pages.see("/pull-requests");
   assert.match(text, /1 pull request is open in 1 repository/);
-  assert.match(text, /Open 1 .*you\/bots #7 updated 5 yesterday 01:00 yesterday 03:00 ops-1\/references/);
+  assert.match(
+    text,
+    /Open 1 .*you\/bots #7 updated 5 yesterday 01:00 yesterday 03:00 Show the run ops-1\/references/,
+  );
   assert.match(text, /Closed 1 .*you\/bots #6 closed/);
   assert.ok(text.indexOf("#7") < text.indexOf("#6"));
   assert.ok(html.includes('href="https://github.com/you/bots/pull/7"'));
