@@ -7,7 +7,7 @@ const { digestOfRelease } = events;
 
 /** Returns a time so many hours after midnight of 28 November. */
 function hour(hours: number): string {
-  return new Date(Date.UTC(2026, 10, 28, hours)).toISOString();
+  return new Date(Date.UTC(2026, 10, 28) + hours * 3_600_000).toISOString();
 }
 
 /** A trainer that publishes a release an hour, and a bot that pulls each half an hour later. */
@@ -102,7 +102,8 @@ Deno.test("a rollback is one whichever comes first, the run or the heartbeat tha
     time: hour(4),
     status: {
       current: events.statusRelease(1),
-      activatedAt: hour(3),
+      // Between the run's start and its end: the database has both.
+      activatedAt: "2026-11-28T03:00:00.600Z",
       quarantine: [{
         digest: digestOfRelease(2),
         sequence: 2,
