@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { releaseDigest } from "../../../lib/release/manifest.ts";
+import { ingest } from "../../../web/store/ingest.ts";
+import { keys } from "../../../web/store/keys.ts";
+import { readRelease } from "../../../web/store/read_release.ts";
+import { readRun } from "../../../web/store/read_run.ts";
+import { NodeRow } from "../../../web/store/rows.ts";
+import { FakeClock } from "../../helpers/fake_clock.ts";
+import { dumpOf, memoryKv } from "../../helpers/kv_tools.ts";
+import * as events from "../../helpers/web_events.ts";
+
+const clock = new FakeClock("2026-11-29T07:00:00.000Z");
+
+/** A release whose list proves its digest. */
+async function provenRelease(node: string, changes: Parameters<typeof events.published>[2] = {}) {
+  const files = events.filesOfRelease(2);
+  const digest = await releaseDigest(files);
+  return events.published(node, 2, { digest, files, filesTotal: files.length, ...changes });
+}
+
+Deno.test("a run id that another node reports too does not touch the first node's run", async () => {
+  using kv = await memoryKv();
+  const real = events.activated("bot-1", 2);
+  await ingest({ kv, clock }, [real]);
+  const before = (await dumpOf(kv)).filter(([key]) => key.includes("bot-1"));
+  const forged = events.failed("mallory", { startedAt: "2026-11-28T00:00:00Z", runId: real.data.runId });
+  await ingest({ kv, clock }, [forged]);
+  assert.deepEqual((await dumpOf(kv)).filter(([key]) => key.includes("bot-1")), before);
+  const run = await readRun(kv, real.data.runId, "bot-1");
+  assert.deepEqual([run?.row.outcome, run?.details?.outcome], ["activated", "activated"]);
+});
+
+Deno.test("a false list of files does not replace one that proves the digest, in either order", async () => {
+  const real = await provenRelease("trainer");
+  const { digest } = real.data;
+  const forged = events.published("mallory", 2, {
+    digest,
+    files: events.filesOfRelease(9),
+    filesTotal: 3,
+    bytes: 1,
+    sequence: 2,
+  });
+  for (const order of [[real, forged], [forged, real]]) {
+    using kv = await memoryKv();
+    for (const event of order) await ingest({ kv, clock }, [event]);
+    const release = await readRelease(kv, digest);
+    assert.equal(release?.row.fileList, "proven");
+    assert.deepEqual(release.files, real.data.files);
+    assert.deepEqual([release.row.files, release.row.bytes], [3, 3_000_000]);
+  }
+});
+
+Deno.test("a list that is not complete is a claim, and the first claim stays until a list proves itself", async () => {
+  using kv = await memoryKv();
+  const [first, second] = ["trainer", "mallory"].map((node, index) =>
+    events.published(node, 2, { files: events.filesOfRelease(2 + index).slice(0, 2), filesLeftOut: 1 })
+  );
+  assert.ok(first !== undefined && second !== undefined);
+  // Here the order of arrival matters: both say what cannot be checked.
+  await ingest({ kv, clock }, [first]);
+  await ingest({ kv, clock }, [second]);
+  const release = await readRelease(kv, first.data.digest);
+  assert.equal(release?.row.fileList, "claimed");
+  assert.deepEqual(release.files, first.data.files);
+});
+
+Deno.test("a node that names another node's events as its own subject changes its own row alone", async () => {
+  using kv = await memoryKv();
+  await ingest({ kv, clock }, [events.finished("bot-1")]);
+  const before = (await kv.get(keys.node("bot-1"))).value;
+  await ingest({ kv, clock }, [{ ...events.failed("mallory"), subject: "bot-1" }]);
+  assert.deepEqual((await kv.get(keys.node("bot-1"))).value, before);
+});
+
+Deno.test("events that are older than anything that is kept change neither what is newest nor what is active", async () => {
+  using kv = await memoryKv();
+  const now = [events.activated("bot-1", 2), events.heartbeat("bot-1", { time: "2026-11-29T06:59:00Z" })];
+  await ingest({ kv, clock }, now);
+  const before = NodeRow.parse((await kv.get(keys.node("bot-1"))).value);
+  const old = "2019-01-01T00:00:00.000Z";
+  await ingest({ kv, clock }, [
+    events.activated("bot-1", 9, { startedAt: old }),
+    events.started("bot-1", { startedAt: old, command: "train" }),
+    events.heartbeat("bot-1", { time: old, status: { current: events.statusRelease(9) } }),
+  ]);
+  const after = NodeRow.parse((await kv.get(keys.node("bot-1"))).value);
+  assert.deepEqual(
+    { ...after, strip: [], lastReceivedAt: null },
+    { ...before, strip: [], lastReceivedAt: null },
+  );
+});
