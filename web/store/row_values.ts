@@ -14,7 +14,8 @@ const HEX_CHARS_MAX = 80;
 /** A role with more times of day than a person reads in a table. */
 const TIMES_MAX = 6;
 const TIME_CHARS_MAX = 60;
-const ROLES_MAX = 12;
+/** There are six. */
+const ROLES_MAX = 8;
 /** As many as a heartbeat names. */
 export const QUARANTINE_MAX = 40;
 
