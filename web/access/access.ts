@@ -76,7 +76,7 @@ export class Access {
   /** Returns the `Set-Cookie` header that signs a browser in, until the password is changed. */
   async sessionCookie(visit: Visit): Promise<string> {
     const { source } = await this.#rules();
-    if (source.kind !== "set") throw new TypeError("without a password nobody signs in");
+    if (source.kind !== "set") throw new TypeError("without a password there is no sign-in");
     const key = await ensureSessionKey(this.#web.kv);
     const { fingerprint } = source.password;
     return this.#cookieOf(visit, { key, fingerprint }, newSession(this.#web.clock.now()));

@@ -5,7 +5,7 @@ import { trySignIn } from "./sign_in_limits.ts";
 import type { Visit } from "./visit.ts";
 import { BusyError } from "./work_queue.ts";
 
-/** What came of a password that somebody typed. */
+/** What came of a password that was typed. */
 export type PasswordCheck =
   | { readonly kind: "right" }
   | { readonly kind: "wrong" }
@@ -15,7 +15,7 @@ export type PasswordCheck =
 /** The longest address of a client in the log. */
 const ADDRESS_CHARS_MAX = 64;
 
-/** Checks a password that somebody typed, within the limits of sign-ins. Each wrong one is logged with its address. */
+/** Checks a password that was typed, within the limits of sign-ins. Each wrong one is logged with its address. */
 export async function checkTypedPassword(
   web: Web,
   visit: Visit,

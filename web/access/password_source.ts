@@ -22,7 +22,7 @@ export interface Password {
   matches(password: string): Promise<boolean>;
 }
 
-/** A password, none, or one that is set and cannot be used: then nobody gets in, and nobody gets in without one. */
+/** A password, none, or one that is set and cannot be used: then no operator gets in, not even without one. */
 export type PasswordSource =
   | { readonly kind: "set"; readonly password: Password }
   | { readonly kind: "none" }

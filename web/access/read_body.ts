@@ -5,7 +5,7 @@ import { withDeadline } from "../../lib/core/deadline.ts";
 export const EVENTS_BYTES_MAX = 1024 * 1024;
 /** The longest form has a password, or a node's name. */
 export const FORM_BYTES_MAX = 16 * 1024;
-/** A batch over a slow line takes a few seconds. Whoever sends a byte a minute must not hold memory for days. */
+/** A batch over a slow line takes a few seconds. A sender of a byte a minute must not hold memory for days. */
 const BODY_MS_MAX = 30_000;
 
 /**

@@ -45,7 +45,7 @@ export interface HeaderFacts {
 }
 
 /**
- * Returns the response with the security headers. Where the handler said nothing of caching, nobody keeps the answer:
+ * Returns the response with the security headers. Where the handler said nothing of caching, no cache keeps the answer:
  * the caches on the way do not know who signed in.
  */
 export function withSecurityHeaders(

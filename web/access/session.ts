@@ -12,7 +12,7 @@ const AHEAD_MS_MAX = 5 * 60_000;
 
 const DAY_MS = 86_400_000;
 
-/** That somebody signed in. Nothing of it is stored: the cookie is all. */
+/** That an operator signed in. Nothing of it is stored: the cookie is all. */
 export interface Session {
   readonly id: string;
   readonly signedInAtMs: number;

@@ -40,7 +40,7 @@ export class WorkQueue {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The place of a task that ended goes to the next one: nobody comes in between. */
+  /** The place of a task that ended goes to the next one: no other task comes in between. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#running--;

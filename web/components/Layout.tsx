@@ -98,7 +98,7 @@ function MainNavigation() {
   );
 }
 
-/** On a machine of one's own nobody signs in, so that there is nothing to sign out of. */
+/** On the operator's own machine there is no sign-in, so that there is nothing to sign out of. */
 function Account() {
   const { viewer, signedIn } = useContext(PageContext);
   if (viewer === "public") return <a class="account" href={addresses.signIn()}>Sign in</a>;

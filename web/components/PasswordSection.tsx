@@ -89,8 +89,7 @@ export function SessionsSection() {
   return (
     <Section id="sessions" title="Sessions">
       <p class="prose">
-        A session lasts 30 days, or 7 without a visit. If somebody may have copied a cookie, sign everyone
-        out.
+        A session lasts 30 days, or 7 without a visit. If a cookie may have been copied, sign everyone out.
       </p>
       <p>
         <a class="button" href={`${addresses.settings()}?ask=sign-everyone-out`}>Sign everyone out</a>

@@ -20,7 +20,7 @@ const ORDER: readonly NodePeriods["fate"][] = [
 
 /**
  * Returns when a release was active, by node: where it is active first, then where it was rolled back, then the newest.
- * Nodes that publish are left out: what is active there serves nobody.
+ * Nodes that publish are left out: what is active there serves no consumer.
  *
  * @param active the periods of the release, in any order
  * @param views of all nodes, by name; nodes that are not there any more are no reason to forget the past

@@ -23,7 +23,7 @@ import { kvFailure } from "../store/kv_failure.ts";
 
 const PERIODS_MS = 30 * 24 * 3_600_000;
 
-/** Whoever keeps an answer asks whether it is still the same. */
+/** A client that keeps an answer asks whether it is still the same. */
 const REVALIDATE = "private, no-cache";
 
 /** The fleet, its nodes, runs and releases as JSON. */

@@ -31,7 +31,7 @@ export function signInRoutes(dashboard: Guarded): App {
       if (fields === undefined) return access.deny(context, REFUSALS.formType);
       const next = nextPage(fields.get("next"));
       const source = await access.password();
-      // Without a password, whoever gets here is an operator.
+      // Without a password, every visitor who gets here is an operator.
       if (source.kind !== "set") return context.redirect(next, 303);
       const { visit } = context.var;
       const check = await checkTypedPassword(dashboard, visit, source.password, fields.get("password") ?? "");

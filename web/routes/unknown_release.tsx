@@ -12,7 +12,7 @@ import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
 import type { ReleaseRow } from "../store/rows.ts";
 
-/** A digest, and no more of what somebody put into an address. */
+/** A digest, and no more of what was put into an address. */
 const SHOWN_CHARS = 80;
 
 /** Returns the answer for a release that no node has reported. */

@@ -22,7 +22,7 @@ export async function ensureSessionKey(kv: Deno.Kv): Promise<Uint8Array> {
   throw new TypeError("the session key keeps changing");
 }
 
-/** Makes another key: nobody is signed in any more. */
+/** Makes another key: all operators are signed out. */
 export async function replaceSessionKey(kv: Deno.Kv): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (await committed(kv.atomic().set(keys.sessionKey(), newKey()))) return;

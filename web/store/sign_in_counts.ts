@@ -61,6 +61,6 @@ async function store(
 
 function countOf(value: unknown): number {
   const parsed = Count.safeParse(value ?? 0);
-  // A count that cannot be read is not a reason to let more in, nor to let nobody in for ever: it expires.
+  // A count that cannot be read is not a reason to let more in, nor to lock operators out for ever: it expires.
   return parsed.success ? parsed.data : 1_000_000;
 }
