@@ -65,6 +65,16 @@ Deno.test("a release that was active nowhere has no area, and one node of a thou
   assert.match(presencePath(steps, span, 1_000, size), /^M0,20L50,20L50,17/);
 });
 
+Deno.test("a thousand nodes that change one after the other make a path of a few hundred turns", () => {
+  const many = Array.from({ length: 1_000 }, (_, index) => ({
+    from: new Date(index / 20),
+    until: new Date(50 + index / 20),
+  }));
+  const path = presencePath(presenceSteps(many, span), span, 1_000, { width: 200, height: 24 });
+  assert.ok(path.length < 6_000, `${path.length} characters`);
+  assert.match(path, /,0L/);
+});
+
 Deno.test("a reach is told by what is most urgent", () => {
   const none: ReleaseReach = {
     active: [],

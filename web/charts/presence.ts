@@ -56,14 +56,21 @@ export function presencePath(
   if (!steps.some(({ count }) => count > 0)) return "";
   const tall = (count: number) =>
     count === 0 ? 0 : SEEN + (height - SEEN) * Math.min(1, count / Math.max(1, most));
-  const path = area<PresenceStep>()
-    .x(({ at }) => round(partOf(span, at) * width))
-    .y0(height)
-    .y1(({ count }) => round(height - tall(count)))
-    .curve(curveStepAfter)(steps);
+  const places = steps.map(({ at, count }) => ({
+    x: half(partOf(span, at) * width),
+    y: half(height - tall(count)),
+  }));
+  // Of hundreds of nodes that change in one pixel, the last one decides.
+  const seen = places.filter(({ x }, index) => places[index + 1]?.x !== x);
+  const turns = seen.filter(({ y }, index) =>
+    index === 0 || index === seen.length - 1 || seen[index - 1]?.y !== y
+  );
+  const path = area<{ readonly x: number; readonly y: number }>().x(({ x }) => x).y0(height).y1(({ y }) => y)
+    .curve(curveStepAfter)(turns);
   return path ?? "";
 }
 
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
+/** Half a pixel is as fine as a screen shows. */
+function half(value: number): number {
+  return Math.round(value * 2) / 2;
 }
