@@ -2,6 +2,7 @@ import { createArchive, extractDeflated, extractStored, memoryOfExtraction } fro
 import { artifactMemory, artifactUnchanged } from "./artifact_scenarios.ts";
 import { helpStart, rollbackTime, verifyDeep } from "./command_scenarios.ts";
 import { daemonIdle } from "./daemon_scenarios.ts";
+import { dashboardLoad } from "./dashboard_scenarios.ts";
 import { downloadVerified } from "./download_scenarios.ts";
 import { validateOnnx, validateSafetensors } from "./format_scenarios.ts";
 import { hubPullLarge, hubPullUnchanged, hubUpload } from "./huggingface_scenarios.ts";
@@ -40,4 +41,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "references": scenario(planReferences),
   "daemon-idle": scenario(daemonIdle, "linux"),
   "report": scenario(reportRuns),
+  "dashboard": scenario(dashboardLoad, "linux"),
 };

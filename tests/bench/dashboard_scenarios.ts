@@ -1,0 +1,217 @@
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { simulateFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
+import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import { createToken } from "../../web/access/tokens.ts";
+import { ingest } from "../../web/store/ingest.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { ms } from "./units.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** The fleet that the issue of a page names: more than one operator looks after. */
+const NODES = 1_000;
+const RUNS_PER_NODE = 100;
+const READERS = 100;
+/** Nodes that report while the page is read, each as often as all nodes of the fleet in turn would. */
+const REPORTING_NODES = 20;
+/** 1,000 nodes with a heartbeat a minute. */
+const REPORT_EVERY_MS = 60;
+
+/** A dashboard with a large fleet: its first page, its pages while nodes report, how fast it takes reports in. */
+export async function dashboardLoad(bench: Workbench): Promise<void> {
+  const file = join(bench.dir, "kv.sqlite3");
+  const filled = await fill(bench, file);
+  const startMs = performance.now();
+  await using server = await startDashboard(bench, file);
+  await read(`${server.origin}/`);
+  const coldMs = performance.now() - startMs;
+  await using _readers = await openReaders(server.origin, bench.scale.count(READERS));
+  const pages = await readWhileReporting(bench, server.origin, filled);
+  const perSecond = await takeIn(server.origin, filled);
+  const script = gzipSync(Deno.readFileSync(`${PROJECT}web/static/islands.js`)).length;
+  const memory = peakMB(server.pid);
+  const fleet = `a dashboard with ${filled.nodes} nodes and ${filled.runs.toLocaleString("en")} runs`;
+  bench.report(
+    row(`${fleet}: the fleet page, ${bench.scale.count(READERS)} readers, reports arriving`, {
+      ours: `p95 ${ms(pages.p95)}, median ${ms(pages.median)}`,
+      wanted: "p95 under 50 ms",
+      kept: pages.p95 < 50,
+    }),
+    row(`${fleet}: started, until the first page is read`, {
+      ours: ms(coldMs),
+      wanted: "under 500 ms",
+      kept: coldMs < 500,
+    }),
+    row("events that a dashboard takes in, in batches", {
+      ours: `${Math.round(perSecond).toLocaleString("en")} a second`,
+      wanted: "2,000 a second",
+      kept: perSecond >= 2_000,
+    }),
+    row(`${fleet}: memory, at most`, { ours: `${memory} MB`, wanted: "under 250 MB", kept: memory < 250 }),
+    row("the dashboard's script, compressed", {
+      ours: `${(script / 1000).toFixed(1)} kB`,
+      wanted: "under 40 kB",
+      kept: script < 40_000,
+    }),
+  );
+}
+
+function row(what: string, { ours, wanted, kept }: { ours: string; wanted: string; kept: boolean }) {
+  return { what, ours, theirs: "", ratio: "", wanted, kept };
+}
+
+/** What is in the database, and what some of its nodes can report again. */
+interface Filled {
+  readonly nodes: number;
+  readonly runs: number;
+  readonly reporters: readonly { readonly authorization: string; readonly events: readonly ReportEvent[] }[];
+}
+
+async function fill(bench: Workbench, file: string): Promise<Filled> {
+  const nodes = bench.scale.count(NODES);
+  const runsPerNode = bench.scale.count(RUNS_PER_NODE);
+  using kv = await Deno.openKv(file);
+  const web = { kv, clock: systemClock, log: testContext().log };
+  const byNode = new Map<string, ReportEvent[]>();
+  for (const { node, events } of simulateFleet({ nodes, days: 30, now: systemClock.now(), runsPerNode })) {
+    bench.signal.throwIfAborted();
+    await ingest(web, events);
+    if (byNode.size < REPORTING_NODES || byNode.has(node)) {
+      byNode.set(node, [...byNode.get(node) ?? [], ...events]);
+    }
+  }
+  const reporters = await Promise.all(
+    Array.from(byNode, async ([node, events]) => {
+      const { secret } = await createToken(web, "node", node);
+      return { authorization: `Bearer ${secret}`, events: events.slice(0, 500) };
+    }),
+  );
+  return { nodes, runs: nodes * runsPerNode, reporters };
+}
+
+interface Server extends AsyncDisposable {
+  readonly origin: string;
+  readonly pid: number;
+}
+
+async function startDashboard(bench: Workbench, file: string): Promise<Server> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "--no-prompt",
+      "--config",
+      `${PROJECT}deno.json`,
+      "-P=dashboard",
+      `${PROJECT}cli/dashboard.ts`,
+      "--listen",
+      "127.0.0.1:0",
+      "--kv",
+      file,
+    ],
+    cwd: bench.dir,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+    signal: bench.signal,
+  }).spawn();
+  let printed = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    printed += text;
+    if (printed.includes("\n")) break;
+  }
+  const [origin = ""] = /http:\S+/.exec(printed) ?? [];
+  return {
+    origin,
+    pid: child.pid,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.status;
+    },
+  };
+}
+
+/** Pages that stay open. */
+async function openReaders(origin: string, count: number): Promise<AsyncDisposable> {
+  const closing = new AbortController();
+  const readers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const response = await fetch(`${origin}/api/v1/live`, { signal: closing.signal });
+      // What arrives is thrown away, until the end.
+      return response.body?.pipeTo(new WritableStream(), { signal: closing.signal }).catch(() => {});
+    }),
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await Promise.all(readers);
+    },
+  };
+}
+
+async function readWhileReporting(
+  bench: Workbench,
+  origin: string,
+  { reporters }: Filled,
+): Promise<{ readonly p95: number; readonly median: number }> {
+  const reporting = new AbortController();
+  const reports = report(origin, reporters, reporting.signal);
+  const times: number[] = [];
+  for (let round = 0; round < bench.scale.rounds(300); round++) {
+    const startMs = performance.now();
+    await read(`${origin}/`);
+    times.push(performance.now() - startMs);
+  }
+  reporting.abort();
+  await reports;
+  times.sort((a, b) => a - b);
+  const part = (share: number) => times[Math.floor((times.length - 1) * share)] ?? NaN;
+  return { p95: part(0.95), median: part(0.5) };
+}
+
+/** One event after the other, as heartbeats arrive. */
+async function report(origin: string, reporters: Filled["reporters"], signal: AbortSignal): Promise<void> {
+  for (let count = 0; !signal.aborted; count++) {
+    const reporter = reporters[count % reporters.length];
+    const event = reporter?.events.at(-1);
+    if (reporter !== undefined && event !== undefined) await post(origin, reporter.authorization, [event]);
+    await new Promise((resolve) => setTimeout(resolve, REPORT_EVERY_MS));
+  }
+}
+
+/** @returns events a second */
+async function takeIn(origin: string, { reporters }: Filled): Promise<number> {
+  const startMs = performance.now();
+  let events = 0;
+  for (const reporter of reporters) {
+    await post(origin, reporter.authorization, reporter.events);
+    events += reporter.events.length;
+  }
+  return events / (performance.now() - startMs) * 1000;
+}
+
+async function post(origin: string, authorization: string, events: readonly ReportEvent[]): Promise<void> {
+  const response = await fetch(`${origin}/api/v1/events`, {
+    method: "POST",
+    headers: { authorization, "content-type": BATCH_CONTENT_TYPE },
+    body: JSON.stringify(events),
+  });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`the dashboard answered ${response.status}: ${answer}`);
+}
+
+async function read(url: string): Promise<void> {
+  const response = await fetch(url);
+  const text = await response.text();
+  if (!response.ok || !text.endsWith("</html>")) throw new Error(`${url} answered ${response.status}`);
+}
+
+/** The most that the process has held, on Linux. */
+function peakMB(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const [, kilobytes = "NaN"] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+  return Math.round(Number(kilobytes) * 1024 / 1e6);
+}

@@ -1,0 +1,68 @@
+import { messageAndHint } from "../lib/core/errors.ts";
+import { findAlerting } from "./incidents/find_alerting.ts";
+import { SWEEP_JOB, sweepJob, WATCH_JOB, watchJob } from "./jobs.ts";
+import { type OpenDashboard, openDashboard } from "./open_dashboard.ts";
+import { platformContext } from "./platform_context.ts";
+import { openKv } from "./store/open_kv.ts";
+
+/**
+ * The dashboard on Deno Deploy, and wherever else a platform starts it: it reads its settings from environment variables,
+ * and keeps what it knows in the platform's database. Its jobs stand at the top level, because Deno Deploy finds them by
+ * loading this module, and opens nothing before the first request.
+ */
+
+/** A file, or the URL of a `denokv` server; the platform's own database without it. */
+const KV_VARIABLE = "MODEL_SYNC_DASHBOARD_KV";
+
+const context = platformContext();
+const { env, clock, log } = context;
+let opening: Promise<OpenDashboard> | undefined;
+
+/** One for all requests of this instance. What failed to open is tried again by the next request. */
+function opened(): Promise<OpenDashboard> {
+  opening ??= open().catch((error) => {
+    opening = undefined;
+    throw error;
+  });
+  return opening;
+}
+
+async function open(): Promise<OpenDashboard> {
+  const kv = await openKv(env.get(KV_VARIABLE), env);
+  const isDeploy = env.get("DENO_DEPLOY") !== undefined;
+  return openDashboard({ kv, clock, log }, { env, isLoopback: false, isDeploy });
+}
+
+/** Retries would overlap with the next minute. */
+const NO_RETRIES = { backoffSchedule: [] };
+
+Deno.cron(WATCH_JOB.name, WATCH_JOB.schedule, NO_RETRIES, async () => {
+  await withDashboard(({ dashboard }) => watchJob(dashboard, findAlerting(context)));
+});
+
+Deno.cron(SWEEP_JOB.name, SWEEP_JOB.schedule, NO_RETRIES, async () => {
+  await withDashboard(({ dashboard }) => sweepJob(dashboard));
+});
+
+/** A job that cannot begin is logged: the platform would only say that it failed. */
+async function withDashboard(work: (dashboard: OpenDashboard) => Promise<void>): Promise<void> {
+  try {
+    await work(await opened());
+  } catch (error) {
+    log.error(messageAndHint(error));
+  }
+}
+
+Deno.serve(async (request, info) => {
+  try {
+    const { app } = await opened();
+    return await app.fetch(request, info);
+  } catch (error) {
+    const text = messageAndHint(error);
+    log.error(text);
+    return new Response(`${text}\n`, {
+      status: 503,
+      headers: { "retry-after": "30", "cache-control": "no-store" },
+    });
+  }
+});
