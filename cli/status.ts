@@ -163,11 +163,11 @@ function nextLines(output: Output, status: Status, now: Date, timeZone: string |
   const width = Math.max(...times.map(({ role }) => role.length));
   return [
     output.paint("bold", "next run of a daemon with the role"),
-    ...times.map(({ role, time }) =>
-      `  ${role.padEnd(width)} ${formatLocalTime(new Date(time), timeZone)}  (in ${
-        formatDuration(Date.parse(time) - now.getTime())
-      })`
-    ),
+    ...times.map(({ role, time }) => {
+      const leftMs = Date.parse(time) - now.getTime();
+      const distance = leftMs < 0 ? `due ${age(time, now)}` : `in ${formatDuration(leftMs)}`;
+      return `  ${role.padEnd(width)} ${formatLocalTime(new Date(time), timeZone)}  (${distance})`;
+    }),
   ];
 }
 

@@ -203,7 +203,7 @@ export const Status = z.object({
   /** When the active release was activated, if that is still in the history. */
   activatedAt: Text.nullable(),
   runs: listOf(Run, RELEASES_MAX),
-  /** When a daemon with the role runs next. */
+  /** When a daemon with the role runs next. A time that has passed: its run should have started. */
   next: byRole(Time.nullable()),
   quarantine: listOf(Quarantined, RELEASES_MAX),
   /** Why the quarantine cannot be read; `null` when it can. */

@@ -48,9 +48,10 @@ export async function readStatus(
   const now = context.clock.now();
   const paused = store === undefined ? {} : readPauses(store, now);
   const daemons = store === undefined ? [] : await readDaemons(context, store);
+  const running = store === undefined ? [] : (await findRunning(store)).map(shownRun);
   const roles = shownRoles(settings, daemons);
   const timing = {
-    next: nextRuns(source, roles, now),
+    next: nextRuns(source, roles, { daemons, running }, now),
     schedules: schedulesOf(settings, roles, paused, at),
     paused,
     daemons,
@@ -77,7 +78,7 @@ export async function readStatus(
     ...shownQuarantine(store),
     canary: await shownCanary(settings, store) ?? null,
     canaryFault: canaryFault(store) ?? null,
-    running: (await findRunning(store)).map(shownRun),
+    running,
     freeBytes: await context.freeBytes(store.root) ?? null,
     ...timing,
   };
@@ -159,12 +160,24 @@ function shownRoles(settings: ModelSync, daemons: Status["daemons"]): Role[] {
   return ROLES.filter((role) => configured[role] || running.has(role));
 }
 
-function nextRuns({ settings, store, at }: StatusSource, roles: readonly Role[], now: Date): Status["next"] {
+/**
+ * A time that has passed stays while a daemon has the role and no run has begun since: that it did not start must not be
+ * hidden.
+ */
+function nextRuns(
+  { settings, store, at }: StatusSource,
+  roles: readonly Role[],
+  { daemons, running }: Pick<Status, "daemons" | "running">,
+  now: Date,
+): Status["next"] {
+  const hasDaemon = new Set(daemons.map(({ role }) => role));
+  const hasBegun = (due: Date) => running.some(({ startedAt }) => Date.parse(startedAt) >= due.getTime());
   return Object.fromEntries(
     roles.map((role) => {
       // A daemon may run at other times than the configured ones.
       const due = store === undefined ? undefined : findDueTime(store, role);
-      const time = due !== undefined && due > now ? due : nextStart(roleSchedule(role, settings, at), now);
+      const isKept = due !== undefined && (due > now || (hasDaemon.has(role) && !hasBegun(due)));
+      const time = isKept ? due : nextStart(roleSchedule(role, settings, at), now);
       return [role, time?.toISOString() ?? null];
     }),
   );

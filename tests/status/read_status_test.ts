@@ -6,6 +6,7 @@ import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
 import { addQuarantine } from "../../lib/store/quarantine.ts";
 import { markRun } from "../../lib/store/running.ts";
+import { rememberRoleTimes } from "../../lib/store/schedule_state.ts";
 import { findStore, openStore } from "../../lib/store/store.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { storeOf } from "../helpers/machines.ts";
@@ -119,4 +120,24 @@ Deno.test("the state names the roles of running daemons, also those that are not
   assert.deepEqual(Object.keys(status.schedules), roles);
   assert.deepEqual(status.schedules["references"]?.times, ["07:00"]);
   assert.deepEqual(status.daemons.map(({ role }) => role), ["huggingface_client", "references"]);
+});
+
+Deno.test("a due time that passed stays while a daemon has the role, until a run has begun since", async () => {
+  using dir = memoryDir();
+  const { bot } = await pulledReleases(dir.path, [{ "a.bin": "1" }]);
+  const context = testContext({ clock: CLOCK });
+  const store = storeOf(context, bot);
+  const source = { settings: SETTINGS, location: bot, store };
+  const next = async () => (await readStatus(context, source, 0)).next["client"];
+  const passed = "2026-11-21T04:30:00.000Z";
+  rememberRoleTimes(store, "client", { next: new Date(passed), due: undefined, served: [] });
+  assert.equal(await next(), "2026-11-21T05:30:00.000Z");
+  using _daemon = await announceDaemon(context, store, ["client"]);
+  assert.equal(await next(), passed);
+  using _mark = markRun(context, store, {
+    runId: "run-1",
+    command: "pull",
+    startedAt: "2026-11-21T04:30:01Z",
+  });
+  assert.equal(await next(), "2026-11-21T05:30:00.000Z");
 });
