@@ -14,6 +14,7 @@ type Elsewhere =
   | "references-sync"
   | "redeploy"
   | "daemon"
+  | "dashboard"
   | "run-now";
 
 interface Work {

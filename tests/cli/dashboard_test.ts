@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { announceDaemon } from "../../lib/store/daemons.ts";
+import { markRun } from "../../lib/store/running.ts";
+import { openStore } from "../../lib/store/store.ts";
+import { cliArgs, runCli } from "../helpers/run_cli.ts";
+import { world } from "../helpers/seed_world.ts";
+import { startCli, type StartedCli } from "../helpers/start_cli.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { GIT_ENV } from "../helpers/test_git.ts";
+
+const LISTEN = ["--listen", "127.0.0.1:0"];
+
+/** Text of a page, without its tags. */
+async function textOf(address: string): Promise<string> {
+  const page = await (await fetch(address)).text();
+  return page.replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+}
+
+async function addressOf(dashboard: StartedCli): Promise<string> {
+  const [, address = ""] = /dashboard: (http:\S+)/.exec(await dashboard.until(/dashboard: http:\S+\n/)) ?? [];
+  return address;
+}
+
+/** Waits for a change of the fleet, as an open page does. */
+async function nextChange(address: string, since: string): Promise<string> {
+  const response = await fetch(`${address}/api/v1/live?since=${since}`);
+  let heard = "";
+  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    heard += text;
+    const [, version] = /^id: (\w+)$/m.exec(heard) ?? [];
+    if (version !== undefined) return version;
+  }
+  throw new Error(`the stream ended: ${heard}`);
+}
+
+Deno.test("a dashboard shows what its machine has done, and what it does from then on", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runCli("publish", [], { cwd: trainer });
+  await runCli("pull", [], { cwd: bot });
+  const dashboard = startCli("dashboard", LISTEN, { cwd: bot });
+  const address = await addressOf(dashboard);
+  let version = await nextChange(address, "");
+  assert.match(await textOf(address), /The node is well\..*pull, no daemon.*activated/);
+  // A run that is going on, and a daemon.
+  const store = openStore(Deno, { modelsDir: join(bot, "models") });
+  const context = testContext();
+  {
+    const startedAt = new Date().toISOString();
+    using _mark = markRun(context, store, { runId: "20990101T000000Z-abcdef", command: "verify", startedAt });
+    using _daemon = await announceDaemon(context, store, ["client"]);
+    version = await nextChange(address, version);
+    assert.match(await textOf(`${address}/nodes/${Deno.hostname()}/client`), /Running now.*verify ?, started/);
+  }
+  const { code } = await runCli("pull", ["--repo-url", "/nowhere"], { cwd: bot });
+  assert.equal(code, 4);
+  await nextChange(address, version);
+  assert.match(await textOf(address), /The node needs attention\..*failed to pull/);
+  dashboard.stop();
+  assert.equal(await dashboard.exitCode, 0);
+  await assert.rejects(fetch(address));
+});
+
+Deno.test("a dashboard that starts again goes on where it was, and counts no run twice", async () => {
+  using dir = tempDir();
+  const { trainer } = world(dir);
+  await runCli("publish", [], { cwd: trainer });
+  const shown: string[] = [];
+  for (let round = 0; round < 2; round++) {
+    const dashboard = startCli("dashboard", LISTEN, { cwd: trainer });
+    const address = await addressOf(dashboard);
+    await nextChange(address, "");
+    shown.push(
+      String(await (await fetch(`${address}/api/v1/fleet`)).json().then(({ nodes }) => nodes.length)),
+    );
+    dashboard.stop();
+    assert.equal(await dashboard.exitCode, 0);
+  }
+  assert.deepEqual(shown, ["1", "1"]);
+});
+
+Deno.test("an address that other machines reach needs a password, which standard input can set", async () => {
+  using dir = tempDir();
+  const open = await runCli("dashboard", ["--listen", "0.0.0.0:0"], { cwd: dir.path });
+  assert.equal(open.code, 2);
+  assert.match(open.stderr, /no password is set\n.*--set-password/);
+  const setting = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("dashboard", ["--set-password"], { entry: "script" }),
+    cwd: dir.path,
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const input = setting.stdin.getWriter();
+  await input.write(new TextEncoder().encode("correct horse battery staple\nnot read\n"));
+  await input.close();
+  const { code, stdout } = await setting.output();
+  assert.equal(code, 0);
+  assert.match(new TextDecoder().decode(stdout), /The password is set/);
+  const dashboard = startCli("dashboard", ["--listen", "0.0.0.0:0"], { cwd: dir.path });
+  const address = (await addressOf(dashboard)).replace("0.0.0.0", "127.0.0.1");
+  assert.match(await textOf(address), /Sign in/);
+  dashboard.stop();
+  assert.equal(await dashboard.exitCode, 0);
+});
+
+Deno.test("a port that another program has, and a database that is none, each end in one line", async () => {
+  using dir = tempDir();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  const busy = await runCli("dashboard", ["--listen", `127.0.0.1:${port}`], { cwd: dir.path });
+  assert.equal(busy.code, 1);
+  assert.match(
+    busy.stderr,
+    /^error: Cannot listen on 127\.0\.0\.1:\d+: another program uses the port\nnext: .*--listen/,
+  );
+  Deno.writeTextFileSync(join(dir.path, "text"), "not a database, but a text of some length".repeat(100));
+  const wrong = await runCli("dashboard", [...LISTEN, "--kv", "text"], { cwd: dir.path });
+  assert.equal(wrong.code, 7);
+  assert.match(wrong.stderr, /^error: Cannot .* database.*\nnext: /);
+  assert.doesNotMatch(wrong.stderr, /\n\s+at /);
+});
+
+Deno.test({
+  name: "a dashboard serves under its own permission set, and ends with SIGTERM while pages are open",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    const child = new Deno.Command(Deno.execPath(), {
+      args: cliArgs("dashboard", LISTEN, { entry: "script" }),
+      cwd: dir.path,
+      env: { ...GIT_ENV, NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const [, address = ""] = /dashboard: (http:\S+)/.exec((await reader.read()).value ?? "") ?? [];
+    assert.match(await textOf(address), /No node has reported yet\./);
+    const open = await fetch(`${address}/api/v1/live`);
+    child.kill("SIGTERM");
+    // The stream ends, instead of keeping the server from ending.
+    assert.match(await open.text(), /^retry: /);
+    assert.equal((await child.status).code, 0);
+    await reader.cancel();
+  },
+});

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import { ensureSessionKey } from "../../web/store/session_key.ts";
+import { createToken } from "../../web/access/tokens.ts";
+import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
+import { openKv } from "../../web/store/open_kv.ts";
+import { PROJECT } from "../helpers/run_cli.ts";
+import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { activated } from "../helpers/web_events.ts";
+
+/** The runtimes that a platform may have: this one, and an older one where npm brings it. */
+const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
+  "this Deno": [Deno.execPath()],
+  "Deno 2.6": ["npx", "-y", "deno@2.6.8"],
+};
+
+const PASSWORD = "correct horse battery staple";
+
+function isThere([command = "", ...args]: readonly string[]): boolean {
+  try {
+    return new Deno.Command(command, { args: [...args, "--version"], stdin: "null", stdout: "null", stderr: "null" })
+      .outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+interface Started extends AsyncDisposable {
+  readonly origin: string;
+  readonly log: () => string;
+}
+
+/** Starts the entry point as Deno Deploy does: every permission, and nothing set but variables. */
+async function start(
+  [command = "", ...args]: readonly string[],
+  dir: TempDir,
+  env: Readonly<Record<string, string>>,
+): Promise<Started> {
+  using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr;
+  free.close();
+  const child = new Deno.Command(command, {
+    args: [...args, "run", "--allow-all", "--no-check", "--config", `${PROJECT}deno.json`, `${PROJECT}web/main.ts`],
+    cwd: dir.path,
+    env: { DENO_DEPLOY: "true", DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`, NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let log = "";
+  const ready = Promise.withResolvers<void>();
+  const reading = (async () => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      log += text;
+      if (log.includes("Listening on")) ready.resolve();
+    }
+    ready.reject(new Error(`it ended: ${log}`));
+  })();
+  ready.promise.catch(() => {});
+  await ready.promise;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    log: () => log,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.status;
+      await reading;
+    },
+  };
+}
+
+for (const [name, command] of Object.entries(RUNTIMES)) {
+  const isHere = isThere(command);
+  Deno.test({
+    name: `the entry point of Deno Deploy serves pages and takes reports with ${name}${
+      isHere ? "" : " (skipped: it is not here)"
+    }`,
+    ignore: !isHere || Deno.build.os === "windows",
+    async fn() {
+      using dir = tempDir();
+      const file = join(dir.path, "kv.sqlite3");
+      const env = { MODEL_SYNC_DASHBOARD_KV: file, MODEL_SYNC_DASHBOARD_PASSWORD: PASSWORD };
+      const context = testContext();
+      let secret = "";
+      {
+        using kv = await openKv(file, context.env);
+        await ensureSessionKey(kv);
+        ({ secret } = await createToken({ kv, clock: context.clock, log: context.log }, "node", "bot-1"));
+      }
+      await using dashboard = await start(command, dir, env);
+      const { origin } = dashboard;
+      const health = await fetch(`${origin}/healthz`);
+      assert.equal(health.status, 200, await health.text());
+      const page = await fetch(origin, { redirect: "manual" });
+      assert.deepEqual([page.status, page.headers.get("location"), await page.text()], [303, "/sign-in", ""]);
+      const posted = await fetch(`${origin}/api/v1/events`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${secret}`, "content-type": BATCH_CONTENT_TYPE },
+        body: JSON.stringify([activated("bot-1", 2)]),
+      });
+      assert.deepEqual([posted.status, await posted.json()], [200, { accepted: 1, unknownTypes: 0, invalid: 0 }]);
+      const script = await fetch(`${origin}/static/islands.js`);
+      assert.match(await script.text(), /EventSource/);
+    },
+  });
+}
+
+Deno.test({
+  name: "on Deno Deploy without a password, every page says which variable to set, and nothing is shown",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    const env = { MODEL_SYNC_DASHBOARD_KV: ":memory:" };
+    await using dashboard = await start([Deno.execPath()], dir, env);
+    const page = await fetch(dashboard.origin);
+    assert.equal(page.status, 503);
+    assert.match(await page.text(), /MODEL_SYNC_DASHBOARD_PASSWORD/);
+  },
+});
+
+Deno.test({
+  name: "a database that cannot be opened is 503 with what to do, and is tried again by the next request",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    const env = { MODEL_SYNC_DASHBOARD_KV: dir.path };
+    await using dashboard = await start([Deno.execPath()], dir, env);
+    for (let round = 0; round < 2; round++) {
+      const page = await fetch(dashboard.origin);
+      assert.equal(page.status, 503);
+      assert.match(await page.text(), /it is a folder; name a file in it/);
+    }
+  },
+});
+
+/** The keys that Deno Deploy reads (documentation of 2026). A key that it does not know makes it ignore the section. */
+const DeploySection = z.strictObject({
+  install: z.string().optional(),
+  build: z.string().optional(),
+  predeploy: z.string().optional(),
+  buildTimeout: z.string().regex(/^\d+m$/).optional(),
+  framework: z.string().optional(),
+  runtime: z.strictObject({
+    type: z.enum(["dynamic", "static"]),
+    entrypoint: z.string(),
+    args: z.array(z.string()).optional(),
+    cwd: z.string().optional(),
+    memoryLimit: z.number().optional(),
+  }),
+});
+
+Deno.test("the deploy section of deno.json has the keys that Deno Deploy knows, and names what is there", () => {
+  const { deploy, tasks } = z.object({ deploy: DeploySection, tasks: z.record(z.string(), z.unknown()) })
+    .parse(JSON.parse(Deno.readTextFileSync(`${PROJECT}deno.json`)));
+  assert.ok(Deno.statSync(join(PROJECT, deploy.runtime.entrypoint)).isFile);
+  const [, task = ""] = /^deno task (\S+)$/.exec(deploy.build ?? "") ?? [];
+  assert.ok(Object.hasOwn(tasks, task), `there is no task ${task}`);
+});
