@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
+import { absolutePath } from "../lib/core/files.ts";
 import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { stateDirOf } from "../lib/store/store.ts";
@@ -127,11 +128,12 @@ async function readLine(stream: ReadableStream<Uint8Array>, bytesMax: number): P
   return text.split(/\r?\n/, 1)[0] ?? "";
 }
 
-/** The database is a folder of its own: SQLite keeps three files. */
+/** By default the database is in a folder of its own: SQLite keeps three files. */
 function databaseOf({ context, location }: Session, { kv }: DashboardFlags): string {
-  return kv === undefined
-    ? join(stateDirOf(context.fs, location), "dashboard", "kv.sqlite3")
-    : expandHome(kv, context.env);
+  if (kv === undefined) return join(stateDirOf(context.fs, location), "dashboard", "kv.sqlite3");
+  return kv === ":memory:" || /^[a-z]+:\/\//i.test(kv)
+    ? kv
+    : absolutePath(context.fs, expandHome(kv, context.env));
 }
 
 if (import.meta.main) await main(program);

@@ -17,6 +17,7 @@ const KV_VARIABLE = "MODEL_SYNC_DASHBOARD_KV";
 const context = platformContext();
 const { env, clock, log } = context;
 let opening: Promise<OpenDashboard> | undefined;
+let alerting: ReturnType<typeof findAlerting> | undefined;
 
 /** One for all requests of this instance. What failed to open is tried again by the next request. */
 function opened(): Promise<OpenDashboard> {
@@ -37,7 +38,10 @@ async function open(): Promise<OpenDashboard> {
 const NO_RETRIES = { backoffSchedule: [] };
 
 Deno.cron(WATCH_JOB.name, WATCH_JOB.schedule, NO_RETRIES, async () => {
-  await withDashboard(({ dashboard }) => watchJob(dashboard, findAlerting(context)));
+  // Complaints about its settings are logged once.
+  alerting ??= findAlerting(context);
+  const found = await alerting;
+  await withDashboard(({ dashboard }) => watchJob(dashboard, found));
 });
 
 Deno.cron(SWEEP_JOB.name, SWEEP_JOB.schedule, NO_RETRIES, async () => {

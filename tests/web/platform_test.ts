@@ -11,21 +11,24 @@ import { testContext } from "../helpers/test_context.ts";
 import { activated } from "../helpers/web_events.ts";
 
 /** The runtimes that a platform may have: this one, and an older one where npm brings it. */
-const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
-  "this Deno": [Deno.execPath()],
-  "Deno 2.6": ["npx", "-y", "deno@2.6.8"],
+const RUNTIMES: Readonly<Record<string, string | undefined>> = {
+  "this Deno": Deno.execPath(),
+  "Deno 2.6": olderDeno(),
 };
 
-const PASSWORD = "correct horse battery staple";
-
-function isThere([command = "", ...args]: readonly string[]): boolean {
+/** The program itself: npx would not pass signals on. */
+function olderDeno(): string | undefined {
   try {
-    return new Deno.Command(command, { args: [...args, "--version"], stdin: "null", stdout: "null", stderr: "null" })
-      .outputSync().success;
+    const args = ["-y", "deno@2.6.8", "eval", "-p", "Deno.execPath()"];
+    const { success, stdout } = new Deno.Command("npx", { args, stdin: "null", stderr: "null" }).outputSync();
+    return success ? new TextDecoder().decode(stdout).trim() : undefined;
   } catch {
-    return false;
+    // No npm here.
+    return undefined;
   }
 }
+
+const PASSWORD = "correct horse battery staple";
 
 interface Started extends AsyncDisposable {
   readonly origin: string;
@@ -34,15 +37,22 @@ interface Started extends AsyncDisposable {
 
 /** Starts the entry point as Deno Deploy does: every permission, and nothing set but variables. */
 async function start(
-  [command = "", ...args]: readonly string[],
+  runtime: string,
   dir: TempDir,
   env: Readonly<Record<string, string>>,
 ): Promise<Started> {
   using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = free.addr;
   free.close();
-  const child = new Deno.Command(command, {
-    args: [...args, "run", "--allow-all", "--no-check", "--config", `${PROJECT}deno.json`, `${PROJECT}web/main.ts`],
+  const child = new Deno.Command(runtime, {
+    args: [
+      "run",
+      "--allow-all",
+      "--no-check",
+      "--config",
+      `${PROJECT}deno.json`,
+      `${PROJECT}web/main.ts`,
+    ],
     cwd: dir.path,
     env: { DENO_DEPLOY: "true", DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`, NO_COLOR: "1", ...env },
     stdin: "null",
@@ -71,8 +81,8 @@ async function start(
   };
 }
 
-for (const [name, command] of Object.entries(RUNTIMES)) {
-  const isHere = isThere(command);
+for (const [name, runtime = ""] of Object.entries(RUNTIMES)) {
+  const isHere = runtime !== "";
   Deno.test({
     name: `the entry point of Deno Deploy serves pages and takes reports with ${name}${
       isHere ? "" : " (skipped: it is not here)"
@@ -89,7 +99,7 @@ for (const [name, command] of Object.entries(RUNTIMES)) {
         await ensureSessionKey(kv);
         ({ secret } = await createToken({ kv, clock: context.clock, log: context.log }, "node", "bot-1"));
       }
-      await using dashboard = await start(command, dir, env);
+      await using dashboard = await start(runtime, dir, env);
       const { origin } = dashboard;
       const health = await fetch(`${origin}/healthz`);
       assert.equal(health.status, 200, await health.text());
@@ -100,7 +110,11 @@ for (const [name, command] of Object.entries(RUNTIMES)) {
         headers: { authorization: `Bearer ${secret}`, "content-type": BATCH_CONTENT_TYPE },
         body: JSON.stringify([activated("bot-1", 2)]),
       });
-      assert.deepEqual([posted.status, await posted.json()], [200, { accepted: 1, unknownTypes: 0, invalid: 0 }]);
+      assert.deepEqual([posted.status, await posted.json()], [200, {
+        accepted: 1,
+        unknownTypes: 0,
+        invalid: 0,
+      }]);
       const script = await fetch(`${origin}/static/islands.js`);
       assert.match(await script.text(), /EventSource/);
     },
@@ -113,7 +127,7 @@ Deno.test({
   async fn() {
     using dir = tempDir();
     const env = { MODEL_SYNC_DASHBOARD_KV: ":memory:" };
-    await using dashboard = await start([Deno.execPath()], dir, env);
+    await using dashboard = await start(Deno.execPath(), dir, env);
     const page = await fetch(dashboard.origin);
     assert.equal(page.status, 503);
     assert.match(await page.text(), /MODEL_SYNC_DASHBOARD_PASSWORD/);
@@ -126,7 +140,7 @@ Deno.test({
   async fn() {
     using dir = tempDir();
     const env = { MODEL_SYNC_DASHBOARD_KV: dir.path };
-    await using dashboard = await start([Deno.execPath()], dir, env);
+    await using dashboard = await start(Deno.execPath(), dir, env);
     for (let round = 0; round < 2; round++) {
       const page = await fetch(dashboard.origin);
       assert.equal(page.status, 503);
