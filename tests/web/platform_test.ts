@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
-import { ensureSessionKey } from "../../web/store/session_key.ts";
-import { createToken } from "../../web/access/tokens.ts";
 import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
-import { openKv } from "../../web/store/open_kv.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
 import { activated } from "../helpers/web_events.ts";
 
 /** The runtimes that a platform may have: this one, and an older one where npm brings it. */
@@ -81,6 +77,16 @@ async function start(
   };
 }
 
+function createToken(runtime: string, file: string, node: string): string {
+  const script = `${PROJECT}tests/helpers/create_token.ts`;
+  const { success, stdout, stderr } = new Deno.Command(runtime, {
+    args: ["run", "-q", "--allow-all", "--no-check", "--config", `${PROJECT}deno.json`, script, file, node],
+    stdin: "null",
+  }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
 for (const [name, runtime = ""] of Object.entries(RUNTIMES)) {
   const isHere = runtime !== "";
   Deno.test({
@@ -92,13 +98,7 @@ for (const [name, runtime = ""] of Object.entries(RUNTIMES)) {
       using dir = tempDir();
       const file = join(dir.path, "kv.sqlite3");
       const env = { MODEL_SYNC_DASHBOARD_KV: file, MODEL_SYNC_DASHBOARD_PASSWORD: PASSWORD };
-      const context = testContext();
-      let secret = "";
-      {
-        using kv = await openKv(file, context.env);
-        await ensureSessionKey(kv);
-        ({ secret } = await createToken({ kv, clock: context.clock, log: context.log }, "node", "bot-1"));
-      }
+      const secret = createToken(runtime, file, "bot-1");
       await using dashboard = await start(runtime, dir, env);
       const { origin } = dashboard;
       const health = await fetch(`${origin}/healthz`);

@@ -1,0 +1,14 @@
+import { systemClock } from "../../lib/core/clock.ts";
+import { createToken } from "../../web/access/tokens.ts";
+import { openKv } from "../../web/store/open_kv.ts";
+import { testContext } from "./test_context.ts";
+
+/**
+ * Prints the secret of a new token for a node. Run by the runtime that will read the database: what a newer one writes
+ * is not what an older one reads.
+ */
+const [place = "", node = ""] = Deno.args;
+const { log, env } = testContext();
+using kv = await openKv(place, env);
+const { secret } = await createToken({ kv, clock: systemClock, log }, "node", node);
+await Deno.stdout.write(new TextEncoder().encode(secret));
