@@ -117,6 +117,42 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "the dashboard's commands of the README set a password and serve pages",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    makeProgram(join(dir.path, "bin"));
+    const env = { ...GIT_ENV, NO_COLOR: "1", PATH: `${join(dir.path, "bin")}:${Deno.env.get("PATH")}` };
+    const blocks = BLOCKS.filter(({ kind }) => kind === "sh dashboard");
+    assert.equal(blocks.length, 2);
+    for (const { text } of blocks) {
+      const script = text.replaceAll(/:8080\b/g, ":0").replace(/^model-sync dashboard --listen/m, "exec $&");
+      const child = new Deno.Command("sh", {
+        args: ["-euc", script],
+        cwd: dir.path,
+        env,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      let said = "";
+      for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+        said += piece;
+        if (said.includes("dashboard: ")) break;
+      }
+      const [address = ""] = /http:\S+/.exec(said) ?? [];
+      const page = await fetch(address.replace("0.0.0.0", "127.0.0.1"));
+      assert.match(
+        await page.text(),
+        said.includes("The password is set") ? /Sign in/ : /No node has reported yet/,
+      );
+      child.kill("SIGTERM");
+      assert.equal((await child.status).code, 0);
+    }
+  },
+});
+
 /** What plays the other side of a carrier: what the README's configuration becomes, and the variables it takes. */
 interface Stage extends AsyncDisposable {
   readonly config: (yaml: string) => string;
