@@ -158,6 +158,8 @@ function LineageSentence(
   const current = consumers.filter(({ lag }) => lag?.releases === 0).length;
   const where = consumers.length === 0
     ? "no consumer reports it yet"
+    : current === 0
+    ? `it is not active on any of ${plural(consumers.length, "consumer")} yet`
     : current === consumers.length
     ? `it is active on ${consumers.length === 1 ? "its consumer" : `all ${consumers.length} consumers`}`
     : `it is active on ${current} of ${plural(consumers.length, "consumer")}`;

@@ -77,7 +77,7 @@ function IncidentsPage({ list: { open, over, older, nodes }, node, isFirstPage }
       >
         {sentenceOf(open, node)}
       </PageTitle>
-      {(node !== undefined || (nodes.length > 1 && nodes.length <= FILTER_NODES_MAX)) && (
+      {(node !== undefined || (!isEmpty && nodes.length > 1 && nodes.length <= FILTER_NODES_MAX)) && (
         <FilterBar
           action={addresses.incidents()}
           selects={[{ name: "node", label: "Node", value: node ?? "", options: optionsOf(nodes, node) }]}

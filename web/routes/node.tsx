@@ -31,7 +31,8 @@ import type { RowPage } from "../store/page_range.ts";
 import { type ActivePeriod, readActivations } from "../store/read_activations.ts";
 import { readHeartbeat } from "../store/read_heartbeat.ts";
 import { readRuns } from "../store/read_runs.ts";
-import type { RunRow } from "../store/rows.ts";
+import { openIncidentOf } from "../store/read_incidents.ts";
+import type { IncidentRow, RunRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
 
 /** Runs of one page; the charts show as many. */
@@ -71,6 +72,7 @@ interface NodeRecord {
   readonly runs: RowPage<RunRow>;
   readonly active: readonly ActivePeriod[];
   readonly heartbeat: Heartbeat | undefined;
+  readonly incident: IncidentRow | undefined;
 }
 
 async function readRecord(
@@ -80,12 +82,13 @@ async function readRecord(
   before: string | undefined,
 ): Promise<NodeRecord> {
   const from = new Date(now.getTime() - BAND_DAYS * DAY_MS).toISOString();
-  const [runs, active, heartbeat] = await Promise.all([
+  const [runs, active, heartbeat, incident] = await Promise.all([
     readRuns(kv, node, { limit: RUNS_MAX, before }),
     readActivations(kv, node, { from }),
     readHeartbeat(kv, node),
+    openIncidentOf(kv, node),
   ]);
-  return { runs, active, heartbeat };
+  return { runs, active, heartbeat, incident };
 }
 
 interface NodePageProps {
@@ -110,7 +113,7 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
       </PageTitle>
       <TroubleList entries={troubles.map((one) => ({ trouble: one }))} live="troubles" />
       <div data-live="facts">
-        <NodeFacts view={view} />
+        <NodeFacts view={view} incident={record?.incident} />
       </div>
       {record !== undefined && (
         <>
@@ -126,7 +129,12 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
   );
 }
 
-function NodeFacts({ view: { row, lag, next, group } }: { readonly view: NodeView }) {
+interface NodeFactsProps {
+  readonly view: NodeView;
+  readonly incident: IncidentRow | undefined;
+}
+
+function NodeFacts({ view: { row, lag, next, group }, incident }: NodeFactsProps) {
   const { active, activation, report, host, lastReceivedAt, lastSuccessAt, published: [newest] } = row;
   const isSince = activation !== null && activation.digest === active?.digest;
   const behind = lag === null ? "" : behindWords(lag);
@@ -169,6 +177,17 @@ function NodeFacts({ view: { row, lag, next, group } }: { readonly view: NodeVie
         },
         lastSuccessAt !== null && { label: "Last success", value: <Time at={lastSuccessAt} /> },
         lastReceivedAt !== null && { label: "Last heard", value: <Time at={lastReceivedAt} /> },
+        incident !== undefined && {
+          label: "Open incident",
+          value: (
+            <a href={`${addresses.incidents()}?node=${encodeURIComponent(row.node)}`}>{incident.kind}</a>
+          ),
+          note: (
+            <>
+              since <Time at={incident.startedAt} style="clock" />
+            </>
+          ),
+        },
         host !== null && { label: "Host", value: shownText(host) },
         report !== null && { label: "Version", value: shownText(report.version) },
         report !== null && {
