@@ -17,6 +17,8 @@ const RUNS_PER_NODE = 100;
 const READERS = 100;
 /** Nodes that report while the page is read, each as often as all nodes of the fleet in turn would. */
 const REPORTING_NODES = 20;
+/** Each node sends its month at once. */
+const MONTH = { days: 30, batchHours: 30 * 24 };
 /** 1,000 nodes with a heartbeat a minute. */
 const REPORT_EVERY_MS = 60;
 
@@ -76,7 +78,7 @@ async function fill(bench: Workbench, file: string): Promise<Filled> {
   using kv = await Deno.openKv(file);
   const web = { kv, clock: systemClock, log: testContext().log };
   const byNode = new Map<string, ReportEvent[]>();
-  for (const { node, events } of simulateFleet({ nodes, days: 30, now: systemClock.now(), runsPerNode })) {
+  for (const { node, events } of simulateFleet({ ...MONTH, nodes, now: systemClock.now(), runsPerNode })) {
     bench.signal.throwIfAborted();
     await ingest(web, events);
     if (byNode.size < REPORTING_NODES || byNode.has(node)) {
@@ -137,17 +139,16 @@ async function startDashboard(bench: Workbench, file: string): Promise<Server> {
 /** Pages that stay open. */
 async function openReaders(origin: string, count: number): Promise<AsyncDisposable> {
   const closing = new AbortController();
-  const readers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const response = await fetch(`${origin}/api/v1/live`, { signal: closing.signal });
-      // What arrives is thrown away, until the end.
-      return response.body?.pipeTo(new WritableStream(), { signal: closing.signal }).catch(() => {});
-    }),
+  const { signal } = closing;
+  const responses = await Promise.all(
+    Array.from({ length: count }, () => fetch(`${origin}/api/v1/live`, { signal })),
   );
+  // What arrives is thrown away, until the end.
+  const reading = responses.map(({ body }) => body?.pipeTo(new WritableStream(), { signal }).catch(() => {}));
   return {
     async [Symbol.asyncDispose]() {
       closing.abort();
-      await Promise.all(readers);
+      await Promise.all(reading);
     },
   };
 }
@@ -160,13 +161,16 @@ async function readWhileReporting(
   const reporting = new AbortController();
   const reports = report(origin, reporters, reporting.signal);
   const times: number[] = [];
-  for (let round = 0; round < bench.scale.rounds(300); round++) {
-    const startMs = performance.now();
-    await read(`${origin}/`);
-    times.push(performance.now() - startMs);
+  try {
+    for (let round = 0; round < bench.scale.rounds(300); round++) {
+      const startMs = performance.now();
+      await read(`${origin}/`);
+      times.push(performance.now() - startMs);
+    }
+  } finally {
+    reporting.abort();
+    await reports;
   }
-  reporting.abort();
-  await reports;
   times.sort((a, b) => a - b);
   const part = (share: number) => times[Math.floor((times.length - 1) * share)] ?? NaN;
   return { p95: part(0.95), median: part(0.5) };

@@ -117,6 +117,9 @@ function isRefused(flag: Flag, value: string): boolean {
   }
 }
 
+/** With a value that they take, they run until they are stopped. */
+const SERVING: readonly string[] = ["daemon", "dashboard"];
+
 for (const [name, entry] of Object.entries(ENTRIES)) {
   Deno.test(`each option of ${name} takes an odd value, or refuses it in one line with exit 2`, async () => {
     using dir = tempDir();
@@ -142,14 +145,13 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
         if (!isRepeatable) await usage(...start, option, "1", option, "1", ...positional);
         for (const value of VALUES) {
           const refused = isRefused(flag, value);
-          // A daemon that takes a value runs until it is stopped.
-          if (name === "daemon" && !refused && flagName !== "at") continue;
+          if (SERVING.includes(name) && !refused && flagName !== "at") continue;
           const { code, stderr } = await run(cwd, [...start, `${option}=${value}`, ...positional]);
           if (refused) assert.equal(code, 2, `${option} ${value.slice(0, 60)}: ${stderr.slice(0, 300)}`);
         }
       }
       for (const odd of ["--", "--x=", "--=", "-", "-z", "---", LONG, "\0", "a\nb"]) {
-        if (name !== "daemon") {
+        if (!SERVING.includes(name)) {
           await run(cwd, [...words, ...requiredOf(command, ""), ...positional, odd, odd, odd]);
         }
       }
@@ -183,6 +185,8 @@ const REFUSED_SETTINGS: ReadonlyArray<readonly [words: readonly string[], values
   [["hf-pull", "--revision"], ["", "-x", "/x", "a b", "a..b"]],
   [["hf-pull", "--include"], ["", "a\0b", "\ud800"]],
   [["hf-pull", "--repo-id"], ["", "a", "a/b/c", "a /b"]],
+  [["dashboard", "--listen"], ["", "x", ":8080", "127.0.0.1", "127.0.0.1:99999", "a b:1", "a\0b:1", LONG]],
+  [["dashboard", "--kv"], ["", "ftp://example.com/kv", "https://", "a\0b", "models"]],
   [["daemon", "--role", "client", "--at"], ["", "25:00", "* * * *", "06:00\n", LONG]],
 ];
 

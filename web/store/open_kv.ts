@@ -36,7 +36,7 @@ export async function openKv(
   if (place === ":memory:") return await Deno.openKv(place);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(place)?.[1]?.toLowerCase();
   if (scheme === "http" || scheme === "https") return await openRemoteKv(place, env);
-  if (scheme !== undefined || place === "") {
+  if (scheme !== undefined || place === "" || place.includes("\0")) {
     throw new UsageError(
       `Cannot open the dashboard's database ${quote(place)}: it is not a file or a web address`,
       {
