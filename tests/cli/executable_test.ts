@@ -41,6 +41,7 @@ function build(): Build {
 }
 
 const BUILD = build();
+const SKIPPED = BUILD.missing === undefined ? "" : ` (cannot be built here: ${BUILD.missing})`;
 globalThis.addEventListener("unload", () => BUILD.dir[Symbol.dispose]());
 
 /** Runs the executable as a user would, in a folder, with nothing of Deno on its PATH. */
@@ -67,9 +68,7 @@ function run(cwd: string, ...args: string[]): Record<string, unknown> {
 }
 
 Deno.test({
-  name: `the executable publishes, pulls and rolls back${
-    BUILD.missing === undefined ? "" : ` (cannot be built here: ${BUILD.missing})`
-  }`,
+  name: `the executable publishes, pulls and rolls back${SKIPPED}`,
   ignore: BUILD.missing !== undefined,
   fn() {
     using dir = tempDir();
@@ -117,9 +116,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `the executable knows its version and holds nothing of the tests${
-    BUILD.missing === undefined ? "" : ` (cannot be built here: ${BUILD.missing})`
-  }`,
+  name: `the executable knows its version and holds nothing of the tests${SKIPPED}`,
   ignore: BUILD.missing !== undefined,
   fn() {
     const { stdout } = new Deno.Command(BUILD.path, { args: ["--version"] }).outputSync();
@@ -127,5 +124,37 @@ Deno.test({
     // Deno's runtime is 90 MB, the one form of ONNX Runtime that is used 13; all of its forms would add 125.
     const { size } = Deno.statSync(BUILD.path);
     assert.ok(size < 150 * 1024 * 1024, `${size} bytes`);
+  },
+});
+
+Deno.test({
+  name: `the executable serves the dashboard, with its stylesheet and its script${SKIPPED}`,
+  ignore: BUILD.missing !== undefined || Deno.build.os === "windows",
+  async fn() {
+    using dir = tempDir();
+    const child = new Deno.Command(BUILD.path, {
+      args: ["dashboard", "--listen", "127.0.0.1:0"],
+      cwd: dir.path,
+      env: { ...GIT_ENV, NO_COLOR: "1", DENO_DIR: join(dir.path, "no-cache") },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    let said = "";
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      if (said.includes("\n")) break;
+    }
+    const [address = ""] = /http:\S+/.exec(said) ?? [];
+    const page = await (await fetch(address)).text();
+    assert.match(page, /No node has reported yet/);
+    for (const [path = ""] of page.matchAll(/\/static\/[^"]+/g)) {
+      const file = await fetch(`${address}${path}`);
+      assert.equal(file.status, 200, path);
+      assert.notEqual((await file.text()).length, 0);
+    }
+    assert.match(page, /\/static\/islands\.js\?v=\w+.*|\/static\/style\.css\?v=\w+/);
+    child.kill("SIGTERM");
+    assert.equal((await child.status).code, 0);
   },
 });
