@@ -38,6 +38,7 @@ interface DashboardFlags extends CommonFlags {
   readonly listen?: string;
   readonly kv?: string;
   readonly setPassword?: boolean;
+  readonly hashPassword?: boolean;
 }
 
 const LISTEN = "127.0.0.1:8080";
@@ -54,6 +55,9 @@ export const program: Program = defineProgram(
           "database: a file, or the URL of a denokv server (default: dashboard/kv.sqlite3 in the store)",
         ),
         setPassword: switchFlag("read a password for people from standard input, store it, and exit"),
+        hashPassword: switchFlag(
+          `read a password from standard input, print its hash for ${HASH_VARIABLE}, and exit`,
+        ),
       },
       aliases: COMMON_ALIASES,
     },
@@ -65,6 +69,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const session = await openSession(plain);
   plain.permissions.giveUp("run");
   const { context } = session;
+  if (flags.hashPassword === true) return await printHash(session);
   const listen = parseListenAddress(flags.listen ?? LISTEN, "--listen");
   const place = databaseOf(session, flags);
   using kv = await openKv(place, context.env);
@@ -101,6 +106,11 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
 
 /** Longer input is not a password, and is not read. */
 const PASSWORD_BYTES_MAX = 4 * PASSWORD_CHARS_MAX + 2;
+
+async function printHash({ output }: Session): Promise<void> {
+  const hash = await hashPassword(await readLine(Deno.stdin.readable, PASSWORD_BYTES_MAX));
+  output.result({ hash }, () => [hash]);
+}
 
 /** Reads a password from standard input and keeps its hash. Who signed in with the one before is signed out. */
 async function setPassword({ context, output }: Session, kv: Deno.Kv): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { markRun } from "../../lib/store/running.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { passwordOfEnvironment } from "../../web/access/password_source.ts";
 import { cliArgs, runCli } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli, type StartedCli } from "../helpers/start_cli.ts";
@@ -11,6 +12,29 @@ import { testContext } from "../helpers/test_context.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 
 const LISTEN = ["--listen", "127.0.0.1:0"];
+
+const PASSWORD = "correct horse battery staple";
+
+/** Runs the command as a process that reads a text from its standard input. */
+async function dashboardWith(
+  option: string,
+  text: string,
+  cwd: string,
+): Promise<{ readonly code: number; readonly stdout: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: cliArgs("dashboard", [option], { entry: "script" }),
+    cwd,
+    env: { ...GIT_ENV, NO_COLOR: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode(text));
+  await input.close();
+  const { code, stdout } = await child.output();
+  return { code, stdout: new TextDecoder().decode(stdout) };
+}
 
 /** Text of a page, without its tags. */
 async function textOf(address: string): Promise<string> {
@@ -89,25 +113,23 @@ Deno.test("an address that other machines reach needs a password, which standard
   const open = await runCli("dashboard", ["--listen", "0.0.0.0:0"], { cwd: dir.path });
   assert.equal(open.code, 2);
   assert.match(open.stderr, /no password is set\n.*--set-password/);
-  const setting = new Deno.Command(Deno.execPath(), {
-    args: cliArgs("dashboard", ["--set-password"], { entry: "script" }),
-    cwd: dir.path,
-    env: { ...GIT_ENV, NO_COLOR: "1" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const input = setting.stdin.getWriter();
-  await input.write(new TextEncoder().encode("correct horse battery staple\nnot read\n"));
-  await input.close();
-  const { code, stdout } = await setting.output();
-  assert.equal(code, 0);
-  assert.match(new TextDecoder().decode(stdout), /The password is set/);
+  const { code, stdout } = await dashboardWith("--set-password", `${PASSWORD}\nnot read\n`, dir.path);
+  assert.deepEqual([code, /The password is set/.test(stdout)], [0, true]);
   const dashboard = startCli("dashboard", ["--listen", "0.0.0.0:0"], { cwd: dir.path });
   const address = (await addressOf(dashboard)).replace("0.0.0.0", "127.0.0.1");
   assert.match(await textOf(address), /Sign in/);
   dashboard.stop();
   assert.equal(await dashboard.exitCode, 0);
+});
+
+Deno.test("the hash of a password is printed for the variable that takes it, and opens no database", async () => {
+  using dir = tempDir();
+  const { code, stdout } = await dashboardWith("--hash-password", `${PASSWORD}\n`, dir.path);
+  assert.equal(code, 0);
+  const variables = new Map([["MODEL_SYNC_DASHBOARD_PASSWORD_HASH", stdout.trim()]]);
+  const source = passwordOfEnvironment({ get: (name) => variables.get(name) });
+  assert.ok(source?.kind === "set" && await source.password.matches(PASSWORD));
+  assert.deepEqual(Array.from(Deno.readDirSync(dir.path)), []);
 });
 
 Deno.test("a port that another program has, and a database that is none, each end in one line", async () => {
