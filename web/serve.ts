@@ -1,6 +1,6 @@
-import { FailedError, messageOf, UsageError } from "../lib/core/errors.ts";
+import { messageOf } from "../lib/core/errors.ts";
 import type { Log } from "../lib/core/log.ts";
-import { formatAddress, type ListenAddress } from "../lib/daemon/listen_address.ts";
+import { type ListenAddress, listening } from "../lib/daemon/listen_address.ts";
 
 /** As much of `Deno.serve` as the dashboard uses. */
 export type ServeHttp = (
@@ -29,7 +29,7 @@ export interface DashboardServer {
  * @throws {UsageError} code `LISTEN_INVALID` where the address is not one of this machine
  */
 export function serveDashboard({ address, serve, log, handler }: ServeOptions): DashboardServer {
-  const server = listening(address, () =>
+  const server = listening(address, "--listen", () =>
     serve({
       hostname: address.hostname,
       port: address.port,
@@ -43,24 +43,4 @@ export function serveDashboard({ address, serve, log, handler }: ServeOptions): 
     address: { hostname: server.addr.hostname, port: server.addr.port },
     close: () => server.shutdown(),
   };
-}
-
-function listening<Server>(address: ListenAddress, listen: () => Server): Server {
-  const action = `Cannot listen on ${formatAddress(address)}`;
-  try {
-    return listen();
-  } catch (cause) {
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new FailedError(`${action}: another program uses the port`, {
-        code: "PORT_IN_USE",
-        cause,
-        hint: "stop that program, or name another port with --listen",
-      });
-    }
-    throw new UsageError(`${action}: ${messageOf(cause)}`, {
-      code: "LISTEN_INVALID",
-      cause,
-      hint: "name an address of this machine and a free port above 1023 with --listen",
-    });
-  }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from "../core/clock.ts";
-import { FailedError, messageOf, UsageError } from "../core/errors.ts";
+import { FailedError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { TEXT_FORMAT_TYPE } from "../metrics/text_format.ts";
 import type { DaemonHealth } from "./daemon_health.ts";
-import { formatAddress, isLoopback, type ListenAddress } from "./listen_address.ts";
+import { formatAddress, isLoopback, type ListenAddress, listening } from "./listen_address.ts";
 
 /** As much of `Deno.serve` as the health server uses. */
 export type ServeHttp = (
@@ -41,7 +41,7 @@ const RENDER_MS_MAX = 9_000;
 export function startHealthServer(options: HealthServerOptions): HealthServer {
   const { address, serve, log } = options;
   const ending = new AbortController();
-  const server = listening(address, () =>
+  const server = listening(address, "--health-listen", () =>
     serve({
       hostname: address.hostname,
       port: address.port,
@@ -67,26 +67,6 @@ export function startHealthServer(options: HealthServerOptions): HealthServer {
       await server.finished;
     },
   };
-}
-
-function listening<Server>(address: ListenAddress, listen: () => Server): Server {
-  try {
-    return listen();
-  } catch (cause) {
-    const action = `Cannot listen on ${formatAddress(address)}`;
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new FailedError(`${action}: another program uses the port`, {
-        code: "PORT_IN_USE",
-        cause,
-        hint: "stop that program, or name another port with --health-listen",
-      });
-    }
-    throw new UsageError(`${action}: ${messageOf(cause)}`, {
-      code: "LISTEN_INVALID",
-      cause,
-      hint: "name an address of this machine and a free port above 1023 with --health-listen",
-    });
-  }
 }
 
 /** Returns what answers requests. */

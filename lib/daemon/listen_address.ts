@@ -1,4 +1,4 @@
-import { UsageError } from "../core/errors.ts";
+import { FailedError, messageOf, UsageError } from "../core/errors.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -32,6 +32,33 @@ export function parseListenAddress(text: string, option: string): ListenAddress 
 /** Returns the text of an address. */
 export function formatAddress({ hostname, port }: ListenAddress): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/**
+ * Returns the server that `listen` starts on an address.
+ *
+ * @param option named in the errors' hints
+ * @throws {FailedError} code `PORT_IN_USE`
+ * @throws {UsageError} code `LISTEN_INVALID` where the address is not one of this machine
+ */
+export function listening<Server>(address: ListenAddress, option: string, listen: () => Server): Server {
+  const action = `Cannot listen on ${formatAddress(address)}`;
+  try {
+    return listen();
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new FailedError(`${action}: another program uses the port`, {
+        code: "PORT_IN_USE",
+        cause,
+        hint: `stop that program, or name another port with ${option}`,
+      });
+    }
+    throw new UsageError(`${action}: ${messageOf(cause)}`, {
+      code: "LISTEN_INVALID",
+      cause,
+      hint: `name an address of this machine and a free port above 1023 with ${option}`,
+    });
+  }
 }
 
 /** Whether only programs of this machine reach a numeric address. */
