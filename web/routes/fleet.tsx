@@ -159,7 +159,9 @@ function LineageSentence(
   const where = consumers.length === 0
     ? "no consumer reports it yet"
     : current === 0
-    ? `it is not active on any of ${plural(consumers.length, "consumer")} yet`
+    ? consumers.length === 1
+      ? "its consumer does not have it yet"
+      : `none of its ${consumers.length} consumers has it yet`
     : current === consumers.length
     ? `it is active on ${consumers.length === 1 ? "its consumer" : `all ${consumers.length} consumers`}`
     : `it is active on ${current} of ${plural(consumers.length, "consumer")}`;

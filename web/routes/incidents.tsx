@@ -16,7 +16,9 @@ import type { App, AppEnv, Dashboard } from "../dashboard.ts";
 import { incidentFeed } from "../incidents/incident_feed.ts";
 import { endingWords, lengthOf } from "../incidents/incident_words.ts";
 import { type IncidentList, readableIncidents, UNKNOWN_NODE } from "../incidents/readable_incidents.ts";
+import type { NodeState, NodeView } from "../fleet/node_view.ts";
 import { pageFacts } from "../page_facts.ts";
+import { readableFleet } from "../readable_fleet.ts";
 import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
 import type { IncidentRow } from "../store/rows.ts";
@@ -35,14 +37,27 @@ export function incidentRoutes(dashboard: Dashboard): App {
       const before = context.req.query("before") || undefined;
       const node = context.req.query("node") || undefined;
       const now = dashboard.clock.now();
-      const { version } = await dashboard.fleet.read();
+      const { view, version } = await readableFleet(dashboard, context.var.viewer);
       const choice = { limit: PAGE_ROWS, before, node };
       const list = await readableIncidents(dashboard, context.var.viewer, choice);
+      const fresh = freshOf(view.nodes, list.open, node);
+      const troubled = [
+        ...list.open,
+        ...fresh.map(({ row, state }) => ({ node: row.node, kind: state.kind })),
+      ];
       return context.html(renderPage({
-        title: list.open.length === 0 ? "Incidents" : `${plural(list.open.length, "open incident")}`,
+        title: troubled.length === 0 ? "Incidents" : sentenceOf(troubled, node).replace(/\.$/, ""),
         facts: pageFacts(context, now, version),
-        state: stateOf(list.open),
-        body: <IncidentsPage list={list} node={node} isFirstPage={before === undefined} />,
+        state: stateOf(troubled),
+        body: (
+          <IncidentsPage
+            list={list}
+            fresh={fresh}
+            sentence={sentenceOf(troubled, node)}
+            node={node}
+            isFirstPage={before === undefined}
+          />
+        ),
       }));
     })
     .get(addresses.incidentsFeed(), async (context) => {
@@ -56,26 +71,45 @@ export function incidentRoutes(dashboard: Dashboard): App {
     });
 }
 
-function stateOf(open: readonly IncidentRow[]): "good" | "warn" | "bad" {
+/** Nodes that are late or down, of which the dashboard has not made an incident yet. */
+function freshOf(
+  nodes: readonly NodeView[],
+  open: readonly IncidentRow[],
+  wanted: string | undefined,
+): NodeView[] {
+  const known = new Set(open.map(({ node }) => node));
+  return nodes.filter(({ row, state }) =>
+    (state.kind === "late" || state.kind === "down") && !known.has(row.node) &&
+    (wanted === undefined || wanted === row.node)
+  );
+}
+
+/** What the sentence counts. */
+type Troubled = Pick<NodeState, "kind">;
+
+function stateOf(open: readonly Troubled[]): "good" | "warn" | "bad" {
   if (open.some(({ kind }) => kind === "down")) return "bad";
   return open.length === 0 ? "good" : "warn";
 }
 
 interface IncidentsPageProps {
   readonly list: IncidentList;
+  readonly fresh: readonly NodeView[];
+  readonly sentence: string;
   readonly node: string | undefined;
   readonly isFirstPage: boolean;
 }
 
-function IncidentsPage({ list: { open, over, older, nodes }, node, isFirstPage }: IncidentsPageProps) {
-  const isEmpty = open.length === 0 && over.length === 0;
+function IncidentsPage({ list, fresh, sentence, node, isFirstPage }: IncidentsPageProps) {
+  const { open, over, older, nodes } = list;
+  const isEmpty = open.length === 0 && over.length === 0 && fresh.length === 0;
   return (
     <>
       <PageTitle
         live="sentence"
         lead="A node that misses its schedule is late; one that stops reporting is down."
       >
-        {sentenceOf(open, node)}
+        {sentence}
       </PageTitle>
       {(node !== undefined || (!isEmpty && nodes.length > 1 && nodes.length <= FILTER_NODES_MAX)) && (
         <FilterBar
@@ -88,6 +122,15 @@ function IncidentsPage({ list: { open, over, older, nodes }, node, isFirstPage }
       {isFirstPage && open.length > 0 && (
         <Section title="Open" note={String(open.length)} live="open">
           <IncidentTable caption="Open incidents" incidents={open} />
+        </Section>
+      )}
+      {isFirstPage && fresh.length > 0 && (
+        <Section
+          title="No incident yet"
+          note="An incident opens once the dashboard itself has listened for long enough"
+          live="fresh"
+        >
+          <FreshTable nodes={fresh} />
         </Section>
       )}
       {over.length > 0 && (
@@ -104,7 +147,7 @@ function IncidentsPage({ list: { open, over, older, nodes }, node, isFirstPage }
   );
 }
 
-function sentenceOf(open: readonly IncidentRow[], node: string | undefined): string {
+function sentenceOf(open: readonly Troubled[], node: string | undefined): string {
   if (node !== undefined) {
     return open.length === 0 ? "This node is neither late nor down." : "This node is in trouble.";
   }
@@ -153,6 +196,28 @@ function NoIncident({ node }: { readonly node: string | undefined }) {
         <code>MODEL_SYNC_DASHBOARD_ALERTS</code>. Then check the channels:
       </p>
     </Empty>
+  );
+}
+
+function FreshTable({ nodes }: { readonly nodes: readonly NodeView[] }) {
+  const columns = [...COLUMNS.slice(0, 3), { label: "Since", size: "medium", align: "end" } as const];
+  return (
+    <Table caption="Nodes that are late or down" columns={columns}>
+      {nodes.map(({ row, state }) => (
+        <Row key={row.node} node={row.node}>
+          <Cell label="" kind="head">
+            <NodeLink node={row.node} />
+          </Cell>
+          <Cell label="State">
+            <StateBadge state={state.kind} />
+          </Cell>
+          <Cell label="Reason" kind="wide">{shownText(state.reason)}</Cell>
+          <Cell label="Since" align="end">
+            {state.since === null ? "–" : <Time at={state.since} style="clock" />}
+          </Cell>
+        </Row>
+      ))}
+    </Table>
   );
 }
 

@@ -37,9 +37,19 @@ Deno.test("the page lists open incidents first, then those that are over with th
     text,
     /bot-oslo was late .* 2 h 14 min paused by an operator none bot-rome was down .* 7 min 30 s/,
   );
-  assert.match(html, /<title[^>]*>1 open incident · model-sync<\/title>/);
+  assert.match(html, /<title[^>]*>1 node is down · model-sync<\/title>/);
   assert.match(html, /favicon\.svg\?state=bad/);
   assert.match(html, /href="\/nodes\/bot-paris\/client"/);
+});
+
+Deno.test("a node that is down is on the page before the dashboard has made an incident of it", async () => {
+  await using world = await apiWorld();
+  await world.fill(events.heartbeat("bot-1", { time: world.clock.now().toISOString() }));
+  assert.match(words(await textOf(world, "/incidents")), /No node is late or down\./);
+  world.clock.advance(10 * 60_000);
+  const text = words(await textOf(world, "/incidents"));
+  assert.match(text, /1 node is down\..* No incident yet .* bot-1 down No heartbeat for 10 min/);
+  assert.doesNotMatch(text, /No incident so far/);
 });
 
 Deno.test("without incidents the page says so, and how to be alerted", async () => {
