@@ -1,17 +1,15 @@
 import { Hono } from "hono";
-import { formatBytes, plural } from "../../lib/core/format.ts";
+import { plural } from "../../lib/core/format.ts";
 import type { Heartbeat } from "../../lib/reporting/wire.ts";
 import { addresses } from "../addresses.ts";
 import { ActivationBand } from "../components/ActivationBand.tsx";
 import { Breadcrumb } from "../components/Breadcrumb.tsx";
 import { Empty } from "../components/Empty.tsx";
-import { Facts } from "../components/Facts.tsx";
-import { NodeLink } from "../components/NodeLink.tsx";
+import { NodeFacts } from "../components/NodeFacts.tsx";
 import { NodeSchedule } from "../components/NodeSchedule.tsx";
 import { NodeStore } from "../components/NodeStore.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
 import { Pager } from "../components/Pager.tsx";
-import { ReleaseChip } from "../components/ReleaseChip.tsx";
 import { RunChart } from "../components/RunChart.tsx";
 import { RunTable } from "../components/RunTable.tsx";
 import { Section } from "../components/Section.tsx";
@@ -21,7 +19,6 @@ import { TroubleList } from "../components/TroubleList.tsx";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
 import { Lineages } from "../fleet/lag.ts";
 import type { NodeView } from "../fleet/node_view.ts";
-import { behindWords } from "../fleet/troubles.ts";
 import { viewNode } from "../fleet/view_fleet.ts";
 import { pageFacts } from "../page_facts.ts";
 import { readableRows } from "../readable_rows.ts";
@@ -126,84 +123,6 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
         </>
       )}
     </>
-  );
-}
-
-interface NodeFactsProps {
-  readonly view: NodeView;
-  readonly incident: IncidentRow | undefined;
-}
-
-function NodeFacts({ view: { row, lag, next, group }, incident }: NodeFactsProps) {
-  const { active, activation, report, host, lastReceivedAt, lastSuccessAt, published: [newest] } = row;
-  const isSince = activation !== null && activation.digest === active?.digest;
-  const behind = lag === null ? "" : behindWords(lag);
-  return (
-    <Facts
-      facts={[
-        group === "publishers" && newest !== undefined && {
-          label: "Newest release",
-          value: <ReleaseChip release={newest} />,
-          note: (
-            <>
-              published <Time at={newest.at} />
-            </>
-          ),
-        },
-        active !== null && (group !== "publishers" || newest === undefined) && {
-          label: "Active release",
-          value: <ReleaseChip release={active} />,
-          note: isSince
-            ? (
-              <>
-                activated <Time at={activation.at} />
-              </>
-            )
-            : undefined,
-        },
-        lag !== null && {
-          label: "Behind its publisher",
-          value: behind === "" ? "no" : <span class="behind">{behind}</span>,
-          note: (
-            <>
-              of <NodeLink node={lag.publisher} />
-            </>
-          ),
-        },
-        {
-          label: "Next run",
-          value: next === null ? "–" : <Time at={next.at} style="clock" />,
-          note: next?.role,
-        },
-        lastSuccessAt !== null && { label: "Last success", value: <Time at={lastSuccessAt} /> },
-        lastReceivedAt !== null && { label: "Last heard", value: <Time at={lastReceivedAt} /> },
-        incident !== undefined && {
-          label: "Open incident",
-          value: (
-            <a href={`${addresses.incidents()}?node=${encodeURIComponent(row.node)}`}>{incident.kind}</a>
-          ),
-          note: (
-            <>
-              since <Time at={incident.startedAt} style="clock" />
-            </>
-          ),
-        },
-        host !== null && { label: "Host", value: shownText(host) },
-        report !== null && { label: "Version", value: shownText(report.version) },
-        report !== null && {
-          label: "Configuration",
-          value: (
-            <code title="The same for the same settings">
-              {shownText(report.configFingerprint).slice(0, 8)}
-            </code>
-          ),
-        },
-        report?.freeBytes !== undefined && report.freeBytes !== null && {
-          label: "Free disk",
-          value: formatBytes(report.freeBytes),
-        },
-      ]}
-    />
   );
 }
 

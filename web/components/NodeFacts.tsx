@@ -1,0 +1,96 @@
+import { formatBytes } from "../../lib/core/format.ts";
+import { addresses } from "../addresses.ts";
+import type { NodeView } from "../fleet/node_view.ts";
+import { behindWords } from "../fleet/troubles.ts";
+import { shownText } from "../shown_text.ts";
+import type { IncidentRow, NodeRow } from "../store/rows.ts";
+import { type Fact, Facts } from "./Facts.tsx";
+import { NodeLink } from "./NodeLink.tsx";
+import { ReleaseChip } from "./ReleaseChip.tsx";
+import { Time } from "./Time.tsx";
+
+interface NodeFactsProps {
+  readonly view: NodeView;
+  readonly incident: IncidentRow | undefined;
+}
+
+/** Renders what there is to know of a node at a glance. */
+export function NodeFacts({ view, incident }: NodeFactsProps) {
+  return <Facts facts={[...releaseFacts(view), ...timeFacts(view, incident), ...machineFacts(view.row)]} />;
+}
+
+type MaybeFact = Fact | false;
+
+function releaseFacts({ row, lag, group }: NodeView): MaybeFact[] {
+  const { active, activation, published: [newest] } = row;
+  const isPublisher = group === "publishers" && newest !== undefined;
+  const behind = lag === null ? "" : behindWords(lag);
+  return [
+    isPublisher && {
+      label: "Newest release",
+      value: <ReleaseChip release={newest} />,
+      note: (
+        <>
+          published <Time at={newest.at} />
+        </>
+      ),
+    },
+    active !== null && !isPublisher && {
+      label: "Active release",
+      value: <ReleaseChip release={active} />,
+      ...(activation?.digest === active.digest
+        ? {
+          note: (
+            <>
+              activated <Time at={activation.at} />
+            </>
+          ),
+        }
+        : {}),
+    },
+    lag !== null && {
+      label: "Behind its publisher",
+      value: behind === "" ? "no" : <span class="behind">{behind}</span>,
+      note: (
+        <>
+          of <NodeLink node={lag.publisher} />
+        </>
+      ),
+    },
+  ];
+}
+
+function timeFacts({ row, next }: NodeView, incident: IncidentRow | undefined): MaybeFact[] {
+  const { lastReceivedAt, lastSuccessAt } = row;
+  return [
+    next === null
+      ? { label: "Next run", value: "–" }
+      : { label: "Next run", value: <Time at={next.at} style="clock" />, note: shownText(next.role) },
+    lastSuccessAt !== null && { label: "Last success", value: <Time at={lastSuccessAt} /> },
+    lastReceivedAt !== null && { label: "Last heard", value: <Time at={lastReceivedAt} /> },
+    incident !== undefined && {
+      label: "Open incident",
+      value: <a href={`${addresses.incidents()}?node=${encodeURIComponent(row.node)}`}>{incident.kind}</a>,
+      note: (
+        <>
+          since <Time at={incident.startedAt} style="clock" />
+        </>
+      ),
+    },
+  ];
+}
+
+function machineFacts({ host, report }: NodeRow): MaybeFact[] {
+  const ofReport: MaybeFact[] = report === null ? [] : [
+    // The public sees neither.
+    report.version !== "" && { label: "Version", value: shownText(report.version) },
+    report.configFingerprint !== "" && {
+      label: "Configuration",
+      value: (
+        <code title="The same for the same settings">{shownText(report.configFingerprint).slice(0, 8)}</code>
+      ),
+    },
+    report.freeBytes !== null && { label: "Free disk", value: formatBytes(report.freeBytes) },
+  ];
+  return [host !== null && { label: "Host", value: shownText(host) }, ...ofReport];
+}
