@@ -24,8 +24,15 @@ const AxeAnswer = z.object({
   }),
 });
 
-/** Runs axe-core in a page as it is shown now. The page has to have JavaScript. */
-export async function checkAccessibility(page: Page): Promise<AccessibilityReport> {
+/**
+ * Runs axe-core in a page as it is shown now. The page has to have JavaScript.
+ *
+ * @param only ids of rules; without them all rules of WCAG 2.2 AA and of good practice
+ */
+export async function checkAccessibility(
+  page: Page,
+  only?: readonly string[],
+): Promise<AccessibilityReport> {
   if (await page.evaluate("matchMedia('(scripting: none)').matches") === true) {
     throw new Error(
       "axe-core needs a page with JavaScript: without it no timer ends and the check would hang",
@@ -33,8 +40,9 @@ export async function checkAccessibility(page: Page): Promise<AccessibilityRepor
   }
   // Chromium's own protocol: what it evaluates is not subject to the page's content security policy.
   const session = await page.context().newCDPSession(page);
-  const options = { runOnly: [...WCAG_TAGS, "best-practice"], resultTypes: ["violations"] };
-  await session.send("Runtime.evaluate", { expression: axe.source });
+  const options = { runOnly: only ?? [...WCAG_TAGS, "best-practice"], resultTypes: ["violations"] };
+  // A page that was checked before has it.
+  await session.send("Runtime.evaluate", { expression: `if (!globalThis.axe) { ${axe.source} }` });
   const answer = await session.send("Runtime.evaluate", {
     expression: `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations)`,
     awaitPromise: true,

@@ -1,4 +1,4 @@
-import { type ApiWorld, apiWorld } from "./api_world.ts";
+import { type ApiChoice, type ApiWorld, apiWorld } from "./api_world.ts";
 
 /** A dashboard on loopback, with a database in memory. */
 export interface ServedDashboard extends AsyncDisposable {
@@ -7,8 +7,8 @@ export interface ServedDashboard extends AsyncDisposable {
 }
 
 /** Serves the dashboard to a browser. Its clock is the world's. */
-export async function serveDashboard(): Promise<ServedDashboard> {
-  const world = await apiWorld();
+export async function serveDashboard(choice: ApiChoice = {}): Promise<ServedDashboard> {
+  const world = await apiWorld(choice);
   const closing = new AbortController();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {}, signal: closing.signal },

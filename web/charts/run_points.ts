@@ -33,11 +33,13 @@ export function runPoints(runs: readonly RunRow[], unit: Unit): RunPoints {
   }).sort((one, other) => one.at.getTime() - other.at.getTime());
   const done = points.filter(({ kind }) => kind !== "failed");
   const changed = done.filter(({ kind }) => kind === "changed");
-  const values = sorted(points);
-  const largest = values.at(-1) ?? 0;
+  // A run that finds nothing to do takes a moment, and would make outliers of all others.
+  const telling = sorted(changed.length > 0 ? changed : done);
+  const values = telling.length > 0 ? telling : sorted(points);
+  const largest = sorted(points).at(-1) ?? 0;
   const usual = values[Math.floor((values.length - 1) * 0.9)] ?? 0;
   const limit = usual > 0 && largest > usual * OUTLIER ? usual * 1.5 : largest;
-  return { points, median: medianOf(sorted(changed.length > 0 ? changed : done)), limit: Math.max(limit, 1) };
+  return { points, median: medianOf(telling), limit: Math.max(limit, 1) };
 }
 
 function kindOf(outcome: string): RunPoint["kind"] {

@@ -120,5 +120,7 @@ function Behind({ view: { lag, row, group } }: { readonly view: NodeView }) {
   }
   const since = row.activation?.digest === row.active?.digest ? row.activation?.at : undefined;
   if (since === undefined) return null;
-  return <>active for {formatDuration(Math.max(0, now.getTime() - Date.parse(since)))}</>;
+  const activeMs = now.getTime() - Date.parse(since);
+  // A clock that is ahead says nothing of the time since.
+  return activeMs < 0 ? null : <>active for {formatDuration(activeMs)}</>;
 }

@@ -12,7 +12,9 @@ interface LayoutProps {
 
 /** Renders what stands around every page. */
 export function Layout({ children, search }: LayoutProps) {
-  const { viewer } = useContext(PageContext);
+  const { path } = useContext(PageContext);
+  // Of a private page, nothing else can be seen before the sign-in; of a public one, the brand leads to it.
+  const isSignIn = path === addresses.signIn();
   return (
     <>
       <a class="skip" href="#main">Skip to the content</a>
@@ -24,48 +26,66 @@ export function Layout({ children, search }: LayoutProps) {
             </svg>
             model-sync
           </a>
-          <MainNavigation />
-          <form class="search" role="search" method="get" action={addresses.fleet()}>
-            <input
-              type="search"
-              name="q"
-              value={search ?? ""}
-              placeholder="Search"
-              aria-label="Search nodes, releases and runs"
-              maxLength={200}
-              autoComplete="off"
-              spellcheck={false}
-            />
-          </form>
-          <Account />
+          {!isSignIn && (
+            <>
+              <MainNavigation />
+              <SearchForm search={search} />
+              <Account />
+            </>
+          )}
         </div>
       </header>
       <main id="main" tabIndex={-1}>{children}</main>
       <footer class="bottom">
         <div class="bottom-inner">
           <p class="live-state" data-live-state hidden></p>
-          <ul>
-            <li>
-              <a href={addresses.statusJson()}>JSON</a>
-            </li>
-            {viewer === "operator" && (
-              <li>
-                <a href={addresses.metrics()}>Metrics</a>
-              </li>
-            )}
-            <li>
-              <a href={addresses.incidentsFeed()}>Atom feed of incidents</a>
-            </li>
-            {viewer === "operator" && (
-              <li>
-                <a href={addresses.openApi()}>API</a>
-              </li>
-            )}
-          </ul>
+          {!isSignIn && <Programs />}
           <Zone />
         </div>
       </footer>
     </>
+  );
+}
+
+function SearchForm({ search }: { readonly search: string | undefined }) {
+  return (
+    <form class="search" role="search" method="get" action={addresses.fleet()}>
+      <input
+        type="search"
+        name="q"
+        value={search ?? ""}
+        placeholder="Search"
+        aria-label="Search nodes, releases and runs"
+        maxLength={200}
+        autoComplete="off"
+        spellcheck={false}
+      />
+    </form>
+  );
+}
+
+/** What programs read. */
+function Programs() {
+  const { viewer } = useContext(PageContext);
+  return (
+    <ul>
+      <li>
+        <a href={addresses.statusJson()}>JSON</a>
+      </li>
+      {viewer === "operator" && (
+        <li>
+          <a href={addresses.metrics()}>Metrics</a>
+        </li>
+      )}
+      <li>
+        <a href={addresses.incidentsFeed()}>Atom feed of incidents</a>
+      </li>
+      {viewer === "operator" && (
+        <li>
+          <a href={addresses.openApi()}>API</a>
+        </li>
+      )}
+    </ul>
   );
 }
 

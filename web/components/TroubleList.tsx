@@ -1,4 +1,5 @@
 import type { Trouble } from "../fleet/node_view.ts";
+import { capitalized } from "../fleet/sentence_of.ts";
 import { shownText } from "../shown_text.ts";
 import { Command } from "./Command.tsx";
 import { Mark } from "./Mark.tsx";
@@ -21,7 +22,11 @@ export function TroubleList({ entries, live }: TroubleListProps) {
         <li class={`tone-${trouble.tone}`}>
           <Mark tone={trouble.tone} />
           <p class="trouble-title">
-            {node !== undefined && <NodeLink node={node} />} {shownText(trouble.title)}
+            {node === undefined ? capitalized(shownText(trouble.title)) : (
+              <>
+                <NodeLink node={node} /> {shownText(trouble.title)}
+              </>
+            )}
           </p>
           <span class="trouble-time">
             <Time at={trouble.at} />

@@ -1,5 +1,10 @@
 /** Returns a text as a sentence: messages of errors and reasons of operators begin small and end without a full stop. */
 export function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  const begun = capitalized(text);
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
+
+/** Returns a text that begins with a capital letter. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

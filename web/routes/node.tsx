@@ -117,9 +117,9 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
           <Band record={record} now={now} view={view} />
           <Running view={view} />
           <Charts runs={record.runs.rows} />
-          <Runs view={view} runs={record.runs} isFirstPage={isFirstPage} />
           <NodeSchedule roles={row.report?.roles ?? []} />
           <NodeStore heartbeat={record.heartbeat} />
+          <Runs view={view} runs={record.runs} isFirstPage={isFirstPage} />
         </>
       )}
     </>

@@ -3,6 +3,7 @@ import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
 import type { Finished } from "../../lib/reporting/wire.ts";
 import { addresses, webLink } from "../addresses.ts";
 import { Breadcrumb } from "../components/Breadcrumb.tsx";
+import { Empty } from "../components/Empty.tsx";
 import { Facts } from "../components/Facts.tsx";
 import { FileChanges } from "../components/FileChanges.tsx";
 import { NodeLink } from "../components/NodeLink.tsx";
@@ -16,6 +17,7 @@ import { Cell, Row, Table } from "../components/Table.tsx";
 import { Time } from "../components/Time.tsx";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
 import { isFailure } from "../fleet/outcomes.ts";
+import { capitalized } from "../fleet/sentence_of.ts";
 import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
@@ -88,6 +90,11 @@ function RunPage({ run, details, nodes, diff }: RunPageProps) {
       )}
       <RunError run={run} details={details} />
       <RunFacts run={run} details={details} />
+      {run.outcome === RUNNING && (
+        <Empty title="This run has not ended">
+          What it changed, its steps and the end of its log appear here when it ends.
+        </Empty>
+      )}
       {steps.length > 0 && (
         <Section title="Steps" note="from the start of the run">
           <StepChart steps={steps} outcome={run.outcome} />
@@ -118,18 +125,13 @@ function RunError({ run, details }: Pick<RunPageProps, "run" | "details">) {
   const hint = details?.error?.hint;
   return (
     <Notice tone={isFailure(run.outcome) ? "bad" : "warn"} title={shownText(message)}>
-      {hint !== undefined && <p>{capitalized(shownText(hint))}</p>}
+      {hint !== undefined && <p>{shownText(capitalized(hint))}</p>}
       <p>
         <code>{shownText(code)}</code>
         {details?.error?.exitCode !== undefined && ` · exit code ${details.error.exitCode}`}
       </p>
     </Notice>
   );
-}
-
-/** Hints are written to follow a colon. */
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
@@ -145,7 +147,7 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
         {
           label: "Node",
           value: <NodeLink node={run.node} />,
-          note: details === undefined ? undefined : shownText(details.host),
+          note: details === undefined || details.host === run.node ? undefined : shownText(details.host),
         },
         {
           label: "Started",
@@ -169,17 +171,21 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
         carrier !== undefined && {
           label: "Carrier",
           value: shownText(carrier),
-          ...(details?.revision === undefined
-            ? {}
-            : { note: <code>{shownText(details.revision).slice(0, 40)}</code> }),
+          ...(details?.revision === undefined ? {} : { note: <Shown text={details.revision} chars={12} /> }),
         },
         details?.signer !== undefined &&
-        { label: "Signed by", value: <code>{shownText(details.signer)}</code> },
+        { label: "Signed by", value: <Shown text={details.signer} chars={16} /> },
         details !== undefined && { label: "Models", value: <code>{shownText(details.modelsDir)}</code> },
         { label: "Run", value: <code>{shownText(run.runId)}</code> },
       ]}
     />
   );
+}
+
+/** The beginning of a long name, with all of it as its title. */
+function Shown({ text, chars }: { readonly text: string; readonly chars: number }) {
+  const shown = shownText(text);
+  return <code title={shown}>{shown.slice(0, chars)}</code>;
 }
 
 function PullRequests({ details }: Pick<RunPageProps, "details">) {

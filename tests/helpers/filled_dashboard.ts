@@ -1,0 +1,56 @@
+import { nodeState } from "../../web/fleet/node_state.ts";
+import { createToken } from "../../web/access/tokens.ts";
+import { ingest } from "../../web/store/ingest.ts";
+import { PASSWORD, WITH_PASSWORD } from "./access_world.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { fillIncidents, incidentRow } from "./incident_rows.ts";
+import { serveDashboard, type ServedDashboard } from "./served_dashboard.ts";
+import { WholeFleet } from "./whole_fleet.ts";
+
+/** One of every kind of node, and most of what may happen to one. */
+const NODES = 18;
+/** What happens in a month needs three weeks. */
+const DAYS = 24;
+
+/** When runs that were due at six count as late. */
+const LATE_SINCE = "2026-11-29T06:10:00.000Z";
+
+/** A dashboard on loopback that people sign in to, with a simulated fleet. Always the same, its clock stands still. */
+export interface FilledDashboard extends ServedDashboard {
+  readonly password: string;
+  readonly fleet: WholeFleet;
+}
+
+export async function serveFilledDashboard(): Promise<FilledDashboard> {
+  const served = await serveDashboard({ env: WITH_PASSWORD });
+  const { kv, clock, dashboard } = served.world;
+  const fleet = new WholeFleet({ nodes: NODES, days: DAYS, now: clock.now() });
+  for (const { events, sentAt } of fleet.batches) {
+    await ingest({ kv, clock: new FakeClock(sentAt.toISOString()) }, events);
+  }
+  const { rows } = await dashboard.fleet.read();
+  for (const row of rows.values()) {
+    const { kind, reason } = nodeState(row, clock.now());
+    if (kind !== "late" && kind !== "down") continue;
+    // A node that is late still sends heartbeats.
+    const startedAt = kind === "late" ? LATE_SINCE : row.lastReceivedAt ?? LATE_SINCE;
+    const incident = { kind, reason, startedAt, endedAt: null, alertedAt: startedAt };
+    await fillIncidents(kv, incidentRow(row.node, incident));
+  }
+  await fillIncidents(
+    kv,
+    incidentRow("bot-madrid"),
+    incidentRow("train-2", {
+      kind: "late",
+      reason: "The run that was due at 00:00 did not start.",
+      startedAt: "2026-11-21T05:20:00.000Z",
+      endedAt: "2026-11-21T06:05:00.000Z",
+      alertedAt: null,
+    }),
+  );
+  const atFirst = { ...dashboard, clock: new FakeClock("2026-11-05T09:30:00Z") };
+  await createToken(atFirst, "node", "bot-paris");
+  await createToken(atFirst, "node", "train-1");
+  await createToken(atFirst, "read", "Prometheus");
+  return { ...served, fleet, password: PASSWORD, [Symbol.asyncDispose]: () => served[Symbol.asyncDispose]() };
+}
