@@ -14,11 +14,23 @@ const LOOK_MS = 1_000;
 
 /** Pages that are open at once, on one instance; each holds a connection. */
 export const SUBSCRIBERS_MAX = 1_000;
+/** Pages of the public among them: operators find room, however many others look. */
+export const PUBLIC_SUBSCRIBERS_MAX = 500;
 
-interface Subscriber {
-  version: string;
+/** An open page. */
+export interface Subscription {
+  /** What it knows. */
+  readonly version: string;
+  readonly isOperator: boolean;
+  /** Aborted when the page is closed. */
+  readonly signal: AbortSignal;
   readonly send: (message: LiveMessage) => void;
+  /** Called when the dashboard stops, or who may read what has changed. */
   readonly end: () => void;
+}
+
+interface Subscriber extends Pick<Subscription, "isOperator" | "send" | "end"> {
+  version: string;
 }
 
 /**
@@ -43,17 +55,11 @@ export class LiveFeed {
   /**
    * Sends what changed after a version, now and from now on, until the signal is aborted.
    *
-   * @param end called when the dashboard stops
    * @returns whether there was room for one more
    */
-  subscribe(
-    version: string,
-    signal: AbortSignal,
-    send: (message: LiveMessage) => void,
-    end: () => void,
-  ): boolean {
-    if (this.#subscribers.size >= SUBSCRIBERS_MAX || signal.aborted) return false;
-    const subscriber: Subscriber = { version, send, end };
+  subscribe({ version, isOperator, signal, send, end }: Subscription): boolean {
+    if (signal.aborted || !this.#hasRoom(isOperator)) return false;
+    const subscriber: Subscriber = { version, isOperator, send, end };
     this.#subscribers.add(subscriber);
     signal.addEventListener("abort", () => this.#leave(subscriber), { once: true });
     if (this.#looking === undefined) {
@@ -64,7 +70,18 @@ export class LiveFeed {
     return true;
   }
 
-  /** Ends every connection: a server that stops would wait for them. */
+  #hasRoom(isOperator: boolean): boolean {
+    if (this.#subscribers.size >= SUBSCRIBERS_MAX) return false;
+    if (isOperator) return true;
+    let others = 0;
+    for (const subscriber of this.#subscribers) if (!subscriber.isOperator) others++;
+    return others < PUBLIC_SUBSCRIBERS_MAX;
+  }
+
+  /**
+   * Ends every connection. A server that stops would wait for them; and pages connect again when rights change, so that
+   * each is checked.
+   */
   close(): void {
     for (const { end } of this.#subscribers) end();
   }

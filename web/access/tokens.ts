@@ -1,7 +1,8 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { cleanLine } from "../../lib/core/clean_text.ts";
-import { LockedError, messageOf, UsageError } from "../../lib/core/errors.ts";
+import { messageOf, UsageError } from "../../lib/core/errors.ts";
 import { quote } from "../../lib/core/quote.ts";
+import { alwaysChanged } from "../store/committed.ts";
 import { announceNode, withdrawNode } from "../store/announce_node.ts";
 import type { TokenRow } from "../store/rows.ts";
 import {
@@ -169,10 +170,7 @@ async function findById(kv: Deno.Kv, id: string): Promise<StoredToken | undefine
 /** Changes a token until no other writer is in the way. */
 async function repeated(change: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) if (await change()) return;
-  throw new LockedError("Cannot change the token: others write to the database all the time", {
-    code: "DATABASE_BUSY",
-    hint: "try again in a moment",
-  });
+  throw alwaysChanged();
 }
 
 /** The request goes on without it: a full disk must not hide the dashboard from those who have a token. */

@@ -16,7 +16,11 @@ interface TimeProps {
 export function Time({ at, style = "ago" }: TimeProps) {
   const { now, zone } = useContext(PageContext);
   const time = new Date(at);
+  // Some times are free text on the wire.
+  if (Number.isNaN(time.getTime())) return <>{timeWords(time, style, now, zone)}</>;
   return (
-    <time dateTime={at} title={exactUtc(time)} data-time={style}>{timeWords(time, style, now, zone)}</time>
+    <time dateTime={time.toISOString()} title={exactUtc(time)} data-time={style}>
+      {timeWords(time, style, now, zone)}
+    </time>
   );
 }

@@ -11,23 +11,29 @@ export interface Lineage {
 /** Finds the publisher of releases: each model set has one, whose releases its consumers have. */
 export class Lineages {
   readonly all: readonly Lineage[];
-  readonly #byDigest = new Map<string, Lineage>();
+  /** A node that claims another's release later takes none of its consumers. */
+  readonly #byDigest = new Map<string, { readonly lineage: Lineage; readonly receivedAt: string }>();
 
   constructor(rows: Iterable<NodeRow>) {
     this.all = Array.from(rows)
       .filter(({ published }) => published.length > 0)
       .map(({ node, published }) => ({ publisher: node, published }))
       .sort((a, b) => lastPublished(b).localeCompare(lastPublished(a)));
-    for (const lineage of this.all.toReversed()) {
-      for (const { digest } of lineage.published) this.#byDigest.set(digest, lineage);
+    for (const lineage of this.all) {
+      for (const { digest, receivedAt = "" } of lineage.published) {
+        const known = this.#byDigest.get(digest);
+        if (known === undefined || receivedAt < known.receivedAt) {
+          this.#byDigest.set(digest, { lineage, receivedAt });
+        }
+      }
     }
   }
 
   /** Returns how far a consumer is behind; `null` where it has no release, or no publisher of it reports. */
   lagOf({ active, activation }: NodeRow): Lag | null {
     if (active === null) return null;
-    const lineage = this.#byDigest.get(active.digest) ?? this.#byDigest.get(activation?.digest ?? "") ??
-      this.#only();
+    const found = this.#byDigest.get(active.digest) ?? this.#byDigest.get(activation?.digest ?? "");
+    const lineage = found?.lineage ?? this.#only();
     const [newest] = lineage?.published ?? [];
     if (lineage === undefined || newest === undefined) return null;
     const { publisher, published } = lineage;

@@ -20,6 +20,8 @@ const MISSED_HEARTBEATS = 3;
 const SILENCE_MS_MIN = 3 * MINUTE_MS;
 /** Loops look at the clock every half a minute, and the word of a start takes a moment. */
 const START_GRACE_MS = 2 * MINUTE_MS;
+/** Records name the second in which a run began: it is at most so much before its due time. */
+const RECORDED_MS = 2_000;
 /** A run takes twice as long as ever before, and at least that. */
 const LONG_RUN_MS_MIN = 15 * MINUTE_MS;
 /** A run of a command that has no past: as long as a training may take. */
@@ -146,7 +148,7 @@ function lateStart(row: NodeRow, now: Date): NodeState | undefined {
 function missedDue(row: NodeRow, { role, next, splaySeconds }: RoleRow, now: Date): Due | undefined {
   if (next === null) return undefined;
   const dueMs = Date.parse(next);
-  const onTimeMs = dueMs - START_GRACE_MS;
+  const onTimeMs = dueMs - RECORDED_MS;
   const isServed = [...row.strip, ...row.running].some((run) =>
     isRunOfRole(role, run.command) && Date.parse(run.startedAt) >= onTimeMs
   );

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { cleanLine } from "../../lib/core/clean_text.ts";
+import { FREE_BYTES_MIN } from "./troubles.ts";
 import type { NodeRow, Report, RunRow } from "../store/rows.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
 
@@ -24,8 +25,10 @@ export function publicNames(rows: Iterable<NodeRow>, key: Uint8Array): ReadonlyM
   const names = new Map<string, string>();
   const taken = new Set<string>();
   const hidden: NodeRow[] = [];
-  for (const row of rows) {
-    if (namesHost(row)) hidden.push(row);
+  const all = Array.from(rows);
+  const hosts = new Set(all.flatMap(({ host }) => host === null ? [] : hostNames(host)));
+  for (const row of all) {
+    if (namesHost(row, hosts)) hidden.push(row);
     else taken.add(row.node), names.set(row.node, row.node);
   }
   const digits = new Map(hidden.map(({ node }) => [node, hashOf(node, key)]));
@@ -52,16 +55,24 @@ function hashOf(node: string, key: Uint8Array): string {
   return createHmac("sha256", key).update(`public name\n${node}`).digest("hex");
 }
 
-/** Names are compared without case, as hosts are. A default name is cut where the host is long. */
-function namesHost({ node, host }: NodeRow): boolean {
-  if (host === null) return true;
+/**
+ * Names are compared without case, as hosts are. A default name is cut where the host is long. A name may also be that of
+ * another node's host, whole or as a part.
+ */
+function namesHost({ node, host }: NodeRow, hosts: ReadonlySet<string>): boolean {
+  if (host === null || sideOf(node) !== undefined) return true;
   const name = node.toLowerCase();
+  const parts = [name, ...name.split("/"), ...name.split(/[^\p{L}\p{N}_-]+/u)];
+  return hostNames(host).slice(0, 2).some((own) => name.includes(own)) ||
+    parts.some((part) => hosts.has(part));
+}
+
+/** How a host may be named: whole, as records clean it, and by its first label. */
+function hostNames(host: string): string[] {
   const whole = host.toLowerCase();
   const clean = cleanLine(whole);
   const [label = ""] = clean.split(".");
-  const parts = name.split(/[^\p{L}\p{N}_-]+/u);
-  return sideOf(node) !== undefined || name.includes(whole) || (clean !== "" && name.includes(clean)) ||
-    parts.includes(label);
+  return [whole, clean, label].filter((name) => name !== "");
 }
 
 /** Returns the rows of the fleet for the public, under public names: nodes have the states that operators see. */
@@ -118,7 +129,8 @@ function publicReport(report: Report): Report {
       ? null
       : { ...canary, startedAt: timeOr(canary.startedAt, at), reason: HIDDEN_REASON },
     quarantine,
-    freeBytes,
+    // The public sees that the disk is nearly full, and not how full it is.
+    freeBytes: freeBytes !== null && freeBytes < FREE_BYTES_MIN ? 0 : null,
     fault: fault === null ? null : HIDDEN_REASON,
   };
 }

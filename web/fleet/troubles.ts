@@ -10,7 +10,7 @@ import type { Lag, NodeState, Trouble } from "./node_view.ts";
 const BEHIND_PATIENCE_MS = 26 * 3_600_000;
 
 /** Less is left than most releases take, and the system's own logs soon fill it. */
-const FREE_BYTES_MIN = 1024 ** 3;
+export const FREE_BYTES_MIN = 1024 ** 3;
 
 /** What the troubles of a node are found in. */
 export interface Circumstances {
@@ -31,6 +31,7 @@ export function troublesOf(node: Circumstances): Trouble[] {
     ...silenceTrouble(node),
     ...(isPaused ? [] : lastRunTrouble(node)),
     ...faultTroubles(node),
+    ...quarantineTrouble(node),
     ...(isPaused ? [] : releaseTroubles(node)),
     ...clockTrouble(node),
   ].sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
@@ -122,13 +123,29 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
           kind: "fault",
           label: "disk nearly full",
           title: "has a nearly full disk",
-          text: `${Math.floor(freeBytes / 1024 ** 2)} MiB are free.`,
+          text: freeBytes === 0
+            ? "Hardly any space is left."
+            : `${Math.floor(freeBytes / 1024 ** 2)} MiB are free.`,
           at,
           command: "model-sync prune",
         } as const,
       ]
       : []),
   ];
+}
+
+/** An operator may quarantine the active release; it stays active until the next pull or rollback. */
+function quarantineTrouble({ row: { active, report } }: Circumstances): Trouble[] {
+  if (active === null || report === null || !report.quarantine.includes(active.digest)) return [];
+  return [{
+    tone: "warn",
+    kind: "fault",
+    label: "quarantined release",
+    title: `has release ${releaseWords(active)} active, which is in quarantine there`,
+    text: "Consumers still load it. To activate the release before it, run:",
+    at: report.receivedAt,
+    command: "model-sync rollback",
+  }];
 }
 
 /** A rollback is the last run until the next pull; the quarantine keeps the node from the newest release until it ends. */

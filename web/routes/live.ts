@@ -5,8 +5,8 @@ import type { LiveMessage } from "../live_feed.ts";
 /** Proxies close connections that are silent for half a minute. */
 const KEEP_ALIVE_MS = 20_000;
 
-/** Ten minutes: then the page connects again, and the guard looks whether it is still signed in. */
-const BEATS_MAX = 30;
+/** A minute: then the page connects again, and the guard checks again whether its reader may see it. */
+const BEATS_MAX = 3;
 
 /** How soon a page connects again: the instance that served it may just have been stopped. */
 const RECONNECT_MS = 2_000;
@@ -27,7 +27,13 @@ export function liveRoutes(dashboard: Dashboard): App {
     const stream = liveStream(dashboard, VERSION.test(since) ? since : "", context.var.viewer === "operator");
     if (stream === undefined) {
       return context.json(
-        { error: { code: "TOO_MANY_READERS", message: "Too many pages are open", hint: "reload" } },
+        {
+          error: {
+            code: "TOO_MANY_READERS",
+            message: "Too many pages are open",
+            hint: "try again in a moment",
+          },
+        },
         503,
         {
           "retry-after": "30",
@@ -68,7 +74,13 @@ function liveStream(
         controller.close();
       };
       send(`retry: ${RECONNECT_MS}\n\n`);
-      isFull = !live.subscribe(since, ending.signal, (message) => send(eventText(message, namesNodes)), end);
+      isFull = !live.subscribe({
+        version: since,
+        isOperator: namesNodes,
+        signal: ending.signal,
+        send: (message) => send(eventText(message, namesNodes)),
+        end,
+      });
       keepAlive(clock, ending.signal, () => send(": still here\n\n"), end);
     },
     cancel() {

@@ -22,7 +22,7 @@ import { Notice } from "../components/Notice.tsx";
 import { PasswordNotice } from "../components/PasswordNotice.tsx";
 import { SETTINGS_FORMS } from "../components/settings_forms.ts";
 import { type SettingsFacts, SettingsView } from "../components/SettingsView.tsx";
-import type { App, AppEnv, Guarded } from "../dashboard.ts";
+import type { App, AppEnv, Dashboard, Guarded } from "../dashboard.ts";
 import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
 import { isKnownNode } from "../store/announce_node.ts";
@@ -33,6 +33,7 @@ import {
   RETENTION_DAYS_MAX,
   RETENTION_DAYS_MIN,
 } from "../store/settings_row.ts";
+import { kvFailure } from "../store/kv_failure.ts";
 import type { Web } from "../web.ts";
 
 type Asked = Context<AppEnv>;
@@ -50,9 +51,14 @@ const DONE: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The settings, and what their forms do. Only people get here: read tokens do not. */
-export function settingsRoutes(dashboard: Guarded): App {
+export function settingsRoutes(dashboard: Guarded & Pick<Dashboard, "live">): App {
   const settings = new SettingsPages(dashboard);
   return new Hono<AppEnv>()
+    .use("/settings/*", async (context, next) => {
+      await next();
+      // A token or a right may be gone: open pages connect again, and are checked.
+      if (context.req.method === "POST") dashboard.live.close();
+    })
     .get("/settings", (context) => settings.show(context))
     .post(SETTINGS_FORMS.createToken, (context) => settings.createToken(context))
     .post(SETTINGS_FORMS.rotateToken, (context) => settings.rotateToken(context))
@@ -221,7 +227,7 @@ class SettingsPages {
   }
 
   async #refused(context: Asked, error: unknown, typed?: Typed): Promise<Response> {
-    if (!(error instanceof ModelSyncError)) throw error;
+    if (!(error instanceof ModelSyncError) || kvFailure(error) !== undefined) throw error;
     const notice = (
       <Notice tone="bad" role="alert" title={`${error.message}.`}>
         {error.hint !== undefined && <p>{sentence(error.hint)}</p>}

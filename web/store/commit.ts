@@ -1,5 +1,4 @@
-import { LockedError } from "../../lib/core/errors.ts";
-import { committed } from "./committed.ts";
+import { alwaysChanged, committed } from "./committed.ts";
 import type { Write } from "./event_writes.ts";
 
 /**
@@ -72,11 +71,4 @@ export async function compareAndSet(
     if (await committed(operation)) return;
   }
   throw alwaysChanged();
-}
-
-function alwaysChanged(): Error {
-  return new LockedError("Cannot change the database: other processes write to it all the time", {
-    code: "DATABASE_LOCKED",
-    hint: "try again in a moment",
-  });
 }

@@ -1,4 +1,4 @@
-import { EVENT_TYPES } from "../../lib/reporting/event_names.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { compareAndSet } from "./commit.ts";
@@ -13,6 +13,9 @@ const CARRIERS_MAX = 10;
 
 /** What one event says of a release. */
 interface ReleaseFact {
+  readonly node: string;
+  /** Whether the node says that it published the release. */
+  readonly isPublication: boolean;
   readonly digest: ReleaseRow["digest"];
   readonly at: string;
   readonly carrier: string | undefined;
@@ -40,7 +43,7 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
       const { release: digest, carrier, startedAt, sequence, signer, files, bytes } = event.data;
       if (digest === undefined) return [];
       const at = utc(startedAt);
-      return [{ digest, at, carrier, sequence, signer, files, bytes, list: [], fileList: "none" }];
+      return [{ ...seenBy(event), digest, at, carrier, sequence, signer, files, bytes }];
     }
     case EVENT_TYPES.heartbeat: {
       const { current } = event.data.status;
@@ -48,7 +51,7 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
       const { digest, createdAt, sequence, files, bytes } = current;
       const at = utc(createdAt);
       const unsaid = { carrier: undefined, signer: undefined };
-      return [{ ...unsaid, digest, at, sequence, files, bytes, list: [], fileList: "none" }];
+      return [{ ...seenBy(event), ...unsaid, digest, at, sequence, files, bytes }];
     }
     case EVENT_TYPES.started:
     case EVENT_TYPES.pullRequest:
@@ -56,13 +59,20 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
   }
 }
 
+/** What a consumer says of a release: never its files. */
+function seenBy({ source }: ReportEvent) {
+  return { node: nodeOf(source), isPublication: false, list: [], fileList: "none" } as const;
+}
+
 /** A node may claim anything of a digest; a complete list proves itself. */
-async function publishedFact({ time, data }: EventOf<"published">): Promise<ReleaseFact> {
+async function publishedFact({ source, time, data }: EventOf<"published">): Promise<ReleaseFact> {
   const { digest, carrier, sequence, signer } = data;
   const list = fitsWhole(data.files) ? data.files : [];
   const isComplete = list.length > 0 && list.length === data.filesTotal;
   const isProven = isComplete && await releaseDigest(list) === digest;
   return {
+    node: nodeOf(source),
+    isPublication: true,
     digest,
     at: utc(time),
     carrier,
@@ -91,7 +101,7 @@ async function noteRelease(kv: Deno.Kv, digest: string, facts: readonly ReleaseF
   });
 }
 
-/** The list that made the row what it is. A first claim stays until a list proves itself. */
+/** The list that made the row what it is: one that proves itself, or the first of the publisher's. */
 function listWrites(
   digest: string,
   before: ReleaseRow | undefined,
@@ -99,13 +109,17 @@ function listWrites(
   facts: readonly ReleaseFact[],
 ): PartWrite[] {
   if (after.fileList === (before?.fileList ?? "none")) return [];
-  const { list = [] } = facts.find(({ fileList }) => fileList === after.fileList) ?? {};
+  const { list = [] } =
+    facts.find(({ fileList, node }) =>
+      fileList === after.fileList && (fileList === "proven" || node === after.publisher)
+    ) ?? {};
   return longValueWrites(keys.releaseFiles(digest), list);
 }
 
 /**
- * The digest fixes the files: numbers of a list that proves itself replace others, and of other numbers the smallest
- * counts, whichever arrived first. A release that was published again, as after a rollback there, has the higher sequence.
+ * The word of one node counts for a release's sequence, time, signer and claimed files: of the first one that reports
+ * having published it, and until then of the first one that reports having it. A list of files that proves itself
+ * replaces any other, whichever node sends it.
  */
 function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
   const { digest, at, carrier } = fact;
@@ -113,19 +127,40 @@ function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
   const carriers = carrier === undefined
     ? before.carriers
     : [...new Set([...before.carriers, word(carrier)])].sort();
-  const sequence = Math.max(before.sequence ?? -1, fact.sequence ?? -1);
-  const signer = firstOf(before.signer, fact.signer === undefined ? undefined : hexName(fact.signer));
+  const named = withNames({ ...before, carriers: carriers.slice(0, CARRIERS_MAX) }, fact);
   const isProof = fact.fileList === "proven" && before.fileList !== "proven";
-  const isProven = before.fileList === "proven";
-  const size = (known: number | undefined, said: number | undefined) =>
-    isProof ? said : isProven ? known : firstOf(known, said);
-  const files = size(before.files, fact.files);
-  const bytes = size(before.bytes, fact.bytes);
+  const mayClaim = fact.isPublication && named.publisher === fact.node && before.fileList === "none";
+  if (!isProof && !(mayClaim && fact.fileList === "claimed")) return named;
   return {
-    ...before,
-    firstAt: at < before.firstAt ? at : before.firstAt,
-    carriers: carriers.slice(0, CARRIERS_MAX),
-    fileList: RANK[fact.fileList] > RANK[before.fileList] ? fact.fileList : before.fileList,
+    ...named,
+    fileList: fact.fileList,
+    ...(fact.files === undefined ? {} : { files: fact.files }),
+    ...(fact.bytes === undefined ? {} : { bytes: fact.bytes }),
+  };
+}
+
+/** The row with what the fact says of the release's names and numbers, if its node's word counts. */
+function withNames(row: ReleaseRow, fact: ReleaseFact): ReleaseRow {
+  const { node } = fact;
+  if (row.publisher === undefined && fact.isPublication) {
+    const { sequence: _claimed, signer: _too, ...others } = row;
+    const base = row.namedBy === node ? row : { ...others, firstAt: fact.at };
+    return withOwnNames({ ...base, namedBy: node, publisher: node }, fact);
+  }
+  const { namedBy = node } = row;
+  return namedBy === node ? withOwnNames({ ...row, namedBy }, fact) : row;
+}
+
+/** A release that was published again, as after a rollback there, has the higher sequence. */
+function withOwnNames(row: ReleaseRow, { at, ...fact }: ReleaseFact): ReleaseRow {
+  const sequence = Math.max(row.sequence ?? -1, fact.sequence ?? -1);
+  const signer = firstOf(row.signer, fact.signer === undefined ? undefined : hexName(fact.signer));
+  const isProven = row.fileList === "proven";
+  const files = isProven ? row.files : firstOf(row.files, fact.files);
+  const bytes = isProven ? row.bytes : firstOf(row.bytes, fact.bytes);
+  return {
+    ...row,
+    firstAt: at < row.firstAt ? at : row.firstAt,
     ...(sequence < 0 ? {} : { sequence }),
     ...(files === undefined ? {} : { files }),
     ...(bytes === undefined ? {} : { bytes }),
@@ -141,5 +176,3 @@ function firstOf<Value extends number | string>(
   if (a === undefined || b === undefined) return a ?? b;
   return b < a ? b : a;
 }
-
-const RANK = { none: 0, claimed: 1, proven: 2 } as const;

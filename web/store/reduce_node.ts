@@ -61,7 +61,7 @@ function withEvent(row: NodeRow, event: ReportEvent, receivedAt: string): NodeRo
     case EVENT_TYPES.finished:
       return finish(row, event, receivedAt);
     case EVENT_TYPES.published:
-      return publish(row, event);
+      return publish(row, event, receivedAt);
     case EVENT_TYPES.heartbeat:
       return beat(row, event, receivedAt);
     case EVENT_TYPES.pullRequest:
@@ -112,14 +112,21 @@ function withActivity(row: NodeRow, run: RunRow): NodeRow {
   return isActivation(run) ? withActivation(said, { digest, sequence, at }) : said;
 }
 
-function publish(row: NodeRow, { time, data }: EventOf<"published">): NodeRow {
-  const published: PublishedName = { digest: data.digest, sequence: data.sequence, at: utc(time) };
+function publish(row: NodeRow, { time, data }: EventOf<"published">, receivedAt: string): NodeRow {
+  const published: PublishedName = {
+    digest: data.digest,
+    sequence: data.sequence,
+    at: utc(time),
+    receivedAt,
+  };
   const isSameRelease = (one: PublishedName) =>
     one.digest === published.digest && one.sequence === published.sequence;
   const others = row.published.filter((one) => !isSameRelease(one));
   const first = row.published.find(isSameRelease);
   // Uploaded by a second carrier, it is the same release, as old as its first publication.
-  const kept = first !== undefined && first.at < published.at ? first : published;
+  const kept = first === undefined
+    ? published
+    : { ...first, at: first.at < published.at ? first.at : published.at };
   const sorted = [...others, kept].sort((a, b) =>
     b.sequence - a.sequence || compare(b.at, a.at) || compare(b.digest, a.digest)
   );

@@ -92,7 +92,13 @@ export const Report = z.object({
 export type Report = Readonly<z.infer<typeof Report>>;
 
 /** A release that a node published. */
-export const PublishedName = z.object({ digest: Digest, sequence: z.number(), at: Time });
+export const PublishedName = z.object({
+  digest: Digest,
+  sequence: z.number(),
+  at: Time,
+  /** When the first report of it arrived: of two nodes that claim one digest, the first has it. */
+  receivedAt: Time.optional(),
+});
 export type PublishedName = Readonly<z.infer<typeof PublishedName>>;
 
 /** What the newest run or heartbeat says is active; `null` for no release. */
@@ -133,6 +139,10 @@ export type NodeRow = Readonly<z.infer<typeof NodeRow>>;
 
 export const ReleaseRow = z.object({
   digest: Digest,
+  /** The node whose word counts. */
+  namedBy: z.string().optional(),
+  /** The same, where it is the one that first reported having published the release. */
+  publisher: z.string().optional(),
   sequence: z.number().optional(),
   /** When the dashboard first heard of it, by the clock of the node that named it. */
   firstAt: Time,

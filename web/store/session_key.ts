@@ -1,4 +1,4 @@
-import { committed } from "./committed.ts";
+import { alwaysChanged, committed } from "./committed.ts";
 import { keys } from "./keys.ts";
 
 /** As long as the signatures that are made with it. */
@@ -19,7 +19,7 @@ export async function ensureSessionKey(kv: Deno.Kv): Promise<Uint8Array> {
     if (key !== undefined) return key;
     await committed(kv.atomic().check(entry).set(keys.sessionKey(), newKey()));
   }
-  throw new TypeError("the session key keeps changing");
+  throw alwaysChanged();
 }
 
 /** Makes another key: all operators are signed out. */
@@ -27,7 +27,7 @@ export async function replaceSessionKey(kv: Deno.Kv): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (await committed(kv.atomic().set(keys.sessionKey(), newKey()))) return;
   }
-  throw new TypeError("the session key cannot be written");
+  throw alwaysChanged();
 }
 
 function newKey(): Uint8Array {

@@ -1,4 +1,4 @@
-import { committed } from "./committed.ts";
+import { alwaysChanged, committed } from "./committed.ts";
 import { keys } from "./keys.ts";
 import { SettingsRow } from "./rows.ts";
 import { sessionKeyOf } from "./session_key.ts";
@@ -35,7 +35,7 @@ export async function changeSettings(kv: Deno.Kv, change: Partial<SettingsRow>):
     const settings = { ...settingsOf(entry.value), ...change };
     if (await committed(kv.atomic().check(entry).set(keys.settings(), settings))) return settings;
   }
-  throw new TypeError("the settings keep changing");
+  throw alwaysChanged();
 }
 
 /** @throws ZodError for a row that cannot be read: to go on without its password would open the dashboard */

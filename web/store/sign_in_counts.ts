@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { committed } from "./committed.ts";
+import { alwaysChanged, type CommitOutcome, commitOutcome } from "./committed.ts";
 import { keys } from "./keys.ts";
 
 const Count = z.number().int().min(0).max(1_000_000);
@@ -20,14 +20,19 @@ export interface SignInWindow {
  * Counts one more in a window, unless `countMax` were counted.
  *
  * @returns whether it was counted; `false` also where too many others count at the same moment
+ * @throws {LockedError} code `DATABASE_LOCKED` while another program keeps the file locked
  */
 export async function countSignIn(kv: Deno.Kv, window: SignInWindow, countMax: number): Promise<boolean> {
+  let outcome: CommitOutcome = "conflict";
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.signIns(window.address, window.window));
     const count = countOf(entry.value);
     if (count >= countMax) return false;
-    if (await store(kv, entry, count + 1, window)) return true;
+    outcome = await store(kv, entry, count + 1, window);
+    if (outcome === "committed") return true;
   }
+  // A file that another program has locked is not a limit that was reached.
+  if (outcome === "locked") throw alwaysChanged();
   return false;
 }
 
@@ -45,7 +50,7 @@ export async function uncountSignIn(kv: Deno.Kv, window: SignInWindow): Promise<
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.signIns(window.address, window.window));
     const count = countOf(entry.value);
-    if (count === 0 || await store(kv, entry, count - 1, window)) return;
+    if (count === 0 || await store(kv, entry, count - 1, window) === "committed") return;
   }
 }
 
@@ -54,9 +59,9 @@ async function store(
   entry: Deno.KvEntryMaybe<unknown>,
   count: number,
   { lengthMs }: SignInWindow,
-): Promise<boolean> {
+): Promise<CommitOutcome> {
   // Twice its length: the database removes it late or early by its own clock.
-  return await committed(kv.atomic().check(entry).set(entry.key, count, { expireIn: 2 * lengthMs }));
+  return await commitOutcome(kv.atomic().check(entry).set(entry.key, count, { expireIn: 2 * lengthMs }));
 }
 
 function countOf(value: unknown): number {

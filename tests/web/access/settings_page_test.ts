@@ -1,3 +1,5 @@
+import { LiveFeed } from "../../../web/live_feed.ts";
+import { FleetMemory } from "../../../web/store/fleet_memory.ts";
 import assert from "node:assert/strict";
 import { createToken, listTokens } from "../../../web/access/tokens.ts";
 import { settingsRoutes } from "../../../web/routes/settings.tsx";
@@ -16,7 +18,7 @@ import {
 const CHOICE: AccessChoice = {
   routes: (app, access, web) => {
     app.route("/", signInRoutes({ ...web, access }));
-    app.route("/", settingsRoutes({ ...web, access }));
+    app.route("/", settingsRoutes({ ...web, access, live: new LiveFeed(web, new FleetMemory(web.kv)) }));
   },
 };
 

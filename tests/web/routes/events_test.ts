@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { LiveMessage } from "../../../web/live_feed.ts";
 import { readRuns } from "../../../web/store/read_runs.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
 import * as events from "../../helpers/web_events.ts";
@@ -49,7 +50,9 @@ Deno.test("open pages hear of a batch at once", async () => {
   const { version } = await world.dashboard.fleet.read();
   const leaving = new AbortController();
   const heard = new Promise<readonly string[] | undefined>((resolve) => {
-    world.dashboard.live.subscribe(version, leaving.signal, ({ nodes }) => resolve(nodes), () => {});
+    const { signal } = leaving;
+    const send = ({ nodes }: LiveMessage) => resolve(nodes);
+    world.dashboard.live.subscribe({ version, isOperator: true, signal, send, end: () => {} });
   });
   await world.post(secret, [events.failed("bot-1")]);
   assert.deepEqual(await heard, ["bot-1"]);

@@ -6,7 +6,7 @@ import { fixedEnvironment, recordedLog } from "../../helpers/test_context.ts";
 
 const BEAT_MS = 20_000;
 
-Deno.test("a stream of changes ends after ten minutes, and the guard decides about the next one", async () => {
+Deno.test("a stream of changes ends after a minute, and the guard decides about the next one", async () => {
   const kv = await Deno.openKv(":memory:");
   const clock = new FakeClock("2026-11-29T12:00:00Z");
   const env = fixedEnvironment({ MODEL_SYNC_DASHBOARD_PASSWORD: "correct horse" });
@@ -29,7 +29,7 @@ Deno.test("a stream of changes ends after ten minutes, and the guard decides abo
         text += value;
       }
     };
-    for (let beat = 1; beat <= 30; beat++) {
+    for (let beat = 1; beat <= 3; beat++) {
       clock.advance(BEAT_MS);
       await readUntil(beat);
     }

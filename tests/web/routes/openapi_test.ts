@@ -213,7 +213,8 @@ Deno.test("the live stream, and its refusal where too many pages are open, are a
 
   const leaving = new AbortController();
   for (let page = 0; page < SUBSCRIBERS_MAX; page++) {
-    world.dashboard.live.subscribe("", leaving.signal, () => {}, () => {});
+    const { signal } = leaving;
+    world.dashboard.live.subscribe({ version: "", isOperator: true, signal, send: () => {}, end: () => {} });
   }
   assert.equal(await assertDescribed(world, answers, "/api/v1/live"), 503);
   leaving.abort();

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { releaseDigest } from "../../../lib/release/manifest.ts";
+import { viewFleet } from "../../../web/fleet/view_fleet.ts";
+import { FleetMemory } from "../../../web/store/fleet_memory.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { readRelease } from "../../../web/store/read_release.ts";
@@ -88,4 +90,56 @@ Deno.test("events that are older than anything that is kept change neither what 
     { ...after, strip: [], lastReceivedAt: null },
     { ...before, strip: [], lastReceivedAt: null },
   );
+});
+
+Deno.test("another node's word changes nothing of a release once its publisher has reported it", async () => {
+  using kv = await memoryKv();
+  const real = events.published("trainer", 2, { signer: "f".repeat(64) });
+  await ingest({ kv, clock }, [real]);
+  const row = (await readRelease(kv, real.data.digest))?.row;
+  const forged = {
+    digest: real.data.digest,
+    sequence: Number.MAX_SAFE_INTEGER,
+    signer: "0".repeat(64),
+    files: [],
+    filesTotal: 1,
+    bytes: 1,
+    time: "1990-01-01T00:00:00Z",
+  };
+  await ingest({ kv, clock }, [events.published("mallory", 2, forged)]);
+  await ingest({ kv, clock }, [
+    events.finished("mallory", { release: real.data.digest, sequence: 10 ** 15 }),
+  ]);
+  const { carriers: _same, ...after } = (await readRelease(kv, real.data.digest))?.row ?? {};
+  const { carriers: _too, ...before } = row ?? {};
+  assert.deepEqual(after, before);
+});
+
+Deno.test("what a consumer said of a release gives way to its publisher's word", async () => {
+  using kv = await memoryKv();
+  const real = events.published("trainer", 2);
+  const early = events.finished("mallory", {
+    release: real.data.digest,
+    sequence: 10 ** 15,
+    startedAt: "1990-01-01T00:00:00Z",
+  });
+  await ingest({ kv, clock }, [early]);
+  await ingest({ kv, clock }, [real]);
+  const { sequence, firstAt, publisher } = (await readRelease(kv, real.data.digest))?.row ?? {};
+  assert.deepEqual([sequence, firstAt, publisher], [2, events.EVENT_TIME, "trainer"]);
+});
+
+Deno.test("a node that claims another's release takes none of its consumers", async () => {
+  using kv = await memoryKv();
+  await ingest({ kv, clock }, [events.published("trainer", 1), events.published("trainer", 2)]);
+  await ingest({ kv, clock }, [events.activated("bot-1", 2)]);
+  clock.advance(1_000);
+  await ingest({ kv, clock }, [
+    events.published("mallory", 2, { sequence: 998, time: "2026-11-29T06:30:00Z" }),
+    events.published("mallory", 9, { sequence: 999, time: "2026-11-29T06:40:00Z" }),
+  ]);
+  const { rows } = await new FleetMemory(kv).read();
+  const { nodes } = viewFleet(rows.values(), clock.now());
+  const lag = nodes.find(({ row }) => row.node === "bot-1")?.lag;
+  assert.deepEqual([lag?.publisher, lag?.releases], ["trainer", 0]);
 });
