@@ -8,19 +8,21 @@ const SET_BACK_MS = 60_000;
  * Returns the incident of a node after a look at it; `undefined` where nothing is to be changed. Pure.
  *
  * @param row `undefined` for a node that is not there any more
- * @param open the open incident of the node
+ * @param last the incident of the node that began last, open or over; `undefined` for none
  */
 export function nextIncident(
   row: NodeRow | undefined,
-  open: IncidentRow | undefined,
+  last: IncidentRow | undefined,
   { at, resumedAt }: WatchRow,
 ): IncidentRow | undefined {
+  const open = last?.endedAt === null ? last : undefined;
   if (row === undefined) return open === undefined ? undefined : closed(open, "forgotten", at);
   const now = new Date(at);
-  const { kind, reason } = nodeState(row, now);
+  const { kind, reason, since } = nodeState(row, now);
   if (kind === "late" || kind === "down") {
     if (open === undefined) {
-      return isListenedTo(row, at, resumedAt) ? opened(row, kind, reason, at) : undefined;
+      if (!isListenedTo(row, at, resumedAt)) return undefined;
+      return opened(row, kind, reason, startOf(row, since ?? at, last, at));
     }
     return open.kind === "late" && kind === "down" ? { ...open, kind, reason } : undefined;
   }
@@ -29,12 +31,26 @@ export function nextIncident(
   return closed(open, kind === "paused" ? "paused" : "recovered", at);
 }
 
-function opened(row: NodeRow, kind: IncidentRow["kind"], reason: string, at: string): IncidentRow {
+/**
+ * Returns when an incident began: when the node's state says it did, as the fleet page shows it. Not before the dashboard
+ * knew the node, and not before the node's earlier incident was over: incidents are kept in the order of their beginnings.
+ */
+function startOf(row: NodeRow, since: string, last: IncidentRow | undefined, at: string): string {
+  const earliest = [since, row.firstReceivedAt ?? since].sort().at(-1) ?? since;
+  const found = earliest < at ? earliest : at;
+  if (last === undefined || last.endedAt === null || found > last.endedAt) return found;
+  // After a clock was set back, an incident may have ended in the moment that it began.
+  return last.endedAt > last.startedAt
+    ? last.endedAt
+    : new Date(Date.parse(last.startedAt) + 1).toISOString();
+}
+
+function opened(row: NodeRow, kind: IncidentRow["kind"], reason: string, startedAt: string): IncidentRow {
   return {
     node: row.node,
     kind,
     reason,
-    startedAt: at,
+    startedAt,
     endedAt: null,
     ending: null,
     heard: heardOf(row),

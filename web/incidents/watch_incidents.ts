@@ -2,7 +2,7 @@ import { channelsOf } from "../../lib/notifiers/channels.ts";
 import { compareAndSet } from "../store/commit.ts";
 import { setIncident } from "../store/incident_writes.ts";
 import { keys, shardOf } from "../store/keys.ts";
-import { openIncidents } from "../store/read_incidents.ts";
+import { lastIncidentOf, openIncidents } from "../store/read_incidents.ts";
 import { IncidentRow, NodeRow, type WatchRow } from "../store/rows.ts";
 import type { Dashboard } from "../dashboard.ts";
 import type { Alerting } from "./alerting.ts";
@@ -30,21 +30,35 @@ export async function watchIncidents(
   alerting: Alerting | undefined,
 ): Promise<void> {
   const watch = await noteWatch(kv, clock.now());
+  const isAlerting = alerting !== undefined &&
+    channelsOf(alerting.context.env, alerting.settings).length > 0;
+  await judgeNodes({ kv, clock, log, fleet }, watch, isAlerting);
+  if (isAlerting) await sendAlerts({ kv, clock, log }, alerting);
+}
+
+/**
+ * Opens and closes the incidents of all nodes by what they were at a time.
+ *
+ * @param watch that time, and since when the dashboard has heard every heartbeat
+ * @param isAlerting whether the alert that an incident is over has to be sent
+ */
+export async function judgeNodes(
+  { kv, clock, log, fleet }: Watching,
+  watch: WatchRow,
+  isAlerting: boolean,
+): Promise<void> {
   const open = new Map((await openIncidents(kv)).map((incident) => [incident.node, incident]));
   const { rows } = await fleet.read();
   const names = new Set([...open.keys(), ...rows.keys()]);
   const changed = [...names].filter((node) =>
     nextIncident(rows.get(node), open.get(node), watch) !== undefined
   );
-  const isAlerting = alerting !== undefined &&
-    channelsOf(alerting.context.env, alerting.settings).length > 0;
   const deadlineMs = clock.monotonicMs() + CHANGES_MS_MAX;
   for (const node of changed.slice(0, CHANGES_MAX)) {
     if (clock.monotonicMs() > deadlineMs) break;
     const incident = await changeIncident(kv, node, watch, isAlerting);
     if (incident !== undefined) log.info(sentence(incident));
   }
-  if (isAlerting) await sendAlerts({ kv, clock, log }, alerting);
 }
 
 /** Changes the incident of a node by what the database says now. @returns the incident, if this instance changed it */
@@ -58,7 +72,8 @@ async function changeIncident(
   await compareAndSet(async () => {
     const [ofNode, ofIncident] = await kv.getMany([keys.node(node), keys.openIncident(node)]);
     const row = NodeRow.safeParse(ofNode.value).data;
-    after = nextIncident(row, IncidentRow.safeParse(ofIncident.value).data, watch);
+    const open = IncidentRow.safeParse(ofIncident.value).data;
+    after = nextIncident(row, open ?? await lastIncidentOf(kv, node), watch);
     if (after === undefined) return undefined;
     const operation = kv.atomic();
     setIncident(operation, after);

@@ -33,3 +33,8 @@ export async function openIncidentOf(kv: Deno.Kv, node: string): Promise<Inciden
   if (!isNodeKey(node)) return undefined;
   return IncidentRow.safeParse((await kv.get(keys.openIncident(node))).value).data;
 }
+
+/** Returns the incident of a node that began last. */
+export async function lastIncidentOf(kv: Deno.Kv, node: string): Promise<IncidentRow | undefined> {
+  return (await readIncidents(kv, { node, limit: 1 })).rows[0];
+}

@@ -229,7 +229,7 @@ export const IncidentRow = z.object({
   /** A late node that goes down has one incident, which is `down` from then on. */
   kind: z.enum(["late", "down"]),
   reason: z.string(),
-  /** By the dashboard's clock, as are all times here: when it found out. */
+  /** By the dashboard's clock, as are all times here: since when the node was late or down as it opened. */
   startedAt: Time,
   endedAt: Time.nullable(),
   /** How it ended: the node works again, an operator paused or removed it. */

@@ -6,7 +6,7 @@ import { ABOVE, type SweepStep } from "./sweep_step.ts";
 
 type Rows = ReadonlyMap<string, NodeRow>;
 
-/** Removes incidents that are over and old. */
+/** Removes incidents that have been over for long. */
 export async function sweepIncidents(
   step: SweepStep,
   after: Place | undefined,
@@ -14,8 +14,9 @@ export async function sweepIncidents(
 ): Promise<Place | undefined> {
   return await step.walk(keys.incidents(), { after, to: [from] }, async ({ key, value }) => {
     const [at, node] = key.slice(-2);
-    const isOpen = IncidentRow.safeParse(value).data?.endedAt === null;
-    if (isOpen || typeof at !== "string" || typeof node !== "string") return;
+    const incident = IncidentRow.safeParse(value).data;
+    const isKept = incident !== undefined && (incident.endedAt === null || incident.endedAt >= from);
+    if (isKept || typeof at !== "string" || typeof node !== "string") return;
     await step.delete(...incidentKeys(node, at));
   });
 }

@@ -21,7 +21,7 @@ Deno.test("an incident is alerted about once, and once more with its length when
   assert.equal((await dashboard.open())[0]?.alertedAt, "2026-11-29T07:14:00.000Z");
   await dashboard.minutes(10, [OTHER, BOT], alerting);
   assert.deepEqual(types(host), [`model_sync.node-down ${BOT}`, `model_sync.node-recovered ${BOT}`]);
-  assert.equal(JSON.parse(host.requests[1]?.body ?? "").data.durationMs, 27 * 60_000);
+  assert.equal(JSON.parse(host.requests[1]?.body ?? "").data.durationMs, 31 * 60_000);
   assert.deepEqual(alerting.context.signal.aborted, false);
 });
 
