@@ -57,6 +57,7 @@ export function ReleaseTable(props: ReleaseTableProps) {
                 ? <By publications={publications} row={row} namesPublisher={namesPublishers} />
                 : undefined}
             >
+              {publications.length === 0 && "first seen "}
               <Time at={publishedAt(release)} style="clock" />
             </Cell>
             <Cell label="Where" note={words.rest === "" ? undefined : words.rest}>

@@ -1,5 +1,7 @@
+import { useContext } from "preact/hooks";
 import { shownText } from "../shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
+import { PageContext } from "./PageContext.tsx";
 import { NodeLink } from "./NodeLink.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
@@ -29,7 +31,7 @@ export function TokenTable({ kind, tokens }: TokenTableProps) {
             <Time at={token.createdAt} />
           </Cell>
           <Cell label="Last used">
-            {token.usedAt === null ? <span class="quiet-text">never</span> : <Time at={token.usedAt} />}
+            <LastUse usedAt={token.usedAt} />
           </Cell>
           <Cell label="Actions" align="end">
             <TokenActions token={token} />
@@ -38,6 +40,15 @@ export function TokenTable({ kind, tokens }: TokenTableProps) {
       ))}
     </Table>
   );
+}
+
+/** Uses are noted once an hour: what is newer is not known more exactly. */
+const NOTED_MS = 3_600_000;
+
+function LastUse({ usedAt }: Pick<TokenRow, "usedAt">) {
+  const { now } = useContext(PageContext);
+  if (usedAt === null) return <span class="quiet-text">never</span>;
+  return now.getTime() - Date.parse(usedAt) < NOTED_MS ? <>in the last hour</> : <Time at={usedAt} />;
 }
 
 /** Links to a page that asks first: it works without a script, and says what will happen. */

@@ -37,6 +37,7 @@ const RUNS_MAX = 50;
 /** What the band of active releases covers. */
 const BAND_DAYS = 30;
 const DAY_MS = 24 * 3_600_000;
+const BAND_MS_MIN = 3_600_000;
 
 /** One node: what is active, when it runs, how it went. */
 export function nodeRoutes(dashboard: Dashboard): App {
@@ -126,15 +127,19 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
   );
 }
 
+/** A new machine's band begins with its first release: in a month, an hour would not be seen. */
 function Band(
   { record: { active }, view, now }: Pick<NodePageProps, "view" | "now"> & { readonly record: NodeRecord },
 ) {
-  if (active.length === 0) return null;
+  const [first] = active;
+  if (first === undefined) return null;
+  const month = now.getTime() - BAND_DAYS * DAY_MS;
+  const begun = Math.min(Date.parse(first.at), now.getTime() - BAND_MS_MIN);
   return (
-    <Section title="What was active when" note={`${BAND_DAYS} days`}>
+    <Section title="What was active when" note={begun > month ? undefined : `${BAND_DAYS} days`}>
       <ActivationBand
         activations={active}
-        from={new Date(now.getTime() - BAND_DAYS * DAY_MS)}
+        from={new Date(Math.max(month, begun))}
         to={now}
         quarantined={new Set(view.row.report?.quarantine)}
         live="band"
