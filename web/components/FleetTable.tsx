@@ -2,7 +2,9 @@ import { formatDuration } from "../../lib/core/format.ts";
 import { useContext } from "preact/hooks";
 import { behindWords } from "../fleet/troubles.ts";
 import type { NodeView, Trouble } from "../fleet/node_view.ts";
+import { usualCommand } from "../fleet/roles.ts";
 import { shownText } from "../shown_text.ts";
+import { type NodeRow, RUNNING } from "../store/rows.ts";
 import { NodeLink } from "./NodeLink.tsx";
 import { Outcome } from "./Outcome.tsx";
 import { PageContext } from "./PageContext.tsx";
@@ -39,6 +41,7 @@ export function FleetTable({ caption, nodes }: FleetTableProps) {
 function FleetRow({ view }: { readonly view: NodeView }) {
   const { row, state, troubles } = view;
   const [trouble] = troubles;
+  const run = row.running.length > 0 ? RUNNING : row.last?.outcome;
   return (
     <Row live={`node:${row.node}`} node={row.node}>
       <Cell label="" kind="head" note={rolesOf(view)}>
@@ -55,13 +58,25 @@ function FleetRow({ view }: { readonly view: NodeView }) {
       <Cell label="Last 30 runs" kind="wide">
         <RunStrip runs={row.strip} />
       </Cell>
-      <Cell label="Last run" note={row.last === null ? undefined : <Time at={row.last.startedAt} />}>
-        {row.last === null ? "–" : <Outcome outcome={row.last.outcome} />}
+      <Cell label="Last run" note={run === undefined ? undefined : <LastRunNote row={row} />}>
+        {run === undefined ? "–" : <Outcome outcome={run} />}
       </Cell>
       <Cell label="Next" align="end">
         <NextRun view={view} />
       </Cell>
     </Row>
+  );
+}
+
+/** A run that is going on comes before the one that ended last: what was wrong with that stands in the state. */
+function LastRunNote({ row: { running: [running], last } }: { readonly row: NodeRow }) {
+  if (running === undefined) return last === null ? null : <Time at={last.startedAt} />;
+  const { command, step, startedAt } = running;
+  return (
+    <>
+      {shownText(step === null ? command : `${command}, ${step}`)}, since{" "}
+      <Time at={startedAt} style="clock" />
+    </>
   );
 }
 
@@ -97,7 +112,8 @@ function stateLabel({ state, row }: NodeView): string {
 function rolesOf({ row }: NodeView): string {
   const roles = row.report?.roles.map(({ role }) => role) ?? [];
   if (roles.length > 0) return shownText(roles.join(", "));
-  return row.last === null ? "" : `${shownText(row.last.command)}, no daemon`;
+  const command = usualCommand(row.strip);
+  return command === undefined ? "" : `${shownText(command)}, no daemon`;
 }
 
 function releaseOf({ row, group }: NodeView) {

@@ -1,12 +1,16 @@
+import { useContext } from "preact/hooks";
 import { formatDuration } from "../../lib/core/format.ts";
+import { dueOf } from "../fleet/node_state.ts";
 import { shownText } from "../shown_text.ts";
-import type { RoleRow } from "../store/rows.ts";
+import type { NodeRow, RoleRow } from "../store/rows.ts";
+import { PageContext } from "./PageContext.tsx";
 import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
 /** Renders when the roles of a node's daemon run; nothing for a node without a daemon. */
-export function NodeSchedule({ roles }: { readonly roles: readonly RoleRow[] }) {
+export function NodeSchedule({ row }: { readonly row: NodeRow }) {
+  const roles = row.report?.roles ?? [];
   if (roles.length === 0) return null;
   return (
     <Section title="Schedule" note="of its daemon">
@@ -17,38 +21,47 @@ export function NodeSchedule({ roles }: { readonly roles: readonly RoleRow[] }) 
           align: "end",
         }]}
       >
-        {roles.map(({ role, times, timeZone, next, splaySeconds, pause }) => (
-          <Row key={role}>
-            <Cell label="" kind="head">{shownText(role)}</Cell>
+        {roles.map((role) => (
+          <Row key={role.role}>
+            <Cell label="" kind="head">{shownText(role.role)}</Cell>
             <Cell
               label="Runs at"
-              note={splaySeconds > 0 ? `up to ${formatDuration(splaySeconds * 1000)} later` : undefined}
+              note={role.splaySeconds > 0
+                ? `up to ${formatDuration(role.splaySeconds * 1000)} later`
+                : undefined}
             >
-              {shownText(times.join(", "))}
+              {shownText(role.times.join(", "))}
             </Cell>
-            <Cell label="Zone">{shownText(timeZone)}</Cell>
+            <Cell label="Zone">{shownText(role.timeZone)}</Cell>
             <Cell
               label="Next"
               align="end"
-              note={pause?.reason === undefined ? undefined : shownText(pause.reason)}
+              note={role.pause?.reason === undefined ? undefined : shownText(role.pause.reason)}
             >
-              {pause !== null
-                ? (
-                  <>
-                    paused{pause.until !== null && (
-                      <>
-                        until <Time at={pause.until} style="clock" />
-                      </>
-                    )}
-                  </>
-                )
-                : next === null
-                ? "never"
-                : <Time at={next} style="clock" />}
+              <RoleNext row={row} role={role} />
             </Cell>
           </Row>
         ))}
       </Table>
     </Section>
+  );
+}
+
+function RoleNext({ row, role }: { readonly row: NodeRow; readonly role: RoleRow }) {
+  const { now } = useContext(PageContext);
+  const { pause } = role;
+  if (pause === null) {
+    const due = dueOf(row, role, now);
+    if (due === undefined) return <>–</>;
+    return due === null ? <>never</> : <Time at={due.at} style="clock" />;
+  }
+  return (
+    <>
+      paused{pause.until !== null && (
+        <>
+          until <Time at={pause.until} style="clock" />
+        </>
+      )}
+    </>
   );
 }

@@ -147,14 +147,17 @@ function lateStart(row: NodeRow, now: Date): NodeState | undefined {
 /** @returns the due time by the dashboard's clock */
 function missedDue(row: NodeRow, { role, next, splaySeconds }: RoleRow, now: Date): Due | undefined {
   if (next === null) return undefined;
-  const dueMs = Date.parse(next);
-  const onTimeMs = dueMs - RECORDED_MS;
-  const isServed = [...row.strip, ...row.running].some((run) =>
-    isRunOfRole(role, run.command) && Date.parse(run.startedAt) >= onTimeMs
-  );
-  const shownMs = dueMs - clockAheadMs(row);
+  const shownMs = Date.parse(next) - clockAheadMs(row);
   const isOver = now.getTime() > shownMs + splaySeconds * 1000 + START_GRACE_MS;
-  return isOver && !isServed ? { role, at: new Date(shownMs).toISOString() } : undefined;
+  return isOver && !isServed(row, role, next) ? { role, at: new Date(shownMs).toISOString() } : undefined;
+}
+
+/** Whether a run of the role has begun since it was due. */
+function isServed({ strip, running }: NodeRow, role: string, due: string): boolean {
+  const onTimeMs = Date.parse(due) - RECORDED_MS;
+  return [...strip, ...running].some(({ command, startedAt }) =>
+    isRunOfRole(role, command) && Date.parse(startedAt) >= onTimeMs
+  );
 }
 
 function longRun(row: NodeRow, now: Date): NodeState | undefined {
@@ -185,14 +188,20 @@ function canaryState(report: Report | null): NodeState | undefined {
   return { kind: "canary", since: canary.startedAt, reason: sentence(`its canary is paused${because}`) };
 }
 
-/** Returns what is due next on a node, by the dashboard's clock; `null` for nothing. */
-export function nextDue(row: NodeRow): Due | null {
-  const aheadMs = clockAheadMs(row);
+/** Returns what is due next on a node, by the dashboard's clock; `null` for nothing, and where that is not known. */
+export function nextDue(row: NodeRow, now: Date): Due | null {
   const dues =
-    row.report?.roles.flatMap(({ role, next, pause }) =>
-      next === null || pause !== null
-        ? []
-        : [{ role, at: new Date(Date.parse(next) - aheadMs).toISOString() }]
-    ) ?? [];
+    row.report?.roles.flatMap((role) => (role.pause === null ? dueOf(row, role, now) : null) ?? []) ?? [];
   return dues.toSorted((a, b) => a.at.localeCompare(b.at))[0] ?? null;
+}
+
+/**
+ * Returns when a role is due next, by the dashboard's clock; `null` for never, `undefined` where a run has served the due
+ * time and the node has not reported the one after it.
+ */
+export function dueOf(row: NodeRow, { role, next }: RoleRow, now: Date): Due | null | undefined {
+  if (next === null) return null;
+  const shownMs = Date.parse(next) - clockAheadMs(row);
+  if (now.getTime() >= shownMs && isServed(row, role, next)) return undefined;
+  return { role, at: new Date(shownMs).toISOString() };
 }

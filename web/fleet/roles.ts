@@ -14,3 +14,18 @@ export function isRunOfRole(role: string, command: string): boolean {
   const commands = Object.hasOwn(COMMANDS, role) ? COMMANDS[role] : undefined;
   return commands?.includes(command) ?? true;
 }
+
+const SCHEDULED: ReadonlySet<string> = new Set(Object.values(COMMANDS).flat());
+
+/**
+ * Returns the command that a node without a daemon is for: the most common one of those that a schedule runs, the later
+ * of two that are as common. A node that has run none of those is named by its last command.
+ *
+ * @param runs oldest first
+ */
+export function usualCommand(runs: readonly { readonly command: string }[]): string | undefined {
+  const commands = runs.map(({ command }) => command).reverse();
+  const counts = Map.groupBy(commands.filter((command) => SCHEDULED.has(command)), (command) => command);
+  const [usual] = Array.from(counts).sort(([, a], [, b]) => b.length - a.length);
+  return usual?.[0] ?? commands[0];
+}

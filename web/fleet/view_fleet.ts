@@ -30,7 +30,7 @@ export function viewNode(row: NodeRow, lineages: Lineages, now: Date): NodeView 
     state,
     lag,
     troubles: troublesOf({ row, state, lag, clockAheadMs: aheadMs, now }),
-    next: nextDue(row),
+    next: nextDue(row, now),
     clockAheadMs: aheadMs,
   };
 }

@@ -118,7 +118,7 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
           <Band record={record} now={now} view={view} />
           <Running view={view} />
           <Charts runs={record.runs.rows} />
-          <NodeSchedule roles={row.report?.roles ?? []} />
+          <NodeSchedule row={row} />
           <NodeStore heartbeat={record.heartbeat} />
           <Runs view={view} runs={record.runs} isFirstPage={isFirstPage} />
         </>
