@@ -8,7 +8,7 @@
  */
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { DemoDashboard } from "./demo_dashboard.ts";
-import { type DemoOptions, parseOptions } from "./demo_options.ts";
+import { asksForUsage, type DemoOptions, parseOptions, USAGE } from "./demo_options.ts";
 import { gitDemo } from "./git.ts";
 import { githubActionsDemo } from "./github_actions.ts";
 import { huggingfaceDemo } from "./huggingface.ts";
@@ -33,7 +33,8 @@ async function play({ carrier, dashboard }: DemoOptions): Promise<void> {
 
 if (import.meta.main) {
   try {
-    await play(parseOptions(Deno.args));
+    if (asksForUsage(Deno.args)) say(USAGE);
+    else await play(parseOptions(Deno.args));
   } catch (error) {
     if (error instanceof ModelSyncError) {
       say(`${error.message}${error.hint === undefined ? "" : `. ${error.hint}`}`);

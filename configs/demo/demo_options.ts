@@ -9,6 +9,25 @@ const LISTEN = "127.0.0.1:8080";
 /** A month of as many nodes takes minutes to write. */
 const NODES_MAX = 1_000;
 
+/** What `--help` prints. */
+export const USAGE = `Plays the main job of model-sync in a temporary directory, and narrates it.
+
+Usage: deno task demo [options]
+
+  --carrier NAME   How models travel: ${CARRIERS.join(", ")} (default: git)
+  --serve          End with the dashboard, which shows what the demo did
+  --listen ADDR    Serve the dashboard on this address (default: ${LISTEN})
+  --fleet N        Fill the dashboard with a simulated month of N nodes, 1 to ${NODES_MAX}
+  -h, --help       Print this help
+
+--listen and --fleet include --serve.`;
+
+/** Whether the usage was asked for, beside whatever else. */
+export function asksForUsage(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+}
+
 export interface DemoOptions {
   readonly carrier: (typeof CARRIERS)[number];
   /** Where the demo serves a dashboard at its end, and for how many simulated nodes; `undefined` where it serves none. */

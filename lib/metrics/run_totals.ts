@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CARRIERS } from "../release/manifest.ts";
 import { OUTCOMES, type RunRecord } from "../store/history.ts";
+import { KILLED } from "../store/took_words.ts";
 
 /**
  * Upper bounds of the histogram of run durations, in seconds. Below a second they tell an unchanged pull from one that
@@ -117,7 +118,7 @@ function countRun(totals: CommandTotals, run: CountedRun): void {
     if (isSuccess(run)) totals.lastSuccessMs = endedMs;
   }
   // How long a killed run took is not known.
-  if (run.error?.code !== "KILLED") countDuration(totals, amount(run.durationMs));
+  if (run.error?.code !== KILLED) countDuration(totals, amount(run.durationMs));
 }
 
 function countDuration(totals: CommandTotals, durationMs: number): void {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { AlertKind } from "../config/sections/alerts.ts";
 import type { Outcome } from "../store/history.ts";
+import { KILLED } from "../store/took_words.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
 const Failing = z.object({
@@ -37,7 +38,7 @@ export function decideAlert(
 ): AlertDecision {
   const { [event.command]: failing, ...others } = memory;
   const { outcome } = event;
-  const isKilled = outcome === "interrupted" && event.error?.code === "KILLED";
+  const isKilled = outcome === "interrupted" && event.error?.code === KILLED;
   // A killed run had no time to fail: it alerts where failures do.
   const told = on.find((kind) => kind === outcome || (isKilled && kind === "failed"));
   // An operator's rollback is no failure: nothing is to recover.

@@ -3,6 +3,7 @@ import { appendHistory, readHistory, type RunRecord } from "../store/history.ts"
 import { clearIntent, readIntent } from "../store/intent.ts";
 import { findKilled, forgetMark, readMark, type RunMark, sweepMarks } from "../store/running.ts";
 import type { Store } from "../store/store.ts";
+import { KILLED } from "../store/took_words.ts";
 import type { Recovery } from "./recover.ts";
 
 /** Runs that were locked out may have written lines in between. */
@@ -24,7 +25,7 @@ export function recordRecovery(context: Context, store: Store, recovery: Recover
     host: mark?.host ?? context.host,
     ...(recovery.active === undefined ? {} : { release: recovery.active }),
     error: {
-      code: "KILLED",
+      code: KILLED,
       message: `the run was killed${during(mark)} and its work ${recovery.resolution} by the next one`,
       hint: HINT,
     },
@@ -50,7 +51,7 @@ export async function recordKilled(context: Context, store: Store): Promise<void
       outcome: "interrupted",
       ...livedUntil(mark),
       host: mark?.host ?? context.host,
-      error: { code: "KILLED", message: `the run was killed${during(mark)}`, hint: HINT },
+      error: { code: KILLED, message: `the run was killed${during(mark)}`, hint: HINT },
     });
     run.forget();
   }

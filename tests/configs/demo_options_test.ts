@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseOptions } from "../../configs/demo/demo_options.ts";
+import { asksForUsage, CARRIERS, parseOptions, USAGE } from "../../configs/demo/demo_options.ts";
 
 Deno.test("the demo plays git and serves nothing unless it is asked to", () => {
   assert.deepEqual(parseOptions([]), { carrier: "git", dashboard: undefined });
@@ -14,6 +14,14 @@ Deno.test("--serve, --listen and --fleet end the demo with the dashboard, each w
     address: { hostname: "::1", port: 9000 },
     nodes: 1_000,
   });
+});
+
+Deno.test("--help and -h ask for the usage, which names every option", () => {
+  for (const args of [["--help"], ["-h"], ["--fleet", "50", "--help"]]) assert.ok(asksForUsage(args));
+  for (const args of [[], ["--serve"], ["--", "--help"]]) assert.ok(!asksForUsage(args));
+  for (const option of ["--carrier", "--serve", "--listen", "--fleet", "--help", ...CARRIERS]) {
+    assert.ok(USAGE.includes(option), option);
+  }
 });
 
 for (

@@ -1,4 +1,5 @@
-import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
+import { formatBytes, plural } from "../../lib/core/format.ts";
+import { tookWords } from "../../lib/store/took_words.ts";
 import { addresses } from "../addresses.ts";
 import { shownText } from "../shown_text.ts";
 import type { RunRow } from "../store/rows.ts";
@@ -44,7 +45,7 @@ export function RunTable({ caption, runs, namesNodes = false, live }: RunTablePr
           </Cell>
           <Cell label="Release">{releaseOf(run)}</Cell>
           <Cell label="What happened" kind="wide">{eventOf(run)}</Cell>
-          <Cell label="Took" align="end">{formatDuration(run.durationMs)}</Cell>
+          <Cell label="Took" align="end">{tookWords(run)}</Cell>
         </Row>
       ))}
     </Table>

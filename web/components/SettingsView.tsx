@@ -168,13 +168,13 @@ function PublicPage(
   return (
     <Section id="public" title="Public page" note={isPublic ? "On" : "Off"}>
       <p class="prose">
+        {!hasPassword &&
+          "Without a password, only this machine can open the dashboard, and it shows everything. With a password: "}
         {isPublic
           ? "Everybody who can open this address sees the states of nodes and the names of releases, without hosts, " +
             "paths and errors, and can show the badges."
-          : "Only people who sign in and read tokens see anything. A public page shows the states of nodes and the " +
-            "names of releases to everybody, without hosts, paths and errors."}
-        {!hasPassword &&
-          " Without a password, only this machine can open the dashboard, and it shows everything."}
+          : "Only people who sign in, and programs with a read token, see anything. A public page shows the states " +
+            "of nodes and the names of releases to everybody, without hosts, paths and errors."}
       </p>
       <form class="form" method="post" action={SETTINGS_FORMS.publicPage}>
         <input type="hidden" name="public" value={isPublic ? "off" : "on"} />

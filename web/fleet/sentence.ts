@@ -23,7 +23,7 @@ export function summarize(nodes: readonly NodeView[]): Summary {
   const tail = waiting === 0 ? "" : ` ${waiting} ${waiting === 1 ? "has" : "have"} not reported yet.`;
   const well = reporting.length - ill.length;
   if (ill.length === 0) {
-    const all = well === 1 ? "The node is" : `All ${well} nodes are`;
+    const all = well === 1 ? "The node is" : well === 2 ? "Both nodes are" : `All ${well} nodes are`;
     return { tone: "good", troubled: "", rest: `${all} well.${tail}`, title: "Fleet" };
   }
   const isBad = ill.some(({ troubles }) => troubles.some(({ tone }) => tone === "bad"));

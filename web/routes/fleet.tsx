@@ -291,7 +291,9 @@ function EmptyFleet() {
             On the machine, set <code>model_sync.report.url</code> to this page's address in{" "}
             <code>configs/bot.yaml</code>, and put the token into <code>MODEL_SYNC_REPORT_TOKEN</code>.
           </li>
-          <li>Check it, then run any command: its run appears here.</li>
+          <li>
+            Check it with <code>model-sync doctor</code>, then run any command: its run appears here.
+          </li>
         </ol>
       </Empty>
     </>

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
-import { formatBytes, formatDuration, plural } from "../../lib/core/format.ts";
+import { formatBytes, plural } from "../../lib/core/format.ts";
 import type { Finished } from "../../lib/reporting/wire.ts";
+import { tookWords } from "../../lib/store/took_words.ts";
 import { addresses, webLink } from "../addresses.ts";
 import { Breadcrumb } from "../components/Breadcrumb.tsx";
 import { Empty } from "../components/Empty.tsx";
@@ -154,7 +155,7 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
           value: <Time at={run.startedAt} style="exact" />,
           note: <Time at={run.startedAt} />,
         },
-        outcome !== RUNNING && { label: "Took", value: formatDuration(run.durationMs) },
+        outcome !== RUNNING && { label: "Took", value: tookWords(run) },
         named !== undefined &&
         {
           label: outcome === "published" ? "Published" : "Active release",

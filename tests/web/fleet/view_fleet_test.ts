@@ -21,7 +21,8 @@ function said(...rows: readonly NodeRow[]): string {
 Deno.test("one sentence says whether all is well", () => {
   assert.equal(said(), "empty:  No node has reported yet.");
   assert.equal(said(well("a")), "good:  The node is well.");
-  assert.equal(said(well("a"), well("b")), "good:  All 2 nodes are well.");
+  assert.equal(said(well("a"), well("b")), "good:  Both nodes are well.");
+  assert.equal(said(well("a"), well("b"), well("c")), "good:  All 3 nodes are well.");
   assert.equal(said(ill("a")), "bad: The node needs attention.");
   assert.equal(said(ill("a"), well("b")), "bad: 1 of 2 nodes needs attention. The other one is well.");
   assert.equal(

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { apiWorld } from "../../helpers/api_world.ts";
+
+function words(html: string): string {
+  return html.replace(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+}
+
+Deno.test("an empty fleet page names the command that checks a machine's report", async () => {
+  await using world = await apiWorld();
+  assert.match(words(await (await world.send("/")).text()), /Check it with model-sync doctor , then run/);
+});
+
+Deno.test("the settings say what holds without a password before what holds with one", async () => {
+  await using world = await apiWorld();
+  const text = words(await (await world.send("/settings")).text());
+  assert.match(
+    text,
+    /Without a password, only this machine .* everything\. With a password: Only people who sign in/,
+  );
+});
