@@ -116,7 +116,9 @@ Deno.test("only the shell of a command prints and exits", () => {
 });
 
 Deno.test("no file holds a registry's host, a path of somebody's machine, or an unfinished thought", () => {
-  for (const path of FILES.filter((path) => !/\.(png|ico|webp)$/.test(path) && path !== "tests/tidy_test.ts")) {
+  for (
+    const path of FILES.filter((path) => !/\.(png|ico|webp)$/.test(path) && path !== "tests/tidy_test.ts")
+  ) {
     const text = Deno.readTextFileSync(join(PROJECT, path));
     assert.doesNotMatch(text, /registry\.npmjs|\/home\/[a-z]+\/|\/Users\/[a-z]+\//, path);
     if (/\.tsx?$/.test(path)) {

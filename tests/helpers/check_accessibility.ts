@@ -10,7 +10,8 @@ export interface AccessibilityReport {
   readonly notes: string[];
 }
 
-const WCAG_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+/** What axe-core calls the rules of WCAG 2.2 AA. */
+export const WCAG_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 const AxeAnswer = z.object({
   result: z.object({
@@ -27,7 +28,7 @@ const AxeAnswer = z.object({
 /**
  * Runs axe-core in a page as it is shown now. The page has to have JavaScript.
  *
- * @param only ids of rules; without them all rules of WCAG 2.2 AA and of good practice
+ * @param only tags or ids of rules; without them all rules of WCAG 2.2 AA and of good practice
  */
 export async function checkAccessibility(
   page: Page,
