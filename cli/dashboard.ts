@@ -1,8 +1,9 @@
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { absolutePath } from "../lib/core/files.ts";
+import { settleAll } from "../lib/core/settle_all.ts";
 import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { stateDirOf } from "../lib/store/store.ts";
@@ -16,6 +17,7 @@ import { runJobs } from "../web/run_jobs.ts";
 import { serveDashboard } from "../web/serve.ts";
 import { openKv } from "../web/store/open_kv.ts";
 import { changeSettings } from "../web/store/settings_row.ts";
+import { watchKvFile } from "../web/store/watch_kv_file.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -93,15 +95,41 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   }, session.settings);
   const readSettings = () => followed.read();
   try {
-    await Promise.all([
-      localFeed(context, web, { location: session.location, readSettings }, () => live.poke()),
-      runJobs(dashboard, context.signal, async () => ({ context, settings: (await readSettings()).alerts })),
+    await untilOneFails(context.signal, [
+      (signal) =>
+        localFeed(
+          { ...context, signal },
+          web,
+          { location: session.location, readSettings },
+          () => live.poke(),
+        ),
+      (signal) =>
+        runJobs(dashboard, signal, async () => ({ context, settings: (await readSettings()).alerts })),
+      // The names of databases that are no files are not absolute.
+      (signal) => isAbsolute(place) ? watchKvFile({ ...context, signal }, place) : Promise.resolve(),
     ]);
   } finally {
     live.close();
     await server.close();
   }
   context.log.info("dashboard stopped");
+}
+
+/** Runs parts until each has ended; when one fails, the signal of the others is aborted. */
+async function untilOneFails(
+  stop: AbortSignal,
+  parts: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failing = new AbortController();
+  const signal = AbortSignal.any([stop, failing.signal]);
+  await settleAll(parts.map(async (part) => {
+    try {
+      await part(signal);
+    } catch (error) {
+      failing.abort(error);
+      throw error;
+    }
+  }));
 }
 
 /** Longer input is not a password, and is not read. */

@@ -1,0 +1,51 @@
+import type { Context } from "../../lib/core/context.ts";
+import { DiskError } from "../../lib/core/errors.ts";
+import { quote } from "../../lib/core/quote.ts";
+
+/** How soon a removed file is noticed. A look reads one directory entry. */
+const LOOK_MS = 1_000;
+
+/**
+ * Checks that the database's file stays the one that was opened, until the context's signal is aborted. An open file
+ * outlives its name: without this, a dashboard whose store was removed would go on with a database that its end loses.
+ *
+ * @throws {DiskError} codes `DATABASE_REMOVED` and `DATABASE_REPLACED`
+ */
+export async function watchKvFile(
+  { fs, clock, signal }: Pick<Context, "fs" | "clock" | "signal">,
+  path: string,
+): Promise<void> {
+  let opened: string | undefined;
+  while (!signal.aborted) {
+    const found = identify(fs, path);
+    if (found === "removed") {
+      throw lost("REMOVED", `Cannot keep the dashboard's database ${quote(path)}: it was removed`);
+    }
+    opened ??= found;
+    if (found !== undefined && found !== opened) {
+      throw lost(
+        "REPLACED",
+        `Cannot keep the dashboard's database ${quote(path)}: another file took its place`,
+      );
+    }
+    await clock.sleep(LOOK_MS, signal).catch(() => {});
+  }
+}
+
+/** @returns `undefined` where the disk does not answer for now */
+function identify(fs: Context["fs"], path: string): string | undefined {
+  try {
+    const { dev, ino } = fs.statSync(path);
+    return `${dev} ${ino}`;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? "removed" : undefined;
+  }
+}
+
+function lost(what: "REMOVED" | "REPLACED", message: string): DiskError {
+  return new DiskError(`${message} while the dashboard ran`, {
+    code: `DATABASE_${what}`,
+    hint:
+      "start the dashboard again: it takes in this machine's history again; --kv names a place outside the store",
+  });
+}
