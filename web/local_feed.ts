@@ -1,14 +1,17 @@
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { messageAndHint } from "../lib/core/errors.ts";
+import { EVENT_TYPES, nodeOf } from "../lib/reporting/event_names.ts";
 import { heartbeatTexts } from "../lib/reporting/heartbeat_events.ts";
 import { type NodeFacts, recordEvents, startedEvent } from "../lib/reporting/make_events.ts";
 import { parseBatch } from "../lib/reporting/parse_batch.ts";
 import type { ReportEvent } from "../lib/reporting/wire.ts";
 import { HistoryCursor, type HistoryEntry, readAfter } from "../lib/store/history_cursor.ts";
 import { findPublishedFiles } from "../lib/store/published_files.ts";
-import { findRunning } from "../lib/store/running.ts";
+import { findRunning, type RunMark } from "../lib/store/running.ts";
 import { findStore, type Store, type StoreLocation } from "../lib/store/store.ts";
+import { localStateMark } from "./local_state_mark.ts";
+import { hasReported } from "./store/has_reported.ts";
 import { ingest } from "./store/ingest.ts";
 import { keys } from "./store/keys.ts";
 import type { Web } from "./web.ts";
@@ -28,7 +31,7 @@ export interface LocalMachine {
 
 /**
  * Takes what this machine does into its dashboard until the context's signal is aborted: the history from where the last
- * look ended, the runs that are going on, and the state of its daemon. The same events as reports of other machines, so
+ * look ended, the runs that are going on, and the state of its store and daemons. The same events as reports of other machines, so
  * that a machine that also reports to this dashboard counts once. Never throws: a problem is one warning until it
  * changes.
  *
@@ -56,14 +59,20 @@ export async function localFeed(
   }
 }
 
-class LocalFeed {
+/** A state of thousands of files takes a moment to read: that is at most a tenth of the time. */
+const REST_SHARE = 9;
+
+/** What {@link localFeed} keeps between its looks. */
+export class LocalFeed {
   readonly #context: Context;
   readonly #web: Pick<Web, "kv" | "clock">;
   readonly #machine: LocalMachine;
   #cursor: HistoryCursor | undefined;
   #root: string | undefined;
   #announced: ReadonlySet<string> = new Set();
-  #heartbeatMs = -Infinity;
+  /** What the state was taken in from, and when. */
+  #taken: { readonly mark: string; readonly settings: ModelSync; readonly atMs: number } | undefined;
+  #restUntilMs = -Infinity;
 
   constructor(context: Context, web: Pick<Web, "kv" | "clock">, machine: LocalMachine) {
     this.#context = context;
@@ -79,9 +88,10 @@ class LocalFeed {
     if (this.#root !== store.root) await this.#begin(store);
     const settings = await this.#machine.readSettings();
     const facts = { name: settings.report.node, host: this.#context.host, modelsDir: store.modelsDir };
-    const hasStarted = await this.#takeStarts(store, facts);
+    const running = await findRunning(store);
+    const hasStarted = await this.#takeStarts(facts, running);
     const hasEnded = await this.#takeHistory(store, facts);
-    const hasState = await this.#takeState(store, settings);
+    const hasState = await this.#takeState(store, settings, running);
     return hasStarted || hasEnded || hasState;
   }
 
@@ -89,6 +99,7 @@ class LocalFeed {
     const { value } = await this.#web.kv.get(keys.localHistory(store.root));
     this.#cursor = HistoryCursor.safeParse(value).data;
     this.#root = store.root;
+    this.#taken = undefined;
   }
 
   async #takeHistory(store: Store, facts: NodeFacts): Promise<boolean> {
@@ -108,22 +119,48 @@ class LocalFeed {
   }
 
   /** Runs without a daemon say nowhere else that they began. */
-  async #takeStarts(store: Store, facts: NodeFacts): Promise<boolean> {
-    const running = await findRunning(store);
+  async #takeStarts(facts: NodeFacts, running: readonly RunMark[]): Promise<boolean> {
     const fresh = running.filter(({ runId }) => !this.#announced.has(runId));
     this.#announced = new Set(running.map(({ runId }) => runId));
     await ingest(this.#web, fresh.map((run) => startedEvent(facts, run)));
     return fresh.length > 0;
   }
 
-  async #takeState(store: Store, settings: ModelSync): Promise<boolean> {
-    const now = this.#context.clock.monotonicMs();
-    if (now - this.#heartbeatMs < settings.report.interval_seconds * 1_000) return false;
-    this.#heartbeatMs = now;
-    const texts = await heartbeatTexts(this.#context, { store, roles: [] }, settings);
+  /** The state is taken in as often as a daemon reports it, and at once when something that it says has changed. */
+  async #takeState(store: Store, settings: ModelSync, running: readonly RunMark[]): Promise<boolean> {
+    const { clock } = this.#context;
+    const nowMs = clock.monotonicMs();
+    // What changes while the state is read makes another mark.
+    const mark = await localStateMark(this.#context, store, running);
+    const intervalMs = settings.report.interval_seconds * 1_000;
+    if (nowMs < this.#restUntilMs || !this.#isStale(mark, settings, nowMs - intervalMs)) return false;
+    try {
+      const events = await this.#readState(store, settings);
+      await ingest(this.#web, events);
+      this.#taken = { mark, settings, atMs: nowMs };
+      return events.length > 0;
+    } finally {
+      const endMs = clock.monotonicMs();
+      this.#restUntilMs = endMs + Math.min(REST_SHARE * (endMs - nowMs), intervalMs / 2);
+    }
+  }
+
+  #isStale(mark: string, settings: ModelSync, dueMs: number): boolean {
+    const taken = this.#taken;
+    return taken === undefined || taken.mark !== mark || taken.settings !== settings || taken.atMs <= dueMs;
+  }
+
+  /** Without a daemon, the state belongs to the nodes that runs of this machine are known under. */
+  async #readState(store: Store, settings: ModelSync): Promise<ReportEvent[]> {
+    const texts = await heartbeatTexts(this.#context, { store, roles: [] }, settings, { nodes: "every" });
     const { events } = parseBatch(texts.map((text) => JSON.parse(text)));
-    await ingest(this.#web, events);
-    return events.length > 0;
+    const isKnown = await Promise.all(
+      events.map(async ({ type, source, data }) =>
+        (type === EVENT_TYPES.heartbeat && data.intervalSeconds > 0) ||
+        await hasReported(this.#web.kv, nodeOf(source))
+      ),
+    );
+    return events.filter((_event, index) => isKnown[index]);
   }
 }
 

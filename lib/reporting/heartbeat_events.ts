@@ -6,7 +6,7 @@ import { redactText } from "../core/secret.ts";
 import { VERSION } from "../core/version.ts";
 import { readStatus } from "../status/read_status.ts";
 import type { Store } from "../store/store.ts";
-import { nodeName, type Side, sideOfCommand, sideOfRole } from "./node_name.ts";
+import { nodeName, type Side, sideOfCommand, sideOfRole, SIDES } from "./node_name.ts";
 import { EVENT_TYPES, sourceOf } from "./event_names.ts";
 import type { EventOf, RunningRun, Status } from "./wire.ts";
 import { wireCount, wireName, wireTime } from "./wire_values.ts";
@@ -31,14 +31,21 @@ export interface DaemonFacts {
   readonly at?: string | undefined;
 }
 
+/** What is reported beside daemons. */
+export interface HeartbeatScope {
+  /** `every`: nodes of this machine that have no daemon, too; the next report of those is due in 0 seconds. */
+  readonly nodes: "with-daemon" | "every";
+}
+
 /**
  * Returns a daemon's heartbeats as JSON: one for each node that this machine is, with the state of the store and with
- * the roles of that node. Secrets are hidden in them as in the log.
+ * the roles of that node; the state alone of a node without a daemon. Secrets are hidden in them as in the log.
  */
 export async function heartbeatTexts(
   context: Context,
   { store, roles, at }: DaemonFacts,
   settings: ModelSync,
+  { nodes }: HeartbeatScope = { nodes: "with-daemon" },
 ): Promise<string[]> {
   const location = { modelsDir: store.modelsDir, stateDir: store.root };
   const status = await readStatus(context, { settings, location, store, at }, 0);
@@ -48,10 +55,11 @@ export async function heartbeatTexts(
     host: wireName(context.host),
     version: VERSION,
     configFingerprint: await fingerprintOf(settings),
-    intervalSeconds: report.interval_seconds,
   };
-  const sides = report.node === undefined ? [...new Set(Array.from(known, sideOfRole))] : [undefined];
+  const withDaemon = new Set(Array.from(known, sideOfRole));
+  const sides = report.node !== undefined ? [undefined] : nodes === "every" ? SIDES : Array.from(withDaemon);
   return sides.map((side) => {
+    const hasDaemon = side === undefined ? known.size > 0 : withDaemon.has(side);
     const node = nodeName(report.node, context.host, side ?? "client");
     const time = context.clock.now().toISOString();
     const event: EventOf<"heartbeat"> = {
@@ -62,7 +70,11 @@ export async function heartbeatTexts(
       time,
       subject: node,
       datacontenttype: "application/json",
-      data: { ...common, ...partOf(status, known, side) },
+      data: {
+        ...common,
+        intervalSeconds: hasDaemon ? report.interval_seconds : 0,
+        ...partOf(status, known, side),
+      },
     };
     return JSON.stringify(
       event,

@@ -261,7 +261,7 @@ export const Heartbeat = z.object({
   version: Name,
   /** The same for the same settings. */
   configFingerprint: Name,
-  /** The next heartbeat is due in so many seconds. */
+  /** The next heartbeat is due in so many seconds; 0 for the state of a store alone, which no daemon reports. */
   intervalSeconds: Count,
   /** Without runs, which have events of their own. */
   status: Status,

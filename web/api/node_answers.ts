@@ -50,7 +50,7 @@ export function nodeDetails(
   };
 }
 
-function reportAnswer(report: Report): NodeDetails["report"] {
+function reportAnswer({ heartbeatAt: _, ...report }: Report): NodeDetails["report"] {
   return {
     ...report,
     roles: report.roles.map((role) => ({

@@ -48,7 +48,7 @@ export function nodeState(row: NodeRow, now: Date): NodeState {
   if (lastReceivedAt === null) {
     return { kind: "never-reported", since: null, reason: "It has a token and has not reported yet." };
   }
-  return (report === null ? overdueByRhythm(row, now) : silence(report, lastReceivedAt, now)) ??
+  return (hasDaemon(report) ? silence(report, lastReceivedAt, now) : overdueByRhythm(row, now)) ??
     pausedState(report) ??
     lateStart(row, now) ??
     longRun(row, now) ??
@@ -61,7 +61,7 @@ export function nodeState(row: NodeRow, now: Date): NodeState {
  * that long again.
  */
 export function patienceOf({ report, strip }: NodeRow): number {
-  return report === null ? rhythmPatience(rhythmMs(strip) ?? 0) : heartbeatPatience(report);
+  return hasDaemon(report) ? heartbeatPatience(report) : rhythmPatience(rhythmMs(strip) ?? 0);
 }
 
 function heartbeatPatience({ intervalSeconds }: Report): number {
@@ -72,19 +72,29 @@ function rhythmPatience(gapMs: number): number {
   return gapMs + Math.max(gapMs / 4, RHYTHM_GRACE_MS);
 }
 
+/** Whether a daemon of the node was heard: the state of its store may be reported without one. */
+function hasDaemon(report: Report | null): report is Report {
+  return report !== null && report.intervalSeconds > 0;
+}
+
 /** A daemon that sends no heartbeats. */
 function silence(report: Report, lastReceivedAt: string, now: Date): NodeState | undefined {
   const patienceMs = heartbeatPatience(report);
+  const heardAt = report.heartbeatAt ?? report.receivedAt;
   // Runs report for themselves while the daemon is away.
-  const silentMs = now.getTime() - Date.parse(report.receivedAt);
+  const silentMs = now.getTime() - Date.parse(heardAt);
   if (silentMs <= patienceMs) return undefined;
-  const heard = lastReceivedAt > report.receivedAt ? ", though a run reported since" : "";
+  const heard = lastReceivedAt > heardAt ? ", though a run reported since" : "";
+  const silent = `no heartbeat for ${formatDuration(silentMs)}${heard}`;
+  const isSeenGone = report.heartbeatAt !== undefined;
   return {
     kind: "down",
-    since: report.receivedAt,
-    reason: `No heartbeat for ${formatDuration(silentMs)}${heard}: it sends one every ${
-      formatDuration(report.intervalSeconds * 1000)
-    }.`,
+    since: heardAt,
+    reason: sentence(
+      isSeenGone
+        ? `its daemon has stopped: ${silent}`
+        : `${silent}: it sends one every ${formatDuration(report.intervalSeconds * 1000)}`,
+    ),
   };
 }
 

@@ -114,6 +114,7 @@ function publicReport(report: Report): Report {
   return {
     at,
     receivedAt,
+    ...(report.heartbeatAt === undefined ? {} : { heartbeatAt: report.heartbeatAt }),
     version: "",
     configFingerprint: "",
     intervalSeconds,

@@ -3,7 +3,7 @@ import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { isActivation, isFailure, namesActiveRelease } from "../fleet/outcomes.ts";
 import { withActivation, withHost, withSaid } from "./active_claims.ts";
 import { isAhead, isNewerReport, provesClock, withoutLaterTimes } from "./node_clock.ts";
-import type { NodeRow, PublishedName, RunRow } from "./rows.ts";
+import type { NodeRow, PublishedName, Report, RunRow } from "./rows.ts";
 import { endOf, knownTime, reportOf, runRow, stripRun, utc, word } from "./row_values.ts";
 
 export { CLOCK_TOLERANCE_MS } from "./node_clock.ts";
@@ -45,8 +45,15 @@ export function reduceNode(row: NodeRow, event: ReportEvent, receivedAt: string)
   return {
     ...after,
     firstReceivedAt: row.firstReceivedAt ?? receivedAt,
-    lastReceivedAt: laterOf(row.lastReceivedAt, receivedAt),
+    // The node itself says nothing where the state of its store is reported without a daemon.
+    lastReceivedAt: isWithoutDaemon(event) && row.lastReceivedAt !== null
+      ? row.lastReceivedAt
+      : laterOf(row.lastReceivedAt, receivedAt),
   };
+}
+
+function isWithoutDaemon(event: ReportEvent): boolean {
+  return event.type === EVENT_TYPES.heartbeat && event.data.intervalSeconds === 0;
 }
 
 /** The parts of a row come from one schema and these functions: equal rows have their keys in the same order. */
@@ -134,7 +141,8 @@ function publish(row: NodeRow, { time, data }: EventOf<"published">, receivedAt:
 }
 
 function beat(before: NodeRow, event: EventOf<"heartbeat">, receivedAt: string): NodeRow {
-  const report = reportOf(event, receivedAt);
+  const said = reportOf(event, receivedAt);
+  const report = isWithoutDaemon(event) ? withDaemonOf(before.report, said) : said;
   const isNewest = before.report === null || isNewerReport(report, before.report);
   const row = isNewest && provesClock(report, before.report) ? corrected(before, report.at) : before;
   const claimed = withClaims(row, event, report.at);
@@ -151,6 +159,13 @@ function beat(before: NodeRow, event: EventOf<"heartbeat">, receivedAt: string):
     ...running,
     ...begunSince.filter(({ runId }) => !named.has(runId)),
   ]);
+}
+
+/** A daemon that was heard once is missed when it is gone, though the state of its store is still reported. */
+function withDaemonOf(before: Report | null, state: Report): Report {
+  if (before === null || before.intervalSeconds === 0) return state;
+  const { roles, intervalSeconds, receivedAt, heartbeatAt = receivedAt } = before;
+  return { ...state, roles, intervalSeconds, heartbeatAt };
 }
 
 /** The heartbeat itself says since when the active release is: an activation of a wrong clock does not count. */

@@ -72,8 +72,11 @@ export const Report = z.object({
   /** When the node made it, by its clock, and when it arrived. */
   at: Time,
   receivedAt: Time,
+  /** When the last heartbeat of its daemon arrived, where the state was reported without a daemon since. */
+  heartbeatAt: Time.optional(),
   version: z.string(),
   configFingerprint: z.string(),
+  /** 0 for a node that has not been heard to have a daemon. */
   intervalSeconds: z.number(),
   roles: z.array(RoleRow),
   canary: z.object({

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { appendHistory } from "../../lib/store/history.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { nodeState } from "../../web/fleet/node_state.ts";
+import type { NodeState } from "../../web/fleet/node_view.ts";
+import { LocalFeed } from "../../web/local_feed.ts";
+import { FleetMemory } from "../../web/store/fleet_memory.ts";
+import type { NodeRow } from "../../web/store/rows.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { runRecordOf } from "./report_world.ts";
+import { type TempDir, tempDir } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+
+/** A store of this machine, `test-host`, that a dashboard in process looks at when a test says so. */
+export class WatchedStore implements AsyncDisposable {
+  readonly clock = new FakeClock("2026-11-29T12:00:00Z");
+  readonly store: Store;
+  readonly context = testContext({ clock: this.clock, freeBytes: () => Promise.resolve(this.freeBytes) });
+  freeBytes = 50_000_000_000;
+  /** As its file would be read anew for each change. */
+  settings = ModelSync.parse({});
+  readonly kv: Deno.Kv;
+  readonly #dir: TempDir;
+  readonly #feed: LocalFeed;
+
+  private constructor(dir: TempDir, kv: Deno.Kv) {
+    this.#dir = dir;
+    this.kv = kv;
+    const location = { modelsDir: join(dir.path, "models") };
+    this.store = openStore(Deno, location);
+    this.#feed = new LocalFeed(this.context, { kv, clock: this.clock }, {
+      location,
+      readSettings: () => Promise.resolve(this.settings),
+    });
+  }
+
+  static async open(settings: object = {}): Promise<WatchedStore> {
+    const world = new WatchedStore(tempDir(), await Deno.openKv(":memory:"));
+    world.settings = ModelSync.parse(settings);
+    return world;
+  }
+
+  /** Appends a run to the history: a pull, unless said otherwise. */
+  record(number: number, command = "pull"): void {
+    appendHistory(this.store, runRecordOf(number, { command, host: this.context.host }));
+  }
+
+  /** Lets time pass, and looks. @returns whether the dashboard took anything in */
+  async look(afterMs = 1_000): Promise<boolean> {
+    this.clock.advance(afterMs);
+    return await this.#feed.look();
+  }
+
+  async nodes(): Promise<string[]> {
+    return Array.from((await new FleetMemory(this.kv).read()).rows.keys()).sort();
+  }
+
+  async row(node = "test-host/client"): Promise<NodeRow> {
+    const row = (await new FleetMemory(this.kv).read()).rows.get(node);
+    assert.ok(row !== undefined, `there is no node ${node}`);
+    return row;
+  }
+
+  async state(node?: string): Promise<NodeState> {
+    return nodeState(await this.row(node), this.clock.now());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.kv.close();
+    this.#dir[Symbol.dispose]();
+    return Promise.resolve();
+  }
+}
