@@ -12,6 +12,7 @@ import { runJobs } from "../../web/run_jobs.ts";
 import { type DashboardServer, serveDashboard } from "../../web/serve.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { type FleetBatch, SimulatedFleet } from "./fleet/simulate_fleet.ts";
+import { judgeFleet } from "./judge_fleet.ts";
 import { say, styled } from "./stage.ts";
 
 const DAYS = 30;
@@ -103,14 +104,17 @@ export class DemoDashboard implements AsyncDisposable {
   /** Takes in a month of a simulated fleet, as if its nodes had reported all the time. */
   async #fill(nodes: number): Promise<SimulatedFleet> {
     const startedMs = performance.now();
-    const options = { nodes, days: DAYS, now: this.#context.clock.now() };
+    const options = { nodes, days: DAYS, now: this.#context.clock.now(), isWatched: true };
     say(`\nA month of ${nodes} simulated nodes is taken in ...`);
     const fleet = new SimulatedFleet(options);
     let events = 0;
-    for (const batch of fleet.story()) {
-      if (this.#context.signal.aborted) break;
-      await this.#take(batch);
-      events += batch.events.length;
+    for (const { endsAt, isLook } of fleet.windows()) {
+      for (const batch of fleet.batchesUntil(endsAt)) {
+        if (this.#context.signal.aborted) return fleet;
+        await this.#take(batch);
+        events += batch.events.length;
+      }
+      if (isLook) await judgeFleet(this.#web, fleet, endsAt);
     }
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0);
     say(`${events.toLocaleString("en")} events in ${seconds} s`);

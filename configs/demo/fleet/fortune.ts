@@ -90,7 +90,6 @@ export class Fortune {
     const { plan, nowMs, random } = this.#facts;
     if (plan.kind === "trainer" || plan.kind === "references") return dueMs;
     const startMs = dueMs + random.integer(1, plan.kind === "desk" ? 3 : 55) * 1_000;
-    const daysAgo = this.#daysAgo(dueMs);
     switch (plan.fate) {
       case "late":
         return nowMs - dueMs < 2 * HOUR_MS ? undefined : startMs;
@@ -99,14 +98,18 @@ export class Fortune {
       case "stopped":
         return dueMs > this.#stoppedMs() ? undefined : startMs;
       case "was-down":
-        return daysAgo === WAS_DOWN_DAYS_AGO ? dueMs + WAS_DOWN_AFTER_DUE_MS + 95_000 : startMs;
+        return this.#isDayOfOutage(dueMs) ? dueMs + WAS_DOWN_AFTER_DUE_MS + 95_000 : startMs;
       case "weekends-off":
         return this.#startOfWorkday(dueMs);
       default:
-        return plan.name === ONCE_LATE.node && daysAgo === ONCE_LATE.daysAgo
-          ? startMs + ONCE_LATE.lateMs
-          : startMs;
+        return startMs + this.delayOf(dueMs);
     }
+  }
+
+  /** Returns how much later than usual the run of a due time starts, because the machine is busy; 0 for all but one. */
+  delayOf(dueMs: number): number {
+    const isBusy = this.#facts.plan.name === ONCE_LATE.node && this.#daysAgo(dueMs) === ONCE_LATE.daysAgo;
+    return isBusy ? ONCE_LATE.lateMs : 0;
   }
 
   /** Whether the node is on at a time. */
@@ -116,7 +119,7 @@ export class Fortune {
     if (plan.fate === "weekends-off") return this.#isWorkingTime(timeMs);
     if (plan.fate !== "was-down") return true;
     const { ofDayMs } = this.#timetables.wallTime(plan.zone, timeMs);
-    return this.#daysAgo(timeMs) !== WAS_DOWN_DAYS_AGO || ofDayMs < 3 * HOUR_MS || ofDayMs > 12 * HOUR_MS;
+    return !this.#isDayOfOutage(timeMs) || ofDayMs < 3 * HOUR_MS || ofDayMs > 12 * HOUR_MS;
   }
 
   /** Returns how the run that starts at a time fails; `undefined` for most. */
@@ -139,6 +142,12 @@ export class Fortune {
     const { plan, nowMs } = this.#facts;
     if (plan.fate === "disk-full") return NEARLY_FULL_BYTES;
     return Math.round(atLast + (nowMs - timeMs) / DAY_MS * 95_000_000);
+  }
+
+  /** The whole day by the wall clock, whatever time it is at the end. */
+  #isDayOfOutage(timeMs: number): boolean {
+    const { ofDayMs } = this.#timetables.wallTime(this.#facts.plan.zone, timeMs);
+    return this.#daysAgo(timeMs - ofDayMs + 12 * HOUR_MS) === WAS_DOWN_DAYS_AGO;
   }
 
   /** 0 for the last 24 hours. */

@@ -24,6 +24,8 @@ export interface NodeParts {
   readonly firstDueMs: number;
   /** The time between two heartbeats; without it there is one at the end, and those that show a canary. */
   readonly heartbeatMs: number | undefined;
+  /** When it sends a heartbeat besides, oldest first. */
+  readonly beatTimes: readonly number[];
 }
 
 /** An event, and when it happened by a clock that is right. */
@@ -59,7 +61,7 @@ export class NodeLife {
   #reported: Reported[] = [];
 
   constructor(parts: NodeParts) {
-    const { facts, fortune, heartbeatMs, fromMs } = parts;
+    const { facts, heartbeatMs, fromMs } = parts;
     const { modelsDir } = KINDS[facts.plan.kind];
     this.#parts = parts;
     this.#events = new RunEvents({ name: facts.plan.name, host: facts.plan.host, modelsDir });
@@ -68,9 +70,9 @@ export class NodeLife {
     this.#nextBeatMs = !facts.plan.hasDaemon
       ? Infinity
       : heartbeatMs === undefined
-      ? fortune.lastBeatMs
+      ? this.#nextOwnBeat(-Infinity)
       : fromMs;
-    this.#pauseMs = fortune.pausedMs;
+    this.#pauseMs = parts.fortune.pausedMs;
   }
 
   /** Returns what the node reports up to a time and has not returned yet, oldest first. */
@@ -150,8 +152,15 @@ export class NodeLife {
     if (fortune.isOn(atMs)) this.#beat(atMs);
     const { lastBeatMs } = fortune;
     this.#nextBeatMs = atMs < lastBeatMs
-      ? Math.min(atMs + heartbeatMs, lastBeatMs)
+      ? Math.min(atMs + heartbeatMs, this.#nextOwnBeat(atMs))
       : atMs + INTERVAL_SECONDS * 1_000;
+  }
+
+  /** The first of the heartbeats that it sends at a certain time after one. */
+  #nextOwnBeat(afterMs: number): number {
+    const { beatTimes, fortune } = this.#parts;
+    const next = beatTimes.find((timeMs) => timeMs > afterMs) ?? Infinity;
+    return Math.min(next, fortune.lastBeatMs);
   }
 
   #beat(atMs: number): void {
@@ -182,7 +191,7 @@ export class NodeLife {
     const { plan, clock } = facts;
     const { role, modelsDir } = KINDS[plan.kind];
     const pause = fortune.pauseAt(atMs);
-    const dueMs = this.#missedMs ?? timetable.next(atMs);
+    const dueMs = this.#missedMs ?? this.#awaitedMs(atMs) ?? timetable.next(atMs);
     return {
       modelsDir,
       stateDir: modelsDir.replace(/models$/, ".model-sync"),
@@ -198,6 +207,12 @@ export class NodeLife {
       running: this.#runningAt(atMs),
       freeBytes: fortune.freeBytesAt(atMs, this.#isWindows ? 180 * GIGABYTE : 60 * GIGABYTE),
     };
+  }
+
+  /** The due time that has come and whose run has not started; a node that was off makes up for it by itself. */
+  #awaitedMs(atMs: number): number | undefined {
+    const isAwaited = this.#startMs !== undefined && this.#startMs > atMs && this.#dueMs <= atMs;
+    return isAwaited && this.#parts.fortune.isOn(this.#dueMs) ? this.#dueMs : undefined;
   }
 
   #report(atMs: number, events: readonly ReportEvent[]): void {

@@ -4,7 +4,8 @@ import type { Behaviour, NodeFacts } from "./behaviour.ts";
 import { Consumer } from "./consumer.ts";
 import { clockOf, Fortune } from "./fortune.ts";
 import { makeModelSet, type ModelSet, SET_SPECS } from "./model_sets.ts";
-import { NodeLife, type Reported } from "./node_life.ts";
+import { beatTimes, lookTimes, type TroubledTime, troubledTimes } from "./looks.ts";
+import { NodeLife, type NodeParts, type Reported } from "./node_life.ts";
 import { Random } from "./random.ts";
 import { ReferencesNode } from "./references_node.ts";
 import { makeRoster, type NodePlan } from "./roster.ts";
@@ -31,6 +32,8 @@ export interface FleetOptions {
   readonly canaryHeartbeatMinutes?: number;
   /** Bulk: so many runs of each node at even distances, most of them unchanged, and nothing happens to any node. */
   readonly runsPerNode?: number;
+  /** Whether nodes send the heartbeats besides by which a dashboard finds out when they were down or late. */
+  readonly isWatched?: boolean;
   /** How much of a node's time one batch covers, in hours. A node that could not report sends more at once. */
   readonly batchHours?: number;
 }
@@ -41,6 +44,13 @@ export interface FleetBatch {
   readonly events: ReportEvent[];
   /** When the last of them happened, by a clock that is right: when a dashboard received them. */
   readonly sentAt: Date;
+}
+
+/** A part of the story of a fleet. */
+export interface FleetWindow {
+  readonly endsAt: Date;
+  /** Whether a dashboard that looks at its nodes then finds some that became late or down, or work again. */
+  readonly isLook: boolean;
 }
 
 /**
@@ -58,18 +68,37 @@ export class SimulatedFleet {
   readonly #fromMs: number;
   readonly #nowMs: number;
   readonly #windowMs: number;
+  readonly #looks: readonly number[];
 
   constructor(options: FleetOptions) {
     this.#nowMs = options.now.getTime();
     this.#fromMs = this.#nowMs - options.days * DAY_MS;
     this.#windowMs = (options.batchHours ?? 24) * 60 * MINUTE_MS;
-    this.#lives = makeLives(options, this.#fromMs, this.#nowMs);
+    const { lives, looks } = makeLives(options, this.#fromMs, this.#nowMs);
+    this.#lives = lives;
+    this.#looks = looks;
+  }
+
+  /** When the story begins. */
+  get beganAt(): Date {
+    return new Date(this.#fromMs);
   }
 
   /** Returns the story, as {@link simulateFleet} does. */
   *story(): Generator<FleetBatch> {
+    for (const { endsAt } of this.windows()) yield* this.batchesUntil(endsAt);
+  }
+
+  /** Returns the parts of the story, oldest first. */
+  *windows(): Generator<FleetWindow> {
+    let looks = this.#looks;
     for (let endMs = this.#fromMs + this.#windowMs;; endMs += this.#windowMs) {
-      yield* this.batchesUntil(new Date(Math.min(endMs, this.#nowMs)));
+      const lastMs = Math.min(endMs, this.#nowMs);
+      for (const lookMs of looks.filter((timeMs) => timeMs <= lastMs)) {
+        yield { endsAt: new Date(lookMs), isLook: true };
+      }
+      looks = looks.filter((timeMs) => timeMs > lastMs);
+      yield { endsAt: new Date(lastMs), isLook: false };
       if (endMs >= this.#nowMs) return;
     }
   }
@@ -82,8 +111,13 @@ export class SimulatedFleet {
   }
 }
 
-function makeLives(options: FleetOptions, fromMs: number, nowMs: number): [string, NodeLife][] {
-  const { nodes, seed = 1, runsPerNode } = options;
+interface Lives {
+  readonly lives: [string, NodeLife][];
+  readonly looks: readonly number[];
+}
+
+function makeLives(options: FleetOptions, fromMs: number, nowMs: number): Lives {
+  const { nodes, seed = 1, runsPerNode, isWatched = false } = options;
   const timetables = new Timetables(nowMs);
   const bulkMs = runsPerNode === undefined ? undefined : (nowMs - fromMs) / runsPerNode;
   const sets = SET_SPECS.map((spec) => {
@@ -95,11 +129,14 @@ function makeLives(options: FleetOptions, fromMs: number, nowMs: number): [strin
       dueMs: dueTimes(due, firstMs, nowMs + BEYOND_MS),
     });
   });
-  return makeRoster(nodes, seed, bulkMs === undefined).map((plan) => {
+  const world = { options, fromMs, nowMs, timetables, bulkMs };
+  const casts = makeRoster(nodes, seed, bulkMs === undefined).map((plan) => {
     const set = sets[plan.set];
     if (set === undefined) throw new TypeError(`no model set ${plan.set}`);
-    return [plan.name, makeLife(plan, set, { options, fromMs, nowMs, timetables, bulkMs })];
+    return castOf(plan, set, world);
   });
+  const looks = isWatched ? lookTimes(casts.flatMap(({ troubled }) => troubled), nowMs) : [];
+  return { lives: casts.map((cast) => [cast.facts.plan.name, makeLife(cast, world, looks)]), looks };
 }
 
 interface World {
@@ -111,20 +148,37 @@ interface World {
   readonly bulkMs: number | undefined;
 }
 
-function makeLife(plan: NodePlan, set: ModelSet, world: World): NodeLife {
+/** A node before its life is known: when it is in trouble is news for all. */
+interface Cast extends Pick<NodeParts, "facts" | "behaviour" | "fortune" | "timetable"> {
+  readonly troubled: readonly TroubledTime[];
+}
+
+function castOf(plan: NodePlan, set: ModelSet, world: World): Cast {
   const { options, fromMs, nowMs, timetables, bulkMs } = world;
-  const { seed = 1, heartbeatMinutes } = options;
-  const random = Random.of(seed, plan.name);
-  const facts: NodeFacts = { plan, random, nowMs, clock: clockOf(plan, nowMs) };
+  const { seed = 1, isWatched = false } = options;
+  const facts: NodeFacts = {
+    plan,
+    random: Random.of(seed, plan.name),
+    nowMs,
+    clock: clockOf(plan, nowMs),
+  };
   const timetable = bulkMs === undefined ? timetables.of(plan) : evenly(bulkMs);
+  const behaviour = behaviourOf(facts, set, world);
+  const fortune = new Fortune(facts, set, timetables);
+  const isSeen = isWatched && plan.hasDaemon;
+  const troubled = isSeen ? troubledTimes(fortune, timetable, fromMs, nowMs) : [];
+  return { facts, behaviour, fortune, timetable, troubled };
+}
+
+function makeLife(cast: Cast, world: World, looks: readonly number[]): NodeLife {
+  const { facts, fortune, timetable, troubled } = cast;
+  const { heartbeatMinutes } = world.options;
   return new NodeLife({
-    facts,
-    behaviour: behaviourOf(facts, set, world),
-    timetable,
-    fortune: new Fortune(facts, set, timetables),
-    fromMs,
-    firstDueMs: firstDue(plan, timetable, random, world),
+    ...cast,
+    fromMs: world.fromMs,
+    firstDueMs: firstDue(facts.plan, timetable, facts.random, world),
     heartbeatMs: heartbeatMinutes === undefined ? undefined : heartbeatMinutes * MINUTE_MS,
+    beatTimes: beatTimes(looks, troubled, fortune),
   });
 }
 
