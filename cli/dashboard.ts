@@ -78,7 +78,13 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const web = { kv, clock: context.clock, log: context.log };
   if (flags.setPassword === true) return await setPassword(session, kv);
   const setup = { env: context.env, isLoopback: isLoopbackName(listen.hostname), isDeploy: false };
-  const { app, access, live, dashboard } = openDashboard(web, setup);
+  const followed = new FollowedSettings(context, {
+    paths: flags.config === undefined ? [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE] : [flags.config],
+    load: async () => (await openSession(plain)).settings,
+  }, session.settings);
+  const readSettings = () => followed.read();
+  const readAlerting = async () => ({ context, settings: (await readSettings()).alerts });
+  const { app, access, live, dashboard } = openDashboard(web, setup, readAlerting);
   mayListen(listen.hostname, await access.password());
   const server = serveDashboard({
     address: listen,
@@ -89,11 +95,6 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const url = `http://${formatAddress(server.address)}`;
   session.output.result({ url }, () => [`dashboard: ${url}`]);
   context.log.info("stop it with Ctrl-C or SIGTERM");
-  const followed = new FollowedSettings(context, {
-    paths: flags.config === undefined ? [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE] : [flags.config],
-    load: async () => (await openSession(plain)).settings,
-  }, session.settings);
-  const readSettings = () => followed.read();
   try {
     await untilOneFails(context.signal, [
       (signal) =>
@@ -103,8 +104,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
           { location: session.location, readSettings },
           () => live.poke(),
         ),
-      (signal) =>
-        runJobs(dashboard, signal, async () => ({ context, settings: (await readSettings()).alerts })),
+      (signal) => runJobs(dashboard, signal),
       // The names of databases that are no files are not absolute.
       (signal) => isAbsolute(place) ? watchKvFile({ ...context, signal }, place) : Promise.resolve(),
     ]);

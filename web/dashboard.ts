@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import type { Access } from "./access/access.ts";
 import type { AccessEnv } from "./access/visit.ts";
 import type { IngestCounts } from "./api/ingest_counts.ts";
+import type { Alerting } from "./incidents/alerting.ts";
 import type { LiveFeed } from "./live_feed.ts";
 import type { FleetMemory } from "./store/fleet_memory.ts";
 import type { Web } from "./web.ts";
@@ -16,6 +17,8 @@ export interface Dashboard extends Guarded {
   readonly fleet: FleetMemory;
   readonly live: LiveFeed;
   readonly counts: IngestCounts;
+  /** Returns where alerts go to, as it is configured now; `undefined` where none go out. */
+  readonly readAlerting: () => Promise<Alerting | undefined>;
 }
 
 /** What the guard has found out about a request before its route sees it. */

@@ -19,6 +19,11 @@ const { env, clock, log } = context;
 let opening: Promise<OpenDashboard> | undefined;
 let alerting: ReturnType<typeof findAlerting> | undefined;
 
+/** Complaints about the settings are logged once. */
+function readAlerting(): ReturnType<typeof findAlerting> {
+  return alerting ??= findAlerting(context);
+}
+
 /** One for all requests of this instance. What failed to open is tried again by the next request. */
 function opened(): Promise<OpenDashboard> {
   opening ??= open().catch((error) => {
@@ -31,16 +36,14 @@ function opened(): Promise<OpenDashboard> {
 async function open(): Promise<OpenDashboard> {
   const kv = await openKv(env.get(KV_VARIABLE), env);
   const isDeploy = env.get("DENO_DEPLOY") !== undefined;
-  return openDashboard({ kv, clock, log }, { env, isLoopback: false, isDeploy });
+  return openDashboard({ kv, clock, log }, { env, isLoopback: false, isDeploy }, readAlerting);
 }
 
 /** Retries would overlap with the next minute. */
 const NO_RETRIES = { backoffSchedule: [] };
 
 Deno.cron(WATCH_JOB.name, WATCH_JOB.schedule, NO_RETRIES, async () => {
-  // Complaints about its settings are logged once.
-  alerting ??= findAlerting(context);
-  const found = await alerting;
+  const found = await readAlerting();
   await withDashboard(({ dashboard }) => watchJob(dashboard, found));
 });
 

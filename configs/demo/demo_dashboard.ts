@@ -138,7 +138,7 @@ export class DemoDashboard implements AsyncDisposable {
 
   /** Opens incidents, and alerts about none. */
   async #work(): Promise<void> {
-    await runJobs(this.#web, this.#context.signal, () => Promise.resolve(undefined));
+    await runJobs(this.#web, this.#context.signal);
   }
 
   get #web() {

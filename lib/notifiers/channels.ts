@@ -15,6 +15,8 @@ import { sendWebhook } from "./send_webhook.ts";
 export interface Channel {
   /** For messages. */
   readonly name: string;
+  /** How alerts travel, in a few words without addresses: `by e-mail`. */
+  readonly way: string;
   /** Tells it from every other channel; may hold a secret. */
   readonly identity: string;
   send(context: Context, message: AlertMessage): Promise<void>;
@@ -45,6 +47,7 @@ function emailChannel(env: Environment, settings: MailSettings): Channel {
     settings.password_env === undefined ? undefined : requireSecret(env, settings.password_env);
   return {
     name: "the alert by e-mail",
+    way: "by e-mail",
     identity: ["email", settings.host, settings.to].flat().join(" "),
     send: async (context, { text }) => await sendEmail(context, settings, password(), text),
     look: async (context) => {
@@ -59,6 +62,7 @@ function webhookChannel(env: Environment, url: string, variable: string): Channe
   const secret = () => requireSecret(env, variable);
   return {
     name: "the alert by webhook",
+    way: "by webhook",
     identity: `webhook ${url}`,
     send: async (context, message) => await sendWebhook(context, url, secret(), message),
     look: async (context) => {
@@ -72,6 +76,7 @@ function chatChannel(env: Environment, { type, url, url_env = "" }: Chat): Chann
   const address = () => url === undefined ? chatAddress(env, url_env) : new Secret(url);
   return {
     name: `the alert to ${type}`,
+    way: `to ${type}`,
     identity: `${type} ${url ?? url_env}`,
     send: async (context, { id, text }) => await sendChat(context, type, address(), id, text),
     look: async (context) => await lookAtPost(context, type, address().reveal()),

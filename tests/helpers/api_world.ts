@@ -1,4 +1,5 @@
 import { createToken } from "../../web/access/tokens.ts";
+import type { Alerting } from "../../web/incidents/alerting.ts";
 import type { App, Dashboard } from "../../web/dashboard.ts";
 import { openDashboard } from "../../web/open_dashboard.ts";
 import { ingest } from "../../web/store/ingest.ts";
@@ -11,6 +12,7 @@ import { fixedEnvironment, type RecordedLog, recordedLog } from "./test_context.
 export interface ApiChoice {
   readonly kv?: Deno.Kv;
   readonly env?: Readonly<Record<string, string>>;
+  readonly alerting?: Alerting;
 }
 
 /** The dashboard on a database in memory. Without a password, readers are operators. */
@@ -21,10 +23,10 @@ export class ApiWorld implements AsyncDisposable {
   readonly app: App;
   readonly #ownsKv: boolean;
 
-  constructor(kv: Deno.Kv, { env = {}, kv: given }: ApiChoice) {
+  constructor(kv: Deno.Kv, { env = {}, kv: given, alerting }: ApiChoice) {
     const web = { kv, clock: this.clock, log: this.log };
     const setup = { env: fixedEnvironment(env), isLoopback: true, isDeploy: false };
-    const { app, dashboard } = openDashboard(web, setup);
+    const { app, dashboard } = openDashboard(web, setup, () => Promise.resolve(alerting));
     [this.app, this.dashboard, this.#ownsKv] = [app, dashboard, given === undefined];
   }
 

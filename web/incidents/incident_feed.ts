@@ -17,8 +17,13 @@ interface FeedEntry {
  * Returns incidents as an Atom feed (RFC 4287), an entry for the beginning and one for the end of each.
  *
  * @param origin of the dashboard, as its reader knows it
+ * @param began the time of a feed without entries
  */
-export async function incidentFeed(origin: string, incidents: readonly IncidentRow[]): Promise<string> {
+export async function incidentFeed(
+  origin: string,
+  incidents: readonly IncidentRow[],
+  began: Date,
+): Promise<string> {
   const entries = (await Promise.all(incidents.map(entriesOf))).flat()
     .sort((a, b) => a.updated < b.updated ? 1 : -1);
   const page = origin + addresses.incidents();
@@ -27,7 +32,7 @@ export async function incidentFeed(origin: string, incidents: readonly IncidentR
     `<feed xmlns="http://www.w3.org/2005/Atom">`,
     `<id>${await idOf(`feed ${origin}`)}</id>`,
     `<title>Incidents · model-sync</title>`,
-    `<updated>${entries[0]?.updated ?? NEVER}</updated>`,
+    `<updated>${entries[0]?.updated ?? began.toISOString()}</updated>`,
     `<author><name>model-sync</name></author>`,
     `<link rel="self" type="application/atom+xml" href="${escapeXml(origin + addresses.incidentsFeed())}"/>`,
     `<link rel="alternate" type="text/html" href="${escapeXml(page)}"/>`,
@@ -35,9 +40,6 @@ export async function incidentFeed(origin: string, incidents: readonly IncidentR
     `</feed>\n`,
   ].join("\n");
 }
-
-/** A feed needs a time also before its first entry. */
-const NEVER = "1970-01-01T00:00:00Z";
 
 async function entriesOf(incident: IncidentRow): Promise<FeedEntry[]> {
   const { node, kind, reason, startedAt, endedAt } = incident;

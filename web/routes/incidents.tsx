@@ -13,6 +13,8 @@ import { StateBadge } from "../components/StateBadge.tsx";
 import { Cell, type Column, Row, Table } from "../components/Table.tsx";
 import { Time } from "../components/Time.tsx";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import { alertWays } from "../incidents/alert_ways.ts";
+import { freshOf, withNews } from "../incidents/current_troubles.ts";
 import { incidentFeed } from "../incidents/incident_feed.ts";
 import { endingWords, lengthOf } from "../incidents/incident_words.ts";
 import { type IncidentList, readableIncidents, UNKNOWN_NODE } from "../incidents/readable_incidents.ts";
@@ -21,12 +23,13 @@ import { pageFacts } from "../page_facts.ts";
 import { readableFleet } from "../readable_fleet.ts";
 import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
-import type { IncidentRow } from "../store/rows.ts";
+import type { IncidentRow, NodeRow } from "../store/rows.ts";
 
 /** Incidents of one page. */
 const PAGE_ROWS = 50;
 /** Readers of feeds ask several times a day. */
 const FEED_INCIDENTS = 50;
+const HOUR_MS = 3_600_000;
 /** A list to choose from; of a larger fleet, a node's own page leads here. */
 const FILTER_NODES_MAX = 200;
 
@@ -39,7 +42,7 @@ export function incidentRoutes(dashboard: Dashboard): App {
       const now = dashboard.clock.now();
       const { view, version } = await readableFleet(dashboard, context.var.viewer);
       const choice = { limit: PAGE_ROWS, before, node };
-      const list = await readableIncidents(dashboard, context.var.viewer, choice);
+      const list = withNews(await readableIncidents(dashboard, context.var.viewer, choice), view.nodes);
       const fresh = freshOf(view.nodes, list.open, node);
       const troubled = [
         ...list.open,
@@ -56,6 +59,7 @@ export function incidentRoutes(dashboard: Dashboard): App {
             sentence={sentenceOf(troubled, node)}
             node={node}
             isFirstPage={before === undefined}
+            ways={context.var.viewer === "operator" ? await alertWays(dashboard) : []}
           />
         ),
       }));
@@ -65,23 +69,19 @@ export function incidentRoutes(dashboard: Dashboard): App {
       const { open, over } = await readableIncidents(dashboard, viewer, { limit: FEED_INCIDENTS });
       const origin = `${visit.isHttps ? "https" : "http"}://${visit.host}`;
       const newest = open.slice(0, FEED_INCIDENTS);
-      return context.body(await incidentFeed(origin, [...newest, ...over]), 200, {
+      const { rows } = await dashboard.fleet.read();
+      const began = beginningOf(rows.values(), dashboard.clock.now());
+      return context.body(await incidentFeed(origin, [...newest, ...over], began), 200, {
         "content-type": "application/atom+xml; charset=utf-8",
       });
     });
 }
 
-/** Nodes that are late or down, of which the dashboard has not made an incident yet. */
-function freshOf(
-  nodes: readonly NodeView[],
-  open: readonly IncidentRow[],
-  wanted: string | undefined,
-): NodeView[] {
-  const known = new Set(open.map(({ node }) => node));
-  return nodes.filter(({ row, state }) =>
-    (state.kind === "late" || state.kind === "down") && !known.has(row.node) &&
-    (wanted === undefined || wanted === row.node)
-  );
+/** When the first node reported; before that, the hour that it is, so that a reader is given the same feed for a while. */
+function beginningOf(rows: Iterable<NodeRow>, now: Date): Date {
+  const firsts = Array.from(rows, ({ firstReceivedAt }) => firstReceivedAt).filter((at) => at !== null);
+  const first = firsts.sort()[0];
+  return first === undefined ? new Date(now.getTime() - now.getTime() % HOUR_MS) : new Date(first);
 }
 
 /** What the sentence counts. */
@@ -98,9 +98,11 @@ interface IncidentsPageProps {
   readonly sentence: string;
   readonly node: string | undefined;
   readonly isFirstPage: boolean;
+  /** How alerts go out. */
+  readonly ways: readonly string[];
 }
 
-function IncidentsPage({ list, fresh, sentence, node, isFirstPage }: IncidentsPageProps) {
+function IncidentsPage({ list, fresh, sentence, node, isFirstPage, ways }: IncidentsPageProps) {
   const { open, over, older, nodes } = list;
   const isEmpty = open.length === 0 && over.length === 0 && fresh.length === 0;
   return (
@@ -118,7 +120,7 @@ function IncidentsPage({ list, fresh, sentence, node, isFirstPage }: IncidentsPa
           isFiltered={node !== undefined}
         />
       )}
-      {isEmpty && isFirstPage && <NoIncident node={node} />}
+      {isEmpty && isFirstPage && <NoIncident node={node} ways={ways} />}
       {isFirstPage && open.length > 0 && (
         <Section title="Open" note={String(open.length)} live="open">
           <IncidentTable caption="Open incidents" incidents={open} />
@@ -178,7 +180,7 @@ function pageAddress(node: string | undefined, before: string | undefined): stri
   return query.size === 0 ? addresses.incidents() : `${addresses.incidents()}?${query}`;
 }
 
-function NoIncident({ node }: { readonly node: string | undefined }) {
+function NoIncident({ node, ways }: Pick<IncidentsPageProps, "node" | "ways">) {
   const { viewer } = useContext(PageContext);
   if (node !== undefined) {
     return (
@@ -188,16 +190,26 @@ function NoIncident({ node }: { readonly node: string | undefined }) {
     );
   }
   if (viewer === "public") return <Empty title="No incident so far" />;
+  if (ways.length > 0) {
+    return (
+      <Empty title="No incident so far" commands={["model-sync doctor"]}>
+        <p>When one begins, an alert goes out {LIST.format(ways)}. To check the channels:</p>
+      </Empty>
+    );
+  }
   return (
     <Empty title="No incident so far" commands={["model-sync doctor"]}>
       <p>
-        To hear of the first one by mail, chat or webhook, set <code>model_sync.alerts</code> in{" "}
+        No channel for alerts is configured. To hear of the first one by mail, chat or webhook, set{" "}
+        <code>model_sync.alerts</code> in{" "}
         <code>configs/bot.yaml</code>. On Deno Deploy, put the same settings into{" "}
         <code>MODEL_SYNC_DASHBOARD_ALERTS</code>. Then check the channels:
       </p>
     </Empty>
   );
 }
+
+const LIST = new Intl.ListFormat("en");
 
 function FreshTable({ nodes }: { readonly nodes: readonly NodeView[] }) {
   const columns = [...COLUMNS.slice(0, 3), { label: "Since", size: "medium", align: "end" } as const];
