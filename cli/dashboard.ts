@@ -102,7 +102,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
           { ...context, signal },
           web,
           { location: session.location, readSettings },
-          () => live.poke(),
+          { intake: dashboard.intake, onChange: () => live.poke() },
         ),
       (signal) => runJobs(dashboard, signal),
       // The names of databases that are no files are not absolute.

@@ -1,6 +1,5 @@
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
-import { messageAndHint } from "../lib/core/errors.ts";
 import { EVENT_TYPES, nodeOf } from "../lib/reporting/event_names.ts";
 import { heartbeatTexts } from "../lib/reporting/heartbeat_events.ts";
 import { type NodeFacts, recordEvents, startedEvent } from "../lib/reporting/make_events.ts";
@@ -10,6 +9,7 @@ import { HistoryCursor, type HistoryEntry, readAfter } from "../lib/store/histor
 import { findPublishedFiles } from "../lib/store/published_files.ts";
 import { findRunning, type RunMark } from "../lib/store/running.ts";
 import { findStore, type Store, type StoreLocation } from "../lib/store/store.ts";
+import type { LocalIntake } from "./local_intake.ts";
 import { localStateMark } from "./local_state_mark.ts";
 import { hasReported } from "./store/has_reported.ts";
 import { ingest } from "./store/ingest.ts";
@@ -29,29 +29,36 @@ export interface LocalMachine {
   readonly readSettings: () => Promise<ModelSync>;
 }
 
+export interface LocalFeedOptions {
+  /** Hears how it goes. */
+  readonly intake: LocalIntake;
+  /** Called when something was taken in. */
+  readonly onChange: () => void;
+}
+
 /**
  * Takes what this machine does into its dashboard until the context's signal is aborted: the history from where the last
- * look ended, the runs that are going on, and the state of its store and daemons. The same events as reports of other machines, so
- * that a machine that also reports to this dashboard counts once. Never throws: a problem is one warning until it
- * changes.
- *
- * @param onChange called when something was taken in
+ * look ended, the runs that are going on, and the state of its store and daemons. The same events as reports of other
+ * machines, so that a machine that also reports to this dashboard counts once. Never throws: a problem is one warning
+ * until it changes, and pages show it.
  */
 export async function localFeed(
   context: Context,
   web: Pick<Web, "kv" | "clock">,
   machine: LocalMachine,
-  onChange: () => void,
+  { intake, onChange }: LocalFeedOptions,
 ): Promise<void> {
   const { clock, log, signal } = context;
   const feed = new LocalFeed(context, web, machine);
   let problem: string | undefined;
   while (!signal.aborted) {
     try {
-      if (await feed.look()) onChange();
+      intake.begin();
+      if (await feed.look(() => intake.proceed())) onChange();
+      intake.succeed();
       problem = undefined;
     } catch (error) {
-      const found = messageAndHint(error);
+      const found = intake.fail(error);
       if (!signal.aborted && found !== problem) log.warn(`cannot show this machine's runs: ${found}`);
       problem = found;
     }
@@ -80,8 +87,11 @@ export class LocalFeed {
     this.#machine = machine;
   }
 
-  /** @returns whether anything was taken in */
-  async look(): Promise<boolean> {
+  /**
+   * @param onProgress called when a part of a long history was taken in
+   * @returns whether anything was taken in
+   */
+  async look(onProgress = () => {}): Promise<boolean> {
     const { fs, log } = this.#context;
     const store = findStore(fs, this.#machine.location, log);
     if (store === undefined) return false;
@@ -90,7 +100,7 @@ export class LocalFeed {
     const facts = { name: settings.report.node, host: this.#context.host, modelsDir: store.modelsDir };
     const running = await findRunning(store);
     const hasStarted = await this.#takeStarts(facts, running);
-    const hasEnded = await this.#takeHistory(store, facts);
+    const hasEnded = await this.#takeHistory(store, facts, onProgress);
     const hasState = await this.#takeState(store, settings, running);
     return hasStarted || hasEnded || hasState;
   }
@@ -102,7 +112,7 @@ export class LocalFeed {
     this.#taken = undefined;
   }
 
-  async #takeHistory(store: Store, facts: NodeFacts): Promise<boolean> {
+  async #takeHistory(store: Store, facts: NodeFacts, onProgress: () => void): Promise<boolean> {
     for (let taken = false;; taken = true) {
       const batch = readAfter(store, this.#cursor, LINES_MAX);
       if (!batch.found) {
@@ -115,14 +125,15 @@ export class LocalFeed {
       await ingest(this.#web, eventsOf(store, facts, batch.entries));
       this.#cursor = last.cursor;
       await this.#web.kv.set(keys.localHistory(store.root), last.cursor);
+      onProgress();
     }
   }
 
   /** Runs without a daemon say nowhere else that they began. */
   async #takeStarts(facts: NodeFacts, running: readonly RunMark[]): Promise<boolean> {
     const fresh = running.filter(({ runId }) => !this.#announced.has(runId));
-    this.#announced = new Set(running.map(({ runId }) => runId));
     await ingest(this.#web, fresh.map((run) => startedEvent(facts, run)));
+    this.#announced = new Set(running.map(({ runId }) => runId));
     return fresh.length > 0;
   }
 

@@ -5,6 +5,7 @@ import { dashboardApp } from "./app.ts";
 import type { App, Dashboard } from "./dashboard.ts";
 import type { Alerting } from "./incidents/alerting.ts";
 import { LiveFeed } from "./live_feed.ts";
+import { LocalIntake } from "./local_intake.ts";
 import { FleetMemory } from "./store/fleet_memory.ts";
 import type { Web } from "./web.ts";
 
@@ -29,6 +30,8 @@ export function openDashboard(
   const fleet = new FleetMemory(web.kv);
   const live = new LiveFeed(web, fleet);
   const access = new Access(web, setup);
-  const dashboard: Dashboard = { ...web, fleet, live, access, counts: new IngestCounts(), readAlerting };
+  const intake = new LocalIntake(web.clock);
+  const counts = new IngestCounts();
+  const dashboard: Dashboard = { ...web, fleet, live, access, intake, counts, readAlerting };
   return { app: dashboardApp(dashboard), access, live, dashboard };
 }

@@ -1,5 +1,6 @@
 import { openDashboard } from "../../web/open_dashboard.ts";
 import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import type { LocalIntake } from "../../web/local_intake.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { keys } from "../../web/store/keys.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -19,6 +20,8 @@ export interface SeenPage {
 export interface PagesWorld extends Disposable {
   readonly kv: Deno.Kv;
   readonly clock: FakeClock;
+  /** What the local feed of this dashboard would report to. */
+  readonly intake: LocalIntake;
   readonly add: (...events: readonly ReportEvent[]) => Promise<void>;
   readonly see: (path: string) => Promise<SeenPage>;
 }
@@ -33,7 +36,7 @@ export async function openPages(
   const clock = new FakeClock(now);
   const env = fixedEnvironment(isPublic ? { MODEL_SYNC_DASHBOARD_PASSWORD: "correct horse battery" } : {});
   if (isPublic) await kv.set(keys.settings(), { isPublic: true, retentionDays: 90 });
-  const { app } = openDashboard({ kv, clock, log: recordedLog() }, {
+  const { app, dashboard: { intake } } = openDashboard({ kv, clock, log: recordedLog() }, {
     env,
     isLoopback: true,
     isDeploy: false,
@@ -46,7 +49,7 @@ export async function openPages(
     const html = await response.text();
     return { status: response.status, html, text: textOf(html), location: response.headers.get("location") };
   };
-  return { kv, clock, add, see, [Symbol.dispose]: () => kv.close() };
+  return { kv, clock, intake, add, see, [Symbol.dispose]: () => kv.close() };
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', "#39": "'" };

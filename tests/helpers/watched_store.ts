@@ -5,7 +5,7 @@ import { appendHistory } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { nodeState } from "../../web/fleet/node_state.ts";
 import type { NodeState } from "../../web/fleet/node_view.ts";
-import { LocalFeed } from "../../web/local_feed.ts";
+import { LocalFeed, type LocalMachine } from "../../web/local_feed.ts";
 import { FleetMemory } from "../../web/store/fleet_memory.ts";
 import type { NodeRow } from "../../web/store/rows.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -22,6 +22,7 @@ export class WatchedStore implements AsyncDisposable {
   /** As its file would be read anew for each change. */
   settings = ModelSync.parse({});
   readonly kv: Deno.Kv;
+  readonly machine: LocalMachine;
   readonly #dir: TempDir;
   readonly #feed: LocalFeed;
 
@@ -30,10 +31,8 @@ export class WatchedStore implements AsyncDisposable {
     this.kv = kv;
     const location = { modelsDir: join(dir.path, "models") };
     this.store = openStore(Deno, location);
-    this.#feed = new LocalFeed(this.context, { kv, clock: this.clock }, {
-      location,
-      readSettings: () => Promise.resolve(this.settings),
-    });
+    this.machine = { location, readSettings: () => Promise.resolve(this.settings) };
+    this.#feed = new LocalFeed(this.context, { kv, clock: this.clock }, this.machine);
   }
 
   static async open(settings: object = {}): Promise<WatchedStore> {

@@ -95,6 +95,13 @@ export const REFUSALS = {
     message: "Cannot take this request: its body did not arrive",
     hint: "send it again",
   },
+  intake: (reason: string): Denial => ({
+    status: 503,
+    code: "LOCAL_RUNS_MISSING",
+    message: `Cannot show the runs of the dashboard's own machine: ${reason}`,
+    hint: "try again in a moment; the dashboard's log has the reason",
+    headers: { "retry-after": "5" },
+  }),
   database: {
     status: 503,
     code: "DATABASE_UNAVAILABLE",

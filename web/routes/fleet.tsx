@@ -5,6 +5,7 @@ import { addresses } from "../addresses.ts";
 import { Empty } from "../components/Empty.tsx";
 import { FilterBar } from "../components/FilterBar.tsx";
 import { FleetTable } from "../components/FleetTable.tsx";
+import { IntakeNotice } from "../components/IntakeNotice.tsx";
 import { NodeLink } from "../components/NodeLink.tsx";
 import { PageContext } from "../components/PageContext.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
@@ -60,15 +61,21 @@ export function fleetRoutes(dashboard: Dashboard): App {
     const rows = await readableRows(dashboard, context.var.viewer, snapshot.rows.values());
     const fleet = viewFleet(rows, now);
     const summary = summarize(fleet.nodes);
+    const problem = context.var.viewer === "operator" ? dashboard.intake.problem : undefined;
     const news = context.var.viewer === "operator" && !isFiltered(filter)
       ? (await readNews(dashboard.kv, { limit: NEWS_MAX })).rows
       : [];
     return context.html(renderPage({
       title: summary.title,
       facts: pageFacts(context, now, snapshot.version),
-      state: summary.tone === "empty" ? "good" : summary.tone,
+      state: problem !== undefined ? "bad" : summary.tone === "empty" ? "good" : summary.tone,
       search: filter.search,
-      body: <FleetPage fleet={fleet} summary={summary} filter={filter} news={news} />,
+      body: (
+        <>
+          <IntakeNotice problem={problem} />
+          <FleetPage fleet={fleet} summary={summary} filter={filter} news={news} />
+        </>
+      ),
     }));
   });
 }

@@ -32,8 +32,13 @@ export function monitoringRoutes(dashboard: Dashboard): App {
     })
     .get(
       "/healthz",
-      async (context) =>
-        await isHealthy(dashboard) ? context.json({ ok: true }) : denialJson(REFUSALS.database),
+      async (context) => {
+        if (!await isHealthy(dashboard)) return denialJson(REFUSALS.database);
+        const { problem } = dashboard.intake;
+        return problem === undefined
+          ? context.json({ ok: true })
+          : denialJson(REFUSALS.intake(problem.publicReason));
+      },
     )
     .get("/badge/:file{[\\s\\S]+}", (context) => badge(dashboard, context, context.req.param("file")))
     .get("/metrics", (context) => metrics(dashboard, context))
