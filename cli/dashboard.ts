@@ -1,4 +1,4 @@
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
@@ -15,7 +15,7 @@ import { localFeed } from "../web/local_feed.ts";
 import { openDashboard } from "../web/open_dashboard.ts";
 import { runJobs } from "../web/run_jobs.ts";
 import { serveDashboard } from "../web/serve.ts";
-import { openKv } from "../web/store/open_kv.ts";
+import { kvFileOf, openKv } from "../web/store/open_kv.ts";
 import { changeSettings } from "../web/store/settings_row.ts";
 import { watchKvFile } from "../web/store/watch_kv_file.ts";
 import {
@@ -105,8 +105,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
           { intake: dashboard.intake, onChange: () => live.poke() },
         ),
       (signal) => runJobs(dashboard, signal),
-      // The names of databases that are no files are not absolute.
-      (signal) => isAbsolute(place) ? watchKvFile({ ...context, signal }, place) : Promise.resolve(),
+      (signal) => watchKvFile({ ...context, signal }, kvFileOf(place)),
     ]);
   } finally {
     live.close();

@@ -1,9 +1,10 @@
-import { messageAndHint } from "../lib/core/errors.ts";
+import { EXIT, messageAndHint } from "../lib/core/errors.ts";
 import { findAlerting } from "./incidents/find_alerting.ts";
 import { SWEEP_JOB, sweepJob, WATCH_JOB, watchJob } from "./jobs.ts";
 import { type OpenDashboard, openDashboard } from "./open_dashboard.ts";
 import { platformContext } from "./platform_context.ts";
-import { openKv } from "./store/open_kv.ts";
+import { kvFileOf, openKv } from "./store/open_kv.ts";
+import { watchKvFile } from "./store/watch_kv_file.ts";
 
 /**
  * The dashboard on Deno Deploy, and wherever else a platform starts it: it reads its settings from environment variables,
@@ -34,7 +35,12 @@ function opened(): Promise<OpenDashboard> {
 }
 
 async function open(): Promise<OpenDashboard> {
-  const kv = await openKv(env.get(KV_VARIABLE), env);
+  const place = env.get(KV_VARIABLE);
+  const kv = await openKv(place, env);
+  watchKvFile(context, kvFileOf(place)).catch((error) => {
+    log.error(messageAndHint(error));
+    Deno.exit(EXIT.disk);
+  });
   const isDeploy = env.get("DENO_DEPLOY") !== undefined;
   return openDashboard({ kv, clock, log }, { env, isLoopback: false, isDeploy }, readAlerting);
 }

@@ -20,6 +20,8 @@ const PRIVATE_FOLDER = 0o700;
 /** Deno waits for a locked file for ever. A backup that locks it for longer than this is not going to end in a moment. */
 const WAIT_MS = 10_000;
 
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
+
 /**
  * Opens the dashboard's database.
  *
@@ -34,7 +36,7 @@ export async function openKv(
 ): Promise<Deno.Kv> {
   if (place === undefined) return await openPlatformKv(env);
   if (place === ":memory:") return await Deno.openKv(place);
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(place)?.[1]?.toLowerCase();
+  const scheme = SCHEME.exec(place)?.[1]?.toLowerCase();
   if (scheme === "http" || scheme === "https") return await openRemoteKv(place, env);
   if (scheme !== undefined || place === "" || place.includes("\0")) {
     throw new UsageError(
@@ -46,6 +48,12 @@ export async function openKv(
     );
   }
   return await openFileKv(resolve(place), waitMs);
+}
+
+/** Returns the path of a database in a file; `undefined` for one in memory, on a server or of the platform. */
+export function kvFileOf(place: string | undefined): string | undefined {
+  const isFile = place !== undefined && place !== ":memory:" && !SCHEME.test(place);
+  return isFile ? resolve(place) : undefined;
 }
 
 async function openPlatformKv(env: Pick<Environment, "get">): Promise<Deno.Kv> {

@@ -9,12 +9,14 @@ const LOOK_MS = 1_000;
  * Checks that the database's file stays the one that was opened, until the context's signal is aborted. An open file
  * outlives its name: without this, a dashboard whose store was removed would go on with a database that its end loses.
  *
+ * @param path `undefined` for a database that is in no file
  * @throws {DiskError} codes `DATABASE_REMOVED` and `DATABASE_REPLACED`
  */
 export async function watchKvFile(
   { fs, clock, signal }: Pick<Context, "fs" | "clock" | "signal">,
-  path: string,
+  path: string | undefined,
 ): Promise<void> {
+  if (path === undefined) return;
   let opened: string | undefined;
   while (!signal.aborted) {
     const found = identify(fs, path);
