@@ -7,6 +7,7 @@ import { formatAddress, type ListenAddress } from "../../lib/daemon/listen_addre
 import { mayListen } from "../../web/access/may_listen.ts";
 import { isLoopbackName } from "../../web/access/request_host.ts";
 import { localFeed } from "../../web/local_feed.ts";
+import { LocalIntake } from "../../web/local_intake.ts";
 import { type OpenDashboard, openDashboard } from "../../web/open_dashboard.ts";
 import { runJobs } from "../../web/run_jobs.ts";
 import { type DashboardServer, serveDashboard } from "../../web/serve.ts";
@@ -98,7 +99,10 @@ export class DemoDashboard implements AsyncDisposable {
       location: { modelsDir, stateDir: undefined },
       readSettings: () => Promise.resolve(settings),
     };
-    await localFeed({ ...this.#context, host: name }, this.#web, machine, () => this.#open.live.poke());
+    // Each of its own: the pages tell of the dashboard's machine alone.
+    const intake = new LocalIntake(this.#context.clock);
+    const onChange = () => this.#open.live.poke();
+    await localFeed({ ...this.#context, host: name }, this.#web, machine, { intake, onChange });
   }
 
   /** Takes in a month of a simulated fleet, as if its nodes had reported all the time. */
