@@ -80,6 +80,8 @@ export class LocalFeed {
   /** What the state was taken in from, and when. */
   #taken: { readonly mark: string; readonly settings: ModelSync; readonly atMs: number } | undefined;
   #restUntilMs = -Infinity;
+  /** Why the state could not be taken in the last time. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(context: Context, web: Pick<Web, "kv" | "clock">, machine: LocalMachine) {
     this.#context = context;
@@ -109,7 +111,7 @@ export class LocalFeed {
     const { value } = await this.#web.kv.get(keys.localHistory(store.root));
     this.#cursor = HistoryCursor.safeParse(value).data;
     this.#root = store.root;
-    this.#taken = undefined;
+    this.#taken = this.#failure = undefined;
   }
 
   async #takeHistory(store: Store, facts: NodeFacts, onProgress: () => void): Promise<boolean> {
@@ -144,12 +146,20 @@ export class LocalFeed {
     // What changes while the state is read makes another mark.
     const mark = await localStateMark(this.#context, store, running);
     const intervalMs = settings.report.interval_seconds * 1_000;
-    if (nowMs < this.#restUntilMs || !this.#isStale(mark, settings, nowMs - intervalMs)) return false;
+    if (nowMs < this.#restUntilMs) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      return false;
+    }
+    if (!this.#isStale(mark, settings, nowMs - intervalMs)) return false;
+    this.#failure = undefined;
     try {
       const events = await this.#readState(store, settings);
       await ingest(this.#web, events);
       this.#taken = { mark, settings, atMs: nowMs };
       return events.length > 0;
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
     } finally {
       const endMs = clock.monotonicMs();
       this.#restUntilMs = endMs + Math.min(REST_SHARE * (endMs - nowMs), intervalMs / 2);

@@ -42,3 +42,21 @@ Deno.test("a feed on a full disk reports the problem until everything is taken i
   stopping.abort();
   await end;
 });
+
+Deno.test("while the feed rests after a state that it could not take in, its looks still fail", async () => {
+  await using world = await WatchedStore.open();
+  const { kv, clock } = world;
+  world.record(1);
+  await world.look();
+  const atomic = kv.atomic.bind(kv);
+  kv.atomic = () => {
+    clock.advance(2_000);
+    throw new TypeError("database is locked");
+  };
+  world.freeBytes = 1;
+  await assert.rejects(world.look(60_000), /locked/);
+  await assert.rejects(world.look(), /locked/, "a second later");
+  kv.atomic = atomic;
+  await world.look(60_000);
+  assert.equal((await world.row()).report?.freeBytes, 1);
+});
