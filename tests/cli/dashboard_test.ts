@@ -59,6 +59,30 @@ async function nextChange(address: string, since: string): Promise<string> {
   throw new Error(`the stream ended: ${heard}`);
 }
 
+/** One change of a machine reaches the page in a few steps: its run, its state, its daemon. */
+const CHANGES_MAX = 20;
+
+/** An open page. */
+class OpenPages {
+  readonly #address: string;
+  #version = "";
+
+  constructor(address: string) {
+    this.#address = address;
+  }
+
+  /** Reads a page again with each change of the fleet, until it shows what is wanted. */
+  async until(path: string, pattern: RegExp): Promise<void> {
+    let text = "";
+    for (let changes = 0; changes < CHANGES_MAX; changes++) {
+      text = await textOf(`${this.#address}${path}`);
+      if (pattern.test(text)) return;
+      this.#version = await nextChange(this.#address, this.#version);
+    }
+    assert.match(text, pattern);
+  }
+}
+
 Deno.test("a dashboard shows what its machine has done, and what it does from then on", async () => {
   using dir = tempDir();
   const { trainer, bot, registry } = world(dir);
@@ -66,8 +90,8 @@ Deno.test("a dashboard shows what its machine has done, and what it does from th
   await runCli("pull", [], { cwd: bot });
   const dashboard = startCli("dashboard", LISTEN, { cwd: bot });
   const address = await addressOf(dashboard);
-  let version = await nextChange(address, "");
-  assert.match(await textOf(address), /The node is well\..*pull, no daemon.*activated/);
+  const pages = new OpenPages(address);
+  await pages.until("/", /The node is well\..*pull, no daemon.*activated/);
   // A run that is going on, and a daemon.
   const store = openStore(Deno, { modelsDir: join(bot, "models") });
   const context = testContext();
@@ -75,16 +99,11 @@ Deno.test("a dashboard shows what its machine has done, and what it does from th
     const startedAt = new Date().toISOString();
     using _mark = markRun(context, store, { runId: "20990101T000000Z-abcdef", command: "verify", startedAt });
     using _daemon = await announceDaemon(context, store, ["client"]);
-    version = await nextChange(address, version);
-    assert.match(
-      await textOf(`${address}/nodes/${Deno.hostname()}/client`),
-      /Running now.*verify ?, started/,
-    );
+    await pages.until(`/nodes/${Deno.hostname()}/client`, /Running now.*verify ?, started/);
   }
   Deno.removeSync(registry, { recursive: true });
   assert.notEqual((await runCli("pull", [], { cwd: bot })).code, 0);
-  await nextChange(address, version);
-  assert.match(await textOf(address), /The node needs attention\..*failed to pull/);
+  await pages.until("/", /The node needs attention\..*failed to pull/);
   dashboard.stop();
   assert.equal(await dashboard.exitCode, 0);
   await assert.rejects(fetch(address));
@@ -98,7 +117,7 @@ Deno.test("a dashboard that starts again goes on where it was, and counts no run
   for (let round = 0; round < 2; round++) {
     const dashboard = startCli("dashboard", LISTEN, { cwd: trainer });
     const address = await addressOf(dashboard);
-    await nextChange(address, "");
+    await new OpenPages(address).until("/", /The node is well/);
     shown.push(
       String(await (await fetch(`${address}/api/v1/fleet`)).json().then(({ nodes }) => nodes.length)),
     );
