@@ -47,9 +47,7 @@ export class LocalIntake {
   fail(error: unknown): string {
     const failure = kvFailure(error);
     const reason = messageAndHint(failure ?? error);
-    const publicReason = failure === undefined
-      ? "the dashboard's log has the reason"
-      : messageAndHint(failure);
+    const publicReason = failure?.message ?? "its store or configuration cannot be read";
     this.#failure = { reason, publicReason };
     return reason;
   }
