@@ -47,7 +47,7 @@ export class LocalIntake {
   fail(error: unknown): string {
     const failure = kvFailure(error);
     const reason = messageAndHint(failure ?? error);
-    const publicReason = failure?.message ?? "its store or configuration cannot be read";
+    const publicReason = failure?.message ?? "something other than the database failed";
     this.#failure = { reason, publicReason };
     return reason;
   }
