@@ -14,7 +14,7 @@ Deno.test("a dashboard whose store is removed ends with exit code 7 and says why
   assert.equal(await dashboard.exitCode, 7);
   assert.match(
     dashboard.said,
-    /error: Cannot keep the dashboard's database .*kv\.sqlite3.*: it was removed while the dashboard ran\nnext:  /,
+    /error: Cannot keep the dashboard's database .*kv\.sqlite3.*: it was removed while the dashboard ran\nnext: {2}/,
   );
   await open.text();
   await assert.rejects(fetch(address));
