@@ -1,3 +1,4 @@
+import { systemClock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 
 /** What wakes the loops of a daemon. */
@@ -23,7 +24,7 @@ export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">
   // A cron whose signal was aborted before never ends.
   const stopped = signal.aborted
     ? Promise.resolve()
-    : Deno.cron("model-sync minute tick", "* * * * *", { signal }, wakeAll);
+    : endOf(Deno.cron("model-sync minute tick", "* * * * *", { signal }, wakeAll), signal);
   const wake = async (durationMs: number) => {
     const awake = new AbortController();
     const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
@@ -32,4 +33,19 @@ export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">
     awake.abort();
   };
   return { wake, wakeAll, stopped };
+}
+
+/**
+ * The runtime lets go of a cron at once. But one that was created in the last moment before a full minute may never end
+ * (seen with Deno 2.9): a daemon must not wait for it for ever.
+ */
+const CRON_END_MS = 500;
+
+async function endOf(cron: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  const waiting = new AbortController();
+  const patience = aborted.then(() => systemClock.sleep(CRON_END_MS, waiting.signal)).catch(() => {});
+  await Promise.race([cron, patience]);
+  waiting.abort();
 }
