@@ -107,7 +107,8 @@ Deno.test("a dashboard shows what its machine has done, and what it does from th
     await pages.until(`/nodes/${Deno.hostname()}/client`, /Running now.*verify ?, started/);
   }
   Deno.removeSync(registry, { recursive: true });
-  assert.notEqual((await runCli("pull", [], { cwd: bot })).code, 0);
+  const failed = await runCli("pull", [], { cwd: bot });
+  assert.equal(failed.code, 4, failed.stderr);
   await pages.until("/", /The node needs attention\..*failed to pull/);
   dashboard.stop();
   assert.equal(await dashboard.exitCode, 0);
