@@ -1,5 +1,4 @@
 import { buildCommand } from "@stricli/core";
-import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { InterruptedError, UsageError } from "../lib/core/errors.ts";
@@ -11,7 +10,7 @@ import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { openDaemon } from "../lib/daemon/open_daemon.ts";
 import { recordUnbegun } from "../lib/daemon/record_unbegun.ts";
-import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
+import type { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import type { FileControl } from "../lib/daemon/control.ts";
 import type { RoleJob } from "../lib/daemon/role_loop.ts";
 import { roleLog } from "../lib/daemon/role_log.ts";
@@ -25,7 +24,6 @@ import { openStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
-  DEFAULT_CONFIG_FILE,
   defineProgram,
   integerFlag,
   type Invocation,
@@ -42,6 +40,7 @@ import { GIT_FLAGS } from "./_git_flags.ts";
 import { keepPermissions, narrowPermissions, type Need } from "./_permissions.ts";
 import { checkRoles, ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
 import { RUNPOD_FLAGS } from "./_runpod_flags.ts";
+import { followSettings } from "./_follow_settings.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { TRAINING_FLAGS } from "./_training_flags.ts";
 
@@ -119,10 +118,7 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
   const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
   narrowPermissions(session, needs);
   const store = openStore(context.fs, location, context.log);
-  const followed = new FollowedSettings(context, {
-    paths: flags.config === undefined ? [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE] : [flags.config],
-    load: async () => (await openSession(plain)).settings,
-  }, settings);
+  const followed = followSettings(plain, flags.config, settings);
   const readSettings = () => followed.read();
   await using daemon = await openDaemon(context, store, {
     roles,

@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import { buildCommand } from "@stricli/core";
-import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { absolutePath } from "../lib/core/files.ts";
 import { settleAll } from "../lib/core/settle_all.ts";
-import { FollowedSettings } from "../lib/daemon/followed_settings.ts";
 import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import { mayListen } from "../web/access/may_listen.ts";
@@ -22,7 +20,6 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  DEFAULT_CONFIG_FILE,
   defineProgram,
   type Invocation,
   main,
@@ -34,6 +31,7 @@ import {
   textFlag,
   withPlainSession,
 } from "./_command.ts";
+import { followSettings } from "./_follow_settings.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
 interface DashboardFlags extends CommonFlags {
@@ -78,10 +76,7 @@ async function run(plain: PlainSession, flags: DashboardFlags): Promise<void> {
   const web = { kv, clock: context.clock, log: context.log };
   if (flags.setPassword === true) return await setPassword(session, kv);
   const setup = { env: context.env, isLoopback: isLoopbackName(listen.hostname), isDeploy: false };
-  const followed = new FollowedSettings(context, {
-    paths: flags.config === undefined ? [DEFAULT_CONFIG_FILE, APPSETTINGS_FILE] : [flags.config],
-    load: async () => (await openSession(plain)).settings,
-  }, session.settings);
+  const followed = followSettings(plain, flags.config, session.settings);
   const readSettings = () => followed.read();
   const readAlerting = async () => ({ context, settings: (await readSettings()).alerts });
   const { app, access, live, dashboard } = openDashboard(web, setup, readAlerting);
