@@ -134,7 +134,7 @@ async function printHash({ output }: Session): Promise<void> {
   output.result({ hash }, () => [hash]);
 }
 
-/** Reads a password from standard input and keeps its hash. Who signed in with the one before is signed out. */
+/** Stores the hash of a password from standard input. Sessions of the previous password end. */
 async function setPassword({ context, output }: Session, kv: Deno.Kv): Promise<void> {
   const password = await readLine(Deno.stdin.readable, PASSWORD_BYTES_MAX);
   await changeSettings(kv, { passwordHash: await hashPassword(password) });

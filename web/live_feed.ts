@@ -1,9 +1,10 @@
+import { messageOf } from "../lib/core/errors.ts";
 import type { FleetMemory } from "./store/fleet_memory.ts";
 import type { Web } from "./web.ts";
 
 /** What an open page hears of a change. */
 export interface LiveMessage {
-  /** The fleet as it is now: a page that reconnects goes on from here. */
+  /** The version of the fleet now: a page that reconnects continues from it. */
   readonly version: string;
   /** The nodes that changed since the message before; `undefined` where that is not known. */
   readonly nodes: readonly string[] | undefined;
@@ -25,7 +26,7 @@ export interface Subscription {
   /** Aborted when the page is closed. */
   readonly signal: AbortSignal;
   readonly send: (message: LiveMessage) => void;
-  /** Called when the dashboard stops, or who may read what has changed. */
+  /** Called when the dashboard stops or read access changes. */
   readonly end: () => void;
 }
 
@@ -65,8 +66,7 @@ export class LiveFeed {
     if (this.#looking === undefined) {
       this.#looking = new AbortController();
       this.#look(this.#looking.signal);
-    }
-    this.poke();
+    } else this.poke();
     return true;
   }
 
@@ -116,6 +116,6 @@ export class LiveFeed {
   }
 
   #failed(error: unknown): void {
-    this.#web.log.debug(`cannot look for changes: ${error instanceof Error ? error.message : String(error)}`);
+    this.#web.log.debug(`cannot look for changes: ${messageOf(error)}`);
   }
 }

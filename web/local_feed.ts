@@ -143,13 +143,13 @@ export class LocalFeed {
   async #takeState(store: Store, settings: ModelSync, running: readonly RunMark[]): Promise<boolean> {
     const { clock } = this.#context;
     const nowMs = clock.monotonicMs();
-    // What changes while the state is read makes another mark.
-    const mark = await localStateMark(this.#context, store, running);
-    const intervalMs = settings.report.interval_seconds * 1_000;
     if (nowMs < this.#restUntilMs) {
       if (this.#failure !== undefined) throw this.#failure.error;
       return false;
     }
+    const intervalMs = settings.report.interval_seconds * 1_000;
+    // What changes while the state is read makes another mark.
+    const mark = await localStateMark(this.#context, store, running);
     if (!this.#isStale(mark, settings, nowMs - intervalMs)) return false;
     this.#failure = undefined;
     try {

@@ -1,5 +1,6 @@
 import type { ActivePeriod } from "../store/read_activations.ts";
 import type { NodeView } from "./node_view.ts";
+import { OPEN_CANARY } from "./release_reach.ts";
 
 /** When a release was active on a node. */
 export interface NodePeriods {
@@ -49,7 +50,5 @@ function fateOf(periods: readonly ActivePeriod[], view: NodeView | undefined): N
   const { active, report } = view?.row ?? {};
   if (active === undefined || active === null || active.digest !== last.digest) return "not active any more";
   const canary = report?.canary;
-  return canary?.digest === last.digest && ["watching", "paused"].includes(canary.status)
-    ? "canary"
-    : "active";
+  return canary?.digest === last.digest && OPEN_CANARY.includes(canary.status) ? "canary" : "active";
 }

@@ -1,5 +1,5 @@
 import type { NodeRow, Report, RoleRow, StripRun } from "../store/rows.ts";
-import { CLOCK_TOLERANCE_MS } from "../store/reduce_node.ts";
+import { CLOCK_TOLERANCE_MS } from "../store/node_clock.ts";
 import { isFailure } from "./outcomes.ts";
 import type { Due, NodeState } from "./node_view.ts";
 import { isRunOfRole } from "./roles.ts";

@@ -1,11 +1,11 @@
+import { PUBLISHING_COMMANDS } from "../../lib/store/history.ts";
+
 /** What a run's outcome means to the fleet. Outcomes of later versions than this one count as successes that change nothing. */
 
 const FAILURES: readonly string[] = ["failed", "refused", "interrupted"];
 
 /** Outcomes that an operator did, or that change nothing: no news of the fleet. */
 const EVERYDAY: readonly string[] = ["unchanged", "requested"];
-
-const PUBLISHING: readonly string[] = ["publish", "hf-upload", "train", "redeploy"];
 
 /** Whether the run did not do what it was started for. A rollback by a canary or a failed reload is one, too. */
 export function isFailure(outcome: string): boolean {
@@ -19,7 +19,7 @@ export function isNews(outcome: string): boolean {
 
 /** Whether the run's release is the one that consumers of the node see. */
 export function namesActiveRelease(command: string): boolean {
-  return !PUBLISHING.includes(command) && command !== "references-sync";
+  return !PUBLISHING_COMMANDS.includes(command);
 }
 
 /** Whether the run made its release active. */

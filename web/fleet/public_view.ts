@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { cleanLine } from "../../lib/core/clean_text.ts";
+import { SIDES } from "../../lib/reporting/node_name.ts";
 import { FREE_BYTES_MIN } from "./troubles.ts";
 import type { NodeRow, Report, RunRow } from "../store/rows.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
@@ -14,7 +15,7 @@ const SHORT_DIGITS = 6;
 const LONG_DIGITS = 16;
 
 /** What default names end in. */
-const SIDES: readonly string[] = ["client", "publisher", "references"];
+const DEFAULT_ENDS: readonly string[] = SIDES;
 
 /**
  * Returns the names that the public sees, by the nodes' names. A name that contains its node's host, as the default
@@ -48,7 +49,7 @@ function aliasOf(node: string, digits: string, count: number): string {
 
 function sideOf(node: string): string | undefined {
   const last = node.slice(node.lastIndexOf("/") + 1);
-  return node.includes("/") && SIDES.includes(last) ? last : undefined;
+  return node.includes("/") && DEFAULT_ENDS.includes(last) ? last : undefined;
 }
 
 function hashOf(node: string, key: Uint8Array): string {

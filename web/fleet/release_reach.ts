@@ -20,7 +20,7 @@ export interface ReleaseReach {
 }
 
 /** Canaries that have no verdict. */
-const OPEN_CANARY: readonly string[] = ["watching", "paused"];
+export const OPEN_CANARY: readonly string[] = ["watching", "paused"];
 
 /**
  * Returns where a release is and was active.

@@ -1,7 +1,7 @@
 import type { NodeRow } from "../store/rows.ts";
 import { Lineages } from "./lag.ts";
 import { clockAheadMs, nextDue, nodeState } from "./node_state.ts";
-import type { Group, NodeView, StateKind } from "./node_view.ts";
+import { type Group, type NodeView, STATES } from "./node_view.ts";
 import { namesActiveRelease } from "./outcomes.ts";
 import { troublesOf } from "./troubles.ts";
 
@@ -49,19 +49,9 @@ function groupOf({ node, report, strip, published }: NodeRow): Group {
   return "consumers";
 }
 
-/** How urgent states are, for nodes without troubles. */
-const ORDER: Readonly<Record<StateKind, number>> = {
-  "down": 0,
-  "late": 1,
-  "canary": 2,
-  "paused": 3,
-  "never-reported": 4,
-  "up": 5,
-};
-
 /** Orders nodes: problems first, the worst of them at the top, then by state and name. */
 export function byUrgency(a: NodeView, b: NodeView): number {
-  return urgency(a) - urgency(b) || ORDER[a.state.kind] - ORDER[b.state.kind] ||
+  return urgency(a) - urgency(b) || STATES.indexOf(a.state.kind) - STATES.indexOf(b.state.kind) ||
     NAMES.compare(a.row.node, b.row.node);
 }
 

@@ -35,8 +35,12 @@ export async function writeAll(kv: Deno.Kv, groups: Iterable<readonly Write[]>):
   if (mutations > 0) await commitUnguarded(operation);
 }
 
-/** Nothing is checked: only another process that writes to the file is in the way. */
-async function commitUnguarded(operation: Deno.AtomicOperation): Promise<void> {
+/**
+ * Commits an operation without guards: only another process that writes to the file is in the way.
+ *
+ * @throws {LockedError} code `DATABASE_LOCKED`, when other writers are always faster
+ */
+export async function commitUnguarded(operation: Deno.AtomicOperation): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) if (await committed(operation)) return;
   throw alwaysChanged();
 }

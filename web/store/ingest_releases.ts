@@ -1,7 +1,7 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
-import { compareAndSet } from "./commit.ts";
+import { addWrites, compareAndSet } from "./commit.ts";
 import { inTurn } from "./in_turn.ts";
 import { keys } from "./keys.ts";
 import { fitsWhole, longValueWrites, type PartWrite } from "./long_value.ts";
@@ -96,7 +96,7 @@ async function noteRelease(kv: Deno.Kv, digest: string, facts: readonly ReleaseF
     if (before !== undefined && before.firstAt !== after.firstAt) {
       operation.delete(keys.releaseAt(before.firstAt, digest));
     }
-    for (const { key, value } of listWrites(digest, before, after, facts)) operation.set(key, value);
+    addWrites(operation, listWrites(digest, before, after, facts));
     return { guards: [entry], operation };
   });
 }

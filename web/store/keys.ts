@@ -12,6 +12,9 @@ const LAYOUT = "v1";
 /** As many shards as keep a look for what changed small: 32 small reads, and then 30 rows each of 1,000 nodes. */
 export const SHARDS = 32;
 
+/** Sorts behind every text and number of a key. */
+export const ABOVE = true;
+
 export const keys = {
   /** What changed? One entry a shard, written with every change of its nodes; the value is the last node's name. */
   pulse: (shard: number) => [LAYOUT, "pulse", shard],
@@ -120,7 +123,7 @@ export const keys = {
   /** Nodes that an operator removed, and how far their entries are: {@link ForgettingRow}. */
   forgetting: (node: string) => [LAYOUT, "forgetting", node],
   allForgetting: () => [LAYOUT, "forgetting"],
-  /** Where the sweep of old entries goes on: {@link SweepRow}. */
+  /** Where the sweep of old entries continues: {@link SweepRow}. */
   sweep: () => [LAYOUT, "sweep"],
 } as const;
 

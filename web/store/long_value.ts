@@ -94,12 +94,3 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
-
-/** Removes a value with all its parts. */
-export function deleteLongValue(
-  operation: Deno.AtomicOperation,
-  key: Deno.KvKey,
-  partsMax = PARTS_MAX,
-): void {
-  for (let index = 0; index < partsMax; index++) operation.delete([...key, index]);
-}

@@ -1,9 +1,6 @@
 import { keys } from "./keys.ts";
 import { ReleaseRow } from "./rows.ts";
 
-/** Shorter beginnings are too easily a typing mistake; `model-sync rollback --to` asks for as many. */
-export const BEGINNING_DIGITS_MIN = 4;
-
 /** A beginning that more releases share is of no use to a reader. */
 export const MATCHES_MAX = 20;
 
@@ -28,5 +25,6 @@ export async function matchReleases(kv: Deno.Kv, typed: string): Promise<readonl
 /** Returns the digits of a digest or of its beginning; `undefined` for any other text. */
 export function beginningOf(typed: string): string | undefined {
   const digits = typed.trim().toLowerCase().replace(/^sha256:/, "");
+  // Shorter beginnings are too easily a typing mistake; `model-sync rollback --to` asks for as many.
   return /^[0-9a-f]{4,64}$/.test(digits) ? digits : undefined;
 }

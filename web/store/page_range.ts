@@ -1,5 +1,6 @@
 import { UsageError } from "../../lib/core/errors.ts";
 import type { z } from "zod";
+import { ABOVE } from "./keys.ts";
 
 /** Rows of one page: more is neither read by a person nor rendered in time. */
 export const PAGE_ROWS_MAX = 200;
@@ -93,9 +94,6 @@ export async function readPage<Schema extends z.ZodType>(
   }
   return { rows, older: undefined };
 }
-
-/** Sorts behind every text and number of a key. */
-const ABOVE = true;
 
 function boundedLimit(limit: number): number {
   return Number.isFinite(limit) ? Math.min(Math.max(Math.floor(limit), 1), PAGE_ROWS_MAX) : PAGE_ROWS_MAX;

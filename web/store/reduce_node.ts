@@ -6,8 +6,6 @@ import { isAhead, isNewerReport, provesClock, withoutLaterTimes } from "./node_c
 import type { NodeRow, PublishedName, Report, RunRow } from "./rows.ts";
 import { endOf, knownTime, reportOf, runRow, stripRun, utc, word } from "./row_values.ts";
 
-export { CLOCK_TOLERANCE_MS } from "./node_clock.ts";
-
 /** Runs in the strip of a node. */
 export const STRIP_RUNS = 30;
 /** Releases that a publisher is remembered by: a consumer that is further behind is "50 or more behind". */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Digest } from "../../lib/release/manifest.ts";
 
 /**
  * The values of the dashboard's database. They come from the wire ([wire.ts](../../lib/reporting/wire.ts)), which has
@@ -7,9 +8,6 @@ import { z } from "zod";
  */
 
 const Time = z.string();
-const Digest = z.custom<`sha256:${string}`>((value) =>
-  typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value)
-);
 
 /** A run that has not ended: no node reports this outcome. */
 export const RUNNING = "running";
@@ -158,7 +156,7 @@ export const ReleaseRow = z.object({
   fileList: z.enum(["none", "claimed", "proven"]),
   /** How it travelled, as far as nodes said. */
   carriers: z.array(z.string()),
-  /** Who signed it, as publishers named the key. */
+  /** The key that signed it, as its publisher named it. */
   signer: z.string().optional(),
 });
 export type ReleaseRow = Readonly<z.infer<typeof ReleaseRow>>;

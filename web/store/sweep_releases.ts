@@ -1,8 +1,8 @@
-import { keys } from "./keys.ts";
+import { ABOVE, keys } from "./keys.ts";
 import { CanaryCourse, IncidentRow, type NodeRow, type Place, PullRequestRow } from "./rows.ts";
 import { incidentKeys } from "./incident_writes.ts";
 import { type Kept, KEYS_MAX, keysOf } from "./sweep_runs.ts";
-import { ABOVE, type SweepStep } from "./sweep_step.ts";
+import type { SweepStep } from "./sweep_step.ts";
 
 type Rows = ReadonlyMap<string, NodeRow>;
 

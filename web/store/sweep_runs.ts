@@ -1,7 +1,7 @@
 import { clockAheadMs } from "../fleet/node_state.ts";
 import { isNews } from "../fleet/outcomes.ts";
 import { keys } from "./keys.ts";
-import { endOf } from "./row_values.ts";
+import { endOf, utc } from "./row_values.ts";
 import { Activation, NodeRow, type Place, RunRow } from "./rows.ts";
 import type { SweepStep } from "./sweep_step.ts";
 
@@ -63,16 +63,11 @@ export async function sweepActivations(
 async function keptOf({ kv }: SweepStep, node: string, kept: Kept): Promise<Kept> {
   const row = NodeRow.safeParse((await kv.get(keys.node(node))).value).data;
   const aheadMs = row === undefined ? 0 : clockAheadMs(row);
-  return { from: moved(kept.from, Math.min(aheadMs, 0)), to: moved(kept.to, Math.max(aheadMs, 0)) };
+  return {
+    from: utc(Date.parse(kept.from) + Math.min(aheadMs, 0)),
+    to: utc(Date.parse(kept.to) + Math.max(aheadMs, 0)),
+  };
 }
-
-/** Keys sort years of four digits alone. */
-function moved(at: string, ms: number): string {
-  return new Date(Math.min(Math.max(Date.parse(at) + ms, FIRST_MS), LAST_MS)).toISOString();
-}
-
-const FIRST_MS = Date.parse("0000-01-01T00:00:00.000Z");
-const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** Removes what a node has beyond {@link ENTRIES_OF_NODE_MAX}, the oldest. @returns whether nothing more is left */
 async function trim(

@@ -1,17 +1,16 @@
 import type { Clock } from "../../lib/core/clock.ts";
-import type { Guard } from "./commit.ts";
+import { commitUnguarded, type Guard } from "./commit.ts";
 import { committed } from "./committed.ts";
+import { ABOVE } from "./keys.ts";
 import type { Place } from "./rows.ts";
 
 /** Deletions of one step: a fraction of a second in a file, a few seconds in a managed database. */
 export const DELETIONS_MAX = 2_000;
-/** Entries that one step reads: as many as two hundred pages of a list. */
+/** Entries that the walks of one step visit; what trimming a node reads is bounded by the time alone. */
 const READS_MAX = 20_000;
 const MS_MAX = 5_000;
 /** An atomic operation takes 1,000. */
 const MUTATIONS_MAX = 500;
-/** Other writers are in the way: each attempt that fails means that one of them was faster. */
-const ATTEMPTS_MAX = 50;
 /** What the database gives at once. */
 const BATCH_MAX = 500;
 
@@ -61,12 +60,9 @@ export class SweepStep {
     const entries = this.#waiting;
     this.#waiting = [];
     if (entries.length === 0) return;
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const operation = this.kv.atomic();
-      for (const key of entries) operation.delete(key);
-      if (await committed(operation)) return;
-    }
-    throw new Error("the database is changed by others all the time");
+    const operation = this.kv.atomic();
+    for (const key of entries) operation.delete(key);
+    await commitUnguarded(operation);
   }
 
   /**
@@ -121,8 +117,6 @@ interface WalkRange {
   readonly to?: readonly Deno.KvKeyPart[];
 }
 
-/** Sorts behind every text and number of a key. */
-export const ABOVE = true;
 /** Sorts before every name. */
 const FIRST: Place = [""];
 
