@@ -29,11 +29,11 @@ export async function readSettingsAndKey(
 }
 
 /** Changes settings; what another instance changes at the same time is kept. */
-export async function changeSettings(kv: Deno.Kv, change: Partial<SettingsRow>): Promise<void> {
+export async function changeSettings(kv: Deno.Kv, change: Partial<SettingsRow>): Promise<SettingsRow> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.settings());
     const settings = { ...settingsOf(entry.value), ...change };
-    if (await committed(kv.atomic().check(entry).set(keys.settings(), settings))) return;
+    if (await committed(kv.atomic().check(entry).set(keys.settings(), settings))) return settings;
   }
   throw alwaysChanged();
 }
