@@ -4,21 +4,14 @@ import {
   type FleetOptions,
   simulateFleet,
 } from "../../configs/demo/fleet/simulate_fleet.ts";
-import { nodeOf } from "../../lib/reporting/event_names.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 
 /** The type of event that a name stands for. */
 type Named = { readonly [Kind in "started" | "finished" | "published" | "heartbeat"]: EventOf<Kind> };
 
-const TYPES = {
-  started: "model-sync.run.started.v1",
-  finished: "model-sync.run.finished.v1",
-  published: "model-sync.release.published.v1",
-  heartbeat: "model-sync.heartbeat.v1",
-} as const;
-
 function isOf<Kind extends keyof Named>(kind: Kind, event: ReportEvent): event is Named[Kind] & ReportEvent {
-  return event.type === TYPES[kind];
+  return event.type === EVENT_TYPES[kind];
 }
 
 /** A simulated fleet, read whole. */

@@ -28,4 +28,5 @@ Deno.test("jobs have names and schedules that the platform takes", () => {
     assert.match(name, /^[a-z ]{1,64}$/);
     assert.equal(schedule.split(" ").length, 5);
   }
+  assert.deepEqual([WATCH_JOB.schedule, SWEEP_JOB.schedule], ["* * * * *", "*/5 * * * *"]);
 });

@@ -67,6 +67,13 @@ export const FAILURES = {
     message: `Cannot find ${what}`,
     hint,
   }),
+  tooManyReaders: {
+    status: 503,
+    code: "TOO_MANY_READERS",
+    message: "Too many pages are open",
+    hint: "try again in a moment",
+    headers: { "retry-after": "30" },
+  },
   internal: {
     status: 500,
     code: "INTERNAL",

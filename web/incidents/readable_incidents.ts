@@ -1,10 +1,8 @@
-import type { Dashboard } from "../dashboard.ts";
-import { nameFor, publicNames } from "../fleet/public_view.ts";
+import { nameFor } from "../fleet/public_view.ts";
+import type { ReadableFleet } from "../readable_fleet.ts";
 import { cursorOf, parseCursor } from "../store/page_range.ts";
 import { openIncidents, readIncidents } from "../store/read_incidents.ts";
 import type { IncidentRow } from "../store/rows.ts";
-import { ensureSessionKey } from "../store/session_key.ts";
-import type { Viewer } from "../web.ts";
 
 /** What a viewer reads of incidents: nodes have the names that the viewer knows. */
 export interface IncidentList {
@@ -29,22 +27,20 @@ interface IncidentChoice {
 export const UNKNOWN_NODE = "unknown";
 
 /**
- * Returns the incidents that a viewer may read.
+ * Returns the incidents that a viewer may read who sees the fleet in this way.
  *
  * @throws {UsageError} code `CURSOR_INVALID`
  */
 export async function readableIncidents(
-  { kv, fleet }: Pick<Dashboard, "kv" | "fleet">,
-  viewer: Viewer,
+  kv: Deno.Kv,
+  { view, publicNames: names }: ReadableFleet,
   { limit, before, node }: IncidentChoice,
 ): Promise<IncidentList> {
-  const { rows } = await fleet.read();
-  const names = viewer === "operator" ? undefined : publicNames(rows.values(), await ensureSessionKey(kv));
   const shown = (name: string) => names === undefined ? name : nameFor(name, names);
   const trueName = (name: string) =>
     names === undefined ? name : [...names].find(([, known]) => known === name)?.[0];
   const wanted = node === undefined ? undefined : trueName(node);
-  const nodes = [...names?.values() ?? rows.keys()].sort(NAMES.compare);
+  const nodes = view.nodes.map(({ row }) => row.node).sort(NAMES.compare);
   if (node !== undefined && wanted === undefined) return { open: [], over: [], older: undefined, nodes };
   const page = await readIncidents(kv, { limit, node: wanted, before: withNames(before, trueName) });
   const open = (await openIncidents(kv)).filter((incident) =>

@@ -7,6 +7,7 @@ import { compareAndSet } from "../store/commit.ts";
 import { setIncident } from "../store/incident_writes.ts";
 import { keys } from "../store/keys.ts";
 import { openIncidents } from "../store/read_incidents.ts";
+import { readRowsOf } from "../store/read_rows.ts";
 import { IncidentRow } from "../store/rows.ts";
 import type { Web } from "../web.ts";
 import type { Alerting } from "./alerting.ts";
@@ -74,21 +75,11 @@ async function unsentRecoveries(kv: Deno.Kv): Promise<IncidentRow[]> {
   for await (const { key } of kv.list({ prefix: keys.unsentRecoveries() }, options)) {
     wanted.push([...keys.incidents(), ...key.slice(keys.unsentRecoveries().length)]);
   }
-  const found: IncidentRow[] = [];
-  for (let first = 0; first < wanted.length; first += GET_MANY_MAX) {
-    const entries = await kv.getMany(wanted.slice(first, first + GET_MANY_MAX));
-    for (const { value } of entries) {
-      const incident = IncidentRow.safeParse(value);
-      if (incident.success) found.push(incident.data);
-    }
-  }
-  return found;
+  return await readRowsOf(kv, wanted, IncidentRow);
 }
 
 /** Recoveries that are looked at: more wait until some of these are sent or a day old. */
 const RECOVERIES_MAX = 200;
-/** The database's limit. */
-const GET_MANY_MAX = 10;
 
 /** The channels that have not taken the alert of an open incident, or of the end of one. */
 function unsentOf(

@@ -28,10 +28,10 @@ import type { Lineage } from "../fleet/lag.ts";
 import { type Group, GROUPS, type NodeView, STATES } from "../fleet/node_view.ts";
 import { summarize, type Summary } from "../fleet/sentence.ts";
 import { spoken } from "../fleet/tone.ts";
-import { type FleetView, viewFleet } from "../fleet/view_fleet.ts";
+import type { FleetView } from "../fleet/view_fleet.ts";
 import { pageFacts } from "../page_facts.ts";
 import { renderPage } from "../render_page.tsx";
-import { readableRows } from "../readable_rows.ts";
+import { readableFleet } from "../readable_fleet.ts";
 import { findSearched } from "../store/find_searched.ts";
 import { readNews } from "../store/read_news.ts";
 import type { RunRow } from "../store/rows.ts";
@@ -57,9 +57,7 @@ export function fleetRoutes(dashboard: Dashboard): App {
       if (found !== undefined) return context.redirect(found, 303);
     }
     const now = dashboard.clock.now();
-    const snapshot = await dashboard.fleet.read();
-    const rows = await readableRows(dashboard, context.var.viewer, snapshot.rows.values());
-    const fleet = viewFleet(rows, now);
+    const { view: fleet, version } = await readableFleet(dashboard, context.var.viewer);
     const summary = summarize(fleet.nodes);
     const problem = context.var.viewer === "operator" ? dashboard.intake.problem : undefined;
     const news = context.var.viewer === "operator" && !isFiltered(filter)
@@ -67,7 +65,7 @@ export function fleetRoutes(dashboard: Dashboard): App {
       : [];
     return context.html(renderPage({
       title: summary.title,
-      facts: pageFacts(context, now, snapshot.version),
+      facts: pageFacts(context, now, version),
       state: problem !== undefined ? "bad" : summary.tone === "empty" ? "good" : summary.tone,
       search: filter.search,
       body: (

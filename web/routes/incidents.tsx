@@ -23,7 +23,7 @@ import { pageFacts } from "../page_facts.ts";
 import { readableFleet } from "../readable_fleet.ts";
 import { renderPage } from "../render_page.tsx";
 import { shownText } from "../shown_text.ts";
-import type { IncidentRow, NodeRow } from "../store/rows.ts";
+import type { IncidentRow } from "../store/rows.ts";
 
 /** Incidents of one page. */
 const PAGE_ROWS = 50;
@@ -40,17 +40,18 @@ export function incidentRoutes(dashboard: Dashboard): App {
       const before = context.req.query("before") || undefined;
       const node = context.req.query("node") || undefined;
       const now = dashboard.clock.now();
-      const { view, version } = await readableFleet(dashboard, context.var.viewer);
+      const fleet = await readableFleet(dashboard, context.var.viewer);
+      const { nodes } = fleet.view;
       const choice = { limit: PAGE_ROWS, before, node };
-      const list = withNews(await readableIncidents(dashboard, context.var.viewer, choice), view.nodes);
-      const fresh = freshOf(view.nodes, list.open, node);
+      const list = withNews(await readableIncidents(dashboard.kv, fleet, choice), nodes);
+      const fresh = freshOf(nodes, list.open, node);
       const troubled = [
         ...list.open,
         ...fresh.map(({ row, state }) => ({ node: row.node, kind: state.kind })),
       ];
       return context.html(renderPage({
         title: troubled.length === 0 ? "Incidents" : sentenceOf(troubled, node).replace(/\.$/, ""),
-        facts: pageFacts(context, now, version),
+        facts: pageFacts(context, now, fleet.version),
         state: stateOf(troubled),
         body: (
           <IncidentsPage
@@ -66,11 +67,11 @@ export function incidentRoutes(dashboard: Dashboard): App {
     })
     .get(addresses.incidentsFeed(), async (context) => {
       const { viewer, visit } = context.var;
-      const { open, over } = await readableIncidents(dashboard, viewer, { limit: FEED_INCIDENTS });
+      const fleet = await readableFleet(dashboard, viewer);
+      const { open, over } = await readableIncidents(dashboard.kv, fleet, { limit: FEED_INCIDENTS });
       const origin = `${visit.isHttps ? "https" : "http"}://${visit.host}`;
       const newest = open.slice(0, FEED_INCIDENTS);
-      const { rows } = await dashboard.fleet.read();
-      const began = beginningOf(rows.values(), dashboard.clock.now());
+      const began = beginningOf(fleet.view.nodes, dashboard.clock.now());
       return context.body(await incidentFeed(origin, [...newest, ...over], began), 200, {
         "content-type": "application/atom+xml; charset=utf-8",
       });
@@ -78,8 +79,8 @@ export function incidentRoutes(dashboard: Dashboard): App {
 }
 
 /** When the first node reported; before that, the hour that it is, so that a reader is given the same feed for a while. */
-function beginningOf(rows: Iterable<NodeRow>, now: Date): Date {
-  const firsts = Array.from(rows, ({ firstReceivedAt }) => firstReceivedAt).filter((at) => at !== null);
+function beginningOf(nodes: readonly NodeView[], now: Date): Date {
+  const firsts = nodes.map(({ row }) => row.firstReceivedAt).filter((at) => at !== null);
   const first = firsts.sort()[0];
   return first === undefined ? new Date(now.getTime() - now.getTime() % HOUR_MS) : new Date(first);
 }

@@ -1,4 +1,6 @@
 import { Hono } from "hono";
+import { denialJson } from "../access/denial.ts";
+import { FAILURES } from "../api/failures.ts";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
 import type { LiveMessage } from "../live_feed.ts";
 
@@ -25,21 +27,7 @@ export function liveRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get("/api/v1/live", (context) => {
     const since = context.req.header("last-event-id") ?? context.req.query("since") ?? "";
     const stream = liveStream(dashboard, VERSION.test(since) ? since : "", context.var.viewer === "operator");
-    if (stream === undefined) {
-      return context.json(
-        {
-          error: {
-            code: "TOO_MANY_READERS",
-            message: "Too many pages are open",
-            hint: "try again in a moment",
-          },
-        },
-        503,
-        {
-          "retry-after": "30",
-        },
-      );
-    }
+    if (stream === undefined) return denialJson(FAILURES.tooManyReaders);
     return new Response(stream, {
       headers: {
         "content-type": "text/event-stream",

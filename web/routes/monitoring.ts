@@ -10,8 +10,7 @@ import { BadgeQuery, parseQuery } from "../api/queries.ts";
 import type { App, AppEnv, Dashboard } from "../dashboard.ts";
 import { readableFleet } from "../readable_fleet.ts";
 import { keys } from "../store/keys.ts";
-import { readRows } from "../store/read_rows.ts";
-import { IncidentRow } from "../store/rows.ts";
+import { openIncidents } from "../store/read_incidents.ts";
 import { apiError } from "./api.ts";
 
 /** A database that is slower than this does not serve pages either. */
@@ -19,9 +18,6 @@ const HEALTH_MS_MAX = 2_000;
 
 /** As soon as a README shows a change; an image proxy asks once a minute. */
 const BADGE_CACHE = "max-age=60";
-
-/** Each node has one open incident at most. */
-const INCIDENTS_MAX = 2_000;
 
 /** What monitors, dashboards and READMEs read: status, health, metrics, badges. */
 export function monitoringRoutes(dashboard: Dashboard): App {
@@ -78,7 +74,7 @@ async function metrics(dashboard: Dashboard, context: Context<AppEnv>): Promise<
   if (context.var.viewer !== "operator") return denialJson(REFUSALS.signIn);
   const [{ view }, incidents] = await Promise.all([
     readableFleet(dashboard, "operator"),
-    readRows(dashboard.kv, keys.openIncidents(), IncidentRow, INCIDENTS_MAX),
+    openIncidents(dashboard.kv),
   ]);
   const { counts, live } = dashboard;
   const families = dashboardMetrics({ view, incidents, counts, subscribers: live.subscribers });

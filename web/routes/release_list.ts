@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { Span } from "../charts/time_axis.ts";
 import type { AppEnv, Dashboard } from "../dashboard.ts";
-import type { Lineage } from "../fleet/lag.ts";
+import { type Lineage, Lineages } from "../fleet/lag.ts";
 import {
   type ConsumerPeriods,
   type ListedRelease,
@@ -62,6 +62,8 @@ export interface ReleaseGroup {
 
 /** What the page of releases shows. */
 export interface ReleaseList {
+  /** Of the fleet. */
+  readonly version: string;
   readonly filter: ReleaseFilter;
   /** As the viewer knows them. */
   readonly lineages: readonly Lineage[];
@@ -82,9 +84,9 @@ export async function readReleaseList(
 ): Promise<ReleaseList> {
   const { viewer } = context.var;
   const filter = parseFilter((name) => context.req.query(name));
-  const { rows } = await dashboard.fleet.read();
+  const { rows, version } = await dashboard.fleet.read();
   const readable = await readableRows(dashboard, viewer, rows.values());
-  const lineages = viewFleet(readable, now).lineages.all;
+  const lineages = new Lineages(readable).all;
   const all = viewFleet(rows.values(), now).nodes.filter(({ group }) => group === "consumers");
   const isOverview = lineages.length > 1 && filter.search === "" && filter.publisher === "" &&
     filter.before === undefined;
@@ -97,6 +99,7 @@ export async function readReleaseList(
   const periods = await readFleetPeriods(dashboard.kv, nodes, from.toISOString());
   const newest = newestDigests(lineages);
   return {
+    version,
     filter,
     lineages,
     groups: found.pages.map((page) => listGroup(page, { consumers, periods }, newest, filter, now)),

@@ -34,11 +34,10 @@ export function releaseRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .get("/releases", async (context) => {
       const now = dashboard.clock.now();
-      const { version } = await dashboard.fleet.read();
       const list = await readReleaseList(dashboard, context, now);
       return context.html(renderPage({
         title: "Releases",
-        facts: pageFacts(context, now, version),
+        facts: pageFacts(context, now, list.version),
         body: <ReleasesPage list={list} />,
       }));
     })

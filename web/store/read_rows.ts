@@ -1,7 +1,8 @@
 import type { z } from "zod";
 
-/** What the database gives at once. */
+/** What the database gives at once of a list, and of keys. */
 const BATCH_MAX = 500;
+const KEYS_MAX = 10;
 
 /** Returns the rows under a prefix that are of the schema, in the order of their keys: the first `rowsMax` of them. */
 export async function readRows<Schema extends z.ZodType>(
@@ -17,4 +18,21 @@ export async function readRows<Schema extends z.ZodType>(
     if (row.success) rows.push(row.data);
   }
   return rows;
+}
+
+/** Returns the rows under these keys that are of the schema, in the order of the keys. */
+export async function readRowsOf<Schema extends z.ZodType>(
+  kv: Deno.Kv,
+  wanted: readonly Deno.KvKey[],
+  schema: Schema,
+): Promise<z.infer<Schema>[]> {
+  const groups = Array.from(
+    { length: Math.ceil(wanted.length / KEYS_MAX) },
+    (_, index) => wanted.slice(index * KEYS_MAX, (index + 1) * KEYS_MAX),
+  );
+  const entries = await Promise.all(groups.map((group) => kv.getMany<unknown[]>(group)));
+  return entries.flat().flatMap(({ value }) => {
+    const row = schema.safeParse(value);
+    return row.success ? [row.data] : [];
+  });
 }

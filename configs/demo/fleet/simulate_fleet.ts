@@ -28,8 +28,6 @@ export interface FleetOptions {
   readonly seed?: number;
   /** The time between two heartbeats of a node. Without it each has one at the end, besides those that show a canary. */
   readonly heartbeatMinutes?: number;
-  /** The time between two heartbeats while a canary is open. */
-  readonly canaryHeartbeatMinutes?: number;
   /** Bulk: so many runs of each node at even distances, most of them unchanged, and nothing happens to any node. */
   readonly runsPerNode?: number;
   /** Whether nodes send the heartbeats besides by which a dashboard finds out when they were down or late. */
@@ -191,14 +189,17 @@ function firstDue(plan: NodePlan, timetable: Timetable, random: Random, { fromMs
   return timetable.next(plan.kind === "desk" ? fromMs - random.integer(0, 14 * 60) * 1_000 : fromMs);
 }
 
-function behaviourOf(facts: NodeFacts, set: ModelSet, { options, fromMs, bulkMs }: World): Behaviour {
+/** The time between two heartbeats while a canary is open. */
+const CANARY_HEARTBEAT_MS = 10 * MINUTE_MS;
+
+function behaviourOf(facts: NodeFacts, set: ModelSet, { fromMs, bulkMs }: World): Behaviour {
   switch (facts.plan.kind) {
     case "trainer":
       return new Trainer(facts, set, facts.plan.set === 0 && bulkMs === undefined);
     case "references":
       return new ReferencesNode(facts, set);
     default:
-      return new Consumer(facts, set, fromMs, (options.canaryHeartbeatMinutes ?? 10) * MINUTE_MS);
+      return new Consumer(facts, set, fromMs, CANARY_HEARTBEAT_MS);
   }
 }
 
