@@ -65,7 +65,7 @@ function held(file: Deno.FsFile, path: string, owner: LockOwner, clock: Clock): 
     }
   }
   // What is left in the file says nothing once the lock is gone.
-  return { [Symbol.dispose]: () => file.close() };
+  return { [Symbol.dispose]: () => letGo(file) };
 }
 
 /** While another process sends what this one would have to send, it is asked again after this time. */
@@ -104,7 +104,7 @@ export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
   const file = await openToRead(fs, path);
   if (file === undefined) return false;
   const isFree = await lockOrClose(file, false, LOCK_WAIT_MS);
-  if (isFree) file.close();
+  if (isFree) letGo(file);
   return !isFree;
 }
 
@@ -116,7 +116,19 @@ export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
 export async function tryLock(fs: FileSystem, path: string): Promise<Disposable | "locked" | "none"> {
   const file = await openToRead(fs, path);
   if (file === undefined) return "none";
-  return await lockOrClose(file, true, 0) ? file : "locked";
+  return await lockOrClose(file, true, 0) ? { [Symbol.dispose]: () => letGo(file) } : "locked";
+}
+
+/**
+ * Unlocks and closes a file. Closing alone would leave the lock with any program that was started a moment ago: it has
+ * copies of all open files until it begins.
+ */
+function letGo(file: Deno.FsFile): void {
+  try {
+    file.unlockSync();
+  } finally {
+    file.close();
+  }
 }
 
 /** A file that can be asked for a lock without waiting: Deno's can since 2.8. */
@@ -150,7 +162,7 @@ async function lockInThread(file: Deno.FsFile, signal: AbortSignal): Promise<Den
     await Promise.race([locking, aborted.promise]);
     return file;
   } catch (error) {
-    locking.then(() => file.close(), () => file.close());
+    locking.then(() => letGo(file), () => file.close());
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
@@ -165,7 +177,7 @@ async function lockOrCloseLater(file: Deno.FsFile, exclusive: boolean): Promise<
   const locked = await Promise.race([locking, timeout]);
   waiting.abort();
   // The pending lock may still be granted later: then it is given back at once.
-  if (!locked) locking.then(() => file.close(), () => file.close());
+  if (!locked) locking.then(() => letGo(file), () => file.close());
   return locked;
 }
 

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { systemClock } from "../../lib/core/clock.ts";
+import { acquireLock, tryLock } from "../../lib/core/lock.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+
+const OWNER = { command: "pull", host: "test-host" };
+
+/** Copies what this process has open of a file, as a program that is being started does. */
+function copyOpenFiles(path: string): Disposable {
+  const libc = Deno.dlopen("libc.so.6", {
+    dup: { parameters: ["i32"], result: "i32" },
+    close: { parameters: ["i32"], result: "i32" },
+  });
+  const opened = [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
+    } catch {
+      // Closed by another test meanwhile.
+      return false;
+    }
+  });
+  const copies = opened.map(({ name }) => libc.symbols.dup(Number(name)));
+  return {
+    [Symbol.dispose]() {
+      for (const copy of copies) libc.symbols.close(copy);
+      libc.close();
+    },
+  };
+}
+
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+Deno.test("a lock that was let go of is free although a program is being started", onLinux, async () => {
+  using dir = tempDir();
+  const path = join(Deno.realPathSync(dir.path), "lock");
+  const lock = await acquireLock(Deno, path, OWNER, systemClock);
+  using _copies = copyOpenFiles(path);
+  assert.equal(await tryLock(Deno, path), "locked");
+  lock[Symbol.dispose]();
+  const tried = await tryLock(Deno, path);
+  assert.ok(typeof tried === "object");
+  using _triedCopies = copyOpenFiles(path);
+  tried[Symbol.dispose]();
+  using again = await acquireLock(Deno, path, OWNER, systemClock);
+  assert.ok(again);
+});
