@@ -20,6 +20,7 @@ import { findUtf8 } from "../lib/core/files.ts";
 import type { Log } from "../lib/core/log.ts";
 import { ownerWrites } from "../lib/core/owner_writes.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
+import type { Cron } from "../lib/daemon/ticks.ts";
 import type { StoreLocation } from "../lib/store/store.ts";
 import { readEnvironment } from "./_environment.ts";
 import { Output } from "./_output.ts";
@@ -145,6 +146,7 @@ export interface PlainSession {
   readonly context: Context;
   readonly output: Output;
   readonly permissions: Permissions;
+  readonly cron: Cron;
   /** Reads the configuration. @throws {ConfigError} */
   readonly load: () => Promise<LoadedConfig>;
 }
@@ -228,7 +230,7 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
     using stop = stopOnSignals(world, output);
     try {
       const env = readEnvironment(world);
-      const { spawn, http, clock, freeBytes, host, permissions } = world;
+      const { spawn, http, clock, freeBytes, host, permissions, cron } = world;
       const fs = ownerWrites(world.fs);
       const { signal } = stop;
       const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
@@ -237,7 +239,7 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
         stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
         return config;
       };
-      this.exitCode = await work({ context, output, permissions, load }, flags, ...args) ?? EXIT.done;
+      this.exitCode = await work({ context, output, permissions, cron, load }, flags, ...args) ?? EXIT.done;
     } catch (error) {
       this.exitCode = output.error(endOf(firstFailure(error), stop.signal));
     }

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../lib/core/clock.ts";
 import type { Context } from "../lib/core/context.ts";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { killPrograms, spawnProcess } from "../lib/core/subprocess.ts";
+import type { Cron } from "../lib/daemon/ticks.ts";
 
 /** A stream that commands print to. */
 export interface Terminal {
@@ -41,6 +42,7 @@ export interface World extends Screen, Pick<Context, "fs" | "spawn" | "http" | "
   onStop(stop: (signal: Deno.Signal) => void): Disposable;
   /** Ends the process and the programs that it started, at once. */
   endNow(code: ExitCode): void;
+  readonly cron: Cron;
 }
 
 const givenUp = new Set<PermissionName>();
@@ -76,6 +78,8 @@ export const processWorld: World = {
   },
   onStop: stopOnSignals,
   endNow,
+  // Found when it is called: only a daemon needs it, and the runtime has it with `"unstable": ["cron"]` alone.
+  cron: (name, schedule, options, callBack) => Deno.cron(name, schedule, options, callBack),
 };
 
 function endNow(code: ExitCode): never {

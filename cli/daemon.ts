@@ -139,7 +139,7 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
     ? watchCanaries(context, store, readSettings)
     : undefined;
   const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
-  const ticks = minuteTicks(context, pollSec * 1000);
+  const ticks = minuteTicks(context, plain.cron, pollSec * 1000);
   const controlling = control.watch(ticks.wakeAll, announcementKeeper(context, store, announcement));
   controlling.catch((error) => ending.abort(roleTaken(error)));
   const reporting = heartbeatLoop(context, { store, roles, at: flags.at, readSettings });

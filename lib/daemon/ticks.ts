@@ -1,6 +1,14 @@
 import { systemClock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 
+/** Calls back at the times of a schedule until the signal is aborted; settles then. `Deno.cron` is one. */
+export type Cron = (
+  name: string,
+  schedule: string,
+  options: { readonly signal: AbortSignal },
+  callBack: () => void,
+) => Promise<void>;
+
 /** What wakes the loops of a daemon. */
 export interface Ticks {
   /** Waits so long at most. */
@@ -12,10 +20,14 @@ export interface Ticks {
 }
 
 /**
- * Wakes a daemon at every full minute, by the runtime's own cron, and every `pollMs` besides: a timer that was set
- * before the machine was suspended is late, and so may a tick be.
+ * Wakes a daemon at every full minute, by `cron`, and every `pollMs` besides: a timer that was set before the machine
+ * was suspended is late, and so may a tick be.
  */
-export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">, pollMs: number): Ticks {
+export function minuteTicks(
+  { signal, clock }: Pick<Context, "signal" | "clock">,
+  cron: Cron,
+  pollMs: number,
+): Ticks {
   let tick = Promise.withResolvers<void>();
   const wakeAll = () => {
     tick.resolve();
@@ -24,7 +36,7 @@ export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">
   // A cron whose signal was aborted before never ends.
   const stopped = signal.aborted
     ? Promise.resolve()
-    : endOf(Deno.cron("model-sync minute tick", "* * * * *", { signal }, wakeAll), signal);
+    : endOf(cron("model-sync minute tick", "* * * * *", { signal }, wakeAll), signal);
   const wake = async (durationMs: number) => {
     const awake = new AbortController();
     const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
@@ -36,8 +48,8 @@ export function minuteTicks({ signal, clock }: Pick<Context, "signal" | "clock">
 }
 
 /**
- * The runtime lets go of a cron at once. But one that was created in the last moment before a full minute may never end
- * (seen with Deno 2.9): a daemon must not wait for it for ever.
+ * The runtime ends a cron as soon as its signal is aborted. But after one that was created in the last moment before a
+ * full minute, no cron of the process may ever end (seen with Deno 2.9): a daemon must not wait for it for ever.
  */
 const CRON_END_MS = 500;
 

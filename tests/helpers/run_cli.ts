@@ -4,6 +4,7 @@ import type { PermissionName, Terminal, World } from "../../cli/_world.ts";
 import { processWorld } from "../../cli/_world.ts";
 import { run } from "../../cli/main.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
+import type { Cron } from "../../lib/daemon/ticks.ts";
 import { permitted } from "./permitted.ts";
 import { rootedFs } from "./rooted_fs.ts";
 import { GIT_ENV } from "./test_git.ts";
@@ -69,6 +70,7 @@ export async function runCli(
     noColor: true,
     freeBytes: (path) => processWorld.freeBytes(resolve(cwd, path)),
     permissions: { givenUp, giveUp: (name) => void givenUp.add(name) },
+    cron: silentCron,
     variables: () => ({ ...Deno.env.toObject(), ...added }),
     onStop(callBack) {
       const onAbort = () => callBack("SIGTERM");
@@ -80,6 +82,13 @@ export async function runCli(
   });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
+
+/**
+ * A cron whose time never comes. One of the runtime's that a test creates just before a full minute and ends at once
+ * would keep every later one of the process from ending.
+ */
+const silentCron: Cron = (_name, _schedule, { signal }) =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
 /** Keeps what a command prints. */
 class Captured implements Terminal {
