@@ -3,7 +3,7 @@ import type { Downloaded, DownloadRequest } from "./download.ts";
 import { PassingError, RefusedError } from "./errors.ts";
 import { CHUNK_BYTES, type FileDigest, writeAll } from "./hash.ts";
 import { LineWatch } from "./line_watch.ts";
-import { describePartial, forgetPartial, provenChunks, readPartial, removePartial } from "./partial_file.ts";
+import { credibleSpans, describePartial, forgetPartial, readPartial, removePartial } from "./partial_file.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { BeginAnew, type RangeSupport, RemoteContent } from "./remote_content.ts";
@@ -16,8 +16,11 @@ const CONNECTIONS_MAX = 4;
 /** In a row without a byte in between; whatever arrives begins the count anew. */
 const RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 500, delayMsMax: 30_000 };
 
-/** How often what arrived is described on disk; at most this much is fetched again after a kill. */
+/** What arrived is described on disk after so many bytes on a fast line, */
 const DESCRIBE_EVERY_BYTES = 4 * CHUNK_BYTES;
+
+/** and after so long on a slow one: a kill costs that much of the download. */
+const DESCRIBE_EVERY_MS = 3_000;
 
 /** What one connection brings: where it stands, and its end, which comes nearer when others take over the rest. */
 interface Stream {
@@ -38,12 +41,14 @@ export class Transfer {
   #todo: Span[] = [];
   readonly #connections: Promise<void>[] = [];
   #describedBytes = 0;
+  #describedMs: number;
 
   constructor(context: Context, request: DownloadRequest, ranges: RangeSupport) {
     this.#context = { ...context, signal: AbortSignal.any([context.signal, this.#stop.signal]) };
     this.#request = request;
     this.#content = new RemoteContent(this.#context, request, ranges);
     const rate = request.limits.bytesPerSecondMax;
+    this.#describedMs = context.clock.monotonicMs();
     this.#rate = rate === undefined ? undefined : new RateLimit(this.#context, rate);
   }
 
@@ -77,8 +82,10 @@ export class Transfer {
       removePartial(fs, path);
       return 0;
     }
-    const { chunks } = expected;
-    const spans = chunks === undefined ? claimed : await provenChunks(fs, path, claimed, chunks, signal);
+    const { bytes = 0, chunks } = expected;
+    const spans = chunks === undefined
+      ? claimed
+      : await credibleSpans(fs, path, claimed, { bytes, chunks }, signal);
     for (const span of spans) this.#have.add(span);
     await hasher.catchUp(this.#have.endFrom(0));
     if (this.#have.bytes > 0) {
@@ -162,15 +169,19 @@ export class Transfer {
   }
 
   #arrived(span: Span): void {
-    const { log, fs } = this.#context;
+    const { log, fs, clock } = this.#context;
     this.#have.add(span);
     const { bytes } = this.#have;
     log.progress("downloading", bytes, this.#content.total);
-    if (this.#request.expected.sha256 === undefined || bytes - this.#describedBytes < DESCRIBE_EVERY_BYTES) {
-      return;
-    }
+    if (this.#request.expected.sha256 === undefined || !this.#isDescriptionDue()) return;
     describePartial(fs, this.#request.path, this.#have.spans);
     this.#describedBytes = bytes;
+    this.#describedMs = clock.monotonicMs();
+  }
+
+  #isDescriptionDue(): boolean {
+    return this.#have.bytes - this.#describedBytes >= DESCRIBE_EVERY_BYTES ||
+      this.#context.clock.monotonicMs() - this.#describedMs >= DESCRIBE_EVERY_MS;
   }
 
   #check(digest: FileDigest, resumedBytes: number): void {

@@ -6,7 +6,7 @@ import { download, type DownloadRequest } from "../../lib/core/download.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { bearer } from "../../lib/core/http.ts";
-import { describePartial } from "../../lib/core/partial_file.ts";
+import { describePartial, readPartial, removePartial } from "../../lib/core/partial_file.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { type FileServer, startFileServer } from "../fakes/file_server.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
@@ -392,6 +392,53 @@ Deno.test("download() continues what an interrupted run left, and fetches only t
   assert.ok(resumedBytes > 30 * MIB && resumedBytes < LARGE.length, `${resumedBytes}`);
   assert.equal(sha256, expected.sha256);
   bench.assertArrived();
+});
+
+Deno.test("download() that is killed on a slow line loses a few seconds of it, with chunk digests and without", async () => {
+  await using bench = new Bench(LARGE);
+  const whole = await bench.expected();
+  for (const expected of [whole, { ...whole, chunks: undefined }]) {
+    const killed = `${bench.path}-killed`;
+    const context = testContext({ clock: bench.clock });
+    let seconds = 0;
+    context.log.progress = (_label, done) => {
+      // A line of 1 MiB a second.
+      if (done / MIB >= seconds + 1) bench.clock.advance(1_000);
+      if (seconds < 30 && done / MIB >= 30) {
+        // What the kernel has of it at this moment is what a kill leaves.
+        Deno.copyFileSync(bench.path, killed);
+        Deno.copyFileSync(`${bench.path}.parts`, `${killed}.parts`);
+      }
+      seconds = Math.floor(done / MIB);
+    };
+    await bench.download({ expected }, context);
+    const { resumedBytes } = await bench.download({ expected, path: killed });
+    assert.ok(resumedBytes >= 26 * MIB && resumedBytes < 31 * MIB, `${resumedBytes / MIB} MiB of 30`);
+    assert.deepEqual(Deno.readFileSync(killed), LARGE);
+  }
+});
+
+Deno.test("download() fetches a begun chunk whose bytes were lost again, and only that", async () => {
+  await using bench = new Bench(LARGE);
+  const expected = await bench.expected();
+  Deno.writeFileSync(bench.path, LARGE.slice(0, 20 * MIB).fill(0, 17 * MIB));
+  describePartial(Deno, bench.path, [{ start: 0, end: 20 * MIB }]);
+  await bench.download({ expected });
+  bench.assertArrived();
+  const ranges = [`bytes=${20 * MIB}-`, `bytes=${16 * MIB}-${32 * MIB - 1}`];
+  assert.deepEqual(bench.server.requests.map(({ range }) => range?.replace(/-104857606$/, "-")), ranges);
+});
+
+Deno.test("describePartial() that is killed leaves the description before or the new one", () => {
+  using dir = tempDir();
+  const path = join(dir.path, "partial");
+  Deno.writeFileSync(path, new Uint8Array(100));
+  describePartial(Deno, path, [{ start: 0, end: 50 }]);
+  const killed = { ...Deno, renameSync: () => assert.fail("killed") };
+  assert.throws(() => describePartial(killed, path, [{ start: 0, end: 100 }]), /killed/);
+  assert.deepEqual(readPartial(Deno, path), [{ start: 0, end: 50 }]);
+  removePartial(Deno, path);
+  assert.deepEqual([...Deno.readDirSync(dir.path)], []);
 });
 
 Deno.test("download() believes of a partial file only chunks with the right digest", async () => {
