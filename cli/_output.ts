@@ -1,12 +1,13 @@
 import { isoSeconds } from "../lib/core/clock.ts";
 import { cleanLine, cleanLines } from "../lib/core/clean_text.ts";
-import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
+import { type ErrorFields, EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
 import { formatBytes, formatDuration } from "../lib/core/format.ts";
+import { Warnings } from "./_warnings.ts";
 import type { Screen, Terminal } from "./_world.ts";
 
 /** How a command talks: results to standard output, everything else to standard error. */
@@ -36,20 +37,56 @@ export class Verbatim {
   }
 }
 
+/** What a quiet command keeps of the output of a program, for the case that the command fails. */
+const HELD_BYTES_MAX = 64 * 1024;
+
+/** What the last line of the terminal shows. */
+interface ShownNow {
+  bar: { readonly label: string; readonly startedMs: number; drawnMs: number } | undefined;
+}
+
+/** Returns what a result shows on a terminal. */
+type Lines = () => readonly (string | Verbatim)[];
+
 /** The only writer to the terminal. */
 export class Output {
   readonly options: OutputOptions;
   readonly #screen: Screen;
   readonly #encoder = new TextEncoder();
-  #bar: { readonly label: string; readonly startedMs: number; drawnMs: number } | undefined;
+  readonly #shown: ShownNow;
+  readonly #warnings: Warnings;
+  /** The end of what programs printed while the output is quiet. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
 
-  constructor(options: OutputOptions, screen: Screen) {
+  constructor(
+    options: OutputOptions,
+    screen: Screen,
+    shown: ShownNow = { bar: undefined },
+    warnings: Warnings = new Warnings(),
+  ) {
     this.options = options;
     this.#screen = screen;
+    this.#shown = shown;
+    this.#warnings = warnings;
   }
 
-  /** Shows a result: an object for machines, or lines for people. */
-  result(object: unknown, lines: () => readonly (string | Verbatim)[]): void {
+  /**
+   * Shows what a command did: lines for people, which `--quiet` leaves out, or an object for machines, with the
+   * warnings that were logged.
+   */
+  result(object: object, lines: Lines): void {
+    this.#dropHeld();
+    if (this.options.json || this.#shows("info")) this.answer(object, lines);
+  }
+
+  /** Shows what a command was asked for, such as a state, a plan or what is wrong: as a result, `--quiet` or not. */
+  answer(object: object, lines: Lines): void {
+    this.document({ ...object, warnings: this.#warnings.take() }, lines);
+  }
+
+  /** Shows a document with a form of its own, such as a JSON schema: as an answer, without warnings. */
+  document(object: unknown, lines: Lines): void {
     this.#clearBar();
     const text = this.options.json
       ? printableJson(object)
@@ -65,13 +102,20 @@ export class Output {
   /** Shows an error in one line with its hint, or as one JSON object. @returns the exit code that it stands for */
   error(error: unknown): ExitCode {
     this.#clearBar();
+    this.showHeld();
     const shown = describeError(error);
     if (this.options.json || this.options.logFormat === "json") {
-      const { message, code, hint, exitCode } = shown;
-      this.#write(
-        this.#screen.stderr,
-        `${JSON.stringify({ code, message, hint: hint ?? null, exitCode })}\n`,
-      );
+      const { message, code, hint, exitCode, fields } = shown;
+      const warnings = this.options.json ? this.#warnings.take() : [];
+      const object = {
+        code,
+        message,
+        hint: hint ?? null,
+        exitCode,
+        ...fields,
+        ...(warnings.length === 0 ? {} : { warnings }),
+      };
+      this.#write(this.#screen.stderr, `${JSON.stringify(object)}\n`);
     } else {
       this.#write(this.#screen.stderr, `${this.#paintErr("red", "error")}: ${shown.message}\n`);
       if (shown.hint !== undefined) {
@@ -92,10 +136,32 @@ export class Output {
     return text.split(OWN_STYLE).map((part, index) => index % 2 === 1 ? part : printableLines(part)).join("");
   }
 
-  /** What a program that we run prints, as it comes. */
+  /** Shows what a program that we run prints, as it comes. `--quiet` shows the end of it if the command fails. */
   passThrough(chunk: Uint8Array): void {
     this.#clearBar();
-    this.#writeBytes(this.#screen.stderr, chunk);
+    if (this.options.level !== "warn") return this.#writeBytes(this.#screen.stderr, chunk);
+    this.#held.push(chunk.slice());
+    this.#heldBytes += chunk.length;
+    for (let [oldest] = this.#held; oldest !== undefined; [oldest] = this.#held) {
+      if (this.#heldBytes - oldest.length < HELD_BYTES_MAX) return;
+      this.#heldBytes -= oldest.length;
+      this.#held.shift();
+    }
+  }
+
+  /** Shows what programs printed while the output is quiet: what they were started for failed. */
+  showHeld(): void {
+    let tooMany = this.#heldBytes - HELD_BYTES_MAX;
+    for (const chunk of this.#held) {
+      this.#writeBytes(this.#screen.stderr, chunk.subarray(Math.max(0, tooMany)));
+      tooMany -= chunk.length;
+    }
+    this.#dropHeld();
+  }
+
+  #dropHeld(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
   }
 
   /** Colours a part of a result, where that is a terminal that wants it. */
@@ -103,9 +169,15 @@ export class Output {
     return this.options.json ? text : this.#colored(this.#screen.stdout, style, text);
   }
 
-  /** The same output with a log that leaves nothing out. */
+  /** The same output with a log that leaves nothing out, unless the command line says `--quiet`. */
   inDetail(): Output {
-    return new Output({ ...this.options, level: "debug" }, this.#screen);
+    if (this.options.level === "warn") return this;
+    return new Output({ ...this.options, level: "debug" }, this.#screen, this.#shown, this.#warnings);
+  }
+
+  /** The same output for one run among several: its results carry its own warnings. */
+  forOneRun(): Output {
+    return new Output(this.options, this.#screen, this.#shown);
   }
 
   /** The log of a run. */
@@ -118,9 +190,11 @@ export class Output {
   };
 
   #logLine(level: LogLevel, message: string, fields: LogFields = {}): void {
+    const text = cleanLine(message);
+    if (level === "warn" || level === "error") this.#warnings.add(text);
     if (!this.#shows(level)) return;
     this.#clearBar();
-    const text = cleanLine(message);
+    if (level === "error") this.showHeld();
     const time = isoSeconds(this.#screen.clock.now());
     if (this.options.logFormat === "json") {
       const line = { time, level, message: text, ...cleanFields(fields) };
@@ -144,16 +218,16 @@ export class Output {
       return;
     }
     const nowMs = this.#screen.clock.monotonicMs();
-    if (this.#bar?.label !== label) this.#bar = { label, startedMs: nowMs, drawnMs: nowMs };
-    if (nowMs - this.#bar.drawnMs < PROGRESS_INTERVAL_MS) return;
-    this.#bar.drawnMs = nowMs;
-    const line = progressLine(oneLine(label), doneBytes, totalBytes, nowMs - this.#bar.startedMs);
+    if (this.#shown.bar?.label !== label) this.#shown.bar = { label, startedMs: nowMs, drawnMs: nowMs };
+    if (nowMs - this.#shown.bar.drawnMs < PROGRESS_INTERVAL_MS) return;
+    this.#shown.bar.drawnMs = nowMs;
+    const line = progressLine(oneLine(label), doneBytes, totalBytes, nowMs - this.#shown.bar.startedMs);
     this.#write(this.#screen.stderr, `\r\x1b[K${line}`);
   }
 
   #clearBar(): void {
-    if (this.#bar === undefined) return;
-    this.#bar = undefined;
+    if (this.#shown.bar === undefined) return;
+    this.#shown.bar = undefined;
     this.#write(this.#screen.stderr, "\r\x1b[K");
   }
 
@@ -226,6 +300,8 @@ interface ShownError {
   readonly code: string;
   readonly hint: string | undefined;
   readonly exitCode: ExitCode;
+  /** What more is known of the run that it ended. */
+  readonly fields: ErrorFields;
   /** Of an error that is a bug of ours: whoever reports it needs it. */
   readonly stack: string | undefined;
 }
@@ -233,14 +309,15 @@ interface ShownError {
 function describeError(thrown: unknown): ShownError {
   const error = systemFault(thrown, "go on");
   if (error instanceof ModelSyncError) {
-    const { message, code, hint, exitCode } = error;
-    return { message, code, hint, exitCode, stack: undefined };
+    const { message, code, hint, exitCode, fields } = error;
+    return { message, code, hint, exitCode, fields, stack: undefined };
   }
   return {
     message: `unexpected: ${messageOf(error)}`,
     code: "UNEXPECTED",
     hint: "this is a bug in model-sync: please report it with the lines below",
     exitCode: EXIT.failed,
+    fields: {},
     stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
   };
 }

@@ -141,7 +141,7 @@ export async function previewPulling(
     signatures: await signaturePolicy(session),
     otherWriters: otherWriters(session, flags),
   });
-  output.result({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
+  output.answer({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
 }
 
 /** What a skipped pull leaves as it is. */

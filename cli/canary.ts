@@ -64,7 +64,7 @@ function status({ context, output, settings, location }: Session): void {
     });
   }
   const canary = found?.kind === "found" ? describeCanary(found.state, settings.activation.canary) : null;
-  output.result({ canary }, () => statusLines(canary));
+  output.answer({ canary }, () => statusLines(canary));
 }
 
 function statusLines(canary: CanaryDescription | null): string[] {

@@ -66,12 +66,12 @@ export const program: Program = defineGroup(
 function print(output: Output, config: LoadedConfig): Promise<void> {
   const rows = settingRows(config);
   const json = Object.fromEntries(rows.map(({ name, value, from }) => [name, { value, from }]));
-  output.result(json, () => printLines(output, rows));
+  output.document(json, () => printLines(output, rows));
   return Promise.resolve();
 }
 
 function schema(output: Output): Promise<void> {
-  output.result(jsonSchema(), () => [JSON.stringify(jsonSchema(), undefined, 2)]);
+  output.document(jsonSchema(), () => [JSON.stringify(jsonSchema(), undefined, 2)]);
   return Promise.resolve();
 }
 
@@ -94,7 +94,7 @@ async function check({ context, output, load }: PlainSession): Promise<ExitCode 
 }
 
 function complain(output: Output, complaints: readonly string[]): ExitCode {
-  output.result(
+  output.answer(
     { ok: false, complaints },
     () => complaints.map((complaint) => `${output.paint("red", "✗")} ${complaint}`),
   );

@@ -39,6 +39,7 @@ import {
 import { GIT_FLAGS } from "./_git_flags.ts";
 import { keepPermissions, narrowPermissions, type Need } from "./_permissions.ts";
 import { checkRoles, ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
+import type { Output } from "./_output.ts";
 import { RUNPOD_FLAGS } from "./_runpod_flags.ts";
 import { followSettings } from "./_follow_settings.ts";
 import { SUMMARIES } from "./_summaries.ts";
@@ -176,7 +177,15 @@ function jobOf(
   const wrapLog = (log: Log) => isAlone ? log : roleLog(log, role);
   const context = { ...plain.context, log: wrapLog(plain.context.log) };
   const settings = () => followed.read();
-  const work = async () => await run(await openJob(plain, needs, wrapLog), flags);
+  const work = async () => {
+    const output = plain.output.forOneRun();
+    try {
+      await run(await openJob(plain, output, needs, wrapLog), flags);
+    } catch (error) {
+      output.showHeld();
+      throw error;
+    }
+  };
   return {
     role,
     schedule: async () => scheduleOf(role, await settings(), flags),
@@ -215,13 +224,14 @@ function refuseDisabled(settings: ModelSync, role: Role): void {
  */
 async function openJob(
   plain: PlainSession,
+  output: Output,
   needs: readonly Need[],
   wrapLog: (log: Log) => Log,
 ): Promise<Session> {
   const session = await openSession(plain);
   const permissions = keepPermissions(session.permissions, needs);
-  const context = { ...session.context, log: wrapLog(session.context.log) };
-  return { ...session, context, permissions, waitsForLock: true, wrapLog };
+  const context = { ...session.context, log: wrapLog(output.log) };
+  return { ...session, context, output, permissions, waitsForLock: true, wrapLog };
 }
 
 /** @throws {UsageError} where `--at` is no schedule */

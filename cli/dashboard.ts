@@ -131,7 +131,7 @@ const PASSWORD_BYTES_MAX = 4 * PASSWORD_CHARS_MAX + 2;
 
 async function printHash({ output }: Session): Promise<void> {
   const hash = await hashPassword(await readLine(Deno.stdin.readable, PASSWORD_BYTES_MAX));
-  output.result({ hash }, () => [hash]);
+  output.answer({ hash }, () => [hash]);
 }
 
 /** Stores the hash of a password from standard input. Sessions of the previous password end. */

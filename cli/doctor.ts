@@ -58,7 +58,10 @@ async function run(session: Session): Promise<ExitCode> {
     ...await triedAll("references", () => referenceChecks(session)),
   ];
   const failed = checks.some((check) => check.status === "fail");
-  output.result({ ok: !failed, checks }, () => checks.flatMap((check) => lines(output, check)));
+  const json = { ok: !failed, checks };
+  const text = () => checks.flatMap((check) => lines(output, check));
+  if (failed) output.answer(json, text);
+  else output.result(json, text);
   return failed ? EXIT.failed : EXIT.done;
 }
 

@@ -126,7 +126,7 @@ async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<
   const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
   const preview = await HuggingFacePublisher.preview(context, options, set);
   const json = { dryRun: true, carrier: "huggingface", bytes: totalBytes(set.files), ...preview };
-  output.result({ ...json, missing: preview.missing ?? null }, () => previewLines(output, preview));
+  output.answer({ ...json, missing: preview.missing ?? null }, () => previewLines(output, preview));
 }
 
 function publisherOptions({ settings, context }: Session, flags: HfUploadFlags): HuggingFacePublisherOptions {

@@ -67,7 +67,7 @@ function preview(session: Session, flags: PruneFlags): Promise<void> {
   const plan = planPrune(requireStore(session), flags.keep ?? session.settings.keep);
   const bytes = freedBytes(plan);
   const json = { dryRun: true, removed: names(plan.removed), kept: names(plan.kept), bytes };
-  session.output.result(json, () => [
+  session.output.answer(json, () => [
     plan.removed.length === 0
       ? `nothing to remove: the store holds ${plural(plan.kept.length, "release")}`
       : `would remove ${plural(plan.removed.length, "release")} and free ${formatBytes(bytes)}:`,

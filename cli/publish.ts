@@ -124,7 +124,7 @@ async function previewPublish(session: Session, flags: PublishFlags): Promise<vo
     bytes: totalBytes(set.files),
     ...plan,
   };
-  output.result(json, () => planLines(output, plan, command));
+  output.answer(json, () => planLines(output, plan, command));
 }
 
 /** Checks the settings that a publish reads. @throws what the publish would throw of them */

@@ -73,7 +73,7 @@ export const program: Program = defineGroup(
 function list({ context, output, location }: Session): void {
   const store = findStore(context.fs, location, context.log);
   const entries = store === undefined ? [] : readQuarantine(store);
-  output.result({ quarantine: entries }, () => listLines(output, entries));
+  output.answer({ quarantine: entries }, () => listLines(output, entries));
 }
 
 function listLines(output: Output, entries: readonly QuarantineEntry[]): string[] {

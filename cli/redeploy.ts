@@ -71,7 +71,7 @@ function preview({ context, settings, output }: Session): void {
     host: new URL(target.kind === "hook" ? target.url.reveal() : target.url).host,
     method: target.kind === "hook" ? target.method : "POST",
   }));
-  output.result(
+  output.answer(
     { dryRun: true, deployments: targets },
     () => targets.map(({ type, host, method }) => `would start a deployment: ${type}, ${method} to ${host}`),
   );

@@ -189,8 +189,9 @@ function incomplete(failure: unknown, others: number): unknown {
 
 /** `HORDE_GITHUB_SYNC_VERBOSE_LOGGING` is known only when the configuration is read. */
 function inDetail(session: Session): Session {
-  const { log } = session.output.inDetail();
-  return { ...session, context: { ...session.context, log: session.wrapLog?.(log) ?? log } };
+  const output = session.output.inDetail();
+  const log = session.wrapLog?.(output.log) ?? output.log;
+  return { ...session, output, context: { ...session.context, log } };
 }
 
 /** A sync that can be run again and again. */
@@ -306,7 +307,10 @@ function noToken({ image_repository, text_repository }: ReferencesSettings): Aut
 
 function show({ output, settings }: Session, report: SyncReport): void {
   const isDryRun = settings.references.dry_run;
-  output.result(reportJson(report, isDryRun), () => reportLines(output, report, isDryRun));
+  const json = reportJson(report, isDryRun);
+  const text = () => reportLines(output, report, isDryRun);
+  if (isDryRun || failuresOf(report).length > 0) output.answer(json, text);
+  else output.result(json, text);
 }
 
 if (import.meta.main) await main(program);

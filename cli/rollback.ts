@@ -68,7 +68,7 @@ async function run(session: Session, flags: RollbackFlags): Promise<void> {
 function preview(session: Session, flags: RollbackFlags): Promise<void> {
   const store = requireStore(session);
   const plan = planRollback(store, flags.to);
-  session.output.result(planJson(plan), () => planLines(session.output, plan));
+  session.output.answer(planJson(plan), () => planLines(session.output, plan));
   return Promise.resolve();
 }
 

@@ -99,7 +99,7 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
     startedAt: step.do === "start" ? null : step.at,
     request: step.do === "start" ? request : null,
   };
-  output.result(json, () => planLines(step, request));
+  output.answer(json, () => planLines(step, request));
 }
 
 /** Tokens and signed addresses are secrets, wherever in the body they stand. */

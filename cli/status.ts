@@ -48,7 +48,7 @@ async function run(session: Session, flags: StatusFlags): Promise<void> {
   const store = findStore(context.fs, location, context.log);
   const status = await readStatus(context, { settings, location, store }, flags.runs ?? RUNS_SHOWN);
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
-  output.result(status, () => lines(output, status, canary, context.clock.now(), settings.time_zone));
+  output.answer(status, () => lines(output, status, canary, context.clock.now(), settings.time_zone));
 }
 
 /** Loaded only where there is a canary. */

@@ -101,7 +101,7 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
   if (flags.testInput === undefined) return await serveJobs(context, new WorkerApi(context.env), handle);
   const { input = {} } = flags.testInput;
   const result = await tryJob(context, { id: "local_test", input }, handle);
-  output.result(result, () => [JSON.stringify(result, undefined, 2)]);
+  output.document(result, () => [JSON.stringify(result, undefined, 2)]);
   return "error" in result ? EXIT.failed : EXIT.done;
 }
 

@@ -45,7 +45,10 @@ async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const policy = await signaturePolicy(session);
   const report = await auditActive(context, store, flags.deep ? "content" : "stat", policy);
   const intact = report.problems.length === 0 && report.extra.length === 0;
-  output.result({ intact, deep: flags.deep === true, ...report }, () => lines(output, report, flags));
+  const json = { intact, deep: flags.deep === true, ...report };
+  const text = () => lines(output, report, flags);
+  if (intact) output.result(json, text);
+  else output.answer(json, text);
   return intact ? EXIT.done : EXIT.refused;
 }
 

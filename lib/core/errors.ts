@@ -25,6 +25,9 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
+/** What more scripts read of an error: `outcome`, `release`. */
+export type ErrorFields = Readonly<Record<string, string | number | null>>;
+
 /**
  * Base of every error that a user is meant to read: what could not be done, on what, what is and what was wanted. Its
  * message and hint are clean lines, whatever they quote: they can be printed, stored and sent as they are.
@@ -34,6 +37,7 @@ export abstract class ModelSyncError extends Error {
   abstract readonly exitCode: ExitCode;
   readonly code: string;
   #hint: string | undefined;
+  #fields: ErrorFields = {};
   /** Whether the same call may succeed later without anybody changing anything. */
   readonly retryable: boolean = false;
 
@@ -47,6 +51,16 @@ export abstract class ModelSyncError extends Error {
   /** What to do next, in one sentence. */
   get hint(): string | undefined {
     return this.#hint;
+  }
+
+  /** What `--json` adds to the error object. */
+  get fields(): ErrorFields {
+    return this.#fields;
+  }
+
+  /** Adds to the error object, once it is known how the run ended. */
+  addFields(fields: ErrorFields): void {
+    this.#fields = { ...this.#fields, ...fields };
   }
 
   /** Replaces what to do next, once it is known what the failed run left. */

@@ -8,6 +8,9 @@ import type { Store } from "../store/store.ts";
 /** What the disk says of the active release after a run that failed. */
 export interface ActiveNow {
   readonly digest: Digest | undefined;
+  readonly sequence?: number | undefined;
+  /** The release that a rollback activates. */
+  readonly previous?: Digest | undefined;
   /** `release 3f9a… is active` */
   readonly text: string;
 }
@@ -20,7 +23,12 @@ export function readActiveNow(store: Store): ActiveNow {
     const manifest = findRelease(store, digest)?.manifest;
     const problem = manifest === undefined ? undefined : problemSeenByConsumers(store, manifest);
     const but = problem === undefined ? "" : `, but ${store.modelsDir} ${problem}`;
-    return { digest, text: `release ${shortDigest(digest)} is active${but}` };
+    return {
+      digest,
+      sequence: manifest?.sequence,
+      previous: readPointer(store, "previous"),
+      text: `release ${shortDigest(digest)} is active${but}`,
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { digest: undefined, text: `which release is active cannot be read: ${reason}` };

@@ -109,7 +109,7 @@ async function markedRun<Report extends RunReport>(
     const active = failure instanceof LockedError || lock !== "store" ? undefined : readActiveNow(store);
     if (active !== undefined) nameActive(failure, active, true);
     // The intent that is there is another run's.
-    await doQuietly(context, "record this run", () => recorder.failure(failure, active?.digest));
+    await doQuietly(context, "record this run", () => recorder.failure(failure, active));
     throw failure;
   }
   using _held = held;
@@ -201,7 +201,7 @@ async function closeFailedRun(
   const active = PUBLISHING_COMMANDS.includes(run.command) ? undefined : readActiveNow(store);
   if (active !== undefined) nameActive(failure, active, settled !== "unsettled");
   await doQuietly(context, "record this run", () => {
-    recorder.failure(failure, active?.digest);
+    recorder.failure(failure, active);
     if (settled === "settled") clearIntent(store);
   });
 }

@@ -1,11 +1,18 @@
 import type { Context } from "../core/context.ts";
-import { EXIT, InterruptedError, messageOf, ModelSyncError, RefusedError } from "../core/errors.ts";
+import {
+  type ErrorFields,
+  EXIT,
+  InterruptedError,
+  messageOf,
+  ModelSyncError,
+  RefusedError,
+} from "../core/errors.ts";
 import { logTail } from "../core/log_tail.ts";
-import type { Digest } from "../release/manifest.ts";
 import { appendHistory, type Outcome, type RunRecord, runRecord } from "../store/history.ts";
 import { withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
+import type { ActiveNow } from "./name_active.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { RunReport } from "./run.ts";
 
@@ -34,14 +41,15 @@ export class RunRecorder {
   }
 
   /**
-   * Records a run that threw.
+   * Records a run that threw, and has its error say how the run ended.
    *
-   * @param active the release that is active after it
+   * @param active what is active after it
    * @throws {DiskError} when the disk takes no more
    */
-  failure(failure: unknown, active: Digest | undefined): void {
+  failure(failure: unknown, active: ActiveNow | undefined): void {
     const report = failure instanceof RolledBackError ? failure.report : { outcome: outcomeOf(failure) };
-    const release = active === undefined ? {} : { release: active };
+    if (failure instanceof ModelSyncError) failure.addFields(endOf(report, active));
+    const release = active?.digest === undefined ? {} : { release: active.digest };
     this.#write({ ...report, ...release, error: describeError(failure) }, false);
   }
 
@@ -71,6 +79,17 @@ export class RunRecorder {
       throw error;
     }
   }
+}
+
+/** What the disk says of the active release comes before what the work reported. */
+function endOf(report: RunReport, active: ActiveNow | undefined): ErrorFields {
+  const { digest, previous, sequence } = active ?? {};
+  return {
+    outcome: report.outcome,
+    release: digest ?? report.release ?? null,
+    previous: previous ?? report.previous ?? null,
+    sequence: sequence ?? report.sequence ?? null,
+  };
 }
 
 /** How a run that threw is recorded. */

@@ -57,6 +57,7 @@ Deno.test("publish, pull and rollback print the JSON that scripts rely on", asyn
       "remote",
       "runId",
       "sequence",
+      "warnings",
     ],
   );
   assert.deepEqual(

@@ -42,6 +42,7 @@ Deno.test("hf-upload and hf-pull print the JSON that scripts rely on", async () 
     "commit",
     "pullRequestUrl",
     "runId",
+    "warnings",
   ]);
   assert.deepEqual([uploaded["commit"], uploaded["branch"], uploaded["carrier"]], [
     world.server.head(REPO).id,

@@ -22,7 +22,12 @@ Deno.test("keys makes a pair, signs a folder and verifies it, under its own perm
   const generated = await run("generate", ...PAIR, "--json");
   assert.equal(generated.code, 0, generated.stderr);
   const { keyHint } = JSON.parse(generated.stdout);
-  assert.deepEqual(JSON.parse(generated.stdout), { privateKey: "key.pem", publicKey: "pub.pem", keyHint });
+  assert.deepEqual(JSON.parse(generated.stdout), {
+    privateKey: "key.pem",
+    publicKey: "pub.pem",
+    keyHint,
+    warnings: [],
+  });
   const again = await run("generate", ...PAIR, "--json");
   assert.deepEqual([again.code, JSON.parse(again.stderr).code], [2, "FILE_EXISTS"]);
 
@@ -34,6 +39,7 @@ Deno.test("keys makes a pair, signs a folder and verifies it, under its own perm
     signature: "models/model.sig",
     files: 2,
     keyHint,
+    warnings: [],
   });
   const trusted = ["--public-key", "old.pem", "--public-key", "pub.pem", ...SIGNATURE, "models"];
   const verified = await run("verify", ...trusted);
@@ -45,6 +51,7 @@ Deno.test("keys makes a pair, signs a folder and verifies it, under its own perm
     signature: "models/model.sig",
     files: 2,
     keyHint,
+    warnings: [],
   });
 
   const stranger = await run("verify", "--public-key", "old.pem", ...SIGNATURE, "models", "--json");

@@ -365,6 +365,7 @@ Deno.test("train prints the original's keys, and its archive is what runpod-pull
     symbols_trained: null,
     symbols_skipped_up_to_date: null,
     symbols_skipped_errors: null,
+    warnings: [],
   });
   assert.match(result.stderr, /trained BTC\/USDC on/);
   assert.ok(sequence > 1_700_000_000);
