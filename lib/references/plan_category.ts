@@ -28,6 +28,10 @@ export interface CategoryPlan {
   readonly files: FileTexts;
   /** How many of its models go or are emptied, in the file that loses the larger share. */
   readonly shrink: Shrink;
+  /** What PRIMARY says and the files cannot hold; nothing of it is in `changes`. */
+  readonly skipped: readonly ModelChange[];
+  /** How many records each side has. */
+  readonly counts: { readonly primary: number; readonly files: number };
   readonly warnings: readonly string[];
 }
 
@@ -55,23 +59,38 @@ export function planCategory(
   const written = new Map<string, string>();
   let wanted: JsonObject;
   let warnings: readonly string[] = [];
+  let skipped: readonly string[] = [];
   let rows: Shrink = { removed: 0, emptied: 0, before: 0 };
   if (csvPath === undefined) wanted = withKept(primary, current, options.keep);
   else {
     const plan = planTextFiles({ primary, csvText: files.get(csvPath), ...options });
     wanted = plan.records;
-    warnings = plan.warnings;
+    ({ warnings, skipped } = plan);
     rows = plan.shrink;
     if (plan.csvText !== files.get(csvPath)) written.set(csvPath, plan.csvText);
   }
   const changes = compareRecords(current, wanted);
   // Of a model that both files have, the row is what a person calls a model.
   const shrink = largerShrink(rows, shrinkOf(changes, current.size));
-  if (changes.length === 0) return { category, changes, files: new Map(), shrink, warnings };
+  const plan = {
+    category,
+    changes,
+    shrink,
+    skipped: changesOf(skipped, current, primary),
+    counts: { primary: primary.size, files: current.size },
+    warnings,
+  };
+  if (changes.length === 0) return { ...plan, files: new Map() };
   const json = options.format === "canonical"
     ? renderJson(wanted)
     : editJson(text, wanted, `${path} of ${where}`);
-  return { category, changes, files: new Map([[path, json], ...written]), shrink, warnings };
+  return { ...plan, files: new Map([[path, json], ...written]) };
+}
+
+/** What would become of models by their names. */
+function changesOf(names: readonly string[], current: JsonObject, primary: JsonObject): ModelChange[] {
+  const only = (records: JsonObject) => new Map([...records].filter(([name]) => names.includes(name)));
+  return names.length === 0 ? [] : compareRecords(only(current), only(primary));
 }
 
 function shrinkOf(changes: readonly ModelChange[], before: number): Shrink {

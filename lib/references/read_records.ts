@@ -45,13 +45,13 @@ export function readPrimaryRecords(category: Category, text: string): JsonObject
  * record. `{"error": {"code": 503}}` has neither. In a category whose records have no names at all none is asked for, as
  * long as the repository knows any of the models.
  *
- * @param plan what the answer would change
+ * @param changes what the answer would change, as far as that may be no record
  * @throws {RefusedError} code `RECORDS_INVALID`
  */
 export function refuseForeignRecords(
   category: Category,
   records: JsonObject,
-  { changes }: { readonly changes: readonly ModelChange[] },
+  changes: readonly ModelChange[],
 ): void {
   const added = changes.filter(({ kind }) => kind === "added").length;
   const replaced = changes.flatMap((change) => change.kind === "added" ? [] : [change.before]);

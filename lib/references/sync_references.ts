@@ -177,8 +177,8 @@ async function lookAt(
     }
     const records = readPrimaryRecords(category, await parts.primary.records(category));
     const plan = planCategory(category, records, files, about.repository, { format, keep: new Set() });
-    // A text model that has no number of parameters is refused already.
-    if (kind === "image") refuseForeignRecords(category, records, plan);
+    // A record that a row can hold is a text model's: it has a number of parameters.
+    refuseForeignRecords(category, records, kind === "image" ? plan.changes : plan.skipped);
     if (!allowShrink) refuseShrink(plan, maxShrink);
     for (const warning of plan.warnings) context.log.warn(`${category}: ${warning}`);
     context.log.info(`${category}: ${describe(plan)}`);

@@ -10,7 +10,15 @@ import type { Category } from "../../lib/references/categories.ts";
 import type { CategoryPlan } from "../../lib/references/plan_category.ts";
 
 function planOf(category: Category, changes: readonly ModelChange[]): CategoryPlan {
-  return { category, changes, files: new Map(), shrink: { removed: 0, emptied: 0, before: 0 }, warnings: [] };
+  return {
+    category,
+    changes,
+    files: new Map(),
+    shrink: { removed: 0, emptied: 0, before: 0 },
+    skipped: [],
+    counts: { primary: 0, files: 0 },
+    warnings: [],
+  };
 }
 
 function added(count: number, prefix = "model"): ModelChange[] {

@@ -49,7 +49,7 @@ function judge(
   try {
     const records = readPrimaryRecords("clip", JSON.stringify(after));
     const plan = planCategory("clip", records, files, "you/models", { format: "keep", keep: new Set() });
-    refuseForeignRecords("clip", records, plan);
+    refuseForeignRecords("clip", records, plan.changes);
     if (!allowShrink) refuseShrink(plan, 0.5);
     return { title: `title${shrinkNote([plan], 0.5)}` };
   } catch (error) {
@@ -249,4 +249,30 @@ Deno.test("text models are emptied by row", async () => {
   world.primary.records.set("text_generation", records({}));
   await sync({ allowShrink: true });
   assert.match(world.texts.pulls.pulls[0]?.title ?? "", / - empties 10 of 10 models$/);
+});
+
+Deno.test("a text record that models.csv cannot hold is skipped; an error message beside the models fails the category", async () => {
+  await using world = new ReferencesWorld();
+  world.commit(world.texts, {
+    "models.csv": `${COLUMNS}\r\na/One,3,,,,first,,,,\r\n`,
+    "db.json": "{}\n",
+  });
+  const good = { name: "a/One", model_name: "One", parameters: 3e9, description: "second" };
+  const sync = async (beside: Json) => {
+    world.primary.records.set("text_generation", JSON.stringify({ "a/One": good, ...beside }));
+    return await world.sync({ categories: ["text_generation"], allowShrink: true });
+  };
+  for (const beside of [{ error: { code: 503 } }, { error: { name: "ServiceUnavailable" } }]) {
+    const [report] = (await sync(beside)).categories;
+    assert.ok(report?.status === "failed" && report.error instanceof ModelSyncError);
+    assert.equal(report.error.code, "RECORDS_INVALID");
+  }
+  const [report] = (await sync({ "b/Two": { name: "b/Two", parameters: null } })).categories;
+  assert.ok(report?.status === "compared");
+  assert.match(report.plan.warnings.join("\n"), /"parameters" of "b\/Two" is missing/);
+  assert.match(world.context.log.lines.join("\n"), /^warn text_generation: skipped a record, .*"b\/Two"/m);
+  assert.equal(
+    world.read(world.texts, "model-sync/references", "models.csv"),
+    `${COLUMNS}\r\na/One,3,,,,second,,,,\r\n`,
+  );
 });

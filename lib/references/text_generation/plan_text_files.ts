@@ -1,3 +1,4 @@
+import { RefusedError } from "../../core/errors.ts";
 import type { JsonObject } from "../json/json_value.ts";
 import { csvToRecords } from "./csv_to_records.ts";
 import {
@@ -15,7 +16,7 @@ import type { Shrink } from "../shrink.ts";
 import { isEmptied } from "../emptied_record.ts";
 import { keptCells } from "./kept_cells.ts";
 import { type TextModel, textModel } from "./text_model.ts";
-import { namesInWarning, unheldFields } from "./text_warnings.ts";
+import { namesInWarning, skippedRecords, unheldFields } from "./text_warnings.ts";
 
 /** What the files of `text_generation` are planned from. */
 export interface TextFilesOptions {
@@ -36,6 +37,8 @@ export interface TextFilesPlan {
   readonly records: JsonObject;
   /** How many of the models that `models.csv` has go or are emptied. */
   readonly shrink: Shrink;
+  /** Models whose records at PRIMARY no row can hold: the files keep what they have of them. */
+  readonly skipped: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -44,22 +47,27 @@ export interface TextFilesPlan {
  *
  * Rows keep their order, their line endings, and the cells that mean what PRIMARY says; rows of models that PRIMARY
  * does not have go; new ones come last, in PRIMARY's order. Of rows with the same name the last counts, so that one is
- * edited. An empty `instruct_format` at PRIMARY keeps the file's.
+ * edited; in canonical format it is the only one that stays, in the place of the first. An empty `instruct_format` at
+ * PRIMARY keeps the file's. A record that no row can hold is skipped with a warning, and the file keeps its row.
  *
- * @throws {RefusedError} a record or a row is invalid, named with its model and field; or the file cannot be read, or
- * lacks a column
+ * @throws {RefusedError} no row can hold any of PRIMARY's records, a row is invalid, named with its model and field; or
+ * the file cannot be read, or lacks a column
  */
 export function planTextFiles(options: TextFilesOptions): TextFilesPlan {
   const warnings: string[] = [];
-  const models = textModels(options, warnings);
-  const { text, shrink } = newCsv(options, models, warnings);
-  const { records, warnings: skipped } = csvToRecords(text);
-  warnings.push(...skipped, ...unheldFields(options.primary, [...models.keys()], records));
-  return { csvText: text, records, shrink, warnings };
+  const { models, skipped } = textModels(options, warnings);
+  const keep = options.keep.union(new Set(skipped));
+  const { text, shrink } = newCsv({ ...options, keep }, models, warnings);
+  const { records, warnings: unread } = csvToRecords(text);
+  warnings.push(...unread, ...unheldFields(options.primary, [...models.keys()], records));
+  return { csvText: text, records, shrink, skipped, warnings };
 }
 
-/** PRIMARY's models by name, without those that the file keeps as they are. */
-function textModels({ primary, keep }: TextFilesOptions, warnings: string[]): Map<string, TextModel> {
+/** PRIMARY's models by name, without those that the file keeps as they are; and the names of those that no row can hold. */
+function textModels(
+  { primary, keep }: TextFilesOptions,
+  warnings: string[],
+): { readonly models: ReadonlyMap<string, TextModel>; readonly skipped: readonly string[] } {
   const names = [...primary.keys()].filter((key) => !hasBackendPrefix(key));
   const urls = names.filter((name) => name.includes("://"));
   const known = new Set(names.flatMap(keysOf));
@@ -75,10 +83,20 @@ function textModels({ primary, keep }: TextFilesOptions, warnings: string[]): Ma
     );
   }
   const models = new Map<string, TextModel>();
+  const refusals = new Map<string, RefusedError>();
   for (const name of names.filter((name) => !name.includes("://") && !isKept(name, keep))) {
-    models.set(name, textModel(name, primary.get(name) ?? null));
+    try {
+      models.set(name, textModel(name, primary.get(name) ?? null));
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      refusals.set(name, error);
+    }
   }
-  return models;
+  const [first] = refusals.values();
+  // Not even one: that is no record gone wrong, but an answer of another kind.
+  if (first !== undefined && models.size === 0) throw first;
+  warnings.push(...skippedRecords([...refusals.values()]));
+  return { models, skipped: [...refusals.keys()] };
 }
 
 function isKept(name: string, keep: ReadonlySet<string>): boolean {
@@ -133,7 +151,10 @@ function plannedRows(
   for (const line of lines) {
     const name = isModelRow(line) ? line.values.get("name") ?? "" : undefined;
     const model = name === undefined ? undefined : models.get(name);
-    if (name === "") warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} names no model, and is removed`);
+    if (name === "") {
+      warnings.push(`line ${lineOf(line)} of ${MODELS_CSV} names no model, and is removed`);
+      continue;
+    }
     if (name !== undefined && model === undefined && !isKept(name, keep)) continue;
     planned.push({ line, model: deciding.get(name ?? "") === line ? model : undefined });
   }

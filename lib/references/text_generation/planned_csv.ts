@@ -42,11 +42,14 @@ function editedCells(
   return [...cells.slice(0, Math.max(needed, held.length)), ...held.slice(columns.length)];
 }
 
-/** The whole file as the original writes it. Columns of which it does not know come after its own. */
+/**
+ * The whole file as the original writes it: one row for each model. Columns of which it does not know come after its
+ * own.
+ */
 export function canonicalCsv({ columns: before }: ModelsCsv, planned: readonly PlannedRow[]): string {
   const known: readonly string[] = COLUMNS;
   const columns = [...known, ...new Set(before.filter((column) => !known.includes(column)))];
-  const rows = planned.flatMap(({ line, model }) => {
+  const rows = decidingRows(planned).flatMap(({ line, model }) => {
     if (line !== undefined && !isModelRow(line)) return [];
     const wanted: Map<string, string> = new Map(model?.cells);
     if (model !== undefined) wanted.set("instruct_format", keptInstructFormat(model, line));
@@ -54,4 +57,15 @@ export function canonicalCsv({ columns: before }: ModelsCsv, planned: readonly P
     return [[...values, ...line?.rest ?? []]];
   });
   return csvText([columns, ...rows].map((values) => ({ cells: values.map(csvCell), ending: "\n" })));
+}
+
+/** Of rows with the same name the last, in the place of the first: what `db.json` is made of. */
+function decidingRows(planned: readonly PlannedRow[]): PlannedRow[] {
+  const rows = new Map<string, PlannedRow>();
+  for (const row of planned) {
+    const { line, model } = row;
+    const name = line !== undefined && isModelRow(line) ? line.values.get("name") : model?.cells.get("name");
+    if (name !== undefined) rows.set(name, row);
+  }
+  return [...rows.values()];
 }

@@ -125,8 +125,8 @@ function requireWritable(name: string, column: Column, cell: string): void {
 }
 
 function refused(name: string, problem: string): RefusedError {
-  return new RefusedError(`Cannot write PRIMARY's text models to ${MODELS_CSV}: ${problem}`, {
+  return new RefusedError(`Cannot write PRIMARY's record of ${quote(name)} to ${MODELS_CSV}: ${problem}`, {
     code: "TEXT_RECORD_INVALID",
-    hint: `mend the record of ${quote(name)} at PRIMARY`,
+    hint: `correct the record of ${quote(name)} at PRIMARY`,
   });
 }

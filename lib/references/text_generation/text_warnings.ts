@@ -1,3 +1,4 @@
+import type { RefusedError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
 import { jsonEquals } from "../json/json_equals.ts";
 import { isJsonObject, type JsonObject } from "../json/json_value.ts";
@@ -35,6 +36,17 @@ export function unheldFields(primary: JsonObject, names: readonly string[], reco
         namesInWarning(names)
       }`,
   );
+}
+
+/** One warning for each record that no row can hold, with what is wrong with it; the rest in one more. */
+export function skippedRecords(refusals: readonly RefusedError[]): string[] {
+  const more = refusals.length - MAX_NAMES;
+  return [
+    ...refusals.slice(0, MAX_NAMES).map(({ message, hint }) =>
+      `skipped a record, and kept what the files have of it: ${message}; ${hint}`
+    ),
+    ...(more > 0 ? [`skipped ${more} more records that ${MODELS_CSV} cannot hold`] : []),
+  ];
 }
 
 /** `"a", "b" and 3 more` */

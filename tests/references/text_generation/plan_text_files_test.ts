@@ -213,14 +213,73 @@ const REFUSED: readonly (readonly [string, Record<string, JsonValue | undefined>
   ["a\nb", { parameters: 7n }, /"a\\nb" cannot be the name of a model/],
 ];
 
-Deno.test("planTextFiles() refuses what no row can say, by its model and its field", () => {
+Deno.test("planTextFiles() skips a record that no row can hold, says which field is wrong, and keeps the file's row", () => {
+  const before = csvToRecords(FILE).records;
   for (const [name, fields, message] of REFUSED) {
-    assert.throws(() => plan({ [name]: fields }), message, String(message));
+    const changes = { [name]: fields, "org/First-7B": { description: "new" } };
+    for (const format of ["keep", "canonical"] as const) {
+      const { csvText, records, skipped, warnings } = planTextFiles({
+        primary: primaryOf(changes),
+        csvText: FILE,
+        keep: KEEP_NOTHING,
+        format,
+      });
+      assert.deepEqual(skipped, [name]);
+      assert.match(warnings.join("\n"), message);
+      assert.match(csvText, /^org\/First-7B,.*,new,/m, "the other models are synced");
+      assert.deepEqual(records.get("gpt2"), before.get("gpt2"));
+      assert.deepEqual([...records.keys()], [...before.keys()]);
+      if (format === "keep") assert.equal(csvText, FILE.replace('"One, two"', "new"));
+    }
+  }
+});
+
+Deno.test("planTextFiles() names the first of many skipped records, and counts the rest", () => {
+  const changes = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`m/${index}`, {}]));
+  const { csvText, skipped, warnings } = plan(changes);
+  assert.equal(csvText, FILE);
+  assert.equal(skipped.length, 8);
+  assert.equal(warnings.length, 6);
+  assert.match(
+    warnings[0] ?? "",
+    /^skipped a record, and kept what the files have of it: .* "m\/0" .* is missing; correct the record of "m\/0"/,
+  );
+  assert.equal(warnings.at(-1), "skipped 3 more records that models.csv cannot hold");
+});
+
+Deno.test("planTextFiles() refuses an answer of which no row can hold any record", () => {
+  for (const [name, fields, message] of REFUSED) {
+    const record = new Map(
+      Object.entries(fields).flatMap(([field, value]) =>
+        value === undefined ? [] : [[field, value] as const]
+      ),
+    );
+    if (!record.has("parameters")) record.set("parameters", "parameters" in fields ? null : 7n);
+    if (/is missing/.test(String(message))) record.delete("parameters");
+    const options = { csvText: FILE, keep: KEEP_NOTHING, format: "keep" } as const;
+    assert.throws(() => planTextFiles({ ...options, primary: new Map([[name, record]]) }), message);
   }
   const primary = new Map([["a/b", [1n]]]);
   assert.throws(
     () => planTextFiles({ primary, csvText: FILE, keep: KEEP_NOTHING, format: "keep" }),
     /the record of "a\/b" is no JSON object/,
+  );
+});
+
+Deno.test("planTextFiles() in canonical format keeps of repeated rows the last, in the place of the first", () => {
+  const repeated = `${FILE}gpt2,7,,,,,,,Kept,\r\n\r\norg/First-7B,7,,,,edited,,,,\r\n`;
+  const options = { primary: primaryOf({}), csvText: repeated } as const;
+  const { csvText, records } = planTextFiles({ ...options, keep: KEEP_NOTHING, format: "canonical" });
+  const rows = csvText.trimEnd().split("\n").map((row) => row.split(",")[0]);
+  assert.deepEqual(rows, ["name", "org/First-7B", "gpt2", "org/Last-13b"]);
+  assert.match(csvText, /^gpt2,0\.12,.*,Kept,$/m);
+  assert.deepEqual([...records.keys()], [...csvToRecords(repeated).records.keys()]);
+  const kept = planTextFiles({ ...options, keep: new Set(["org/First-7B"]), format: "canonical" });
+  assert.match(kept.csvText, /^org\/First-7B,7,,,,edited,,,,$/m);
+  assert.equal(kept.csvText.match(/^org\/First-7B/mg)?.length, 1);
+  assert.equal(
+    planTextFiles({ ...options, keep: KEEP_NOTHING, format: "keep" }).csvText.split("\n").length,
+    8,
   );
 });
 
