@@ -1,10 +1,12 @@
 import { messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import { plural } from "../lib/core/format.ts";
+import { oneLine } from "../lib/core/quote.ts";
 import { changeLines } from "../lib/references/change_lines.ts";
 import { namesOf } from "../lib/references/compare_records.ts";
 import { nameBlocks } from "../lib/references/describe_changes.ts";
 import { fieldChanges } from "../lib/references/field_changes.ts";
 import { renderInline } from "../lib/references/json/render_json.ts";
+import type { KeptWork } from "../lib/references/proposal.ts";
 import {
   type CategoryReport,
   failuresOf,
@@ -103,11 +105,23 @@ function repositoryLines(output: Output, report: RepositoryReport): (string | Ve
     case "proposed": {
       const { outcome, pullRequest } = report;
       if (outcome === "below-threshold") return [tooFew(report)];
-      return pullRequest === undefined ? [] : [`  ${output.paint("cyan", pullRequest.url)} ${outcome}`];
+      if (pullRequest === undefined) return [];
+      return [`  ${output.paint("cyan", pullRequest.url)} ${outcome}`, ...keptLines(report.kept)];
     }
     case "failed":
       return [output.paint("red", `  ${repository}: ${messageOf(report.error)}`)];
   }
+}
+
+function keptLines(kept: KeptWork | undefined): string[] {
+  if (kept === undefined) return [];
+  const { commits, models } = kept;
+  const shown = models.slice(0, NAMES_MAX).map(oneLine).join(", ");
+  const more = models.length > NAMES_MAX ? ` and ${models.length - NAMES_MAX} more` : "";
+  const edits = models.length === 0
+    ? ""
+    : `; PRIMARY's records do not replace their edits of: ${shown}${more}`;
+  return [`    keeps ${plural(commits, "commit")} of people on its branch${edits}`];
 }
 
 function tooFew({ repository, changes }: RepositoryReport): string {
@@ -143,6 +157,7 @@ export function reportJson({ categories, repositories, patchPath }: SyncReport, 
           pullRequest: report.pullRequest === undefined
             ? null
             : { number: report.pullRequest.number, url: report.pullRequest.url },
+          ...(report.kept === undefined ? {} : { kept: report.kept }),
         }
         : {}),
       ...(report.kind === "written" ? { written: report.written } : {}),

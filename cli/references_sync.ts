@@ -14,7 +14,7 @@ import { GitHubClient } from "../lib/github/github_client.ts";
 import { fullName } from "../lib/references/git/repository_address.ts";
 import type { PrimaryClient } from "../lib/references/primary_client.ts";
 import { openSyncParts } from "../lib/references/open_sync_parts.ts";
-import type { ProposalOptions } from "../lib/references/propose.ts";
+import type { ProposalOptions } from "../lib/references/proposal.ts";
 import {
   failuresOf,
   type SyncMode,

@@ -1,81 +1,23 @@
 import type { Context } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
 import { plural } from "../core/format.ts";
-import type { ObjectId } from "../git/registry.ts";
-import { CATEGORIES, type Category, placeOf } from "./categories.ts";
+import type { GitHubClient } from "../github/github_client.ts";
+import { CATEGORIES, placeOf } from "./categories.ts";
 import { carriedPlans } from "./carried_plans.ts";
 import { contentDigest } from "./content_digest.ts";
-import {
-  codeSpan,
-  commitMessage,
-  pullRequestBody,
-  pullRequestTitle,
-  totalChanges,
-} from "./describe_changes.ts";
-import {
-  type BranchState,
-  categoriesOf,
-  changesDigest,
-  modelsEditedByPeople,
-  readBranch,
-  withTrailers,
-} from "./git/proposed_branch.ts";
-import { type TargetRepository } from "./git/target_repository.ts";
+import { codeSpan, pullRequestBody, pullRequestTitle, totalChanges } from "./describe_changes.ts";
+import { describeBranch } from "./describe_branch.ts";
+import { NO_WORK, readBranch, workOfPeople } from "./git/proposed_branch.ts";
 import { fullName } from "./git/repository_address.ts";
-import type { JsonObject } from "./json/json_value.ts";
-import {
-  type CategoryPlan,
-  type FileFormat,
-  filesOf,
-  type FileTexts,
-  planCategory,
-} from "./plan_category.ts";
+import type { TargetRepository } from "./git/target_repository.ts";
+import type { CategoryPlan } from "./plan_category.ts";
+import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
+import { closeReplaced } from "./pull_requests/close_older.ts";
 import { decide } from "./pull_requests/decide.ts";
-import type { GitHubClient } from "../github/github_client.ts";
-import { type Dress, dress } from "./pull_requests/dress.ts";
+import { type Dress, dress, wantedParts } from "./pull_requests/dress.ts";
+import { orWarn } from "./pull_requests/or_warn.ts";
 import { type PullRequest, PullRequests } from "./pull_requests/pull_requests.ts";
+import { pushProposal, type Wanted } from "./push_proposal.ts";
 import { shrinkNote } from "./shrink.ts";
-
-/** How changes are proposed. */
-export interface ProposalOptions extends Dress {
-  readonly format: FileFormat;
-  /** The branch that is kept for proposals. */
-  readonly branch: string;
-  /** Fewer changes than this are not proposed yet. */
-  readonly changesMin: number;
-  /** The largest share of a category's models that may be removed; the title says where it is more. */
-  readonly maxShrink: number;
-  /** Propose the removal of any number of models. */
-  readonly allowShrink: boolean;
-  /** Named in the pull request. */
-  readonly primaryUrl: string;
-}
-
-export type ProposalOutcome =
-  | "created"
-  | "updated"
-  | "closed"
-  | "unchanged"
-  /** A person closed the pull request with this content. */
-  | "declined"
-  | "below-threshold";
-
-/** What became of the changes of a repository. */
-export interface Proposal {
-  readonly outcome: ProposalOutcome;
-  readonly pullRequest: Pick<PullRequest, "number" | "url"> | undefined;
-  /** How many models the pull request changes. */
-  readonly changes: number;
-}
-
-/** A repository with what PRIMARY says about it. */
-export interface RepositoryPlans {
-  readonly repository: TargetRepository;
-  /** Of every category that was looked at, also without changes. */
-  readonly plans: readonly CategoryPlan[];
-  /** PRIMARY's records of those categories. */
-  readonly primary: ReadonlyMap<Category, JsonObject>;
-}
 
 /**
  * Brings the one pull request of a repository to what PRIMARY says: opens it, updates it in place, closes it when
@@ -107,7 +49,12 @@ export async function propose(
   }
   const content = contentDigest(plans, options.format);
   const decision = decide(existing, changes === 0 ? undefined : content);
-  const proposal: Wanted = { ...looked, plans, content, state, isOpen: open !== undefined };
+  const isOpen = open !== undefined;
+  const work = state.kind === "shared" && isOpen
+    ? await workOfPeople(repository, state, plans.map(({ category }) => category))
+    : NO_WORK;
+  context.log.debug(describeBranch(options.branch, repository, state, open));
+  const proposal: Wanted = { ...looked, plans, content, state, isOpen, work };
   switch (decision.kind) {
     case "none":
       return { outcome: "unchanged", pullRequest: undefined, changes };
@@ -118,21 +65,48 @@ export async function propose(
       return { outcome: "declined", pullRequest: decision.pullRequest, changes };
     case "close":
       return await closeVanished(context, pulls, proposal, decision.pullRequest, options);
-    case "unchanged":
-      return await refresh(context, proposal, decision.pullRequest, options);
-    case "create":
-    case "update": {
-      const edited = await pushProposal(context, proposal, options);
-      const text = pullRequestText(context, plans, edited, options);
-      if (decision.kind === "update") {
-        await pulls.update(decision.pullRequest, { ...text, content });
-        return { outcome: "updated", pullRequest: decision.pullRequest, changes };
-      }
-      const { pullRequest, outcome } = await pulls.create({ ...text, content });
-      if (outcome === "created") await dressNew(context, client, repository, pullRequest, options);
-      return { outcome, pullRequest, changes };
+    default: {
+      const settled = decision.kind === "unchanged"
+        ? await refresh(context, proposal, decision.pullRequest, options)
+        : await write(
+          context,
+          pulls,
+          proposal,
+          decision.kind === "update" ? decision.pullRequest : undefined,
+          options,
+        );
+      const { pullRequest } = settled;
+      await finishDress(context, client, pulls, repository, pullRequest, options);
+      const covered = [...looked.plans, ...carried].flatMap(({ category }) => placeOf(category).paths);
+      await closeReplaced(context, client, pulls.route, pullRequest, new Set(covered));
+      return settled;
     }
   }
+}
+
+/** What a sync leaves open. */
+type Settled = Proposal & { readonly pullRequest: PullRequest };
+
+/** Opens a pull request, or gives the open one its new content. */
+async function write(
+  context: Context,
+  pulls: PullRequests,
+  proposal: Wanted,
+  open: PullRequest | undefined,
+  options: ProposalOptions,
+): Promise<Settled> {
+  const { plans, content } = proposal;
+  await pushProposal(context, proposal, options);
+  const text = { ...pullRequestText(context, proposal, options), content };
+  const { pullRequest, outcome } = open === undefined
+    ? await pulls.create({ ...text, pending: wantedParts(options) })
+    : { pullRequest: await pulls.update(open, text), outcome: "updated" as const };
+  return { outcome, pullRequest, changes: totalChanges(plans), ...keptBy(proposal) };
+}
+
+function keptBy({ work }: Wanted): Pick<Proposal, "kept"> {
+  const models = [...work.edited.values()].flatMap((names) => [...names]);
+  return work.commits === 0 ? {} : { kept: { commits: work.commits, models } };
 }
 
 /** So few changes that nothing is proposed yet. */
@@ -151,22 +125,30 @@ function inOrder(plans: readonly CategoryPlan[]): CategoryPlan[] {
   return plans.toSorted((a, b) => CATEGORIES.indexOf(a.category) - CATEGORIES.indexOf(b.category));
 }
 
-/** Gives a new pull request its labels and reviewers; what does not work is a warning. */
-export async function dressNew(
+/** Gives an open pull request what it has not got yet, as a killed run leaves it; what does not work is a warning. */
+async function finishDress(
   context: Context,
   client: GitHubClient,
+  pulls: PullRequests,
   { address }: TargetRepository,
   pullRequest: PullRequest,
   wanted: Dress,
 ): Promise<void> {
-  for (const warning of await dress(context, client, address, pullRequest, wanted)) context.log.warn(warning);
-}
-
-/** What a pull request shall say and hold. */
-interface Wanted extends RepositoryPlans {
-  readonly content: string;
-  readonly state: BranchState;
-  readonly isOpen: boolean;
+  const parts = pullRequest.marker.pending;
+  if (parts.length === 0) return;
+  const { warnings, pending } = await dress(context, client, address, pullRequest, wanted, parts);
+  for (const warning of warnings) context.log.warn(warning);
+  if (pending.length > 0) {
+    context.log.warn(`the next sync sets what ${pullRequest.url} lacks: ${pending.join(", ")}`);
+  }
+  if (pending.length === parts.length) return;
+  await orWarn(
+    context,
+    `The next sync sets the labels and reviewers of ${pullRequest.url} again`,
+    async () => {
+      await pulls.note(pullRequest, pending);
+    },
+  );
 }
 
 /** Closes a pull request that has nothing left to say; where people have commits in it, only ours are taken back. */
@@ -180,10 +162,13 @@ async function closeVanished(
   const { state, content } = proposal;
   if (state.kind === "shared") {
     context.log.warn(`${pullRequest.url} has nothing of PRIMARY's left, but commits of others: left open`);
-    const edited = await pushProposal(context, proposal, options);
-    if (pullRequest.marker.content === content) return { outcome: "unchanged", pullRequest, changes: 0 };
-    await pulls.update(pullRequest, { ...pullRequestText(context, [], edited, options), content });
-    return { outcome: "updated", pullRequest, changes: 0 };
+    await pushProposal(context, proposal, options);
+    const kept = keptBy(proposal);
+    if (pullRequest.marker.content === content) {
+      return { outcome: "unchanged", pullRequest, changes: 0, ...kept };
+    }
+    await pulls.update(pullRequest, { ...pullRequestText(context, proposal, options), content });
+    return { outcome: "updated", pullRequest, changes: 0, ...kept };
   }
   await pulls.close(
     pullRequest,
@@ -198,10 +183,10 @@ async function refresh(
   proposal: Wanted,
   pullRequest: PullRequest,
   options: ProposalOptions,
-): Promise<Proposal> {
+): Promise<Settled> {
   const { repository, plans, state } = proposal;
   const changes = totalChanges(plans);
-  const unchanged: Proposal = { outcome: "unchanged", pullRequest, changes };
+  const unchanged: Settled = { outcome: "unchanged", pullRequest, changes, ...keptBy(proposal) };
   if (state.kind !== "ours") return unchanged;
   const paths = plans.flatMap(({ category }) => placeOf(category).paths);
   const [then, now] = [
@@ -213,87 +198,14 @@ async function refresh(
   return { outcome: "updated", pullRequest, changes };
 }
 
-/** Pushes the branch, unless it is already what it has to be. @returns the models that people edited there */
-async function pushProposal(
-  context: Context,
-  proposal: Wanted,
-  { branch, format }: ProposalOptions,
-): Promise<readonly string[]> {
-  const { repository, plans, content, state, isOpen } = proposal;
-  if (state.kind === "foreign") throw branchTaken(repository, branch);
-  const seen = state.kind === "absent" ? undefined : state.head;
-  const isShared = state.kind === "shared" && isOpen;
-  const on = isShared ? await planOnBranch(proposal, state, format) : {
-    parent: repository.base,
-    base: repository.base,
-    files: filesOf(plans),
-    categories: plans.map(({ category }) => category),
-    edited: [],
-  };
-  const tree = await repository.treeWith(on.parent, on.files);
-  if ("last" in state) {
-    const { last, head } = state;
-    const isThere = isShared
-      ? on.files.size === 0
-      : last.id === head && last.tree === tree && last.base === on.base && last.content === content;
-    if (isThere) return on.edited;
-  }
-  const { parent, base, categories } = on;
-  const made = await changesDigest(repository, parent, tree, categories);
-  const message = withTrailers(commitMessage(plans), {
-    tree,
-    parent,
-    base,
-    content,
-    changes: made,
-    categories,
-  });
-  const commit = await repository.commit(tree, parent, message);
-  await repository.push(branch, commit, seen);
-  context.log.info(`pushed ${branch} to ${fullName(repository.address)}`);
-  return on.edited;
-}
-
-/** What is proposed on top of a branch on which people have commits. */
-interface PlanOnBranch {
-  readonly parent: ObjectId;
-  readonly base: ObjectId;
-  readonly files: FileTexts;
-  readonly categories: readonly Category[];
-  readonly edited: readonly string[];
-}
-
-async function planOnBranch(
-  { repository, plans, primary }: Wanted,
-  state: Extract<BranchState, { kind: "shared" }>,
-  format: FileFormat,
-): Promise<PlanOnBranch> {
-  const where = `${fullName(repository.address)} at ${state.head}`;
-  const files = new Map<string, string>();
-  const edited: string[] = [];
-  // What was proposed once may have to be taken back.
-  const concerned = categoriesOf(state.commits).union(new Set(plans.map(({ category }) => category)));
-  const categories = CATEGORIES.filter((category) => concerned.has(category));
-  for (const category of categories) {
-    const records = primary.get(category);
-    // A category that was not looked at stays as it is there.
-    if (records === undefined) continue;
-    const keep = await modelsEditedByPeople(repository, state.commits, category);
-    edited.push(...keep);
-    const current = await repository.read(state.head, placeOf(category).paths);
-    const plan = planCategory(category, records, current, where, { format, keep });
-    for (const [path, text] of plan.files) files.set(path, text);
-  }
-  return { parent: state.head, base: state.last.base, files, categories, edited };
-}
-
 /** Title and body, without the marker. */
 function pullRequestText(
   context: Context,
-  plans: readonly CategoryPlan[],
-  edited: readonly string[],
+  proposal: Wanted,
   { primaryUrl, maxShrink }: ProposalOptions,
 ): { readonly title: string; readonly body: string } {
+  const { plans } = proposal;
+  const edited = keptBy(proposal).kept?.models ?? [];
   const closing = [
     "*This PR was automatically generated. As long as it is open, it is kept up to date.*",
     "",
@@ -310,15 +222,3 @@ function pullRequestText(
 
 /** People edit a few models by hand; more are told by the diff. */
 const EDITED_SHOWN_MAX = 20;
-
-function branchTaken(repository: TargetRepository, branch: string): UsageError {
-  return new UsageError(
-    `Cannot propose changes on ${branch} of ${
-      fullName(repository.address)
-    }: no commit of this program is on it`,
-    {
-      code: "BRANCH_TAKEN",
-      hint: "set another branch in model_sync.references.pr.branch, or remove that one",
-    },
-  );
-}

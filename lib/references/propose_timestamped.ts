@@ -9,14 +9,10 @@ import {
 import type { GitHubClient } from "../github/github_client.ts";
 import { contentDigest } from "./content_digest.ts";
 import { filesOf } from "./plan_category.ts";
-import {
-  belowThreshold,
-  dressNew,
-  type Proposal,
-  type ProposalOptions,
-  type RepositoryPlans,
-} from "./propose.ts";
+import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
+import { belowThreshold } from "./propose.ts";
 import { closeOlder } from "./pull_requests/close_older.ts";
+import { dress } from "./pull_requests/dress.ts";
 import { PullRequests } from "./pull_requests/pull_requests.ts";
 import { shrinkNote } from "./shrink.ts";
 
@@ -52,8 +48,11 @@ export async function proposeTimestamped(
     title: pullRequestTitle(plans, context.clock.now()) + shrinkNote(plans, options.maxShrink),
     body: pullRequestBody(plans, options.primaryUrl, closing),
     content: contentDigest(plans, options.format),
+    // The next run makes a new pull request, and closes this one.
+    pending: [],
   });
-  await dressNew(context, client, repository, pullRequest, options);
+  const { warnings } = await dress(context, client, repository.address, pullRequest, options);
+  for (const warning of warnings) context.log.warn(warning);
   return { outcome: "created", pullRequest, changes };
 }
 

@@ -4,7 +4,7 @@ import { DiskError, diskError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { commitMessage } from "./describe_changes.ts";
 import { filesOf } from "./plan_category.ts";
-import type { RepositoryPlans } from "./propose.ts";
+import type { RepositoryPlans } from "./proposal.ts";
 
 /** What would be proposed for a repository. */
 export interface OfflineRendering {

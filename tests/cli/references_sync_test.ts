@@ -114,6 +114,20 @@ Deno.test("references-sync opens pull requests, says so for machines, and is rec
   assert.match(again.stdout, /PRs created: 0\n {2}http\S+ unchanged\n {2}http\S+ unchanged\n$/);
 });
 
+Deno.test("references-sync says which commits of people are kept on the branch, in text and in JSON", async () => {
+  await using world = new CliWorld();
+  const only = ["--categories", "clip"];
+  await world.run(only);
+  world.edit(world.images, BRANCH, { "clip.json": '{\n\t"ViT-L/14": {"version": "3"}\n}\n' });
+  const { stdout } = await world.run(only);
+  assert.match(
+    stdout,
+    /\/pull\/1 unchanged\n {4}keeps 1 commit of people on its branch; PRIMARY's records do not replace their edits of: ViT-L\/14, new\n/,
+  );
+  const json = JSON.parse((await world.run([...only, "--json"])).stdout);
+  assert.deepEqual(json.repositories[0].kept, { commits: 1, models: ["ViT-L/14", "new"] });
+});
+
 Deno.test("references-sync opens a pull request as a process, under its own permissions", async () => {
   await using world = new CliWorld();
   const { code, stdout, stderr } = await spawnCli("references-sync", ["--categories", "clip"], {

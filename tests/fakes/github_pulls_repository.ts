@@ -26,6 +26,8 @@ export interface StoredPull {
   readonly labels: string[];
   readonly reviewers: string[];
   readonly teams: string[];
+  /** The paths that it changes; this server knows no commits. */
+  readonly files: readonly string[];
   readonly comments: { readonly id: number; readonly author: string; readonly body: string }[];
 }
 
@@ -95,6 +97,7 @@ export class PullsRepository {
       labels: [],
       reviewers: [],
       teams: [],
+      files: [],
       comments: [],
       ...details,
     };
@@ -222,6 +225,11 @@ export class PullsRepository {
       base: { ref: base, label: `${this.owner}:${base}`, repo: { id: this.id, full_name: this.fullName } },
     };
   }
+}
+
+/** A changed file in GitHub's terms. */
+export function fileRecord(filename: string): Record<string, unknown> {
+  return { filename, status: "modified" };
 }
 
 /** A comment in GitHub's terms. */

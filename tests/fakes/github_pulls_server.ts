@@ -7,6 +7,7 @@ import {
   type BranchSha,
   type Caller,
   commentRecord,
+  fileRecord,
   PullsRepository,
   type RepositoryDetails,
   type StoredPull,
@@ -143,6 +144,8 @@ export class GitHubPullsServer implements AsyncDisposable {
       });
     };
     if (below === "/pulls") return await answer(repository.list(new URL(request.url).searchParams));
+    const changing = pullOf(repository, /^\/pulls\/(\d+)\/files$/.exec(below));
+    if (changing !== undefined) return await answer(changing.files.map(fileRecord));
     const pull = pullOf(repository, /^\/issues\/(\d+)\/comments$/.exec(below));
     return pull === undefined ? problem(404, "Not Found") : await answer(pull.comments.map(commentRecord));
   }

@@ -1,7 +1,7 @@
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
-import { type Dress, dress } from "../../lib/references/pull_requests/dress.ts";
+import { type Dress, dress, type Dressed } from "../../lib/references/pull_requests/dress.ts";
 import { type PullRequestRoute, PullRequests } from "../../lib/references/pull_requests/pull_requests.ts";
 import type { PullsRepository, RepositoryDetails } from "../fakes/github_pulls_repository.ts";
 import { GitHubPullsServer } from "../fakes/github_pulls_server.ts";
@@ -44,10 +44,15 @@ export class PullsWorld implements AsyncDisposable {
     return new PullRequests(this.context, await this.client({}, isSignedIn), route);
   }
 
-  /** A new pull request that is dressed. @returns the warnings */
-  async dress(route: PullRequestRoute, wanted: Dress): Promise<readonly string[]> {
+  /** A new pull request that is dressed. */
+  async dress(route: PullRequestRoute, wanted: Dress): Promise<Dressed> {
     const pulls = await this.open(route);
-    const { pullRequest } = await pulls.create({ title: "Sync", body: "One.", content: "sha256:aa" });
+    const { pullRequest } = await pulls.create({
+      title: "Sync",
+      body: "One.",
+      content: "sha256:aa",
+      pending: [],
+    });
     return await dress(this.context, await this.client(), route, pullRequest, wanted);
   }
 }

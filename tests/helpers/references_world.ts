@@ -5,9 +5,9 @@ import { NO_STEPS } from "../../lib/pipeline/current_run.ts";
 import type { Category } from "../../lib/references/categories.ts";
 import { References } from "../../lib/config/sections/references.ts";
 import { openSyncParts } from "../../lib/references/open_sync_parts.ts";
-import type { ProposalOptions } from "../../lib/references/propose.ts";
+import type { ProposalOptions } from "../../lib/references/proposal.ts";
 import { type SyncMode, syncReferences, type SyncReport } from "../../lib/references/sync_references.ts";
-import type { PullsRepository } from "../fakes/github_pulls_repository.ts";
+import type { PullsRepository, RepositoryDetails } from "../fakes/github_pulls_repository.ts";
 import { GitHubPullsServer } from "../fakes/github_pulls_server.ts";
 import { TOKEN } from "../fakes/github_server.ts";
 import { startGitServer } from "../fakes/git_server.ts";
@@ -53,8 +53,13 @@ export class ReferencesWorld implements AsyncDisposable {
   readonly #dir: TempDir;
   readonly context = testContext({ clock: this.clock });
 
-  /** @param dir where Deno's processes have to come in, one on the disk */
-  constructor({ dir = memoryDir() }: { readonly dir?: TempDir } = {}) {
+  /**
+   * @param dir where Deno's processes have to come in, one on the disk
+   * @param images who may review in the repository of images
+   */
+  constructor(
+    { dir = memoryDir(), images = {} }: { readonly dir?: TempDir; readonly images?: RepositoryDetails } = {},
+  ) {
     this.#dir = dir;
     const root = join(dir.path, "srv");
     this.github = new GitHubPullsServer(
@@ -62,8 +67,8 @@ export class ReferencesWorld implements AsyncDisposable {
       (repository, branch) => branchSha(root, repository, branch),
     );
     this.git = startGitServer({ root, token: (token) => this.github.accepts(token), isPublic: true });
-    this.images = this.#addTarget(root, IMAGES);
-    this.texts = this.#addTarget(root, TEXTS);
+    this.images = this.#addTarget(root, IMAGES, images);
+    this.texts = this.#addTarget(root, TEXTS, {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -166,14 +171,14 @@ export class ReferencesWorld implements AsyncDisposable {
     return { kind: "propose", client, style: mode ?? "fixed" };
   }
 
-  #addTarget(root: string, name: string): TargetWorld {
+  #addTarget(root: string, name: string, details: RepositoryDetails): TargetWorld {
     const bare = bareRepository(join(root, `${name}.git`));
     git(bare, "config", "uploadpack.allowFilter", "true");
     git(bare, "config", "http.receivepack", "true");
     return {
       bare,
       person: clone(bare, join(this.#dir.path, "person", name)),
-      pulls: this.github.addRepository(name),
+      pulls: this.github.addRepository(name, details),
     };
   }
 }

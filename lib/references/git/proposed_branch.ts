@@ -150,11 +150,35 @@ function isRoot(commit: BranchCommit): boolean {
   return isUntouched(commit) && commit.parents[0] === claimOf(commit)?.base;
 }
 
+/** What people did on a branch of ours. */
+export interface WorkOfPeople {
+  readonly commits: number;
+  /** The models that they changed last. */
+  readonly edited: ReadonlyMap<Category, ReadonlySet<string>>;
+}
+
+export const NO_WORK: WorkOfPeople = { commits: 0, edited: new Map() };
+
+/** Finds what people did on a branch: in the categories that our commits there are about, and in those that are named. */
+export async function workOfPeople(
+  repository: TargetRepository,
+  { commits }: Extract<BranchState, { readonly kind: "shared" }>,
+  categories: readonly Category[],
+): Promise<WorkOfPeople> {
+  const edited = new Map<Category, ReadonlySet<string>>();
+  for (const category of categoriesOf(commits).union(new Set(categories))) {
+    edited.set(category, await modelsEditedByPeople(repository, commits, category));
+  }
+  let theirs = 0;
+  for (const commit of commits) theirs += await isOurs(repository, commit) ? 0 : 1;
+  return { commits: theirs, edited };
+}
+
 /**
  * The models of a category that people, and not this program, changed last on a branch. What a merge brought from the
  * base branch is nobody's edit.
  */
-export async function modelsEditedByPeople(
+async function modelsEditedByPeople(
   repository: TargetRepository,
   commits: readonly BranchCommit[],
   category: Category,

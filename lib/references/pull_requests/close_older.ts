@@ -1,9 +1,9 @@
+import { z } from "zod";
 import type { Context } from "../../core/context.ts";
-import { ModelSyncError } from "../../core/errors.ts";
-import type { Log } from "../../core/log.ts";
 import type { GitHubClient } from "../../github/github_client.ts";
-import type { Category } from "../categories.ts";
-import { listPullRequests, type PullRequestRoute, PullRequests } from "./pull_requests.ts";
+import { CATEGORIES, type Category } from "../categories.ts";
+import { orWarn } from "./or_warn.ts";
+import { listPullRequests, type PullRequest, type PullRequestRoute, PullRequests } from "./pull_requests.ts";
 
 /** What older pull requests are told, in the words of the original. */
 const COMMENT = "This PR is being automatically closed because a new sync operation has been initiated.\n\n" +
@@ -60,15 +60,46 @@ export function isOlder(branch: string, category: Category | undefined): boolean
     branch.includes("sync/multi-category/");
 }
 
-async function orWarn(
-  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
-  problem: string,
-  work: () => Promise<void>,
+/** `sync/clip/20251025-120000`: the time is the machine's. */
+const ORIGINAL_BRANCH = new RegExp(`^sync/(?:${[...CATEGORIES, "multi-category"].join("|")})/\\d{8}-\\d{6}$`);
+
+const Files = z.array(z.object({ filename: z.string() }));
+
+/** A pull request of the original changes at most this many files: one for each category, and models.csv. */
+const FILES_MAX = 100;
+
+/**
+ * Closes the open pull requests of the original, and of the timestamped style, that one of the fixed style replaces:
+ * those that change no other files than it is about. What does not work is a warning in the log.
+ *
+ * @param covered the files that were compared for the new pull request, or are in it
+ * @throws the signal's reason, nothing else
+ */
+export async function closeReplaced(
+  context: Context,
+  client: GitHubClient,
+  route: PullRequestRoute,
+  by: PullRequest,
+  covered: ReadonlySet<string>,
 ): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (signal.aborted || !(error instanceof ModelSyncError)) throw error;
-    log.warn(`${problem} (${error.message})`);
-  }
+  const { owner, name, base } = route;
+  await orWarn(context, `Cannot look for pull requests that ${by.url} replaces`, async () => {
+    const open = await listPullRequests(client, route, { state: "open", base }, PAGES_MAX);
+    for (const pullRequest of open.filter(({ head }) => ORIGINAL_BRANCH.test(head))) {
+      await orWarn(context, `An older pull request stays open: ${pullRequest.url}`, async () => {
+        const { data, hasNext } = await client.askAgain({
+          route: "GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
+          parameters: { owner, repo: name, pull_number: pullRequest.number, per_page: FILES_MAX },
+          what: `the files of ${owner}/${name}#${pullRequest.number}`,
+          needs: "pull_requests:read",
+        }, Files);
+        if (hasNext || !data.every(({ filename }) => covered.has(filename))) return;
+        await new PullRequests(context, client, route).close(
+          pullRequest,
+          `This pull request is closed because #${by.number} replaces it, which is kept up to date with the PRIMARY instance.`,
+        );
+        context.log.info(`closed ${pullRequest.url}: ${by.url} replaces it`);
+      });
+    }
+  });
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Context } from "../../core/context.ts";
-import { ModelSyncError } from "../../core/errors.ts";
+import { messageAndHint, ModelSyncError } from "../../core/errors.ts";
 import type { GitHubClient, GitHubRequest } from "../../github/github_client.ts";
+import { DRESS_PARTS, type DressPart } from "./marker.ts";
 import { type PullRequest, type RepositoryName, WRITES } from "./pull_requests.ts";
 
 /** What a new pull request gets besides its words. */
@@ -13,20 +14,33 @@ export interface Dress {
   readonly team: string | undefined;
 }
 
+/** The parts that are configured. */
+export function wantedParts({ labels, reviewers, team }: Dress): readonly DressPart[] {
+  const isWanted = { labels: labels.length > 0, reviewers: reviewers.length > 0, team: team !== undefined };
+  return DRESS_PARTS.filter((part) => isWanted[part]);
+}
+
+/** What came of it. */
+export interface Dressed {
+  readonly warnings: readonly string[];
+  /** What another attempt may give: GitHub did not answer, or the token was wrong. What GitHub refuses stays refused. */
+  readonly pending: readonly DressPart[];
+}
+
 /**
- * Gives a new pull request its labels and asks for reviews; later both are left to people. None of it is worth losing
- * the pull request over. A label that does not exist comes into being, as GitHub makes them when they are used.
+ * Gives a pull request labels and asks for reviews; later both are left to people. None of it is worth losing the pull
+ * request over. A label that does not exist comes into being, as GitHub makes them when they are used.
  *
- * @returns what did not work, for warnings
  * @throws the signal's reason, nothing else
  */
 export async function dress(
   context: Pick<Context, "signal">,
   client: GitHubClient,
   { owner, name }: RepositoryName,
-  { number }: PullRequest,
+  { number }: Pick<PullRequest, "number">,
   { labels, reviewers, team }: Dress,
-): Promise<readonly string[]> {
+  parts: readonly DressPart[] = DRESS_PARTS,
+): Promise<Dressed> {
   const what = `${owner}/${name}#${number}`;
   const label: Part = {
     names: labels,
@@ -51,11 +65,19 @@ export async function dress(
     }),
   });
   const teams = [team?.split("/").at(-1) ?? ""].filter((slug) => slug !== "");
+  const requests = {
+    labels: label,
+    reviewers: review("reviewers", reviewers),
+    team: review("team_reviewers", teams),
+  };
   const warnings: string[] = [];
-  for (const part of [label, review("reviewers", reviewers), review("team_reviewers", teams)]) {
-    warnings.push(...await give(context, client, part));
+  const pending: DressPart[] = [];
+  for (const part of parts) {
+    const errors = await give(context, client, requests[part]);
+    warnings.push(...errors.map(messageAndHint));
+    if (errors.some(({ code }) => !REFUSALS.includes(code))) pending.push(part);
   }
-  return warnings;
+  return { warnings, pending };
 }
 
 /** Names that are sent in one request, or one by one. */
@@ -64,25 +86,24 @@ interface Part {
   readonly request: (names: readonly string[]) => GitHubRequest;
 }
 
-/** All at once; where GitHub does not want that, because of one of them, each by itself. */
+/** GitHub's answers that another attempt gets as well: no permission, no such pull request, nobody of that name. */
+const REFUSALS: readonly string[] = ["HTTP_403", "HTTP_404", "HTTP_422"];
+
+/** All at once; where GitHub does not want that, because of one of them, each by itself. @returns what did not work */
 async function give(
   context: Pick<Context, "signal">,
   client: GitHubClient,
   { names, request }: Part,
-): Promise<readonly string[]> {
+): Promise<readonly ModelSyncError[]> {
   if (names.length === 0) return [];
   try {
     await client.ask(request(names), z.unknown());
     return [];
   } catch (error) {
     if (context.signal.aborted || !(error instanceof ModelSyncError)) throw error;
-    if (names.length === 1 || !["HTTP_403", "HTTP_422"].includes(error.code)) return [warningOf(error)];
+    if (names.length === 1 || !["HTTP_403", "HTTP_422"].includes(error.code)) return [error];
   }
-  const warnings: string[] = [];
-  for (const name of names) warnings.push(...await give(context, client, { names: [name], request }));
-  return warnings;
-}
-
-function warningOf({ message, hint }: ModelSyncError): string {
-  return hint === undefined ? message : `${message}; ${hint}`;
+  const errors: ModelSyncError[] = [];
+  for (const name of names) errors.push(...await give(context, client, { names: [name], request }));
+  return errors;
 }

@@ -4,7 +4,13 @@ export interface Marker {
   readonly content: string | undefined;
   /** We closed it, no human did. */
   readonly isClosedByUs: boolean;
+  /** What the pull request was to get and has not got yet. */
+  readonly pending: readonly DressPart[];
 }
+
+/** What a pull request gets besides its words. */
+export const DRESS_PARTS = ["labels", "reviewers", "team"] as const;
+export type DressPart = (typeof DRESS_PARTS)[number];
 
 const MARKERS = /<!--\s*model-sync:([^>]*?)-->/gi;
 
@@ -19,24 +25,31 @@ const BODY_CHARS_MAX = 65_536;
  * ```ts
  * import assert from "node:assert/strict";
  * import { readMarker, withMarker } from "./marker.ts";
- * const body = withMarker("Two models.", { content: "sha256:ab12", isClosedByUs: false });
+ * const marker = { content: "sha256:ab12", isClosedByUs: false, pending: [] };
+ * const body = withMarker("Two models.", marker);
  * assert.equal(body, "Two models.\n\n<!-- model-sync: content=sha256:ab12 -->");
- * assert.deepEqual(readMarker(body), { content: "sha256:ab12", isClosedByUs: false });
- * assert.deepEqual(readMarker(null), { content: undefined, isClosedByUs: false });
+ * assert.deepEqual(readMarker(body), marker);
+ * assert.deepEqual(readMarker(null), { ...marker, content: undefined });
  * ```
  */
 export function readMarker(body: string | null): Marker {
   const last = Array.from((body ?? "").matchAll(MARKERS)).at(-1);
   const parts = (last?.[1] ?? "").split(/\s+/);
   const [content] = parts.flatMap((part) => /^content=(sha256:[0-9a-f]+)$/i.exec(part)?.[1] ?? []);
-  return { content: content?.toLowerCase(), isClosedByUs: parts.includes("closed-by=model-sync") };
+  const pending = parts.flatMap((part) => /^pending=(\S+)$/.exec(part)?.[1]?.split(",") ?? []);
+  return {
+    content: content?.toLowerCase(),
+    isClosedByUs: parts.includes("closed-by=model-sync"),
+    pending: DRESS_PARTS.filter((part) => pending.includes(part)),
+  };
 }
 
 /** A body with this marker at its end and no other; cut where GitHub would not take it. */
-export function withMarker(body: string, { content, isClosedByUs }: Marker): string {
+export function withMarker(body: string, { content, isClosedByUs, pending }: Marker): string {
   const parts = [
     ...(content === undefined ? [] : [`content=${content}`]),
     ...(isClosedByUs ? ["closed-by=model-sync"] : []),
+    ...(pending.length === 0 ? [] : [`pending=${pending.join(",")}`]),
   ];
   const end = parts.length === 0 ? "" : `\n\n<!-- model-sync: ${parts.join(" ")} -->`;
   const text = body.replace(MARKERS, "").trimEnd();

@@ -4,7 +4,7 @@ import { FailedError } from "../../core/errors.ts";
 import type { GitHubClient, GitHubRequest } from "../../github/github_client.ts";
 import { UnprocessableError } from "../../github/github_error.ts";
 import { writeOnce } from "../../github/write_once.ts";
-import { type Marker, readMarker, withMarker } from "./marker.ts";
+import { type DressPart, type Marker, readMarker, withMarker } from "./marker.ts";
 
 /** A repository of GitHub's. */
 export interface RepositoryName {
@@ -25,6 +25,12 @@ export interface Proposal {
   readonly body: string;
   /** The digest of the content, by which it is known again. */
   readonly content: string;
+}
+
+/** A pull request that is to be opened. */
+export interface NewProposal extends Proposal {
+  /** What it is to get once it is open; noted in it, so that the next run knows what a killed one left out. */
+  readonly pending: readonly DressPart[];
 }
 
 /** A pull request as far as it matters here. */
@@ -70,12 +76,12 @@ const COMMENT_PAGES_MAX = 10;
 export class PullRequests {
   readonly #context: Context;
   readonly #client: GitHubClient;
-  readonly #route: PullRequestRoute;
+  readonly route: PullRequestRoute;
 
   constructor(context: Context, client: GitHubClient, route: PullRequestRoute) {
     this.#context = context;
     this.#client = client;
-    this.#route = route;
+    this.route = route;
   }
 
   /**
@@ -83,10 +89,10 @@ export class PullRequests {
    * last with the same client.
    */
   async find(): Promise<readonly PullRequest[]> {
-    const { owner, base, head } = this.#route;
+    const { owner, base, head } = this.route;
     return await listPullRequests(
       this.#client,
-      this.#route,
+      this.route,
       { state: "all", head: `${owner}:${head}`, base },
       PAGES_MAX,
     );
@@ -99,11 +105,15 @@ export class PullRequests {
    * {@link GitHubClient.ask} throws
    */
   async create(
-    proposal: Proposal,
+    proposal: NewProposal,
   ): Promise<{ readonly pullRequest: PullRequest; readonly outcome: "created" | "updated" }> {
-    const { base, head } = this.#route;
+    const { base, head } = this.route;
     const request = {
-      ...this.#request("POST /repos/{owner}/{repo}/pulls", { ...shown(proposal), base, head }),
+      ...this.#request("POST /repos/{owner}/{repo}/pulls", {
+        ...shown(proposal, proposal.pending),
+        base,
+        head,
+      }),
       verb: "create",
       what: `the pull request from ${head} to ${base} in ${this.#where}`,
     };
@@ -126,7 +136,13 @@ export class PullRequests {
 
   /** Gives an open pull request another title and body. Its branch is pushed by others. */
   async update(pullRequest: PullRequest, proposal: Proposal): Promise<PullRequest> {
-    return await this.#patch("update", pullRequest, shown(proposal));
+    return await this.#patch("update", pullRequest, shown(proposal, pullRequest.marker.pending));
+  }
+
+  /** Notes what an open pull request has still to get. */
+  async note(pullRequest: PullRequest, pending: readonly DressPart[]): Promise<PullRequest> {
+    const body = withMarker(pullRequest.body, { ...pullRequest.marker, pending });
+    return await this.#patch("update", pullRequest, { body });
   }
 
   /** Says why, and closes it, so that it is known that no human did. */
@@ -195,17 +211,17 @@ export class PullRequests {
     route: string,
     parameters: Readonly<Record<string, unknown>>,
   ): Pick<GitHubRequest, "route" | "parameters" | "needs"> {
-    const { owner, name } = this.#route;
+    const { owner, name } = this.route;
     return { route, parameters: { owner, repo: name, ...parameters }, needs: WRITES };
   }
 
   get #where(): string {
-    return `${this.#route.owner}/${this.#route.name}`;
+    return `${this.route.owner}/${this.route.name}`;
   }
 
   /** What a person can do about GitHub's reason. */
   #creationError(error: UnprocessableError): FailedError {
-    const { base, head } = this.#route;
+    const { base, head } = this.route;
     const said = error.reasons.join("; ");
     if (/no commits between/i.test(said)) {
       return new FailedError(error.message, {
@@ -245,8 +261,11 @@ export async function listPullRequests(
   return found;
 }
 
-function shown({ title, body, content }: Proposal): { readonly title: string; readonly body: string } {
-  return { title, body: withMarker(body, { content, isClosedByUs: false }) };
+function shown(
+  { title, body, content }: Proposal,
+  pending: readonly DressPart[],
+): { readonly title: string; readonly body: string } {
+  return { title, body: withMarker(body, { content, isClosedByUs: false, pending }) };
 }
 
 function fromAnswer(answer: z.infer<typeof Answer>): PullRequest {

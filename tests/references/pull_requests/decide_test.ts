@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../lib/references/pull_requests/decide.ts";
-import { readMarker, withMarker } from "../../../lib/references/pull_requests/marker.ts";
+import { type Marker, readMarker, withMarker } from "../../../lib/references/pull_requests/marker.ts";
 import type { PullRequest } from "../../../lib/references/pull_requests/pull_requests.ts";
 
 const [SAME, OTHER] = ["sha256:aa", "sha256:bb"];
@@ -14,7 +14,7 @@ function pull(number: number, how: "open" | "merged" | "ours" | "human", content
     url: `https://github.com/you/registry/pull/${number}`,
     head: "model-sync/references",
     body: "",
-    marker: { content, isClosedByUs: how === "ours" },
+    marker: { content, isClosedByUs: how === "ours", pending: [] },
   };
 }
 
@@ -70,14 +70,17 @@ for (const [claim, existing, content, wanted] of CASES) {
 }
 
 Deno.test("decide(): what we closed and a human opened again gets our word taken away", () => {
-  const reopened: PullRequest = { ...pull(1, "open"), marker: { content: SAME, isClosedByUs: true } };
+  const reopened: PullRequest = {
+    ...pull(1, "open"),
+    marker: { content: SAME, isClosedByUs: true, pending: [] },
+  };
   assert.equal(decide([reopened], SAME).kind, "update");
 });
 
 Deno.test("readMarker() finds the marker in whatever people made of the body", () => {
   const content = "sha256:0123abcd";
   const known = (body: string | null, isClosedByUs = false) =>
-    assert.deepEqual(readMarker(body), { content, isClosedByUs }, JSON.stringify(body));
+    assert.deepEqual(readMarker(body), { content, isClosedByUs, pending: [] }, JSON.stringify(body));
   known(`<!-- model-sync: content=${content} -->`);
   known(`Text\r\n\r\n<!-- model-sync: content=${content} -->\r\n\r\nThanks! :)`);
   known(`<!--model-sync:content=${content}-->`);
@@ -89,18 +92,21 @@ Deno.test("readMarker() finds the marker in whatever people made of the body", (
   for (
     const body of [null, "", "words", "<!-- model-sync: content=md5:ab -->", `model-sync: content=${content}`]
   ) {
-    assert.deepEqual(readMarker(body), { content: undefined, isClosedByUs: false });
+    assert.deepEqual(readMarker(body), { content: undefined, isClosedByUs: false, pending: [] });
   }
 });
 
 Deno.test("withMarker() leaves one marker, whatever was there before", () => {
-  const marker = { content: SAME, isClosedByUs: true };
+  const marker: Marker = { content: SAME, isClosedByUs: true, pending: ["labels", "team"] };
   const once = withMarker("Text.\r\n\r\n<!-- model-sync: content=sha256:00 -->\r\n", marker);
-  assert.equal(once, `Text.\n\n<!-- model-sync: content=${SAME} closed-by=model-sync -->`);
+  assert.equal(
+    once,
+    `Text.\n\n<!-- model-sync: content=${SAME} closed-by=model-sync pending=labels,team -->`,
+  );
   assert.equal(withMarker(once, marker), once);
   assert.deepEqual(readMarker(once), marker);
   assert.equal(
-    withMarker("Text.", { content: undefined, isClosedByUs: true }),
+    withMarker("Text.", { content: undefined, isClosedByUs: true, pending: [] }),
     "Text.\n\n<!-- model-sync: closed-by=model-sync -->",
   );
 });

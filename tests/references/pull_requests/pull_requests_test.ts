@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ModelSyncError } from "../../../lib/core/errors.ts";
-import { closeOlder } from "../../../lib/references/pull_requests/close_older.ts";
+import { closeOlder, closeReplaced } from "../../../lib/references/pull_requests/close_older.ts";
 import { dress } from "../../../lib/references/pull_requests/dress.ts";
 import { lostAnswer } from "../../fakes/github_pulls_server.ts";
 import { problem, TOKEN } from "../../fakes/github_server.ts";
@@ -10,7 +10,7 @@ import { PullsWorld, REGISTRY } from "../../helpers/pulls_world.ts";
 await startLimiterTimers();
 
 const ROUTE = { ...REGISTRY, base: "main", head: "model-sync/references" };
-const PROPOSAL = { title: "Sync clip", body: "One model.", content: "sha256:aa" };
+const PROPOSAL = { title: "Sync clip", body: "One model.", content: "sha256:aa", pending: [] };
 const MARKED = "One model.\n\n<!-- model-sync: content=sha256:aa -->";
 
 Deno.test("create() opens a pull request that find() knows again by its content", async () => {
@@ -26,7 +26,7 @@ Deno.test("create() opens a pull request that find() knows again by its content"
     [PROPOSAL.title, MARKED, ROUTE.head, "main"],
   );
   assert.deepEqual(await pulls.find(), [pullRequest]);
-  assert.deepEqual(pullRequest.marker, { content: "sha256:aa", isClosedByUs: false });
+  assert.deepEqual(pullRequest.marker, { content: "sha256:aa", isClosedByUs: false, pending: [] });
 });
 
 Deno.test("find() sees the branch's pull requests alone, newest first, and how each ended", async () => {
@@ -122,7 +122,7 @@ Deno.test("close() says why, closes, and leaves word that no human did", async (
   assert.equal(stored?.state, "closed");
   assert.deepEqual(stored?.comments.map(({ body }) => body), ["Nothing is left to sync."]);
   const [found] = await pulls.find();
-  assert.deepEqual(found?.marker, { content: "sha256:aa", isClosedByUs: true });
+  assert.deepEqual(found?.marker, { content: "sha256:aa", isClosedByUs: true, pending: [] });
 });
 
 Deno.test("close() repeats no comment, neither after a lost answer nor in the run after one that got no further", async () => {
@@ -148,12 +148,12 @@ Deno.test("dress() labels, making labels that are new, and asks people and a tea
     teams: ["curators"],
     labels: ["sync"],
   });
-  const warnings = await world.dress(ROUTE, {
+  const dressed = await world.dress(ROUTE, {
     labels: ["automated", "sync"],
     reviewers: ["ann", "bob"],
     team: "you-org/curators",
   });
-  assert.deepEqual(warnings, []);
+  assert.deepEqual(dressed, { warnings: [], pending: [] });
   const [stored] = world.repository.pulls;
   assert.deepEqual(stored?.labels, ["automated", "sync"]);
   assert.deepEqual([stored?.reviewers, stored?.teams], [["ann", "bob"], ["curators"]]);
@@ -162,7 +162,7 @@ Deno.test("dress() labels, making labels that are new, and asks people and a tea
 
 Deno.test("dress() leaves out whom GitHub refuses, and says so", async () => {
   await using world = new PullsWorld({ collaborators: ["ann"] });
-  const warnings = await world.dress(ROUTE, {
+  const { warnings, pending } = await world.dress(ROUTE, {
     labels: [],
     reviewers: ["ann", "stranger", "horde-bot"],
     team: "you-org/nobody",
@@ -175,12 +175,13 @@ Deno.test("dress() leaves out whom GitHub refuses, and says so", async () => {
   );
   assert.match(warnings[1] ?? "", /from horde-bot: .*cannot be requested from pull request author/);
   assert.match(warnings[2] ?? "", /from nobody: .*collaborator/);
+  assert.deepEqual(pending, [], "another attempt would be refused as well");
 });
 
 Deno.test("dress() gives the labels that there are when the token may make none", async () => {
   await using world = new PullsWorld({ labels: ["sync"] });
   world.github.callers.set(TOKEN, { login: "horde-bot", canWrite: true, canMakeLabels: false });
-  const warnings = await world.dress(ROUTE, {
+  const { warnings } = await world.dress(ROUTE, {
     labels: ["automated", "sync"],
     reviewers: [],
     team: undefined,
@@ -200,12 +201,14 @@ Deno.test("dress() loses the pull request neither to a GitHub that is down nor t
   const down = () => problem(503, "down");
   world.github.faults.push(...Array(6).fill(down));
   const client = await world.client();
-  const warnings = await dress(world.context, client, ROUTE, pullRequest, wanted);
+  const { warnings, pending } = await dress(world.context, client, ROUTE, pullRequest, wanted);
   assert.equal(warnings.length, 1);
+  assert.deepEqual(pending, ["labels"]);
   assert.match(warnings[0] ?? "", /^Cannot label you\/registry#1 with a, b: .*503/);
   assert.deepEqual(world.repository.pulls[0]?.reviewers, ["ann"]);
   world.github.callers.clear();
-  assert.equal((await dress(world.context, client, ROUTE, pullRequest, wanted)).length, 2);
+  const unknown = await dress(world.context, client, ROUTE, pullRequest, wanted);
+  assert.deepEqual([unknown.warnings.length, unknown.pending], [2, ["labels", "reviewers"]]);
   const stopped = new Error("stopped");
   const context = { ...world.context, signal: AbortSignal.abort(stopped) };
   await assert.rejects(
@@ -256,6 +259,37 @@ Deno.test("closeOlder() warns of what it cannot close or list, and goes on", asy
     world.context.log.lines.join("\n"),
     /warn Cannot close older pull requests of you\/registry \(/,
   );
+});
+
+Deno.test("closeReplaced() closes the original's pull requests about files that the new one is about, and no others", async () => {
+  await using world = new PullsWorld();
+  const { repository } = world;
+  const add = (head: string, files: readonly string[], details = {}) =>
+    repository.add({ head, files, ...details });
+  add("sync/clip/20251025-120000", ["clip.json"]);
+  add("sync/multi-category/20251024-120000", ["clip.json", "blip.json"]);
+  add("sync/multi-category/20251023-120000", ["clip.json", "esrgan.json"]);
+  add("sync/clip/20251022-120000", ["clip.json", "README.md"]);
+  add("sync/clip/20251021-120000", ["clip.json"], { base: "next" });
+  add("sync/clip/mine", ["clip.json"]);
+  add("sync/clip/20251020-120000", ["clip.json"], { headRepository: { id: 1, owner: "fork" } });
+  const ours = add(ROUTE.head, ["clip.json"]);
+  const [found] = await (await world.open(ROUTE)).find();
+  assert.ok(found?.number === ours.number);
+  await closeReplaced(
+    world.context,
+    await world.client(),
+    ROUTE,
+    found,
+    new Set(["clip.json", "blip.json"]),
+  );
+  const closed = repository.pulls.filter(({ state }) => state === "closed");
+  assert.deepEqual(closed.map(({ number }) => number), [1, 2]);
+  for (const { comments } of closed) {
+    assert.deepEqual(comments.map(({ body }) => body), [
+      "This pull request is closed because #8 replaces it, which is kept up to date with the PRIMARY instance.",
+    ]);
+  }
 });
 
 async function fails(
