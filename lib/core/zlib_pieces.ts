@@ -51,7 +51,8 @@ export function pieceBytesFor(bytes: number): number {
   return Math.max(PIECE_BYTES_MIN, Math.min(bytes + 1, PIECE_BYTES_MAX));
 }
 
-/** Whether an error is about the compressed data (`Z_DATA_ERROR`, `Z_BUF_ERROR`, …). */
+/** Whether an error is about the compressed data (`Z_DATA_ERROR`, `Z_BUF_ERROR`, …). Those of zstd have no code. */
 export function isDataError(error: unknown): error is Error {
-  return osErrorCode(error)?.startsWith("Z_") === true;
+  if (osErrorCode(error)?.startsWith("Z_") === true) return true;
+  return error instanceof Error && error.message.startsWith("Zstd decompress error");
 }

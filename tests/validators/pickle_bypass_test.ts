@@ -332,7 +332,7 @@ const BYPASSES: Readonly<Record<string, readonly [Uint8Array, RegExp, name?: str
     /behind its zlib stream/,
   ],
   "bz2 around it": [rawPickle("BZh91AY&SY"), /compressed by bz2/],
-  "xz around it": [rawPickle(0xfd, "7zXZ", 0), /compressed by xz/],
+  "xz around it": [rawPickle(0xfd, "7zXZ", 0, 0, 4, 0xe6, 0xd6, 0xb4, 0x46), /compressed by xz/],
   "a torch file with a malicious data.pkl": [
     rawZip([{ name: "archive/data.pkl", content: SYSTEM }, {
       name: "archive/data/0",

@@ -14,7 +14,7 @@ import { findZipEnds } from "./find_zip_ends.ts";
 import { inspectArchive } from "./inspect_archive.ts";
 import { opcodeBudget } from "./opcode_budget.ts";
 import { PickleProblem } from "./pickle_problem.ts";
-import { isNamedPickle } from "./recognise_pickle.ts";
+import { isNamedCompressed, isNamedPickle } from "./recognise_pickle.ts";
 import { peel, type Peeled } from "./unwrap.ts";
 import { walkPickles } from "./walk_pickle.ts";
 
@@ -137,7 +137,8 @@ async function peelContents(inspection: PickleInspection, contents: Contents): P
     return await peel(inspection.context, contents);
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
-    if (error.kind === "broken" && !isNamedPickle(contents.name)) return undefined;
+    const isNamed = isNamedPickle(contents.name) || isNamedCompressed(contents.name);
+    if (error.kind === "broken" && !isNamed) return undefined;
     throw invalidPickle(inspection, contents, error);
   }
 }
@@ -146,12 +147,12 @@ async function walk(
   inspection: PickleInspection,
   contents: Contents,
   { source, isText }: Pick<Peeled, "source" | "isText">,
-  isCertainByHead: boolean,
+  isProbable: boolean,
 ): Promise<Found> {
   const { allowed, budget } = inspection;
   const { dialect } = contents;
   const isNamed = isNamedPickle(contents.name);
-  const isCertain = isNamed || isCertainByHead;
+  const isCertain = isNamed || isProbable;
   try {
     // What is named as a pickle is read as one from its first byte on.
     const options = { allowed, dialect, isCertain, isText, hasNumpyArrays: !isNamed, budget };
@@ -162,7 +163,23 @@ async function walk(
     return { isPickle, hasArrays: arrays > 0 };
   } catch (error) {
     if (!(error instanceof PickleProblem)) throw error;
+    if (isProbable && !isNamed && await stopsAtOnce(inspection, contents)) return NOTHING;
     throw invalidPickle(inspection, contents, error);
+  }
+}
+
+/** Whether Python stops in contents before their first import and before an end: numbers begin as a pickle by chance. */
+async function stopsAtOnce(inspection: PickleInspection, contents: Contents): Promise<boolean> {
+  const { allowed, budget } = inspection;
+  const peeled = await peelContents(inspection, contents);
+  if (peeled === undefined) return true;
+  try {
+    const options = { allowed, dialect: contents.dialect, isCertain: false, hasNumpyArrays: true, budget };
+    const { broken, imports, pickles } = await walkPickles(peeled.source, options);
+    return broken !== undefined && imports === 0 && pickles === 0;
+  } catch (error) {
+    if (!(error instanceof PickleProblem)) throw error;
+    return false;
   }
 }
 

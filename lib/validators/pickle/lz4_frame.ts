@@ -69,7 +69,8 @@ async function readHeader(reader: PickleReader): Promise<FrameHeader> {
   const blockBytes = BLOCK_BYTES[(reader.uint8() >> 4) & 7];
   const version = flags >> 6;
   if (version !== 1 || blockBytes === undefined) {
-    throw new PickleProblem("refused", 0, "has an LZ4 frame whose header is not known");
+    // The library checks the header before anything else.
+    throw new PickleProblem("broken", 0, "has an LZ4 frame whose header is not known");
   }
   const [contentSize, dictionary, checksum] = [(flags & 8) !== 0 ? 8 : 0, (flags & 1) !== 0 ? 4 : 0, 1];
   await pass(reader, contentSize + dictionary + checksum);

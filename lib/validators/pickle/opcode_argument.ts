@@ -197,27 +197,28 @@ async function readLinesLater(reader: PickleReader, kind: LineKind, offset: numb
 
 function readSecondLine(reader: PickleReader, first: PickleValue, offset: number): ReadArgument {
   const second = bufferedLine(reader, nameOf);
-  if (second !== undefined) return twoLines(first, second);
-  return readLine(reader, offset, nameOf).then((line) => twoLines(first, line));
+  if (second !== undefined) return twoLines(first, second, offset);
+  return readLine(reader, offset, nameOf).then((line) => twoLines(first, line, offset));
 }
 
 /** No module has a name that is too long; of an attribute's, enough remains for a message. */
-function twoLines(first: PickleValue, second: PickleValue): PickleValue {
-  if (typeof first !== "string" || first.length > PICKLE_LIMITS.nameBytes || second === DATA) return DATA;
+function twoLines(first: PickleValue, second: PickleValue, offset: number): PickleValue {
+  if (first === null || second === null) {
+    throw new PickleProblem("broken", offset, "imports something whose name is not UTF-8");
+  }
+  if (typeof first !== "string" || first.length > PICKLE_LIMITS.nameBytes) return DATA;
   const name = typeof second === "string" ? second : "";
   return `${first}\n${
     name.length > PICKLE_LIMITS.nameBytes ? `${name.slice(0, PICKLE_LIMITS.nameBytes)}...` : name
   }`;
 }
 
-/** Python decodes names as UTF-8, and stops where they are none. */
-function nameOf(bytes: Uint8Array): PickleValue {
-  const ascii = asciiOf(bytes);
-  if (ascii !== DATA) return ascii;
+/** Python decodes both names as UTF-8 before it imports anything, and stops where they are not: `null`. */
+function nameOf(bytes: Uint8Array): string | null {
   try {
     return NAME_DECODER.decode(bytes);
   } catch (error) {
-    if (error instanceof TypeError) return DATA;
+    if (error instanceof TypeError) return null;
     throw error;
   }
 }

@@ -34,6 +34,9 @@ const PLAUSIBLE_NAME = /^[\w.]+$/;
 /** What Python can find in a module: of a name of another shape it is sure that there is none. */
 const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
 
+/** What Python stops at when it is called. */
+const UNCALLABLE: ReadonlySet<string> = new Set(["tuple", "list", "dict", "data", "integer", "dtype"]);
+
 /** Whether a name can be text, which Python insists on. */
 function mayBeText(name: PickleValue): boolean {
   return typeof name === "string" || isPayload(name) || name === UNKNOWN;
@@ -99,7 +102,7 @@ export class PickleMachine extends PickleContainers {
     return found;
   }
 
-  /** An import whose names are longer than any, or bytes that Python does not take for text. */
+  /** An import whose names are longer than any. */
   importNothingKnown(): typeof UNKNOWN {
     this.imports++;
     const problem = "imports something whose name is not a constant";
@@ -113,9 +116,10 @@ export class PickleMachine extends PickleContainers {
     return this.#noted.problem ?? problem;
   }
 
+  /** Python stops at a code that the program has not registered, and programs register none. */
   extension(code: number): void {
-    this.suspect(`uses the extension ${code}, whose meaning is not in the file`);
-    this.push(UNKNOWN);
+    const problem = `uses the extension ${code}, whose meaning is not in the file`;
+    throw this.#options.isCertain ? this.refused(problem) : this.broken(problem);
   }
 
   persistent(): void {
@@ -205,6 +209,7 @@ export class PickleMachine extends PickleContainers {
 
   #callable(callee: PickleValue): GlobalValue & { readonly rule: NonNullable<GlobalValue["rule"]> } {
     if (!isObject(callee)) throw this.broken(`calls ${describe(callee)}`);
+    if (UNCALLABLE.has(callee.kind)) throw this.suspicion ?? this.broken(`calls ${describe(callee)}`);
     const rule = callee.kind === "global" ? callee.rule : undefined;
     if (callee.kind === "global" && rule !== undefined) return { ...callee, rule };
     throw this.suspicion ?? this.refused(`calls ${describe(callee)}`, describe(callee));

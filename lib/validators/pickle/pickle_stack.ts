@@ -86,7 +86,11 @@ export class PickleStack {
 
   remember(index: number): void {
     const value = this.top();
-    if (index >= PICKLE_LIMITS.memo) throw this.refused(`remembers more than ${PICKLE_LIMITS.memo} values`);
+    if (index >= PICKLE_LIMITS.memo) {
+      // Raw numbers have such indexes by chance. What they replace is not followed.
+      this.suspect(`remembers more than ${PICKLE_LIMITS.memo} values`);
+      return this.loseMemo();
+    }
     if (this.#memo[index] === undefined) this.#memoCount++;
     this.#memo[index] = this.#forMemo(value);
   }

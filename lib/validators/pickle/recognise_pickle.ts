@@ -78,6 +78,11 @@ export function isNamedPickle(path: string): boolean {
     .test(path);
 }
 
+/** Whether a file's name promises something compressed, in whatever case. */
+export function isNamedCompressed(path: string): boolean {
+  return /\.(z|gz|gzip|zlib|lz4|zst|zstd|bz2|xz|lzma|tgz)$/i.test(path);
+}
+
 /** Source: RFC 8878, section 3.1.1. */
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
 

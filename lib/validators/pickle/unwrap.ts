@@ -1,6 +1,6 @@
 import type { Context } from "../../core/context.ts";
-import { osErrorCode } from "../../core/errors.ts";
 import type { Contents } from "./contents.ts";
+import { isDamagedAtOnce, PIECE_BYTES as DAMAGE_BYTES } from "./damaged_at_once.ts";
 import { isPlainText } from "./is_plain_text.ts";
 import { peek } from "./peek.ts";
 import { UNWRAP_LIMITS } from "./pickle_limits.ts";
@@ -90,7 +90,7 @@ async function* inflated(
   let head: Uint8Array = new Uint8Array(0);
   const pieces = async function* () {
     for (let piece = await source.read(); piece !== undefined; piece = await source.read()) {
-      if (bytes === 0) head = piece.slice(0, HEAD_BYTES);
+      if (bytes === 0) head = piece.slice(0, DAMAGE_BYTES);
       bytes += piece.length;
       yield piece;
     }
@@ -104,7 +104,7 @@ async function* inflated(
   } catch (error) {
     if (!isDataError(error)) throw error;
     // Other readers check less than this one does, or hand out what stands before the damage.
-    const isSure = wrapper === "zlib" && await isDamagedAtOnce(head);
+    const isSure = wrapper !== "zstd" && await isDamagedAtOnce(head, wrapper);
     throw new PickleProblem(
       isSure ? "broken" : "refused",
       0,
@@ -112,22 +112,6 @@ async function* inflated(
     );
   } finally {
     await source.close();
-  }
-}
-
-/**
- * Python decompresses at least so many bytes at a time, and hands out nothing of a piece that has an error: damage in
- * them is found before anything is read.
- */
-const HEAD_BYTES = 4096;
-
-async function isDamagedAtOnce(head: Uint8Array): Promise<boolean> {
-  const { inflateSync } = await import("node:zlib");
-  try {
-    inflateSync(head);
-    return false;
-  } catch (error) {
-    return ["Z_DATA_ERROR", "Z_NEED_DICT"].includes(osErrorCode(error) ?? "");
   }
 }
 
