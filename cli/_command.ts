@@ -10,7 +10,6 @@ import {
   run as runApplication,
 } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
-import { expandHome } from "../lib/config/expand_home.ts";
 import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
@@ -207,11 +206,7 @@ export function withSession<Flags extends CommonFlags, Args extends readonly str
 export async function openSession({ context, output, permissions, load }: PlainSession): Promise<Session> {
   const config = await load();
   const { settings } = config;
-  const { models_dir, state_dir } = settings;
-  const location = {
-    modelsDir: expandHome(models_dir, context.env),
-    stateDir: state_dir === undefined ? undefined : expandHome(state_dir, context.env),
-  };
+  const location = { modelsDir: settings.models_dir, stateDir: settings.state_dir };
   return { context, output, permissions, config, settings, location };
 }
 

@@ -1,4 +1,6 @@
 import { buildCommand } from "@stricli/core";
+import { ENV_PREFIX } from "../lib/config/keys.ts";
+import { describeOrigin } from "../lib/config/load.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { InterruptedError, UsageError } from "../lib/core/errors.ts";
@@ -108,10 +110,8 @@ async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
   const session = await openSession(plain);
   const { settings, location } = session;
   const roles = [...new Set(flags.role)];
-  for (const role of roles) {
-    refuseDisabled(settings, role);
-    scheduleOf(role, settings, flags);
-  }
+  heedDisabled(session, roles);
+  for (const role of roles) scheduleOf(role, settings, flags);
   checkRoles(session, roles, flags);
   const listen = flags.healthListen === undefined
     ? undefined
@@ -208,14 +208,27 @@ function connectionNeeds({ env }: Context, listen: ListenAddress | undefined): N
   return listen !== undefined || (env.get("NOTIFY_SOCKET") ?? "") !== "" ? ["net"] : [];
 }
 
-function refuseDisabled(settings: ModelSync, role: Role): void {
-  const isOff = !settings.enabled || (role === "runpod_client" && !settings.runpod.enabled);
-  if (!isOff) return;
-  const key = settings.enabled ? "model_sync.runpod.enabled" : "model_sync.enabled";
-  throw new UsageError(`Cannot start the daemon: ${key} is false`, {
-    code: "DISABLED",
-    hint: "set it to true, or run the command by hand",
-  });
+/**
+ * The originals ship `enabled: false` in their files and never read it. A variable of ours was set for this program.
+ *
+ * @throws {UsageError} code `DISABLED`
+ */
+function heedDisabled({ settings, config, context }: Session, roles: readonly Role[]): void {
+  const switches: [key: string, isOn: boolean][] = [["enabled", settings.enabled]];
+  if (roles.includes("runpod_client")) switches.push(["runpod.enabled", settings.runpod.enabled]);
+  for (const [key] of switches.filter(([, isOn]) => !isOn)) {
+    const origin = config.origins.get(key);
+    if (origin?.kind === "environment" && origin.name.startsWith(ENV_PREFIX)) {
+      throw new UsageError(`Cannot start the daemon: ${origin.name} is false`, {
+        code: "DISABLED",
+        hint: "set it to true, or run the command by hand",
+      });
+    }
+    const place = origin === undefined ? "" : ` (${describeOrigin(origin)})`;
+    context.log.warn(
+      `model_sync.${key} is false${place}, which has no effect: the daemon starts; to stop a role, model-sync pause ROLE`,
+    );
+  }
 }
 
 /**

@@ -7,7 +7,6 @@ import {
 } from "../lib/carriers/git_publisher.ts";
 import { refuseModelsInClone } from "../lib/carriers/git_publish_guards.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
-import { expandHome } from "../lib/config/expand_home.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
@@ -138,7 +137,7 @@ export function checkPublish(session: Session, flags: PublishFlags): void {
 /** Before a store is made beside models that are inside the clone. */
 function refuseClone({ context, settings, location }: Session): void {
   if (settings.repo_dir === undefined) return;
-  refuseModelsInClone(context.fs, location.modelsDir, expandHome(settings.repo_dir, context.env));
+  refuseModelsInClone(context.fs, location.modelsDir, settings.repo_dir);
 }
 
 interface Training {

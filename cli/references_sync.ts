@@ -8,7 +8,6 @@ import {
   UsageError,
 } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
-import { expandHome } from "../lib/config/expand_home.ts";
 import type { ReferencesSettings } from "../lib/config/sections/references.ts";
 import { GitHubClient } from "../lib/github/github_client.ts";
 import { fullName } from "../lib/references/git/repository_address.ts";
@@ -205,7 +204,7 @@ async function prepare(
   { yes = false, allowShrink = false, outputDir }: Flags,
 ): Promise<PreparedSync> {
   const { context, settings } = session;
-  const references = expandPaths(session, settings.references);
+  const references = settings.references;
   const isProposing = !references.dry_run && !references.no_pr;
   // Whoever wants to look at files first has not asked for a pull request.
   if (isProposing && outputDir !== undefined) throw twoWishes(outputDir);
@@ -271,17 +270,6 @@ function proposalOptions(
     changesMin: force ? 0 : min_changes_threshold,
     maxShrink: max_shrink,
     primaryUrl,
-  };
-}
-
-function expandPaths({ context }: Session, references: ReferencesSettings): ReferencesSettings {
-  const expand = (path: string | undefined) => path === undefined ? undefined : expandHome(path, context.env);
-  const { target_dir, temp_dir, output_dir } = references;
-  return {
-    ...references,
-    target_dir: expand(target_dir),
-    temp_dir: expand(temp_dir),
-    output_dir: expand(output_dir),
   };
 }
 

@@ -1,4 +1,3 @@
-import { expandHome } from "../config/expand_home.ts";
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
@@ -16,10 +15,10 @@ const FILE_BYTES_MAX = 1024 * 1024;
  * @throws what the system says when the file cannot be read
  */
 export function sampleFile(
-  { fs, env }: Context,
+  { fs }: Context,
   metric: CanaryMetric & { readonly type: "file" },
 ): Reading {
-  const path = absolutePath(fs, expandHome(metric.path, env));
+  const path = absolutePath(fs, metric.path);
   const entry = ifFound(() => fs.statSync(path));
   if (entry === undefined) return noData(`there is no file ${path}`);
   // A pipe would be waited for, a device read without end.

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { absolutePath, type FileSystem } from "../core/files.ts";
-import { expandHome } from "../config/expand_home.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
@@ -32,11 +31,8 @@ export function gitRegistrySettings(
     });
   }
   return {
-    repoDir: absolutePath(
-      fs,
-      repo_dir === undefined ? join(stateDir, CLONE_NAME) : expandHome(repo_dir, env),
-    ),
-    repoUrl: repo_url === undefined ? undefined : resolveUrl(fs, expandHome(repo_url, env)),
+    repoDir: absolutePath(fs, repo_dir ?? join(stateDir, CLONE_NAME)),
+    repoUrl: repo_url === undefined ? undefined : resolveUrl(fs, repo_url),
     remote: settings.remote,
     branch: settings.branch,
     token: readToken(settings, env),

@@ -1,5 +1,6 @@
 import type { Environment } from "../core/context.ts";
 import { splitTimes } from "../schedule/split_times.ts";
+import { parseBoolean } from "./boolean_text.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
 
 /** A setting that an environment variable gives. */
@@ -37,9 +38,7 @@ function parseValue({ schema }: ConfigKey, text: string): unknown {
   }
   switch (schema.type) {
     case "boolean":
-      return ({ true: true, false: false, "1": true, "0": false, yes: true, no: false } as const)[
-        text.toLowerCase()
-      ] ?? text;
+      return parseBoolean(text) ?? text;
     case "number":
     case "integer":
       return Number.isFinite(Number(text)) ? Number(text) : text;

@@ -1,9 +1,12 @@
+import type { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
+import { fitTexts } from "./fit_texts.ts";
+import { expandSetting, homeProblem } from "./home_settings.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
 import { ModelSync } from "./schema.ts";
@@ -75,7 +78,7 @@ const HINT = "model-sync config check lists every complaint; model-sync config i
  */
 export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   rememberEnvironment(input.env);
-  const layers = new Layers();
+  const layers = new Layers(input.env);
   const read = findFile(input);
   const githubToken = addAppsettings(layers, read, input.env);
   if (read !== undefined) addFile(layers, read);
@@ -87,7 +90,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   for (const { path, value, flag } of input.flags) layers.set(path, value, { kind: "flag", name: flag });
 
   rememberSettings(layers.raw, input.env);
-  const result = ModelSync.safeParse(layers.raw, { reportInput: true });
+  const result = parse(layers);
   if (!result.success) {
     const { COMPLAINTS_MAX, describeIssue } = await import("./complaints.ts");
     const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
@@ -101,6 +104,25 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     githubToken,
     warnings: horde.warnings,
   };
+}
+
+/** Texts of the file that fail as they stand are read as what they say; options and variables have their own readers. */
+function parse({ raw, origins }: Layers): ReturnType<typeof ModelSync.safeParse> {
+  const result = ModelSync.safeParse(raw, { reportInput: true });
+  if (result.success) return result;
+  const isOfFile = ({ path }: z.core.$ZodIssue) => originOf(path.map(String), origins)?.kind === "file";
+  return fitTexts(raw, result.error.issues.filter(isOfFile))
+    ? ModelSync.safeParse(raw, { reportInput: true })
+    : result;
+}
+
+/** Where a setting, or the list that it stands in, came from. */
+function originOf(path: readonly string[], origins: ReadonlyMap<string, Origin>): Origin | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const origin = origins.get(path.slice(0, length).join("."));
+    if (origin !== undefined) return origin;
+  }
+  return undefined;
 }
 
 /** A configuration file with its text. */
@@ -129,10 +151,15 @@ export function describeOrigin(origin: Origin): string {
 class Layers {
   readonly raw: Record<string, unknown> = Object.create(null);
   readonly origins = new Map<string, Origin>();
+  readonly #env: Environment;
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
 
   /** @throws {ConfigError} where the value is unusable whatever the setting is */
   set(path: readonly string[], value: unknown, origin: Origin): void {
-    const problem = valueProblem(value);
+    const problem = valueProblem(value) ?? homeProblem(path, value, this.#env);
     if (problem !== undefined) {
       const name = ["model_sync", ...path, ...problem.path].join(".");
       throw new ConfigError([`${describeOrigin(origin)}: ${name} ${problem.reason}`], HINT);
@@ -141,7 +168,7 @@ class Layers {
     for (const name of path.slice(0, -1)) target = childOf(target, name);
     const last = path.at(-1);
     if (last === undefined) return;
-    target[last] = value;
+    target[last] = expandSetting(path, value, this.#env);
     this.origins.set(path.join("."), origin);
   }
 }

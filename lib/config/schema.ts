@@ -64,7 +64,8 @@ const Client = z.strictObject({
 
 export const ModelSync = z.strictObject({
   enabled: z.boolean().default(true).register(DOCS, {
-    description: "false keeps the daemon from starting; commands run by hand still work.",
+    description:
+      "Without effect in a file: original configuration files ship false and never read it. MODEL_SYNC_ENABLED=false keeps the daemon from starting.",
   }),
   models_dir: Path.default("models").register(DOCS, {
     description:

@@ -5,11 +5,11 @@ import {
   defineScalarTag,
   defineSequenceTag,
   type Event,
-  EVENT_ID,
-  getScalarValue,
+  mergeTag,
   parseEvents,
   YAMLException,
 } from "js-yaml";
+import { KeyPlaces } from "./key_places.ts";
 import { valueProblem } from "./value_problem.ts";
 
 /** A place in a text file, counted from 1. */
@@ -38,14 +38,12 @@ export class YamlProblem extends Error {
   }
 }
 
-/** A file may use its values several times by aliases; this many is an attack on memory, not a configuration. */
-const ALIASES_MAX = 100;
-
 /**
  * Reads one section of a YAML file with the place of each setting. Settings without a value are left out, and so is
- * every other section of the file, whatever tags it uses.
+ * every other section of the file, whatever tags and duplicate keys it has. Merge keys (`<<`) mean what they mean to
+ * YAML 1.1: a key of the mapping itself wins over a merged one.
  *
- * @throws {YamlProblem} when the file is not YAML, or the section is not a mapping
+ * @throws {YamlProblem} when the file is not YAML, or the section is not a mapping or holds a key twice
  */
 export function readYamlSection(file: string, text: string, section: string): SectionEntry[] {
   const placeAt = placesIn(file, text);
@@ -56,24 +54,17 @@ export function readYamlSection(file: string, text: string, section: string): Se
   if (!isMapping(root)) throw new YamlProblem("the file is not a mapping of sections", placeAt(0));
   const node = root[section];
   if (node === undefined || node === null) return [];
-  const places = keyPlaces(text, events);
-  const at = (path: readonly string[]) => placeAt(places.get(path.join("\0")) ?? 0);
+  const places = new KeyPlaces(text, events);
+  const at = (path: readonly string[]) => placeAt(places.nearest(path));
   if (!isMapping(node)) throw new YamlProblem(`${section} is not a mapping of settings`, at([section]));
   const problem = valueProblem(node);
   if (problem !== undefined) {
     const path = [section, ...problem.path];
-    throw new YamlProblem(`${path.join(".")} ${problem.reason}`, placeAt(nearest(places, path)));
+    throw new YamlProblem(`${path.join(".")} ${problem.reason}`, at(path));
   }
+  const duplicate = places.duplicateIn(section);
+  if (duplicate !== undefined) throw new YamlProblem("duplicated mapping key", placeAt(duplicate));
   return [...entries(node, [], (path) => at([section, ...path]))];
-}
-
-/** Where the setting stands, or the nearest one above it that has a place: an alias has none. */
-function nearest(places: ReadonlyMap<string, number>, path: readonly string[]): number {
-  for (let length = path.length; length > 0; length--) {
-    const offset = places.get(path.slice(0, length).join("\0"));
-    if (offset !== undefined) return offset;
-  }
-  return 0;
 }
 
 /** Returns the function that turns an offset into a place: a file of thousands of settings asks for each. */
@@ -95,7 +86,9 @@ function parse(text: string, placeAt: (offset: number) => Place): { events: Even
     const events = parseEvents(text, {});
     return {
       events,
-      documents: constructFromEvents(events, { source: text, schema: SCHEMA, maxAliases: ALIASES_MAX }),
+      // Other sections may hold keys twice, of which the last counts, as for the bot; of ours, KeyPlaces finds them.
+      // Aliases share their values: what they would amount to is counted by valueProblem, in our section alone.
+      documents: constructFromEvents(events, { source: text, schema: SCHEMA, json: true }),
     };
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
@@ -104,28 +97,31 @@ function parse(text: string, placeAt: (offset: number) => Place): { events: Even
 }
 
 /** A bot's other sections may hold tags of its own (`!!python/…`): their values are taken as plain ones. */
-const SCHEMA = CORE_SCHEMA.withTags(["!", "tag:"].flatMap((prefix) => [
-  defineScalarTag(prefix, { matchByTagPrefix: true, resolve: (source) => source, identify: () => false }),
-  defineSequenceTag<unknown[]>(prefix, {
-    matchByTagPrefix: true,
-    create: () => [],
-    addItem: (items, item) => void items.push(item),
-    identify: () => false,
-  }),
-  defineMappingTag<Record<string, unknown>>(prefix, {
-    matchByTagPrefix: true,
-    // Without a prototype, a key such as __proto__ is a key like any other.
-    create: () => Object.create(null),
-    addPair: (map, key, value) => {
-      map[String(key)] = value;
-      return "";
-    },
-    has: (map, key) => Object.hasOwn(map, String(key)),
-    keys: (map) => Object.keys(map),
-    get: (map, key) => map[String(key)],
-    identify: () => false,
-  }),
-]));
+const SCHEMA = CORE_SCHEMA.withTags(
+  mergeTag,
+  ...["!", "tag:"].flatMap((prefix) => [
+    defineScalarTag(prefix, { matchByTagPrefix: true, resolve: (source) => source, identify: () => false }),
+    defineSequenceTag<unknown[]>(prefix, {
+      matchByTagPrefix: true,
+      create: () => [],
+      addItem: (items, item) => void items.push(item),
+      identify: () => false,
+    }),
+    defineMappingTag<Record<string, unknown>>(prefix, {
+      matchByTagPrefix: true,
+      // Without a prototype, a key such as __proto__ is a key like any other.
+      create: () => Object.create(null),
+      addPair: (map, key, value) => {
+        map[String(key)] = value;
+        return "";
+      },
+      has: (map, key) => Object.hasOwn(map, String(key)),
+      keys: (map) => Object.keys(map),
+      get: (map, key) => map[String(key)],
+      identify: () => false,
+    }),
+  ]),
+);
 
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -141,48 +137,4 @@ function* entries(
     if (isMapping(value) && Object.keys(value).length > 0) yield* entries(value, child, placeOf);
     else if (value !== null) yield { path: child, value, place: placeOf(child) };
   }
-}
-
-/** Where each key of nested mappings stands, by its path joined with NUL. */
-function keyPlaces(text: string, events: readonly Event[]): Map<string, number> {
-  const places = new Map<string, number>();
-  /** The open collections: mappings with the key that waits for its value. */
-  const stack: { readonly path: string | undefined; readonly isMapping: boolean; key: string | undefined }[] =
-    [];
-  const childPath = (): string | undefined => {
-    const top = stack.at(-1);
-    if (top === undefined) return "";
-    if (!top.isMapping || top.path === undefined || top.key === undefined) return undefined;
-    return top.path === "" ? top.key : `${top.path}\0${top.key}`;
-  };
-  const valueEnds = () => {
-    const top = stack.at(-1);
-    if (top !== undefined) top.key = undefined;
-  };
-  for (const event of events) {
-    const top = stack.at(-1);
-    switch (event.type) {
-      case EVENT_ID.DOCUMENT:
-        break;
-      case EVENT_ID.MAPPING:
-      case EVENT_ID.SEQUENCE:
-        stack.push({ path: childPath(), isMapping: event.type === EVENT_ID.MAPPING, key: undefined });
-        break;
-      case EVENT_ID.SCALAR:
-        if (top?.isMapping && top.key === undefined) {
-          top.key = getScalarValue(text, event);
-          const path = childPath();
-          if (path !== undefined) places.set(path, event.valueStart);
-        } else valueEnds();
-        break;
-      case EVENT_ID.ALIAS:
-        valueEnds();
-        break;
-      case EVENT_ID.POP:
-        stack.pop();
-        valueEnds();
-        break;
-    }
-  }
-  return places;
 }

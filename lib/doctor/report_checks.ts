@@ -1,5 +1,4 @@
 import { dirname } from "node:path";
-import { expandHome } from "../config/expand_home.ts";
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, entryKind, findEntry, ifFound } from "../core/files.ts";
@@ -70,11 +69,11 @@ async function checkPing(context: Context, variable: string): Promise<Check> {
 }
 
 function checkMetricsFile(
-  { fs, env }: Context,
+  { fs }: Context,
   file: string,
   store: Pick<Store, "root" | "modelsDir">,
 ): Check {
-  const path = absolutePath(fs, expandHome(file, env));
+  const path = absolutePath(fs, file);
   const folder = dirname(path);
   const mend = "create the folder that node_exporter reads, or set report.metrics_file to another path";
   const found = ifFound(() => fs.statSync(folder));

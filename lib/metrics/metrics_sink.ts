@@ -1,4 +1,3 @@
-import { expandHome } from "../config/expand_home.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { messageAndHint } from "../core/errors.ts";
@@ -36,7 +35,7 @@ export class MetricsSink implements RunSink {
   }
 
   async #write(context: Context, unwritten: readonly RunRecord[]): Promise<void> {
-    const path = absolutePath(context.fs, expandHome(this.#file, context.env));
+    const path = absolutePath(context.fs, this.#file);
     // Until the file is written: two runs that end at once must not leave the older text.
     using _lock = await lockMetrics(context, this.#store);
     const totals = await countNewRuns(context, this.#store, unwritten);

@@ -1,5 +1,4 @@
 import type { Signing } from "../config/sections/signing.ts";
-import { expandHome } from "../config/expand_home.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { absenceOf } from "../core/read_secret.ts";
@@ -27,7 +26,7 @@ function configuredKey(context: Context, { private_key, private_key_env }: Signi
   if (pem.trim() !== "") {
     return parsePrivateKey(new Secret(pem.replaceAll("\\n", "\n")), `in ${private_key_env}`);
   }
-  if (private_key !== undefined) return readPrivateKeyFile(context.fs, expandHome(private_key, context.env));
+  if (private_key !== undefined) return readPrivateKeyFile(context.fs, private_key);
   if (private_key_env === undefined) return undefined;
   const problem = absenceOf(context.env, private_key_env);
   throw new UsageError(`Cannot sign: the variable ${private_key_env} ${problem}`, {
@@ -44,10 +43,9 @@ function configuredKey(context: Context, { private_key, private_key_env }: Signi
 export function configuredTrust(context: Context, { public_keys }: Signing): TrustedKey[] {
   return public_keys.map((entry) => {
     const { path, not_before, not_after } = typeof entry === "string" ? { path: entry } : entry;
-    const source = expandHome(path, context.env);
     return {
-      ...readPublicKeyFile(context.fs, source),
-      source,
+      ...readPublicKeyFile(context.fs, path),
+      source: path,
       notBefore: dateOf(not_before),
       notAfter: dateOf(not_after),
     };

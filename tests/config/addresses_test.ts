@@ -82,7 +82,6 @@ Deno.test("repo_url is what git clones from: an address, host:path or a path, bu
       "--upload-pack=touch x",
       "-u",
       "a\nb",
-      "",
       " https://h.example/a.git",
       "/srv/r ",
       "://",

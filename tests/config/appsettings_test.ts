@@ -130,3 +130,16 @@ Deno.test("a file of another program, whose sections of these names are somethin
   });
   assert.equal(settings.artifacts.owner, undefined);
 });
+
+Deno.test("a model_sync section in appsettings.json holds every setting, and stands over the bot's own sections", async () => {
+  const { settings, origins } = await load({
+    "appsettings.json": `\ufeff{
+  // as .NET allows
+  "GitHub": { "Owner": "you", "Repository": "bot" },
+  "model_sync": { "artifacts": { "workflow": "train.yml", "owner": "team" }, "keep": 3, },
+}`,
+  });
+  const { owner, repository, workflow } = settings.artifacts;
+  assert.deepEqual([owner, repository, workflow, settings.keep], ["team", "bot", "train.yml", 3]);
+  assert.deepEqual(origins.get("keep"), { kind: "file", file: "appsettings.json", line: 4, column: 79 });
+});

@@ -38,9 +38,11 @@ const FILES: Readonly<Record<string, readonly [content: string | Uint8Array, com
     `${doubling("{x: 1}", (one) => `{l: *${one}, r: *${one}}`)}\nmodel_sync: {x: *a29}`,
     /holds more than 20000 values/,
   ],
-  "more aliases than a file has": [
-    `a: &a 1\nmodel_sync: {x: [${"*a,".repeat(200)}]}`,
-    /maxAliases/,
+  "more merges than a file has": [
+    `a: &a {x: 1}\nmodel_sync:\n${
+      Array.from({ length: 6_000 }, (_, index) => `  k${index}: {<<: *a}`).join("\n")
+    }`,
+    /maxTotalMergeKeys/,
   ],
   "the key __proto__": ["model_sync: {__proto__: {branch: x}}", /:1:1: model_sync holds the key __proto__/],
   "the key __proto__ in a list": [

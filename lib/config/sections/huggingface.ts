@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DOCS, EnvName, RepoFolder } from "./kinds.ts";
+import { DOCS, EnvName, RepoFolder, tidyFolder } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";
 
 /** Four hours move 180 GB at 100 Mbit/s. */
@@ -25,9 +25,12 @@ export const HuggingFace = z.strictObject({
   private: z.boolean().default(false).register(DOCS, {
     description: "A repository that an upload has to create is private.",
   }),
-  path_in_repo: z.string().refine((path) => path === "" || RepoFolder.safeParse(path).success, {
-    error: "must be a folder inside the repository, such as models, or empty for its root",
-  }).default("").register(DOCS, {
+  path_in_repo: z.string().overwrite(tidyFolder).refine(
+    (path) => path === "" || RepoFolder.safeParse(path).success,
+    {
+      error: "must be a folder inside the repository, such as models, or empty for its root",
+    },
+  ).default("").register(DOCS, {
     description: "The folder of the models in the repository. Default: its root, where other loaders look.",
   }),
   include: Globs.default([]).register(DOCS, {

@@ -4,11 +4,19 @@ import { parseWebAddress } from "../../core/web_address.ts";
 /** Where descriptions are kept. Unlike `describe`, `register` makes no copy of a schema, which every start would wait for. */
 export const DOCS = z.globalRegistry;
 
+/**
+ * Returns the name of a folder inside a repository without what means nothing in it: `./models/` is `models`. An
+ * absolute path stays one.
+ */
+export function tidyFolder(path: string): string {
+  if (path.startsWith("/")) return path;
+  return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+}
+
 /** A folder inside a repository or an archive: relative, no climbing, and not the whole of it. */
-export const RepoFolder = z.string().refine(
+export const RepoFolder = z.string().overwrite(tidyFolder).refine(
   (path) =>
-    path.split("/").every((part) => !["", ".", "..", ".git"].includes(part.toLowerCase())) &&
-    !path.includes("\\"),
+    path.split("/").every((part) => !["", "..", ".git"].includes(part.toLowerCase())) && !path.includes("\\"),
   { error: "must be a folder inside the repository, such as models or prod/models" },
 );
 

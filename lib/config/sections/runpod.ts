@@ -9,7 +9,8 @@ const WEEK_SEC = 7 * 86_400;
 /** The settings of the RunPod carrier, with the names and defaults of its first users. */
 export const RunPod = z.strictObject({
   enabled: z.boolean().default(true).register(DOCS, {
-    description: "false keeps the RunPod daemon from starting.",
+    description:
+      "As enabled: without effect in a file. MODEL_SYNC_RUNPOD_ENABLED=false keeps the RunPod role of the daemon from starting.",
   }),
   trigger_url: HttpAddress.optional().register(
     DOCS,
