@@ -7,12 +7,8 @@ import { nameBlocks } from "../lib/references/describe_changes.ts";
 import { fieldChanges } from "../lib/references/field_changes.ts";
 import { renderInline } from "../lib/references/json/render_json.ts";
 import type { KeptWork } from "../lib/references/proposal.ts";
-import {
-  type CategoryReport,
-  failuresOf,
-  type RepositoryReport,
-  type SyncReport,
-} from "../lib/references/sync_references.ts";
+import { failuresOf } from "../lib/references/sync_failures.ts";
+import type { CategoryReport, RepositoryReport, SyncReport } from "../lib/references/sync_references.ts";
 import { type Output, type Style, Verbatim } from "./_output.ts";
 
 const STYLES = { added: "green", removed: "red", modified: "yellow" } as const satisfies Record<

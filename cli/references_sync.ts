@@ -14,8 +14,8 @@ import { fullName } from "../lib/references/git/repository_address.ts";
 import type { PrimaryClient } from "../lib/references/primary_client.ts";
 import { openSyncParts } from "../lib/references/open_sync_parts.ts";
 import type { ProposalOptions } from "../lib/references/proposal.ts";
+import { exitCodeOf, failuresOf, resultOf } from "../lib/references/sync_failures.ts";
 import {
-  failuresOf,
   type SyncMode,
   type SyncOptions,
   syncReferences,
@@ -128,22 +128,20 @@ async function run(session: Session, flags: Flags): Promise<ExitCode> {
   const plain = references.verbose ? inDetail(session) : session;
   const sync = await prepare(plain, flags);
   if (references.watch.enabled) return await watch(plain, sync);
-  const report = await sync.run();
-  show(plain, report);
-  return failuresOf(report).length > 0 ? EXIT.failed : EXIT.done;
+  return exitCodeOf(await syncOnce(plain, sync));
 }
 
 /** Runs one sync as configured, whatever is configured of a watch. @throws the first failure of an incomplete sync */
 export async function runReferencesSync(session: Session): Promise<void> {
   const plain = session.settings.references.verbose ? inDetail(session) : session;
-  await syncOnce(plain, await prepare(plain, {}));
+  const [failure, ...others] = failuresOf(await syncOnce(plain, await prepare(plain, {})));
+  if (failure !== undefined) throw incomplete(failure, others.length);
 }
 
-async function syncOnce(session: Session, sync: PreparedSync): Promise<void> {
+async function syncOnce(session: Session, sync: PreparedSync): Promise<SyncReport> {
   const report = await sync.run();
   show(session, report);
-  const [failure, ...others] = failuresOf(report);
-  if (failure !== undefined) throw incomplete(failure, others.length);
+  return report;
 }
 
 /** Syncs whenever PRIMARY's records change. Being stopped is how a watch ends. */
@@ -162,7 +160,7 @@ async function watch(session: Session, prepared: PreparedSync): Promise<ExitCode
     initialDelaySec: initial_delay_sec,
     startupSync: startup_sync,
     poll: () => primary.lastUpdated(),
-    sync: () => syncOnce(session, prepared),
+    sync: async () => resultOf(await syncOnce(session, prepared)),
     state: await openReferencesState(context, {
       folder: stateDirOf(context.fs, location),
       scope: {
@@ -179,7 +177,8 @@ async function watch(session: Session, prepared: PreparedSync): Promise<ExitCode
 
 function incomplete(failure: unknown, others: number): unknown {
   if (others === 0 || !(failure instanceof Error)) return failure;
-  return new FailedError(`${failure.message}; and ${others} more`, {
+  const Kind = failure instanceof AuthenticationError ? AuthenticationError : FailedError;
+  return new Kind(`${failure.message}; and ${others} more`, {
     code: "SYNC_INCOMPLETE",
     cause: failure,
     hint: failure instanceof ModelSyncError ? failure.hint : undefined,

@@ -4,7 +4,8 @@ import { recordedRun, type RunOptions, type RunReport } from "../pipeline/run.ts
 import { describeError } from "../pipeline/run_recorder.ts";
 import type { Outcome, RunPullRequest } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
-import { failuresOf, type RepositoryReport, type SyncReport } from "./sync_references.ts";
+import { failuresOf } from "./sync_failures.ts";
+import type { RepositoryReport, SyncReport } from "./sync_references.ts";
 
 /**
  * Runs one sync at a time, with a record whatever its outcome. A pull need not wait for GitHub: the lock is not the

@@ -11,11 +11,18 @@ import { CATEGORIES, type Category } from "./categories.ts";
 /** Up to which timestamp of PRIMARY everything is synced. `null`: it had none; `undefined`: nothing is known. */
 export type KnownTimestamp = number | null | undefined;
 
-/** Where a watch keeps what it knows across restarts. */
+/** What a watch knows across restarts. */
+export interface Known {
+  readonly timestamp: KnownTimestamp;
+  /** Whether all of it is synced: what failed is tried again. */
+  readonly isComplete: boolean;
+}
+
+/** Where a watch keeps what it knows. */
 export interface KnownTimestamps {
-  find(): KnownTimestamp;
+  find(): Known;
   /** Durable when it returns. */
-  remember(timestamp: number | null): void;
+  remember(timestamp: number | null, isComplete: boolean): void;
 }
 
 /** What is synced, and where to: a timestamp says nothing about another. */
@@ -47,7 +54,11 @@ const Scope = z.object({
   repositories: z.array(z.string()),
   categories: z.array(z.string()),
 });
-const StateFile = Scope.extend({ schema: z.literal(1), last_updated: z.int().nullable() });
+const StateFile = Scope.extend({
+  schema: z.literal(1),
+  last_updated: z.int().nullable(),
+  complete: z.boolean().default(true),
+});
 
 /**
  * Opens what a watch of this scope knows. Needs read permission for the folder, and write permission to remember.
@@ -63,10 +74,15 @@ export async function openReferencesState(
   const path = join(folder, FOLDER_NAME, `${name}.json`);
   return {
     find: () => readTimestamp(fs, log, path),
-    remember: (timestamp) => {
+    remember: (timestamp, complete) => {
       if (isReadOnly) return;
       fs.mkdirSync(join(folder, FOLDER_NAME), { recursive: true });
-      const content: z.infer<typeof StateFile> = { schema: 1, ...normal, last_updated: timestamp };
+      const content: z.infer<typeof StateFile> = {
+        schema: 1,
+        ...normal,
+        last_updated: timestamp,
+        complete,
+      };
       clearWay(fs, path);
       replaceFile(fs, path, `${JSON.stringify(content, undefined, 2)}\n`);
     },
@@ -82,10 +98,10 @@ function normalScope({ primaryUrl, repositories, categories }: ReferencesScope):
   };
 }
 
-function readTimestamp(fs: FileSystem, log: Log, path: string): KnownTimestamp {
+function readTimestamp(fs: FileSystem, log: Log, path: string): Known {
   const read = readJsonFile(fs, path, StateFile);
-  if (read.kind === "none") return undefined;
-  if (read.kind === "found") return read.value.last_updated;
+  if (read.kind === "none") return { timestamp: undefined, isComplete: true };
+  if (read.kind === "found") return { timestamp: read.value.last_updated, isComplete: read.value.complete };
   log.warn(`${path} is damaged: nobody knows what is synced already, so everything is compared once more`);
-  return null;
+  return { timestamp: null, isComplete: true };
 }

@@ -111,11 +111,6 @@ export async function syncReferences(
   return { categories: looked.map(({ records: _records, ...report }) => report), repositories, patchPath };
 }
 
-/** What failed of a sync that went on to its end. */
-export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
-  return [...categories, ...repositories].flatMap((report) => "error" in report ? [report.error] : []);
-}
-
 /** The clones of a sync, made when they are first needed, and once; one that failed fails every time. */
 class Clones implements AsyncDisposable {
   readonly #parts: SyncParts;

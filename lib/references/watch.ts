@@ -1,8 +1,9 @@
 import type { Clock } from "../core/clock.ts";
-import { FailedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
+import { AuthenticationError, FailedError, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { KnownTimestamp, KnownTimestamps } from "./references_state.ts";
-import type { WatchEvent, WatchNews } from "./watch_event.ts";
+import type { Known, KnownTimestamp, KnownTimestamps } from "./references_state.ts";
+import { isOutage, type SyncResult } from "./sync_failures.ts";
+import type { SyncReason, WatchEvent, WatchNews } from "./watch_event.ts";
 
 /** As the original promised: whoever started the watch, a container runtime mostly, is to notice. */
 const ERRORS_MAX = 10;
@@ -20,6 +21,9 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
  */
 const SETTLE_MS = 2_000;
 
+/** As often as a scheduled sync is due by default: what PRIMARY lacks for good is looked for no more often. */
+const RETRY_MS_MAX = 3_600_000;
+
 /** Clocks of servers differ by minutes at most. */
 const FUTURE_MS_MAX = 24 * 3_600_000;
 
@@ -34,8 +38,8 @@ export interface WatchOptions {
   readonly startupSync: boolean;
   /** When the records changed last, in whole seconds since 1970; `null` while the server knows of no change. */
   readonly poll: (signal: AbortSignal) => Promise<number | null>;
-  /** Syncs everything. Rejects when any part of it failed: it is then tried again. */
-  readonly sync: (signal: AbortSignal) => Promise<void>;
+  /** Syncs everything. Rejects when nothing could be synced. */
+  readonly sync: (signal: AbortSignal) => Promise<SyncResult>;
   readonly state: KnownTimestamps;
   /** Told of everything that happens, as it happens. */
   readonly onEvent: (event: WatchEvent) => void;
@@ -46,6 +50,8 @@ export interface WatchState {
   readonly known: KnownTimestamp;
   /** The sync that was asked for at the start has not succeeded yet. */
   readonly isStartupSyncDue: boolean;
+  /** What the last sync left out is to be tried again. */
+  readonly isRetryDue: boolean;
 }
 
 /** What an answer calls for. */
@@ -53,8 +59,8 @@ export type WatchStep =
   | { readonly do: "nothing" }
   /** Changes are told from this. */
   | { readonly do: "remember"; readonly timestamp: number | null }
-  /** Afterwards, if it succeeds, changes are told from `timestamp`. */
-  | { readonly do: "sync"; readonly reason: "change" | "startup"; readonly timestamp: number | null };
+  /** Afterwards, if anything could be synced, changes are told from `timestamp`. */
+  | { readonly do: "sync"; readonly reason: SyncReason; readonly timestamp: number | null };
 
 /**
  * What is to be done about a timestamp. Any other than the known one is a change, smaller ones too: a server that was
@@ -64,16 +70,22 @@ export type WatchStep =
  * ```ts
  * import assert from "node:assert/strict";
  * import { nextStep } from "./watch.ts";
- * const state = { known: 100, isStartupSyncDue: false };
+ * const state = { known: 100, isStartupSyncDue: false, isRetryDue: false };
  * assert.deepEqual(nextStep(state, 100), { do: "nothing" });
  * assert.deepEqual(nextStep(state, 90), { do: "sync", reason: "change", timestamp: 90 });
  * assert.deepEqual(nextStep({ ...state, known: undefined }, 90), { do: "remember", timestamp: 90 });
  * ```
  */
-export function nextStep({ known, isStartupSyncDue }: WatchState, current: number | null): WatchStep {
+export function nextStep(
+  { known, isStartupSyncDue, isRetryDue }: WatchState,
+  current: number | null,
+): WatchStep {
   const isChange = current !== null && known !== undefined && current !== known;
   if (isChange) return { do: "sync", reason: "change", timestamp: current };
-  if (isStartupSyncDue) return { do: "sync", reason: "startup", timestamp: current ?? known ?? null };
+  if (isStartupSyncDue || isRetryDue) {
+    const reason = isStartupSyncDue ? "startup" : "retry";
+    return { do: "sync", reason, timestamp: current ?? known ?? null };
+  }
   return known === undefined ? { do: "remember", timestamp: current } : { do: "nothing" };
 }
 
@@ -84,6 +96,7 @@ export function nextStep({ known, isStartupSyncDue }: WatchState, current: numbe
  * @param errors how many rounds have failed in a row, from 1
  * @param retryAfterMs what a server asked for
  * @param jitter 0 to 1
+ * @param longestMs where it stops growing
  *
  * @example
  * ```ts
@@ -101,8 +114,9 @@ export function backoffMs(
   errors: number,
   retryAfterMs: number | undefined,
   jitter: number,
+  longestMs: number = BACKOFF_MS_MAX,
 ): number {
-  const grownMs = Math.min(intervalMs * GROWTH ** (errors - 1), Math.max(intervalMs, BACKOFF_MS_MAX));
+  const grownMs = Math.min(intervalMs * GROWTH ** (errors - 1), Math.max(intervalMs, longestMs));
   return Math.max(grownMs * (1 + jitter / 2), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
 }
 
@@ -111,11 +125,16 @@ const GROWTH = 1.5;
 
 /**
  * Watches a PRIMARY server, and syncs when its records have changed, until the signal is aborted. The known timestamp
- * advances only after a sync that succeeded, to what was read before that sync began: a failed one is tried again, what
- * changes meanwhile is found at the next look, and what changed while nobody watched is found at the start.
+ * advances only after a sync, to what was read before that sync began: what changes meanwhile is found at the next look,
+ * and what changed while nobody watched is found at the start.
+ *
+ * A sync that is incomplete, because PRIMARY lacks a category or a record is refused, does not end the watch: it is
+ * reported, its timestamp is remembered, and the rest is tried again with growing pauses of up to an hour. Only a PRIMARY
+ * or a GitHub that cannot be reached counts as an error.
  *
  * @returns when the signal was aborted; `poll` and `sync` get it too, and are waited for
- * @throws {FailedError} code `TOO_MANY_ERRORS` after ten rounds in a row that failed
+ * @throws {FailedError} code `TOO_MANY_ERRORS` after ten rounds in a row that failed; {@link AuthenticationError} with
+ * the same code where the last one was refused a login
  */
 export async function watchReferences(options: WatchOptions): Promise<void> {
   const watch = new Watch(options);
@@ -129,14 +148,22 @@ export async function watchReferences(options: WatchOptions): Promise<void> {
 
 class Watch {
   readonly #options: WatchOptions;
-  #state: WatchState;
+  #known: Known;
+  #isStartupSyncDue: boolean;
+  /** When what the last sync left out is tried again, on the monotonic clock. */
+  #retryAtMs: number | undefined;
   /** What the last look has seen; `undefined` before the first. */
   #seen: number | null | undefined;
+  /** Rounds in a row in which a server could not be reached. */
   #errors = 0;
+  /** Syncs in a row that left something out. */
+  #incomplete = 0;
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#state = { known: options.state.find(), isStartupSyncDue: options.startupSync };
+    this.#known = options.state.find();
+    this.#isStartupSyncDue = options.startupSync;
+    if (!this.#known.isComplete) this.#retryAtMs = options.clock.monotonicMs();
   }
 
   tell(news: WatchNews): void {
@@ -152,34 +179,37 @@ class Watch {
       await clock.sleep(initialDelaySec * 1000, signal);
     }
     this.tell({ kind: "watching" });
-    const { known } = this.#state;
-    if (typeof known === "number") this.tell({ kind: "initialized", timestamp: known });
+    const { timestamp } = this.#known;
+    if (typeof timestamp === "number") this.tell({ kind: "initialized", timestamp });
     for (;;) await clock.sleep(await this.#round(), signal);
   }
 
   /** Looks once, and syncs if that is due. @returns the pause after it, in milliseconds */
   async #round(): Promise<number> {
-    const { signal, poll, intervalSec } = this.#options;
-    let failed: "poll-failed" | "sync-failed" = "poll-failed";
+    const { clock, signal, poll, intervalSec } = this.#options;
+    let current: number | null;
     try {
       signal.throwIfAborted();
-      const current = await poll(signal);
+      current = await poll(signal);
       signal.throwIfAborted();
-      this.#tellOf(current);
-      const step = nextStep(this.#state, current);
-      failed = "sync-failed";
-      if (step.do === "sync") await this.#sync(step.reason);
-      if (step.do !== "nothing") this.#remember(step.timestamp);
     } catch (error) {
       signal.throwIfAborted();
-      return this.#fail(failed, error);
+      return this.#fail("poll-failed", error);
     }
+    this.#tellOf(current);
+    const step = nextStep({
+      known: this.#known.timestamp,
+      isStartupSyncDue: this.#isStartupSyncDue,
+      isRetryDue: this.#retryAtMs !== undefined && clock.monotonicMs() >= this.#retryAtMs,
+    }, current);
+    if (step.do === "sync") return await this.#sync(step.reason, step.timestamp);
+    if (step.do === "remember") this.#remember(step.timestamp, true);
     this.#errors = 0;
     return intervalSec * 1000;
   }
 
   #tellOf(current: number | null): void {
-    const { known } = this.#state;
+    const known = this.#known.timestamp;
     const isNews = current !== this.#seen;
     this.#seen = current;
     if (current === null) return this.tell({ kind: "no-timestamp" });
@@ -195,24 +225,41 @@ class Watch {
     if (isNews) this.tell({ kind: "initialized", timestamp: current });
   }
 
-  async #sync(reason: "change" | "startup"): Promise<void> {
-    const { clock, signal, sync } = this.#options;
+  /** Syncs, and remembers what is synced then. @returns the pause after it, in milliseconds */
+  async #sync(reason: SyncReason, timestamp: number | null): Promise<number> {
+    const { clock, signal, sync, intervalSec } = this.#options;
     this.tell({ kind: "sync-started", reason });
     await clock.sleep(SETTLE_MS, signal);
-    await sync(signal);
+    let result: SyncResult;
+    try {
+      result = await sync(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // Another run has the lock, or the disk is full: nothing is synced, and no server is to blame.
+      if (error instanceof ModelSyncError && !isOutage(error)) return this.#leaveOut(error);
+      return this.#fail("sync-failed", error);
+    }
     // Interrupted, it may have left out a part; to sync once more changes nothing.
     signal.throwIfAborted();
+    if (result.kind === "outage") return this.#fail("sync-failed", result.error);
+    this.#isStartupSyncDue = false;
+    this.#remember(timestamp, result.kind === "complete");
+    if (result.kind === "incomplete") {
+      this.#retryAtMs = clock.monotonicMs() + this.#leaveOut(result.error, result.failures);
+      return intervalSec * 1000;
+    }
+    [this.#errors, this.#incomplete, this.#retryAtMs] = [0, 0, undefined];
     this.tell({ kind: "sync-completed" });
-    this.#state = { ...this.#state, isStartupSyncDue: false };
+    return intervalSec * 1000;
   }
 
   /** A disk that fails is no reason to sync the same again: until the end of this process it is known. */
-  #remember(timestamp: number | null): void {
+  #remember(timestamp: number | null, isComplete: boolean): void {
     const { state, log } = this.#options;
-    const isNews = timestamp !== this.#state.known;
-    this.#state = { ...this.#state, known: timestamp };
+    const isNews = timestamp !== this.#known.timestamp || isComplete !== this.#known.isComplete;
+    this.#known = { timestamp, isComplete };
     try {
-      if (isNews) state.remember(timestamp);
+      if (isNews) state.remember(timestamp, isComplete);
     } catch (error) {
       log.warn(
         `the next start may sync the same again, because what is known cannot be kept: ${messageOf(error)}`,
@@ -220,22 +267,36 @@ class Watch {
     }
   }
 
+  /** Reports a sync that left something out although the servers answered. @returns the pause before the next attempt */
+  #leaveOut(error: unknown, failures = 1): number {
+    this.#errors = 0;
+    const retryInMs = this.#pauseMs(++this.#incomplete, error, RETRY_MS_MAX);
+    const more = failures === 1 ? "" : `; and ${failures - 1} more`;
+    this.tell({ kind: "sync-incomplete", message: messageOf(error) + more, retryInMs });
+    return retryInMs;
+  }
+
+  #pauseMs(times: number, error: unknown, longestMs: number): number {
+    const retryAfterMs = error instanceof PassingError ? error.retryAfterMs : undefined;
+    return backoffMs(this.#options.intervalSec * 1000, times, retryAfterMs, Math.random(), longestMs);
+  }
+
   #fail(kind: "poll-failed" | "sync-failed", error: unknown): number {
     this.#errors++;
     const message = messageOf(error);
     const isLast = this.#errors >= ERRORS_MAX;
-    const retryAfterMs = error instanceof PassingError ? error.retryAfterMs : undefined;
-    const pauseMs = backoffMs(this.#options.intervalSec * 1000, this.#errors, retryAfterMs, Math.random());
+    const pauseMs = this.#pauseMs(this.#errors, error, BACKOFF_MS_MAX);
     const retryInMs = isLast ? null : pauseMs;
     this.tell({ kind, message, errors: this.#errors, errorsMax: ERRORS_MAX, retryInMs });
     if (!isLast) return pauseMs;
     const next = error instanceof ModelSyncError ? error.hint : undefined;
-    throw new FailedError(
+    const Kind = error instanceof AuthenticationError ? AuthenticationError : FailedError;
+    throw new Kind(
       `Cannot go on watching PRIMARY: too many errors, ${ERRORS_MAX} in a row: ${message}`,
       {
         code: "TOO_MANY_ERRORS",
         cause: error,
-        hint: `${next ?? "mend what the errors say"}; a new start finds what changed meanwhile`,
+        hint: `${next ?? "correct what the errors say"}; a new start finds what changed meanwhile`,
       },
     );
   }

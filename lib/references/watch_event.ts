@@ -1,6 +1,9 @@
 /** What happened while a PRIMARY server is watched: one object for machines, lines for people by {@link watchLines}. */
 export type WatchEvent = { readonly at: Date } & WatchNews;
 
+/** Why a sync begins. */
+export type SyncReason = "change" | "startup" | "retry";
+
 /** An event without its time. Timestamps are the server's, in whole seconds since 1970; `null` where it has none yet. */
 export type WatchNews =
   | {
@@ -21,8 +24,10 @@ export type WatchNews =
   | { readonly kind: "changed"; readonly from: number | null; readonly to: number; readonly isReset: boolean }
   /** The server's clock is wrong, or was when the records changed. */
   | { readonly kind: "far-future"; readonly timestamp: number }
-  | { readonly kind: "sync-started"; readonly reason: "change" | "startup" }
+  | { readonly kind: "sync-started"; readonly reason: SyncReason }
   | { readonly kind: "sync-completed" }
+  /** What could be synced is synced. The rest is tried again then, and when the records change. */
+  | { readonly kind: "sync-incomplete"; readonly message: string; readonly retryInMs: number }
   | {
     readonly kind: "poll-failed" | "sync-failed";
     readonly message: string;

@@ -1,8 +1,14 @@
 import { formatDuration } from "../core/format.ts";
-import type { WatchEvent } from "./watch_event.ts";
+import type { SyncReason, WatchEvent } from "./watch_event.ts";
 
 const DOUBLE_RULE = "=".repeat(80);
 const RULE = "-".repeat(80);
+
+const REASONS: Readonly<Record<SyncReason, string>> = {
+  change: "due to detected changes",
+  startup: "on startup",
+  retry: "to retry what failed",
+};
 
 /**
  * An event as lines for people. Tools read them: banner and lines are those of the original sync.
@@ -53,16 +59,15 @@ export function watchLines(event: WatchEvent, timeZone?: string): string[] {
         line(`Timestamp ${event.timestamp} lies in the future: the clock of PRIMARY, or ours, is wrong`),
       ];
     case "sync-started":
-      return [
-        line(
-          `Triggering sync operation ${
-            event.reason === "change" ? "due to detected changes" : "on startup"
-          }...`,
-        ),
-        RULE,
-      ];
+      return [line(`Triggering sync operation ${REASONS[event.reason]}...`), RULE];
     case "sync-completed":
       return [RULE, line("Sync completed successfully"), line("Resuming watch loop...")];
+    case "sync-incomplete":
+      return [
+        RULE,
+        line(`Sync incomplete: ${event.message}; trying again in ${formatDuration(event.retryInMs)}`),
+        line("Resuming watch loop..."),
+      ];
     case "poll-failed":
       return [line(`Cannot check for changes${failure(event)}`)];
     case "sync-failed":
@@ -73,7 +78,7 @@ export function watchLines(event: WatchEvent, timeZone?: string): string[] {
 }
 
 function failure(
-  { errors, errorsMax, message, retryInMs }: Extract<WatchEvent, { readonly retryInMs: unknown }>,
+  { errors, errorsMax, message, retryInMs }: Extract<WatchEvent, { readonly errorsMax: number }>,
 ): string {
   const next = retryInMs === null ? "" : `; trying again in ${formatDuration(retryInMs)}`;
   return ` (error ${errors} of ${errorsMax}): ${message}${next}`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { TOKEN } from "../fakes/github_server.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";
@@ -166,6 +167,38 @@ Deno.test("references-sync says on one line what is missing or wrong, with the e
     assert.match(stdout + stderr, message);
     assert.doesNotMatch(stderr, /^ {4}at /m);
   }
+});
+
+Deno.test("references-sync exits with 3 when GitHub refuses the token, to list or to open pull requests", async () => {
+  for (const caller of [undefined, { login: "reader", canWrite: false, canMakeLabels: false }]) {
+    await using world = new CliWorld();
+    if (caller === undefined) world.github.callers.clear();
+    else world.github.callers.set(TOKEN, caller);
+    const { code, stdout, stderr } = await world.run(["--categories", "clip"]);
+    assert.equal(code, 3, stdout + stderr);
+    assert.match(stdout, /Failed: 1 \(clip\)/);
+    const json = await world.run(["--categories", "clip", "--json"]);
+    assert.equal(json.code, 3);
+    assert.match(json.stdout, /"code":"HTTP_40[13]"/);
+  }
+});
+
+Deno.test("references-sync --watch goes on although PRIMARY lacks a category, and syncs the others", async () => {
+  await using world = new CliWorld();
+  world.primary.records.delete("blip");
+  const watch = startCli("references-sync", ["--watch", "--watch-interval", "1", "--watch-startup-sync"], {
+    cwd: world.cwd,
+    env: world.env,
+    world: { clock: new HurriedClock() },
+  });
+  const text = await watch.until(/Triggering sync operation to retry what failed\.\.\.\n[^]*Sync incomplete/);
+  assert.match(text, /Sync incomplete: Cannot read the records of blip: PRIMARY has no records for blip/);
+  assert.doesNotMatch(text, /of 10\)/);
+  assert.equal(world.images.pulls.pulls.length, 1);
+  world.primary.records.set("blip", '{"b": {"name": "b"}}');
+  await watch.until(/Sync completed successfully\n/);
+  watch.stop();
+  assert.equal(await watch.exitCode, 0);
 });
 
 Deno.test("references-sync --watch prints the original's banner and lines, syncs a change, and stops with 0", async () => {

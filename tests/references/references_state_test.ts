@@ -22,50 +22,62 @@ async function open(folder: string, scope: Partial<ReferencesScope> = {}, isRead
 Deno.test("what is remembered is found after a restart, a null too, and nothing at first", async () => {
   using dir = tempDir();
   const { state } = await open(`${dir.path}/store`);
-  assert.equal(state.find(), undefined);
+  assert.deepEqual(state.find(), { timestamp: undefined, isComplete: true });
   for (const timestamp of [null, 1_729_864_800, 5]) {
-    state.remember(timestamp);
-    assert.equal((await open(`${dir.path}/store`)).state.find(), timestamp);
+    for (const isComplete of [true, false]) {
+      state.remember(timestamp, isComplete);
+      assert.deepEqual((await open(`${dir.path}/store`)).state.find(), { timestamp, isComplete });
+    }
   }
 });
 
 Deno.test("another server, repository or choice of categories knows nothing of it; other spellings of the same do", async () => {
   using dir = tempDir();
   const { state } = await open(dir.path, { categories: ["clip", "lora"] });
-  state.remember(7);
+  state.remember(7, true);
   const others: readonly Partial<ReferencesScope>[] = [
     { categories: ["clip", "lora"], primaryUrl: "http://localhost:19801" },
     { categories: ["clip", "lora"], repositories: ["you/fork@main"] },
     { categories: ["clip"] },
     { categories: [] },
   ];
-  for (const scope of others) assert.equal((await open(dir.path, scope)).state.find(), undefined);
+  for (const scope of others) assert.equal((await open(dir.path, scope)).state.find().timestamp, undefined);
   const same = { categories: ["lora", "clip"], primaryUrl: "http://localhost:19800/api/" } as const;
-  assert.equal((await open(dir.path, same)).state.find(), 7);
+  assert.equal((await open(dir.path, same)).state.find().timestamp, 7);
 });
 
 Deno.test("a damaged file is told of, has everything compared once more, and is replaced", async () => {
   using dir = tempDir();
-  (await open(dir.path)).state.remember(7);
+  (await open(dir.path)).state.remember(7, true);
   const [file] = Deno.readDirSync(`${dir.path}/references`);
   const path = `${dir.path}/references/${file?.name}`;
   for (const text of ["", "{", '{"schema": 1}', '{"schema": 2, "last_updated": 7}']) {
     Deno.writeTextFileSync(path, text);
     const { state, log } = await open(dir.path);
-    assert.equal(state.find(), null);
+    assert.equal(state.find().timestamp, null);
     assert.match(log.join("\n"), /^warn .*\.json is damaged: .*compared once more$/);
   }
-  (await open(dir.path)).state.remember(8);
-  assert.equal((await open(dir.path)).state.find(), 8);
+  (await open(dir.path)).state.remember(8, true);
+  assert.equal((await open(dir.path)).state.find().timestamp, 8);
+});
+
+Deno.test("what an earlier version remembered was synced completely", async () => {
+  using dir = tempDir();
+  (await open(dir.path)).state.remember(7, true);
+  const [file] = Deno.readDirSync(`${dir.path}/references`);
+  const path = `${dir.path}/references/${file?.name}`;
+  const { complete: _, ...earlier } = JSON.parse(Deno.readTextFileSync(path));
+  Deno.writeTextFileSync(path, JSON.stringify(earlier));
+  assert.deepEqual((await open(dir.path)).state.find(), { timestamp: 7, isComplete: true });
 });
 
 Deno.test("a dry run finds what is remembered, and writes nothing", async () => {
   using dir = tempDir();
   const folder = `${dir.path}/store`;
-  (await open(folder, {}, true)).state.remember(7);
+  (await open(folder, {}, true)).state.remember(7, true);
   assert.throws(() => Deno.statSync(folder), Deno.errors.NotFound);
-  (await open(folder)).state.remember(7);
+  (await open(folder)).state.remember(7, true);
   const { state } = await open(folder, {}, true);
-  state.remember(8);
-  assert.equal(state.find(), 7);
+  state.remember(8, true);
+  assert.equal(state.find().timestamp, 7);
 });

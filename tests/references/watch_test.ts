@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FailedError, InterruptedError, PassingError } from "../../lib/core/errors.ts";
+import {
+  AuthenticationError,
+  FailedError,
+  InterruptedError,
+  LockedError,
+  PassingError,
+  UnreachableError,
+} from "../../lib/core/errors.ts";
 import type { KnownTimestamp, KnownTimestamps } from "../../lib/references/references_state.ts";
+import type { SyncResult } from "../../lib/references/sync_failures.ts";
 import { watchReferences } from "../../lib/references/watch.ts";
 import type { WatchEvent } from "../../lib/references/watch_event.ts";
 import { watchLines } from "../../lib/references/watch_lines.ts";
@@ -15,7 +23,7 @@ interface Script {
   /** One a look; when there are no more, the watch is stopped. */
   readonly answers: readonly Answer[];
   /** What goes wrong with each sync, in order; nothing when there are no more. */
-  readonly failures?: readonly (Error | undefined)[];
+  readonly failures?: readonly (Error | SyncResult | undefined)[];
   readonly startupSync?: boolean;
   readonly initialDelaySec?: number;
   readonly intervalSec?: number;
@@ -27,6 +35,7 @@ interface Script {
 /** The file of the state, without the file. */
 interface Disk {
   known: KnownTimestamp;
+  isIncomplete?: boolean;
   isBroken?: boolean;
 }
 
@@ -46,10 +55,11 @@ const T = 1_729_864_800;
 
 function stateOn(disk: Disk): KnownTimestamps {
   return {
-    find: () => disk.known,
-    remember: (timestamp) => {
+    find: () => ({ timestamp: disk.known, isComplete: disk.isIncomplete !== true }),
+    remember: (timestamp, isComplete) => {
       if (disk.isBroken) throw new Error("the disk is full");
       disk.known = timestamp;
+      disk.isIncomplete = !isComplete;
     },
   };
 }
@@ -84,7 +94,7 @@ async function play(script: Script): Promise<Told> {
     sync: () => {
       syncs++;
       const failure = failures.shift();
-      return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+      return failure instanceof Error ? Promise.reject(failure) : Promise.resolve(failure ?? COMPLETE);
     },
   }).catch((thrown) => error = thrown);
   return {
@@ -101,6 +111,19 @@ async function play(script: Script): Promise<Told> {
 function interrupted(): InterruptedError {
   return new InterruptedError("Cannot go on: stopped by SIGTERM", { code: "INTERRUPTED" });
 }
+
+const COMPLETE: SyncResult = { kind: "complete" };
+
+const LOCKED = new LockedError("Cannot sync references: another run does", { code: "LOCKED" });
+
+/** What PRIMARY lacks, while everything else is synced. */
+const LACKING: SyncResult = {
+  kind: "incomplete",
+  error: new UnreachableError("Cannot read the records of clip: PRIMARY has none", {
+    code: "RECORDS_MISSING",
+  }),
+  failures: 2,
+};
 
 const FAULT = new PassingError("Cannot read when the records changed last: no answer", { code: "TIMEOUT" });
 
@@ -156,7 +179,7 @@ Deno.test("a sync begins when the second of its timestamp is over, so that all o
 
 Deno.test("a sync that failed is tried again at the next look, and only then the timestamp advances", async () => {
   const disk = { known: T };
-  const failed = new FailedError("Cannot sync clip: the push was refused", { code: "X" });
+  const failed = new PassingError("Cannot sync clip: the push got no answer", { code: "X" });
   const first = await play({ answers: [T + 1], failures: [failed], disk });
   assert.deepEqual([first.syncs, disk.known], [1, T]);
   const { kinds, lines } = await play({ answers: [T + 1, T + 1, T + 1], failures: [failed], disk });
@@ -174,7 +197,7 @@ Deno.test("a sync that failed is tried again at the next look, and only then the
   const line = lines.find((line) => line.includes("Sync failed")) ?? "";
   assert.match(
     line,
-    /^\[2025-10-25 12:00:02\] Sync failed \(error 1 of 10\): Cannot sync clip: the push was refused; trying again in \d/,
+    /^\[2025-10-25 12:00:02\] Sync failed \(error 1 of 10\): Cannot sync clip: the push got no answer; trying again in \d/,
   );
 });
 
@@ -276,6 +299,75 @@ Deno.test("ten errors in a row, of looks and syncs, end the watch with exit code
   assert.match(lines.at(-1) ?? "", /Sync failed \(error 10 of 10\): [^;]*$/);
 });
 
+Deno.test("a watch does not end because a part fails each time: it is reported, the rest is remembered, and retries get rare", async () => {
+  const looks = 600;
+  const { error, kinds, lines, syncs, disk, clock } = await play({
+    answers: Array(looks).fill(T + 1),
+    failures: Array(looks).fill(LACKING),
+    disk: { known: T },
+  });
+  assert.equal(error, undefined);
+  assert.deepEqual([disk.known, disk.isIncomplete], [T + 1, true]);
+  assert.equal(kinds.filter((kind) => kind === "changed").length, 1, "it is no change any more");
+  assert.equal(kinds.filter((kind) => kind === "sync-failed").length, 0);
+  // Ten hours of looks: after some eleven attempts, one an hour.
+  assert.ok(12 <= syncs && syncs <= 25, `${syncs} syncs`);
+  assert.ok(clock.pausesMs.every((pauseMs) => pauseMs <= 60_000), "PRIMARY is looked at as often as ever");
+  const incomplete = lines.filter((line) => line.includes("Sync incomplete"));
+  assert.equal(incomplete.length, syncs);
+  assert.match(
+    incomplete[0] ?? "",
+    /Sync incomplete: Cannot read the records of clip: PRIMARY has none; and 1 more; trying again in 1/,
+  );
+  assert.ok(lines.some((line) => line.endsWith("Triggering sync operation to retry what failed...")));
+});
+
+Deno.test("a change is synced at once although a part is left out, and a complete sync ends the retries", async () => {
+  const { kinds, disk, syncs } = await play({
+    answers: [T + 1, T + 2, T + 2, T + 2],
+    failures: [LACKING],
+    disk: { known: T },
+  });
+  assert.deepEqual(kinds.slice(1), [
+    "changed",
+    "sync-started",
+    "sync-incomplete",
+    "changed",
+    "sync-started",
+    "sync-completed",
+    "unchanged",
+    "unchanged",
+  ]);
+  assert.deepEqual([syncs, disk.known, disk.isIncomplete], [2, T + 2, false]);
+});
+
+Deno.test("what an earlier watch left out is tried again at the start", async () => {
+  const { syncs, disk } = await play({ answers: [T, T], disk: { known: T, isIncomplete: true } });
+  assert.deepEqual([syncs, disk.known, disk.isIncomplete], [1, T, false]);
+});
+
+Deno.test("a sync that another run keeps from the lock is tried again, counts for nothing, and remembers nothing", async () => {
+  const { error, kinds, disk } = await play({
+    answers: Array(12).fill(T + 1),
+    failures: Array(11).fill(LOCKED),
+    disk: { known: T },
+  });
+  assert.equal(error, undefined);
+  assert.equal(kinds.filter((kind) => kind === "sync-incomplete").length, 11);
+  assert.deepEqual([kinds.at(-1), disk.known], ["sync-completed", T + 1]);
+});
+
+Deno.test("a GitHub that refuses the token ends the watch after ten rounds, with exit code 3", async () => {
+  const refused = new AuthenticationError("Cannot clone you/images: Authentication failed", { code: "X" });
+  const { error } = await play({
+    answers: Array(10).fill(T + 1),
+    failures: Array(10).fill({ kind: "outage", error: refused }),
+    disk: { known: T },
+  });
+  assert.ok(error instanceof AuthenticationError);
+  assert.deepEqual([error.code, error.exitCode], ["TOO_MANY_ERRORS", 3]);
+});
+
 Deno.test("a pause that the other side asks for is kept up to an hour", async () => {
   for (const [askedMs, keptMs] of [[1_800_000, 1_800_000], [7_200_000, 3_600_000]] as const) {
     const limited = new PassingError("Cannot push: limited", { code: "HTTP_429", retryAfterMs: askedMs });
@@ -362,7 +454,10 @@ Deno.test("a sync that returns although it was interrupted is not taken for a wh
     state: stateOn(disk),
     onEvent: () => {},
     poll: () => Promise.resolve(T + 1),
-    sync: () => Promise.resolve(stop.abort(interrupted())),
+    sync: () => {
+      stop.abort(interrupted());
+      return Promise.resolve(COMPLETE);
+    },
   });
   assert.equal(disk.known, T);
 });
@@ -370,7 +465,7 @@ Deno.test("a sync that returns although it was interrupted is not taken for a wh
 /** What a server and a network do in one round. */
 const Move = fc.record({
   change: fc.constantFrom("none", "forward", "back"),
-  goesWrong: fc.constantFrom("nothing", "nothing", "poll", "sync", "stop"),
+  goesWrong: fc.constantFrom("nothing", "nothing", "poll", "sync", "lock", "part", "stop"),
   /** A record changes after the sync has read it. */
   isChangedInSync: fc.boolean(),
 });
@@ -395,7 +490,8 @@ async function playMoves(moves: readonly Move[], isEmpty: boolean): Promise<void
   /** The version that the last good sync has read; at the first look, the one that is there. */
   let synced: number | undefined;
   let goodSyncs = 0;
-  const queue = [...moves, QUIET, QUIET];
+  // A retry comes after a pause, during which looks find nothing.
+  const queue = [...moves, ...Array(1_500).fill(QUIET)];
   while (queue.length > 0) {
     const stop = new AbortController();
     let move = QUIET;
@@ -422,13 +518,16 @@ async function playMoves(moves: readonly Move[], isEmpty: boolean): Promise<void
         const read = server.version;
         if (move.isChangedInSync) change(1);
         if (move.goesWrong === "sync") return Promise.reject(FAULT);
+        if (move.goesWrong === "lock") return Promise.reject(LOCKED);
+        if (move.goesWrong === "part") return Promise.resolve(LACKING);
         synced = read;
         goodSyncs++;
-        return Promise.resolve();
+        return Promise.resolve(COMPLETE);
       },
     }).catch((error) => assert.equal(error.code, "TOO_MANY_ERRORS"));
   }
   assert.equal(synced, server.version);
   assert.equal(disk.known, server.timestamp);
-  assert.ok(goodSyncs <= server.version, `${goodSyncs} syncs for ${server.version} changes`);
+  const parts = moves.filter(({ goesWrong }) => goesWrong === "part").length;
+  assert.ok(goodSyncs <= server.version + parts, `${goodSyncs} syncs for ${server.version} changes`);
 }
