@@ -9,7 +9,9 @@ import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
 import { commitModels, restoredPaths } from "../git/commit_models.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
-import { hasLfs } from "../git/lfs.ts";
+import { BRANCH_NAME_TAKEN, lfsMissing } from "../git/git_error.ts";
+import { hasLfs, TRACED } from "../git/lfs.ts";
+import { lfsError } from "../git/lfs_error.ts";
 import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
 import { isAnyInLfs } from "../git/stage_models.ts";
@@ -304,10 +306,10 @@ export class GitPublisher implements Publisher<GitPublication> {
     if (result.code === 0) return void await this.#registry.sync();
     const report = new TextDecoder().decode(result.stdout);
     const error = git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
-    if (
+    const isRace =
       /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m
-        .test(report)
-    ) return error;
+        .test(report);
+    if (isRace && error.code !== BRANCH_NAME_TAKEN) return error;
     if (/^!.*\[remote rejected\]/m.test(report)) {
       await giveUpUnpushed(this.#context, this.#registry, this.#branch.tip);
     }
@@ -335,16 +337,13 @@ export class GitPublisher implements Publisher<GitPublication> {
   async #pushLfs(commit: ObjectId): Promise<void> {
     const models = await listTree(this.#registry.git, commit, [`${this.#options.subdir}/`]);
     const mayBeInLfs = await isAnyInLfs(this.#registry, models.map(({ path }) => path));
-    if (!mayBeInLfs || !await hasLfs(this.#registry)) return;
-    await this.#registry.git.bytes([
-      "lfs",
-      "push",
-      this.#options.registry.remote,
-      this.#options.registry.branch,
-    ], {
-      action: `push Git LFS files to ${redactUrls(this.#registry.remoteUrl.url)}`,
-      transfer: true,
-    });
+    if (!mayBeInLfs) return;
+    if (!await hasLfs(this.#registry)) throw lfsMissing("models of this commit are kept in Git LFS");
+    const { remote, branch } = this.#options.registry;
+    const git = this.#registry.git.with(TRACED);
+    const action = `push Git LFS files to ${redactUrls(this.#registry.remoteUrl.url)}`;
+    const result = await git.attempt(["lfs", "push", remote, branch], { action, transfer: true });
+    if (result.code !== 0) throw lfsError(git, action, result);
   }
 }
 

@@ -10,7 +10,8 @@ import { type Blob, collectBlob, findMissing, readBlobs, withScratchObjects } fr
 import { parseReceived } from "../git/fetch_progress.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
-import { hasLfs, lfsMissing, readLfsContent } from "../git/lfs.ts";
+import { lfsMissing } from "../git/git_error.ts";
+import { hasLfs, readLfsContent } from "../git/lfs.ts";
 import { missingBranch, type ObjectId, Registry, type Relation } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";

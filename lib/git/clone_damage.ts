@@ -4,7 +4,7 @@ import { formatBytes } from "../core/format.ts";
 import { oneLine } from "../core/quote.ts";
 import type { FileSystem } from "../core/files.ts";
 import type { Git } from "./git.ts";
-import { summarize } from "./git_error.ts";
+import { readGitWords } from "./git_words.ts";
 
 /** A clone that git cannot work with. */
 export class CloneDamagedError extends DiskError {
@@ -170,7 +170,7 @@ export async function findDamage({ git, isLazy, hasWorktree }: CheckedClone): Pr
   const broken = await findBrokenHistory(git, isLazy);
   if (broken !== undefined || !hasWorktree) return broken;
   const index = await git.attempt(["ls-files", "--", ":(top,literal).model-sync-none"], { action });
-  if (index.code !== 0) return summarize(index.stderr);
+  if (index.code !== 0) return readGitWords(index.stderr).reason;
   const head = await git.attempt(["rev-parse", "--verify", "--quiet", "HEAD"], { action });
   if (head.code !== 0) return undefined;
   const tree = await git.attempt(
@@ -179,7 +179,7 @@ export async function findDamage({ git, isLazy, hasWorktree }: CheckedClone): Pr
       action,
     },
   );
-  if (tree.code !== 0) return summarize(tree.stderr);
+  if (tree.code !== 0) return readGitWords(tree.stderr).reason;
   const missing = /^\?([0-9a-f]+)/m.exec(new TextDecoder().decode(tree.stdout))?.[1];
   return missing === undefined || isLazy ? undefined : `object ${missing} is missing`;
 }
@@ -194,10 +194,10 @@ export async function findBrokenHistory(git: Git, isLazy: boolean): Promise<stri
     isLazy ? ["rev-list", "--all", "--missing=print"] : ["rev-list", "--all", "--quiet"],
     { action: `check the commits of ${git.repoDir}` },
   );
-  if (result.code !== 0) return summarize(result.stderr);
+  if (result.code !== 0) return readGitWords(result.stderr).reason;
   // A clone of a user's may do with an alternate that is gone.
   if (!isLazy && /^error: |^warning: ignoring broken ref/m.test(result.stderr)) {
-    return summarize(result.stderr);
+    return readGitWords(result.stderr).reason;
   }
   const missing = isLazy ? /^\?([0-9a-f]+)/m.exec(new TextDecoder().decode(result.stdout))?.[1] : undefined;
   return missing === undefined ? undefined : `commit ${missing} is missing`;

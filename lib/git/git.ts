@@ -1,9 +1,10 @@
 import { delimiter, dirname } from "node:path";
 import type { Context } from "../core/context.ts";
-import { DiskError } from "../core/errors.ts";
+import { AuthenticationError, DiskError, type ModelSyncError } from "../core/errors.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
-import { gitError } from "./git_error.ts";
+import { ACCESS_HINT, gitError } from "./git_error.ts";
+import { REFUSED_LOGIN } from "./git_words.ts";
 
 /** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */
 export const GIT_VERSION_MIN = "2.31";
@@ -11,6 +12,9 @@ export const GIT_VERSION_MIN = "2.31";
 /** The exit code of a git that died of SIGBUS on Linux: a file that it maps cannot be read. It prints nothing then. */
 const BUS_ERROR = 128 + 7;
 const BUS_ERROR_TEXT = "git died of a bus error: Input/output error";
+
+/** Git gives up after one refusal of a request, and a call makes two at most: a push, and what its hook does. */
+const REFUSED_LOGINS_MAX = 3;
 
 /** Questions to a local repository or one round trip to a remote; far beyond any that is going to be answered. */
 const QUERY_TIMEOUT_MS = 120_000;
@@ -158,21 +162,28 @@ export class Git {
   }
 
   /** The error for a git that failed, without secrets. */
-  error(action: string, exit: ProcessExit): Error {
+  error(action: string, exit: ProcessExit): ModelSyncError {
     const stderr = exit.code === BUS_ERROR ? `${exit.stderr}\nfatal: ${BUS_ERROR_TEXT}` : exit.stderr;
-    return gitError(action, redact(stderr, this.#options.secrets ?? []));
+    return gitError(action, redact(stderr, this.#options.secrets ?? []), this.repoDir);
   }
 
   #request(args: readonly string[], call: CallOptions) {
+    const refused = new AbortController();
+    let refusals = 0;
+    const onStderr = (text: string) => {
+      call.onStderr?.(text);
+      refusals += text.split(REFUSED_LOGIN).length - 1;
+      if (refusals >= REFUSED_LOGINS_MAX) refused.abort(refusedLogin(call.action));
+    };
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
     return {
       ...this.#commandLine(["-C", this.repoDir, ...config, ...args]),
       title: `git ${args.find((arg) => !arg.startsWith("-"))}`,
       env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
       timeoutMs: call.transfer === true ? this.#options.transferTimeoutMs : QUERY_TIMEOUT_MS,
-      signal: this.#context.signal,
+      signal: AbortSignal.any([this.#context.signal, refused.signal]),
+      onStderr,
       ...(call.stdin === undefined ? {} : { stdin: call.stdin }),
-      ...(call.onStderr === undefined ? {} : { onStderr: call.onStderr }),
     };
   }
 
@@ -191,4 +202,11 @@ export class Git {
     while (ceiling.includes(delimiter)) ceiling = dirname(ceiling);
     return { GIT_CEILING_DIRECTORIES: ceiling };
   }
+}
+
+function refusedLogin(action: string): AuthenticationError {
+  return new AuthenticationError(`Cannot ${action}: the server refuses the credentials`, {
+    code: "GIT_AUTHENTICATION",
+    hint: ACCESS_HINT,
+  });
 }

@@ -1,13 +1,16 @@
 import type { Environment } from "../core/context.ts";
 import type { Secret } from "../core/secret.ts";
 import type { GitOptions } from "./git.ts";
+import { REFUSED_LOGIN } from "./git_words.ts";
 
 /**
  * The credential helper that git and git-lfs ask for a user name and a password. It answers for one origin alone, so a
  * redirect or a storage server on another host gets nothing. The secret comes in its environment, never on a command
  * line, and the helper is no file, so nothing is left when a run is killed.
  */
-const HELPER = `!f() { [ "$1" = get ] || return 0; scheme=; host=; ` +
+const HELPER =
+  `!f() { case "$1" in get) ;; erase) echo "${REFUSED_LOGIN}" >&2; return 0 ;; *) return 0 ;; esac; ` +
+  `scheme=; host=; ` +
   `while IFS= read -r line && [ -n "$line" ]; do case "$line" in ` +
   `protocol=*) scheme=\${line#*=} ;; host=*) host=\${line#*=} ;; esac; done; ` +
   `case "$scheme://$host" in "$MODEL_SYNC_GIT_ORIGIN"|"$MODEL_SYNC_GIT_ORIGIN_AS_TYPED") ` +

@@ -1,3 +1,4 @@
+import { chownCommand } from "../core/chown_command.ts";
 import {
   AuthenticationError,
   DiskError,
@@ -7,12 +8,27 @@ import {
   UnreachableError,
   UsageError,
 } from "../core/errors.ts";
+import { readGitWords } from "./git_words.ts";
+
+/** The code of the error when git-lfs is needed and is not on the PATH. */
+export const LFS_MISSING = "LFS_MISSING";
+
+/** The code of the error when the remote has a branch `a` and `a/b` is pushed, or the other way round. */
+export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
+
+const LFS_HINT =
+  "install it: apt install git-lfs, brew install git-lfs, or https://git-lfs.com; where it is installed, add its " +
+  "folder to the PATH: that of cron and systemd is short";
+
+/** What gives git access to a registry. */
+export const ACCESS_HINT =
+  "set model_sync.token_env to the variable that holds a token, or set up git's own access (SSH key, credential helper)";
 
 interface Diagnosis {
   readonly pattern: RegExp;
   /** What the other side says of itself does not count. */
   readonly isLocal?: boolean;
-  readonly toError: (message: string, match: RegExpExecArray) => ModelSyncError;
+  readonly toError: (message: string, match: RegExpExecArray, repoDir: string | undefined) => ModelSyncError;
 }
 
 /**
@@ -21,13 +37,49 @@ interface Diagnosis {
  */
 const DIAGNOSES: readonly Diagnosis[] = [
   {
-    pattern:
-      /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|returned error: 40[13]|Host key verification failed|HTTP Basic: Access denied|Invalid username or (?:password|token)|Write access to repository not granted|Permission to \S+ denied/i,
+    // GitHub answers 403 as well.
+    pattern: /^(?:remote|ERROR): .*\barchived\b/m,
+    toError: (message) =>
+      new FailedError(message, {
+        code: "REPOSITORY_ARCHIVED",
+        hint: "unarchive the repository on its host, or use another one",
+      }),
+  },
+  {
+    pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED|Host key .*verification failed|host key .*has changed/i,
+    toError: (message) =>
+      new AuthenticationError(message, {
+        code: "GIT_AUTHENTICATION",
+        hint: "connect once by hand as the same user (ssh <host>), compare the host's key, and accept it",
+      }),
+  },
+  {
+    pattern: /Permission denied \((?:publickey|password|keyboard|gssapi|hostbased)/i,
     toError: (message) =>
       new AuthenticationError(message, {
         code: "GIT_AUTHENTICATION",
         hint:
-          "set model_sync.token_env to the variable that holds a token, or set up git's own access (SSH key, credential helper)",
+          "check as the same user that ssh <host> works without a prompt; cron and systemd have no SSH agent",
+      }),
+  },
+  {
+    pattern:
+      /does not support --signed push|failed to sign|user\.signingkey|ssh fingerprint for key|couldn't find public key/i,
+    isLocal: true,
+    toError: (message) =>
+      new FailedError(message, {
+        code: "GIT_SIGNING",
+        hint:
+          "push.gpgSign is set in git's configuration: set up the key for this user, or set it to if-asked",
+      }),
+  },
+  {
+    pattern:
+      /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|returned error: 40[13]|Authorization error: |Authentication required: |Git credentials for .* not found|HTTP Basic: Access denied|Invalid username or (?:password|token)|Write access to repository not granted|Permission to \S+ denied|marked as read only|not allowed to push/i,
+    toError: (message) =>
+      new AuthenticationError(message, {
+        code: "GIT_AUTHENTICATION",
+        hint: ACCESS_HINT,
       }),
   },
   {
@@ -62,20 +114,13 @@ const DIAGNOSES: readonly Diagnosis[] = [
     pattern:
       /insufficient permission for adding an object|(?:could not|cannot|unable to|failed to) [^\n]*: (?:Permission denied|Operation not permitted)$/mi,
     isLocal: true,
-    toError: (message) =>
-      new DiskError(message, {
-        code: "GIT_PERMISSION",
-        hint: "run as the user that owns the clone, or give this user the permission to write there",
-      }),
+    toError: (message, _match, repoDir) =>
+      new DiskError(message, { code: "GIT_PERMISSION", hint: chownHint(repoDir) }),
   },
   {
     pattern:
-      /git-lfs: (?:command )?not found|'lfs' is not a git command|git-lfs filter-process.*(?:failed|not found)/,
-    toError: (message) =>
-      new UsageError(message, {
-        code: "LFS_MISSING",
-        hint: "install git-lfs: apt install git-lfs, brew install git-lfs, or https://git-lfs.com",
-      }),
+      /git-lfs'?: (?:command )?not found|command not found: git-lfs|'?git-lfs'? was not found on your path|'lfs' is not a git command|git-lfs (?:filter-process|clean|smudge).*(?:failed 127|not found|No such file)/,
+    toError: (message) => new UsageError(message, { code: LFS_MISSING, hint: LFS_HINT }),
   },
   {
     pattern:
@@ -107,7 +152,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern:
-      /Could not resolve host|Couldn't resolve host|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to access|Network is unreachable|Operation timed out|early EOF|the remote end hung up|SSL (?:certificate|connect)|SSL_|gnutls|TLS connect|returned error: 5\d\d|No route to host|RPC failed|unexpected disconnect|kex_exchange_identification/i,
+      /Could not resolve host|Couldn't resolve host|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to access|Network is unreachable|Operation timed out|early EOF|the remote end hung up|SSL (?:certificate|connect)|SSL_|gnutls|TLS connect|returned error: 5\d\d|No route to host|Could not read from remote repository|Rate limit exceeded|RPC failed|unexpected disconnect|kex_exchange_identification/i,
     toError: (message) =>
       new UnreachableError(message, {
         code: "GIT_UNREACHABLE",
@@ -126,11 +171,15 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
 ];
 
-/** A remote's complaint begins with what it is about, and goes on about how to mend it. */
+/** A remote's complaint begins with what it is about, and goes on about how to fix it. */
 const DECLINE_LINES_MAX = 6;
 
-/** Turns what a failed git said into an error of ours. `action` completes "Cannot …". */
-export function gitError(action: string, stderr: string): ModelSyncError {
+/**
+ * Turns what a failed git said into an error of ours. `action` completes "Cannot …".
+ *
+ * @param repoDir the clone, for advice that names it
+ */
+export function gitError(action: string, stderr: string, repoDir?: string): ModelSyncError {
   // Git lists the files in lines of their own, below the one that says what is wrong.
   const overwritten = /would be overwritten by [\w-]+:\n((?:\t.+\n?)+)/.exec(stderr)?.[1];
   if (overwritten !== undefined) {
@@ -142,32 +191,55 @@ export function gitError(action: string, stderr: string): ModelSyncError {
     });
   }
   if (/\[remote rejected\]/.test(stderr)) return declined(action, stderr);
-  const message = `Cannot ${action}: ${summarize(stderr)}`;
-  const local = stderr.split(/[\r\n]+/).filter((line) => !line.startsWith("remote:")).join("\n");
-  for (const { pattern, isLocal, toError } of DIAGNOSES) {
-    const match = pattern.exec(isLocal === true ? local : stderr);
-    if (match !== null) return toError(message, match);
-  }
-  return new FailedError(message, { code: "GIT_FAILED" });
+  const { reason, text, isNamed } = readGitWords(stderr);
+  const message = `Cannot ${action}: ${reason}`;
+  // Where git only says that the other side is gone, that is the diagnosis.
+  return diagnose(message, text, repoDir) ??
+    (isNamed ? undefined : diagnose(message, stderr, repoDir)) ??
+    new FailedError(message, { code: "GIT_FAILED" });
 }
 
-/** What a hook or a rule of the remote's says no to: only its own words tell why. */
+function diagnose(message: string, text: string, repoDir: string | undefined): ModelSyncError | undefined {
+  const local = text.split(/[\r\n]+/).filter((line) => !line.startsWith("remote:")).join("\n");
+  for (const { pattern, isLocal, toError } of DIAGNOSES) {
+    const match = pattern.exec(isLocal === true ? local : text);
+    if (match !== null) return toError(message, match, repoDir);
+  }
+  return undefined;
+}
+
+/** The refusal of a job that git-lfs is needed for. */
+export function lfsMissing(reason: string): UsageError {
+  return new UsageError(`Cannot go on without git-lfs: ${reason}`, { code: LFS_MISSING, hint: LFS_HINT });
+}
+
+/** What a hook or a rule of the remote's refuses: only its own words say why. */
 function declined(action: string, stderr: string): FailedError {
   const words = stderr.split(/[\r\n]+/).filter((line) => line.startsWith("remote:"))
     .map((line) => line.slice("remote:".length).trim()).filter((line) => line !== "");
-  const reason = words.length > 0 ? words.slice(0, DECLINE_LINES_MAX).join("; ") : summarize(stderr);
+  const reason = words.length > 0
+    ? words.slice(0, DECLINE_LINES_MAX).join("; ")
+    : readGitWords(stderr).reason;
+  if (NAME_TAKEN.test(stderr)) {
+    return new FailedError(
+      `Cannot ${action}: the remote has a branch that this name collides with: ${reason}`,
+      {
+        code: BRANCH_NAME_TAKEN,
+        hint: "use another branch name, or remove the branch that is in the way",
+      },
+    );
+  }
   return new FailedError(`Cannot ${action}: the remote declines it: ${reason}`, {
     code: "PUSH_DECLINED",
-    hint: "mend what it complains about and publish again; nothing was published",
+    hint: "fix what it complains about and publish again; nothing was published",
   });
 }
 
-/** The lines that say what went wrong, without git's advice, in one line. */
-export function summarize(stderr: string): string {
-  const lines = stderr.split(/[\r\n]+/).map((line) => line.trim()).filter((line) =>
-    line !== "" && !line.startsWith("hint:")
-  );
-  const telling = lines.filter((line) => /^(fatal|error|remote|batch response|LFS)\b|!\s+\[/.test(line));
-  const chosen = [...new Set(telling.length > 0 ? telling : lines)].slice(-3);
-  return chosen.map((line) => line.replace(/^(fatal|error): /, "")).join("; ") || "git gave no reason";
+/** `a` and `a/b` cannot both be branches. GitHub says it in the second way. */
+const NAME_TAKEN = /'refs\/heads\/[^']*' exists; cannot create|directory file conflict/;
+
+/** How to give files back that a run under `sudo` left to root. */
+function chownHint(repoDir: string | undefined): string {
+  const owner = "run as the user that owns the clone";
+  return repoDir === undefined ? owner : `${owner}; after a run under sudo: ${chownCommand(repoDir)}`;
 }

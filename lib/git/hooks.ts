@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { FailedError, osErrorCode } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { redact } from "../core/secret.ts";
+import { LFS_MISSING, lfsMissing } from "./git_error.ts";
 import type { Registry } from "./registry.ts";
 
 /** The hooks that may refuse a publish. No other runs: those that come later can only alter what was decided. */
@@ -79,7 +80,7 @@ const SHELL_PREFIX = /^.*MODEL_SYNC_HOOK.*?; f: (?:line )?\d+: |^.*MODEL_SYNC_HO
  * Runs a hook, if it is there, as git does: at the top of the worktree. It may refuse; what it changes is not looked at.
  *
  * @returns whether there was one
- * @throws {FailedError} code `HOOK_REFUSED`, with the last lines that it printed
+ * @throws {FailedError} code `HOOK_REFUSED`, with the last lines that it printed; {@link UsageError} `LFS_MISSING`
  */
 export async function runHook(
   registry: Registry,
@@ -101,6 +102,9 @@ export async function runHook(
   });
   if (exit.code === 0) return true;
   const { token } = registry.settings;
+  // The hooks of `git lfs install` do nothing but call it.
+  const { code } = git.error(`run the ${name} hook`, exit);
+  if (code === LFS_MISSING) throw lfsMissing(`the ${name} hook of ${registry.git.repoDir} calls it`);
   const words = lastWords(redact(exit.stderr, token === undefined ? [] : [token]));
   throw new FailedError(
     `Cannot publish through ${registry.git.repoDir}: the ${name} hook refuses it${

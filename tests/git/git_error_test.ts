@@ -26,3 +26,95 @@ Deno.test("gitError() tells apart who is to blame: credentials, network, disk, l
   ] as const;
   for (const [stderr, exitCode] of cases) assert.equal(gitError("do it", stderr).exitCode, exitCode, stderr);
 });
+
+Deno.test("gitError() keeps the line of ssh, of a hook or of git that says why, and drops git's closing words", () => {
+  const unread = "fatal: Could not read from remote repository.\n\n" +
+    "Please make sure you have the correct access rights\nand the repository exists.\n";
+  const cases = [
+    [
+      `Warning: Permanently added 'h' (ED25519) to the list of known hosts.\ngit@h: Permission denied (publickey).\n${unread}`,
+      3,
+      "git@h: Permission denied (publickey).",
+    ],
+    [
+      `ssh: connect to host h port 22: Connection refused\n${unread}`,
+      4,
+      "ssh: connect to host h port 22: Connection refused",
+    ],
+    [`ERROR: Repository not found.\n${unread}`, 4, "Repository not found."],
+    [`the gateway is closed on Sundays\n${unread}`, 4, "the gateway is closed on Sundays"],
+    [unread, 4, "Could not read from remote repository."],
+    [
+      "@@@@@\n@  WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@@@\n" +
+      `Offending key in /root/.ssh/known_hosts:1\nHost key verification failed.\n${unread}`,
+      3,
+      "Offending key in /root/.ssh/known_hosts:1; Host key verification failed.",
+    ],
+    ["no updates today\nfatal: ref updates aborted by hook\n", 1, "no updates today"],
+    [
+      "error: RPC failed; curl 56 GnuTLS recv error\nfetch-pack: unexpected disconnect\nfatal: early EOF\nfatal: index-pack failed\n",
+      4,
+      "RPC failed; curl 56 GnuTLS recv error",
+    ],
+    [
+      "fatal: early EOF\nfatal: the remote end hung up unexpectedly\n",
+      4,
+      "early EOF; the remote end hung up unexpectedly",
+    ],
+    [
+      "warning: redirecting to https://h/\nfatal: the remote end hung up unexpectedly\n",
+      4,
+      "the remote end hung up unexpectedly",
+    ],
+  ] as const;
+  for (const [stderr, exitCode, reason] of cases) {
+    const error = gitError("do it", stderr);
+    assert.deepEqual([error.exitCode, error.message], [exitCode, `Cannot do it: ${reason}`]);
+  }
+});
+
+Deno.test("gitError() of a push that cannot be signed ends with exit code 1 and git's words", () => {
+  const cases = [
+    "fatal: the receiving end does not support --signed push",
+    "error: gpg failed to sign the data\nfatal: failed to sign the push certificate",
+    "fatal: either user.signingkey or gpg.ssh.defaultKeyCommand needs to be configured",
+  ];
+  for (const words of cases) {
+    const error = gitError("push", `${words}\nfatal: the remote end hung up unexpectedly\n`);
+    assert.deepEqual([error.exitCode, error.code], [1, "GIT_SIGNING"], error.message);
+    assert.equal(
+      error.message,
+      `Cannot push: ${words.replace(/(?:fatal|error): /g, "").replace("\n", "; ")}`,
+    );
+  }
+});
+
+Deno.test("gitError() calls a missing git-lfs by its name, whichever shell says so", () => {
+  const cases = [
+    "git: 'lfs' is not a git command. See 'git --help'.",
+    "git-lfs filter-process: 1: git-lfs: not found\nfatal: the remote end hung up unexpectedly",
+    "git-lfs filter-process: line 1: git-lfs: command not found\nfatal: the remote end hung up unexpectedly",
+    "zsh:1: command not found: git-lfs\nerror: external filter 'git-lfs clean -- %f' failed 127",
+    "error: external filter 'git-lfs smudge -- %f' failed 127\nfatal: a.onnx: smudge filter lfs failed",
+  ];
+  for (const stderr of cases) {
+    const { code, exitCode, hint } = gitError("do it", stderr);
+    assert.deepEqual([code, exitCode], ["LFS_MISSING", 2], stderr);
+    assert.match(hint ?? "", /cron/);
+  }
+});
+
+Deno.test("gitError() tells an archived repository and a taken branch name from a lack of credentials", () => {
+  const archived = gitError(
+    "push",
+    "remote: This repository was archived so it is read-only.\n" +
+      "fatal: unable to access 'https://h/o/r.git/': The requested URL returned error: 403\n",
+  );
+  assert.deepEqual([archived.exitCode, archived.code], [1, "REPOSITORY_ARCHIVED"]);
+  const taken = gitError(
+    "push",
+    "error: ! HEAD:refs/heads/sync/x [remote rejected] (cannot lock ref 'refs/heads/sync/x': " +
+      "'refs/heads/sync' exists; cannot create 'refs/heads/sync/x')\n",
+  );
+  assert.deepEqual([taken.exitCode, taken.code], [1, "BRANCH_NAME_TAKEN"]);
+});

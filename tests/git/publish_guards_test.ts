@@ -216,3 +216,33 @@ function setSequence(hand: string, sequence: number): void {
   writeFiles(hand, { "model-sync.json": manifest.replace(/"sequence": \d+/, `"sequence": ${sequence}`) });
   commitAll(hand);
 }
+
+Deno.test("publish() to a branch whose name collides with another branch says so at once", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const other = machine(dir.path, "other", registryOf(trainer));
+  writeFiles(other.modelsDir, MODELS);
+  const context = testContext();
+  const nested = { ...other, registry: { ...other.registry, branch: "main/models" } };
+  await assert.rejects(publishFrom(context, nested), { code: "BRANCH_NAME_TAKEN", exitCode: 1 });
+  assert.deepEqual(context.log.lines.filter((line) => line.includes("trying again")), []);
+});
+
+Deno.test("publish() with push.gpgSign, to a remote that takes no signed pushes, fails with git's words", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  const signing = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "push.gpgSign", GIT_CONFIG_VALUE_0: "true" };
+  const context = testContext({
+    spawn: (request) => isolatedSpawn({ ...request, env: { ...signing, ...request.env } }),
+  });
+  await assert.rejects(
+    publishFrom(context, trainer),
+    (error: Error & { exitCode?: number; code?: string }) => {
+      assert.deepEqual([error.exitCode, error.code], [1, "GIT_SIGNING"]);
+      assert.match(error.message, /: the receiving end does not support --signed push$/);
+      return true;
+    },
+  );
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});

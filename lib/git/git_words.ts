@@ -1,0 +1,71 @@
+/**
+ * The line that the credential helper prints when a server refuses what it gave. git-lfs before 3.4 asks again without
+ * end, and gets the same again.
+ */
+export const REFUSED_LOGIN = "model-sync: the server refuses the credentials";
+
+/** Lines by which git, git-lfs or a server names what is wrong. GitHub writes `ERROR:` over SSH. */
+const TELLING = /^(?:fatal|error|remote|batch response|LFS)\b|!\s+\[/i;
+
+/** What git says last, after the program that it ran or the other side has said why. */
+const CONSEQUENCES = [
+  "Could not read from remote repository",
+  "Please make sure you have the correct access rights",
+  "and the repository exists\\.",
+  "the remote end hung up",
+  "early EOF",
+  "(?:fetch-pack: )?(?:index-pack failed|invalid index-pack output)",
+  "unable to fork$",
+  "failed to push some refs",
+  "ref updates aborted by hook",
+];
+const CONSEQUENCE = new RegExp(`^(?:(?:fatal|error): )?(?:${CONSEQUENCES.join("|")})`, "i");
+
+/** Progress, advice, traces, and what ssh says of every connection. */
+const NOISE = [
+  "hint:",
+  "(?:remote: +)?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Unpacking|Filtering) ",
+  "(?:remote: +)?Total \\d+ \\(",
+  "Warning: Permanently added ",
+  "\\*\\* ",
+  "@",
+  "(?:Downloading|Uploading) .*\\(.*\\)",
+  "Errors logged to ",
+  "Use `git lfs logs last`",
+  "[\\d:.]+ .*\\btrace\\b",
+  REFUSED_LOGIN,
+];
+const NO_REASON = new RegExp(`^(?:${NOISE.join("|")})`);
+
+/** A reason that takes more lines than this is a story. */
+const LINES_MAX = 3;
+
+/** What a git that failed printed, by what it is good for. */
+export interface GitWords {
+  /** The lines that say why, without their prefixes, in one line. */
+  readonly reason: string;
+  /** All lines that may say why, one below the other. */
+  readonly text: string;
+  /** Whether git, git-lfs or the server names the reason: what others printed may be a warning. */
+  readonly isNamed: boolean;
+}
+
+/**
+ * Returns the lines that say why a git failed: git's own, or else those of ssh, of a hook or of another program that git
+ * ran. Of git's closing lines ("Could not read from remote repository") only where nothing else was said.
+ */
+export function readGitWords(stderr: string): GitWords {
+  const lines = stderr.split(/[\r\n]+/).map((line) => line.trim())
+    .filter((line) => line !== "" && !NO_REASON.test(line));
+  const telling = lines.filter((line) => TELLING.test(line));
+  const [named, said] = [telling, lines].map((some) => some.filter((line) => !CONSEQUENCE.test(line)));
+  const spoken = said?.filter((line) => !line.startsWith("warning: "));
+  const chosen = [named, spoken, telling, lines].find((some) => some !== undefined && some.length > 0) ?? [];
+  const reason = [...new Set(chosen)].slice(-LINES_MAX)
+    .map((line) => line.replace(/^(?:fatal|error): /i, "")).join("; ");
+  return {
+    reason: reason || "git gave no reason",
+    text: (said ?? []).join("\n"),
+    isNamed: (named ?? []).length > 0,
+  };
+}

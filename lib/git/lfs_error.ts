@@ -1,0 +1,106 @@
+import {
+  AuthenticationError,
+  FailedError,
+  type ModelSyncError,
+  RefusedError,
+  UnreachableError,
+} from "../core/errors.ts";
+import type { ProcessExit } from "../core/subprocess.ts";
+import type { Git } from "./git.ts";
+import { ACCESS_HINT } from "./git_error.ts";
+
+/** An answer's status in git-lfs's trace, which its messages leave out where the server sends one of its own. */
+const STATUS = /\btrace git-lfs: HTTP: (\d{3})$/gm;
+
+/** GitHub: "This repository exceeded its LFS budget"; GitLab and others speak of quotas. */
+const USED_UP = /\bbudget\b|\bquota\b|data limit|Bandwidth limit exceeded|Insufficient server storage/i;
+
+/**
+ * Returns the error for a git-lfs that failed: its own words or the server's, with the status of the server's answer.
+ *
+ * @param path the file that was fetched; without it, files were pushed
+ */
+export function lfsError(git: Git, action: string, exit: ProcessExit, path?: string): Error {
+  const { stderr } = exit;
+  const error = git.error(action, exit);
+  const reason = reasonOf(error.message, action);
+  const status = Number([...stderr.matchAll(STATUS)].findLast(([, code]) => Number(code) >= 400)?.[1] ?? 0);
+  const message = `Cannot ${action}: ${reason}${status === 0 ? "" : ` (HTTP ${status})`}`;
+  return wrongContent(path, stderr) ?? ofStatus(message, status, stderr, path) ?? error;
+}
+
+/** What a registry on this machine says, and what a server says of one object among others. */
+const ABSENT = /missing object|does not exist|\[404\]/i;
+
+function ofStatus(
+  message: string,
+  status: number,
+  stderr: string,
+  path: string | undefined,
+): ModelSyncError | undefined {
+  const isBatch = stderr.includes("batch response:");
+  if (path !== undefined && ABSENT.test(stderr) && (status === 0 || status === 404)) return absent(path);
+  if (USED_UP.test(message) && status !== 429) {
+    return new FailedError(message, {
+      code: "LFS_QUOTA",
+      hint: "the host's quota for Git LFS is used up: raise it there, or remove files",
+    });
+  }
+  if (status === 401 || (status === 403 && isBatch)) {
+    return new AuthenticationError(message, { code: "GIT_AUTHENTICATION", hint: ACCESS_HINT });
+  }
+  if (status === 404 && isBatch) {
+    return new UnreachableError(message, {
+      code: "GIT_REMOTE_MISSING",
+      hint: "check that the host offers Git LFS, and that the credentials may see the repository",
+    });
+  }
+  if (status === 404 && path !== undefined) return absent(path);
+  if (status === 429) {
+    return new UnreachableError(message, {
+      code: "GIT_RATE_LIMITED",
+      hint: "the Git LFS server limits requests: run again later",
+    });
+  }
+  if (status >= 500) {
+    return new UnreachableError(message, {
+      code: "GIT_UNREACHABLE",
+      hint: "the Git LFS server fails: run again later",
+    });
+  }
+  return undefined;
+}
+
+/** The refusal of content that the server sent, and that is not what the pointer names. */
+function wrongContent(path: string | undefined, stderr: string): RefusedError | undefined {
+  // The first from a server, the second from a registry on this machine.
+  const lies = /expected OID (?<wanted>[0-9a-f]{64}), got (?<got>[0-9a-f]{64})/.exec(stderr) ??
+    /invalid hash (?<got>[0-9a-f]{64}), expected (?<wanted>[0-9a-f]{64})/.exec(stderr);
+  if (path === undefined || lies?.groups === undefined) return undefined;
+  const { wanted, got } = lies.groups;
+  return new RefusedError(
+    `Cannot accept ${path}: Git LFS brought SHA-256 ${got}, its pointer says ${wanted}`,
+    {
+      code: "DIGEST_MISMATCH",
+      hint: "push the file again from the training side; the active release is untouched",
+    },
+  );
+}
+
+function absent(path: string): RefusedError {
+  return new RefusedError(
+    `Cannot pull ${path}: it is a Git LFS pointer whose content the registry does not have`,
+    {
+      code: "LFS_POINTER",
+      hint: "push it from the training side: git lfs push --all; the active release is untouched",
+    },
+  );
+}
+
+/** Without git-lfs's own account of the call, which names the file and its digest twice. */
+function reasonOf(message: string, action: string): string {
+  return message.slice(`Cannot ${action}: `.length)
+    .replace(/^.*Smudge error: Error downloading .* \([0-9a-f]{64}\): /, "")
+    .replace(/^(?:batch response|LFS): /, "")
+    .replace(/^(?:LFS|Fatal error): /, "");
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ModelSyncError } from "../../lib/core/errors.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { type GitServer, startGitServer } from "../fakes/git_server.ts";
+import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { testContext } from "../helpers/test_context.ts";
+import { bareRepository, git } from "../helpers/test_git.ts";
+
+const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+
+const hasLfs =
+  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
+const SKIPPED = hasLfs ? "" : " (skipped: no git-lfs here)";
+
+function remoteMachine(root: string, name: string, server: GitServer): Machine {
+  const made = machine(root, name, `${server.origin}/registry.git`);
+  return { ...made, registry: { ...made.registry, token: new Secret(TOKEN) } };
+}
+
+function startServer(root: string): GitServer {
+  const bare = bareRepository(join(root, "repositories/registry.git"));
+  git(bare, "config", "http.receivepack", "true");
+  git(bare, "config", "uploadpack.allowFilter", "true");
+  return startGitServer({ root: join(root, "repositories"), token: TOKEN });
+}
+
+/** Answers every batch request of git-lfs with a status. */
+function answerBatches(server: GitServer, status: number, message?: string): void {
+  server.intercept = (_request, path) => {
+    if (!path.endsWith("/objects/batch")) return undefined;
+    return new Response(message === undefined ? "" : JSON.stringify({ message }), {
+      status,
+      headers: {
+        "content-type": "application/vnd.git-lfs+json",
+        ...(status === 401 ? { "www-authenticate": 'Basic realm="git"' } : {}),
+      },
+    });
+  };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<ModelSyncError> {
+  const error = await work.then(() => undefined, (thrown: unknown) => thrown);
+  assert.ok(error instanceof ModelSyncError, String(error));
+  return error;
+}
+
+const ANSWERS = [
+  { status: 401, exitCode: 3, code: "GIT_AUTHENTICATION" },
+  { status: 403, exitCode: 3, code: "GIT_AUTHENTICATION" },
+  { status: 404, exitCode: 4, code: "GIT_REMOTE_MISSING" },
+  { status: 429, exitCode: 4, code: "GIT_RATE_LIMITED" },
+  { status: 500, exitCode: 4, code: "GIT_UNREACHABLE" },
+  { status: 503, exitCode: 4, code: "GIT_UNREACHABLE" },
+] as const;
+
+Deno.test({
+  name: "pull() names what a Git LFS server answers, whatever message it sends along" + SKIPPED,
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    await using server = startServer(dir.path);
+    const trainer = remoteMachine(dir.path, "trainer", server);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    const bot = remoteMachine(dir.path, "bot", server);
+    for (const { status, exitCode, code } of ANSWERS) {
+      for (const message of [undefined, "come back later"]) {
+        answerBatches(server, status, message);
+        const error = await failureOf(pullTo(testContext(), bot));
+        assert.deepEqual([error.exitCode, error.code], [exitCode, code], `${status}: ${error.message}`);
+        if (status !== 401) assert.match(error.message, new RegExp(`\\(HTTP ${status}\\)$`));
+        if (status !== 401 && message !== undefined) assert.ok(error.message.includes(message));
+        assert.ok(!/lfs logs|Errors logged|trace/.test(error.message), error.message);
+      }
+    }
+    answerBatches(server, 403, "This repository exceeded its LFS budget.");
+    assert.equal((await failureOf(pullTo(testContext(), bot))).code, "LFS_QUOTA");
+    server.intercept = () => undefined;
+    server.lfsObjects.clear();
+    const gone = await failureOf(pullTo(testContext(), bot));
+    assert.deepEqual([gone.exitCode, gone.code], [5, "LFS_POINTER"], gone.message);
+  },
+});
+
+Deno.test({
+  name: "publish() names what a Git LFS server answers, and pushes no commit without its files" + SKIPPED,
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    await using server = startServer(dir.path);
+    const trainer = remoteMachine(dir.path, "trainer", server);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    for (const { status, exitCode, code } of ANSWERS) {
+      answerBatches(server, status, "come back later");
+      const error = await failureOf(publishFrom(testContext(), trainer, { lfs: "always" }));
+      assert.deepEqual([error.exitCode, error.code], [exitCode, code], `${status}: ${error.message}`);
+    }
+    assert.equal(git(join(dir.path, "repositories/registry.git"), "branch", "--list"), "");
+    server.intercept = () => undefined;
+    assert.equal((await publishFrom(testContext(), trainer, { lfs: "always" })).outcome, "published");
+    assert.equal(server.lfsObjects.size, 1);
+  },
+});
