@@ -7,9 +7,12 @@ import { addressProblems } from "../lib/doctor/address_problems.ts";
 import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
 import { type Check, tried, triedAll, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
+import { checkIgnoredFile } from "../lib/doctor/ignored_file_check.ts";
 import { checkKeys } from "../lib/doctor/key_checks.ts";
+import { checkPublisher } from "../lib/doctor/publisher_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
+import { usedRoles } from "../lib/doctor/used_roles.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
@@ -40,19 +43,28 @@ export const program: Program = defineProgram(
   }),
 );
 
-async function run(session: Session): Promise<ExitCode> {
-  const { context, output, location } = session;
+async function run(session: Session, flags: CommonFlags): Promise<ExitCode> {
+  const { context, output, location, settings } = session;
   refuseAddresses(context.env);
+  const used = await usedRoles(context, location);
   const checks = [
+    ...(flags.config === undefined ? checkIgnoredFile(context, session.config) : []),
     ...await checkPrograms(context),
-    ...await checkStore(context, location, session.settings.activation.mode),
+    ...await checkStore(context, location, settings.activation.mode),
     ...await triedAll("registry", () => registryChecks(session)),
-    ...await triedAll("keys", () => checkKeys(context, session.settings.signing)),
+    ...await triedAll(
+      "publisher",
+      () => checkPublisher(context, settings, hasSection(session, "publisher"), used),
+    ),
+    ...await triedAll("keys", () => checkKeys(context, settings.signing)),
     ...await triedAll(
       "carriers",
-      () => checkCarriers(context, session.settings, session.config.githubToken?.token),
+      () => checkCarriers(context, settings, session.config.githubToken?.token, used),
     ),
-    ...await triedAll("safeguards", () => checkSafeguards(context, session.settings.activation)),
+    ...await triedAll(
+      "safeguards",
+      () => checkSafeguards(context, settings.activation, location.modelsDir),
+    ),
     ...await triedAll("alerts", () => alertChecks(session)),
     ...await triedAll("report", () => reportChecks(session)),
     ...await triedAll("references", () => referenceChecks(session)),
@@ -63,6 +75,11 @@ async function run(session: Session): Promise<ExitCode> {
   if (failed) output.answer(json, text);
   else output.result(json, text);
   return failed ? EXIT.failed : EXIT.done;
+}
+
+/** Whether anything gives a setting of the section. */
+function hasSection({ config }: Session, section: string): boolean {
+  return config.origins.keys().some((name) => name.startsWith(`${section}.`));
 }
 
 /** What the environment says is configuration, too. @throws {UsageError} code `ADDRESS_INVALID` */

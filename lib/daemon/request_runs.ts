@@ -7,7 +7,7 @@ import {
   messageOf,
   ModelSyncError,
 } from "../core/errors.ts";
-import type { Role } from "../schedule/roles.ts";
+import { type Role, ROLE_COMMANDS } from "../schedule/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { newRunId } from "../store/run_id.ts";
 import { findRunRequest, requestRun, type RunEnd } from "../store/run_requests.ts";
@@ -24,16 +24,6 @@ export type EndedRun = RequestedRun & { readonly end: RunEnd };
 
 /** How often a command that waits looks. A run takes seconds at least. */
 const LOOK_MS = 500;
-
-/** The command that does once what a daemon with the role does on schedule. */
-const COMMANDS: Readonly<Record<Role, string>> = {
-  publisher: "publish",
-  client: "pull",
-  runpod_client: "runpod-pull",
-  artifact_client: "artifact-pull",
-  huggingface_client: "hf-pull",
-  references: "references-sync",
-};
 
 /**
  * Checks that each of the roles has a daemon that runs with the store.
@@ -56,7 +46,7 @@ export function requestRuns(context: Context, store: Store, roles: readonly Role
 }
 
 function daemonMissing(store: Store, roles: readonly Role[]): FailedError {
-  const commands = roles.map((role) => `model-sync ${COMMANDS[role]}`).join(" and ");
+  const commands = roles.map((role) => `model-sync ${ROLE_COMMANDS[role]}`).join(" and ");
   return new FailedError(
     `Cannot request a run: no daemon with the ${roles.length === 1 ? "role" : "roles"} ${roles.join(", ")} ` +
       `runs with the store ${store.root}`,

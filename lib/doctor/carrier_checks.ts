@@ -3,54 +3,105 @@ import { githubActionsSettings } from "../carriers/github_actions_settings.ts";
 import { runPodApi } from "../carriers/runpod_settings.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
+import { ModelSyncError } from "../core/errors.ts";
 import { requestJson } from "../core/http.ts";
+import { knock } from "../core/knock.ts";
 import type { Secret } from "../core/secret.ts";
 import { GitHubClient } from "../github/github_client.ts";
 import { newestFirst } from "../github/newest_first.ts";
 import { newestRuns, runsRequest } from "../github/workflow_runs.ts";
 import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
-import { deployTargets } from "../redeploy/deploy_targets.ts";
-import { type Check, pass, tried, warn } from "./check.ts";
+import { findDeployTargets } from "../redeploy/deploy_targets.ts";
+import type { RunPodApi } from "../runpod/client.ts";
+import type { Role } from "../schedule/roles.ts";
+import { type Check, pass, tried, triedAll, warn } from "./check.ts";
 
 /**
  * Whether the carriers besides git that the configuration names can be reached with what they are given. Nothing is
  * started, and nothing is changed. Needs net permission.
  *
  * @param fileToken a GitHub token that stands in a bot's own file
+ * @param used the roles that this machine has
  */
 export async function checkCarriers(
   context: Context,
   settings: ModelSync,
   fileToken: Secret | undefined,
+  used: ReadonlySet<Role>,
 ): Promise<Check[]> {
   const { runpod, artifacts, huggingface, redeploy } = settings;
   const checks: Check[] = [];
   if (runpod.trigger_url !== undefined) {
-    checks.push(await tried("runpod", () => checkRunPod(context, settings)));
+    checks.push(await tried("runpod", () => checkRunPod(context, settings, used)));
   }
   if (artifacts.repository !== undefined) {
     checks.push(await tried("github actions", () => checkActions(context, settings, fileToken)));
+    if (artifacts.workflow === undefined) checks.push(anyWorkflow(artifacts.branch));
   }
   if (huggingface.repo_id !== undefined) {
     checks.push(await tried("hugging face", () => checkHub(context, settings)));
   }
-  if (redeploy.hooks.length > 0) {
-    checks.push(
-      await tried("redeploy", () => {
-        const types = deployTargets(redeploy.hooks, context.env).map(({ type }) => type);
-        return Promise.resolve(pass("redeploy", `${types.join(", ")}: no hook is called to try it`));
-      }),
-    );
-  }
+  checks.push(...await triedAll("redeploy", () => checkHooks(context, redeploy)));
   return checks;
 }
+
+/** A hook may deploy by whatever request reaches it: only its host is tried. */
+async function checkHooks(
+  context: Context,
+  { hooks, request_timeout_sec }: ModelSync["redeploy"],
+): Promise<Check[]> {
+  return await Promise.all(
+    findDeployTargets(hooks, context.env).map((target) =>
+      tried("redeploy", async () => {
+        const url = target.kind === "hook" ? target.url.reveal() : target.url;
+        const timeoutMs = Math.min(request_timeout_sec * 1000, KNOCK_TIMEOUT_MS);
+        const host = await knock(context, url, `the host of the ${target.type} deploy hook`, timeoutMs);
+        return pass("redeploy", `${target.type}: ${host} answers; the hook is not called to try it`);
+      })
+    ),
+  );
+}
+
+function anyWorkflow(branch: string): Check {
+  return warn(
+    "workflow",
+    `artifacts.workflow is not set: a run of any workflow on ${branch} is taken, if its artifact's name fits`,
+    "set artifacts.workflow to the file name of the workflow that trains",
+  );
+}
+
+/** A person waits for the answer. */
+const KNOCK_TIMEOUT_MS = 10_000;
 
 const Health = z.looseObject({});
 
 /** RunPod tells how an endpoint is without starting anything; whatever stands in for it may not. */
-async function checkRunPod(context: Context, settings: ModelSync): Promise<Check> {
-  const { triggerUrl, headers, requestTimeoutMs } = runPodApi(settings, context, undefined);
+async function checkRunPod(
+  context: Context,
+  settings: ModelSync,
+  used: ReadonlySet<Role>,
+): Promise<Check> {
+  let api: RunPodApi;
+  try {
+    api = runPodApi(settings, context, undefined);
+  } catch (error) {
+    const hasRegistry = (settings.repo_dir ?? settings.repo_url) !== undefined;
+    // One file may serve all machines, of which this one has git.
+    if (!(error instanceof ModelSyncError) || !hasRegistry || used.has("runpod_client")) throw error;
+    return warn(
+      "runpod",
+      `not set up on this machine: ${error.message}`,
+      `only where models come from RunPod: ${error.hint ?? "fix it and run again"}`,
+    );
+  }
+  return await checkEndpoint(context, api);
+}
+
+async function checkEndpoint(
+  context: Context,
+  { triggerUrl, headers, requestTimeoutMs }: RunPodApi,
+): Promise<Check> {
   const url = triggerUrl.replace(/\/run(?:sync)?\/?$/, "/health");
   const { origin, host } = new URL(url);
   if (url === triggerUrl) {

@@ -1,7 +1,9 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
-import { type Check, pass, tried, warn } from "./check.ts";
+import { absolutePath } from "../core/files.ts";
+import { type Check, fail, pass, tried, warn } from "./check.ts";
+import { existingParent, probeWritable } from "./probe_writable.ts";
 
 /** A source that takes longer than this is of little use as a metric, and a doctor should not keep people waiting. */
 const SAMPLE_TIMEOUT_MS = 10_000;
@@ -13,7 +15,8 @@ const SAMPLE_TIMEOUT_MS = 10_000;
  */
 export async function checkSafeguards(
   context: Context,
-  { validate, reload, canary }: ModelSync["activation"],
+  { validate, reload, canary, backup_dir }: ModelSync["activation"],
+  modelsDir: string,
 ): Promise<Check[]> {
   const metrics = canary.duration_minutes > 0 ? canary.metrics : [];
   return [
@@ -25,8 +28,28 @@ export async function checkSafeguards(
         })
       ),
     ),
+    ...await checkBackups(context, backup_dir, modelsDir),
     ...await checkValidator(context, validate.enabled ? validate.validate_command : undefined),
     ...await Promise.all(metrics.map((metric) => checkMetric(context, metric))),
+  ];
+}
+
+/** Backups are made after the download, before the swap: what is wrong with their folder fails the pull then. */
+async function checkBackups({ fs }: Context, dir: string | undefined, modelsDir: string): Promise<Check[]> {
+  if (dir === undefined) return [];
+  return [
+    await tried("backups", async () => {
+      const { refuseBackupInModels } = await import("../reload/backup_active.ts");
+      const root = absolutePath(fs, dir);
+      refuseBackupInModels(root, absolutePath(fs, modelsDir));
+      const folder = existingParent(fs, root);
+      const reason = probeWritable(fs, folder);
+      return reason === undefined ? pass("backups", `kept in ${root}`) : fail(
+        "backups",
+        `${folder} is not writable: ${reason}`,
+        "make it writable, or set activation.backup_dir",
+      );
+    }),
   ];
 }
 

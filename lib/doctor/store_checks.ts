@@ -4,7 +4,7 @@ import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
-import { absolutePath, findEntry, ifFound } from "../core/files.ts";
+import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
@@ -16,7 +16,7 @@ import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
-import { probePath, probeWritable } from "./probe_writable.ts";
+import { existingParent, probePath, probeWritable } from "./probe_writable.ts";
 
 /** Without an active release to measure by: little models, but models. */
 const FREE_BYTES_MIN = 256 * 1024 * 1024;
@@ -43,20 +43,14 @@ async function checkFolders(
   location: StoreLocation,
   activation: ActivationSetting,
 ): Promise<Check[]> {
-  const parent = existingParent(context, dirname(absolutePath(context.fs, location.modelsDir)));
-  const stateParent = existingParent(context, absolutePath(context.fs, location.stateDir ?? parent));
+  const parent = existingParent(context.fs, dirname(absolutePath(context.fs, location.modelsDir)));
+  const stateParent = existingParent(context.fs, absolutePath(context.fs, location.stateDir ?? parent));
   return [
     checkWritable(context, parent),
     await tried("disk space", () => checkSpace(context, location, stateParent)),
     await tried("file system", () => checkSameFileSystem(context, parent, stateParent, activation)),
     checkSymlinks(context, parent),
   ];
-}
-
-/** The path itself, or the nearest folder above it that exists. */
-function existingParent(context: Context, path: string): string {
-  if (ifFound(() => context.fs.statSync(path)) !== undefined || dirname(path) === path) return path;
-  return existingParent(context, dirname(path));
 }
 
 function checkWritable({ fs }: Context, folder: string): Check {

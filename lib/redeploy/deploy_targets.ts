@@ -48,7 +48,7 @@ export const RAILWAY_VARIABLE: AddressVariable = {
  * address or token
  */
 export function deployTargets(hooks: readonly Hook[], env: Environment): DeployTarget[] {
-  const targets = hooks.length > 0 ? hooks.map((hook) => namedTarget(hook, env)) : usualTargets(env);
+  const targets = findDeployTargets(hooks, env);
   if (targets.length > 0) return targets;
   throw new UsageError("Cannot redeploy: no deploy hook is set", {
     code: "HOOKS_UNSET",
@@ -56,6 +56,11 @@ export function deployTargets(hooks: readonly Hook[], env: Environment): DeployT
       Object.values(HOOK_VARIABLES).join(", ")
     } to the hook's address, or model_sync.redeploy.hooks`,
   });
+}
+
+/** As {@link deployTargets}; none where no hook is set. */
+export function findDeployTargets(hooks: readonly Hook[], env: Environment): DeployTarget[] {
+  return hooks.length > 0 ? hooks.map((hook) => namedTarget(hook, env)) : usualTargets(env);
 }
 
 function usualTargets(env: Environment): DeployTarget[] {

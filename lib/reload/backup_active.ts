@@ -33,7 +33,7 @@ const SAME_SECOND_MAX = 99;
 export async function backupActive(context: Context, options: BackupOptions): Promise<string> {
   const { keep, releaseDir, files, modelsDir } = options;
   const root = absolutePath(context.fs, options.backupDir);
-  refuseInside(root, absolutePath(context.fs, modelsDir));
+  refuseBackupInModels(root, absolutePath(context.fs, modelsDir));
   const backups = new OwnFolders(context, root, BACKUP_NAME);
   const placed = files.map(({ path }) => ({ source: join(releaseDir, path), path }));
   const backup = await backups.add(freeName(context, root), placed);
@@ -42,8 +42,12 @@ export async function backupActive(context: Context, options: BackupOptions): Pr
   return backup;
 }
 
-/** It would be lost with the release that it is in, or be published with the models. */
-function refuseInside(backupDir: string, modelsDir: string): void {
+/**
+ * A backup there would be lost with the release that it is in, or be published with the models. Both paths are absolute.
+ *
+ * @throws {UsageError} code `BACKUP_IN_MODELS`
+ */
+export function refuseBackupInModels(backupDir: string, modelsDir: string): void {
   const path = relative(modelsDir, backupDir);
   if (path.split(sep)[0] === ".." || isAbsolute(path)) return;
   throw new UsageError(`Cannot keep backups in ${backupDir}: that is inside the models folder ${modelsDir}`, {

@@ -17,6 +17,16 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
+/** The command that does once what a daemon with the role does on schedule. */
+export const ROLE_COMMANDS: Readonly<Record<Role, string>> = {
+  publisher: "publish",
+  client: "pull",
+  runpod_client: "runpod-pull",
+  artifact_client: "artifact-pull",
+  huggingface_client: "hf-pull",
+  references: "references-sync",
+};
+
 /** What stands beside a role's times. */
 type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { checkCarriers } from "../../lib/doctor/carrier_checks.ts";
+import type { Role } from "../../lib/schedule/roles.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { HubServer } from "../fakes/hub_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
@@ -12,9 +13,13 @@ import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
 await startLimiterTimers();
 
-async function checksOf(section: Record<string, unknown>, env: Readonly<Record<string, string>>) {
+async function checksOf(
+  section: Record<string, unknown>,
+  env: Readonly<Record<string, string>>,
+  ...used: Role[]
+) {
   const context = testContext({ env: fixedEnvironment(env) });
-  const checks = await checkCarriers(context, ModelSync.parse(section), undefined);
+  const checks = await checkCarriers(context, ModelSync.parse(section), undefined, new Set(used));
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
 
@@ -71,4 +76,71 @@ Deno.test("checkCarriers() finds the branch on the hub, or says what is missing"
     (await checksOf({ huggingface }, env))[0] ?? "",
     /^pass hugging face: main of you\/models is at [0-9a-f]{12}$/,
   );
+});
+
+const RUNPOD = {
+  trigger_url: "https://api.runpod.ai/v2/ep1/run",
+  status_url_template: "https://api.runpod.ai/v2/ep1/status/{job_id}",
+};
+
+Deno.test("checkCarriers() does not fail a machine with a git registry for a RunPod that it has no key for", async () => {
+  const [shared = ""] = await checksOf({ runpod: RUNPOD, repo_dir: "/srv/registry" }, {});
+  assert.match(shared, /^warn runpod: not set up on this machine: .*RUNPOD_API_KEY is not set/);
+  const { status_url_template: _, ...half } = RUNPOD;
+  const [url = ""] = await checksOf({ runpod: half, repo_url: "../r.git" }, { RUNPOD_API_KEY: "rp_1" });
+  assert.match(url, /^warn runpod: .*status_url_template is not set/);
+});
+
+Deno.test("checkCarriers() fails for the key where RunPod is the only carrier, or was used before", async () => {
+  const missing = /^fail runpod: .*RUNPOD_API_KEY is not set/;
+  assert.match((await checksOf({ runpod: RUNPOD }, {}))[0] ?? "", missing);
+  const both = { runpod: RUNPOD, repo_dir: "/srv/registry" };
+  assert.match((await checksOf(both, {}, "client", "runpod_client"))[0] ?? "", missing);
+});
+
+Deno.test("checkCarriers() warns when a run of any workflow counts", async () => {
+  await using github = startGitHubServer(systemClock);
+  github.addRun();
+  const artifacts = { owner: OWNER, repository: REPOSITORY, branch: "main" };
+  const [found = "", any = ""] = await checksOf({ artifacts }, github.env);
+  assert.match(found, /^pass github actions: /);
+  assert.match(any, /^warn workflow: artifacts\.workflow is not set: a run of any workflow on main is taken/);
+  assert.equal((await checksOf({ artifacts: { ...artifacts, workflow: "t.yml" } }, github.env)).length, 1);
+});
+
+Deno.test("checkCarriers() fails for a deploy hook whose host does not answer, and calls none", async () => {
+  const asked: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    asked.push(`${request.method} ${new URL(request.url).pathname}`);
+    return new Response(null, { status: 404 });
+  });
+  const { port } = server.addr;
+  const env = {
+    MINE: `http://127.0.0.1:${port}/deploy/secret?key=k`,
+    RAILWAY_API_URL: `http://127.0.0.1:${port}/g`,
+  };
+  const redeploy = {
+    hooks: [
+      { type: "generic", url_env: "MINE" },
+      { type: "railway-api", service_id: "s", environment_id: "e", token_env: "MINE" },
+    ],
+  };
+  assert.deepEqual(await checksOf({ redeploy }, env), [
+    `pass redeploy: generic: 127.0.0.1:${port} answers; the hook is not called to try it`,
+    `pass redeploy: railway-api: 127.0.0.1:${port} answers; the hook is not called to try it`,
+  ]);
+  assert.deepEqual(await checksOf({}, { RENDER_DEPLOY_HOOK: env.MINE }), [
+    `pass redeploy: render: 127.0.0.1:${port} answers; the hook is not called to try it`,
+  ]);
+  assert.deepEqual(asked, ["HEAD /", "HEAD /", "HEAD /"]);
+  await server.shutdown();
+
+  const [silent = "", railway = ""] = await checksOf({ redeploy }, env);
+  assert.match(
+    silent,
+    new RegExp(`^fail redeploy: .*the host of the generic deploy hook.*127\\.0\\.0\\.1:${port}`),
+  );
+  assert.match(railway, /^fail redeploy: /);
+  assert.doesNotMatch(silent, /secret|key=k/);
+  assert.match((await checksOf({ redeploy }, {}))[0] ?? "", /^fail redeploy: .*MINE.* is not set/);
 });

@@ -6,9 +6,13 @@ import { openStore } from "../../lib/store/store.ts";
 import { type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
-async function checksOf(activation: object, env: Readonly<Record<string, string>> = {}) {
+async function checksOf(
+  activation: object,
+  env: Readonly<Record<string, string>> = {},
+  modelsDir = "models",
+) {
   const context = testContext({ env: fixedEnvironment({ PATH: Deno.env.get("PATH") ?? "", ...env }) });
-  const checks = await checkSafeguards(context, Activation.parse(activation));
+  const checks = await checkSafeguards(context, Activation.parse(activation), modelsDir);
   assert.ok(checks.every(({ status, mend }) => status === "pass" || (mend ?? "") !== ""));
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
@@ -153,4 +157,20 @@ Deno.test("checkStore() finds records that cannot be read, which every pull goes
     "canary: remove the file to keep the active release unwatched, or go back with model-sync rollback",
     "quarantine: mend it, or remove it to lift every quarantine",
   ]);
+});
+
+Deno.test("checkSafeguards() fails for backups inside the models, and where they cannot be written", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "models/a.bin": "a", "file": "" });
+  const models = `${dir.path}/models`;
+  const backups = (backup_dir: string) => checksOf({ backup_dir }, {}, models);
+  assert.deepEqual(await backups(`${dir.path}/backups/daily`), [
+    `pass backups: kept in ${dir.path}/backups/daily`,
+  ]);
+  for (const inside of [models, `${models}/`, `${models}/backup`, `${dir.path}/x/../models/backup`]) {
+    const [check = ""] = await backups(inside);
+    assert.match(check, /^fail backups: Cannot keep backups in .*: that is inside the models folder/, inside);
+  }
+  assert.match((await backups(`${dir.path}/file/backups`))[0] ?? "", /^fail backups: /);
+  assert.deepEqual([...Deno.readDirSync(dir.path)].map(({ name }) => name).sort(), ["file", "models"]);
 });

@@ -1,0 +1,62 @@
+import { APPSETTINGS_FILE, plainJson, readAppsettings } from "../config/appsettings.ts";
+import { CONFIG_BYTES_MAX, type LoadedConfig } from "../config/load.ts";
+import { readYamlSection, YamlProblem } from "../config/yaml_section.ts";
+import type { Context } from "../core/context.ts";
+import { type FileSystem, findUtf8, UnusableFileError } from "../core/files.ts";
+import { findToken } from "../core/read_secret.ts";
+import { type Check, fail } from "./check.ts";
+
+/** A setting of ours in the file; `token` is GitHub's. */
+interface Setting {
+  readonly path: readonly string[] | "token";
+  readonly value: unknown;
+}
+
+/**
+ * Whether an `appsettings.json` holds settings that nothing else gives, because the default configuration file is
+ * there and read in its place.
+ *
+ * @param config as it was read without `--config`
+ */
+export function checkIgnoredFile(context: Pick<Context, "fs" | "env">, config: LoadedConfig): Check[] {
+  if (config.file === undefined || config.file === APPSETTINGS_FILE) return [];
+  const ignored = settingsIn(context.fs).filter((setting) => !isGiven(setting, context, config));
+  if (ignored.length === 0) return [];
+  const names = [...new Set(ignored.map(({ path }) => path === "token" ? "GitHub's token" : path.join(".")))];
+  return [
+    fail(
+      "configuration",
+      `${APPSETTINGS_FILE} is not read, because ${config.file} is there; it alone holds ${names.join(", ")}`,
+      `put that into ${config.file}, remove one of the files, or name with --config the one that counts`,
+    ),
+  ];
+}
+
+function isGiven(
+  { path, value }: Setting,
+  { env }: Pick<Context, "env">,
+  { origins, settings, githubToken }: LoadedConfig,
+): boolean {
+  if (path === "token") return (githubToken ?? findToken(env, settings.artifacts.token_env)) !== undefined;
+  const given = path.reduce<unknown>(
+    (parent, name) => typeof parent === "object" && parent !== null ? Reflect.get(parent, name) : undefined,
+    settings,
+  );
+  // The bot's switch has no effect in a file.
+  return path.join(".") === "enabled" || origins.has(path.join(".")) ||
+    JSON.stringify(given) === JSON.stringify(value);
+}
+
+/** Our settings in the file; none where it is no file of this kind. */
+function settingsIn(fs: FileSystem): Setting[] {
+  try {
+    const text = plainJson(findUtf8(fs, APPSETTINGS_FILE, CONFIG_BYTES_MAX) ?? "");
+    return [
+      ...readAppsettings(APPSETTINGS_FILE, text),
+      ...readYamlSection(APPSETTINGS_FILE, text, "model_sync"),
+    ];
+  } catch (error) {
+    if (error instanceof YamlProblem || error instanceof UnusableFileError) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { ModelSync } from "../../lib/config/schema.ts";
+import { checkPublisher } from "../../lib/doctor/publisher_checks.ts";
+import type { Role } from "../../lib/schedule/roles.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+
+async function checksOf(settings: object, isConfigured: boolean, ...used: Role[]): Promise<string[]> {
+  const context = testContext({ env: fixedEnvironment({ PATH: Deno.env.get("PATH") ?? "" }) });
+  const checks = await checkPublisher(context, ModelSync.parse(settings), isConfigured, new Set(used));
+  assert.ok(checks.every(({ status, mend }) => status === "pass" || (mend ?? "") !== ""));
+  return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
+}
+
+Deno.test("checkPublisher() fails for a publisher that would train, without a training command", async () => {
+  const missing = [
+    "fail training: publisher.train_command is not set, and train_before_push is true: a publish without --skip-training fails",
+  ];
+  assert.deepEqual(await checksOf({}, true), missing);
+  assert.deepEqual(await checksOf({}, false, "publisher"), missing);
+  assert.deepEqual(await checksOf({}, true, "client", "publisher"), missing);
+  assert.deepEqual(await checksOf({ publisher: { train_before_push: false } }, true), [
+    "pass training: none: the models are published as they are",
+  ]);
+});
+
+Deno.test("checkPublisher() asks nothing of a machine without the section, or that has only pulled so far", async () => {
+  assert.deepEqual(await checksOf({}, false), []);
+  for (const role of ["client", "runpod_client", "artifact_client", "huggingface_client"] as const) {
+    assert.deepEqual(await checksOf({}, true, role), []);
+  }
+});
+
+Deno.test("checkPublisher() looks for the training program, and for models inside the clone", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "clone/models/a.bin": "a", "models/a.bin": "a" });
+  const publisher = { train_command: ["sh", "train.sh"] };
+  const clone = { repo_dir: `${dir.path}/clone`, publisher };
+  assert.deepEqual(await checksOf({ ...clone, models_dir: `${dir.path}/models` }, true), [
+    "pass training: sh is there",
+    `pass published models: ${dir.path}/models is outside of the clone`,
+  ]);
+  const [training, models = ""] = await checksOf({
+    ...clone,
+    models_dir: `${dir.path}/clone/models`,
+    publisher: { train_command: ["./no-such-program"] },
+  }, true);
+  assert.equal(training, 'fail training: Cannot run "./no-such-program": it is no program');
+  assert.match(models, /^fail published models: Cannot publish .*: it is inside the clone/);
+});
