@@ -1,10 +1,10 @@
 import type { z } from "zod";
+import { askedPauseMs } from "./asked_pause.ts";
 import { cleanLine } from "./clean_text.ts";
 import type { Context } from "./context.ts";
 import { withDeadline } from "./deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
 import { actionOf, type NamedRequest, networkError } from "./network_error.ts";
-import { parseRetryAfter } from "./retry.ts";
 import type { Secret } from "./secret.ts";
 
 /** The web as a dependency: production passes `fetch`. Needs the net permission. */
@@ -152,8 +152,8 @@ const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523,
 
 /**
  * The error that a failed answer stands for; its body is read for the message.
- * 401 and 403: {@link AuthenticationError}. Overload and faults of the server: {@link PassingError} with its
- * `Retry-After`. Everything else: {@link UnreachableError} with the code `HTTP_<status>`.
+ * 401 and 403: {@link AuthenticationError}. Overload and faults of the server: {@link PassingError} with the pause that
+ * the server asks for. Everything else: {@link UnreachableError} with the code `HTTP_<status>`.
  */
 export async function statusError(
   { clock }: Pick<Context, "clock">,
@@ -164,8 +164,7 @@ export async function statusError(
   const host = parseUrl(request).host;
   const said = await quoteBody(response, request);
   const message = `Cannot ${actionOf(request)}: ${host} answered ${status}${said}`;
-  const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), clock.now()) ??
-    exhaustedUntil(response.headers, clock.now());
+  const retryAfterMs = askedPauseMs(response.headers, clock.now());
   if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
     return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: "run again later" });
   }
@@ -181,11 +180,12 @@ export async function statusError(
   });
 }
 
-/** GitHub's way to say when a used-up limit is filled again: `x-ratelimit-remaining: 0` and a time in seconds. */
-function exhaustedUntil(headers: Headers, now: Date): number | undefined {
-  if (headers.get("x-ratelimit-remaining") !== "0") return undefined;
-  const resetSec = Number(headers.get("x-ratelimit-reset") ?? NaN);
-  return Number.isFinite(resetSec) ? Math.max(0, resetSec * 1000 - now.getTime()) : undefined;
+/**
+ * Whether a server turned a request away before it did anything: 429, or a 403 that names a pause. The request may be
+ * sent again, even one that changes something.
+ */
+export function wasTurnedAway(error: unknown): error is PassingError {
+  return error instanceof PassingError && (error.code === "HTTP_429" || error.code === "HTTP_403");
 }
 
 /** Reads a body as text, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */

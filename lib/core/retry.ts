@@ -24,21 +24,23 @@ export interface RetryContext {
 }
 
 /**
- * Runs `operation` again while it fails with a {@link PassingError}. What a server asks for in `Retry-After` decides
- * the pause; otherwise it doubles, with jitter, so that machines that failed together do not come back together.
+ * Runs `operation` again while it fails with a {@link PassingError}. What the server asks for decides the pause;
+ * otherwise it doubles, with jitter, so that machines that failed together do not come back together.
  *
+ * @param mayRepeat whether it may be run again after this failure; after every one where nothing is given
  * @throws what the last attempt threw; anything but a {@link PassingError} at once
  */
 export async function withRetry<Result>(
   context: RetryContext,
   policy: RetryPolicy,
   operation: () => Promise<Result>,
+  mayRepeat: (error: PassingError) => boolean = () => true,
 ): Promise<Result> {
   for (let attempt = 1;; attempt++) {
     try {
       return await operation();
     } catch (error) {
-      if (!(error instanceof PassingError) || attempt >= policy.attemptsMax) throw error;
+      if (!(error instanceof PassingError) || !mayRepeat(error) || attempt >= policy.attemptsMax) throw error;
       await pauseBeforeRetry(context, policy, attempt, error);
     }
   }

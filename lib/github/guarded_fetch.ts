@@ -1,10 +1,19 @@
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
-import { bearer, type Http, type HttpRequest, readText, sendRequest, statusError } from "../core/http.ts";
+import { askedPauseMs } from "../core/asked_pause.ts";
+import {
+  bearer,
+  type Http,
+  type HttpRequest,
+  readText,
+  sendRequest,
+  statusError,
+  wasTurnedAway,
+} from "../core/http.ts";
 import { DEEPLY_NESTED, jsonText } from "../core/json_text.ts";
 import { actionOf, networkError } from "../core/network_error.ts";
-import { parseRetryAfter, REQUEST_RETRIES, withRetry } from "../core/retry.ts";
+import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import type { GitHubAccess } from "./github_access.ts";
 import type { GitHubRequest } from "./github_client.ts";
@@ -32,8 +41,8 @@ const BODILESS_STATUSES = [204, 205, 304];
 
 /**
  * The `fetch` that octokit gets for one call: the token goes to the API's own origin alone, an answer is read whole
- * within its deadline and its bound, and what passes is tried again where repeating does no harm. A rate limit is
- * handed on, for octokit to decide about.
+ * within its deadline and its bound, and what passes is tried again where repeating does no harm: a write, too, that
+ * GitHub turned away. A rate limit is handed on, for octokit to decide about.
  */
 export function guardedFetch(
   context: Context,
@@ -61,12 +70,12 @@ export function guardedFetch(
       const { response, text } = await readWhole(context, request, timeoutMs);
       const limited = rateLimitOf(response, text, context.clock.now());
       if (limited !== undefined) onLimit(limited);
-      else if (mayRepeat && isPassing(response)) {
+      else if (isTurnedAway(response, context.clock.now()) || (mayRepeat && isPassing(response))) {
         throw await statusError(context, request, rebuild(response, text));
       }
       return rebuild(response, text);
     };
-    return mayRepeat ? await withRetry(context, REQUEST_RETRIES, attempt) : await attempt();
+    return await withRetry(context, REQUEST_RETRIES, attempt, mayRepeat ? undefined : wasTurnedAway);
   };
 }
 
@@ -117,20 +126,21 @@ function quotable(text: string): string {
   }
 }
 
-/** A pause that the server asks for without calling it a rate limit counts as passing, too. */
-function isPassing({ status, headers }: Response): boolean {
-  return PASSING_STATUSES.includes(status) || (status === 403 && headers.has("retry-after"));
+function isPassing({ status }: Response): boolean {
+  return PASSING_STATUSES.includes(status);
+}
+
+/** GitHub asks for a pause without calling it a rate limit. */
+function isTurnedAway({ status, headers }: Response, now: Date): boolean {
+  return status === 429 || (status === 403 && askedPauseMs(headers, now) !== undefined);
 }
 
 /** What octokit's throttling takes for a rate limit: the primary one by its header, the secondary one by its words. */
 function rateLimitOf({ status, headers }: Response, text: string, now: Date): RateLimited | undefined {
   if (status !== 403 && status !== 429) return undefined;
-  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), now);
-  if (/\bsecondary rate\b/i.test(text)) return { kind: "secondary", pauseMs: retryAfterMs };
-  if (headers.get("x-ratelimit-remaining") !== "0") return undefined;
-  const resetSec = Number(headers.get("x-ratelimit-reset") ?? NaN);
-  const untilResetMs = Number.isFinite(resetSec) ? Math.max(0, resetSec * 1000 - now.getTime()) : undefined;
-  return { kind: "primary", pauseMs: retryAfterMs ?? untilResetMs };
+  const pauseMs = askedPauseMs(headers, now);
+  if (/\bsecondary rate\b/i.test(text)) return { kind: "secondary", pauseMs };
+  return headers.get("x-ratelimit-remaining") === "0" ? { kind: "primary", pauseMs } : undefined;
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;

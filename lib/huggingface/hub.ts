@@ -12,12 +12,14 @@ import {
   readText,
   requestJson,
   statusError,
+  wasTurnedAway,
 } from "../core/http.ts";
 import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { RELEASE_FILES_MAX } from "../release/manifest.ts";
 import { withHubFailures } from "./hub_failures.ts";
 import type { HubSettings } from "./hub_settings.ts";
+import { nextPage } from "./next_page.ts";
 
 /** A commit of the repository: git's name for it. */
 export type CommitId = string;
@@ -161,7 +163,7 @@ export class Hub {
         throw this.#unfit(commit, `it has more than ${ENTRIES_MAX} files and folders`);
       }
       for (const entry of data) if (entry.type !== "directory") files.push(this.#fileOf(commit, entry));
-      url = nextPage(headers.get("link"), url);
+      url = nextPage(headers.get("link"), url, this.settings.endpoint);
     }
     return files;
   }
@@ -224,7 +226,7 @@ export class Hub {
 
   /**
    * Makes a commit of small files and of large ones that the hub's storage holds already, in the hub's own protocol.
-   * Not tried again: whether it was made is not known when nobody answers.
+   * Tried again only where the hub turned it away: without an answer, nothing says whether it was made.
    */
   async commit(
     header: { readonly summary: string; readonly parentCommit: CommitId },
@@ -232,18 +234,17 @@ export class Hub {
   ): Promise<CommitId> {
     const { repoId, revision } = this.settings;
     const lines = [{ key: "header", value: header }, ...operations].map((line) => JSON.stringify(line));
-    const { data } = await requestJson(this.#context, {
+    const request: HttpRequest & { readonly timeoutMs: number } = {
       ...this.#request(
         this.apiUrl(`commit/${encodeURIComponent(revision)}`),
         `the answer to a commit to ${repoId}`,
-        {
-          "content-type": "application/x-ndjson",
-        },
+        { "content-type": "application/x-ndjson" },
       ),
       method: "POST",
       body: lines.join("\n"),
-    }, MadeCommit);
-    return data.commitOid;
+    };
+    const send = () => requestJson(this.#context, request, MadeCommit);
+    return (await withRetry(this.#context, this.#patience.retries, send, wasTurnedAway)).data.commitOid;
   }
 
   /** Where a file's bytes are: the hub itself, or wherever it redirects to for them. */
@@ -300,12 +301,6 @@ export class Hub {
       hint: "check HF_ENDPOINT: is this the server that was meant?",
     });
   }
-}
-
-/** The next page's address in a `Link` header (RFC 8288): `<https://…&cursor=…>; rel="next"`. */
-function nextPage(link: string | null, from: string): string | undefined {
-  const [, target] = /<([^>]*)>\s*;\s*rel="?next"?/i.exec(link ?? "") ?? [];
-  return target === undefined || !URL.canParse(target, from) ? undefined : new URL(target, from).href;
 }
 
 function parseJson(text: string): unknown {

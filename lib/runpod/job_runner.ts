@@ -1,7 +1,8 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { FailedError, ModelSyncError, PassingError, UnreachableError } from "../core/errors.ts";
+import { FailedError, ModelSyncError, UnreachableError } from "../core/errors.ts";
+import { wasTurnedAway } from "../core/http.ts";
 import { pauseBeforeRetry, REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { mayHaveStarted, type RunPodClient } from "./client.ts";
 import type { JobReport } from "./job.ts";
@@ -112,9 +113,8 @@ export class JobRunner {
         try {
           return await this.#client.start(context);
         } catch (error) {
-          // The only one that says for sure that nothing was started, and that asking again may help.
-          const isTooBusy = error instanceof PassingError && error.code === "HTTP_429";
-          if (!isTooBusy || attempt >= REQUEST_RETRIES.attemptsMax) throw error;
+          // The only ones that say for sure that nothing was started, and that asking again may help.
+          if (!wasTurnedAway(error) || attempt >= REQUEST_RETRIES.attemptsMax) throw error;
           await pauseBeforeRetry(this.#context, REQUEST_RETRIES, attempt, error);
         }
       }

@@ -80,6 +80,8 @@ export class HubServer implements AsyncDisposable {
   token = "hf_test";
   /** Entries on a page of a file list. */
   pageSize = 1000;
+  /** The root of the links to next pages, where it is not that of the request: a mirror passes on its origin's. */
+  linkRoot: string | undefined;
   /** Whether the answer about a revision has an ETag. */
   hasEtags = true;
   /** LFS objects of at least this size are uploaded in parts of this size. */
@@ -353,7 +355,7 @@ export class HubServer implements AsyncDisposable {
       })),
     ];
     const start = Number(url.searchParams.get("cursor") ?? 0);
-    const next = new URL(url);
+    const next = new URL(`${url.pathname}${url.search}`, this.linkRoot ?? url);
     next.searchParams.set("cursor", String(start + this.pageSize));
     const link: Record<string, string> = start + this.pageSize < all.length
       ? { link: `<${next}>; rel="next"` }

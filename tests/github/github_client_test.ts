@@ -140,6 +140,35 @@ for (const [name, fault, waitedSec] of LIMITS) {
     }));
 }
 
+Deno.test("GitHubClient waits as long as a 403 or 429 asks for that is not called a rate limit", () =>
+  bench(async ({ github, clock, open }) => {
+    const client = await open();
+    github.faults.push(() => problem(403, "Slow down", { "retry-after": "40" }));
+    github.faults.push(() => problem(429, "Too many requests", { "ratelimit": '"default";r=0;t=9' }));
+    await client.ask(RUNS, Runs);
+    assert.deepEqual(clock.pausesMs, [40_000, 10_000]);
+  }));
+
+Deno.test("GitHubClient reads all pages at the configured address, wherever their links lead", () =>
+  bench(async ({ github, open }) => {
+    const hosts: string[] = [];
+    const http = async (input: string | URL | Request, init?: RequestInit) => {
+      hosts.push(new URL(String(input)).host);
+      const response = await fetch(input, init);
+      const link = response.headers.get("link")?.replaceAll(github.apiUrl, "https://api.github.com");
+      const headers = new Headers(response.headers);
+      if (link !== undefined) headers.set("link", link);
+      return new Response(await response.text(), { status: response.status, headers });
+    };
+    const client = await open({ http });
+    let pages = 0;
+    for await (const page of client.askPages(RUNS, Runs, { pagesMax: 9 })) {
+      pages += Number(page !== undefined);
+    }
+    assert.ok(pages > 1);
+    assert.deepEqual(new Set(hosts), new Set([new URL(github.apiUrl).host]));
+  }));
+
 Deno.test("GitHubClient does not wait for a limit that lasts longer than a quarter of an hour, or for ever", () =>
   bench(async ({ github, clock, open }) => {
     github.faults.push(primaryLimit(clock, 16 * 60));

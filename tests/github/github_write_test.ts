@@ -8,7 +8,7 @@ import { GitHubClient, type GitHubRequest } from "../../lib/github/github_client
 import { UnprocessableError } from "../../lib/github/github_error.ts";
 import { writeOnce } from "../../lib/github/write_once.ts";
 import { GitHubPullsServer, lostAnswer } from "../fakes/github_pulls_server.ts";
-import { secondaryLimit, TOKEN } from "../fakes/github_server.ts";
+import { problem, secondaryLimit, TOKEN } from "../fakes/github_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -149,6 +149,29 @@ Deno.test("GitHubClient waits for a rate limit before it sends a write again, wh
     await (await open()).ask(COMMENT, Anything);
     assert.equal(pull.comments.length, 1);
     assert.deepEqual(clock.pausesMs, [31_000]);
+  }));
+
+for (const status of [403, 429]) {
+  Deno.test(`GitHubClient sends a write again that GitHub turned away with ${status} and Retry-After`, () =>
+    bench(async ({ github, pull, clock, open }) => {
+      github.faults.push(() => problem(status, "Please slow down", { "retry-after": "30" }));
+      await (await open()).ask(COMMENT, Anything);
+      assert.equal(pull.comments.length, 1);
+      assert.equal(clock.pausesMs[0], 30_000);
+    }));
+}
+
+Deno.test("a write that GitHub keeps turning away fails in the end, and is not looked for", () =>
+  bench(async ({ github, pull, open }) => {
+    const client = await open();
+    github.faults.push(...Array.from({ length: 6 }, () => () => problem(429, "No", { "retry-after": "2" })));
+    let looks = 0;
+    const find = () => Promise.resolve(void looks++);
+    const write = () => client.ask(COMMENT, Anything);
+    await fails(writeOnce(testContext(), write, find), "HTTP_429", /^Cannot write a comment/);
+    assert.deepEqual([looks, pull.comments.length], [0, 0]);
+    github.faults.push(() => problem(403, "No", { "retry-after": "3600" }));
+    await fails(client.ask(COMMENT, Anything), "HTTP_403", /^Cannot write a comment/);
   }));
 
 Deno.test("askAgain() costs nothing while nothing changes, and sees what does, on every page", () =>

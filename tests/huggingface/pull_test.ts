@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
+import { Hub } from "../../lib/huggingface/hub.ts";
+import { nextPage } from "../../lib/huggingface/next_page.ts";
 import {
   hubOf,
   publisherOptions,
@@ -143,6 +145,48 @@ Deno.test("a file list of many pages and names with #, %, spaces and other alpha
     readFiles(bench.bot),
     Object.fromEntries(Object.entries(files).sort(([a], [b]) => a < b ? -1 : 1)),
   );
+});
+
+Deno.test("the pages of a mirror's file list are read at the mirror, wherever its links lead", async () => {
+  await using bench = new HubBench();
+  bench.server.pageSize = 2;
+  bench.server.commit(REPO, { "a.bin": "1", "b.bin": "2", "c.bin": "3", "d.bin": "4", "e.bin": "5" });
+  const listed: string[] = [];
+  const http = (input: string | URL | Request, init?: RequestInit) => {
+    listed.push(new URL(String(input)).host);
+    return fetch(input, init);
+  };
+  for (const root of ["https://huggingface.co", "http://hub.internal:8080"]) {
+    bench.server.linkRoot = root;
+    const hub = new Hub({ ...bench.context, http }, hubOf(bench.server));
+    const files = await hub.listFiles(bench.server.head(REPO).id);
+    assert.deepEqual(files.map(({ path }) => path).filter((path) => path.endsWith(".bin")), [
+      "a.bin",
+      "b.bin",
+      "c.bin",
+      "d.bin",
+      "e.bin",
+    ]);
+  }
+  assert.deepEqual(new Set(listed), new Set([new URL(bench.server.endpoint).host]));
+  // A proxy that takes a prefix away hands out links without it.
+  const from = "https://corp.example/hf/api/models/a/b/tree/c?recursive=true";
+  const link = '<https://corp.example/api/models/a/b/tree/c?recursive=true&cursor=7>; rel="next"';
+  assert.equal(nextPage(link, from, "https://corp.example/hf"), `${from}&cursor=7`);
+});
+
+Deno.test("a pull waits as long as the hub's RateLimit field says", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, MODELS);
+  const busy = () =>
+    new Response("busy", {
+      status: 429,
+      headers: { "ratelimit": '"api";r=0;t=5', "ratelimit-policy": '"fixed window";"api";q=500;w=300' },
+    });
+  bench.server.fail(/revision/, { kind: "answer", make: busy });
+  bench.server.fail(/resolve/, { kind: "answer", make: busy });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(bench.clock.pausesMs, [6000, 6000]);
 });
 
 Deno.test("a tag, a whole commit and another branch can be pulled", async () => {

@@ -109,3 +109,19 @@ Deno.test("restoreRelease() passes over a commit that lacks what its manifest li
   assert.ok(Object.hasOwn(server.files(REPO), "old.json"));
   assert.ok(first.release !== third.release);
 });
+
+Deno.test("restoreRelease() commits again when the hub turned the commit away, and not when its answer is lost", async () => {
+  await using bench = new HubBench();
+  const { context, server } = bench;
+  fillModels(bench.trainer, V1);
+  const first = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  fillModels(bench.trainer, V2);
+  const bad = await uploadFrom(context, bench.trainer, publisherOptions(server));
+  const busy = () => new Response("busy", { status: 429, headers: { ratelimit: '"api";r=0;t=3' } });
+  server.fail(/\/commit\//, { kind: "answer", make: busy });
+  const restored = await restoreRelease(context, hubOf(server), WHOLE_REPO, bad.release);
+  assert.equal(restored.release, first.release);
+  assert.equal(bench.clock.pausesMs.at(-1), 4000);
+  server.fail(/\/commit\//, { kind: "lost" });
+  await assert.rejects(restoreRelease(context, hubOf(server), WHOLE_REPO, first.release), { exitCode: 4 });
+});

@@ -1,0 +1,27 @@
+/**
+ * Returns the address of the next page of a list: the `next` link of a `Link` header (RFC 8288), `undefined` on the last
+ * page. A mirror or a proxy passes on links of the hub behind it, whose address may be out of reach, and is never given
+ * the token. Such a link is followed at the configured endpoint: the list's own address, with the link's query.
+ *
+ * @param from the address of this page
+ * @param endpoint the hub's address, without a slash at its end
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { nextPage } from "./next_page.ts";
+ * const link = '<https://huggingface.co/api/models/a/b/tree/c?cursor=2>; rel="next"';
+ * const from = "https://mirror.example/hf/api/models/a/b/tree/c?recursive=true";
+ * const next = "https://mirror.example/hf/api/models/a/b/tree/c?cursor=2";
+ * assert.equal(nextPage(link, from, "https://mirror.example/hf"), next);
+ * ```
+ */
+export function nextPage(link: string | null, from: string, endpoint: string): string | undefined {
+  const [, target] = /<([^>]*)>\s*;\s*rel="?next"?/i.exec(link ?? "") ?? [];
+  if (target === undefined || !URL.canParse(target, from)) return undefined;
+  const next = new URL(target, from);
+  if (next.href.startsWith(`${new URL(endpoint).href.replace(/\/$/, "")}/`)) return next.href;
+  const own = new URL(from);
+  own.search = next.search;
+  return own.href;
+}
