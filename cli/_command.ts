@@ -134,6 +134,8 @@ export interface Session {
   readonly settings: ModelSync;
   /** The model folder and its store. */
   readonly location: StoreLocation;
+  /** Gives the work this long to end after the first signal, instead of `model_sync.stop_timeout_sec`. */
+  readonly stopWithin: (timeoutMs: number) => void;
   /** Whether its runs wait for one that holds the store, as a daemon's do, instead of failing. */
   readonly waitsForLock?: boolean;
   /** Makes of a log the one that its runs write to, where that is not the command's own. */
@@ -148,6 +150,8 @@ export interface PlainSession {
   readonly cron: Cron;
   /** Reads the configuration. @throws {ConfigError} */
   readonly load: () => Promise<LoadedConfig>;
+  /** Gives the work this long to end after the first signal, instead of `model_sync.stop_timeout_sec`. */
+  readonly stopWithin: (timeoutMs: number) => void;
 }
 
 /** A command with its name, ready to be run. */
@@ -203,11 +207,12 @@ export function withSession<Flags extends CommonFlags, Args extends readonly str
 }
 
 /** Reads the configuration as it is now. */
-export async function openSession({ context, output, permissions, load }: PlainSession): Promise<Session> {
+export async function openSession(plain: PlainSession): Promise<Session> {
+  const { context, output, permissions, load, stopWithin } = plain;
   const config = await load();
   const { settings } = config;
   const location = { modelsDir: settings.models_dir, stateDir: settings.state_dir };
-  return { context, output, permissions, config, settings, location };
+  return { context, output, permissions, config, settings, location, stopWithin };
 }
 
 /** As {@link withSession}, leaving the configuration to the work. */
@@ -234,7 +239,9 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
         stop.timeoutMs = config.settings.stop_timeout_sec * 1000;
         return config;
       };
-      this.exitCode = await work({ context, output, permissions, cron, load }, flags, ...args) ?? EXIT.done;
+      const stopWithin = (timeoutMs: number) => void (stop.timeoutMs = timeoutMs);
+      const plain = { context, output, permissions, cron, load, stopWithin };
+      this.exitCode = await work(plain, flags, ...args) ?? EXIT.done;
     } catch (error) {
       this.exitCode = output.error(endOf(firstFailure(error), stop.signal));
     }

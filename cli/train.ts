@@ -7,11 +7,14 @@ import type { Timed } from "../lib/pipeline/run.ts";
 import { type TrainReport, trainToArchive } from "../lib/pipeline/train.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
+import type { StepName, Steps } from "../lib/pipeline/current_run.ts";
+import { findTestInput } from "../lib/runpod/find_test_input.ts";
 import { type JobHandler, serveJobs, tryJob } from "../lib/runpod/serve_jobs.ts";
-import { WorkerApi, type WorkerJob } from "../lib/runpod/worker_api.ts";
+import { WorkerApi } from "../lib/runpod/worker_api.ts";
 import type { Seal } from "../lib/signing/seal.ts";
 import { openStore } from "../lib/store/store.ts";
 import { readTrainJob } from "../lib/training/train_job.ts";
+import { UPLOAD_TIMEOUT_MS } from "../lib/training/upload_archive.ts";
 import { trainingCommand, type TrainingOptions, type TrainingSettings } from "../lib/training/train.ts";
 import {
   COMMON_ALIASES,
@@ -40,6 +43,13 @@ interface TrainFlags extends CommonFlags, TrainingFlags {
   readonly testInput?: Record<string, unknown>;
 }
 
+/** What the clients of a RunPod job read while a step is done. */
+const DOING: Readonly<Partial<Record<StepName, string>>> = {
+  train: "training",
+  read: "checking the models",
+  archive: "writing the archive",
+};
+
 /** Where the original's script writes it. */
 const ARCHIVE_PATH = "artifacts/exports/models_latest.zip";
 
@@ -54,7 +64,9 @@ export const program: Program = defineProgram(
         skipTraining: switchFlag("archive what is there"),
         archivePath: textFlag(`where the archive goes (default: ${ARCHIVE_PATH})`),
         serveRunpod: switchFlag("as a RunPod worker: train for each job, and upload the archive"),
-        testInput: jsonFlag('with --serve-runpod: do this one job, {"input": {…}}, without RunPod'),
+        testInput: jsonFlag(
+          'with --serve-runpod: do this one job, {"input": {…}}, without RunPod (default: test_input.json)',
+        ),
       },
       aliases: COMMON_ALIASES,
     },
@@ -84,22 +96,27 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
   const seal = await releaseSeal(session);
   const toHub = (repoId?: string) => uploadToHub(hubOf(session, repoId));
   const upload = session.settings.huggingface.repo_id === undefined ? undefined : toHub();
-  const handle: JobHandler = async (jobContext, job) => {
+  const handle: JobHandler = async (jobContext, job, tell) => {
     const { options, upload: send } = readTrainJob(job.input, {
       options: defaults,
       upload,
       uploadToHub: toHub,
     });
     const inJob = { ...session, context: jobContext };
-    const report = await trainOnce(inJob, flags, options, () => Promise.resolve(seal), job);
+    const report = await trainOnce(inJob, flags, options, () => Promise.resolve(seal), { id: job.id, tell });
     const { archivePath: path, archiveBytes: bytes } = report;
+    tell(`uploading the archive, ${formatBytes(bytes)}`);
     return {
       ...trainJson(inJob, report, options),
       models_archive_url: await send(jobContext, { path, bytes }),
     };
   };
-  if (flags.testInput === undefined) return await serveJobs(context, new WorkerApi(context.env), handle);
-  const { input = {} } = flags.testInput;
+  const tried = flags.testInput ?? findTestInput(context);
+  if (tried === undefined) {
+    session.stopWithin(trainingSettings(session).timeoutMs + UPLOAD_TIMEOUT_MS);
+    return await serveJobs(context, new WorkerApi(context.env), handle);
+  }
+  const { input = {} } = tried;
   const result = await tryJob(context, { id: "local_test", input }, handle);
   output.document(result, () => [JSON.stringify(result, undefined, 2)]);
   return "error" in result ? EXIT.failed : EXIT.done;
@@ -118,7 +135,7 @@ async function trainOnce(
   flags: TrainFlags,
   options: TrainingOptions,
   findSeal: () => Promise<Seal | undefined>,
-  job?: WorkerJob,
+  job?: { readonly id: string; readonly tell: (doing: string) => void },
 ): Promise<Timed<TrainReport>> {
   const { context, output, location } = session;
   const settings = trainingSettings(session);
@@ -128,7 +145,13 @@ async function trainOnce(
   const carrier = context.env.get("GITHUB_ACTIONS") === "true" ? "github-actions" : "runpod";
   return await runRecorded(session, store, "train", async (run, observed) => {
     const seal = await findSeal();
-    return await trainToArchive(observed, store, run, {
+    const steps: Steps = {
+      step: async (name, work) => {
+        job?.tell(DOING[name] ?? name);
+        return await run.step(name, work);
+      },
+    };
+    return await trainToArchive(observed, store, steps, {
       settings,
       options,
       skipsTraining,

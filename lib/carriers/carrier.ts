@@ -81,6 +81,8 @@ export interface Offer {
  */
 export interface Source extends AsyncDisposable {
   readonly carrier: Carrier;
+  /** Where the next pull would take a refused release again: what to do to get another one, for the hint. */
+  readonly otherThanRefused?: string | undefined;
   /** What is newest? */
   resolve(): Promise<Revision>;
   /** What does it hold? */

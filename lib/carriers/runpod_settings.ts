@@ -1,6 +1,7 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
+import { quote } from "../core/quote.ts";
 import { absenceOf, findToken, tokenOf } from "../core/read_secret.ts";
 import { isSecretName } from "../core/redact_arguments.ts";
 import { RequestSecret, Secret } from "../core/secret.ts";
@@ -19,6 +20,11 @@ export function runPodApi(
       hint: "set it, or --trigger-url, to https://api.runpod.ai/v2/ENDPOINT_ID/run",
     });
   }
+  refusePlaceholder("trigger_url", triggerUrl);
+  refusePlaceholder(
+    "status_url_template",
+    runpod.status_url_template?.replaceAll(/\{(?:job_)?id\}/g, "") ?? "",
+  );
   // Before a job is paid for that nobody could follow.
   if (runpod.status_url_template === undefined && /\/run\/?$/.test(new URL(triggerUrl).pathname)) {
     throw new UsageError("Cannot pull from RunPod: model_sync.runpod.status_url_template is not set", {
@@ -35,6 +41,21 @@ export function runPodApi(
     requestTimeoutMs: runpod.request_timeout_sec * 1000,
     jobTimeoutMs: runpod.job_timeout_sec * 1000,
   };
+}
+
+/** What examples have in the place of an endpoint's id. @throws {UsageError} code `ENDPOINT_ID_MISSING` */
+function refusePlaceholder(setting: string, url: string): void {
+  const placeholder = /<[^<>]*>|%3[cC].*?%3[eE]|\{[^{}]*\}|\b(?:YOUR_)?ENDPOINT_ID\b/.exec(url)?.[0];
+  if (placeholder === undefined) return;
+  throw new UsageError(
+    `Cannot pull from RunPod: model_sync.runpod.${setting} has ${
+      quote(placeholder)
+    } in the place of an endpoint's id`,
+    {
+      code: "ENDPOINT_ID_MISSING",
+      hint: "put the id of your endpoint there: RunPod shows it on the page of the endpoint",
+    },
+  );
 }
 
 /** The headers of the configuration, and the key, unless they hold an authorization of their own. */

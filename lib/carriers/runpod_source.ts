@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import type { ArchiveLimits } from "../core/archive_limits.ts";
 import { download, STALL_MS } from "../core/download.ts";
-import { UnreachableError } from "../core/errors.ts";
+import { PassingError, UnreachableError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
 import { removePartial } from "../core/partial_file.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -65,6 +65,14 @@ export class RunPodSource implements Source {
   /** What the job of this run was, once there is one. */
   get job(): FinishedJob | undefined {
     return this.#job;
+  }
+
+  /** The job stays remembered: what is refused may be a setting's fault, and the job is paid for. */
+  get otherThanRefused(): string | undefined {
+    const remembered = this.#memory.find();
+    if (remembered?.state !== "started" || remembered.id !== this.#job?.id) return undefined;
+    return `the next pull takes RunPod job ${remembered.id} again while its result is kept; to start another job ` +
+      "instead, run model-sync runpod-pull --new-job";
   }
 
   /** May be called twice: by whoever prepared it, and by the run that used it. */
@@ -150,7 +158,12 @@ export class RunPodSource implements Source {
         },
       });
     } catch (error) {
-      throw error instanceof UnreachableError && error.code === "ADDRESS_EXPIRED" ? expired(error) : error;
+      if (!(error instanceof UnreachableError)) throw error;
+      if (error.code === "ADDRESS_EXPIRED") throw expired(error, this.otherThanRefused);
+      if (!(error instanceof PassingError) && this.otherThanRefused !== undefined) {
+        error.reviseHint([error.hint, this.otherThanRefused].filter(Boolean).join("; "));
+      }
+      throw error;
     }
   }
 }
@@ -185,11 +198,12 @@ function sourceOf({ api, subdir }: Pick<RunPodSourceOptions, "api" | "subdir">):
   return `runpod ${redactUrls(api.triggerUrl)} ${subdir}`;
 }
 
-function expired(error: UnreachableError): UnreachableError {
+function expired(error: UnreachableError, otherwise: string | undefined): UnreachableError {
+  const wanted =
+    "the worker must return an address that can be read without credentials, for as long as a pull may take";
   return new UnreachableError(`${error.message}; the job was asked again, and gives no address that works`, {
     code: "ARCHIVE_EXPIRED",
     cause: error,
-    hint:
-      "the worker must return an address that can be read without credentials, for as long as a pull may take",
+    hint: [wanted, otherwise].filter(Boolean).join("; "),
   });
 }

@@ -1,6 +1,6 @@
 import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { PassingError, UnreachableError } from "../core/errors.ts";
+import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting, OtherWriterSetting } from "../core/settings.ts";
 import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
@@ -97,6 +97,9 @@ export async function pull(
     // What an earlier run had begun became whole in this one, which is to be told.
     return pulled.release === activated ? { ...pulled, outcome: "activated" } : pulled;
   } catch (error) {
+    if (error instanceof RefusedError && source.otherThanRefused !== undefined) {
+      error.reviseHint([error.hint, source.otherThanRefused].filter(Boolean).join("; "));
+    }
     // Otherwise one that fails every day would fill the disk.
     if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);
     if (options.isOfflineOk !== true || !isAway(error)) throw error;

@@ -147,7 +147,13 @@ export class RunPodClient {
     }, Answer);
     const report = readJob(data);
     // A worker may repeat what it was called with.
-    return { ...report, error: report.error && redact(report.error, Object.values(this.#api.headers)) };
+    const { error, progress } = report;
+    const hidden = Object.values(this.#api.headers);
+    return {
+      ...report,
+      error: error && redact(error, hidden),
+      ...(progress === undefined ? {} : { progress: redact(progress, hidden) }),
+    };
   }
 
   #requireTemplate(): string {

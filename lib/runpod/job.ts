@@ -12,6 +12,8 @@ export interface JobReport {
   /** `undefined` where the answer has no status. */
   readonly phase: JobPhase | undefined;
   readonly archiveUrl: string | undefined;
+  /** What a job that goes on says of its progress, in one clean line. */
+  readonly progress?: string | undefined;
   /** What went wrong, as the job tells it. */
   readonly error: string | undefined;
 }
@@ -21,6 +23,8 @@ const STATUS_PATHS = ["status", "state"];
 
 /** Every status that is documented is a word; what a stranger sends is logged, too. */
 const STATUS_CHARS_MAX = 40;
+/** A line of progress beside the status. */
+const PROGRESS_CHARS_MAX = 100;
 const ERROR_PATHS = ["error", "output.error", "message"];
 const URL_NAMES = ["models_archive_url", "model_archive_url", "download_url"];
 /** The last is where a worker that streams has its result: the output is then a list. */
@@ -51,10 +55,13 @@ const ERROR_CHARS_MAX = 500;
 export function readJob(answer: unknown): JobReport {
   const status = firstText(answer, STATUS_PATHS)?.slice(0, STATUS_CHARS_MAX).toUpperCase();
   const id = firstText(answer, ID_PATHS);
+  const phase = status === undefined ? undefined : phaseOf(status);
+  const progress = phase === "waiting" ? firstText(answer, ["output"]) : undefined;
   return {
     id: id === undefined || id.length > ID_CHARS_MAX ? undefined : id,
     status,
-    phase: status === undefined ? undefined : phaseOf(status),
+    phase,
+    ...(progress === undefined ? {} : { progress: cleanLine(progress, { charsMax: PROGRESS_CHARS_MAX }) }),
     archiveUrl: firstText(answer, URL_PATHS),
     error: firstError(answer),
   };

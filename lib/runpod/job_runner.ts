@@ -150,8 +150,9 @@ export class JobRunner {
       const report = await this.#status(context, id);
       const archiveUrl = this.#judge(id, report);
       if (archiveUrl !== undefined) return this.#finished(id, startedAt, report, archiveUrl);
-      if (report.status !== shown) context.log.info(`RunPod job ${id}: ${report.status ?? "no status"}`);
-      shown = report.status;
+      const state = [report.status ?? "no status", report.progress].filter(Boolean).join(", ");
+      if (state !== shown) context.log.info(`RunPod job ${id}: ${state}`);
+      shown = state;
       await context.clock.sleep(this.#options.pollIntervalMs, context.signal);
     }
   }

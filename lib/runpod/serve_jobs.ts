@@ -1,18 +1,27 @@
 import type { Context } from "../core/context.ts";
 import { InterruptedError, messageAndHint, messageOf, ModelSyncError, PassingError } from "../core/errors.ts";
 import { REQUEST_RETRIES, retryDelayMs, withRetry } from "../core/retry.ts";
+import { JobProgress } from "./job_progress.ts";
 import type { WorkerApi, WorkerJob, WorkerResult } from "./worker_api.ts";
 
-/** Does one job; what it returns becomes the job's output, what it throws the job's error. */
-export type JobHandler = (context: Context, job: WorkerJob) => Promise<Readonly<Record<string, unknown>>>;
+/**
+ * Does one job; what it returns becomes the job's output, what it throws the job's error.
+ *
+ * @param tell shows the job's clients what is being done
+ */
+export type JobHandler = (
+  context: Context,
+  job: WorkerJob,
+  tell: (doing: string) => void,
+) => Promise<Readonly<Record<string, unknown>>>;
 
 /** Between two looks at a server that does not hold its requests open. */
 const IDLE_PAUSE_MS = 1_000;
 
 /**
  * Takes one job after the other and does it, until the signal is aborted. Nothing that goes wrong with a job, or with
- * RunPod, ends the worker. A job that RunPod wants stopped is stopped; one that is under way when the worker is
- * stopped is reported as failed, so that nobody waits for it.
+ * RunPod, ends the worker. A job that RunPod wants stopped is stopped. When the signal is aborted, the worker drains, as
+ * RunPod's own does: it takes no further job, and ends after the one that it has.
  */
 export async function serveJobs(context: Context, api: WorkerApi, handle: JobHandler): Promise<void> {
   const worker = new Worker(context, api, handle);
@@ -21,7 +30,8 @@ export async function serveJobs(context: Context, api: WorkerApi, handle: JobHan
 
 /** Runs one job without RunPod, for trying a handler. */
 export async function tryJob(context: Context, job: WorkerJob, handle: JobHandler): Promise<WorkerResult> {
-  return await resultOf(context, job, handle, "local");
+  const tell = (doing: string) => context.log.info(`progress: ${doing}`);
+  return await resultOf(context, job, (inJob, one) => handle(inJob, one, tell), "local");
 }
 
 class Worker {
@@ -39,7 +49,9 @@ class Worker {
   async serve(): Promise<void> {
     const { signal, log } = this.#context;
     log.info(`RunPod worker ${this.#api.workerId} waits for jobs`);
-    const pinging = this.#keepAlive();
+    const ended = new AbortController();
+    // Also while a job is brought to its end after the signal.
+    const pinging = this.#keepAlive({ ...this.#context, signal: ended.signal });
     let failures = 0;
     while (!signal.aborted) {
       try {
@@ -52,6 +64,7 @@ class Worker {
         await this.#pauseAfter(error, ++failures);
       }
     }
+    ended.abort();
     await pinging;
     log.info(`RunPod worker ${this.#api.workerId} stopped`);
   }
@@ -63,19 +76,35 @@ class Worker {
     const stop = new AbortController();
     const ended = new AbortController();
     const watching = this.#watchForStop(job, stop, ended.signal);
-    const context = { ...this.#context, signal: AbortSignal.any([this.#context.signal, stop.signal]) };
-    const result = await resultOf(context, job, this.#handle, this.#api.workerId);
+    const unstopped = this.#unstopped();
+    const progress = new JobProgress(unstopped, (text) => this.#api.reportProgress(unstopped, job.id, text));
+    const context = { ...this.#context, signal: stop.signal, log: progress.watch(log) };
+    const tell = (doing: string) => progress.tell(doing);
+    using _draining = this.#announceDrain(job);
+    const work = (inJob: Context, one: WorkerJob) => this.#handle(inJob, one, tell);
+    const result = await resultOf(context, job, work, this.#api.workerId);
     ended.abort();
-    await watching;
+    await Promise.all([watching, progress.end()]);
     if (stop.signal.aborted) log.warn(`RunPod job ${job.id} was stopped by RunPod`);
     else await this.#report(job, result);
     this.#jobId = undefined;
   }
 
+  /** For what is also sent while the worker is being stopped: each attempt has its own bound. */
+  #unstopped(): Context {
+    return { ...this.#context, signal: new AbortController().signal };
+  }
+
+  #announceDrain(job: WorkerJob): Disposable {
+    const { log, signal } = this.#context;
+    const announce = () => log.warn(`RunPod job ${job.id} is brought to its end before the worker stops`);
+    signal.addEventListener("abort", announce, { once: true });
+    return { [Symbol.dispose]: () => signal.removeEventListener("abort", announce) };
+  }
+
   async #report(job: WorkerJob, result: WorkerResult): Promise<void> {
     const { log } = this.#context;
-    // Also when the worker is being stopped: each attempt has its own bound.
-    const context = { ...this.#context, signal: new AbortController().signal };
+    const context = this.#unstopped();
     try {
       await withRetry(context, REPORT_RETRIES, () => this.#api.report(context, job.id, result));
       if ("error" in result) log.error(`RunPod job ${job.id} failed: ${result.error}`);
@@ -102,11 +131,11 @@ class Worker {
     }
   }
 
-  async #keepAlive(): Promise<void> {
-    const { signal, clock, log } = this.#context;
+  async #keepAlive(context: Context): Promise<void> {
+    const { signal, clock, log } = context;
     while (!signal.aborted) {
       try {
-        await this.#api.ping(this.#context, this.#jobId);
+        await this.#api.ping(context, this.#jobId);
       } catch (error) {
         if (!signal.aborted) log.debug(messageOf(error));
       }
@@ -135,7 +164,7 @@ const STOP_PAUSE_MS = 5_000;
 async function resultOf(
   context: Context,
   job: WorkerJob,
-  handle: JobHandler,
+  handle: (context: Context, job: WorkerJob) => ReturnType<JobHandler>,
   workerId: string,
 ): Promise<WorkerResult> {
   try {

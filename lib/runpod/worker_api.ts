@@ -4,6 +4,7 @@ import { UnreachableError, UsageError } from "../core/errors.ts";
 import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../core/http.ts";
 import { findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
+import { VERSION } from "../core/version.ts";
 import { findWebAddress } from "../core/web_address.ts";
 
 /** A job that RunPod hands to a worker. */
@@ -21,6 +22,11 @@ export type WorkerResult = { readonly output: Readonly<Record<string, unknown>> 
 const LONG_POLL_MS = 90_000;
 const REPORT_TIMEOUT_MS = 30_000;
 const PING_INTERVAL_MS = 10_000;
+/** The result of a job waits for progress that is on its way. */
+const PROGRESS_TIMEOUT_MS = 10_000;
+
+/** The variable by whose absence RunPod's SDK knows that it does not run there. */
+export const TAKE_VARIABLE = "RUNPOD_WEBHOOK_GET_JOB";
 
 const Job = z.object({ id: z.string().min(1).max(200), input: z.unknown() });
 const StopSignals = z.object({ jobsToStop: z.array(z.string()).default([]) });
@@ -41,7 +47,7 @@ export class WorkerApi {
   /** @throws {UsageError} code `NOT_ON_RUNPOD` */
   constructor(env: Environment) {
     this.workerId = env.get("RUNPOD_POD_ID") ?? crypto.randomUUID();
-    this.#takeUrl = this.#own(requireAddress(env, "RUNPOD_WEBHOOK_GET_JOB")).replaceAll("$ID", this.workerId);
+    this.#takeUrl = this.#own(requireAddress(env, TAKE_VARIABLE)).replaceAll("$ID", this.workerId);
     this.#doneUrl = this.#own(requireAddress(env, "RUNPOD_WEBHOOK_POST_OUTPUT"));
     const pingUrl = findAddress(env, "RUNPOD_WEBHOOK_PING");
     this.#pingUrl = pingUrl === undefined ? undefined : this.#own(pingUrl);
@@ -75,20 +81,31 @@ export class WorkerApi {
   }
 
   async report(context: Context, id: string, result: WorkerResult): Promise<void> {
+    await this.#post(context, id, result, REPORT_TIMEOUT_MS);
+  }
+
+  /** Tells RunPod how far a job is: its clients read it as the output of a job that is in progress. */
+  async reportProgress(context: Context, id: string, text: string): Promise<void> {
+    await this.#post(context, id, { status: "IN_PROGRESS", output: text }, PROGRESS_TIMEOUT_MS);
+  }
+
+  async #post(context: Context, id: string, body: unknown, timeoutMs: number): Promise<void> {
     await this.#ask(context, {
       url: withParameters(this.#doneUrl.replaceAll("$ID", encodeURIComponent(id)), { isStream: "false" }),
       method: "POST",
       // What the SDK says, although it is JSON.
       headers: { "content-type": "application/x-www-form-urlencoded", "x-request-id": id },
-      body: JSON.stringify(result),
+      body: JSON.stringify(body),
       what: `the answer to the result of RunPod job ${id}`,
-    }, REPORT_TIMEOUT_MS);
+    }, timeoutMs);
   }
 
   /** Shows RunPod that the worker lives, and on which job it works. */
   async ping(context: Context, id: string | undefined): Promise<void> {
     if (this.#pingUrl === undefined) return;
-    const url = withParameters(this.#pingUrl, id === undefined ? {} : { job_id: id });
+    const job = id === undefined ? {} : { job_id: id };
+    // The name that the SDK gives to its own version.
+    const url = withParameters(this.#pingUrl, { ...job, runpod_version: `model-sync/${VERSION}` });
     await this.#ask(context, { url, what: "the answer to a sign of life" }, 2 * this.pingIntervalMs);
   }
 
@@ -129,7 +146,8 @@ function requireAddress(env: Environment, name: string): string {
   if (url !== undefined) return url;
   throw new UsageError(`Cannot serve RunPod: the variable ${name} is not set`, {
     code: "NOT_ON_RUNPOD",
-    hint: "RunPod sets it for the workers of an endpoint; to try a job here, give it with --test-input",
+    hint:
+      "RunPod sets it for the workers of an endpoint; to try a job here, give it with --test-input or in test_input.json",
   });
 }
 

@@ -28,7 +28,7 @@ export const PresignedTarget = z.object({
 export type PresignedTarget = Readonly<z.infer<typeof PresignedTarget>>;
 
 /** An hour moves 45 GB at 100 Mbit/s. */
-const UPLOAD_TIMEOUT_MS = 3_600_000;
+export const UPLOAD_TIMEOUT_MS = 3_600_000;
 
 /**
  * Uploads with one `PUT` to a signed address, streamed from the disk. Needs net and read permission.

@@ -372,7 +372,21 @@ Deno.test("an archive's address that expired is asked for again; one that never 
     4,
   );
   assert.doesNotMatch(error.message, /Signature/);
-  assert.match(error.hint ?? "", /the worker must return/);
+  assert.match(error.hint ?? "", /the worker must return .*--new-job/);
+});
+
+Deno.test("a completed job whose archive is refused stays, and the message says how to start another", async () => {
+  await using bench = await Bench.with();
+  await bench.world.tamper("BTC_USDC/rf.joblib", "two");
+  const error = await failure(bench.pull(), "DIGEST_MISMATCH", 5);
+  assert.match(error.hint ?? "", /takes RunPod job job-1-u1 again .*model-sync runpod-pull --new-job/);
+  bench.world.files.content = new TextEncoder().encode("no archive");
+  const second = await failure(bench.pull(), "ARCHIVE_FORMAT", 5);
+  assert.match(second.hint ?? "", /--new-job/);
+  // Paid for once, until the user wants another.
+  assert.equal(bench.count("run"), 1);
+  await bench.world.offer(MODELS, 1);
+  assert.equal((await bench.pull({ startsAnew: true })).revision, "job-2-u1");
 });
 
 Deno.test("an API that answers with the archive at once is not asked again", async () => {

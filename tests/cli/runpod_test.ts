@@ -273,6 +273,13 @@ Deno.test("what is missing or wrong is told before anything is started", async (
   await expect(2, /The header|Cannot send the header "x y"/, "--headers-json", '{"x y": "z"}');
   const real = "https://api.runpod.ai/v2/abc/run";
   await expect(3, /the variable NO_KEY is not set/, "--trigger-url", real, "--api-key-env", "NO_KEY");
+  // As the original's example has it, and as ours has.
+  for (const id of ["<ENDPOINT_ID>", "ENDPOINT_ID", "{endpoint_id}", "%3CENDPOINT_ID%3E"]) {
+    const left = new RegExp(`trigger_url has "${id}" in the place of an endpoint's id`);
+    await expect(2, left, "--trigger-url", `https://api.runpod.ai/v2/${id}/run`, "--api-key-env", "NO_KEY");
+    const template = `${seed.world.api.origin}/v2/${id}/status/{job_id}`;
+    await expect(2, /status_url_template has /, "--status-url-template", template);
+  }
   writeFiles(seed.bot, { "configs/bot.yaml": "model_sync: {}\n" });
   await expect(2, /trigger_url is not set/);
   await expect(2, /status_url_template is not set/, "--trigger-url", seed.world.api.triggerUrl);
@@ -379,9 +386,8 @@ Deno.test("train prints the original's keys, and its archive is what runpod-pull
   assert.equal((await runCli("train", ["--train-all", "--train-missing-only"], options)).code, 2);
 });
 
-/** A RunPod worker on the trainer's machine, until it is disposed of. */
-function startWorker(seed: Seed): AsyncDisposable & { readonly said: Promise<string> } {
-  const child = new Deno.Command(Deno.execPath(), {
+function spawnWorker(seed: Seed): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args: cliArgs("train", ["--serve-runpod"], { entry: "script" }),
     cwd: seed.trainer,
     env: { ...GIT_ENV, NO_COLOR: "1", ...seed.world.api.workerEnv },
@@ -389,6 +395,11 @@ function startWorker(seed: Seed): AsyncDisposable & { readonly said: Promise<str
     stdout: "null",
     stderr: "piped",
   }).spawn();
+}
+
+/** A RunPod worker on the trainer's machine, until it is disposed of. */
+function startWorker(seed: Seed): AsyncDisposable & { readonly said: Promise<string> } {
+  const child = spawnWorker(seed);
   const said = new Response(child.stderr).text();
   return {
     said,
@@ -452,6 +463,44 @@ Deno.test("a worker trains for each job, uploads the archive, and runpod-pull ac
   assert.deepEqual(readFiles(join(seed.bot, "models")), readFiles(join(seed.trainer, "models")));
 });
 
+Deno.test("a worker that gets SIGTERM trains to the end, hands over the archive and ends well", async () => {
+  await using seed = new Seed();
+  await using storage = startStorage();
+  seed.world.api.script = undefined;
+  writeFiles(seed.trainer, {
+    "test_input.json": "[]",
+    "train.ts": `
+      console.log("training begins");
+      Deno.stdout.writeSync(new TextEncoder().encode("\\n"));
+      while (!Deno.statSync(".").isDirectory || !exists("go")) await new Promise((go) => setTimeout(go, 20));
+      Deno.mkdirSync("models", { recursive: true });
+      Deno.writeTextFileSync("models/m.bin", "trained");
+      function exists(path: string) { try { return Deno.statSync(path).isFile; } catch { return false; } }
+    `,
+    "configs/bot.yaml": `model_sync:
+  stop_timeout_sec: 0.001
+  publisher: {train_command: ["${Deno.execPath()}", "run", "-A", "-q", "--no-config", "train.ts"]}
+`,
+  });
+  const target = { upload_url: storage.uploadUrl, download_url: storage.downloadUrl };
+  const worker = spawnWorker(seed);
+  const pulling = seed.json("--trigger-payload-json", JSON.stringify({ input: target }));
+  const decoder = new TextDecoder();
+  let said = "";
+  for await (const piece of worker.stderr) {
+    said += decoder.decode(piece, { stream: true });
+    if (said.includes("training begins") && !said.includes("SIGTERM")) worker.kill("SIGTERM");
+    if (said.includes("is brought to its end")) writeFiles(seed.trainer, { go: "" });
+  }
+  assert.equal((await worker.status).code, 0, said);
+  const pulled = await pulling;
+  assert.deepEqual([pulled["outcome"], pulled["model_files"]], ["activated", 1]);
+  assert.equal(readFiles(join(seed.bot, "models"))["m.bin"], "trained");
+  assert.ok(
+    seed.world.api.requests.some(({ body }) => body === '{"status":"IN_PROGRESS","output":"training"}'),
+  );
+});
+
 Deno.test("a worker can be tried without RunPod", async () => {
   await using seed = new Seed();
   await using storage = startStorage();
@@ -469,6 +518,15 @@ Deno.test("a worker can be tried without RunPod", async () => {
   const bad = await runCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
   assert.equal(bad.code, 1);
   assert.equal(JSON.parse(JSON.parse(bad.stdout).error).error_type, "UPLOAD_TARGET_MISSING");
+  writeFiles(seed.trainer, { "test_input.json": `\ufeff${JSON.stringify(job)}` });
+  const fromFile = await runCli("train", ["--serve-runpod", "--json"], options);
+  assert.equal(fromFile.code, 0, fromFile.stderr);
+  assert.equal(JSON.parse(fromFile.stdout).output.models_archive_url, storage.downloadUrl);
+  writeFiles(seed.trainer, { "test_input.json": "[]" });
+  const odd = await runCli("train", ["--serve-runpod"], options);
+  assert.equal(odd.code, 2);
+  assert.match(odd.stderr, /Cannot do the job in test_input\.json: it is not a JSON object with an input/);
+  Deno.removeSync(join(seed.trainer, "test_input.json"));
   const nowhere = await runCli("train", ["--serve-runpod"], options);
   assert.equal(nowhere.code, 2);
   assert.match(nowhere.stderr, /RUNPOD_WEBHOOK_GET_JOB is not set/);

@@ -67,7 +67,11 @@ const Policy = z.object({
   lowPriority: z.boolean().default(false),
 });
 const RunRequest = z.object({ input: z.record(z.string(), z.unknown()), policy: Policy.prefault({}) });
-const Result = z.object({ output: z.unknown().optional(), error: z.unknown().optional() });
+const Result = z.object({
+  status: z.literal("IN_PROGRESS").optional(),
+  output: z.unknown().optional(),
+  error: z.unknown().optional(),
+});
 
 const ENDPOINT = "ep1";
 const API_KEY = "rpa_test_account_key";
@@ -252,7 +256,10 @@ class RunPodServer implements FakeRunPod {
     const job = this.jobs.find((job) => job.id === id);
     const result = Result.safeParse(parseJson(body)).data;
     if (job === undefined || result === undefined) return problem(400, "bad result");
-    if (!ENDED.includes(job.state.status)) {
+    if (ENDED.includes(job.state.status)) return new Response("ok");
+    if (result.status !== undefined) {
+      this.#enter(job, { status: "IN_PROGRESS", output: result.output });
+    } else {
       // What RunPod makes of an error that is no text (runpod-python, issue 299).
       const isError = typeof result.error === "string";
       this.#enter(job, {

@@ -186,7 +186,8 @@ Deno.test("signs of life name the job that is under way", async () => {
   }, { RUNPOD_PING_INTERVAL: String(PING_MS) });
   await bench.seen("job-done", 1);
   const pings = bench.api.requests.filter(({ operation }) => operation === "ping");
-  assert.match(pings[1]?.path ?? "", new RegExp(`&job_id=${id}$`));
+  assert.match(pings[1]?.path ?? "", new RegExp(`&job_id=${id}&`));
+  for (const { path } of pings) assert.match(path, /&runpod_version=model-sync%2F\d+\.\d+\.\d+$/);
   bench.end();
   await serving;
 });
@@ -211,18 +212,62 @@ Deno.test("a job that is cancelled is stopped and not reported; the next one is 
   await serving;
 });
 
-Deno.test("a worker that is stopped in a job reports the job as failed, and ends", async () => {
+Deno.test("a worker that is stopped in a job brings the job to its end, takes no other, and ends", async () => {
   await using bench = new Bench();
-  const id = await bench.submit();
-  const serving = bench.serve((context) =>
-    new Promise((_, reject) => {
-      context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
-      bench.end();
-    })
-  );
+  const [id, waiting] = [await bench.submit(), await bench.submit()];
+  const serving = bench.serve(async (context) => {
+    bench.end();
+    await bench.clock.waitsToPing.promise;
+    // Signs of life go on: RunPod would give the job to another worker otherwise.
+    const pings = bench.api.requests.filter(({ operation }) => operation === "ping").length;
+    bench.clock.advance(PING_MS);
+    await bench.seen("ping", pings + 1);
+    context.signal.throwIfAborted();
+    return { done: true };
+  }, { RUNPOD_PING_INTERVAL: String(PING_MS) });
   await serving;
   const job = await bench.ask(id);
-  assert.deepEqual([job.status, readJob(job).error], ["FAILED", "stopped by SIGTERM"]);
+  assert.deepEqual([job.status, job.output], ["COMPLETED", { done: true }]);
+  assert.equal((await bench.ask(waiting)).status, "IN_QUEUE");
+  assert.ok(
+    bench.context.log.lines.includes(`warn RunPod job ${id} is brought to its end before the worker stops`),
+  );
+});
+
+Deno.test("a job's clients see how far it is, and its result last, whatever becomes of the progress", async () => {
+  await using bench = new Bench();
+  const id = await bench.submit();
+  bench.api.faults["job-done"].push(undefined, undefined, answer(500));
+  const shown: unknown[] = [];
+  const serving = bench.serve(async (context, _job, tell) => {
+    tell("training");
+    await bench.seen("job-done", 1);
+    shown.push((await bench.ask(id)).output);
+    context.log.progress("uploading", 1, 4);
+    await bench.seen("job-done", 2);
+    shown.push((await bench.ask(id)).output);
+    // Bytes move many times a second.
+    context.log.progress("uploading", 2, 4);
+    tell("not taken");
+    tell("replaced");
+    tell("dropped at the end");
+    return { done: true };
+  });
+  await bench.seen("job-done", 4);
+  const job = await bench.ask(id);
+  assert.deepEqual([job.status, job.output], ["COMPLETED", { done: true }]);
+  assert.deepEqual(shown, ["training", "uploading: 25%"]);
+  const bodies = bench.api.requests.filter(({ operation }) => operation === "job-done").map(({ body }) =>
+    body
+  );
+  assert.deepEqual(bodies, [
+    '{"status":"IN_PROGRESS","output":"training"}',
+    '{"status":"IN_PROGRESS","output":"uploading: 25%"}',
+    '{"status":"IN_PROGRESS","output":"not taken"}',
+    '{"output":{"done":true}}',
+  ]);
+  bench.end();
+  await serving;
 });
 
 Deno.test("a worker says which variable is missing", () => {

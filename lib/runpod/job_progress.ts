@@ -1,0 +1,67 @@
+import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+
+/** Bytes move many times a second; a job's clients look every few seconds. */
+const BYTES_EVERY_MS = 10_000;
+
+/**
+ * Sends how far a job is, one message at a time: what is told meanwhile replaces what still waits. Progress that RunPod
+ * does not take is no fault of the job.
+ */
+export class JobProgress {
+  readonly #context: Context;
+  readonly #send: (text: string) => Promise<void>;
+  #next: string | undefined;
+  #sending: Promise<void> | undefined;
+  #bytesToldMs = -Infinity;
+
+  constructor(context: Context, send: (text: string) => Promise<void>) {
+    this.#context = context;
+    this.#send = send;
+  }
+
+  tell(text: string): void {
+    this.#next = text;
+    this.#sending ??= this.#sendAll();
+  }
+
+  /** Returns the job's log, which also tells of bytes that move. */
+  watch(log: Log): Log {
+    return {
+      debug: (...line) => log.debug(...line),
+      info: (...line) => log.info(...line),
+      warn: (...line) => log.warn(...line),
+      error: (...line) => log.error(...line),
+      progress: (label, doneBytes, totalBytes) => {
+        log.progress(label, doneBytes, totalBytes);
+        this.#tellBytes(label, doneBytes, totalBytes);
+      },
+    };
+  }
+
+  /** Waits for what is being sent; nothing is sent afterwards, or it would come after the job's result. */
+  async end(): Promise<void> {
+    this.#next = undefined;
+    await this.#sending;
+  }
+
+  #tellBytes(label: string, doneBytes: number, totalBytes: number | undefined): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    if (totalBytes === undefined || totalBytes === 0 || nowMs - this.#bytesToldMs < BYTES_EVERY_MS) return;
+    this.#bytesToldMs = nowMs;
+    this.tell(`${label}: ${Math.floor(100 * doneBytes / totalBytes)}%`);
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let text = this.#next; text !== undefined; text = this.#next) {
+      this.#next = undefined;
+      try {
+        await this.#send(text);
+      } catch (error) {
+        this.#context.log.debug(messageOf(error));
+      }
+    }
+    this.#sending = undefined;
+  }
+}
