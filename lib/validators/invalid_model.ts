@@ -6,12 +6,18 @@ export class InvalidModelError extends RefusedError {
   readonly path: string;
   /** What is wrong, without the file: a part of the message. */
   readonly problem: string;
+  /** What a pickle in it imports that is not allowed: `mybot.models.Scaler`. */
+  readonly imports: readonly string[];
 
   /** @param problem what is wrong: `its header is 12 bytes, expected 8 and 300 of JSON` */
   constructor(
     path: string,
     problem: string,
-    details: { readonly hint?: string; readonly cause?: unknown } = {},
+    { imports = [], ...details }: {
+      readonly hint?: string;
+      readonly cause?: unknown;
+      readonly imports?: readonly string[];
+    } = {},
   ) {
     super(`Cannot activate ${path === "" ? "the release" : path}: ${problem}`, {
       code: "VALIDATION_FAILED",
@@ -20,5 +26,6 @@ export class InvalidModelError extends RefusedError {
     });
     this.path = path;
     this.problem = problem;
+    this.imports = imports;
   }
 }

@@ -7,6 +7,7 @@ import { CHECKERS } from "./checkers.ts";
 import { runCustomCommand } from "./custom_command.ts";
 import { InvalidModelError } from "./invalid_model.ts";
 import type { ModelFile } from "./model_file.ts";
+import { adviseImports } from "./pickle/import_advice.ts";
 import { applyRules } from "./rules.ts";
 
 /** Each may load a model into a process of its own: two fill the smallest servers. */
@@ -126,10 +127,12 @@ function throwRefusals(context: Context, errors: readonly InvalidModelError[]): 
   for (const { message } of errors.slice(0, LOGGED_MAX)) context.log.error(message);
   const named = others.slice(0, NAMED_MAX).map(({ path }) => path).join(", ");
   const rest = others.length > NAMED_MAX ? ", ..." : "";
+  const imports = [...new Set(errors.flatMap((error) => error.imports))];
+  const hint = imports.length > 0 ? adviseImports(imports) : first.hint;
   throw new InvalidModelError(
     first.path,
     `${first.problem} (and ${others.length} more refused: ${named}${rest})`,
-    { hint: first.hint ?? "see what was logged above; the active release is untouched", cause: first },
+    { hint: hint ?? "see what was logged above; the active release is untouched", cause: first },
   );
 }
 

@@ -227,3 +227,10 @@ Deno.test("an interrupted run stops before the next file", async () => {
   const context = testContext({ signal: controller.signal });
   await assert.rejects(validateRelease(context, request), (error) => error === reason);
 });
+
+Deno.test("a release of several pickles is refused with the imports of all of them", async () => {
+  const pickle = (name: string) => new TextEncoder().encode(`cbot.models\n${name}\n.`);
+  await assert.rejects(() => validate({ files: { "a.pkl": pickle("A"), "b.pkl": pickle("B") } }), {
+    hint: /under activation\.validate\.pickle: allow: \[bot\.models\.A, bot\.models\.B\]$/,
+  });
+});

@@ -39,6 +39,8 @@ export function findRule(
 ): GlobalRule | undefined {
   const full = `${module}.${name}`;
   if (allowed.patterns.some((pattern) => pattern === full)) return FREE;
+  // A dotted name goes on to attributes, and so to whatever a module has imported itself.
+  if (name.includes(".")) return undefined;
   const text = `${module}:${name}`;
   const rules = isTorch ? [...TORCH_RULES, ...RULES] : RULES;
   if (!DENIED_PARTS.test(module)) {

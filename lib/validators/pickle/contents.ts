@@ -3,6 +3,7 @@ import type { FileRange } from "../../core/file_range.ts";
 import { oneLine, quote } from "../../core/quote.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import { ALLOWED_IN_WORDS, type PickleAllowList } from "./allow_list.ts";
+import { adviseImports, listed } from "./import_advice.ts";
 import type { OpcodeBudget } from "./opcode_budget.ts";
 import type { PickleDialect } from "./machine_options.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
@@ -60,13 +61,14 @@ export function invalidPickle(
   problem: PickleProblem,
 ): InvalidModelError {
   const what = entry === undefined ? "its pickle" : `the pickle ${quote(entry)} in it`;
-  const { global } = problem;
-  const expected = global === undefined ? "" : `; allowed are ${ALLOWED_IN_WORDS}`;
-  const text = `${what} ${oneLine(problem.message)} at byte ${problem.offset}${expected}`;
-  return new InvalidModelError(path, text, {
-    cause: problem,
-    ...(global === undefined
-      ? {}
-      : { hint: `if it is your own and harmless, add ${quote(global)} to activation.validate.pickle.allow` }),
-  });
+  const { imports } = problem;
+  const [first, ...others] = imports;
+  if (first === undefined) {
+    const text = `${what} ${oneLine(problem.message)} at byte ${problem.offset}`;
+    return new InvalidModelError(path, text, { cause: problem });
+  }
+  const besides = others.length === 0 ? "" : `, and imports ${oneLine(listed(others))}`;
+  const text = `${what} ${oneLine(problem.message)} at byte ${problem.offset}${besides}; ` +
+    `allowed are ${ALLOWED_IN_WORDS}`;
+  return new InvalidModelError(path, text, { cause: problem, hint: adviseImports(imports), imports });
 }

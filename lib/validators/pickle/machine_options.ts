@@ -1,5 +1,6 @@
 import type { PickleAllowList } from "./allow_list.ts";
 import type { LoadCost } from "./load_cost.ts";
+import type { MissingImports } from "./missing_imports.ts";
 
 /** Who reads the pickle, which decides what is read and what may be imported. */
 export type PickleDialect = "python" | "joblib" | "torch";
@@ -9,6 +10,8 @@ export interface MachineOptions {
   readonly dialect: PickleDialect;
   /** Of all the pickles of a stream. */
   readonly cost: LoadCost;
+  /** Of all the pickles of a stream. */
+  readonly missing: MissingImports;
   /**
    * Whether these bytes are a pickle beyond doubt. Of doubtful ones, the first import that is not allowed is remembered,
    * and the walk goes on for a better reason to refuse them.

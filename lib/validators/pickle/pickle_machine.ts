@@ -37,6 +37,9 @@ const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
 /** What Python stops at when it is called. */
 const UNCALLABLE: ReadonlySet<string> = new Set(["tuple", "list", "dict", "data", "integer", "dtype"]);
 
+/** Something that was made by what the user allowed. */
+const OF_THE_USER = { kind: "global", module: "", name: "", rule: FREE } as const;
+
 /** Whether a name can be text, which Python insists on. */
 function mayBeText(name: PickleValue): boolean {
   return typeof name === "string" || isPayload(name) || name === UNKNOWN;
@@ -89,17 +92,24 @@ export class PickleMachine extends PickleContainers {
     if (this.#globals.size >= PICKLE_LIMITS.globals) {
       throw this.refused(`imports more than ${PICKLE_LIMITS.globals} things`);
     }
-    // A dotted name goes on to attributes, and so to whatever a module has imported itself.
     const { allowed, dialect } = this.#options;
-    const rule = name.includes(".") ? undefined : findRule(module, name, allowed, dialect === "torch");
-    if (rule === undefined) this.#noted.note(module, name, () => this.refused(`imports ${full}`, full));
-    if (rule === undefined && this.#options.isRest === true && this.#noted.problem === undefined) {
-      throw this.broken(`imports ${full}`);
-    }
-    if (rule === undefined) this.suspect(`imports ${full}`, full);
-    const found: GlobalValue = { kind: "global", module, name, rule };
-    this.#globals.set(key, found);
-    return found;
+    const found = findRule(module, name, allowed, dialect === "torch");
+    const rule = found === undefined ? this.#ruleOfMissing(module, name, full) : found;
+    const value: GlobalValue = { kind: "global", module, name, rule };
+    this.#globals.set(key, value);
+    return value;
+  }
+
+  /** What may be done with an import that is not allowed: anything, once the stream is refused anyway. */
+  #ruleOfMissing(module: string, name: string, full: string): GlobalRule | undefined {
+    const { isCertain, isRest, missing } = this.#options;
+    const problem = () => this.refused(`imports ${full}`, full);
+    this.#noted.note(module, name, problem);
+    if (isRest === true && this.#noted.problem === undefined) throw this.broken(`imports ${full}`);
+    missing.add(full);
+    if (isCertain) missing.refuse(this.suspicion ?? problem());
+    else this.suspect(`imports ${full}`, full);
+    return missing.refusal === undefined ? undefined : FREE;
   }
 
   /** An import whose names are longer than any. */
@@ -139,7 +149,7 @@ export class PickleMachine extends PickleContainers {
     if (items === undefined) throw this.refused(`calls ${full} with arguments that cannot be told`);
     if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.wrapperMisused();
     for (const item of items) {
-      const isTaken = !isObject(item) || item.kind !== "global" ||
+      const isTaken = !isObject(item) || item.kind !== "global" || item.rule === FREE ||
         rule.takes?.test(`${item.module}:${item.name}`) === true;
       if (!isTaken) throw this.refused(`hands ${describe(item)} to ${full}`, describe(item));
     }
@@ -194,7 +204,7 @@ export class PickleMachine extends PickleContainers {
       case "global":
       case "unknown":
         // That would change a class or a function for everybody.
-        throw this.suspicion ?? this.refused(`sets the state of ${describe(target)}`, describe(target));
+        throw this.suspicion ?? this.refused(`sets the state of ${describe(target)}`);
       default:
         this.suspect(`sets the state of ${describe(target)}`);
     }
@@ -210,9 +220,14 @@ export class PickleMachine extends PickleContainers {
   #callable(callee: PickleValue): GlobalValue & { readonly rule: NonNullable<GlobalValue["rule"]> } {
     if (!isObject(callee)) throw this.broken(`calls ${describe(callee)}`);
     if (UNCALLABLE.has(callee.kind)) throw this.suspicion ?? this.broken(`calls ${describe(callee)}`);
-    const rule = callee.kind === "global" ? callee.rule : undefined;
-    if (callee.kind === "global" && rule !== undefined) return { ...callee, rule };
-    throw this.suspicion ?? this.refused(`calls ${describe(callee)}`, describe(callee));
+    if (callee.kind === "global" && callee.rule !== undefined) return { ...callee, rule: callee.rule };
+    if (callee.kind === "global" && this.suspicion !== undefined) {
+      this.#options.missing.refuse(this.suspicion);
+      return { ...callee, rule: FREE };
+    }
+    // What the user allowed may make what is called, as `getattr` does.
+    if (callee.kind === "instance" && callee.rule === FREE) return OF_THE_USER;
+    throw this.suspicion ?? this.refused(`calls ${describe(callee)}`);
   }
 
   #result({ rule, module, name }: GlobalValue, items: readonly PickleValue[]): PickleValue {
@@ -246,16 +261,18 @@ export class PickleMachine extends PickleContainers {
   #reconstructed([cls = null, base = null, state = null]: readonly PickleValue[]): PickleValue {
     const target = this.#callable(cls);
     const isFree = target.rule === FREE;
-    if ((target.rule.use !== "make" && !isFree) || !isBuiltIn(base)) {
+    const named = isObject(base) && base.kind === "global" ? base : undefined;
+    const isBased = isBuiltIn(base) || named?.rule === FREE;
+    if ((target.rule.use !== "make" && !isFree) || !isBased) {
       throw this.refused(
         `makes an object of ${describe(target)}, based on ${describe(base)}`,
-        describe(target),
+        isBased ? describe(target) : named && describe(named),
       );
     }
     if (holdsWrapper(state)) throw this.wrapperMisused();
     const isForgedItem = isObject(state) && state.kind === "dict" && state.forgedKey !== undefined &&
       target.rule.hasItemsAsAttributes === true;
-    if (!isFree && (!isStateOf(base, state) || isForgedItem)) {
+    if (!isFree && (!isBuiltIn(base) || !isStateOf(base, state) || isForgedItem)) {
       throw this.refused(`makes an object of ${describe(target)} with contents that cannot be told`);
     }
     return target.rule.makes === "wrapper" ? WRAPPER : this.#made(target.rule, state);

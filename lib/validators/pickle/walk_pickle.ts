@@ -2,6 +2,7 @@ import type { PickleAllowList } from "./allow_list.ts";
 import { ALIGNMENT_BYTES, type ArrayPlace } from "./joblib_array.ts";
 import { readNpyHeader } from "./npy_header.ts";
 import { LoadCost } from "./load_cost.ts";
+import { MissingImports } from "./missing_imports.ts";
 import { FIXED_BYTES_MAX, readArgument } from "./opcode_argument.ts";
 import { type Effect, EFFECTS } from "./opcode_effects.ts";
 import { type Opcode, OPCODES } from "./opcodes.ts";
@@ -58,12 +59,16 @@ const TORCH_PICKLES = 5;
  */
 export async function walkPickles(source: PickleSource, options: WalkOptions): Promise<WalkReport> {
   const walk = new Walk(new PickleReader(source), options);
+  const { missing } = walk;
   try {
     await walk.all();
+    if (missing.refusal !== undefined) throw missing.refusal;
     return { ...walk.counts, broken: undefined };
   } catch (error) {
-    if (!(error instanceof PickleProblem) || error.kind !== "broken") throw error;
-    return { ...walk.counts, broken: error };
+    if (!(error instanceof PickleProblem)) throw error;
+    const problem = missing.refusal ?? error;
+    if (problem.kind !== "broken") throw problem.withImports(missing.names);
+    return { ...walk.counts, broken: problem };
   } finally {
     await source.close();
   }
@@ -75,6 +80,7 @@ class Walk {
   /** Pickles and arrays that were begun. */
   #starts = 0;
   readonly #cost: LoadCost;
+  readonly missing = new MissingImports();
   readonly counts = { pickles: 0, imports: 0, arrays: 0 };
 
   constructor(reader: PickleReader, options: WalkOptions) {
@@ -143,7 +149,8 @@ class Walk {
   async #one(options: WalkOptions): Promise<PickleValue> {
     const isRest = options.isForeign === true && this.counts.pickles > 0;
     const isLater = !isRest && this.counts.pickles > 0;
-    const machine = new PickleMachine({ ...options, cost: this.#cost, isRest, isLater });
+    const { missing } = this;
+    const machine = new PickleMachine({ ...options, cost: this.#cost, missing, isRest, isLater });
     try {
       return await this.#run(machine);
     } catch (error) {
