@@ -1,4 +1,4 @@
-import type { DeflateRaw, Gunzip, InflateRaw } from "node:zlib";
+import type { DeflateRaw, Gunzip, InflateRaw, ZstdDecompress } from "node:zlib";
 import { osErrorCode } from "./errors.ts";
 
 /**
@@ -6,7 +6,7 @@ import { osErrorCode } from "./errors.ts";
  * engine is done with the last, so buffers can be reused. Left early, it ends the engine.
  */
 export async function* zlibPieces(
-  engine: InflateRaw | DeflateRaw | Gunzip,
+  engine: InflateRaw | DeflateRaw | Gunzip | ZstdDecompress,
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   const feeding = feed(engine, pieces);
@@ -20,7 +20,7 @@ export async function* zlibPieces(
 
 /** Stops when the engine is gone: because its data ended before the pieces did, because they broke it, or unwanted. */
 async function feed(
-  engine: InflateRaw | DeflateRaw | Gunzip,
+  engine: InflateRaw | DeflateRaw | Gunzip | ZstdDecompress,
   pieces: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   let wake = () => {};

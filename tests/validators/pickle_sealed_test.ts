@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { InvalidModelError } from "../../lib/validators/invalid_model.ts";
 import { inspectPickle } from "../../lib/validators/pickle/inspect_pickle.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text } from "../helpers/raw_pickle.ts";
 import { joined } from "../helpers/raw_zip.ts";
 import { stagedFile } from "../helpers/model_files.ts";
-import { tempDir } from "../helpers/temp_dir.ts";
+import { noise, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 async function inspect(content: Uint8Array, name: string): Promise<void> {
@@ -65,6 +65,22 @@ Deno.test("bytes that only begin like a compressed file pass", async () => {
   await inspect(rawPickle("x", 0xbb, new Uint8Array(40).fill(0xff)), "weights.bin");
   await inspect(rawPickle(0x5d, 0, 0, 1, new Uint8Array(40)), "weights.bin");
   await inspect(new Uint8Array(4096), "weights.bin");
+});
+
+Deno.test("damaged zstd is refused wherever the damage is, and never ends the process", async () => {
+  // A string of 400,000 bytes, and None.
+  const pickle = rawPickle(PROTO_4, "B", 0x80, 0x1a, 6, 0, noise(400_000, 1), "0N.");
+  await inspect(zstdCompressSync(pickle), "m.pkl.zst");
+  const packed = zstdCompressSync(pickle, {
+    params: { [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  for (const name of ["m.pkl.zst", "weights.bin"]) {
+    for (const at of [2000, 200_000, packed.length - 1]) {
+      const damaged = packed.map((byte, index) => index === at ? byte ^ 1 : byte);
+      await refuses(damaged, name, /cannot be decompressed \(zstd\)/);
+    }
+    await refuses(packed.subarray(0, -1), name, /cannot be decompressed \(zstd\): it was truncated/);
+  }
 });
 
 Deno.test("zstd is opened under any name", async () => {

@@ -69,6 +69,8 @@ async function unwrap(
 ): Promise<PickleSource> {
   const pieces = wrapper === "lz4"
     ? (await import("./lz4_frame.ts")).decompressLz4(source)
+    : wrapper === "zstd"
+    ? unzstded(source)
     : inflated(source, wrapper);
   return streamSource(bounded(pieces, size), signal);
 }
@@ -76,16 +78,12 @@ async function unwrap(
 /** node:zlib is loaded when needed, because it costs every start 30 ms. */
 async function* inflated(
   source: PickleSource,
-  wrapper: "zlib" | "gzip" | "zstd",
+  wrapper: "zlib" | "gzip",
 ): AsyncGenerator<Uint8Array> {
-  const { createGunzip, createInflate, createZstdDecompress } = await import("node:zlib");
+  const { createGunzip, createInflate } = await import("node:zlib");
   const { isDataError, zlibPieces } = await import("../../core/zlib_pieces.ts");
   const options = { chunkSize: PIECE_BYTES };
-  const engine = wrapper === "zstd"
-    ? createZstdDecompress(options)
-    : wrapper === "gzip"
-    ? createGunzip(options)
-    : createInflate(options);
+  const engine = wrapper === "gzip" ? createGunzip(options) : createInflate(options);
   let bytes = 0;
   let head: Uint8Array = new Uint8Array(0);
   const pieces = async function* () {
@@ -104,12 +102,31 @@ async function* inflated(
   } catch (error) {
     if (!isDataError(error)) throw error;
     // Other readers check less than this one does, or hand out what stands before the damage.
-    const isSure = wrapper !== "zstd" && await isDamagedAtOnce(head, wrapper);
+    const isSure = await isDamagedAtOnce(head, wrapper);
     throw new PickleProblem(
       isSure ? "broken" : "refused",
       0,
       `cannot be decompressed (${wrapper}): ${error.message}`,
     );
+  } finally {
+    await source.close();
+  }
+}
+
+/** Readers disagree about a second frame, so nothing may follow the first. */
+async function* unzstded(source: PickleSource): AsyncGenerator<Uint8Array> {
+  const { ZstdProblem, zstdPieces } = await import("../../core/zstd_pieces.ts");
+  const pieces = async function* () {
+    for (let piece = await source.read(); piece !== undefined; piece = await source.read()) yield piece;
+  };
+  try {
+    yield* zstdPieces(pieces(), "one");
+  } catch (error) {
+    if (!(error instanceof ZstdProblem)) throw error;
+    const problem = error.kind === "followed"
+      ? "has bytes behind its zstd stream"
+      : `cannot be decompressed (zstd): ${error.message}`;
+    throw new PickleProblem("refused", 0, problem);
   } finally {
     await source.close();
   }
