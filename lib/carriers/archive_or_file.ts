@@ -11,6 +11,9 @@ export type Contents = Pick<Archive, "entries" | "folders" | "read"> & AsyncDisp
 /** Models that are ZIP files themselves: PyTorch, NumPy, Keras, TorchServe. */
 const ZIPPED_MODEL = /\.(?:pt|pth|ckpt|npz|keras|mar)$/i;
 
+/** Archives, of whatever kind: what is named so and is none that can be opened is no model. */
+const NAMED_ARCHIVE = /\.(?:zip|tar|tar\.\w+|tgz|tbz2?|txz|tlz|tzst|7z|rar|cab|cpio)$/i;
+
 /** Without an ending a file has no kind, and is more probably an archive gone wrong. */
 const HAS_ENDING = /[^.]\.[a-z0-9]+$/i;
 
@@ -27,7 +30,9 @@ export async function openArchiveOrFile(
   limits: ArchiveLimits,
   fileName: string,
 ): Promise<Contents> {
-  if (!HAS_ENDING.test(fileName)) return await openArchive(context, path, name, limits);
+  if (!HAS_ENDING.test(fileName) || NAMED_ARCHIVE.test(fileName)) {
+    return await openArchive(context, path, name, limits);
+  }
   try {
     const archive = await openArchive(context, path, name, limits);
     const isPacked = !ZIPPED_MODEL.test(fileName) ||
@@ -54,7 +59,7 @@ async function openFile(
     async *read(wants = () => true): AsyncGenerator<ArchiveContent> {
       if (!wants(entry)) return;
       await file.seek(0, Deno.SeekMode.Start);
-      yield { entry, content: readPieces(file, signal) };
+      yield { entry, links: [], content: readPieces(file, signal) };
     },
     [Symbol.asyncDispose]() {
       file.close();

@@ -115,12 +115,16 @@ export class ArchivedModels implements AsyncDisposable {
     const staged = new Map<string, Sha256>();
     let doneBytes = 0;
     for (const { archive, files, name } of this.#parts) {
-      for await (const { entry, content } of archive.read(({ path }) => files.has(path))) {
-        const path = files.get(entry.path)?.path ?? entry.path;
-        const earlier = staged.get(path);
-        if (earlier !== undefined) await refuseOtherBytes(path, earlier, content, name);
-        else staged.set(path, (await staging.write(path, entry.bytes, content)).sha256);
-        doneBytes += entry.bytes;
+      for await (const { entry, links, content } of archive.read(({ path }) => files.has(path))) {
+        const paths = [entry, ...links].map(({ path }) => files.get(path)?.path ?? path);
+        const [first, ...others] = paths.filter((path) => !staged.has(path));
+        const earlier = paths.filter((path) => staged.has(path));
+        const file = first === undefined ? undefined : await staging.write(first, entry.bytes, content);
+        const sha256 = file?.sha256 ?? await hashContent(content);
+        for (const path of earlier) refuseOtherBytes(path, staged.get(path), sha256, name);
+        for (const path of others) if (file !== undefined) await staging.linkStaged(path, file);
+        for (const path of paths) staged.set(path, sha256);
+        doneBytes += entry.bytes * paths.length;
         this.#context.log.progress("extracting", doneBytes, total);
       }
     }
@@ -249,15 +253,13 @@ function mergeClaims(
   throw conflict(`${MANIFEST_NAME} of ${name} differs from that of another archive of the same release`);
 }
 
-async function refuseOtherBytes(
-  path: string,
-  sha256: string,
-  content: AsyncIterable<Uint8Array>,
-  name: string,
-): Promise<void> {
+async function hashContent(content: AsyncIterable<Uint8Array>): Promise<Sha256> {
   const hasher = await FileHasher.create(0);
   for await (const piece of content) hasher.update(piece);
-  const other = hasher.digest().sha256;
+  return hasher.digest().sha256;
+}
+
+function refuseOtherBytes(path: string, sha256: Sha256 | undefined, other: Sha256, name: string): void {
   if (other === sha256) return;
   throw conflict(
     `${path} has SHA-256 ${other} in ${name} and ${sha256} in another archive of the same release`,

@@ -315,7 +315,7 @@ export class GitSource implements Source {
     const [first, ...others] = files;
     if (first === undefined) return;
     const staged = await staging.write(first.path, blob.bytes, blob.content);
-    for (const other of others) staging.linkStaged(other.path, staged);
+    for (const other of others) await staging.linkStaged(other.path, staged);
   }
 
   #rememberBlobs(tree: ModelTree, staging: Staging): void {

@@ -284,7 +284,7 @@ export class HuggingFaceSource implements Source {
       first.file.sha256 === undefined ? undefined : chunks.get(first.file.sha256),
     );
     const staged = await staging.take(first.path, location, digest);
-    for (const other of others) staging.linkStaged(other.path, staged);
+    for (const other of others) await staging.linkStaged(other.path, staged);
   }
 
   /** What git keeps itself is named by a SHA-1; its SHA-256 is known once it was read. */

@@ -11,7 +11,7 @@ const HINTS: Readonly<Record<ArchiveFault, string>> = {
   ARCHIVE_UNSAFE: "nothing of it was used; make it anew, of ordinary files with relative paths",
   ARCHIVE_DAMAGED: "nothing of it was used; fetch or make it again",
   ARCHIVE_LIMIT: "nothing of it was used; if it is what it should be, raise the limit",
-  ARCHIVE_FORMAT: "a ZIP, a tar or a tar.gz is wanted",
+  ARCHIVE_FORMAT: "pack the models as .zip, .tar, .tar.gz or .tar.zst",
 };
 
 /**
@@ -61,8 +61,12 @@ export class ArchiveGuard {
 
   /** As {@link fault}, about one entry: the sentence goes on after its name. */
   entryFault(code: ArchiveFault, path: string, problem: string, cause?: unknown): RefusedError {
-    const shown = path.length > SHOWN_CHARACTERS ? `${path.slice(0, SHOWN_CHARACTERS)}…` : path;
-    return this.fault(code, `its entry ${quote(shown)} ${problem}`, cause);
+    return this.fault(code, `its entry ${this.quotePath(path)} ${problem}`, cause);
+  }
+
+  /** Returns a path of the archive for a message, shortened. */
+  quotePath(path: string): string {
+    return quote(path.length > SHOWN_CHARACTERS ? `${path.slice(0, SHOWN_CHARACTERS)}…` : path);
   }
 
   /** Counts a file or a folder, and checks its path by itself. */

@@ -12,6 +12,8 @@ export interface TarHeader {
   readonly bytes: number;
   /** The type, one character: `0` a file, `5` a folder. Before POSIX it was a NUL, and a folder ended with a slash. */
   readonly type: string;
+  /** The header's own bytes. */
+  readonly block: Uint8Array;
 }
 
 const CHECKSUM = { from: 148, to: 156 };
@@ -36,14 +38,29 @@ export function parseTarHeader(block: Uint8Array, guard: ArchiveGuard): TarHeade
   const prefix = prefixOf(block, name, guard);
   const path = prefix === "" ? name : `${prefix}/${name}`;
   if (name === "") throw guard.entryFault("ARCHIVE_UNSAFE", path, "has no name of its own");
-  const bytes = sizeField(block.subarray(124, 136));
+  const size = block.subarray(124, 136);
+  // GNU tar leaves out the size of a volume's label.
+  const isLeftOut = block[156] === LABEL && size.every((byte) => byte === 0);
+  const bytes = isLeftOut ? 0 : sizeField(size);
   if (bytes === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", path, "has a size that is no number");
-  return { name: path, bytes, type: String.fromCharCode(block[156] ?? 0) };
+  return { name: path, bytes, type: String.fromCharCode(block[156] ?? 0), block };
+}
+
+/**
+ * Returns what a link's header names as its target, up to 100 bytes of it.
+ *
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE`
+ */
+export function linkTarget(block: Uint8Array, guard: ArchiveGuard): string {
+  return textField(block.subarray(157, 257), guard);
 }
 
 const PREFIX = { from: 345, to: 500 };
 const POSIX_MAGIC = "ustar\0";
 const GNU_MAGIC = "ustar  \0";
+
+/** GNU's type of a volume's label: `V`. */
+const LABEL = 0x56;
 
 /** GNU's type of a sparse file: `S`. */
 const SPARSE = 0x53;
@@ -64,7 +81,7 @@ function prefixOf(block: Uint8Array, name: string, guard: ArchiveGuard): string 
   const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
   const field = block.subarray(PREFIX.from, PREFIX.to);
   if (magic.startsWith(POSIX_MAGIC)) return textField(field, guard);
-  // Its map of holes stands there. The entry is refused for what it is.
+  // Its map of holes stands there.
   if (magic === GNU_MAGIC && block[156] === SPARSE) return "";
   const rest = field.slice();
   for (const { from, to } of magic === GNU_MAGIC ? GNU_NUMBERS : []) {
@@ -90,8 +107,8 @@ function textField(field: Uint8Array, guard: ArchiveGuard): string {
   return text;
 }
 
-/** Octal digits, or GNU's big-endian binary with the first bit set. */
-function sizeField(field: Uint8Array): number | undefined {
+/** Reads octal digits, or GNU's big-endian binary with the first bit set; `undefined` where it is neither. */
+export function sizeField(field: Uint8Array): number | undefined {
   if (field[0] !== 0x80) return octal(field);
   let value = 0;
   for (const byte of field.subarray(1)) value = value * 256 + byte;
@@ -101,58 +118,4 @@ function sizeField(field: Uint8Array): number | undefined {
 function octal(field: Uint8Array): number | undefined {
   const text = /^ *([0-7]+)[ \0]*$/.exec(new TextDecoder("latin1").decode(field))?.[1];
   return text === undefined ? undefined : parseInt(text, 8);
-}
-
-/** What a pax header may change of the file that follows it. */
-export interface PaxRecords {
-  readonly path?: string;
-  readonly bytes?: number;
-}
-
-/**
- * Reads the records of a pax header: `<length> <key>=<value>\n`, the length counting all of the record. What changes
- * neither name nor contents (times, owners) is passed over.
- */
-export function parsePaxRecords(content: Uint8Array, guard: ArchiveGuard): PaxRecords {
-  const records = new Map<string, string>();
-  for (let rest = content; rest.length > 0;) {
-    const record = takeRecord(rest);
-    if (record === undefined) throw guard.fault("ARCHIVE_DAMAGED", "it has a pax header that cannot be read");
-    const { key, value, length } = record;
-    if (records.has(key)) throw guard.fault("ARCHIVE_UNSAFE", `it has a pax header that says ${key} twice`);
-    records.set(key, value);
-    rest = rest.subarray(length);
-  }
-  const path = records.get("path");
-  const size = records.get("size");
-  if (size !== undefined && !/^(0|[1-9]\d{0,15})$/.test(size)) {
-    throw guard.fault("ARCHIVE_UNSAFE", "it has a pax header with a size that is no number");
-  }
-  for (const key of records.keys()) {
-    if (key.startsWith("GNU.sparse.")) throw guard.fault("ARCHIVE_UNSAFE", "it has a sparse file");
-    if (key === "hdrcharset" && records.get(key) !== "ISO-IR 10646 2000 UTF-8") {
-      throw guard.fault("ARCHIVE_UNSAFE", "it has names that are not UTF-8");
-    }
-  }
-  return {
-    ...(path === undefined ? {} : { path }),
-    ...(size === undefined ? {} : { bytes: Number(size) }),
-  };
-}
-
-/** The digits of a record's length; a header is never a gigabyte. */
-const LENGTH_DIGITS_MAX = 9;
-
-function takeRecord(
-  rest: Uint8Array,
-): { readonly key: string; readonly value: string; readonly length: number } | undefined {
-  const space = rest.subarray(0, LENGTH_DIGITS_MAX + 1).indexOf(0x20);
-  const digits = decodeUtf8(rest.subarray(0, Math.max(space, 0))) ?? "";
-  if (!/^[1-9]\d*$/.test(digits)) return undefined;
-  const length = Number(digits);
-  if (length > rest.length || rest[length - 1] !== 0x0a) return undefined;
-  const text = decodeUtf8(rest.subarray(space + 1, length - 1));
-  const equals = text?.indexOf("=") ?? -1;
-  if (text === undefined || equals < 1) return undefined;
-  return { key: text.slice(0, equals), value: text.slice(equals + 1), length };
 }

@@ -31,6 +31,8 @@ const UNSAFE_TYPES: Readonly<Record<number, string>> = {
   0o140000: "a socket",
 };
 
+const HOST_DOS = 0;
+
 /** The directory is read through this much, local headers through {@link LOCAL_WINDOW_BYTES}. */
 const CENTRAL_WINDOW_BYTES = 256 * 1024;
 
@@ -52,6 +54,12 @@ export interface ZipMember {
 /** What the central directory says of an entry. */
 interface CentralHeader extends ZipSizes {
   readonly name: string;
+  /** What the name means: separated by `/`, without a dot before it or a slash behind it. */
+  readonly path: string;
+  /** Whether its separators are backslashes. */
+  readonly hasBackslashes: boolean;
+  /** bsdtar also writes the folder itself that it packs, as `./`. */
+  readonly kind: "file" | "folder" | "packed folder";
   readonly rawName: Uint8Array;
   readonly flags: number;
   readonly methodNumber: number;
@@ -68,16 +76,13 @@ export function readZipDirectory(source: ArchiveSource, place: DirectoryPlace): 
   const headers = readCentralHeaders(source, place);
   guard.checkCollisions();
   guard.checkBytes(headers.reduce((sum, header) => sum + header.bytes, 0));
-  const dataOffsets = locateContents(source, headers, place.offset);
-  return headers.map((header) => ({
-    kind: header.name.endsWith("/") ? "folder" : "file",
-    path: withoutSlash(header.name),
-    bytes: header.bytes,
-    compressedBytes: header.compressedBytes,
-    crc: header.crc,
-    method: header.methodNumber === STORED ? "stored" : "deflated",
-    dataOffset: dataOffsets.get(header) ?? 0,
-  }));
+  const offsets = locateContents(source, headers, place.offset);
+  return headers.flatMap((header) => {
+    const { kind, path, bytes, compressedBytes, crc, methodNumber } = header;
+    if (kind === "packed folder") return [];
+    const method = methodNumber === STORED ? "stored" : "deflated";
+    return [{ kind, path, bytes, compressedBytes, crc, method, dataOffset: offsets.get(header) ?? 0 }];
+  });
 }
 
 function readCentralHeaders({ file, guard }: ArchiveSource, place: DirectoryPlace): CentralHeader[] {
@@ -103,6 +108,7 @@ function readCentralHeaders({ file, guard }: ArchiveSource, place: DirectoryPlac
     headers.push(header);
     at += total;
   }
+  refuseMixedSeparators(headers, guard);
   if (headers.length !== place.count) {
     throw guard.fault("ARCHIVE_UNSAFE", `it says to have ${place.count} entries, and has ${headers.length}`);
   }
@@ -124,9 +130,15 @@ function parseCentral(bytes: Uint8Array, guard: ArchiveGuard): CentralHeader {
   if (view.getUint16(34, true) !== 0) {
     throw guard.entryFault("ARCHIVE_UNSAFE", name, "lies in another archive");
   }
+  // Of the system that the entry is from, .NET writes DOS, and before 4.6.1 Windows' own separators.
+  const hasBackslashes = view.getUint8(5) === HOST_DOS && name.includes("\\") && !name.includes("/");
+  const separated = hasBackslashes ? name.replaceAll("\\", "/") : name;
   return {
     ...sizes,
     name,
+    path: withoutSlash(separated.startsWith("./") ? separated.slice(2) : separated),
+    kind: separated === "./" ? "packed folder" : separated.endsWith("/") ? "folder" : "file",
+    hasBackslashes,
     rawName,
     flags,
     methodNumber: view.getUint16(10, true),
@@ -140,11 +152,26 @@ function withoutSlash(name: string): string {
   return name.endsWith("/") ? name.slice(0, -1) : name;
 }
 
+/**
+ * Windows PowerShell 5.1 separates every name of an archive by backslashes. Where one name has a slash, a backslash
+ * belongs to its name, and readers disagree about it.
+ */
+function refuseMixedSeparators(headers: readonly CentralHeader[], guard: ArchiveGuard): void {
+  if (!headers.some(({ name }) => name.includes("/"))) return;
+  const mixed = headers.find(({ hasBackslashes }) => hasBackslashes);
+  if (mixed === undefined) return;
+  throw guard.entryFault(
+    "ARCHIVE_UNSAFE",
+    mixed.name,
+    "has the character \\, which Windows reserves, and other names are separated by /",
+  );
+}
+
 /** Checks what a header says by itself. */
 function checkHeader(header: CentralHeader, guard: ArchiveGuard): void {
-  const { name, flags, methodNumber, unixType } = header;
-  const isFolder = name.endsWith("/");
-  guard.addEntry(isFolder ? "folder" : "file", withoutSlash(name));
+  const { name, path, kind, flags, methodNumber, unixType } = header;
+  const isFolder = kind !== "file";
+  if (kind !== "packed folder") guard.addEntry(kind, path);
   const unsafe = (problem: string) => guard.entryFault("ARCHIVE_UNSAFE", name, problem);
   if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION | FLAG_MASKED)) !== 0) throw unsafe("is encrypted");
   if ((flags & FLAG_PATCH) !== 0) throw unsafe("is a patch of another file");

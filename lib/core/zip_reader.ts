@@ -34,7 +34,7 @@ async function* readMembers(
     const place = member.method === "stored"
       ? { offset: member.dataOffset, bytes: member.compressedBytes }
       : undefined;
-    yield { entry, place, content: checkedContent(source, member) };
+    yield { entry, links: [], place, content: checkedContent(source, member) };
   }
 }
 

@@ -107,10 +107,20 @@ export class Staging implements AsyncDisposable {
     return true;
   }
 
-  /** Gives another path the content of a file that this run wrote. */
-  linkStaged(path: string, staged: StagedFile): void {
+  /** Gives another path the content of a file that this run wrote, by a hard link where the disk has them. */
+  async linkStaged(path: string, staged: StagedFile): Promise<void> {
+    const source = join(this.dir, staged.path);
     const target = this.#place(path);
-    this.#store.fs.linkSync(join(this.dir, staged.path), target);
+    try {
+      this.#store.fs.linkSync(source, target);
+    } catch (error) {
+      if (!LINK_IMPOSSIBLE.includes(osErrorCode(error) ?? "")) {
+        throw diskError(error, `link ${path} to ${staged.path} in the store`);
+      }
+      const opened = await this.#store.fs.open(source, { read: true });
+      await this.write(path, staged.bytes, opened.readable);
+      return;
+    }
     this.#files.set(path, { ...staged, path, info: this.#store.fs.lstatSync(target) });
   }
 

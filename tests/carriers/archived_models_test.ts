@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
+import { gzipSync } from "node:zlib";
+import { ArchivedModels, type BroughtArchive } from "../../lib/carriers/archived_models.ts";
 import { writeZip } from "../../lib/core/archive.ts";
 import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
 import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { rawTar, tarMember } from "../helpers/raw_tar.ts";
 import { rawZip } from "../helpers/raw_zip.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -28,7 +30,23 @@ async function extract(sets: readonly Files[], subdir?: string) {
     );
     return { path, name };
   }));
-  const store = openStore(Deno, { modelsDir: join(dir.path, "bot/models") });
+  return await stageAll(dir.path, archives, subdir);
+}
+
+/** As {@link extract}, of archives that are in memory. */
+async function extractBytes(archives: readonly Uint8Array[], subdir?: string) {
+  using dir = tempDir();
+  const brought = archives.map((bytes, index) => {
+    const path = join(dir.path, `archive${index}`);
+    Deno.writeFileSync(path, bytes);
+    return { path, name: `archive ${index + 1}` };
+  });
+  return await stageAll(dir.path, brought, subdir);
+}
+
+async function stageAll(root: string, archives: readonly BroughtArchive[], subdir: string | undefined) {
+  const context = testContext();
+  const store = openStore(Deno, { modelsDir: join(root, "bot/models") });
   await using models = await ArchivedModels.open(context, archives, { limits: ARCHIVE_LIMITS, subdir });
   await using staging = new Staging(context, store, "run");
   const offer = models.offer({ id: "1", source: "test" }, 7);
@@ -105,6 +123,41 @@ Deno.test("ArchivedModels merges archives at their roots, and refuses one path w
     exitCode: 5,
   });
   await assert.rejects(extract([MODELS, { "btc/RF.onnx": "case" }]), { code: "ARCHIVE_UNSAFE", exitCode: 5 });
+});
+
+Deno.test("ArchivedModels stages a hard link of a tar as another file, whichever part of it belongs to the release", async () => {
+  const link = (name: string, linkName: string) => tarMember({ name, linkName, type: "1" });
+  const whole = rawTar(
+    tarMember({ name: "v1/rf.onnx", content: "one" }),
+    link("models/rf.onnx", "v1/rf.onnx"),
+    link("models/latest.onnx", "models/rf.onnx"),
+    tarMember({ name: "models/x.onnx", content: "x" }),
+  );
+  const part = rawTar(
+    tarMember({ name: "models/y.onnx", content: "one" }),
+    link("models/rf.onnx", "models/y.onnx"),
+    link("models/z.onnx", "models/y.onnx"),
+  );
+  const models = { "latest.onnx": "one", "rf.onnx": "one", "x.onnx": "x" };
+  for (
+    const [tars, files] of [[[whole], models], [[whole, part], {
+      ...models,
+      "y.onnx": "one",
+      "z.onnx": "one",
+    }]] as const
+  ) {
+    for (const pack of [(tar: Uint8Array) => tar, gzipSync]) {
+      assert.deepEqual((await extractBytes(tars.map((tar) => pack(tar)), "models")).files, sorted(files));
+    }
+  }
+  const other = rawTar(
+    tarMember({ name: "models/y.onnx", content: "two" }),
+    link("models/rf.onnx", "models/y.onnx"),
+  );
+  await assert.rejects(extractBytes([whole, other], "models"), {
+    code: "ARCHIVES_CONFLICT",
+    message: /rf\.onnx has SHA-256/,
+  });
 });
 
 Deno.test("ArchivedModels leaves out what folders collect, as every other carrier does", async () => {

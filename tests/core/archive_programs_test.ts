@@ -57,6 +57,26 @@ with zipfile.ZipFile("out.zip", "w") as archive:
   "tar --format=gnu": { program: "tar", script: "tar cf out.tar --format=gnu models" },
   "tar --format=pax": { program: "tar", script: "tar cf out.tar --format=pax models" },
   "tar -z": { program: "tar", script: "tar czf out.tar models" },
+  "tar --zstd": { program: "tar zstd", script: "tar cf out.tar.zst --zstd models" },
+  "tar and pzstd": {
+    program: "tar pzstd",
+    script: "tar cf - models | pzstd -q -p 2 -c > out.tar.zst",
+  },
+  "tar -V": { program: "tar", script: "tar cf out.tar -V 'models of May' models" },
+  "tar --format=pax -V": { program: "tar", script: "tar cf out.tar --format=pax -V 'models of May' models" },
+  "bsdtar": { program: "bsdtar", script: "bsdtar -cf out.tar models" },
+  "bsdtar, of the folder itself": { program: "bsdtar", script: "bsdtar -cf out.tar ./models" },
+  "bsdtar -z": { program: "bsdtar", script: "bsdtar -czf out.tar.gz models" },
+  "bsdtar --zstd": { program: "bsdtar", script: "bsdtar -cf out.tar.zst --zstd models" },
+  "bsdtar --format=zip": { program: "bsdtar", script: "bsdtar -cf out.zip --format zip ./models" },
+  "bsdtar --format=zip, of where it is": {
+    program: "bsdtar",
+    script: "mkdir in && mv models in/ && bsdtar -C in -cf out.zip --format zip .",
+  },
+  "tar, of where it is": {
+    program: "tar",
+    script: "mkdir in && mv models in/ && tar -C in -czf out.tar.gz .",
+  },
   "tarfile": {
     program: "python3",
     script: `python3 -c 'import tarfile
@@ -91,7 +111,9 @@ function run(cwd: string, script: string): void {
 
 function hasProgram(program: string): boolean {
   return Deno.build.os !== "windows" &&
-    new Deno.Command("sh", { args: ["-c", `command -v ${program}`], stdout: "null" }).outputSync().success;
+    program.split(" ").every((one) =>
+      new Deno.Command("sh", { args: ["-c", `command -v ${one}`], stdout: "null" }).outputSync().success
+    );
 }
 
 for (const [name, { program, script }] of Object.entries(MAKERS)) {
@@ -108,6 +130,72 @@ for (const [name, { program, script }] of Object.entries(MAKERS)) {
       assert.deepEqual(new Map([...files].sort()), new Map(Object.entries(FILES).sort()));
     },
   });
+}
+
+/** Scripts that pack a folder with a hard link and a file with holes. */
+const SHORTENERS: Readonly<Record<string, { readonly program: string; readonly script: string }>> = {
+  "bsdtar": { program: "bsdtar", script: "bsdtar -cf out.tar models" },
+  "bsdtar -z": { program: "bsdtar", script: "bsdtar -czf out.tar models" },
+  "bsdtar --format=gnutar": { program: "bsdtar", script: "bsdtar -cf out.tar --format gnutar models" },
+  "tar -S": { program: "tar", script: "tar cSf out.tar models" },
+  "tar -S --format=pax": { program: "tar", script: "tar cSf out.tar --format=pax models" },
+  "tar -S --format=pax -z": { program: "tar", script: "tar cSzf out.tar --format=pax models" },
+  "tarfile": {
+    program: "python3",
+    script: `python3 -c 'import tarfile
+with tarfile.open("out.tar", "w") as archive: archive.add("models")'`,
+  },
+};
+
+for (const [name, { program, script }] of Object.entries(SHORTENERS)) {
+  const ignore = !hasProgram(program);
+  Deno.test({
+    name: `hard links and holes are read as ${name} packs them${ignore ? ` (no ${program} here)` : ""}`,
+    ignore,
+    async fn() {
+      using dir = tempDir();
+      const files = {
+        ...FILES,
+        "models/holes.bin": sparse(1_000_000, [[0, noise(4096, 4)], [499_712, noise(8192, 5)]]),
+        "models/modèle with holes.bin": sparse(900_001, [[897_024, noise(2977, 6)]]),
+        "models/one_hole.bin": new Uint8Array(300_000),
+      };
+      writeFiles(dir.path, FILES);
+      for (const [path, content] of Object.entries(files)) {
+        if (!(path in FILES)) writeSparse(`${dir.path}/${path}`, content);
+      }
+      const links = {
+        [`models/${"link".repeat(30)}`]: "models/BTC_USDC/rf.joblib",
+        "models/z.bin": "models/holes.bin",
+      };
+      for (const [link, path] of Object.entries(links)) {
+        Deno.linkSync(`${dir.path}/${path}`, `${dir.path}/${link}`);
+      }
+      run(dir.path, script);
+      const found = await readArchiveFile(`${dir.path}/out.tar`);
+      const wanted: Record<string, Uint8Array> = { ...files };
+      for (const [link, path] of Object.entries(links)) wanted[link] = found.get(path) ?? new Uint8Array(0);
+      assert.deepEqual(new Map([...found].sort()), new Map(Object.entries(wanted).sort()));
+    },
+  });
+}
+
+function sparse(size: number, parts: readonly (readonly [number, Uint8Array])[]): Uint8Array {
+  const content = new Uint8Array(size);
+  for (const [offset, bytes] of parts) content.set(bytes, offset);
+  return content;
+}
+
+/** Leaves a hole wherever a whole page is zeros. */
+function writeSparse(path: string, content: Uint8Array): void {
+  using file = Deno.openSync(path, { write: true, createNew: true });
+  for (let at = 0; at < content.length; at += 4096) {
+    const page = content.subarray(at, at + 4096);
+    if (page.every((byte) => byte === 0)) continue;
+    file.seekSync(at, Deno.SeekMode.Start);
+    file.writeSync(page);
+  }
+  file.truncateSync(content.length);
 }
 
 for (const [name, { program, script }] of Object.entries(READERS)) {

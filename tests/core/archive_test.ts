@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { crc32, gzipSync } from "node:zlib";
+import { crc32, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { type ArchiveEntry, openArchive, writeZip, type ZipInput } from "../../lib/core/archive.ts";
 import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
@@ -120,6 +120,15 @@ Deno.test("each single flipped bit of a ZIP's headers is refused, or changes not
   }
 });
 
+function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** As these programs begin what they compress. */
+function compressed(by: "xz" | "bzip2"): Uint8Array {
+  return latin1(by === "xz" ? "\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\x02\0!\x01" : "BZh91AY&SYp\xe4\xe1\x1f");
+}
+
 Deno.test("openArchive() knows an archive by its content, and says what else it was given", async () => {
   using dir = tempDir();
   const member = tarMember({ name: "a", content: "x" });
@@ -127,6 +136,7 @@ Deno.test("openArchive() knows an archive by its content, and says what else it 
     "zip": rawZip([{ name: "a", content: "x" }]),
     "tar": rawTar(member),
     "tar.gz": gzipSync(rawTar(member)),
+    "tar.zst": zstdCompressSync(rawTar(member)),
   };
   for (const [format, bytes] of Object.entries(known)) {
     Deno.writeFileSync(`${dir.path}/models.onnx`, bytes);
@@ -135,16 +145,30 @@ Deno.test("openArchive() knows an archive by its content, and says what else it 
     assert.deepEqual(archive.entries, [{ path: "a", bytes: 1 }]);
   }
   const others: readonly (readonly [string | Uint8Array, RegExp])[] = [
-    ["", /^Cannot use models\.zip: it is no ZIP, tar or tar\.gz: it is empty$/],
-    ["<!DOCTYPE html><html><body>", /it begins with "<!DOCTYPE html><html><bo"$/],
-    [noise(5000, 1), /it is no ZIP/],
-    ["BZh91AY&SY", /it is no ZIP/],
+    ["", /^Cannot use models\.zip: it is empty$/],
+    [
+      "<!DOCTYPE html><html><body>",
+      /: it is no ZIP, tar, tar\.gz or tar\.zst: it begins with "<!DOCTYPE html><html><bo"$/,
+    ],
+    ["<title>Wartungsarbeiten: müde</title>", /it begins with "<title>Wartungsarbeiten:"$/],
     ["PK", /it is no ZIP/],
-    [new Uint8Array(2000), /it is no ZIP/],
+    [new Uint8Array(2000), /it begins with the bytes 00 00 00 00 00 00 00 00$/],
+    [new Uint8Array([0x93, 0x4e, 0x55]), /it begins with the bytes 93 4e 55$/],
+    [compressed("xz"), /: it is compressed by xz, which model-sync does not read$/],
+    [compressed("bzip2"), /: it is compressed by bzip2, which/],
+    [latin1('\x04"M\x18d@\xa7'), /: it is compressed by lz4, which/],
+    [latin1("7z\xbc\xaf'\x1c\0\x04"), /: it is a 7z archive, which/],
+    [latin1("Rar!\x1a\x07\x01\0"), /: it is a RAR archive, which/],
+    ["070701000000", /: it is a cpio archive, which/],
   ];
   for (const [bytes, message] of others) {
     const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-    await assert.rejects(readArchive(data), { code: "ARCHIVE_FORMAT", message, name: "RefusedError" });
+    await assert.rejects(readArchive(data), {
+      code: "ARCHIVE_FORMAT",
+      message,
+      name: "RefusedError",
+      hint: "pack the models as .zip, .tar, .tar.gz or .tar.zst",
+    });
   }
 });
 
@@ -156,6 +180,7 @@ Deno.test("read() gives only what is wanted, and may be left in the middle of a 
     rawZip(files.map(([name, content]) => ({ name, content, method: 8 }))),
     rawTar(...files.map(([name, content]) => tarMember({ name, content }))),
     gzipSync(rawTar(...files.map(([name, content]) => tarMember({ name, content })))),
+    zstdCompressSync(rawTar(...files.map(([name, content]) => tarMember({ name, content })))),
   ];
   using dir = tempDir();
   for (const bytes of archives) {
@@ -189,6 +214,7 @@ Deno.test("reading and writing stop when they are told to", async () => {
     rawZip([{ name: "a", content: big, method: 8 }]),
     rawTar(tarMember({ name: "a", content: big })),
     gzipSync(rawTar(tarMember({ name: "a", content: big }))),
+    zstdCompressSync(rawTar(tarMember({ name: "a", content: big }))),
   ];
   for (const bytes of archives) {
     Deno.writeFileSync(`${dir.path}/models`, bytes);

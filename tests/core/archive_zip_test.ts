@@ -110,6 +110,26 @@ Deno.test("a ZIP is read whatever ordinary program made it", async (t) => {
       assert.deepEqual(files.get("a.onnx"), encoder.encode("weights of a"));
     });
   }
+  await t.step("bsdtar, of the folder itself", async () => {
+    const folder = { both: { mode: 0o40755 } };
+    const files = await readArchive(
+      rawZip([{ ...folder, name: "./" }, { ...A, name: "./a.onnx" }, { ...folder, name: "./d/" }, {
+        ...A,
+        name: "./d/b.onnx",
+      }]),
+    );
+    assert.deepEqual([...files.keys()], ["a.onnx", "d/b.onnx"]);
+  });
+  await t.step("Compress-Archive of Windows PowerShell 5.1", async () => {
+    const dos = { both: { host: 0, mode: 0 } };
+    const files = await readArchive(rawZip([
+      { ...A, ...dos, name: "models\\BTC\\a.onnx", method: 8 },
+      { ...A, ...dos, name: "models\\modèle.onnx" },
+      { ...A, ...dos, name: "top.onnx" },
+      { ...dos, name: "models\\empty\\" },
+    ]));
+    assert.deepEqual([...files.keys()], ["models/BTC/a.onnx", "models/modèle.onnx", "top.onnx"]);
+  });
   await t.step("without a flag for its UTF-8 names", async () => {
     const files = await readArchive(rawZip([{ ...A, name: "modèle.b", both: { flags: 0 } }]));
     assert.deepEqual([...files.keys()], ["modèle.b"]);
@@ -131,7 +151,9 @@ refuses(
       "..",
       "a/../../evil",
       "a/..",
-      "./a",
+      "./../a",
+      "././a",
+      ".//a",
       "a//b",
       "..\\evil",
       "a\\..\\..\\evil",
@@ -619,4 +641,92 @@ Deno.test("a ZIP that is cut off anywhere is refused", async () => {
   for (let length = 0; length < bytes.length; length++) {
     await assert.rejects(readArchive(bytes.subarray(0, length)), RefusedError, `${length} bytes`);
   }
+});
+
+const DOS = { host: 0, mode: 0 };
+
+refuses("a ZIP whose separators are backslashes is refused for what they hide", {
+  ...Object.fromEntries(
+    [
+      "..\\evil",
+      ".\\..\\evil",
+      "a\\..\\..\\evil",
+      "a\\.\\b",
+      ".\\.\\a",
+      "a\\\\b",
+      ".\\\\etc\\passwd",
+      "\\etc\\passwd",
+      "\\\\server\\share\\a",
+      "\\\\?\\C:\\a",
+      "C:\\evil",
+      ".\\C:evil",
+      "d\\NUL",
+      "d\\aux.onnx",
+      ".git\\config",
+      "d \\a",
+      "\\",
+      "..\\",
+    ].map((name) => [JSON.stringify(name), {
+      entries: [A, { ...B, name, both: DOS }],
+      message: /its entry "/,
+    }]),
+  ),
+  "of another system": {
+    entries: [{ ...A, name: "models\\a.onnx" }],
+    message: /has the character \\, which Windows reserves$/,
+  },
+  "beside slashes": {
+    entries: [{ ...A, name: "models\\a.onnx", both: DOS }, { ...B, name: "models/b.onnx", both: DOS }],
+    message: /has the character \\, which Windows reserves, and other names are separated by \/$/,
+  },
+  "beside slashes of another system, which come first": {
+    entries: [{ ...B, name: "models/b.onnx" }, { ...A, name: "models\\a.onnx", both: DOS }],
+    message: /other names are separated by \/$/,
+  },
+  "beside slashes in one name": {
+    entries: [{ ...A, name: "models/d\\a.onnx", both: DOS }],
+    message: /has the character \\, which Windows reserves$/,
+  },
+  "twice": {
+    entries: [{ ...A, name: "d\\a", both: DOS }, { ...B, name: ".\\d\\a", both: DOS }],
+    message: /appear twice/,
+  },
+  "in two cases": {
+    entries: [{ ...A, name: "d\\a", both: DOS }, { ...B, name: "d\\A", both: DOS }],
+    message: /differ only by case/,
+  },
+  "file and folder": {
+    entries: [{ ...A, name: "d", both: DOS }, { ...B, name: "d\\a", both: DOS }],
+    message: /are a file and a folder of one name/,
+  },
+  "folder with contents": {
+    entries: [{ ...A, name: "d\\", both: DOS }],
+    message: /is a folder with contents/,
+  },
+  "disagreeing headers": {
+    entries: [{ ...A, name: "d\\a", both: DOS, local: { name: "d/a" } }],
+    message: /disagree about its name/,
+  },
+  "too deep": {
+    entries: [{ ...A, name: "a\\b\\c\\d", both: DOS }],
+    limits: { depthMax: 3 },
+    code: "ARCHIVE_LIMIT",
+    message: /deeper than 3 folders/,
+  },
+});
+
+refuses("a ZIP is refused for two entries that are one without the dot before them", {
+  "twice": { entries: [A, { ...B, name: "./a.onnx" }], message: /appear twice/ },
+  "file and folder": {
+    entries: [A, { name: "./a.onnx/", both: { mode: 0o40755 } }],
+    message: /are a file and a folder of one name/,
+  },
+  "the packed folder, with contents": {
+    entries: [A, { ...B, name: "./", both: { mode: 0 } }],
+    message: /is a folder with contents/,
+  },
+  "the packed folder as a link": {
+    entries: [A, { name: "./", both: { mode: 0o120777 } }],
+    message: /is a symbolic link/,
+  },
 });

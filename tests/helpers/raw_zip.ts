@@ -9,8 +9,10 @@ export interface RawHeader {
   readonly bytes: number;
   readonly compressedBytes: number;
   readonly extra: Uint8Array;
-  /** Unix mode. Of central headers only, as are the next two. */
+  /** Unix mode. Of central headers only, as are the next three. */
   readonly mode: number;
+  /** The system that made the entry: 0 DOS, 3 Unix (default). */
+  readonly host: number;
   readonly offset: number;
   readonly disk: number;
 }
@@ -77,6 +79,7 @@ export function rawZip(entries: readonly RawEntry[], zip: RawZip = {}): Uint8Arr
       compressedBytes: data.length,
       extra: new Uint8Array(0),
       mode: 0o100644,
+      host: 3,
       offset: size(),
       disk: 0,
       ...entry.both,
@@ -176,7 +179,7 @@ function centralHeader(header: RawHeader): Uint8Array {
   const name = nameBytes(header.name);
   return joined([
     little(0x02014b50, 4),
-    little((3 << 8) | 45, 2),
+    little((header.host << 8) | 45, 2),
     common(header, name),
     little(0, 2),
     little(header.disk, 2),

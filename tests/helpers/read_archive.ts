@@ -25,10 +25,10 @@ export async function readArchiveFile(
     ...ARCHIVE_LIMITS,
     ...limits,
   });
-  for await (const { entry, content } of archive.read()) {
+  for await (const { entry, links, content } of archive.read()) {
     const pieces: Uint8Array[] = [];
     for await (const piece of content) pieces.push(new Uint8Array(piece));
-    files.set(entry.path, joined(pieces));
+    for (const { path } of [entry, ...links]) files.set(path, joined(pieces));
   }
   return files;
 }

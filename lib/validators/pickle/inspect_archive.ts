@@ -71,15 +71,21 @@ export async function inspectArchive(
 }
 
 async function inspectEntries(
-  { context: { signal } }: PickleInspection,
+  inspection: PickleInspection,
   outer: Contents & { readonly place: FileRange },
   archive: Archive,
   { inspect, inspectAgain }: EntryInspectors,
 ): Promise<Found & { readonly places: readonly FileRange[] }> {
+  const { signal } = inspection.context;
   // torch's reader alone gives persistent identifiers a meaning.
   const isTorch = archive.entries.some((entry) => TORCH_PICKLE.test(entry.path));
   const contents = async function* (dialect: PickleDialect, wants: (path: string) => boolean) {
-    for await (const { entry, place, content } of archive.read((one) => wants(one.path))) {
+    for await (const { entry, links, place, content } of archive.read((one) => wants(one.path))) {
+      // What a pickle may be depends on its name, and whether it is a ZIP too on where it stands.
+      if (links.length > 0) throw invalidContents(inspection, outer, "is a tar with hard links");
+      if (archive.format === "tar" && place === undefined) {
+        throw invalidContents(inspection, outer, "is a tar with sparse files");
+      }
       yield {
         entry: outer.entry === undefined ? entry.path : `${outer.entry}/${entry.path}`,
         name: entry.path,
