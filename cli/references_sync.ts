@@ -8,6 +8,7 @@ import {
   UsageError,
 } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
+import { loggedHttp } from "../lib/core/logged_http.ts";
 import type { ReferencesSettings } from "../lib/config/sections/references.ts";
 import { GitHubClient } from "../lib/github/github_client.ts";
 import { fullName } from "../lib/references/git/repository_address.ts";
@@ -202,8 +203,8 @@ async function prepare(
   session: Session,
   { yes = false, allowShrink = false, outputDir }: Flags,
 ): Promise<PreparedSync> {
-  const { context, settings } = session;
-  const references = settings.references;
+  const { references } = session.settings;
+  const context = { ...session.context, http: loggedHttp(session.context) };
   const isProposing = !references.dry_run && !references.no_pr;
   // Whoever wants to look at files first has not asked for a pull request.
   if (isProposing && outputDir !== undefined) throw twoWishes(outputDir);

@@ -176,6 +176,10 @@ async function lookAt(
     // A record that a row can hold is a text model's: it has a number of parameters.
     refuseForeignRecords(category, records, kind === "image" ? plan.changes : plan.skipped);
     if (!allowShrink) refuseShrink(plan, maxShrink);
+    const { primary, files: held } = plan.counts;
+    context.log.debug(
+      `${category}: PRIMARY has ${plural(primary, "record")}, ${path} of ${about.repository} has ${held}`,
+    );
     for (const warning of plan.warnings) context.log.warn(`${category}: ${warning}`);
     context.log.info(`${category}: ${describe(plan)}`);
     return { ...about, status: "compared", plan, records };

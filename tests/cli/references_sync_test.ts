@@ -115,6 +115,40 @@ Deno.test("references-sync opens pull requests, says so for machines, and is rec
   assert.match(again.stdout, /PRs created: 0\n {2}http\S+ unchanged\n {2}http\S+ unchanged\n$/);
 });
 
+Deno.test("--verbose and HORDE_GITHUB_SYNC_VERBOSE_LOGGING show addresses, counts, the branch and requests, and no secret", async () => {
+  for (
+    const [args, env] of [
+      [["--verbose"], {}],
+      [[], { HORDE_GITHUB_SYNC_VERBOSE_LOGGING: "true" }],
+    ] as const
+  ) {
+    await using world = new CliWorld();
+    const { port } = new URL(world.primary.origin);
+    const { code, stderr } = await world.run(["--categories", "clip", ...args], {
+      ...env,
+      HORDE_GITHUB_SYNC_PRIMARY_API_URL: `http://ada:hunter2@127.0.0.1:${port}/api`,
+    });
+    assert.equal(code, 0, stderr);
+    const repository = "Haidra-Org/AI-Horde-image-model-reference";
+    for (
+      const line of [
+        `PRIMARY is ${world.primary.origin}/api; GitHub is ${world.git.origin}, its API ${world.github.apiUrl}`,
+        `${repository}: fetching the branch main of ${world.git.origin} into a temporary folder`,
+        `GET ${world.primary.origin}/api/model_references/v1/clip: 200 after `,
+        `clip: PRIMARY has 2 records, clip.json of ${repository} has 2`,
+        `${BRANCH} does not exist, no open pull request`,
+        `POST ${world.github.apiUrl}/repos/${repository}/pulls: 201 after `,
+      ]
+    ) {
+      assert.ok(stderr.includes(line), `${line}\n${stderr}`);
+    }
+    assert.doesNotMatch(stderr, /hunter2/);
+    assert.ok(!stderr.includes(TOKEN));
+    const plain = await world.run(["--categories", "clip"]);
+    assert.doesNotMatch(plain.stderr, /debug|GET http/);
+  }
+});
+
 Deno.test("references-sync says which commits of people are kept on the branch, in text and in JSON", async () => {
   await using world = new CliWorld();
   const only = ["--categories", "clip"];

@@ -1,0 +1,24 @@
+import type { Context } from "./context.ts";
+import { messageOf } from "./errors.ts";
+import { formatDuration } from "./format.ts";
+import type { Http } from "./http.ts";
+import { redactUrls } from "./secret.ts";
+
+/** Returns the same http, which logs each request at debug level: method, address without credentials, status, time. */
+export function loggedHttp({ http, clock, log }: Pick<Context, "http" | "clock" | "log">): Http {
+  return async (input, init) => {
+    const [url, method] = input instanceof Request ? [input.url, input.method] : [String(input), "GET"];
+    const request = `${init?.method ?? method} ${redactUrls(url)}`;
+    const startedMs = clock.monotonicMs();
+    const tell = (end: string) =>
+      log.debug(`${request}: ${end} after ${formatDuration(clock.monotonicMs() - startedMs)}`);
+    try {
+      const response = await http(input, init);
+      tell(String(response.status));
+      return response;
+    } catch (error) {
+      tell(messageOf(error));
+      throw error;
+    }
+  };
+}
