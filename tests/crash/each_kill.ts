@@ -18,8 +18,8 @@ const PARALLEL = navigator.hardwareConcurrency;
 export interface Victim {
   /** Runs the command in this process. */
   readonly work: (context: Context) => Promise<unknown>;
-  /** Holds everything that it changes; without one, a death before every step is taken for another one. */
-  readonly folder?: string;
+  /** Returns everything that it changes; without it, a death before every step is taken for another one. */
+  readonly look?: () => string;
   /** A script that kills itself before a step, and its arguments. */
   readonly script: string;
   readonly args: (killAt: number) => readonly string[];
@@ -37,8 +37,8 @@ export type Killer = (victim: Victim) => Promise<void>;
 export async function eachKill(name: string, trial: (kill: Killer) => Promise<void>): Promise<void> {
   let kills: Kill[] = [];
   let steps = 0;
-  await trial(async ({ work, folder }) => {
-    const survivor = new MortalProcess(0, folder);
+  await trial(async ({ work, look }) => {
+    const survivor = new MortalProcess(0, look);
     await survivor.run(work);
     steps = survivor.steps;
     kills = killsOf(survivor);

@@ -9,7 +9,7 @@ import { readPointer } from "../../lib/store/pointers.ts";
 import { findRelease, listReleases } from "../../lib/store/releases.ts";
 import { findStore, stateDirOf } from "../../lib/store/store.ts";
 import { type Machine, publishFrom, storeOf } from "../helpers/machines.ts";
-import { copyTree, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
+import { contentOf, copyTree, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository } from "../helpers/test_git.ts";
 import { eachKill } from "./each_kill.ts";
@@ -70,7 +70,7 @@ export async function killEverywhere(
     copyTree(base.path, copy.path);
     readdress(base.path, copy.path);
     await kill({
-      folder: copy.path,
+      look: () => contentOf(copy.path),
       work: (context) => VICTIM_COMMANDS[command](context, copy.path),
       script: "tests/crash/victim.ts",
       args: (killAt) => [command, String(killAt), copy.path],

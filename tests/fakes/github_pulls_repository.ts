@@ -199,8 +199,8 @@ export class PullsRepository {
           `not a collaborator of the ${this.fullName} repository.`,
       );
     }
-    pull.reviewers.push(...users ?? []);
-    pull.teams.push(...teams ?? []);
+    for (const name of users ?? []) if (!pull.reviewers.includes(name)) pull.reviewers.push(name);
+    for (const name of teams ?? []) if (!pull.teams.includes(name)) pull.teams.push(name);
     return Response.json(this.#record(pull), { status: 201 });
   }
 

@@ -4,7 +4,6 @@ import type { Http } from "../../lib/core/http.ts";
 import type { RunningProcess, SpawnProcess } from "../../lib/core/subprocess.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { countingFs } from "./counting_fs.ts";
-import { contentOf } from "./temp_dir.ts";
 import { isolatedSpawn, testContext } from "./test_context.ts";
 
 /** What every call throws once the process is dead. */
@@ -20,7 +19,7 @@ class DeadProcessError extends Error {
  */
 export class MortalProcess {
   readonly #diesAt: number;
-  readonly #folder: string | undefined;
+  readonly #look: (() => string) | undefined;
   readonly #newsAt: number[] = [];
   #content: string | undefined;
   #steps = 0;
@@ -31,16 +30,16 @@ export class MortalProcess {
 
   /**
    * @param diesAt 0 for one that lives to its end
-   * @param folder holds everything that it changes, and is looked at before each step of one that lives
+   * @param look returns everything that it changes; called before each step of one that lives
    */
-  constructor(diesAt: number, folder?: string) {
+  constructor(diesAt: number, look?: () => string) {
     this.#diesAt = diesAt;
-    this.#folder = diesAt === 0 ? folder : undefined;
+    this.#look = diesAt === 0 ? look : undefined;
   }
 
   /**
-   * The steps before which a death leaves something else in the folder than a death one step earlier. Most steps sync
-   * what is there, or ask git something; without a folder, every step counts.
+   * The steps before which a death leaves something else behind than a death one step earlier. Most steps sync what is
+   * there, or ask git something; where nobody looks, every step counts.
    */
   get newsAt(): readonly number[] {
     return this.#newsAt;
@@ -72,7 +71,7 @@ export class MortalProcess {
     this.#steps++;
     this.#isDead = this.#steps === this.#diesAt;
     this.#assertAlive();
-    const content = this.#folder === undefined ? undefined : contentOf(this.#folder);
+    const content = this.#look?.();
     if (content === undefined || content !== this.#content) this.#newsAt.push(this.#steps);
     this.#content = content;
   }
