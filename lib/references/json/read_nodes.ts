@@ -311,7 +311,7 @@ class JsonReader {
   #refusal(problem: string): RefusedError {
     return new RefusedError(`Cannot read ${this.#what}: it is not JSON that can be synced: ${problem}`, {
       code: "JSON_INVALID",
-      hint: "mend it where it comes from and run again; nothing was changed",
+      hint: "correct it where it comes from and run again; nothing was changed",
     });
   }
 }

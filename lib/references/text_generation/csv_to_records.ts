@@ -86,6 +86,6 @@ function whereOf(row: ModelRow): string {
 function refused(row: ModelRow, problem: string): RefusedError {
   return new RefusedError(`Cannot use ${whereOf(row)}: ${problem}`, {
     code: "TEXT_ROW_INVALID",
-    hint: "mend the row in the target repository",
+    hint: "correct the row in the target repository",
   });
 }

@@ -84,7 +84,8 @@ function textModels(
   }
   const models = new Map<string, TextModel>();
   const refusals = new Map<string, RefusedError>();
-  for (const name of names.filter((name) => !name.includes("://") && !isKept(name, keep))) {
+  const candidates = names.filter((name) => !name.includes("://"));
+  for (const name of candidates.filter((name) => !isKept(name, keep))) {
     try {
       models.set(name, textModel(name, primary.get(name) ?? null));
     } catch (error) {
@@ -93,8 +94,8 @@ function textModels(
     }
   }
   const [first] = refusals.values();
-  // Not even one: that is no record gone wrong, but an answer of another kind.
-  if (first !== undefined && models.size === 0) throw first;
+  // All of them: that is no record gone wrong, but an answer of another kind.
+  if (first !== undefined && refusals.size === candidates.length) throw first;
   warnings.push(...skippedRecords([...refusals.values()]));
   return { models, skipped: [...refusals.keys()] };
 }

@@ -72,6 +72,6 @@ function refused(what: string, problem: string): RefusedError {
   return new RefusedError(`Cannot use ${what}: ${problem}`, {
     code: "TEXT_SETTINGS_INVALID",
     hint:
-      "mend them where they come from; generation_params.json of the text repository names what they may hold",
+      "correct them where they come from; generation_params.json of the text repository names what they may hold",
   });
 }

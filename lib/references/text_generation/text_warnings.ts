@@ -1,4 +1,4 @@
-import type { RefusedError } from "../../core/errors.ts";
+import { messageAndHint, type RefusedError } from "../../core/errors.ts";
 import { quote } from "../../core/quote.ts";
 import { jsonEquals } from "../json/json_equals.ts";
 import { isJsonObject, type JsonObject } from "../json/json_value.ts";
@@ -42,8 +42,8 @@ export function unheldFields(primary: JsonObject, names: readonly string[], reco
 export function skippedRecords(refusals: readonly RefusedError[]): string[] {
   const more = refusals.length - MAX_NAMES;
   return [
-    ...refusals.slice(0, MAX_NAMES).map(({ message, hint }) =>
-      `skipped a record, and kept what the files have of it: ${message}; ${hint}`
+    ...refusals.slice(0, MAX_NAMES).map((refusal) =>
+      `skipped a record, and kept what the files have of it: ${messageAndHint(refusal)}`
     ),
     ...(more > 0 ? [`skipped ${more} more records that ${MODELS_CSV} cannot hold`] : []),
   ];

@@ -247,6 +247,12 @@ Deno.test("planTextFiles() names the first of many skipped records, and counts t
   assert.equal(warnings.at(-1), "skipped 3 more records that models.csv cannot hold");
 });
 
+Deno.test("planTextFiles() skips the only record that is not kept", () => {
+  const keep = new Set(["gpt2", "org/First-7B", "org/Last-13b"]);
+  const { csvText, skipped } = plan({ "a/b": {} }, FILE, keep);
+  assert.deepEqual([csvText, skipped], [FILE, ["a/b"]]);
+});
+
 Deno.test("planTextFiles() refuses an answer of which no row can hold any record", () => {
   for (const [name, fields, message] of REFUSED) {
     const record = new Map(
