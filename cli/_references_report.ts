@@ -154,6 +154,7 @@ export function reportJson({ categories, repositories, patchPath }: SyncReport, 
             ? null
             : { number: report.pullRequest.number, url: report.pullRequest.url },
           ...(report.kept === undefined ? {} : { kept: report.kept }),
+          ...(report.pending === undefined ? {} : { pending: report.pending }),
         }
         : {}),
       ...(report.kind === "written" ? { written: report.written } : {}),

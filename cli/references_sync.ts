@@ -162,6 +162,7 @@ async function watch(session: Session, prepared: PreparedSync): Promise<ExitCode
     startupSync: startup_sync,
     poll: () => primary.lastUpdated(),
     sync: async () => resultOf(await syncOnce(session, prepared)),
+    retriesParts: references.pr.style === "fixed",
     state: await openReferencesState(context, {
       folder: stateDirOf(context.fs, location),
       scope: {

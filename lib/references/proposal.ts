@@ -3,6 +3,7 @@ import type { TargetRepository } from "./git/target_repository.ts";
 import type { JsonObject } from "./json/json_value.ts";
 import type { CategoryPlan, FileFormat } from "./plan_category.ts";
 import type { Dress } from "./pull_requests/dress.ts";
+import type { DressPart } from "./pull_requests/marker.ts";
 import type { PullRequest } from "./pull_requests/pull_requests.ts";
 
 /** How changes are proposed. */
@@ -37,6 +38,8 @@ export interface Proposal {
   readonly changes: number;
   /** What people did on its branch, and what therefore stays; without any, nothing. */
   readonly kept?: KeptWork;
+  /** What the next sync sets, because GitHub did not answer; nothing where all is set. */
+  readonly pending?: readonly DressPart[];
 }
 
 /** Commits of people on the branch of an open pull request. */

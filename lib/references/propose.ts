@@ -14,6 +14,7 @@ import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
 import { closeReplaced } from "./pull_requests/close_older.ts";
 import { decide } from "./pull_requests/decide.ts";
 import { type Dress, dress, wantedParts } from "./pull_requests/dress.ts";
+import type { DressPart } from "./pull_requests/marker.ts";
 import { orWarn } from "./pull_requests/or_warn.ts";
 import { type PullRequest, PullRequests } from "./pull_requests/pull_requests.ts";
 import { pushProposal, type Wanted } from "./push_proposal.ts";
@@ -76,10 +77,10 @@ export async function propose(
           options,
         );
       const { pullRequest } = settled;
-      await finishDress(context, client, pulls, repository, pullRequest, options);
+      const pending = await finishDress(context, client, pulls, repository, pullRequest, options);
       const covered = [...looked.plans, ...carried].flatMap(({ category }) => placeOf(category).paths);
       await closeReplaced(context, client, pulls.route, pullRequest, new Set(covered));
-      return settled;
+      return { ...settled, ...(pending.length === 0 ? {} : { pending }) };
     }
   }
 }
@@ -125,7 +126,11 @@ function inOrder(plans: readonly CategoryPlan[]): CategoryPlan[] {
   return plans.toSorted((a, b) => CATEGORIES.indexOf(a.category) - CATEGORIES.indexOf(b.category));
 }
 
-/** Gives an open pull request what it has not got yet, as a killed run leaves it; what does not work is a warning. */
+/**
+ * Gives an open pull request what it has not got yet, as a killed run leaves it; what does not work is a warning.
+ *
+ * @returns what is left to the next sync
+ */
 async function finishDress(
   context: Context,
   client: GitHubClient,
@@ -133,15 +138,15 @@ async function finishDress(
   { address }: TargetRepository,
   pullRequest: PullRequest,
   wanted: Dress,
-): Promise<void> {
+): Promise<readonly DressPart[]> {
   const parts = pullRequest.marker.pending;
-  if (parts.length === 0) return;
+  if (parts.length === 0) return [];
   const { warnings, pending } = await dress(context, client, address, pullRequest, wanted, parts);
   for (const warning of warnings) context.log.warn(warning);
   if (pending.length > 0) {
     context.log.warn(`the next sync sets what ${pullRequest.url} lacks: ${pending.join(", ")}`);
   }
-  if (pending.length === parts.length) return;
+  if (pending.length === parts.length) return pending;
   await orWarn(
     context,
     `The next sync sets the labels and reviewers of ${pullRequest.url} again`,
@@ -149,6 +154,7 @@ async function finishDress(
       await pulls.note(pullRequest, pending);
     },
   );
+  return pending;
 }
 
 /** Closes a pull request that has nothing left to say; where people have commits in it, only ours are taken back. */

@@ -1,5 +1,12 @@
-import { AuthenticationError, EXIT, type ExitCode, ModelSyncError, PassingError } from "../core/errors.ts";
-import type { SyncReport } from "./sync_references.ts";
+import {
+  AuthenticationError,
+  EXIT,
+  type ExitCode,
+  FailedError,
+  ModelSyncError,
+  PassingError,
+} from "../core/errors.ts";
+import type { RepositoryReport, SyncReport } from "./sync_references.ts";
 
 /** What failed of a sync that went on to its end; a refused token first, because nothing works without it. */
 export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
@@ -32,7 +39,7 @@ export type SyncResult =
  */
 export function resultOf(report: SyncReport): SyncResult {
   const { categories, repositories } = report;
-  const [error, ...others] = failuresOf(report);
+  const [error, ...others] = [...failuresOf(report), ...repositories.flatMap(pendingError)];
   if (error === undefined) return { kind: "complete" };
   const isCompared = categories.some(({ status }) => status === "compared");
   const [unreachable] = repositories.flatMap((report) =>
@@ -41,6 +48,18 @@ export function resultOf(report: SyncReport): SyncResult {
   if (unreachable !== undefined) return { kind: "outage", error: unreachable };
   if (!isCompared && [error, ...others].every(isOutage)) return { kind: "outage", error };
   return { kind: "incomplete", error, failures: 1 + others.length };
+}
+
+/** A pull request without its labels or reviewers fails no sync, but is not complete. */
+function pendingError(report: RepositoryReport): FailedError[] {
+  if (report.kind !== "proposed" || report.pending === undefined) return [];
+  const { pending, pullRequest, repository } = report;
+  return [
+    new FailedError(`Cannot set the ${pending.join(" and ")} of ${pullRequest?.url ?? repository}`, {
+      code: "PULL_REQUEST_INCOMPLETE",
+      hint: "the next sync sets them",
+    }),
+  ];
 }
 
 /** The codes of servers that give no answer: of requests, and of git, which has its own words for it. */

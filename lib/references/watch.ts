@@ -40,6 +40,8 @@ export interface WatchOptions {
   readonly poll: (signal: AbortSignal) => Promise<number | null>;
   /** Syncs everything. Rejects when nothing could be synced. */
   readonly sync: (signal: AbortSignal) => Promise<SyncResult>;
+  /** Whether what a sync left out is tried again before the records change: not where each sync makes a pull request. */
+  readonly retriesParts: boolean;
   readonly state: KnownTimestamps;
   /** Told of everything that happens, as it happens. */
   readonly onEvent: (event: WatchEvent) => void;
@@ -163,7 +165,7 @@ class Watch {
     this.#options = options;
     this.#known = options.state.find();
     this.#isStartupSyncDue = options.startupSync;
-    if (!this.#known.isComplete) this.#retryAtMs = options.clock.monotonicMs();
+    if (!this.#known.isComplete && options.retriesParts) this.#retryAtMs = options.clock.monotonicMs();
   }
 
   tell(news: WatchNews): void {
@@ -227,7 +229,7 @@ class Watch {
 
   /** Syncs, and remembers what is synced then. @returns the pause after it, in milliseconds */
   async #sync(reason: SyncReason, timestamp: number | null): Promise<number> {
-    const { clock, signal, sync, intervalSec } = this.#options;
+    const { clock, signal, sync, intervalSec, retriesParts } = this.#options;
     this.tell({ kind: "sync-started", reason });
     await clock.sleep(SETTLE_MS, signal);
     let result: SyncResult;
@@ -236,7 +238,7 @@ class Watch {
     } catch (error) {
       signal.throwIfAborted();
       // Another run has the lock, or the disk is full: nothing is synced, and no server is to blame.
-      if (error instanceof ModelSyncError && !isOutage(error)) return this.#leaveOut(error);
+      if (error instanceof ModelSyncError && !isOutage(error)) return this.#leaveOut(error, 1, true);
       return this.#fail("sync-failed", error);
     }
     // Interrupted, it may have left out a part; to sync once more changes nothing.
@@ -245,7 +247,8 @@ class Watch {
     this.#isStartupSyncDue = false;
     this.#remember(timestamp, result.kind === "complete");
     if (result.kind === "incomplete") {
-      this.#retryAtMs = clock.monotonicMs() + this.#leaveOut(result.error, result.failures);
+      const pauseMs = this.#leaveOut(result.error, result.failures, retriesParts);
+      this.#retryAtMs = retriesParts ? clock.monotonicMs() + pauseMs : undefined;
       return intervalSec * 1000;
     }
     [this.#errors, this.#incomplete, this.#retryAtMs] = [0, 0, undefined];
@@ -268,12 +271,12 @@ class Watch {
   }
 
   /** Reports a sync that left something out although the servers answered. @returns the pause before the next attempt */
-  #leaveOut(error: unknown, failures = 1): number {
+  #leaveOut(error: unknown, failures: number, isRetried: boolean): number {
     this.#errors = 0;
-    const retryInMs = this.#pauseMs(++this.#incomplete, error, RETRY_MS_MAX);
-    const more = failures === 1 ? "" : `; and ${failures - 1} more`;
-    this.tell({ kind: "sync-incomplete", message: messageOf(error) + more, retryInMs });
-    return retryInMs;
+    const pauseMs = this.#pauseMs(++this.#incomplete, error, RETRY_MS_MAX);
+    const message = messageOf(error) + (failures === 1 ? "" : `; and ${failures - 1} more`);
+    this.tell({ kind: "sync-incomplete", message, retryInMs: isRetried ? pauseMs : null });
+    return pauseMs;
   }
 
   #pauseMs(times: number, error: unknown, longestMs: number): number {

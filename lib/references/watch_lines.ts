@@ -65,7 +65,7 @@ export function watchLines(event: WatchEvent, timeZone?: string): string[] {
     case "sync-incomplete":
       return [
         RULE,
-        line(`Sync incomplete: ${event.message}; trying again in ${formatDuration(event.retryInMs)}`),
+        line(`Sync incomplete: ${event.message}; trying again ${whenOf(event.retryInMs)}`),
         line("Resuming watch loop..."),
       ];
     case "poll-failed":
@@ -75,6 +75,10 @@ export function watchLines(event: WatchEvent, timeZone?: string): string[] {
     case "stopped":
       return [line("Watch mode stopped")];
   }
+}
+
+function whenOf(retryInMs: number | null): string {
+  return retryInMs === null ? "when the records change" : `in ${formatDuration(retryInMs)}`;
 }
 
 function failure(

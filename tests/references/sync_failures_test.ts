@@ -34,6 +34,15 @@ const COMPARED: CategoryReport = {
   },
 };
 
+const UNLABELLED: RepositoryReport = {
+  repository: REPOSITORY,
+  kind: "proposed",
+  outcome: "created",
+  pullRequest: undefined,
+  changes: 1,
+  pending: ["labels"],
+};
+
 const AWAY = new PassingError("Cannot read the records of clip: no answer", { code: "UNREACHABLE" });
 const LACKING = new UnreachableError("Cannot read the records of clip: none", { code: "RECORDS_MISSING" });
 const HELD_BACK = new RefusedError("Cannot propose the changes of clip", { code: "SHRINK" });
@@ -50,6 +59,7 @@ const CASES: readonly (readonly [
   exitCode: number,
 ])[] = [
   ["nothing failed", [COMPARED], [], "complete", 0],
+  ["labels are missing", [COMPARED], [UNLABELLED], "incomplete", 0],
   ["PRIMARY is away", [category(AWAY), category(AWAY)], [], "outage", 1],
   ["PRIMARY does not answer for one category", [category(AWAY), COMPARED], [], "incomplete", 1],
   ["PRIMARY lacks one category", [category(LACKING), COMPARED], [], "incomplete", 1],

@@ -28,6 +28,7 @@ interface Script {
   readonly initialDelaySec?: number;
   readonly intervalSec?: number;
   readonly start?: string;
+  readonly retriesParts?: boolean;
   /** What earlier watches have left, and this one leaves. */
   readonly disk?: Disk;
 }
@@ -83,6 +84,7 @@ async function play(script: Script): Promise<Told> {
     intervalSec: script.intervalSec ?? 60,
     initialDelaySec: script.initialDelaySec ?? 0,
     startupSync: script.startupSync ?? false,
+    retriesParts: script.retriesParts ?? true,
     state: stateOn(disk),
     onEvent: (event) => void told.push(event),
     poll: (signal) => {
@@ -346,6 +348,17 @@ Deno.test("what an earlier watch left out is tried again at the start", async ()
   assert.deepEqual([syncs, disk.known, disk.isIncomplete], [1, T, false]);
 });
 
+Deno.test("where each sync makes a pull request, what was left out waits for the next change", async () => {
+  const left = { disk: { known: T, isIncomplete: true }, retriesParts: false };
+  const { syncs, lines } = await play({
+    ...left,
+    answers: [T, T + 1, ...Array(90).fill(T + 1)],
+    failures: [LACKING],
+  });
+  assert.equal(syncs, 1);
+  assert.ok(lines.some((line) => line.endsWith("; and 1 more; trying again when the records change")));
+});
+
 Deno.test("a sync that another run keeps from the lock is tried again, counts for nothing, and remembers nothing", async () => {
   const { error, kinds, disk } = await play({
     answers: Array(12).fill(T + 1),
@@ -423,6 +436,7 @@ Deno.test("an abort ends the watch at once, in a delay, a look, a settling, a sy
       intervalSec: 60,
       initialDelaySec: place === "delay" ? 7 : 0,
       startupSync: false,
+      retriesParts: true,
       state: stateOn(disk),
       onEvent: ({ kind }) => void kinds.push(kind),
       poll: (signal) => {
@@ -451,6 +465,7 @@ Deno.test("a sync that returns although it was interrupted is not taken for a wh
     intervalSec: 60,
     initialDelaySec: 0,
     startupSync: false,
+    retriesParts: true,
     state: stateOn(disk),
     onEvent: () => {},
     poll: () => Promise.resolve(T + 1),
@@ -503,6 +518,7 @@ async function playMoves(moves: readonly Move[], isEmpty: boolean): Promise<void
       intervalSec: 60,
       initialDelaySec: 0,
       startupSync: false,
+      retriesParts: true,
       state: stateOn(disk),
       onEvent: () => {},
       poll: (signal) => {
