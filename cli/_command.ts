@@ -17,6 +17,7 @@ import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
 import type { Log } from "../lib/core/log.ts";
+import { outgoingHttp } from "../lib/core/outgoing_http.ts";
 import { ownerWrites } from "../lib/core/owner_writes.ts";
 import { parseRate } from "../lib/core/rate_limit.ts";
 import type { Cron } from "../lib/daemon/ticks.ts";
@@ -230,8 +231,12 @@ export function withPlainSession<Flags extends CommonFlags, Args extends readonl
     using stop = stopOnSignals(world, output);
     try {
       const env = readEnvironment(world);
-      const { spawn, http, clock, freeBytes, host, permissions, cron } = world;
+      const { spawn, clock, freeBytes, host, permissions, cron } = world;
       const fs = ownerWrites(world.fs);
+      const ofProcess = world.variables();
+      const proxies = { get: (name: string) => ofProcess[name] };
+      using outgoing = outgoingHttp(world.http, { env, fs, log: output.log }, proxies);
+      const { http } = outgoing;
       const { signal } = stop;
       const context: Context = { fs, spawn, http, clock, log: output.log, env, signal, freeBytes, host };
       const load = async () => {

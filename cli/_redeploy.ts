@@ -81,7 +81,7 @@ export async function prepareRedeployment(session: Session, flags: RedeployFlags
 async function revertOnHub(session: Session): Promise<(failed: Digest) => Promise<Digest>> {
   const { context, settings } = session;
   const seal = await releaseSeal(session);
-  const hub = hubSettings(settings, context.env);
+  const hub = hubSettings(settings, context);
   const layout = repoLayout(settings);
   return async (failed) => (await restoreRelease(context, hub, layout, failed, seal)).release;
 }

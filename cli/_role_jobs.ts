@@ -60,7 +60,7 @@ export const ROLE_JOBS: Readonly<Record<Role, RoleJob>> = {
     needs: ["net"],
     run: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
       runHfPull(session, { allowDowngrade, acceptOtherWriters }),
-    check: ({ settings, context }) => hubSettings(settings, context.env),
+    check: ({ settings, context }) => hubSettings(settings, context),
   },
   references: {
     command: "references-sync",

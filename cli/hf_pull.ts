@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
-import { hubCacheFolder } from "../lib/huggingface/hub_cache.ts";
+import { hubCacheFolder } from "../lib/huggingface/hub_environment.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import {
   COMMON_ALIASES,
@@ -60,7 +60,8 @@ export async function runHfPull(session: Session, flags: HfPullFlags): Promise<v
     command: "hf-pull",
     needs: ["net"],
     open: (store) => new HuggingFaceSource(session.context, options, store),
-    isOfflineOk: flags.offlineOk === true,
+    // Python's libraries go on with what they have, too.
+    isOfflineOk: flags.offlineOk === true || options.hub.isOffline === true,
   });
 }
 
@@ -71,7 +72,7 @@ async function previewHfPull(session: Session, flags: HfPullFlags): Promise<void
 
 function sourceOptions({ settings, context }: Session, flags: HfPullFlags): HuggingFaceSourceOptions {
   return {
-    hub: hubSettings(settings, context.env),
+    hub: hubSettings(settings, context),
     layout: repoLayout(settings),
     limits: {
       totalMs: settings.huggingface.transfer_timeout_sec * 1000,

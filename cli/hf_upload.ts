@@ -132,7 +132,7 @@ async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<
 function publisherOptions({ settings, context }: Session, flags: HfUploadFlags): HuggingFacePublisherOptions {
   const { delete_removed, private: isPrivate, xet } = settings.huggingface;
   return {
-    hub: hubSettings(settings, context.env),
+    hub: hubSettings(settings, context),
     rules: {
       layout: repoLayout(settings),
       deleteRemoved: delete_removed,

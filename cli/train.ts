@@ -126,7 +126,7 @@ function hubOf({ context, settings }: Session, repoId: string | undefined): HubS
   const { huggingface } = settings;
   return hubSettings(
     { ...settings, huggingface: { ...huggingface, repo_id: repoId ?? huggingface.repo_id } },
-    context.env,
+    context,
   );
 }
 

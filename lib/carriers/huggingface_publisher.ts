@@ -8,6 +8,7 @@ import { BlobMemory } from "../git/blob_memory.ts";
 import { fileChanged } from "../huggingface/hashed_file_blob.ts";
 import { type CommitId, Hub, PATIENT } from "../huggingface/hub.ts";
 import { commitToHub } from "../huggingface/hub_commit.ts";
+import { TOKEN_VARIABLE } from "../huggingface/hub_environment.ts";
 import type { HubSettings } from "../huggingface/hub_settings.ts";
 import { describeLayout, repoPath } from "../huggingface/repo_layout.ts";
 import { BranchMoved } from "../huggingface/upload_http.ts";
@@ -331,6 +332,7 @@ function requireToken(env: Environment, { repoId, token, tokenEnv }: HubSettings
   const problem = absenceOf(env, tokenEnv);
   throw new AuthenticationError(`Cannot upload to ${repoId}: the variable ${tokenEnv} ${problem}`, {
     code: "TOKEN_MISSING",
-    hint: `set ${tokenEnv} in the environment or in .env to a token that may write to the repository`,
+    hint: `set ${tokenEnv} in the environment or in .env to a token that may write to the repository` +
+      (tokenEnv === TOKEN_VARIABLE ? ", or log in with: hf auth login" : ""),
   });
 }

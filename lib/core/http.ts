@@ -168,6 +168,13 @@ export async function statusError(
   if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
     return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: "run again later" });
   }
+  // Only proxies answer so (RFC 9110, 15.5.8).
+  if (status === 407) {
+    return new UnreachableError(
+      `Cannot ${actionOf(request)}: the proxy in front of ${host} asks for a user and a password (407)`,
+      { code: "PROXY_REFUSED", hint: "set HTTP_PROXY and HTTPS_PROXY to http://user:password@PROXY:PORT" },
+    );
+  }
   if (status === 401 || status === 403) {
     return new AuthenticationError(message, {
       code: `HTTP_${status}`,

@@ -1,4 +1,5 @@
-import { PassingError } from "./errors.ts";
+import { PassingError, UnreachableError } from "./errors.ts";
+import type { Proxy } from "./proxy.ts";
 
 /** What a request is called in its errors. */
 export interface NamedRequest {
@@ -13,7 +14,31 @@ export function actionOf({ verb = "read", what }: NamedRequest): string {
   return `${verb} ${what}`;
 }
 
-/** What a failed connection, or one that broke while a body was read, stands for. */
+/** A connection that failed on the way to the proxy, or at it. */
+export class ProxyFailure extends TypeError {
+  readonly proxy: Proxy;
+
+  constructor(cause: TypeError, proxy: Proxy) {
+    super(cause.message, { cause });
+    this.proxy = proxy;
+  }
+}
+
+/** Whether a `fetch` failed before anything of its request was sent: name look-up, connection, proxy, TLS. */
+export function isConnectFailure(error: unknown): boolean {
+  return causesOf(error).some(({ message }) => message.includes("client error (Connect)"));
+}
+
+/** Whether a `fetch` failed because the server's certificate is not trusted. */
+export function isCertificateFailure(error: unknown): boolean {
+  return certificateProblem(error) !== undefined;
+}
+
+/**
+ * Returns the error that a failed connection stands for, or one that broke while a body was read: a
+ * {@link PassingError} code `UNREACHABLE` or `PROXY_REFUSED`; an {@link UnreachableError} code `CERTIFICATE_UNTRUSTED` or
+ * `PROXY_REFUSED` for what trying again does not change.
+ */
 export function networkError(
   error: unknown,
   request: NamedRequest,
@@ -25,6 +50,9 @@ export function networkError(
   if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
     return error;
   }
+  const problem = certificateProblem(error);
+  if (problem !== undefined) return untrusted(error, request, host, problem);
+  if (error instanceof ProxyFailure) return proxyError(error, request, host);
   return new PassingError(`Cannot ${actionOf(request)}: ${host} did not answer (${faultOf(error)})`, {
     code: "UNREACHABLE",
     cause: error,
@@ -49,13 +77,71 @@ function isSystemFault(error: unknown): error is Error {
  * the end of `error sending request for url (…): client error (Connect): tcp connect error: Connection refused`.
  */
 function faultOf(error: Error): string {
-  let innermost = error;
-  for (let depth = 0; innermost.cause instanceof Error && depth < CAUSES_MAX; depth++) {
-    innermost = innermost.cause;
-  }
-  const message = innermost.message.replace(/\(https?:[^)]*\)/g, "");
+  const innermost = causesOf(error).at(-1);
+  const message = (innermost?.message ?? "").replace(/\(https?:[^)]*\)/g, "");
   return message.split(": ").at(-1) ?? "";
 }
 
 /** A chain of causes is three long; a circle must end. */
 const CAUSES_MAX = 10;
+
+/** An error and its causes, the innermost last. */
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let cause = error; cause instanceof Error && causes.length < CAUSES_MAX; cause = cause.cause) {
+    causes.push(cause);
+  }
+  return causes;
+}
+
+/** rustls's words for what is wrong with a certificate: `UnknownIssuer`, `Expired`, `certificate not valid for name …`. */
+function certificateProblem(error: unknown): string | undefined {
+  for (const { message } of causesOf(error)) {
+    const [, problem] = /invalid peer certificate: (.*)/s.exec(message) ?? [];
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function untrusted(cause: unknown, request: NamedRequest, host: string, problem: string): UnreachableError {
+  return new UnreachableError(
+    `Cannot ${actionOf(request)}: the certificate of ${host} is not trusted (${problem})`,
+    { code: "CERTIFICATE_UNTRUSTED", cause, hint: certificateHint(host, problem) },
+  );
+}
+
+function certificateHint(host: string, problem: string): string {
+  if (/expired|not ?(?:yet )?valid ?yet/i.test(problem)) {
+    return `check this machine's clock; if it is right, the certificate of ${host} has to be renewed`;
+  }
+  if (/not valid for name|NotValidForName/i.test(problem)) {
+    return `check that ${host} is the server that you mean`;
+  }
+  return "if your own certificate authority signed it, name the authority's PEM file in DENO_CERT, or set " +
+    "DENO_TLS_CA_STORE=system to trust those of this system; otherwise somebody may be reading along";
+}
+
+function proxyError(failure: ProxyFailure, request: NamedRequest, host: string): UnreachableError {
+  const { variable, host: proxy } = failure.proxy;
+  const fault = faultOf(failure);
+  const named = `the proxy ${proxy} (${variable})`;
+  if (/authentication/i.test(fault)) {
+    return new UnreachableError(`Cannot ${actionOf(request)}: ${named} asks for a user and a password`, {
+      code: "PROXY_REFUSED",
+      cause: failure,
+      hint: `set ${variable} to http://user:password@${proxy}, in the environment of the process`,
+    });
+  }
+  if (/tunnel/i.test(fault)) {
+    return new PassingError(`Cannot ${actionOf(request)}: ${named} does not connect to ${host} (${fault})`, {
+      code: "PROXY_REFUSED",
+      cause: failure,
+      hint: `have ${host} allowed at the proxy, or add it to NO_PROXY if it can be reached without`,
+    });
+  }
+  return new PassingError(`Cannot ${actionOf(request)}: ${named} did not answer (${fault})`, {
+    code: "UNREACHABLE",
+    cause: failure,
+    hint: `check ${variable} and the proxy, or add ${host} to NO_PROXY if it can be reached without`,
+  });
+}

@@ -136,8 +136,15 @@ async function checkActions(
 }
 
 async function checkHub(context: Context, settings: ModelSync): Promise<Check> {
-  const hub = new Hub(context, hubSettings(settings, context.env), HASTY);
-  const { repoId, revision, token } = hub.settings;
+  const hub = new Hub(context, hubSettings(settings, context), HASTY);
+  const { repoId, revision, token, isOffline } = hub.settings;
+  if (isOffline) {
+    return warn(
+      "hugging face",
+      `${repoId} is not asked for: HF_HUB_OFFLINE is set`,
+      "unset it to pull and upload",
+    );
+  }
   const { commit } = await hub.findCommit();
   const who = token === undefined ? ", without a token: enough for pulling, not for uploading" : "";
   return pass("hugging face", `${revision} of ${repoId} is at ${commit.slice(0, 12)}${who}`);

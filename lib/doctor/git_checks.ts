@@ -162,7 +162,7 @@ async function checkClock(context: Context, registry: Registry): Promise<Check[]
 export async function checkTokenScopes(context: Context, token: Secret, apiUrl: string): Promise<Check> {
   const name = "token";
   try {
-    const response = await fetch(`${apiUrl.replace(/\/+$/, "")}/rate_limit`, {
+    const response = await context.http(`${apiUrl.replace(/\/+$/, "")}/rate_limit`, {
       headers: { authorization: `Bearer ${token.reveal()}`, "user-agent": "model-sync" },
       redirect: "manual",
       signal: AbortSignal.any([context.signal, AbortSignal.timeout(PROGRAM_TIMEOUT_MS)]),

@@ -1,9 +1,8 @@
 import { dirname, join, relative } from "node:path";
-import type { Context, Environment } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { osErrorCode } from "../core/errors.ts";
 import { findEntry, findText, ifFound, removeIfThere, replaceFile } from "../core/files.ts";
 import { copyAndHash } from "../core/hash.ts";
-import { expandHome } from "../config/expand_home.ts";
 import type { CommitId, HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
@@ -106,14 +105,4 @@ export class HubCache {
       throw error;
     }
   }
-}
-
-/** Where Hugging Face's libraries keep their cache: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else in the user's own cache. */
-export function hubCacheFolder(env: Environment): string {
-  const set = (name: string) => {
-    const value = env.get(name);
-    return value === undefined || value === "" ? undefined : expandHome(value, env);
-  };
-  const home = set("HF_HOME") ?? join(set("XDG_CACHE_HOME") ?? expandHome("~/.cache", env), "huggingface");
-  return set("HF_HUB_CACHE") ?? set("HUGGINGFACE_HUB_CACHE") ?? join(home, "hub");
 }

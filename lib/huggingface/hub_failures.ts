@@ -7,12 +7,13 @@ import type { HubSettings } from "./hub_settings.ts";
 const SAID_CHARS_MAX = 200;
 
 /**
- * The web, with what the hub itself refuses told by what it means instead of by a status alone. The hub names its
+ * The web, with nothing asked of it where `HF_HUB_OFFLINE` is set, and with what the hub itself refuses told by what it means instead of by a status alone. The hub names its
  * reasons in the header `X-Error-Code`, and says `RepoNotFound` with 401 to whoever shows no token.
  */
 export function withHubFailures(http: Http, settings: HubSettings): Http {
   const { origin } = new URL(settings.endpoint);
   return async (input, init) => {
+    if (settings.isOffline) throw offline(settings);
     const response = await http(input, init);
     if (response.status < 400 || new URL(urlOf(input)).origin !== origin) return response;
     const failure = hubFailure(settings, response, new URL(urlOf(input)).pathname);
@@ -29,6 +30,7 @@ export function urlOf(input: URL | Request | string): string {
 
 function hubFailure(settings: HubSettings, { status, headers }: Response, path: string) {
   const { endpoint, repoId, revision, token, tokenEnv } = settings;
+  const place = settings.tokenPlace ?? tokenEnv;
   const { host } = new URL(endpoint);
   const said = headers.get("x-error-message");
   const saying = said === null ? "" : `: ${cleanLine(said, { charsMax: SAID_CHARS_MAX })}`;
@@ -36,7 +38,7 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
     case "GatedRepo":
       return new AuthenticationError(`Cannot use ${repoId}: ${host} keeps it behind a gate${saying}`, {
         code: "REPO_GATED",
-        hint: `open ${endpoint}/${repoId}, accept its terms with the account that ${tokenEnv} belongs to`,
+        hint: `open ${endpoint}/${repoId}, accept its terms with the account whose token ${place} holds`,
       });
     case "RepoNotFound":
       return repoNotFound(settings, status, host);
@@ -56,13 +58,13 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
         code: "HTTP_401",
         hint: token === undefined
           ? `set ${tokenEnv} to a token of an account that may`
-          : `${tokenEnv} holds a token that ${host} does not take: make a new one in its settings`,
+          : `${place} holds a token that ${host} does not take: make a new one in its settings`,
       });
   }
 }
 
 function repoNotFound(
-  { repoId, token, tokenEnv }: HubSettings,
+  { repoId, token, tokenEnv, tokenPlace = tokenEnv }: HubSettings,
   status: number,
   host: string,
 ): ModelSyncError {
@@ -71,7 +73,7 @@ function repoNotFound(
       code: "REPO_NOT_FOUND",
       hint: token === undefined
         ? `check --repo-id; if the repository is private, set ${tokenEnv}`
-        : `check --repo-id, and that the account of ${tokenEnv} may see it; hf-upload makes it`,
+        : `check --repo-id, and that the account of ${tokenPlace} may see it; hf-upload makes it`,
     });
   }
   return new AuthenticationError(
@@ -89,4 +91,12 @@ function decode(path: string): string {
   } catch {
     return path;
   }
+}
+
+function offline({ repoId, endpoint }: HubSettings): UnreachableError {
+  const { host } = new URL(endpoint);
+  return new UnreachableError(`Cannot ask ${host} for ${repoId}: HF_HUB_OFFLINE is set`, {
+    code: "HUB_OFFLINE",
+    hint: "unset HF_HUB_OFFLINE (and TRANSFORMERS_OFFLINE)",
+  });
 }

@@ -1,9 +1,9 @@
 import type { ModelSync } from "../config/schema.ts";
-import type { Environment } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { type AddressVariable, findWebAddress } from "../core/web_address.ts";
+import { findHubToken, isHubOffline } from "./hub_environment.ts";
 
 /** The public hub. `HF_ENDPOINT` names another, as for Hugging Face's own tools. */
 const PUBLIC_HUB = "https://huggingface.co";
@@ -18,6 +18,10 @@ export interface HubSettings {
   readonly token: Secret | undefined;
   /** The variable that holds the token, for hints. */
   readonly tokenEnv: string;
+  /** Where the token stands: that variable, or the file of `hf auth login`. */
+  readonly tokenPlace?: string;
+  /** `HF_HUB_OFFLINE` is set: nothing is asked. */
+  readonly isOffline?: boolean;
 }
 
 /**
@@ -25,7 +29,11 @@ export interface HubSettings {
  *
  * @throws {UsageError} codes `REPO_UNSET`, `ENDPOINT_INVALID`; {@link AuthenticationError} code `TOKEN_INVALID`
  */
-export function hubSettings(settings: ModelSync, env: Environment): HubSettings {
+export function hubSettings(
+  settings: ModelSync,
+  context: Pick<Context, "env" | "fs" | "log">,
+): HubSettings {
+  const { env } = context;
   const { repo_id, revision, token_env } = settings.huggingface;
   if (repo_id === undefined) {
     throw new UsageError("Cannot tell which Hugging Face repository is meant: repo_id is not set", {
@@ -33,12 +41,15 @@ export function hubSettings(settings: ModelSync, env: Environment): HubSettings 
       hint: "set --repo-id or model_sync.huggingface.repo_id to owner/name",
     });
   }
+  const { token, place } = findHubToken(context, token_env);
   return {
     endpoint: findWebAddress(env, HUB_VARIABLE) ?? PUBLIC_HUB,
     repoId: repo_id,
     revision,
-    token: findToken(env, token_env),
+    token,
     tokenEnv: token_env,
+    tokenPlace: place,
+    isOffline: isHubOffline(env),
   };
 }
 

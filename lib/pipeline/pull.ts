@@ -115,8 +115,14 @@ export async function pull(
   }
 }
 
-/** What somebody else answers in a carrier's place, such as the page of a captive portal. */
-const STRANGER_CODES = ["ANSWER_INVALID", "HTML_PAGE"];
+/** What somebody else answers in a carrier's place, such as a captive portal or a proxy; and what keeps us from asking. */
+const STRANGER_CODES = [
+  "ANSWER_INVALID",
+  "HTML_PAGE",
+  "CERTIFICATE_UNTRUSTED",
+  "PROXY_REFUSED",
+  "HUB_OFFLINE",
+];
 
 /** The carrier cannot be reached, or is out of order. That it has no such repository is no such thing. */
 function isAway(error: unknown): error is UnreachableError {

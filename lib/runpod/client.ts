@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { InterruptedError, ModelSyncError, PassingError, RefusedError } from "../core/errors.ts";
+import { InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import { type Credentials, type HttpContext, type HttpRequest, requestJson } from "../core/http.ts";
+import { isConnectFailure } from "../core/network_error.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type JobReport, readJob } from "./job.ts";
 
@@ -177,22 +178,7 @@ export function mayHaveStarted(error: unknown): boolean {
   if (error instanceof Deno.errors.NotCapable) return false;
   if (!(error instanceof ModelSyncError)) return true;
   if (/^HTTP_4(?!08|25)\d\d$/.test(error.code) || error.code === "ADDRESS_INVALID") return false;
-  return !(error instanceof PassingError && wasNeverSent(error));
-}
-
-/** How the runtime names a failure before anything of a request was sent: name look-up, connection, TLS. */
-const CONNECT_FAILURE = "client error (Connect)";
-
-/** A chain of causes is three long; a circle must end. */
-const CAUSES_MAX = 10;
-
-function wasNeverSent(error: Error): boolean {
-  let cause: unknown = error.cause;
-  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; depth++) {
-    if (cause.message.includes(CONNECT_FAILURE)) return true;
-    cause = cause.cause;
-  }
-  return false;
+  return !isConnectFailure(error.cause);
 }
 
 /** `https://api.runpod.ai/v2/<endpoint>/run`, and what serves the same at another host. */

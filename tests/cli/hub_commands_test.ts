@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { REPO } from "../helpers/hub_machines.ts";
-import { spawnCli } from "../helpers/run_cli.ts";
+import { hasOpenssl, makeCertificates } from "../helpers/certificates.ts";
+import { runCli, spawnCli } from "../helpers/run_cli.ts";
 import { HubWorld, MODELS } from "../helpers/hub_world.ts";
 import { listing, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 
@@ -185,6 +186,103 @@ Deno.test("what is missing is told with what to do, and with the exit code of it
     /HF_ENDPOINT: "ftp:\/\/hub" is not an http address/,
   );
 });
+
+Deno.test("hf-upload and hf-pull use the token of hf auth login under their own permission sets", async () => {
+  await using world = new HubWorld();
+  const home = join(world.path, "hf-home");
+  writeFiles(home, { token: `${world.server.token}\n` });
+  const env = { HF_HOME: home, HF_HUB_DISABLE_IMPLICIT_TOKEN: "" };
+  for (const [machine, command] of [["trainer", "hf-upload"], ["bot", "hf-pull"]] as const) {
+    const cwd = join(world.path, machine);
+    writeFiles(cwd, { ".env": `HF_ENDPOINT=${world.server.endpoint}\n` });
+    const { code, stdout, stderr } = await spawnCli(command, ["--verbose"], { cwd, env, entry: "script" });
+    assert.equal(code, 0, stderr);
+    assert.ok(!`${stdout}${stderr}`.includes(world.server.token));
+  }
+  for (const { server, headers } of world.server.requests) {
+    assert.equal(headers.get("authorization"), server === "hub" ? `Bearer ${world.server.token}` : null);
+  }
+  writeFiles(home, { token: "hf_revoked" });
+  const refused = await runCli("hf-upload", [], { cwd: join(world.path, "trainer"), env });
+  assert.equal(refused.code, 3);
+  assert.ok(refused.stderr.includes(`${join(home, "token")} holds a token that`), refused.stderr);
+});
+
+Deno.test("with HF_HUB_OFFLINE nothing is asked: the active release goes on, and there is no other", async () => {
+  await using world = new HubWorld();
+  const env = { HF_HUB_OFFLINE: "1" };
+  const offline = (machine: string, command: string, ...args: string[]) =>
+    runCli(command, args, { cwd: join(world.path, machine), env });
+  await world.json("trainer", "hf-upload");
+  const before = world.server.requests.length;
+  const first = await offline("bot", "hf-pull");
+  assert.equal(first.code, 4);
+  assert.match(
+    first.stderr,
+    /Cannot ask 127\.0\.0\.1:\d+ for you\/models: HF_HUB_OFFLINE is set\nnext: *unset/,
+  );
+  writeFiles(join(world.path, "trainer/models"), { "model.bin": "newer" });
+  const upload = await offline("trainer", "hf-upload");
+  assert.deepEqual([upload.code, /HF_HUB_OFFLINE is set/.test(upload.stderr)], [4, true]);
+  assert.equal(world.server.requests.length, before);
+  await world.json("bot", "hf-pull");
+  const asked = world.server.requests.length;
+  const later = await offline("bot", "hf-pull", "--json");
+  assert.equal(later.code, 0, later.stderr);
+  const { outcome, unreached } = JSON.parse(later.stdout);
+  assert.deepEqual([outcome, /HF_HUB_OFFLINE is set/.test(unreached)], ["unchanged", true]);
+  assert.equal(world.server.requests.length, asked);
+});
+
+const OPENSSL = { ignore: !hasOpenssl() };
+
+Deno.test(
+  "a hub behind a company's certificate authority is reached by SSL_CERT_FILE, and by DENO_CERT in .env",
+  OPENSSL,
+  async () => {
+    await using world = new HubWorld();
+    makeCertificates(world.path);
+    const file = (name: string) => Deno.readTextFileSync(join(world.path, name));
+    await using hub = startTlsProxy(world.server.endpoint, file("server.pem"), file("server.key"));
+    await world.json("trainer", "hf-upload");
+    const cwd = join(world.path, "bot");
+    const variables = `HF_ENDPOINT=${hub.endpoint}\nHF_TOKEN=${world.server.token}\n`;
+    const none = { SSL_CERT_FILE: "", REQUESTS_CA_BUNDLE: "", CURL_CA_BUNDLE: "" };
+    const ca = join(world.path, "ca.pem");
+    writeFiles(cwd, { ".env": `${variables}DENO_CERT=\n` });
+    const startedMs = performance.now();
+    const refused = await spawnCli("hf-pull", [], { cwd, env: none, entry: "script" });
+    assert.equal(refused.code, 4, refused.stderr);
+    assert.match(refused.stderr, /the certificate of localhost:\d+ is not trusted .*DENO_CERT/s);
+    // Retries would have taken half a minute.
+    assert.ok(performance.now() - startedMs < 15_000);
+    const pulled = await spawnCli("hf-pull", [], {
+      cwd,
+      env: { ...none, SSL_CERT_FILE: ca },
+      entry: "script",
+    });
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assert.deepEqual(readFiles(join(cwd, "models")), MODELS);
+    writeFiles(cwd, { ".env": `${variables}DENO_CERT=${ca}\n` });
+    const again = await spawnCli("hf-pull", [], { cwd, env: none, entry: "script" });
+    assert.equal(again.code, 0, again.stderr);
+  },
+);
+
+/** The hub behind TLS. It fetches from the storage itself: no redirect may lead from https to http. */
+function startTlsProxy(endpoint: string, cert: string, key: string) {
+  const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, cert, key };
+  const server = Deno.serve(options, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const headers = new Headers(request.headers);
+    headers.delete("host");
+    return await fetch(`${endpoint}${pathname}${search}`, { headers });
+  });
+  return {
+    endpoint: `https://localhost:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
 
 Deno.test("--offline-ok is no excuse for a repository that does not exist", async () => {
   await using world = new HubWorld();

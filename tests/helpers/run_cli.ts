@@ -9,6 +9,9 @@ import { permitted } from "./permitted.ts";
 import { rootedFs } from "./rooted_fs.ts";
 import { GIT_ENV } from "./test_git.ts";
 
+/** Nothing of the user's own: neither what git is told, nor the token that `hf auth login` left. */
+const ISOLATED_ENV = { ...GIT_ENV, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1", NO_COLOR: "1" };
+
 /** The project's folder. */
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -48,7 +51,7 @@ export async function runCli(
   { cwd, env = {}, world = {}, stop }: RunOptions,
 ): Promise<CliResult> {
   const [stdout, stderr] = [new Captured(), new Captured()];
-  const added = { ...GIT_ENV, NO_COLOR: "1", ...env };
+  const added = { ...ISOLATED_ENV, ...env };
   const givenUp = new Set<PermissionName>();
   const reach: Pick<World, "fs" | "spawn" | "http"> = {
     fs: rootedFs(cwd),
@@ -136,7 +139,7 @@ export async function spawnCli(
   const result = await new Deno.Command(Deno.execPath(), {
     args: cliArgs(command, args, options),
     cwd: options.cwd,
-    env: { ...GIT_ENV, NO_COLOR: "1", ...options.env },
+    env: { ...ISOLATED_ENV, ...options.env },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { hubCacheFolder } from "../../lib/huggingface/hub_cache.ts";
 import { hubOf, pullTo, REPO, sourceOptions } from "../helpers/hub_machines.ts";
 import { readFiles, writeFiles } from "../helpers/temp_dir.ts";
-import { fixedEnvironment } from "../helpers/test_context.ts";
 import { HubBench } from "./hub_bench.ts";
 
 const MODELS = { "model.joblib": "one", "deep/er/scaler.joblib": "two", "config.json": "{}" };
@@ -112,13 +110,4 @@ Deno.test("a commit that is pulled by its name gets no reference of that name", 
   const { id } = bench.server.commit(REPO, MODELS);
   await bench.pull({ hub: hubOf(bench.server, { revision: id }) });
   assert.ok(!Object.keys(readFiles(bench.repoFolder)).some((path) => path.startsWith("refs/")));
-});
-
-Deno.test("the cache is where Hugging Face's libraries look for it", () => {
-  const folder = (variables: Record<string, string>) =>
-    hubCacheFolder(fixedEnvironment({ HOME: "/home", ...variables }));
-  assert.equal(folder({}), join("/home", ".cache/huggingface/hub"));
-  assert.equal(folder({ XDG_CACHE_HOME: "/xdg" }), join("/xdg", "huggingface/hub"));
-  assert.equal(folder({ XDG_CACHE_HOME: "/xdg", HF_HOME: "/hf" }), join("/hf", "hub"));
-  assert.equal(folder({ HF_HOME: "/hf", HF_HUB_CACHE: "~/mine" }), join("/home", "mine"));
 });

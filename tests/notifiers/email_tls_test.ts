@@ -2,39 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { z } from "zod";
+import { hasOpenssl, makeCertificates } from "../helpers/certificates.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-
-/** Certificates are made by openssl. */
-function hasOpenssl(): boolean {
-  try {
-    return new Deno.Command("openssl", { args: ["version"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
 
 /** smtp-server asks a connection for its protocol, which Deno 2.6 does not know. */
 const CAN_SERVE_TLS = "getProtocol" in TLSSocket.prototype;
 
 const TLS = { ignore: !CAN_SERVE_TLS || !hasOpenssl() };
-
-/** `server.pem` for localhost, vouched for by `ca.pem`. */
-function makeCertificates(folder: string): void {
-  Deno.writeTextFileSync(join(folder, "extensions"), "subjectAltName=DNS:localhost");
-  for (
-    const args of [
-      "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Test",
-      "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
-      "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions " +
-      "-out server.pem",
-    ]
-  ) {
-    const { success, stderr } = new Deno.Command("openssl", { args: args.split(" "), cwd: folder })
-      .outputSync();
-    assert.ok(success, new TextDecoder().decode(stderr));
-  }
-}
 
 const Result = z.strictObject({
   messages: z.number(),

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { AuthenticationError } from "../../lib/core/errors.ts";
+import { findHubToken, hubCacheFolder, isHubOffline } from "../../lib/huggingface/hub_environment.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+
+Deno.test("the cache is where Hugging Face's libraries look for it", () => {
+  const folder = (variables: Record<string, string>) =>
+    hubCacheFolder(fixedEnvironment({ HOME: "/home", ...variables }));
+  assert.equal(folder({}), join("/home", ".cache/huggingface/hub"));
+  assert.equal(folder({ XDG_CACHE_HOME: "/xdg" }), join("/xdg", "huggingface/hub"));
+  assert.equal(folder({ XDG_CACHE_HOME: "/xdg", HF_HOME: "/hf" }), join("/hf", "hub"));
+  assert.equal(folder({ HF_HOME: "/hf", HF_HUB_CACHE: "~/mine" }), join("/home", "mine"));
+});
+
+Deno.test("the token of hf auth login is used where HF_TOKEN is not set, from where Hugging Face's libraries read it", () => {
+  using dir = tempDir();
+  writeFiles(dir.path, {
+    ".cache/huggingface/token": "hf_home\n",
+    "xdg/huggingface/token": "hf_xdg",
+    "hf/token": "\r\n hf_hfhome \n",
+    "other/my token": "hf_path",
+  });
+  const find = (env: Record<string, string>, variable = "HF_TOKEN") => {
+    const variables = { HOME: dir.path, ...env };
+    const { token, place } = findHubToken(testContext({ env: fixedEnvironment(variables) }), variable);
+    return [token?.reveal(), place];
+  };
+  const at = (path: string) => join(dir.path, path);
+  assert.deepEqual(find({}), ["hf_home", at(".cache/huggingface/token")]);
+  assert.deepEqual(find({ HF_TOKEN: " " }), ["hf_home", at(".cache/huggingface/token")]);
+  assert.deepEqual(find({ HF_TOKEN: "hf_env" }), ["hf_env", "HF_TOKEN"]);
+  assert.deepEqual(find({ XDG_CACHE_HOME: at("xdg") }), ["hf_xdg", at("xdg/huggingface/token")]);
+  assert.deepEqual(find({ HF_HOME: "~/hf", XDG_CACHE_HOME: at("xdg") }), ["hf_hfhome", at("hf/token")]);
+  assert.deepEqual(find({ HF_HOME: "~/hf", HF_TOKEN_PATH: at("other/my token") }), [
+    "hf_path",
+    at("other/my token"),
+  ]);
+  assert.deepEqual(find({ HF_HOME: at("none") }), [undefined, "HF_TOKEN"]);
+  // Another account's token does not stand in for one that has a variable of its own.
+  assert.deepEqual(find({}, "BOT_TOKEN"), [undefined, "BOT_TOKEN"]);
+  assert.deepEqual(find({ HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }), [undefined, "HF_TOKEN"]);
+  writeFiles(dir.path, { "hf/token": "hf_a b" });
+  assert.throws(() => find({ HF_HOME: "~/hf" }), (error) => {
+    assert.ok(error instanceof AuthenticationError);
+    assert.match(error.message, /token: it holds characters that no token has$/);
+    return !/hf_a b/.test(`${error.message} ${error.hint}`);
+  });
+});
+
+Deno.test("HF_HUB_OFFLINE means what it means to huggingface_hub", () => {
+  const isOffline = (variables: Record<string, string>) => isHubOffline(fixedEnvironment(variables));
+  for (const on of ["1", "true", "YES", "On"]) assert.ok(isOffline({ HF_HUB_OFFLINE: on }), on);
+  for (const off of ["", "0", "false", "no", "2"]) assert.ok(!isOffline({ HF_HUB_OFFLINE: off }), off);
+  assert.ok(isOffline({ TRANSFORMERS_OFFLINE: "1" }));
+  assert.ok(isOffline({ HF_HUB_OFFLINE: "", TRANSFORMERS_OFFLINE: "1" }));
+  assert.ok(!isOffline({ HF_HUB_OFFLINE: "0", TRANSFORMERS_OFFLINE: "1" }));
+});
