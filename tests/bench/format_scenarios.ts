@@ -41,7 +41,7 @@ export async function validateOnnx(bench: Workbench): Promise<void> {
   const file = { path: "model.onnx", location, size: Deno.statSync(location).size, sha256: "1".repeat(64) };
   const times = await validateTimes(bench, bench.dir, [file]);
   bench.report({
-    what: `validate an ONNX model of ${size(bytes)}, with 200 inputs`,
+    what: `validate a first ONNX model of ${size(bytes)}, with 8 inputs`,
     ours: ms(median(times)),
     theirs: "",
     ratio: "",

@@ -92,16 +92,18 @@ Deno.test({
     assert.deepEqual(readFiles(join(bot, "models")), { "BTC/rf.bin": "two", "ETH/rf.bin": "eth" });
 
     // A process of its own tries the models: the executable again.
-    Deno.writeFileSync(join(trainer, "models/BTC/rf.onnx"), classifier([[1, 2], [3, 4]]));
+    const good = classifier([[1, 2], [3, 4]]);
+    Deno.writeFileSync(join(trainer, "models/BTC/rf.onnx"), good);
     run(trainer, "publish");
     assert.equal(run(bot, "pull")["outcome"], "activated");
     for (
-      const [model, problem] of [
-        [classifier([[NaN, 2], [3, 4]]), /its output .*probabilities.* is NaN/],
-        [endless(), /did not load and compute it within 5 s/],
+      const [name, model, problem] of [
+        ["rf.onnx", classifier([[NaN, 2], [3, 4]]), /its output .*probabilities.* is NaN/],
+        ["other.onnx", endless(), /did not load and compute it within 5 s/],
       ] as const
     ) {
-      Deno.writeFileSync(join(trainer, "models/BTC/bad.onnx"), model);
+      Deno.writeFileSync(join(trainer, "models/BTC/rf.onnx"), good);
+      Deno.writeFileSync(join(trainer, "models/BTC", name), model);
       run(trainer, "publish");
       const refused = runAny(bot, "pull");
       assert.deepEqual([refused.code, /VALIDATION_FAILED/.test(refused.stderr)], [5, true], refused.stderr);

@@ -10,6 +10,7 @@ Deno.test("activation.validate without a key checks everything that needs no kno
       max_total_variation: 0.2,
       max_kl_divergence: 0.25,
       timeout_seconds: 60,
+      structure_only: [],
       expect: [],
     },
     safetensors: { shape_drift: "warn" },

@@ -11,6 +11,7 @@ for (const location of Deno.args) {
     max_total_variation: 0.2,
     max_kl_divergence: 0.25,
     timeout_seconds: 5,
+    structure_only: [],
     expect: [],
   };
   try {

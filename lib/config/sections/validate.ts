@@ -32,7 +32,8 @@ const Onnx = z.strictObject({
   ]).default(200).register(DOCS, {
     description:
       "How many made-up inputs a model is tried with: its outputs may not be NaN or infinite, and not be too far from the " +
-      "active model's. 0: none. Or the path of a JSON file with the inputs.",
+      "active model's. 0: none. Or the path of a JSON file with the inputs. Without an active model, at most 8 inputs are " +
+      "made up, and NaN for one of them is a warning.",
   }),
   max_total_variation: z.number().min(0).max(1).default(0.2).register(DOCS, {
     description:
@@ -43,6 +44,12 @@ const Onnx = z.strictObject({
   }),
   timeout_seconds: Seconds.default(60).register(DOCS, {
     description: "The longest time for one model, in seconds. It is refused when it takes longer.",
+  }),
+  structure_only: z.array(Pattern).max(10_000).default([]).register(DOCS, {
+    description:
+      "Models that are not loaded, as patterns of their paths: their structure, external data, inputs and outputs are " +
+      "checked. For those with operators or types that this ONNX Runtime lacks, such as custom domains or bfloat16.",
+    examples: [["*/custom_*.onnx"]],
   }),
   expect: z.array(ExpectedModel).max(1_000).default([]).register(DOCS, {
     description:

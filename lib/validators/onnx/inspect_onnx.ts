@@ -1,5 +1,6 @@
 import type { Context } from "../../core/context.ts";
 import { oneLine, quote } from "../../core/quote.ts";
+import { matchesAny } from "../../core/wildcards.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import type { ModelFile } from "../model_file.ts";
 import { compareSignature } from "./compare_signature.ts";
@@ -7,7 +8,7 @@ import { type ExternalFile, findExternalData } from "./external_data.ts";
 import { type Trial, tryInProcess } from "./onnx_process.ts";
 import type { OnnxSettings } from "./onnx_settings.ts";
 import { type OnnxModel, readOnnx } from "./read_onnx.ts";
-import { planVectors, readVectors, type VectorPlan } from "./sanity_vectors.ts";
+import { LONE_VECTORS_MAX, planVectors, readVectors, type VectorPlan } from "./sanity_vectors.ts";
 import type { Loadable } from "./try_protocol.ts";
 
 /**
@@ -57,6 +58,12 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
     context.log.debug(`${file.path} is the active one, byte for byte: not loaded again`);
     return;
   }
+  if (matchesAny(file.path, settings.structure_only)) {
+    context.log.info(
+      `${file.path}: only its structure was checked (activation.validate.onnx.structure_only)`,
+    );
+    return;
+  }
   if (model.bytes > LOAD_BYTES_MAX) {
     context.log.warn(
       `${file.path} is ${model.bytes} bytes, more than the ${LOAD_BYTES_MAX} up to which models are loaded: only its structure was checked`,
@@ -69,6 +76,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
     model: loadable(model),
     ...(comparable === undefined ? {} : { active: loadable(comparable) }),
     vectors: plan.kind === "impossible" ? { kind: "given", vectors: [] } : plan,
+    isFirst: request.active === undefined,
     vectorsMs: settings.timeout_seconds * 1000 * VECTORS_SHARE,
     memoryBytes: MEMORY_BYTES_MAX,
   }, settings.timeout_seconds * 1000);
@@ -78,6 +86,14 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
 
 const SIGNATURE_HINT =
   "if the change is meant, say what consumers expect now in activation.validate.onnx.expect; the active release is untouched";
+
+/** What ONNX Runtime says of models that another build of it, or a later one, may load. */
+const LACKED =
+  /No Op registered|is not a registered function|No opset import for domain|Could not find an implementation|tensor\((?:bfloat16|float[48]|u?int[24]\b)|only \*guarantees\* support|Unsupported model IR version/;
+
+const STRUCTURE_HINT =
+  "if your consumers' runtime loads it, list it in activation.validate.onnx.structure_only, and only its structure, inputs " +
+  "and outputs are checked; the active release is untouched";
 
 const VECTORS_HINT =
   "activation.validate.onnx.sanity_vectors takes a file with vectors of your own, or 0; the active release is untouched";
@@ -129,7 +145,8 @@ function vectorsFor(
   { sanity_vectors }: OnnxSettings,
 ): VectorPlan {
   if (typeof sanity_vectors === "number") {
-    return planVectors(sanity_vectors, signature.inputs, active?.signature.inputs ?? []);
+    const count = active === undefined ? Math.min(sanity_vectors, LONE_VECTORS_MAX) : sanity_vectors;
+    return planVectors(count, signature.inputs, active?.signature.inputs ?? []);
   }
   const vectors = readVectors(context.fs, sanity_vectors, signature.inputs);
   if (vectors.kind === "misfit") throw new InvalidModelError(file.path, vectors.problem);
@@ -154,7 +171,7 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
       throw new InvalidModelError(
         path,
         trial.problem,
-        trial.step === "vectors" ? { hint: VECTORS_HINT } : {},
+        hintOf(trial.step, trial.problem),
       );
     case "ran":
       for (const note of trial.notes) context.log.warn(`${path}: ${oneLine(note)}`);
@@ -164,6 +181,11 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
       for (const drift of trial.drifts) judgeDrift(path, drift, settings);
       context.log.debug(`${path} loads in ONNX Runtime; ${trial.vectors} sanity vectors computed`);
   }
+}
+
+function hintOf(step: "load" | "vectors", problem: string): { readonly hint?: string } {
+  if (step === "vectors") return { hint: VECTORS_HINT };
+  return LACKED.test(problem) ? { hint: STRUCTURE_HINT } : {};
 }
 
 function judgeDrift(

@@ -10,6 +10,8 @@ export interface OnnxSettings {
   readonly max_kl_divergence: number;
   /** How long loading one model and computing its vectors may take. */
   readonly timeout_seconds: number;
+  /** Models that are not loaded, with `*` and `?`. */
+  readonly structure_only: readonly string[];
   /** What models have to look like; what it says counts in place of the active model's. */
   readonly expect: readonly ExpectedSignature[];
 }

@@ -68,12 +68,15 @@ async function create(location: string, options: InferenceSession.SessionOptions
   }
 }
 
-/** The first line of what the runtime says, without its numbers. */
+/** Where in the runtime's source an error was raised: file, line and the function's signature. */
+const SOURCE_PLACE = /^\/\S+:\d+ [^)]*\)(?: const)? /;
+
+/** The first line of what the runtime says, without its numbers and the place in its source. */
 export function runtimeReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const said = message.split("ERROR_MESSAGE: ").at(-1) ?? message;
   const [line = ""] = said.replace(/^"/, "").trim().split("\n");
-  return cleanLine(line, { charsMax: REASON_CHARS_MAX });
+  return cleanLine(line.replace(SOURCE_PLACE, ""), { charsMax: REASON_CHARS_MAX });
 }
 
 /** A tensor of these values; numbers become what the type wants. */

@@ -15,6 +15,12 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** A batch of pictures has four. */
 const ARRAY_NESTING_MAX = 32;
 
+/**
+ * Vectors for a model that is compared with no other. Many measure a drift; for whether a model computes at all, a few
+ * tell as much as 200, which take a minute with a model for pictures.
+ */
+export const LONE_VECTORS_MAX = 8;
+
 export type VectorPlan = Vectors | { readonly kind: "impossible"; readonly reason: string };
 
 /**

@@ -32,7 +32,7 @@ export async function tryModels(request: TryRequest): Promise<TryAnswer> {
     if (error instanceof RuntimeMissingError) return { outcome: "unable", reason };
     return { outcome: "refused", step: "load", problem: `ONNX Runtime does not load it: ${reason}` };
   }
-  const vectorRun = new VectorRun(request.vectors, session);
+  const vectorRun = new VectorRun(request, session);
   if (countOf(request.vectors) > 0 && request.active !== undefined) {
     try {
       vectorRun.active = await loadModel(request.active);
@@ -52,13 +52,18 @@ class VectorRun {
   active: OrtSession | undefined;
   readonly notes: string[] = [];
   readonly #vectors: Vectors;
+  /** Whether a number that is not finite may be the vector's fault. */
+  readonly #isLenient: boolean;
   readonly #session: OrtSession;
   readonly #drifts = new Map<string, OutputDrift>();
+  /** Outputs that were noted for a number that is not finite; they may have one for all vectors. */
+  readonly #odd = new Set<string>();
   /** It was said that the active model fails on vectors; it may on all of them. */
   #activeFailed = false;
 
-  constructor(vectors: Vectors, session: OrtSession) {
+  constructor({ vectors, isFirst }: TryRequest, session: OrtSession) {
     this.#vectors = vectors;
+    this.#isLenient = isFirst && vectors.kind === "made";
     this.#session = session;
   }
 
@@ -115,7 +120,10 @@ class VectorRun {
       const otherOdd = others === undefined ? undefined : firstNonFinite(others);
       // Where the active model has no number either, the vector is none that these models are made for.
       if (odd !== undefined && otherOdd === undefined) {
-        return { problem: `its output ${quote(output)} is ${odd} for ${name}, expected a finite number` };
+        const problem = `its output ${quote(output)} is ${odd} for ${name}, expected a finite number`;
+        if (!this.#isLenient) return { problem };
+        if (!this.#odd.has(output)) this.notes.push(`${problem}; a made-up input may not suit the model`);
+        this.#odd.add(output);
       }
       if (odd !== undefined || otherOdd !== undefined || others?.length !== values.length) continue;
       const drift = this.#drifts.get(output) ?? new OutputDrift();

@@ -33,6 +33,8 @@ export const TryRequest = z.strictObject({
   /** The active model, whose outputs are compared. */
   active: Loadable.optional(),
   vectors: Vectors,
+  /** No model was active under this path: there is nothing to tell a bad model from a vector that does not suit it. */
+  isFirst: z.boolean(),
   /** No vector is begun later than this after the start. */
   vectorsMs: z.number(),
   /** The most that the runtime's memory may grow to. */
