@@ -19,6 +19,7 @@ import { orWarn } from "./pull_requests/or_warn.ts";
 import { type PullRequest, PullRequests } from "./pull_requests/pull_requests.ts";
 import { pushProposal, type Wanted } from "./push_proposal.ts";
 import { shrinkNote } from "./shrink.ts";
+import { hasBackendPrefix } from "./text_generation/text_names.ts";
 
 /**
  * Brings the one pull request of a repository to what PRIMARY says: opens it, updates it in place, closes it when
@@ -106,7 +107,11 @@ async function write(
 }
 
 function keptBy({ work }: Wanted): Pick<Proposal, "kept"> {
-  const models = [...work.edited.values()].flatMap((names) => [...names]);
+  const models = [...work.edited.values()].flatMap((names) => {
+    // A text model has a key for each backend as well, which comes with its own.
+    const own = [...names].filter((name) => !hasBackendPrefix(name));
+    return own.length === 0 ? [...names] : own;
+  });
   return work.commits === 0 ? {} : { kept: { commits: work.commits, models } };
 }
 

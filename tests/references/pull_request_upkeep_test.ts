@@ -94,6 +94,19 @@ Deno.test("the report says which commits and models of people are kept on the br
   assert.deepEqual(only(await world.sync()).kept, { commits: 1, models: ["a"] });
 });
 
+Deno.test("a text model that people edited is named once, not for each backend", async () => {
+  await using world = new ReferencesWorld();
+  const row = (description: string) =>
+    "name,parameters_bn,display_name,url,baseline,description,style,tags,instruct_format,settings\n" +
+    `org/One,3,,,,${description},,,,\n`;
+  world.commit(world.texts, { "models.csv": row("first"), "db.json": "{}\n" });
+  const record = { name: "org/One", parameters: 3e9, description: "second" };
+  world.primary.records.set("text_generation", JSON.stringify({ "org/One": record }));
+  await world.sync();
+  world.edit(world.texts, BRANCH, { "models.csv": row("edited") });
+  assert.deepEqual(only(await world.sync()).kept, { commits: 1, models: ["org/One"] });
+});
+
 Deno.test("an open pull request of the original is closed with a comment once ours is open, also by a later sync", async () => {
   await using world = differing();
   const { pulls } = world.images;
