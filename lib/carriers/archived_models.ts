@@ -4,7 +4,7 @@ import type { ArchiveLimits } from "../core/archive_limits.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
-import { isClutter } from "../release/clutter.ts";
+import { isClutter, reportClutter } from "../release/clutter.ts";
 import { fileListProblem, MANIFEST_NAME, parseManifest, totalBytes } from "../release/manifest.ts";
 import { manifestFile, refuseOversized, type RegistryFile, signatureFile } from "../release/registry_file.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
@@ -41,14 +41,6 @@ interface Part {
   readonly files: ReadonlyMap<string, ArchivedFile>;
 }
 
-/** What macOS adds to the archives that it makes. */
-const MACOS_FOLDER = "__MACOSX/";
-
-/** What is no model, and in no release that came otherwise. */
-function isJunk(path: string): boolean {
-  return path.startsWith(MACOS_FOLDER) || isClutter(posix.basename(path));
-}
-
 /** The models in one archive or several, as an offer: for every carrier that brings archives. */
 export class ArchivedModels implements AsyncDisposable {
   readonly #context: Context;
@@ -80,12 +72,15 @@ export class ArchivedModels implements AsyncDisposable {
           ? await openArchive(context, path, name, options.limits)
           : await openArchiveOrFile(context, path, name, options.limits, fileName),
       );
-      const entries = archive.entries.filter(({ path }) => !isJunk(path));
+      const entries = archive.entries.filter(({ path }) => !isClutter(path));
       const root = findModels(entries, archive.folders, options.subdir);
       const found = await readClaim(archive, root, name);
       claim = mergeClaims(claim, found, name);
       const folder = root.folder ?? folderOfClaim(found, entries);
-      parts.push({ archive, name, files: filesBelow(entries, folder, root) });
+      const files = filesBelow(archive.entries, folder, root, found);
+      const leftOut = archive.entries.filter(({ path }) => isClutter(path) && !files.has(path));
+      reportClutter(context.log, name, leftOut.map(({ path }) => path));
+      parts.push({ archive, name, files });
     }
     const models = new ArchivedModels(context, parts, claim);
     models.#refuseUnfit(options.subdir);
@@ -210,11 +205,14 @@ function filesBelow(
   entries: readonly ArchiveEntry[],
   folder: string,
   { manifest, signature }: ModelsRoot,
+  claim: ManifestClaim | undefined,
 ): Map<string, ArchivedFile> {
+  const claimed = new Set(claim?.manifest.files.map(({ path }) => path));
   return new Map(
     entries
       .filter(({ path }) => path.startsWith(folder) && path !== manifest && path !== signature)
-      .map((entry) => [entry.path, { entry, path: entry.path.slice(folder.length) }]),
+      .map((entry) => [entry.path, { entry, path: entry.path.slice(folder.length) }] as const)
+      .filter(([fullPath, { path }]) => claimed.has(path) || !isClutter(fullPath)),
   );
 }
 

@@ -6,7 +6,7 @@ import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts"
 import type { Git } from "../git/git.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
 import { BlobHasher, blobIdOf, objectFormatOf } from "../git/blob_id.ts";
-import { manifestPathOf, readModelTree, type TreeFile } from "../git/tree.ts";
+import { manifestPathOf, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { hashFile } from "../core/hash.ts";
 import { formatPointer } from "../release/lfs_pointer.ts";
 import { findPublished } from "../store/published.ts";
@@ -151,7 +151,8 @@ async function readBase(
   const published = store && findPublished(store, publishTarget(registry, options.subdir));
   const isKnown = published?.checked === true && published.digest === manifest.digest &&
     published.tree === await findObject(git, commit, options.subdir);
-  const files = isKnown ? manifest.files : await heldFiles(context, tree?.files ?? [], manifest, set);
+  const present = tree === undefined ? [] : releaseFilesOf(tree, manifest);
+  const files = isKnown ? manifest.files : await heldFiles(context, present, manifest, set);
   return { attributes, manifest, files, isSealDue: isSealDue(seal, held, now) };
 }
 

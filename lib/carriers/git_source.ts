@@ -14,7 +14,15 @@ import { lfsMissing } from "../git/git_error.ts";
 import { hasLfs, readLfsContent } from "../git/lfs.ts";
 import { missingBranch, type ObjectId, Registry, type Relation } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
-import { type ModelTree, readModelTree, type TreeFile } from "../git/tree.ts";
+import {
+  blobsOf,
+  leftOutOf,
+  type ModelTree,
+  readModelTree,
+  releaseFilesOf,
+  type TreeFile,
+} from "../git/tree.ts";
+import { reportClutter } from "../release/clutter.ts";
 import { findForeignChange } from "../git/other_writer.ts";
 import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
@@ -22,6 +30,7 @@ import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { findClaimProblem } from "./claim_problem.ts";
 import { readClaim } from "./git_manifest.ts";
+import { offeredFiles } from "./git_offered_files.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {
@@ -96,7 +105,9 @@ export class GitSource implements Source {
     return await this.#withReplacing(async (registry) => {
       const opened = this.#opened = await this.#open(registry, revision);
       const claim = await this.#readClaim(opened, revision);
-      const files = offeredFiles(opened.tree, claim, this.#memory);
+      const own = releaseFilesOf(opened.tree, claim?.manifest);
+      reportClutter(this.#context.log, `commit ${revision.id.slice(0, 12)}`, leftOutOf(opened.tree, own));
+      const files = offeredFiles(own, claim, this.#memory);
       if (claim === undefined) return { revision, claim, files };
       const problem = findClaimProblem(files, claim.manifest.files);
       const findOtherWriter = () => this.#findOtherWriter(revision, claim);
@@ -143,7 +154,8 @@ export class GitSource implements Source {
     const staged = new Set(staging.files.map(({ path }) => path));
     const claimed = new Map(offer.claim?.manifest.files.map((file) => [file.path, file]));
     const wanted = new Map<ObjectId, TreeFile[]>();
-    for (const file of opened.tree.files) {
+    const files = releaseFilesOf(opened.tree, offer.claim?.manifest);
+    for (const file of files) {
       if (staged.has(file.path)) continue;
       const known = this.#memory?.find(file.blob);
       if (known !== undefined && await staging.link(file.path, known)) continue;
@@ -154,7 +166,7 @@ export class GitSource implements Source {
     await staging.requireSpace(bytes * 2);
     await this.#fetchBlobs(opened, [...wanted.keys()]);
     await this.#writeFiles(opened, staging, wanted, bytes);
-    this.#rememberBlobs(opened.tree, staging);
+    this.#rememberBlobs(files, staging);
   }
 
   async accept(offer: Offer): Promise<void> {
@@ -232,12 +244,13 @@ export class GitSource implements Source {
     { manifest }: ManifestClaim,
   ): Promise<OtherWriter | undefined> {
     const change = await this.#withReplacing(async (registry) => {
-      const { git, commit: tip, tree: { files } } = this.#opened ??= await this.#open(registry, revision);
+      const { git, commit: tip, tree } = this.#opened ??= await this.#open(registry, revision);
       const { scratch, subdir } = this.#options;
+      const files = releaseFilesOf(tree, manifest);
       return await findForeignChange(this.#context, { registry, git, scratch, subdir, tip, files }, manifest);
     });
     if (change === undefined) return undefined;
-    const files = offeredFiles(this.#opened?.tree, undefined, this.#memory);
+    const files = offeredFiles(this.#opened?.tree.files ?? [], undefined, this.#memory);
     return { ...change, revision: change.commit, files };
   }
 
@@ -318,32 +331,16 @@ export class GitSource implements Source {
     for (const other of others) await staging.linkStaged(other.path, staged);
   }
 
-  #rememberBlobs(tree: ModelTree, staging: Staging): void {
+  #rememberBlobs(files: readonly TreeFile[], staging: Staging): void {
     if (this.#memory === undefined) return;
     const staged = new Map(staging.files.map((file) => [file.path, file.sha256]));
-    for (const file of tree.files) {
+    for (const file of files) {
       const sha256 = staged.get(file.path);
       if (sha256 !== undefined) this.#memory.remember(file.blob, sha256);
     }
     const useful = new Set(staged.values());
     this.#memory.save((sha256) => useful.has(sha256) || staging.holds(sha256));
   }
-}
-
-function blobsOf({ files, manifestBlob, signatureBlob }: ModelTree): ObjectId[] {
-  return [...files.map(({ blob }) => blob), manifestBlob, signatureBlob].filter((id) => id !== undefined);
-}
-
-function offeredFiles(
-  tree: ModelTree | undefined,
-  claim: ManifestClaim | undefined,
-  memory: BlobMemory | undefined,
-): Offer["files"] {
-  const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file]));
-  return (tree?.files ?? []).map(({ path, blob }) => {
-    const file = claimed.get(path);
-    return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };
-  });
 }
 
 function sumSizes(

@@ -19,6 +19,7 @@ import {
   repoPath,
 } from "../huggingface/repo_layout.ts";
 import { SharedProgress } from "../huggingface/shared_progress.ts";
+import { isClutter, reportClutter } from "../release/clutter.ts";
 import { fileListProblem, releaseDigest, type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import { releaseDir } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
@@ -189,6 +190,10 @@ export class HuggingFaceSource implements Source {
       const path = modelPath(layout, file.path);
       return path === undefined ? [] : [{ path, file }];
     });
+    const clutter = listed.map(({ path }) => path).filter((path) =>
+      path.startsWith(repoPath(layout, "")) && isClutter(path)
+    );
+    reportClutter(this.#context.log, `${hub.repoId} at ${commit.slice(0, 12)}`, clutter);
     if (files.length === 0) {
       const where = layout.folder === ""
         ? "it has no files"

@@ -83,9 +83,11 @@ async function compare(
 ): Promise<ForeignChange | undefined> {
   const { subdir, tip, files } = place;
   if (described === undefined || described === tip) return undefined;
+  const listed = new Set(manifest.files.map(({ path }) => path));
   const before = new Map<string, ObjectId>();
-  for (const { path, blob } of await listTree(git, described, [`${subdir}/`])) {
-    if (!isClutter(posix.basename(path))) before.set(posix.relative(subdir, path), blob);
+  for (const { path: fullPath, blob } of await listTree(git, described, [`${subdir}/`])) {
+    const path = posix.relative(subdir, fullPath);
+    if (listed.has(path) || !isClutter(path)) before.set(path, blob);
   }
   const isWhole = before.size === manifest.files.length &&
     manifest.files.every(({ path }) => before.has(path));

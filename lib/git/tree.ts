@@ -1,7 +1,7 @@
 import { quote } from "../core/quote.ts";
 import { posix } from "node:path";
 import { RefusedError, UsageError } from "../core/errors.ts";
-import { fileListProblem, MANIFEST_NAME } from "../release/manifest.ts";
+import { fileListProblem, type Manifest, MANIFEST_NAME } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "../release/clutter.ts";
@@ -18,6 +18,8 @@ export interface TreeFile {
 /** What a commit holds of a model set. */
 export interface ModelTree {
   readonly files: readonly TreeFile[];
+  /** Housekeeping files; a manifest may list them all the same. */
+  readonly clutter: readonly TreeFile[];
   /** The manifest beside the model folder; registries written by the original scripts have none. */
   readonly manifestBlob: ObjectId | undefined;
   /** The signature beside the manifest. */
@@ -63,10 +65,15 @@ export async function readModelTree(
 ): Promise<ModelTree> {
   const beside = [manifestPathOf(subdir), signaturePathOf(subdir)];
   const files: TreeFile[] = [];
+  const clutter: TreeFile[] = [];
   const blobs = new Map<string, ObjectId>();
   for (const entry of await listTree(git, commit, [`${subdir}/`, ...beside])) {
     const isBeside = beside.includes(entry.path);
-    if (!isBeside && isClutter(posix.basename(entry.path))) continue;
+    const path = entry.path.slice(subdir.length + 1);
+    if (!isBeside && isClutter(path)) {
+      if (REGULAR_FILES.includes(entry.mode)) clutter.push({ path, blob: entry.blob });
+      continue;
+    }
     if (!REGULAR_FILES.includes(entry.mode)) {
       const kind = KINDS[entry.mode] ?? `an entry of mode ${entry.mode}`;
       throw unfit(commit, `${quote(entry.path)} is ${kind}`);
@@ -74,7 +81,7 @@ export async function readModelTree(
     const folder = beside.find((path) => entry.path.startsWith(`${path}/`));
     if (folder !== undefined) throw unfit(commit, `${folder} is a folder`);
     if (isBeside) blobs.set(entry.path, entry.blob);
-    else files.push({ path: entry.path.slice(subdir.length + 1), blob: entry.blob });
+    else files.push({ path, blob: entry.blob });
   }
   if (files.length === 0) {
     throw new UsageError(
@@ -89,7 +96,30 @@ export async function readModelTree(
   if (problem !== undefined) throw unfit(commit, problem);
   files.sort((a, b) => compareUtf8(a.path, b.path));
   const [manifestBlob, signatureBlob] = beside.map((path) => blobs.get(path));
-  return { files, manifestBlob, signatureBlob };
+  return { files, clutter, manifestBlob, signatureBlob };
+}
+
+/** Returns the files of a tree that belong to the release: also housekeeping files, where its manifest lists them. */
+export function releaseFilesOf(
+  { files, clutter }: Pick<ModelTree, "files" | "clutter">,
+  manifest: Pick<Manifest, "files"> | undefined,
+): readonly TreeFile[] {
+  if (manifest === undefined || clutter.length === 0) return files;
+  const listed = new Set(manifest.files.map(({ path }) => path));
+  const claimed = clutter.filter(({ path }) => listed.has(path));
+  return claimed.length === 0 ? files : [...files, ...claimed].sort((a, b) => compareUtf8(a.path, b.path));
+}
+
+/** Returns the paths of the housekeeping files that are not among a release's files. */
+export function leftOutOf({ clutter }: Pick<ModelTree, "clutter">, release: readonly TreeFile[]): string[] {
+  const own = new Set(release);
+  return clutter.filter((file) => !own.has(file)).map(({ path }) => path);
+}
+
+/** Returns the objects of all files of a tree, of its manifest and of its signature. */
+export function blobsOf({ files, clutter, manifestBlob, signatureBlob }: ModelTree): ObjectId[] {
+  return [...[...files, ...clutter].map(({ blob }) => blob), manifestBlob, signatureBlob]
+    .filter((id) => id !== undefined);
 }
 
 /** An entry of a tree, whatever it is. */

@@ -1,4 +1,5 @@
 import { matchesAny } from "../core/wildcards.ts";
+import { isClutter } from "../release/clutter.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
 
@@ -28,13 +29,13 @@ export function repoPath({ folder }: Pick<RepoLayout, "folder">, path: string): 
   return folder === "" ? path : `${folder}/${path}`;
 }
 
-/** The path in the release of a file of the repository, or `undefined` for one that is no model. */
+/** The path in the release of a file of the repository, or `undefined` for one that is no model, by name or patterns. */
 export function modelPath(layout: RepoLayout, path: string): string | undefined {
   const { folder } = layout;
   if (FURNITURE.includes(path)) return undefined;
   if (folder !== "" && !path.startsWith(`${folder}/`)) return undefined;
   const relative = folder === "" ? path : path.slice(folder.length + 1);
-  return isWanted(layout, relative) ? relative : undefined;
+  return isWanted(layout, relative) && !isClutter(relative) ? relative : undefined;
 }
 
 /** Whether the patterns let a file pass. */

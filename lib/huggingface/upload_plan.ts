@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { type ChangeList, countChanges } from "../release/changes.ts";
+import { isClutter } from "../release/clutter.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
@@ -44,8 +45,14 @@ export async function planUpload(
   refuseManifestName(set, layout);
   refuseOtherFolder(target, layout);
   const there = new Map<string, HubFile>();
+  // Housekeeping files that an earlier version published.
+  const clutter = new Map(
+    target.manifest?.files.filter(({ path }) => isClutter(path)).map((
+      { path },
+    ) => [repoPath(layout, path), path]),
+  );
   for (const file of target.files) {
-    const path = modelPath(layout, file.path);
+    const path = modelPath(layout, file.path) ?? clutter.get(file.path);
     if (path !== undefined) there.set(path, file);
   }
   // What is no model by the layout's rules may be one by the set's: a README.md among the models.

@@ -5,6 +5,7 @@ import { ifFound } from "../core/files.ts";
 import { type FileDigest, hashFile, type Sha256 } from "../core/hash.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "./lfs_pointer.ts";
 import { type Digest, releaseDigest, type ReleaseFile, releaseFile } from "./manifest.ts";
+import { reportClutter } from "./clutter.ts";
 import { type FoundFile, type FoundFiles, scanFolder } from "./scan_folder.ts";
 import { secretInName, SecretScanner } from "./secret_scan.ts";
 
@@ -94,6 +95,7 @@ export async function readModelSet(
 function findFiles(context: Context, dir: string, isWanted: (path: string) => boolean): FoundFiles {
   refuseMissingModels(context, dir);
   const found = scanFolder(context.fs, dir, "follow");
+  reportClutter(context.log, dir, found.clutter);
   const files = found.files.filter((file) => isWanted(file.path));
   if (files.length > 0) return { ...found, files };
   const what = found.files.length === 0 ? "it holds no files" : "the patterns leave out every file in it";

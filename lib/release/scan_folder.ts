@@ -3,7 +3,7 @@ import { sep } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { fileListProblem } from "./manifest.ts";
-import { compareUtf8, portablePathProblem } from "../core/portable_path.ts";
+import { compareUtf8, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "./clutter.ts";
 
 /** A regular file found below a folder. */
@@ -22,8 +22,10 @@ export type LinkPolicy = "follow" | "refuse";
 export interface FoundFiles {
   /** The folder itself, links resolved. */
   readonly root: string;
-  /** In manifest order, clutter left out. */
+  /** In manifest order, without housekeeping files. */
   readonly files: readonly FoundFile[];
+  /** Housekeeping files, and with a `/` at their ends folders of them. */
+  readonly clutter: readonly string[];
   /** The folders, the root as `""`. */
   readonly folders: ReadonlyMap<string, Deno.FileInfo>;
   /** Whether a link led somewhere: what changes behind it does not show in the folders. */
@@ -39,13 +41,17 @@ export interface FoundFiles {
 export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): FoundFiles {
   const realRoot = fs.realPathSync(root);
   const files: FoundFile[] = [];
+  const clutter: string[] = [];
   const folders = new Map([["", fs.lstatSync(realRoot)]]);
   let followedLinks = false;
 
   const visit = (folder: string, prefix: string, ancestors: readonly string[]) => {
     for (const entry of fs.readDirSync(folder)) {
-      if (isClutter(entry.name)) continue;
       const path = prefix + entry.name;
+      if (isClutter(path)) {
+        clutter.push(entry.isDirectory ? `${path}/` : path);
+        continue;
+      }
       // Before the walk goes on: it also bounds its depth.
       const problem = portablePathProblem(path);
       if (problem !== undefined) throw unfit(root, `the path ${quote(path)} ${problem}`);
@@ -68,7 +74,7 @@ export function scanFolder(fs: FileSystem, root: string, links: LinkPolicy): Fou
   files.sort((a, b) => compareUtf8(a.path, b.path));
   const problem = fileListProblem(files.map((file) => file.path));
   if (problem !== undefined) throw unfit(root, problem);
-  return { root: realRoot, files, folders, followedLinks };
+  return { root: realRoot, files, clutter: sortUtf8(clutter), folders, followedLinks };
 }
 
 function followLink(

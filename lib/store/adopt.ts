@@ -11,7 +11,7 @@ import {
   type Manifest,
   releaseFile,
 } from "../release/manifest.ts";
-import { isClutter } from "../release/clutter.ts";
+import { reportClutter } from "../release/clutter.ts";
 import { scanFolder } from "../release/scan_folder.ts";
 import { type IntentRun, writeIntent } from "./intent.ts";
 import { inspectModelFolder, modelsLinkTarget } from "./model_folder.ts";
@@ -118,15 +118,9 @@ export function ensureModelsLink(store: Store, runId: string): string | undefine
 
 /** Where a folder goes whose models are in the store already: away, but for what else may be in it. */
 function placeForDouble(store: Store, runId: string): string {
-  return holdsClutter(store, store.modelsDir)
+  return scanFolder(store.fs, store.modelsDir, "refuse").clutter.length > 0
     ? asidePath(store, runId)
     : join(store.staging, `${runId}-adopted`);
-}
-
-function holdsClutter(store: Store, folder: string): boolean {
-  return Array.from(store.fs.readDirSync(folder)).some((entry) =>
-    isClutter(entry.name) || (entry.isDirectory && holdsClutter(store, join(folder, entry.name)))
-  );
 }
 
 function asidePath(store: Store, runId: string): string {
@@ -136,7 +130,9 @@ function asidePath(store: Store, runId: string): string {
 async function describeFolder(context: Context, store: Store): Promise<Manifest> {
   const cache = StatCache.ofModels(store);
   const files = [];
-  for (const file of scanFolder(store.fs, store.modelsDir, "refuse").files) {
+  const found = scanFolder(store.fs, store.modelsDir, "refuse");
+  reportClutter(context.log, store.modelsDir, found.clutter);
+  for (const file of found.files) {
     const digest = await hashFile(store.fs, file.location, { signal: context.signal });
     cache.remember(file.path, file.info, digest.sha256, context.clock);
     files.push(releaseFile(file.path, digest));

@@ -144,7 +144,7 @@ class Planner {
     return entries?.every(({ name, isDirectory, isFile }) => {
       const path = `${folder}/${name}`;
       if (isDirectory) return !this.#holdsForeign(path);
-      return isFile && (this.#old.has(path) || isClutter(name));
+      return isFile && (this.#old.has(path) || isClutter(path));
     }) !== true;
   }
 

@@ -84,7 +84,7 @@ async function readDigest(
 
 /**
  * Returns what is in a folder and not in its manifest: files, links, anything that is not a folder, and folders that
- * cannot be listed. Clutter does not count.
+ * cannot be listed. Housekeeping files do not count.
  */
 export function findExtraFiles({ fs }: Context, dir: string, manifest: Manifest): string[] {
   const named = new Set(manifest.files.map((file) => file.path));
@@ -92,7 +92,7 @@ export function findExtraFiles({ fs }: Context, dir: string, manifest: Manifest)
   const visit = (entries: Iterable<Deno.DirEntry>, folder: string, prefix: string) => {
     for (const entry of entries) {
       const path = prefix + entry.name;
-      if (isClutter(entry.name) || named.has(path)) continue;
+      if (isClutter(path) || named.has(path)) continue;
       const location = `${folder}/${entry.name}`;
       const inside = entry.isDirectory ? listFolder(fs, location) : undefined;
       if (inside === undefined) extra.push(path);

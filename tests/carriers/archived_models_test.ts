@@ -4,9 +4,10 @@ import { gzipSync } from "node:zlib";
 import { ArchivedModels, type BroughtArchive } from "../../lib/carriers/archived_models.ts";
 import { writeZip } from "../../lib/core/archive.ts";
 import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
-import { createManifest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { CLUTTER } from "../helpers/clutter_files.ts";
+import { manifestOf as manifestText } from "../helpers/manifest_of.ts";
 import { rawTar, tarMember } from "../helpers/raw_tar.ts";
 import { rawZip } from "../helpers/raw_zip.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -51,22 +52,11 @@ async function stageAll(root: string, archives: readonly BroughtArchive[], subdi
   await using staging = new Staging(context, store, "run");
   const offer = models.offer({ id: "1", source: "test" }, 7);
   await models.stage(staging);
-  return { files: readFiles(staging.dir), offer };
+  return { files: readFiles(staging.dir), offer, log: context.log };
 }
 
-async function manifestOf(files: Files, folder?: string): Promise<string> {
-  const { hashFile } = await import("../../lib/core/hash.ts");
-  using dir = tempDir();
-  writeFiles(dir.path, files);
-  const entries = await Promise.all(
-    Object.keys(files).map(async (path) =>
-      releaseFile(path, await hashFile(Deno, join(dir.path, path), { signal: new AbortController().signal }))
-    ),
-  );
-  const origin = { carrier: "runpod" as const, ...(folder === undefined ? {} : { folder }) };
-  return formatManifest(
-    await createManifest(entries, { sequence: 3, createdAt: "2026-11-21T00:00:00Z", origin }),
-  );
+function manifestOf(files: Files, folder?: string): Promise<string> {
+  return manifestText(files, { carrier: "runpod", ...(folder === undefined ? {} : { folder }) });
 }
 
 const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
@@ -161,7 +151,7 @@ Deno.test("ArchivedModels stages a hard link of a tar as another file, whichever
 });
 
 Deno.test("ArchivedModels leaves out what folders collect, as every other carrier does", async () => {
-  const clutter = { "models/.gitkeep": "", "models/BTC/.DS_Store": "junk", "Thumbs.db": "junk" };
+  const clutter = { ...below("models", CLUTTER), "Thumbs.db": "junk", "__MACOSX/models/._BTC": "junk" };
   const { files } = await extract([{ ...below("models", MODELS), ...clutter }], "models");
   assert.deepEqual(files, sorted(MODELS));
   assert.deepEqual(
@@ -171,6 +161,19 @@ Deno.test("ArchivedModels leaves out what folders collect, as every other carrie
   for (const subdir of ["models", undefined]) {
     await assert.rejects(extract([clutter], subdir), { code: "ARCHIVE_EMPTY", exitCode: 5 });
   }
+});
+
+Deno.test("ArchivedModels keeps housekeeping files that the manifest lists, and the log names the others", async () => {
+  const listed = { ...MODELS, "._rf.onnx": "listed", "__pycache__/f.pyc": "listed" };
+  const archive = {
+    ...below("models", { ...listed, "BTC/._x": "junk" }),
+    "model-sync.json": await manifestOf(listed, "models"),
+  };
+  const { files, log } = await extract([archive], "models");
+  assert.deepEqual(files, sorted(listed));
+  assert.deepEqual(log.lines, [
+    'debug left housekeeping files of archive 1 out of the release: "models/BTC/._x"',
+  ]);
 });
 
 Deno.test("ArchivedModels does not take what lies beside a models folder without files", async () => {

@@ -15,8 +15,10 @@ import {
   uploadFrom,
   WHOLE_REPO,
 } from "../helpers/hub_machines.ts";
+import { CLUTTER } from "../helpers/clutter_files.ts";
+import { manifestOf } from "../helpers/manifest_of.ts";
 import { noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { recordedLog, testContext } from "../helpers/test_context.ts";
 import { HubBench } from "./hub_bench.ts";
 
 const MODELS = { "model.joblib": "one", "scaler.joblib": "two", "config/metadata.json": "{}" };
@@ -35,6 +37,23 @@ Deno.test("a repository without a manifest gives its files, without what is no m
     0,
     bench.server.head(REPO).id,
   ]);
+});
+
+Deno.test("a pull from the hub leaves housekeeping files out, unless the manifest lists them", async () => {
+  await using bench = new HubBench();
+  bench.server.commit(REPO, { ...MODELS, ...CLUTTER });
+  const context = { ...bench.context, log: recordedLog() };
+  await pullTo(context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(readFiles(bench.bot), MODELS);
+  assert.ok(context.log.lines.some((line) => /^debug left housekeeping files .*__pycache__/.test(line)));
+  const listed = { ...MODELS, "__pycache__/features.cpython-313.pyc": "Python" };
+  bench.server.commit(REPO, {
+    ...MODELS,
+    ...CLUTTER,
+    "model-sync.json": await manifestOf(listed, { carrier: "huggingface" }),
+  });
+  await pullTo(bench.context, bench.bot, sourceOptions(bench.server));
+  assert.deepEqual(new Set(Object.keys(readFiles(bench.bot))), new Set(Object.keys(listed)));
 });
 
 Deno.test("folder and patterns choose the files where there is no manifest", async () => {

@@ -16,6 +16,8 @@ import {
   uploadFrom,
   WHOLE_REPO,
 } from "../helpers/hub_machines.ts";
+import { CLUTTER } from "../helpers/clutter_files.ts";
+import { manifestOf } from "../helpers/manifest_of.ts";
 import { testKey } from "../helpers/signing.ts";
 import { listing, noise, readFiles, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
@@ -59,6 +61,21 @@ Deno.test("a first upload makes the repository and puts everything into one comm
   ]);
   assert.equal(server.head(REPO).message, "chore(models): sync 2026-11-21T00:00:00Z");
   assert.equal(report.publication.commit, server.head(REPO).id);
+});
+
+Deno.test("an upload sends no housekeeping files, and can delete those of earlier versions", async () => {
+  await using bench = new UploadBench({ ...MODELS, ...CLUTTER });
+  const old = { ...MODELS, "__pycache__/old.pyc": "old" };
+  bench.server.commit(REPO, {
+    ...old,
+    "._mine": "not published by us",
+    "model-sync.json": await manifestOf(old, { carrier: "huggingface" }),
+  });
+  await bench.upload(bench.rules({ deleteRemoved: true }));
+  assert.deepEqual(
+    new Set(Object.keys(bench.server.files(REPO))),
+    new Set([...Object.keys(MODELS), "._mine", "model-sync.json"]),
+  );
 });
 
 Deno.test("only what changed is sent, and what nobody changed costs one question", async () => {
