@@ -5,8 +5,8 @@ import { systemFault } from "../lib/core/system_fault.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
-import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
-import { formatBytes, formatDuration } from "../lib/core/format.ts";
+import { printableJson, printableLines } from "../lib/core/quote.ts";
+import { Progress } from "./_progress.ts";
 import { Warnings } from "./_warnings.ts";
 import type { Screen, Terminal } from "./_world.ts";
 
@@ -22,10 +22,6 @@ export interface OutputOptions {
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Style = keyof typeof STYLES;
 
-/** A bar that moves more often than this flickers and costs time; work that is done sooner shows none. */
-const PROGRESS_INTERVAL_MS = 100;
-const BAR_CHARS = 24;
-
 const OWN_STYLE = new RegExp(`(\\u001b\\[(?:${[0, ...Object.values(STYLES)].join("|")})m)`);
 
 /** Text that another program reads to the byte, such as a patch. A terminal gets it as it gets every other text. */
@@ -40,11 +36,6 @@ export class Verbatim {
 /** What a quiet command keeps of the output of a program, for the case that the command fails. */
 const HELD_BYTES_MAX = 64 * 1024;
 
-/** What the last line of the terminal shows. */
-interface ShownNow {
-  bar: { readonly label: string; readonly startedMs: number; drawnMs: number } | undefined;
-}
-
 /** Returns what a result shows on a terminal. */
 type Lines = () => readonly (string | Verbatim)[];
 
@@ -53,7 +44,7 @@ export class Output {
   readonly options: OutputOptions;
   readonly #screen: Screen;
   readonly #encoder = new TextEncoder();
-  readonly #shown: ShownNow;
+  readonly #progressShown: Progress;
   readonly #warnings: Warnings;
   /** The end of what programs printed while the output is quiet. */
   #held: Uint8Array[] = [];
@@ -62,12 +53,12 @@ export class Output {
   constructor(
     options: OutputOptions,
     screen: Screen,
-    shown: ShownNow = { bar: undefined },
+    progress: Progress = new Progress(screen),
     warnings: Warnings = new Warnings(),
   ) {
     this.options = options;
     this.#screen = screen;
-    this.#shown = shown;
+    this.#progressShown = progress;
     this.#warnings = warnings;
   }
 
@@ -172,12 +163,12 @@ export class Output {
   /** The same output with a log that leaves nothing out, unless the command line says `--quiet`. */
   inDetail(): Output {
     if (this.options.level === "warn") return this;
-    return new Output({ ...this.options, level: "debug" }, this.#screen, this.#shown, this.#warnings);
+    return new Output({ ...this.options, level: "debug" }, this.#screen, this.#progressShown, this.#warnings);
   }
 
   /** The same output for one run among several: its results carry its own warnings. */
   forOneRun(): Output {
-    return new Output(this.options, this.#screen, this.#shown);
+    return new Output(this.options, this.#screen, this.#progressShown);
   }
 
   /** The log of a run. */
@@ -214,21 +205,21 @@ export class Output {
   }
 
   #progress(label: string, doneBytes: number, totalBytes: number | undefined): void {
-    if (!this.#shows("info") || this.options.logFormat === "json" || !this.#screen.stderr.isTerminal()) {
+    if (!this.#shows("info")) return;
+    if (this.options.logFormat === "text" && this.#screen.stderr.isTerminal()) {
+      const drawn = this.#progressShown.draw(label, doneBytes, totalBytes);
+      if (drawn !== "") this.#write(this.#screen.stderr, drawn);
       return;
     }
-    const nowMs = this.#screen.clock.monotonicMs();
-    if (this.#shown.bar?.label !== label) this.#shown.bar = { label, startedMs: nowMs, drawnMs: nowMs };
-    if (nowMs - this.#shown.bar.drawnMs < PROGRESS_INTERVAL_MS) return;
-    this.#shown.bar.drawnMs = nowMs;
-    const line = progressLine(oneLine(label), doneBytes, totalBytes, nowMs - this.#shown.bar.startedMs);
-    this.#write(this.#screen.stderr, `\r\x1b[K${line}`);
+    const line = this.#progressShown.say(label, doneBytes, totalBytes);
+    if (line !== undefined) this.#logLine("info", line, { doneBytes, totalBytes });
   }
 
+  /** Before anything else is printed. */
   #clearBar(): void {
-    if (this.#shown.bar === undefined) return;
-    this.#shown.bar = undefined;
-    this.#write(this.#screen.stderr, "\r\x1b[K");
+    const erased = this.#progressShown.erase();
+    this.#progressShown.spoke();
+    if (erased !== "") this.#write(this.#screen.stderr, erased);
   }
 
   #paintErr(style: Style, text: string): string {
@@ -252,39 +243,6 @@ export class Output {
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     }
   }
-}
-
-/**
- * The line of a progress bar.
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * import { progressLine } from "./_output.ts";
- * const MIB = 1024 ** 2;
- * assert.equal(
- *   progressLine("copying", 256 * MIB, 512 * MIB, 2_000),
- *   "  copying ████████████░░░░░░░░░░░░ 50%  256.0 MiB of 512.0 MiB, 128.0 MiB/s, 2.0 s left",
- * );
- * ```
- */
-export function progressLine(
-  label: string,
-  doneBytes: number,
-  totalBytes: number | undefined,
-  elapsedMs: number,
-): string {
-  const rate = elapsedMs > 0 ? doneBytes / elapsedMs * 1000 : 0;
-  const speed = rate > 0 ? `, ${formatBytes(Math.round(rate))}/s` : "";
-  if (totalBytes === undefined || totalBytes === 0) return `  ${label} ${formatBytes(doneBytes)}${speed}`;
-  const part = Math.min(1, doneBytes / totalBytes);
-  const filled = Math.round(part * BAR_CHARS);
-  const bar = "█".repeat(filled) + "░".repeat(BAR_CHARS - filled);
-  const left = rate > 0 && part < 1 ? `, ${formatDuration((totalBytes - doneBytes) / rate * 1000)} left` : "";
-  const percent = `${Math.floor(part * 100)}%`.padStart(3);
-  return `  ${label} ${bar} ${percent}  ${formatBytes(doneBytes)} of ${
-    formatBytes(totalBytes)
-  }${speed}${left}`;
 }
 
 function cleanFields(fields: LogFields): LogFields {

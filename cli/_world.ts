@@ -18,6 +18,8 @@ export interface Screen {
   /** `NO_COLOR` is set and not empty: https://no-color.org */
   readonly noColor: boolean;
   readonly clock: Clock;
+  /** How wide the terminal is now; `undefined` without one. */
+  columns(): number | undefined;
 }
 
 export type PermissionName = "net" | "run" | "write";
@@ -57,6 +59,7 @@ export const processWorld: World = {
   spawn: spawnProcess,
   http: fetch,
   clock: systemClock,
+  columns: consoleColumns,
   freeBytes,
   // Read when a command needs it: the help needs no permission.
   get host() {
@@ -112,6 +115,16 @@ const GIT_VARIABLES = [
   "GIT_NOGLOB_PATHSPECS",
   "GIT_ICASE_PATHSPECS",
 ];
+
+/** Asked for whenever a line is drawn: a window may be resized at any time. */
+function consoleColumns(): number | undefined {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    // There is no terminal, or not one with a size.
+    return undefined;
+  }
+}
 
 /** Loaded when it is asked for: the module costs every command's start some milliseconds. */
 async function freeBytes(path: string): Promise<number | undefined> {

@@ -127,7 +127,7 @@ async function readBase(
     blob !== undefined
   );
   const missing = await findMissing(git, commit, wanted);
-  if (missing.length > 0) await registry.fetchObjects(git, missing, () => {});
+  if (missing.length > 0) await registry.fetchObjects(git, missing);
   const attributes = attributesBlob === undefined ? "" : new TextDecoder().decode(
     await readSmallBlob(git, attributesBlob, {
       name: `${ATTRIBUTES} of commit ${commit.slice(0, 12)}`,

@@ -9,12 +9,10 @@ import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
 import { askPushHook } from "../git/ask_hooks.ts";
 import { commitModels, restoredPaths } from "../git/commit_models.ts";
 import { HOOK_REFUSED } from "../git/hooks.ts";
-import { BRANCH_NAME_TAKEN, lfsMissing } from "../git/git_error.ts";
-import { hasLfs, TRACED } from "../git/lfs.ts";
-import { lfsError } from "../git/lfs_error.ts";
+import { BRANCH_NAME_TAKEN } from "../git/git_error.ts";
+import { pushLfs } from "../git/push_lfs.ts";
 import { type CommitWords, listOtherWriters } from "../git/other_writer.ts";
 import { type ObjectId, Registry } from "../git/registry.ts";
-import { isAnyInLfs } from "../git/stage_models.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { listTree } from "../git/tree.ts";
 import { changedBytes, compareFiles, countChanges } from "../release/changes.ts";
@@ -298,8 +296,14 @@ export class GitPublisher implements Publisher<GitPublication> {
     const action = `push to ${redactUrls(this.#registry.remoteUrl.url)}`;
     this.#context.log.info(`pushing to ${this.#registry.remoteBranch}`);
     await this.#askHook(commit);
-    await this.#pushLfs(commit);
-    const result = await git.attempt(["push", "--porcelain", remote, `${commit}:refs/heads/${branch}`], {
+    await pushLfs(this.#registry, commit, this.#options.subdir);
+    const result = await git.attempt([
+      "push",
+      "--progress",
+      "--porcelain",
+      remote,
+      `${commit}:refs/heads/${branch}`,
+    ], {
       action,
       transfer: true,
     });
@@ -328,22 +332,6 @@ export class GitPublisher implements Publisher<GitPublication> {
       }
       throw error;
     }
-  }
-
-  /**
-   * Git LFS objects go first: a commit must never name content that the registry has not. Attributes that keep models in
-   * Git LFS may stand in any folder above them, and in a user's clone outside the repository.
-   */
-  async #pushLfs(commit: ObjectId): Promise<void> {
-    const models = await listTree(this.#registry.git, commit, [`${this.#options.subdir}/`]);
-    const mayBeInLfs = await isAnyInLfs(this.#registry, models.map(({ path }) => path));
-    if (!mayBeInLfs) return;
-    if (!await hasLfs(this.#registry)) throw lfsMissing("models of this commit are kept in Git LFS");
-    const { remote, branch } = this.#options.registry;
-    const git = this.#registry.git.with(TRACED);
-    const action = `push Git LFS files to ${redactUrls(this.#registry.remoteUrl.url)}`;
-    const result = await git.attempt(["lfs", "push", remote, branch], { action, transfer: true });
-    if (result.code !== 0) throw lfsError(git, action, result);
   }
 }
 

@@ -1,18 +1,18 @@
 import type { Context } from "../core/context.ts";
+import { countPieces } from "../core/count_pieces.ts";
 import { RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { Pool } from "../core/pool.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../git/blob_memory.ts";
-import { checkOut, diverged, keepBranch, refuseDirty } from "../git/branch.ts";
+import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
 import { type Blob, collectBlob, findMissing, readBlobs, withScratchObjects } from "../git/blobs.ts";
-import { parseReceived } from "../git/fetch_progress.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { lfsMissing } from "../git/git_error.ts";
 import { hasLfs, readLfsContent } from "../git/lfs.ts";
-import { missingBranch, type ObjectId, Registry, type Relation } from "../git/registry.ts";
+import { type ObjectId, Registry, type Relation } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import {
   blobsOf,
@@ -257,11 +257,7 @@ export class GitSource implements Source {
   async #fetchBlobs(opened: Opened, ids: readonly ObjectId[]): Promise<void> {
     const missing = ids.filter((id) => opened.missing.has(id));
     if (missing.length === 0) return;
-    const { log } = this.#context;
-    await opened.registry.fetchObjects(opened.git, missing, (text) => {
-      const received = parseReceived(text);
-      if (received !== undefined) log.progress("fetching", received, undefined);
-    });
+    await opened.registry.fetchObjects(opened.git, missing);
     for (const id of missing) opened.missing.delete(id);
   }
 
@@ -276,16 +272,18 @@ export class GitSource implements Source {
     try {
       for await (const blob of readBlobs(opened.git, [...wanted.keys()])) {
         const files = wanted.get(blob.id) ?? [];
+        const show = (bytes: number) =>
+          this.#context.log.progress("verifying", doneBytes + bytes, totalBytes || undefined);
         if (blob.bytes <= SMALL_FILE_BYTES_MAX) {
           const content = await collectBlob(blob);
           await pool.add(async () => {
             for (const file of files) await this.#writeSmallFile(opened, staging, file, content);
           });
         } else {
-          await this.#writeLargeFile(staging, files, blob);
+          await this.#writeLargeFile(staging, files, { ...blob, content: countPieces(blob.content, show) });
         }
+        show(blob.bytes);
         doneBytes += blob.bytes;
-        this.#context.log.progress("verifying", doneBytes, totalBytes === 0 ? undefined : totalBytes);
       }
     } catch (error) {
       // What is being written must not meet what is written again.

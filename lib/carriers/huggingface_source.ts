@@ -243,7 +243,7 @@ export class HuggingFaceSource implements Source {
     const bytes = wanted.reduce((sum, [first]) => sum + (first?.file.size ?? 0), 0);
     await staging.requireSpace(bytes);
     const { limits } = this.#options;
-    const progress = new SharedProgress(this.#context.log, "downloading", bytes);
+    using progress = new SharedProgress(this.#context, "downloading", bytes);
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#context.signal, stop.signal]);
     // A rate is kept by one file at a time.

@@ -6,6 +6,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `durationMs`; rejects with the signal's reason as soon as it is aborted. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+  /** Calls `work` whenever `periodMs` have passed, until the result is disposed of. */
+  every(periodMs: number, work: () => void): Disposable;
 }
 
 export const systemClock: Clock = {
@@ -25,6 +27,10 @@ export const systemClock: Clock = {
       }, durationMs);
       signal.addEventListener("abort", onAbort, { once: true });
     });
+  },
+  every(periodMs, work) {
+    const timer = setInterval(work, periodMs);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
   },
 };
 

@@ -5,7 +5,10 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** Bytes moved within the current step; `total` is undefined while nobody knows it. Called often. */
+  /**
+   * Bytes moved within the current step; `totalBytes` is undefined while it is not known. No bytes of an unknown total
+   * mean that only the time is known that the step has taken. Called often.
+   */
   progress(label: string, doneBytes: number, totalBytes: number | undefined): void;
 }
 

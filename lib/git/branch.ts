@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
-import { RefusedError, UsageError } from "../core/errors.ts";
+import { RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
+import { redactUrls } from "../core/secret.ts";
 import { moveWorktree } from "./journal.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
@@ -179,6 +180,19 @@ export function diverged(registry: Registry, ours: ObjectId, theirs: ObjectId): 
       hint: "to keep what is here under another name and follow the remote: " +
         `${git} fetch ${remote} ${branch}; ${git} branch ${keptName(registry, ours)} ${ours.slice(0, 12)}; ` +
         `${git} reset --hard ${registry.remoteBranch} (pull does all three with --reset-to-remote)`,
+    },
+  );
+}
+
+/** The refusal of a branch that the remote does not have. */
+export function missingBranch(registry: Registry): UnreachableError {
+  return new UnreachableError(
+    `Cannot find the branch ${registry.settings.branch} in ${
+      redactUrls(registry.remoteUrl.url)
+    }: nothing was published there yet`,
+    {
+      code: "BRANCH_MISSING",
+      hint: "publish first, or set model_sync.branch to the branch that holds the models",
     },
   );
 }

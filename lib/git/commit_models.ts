@@ -2,6 +2,7 @@ import { join, posix } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findEntry, findText, removeFile } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
+import { Working } from "../core/working.ts";
 import {
   createManifest,
   type Digest,
@@ -90,6 +91,7 @@ export async function commitModels(
 
 /** The rest is synced once it is pushed: until then the next publish makes it again. */
 async function syncCommit(context: Context, registry: Registry, change: ModelCommit): Promise<void> {
+  using _working = new Working(context, "writing the commit to the disk");
   const inLfs = new Set(change.lfsPaths);
   const digests = change.set.files.filter(({ path }) => inLfs.has(path)).map(({ sha256 }) => sha256);
   await syncLfsObjects(context, registry, digests);

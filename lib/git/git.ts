@@ -3,7 +3,9 @@ import type { Context } from "../core/context.ts";
 import { AuthenticationError, DiskError, type ModelSyncError } from "../core/errors.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
+import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
+import { parseMoved } from "./git_progress.ts";
 import { REFUSED_LOGIN } from "./git_words.ts";
 
 /** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */
@@ -92,7 +94,8 @@ export interface CallOptions {
   readonly stdin?: string;
   /** The call moves files or bytes over the network, and may take the transfer's time. */
   readonly transfer?: boolean;
-  readonly onStderr?: (text: string) => void;
+  /** What the display calls it while it runs; the default is git's command. A stream is only shown with one. */
+  readonly label?: string;
   /** Git runs a program of the user's: what that program says about a disk is not about ours. */
   readonly isOfUser?: boolean;
 }
@@ -149,7 +152,8 @@ export class Git {
     args: readonly string[],
     call: CallOptions,
   ): Promise<ProcessExit & { readonly stdout: Uint8Array }> {
-    const result = await runProcess(this.#context.spawn, this.#request(args, call));
+    using working = new Working(this.#context, call.label ?? titleOf(args));
+    const result = await runProcess(this.#context.spawn, this.#request(args, call, working));
     if (result.code === 0 || call.isOfUser === true) return result;
     const error = this.error(call.action, result);
     if (error instanceof DiskError && error.code === "DISK") throw error;
@@ -158,7 +162,18 @@ export class Git {
 
   /** Starts git with its output as a stream. The caller reads it all and then looks at `exit`. */
   start(args: readonly string[], call: CallOptions): RunningProcess {
-    return this.#context.spawn(this.#request(args, { ...call, transfer: true }));
+    const request = this.#request(args, { ...call, transfer: true });
+    if (call.label === undefined) return this.#context.spawn(request);
+    const working = new Working(this.#context, call.label);
+    try {
+      const running = this.#context.spawn(request);
+      const end = () => working[Symbol.dispose]();
+      running.exit.then(end, end);
+      return running;
+    } catch (error) {
+      working[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** The error for a git that failed, without secrets. */
@@ -167,18 +182,19 @@ export class Git {
     return gitError(action, redact(stderr, this.#options.secrets ?? []), this.repoDir);
   }
 
-  #request(args: readonly string[], call: CallOptions) {
+  #request(args: readonly string[], call: CallOptions, working?: Working) {
     const refused = new AbortController();
     let refusals = 0;
     const onStderr = (text: string) => {
-      call.onStderr?.(text);
+      const moved = parseMoved(text);
+      if (moved !== undefined) working?.report(moved, undefined);
       refusals += text.split(REFUSED_LOGIN).length - 1;
       if (refusals >= REFUSED_LOGINS_MAX) refused.abort(refusedLogin(call.action));
     };
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
     return {
       ...this.#commandLine(["-C", this.repoDir, ...config, ...args]),
-      title: `git ${args.find((arg) => !arg.startsWith("-"))}`,
+      title: titleOf(args),
       env: { ...ENV, ...this.#ceiling(), ...this.#options.env },
       timeoutMs: call.transfer === true ? this.#options.transferTimeoutMs : QUERY_TIMEOUT_MS,
       signal: AbortSignal.any([this.#context.signal, refused.signal]),
@@ -202,6 +218,11 @@ export class Git {
     while (ceiling.includes(delimiter)) ceiling = dirname(ceiling);
     return { GIT_CEILING_DIRECTORIES: ceiling };
   }
+}
+
+/** `git fetch` */
+function titleOf(args: readonly string[]): string {
+  return `git ${args.find((arg) => !arg.startsWith("-"))}`;
 }
 
 function refusedLogin(action: string): AuthenticationError {

@@ -215,11 +215,10 @@ export function lfsMissing(reason: string): UsageError {
 
 /** What a hook or a rule of the remote's refuses: only its own words say why. */
 function declined(action: string, stderr: string): FailedError {
-  const words = stderr.split(/[\r\n]+/).filter((line) => line.startsWith("remote:"))
+  const said = readGitWords(stderr);
+  const words = said.text.split("\n").filter((line) => line.startsWith("remote:"))
     .map((line) => line.slice("remote:".length).trim()).filter((line) => line !== "");
-  const reason = words.length > 0
-    ? words.slice(0, DECLINE_LINES_MAX).join("; ")
-    : readGitWords(stderr).reason;
+  const reason = words.length > 0 ? words.slice(0, DECLINE_LINES_MAX).join("; ") : said.reason;
   if (NAME_TAKEN.test(stderr)) {
     return new FailedError(
       `Cannot ${action}: the remote has a branch that this name collides with: ${reason}`,

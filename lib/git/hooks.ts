@@ -96,6 +96,7 @@ export async function runHook(
   });
   const exit = await git.attempt(["model-sync-hook", ...args], {
     action: `run the ${name} hook`,
+    label: `the ${name} hook`,
     transfer: true,
     isOfUser: true,
     ...(stdin === undefined ? {} : { stdin }),

@@ -33,7 +33,11 @@ export async function* readLfsContent(
     // Somebody may have set it for clones by hand.
     env: { GIT_LFS_SKIP_SMUDGE: "0" },
   });
-  const process = git.start(["lfs", "smudge", "--", path], { action, stdin: formatPointer(pointer) });
+  const process = git.start(["lfs", "smudge", "--", path], {
+    action,
+    label: "git lfs smudge",
+    stdin: formatPointer(pointer),
+  });
   yield* process.stdout;
   const exit = await process.exit;
   if (exit.code !== 0) throw lfsError(git, action, exit, path);

@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { UnreachableError } from "../core/errors.ts";
 import { findEntry, removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
+import { Working } from "../core/working.ts";
 import { removeForeignAttributes } from "./attributes.ts";
 import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
 import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
 import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
 import type { CloneFacts } from "./clone_facts.ts";
 import { type CallOptions, Git } from "./git.ts";
+import { findCommit } from "./find_commit.ts";
 import { lockClone } from "./lock_clone.ts";
 import { OWN_GIT, PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
@@ -50,12 +51,6 @@ export type ObjectId = string;
 
 /** How two commits stand to each other. */
 export type Relation = "same" | "behind" | "ahead" | "diverged";
-
-const COMPLAINT = /^(?:fatal|error): |^warning: ignoring (?:broken|dangling) /;
-
-/** A clone of a user's may do without an alternate. */
-const ALTERNATE_GONE =
-  /^error: (?:object directory .* does not exist; check |unable to normalize alternate )/;
 
 /** The git repository that holds the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
@@ -163,6 +158,7 @@ export class Registry implements Disposable {
 
   /** Makes durable what git wrote into the git folder since the clone was opened. */
   async sync(): Promise<void> {
+    using _working = new Working(this.#context, "writing the clone to the disk");
     await syncGitFolder(this.#context, this);
   }
 
@@ -219,7 +215,7 @@ export class Registry implements Disposable {
   async fetchCommit(commit: ObjectId, ours?: ObjectId): Promise<void> {
     this.sweep();
     const depth = this.isOwn && ours === undefined && await this.#isEmpty() ? ["--depth=1"] : [];
-    await this.#fetch(this.git, [...depth, "--quiet"], [`+${commit}:refs/remotes/${this.remoteBranch}`]);
+    await this.#fetch(this.git, depth, [`+${commit}:refs/remotes/${this.remoteBranch}`]);
   }
 
   /** Whether the clone holds nothing of the branch. A second shallow commit would have no history in common with it. */
@@ -238,20 +234,20 @@ export class Registry implements Disposable {
   /** As {@link fetchCommit} into a scratch folder, with no trace in the clone; for dry runs. */
   async peekCommit(scratch: Git, commit: ObjectId): Promise<void> {
     const first = await this.findCommit("HEAD") === undefined;
-    await this.#fetch(scratch, [...(first ? ["--depth=1"] : []), "--refmap=", "--quiet"], [commit]);
+    await this.#fetch(scratch, [...(first ? ["--depth=1"] : []), "--refmap="], [commit]);
   }
 
   /** Brings objects by name, which the server has to allow (git's protocol 2 does). */
-  async fetchObjects(git: Git, ids: readonly ObjectId[], onStderr: (text: string) => void): Promise<void> {
+  async fetchObjects(git: Git, ids: readonly ObjectId[]): Promise<void> {
     const scratch = git.with({ config: ["fetch.negotiationAlgorithm=noop"] });
-    await this.#fetch(scratch, ["--progress", "--stdin"], [], { stdin: ids.join("\n") + "\n", onStderr });
+    await this.#fetch(scratch, ["--stdin"], [], { stdin: ids.join("\n") + "\n" });
   }
 
   async #fetch(
     git: Git,
     options: readonly string[],
     refspecs: readonly string[],
-    streams: Pick<CallOptions, "stdin" | "onStderr"> = {},
+    streams: Pick<CallOptions, "stdin"> = {},
   ): Promise<void> {
     const { remote, branch } = this.settings;
     await this.requireHistory();
@@ -261,7 +257,16 @@ export class Registry implements Disposable {
     const fetching = isPartial ? git.with(bloblessFetch(remote)) : git;
     try {
       await fetching.bytes(
-        ["fetch", "--no-tags", "--no-write-fetch-head", ...filter, ...options, remote, ...refspecs],
+        [
+          "fetch",
+          "--progress",
+          "--no-tags",
+          "--no-write-fetch-head",
+          ...filter,
+          ...options,
+          remote,
+          ...refspecs,
+        ],
         { action: `fetch ${branch} from ${redactUrls(this.remoteUrl.url)}`, transfer: true, ...streams },
       );
     } catch (error) {
@@ -270,32 +275,9 @@ export class Registry implements Disposable {
     }
   }
 
-  /**
-   * The commit that a name stands for; `undefined` if the clone has no such reference, or does not hold such a commit.
-   *
-   * @throws {FailedError} code `GIT_DAMAGED` when it has, and cannot be read
-   */
+  /** As {@link findCommit}, in this clone. */
   async findCommit(name: string): Promise<ObjectId | undefined> {
-    // `--missing` keeps a partial clone from fetching what it is asked about.
-    const missing = this.#facts.isLazy ? ["--missing=allow-any"] : [];
-    const action = `look for ${name}`;
-    const result = await this.git.attempt(
-      ["rev-list", "--no-walk", "--max-count=1", ...missing, name, "--"],
-      {
-        action,
-      },
-    );
-    const commit = new TextDecoder().decode(result.stdout).trim();
-    if (result.code === 0 && commit !== "") return commit;
-    // Of a name that stands for nothing git complains of nothing else. What it and the system say besides (warnings,
-    // GIT_TRACE, a library that cannot be preloaded) is no complaint.
-    const complaints = result.stderr.split("\n").filter((line) => COMPLAINT.test(line));
-    const isAbsent = complaints.every((line) =>
-      line === `fatal: bad revision '${name}'` || ALTERNATE_GONE.test(line) ||
-      (/^[0-9a-f]{40,64}$/.test(name) && line === `fatal: bad object ${name}`)
-    );
-    if (!isAbsent) throw this.git.error(action, result);
-    return undefined;
+    return await findCommit(this.git, name, this.#facts.isLazy);
   }
 
   /** How `ours` stands to `theirs`: `behind` means that `theirs` can be fast-forwarded to. */
@@ -342,17 +324,4 @@ async function reach(context: Context, settings: RegistrySettings, url: string):
   const git = new Git(context, settings);
   const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings));
   await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}` });
-}
-
-/** The refusal of a branch that the remote does not have. */
-export function missingBranch(registry: Registry): UnreachableError {
-  return new UnreachableError(
-    `Cannot find the branch ${registry.settings.branch} in ${
-      redactUrls(registry.remoteUrl.url)
-    }: nothing was published there yet`,
-    {
-      code: "BRANCH_MISSING",
-      hint: "publish first, or set model_sync.branch to the branch that holds the models",
-    },
-  );
 }

@@ -53,15 +53,16 @@ export async function writeWorktree(
       const blob = await BlobHasher.create(plan.format, file.size);
       const digest = await copyAndHash(fs, file.location, temporary, {
         signal: context.signal,
-        onBytes: (piece) => blob.update(piece),
+        onBytes: (piece) => {
+          blob.update(piece);
+          context.log.progress("copying", doneBytes += piece.length, totalBytes);
+        },
       });
       if (digest.sha256 !== file.sha256) throw changing(file.path);
       const target = join(root, plan.subdir, file.path);
       makeWay(fs, root, target);
       fs.renameSync(temporary, target);
       written.push({ ...releaseFile(file.path, digest), blob: blob.id() });
-      doneBytes += digest.bytes;
-      context.log.progress("copying", doneBytes, totalBytes);
     }
     for (const path of plan.remove) removeFile(fs, join(root, plan.subdir, path));
     await syncFiles(context, root, written.map(({ path }) => join(root, plan.subdir, path)));

@@ -43,7 +43,7 @@ export async function commitToHub(
   const { commitIter, HubApiError, InvalidApiResponseFormatError } = await import("@huggingface/hub");
   const { endpoint, repoId, revision } = hub.settings;
   const texts = Object.entries(wanted.texts).map(([path, text]) => ({ path, blob: new Blob([text]) }));
-  const progress = new SharedProgress(context.log, "uploading", totalBytes(wanted.files));
+  using progress = new SharedProgress(context, "uploading", totalBytes(wanted.files));
   const http = uploadHttp(context, {
     hub,
     sizes: new Map([

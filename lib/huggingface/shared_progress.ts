@@ -1,16 +1,18 @@
+import type { Context } from "../core/context.ts";
 import type { Log } from "../core/log.ts";
+import { Working } from "../core/working.ts";
 
-/** One bar for parts that move side by side. */
-export class SharedProgress {
+/** One bar for parts that move side by side. It is shown until it is disposed of, also while no part moves. */
+export class SharedProgress implements Disposable {
   readonly #log: Log;
-  readonly #label: string;
+  readonly #working: Working;
   readonly #totalBytes: number;
   readonly #parts = new Map<string, number>();
   #doneBytes = 0;
 
-  constructor(log: Log, label: string, totalBytes: number) {
-    this.#log = log;
-    this.#label = label;
+  constructor(context: Pick<Context, "clock" | "log">, label: string, totalBytes: number) {
+    this.#log = context.log;
+    this.#working = new Working(context, label);
     this.#totalBytes = totalBytes;
   }
 
@@ -18,7 +20,11 @@ export class SharedProgress {
   report(part: string, bytes: number): void {
     this.#doneBytes += bytes - (this.#parts.get(part) ?? 0);
     this.#parts.set(part, bytes);
-    this.#log.progress(this.#label, Math.min(this.#doneBytes, this.#totalBytes), this.#totalBytes);
+    this.#working.report(Math.min(this.#doneBytes, this.#totalBytes), this.#totalBytes);
+  }
+
+  [Symbol.dispose](): void {
+    this.#working[Symbol.dispose]();
   }
 
   /** The run's log for the work on one part, whose own progress goes into the shared bar. */

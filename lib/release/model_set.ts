@@ -76,14 +76,16 @@ export async function readModelSet(
   const files: SetFile[] = [];
   let doneBytes = 0;
   const totalBytes = found.files.reduce((sum, file) => sum + file.info.size, 0);
+  const show = (bytes: number) => context.log.progress("hashing", bytes, totalBytes);
   for (const file of found.files) {
     context.signal.throwIfAborted();
     const kind = secretInName(file.path);
     if (kind !== undefined) throw secretFound(file.path, kind);
-    const digest = await digestOf(context, file, cache);
+    const before = doneBytes;
+    const digest = await digestOf(context, file, cache, (bytes) => show(before + bytes));
     files.push({ ...releaseFile(file.path, digest), location: file.location });
     doneBytes += digest.bytes;
-    context.log.progress("hashing", doneBytes, totalBytes);
+    show(doneBytes);
   }
   const digest = await releaseDigest(files);
   cache.keepOnly(new Set(files.map((file) => file.path)));
@@ -115,20 +117,32 @@ export function refuseMissingModels(context: Context, dir: string): void {
   }
 }
 
-async function digestOf(context: Context, file: FoundFile, cache: DigestCache): Promise<FileDigest> {
+async function digestOf(
+  context: Context,
+  file: FoundFile,
+  cache: DigestCache,
+  onRead: (bytes: number) => void,
+): Promise<FileDigest> {
   const known = cache.find(file.path, file.info);
   // Chunk digests are not remembered: files that have them are read again when a manifest has to be written.
   if (known !== undefined) return { bytes: file.info.size, sha256: known };
-  return await readFile(context, file, cache);
+  return await readFile(context, file, cache, onRead);
 }
 
-async function readFile(context: Context, file: FoundFile, cache: DigestCache): Promise<FileDigest> {
+async function readFile(
+  context: Context,
+  file: FoundFile,
+  cache: DigestCache,
+  onRead: (bytes: number) => void,
+): Promise<FileDigest> {
   const scanner = new SecretScanner();
+  let readBytes = 0;
   let isPointer = false;
   const digest = await hashFile(context.fs, file.location, {
     signal: context.signal,
     onBytes(piece) {
       scanner.scan(piece);
+      onRead(readBytes += piece.length);
       if (file.info.size < POINTER_BYTES_MAX) isPointer = parsePointer(piece) !== undefined;
     },
   });

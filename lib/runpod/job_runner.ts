@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, ModelSyncError, UnreachableError } from "../core/errors.ts";
 import { wasTurnedAway } from "../core/http.ts";
+import { Working } from "../core/working.ts";
 import { pauseBeforeRetry, REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { mayHaveStarted, type RunPodClient } from "./client.ts";
 import type { JobReport } from "./job.ts";
@@ -108,6 +109,7 @@ export class JobRunner {
     // Whoever wants to stop waits a moment: only an answer tells which job to cancel.
     const context = { ...this.#context, signal: new AbortController().signal };
     this.#memory.remember({ state: "asked", at });
+    using _working = new Working(this.#context, "starting a RunPod job");
     try {
       for (let attempt = 1;; attempt++) {
         try {
@@ -131,6 +133,7 @@ export class JobRunner {
       code: "JOB_TIMEOUT",
       hint: "look at its log on RunPod, or give it more time with runpod.job_timeout_sec",
     });
+    using _working = new Working(this.#context, `RunPod job ${id}`);
     try {
       return await withDeadline(
         this.#context,

@@ -202,6 +202,7 @@ Deno.test("a patch is printed to the byte, but spelled out on a terminal", () =>
       stderr: new Screen(isTerminal),
       noColor: false,
       clock: systemClock,
+      columns: () => 80,
     });
     output.result({}, () => [output.paint("red", "x\u001b[2J"), new Verbatim("+\ta\u001b[2J\r\n+b\u009b\n")]);
     assert.equal(

@@ -3,6 +3,7 @@ import type { Clock } from "../../lib/core/clock.ts";
 /** A clock that stands still until it is told otherwise. */
 export class FakeClock implements Clock {
   #nowMs: number;
+  readonly #tickers = new Set<{ readonly periodMs: number; dueMs: number; readonly work: () => void }>();
   readonly #sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
 
   constructor(start: string) {
@@ -34,9 +35,20 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Lets time pass, or jump: also backwards. */
+  every(periodMs: number, work: () => void): Disposable {
+    const ticker = { periodMs, dueMs: this.#nowMs + periodMs, work };
+    this.#tickers.add(ticker);
+    return { [Symbol.dispose]: () => void this.#tickers.delete(ticker) };
+  }
+
+  /** Lets time pass, or jump: also backwards. What is due several times is done once. */
   advance(durationMs: number): void {
     this.#nowMs += durationMs;
+    for (const ticker of this.#tickers) {
+      if (ticker.dueMs > this.#nowMs) continue;
+      ticker.dueMs = this.#nowMs + ticker.periodMs;
+      ticker.work();
+    }
     for (const sleeper of this.#sleepers) {
       if (sleeper.untilMs > this.#nowMs) continue;
       this.#sleepers.delete(sleeper);

@@ -33,4 +33,8 @@ export class HurriedClock implements Clock {
     // A turn of the event loop: whoever loops over pauses must not keep others from going on.
     await systemClock.sleep(0, signal);
   }
+
+  every(periodMs: number, work: () => void): Disposable {
+    return systemClock.every(periodMs, work);
+  }
 }

@@ -70,6 +70,7 @@ export function clockAt(time: string): Clock {
     now: () => new Date(time),
     monotonicMs: () => systemClock.monotonicMs(),
     sleep: (durationMs, signal) => systemClock.sleep(durationMs, signal),
+    every: (periodMs, work) => systemClock.every(periodMs, work),
   };
 }
 

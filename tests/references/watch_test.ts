@@ -423,6 +423,7 @@ Deno.test("an abort ends the watch at once, in a delay, a look, a settling, a sy
       clock: {
         now: () => clock.now(),
         monotonicMs: () => clock.monotonicMs(),
+        every: (periodMs, work) => clock.every(periodMs, work),
         sleep: (durationMs, signal) => {
           if ({ delay: 7_000, settle: 2_000, pause: 60_000, poll: 0, sync: 0 }[place] === durationMs) {
             reached.resolve();

@@ -1,0 +1,191 @@
+import type { Clock } from "../lib/core/clock.ts";
+import { formatBytes, formatDuration } from "../lib/core/format.ts";
+import { oneLine } from "../lib/core/quote.ts";
+import { cutToWidth, textWidth } from "../lib/core/text_width.ts";
+
+/** A bar that moves more often than this flickers and costs time; work that is done sooner shows none. */
+const DRAW_EVERY_MS = 100;
+
+/** Without a terminal, a line this often says that the work goes on: watchers and people give up on silence. */
+const SAY_EVERY_MS = 15_000;
+
+/** A bar that moved this recently is not replaced by work of which nothing but its duration is known. */
+const MOVING_MS = 2_000;
+
+/** Work that has reported nothing for this long is over, and the same label begins again: a network may pause. */
+const OVER_AFTER_MS = 60_000;
+/** The same for work of which only the time is known: that is reported every second. */
+const STILL_OVER_AFTER_MS = 3_000;
+
+/** The roles of a daemon work side by side, each at one thing. */
+const WORKS_MAX = 8;
+
+/** What terminals have where their size is not known. */
+const DEFAULT_COLUMNS = 80;
+
+const [LONG_BAR, SHORT_BAR] = [24, 10];
+
+/** How far work is. */
+export interface Amount {
+  readonly doneBytes: number;
+  /** `undefined` while it is not known. With no bytes done either, only the time that passed is shown. */
+  readonly totalBytes: number | undefined;
+  readonly elapsedMs: number;
+  /** Where the work began: a download may continue one of before. */
+  readonly startedBytes: number;
+}
+
+interface Work {
+  readonly startedMs: number;
+  readonly startedBytes: number;
+  doneBytes: number;
+  seenMs: number;
+}
+
+export interface ProgressScreen {
+  readonly clock: Clock;
+  /** The width of the terminal now; `undefined` where it is not known. */
+  columns(): number | undefined;
+}
+
+/** Progress as it is shown: a line that a terminal draws again and again, or a line now and then for a log. */
+export class Progress {
+  readonly #screen: ProgressScreen;
+  readonly #works = new Map<string, Work>();
+  /** What the last line of the terminal shows. */
+  #bar: { readonly label: string; movedMs: number; drawnMs: number; width: number } | undefined;
+  #spokenMs: number | undefined;
+
+  constructor(screen: ProgressScreen) {
+    this.#screen = screen;
+  }
+
+  /** Returns what draws the work on the terminal's last line; nothing while it is too early to draw again. */
+  draw(label: string, doneBytes: number, totalBytes: number | undefined): string {
+    const nowMs = this.#screen.clock.monotonicMs();
+    const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
+    const bar = this.#bar ??= { label, movedMs: nowMs, drawnMs: nowMs, width: 0 };
+    const isMoving = bar.label !== label && nowMs - bar.movedMs < MOVING_MS;
+    if (isStill(amount) && isMoving) return "";
+    if (!isStill(amount)) bar.movedMs = nowMs;
+    if (nowMs - bar.drawnMs < DRAW_EVERY_MS) return "";
+    const columns = this.#columns();
+    const line = progressLine(oneLine(label), amount, columns - 1);
+    const erased = eraseLine(bar.width, columns);
+    const movedMs = isStill(amount) ? bar.movedMs : nowMs;
+    this.#bar = { label, movedMs, drawnMs: nowMs, width: textWidth(line) };
+    return `${erased}${line}`;
+  }
+
+  /** Returns what takes the work off the terminal's last line, before something else is printed there. */
+  erase(): string {
+    const bar = this.#bar;
+    this.#bar = undefined;
+    return bar === undefined || bar.width === 0 ? "" : eraseLine(bar.width, this.#columns());
+  }
+
+  /** Returns a line for a log, where none was printed for a while; `undefined` while it is too early. */
+  say(label: string, doneBytes: number, totalBytes: number | undefined): string | undefined {
+    const nowMs = this.#screen.clock.monotonicMs();
+    const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
+    this.#spokenMs ??= nowMs;
+    if (nowMs - this.#spokenMs < SAY_EVERY_MS) return undefined;
+    this.#spokenMs = nowMs;
+    return `${label}: ${describeAmount(amount)}`;
+  }
+
+  /** Something else was printed: the next line for a log is not due for a while. */
+  spoke(): void {
+    this.#spokenMs = this.#screen.clock.monotonicMs();
+  }
+
+  #columns(): number {
+    // A terminal without a size says that it has no columns.
+    return this.#screen.columns() || DEFAULT_COLUMNS;
+  }
+
+  #amount(label: string, doneBytes: number, totalBytes: number | undefined, nowMs: number): Amount {
+    let work = this.#works.get(label);
+    const overAfterMs = work?.doneBytes === 0 ? STILL_OVER_AFTER_MS : OVER_AFTER_MS;
+    if (work === undefined || doneBytes < work.doneBytes || nowMs - work.seenMs > overAfterMs) {
+      const [oldest] = this.#works.keys();
+      if (oldest !== undefined && this.#works.size >= WORKS_MAX) this.#works.delete(oldest);
+      work = { startedMs: nowMs, startedBytes: doneBytes, doneBytes, seenMs: nowMs };
+      this.#works.set(label, work);
+    }
+    work.doneBytes = doneBytes;
+    work.seenMs = nowMs;
+    return { doneBytes, totalBytes, elapsedMs: nowMs - work.startedMs, startedBytes: work.startedBytes };
+  }
+}
+
+/** Whether nothing but the time that passed is known. */
+function isStill({ doneBytes, totalBytes }: Amount): boolean {
+  return doneBytes === 0 && totalBytes === undefined;
+}
+
+/**
+ * Returns what erases a line that was drawn, with the cursor at its end. A terminal that became narrower since has
+ * wrapped it into several rows.
+ */
+function eraseLine(width: number, columns: number): string {
+  const rows = Math.max(1, Math.ceil(width / columns));
+  return rows === 1 ? "\r\x1b[K" : `\r\x1b[${rows - 1}A\x1b[J`;
+}
+
+/**
+ * Returns the line of a progress bar that fits into so many columns: a narrow terminal gets a shorter bar, or none, and
+ * then less and less of the rest.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { progressLine } from "./_progress.ts";
+ * const MIB = 1024 ** 2;
+ * const amount = { doneBytes: 256 * MIB, totalBytes: 512 * MIB, elapsedMs: 2_000, startedBytes: 0 };
+ * assert.equal(
+ *   progressLine("copying", amount, 100),
+ *   "  copying ████████████░░░░░░░░░░░░ 50%  256.0 MiB of 512.0 MiB, 128.0 MiB/s, 2.0 s left",
+ * );
+ * assert.equal(progressLine("copying", amount, 39), "  copying 50%, 256.0 MiB of 512.0 MiB");
+ * ```
+ */
+export function progressLine(label: string, amount: Amount, columnsMax: number): string {
+  const { doneBytes, totalBytes } = amount;
+  const facts = factsOf(amount);
+  const shorter = facts.map((_, index) => `  ${label} ${facts.slice(0, facts.length - index).join(", ")}`);
+  const bars = totalBytes === undefined || totalBytes === 0 ? [] : [LONG_BAR, SHORT_BAR].map((chars) => {
+    const [percent = "", ...others] = facts;
+    return `  ${label} ${drawBar(doneBytes / totalBytes, chars)} ${percent.padStart(3)}  ${
+      others.join(", ")
+    }`;
+  });
+  const fitting = [...bars, ...shorter].find((line) => textWidth(line) <= columnsMax);
+  return fitting ?? cutToWidth(`  ${label} ${facts[0] ?? ""}`, columnsMax);
+}
+
+function drawBar(part: number, chars: number): string {
+  const filled = Math.round(Math.min(1, part) * chars);
+  return "█".repeat(filled) + "░".repeat(chars - filled);
+}
+
+function describeAmount(amount: Amount): string {
+  return factsOf(amount).join(", ");
+}
+
+/** What is known of the work, the most important first. */
+function factsOf(amount: Amount): string[] {
+  const { doneBytes, totalBytes, elapsedMs, startedBytes } = amount;
+  if (isStill(amount)) return [`${formatDuration(elapsedMs)} so far`];
+  const rate = elapsedMs > 0 ? (doneBytes - startedBytes) / elapsedMs * 1000 : 0;
+  const speed = rate > 0 ? [`${formatBytes(Math.round(rate))}/s`] : [];
+  if (totalBytes === undefined || totalBytes === 0) return [formatBytes(doneBytes), ...speed];
+  const part = Math.min(1, doneBytes / totalBytes);
+  const left = rate > 0 && part < 1 ? [`${formatDuration((totalBytes - doneBytes) / rate * 1000)} left`] : [];
+  return [
+    `${Math.floor(part * 100)}%`,
+    `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`,
+    ...speed,
+    ...left,
+  ];
+}

@@ -1,0 +1,11 @@
+/** Yields the same pieces; `onBytes` is called with the bytes that came so far, after each piece was used. */
+export async function* countPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of pieces) {
+    yield piece;
+    onBytes(bytes += piece.length);
+  }
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Output } from "../../cli/_output.ts";
+import type { Context } from "../../lib/core/context.ts";
+import { HubServer } from "../fakes/hub_server.ts";
+import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
+import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
+import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
+import { newTrainer, registryOf } from "../helpers/trainer.ts";
+
+const START = "2026-11-21T00:00:00Z";
+const SECOND_MS = 1_000;
+
+/** A context on a fake clock whose log is printed without a terminal, and when each line was printed. */
+function logged(clock: FakeClock, replaced: Partial<Context> = {}) {
+  const lines: { readonly text: string; readonly atMs: number }[] = [];
+  const stream = {
+    writeSync: (bytes: Uint8Array) => {
+      const text = new TextDecoder().decode(bytes).trimEnd().replace(/^\S+ \w+ +/, "");
+      lines.push({ text, atMs: clock.monotonicMs() });
+      return bytes.length;
+    },
+    isTerminal: () => false,
+  };
+  const screen = { stdout: stream, stderr: stream, noColor: true, clock, columns: () => undefined };
+  const output = new Output({ json: false, logFormat: "text", level: "info" }, screen);
+  const context: Context = { ...testContext({ clock, ...replaced }), log: output.log };
+  return { context, lines, texts: () => lines.map(({ text }) => text) };
+}
+
+/** Lets time pass second by second, as it does while work is waited for. */
+function wait(clock: FakeClock, seconds: number): void {
+  for (let second = 0; second < seconds; second++) clock.advance(SECOND_MS);
+}
+
+/** Every git command that is named takes 40 seconds. */
+function slowGit(clock: FakeClock, ...commands: readonly string[]): Context["spawn"] {
+  return (request) => {
+    const running = isolatedSpawn(request);
+    if (commands.some((command) => request.args.includes(command))) wait(clock, 40);
+    return running;
+  };
+}
+
+function assertSpoken(texts: readonly string[], label: string): void {
+  const spoken = texts.filter((text) => text.startsWith(`${label}: `));
+  assert.ok(spoken.length >= 2, `${label} in:\n${texts.join("\n")}`);
+}
+
+Deno.test("publish() to git says at least every 15 s which git command goes on", async () => {
+  using dir = tempDir();
+  const clock = new FakeClock(START);
+  const trainer = newTrainer(dir.path);
+  const { context, lines, texts } = logged(clock, {
+    spawn: slowGit(clock, "ls-remote", "update-index", "commit-tree", "push"),
+  });
+  await publishFrom(context, trainer);
+  for (const command of ["ls-remote", "update-index", "commit-tree", "push"]) {
+    assertSpoken(texts(), `git ${command}`);
+  }
+  const gapsMs = lines.slice(1).map(({ atMs }, index) => atMs - (lines[index]?.atMs ?? 0));
+  assert.ok(Math.max(...gapsMs) <= 15 * SECOND_MS, `${gapsMs}`);
+});
+
+Deno.test("pull() from git says at least every 15 s that a fetch goes on", async () => {
+  using dir = tempDir();
+  const clock = new FakeClock(START);
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const { context, texts } = logged(clock, { spawn: slowGit(clock, "fetch") });
+  await pullTo(context, machine(dir.path, "bot", registryOf(trainer)));
+  assertSpoken(texts(), "git fetch");
+});
+
+Deno.test("a pull from RunPod says at least every 15 s what its job does", async () => {
+  using dir = tempDir();
+  await using world = new RunPodWorld(dir.path);
+  await world.offer({ "rf.bin": "one" });
+  world.api.script = [
+    ...Array.from({ length: 6 }, () => ({ status: "IN_PROGRESS", output: "training" })),
+    ...world.scriptOf({ models_archive_url: world.archiveUrl }),
+  ];
+  const clock = new QuickClock(START, 15_000);
+  world.api.now = () => clock.now();
+  const { context, lines, texts } = logged(clock);
+  await world.pullTo(join(dir.path, "bot/models"), context, { pollIntervalMs: 15_000 });
+  const spoken = texts().filter((text) => /^RunPod job \S+: .* so far$/.test(text));
+  assert.ok(spoken.length >= 5, texts().join("\n"));
+  const gapsMs = lines.slice(1).map(({ atMs }, index) => atMs - (lines[index]?.atMs ?? 0));
+  assert.ok(Math.max(...gapsMs) <= 15 * SECOND_MS, `${gapsMs}`);
+});
+
+Deno.test("an upload to a hub that thinks about the commit says at least every 15 s that it goes on", async () => {
+  using dir = tempDir();
+  Deno.mkdirSync(join(dir.path, "objects"));
+  await using server = new HubServer(join(dir.path, "objects"));
+  writeFiles(join(dir.path, "models"), { "model.bin": "one" });
+  const clock = new FakeClock(START);
+  const { context, texts } = logged(clock, {
+    http: async (input, init) => {
+      const response = await fetch(input, init);
+      if (String(input).includes("/commit/")) wait(clock, 60);
+      return response;
+    },
+  });
+  await uploadFrom(context, join(dir.path, "models"), publisherOptions(server));
+  assertSpoken(texts(), "uploading");
+});
