@@ -1,11 +1,10 @@
-import type { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
-import { fitTexts } from "./fit_texts.ts";
+import { fitText } from "./fit_text.ts";
 import { expandSetting, homeProblem } from "./home_settings.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
@@ -110,10 +109,15 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
 function parse({ raw, origins }: Layers): ReturnType<typeof ModelSync.safeParse> {
   const result = ModelSync.safeParse(raw, { reportInput: true });
   if (result.success) return result;
-  const isOfFile = ({ path }: z.core.$ZodIssue) => originOf(path.map(String), origins)?.kind === "file";
-  return fitTexts(raw, result.error.issues.filter(isOfFile))
-    ? ModelSync.safeParse(raw, { reportInput: true })
-    : result;
+  let isChanged = false;
+  for (const issue of result.error.issues) {
+    const path = issue.path.map(String);
+    if (originOf(path, origins)?.kind !== "file") continue;
+    const fitted = fitText(raw, issue);
+    if (fitted !== undefined) isChanged = true;
+    if (fitted === "removed") origins.delete(path.join("."));
+  }
+  return isChanged ? ModelSync.safeParse(raw, { reportInput: true }) : result;
 }
 
 /** Where a setting, or the list that it stands in, came from. */

@@ -39,7 +39,7 @@ function checkTraining(
   { train_before_push, train_command }: ModelSync["publisher"],
 ): Check {
   const [program] = train_command ?? [];
-  if (!train_before_push) return pass("training", "none: the models are published as they are");
+  if (!train_before_push) return pass("training", "off: a publish does not train");
   if (program === undefined) {
     return fail(
       "training",

@@ -1,3 +1,4 @@
+import { expandHome } from "../config/expand_home.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { type FileSystem, findText, UnusableFileError } from "../core/files.ts";
@@ -110,7 +111,7 @@ function readApp(env: Environment, fs: FileSystem): GitHubApp {
     });
   }
   const path = valueOf(env, KEY_PATH);
-  const text = path === undefined ? valueOf(env, KEY) ?? "" : readKeyFile(fs, path);
+  const text = path === undefined ? valueOf(env, KEY) ?? "" : readKeyFile(fs, expandHome(path, env));
   // In a variable of one line, as .env files have them, line ends are written out.
   const pem = text.replaceAll("\\r", "").replaceAll("\\n", "\n").trim();
   if (!pem.startsWith("-----BEGIN")) {

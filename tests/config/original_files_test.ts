@@ -18,7 +18,7 @@ async function complaintOf(text: string, env: Readonly<Record<string, string>> =
 }
 
 Deno.test("the section as the bot's package ships it, with empty addresses, means that nothing is set", async () => {
-  const settings = await settingsOf(`
+  const { settings, origins } = await loadText(`
 model_sync:
   enabled: false
   repo_dir: ""
@@ -36,6 +36,11 @@ model_sync:
     settings,
     ModelSync.parse({ enabled: false, runpod: { ...runpod, enabled: false } }),
   );
+  assert.deepEqual([origins.has("enabled"), origins.has("repo_dir"), origins.has("runpod.trigger_url")], [
+    true,
+    false,
+    false,
+  ]);
 });
 
 Deno.test("a text that the setting takes stays what it is, and an empty one in a list is a complaint", async () => {

@@ -20,7 +20,7 @@ Deno.test("checkPublisher() fails for a publisher that would train, without a tr
   assert.deepEqual(await checksOf({}, false, "publisher"), missing);
   assert.deepEqual(await checksOf({}, true, "client", "publisher"), missing);
   assert.deepEqual(await checksOf({ publisher: { train_before_push: false } }, true), [
-    "pass training: none: the models are published as they are",
+    "pass training: off: a publish does not train",
   ]);
 });
 

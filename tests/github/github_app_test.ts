@@ -146,6 +146,9 @@ Deno.test("githubCredentials() reads an App's key from a variable of one line, o
     await read({ ...VARIABLES, ...key }),
     await read({ ...VARIABLES, GITHUB_APP_PRIVATE_KEY: PKCS1 }),
     await read({ ...VARIABLES, ...path }, { "run/app.pem": PKCS1.replaceAll("\n", "\r\n") }),
+    await read({ ...VARIABLES, HOME: "run", GITHUB_APP_PRIVATE_KEY_PATH: "~/app.pem" }, {
+      "run/app.pem": PKCS1,
+    }),
   ];
   for (const { credentials, warnings } of keys) {
     assert.ok(credentials.kind === "app");

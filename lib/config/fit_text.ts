@@ -5,29 +5,27 @@ import { parseBoolean } from "./boolean_text.ts";
 const NUMBER = /^[+-]?\d[\d_]*(?:\.\d+)?$/;
 
 /**
- * Changes texts of a configuration file that their settings do not take into what they say: `no` into a boolean, `"20"`
- * into a number, `post` into `POST`. An empty text sets nothing.
+ * Changes a text of a configuration file that its setting does not take into what it says: `no` into a boolean, `"20"`
+ * into a number, `post` into `POST`. An empty text is removed: it sets nothing.
  *
  * @param raw the settings, which are changed
- * @param issues what is wrong with them
- * @returns whether anything was changed
+ * @param issue what is wrong with one of them
+ * @returns `undefined` where the text says nothing that the setting could take
  */
-export function fitTexts(raw: unknown, issues: readonly z.core.$ZodIssue[]): boolean {
-  return issues.map((issue) => fitText(raw, issue)).includes(true);
-}
-
-function fitText(raw: unknown, issue: z.core.$ZodIssue): boolean {
+export function fitText(raw: unknown, issue: z.core.$ZodIssue): "read" | "removed" | undefined {
   const key = issue.path.at(-1);
   const parent = issue.path.slice(0, -1).reduce<unknown>(
     (value, name) => isObject(value) ? Reflect.get(value, name) : undefined,
     raw,
   );
-  if (key === undefined || !isObject(parent)) return false;
+  if (key === undefined || !isObject(parent)) return undefined;
   const text: unknown = Reflect.get(parent, key);
-  if (typeof text !== "string") return false;
-  if (text.trim() === "") return !Array.isArray(parent) && Reflect.deleteProperty(parent, key);
+  if (typeof text !== "string") return undefined;
+  if (text.trim() === "") {
+    return !Array.isArray(parent) && Reflect.deleteProperty(parent, key) ? "removed" : undefined;
+  }
   const value = meaningOf(text.trim(), issue);
-  return value !== undefined && Reflect.set(parent, key, value);
+  return value !== undefined && Reflect.set(parent, key, value) ? "read" : undefined;
 }
 
 function meaningOf(text: string, issue: z.core.$ZodIssue): unknown {
