@@ -150,6 +150,9 @@ export async function exchange<Result>(
 /** Statuses that a later attempt may not meet again; from 520 on they are those of Cloudflare, in front of many. */
 const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 
+/** What GitHub asks for with a secondary rate limit that names no pause: "Rate limits for the REST API". */
+const SECONDARY_PAUSE_MS = 60_000;
+
 /**
  * The error that a failed answer stands for; its body is read for the message.
  * 401 and 403: {@link AuthenticationError}. Overload and faults of the server: {@link PassingError} with the pause that
@@ -164,7 +167,8 @@ export async function statusError(
   const host = parseUrl(request).host;
   const said = await quoteBody(response, request);
   const message = `Cannot ${actionOf(request)}: ${host} answered ${status}${said}`;
-  const retryAfterMs = askedPauseMs(response.headers, clock.now());
+  const retryAfterMs = askedPauseMs(response.headers, clock.now()) ??
+    (/\bsecondary rate limit\b/i.test(said) ? SECONDARY_PAUSE_MS : undefined);
   if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
     return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: "run again later" });
   }

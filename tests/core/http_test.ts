@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { AuthenticationError } from "../../lib/core/errors.ts";
-import { bearer, exchange, type HttpRequest, readText, requestJson } from "../../lib/core/http.ts";
+import { AuthenticationError, PassingError } from "../../lib/core/errors.ts";
+import {
+  bearer,
+  exchange,
+  type HttpRequest,
+  readText,
+  requestJson,
+  statusError,
+} from "../../lib/core/http.ts";
 import { Secret } from "../../lib/core/secret.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 interface Seen {
@@ -110,3 +118,34 @@ Deno.test("an answer that is no JSON is said to be none", async () => {
     message: "Cannot read it: api.example answered something else than expected (no JSON)",
   });
 });
+
+Deno.test("a rate limit is waited for, whichever way the server names it", async () => {
+  const now = new Date("2026-11-21T00:00:00Z");
+  const resetSec = String(now.getTime() / 1000 + 30);
+  for (
+    const [status, headers, body, waitsMs] of [
+      [429, { "retry-after": "7" }, "", 7_000],
+      [403, { "retry-after": "7", ratelimit: '"api";r=0;t=45' }, "", 7_000],
+      [429, { ratelimit: '"api";r=0;t=45' }, "", 46_000],
+      [503, { RateLimit: "default;r=0;t=45" }, "", 46_000],
+      [429, { ratelimit: '"burst, short";r=0;t=2, "day";r=0;t=90;pk=:cHJv:, "week";r=5;t=900' }, "", 91_000],
+      [429, { ratelimit: "limit=100, remaining=0, reset=50" }, "", 51_000],
+      [429, { "ratelimit-remaining": "0", "ratelimit-reset": "50" }, "", 50_000],
+      [403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": resetSec }, "", 30_000],
+      [403, {}, "You have exceeded a secondary rate limit.", 60_000],
+      [429, { ratelimit: '"api";r=3;t=45' }, "", undefined],
+      [429, { ratelimit: '"r=0;t=9";r=3' }, "", undefined],
+      [429, { ratelimit: "r=0;t=soon" }, "", undefined],
+    ] as const
+  ) {
+    const response = new Response(body, { status, headers });
+    const error = await statusError({ clock: new FakeClock(now.toISOString()) }, LISTING, response);
+    assert.ok(error instanceof PassingError, error.message);
+    assert.equal(error.retryAfterMs, waitsMs, JSON.stringify(headers));
+  }
+  const forbidden = new Response("no", { status: 403, headers: { ratelimit: '"api";r=3;t=45' } });
+  const error = await statusError({ clock: new FakeClock(now.toISOString()) }, LISTING, forbidden);
+  assert.ok(error instanceof AuthenticationError);
+});
+
+const LISTING: HttpRequest = { url: "https://a.example/", what: "the list" };
