@@ -177,7 +177,8 @@ export function mayHaveStarted(error: unknown): boolean {
   // Nothing leaves without the permission for it.
   if (error instanceof Deno.errors.NotCapable) return false;
   if (!(error instanceof ModelSyncError)) return true;
-  if (/^HTTP_4(?!08|25)\d\d$/.test(error.code) || error.code === "ADDRESS_INVALID") return false;
+  if (/^HTTP_4(?!08|25)\d\d$/.test(error.code)) return false;
+  if (error.code === "ADDRESS_INVALID" || error.code === "PROXY_REFUSED") return false;
   return !isConnectFailure(error.cause);
 }
 

@@ -76,6 +76,12 @@ Deno.test("checkCarriers() finds the branch on the hub, or says what is missing"
     (await checksOf({ huggingface }, env))[0] ?? "",
     /^pass hugging face: main of you\/models is at [0-9a-f]{12}$/,
   );
+  const asked = hub.requests.length;
+  assert.match(
+    (await checksOf({ huggingface }, { ...env, HF_HUB_OFFLINE: "1" }))[0] ?? "",
+    /^warn hugging face: you\/models is not asked for: HF_HUB_OFFLINE is set/,
+  );
+  assert.equal(hub.requests.length, asked);
 });
 
 const RUNPOD = {

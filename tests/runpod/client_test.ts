@@ -117,7 +117,7 @@ Deno.test("a start may be repeated only where it is known that it started nothin
   const cutOff = new TypeError("fetch failed", {
     cause: new Error("client error (SendRequest): connection closed"),
   });
-  for (const code of ["HTTP_400", "HTTP_404", "HTTP_422", "HTTP_429", "ADDRESS_INVALID"]) {
+  for (const code of ["HTTP_400", "HTTP_404", "HTTP_422", "HTTP_429", "ADDRESS_INVALID", "PROXY_REFUSED"]) {
     assert.ok(!mayHaveStarted(new UnreachableError("x", { code })), code);
   }
   assert.ok(!mayHaveStarted(new AuthenticationError("x", { code: "HTTP_401" })));
