@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, ModelSyncError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
 import type { LfsSetting } from "../core/settings.ts";
 import { redactUrls } from "../core/secret.ts";
@@ -309,11 +309,15 @@ export class GitPublisher implements Publisher<GitPublication> {
     });
     if (result.code === 0) return void await this.#registry.sync();
     const report = new TextDecoder().decode(result.stdout);
-    const error = git.error(action, { code: result.code, stderr: `${result.stderr}\n${rejections(report)}` });
+    const error = this.#registry.remoteError(action, {
+      code: result.code,
+      stderr: `${result.stderr}\n${rejections(report)}`,
+    });
     const isRace =
       /^!.*\[(?:rejected|remote rejected)\].*(?:fetch first|non-fast-forward|cannot lock ref|failed to update ref|stale info)/m
         .test(report);
-    if (isRace && error.code !== BRANCH_NAME_TAKEN) return error;
+    const isTaken = error instanceof ModelSyncError && error.code === BRANCH_NAME_TAKEN;
+    if (isRace && !isTaken) return error;
     if (/^!.*\[remote rejected\]/m.test(report)) {
       await giveUpUnpushed(this.#context, this.#registry, this.#branch.tip);
     }

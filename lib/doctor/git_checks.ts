@@ -5,6 +5,7 @@ import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
 import { gitError } from "../git/git_error.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
+import { ObjectFormatError } from "../git/object_format.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
@@ -48,14 +49,15 @@ export async function checkRegistry(
   scratch: string,
 ): Promise<Check[]> {
   try {
-    using registry = await Registry.open(context, settings, {
+    using opened = await Registry.open(context, settings, {
       owner: "unlocked",
       clone: "blobless",
       scratch,
     });
-    const { isDamaged, check } = await checkClone(registry);
+    const { isDamaged, check } = await checkClone(opened);
     // A git in a damaged clone may go round in circles.
     if (isDamaged) return [check];
+    using registry = await inItsFormat(opened);
     return [
       check,
       await tried("worktree", () => checkWorktree(registry)),
@@ -65,6 +67,18 @@ export async function checkRegistry(
     ];
   } catch (error) {
     return [failed("clone", error)];
+  }
+}
+
+/** Returns the registry; with a clone in scratch where one of our own does not have its object format. */
+async function inItsFormat(registry: Registry): Promise<Registry> {
+  try {
+    await registry.remoteTip();
+    return registry;
+  } catch (error) {
+    if (error instanceof ObjectFormatError && registry.isOwn) return await registry.replaceAfter(error);
+    // The check of its own reports it.
+    return registry;
   }
 }
 

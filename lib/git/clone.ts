@@ -4,6 +4,7 @@ import { DiskError, diskError, ModelSyncError, UsageError } from "../core/errors
 import { findEntry, ifFound, removeTree, syncFolder } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
 import { redactUrls } from "../core/secret.ts";
+import type { ObjectFormat } from "./blob_id.ts";
 import { CloneDamagedError } from "./clone_damage.ts";
 import { type CloneFacts, looksOwn, readFacts } from "./clone_facts.ts";
 import { Git } from "./git.ts";
@@ -26,6 +27,8 @@ export interface CloneUse {
   readonly scratch: string | undefined;
   /** What is known to be damaged: a clone of our own is replaced. */
   readonly damage: string | undefined;
+  /** How the registry names its objects, where that is known. */
+  readonly format: ObjectFormat | undefined;
   /** Throws if a registry cannot be reached. */
   readonly reach: (url: string) => Promise<void>;
   /** Keeps other runs out of a clone while it is replaced. */
@@ -48,6 +51,8 @@ type Obstacle =
   | { readonly kind: "moved"; readonly url: string }
   /** A clone of our own without files, where all of them are needed. */
   | { readonly kind: "blobless"; readonly url: string }
+  /** A clone of our own with other names of objects than the registry has. */
+  | { readonly kind: "misnamed"; readonly url: string }
   /** A clone of our own with settings that do not belong there. */
   | { readonly kind: "configured"; readonly opened: OpenedClone; readonly url: string };
 
@@ -87,12 +92,14 @@ async function openUnchanged(
     case "missing":
     case "moved":
     case "blobless":
-      return await makeClone(context, scratch, use.kind);
+      return await makeClone(context, scratch, use);
+    case "misnamed":
+      return await makeClone(context, { ...scratch, repoUrl: obstacle.url }, use);
     case "damaged": {
       const made = await makeClone(
         context,
         { ...scratch, repoUrl: scratch.repoUrl ?? obstacle.url },
-        use.kind,
+        use,
       );
       return { ...made, setAside: `it is damaged: ${oneLine(obstacle.reason)}` };
     }
@@ -100,7 +107,7 @@ async function openUnchanged(
       // What earlier versions set does no harm to a run that checks first.
       const { foreignKeys } = obstacle.opened.facts;
       if (foreignKeys.length === 0) return obstacle.opened;
-      const made = await makeClone(context, { ...scratch, repoUrl: obstacle.url }, use.kind);
+      const made = await makeClone(context, { ...scratch, repoUrl: obstacle.url }, use);
       return { ...made, setAside: `its configuration sets ${oneLine(foreignKeys.join(", "))}` };
     }
   }
@@ -133,6 +140,9 @@ function judgeOwn(context: Context, opened: OpenedClone, settings: RegistrySetti
   const url = facts.configuredUrl;
   if (use.damage !== undefined) return { kind: "damaged", reason: use.damage, url };
   if (url === undefined) return { kind: "usable", opened };
+  if (use.format !== undefined && use.format !== facts.format) {
+    return { kind: "misnamed", url: repoUrl ?? url };
+  }
   if (repoUrl !== undefined && repoUrl !== splitLogin(url).url) return { kind: "moved", url: repoUrl };
   // A login that `repo_url` held, or holds, does not stay in the clone.
   const own = repoUrl ?? url;
@@ -156,21 +166,24 @@ async function overcome(
     case "usable":
       return found.opened;
     case "missing":
-      return await makeClone(context, settings, use.kind);
+      return await makeClone(context, settings, use);
+    case "misnamed":
+      context.log.debug(`the registry names its objects by ${use.format}: cloning it again`);
+      return await makeClone(context, { ...settings, repoUrl: found.url }, use);
     case "moved":
       // A mistyped address must not cost the clone.
       await use.reach(found.url);
       context.log.info(`model_sync.repo_url changed: cloning ${redactUrls(found.url)} anew`);
-      return await makeClone(context, settings, use.kind);
+      return await makeClone(context, settings, use);
     case "blobless":
       await use.reach(found.url);
       context.log.info(`cloning ${redactUrls(found.url)} again: the clone in ${repoDir} is without files`);
-      return await makeClone(context, { ...settings, repoUrl: found.url }, use.kind);
+      return await makeClone(context, { ...settings, repoUrl: found.url }, use);
     case "damaged": {
       const url = repoUrl ?? found.url;
       if (url === undefined) throw new CloneDamagedError(repoDir, found.reason);
       context.log.warn(`${repoDir} is damaged and is cloned again: ${oneLine(found.reason)}`);
-      return await makeClone(context, { ...settings, repoUrl: url }, use.kind);
+      return await makeClone(context, { ...settings, repoUrl: url }, use);
     }
     case "configured": {
       const { facts, git } = found.opened;
@@ -227,7 +240,7 @@ export async function sweepOutdated({ fs }: Context, repoDir: string): Promise<v
 async function makeClone(
   context: Context,
   settings: RegistrySettings,
-  kind: CloneKind,
+  { kind, format = "sha1" }: Pick<CloneUse, "kind" | "format">,
 ): Promise<OpenedClone> {
   const { fs } = context;
   const { repoUrl } = settings;
@@ -250,7 +263,13 @@ async function makeClone(
     const umask = strictUmask(fs, temporary);
     const git = new Git(context, { ...settings, repoDir: temporary, umask });
     // Templates may hold hooks.
-    await git.bytes(["init", "--quiet", "--template=", `--initial-branch=${settings.branch}`], {
+    await git.bytes([
+      "init",
+      "--quiet",
+      "--template=",
+      `--object-format=${format}`,
+      `--initial-branch=${settings.branch}`,
+    ], {
       action: `make a clone in ${repoDir}`,
     });
     const { gitDir, entries } = await readFacts(context, git, { ...settings, repoDir: temporary });

@@ -4,6 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import { findEntry, findText, UnusableFileError } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
 import { settleAll } from "../core/settle_all.ts";
+import type { ObjectFormat } from "./blob_id.ts";
 import type { CloneKind } from "./clone.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
 import type { Git } from "./git.ts";
@@ -26,6 +27,7 @@ export interface CloneFacts {
   readonly configuredUrl: string | undefined;
   /** As git uses it; `undefined` when git has to be asked, because URLs are rewritten. */
   readonly remoteUrl: string | undefined;
+  readonly format: ObjectFormat;
   /** The clone's own configuration. */
   readonly entries: readonly ConfigEntry[];
   /** What is set in a clone of our own that does not belong there. */
@@ -87,6 +89,7 @@ export async function readFacts(
     isLazy: isLazy(all),
     configuredUrl,
     remoteUrl: all.some(({ key }) => key.startsWith("url.")) ? undefined : configuredUrl,
+    format: valueOf("extensions.objectformat") === "sha256" ? "sha256" : "sha1",
     entries,
     foreignKeys: isOwn ? foreignKeys(entries) : [],
   };

@@ -4,7 +4,9 @@ import { findEntry, removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { redactUrls } from "../core/secret.ts";
 import { Working } from "../core/working.ts";
+import type { ProcessExit } from "../core/subprocess.ts";
 import { removeForeignAttributes } from "./attributes.ts";
+import { type ObjectFormat, objectFormatOf } from "./blob_id.ts";
 import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
 import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
 import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
@@ -12,6 +14,7 @@ import type { CloneFacts } from "./clone_facts.ts";
 import { type CallOptions, Git } from "./git.ts";
 import { findCommit } from "./find_commit.ts";
 import { lockClone } from "./lock_clone.ts";
+import { findFormatMismatch, ObjectFormatError } from "./object_format.ts";
 import { OWN_GIT, PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
@@ -32,6 +35,8 @@ export type RegistryUse =
     readonly withoutHooks?: boolean;
     /** What is known to be damaged: a clone of our own is replaced. */
     readonly damage?: string;
+    /** How the registry names its objects: a clone of our own with other names is replaced. */
+    readonly format?: ObjectFormat;
   }
   & (
     | {
@@ -111,6 +116,7 @@ export class Registry implements Disposable {
       kind: use.clone,
       scratch: use.owner === "unlocked" ? use.scratch : undefined,
       damage: use.damage,
+      format: use.format,
       reach: (url) => reach(context, settings, url),
       lock: (gitDir) => lockClone(context, gitDir, use.owner),
     });
@@ -148,6 +154,11 @@ export class Registry implements Disposable {
    */
   async replaceAfter(error: unknown): Promise<Registry> {
     if (this.#context.signal.aborted) throw error;
+    if (error instanceof ObjectFormatError) {
+      if (!this.isOwn || this.#use.format !== undefined) throw error;
+      this[Symbol.dispose]();
+      return await Registry.open(this.#context, this.settings, { ...this.#use, format: error.wanted });
+    }
     const damage = await damageBehind(error, this.#checked);
     if (damage === undefined) throw error;
     if (!this.isOwn) throw new CloneDamagedError(this.git.repoDir, damage, error);
@@ -183,6 +194,12 @@ export class Registry implements Disposable {
     this.#resources.dispose();
   }
 
+  /** The error of a git that spoke to the remote and failed: as {@link Git.error}, or an {@link ObjectFormatError}. */
+  remoteError(action: string, exit: ProcessExit): Error {
+    return findFormatMismatch(exit.stderr, this.git.repoDir, this.#facts.format) ??
+      this.git.error(action, exit);
+  }
+
   /** The remote's branch as people write it: `origin/main`. */
   get remoteBranch(): string {
     return `${this.settings.remote}/${this.settings.branch}`;
@@ -200,10 +217,14 @@ export class Registry implements Disposable {
       ["ls-remote", remote, `refs/heads/${branch}`],
       { action: `ask ${redactUrls(this.remoteUrl.url)} for its branch ${branch}` },
     );
-    if (result.code !== 0) throw this.git.error(`reach ${redactUrls(this.remoteUrl.url)}`, result);
+    if (result.code !== 0) throw this.remoteError(`reach ${redactUrls(this.remoteUrl.url)}`, result);
     // A pattern of ls-remote matches the ends of other names too.
     const lines = new TextDecoder().decode(result.stdout).split("\n").map((line) => line.split("\t"));
-    return lines.find(([, name]) => name === `refs/heads/${branch}`)?.[0];
+    const tip = lines.find(([, name]) => name === `refs/heads/${branch}`)?.[0];
+    if (tip !== undefined && objectFormatOf(tip) !== this.#facts.format) {
+      throw new ObjectFormatError(this.git.repoDir, objectFormatOf(tip));
+    }
+    return tip;
   }
 
   /**
