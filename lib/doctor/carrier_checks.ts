@@ -66,7 +66,7 @@ async function checkHooks(
 function anyWorkflow(branch: string): Check {
   return warn(
     "workflow",
-    `artifacts.workflow is not set: a run of any workflow on ${branch} is taken, if its artifact's name fits`,
+    `artifacts.workflow is not set: a pull takes the newest run of any workflow on ${branch} with a matching artifact`,
     "set artifacts.workflow to the file name of the workflow that trains",
   );
 }

@@ -110,7 +110,10 @@ Deno.test("checkCarriers() warns when a run of any workflow counts", async () =>
   const artifacts = { owner: OWNER, repository: REPOSITORY, branch: "main" };
   const [found = "", any = ""] = await checksOf({ artifacts }, github.env);
   assert.match(found, /^pass github actions: /);
-  assert.match(any, /^warn workflow: artifacts\.workflow is not set: a run of any workflow on main is taken/);
+  assert.match(
+    any,
+    /^warn workflow: artifacts\.workflow is not set: a pull takes the newest run of any workflow on main/,
+  );
   assert.equal((await checksOf({ artifacts: { ...artifacts, workflow: "t.yml" } }, github.env)).length, 1);
 });
 
