@@ -2,7 +2,7 @@ import { UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { GitHubClient, GitHubRequest } from "./github_client.ts";
 import { newestFirst } from "./newest_first.ts";
-import { expiry, matchingArtifacts } from "./wanted_artifacts.ts";
+import { expiry, matchingArtifacts, nameArtifacts } from "./wanted_artifacts.ts";
 import { type Artifact, listArtifacts, olderRuns, type RunQuery, type WorkflowRun } from "./workflow_runs.ts";
 
 /** Each costs a request where nothing says which workflow makes the models. */
@@ -31,7 +31,7 @@ export async function chooseRun(
   { query, artifact: pattern, run: named }: RunChoice,
 ): Promise<WorkflowRun> {
   const mustHaveArtifact = query.workflow === undefined || query.conclusion === "any";
-  const seen: Seen = { distrusted: 0, lookedAt: 0 };
+  const seen: Seen = { distrusted: 0, lookedAt: 0, newest: [] };
   for await (const run of inOrder(client, request, newest, hasOlder)) {
     if (!isTrusted(run, query)) {
       seen.distrusted++;
@@ -44,6 +44,7 @@ export async function chooseRun(
     const { usable, expired } = matchingArtifacts(artifacts, run, pattern);
     if (usable.length > 0) return run;
     if (expired[0] !== undefined) throw expiredRun(request, run, expired[0]);
+    if (seen.lookedAt === 0) seen.newest = artifacts;
     if (++seen.lookedAt === RUNS_LOOKED_AT_MAX) break;
   }
   throw named === undefined ? noSuchRun(request, query, pattern, seen) : notListed(request, query, named);
@@ -62,13 +63,15 @@ export interface RunChoice {
 interface Seen {
   distrusted: number;
   lookedAt: number;
+  /** Artifacts of the newest run that may be trusted. */
+  newest: readonly Artifact[];
 }
 
 function noSuchRun(
   { what }: GitHubRequest,
   { conclusion }: RunQuery,
   pattern: string,
-  { distrusted, lookedAt }: Seen,
+  { distrusted, lookedAt, newest }: Seen,
 ): UnreachableError {
   const passedOver = distrusted === 0
     ? ""
@@ -81,8 +84,14 @@ function noSuchRun(
     });
   }
   return new UnreachableError(
-    `Cannot find an artifact that matches ${pattern} in the newest ${lookedAt} of ${what}${passedOver}`,
-    { code: "ARTIFACT_MISSING", hint: "run the workflow again, or name it in model_sync.artifacts.workflow" },
+    `Cannot find an artifact that matches ${pattern} in the newest ${lookedAt} of ${what}${passedOver}; the newest has ${
+      nameArtifacts(newest)
+    }`,
+    {
+      code: "ARTIFACT_MISSING",
+      hint:
+        "check model_sync.artifacts.artifact, run the workflow again, or name it in model_sync.artifacts.workflow",
+    },
   );
 }
 

@@ -43,16 +43,27 @@ export function wantedArtifacts(
   if (first !== undefined && usable.length > 0) throw incomplete(run, first, others.length, usable.length);
   if (first !== undefined) throw goneArtifact(`artifact ${quote(first.name)} of run ${run.id}`, first);
   if (usable.length > 0) return usable;
-  const names = artifacts.slice(0, NAMES_SHOWN_MAX).map(({ name }) => quote(name));
   throw new UnreachableError(
-    `Cannot find an artifact that matches ${pattern} in run ${run.id}: it has ${
-      names.length === 0 ? "none" : names.join(", ") + (artifacts.length > names.length ? ", ..." : "")
-    }`,
+    `Cannot find an artifact that matches ${pattern} in run ${run.id}: it has ${nameArtifacts(artifacts)}`,
     {
       code: "ARTIFACT_MISSING",
       hint: `check model_sync.artifacts.artifact, and what the workflow uploads: ${run.html_url}`,
     },
   );
+}
+
+/** A file's name, by its ending. */
+const FILE_NAME = /[^.]\.\w{1,8}$/;
+
+/** Returns the names of a run's artifacts for a message, and says where names of files come from. */
+export function nameArtifacts(artifacts: readonly Artifact[]): string {
+  const names = artifacts.slice(0, NAMES_SHOWN_MAX).map(({ name }) => quote(name));
+  if (names.length === 0) return "none";
+  const more = artifacts.length > names.length ? ", ..." : "";
+  const isFile = artifacts.some(({ name }) => FILE_NAME.test(name));
+  return `${names.join(", ")}${more}${
+    isFile ? " (with archive: false, GitHub names an artifact after its file)" : ""
+  }`;
 }
 
 function incomplete(run: WorkflowRun, first: Artifact, others: number, left: number): RefusedError {
