@@ -6,7 +6,7 @@ import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { restoreRelease } from "../lib/huggingface/restore_release.ts";
 import type { Steps } from "../lib/pipeline/current_run.ts";
 import { deployTargets } from "../lib/redeploy/deploy_targets.ts";
-import { redeploy, type RedeployReport } from "../lib/redeploy/redeploy.ts";
+import { redeploy, type RedeployReport, type RevertedTo } from "../lib/redeploy/redeploy.ts";
 import type { WaitOptions } from "../lib/redeploy/wait_for_release.ts";
 import { type Digest, shortDigest } from "../lib/release/manifest.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -29,7 +29,7 @@ export interface RedeployFlags {
 export const REDEPLOY_FLAGS: FlagParametersForType<RedeployFlags> = {
   wait: switchFlag("wait until the backend reports the release"),
   revertOnFailure: switchFlag(
-    "if it does not, publish the release before to Hugging Face again, and deploy that",
+    "if it does not, publish the release before to Hugging Face again, deploy that, and exit with 8",
   ),
   verifyUrl: textFlag("where the backend says which release it serves"),
   verifyField: textFlag(
@@ -78,12 +78,12 @@ export async function prepareRedeployment(session: Session, flags: RedeployFlags
   };
 }
 
-async function revertOnHub(session: Session): Promise<(failed: Digest) => Promise<Digest>> {
+async function revertOnHub(session: Session): Promise<(failed: Digest) => Promise<RevertedTo>> {
   const { context, settings } = session;
   const seal = await releaseSeal(session);
   const hub = hubSettings(settings, context);
   const layout = repoLayout(settings);
-  return async (failed) => (await restoreRelease(context, hub, layout, failed, seal)).release;
+  return async (failed) => await restoreRelease(context, hub, layout, failed, seal);
 }
 
 function knownRelease(release: Digest | undefined): Digest {

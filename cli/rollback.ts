@@ -35,7 +35,7 @@ export const program: Program = defineProgram(
     parameters: {
       flags: {
         ...COMMON_FLAGS,
-        to: textFlag("the release to activate: its digest, or the beginning of it"),
+        to: textFlag("the release to activate: its sequence number, its digest or the beginning of that"),
         dryRun: switchFlag("show what would be activated, and change nothing"),
       },
       aliases: COMMON_ALIASES,

@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../core/settings.ts";
-import { matchDigest } from "../release/match_digest.ts";
+import { matchDigest, PREFIX_DIGITS_MIN } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readCurrent } from "../store/restore_current.ts";
@@ -43,7 +43,7 @@ export interface RollbackReport extends RunReport {
 /**
  * Decides which release a rollback activates.
  *
- * @param to a digest or the beginning of one; without it the previous release, or, when that is quarantined, the
+ * @param to a sequence number, a digest or the beginning of one; without it the previous release, or, when that is quarantined, the
  * newest older one that is not
  * @throws {UsageError} nothing to go back to, no such release, or several that begin so
  */
@@ -133,7 +133,33 @@ function isOlder(release: Manifest, active: Manifest | undefined): boolean {
   return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
 }
 
+/** A sequence number and the beginning of a digest may look alike: the number comes first, `sha256:` tells a digest. */
+const SEQUENCE = /^\d{1,16}$/;
+
+/** The one release with a sequence number. @throws {UsageError} code `SEQUENCE_AMBIGUOUS` */
+function findNumbered(store: Store, to: string): StoredRelease | undefined {
+  if (!SEQUENCE.test(to)) return undefined;
+  const releases = listReleases(store).map((release) => ({ release, ...release.manifest }));
+  const found = releases.filter(({ sequence }) => sequence === Number(to));
+  if (found.length > 1) {
+    const digests = found.map(({ digest }) => shortDigest(digest)).join(", ");
+    throw new UsageError(`Cannot roll back to sequence ${to}: several releases have it`, {
+      code: "SEQUENCE_AMBIGUOUS",
+      hint: `name one by its digest: ${digests}`,
+    });
+  }
+  if (found.length === 0 && to.length < PREFIX_DIGITS_MIN) {
+    throw new RefusedError(`Cannot roll back to sequence ${to}: the store holds no release with it`, {
+      code: "RELEASE_MISSING",
+      hint: `it holds the sequences: ${releases.map(({ sequence }) => sequence).join(", ") || "none"}`,
+    });
+  }
+  return found[0]?.release;
+}
+
 function findNamed(store: Store, to: string): StoredRelease {
+  const numbered = findNumbered(store, to);
+  if (numbered !== undefined) return numbered;
   // By name, because reading every manifest takes time that a rollback has not.
   const digest = matchDigest(to, listReleaseNames(store), "roll back to", "the store");
   const release = findRelease(store, digest);

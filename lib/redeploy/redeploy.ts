@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { FailedError, InterruptedError, ModelSyncError } from "../core/errors.ts";
 import type { Steps } from "../pipeline/current_run.ts";
+import { RolledBackError } from "../pipeline/rolled_back_error.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 import { type Deployment, triggerDeploy } from "./trigger_deploy.ts";
@@ -11,7 +12,13 @@ export interface RedeployOptions {
   /** What the backend has to report in the end; without it nobody waits. */
   readonly wait?: { readonly release: Digest; readonly options: WaitOptions } | undefined;
   /** Publishes the release before the one that failed again, when the backend does not come up with it. */
-  readonly revert?: ((failed: Digest) => Promise<Digest>) | undefined;
+  readonly revert?: ((failed: Digest) => Promise<RevertedTo>) | undefined;
+}
+
+/** The release that was published again. */
+export interface RevertedTo {
+  readonly release: Digest;
+  readonly sequence: number;
 }
 
 export interface RedeployReport {
@@ -25,7 +32,8 @@ export interface RedeployReport {
  * Starts every deployment and, if asked to, waits until the backend serves the release. If it does not, the release
  * before it is published again and deployed: the backend must not be left with one that it cannot serve.
  *
- * @throws {FailedError} code `RELEASE_NOT_SERVED`, after the way back; what {@link triggerDeploy} throws
+ * @throws {RolledBackError} code `RELEASE_NOT_SERVED`, once the release before is published and deployed again;
+ * {@link FailedError} with that code when nothing is rolled back, or not all of it; what {@link triggerDeploy} throws
  */
 export async function redeploy(
   context: Context,
@@ -43,22 +51,34 @@ export async function redeploy(
     context.log.error(error.message);
     context.log.warn("moving the branch back to the release before, and deploying that");
     let state = "the branch is as it was";
+    let before: RevertedTo;
     try {
-      const before = shortDigest(await run.step("revert", () => revert(wait.release)));
-      state = `release ${before} is published again, but not deployed`;
+      before = await run.step("revert", () => revert(wait.release));
+      state = `release ${shortDigest(before.release)} is published again, but not deployed`;
       await triggerAll(context, targets, requestTimeoutMs);
-      state = `release ${before} is published and deployed again`;
     } catch (failure) {
       if (!(failure instanceof ModelSyncError) || failure instanceof InterruptedError) throw failure;
-      throw notServed(error, `${state}: ${failure.message}`, failure.hint);
+      // It is the release that failed first.
+      throw new FailedError(`${error.message}; ${state}: ${failure.message}`, {
+        code: error.code,
+        cause: error,
+        hint: failure.hint,
+      });
     }
-    throw notServed(error, state, error.hint);
+    throw rolledBack(error, wait.release, before);
   }
 }
 
-/** However the way back went, it is the release that failed first. */
-function notServed(error: FailedError, state: string, hint: string | undefined): FailedError {
-  return new FailedError(`${error.message}; ${state}`, { code: error.code, cause: error, hint });
+function rolledBack(error: FailedError, failed: Digest, { release, sequence }: RevertedTo): RolledBackError {
+  return new RolledBackError(
+    `${error.message}; release ${shortDigest(release)} is published and deployed again`,
+    {
+      code: error.code,
+      cause: error,
+      hint: error.hint,
+      report: { outcome: "rolled-back", carrier: "huggingface", release, previous: failed, sequence },
+    },
+  );
 }
 
 async function triggerAll(

@@ -2,7 +2,7 @@ import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, shortDigest } from "./manifest.ts";
 
 /** Shorter prefixes are too easily a typing mistake. */
-const PREFIX_DIGITS_MIN = 4;
+export const PREFIX_DIGITS_MIN = 4;
 
 /**
  * The one digest that begins as typed.

@@ -11,7 +11,7 @@ import { nextStart, type Role, ROLES, roleSchedule } from "../schedule/roles.ts"
 import { activeManifest } from "../store/active_release.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { readDaemons } from "../store/daemons.ts";
-import { readHistory, type RunRecord } from "../store/history.ts";
+import { PUBLISHING_COMMANDS, readHistory, type RunRecord } from "../store/history.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { type Pauses, readPauses } from "../store/pauses.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -129,8 +129,9 @@ async function shownCanary(settings: ModelSync, store: Store): Promise<CanaryDes
 
 /** Where the record is too far back, the pointer is as old as the activation: an activation makes it new. */
 function activationTime(store: Store, runs: readonly RunRecord[], digest: Digest): string | null {
-  const activating = runs.find((run) =>
-    run.release === digest && (run.outcome === "activated" || run.outcome === "rolled-back")
+  const activating = runs.find(({ command, outcome, release }) =>
+    release === digest && (outcome === "activated" || outcome === "rolled-back") &&
+    !PUBLISHING_COMMANDS.includes(command)
   );
   if (activating !== undefined) return activating.startedAt;
   const pointedAt = findEntry(store.fs, join(store.root, "current"))?.mtime ?? null;

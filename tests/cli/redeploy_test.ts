@@ -73,9 +73,19 @@ Deno.test("a backend that does not come up fails the command, and --revert-on-fa
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /Cannot see release [0-9a-f]{12} at .* the backend reports "sha256:crashing"/);
 
-  const reverted = await runAt(world, "redeploy", ["--revert-on-failure"], backend.settings);
-  assert.equal(reverted.code, 1);
-  assert.match(reverted.stderr, /release [0-9a-f]{12} is published and deployed again/);
+  const reverted = await runAt(world, "redeploy", ["--revert-on-failure", "--json"], backend.settings);
+  assert.equal(reverted.code, 8);
+  const { message, ...error } = JSON.parse(reverted.stderr);
+  assert.match(message, /release [0-9a-f]{12} is published and deployed again/);
+  assert.deepEqual([error.code, error.exitCode, error.outcome], ["RELEASE_NOT_SERVED", 8, "rolled-back"]);
+  assert.deepEqual([error.release, error.previous, error.sequence], [good, upload["release"], 3]);
+  const [run] = JSON.parse((await world.run("trainer", "status", "--json")).stdout).runs;
+  assert.deepEqual([run.command, run.outcome, run.release, run.error.exitCode], [
+    "redeploy",
+    "rolled-back",
+    good,
+    8,
+  ]);
   assert.equal(backend.release, good);
   assert.equal((await world.json("bot", "hf-pull"))["release"], good);
 });

@@ -2,7 +2,7 @@ import { formatDuration, plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import { releaseWords } from "./release_words.ts";
 import type { NodeRow, RunRow } from "../store/rows.ts";
-import { isFailure } from "./outcomes.ts";
+import { isFailure, namesActiveRelease } from "./outcomes.ts";
 import { sentence } from "./sentence_of.ts";
 import type { Lag, NodeState, Trouble } from "./node_view.ts";
 
@@ -83,8 +83,12 @@ function failureWords({ outcome, command }: RunRow): string {
 }
 
 function rolledBackTrouble(row: NodeRow, last: RunRow): Trouble {
-  const isRolledBackTo = row.active === null ? "" : ` to release ${releaseWords(row.active)}`;
-  const replaced = last.previous === undefined || last.previous === last.release
+  const isRolledBackTo = row.active === null || !namesActiveRelease(last.command)
+    ? ""
+    : ` to release ${releaseWords(row.active)}`;
+  // A redeployment quarantines nothing: it publishes the release before again.
+  const replaced = last.previous === undefined || last.previous === last.release ||
+      !namesActiveRelease(last.command)
     ? undefined
     : { digest: last.previous };
   return {

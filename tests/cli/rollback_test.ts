@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { planRollback } from "../../lib/pipeline/rollback.ts";
+import { createManifest, type Digest, formatManifest, releaseFile } from "../../lib/release/manifest.ts";
+import { installRelease } from "../../lib/store/releases.ts";
+import { openStore, type Store } from "../../lib/store/store.ts";
+import { run, runJson } from "../helpers/seed_world.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+import { configuredPair } from "../helpers/configured_pair.ts";
+
+Deno.test("rollback --to takes the sequence number that status shows", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = configuredPair(dir.path);
+  const digests: unknown[] = [];
+  for (const content of ["one", "two", "three"]) {
+    writeFiles(join(trainer, "models"), { "rf.bin": content });
+    digests.push((await runJson(trainer, "publish"))["release"]);
+    await runJson(bot, "pull");
+  }
+  const planned = await runJson(bot, "rollback", "--to", "1", "--dry-run");
+  assert.deepEqual([planned["release"], planned["sequence"]], [digests[0], 1]);
+  const back = await runJson(bot, "rollback", "--to", "1");
+  assert.deepEqual([back["outcome"], back["release"], back["previous"]], [
+    "rolled-back",
+    digests[0],
+    digests[2],
+  ]);
+  assert.equal(Deno.readTextFileSync(join(bot, "models/rf.bin")), "one");
+  const missing = await run(bot, "rollback", "--to", "9");
+  assert.equal(missing.code, 5);
+  assert.match(missing.stderr, /no release with it\nnext: {2}it holds the sequences: 3, 2, 1/);
+  assert.equal((await runJson(bot, "rollback", "--to", String(digests[1])))["release"], digests[1]);
+});
+
+/** A store with releases of these sequence numbers, whose contents are numbered. */
+async function storeWith(path: string, sequences: readonly number[]) {
+  const store = openStore(Deno, { modelsDir: join(path, "models") });
+  const digests: Digest[] = [];
+  for (const [index, sequence] of sequences.entries()) digests.push(await install(store, index, sequence));
+  return { store, digests };
+}
+
+async function install(store: Store, index: number, sequence: number): Promise<Digest> {
+  const content = String(index);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content));
+  const file = releaseFile("rf.bin", { bytes: content.length, sha256: new Uint8Array(digest).toHex() });
+  const origin = { carrier: "git" as const };
+  const manifest = await createManifest([file], { sequence, createdAt: "2026-11-21T00:00:00Z", origin });
+  const folder = join(store.staging, content);
+  writeFiles(folder, { "rf.bin": content });
+  installRelease(store, folder, manifest.digest, formatManifest(manifest));
+  return manifest.digest;
+}
+
+Deno.test("a number is a sequence before it is the beginning of a digest, and sha256: says which", async () => {
+  using dir = tempDir();
+  const { store, digests } = await storeWith(dir.path, Array.from({ length: 300 }, (_, index) => index + 1));
+  const numeric = digests.find((digest) => /^sha256:[1-9]\d{3}/.test(digest)) ??
+    assert.fail("none is numeric");
+  const typed = numeric.slice("sha256:".length, "sha256:".length + 4);
+  assert.equal(planRollback(store, typed).target.manifest.digest, numeric);
+  const numbered = await install(store, 1_000, Number(typed));
+  assert.equal(planRollback(store, typed).target.manifest.digest, numbered);
+  assert.equal(planRollback(store, `sha256:${typed}`).target.manifest.digest, numeric);
+});
+
+Deno.test("a sequence number that several releases have is refused with their digests", async () => {
+  using dir = tempDir();
+  const { store, digests } = await storeWith(dir.path, [0, 0, 1]);
+  assert.throws(() => planRollback(store, "0"), {
+    code: "SEQUENCE_AMBIGUOUS",
+    exitCode: 2,
+    hint: new RegExp(digests.slice(0, 2).map((digest) => `(?=.*${digest.slice(7, 19)})`).join("")),
+  });
+});
