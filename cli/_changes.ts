@@ -4,12 +4,12 @@ import type { Output } from "./_output.ts";
 /** A release has thousands of files at times; a person reads the first screenful. */
 const SHOWN_MAX = 40;
 
-/** The lines of a file-by-file preview: `+ added`, `~ modified`, `- removed`. */
+/** The lines of a file-by-file preview: `- removed`, `~ modified`, `+ added`. What is lost is never among the rest. */
 export function changeLines(output: Output, changes: ChangeList): string[] {
   const lines = [
-    ...changes.added.map((path) => output.paint("green", `  + ${path}`)),
-    ...changes.modified.map((path) => output.paint("yellow", `  ~ ${path}`)),
     ...changes.removed.map((path) => output.paint("red", `  - ${path}`)),
+    ...changes.modified.map((path) => output.paint("yellow", `  ~ ${path}`)),
+    ...changes.added.map((path) => output.paint("green", `  + ${path}`)),
   ];
   const hidden = lines.length - SHOWN_MAX;
   return hidden > 0 ? [...lines.slice(0, SHOWN_MAX), `  … and ${hidden} more`] : lines;

@@ -5,7 +5,7 @@ import { systemFault } from "../lib/core/system_fault.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
 import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
 import { LOG_LEVELS } from "../lib/core/log.ts";
-import { printableJson, printableLines } from "../lib/core/quote.ts";
+import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
 import { Progress } from "./_progress.ts";
 import { Warnings } from "./_warnings.ts";
 import type { Screen, Terminal } from "./_world.ts";
@@ -32,6 +32,9 @@ export class Verbatim {
     this.text = text;
   }
 }
+
+/** A yes has three letters. */
+const ANSWER_BYTES_MAX = 1024;
 
 /** What a quiet command keeps of the output of a program, for the case that the command fails. */
 const HELD_BYTES_MAX = 64 * 1024;
@@ -83,6 +86,31 @@ export class Output {
       ? printableJson(object)
       : lines().map((line) => this.#shownLine(line)).join("\n");
     if (text !== "") this.#write(this.#screen.stdout, `${text}\n`);
+  }
+
+  /** Whether a person is there to answer. */
+  get canAsk(): boolean {
+    const { stdin, stderr } = this.#screen;
+    return !this.options.json && this.#shows("info") && stdin?.isTerminal() === true && stderr.isTerminal();
+  }
+
+  /** Asks a person for a yes. Anything else is a no. @throws the signal's reason */
+  async ask(question: string, signal: AbortSignal): Promise<boolean> {
+    const { stdin } = this.#screen;
+    if (stdin === undefined) return false;
+    signal.throwIfAborted();
+    this.#clearBar();
+    this.#write(this.#screen.stderr, `${oneLine(question)} [y/N] `);
+    const buffer = new Uint8Array(ANSWER_BYTES_MAX);
+    const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
+    const onAbort = () => stop(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const count = await Promise.race([stdin.read(buffer), stopped]);
+      return /^y(?:es)?$/i.test(new TextDecoder().decode(buffer.subarray(0, count ?? 0)).trim());
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 
   /** Shows text that was asked for as it is: help, a version. */

@@ -1,16 +1,20 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
+import { messageOf } from "../lib/core/errors.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import type { OtherWriterSetting } from "../lib/core/settings.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
+import { questionBeforePull, refuseTrainedFolder } from "../lib/pipeline/trained_folder.ts";
 import type { RunOptions, Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
 import { activeManifest } from "../lib/store/active_release.ts";
-import { findStore, openStore, type Store } from "../lib/store/store.ts";
+import { isUnused, removeUnused } from "../lib/store/first_use.ts";
+import { planMode } from "../lib/store/model_folder.ts";
+import { findStore, openStore, placeOf, type Store } from "../lib/store/store.ts";
 import { changeLines } from "./_changes.ts";
 import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
 import { awaitCanary } from "../lib/pipeline/await_canary.ts";
@@ -25,6 +29,7 @@ import type { CommandName } from "./_summaries.ts";
 
 /** Options of every command that pulls. */
 export interface PullingFlags extends CommonFlags {
+  readonly adopt?: boolean;
   readonly allowDowngrade?: boolean;
   readonly force?: boolean;
   readonly dryRun?: boolean;
@@ -42,6 +47,7 @@ export const OTHER_WRITERS_FLAG = switchFlag(
 );
 
 export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
+  adopt: switchFlag("replace the models folder although this machine trains into it"),
   allowDowngrade: switchFlag("take a release that is older than the active one"),
   force: switchFlag("take a quarantined release; read an unchanged one whole and stage it again"),
   dryRun: switchFlag("show what would change, and change nothing"),
@@ -53,6 +59,8 @@ export interface Pulling<Pulled extends Source> {
   readonly command: CommandName;
   /** What the carrier needs, besides what is configured around it. */
   readonly needs: readonly Need[];
+  /** Reads the settings of the carrier, and throws what is wrong with them, before there is a store. */
+  readonly check?: () => unknown;
   /** Says why now is not the time; the run is then recorded as unchanged. */
   readonly skip?: (store: Store) => string | undefined;
   /** What the run waits for before it takes the store's lock. */
@@ -69,30 +77,83 @@ export interface Pulling<Pulled extends Source> {
 export async function runPulling<Pulled extends Source>(
   session: Session,
   flags: PullingFlags & OtherWriterFlags,
-  { command, needs, skip, prepare, open, details, isOfflineOk = false }: Pulling<Pulled>,
+  pulling: Pulling<Pulled>,
 ): Promise<void> {
-  const { context, output, settings, location } = session;
-  narrowPermissions(session, needs);
+  narrowPermissions(session, pulling.needs);
+  if (findStore(session.context.fs, session.location) === undefined) pulling.check?.();
+  await inStore(session, (store) => pullInto(session, store, flags, pulling));
+}
+
+/** Does a pull's work in its store. One that fails in an unused folder leaves no store behind. */
+export async function inStore(session: Session, work: (store: Store) => Promise<void>): Promise<void> {
+  const { context, location } = session;
+  const wasUnused = isUnused(context, location);
   const store = openStore(context.fs, location, context.log);
-  const report = await runRecorded(session, store, command, async (run, observed) => {
-    const reason = skip?.(store);
-    if (reason !== undefined) {
-      observed.log.info(reason);
-      return { ...skippedPull(store), details: { skipped: reason } };
+  try {
+    await work(store);
+  } catch (error) {
+    if (wasUnused) {
+      // Why the pull failed is what counts.
+      await removeUnused(context, store).catch((failure) => context.log.debug(messageOf(failure)));
     }
-    await using source = await open(store, run);
-    const pulled = await pull(observed, store, source, run, {
-      allowDowngrade: flags.allowDowngrade === true,
-      force: flags.force === true,
-      activation: settings.activation.mode,
-      safeguards: safeguardsOf(settings),
-      keep: settings.keep,
-      isOfflineOk,
-      signatures: await signaturePolicy(session),
-      otherWriters: otherWriters(session, flags),
-    });
-    return { ...pulled, details: details?.(source, pulled) ?? {} };
-  }, prepare === undefined ? {} : { prepare });
+    throw error;
+  }
+}
+
+/** Whether a folder that this machine trains into may be replaced: by the option, or by a person at the terminal. */
+async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Promise<boolean> {
+  const { context, output, settings, waitsForLock = false } = session;
+  if (flags.adopt === true) return true;
+  // A daemon has nobody to ask.
+  if (waitsForLock || !output.canAsk) return false;
+  const sign = questionBeforePull(store, settings.activation.mode);
+  if (sign === undefined) return false;
+  const question =
+    `This machine trains into ${store.modelsDir} (${sign}). Replace that folder by the pulled release? ` +
+    "Trainings then have to write elsewhere.";
+  return await output.ask(question, context.signal);
+}
+
+async function pullInto<Pulled extends Source>(
+  session: Session,
+  store: Store,
+  flags: PullingFlags & OtherWriterFlags,
+  { command, skip, prepare, open, details, isOfflineOk = false }: Pulling<Pulled>,
+): Promise<void> {
+  const { context, output, settings } = session;
+  const adopts = await mayAdopt(session, store, flags);
+  const report = await runRecorded(
+    session,
+    store,
+    command,
+    async (run, observed) => {
+      const reason = skip?.(store);
+      if (reason !== undefined) {
+        observed.log.info(reason);
+        return { ...skippedPull(store), details: { skipped: reason } };
+      }
+      await using source = await open(store, run);
+      const pulled = await pull(observed, store, source, run, {
+        allowDowngrade: flags.allowDowngrade === true,
+        force: flags.force === true,
+        activation: settings.activation.mode,
+        adopts,
+        safeguards: safeguardsOf(settings),
+        keep: settings.keep,
+        isOfflineOk,
+        signatures: await signaturePolicy(session),
+        otherWriters: otherWriters(session, flags),
+      });
+      return { ...pulled, details: details?.(source, pulled) ?? {} };
+    },
+    prepare === undefined ? {} : {
+      prepare: async (run, observed) => {
+        // Before anything is paid for.
+        refuseTrainedFolder(store, { mode: planMode(store, settings.activation.mode), adopts });
+        await prepare(run, observed);
+      },
+    },
+  );
   if (flags.waitCanary) await awaitCanary(context, store, settings);
   const canary = openCanary(store);
   const fault = canaryFault(store);
@@ -131,8 +192,9 @@ export async function previewPulling(
   flags: PullingFlags & OtherWriterFlags,
   open: (store: Store | undefined, scratch: string) => Source | Promise<Source>,
 ): Promise<void> {
-  const { context, output, location } = session;
+  const { context, output, settings, location } = session;
   const store = findStore(context.fs, location, context.log);
+  const place = store ?? placeOf(context.fs, location);
   await using scratch = new TemporaryFolder(context.fs, "dry-run");
   await using source = await open(store, scratch.path);
   const plan = await planPull(context, store, source, {
@@ -140,8 +202,13 @@ export async function previewPulling(
     force: flags.force === true,
     signatures: await signaturePolicy(session),
     otherWriters: otherWriters(session, flags),
+    target: { place, activation: settings.activation.mode },
   });
-  output.answer({ dryRun: true, carrier: source.carrier, ...plan }, () => planLines(output, plan));
+  const needsYes = flags.adopt !== true && plan.folder?.trainedBy !== null && plan.folder !== undefined;
+  output.answer(
+    { dryRun: true, carrier: source.carrier, ...plan },
+    () => [...planLines(output, plan), ...folderLines(place.modelsDir, plan, needsYes)],
+  );
 }
 
 /** What a skipped pull leaves as it is. */
@@ -203,6 +270,23 @@ function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
     lines.push(`  nobody could tell whether there is a newer one: ${report.unreached}`);
   }
   return lines;
+}
+
+/** What becomes of a model folder that shows no release of the store yet. */
+function folderLines(modelsDir: string, { folder }: PullPlan, needsYes: boolean): string[] {
+  if (folder === undefined) return [];
+  const present = {
+    release: ": its present models are kept as a release, which model-sync rollback activates again",
+    aside: `: what is in it now is kept in ${modelsDir}.before-RUN`,
+    none: "",
+  };
+  const becomes = folder.becomes === "link"
+    ? "becomes a link to the active release"
+    : "gets copies of its files";
+  return [
+    `  ${modelsDir} ${becomes}${present[folder.present]}`,
+    ...(needsYes ? [`  this machine trains into it (${folder.trainedBy}): the pull needs --adopt`] : []),
+  ];
 }
 
 function planLines(output: Output, plan: PullPlan): string[] {

@@ -11,8 +11,16 @@ export interface Terminal {
   isTerminal(): boolean;
 }
 
-/** What a command prints to. */
+/** The stream that a person may answer on. */
+export interface Input {
+  read(buffer: Uint8Array): Promise<number | null>;
+  isTerminal(): boolean;
+}
+
+/** What a command prints to, and asks at. */
 export interface Screen {
+  /** Missing where nobody can answer. */
+  readonly stdin?: Input;
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   /** `NO_COLOR` is set and not empty: https://no-color.org */
@@ -52,6 +60,7 @@ const givenUp = new Set<PermissionName>();
 /** The world of this process. */
 export const processWorld: World = {
   args: Deno.args,
+  stdin: Deno.stdin,
   stdout: Deno.stdout,
   stderr: Deno.stderr,
   noColor: Deno.noColor,

@@ -92,6 +92,7 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
   await runPulling(session, flags, {
     command: "artifact-pull",
     needs: ["net"],
+    check: () => readSettings(session, flags),
     skip: (store) => {
       const source = sourceKey(readSettings(session, flags));
       const isWanted = flags.force === true || flags.run !== undefined;

@@ -66,7 +66,11 @@ const POLL_INTERVAL_SEC_MIN = 5;
 
 export const program: Program = defineProgram(
   "daemon",
-  buildCommand<Omit<DaemonFlags, "dryRun" | "force" | "resetToRemote" | "waitCanary">, [], Invocation>({
+  buildCommand<
+    Omit<DaemonFlags, "adopt" | "dryRun" | "force" | "resetToRemote" | "waitCanary">,
+    [],
+    Invocation
+  >({
     docs: { brief: SUMMARIES.daemon },
     parameters: {
       flags: {

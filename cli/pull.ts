@@ -53,10 +53,11 @@ export const program: Program = defineProgram(
 
 /** One pull from the git registry, recorded and shown. */
 export async function runPull(session: Session, flags: PullFlags): Promise<void> {
-  const { context } = session;
+  const { context, location } = session;
   await runPulling(session, flags, {
     command: "pull",
     needs: ["run"],
+    check: () => sourceOptions(session, flags, stateDirOf(context.fs, location)),
     open: (store, run) =>
       new GitSource(context, {
         ...sourceOptions(session, flags, store.root),

@@ -6,7 +6,7 @@ import { isSecretName } from "../lib/core/redact_arguments.ts";
 import { REDACTED, redactText, redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
 import type { NextStep } from "../lib/runpod/next_step.ts";
-import { findStore, openStore } from "../lib/store/store.ts";
+import { findStore } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -21,7 +21,7 @@ import {
   withSession,
 } from "./_command.ts";
 import type { GitFlags } from "./_git_flags.ts";
-import { PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { inStore, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
 import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -63,23 +63,24 @@ export const program: Program = defineProgram(
 
 /** One pull from RunPod, recorded and shown. */
 export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {
-  const { context, location } = session;
   const options = sourceOptions(session, flags);
-  await using source = new RunPodSource(context, options, openStore(context.fs, location, context.log));
-  await runPulling(session, flags, {
-    command: "runpod-pull",
-    needs: ["net"],
-    prepare: (run) => run.step("train", () => source.prepare()),
-    open: () => source,
-    details: ({ job }, report) => ({
-      pulled: true,
-      provider: "runpod",
-      job_id: job?.id ?? null,
-      status: job?.status ?? null,
-      download_url: job === undefined ? null : withoutQuery(job.archiveUrl),
-      model_files: report.files,
-      models_dir: report.modelsDir,
-    }),
+  await inStore(session, async (store) => {
+    await using source = new RunPodSource(session.context, options, store);
+    await runPulling(session, flags, {
+      command: "runpod-pull",
+      needs: ["net"],
+      prepare: (run) => run.step("train", () => source.prepare()),
+      open: () => source,
+      details: ({ job }, report) => ({
+        pulled: true,
+        provider: "runpod",
+        job_id: job?.id ?? null,
+        status: job?.status ?? null,
+        download_url: job === undefined ? null : withoutQuery(job.archiveUrl),
+        model_files: report.files,
+        models_dir: report.modelsDir,
+      }),
+    });
   });
 }
 

@@ -2,16 +2,17 @@ import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import type { ActivationMode } from "../core/settings.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
-import { adoptByCopy, adoptByMove, ensureModelsLink, lookAtPresent } from "../store/adopt.ts";
+import { adoptByCopy, adoptByMove, ensureModelsLink } from "../store/adopt.ts";
 import { type IntentRun, writeIntent } from "../store/intent.ts";
 import { finishMirror, prepareMirror, rememberMirrored } from "../store/mirror.ts";
 import { requireSeen } from "../store/consumer_view.ts";
-import { inspectModelFolder, type ModeChoice } from "../store/model_folder.ts";
+import type { ModeChoice } from "../store/model_folder.ts";
 import { readPointer, relinkPointers, setPointers } from "../store/pointers.ts";
 import { addQuarantine, findEntryOf, type QuarantineEntry } from "../store/quarantine.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { type ActivationIntent, undoActivation } from "./settle_activation.ts";
+import { presentModels, refuseTrainedFolder } from "./trained_folder.ts";
 import type { ValidRelease } from "./validate.ts";
 
 /** What an activation did. */
@@ -47,7 +48,7 @@ export async function activate(
       `activating file by file, because ${choice.reason}: readers may see a mixture for a moment`,
     );
   }
-  await adoptRealFolder(context, store, run, mode);
+  await adoptRealFolder(context, store, run, choice);
   const from = readPointer(store, "current");
   const to = release.digest;
   if (from === to && mode === "symlink") {
@@ -104,12 +105,12 @@ async function adoptRealFolder(
   context: Context,
   store: Store,
   run: IntentRun,
-  mode: ActivationMode,
+  choice: ModeChoice,
 ): Promise<void> {
-  if (inspectModelFolder(store).kind !== "folder") return;
-  if (mode === "mirror" && readPointer(store, "current") !== undefined) return;
-  const present = lookAtPresent(store);
+  const present = presentModels(store, choice.mode, readPointer(store, "current") !== undefined);
   if (present === "no models") return;
+  refuseTrainedFolder(store, choice);
+  const { mode } = choice;
   if (present !== "models") {
     // File by file, what no release can hold would be lost; the whole folder can make way.
     if (mode === "mirror") throw present;

@@ -2,8 +2,8 @@ import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
-import type { ActivationSetting, OtherWriterSetting } from "../core/settings.ts";
-import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
+import type { ActivationSetting } from "../core/settings.ts";
+import { chooseMode, type ModeChoice, type ModelPlace } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
 import { activeManifest } from "../store/active_release.ts";
@@ -12,18 +12,12 @@ import type { RecordedWriter } from "../store/recorded_writer.ts";
 import { findRevision, findRevisionOf } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
+import { judgeOffer, mayStay, type TrustOptions, writerPolicy } from "./judge_offer.ts";
 import { install } from "./install.ts";
-import {
-  checkKept,
-  explainMismatch,
-  type JudgedOffer,
-  judgeWriter,
-  recordedWriter,
-  type WriterPolicy,
-} from "./other_writer.ts";
+import { checkKept, explainMismatch, recordedWriter } from "./other_writer.ts";
+import { planFolder, type PlannedFolder, presentFiles } from "./plan_folder.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
 import { refuseUnwanted } from "./refuse_unwanted.ts";
 import { rememberPulled } from "./remember_pulled.ts";
@@ -31,13 +25,14 @@ import { rereadActive } from "./reread.ts";
 import { RolledBackError } from "./rolled_back_error.ts";
 import type { RunReport } from "./run.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
+import { refuseTrainedFolder } from "./trained_folder.ts";
 import { finishSwap, swap } from "./swap.ts";
 import type { SwapOptions } from "./swap_options.ts";
 import { finishCanary } from "./canary.ts";
 import { ValidRelease } from "./validate.ts";
 import { damageSeenByConsumers, VerifiedRelease } from "./verify.ts";
 
-export interface PullOptions {
+export interface PullOptions extends TrustOptions {
   /** An older sequence than the active one's may come. */
   readonly allowDowngrade: boolean;
   /** A quarantined release may come, and an unchanged one is read whole and staged again. */
@@ -47,12 +42,10 @@ export interface PullOptions {
   readonly safeguards?: Safeguards;
   /** While the carrier is away, an active release that is whole will do. */
   readonly isOfflineOk?: boolean;
+  /** Whether a folder that this machine's publisher trains into may be replaced. */
+  readonly adopts?: boolean;
   /** Releases to keep in the store afterwards. */
   readonly keep: number;
-  /** Whose signatures are trusted; without it none is looked at. */
-  readonly signatures?: SignaturePolicy;
-  /** Whether files count that another program changed without their manifest; without it they do not. */
-  readonly otherWriters?: OtherWriterSetting;
 }
 
 export interface PullReport extends RunReport {
@@ -78,7 +71,8 @@ export interface PullReport extends RunReport {
  * goes wrong after it makes the one before active again.
  *
  * @throws {RolledBackError} when consumers could not load the release, or it did not prove itself;
- * {@link FailedError} code `RELOAD_FAILED` while they cannot be told of the active one
+ * {@link FailedError} code `RELOAD_FAILED` while they cannot be told of the active one; {@link RefusedError}, among
+ * them `TRAINED_FOLDER`
  */
 export async function pull(
   context: Context,
@@ -87,8 +81,9 @@ export async function pull(
   run: CurrentRun,
   options: PullOptions,
 ): Promise<PullReport> {
-  const { safeguards = NO_SAFEGUARDS } = options;
-  const swapping = { run, choice: chooseMode(store, options.activation), safeguards };
+  const { safeguards = NO_SAFEGUARDS, adopts = false } = options;
+  const choice = { ...chooseMode(store, options.activation), adopts };
+  const swapping = { run, choice, safeguards };
   try {
     const { activated, untold } = await finishSwap(context, store, swapping);
     await finishCanary(context, store, swapping);
@@ -162,10 +157,11 @@ async function bringNewest(
   }
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
-  const inspect = async () => await judge(context, await source.inspect(revision), options);
+  const inspect = async () => await judgeOffer(context, await source.inspect(revision), options);
   const { offer, accepted, signer } = await run.step("inspect", inspect);
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
+  refuseTrainedFolder(store, choice);
   if (choice.mode === "mirror") await checkMirrorFolder(context, store, offer.files);
   await using staging = new Staging(context, store, run.runId);
   const release = await run.step("stage", () => stage(context, source, offer, staging, options));
@@ -205,24 +201,6 @@ function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
 }
 
-/** Decides whether an offer may come, by who wrote it and who signed it. @returns also the hint of the signer's key */
-async function judge(
-  context: Context,
-  inspected: Offer,
-  options: Pick<PullOptions, "otherWriters" | "signatures">,
-): Promise<JudgedOffer & { readonly signer: string | undefined }> {
-  const policy = writerPolicy(options);
-  const judged = await judgeWriter(context, inspected, policy);
-  const check = await checkSignature(context, judged.offer.claim, policy.signatures, context.clock.now());
-  return { ...judged, signer: check.kind === "verified" ? check.keyHint : undefined };
-}
-
-function writerPolicy(
-  { otherWriters = "refuse", signatures = NO_SIGNATURES }: Pick<PullOptions, "otherWriters" | "signatures">,
-): WriterPolicy {
-  return { otherWriters, signatures };
-}
-
 /** What a pull would do. */
 export interface PullPlan {
   readonly outcome: "activated" | "unchanged";
@@ -230,8 +208,15 @@ export interface PullPlan {
   readonly release: Digest | undefined;
   readonly sequence: number | undefined;
   readonly changes: ChangeList;
+  /** What becomes of a model folder that is not a link to the store yet. */
+  readonly folder?: PlannedFolder;
   /** Another program that changed the files, if that is accepted. */
   readonly otherWriter?: RecordedWriter;
+}
+
+export interface PlanOptions extends TrustOptions, Pick<PullOptions, "allowDowngrade" | "force"> {
+  /** Where the models will be, and how they are activated; without it the folder is not looked at. */
+  readonly target?: { readonly place: ModelPlace; readonly activation: ActivationSetting };
 }
 
 /** Says what a pull would do, and throws what it would refuse; changes nothing. `store` is missing before the first. */
@@ -239,14 +224,17 @@ export async function planPull(
   context: Context,
   store: Store | undefined,
   source: Source,
-  options: Pick<PullOptions, "allowDowngrade" | "force" | "signatures" | "otherWriters">,
+  options: PlanOptions,
 ): Promise<PullPlan> {
+  const { target } = options;
   const active = store === undefined ? undefined : activeManifest(store);
+  const folder = target && planFolder(target.place, target.activation, store, active);
   const revision = await source.resolve();
   const seen = store === undefined || options.force ? undefined : findRevision(store, revision.source);
   if (store !== undefined && seen?.revision === revision.id) {
     refuseUnwanted(store, seen, active, options);
-    if (active?.digest === seen.digest && await mayStay(context, store, active, options)) {
+    const isActive = folder === undefined && active?.digest === seen.digest;
+    if (isActive && await mayStay(context, store, active, options)) {
       const { digest: release, sequence } = active;
       return {
         outcome: "unchanged",
@@ -257,28 +245,22 @@ export async function planPull(
       };
     }
   }
-  const { offer, accepted } = await judge(context, await source.inspect(revision), options);
+  const { offer, accepted } = await judgeOffer(context, await source.inspect(revision), options);
   const manifest = offer.claim?.manifest;
   if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
-  const changes = compareFiles(active?.files ?? [], offer.files);
+  const present = folder && target
+    ? await presentFiles(context, target.place, folder, offer.files)
+    : undefined;
+  const changes = compareFiles(present ?? active?.files ?? [], offer.files);
   return {
-    outcome: countChanges(changes) === 0 ? "unchanged" : "activated",
+    outcome: folder === undefined && countChanges(changes) === 0 ? "unchanged" : "activated",
     revision: offer.revision.id,
     release: manifest?.digest,
     sequence: manifest?.sequence,
     changes,
+    ...(folder === undefined ? {} : { folder }),
     ...(accepted === undefined ? {} : { otherWriter: recordedWriter(accepted.writer) }),
   };
-}
-
-/** Whether the active release is still good when there is nothing newer. @throws {RefusedError} `RELEASE_EXPIRED` */
-async function mayStay(
-  context: Context,
-  store: Store,
-  active: Manifest,
-  { signatures = NO_SIGNATURES }: Pick<PullOptions, "signatures">,
-): Promise<boolean> {
-  return await checkActive(context, store, active, signatures, context.clock.now());
 }
 
 async function stage(
@@ -286,7 +268,7 @@ async function stage(
   source: Source,
   offer: Offer,
   staging: Staging,
-  options: Pick<PullOptions, "otherWriters" | "signatures">,
+  options: TrustOptions,
 ): Promise<VerifiedRelease> {
   context.log.info(`staging ${offer.files.length} files`);
   await source.stage(offer, staging);

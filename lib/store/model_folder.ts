@@ -14,20 +14,25 @@ export type ModelFolder =
   | { readonly kind: "folder"; readonly isEmpty: boolean; readonly isMountPoint: boolean }
   | { readonly kind: "other" };
 
+/** Where a model folder and its store are, or will be. */
+export type ModelPlace = Pick<Store, "fs" | "modelsDir" | "root">;
+
 /** The mode that a run uses, and why. */
 export interface ModeChoice {
   readonly mode: ActivationMode;
   readonly reason: string;
+  /** A folder that this machine's publisher trains into may be replaced: somebody said so. */
+  readonly adopts?: boolean;
 }
 
 /** Looks at the model folder without following a link. */
-export function inspectModelFolder(store: Store): ModelFolder {
-  const { fs, modelsDir } = store;
+export function inspectModelFolder(place: ModelPlace): ModelFolder {
+  const { fs, modelsDir } = place;
   const entry = findEntry(fs, modelsDir);
   if (entry === undefined) return { kind: "missing" };
   if (entry.isSymlink) {
     const target = fs.readLinkSync(modelsDir);
-    return target === modelsLinkTarget(store) ? { kind: "linked" } : { kind: "foreign-link", target };
+    return target === modelsLinkTarget(place) ? { kind: "linked" } : { kind: "foreign-link", target };
   }
   if (!entry.isDirectory) return { kind: "other" };
   return {
@@ -38,8 +43,8 @@ export function inspectModelFolder(store: Store): ModelFolder {
 }
 
 /** What the model folder's link says: relative, so that both can be moved together. */
-export function modelsLinkTarget(store: Store): string {
-  return relative(dirname(store.modelsDir), join(store.root, "current"));
+export function modelsLinkTarget({ modelsDir, root }: ModelPlace): string {
+  return relative(dirname(modelsDir), join(root, "current"));
 }
 
 /**
@@ -61,6 +66,18 @@ export function chooseMode(store: Store, setting: ActivationSetting): ModeChoice
     code: "OTHER_FILE_SYSTEM",
     hint: obstacle.hint,
   });
+}
+
+/**
+ * As {@link chooseMode} for a plan, which writes nothing: whether links work here shows only when one is made.
+ *
+ * @throws {UsageError} as {@link chooseMode}
+ */
+export function planMode(place: ModelPlace, setting: ActivationSetting): ActivationMode {
+  const folder = inspectModelFolder(place);
+  refuseUnusable(place, folder, setting);
+  const isMounted = folder.kind === "folder" && folder.isMountPoint;
+  return setting === "mirror" || (setting === "auto" && isMounted) ? "mirror" : "symlink";
 }
 
 interface Obstacle {
@@ -88,8 +105,11 @@ function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefine
   return undefined;
 }
 
-function refuseUnusable(store: Store, folder: ModelFolder, setting: ActivationSetting): void {
-  const { modelsDir } = store;
+function refuseUnusable(
+  { modelsDir }: ModelPlace,
+  folder: ModelFolder,
+  setting: ActivationSetting,
+): void {
   if (folder.kind === "other") {
     throw new UsageError(`Cannot use ${modelsDir} as the model folder: it is not a folder`, {
       code: "MODELS_DIR_UNFIT",

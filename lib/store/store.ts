@@ -109,6 +109,11 @@ export function stateDirOf(fs: FileSystem, location: StoreLocation): string {
   );
 }
 
+/** Where a model folder and its store are, or will be. */
+export function placeOf(fs: FileSystem, location: StoreLocation): Pick<Store, "fs" | "modelsDir" | "root"> {
+  return { fs, modelsDir: absolutePath(fs, location.modelsDir), root: stateDirOf(fs, location) };
+}
+
 function makeFolder(fs: FileSystem, path: string): void {
   try {
     makeReadableFolder(fs, path);

@@ -559,3 +559,16 @@ print('{"symbols_requested": 1, "symbols_trained": 1}')
     assert.equal(there, here);
   },
 });
+
+Deno.test("runpod-pull starts no job for a folder that this machine trains into", async () => {
+  await using seed = new Seed();
+  writeFiles(seed.bot, { "models/rf.bin": "mine" });
+  const archived = await runCli("train", ["--skip-training"], { cwd: seed.bot });
+  assert.equal(archived.code, 0, archived.stderr);
+  const { code, stderr } = await seed.run();
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /this machine trains into that folder \(train of /);
+  assert.equal(seed.starts, 0);
+  await seed.world.offer(MODELS, 1);
+  assert.equal((await seed.json("--adopt"))["outcome"], "activated");
+});

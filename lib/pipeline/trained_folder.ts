@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { RefusedError } from "../core/errors.ts";
+import { findEntry } from "../core/files.ts";
+import type { ActivationMode, ActivationSetting } from "../core/settings.ts";
+import { lookAtPresent } from "../store/adopt.ts";
+import { readHistory } from "../store/history.ts";
+import { inspectModelFolder, type ModeChoice, type ModelPlace, planMode } from "../store/model_folder.ts";
+import { readPointer } from "../store/pointers.ts";
+import type { Store } from "../store/store.ts";
+
+/** Commands that read the model folder as what was trained there. */
+const TRAINING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train"];
+
+/** What these commands leave in the store, where the history no longer goes back to them. */
+const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];
+
+/** Ten days of a pull every quarter of an hour. */
+const HISTORY_LOOKBACK = 1_000;
+
+/**
+ * Returns what shows that this machine trains into its own model folder, such as `publish of 2026-11-21T00:00:00Z`;
+ * `undefined` where nothing does, or the folder is a link into the store.
+ */
+export function signOfTraining(store: Store): string | undefined {
+  if (inspectModelFolder(store).kind === "linked") return undefined;
+  const last = readHistory(store, HISTORY_LOOKBACK).find(({ command }) =>
+    TRAINING_COMMANDS.includes(command)
+  );
+  if (last !== undefined) return `${last.command} of ${last.startedAt}`;
+  return TRAINING_TRACES.find((name) => findEntry(store.fs, join(store.root, name)) !== undefined);
+}
+
+/**
+ * Returns what an activation would replace in a real model folder: `models`, the refusal of what no release can hold,
+ * or `no models`. A folder into which a release was mirrored holds nothing else that is replaced.
+ */
+export function presentModels(
+  place: ModelPlace,
+  mode: ActivationMode,
+  hasRelease: boolean,
+): ReturnType<typeof lookAtPresent> {
+  if (inspectModelFolder(place).kind !== "folder" || (mode === "mirror" && hasRelease)) return "no models";
+  return lookAtPresent(place);
+}
+
+/** Returns why an activation needs a yes: it would replace models that this machine trains. */
+export function questionOfAdoption(store: Store, mode: ActivationMode): string | undefined {
+  const sign = signOfTraining(store);
+  if (sign === undefined) return undefined;
+  const hasRelease = readPointer(store, "current") !== undefined;
+  return presentModels(store, mode, hasRelease) === "no models" ? undefined : sign;
+}
+
+/** As {@link questionOfAdoption}, for a pull that has not begun. */
+export function questionBeforePull(store: Store, setting: ActivationSetting): string | undefined {
+  if (inspectModelFolder(store).kind !== "folder") return undefined;
+  return questionOfAdoption(store, planMode(store, setting));
+}
+
+/**
+ * Refuses to replace a folder that this machine trains into, unless somebody said yes: the next training would write
+ * into the activated release, and the next publish would refuse to train at all.
+ *
+ * @throws {RefusedError} code `TRAINED_FOLDER`
+ */
+export function refuseTrainedFolder(
+  store: Store,
+  { mode, adopts = false }: Pick<ModeChoice, "mode" | "adopts">,
+): void {
+  const sign = adopts ? undefined : questionOfAdoption(store, mode);
+  if (sign === undefined) return;
+  throw new RefusedError(
+    `Cannot activate a release in ${store.modelsDir}: this machine trains into that folder (${sign})`,
+    {
+      code: "TRAINED_FOLDER",
+      hint:
+        "pull into another folder with --models-dir; or run model-sync pull --adopt, which makes the folder " +
+        "a link to the release, and train into another folder from then on",
+    },
+  );
+}

@@ -1,0 +1,33 @@
+import { dirname, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { findText, ifFound, removeTree } from "../core/files.ts";
+import { tryLock } from "../core/lock.ts";
+import { findRunning } from "./running.ts";
+import { stateDirOf, type Store, type StoreLocation } from "./store.ts";
+
+/** What a failed first pull may leave that is worth keeping: a model, a part of one, a job that is paid for, a refusal. */
+const KEPT_FOLDERS = ["releases", "partials"] as const;
+const KEPT_FILES = ["runpod_jobs.json", "quarantine.json"] as const;
+
+/** A job that was forgotten again leaves `{}`. */
+function isEmptyState(text: string | undefined): boolean {
+  return text === undefined || /^\s*(?:\{\s*\}|\[\s*\])\s*$/.test(text);
+}
+
+/** Whether the folder that will hold the store has nothing in it: no configuration, no models, no store. */
+export function isUnused({ fs }: Pick<Context, "fs">, location: StoreLocation): boolean {
+  const entries = ifFound(() => Array.from(fs.readDirSync(dirname(stateDirOf(fs, location)))));
+  return entries === undefined || entries.length === 0;
+}
+
+/** Removes a store that a failed first pull made in an unused folder, unless it holds something worth keeping. */
+export async function removeUnused({ fs }: Pick<Context, "fs">, store: Store): Promise<void> {
+  const holdsFiles = KEPT_FOLDERS.some((name) => Array.from(fs.readDirSync(store[name])).length > 0);
+  const holdsState = KEPT_FILES.some((name) => !isEmptyState(findText(fs, join(store.root, name))));
+  if (holdsFiles || holdsState) return;
+  const lock = await tryLock(fs, store.lock);
+  if (lock === "locked") return;
+  using _lock = lock === "none" ? undefined : lock;
+  if ((await findRunning(store)).length > 0) return;
+  await removeTree(fs, store.root);
+}
