@@ -18,6 +18,7 @@ import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
 import type { RegistrySettings } from "../lib/git/registry_settings.ts";
 import { absolutePath } from "../lib/core/files.ts";
+import { configuredRoles } from "../lib/schedule/configured_roles.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -30,6 +31,7 @@ import {
   type Session,
   withSession,
 } from "./_command.ts";
+import { headingLines, headingOf } from "./_heading.ts";
 import { SUMMARIES } from "./_summaries.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
@@ -70,8 +72,14 @@ async function run(session: Session, flags: CommonFlags): Promise<ExitCode> {
     ...await triedAll("references", () => referenceChecks(session)),
   ];
   const failed = checks.some((check) => check.status === "fail");
-  const json = { ok: !failed, checks };
-  const text = () => checks.flatMap((check) => lines(output, check));
+  const heading = headingOf(session);
+  const roles = configuredRoles(session.settings);
+  const json = { ok: !failed, ...heading, roles, checks };
+  const text = () => [
+    ...headingLines(session, heading),
+    `roles          ${roles.join(", ") || "none is configured"}`,
+    ...checks.flatMap((check) => lines(output, check)),
+  ];
   if (failed) output.answer(json, text);
   else output.result(json, text);
   return failed ? EXIT.failed : EXIT.done;
@@ -124,16 +132,11 @@ async function registryChecks(session: Session): Promise<Check[]> {
     return [...await checkRegistry(context, registry, scratch.path), ...await tokenChecks(session, registry)];
   } catch (error) {
     if (!(error instanceof ModelSyncError) || error.code !== "REPO_UNSET") throw error;
-    // Whoever has another carrier does without.
-    return hasOtherCarrier(session)
+    // A machine with another carrier does without.
+    return configuredRoles(settings).length > 0
       ? []
       : [warn("registry", error.message, error.hint ?? "fix it and run again")];
   }
-}
-
-function hasOtherCarrier({ settings: { runpod, artifacts, huggingface, references } }: Session): boolean {
-  const others = [runpod.trigger_url, artifacts.repository, huggingface.repo_id, references.primary_url];
-  return others.some((value) => value !== undefined);
 }
 
 /** GitHub tells what a token may do; GITHUB_API_URL names another GitHub. */

@@ -4,7 +4,12 @@ import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from 
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { CanaryDescription, Status, StatusRelease } from "../lib/reporting/wire.ts";
 import { readStatus } from "../lib/status/read_status.ts";
-import { findStore } from "../lib/store/store.ts";
+import type { ModelSync } from "../lib/config/schema.ts";
+import { signOfTraining } from "../lib/pipeline/trained_folder.ts";
+import { configuredRoles } from "../lib/schedule/configured_roles.ts";
+import type { Role } from "../lib/schedule/roles.ts";
+import { inspectModelFolder, type ModelPlace } from "../lib/store/model_folder.ts";
+import { findStore, placeOf, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -17,8 +22,9 @@ import {
   type Session,
   withSession,
 } from "./_command.ts";
+import { headingLines, headingOf } from "./_heading.ts";
 import { otherWriterText } from "./_other_writer.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { type CommandName, SUMMARIES } from "./_summaries.ts";
 import type { Output } from "./_output.ts";
 
 interface StatusFlags extends CommonFlags {
@@ -46,9 +52,47 @@ export const program: Program = defineProgram(
 async function run(session: Session, flags: StatusFlags): Promise<void> {
   const { context, output, settings, location } = session;
   const store = findStore(context.fs, location, context.log);
-  const status = await readStatus(context, { settings, location, store }, flags.runs ?? RUNS_SHOWN);
+  const roles = configuredRoles(settings);
+  const status = await readStatus(context, { settings, location, store, roles }, flags.runs ?? RUNS_SHOWN);
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
-  output.answer(status, () => lines(output, status, canary, context.clock.now(), settings.time_zone));
+  const heading = headingOf(session);
+  const place = store ?? placeOf(context.fs, location);
+  const advice = adviceOf(settings, place, store);
+  output.answer({ configFile: heading.configFile, ...status }, () => [
+    ...headingLines(session, { ...heading, modelsDir: place.modelsDir }),
+    ...lines(output, status, { canary, advice }, context.clock.now(), settings.time_zone),
+  ]);
+}
+
+/** The command of each role that pulls. */
+const PULLS: Readonly<Partial<Record<Role, CommandName>>> = {
+  client: "pull",
+  runpod_client: "runpod-pull",
+  artifact_client: "artifact-pull",
+  huggingface_client: "hf-pull",
+};
+
+/** What to do where no release is active, or where consumers do not see it. */
+interface Advice {
+  readonly inactive: string;
+  readonly unseen: string;
+}
+
+/** Where models are trained, a pull would replace them: it is not what to do next there. */
+function adviceOf(settings: ModelSync, place: ModelPlace, store: Store | undefined): Advice {
+  const sign = store === undefined ? undefined : signOfTraining(store);
+  if (sign !== undefined) {
+    const trained = `this machine trains into the folder (${sign})`;
+    return { inactive: `: ${trained}`, unseen: `; ${trained}` };
+  }
+  const [command = "pull"] = configuredRoles(settings).flatMap((role) => PULLS[role] ?? []);
+  const folder = inspectModelFolder(place);
+  return {
+    inactive: folder.kind === "folder" && !folder.isEmpty
+      ? ": what the folder holds came from no pull; if it is trained here, publish it with: model-sync publish"
+      : `; pull one with: model-sync ${command}`,
+    unseen: `; run model-sync ${command}`,
+  };
 }
 
 /** Loaded only where there is a canary. */
@@ -60,12 +104,12 @@ async function canaryWords(canary: CanaryDescription): Promise<string[]> {
 function lines(
   output: Output,
   status: Status,
-  canary: readonly string[],
+  { canary, advice }: { readonly canary: readonly string[]; readonly advice: Advice },
   now: Date,
   timeZone: string | undefined,
 ): string[] {
   return [
-    ...releaseLines(output, status, now),
+    ...releaseLines(output, status, advice, now),
     ...canaryStatusLines(output, status, canary),
     ...runningLines(output, status, now),
     ...runLines(output, status, now),
@@ -76,10 +120,10 @@ function lines(
   ];
 }
 
-function releaseLines(output: Output, status: Status, now: Date): string[] {
+function releaseLines(output: Output, status: Status, advice: Advice, now: Date): string[] {
   const { current, previous } = status;
-  const title = output.paint("bold", status.modelsDir);
-  if (current === null) return [title, "  no release is active; bring one with: model-sync pull"];
+  const title = output.paint("bold", "release");
+  if (current === null) return [title, `  no release is active${advice.inactive}`];
   const others = status.releases.filter((release) => release !== current && release !== previous);
   const since = status.activatedAt === null ? "" : `, activated ${age(status.activatedAt, now)}`;
   return [
@@ -94,7 +138,7 @@ function releaseLines(output: Output, status: Status, now: Date): string[] {
     ...(status.modelFolderFault === null ? [] : [
       `  ${
         output.paint("red", `consumers do not see it: the folder ${status.modelFolderFault}`)
-      }; run model-sync pull`,
+      }${advice.unseen}`,
     ]),
     ...(previous === null ? [] : [`  previous  ${releaseText(output, previous)}`]),
     ...others.map((release, index) =>
@@ -160,6 +204,7 @@ function quarantineLines(output: Output, status: Status): string[] {
 
 function nextLines(output: Output, status: Status, now: Date, timeZone: string | undefined): string[] {
   const times = Object.entries(status.next).flatMap(([role, time]) => time === null ? [] : [{ role, time }]);
+  if (times.length === 0) return [];
   const width = Math.max(...times.map(({ role }) => role.length));
   return [
     output.paint("bold", "next run of a daemon with the role"),

@@ -12,6 +12,7 @@ import { lookAtPresent } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
+import { signOfTraining } from "../pipeline/trained_folder.ts";
 import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, type Store, type StoreLocation } from "../store/store.ts";
@@ -127,11 +128,13 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   }
   const folder = inspectModelFolder(store);
   const active = activeManifest(store);
+  const sign = signOfTraining(store);
   const unseen = active === undefined ? undefined : problemSeenByConsumers(store, active);
   if ((folder.kind === "linked" || folder.kind === "folder") && unseen !== undefined) {
     const detail = `${store.modelsDir} ${unseen}`;
     // Into a real folder, training or people may write; the next pull puts the release there again.
-    return [(folder.kind === "linked" ? fail : warn)("models folder", detail, "model-sync pull repairs it")];
+    const mend = sign === undefined ? "model-sync pull repairs it" : trainedMend(sign);
+    return [(folder.kind === "linked" ? fail : warn)("models folder", detail, mend)];
   }
   switch (folder.kind) {
     case "linked":
@@ -144,7 +147,9 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
         ),
       ];
     case "missing":
-      return [warn("models folder", "missing", "model-sync pull makes it")];
+      return [
+        warn("models folder", "missing", sign === undefined ? "model-sync pull makes it" : trainedMend(sign)),
+      ];
     case "foreign-link":
       return [
         fail(
@@ -156,6 +161,11 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
     case "other":
       return [fail("models folder", "not a folder", "move it away")];
   }
+}
+
+/** A pull would replace what is trained there. */
+function trainedMend(sign: string): string {
+  return `this machine trains into it (${sign}): train and publish, or pull into another folder`;
 }
 
 /** What a first pull does with the folder that stands there. */

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
 import type { Status } from "../reporting/wire.ts";
+import { configuredRoles } from "../schedule/configured_roles.ts";
 import { readStatus } from "../status/read_status.ts";
 import type { Store } from "../store/store.ts";
 import { lockMetrics } from "./lock_metrics.ts";
@@ -60,5 +61,6 @@ export async function currentMetrics(
 
 async function statusOf(context: Context, store: Store, readSettings: ReadSettings): Promise<Status> {
   const location = { modelsDir: store.modelsDir, stateDir: store.root };
-  return await readStatus(context, { settings: await readSettings(), location, store }, 0);
+  const settings = await readSettings();
+  return await readStatus(context, { settings, location, store, roles: configuredRoles(settings) }, 0);
 }

@@ -17,6 +17,7 @@ import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { isChanging, momentOf } from "../store/store_moment.ts";
 import { consumerFolder } from "./reread.ts";
+import { signOfTraining } from "./trained_folder.ts";
 
 /** What an audit of the active release found. */
 export interface AuditReport {
@@ -49,7 +50,9 @@ export async function auditActive(
   if (digest === undefined) {
     throw new UsageError(`Cannot verify ${store.modelsDir}: no release is active`, {
       code: "NOTHING_ACTIVE",
-      hint: "run model-sync pull first",
+      hint: signOfTraining(store) === undefined
+        ? "run model-sync pull first"
+        : "this machine trains into that folder; name the one that it pulls into with --models-dir",
     });
   }
   const before = momentOf(store, digest);

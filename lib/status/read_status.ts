@@ -7,6 +7,7 @@ import { findEntry } from "../core/files.ts";
 import { canaryFault, openCanary } from "../canary/find_canary.ts";
 import { type Digest, totalBytes } from "../release/manifest.ts";
 import type { CanaryDescription, RunningRun, Schedule, Status, StatusRelease } from "../reporting/wire.ts";
+import { configuredRoles } from "../schedule/configured_roles.ts";
 import { nextStart, type Role, ROLES, roleSchedule } from "../schedule/roles.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
@@ -31,6 +32,8 @@ export interface StatusSource {
   readonly location: StoreLocation;
   /** `undefined` when there is none yet. */
   readonly store: Store | undefined;
+  /** Which roles are shown besides those of running daemons. Default: those over git, and what is configured. */
+  readonly roles?: readonly Role[] | undefined;
   /** When the roles run instead of the configured times: a daemon's `--at`. */
   readonly at?: string | undefined;
 }
@@ -49,7 +52,7 @@ export async function readStatus(
   const paused = store === undefined ? {} : readPauses(store, now);
   const daemons = store === undefined ? [] : await readDaemons(context, store);
   const running = store === undefined ? [] : (await findRunning(store)).map(shownRun);
-  const roles = shownRoles(settings, daemons);
+  const roles = shownRoles(source, daemons);
   const timing = {
     next: nextRuns(source, roles, { daemons, running }, now),
     schedules: schedulesOf(settings, roles, paused, at),
@@ -147,18 +150,11 @@ function shownRun({ runId, command, startedAt, step }: RunMark): RunningRun {
   return { runId, command, startedAt, step: step ?? null };
 }
 
-/** The roles of the seeds, those whose carrier is configured, and those of running daemons, whose options may name it. */
-function shownRoles(settings: ModelSync, daemons: Status["daemons"]): Role[] {
-  const configured: Readonly<Record<Role, boolean>> = {
-    publisher: true,
-    client: true,
-    runpod_client: settings.runpod.trigger_url !== undefined,
-    artifact_client: settings.artifacts.repository !== undefined,
-    huggingface_client: settings.huggingface.repo_id !== undefined,
-    references: settings.references.primary_url !== undefined,
-  };
-  const running = new Set(daemons.map(({ role }) => role));
-  return ROLES.filter((role) => configured[role] || running.has(role));
+/** Options of a running daemon may name the carrier of a role that is not configured. */
+function shownRoles({ settings, roles }: StatusSource, daemons: Status["daemons"]): Role[] {
+  const wanted = roles ?? ["publisher", "client", ...configuredRoles(settings)];
+  const shown = new Set<string>([...wanted, ...daemons.map(({ role }) => role)]);
+  return ROLES.filter((role) => shown.has(role));
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { Status } from "../../lib/reporting/wire.ts";
+import { configuredRoles } from "../../lib/schedule/configured_roles.ts";
 import { readStatus } from "../../lib/status/read_status.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";
@@ -140,4 +141,33 @@ Deno.test("a due time that passed stays while a daemon has the role, until a run
     startedAt: "2026-11-21T04:30:01Z",
   });
   assert.equal(await next(), "2026-11-21T05:30:00.000Z");
+});
+
+Deno.test("the state names the roles that are configured, and no others", async () => {
+  using dir = memoryDir();
+  const location = { modelsDir: `${dir.path}/models` };
+  const context = testContext({ clock: CLOCK });
+  const rolesOf = async (settings: object) => {
+    const parsed = ModelSync.parse(settings);
+    const source = { settings: parsed, location, store: undefined, roles: configuredRoles(parsed) };
+    const { next, schedules } = await readStatus(context, source, 0);
+    assert.deepEqual(Object.keys(schedules), Object.keys(next));
+    return Object.keys(next);
+  };
+  const repo_url = "https://example.com/models.git";
+  assert.deepEqual(await rolesOf({}), []);
+  assert.deepEqual(await rolesOf({ repo_url }), ["client"]);
+  assert.deepEqual(await rolesOf({ repo_dir: "clone" }), ["client"]);
+  assert.deepEqual(await rolesOf({ repo_url, publisher: { train_command: ["x"] } }), ["publisher", "client"]);
+  assert.deepEqual(await rolesOf({ repo_url, publisher: { train_before_push: false } }), [
+    "publisher",
+    "client",
+  ]);
+  assert.deepEqual(await rolesOf({ publisher: { train_command: ["x"] } }), []);
+  assert.deepEqual(await rolesOf({ huggingface: { repo_id: "you/models" } }), ["huggingface_client"]);
+  assert.deepEqual(await rolesOf({ runpod: { trigger_url: "https://api.runpod.ai/v2/x/run" } }), [
+    "runpod_client",
+  ]);
+  assert.deepEqual(await rolesOf({ artifacts: { owner: "you", repository: "bot" } }), ["artifact_client"]);
+  assert.deepEqual(await rolesOf({ references: { primary_url: "https://example.com" } }), ["references"]);
 });

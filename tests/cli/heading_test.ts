@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { HubWorld } from "../helpers/hub_world.ts";
+import { runCli } from "../helpers/run_cli.ts";
+import { run, runJson, world } from "../helpers/seed_world.ts";
+import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
+
+Deno.test("status and doctor begin with the configuration file and the folder that they speak of", async () => {
+  using dir = tempDir();
+  const { bot } = world(dir);
+  const config = join(bot, "configs/bot.yaml");
+  const begins = `configuration  ${config}\nmodel folder   ${join(bot, "models")}\n`;
+  for (const command of ["status", "doctor"]) {
+    assert.ok((await run(bot, command)).stdout.startsWith(begins), command);
+    const { configFile, modelsDir } = JSON.parse((await run(bot, command, "--json")).stdout);
+    assert.deepEqual([configFile, modelsDir.endsWith("models")], [config, true]);
+  }
+  writeFiles(dir.path, { "else.json": '{"model_sync": {"models_dir": "other"}}' });
+  const elsewhere = ["--config", "../else.json", "--models-dir", "../mine"];
+  assert.ok(
+    (await run(bot, "status", ...elsewhere)).stdout.startsWith(
+      `configuration  ${join(dir.path, "else.json")}\nmodel folder   ${join(dir.path, "mine")}\n`,
+    ),
+  );
+});
+
+Deno.test("without a configuration file they say that there is none, and show no role", async () => {
+  using dir = tempDir();
+  const none = `configuration  none: there is no configs/bot.yaml and no appsettings.json in ${dir.path}\n`;
+  const status = await run(dir.path, "status");
+  assert.ok(status.stdout.startsWith(none), status.stdout);
+  assert.doesNotMatch(status.stdout, /next run|client|publisher/);
+  const doctor = await run(dir.path, "doctor");
+  assert.ok(doctor.stdout.startsWith(none), doctor.stdout);
+  assert.match(doctor.stdout, /^roles {10}none is configured$/m);
+  assert.equal(JSON.parse((await run(dir.path, "status", "--json")).stdout).configFile, null);
+  assert.deepEqual([...Deno.readDirSync(dir.path)], []);
+});
+
+Deno.test("they show only roles that are configured", async () => {
+  await using hub = new HubWorld();
+  const status = await hub.run("bot", "status");
+  assert.match(status.stdout, /next run of a daemon with the role\n {2}huggingface_client [^\n]*\n$/);
+  assert.match(status.stdout, /no release is active; pull one with: model-sync hf-pull\n/);
+  assert.deepEqual(Object.keys((await hub.json("bot", "status"))["next"] ?? {}), ["huggingface_client"]);
+  const doctor = await hub.run("bot", "doctor");
+  assert.match(doctor.stdout, /^roles {10}huggingface_client$/m);
+  assert.doesNotMatch(doctor.stdout, /publisher|registry:/);
+});
+
+Deno.test("status does not advise a pull where models are trained", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  // Before anything was published, the folder holds what was trained.
+  const before = await run(trainer, "status");
+  assert.doesNotMatch(before.stdout, /model-sync (hf-)?pull/);
+  assert.match(before.stdout, /if it is trained here, publish it with: model-sync publish/);
+  assert.match((await run(bot, "status")).stdout, /no release is active; pull one with: model-sync pull/);
+  await runJson(trainer, "publish", "--skip-training");
+  const after = await run(trainer, "status");
+  assert.match(after.stdout, /no release is active: this machine trains into the folder \(publish of .*\)/);
+  assert.doesNotMatch(after.stdout, /model-sync pull/);
+  // An operator who fell for it takes the link away and goes on training.
+  await runJson(trainer, "pull", "--adopt");
+  Deno.removeSync(join(trainer, "models"));
+  writeFiles(join(trainer, "models"), { "a.bin": "new" });
+  const mended = await run(trainer, "status");
+  assert.match(
+    mended.stdout,
+    /consumers do not see it: .*; this machine trains into the folder \(publish of /,
+  );
+  assert.doesNotMatch(mended.stdout, /model-sync pull/);
+  for (const command of ["doctor", "verify"]) {
+    const { stdout, stderr } = await run(trainer, command);
+    assert.doesNotMatch(stdout + stderr, /model-sync pull repairs|run model-sync pull/, command);
+  }
+});
+
+Deno.test("status on a bot whose folder is damaged advises the pull that repairs it", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  await runJson(trainer, "publish", "--skip-training");
+  await runJson(bot, "pull");
+  Deno.removeSync(join(bot, "models"));
+  assert.match(
+    (await runCli("status", [], { cwd: bot })).stdout,
+    /consumers do not see it: .*; run model-sync pull/,
+  );
+});
