@@ -13,6 +13,12 @@ import { readGitWords } from "./git_words.ts";
 /** The code of the error when git-lfs is needed and is not on the PATH. */
 export const LFS_MISSING = "LFS_MISSING";
 
+/** The code of the error when the repository takes no pushes any more. */
+export const REPOSITORY_ARCHIVED = "REPOSITORY_ARCHIVED";
+
+/** The code of the error when a hook or a rule of the remote refuses a push. */
+export const PUSH_DECLINED = "PUSH_DECLINED";
+
 /** The code of the error when the remote has a branch `a` and `a/b` is pushed, or the other way round. */
 export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
 
@@ -41,7 +47,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     pattern: /^(?:remote|ERROR): .*\barchived\b/m,
     toError: (message) =>
       new FailedError(message, {
-        code: "REPOSITORY_ARCHIVED",
+        code: REPOSITORY_ARCHIVED,
         hint: "unarchive the repository on its host, or use another one",
       }),
   },
@@ -229,7 +235,7 @@ function declined(action: string, stderr: string): FailedError {
     );
   }
   return new FailedError(`Cannot ${action}: the remote declines it: ${reason}`, {
-    code: "PUSH_DECLINED",
+    code: PUSH_DECLINED,
     hint: "fix what it complains about and publish again; nothing was published",
   });
 }

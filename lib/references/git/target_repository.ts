@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../../core/context.ts";
 import { decodeUtf8 } from "../../core/decode_utf8.ts";
-import { AuthenticationError, FailedError, RefusedError, UnreachableError } from "../../core/errors.ts";
+import { FailedError, RefusedError } from "../../core/errors.ts";
 import { removeTree } from "../../core/files.ts";
 import type { Secret } from "../../core/secret.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/blobless_fetch.ts";
@@ -11,6 +11,7 @@ import { missingIdentity } from "../../git/identity.ts";
 import { splitLogin } from "../../git/login.ts";
 import type { ObjectId } from "../../git/registry.ts";
 import type { FileTexts } from "../plan_category.ts";
+import { explainFailure } from "./explain_failure.ts";
 import { signIn } from "./sign_in.ts";
 import { openPersistentClone } from "./persistent_clone.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
@@ -63,6 +64,7 @@ export class TargetRepository implements AsyncDisposable {
   readonly address: RepositoryAddress;
   /** The newest commit of the base branch. */
   readonly base: ObjectId;
+  readonly #token: Secret | undefined;
   readonly #git: Git;
   readonly #context: Context;
   readonly #resources: AsyncDisposableStack;
@@ -72,7 +74,7 @@ export class TargetRepository implements AsyncDisposable {
   private constructor(
     context: Context,
     git: Git,
-    address: RepositoryAddress,
+    { address, token }: Pick<TargetOptions, "address" | "token">,
     base: ObjectId,
     isShallow: boolean,
     resources: AsyncDisposableStack,
@@ -80,6 +82,7 @@ export class TargetRepository implements AsyncDisposable {
     this.#context = context;
     this.#git = git;
     this.address = address;
+    this.#token = token;
     this.base = base;
     this.#isShallow = isShallow;
     this.#resources = resources;
@@ -109,11 +112,14 @@ export class TargetRepository implements AsyncDisposable {
       config: [`core.hooksPath=${join(folder, ".git", "no-hooks")}`],
     });
     const git = await signIn(context, bare, address, { url, login, token });
-    const base = await explained(address, token, async () => {
-      if (place.kind === "temporary") return await cloneShallow(context, git, url, address);
-      return await openPersistentClone(context, git, { address, url, ...place });
+    const opened = place.kind === "temporary"
+      ? cloneShallow(context, git, url, address)
+      : openPersistentClone(context, git, { address, url, ...place });
+    const base = await opened.catch((error: unknown) => {
+      throw explainFailure(error, { address, token });
     });
-    return new TargetRepository(context, git, address, base, place.kind === "temporary", resources.move());
+    const isShallow = place.kind === "temporary";
+    return new TargetRepository(context, git, { address, token }, base, isShallow, resources.move());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,8 +153,9 @@ export class TargetRepository implements AsyncDisposable {
   /** The commit of a branch of the remote; `undefined` where there is no such branch. */
   async remoteHead(branch: string): Promise<ObjectId | undefined> {
     const ref = `refs/heads/${branch}`;
-    const output = await this.#git.text(["ls-remote", REMOTE, ref], {
-      action: `ask ${this.#name} for its branch ${branch}`,
+    const action = `ask ${this.#name} for its branch ${branch}`;
+    const output = await this.#git.text(["ls-remote", REMOTE, ref], { action }).catch((error: unknown) => {
+      throw this.#explained(error);
     });
     return output.split("\n").map((line) => line.split("\t")).find(([, name]) => name === ref)?.[0];
   }
@@ -246,7 +253,11 @@ export class TargetRepository implements AsyncDisposable {
         hint: "run again: their commits are respected",
       });
     }
-    throw this.#git.error(action, result);
+    throw this.#explained(this.#git.error(action, result), branch);
+  }
+
+  #explained(error: unknown, pushed?: string): unknown {
+    return explainFailure(error, { address: this.address, token: this.#token, pushed });
   }
 
   /** Gives a commit a branch of this clone, for who looks at a kept one. */
@@ -315,34 +326,6 @@ export interface BranchCommit {
   readonly tree: ObjectId;
   readonly parents: readonly ObjectId[];
   readonly message: string;
-}
-
-/** Says about a repository that cannot be had what the user can do about it. */
-async function explained<Result>(
-  address: RepositoryAddress,
-  token: Secret | undefined,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AuthenticationError) {
-      throw new AuthenticationError(error.message, {
-        code: error.code,
-        cause: error,
-        hint: token === undefined
-          ? "set GITHUB_TOKEN, or the GITHUB_APP_* variables, to what may read it"
-          : `the token is wrong or expired, or may not write to ${fullName(address)}`,
-      });
-    }
-    if (error instanceof FailedError && /couldn't find remote ref/i.test(error.message)) {
-      throw new UnreachableError(
-        `Cannot clone ${fullName(address)}: it has no branch ${address.branch}`,
-        { code: "BRANCH_MISSING", cause: error, hint: "check the branch in model_sync.references" },
-      );
-    }
-    throw error;
-  }
 }
 
 function unfit(repository: string, path: string, problem: string): RefusedError {
