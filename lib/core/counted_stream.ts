@@ -1,5 +1,7 @@
 /** Bytes from a beginning on, by counted pieces. */
 export interface CountedStream extends AsyncDisposable {
+  /** Fills a buffer with the next bytes. @returns how many there were; fewer where the stream ends */
+  fill(buffer: Uint8Array): Promise<number>;
   /** The next bytes at once, fewer where the stream ends. */
   bytes(count: number): Promise<Uint8Array>;
   /** The next bytes, piece by piece, fewer where the stream ends. Those that are not taken come with the next call. */
@@ -25,15 +27,19 @@ export function countedStream(pieces: AsyncIterable<Uint8Array>): CountedStream 
       yield piece;
     }
   };
+  const fill = async (buffer: Uint8Array) => {
+    let size = 0;
+    for await (const piece of take(buffer.length)) {
+      buffer.set(piece, size);
+      size += piece.length;
+    }
+    return size;
+  };
   return {
+    fill,
     async bytes(count) {
       const found = new Uint8Array(count);
-      let size = 0;
-      for await (const piece of take(count)) {
-        found.set(piece, size);
-        size += piece.length;
-      }
-      return found.subarray(0, size);
+      return found.subarray(0, await fill(found));
     },
     take,
     async skip(count) {

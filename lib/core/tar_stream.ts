@@ -7,7 +7,7 @@ import { zstdPieces, ZstdProblem } from "./zstd_pieces.ts";
 import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
 /** The bytes of a tar from its beginning, by counted pieces. */
-export interface TarStream extends CountedStream {
+export interface TarStream extends Omit<CountedStream, "fill"> {
   /** Where the next bytes stand in the file; `undefined` where they are decompressed. */
   readonly offset: number | undefined;
 }

@@ -21,6 +21,7 @@ const WINDOW_BYTES_MAX = 128 * 1024 ** 2;
 
 /** The format's limit. */
 const BLOCK_BYTES_MAX = 128 * 1024;
+const BLOCK_HEADER_BYTES = 3;
 
 /** From this number on, frames and blocks have to hold something: each costs some microseconds. */
 const BLOCKS_FREE = 65_536;
@@ -82,17 +83,18 @@ async function* frameParts(
   totals: Totals,
 ): AsyncGenerator<Uint8Array> {
   yield header;
+  // The engine is done with a block when the next is asked for.
+  const buffer = new Uint8Array(BLOCK_HEADER_BYTES + BLOCK_BYTES_MAX);
   for (let isLast = false; !isLast;) {
     countBlock(totals);
-    const start = await exactly(stream, 3);
+    const start = buffer.subarray(0, BLOCK_HEADER_BYTES);
+    await fill(stream, start);
     const fields = (start[0] ?? 0) | (start[1] ?? 0) << 8 | (start[2] ?? 0) << 16;
     isLast = (fields & 1) === 1;
     const size = fields >>> 3;
     if (size > BLOCK_BYTES_MAX) throw new ZstdProblem("damaged", `it has a block of ${size} bytes`);
-    const content = await exactly(stream, isRepeatedByte(fields) ? 1 : size);
-    const block = new Uint8Array(start.length + content.length);
-    block.set(start);
-    block.set(content, start.length);
+    const block = buffer.subarray(0, BLOCK_HEADER_BYTES + (isRepeatedByte(fields) ? 1 : size));
+    await fill(stream, block.subarray(BLOCK_HEADER_BYTES));
     yield block;
   }
   if (hasChecksum) yield await exactly(stream, 4);
@@ -149,9 +151,13 @@ async function skipFrame(stream: CountedStream): Promise<void> {
 }
 
 async function exactly(stream: CountedStream, count: number): Promise<Uint8Array> {
-  const bytes = await stream.bytes(count);
-  if (bytes.length < count) throw truncated();
+  const bytes = new Uint8Array(count);
+  await fill(stream, bytes);
   return bytes;
+}
+
+async function fill(stream: CountedStream, buffer: Uint8Array): Promise<void> {
+  if (await stream.fill(buffer) < buffer.length) throw truncated();
 }
 
 function countBlock(totals: Totals): void {
@@ -166,7 +172,7 @@ function createEngine(): ReturnType<typeof createZstdDecompress> {
     return createZstdDecompress({ chunkSize: pieceBytesFor(Infinity) });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ZstdProblem("unsupported", `Deno ${Deno.version.deno} has no zstd`);
+    throw new ZstdProblem("unsupported", `Deno ${Deno.version.deno} cannot decompress zstd, Deno 2.9 can`);
   }
 }
 

@@ -1,8 +1,14 @@
 import { RefusedError } from "../core/errors.ts";
+import { isClutter } from "./clutter.ts";
 import type { ModelSet } from "./model_set.ts";
 
-/** @throws {RefusedError} code `SHRINK`: more than half of what was published would disappear */
-export function refuseShrink(set: ModelSet, before: readonly string[]): void {
+/**
+ * Housekeeping files that an earlier version published do not count.
+ *
+ * @throws {RefusedError} code `SHRINK`: more than half of what was published would disappear
+ */
+export function refuseShrink(set: ModelSet, published: readonly string[]): void {
+  const before = published.filter((path) => !isClutter(path));
   const kept = new Set(set.files.map((file) => file.path));
   const gone = before.filter((path) => !kept.has(path)).length;
   if (gone * 2 <= before.length) return;

@@ -106,6 +106,23 @@ Deno.test("a pickle in an archive in an archive is inspected", async () => {
   await refusesBytes(gzipSync(tarOf(gzipSync(SYSTEM), "m.bin")), /imports os\.system/, ["a.tgz"]);
 });
 
+Deno.test("a tar with hard links or sparse files is refused as a model, whatever they hold", async () => {
+  const link = tarMember({ name: "b.pkl", type: "1", linkName: "a.bin" });
+  const linked = rawTar(tarMember({ name: "a.bin", content: HONEST }), link);
+  for (const bytes of [linked, gzipSync(linked)]) {
+    await refusesBytes(bytes, /is a tar with hard links/, ["m.tar", "m.pkl.tar", "m.bin"]);
+  }
+  const octal = (value: number) => `${value.toString(8).padStart(11, "0")}\0`;
+  const sparse = rawTar(tarMember({
+    name: "a.bin",
+    type: "S",
+    magic: "ustar  \0",
+    content: HONEST,
+    put: [[386, octal(0) + octal(HONEST.length)], [483, octal(HONEST.length)]],
+  }));
+  await refusesBytes(sparse, /is a tar with sparse files/, ["m.tar", "m.bin"]);
+});
+
 Deno.test("an archive that cannot be inspected where it stands is refused", async () => {
   await refusesBytes(zipOf(zipOf(SYSTEM), "a.npz", 8), /"a\.npz" in it is a compressed ZIP/, ["a.zip"]);
   await refusesBytes(gzipSync(zipOf(SYSTEM)), /it is a compressed ZIP/, ["a.npz.gz"]);

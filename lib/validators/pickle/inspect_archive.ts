@@ -20,6 +20,8 @@ const TORCH_TAR_STORAGES = "storages";
 /** What the pickle of torch's ZIP is called. */
 const TORCH_PICKLE = /(^|\/)data\.pkl$/;
 
+const REPACK = { hint: "pack it again without them: tar --hard-dereference" } as const;
+
 /** Archives inside each other: a bundle of checkpoints has two. */
 const DEPTH_MAX = 4;
 
@@ -82,9 +84,9 @@ async function inspectEntries(
   const contents = async function* (dialect: PickleDialect, wants: (path: string) => boolean) {
     for await (const { entry, links, place, content } of archive.read((one) => wants(one.path))) {
       // What a pickle may be depends on its name, and whether it is a ZIP too on where it stands.
-      if (links.length > 0) throw invalidContents(inspection, outer, "is a tar with hard links");
+      if (links.length > 0) throw invalidContents(inspection, outer, "is a tar with hard links", REPACK);
       if (archive.format === "tar" && place === undefined) {
-        throw invalidContents(inspection, outer, "is a tar with sparse files");
+        throw invalidContents(inspection, outer, "is a tar with sparse files", REPACK);
       }
       yield {
         entry: outer.entry === undefined ? entry.path : `${outer.entry}/${entry.path}`,
