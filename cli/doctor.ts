@@ -9,10 +9,10 @@ import { type Check, tried, triedAll, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
 import { checkIgnoredFile } from "../lib/doctor/ignored_file_check.ts";
 import { checkKeys } from "../lib/doctor/key_checks.ts";
+import { machineUse } from "../lib/doctor/machine_use.ts";
 import { checkPublisher } from "../lib/doctor/publisher_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
-import { usedRoles } from "../lib/doctor/used_roles.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
@@ -48,7 +48,7 @@ export const program: Program = defineProgram(
 async function run(session: Session, flags: CommonFlags): Promise<ExitCode> {
   const { context, output, location, settings } = session;
   refuseAddresses(context.env);
-  const used = await usedRoles(context, location);
+  const use = await machineUse(context, location);
   const checks = [
     ...(flags.config === undefined ? checkIgnoredFile(context, session.config) : []),
     ...await checkPrograms(context),
@@ -56,12 +56,12 @@ async function run(session: Session, flags: CommonFlags): Promise<ExitCode> {
     ...await triedAll("registry", () => registryChecks(session)),
     ...await triedAll(
       "publisher",
-      () => checkPublisher(context, settings, hasSection(session, "publisher"), used),
+      () => checkPublisher(context, settings, hasSection(session, "publisher"), use),
     ),
-    ...await triedAll("keys", () => checkKeys(context, settings.signing)),
+    ...await triedAll("keys", () => checkKeys(context, settings.signing, use)),
     ...await triedAll(
       "carriers",
-      () => checkCarriers(context, settings, session.config.githubToken?.token, used),
+      () => checkCarriers(context, settings, session.config.githubToken?.token, use),
     ),
     ...await triedAll(
       "safeguards",

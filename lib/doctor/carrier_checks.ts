@@ -14,26 +14,26 @@ import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
 import { findDeployTargets } from "../redeploy/deploy_targets.ts";
 import type { RunPodApi } from "../runpod/client.ts";
-import type { Role } from "../schedule/roles.ts";
 import { type Check, pass, tried, triedAll, warn } from "./check.ts";
+import type { MachineUse } from "./machine_use.ts";
 
 /**
  * Whether the carriers besides git that the configuration names can be reached with what they are given. Nothing is
  * started, and nothing is changed. Needs net permission.
  *
  * @param fileToken a GitHub token that stands in a bot's own file
- * @param used the roles that this machine has
+ * @param use what this machine was used for
  */
 export async function checkCarriers(
   context: Context,
   settings: ModelSync,
   fileToken: Secret | undefined,
-  used: ReadonlySet<Role>,
+  use: MachineUse,
 ): Promise<Check[]> {
   const { runpod, artifacts, huggingface, redeploy } = settings;
   const checks: Check[] = [];
   if (runpod.trigger_url !== undefined) {
-    checks.push(await tried("runpod", () => checkRunPod(context, settings, used)));
+    checks.push(await tried("runpod", () => checkRunPod(context, settings, use)));
   }
   if (artifacts.repository !== undefined) {
     checks.push(await tried("github actions", () => checkActions(context, settings, fileToken)));
@@ -80,7 +80,7 @@ const Health = z.looseObject({});
 async function checkRunPod(
   context: Context,
   settings: ModelSync,
-  used: ReadonlySet<Role>,
+  use: MachineUse,
 ): Promise<Check> {
   let api: RunPodApi;
   try {
@@ -88,7 +88,7 @@ async function checkRunPod(
   } catch (error) {
     const hasRegistry = (settings.repo_dir ?? settings.repo_url) !== undefined;
     // One file may serve all machines, of which this one has git.
-    if (!(error instanceof ModelSyncError) || !hasRegistry || used.has("runpod_client")) throw error;
+    if (!(error instanceof ModelSyncError) || !hasRegistry || use.roles.has("runpod_client")) throw error;
     return warn(
       "runpod",
       `not set up on this machine: ${error.message}`,

@@ -4,12 +4,21 @@ import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import type { TrustedKey } from "../signing/verify_files.ts";
 import { type Check, fail, pass, warn } from "./check.ts";
+import type { MachineUse } from "./machine_use.ts";
 
 /** A rotation takes some days: a publisher has to get the new key, and every client its public one. */
 const ENDS_SOON_MS = 14 * 86_400_000;
 
-/** Whether the configured signing keys can be used; nothing where none are configured. */
-export async function checkKeys(context: Context, signing: Signing): Promise<Check[]> {
+/**
+ * Whether the configured signing keys can be used; nothing where none are configured.
+ *
+ * @param use what this machine was used for: one that only pulls needs no private key
+ */
+export async function checkKeys(
+  context: Context,
+  signing: Signing,
+  use: MachineUse,
+): Promise<Check[]> {
   const { private_key, private_key_env, public_keys } = signing;
   const signs = private_key !== undefined || private_key_env !== undefined;
   if (!signs && public_keys.length === 0) return [];
@@ -20,9 +29,14 @@ export async function checkKeys(context: Context, signing: Signing): Promise<Che
   };
   const now = context.clock.now();
   return [
-    ...(signs ? checking("signing key", own) : []),
+    ...(signs ? checking("signing key", own).map((check) => forClient(check, use)) : []),
     ...checking("trusted keys", () => configuredTrust(context, signing).map((key) => checkTrusted(key, now))),
   ];
+}
+
+function forClient(check: Check, use: MachineUse): Check {
+  if (check.status !== "fail" || !use.onlyPulls) return check;
+  return warn("signing key", check.detail, "nothing: this machine only pulls, and only a publisher signs");
 }
 
 function checking(name: string, look: () => Check[]): Check[] {

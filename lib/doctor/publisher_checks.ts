@@ -2,27 +2,22 @@ import { refuseModelsInClone } from "../carriers/git_publish_guards.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { requireProgram } from "../core/require_program.ts";
-import type { Role } from "../schedule/roles.ts";
 import { type Check, fail, pass, tried } from "./check.ts";
-
-/** Roles of a machine that pulls models. */
-const PULLING: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
+import type { MachineUse } from "./machine_use.ts";
 
 /**
- * Whether a scheduled publish of this machine could begin. One configuration file may serve the trainer and its
- * clients: a machine that has only pulled so far is not asked for a training.
+ * Whether a scheduled publish of this machine could begin. Nothing is asked of a machine that has only pulled so far.
  *
  * @param isConfigured whether the configuration has a section `publisher`
- * @param used the roles that this machine has in fact
+ * @param use what this machine was used for
  */
 export async function checkPublisher(
   context: Context,
   { publisher, models_dir, repo_dir }: ModelSync,
   isConfigured: boolean,
-  used: ReadonlySet<Role>,
+  use: MachineUse,
 ): Promise<Check[]> {
-  const isClient = !used.has("publisher") && PULLING.some((role) => used.has(role));
-  if (isClient || (!isConfigured && !used.has("publisher"))) return [];
+  if (use.onlyPulls || (!isConfigured && !use.roles.has("publisher"))) return [];
   return [
     await tried("training", () => checkTraining(context, publisher)),
     ...(repo_dir === undefined ? [] : [

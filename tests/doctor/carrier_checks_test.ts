@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { checkCarriers } from "../../lib/doctor/carrier_checks.ts";
+import { UNUSED } from "../../lib/doctor/machine_use.ts";
 import type { Role } from "../../lib/schedule/roles.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { HubServer } from "../fakes/hub_server.ts";
@@ -19,7 +20,10 @@ async function checksOf(
   ...used: Role[]
 ) {
   const context = testContext({ env: fixedEnvironment(env) });
-  const checks = await checkCarriers(context, ModelSync.parse(section), undefined, new Set(used));
+  const checks = await checkCarriers(context, ModelSync.parse(section), undefined, {
+    ...UNUSED,
+    roles: new Set(used),
+  });
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkKeys } from "../../lib/doctor/key_checks.ts";
+import { UNUSED } from "../../lib/doctor/machine_use.ts";
 import { clockAt, testKey } from "../helpers/signing.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -8,7 +9,7 @@ import { testContext } from "../helpers/test_context.ts";
 const NOTHING = { public_keys: [], required: false };
 
 Deno.test("doctor says nothing of signing where no key is configured", async () => {
-  assert.deepEqual(await checkKeys(testContext(), NOTHING), []);
+  assert.deepEqual(await checkKeys(testContext(), NOTHING, UNUSED), []);
 });
 
 Deno.test("doctor says which configured keys can be used, and which are at their end", async () => {
@@ -28,7 +29,7 @@ Deno.test("doctor says which configured keys can be used, and which are at their
       { path: pub, not_before: "2027-01-01T00:00:00Z", not_after: "2028-01-01T00:00:00Z" },
     ],
     required: true,
-  });
+  }, UNUSED);
   assert.deepEqual(checks.map(({ status, detail }) => [status, detail.replace(pub, "pub.pem")]), [
     ["pass", `releases are signed by the key ${key.trusted.hint.slice(0, 12)}`],
     ["pass", "pub.pem is trusted"],
@@ -41,10 +42,16 @@ Deno.test("doctor says which configured keys can be used, and which are at their
 Deno.test("doctor says how to mend a key that cannot be used", async () => {
   using dir = tempDir();
   const settings = { ...NOTHING, private_key: join(dir.path, "none.pem"), public_keys: [dir.path] };
-  const checks = await checkKeys(testContext(), settings);
+  const checks = await checkKeys(testContext(), settings, UNUSED);
   assert.deepEqual(checks.map(({ name, status }) => [name, status]), [
     ["signing key", "fail"],
     ["trusted keys", "fail"],
   ]);
   assert.ok(checks.every(({ mend }) => mend?.includes("keys generate")));
+  // One file may serve all machines.
+  const client = await checkKeys(testContext(), settings, { ...UNUSED, onlyPulls: true });
+  assert.deepEqual(client.map(({ name, status }) => [name, status]), [
+    ["signing key", "warn"],
+    ["trusted keys", "fail"],
+  ]);
 });

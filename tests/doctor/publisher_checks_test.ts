@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
+import { type MachineUse, UNUSED } from "../../lib/doctor/machine_use.ts";
 import { checkPublisher } from "../../lib/doctor/publisher_checks.ts";
-import type { Role } from "../../lib/schedule/roles.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 
-async function checksOf(settings: object, isConfigured: boolean, ...used: Role[]): Promise<string[]> {
+async function checksOf(
+  settings: object,
+  isConfigured: boolean,
+  use: Partial<MachineUse> = {},
+): Promise<string[]> {
   const context = testContext({ env: fixedEnvironment({ PATH: Deno.env.get("PATH") ?? "" }) });
-  const checks = await checkPublisher(context, ModelSync.parse(settings), isConfigured, new Set(used));
+  const checks = await checkPublisher(context, ModelSync.parse(settings), isConfigured, {
+    ...UNUSED,
+    ...use,
+  });
   assert.ok(checks.every(({ status, mend }) => status === "pass" || (mend ?? "") !== ""));
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
@@ -17,8 +24,7 @@ Deno.test("checkPublisher() fails for a publisher that would train, without a tr
     "fail training: publisher.train_command is not set, and train_before_push is true: a publish without --skip-training fails",
   ];
   assert.deepEqual(await checksOf({}, true), missing);
-  assert.deepEqual(await checksOf({}, false, "publisher"), missing);
-  assert.deepEqual(await checksOf({}, true, "client", "publisher"), missing);
+  assert.deepEqual(await checksOf({}, false, { roles: new Set(["publisher"]) }), missing);
   assert.deepEqual(await checksOf({ publisher: { train_before_push: false } }, true), [
     "pass training: off: a publish does not train",
   ]);
@@ -26,9 +32,7 @@ Deno.test("checkPublisher() fails for a publisher that would train, without a tr
 
 Deno.test("checkPublisher() asks nothing of a machine without the section, or that has only pulled so far", async () => {
   assert.deepEqual(await checksOf({}, false), []);
-  for (const role of ["client", "runpod_client", "artifact_client", "huggingface_client"] as const) {
-    assert.deepEqual(await checksOf({}, true, role), []);
-  }
+  assert.deepEqual(await checksOf({}, true, { onlyPulls: true }), []);
 });
 
 Deno.test("checkPublisher() looks for the training program, and for models inside the clone", async () => {

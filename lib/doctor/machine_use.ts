@@ -1,0 +1,50 @@
+import type { Context } from "../core/context.ts";
+import { ModelSyncError } from "../core/errors.ts";
+import { systemFault } from "../core/system_fault.ts";
+import { type Role, ROLE_COMMANDS, ROLES } from "../schedule/roles.ts";
+import { readDaemons } from "../store/daemons.ts";
+import { readHistory } from "../store/history.ts";
+import { findStore, type StoreLocation } from "../store/store.ts";
+
+/** Roles of a machine that pulls models. */
+const PULLING: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
+
+/** Commands of a machine that trains or publishes models. */
+const PRODUCING: readonly string[] = [ROLE_COMMANDS.publisher, "hf-upload", "train"];
+
+/** Ten days of a pull every quarter of an hour. */
+const HISTORY_LOOKBACK = 1000;
+
+/** What a machine was used for so far. One configuration file may serve the trainer and all its clients. */
+export interface MachineUse {
+  /** Those of its daemons, and those whose commands it ran. */
+  readonly roles: ReadonlySet<Role>;
+  /** It pulls models, and has never trained or published any: what only a trainer needs is no fault of it. */
+  readonly onlyPulls: boolean;
+}
+
+/** Of a machine that did nothing yet. */
+export const UNUSED: MachineUse = { roles: new Set(), onlyPulls: false };
+
+/**
+ * Returns what the machine was used for. {@link UNUSED} where the store cannot be read: its own checks say why. Needs
+ * read permission.
+ */
+export async function machineUse(context: Context, location: StoreLocation): Promise<MachineUse> {
+  try {
+    return await readUse(context, location);
+  } catch (error) {
+    if (!(systemFault(error, "read the history") instanceof ModelSyncError)) throw error;
+    return UNUSED;
+  }
+}
+
+async function readUse(context: Context, location: StoreLocation): Promise<MachineUse> {
+  const store = findStore(context.fs, location);
+  if (store === undefined) return UNUSED;
+  const daemons = new Set((await readDaemons(context, store)).map(({ role }) => role));
+  const commands = new Set(readHistory(store, HISTORY_LOOKBACK).map(({ command }) => command));
+  const roles = new Set(ROLES.filter((role) => daemons.has(role) || commands.has(ROLE_COMMANDS[role])));
+  const produces = roles.has("publisher") || PRODUCING.some((command) => commands.has(command));
+  return { roles, onlyPulls: !produces && PULLING.some((role) => roles.has(role)) };
+}
