@@ -84,7 +84,7 @@ export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
   modelsDir: textFlag("folder that consumers open or a publisher trains into (default: models)"),
   stateDir: textFlag("the store (default: .model-sync beside the models folder)"),
   json: switchFlag("print one JSON object instead of text"),
-  quiet: switchFlag("print nothing on success but warnings; with --json, still the object"),
+  quiet: switchFlag("print only warnings and errors; --json still prints its object"),
   verbose: switchFlag("also details on standard error"),
   logFormat: { kind: "enum", values: ["text", "json"], optional: true, brief: "lines on standard error" },
 };

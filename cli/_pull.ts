@@ -6,6 +6,7 @@ import type { OtherWriterSetting } from "../lib/core/settings.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
+import type { PlannedFolder } from "../lib/pipeline/plan_folder.ts";
 import { questionBeforePull, refuseTrainedFolder } from "../lib/pipeline/trained_folder.ts";
 import type { RunOptions, Timed } from "../lib/pipeline/run.ts";
 import { countChanges } from "../lib/release/changes.ts";
@@ -109,8 +110,8 @@ async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Pr
   const sign = questionBeforePull(store, settings.activation.mode);
   if (sign === undefined) return false;
   const question =
-    `This machine trains into ${store.modelsDir} (${sign}). Replace that folder by the pulled release? ` +
-    "Trainings then have to write elsewhere.";
+    `This machine trains into ${store.modelsDir} (${sign}). Replace that folder with the pulled release? ` +
+    "Later trainings must write to another folder.";
   return await output.ask(question, context.signal);
 }
 
@@ -204,10 +205,9 @@ export async function previewPulling(
     otherWriters: otherWriters(session, flags),
     target: { place, activation: settings.activation.mode },
   });
-  const needsYes = flags.adopt !== true && plan.folder?.trainedBy !== null && plan.folder !== undefined;
   output.answer(
     { dryRun: true, carrier: source.carrier, ...plan },
-    () => [...planLines(output, plan), ...folderLines(place.modelsDir, plan, needsYes)],
+    () => [...planLines(output, plan), ...folderLines(place.modelsDir, plan.folder, flags)],
   );
 }
 
@@ -273,7 +273,11 @@ function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
 }
 
 /** What becomes of a model folder that shows no release of the store yet. */
-function folderLines(modelsDir: string, { folder }: PullPlan, needsYes: boolean): string[] {
+export function folderLines(
+  modelsDir: string,
+  folder: PlannedFolder | undefined,
+  { adopt }: Pick<PullingFlags, "adopt">,
+): string[] {
   if (folder === undefined) return [];
   const present = {
     release: ": its present models are kept as a release, which model-sync rollback activates again",
@@ -285,7 +289,9 @@ function folderLines(modelsDir: string, { folder }: PullPlan, needsYes: boolean)
     : "gets copies of its files";
   return [
     `  ${modelsDir} ${becomes}${present[folder.present]}`,
-    ...(needsYes ? [`  this machine trains into it (${folder.trainedBy}): the pull needs --adopt`] : []),
+    ...(folder.trainedBy === null || adopt === true
+      ? []
+      : [`  this machine trains into it (${folder.trainedBy}): the pull needs --adopt`]),
   ];
 }
 

@@ -6,7 +6,9 @@ import { isSecretName } from "../lib/core/redact_arguments.ts";
 import { REDACTED, redactText, redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
 import type { NextStep } from "../lib/runpod/next_step.ts";
-import { findStore } from "../lib/store/store.ts";
+import { planFolder } from "../lib/pipeline/plan_folder.ts";
+import { activeManifest } from "../lib/store/active_release.ts";
+import { findStore, placeOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -21,7 +23,7 @@ import {
   withSession,
 } from "./_command.ts";
 import type { GitFlags } from "./_git_flags.ts";
-import { inStore, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { folderLines, inStore, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
 import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
 import { SUMMARIES } from "./_summaries.ts";
 
@@ -86,9 +88,13 @@ export async function runRunPodPull(session: Session, flags: RunPodPullFlags): P
 
 /** What would be sent, or which job would be gone on with. Nothing is sent: even a question could tell too much. */
 function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
-  const { context, output, location } = session;
+  const { context, output, settings, location } = session;
   const options = sourceOptions(session, flags);
-  const step = planJob(context, findStore(context.fs, location, context.log), options);
+  const store = findStore(context.fs, location, context.log);
+  const step = planJob(context, store, options);
+  const place = store ?? placeOf(context.fs, location);
+  const active = store === undefined ? undefined : activeManifest(store);
+  const folder = planFolder(place, settings.activation.mode, store, active);
   const plan = new RunPodClient(options.api).plan();
   const body: unknown = JSON.parse(JSON.stringify(plan.body, hideSecret));
   const request = { ...plan, url: redactUrls(plan.url), body };
@@ -99,8 +105,9 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
     jobId: step.do === "attach" ? step.id : null,
     startedAt: step.do === "start" ? null : step.at,
     request: step.do === "start" ? request : null,
+    ...(folder === undefined ? {} : { folder }),
   };
-  output.answer(json, () => planLines(step, request));
+  output.answer(json, () => [...planLines(step, request), ...folderLines(place.modelsDir, folder, flags)]);
 }
 
 /** Tokens and signed addresses are secrets, wherever in the body they stand. */

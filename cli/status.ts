@@ -89,7 +89,7 @@ function adviceOf(settings: ModelSync, place: ModelPlace, store: Store | undefin
   const folder = inspectModelFolder(place);
   return {
     inactive: folder.kind === "folder" && !folder.isEmpty
-      ? ": what the folder holds came from no pull; if it is trained here, publish it with: model-sync publish"
+      ? ": the folder holds models that were not pulled; if this machine trains them, run model-sync publish"
       : `; pull one with: model-sync ${command}`,
     unseen: `; run model-sync ${command}`,
   };

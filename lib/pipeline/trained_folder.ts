@@ -74,8 +74,8 @@ export function refuseTrainedFolder(
     {
       code: "TRAINED_FOLDER",
       hint:
-        "pull into another folder with --models-dir; or run model-sync pull --adopt, which makes the folder " +
-        "a link to the release, and train into another folder from then on",
+        "pull into another folder with --models-dir; or add --adopt to the pull, which then replaces the " +
+        "folder, and train into another one from then on",
     },
   );
 }

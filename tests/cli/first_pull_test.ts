@@ -117,7 +117,7 @@ Deno.test("a pull does not replace the folder that this machine trains into, wit
     stderr,
     /Cannot activate a release in .*models: this machine trains into that folder \(publish of /,
   );
-  assert.match(stderr, /next: {2}pull into another folder with --models-dir; or run model-sync pull --adopt/);
+  assert.match(stderr, /next: {2}pull into another folder with --models-dir; or add --adopt to the pull/);
   assert.equal(Deno.lstatSync(join(trainer, "models")).isSymlink, false);
   assert.deepEqual(readFiles(join(trainer, "models")), models);
   const [failed] = JSON.parse((await run(trainer, "status", "--json")).stdout).runs;

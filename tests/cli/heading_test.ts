@@ -54,7 +54,10 @@ Deno.test("status does not advise a pull where models are trained", async () => 
   // Before anything was published, the folder holds what was trained.
   const before = await run(trainer, "status");
   assert.doesNotMatch(before.stdout, /model-sync (hf-)?pull/);
-  assert.match(before.stdout, /if it is trained here, publish it with: model-sync publish/);
+  assert.match(
+    before.stdout,
+    /models that were not pulled; if this machine trains them, run model-sync publish/,
+  );
   assert.match((await run(bot, "status")).stdout, /no release is active; pull one with: model-sync pull/);
   await runJson(trainer, "publish", "--skip-training");
   const after = await run(trainer, "status");

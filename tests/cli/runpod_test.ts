@@ -565,6 +565,11 @@ Deno.test("runpod-pull starts no job for a folder that this machine trains into"
   writeFiles(seed.bot, { "models/rf.bin": "mine" });
   const archived = await runCli("train", ["--skip-training"], { cwd: seed.bot });
   assert.equal(archived.code, 0, archived.stderr);
+  const preview = await seed.run("--dry-run");
+  assert.match(
+    preview.stdout,
+    /models becomes a link to the active release: .*\n {2}this machine trains into it/,
+  );
   const { code, stderr } = await seed.run();
   assert.equal(code, 5, stderr);
   assert.match(stderr, /this machine trains into that folder \(train of /);
