@@ -9,6 +9,7 @@ import { manifestOf } from "../helpers/manifest_of.ts";
 import { memoryDir, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { recordedLog, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
+import { run, world } from "../helpers/seed_world.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
 import { pulledReleases } from "../helpers/two_releases.ts";
 
@@ -123,6 +124,22 @@ Deno.test("a pull from git leaves housekeeping files out, unless the manifest li
     new Set(Object.keys({ ...MODELS, ...listed })),
   );
   assert.deepEqual((await auditActive(testContext(), storeOf(testContext(), bot), "content")).problems, []);
+});
+
+Deno.test("publish and pull name them with --verbose, and not without", async () => {
+  using dir = tempDir();
+  const { trainer, bot } = world(dir);
+  writeFiles(join(trainer, "models"), CLUTTER);
+  const left = /left housekeeping files of .*"__pycache__\/"/;
+  assert.doesNotMatch((await run(trainer, "publish", "--dry-run", "--skip-training")).stderr, left);
+  assert.match((await run(trainer, "publish", "--verbose", "--skip-training")).stderr, left);
+  const hand = clone(join(dir.path, "registry.git"), join(dir.path, "hand"));
+  writeFiles(join(hand, "models"), CLUTTER);
+  commitAll(hand);
+  assert.match(
+    (await run(bot, "pull", "--verbose")).stderr,
+    /left housekeeping files of commit .*__pycache__/,
+  );
 });
 
 Deno.test("an adopted folder is a release without housekeeping files, which are kept", async () => {

@@ -8,6 +8,7 @@ import { type TrainRunOptions, trainToArchive } from "../../lib/pipeline/train.t
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";
+import { CLUTTER } from "../helpers/clutter_files.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { readArchiveFile } from "../helpers/read_archive.ts";
 import { testKey } from "../helpers/signing.ts";
@@ -86,6 +87,18 @@ Deno.test("a training's models go into an archive with their manifest, as client
     folder: "models",
   });
   assert.equal(Deno.statSync(bench.archivePath).size, report.archiveBytes);
+});
+
+Deno.test("a training's housekeeping files get into no archive, and the log names them", async () => {
+  using bench = new Bench();
+  writeFiles(bench.modelsDir, CLUTTER);
+  const context = testContext({ clock: bench.clock });
+  await bench.train(SCRIPT, {}, context);
+  assert.deepEqual([...(await readArchiveFile(bench.archivePath)).keys()], [
+    "models/BTC_USDC/rf.joblib",
+    "model-sync.json",
+  ]);
+  assert.ok(context.log.lines.some((line) => /^debug left housekeeping files .*"__pycache__\/"/.test(line)));
 });
 
 Deno.test("with a key, the archive is signed, and what is extracted of it verifies as a folder too", async () => {
