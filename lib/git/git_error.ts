@@ -1,4 +1,3 @@
-import { chownCommand } from "../core/chown_command.ts";
 import {
   AuthenticationError,
   DiskError,
@@ -8,6 +7,7 @@ import {
   UnreachableError,
   UsageError,
 } from "../core/errors.ts";
+import { ownerHint } from "../core/owner_hint.ts";
 import { readGitWords } from "./git_words.ts";
 
 /** The code of the error when git-lfs is needed and is not on the PATH. */
@@ -140,11 +140,10 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern: /detected dubious ownership/,
-    toError: (message) =>
+    toError: (message, _match, repoDir) =>
       new UsageError(message, {
         code: "GIT_OWNERSHIP",
-        hint:
-          "run as the user that owns the repository, or allow it: git config --global --add safe.directory <path>",
+        hint: `${chownHint(repoDir)}; or allow it: git config --global --add safe.directory <path>`,
       }),
   },
   {
@@ -245,6 +244,5 @@ const NAME_TAKEN = /'refs\/heads\/[^']*' exists; cannot create|directory file co
 
 /** How to give files back that a run under `sudo` left to root. */
 function chownHint(repoDir: string | undefined): string {
-  const owner = "run as the user that owns the clone";
-  return repoDir === undefined ? owner : `${owner}; after a run under sudo: ${chownCommand(repoDir)}`;
+  return repoDir === undefined ? "run as the user that owns the clone" : ownerHint(repoDir);
 }

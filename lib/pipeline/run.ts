@@ -7,7 +7,9 @@ import {
   InterruptedError,
   LockedError,
   messageOf,
+  ModelSyncError,
 } from "../core/errors.ts";
+import { ownerHint } from "../core/owner_hint.ts";
 import { systemFault } from "../core/system_fault.ts";
 import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
@@ -131,8 +133,8 @@ async function settledRun<Report extends RunReport>(
     const isSettled = await settleEarlier(context, store, run);
     const report = await work();
     // What the run was asked for is done, whether or not the disk takes another line.
-    whatTheDiskHolds(context, "record this run", () => recorder.success(report));
-    if (isSettled) whatTheDiskHolds(context, "end this run", () => clearIntent(store));
+    whatTheDiskHolds(context, store, "record this run", () => recorder.success(report));
+    if (isSettled) whatTheDiskHolds(context, store, "end this run", () => clearIntent(store));
     return { ...report, runId: run.runId, durationMs: run.elapsedMs };
   } catch (error) {
     // Still under the lock: until it is settled, no other run may look at what this one left.
@@ -154,7 +156,7 @@ async function besideRun<Report extends RunReport>(
   const { run } = recorder;
   try {
     const report = await work();
-    whatTheDiskHolds(context, "record this run", () => recorder.success(report));
+    whatTheDiskHolds(context, store, "record this run", () => recorder.success(report));
     return { ...report, runId: run.runId, durationMs: run.elapsedMs };
   } catch (error) {
     const failure = failureOf(context, store, run, error);
@@ -165,7 +167,21 @@ async function besideRun<Report extends RunReport>(
 
 function failureOf(context: Context, store: Store, { command }: IntentRun, error: unknown): unknown {
   const action = `${command} with the store ${store.root}`;
-  return stopReason(context, systemFault(diskError(firstFailure(error), action), action));
+  const failure = systemFault(diskError(firstFailure(error), action), action);
+  return stopReason(context, namesStore(failure, store) ? ofAnotherOwner(failure, store) : failure);
+}
+
+/** What errors about files of another user are called. */
+const ACCESS_CODES = ["FILE_ACCESS", "GIT_PERMISSION"];
+
+function namesStore(failure: unknown, store: Store): failure is ModelSyncError {
+  return failure instanceof ModelSyncError && ACCESS_CODES.includes(failure.code) &&
+    `${messageOf(failure.cause)} ${failure.hint}`.includes(store.root);
+}
+
+/** A file of the store that may not be read or written: what one run under `sudo` made is root's. */
+function ofAnotherOwner({ message, code, cause }: ModelSyncError, store: Store): DiskError {
+  return new DiskError(message, { code, cause, hint: ownerHint(store.root) });
 }
 
 /** Commands that free space. They keep what an unfinished run names, and need not wait until it can be settled. */
@@ -181,7 +197,7 @@ async function settleEarlier(context: Context, store: Store, run: IntentRun): Pr
   });
   if (recovery === "unsettled") return false;
   // Nothing was touched yet, and a prune must be possible just where the disk takes no more.
-  whatTheDiskHolds(context, "announce this run", () => {
+  whatTheDiskHolds(context, store, "announce this run", () => {
     if (recovery !== undefined) recordRecovery(context, store, recovery);
     writeIntent(store, { ...run, phase: "preparing" });
   });
@@ -239,13 +255,14 @@ async function keepReserve(context: Context, store: Store): Promise<void> {
 }
 
 /** Does what is good to have on record, but on a full disk not needed. */
-function whatTheDiskHolds(context: Context, action: string, write: () => void): void {
+function whatTheDiskHolds(context: Context, store: Store, action: string, write: () => void): void {
   try {
     write();
   } catch (error) {
     const failure = systemFault(diskError(error, action), action);
     if (!(failure instanceof DiskError)) throw failure;
-    context.log.warn(failure.message);
+    const advice = namesStore(failure, store) ? `; ${ownerHint(store.root)}` : "";
+    context.log.warn(`${failure.message}${advice}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { ownerHint } from "../core/owner_hint.ts";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
@@ -76,7 +77,9 @@ export function openStore(fs: FileSystem, location: StoreLocation, log: Pick<Log
       throw new DiskError(`Cannot write the store ${stateDirOf(fs, location)}: permission denied`, {
         code: "STORE_NOT_WRITABLE",
         cause: error,
-        hint: "run as the user that owns it, or set model_sync.state_dir to a folder that you may write",
+        hint: `${
+          ownerHint(stateDirOf(fs, location))
+        }; or set model_sync.state_dir to a folder that you may write`,
       });
     }
     throw diskError(error, `open the store ${stateDirOf(fs, location)}`);
