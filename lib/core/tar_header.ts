@@ -59,6 +59,13 @@ const PREFIX = { from: 345, to: 500 };
 const POSIX_MAGIC = "ustar\0";
 const GNU_MAGIC = "ustar  \0";
 
+/** Returns which rules a header follows, by its magic. */
+export function tarDialect(block: Uint8Array): "posix" | "gnu" | "older" {
+  const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
+  if (magic.startsWith(POSIX_MAGIC)) return "posix";
+  return magic === GNU_MAGIC ? "gnu" : "older";
+}
+
 /** GNU's type of a volume's label: `V`. */
 const LABEL = 0x56;
 
@@ -78,13 +85,13 @@ const GNU_NUMBERS = [
  * never do: where the header is not a POSIX one, only GNU's numbers may stand there.
  */
 function prefixOf(block: Uint8Array, name: string, guard: ArchiveGuard): string {
-  const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
   const field = block.subarray(PREFIX.from, PREFIX.to);
-  if (magic.startsWith(POSIX_MAGIC)) return textField(field, guard);
+  const dialect = tarDialect(block);
+  if (dialect === "posix") return textField(field, guard);
   // Its map of holes stands there.
-  if (magic === GNU_MAGIC && block[156] === SPARSE) return "";
+  if (dialect === "gnu" && block[156] === SPARSE) return "";
   const rest = field.slice();
-  for (const { from, to } of magic === GNU_MAGIC ? GNU_NUMBERS : []) {
+  for (const { from, to } of dialect === "gnu" ? GNU_NUMBERS : []) {
     if (sizeField(block.subarray(from, to)) !== undefined) rest.fill(0, from - PREFIX.from, to - PREFIX.from);
   }
   if (rest.every((byte) => byte === 0)) return "";

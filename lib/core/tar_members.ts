@@ -1,7 +1,14 @@
 import type { ArchiveGuard } from "./archive_guard.ts";
 import { decodeUtf8 } from "./decode_utf8.ts";
 import { quote } from "./quote.ts";
-import { isTarHeader, linkTarget, parseTarHeader, TAR_BLOCK_BYTES, type TarHeader } from "./tar_header.ts";
+import {
+  isTarHeader,
+  linkTarget,
+  parseTarHeader,
+  TAR_BLOCK_BYTES,
+  tarDialect,
+  type TarHeader,
+} from "./tar_header.ts";
 import { NO_RECORDS, parsePaxRecords, type PaxRecords } from "./tar_pax.ts";
 import { fillHoles, readOldSparseMap, readPaxSparseMap, type SparseMap } from "./tar_sparse.ts";
 import type { TarStream } from "./tar_stream.ts";
@@ -258,6 +265,11 @@ function checkMember(header: DescribedHeader, guard: ArchiveGuard): CheckedHeade
     throw unsafe(`is ${UNSAFE_TYPES[type] ?? `of type ${quote(type)}`}, neither a file nor a folder`);
   }
   if (extended.sparse !== undefined && type !== "0") throw unsafe("is sparse, and is not a file");
+  // Readers that go by the magic would take the map for contents, or the contents for headers.
+  const dialect = tarDialect(header.block);
+  if (type === "S" && dialect !== "gnu" || extended.sparse !== undefined && dialect !== "posix") {
+    throw unsafe("is sparse in a way that its header does not know");
+  }
   const bytes = extended.bytes ?? header.bytes;
   // A reader that knows only one of the two would take contents for headers.
   if (bytes !== header.bytes && bytes < OCTAL_SIZE_LIMIT) {

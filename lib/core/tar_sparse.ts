@@ -158,8 +158,8 @@ function addParts(
 }
 
 /**
- * Lets pass what every reader reads the same: parts in their order that neither overlap nor leave the file, that are
- * all the stored bytes, and that end with a block but for the last (GNU tar begins each with a block).
+ * Lets pass what every reader reads the same: parts in their order that do not overlap, that end where the file does,
+ * that are all the stored bytes, and that end with a block but for the last (GNU tar begins each with a block).
  */
 function checkMap(map: SparseMap, storedBytes: number, path: string, guard: ArchiveGuard): SparseMap {
   const { parts, bytes } = map;
@@ -174,7 +174,8 @@ function checkMap(map: SparseMap, storedBytes: number, path: string, guard: Arch
     end = part.offset + part.bytes;
     stored += part.bytes;
   }
-  if (end > bytes || stored !== storedBytes) throw unreadable(path, guard);
+  // GNU tar goes by where the last part ends, others by the size.
+  if (end !== bytes || stored !== storedBytes) throw unreadable(path, guard);
   return map;
 }
 

@@ -133,34 +133,35 @@ Deno.test("a sparse file is refused when its map lies", async (t) => {
   const none = new Uint8Array(0);
   const map = (...parts: readonly Part[]) => [parts.length, ...parts.flat()];
   const lies: Readonly<Record<string, readonly [size: number, parts: readonly Part[]]>> = {
-    "overlap": [4096, [[0, 512], [256, 512]]],
-    "same place": [4096, [[512, 512], [512, 512]]],
-    "another order": [4096, [[1024, 512], [0, 512]]],
+    "overlap": [768, [[0, 512], [256, 512]]],
+    "same place": [1024, [[512, 512], [512, 512]]],
+    "another order": [512, [[1024, 512], [0, 512]]],
     "beyond the size": [4096, [[0, 512], [4000, 512]]],
     "beyond the size, empty": [1024, [[0, 1024], [4096, 0]]],
-    "more than is stored": [4096, [[0, 512], [1024, 1024]]],
-    "less than is stored": [4096, [[0, 512]]],
-    "an empty part between others": [4096, [[0, 512], [1024, 0], [2048, 512]]],
-    "a part that ends inside a block": [4096, [[0, 100], [2048, 924]]],
+    "an end before that of the file": [4096, [[0, 512], [1024, 512]]],
+    "more than is stored": [2048, [[0, 512], [1024, 1024]]],
+    "less than is stored": [512, [[0, 512]]],
+    "an empty part between others": [2560, [[0, 512], [1024, 0], [2048, 512]]],
+    "a part that ends inside a block": [2972, [[0, 100], [2048, 924]]],
     "an end that is no number any more": [2 ** 33, [[0, 512], [2 ** 33 - 1, 512]]],
   };
   const cases: Record<string, readonly [tar: Uint8Array, code?: string, limits?: Partial<ArchiveLimits>]> = {
-    "more parts than lines": [paxSparse(4096, [3, 0, 1024], stored)],
-    "no map": [paxSparse(4096, [], none)],
-    "no number": [paxSparse(4096, ["x", 0, 1024], stored)],
-    "negative number": [paxSparse(4096, [1, "-1", 1024], stored)],
-    "number with a zero before it": [paxSparse(4096, [1, "00", 1024], stored)],
-    "empty line": [paxSparse(4096, [1, "", 1024], stored)],
-    "number of 8 EiB": [paxSparse(4096, [1, "9223372036854775807", 1024], stored)],
-    "number of 16 digits": [paxSparse(4096, [1, "9999999999999999", 1024], stored)],
-    "line without an end": [paxSparse(4096, ["1".repeat(600)], none)],
-    "bytes behind the map": [paxSparse(4096, [1, 0, "1024\nhidden"], stored)],
-    "a map longer than the member": [paxSparse(4096, [1, 0, 1024], none, {}, { size: 0, content: none })],
+    "more parts than lines": [paxSparse(1024, [3, 0, 1024], stored)],
+    "no map": [paxSparse(1024, [], none)],
+    "no number": [paxSparse(1024, ["x", 0, 1024], stored)],
+    "negative number": [paxSparse(1024, [1, "-1", 1024], stored)],
+    "number with a zero before it": [paxSparse(1024, [1, "00", 1024], stored)],
+    "empty line": [paxSparse(1024, [1, "", 1024], stored)],
+    "number of 8 EiB": [paxSparse(1024, [1, "9223372036854775807", 1024], stored)],
+    "number of 16 digits": [paxSparse(1024, [1, "9999999999999999", 1024], stored)],
+    "line without an end": [paxSparse(1024, ["1".repeat(600)], none)],
+    "bytes behind the map": [paxSparse(1024, [1, 0, "1024\nhidden"], stored)],
+    "a map longer than the member": [paxSparse(1024, [1, 0, 1024], none, {}, { size: 0, content: none })],
     "size of 8 EiB": [paxSparse("9223372036854775807", map([0, 1024]), stored)],
     "size that is no number": [paxSparse("1e9", map([0, 1024]), stored)],
-    "size beyond the limit": [paxSparse(2 ** 40, map([0, 1024]), stored), "ARCHIVE_LIMIT"],
-    "size beyond the ratio": [paxSparse(2 ** 30, map([0, 1024]), stored), "ARCHIVE_LIMIT"],
-    "billions of parts": [paxSparse(4096, [4_000_000_000, 0, 1024], stored), "ARCHIVE_LIMIT"],
+    "size beyond the limit": [paxSparse(2 ** 40, map([0, 1024], [2 ** 40, 0]), stored), "ARCHIVE_LIMIT"],
+    "size beyond the ratio": [paxSparse(2 ** 30, map([0, 1024], [2 ** 30, 0]), stored), "ARCHIVE_LIMIT"],
+    "billions of parts": [paxSparse(1024, [4_000_000_000, 0, 1024], stored), "ARCHIVE_LIMIT"],
     "a folder": [paxSparse(4096, [1, 4096, 0], none, {}, { type: "5", content: none })],
     "version 0.0": [
       rawTar(paxHeader({ "GNU.sparse.size": "600", "GNU.sparse.numblocks": "1" }), tarMember({ name: "a" })),
@@ -168,25 +169,29 @@ Deno.test("a sparse file is refused when its map lies", async (t) => {
     "version 0.1": [
       rawTar(paxHeader({ "GNU.sparse.map": "0,5", "GNU.sparse.size": "5" }), tarMember({ name: "a" })),
     ],
-    "version 2.0": [paxSparse(4096, map([0, 1024]), stored, { "GNU.sparse.major": "2" })],
-    "versions 1.0 and 0.1": [paxSparse(4096, map([0, 1024]), stored, { "GNU.sparse.map": "0,1024" })],
-    "another path": [paxSparse(4096, map([0, 1024]), stored, { path: "models/b" })],
+    "version 2.0": [paxSparse(1024, map([0, 1024]), stored, { "GNU.sparse.major": "2" })],
+    "versions 1.0 and 0.1": [paxSparse(1024, map([0, 1024]), stored, { "GNU.sparse.map": "0,1024" })],
+    "another path": [paxSparse(1024, map([0, 1024]), stored, { path: "models/b" })],
     "a path in another folder": [
-      paxSparse(4096, map([0, 1024]), stored, { path: "GNUSparseFile.1/models/a" }),
+      paxSparse(1024, map([0, 1024]), stored, { path: "GNUSparseFile.1/models/a" }),
     ],
-    "a name that leads out": [paxSparse(4096, map([0, 1024]), stored, { "GNU.sparse.name": "../a" })],
+    "a name that leads out": [paxSparse(1024, map([0, 1024]), stored, { "GNU.sparse.name": "../a" })],
     "a map for all entries": [rawTar(paxHeader({ "GNU.sparse.major": "1" }, "g"), B)],
+    "the magic of GNU": [paxSparse(1024, map([0, 1024]), stored, {}, { magic: GNU })],
+    "a magic of nobody's": [paxSparse(1024, map([0, 1024]), stored, {}, { magic: "u\0tar\x0000" })],
+    "old: the magic of POSIX": [oldSparse(1024, [[0, 1024]], stored, { magic: "ustar\x0000" })],
+    "old: no magic": [oldSparse(1024, [[0, 1024]], stored, { magic: "" })],
     "old: slots behind an empty one": [
-      oldSparse(4096, [[0, 512]], stored, { put: [[386 + 48, oldParts([[512, 512]])]] }),
+      oldSparse(1024, [[0, 512]], stored, { put: [[386 + 48, oldParts([[512, 512]])]] }),
     ],
     "old: an extension behind an empty slot": [
-      oldSparse(4096, [[0, 1024]], stored, { put: [[482, "\x01"]] }),
+      oldSparse(1024, [[0, 1024]], stored, { put: [[482, "\x01"]] }),
     ],
-    "old: a number that is none": [oldSparse(4096, [[0, 1024]], stored, { put: [[386, "x"]] })],
-    "old: no size": [oldSparse(4096, [[0, 1024]], stored, { put: [[483, new Uint8Array(12)]] })],
-    "old: the rest of a volume": [oldSparse(4096, [[0, 1024]], stored, { put: [[369, octal(512)]] })],
+    "old: a number that is none": [oldSparse(1024, [[0, 1024]], stored, { put: [[386, "x"]] })],
+    "old: no size": [oldSparse(1024, [[0, 1024]], stored, { put: [[483, new Uint8Array(12)]] })],
+    "old: the rest of a volume": [oldSparse(1024, [[0, 1024]], stored, { put: [[369, octal(512)]] })],
     "old: size of 8 EiB": [
-      oldSparse(4096, [[0, 1024]], stored, {
+      oldSparse(1024, [[0, 1024]], stored, {
         put: [[483, new Uint8Array([0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255])]],
       }),
     ],
@@ -196,7 +201,7 @@ Deno.test("a sparse file is refused when its map lies", async (t) => {
       "ARCHIVE_DAMAGED",
     ],
     "old: with a map in pax": [
-      joined([paxHeader({ "GNU.sparse.major": "1" }), oldSparse(4096, [[0, 1024]], stored)]),
+      joined([paxHeader({ "GNU.sparse.major": "1" }), oldSparse(1024, [[0, 1024]], stored)]),
     ],
   };
   for (const [name, [size, parts]] of Object.entries(lies)) {
@@ -215,7 +220,7 @@ Deno.test("a sparse file is refused when its map lies", async (t) => {
 
 Deno.test("contents of a sparse file that are cut off are damage, not zeros", async () => {
   const stored = noise(4096, 1);
-  for (const member of [paxSparse(9000, [1, 1024, 4096], stored), oldSparse(9000, [[1024, 4096]], stored)]) {
+  for (const member of [paxSparse(5120, [1, 1024, 4096], stored), oldSparse(5120, [[1024, 4096]], stored)]) {
     const tar = member.subarray(0, member.length - 2048);
     for (const bytes of [tar, gzipSync(tar)]) {
       await assert.rejects(readArchive(bytes), { code: "ARCHIVE_DAMAGED", message: /truncated/ });
