@@ -1,6 +1,10 @@
+import assert from "node:assert/strict";
+import { inflateSync } from "node:zlib";
+import { z } from "zod";
 import { inspectBytes, refusesBytes } from "../helpers/inspect_bytes.ts";
 import { global, PROTO_4, rawPickle, stackGlobal, text } from "../helpers/raw_pickle.ts";
-import { joined } from "../helpers/raw_zip.ts";
+import { joined, rawZip } from "../helpers/raw_zip.ts";
+import samples from "./pickle_samples.json" with { type: "json" };
 
 const MAGIC = rawPickle(PROTO_4, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, ".");
 const NOTHING = rawPickle(0x80, 2, "N.");
@@ -40,5 +44,60 @@ Deno.test("bytes of tensors behind the pickles of torch's older files pass", asy
   ];
   for (const bytes of tensors) {
     for (const name of NAMES) await inspectBytes(joined([OLD_TORCH, bytes]), name);
+  }
+});
+
+const Scripts = z.record(z.string(), z.string());
+const SCRIPTS = Object.entries(Scripts.parse(samples.torchscript));
+
+Deno.test("TorchScript's archives pass: what their pickles name is in them, and not in Python", async () => {
+  assert.ok(SCRIPTS.length > 0);
+  for (const [what, sample] of SCRIPTS) {
+    const archive = new Uint8Array(inflateSync(Uint8Array.fromBase64(sample)));
+    for (const name of ["m.pt", "model", "m.pth"]) {
+      assert.equal(await inspectBytes(archive, name).catch((error) => `${what}: ${error}`), true);
+    }
+  }
+});
+
+const SCRIPT = rawPickle(0x80, 2, global("__torch__", "Net"), ")", 0x81, "}b.");
+const CODE = "class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return x\n";
+const archive = (entries: Readonly<Record<string, Uint8Array | string>>) =>
+  rawZip(Object.entries(entries).map(([name, content]) => ({ name, content: rawPickle(content) })));
+const CONSTANTS = rawPickle(0x80, 2, ").");
+
+Deno.test("types of TorchScript are not imported elsewhere", async () => {
+  const expected = /imports __torch__\.Net/;
+  await refusesBytes(SCRIPT, expected, NAMES);
+  await refusesBytes(archive({ "m/data.pkl": SCRIPT }), expected, ["m.pt"]);
+  await refusesBytes(archive({ "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS }), expected, ["m.pt"]);
+  await refusesBytes(archive({ "m/data.pkl": SCRIPT, "m/code/__torch__.py": CODE }), expected, ["m.pt"]);
+});
+
+Deno.test("a TorchScript archive imports no more of Python than torch's others", async () => {
+  const files = { "m/constants.pkl": CONSTANTS, "m/code/__torch__.py": CODE };
+  assert.equal(await inspectBytes(archive({ "m/data.pkl": SCRIPT, ...files }), "m.pt"), true);
+  const system = rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R.");
+  await refusesBytes(archive({ "m/data.pkl": system, ...files }), /imports os\.system/, ["m.pt"]);
+  await refusesBytes(
+    archive({ "m/data.pkl": SCRIPT, ...files, "m/extra.pkl": system }),
+    /imports os\.system/,
+    ["m.pt"],
+  );
+});
+
+Deno.test("code of TorchScript that reads or writes files is refused", async () => {
+  for (
+    const call of [
+      'torch.save(x, "/tmp/x")',
+      'ops.aten.save(x, "x")',
+      'torch.from_file("/etc/passwd", True, 9)',
+    ]
+  ) {
+    const code = CODE.replace("return x", `_0 = ${call}\n    return x`);
+    const files = { "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS, "m/code/__torch__.py": code };
+    await refusesBytes(archive(files), /reads or writes files by (torch|ops\.aten)\.(save|from_file)/, [
+      "m.pt",
+    ]);
   }
 });

@@ -1,5 +1,9 @@
 import { matchesAny } from "../../core/wildcards.ts";
-import { FREE, type GlobalRule, RULES, TORCH_RULES } from "./allow_rules.ts";
+import { FREE, type GlobalRule, type Rule, RULES } from "./allow_rules.ts";
+import { findLibraryRule } from "./library_rules.ts";
+import type { PickleDialect } from "./machine_options.ts";
+import { SCIPY_RULES } from "./scipy_rules.ts";
+import { TORCH_RULES, TORCHSCRIPT_RULES } from "./torch_rules.ts";
 
 /** What may be imported besides the models of the libraries that are known. */
 export interface PickleAllowList {
@@ -26,6 +30,13 @@ const DENIED_ROOTS = new Set(
 const DENIED_NAMES =
   /^(eval|exec|execfile|compile|open|getattr|setattr|delattr|__\w+__|system|popen\w*|Popen|run\w*|call|check_(call|output)|spawn\w*|load\w*|fetch\w*|loadtxt|genfromtxt|fromfile|memmap|attrgetter|itemgetter|methodcaller|partial|reduce|apply|locate|import_module|exec_command|_?ufunc_reconstruct|C?DLL|\w+DLL|\w*Unpickler|rv_\w+|\w+_gen)$/;
 
+const RULES_OF: Readonly<Record<PickleDialect, readonly Rule[]>> = {
+  python: RULES,
+  joblib: RULES,
+  torch: [...TORCH_RULES, ...RULES],
+  torchscript: [...TORCHSCRIPT_RULES, ...TORCH_RULES, ...RULES],
+};
+
 /**
  * What a pickle may do with `module.name`, `undefined` when it may not import it.
  *
@@ -35,18 +46,22 @@ export function findRule(
   module: string,
   name: string,
   allowed: PickleAllowList,
-  isTorch: boolean,
+  dialect: PickleDialect,
 ): GlobalRule | undefined {
   const full = `${module}.${name}`;
   if (allowed.patterns.some((pattern) => pattern === full)) return FREE;
-  // A dotted name goes on to attributes, and so to whatever a module has imported itself.
-  if (name.includes(".")) return undefined;
   const text = `${module}:${name}`;
-  const rules = isTorch ? [...TORCH_RULES, ...RULES] : RULES;
+  const reviewed = SCIPY_RULES.find(([pattern]) => pattern.test(text))?.[1];
+  if (reviewed !== undefined) return reviewed;
+  const rules = RULES_OF[dialect];
   if (!DENIED_PARTS.test(module)) {
     const known = rules.find(([pattern]) => pattern.test(text))?.[1];
     if (known !== undefined) return known;
+    const listed = isDenied(module, name) ? undefined : findLibraryRule(module, name);
+    if (listed !== undefined) return listed;
   }
+  // A dotted name goes on to attributes, and so to whatever a module has imported itself.
+  if (name.includes(".")) return undefined;
   const isOpen = allowed.patterns.some((pattern) => startsLiterally(pattern) && matchesAny(full, [pattern]));
   return isOpen && !isDenied(module, name) ? FREE : undefined;
 }
@@ -64,4 +79,5 @@ function startsLiterally(pattern: string): boolean {
 
 /** What is allowed, in a few words for messages. */
 export const ALLOWED_IN_WORDS =
-  "models of scikit-learn, numpy, scipy, joblib, xgboost, lightgbm and catboost, collections and built-in data types";
+  "models of scikit-learn, imbalanced-learn, hmmlearn, statsmodels, scipy, xgboost, lightgbm and catboost, data of " +
+  "numpy, joblib and pandas, dates, collections and built-in data types";

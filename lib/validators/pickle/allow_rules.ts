@@ -1,4 +1,6 @@
 import type { CallCheck } from "./call_checks.ts";
+import { PANDAS_RULES } from "./pandas_rules.ts";
+import { PYTHON_RULES } from "./python_rules.ts";
 import { SKLEARN_CLASS } from "./sklearn_classes.ts";
 import type { StateCheck } from "./state_checks.ts";
 
@@ -11,9 +13,13 @@ export interface GlobalRule {
    */
   readonly use: "value" | "make" | "call";
   /** Objects that are understood, because what follows in the stream depends on them. */
-  readonly makes?: "dtype" | "wrapper" | "data" | "set" | "range" | "stored";
+  readonly makes?: "dtype" | "wrapper" | "data" | "set" | "range" | "stored" | "attribute" | "script";
   /** Whether an object is made with arguments that it stores, as named tuples are. */
   readonly takesNew?: boolean;
+  /** Whether what is called may be made without its constructor as well. */
+  readonly isMadeToo?: boolean;
+  /** Whether its hash can be computed beforehand from its state. */
+  readonly isHashedByState?: boolean;
   /** Arguments that are looked at more closely. */
   readonly checks?: "reconstructor" | CallCheck;
   /** What BUILD may set on its objects, once; attributes unless something else is said. */
@@ -27,7 +33,7 @@ export interface GlobalRule {
 }
 
 /** Modules and names are held against `module:name`. The first that matches counts. */
-type Rule = readonly [pattern: RegExp, rule: GlobalRule];
+export type Rule = readonly [pattern: RegExp, rule: GlobalRule];
 
 /** Of what the user allows: it may be called with whatever there is. */
 export const FREE: GlobalRule = { use: "call", takes: /^/ };
@@ -36,7 +42,7 @@ export const FREE: GlobalRule = { use: "call", takes: /^/ };
 // is only a value is stored: nothing is done with it while a pickle is loaded.
 
 /** numpy's classes of arrays. */
-const ARRAY = "numpy(\\.rec)?:(ndarray|matrix|recarray)|numpy\\.ma(\\.core)?:MaskedArray";
+const ARRAY = "numpy(\\.rec|\\._?core\\.records)?:(ndarray|matrix|recarray)|numpy\\.ma(\\.core)?:MaskedArray";
 
 /** Cython's classes of distances and of trees of neighbours. */
 const NEIGHBOURS =
@@ -75,9 +81,15 @@ const DATA_RULES: readonly Rule[] = [
 
   // Takes sizes, offsets and flags of the state as they are, and reads outside of memory with forged ones: both are those
   // that numpy writes (`numpy_dtype.ts`).
-  [/^numpy:dtype$/, { use: "call", makes: "dtype", takes: /^numpy(\.rec)?:(record|void)$/ }],
+  [/^numpy:dtype$/, {
+    use: "call",
+    makes: "dtype",
+    takes: /^numpy(\.rec|\._?core\.records)?:(record|void)$/,
+  }],
   // As the class of an array or of an element.
-  [/^numpy(\.rec)?:(ndarray|matrix|recarray|record|void|generic|number)$/, { use: "value" }],
+  [/^numpy(\.rec|\._?core\.records)?:(ndarray|matrix|recarray|record|void|generic|number)$/, {
+    use: "value",
+  }],
   [
     /^numpy:(bool_?|str_|bytes_|object_|[cu]?int(8|16|32|64|c|p|_)?|(long)?(float|double|complex)\d*_?|datetime64|timedelta64)$/,
     { use: "value" },
@@ -121,13 +133,6 @@ const DATA_RULES: readonly Rule[] = [
     state: "data",
     takes: /^numpy\.random\.bit_generator:SeedSequence$/,
   }],
-  // What a FunctionTransformer or a FeatureAgglomeration is given: called by a method of the model.
-  [
-    /^numpy(\._?core\._multiarray_umath)?:(log|log1p|log2|log10|exp|expm1|exp2|sqrt|cbrt|square|abs|absolute|sign|sin|cos|tanh|reciprocal|negative)$/,
-    { use: "value" },
-  ],
-  [/^numpy:(mean|median|average|sum|prod|std|var|amax|amin|max|min|nanmean|nanmedian)$/, { use: "value" }],
-
   // joblib reads an array's bytes from the file as its state says: the keys, sizes and classes that joblib writes
   // (`joblib_array.ts`).
   [/^joblib\.numpy_pickle:NumpyArrayWrapper$/, { use: "make", makes: "wrapper" }],
@@ -212,26 +217,10 @@ const OTHER_RULES: readonly Rule[] = [
   [/^(catboost(\.core)?|_catboost):_?CatBoost(Classifier|Regressor|Ranker)?$/, { use: "make" }],
 ];
 
-export const RULES: readonly Rule[] = [...DATA_RULES, ...SKLEARN_RULES, ...OTHER_RULES];
-
-/** What torch's files are made of besides: tensors, their storages and kinds. */
-export const TORCH_RULES: readonly Rule[] = [
-  // Views of storages that torch itself has made; it holds sizes and strides against them. Hooks are called when a
-  // gradient is computed, which loading does not. Not nested tensors: their sizes are not checked.
-  [
-    /^torch\._utils:_rebuild_(tensor|tensor_v2|tensor_v3|parameter|parameter_with_state|sparse_tensor|sparse_csr_tensor|qtensor|meta_tensor_no_storage)$/,
-    { use: "call", takes: /^torch:\w+$/, makes: "stored" },
-  ],
-  [/^torch(\.cuda|\.storage)?:\w+Storage$/, { use: "value" }],
-  // Copies numbers: those of a tuple or list, as a range would be made into as many.
-  [/^torch:Size$/, { use: "call", checks: "shape", makes: "stored" }],
-  // Parses a name and a number.
-  [/^torch:device$/, { use: "call", checks: "constants", makes: "stored" }],
-  [
-    /^torch:(Tensor|q?u?int\d+|b?float\d+\w*|complex\d+|double|half|bool|strided|sparse_co[ol]|contiguous_format|per_(tensor|channel)_affine(_symmetric)?)$/,
-    { use: "value" },
-  ],
-  [/^torch\.nn\.parameter:(Parameter|Buffer)$/, { use: "value" }],
-  // Looks a layout up by its name.
-  [/^torch\.serialization:_get_layout$/, { use: "call", checks: "constants", makes: "stored" }],
+export const RULES: readonly Rule[] = [
+  ...DATA_RULES,
+  ...PYTHON_RULES,
+  ...SKLEARN_RULES,
+  ...OTHER_RULES,
+  ...PANDAS_RULES,
 ];

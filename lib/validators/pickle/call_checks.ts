@@ -38,6 +38,43 @@ export const CALL_CHECKS = {
     if (!isLatin1(codec)) return "with a codec that is not latin1";
     return isText(text) && others.length === 0 ? "" : STRANGE;
   },
+  /** Ten bytes as text or data, or numbers; then a time zone. */
+  moment: ([first = null, ...others]: Args) =>
+    (isText(first) || isNumber(first)) &&
+      others.every((item) => isNumber(item) || item === null || isMade(item))
+      ? ""
+      : STRANGE,
+  /** A difference, and a name. */
+  timezone: ([offset = null, name = "", ...others]: Args) =>
+    isMade(offset) && isText(name) && others.length === 0 ? "" : STRANGE,
+  /** Parses text. */
+  decimal: ([text, ...others]: Args) => isText(text) && others.length === 0 ? "" : STRANGE,
+  /** Joins text. */
+  texts: (args: Args) => args.every(isText) ? "" : STRANGE,
+  /** Stores constants, and objects that are made of such. */
+  parts: (args: Args) =>
+    args.every((item) => !isObject(item) || item.kind === "data" || isMade(item)) ? "" : STRANGE,
+  /** An array, its places in the table, and the table's dimensions. */
+  block: ([values = null, places = null, dimensions, ...others]: Args) =>
+    isMade(values) && (isMade(places) || isNumber(places)) && typeof dimensions === "number" &&
+      others.length === 0
+      ? ""
+      : STRANGE,
+  /** A tuple of blocks, and a list of axes. */
+  blocks: ([blocks = null, axes = null, ...others]: Args) =>
+    isObject(blocks) && blocks.kind === "tuple" && blocks.items?.every(isMade) === true && isList(axes) &&
+      others.length === 0
+      ? ""
+      : STRANGE,
+  /** `cls.__new__(cls, **d)`: arguments that pandas writes. Of a dtype's name, it would look up a class. */
+  index([cls = null, given = null, ...others]: Args) {
+    const entries = isObject(given) && given.kind === "dict" ? given.entries : undefined;
+    const isKnown = entries !== undefined && [...entries].every(([key, value]) => {
+      if (!INDEX_ARGUMENTS.has(key)) return false;
+      return !INDEX_DATA.has(key) || isMade(value);
+    });
+    return isGlobal(cls) && isKnown && others.length === 0 ? "" : STRANGE;
+  },
   /** Begins empty: what is in it comes by SETITEMS. */
   nothing: (args: Args) => args.length === 0 ? "" : STRANGE,
   /** Copies a dictionary, whose keys are hashed already. */
@@ -92,6 +129,12 @@ export const CALL_CHECKS = {
       : STRANGE,
 } as const satisfies Record<string, (args: Args) => string>;
 
+/** What `Index.__reduce__` and those of its kinds write. */
+const INDEX_ARGUMENTS = new Set(
+  "data name start stop step levels codes labels sortorder names tz freq left right closed".split(" "),
+);
+const INDEX_DATA = new Set(["data", "left", "right"]);
+
 export type CallCheck = keyof typeof CALL_CHECKS;
 
 /** Integers, however they are written: an allocation would be as large as one. */
@@ -144,4 +187,9 @@ function isBitGenerator(value: PickleValue): boolean {
 
 function isGlobal(value: PickleValue): boolean {
   return isObject(value) && value.kind === "global";
+}
+
+/** What a call or a class has made, of which no more is known. */
+function isMade(value: PickleValue): boolean {
+  return isObject(value) && value.kind === "instance";
 }

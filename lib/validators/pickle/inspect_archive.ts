@@ -2,6 +2,7 @@ import { type Archive, openArchive } from "../../core/archive.ts";
 import { ARCHIVE_LIMITS } from "../../core/archive_limits.ts";
 import { RefusedError } from "../../core/errors.ts";
 import type { FileRange } from "../../core/file_range.ts";
+import { oneLine } from "../../core/quote.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import { type Contents, type Found, invalidContents, type PickleInspection } from "./contents.ts";
 import type { PickleDialect } from "./machine_options.ts";
@@ -21,6 +22,16 @@ const TORCH_TAR_STORAGES = "storages";
 const TORCH_PICKLE = /(^|\/)data\.pkl$/;
 
 const REPACK = { hint: "pack it again without them: tar --hard-dereference" } as const;
+
+/** What TorchScript's archives have besides: torch goes by it to read them in C++. Source: `torch/serialization.py`. */
+const TORCHSCRIPT_PICKLE = /^[^/]+\/constants\.pkl$/;
+const TORCHSCRIPT_CODE = /^[^/]+\/code\/.*\.py$/;
+
+/** What TorchScript's code can do besides computing: write a file, and map one into memory. */
+const FILE_ACCESS = /\b(torch|ops\.\w+)\s*\.\s*(save|from_file)\b/;
+
+/** The code of the largest models has a few megabytes. */
+const CODE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Archives inside each other: a bundle of checkpoints has two. */
 const DEPTH_MAX = 4;
@@ -79,8 +90,8 @@ async function inspectEntries(
   { inspect, inspectAgain }: EntryInspectors,
 ): Promise<Found & { readonly places: readonly FileRange[] }> {
   const { signal } = inspection.context;
-  // torch's reader alone gives persistent identifiers a meaning.
-  const isTorch = archive.entries.some((entry) => TORCH_PICKLE.test(entry.path));
+  const dialect = dialectOf(archive);
+  if (dialect === "torchscript") await refuseFileAccess(inspection, outer, archive);
   const contents = async function* (dialect: PickleDialect, wants: (path: string) => boolean) {
     for await (const { entry, links, place, content } of archive.read((one) => wants(one.path))) {
       // What a pickle may be depends on its name, and whether it is a ZIP too on where it stands.
@@ -104,7 +115,7 @@ async function inspectEntries(
   const places: FileRange[] = [];
   const arrays = new Set<string>();
   let isPickle = false;
-  for await (const entry of contents(isTorch ? "torch" : "joblib", () => true)) {
+  for await (const entry of contents(dialect, () => true)) {
     const found = await inspect(entry);
     isPickle ||= found.isPickle;
     if (found.hasArrays) arrays.add(entry.name);
@@ -114,4 +125,39 @@ async function inspectEntries(
     for await (const entry of contents("python", (name) => arrays.has(name))) await inspectAgain(entry);
   }
   return { isPickle, hasArrays: false, places };
+}
+
+/** torch's readers alone give persistent identifiers a meaning. */
+function dialectOf({ entries }: Archive): PickleDialect {
+  if (!entries.some(({ path }) => TORCH_PICKLE.test(path))) return "joblib";
+  const isScript = [TORCHSCRIPT_PICKLE, TORCHSCRIPT_CODE].every((name) =>
+    entries.some(({ path }) => name.test(path))
+  );
+  return isScript ? "torchscript" : "torch";
+}
+
+/** Checks the code of a TorchScript archive, which torch runs in an interpreter of its own. */
+async function refuseFileAccess(
+  inspection: PickleInspection,
+  outer: Contents,
+  archive: Archive,
+): Promise<void> {
+  const reading = archive.read(({ path }) => TORCHSCRIPT_CODE.test(path));
+  for await (const { entry, content } of reading) {
+    const within = { entry: outer.entry === undefined ? entry.path : `${outer.entry}/${entry.path}` };
+    if (entry.bytes > CODE_BYTES_MAX) {
+      throw invalidContents(inspection, within, `has more than ${CODE_BYTES_MAX} bytes of code`);
+    }
+    const decoder = new TextDecoder();
+    let code = "";
+    for await (const piece of content) code += decoder.decode(piece, { stream: true });
+    const found = FILE_ACCESS.exec(code)?.[0];
+    if (found !== undefined) {
+      throw invalidContents(
+        inspection,
+        within,
+        `reads or writes files by ${oneLine(found)}, which no model needs`,
+      );
+    }
+  }
 }

@@ -3,7 +3,12 @@ import type { LoadCost } from "./load_cost.ts";
 import type { MissingImports } from "./missing_imports.ts";
 
 /** Who reads the pickle, which decides what is read and what may be imported. */
-export type PickleDialect = "python" | "joblib" | "torch";
+export type PickleDialect = "python" | "joblib" | "torch" | "torchscript";
+
+/** Whether torch reads it, in Python or in C++. */
+export function isOfTorch(dialect: PickleDialect): boolean {
+  return dialect === "torch" || dialect === "torchscript";
+}
 
 export interface MachineOptions {
   readonly allowed: PickleAllowList;

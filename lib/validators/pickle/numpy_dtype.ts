@@ -61,7 +61,7 @@ export function makeDtype([made, align, copy, ...others]: readonly PickleValue[]
   }
   // A class of records: its fields follow in the state.
   if (made !== undefined && isObject(made) && made.kind === "global") {
-    if (!/^numpy:(record|void)$/.test(`${made.module}:${made.name}`)) {
+    if (!/^numpy(\.rec|\._?core\.records)?:(record|void)$/.test(`${made.module}:${made.name}`)) {
       return "makes a numpy.dtype of a class that cannot be told";
     }
     return { kind: "dtype", type: "V", state: undefined, isBuilt: false };

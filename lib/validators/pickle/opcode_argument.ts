@@ -1,3 +1,4 @@
+import { isTemplate, TEMPLATE_BYTES_MAX } from "./distribution_template.ts";
 import type { ArgumentKind } from "./opcodes.ts";
 import { PICKLE_LIMITS } from "./pickle_limits.ts";
 import { PickleProblem } from "./pickle_problem.ts";
@@ -133,14 +134,21 @@ async function skipFar(reader: PickleReader, count: number, offset: number): Pro
 }
 
 function readText(reader: PickleReader, count: number, offset: number): ReadArgument {
-  if (count > PICKLE_LIMITS.nameBytes) return skipBytes(reader, count, offset);
-  if (reader.has(count)) return asciiOf(reader.take(count));
+  if (count > TEMPLATE_BYTES_MAX) return skipBytes(reader, count, offset);
+  if (reader.has(count)) return textOf(reader.take(count));
   return readTextLater(reader, count, offset);
 }
 
 async function readTextLater(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {
   if (!await reader.fill(count)) throw truncated(offset);
-  return asciiOf(reader.take(count));
+  return textOf(reader.take(count));
+}
+
+/** Of a text that is too long for a name, only what scipy would execute is of interest. */
+function textOf(bytes: Uint8Array): PickleValue {
+  if (bytes.length <= PICKLE_LIMITS.nameBytes) return asciiOf(bytes);
+  const payload = payloadOf(bytes.length);
+  return isTemplate(bytes) ? { ...payload, isTemplate: true } : payload;
 }
 
 /** ASCII alone: names of modules and classes are. */

@@ -36,6 +36,7 @@ export const FREE_INSTANCE: InstanceValue = {
 export class PickleContainers extends PickleStack {
   /** Imports up to now, allowed or not. */
   imports = 0;
+  protected importsGetattr = false;
   protected readonly kept = new KeptValues();
   protected readonly levels = new ContainerLevels();
   readonly #cost: LoadCost;
@@ -177,6 +178,12 @@ export class PickleContainers extends PickleStack {
   }
 
   protected wrapperMisused(): PickleProblem {
+    if (this.importsGetattr) return this.getattrMisused();
     return this.refused("uses joblib's place-holder of an array as something else");
+  }
+
+  /** Only what is allowed by its own name may be looked up. */
+  protected getattrMisused(): PickleProblem {
+    return this.refused("imports builtins.getattr", "builtins.getattr");
   }
 }

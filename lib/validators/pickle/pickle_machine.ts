@@ -5,7 +5,7 @@ import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
 import { ARRAY_LEVEL, FILLED_LEVEL } from "./container_levels.ts";
 import { arrayOf, bytesOfCall, bytesOfState, LOAD_BYTES } from "./load_cost.ts";
-import type { MachineOptions } from "./machine_options.ts";
+import { isOfTorch, type MachineOptions } from "./machine_options.ts";
 import { NotedImport } from "./noted_import.ts";
 import { FREE_INSTANCE, PickleContainers } from "./pickle_containers.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
@@ -93,8 +93,9 @@ export class PickleMachine extends PickleContainers {
       throw this.refused(`imports more than ${PICKLE_LIMITS.globals} things`);
     }
     const { allowed, dialect } = this.#options;
-    const found = findRule(module, name, allowed, dialect === "torch");
+    const found = findRule(module, name, allowed, dialect);
     const rule = found === undefined ? this.#ruleOfMissing(module, name, full) : found;
+    if (rule?.makes === "attribute") this.importsGetattr = true;
     const value: GlobalValue = { kind: "global", module, name, rule };
     this.#globals.set(key, value);
     return value;
@@ -133,7 +134,7 @@ export class PickleMachine extends PickleContainers {
   }
 
   persistent(): void {
-    if (this.#options.dialect !== "torch") this.suspect("refers to an object outside of the file");
+    if (!isOfTorch(this.#options.dialect)) this.suspect("refers to an object outside of the file");
     this.push(INSTANCE);
   }
 
@@ -147,6 +148,7 @@ export class PickleMachine extends PickleContainers {
     // What the user allowed is called with whatever there is.
     if (items === undefined && rule === FREE) return this.push(FREE_INSTANCE);
     if (items === undefined) throw this.refused(`calls ${full} with arguments that cannot be told`);
+    if (rule.makes === "attribute") return this.push(this.#attribute(items));
     if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.wrapperMisused();
     for (const item of items) {
       const isTaken = !isObject(item) || item.kind !== "global" || item.rule === FREE ||
@@ -161,7 +163,7 @@ export class PickleMachine extends PickleContainers {
   make(callee: PickleValue, args: PickleValue, hasNames = false): void {
     const target = this.#callable(callee);
     const isFree = target.rule === FREE;
-    if (target.rule.use !== "make" && !isFree) {
+    if (target.rule.use !== "make" && target.rule.isMadeToo !== true && !isFree) {
       throw this.refused(`makes an object of ${describe(target)}`, describe(target));
     }
     if (holdsWrapper(args)) throw this.wrapperMisused();
@@ -184,7 +186,7 @@ export class PickleMachine extends PickleContainers {
         return this.#buildInstance(target, state);
       case "wrapper": {
         // torch's files have no arrays of joblib's, and a reader of joblib's would not take all of this for opcodes.
-        if (this.#options.dialect === "torch") throw this.wrapperMisused();
+        if (isOfTorch(this.#options.dialect)) throw this.wrapperMisused();
         if (this.#options.dialect === "python") return;
         const place = findArrayPlace(state);
         if (typeof place === "string") throw this.refused(place);
@@ -213,6 +215,7 @@ export class PickleMachine extends PickleContainers {
   /** STOP: the value that the pickle stands for. */
   stop(): PickleValue {
     const value = this.pop();
+    if (this.importsGetattr && holdsWrapper(value)) throw this.getattrMisused();
     if (this.suspicion !== undefined && this.imports > 0) throw this.suspicion;
     return value;
   }
@@ -247,6 +250,8 @@ export class PickleMachine extends PickleContainers {
         return this.frozen(items);
       case "data":
         return payloadOf(bytesOf(items[0] ?? null));
+      case "script":
+        return this.#instance(rule);
       case "range":
       case "stored":
         return storedOf(rule, items);
@@ -257,13 +262,26 @@ export class PickleMachine extends PickleContainers {
     return made;
   }
 
+  /**
+   * `getattr(object, name)`, as protocols below 4 write a method of a class, and all of them one of an object: of a class
+   * it is an import of both names.
+   */
+  #attribute([target = null, name = null, ...others]: readonly PickleValue[]): PickleValue {
+    if (isObject(target) && typeof name === "string" && !name.startsWith("__") && others.length === 0) {
+      if (target.kind === "global") return this.import(target.module, `${target.name}.${name}`);
+      // scipy vectorizes its own methods: an attribute that would hide one is refused when the state is set.
+      if (target.kind === "instance" && target.rule?.state === "distribution") return INSTANCE;
+    }
+    throw this.getattrMisused();
+  }
+
   /** `copyreg._reconstructor(cls, base, state)`: as NEWOBJ, of a class that is an object or extends a built-in type. */
   #reconstructed([cls = null, base = null, state = null]: readonly PickleValue[]): PickleValue {
     const target = this.#callable(cls);
     const isFree = target.rule === FREE;
     const named = isObject(base) && base.kind === "global" ? base : undefined;
     const isBased = isBuiltIn(base) || named?.rule === FREE;
-    if ((target.rule.use !== "make" && !isFree) || !isBased) {
+    if ((target.rule.use !== "make" && target.rule.isMadeToo !== true && !isFree) || !isBased) {
       throw this.refused(
         `makes an object of ${describe(target)}, based on ${describe(base)}`,
         isBased ? describe(target) : named && describe(named),
@@ -299,6 +317,9 @@ export class PickleMachine extends PickleContainers {
     if (rule === undefined || rule === FREE) return FREE_INSTANCE;
     if (!this.kept.spend(KEPT_BYTES.instance)) throw this.refused("makes too much to be remembered");
     const instance: InstanceValue = { kind: "instance", rule, isBuilt: false, levels: 0, isHeld: false };
+    if (rule.isHashedByState === true) {
+      return { ...instance, hashed: { weight: 1, nesting: 1, freedom: Infinity } };
+    }
     return hashed === undefined || hashed.items?.length === 0 ? instance : { ...instance, hashed };
   }
 

@@ -40,6 +40,8 @@ export interface DataValue {
   readonly weight?: number;
   readonly freedom?: number;
   readonly levels?: number;
+  /** Whether it is the source code that scipy makes methods of a distribution of. */
+  readonly isTemplate?: boolean;
 }
 
 /** A value of which nothing is known: too much was remembered already, or it was refused before. */
@@ -161,6 +163,8 @@ const VERSION = "_sklearn_version";
 /** Whether no library writes such an entry into the state of an object. */
 export function isForged(key: PickleValue, value: PickleValue): boolean {
   if (typeof key !== "string" || !key.startsWith("_")) return false;
+  // Objects that document themselves have it, and nothing is done with it.
+  if (key === "__doc__") return value !== null && typeof value !== "string" && !isPayload(value);
   return SPECIAL.test(key) || (key === VERSION && typeof value !== "string");
 }
 
@@ -176,10 +180,10 @@ export function isObject(
   return typeof value === "object" && value !== null;
 }
 
-/** Whether joblib's array class, or a wrapped array, is it or is in it. */
+/** Whether joblib's array class, or a wrapped array, is it or is in it; or `getattr`, which may only be called. */
 export function holdsWrapper(value: PickleValue): boolean {
   if (!isObject(value)) return false;
-  if (value.kind === "global") return value.rule?.makes === "wrapper";
+  if (value.kind === "global") return value.rule?.makes === "wrapper" || value.rule?.makes === "attribute";
   return value.kind === "wrapper" || (value.kind === "tuple" && value.holdsWrapper);
 }
 

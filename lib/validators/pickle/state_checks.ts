@@ -16,6 +16,22 @@ const ISOTONIC = new Set(
     "y_thresholds_ _necessary_X_ _necessary_y_ _sklearn_version _sklearn_output_config").split(" "),
 );
 
+const UUID = new Set(["int", "is_safe"]);
+
+const TEMPLATE = "_parse_arg_template";
+
+/** What `rv_generic` writes. */
+const DISTRIBUTION = new Set(
+  ("_stats_has_moments _random_state _ctor_param badvalue name a b xtol moment_type moment_tol inc shapes extradoc " +
+    "numargs vecentropy __doc__ " + TEMPLATE).split(" "),
+);
+
+/** What `NDFrame.__getstate__` writes, in versions 1 to 3. */
+const FRAME = new Set("_mgr _data _typ _metadata attrs _attrs _flags _name name".split(" "));
+
+/** Attributes of arrays that pandas backs with one of numpy's. */
+const BACKED = new Set("_ndarray _data _dtype _codes _freq freq _readonly".split(" "));
+
 export const STATE_CHECKS = {
   /** A dictionary of attributes: stored, nothing called. */
   attributes: (state: PickleValue) =>
@@ -29,6 +45,64 @@ export const STATE_CHECKS = {
       [...entries.keys()].every((key) => SLOTS.has(key));
     return isKnown ? attributesProblem(attributes) : STRANGE;
   },
+  /** A number, and where it comes from. */
+  uuid(state: PickleValue) {
+    const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
+    return entries !== undefined && [...entries].every(([key, value]) => UUID.has(key) && isInteger(value))
+      ? ""
+      : STRANGE;
+  },
+  /**
+   * scipy executes the template, and calls methods of its own that other attributes would hide. Older versions write a
+   * pair, of which it makes a template.
+   */
+  distribution(state: PickleValue) {
+    const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
+    if (entries === undefined) return STRANGE;
+    const strange = [...entries].find(([key, value]) =>
+      !DISTRIBUTION.has(key) || (key === TEMPLATE && !isTemplate(value)) ||
+      (/^(numargs|moment_type)$/.test(key) && typeof value !== "number")
+    );
+    if (strange !== undefined) return `with the attribute ${JSON.stringify(strange[0])}`;
+    return entries.has(TEMPLATE) ? "" : STRANGE;
+  },
+  /** Attributes; what it would close when it is freed is None. */
+  delaunay(state: PickleValue) {
+    const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
+    return entries !== undefined && (entries.get("_qhull") ?? null) === null
+      ? attributesProblem(state)
+      : STRANGE;
+  },
+  /** Attributes, without a formula to evaluate. */
+  modelData(state: PickleValue) {
+    const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
+    if (entries === undefined) return STRANGE;
+    if (entries.has("restore_design_info")) return "with a formula, which is code that loading evaluates";
+    return attributesProblem(state);
+  },
+  /** What pandas writes of a table or a column: it sets each as an attribute. */
+  frame(state: PickleValue) {
+    const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
+    if (entries === undefined) return STRANGE;
+    const strange = [...entries.keys()].find((key) => !FRAME.has(key));
+    if (strange !== undefined) return `with the attribute ${JSON.stringify(strange)}`;
+    // `Flags(table, **flags)` takes one that it knows.
+    const flags = entries.get("_flags") ?? null;
+    const isKnown = flags === null || (isObject(flags) && flags.kind === "data");
+    const manager = entries.get("_mgr") ?? entries.get("_data") ?? null;
+    return isKnown && isObject(manager) && manager.kind === "instance" ? "" : STRANGE;
+  },
+  /** An array of numpy's, its dtype, and what pandas sets as attributes. */
+  backedArray(state: PickleValue) {
+    const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [null, null, state];
+    const [, , more = null] = items;
+    const entries = isObject(more) && more.kind === "dict" ? more.entries : undefined;
+    const isKnown = items.length === 3 && entries !== undefined &&
+      [...entries.keys()].every((key) => BACKED.has(key));
+    return isKnown ? "" : STRANGE;
+  },
+  /** Whatever the code of the archive takes. */
+  script: () => "",
   /** Nothing: what `__getattr__` finds in these dictionaries are their items. */
   nothing: (state: PickleValue) =>
     state === null || (isObject(state) && state.kind === "dict" && state.entries?.size === 0) ? "" : STRANGE,
@@ -107,4 +181,13 @@ function attributesProblem(state: PickleValue): string {
   if (state === null) return "";
   if (!isObject(state) || state.kind !== "dict") return STRANGE;
   return state.forgedKey === undefined ? "" : `with the attribute ${JSON.stringify(state.forgedKey)}`;
+}
+
+function isTemplate(value: PickleValue): boolean {
+  return isObject(value) && value.kind === "data" && value.isTemplate === true;
+}
+
+function isInteger(value: PickleValue): boolean {
+  return typeof value === "number" || typeof value === "bigint" ||
+    (isObject(value) && value.kind === "integer");
 }

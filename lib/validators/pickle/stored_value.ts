@@ -13,6 +13,18 @@ const ELEMENT_BYTES = 16;
 /** What a call gives that only stores its arguments: something that may be a key, and be stored. */
 export function storedOf(rule: GlobalRule, args: readonly PickleValue[]): InstanceValue {
   switch (rule.checks) {
+    case "moment":
+      // Without a time zone, its bytes are hashed with a secret.
+      return args.length < 2
+        ? INSTANCE
+        : { ...INSTANCE, hashed: { weight: 4, nesting: 1, freedom: Infinity } };
+    case "timezone":
+    case "decimal":
+      return {
+        ...INSTANCE,
+        hashed: { weight: 1 + bytesOf(args[0] ?? null) / 16, nesting: 1, freedom: Infinity },
+      };
+    case "parts":
     case "constants": {
       const { weight, nesting } = measureAll(args);
       return weight <= (STORED_NUMBERS.hashed?.weight ?? 0)
