@@ -17,6 +17,7 @@ import { lockClone } from "./lock_clone.ts";
 import { findFormatMismatch, ObjectFormatError } from "./object_format.ts";
 import { OWN_GIT, PLAIN_GIT } from "./plain_git.ts";
 import { remoteAccess } from "./remote_access.ts";
+import { repackNowAndThen } from "./repack.ts";
 import { removeStaleLocks } from "./stale_locks.ts";
 import { strictUmask } from "./strict_umask.ts";
 import { syncGitFolder } from "./sync_clone.ts";
@@ -167,8 +168,16 @@ export class Registry implements Disposable {
     return await Registry.open(this.#context, this.settings, { ...this.#use, damage });
   }
 
-  /** Makes durable what git wrote into the git folder since the clone was opened. */
+  /** Makes durable what git wrote into the git folder since the clone was opened; packs a clone of our own now and then. */
   async sync(): Promise<void> {
+    if (this.isOwn) {
+      await repackNowAndThen(this.#context, {
+        git: this.git,
+        objectsDir: this.objectsDir,
+        remote: this.settings.remote,
+        isBlobless: this.#facts.kind === "blobless",
+      });
+    }
     using _working = new Working(this.#context, "writing the clone to the disk");
     await syncGitFolder(this.#context, this);
   }
