@@ -9,7 +9,7 @@ import { type Check, tried, triedAll, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
 import { checkIgnoredFile } from "../lib/doctor/ignored_file_check.ts";
 import { checkKeys } from "../lib/doctor/key_checks.ts";
-import { machineUse } from "../lib/doctor/machine_use.ts";
+import { machineUse, useFor } from "../lib/doctor/machine_use.ts";
 import { checkPublisher } from "../lib/doctor/publisher_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
@@ -19,6 +19,7 @@ import { githubUrls } from "../lib/github/github_access.ts";
 import type { RegistrySettings } from "../lib/git/registry_settings.ts";
 import { absolutePath } from "../lib/core/files.ts";
 import { configuredRoles } from "../lib/schedule/configured_roles.ts";
+import { type Role, ROLES } from "../lib/schedule/roles.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -36,19 +37,36 @@ import { SUMMARIES } from "./_summaries.ts";
 import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
 import type { Output } from "./_output.ts";
 
+interface DoctorFlags extends CommonFlags, GitFlags {
+  readonly role?: readonly Role[];
+}
+
 export const program: Program = defineProgram(
   "doctor",
-  buildCommand<CommonFlags & GitFlags, [], Invocation>({
+  buildCommand<DoctorFlags, [], Invocation>({
     docs: { brief: SUMMARIES.doctor },
-    parameters: { flags: { ...COMMON_FLAGS, ...GIT_FLAGS }, aliases: COMMON_ALIASES },
+    parameters: {
+      flags: {
+        ...COMMON_FLAGS,
+        ...GIT_FLAGS,
+        role: {
+          kind: "enum",
+          values: ROLES,
+          variadic: ",",
+          optional: true,
+          brief: "check this machine for these roles only (default: all that it has had so far)",
+        },
+      },
+      aliases: COMMON_ALIASES,
+    },
     func: withSession(run),
   }),
 );
 
-async function run(session: Session, flags: CommonFlags): Promise<ExitCode> {
+async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
   const { context, output, location, settings } = session;
   refuseAddresses(context.env);
-  const use = await machineUse(context, location);
+  const use = flags.role === undefined ? await machineUse(context, location) : useFor(flags.role);
   const checks = [
     ...(flags.config === undefined ? checkIgnoredFile(context, session.config) : []),
     ...await checkPrograms(context),
@@ -73,7 +91,7 @@ async function run(session: Session, flags: CommonFlags): Promise<ExitCode> {
   ];
   const failed = checks.some((check) => check.status === "fail");
   const heading = headingOf(session);
-  const roles = configuredRoles(session.settings);
+  const roles = flags.role ?? configuredRoles(session.settings);
   const json = { ok: !failed, ...heading, roles, checks };
   const text = () => [
     ...headingLines(session, heading),

@@ -15,16 +15,21 @@ const PRODUCING: readonly string[] = [ROLE_COMMANDS.publisher, "hf-upload", "tra
 /** Ten days of a pull every quarter of an hour. */
 const HISTORY_LOOKBACK = 1000;
 
-/** What a machine was used for so far. One configuration file may serve the trainer and all its clients. */
+/** What a machine is used for. One configuration file may serve the trainer and all its clients. */
 export interface MachineUse {
-  /** Those of its daemons, and those whose commands it ran. */
+  /** Those that the operator names; else those of its daemons, and those whose commands it ran. */
   readonly roles: ReadonlySet<Role>;
-  /** It pulls models, and has never trained or published any: what only a trainer needs is no fault of it. */
+  /** It pulls models, and neither trains nor publishes any: what only a trainer needs is no fault of it. */
   readonly onlyPulls: boolean;
 }
 
 /** Of a machine that did nothing yet. */
 export const UNUSED: MachineUse = { roles: new Set(), onlyPulls: false };
+
+/** Returns what a machine with these roles is used for. */
+export function useFor(roles: readonly Role[]): MachineUse {
+  return { roles: new Set(roles), onlyPulls: roles.every((role) => PULLING.includes(role)) };
+}
 
 /**
  * Returns what the machine was used for. {@link UNUSED} where the store cannot be read: its own checks say why. Needs

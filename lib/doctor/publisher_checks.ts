@@ -39,7 +39,7 @@ function checkTraining(
     return fail(
       "training",
       "publisher.train_command is not set, and train_before_push is true: a publish without --skip-training fails",
-      "set train_command, or train_before_push: false; on a machine that only pulls, remove the section publisher",
+      "set train_command, or train_before_push: false; on a machine that only pulls, run doctor --role client",
     );
   }
   requireProgram(context, program);

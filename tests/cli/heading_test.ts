@@ -48,6 +48,24 @@ Deno.test("they show only roles that are configured", async () => {
   assert.doesNotMatch(doctor.stdout, /publisher|registry:/);
 });
 
+Deno.test("doctor --role checks a machine for the roles that it is meant for", async () => {
+  using dir = tempDir();
+  const settings = {
+    repo_url: "https://example.invalid/models.git",
+    publisher: { schedule: "00:00" },
+  };
+  writeFiles(dir.path, { "configs/bot.yaml": JSON.stringify({ model_sync: settings }) });
+  const shown = async (...roles: string[]) => (await run(dir.path, "doctor", ...roles)).stdout;
+  assert.match(await shown(), /fail {2}training: publisher\.train_command is not set/);
+  const client = await shown("--role", "client");
+  assert.doesNotMatch(client, /training/);
+  assert.match(client, /^roles {10}client$/m);
+  assert.match(
+    await shown("--role", "client,publisher"),
+    /fail {2}training: [^\n]*\n[^\n]*doctor --role client/,
+  );
+});
+
 Deno.test("status does not advise a pull where models are trained", async () => {
   using dir = tempDir();
   const { trainer, bot } = world(dir);
