@@ -116,7 +116,7 @@ async function writeCommit(
   const plan = { subdir, write, remove: findGone(change, held), format };
   const written = await writeWorktree(context, registry, plan);
   const expected = expectedFiles(subdir, held, unchanged, written);
-  const staged = await stageModels(registry, change, plan, attributes);
+  const staged = await stageModels(context, registry, change, plan, attributes);
   if (staged.length === 0 && !change.isManifestStale) {
     if (head !== undefined) await checkTree(registry, head, [`${subdir}/`], expected);
     return undefined;
@@ -132,7 +132,7 @@ async function writeCommit(
     expected.set(path, await expectedText(format, content));
   }
   if (signature === undefined) removeSignature(context, registry, subdir);
-  await stagePaths(registry, beside);
+  await stagePaths(context, registry, beside);
   const entries = [...staged, ...await findStaged(registry, head, [...beside, ...attributes])];
   const tree = await makeTree(context, registry, head, entries);
   await checkTree(registry, tree, [`${subdir}/`, ...beside], expected);
@@ -150,6 +150,7 @@ async function writeCommit(
 
 /** @returns the model files that differ from the commit */
 async function stageModels(
+  context: Context,
   registry: Registry,
   { subdir, head }: ModelCommit,
   { write, remove }: WorktreePlan,
@@ -159,7 +160,7 @@ async function stageModels(
   const touched = [...remove.filter((path) => !folders.has(path)), ...write.map((file) => file.path)].map((
     path,
   ) => posix.join(subdir, path));
-  await stagePaths(registry, [...touched, ...attributes]);
+  await stagePaths(context, registry, [...touched, ...attributes]);
   const staged = await findStaged(registry, head, [`${subdir}/`]);
   await refuseFilters(registry, subdir, staged);
   return staged;

@@ -21,6 +21,9 @@ const REFUSED_LOGINS_MAX = 3;
 /** Questions to a local repository or one round trip to a remote; far beyond any that is going to be answered. */
 const QUERY_TIMEOUT_MS = 120_000;
 
+/** Git streams files above this size, so that memory stays flat, and writes new ones into a pack. */
+export const BIG_FILE_BYTES = 8 * 1024 * 1024;
+
 /**
  * Options of every call. Models do not compress, so git must not try: no zlib, no deltas; large files are streamed, and
  * packs mapped by small windows, so that memory stays flat. Nothing may rewrite bytes (`autocrlf`), ask questions, start a background `gc`, or sign with a key that
@@ -33,7 +36,7 @@ const CONFIG = [
   "pack.window=0",
   "core.packedGitWindowSize=16m",
   "core.packedGitLimit=64m",
-  "core.bigFileThreshold=8m",
+  `core.bigFileThreshold=${BIG_FILE_BYTES}`,
   "core.autocrlf=false",
   "core.safecrlf=false",
   "core.quotePath=false",

@@ -1,5 +1,8 @@
-import { posix } from "node:path";
+import { join, posix } from "node:path";
+import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
+import { findEntry } from "../core/files.ts";
+import { BIG_FILE_BYTES } from "./git.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 
 /** A path of the index that differs from a commit. */
@@ -11,11 +14,38 @@ export interface StagedEntry {
   readonly blob: ObjectId;
 }
 
-/** Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name. */
-export async function stagePaths(registry: Registry, paths: readonly string[]): Promise<void> {
+/**
+ * Stages exactly these paths, present or gone, whatever ignore rules say; a file replaces a folder of its name.
+ *
+ * Large files are staged apart from the others. Git writes them into a pack. With `core.fsyncMethod=batch`, a loose
+ * object that is written before moves the unfinished pack away, and git 2.36 and later end with "unable to rename
+ * temporary file".
+ */
+export async function stagePaths(
+  { fs }: Pick<Context, "fs">,
+  registry: Registry,
+  paths: readonly string[],
+): Promise<void> {
+  const sizeOf = (path: string) => findEntry(fs, join(registry.git.repoDir, path))?.size ?? 0;
+  const { large = [], small = [] } = Object.groupBy(
+    paths,
+    (path) => sizeOf(path) >= BIG_FILE_BYTES ? "large" : "small",
+  );
+  await stageTogether(registry, small, "batch");
+  await stageTogether(registry, large, "fsync");
+}
+
+async function stageTogether(
+  registry: Registry,
+  paths: readonly string[],
+  fsyncMethod: "batch" | "fsync",
+): Promise<void> {
   if (paths.length === 0) return;
   // In a partial clone git would ask the remote for every new file, to see whether it has it.
-  const git = registry.git.with({ env: { GIT_NO_LAZY_FETCH: "1" } });
+  const git = registry.git.with({
+    env: { GIT_NO_LAZY_FETCH: "1" },
+    config: [`core.fsyncMethod=${fsyncMethod}`],
+  });
   await git.bytes(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], {
     action: `stage ${paths.length} files in ${registry.git.repoDir}`,
     stdin: joined(paths),

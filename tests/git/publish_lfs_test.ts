@@ -48,6 +48,22 @@ Deno.test({
   },
 });
 
+Deno.test("publish() commits large files together with small ones whose names come before theirs and after", async () => {
+  using dir = memoryDir();
+  const models = {
+    "a.json": "{}",
+    "b.bin": noise(9 * 1024 * 1024, 5),
+    "c.json": "[]",
+    "d.bin": noise(9 * 1024 * 1024, 6),
+  };
+  const trainer = newTrainer(dir.path, models);
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), readFiles(trainer.modelsDir));
+  assert.equal(git(registryOf(trainer), "fsck", "--strict"), "");
+});
+
 Deno.test("publish() of a file over 100 MiB without git-lfs says how to install it, and changes nothing", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path, { "large.onnx": noise(101 * 1024 * 1024, 1) });
