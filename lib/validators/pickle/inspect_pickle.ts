@@ -91,7 +91,7 @@ async function inspectPeeled(
       throw invalidContents(
         inspection,
         contents,
-        `is compressed by ${beginning.method}, and a pickle in it cannot be inspected`,
+        `is compressed by ${beginning.method}, which model-sync does not decompress, so a pickle in it cannot be inspected`,
         { hint: "store it uncompressed, or compressed by zlib, gzip, lz4 or zstd" },
       );
     case "zip":
