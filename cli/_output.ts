@@ -158,7 +158,10 @@ export class Output {
   /** Shows what a program that we run prints, as it comes. `--quiet` shows the end of it if the command fails. */
   passThrough(chunk: Uint8Array): void {
     this.#clearBar();
-    if (this.options.level !== "warn") return this.#writeBytes(this.#screen.stderr, chunk);
+    if (this.options.level !== "warn") {
+      this.#progressShown.passed(chunk);
+      return this.#writeBytes(this.#screen.stderr, chunk);
+    }
     this.#held.push(chunk.slice());
     this.#heldBytes += chunk.length;
     for (let [oldest] = this.#held; oldest !== undefined; [oldest] = this.#held) {
@@ -214,6 +217,8 @@ export class Output {
     if (!this.#shows(level)) return;
     this.#clearBar();
     if (level === "error") this.showHeld();
+    const ended = this.#progressShown.endLine();
+    if (ended !== "") this.#write(this.#screen.stderr, ended);
     const time = isoSeconds(this.#screen.clock.now());
     if (this.options.logFormat === "json") {
       const line = { time, level, message: text, ...cleanFields(fields) };

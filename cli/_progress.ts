@@ -25,6 +25,8 @@ const DEFAULT_COLUMNS = 80;
 
 const [LONG_BAR, SHORT_BAR] = [24, 10];
 
+const NEWLINE = "\n".charCodeAt(0);
+
 /** How far work is. */
 export interface Amount {
   readonly doneBytes: number;
@@ -55,6 +57,7 @@ export class Progress {
   /** What the last line of the terminal shows. */
   #bar: { readonly label: string; movedMs: number; drawnMs: number; width: number } | undefined;
   #spokenMs: number | undefined;
+  #isMidLine = false;
 
   constructor(screen: ProgressScreen) {
     this.#screen = screen;
@@ -65,6 +68,7 @@ export class Progress {
     const nowMs = this.#screen.clock.monotonicMs();
     const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
     const bar = this.#bar ??= { label, movedMs: nowMs, drawnMs: nowMs, width: 0 };
+    if (this.#isMidLine) return "";
     const isMoving = bar.label !== label && nowMs - bar.movedMs < MOVING_MS;
     if (isStill(amount) && isMoving) return "";
     if (!isStill(amount)) bar.movedMs = nowMs;
@@ -97,6 +101,21 @@ export class Progress {
   /** Something else was printed: the next line for a log is not due for a while. */
   spoke(): void {
     this.#spokenMs = this.#screen.clock.monotonicMs();
+  }
+
+  /**
+   * Another program printed this. While its line has no end, such as that of a progress bar of its own, no bar is drawn
+   * over it.
+   */
+  passed(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.#isMidLine = chunk.at(-1) !== NEWLINE;
+  }
+
+  /** Returns what ends the line that another program left open. */
+  endLine(): string {
+    const isOpen = this.#isMidLine;
+    this.#isMidLine = false;
+    return isOpen ? "\n" : "";
   }
 
   #columns(): number {

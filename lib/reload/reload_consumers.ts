@@ -10,6 +10,7 @@ import {
 import { redactArguments } from "../core/redact_arguments.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
+import { Working } from "../core/working.ts";
 import { shortDigest } from "../release/manifest.ts";
 import { loadIntoTriton } from "./load_into_triton.ts";
 import { postNews } from "./post_news.ts";
@@ -34,6 +35,7 @@ export async function reloadConsumers(
   for (const hook of hooks) {
     const consumer = describeConsumer(hook);
     context.log.info(`[MODEL-RELOAD] Starting model reload: ${news.modelsDir} (${consumer})`);
+    using _working = new Working(context, `reloading ${consumer}`);
     try {
       await reload(context, hook, news);
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
 import { hideInStream } from "../core/hide_in_stream.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
+import { Working } from "../core/working.ts";
 
 /** What a training command is told; the flags are those of the original scripts and are passed on as they are. */
 export interface TrainingOptions {
@@ -62,6 +63,7 @@ export async function train(
 ): Promise<string> {
   const [command = "", ...args] = trainingCommand(settings, options);
   context.log.info(`training: ${redactArguments([command, ...args]).join(" ")}`);
+  using _working = new Working(context, "training");
   const encoder = new TextEncoder();
   const [stdout, stderr] = [hideInStream(output), hideInStream(output)];
   const process = context.spawn({

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import type { ProcessRequest } from "../core/subprocess.ts";
+import { Working } from "../core/working.ts";
 import { InvalidModelError } from "./invalid_model.ts";
 import { protectTree } from "./protect_tree.ts";
 import { separateTree } from "./separate_tree.ts";
@@ -83,6 +84,7 @@ async function run(
   output: CommandOutput,
   request: ProcessRequest,
 ): Promise<number> {
+  using _working = new Working(context, "validate_command");
   try {
     const process = context.spawn({ ...request, onStderr: (text) => output.add("stderr", text) });
     const decoder = new TextDecoder();

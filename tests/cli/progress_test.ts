@@ -211,3 +211,20 @@ Deno.test({
     }
   },
 });
+
+Deno.test("no progress bar is drawn over the open line of another program, and a log line begins a new one", () => {
+  const { clock, terminal, output } = onTerminal(80);
+  const program = (text: string) => output.passThrough(new TextEncoder().encode(text));
+  const wait = () => {
+    for (let second = 0; second < 3; second++) clock.advance(1_000);
+  };
+  using _working = new Working({ clock, log: output.log }, "training");
+  program("epoch 1\n");
+  wait();
+  assert.match(terminal.rows.join("\n"), /^epoch 1\n {2}training \d.0 s so far$/);
+  program("epoch 2: 40%");
+  wait();
+  assert.deepEqual(terminal.rows, ["epoch 1", "epoch 2: 40%"]);
+  output.log.info("done");
+  assert.deepEqual(terminal.rows.slice(0, 3), ["epoch 1", "epoch 2: 40%", "→ done"]);
+});

@@ -3,10 +3,14 @@ import { join } from "node:path";
 import { Output } from "../../cli/_output.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { HubServer } from "../fakes/hub_server.ts";
+import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
+import { train } from "../../lib/training/train.ts";
+import { runCustomCommand } from "../../lib/validators/custom_command.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
+import { hooks, releaseOf } from "../helpers/reload_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
@@ -108,4 +112,40 @@ Deno.test("an upload to a hub that thinks about the commit says at least every 1
   });
   await uploadFrom(context, join(dir.path, "models"), publisherOptions(server));
   assertSpoken(texts(), "uploading");
+});
+
+/** The operator's own programs print nothing for 40 seconds. */
+function silentProgram(clock: FakeClock): Context["spawn"] {
+  return (request) => {
+    const running = isolatedSpawn(request);
+    wait(clock, 40);
+    return running;
+  };
+}
+
+Deno.test("a training that prints nothing is logged at least every 15 s", async () => {
+  const clock = new FakeClock(START);
+  const { context, texts } = logged(clock, { spawn: silentProgram(clock) });
+  const options = { paper: false, symbols: [], scope: "default", maxModelAgeHours: undefined } as const;
+  const settings = { command: ["git", "--version"], timeoutMs: 60_000, modelsDir: "models" };
+  await train(context, settings, options, () => {});
+  assertSpoken(texts(), "training");
+});
+
+Deno.test("a validate_command that prints nothing is logged at least every 15 s", async () => {
+  using dir = tempDir();
+  writeFiles(dir.path, { "a.bin": "a" });
+  const clock = new FakeClock(START);
+  const { context, texts } = logged(clock, { spawn: silentProgram(clock) });
+  const custom = { timeoutMs: 60_000, dir: dir.path, digest: "sha256:01", activeDir: undefined };
+  await runCustomCommand(context, { command: ["git", "-c", "alias.ok=!true", "ok"], ...custom });
+  assertSpoken(texts(), "validate_command");
+});
+
+Deno.test("a reload that takes its time is logged at least every 15 s", async () => {
+  using release = releaseOf({ "a.onnx": "a" });
+  const clock = new FakeClock(START);
+  const { context, texts } = logged(clock, { spawn: silentProgram(clock) });
+  await reloadConsumers(context, hooks({ type: "command", command: ["git", "--version"] }), release.news);
+  assertSpoken(texts(), "reloading git");
 });
