@@ -74,7 +74,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
     ...await triedAll("registry", () => registryChecks(session)),
     ...await triedAll(
       "publisher",
-      () => checkPublisher(context, settings, hasSection(session, "publisher"), use),
+      () => checkPublisher(context, settings, hasSection(session, "publisher"), use, location),
     ),
     ...await triedAll("keys", () => checkKeys(context, settings.signing, use)),
     ...await triedAll(

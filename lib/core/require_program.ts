@@ -4,6 +4,10 @@ import { UsageError } from "./errors.ts";
 import { type FileSystem, ifFound } from "./files.ts";
 import { redactArguments } from "./redact_arguments.ts";
 
+/** What to do about a program that is not found. */
+export const PROGRAM_HINT =
+  "install it, correct the command, or add the folder of the program to the PATH: that of cron and systemd is short";
+
 /** Windows adds these itself when a program is started. */
 const EXTENSIONS = Deno.build.os === "windows" ? ["", ".exe", ".com"] : [""];
 
@@ -21,7 +25,7 @@ export function requireProgram({ fs, env }: Pick<Context, "fs" | "env">, command
   const problem = isPath ? "it is no program" : "no such program on the PATH";
   throw new UsageError(`Cannot run "${program}": ${problem}`, {
     code: "PROGRAM_MISSING",
-    hint: "install it, or correct the command in the configuration",
+    hint: isPath ? "install it, or correct the command in the configuration" : PROGRAM_HINT,
   });
 }
 

@@ -1,5 +1,6 @@
 import { FailedError, UsageError } from "./errors.ts";
 import { formatDuration } from "./format.ts";
+import { PROGRAM_HINT } from "./require_program.ts";
 import { redactArguments } from "./redact_arguments.ts";
 
 export interface ProcessRequest {
@@ -231,7 +232,7 @@ function start(request: ProcessRequest, ownGroup: boolean): Deno.ChildProcess {
       missingFolder
         ? `Cannot run "${program}": its working directory ${request.cwd} does not exist`
         : `Cannot run "${program}": no such program on the PATH`,
-      { code: "PROGRAM_MISSING", cause: error },
+      { code: "PROGRAM_MISSING", cause: error, hint: missingFolder ? undefined : PROGRAM_HINT },
     );
   }
 }

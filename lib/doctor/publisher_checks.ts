@@ -2,6 +2,8 @@ import { refuseModelsInClone } from "../carriers/git_publish_guards.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { requireProgram } from "../core/require_program.ts";
+import { refuseTrainingIntoRelease } from "../pipeline/publish.ts";
+import { findStore, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
 
@@ -10,16 +12,18 @@ import type { MachineUse } from "./machine_use.ts";
  *
  * @param isConfigured whether the configuration has a section `publisher`
  * @param use what this machine was used for
+ * @param location of the model folder that is trained into
  */
 export async function checkPublisher(
   context: Context,
   { publisher, models_dir, repo_dir }: ModelSync,
   isConfigured: boolean,
   use: MachineUse,
+  location: StoreLocation,
 ): Promise<Check[]> {
   if (use.onlyPulls || (!isConfigured && !use.roles.has("publisher"))) return [];
   return [
-    await tried("training", () => checkTraining(context, publisher)),
+    await tried("training", () => checkTraining(context, publisher, findStore(context.fs, location))),
     ...(repo_dir === undefined ? [] : [
       await tried("published models", () => {
         refuseModelsInClone(context.fs, models_dir, repo_dir);
@@ -32,6 +36,7 @@ export async function checkPublisher(
 function checkTraining(
   context: Context,
   { train_before_push, train_command }: ModelSync["publisher"],
+  store: Store | undefined,
 ): Check {
   const [program] = train_command ?? [];
   if (!train_before_push) return pass("training", "off: a publish does not train");
@@ -43,5 +48,6 @@ function checkTraining(
     );
   }
   requireProgram(context, program);
+  if (store !== undefined) refuseTrainingIntoRelease(store);
   return pass("training", `${program} is there`);
 }

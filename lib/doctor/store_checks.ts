@@ -15,7 +15,7 @@ import { inspectModelFolder } from "../store/model_folder.ts";
 import { signOfTraining } from "../pipeline/trained_folder.ts";
 import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
-import { findStore, type Store, type StoreLocation } from "../store/store.ts";
+import { findStore, refuseStoreInModels, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
 import { existingParent, probePath, probeWritable } from "./probe_writable.ts";
 
@@ -32,6 +32,10 @@ export async function checkStore(
   activation: ActivationSetting,
 ): Promise<Check[]> {
   return [
+    ...await triedAll("store", () => {
+      refuseStoreInModels(context.fs, location);
+      return [];
+    }),
     ...await triedAll("folder", () => checkFolders(context, location, activation)),
     ...await triedAll("models folder", () => checkModelFolder(context, location)),
     await tried("clock", () => checkHistoryClock(context, location)),

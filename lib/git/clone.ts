@@ -71,6 +71,7 @@ export async function openClone(
 ): Promise<OpenedClone> {
   const found = await findClone(context, settings, use);
   if (found.kind === "usable") return found.opened;
+  if (found.kind === "missing" && settings.repoUrl === undefined) throw missingClone(settings.repoDir);
   if (use.scratch !== undefined) {
     return await openUnchanged(context, { ...settings, repoDir: join(use.scratch, "clone") }, use, found);
   }
@@ -236,6 +237,13 @@ export async function sweepOutdated({ fs }: Context, repoDir: string): Promise<v
   if (findEntry(fs, outdated) !== undefined) await removeTree(fs, outdated);
 }
 
+function missingClone(repoDir: string): UsageError {
+  return new UsageError(`Cannot open the models repository ${repoDir}: it does not exist`, {
+    code: "REPO_MISSING",
+    hint: "clone it there, or set model_sync.repo_url and it is cloned for you",
+  });
+}
+
 /** Makes an empty clone in the place of whatever is there. */
 async function makeClone(
   context: Context,
@@ -244,12 +252,7 @@ async function makeClone(
 ): Promise<OpenedClone> {
   const { fs } = context;
   const { repoUrl } = settings;
-  if (repoUrl === undefined) {
-    throw new UsageError(`Cannot open the models repository ${settings.repoDir}: it does not exist`, {
-      code: "REPO_MISSING",
-      hint: "clone it there, or set model_sync.repo_url and it is cloned for you",
-    });
-  }
+  if (repoUrl === undefined) throw missingClone(settings.repoDir);
   // A link to another disk stays.
   const repoDir = ifFound(() => fs.realPathSync(settings.repoDir)) ?? settings.repoDir;
   // Made beside its place and moved there whole: a killed run leaves no half of a repository.

@@ -161,7 +161,7 @@ function storeAt(fs: FileSystem, location: StoreLocation, log: Pick<Log, "warn">
 }
 
 /** It would be published with the models, and no release could be swapped in. @throws {UsageError} code `STORE_IN_MODELS` */
-function refuseStoreInModels(fs: FileSystem, location: StoreLocation): void {
+export function refuseStoreInModels(fs: FileSystem, location: StoreLocation): void {
   const [stateDir, modelsDir] = [stateDirOf(fs, location), absolutePath(fs, location.modelsDir)];
   if (stateDir !== modelsDir && !stateDir.startsWith(modelsDir + sep)) return;
   throw new UsageError(

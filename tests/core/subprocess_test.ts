@@ -31,6 +31,7 @@ Deno.test("runProcess() says which program or which folder is missing", async ()
   await assert.rejects(runProcess(spawnProcess, request({ command: "no-such-program-here" })), {
     code: "PROGRAM_MISSING",
     message: /no-such-program-here.*PATH/,
+    hint: /PATH: that of cron and systemd is short$/,
   });
   await assert.rejects(runProcess(spawnProcess, request({ cwd: "/no/such/folder" })), {
     code: "PROGRAM_MISSING",

@@ -60,3 +60,12 @@ Deno.test("doctor sees settings in its own clone that the next run removes", asy
   git(bot.registry.repoDir, "config", "core.fsmonitor", "/bin/false");
   assert.match(await cloneCheck(dir.path, bot.registry), /^warn .*configuration sets core\.fsmonitor$/);
 });
+
+Deno.test("doctor names the configured clone that does not exist, and not its own scratch folder", async () => {
+  using dir = tempDir();
+  const { registry } = machine(dir.path, "bot", join(dir.path, "registry.git"));
+  assert.equal(
+    await cloneCheck(dir.path, { ...registry, repoUrl: undefined }),
+    `fail Cannot open the models repository ${registry.repoDir}: it does not exist`,
+  );
+});

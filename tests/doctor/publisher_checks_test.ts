@@ -2,19 +2,25 @@ import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { type MachineUse, UNUSED } from "../../lib/doctor/machine_use.ts";
 import { checkPublisher } from "../../lib/doctor/publisher_checks.ts";
+import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
+import { newTrainer, registryOf } from "../helpers/trainer.ts";
 
 async function checksOf(
   settings: object,
   isConfigured: boolean,
   use: Partial<MachineUse> = {},
+  modelsDir = "models",
 ): Promise<string[]> {
   const context = testContext({ env: fixedEnvironment({ PATH: Deno.env.get("PATH") ?? "" }) });
-  const checks = await checkPublisher(context, ModelSync.parse(settings), isConfigured, {
-    ...UNUSED,
-    ...use,
-  });
+  const checks = await checkPublisher(
+    context,
+    ModelSync.parse(settings),
+    isConfigured,
+    { ...UNUSED, ...use },
+    { modelsDir, stateDir: undefined },
+  );
   assert.ok(checks.every(({ status, mend }) => status === "pass" || (mend ?? "") !== ""));
   return checks.map(({ name, status, detail }) => `${status} ${name}: ${detail}`);
 }
@@ -51,4 +57,21 @@ Deno.test("checkPublisher() looks for the training program, and for models insid
   }, true);
   assert.equal(training, 'fail training: Cannot run "./no-such-program": it is no program');
   assert.match(models, /^fail published models: Cannot publish .*: it is inside the clone/);
+});
+
+Deno.test("checkPublisher() fails where a training would write into the active release of a pull", async () => {
+  using dir = tempDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await pullTo(testContext(), bot);
+  const trains = { publisher: { train_command: ["sh"] } };
+  assert.deepEqual(await checksOf(trains, true, {}, bot.modelsDir), [
+    `fail training: Cannot train into ${bot.modelsDir}: it is the active release of a pull, which never changes`,
+  ]);
+  assert.deepEqual(await checksOf(trains, true, { onlyPulls: true }, bot.modelsDir), []);
+  const publishes = { publisher: { train_before_push: false } };
+  assert.deepEqual(await checksOf(publishes, true, {}, bot.modelsDir), [
+    "pass training: off: a publish does not train",
+  ]);
 });

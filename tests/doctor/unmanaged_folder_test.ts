@@ -16,3 +16,17 @@ Deno.test("doctor names what keeps a first pull from keeping the model folder as
   assert.equal(check?.status, "warn");
   assert.match(check?.detail ?? "", /latest is a symbolic link$/);
 });
+
+Deno.test("doctor fails for a store inside the models folder, with which every pull fails", async () => {
+  using dir = tempDir();
+  const modelsDir = join(dir.path, "models");
+  for (const stateDir of [modelsDir, join(modelsDir, ".model-sync")]) {
+    const checks = await checkStore(testContext(), { modelsDir, stateDir }, "auto");
+    const failed = checks.filter(({ status }) => status === "fail").map(({ detail }) => detail);
+    assert.deepEqual(failed, [
+      `Cannot keep the store in ${stateDir}: that is inside the models folder ${modelsDir}`,
+    ]);
+  }
+  const beside = { modelsDir, stateDir: `${modelsDir}-store` };
+  assert.ok((await checkStore(testContext(), beside, "auto")).every(({ status }) => status !== "fail"));
+});
