@@ -26,9 +26,20 @@ const LFS_HINT =
   "install it: apt install git-lfs, brew install git-lfs, or https://git-lfs.com; where it is installed, add its " +
   "folder to the PATH: that of cron and systemd is short";
 
+const CERTIFICATE_HINT =
+  "if your own certificate authority signed it, name the authority's PEM file in GIT_SSL_CAINFO or in git's " +
+  "http.sslCAInfo; otherwise somebody may be reading along";
+
 /** What gives git access to a registry. */
 export const ACCESS_HINT =
   "set model_sync.token_env to the variable that holds a token, or set up git's own access (SSH key, credential helper)";
+
+/**
+ * curl's words: what a proxy answers, a proxy that is not found, and a connection to another host than that of the
+ * address (before curl 8.8), or "via" one.
+ */
+const PROXY_FAILED =
+  /CONNECT tunnel failed|from proxy after CONNECT|Proxy CONNECT aborted|Could(?:n't| not) resolve proxy|'https?:\/\/(?:[^'/]*@)?([^'/:@]+)(?=[:/'])[^']*': Failed to connect to (?:(?!\1 )\S+ port \d+|\S+ port \d+ via )/i;
 
 interface Diagnosis {
   readonly pattern: RegExp;
@@ -67,6 +78,23 @@ const DIAGNOSES: readonly Diagnosis[] = [
         hint:
           "check as the same user that ssh <host> works without a prompt; cron and systemd have no SSH agent",
       }),
+  },
+  {
+    pattern: PROXY_FAILED,
+    isLocal: true,
+    toError: (message) =>
+      new UnreachableError(`${message} (at the proxy)`, {
+        code: "GIT_UNREACHABLE",
+        hint:
+          "git connects through a proxy: check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and git's http.proxy, with the " +
+          "user and the password that it may want, or add the host to NO_PROXY if it can be reached without",
+      }),
+  },
+  {
+    pattern:
+      /certificate verif(?:y|ication) failed|SSL certificate problem|self[- ]signed certificate|unable to get local issuer/i,
+    isLocal: true,
+    toError: (message) => new UnreachableError(message, { code: "GIT_UNREACHABLE", hint: CERTIFICATE_HINT }),
   },
   {
     pattern:

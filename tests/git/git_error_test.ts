@@ -27,6 +27,44 @@ Deno.test("gitError() tells apart who is to blame: credentials, network, disk, l
   for (const [stderr, exitCode] of cases) assert.equal(gitError("do it", stderr).exitCode, exitCode, stderr);
 });
 
+Deno.test("gitError() names the proxy and the certificate that keep git from the remote", () => {
+  const at = (address: string, words: string) => `fatal: unable to access '${address}': ${words}\n`;
+  const proxy = [
+    at("https://git.example/x.git/", "CONNECT tunnel failed, response 407"),
+    at("https://git.example/x.git/", "Received HTTP code 403 from proxy after CONNECT"),
+    at("https://git.example/x.git/", "Could not resolve proxy: proxy.example"),
+    at(
+      "https://me@git.example:8443/x.git/",
+      "Failed to connect to proxy.example port 3128 after 0 ms: Couldn't connect to server",
+    ),
+    at(
+      "https://git.example/x.git/",
+      "Failed to connect to git.example port 443 via 127.0.0.1 after 0 ms: Could not connect to server",
+    ),
+  ];
+  for (const stderr of proxy) {
+    const error = gitError("reach it", stderr);
+    assert.deepEqual([error.code, error.exitCode], ["GIT_UNREACHABLE", 4], stderr);
+    assert.match(error.message, /\(at the proxy\)$/, stderr);
+    assert.match(error.hint ?? "", /HTTPS_PROXY.*NO_PROXY/, stderr);
+  }
+  const direct = at(
+    "https://me@git.example:8443/x.git/",
+    "Failed to connect to git.example port 8443 after 1 ms",
+  );
+  assert.match(gitError("reach it", direct).hint ?? "", /^check the network/);
+  const certificate = [
+    "server certificate verification failed. CAfile: none CRLfile: none",
+    "SSL certificate problem: self-signed certificate in certificate chain",
+    "SSL certificate problem: unable to get local issuer certificate",
+  ];
+  for (const words of certificate) {
+    const error = gitError("reach it", at("https://git.example/x.git/", words));
+    assert.deepEqual([error.code, error.exitCode], ["GIT_UNREACHABLE", 4], words);
+    assert.match(error.hint ?? "", /GIT_SSL_CAINFO or in git's http\.sslCAInfo/, words);
+  }
+});
+
 Deno.test("gitError() keeps the line of ssh, of a hook or of git that says why, and drops git's closing words", () => {
   const unread = "fatal: Could not read from remote repository.\n\n" +
     "Please make sure you have the correct access rights\nand the repository exists.\n";
