@@ -267,7 +267,7 @@ function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
     );
   }
   if (report.unreached !== undefined) {
-    lines.push(`  nobody could tell whether there is a newer one: ${report.unreached}`);
+    lines.push(`  could not check for a newer release: ${report.unreached}`);
   }
   return lines;
 }

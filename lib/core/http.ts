@@ -4,6 +4,7 @@ import { cleanLine } from "./clean_text.ts";
 import type { Context } from "./context.ts";
 import { withDeadline } from "./deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "./errors.ts";
+import { formatDuration } from "./format.ts";
 import { actionOf, type NamedRequest, networkError } from "./network_error.ts";
 import type { Secret } from "./secret.ts";
 
@@ -170,13 +171,13 @@ export async function statusError(
   const retryAfterMs = askedPauseMs(response.headers, clock.now()) ??
     (/\bsecondary rate limit\b/i.test(said) ? SECONDARY_PAUSE_MS : undefined);
   if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
-    return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: "run again later" });
+    return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: againHint(retryAfterMs) });
   }
   // Only proxies answer so (RFC 9110, 15.5.8).
   if (status === 407) {
     return new UnreachableError(
       `Cannot ${actionOf(request)}: the proxy in front of ${host} asks for a user and a password (407)`,
-      { code: "PROXY_REFUSED", hint: "set HTTP_PROXY and HTTPS_PROXY to http://user:password@PROXY:PORT" },
+      { code: "PROXY_REFUSED", hint: "put them into HTTP_PROXY as USER:PASSWORD@ before the proxy's name" },
     );
   }
   if (status === 401 || status === 403) {
@@ -189,6 +190,12 @@ export async function statusError(
     code: `HTTP_${status}`,
     hint: "check the address and the names in it",
   });
+}
+
+/** For a pause that is longer than what a run waits. */
+function againHint(retryAfterMs: number | undefined): string {
+  if (retryAfterMs === undefined || retryAfterMs < 1000) return "run again later";
+  return `run again in ${formatDuration(retryAfterMs)}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isoSeconds } from "./clock.ts";
 import { PassingError, UnreachableError } from "./errors.ts";
 import type { Proxy } from "./proxy.ts";
 
@@ -24,6 +25,18 @@ export class ProxyFailure extends TypeError {
   }
 }
 
+/** The answer of a proxy in the place of the server, with which no tunnel was asked for. */
+export class ProxyRefusal extends Error {
+  readonly proxy: Proxy;
+  readonly status: number;
+
+  constructor(proxy: Proxy, status: number) {
+    super(`the proxy answered ${status}`);
+    this.proxy = proxy;
+    this.status = status;
+  }
+}
+
 /** Whether a `fetch` failed before anything of its request was sent: name look-up, connection, proxy, TLS. */
 export function isConnectFailure(error: unknown): boolean {
   return causesOf(error).some(({ message }) => message.includes("client error (Connect)"));
@@ -36,8 +49,8 @@ export function isCertificateFailure(error: unknown): boolean {
 
 /**
  * Returns the error that a failed connection stands for, or one that broke while a body was read: a
- * {@link PassingError} code `UNREACHABLE` or `PROXY_REFUSED`; an {@link UnreachableError} code `CERTIFICATE_UNTRUSTED` or
- * `PROXY_REFUSED` for what trying again does not change.
+ * {@link PassingError} code `UNREACHABLE` or `PROXY_REFUSED`; an {@link UnreachableError} code `CERTIFICATE_UNTRUSTED`,
+ * `TLS_MISSING` or `PROXY_REFUSED` for what trying again does not change.
  */
 export function networkError(
   error: unknown,
@@ -46,6 +59,7 @@ export function networkError(
   signal?: AbortSignal,
 ): unknown {
   if (signal?.aborted) return signal.reason;
+  if (error instanceof ProxyRefusal) return refusedByProxy(error, request, host);
   // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
   if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
     return error;
@@ -53,10 +67,23 @@ export function networkError(
   const problem = certificateProblem(error);
   if (problem !== undefined) return untrusted(error, request, host, problem);
   if (error instanceof ProxyFailure) return proxyError(error, request, host);
-  return new PassingError(`Cannot ${actionOf(request)}: ${host} did not answer (${faultOf(error)})`, {
+  const fault = faultOf(error);
+  if (SPEAKS_NO_TLS.test(fault)) return withoutTls(error, request, host);
+  return new PassingError(`Cannot ${actionOf(request)}: ${host} did not answer (${fault})`, {
     code: "UNREACHABLE",
     cause: error,
     hint: `check the network, and that ${host} is right`,
+  });
+}
+
+/** rustls's words for an answer that is no TLS record, as a server of plain http gives it. */
+const SPEAKS_NO_TLS = /corrupt message of type InvalidContentType/;
+
+function withoutTls(cause: Error, request: NamedRequest, host: string): UnreachableError {
+  return new UnreachableError(`Cannot ${actionOf(request)}: ${host} does not speak https`, {
+    code: "TLS_MISSING",
+    cause,
+    hint: "check the port, or begin the address with http:// if the server has no certificate",
   });
 }
 
@@ -105,9 +132,17 @@ function certificateProblem(error: unknown): string | undefined {
 
 function untrusted(cause: unknown, request: NamedRequest, host: string, problem: string): UnreachableError {
   return new UnreachableError(
-    `Cannot ${actionOf(request)}: the certificate of ${host} is not trusted (${problem})`,
+    `Cannot ${actionOf(request)}: the certificate of ${host} is not trusted (${withDates(problem)})`,
     { code: "CERTIFICATE_UNTRUSTED", cause, hint: certificateHint(host, problem) },
   );
+}
+
+/** rustls counts validity in seconds since 1970: `certificate is not valid after 1609459200 (… seconds ago)`. */
+function withDates(problem: string): string {
+  const [, relation, seconds] = /not valid (after|before) (\d{1,11})\b/.exec(problem) ?? [];
+  return seconds === undefined
+    ? problem
+    : `not valid ${relation} ${isoSeconds(new Date(Number(seconds) * 1000))}`;
 }
 
 function certificateHint(host: string, problem: string): string {
@@ -116,6 +151,11 @@ function certificateHint(host: string, problem: string): string {
   }
   if (/not valid for name|NotValidForName/i.test(problem)) {
     return `check that ${host} is the server that you mean`;
+  }
+  // The runtime takes no authority's own certificate for a server's, whichever authorities it trusts.
+  if (/CaUsedAsEndEntity/.test(problem)) {
+    return `give ${host} a certificate that is not a certificate authority's own (CA:FALSE); a self-signed one is then ` +
+      "trusted when DENO_CERT names it";
   }
   return "if your own certificate authority signed it, name the authority's PEM file in DENO_CERT, or set " +
     "DENO_TLS_CA_STORE=system to trust those of this system; otherwise somebody may be reading along";
@@ -129,7 +169,7 @@ function proxyError(failure: ProxyFailure, request: NamedRequest, host: string):
     return new UnreachableError(`Cannot ${actionOf(request)}: ${named} asks for a user and a password`, {
       code: "PROXY_REFUSED",
       cause: failure,
-      hint: `set ${variable} to http://user:password@${proxy}, in the environment of the process`,
+      hint: loginHint(failure.proxy),
     });
   }
   if (/tunnel/i.test(fault)) {
@@ -144,4 +184,30 @@ function proxyError(failure: ProxyFailure, request: NamedRequest, host: string):
     cause: failure,
     hint: `check ${variable} and the proxy, or add ${host} to NO_PROXY if it can be reached without`,
   });
+}
+
+/** Without an example address: what stands before its host would be blanked out like a password. */
+function loginHint({ variable, host }: Proxy): string {
+  return `put them into ${variable} as USER:PASSWORD@ before ${host}, in the environment of the process`;
+}
+
+function refusedByProxy(
+  { proxy, status }: ProxyRefusal,
+  request: NamedRequest,
+  host: string,
+): UnreachableError {
+  const named = `the proxy ${proxy.host} (${proxy.variable})`;
+  if (status === 407) {
+    return new UnreachableError(`Cannot ${actionOf(request)}: ${named} asks for a user and a password`, {
+      code: "PROXY_REFUSED",
+      hint: loginHint(proxy),
+    });
+  }
+  return new UnreachableError(
+    `Cannot ${actionOf(request)}: ${named} or ${host} behind it answered ${status} with a web page`,
+    {
+      code: "PROXY_REFUSED",
+      hint: `have ${host} allowed at the proxy, or add it to NO_PROXY if it can be reached without`,
+    },
+  );
 }

@@ -1,8 +1,10 @@
 import { certificateAuthorities } from "./certificate_authorities.ts";
 import type { Context, Environment } from "./context.ts";
+import { messageOf, UsageError } from "./errors.ts";
 import type { Http } from "./http.ts";
-import { isCertificateFailure, isConnectFailure, ProxyFailure } from "./network_error.ts";
+import { isCertificateFailure, isConnectFailure, ProxyFailure, ProxyRefusal } from "./network_error.ts";
 import { findProxy } from "./proxy.ts";
+import { quote } from "./quote.ts";
 
 /** The web as this process reaches it; disposing of it closes its connections. */
 export interface OutgoingHttp extends Disposable {
@@ -11,11 +13,14 @@ export interface OutgoingHttp extends Disposable {
 
 /**
  * Returns a `fetch` that also trusts the certificate authorities of {@link certificateAuthorities}, and names the proxy
- * where that is what cannot be connected to. The authorities are read with the first https request. Needs net and read
- * permission.
+ * where that is what cannot be connected to, or refuses. The authorities are read with the first https request. Needs net
+ * and read permission.
  *
  * @param http the runtime's `fetch`, which takes proxies and its own certificate authorities from the process
  * @param processEnv the variables of the process, without those of `.env`
+ *
+ * The `fetch` throws a {@link UsageError} code `CERTIFICATE_FILE` where the runtime cannot read the file of `DENO_CERT`: it
+ * then makes no https connection at all.
  */
 export function outgoingHttp(
   http: Http,
@@ -26,6 +31,7 @@ export function outgoingHttp(
   let client: Deno.HttpClient | undefined;
   const trusting = (): Deno.HttpClient | undefined => {
     if (caCerts !== undefined) return client;
+    requireRuntimeAuthorities(processEnv);
     caCerts = certificateAuthorities(context);
     return client = caCerts.length === 0 ? undefined : Deno.createHttpClient({ caCerts: [...caCerts] });
   };
@@ -34,7 +40,9 @@ export function outgoingHttp(
       const url = new URL(input instanceof Request ? input.url : input);
       const own = url.protocol === "https:" ? trusting() : undefined;
       try {
-        return await http(input, own === undefined ? init : withClient(init, own));
+        const response = await http(input, own === undefined ? init : withClient(init, own));
+        await throwRefusal(response, url, processEnv);
+        return response;
       } catch (error) {
         const proxy = findProxy(url, processEnv);
         const isProxys = proxy !== undefined && error instanceof TypeError && isConnectFailure(error) &&
@@ -44,6 +52,39 @@ export function outgoingHttp(
     },
     [Symbol.dispose]: () => client?.close(),
   };
+}
+
+/** @throws {UsageError} code `CERTIFICATE_FILE` */
+function requireRuntimeAuthorities(processEnv: Pick<Environment, "get">): void {
+  const path = processEnv.get("DENO_CERT");
+  if (path === undefined) return;
+  try {
+    Deno.createHttpClient({}).close();
+  } catch (cause) {
+    throw new UsageError(`Cannot use DENO_CERT: ${quote(path)} cannot be read (${messageOf(cause)})`, {
+      code: "CERTIFICATE_FILE",
+      cause,
+      hint: "name a PEM file of certificate authorities in DENO_CERT, or unset it",
+    });
+  }
+}
+
+/**
+ * A proxy answers plain http in the server's place: 407, which no server does, or 403 with a page for people.
+ *
+ * @throws {ProxyRefusal}
+ */
+async function throwRefusal(
+  response: Response,
+  url: URL,
+  processEnv: Pick<Environment, "get">,
+): Promise<void> {
+  const isPage = /\bhtml\b/i.test(response.headers.get("content-type") ?? "");
+  if (url.protocol !== "http:" || !(response.status === 407 || (response.status === 403 && isPage))) return;
+  const proxy = findProxy(url, processEnv);
+  if (proxy === undefined) return;
+  await response.body?.cancel();
+  throw new ProxyRefusal(proxy, response.status);
 }
 
 function withClient(init: RequestInit | undefined, client: Deno.HttpClient): RequestInit {

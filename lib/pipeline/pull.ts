@@ -53,7 +53,7 @@ export interface PullReport extends RunReport {
   readonly carrier: Carrier;
   /** What the carrier calls the release; missing when it was away and nothing tells. */
   readonly revision?: string;
-  /** Why nobody could tell whether there is something newer. */
+  /** Why the pull could not check for a newer release. */
   readonly unreached?: string;
   readonly release: Digest;
   readonly sequence: number;
@@ -116,6 +116,7 @@ const STRANGER_CODES = [
   "HTML_PAGE",
   "CERTIFICATE_UNTRUSTED",
   "PROXY_REFUSED",
+  "TLS_MISSING",
   "HUB_OFFLINE",
 ];
 

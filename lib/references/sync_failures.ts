@@ -62,8 +62,15 @@ function pendingError(report: RepositoryReport): FailedError[] {
   ];
 }
 
-/** The codes of servers that give no answer: of requests, and of git, which has its own words for it. */
-const SILENCE: readonly string[] = ["UNREACHABLE", "TIMEOUT", "GIT_UNREACHABLE"];
+/** The codes of servers that give no usable answer: of requests, and of git, which has its own words for it. */
+const SILENCE: readonly string[] = [
+  "UNREACHABLE",
+  "TIMEOUT",
+  "GIT_UNREACHABLE",
+  "PROXY_REFUSED",
+  "CERTIFICATE_UNTRUSTED",
+  "TLS_MISSING",
+];
 
 /** Whether an error says that a server cannot be used at the moment. */
 export function isOutage(error: unknown): boolean {

@@ -131,7 +131,7 @@ Deno.test("--offline-ok starts from the last good release while the hub is away,
   assert.match(String(offline["unreached"]), /did not answer/);
   const text = await world.run("bot", "hf-pull", "--offline-ok");
   assert.match(text.stderr, /going on with the active release/);
-  assert.match(text.stdout, /nobody could tell whether there is a newer one/);
+  assert.match(text.stdout, /could not check for a newer release/);
 });
 
 Deno.test("--hf-cache shares the files with Hugging Face's own libraries", async () => {
@@ -266,6 +266,15 @@ Deno.test(
     writeFiles(cwd, { ".env": `${variables}DENO_CERT=${ca}\n` });
     const again = await spawnCli("hf-pull", [], { cwd, env: none, entry: "script" });
     assert.equal(again.code, 0, again.stderr);
+    // The runtime reads it, too, and connects to nothing without it.
+    const wrong = await spawnCli("hf-pull", [], {
+      cwd,
+      env: { ...none, SSL_CERT_FILE: ca, DENO_CERT: join(cwd, "no.pem") },
+      entry: "script",
+    });
+    assert.equal(wrong.code, 2, wrong.stderr);
+    assert.match(wrong.stderr, /error: Cannot use DENO_CERT: ".*no\.pem" cannot be read/);
+    assert.doesNotMatch(wrong.stderr, /SSL_CERT_FILE|damaged/);
   },
 );
 

@@ -119,7 +119,11 @@ const CARRIERS: Readonly<Record<string, readonly RegExp[]>> = {
     /rolled back to/,
   ],
   "github-actions": [/activated release[^]*unchanged[^]*unchanged[^]*activated release/, /rolled back to/],
-  huggingface: [/2 changed, to you\/your-models main/, /nobody could tell whether/, /rolled back to/],
+  huggingface: [
+    /2 changed, to you\/your-models main/,
+    /could not check for a newer release/,
+    /rolled back to/,
+  ],
 };
 
 for (const [carrier, says] of Object.entries(CARRIERS)) {

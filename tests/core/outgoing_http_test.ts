@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
+import { cleanLine } from "../../lib/core/clean_text.ts";
 import { ModelSyncError, PassingError } from "../../lib/core/errors.ts";
 import { type Http, requestJson } from "../../lib/core/http.ts";
 import { outgoingHttp } from "../../lib/core/outgoing_http.ts";
@@ -182,9 +183,14 @@ Deno.test("a proxy that refuses, asks for a password or is away is named as the 
     const { error, pauses } = await reachOver(proxy.host, url, { https_proxy: proxy.host });
     assert.deepEqual([error?.code, error?.exitCode, pauses], ["PROXY_REFUSED", 4, 0]);
     assert.match(error?.message ?? "", /\(https_proxy\) asks for a user and a password/);
+    const hint = error?.hint ?? "";
+    assert.match(hint, /USER:PASSWORD@/);
+    assert.equal(cleanLine(hint), hint, "nothing of the advice is blanked out");
     // Without a tunnel the proxy answers in the server's place.
     const plain = await reachOver(proxy.host, "http://huggingface.invalid/", { HTTP_PROXY: proxy.host });
     assert.deepEqual([plain.error?.code, plain.pauses], ["PROXY_REFUSED", 0]);
+    assert.match(plain.error?.message ?? "", /the proxy .* \(HTTP_PROXY\) asks for a user and a password/);
+    assert.equal(cleanLine(plain.error?.hint ?? ""), plain.error?.hint);
   }
   using closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const host = `127.0.0.1:${closed.addr.port}`;
@@ -195,6 +201,38 @@ Deno.test("a proxy that refuses, asks for a password or is away is named as the 
     error.message,
     new RegExp(`the proxy ${host} \\(ALL_PROXY\\) did not answer \\(Connection refused`),
   );
+});
+
+Deno.test("a page with status 403 that comes over a proxy is not taken for a refused token", async () => {
+  const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+  let type = "text/html";
+  await using server = Deno.serve(
+    options,
+    () => new Response("<html>no", { status: 403, headers: { "content-type": type } }),
+  );
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  const over = { url, processEnv: { HTTP_PROXY: "http://me:pr0xy-pw@proxy.example:3128" } };
+  const { error, pauses } = await reach(over);
+  assert.deepEqual([error?.code, error?.exitCode, pauses], ["PROXY_REFUSED", 4, 0]);
+  assert.match(
+    error?.message ?? "",
+    /^Cannot read the models: the proxy proxy\.example:3128 \(HTTP_PROXY\) or 127\.0\.0\.1:\d+ behind it answered 403 with a web page$/,
+  );
+  assert.ok(!mayHaveStarted(error));
+  type = "application/json";
+  assert.equal((await reach(over)).error?.code, "HTTP_403");
+  type = "text/html";
+  assert.equal((await reach({ url })).error?.code, "HTTP_403");
+});
+
+Deno.test("https to a server of plain http fails at once, and says so", async () => {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(),
+  );
+  const { error, pauses } = await reach({ url: `https://127.0.0.1:${server.addr.port}/` });
+  assert.deepEqual([error?.code, error?.exitCode, pauses], ["TLS_MISSING", 4, 0]);
+  assert.match(error?.message ?? "", /: 127\.0\.0\.1:\d+ does not speak https$/);
 });
 
 Deno.test("without a proxy, or around it, the server itself is named", async () => {

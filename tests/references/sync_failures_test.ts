@@ -47,6 +47,7 @@ const AWAY = new PassingError("Cannot read the records of clip: no answer", { co
 const LACKING = new UnreachableError("Cannot read the records of clip: none", { code: "RECORDS_MISSING" });
 const HELD_BACK = new RefusedError("Cannot propose the changes of clip", { code: "SHRINK" });
 const NO_GIT = new UnreachableError("Cannot clone you/images: no route to host", { code: "GIT_UNREACHABLE" });
+const REFUSED = new UnreachableError("Cannot read the pull requests", { code: "PROXY_REFUSED" });
 const UNKNOWN = new AuthenticationError("Cannot clone you/images", { code: "GIT_AUTHENTICATION" });
 const MOVED = new FailedError("Cannot push: somebody else pushed", { code: "BRANCH_MOVED" });
 
@@ -74,6 +75,7 @@ const CASES: readonly (readonly [
   ["a change is held back", [category(HELD_BACK), COMPARED], [], "incomplete", 1],
   ["GitHub cannot be cloned from", [category(NO_GIT)], [], "outage", 1],
   ["GitHub's API is away", [COMPARED], [repository(AWAY)], "outage", 1],
+  ["a proxy refuses GitHub's API", [COMPARED], [repository(REFUSED)], "outage", 1],
   ["a push lost a race", [COMPARED], [repository(MOVED)], "incomplete", 1],
   ["GitHub refuses the token", [category(UNKNOWN), category(UNKNOWN)], [], "outage", 3],
   ["GitHub refuses the token for one repository", [category(UNKNOWN), COMPARED], [], "incomplete", 3],
