@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, UnreachableError } from "../core/errors.ts";
 import { actionOf } from "../core/network_error.ts";
+import { nextLink } from "../core/next_link.ts";
 import { AnswerMemory } from "./answer_memory.ts";
 import { currentToken, type GitHubAccess } from "./github_access.ts";
 import { answeredStatus, githubError } from "./github_error.ts";
@@ -212,7 +213,7 @@ export class GitHubClient {
       return {
         data: this.#checked(response.data, schema, request),
         etag: response.headers.etag,
-        hasNext: /;\s*rel="?next"?/.test(response.headers.link ?? ""),
+        hasNext: nextLink(response.headers.link) !== undefined,
       };
     } catch (error) {
       if (signal.aborted) throw signal.reason;

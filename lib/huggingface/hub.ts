@@ -153,6 +153,7 @@ export class Hub {
   /** Every file of a commit. @throws {RefusedError} code `REGISTRY_UNFIT` for what is neither a file nor a folder */
   async listFiles(commit: CommitId): Promise<HubFile[]> {
     const files: HubFile[] = [];
+    const seen = new Set<string>();
     let url: string | undefined = this.apiUrl(`tree/${commit}?recursive=true&expand=false`);
     let entries = 0;
     for (let pages = 0; url !== undefined; pages++) {
@@ -163,9 +164,21 @@ export class Hub {
         throw this.#unfit(commit, `it has more than ${ENTRIES_MAX} files and folders`);
       }
       for (const entry of data) if (entry.type !== "directory") files.push(this.#fileOf(commit, entry));
+      seen.add(url);
       url = nextPage(headers.get("link"), url, this.settings.endpoint);
+      if (url !== undefined && seen.has(url)) throw this.#endless();
     }
     return files;
+  }
+
+  #endless(): UnreachableError {
+    const { endpoint, repoId } = this.settings;
+    return new UnreachableError(
+      `Cannot read the file list of ${repoId}: ${
+        new URL(endpoint).host
+      } links from a page back to an earlier one`,
+      { code: "ANSWER_INVALID", hint: "check HF_ENDPOINT and the proxies in front of it" },
+    );
   }
 
   /** A small file's bytes, as many as are listed. */
@@ -195,10 +208,11 @@ export class Hub {
     );
   }
 
-  /** Has something made on the hub; that it is there already is as good. */
-  async make(url: string, what: string, body: Readonly<Record<string, unknown>>): Promise<void> {
+  /** Creates a repository or a branch on the hub; one that exists already is as good. */
+  async create(url: string, what: string, body: Readonly<Record<string, unknown>>): Promise<void> {
     const request: HttpRequest & { readonly timeoutMs: number } = {
       ...this.#request(url, what, { "content-type": "application/json" }),
+      verb: "create",
       method: "POST",
       body: JSON.stringify(body),
     };
@@ -237,9 +251,10 @@ export class Hub {
     const request: HttpRequest & { readonly timeoutMs: number } = {
       ...this.#request(
         this.apiUrl(`commit/${encodeURIComponent(revision)}`),
-        `the answer to a commit to ${repoId}`,
+        `a commit in ${repoId}`,
         { "content-type": "application/x-ndjson" },
       ),
+      verb: "create",
       method: "POST",
       body: lines.join("\n"),
     };

@@ -54,7 +54,7 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
       });
     default:
       if (status !== 401) return undefined;
-      return new AuthenticationError(`Cannot use ${repoId}: ${host} does not know who asks (401)${saying}`, {
+      return new AuthenticationError(`Cannot use ${repoId}: ${host} wants a valid token (401)${saying}`, {
         code: "HTTP_401",
         hint: token === undefined
           ? `set ${tokenEnv} to a token of an account that may`

@@ -1,3 +1,5 @@
+import { nextLink } from "../core/next_link.ts";
+
 /**
  * Returns the address of the next page of a list: the `next` link of a `Link` header (RFC 8288), `undefined` on the last
  * page. A mirror or a proxy passes on links of the hub behind it, whose address may be out of reach, and is never given
@@ -17,7 +19,7 @@
  * ```
  */
 export function nextPage(link: string | null, from: string, endpoint: string): string | undefined {
-  const [, target] = /<([^>]*)>\s*;\s*rel="?next"?/i.exec(link ?? "") ?? [];
+  const target = nextLink(link);
   if (target === undefined || !URL.canParse(target, from)) return undefined;
   const next = new URL(target, from);
   if (next.href.startsWith(`${new URL(endpoint).href.replace(/\/$/, "")}/`)) return next.href;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
 import { type Http, readBody, statusError } from "../core/http.ts";
-import { networkError } from "../core/network_error.ts";
+import { actionOf, type NamedRequest, networkError } from "../core/network_error.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../core/stall_watch.ts";
 import type { Sha256 } from "../core/hash.ts";
@@ -87,15 +87,15 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
   const { token, endpoint } = hub.settings;
   const isHubs = url.origin === new URL(endpoint).origin;
   const body = init.body;
-  const what = body instanceof HashedFileBlob
-    ? `the upload of ${body.file.path}`
-    : `the upload to ${hub.settings.repoId}`;
+  const named = body instanceof HashedFileBlob
+    ? { verb: "upload", what: body.file.path }
+    : { verb: "upload to", what: hub.settings.repoId };
   const signal = AbortSignal.any([context.signal, ...(init.signal ? [init.signal] : [])]);
   using watch = new StallWatch(
     { ...context, signal },
     patience.stallMs,
     () =>
-      new PassingError(`Cannot finish ${what}: nothing moved for ${patience.stallMs / 1000} s`, {
+      new PassingError(`Cannot ${actionOf(named)}: nothing moved for ${patience.stallMs / 1000} s`, {
         code: "STALLED",
         hint: "check the network, or run again later",
       }),
@@ -113,7 +113,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
       onFailure: (error) => unread = { error },
     })
     : body;
-  const request = { url: url.href, what };
+  const request = { url: url.href, ...named };
   let response: Response;
   try {
     response = await hub.context.http(url, {
@@ -124,7 +124,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
     });
     if (response.ok) return await readWhole(response, request);
   } catch (error) {
-    if (unread !== undefined) throw diskError(unread.error, `read ${what}`);
+    if (unread !== undefined) throw diskError(unread.error, actionOf(named));
     throw networkError(error, request, url.host, watch.signal);
   }
   if (isHubs && url.pathname.includes("/commit/") && [409, 412].includes(response.status)) {
@@ -137,7 +137,7 @@ async function send(context: Context, upload: Upload, url: URL, init: RequestIni
 async function uploadError(
   context: Context,
   hub: Hub,
-  request: { readonly url: string; readonly what: string },
+  request: NamedRequest & { readonly url: string },
   response: Response,
   isHubs: boolean,
 ): Promise<Error> {
@@ -162,7 +162,7 @@ async function uploadError(
 /** The package leaves answers unread that it needs nothing of; read here, they break where they are tried again. */
 async function readWhole(
   response: Response,
-  request: { readonly url: string; readonly what: string },
+  request: NamedRequest & { readonly url: string },
 ): Promise<Response> {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of readBody(response, request, ANSWER_BYTES_MAX)) pieces.push(new Uint8Array(piece));

@@ -45,8 +45,8 @@ export async function makeTarget(
   const { endpoint, repoId, revision } = hub.settings;
   if (missing === "repository") {
     const [organization, name] = repoId.split("/");
-    context.log.info(`making the ${isPrivate ? "private " : ""}repository ${repoId}`);
-    await hub.make(`${endpoint}/api/repos/create`, `the answer to making ${repoId}`, {
+    context.log.info(`creating the ${isPrivate ? "private " : ""}repository ${repoId}`);
+    await hub.create(`${endpoint}/api/repos/create`, `the repository ${repoId}`, {
       type: "model",
       name,
       organization,
@@ -56,9 +56,9 @@ export async function makeTarget(
     const target = await findTarget(hub);
     if (isThere(target)) return target;
   }
-  context.log.info(`making the branch ${revision} of ${repoId}`);
+  context.log.info(`creating the branch ${revision} of ${repoId}`);
   const url = hub.apiUrl(`branch/${encodeURIComponent(revision)}`);
-  await hub.make(url, `the answer to making ${revision} of ${repoId}`, {});
+  await hub.create(url, `the branch ${revision} of ${repoId}`, {});
   return (await hub.findCommit()).commit;
 }
 

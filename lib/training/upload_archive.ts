@@ -48,7 +48,8 @@ async function put(context: Context, archive: WrittenArchive, target: PresignedT
     method: "PUT",
     headers: { "content-type": "application/zip", ...target.upload_headers },
     body: new FileBlob(context, archive.path, archive.bytes),
-    what: "the answer to the upload of the archive",
+    verb: "upload",
+    what: "the archive",
     timeoutMs: UPLOAD_TIMEOUT_MS,
   } as const;
   await exchange(context, request, async (response) => {

@@ -194,6 +194,27 @@ Deno.test("the pages of a mirror's file list are read at the mirror, wherever it
   assert.equal(nextPage(link, from, "https://corp.example/hf"), `${from}&cursor=7`);
 });
 
+Deno.test("a file list whose pages lead back to an earlier one ends at once", async () => {
+  await using bench = new HubBench();
+  bench.server.pageSize = 1;
+  bench.server.commit(REPO, { "a.bin": "1", "b.bin": "2" });
+  let requests = 0;
+  const http = async (input: string | URL | Request, init?: RequestInit) => {
+    requests++;
+    const response = await fetch(input, init);
+    const url = `${new URL(String(input)).origin}${
+      new URL(String(input)).pathname
+    }?recursive=true&expand=false`;
+    return new Response(response.body, { status: 200, headers: { link: `<${url}>; rel="next"` } });
+  };
+  const hub = new Hub({ ...bench.context, http }, hubOf(bench.server));
+  await assert.rejects(hub.listFiles(bench.server.head(REPO).id), {
+    code: "ANSWER_INVALID",
+    message: /links from a page back to an earlier one$/,
+  });
+  assert.equal(requests, 1);
+});
+
 Deno.test("a pull waits as long as the hub's RateLimit field says", async () => {
   await using bench = new HubBench();
   bench.server.commit(REPO, MODELS);
