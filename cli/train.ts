@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import { EXIT, type ExitCode } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { uploadToHub } from "../lib/huggingface/archive_upload.ts";
 import { type HubSettings, hubSettings } from "../lib/huggingface/hub_settings.ts";
@@ -78,6 +78,12 @@ export const program: Program = defineProgram(
 
 /** One training, recorded and shown. */
 async function runTrain(session: Session, flags: TrainFlags): Promise<void> {
+  if (flags.testInput !== undefined) {
+    throw new UsageError("Cannot do the job of --test-input: --test-input goes with --serve-runpod", {
+      code: "FLAGS_CONFLICT",
+      hint: "add --serve-runpod to do the job, or leave --test-input out to train",
+    });
+  }
   const options = trainingOptions(flags);
   // Before a store is made beside a mistyped name.
   if (flags.skipTraining) refuseMissingModels(session.context, session.location.modelsDir);

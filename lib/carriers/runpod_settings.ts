@@ -7,6 +7,9 @@ import { isSecretName } from "../core/redact_arguments.ts";
 import { RequestSecret, Secret } from "../core/secret.ts";
 import type { RunPodApi } from "../runpod/client.ts";
 
+/** As `runpod.api_key_env` has it by itself. */
+const DEFAULT_KEY_VARIABLE = "RUNPOD_API_KEY";
+
 /** Where jobs are started, with the key from the command line, the environment or, last, the file. */
 export function runPodApi(
   { runpod }: Pick<ModelSync, "runpod">,
@@ -32,6 +35,7 @@ export function runPodApi(
       hint: "set it, or --status-url-template, to https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}",
     });
   }
+  refuseOtherEndpoint(triggerUrl, runpod.status_url_template ?? "");
   return {
     triggerUrl,
     statusUrlTemplate: runpod.status_url_template,
@@ -41,6 +45,30 @@ export function runPodApi(
     requestTimeoutMs: runpod.request_timeout_sec * 1000,
     jobTimeoutMs: runpod.job_timeout_sec * 1000,
   };
+}
+
+/**
+ * RunPod answers 404 for a job of another endpoint, which is paid for all the same.
+ *
+ * @throws {UsageError} code `ENDPOINTS_DIFFER`
+ */
+function refuseOtherEndpoint(triggerUrl: string, statusUrl: string): void {
+  const [started, followed] = [triggerUrl, statusUrl].map(endpointOf);
+  if (started === undefined || followed === undefined || started.host !== followed.host) return;
+  if (started.id === followed.id) return;
+  throw new UsageError(
+    `Cannot pull from RunPod: model_sync.runpod.trigger_url has the endpoint ${quote(started.id)}, ` +
+      `status_url_template has ${quote(followed.id)}`,
+    { code: "ENDPOINTS_DIFFER", hint: "put the id of one endpoint into both" },
+  );
+}
+
+/** `abc` of `https://api.runpod.ai/v2/abc/run`. */
+function endpointOf(url: string): { readonly host: string; readonly id: string } | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { host, pathname } = new URL(url);
+  const [, id] = /\/v2\/([^/]+)\/(?:run|runsync|status)(?:\/|$)/.exec(pathname) ?? [];
+  return id === undefined ? undefined : { host, id };
 }
 
 /** What examples have in the place of an endpoint's id. @throws {UsageError} code `ENDPOINT_ID_MISSING` */
@@ -71,9 +99,13 @@ function apiHeaders(
   if (key !== undefined) {
     return Object.fromEntries([...own, ["authorization", key.map((value) => `Bearer ${value}`)]]);
   }
-  if (/(?:^|\.)runpod\.(?:ai|io)$/i.test(new URL(triggerUrl).hostname)) {
+  const isRunPods = /(?:^|\.)runpod\.(?:ai|io)$/i.test(new URL(triggerUrl).hostname);
+  // Another API may want no key; a variable that was named is meant.
+  if (isRunPods || runpod.api_key_env !== DEFAULT_KEY_VARIABLE) {
     throw new AuthenticationError(
-      `Cannot ask RunPod: the variable ${runpod.api_key_env} ${absenceOf(context.env, runpod.api_key_env)}`,
+      `Cannot use RunPod's API: the variable ${runpod.api_key_env} ${
+        absenceOf(context.env, runpod.api_key_env)
+      }`,
       {
         code: "TOKEN_MISSING",
         hint: `set ${runpod.api_key_env} in the environment or in .env to an API key of RunPod`,

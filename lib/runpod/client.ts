@@ -98,7 +98,8 @@ export class RunPodClient {
       url,
       method: this.#api.method,
       ...(body === null ? {} : { body: JSON.stringify(body) }),
-      what: `the answer to ${method} ${new URL(url).pathname}, which starts a job`,
+      verb: "start",
+      what: `a RunPod job with ${method} ${new URL(url).pathname}`,
     });
   }
 
@@ -122,7 +123,8 @@ export class RunPodClient {
     return await this.#ask(context, {
       url: urlOfJob(template, id),
       method: "POST",
-      what: `the cancellation of RunPod job ${id}`,
+      verb: "cancel",
+      what: `RunPod job ${id}`,
       timeoutMs: Math.min(this.#api.requestTimeoutMs, CANCEL_TIMEOUT_MS),
     });
   }

@@ -96,7 +96,8 @@ export class WorkerApi {
       // What the SDK says, although it is JSON.
       headers: { "content-type": "application/x-www-form-urlencoded", "x-request-id": id },
       body: JSON.stringify(body),
-      what: `the answer to the result of RunPod job ${id}`,
+      verb: "return",
+      what: `the result of RunPod job ${id}`,
     }, timeoutMs);
   }
 
@@ -106,7 +107,7 @@ export class WorkerApi {
     const job = id === undefined ? {} : { job_id: id };
     // The name that the SDK gives to its own version.
     const url = withParameters(this.#pingUrl, { ...job, runpod_version: `model-sync/${VERSION}` });
-    await this.#ask(context, { url, what: "the answer to a sign of life" }, 2 * this.pingIntervalMs);
+    await this.#ask(context, { url, verb: "send", what: "a ping to RunPod" }, 2 * this.pingIntervalMs);
   }
 
   /** The body of the answer; empty where there is none, and for the 400 that a frozen worker gets. */

@@ -273,6 +273,15 @@ Deno.test("what is missing or wrong is told before anything is started", async (
   await expect(2, /The header|Cannot send the header "x y"/, "--headers-json", '{"x y": "z"}');
   const real = "https://api.runpod.ai/v2/abc/run";
   await expect(3, /the variable NO_KEY is not set/, "--trigger-url", real, "--api-key-env", "NO_KEY");
+  // Another API may want no key, but not where a variable for it is named.
+  await expect(3, /the variable NO_KEY is not set/, "--api-key-env", "NO_KEY");
+  const other = seed.world.api.statusUrlTemplate.replace("/ep1/", "/ep2/");
+  await expect(
+    2,
+    /trigger_url has the endpoint "ep1", status_url_template has "ep2"/,
+    "--status-url-template",
+    other,
+  );
   // As the original's example has it, and as ours has.
   for (const id of ["<ENDPOINT_ID>", "ENDPOINT_ID", "{endpoint_id}", "%3CENDPOINT_ID%3E"]) {
     const left = new RegExp(`trigger_url has "${id}" in the place of an endpoint's id`);
@@ -515,6 +524,8 @@ Deno.test("a worker can be tried without RunPod", async () => {
   );
   assert.equal(good.code, 0, good.stderr);
   assert.equal(JSON.parse(good.stdout).output.models_archive_url, storage.downloadUrl);
+  const alone = await runCli("train", ["--test-input", JSON.stringify(job)], options);
+  assert.deepEqual([alone.code, /--test-input goes with --serve-runpod/.test(alone.stderr)], [2, true]);
   const bad = await runCli("train", ["--serve-runpod", "--test-input", '{"input": {}}', "--json"], options);
   assert.equal(bad.code, 1);
   assert.equal(JSON.parse(JSON.parse(bad.stdout).error).error_type, "UPLOAD_TARGET_MISSING");
