@@ -36,7 +36,7 @@ export function parsePaxRecords(content: Uint8Array, guard: ArchiveGuard): PaxRe
     }
     return decoded;
   };
-  if ((text("hdrcharset") ?? UTF8_CHARSET) !== UTF8_CHARSET) {
+  if (!CHARSETS.includes(text("hdrcharset") ?? UTF8_CHARSET)) {
     throw guard.fault("ARCHIVE_UNSAFE", "it has names that are not UTF-8");
   }
   return {
@@ -49,10 +49,16 @@ export function parsePaxRecords(content: Uint8Array, guard: ArchiveGuard): PaxRe
 
 const UTF8_CHARSET = "ISO-IR 10646 2000 UTF-8";
 
+/** `BINARY`: the names are the file system's bytes, as bsdtar writes them without a locale. They have to be UTF-8, too. */
+const CHARSETS = [UTF8_CHARSET, "BINARY"];
+
 const SPARSE_PREFIX = "GNU.sparse.";
 
 /** The records of version 1.0, which bsdtar and GNU tar write. */
 const SPARSE_KEYS = ["major", "minor", "name", "realsize"].map((key) => SPARSE_PREFIX + key);
+
+/** Version 0.0 repeats these for each piece of a file; {@link parseSparse} refuses it. */
+const REPEATED_SPARSE = ["offset", "numbytes"].map((key) => SPARSE_PREFIX + key);
 
 function parseSparse(
   keys: readonly string[],
@@ -84,7 +90,9 @@ function takeRecords(content: Uint8Array, guard: ArchiveGuard): Map<string, Uint
     const record = takeRecord(rest);
     if (record === undefined) throw guard.fault("ARCHIVE_DAMAGED", "it has a pax header that cannot be read");
     const { key, value, length } = record;
-    if (records.has(key)) throw guard.fault("ARCHIVE_UNSAFE", `it has a pax header that says ${key} twice`);
+    if (records.has(key) && !REPEATED_SPARSE.includes(key)) {
+      throw guard.fault("ARCHIVE_UNSAFE", `it has a pax header that says ${key} twice`);
+    }
     records.set(key, value);
     rest = rest.subarray(length);
   }

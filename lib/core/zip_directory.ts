@@ -167,6 +167,15 @@ function refuseMixedSeparators(headers: readonly CentralHeader[], guard: Archive
   );
 }
 
+/** Methods of APPNOTE 4.4.5 that programs at hand write; Windows Explorer takes Deflate64 from 2 GiB on. */
+const METHOD_NAMES: Readonly<Record<number, string>> = {
+  9: "Deflate64",
+  12: "bzip2",
+  14: "LZMA",
+  93: "zstd",
+  95: "xz",
+};
+
 /** Checks what a header says by itself. */
 function checkHeader(header: CentralHeader, guard: ArchiveGuard): void {
   const { name, path, kind, flags, methodNumber, unixType } = header;
@@ -176,7 +185,12 @@ function checkHeader(header: CentralHeader, guard: ArchiveGuard): void {
   if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION | FLAG_MASKED)) !== 0) throw unsafe("is encrypted");
   if ((flags & FLAG_PATCH) !== 0) throw unsafe("is a patch of another file");
   if (methodNumber !== STORED && methodNumber !== DEFLATED) {
-    throw unsafe(`is compressed by method ${methodNumber}; stored (0) and deflated (8) are read`);
+    const name = METHOD_NAMES[methodNumber];
+    throw unsafe(
+      `is compressed by method ${methodNumber}${
+        name === undefined ? "" : ` (${name})`
+      }; stored (0) and deflated (8) are read`,
+    );
   }
   if (unixType !== 0 && unixType !== (isFolder ? TYPE_FOLDER : TYPE_FILE)) {
     const other = isFolder ? "a file that is named as a folder" : "a folder that is named as a file";

@@ -66,6 +66,10 @@ with zipfile.ZipFile("out.zip", "w") as archive:
   "tar --format=pax -V": { program: "tar", script: "tar cf out.tar --format=pax -V 'models of May' models" },
   "bsdtar": { program: "bsdtar", script: "bsdtar -cf out.tar models" },
   "bsdtar, of the folder itself": { program: "bsdtar", script: "bsdtar -cf out.tar ./models" },
+  "bsdtar, without a locale": {
+    program: "bsdtar",
+    script: "LC_ALL=C bsdtar --format pax -cf out.tar models 2> /dev/null",
+  },
   "bsdtar -z": { program: "bsdtar", script: "bsdtar -czf out.tar.gz models" },
   "bsdtar --zstd": { program: "bsdtar", script: "bsdtar -cf out.tar.zst --zstd models" },
   "bsdtar --format=zip": { program: "bsdtar", script: "bsdtar -cf out.zip --format zip ./models" },
@@ -135,6 +139,10 @@ for (const [name, { program, script }] of Object.entries(MAKERS)) {
 /** Scripts that pack a folder with a hard link and a file with holes. */
 const SHORTENERS: Readonly<Record<string, { readonly program: string; readonly script: string }>> = {
   "bsdtar": { program: "bsdtar", script: "bsdtar -cf out.tar models" },
+  "bsdtar, without a locale": {
+    program: "bsdtar",
+    script: "LC_ALL=C bsdtar --format pax -cf out.tar models 2> /dev/null",
+  },
   "bsdtar -z": { program: "bsdtar", script: "bsdtar -czf out.tar models" },
   "bsdtar --format=gnutar": { program: "bsdtar", script: "bsdtar -cf out.tar --format gnutar models" },
   "tar -S": { program: "tar", script: "tar cSf out.tar models" },

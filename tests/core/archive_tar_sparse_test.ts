@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { ArchiveLimits } from "../../lib/core/archive_limits.ts";
-import { paxHeader, rawTar, type RawTarHeader, tarMember } from "../helpers/raw_tar.ts";
+import { paxHeader, paxRecord, rawTar, type RawTarHeader, tarMember } from "../helpers/raw_tar.ts";
 import { joined } from "../helpers/raw_zip.ts";
 import { readArchive } from "../helpers/read_archive.ts";
 import { noise } from "../helpers/temp_dir.ts";
@@ -226,4 +226,15 @@ Deno.test("contents of a sparse file that are cut off are damage, not zeros", as
       await assert.rejects(readArchive(bytes), { code: "ARCHIVE_DAMAGED", message: /truncated/ });
     }
   }
+});
+
+Deno.test("a sparse file of version 0.0, whose pieces are all in its header, is refused with the version that is read", async () => {
+  const pieces = ["offset", "numbytes", "offset", "numbytes"].map((key) =>
+    paxRecord(`GNU.sparse.${key}`, "0")
+  );
+  const tar = rawTar(
+    tarMember({ name: "pax", type: "x", content: pieces.join("") }),
+    tarMember({ name: "a" }),
+  );
+  await assert.rejects(readArchive(tar), { code: "ARCHIVE_UNSAFE", message: /--sparse-version=1\.0/ });
 });

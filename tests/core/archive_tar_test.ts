@@ -212,8 +212,19 @@ refuses("a tar is refused for paths that only its own kinds of header can spell"
     message: /not UTF-8/,
   },
   "charset of names": {
-    tar: rawTar(paxHeader({ hdrcharset: "BINARY", path: "a" }), A),
+    tar: rawTar(paxHeader({ hdrcharset: "ISO-IR 8859 1 1998", path: "a" }), A),
     message: /names that are not UTF-8/,
+  },
+  "name of bytes that are not UTF-8": {
+    tar: rawTar(
+      tarMember({
+        name: "pax",
+        type: "x",
+        content: new Uint8Array([...new TextEncoder().encode("21 hdrcharset=BINARY\n10 path="), 0xe4, 0x0a]),
+      }),
+      A,
+    ),
+    message: /whose path is not UTF-8/,
   },
 });
 

@@ -346,7 +346,8 @@ refuses("a ZIP is refused for contents that are not what is said of them", {
     message: /^.{200,300}n…" is longer than 900 bytes$/,
   },
   "method of AES": { entries: [{ ...A, both: { method: 99 } }], message: /method 99/ },
-  "method zstd": { entries: [{ ...A, both: { method: 93 } }], message: /method 93/ },
+  "method zstd": { entries: [{ ...A, both: { method: 93 } }], message: /method 93 \(zstd\)/ },
+  "method Deflate64": { entries: [{ ...A, both: { method: 9 } }], message: /method 9 \(Deflate64\)/ },
   "name that is not UTF-8": {
     entries: [{ ...A, name: new Uint8Array([0x82]), both: { flags: 0 } }],
     message: /name that is not UTF-8/,
