@@ -154,6 +154,14 @@ const FOREIGN: Readonly<Record<string, readonly [Bytes, reason: RegExp]>> = {
     model(node("Add", ["x", "x"], ["y"]), input("x", FLOAT8, [1]), output("y", FLOAT8, [1])),
     /tensor\(float8e4m3fn\)/,
   ],
+  "float8 that no operator computes with": [
+    joined(
+      number(1, 9),
+      model(node("Identity", ["x"], ["y"]), input("x", FLOAT8, [1]), output("y", FLOAT8, [1])),
+      message(8, text(1, ""), number(2, 19)),
+    ),
+    /unsupported data type: 17/,
+  ],
   "a later operator set": [
     joined(
       number(1, 8),

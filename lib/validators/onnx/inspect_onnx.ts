@@ -89,7 +89,7 @@ const SIGNATURE_HINT =
 
 /** What ONNX Runtime says of models that another build of it, or a later one, may load. */
 const LACKED =
-  /No Op registered|is not a registered function|No opset import for domain|Could not find an implementation|tensor\((?:bfloat16|float[48]|u?int[24]\b)|only \*guarantees\* support|Unsupported model IR version/;
+  /No Op registered|is not a registered function|No opset import for domain|Could not find an implementation|tensor\((?:bfloat16|float[48]|u?int[24]\b)|only \*guarantees\* support|Unsupported model IR version|unsupported data type/i;
 
 const STRUCTURE_HINT =
   "if your consumers' runtime loads it, list it in activation.validate.onnx.structure_only, and only its structure, inputs " +
