@@ -19,6 +19,9 @@ export const REPOSITORY_ARCHIVED = "REPOSITORY_ARCHIVED";
 /** The code of the error when a hook or a rule of the remote refuses a push. */
 export const PUSH_DECLINED = "PUSH_DECLINED";
 
+/** The code of the error when a setting outside the clone, of git or of ssh, keeps git from working. */
+const GIT_CONFIG = "GIT_CONFIG";
+
 /** The code of the error when the remote has a branch `a` and `a/b` is pushed, or the other way round. */
 export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
 
@@ -53,6 +56,29 @@ interface Diagnosis {
  * a refused login also says "unable to access".
  */
 const DIAGNOSES: readonly Diagnosis[] = [
+  {
+    // Git names a file of the clone by its relative path.
+    pattern: /bad config [^\n]* in file '?((?:\/|[A-Za-z]:)[^'\n]*?)'?(?: at line \d+)?$/m,
+    isLocal: true,
+    toError: (message, match) =>
+      new UsageError(message, { code: GIT_CONFIG, hint: `fix this setting of git in ${match[1]}` }),
+  },
+  {
+    pattern: /Bad configuration option|Bad owner or permissions on |\d+ bad configuration options/,
+    isLocal: true,
+    toError: (message) =>
+      new UsageError(message, { code: GIT_CONFIG, hint: "fix the configuration of ssh for this user" }),
+  },
+  {
+    pattern: /cannot run \S*ssh\b[^\n]*: No such file|\bssh: (?:command )?not found/,
+    isLocal: true,
+    toError: (message) =>
+      new UsageError(message, {
+        code: "SSH_MISSING",
+        hint:
+          "install OpenSSH's client; where it is installed, add its folder to the PATH: that of cron and systemd is short",
+      }),
+  },
   {
     // GitHub answers 403 as well.
     pattern: /^(?:remote|ERROR): .*\barchived\b/m,
@@ -103,13 +129,12 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new FailedError(message, {
         code: "GIT_SIGNING",
-        hint:
-          "push.gpgSign is set in git's configuration: set up the key for this user, or set it to if-asked",
+        hint: "push.gpgSign is set in git's configuration: set up the key for this user, or set it to false",
       }),
   },
   {
     pattern:
-      /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|returned error: 40[13]|Authorization error: |Authentication required: |Git credentials for .* not found|HTTP Basic: Access denied|Invalid username or (?:password|token)|Write access to repository not granted|Permission to \S+ denied|marked as read only|not allowed to push/i,
+      /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|returned error: 40[13]|Authorization error: |Authentication required: |Git credentials for .* not found|HTTP Basic: Access denied|Invalid username or (?:password|token)|Write access to repository not granted|Permission to \S+ denied|marked as read only|not allowed to push|SAML SSO/i,
     toError: (message) =>
       new AuthenticationError(message, {
         code: "GIT_AUTHENTICATION",
@@ -176,7 +201,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     pattern:
-      /No such remote|does not appear to be a git repository|Repository not found|repository '[^']*' (?:does not exist|not found)|returned error: 404/i,
+      /No such remote|does not appear to be a git repository|Repository not found|repository '[^']*' (?:does not exist|not found)|returned error: 404|project you were looking for could not be found/i,
     toError: (message) =>
       new UnreachableError(message, {
         code: "GIT_REMOTE_MISSING",
@@ -184,8 +209,24 @@ const DIAGNOSES: readonly Diagnosis[] = [
       }),
   },
   {
+    pattern: /returned error: 429|too many requests/i,
+    toError: (message) =>
+      new UnreachableError(message, {
+        code: "GIT_RATE_LIMITED",
+        hint: "the git server limits requests: run again later",
+      }),
+  },
+  {
+    pattern: /returned error: 5\d\d/,
+    toError: (message) =>
+      new UnreachableError(message, {
+        code: "GIT_UNREACHABLE",
+        hint: "the git server fails: run again later",
+      }),
+  },
+  {
     pattern:
-      /Could not resolve host|Couldn't resolve host|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to access|Network is unreachable|Operation timed out|early EOF|the remote end hung up|SSL (?:certificate|connect)|SSL_|gnutls|TLS connect|returned error: 5\d\d|No route to host|Could not read from remote repository|Rate limit exceeded|RPC failed|unexpected disconnect|kex_exchange_identification/i,
+      /Could not resolve host|Couldn't resolve host|Connection (?:refused|reset|timed out|closed)|Failed to connect|unable to access|Network is unreachable|Operation timed out|early EOF|the remote end hung up|SSL (?:certificate|connect)|SSL_|gnutls|TLS connect|No route to host|Could not read from remote repository|Rate limit exceeded|RPC failed|unexpected disconnect|kex_exchange_identification/i,
     toError: (message) =>
       new UnreachableError(message, {
         code: "GIT_UNREACHABLE",
@@ -204,8 +245,9 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
 ];
 
-/** A remote's complaint begins with what it is about, and goes on about how to fix it. */
-const DECLINE_LINES_MAX = 6;
+/** A remote's complaint begins with what it is about; a hook that reports what it checks ends with it. */
+const FIRST_LINES_MAX = 4;
+const LAST_LINES_MAX = 3;
 
 /**
  * Turns what a failed git said into an error of ours. `action` completes "Cannot …".
@@ -251,7 +293,9 @@ function declined(action: string, stderr: string): FailedError {
   const said = readGitWords(stderr);
   const words = said.text.split("\n").filter((line) => line.startsWith("remote:"))
     .map((line) => line.slice("remote:".length).trim()).filter((line) => line !== "");
-  const reason = words.length > 0 ? words.slice(0, DECLINE_LINES_MAX).join("; ") : said.reason;
+  const reason = words.length > 0
+    ? firstAndLast(words).join("; ")
+    : /\[remote rejected\][^\n]*\(([^()\n]+)\)/.exec(stderr)?.[1] ?? said.reason;
   if (NAME_TAKEN.test(stderr)) {
     return new FailedError(
       `Cannot ${action}: the remote has a branch that this name collides with: ${reason}`,
@@ -265,6 +309,11 @@ function declined(action: string, stderr: string): FailedError {
     code: PUSH_DECLINED,
     hint: "fix what it complains about and publish again; nothing was published",
   });
+}
+
+function firstAndLast(lines: readonly string[]): readonly string[] {
+  if (lines.length <= FIRST_LINES_MAX + LAST_LINES_MAX) return lines;
+  return [...lines.slice(0, FIRST_LINES_MAX), "…", ...lines.slice(-LAST_LINES_MAX)];
 }
 
 /** `a` and `a/b` cannot both be branches. GitHub says it in the second way. */

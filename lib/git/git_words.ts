@@ -29,6 +29,9 @@ const NOISE = [
   "Warning: Permanently added ",
   "\\*\\* ",
   "@",
+  // GitLab frames its messages.
+  "(?:remote:)? *[=-]*$",
+  "\\[signal SIG",
   "(?:Downloading|Uploading) .*\\(.*\\)",
   "Errors logged to ",
   "Use `git lfs logs last`",
@@ -36,6 +39,12 @@ const NOISE = [
   REFUSED_LOGIN,
 ];
 const NO_REASON = new RegExp(`^(?:${NOISE.join("|")})`);
+
+/** The calls that a git-lfs lists when it crashes, after it has said why. */
+const GO_STACK = /^goroutine \d+ \[.*(?:\n(?!fatal: |error: |warning: |\d\d:\d\d:).*)*/gm;
+
+/** Git names in the next line why it cannot connect to a `git://` address. */
+const ADDRESSES = /^(fatal: unable to connect to .*:)\n/gm;
 
 /** A reason that takes more lines than this is a story. */
 const LINES_MAX = 3;
@@ -55,7 +64,9 @@ export interface GitWords {
  * ran. Of git's closing lines ("Could not read from remote repository") only where nothing else was said.
  */
 export function readGitWords(stderr: string): GitWords {
-  const lines = stderr.split(/[\r\n]+/).map((line) => line.trim())
+  const lines = stderr.replace(GO_STACK, "").replace(ADDRESSES, "$1 ").split(/[\r\n]+/).map((line) =>
+    line.trim()
+  )
     .filter((line) => line !== "" && !NO_REASON.test(line));
   const telling = lines.filter((line) => TELLING.test(line));
   const [named, said] = [telling, lines].map((some) => some.filter((line) => !CONSEQUENCE.test(line)));

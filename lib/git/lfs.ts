@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
+import { AuthenticationError } from "../core/errors.ts";
 import { removeIfThere } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { formatPointer, type LfsPointer } from "../release/lfs_pointer.ts";
-import type { GitOptions } from "./git.ts";
+import type { ProcessExit } from "../core/subprocess.ts";
+import type { Git, GitOptions } from "./git.ts";
 import { lfsError } from "./lfs_error.ts";
 import type { Registry } from "./registry.ts";
 
@@ -40,8 +42,38 @@ export async function* readLfsContent(
   });
   yield* process.stdout;
   const exit = await process.exit;
-  if (exit.code !== 0) throw lfsError(git, action, exit, path);
+  if (exit.code !== 0) throw await lfsFailure(registry, git, action, exit, path);
   if (registry.isOwn) removeIfThere(context.fs, lfsObjectPath(registry, pointer.sha256));
+}
+
+/**
+ * Returns the error for a git-lfs that failed. After a refused login, a clone of ours forgets that the server wants one:
+ * git-lfs notes it in the clone's configuration, and from then on does not send a request without credentials.
+ *
+ * @param path the file that was fetched; without it, files were pushed
+ */
+export async function lfsFailure(
+  registry: Registry,
+  git: Git,
+  action: string,
+  exit: ProcessExit,
+  path?: string,
+): Promise<Error> {
+  const error = lfsError(git, action, exit, path);
+  if (registry.isOwn && error instanceof AuthenticationError) await forgetAccess(registry);
+  return error;
+}
+
+async function forgetAccess({ git }: Registry): Promise<void> {
+  const call = { action: "read what git-lfs noted about the server" };
+  const { stdout } = await git.attempt(
+    ["config", "--local", "-z", "--name-only", "--get-regexp", "^lfs\\..*\\.access$"],
+    call,
+  );
+  for (const key of new TextDecoder().decode(stdout).split("\0").filter((key) => key !== "")) {
+    // Another file's failure may have removed it already.
+    await git.attempt(["config", "--local", "--unset-all", key], call);
+  }
 }
 
 /** Where git-lfs keeps an object in a clone. */

@@ -24,9 +24,21 @@ export function lfsError(git: Git, action: string, exit: ProcessExit, path?: str
   const { stderr } = exit;
   const error = git.error(action, exit);
   const reason = reasonOf(error.message, action);
-  const status = Number([...stderr.matchAll(STATUS)].findLast(([, code]) => Number(code) >= 400)?.[1] ?? 0);
+  const status = statusIn(stderr);
   const message = `Cannot ${action}: ${reason}${status === 0 ? "" : ` (HTTP ${status})`}`;
-  return wrongContent(path, stderr) ?? ofStatus(message, status, stderr, path) ?? error;
+  const known = wrongContent(path, stderr) ?? ofStatus(message, status, stderr, path);
+  // What git's own words mean counts more than a status that nothing is known about.
+  return known ??
+    (status === 0 || error.code !== "GIT_FAILED" ? error : new FailedError(message, { code: "GIT_FAILED" }));
+}
+
+/** The status of the last answer that was a refusal. A 401 before other answers asked for the login that came then. */
+function statusIn(stderr: string): number {
+  const statuses = [...stderr.matchAll(STATUS)].map(([, code]) => Number(code));
+  const isLoginAsked = statuses.some((status) => status < 400);
+  return statuses.findLast((status, index) =>
+    status >= 400 && !(status === 401 && isLoginAsked && index < statuses.length - 1)
+  ) ?? 0;
 }
 
 /** What a registry on this machine says, and what a server says of one object among others. */
@@ -48,6 +60,13 @@ function ofStatus(
   }
   if (status === 401 || (status === 403 && isBatch)) {
     return new AuthenticationError(message, { code: "GIT_AUTHENTICATION", hint: ACCESS_HINT });
+  }
+  if (status === 403) {
+    return new AuthenticationError(message, {
+      code: "GIT_AUTHENTICATION",
+      hint:
+        "the storage of the Git LFS server denies access to the file: check the clock of this machine, and who may use the storage",
+    });
   }
   if (status === 404 && isBatch) {
     return new UnreachableError(message, {
@@ -102,5 +121,6 @@ function reasonOf(message: string, action: string): string {
   return message.slice(`Cannot ${action}: `.length)
     .replace(/^.*Smudge error: Error downloading .* \([0-9a-f]{64}\): /, "")
     .replace(/^(?:batch response|LFS): /, "")
+    .replace(/^panic: .*$/, "git-lfs crashed")
     .replace(/^(?:LFS|Fatal error): /, "");
 }

@@ -1,7 +1,6 @@
 import { redactUrls } from "../core/secret.ts";
 import { lfsMissing } from "./git_error.ts";
-import { hasLfs, TRACED } from "./lfs.ts";
-import { lfsError } from "./lfs_error.ts";
+import { hasLfs, lfsFailure, TRACED } from "./lfs.ts";
 import type { ObjectId, Registry } from "./registry.ts";
 import { isAnyInLfs } from "./stage_models.ts";
 import { listTree } from "./tree.ts";
@@ -12,7 +11,7 @@ import { listTree } from "./tree.ts";
  * the repository.
  *
  * @param subdir the model folder in the repository
- * @throws {UsageError} code `LFS_MISSING`; what {@link lfsError} makes of a failure
+ * @throws {UsageError} code `LFS_MISSING`; what {@link lfsFailure} makes of a failure
  */
 export async function pushLfs(registry: Registry, commit: ObjectId, subdir: string): Promise<void> {
   const models = await listTree(registry.git, commit, [`${subdir}/`]);
@@ -26,5 +25,5 @@ export async function pushLfs(registry: Registry, commit: ObjectId, subdir: stri
     label: "git lfs push",
     transfer: true,
   });
-  if (result.code !== 0) throw lfsError(git, action, result);
+  if (result.code !== 0) throw await lfsFailure(registry, git, action, result);
 }

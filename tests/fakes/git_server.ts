@@ -27,6 +27,8 @@ export interface GitServerOptions {
   readonly token: string | ((token: string) => boolean);
   /** Everybody may clone and fetch, as from a public repository. */
   readonly isPublic?: boolean;
+  /** Everybody may do everything, as on a server that only its own network reaches. */
+  readonly isOpen?: boolean;
 }
 
 export function startGitServer(options: GitServerOptions): GitServer {
@@ -39,8 +41,8 @@ export function startGitServer(options: GitServerOptions): GitServer {
     requests.push({ method: request.method, path: pathname + search, auth });
     const intercepted = await state.intercept(request, pathname);
     if (intercepted !== undefined) return intercepted;
-    const isOpen = options.isPublic === true && auth === "none" && isFetch(pathname, search);
-    if (auth !== "right" && !isOpen) {
+    const isOpen = options.isOpen === true || (options.isPublic === true && isFetch(pathname, search));
+    if (auth !== "right" && !(isOpen && auth === "none")) {
       await request.body?.cancel();
       return new Response("who are you?", {
         status: 401,

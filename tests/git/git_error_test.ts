@@ -156,3 +156,101 @@ Deno.test("gitError() tells an archived repository and a taken branch name from 
   );
   assert.deepEqual([taken.exitCode, taken.code], [1, "BRANCH_NAME_TAKEN"]);
 });
+
+Deno.test("gitError() of a bad setting outside the clone names its file, and does not call the clone damaged", () => {
+  const cases = [
+    ["fatal: bad config line 1 in file /opt/u/.gitconfig", "fix this setting of git in /opt/u/.gitconfig"],
+    [
+      "error: invalid value for 'push.gpgsign'\n" +
+      "fatal: bad config variable 'push.gpgsign' in file '/opt/u/.gitconfig' at line 5",
+      "fix this setting of git in /opt/u/.gitconfig",
+    ],
+    [
+      "/opt/u/.ssh/config: line 3: Bad configuration option: foo\n" +
+      "/opt/u/.ssh/config: terminating, 1 bad configuration options\n" +
+      "fatal: Could not read from remote repository.",
+      "fix the configuration of ssh for this user",
+    ],
+    [
+      "Bad owner or permissions on /opt/u/.ssh/config\nfatal: Could not read from remote repository.",
+      "fix the configuration of ssh for this user",
+    ],
+  ] as const;
+  for (const [stderr, hint] of cases) {
+    const error = gitError("do it", stderr);
+    assert.deepEqual([error.exitCode, error.code, error.hint], [2, "GIT_CONFIG", hint], error.message);
+  }
+  assert.equal(gitError("do it", "fatal: bad config line 1 in file .git/config").code, "GIT_DAMAGED");
+});
+
+Deno.test("gitError() of a declined push keeps the first and the last lines of the hook, or the reason in brackets", () => {
+  const rejected = "error: 3cbf748b:refs/heads/main [remote rejected] (pre-receive hook declined)\n" +
+    "error: failed to push some refs to '/r.git'\n";
+  const lines = Array.from({ length: 200 }, (_, index) => `remote: line ${index + 1}\n`).join("");
+  assert.equal(
+    gitError("push", lines + rejected).message,
+    "Cannot push: the remote declines it: line 1; line 2; line 3; line 4; …; line 198; line 199; line 200",
+  );
+  assert.equal(
+    gitError("push", rejected).message,
+    "Cannot push: the remote declines it: pre-receive hook declined",
+  );
+});
+
+Deno.test("gitError() reads GitLab's frames, GitHub's SAML, rate limits, a missing ssh and git:// addresses", () => {
+  const unread = "fatal: Could not read from remote repository.\n";
+  const absent =
+    "ERROR: The project you were looking for could not be found or you don't have permission to view it.";
+  const cases = [
+    [
+      `remote: \nremote: ${"=".repeat(60)}\nremote: \nremote: ${absent}\n\nremote: \nremote: ${
+        "=".repeat(60)
+      }\n${unread}`,
+      "GIT_REMOTE_MISSING",
+      `remote: ${absent}`,
+    ],
+    [
+      `ERROR: The 'acme' organization has enabled or enforced SAML SSO.\nTo access it, re-authorize the key.\n${unread}`,
+      "GIT_AUTHENTICATION",
+      "The 'acme' organization has enabled or enforced SAML SSO.",
+    ],
+    [
+      "fatal: unable to access 'https://h/r/': The requested URL returned error: 429\n",
+      "GIT_RATE_LIMITED",
+      "unable to access 'https://h/r/': The requested URL returned error: 429",
+    ],
+    [
+      `ssh -o BatchMode=yes: 1: ssh: not found\n${unread}`,
+      "SSH_MISSING",
+      "ssh -o BatchMode=yes: 1: ssh: not found",
+    ],
+    [
+      "error: cannot run ssh: No such file or directory\nfatal: unable to fork\n",
+      "SSH_MISSING",
+      "cannot run ssh: No such file or directory",
+    ],
+    [
+      "fatal: unable to connect to h:\nh[0: 127.0.0.1]: errno=Connection refused\n\n",
+      "GIT_UNREACHABLE",
+      "unable to connect to h: h[0: 127.0.0.1]: errno=Connection refused",
+    ],
+  ] as const;
+  for (const [stderr, code, reason] of cases) {
+    const error = gitError("do it", stderr);
+    assert.deepEqual([error.code, error.message], [code, `Cannot do it: ${reason}`]);
+  }
+  assert.match(gitError("do it", cases[2][0]).hint ?? "", /run again later/);
+});
+
+Deno.test("gitError() of a git-lfs that crashed leaves its calls out", () => {
+  const { message } = gitError(
+    "fetch",
+    "panic: runtime error: index out of range [0] with length 0\n\ngoroutine 52 [running]:\n" +
+      "github.com/git-lfs/git-lfs/tq.(*adapterBase).worker(0xc0000f0900, 0x0, {0x0, 0x0})\n" +
+      "\tgithub.com/git-lfs/git-lfs/tq/adapterbase.go:183 +0x58b\n" +
+      "created by github.com/git-lfs/git-lfs/tq.(*adapterBase).Begin\n" +
+      "\tgithub.com/git-lfs/git-lfs/tq/adapterbase.go:96 +0x270\n" +
+      "fatal: the remote end hung up unexpectedly\n",
+  );
+  assert.equal(message, "Cannot fetch: panic: runtime error: index out of range [0] with length 0");
+});

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { type GitServer, startGitServer } from "../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -101,5 +102,73 @@ Deno.test({
     server.intercept = () => undefined;
     assert.equal((await publishFrom(testContext(), trainer, { lfs: "always" })).outcome, "published");
     assert.equal(server.lfsObjects.size, 1);
+  },
+});
+
+Deno.test({
+  name: "publish() and pull() without a token go on after a Git LFS server refused them once" + SKIPPED,
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    const bare = bareRepository(join(dir.path, "repositories/registry.git"));
+    git(bare, "config", "http.receivepack", "true");
+    // As a server in the same network that takes everybody: without a login, none is refused.
+    await using server = startGitServer({
+      root: join(dir.path, "repositories"),
+      token: () => true,
+      isOpen: true,
+    });
+    const [trainer, bot] = ["trainer", "bot"].map((name) =>
+      machine(dir.path, name, `${server.origin}/registry.git`)
+    );
+    assert.ok(trainer !== undefined && bot !== undefined);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    answerBatches(server, 401);
+    const refused = await failureOf(publishFrom(testContext(), trainer, { lfs: "always" }));
+    assert.equal(refused.exitCode, 3, refused.message);
+    server.intercept = () => undefined;
+    assert.equal((await publishFrom(testContext(), trainer, { lfs: "always" })).outcome, "published");
+    answerBatches(server, 401);
+    assert.equal((await failureOf(pullTo(testContext(), bot))).exitCode, 3);
+    server.intercept = () => undefined;
+    assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
+  },
+});
+
+Deno.test({
+  name: "pull() names the storage behind a Git LFS server that denies or limits a file" + SKIPPED,
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    await using server = startServer(dir.path);
+    const trainer = remoteMachine(dir.path, "trainer", server);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    const bot = remoteMachine(dir.path, "bot", server);
+    const spawn: SpawnProcess = (request) =>
+      isolatedSpawn({
+        ...request,
+        // Otherwise git-lfs repeats for half a minute.
+        env: {
+          ...request.env,
+          GIT_CONFIG_COUNT: "1",
+          GIT_CONFIG_KEY_0: "lfs.transfer.maxretries",
+          GIT_CONFIG_VALUE_0: "1",
+        },
+      });
+    const context = testContext({ spawn });
+    for (const [status, exitCode] of [[403, 3], [429, 4], [418, 1]] as const) {
+      server.intercept = (request, path) =>
+        path.startsWith("/lfs-store/") && request.method === "GET"
+          ? new Response("no", { status, headers: { "content-type": "text/plain" } })
+          : undefined;
+      const error = await failureOf(pullTo(context, bot));
+      assert.equal(error.exitCode, exitCode, error.message);
+      assert.match(
+        error.message,
+        new RegExp(`^Cannot fetch a\\.onnx from Git LFS: [^;]*\\(HTTP ${status}\\)$`),
+      );
+      assert.doesNotMatch(error.message, /goroutine|adapterbase|Smudge error/);
+    }
   },
 });
