@@ -12,19 +12,27 @@ const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 const TEMPORARY_NAME = /^tmp_(?:obj|pack|idx|rev|bitmap|mtimes)_/;
 const FAN_OUT_NAME = /^[0-9a-f]{2}$/;
 
+/** A download of a git-lfs that was killed. Of one that failed, git-lfs goes on with the rest: that ends in `.part`. */
+const HALF_DOWNLOAD = /^[0-9a-f]{64}[^.]+$/;
+
 /**
- * Removes what killed gits left among the objects of a clone that nobody else works in. Git itself would only do so in
+ * Removes what killed gits, and a killed git-lfs, left among the objects of a clone that nobody else works in. Git itself would only do so in
  * a `gc`, which never runs there. Called under the clone's lock, before something is added: that is also how often
  * there can be more of it.
  */
-export function sweepTemporaryObjects({ fs, clock }: Context, objectsDir: string): void {
+export function sweepTemporaryObjects(context: Context, objectsDir: string): void {
+  const { fs } = context;
   const names = ifFound(() => Array.from(fs.readDirSync(objectsDir), ({ name }) => name)) ?? [];
-  const folders = ["", "pack", ...names.filter((name) => FAN_OUT_NAME.test(name))];
-  for (const folder of folders) {
-    for (const { name } of ifFound(() => Array.from(fs.readDirSync(join(objectsDir, folder)))) ?? []) {
-      const path = join(objectsDir, folder, name);
-      if (TEMPORARY_NAME.test(name) && isOlder(findEntry(fs, path), clock.now())) removeIfThere(fs, path);
-    }
+  for (const folder of ["", "pack", ...names.filter((name) => FAN_OUT_NAME.test(name))]) {
+    sweepFolder(context, join(objectsDir, folder), TEMPORARY_NAME);
+  }
+  sweepFolder(context, join(objectsDir, "..", "lfs", "incomplete"), HALF_DOWNLOAD);
+}
+
+function sweepFolder({ fs, clock }: Context, folder: string, temporary: RegExp): void {
+  for (const { name } of ifFound(() => Array.from(fs.readDirSync(folder))) ?? []) {
+    const path = join(folder, name);
+    if (temporary.test(name) && isOlder(findEntry(fs, path), clock.now())) removeIfThere(fs, path);
   }
 }
 

@@ -172,13 +172,22 @@ Deno.test("publish() and pull() sweep what killed gits left among the objects of
   await pullTo(testContext(), bot);
   const mine = clone(registryOf(trainer), join(dir.path, "mine"));
   const user = { ...trainer, registry: { ...trainer.registry, repoDir: mine, repoUrl: undefined } };
-  const old = ["tmp_obj_a1", "4b/tmp_obj_b2", "pack/tmp_pack_c3", "pack/tmp_idx_d4"];
-  const others = ["4b/tmp_obj_young", "pack/mine.keep"];
+  const incomplete = `../lfs/incomplete/${"17".repeat(32)}`;
+  const old = [
+    "tmp_obj_a1",
+    "4b/tmp_obj_b2",
+    "pack/tmp_pack_c3",
+    "pack/tmp_idx_d4",
+    `${incomplete}671488755`,
+  ];
+  const others = ["4b/tmp_obj_young", "pack/mine.keep", `${incomplete}.part`, `${incomplete}300153988`];
   const cases = [[publishFrom, trainer, false], [pullTo, bot, false], [publishFrom, user, true]] as const;
   for (const [run, on, stays] of cases) {
     const objects = join(on.registry.repoDir, ".git/objects");
     for (const path of [...old, ...others]) writeFiles(objects, { [path]: "half" });
-    for (const path of [...old, "pack/mine.keep"]) Deno.utimeSync(join(objects, path), 1, 1);
+    for (const path of [...old, "pack/mine.keep", `${incomplete}.part`]) {
+      Deno.utimeSync(join(objects, path), 1, 1);
+    }
     if (on !== bot) writeFiles(trainer.modelsDir, { "BTC/rf.joblib": on.registry.repoDir });
     await run(testContext(), on);
     for (const path of old) {
