@@ -4,6 +4,7 @@ import { FailedError, ModelSyncError } from "../core/errors.ts";
 import { bearer, requestJson } from "../core/http.ts";
 import { quote } from "../core/quote.ts";
 import type { Secret } from "../core/secret.ts";
+import { Working } from "../core/working.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 
 export interface WaitOptions {
@@ -37,6 +38,7 @@ export async function waitForRelease(
 ): Promise<number> {
   const { clock, log, signal } = context;
   const startedMs = clock.monotonicMs();
+  using _working = new Working(context, `waiting for release ${shortDigest(release)}`);
   let last = "";
   for (;;) {
     const reported = await askBackend(context, options);

@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { Pool } from "../core/pool.ts";
 import { readAt } from "../core/read_at.ts";
+import { Working } from "../core/working.ts";
 import { CHECKSUM_HINT, findWrongChecksum } from "../release/metadata_checksum.ts";
 import { type Checker, type CheckJob, HEAD_BYTES, type ValidationRequest } from "./checker.ts";
 import { CHECKERS } from "./checkers.ts";
@@ -61,6 +62,7 @@ async function checkFiles(
   request: ValidationRequest,
   checkers: readonly Checker[],
 ): Promise<void> {
+  using _working = new Working(context, "validating");
   const active = new Map(request.active?.files.map((file) => [file.path, file]));
   const refused = new Map<ModelFile, InvalidModelError>();
   const turns = new Turns(context);

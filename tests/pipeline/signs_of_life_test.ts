@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Output } from "../../cli/_output.ts";
+import { Validate } from "../../lib/config/sections/validate.ts";
 import type { Context } from "../../lib/core/context.ts";
+import { waitForRelease } from "../../lib/redeploy/wait_for_release.ts";
 import { HubServer } from "../fakes/hub_server.ts";
 import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
 import { train } from "../../lib/training/train.ts";
+import type { Checker } from "../../lib/validators/checker.ts";
 import { runCustomCommand } from "../../lib/validators/custom_command.ts";
+import { validateRelease } from "../../lib/validators/validate_release.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
+import { stagedFile } from "../helpers/model_files.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { hooks, releaseOf } from "../helpers/reload_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
@@ -148,4 +153,44 @@ Deno.test("a reload that takes its time is logged at least every 15 s", async ()
   const { context, texts } = logged(clock, { spawn: silentProgram(clock) });
   await reloadConsumers(context, hooks({ type: "command", command: ["git", "--version"] }), release.news);
   assertSpoken(texts(), "reloading git");
+});
+
+Deno.test("a model that takes its time to validate is logged at least every 15 s", async () => {
+  using dir = tempDir();
+  const clock = new FakeClock(START);
+  const { context, texts } = logged(clock);
+  const slow: Checker = {
+    format: "slow",
+    extensions: [".p"],
+    passesUnchanged: false,
+    looksLike: () => false,
+    check: () => wait(clock, 40),
+  };
+  const request = {
+    dir: dir.path,
+    files: [stagedFile(dir.path, "a.p", "a")],
+    digest: "sha256:0123",
+    createdAt: START,
+    active: undefined,
+    settings: Validate.parse({}),
+  };
+  await validateRelease(context, request, [slow]);
+  assertSpoken(texts(), "validating");
+});
+
+Deno.test("a deployment that takes its time is logged at least every 15 s", async () => {
+  const { context, texts } = logged(new QuickClock(START), {
+    http: () => Promise.resolve(Response.json({ release: "another" })),
+  });
+  const options = {
+    url: "https://backend.example/health",
+    token: undefined,
+    field: undefined,
+    timeoutMs: 60_000,
+    pollMs: 5_000,
+    requestTimeoutMs: 24 * 3_600_000,
+  };
+  const waiting = waitForRelease(context, `sha256:${"0123456789abcdef".repeat(4)}`, options);
+  await assert.rejects(waiting, { code: "RELEASE_NOT_SERVED" });
+  assertSpoken(texts(), "waiting for release 0123456789ab");
 });
