@@ -42,6 +42,7 @@ export function runPodApi(
     method: runpod.trigger_method,
     payload: runpod.trigger_payload,
     headers: apiHeaders(triggerUrl, runpod, context, keyFlag),
+    keyPlace: keyPlace(runpod, context, keyFlag),
     requestTimeoutMs: runpod.request_timeout_sec * 1000,
     jobTimeoutMs: runpod.job_timeout_sec * 1000,
   };
@@ -130,6 +131,20 @@ function findKey(
   if (runpod.api_key === undefined) return undefined;
   log.warn(`runpod.api_key stands in the configuration, where it may get into a repository; ${better}`);
   return tokenOf(runpod.api_key, "model_sync.runpod.api_key");
+}
+
+/** Where {@link apiHeaders} has its authorization from. */
+function keyPlace(
+  runpod: ModelSync["runpod"],
+  { env }: Pick<Context, "env">,
+  flag: string | undefined,
+): string {
+  if (Object.keys(runpod.headers).some((name) => name.toLowerCase() === "authorization")) {
+    return "runpod.headers";
+  }
+  if (flag !== undefined && flag.trim() !== "") return "--api-key";
+  const isInFile = findToken(env, runpod.api_key_env) === undefined && runpod.api_key !== undefined;
+  return isInFile ? "runpod.api_key" : runpod.api_key_env;
 }
 
 /** @throws {UsageError} code `HEADER_INVALID`, without the value, which may be a secret */

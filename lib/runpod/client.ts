@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
+import { AuthenticationError, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
 import { type Credentials, type HttpContext, type HttpRequest, requestJson } from "../core/http.ts";
 import { isConnectFailure } from "../core/network_error.ts";
 import { redact, type Secret } from "../core/secret.ts";
@@ -17,6 +17,8 @@ export interface RunPodApi {
   readonly payload: Readonly<Record<string, JsonValue>>;
   /** What is sent besides what every JSON request has; each may be a secret. */
   readonly headers: Readonly<Record<string, Secret>>;
+  /** Where the API key is from, for advice: `RUNPOD_API_KEY`. */
+  readonly keyPlace?: string | undefined;
   readonly requestTimeoutMs: number;
   /** What a job may take, from its start to its result. */
   readonly jobTimeoutMs: number;
@@ -142,12 +144,12 @@ export class RunPodClient {
   }
 
   async #ask(context: HttpContext, request: HttpRequest & { timeoutMs?: number }): Promise<JobReport> {
-    const { data } = await requestJson(context, {
+    const { data } = await this.#send(context, {
       timeoutMs: this.#api.requestTimeoutMs,
       headers: plainHeaders(request.body !== undefined),
       credentials: { origin: new URL(request.url).origin, headers: this.#api.headers },
       ...request,
-    }, Answer);
+    });
     const report = readJob(data);
     // A worker may repeat what it was called with.
     const { error, progress } = report;
@@ -157,6 +159,20 @@ export class RunPodClient {
       error: error && redact(error, hidden),
       ...(progress === undefined ? {} : { progress: redact(progress, hidden) }),
     };
+  }
+
+  async #send(context: HttpContext, request: HttpRequest & { readonly timeoutMs: number }) {
+    try {
+      return await requestJson(context, request, Answer);
+    } catch (error) {
+      const { keyPlace } = this.#api;
+      if (!(error instanceof AuthenticationError) || keyPlace === undefined) throw error;
+      throw new AuthenticationError(error.message, {
+        code: error.code,
+        cause: error,
+        hint: `check the API key in ${keyPlace}, and that it may use the endpoint`,
+      });
+    }
   }
 
   #requireTemplate(): string {

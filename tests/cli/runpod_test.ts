@@ -295,6 +295,21 @@ Deno.test("what is missing or wrong is told before anything is started", async (
   assert.equal(seed.world.api.requests.length, 0);
 });
 
+Deno.test("a refused key is named by where it is from", async () => {
+  await using seed = new Seed();
+  const ask = async (...args: string[]) => {
+    const { faults } = seed.world.api;
+    faults.run.push({ kind: "answer", make: () => new Response("{}", { status: 401 }) });
+    const { code, stderr } = await seed.run(...args);
+    assert.equal(code, 3, stderr);
+    return stderr;
+  };
+  assert.match(await ask(), /^next: +check the API key in RUNPOD_API_KEY, and that it may use the endpoint/m);
+  assert.match(await ask("--api-key", "k-123456"), /^next: +check the API key in --api-key,/m);
+  const header = JSON.stringify({ Authorization: "Bearer k-123456" });
+  assert.match(await ask("--headers-json", header), /^next: +check the API key in runpod\.headers,/m);
+});
+
 Deno.test("a pull killed while its job runs is gone on with by the next one, which starts no job", async () => {
   await using seed = new Seed();
   await seed.world.offer(MODELS, 1);
