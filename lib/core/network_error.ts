@@ -176,7 +176,8 @@ function proxyError(failure: ProxyFailure, request: NamedRequest, host: string):
     return new PassingError(`Cannot ${actionOf(request)}: ${named} does not connect to ${host} (${fault})`, {
       code: "PROXY_REFUSED",
       cause: failure,
-      hint: `have ${host} allowed at the proxy, or add it to NO_PROXY if it can be reached without`,
+      hint: `have ${host} allowed at the proxy, or add it to NO_PROXY if it can be reached without; ` +
+        `a proxy that wants a user and a password takes them from ${variable}`,
     });
   }
   return new PassingError(`Cannot ${actionOf(request)}: ${named} did not answer (${fault})`, {

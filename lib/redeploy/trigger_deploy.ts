@@ -57,7 +57,8 @@ async function callHook(
     url: address.href,
     method: target.method,
     headers: { accept: "application/json" },
-    what: `the answer of the ${target.type} deploy hook`,
+    verb: "call",
+    what: `the ${target.type} deploy hook`,
     secrets: urlSecrets(address),
   };
   const late = () =>
@@ -108,7 +109,8 @@ async function callRailway(
         : { authorization: token.map((value) => `Bearer ${value}`) },
     },
     body: JSON.stringify({ query: REDEPLOY_MUTATION, variables: { serviceId, environmentId } }),
-    what: "the answer of Railway's API",
+    verb: "call",
+    what: "Railway's API",
     timeoutMs,
   }, RailwayAnswer);
   // GraphQL says 200 also when it refuses.

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { cleanLine } from "../../lib/core/clean_text.ts";
 import { ModelSyncError, PassingError } from "../../lib/core/errors.ts";
 import { type Http, requestJson } from "../../lib/core/http.ts";
+import { networkError } from "../../lib/core/network_error.ts";
 import { outgoingHttp } from "../../lib/core/outgoing_http.ts";
 import { REQUEST_RETRIES, withRetry } from "../../lib/core/retry.ts";
 import { mayHaveStarted } from "../../lib/runpod/client.ts";
@@ -73,6 +74,43 @@ Deno.test(
     });
     assert.deepEqual([wrongName.error?.code, wrongName.pauses], ["CERTIFICATE_UNTRUSTED", 0]);
     assert.match(wrongName.error?.hint ?? "", /check that 127\.0\.0\.1:\d+ is the server that you mean/);
+  },
+);
+
+Deno.test("an expired certificate is reported with its date", () => {
+  const words =
+    "invalid peer certificate: certificate expired: verification time 1795989111 (UNIX), but certificate " +
+    "is not valid after 1609459200 (186529911 seconds ago)";
+  const error = networkError(
+    new TypeError("fetch failed", { cause: new Error(words) }),
+    { what: "it" },
+    "a.example",
+  );
+  assert.ok(error instanceof ModelSyncError);
+  assert.equal(
+    error.message,
+    "Cannot read it: the certificate of a.example is not trusted (not valid after 2021-01-01T00:00:00Z)",
+  );
+  assert.match(error.hint ?? "", /^check this machine's clock/);
+});
+
+Deno.test(
+  "the advice for an authority's own certificate, which the runtime takes from no server, is another one",
+  OPENSSL,
+  async () => {
+    using dir = tempDir();
+    makeCertificates(dir.path);
+    const [cert, key] = ["ca.pem", "ca.key"].map((name) => Deno.readTextFileSync(join(dir.path, name)));
+    assert.ok(cert !== undefined && key !== undefined);
+    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, cert, key };
+    await using server = Deno.serve(options, () => Response.json({ ok: true }));
+    const url = `https://localhost:${server.addr.port}/`;
+    const { error } = await reach({ url, env: { SSL_CERT_FILE: join(dir.path, "ca.pem") } });
+    assert.equal(error?.code, "CERTIFICATE_UNTRUSTED");
+    assert.match(
+      error?.hint ?? "",
+      /^give localhost:\d+ a certificate that is not a certificate authority's own/,
+    );
   },
 );
 
