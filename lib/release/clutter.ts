@@ -12,15 +12,22 @@ const NAMES = [
   ".gitkeep",
   // macOS
   ".ds_store",
+  ".apdisk",
+  ".appledb",
+  ".appledesktop",
   ".appledouble",
   ".documentrevisions-v100",
   ".fseventsd",
+  ".localized",
   ".lsoverride",
   ".spotlight-v100",
   ".temporaryitems",
   ".trashes",
+  ".volumeicon.icns",
   "__macosx",
   "icon\r",
+  "network trash folder",
+  "temporary items",
   // Windows
   "$recycle.bin",
   "desktop.ini",
@@ -37,6 +44,9 @@ const NAMES = [
   ".mypy_cache",
   ".pytest_cache",
   ".ruff_cache",
+  // IntelliJ, Visual Studio Code
+  ".idea",
+  ".vscode",
   // huggingface_hub before 0.25, in the folder that it downloads into
   ".huggingface",
 ];
@@ -48,6 +58,8 @@ const PATTERNS = [
   // Files that were deleted while they were open, on NFS and FUSE
   "\\.nfs[0-9a-f]{8,}",
   "\\.fuse_hidden[0-9a-f]+",
+  // Swap files of vim
+  "\\.[^/]*\\.sw[a-p]",
   // A volume's bin on Linux
   "\\.trash-\\d+",
   // What `hf download --local-dir` keeps in the folder that it downloads into

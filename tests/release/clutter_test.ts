@@ -36,12 +36,19 @@ Deno.test("housekeeping files are known by their names and folders, in whatever 
     ".huggingface/download/x",
     "._",
     "Icon\r",
+    ".apdisk",
+    "BTC/.localized",
+    ".vscode/settings.json",
+    ".idea/workspace.xml",
+    "BTC/.metadata.json.swp",
     ".cache/huggingface",
   ];
   for (const path of [...Object.keys(CLUTTER), ...others]) assert.ok(isClutter(path), path);
   const models = [
     "rf.onnx",
     ".hidden.onnx",
+    "rf.swp",
+    "idea/rf.onnx",
     "_rf.onnx",
     ".cache/other/x",
     "huggingface/x",
