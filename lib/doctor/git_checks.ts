@@ -1,9 +1,9 @@
 import type { Context } from "../core/context.ts";
-import { DiskError, messageOf, ModelSyncError } from "../core/errors.ts";
+import { messageOf, ModelSyncError } from "../core/errors.ts";
 import { redactUrls, type Secret } from "../core/secret.ts";
 import { runProcess } from "../core/subprocess.ts";
 import { CloneDamagedError } from "../git/clone_damage.ts";
-import { gitError } from "../git/git_error.ts";
+import { gitError, LFS_MISSING } from "../git/git_error.ts";
 import { GIT_VERSION_MIN } from "../git/git.ts";
 import { ObjectFormatError } from "../git/object_format.ts";
 import { Registry } from "../git/registry.ts";
@@ -216,7 +216,7 @@ async function versionOf(context: Context, args: readonly string[]): Promise<str
     });
     if (result.code === 0) return /\d+(?:\.\d+)+/.exec(new TextDecoder().decode(result.stdout))?.[0];
     const error = gitError(`run git ${args.join(" ")}`, result.stderr);
-    if (error instanceof DiskError) throw error;
+    if (error.code !== LFS_MISSING) throw error;
     return undefined;
   } catch (error) {
     if (error instanceof ModelSyncError && error.code === "PROGRAM_MISSING") return undefined;

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { Secret } from "../../lib/core/secret.ts";
-import { checkRegistry, checkTokenScopes, compareVersions } from "../../lib/doctor/git_checks.ts";
+import {
+  checkPrograms,
+  checkRegistry,
+  checkTokenScopes,
+  compareVersions,
+} from "../../lib/doctor/git_checks.ts";
 import { startGitServer } from "../fakes/git_server.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine } from "../helpers/machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../helpers/test_git.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -80,6 +86,16 @@ Deno.test("checkRegistry() over HTTP sees who may read and write, and whose cloc
   );
   assert.match((await statuses("wrong"))["registry readable"] ?? "", /^fail .*Authentication failed/i);
   assert.equal(git(bare, "for-each-ref"), before);
+});
+
+Deno.test("checkPrograms() says why a git that is there does not run, instead of calling it missing", async () => {
+  const spawn: SpawnProcess = (request) =>
+    isolatedSpawn({ ...request, env: { ...request.env, GIT_CONFIG_COUNT: "many" } });
+  const checks = await checkPrograms(testContext({ spawn }));
+  assert.deepEqual(checks.map(({ name, status }) => [name, status]), [["git", "fail"]]);
+  assert.match(checks[0]?.detail ?? "", /^Cannot run git .*version: .*GIT_CONFIG_COUNT/);
+  const [git, lfs] = await checkPrograms(testContext());
+  assert.deepEqual([git?.status, lfs?.name], ["pass", "git-lfs"]);
 });
 
 Deno.test("compareVersions() orders by numbers, not by letters", () => {
