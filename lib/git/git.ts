@@ -7,6 +7,7 @@ import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
 import { parseMoved } from "./git_progress.ts";
 import { REFUSED_LOGIN } from "./git_words.ts";
+import { longWait } from "./lfs_error.ts";
 
 /** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */
 export const GIT_VERSION_MIN = "2.31";
@@ -193,6 +194,8 @@ export class Git {
       if (moved !== undefined) working?.report(moved, undefined);
       refusals += text.split(REFUSED_LOGIN).length - 1;
       if (refusals >= REFUSED_LOGINS_MAX) refused.abort(refusedLogin(call.action));
+      const wait = longWait(call.action, text);
+      if (wait !== undefined) refused.abort(wait);
     };
     const config = [...CONFIG, ...this.#options.config ?? []].flatMap((setting) => ["-c", setting]);
     return {

@@ -32,6 +32,22 @@ export function lfsError(git: Git, action: string, exit: ProcessExit, path?: str
     (status === 0 || error.code !== "GIT_FAILED" ? error : new FailedError(message, { code: "GIT_FAILED" }));
 }
 
+/** git-lfs's trace of the time that a server wants it to wait. */
+const RETRY = /\btrace git-lfs: tq: enqueue retry #\d+ after (\d+)\.\d+s\b/g;
+
+/** GitHub's limits are by the minute. A longer wait is left to the next run: it would hold the locks of this one. */
+const WAIT_SECONDS_MAX = 120;
+
+/** Returns the error where git-lfs goes to wait for longer than a run should; `undefined` otherwise. */
+export function longWait(action: string, trace: string): UnreachableError | undefined {
+  const seconds = Math.max(0, ...[...trace.matchAll(RETRY)].map(([, seconds]) => Number(seconds)));
+  if (seconds <= WAIT_SECONDS_MAX) return undefined;
+  return new UnreachableError(`Cannot ${action}: the Git LFS server asks to wait ${seconds} s`, {
+    code: "GIT_RATE_LIMITED",
+    hint: `the Git LFS server limits requests: run again in ${Math.ceil(seconds / 60)} min`,
+  });
+}
+
 /** The status of the last answer that was a refusal. A 401 before other answers asked for the login that came then. */
 function statusIn(stderr: string): number {
   const statuses = [...stderr.matchAll(STATUS)].map(([, code]) => Number(code));
@@ -43,6 +59,9 @@ function statusIn(stderr: string): number {
 
 /** What a registry on this machine says, and what a server says of one object among others. */
 const ABSENT = /missing object|does not exist|\[404\]/i;
+
+/** What git-lfs says of a server that refused a login before, without a request to it. */
+const NO_LOGIN = /Git credentials for .* not found/;
 
 function ofStatus(
   message: string,
@@ -58,7 +77,7 @@ function ofStatus(
       hint: "the host's quota for Git LFS is used up: raise it there, or remove files",
     });
   }
-  if (status === 401 || (status === 403 && isBatch)) {
+  if (status === 401 || (status === 403 && isBatch) || (status === 0 && NO_LOGIN.test(stderr))) {
     return new AuthenticationError(message, { code: "GIT_AUTHENTICATION", hint: ACCESS_HINT });
   }
   if (status === 403) {

@@ -172,3 +172,40 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "pull() and publish() do not wait for a Git LFS server that names a time of more than two minutes" +
+    SKIPPED,
+  ignore: !hasLfs,
+  fn: async () => {
+    using dir = tempDir();
+    await using server = startServer(dir.path);
+    const trainer = remoteMachine(dir.path, "trainer", server);
+    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+    const limit = () => {
+      server.intercept = (_request, path) =>
+        path.endsWith("/objects/batch")
+          ? new Response("{}", {
+            status: 429,
+            headers: { "content-type": "application/vnd.git-lfs+json", "retry-after": "3600" },
+          })
+          : undefined;
+    };
+    limit();
+    const unsent = await failureOf(publishFrom(testContext(), trainer, { lfs: "always" }));
+    assert.match(
+      unsent.message,
+      /^Cannot push Git LFS files to .*: the Git LFS server asks to wait 3\d{3} s$/,
+    );
+    server.intercept = () => undefined;
+    await publishFrom(testContext(), trainer, { lfs: "always" });
+    limit();
+    const error = await failureOf(pullTo(testContext(), remoteMachine(dir.path, "bot", server)));
+    assert.deepEqual([error.exitCode, error.code], [4, "GIT_RATE_LIMITED"], error.message);
+    assert.match(
+      error.message,
+      /^Cannot fetch a\.onnx from Git LFS: the Git LFS server asks to wait 3\d{3} s$/,
+    );
+    assert.match(error.hint ?? "", /run again in 60 min/);
+  },
+});
