@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { inflateSync } from "node:zlib";
 import { z } from "zod";
 import { inspectBytes, refusesBytes } from "../helpers/inspect_bytes.ts";
-import { global, PROTO_4, rawPickle, stackGlobal, text } from "../helpers/raw_pickle.ts";
+import { global, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../helpers/raw_pickle.ts";
 import { joined, rawZip } from "../helpers/raw_zip.ts";
 import samples from "./pickle_samples.json" with { type: "json" };
 
@@ -99,5 +99,88 @@ Deno.test("code of TorchScript that reads or writes files is refused", async () 
     await refusesBytes(archive(files), /reads or writes files by (torch|ops\.aten)\.(save|from_file)/, [
       "m.pt",
     ]);
+  }
+});
+
+const scriptOf = (statement: string) =>
+  CODE.replace("return x", `${statement}\n    return x`).replace(
+    "  def forward",
+    "  ops : Dict[str, int]\n  def forward",
+  );
+
+Deno.test("code of TorchScript that reaches an operator without naming it is refused", async () => {
+  const statements = [
+    't = torch\n    _0 = t.save(x, "/tmp/x")',
+    'o = ops\n    _0 = o.aten.save(x, "/tmp/x")',
+    'o = ops.aten\n    _0 = o.save(x, "/tmp/x")',
+    'getattr(torch, "sa" "ve")(x, "/tmp/x")',
+    'getattr(ops.aten, "save")(x, "/tmp/x")',
+    'torch.autograd.save(x, "/tmp/x")',
+    'torch.\\\n  save(x, "/tmp/x")',
+    '(torch. # why\n  save)(x, "/tmp/x")',
+    '(torch # "\n  .save)(x, "/tmp/x")',
+    '_0 = ""\n    torch.save(x, "")',
+    `_0 = "\\""\n    torch.save(x, '"')`,
+    '_0 = """\n"""\n    torch.save(x, "\\"\\"")',
+    'ops.image.write_file("/tmp/x", x)',
+    'ops.torchaudio.sox_io_load_audio_file("/etc/passwd", None, None, None, None, None)',
+    '_0 = "\n    torch.save(x, y)',
+  ];
+  for (const statement of statements) {
+    const files = { "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS };
+    await refusesBytes(
+      archive({ ...files, "m/code/__torch__.py": scriptOf(statement) }),
+      /reads or writes files by|as a value, by which it calls any operator|not code as TorchScript writes/,
+      ["m.pt"],
+    );
+  }
+});
+
+Deno.test("torch finds entries whatever their case, and so is their code checked", async () => {
+  const code = scriptOf('torch.save(x, "/tmp/x")');
+  const data = { "m/data.pkl": rawPickle(0x80, 2, ").") };
+  const names = [["m/CONSTANTS.pkl", "m/code/__torch__.py"], [
+    "m/constants.pkl",
+    "m/Code/__torch__.PY",
+  ]] as const;
+  for (const [constants, file] of names) {
+    const content = archive({ ...data, [constants]: CONSTANTS, [file]: code });
+    await refusesBytes(content, /reads or writes files by torch\.save/, ["m.pt"]);
+  }
+});
+
+Deno.test("bytecode of TorchScript that writes files is refused, and so is code that its oldest archives name", async () => {
+  const files = { "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS, "m/code/__torch__.py": CODE };
+  const bytecode = (operator: string) =>
+    rawPickle(0x80, 2, "X", uint32(operator.length), operator, "X", uint32(0), 0x86, ".");
+  assert.equal(
+    await inspectBytes(archive({ ...files, "m/bytecode.pkl": bytecode("aten::linear") }), "m.ptl"),
+    true,
+  );
+  await refusesBytes(
+    archive({ ...files, "m/bytecode.pkl": bytecode("aten::save") }),
+    /reads or writes files by aten::save/,
+    ["m.ptl"],
+  );
+  await refusesBytes(
+    archive({ "m/version": "1", "m/model.json": "{}", "m/code/anything": CODE }),
+    /TorchScript archive of torch before 1\.4/,
+    ["m.pt"],
+  );
+});
+
+Deno.test("code that mentions torch in texts, attributes and the names of types passes", async () => {
+  const statements = [
+    '_0 = "cannot torch.save ops here, it\'s # of \\"torch\\""',
+    '_0 = getattr(self, "0")\n    _1 = self.torch\n    _2 = self.ops',
+    '_0 = __torch__.torch.nn.modules.linear.Linear\n    _1 = torch.relu(x)\n    ops.prim.RaiseException("x")',
+    "_0 = ops.quantized.linear_dynamic(x, y)",
+  ];
+  for (const statement of statements) {
+    const files = { "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS };
+    assert.equal(
+      await inspectBytes(archive({ ...files, "m/code/__torch__.py": scriptOf(statement) }), "m.pt"),
+      true,
+    );
   }
 });

@@ -8,6 +8,7 @@ import { type Contents, type Found, invalidContents, type PickleInspection } fro
 import type { PickleDialect } from "./machine_options.ts";
 import { isNamedPickle } from "./recognise_pickle.ts";
 import { streamSource } from "./stream_source.ts";
+import { findBytecodeProblem, findCodeProblem } from "./torchscript_code.ts";
 
 /** What inspects an entry like a file, and what walks it again as `pickle.load` would. */
 export interface EntryInspectors {
@@ -27,8 +28,18 @@ const REPACK = { hint: "pack it again without them: tar --hard-dereference" } as
 const TORCHSCRIPT_PICKLE = /^[^/]+\/constants\.pkl$/;
 const TORCHSCRIPT_CODE = /^[^/]+\/code\/.*\.py$/;
 
-/** What TorchScript's code can do besides computing: write a file, and map one into memory. */
-const FILE_ACCESS = /\b(torch|ops\.\w+)\s*\.\s*(save|from_file)\b/;
+/**
+ * What torch takes for an archive of TorchScript, for its code and for its bytecode. It looks entries up without regard to
+ * case. Source: `mz_zip_reader_locate_file()` in `miniz.c`, by `caffe2/serialize/inline_container.cc`.
+ */
+const SCRIPT = {
+  constants: /(^|\/)constants\.pkl$/i,
+  code: /(^|\/)code\/.*\.py$/i,
+  bytecode: /(^|\/)bytecode\.pkl$/i,
+} as const;
+
+/** What names the files of code in archives of torch before 1.4. Source: `torch/csrc/jit/serialization/import_legacy.cpp`. */
+const LEGACY_SCRIPT = [/(^|\/)model\.json$/i, /(^|\/)version$/i] as const;
 
 /** The code of the largest models has a few megabytes. */
 const CODE_BYTES_MAX = 64 * 1024 * 1024;
@@ -91,7 +102,7 @@ async function inspectEntries(
 ): Promise<Found & { readonly places: readonly FileRange[] }> {
   const { signal } = inspection.context;
   const dialect = dialectOf(archive);
-  if (dialect === "torchscript") await refuseFileAccess(inspection, outer, archive);
+  await refuseFileAccess(inspection, outer, archive);
   const contents = async function* (dialect: PickleDialect, wants: (path: string) => boolean) {
     for await (const { entry, links, place, content } of archive.read((one) => wants(one.path))) {
       // What a pickle may be depends on its name, and whether it is a ZIP too on where it stands.
@@ -142,22 +153,23 @@ async function refuseFileAccess(
   outer: Contents,
   archive: Archive,
 ): Promise<void> {
-  const reading = archive.read(({ path }) => TORCHSCRIPT_CODE.test(path));
+  const has = (name: RegExp) => archive.entries.some(({ path }) => name.test(path));
+  if (LEGACY_SCRIPT.every(has)) {
+    const problem = "is a TorchScript archive of torch before 1.4, whose code cannot be inspected";
+    throw invalidContents(inspection, outer, problem, { hint: "save it again with a newer torch" });
+  }
+  if (!has(SCRIPT.constants)) return;
+  const reading = archive.read(({ path }) => SCRIPT.code.test(path) || SCRIPT.bytecode.test(path));
   for await (const { entry, content } of reading) {
     const within = { entry: outer.entry === undefined ? entry.path : `${outer.entry}/${entry.path}` };
     if (entry.bytes > CODE_BYTES_MAX) {
       throw invalidContents(inspection, within, `has more than ${CODE_BYTES_MAX} bytes of code`);
     }
-    const decoder = new TextDecoder();
+    const isCode = SCRIPT.code.test(entry.path);
+    const decoder = new TextDecoder(isCode ? "utf-8" : "latin1");
     let code = "";
     for await (const piece of content) code += decoder.decode(piece, { stream: true });
-    const found = FILE_ACCESS.exec(code)?.[0];
-    if (found !== undefined) {
-      throw invalidContents(
-        inspection,
-        within,
-        `reads or writes files by ${oneLine(found)}, which no model needs`,
-      );
-    }
+    const problem = isCode ? findCodeProblem(code) : findBytecodeProblem(code);
+    if (problem !== undefined) throw invalidContents(inspection, within, oneLine(problem));
   }
 }
