@@ -188,6 +188,20 @@ Deno.test("the template that scipy writes of a distribution passes", async () =>
   }
 });
 
+const frame = (...entries: Uint8Array[]) => rawPickle(made("pandas", "DataFrame"), state(...entries));
+const newIndex = (name: string, ...entries: Uint8Array[]) =>
+  called(
+    "pandas.core.indexes.base",
+    "_new_Index",
+    stackGlobal("pandas", name),
+    rawPickle("}(", ...entries, "u"),
+  );
+const MANAGER = called("pandas.core.internals.managers", "BlockManager", rawPickle(")"), rawPickle("]"));
+/** An object with a function that a library would call. */
+const FILLED = rawPickle(INSTANCE, state(entry("dtype", VALUE)));
+/** A tuple of the same two tuples, and so on. */
+const BOMB = rawPickle("N", ...Array.from({ length: 40 }, () => rawPickle("2", 0x86)));
+const FOREIGN = /with objects that its library does not write/;
 const CANNOT_BE_TOLD = /something that cannot be told|arguments that cannot be told/;
 
 const FORGED: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
@@ -281,6 +295,134 @@ const FORGED: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   ],
   "getattr as a factory": [
     called("collections", "defaultdict", rawPickle("cbuiltins\ngetattr\n")),
+    /imports builtins\.getattr/,
+  ],
+  "a method of a distribution that makes source code of its arguments": [
+    getattr(NORM, "_construct_argparser"),
+    /imports builtins\.getattr/,
+  ],
+  "a method of a distribution that executes source code": [
+    getattr(NORM, "_attach_argparser_methods"),
+    /imports builtins\.getattr/,
+  ],
+  "an object that calls another method when it is freed": [
+    rawPickle(made("scipy.spatial._qhull", "Delaunay"), state(entry("close", VALUE))),
+    CANNOT_BE_TOLD,
+  ],
+  "a table whose data is another object": [frame(entry("_mgr", INSTANCE)), CANNOT_BE_TOLD],
+  "a table whose attributes are an object, whose keys pandas asks for": [
+    frame(entry("_mgr", MANAGER), entry("attrs", rawPickle(INSTANCE, state(entry("keys", VALUE))))),
+    CANNOT_BE_TOLD,
+  ],
+  "a column whose name takes too long to hash": [
+    frame(entry("_mgr", MANAGER), entry("name", BOMB)),
+    CANNOT_BE_TOLD,
+  ],
+  "an index whose name takes too long to hash": [newIndex("Index", entry("name", BOMB)), CANNOT_BE_TOLD],
+  "an index whose levels have names that take too long to hash": [
+    newIndex("MultiIndex", entry("names", rawPickle("]", BOMB, "a"))),
+    CANNOT_BE_TOLD,
+  ],
+  "an index of an object with attributes": [newIndex("Index", entry("data", FILLED)), FOREIGN],
+  "an index of a table": [newIndex("Index", entry("data", frame(entry("_mgr", MANAGER)))), FOREIGN],
+  "an index whose levels are objects": [
+    newIndex("MultiIndex", entry("levels", rawPickle("]", FILLED, "a"))),
+    FOREIGN,
+  ],
+  "an index whose levels are filled after they are in it": [
+    rawPickle(
+      "]q",
+      1,
+      "0}",
+      text("levels"),
+      "h",
+      1,
+      "sq",
+      2,
+      "0h",
+      1,
+      FILLED,
+      "a0",
+      stackGlobal("pandas.core.indexes.base", "_new_Index"),
+      stackGlobal("pandas", "MultiIndex"),
+      "h",
+      2,
+      0x86,
+      "R",
+    ),
+    FOREIGN,
+  ],
+  "a block of an object": [
+    called("pandas._libs.internals", "_unpickle_block", FILLED, rawPickle("K", 0), rawPickle("K", 2)),
+    FOREIGN,
+  ],
+  "a manager whose axes are objects": [
+    called("pandas.core.internals.managers", "BlockManager", rawPickle(")"), rawPickle("]", FILLED, "a")),
+    FOREIGN,
+  ],
+  "a manager whose state has objects in it": [
+    rawPickle(
+      made("pandas.core.internals.managers", "SingleBlockManager"),
+      rawPickle("(]]]}", text("0.14.1"), "}", text("axes"), "]", FILLED, "asstb"),
+    ),
+    FOREIGN,
+  ],
+  "an array of pandas' of objects": [
+    rawPickle(made("pandas.core.arrays.integer", "IntegerArray"), state(entry("_data", FILLED))),
+    FOREIGN,
+  ],
+  "types of pandas' as keys, each hashed with all of its categories": [
+    rawPickle(
+      "}(",
+      made("pandas.core.dtypes.dtypes", "CategoricalDtype"),
+      "q",
+      1,
+      "N",
+      ...Array.from({ length: 5_000 }, () => rawPickle("h", 1, "N")),
+      "u",
+    ),
+    /take too long to hash/,
+  ],
+  "a UUID of a long number": [
+    rawPickle(made("uuid", "UUID"), state(entry("int", rawPickle(0x8a, 17, new Uint8Array(17).fill(1))))),
+    CANNOT_BE_TOLD,
+  ],
+  "an array of pandas' that is filled without a check": [
+    called(
+      "pandas._libs.arrays",
+      "__pyx_unpickle_NDArrayBacked",
+      stackGlobal("pandas", "PandasArray"),
+      rawPickle("K", 1, "(NN}", text("__array_interface__"), "}st"),
+    ),
+    /hands pandas\.PandasArray|arguments that cannot be told/,
+  ],
+  "an array of intervals with a special attribute": [
+    rawPickle(
+      called(
+        "pandas._libs.interval",
+        "__pyx_unpickle_IntervalMixin",
+        stackGlobal("pandas.core.arrays.interval", "IntervalArray"),
+        rawPickle("K", 1, "N"),
+      ),
+      "}",
+      text("__array_interface__"),
+      "}s",
+      0x85,
+      "b",
+    ),
+    /with the attribute "__array_interface__"/,
+  ],
+  "a template behind a backslash": [
+    rawPickle(
+      NORM,
+      "}",
+      text("_parse_arg_template"),
+      `V\\\\u000a${TEMPLATE().trimStart().replaceAll("\n", "\\u000a")}\nsb`,
+    ),
+    /"_parse_arg_template"/,
+  ],
+  "a method of an object that is no function of a distance": [
+    getattr(made("scipy.interpolate", "Rbf"), "_call_norm"),
     /imports builtins\.getattr/,
   ],
   "a method of a distribution that is called": [

@@ -10,6 +10,7 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline
+from statsmodels.tsa.ar_model import AutoReg
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.feature_selection import SelectKBest, chi2, f_classif
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -24,6 +25,10 @@ y = x @ [1, 2] + random.rand(12)
 half = (y > np.median(y)).astype(int)
 records = np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
 table = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, None]}, index=["r", "s"])
+days = pd.date_range("2020", periods=12)
+days.freqstr, days.resolution, days.is_monotonic_increasing, days.is_unique
+column = pd.Series([1, 2], name=("a", "b"))
+column.attrs = {"from": "x", "sizes": (1, [2, {"a": 3}])}
 
 PASS = {
     "datetime": datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc),
@@ -46,6 +51,13 @@ PASS = {
     "frozen distributions": [scipy.stats.norm(0, 1), scipy.stats.loguniform(1, 2), scipy.stats.uniform(0, 1), scipy.stats.gamma(2)],
     "discrete distributions": [scipy.stats.randint(1, 9), scipy.stats.poisson(2)],
     "distributions": [scipy.stats.norm, scipy.stats.multivariate_normal([0, 0]), scipy.stats.gaussian_kde([1, 2, 3.0])],
+    "distributions with short templates": [scipy.stats.geom(0.5), scipy.stats.zipf(2), scipy.stats.dirichlet([1, 2])],
+    "dates that were computed with": [days, pd.Series(pd.period_range("2020", periods=2, freq="M"))],
+    "business days": pd.date_range("2020", periods=3, freq="B"),
+    "column of intervals": pd.Series(pd.interval_range(0, 2)),
+    "column with attributes": column,
+    "functions of numpy": [np.median, np.linalg.norm, FunctionTransformer(np.nan_to_num)],
+    "radial basis function": scipy.interpolate.Rbf(x[:, 0], x[:, 1], y),
     "interpolators": [
         scipy.interpolate.interp1d([1, 2, 3], [1, 2, 3]), scipy.interpolate.interp1d([1, 2, 3], [1, 2, 3], kind="nearest"),
         scipy.interpolate.CubicSpline([1, 2, 3], [1, 2, 3]), scipy.interpolate.UnivariateSpline(range(5), range(5)),
@@ -62,6 +74,7 @@ PASS = {
     "OLS": sm.OLS(y, sm.add_constant(x)).fit(),
     "OLS of pandas": sm.OLS(pd.Series(y), pd.DataFrame(x, columns=list("ab"))).fit(),
     "GLM": sm.GLM(half, x, family=sm.families.Binomial()).fit(),
+    "AutoReg": AutoReg(pd.Series(y, index=days), 1).fit(),
     "Logit": sm.Logit(half, x).fit(disp=0),
 }
 FAIL = {"formula": smf.ols("y~a", pd.DataFrame({"y": y, "a": x[:, 0]})).fit()}
@@ -104,8 +117,8 @@ def samples(values):
                 data = pickle.dumps(value, protocol)
             except TypeError:  # Classes with slots are not for protocol 0.
                 continue
-            # scipy's documentation of each distribution is most of it, and protocol 0 is not for distributions.
-            if protocol > 0 or len(data) < 6000:
+            # scipy's documentation of each distribution is most of it.
+            if protocol > 0 or len(data) < 12000:
                 made[f"{name}, protocol {protocol}"] = encoded(data)
     return made
 

@@ -28,6 +28,8 @@ export interface GlobalRule {
   readonly fill?: "items" | "pairs";
   /** Whether its items are found as attributes, so that Python and numpy look up special names among them. */
   readonly hasItemsAsAttributes?: boolean;
+  /** Whether its arguments and its state have to be inert (`inert.ts`), and its objects are so. */
+  readonly isInert?: boolean;
   /** Which globals, `module:name`, a call takes among its arguments; without it, none. */
   readonly takes?: RegExp;
 }

@@ -1,5 +1,6 @@
 import { countOfShape } from "./joblib_array.ts";
 import { isObject, isPayload, type PickleValue } from "./pickle_value.ts";
+import { weightOf } from "./value_measures.ts";
 
 // What each callable does with its arguments, and so which it may get: those that its library writes. An argument of
 // another type would be gone through, converted or called by code that the pickle chooses, and a number is often the
@@ -71,6 +72,8 @@ export const CALL_CHECKS = {
     const entries = isObject(given) && given.kind === "dict" ? given.entries : undefined;
     const isKnown = entries !== undefined && [...entries].every(([key, value]) => {
       if (!INDEX_ARGUMENTS.has(key)) return false;
+      // Names are hashed.
+      if (key === "name" || key === "names") return weightOf(value) <= NAMES_WEIGHT;
       return !INDEX_DATA.has(key) || isMade(value);
     });
     return isGlobal(cls) && isKnown && others.length === 0 ? "" : STRANGE;
@@ -120,6 +123,9 @@ export const CALL_CHECKS = {
       others.length === 0
       ? ""
       : STRANGE,
+  /** The same, where the state comes by BUILD: attributes of this one would not be checked. */
+  unfilled: ([cls = null, checksum, state = null, ...others]: Args) =>
+    isGlobal(cls) && typeof checksum === "number" && state === null && others.length === 0 ? "" : STRANGE,
   /** `obj.__new__(obj)`, of what `takes` holds to be a class with C fields that begin as zeros. */
   class: ([cls = null, ...others]: Args) => isGlobal(cls) && others.length === 0 ? "" : STRANGE,
   /** Copies a tuple or a list. A range would be made into as many numbers. */
@@ -133,6 +139,8 @@ export const CALL_CHECKS = {
 const INDEX_ARGUMENTS = new Set(
   "data name start stop step levels codes labels sortorder names tz freq left right closed".split(" "),
 );
+/** What hashing the names of an index takes, as `weightOf` measures it. */
+const NAMES_WEIGHT = 1_000;
 const INDEX_DATA = new Set(["data", "left", "right"]);
 
 export type CallCheck = keyof typeof CALL_CHECKS;

@@ -1,3 +1,4 @@
+import { isInert } from "./inert.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import {
   DATA,
@@ -19,6 +20,7 @@ const SOME_TUPLE: TupleValue = {
   items: undefined,
   holdsWrapper: false,
   depth: 1,
+  isInert: false,
   weight: Infinity,
   nesting: Infinity,
   freedom: Infinity,
@@ -31,7 +33,14 @@ const LIGHT_TUPLE: TupleValue = {
   nesting: PICKLE_LIMITS.tupleItems,
 };
 const SAFE_TUPLE: TupleValue = { ...LIGHT_TUPLE, freedom: 8 };
-const EMPTY_TUPLE: TupleValue = { ...SOME_TUPLE, items: [], weight: 1, nesting: 1, freedom: 0 };
+const EMPTY_TUPLE: TupleValue = {
+  ...SOME_TUPLE,
+  items: [],
+  isInert: true,
+  weight: 1,
+  nesting: 1,
+  freedom: 0,
+};
 const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 
 /**
@@ -65,14 +74,21 @@ export class KeptValues {
     if (!isKept) return measures.freedom <= SAFE_TUPLE.freedom ? SAFE_TUPLE : LIGHT_TUPLE;
     const kept = items.some((item) => depthOf(item) > INNER_DEPTH_MAX) ? items.map(shallow) : items;
     const depth = kept.reduce((most: number, item) => Math.max(most, 1 + depthOf(item)), 1);
-    this.#lastTuple = { kind: "tuple", items: kept, holdsWrapper: holds, depth, ...measures };
+    this.#lastTuple = {
+      kind: "tuple",
+      items: kept,
+      holdsWrapper: holds,
+      depth,
+      isInert: items.every(isInert),
+      ...measures,
+    };
     return this.#lastTuple;
   }
 
   /** An empty dictionary. What it counts is known when there is no memory for more. */
   dict(): DictValue {
     const entries = this.spend(KEPT_BYTES.dict) ? NO_ENTRIES : undefined;
-    return { kind: "dict", entries, count: 0, forgedKey: undefined, levels: 0, isHeld: false };
+    return { kind: "dict", entries, count: 0, forgedKey: undefined, levels: 0, isHeld: false, isInert: true };
   }
 
   setEntry(dict: DictValue, key: PickleValue, value: PickleValue): void {

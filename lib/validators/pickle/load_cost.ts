@@ -60,6 +60,7 @@ const OBJECT_BYTES: Partial<Record<NonNullable<GlobalRule["checks"]>, number>> =
   tree: 1024,
   class: 2048,
   cython: 1024,
+  unfilled: 1024,
   array: 200,
   maskedArray: 400,
   deque: 700,

@@ -146,9 +146,8 @@ async function readTextLater(reader: PickleReader, count: number, offset: number
 
 /** Of a text that is too long for a name, only what scipy would execute is of interest. */
 function textOf(bytes: Uint8Array): PickleValue {
-  if (bytes.length <= PICKLE_LIMITS.nameBytes) return asciiOf(bytes);
-  const payload = payloadOf(bytes.length);
-  return isTemplate(bytes) ? { ...payload, isTemplate: true } : payload;
+  if (isTemplate(bytes)) return { ...payloadOf(bytes.length), isTemplate: true };
+  return bytes.length <= PICKLE_LIMITS.nameBytes ? asciiOf(bytes) : payloadOf(bytes.length);
 }
 
 /** ASCII alone: names of modules and classes are. */
@@ -267,7 +266,7 @@ function valueOf(
       return quoted === null ? undefined : constantOf(quoted[2] ?? "", DISGUISED.quoted);
     }
     default:
-      return constantOf(line, DISGUISED.unicode);
+      return templateOf(line) ?? constantOf(line, DISGUISED.unicode);
   }
 }
 
@@ -283,6 +282,18 @@ function constantOf(text: string, disguised: RegExp): PickleValue {
   if (!text.includes("\\")) return text.length > PICKLE_LIMITS.nameBytes ? payloadOf(text.length) : text;
   return disguised.test(text) ? UNKNOWN : payloadOf(text.length);
 }
+
+/** The source code that scipy executes, as protocol 0 writes it in a line. */
+function templateOf(line: string): PickleValue | undefined {
+  if (!line.startsWith(ESCAPED_NEWLINE) || line.length > TEMPLATE_BYTES_MAX) return undefined;
+  const text = line.replaceAll(ESCAPED_NEWLINE, "\n");
+  // A backslash before an escape makes letters of it, and remains here.
+  return isTemplate(new TextEncoder().encode(text))
+    ? { ...payloadOf(text.length), isTemplate: true }
+    : undefined;
+}
+
+const ESCAPED_NEWLINE = "\\u000a";
 
 /** What a line's bytes stand for. */
 type LineReader = (bytes: Uint8Array) => PickleValue;

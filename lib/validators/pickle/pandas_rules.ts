@@ -1,7 +1,8 @@
-import type { Rule } from "./allow_rules.ts";
+import type { GlobalRule, Rule } from "./allow_rules.ts";
 
 // Beside each entry stands what arguments and a state of an attacker's choice do, as in `allow_rules.ts`. Since version 3,
-// pandas' classes say that they are in `pandas` itself.
+// pandas' classes say that they are in `pandas` itself. pandas asks whatever it gets for its type, its length and its
+// values, and calls methods of it: of foreign objects, these would be functions that the pickle has stored.
 
 const INDEX =
   "pandas(\\.core(\\.\\w+)*)?:(Index|(Range|Multi|Datetime|Timedelta|Period|Interval|Categorical|Int64|UInt64|Float64|Numeric)Index)";
@@ -10,9 +11,7 @@ const INDEX =
 const BACKED =
   "pandas(\\.core(\\.\\w+)*)?(\\.arrays)?:(Categorical|(Datetime|Timedelta|Period|String|Pandas|NumpyExtension)Array)";
 
-export const PANDAS_RULES: readonly Rule[] = [
-  // Their `__setstate__` sets each entry of the state as an attribute.
-  [/^pandas(\.core(\.\w+)*)?:(DataFrame|Series)$/, { use: "make", state: "frame" }],
+const RULES: readonly Rule[] = [
   // Asks blocks and axes for their lengths.
   [/^pandas\.core\.internals\.managers:(Single)?BlockManager$/, {
     use: "call",
@@ -31,9 +30,16 @@ export const PANDAS_RULES: readonly Rule[] = [
   // `cls.__new__(cls)`, of what `takes` holds to be such an array. Its `__setstate__` sets further entries as attributes.
   [/^pandas\._libs\.arrays:__pyx_unpickle_NDArrayBacked$/, {
     use: "call",
-    checks: "cython",
+    checks: "unfilled",
     state: "backedArray",
     takes: new RegExp(`^${BACKED}$`),
+  }],
+  // The same; Cython's own `__setstate__` stores attributes.
+  [/^pandas\._libs\.interval:__pyx_unpickle_IntervalMixin$/, {
+    use: "call",
+    checks: "unfilled",
+    state: "wrappedAttributes",
+    takes: /^pandas\.core\.arrays\.interval:IntervalArray$/,
   }],
   // Made without a constructor, the state becomes attributes, or some of it by name.
   [
@@ -48,10 +54,18 @@ export const PANDAS_RULES: readonly Rule[] = [
     /^pandas\._libs\.(tslibs\.(timestamps:_unpickle_timestamp|timedeltas:(_timedelta_unpickle|Timedelta)|nattype:__nat_unpickle|period:Period)|interval:Interval)$/,
     { use: "call", checks: "parts", makes: "stored" },
   ],
-  // Store numbers.
+  // Store numbers, and the first and the last hour of a day.
   [
     /^pandas\._libs\.tslibs\.offsets:(Day|Hour|Minute|Second|Milli|Micro|Nano|Week|WeekOfMonth|LastWeekOfMonth|Easter|SemiMonth(Begin|End)|B?(Month|Quarter|Year)(Begin|End)|Business(Day|Hour|MonthBegin|MonthEnd)|HalfYear(Begin|End)|BHalfYear(Begin|End))$/,
-    { use: "call", checks: "constants", makes: "stored" },
+    { use: "call", checks: "parts", makes: "stored" },
   ],
   [/^pandas\._libs\.missing:NA$/, { use: "value" }],
+];
+
+const inert = ([pattern, rule]: Rule): Rule => [pattern, { ...rule, isInert: true } satisfies GlobalRule];
+
+export const PANDAS_RULES: readonly Rule[] = [
+  // Their `__setstate__` sets each entry of the state as an attribute.
+  [/^pandas(\.core(\.\w+)*)?:(DataFrame|Series)$/, { use: "make", state: "frame" }],
+  ...RULES.map(inert),
 ];

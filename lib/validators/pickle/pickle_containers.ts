@@ -1,6 +1,7 @@
 import { FREE } from "./allow_rules.ts";
 import { ContainerLevels, FILLED_LEVEL } from "./container_levels.ts";
 import { HashCost } from "./hash_cost.ts";
+import { isInert } from "./inert.ts";
 import { KeptValues } from "./kept_values.ts";
 import { LOAD_BYTES, type LoadCost } from "./load_cost.ts";
 import type { MachineOptions } from "./machine_options.ts";
@@ -37,6 +38,8 @@ export class PickleContainers extends PickleStack {
   /** Imports up to now, allowed or not. */
   imports = 0;
   protected importsGetattr = false;
+  /** Whether something that is not inert was put into what seemed to be, after that was put into something else. */
+  protected isLateForeign = false;
   protected readonly kept = new KeptValues();
   protected readonly levels = new ContainerLevels();
   readonly #cost: LoadCost;
@@ -60,7 +63,17 @@ export class PickleContainers extends PickleStack {
   /** A list that is empty. */
   list(): ListValue {
     this.allocate(LOAD_BYTES.list);
-    return { kind: "list", count: 0, weight: 1, nesting: 1, freedom: 0, alike: 0, levels: 0, isHeld: false };
+    return {
+      kind: "list",
+      count: 0,
+      weight: 1,
+      nesting: 1,
+      freedom: 0,
+      alike: 0,
+      levels: 0,
+      isHeld: false,
+      isInert: true,
+    };
   }
 
   /** A set that is empty. */
@@ -109,6 +122,7 @@ export class PickleContainers extends PickleStack {
     target.weight += this.#listed.weigh(items, target);
     target.nesting = Math.max(target.nesting, nesting);
     target.freedom += freedom;
+    this.#keepInert(target, items);
     this.put(target, items);
   }
 
@@ -131,9 +145,17 @@ export class PickleContainers extends PickleStack {
     this.put(target, pairs, isDict ? 0 : FILLED_LEVEL);
     if (pairs.length % 2 !== 0) throw this.broken("sets a key without a value");
     if (!isDict) return;
+    this.#keepInert(target, pairs);
     for (let index = 0; index < pairs.length; index += 2) {
       this.kept.setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
     }
+  }
+
+  /** Notes what a list or a dictionary has in it now; what holds it already does not know. */
+  #keepInert(target: ListValue | DictValue, values: readonly PickleValue[]): void {
+    if (!target.isInert || values.every(isInert)) return;
+    target.isInert = false;
+    this.isLateForeign ||= target.isHeld;
   }
 
   /** Notes that something has values in it, which count for so many levels. */

@@ -1,5 +1,6 @@
 import { findRule } from "./allow_list.ts";
 import { FREE, type GlobalRule } from "./allow_rules.ts";
+import { methodOf } from "./bound_methods.ts";
 import { CALL_CHECKS } from "./call_checks.ts";
 import { type ArrayPlace, findArrayPlace } from "./joblib_array.ts";
 import { buildDtype, makeDtype } from "./numpy_dtype.ts";
@@ -11,6 +12,7 @@ import { FREE_INSTANCE, PickleContainers } from "./pickle_containers.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
 import { isBuiltIn, isStateOf } from "./reconstructor.ts";
+import { isInert } from "./inert.ts";
 import { STATE_CHECKS } from "./state_checks.ts";
 import {
   describe,
@@ -19,7 +21,7 @@ import {
   INSTANCE,
   type InstanceValue,
   isObject,
-  isPayload,
+  mayBeText,
   type PickleValue,
   type TupleValue,
   UNKNOWN,
@@ -40,10 +42,8 @@ const UNCALLABLE: ReadonlySet<string> = new Set(["tuple", "list", "dict", "data"
 /** Something that was made by what the user allowed. */
 const OF_THE_USER = { kind: "global", module: "", name: "", rule: FREE } as const;
 
-/** Whether a name can be text, which Python insists on. */
-function mayBeText(name: PickleValue): boolean {
-  return typeof name === "string" || isPayload(name) || name === UNKNOWN;
-}
+/** What hashing such an object may take, compared with a number. */
+const INERT_WEIGHT = 100_000;
 
 /**
  * What a pickle does, with values that are known as far as the imports and the calls need it, and nothing executed. Each
@@ -244,6 +244,7 @@ export class PickleMachine extends PickleContainers {
       const problem = CALL_CHECKS[rule.checks](items);
       if (problem !== "") throw this.refused(`calls ${module}.${name} ${problem}`);
     }
+    if (rule?.isInert === true) this.#checkInert(items, `calls ${module}.${name}`);
     if (rule !== undefined && rule !== FREE) this.allocate(bytesOfCall(rule, items));
     switch (rule?.makes) {
       case "set":
@@ -269,8 +270,8 @@ export class PickleMachine extends PickleContainers {
   #attribute([target = null, name = null, ...others]: readonly PickleValue[]): PickleValue {
     if (isObject(target) && typeof name === "string" && !name.startsWith("__") && others.length === 0) {
       if (target.kind === "global") return this.import(target.module, `${target.name}.${name}`);
-      // scipy vectorizes its own methods: an attribute that would hide one is refused when the state is set.
-      if (target.kind === "instance" && target.rule?.state === "distribution") return INSTANCE;
+      const method = methodOf(target, name);
+      if (method !== undefined) return method;
     }
     throw this.getattrMisused();
   }
@@ -320,7 +321,19 @@ export class PickleMachine extends PickleContainers {
     if (rule.isHashedByState === true) {
       return { ...instance, hashed: { weight: 1, nesting: 1, freedom: Infinity } };
     }
+    // The hash is computed from the state, as that of a type of pandas' is from all of its categories.
+    if (rule.isInert === true) {
+      return { ...instance, hashed: { weight: INERT_WEIGHT, nesting: 1, freedom: Infinity } };
+    }
     return hashed === undefined || hashed.items?.length === 0 ? instance : { ...instance, hashed };
+  }
+
+  /** What is handed over may not be an object whose attributes the pickle has chosen. */
+  #checkInert(values: readonly PickleValue[], what: string): void {
+    const isKnown = values.every((value) => isInert(value) || (isObject(value) && value.kind === "global"));
+    if (!isKnown || this.isLateForeign) {
+      throw this.refused(`${what} with objects that its library does not write`);
+    }
   }
 
   /** The first state may hide the methods of a class behind attributes: a second would be set by them. */
@@ -331,6 +344,7 @@ export class PickleMachine extends PickleContainers {
     if (target.isBuilt) throw this.refused("sets the state of an object twice");
     const problem = STATE_CHECKS[rule.state ?? "attributes"](state);
     if (problem !== "") throw this.refused(`sets the state of an object ${problem}`);
+    if (rule.isInert === true) this.#checkInert([state], "sets the state of an object");
     this.allocate(bytesOfState(rule, state, this.#largest));
     target.isBuilt = true;
     const array = rule.state === "array" ? arrayOf(state) : undefined;

@@ -83,6 +83,8 @@ export interface ListValue {
   nesting: number;
   freedom: number;
   levels: number;
+  /** See `inert.ts`. */
+  isInert: boolean;
   /** Items whose hashes cannot be told apart. */
   alike: number;
   /** Whether it is in something else, which would not know of more levels. */
@@ -97,6 +99,8 @@ export interface TupleValue extends Measures {
   readonly holdsWrapper: boolean;
   /** Tuples inside each other, this one included; a dictionary counts as two. */
   readonly depth: number;
+  /** See `inert.ts`. */
+  readonly isInert: boolean;
 }
 
 /** A dictionary that began empty: with everything in it, as long as that is little and its keys are constants. */
@@ -107,6 +111,8 @@ export interface DictValue {
   count: number;
   levels: number;
   isHeld: boolean;
+  /** See `inert.ts`. */
+  isInert: boolean;
   /** A key that no library writes into a state; known of every dictionary, however large. */
   forgedKey: string | undefined;
 }
@@ -190,6 +196,11 @@ export function holdsWrapper(value: PickleValue): boolean {
 /** Text or bytes of which no more is known. */
 export function isPayload(value: PickleValue | undefined): value is DataValue {
   return value !== undefined && isObject(value) && value.kind === "data" && value.type === undefined;
+}
+
+/** Whether a name can be text, which Python insists on. */
+export function mayBeText(name: PickleValue): boolean {
+  return typeof name === "string" || isPayload(name) || name === UNKNOWN;
 }
 
 /** How a value is told in a message. */

@@ -25,6 +25,13 @@ export const PYTHON_RULES: readonly Rule[] = [
   // Joins text. Nothing of the file system is touched before one of its methods is called.
   [/^pathlib(\._local)?:(Pure)?(Posix|Windows)?Path$/, { use: "call", checks: "texts", makes: "stored" }],
 
+  // Functions that compute, of modules that have others too.
+  [
+    /^numpy:(median|percentile|quantile|average|nan_to_num|diff|ediff1d|gradient|interp|digitize|bincount|histogram|corrcoef|cov|trapz|trapezoid|angle|real|imag|unwrap|sinc|where|unique|concatenate|(h|v|d|column_)?stack|cross|dot|inner|outer|kron|flip|roll|isclose|allclose)$/,
+    { use: "value" },
+  ],
+  [/^numpy\.linalg(\.(linalg|_linalg))?:(norm|det|inv|pinv|cond|eigvals|eigvalsh)$/, { use: "value" }],
+
   // Made without a constructor, the state becomes attributes.
   [/^numpy(\.lib(\.\w+)?)?:(poly1d|vectorize)$/, { use: "make" }],
   // The same: `ABCPolyBase.__setstate__` takes the state for its attributes.

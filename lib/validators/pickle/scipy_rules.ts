@@ -9,7 +9,7 @@ export const SCIPY_RULES: readonly Rule[] = [
   // Made without a constructor, the state becomes attributes.
   [/^scipy\.stats\._distn_infrastructure:rv_((continuous|discrete)_)?frozen$/, { use: "make" }],
   [
-    /^scipy\.stats\.(_multivariate:(multivariate_(normal|t)_(gen|frozen)|_PSD)|_covariance:CovVia\w+|_kde:gaussian_kde)$/,
+    /^scipy\.stats\.(_multivariate:((multivariate_(normal|t|hypergeom)|matrix_normal|dirichlet(_multinomial)?|(inv)?wishart|multinomial|(special_)?ortho_group|unitary_group|random_correlation|uniform_direction|vonmises_fisher|random_table)_(gen|frozen)|_PSD)|_covariance:CovVia\w+|_kde:gaussian_kde)$/,
     { use: "make" },
   ],
   // The same. When it is freed, it calls the `close` of its `_qhull`, which scipy writes as None.
@@ -24,6 +24,11 @@ export const SCIPY_RULES: readonly Rule[] = [
   ],
   // Its `__setstate__` evaluates a formula, which is code, where the state has `restore_design_info`.
   [/^statsmodels\.base\.data:(ModelData|PandasData|PatsyData)$/, { use: "make", state: "modelData" }],
+  // Terms of a trend, of numbers and names: they are hashed with all of it.
+  [
+    /^statsmodels\.tsa\.deterministic:(TimeTrend|Seasonality|Fourier|CalendarTimeTrend|CalendarFourier|CalendarSeasonality)$/,
+    { use: "make", isInert: true },
+  ],
   // Which of Cython's classes a model computes with.
   [
     /^statsmodels\.tsa\.statespace\._(representation|initialization|kalman_filter|kalman_smoother|simulation_smoother|cfa_simulation_smoother):[sdcz][A-Z]\w+$/,

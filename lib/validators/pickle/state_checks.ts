@@ -1,5 +1,6 @@
 import { countOfShape } from "./joblib_array.ts";
 import { isObject, isPayload, type PickleValue } from "./pickle_value.ts";
+import { weightOf } from "./value_measures.ts";
 
 // What BUILD may set on an object, by what its class does with it. Where a class has no `__setstate__`, Python puts a
 // dictionary into the object's own; of a pair, the second part goes through `setattr`. Each check completes "sets the
@@ -29,8 +30,11 @@ const DISTRIBUTION = new Set(
 /** What `NDFrame.__getstate__` writes, in versions 1 to 3. */
 const FRAME = new Set("_mgr _data _typ _metadata attrs _attrs _flags _name name".split(" "));
 
+/** What hashing the name of a column takes, as `weightOf` measures it: of a tuple with a few names in it. */
+const NAME_WEIGHT = 64;
+
 /** Attributes of arrays that pandas backs with one of numpy's. */
-const BACKED = new Set("_ndarray _data _dtype _codes _freq freq _readonly".split(" "));
+const BACKED = new Set("_ndarray _data _dtype _codes _freq freq _readonly _cache".split(" "));
 
 export const STATE_CHECKS = {
   /** A dictionary of attributes: stored, nothing called. */
@@ -45,10 +49,17 @@ export const STATE_CHECKS = {
       [...entries.keys()].every((key) => SLOTS.has(key));
     return isKnown ? attributesProblem(attributes) : STRANGE;
   },
+  /** Attributes, in a tuple. */
+  wrappedAttributes(state: PickleValue) {
+    const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [];
+    const [attributes = null] = items;
+    return items.length === 1 && isObject(attributes) ? attributesProblem(attributes) : STRANGE;
+  },
   /** A number, and where it comes from. */
   uuid(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
-    return entries !== undefined && [...entries].every(([key, value]) => UUID.has(key) && isInteger(value))
+    return entries !== undefined &&
+        [...entries].every(([key, value]) => UUID.has(key) && isShortInteger(value))
       ? ""
       : STRANGE;
   },
@@ -66,10 +77,10 @@ export const STATE_CHECKS = {
     if (strange !== undefined) return `with the attribute ${JSON.stringify(strange[0])}`;
     return entries.has(TEMPLATE) ? "" : STRANGE;
   },
-  /** Attributes; what it would close when it is freed is None. */
+  /** Attributes. When it is freed, it calls its `close`, which closes another object: one that is None. */
   delaunay(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
-    return entries !== undefined && (entries.get("_qhull") ?? null) === null
+    return entries !== undefined && (entries.get("_qhull") ?? null) === null && !entries.has("close")
       ? attributesProblem(state)
       : STRANGE;
   },
@@ -88,9 +99,11 @@ export const STATE_CHECKS = {
     if (strange !== undefined) return `with the attribute ${JSON.stringify(strange)}`;
     // `Flags(table, **flags)` takes one that it knows.
     const flags = entries.get("_flags") ?? null;
-    const isKnown = flags === null || (isObject(flags) && flags.kind === "data");
+    const isKnown =
+      [flags, entries.get("attrs") ?? null, entries.get("_attrs") ?? null].every(isDictOrNone) &&
+      ["_name", "name"].every((key) => weightOf(entries.get(key) ?? null) <= NAME_WEIGHT);
     const manager = entries.get("_mgr") ?? entries.get("_data") ?? null;
-    return isKnown && isObject(manager) && manager.kind === "instance" ? "" : STRANGE;
+    return isKnown && isManager(manager) ? "" : STRANGE;
   },
   /** An array of numpy's, its dtype, and what pandas sets as attributes. */
   backedArray(state: PickleValue) {
@@ -187,7 +200,16 @@ function isTemplate(value: PickleValue): boolean {
   return isObject(value) && value.kind === "data" && value.isTemplate === true;
 }
 
-function isInteger(value: PickleValue): boolean {
-  return typeof value === "number" || typeof value === "bigint" ||
-    (isObject(value) && value.kind === "integer");
+/** Of 16 bytes, as a UUID has: Python goes through all of it whenever it hashes one. */
+function isShortInteger(value: PickleValue): boolean {
+  return typeof value === "number" || (typeof value === "bigint" && value >> 128n === 0n);
+}
+
+/** A dictionary in a state is data, of which no more is known. */
+function isDictOrNone(value: PickleValue): boolean {
+  return value === null || (isObject(value) && value.kind === "data");
+}
+
+function isManager(value: PickleValue): boolean {
+  return isObject(value) && value.kind === "instance" && value.rule?.checks === "blocks";
 }
