@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../core/settings.ts";
-import { matchDigest, PREFIX_DIGITS_MIN } from "../release/match_digest.ts";
+import { DIGEST_PREFIX, matchDigest, PREFIX_DIGITS_MIN } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import { readCurrent } from "../store/restore_current.ts";
@@ -157,9 +157,20 @@ function findNumbered(store: Store, to: string): StoredRelease | undefined {
   return found[0]?.release;
 }
 
+/** @throws {UsageError} code `DIGEST_INVALID` */
+function refuseOtherNames(to: string): void {
+  if (DIGEST_PREFIX.test(to)) return;
+  throw new UsageError(
+    `Cannot roll back to "${to}": it is neither a sequence number nor the beginning of a digest, ` +
+      `which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
+    { code: "DIGEST_INVALID", hint: "run model-sync status: it lists the releases with both" },
+  );
+}
+
 function findNamed(store: Store, to: string): StoredRelease {
   const numbered = findNumbered(store, to);
   if (numbered !== undefined) return numbered;
+  refuseOtherNames(to);
   // By name, because reading every manifest takes time that a rollback has not.
   const digest = matchDigest(to, listReleaseNames(store), "roll back to", "the store");
   const release = findRelease(store, digest);

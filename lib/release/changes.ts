@@ -14,7 +14,8 @@ export interface ChangeList {
 }
 
 /**
- * Compares two file lists by path and content. Content that is not known counts as modified.
+ * Compares two file lists by path and content. Content that is not known counts as modified. Archives and folders list
+ * their files in any order; the result is sorted by path.
  *
  * @example
  * ```ts
@@ -33,7 +34,7 @@ export function compareFiles(before: readonly ComparedFile[], after: readonly Co
     else if (file.sha256 === undefined || old.get(file.path) !== file.sha256) modified.push(file.path);
     old.delete(file.path);
   }
-  return { added, modified, removed: [...old.keys()] };
+  return { added: added.sort(), modified: modified.sort(), removed: [...old.keys()].sort() };
 }
 
 export function countChanges(changes: ChangeList): number {

@@ -4,6 +4,9 @@ import { type Digest, shortDigest } from "./manifest.ts";
 /** Shorter prefixes are too easily a typing mistake. */
 export const PREFIX_DIGITS_MIN = 4;
 
+/** A digest or the beginning of one. */
+export const DIGEST_PREFIX = /^(?:sha256:)?([0-9a-f]{4,64})$/i;
+
 /**
  * The one digest that begins as typed.
  *
@@ -18,11 +21,11 @@ export function matchDigest(
   action: string,
   holder: string,
 ): Digest {
-  const prefix = typed.replace(/^sha256:/, "").toLowerCase();
-  if (!/^[0-9a-f]{4,64}$/.test(prefix)) {
+  const prefix = DIGEST_PREFIX.exec(typed)?.[1]?.toLowerCase();
+  if (prefix === undefined) {
     throw new UsageError(
-      `Cannot ${action} "${typed}": that is no digest, which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
-      { code: "DIGEST_INVALID", hint: "model-sync status lists the releases" },
+      `Cannot ${action} "${typed}": it is not a digest, which has ${PREFIX_DIGITS_MIN} to 64 hexadecimal digits`,
+      { code: "DIGEST_INVALID", hint: "run model-sync status: it lists the releases" },
     );
   }
   const found = candidates.filter((digest) => digest.startsWith(`sha256:${prefix}`));

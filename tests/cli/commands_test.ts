@@ -166,7 +166,7 @@ Deno.test("each fault ends with its exit code and one line that says what to do 
   await runJson(bot, "pull");
   await expect(bot, 2, /holds no earlier release/, "rollback");
   await expect(bot, 5, /no such release/, "rollback", "--to", "0123abcd");
-  await expect(bot, 2, /is no digest/, "rollback", "--to", "xyz");
+  await expect(bot, 2, /neither a sequence number nor the beginning of a digest/, "rollback", "--to", "xyz");
   Deno.writeTextFileSync(join(dir.path, "trainer-clone/untracked"), "x");
   await expect(trainer, 2, /working tree is dirty \(untracked\)/, "publish", "--skip-training");
   Deno.removeSync(join(dir.path, "trainer-clone/untracked"));

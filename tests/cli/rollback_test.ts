@@ -64,6 +64,17 @@ Deno.test("a number is a sequence before it is the beginning of a digest, and sh
   assert.equal(planRollback(store, `sha256:${typed}`).target.manifest.digest, numeric);
 });
 
+Deno.test("what is neither a sequence number nor a digest is refused as that", async () => {
+  using dir = tempDir();
+  const { store } = await storeWith(dir.path, [1, 2]);
+  for (const to of ["", "2.5", "-1", "two", "sha256:", "abc"]) {
+    assert.throws(() => planRollback(store, to), {
+      code: "DIGEST_INVALID",
+      message: /: it is neither a sequence number nor the beginning of a digest, which has 4 to 64/,
+    });
+  }
+});
+
 Deno.test("a sequence number that several releases have is refused with their digests", async () => {
   using dir = tempDir();
   const { store, digests } = await storeWith(dir.path, [0, 0, 1]);
