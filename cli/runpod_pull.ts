@@ -124,7 +124,7 @@ function planLines(step: NextStep, request: ShownRequest): string[] {
       return [`would go on with RunPod job ${step.id}, started at ${step.at}; nothing would be started`];
     case "refuse":
       return [
-        `would refuse: the start of a job was asked for at ${step.at}, and no answer is known`,
+        `would refuse: a job may be running, the start request sent at ${step.at} got no response`,
         "  start another one with: model-sync runpod-pull --new-job",
       ];
     case "start":

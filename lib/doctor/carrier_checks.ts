@@ -141,7 +141,7 @@ async function checkHub(context: Context, settings: ModelSync): Promise<Check> {
   if (isOffline) {
     return warn(
       "hugging face",
-      `${repoId} is not asked for: HF_HUB_OFFLINE is set`,
+      `no request for ${repoId} is sent: HF_HUB_OFFLINE is set`,
       "unset it to pull and upload",
     );
   }

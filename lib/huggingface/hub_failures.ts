@@ -95,7 +95,7 @@ function decode(path: string): string {
 
 function offline({ repoId, endpoint }: HubSettings): UnreachableError {
   const { host } = new URL(endpoint);
-  return new UnreachableError(`Cannot ask ${host} for ${repoId}: HF_HUB_OFFLINE is set`, {
+  return new UnreachableError(`Cannot request ${repoId} from ${host}: HF_HUB_OFFLINE is set`, {
     code: "HUB_OFFLINE",
     hint: "unset HF_HUB_OFFLINE (and TRANSFORMERS_OFFLINE)",
   });

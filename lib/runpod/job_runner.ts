@@ -131,7 +131,7 @@ export class JobRunner {
     const { jobTimeoutMs } = this.#options;
     const late = new FailedError(`Cannot wait for RunPod job ${id}: no end after ${jobTimeoutMs / 1000} s`, {
       code: "JOB_TIMEOUT",
-      hint: "look at its log on RunPod, or give it more time with runpod.job_timeout_sec",
+      hint: "check its log on RunPod, or give it more time with runpod.job_timeout_sec",
     });
     using _working = new Working(this.#context, `RunPod job ${id}`);
     try {
@@ -166,7 +166,7 @@ export class JobRunner {
     } catch (error) {
       if (!(error instanceof UnreachableError) || error.code !== "HTTP_404") throw error;
       this.#memory.forget();
-      throw new JobGone(`Cannot follow RunPod job ${id}: the API knows no such job, or no longer`, {
+      throw new JobGone(`Cannot follow RunPod job ${id}: the API does not know the job, or no longer`, {
         code: "JOB_GONE",
         cause: error,
         hint: "RunPod keeps a result for 30 minutes; check status_url_template, or run again for another job",
@@ -181,7 +181,7 @@ export class JobRunner {
       this.#memory.forget();
       throw new FailedError(`RunPod job ${id} failed (${status}): ${error ?? "it does not say why"}`, {
         code: "JOB_FAILED",
-        hint: "look at its log on RunPod; the active release is untouched",
+        hint: "check its log on RunPod; the active release is untouched",
       });
     }
     if (archiveUrl !== undefined && phase !== "waiting") return archiveUrl;
@@ -238,13 +238,13 @@ export class JobRunner {
 function unknownJob(at: string, cause?: unknown): FailedError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new FailedError(
-    `Cannot tell whether a RunPod job runs: its start was asked for at ${at}, and no answer is known${why}`,
+    `A RunPod job may be running: the start request sent at ${at} got no response${why}`,
     {
       code: "JOB_UNKNOWN",
       cause,
       hint:
-        "look at the endpoint's requests on RunPod and cancel what should not run; then start another job with " +
-        "--new-job. Once such a job must have ended, the next run starts one by itself",
+        "check the endpoint's requests on RunPod and cancel the job that is not wanted; then start another one with " +
+        "--new-job. Once the job must have ended, the next run starts one by itself",
     },
   );
 }

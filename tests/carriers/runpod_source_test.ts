@@ -192,7 +192,7 @@ Deno.test("a start whose answer is lost is not repeated by itself: it says what 
     await failure(bench.pull(), "JOB_UNKNOWN", 1);
     bench.clock.advance(3_600_000);
     const error = await failure(bench.pull(), "JOB_UNKNOWN", 1);
-    assert.match(error.message, /asked for at 2026-11-21T03:00:00Z/);
+    assert.match(error.message, /sent at 2026-11-21T03:00:00Z got no response/);
     assert.match(error.hint ?? "", /--new-job/);
     assert.equal(bench.count("run"), 1);
     bench.clock.advance(1_800_001);

@@ -219,7 +219,7 @@ Deno.test("with HF_HUB_OFFLINE nothing is asked: the active release goes on, and
   assert.equal(first.code, 4);
   assert.match(
     first.stderr,
-    /Cannot ask 127\.0\.0\.1:\d+ for you\/models: HF_HUB_OFFLINE is set\nnext: *unset/,
+    /Cannot request you\/models from 127\.0\.0\.1:\d+: HF_HUB_OFFLINE is set\nnext: *unset/,
   );
   writeFiles(join(world.path, "trainer/models"), { "model.bin": "newer" });
   const upload = await offline("trainer", "hf-upload");

@@ -83,7 +83,7 @@ Deno.test("checkCarriers() finds the branch on the hub, or says what is missing"
   const asked = hub.requests.length;
   assert.match(
     (await checksOf({ huggingface }, { ...env, HF_HUB_OFFLINE: "1" }))[0] ?? "",
-    /^warn hugging face: you\/models is not asked for: HF_HUB_OFFLINE is set/,
+    /^warn hugging face: no request for you\/models is sent: HF_HUB_OFFLINE is set/,
   );
   assert.equal(hub.requests.length, asked);
 });
