@@ -8,9 +8,9 @@ import { oneLine, quote } from "./quote.ts";
 export type ArchiveFault = "ARCHIVE_UNSAFE" | "ARCHIVE_DAMAGED" | "ARCHIVE_LIMIT" | "ARCHIVE_FORMAT";
 
 const HINTS: Readonly<Record<ArchiveFault, string>> = {
-  ARCHIVE_UNSAFE: "nothing of it was used; make it anew, of ordinary files with relative paths",
-  ARCHIVE_DAMAGED: "nothing of it was used; fetch or make it again",
-  ARCHIVE_LIMIT: "nothing of it was used; if it is what it should be, raise the limit",
+  ARCHIVE_UNSAFE: "nothing of it was used; pack the models again, as regular files with relative paths",
+  ARCHIVE_DAMAGED: "nothing of it was used; download it or pack the models again",
+  ARCHIVE_LIMIT: "nothing of it was used; if its size is right, raise the limit in archives",
   ARCHIVE_FORMAT: "pack the models as .zip, .tar, .tar.gz or .tar.zst",
 };
 
