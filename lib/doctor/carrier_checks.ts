@@ -12,7 +12,7 @@ import { newestFirst } from "../github/newest_first.ts";
 import { newestRuns, runsRequest } from "../github/workflow_runs.ts";
 import { HASTY, Hub } from "../huggingface/hub.ts";
 import { hubSettings } from "../huggingface/hub_settings.ts";
-import { findDeployTargets } from "../redeploy/deploy_targets.ts";
+import { deployTargetReaders } from "../redeploy/deploy_targets.ts";
 import type { RunPodApi } from "../runpod/client.ts";
 import { type Check, pass, tried, triedAll, warn } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
@@ -52,8 +52,9 @@ async function checkHooks(
   { hooks, request_timeout_sec }: ModelSync["redeploy"],
 ): Promise<Check[]> {
   return await Promise.all(
-    findDeployTargets(hooks, context.env).map((target) =>
+    deployTargetReaders(hooks, context.env).map((read) =>
       tried("redeploy", async () => {
+        const target = read();
         const url = target.kind === "hook" ? target.url.reveal() : target.url;
         const timeoutMs = Math.min(request_timeout_sec * 1000, KNOCK_TIMEOUT_MS);
         const host = await knock(context, url, `the host of the ${target.type} deploy hook`, timeoutMs);

@@ -48,7 +48,7 @@ export const RAILWAY_VARIABLE: AddressVariable = {
  * address or token
  */
 export function deployTargets(hooks: readonly Hook[], env: Environment): DeployTarget[] {
-  const targets = findDeployTargets(hooks, env);
+  const targets = deployTargetReaders(hooks, env).map((read) => read());
   if (targets.length > 0) return targets;
   throw new UsageError("Cannot redeploy: no deploy hook is set", {
     code: "HOOKS_UNSET",
@@ -58,20 +58,14 @@ export function deployTargets(hooks: readonly Hook[], env: Environment): DeployT
   });
 }
 
-/** As {@link deployTargets}; none where no hook is set. */
-export function findDeployTargets(hooks: readonly Hook[], env: Environment): DeployTarget[] {
-  return hooks.length > 0 ? hooks.map((hook) => namedTarget(hook, env)) : usualTargets(env);
-}
-
-function usualTargets(env: Environment): DeployTarget[] {
-  const targets: DeployTarget[] = [];
-  for (const type of ["render", "railway", "vercel", "generic"] as const) {
-    const address = env.get(HOOK_VARIABLES[type]);
-    if (address !== undefined && address !== "") {
-      targets.push(hookTarget(type, HOOK_VARIABLES[type], address, "POST"));
-    }
-  }
-  return targets;
+/** Returns what reads each deployment that {@link deployTargets} returns, and throws what is wrong with it alone. */
+export function deployTargetReaders(hooks: readonly Hook[], env: Environment): (() => DeployTarget)[] {
+  if (hooks.length > 0) return hooks.map((hook) => () => namedTarget(hook, env));
+  return (["render", "railway", "vercel", "generic"] as const).flatMap((type) => {
+    const variable = HOOK_VARIABLES[type];
+    const address = env.get(variable) ?? "";
+    return address === "" ? [] : [() => hookTarget(type, variable, address, "POST")];
+  });
 }
 
 function namedTarget(hook: Hook, env: Environment): DeployTarget {
