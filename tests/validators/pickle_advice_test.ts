@@ -178,3 +178,33 @@ Deno.test("names that no configuration takes are not advised", async () => {
     );
   }
 });
+
+Deno.test("a refusal for calls and objects of known classes names all of them, and passes when pasted", async () => {
+  const content = rawPickle(
+    PROTO_4,
+    "(",
+    called("statsmodels.tsa.statespace._representation", "dStatespace"),
+    called("statsmodels.tsa.statespace._kalman_filter", "dKalmanFilter"),
+    called("sklearn.svm", "SVC"),
+    rawPickle(stackGlobal("sklearn.linear_model", "Ridge"), "K", 1, 0x85, 0x81),
+    made("numpy", "mean"),
+    called("bot.models", "Net"),
+    "t.",
+  );
+  const { hint } = await refusal(content, "m.pkl");
+  const allow = pasted(hint);
+  assert.deepEqual([...allow].sort(), [
+    "bot.models.Net",
+    "numpy.mean",
+    "sklearn.linear_model.Ridge",
+    "sklearn.svm.SVC",
+    "statsmodels.tsa.statespace._kalman_filter.dKalmanFilter",
+    "statsmodels.tsa.statespace._representation.dStatespace",
+  ]);
+  assert.equal(await inspectBytes(content, "m.pkl", allow), true);
+});
+
+Deno.test("results of scipy's tests are not called dangerous", () => {
+  assert.match(adviseImports(["scipy.stats._stats_mstats_common.LinregressResult"]), /allow: \[scipy/);
+  assert.match(adviseImports(["scipy.stats._distn_infrastructure.rv_generic"]), /do not allow/);
+});

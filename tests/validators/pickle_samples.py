@@ -4,7 +4,7 @@
     python3 tests/validators/pickle_samples.py    # with pandas, statsmodels, imbalanced-learn, scikit-learn, torch
 """
 
-import base64, datetime, decimal, io, json, pathlib, pickle, uuid, warnings, zlib, zoneinfo
+import base64, datetime, decimal, io, json, pathlib, pickle, types, uuid, warnings, zlib, zoneinfo
 import imblearn, numpy as np, pandas as pd, scipy.interpolate, scipy.special, scipy.stats, sklearn, statsmodels, torch
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
@@ -37,6 +37,7 @@ PASS = {
     "Decimal": decimal.Decimal("1.50"),
     "UUID": uuid.UUID(int=77),
     "Path": [pathlib.PurePosixPath("a/b"), pathlib.PureWindowsPath("c:/a"), pathlib.Path("m.onnx")],
+    "namespace": types.SimpleNamespace(a=1, b=[2]),
     "record array": [records, records[0]],
     "polynomials": [np.poly1d([1, 2]), np.polynomial.Polynomial([1, 2])],
     "ufuncs": [np.log1p, np.add, np.arctan2, scipy.special.expit, scipy.special.gammaln, np.mean, np.nanmedian],

@@ -16,6 +16,7 @@ const HARMLESS = new RegExp(
     "itertools\\.(count|cycle|repeat|chain|product|permutations|combinations\\w*|islice|zip_longest)",
     "torch\\.(nn|optim|distributions|_utils\\._rebuild_\\w+|Size|device|dtype|Tensor)(\\..*)?",
     "scipy\\.signal\\..*",
+    "scipy\\.stats\\.\\w+\\.\\w*[rR]esult",
     "(builtins|__builtin__|exceptions)\\.\\w+(Error|Exception|Warning|Exit|Iteration)",
   ].join("|") + ")$",
 );

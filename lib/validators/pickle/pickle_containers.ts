@@ -33,6 +33,9 @@ export const FREE_INSTANCE: InstanceValue = {
   isHeld: false,
 };
 
+/** Something that was made by what the user allowed. */
+export const OF_THE_USER = { kind: "global", module: "", name: "", rule: FREE } as const;
+
 /** What a pickle makes of tuples, lists, sets and dictionaries, and what that costs those who load it. */
 export class PickleContainers extends PickleStack {
   /** Imports up to now, allowed or not. */

@@ -8,7 +8,7 @@ import { ARRAY_LEVEL, FILLED_LEVEL } from "./container_levels.ts";
 import { arrayOf, bytesOfCall, bytesOfState, LOAD_BYTES } from "./load_cost.ts";
 import { isOfTorch, type MachineOptions } from "./machine_options.ts";
 import { NotedImport } from "./noted_import.ts";
-import { FREE_INSTANCE, PickleContainers } from "./pickle_containers.ts";
+import { FREE_INSTANCE, OF_THE_USER, PickleContainers } from "./pickle_containers.ts";
 import { KEPT_BYTES, PICKLE_LIMITS } from "./pickle_limits.ts";
 import type { PickleProblem } from "./pickle_problem.ts";
 import { isBuiltIn, isStateOf } from "./reconstructor.ts";
@@ -24,26 +24,18 @@ import {
   mayBeText,
   type PickleValue,
   type TupleValue,
+  UNCALLABLE,
   UNKNOWN,
   WRAPPER,
 } from "./pickle_value.ts";
 import { storedOf } from "./stored_value.ts";
-import { bytesOf, payloadOf } from "./value_measures.ts";
+import { bytesOf, INERT_WEIGHT, payloadOf } from "./value_measures.ts";
 
 /** The shapes of names that Python's modules and classes have. */
 const PLAUSIBLE_NAME = /^[\w.]+$/;
 
 /** What Python can find in a module: of a name of another shape it is sure that there is none. */
 const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
-
-/** What Python stops at when it is called. */
-const UNCALLABLE: ReadonlySet<string> = new Set(["tuple", "list", "dict", "data", "integer", "dtype"]);
-
-/** Something that was made by what the user allowed. */
-const OF_THE_USER = { kind: "global", module: "", name: "", rule: FREE } as const;
-
-/** What hashing such an object may take, compared with a number. */
-const INERT_WEIGHT = 100_000;
 
 /**
  * What a pickle does, with values that are known as far as the imports and the calls need it, and nothing executed. Each
@@ -93,8 +85,7 @@ export class PickleMachine extends PickleContainers {
       throw this.refused(`imports more than ${PICKLE_LIMITS.globals} things`);
     }
     const { allowed, dialect } = this.#options;
-    const found = findRule(module, name, allowed, dialect);
-    const rule = found === undefined ? this.#ruleOfMissing(module, name, full) : found;
+    const rule = findRule(module, name, allowed, dialect) ?? this.#ruleOfMissing(module, name, full);
     if (rule?.makes === "attribute") this.importsGetattr = true;
     const value: GlobalValue = { kind: "global", module, name, rule };
     this.#globals.set(key, value);
@@ -111,6 +102,19 @@ export class PickleMachine extends PickleContainers {
     if (isCertain) missing.refuse(this.suspicion ?? problem());
     else this.suspect(`imports ${full}`, full);
     return missing.refusal === undefined ? undefined : FREE;
+  }
+
+  /**
+   * What may be done with an import that is allowed, and not what the stream does with it: anything, as the stream is
+   * refused, so that the refusal names all of these imports.
+   */
+  #misused(target: GlobalValue, problem: string): GlobalRule {
+    const { isCertain, missing } = this.#options;
+    const refusal = this.suspicion ?? this.refused(problem, describe(target));
+    if (!isCertain) throw refusal;
+    missing.add(describe(target));
+    missing.refuse(refusal);
+    return FREE;
   }
 
   /** An import whose names are longer than any. */
@@ -141,9 +145,8 @@ export class PickleMachine extends PickleContainers {
   /** REDUCE, INST and OBJ: `callee(*args)`. */
   call(callee: PickleValue, args: PickleValue): void {
     const target = this.#callable(callee);
-    const { rule } = target;
     const full = describe(target);
-    if (rule.use !== "call") throw this.refused(`calls ${full}`, full);
+    const rule = target.rule.use === "call" ? target.rule : this.#misused(target, `calls ${full}`);
     const items = isObject(args) && args.kind === "tuple" ? args.items : undefined;
     // What the user allowed is called with whatever there is.
     if (items === undefined && rule === FREE) return this.push(FREE_INSTANCE);
@@ -156,23 +159,20 @@ export class PickleMachine extends PickleContainers {
       if (!isTaken) throw this.refused(`hands ${describe(item)} to ${full}`, describe(item));
     }
     this.levels.hold(items);
-    this.push(this.#result(target, items));
+    this.push(this.#result({ ...target, rule }, items));
   }
 
   /** NEWOBJ: `cls.__new__(cls, *args)`, without the constructor. */
   make(callee: PickleValue, args: PickleValue, hasNames = false): void {
     const target = this.#callable(callee);
-    const isFree = target.rule === FREE;
-    if (target.rule.use !== "make" && target.rule.isMadeToo !== true && !isFree) {
-      throw this.refused(`makes an object of ${describe(target)}`, describe(target));
-    }
     if (holdsWrapper(args)) throw this.wrapperMisused();
     // What is made without its constructor needs none; only named tuples store some.
     const hasNone = isObject(args) && args.kind === "tuple" && args.items?.length === 0 && !hasNames;
-    if (!hasNone && !isFree && target.rule.takesNew !== true) {
-      throw this.refused(`makes an object of ${describe(target)} with arguments`, describe(target));
-    }
-    this.push(target.rule.makes === "wrapper" ? WRAPPER : this.#made(target.rule, args));
+    const isMade = target.rule.use === "make" || target.rule.isMadeToo === true;
+    const isAllowed = target.rule === FREE || (isMade && (hasNone || target.rule.takesNew === true));
+    const problem = `makes an object of ${describe(target)}${isMade ? " with arguments" : ""}`;
+    const rule = isAllowed ? target.rule : this.#misused(target, problem);
+    this.push(rule.makes === "wrapper" ? WRAPPER : this.#made(rule, args));
   }
 
   /** BUILD: sets the state of what is on the stack. */

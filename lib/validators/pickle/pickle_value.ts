@@ -198,6 +198,9 @@ export function isPayload(value: PickleValue | undefined): value is DataValue {
   return value !== undefined && isObject(value) && value.kind === "data" && value.type === undefined;
 }
 
+/** What Python stops at when it is called. */
+export const UNCALLABLE: ReadonlySet<string> = new Set(["tuple", "list", "dict", "data", "integer", "dtype"]);
+
 /** Whether a name can be text, which Python insists on. */
 export function mayBeText(name: PickleValue): boolean {
   return typeof name === "string" || isPayload(name) || name === UNKNOWN;

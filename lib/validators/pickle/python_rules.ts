@@ -22,6 +22,8 @@ export const PYTHON_RULES: readonly Rule[] = [
   [/^_?decimal:Decimal$/, { use: "call", checks: "decimal", makes: "stored" }],
   // Its `__setstate__` stores a number, which is its hash.
   [/^uuid:UUID$/, { use: "make", state: "uuid", isHashedByState: true }],
+  // Begins empty; the state becomes attributes.
+  [/^types:SimpleNamespace$/, { use: "call", checks: "nothing" }],
   // Joins text. Nothing of the file system is touched before one of its methods is called.
   [/^pathlib(\._local)?:(Pure)?(Posix|Windows)?Path$/, { use: "call", checks: "texts", makes: "stored" }],
 

@@ -44,6 +44,9 @@ export function freedomOfConstants(items: readonly PickleValue[]): number | unde
 const INTEGER_BYTES = 16;
 const TEXT_BYTES = 256;
 
+/** What hashing an object whose hash is computed from its state may take, compared with a number. */
+export const INERT_WEIGHT = 100_000;
+
 export function weightOf(value: PickleValue): number {
   if (typeof value === "bigint") return 1 + Math.floor(bytesOfBigint(value) / INTEGER_BYTES);
   if (!isObject(value)) return 1;
