@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
-import { ifFound } from "../core/files.ts";
+import { findEntry, ifFound } from "../core/files.ts";
 import { bloblessFetch } from "./blobless_fetch.ts";
 import type { Git } from "./git.ts";
 
@@ -49,7 +49,7 @@ function isFull({ fs }: Context, objectsDir: string): boolean {
   if (sample.length * 256 > LOOSE_MAX) return true;
   const pack = join(objectsDir, "pack");
   const small = (ifFound(() => [...fs.readDirSync(pack)]) ?? []).filter(({ name }) =>
-    name.endsWith(".pack") && fs.statSync(join(pack, name)).size < LARGE_PACK_BYTES
+    name.endsWith(".pack") && (findEntry(fs, join(pack, name))?.size ?? Infinity) < LARGE_PACK_BYTES
   );
   return small.length > PACKS_MAX;
 }

@@ -46,6 +46,16 @@ Deno.test("clones of our own are packed once many loose objects came together, a
   git(trainer.registry.repoDir, "fsck", "--strict");
 });
 
+Deno.test("a pack that another process removes while packs are counted does not fail the publish", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer);
+  const pack = join(trainer.registry.repoDir, ".git", "objects", "pack");
+  Deno.symlinkSync(join(pack, "removed"), join(pack, "pack-0.pack"));
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "published");
+});
+
 Deno.test("a clone that cannot be packed costs a warning, and not the publish", async () => {
   using dir = memoryDir();
   const trainer = newTrainer(dir.path);
