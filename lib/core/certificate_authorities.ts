@@ -14,8 +14,8 @@ const BEGIN = "-----BEGIN CERTIFICATE-----";
 /**
  * Returns the certificate authorities, in PEM, that the environment adds to the built-in ones: the file of `DENO_CERT`,
  * which the runtime reads by itself only from the variables of the process; and those that Python's clients take,
- * `SSL_CERT_FILE` (httpx, OpenSSL) and `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE` (requests), a file or a folder. What
- * cannot be used is warned of, and left out. Needs read permission.
+ * `SSL_CERT_FILE` (httpx, OpenSSL) and `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE` (requests), a file or a folder. A
+ * variable whose certificates cannot be used costs a warning, and is left out. Needs read permission.
  */
 export function certificateAuthorities(
   { env, fs, log }: Pick<Context, "env" | "fs" | "log">,
@@ -40,11 +40,12 @@ function isSet(value: string | undefined): boolean {
 
 /** @throws {Error} that says what is wrong with the file */
 function readAuthorities(fs: FileSystem, path: string): readonly string[] {
-  const texts = isFolder(fs, path)
-    ? folderFiles(fs, path).map((file) => findText(fs, file, BUNDLE_BYTES_MAX) ?? "")
-    : [findText(fs, path, BUNDLE_BYTES_MAX)];
-  if (texts[0] === undefined) throw new Error(`there is no ${path}`);
-  const authorities = texts.flatMap((text) => text?.includes(BEGIN) ? [text] : []);
+  const isInFolder = isFolder(fs, path);
+  const texts = (isInFolder ? folderFiles(fs, path) : [path]).flatMap((file) =>
+    findText(fs, file, BUNDLE_BYTES_MAX) ?? []
+  );
+  if (texts.length === 0 && !isInFolder) throw new Error(`there is no ${path}`);
+  const authorities = texts.filter((text) => text.includes(BEGIN));
   if (authorities.length === 0) throw new Error(`${path} holds no certificate in PEM`);
   tryAuthorities(path, authorities);
   return authorities;

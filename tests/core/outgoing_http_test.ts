@@ -144,6 +144,9 @@ Deno.test(
     });
     assert.equal(other.error?.code, "CERTIFICATE_UNTRUSTED");
     assert.match(other.warnings.join(), /Cannot use REQUESTS_CA_BUNDLE: there is no /);
+    Deno.mkdirSync(join(dir.path, "empty"));
+    const empty = await reach({ ...server, env: { SSL_CERT_FILE: join(dir.path, "empty") } });
+    assert.match(empty.warnings.join(), /Cannot use SSL_CERT_FILE: .*empty holds no certificate in PEM/);
   },
 );
 
