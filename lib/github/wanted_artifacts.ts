@@ -52,11 +52,22 @@ export function wantedArtifacts(
   );
 }
 
-/** A file's name, by its ending. */
-const FILE_NAME = /[^.]\.\w{1,8}$/;
+/** A file's name, by its ending: `.zip` or `.7z`, but not the `.2` of a version. */
+const FILE_NAME = /[^.]\.(?=\d*[a-z])\w{1,8}$/i;
 
-/** Returns the names of a run's artifacts for a message, and says where names of files come from. */
-export function nameArtifacts(artifacts: readonly Artifact[]): string {
+/**
+ * Returns the names of a run's artifacts for a message, and says where names of files come from.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { nameArtifacts } from "./wanted_artifacts.ts";
+ * assert.equal(nameArtifacts([]), "none");
+ * assert.equal(nameArtifacts([{ name: "models-v1.2" }]), '"models-v1.2"');
+ * assert.match(nameArtifacts([{ name: "models.zip" }]), /^"models.zip" \(with archive: false, GitHub names/);
+ * ```
+ */
+export function nameArtifacts(artifacts: readonly Pick<Artifact, "name">[]): string {
   const names = artifacts.slice(0, NAMES_SHOWN_MAX).map(({ name }) => quote(name));
   if (names.length === 0) return "none";
   const more = artifacts.length > names.length ? ", ..." : "";
