@@ -158,7 +158,7 @@ function certificateHint(host: string, problem: string): string {
       "trusted when DENO_CERT names it";
   }
   return "if your own certificate authority signed it, name the authority's PEM file in DENO_CERT, or set " +
-    "DENO_TLS_CA_STORE=system to trust those of this system; otherwise somebody may be reading along";
+    "DENO_TLS_CA_STORE=system to trust those of this system; otherwise the connection may be intercepted";
 }
 
 function proxyError(failure: ProxyFailure, request: NamedRequest, host: string): UnreachableError {

@@ -8,6 +8,7 @@ import {
   UsageError,
 } from "../core/errors.ts";
 import { ownerHint } from "../core/owner_hint.ts";
+import { PATH_HINT } from "../core/require_program.ts";
 import { readGitWords } from "./git_words.ts";
 
 /** The code of the error when git-lfs is needed and is not on the PATH. */
@@ -27,11 +28,11 @@ export const BRANCH_NAME_TAKEN = "BRANCH_NAME_TAKEN";
 
 const LFS_HINT =
   "install it: apt install git-lfs, brew install git-lfs, or https://git-lfs.com; where it is installed, add its " +
-  "folder to the PATH: that of cron and systemd is short";
+  `folder ${PATH_HINT}`;
 
 const CERTIFICATE_HINT =
   "if your own certificate authority signed it, name the authority's PEM file in GIT_SSL_CAINFO or in git's " +
-  "http.sslCAInfo; otherwise somebody may be reading along";
+  "http.sslCAInfo; otherwise the connection may be intercepted";
 
 /** What gives git access to a registry. */
 export const ACCESS_HINT =
@@ -75,8 +76,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new UsageError(message, {
         code: "SSH_MISSING",
-        hint:
-          "install OpenSSH's client; where it is installed, add its folder to the PATH: that of cron and systemd is short",
+        hint: `install OpenSSH's client; where it is installed, add its folder ${PATH_HINT}`,
       }),
   },
   {

@@ -84,7 +84,7 @@ function ofStatus(
     return new AuthenticationError(message, {
       code: "GIT_AUTHENTICATION",
       hint:
-        "the storage of the Git LFS server denies access to the file: check the clock of this machine, and who may use the storage",
+        "the storage of the Git LFS server denies access to the file: check the clock of this machine and the access rules of the storage",
     });
   }
   if (status === 404 && isBatch) {
