@@ -32,7 +32,7 @@ const RETRIES: RetryPolicy = {
 const NO_RETRIES: RetryPolicy = { ...RETRIES, attemptsMax: 1 };
 
 /** The codes of errors without any answer. */
-const SILENCE: readonly string[] = ["UNREACHABLE", "TIMEOUT", "PROXY_REFUSED", "TLS_MISSING"];
+const SILENCE: readonly string[] = ["UNREACHABLE", "TIMEOUT", "PROXY_REFUSED"];
 
 const LastUpdated = z.object({ last_updated: z.int().nullable() });
 
