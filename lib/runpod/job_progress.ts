@@ -6,8 +6,8 @@ import type { Log } from "../core/log.ts";
 const BYTES_EVERY_MS = 10_000;
 
 /**
- * Sends how far a job is, one message at a time: what is told meanwhile replaces what still waits. Progress that RunPod
- * does not take is no fault of the job.
+ * Sends the progress of a job, one message at a time: a newer message replaces the one that waits. A message that RunPod
+ * does not accept does not fail the job.
  */
 export class JobProgress {
   readonly #context: Context;
@@ -26,7 +26,7 @@ export class JobProgress {
     this.#sending ??= this.#sendAll();
   }
 
-  /** Returns the job's log, which also tells of bytes that move. */
+  /** Returns the job's log, which also sends the share of the bytes that moved. */
   watch(log: Log): Log {
     return {
       debug: (...line) => log.debug(...line),
@@ -40,7 +40,7 @@ export class JobProgress {
     };
   }
 
-  /** Waits for what is being sent; nothing is sent afterwards, or it would come after the job's result. */
+  /** Waits for the message that is being sent, and sends no other: it would arrive after the job's result. */
   async end(): Promise<void> {
     this.#next = undefined;
     await this.#sending;

@@ -7,7 +7,7 @@ import type { WorkerApi, WorkerJob, WorkerResult } from "./worker_api.ts";
 /**
  * Does one job; what it returns becomes the job's output, what it throws the job's error.
  *
- * @param tell shows the job's clients what is being done
+ * @param tell shows the current step to the job's clients
  */
 export type JobHandler = (
   context: Context,
@@ -50,7 +50,7 @@ class Worker {
     const { signal, log } = this.#context;
     log.info(`RunPod worker ${this.#api.workerId} waits for jobs`);
     const ended = new AbortController();
-    // Also while a job is brought to its end after the signal.
+    // Also while a job is finished after the signal.
     const pinging = this.#keepAlive({ ...this.#context, signal: ended.signal });
     let failures = 0;
     while (!signal.aborted) {
@@ -97,7 +97,7 @@ class Worker {
 
   #announceDrain(job: WorkerJob): Disposable {
     const { log, signal } = this.#context;
-    const announce = () => log.warn(`RunPod job ${job.id} is brought to its end before the worker stops`);
+    const announce = () => log.warn(`the worker finishes RunPod job ${job.id} before it stops`);
     signal.addEventListener("abort", announce, { once: true });
     return { [Symbol.dispose]: () => signal.removeEventListener("abort", announce) };
   }

@@ -84,7 +84,7 @@ export class WorkerApi {
     await this.#post(context, id, result, REPORT_TIMEOUT_MS);
   }
 
-  /** Tells RunPod how far a job is: its clients read it as the output of a job that is in progress. */
+  /** Reports a job's progress: the job's clients read it as the output of a job that is in progress. */
   async reportProgress(context: Context, id: string, text: string): Promise<void> {
     await this.#post(context, id, { status: "IN_PROGRESS", output: text }, PROGRESS_TIMEOUT_MS);
   }

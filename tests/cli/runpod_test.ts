@@ -514,7 +514,7 @@ Deno.test("a worker that gets SIGTERM trains to the end, hands over the archive 
   for await (const piece of worker.stderr) {
     said += decoder.decode(piece, { stream: true });
     if (said.includes("training begins") && !said.includes("SIGTERM")) worker.kill("SIGTERM");
-    if (said.includes("is brought to its end")) writeFiles(seed.trainer, { go: "" });
+    if (said.includes("before it stops")) writeFiles(seed.trainer, { go: "" });
   }
   assert.equal((await worker.status).code, 0, said);
   const pulled = await pulling;

@@ -230,7 +230,7 @@ Deno.test("a worker that is stopped in a job brings the job to its end, takes no
   assert.deepEqual([job.status, job.output], ["COMPLETED", { done: true }]);
   assert.equal((await bench.ask(waiting)).status, "IN_QUEUE");
   assert.ok(
-    bench.context.log.lines.includes(`warn RunPod job ${id} is brought to its end before the worker stops`),
+    bench.context.log.lines.includes(`warn the worker finishes RunPod job ${id} before it stops`),
   );
 });
 
