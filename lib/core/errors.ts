@@ -25,7 +25,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** What more scripts read of an error: `outcome`, `release`. */
+/** Further members of the error object of `--json`: `outcome`, `release`. */
 export type ErrorFields = Readonly<Record<string, string | number | null>>;
 
 /**
@@ -53,7 +53,7 @@ export abstract class ModelSyncError extends Error {
     return this.#hint;
   }
 
-  /** What `--json` adds to the error object. */
+  /** Members that `--json` adds to the error object. */
   get fields(): ErrorFields {
     return this.#fields;
   }

@@ -10,14 +10,14 @@ export function loggedHttp({ http, clock, log }: Pick<Context, "http" | "clock" 
     const [url, method] = input instanceof Request ? [input.url, input.method] : [String(input), "GET"];
     const request = `${init?.method ?? method} ${redactUrls(url)}`;
     const startedMs = clock.monotonicMs();
-    const tell = (end: string) =>
+    const logEnd = (end: string) =>
       log.debug(`${request}: ${end} after ${formatDuration(clock.monotonicMs() - startedMs)}`);
     try {
       const response = await http(input, init);
-      tell(String(response.status));
+      logEnd(String(response.status));
       return response;
     } catch (error) {
-      tell(messageOf(error));
+      logEnd(messageOf(error));
       throw error;
     }
   };

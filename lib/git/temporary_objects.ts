@@ -16,9 +16,9 @@ const FAN_OUT_NAME = /^[0-9a-f]{2}$/;
 const HALF_DOWNLOAD = /^[0-9a-f]{64}[^.]+$/;
 
 /**
- * Removes what killed gits, and a killed git-lfs, left among the objects of a clone that nobody else works in. Git itself would only do so in
- * a `gc`, which never runs there. Called under the clone's lock, before something is added: that is also how often
- * there can be more of it.
+ * Removes the temporary files that killed gits and a killed git-lfs left among the objects of a clone. Git removes its
+ * own only in a `gc`, which seldom runs there, and never in a clone of a user's. Called under the clone's lock, before
+ * something is added: that is also how often there can be more of them.
  */
 export function sweepTemporaryObjects(context: Context, objectsDir: string): void {
   const { fs } = context;

@@ -44,7 +44,7 @@ export function findHubToken(
   return { token: undefined, place: variable };
 }
 
-/** Whether Hugging Face's libraries are told to stay off the network: `HF_HUB_OFFLINE`, or `TRANSFORMERS_OFFLINE`. */
+/** Whether the environment keeps Hugging Face's libraries off the network: `HF_HUB_OFFLINE`, or `TRANSFORMERS_OFFLINE`. */
 export function isHubOffline(env: Environment): boolean {
   const own = env.get("HF_HUB_OFFLINE") ?? "";
   return isTrue(own === "" ? env.get("TRANSFORMERS_OFFLINE") : own);

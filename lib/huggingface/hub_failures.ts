@@ -7,8 +7,9 @@ import type { HubSettings } from "./hub_settings.ts";
 const SAID_CHARS_MAX = 200;
 
 /**
- * The web, with nothing asked of it where `HF_HUB_OFFLINE` is set, and with what the hub itself refuses told by what it means instead of by a status alone. The hub names its
- * reasons in the header `X-Error-Code`, and says `RepoNotFound` with 401 to whoever shows no token.
+ * Returns the same http, which refuses every request where `HF_HUB_OFFLINE` is set, and throws the error that the hub's
+ * refusal means instead of returning its status. The hub names its reasons in the header `X-Error-Code`, and answers a
+ * request without a token with 401 and `RepoNotFound`.
  */
 export function withHubFailures(http: Http, settings: HubSettings): Http {
   const { origin } = new URL(settings.endpoint);
@@ -58,7 +59,7 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
         code: "HTTP_401",
         hint: token === undefined
           ? `set ${tokenEnv} to a token of an account that may`
-          : `${place} holds a token that ${host} does not take: make a new one in its settings`,
+          : `${place} holds a token that ${host} does not take: create a new one in its settings`,
       });
   }
 }
@@ -73,7 +74,7 @@ function repoNotFound(
       code: "REPO_NOT_FOUND",
       hint: token === undefined
         ? `check --repo-id; if the repository is private, set ${tokenEnv}`
-        : `check --repo-id, and that the account of ${tokenPlace} may see it; hf-upload makes it`,
+        : `check --repo-id, and that the account of ${tokenPlace} may see it; hf-upload creates it`,
     });
   }
   return new AuthenticationError(

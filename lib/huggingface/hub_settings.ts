@@ -20,7 +20,7 @@ export interface HubSettings {
   readonly tokenEnv: string;
   /** Where the token stands: that variable, or the file of `hf auth login`. */
   readonly tokenPlace?: string;
-  /** `HF_HUB_OFFLINE` is set: nothing is asked. */
+  /** `HF_HUB_OFFLINE` is set: no request is sent. */
   readonly isOffline?: boolean;
 }
 

@@ -51,7 +51,7 @@ export function explainFailure(error: unknown, { address, token, pushed }: Faile
 function accessHint(name: string, token: Secret | undefined, pushed: string | undefined): string {
   const verb = pushed === undefined ? "read" : "write to";
   if (token === undefined) {
-    return `set GITHUB_TOKEN, or the GITHUB_APP_* variables, to what may ${verb} ${name}`;
+    return `set GITHUB_TOKEN, or the GITHUB_APP_* variables, to credentials that may ${verb} ${name}`;
   }
   if (pushed === undefined) return `the token is wrong or expired, or may not read ${name}`;
   return `the token may not write to ${name}: a fine-grained token and an App need read and write access to ` +
