@@ -7,6 +7,7 @@ import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
+import { testWithLfs } from "../helpers/with_lfs.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 const MODELS = { "BTC/rf.onnx": "one", "BTC/metadata.json": "{}" };
@@ -162,28 +163,21 @@ Deno.test("a pull from a server that never answers stops as soon as it is asked 
   assert.deepEqual([...Deno.readDirSync(storeOf(testContext(), bot).staging)], []);
 });
 
-const hasLfs =
-  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
-
-Deno.test({
-  name: "Git LFS goes both ways over HTTP with the token" + (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = tempDir();
-    const { server, trainer, bot } = world(dir.path);
-    await using _server = server;
-    const model = noise(300_000, 5);
-    writeFiles(trainer.modelsDir, { "big.onnx": model });
-    await publishFrom(testContext(), trainer, { lfs: "always" });
-    assert.equal(server.lfsObjects.size, 3);
-    await pullTo(testContext(), bot);
-    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "big.onnx")), model);
-    // A store of bytes that lies is found out.
-    const [oid] = [...server.lfsObjects].find(([, bytes]) => bytes.length === model.length) ?? [];
-    server.lfsObjects.set(oid ?? "", noise(300_000, 6));
-    await assert.rejects(pullTo(testContext(), remoteMachine(dir.path, "late", server)), {
-      code: "DIGEST_MISMATCH",
-      exitCode: 5,
-    });
-  },
+testWithLfs("Git LFS goes both ways over HTTP with the token", async () => {
+  using dir = tempDir();
+  const { server, trainer, bot } = world(dir.path);
+  await using _server = server;
+  const model = noise(300_000, 5);
+  writeFiles(trainer.modelsDir, { "big.onnx": model });
+  await publishFrom(testContext(), trainer, { lfs: "always" });
+  assert.equal(server.lfsObjects.size, 3);
+  await pullTo(testContext(), bot);
+  assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "big.onnx")), model);
+  // A store of bytes that lies is found out.
+  const [oid] = [...server.lfsObjects].find(([, bytes]) => bytes.length === model.length) ?? [];
+  server.lfsObjects.set(oid ?? "", noise(300_000, 6));
+  await assert.rejects(pullTo(testContext(), remoteMachine(dir.path, "late", server)), {
+    code: "DIGEST_MISMATCH",
+    exitCode: 5,
+  });
 });

@@ -8,12 +8,9 @@ import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { bareRepository, git } from "../helpers/test_git.ts";
+import { testWithLfs } from "../helpers/with_lfs.ts";
 
 const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
-
-const hasLfs =
-  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
-const SKIPPED = hasLfs ? "" : " (skipped: no git-lfs here)";
 
 function remoteMachine(root: string, name: string, server: GitServer): Machine {
   const made = machine(root, name, `${server.origin}/registry.git`);
@@ -56,39 +53,34 @@ const ANSWERS = [
   { status: 503, exitCode: 4, code: "GIT_UNREACHABLE" },
 ] as const;
 
-Deno.test({
-  name: "pull() names what a Git LFS server answers, whatever message it sends along" + SKIPPED,
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = tempDir();
-    await using server = startServer(dir.path);
-    const trainer = remoteMachine(dir.path, "trainer", server);
-    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
-    await publishFrom(testContext(), trainer, { lfs: "always" });
-    const bot = remoteMachine(dir.path, "bot", server);
-    for (const { status, exitCode, code } of ANSWERS) {
-      for (const message of [undefined, "come back later"]) {
-        answerBatches(server, status, message);
-        const error = await failureOf(pullTo(testContext(), bot));
-        assert.deepEqual([error.exitCode, error.code], [exitCode, code], `${status}: ${error.message}`);
-        if (status !== 401) assert.match(error.message, new RegExp(`\\(HTTP ${status}\\)$`));
-        if (status !== 401 && message !== undefined) assert.ok(error.message.includes(message));
-        assert.ok(!/lfs logs|Errors logged|trace/.test(error.message), error.message);
-      }
+testWithLfs("pull() names what a Git LFS server answers, whatever message it sends along", async () => {
+  using dir = tempDir();
+  await using server = startServer(dir.path);
+  const trainer = remoteMachine(dir.path, "trainer", server);
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  await publishFrom(testContext(), trainer, { lfs: "always" });
+  const bot = remoteMachine(dir.path, "bot", server);
+  for (const { status, exitCode, code } of ANSWERS) {
+    for (const message of [undefined, "come back later"]) {
+      answerBatches(server, status, message);
+      const error = await failureOf(pullTo(testContext(), bot));
+      assert.deepEqual([error.exitCode, error.code], [exitCode, code], `${status}: ${error.message}`);
+      if (status !== 401) assert.match(error.message, new RegExp(`\\(HTTP ${status}\\)$`));
+      if (status !== 401 && message !== undefined) assert.ok(error.message.includes(message));
+      assert.ok(!/lfs logs|Errors logged|trace/.test(error.message), error.message);
     }
-    answerBatches(server, 403, "This repository exceeded its LFS budget.");
-    assert.equal((await failureOf(pullTo(testContext(), bot))).code, "LFS_QUOTA");
-    server.intercept = () => undefined;
-    server.lfsObjects.clear();
-    const gone = await failureOf(pullTo(testContext(), bot));
-    assert.deepEqual([gone.exitCode, gone.code], [5, "LFS_POINTER"], gone.message);
-  },
+  }
+  answerBatches(server, 403, "This repository exceeded its LFS budget.");
+  assert.equal((await failureOf(pullTo(testContext(), bot))).code, "LFS_QUOTA");
+  server.intercept = () => undefined;
+  server.lfsObjects.clear();
+  const gone = await failureOf(pullTo(testContext(), bot));
+  assert.deepEqual([gone.exitCode, gone.code], [5, "LFS_POINTER"], gone.message);
 });
 
-Deno.test({
-  name: "publish() names what a Git LFS server answers, and pushes no commit without its files" + SKIPPED,
-  ignore: !hasLfs,
-  fn: async () => {
+testWithLfs(
+  "publish() names what a Git LFS server answers, and pushes no commit without its files",
+  async () => {
     using dir = tempDir();
     await using server = startServer(dir.path);
     const trainer = remoteMachine(dir.path, "trainer", server);
@@ -103,12 +95,11 @@ Deno.test({
     assert.equal((await publishFrom(testContext(), trainer, { lfs: "always" })).outcome, "published");
     assert.equal(server.lfsObjects.size, 1);
   },
-});
+);
 
-Deno.test({
-  name: "publish() and pull() without a token go on after a Git LFS server refused them once" + SKIPPED,
-  ignore: !hasLfs,
-  fn: async () => {
+testWithLfs(
+  "publish() and pull() without a token go on after a Git LFS server refused them once",
+  async () => {
     using dir = tempDir();
     const bare = bareRepository(join(dir.path, "repositories/registry.git"));
     git(bare, "config", "http.receivepack", "true");
@@ -133,51 +124,45 @@ Deno.test({
     server.intercept = () => undefined;
     assert.equal((await pullTo(testContext(), bot)).outcome, "activated");
   },
+);
+
+testWithLfs("pull() names the storage behind a Git LFS server that denies or limits a file", async () => {
+  using dir = tempDir();
+  await using server = startServer(dir.path);
+  const trainer = remoteMachine(dir.path, "trainer", server);
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  await publishFrom(testContext(), trainer, { lfs: "always" });
+  const bot = remoteMachine(dir.path, "bot", server);
+  const spawn: SpawnProcess = (request) =>
+    isolatedSpawn({
+      ...request,
+      // Otherwise git-lfs repeats for half a minute.
+      env: {
+        ...request.env,
+        GIT_CONFIG_COUNT: "1",
+        GIT_CONFIG_KEY_0: "lfs.transfer.maxretries",
+        GIT_CONFIG_VALUE_0: "1",
+      },
+    });
+  const context = testContext({ spawn });
+  for (const [status, exitCode] of [[403, 3], [429, 4], [418, 1]] as const) {
+    server.intercept = (request, path) =>
+      path.startsWith("/lfs-store/") && request.method === "GET"
+        ? new Response("no", { status, headers: { "content-type": "text/plain" } })
+        : undefined;
+    const error = await failureOf(pullTo(context, bot));
+    assert.equal(error.exitCode, exitCode, error.message);
+    assert.match(
+      error.message,
+      new RegExp(`^Cannot fetch a\\.onnx from Git LFS: [^;]*\\(HTTP ${status}\\)$`),
+    );
+    assert.doesNotMatch(error.message, /goroutine|adapterbase|Smudge error/);
+  }
 });
 
-Deno.test({
-  name: "pull() names the storage behind a Git LFS server that denies or limits a file" + SKIPPED,
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = tempDir();
-    await using server = startServer(dir.path);
-    const trainer = remoteMachine(dir.path, "trainer", server);
-    writeFiles(trainer.modelsDir, { "a.onnx": "one" });
-    await publishFrom(testContext(), trainer, { lfs: "always" });
-    const bot = remoteMachine(dir.path, "bot", server);
-    const spawn: SpawnProcess = (request) =>
-      isolatedSpawn({
-        ...request,
-        // Otherwise git-lfs repeats for half a minute.
-        env: {
-          ...request.env,
-          GIT_CONFIG_COUNT: "1",
-          GIT_CONFIG_KEY_0: "lfs.transfer.maxretries",
-          GIT_CONFIG_VALUE_0: "1",
-        },
-      });
-    const context = testContext({ spawn });
-    for (const [status, exitCode] of [[403, 3], [429, 4], [418, 1]] as const) {
-      server.intercept = (request, path) =>
-        path.startsWith("/lfs-store/") && request.method === "GET"
-          ? new Response("no", { status, headers: { "content-type": "text/plain" } })
-          : undefined;
-      const error = await failureOf(pullTo(context, bot));
-      assert.equal(error.exitCode, exitCode, error.message);
-      assert.match(
-        error.message,
-        new RegExp(`^Cannot fetch a\\.onnx from Git LFS: [^;]*\\(HTTP ${status}\\)$`),
-      );
-      assert.doesNotMatch(error.message, /goroutine|adapterbase|Smudge error/);
-    }
-  },
-});
-
-Deno.test({
-  name: "pull() and publish() do not wait for a Git LFS server that names a time of more than two minutes" +
-    SKIPPED,
-  ignore: !hasLfs,
-  fn: async () => {
+testWithLfs(
+  "pull() and publish() do not wait for a Git LFS server that names a time of more than two minutes",
+  async () => {
     using dir = tempDir();
     await using server = startServer(dir.path);
     const trainer = remoteMachine(dir.path, "trainer", server);
@@ -208,4 +193,4 @@ Deno.test({
     );
     assert.match(error.hint ?? "", /run again in 60 min/);
   },
-});
+);

@@ -5,9 +5,8 @@ import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git, GIT_ENV } from "../helpers/test_git.ts";
 import { newTrainer, registryOf } from "../helpers/trainer.ts";
+import { hasLfs } from "../helpers/with_lfs.ts";
 
-const hasLfs =
-  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
 const CAN_RUN = hasLfs && Deno.build.os !== "windows";
 const SKIPPED = CAN_RUN ? "" : " (skipped: no git-lfs here, or Windows)";
 

@@ -6,46 +6,34 @@ import { ageFiles, memoryDir, noise, readFiles, writeFiles } from "../helpers/te
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";
 import { clone, commitAll, git } from "../helpers/test_git.ts";
 import { MODELS, newTrainer, registryOf } from "../helpers/trainer.ts";
+import { testWithLfs } from "../helpers/with_lfs.ts";
 
-const hasLfs =
-  new Deno.Command("git", { args: ["lfs", "version"], stdout: "null", stderr: "null" }).outputSync().success;
-
-Deno.test({
-  name: "publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = memoryDir();
-    const trainer = newTrainer(dir.path);
-    const large = noise(101 * 1024 * 1024, 3);
-    writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
-    await publishFrom(testContext(), trainer);
-    const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
-    assert.match(pointer, /^version https:\/\/git-lfs/);
-    const bot = machine(dir.path, "bot", registryOf(trainer));
-    const report = await pullTo(testContext(), bot);
-    assert.equal(report.files, 4);
-    assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
-    assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
-    writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
-    await publishFrom(testContext(), trainer);
-    assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
-  },
+testWithLfs("publish() keeps a file over 100 MiB in Git LFS, and pull() brings it back", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  const large = noise(101 * 1024 * 1024, 3);
+  writeFiles(trainer.modelsDir, { "a b/large [1].onnx": large });
+  await publishFrom(testContext(), trainer);
+  const pointer = git(registryOf(trainer), "show", "main:models/a b/large [1].onnx");
+  assert.match(pointer, /^version https:\/\/git-lfs/);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  const report = await pullTo(testContext(), bot);
+  assert.equal(report.files, 4);
+  assert.deepEqual(Deno.readFileSync(join(bot.modelsDir, "a b/large [1].onnx")), large);
+  assert.equal((await publishFrom(testContext(), trainer)).outcome, "unchanged");
+  writeFiles(trainer.modelsDir, { "BTC/rf.joblib": "two" });
+  await publishFrom(testContext(), trainer);
+  assert.equal((await pullTo(testContext(), bot)).writtenBytes, 3);
 });
 
-Deno.test({
-  name: "publish() with lfs: always keeps every model in Git LFS" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = memoryDir();
-    const trainer = newTrainer(dir.path);
-    await publishFrom(testContext(), trainer, { lfs: "always" });
-    assert.match(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), /^version https:\/\/git-lfs/);
-    const bot = machine(dir.path, "bot", registryOf(trainer));
-    await pullTo(testContext(), bot);
-    assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
-  },
+testWithLfs("publish() with lfs: always keeps every model in Git LFS", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer, { lfs: "always" });
+  assert.match(git(registryOf(trainer), "show", "main:models/BTC/rf.joblib"), /^version https:\/\/git-lfs/);
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await pullTo(testContext(), bot);
+  assert.deepEqual(readFiles(bot.modelsDir), Object.fromEntries(Object.entries(MODELS).sort()));
 });
 
 Deno.test("publish() commits large files together with small ones whose names come before theirs and after", async () => {
@@ -76,12 +64,9 @@ Deno.test("publish() of a file over 100 MiB without git-lfs says how to install 
   assert.equal((await publishFrom(without, trainer, { lfs: "never" })).outcome, "published");
 });
 
-Deno.test({
-  name:
-    "publish() moves files into Git LFS and out of it when the setting changes, and leaves a clean clone" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
+testWithLfs(
+  "publish() moves files into Git LFS and out of it when the setting changes, and leaves a clean clone",
+  async () => {
     using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     const { repoDir } = trainer.registry;
@@ -104,31 +89,24 @@ Deno.test({
       assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "ETH/rf.joblib")), "eth");
     }
   },
+);
+
+testWithLfs("pull() refuses an object of Git LFS that is not what its pointer says", async () => {
+  using dir = memoryDir();
+  const trainer = newTrainer(dir.path);
+  await publishFrom(testContext(), trainer, { lfs: "always" });
+  const objects = join(registryOf(trainer), "lfs/objects");
+  for (const [path, text] of Object.entries(readFiles(objects))) {
+    Deno.chmodSync(join(objects, path), 0o644);
+    Deno.writeTextFileSync(join(objects, path), "x".repeat(text.length));
+  }
+  const bot = machine(dir.path, "bot", registryOf(trainer));
+  await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH", exitCode: 5 });
 });
 
-Deno.test({
-  name: "pull() refuses an object of Git LFS that is not what its pointer says" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    using dir = memoryDir();
-    const trainer = newTrainer(dir.path);
-    await publishFrom(testContext(), trainer, { lfs: "always" });
-    const objects = join(registryOf(trainer), "lfs/objects");
-    for (const [path, text] of Object.entries(readFiles(objects))) {
-      Deno.chmodSync(join(objects, path), 0o644);
-      Deno.writeTextFileSync(join(objects, path), "x".repeat(text.length));
-    }
-    const bot = machine(dir.path, "bot", registryOf(trainer));
-    await assert.rejects(pullTo(testContext(), bot), { code: "DIGEST_MISMATCH", exitCode: 5 });
-  },
-});
-
-Deno.test({
-  name: "publish() looks again at models that did not change when the setting for Git LFS did" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
+testWithLfs(
+  "publish() looks again at models that did not change when the setting for Git LFS did",
+  async () => {
     using dir = memoryDir();
     const trainer = newTrainer(dir.path);
     // Written long ago, so that the folder is remembered as a whole.
@@ -147,29 +125,24 @@ Deno.test({
     assert.equal((await publishFrom(context, trainer, { lfs: "never" })).outcome, "unchanged");
     await pullTo(testContext(), machine(dir.path, "bot", registryOf(trainer)));
   },
-});
+);
 
-Deno.test({
-  name: "publish() sends what attributes keep in Git LFS, in whatever file they stand" +
-    (hasLfs ? "" : " (skipped: no git-lfs here)"),
-  ignore: !hasLfs,
-  fn: async () => {
-    const rule = "new.joblib filter=lfs diff=lfs merge=lfs -text\n";
-    for (const place of [".gitattributes", ".git/info/attributes"]) {
-      using dir = memoryDir();
-      const own = newTrainer(dir.path);
-      await publishFrom(testContext(), own);
-      const repoDir = clone(registryOf(own), join(dir.path, "mine"));
-      writeFiles(repoDir, { [place]: rule });
-      if (!place.startsWith(".git/")) commitAll(repoDir);
-      const trainer = { ...own, registry: { ...own.registry, repoDir } };
-      writeFiles(trainer.modelsDir, { "BTC/new.joblib": "two" });
-      assert.equal((await publishFrom(testContext(), trainer)).outcome, "published", place);
-      const stored = git(registryOf(trainer), "show", "main:models/BTC/new.joblib");
-      assert.match(stored, /^version https:\/\/git-lfs/, place);
-      const bot = machine(dir.path, "bot", registryOf(trainer));
-      await pullTo(testContext(), bot);
-      assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/new.joblib")), "two", place);
-    }
-  },
+testWithLfs("publish() sends what attributes keep in Git LFS, in whatever file they stand", async () => {
+  const rule = "new.joblib filter=lfs diff=lfs merge=lfs -text\n";
+  for (const place of [".gitattributes", ".git/info/attributes"]) {
+    using dir = memoryDir();
+    const own = newTrainer(dir.path);
+    await publishFrom(testContext(), own);
+    const repoDir = clone(registryOf(own), join(dir.path, "mine"));
+    writeFiles(repoDir, { [place]: rule });
+    if (!place.startsWith(".git/")) commitAll(repoDir);
+    const trainer = { ...own, registry: { ...own.registry, repoDir } };
+    writeFiles(trainer.modelsDir, { "BTC/new.joblib": "two" });
+    assert.equal((await publishFrom(testContext(), trainer)).outcome, "published", place);
+    const stored = git(registryOf(trainer), "show", "main:models/BTC/new.joblib");
+    assert.match(stored, /^version https:\/\/git-lfs/, place);
+    const bot = machine(dir.path, "bot", registryOf(trainer));
+    await pullTo(testContext(), bot);
+    assert.equal(Deno.readTextFileSync(join(bot.modelsDir, "BTC/new.joblib")), "two", place);
+  }
 });
