@@ -208,7 +208,7 @@ Deno.test("hf-upload and hf-pull use the token of hf auth login under their own 
   assert.ok(refused.stderr.includes(`${join(home, "token")} holds a token that`), refused.stderr);
 });
 
-Deno.test("with HF_HUB_OFFLINE nothing is asked: the active release goes on, and there is no other", async () => {
+Deno.test("with HF_HUB_OFFLINE hf-pull and hf-upload send no request: the active release stays", async () => {
   await using world = new HubWorld();
   const env = { HF_HUB_OFFLINE: "1" };
   const offline = (machine: string, command: string, ...args: string[]) =>
@@ -250,12 +250,10 @@ Deno.test(
     const none = { SSL_CERT_FILE: "", REQUESTS_CA_BUNDLE: "", CURL_CA_BUNDLE: "" };
     const ca = join(world.path, "ca.pem");
     writeFiles(cwd, { ".env": `${variables}DENO_CERT=\n` });
-    const startedMs = performance.now();
     const refused = await spawnCli("hf-pull", [], { cwd, env: none, entry: "script" });
     assert.equal(refused.code, 4, refused.stderr);
     assert.match(refused.stderr, /the certificate of localhost:\d+ is not trusted .*DENO_CERT/s);
-    // Retries would have taken half a minute.
-    assert.ok(performance.now() - startedMs < 15_000);
+    assert.doesNotMatch(refused.stderr, /trying again/);
     const pulled = await spawnCli("hf-pull", [], {
       cwd,
       env: { ...none, SSL_CERT_FILE: ca },
