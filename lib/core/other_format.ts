@@ -15,18 +15,18 @@ const FORMATS: readonly { readonly name: string; readonly beginning: RegExp }[] 
   { name: "an ar archive", beginning: /^!<arch>\n/ },
 ];
 
-/** So much of the beginning shows an error page for what it is. */
+/** Enough of the beginning to recognize an error page. */
 const SHOWN_CHARACTERS = 24;
 
-/** So much of binary data shows which format it is, to those who know the format. */
+/** The signature of most binary formats has at most this length. */
 const SHOWN_BYTES = 8;
 
 /** A character of UTF-8 has up to four bytes. */
 const TEXT_BYTES = SHOWN_CHARACTERS * 4;
 
 /**
- * Says what a file is that is no archive, as the end of "Cannot use models.zip: ": a format by its name, a text by its
- * beginning, other data by its first bytes in hexadecimal.
+ * Returns the description of a file that is not an archive, as the end of "Cannot use models.zip: ": a format by its
+ * name, a text by its beginning, other data by its first bytes in hexadecimal.
  *
  * @param head the first bytes, at least 100 where there are so many
  */

@@ -34,7 +34,7 @@ const CERTIFICATE_HINT =
   "if your own certificate authority signed it, name the authority's PEM file in GIT_SSL_CAINFO or in git's " +
   "http.sslCAInfo; otherwise the connection may be intercepted";
 
-/** What gives git access to a registry. */
+/** The advice for a registry that refuses access. */
 export const ACCESS_HINT =
   "set model_sync.token_env to the variable that holds a token, or set up git's own access (SSH key, credential helper)";
 
@@ -288,7 +288,7 @@ export function lfsMissing(reason: string): UsageError {
   return new UsageError(`Cannot go on without git-lfs: ${reason}`, { code: LFS_MISSING, hint: LFS_HINT });
 }
 
-/** What a hook or a rule of the remote's refuses: only its own words say why. */
+/** Returns the error for a push that a hook or a rule of the remote refuses: only its own words say why. */
 function declined(action: string, stderr: string): FailedError {
   const said = readGitWords(stderr);
   const words = said.text.split("\n").filter((line) => line.startsWith("remote:"))
@@ -319,7 +319,7 @@ function firstAndLast(lines: readonly string[]): readonly string[] {
 /** `a` and `a/b` cannot both be branches. GitHub says it in the second way. */
 const NAME_TAKEN = /'refs\/heads\/[^']*' exists; cannot create|directory file conflict/;
 
-/** How to give files back that a run under `sudo` left to root. */
+/** The advice for files that a run under `sudo` left to root. */
 function chownHint(repoDir: string | undefined): string {
   return repoDir === undefined ? "run as the user that owns the clone" : ownerHint(repoDir);
 }

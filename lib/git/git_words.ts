@@ -1,6 +1,6 @@
 /**
- * The line that the credential helper prints when a server refuses what it gave. git-lfs before 3.4 asks again without
- * end, and gets the same again.
+ * The line that the credential helper prints when a server refuses the credentials. git-lfs before 3.4 requests them
+ * again without end, and gets the same ones.
  */
 export const REFUSED_LOGIN = "model-sync: the server refuses the credentials";
 
@@ -49,7 +49,7 @@ const ADDRESSES = /^(fatal: unable to connect to .*:)\n/gm;
 /** A reason that takes more lines than this is a story. */
 const LINES_MAX = 3;
 
-/** What a git that failed printed, by what it is good for. */
+/** The output of a git that failed, sorted by use. */
 export interface GitWords {
   /** The lines that say why, without their prefixes, in one line. */
   readonly reason: string;

@@ -22,7 +22,7 @@ function other(format: ObjectFormat): ObjectFormat {
   return format === "sha1" ? "sha256" : "sha1";
 }
 
-/** What git says on either side of a fetch or a push, in versions and protocols of its own. */
+/** Git's messages about two formats, in its versions and protocols, of a fetch and of a push. */
 const MISMATCH =
   /mismatched algorithms|does not support this repository's (?:hash algorithm|object format)|object.format mismatch/i;
 

@@ -36,9 +36,9 @@ export interface Proposal {
   readonly pullRequest: Pick<PullRequest, "number" | "url"> | undefined;
   /** How many models the pull request changes. */
   readonly changes: number;
-  /** What people did on its branch, and what therefore stays; without any, nothing. */
+  /** The work of people that stays on its branch; absent where there is none. */
   readonly kept?: KeptWork;
-  /** What the next sync sets, because GitHub did not answer; nothing where all is set. */
+  /** The parts that the next sync sets, because GitHub did not answer; absent where all are set. */
   readonly pending?: readonly DressPart[];
 }
 

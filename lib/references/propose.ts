@@ -86,7 +86,7 @@ export async function propose(
   }
 }
 
-/** What a sync leaves open. */
+/** The outcome of a sync that leaves a pull request open. */
 type Settled = Proposal & { readonly pullRequest: PullRequest };
 
 /** Opens a pull request, or gives the open one its new content. */

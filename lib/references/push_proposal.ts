@@ -20,7 +20,7 @@ export interface Wanted extends RepositoryPlans {
   readonly content: string;
   readonly state: BranchState;
   readonly isOpen: boolean;
-  /** What stays of what people did on the branch. */
+  /** The commits and edits of people on the branch, which stay. */
   readonly work: WorkOfPeople;
 }
 

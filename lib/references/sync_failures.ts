@@ -24,7 +24,7 @@ export function exitCodeOf(report: SyncReport): ExitCode {
   return failure instanceof AuthenticationError ? EXIT.authentication : EXIT.failed;
 }
 
-/** What a watch needs to know of a sync. */
+/** The result of a sync, for a watch. */
 export type SyncResult =
   | { readonly kind: "complete" }
   /** What could be synced is synced; `error` is the first of the failures. */
@@ -33,7 +33,7 @@ export type SyncResult =
   | { readonly kind: "outage"; readonly error: unknown };
 
 /**
- * Returns whether a sync was complete. A category that PRIMARY lacks, a refused record, or a branch of somebody else's
+ * Returns whether a sync was complete. A category that PRIMARY lacks, a refused record, or a foreign branch
  * leaves it incomplete. An outage is a server that could not be used at all: no category could be compared, or a
  * repository could not be written.
  */

@@ -12,7 +12,7 @@ export interface JobReport {
   /** `undefined` where the answer has no status. */
   readonly phase: JobPhase | undefined;
   readonly archiveUrl: string | undefined;
-  /** What a job that goes on says of its progress, in one clean line. */
+  /** The progress that a running job reports, in one clean line. */
   readonly progress?: string | undefined;
   /** What went wrong, as the job tells it. */
   readonly error: string | undefined;

@@ -3,7 +3,7 @@ import type { Secret } from "../../core/secret.ts";
 import { BRANCH_NAME_TAKEN, PUSH_DECLINED, REPOSITORY_ARCHIVED } from "../../git/git_error.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 
-/** What was done with a repository when git failed. */
+/** The work with a repository in which git failed. */
 export interface FailedWork {
   readonly address: RepositoryAddress;
   readonly token: Secret | undefined;

@@ -150,7 +150,7 @@ function isRoot(commit: BranchCommit): boolean {
   return isUntouched(commit) && commit.parents[0] === claimOf(commit)?.base;
 }
 
-/** What people did on a branch of ours. */
+/** The commits and edits of people on a branch of ours. */
 export interface WorkOfPeople {
   readonly commits: number;
   /** The models that they changed last. */
@@ -159,7 +159,7 @@ export interface WorkOfPeople {
 
 export const NO_WORK: WorkOfPeople = { commits: 0, edited: new Map() };
 
-/** Finds what people did on a branch: in the categories that our commits there are about, and in those that are named. */
+/** Returns the work of people on a branch: in the categories of our commits there, and in those that are named. */
 export async function workOfPeople(
   repository: TargetRepository,
   { commits }: Extract<BranchState, { readonly kind: "shared" }>,

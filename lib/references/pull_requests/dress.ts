@@ -20,10 +20,10 @@ export function wantedParts({ labels, reviewers, team }: Dress): readonly DressP
   return DRESS_PARTS.filter((part) => isWanted[part]);
 }
 
-/** What came of it. */
+/** The result of {@link dress}. */
 export interface Dressed {
   readonly warnings: readonly string[];
-  /** What another attempt may give: GitHub did not answer, or the token was wrong. What GitHub refuses stays refused. */
+  /** Parts that another attempt may set: GitHub did not answer, or the token was wrong. A refused part stays refused. */
   readonly pending: readonly DressPart[];
 }
 
@@ -86,7 +86,7 @@ interface Part {
   readonly request: (names: readonly string[]) => GitHubRequest;
 }
 
-/** GitHub's answers that another attempt gets as well: no permission, no such pull request, nobody of that name. */
+/** GitHub's answers that another attempt gets as well: no permission, an unknown pull request, an unknown name. */
 const REFUSALS: readonly string[] = ["HTTP_403", "HTTP_404", "HTTP_422"];
 
 /** All at once; where GitHub does not want that, because of one of them, each by itself. @returns what did not work */
