@@ -54,7 +54,7 @@ export const program: Program = defineProgram(
           values: ROLES,
           variadic: ",",
           optional: true,
-          brief: "check this machine for these roles only (default: all that it has had so far)",
+          brief: "the roles that this machine is meant for (default: those that it has had so far)",
         },
       },
       aliases: COMMON_ALIASES,
@@ -71,6 +71,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
     ...(flags.config === undefined ? checkIgnoredFile(context, session.config) : []),
     ...await checkPrograms(context),
     ...await checkStore(context, location, settings.activation.mode),
+    ...await roleChecks(session, flags.role ?? []),
     ...await triedAll("registry", () => registryChecks(session)),
     ...await triedAll(
       "publisher",
@@ -101,6 +102,20 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
   if (failed) output.answer(json, text);
   else output.result(json, text);
   return failed ? EXIT.failed : EXIT.done;
+}
+
+/** Returns the failures of roles whose runs lack a setting. */
+async function roleChecks(session: Session, roles: readonly Role[]): Promise<Check[]> {
+  if (roles.length === 0) return [];
+  // It loads the commands of all roles.
+  const { checkRoles } = await import("./_role_jobs.ts");
+  const checks = roles.map((role) =>
+    triedAll(`role ${role}`, () => {
+      checkRoles(session, [role], {});
+      return [];
+    })
+  );
+  return (await Promise.all(checks)).flat();
 }
 
 /** Whether anything gives a setting of the section. */

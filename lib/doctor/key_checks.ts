@@ -12,7 +12,7 @@ const ENDS_SOON_MS = 14 * 86_400_000;
 /**
  * Whether the configured signing keys can be used; nothing where none are configured.
  *
- * @param use what this machine was used for: one that only pulls needs no private key
+ * @param use what this machine was used for: one that never trains needs no private key
  */
 export async function checkKeys(
   context: Context,
@@ -35,8 +35,8 @@ export async function checkKeys(
 }
 
 function forClient(check: Check, use: MachineUse): Check {
-  if (check.status !== "fail" || !use.onlyPulls) return check;
-  return warn("signing key", check.detail, "nothing: this machine only pulls, and only a publisher signs");
+  if (check.status !== "fail" || !use.neverTrains) return check;
+  return warn("signing key", check.detail, "nothing: this machine does not publish, and only a publisher signs");
 }
 
 function checking(name: string, look: () => Check[]): Check[] {

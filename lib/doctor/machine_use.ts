@@ -3,32 +3,23 @@ import { ModelSyncError } from "../core/errors.ts";
 import { systemFault } from "../core/system_fault.ts";
 import { type Role, ROLE_COMMANDS, ROLES } from "../schedule/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
-import { readHistory } from "../store/history.ts";
+import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { findStore, type StoreLocation } from "../store/store.ts";
-
-/** Roles of a machine that pulls models. */
-const PULLING: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
-
-/** Commands of a machine that trains or publishes models. */
-const PRODUCING: readonly string[] = [ROLE_COMMANDS.publisher, "hf-upload", "train"];
-
-/** Ten days of a pull every quarter of an hour. */
-const HISTORY_LOOKBACK = 1000;
 
 /** What a machine is used for. One configuration file may serve the trainer and all its clients. */
 export interface MachineUse {
   /** Those that the operator names; else those of its daemons, and those whose commands it ran. */
   readonly roles: ReadonlySet<Role>;
-  /** It pulls models, and neither trains nor publishes any: what only a trainer needs is no fault of it. */
-  readonly onlyPulls: boolean;
+  /** It has roles, and neither trains nor publishes models: it needs no settings of a trainer. */
+  readonly neverTrains: boolean;
 }
 
 /** Of a machine that did nothing yet. */
-export const UNUSED: MachineUse = { roles: new Set(), onlyPulls: false };
+export const UNUSED: MachineUse = { roles: new Set(), neverTrains: false };
 
 /** Returns what a machine with these roles is used for. */
 export function useFor(roles: readonly Role[]): MachineUse {
-  return { roles: new Set(roles), onlyPulls: roles.every((role) => PULLING.includes(role)) };
+  return { roles: new Set(roles), neverTrains: !roles.includes("publisher") };
 }
 
 /**
@@ -50,6 +41,6 @@ async function readUse(context: Context, location: StoreLocation): Promise<Machi
   const daemons = new Set((await readDaemons(context, store)).map(({ role }) => role));
   const commands = new Set(readHistory(store, HISTORY_LOOKBACK).map(({ command }) => command));
   const roles = new Set(ROLES.filter((role) => daemons.has(role) || commands.has(ROLE_COMMANDS[role])));
-  const produces = roles.has("publisher") || PRODUCING.some((command) => commands.has(command));
-  return { roles, onlyPulls: !produces && PULLING.some((role) => roles.has(role)) };
+  const trains = roles.has("publisher") || TRAINING_COMMANDS.some((command) => commands.has(command));
+  return { roles, neverTrains: !trains && roles.size > 0 };
 }

@@ -8,7 +8,7 @@ import { type Check, fail, pass, tried } from "./check.ts";
 import type { MachineUse } from "./machine_use.ts";
 
 /**
- * Whether a scheduled publish of this machine could begin. Nothing is asked of a machine that has only pulled so far.
+ * Whether a scheduled publish of this machine could begin. A machine that never trains gets no checks.
  *
  * @param isConfigured whether the configuration has a section `publisher`
  * @param use what this machine was used for
@@ -21,7 +21,7 @@ export async function checkPublisher(
   use: MachineUse,
   location: StoreLocation,
 ): Promise<Check[]> {
-  if (use.onlyPulls || (!isConfigured && !use.roles.has("publisher"))) return [];
+  if (use.neverTrains || (!isConfigured && !use.roles.has("publisher"))) return [];
   return [
     await tried("training", () => checkTraining(context, publisher, findStore(context.fs, location))),
     ...(repo_dir === undefined ? [] : [

@@ -3,19 +3,13 @@ import { RefusedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../core/settings.ts";
 import { lookAtPresent } from "../store/adopt.ts";
-import { readHistory } from "../store/history.ts";
+import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { inspectModelFolder, type ModeChoice, type ModelPlace, planMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";
 import type { Store } from "../store/store.ts";
 
-/** Commands that read the model folder as what was trained there. */
-const TRAINING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train"];
-
-/** What these commands leave in the store, where the history no longer goes back to them. */
+/** Files that training commands leave in the store. They outlast the records in the history. */
 const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];
-
-/** Ten days of a pull every quarter of an hour. */
-const HISTORY_LOOKBACK = 1_000;
 
 /**
  * Returns what shows that this machine trains into its own model folder, such as `publish of 2026-11-21T00:00:00Z`;
@@ -58,7 +52,7 @@ export function questionBeforePull(store: Store, setting: ActivationSetting): st
 }
 
 /**
- * Refuses to replace a folder that this machine trains into, unless somebody said yes: the next training would write
+ * Refuses to replace a folder that this machine trains into, unless the operator agreed: the next training would write
  * into the activated release, and the next publish would refuse to train at all.
  *
  * @throws {RefusedError} code `TRAINED_FOLDER`

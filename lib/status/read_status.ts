@@ -12,7 +12,7 @@ import { nextStart, type Role, ROLES, roleSchedule } from "../schedule/roles.ts"
 import { activeManifest } from "../store/active_release.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { readDaemons } from "../store/daemons.ts";
-import { PUBLISHING_COMMANDS, readHistory, type RunRecord } from "../store/history.ts";
+import { HISTORY_LOOKBACK, PUBLISHING_COMMANDS, readHistory, type RunRecord } from "../store/history.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { type Pauses, readPauses } from "../store/pauses.ts";
 import { readPointer } from "../store/pointers.ts";
@@ -22,9 +22,6 @@ import { findWriterOf } from "../store/revisions.ts";
 import { findRunning, type RunMark } from "../store/running.ts";
 import { findDueTime } from "../store/schedule_state.ts";
 import type { Store, StoreLocation } from "../store/store.ts";
-
-/** Far enough back to find the activation among unchanged pulls of ten days, one every quarter of an hour. */
-const HISTORY_LOOKBACK = 1000;
 
 /** What the state is read from. */
 export interface StatusSource {

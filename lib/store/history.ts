@@ -37,6 +37,12 @@ export const OUTCOMES = [
 /** How a run ended. */
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** How many records show how a machine is used: ten days of a pull every quarter of an hour. */
+export const HISTORY_LOOKBACK = 1_000;
+
+/** Commands that read the model folder as the place where this machine trains. */
+export const TRAINING_COMMANDS: readonly string[] = ["publish", "hf-upload", "train"];
+
 /** Commands whose records name the release that they published, not the one that is active here. */
 export const PUBLISHING_COMMANDS: readonly string[] = [
   "publish",

@@ -21,7 +21,7 @@ export type ModelPlace = Pick<Store, "fs" | "modelsDir" | "root">;
 export interface ModeChoice {
   readonly mode: ActivationMode;
   readonly reason: string;
-  /** A folder that this machine's publisher trains into may be replaced: somebody said so. */
+  /** The operator agreed that a folder that this machine trains into is replaced. */
   readonly adopts?: boolean;
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { Check } from "../../lib/doctor/check.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { run, runJson, world } from "../helpers/seed_world.ts";
@@ -60,10 +61,27 @@ Deno.test("doctor --role checks a machine for the roles that it is meant for", a
   const client = await shown("--role", "client");
   assert.doesNotMatch(client, /training/);
   assert.match(client, /^roles {10}client$/m);
+  assert.doesNotMatch(await shown("--role", "references"), /training/);
   assert.match(
     await shown("--role", "client,publisher"),
     /fail {2}training: [^\n]*\n[^\n]*doctor --role client/,
   );
+});
+
+Deno.test("doctor --role fails for a role whose runs lack a setting", async () => {
+  using dir = tempDir();
+  const lacking = async (role: string) => {
+    const { checks } = JSON.parse((await run(dir.path, "doctor", "--json", "--role", role)).stdout);
+    return checks.flatMap((check: Check) =>
+      check.name.startsWith("role ") ? [`${check.status} ${check.name}`] : []
+    );
+  };
+  for (const role of ["client", "runpod_client", "artifact_client", "huggingface_client", "references"]) {
+    assert.deepEqual(await lacking(role), [`fail role ${role}`]);
+  }
+  writeFiles(dir.path, { "configs/bot.yaml": "model_sync: {repo_url: 'https://example.invalid/models.git'}" });
+  assert.deepEqual(await lacking("client"), []);
+  assert.deepEqual(await lacking("client,references"), ["fail role references"]);
 });
 
 Deno.test("status does not advise a pull where models are trained", async () => {

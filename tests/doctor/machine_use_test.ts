@@ -26,23 +26,24 @@ async function useOf(commands: readonly string[], daemons: readonly string[] = [
       }),
     );
   }
-  const { roles, onlyPulls } = await machineUse(context, location);
-  return { roles: [...roles], onlyPulls };
+  const { roles, neverTrains } = await machineUse(context, location);
+  return { roles: [...roles], neverTrains };
 }
 
 Deno.test("machineUse() knows a machine by its runs and its daemons", async () => {
-  assert.deepEqual(await useOf(["pull", "rollback"]), { roles: ["client"], onlyPulls: true });
-  assert.deepEqual(await useOf(["runpod-pull", "redeploy"]), { roles: ["runpod_client"], onlyPulls: true });
-  assert.deepEqual(await useOf(["pull", "publish"]), { roles: ["publisher", "client"], onlyPulls: false });
+  assert.deepEqual(await useOf(["pull", "rollback"]), { roles: ["client"], neverTrains: true });
+  assert.deepEqual(await useOf(["runpod-pull", "redeploy"]), { roles: ["runpod_client"], neverTrains: true });
+  assert.deepEqual(await useOf(["pull", "publish"]), { roles: ["publisher", "client"], neverTrains: false });
   assert.deepEqual(await useOf(["hf-upload", "hf-pull"]), {
     roles: ["huggingface_client"],
-    onlyPulls: false,
+    neverTrains: false,
   });
   assert.deepEqual(await useOf(["pull"], ["publisher"]), {
     roles: ["publisher", "client"],
-    onlyPulls: false,
+    neverTrains: false,
   });
-  assert.deepEqual(await useOf([]), { roles: [], onlyPulls: false });
+  assert.deepEqual(await useOf(["references-sync"]), { roles: ["references"], neverTrains: true });
+  assert.deepEqual(await useOf([]), { roles: [], neverTrains: false });
 });
 
 Deno.test("machineUse() of a folder without a store is nothing yet", async () => {

@@ -38,7 +38,7 @@ Deno.test("checkPublisher() fails for a publisher that would train, without a tr
 
 Deno.test("checkPublisher() asks nothing of a machine without the section, or that has only pulled so far", async () => {
   assert.deepEqual(await checksOf({}, false), []);
-  assert.deepEqual(await checksOf({}, true, { onlyPulls: true }), []);
+  assert.deepEqual(await checksOf({}, true, { neverTrains: true }), []);
 });
 
 Deno.test("checkPublisher() looks for the training program, and for models inside the clone", async () => {
@@ -69,7 +69,7 @@ Deno.test("checkPublisher() fails where a training would write into the active r
   assert.deepEqual(await checksOf(trains, true, {}, bot.modelsDir), [
     `fail training: Cannot train into ${bot.modelsDir}: it is the active release of a pull, which never changes`,
   ]);
-  assert.deepEqual(await checksOf(trains, true, { onlyPulls: true }, bot.modelsDir), []);
+  assert.deepEqual(await checksOf(trains, true, { neverTrains: true }, bot.modelsDir), []);
   const publishes = { publisher: { train_before_push: false } };
   assert.deepEqual(await checksOf(publishes, true, {}, bot.modelsDir), [
     "pass training: off: a publish does not train",
