@@ -1,5 +1,6 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
+import { givesSection } from "../lib/config/load.ts";
 import { messageOf } from "../lib/core/errors.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import type { OtherWriterSetting } from "../lib/core/settings.ts";
@@ -85,16 +86,20 @@ export async function runPulling<Pulled extends Source>(
   await inStore(session, (store) => pullInto(session, store, flags, pulling));
 }
 
-/** Does a pull's work in its store. One that fails in an unused folder leaves no store behind. */
+/**
+ * Does a pull's work in its store. A pull that fails in an unused folder leaves no store behind, unless its failure is
+ * reported: without its record, the next failure would send the same alert again.
+ */
 export async function inStore(session: Session, work: (store: Store) => Promise<void>): Promise<void> {
-  const { context, location } = session;
-  const wasUnused = isUnused(context, location);
+  const { context, location, config } = session;
+  const isReported = givesSection(config, "alerts") || givesSection(config, "report");
+  const wasUnused = !isReported && isUnused(context, location);
   const store = openStore(context.fs, location, context.log);
   try {
     await work(store);
   } catch (error) {
     if (wasUnused) {
-      // Why the pull failed is what counts.
+      // The reason of the failed pull matters more.
       await removeUnused(context, store).catch((failure) => context.log.debug(messageOf(failure)));
     }
     throw error;
@@ -105,7 +110,7 @@ export async function inStore(session: Session, work: (store: Store) => Promise<
 async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Promise<boolean> {
   const { context, output, settings, waitsForLock = false } = session;
   if (flags.adopt === true) return true;
-  // A daemon has nobody to ask.
+  // A daemon never waits for an answer.
   if (waitsForLock || !output.canAsk) return false;
   const sign = questionBeforePull(store, settings.activation.mode);
   if (sign === undefined) return false;

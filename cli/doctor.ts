@@ -4,6 +4,7 @@ import type { Environment } from "../lib/core/context.ts";
 import { EXIT, type ExitCode, ModelSyncError, UsageError } from "../lib/core/errors.ts";
 import { tokenOf } from "../lib/core/read_secret.ts";
 import { addressProblems } from "../lib/doctor/address_problems.ts";
+import { givesSection } from "../lib/config/load.ts";
 import { checkCarriers } from "../lib/doctor/carrier_checks.ts";
 import { type Check, tried, triedAll, warn } from "../lib/doctor/check.ts";
 import { checkPrograms, checkRegistry, checkTokenScopes } from "../lib/doctor/git_checks.ts";
@@ -75,7 +76,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
     ...await triedAll("registry", () => registryChecks(session)),
     ...await triedAll(
       "publisher",
-      () => checkPublisher(context, settings, hasSection(session, "publisher"), use, location),
+      () => checkPublisher(context, settings, givesSection(session.config, "publisher"), use, location),
     ),
     ...await triedAll("keys", () => checkKeys(context, settings.signing, use)),
     ...await triedAll(
@@ -116,11 +117,6 @@ async function roleChecks(session: Session, roles: readonly Role[]): Promise<Che
     })
   );
   return (await Promise.all(checks)).flat();
-}
-
-/** Whether anything gives a setting of the section. */
-function hasSection({ config }: Session, section: string): boolean {
-  return config.origins.keys().some((name) => name.startsWith(`${section}.`));
 }
 
 /** What the environment says is configuration, too. @throws {UsageError} code `ADDRESS_INVALID` */

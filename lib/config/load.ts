@@ -129,6 +129,11 @@ function originOf(path: readonly string[], origins: ReadonlyMap<string, Origin>)
   return undefined;
 }
 
+/** Whether a file, a variable or an option gives a setting of a section. */
+export function givesSection({ origins }: Pick<LoadedConfig, "origins">, section: string): boolean {
+  return origins.keys().some((name) => name.startsWith(`${section}.`));
+}
+
 /** A configuration file with its text. */
 interface ConfigFile {
   readonly file: string;

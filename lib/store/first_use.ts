@@ -5,7 +5,7 @@ import { tryLock } from "../core/lock.ts";
 import { findRunning } from "./running.ts";
 import { stateDirOf, type Store, type StoreLocation } from "./store.ts";
 
-/** What a failed first pull may leave that is worth keeping: a model, a part of one, a job that is paid for, a refusal. */
+/** State of a failed first pull that is kept: a model, a part of one, a job that is paid for, a refusal. */
 const KEPT_FOLDERS = ["releases", "partials"] as const;
 const KEPT_FILES = ["runpod_jobs.json", "quarantine.json"] as const;
 
@@ -14,10 +14,17 @@ function isEmptyState(text: string | undefined): boolean {
   return text === undefined || /^\s*(?:\{\s*\}|\[\s*\])\s*$/.test(text);
 }
 
-/** Whether the folder that will hold the store has nothing in it: no configuration, no models, no store. */
+/**
+ * Whether the folder that will hold the store has nothing in it: no configuration, no models, no store. A folder that
+ * cannot be listed counts as used.
+ */
 export function isUnused({ fs }: Pick<Context, "fs">, location: StoreLocation): boolean {
-  const entries = ifFound(() => Array.from(fs.readDirSync(dirname(stateDirOf(fs, location)))));
-  return entries === undefined || entries.length === 0;
+  try {
+    return ifFound(() => fs.readDirSync(dirname(stateDirOf(fs, location)))[Symbol.iterator]().next().done) ??
+      true;
+  } catch {
+    return false;
+  }
 }
 
 /** Removes a store that a failed first pull made in an unused folder, unless it holds something worth keeping. */

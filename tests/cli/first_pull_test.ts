@@ -236,6 +236,14 @@ Deno.test("a failed first pull keeps what may be paid for: a RunPod job whose st
   assert.match(Deno.readTextFileSync(join(dir.path, ".model-sync/runpod_jobs.json")), /"asked"/);
 });
 
+Deno.test("a failed first pull stays on record where alerts are sent: the next failure sends no second one", async () => {
+  using dir = tempDir();
+  const env = { MODEL_SYNC_ALERTS_WEBHOOK_URL: unreachableOrigin() };
+  assert.notEqual((await runCli("pull", ["--repo-url", "missing.git"], { cwd: dir.path, env })).code, 0);
+  const { runs } = await runJson(dir.path, "status");
+  assert.equal(Array.isArray(runs) && runs.length, 1);
+});
+
 /** Where nothing listens. */
 function unreachableOrigin(): string {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
