@@ -10,7 +10,6 @@ import { stateDirOf } from "../lib/store/store.ts";
 import type { Session } from "./_command.ts";
 import type { Need } from "./_permissions.ts";
 import type { RunPodFlags } from "./_runpod_flags.ts";
-import type { CommandName } from "./_summaries.ts";
 import { runArtifactPull } from "./artifact_pull.ts";
 import { runHfPull } from "./hf_pull.ts";
 import { checkPublish, type PublishFlags, runPublish } from "./publish.ts";
@@ -23,8 +22,6 @@ export interface RoleFlags extends PublishFlags, PullFlags, Omit<RunPodFlags, "n
 
 /** What a daemon with a role does. */
 interface RoleJob {
-  /** The command that it runs. */
-  readonly command: CommandName;
   /** What it needs besides what is configured around it. */
   readonly needs: readonly Need[];
   readonly run: (session: Session, flags: RoleFlags) => Promise<void>;
@@ -33,22 +30,19 @@ interface RoleJob {
 }
 
 export const ROLE_JOBS: Readonly<Record<Role, RoleJob>> = {
-  publisher: { command: "publish", needs: ["run"], run: runPublish, check: checkPublish },
+  publisher: { needs: ["run"], run: runPublish, check: checkPublish },
   client: {
-    command: "pull",
     needs: ["run"],
     run: runPull,
     check: ({ settings, context, location }) =>
       gitRegistrySettings(settings, context, stateDirOf(context.fs, location)),
   },
   runpod_client: {
-    command: "runpod-pull",
     needs: ["net"],
     run: runRunPodPull,
     check: ({ settings, context }, { apiKey }) => runPodApi(settings, context, apiKey),
   },
   artifact_client: {
-    command: "artifact-pull",
     needs: ["net"],
     // Its flags are the configuration's: the daemon's --branch is that of the git roles.
     run: (session, { allowDowngrade = false }) => runArtifactPull(session, { allowDowngrade }),
@@ -56,14 +50,12 @@ export const ROLE_JOBS: Readonly<Record<Role, RoleJob>> = {
       githubActionsSettings(settings, context.env, config.githubToken?.token, undefined),
   },
   huggingface_client: {
-    command: "hf-pull",
     needs: ["net"],
     run: (session, { allowDowngrade = false, acceptOtherWriters = false }) =>
       runHfPull(session, { allowDowngrade, acceptOtherWriters }),
     check: ({ settings, context }) => hubSettings(settings, context),
   },
   references: {
-    command: "references-sync",
     needs: ["net", "run"],
     run: runReferencesSync,
     check: ({ settings, context }) =>

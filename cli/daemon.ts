@@ -21,7 +21,7 @@ import { minuteTicks } from "../lib/daemon/ticks.ts";
 import { watchCanaries } from "../lib/daemon/watch_canaries.ts";
 import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
 import { heartbeatLoop } from "../lib/reporting/heartbeat_loop.ts";
-import { type Role, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
+import { type Role, ROLE_COMMANDS, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
 import { openStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -177,7 +177,8 @@ function jobOf(
   flags: DaemonFlags,
   { store, control, followed, needs, isAlone }: Surroundings,
 ): RoleJob {
-  const { command, run } = ROLE_JOBS[role];
+  const { run } = ROLE_JOBS[role];
+  const command = ROLE_COMMANDS[role];
   const wrapLog = (log: Log) => isAlone ? log : roleLog(log, role);
   const context = { ...plain.context, log: wrapLog(plain.context.log) };
   const settings = () => followed.read();

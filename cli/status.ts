@@ -7,7 +7,7 @@ import { readStatus } from "../lib/status/read_status.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import { signOfTraining } from "../lib/pipeline/trained_folder.ts";
 import { configuredRoles } from "../lib/schedule/configured_roles.ts";
-import type { Role } from "../lib/schedule/roles.ts";
+import { type Role, ROLE_COMMANDS } from "../lib/schedule/roles.ts";
 import { inspectModelFolder, type ModelPlace } from "../lib/store/model_folder.ts";
 import { findStore, placeOf, type Store } from "../lib/store/store.ts";
 import {
@@ -24,7 +24,7 @@ import {
 } from "./_command.ts";
 import { headingLines, headingOf } from "./_heading.ts";
 import { otherWriterText } from "./_other_writer.ts";
-import { type CommandName, SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_summaries.ts";
 import type { Output } from "./_output.ts";
 
 interface StatusFlags extends CommonFlags {
@@ -64,28 +64,23 @@ async function run(session: Session, flags: StatusFlags): Promise<void> {
   ]);
 }
 
-/** The command of each role that pulls. */
-const PULLS: Readonly<Partial<Record<Role, CommandName>>> = {
-  client: "pull",
-  runpod_client: "runpod-pull",
-  artifact_client: "artifact-pull",
-  huggingface_client: "hf-pull",
-};
+const PULLING_ROLES: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
 
-/** What to do where no release is active, or where consumers do not see it. */
+/** Advice for a machine where no release is active, or where consumers do not see it. */
 interface Advice {
   readonly inactive: string;
   readonly unseen: string;
 }
 
-/** Where models are trained, a pull would replace them: it is not what to do next there. */
+/** Returns the next step. A pull would replace models that are trained here, so none is advised on a trainer. */
 function adviceOf(settings: ModelSync, place: ModelPlace, store: Store | undefined): Advice {
   const sign = store === undefined ? undefined : signOfTraining(store);
   if (sign !== undefined) {
     const trained = `this machine trains into the folder (${sign})`;
     return { inactive: `: ${trained}`, unseen: `; ${trained}` };
   }
-  const [command = "pull"] = configuredRoles(settings).flatMap((role) => PULLS[role] ?? []);
+  const [role = "client"] = configuredRoles(settings).filter((role) => PULLING_ROLES.includes(role));
+  const command = ROLE_COMMANDS[role];
   const folder = inspectModelFolder(place);
   return {
     inactive: folder.kind === "folder" && !folder.isEmpty

@@ -1,4 +1,5 @@
 import type { Sha256 } from "../core/hash.ts";
+import { sortUtf8 } from "../core/portable_path.ts";
 
 /** A file with what is known of its content. */
 export interface ComparedFile {
@@ -34,7 +35,7 @@ export function compareFiles(before: readonly ComparedFile[], after: readonly Co
     else if (file.sha256 === undefined || old.get(file.path) !== file.sha256) modified.push(file.path);
     old.delete(file.path);
   }
-  return { added: added.sort(), modified: modified.sort(), removed: [...old.keys()].sort() };
+  return { added: sortUtf8(added), modified: sortUtf8(modified), removed: sortUtf8([...old.keys()]) };
 }
 
 export function countChanges(changes: ChangeList): number {

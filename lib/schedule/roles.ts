@@ -18,14 +18,14 @@ export const ROLES = [
 export type Role = (typeof ROLES)[number];
 
 /** The command that does once what a daemon with the role does on schedule. */
-export const ROLE_COMMANDS: Readonly<Record<Role, string>> = {
+export const ROLE_COMMANDS = {
   publisher: "publish",
   client: "pull",
   runpod_client: "runpod-pull",
   artifact_client: "artifact-pull",
   huggingface_client: "hf-pull",
   references: "references-sync",
-};
+} as const satisfies Record<Role, string>;
 
 /** What stands beside a role's times. */
 type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;

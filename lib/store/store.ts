@@ -1,4 +1,3 @@
-import { ownerHint } from "../core/owner_hint.ts";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { DiskError, diskError, UsageError } from "../core/errors.ts";
@@ -13,7 +12,9 @@ import {
 } from "../core/files.ts";
 import { readJsonFile } from "../core/json_file.ts";
 import type { Log } from "../core/log.ts";
+import { ownerHint } from "../core/owner_hint.ts";
 import { clearWay } from "../core/set_aside.ts";
+import type { ModelPlace } from "./model_folder.ts";
 import { clearWrongEntries, STATE_DIR_NAME } from "./state_entries.ts";
 import { tightenModes } from "./tighten_modes.ts";
 
@@ -112,8 +113,8 @@ export function stateDirOf(fs: FileSystem, location: StoreLocation): string {
   );
 }
 
-/** Where a model folder and its store are, or will be. */
-export function placeOf(fs: FileSystem, location: StoreLocation): Pick<Store, "fs" | "modelsDir" | "root"> {
+/** Returns the place of a model folder and its store, whether or not they exist. */
+export function placeOf(fs: FileSystem, location: StoreLocation): ModelPlace {
   return { fs, modelsDir: absolutePath(fs, location.modelsDir), root: stateDirOf(fs, location) };
 }
 
