@@ -36,7 +36,11 @@ export async function checkKeys(
 
 function forClient(check: Check, use: MachineUse): Check {
   if (check.status !== "fail" || !use.neverTrains) return check;
-  return warn("signing key", check.detail, "nothing: this machine does not publish, and only a publisher signs");
+  return warn(
+    "signing key",
+    check.detail,
+    "nothing: this machine does not publish, and only a publisher signs",
+  );
 }
 
 function checking(name: string, look: () => Check[]): Check[] {

@@ -79,7 +79,9 @@ Deno.test("doctor --role fails for a role whose runs lack a setting", async () =
   for (const role of ["client", "runpod_client", "artifact_client", "huggingface_client", "references"]) {
     assert.deepEqual(await lacking(role), [`fail role ${role}`]);
   }
-  writeFiles(dir.path, { "configs/bot.yaml": "model_sync: {repo_url: 'https://example.invalid/models.git'}" });
+  writeFiles(dir.path, {
+    "configs/bot.yaml": "model_sync: {repo_url: 'https://example.invalid/models.git'}",
+  });
   assert.deepEqual(await lacking("client"), []);
   assert.deepEqual(await lacking("client,references"), ["fail role references"]);
 });
