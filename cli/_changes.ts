@@ -4,7 +4,7 @@ import type { Output } from "./_output.ts";
 /** A release has thousands of files at times; a person reads the first screenful. */
 const SHOWN_MAX = 40;
 
-/** The lines of a file-by-file preview: `- removed`, `~ modified`, `+ added`. What is lost is never among the rest. */
+/** The lines of a file-by-file preview: `- removed`, `~ modified`, `+ added`. Removals come first, so that the cut hides them last. */
 export function changeLines(output: Output, changes: ChangeList): string[] {
   const lines = [
     ...changes.removed.map((path) => output.paint("red", `  - ${path}`)),

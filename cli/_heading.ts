@@ -2,9 +2,9 @@ import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { absolutePath } from "../lib/core/files.ts";
 import { DEFAULT_CONFIG_FILE, type Session } from "./_command.ts";
 
-/** What a command speaks of. */
+/** The configuration and the folder that a command reports on. */
 export interface Heading {
-  /** The configuration file, whole; `null` when there is none. */
+  /** The absolute path of the configuration file; `null` when there is none. */
   readonly configFile: string | null;
   readonly modelsDir: string;
 }

@@ -36,10 +36,10 @@ export class Verbatim {
 /** A yes has three letters. */
 const ANSWER_BYTES_MAX = 1024;
 
-/** What a quiet command keeps of the output of a program, for the case that the command fails. */
+/** How much of the output of programs a quiet command keeps, to show it if the command fails. */
 const HELD_BYTES_MAX = 64 * 1024;
 
-/** Returns what a result shows on a terminal. */
+/** Returns the lines that a result shows to people. */
 type Lines = () => readonly (string | Verbatim)[];
 
 /** The only writer to the terminal. */
@@ -82,6 +82,7 @@ export class Output {
   /** Shows a document with a form of its own, such as a JSON schema: as an answer, without warnings. */
   document(object: unknown, lines: Lines): void {
     this.#clearBar();
+    this.#endLine();
     const text = this.options.json
       ? printableJson(object)
       : lines().map((line) => this.#shownLine(line)).join("\n");
@@ -100,6 +101,7 @@ export class Output {
     if (stdin === undefined) return false;
     signal.throwIfAborted();
     this.#clearBar();
+    this.#endLine();
     this.#write(this.#screen.stderr, `${oneLine(question)} [y/N] `);
     const buffer = new Uint8Array(ANSWER_BYTES_MAX);
     const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
@@ -122,6 +124,7 @@ export class Output {
   error(error: unknown): ExitCode {
     this.#clearBar();
     this.showHeld();
+    this.#endLine();
     const shown = describeError(error);
     if (this.options.json || this.options.logFormat === "json") {
       const { message, code, hint, exitCode, fields } = shown;
@@ -171,10 +174,11 @@ export class Output {
     }
   }
 
-  /** Shows what programs printed while the output is quiet: what they were started for failed. */
+  /** Shows the output of programs that a quiet command kept, once the work that they were started for failed. */
   showHeld(): void {
     let tooMany = this.#heldBytes - HELD_BYTES_MAX;
     for (const chunk of this.#held) {
+      this.#progressShown.passed(chunk);
       this.#writeBytes(this.#screen.stderr, chunk.subarray(Math.max(0, tooMany)));
       tooMany -= chunk.length;
     }
@@ -217,8 +221,7 @@ export class Output {
     if (!this.#shows(level)) return;
     this.#clearBar();
     if (level === "error") this.showHeld();
-    const ended = this.#progressShown.endLine();
-    if (ended !== "") this.#write(this.#screen.stderr, ended);
+    this.#endLine();
     const time = isoSeconds(this.#screen.clock.now());
     if (this.options.logFormat === "json") {
       const line = { time, level, message: text, ...cleanFields(fields) };
@@ -253,6 +256,12 @@ export class Output {
     const erased = this.#progressShown.erase();
     this.#progressShown.spoke();
     if (erased !== "") this.#write(this.#screen.stderr, erased);
+  }
+
+  /** Ends the line that another program left open. */
+  #endLine(): void {
+    const ended = this.#progressShown.endLine();
+    if (ended !== "") this.#write(this.#screen.stderr, ended);
   }
 
   #paintErr(style: Style, text: string): string {
@@ -291,7 +300,7 @@ interface ShownError {
   readonly code: string;
   readonly hint: string | undefined;
   readonly exitCode: ExitCode;
-  /** What more is known of the run that it ended. */
+  /** How the run ended, and which release is active. */
   readonly fields: ErrorFields;
   /** Of an error that is a bug of ours: whoever reports it needs it. */
   readonly stack: string | undefined;

@@ -20,7 +20,7 @@ const STILL_OVER_AFTER_MS = 3_000;
 /** The roles of a daemon work side by side, each at one thing. */
 const WORKS_MAX = 8;
 
-/** What terminals have where their size is not known. */
+/** The usual width of a terminal, where its size is not known. */
 const DEFAULT_COLUMNS = 80;
 
 const [LONG_BAR, SHORT_BAR] = [24, 10];
@@ -54,7 +54,7 @@ export interface ProgressScreen {
 export class Progress {
   readonly #screen: ProgressScreen;
   readonly #works = new Map<string, Work>();
-  /** What the last line of the terminal shows. */
+  /** The bar on the last line of the terminal. */
   #bar: { readonly label: string; movedMs: number; drawnMs: number; width: number } | undefined;
   #spokenMs: number | undefined;
   #isMidLine = false;
@@ -63,7 +63,7 @@ export class Progress {
     this.#screen = screen;
   }
 
-  /** Returns what draws the work on the terminal's last line; nothing while it is too early to draw again. */
+  /** Returns the text that draws the bar on the terminal's last line; an empty one while it is too early to redraw. */
   draw(label: string, doneBytes: number, totalBytes: number | undefined): string {
     const nowMs = this.#screen.clock.monotonicMs();
     const amount = this.#amount(label, doneBytes, totalBytes, nowMs);
@@ -81,7 +81,7 @@ export class Progress {
     return `${erased}${line}`;
   }
 
-  /** Returns what takes the work off the terminal's last line, before something else is printed there. */
+  /** Returns the text that erases the bar, before something else is printed there. */
   erase(): string {
     const bar = this.#bar;
     this.#bar = undefined;
@@ -111,7 +111,7 @@ export class Progress {
     if (chunk.length > 0) this.#isMidLine = chunk.at(-1) !== NEWLINE;
   }
 
-  /** Returns what ends the line that another program left open. */
+  /** Returns the newline that ends a line which another program left open; an empty text where none is. */
   endLine(): string {
     const isOpen = this.#isMidLine;
     this.#isMidLine = false;
@@ -192,7 +192,7 @@ function describeAmount(amount: Amount): string {
   return factsOf(amount).join(", ");
 }
 
-/** What is known of the work, the most important first. */
+/** Returns the facts about the work, the most important first. */
 function factsOf(amount: Amount): string[] {
   const { doneBytes, totalBytes, elapsedMs, startedBytes } = amount;
   if (isStill(amount)) return [`${formatDuration(elapsedMs)} so far`];

@@ -61,7 +61,7 @@ export interface Pulling<Pulled extends Source> {
   readonly command: CommandName;
   /** What the carrier needs, besides what is configured around it. */
   readonly needs: readonly Need[];
-  /** Reads the settings of the carrier, and throws what is wrong with them, before there is a store. */
+  /** Checks the settings of the carrier before there is a store. @throws {UsageError} */
   readonly check?: () => unknown;
   /** Says why now is not the time; the run is then recorded as unchanged. */
   readonly skip?: (store: Store) => string | undefined;
@@ -277,7 +277,7 @@ function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
   return lines;
 }
 
-/** What becomes of a model folder that shows no release of the store yet. */
+/** Returns how a pull changes a model folder that shows no release of the store yet. */
 export function folderLines(
   modelsDir: string,
   folder: PlannedFolder | undefined,
@@ -286,7 +286,7 @@ export function folderLines(
   if (folder === undefined) return [];
   const present = {
     release: ": its present models are kept as a release, which model-sync rollback activates again",
-    aside: `: what is in it now is kept in ${modelsDir}.before-RUN`,
+    aside: `: its present content is kept in ${modelsDir}.before-RUN`,
     none: "",
   };
   const becomes = folder.becomes === "link"

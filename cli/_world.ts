@@ -17,9 +17,9 @@ export interface Input {
   isTerminal(): boolean;
 }
 
-/** What a command prints to, and asks at. */
+/** The terminal of a command: its output, and where it asks. */
 export interface Screen {
-  /** Missing where nobody can answer. */
+  /** Missing where no person can answer. */
   readonly stdin?: Input;
   readonly stdout: Terminal;
   readonly stderr: Terminal;

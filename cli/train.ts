@@ -43,7 +43,7 @@ interface TrainFlags extends CommonFlags, TrainingFlags {
   readonly testInput?: Record<string, unknown>;
 }
 
-/** What the clients of a RunPod job read while a step is done. */
+/** The progress that clients of a RunPod job read during each step. */
 const DOING: Readonly<Partial<Record<StepName, string>>> = {
   train: "training",
   read: "checking the models",

@@ -86,7 +86,7 @@ Deno.test("the first pull --dry-run says what becomes of a folder that no releas
   const { stdout } = await run(bot, "pull", "--dry-run");
   assert.match(
     stdout,
-    /models becomes a link to the active release: what is in it now is kept in .*models\.before-RUN/,
+    /models becomes a link to the active release: its present content is kept in .*models\.before-RUN/,
   );
   await Deno.remove(join(bot, "models"), { recursive: true });
   Deno.symlinkSync(dir.path, join(bot, "models"));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Output } from "../../cli/_output.ts";
+import { FailedError } from "../../lib/core/errors.ts";
 import { textWidth } from "../../lib/core/text_width.ts";
 import { Working } from "../../lib/core/working.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -13,7 +14,7 @@ const MIB = 1024 ** 2;
 const START = "2026-11-21T00:00:00Z";
 
 /** An output whose standard error is a terminal. */
-function onTerminal(columns: number) {
+function onTerminal(columns: number, level: Output["options"]["level"] = "info") {
   const clock = new FakeClock(START);
   const terminal = new FakeTerminal(columns);
   const decoder = new TextDecoder();
@@ -25,7 +26,7 @@ function onTerminal(columns: number) {
     isTerminal: () => true,
   };
   const screen = { stdout: stream, stderr: stream, noColor: true, clock, columns: () => terminal.columns };
-  return { clock, terminal, output: new Output({ json: false, logFormat: "text", level: "info" }, screen) };
+  return { clock, terminal, output: new Output({ json: false, logFormat: "text", level }, screen) };
 }
 
 /** An output without a terminal, and the lines that it printed. */
@@ -227,4 +228,17 @@ Deno.test("no progress bar is drawn over the open line of another program, and a
   assert.deepEqual(terminal.rows, ["epoch 1", "epoch 2: 40%"]);
   output.log.info("done");
   assert.deepEqual(terminal.rows.slice(0, 3), ["epoch 1", "epoch 2: 40%", "→ done"]);
+});
+
+Deno.test("an error and a result do not continue the open line of another program, with --quiet neither", () => {
+  for (const level of ["info", "warn"] as const) {
+    const { terminal, output } = onTerminal(80, level);
+    output.passThrough(new TextEncoder().encode("Traceback: no data"));
+    output.error(new FailedError("Cannot train: the command failed", { code: "TRAINING_FAILED" }));
+    assert.deepEqual(terminal.rows, ["Traceback: no data", "error: Cannot train: the command failed"]);
+  }
+  const { terminal, output } = onTerminal(80);
+  output.passThrough(new TextEncoder().encode("epoch 2: 100%"));
+  output.result({}, () => ["published"]);
+  assert.deepEqual(terminal.rows, ["epoch 2: 100%", "published"]);
 });
