@@ -106,6 +106,8 @@ function readCentralHeaders({ file, guard }: ArchiveSource, place: DirectoryPlac
     // At once, because a long name is not to be kept.
     checkHeader(header, guard);
     headers.push(header);
+    // The end may announce fewer, and the packed folder is no entry of the guard's.
+    guard.checkEntryCount(headers.length);
     at += total;
   }
   refuseMixedSeparators(headers, guard);

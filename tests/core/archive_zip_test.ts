@@ -601,6 +601,13 @@ refuses("a ZIP is refused beyond its limits", {
     code: "ARCHIVE_LIMIT",
     message: /entriesMax/,
   },
+  "entries of the packed folder itself, which the end does not count": {
+    entries: Array.from({ length: 3 }, () => ({ name: "./", both: { mode: 0o40755 } })),
+    zip: { end: { count: 1, countHere: 1 } },
+    limits: { entriesMax: 2 },
+    code: "ARCHIVE_LIMIT",
+    message: /entriesMax/,
+  },
   "bytes": {
     entries: [A, B],
     limits: { bytesMax: 23 },
