@@ -136,6 +136,33 @@ Deno.test("code of TorchScript that reaches an operator without naming it is ref
   }
 });
 
+Deno.test("classes of C++ that open files are refused in TorchScript unless they are allowed", async () => {
+  const video = "__torch__.torch.classes.torchvision.Video";
+  const packed = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
+  const files = (name: string) => {
+    const module = name.slice(0, name.lastIndexOf("."));
+    const type = name.slice(module.length + 1);
+    return {
+      "m/data.pkl": rawPickle(0x80, 2, global(module, type), ")", 0x81, "}b."),
+      "m/constants.pkl": CONSTANTS,
+      "m/code/__torch__.py": CODE,
+    };
+  };
+  assert.equal(await inspectBytes(archive(files(packed)), "m.pt"), true);
+  await refusesBytes(archive(files(video)), /imports __torch__\.torch\.classes\.torchvision\.Video/, [
+    "m.pt",
+  ]);
+  const made = (name: string) => ({
+    ...files(packed),
+    "m/code/__torch__.py": scriptOf(`_0 = ${name}.__new__(${name})`),
+  });
+  assert.equal(await inspectBytes(archive(made(packed)), "m.pt"), true);
+  await refusesBytes(archive(made(video)), /uses the class __torch__\.torch\.classes\.torchvision\.Video/, [
+    "m.pt",
+  ]);
+  assert.equal(await inspectBytes(archive(made(video)), "m.pt", [video]), true);
+});
+
 Deno.test("torch finds entries whatever their case, and so is their code checked", async () => {
   const code = scriptOf('torch.save(x, "/tmp/x")');
   const data = { "m/data.pkl": rawPickle(0x80, 2, ").") };

@@ -169,7 +169,7 @@ async function refuseFileAccess(
     const decoder = new TextDecoder(isCode ? "utf-8" : "latin1");
     let code = "";
     for await (const piece of content) code += decoder.decode(piece, { stream: true });
-    const problem = isCode ? findCodeProblem(code) : findBytecodeProblem(code);
+    const problem = isCode ? findCodeProblem(code, inspection.allowed.patterns) : findBytecodeProblem(code);
     if (problem !== undefined) throw invalidContents(inspection, within, oneLine(problem));
   }
 }

@@ -25,11 +25,25 @@ export const TORCH_RULES: readonly Rule[] = [
 ];
 
 /**
+ * Classes of C++ that layers of models keep their weights in. Others, of libraries that register their own with torch, open
+ * files and connections: `torch.classes.torchvision.Video`.
+ */
+export const NATIVE_CLASS =
+  /^__torch__\.torch\.classes\.(quantized|rnn|sparse|xnnpack|mkldnn|tensorrt)[.:]\w+$/;
+
+/**
  * What TorchScript's archives have besides. torch reads them in C++, which imports nothing: `__torch__` are the types of
  * the code in the archive, and there is no such module of Python's.
  */
 export const TORCHSCRIPT_RULES: readonly Rule[] = [
-  [/^__torch__(\.\w+)*:\w+$/, { use: "call", isMadeToo: true, state: "script", takes: /^/, makes: "script" }],
+  [NATIVE_CLASS, { use: "call", isMadeToo: true, state: "script", takes: /^/, makes: "script" }],
+  [/^__torch__(?!\.torch\.classes(\.|$))(\.\w+)*:\w+$/, {
+    use: "call",
+    isMadeToo: true,
+    state: "script",
+    takes: /^/,
+    makes: "script",
+  }],
   // Give back their first argument.
   [
     /^torch\.jit\._pickle:(build_(int|tensor|double|bool)list|build_tensor_from_id|restore_type_tag)$/,

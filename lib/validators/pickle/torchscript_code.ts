@@ -1,3 +1,5 @@
+import { NATIVE_CLASS } from "./torch_rules.ts";
+
 /** TorchScript writes strings in double quotes; its reader takes single and triple ones as well. */
 const STRING = String
   .raw`"""(?:\\[^]|(?!""")[^\\])*"""|'''(?:\\[^]|(?!''')[^\\])*'''|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'`;
@@ -13,19 +15,29 @@ const FILE_ACCESS = /(^|_)(save|load|read|write|file)(_|$)/;
 /** Another name of `torch`. */
 const SYNONYM = "autograd";
 
+/** Where classes of C++ are, and as many tokens as the name of one has. */
+const NATIVE = "__torch__.torch.classes.";
+const NATIVE_TOKENS = 9;
+
 /** Names of attributes, which are declared, and of arguments. */
 const GIVES_NAME = new Set([":", "="]);
 
 /**
  * Why code of TorchScript is refused; `undefined` when it only computes. torch's operators are found in `torch` and in
  * `ops`, so both may only be used to name an operator: by a variable for one of them, or by `getattr`, code calls
- * operators without naming them. Completes "the entry … in it". Source: `SourceImporterImpl` in `torch/csrc/jit/serialization/import_source.cpp`.
+ * operators without naming them. So are classes of C++ that are neither a layer's nor allowed. Completes "the entry … in it". Source: `SourceImporterImpl` in `torch/csrc/jit/serialization/import_source.cpp`.
  */
-export function findCodeProblem(code: string): string | undefined {
+export function findCodeProblem(code: string, allowed: readonly string[]): string | undefined {
   const tokens = split(code);
   if (tokens === undefined) return "is not code as TorchScript writes it";
   for (let at = 0; at < tokens.length; at++) {
     const [before, name = "", ...names] = [tokens[at - 1], ...tokens.slice(at, at + 5)];
+    if (name === "__torch__") {
+      const named = tokens.slice(at, at + NATIVE_TOKENS).join("");
+      if (named.startsWith(NATIVE) && !NATIVE_CLASS.test(named) && !allowed.includes(named)) {
+        return `uses the class ${named}, which no layer of a model needs`;
+      }
+    }
     if ((name !== "torch" && name !== "ops") || before === ".") continue;
     if (GIVES_NAME.has(names[0] ?? "")) continue;
     const operator = name === "torch" ? names.slice(0, 2) : names.slice(0, 4);
