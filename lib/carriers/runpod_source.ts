@@ -67,7 +67,7 @@ export class RunPodSource implements Source {
     return this.#job;
   }
 
-  /** The job stays remembered: what is refused may be a setting's fault, and the job is paid for. */
+  /** The job stays remembered: a setting may be at fault for the refusal, and the job is paid for. */
   get otherThanRefused(): string | undefined {
     const remembered = this.#memory.find();
     if (remembered?.state !== "started" || remembered.id !== this.#job?.id) return undefined;
@@ -161,7 +161,7 @@ export class RunPodSource implements Source {
       if (!(error instanceof UnreachableError)) throw error;
       if (error.code === "ADDRESS_EXPIRED") throw expired(error, this.otherThanRefused);
       if (!(error instanceof PassingError) && this.otherThanRefused !== undefined) {
-        error.reviseHint([error.hint, this.otherThanRefused].filter(Boolean).join("; "));
+        error.addHint(this.otherThanRefused);
       }
       throw error;
     }

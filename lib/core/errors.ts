@@ -63,6 +63,11 @@ export abstract class ModelSyncError extends Error {
     this.#fields = { ...this.#fields, ...fields };
   }
 
+  /** Adds another advice to the hint. */
+  addHint(more: string): void {
+    this.reviseHint(this.hint === undefined ? more : `${this.hint}; ${more}`);
+  }
+
   /** Replaces what to do next, once it is known what the failed run left. */
   reviseHint(hint: string): void {
     this.#hint = cleanLine(hint);

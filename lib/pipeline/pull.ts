@@ -93,7 +93,7 @@ export async function pull(
     return pulled.release === activated ? { ...pulled, outcome: "activated" } : pulled;
   } catch (error) {
     if (error instanceof RefusedError && source.otherThanRefused !== undefined) {
-      error.reviseHint([error.hint, source.otherThanRefused].filter(Boolean).join("; "));
+      error.addHint(source.otherThanRefused);
     }
     // Otherwise one that fails every day would fill the disk.
     if (error instanceof RolledBackError) await tidyUp(context, store, options.keep);
