@@ -11,7 +11,7 @@ export type Contents = Pick<Archive, "entries" | "folders" | "read"> & AsyncDisp
 /** Models that are ZIP files themselves: PyTorch, NumPy, Keras, TorchServe. */
 const ZIPPED_MODEL = /\.(?:pt|pth|ckpt|npz|keras|mar)$/i;
 
-/** Archives, of whatever kind: what is named so and is none that can be opened is no model. */
+/** Names of archives of any format. A file with such a name that cannot be opened as an archive is not a model. */
 const NAMED_ARCHIVE = /\.(?:zip|tar|tar\.\w+|tgz|tbz2?|txz|tlz|tzst|7z|rar|cab|cpio)$/i;
 
 /** Without an ending a file has no kind, and is more probably an archive gone wrong. */

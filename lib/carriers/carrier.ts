@@ -81,7 +81,7 @@ export interface Offer {
  */
 export interface Source extends AsyncDisposable {
   readonly carrier: Carrier;
-  /** Where the next pull would take a refused release again: what to do to get another one, for the hint. */
+  /** The advice for a refused release that the next pull would take again: how to get another one. */
   readonly otherThanRefused?: string | undefined;
   /** What is newest? */
   resolve(): Promise<Revision>;

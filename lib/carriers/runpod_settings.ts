@@ -72,7 +72,7 @@ function endpointOf(url: string): { readonly host: string; readonly id: string }
   return id === undefined ? undefined : { host, id };
 }
 
-/** What examples have in the place of an endpoint's id. @throws {UsageError} code `ENDPOINT_ID_MISSING` */
+/** Refuses what examples have in the place of an endpoint's id. @throws {UsageError} code `ENDPOINT_ID_MISSING` */
 function refusePlaceholder(setting: string, url: string): void {
   const placeholder = /<[^<>]*>|%3[cC].*?%3[eE]|\{[^{}]*\}|\b(?:YOUR_)?ENDPOINT_ID\b/.exec(url)?.[0];
   if (placeholder === undefined) return;

@@ -2,7 +2,7 @@
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE10-\uFE19\uFE30-\uFE6F\uFF01-\uFF60\uFFE0-\uFFE6\u{16FE0}-\u{18DFF}\u{1B000}-\u{1B2FF}\u{1F200}-\u{1F265}\u{1F300}-\u{1F64F}\u{1F680}-\u{1F6FF}\u{1F900}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u;
 
-/** What is drawn over the letter before it, or not at all. */
+/** Marks that are drawn over the letter before them, and characters that are not drawn. */
 const ZERO = /[\p{Mn}\p{Me}\p{Cf}\u1160-\u11FF]/u;
 
 function columnsOf(char: string): number {

@@ -16,10 +16,10 @@ const CONNECTIONS_MAX = 4;
 /** In a row without a byte in between; whatever arrives begins the count anew. */
 const RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 500, delayMsMax: 30_000 };
 
-/** What arrived is described on disk after so many bytes on a fast line, */
+/** How many bytes a fast line brings before the description on disk is updated. */
 const DESCRIBE_EVERY_BYTES = 4 * CHUNK_BYTES;
 
-/** and after so long on a slow one: a kill costs that much of the download. */
+/** How long a slow line goes on before the description is updated: a kill costs that much of the download. */
 const DESCRIBE_EVERY_MS = 3_000;
 
 /** What one connection brings: where it stands, and its end, which comes nearer when others take over the rest. */

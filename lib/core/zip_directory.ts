@@ -54,7 +54,7 @@ export interface ZipMember {
 /** What the central directory says of an entry. */
 interface CentralHeader extends ZipSizes {
   readonly name: string;
-  /** What the name means: separated by `/`, without a dot before it or a slash behind it. */
+  /** The path that the name stands for: separated by `/`, without a dot before it or a slash behind it. */
   readonly path: string;
   /** Whether its separators are backslashes. */
   readonly hasBackslashes: boolean;

@@ -37,7 +37,7 @@ export function findHubToken(
     const text = findText(fs, path, TOKEN_BYTES_MAX)?.trim() ?? "";
     if (text !== "") return { token: tokenOf(text, path), place: path };
   } catch (error) {
-    // What is public can be read without; a service may have no access to its user's home.
+    // Public repositories need no token; a service may have no access to its user's home.
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     log.debug(`the token in ${path} is not used: ${messageOf(error)}`);
   }

@@ -87,7 +87,7 @@ export function planCategory(
   return { ...plan, files: new Map([[path, json], ...written]) };
 }
 
-/** What would become of models by their names. */
+/** Returns the changes of the models with these names. */
 function changesOf(names: readonly string[], current: JsonObject, primary: JsonObject): ModelChange[] {
   const only = (records: JsonObject) => new Map([...records].filter(([name]) => names.includes(name)));
   return names.length === 0 ? [] : compareRecords(only(current), only(primary));

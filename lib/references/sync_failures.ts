@@ -8,7 +8,7 @@ import {
 } from "../core/errors.ts";
 import type { RepositoryReport, SyncReport } from "./sync_references.ts";
 
-/** What failed of a sync that went on to its end; a refused token first, because nothing works without it. */
+/** Returns the failures of a sync that went on to its end; a refused token first, because nothing works without it. */
 export function failuresOf({ categories, repositories }: SyncReport): readonly unknown[] {
   const failures = [...categories, ...repositories].flatMap((report) =>
     "error" in report ? [report.error] : []
@@ -27,7 +27,7 @@ export function exitCodeOf(report: SyncReport): ExitCode {
 /** The result of a sync, for a watch. */
 export type SyncResult =
   | { readonly kind: "complete" }
-  /** What could be synced is synced; `error` is the first of the failures. */
+  /** Some parts failed; `error` is the first of the failures. */
   | { readonly kind: "incomplete"; readonly error: unknown; readonly failures: number }
   /** PRIMARY or GitHub could not be reached, or does not let us in. */
   | { readonly kind: "outage"; readonly error: unknown };

@@ -21,7 +21,7 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
  */
 const SETTLE_MS = 2_000;
 
-/** As often as a scheduled sync is due by default: what PRIMARY lacks for good is looked for no more often. */
+/** The default interval of scheduled syncs: a category that PRIMARY lacks for good is retried no more often. */
 const RETRY_MS_MAX = 3_600_000;
 
 /** Clocks of servers differ by minutes at most. */

@@ -26,7 +26,7 @@ export type WatchNews =
   | { readonly kind: "far-future"; readonly timestamp: number }
   | { readonly kind: "sync-started"; readonly reason: SyncReason }
   | { readonly kind: "sync-completed" }
-  /** What could be synced is synced. The rest is tried again then (`null`: not), and when the records change. */
+  /** Some parts failed. They are retried then (`null`: not), and when the records change. */
   | { readonly kind: "sync-incomplete"; readonly message: string; readonly retryInMs: number | null }
   | {
     readonly kind: "poll-failed" | "sync-failed";

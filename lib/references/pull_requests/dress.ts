@@ -89,7 +89,7 @@ interface Part {
 /** GitHub's answers that another attempt gets as well: no permission, an unknown pull request, an unknown name. */
 const REFUSALS: readonly string[] = ["HTTP_403", "HTTP_404", "HTTP_422"];
 
-/** All at once; where GitHub does not want that, because of one of them, each by itself. @returns what did not work */
+/** Sends all names at once; if GitHub refuses that because of one of them, each by itself. @returns the failures */
 async function give(
   context: Pick<Context, "signal">,
   client: GitHubClient,

@@ -1,7 +1,7 @@
 import { ModelSyncError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 
-/** Does what nothing depends on: if it does not work, that is a warning. @throws the signal's reason, and bugs */
+/** Does optional work, whose failure is a warning. @throws the signal's reason, and bugs */
 export async function orWarn(
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
   problem: string,

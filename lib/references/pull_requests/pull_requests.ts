@@ -29,7 +29,7 @@ export interface Proposal {
 
 /** A pull request that is to be opened. */
 export interface NewProposal extends Proposal {
-  /** What it is to get once it is open; noted in it, so that the next run knows what a killed one left out. */
+  /** The parts that it gets once it is open. Its body names them, so that the next run sets those that a killed one did not. */
   readonly pending: readonly DressPart[];
 }
 
