@@ -30,8 +30,7 @@ export function urlOf(input: URL | Request | string): string {
 }
 
 function hubFailure(settings: HubSettings, { status, headers }: Response, path: string) {
-  const { endpoint, repoId, revision, token, tokenEnv } = settings;
-  const place = settings.tokenPlace ?? tokenEnv;
+  const { endpoint, repoId, revision, token, tokenEnv, tokenPlace } = settings;
   const { host } = new URL(endpoint);
   const said = headers.get("x-error-message");
   const saying = said === null ? "" : `: ${cleanLine(said, { charsMax: SAID_CHARS_MAX })}`;
@@ -39,7 +38,7 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
     case "GatedRepo":
       return new AuthenticationError(`Cannot use ${repoId}: ${host} keeps it behind a gate${saying}`, {
         code: "REPO_GATED",
-        hint: `open ${endpoint}/${repoId}, accept its terms with the account whose token ${place} holds`,
+        hint: `open ${endpoint}/${repoId}, accept its terms with the account whose token ${tokenPlace} holds`,
       });
     case "RepoNotFound":
       return repoNotFound(settings, status, host);
@@ -59,13 +58,13 @@ function hubFailure(settings: HubSettings, { status, headers }: Response, path: 
         code: "HTTP_401",
         hint: token === undefined
           ? `set ${tokenEnv} to a token of an account that may`
-          : `${place} holds a token that ${host} does not take: create a new one in its settings`,
+          : `${tokenPlace} holds a token that ${host} does not take: create a new one in its settings`,
       });
   }
 }
 
 function repoNotFound(
-  { repoId, token, tokenEnv, tokenPlace = tokenEnv }: HubSettings,
+  { repoId, token, tokenEnv, tokenPlace }: HubSettings,
   status: number,
   host: string,
 ): ModelSyncError {

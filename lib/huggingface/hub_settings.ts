@@ -19,9 +19,9 @@ export interface HubSettings {
   /** The variable that holds the token, for hints. */
   readonly tokenEnv: string;
   /** Where the token stands: that variable, or the file of `hf auth login`. */
-  readonly tokenPlace?: string;
-  /** `HF_HUB_OFFLINE` is set: no request is sent. */
-  readonly isOffline?: boolean;
+  readonly tokenPlace: string;
+  /** Whether `HF_HUB_OFFLINE` is set: then no request is sent. */
+  readonly isOffline: boolean;
 }
 
 /**

@@ -151,9 +151,7 @@ async function uploadError(
     return new AuthenticationError(error.message, {
       code: error.code,
       cause: error,
-      hint: `${
-        hub.settings.tokenPlace ?? hub.settings.tokenEnv
-      } needs a token that may write to ${hub.settings.repoId}`,
+      hint: `${hub.settings.tokenPlace} needs a token that may write to ${hub.settings.repoId}`,
     });
   }
   return error;

@@ -32,7 +32,15 @@ const SECRET = "s3cret-of-the-client";
 const hubAt = (context: Context, endpoint: string) =>
   new Hub(
     context,
-    { endpoint, repoId: "you/models", revision: "main", token: new Secret(SECRET), tokenEnv: "HF_TOKEN" },
+    {
+      endpoint,
+      repoId: "you/models",
+      revision: "main",
+      token: new Secret(SECRET),
+      tokenEnv: "HF_TOKEN",
+      tokenPlace: "HF_TOKEN",
+      isOffline: false,
+    },
     { requestMs: NEVER_MS, retries: { attemptsMax: 2, firstDelayMs: 1, delayMsMax: 1, retryAfterMsMax: 1 } },
   );
 const COMMIT = "a".repeat(40);

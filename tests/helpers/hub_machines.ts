@@ -29,6 +29,8 @@ export function hubOf(server: HubServer, changed: Partial<HubSettings> = {}): Hu
     revision: "main",
     token: new Secret(server.token),
     tokenEnv: "HF_TOKEN",
+    tokenPlace: "HF_TOKEN",
+    isOffline: false,
     ...changed,
   };
 }
