@@ -79,6 +79,12 @@ export class Output {
     this.document({ ...object, warnings: this.#warnings.take() }, lines);
   }
 
+  /** Shows the result of a check: as an answer where it found a problem, so that `--quiet` does not hide it. */
+  verdict(isGood: boolean, object: object, lines: Lines): void {
+    if (isGood) this.result(object, lines);
+    else this.answer(object, lines);
+  }
+
   /** Shows a document with a form of its own, such as a JSON schema: as an answer, without warnings. */
   document(object: unknown, lines: Lines): void {
     this.#clearBar();

@@ -100,8 +100,7 @@ async function run(session: Session, flags: DoctorFlags): Promise<ExitCode> {
     `roles          ${roles.join(", ") || "none is configured"}`,
     ...checks.flatMap((check) => lines(output, check)),
   ];
-  if (failed) output.answer(json, text);
-  else output.result(json, text);
+  output.verdict(!failed, json, text);
   return failed ? EXIT.failed : EXIT.done;
 }
 

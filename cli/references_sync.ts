@@ -298,8 +298,7 @@ function show({ output, settings }: Session, report: SyncReport): void {
   const isDryRun = settings.references.dry_run;
   const json = reportJson(report, isDryRun);
   const text = () => reportLines(output, report, isDryRun);
-  if (isDryRun || failuresOf(report).length > 0) output.answer(json, text);
-  else output.result(json, text);
+  output.verdict(!isDryRun && failuresOf(report).length === 0, json, text);
 }
 
 if (import.meta.main) await main(program);

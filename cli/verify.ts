@@ -47,8 +47,7 @@ async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const intact = report.problems.length === 0 && report.extra.length === 0;
   const json = { intact, deep: flags.deep === true, ...report };
   const text = () => lines(output, report, flags);
-  if (intact) output.result(json, text);
-  else output.answer(json, text);
+  output.verdict(intact, json, text);
   return intact ? EXIT.done : EXIT.refused;
 }
 

@@ -1,4 +1,4 @@
-/** What YAML 1.1, environment variables and people write for a boolean. */
+/** The spellings of booleans in YAML 1.1 and in environment variables. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["yes", true],
@@ -10,7 +10,7 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ["0", false],
 ]);
 
-/** Returns the boolean that a text says, in any case; `undefined` where it says none. */
+/** Returns the boolean that a text spells, in any case; `undefined` for other texts. */
 export function parseBoolean(text: string): boolean | undefined {
   return BOOLEANS.get(text.trim().toLowerCase());
 }

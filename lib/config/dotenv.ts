@@ -73,7 +73,7 @@ function unquote(value: string): string {
   return quoted(value) ?? value.replace(/(?:^|\s)#.*$/, "").trimEnd();
 }
 
-/** What stands between the quotes of a value that is one line. */
+/** Returns the text between the quotes of a value of one line. */
 function quoted(value: string): string | undefined {
   return /^(["'])(.*?)\1(?:\s+#.*)?$/.exec(value)?.[2];
 }

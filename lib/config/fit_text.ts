@@ -5,12 +5,12 @@ import { parseBoolean } from "./boolean_text.ts";
 const NUMBER = /^[+-]?\d[\d_]*(?:\.\d+)?$/;
 
 /**
- * Changes a text of a configuration file that its setting does not take into what it says: `no` into a boolean, `"20"`
- * into a number, `post` into `POST`. An empty text is removed: it sets nothing.
+ * Converts a text of a configuration file to the type of its setting: `no` to a boolean, `"20"` to a number, `post` to
+ * `POST`. An empty text is removed: it sets nothing.
  *
  * @param raw the settings, which are changed
- * @param issue what is wrong with one of them
- * @returns `undefined` where the text says nothing that the setting could take
+ * @param issue the validation error of one of them
+ * @returns `undefined` where the text cannot be converted
  */
 export function fitText(raw: unknown, issue: z.core.$ZodIssue): "read" | "removed" | undefined {
   const key = issue.path.at(-1);

@@ -105,7 +105,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   };
 }
 
-/** Texts of the file that fail as they stand are read as what they say; options and variables have their own readers. */
+/** Converts texts of the file that fail as they stand; options and variables have their own readers. */
 function parse({ raw, origins }: Layers): ReturnType<typeof ModelSync.safeParse> {
   const result = ModelSync.safeParse(raw, { reportInput: true });
   if (result.success) return result;

@@ -27,7 +27,7 @@ export function checkIgnoredFile(context: Pick<Context, "fs" | "env">, config: L
     fail(
       "configuration",
       `${APPSETTINGS_FILE} is not read, because ${config.file} is there; it alone holds ${names.join(", ")}`,
-      `put that into ${config.file}, remove one of the files, or name with --config the one that counts`,
+      `put that into ${config.file}, remove one of the files, or select one with --config`,
     ),
   ];
 }
@@ -47,7 +47,7 @@ function isGiven(
     JSON.stringify(given) === JSON.stringify(value);
 }
 
-/** Our settings in the file; none where it is no file of this kind. */
+/** Returns our settings in the file; none where it cannot be parsed. */
 function settingsIn(fs: FileSystem): Setting[] {
   try {
     const text = plainJson(findUtf8(fs, APPSETTINGS_FILE, CONFIG_BYTES_MAX) ?? "");

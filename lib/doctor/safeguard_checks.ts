@@ -34,7 +34,7 @@ export async function checkSafeguards(
   ];
 }
 
-/** Backups are made after the download, before the swap: what is wrong with their folder fails the pull then. */
+/** Backups are made between the download and the swap: a folder that cannot hold them fails the pull there. */
 async function checkBackups({ fs }: Context, dir: string | undefined, modelsDir: string): Promise<Check[]> {
   if (dir === undefined) return [];
   return [

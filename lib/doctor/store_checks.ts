@@ -167,7 +167,7 @@ function checkModelFolder(context: Context, location: StoreLocation): Check[] {
   }
 }
 
-/** A pull would replace what is trained there. */
+/** A pull would replace the trained models. */
 function trainedMend(sign: string): string {
   return `this machine trains into it (${sign}): train and publish, or pull into another folder`;
 }

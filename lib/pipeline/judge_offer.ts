@@ -6,15 +6,15 @@ import type { Store } from "../store/store.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";
 import { type JudgedOffer, judgeWriter, type WriterPolicy } from "./other_writer.ts";
 
-/** Whom a pull trusts. */
+/** Which signers and other writers a pull trusts. */
 export interface TrustOptions {
-  /** Whose signatures are trusted; without it none is looked at. */
+  /** The trusted signatures; without it no signature is checked. */
   readonly signatures?: SignaturePolicy | undefined;
   /** Whether files count that another program changed without their manifest; without it they do not. */
   readonly otherWriters?: OtherWriterSetting | undefined;
 }
 
-/** Decides whether an offer may come, by who wrote it and who signed it. @returns also the hint of the signer's key */
+/** Decides by its writer and its signature whether an offer may be pulled. @returns also the hint of the signer's key */
 export async function judgeOffer(
   context: Context,
   inspected: Offer,

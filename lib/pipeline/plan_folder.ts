@@ -10,18 +10,18 @@ import { inspectModelFolder, type ModelPlace, planMode } from "../store/model_fo
 import type { Store } from "../store/store.ts";
 import { presentModels, questionOfAdoption } from "./trained_folder.ts";
 
-/** What a pull makes of a model folder that shows no release of the store yet. */
+/** How a pull changes a model folder that shows no release of the store yet. */
 export interface PlannedFolder {
   /** A link into the store, or a folder with copies of the release's files. */
   readonly becomes: "link" | "mirror";
-  /** What becomes of what is in it: a release to roll back to, a folder with another name, or there is nothing. */
+  /** Its content becomes a release to roll back to, or a folder with another name; `none`: it holds nothing. */
   readonly present: "release" | "aside" | "none";
-  /** What shows that this machine trains into it, so that the pull needs a yes; `null` where nothing does. */
+  /** The sign that this machine trains into it, for which the pull needs `--adopt`; `null` without one. */
   readonly trainedBy: string | null;
 }
 
 /**
- * Returns what a pull makes of the model folder; `undefined` where it shows a release of the store already. Writes
+ * Returns how a pull changes the model folder; `undefined` where it shows a release of the store already. Writes
  * nothing.
  *
  * @throws {UsageError} code `MODELS_DIR_UNFIT`; {@link RefusedError} code `FOLDER_UNFIT` where files are replaced one by

@@ -110,7 +110,7 @@ export async function pull(
   }
 }
 
-/** What somebody else answers in a carrier's place, such as a captive portal or a proxy; and what keeps us from asking. */
+/** Errors of an answer that is not the carrier's, such as a captive portal's or a proxy's, and of requests that were not sent. */
 const STRANGER_CODES = [
   "ANSWER_INVALID",
   "HTML_PAGE",
@@ -209,14 +209,14 @@ export interface PullPlan {
   readonly release: Digest | undefined;
   readonly sequence: number | undefined;
   readonly changes: ChangeList;
-  /** What becomes of a model folder that is not a link to the store yet. */
+  /** How the pull changes a model folder that is not a link to the store yet. */
   readonly folder?: PlannedFolder;
   /** Another program that changed the files, if that is accepted. */
   readonly otherWriter?: RecordedWriter;
 }
 
 export interface PlanOptions extends TrustOptions, Pick<PullOptions, "allowDowngrade" | "force"> {
-  /** Where the models will be, and how they are activated; without it the folder is not looked at. */
+  /** Where the models will be, and how they are activated; without it the folder is not checked. */
   readonly target?: { readonly place: ModelPlace; readonly activation: ActivationSetting };
 }
 

@@ -43,8 +43,8 @@ export interface RollbackReport extends RunReport {
 /**
  * Decides which release a rollback activates.
  *
- * @param to a sequence number, a digest or the beginning of one; without it the previous release, or, when that is quarantined, the
- * newest older one that is not
+ * @param to a sequence number, a digest or the beginning of one; without it the previous release, or, when that is
+ * quarantined, the newest older one that is not
  * @throws {UsageError} nothing to go back to, no such release, or several that begin so
  */
 export function planRollback(store: Store, to: string | undefined): RollbackPlan {
@@ -133,7 +133,7 @@ function isOlder(release: Manifest, active: Manifest | undefined): boolean {
   return Date.parse(release.createdAt) <= Date.parse(active.createdAt);
 }
 
-/** A sequence number and the beginning of a digest may look alike: the number comes first, `sha256:` tells a digest. */
+/** A text of digits counts as a sequence number first; the prefix `sha256:` marks a digest. */
 const SEQUENCE = /^\d{1,16}$/;
 
 /** The one release with a sequence number. @throws {UsageError} code `SEQUENCE_AMBIGUOUS` */

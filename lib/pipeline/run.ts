@@ -171,7 +171,7 @@ function failureOf(context: Context, store: Store, { command }: IntentRun, error
   return stopReason(context, namesStore(failure, store) ? ofAnotherOwner(failure, store) : failure);
 }
 
-/** What errors about files of another user are called. */
+/** The codes of errors about files of another user. */
 const ACCESS_CODES = ["FILE_ACCESS", "GIT_PERMISSION"];
 
 function namesStore(failure: unknown, store: Store): failure is ModelSyncError {
@@ -179,7 +179,7 @@ function namesStore(failure: unknown, store: Store): failure is ModelSyncError {
     `${messageOf(failure.cause)} ${failure.hint}`.includes(store.root);
 }
 
-/** A file of the store that may not be read or written: what one run under `sudo` made is root's. */
+/** Returns the error with advice for files of another owner: a run under `sudo` leaves files of root. */
 function ofAnotherOwner({ message, code, cause }: ModelSyncError, store: Store): DiskError {
   return new DiskError(message, { code, cause, hint: ownerHint(store.root) });
 }

@@ -81,7 +81,7 @@ export class RunRecorder {
   }
 }
 
-/** What the disk says of the active release comes before what the work reported. */
+/** Returns how the run ended. The release that is active on the disk counts more than the one that the work reported. */
 function endOf(report: RunReport, active: ActiveNow | undefined): ErrorFields {
   const { digest, previous, sequence } = active ?? {};
   return {

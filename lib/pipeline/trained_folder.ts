@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];
 
 /**
- * Returns what shows that this machine trains into its own model folder, such as `publish of 2026-11-21T00:00:00Z`;
+ * Returns the sign that this machine trains into its own model folder, such as `publish of 2026-11-21T00:00:00Z`;
  * `undefined` where nothing does, or the folder is a link into the store.
  */
 export function signOfTraining(store: Store): string | undefined {
@@ -37,7 +37,7 @@ export function presentModels(
   return lookAtPresent(place);
 }
 
-/** Returns why an activation needs a yes: it would replace models that this machine trains. */
+/** Returns the sign of training, where an activation would replace models that this machine trains. */
 export function questionOfAdoption(store: Store, mode: ActivationMode): string | undefined {
   const sign = signOfTraining(store);
   if (sign === undefined) return undefined;

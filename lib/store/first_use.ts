@@ -9,7 +9,7 @@ import { stateDirOf, type Store, type StoreLocation } from "./store.ts";
 const KEPT_FOLDERS = ["releases", "partials"] as const;
 const KEPT_FILES = ["runpod_jobs.json", "quarantine.json"] as const;
 
-/** A job that was forgotten again leaves `{}`. */
+/** A job that is forgotten after its failure leaves `{}`. */
 function isEmptyState(text: string | undefined): boolean {
   return text === undefined || /^\s*(?:\{\s*\}|\[\s*\])\s*$/.test(text);
 }

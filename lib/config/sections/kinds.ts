@@ -5,8 +5,7 @@ import { parseWebAddress } from "../../core/web_address.ts";
 export const DOCS = z.globalRegistry;
 
 /**
- * Returns the name of a folder inside a repository without what means nothing in it: `./models/` is `models`. An
- * absolute path stays one.
+ * Returns a normalized folder inside a repository: `./models/` becomes `models`. An absolute path stays absolute.
  */
 export function tidyFolder(path: string): string {
   if (path.startsWith("/")) return path;

@@ -87,7 +87,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
 const SIGNATURE_HINT =
   "if the change is meant, say what consumers expect now in activation.validate.onnx.expect; the active release is untouched";
 
-/** What ONNX Runtime says of models that another build of it, or a later one, may load. */
+/** ONNX Runtime's messages for models that another build of it, or a later one, may load. */
 const LACKED =
   /No Op registered|is not a registered function|No opset import for domain|Could not find an implementation|tensor\((?:bfloat16|float[48]|u?int[24]\b)|only \*guarantees\* support|Unsupported model IR version|unsupported data type/i;
 

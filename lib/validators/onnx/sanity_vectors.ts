@@ -16,8 +16,8 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const ARRAY_NESTING_MAX = 32;
 
 /**
- * Vectors for a model that is compared with no other. Many measure a drift; for whether a model computes at all, a few
- * tell as much as 200, which take a minute with a model for pictures.
+ * Vectors for a model that is compared with no other. Measuring a drift takes many; a few show whether a model computes
+ * at all, and 200 take a minute with a model for pictures.
  */
 export const LONE_VECTORS_MAX = 8;
 

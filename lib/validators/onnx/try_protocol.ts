@@ -33,7 +33,7 @@ export const TryRequest = z.strictObject({
   /** The active model, whose outputs are compared. */
   active: Loadable.optional(),
   vectors: Vectors,
-  /** No model was active under this path: there is nothing to tell a bad model from a vector that does not suit it. */
+  /** No model was active under this path: a NaN may come from a bad model or from an unsuitable vector. */
   isFirst: z.boolean(),
   /** No vector is begun later than this after the start. */
   vectorsMs: z.number(),
