@@ -1,5 +1,5 @@
-import { dirname, join } from "node:path";
-import { type FileSystem, ifFound } from "../core/files.ts";
+import { join } from "node:path";
+import type { FileSystem } from "../core/files.ts";
 
 /** Where a folder is probed: nobody else has a folder of this name. */
 export function probePath(folder: string): string {
@@ -16,10 +16,4 @@ export function probeWritable(fs: FileSystem, folder: string): string | undefine
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/** Returns the path itself, or the nearest folder above it that exists. */
-export function existingParent(fs: FileSystem, path: string): string {
-  if (ifFound(() => fs.statSync(path)) !== undefined || dirname(path) === path) return path;
-  return existingParent(fs, dirname(path));
 }

@@ -1,9 +1,10 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
+import { existingParent } from "../core/existing_parent.ts";
 import { absolutePath } from "../core/files.ts";
 import { type Check, fail, pass, tried, warn } from "./check.ts";
-import { existingParent, probeWritable } from "./probe_writable.ts";
+import { probeWritable } from "./probe_writable.ts";
 
 /** A source that takes longer than this is of little use as a metric, and a doctor should not keep people waiting. */
 const SAMPLE_TIMEOUT_MS = 10_000;

@@ -4,6 +4,7 @@ import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
+import { existingParent } from "../core/existing_parent.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../core/settings.ts";
 import { totalBytes } from "../release/manifest.ts";
@@ -17,7 +18,7 @@ import { isSymlinkUnsupported } from "../store/pointers.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, refuseStoreInModels, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";
-import { existingParent, probePath, probeWritable } from "./probe_writable.ts";
+import { probePath, probeWritable } from "./probe_writable.ts";
 
 /** Without an active release to measure by: little models, but models. */
 const FREE_BYTES_MIN = 256 * 1024 * 1024;

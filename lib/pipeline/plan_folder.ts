@@ -24,7 +24,7 @@ export interface PlannedFolder {
  * Returns how a pull changes the model folder; `undefined` where it shows a release of the store already. Writes
  * nothing.
  *
- * @throws {UsageError} code `MODELS_DIR_UNFIT`; {@link RefusedError} code `FOLDER_UNFIT` where files are replaced one by
+ * @throws {UsageError} code `MODELS_DIR_UNFIT`; `DiskError` code `OTHER_FILE_SYSTEM`; {@link RefusedError} code `FOLDER_UNFIT` where files are replaced one by
  * one
  */
 export function planFolder(

@@ -1,8 +1,9 @@
 import { dirname, join, relative } from "node:path";
 import { DiskError, UsageError } from "../core/errors.ts";
+import { existingParent } from "../core/existing_parent.ts";
 import { findEntry } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../core/settings.ts";
-import { onSameFileSystem, supportsSymlinks } from "./pointers.ts";
+import { supportsSymlinks } from "./pointers.ts";
 import type { Store } from "./store.ts";
 
 /** What stands where consumers look for models. */
@@ -54,15 +55,23 @@ export function modelsLinkTarget({ modelsDir, root }: ModelPlace): string {
  * @throws {DiskError} code `OTHER_FILE_SYSTEM`: the store cannot serve this folder
  */
 export function chooseMode(store: Store, setting: ActivationSetting): ModeChoice {
-  const folder = inspectModelFolder(store);
-  refuseUnusable(store, folder, setting);
+  return decideMode(store, setting, symlinkObstacle);
+}
+
+function decideMode<Place extends ModelPlace>(
+  place: Place,
+  setting: ActivationSetting,
+  findObstacle: (place: Place, folder: ModelFolder) => Obstacle | undefined,
+): ModeChoice {
+  const folder = inspectModelFolder(place);
+  refuseUnusable(place, folder, setting);
   if (setting === "mirror") return { mode: "mirror", reason: "activation.mode is mirror" };
-  const obstacle = symlinkObstacle(store, folder);
+  const obstacle = findObstacle(place, folder);
   if (obstacle === undefined) {
     return { mode: "symlink", reason: setting === "auto" ? "links work here" : "activation.mode is symlink" };
   }
   if (setting === "auto" && obstacle.mirrorHelps) return { mode: "mirror", reason: obstacle.problem };
-  throw new DiskError(`Cannot activate in ${store.modelsDir} by a link: ${obstacle.problem}`, {
+  throw new DiskError(`Cannot activate in ${place.modelsDir} by a link: ${obstacle.problem}`, {
     code: "OTHER_FILE_SYSTEM",
     hint: obstacle.hint,
   });
@@ -71,13 +80,10 @@ export function chooseMode(store: Store, setting: ActivationSetting): ModeChoice
 /**
  * As {@link chooseMode} for a plan, which writes nothing: whether links work here shows only when one is made.
  *
- * @throws {UsageError} as {@link chooseMode}
+ * @throws what {@link chooseMode} throws
  */
 export function planMode(place: ModelPlace, setting: ActivationSetting): ActivationMode {
-  const folder = inspectModelFolder(place);
-  refuseUnusable(place, folder, setting);
-  const isMounted = folder.kind === "folder" && folder.isMountPoint;
-  return setting === "mirror" || (setting === "auto" && isMounted) ? "mirror" : "symlink";
+  return decideMode(place, setting, plannedObstacle).mode;
 }
 
 interface Obstacle {
@@ -86,21 +92,35 @@ interface Obstacle {
   readonly hint: string;
 }
 
+const MIRROR_HINT = "set model_sync.activation.mode to mirror, which replaces files one by one";
+
 function symlinkObstacle(store: Store, folder: ModelFolder): Obstacle | undefined {
-  const mirrorHint = "set model_sync.activation.mode to mirror, which replaces files one by one";
+  const obstacle = plannedObstacle(store, folder);
+  // A link that stands there shows that links work, and files must never be mirrored through it into a release.
+  if (obstacle !== undefined || folder.kind === "linked" || supportsSymlinks(store)) return obstacle;
+  return {
+    problem: "the file system or this user cannot make links",
+    mirrorHelps: true,
+    hint: MIRROR_HINT,
+  };
+}
+
+/** Returns the obstacle that shows without a write. */
+function plannedObstacle({ fs, modelsDir, root }: ModelPlace, folder: ModelFolder): Obstacle | undefined {
   if (folder.kind === "folder" && folder.isMountPoint) {
-    return { problem: "it is a mount point, which nothing can replace", mirrorHelps: true, hint: mirrorHint };
-  }
-  if (!onSameFileSystem(store, store.modelsDir)) {
     return {
-      problem: `the store ${store.root} is on another file system`,
-      mirrorHelps: false,
-      hint: `put model_sync.state_dir beside the model folder, or ${mirrorHint}`,
+      problem: "it is a mount point, which nothing can replace",
+      mirrorHelps: true,
+      hint: MIRROR_HINT,
     };
   }
-  // A link that stands there shows that links work, and files must never be mirrored through it into a release.
-  if (folder.kind !== "linked" && !supportsSymlinks(store)) {
-    return { problem: "the file system or this user cannot make links", mirrorHelps: true, hint: mirrorHint };
+  const deviceOf = (path: string) => fs.statSync(existingParent(fs, path)).dev;
+  if (deviceOf(root) !== deviceOf(dirname(modelsDir))) {
+    return {
+      problem: `the store ${root} is on another file system`,
+      mirrorHelps: false,
+      hint: `put model_sync.state_dir beside the model folder, or ${MIRROR_HINT}`,
+    };
   }
   return undefined;
 }

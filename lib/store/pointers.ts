@@ -202,8 +202,3 @@ export function supportsSymlinks(store: Store): boolean {
   store.fs.removeSync(probe);
   return true;
 }
-
-/** Whether two paths are on one file system, so that a rename between them is possible. */
-export function onSameFileSystem(store: Store, path: string): boolean {
-  return store.fs.statSync(store.root).dev === store.fs.statSync(dirname(path)).dev;
-}
