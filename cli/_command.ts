@@ -81,12 +81,17 @@ export function rateFlag(brief: string) {
 
 export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
   config: textFlag(`configuration file (default: ${DEFAULT_CONFIG_FILE}, if it exists)`),
-  modelsDir: textFlag("folder that consumers open or a publisher trains into (default: models)"),
-  stateDir: textFlag("the store (default: .model-sync beside the models folder)"),
+  modelsDir: textFlag("the model folder (default: models)"),
+  stateDir: textFlag("the store (default: .model-sync beside the model folder)"),
   json: switchFlag("print one JSON object instead of text"),
   quiet: switchFlag("print only warnings and errors; --json still prints its object"),
-  verbose: switchFlag("also details on standard error"),
-  logFormat: { kind: "enum", values: ["text", "json"], optional: true, brief: "lines on standard error" },
+  verbose: switchFlag("also log debug messages"),
+  logFormat: {
+    kind: "enum",
+    values: ["text", "json"],
+    optional: true,
+    brief: "format of log lines (default: text)",
+  },
 };
 
 export const COMMON_ALIASES = { q: "quiet", v: "verbose" } as const satisfies Aliases<keyof CommonFlags>;

@@ -12,10 +12,10 @@ export interface GitFlags {
 }
 
 export const GIT_FLAGS: FlagParametersForType<GitFlags> = {
-  repoDir: textFlag("clone of the models repository on this machine"),
-  repoUrl: textFlag("where to clone it from when it does not exist"),
+  repoDir: textFlag("existing clone of the registry on this machine"),
+  repoUrl: textFlag("address of the registry, for the first clone"),
   repoModelsSubdir: textFlag("folder of the models inside the repository (default: models)"),
   remote: textFlag("git remote (default: origin)"),
   branch: textFlag("git branch (default: main)"),
-  allowDirtyWorktree: switchFlag("go on although the clone has uncommitted changes"),
+  allowDirtyWorktree: switchFlag("continue even if the clone has uncommitted changes"),
 };

@@ -49,11 +49,11 @@ export const OTHER_WRITERS_FLAG = switchFlag(
 );
 
 export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof CommonFlags>> = {
-  adopt: switchFlag("replace the models folder although this machine trains into it"),
-  allowDowngrade: switchFlag("take a release that is older than the active one"),
-  force: switchFlag("take a quarantined release; read an unchanged one whole and stage it again"),
+  adopt: switchFlag("replace the model folder even if this machine trains into it"),
+  allowDowngrade: switchFlag("accept a release that is older than the active one"),
+  force: switchFlag("accept a quarantined release; download and check an unchanged one again"),
   dryRun: switchFlag("show what would change, and change nothing"),
-  waitCanary: switchFlag("stay until the canary has its verdict, and go back if it is bad"),
+  waitCanary: switchFlag("wait for the verdict of the canary, and roll back if it fails"),
 };
 
 /** How a command pulls, whichever its carrier. */

@@ -31,7 +31,7 @@ export const REDEPLOY_FLAGS: FlagParametersForType<RedeployFlags> = {
   revertOnFailure: switchFlag(
     "if it does not, publish the release before to Hugging Face again, deploy that, and exit with 8",
   ),
-  verifyUrl: textFlag("where the backend says which release it serves"),
+  verifyUrl: textFlag("address where the backend reports its release"),
   verifyField: textFlag(
     "the field with the digest, a dotted path (default: release, digest or current.digest)",
   ),

@@ -20,7 +20,7 @@ export interface RunPodFlags {
 }
 
 export const RUNPOD_FLAGS: FlagParametersForType<RunPodFlags> = {
-  triggerUrl: textFlag("where a job is started: https://api.runpod.ai/v2/ENDPOINT_ID/run"),
+  triggerUrl: textFlag("address that starts a job: https://api.runpod.ai/v2/ENDPOINT_ID/run"),
   statusUrlTemplate: textFlag(
     "where its state is asked for: https://api.runpod.ai/v2/ENDPOINT_ID/status/{job_id}",
   ),
@@ -34,11 +34,11 @@ export const RUNPOD_FLAGS: FlagParametersForType<RunPodFlags> = {
   },
   triggerPayloadJson: jsonFlag("body of the start request"),
   headersJson: jsonFlag("headers added to requests to the API"),
-  requestTimeoutSec: integerFlag("the longest time for one request (default: 20)", 1),
-  pollIntervalSecRunpod: integerFlag("the time between two looks at the job (default: 10)", 1),
-  jobTimeoutSec: integerFlag("the longest time for the job (default: 3600)", 5),
-  downloadTimeoutSec: integerFlag("the longest time for the download (default: 300)", 5),
+  requestTimeoutSec: integerFlag("time limit of one request, in seconds (default: 20)", 1),
+  pollIntervalSecRunpod: integerFlag("seconds between two status requests (default: 10)", 1),
+  jobTimeoutSec: integerFlag("time limit of the job, in seconds (default: 3600)", 5),
+  downloadTimeoutSec: integerFlag("time limit of the download, in seconds (default: 300)", 5),
   extractSubdir: textFlag("folder of the archive that holds the models (default: models)"),
-  noCancel: switchFlag("let a job go on that is not waited for any longer"),
-  newJob: switchFlag("start another job although one of an earlier run may still be there"),
+  noCancel: switchFlag("do not cancel a job when the wait for it ends"),
+  newJob: switchFlag("start a new job even if one of an earlier run may be running"),
 };

@@ -16,7 +16,7 @@ export interface TrainingFlags {
 const PASSED_ON = "passed on to the training command";
 
 export const TRAINING_FLAGS: FlagParametersForType<TrainingFlags> = {
-  skipTraining: switchFlag("publish what is there"),
+  skipTraining: switchFlag("publish the model folder without training"),
   paper: switchFlag(PASSED_ON),
   symbol: {
     kind: "parsed",

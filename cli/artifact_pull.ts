@@ -46,13 +46,13 @@ const ARTIFACT_FLAGS: FlagParametersForType<Omit<ArtifactPullFlags, keyof Pullin
   owner: textFlag("user or organisation that owns the repository"),
   repository: textFlag("repository whose workflow trains"),
   workflow: textFlag("the workflow's file name, id or name (default: whichever uploads such an artifact)"),
-  branch: textFlag("only runs on this branch count (default: main)"),
+  branch: textFlag("branch of the workflow run (default: main)"),
   artifact: textFlag("names of the artifacts: patterns with * and ?, separated by commas"),
   conclusion: {
     kind: "enum",
     values: ["success", "neutral", "any"],
     optional: true,
-    brief: "how a run must have ended (default: success)",
+    brief: "conclusion of the workflow run (default: success)",
   },
   run: integerFlag("pull the run with this id instead of the newest", 1),
   minIntervalMinutes: integerFlag(

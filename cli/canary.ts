@@ -36,17 +36,17 @@ export const program: Program = defineGroup(
     docs: { brief: SUMMARIES.canary },
     routes: {
       status: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Show what is watched, how it does, and how long it still has to" },
+        docs: { brief: "Show the canary, its metrics and its remaining time" },
         parameters: COMMON,
         func: withSession((session) => Promise.resolve(status(session))),
       }),
       promote: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "End the watch: the release is good" },
+        docs: { brief: "Accept the release and end the canary" },
         parameters: COMMON,
         func: withSession(promote),
       }),
       abort: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "End the watch: the release is bad, go back to the one before" },
+        docs: { brief: "Reject the release and roll back" },
         parameters: COMMON,
         func: withSession(abort),
       }),

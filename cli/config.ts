@@ -47,7 +47,7 @@ export const program: Program = defineGroup(
         func: withSession(({ output, config }) => print(output, config)),
       }),
       init: buildCommand<InitFlags, [], Invocation>({
-        docs: { brief: "Write a commented configuration file with every setting" },
+        docs: { brief: "Create a commented configuration file with every setting" },
         parameters: {
           flags: { ...COMMON_FLAGS, force: switchFlag("replace a file that exists") },
           aliases: COMMON_ALIASES,

@@ -49,12 +49,12 @@ export const program: Program = defineGroup(
     docs: { brief: SUMMARIES.keys },
     routes: {
       generate: buildCommand<GenerateFlags, [], Invocation>({
-        docs: { brief: "Make a pair of keys; files that exist are never overwritten" },
+        docs: { brief: "Create a pair of keys; existing files are never overwritten" },
         parameters: {
           flags: {
             ...COMMON_FLAGS,
-            privateKey: requiredFlag("where the private key goes: PEM, mode 0600"),
-            publicKey: requiredFlag("where the public key goes: PEM, for every client"),
+            privateKey: requiredFlag("path of the new private key (PEM, mode 0600)"),
+            publicKey: requiredFlag("path of the new public key (PEM)"),
           },
           aliases: COMMON_ALIASES,
         },

@@ -34,8 +34,8 @@ export const program: Program = defineProgram(
     docs: { brief: SUMMARIES.pause },
     parameters: {
       flags: {
-        for: textFlag("for how long, such as 90s, 15m, 2h or 1d (default: until resumed)"),
-        reason: textFlag("shown by status"),
+        for: textFlag("length of the pause: 90s, 15m, 2h or 1d (default: until resumed)"),
+        reason: textFlag("reason that status shows"),
         ...COMMON_FLAGS,
       },
       aliases: COMMON_ALIASES,

@@ -33,7 +33,7 @@ export const program: Program = defineProgram(
     parameters: {
       flags: {
         ...COMMON_FLAGS,
-        keep: integerFlag("how many of the newest stay (default: model_sync.keep)", 1),
+        keep: integerFlag("number of newest releases to keep (default: model_sync.keep)", 1),
         dryRun: switchFlag("show what would be removed, and change nothing"),
       },
       aliases: COMMON_ALIASES,

@@ -48,21 +48,21 @@ export const program: Program = defineGroup(
     docs: { brief: SUMMARIES.quarantine },
     routes: {
       list: buildCommand<CommonFlags, [], Invocation>({
-        docs: { brief: "Show the releases that no pull brings back, and why" },
+        docs: { brief: "List quarantined releases with their reasons" },
         parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES },
         func: withSession((session) => Promise.resolve(list(session))),
       }),
       add: buildCommand<AddFlags, [string], Invocation>({
-        docs: { brief: "Forbid a release" },
+        docs: { brief: "Quarantine a release" },
         parameters: {
-          flags: { ...COMMON_FLAGS, reason: textFlag("why, for whoever reads the list") },
+          flags: { ...COMMON_FLAGS, reason: textFlag("reason that the list shows") },
           aliases: COMMON_ALIASES,
           positional: RELEASE,
         },
         func: withSession((session, flags, release) => add(session, release, flags)),
       }),
       lift: buildCommand<CommonFlags, [string], Invocation>({
-        docs: { brief: "Allow a release again" },
+        docs: { brief: "Release from quarantine" },
         parameters: { flags: COMMON_FLAGS, aliases: COMMON_ALIASES, positional: RELEASE },
         func: withSession((session, _flags, release) => lift(session, release)),
       }),

@@ -35,7 +35,7 @@ export const program: Program = defineProgram(
     docs: { brief: SUMMARIES["run-now"] },
     parameters: {
       flags: {
-        wait: switchFlag("wait for the end of the run, and exit with its exit code"),
+        wait: switchFlag("wait for the run to end, and return its exit code"),
         ...COMMON_FLAGS,
       },
       aliases: COMMON_ALIASES,

@@ -41,7 +41,7 @@ export const program: Program = defineProgram(
     parameters: {
       flags: {
         ...COMMON_FLAGS,
-        runs: integerFlag(`how many of the last runs to show (default: ${RUNS_SHOWN})`, 0),
+        runs: integerFlag(`number of recent runs to show (default: ${RUNS_SHOWN})`, 0),
       },
       aliases: COMMON_ALIASES,
     },

@@ -61,8 +61,8 @@ export const program: Program = defineProgram(
       flags: {
         ...COMMON_FLAGS,
         ...TRAINING_FLAGS,
-        skipTraining: switchFlag("archive what is there"),
-        archivePath: textFlag(`where the archive goes (default: ${ARCHIVE_PATH})`),
+        skipTraining: switchFlag("archive the model folder without training"),
+        archivePath: textFlag(`path of the archive (default: ${ARCHIVE_PATH})`),
         serveRunpod: switchFlag("as a RunPod worker: train for each job, and upload the archive"),
         testInput: jsonFlag(
           'with --serve-runpod: do this one job, {"input": {…}}, without RunPod (default: test_input.json)',

@@ -31,7 +31,7 @@ export const program: Program = defineProgram(
     parameters: {
       flags: {
         ...COMMON_FLAGS,
-        deep: switchFlag("read every byte, also of files whose size and time say that they are unchanged"),
+        deep: switchFlag("read every byte, also of files with unchanged size and time"),
       },
       aliases: COMMON_ALIASES,
     },
