@@ -19,8 +19,8 @@ export interface OutgoingHttp extends Disposable {
  * @param http the runtime's `fetch`, which takes proxies and its own certificate authorities from the process
  * @param processEnv the variables of the process, without those of `.env`
  *
- * The `fetch` throws a {@link UsageError} code `CERTIFICATE_FILE` where the runtime cannot read the file of `DENO_CERT`: it
- * then makes no https connection at all.
+ * The `fetch` throws a {@link UsageError} code `CERTIFICATE_FILE` where the runtime cannot read the file of `DENO_CERT`, or
+ * the machine's certificate authorities that `DENO_TLS_CA_STORE` asks for: it then makes no https connection at all.
  */
 export function outgoingHttp(
   http: Http,
@@ -56,16 +56,23 @@ export function outgoingHttp(
 
 /** @throws {UsageError} code `CERTIFICATE_FILE` */
 function requireRuntimeAuthorities(processEnv: Pick<Environment, "get">): void {
-  const path = processEnv.get("DENO_CERT");
-  if (path === undefined) return;
+  const [path, store] = [processEnv.get("DENO_CERT"), processEnv.get("DENO_TLS_CA_STORE")];
+  if (path === undefined && store === undefined) return;
   try {
     Deno.createHttpClient({}).close();
   } catch (cause) {
-    throw new UsageError(`Cannot use DENO_CERT: ${quote(path)} cannot be read (${messageOf(cause)})`, {
-      code: "CERTIFICATE_FILE",
-      cause,
-      hint: "name a PEM file of certificate authorities in DENO_CERT, or unset it",
-    });
+    const reason = messageOf(cause);
+    throw path === undefined || /platform certificates/i.test(reason)
+      ? new UsageError(`Cannot use DENO_TLS_CA_STORE=${quote(store ?? "")}: ${reason}`, {
+        code: "CERTIFICATE_FILE",
+        cause,
+        hint: "set SSL_CERT_FILE and SSL_CERT_DIR to what exists, or unset them or DENO_TLS_CA_STORE",
+      })
+      : new UsageError(`Cannot use DENO_CERT: ${quote(path)} cannot be read (${reason})`, {
+        code: "CERTIFICATE_FILE",
+        cause,
+        hint: "name a PEM file of certificate authorities in DENO_CERT, or unset it",
+      });
   }
 }
 

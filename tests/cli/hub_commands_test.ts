@@ -247,7 +247,13 @@ Deno.test(
     await world.json("trainer", "hf-upload");
     const cwd = join(world.path, "bot");
     const variables = `HF_ENDPOINT=${hub.endpoint}\nHF_TOKEN=${world.server.token}\n`;
-    const none = { SSL_CERT_FILE: "", REQUESTS_CA_BUNDLE: "", CURL_CA_BUNDLE: "" };
+    const none = {
+      SSL_CERT_FILE: "",
+      REQUESTS_CA_BUNDLE: "",
+      CURL_CA_BUNDLE: "",
+      // The machine's own may be set, and then an empty SSL_CERT_FILE is no file of the runtime's.
+      DENO_TLS_CA_STORE: "mozilla",
+    };
     const ca = join(world.path, "ca.pem");
     writeFiles(cwd, { ".env": `${variables}DENO_CERT=\n` });
     const refused = await spawnCli("hf-pull", [], { cwd, env: none, entry: "script" });
@@ -273,6 +279,14 @@ Deno.test(
     assert.equal(wrong.code, 2, wrong.stderr);
     assert.match(wrong.stderr, /error: Cannot use DENO_CERT: ".*no\.pem" cannot be read/);
     assert.doesNotMatch(wrong.stderr, /SSL_CERT_FILE|damaged/);
+    const unreadable = { ...none, SSL_CERT_FILE: join(cwd, "no.pem"), SSL_CERT_DIR: "" };
+    const store = await spawnCli("hf-pull", [], {
+      cwd,
+      env: { ...unreadable, DENO_TLS_CA_STORE: "system" },
+      entry: "script",
+    });
+    assert.equal(store.code, 2, store.stderr);
+    assert.match(store.stderr, /error: Cannot use DENO_TLS_CA_STORE="system": Failed to load platform cert/);
   },
 );
 
