@@ -6,7 +6,7 @@ import { cutToWidth, textWidth } from "../lib/core/text_width.ts";
 /** A bar that moves more often than this flickers and costs time; work that is done sooner shows none. */
 const DRAW_EVERY_MS = 100;
 
-/** Without a terminal, a line this often says that the work goes on: watchers and people give up on silence. */
+/** Without a terminal, a log line is written this often during long work: some CI services end silent jobs. */
 const SAY_EVERY_MS = 15_000;
 
 /** A bar that moved this recently is not replaced by work of which nothing but its duration is known. */
@@ -50,7 +50,7 @@ export interface ProgressScreen {
   columns(): number | undefined;
 }
 
-/** Progress as it is shown: a line that a terminal draws again and again, or a line now and then for a log. */
+/** Shows progress: one line that a terminal redraws, or a log line every 15 s. */
 export class Progress {
   readonly #screen: ProgressScreen;
   readonly #works = new Map<string, Work>();

@@ -1,3 +1,5 @@
+import { parseJson } from "../core/parse_json.ts";
+
 /** A name in an object, or a place in a list. */
 export type JsonStep = string | number;
 
@@ -39,15 +41,6 @@ function stepOf(match: RegExpExecArray | null): JsonStep | undefined {
 function unquote(quoted: string): string | undefined {
   const name = parseJson(quoted);
   return typeof name === "string" ? name : undefined;
-}
-
-/** What a JSON text says; `undefined` when it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What stands at a path; `undefined` when nothing does. Inherited properties are not looked at. */

@@ -1,4 +1,5 @@
 import type { Environment } from "../core/context.ts";
+import { parseJson } from "../core/parse_json.ts";
 import { splitTimes } from "../schedule/split_times.ts";
 import { parseBoolean } from "./boolean_text.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
@@ -57,12 +58,4 @@ function parseTimes(text: string): unknown {
   if (Array.isArray(json)) return json;
   const times = splitTimes(text);
   return times.length === 1 ? text : times;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import type { Environment } from "../core/context.ts";
+import { parseJson } from "../core/parse_json.ts";
 import type { EnvironmentValue } from "./environment.ts";
 
 /** The prefix of the original reference sync's variables. */
@@ -124,14 +125,6 @@ function parseList(text: string): unknown {
   return items.map((item: unknown) => typeof item === "string" ? item.trim() : item).filter((item) =>
     item !== ""
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Kubernetes makes such variables for a service called horde-github-sync. */

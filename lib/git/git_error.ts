@@ -245,7 +245,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
   },
 ];
 
-/** A remote's complaint begins with what it is about; a hook that reports what it checks ends with it. */
+/** A remote names its reason in the first lines; a hook that lists its checks names it in the last ones. */
 const FIRST_LINES_MAX = 4;
 const LAST_LINES_MAX = 3;
 

@@ -14,6 +14,7 @@ import {
   statusError,
   wasTurnedAway,
 } from "../core/http.ts";
+import { parseJson } from "../core/parse_json.ts";
 import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { RELEASE_FILES_MAX } from "../release/manifest.ts";
@@ -315,13 +316,5 @@ export class Hub {
       code: "ANSWER_INVALID",
       hint: "check HF_ENDPOINT: is this the server that was meant?",
     });
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

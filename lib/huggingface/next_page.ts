@@ -3,7 +3,7 @@ import { nextLink } from "../core/next_link.ts";
 /**
  * Returns the address of the next page of a list: the `next` link of a `Link` header (RFC 8288), `undefined` on the last
  * page. A mirror or a proxy passes on links of the hub behind it, whose address may be out of reach, and is never given
- * the token. Such a link is followed at the configured endpoint: the list's own address, with the link's query.
+ * the token. The next page is then requested at the configured endpoint: the list's own address, with the link's query.
  *
  * @param from the address of this page
  * @param endpoint the hub's address, without a slash at its end

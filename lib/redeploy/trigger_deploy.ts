@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, PassingError } from "../core/errors.ts";
 import { type HttpRequest, readText, requestJson, sendRequest, statusError } from "../core/http.ts";
+import { parseJson } from "../core/parse_json.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import { urlSecrets } from "../core/url_secrets.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
@@ -124,12 +125,4 @@ async function callRailway(
     }`,
     { code: "DEPLOY_REFUSED", hint: "check service_id, environment_id, and what the token is allowed to do" },
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { PassingError, RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
 import { type Credentials, exchange, type HttpRequest, readBody, statusError } from "../core/http.ts";
+import { parseJson } from "../core/parse_json.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { redactUrls, Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../core/web_address.ts";
@@ -286,12 +287,4 @@ function invalidAnswer(request: HttpRequest, what: string): UnreachableError {
     code: "ANSWER_INVALID",
     hint: CHECK_ADDRESS,
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

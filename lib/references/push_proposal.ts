@@ -87,7 +87,7 @@ async function planOnBranch(
   const categories = CATEGORIES.filter((category) => concerned.has(category));
   for (const category of categories) {
     const records = primary.get(category);
-    // A category that was not looked at stays as it is there.
+    // The branch keeps the files of a category that this sync did not read.
     if (records === undefined) continue;
     const keep = work.edited.get(category) ?? new Set();
     const current = await repository.read(state.head, placeOf(category).paths);

@@ -61,7 +61,7 @@ export type WatchStep =
   | { readonly do: "nothing" }
   /** Changes are told from this. */
   | { readonly do: "remember"; readonly timestamp: number | null }
-  /** Afterwards, if anything could be synced, changes are told from `timestamp`. */
+  /** Once something was synced, the next change is a timestamp that differs from this one. */
   | { readonly do: "sync"; readonly reason: SyncReason; readonly timestamp: number | null };
 
 /**

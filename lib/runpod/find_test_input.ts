@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findUtf8 } from "../core/files.ts";
+import { parseJson } from "../core/parse_json.ts";
 import { TAKE_VARIABLE } from "./worker_api.ts";
 
 /** Where RunPod's own worker finds the job to try, in the folder that it runs in. */
@@ -31,12 +32,4 @@ export function findTestInput(
     code: "TEST_INPUT_INVALID",
     hint: 'write {"input": {…}} into it, as for --test-input',
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

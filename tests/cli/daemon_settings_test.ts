@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ROLE_COMMANDS } from "../../lib/schedule/roles.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";
@@ -8,22 +9,12 @@ import { startLimiterTimers } from "../helpers/actions_world.ts";
 
 await startLimiterTimers();
 
-/** Of each role, the command that a daemon with it runs. */
-const COMMANDS = {
-  publisher: "publish",
-  client: "pull",
-  runpod_client: "runpod-pull",
-  artifact_client: "artifact-pull",
-  huggingface_client: "hf-pull",
-  references: "references-sync",
-};
-
 /** Without a token a reference sync says that first. */
 const ENV = { GITHUB_TOKEN: "ghp_0123456789abcdefghij0123456789abcdef" };
 
 Deno.test("a daemon with a role that can never run does not start, with the error of the role's command", async () => {
   using dir = tempDir();
-  for (const [role, command] of Object.entries(COMMANDS)) {
+  for (const [role, command] of Object.entries(ROLE_COMMANDS)) {
     const cwd = join(dir.path, role);
     writeFiles(cwd, {
       "configs/bot.yaml": "model_sync: {publisher: {train_before_push: false}}",

@@ -42,9 +42,11 @@ async function reach({ url, env = {}, processEnv = {}, http = fetch }: Reach) {
 }
 
 /** A server with a certificate that only `ca.pem` vouches for. */
-function startTls(folder: string) {
+function startTls(folder: string, owner: "server" | "ca" = "server") {
   makeCertificates(folder);
-  const [cert, key] = ["server.pem", "server.key"].map((name) => Deno.readTextFileSync(join(folder, name)));
+  const [cert, key] = [`${owner}.pem`, `${owner}.key`].map((name) =>
+    Deno.readTextFileSync(join(folder, name))
+  );
   assert.ok(cert !== undefined && key !== undefined);
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, cert, key };
   const server = Deno.serve(options, () => Response.json({ ok: true }));
@@ -99,13 +101,8 @@ Deno.test(
   OPENSSL,
   async () => {
     using dir = tempDir();
-    makeCertificates(dir.path);
-    const [cert, key] = ["ca.pem", "ca.key"].map((name) => Deno.readTextFileSync(join(dir.path, name)));
-    assert.ok(cert !== undefined && key !== undefined);
-    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, cert, key };
-    await using server = Deno.serve(options, () => Response.json({ ok: true }));
-    const url = `https://localhost:${server.addr.port}/`;
-    const { error } = await reach({ url, env: { SSL_CERT_FILE: join(dir.path, "ca.pem") } });
+    await using server = startTls(dir.path, "ca");
+    const { error } = await reach({ url: server.url, env: { SSL_CERT_FILE: join(dir.path, "ca.pem") } });
     assert.equal(error?.code, "CERTIFICATE_UNTRUSTED");
     assert.match(
       error?.hint ?? "",

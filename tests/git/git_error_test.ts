@@ -84,9 +84,9 @@ Deno.test("gitError() keeps the line of ssh, of a hook or of git that says why, 
     [unread, 4, "Could not read from remote repository."],
     [
       "@@@@@\n@  WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@@@\n" +
-      `Offending key in /root/.ssh/known_hosts:1\nHost key verification failed.\n${unread}`,
+      `Offending key in /etc/ssh/ssh_known_hosts:1\nHost key verification failed.\n${unread}`,
       3,
-      "Offending key in /root/.ssh/known_hosts:1; Host key verification failed.",
+      "Offending key in /etc/ssh/ssh_known_hosts:1; Host key verification failed.",
     ],
     ["no updates today\nfatal: ref updates aborted by hook\n", 1, "no updates today"],
     [

@@ -38,6 +38,13 @@ function answerBatches(server: GitServer, status: number, message?: string): voi
   };
 }
 
+/** Has a trainer publish one file by Git LFS. */
+async function publishOne(root: string, server: GitServer): Promise<void> {
+  const trainer = remoteMachine(root, "trainer", server);
+  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
+  await publishFrom(testContext(), trainer, { lfs: "always" });
+}
+
 async function failureOf(work: Promise<unknown>): Promise<ModelSyncError> {
   const error = await work.then(() => undefined, (thrown: unknown) => thrown);
   assert.ok(error instanceof ModelSyncError, String(error));
@@ -56,9 +63,7 @@ const ANSWERS = [
 testWithLfs("pull() names what a Git LFS server answers, whatever message it sends along", async () => {
   using dir = tempDir();
   await using server = startServer(dir.path);
-  const trainer = remoteMachine(dir.path, "trainer", server);
-  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
-  await publishFrom(testContext(), trainer, { lfs: "always" });
+  await publishOne(dir.path, server);
   const bot = remoteMachine(dir.path, "bot", server);
   for (const { status, exitCode, code } of ANSWERS) {
     for (const message of [undefined, "come back later"]) {
@@ -129,9 +134,7 @@ testWithLfs(
 testWithLfs("pull() names the storage behind a Git LFS server that denies or limits a file", async () => {
   using dir = tempDir();
   await using server = startServer(dir.path);
-  const trainer = remoteMachine(dir.path, "trainer", server);
-  writeFiles(trainer.modelsDir, { "a.onnx": "one" });
-  await publishFrom(testContext(), trainer, { lfs: "always" });
+  await publishOne(dir.path, server);
   const bot = remoteMachine(dir.path, "bot", server);
   const spawn: SpawnProcess = (request) =>
     isolatedSpawn({
