@@ -44,6 +44,8 @@ Deno.test("imports point one way: cli to web and lib, web to lib, lib/<feature> 
       if (path.startsWith("lib/")) assert.ok(target.startsWith("lib/"), where);
       if (path.startsWith("lib/core/")) assert.ok(target.startsWith("lib/core/"), where);
       if (path.startsWith("cli/")) assert.ok(/^(lib|web|cli)\/|^deno\.json$/.test(target), where);
+      if (path.startsWith("fakes/")) assert.ok(/^(lib|fakes)\//.test(target), where);
+      if (!path.startsWith("tests/")) assert.ok(!target.startsWith("tests/"), where);
       if (path.startsWith("web/")) assert.ok(/^(lib|web)\//.test(target), where);
     }
   }

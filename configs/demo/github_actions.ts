@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
-import { OWNER, REPOSITORY, startGitHubServer } from "../../tests/fakes/github_server.ts";
+import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { chapter, type Machine, makeMachine, modelSync, say, showTree, styled } from "./stage.ts";
 
 /** A workflow's artifacts, pulled by a bot; GitHub is played by a server on this machine. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { HubServer } from "../../tests/fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { chapter, makeMachine, modelSync, say, showTree, styled } from "./stage.ts";
 
 /** A model repository on a hub between two machines; the hub is played by a server on this one. */

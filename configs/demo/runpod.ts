@@ -1,5 +1,5 @@
-import { startRunPod } from "../../tests/fakes/runpod_server.ts";
-import { startStorage } from "../../tests/fakes/storage_server.ts";
+import { startRunPod } from "../../fakes/runpod_server.ts";
+import { startStorage } from "../../fakes/storage_server.ts";
 import { chapter, makeMachine, modelSync, say, showTree, startModelSync, styled } from "./stage.ts";
 
 /** A RunPod worker that trains, and a bot that has it train; RunPod and the storage are played on this machine. */

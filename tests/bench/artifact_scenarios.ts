@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeZip } from "../../lib/core/archive.ts";
 import { systemClock } from "../../lib/core/clock.ts";
-import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
+import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { writeModel } from "./model_writer.ts";
 import { memoryRow } from "./pull_scenarios.ts";

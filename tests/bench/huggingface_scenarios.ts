@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { hashFile } from "../../lib/core/hash.ts";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { writeModel } from "./model_writer.ts";
 import type { Result } from "./scenario.ts";

@@ -6,7 +6,7 @@ import { Git } from "../../lib/git/git.ts";
 import { MANIFEST_BYTES_MAX } from "../../lib/release/manifest.ts";
 import { signatureFile } from "../../lib/release/registry_file.ts";
 import { SIGNATURE_BYTES_MAX } from "../../lib/release/signature_file.ts";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { ActionsWorld, startLimiterTimers, withManifest } from "../helpers/actions_world.ts";
 import { pullTo as pullFromHub, REPO, sourceOptions } from "../helpers/hub_machines.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { publisherOptions, uploadFrom } from "../helpers/hub_machines.ts";
 import { publishFrom } from "../helpers/machines.ts";
 import { memoryDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DashboardServer } from "../fakes/dashboard_server.ts";
+import { DashboardServer } from "../../fakes/dashboard_server.ts";
 import { cliArgs } from "../helpers/run_cli.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

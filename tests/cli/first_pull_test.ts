@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { World } from "../../cli/_world.ts";
 import { type ConfiguredPair, configuredPair } from "../helpers/configured_pair.ts";
-import { startRunPod } from "../fakes/runpod_server.ts";
+import { startRunPod } from "../../fakes/runpod_server.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 import { runCli } from "../helpers/run_cli.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
-import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
+import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
-import { TOKEN } from "../fakes/github_server.ts";
+import { TOKEN } from "../../fakes/github_server.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";

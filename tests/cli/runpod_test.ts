@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startStorage } from "../fakes/storage_server.ts";
+import { startStorage } from "../../fakes/storage_server.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { cliArgs, PROJECT, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { RunPodWorld } from "../helpers/runpod_world.ts";

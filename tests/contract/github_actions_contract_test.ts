@@ -1,4 +1,4 @@
-import { startGitHubServer } from "../fakes/github_server.ts";
+import { startGitHubServer } from "../../fakes/github_server.ts";
 import { openActions, startLimiterTimers, withManifest } from "../helpers/actions_world.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";

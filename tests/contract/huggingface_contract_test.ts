@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { HuggingFaceSource } from "../../lib/carriers/huggingface_source.ts";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { publisherOptions, REPO, sourceOptions, uploadFrom, WHOLE_REPO } from "../helpers/hub_machines.ts";
 import { testContext } from "../helpers/test_context.ts";
 import {

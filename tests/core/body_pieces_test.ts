@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { bodyPieces } from "../../lib/core/body_pieces.ts";
 import { readPieces } from "../../lib/core/read_pieces.ts";
-import { startFileServer } from "../fakes/file_server.ts";
+import { startFileServer } from "../../fakes/file_server.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";
 
 const CONTENT = noise(5 * 1024 ** 2 + 3, 7);

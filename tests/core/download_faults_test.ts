@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { download } from "../../lib/core/download.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
-import { type Fault, startFileServer } from "../fakes/file_server.ts";
+import { type Fault, startFileServer } from "../../fakes/file_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { slowLine } from "../helpers/slow_line.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";

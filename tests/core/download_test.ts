@@ -8,7 +8,7 @@ import { hashFile } from "../../lib/core/hash.ts";
 import { bearer } from "../../lib/core/http.ts";
 import { describePartial, readPartial, removePartial } from "../../lib/core/partial_file.ts";
 import { Secret } from "../../lib/core/secret.ts";
-import { type FileServer, startFileServer } from "../fakes/file_server.ts";
+import { type FileServer, startFileServer } from "../../fakes/file_server.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { slowLine } from "../helpers/slow_line.ts";
 import { noise, type TempDir, tempDir } from "../helpers/temp_dir.ts";

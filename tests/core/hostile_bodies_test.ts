@@ -13,7 +13,7 @@ import { PrimaryClient } from "../../lib/references/primary_client.ts";
 import { readPrimaryRecords } from "../../lib/references/read_records.ts";
 import { readThroughProxy } from "../../lib/references/read_through_proxy.ts";
 import { RunPodClient } from "../../lib/runpod/client.ts";
-import { HOSTILE_ANSWERS, startHostileServer } from "../fakes/hostile_server.ts";
+import { HOSTILE_ANSWERS, startHostileServer } from "../../fakes/hostile_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";

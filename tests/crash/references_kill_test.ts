@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TOKEN } from "../fakes/github_server.ts";
+import { TOKEN } from "../../fakes/github_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { eachKill, type Killer } from "./each_kill.ts";

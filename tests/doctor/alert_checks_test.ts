@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkAlerts } from "../../lib/doctor/alert_checks.ts";
-import { startMailServer } from "../fakes/mail_server.ts";
+import { startMailServer } from "../../fakes/mail_server.ts";
 import { alerts } from "../helpers/alert_world.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 

@@ -8,7 +8,7 @@ import {
   checkTokenScopes,
   compareVersions,
 } from "../../lib/doctor/git_checks.ts";
-import { startGitServer } from "../fakes/git_server.ts";
+import { startGitServer } from "../../fakes/git_server.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { machine } from "../helpers/machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { References } from "../../lib/config/sections/references.ts";
 import { checkReferences } from "../../lib/doctor/reference_checks.ts";
-import { TOKEN } from "../fakes/github_server.ts";
+import { TOKEN } from "../../fakes/github_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { IMAGES, ReferencesWorld, TEXTS } from "../helpers/references_world.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";

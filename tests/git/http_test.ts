@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { InterruptedError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
-import { type GitServer, startGitServer } from "../fakes/git_server.ts";
+import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
 import { noise, readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startGitServer } from "../fakes/git_server.ts";
+import { startGitServer } from "../../fakes/git_server.ts";
 import { cliArgs, spawnCli } from "../helpers/run_cli.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { bareRepository, clone, commitAll, git, GIT_ENV } from "../helpers/test_git.ts";

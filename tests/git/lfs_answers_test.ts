@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import type { SpawnProcess } from "../../lib/core/subprocess.ts";
 import { Secret } from "../../lib/core/secret.ts";
-import { type GitServer, startGitServer } from "../fakes/git_server.ts";
+import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";

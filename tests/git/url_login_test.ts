@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Secret } from "../../lib/core/secret.ts";
 import { spawnInOurGroup, type SpawnProcess } from "../../lib/core/subprocess.ts";
-import { type GitServer, startGitServer } from "../fakes/git_server.ts";
+import { type GitServer, startGitServer } from "../../fakes/git_server.ts";
 import { type Machine, machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../helpers/test_context.ts";

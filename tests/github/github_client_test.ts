@@ -14,10 +14,10 @@ import {
   secondaryLimit,
   startGitHubServer,
   TOKEN,
-} from "../fakes/github_server.ts";
+} from "../../fakes/github_server.ts";
 import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
-import { githubRequestProblems } from "../helpers/github_openapi.ts";
+import { githubRequestProblems } from "../../fakes/github_openapi.ts";
 import { testContext } from "../helpers/test_context.ts";
 
 await startLimiterTimers();

@@ -20,7 +20,7 @@ import {
   type RunDetails,
   startGitHubServer,
   TOKEN,
-} from "../fakes/github_server.ts";
+} from "../../fakes/github_server.ts";
 import { QuickClock } from "./fake_clock.ts";
 import { streamedZip } from "./streamed_zip.ts";
 import { tempDir, writeFiles } from "./temp_dir.ts";

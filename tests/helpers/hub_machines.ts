@@ -13,7 +13,7 @@ import { pull, type PullOptions, type PullReport } from "../../lib/pipeline/pull
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { NO_FOLDER_MEMORY } from "../../lib/release/model_set.ts";
 import { openStore } from "../../lib/store/store.ts";
-import type { HubServer } from "../fakes/hub_server.ts";
+import type { HubServer } from "../../fakes/hub_server.ts";
 
 export const REPO = "you/models";
 export const WHOLE_REPO: RepoLayout = { folder: "", include: [], exclude: [] };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { REPO } from "./hub_machines.ts";
 import { runCli } from "./run_cli.ts";
 import { tempDir, writeFiles } from "./temp_dir.ts";

@@ -3,9 +3,9 @@ import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
 import { type Dress, dress, type Dressed } from "../../lib/references/pull_requests/dress.ts";
 import { type PullRequestRoute, PullRequests } from "../../lib/references/pull_requests/pull_requests.ts";
-import type { PullsRepository, RepositoryDetails } from "../fakes/github_pulls_repository.ts";
-import { GitHubPullsServer } from "../fakes/github_pulls_server.ts";
-import { TOKEN } from "../fakes/github_server.ts";
+import type { PullsRepository, RepositoryDetails } from "../../fakes/github_pulls_repository.ts";
+import { GitHubPullsServer } from "../../fakes/github_pulls_server.ts";
+import { TOKEN } from "../../fakes/github_server.ts";
 import { QuickClock } from "./fake_clock.ts";
 import { testContext } from "./test_context.ts";
 

@@ -5,7 +5,7 @@ import { deliverReports, type Delivery } from "../../lib/reporting/deliver_repor
 import { reportingOf, RUN_BUDGET_MS } from "../../lib/reporting/report_run.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
-import { DashboardServer } from "../fakes/dashboard_server.ts";
+import { DashboardServer } from "../../fakes/dashboard_server.ts";
 import { QuickClock } from "./fake_clock.ts";
 import { type TempDir, tempDir } from "./temp_dir.ts";
 import { fixedEnvironment, type RecordedLog, testContext } from "./test_context.ts";

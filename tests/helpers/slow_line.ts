@@ -1,5 +1,5 @@
 import type { Context } from "../../lib/core/context.ts";
-import type { FileServer } from "../fakes/file_server.ts";
+import type { FileServer } from "../../fakes/file_server.ts";
 import type { FakeClock } from "./fake_clock.ts";
 import { testContext } from "./test_context.ts";
 

@@ -1,5 +1,5 @@
 /** Mails an alert to a server with TLS that it starts itself, and prints what came of it. */
-import { startMailServer } from "../fakes/mail_server.ts";
+import { startMailServer } from "../../fakes/mail_server.ts";
 import { alertContext, alertOf, alerts, eventOf } from "./alert_world.ts";
 
 /** A folder with `server.key` and `server.pem`, and whether TLS begins at once. */

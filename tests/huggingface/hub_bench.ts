@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { type RecordedLog, testContext } from "../helpers/test_context.ts";

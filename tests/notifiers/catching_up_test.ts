@@ -7,7 +7,7 @@ import { recordedRun } from "../../lib/pipeline/run.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { markRun } from "../../lib/store/running.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { alerts } from "../helpers/alert_world.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { mountObstacle, tmpfsAt } from "../helpers/small_disk.ts";

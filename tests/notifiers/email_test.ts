@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Alerts } from "../../lib/config/sections/alerts.ts";
-import { startMailServer } from "../fakes/mail_server.ts";
+import { startMailServer } from "../../fakes/mail_server.ts";
 import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { NEW_DIGEST, OLD_DIGEST } from "../helpers/reload_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { channelsOf } from "../../lib/notifiers/channels.ts";
 import { type NodeAlert, nodeMessage } from "../../lib/notifiers/node_alert.ts";
-import { startMailServer } from "../fakes/mail_server.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startMailServer } from "../../fakes/mail_server.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { alertContext, alerts } from "../helpers/alert_world.ts";
 
 const DOWN: NodeAlert = {

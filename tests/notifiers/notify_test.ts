@@ -7,7 +7,7 @@ import { AlertSink } from "../../lib/notifiers/alert_sink.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { OUTCOMES } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { NEW_DIGEST, OLD_DIGEST } from "../helpers/reload_world.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { alertContext, alertOf, alerts, eventOf } from "../helpers/alert_world.ts";
 import { NEW_DIGEST } from "../helpers/reload_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

@@ -4,7 +4,7 @@ import { Output } from "../../cli/_output.ts";
 import { Validate } from "../../lib/config/sections/validate.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { waitForRelease } from "../../lib/redeploy/wait_for_release.ts";
-import { HubServer } from "../fakes/hub_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
 import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
 import { train } from "../../lib/training/train.ts";
 import type { Checker } from "../../lib/validators/checker.ts";

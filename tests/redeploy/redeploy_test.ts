@@ -5,7 +5,7 @@ import { Secret } from "../../lib/core/secret.ts";
 import { type DeployTarget, deployTargets } from "../../lib/redeploy/deploy_targets.ts";
 import { triggerDeploy } from "../../lib/redeploy/trigger_deploy.ts";
 import { waitForRelease, type WaitOptions } from "../../lib/redeploy/wait_for_release.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
 

@@ -6,7 +6,7 @@ import {
   UnreachableError,
 } from "../../lib/core/errors.ts";
 import { PrimaryClient } from "../../lib/references/primary_client.ts";
-import { type FakePrimary, page, problem, startPrimary } from "../fakes/primary_server.ts";
+import { type FakePrimary, page, problem, startPrimary } from "../../fakes/primary_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";
 

@@ -5,7 +5,7 @@ import { Reload } from "../../lib/config/sections/reload.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { reloadConsumers, requireReloadSecrets } from "../../lib/reload/reload_consumers.ts";
 import { excerptChanges } from "../../lib/reload/reload_news.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { hooks, NEW_DIGEST, OLD_DIGEST, releaseOf, reloadContext } from "../helpers/reload_world.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";
 

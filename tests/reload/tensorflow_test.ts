@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { hooks, releaseOf, reloadContext } from "../helpers/reload_world.ts";
 import { readFiles, writeFiles } from "../helpers/temp_dir.ts";

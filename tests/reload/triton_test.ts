@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { reloadConsumers } from "../../lib/reload/reload_consumers.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { hooks, releaseOf, reloadContext } from "../helpers/reload_world.ts";
 
 const REPOSITORY = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { appendHistory } from "../../lib/store/history.ts";
 import { keepPublishedFiles } from "../../lib/store/published_files.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { digestOf } from "../helpers/report_events.ts";
 import { finished, finishedFrom, ReportWorld, runRecordOf } from "../helpers/report_world.ts";
 

@@ -4,7 +4,7 @@ import { EXIT } from "../../lib/core/errors.ts";
 import { PingSink } from "../../lib/reporting/ping_sink.ts";
 import { appendHistory, type RunRecord } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
-import { startRecordingHost } from "../fakes/recording_host.ts";
+import { startRecordingHost } from "../../fakes/recording_host.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { runRecordOf } from "../helpers/report_world.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

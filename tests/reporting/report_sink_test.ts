@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BATCH_EVENTS_MAX } from "../../lib/reporting/event_names.ts";
 import { ReportSink } from "../../lib/reporting/report_sink.ts";
-import { DashboardServer } from "../fakes/dashboard_server.ts";
+import { DashboardServer } from "../../fakes/dashboard_server.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ReportWorld, runRecordOf } from "../helpers/report_world.ts";
 import { runCli } from "../helpers/run_cli.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readTrainJob } from "../../lib/training/train_job.ts";
 import type { TrainingOptions } from "../../lib/training/train.ts";
 import { uploadPresigned } from "../../lib/training/upload_archive.ts";
-import { startStorage } from "../fakes/storage_server.ts";
+import { startStorage } from "../../fakes/storage_server.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { TargetRepository } from "../../../lib/references/git/target_repository.ts";
-import { startGitServer } from "../../fakes/git_server.ts";
+import { startGitServer } from "../../../fakes/git_server.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 import { testContext } from "../../helpers/test_context.ts";
 import { bareRepository, clone, commitAll } from "../../helpers/test_git.ts";

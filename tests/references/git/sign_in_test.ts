@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Secret } from "../../../lib/core/secret.ts";
 import { TargetRepository } from "../../../lib/references/git/target_repository.ts";
-import { startGitServer } from "../../fakes/git_server.ts";
+import { startGitServer } from "../../../fakes/git_server.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 import { isolatedSpawn, testContext } from "../../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../../helpers/test_git.ts";

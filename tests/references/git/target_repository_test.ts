@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FailedError, RefusedError, UnreachableError, UsageError } from "../../../lib/core/errors.ts";
 import { Secret } from "../../../lib/core/secret.ts";
 import { type ClonePlace, TargetRepository } from "../../../lib/references/git/target_repository.ts";
-import { startGitServer } from "../../fakes/git_server.ts";
+import { startGitServer } from "../../../fakes/git_server.ts";
 import { tempDir, writeFiles } from "../../helpers/temp_dir.ts";
 import { testContext } from "../../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git } from "../../helpers/test_git.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { ModelSyncError } from "../../../lib/core/errors.ts";
 import { closeOlder, closeReplaced } from "../../../lib/references/pull_requests/close_older.ts";
 import { dress } from "../../../lib/references/pull_requests/dress.ts";
-import { lostAnswer } from "../../fakes/github_pulls_server.ts";
-import { problem, TOKEN } from "../../fakes/github_server.ts";
+import { lostAnswer } from "../../../fakes/github_pulls_server.ts";
+import { problem, TOKEN } from "../../../fakes/github_server.ts";
 import { startLimiterTimers } from "../../helpers/actions_world.ts";
 import { PullsWorld, REGISTRY } from "../../helpers/pulls_world.ts";
 

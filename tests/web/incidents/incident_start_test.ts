@@ -3,7 +3,7 @@ import { nodeState } from "../../../web/fleet/node_state.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { readIncidents } from "../../../web/store/read_incidents.ts";
 import { sweep } from "../../../web/store/retention.ts";
-import { startRecordingHost } from "../../fakes/recording_host.ts";
+import { startRecordingHost } from "../../../fakes/recording_host.ts";
 import { alertingTo, startWatch, type WatchedFleet } from "../../helpers/watched_fleet.ts";
 import * as events from "../../helpers/web_events.ts";
 

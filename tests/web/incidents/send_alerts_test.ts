@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { keys } from "../../../web/store/keys.ts";
-import type { RecordingHost } from "../../fakes/recording_host.ts";
-import { startRecordingHost } from "../../fakes/recording_host.ts";
+import { type RecordingHost, startRecordingHost } from "../../../fakes/recording_host.ts";
 import { alertingTo, startWatch } from "../../helpers/watched_fleet.ts";
 
 const BOT = "bot-paris/client";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startRecordingHost } from "../../fakes/recording_host.ts";
+import { startRecordingHost } from "../../../fakes/recording_host.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 import { alertingTo, startWatch, WatchedFleet } from "../../helpers/watched_fleet.ts";
 

@@ -1,6 +1,6 @@
-import type { Clock } from "../../lib/core/clock.ts";
-import { sha256Hex } from "../../lib/core/hash.ts";
-import { githubRequestProblems } from "../helpers/github_openapi.ts";
+import type { Clock } from "../lib/core/clock.ts";
+import { sha256Hex } from "../lib/core/hash.ts";
+import { githubRequestProblems } from "./github_openapi.ts";
 import { type BlobContent, type BlobServer, startBlobServer } from "./blob_server.ts";
 
 /** The repository that the server holds. */

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
 import { z } from "zod";
-import type { Clock } from "../../lib/core/clock.ts";
-import { githubRequestProblems } from "../helpers/github_openapi.ts";
+import type { Clock } from "../lib/core/clock.ts";
+import { githubRequestProblems } from "./github_openapi.ts";
 import {
   type BranchSha,
   type Caller,

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/core/clock.ts";
+import type { Clock } from "../lib/core/clock.ts";
 
 /** How long GitHub's addresses of artifacts last. */
 const ADDRESS_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/core/clock.ts";
+import type { Clock } from "../lib/core/clock.ts";
 import { problem } from "./github_server.ts";
 
 /** Who asks, and what GitHub lets them do. */
