@@ -7,7 +7,7 @@ import {
   GitHubActionsSource,
   sourceKey,
 } from "../lib/carriers/github_actions_source.ts";
-import { describeOrigin } from "../lib/config/load.ts";
+import { describeOrigin } from "../lib/config/layers.ts";
 import { partialPath } from "../lib/store/partials.ts";
 import { findStart, rememberStart } from "../lib/store/starts.ts";
 import type { Store } from "../lib/store/store.ts";

@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { ENV_PREFIX } from "../lib/config/keys.ts";
-import { describeOrigin } from "../lib/config/load.ts";
+import { describeOrigin } from "../lib/config/layers.ts";
 import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { InterruptedError, UsageError } from "../lib/core/errors.ts";

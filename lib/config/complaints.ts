@@ -1,7 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
-import { describeOrigin, type Origin } from "./load.ts";
+import { describeOrigin, type Origin } from "./layers.ts";
 
 /** Further away than this, a suggestion is a guess. */
 const TYPING_ERRORS_MAX = 3;

@@ -1,7 +1,7 @@
 import type { Environment } from "../core/context.ts";
 import { parseJson } from "../core/parse_json.ts";
 import { splitTimes } from "../schedule/split_times.ts";
-import { parseBoolean } from "./boolean_text.ts";
+import { parseBoolean } from "./text_values.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
 
 /** A setting that an environment variable gives. */

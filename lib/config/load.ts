@@ -1,22 +1,13 @@
-import { cleanLine } from "../core/clean_text.ts";
 import type { Environment } from "../core/context.ts";
-import { UsageError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { isAppsettings, plainJson, readAppsettings, readAppsettingsEnvironment } from "./appsettings.ts";
 import { readEnvironment } from "./environment.ts";
-import { fitText } from "./fit_text.ts";
-import { expandSetting, homeProblem } from "./home_settings.ts";
 import { readHordeEnvironment } from "./horde_environment.ts";
+import { ConfigError, describeOrigin, Layers, type Origin } from "./layers.ts";
 import { rememberEnvironment, rememberSettings } from "./remember_secrets.ts";
 import { ModelSync } from "./schema.ts";
-import { valueProblem } from "./value_problem.ts";
-import { type Place, readYamlSection, YamlProblem } from "./yaml_section.ts";
-
-/** Where a setting came from; settings that came from nowhere are defaults. */
-export type Origin =
-  | ({ readonly kind: "file" } & Place)
-  | { readonly kind: "environment"; readonly name: string }
-  | { readonly kind: "flag"; readonly name: string };
+import { fitText } from "./text_values.ts";
+import { readYamlSection, YamlProblem } from "./yaml_section.ts";
 
 /** A value from the command line. */
 export interface FlagValue {
@@ -29,51 +20,36 @@ export interface FlagValue {
 
 export interface ConfigInput {
   readonly file: string;
-  /** Whether the user named the file. The default one may be missing. */
+  /** Whether the user named the file. The default file may be missing. */
   readonly isFileRequired: boolean;
-  /** Read where the default file is missing: a bot's `appsettings.json`. */
+  /** A bot's `appsettings.json`, which is read when the default file is missing. */
   readonly fallbackFile?: string;
   readonly flags: readonly FlagValue[];
   readonly env: Environment;
-  /** A file's text, of at most {@link CONFIG_BYTES_MAX}; `undefined` when there is no such file. */
+  /** Returns a file's text of at most {@link CONFIG_BYTES_MAX} bytes; `undefined` when the file is missing. */
   readonly readText: (path: string) => string | undefined;
 }
 
 export interface LoadedConfig {
   readonly settings: ModelSync;
-  /** The file that was read; `undefined` when there is none. */
+  /** The file that was read; `undefined` without a file. */
   readonly file: string | undefined;
-  /** Where each setting that is not a default came from, by its dotted path. */
+  /** The origin of each setting that does not have its default, by its dotted path. */
   readonly origins: ReadonlyMap<string, Origin>;
-  /** A token for GitHub that the configuration of a .NET bot holds, and where. */
+  /** GitHub's token from the configuration of a .NET bot, with its origin. */
   readonly githubToken: { readonly token: Secret; readonly origin: Origin } | undefined;
-  /** Sentences about variables of the reference sync that may not mean what was meant; for the command that uses them. */
+  /** Sentences about unknown or adjusted variables of the reference sync. Only `references-sync` shows them. */
   readonly warnings: readonly string[];
 }
 
-/** A configuration that cannot be used. */
-export class ConfigError extends UsageError {
-  /** Each begins with its place. */
-  readonly complaints: readonly string[];
-
-  constructor(complaints: readonly string[], hint: string) {
-    const [first = "it is invalid"] = complaints;
-    const more = complaints.length > 1 ? ` (and ${complaints.length - 1} more)` : "";
-    super(`Cannot use the configuration: ${first}${more}`, { code: "CONFIG_INVALID", hint });
-    this.complaints = complaints.map((complaint) => cleanLine(complaint));
-  }
-}
-
-/** A bot's configuration is some hundred lines; more than this is not one. */
+/** The largest configuration file. A bot's configuration has a few hundred lines. */
 export const CONFIG_BYTES_MAX = 1024 * 1024;
 
-const HINT = "model-sync config check lists every complaint; model-sync config init writes a commented file";
-
 /**
- * Reads the configuration: flags over our variables over those of the original reference sync over file over the
- * settings of a .NET bot over defaults.
+ * Returns the configuration. The order of precedence is: flags, `MODEL_SYNC_*` variables, variables of the original
+ * reference sync, the file, the variables and sections of a .NET bot, defaults.
  *
- * @throws {ConfigError} naming file, line and column, variable or flag of each complaint
+ * @throws {ConfigError} with file, line and column, variable or flag of each complaint
  */
 export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   rememberEnvironment(input.env);
@@ -82,7 +58,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const githubToken = addAppsettings(layers, read, input.env);
   if (read !== undefined) addFile(layers, read);
   const horde = await readHordeEnvironment(input.env);
-  // Where a setting is given twice, MODEL_SYNC_* wins: whoever uses that name has turned to this program.
+  // MODEL_SYNC_* comes second and wins: those variables were written for this program.
   for (const { path, value, name } of [...horde.values, ...readEnvironment(input.env)]) {
     layers.set(path, value, { kind: "environment", name });
   }
@@ -94,7 +70,7 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     const { COMPLAINTS_MAX, describeIssue } = await import("./complaints.ts");
     const issues = result.error.issues.slice(0, COMPLAINTS_MAX);
     const complaints = issues.flatMap((issue) => describeIssue(issue, layers.origins));
-    throw new ConfigError(complaints.sort(new Intl.Collator("en", { numeric: true }).compare), HINT);
+    throw new ConfigError(complaints.sort(new Intl.Collator("en", { numeric: true }).compare));
   }
   return {
     settings: result.data,
@@ -105,31 +81,22 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   };
 }
 
-/** Converts texts of the file that fail as they stand; options and variables have their own readers. */
-function parse({ raw, origins }: Layers): ReturnType<typeof ModelSync.safeParse> {
-  const result = ModelSync.safeParse(raw, { reportInput: true });
+/** Validates the layers. Texts of the file are converted where validation fails; flags and variables already are. */
+function parse(layers: Layers): ReturnType<typeof ModelSync.safeParse> {
+  const result = ModelSync.safeParse(layers.raw, { reportInput: true });
   if (result.success) return result;
   let isChanged = false;
   for (const issue of result.error.issues) {
     const path = issue.path.map(String);
-    if (originOf(path, origins)?.kind !== "file") continue;
-    const fitted = fitText(raw, issue);
+    if (layers.originOf(path)?.kind !== "file") continue;
+    const fitted = fitText(layers.raw, issue);
     if (fitted !== undefined) isChanged = true;
-    if (fitted === "removed") origins.delete(path.join("."));
+    if (fitted === "removed") layers.origins.delete(path.join("."));
   }
-  return isChanged ? ModelSync.safeParse(raw, { reportInput: true }) : result;
+  return isChanged ? ModelSync.safeParse(layers.raw, { reportInput: true }) : result;
 }
 
-/** Where a setting, or the list that it stands in, came from. */
-function originOf(path: readonly string[], origins: ReadonlyMap<string, Origin>): Origin | undefined {
-  for (let length = path.length; length > 0; length--) {
-    const origin = origins.get(path.slice(0, length).join("."));
-    if (origin !== undefined) return origin;
-  }
-  return undefined;
-}
-
-/** Whether a file, a variable or an option gives a setting of a section. */
+/** Returns whether the file, a variable or a flag sets a key of the section. */
 export function givesSection({ origins }: Pick<LoadedConfig, "origins">, section: string): boolean {
   return origins.keys().some((name) => name.startsWith(`${section}.`));
 }
@@ -148,50 +115,10 @@ function findFile({ file, isFileRequired, fallbackFile, readText }: ConfigInput)
     return { file: candidate, text: isAppsettings(candidate) ? plainJson(text) : text };
   }
   if (!isFileRequired) return undefined;
-  throw new ConfigError([`${file} does not exist`], "check --config, or write one: model-sync config init");
-}
-
-/** `configs/bot.yaml:12:3`, `--branch`, `MODEL_SYNC_BRANCH`. */
-export function describeOrigin(origin: Origin): string {
-  return origin.kind === "file" ? `${origin.file}:${origin.line}:${origin.column}` : origin.name;
-}
-
-/** The values of all layers, each over those below it, and where each came from. */
-class Layers {
-  readonly raw: Record<string, unknown> = Object.create(null);
-  readonly origins = new Map<string, Origin>();
-  readonly #env: Environment;
-
-  constructor(env: Environment) {
-    this.#env = env;
-  }
-
-  /** @throws {ConfigError} where the value is unusable whatever the setting is */
-  set(path: readonly string[], value: unknown, origin: Origin): void {
-    const problem = valueProblem(value) ?? homeProblem(path, value, this.#env);
-    if (problem !== undefined) {
-      const name = ["model_sync", ...path, ...problem.path].join(".");
-      throw new ConfigError([`${describeOrigin(origin)}: ${name} ${problem.reason}`], HINT);
-    }
-    let target = this.raw;
-    for (const name of path.slice(0, -1)) target = childOf(target, name);
-    const last = path.at(-1);
-    if (last === undefined) return;
-    target[last] = expandSetting(path, value, this.#env);
-    this.origins.set(path.join("."), origin);
-  }
-}
-
-function childOf(parent: Record<string, unknown>, name: string): Record<string, unknown> {
-  const child = parent[name];
-  if (isRecord(child)) return child;
-  const created: Record<string, unknown> = Object.create(null);
-  parent[name] = created;
-  return created;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  throw new ConfigError(
+    [`${file} does not exist`],
+    "check the path given with --config, or create a file with model-sync config init",
+  );
 }
 
 function addFile(layers: Layers, { file, text }: ConfigFile): void {
@@ -200,7 +127,11 @@ function addFile(layers: Layers, { file, text }: ConfigFile): void {
   }
 }
 
-/** Adds what a .NET bot has set, variables over its file, below everything else. @returns its token, which is no setting */
+/**
+ * Adds the settings of a .NET bot as the lowest layer, its variables over its file.
+ *
+ * @returns GitHub's token, for which there is no setting
+ */
 function addAppsettings(
   layers: Layers,
   read: ConfigFile | undefined,
@@ -225,7 +156,7 @@ function readingYaml<Result>(read: () => Result): Result {
     if (!(error instanceof YamlProblem)) throw error;
     throw new ConfigError(
       [`${describeOrigin({ kind: "file", ...error.place })}: ${error.message}`],
-      "mend the file",
+      "correct the file at this place",
     );
   }
 }

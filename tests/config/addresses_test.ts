@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ConfigError, loadConfig } from "../../lib/config/load.ts";
+import { ConfigError } from "../../lib/config/layers.ts";
+import { loadConfig } from "../../lib/config/load.ts";
 import { githubUrls } from "../../lib/github/github_access.ts";
 import { HUB_VARIABLE } from "../../lib/huggingface/hub_settings.ts";
 import { parseRemoteUrl } from "../../lib/git/remote_url.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { configKeys } from "../../lib/config/keys.ts";
-import { ConfigError, type LoadedConfig } from "../../lib/config/load.ts";
+import { ConfigError } from "../../lib/config/layers.ts";
+import { type LoadedConfig } from "../../lib/config/load.ts";
 import { completeSettings, loadText, MARK, withMarks } from "../helpers/complete_settings.ts";
 
 const LONG = "x".repeat(100_000);

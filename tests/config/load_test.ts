@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parseDotenv } from "../../lib/config/dotenv.ts";
 import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
-import { ConfigError, type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
+import { ConfigError } from "../../lib/config/layers.ts";
+import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { renderStarter } from "../../lib/config/starter.ts";
 import { PROJECT } from "../helpers/run_cli.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../../lib/config/load.ts";
+import { ConfigError } from "../../lib/config/layers.ts";
 import { ROLES, roleSchedule } from "../../lib/schedule/roles.ts";
 import { loadText } from "../helpers/complete_settings.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ALERTS_VARIABLE, findAlerting } from "../../../web/incidents/find_alerting.ts";
 import { readAlertSettings } from "../../../web/incidents/read_alert_settings.ts";
-import { ConfigError } from "../../../lib/config/load.ts";
+import { ConfigError } from "../../../lib/config/layers.ts";
 import { fixedEnvironment, testContext } from "../../helpers/test_context.ts";
 
 const YAML = `
