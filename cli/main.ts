@@ -1,5 +1,6 @@
 import { UsageError } from "../lib/core/errors.ts";
 import { VERSION } from "../lib/core/version.ts";
+import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
 import { type CommandName, SUMMARIES } from "./_summaries.ts";
@@ -15,9 +16,6 @@ interface Entry {
   readonly revoked: readonly PermissionName[];
   readonly load: () => Promise<{ readonly program: Program }>;
 }
-
-/** How the executable starts itself to try a model; nobody types it. */
-const TRY_ONNX = "_try-onnx";
 
 /** Every command with what it gives up: exported for the test that compares it with the permission sets. */
 export const ENTRIES: Readonly<Record<CommandName, Entry>> = {
@@ -70,7 +68,7 @@ export async function run(world: World): Promise<number> {
   if (["--help", "-h", "help"].includes(name)) return shown(output, help());
   if (["--version", "-V"].includes(name)) return shown(output, VERSION);
   if (name === TRY_ONNX) {
-    await (await import("./_try_onnx.ts")).tryOnnx();
+    await tryOnnx();
     return 0;
   }
   if (!isCommand(name)) return output.error(await unknownCommand(name));

@@ -2,10 +2,8 @@ import { fileURLToPath } from "node:url";
 import { cleanLine } from "../../core/clean_text.ts";
 import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
+import { TRY_ONNX } from "./try_onnx.ts";
 import { STARTED, TryAnswer, type TryRequest } from "./try_protocol.ts";
-
-/** The command of the executable that tries a model; nobody types it. */
-export const TRY_ONNX = "_try-onnx";
 
 /** An answer is a line of drifts and notes, one an output. */
 const ANSWER_CHARS_MAX = 16 * 1024 * 1024;
@@ -81,9 +79,9 @@ function lastLine(text: string): string | undefined {
   return line === undefined || line === "" ? undefined : cleanLine(line, { charsMax: REASON_CHARS_MAX });
 }
 
-/** The executable runs itself; from source Deno runs the entry that does only this. */
+/** The executable starts itself; from source, Deno runs `try_onnx.ts`. */
 function program(): { readonly command: string; readonly args: readonly string[] } {
   if (Deno.build.standalone) return { command: Deno.execPath(), args: [TRY_ONNX] };
-  const entry = fileURLToPath(new URL("../../../cli/_try_onnx.ts", import.meta.url));
+  const entry = fileURLToPath(new URL("./try_onnx.ts", import.meta.url));
   return { command: Deno.execPath(), args: ["run", "-q", "--no-prompt", "--allow-read", entry] };
 }
