@@ -1,164 +1,26 @@
 import {
-  type Aliases,
   type Application,
   buildApplication,
   type Command,
   type CommandContext,
-  type FlagParametersForType,
   type PartialApplicationConfiguration,
   type RouteMap,
   run as runApplication,
 } from "@stricli/core";
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
-import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
-import type { Log } from "../lib/core/log.ts";
 import { outgoingHttp } from "../lib/core/outgoing_http.ts";
 import { ownerWrites } from "../lib/core/owner_writes.ts";
-import { parseRate } from "../lib/core/rate_limit.ts";
-import type { Cron } from "../lib/daemon/ticks.ts";
-import type { StoreLocation } from "../lib/store/store.ts";
-import { readEnvironment } from "./_environment.ts";
+import { processWorld, readEnvironment, type World } from "./_world.ts";
 import { Output } from "./_output.ts";
-import { stopOnSignals } from "./_stop.ts";
-import type { CommandName } from "./_summaries.ts";
-import { type Permissions, processWorld, type World } from "./_world.ts";
-
-/** Read when `--config` is not given; it need not exist. */
-export const DEFAULT_CONFIG_FILE = "configs/bot.yaml";
-
-/** Options of every command. */
-export interface CommonFlags {
-  readonly config?: string;
-  readonly modelsDir?: string;
-  readonly stateDir?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly verbose?: boolean;
-  readonly logFormat?: "text" | "json";
-}
-
-/** An option that takes any text. */
-export function textFlag(brief: string) {
-  return { kind: "parsed", parse: String, optional: true, brief } as const;
-}
-
-/** An option that is given or not. */
-export function switchFlag(brief: string) {
-  return { kind: "boolean", optional: true, withNegated: false, brief } as const;
-}
-
-/** An option that takes a JSON object. */
-export function jsonFlag(brief: string) {
-  const parse = (text: string): Record<string, unknown> => {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-    throw new TypeError("it must be a JSON object");
-  };
-  return { kind: "parsed", parse, optional: true, brief } as const;
-}
-
-/** An option that takes a whole number of at least `least`. */
-export function integerFlag(brief: string, least: number) {
-  const parse = (text: string) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(`it must be a whole number of at least ${least}`);
-    }
-    return value;
-  };
-  return { kind: "parsed", parse, optional: true, brief } as const;
-}
-
-/** An option that takes an amount of bytes a second. */
-export function rateFlag(brief: string) {
-  return { kind: "parsed", parse: parseRate, optional: true, brief } as const;
-}
-
-export const COMMON_FLAGS: FlagParametersForType<CommonFlags> = {
-  config: textFlag(`configuration file (default: ${DEFAULT_CONFIG_FILE}, if it exists)`),
-  modelsDir: textFlag("the model folder (default: models)"),
-  stateDir: textFlag("the store (default: .model-sync beside the model folder)"),
-  json: switchFlag("print one JSON object instead of text"),
-  quiet: switchFlag("print only warnings and errors; --json still prints its object"),
-  verbose: switchFlag("also log debug messages"),
-  logFormat: {
-    kind: "enum",
-    values: ["text", "json"],
-    optional: true,
-    brief: "format of log lines (default: text)",
-  },
-};
-
-export const COMMON_ALIASES = { q: "quiet", v: "verbose" } as const satisfies Aliases<keyof CommonFlags>;
-
-/** Which settings options stand for, by the options' names. */
-export type FlagSettings = Readonly<Record<string, readonly string[]>>;
-
-/** What options stand for in most commands; a command may mean something else by one, and have others. */
-const FLAG_SETTINGS: FlagSettings = {
-  modelsDir: ["models_dir"],
-  stateDir: ["state_dir"],
-  repoDir: ["repo_dir"],
-  repoUrl: ["repo_url"],
-  repoModelsSubdir: ["repo_models_subdir"],
-  remote: ["remote"],
-  branch: ["branch"],
-  triggerUrl: ["runpod", "trigger_url"],
-  statusUrlTemplate: ["runpod", "status_url_template"],
-  apiKeyEnv: ["runpod", "api_key_env"],
-  triggerMethod: ["runpod", "trigger_method"],
-  triggerPayloadJson: ["runpod", "trigger_payload"],
-  headersJson: ["runpod", "headers"],
-  requestTimeoutSec: ["runpod", "request_timeout_sec"],
-  pollIntervalSecRunpod: ["runpod", "poll_interval_sec"],
-  jobTimeoutSec: ["runpod", "job_timeout_sec"],
-  downloadTimeoutSec: ["runpod", "download_timeout_sec"],
-  extractSubdir: ["runpod", "extract_subdir"],
-  verifyUrl: ["redeploy", "verify_url"],
-  verifyField: ["redeploy", "verify_field"],
-  waitTimeoutSec: ["redeploy", "wait_timeout_sec"],
-  repoId: ["huggingface", "repo_id"],
-  revision: ["huggingface", "revision"],
-  private: ["huggingface", "private"],
-  include: ["huggingface", "include"],
-  exclude: ["huggingface", "exclude"],
-  deleteRemoved: ["huggingface", "delete_removed"],
-  xet: ["huggingface", "xet"],
-};
-
-/** What a command's work gets. */
-export interface Session {
-  readonly context: Context;
-  readonly output: Output;
-  readonly permissions: Permissions;
-  readonly config: LoadedConfig;
-  readonly settings: ModelSync;
-  /** The model folder and its store. */
-  readonly location: StoreLocation;
-  /** Gives the work this long to end after the first signal, instead of `model_sync.stop_timeout_sec`. */
-  readonly stopWithin: (timeoutMs: number) => void;
-  /** Whether its runs wait for one that holds the store, as a daemon's do, instead of failing. */
-  readonly waitsForLock?: boolean;
-  /** Makes of a log the one that its runs write to, where that is not the command's own. */
-  readonly wrapLog?: (log: Log) => Log;
-}
-
-/** What a command gets that works without a valid configuration, or reads it more than once. */
-export interface PlainSession {
-  readonly context: Context;
-  readonly output: Output;
-  readonly permissions: Permissions;
-  readonly cron: Cron;
-  /** Reads the configuration. @throws {ConfigError} */
-  readonly load: () => Promise<LoadedConfig>;
-  /** Gives the work this long to end after the first signal, instead of `model_sync.stop_timeout_sec`. */
-  readonly stopWithin: (timeoutMs: number) => void;
-}
+import { CommonFlags, DEFAULT_CONFIG_FILE, FLAG_SETTINGS, FlagSettings } from "./_options.ts";
+import type { CommandName } from "./_help.ts";
+import { formatDuration } from "../lib/core/format.ts";
+import { openSession, PlainSession, Session } from "./_session.ts";
 
 /** A command with its name, ready to be run. */
 export interface Program {
@@ -210,15 +72,6 @@ export function withSession<Flags extends CommonFlags, Args extends readonly str
     async (plain, flags: Flags, ...args: Args) => await work(await openSession(plain), flags, ...args),
     flagSettings,
   );
-}
-
-/** Reads the configuration as it is now. */
-export async function openSession(plain: PlainSession): Promise<Session> {
-  const { context, output, permissions, load, stopWithin } = plain;
-  const config = await load();
-  const { settings } = config;
-  const location = { modelsDir: settings.models_dir, stateDir: settings.state_dir };
-  return { context, output, permissions, config, settings, location, stopWithin };
 }
 
 /** As {@link withSession}, leaving the configuration to the work. */
@@ -332,4 +185,52 @@ function logLevel(flags: CommonFlags): "debug" | "info" | "warn" | "silent" {
 function endOf(error: unknown, signal: AbortSignal): unknown {
   const isTold = error instanceof InterruptedError || error instanceof RolledBackError;
   return signal.aborted && !isTold ? signal.reason : error;
+}
+
+export interface StopSignal extends Disposable {
+  /** Aborted by the first signal that asks the process to end. */
+  readonly signal: AbortSignal;
+  /** How long the work may go on after the signal. */
+  timeoutMs: number;
+}
+
+/** Until the configuration is read. */
+const STOP_TIMEOUT_MS = 60_000;
+
+/**
+ * Asks the work to end with the first signal, and ends the process where the work does not. Until the result is disposed
+ * of.
+ */
+export function stopOnSignals(world: World, output: Output): StopSignal {
+  const [stopping, ended] = [new AbortController(), new AbortController()];
+  const listening = world.onStop((signal) => {
+    output.log.warn(`${signal}: stopping; once more ends at once`);
+    stopping.abort(
+      new InterruptedError(`Cannot go on: stopped by ${signal}`, {
+        code: "INTERRUPTED",
+        hint: "nothing half-done is left; run it again when you like",
+      }),
+    );
+    const { timeoutMs } = stop;
+    world.clock.sleep(timeoutMs, ended.signal).then(
+      () => world.endNow(output.error(stopTimeout(timeoutMs))),
+      () => {},
+    );
+  });
+  const stop: StopSignal = {
+    signal: stopping.signal,
+    timeoutMs: STOP_TIMEOUT_MS,
+    [Symbol.dispose]() {
+      ended.abort();
+      listening[Symbol.dispose]();
+    },
+  };
+  return stop;
+}
+
+function stopTimeout(timeoutMs: number): InterruptedError {
+  return new InterruptedError(`Cannot stop cleanly: the work goes on after ${formatDuration(timeoutMs)}`, {
+    code: "STOP_TIMEOUT",
+    hint: "the next run finishes or undoes what this one left; model_sync.stop_timeout_sec allows more time",
+  });
 }

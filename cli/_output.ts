@@ -1,14 +1,13 @@
 import { isoSeconds } from "../lib/core/clock.ts";
 import { cleanLine, cleanLines } from "../lib/core/clean_text.ts";
-import { type ErrorFields, EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
+import { EXIT, type ExitCode, messageOf, ModelSyncError } from "../lib/core/errors.ts";
 import { systemFault } from "../lib/core/system_fault.ts";
 import { hideSecrets } from "../lib/core/known_secrets.ts";
-import type { Log, LogFields, LogLevel } from "../lib/core/log.ts";
-import { LOG_LEVELS } from "../lib/core/log.ts";
+import { type Log, LOG_LEVELS, type LogFields, type LogLevel } from "../lib/core/log.ts";
 import { oneLine, printableJson, printableLines } from "../lib/core/quote.ts";
 import { Progress } from "./_progress.ts";
-import { Warnings } from "./_warnings.ts";
 import type { Screen, Terminal } from "./_world.ts";
+import type { ChangeList } from "../lib/release/changes.ts";
 
 /** How a command talks: results to standard output, everything else to standard error. */
 export interface OutputOptions {
@@ -135,14 +134,8 @@ export class Output {
     if (this.options.json || this.options.logFormat === "json") {
       const { message, code, hint, exitCode, fields } = shown;
       const warnings = this.options.json ? this.#warnings.take() : [];
-      const object = {
-        code,
-        message,
-        hint: hint ?? null,
-        exitCode,
-        ...fields,
-        ...(warnings.length === 0 ? {} : { warnings }),
-      };
+      const listed = warnings.length === 0 ? {} : { warnings };
+      const object = { code, message, hint: hint ?? null, exitCode, ...fields, ...listed };
       this.#write(this.#screen.stderr, `${JSON.stringify(object)}\n`);
     } else {
       this.#write(this.#screen.stderr, `${this.#paintErr("red", "error")}: ${shown.message}\n`);
@@ -295,20 +288,15 @@ export class Output {
 
 function cleanFields(fields: LogFields): LogFields {
   return Object.fromEntries(
-    Object.entries(fields).map((
-      [name, value],
-    ) => [name, typeof value === "string" ? cleanLine(value) : value]),
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === "string" ? cleanLine(value) : value,
+    ]),
   );
 }
 
-interface ShownError {
-  readonly message: string;
-  readonly code: string;
-  readonly hint: string | undefined;
-  readonly exitCode: ExitCode;
-  /** How the run ended, and which release is active. */
-  readonly fields: ErrorFields;
-  /** Of an error that is a bug of ours: whoever reports it needs it. */
+interface ShownError extends Pick<ModelSyncError, "message" | "code" | "hint" | "exitCode" | "fields"> {
+  /** The stack trace of an unexpected error, for the bug report. */
   readonly stack: string | undefined;
 }
 
@@ -326,4 +314,42 @@ function describeError(thrown: unknown): ShownError {
     fields: {},
     stack: error instanceof Error ? cleanLines(error.stack ?? "") : undefined,
   };
+}
+
+/** More warnings than this say nothing new; the rest are counted. */
+const WARNINGS_MAX = 100;
+
+/** What was logged as a warning or an error since the last result: `--json` has it in the result. */
+class Warnings {
+  #messages: string[] = [];
+  #leftOut = 0;
+
+  add(message: string): void {
+    if (this.#messages.length < WARNINGS_MAX) this.#messages.push(message);
+    else this.#leftOut++;
+  }
+
+  /** Returns the messages and forgets them: a command that runs for long has many results. */
+  take(): string[] {
+    const messages = this.#leftOut === 0
+      ? this.#messages
+      : [...this.#messages, `${this.#leftOut} more warnings are left out`];
+    this.#messages = [];
+    this.#leftOut = 0;
+    return messages;
+  }
+}
+
+/** A person reads the first screenful; a release may have thousands of files. */
+const SHOWN_MAX = 40;
+
+/** Returns a preview file by file: removals first (`-`), which are cut last, then changes (`~`) and additions (`+`). */
+export function changeLines(output: Output, changes: ChangeList): string[] {
+  const lines = [
+    ...changes.removed.map((path) => output.paint("red", `  - ${path}`)),
+    ...changes.modified.map((path) => output.paint("yellow", `  ~ ${path}`)),
+    ...changes.added.map((path) => output.paint("green", `  + ${path}`)),
+  ];
+  const hidden = lines.length - SHOWN_MAX;
+  return hidden > 0 ? [...lines.slice(0, SHOWN_MAX), `  … and ${hidden} more`] : lines;
 }

@@ -17,17 +17,15 @@ import { activeManifest } from "../lib/store/active_release.ts";
 import { isUnused, removeUnused } from "../lib/store/first_use.ts";
 import { planMode } from "../lib/store/model_folder.ts";
 import { findStore, openStore, placeOf, type Store } from "../lib/store/store.ts";
-import { changeLines } from "./_changes.ts";
-import { type CommonFlags, type Session, switchFlag } from "./_command.ts";
+import { changeLines, type Output } from "./_output.ts";
+import { type CommonFlags, switchFlag } from "./_options.ts";
+import { narrowPermissions, type Need, type Session } from "./_session.ts";
 import { awaitCanary } from "../lib/pipeline/await_canary.ts";
-import { otherWriterText } from "./_other_writer.ts";
-import { narrowPermissions, type Need } from "./_permissions.ts";
-import { runRecorded } from "./_run.ts";
+import { otherWriterText } from "../lib/store/recorded_writer.ts";
+import { runRecorded, signaturePolicy } from "./_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import type { Output } from "./_output.ts";
-import { signaturePolicy } from "./_signing.ts";
-import type { CommandName } from "./_summaries.ts";
+import type { CommandName } from "./_help.ts";
 
 /** Options of every command that pulls. */
 export interface PullingFlags extends CommonFlags {

@@ -14,19 +14,15 @@ import type { Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
-  defineProgram,
   type FlagSettings,
   integerFlag,
-  type Invocation,
-  main,
-  type Program,
   rateFlag,
-  type Session,
   textFlag,
-  withSession,
-} from "./_command.ts";
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import { previewPulling, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export interface ArtifactPullFlags extends PullingFlags {
   readonly owner?: string;

@@ -11,22 +11,12 @@ import { shortDigest } from "../lib/release/manifest.ts";
 import type { CanaryDescription } from "../lib/reporting/wire.ts";
 import { chooseMode } from "../lib/store/model_folder.ts";
 import { findStore } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineGroup,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  withSession,
-} from "./_command.ts";
-import { narrowPermissions } from "./_permissions.ts";
+import { narrowPermissions, openExistingStore, type Session } from "./_session.ts";
+import { defineGroup, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags } from "./_options.ts";
 import { runRecorded } from "./_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
-import { openExistingStore } from "./_store.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 const COMMON = { flags: COMMON_FLAGS, aliases: COMMON_ALIASES };
 

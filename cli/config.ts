@@ -14,16 +14,18 @@ import {
   COMMON_FLAGS,
   type CommonFlags,
   DEFAULT_CONFIG_FILE,
+  switchFlag,
+} from "./_options.ts";
+import {
   defineGroup,
   type Invocation,
   main,
-  type PlainSession,
   type Program,
-  switchFlag,
   withPlainSession,
   withSession,
 } from "./_command.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import type { PlainSession } from "./_session.ts";
+import { SUMMARIES } from "./_help.ts";
 import type { Output } from "./_output.ts";
 
 interface InitFlags extends CommonFlags {

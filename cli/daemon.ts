@@ -26,26 +26,26 @@ import { openStore, type Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
-  defineProgram,
+  GIT_FLAGS,
   integerFlag,
-  type Invocation,
-  main,
-  openSession,
-  type PlainSession,
-  type Program,
-  type Session,
+  RUNPOD_FLAGS,
   switchFlag,
   textFlag,
-  withPlainSession,
-} from "./_command.ts";
-import { GIT_FLAGS } from "./_git_flags.ts";
-import { keepPermissions, narrowPermissions, type Need } from "./_permissions.ts";
+  TRAINING_FLAGS,
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withPlainSession } from "./_command.ts";
+import {
+  followSettings,
+  keepPermissions,
+  narrowPermissions,
+  type Need,
+  openSession,
+  type PlainSession,
+  type Session,
+} from "./_session.ts";
 import { checkRoles, ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
 import type { Output } from "./_output.ts";
-import { RUNPOD_FLAGS } from "./_runpod_flags.ts";
-import { followSettings } from "./_follow_settings.ts";
-import { SUMMARIES } from "./_summaries.ts";
-import { TRAINING_FLAGS } from "./_training_flags.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface DaemonFlags extends RoleFlags {
   readonly role: readonly Role[];

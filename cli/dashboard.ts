@@ -16,23 +16,10 @@ import { serveDashboard } from "../web/serve.ts";
 import { kvFileOf, openKv } from "../web/store/open_kv.ts";
 import { changeSettings } from "../web/store/settings_row.ts";
 import { watchKvFile } from "../web/store/watch_kv_file.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  openSession,
-  type PlainSession,
-  type Program,
-  type Session,
-  switchFlag,
-  textFlag,
-  withPlainSession,
-} from "./_command.ts";
-import { followSettings } from "./_follow_settings.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag, textFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withPlainSession } from "./_command.ts";
+import { followSettings, openSession, type PlainSession, type Session } from "./_session.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface DashboardFlags extends CommonFlags {
   readonly listen?: string;

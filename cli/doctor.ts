@@ -22,20 +22,10 @@ import { absolutePath } from "../lib/core/files.ts";
 import { configuredRoles } from "../lib/schedule/configured_roles.ts";
 import { type Role, ROLES } from "../lib/schedule/roles.ts";
 import { stateDirOf } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  withSession,
-} from "./_command.ts";
-import { headingLines, headingOf } from "./_heading.ts";
-import { SUMMARIES } from "./_summaries.ts";
-import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { headingLines, headingOf, type Session } from "./_session.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, GIT_FLAGS, type GitFlags } from "./_options.ts";
+import { SUMMARIES } from "./_help.ts";
 import type { Output } from "./_output.ts";
 
 interface DoctorFlags extends CommonFlags, GitFlags {

@@ -1,20 +1,11 @@
+import { repoLayout } from "../lib/huggingface/hub_settings.ts";
 import { buildCommand } from "@stricli/core";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
 import { hubCacheFolder } from "../lib/huggingface/hub_environment.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  rateFlag,
-  type Session,
-  switchFlag,
-  withSession,
-} from "./_command.ts";
-import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, HUB_FLAGS, type HubFlags, rateFlag, switchFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import {
   OTHER_WRITERS_FLAG,
   type OtherWriterFlags,
@@ -23,7 +14,7 @@ import {
   type PullingFlags,
   runPulling,
 } from "./_pull.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export interface HfPullFlags extends PullingFlags, OtherWriterFlags, HubFlags {
   readonly offlineOk?: boolean;

@@ -1,3 +1,4 @@
+import { repoLayout } from "../lib/huggingface/hub_settings.ts";
 import { buildCommand } from "@stricli/core";
 import {
   type HuggingFacePublication,
@@ -15,23 +16,19 @@ import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { NO_CACHE, NO_FOLDER_MEMORY, readModelSet, refuseMissingModels } from "../lib/release/model_set.ts";
 import { StatCache } from "../lib/store/stat_cache.ts";
 import { findStore, openStore } from "../lib/store/store.ts";
-import { changeLines } from "./_changes.ts";
+import { changeLines, type Output } from "./_output.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
+  HUB_FLAGS,
+  type HubFlags,
   switchFlag,
   textFlag,
-  withSession,
-} from "./_command.ts";
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import { HUB_FLAGS, type HubFlags, repoLayout } from "./_hub_flags.ts";
-import type { Output } from "./_output.ts";
 import {
   prepareRedeployment,
   REDEPLOY_FLAGS,
@@ -39,10 +36,9 @@ import {
   redeployJson,
   redeployLines,
   runRedeployment,
-} from "./_redeploy.ts";
-import { runRecorded } from "./_run.ts";
-import { releaseSeal } from "./_signing.ts";
-import { SUMMARIES } from "./_summaries.ts";
+} from "./redeploy.ts";
+import { releaseSeal, runRecorded } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
   readonly redeploy?: boolean;

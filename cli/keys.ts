@@ -2,19 +2,11 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import { expandHome } from "../lib/config/expand_home.ts";
 import { signFolder, verifyFolder } from "../lib/signing/folder_signature.ts";
 import { generateKeyFiles, readPrivateKeyFile, readPublicKeyFile } from "../lib/signing/key_files.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineGroup,
-  type Invocation,
-  main,
-  type PlainSession,
-  type Program,
-  withPlainSession,
-} from "./_command.ts";
+import { defineGroup, type Invocation, main, type Program, withPlainSession } from "./_command.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags } from "./_options.ts";
+import type { PlainSession } from "./_session.ts";
 import { plural } from "../lib/core/format.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface GenerateFlags extends CommonFlags {
   readonly privateKey: string;

@@ -3,7 +3,7 @@ import { VERSION } from "../lib/core/version.ts";
 import { TRY_ONNX, tryOnnx } from "../lib/validators/onnx/try_onnx.ts";
 import type { Program } from "./_command.ts";
 import { Output } from "./_output.ts";
-import { type CommandName, SUMMARIES } from "./_summaries.ts";
+import { type CommandName, SUMMARIES } from "./_help.ts";
 import { type PermissionName, processWorld, type World } from "./_world.ts";
 
 /**

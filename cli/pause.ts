@@ -5,23 +5,18 @@ import { formatLocalTime } from "../lib/core/format.ts";
 import { ROLES } from "../lib/schedule/roles.ts";
 import { readDaemons } from "../lib/store/daemons.ts";
 import { pauseRoles } from "../lib/store/pauses.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
+  parseRoles,
+  ROLE_ARGUMENTS,
   textFlag,
-  withSession,
-} from "./_command.ts";
-import { runControl } from "./_control_run.ts";
-import { narrowToReporting } from "./_permissions.ts";
-import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
-import { openExistingStore } from "./_store.ts";
-import { SUMMARIES } from "./_summaries.ts";
+} from "./_options.ts";
+import { runControl } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface PauseFlags extends CommonFlags {
   readonly for?: string;

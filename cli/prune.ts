@@ -2,24 +2,12 @@ import { buildCommand } from "@stricli/core";
 import { freedBytes, planPrune, pruneReleases } from "../lib/pipeline/prune.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StoredRelease } from "../lib/store/releases.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  integerFlag,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  switchFlag,
-  withSession,
-} from "./_command.ts";
-import { narrowToReporting } from "./_permissions.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, integerFlag, switchFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { narrowToReporting, openExistingStore, requireStore, type Session } from "./_session.ts";
 import { runRecorded } from "./_run.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 import { formatBytes, plural } from "../lib/core/format.ts";
-import { openExistingStore, requireStore } from "./_store.ts";
 
 interface PruneFlags extends CommonFlags {
   readonly keep?: number;

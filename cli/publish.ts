@@ -23,28 +23,24 @@ import {
   type TrainingOptions,
   type TrainingSettings,
 } from "../lib/training/train.ts";
-import { changeLines } from "./_changes.ts";
+import { changeLines, type Output } from "./_output.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
+  GIT_FLAGS,
+  type GitFlags,
   switchFlag,
   textFlag,
-  withSession,
-} from "./_command.ts";
+  TRAINING_FLAGS,
+  type TrainingFlags,
+  trainingOptions,
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { narrowPermissions, type Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
-import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
-import type { Output } from "./_output.ts";
-import { narrowPermissions } from "./_permissions.ts";
-import { runRecorded } from "./_run.ts";
-import { releaseSeal } from "./_signing.ts";
-import { SUMMARIES } from "./_summaries.ts";
-import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
+import { releaseSeal, runRecorded } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export interface PublishFlags extends CommonFlags, GitFlags, TrainingFlags {
   readonly commitMessage?: string;

@@ -3,18 +3,9 @@ import { join } from "node:path";
 import { GitSource, type GitSourceOptions } from "../lib/carriers/git_source.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { stateDirOf } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  switchFlag,
-  withSession,
-} from "./_command.ts";
-import { GIT_FLAGS, type GitFlags } from "./_git_flags.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, GIT_FLAGS, type GitFlags, switchFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import {
   OTHER_WRITERS_FLAG,
   type OtherWriterFlags,
@@ -23,7 +14,7 @@ import {
   type PullingFlags,
   runPulling,
 } from "./_pull.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export interface PullFlags extends PullingFlags, OtherWriterFlags, GitFlags {
   readonly resetToRemote?: boolean;

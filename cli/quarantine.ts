@@ -11,23 +11,12 @@ import {
 } from "../lib/store/quarantine.ts";
 import { findRelease, listReleaseNames } from "../lib/store/releases.ts";
 import { findStore, type Store } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineGroup,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  textFlag,
-  withSession,
-} from "./_command.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
+import { defineGroup, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, textFlag } from "./_options.ts";
 import type { Output } from "./_output.ts";
-import { narrowToReporting } from "./_permissions.ts";
 import { runRecorded } from "./_run.ts";
-import { openExistingStore } from "./_store.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface AddFlags extends CommonFlags {
   readonly reason?: string;

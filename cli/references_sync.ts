@@ -27,17 +27,13 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  defineProgram,
   type FlagSettings,
   integerFlag,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
   switchFlag,
   textFlag,
-  withSession,
-} from "./_command.ts";
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import { watchReferences } from "../lib/references/watch.ts";
 import { watchLines } from "../lib/references/watch_lines.ts";
 import { referencesToken } from "../lib/references/references_token.ts";
@@ -47,7 +43,7 @@ import { NO_STEPS } from "../lib/pipeline/current_run.ts";
 import { openSinks } from "../lib/pipeline/open_sinks.ts";
 import { recordedSync } from "../lib/references/recorded_sync.ts";
 import { reportJson, reportLines } from "./_references_report.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface Flags extends CommonFlags {
   readonly primaryUrl?: string;

@@ -1,22 +1,11 @@
 import { buildCommand } from "@stricli/core";
 import { type Role, ROLES } from "../lib/schedule/roles.ts";
 import { readPauses, resumeRoles } from "../lib/store/pauses.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  withSession,
-} from "./_command.ts";
-import { runControl } from "./_control_run.ts";
-import { narrowToReporting } from "./_permissions.ts";
-import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
-import { openExistingStore } from "./_store.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, parseRoles, ROLE_ARGUMENTS } from "./_options.ts";
+import { runControl } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export const program: Program = defineProgram(
   "resume",

@@ -2,26 +2,14 @@ import { buildCommand } from "@stricli/core";
 import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "../lib/pipeline/rollback.ts";
 import type { Timed } from "../lib/pipeline/run.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  switchFlag,
-  textFlag,
-  withSession,
-} from "./_command.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag, textFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { narrowPermissions, openExistingStore, requireStore, type Session } from "./_session.ts";
+import { SUMMARIES } from "./_help.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
-import { narrowPermissions } from "./_permissions.ts";
 import { runRecorded } from "./_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
-import { openExistingStore, requireStore } from "./_store.ts";
 
 interface RollbackFlags extends CommonFlags {
   readonly to?: string;

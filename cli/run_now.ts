@@ -11,19 +11,14 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
+  parseRoles,
+  ROLE_ARGUMENTS,
   switchFlag,
-  withSession,
-} from "./_command.ts";
-import { runControl } from "./_control_run.ts";
-import { narrowToReporting } from "./_permissions.ts";
-import { parseRoles, ROLE_ARGUMENTS } from "./_roles.ts";
-import { openExistingStore } from "./_store.ts";
-import { SUMMARIES } from "./_summaries.ts";
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
+import { runControl } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface RunNowFlags extends CommonFlags {
   readonly wait?: boolean;

@@ -12,20 +12,17 @@ import { findStore, placeOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
+  type GitFlags,
   rateFlag,
-  type Session,
+  RUNPOD_FLAGS,
+  type RunPodFlags,
   switchFlag,
   textFlag,
-  withSession,
-} from "./_command.ts";
-import type { GitFlags } from "./_git_flags.ts";
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import { folderLines, inStore, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
-import { RUNPOD_FLAGS, type RunPodFlags } from "./_runpod_flags.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { SUMMARIES } from "./_help.ts";
 
 export interface RunPodPullFlags extends PullingFlags, RunPodFlags, SeedFlags {
   readonly limitRate?: number;

@@ -10,21 +10,11 @@ import { configuredRoles } from "../lib/schedule/configured_roles.ts";
 import { type Role, ROLE_COMMANDS } from "../lib/schedule/roles.ts";
 import { inspectModelFolder, type ModelPlace } from "../lib/store/model_folder.ts";
 import { findStore, placeOf, type Store } from "../lib/store/store.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  integerFlag,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  withSession,
-} from "./_command.ts";
-import { headingLines, headingOf } from "./_heading.ts";
-import { otherWriterText } from "./_other_writer.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, integerFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { headingLines, headingOf, type Session } from "./_session.ts";
+import { otherWriterText } from "../lib/store/recorded_writer.ts";
+import { SUMMARIES } from "./_help.ts";
 import type { Output } from "./_output.ts";
 
 interface StatusFlags extends CommonFlags {

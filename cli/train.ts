@@ -20,22 +20,19 @@ import {
   COMMON_ALIASES,
   COMMON_FLAGS,
   type CommonFlags,
-  defineProgram,
-  type Invocation,
   jsonFlag,
-  main,
-  type Program,
-  type Session,
   switchFlag,
   textFlag,
-  withSession,
-} from "./_command.ts";
+  TRAINING_FLAGS,
+  type TrainingFlags,
+  trainingOptions,
+} from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
-import { runRecorded } from "./_run.ts";
-import { releaseSeal } from "./_signing.ts";
-import { SUMMARIES } from "./_summaries.ts";
-import { TRAINING_FLAGS, type TrainingFlags, trainingOptions } from "./_training_flags.ts";
+import { releaseSeal, runRecorded } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 
 interface TrainFlags extends CommonFlags, TrainingFlags {
   readonly archivePath?: string;

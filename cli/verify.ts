@@ -2,23 +2,13 @@ import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
 import { auditActive, type AuditReport } from "../lib/pipeline/audit.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import {
-  COMMON_ALIASES,
-  COMMON_FLAGS,
-  type CommonFlags,
-  defineProgram,
-  type Invocation,
-  main,
-  type Program,
-  type Session,
-  switchFlag,
-  withSession,
-} from "./_command.ts";
-import { signaturePolicy } from "./_signing.ts";
-import { SUMMARIES } from "./_summaries.ts";
+import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag } from "./_options.ts";
+import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
+import { requireStore, type Session } from "./_session.ts";
+import { signaturePolicy } from "./_run.ts";
+import { SUMMARIES } from "./_help.ts";
 import { plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
-import { requireStore } from "./_store.ts";
 
 interface VerifyFlags extends CommonFlags {
   readonly deep?: boolean;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
-import { SUMMARIES } from "../cli/_summaries.ts";
+import { SUMMARIES } from "../cli/_help.ts";
 import { configKeys } from "../lib/config/keys.ts";
 import { EXIT } from "../lib/core/errors.ts";
 import { writeZip } from "../lib/core/archive.ts";

@@ -3,6 +3,7 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
 import { type AddressVariable, findWebAddress } from "../core/web_address.ts";
+import type { RepoLayout } from "./repo_layout.ts";
 import { findHubToken, isHubOffline } from "./hub_environment.ts";
 
 /** The public hub. `HF_ENDPOINT` names another, as for Hugging Face's own tools. */
@@ -60,3 +61,9 @@ export const HUB_VARIABLE: AddressVariable = {
   usual: PUBLIC_HUB,
   code: "ENDPOINT_INVALID",
 };
+
+/** Returns which files of the repository are models, as the configuration has it. */
+export function repoLayout({ huggingface }: ModelSync): RepoLayout {
+  const { path_in_repo, include, exclude } = huggingface;
+  return { folder: path_in_repo, include, exclude };
+}

@@ -11,3 +11,9 @@ export const RecordedWriter = z.object({
   described: CleanString,
 });
 export type RecordedWriter = Readonly<z.infer<typeof RecordedWriter>>;
+
+/** Returns the sentence that names the program whose change of a release's files was accepted. */
+export function otherWriterText({ revision, author, subject, described }: RecordedWriter): string {
+  return `not published by model-sync: commit ${revision.slice(0, 12)} ("${subject}", by ${author}) ` +
+    `changed the files of ${described.slice(0, 12)}`;
+}

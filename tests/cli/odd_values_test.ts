@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Command, RouteMap } from "@stricli/core";
-import { COMMON_FLAGS, type Invocation } from "../../cli/_command.ts";
+import type { Invocation } from "../../cli/_command.ts";
+import { COMMON_FLAGS } from "../../cli/_options.ts";
 import { ENTRIES } from "../../cli/main.ts";
 import { withoutPipes } from "../helpers/damage.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { CommandName } from "../../cli/_summaries.ts";
+import type { CommandName } from "../../cli/_help.ts";
 import { spawnCli } from "../helpers/run_cli.ts";
 import { runJson, world } from "../helpers/seed_world.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { z } from "zod";
-import { SUMMARIES } from "../../cli/_summaries.ts";
+import { SUMMARIES } from "../../cli/_help.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 
 const read = (path: string) => Deno.readTextFileSync(join(PROJECT, path));
