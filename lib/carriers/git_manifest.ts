@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
-import type { ObjectId } from "../git/registry.ts";
+import type { ObjectId } from "../git/object_id.ts";
 import { manifestPathOf, type ModelTree, signaturePathOf } from "../git/tree.ts";
 import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import type { ManifestClaim } from "./carrier.ts";

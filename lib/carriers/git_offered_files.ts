@@ -1,4 +1,4 @@
-import type { BlobMemory } from "../git/blob_memory.ts";
+import type { BlobMemory } from "../store/blob_memory.ts";
 import type { TreeFile } from "../git/tree.ts";
 import type { ManifestClaim, Offer } from "./carrier.ts";
 

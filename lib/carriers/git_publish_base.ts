@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
 import type { Git } from "../git/git.ts";
 import { redactUrls } from "../core/secret.ts";
-import type { ObjectId, Registry } from "../git/registry.ts";
+import type { ObjectId } from "../git/object_id.ts";
+import type { Registry } from "../git/registry.ts";
 import { manifestPathOf, signaturePathOf } from "../git/tree.ts";
 import type { Manifest } from "../release/manifest.ts";
 import { readSeal, type Seal, type Sealed } from "../signing/seal.ts";

@@ -4,8 +4,8 @@ import { ATTRIBUTES, ATTRIBUTES_BYTES_MAX, withLfsPaths } from "../git/attribute
 import { refuseDirty } from "../git/branch.ts";
 import { findMissing, readSmallBlob, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
-import { type ObjectId, Registry } from "../git/registry.ts";
-import { BlobHasher, blobIdOf, objectFormatOf } from "../git/blob_id.ts";
+import { Registry } from "../git/registry.ts";
+import { BlobHasher, blobIdOf, objectFormatOf, type ObjectId } from "../git/object_id.ts";
 import { manifestPathOf, readModelTree, releaseFilesOf, type TreeFile } from "../git/tree.ts";
 import { hashFile } from "../core/hash.ts";
 import { formatPointer } from "../release/lfs_pointer.ts";

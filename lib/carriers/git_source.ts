@@ -5,14 +5,16 @@ import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
 import { Pool } from "../core/pool.ts";
 import { redactUrls } from "../core/secret.ts";
-import { BlobMemory } from "../git/blob_memory.ts";
+import { BlobMemory } from "../store/blob_memory.ts";
 import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";
 import { type Blob, collectBlob, findMissing, readBlobs, withScratchObjects } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import { moveWorktree, settleJournal } from "../git/journal.ts";
 import { lfsMissing } from "../git/git_error.ts";
 import { hasLfs, readLfsContent } from "../git/lfs.ts";
-import { type ObjectId, Registry, type Relation } from "../git/registry.ts";
+import type { ObjectId } from "../git/object_id.ts";
+import type { Relation } from "../git/commits.ts";
+import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import {
   blobsOf,

@@ -4,7 +4,7 @@ import { AuthenticationError, FailedError } from "../core/errors.ts";
 import { CHUNKED_FILE_BYTES_MIN, hashFile } from "../core/hash.ts";
 import { absenceOf } from "../core/read_secret.ts";
 import { redactUrls } from "../core/secret.ts";
-import { BlobMemory } from "../git/blob_memory.ts";
+import { BlobMemory } from "../store/blob_memory.ts";
 import { fileChanged } from "../huggingface/hashed_file_blob.ts";
 import { type CommitId, Hub, PATIENT } from "../huggingface/hub.ts";
 import { commitToHub } from "../huggingface/hub_commit.ts";

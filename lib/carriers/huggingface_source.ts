@@ -4,7 +4,7 @@ import type { Sha256 } from "../core/hash.ts";
 import { Pool } from "../core/pool.ts";
 import { redactUrls } from "../core/secret.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
-import { BlobMemory } from "../git/blob_memory.ts";
+import { BlobMemory } from "../store/blob_memory.ts";
 import { findKnownCommit, rememberCommit } from "../huggingface/commit_memory.ts";
 import { HASTY, Hub, type HubFile, type KnownCommit, PATIENT } from "../huggingface/hub.ts";
 import { HubCache } from "../huggingface/hub_cache.ts";

@@ -4,7 +4,8 @@ import { replaceFile } from "../core/files.ts";
 import { keepBranch } from "./branch.ts";
 import { findHooks, type HookName, type Hooks, runHook } from "./hooks.ts";
 import { openJournal, restorePaths, scratchOf, takeBack } from "./journal.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
 
 /** In the order in which git asks them. */
 const COMMIT_HOOKS = [

@@ -1,7 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findText, removeFile, replaceFile } from "../core/files.ts";
-import type { Registry } from "./registry.ts";
 
 /** Where a registry says what is in Git LFS. */
 export const ATTRIBUTES = ".gitattributes";
@@ -36,11 +35,11 @@ export function exactPattern(path: string): string {
  */
 export function forbidConversions(
   context: Context,
-  registry: Registry,
+  objectsDir: string,
   subdir: string,
   beside: readonly string[],
 ): void {
-  const path = attributesPath(registry.objectsDir);
+  const path = attributesPath(objectsDir);
   const text = findText(context.fs, path) ?? "";
   const wanted = replaceBlock(text, [
     `${exactPattern(subdir)}/** -text -ident -working-tree-encoding`,

@@ -5,7 +5,8 @@ import { FailedError, RefusedError } from "../core/errors.ts";
 import { type FileSystem, PRIVATE_FOLDER_MODE } from "../core/files.ts";
 import { refuseOversized, type RegistryFile } from "../release/registry_file.ts";
 import type { Git } from "./git.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
 
 /** The names of those blobs of a commit that a clone does not hold. A partial clone is not made to fetch them. */
 export async function findMissing(git: Git, commit: ObjectId, ids: readonly ObjectId[]): Promise<ObjectId[]> {

@@ -2,7 +2,8 @@ import type { Context } from "../core/context.ts";
 import { RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
 import { redactUrls } from "../core/secret.ts";
 import { moveWorktree } from "./journal.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
 import type { WorktreeStatus } from "./worktree_status.ts";
 
 /** The trailers of a publish commit: they tell our commits from those of people. */

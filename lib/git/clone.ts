@@ -4,21 +4,15 @@ import { DiskError, diskError, ModelSyncError, UsageError } from "../core/errors
 import { findEntry, ifFound, removeTree, syncFolder } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
 import { redactUrls } from "../core/secret.ts";
-import type { ObjectFormat } from "./blob_id.ts";
+import type { ObjectFormat } from "./object_id.ts";
 import { CloneDamagedError } from "./clone_damage.ts";
 import { type CloneFacts, looksOwn, readFacts } from "./clone_facts.ts";
 import { Git } from "./git.ts";
-import { splitLogin } from "./login.ts";
-import { isPrivateConfig, ownEntries, writeOwnConfig } from "./own_config.ts";
+import { splitLogin } from "./remote_url.ts";
+import { type CloneKind, isPrivateConfig, ownEntries, writeOwnConfig } from "./own_config.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 import { strictUmask } from "./strict_umask.ts";
 import { syncNewClone } from "./sync_clone.ts";
-
-/**
- * How a clone of our own is made. `blobless`: for pulling, files are fetched by name and only when the store does not
- * hold them. `whole`: for publishing, which has a worktree.
- */
-export type CloneKind = "blobless" | "whole";
 
 /** How a clone is opened. */
 export interface CloneUse {

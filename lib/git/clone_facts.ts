@@ -4,11 +4,18 @@ import { UsageError } from "../core/errors.ts";
 import { findEntry, findText, UnusableFileError } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
 import { settleAll } from "../core/settle_all.ts";
-import type { ObjectFormat } from "./blob_id.ts";
-import type { CloneKind } from "./clone.ts";
+import type { ObjectFormat } from "./object_id.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
 import type { Git } from "./git.ts";
-import { type ConfigEntry, foreignKeys, hasMarkFile, isLazy, KIND_MARK, OWN_MARK } from "./own_config.ts";
+import {
+  type CloneKind,
+  type ConfigEntry,
+  foreignKeys,
+  hasMarkFile,
+  isLazy,
+  KIND_MARK,
+  OWN_MARK,
+} from "./own_config.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
 
 /** What a clone is, before it is worked with. */

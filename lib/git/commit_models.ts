@@ -12,18 +12,22 @@ import {
   type ReleaseFile,
 } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import type { ReleaseSigner } from "../signing/seal.ts";
 import { askCommitHooks } from "./ask_hooks.ts";
 import { ATTRIBUTES, forbidConversions, lfsPathTest, withLfsPaths } from "./attributes.ts";
-import { blobIdOf, type ObjectFormat } from "./blob_id.ts";
+import { blobIdOf, type ObjectFormat, type ObjectId } from "./object_id.ts";
 import { RELEASE_TRAILER, SEQUENCE_TRAILER } from "./branch.ts";
 import { checkTree, commitTree, type ExpectedFile, formatOf, makeTree, scratchIndex } from "./commit_tree.ts";
 import { closeJournal, openJournal, restorePaths, takeBack, WHOLE_WORKTREE } from "./journal.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import { findStaged, refuseFilters, removeMarks, type StagedEntry, stagePaths } from "./stage_models.ts";
-import { syncLfsObjects } from "./sync_clone.ts";
+import { syncLfsObjects } from "./lfs.ts";
 import { listTree, manifestPathOf, signaturePathOf, type TreeEntry } from "./tree.ts";
 import { changing, placeText, type WorktreePlan, writeWorktree, type WrittenFile } from "./worktree.ts";
+
+/** Returns the text of the signature of a release: of its files in `folder`, and of its manifest's text. */
+interface CommitSigner {
+  sign(manifest: Manifest, text: string, folder: string): Promise<string>;
+}
 
 /** What a publish commit is made of. */
 export interface ModelCommit {
@@ -38,8 +42,8 @@ export interface ModelCommit {
   /** The manifest that `head` holds is damaged, or of other models: it has to be replaced even if no model differs. */
   readonly isManifestStale: boolean;
   readonly details: ManifestDetails;
-  /** Signs the release. Without one a signature that is there goes: it would be that of another release. */
-  readonly signer: ReleaseSigner | undefined;
+  /** Signs the release. Without a signer, an existing signature is removed: it would belong to another release. */
+  readonly signer: CommitSigner | undefined;
   readonly message: string;
   /** The worktree or the index may hold other people's changes, which stay out of the commit. */
   readonly allowDirtyWorktree: boolean;
@@ -105,7 +109,7 @@ async function writeCommit(
   const { subdir, set, head } = change;
   const manifestPath = manifestPathOf(subdir);
   const beside = [manifestPath, signaturePathOf(subdir)];
-  forbidConversions(context, registry, subdir, beside);
+  forbidConversions(context, registry.objectsDir, subdir, beside);
   const before = findText(context.fs, join(registry.git.repoDir, ATTRIBUTES)) ?? "";
   const attributes = writeAttributes(context, registry, change, before) ? [ATTRIBUTES] : [];
   await removeMarks(registry, [`${subdir}/`, ...beside, ...attributes]);

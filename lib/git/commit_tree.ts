@@ -5,10 +5,10 @@ import { removeIfThere } from "../core/files.ts";
 import { parsePointer, POINTER_BYTES_MAX } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import { readSmallBlob } from "./blobs.ts";
-import { type ObjectFormat, objectFormatOf } from "./blob_id.ts";
-import { missingIdentity } from "./identity.ts";
+import { type ObjectFormat, objectFormatOf, type ObjectId } from "./object_id.ts";
+import { missingIdentity } from "./git_options.ts";
 import { scratchOf } from "./journal.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import { ATTRIBUTE_PLACES, type StagedEntry } from "./stage_models.ts";
 import { listTree } from "./tree.ts";
 

@@ -5,8 +5,7 @@ import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
 import { Working } from "../core/working.ts";
 import { ACCESS_HINT, gitError } from "./git_error.ts";
-import { parseMoved } from "./git_progress.ts";
-import { REFUSED_LOGIN } from "./git_words.ts";
+import { parseMoved, REFUSED_LOGIN } from "./git_words.ts";
 import { longWait } from "./lfs_error.ts";
 
 /** The oldest git that the program is tested with: 2.31 brought the partial clones and options that it relies on. */

@@ -1,13 +1,19 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError } from "../core/errors.ts";
 import { removeIfThere } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
+import { redactUrls } from "../core/secret.ts";
 import { formatPointer, type LfsPointer } from "../release/lfs_pointer.ts";
 import type { ProcessExit } from "../core/subprocess.ts";
 import type { Git, GitOptions } from "./git.ts";
+import { lfsMissing } from "./git_error.ts";
 import { lfsError } from "./lfs_error.ts";
+import type { ObjectId } from "./object_id.ts";
 import type { Registry } from "./registry.ts";
+import { isAnyInLfs } from "./stage_models.ts";
+import { syncFiles } from "./sync_clone.ts";
+import { listTree } from "./tree.ts";
 
 /** GitHub refuses larger files outside Git LFS, and warns from half of it (docs.github.com, "About large files"). */
 export const LARGE_FILE_BYTES_MAX = 100 * 1024 * 1024;
@@ -20,7 +26,30 @@ export async function hasLfs(registry: Registry): Promise<boolean> {
 }
 
 /** Options of a git-lfs whose failures {@link lfsError} explains: its trace has the status of each answer. */
-export const TRACED: Pick<GitOptions, "env"> = { env: { GIT_TRACE: "1" } };
+const TRACED: Pick<GitOptions, "env"> = { env: { GIT_TRACE: "1" } };
+
+/**
+ * Pushes the Git LFS files of the branch, before its commit: a commit must never name content that the registry does
+ * not have. Attributes that keep models in Git LFS may stand in any folder above them, and in a user's clone outside
+ * the repository.
+ *
+ * @param subdir the model folder in the repository
+ * @throws {UsageError} code `LFS_MISSING`; what {@link lfsFailure} makes of a failure
+ */
+export async function pushLfs(registry: Registry, commit: ObjectId, subdir: string): Promise<void> {
+  const models = await listTree(registry.git, commit, [`${subdir}/`]);
+  if (!await isAnyInLfs(registry, models.map(({ path }) => path))) return;
+  if (!await hasLfs(registry)) throw lfsMissing("models of this commit are kept in Git LFS");
+  const { remote, branch } = registry.settings;
+  const git = registry.git.with(TRACED);
+  const action = `push Git LFS files to ${redactUrls(registry.remoteUrl.url)}`;
+  const result = await git.attempt(["lfs", "push", remote, branch], {
+    action,
+    label: "git lfs push",
+    transfer: true,
+  });
+  if (result.code !== 0) throw await lfsFailure(registry, git, action, result);
+}
 
 /** Yields the content of a file in Git LFS, fetched by git-lfs, whose own copy in a clone of ours is removed. */
 export async function* readLfsContent(
@@ -52,14 +81,14 @@ export async function* readLfsContent(
  *
  * @param path the file that was fetched; without it, files were pushed
  */
-export async function lfsFailure(
+async function lfsFailure(
   registry: Registry,
   git: Git,
   action: string,
   exit: ProcessExit,
   path?: string,
 ): Promise<Error> {
-  const error = lfsError(git, action, exit, path);
+  const error = lfsError(action, exit.stderr, git.error(action, exit), path);
   if (registry.isOwn && error instanceof AuthenticationError) await forgetAccess(registry);
   return error;
 }
@@ -76,7 +105,17 @@ async function forgetAccess({ git }: Registry): Promise<void> {
   }
 }
 
+/** Makes durable what Git LFS keeps of these files until they are pushed. */
+export async function syncLfsObjects(
+  context: Context,
+  registry: Registry,
+  digests: readonly Sha256[],
+): Promise<void> {
+  const paths = digests.map((sha256) => lfsObjectPath(registry, sha256));
+  await syncFiles(context, dirname(registry.objectsDir), paths);
+}
+
 /** Where git-lfs keeps an object in a clone. */
-export function lfsObjectPath(registry: Registry, sha256: Sha256): string {
+function lfsObjectPath(registry: Registry, sha256: Sha256): string {
   return join(registry.objectsDir, "..", "lfs", "objects", sha256.slice(0, 2), sha256.slice(2, 4), sha256);
 }

@@ -5,8 +5,6 @@ import {
   RefusedError,
   UnreachableError,
 } from "../core/errors.ts";
-import type { ProcessExit } from "../core/subprocess.ts";
-import type { Git } from "./git.ts";
 import { ACCESS_HINT } from "./git_error.ts";
 
 /** An answer's status in git-lfs's trace, which its messages leave out where the server sends one of its own. */
@@ -20,9 +18,7 @@ const USED_UP = /\bbudget\b|\bquota\b|data limit|Bandwidth limit exceeded|Insuff
  *
  * @param path the file that was fetched; without it, files were pushed
  */
-export function lfsError(git: Git, action: string, exit: ProcessExit, path?: string): Error {
-  const { stderr } = exit;
-  const error = git.error(action, exit);
+export function lfsError(action: string, stderr: string, error: ModelSyncError, path?: string): Error {
   const reason = reasonOf(error.message, action);
   const status = statusIn(stderr);
   const message = `Cannot ${action}: ${reason}${status === 0 ? "" : ` (HTTP ${status})`}`;

@@ -1,5 +1,5 @@
 import { UsageError } from "../core/errors.ts";
-import type { ObjectFormat } from "./blob_id.ts";
+import type { ObjectFormat } from "./object_id.ts";
 
 /** A clone whose objects have names of another format than those of its registry: neither takes from the other. */
 export class ObjectFormatError extends UsageError {

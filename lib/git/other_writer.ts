@@ -7,7 +7,8 @@ import type { Digest, Manifest } from "../release/manifest.ts";
 import { isClutter } from "../release/clutter.ts";
 import { RELEASE_TRAILER } from "./branch.ts";
 import type { Git } from "./git.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
 import { listTree, manifestPathOf, signaturePathOf, type TreeFile } from "./tree.ts";
 import { posix } from "node:path";
 

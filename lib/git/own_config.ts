@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { findEntry, PRIVATE_MODE, replaceFile } from "../core/files.ts";
-import type { CloneKind } from "./clone.ts";
+
+/**
+ * The kinds of clones that this program makes. A `blobless` one is for pulls: files are fetched by name, and only those
+ * that the store does not hold. A `whole` one is for publishing, which needs a worktree.
+ */
+export type CloneKind = "blobless" | "whole";
 
 /** A value of a clone's own configuration, not of the user's or the system's. */
 export interface ConfigEntry {

@@ -1,62 +1,30 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import { findEntry, removeTree } from "../core/files.ts";
-import type { LockOwner } from "../core/lock.ts";
+import { findEntry } from "../core/files.ts";
 import { redactUrls } from "../core/secret.ts";
-import { Working } from "../core/working.ts";
 import type { ProcessExit } from "../core/subprocess.ts";
-import { removeForeignAttributes } from "./attributes.ts";
-import { type ObjectFormat, objectFormatOf } from "./blob_id.ts";
-import { BLOBLESS, bloblessFetch } from "./blobless_fetch.ts";
-import { askRemoteUrl, type CloneKind, openClone, sweepOutdated } from "./clone.ts";
-import { CloneDamagedError, damageBehind, findBrokenHistory, findDamage, ofRemote } from "./clone_damage.ts";
+import { Working } from "../core/working.ts";
+import {
+  CloneDamagedError,
+  damageBehind,
+  findBranchDamage,
+  findBrokenHistory,
+  findDamage,
+  findIndexDamage,
+  ofRemote,
+} from "./clone_damage.ts";
 import type { CloneFacts } from "./clone_facts.ts";
-import { type CallOptions, Git } from "./git.ts";
-import { findCommit } from "./find_commit.ts";
-import { lockClone } from "./lock_clone.ts";
+import { repackNowAndThen, sweepTemporaryObjects } from "./clone_upkeep.ts";
+import { findCommit, type Relation, relationOf } from "./commits.ts";
+import type { CallOptions, Git } from "./git.ts";
+import { BLOBLESS, bloblessFetch } from "./git_options.ts";
 import { findFormatMismatch, ObjectFormatError } from "./object_format.ts";
-import { OWN_GIT, PLAIN_GIT } from "./plain_git.ts";
-import { remoteAccess } from "./remote_access.ts";
-import { repackNowAndThen } from "./repack.ts";
-import { removeStaleLocks } from "./stale_locks.ts";
-import { strictUmask } from "./strict_umask.ts";
+import { objectFormatOf, type ObjectId } from "./object_id.ts";
+import { openRegistryParts, type RegistryParts, type RegistryUse } from "./open_registry.ts";
+import type { RegistrySettings } from "./registry_settings.ts";
+import type { RemoteUrl } from "./remote_url.ts";
 import { syncGitFolder } from "./sync_clone.ts";
-import { sweepTemporaryObjects } from "./temporary_objects.ts";
-import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
-import { findBranchDamage, findIndexDamage } from "./worktree_damage.ts";
-import { type RegistrySettings, withoutLogin } from "./registry_settings.ts";
 import { parseStatus, type WorktreeStatus } from "./worktree_status.ts";
-
-/** What a run wants of the registry. */
-export type RegistryUse =
-  & {
-    /** How a clone is made, if there is none; a clone of our own that is `blobless` is replaced for `whole`. */
-    readonly clone: CloneKind;
-    /** No hook runs by itself: what is written must be what was hashed. */
-    readonly withoutHooks?: boolean;
-    /** What is known to be damaged: a clone of our own is replaced. */
-    readonly damage?: string;
-    /** How the registry names its objects: a clone of our own with other names is replaced. */
-    readonly format?: ObjectFormat;
-  }
-  & (
-    | {
-      /** Who works in the clone from now on. */
-      readonly owner: LockOwner;
-    }
-    | {
-      /** Nothing is changed. */
-      readonly owner: "unlocked";
-      /** Where a clone is made then. */
-      readonly scratch: string;
-    }
-  );
-
-/** A git object name: 40 hexadecimal digits, or 64 in a SHA-256 repository. */
-export type ObjectId = string;
-
-/** How two commits stand to each other. */
-export type Relation = "same" | "behind" | "ahead" | "diverged";
 
 /** The git repository that holds the models: a clone on this machine and its remote. Locked while it is open. */
 export class Registry implements Disposable {
@@ -76,75 +44,35 @@ export class Registry implements Disposable {
   readonly #facts: CloneFacts;
   readonly #use: RegistryUse;
   readonly #context: Context;
-  readonly #resources: DisposableStack;
-  /** Its commits were found whole. */
+  readonly #lock: Disposable;
+  /** Whether its commits were checked and are complete. */
   #isChecked = false;
 
-  private constructor(
-    facts:
-      & Omit<CloneFacts, "remoteUrl">
-      & Pick<Registry, "git" | "hookGit" | "remoteUrl" | "settings" | "setAside">,
-    use: RegistryUse,
-    context: Context,
-    resources: DisposableStack,
-  ) {
-    this.git = facts.git;
-    this.hookGit = facts.hookGit;
-    this.gitDir = facts.gitDir;
-    this.objectsDir = facts.objectsDir;
-    this.isBare = facts.isBare;
-    this.isOwn = facts.isOwn;
-    this.#facts = { ...facts, remoteUrl: facts.remoteUrl.url };
+  private constructor(context: Context, use: RegistryUse, parts: RegistryParts) {
+    this.git = parts.git;
+    this.hookGit = parts.hookGit;
+    this.gitDir = parts.facts.gitDir;
+    this.objectsDir = parts.facts.objectsDir;
+    this.isBare = parts.facts.isBare;
+    this.isOwn = parts.facts.isOwn;
+    this.remoteUrl = parts.remoteUrl;
+    this.settings = parts.settings;
+    this.setAside = parts.setAside;
+    this.#facts = parts.facts;
     this.#use = use;
-    this.remoteUrl = facts.remoteUrl;
-    this.settings = facts.settings;
-    this.setAside = facts.setAside;
     this.#context = context;
-    this.#resources = resources;
+    this.#lock = parts.lock;
   }
 
   /**
-   * Opens the clone, or makes an empty one where `repoUrl` says what it is a clone of. Nothing is fetched yet.
+   * Opens the clone, and creates an empty one from `repoUrl` if there is none. Nothing is fetched yet.
    *
    * @throws {UsageError} no clone, not a repository, no such remote
    * @throws {CloneDamagedError} a clone of the user's is damaged
    * @throws {LockedError} another run works in it
    */
-  static async open(context: Context, configured: RegistrySettings, use: RegistryUse): Promise<Registry> {
-    using resources = new DisposableStack();
-    const settings = withoutLogin(configured);
-    const { git: bare, facts, setAside } = await openClone(context, settings, {
-      kind: use.clone,
-      scratch: use.owner === "unlocked" ? use.scratch : undefined,
-      damage: use.damage,
-      format: use.format,
-      reach: (url) => reach(context, settings, url),
-      lock: (gitDir) => lockClone(context, gitDir, use.owner),
-    });
-    let umask: string | undefined;
-    if (use.owner !== "unlocked") {
-      resources.use(await lockClone(context, facts.gitDir, use.owner));
-      if (facts.isOwn) {
-        umask = strictUmask(context.fs, facts.gitDir);
-        await removeStaleLocks(context, facts.gitDir, settings);
-        await sweepOutdated(context, settings.repoDir);
-        // Nobody reads what its references were before, and a damaged log would keep git from moving one.
-        await removeTree(context.fs, join(facts.gitDir, "logs"));
-        removeForeignAttributes(context, facts.objectsDir);
-      }
-    }
-    const address = facts.remoteUrl ?? await askRemoteUrl(bare, settings);
-    const remoteUrl = parseRemoteUrl(address);
-    // A run that changes nothing must not refresh the index either.
-    const optional: Record<string, string> = use.owner === "unlocked" ? { GIT_OPTIONAL_LOCKS: "0" } : {};
-    // In a partial clone of the user's, a checkout fetches the files that it writes.
-    const lazy: Record<string, string> = facts.isLazy && !facts.isOwn ? { GIT_NO_LAZY_FETCH: "0" } : {};
-    const aliases = remoteUrl.login === undefined ? [] : [address, facts.configuredUrl ?? address];
-    const hookGit = bare.with(await remoteAccess(context, bare, { ...remoteUrl, aliases }, settings))
-      .with({ env: { ...optional, ...lazy }, umask });
-    const git = hookGit.with(facts.isOwn ? OWN_GIT : use.withoutHooks === true ? PLAIN_GIT : {});
-    const opened = { ...facts, git, hookGit, remoteUrl, settings, setAside };
-    return new Registry(opened, use, context, resources.move());
+  static async open(context: Context, settings: RegistrySettings, use: RegistryUse): Promise<Registry> {
+    return new Registry(context, use, await openRegistryParts(context, settings, use));
   }
 
   /**
@@ -200,7 +128,7 @@ export class Registry implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#resources.dispose();
+    this.#lock[Symbol.dispose]();
   }
 
   /** The error of a git that spoke to the remote and failed: as {@link Git.error}, or an {@link ObjectFormatError}. */
@@ -310,23 +238,9 @@ export class Registry implements Disposable {
     return await findCommit(this.git, name, this.#facts.isLazy);
   }
 
-  /** How `ours` stands to `theirs`: `behind` means that `theirs` can be fast-forwarded to. */
+  /** As {@link relationOf}, in this clone. */
   async relation(git: Git, ours: ObjectId, theirs: ObjectId): Promise<Relation> {
-    if (ours === theirs) return "same";
-    if (await this.#isAncestor(git, ours, theirs)) return "behind";
-    if (await this.#isAncestor(git, theirs, ours)) return "ahead";
-    // A history with a hole looks like two.
-    const missing = this.#facts.isLazy ? ["--missing=allow-any"] : [];
-    await git.bytes(["rev-list", "--quiet", ...missing, ours, theirs, "--"], { action: "compare commits" });
-    return "diverged";
-  }
-
-  async #isAncestor(git: Git, older: ObjectId, newer: ObjectId): Promise<boolean> {
-    const result = await git.attempt(["merge-base", "--is-ancestor", older, newer], {
-      action: "compare commits",
-    });
-    if (result.code > 1) throw git.error("compare commits", result);
-    return result.code === 0;
+    return await relationOf(git, ours, theirs, this.#facts.isLazy);
   }
 
   /** Looks at the worktree; untracked files count as dirty, as in `git status`. */
@@ -347,11 +261,4 @@ export class Registry implements Disposable {
   #refuse(damage: string | undefined): void {
     if (damage !== undefined) throw new CloneDamagedError(this.git.repoDir, damage);
   }
-}
-
-/** Asks a registry whether it is there, with nothing but its address. */
-async function reach(context: Context, settings: RegistrySettings, url: string): Promise<void> {
-  const git = new Git(context, settings);
-  const asking = git.with(await remoteAccess(context, git, parseRemoteUrl(url), settings));
-  await asking.bytes(["ls-remote", "--heads", url], { action: `reach ${redactUrls(url)}` });
 }

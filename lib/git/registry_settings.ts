@@ -1,5 +1,5 @@
 import type { Secret } from "../core/secret.ts";
-import { type Login, splitLogin } from "./login.ts";
+import { type Login, splitLogin } from "./remote_url.ts";
 
 /** Where the models' git repository is and how to reach it. */
 export interface RegistrySettings {

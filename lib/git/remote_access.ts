@@ -1,8 +1,9 @@
-import type { Context } from "../core/context.ts";
+import type { Context, Environment } from "../core/context.ts";
+import type { Secret } from "../core/secret.ts";
 import type { Git, GitOptions } from "./git.ts";
-import { configInEnvironment, gitCredentials, TOKEN_USER } from "./git_credentials.ts";
+import { REFUSED_LOGIN } from "./git_words.ts";
 import type { RegistrySettings } from "./registry_settings.ts";
-import { parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
+import { type Login, parseRemoteUrl, type RemoteUrl } from "./remote_url.ts";
 
 /** Makes git's other side, where we run it ourselves, do as hosted ones do, and not compress what does not compress. */
 const LOCAL_UPLOAD_PACK =
@@ -38,26 +39,13 @@ export async function remoteAccess(
   return httpAccess(context, remoteUrl, settings);
 }
 
-/**
- * The password of an address goes before the token: git itself takes it first, too. An address in the configuration of
- * a user's clone is left there, but git is told to leave its login out: its helpers get the address as an argument.
- */
 function httpAccess(
   { env }: Context,
-  { url, origin, login: ofRemote, aliases = [] }: RemoteUrl & Aliases,
-  { repoUrl, login: ofSettings, token }: RegistrySettings,
+  { url, origin, login, aliases = [] }: RemoteUrl & Aliases,
+  { repoUrl, login: configured, token }: RegistrySettings,
 ): Pick<GitOptions, "env" | "config" | "secrets"> {
-  const isSettings = repoUrl !== undefined && parseRemoteUrl(repoUrl).origin === origin;
-  const login = ofRemote ?? (isSettings ? ofSettings : undefined);
-  const password = login?.password ?? token;
-  const rewritten = aliases.map((alias) => [`url.${url}.insteadOf`, alias] as const);
-  if (password === undefined) {
-    // The machine's own helpers are asked for the password of this user.
-    const user = login === undefined ? [] : [[`credential.${origin}.username`, login.user] as const];
-    return { env: configInEnvironment(env, [...rewritten, ...user]) };
-  }
-  const credentials = gitCredentials(url, login?.user || TOKEN_USER, password);
-  return { ...credentials, env: { ...credentials.env, ...configInEnvironment(env, rewritten) } };
+  const isConfigured = repoUrl !== undefined && parseRemoteUrl(repoUrl).origin === origin;
+  return signIn(env, { url, login: login ?? (isConfigured ? configured : undefined), token, aliases });
 }
 
 /** SSH as the machine has it, but it must not ask on the terminal. `GIT_SSH` names a program of another kind. */
@@ -71,4 +59,82 @@ async function sshEnv(context: Context, git: Git): Promise<Record<string, string
     command = configured.code === 0 ? new TextDecoder().decode(configured.stdout).trim() : "ssh";
   }
   return { GIT_SSH_COMMAND: `${command} -o BatchMode=yes` };
+}
+
+/**
+ * The credential helper that git and git-lfs ask for a user name and a password. It answers for one origin alone, so a
+ * redirect or a storage server on another host gets nothing. The secret comes in its environment, never on a command
+ * line, and the helper is no file, so nothing is left when a run is killed.
+ */
+const HELPER =
+  `!f() { case "$1" in get) ;; erase) echo "${REFUSED_LOGIN}" >&2; return 0 ;; *) return 0 ;; esac; ` +
+  `scheme=; host=; ` +
+  `while IFS= read -r line && [ -n "$line" ]; do case "$line" in ` +
+  `protocol=*) scheme=\${line#*=} ;; host=*) host=\${line#*=} ;; esac; done; ` +
+  `case "$scheme://$host" in "$MODEL_SYNC_GIT_ORIGIN"|"$MODEL_SYNC_GIT_ORIGIN_AS_TYPED") ` +
+  `printf 'username=%s\\npassword=%s\\n' "$MODEL_SYNC_GIT_USER" "$MODEL_SYNC_GIT_PASSWORD" ;; esac; }; f`;
+
+/** GitHub accepts any user name with a token, and requires this one with tokens of GitHub Apps. */
+const TOKEN_USER = "x-access-token";
+
+/** An `http(s)` address, and the credentials for its origin. */
+export interface SignIn {
+  /** Without a login. */
+  readonly url: string;
+  readonly login: Login | undefined;
+  /** Used if the login has no password: git prefers the password of an address, too. */
+  readonly token: Secret | undefined;
+  /**
+   * Addresses in git's configuration that hold a login. They stay there, but git uses `url` instead: git passes
+   * addresses to its helpers as arguments, which every user of the machine can read.
+   */
+  readonly aliases?: readonly string[];
+}
+
+/** Returns the options with which git signs in at the origin of an address, and nowhere else. */
+export function signIn(
+  env: Environment,
+  { url, login, token, aliases = [] }: SignIn,
+): Pick<GitOptions, "env" | "config" | "secrets"> {
+  const password = login?.password ?? token;
+  const rewritten = aliases.map((alias) => [`url.${url}.insteadOf`, alias] as const);
+  if (password === undefined) {
+    // The machine's own credential helpers are asked for this user's password.
+    const user = login === undefined
+      ? []
+      : [[`credential.${new URL(url).origin}.username`, login.user] as const];
+    return { env: configInEnvironment(env, [...rewritten, ...user]) };
+  }
+  const [asTyped = ""] = /^https?:\/\/[^/?#]*/i.exec(url) ?? [];
+  return {
+    env: {
+      MODEL_SYNC_GIT_ORIGIN: new URL(url).origin,
+      // Git passes the host as the address spells it: with its capital letters and its port.
+      MODEL_SYNC_GIT_ORIGIN_AS_TYPED: asTyped,
+      MODEL_SYNC_GIT_USER: login?.user || TOKEN_USER,
+      MODEL_SYNC_GIT_PASSWORD: password.reveal(),
+      ...configInEnvironment(env, rewritten),
+    },
+    // An empty helper resets the machine's own helpers: git would call them first, and they could open a window.
+    config: ["credential.helper=", `credential.helper=${HELPER}`],
+    secrets: [password],
+  };
+}
+
+/**
+ * Returns variables that set configuration for git as `-c` does, for values that may be secrets: every user of the
+ * machine may read a command line. Settings that the environment makes already stay.
+ */
+function configInEnvironment(
+  env: Environment,
+  entries: readonly (readonly [key: string, value: string])[],
+): Record<string, string> {
+  if (entries.length === 0) return {};
+  const count = Number(env.get("GIT_CONFIG_COUNT") ?? 0);
+  const first = Number.isSafeInteger(count) && count > 0 ? count : 0;
+  const variables = entries.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${first + index}`, key],
+    [`GIT_CONFIG_VALUE_${first + index}`, value],
+  ]);
+  return { GIT_CONFIG_COUNT: String(first + entries.length), ...Object.fromEntries(variables) };
 }

@@ -3,7 +3,8 @@ import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { BIG_FILE_BYTES } from "./git.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
 
 /** A path of the index that differs from a commit. */
 export interface StagedEntry {

@@ -2,10 +2,8 @@ import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import { type FileSystem, findEntry, ifFound, syncFolder } from "../core/files.ts";
-import type { Sha256 } from "../core/hash.ts";
 import { Pool } from "../core/pool.ts";
-import { lfsObjectPath } from "./lfs.ts";
-import type { Registry } from "./registry.ts";
+import type { Git } from "./git.ts";
 
 /** Some file systems keep whole seconds, and FAT every other one. */
 const CLOCK_GRAIN_MS = 2_000;
@@ -19,15 +17,24 @@ const FAN_OUT = /^[0-9a-f]{2}$/;
 /** Logs tell people what happened; losing their end breaks nothing. What Git LFS keeps is synced by its name. */
 const SKIPPED = ["logs", "lfs", "hooks"];
 
+/** A clone that this run has locked. */
+interface LockedClone {
+  readonly git: Git;
+  readonly gitDir: string;
+  /** In another folder than `gitDir` for a linked worktree. */
+  readonly objectsDir: string;
+  readonly hasWorktree: boolean;
+}
+
 /**
  * Makes durable what git wrote into the git folder of a clone in this run. Git itself syncs objects, the index and
  * references (`core.fsync`, since 2.36), but not `HEAD`, `shallow`, `config`, and no folder.
  */
-export async function syncGitFolder(context: Context, registry: Registry): Promise<void> {
-  const sinceMs = beginOf(context, registry);
-  await syncTree(context, registry.gitDir, sinceMs);
-  const inside = dirname(registry.objectsDir);
-  if (inside !== registry.gitDir) await syncTree(context, inside, sinceMs);
+export async function syncGitFolder(context: Context, clone: LockedClone): Promise<void> {
+  const sinceMs = beginOf(context, clone);
+  await syncTree(context, clone.gitDir, sinceMs);
+  const inside = dirname(clone.objectsDir);
+  if (inside !== clone.gitDir) await syncTree(context, inside, sinceMs);
 }
 
 /** Makes durable every file and folder of a clone that nobody uses yet. */
@@ -36,12 +43,12 @@ export async function syncNewClone(context: Context, root: string): Promise<void
 }
 
 /** Makes durable the tracked files of a worktree that were written in this run, and the folders that name them. */
-export async function syncWorktree(context: Context, registry: Registry): Promise<void> {
-  if (!registry.hasWorktree) return;
-  const root = registry.git.repoDir;
-  const listed = await registry.git.text(["ls-files", "-z"], { action: `list the worktree of ${root}` });
+export async function syncWorktree(context: Context, clone: LockedClone): Promise<void> {
+  if (!clone.hasWorktree) return;
+  const root = clone.git.repoDir;
+  const listed = await clone.git.text(["ls-files", "-z"], { action: `list the worktree of ${root}` });
   const paths = listed.split("\0").filter((path) => path !== "").map((path) => join(root, path));
-  const sinceMs = beginOf(context, registry);
+  const sinceMs = beginOf(context, clone);
   await syncFiles(context, root, paths.filter((path) => isNewer(findEntry(context.fs, path), sinceMs)));
 }
 
@@ -65,16 +72,6 @@ export async function syncFiles(context: Context, root: string, paths: readonly 
     await pool.settle();
     throw diskError(error, `write ${root} to the disk`);
   }
-}
-
-/** Makes durable what Git LFS keeps of these files until they are pushed. */
-export async function syncLfsObjects(
-  context: Context,
-  registry: Registry,
-  digests: readonly Sha256[],
-): Promise<void> {
-  const paths = digests.map((sha256) => lfsObjectPath(registry, sha256));
-  await syncFiles(context, dirname(registry.objectsDir), paths);
 }
 
 async function syncTree(context: Context, root: string, sinceMs: number): Promise<void> {
@@ -101,8 +98,8 @@ function collect(fs: FileSystem, folder: string, sinceMs: number, files: string[
 }
 
 /** When this run began, by the clock of the clone's file system: it has written the lock then. */
-function beginOf({ fs }: Context, registry: Registry): number {
-  const lock = findEntry(fs, join(registry.gitDir, "model-sync.lock"));
+function beginOf({ fs }: Context, clone: LockedClone): number {
+  const lock = findEntry(fs, join(clone.gitDir, "model-sync.lock"));
   return (lock?.mtime?.getTime() ?? -Infinity) - CLOCK_GRAIN_MS;
 }
 

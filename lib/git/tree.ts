@@ -6,7 +6,7 @@ import { SIGNATURE_NAME } from "../release/signature_file.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "../release/clutter.ts";
 import type { Git } from "./git.ts";
-import type { ObjectId } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
 
 /** A file of the model folder in a commit. */
 export interface TreeFile {

@@ -7,8 +7,8 @@ import { type ReleaseFile, releaseFile } from "../release/manifest.ts";
 import type { SetFile } from "../release/model_set.ts";
 import { scratchOf } from "./journal.ts";
 import { syncFiles } from "./sync_clone.ts";
-import { BlobHasher, type ObjectFormat } from "./blob_id.ts";
-import type { ObjectId, Registry } from "./registry.ts";
+import { BlobHasher, type ObjectFormat, type ObjectId } from "./object_id.ts";
+import type { Registry } from "./registry.ts";
 
 /** What the worktree's model folder has to become. */
 export interface WorktreePlan {

@@ -1,4 +1,4 @@
-import type { ObjectId } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
 
 /** What `git status` says. */
 export interface WorktreeStatus {

@@ -5,7 +5,7 @@ import { findEntry, PRIVATE_FOLDER_MODE, PRIVATE_MODE, setMode } from "../../cor
 import { quote } from "../../core/quote.ts";
 import { redactUrls } from "../../core/secret.ts";
 import type { Git } from "../../git/git.ts";
-import type { ObjectId } from "../../git/registry.ts";
+import type { ObjectId } from "../../git/object_id.ts";
 import { parseStatus } from "../../git/worktree_status.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 

@@ -8,7 +8,7 @@ import { readRecords } from "../read_records.ts";
 import { csvToRecords } from "../text_generation/csv_to_records.ts";
 import type { BranchCommit, TargetRepository } from "./target_repository.ts";
 import { fullName } from "./repository_address.ts";
-import type { ObjectId } from "../../git/registry.ts";
+import type { ObjectId } from "../../git/object_id.ts";
 
 /** A commit that this program made. */
 export interface OwnCommit {

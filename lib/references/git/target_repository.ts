@@ -4,15 +4,14 @@ import { decodeUtf8 } from "../../core/decode_utf8.ts";
 import { FailedError, RefusedError } from "../../core/errors.ts";
 import { removeTree } from "../../core/files.ts";
 import type { Secret } from "../../core/secret.ts";
-import { BLOBLESS, bloblessFetch } from "../../git/blobless_fetch.ts";
+import { BLOBLESS, bloblessFetch, missingIdentity } from "../../git/git_options.ts";
 import { findMissing } from "../../git/blobs.ts";
 import { Git } from "../../git/git.ts";
-import { missingIdentity } from "../../git/identity.ts";
-import { splitLogin } from "../../git/login.ts";
-import type { ObjectId } from "../../git/registry.ts";
-import type { FileTexts } from "../plan_category.ts";
+import { splitLogin } from "../../git/remote_url.ts";
+import type { ObjectId } from "../../git/object_id.ts";
+import type { FileTexts } from "../plan.ts";
 import { explainFailure } from "./explain_failure.ts";
-import { signIn } from "./sign_in.ts";
+import { signInToTarget } from "./sign_in.ts";
 import { openPersistentClone } from "./persistent_clone.ts";
 import { fullName, type RepositoryAddress } from "./repository_address.ts";
 import { cloneShallow, temporaryFolder } from "./temporary_clone.ts";
@@ -111,7 +110,7 @@ export class TargetRepository implements AsyncDisposable {
       // A hook of somebody's in a kept clone would find the token in its environment.
       config: [`core.hooksPath=${join(folder, ".git", "no-hooks")}`],
     });
-    const git = await signIn(context, bare, address, { url, login, token });
+    const git = await signInToTarget(context, bare, address, { url, login, token });
     const opened = place.kind === "temporary"
       ? cloneShallow(context, git, url, address)
       : openPersistentClone(context, git, { address, url, ...place });

@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { readState } from "../store/state_entries.ts";
-import type { Store } from "../store/store.ts";
-import type { ObjectId } from "./registry.ts";
+import { readState } from "./state_entries.ts";
+import type { Store } from "./store.ts";
 
 const MemoryFile = z.object({
   schema: z.literal(1),
@@ -13,13 +12,13 @@ const MemoryFile = z.object({
 });
 
 /**
- * Remembers which content git objects turned out to have when they were hashed. It is what lets a pull link a file
- * that the store holds instead of fetching it again, without taking a manifest's word for it.
+ * Remembers the SHA-256 of git objects that earlier runs fetched and hashed, by the objects' names in git. A pull links
+ * a file that the store holds instead of fetching it again, and need not trust a manifest for that.
  */
 export class BlobMemory {
   readonly #store: Store;
   readonly #path: string;
-  readonly #known: Map<ObjectId, Sha256>;
+  readonly #known: Map<string, Sha256>;
 
   constructor(store: Store) {
     this.#store = store;
@@ -28,15 +27,15 @@ export class BlobMemory {
     this.#known = new Map(file?.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
   }
 
-  find(blob: ObjectId): Sha256 | undefined {
+  find(blob: string): Sha256 | undefined {
     return this.#known.get(blob);
   }
 
-  remember(blob: ObjectId, sha256: Sha256): void {
+  remember(blob: string, sha256: Sha256): void {
     this.#known.set(blob, sha256);
   }
 
-  /** Writes down what concerns content that `isUseful`; the rest is forgotten, so that the memory stays bounded. */
+  /** Saves the entries whose content `isUseful`. The others are forgotten, which keeps the file small. */
   save(isUseful: (sha256: Sha256) => boolean): void {
     const entries = [...this.#known].filter(([, sha256]) => isUseful(sha256));
     const file: z.infer<typeof MemoryFile> = {

@@ -1,7 +1,9 @@
 import type { Hash } from "node:crypto";
-import type { ObjectId } from "./registry.ts";
 
-/** Which hash a repository names its objects by. */
+/** A git object name: 40 hexadecimal digits, or 64 in a SHA-256 repository. */
+export type ObjectId = string;
+
+/** The hash by which a repository names its objects. */
 export type ObjectFormat = "sha1" | "sha256";
 
 /** The format of a repository that has an object of this name. */
@@ -38,7 +40,7 @@ export class BlobHasher {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { blobIdOf } from "./blob_id.ts";
+ * import { blobIdOf } from "./object_id.ts";
  * assert.equal(await blobIdOf("sha1", "abc"), "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f");
  * ```
  */

@@ -1,5 +1,5 @@
 import type { Git } from "./git.ts";
-import type { ObjectId } from "./registry.ts";
+import type { ObjectId } from "./object_id.ts";
 
 const COMPLAINT = /^(?:fatal|error): |^warning: ignoring (?:broken|dangling) /;
 
@@ -31,4 +31,35 @@ export async function findCommit(git: Git, name: string, isLazy: boolean): Promi
   );
   if (!isAbsent) throw git.error(action, result);
   return undefined;
+}
+
+/** How two commits relate to each other. */
+export type Relation = "same" | "behind" | "ahead" | "diverged";
+
+/**
+ * Returns how `ours` relates to `theirs`: `behind` means that it can be fast-forwarded to `theirs`.
+ *
+ * @param isLazy git would fetch missing objects by itself, and must not
+ */
+export async function relationOf(
+  git: Git,
+  ours: ObjectId,
+  theirs: ObjectId,
+  isLazy: boolean,
+): Promise<Relation> {
+  if (ours === theirs) return "same";
+  if (await isAncestor(git, ours, theirs)) return "behind";
+  if (await isAncestor(git, theirs, ours)) return "ahead";
+  // Where commits are missing in between, related histories look unrelated.
+  const missing = isLazy ? ["--missing=allow-any"] : [];
+  await git.bytes(["rev-list", "--quiet", ...missing, ours, theirs, "--"], { action: "compare commits" });
+  return "diverged";
+}
+
+async function isAncestor(git: Git, older: ObjectId, newer: ObjectId): Promise<boolean> {
+  const result = await git.attempt(["merge-base", "--is-ancestor", older, newer], {
+    action: "compare commits",
+  });
+  if (result.code > 1) throw git.error("compare commits", result);
+  return result.code === 0;
 }
