@@ -4,7 +4,8 @@ import type { OwnCommit } from "./git/proposed_branch.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import { type CategoryPlan, type FileFormat, type FileTexts, planCategory } from "./plan_category.ts";
+import { type CategoryPlan, type FileFormat, type FileTexts } from "./plan.ts";
+import { planCategory } from "./plan_category.ts";
 import { readRecords } from "./read_records.ts";
 
 /**

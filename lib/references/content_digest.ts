@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { compareUtf8 } from "../core/portable_path.ts";
-import type { CategoryPlan, FileFormat } from "./plan_category.ts";
+import type { CategoryPlan, FileFormat } from "./plan.ts";
 import { isJsonArray, isJsonObject, type JsonValue } from "./json/json_value.ts";
 import { renderInline } from "./json/render_json.ts";
 

@@ -2,7 +2,7 @@ import { oneLine } from "../core/quote.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { Category } from "./categories.ts";
 import { type ModelChange, namesOf } from "./compare_records.ts";
-import type { CategoryPlan } from "./plan_category.ts";
+import type { CategoryPlan } from "./plan.ts";
 
 /** What a proposal says about itself, in the words that reviewers know from the original. */
 

@@ -4,40 +4,15 @@ import { isEmptied } from "./emptied_record.ts";
 import { editJson } from "./json/edit_json.ts";
 import type { JsonObject, JsonValue } from "./json/json_value.ts";
 import { renderJson } from "./json/render_json.ts";
+import type { CategoryPlan, FileFormat, FileTexts, Shrink } from "./plan.ts";
 import { readRecords } from "./read_records.ts";
-import { largerShrink, type Shrink } from "./shrink.ts";
+import { largerShrink } from "./shrink.ts";
 import { planTextFiles } from "./text_generation/plan_text_files.ts";
-
-/** Reference files by their paths; a file that is not there is not in it. */
-export type FileTexts = ReadonlyMap<string, string>;
-
-/** `keep`: only what changed is written, in the file's own style. `canonical`: whole files, as Python writes JSON. */
-export type FileFormat = "keep" | "canonical";
 
 export interface PlanOptions {
   readonly format: FileFormat;
   /** Models that are left as the files have them, whatever PRIMARY says. */
   readonly keep: ReadonlySet<string>;
-}
-
-/** What has to be done for a category to be what PRIMARY says. */
-export interface CategoryPlan {
-  readonly category: Category;
-  readonly changes: readonly ModelChange[];
-  /** The files that are to be written; none without changes. */
-  readonly files: FileTexts;
-  /** How many of its models go or are emptied, in the file that loses the larger share. */
-  readonly shrink: Shrink;
-  /** What PRIMARY says and the files cannot hold; nothing of it is in `changes`. */
-  readonly skipped: readonly ModelChange[];
-  /** How many records each side has. */
-  readonly counts: { readonly primary: number; readonly files: number };
-  readonly warnings: readonly string[];
-}
-
-/** The files that plans write. */
-export function filesOf(plans: readonly CategoryPlan[]): FileTexts {
-  return new Map(plans.flatMap(({ files }) => [...files]));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Category } from "./categories.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import type { CategoryPlan, FileFormat } from "./plan_category.ts";
+import type { CategoryPlan, FileFormat } from "./plan.ts";
 import type { Dress } from "./pull_requests/dress.ts";
 import type { DressPart } from "./pull_requests/marker.ts";
 import type { PullRequest } from "./pull_requests/pull_requests.ts";

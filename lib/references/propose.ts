@@ -9,7 +9,7 @@ import { describeBranch } from "./describe_branch.ts";
 import { NO_WORK, readBranch, workOfPeople } from "./git/proposed_branch.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
-import type { CategoryPlan } from "./plan_category.ts";
+import type { CategoryPlan } from "./plan.ts";
 import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
 import { closeReplaced } from "./pull_requests/close_older.ts";
 import { decide } from "./pull_requests/decide.ts";

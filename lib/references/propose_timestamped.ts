@@ -8,7 +8,7 @@ import {
 } from "./describe_changes.ts";
 import type { GitHubClient } from "../github/github_client.ts";
 import { contentDigest } from "./content_digest.ts";
-import { filesOf } from "./plan_category.ts";
+import { filesOf } from "./plan.ts";
 import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
 import { belowThreshold } from "./propose.ts";
 import { closeOlder } from "./pull_requests/close_older.ts";

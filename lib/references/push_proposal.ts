@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import type { ObjectId } from "../git/registry.ts";
+import type { ObjectId } from "../git/object_id.ts";
 import { CATEGORIES, type Category, placeOf } from "./categories.ts";
 import { commitMessage } from "./describe_changes.ts";
 import {
@@ -12,7 +12,8 @@ import {
 } from "./git/proposed_branch.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
-import { type FileFormat, filesOf, type FileTexts, planCategory } from "./plan_category.ts";
+import { type FileFormat, filesOf, type FileTexts } from "./plan.ts";
+import { planCategory } from "./plan_category.ts";
 import type { RepositoryPlans } from "./proposal.ts";
 
 /** What a pull request shall say and hold. */

@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import { exchange, readText, statusError } from "../core/http.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { RepositoryAddress } from "./git/repository_address.ts";
-import type { FileTexts } from "./plan_category.ts";
+import type { FileTexts } from "./plan.ts";
 
 /** The original's, for one file. */
 const TIMEOUT_MS = 30_000;

@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { DiskError, diskError } from "../core/errors.ts";
 import { replaceFile } from "../core/files.ts";
 import { commitMessage } from "./describe_changes.ts";
-import { filesOf } from "./plan_category.ts";
+import { filesOf } from "./plan.ts";
 import type { RepositoryPlans } from "./proposal.ts";
 
 /** What would be proposed for a repository. */

@@ -1,13 +1,5 @@
 import { RefusedError } from "../core/errors.ts";
-import type { CategoryPlan } from "./plan_category.ts";
-
-/** How many of the models that a file has are removed, or stay without their content. */
-export interface Shrink {
-  readonly removed: number;
-  /** See `isEmptied`. */
-  readonly emptied: number;
-  readonly before: number;
-}
+import type { CategoryPlan, Shrink } from "./plan.ts";
 
 /** The share from which reviewers are to notice a removal at the first look: what is held back unless set otherwise. */
 const LARGE_SHARE = 0.5;

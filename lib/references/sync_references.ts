@@ -9,7 +9,8 @@ import { CATEGORIES, type Category, placeOf, type RepositoryKind } from "./categ
 import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName, type RepositoryAddress } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import { type CategoryPlan, type FileTexts, planCategory } from "./plan_category.ts";
+import { type CategoryPlan, type FileTexts } from "./plan.ts";
+import { planCategory } from "./plan_category.ts";
 import type { PrimaryClient } from "./primary_client.ts";
 import type { Proposal, ProposalOptions, RepositoryPlans } from "./proposal.ts";
 import { propose } from "./propose.ts";

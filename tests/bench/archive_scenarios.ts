@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { writeModel } from "./model_writer.ts";
 import { memoryRow } from "./pull_scenarios.ts";
-import type { Result } from "./scenario.ts";
+import type { Result } from "./table.ts";
 import { GIB, median, MIB, seconds, size } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -35,7 +35,9 @@ export async function createArchive(bench: Workbench): Promise<void> {
   const theirs: number[] = [];
   for (let round = 0; round < bench.scale.rounds(ROUNDS); round++) {
     await bench.shell(bench.dir, "rm -f *.zip && sync");
-    ours.push((await bench.script(bench.dir, "tests/bench/create_archive.ts", "ours.zip", "models")).wallMs);
+    ours.push(
+      (await bench.script(bench.dir, "tests/bench/measured/create_archive.ts", "ours.zip", "models")).wallMs,
+    );
     await bench.shell(bench.dir, "sync");
     theirs.push((await bench.shell(bench.dir, "zip -q0r theirs.zip models")).wallMs);
   }
@@ -57,9 +59,9 @@ export async function memoryOfExtraction(bench: Workbench): Promise<void> {
     const root = join(bench.dir, String(bytes));
     Deno.mkdirSync(join(root, "models"), { recursive: true });
     await writeModel(join(root, "models/model.safetensors"), bytes, bench.signal);
-    await bench.script(root, "tests/bench/create_archive.ts", "models.zip", "models");
+    await bench.script(root, "tests/bench/measured/create_archive.ts", "models.zip", "models");
     Deno.removeSync(join(root, "models"), { recursive: true });
-    const measured = await bench.script(root, "tests/bench/extract_archive.ts", "models.zip", "out");
+    const measured = await bench.script(root, "tests/bench/measured/extract_archive.ts", "models.zip", "out");
     peaks.set(bytes, measured.peakKiB / 1024);
     Deno.removeSync(root, { recursive: true });
   }
@@ -81,7 +83,9 @@ async function compareExtraction(bench: Workbench, what: string, wanted: number)
   const theirs: number[] = [];
   for (let round = 0; round < bench.scale.rounds(ROUNDS); round++) {
     await bench.shell(bench.dir, "rm -rf ours theirs models && sync");
-    ours.push((await bench.script(bench.dir, "tests/bench/extract_archive.ts", "models.zip", "ours")).wallMs);
+    ours.push(
+      (await bench.script(bench.dir, "tests/bench/measured/extract_archive.ts", "models.zip", "ours")).wallMs,
+    );
     await bench.shell(bench.dir, "sync");
     const byHand = "unzip -q models.zip -d theirs && find theirs -type f | xargs sha256sum > sums";
     theirs.push((await bench.shell(bench.dir, byHand)).wallMs);

@@ -3,7 +3,8 @@
  * median. Exits with 1 when a promise is not kept or a scenario fails.
  */
 import { BenchUsageError, parseBenchOptions, USAGE } from "./options.ts";
-import { type Row, runScenario } from "./run_scenario.ts";
+import { runScenario } from "./run_scenario.ts";
+import type { Row } from "./table.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { TABLE_HEAD, tableRow } from "./table.ts";
 

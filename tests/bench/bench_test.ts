@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { missingProgram } from "./missing_program.ts";
-import { type Row, runScenario } from "./run_scenario.ts";
+import { missingProgram } from "./scenario.ts";
+import { runScenario } from "./run_scenario.ts";
+import { type Row, tableRow } from "./table.ts";
 import { TINY } from "./scale.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { tableRow } from "./table.ts";
 
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   const missing = missingProgram(scenario.needs);

@@ -34,7 +34,7 @@ export async function downloadVerified(bench: Workbench): Promise<void> {
   for (let round = 0; round < bench.scale.rounds(5); round++) {
     theirs.push((await bench.run(bench.dir, ["curl", "-sSf", "-o", target, url])).wallMs);
     Deno.removeSync(target);
-    const verified = await bench.script(bench.dir, "tests/bench/download_once.ts", url, target);
+    const verified = await bench.script(bench.dir, "tests/bench/measured/download_once.ts", url, target);
     ours.push(verified.wallMs);
     peaks.push(verified.peakKiB / 1024);
     Deno.removeSync(target);

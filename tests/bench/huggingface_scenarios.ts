@@ -3,7 +3,7 @@ import { hashFile } from "../../lib/core/hash.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { writeModel } from "./model_writer.ts";
-import type { Result } from "./scenario.ts";
+import type { Result } from "./table.ts";
 import { GIB, median, MIB, ms, seconds, size } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 import { writeModels } from "./world.ts";

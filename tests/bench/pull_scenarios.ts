@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { clone } from "../helpers/test_git.ts";
 import { writeModel } from "./model_writer.ts";
-import type { Result } from "./scenario.ts";
+import type { Result } from "./table.ts";
 import { median, MIB, ms, seconds, size } from "./units.ts";
 import type { Measured, Workbench } from "./workbench.ts";
 import { type BenchWorld, CHANGED_MODEL, makeWorld, writeModels } from "./world.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Result } from "./scenario.ts";
+import type { Result } from "./table.ts";
 import { median, seconds } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -55,7 +55,7 @@ async function measured(
   for (let round = 0; round < bench.scale.rounds(5); round++) {
     const { stdout, wallMs } = await bench.script(
       bench.dir,
-      "tests/bench/plan_references.ts",
+      "tests/bench/measured/plan_references.ts",
       category,
       primary,
       ...files,

@@ -1,12 +1,9 @@
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp_dir.ts";
-import { missingProgram } from "./missing_program.ts";
+import { missingProgram, type Scenario } from "./scenario.ts";
 import type { Scale } from "./scale.ts";
-import type { Result, Scenario } from "./scenario.ts";
+import type { Row } from "./table.ts";
 import { Workbench } from "./workbench.ts";
-
-/** A row of the table: what was measured, or why nothing was. */
-export type Row = { readonly scenario: string } & (Result | { readonly failed: string });
 
 /** Processes get five seconds to end by themselves, and are killed then. */
 const GRACE_MS = 10_000;

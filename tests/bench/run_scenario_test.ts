@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { BenchUsageError, parseBenchOptions } from "./options.ts";
-import { type Row, runScenario } from "./run_scenario.ts";
+import { runScenario } from "./run_scenario.ts";
+import type { Row } from "./table.ts";
 import { FULL, QUICK, type Scale, TINY } from "./scale.ts";
 import { type Measurement, scenario } from "./scenario.ts";
 import { tableRow } from "./table.ts";

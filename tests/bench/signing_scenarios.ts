@@ -17,7 +17,7 @@ export async function signAndVerify(bench: Workbench): Promise<void> {
   await keys("generate", "--private-key", "key.pem", "--public-key", "key.pub.pem");
   const runs: Record<"hash" | "sign" | "verify", Measured[]> = { hash: [], sign: [], verify: [] };
   for (let round = 0; round < bench.scale.rounds(3); round++) {
-    runs.hash.push(await bench.script(bench.dir, "tests/bench/hash_once.ts", models));
+    runs.hash.push(await bench.script(bench.dir, "tests/bench/measured/hash_once.ts", models));
     runs.sign.push(await keys("sign", "--private-key", "key.pem", "--signature", "model.sig", models));
     runs.verify.push(
       await keys("verify", "--public-key", "key.pub.pem", "--signature", "model.sig", models),

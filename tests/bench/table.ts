@@ -1,4 +1,17 @@
-import type { Row } from "./run_scenario.ts";
+/** A measurement, as the cells of its row. */
+export interface Result {
+  readonly what: string;
+  readonly ours: string;
+  readonly theirs: string;
+  /** How the two compare, in the terms of the promise. */
+  readonly ratio: string;
+  readonly wanted: string;
+  /** Whether the promise holds; missing where nothing is promised. */
+  readonly kept?: boolean;
+}
+
+/** A row of the table: what was measured, or why nothing was. */
+export type Row = { readonly scenario: string } & (Result | { readonly failed: string });
 
 /** The first lines of the table in the README. */
 export const TABLE_HEAD =

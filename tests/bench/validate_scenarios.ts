@@ -23,7 +23,8 @@ export async function walkPickles(bench: Workbench): Promise<void> {
     const theirs: number[] = [];
     for (let round = 0; round < bench.scale.rounds(3); round++) {
       ours.push(
-        (await bench.script(bench.dir, "tests/bench/inspect_pickle.ts", join(bench.dir, name))).wallMs,
+        (await bench.script(bench.dir, "tests/bench/measured/inspect_pickle.ts", join(bench.dir, name)))
+          .wallMs,
       );
       const load = `import joblib; joblib.load(${JSON.stringify(name)})`;
       theirs.push((await bench.run(bench.dir, [PYTHON, "-c", load])).wallMs);

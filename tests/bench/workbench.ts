@@ -5,7 +5,7 @@ import { runProcess, spawnProcess } from "../../lib/core/subprocess.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 import type { Scale } from "./scale.ts";
-import type { Result } from "./scenario.ts";
+import type { Result } from "./table.ts";
 
 const Measured = z.object({
   code: z.number(),

@@ -7,7 +7,7 @@ import {
   topicOf,
 } from "../../lib/references/describe_changes.ts";
 import type { Category } from "../../lib/references/categories.ts";
-import type { CategoryPlan } from "../../lib/references/plan_category.ts";
+import type { CategoryPlan } from "../../lib/references/plan.ts";
 
 function planOf(category: Category, changes: readonly ModelChange[]): CategoryPlan {
   return {

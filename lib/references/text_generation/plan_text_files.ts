@@ -12,7 +12,7 @@ import {
 import { canonicalCsv, keptCsv, type PlannedRow } from "./planned_csv.ts";
 import type { CsvRow } from "./read_csv.ts";
 import { hasBackendPrefix, keysOf } from "./text_names.ts";
-import type { Shrink } from "../shrink.ts";
+import type { Shrink } from "../plan.ts";
 import { isEmptied } from "../emptied_record.ts";
 import { keptCells } from "./kept_cells.ts";
 import { type TextModel, textModel } from "./text_model.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { hashFile } from "../../lib/core/hash.ts";
+import { hashFile } from "../../../lib/core/hash.ts";
 
 /** Hashes every file of a folder once: what the benchmark holds signing against. */
 const [dir = "."] = Deno.args;

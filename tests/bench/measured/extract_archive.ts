@@ -1,12 +1,12 @@
 /**
  * Extracts an archive as staging does: every file is written anew, hashed on the way, and synced.
  *
- *     deno run -A tests/bench/extract_archive.ts ARCHIVE FOLDER
+ *     deno run -A tests/bench/measured/extract_archive.ts ARCHIVE FOLDER
  */
 import { dirname, join } from "node:path";
-import { openArchive } from "../../lib/core/archive.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
-import { FileHasher, writeAll } from "../../lib/core/hash.ts";
+import { openArchive } from "../../../lib/core/archive.ts";
+import { ARCHIVE_LIMITS } from "../../../lib/core/archive_limits.ts";
+import { FileHasher, writeAll } from "../../../lib/core/hash.ts";
 
 const [path = "", folder = ""] = Deno.args;
 const context = { fs: Deno, signal: new AbortController().signal };

@@ -1,10 +1,10 @@
 /**
  * Makes a ZIP of the files of a folder, with their digests.
  *
- *     deno run -A tests/bench/create_archive.ts ARCHIVE FOLDER
+ *     deno run -A tests/bench/measured/create_archive.ts ARCHIVE FOLDER
  */
 import { join } from "node:path";
-import { writeZip } from "../../lib/core/archive.ts";
+import { writeZip } from "../../../lib/core/archive.ts";
 
 const [path = "", folder = ""] = Deno.args;
 const context = { fs: Deno, signal: new AbortController().signal };

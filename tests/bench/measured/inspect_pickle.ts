@@ -1,7 +1,7 @@
 /** Inspects the pickle that is named, as a pull does. */
 import { basename } from "node:path";
-import { inspectPickle } from "../../lib/validators/pickle/inspect_pickle.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { inspectPickle } from "../../../lib/validators/pickle/inspect_pickle.ts";
+import { testContext } from "../../helpers/test_context.ts";
 
 const [location = ""] = Deno.args;
 const file = {

@@ -1,5 +1,5 @@
-import { download } from "../../lib/core/download.ts";
-import { testContext } from "../helpers/test_context.ts";
+import { download } from "../../../lib/core/download.ts";
+import { testContext } from "../../helpers/test_context.ts";
 
 /** Downloads one address to a path and prints its digest: what the benchmark measures as a process. */
 const [url = "", path = ""] = Deno.args;
