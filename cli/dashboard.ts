@@ -5,13 +5,17 @@ import { absolutePath } from "../lib/core/files.ts";
 import { settleAll } from "../lib/core/settle_all.ts";
 import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { stateDirOf } from "../lib/store/store.ts";
-import { mayListen } from "../web/access/may_listen.ts";
+import {
+  HASH_VARIABLE,
+  mayListen,
+  PASSWORD_VARIABLE,
+  passwordOfEnvironment,
+} from "../web/access/password_source.ts";
 import { hashPassword, PASSWORD_CHARS_MAX } from "../web/access/password_hash.ts";
-import { HASH_VARIABLE, PASSWORD_VARIABLE, passwordOfEnvironment } from "../web/access/password_source.ts";
 import { isLoopbackName } from "../web/access/request_host.ts";
-import { localFeed } from "../web/local_feed.ts";
+import { localFeed } from "../web/local/local_feed.ts";
 import { openDashboard } from "../web/open_dashboard.ts";
-import { runJobs } from "../web/run_jobs.ts";
+import { runJobs } from "../web/jobs.ts";
 import { serveDashboard } from "../web/serve.ts";
 import { kvFileOf, openKv } from "../web/store/open_kv.ts";
 import { changeSettings } from "../web/store/settings_row.ts";

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { messageAndHint, UsageError } from "../lib/core/errors.ts";
-import type { App, AppEnv, Dashboard } from "./dashboard.ts";
-import { apiRoutes } from "./routes/api.ts";
+import type { App, AppEnv, Dashboard } from "./routes/dashboard.ts";
+import { apiRoutes, openApiRoutes } from "./routes/api.ts";
 import { errorPage, notFoundPage } from "./routes/error_page.tsx";
 import { eventRoutes } from "./routes/events.ts";
 import { fleetRoutes } from "./routes/fleet.tsx";
@@ -12,7 +12,6 @@ import { newsRoutes } from "./routes/news.tsx";
 import { nodeRoutes } from "./routes/node.tsx";
 import { pullRequestRoutes } from "./routes/pull_requests.tsx";
 import { releaseRoutes } from "./routes/releases.tsx";
-import { openApiRoutes } from "./routes/openapi.ts";
 import { runRoutes } from "./routes/run.tsx";
 import { settingsRoutes } from "./routes/settings.tsx";
 import { signInRoutes } from "./routes/sign_in.tsx";

@@ -2,9 +2,12 @@ import { EXIT, messageAndHint } from "../lib/core/errors.ts";
 import { findAlerting } from "./incidents/find_alerting.ts";
 import { SWEEP_JOB, sweepJob, WATCH_JOB, watchJob } from "./jobs.ts";
 import { type OpenDashboard, openDashboard } from "./open_dashboard.ts";
-import { platformContext } from "./platform_context.ts";
 import { kvFileOf, openKv } from "./store/open_kv.ts";
 import { watchKvFile } from "./store/watch_kv_file.ts";
+import { systemClock } from "../lib/core/clock.ts";
+import type { Context } from "../lib/core/context.ts";
+import { type Log, LOG_LEVELS, type LogLevel } from "../lib/core/log.ts";
+import { spawnProcess } from "../lib/core/subprocess.ts";
 
 /**
  * The dashboard on Deno Deploy, and wherever else a platform starts it: it reads its settings from environment variables,
@@ -79,3 +82,31 @@ Deno.serve(async (request, info) => {
     });
   }
 });
+
+/** What a hosted dashboard logs: a platform keeps each line, and bills some for it. */
+const LEVELS: readonly LogLevel[] = LOG_LEVELS.slice(LOG_LEVELS.indexOf("info"));
+
+/** Returns the outside world of a dashboard that a platform runs: no configuration file, no store, no programs. */
+export function platformContext(): Context {
+  return {
+    fs: Deno,
+    // Nothing in the dashboard starts a program; alerts need a whole context.
+    spawn: spawnProcess,
+    http: fetch,
+    clock: systemClock,
+    log: lineLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`))),
+    env: { get: (name) => Deno.env.get(name), toObject: () => Deno.env.toObject() },
+    signal: new AbortController().signal,
+    freeBytes: () => Promise.resolve(undefined),
+    host: Deno.env.get("DENO_DEPLOY_APPLICATION_SLUG") ?? "dashboard",
+  };
+}
+
+/** A log of JSON lines, which platforms sort by their level. */
+function lineLog(write: (line: string) => void): Log {
+  const at = (level: LogLevel) => (message: string, fields = {}) => {
+    if (!LEVELS.includes(level)) return;
+    write(JSON.stringify({ time: systemClock.now().toISOString(), level, message, ...fields }));
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), progress: () => {} };
+}

@@ -1,13 +1,13 @@
 import { Access } from "./access/access.ts";
 import type { AccessSetup } from "./access/visit.ts";
-import { IngestCounts } from "./api/ingest_counts.ts";
+import { IngestCounts } from "./api/metrics.ts";
 import { dashboardApp } from "./app.ts";
-import type { App, Dashboard } from "./dashboard.ts";
-import type { Alerting } from "./incidents/alerting.ts";
-import { LiveFeed } from "./live_feed.ts";
-import { LocalIntake } from "./local_intake.ts";
+import type { App, Dashboard } from "./routes/dashboard.ts";
+import type { ReadAlerting } from "./incidents/alerting.ts";
+import { LiveFeed } from "./routes/live_feed.ts";
+import { LocalIntake } from "./local/local_intake.ts";
 import { FleetMemory } from "./store/fleet_memory.ts";
-import type { Web } from "./web.ts";
+import type { Web } from "./shared/web.ts";
 
 /** A dashboard that can answer requests. */
 export interface OpenDashboard {
@@ -17,15 +17,11 @@ export interface OpenDashboard {
   readonly dashboard: Dashboard;
 }
 
-/**
- * Puts a dashboard together. Reads nothing yet.
- *
- * @param readAlerting returns where alerts go to, as it is configured now; `undefined` where none go out
- */
+/** Puts a dashboard together. Reads nothing yet. */
 export function openDashboard(
   web: Web,
   setup: AccessSetup,
-  readAlerting: () => Promise<Alerting | undefined> = () => Promise.resolve(undefined),
+  readAlerting: ReadAlerting = () => Promise.resolve(undefined),
 ): OpenDashboard {
   const fleet = new FleetMemory(web.kv);
   const live = new LiveFeed(web, fleet);

@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { addresses } from "../../web/addresses.ts";
+import { addresses } from "../../web/shared/addresses.ts";
 import type { FilledDashboard } from "../helpers/filled_dashboard.ts";
 
 /** A page of the filled dashboard. */

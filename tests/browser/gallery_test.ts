@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { staticFiles } from "../../web/static_files.ts";
+import { staticFiles } from "../../web/routes/static.ts";
 import { browserTest } from "../helpers/browser.ts";
 import { checkAccessibility } from "../helpers/check_accessibility.ts";
 import { openSite, type SitePage } from "../helpers/web_site.ts";

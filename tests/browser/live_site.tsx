@@ -1,11 +1,10 @@
 import { Cell, Row, Table } from "../../web/components/Table.tsx";
-import { Command } from "../../web/components/Command.tsx";
-import { Empty } from "../../web/components/Empty.tsx";
+import { Command, Empty } from "../../web/components/Section.tsx";
 import { FilterBar } from "../../web/components/FilterBar.tsx";
 import { PageTitle } from "../../web/components/PageTitle.tsx";
 import { Time } from "../../web/components/Time.tsx";
-import { renderPage } from "../../web/render_page.tsx";
-import { staticFiles } from "../../web/static_files.ts";
+import { renderPage } from "../../web/routes/render_page.tsx";
+import { staticFiles } from "../../web/routes/static.ts";
 import { CONTENT_SECURITY_POLICY, openSite, type SitePage, type WebSite } from "../helpers/web_site.ts";
 
 /** What the site's page shows; a test changes it while the page is open. */

@@ -4,7 +4,7 @@ import { SimulatedFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
 import { nodeState } from "../../web/fleet/node_state.ts";
 import { FleetMemory } from "../../web/store/fleet_memory.ts";
 import { ingest } from "../../web/store/ingest.ts";
-import { openIncidents, readIncidents } from "../../web/store/read_incidents.ts";
+import { openIncidents, readIncidents } from "../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../web/store/rows.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { recordedLog } from "../helpers/test_context.ts";

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { Access } from "../../web/access/access.ts";
 import type { AccessEnv } from "../../web/access/visit.ts";
-import type { Web } from "../../web/web.ts";
+import type { Web } from "../../web/shared/web.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { fixedEnvironment, recordedLog } from "./test_context.ts";
 

@@ -1,6 +1,6 @@
 import { createToken } from "../../web/access/tokens.ts";
 import type { Alerting } from "../../web/incidents/alerting.ts";
-import type { App, Dashboard } from "../../web/dashboard.ts";
+import type { App, Dashboard } from "../../web/routes/dashboard.ts";
 import { openDashboard } from "../../web/open_dashboard.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";

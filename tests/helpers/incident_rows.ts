@@ -1,4 +1,4 @@
-import { setIncident } from "../../web/store/incident_writes.ts";
+import { setIncident } from "../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../web/store/rows.ts";
 
 /** Returns an incident: a node that was down for 2 h 14 min, and was alerted about. */

@@ -1,6 +1,6 @@
 import { openDashboard } from "../../web/open_dashboard.ts";
 import type { ReportEvent } from "../../lib/reporting/wire.ts";
-import type { LocalIntake } from "../../web/local_intake.ts";
+import type { LocalIntake } from "../../web/local/local_intake.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { keys } from "../../web/store/keys.ts";
 import { FakeClock } from "./fake_clock.ts";

@@ -1,6 +1,6 @@
 import { FleetMemory } from "../../web/store/fleet_memory.ts";
 import { ingest } from "../../web/store/ingest.ts";
-import { openIncidents, readIncidents } from "../../web/store/read_incidents.ts";
+import { openIncidents, readIncidents } from "../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../web/store/rows.ts";
 import type { Alerting } from "../../web/incidents/alerting.ts";
 import { watchIncidents } from "../../web/incidents/watch_incidents.ts";

@@ -5,7 +5,7 @@ import { appendHistory } from "../../lib/store/history.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { nodeState } from "../../web/fleet/node_state.ts";
 import type { NodeState } from "../../web/fleet/node_view.ts";
-import { LocalFeed, type LocalMachine } from "../../web/local_feed.ts";
+import { LocalFeed, type LocalMachine } from "../../web/local/local_feed.ts";
 import { FleetMemory } from "../../web/store/fleet_memory.ts";
 import type { NodeRow } from "../../web/store/rows.ts";
 import { FakeClock } from "./fake_clock.ts";

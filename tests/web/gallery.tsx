@@ -3,26 +3,19 @@
  * `deno run -A tests/web/gallery.tsx FOLDER` writes a page for each sample. They link to the stylesheet in its place.
  */
 import type { ComponentChildren } from "preact";
-import { Breadcrumb } from "../../web/components/Breadcrumb.tsx";
-import { Command } from "../../web/components/Command.tsx";
+import { Breadcrumb, PageTitle } from "../../web/components/PageTitle.tsx";
+import { Command, Empty, Facts, Section } from "../../web/components/Section.tsx";
 import { Details } from "../../web/components/Details.tsx";
-import { Empty } from "../../web/components/Empty.tsx";
-import { Facts } from "../../web/components/Facts.tsx";
 import { FilterBar } from "../../web/components/FilterBar.tsx";
-import { NodeLink } from "../../web/components/NodeLink.tsx";
+import { NodeLink, ReleaseChip } from "../../web/components/Links.tsx";
 import { Notice } from "../../web/components/Notice.tsx";
-import { Outcome } from "../../web/components/Outcome.tsx";
-import { PageTitle } from "../../web/components/PageTitle.tsx";
-import { Pager } from "../../web/components/Pager.tsx";
-import { ReleaseChip } from "../../web/components/ReleaseChip.tsx";
+import { Outcome, StateBadge } from "../../web/components/Mark.tsx";
+import { Cell, Pager, Row, Table } from "../../web/components/Table.tsx";
 import { RunStrip } from "../../web/components/RunStrip.tsx";
-import { Section } from "../../web/components/Section.tsx";
-import { StateBadge } from "../../web/components/StateBadge.tsx";
-import { Cell, Row, Table } from "../../web/components/Table.tsx";
 import { Time } from "../../web/components/Time.tsx";
 import { TroubleList } from "../../web/components/TroubleList.tsx";
 import { STATES } from "../../web/fleet/node_view.ts";
-import { renderPage } from "../../web/render_page.tsx";
+import { renderPage } from "../../web/routes/render_page.tsx";
 import { ChartsSample, ExtremesSample } from "./gallery_charts.tsx";
 import {
   digestOf,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { presencePath, presenceSteps } from "../../web/charts/presence.ts";
-import { compareFiles, diffLists, sumChanges } from "../../web/fleet/compare_files.ts";
+import { compareFiles, diffLists, sumChanges } from "../../web/store/compare_files.ts";
 import { reachWords, type ReleaseReach } from "../../web/fleet/release_reach.ts";
 
 const file = (path: string, sha256: string, size = 1) => ({ path, sha256, size });

@@ -1,5 +1,5 @@
 import { oneLine } from "../../lib/core/quote.ts";
-import type { Web } from "../web.ts";
+import type { Web } from "../shared/web.ts";
 import type { Password } from "./password_source.ts";
 import { trySignIn } from "./sign_in_limits.ts";
 import type { Visit } from "./visit.ts";

@@ -1,5 +1,8 @@
 import type { Clock } from "../../lib/core/clock.ts";
 import { withDeadline } from "../../lib/core/deadline.ts";
+import { formatBytes } from "../../lib/core/format.ts";
+import type { Context } from "hono";
+import type { AccessEnv } from "./visit.ts";
 
 /** The largest batch of events: twice what a node sends at once (`BATCH_BYTES_MAX`). */
 export const EVENTS_BYTES_MAX = 1024 * 1024;
@@ -72,4 +75,22 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<Array
     offset += piece.length;
   }
   return body;
+}
+
+/** Events that one request may hold: twice what a node sends (`BATCH_EVENTS_MAX`). */
+export const EVENTS_MAX = 1_000;
+
+/** What one request of events may hold. */
+export const EVENT_LIMITS = { events: EVENTS_MAX, bytes: EVENTS_BYTES_MAX } as const;
+
+/** What to do about a request that holds more. */
+export const SEND_LESS = `send at most ${EVENTS_MAX} events and ${formatBytes(EVENTS_BYTES_MAX)} at once`;
+
+/**
+ * Returns the fields of a form that a page of the dashboard sent; `undefined` for a body of another type. The guard has
+ * bounded the body.
+ */
+export async function formFields(c: Context<AccessEnv>): Promise<URLSearchParams | undefined> {
+  const type = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
+  return type === "application/x-www-form-urlencoded" ? new URLSearchParams(await c.req.text()) : undefined;
 }

@@ -4,7 +4,7 @@ import {
   type SignInWindow,
   uncountSignIn,
 } from "../store/sign_in_counts.ts";
-import type { Web } from "../web.ts";
+import type { Web } from "../shared/web.ts";
 
 /** Tries of one address with a wrong password. A person needs three. */
 const ADDRESS_FAILURES_MAX = 10;

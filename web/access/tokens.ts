@@ -2,8 +2,8 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { cleanLine } from "../../lib/core/clean_text.ts";
 import { messageOf, UsageError } from "../../lib/core/errors.ts";
 import { quote } from "../../lib/core/quote.ts";
-import { alwaysChanged } from "../store/committed.ts";
-import { announceNode, withdrawNode } from "../store/announce_node.ts";
+import { alwaysChanged } from "../store/commit.ts";
+import { announceNode, withdrawNode } from "../store/known_nodes.ts";
 import type { TokenRow } from "../store/rows.ts";
 import {
   addToken,
@@ -15,7 +15,7 @@ import {
   TOKENS_MAX,
   updateToken,
 } from "../store/token_rows.ts";
-import type { Web } from "../web.ts";
+import type { Web } from "../shared/web.ts";
 import { coversNode, nodeNameFault } from "./node_name.ts";
 
 /**

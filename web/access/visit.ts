@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { TokenRow } from "../store/rows.ts";
-import type { Viewer } from "../web.ts";
+import type { Viewer } from "../shared/web.ts";
 import type { Variables } from "./password_source.ts";
 import { requestHost } from "./request_host.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Envelope, Finished } from "../../lib/reporting/wire.ts";
-import { EVENTS_MAX } from "../access/event_limits.ts";
+import { EVENTS_MAX } from "../access/read_body.ts";
 import { GROUPS, STATES } from "../fleet/node_view.ts";
 
 /**

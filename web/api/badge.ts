@@ -1,7 +1,7 @@
 import { shortDigest } from "../../lib/release/manifest.ts";
 import type { NodeView } from "../fleet/node_view.ts";
 import { spoken, type Tone, toneOfState } from "../fleet/tone.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 
 /** Seen on a light and on a dark page, with white letters on it. */
 const COLOURS: Readonly<Record<Tone | "unknown", string>> = {

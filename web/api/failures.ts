@@ -1,6 +1,6 @@
 import { quote } from "../../lib/core/quote.ts";
-import type { Denial } from "../access/denial.ts";
-import { EVENT_LIMITS, EVENTS_MAX, SEND_LESS } from "../access/event_limits.ts";
+import type { Denial } from "../access/refusals.ts";
+import { EVENT_LIMITS, EVENTS_MAX, SEND_LESS } from "../access/read_body.ts";
 
 /** Longer names are cut: an answer is a line. */
 const NAME_CHARS_MAX = 200;

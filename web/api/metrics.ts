@@ -1,10 +1,8 @@
 import { type Family, type Sample, valueText } from "../../lib/metrics/text_format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import { type NodeView, STATES } from "../fleet/node_view.ts";
-import type { FleetView } from "../fleet/view_fleet.ts";
-import { byUrgency } from "../fleet/view_fleet.ts";
+import { byUrgency, type FleetView } from "../fleet/view_fleet.ts";
 import type { IncidentRow } from "../store/rows.ts";
-import { INGEST_BUCKETS, type IngestCounts } from "./ingest_counts.ts";
 
 /** Nodes with series of their own: twice as many as the pages are made for, at some ten series each. */
 export const METRICS_NODES_MAX = 2_000;
@@ -158,4 +156,34 @@ function counter(name: string, help: string, samples: readonly Sample[]): Family
 
 function secondsOf(time: string | null): number | null {
   return time === null ? null : Date.parse(time) / 1000;
+}
+
+/** Bounds of the durations of ingests, in seconds: a batch of a daemon takes milliseconds, a full one some tenths. */
+export const INGEST_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10] as const;
+
+/** What this process has taken in since it started, for `/metrics`. */
+export class IngestCounts {
+  accepted = 0;
+  unknownTypes = 0;
+  invalid = 0;
+  /** Batches that the database did not take. */
+  failed = 0;
+  /** Durations of ingests, by {@link INGEST_BUCKETS}: how many were within each, and longer than all. */
+  readonly durations: number[] = Array.from({ length: INGEST_BUCKETS.length + 1 }, () => 0);
+  durationSeconds = 0;
+
+  /** Notes a batch that was taken. */
+  note(taken: { readonly accepted: number; readonly unknownTypes: number; readonly invalid: number }): void {
+    this.accepted += taken.accepted;
+    this.unknownTypes += taken.unknownTypes;
+    this.invalid += taken.invalid;
+  }
+
+  /** Notes how long an ingest took. */
+  time(seconds: number): void {
+    const found = INGEST_BUCKETS.findIndex((bound) => seconds <= bound);
+    const index = found === -1 ? INGEST_BUCKETS.length : found;
+    this.durations[index] = (this.durations[index] ?? 0) + 1;
+    this.durationSeconds += seconds;
+  }
 }

@@ -1,5 +1,5 @@
 import type { NodeView } from "../fleet/node_view.ts";
-import { summarize } from "../fleet/sentence.ts";
+import { summarize } from "../fleet/summary.ts";
 import type { FleetView } from "../fleet/view_fleet.ts";
 import type { RowPage } from "../store/page_range.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GROUPS, STATES } from "../fleet/node_view.ts";
 import { PAGE_ROWS_MAX } from "../store/page_range.ts";
-import type { Denial } from "../access/denial.ts";
+import type { Denial } from "../access/refusals.ts";
 import { FAILURES } from "./failures.ts";
 
 /** A fleet of this size is answered whole. */

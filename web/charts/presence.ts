@@ -1,14 +1,7 @@
 // @ts-types="@types/d3-shape"
 import { area, curveStepAfter } from "d3-shape";
-import type { Span } from "./time_axis.ts";
-import { partOf } from "./time_axis.ts";
-
-/** From when to when something was active somewhere. */
-export interface Presence {
-  readonly from: Date;
-  /** `null` while it is active. */
-  readonly until: Date | null;
-}
+import type { Presence } from "../fleet/listed_release.ts";
+import { partOf, type Span } from "./time_axis.ts";
 
 /** On how many nodes a release was active, from a time on. */
 export interface PresenceStep {

@@ -1,6 +1,6 @@
 // @ts-types="@types/d3-scale"
 import { scaleUtc } from "d3-scale";
-import { clockOf, dayOfMonth, wallTime, zoneOffset } from "../time_words.ts";
+import { clockOf, dayOfMonth, wallTime, zoneOffset } from "../shared/time_words.ts";
 
 /** A label on an axis. */
 export interface Tick {
@@ -73,4 +73,14 @@ function dayTicks(domain: readonly Date[], every: number): Date[] {
 /** Midnight says which day begins. */
 function clockLabel(wall: Date): string {
   return wall.getTime() % DAY === 0 ? dayOfMonth(wall) : clockOf(wall);
+}
+
+/**
+ * Returns a part of a width as an SVG length. Marks are placed in percent and text keeps its size, so that a chart is
+ * legible at any width without a style of its own.
+ *
+ * @param part from 0 to 1; what lies beyond is cut off
+ */
+export function percent(part: number): string {
+  return `${Number((Math.min(1, Math.max(0, part)) * 100).toFixed(2))}%`;
 }

@@ -2,15 +2,14 @@ import { useContext } from "preact/hooks";
 import { plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import { type BandSegment, bandSegments } from "../charts/band_segments.ts";
-import { percent } from "../charts/percent.ts";
-import { partOf, type Span, timeTicks } from "../charts/time_axis.ts";
+import { partOf, percent, type Span, timeTicks } from "../charts/time_axis.ts";
 import { spoken } from "../fleet/tone.ts";
 import type { Activation } from "../store/rows.ts";
-import { timeWords } from "../time_words.ts";
+import { timeWords } from "../shared/time_words.ts";
 import { Chart, DataTable } from "./Chart.tsx";
 import { Mark } from "./Mark.tsx";
 import { PageContext } from "./PageContext.tsx";
-import { ReleaseChip } from "./ReleaseChip.tsx";
+import { ReleaseChip } from "./Links.tsx";
 import { Time } from "./Time.tsx";
 
 interface ActivationBandProps {

@@ -1,10 +1,10 @@
 import type { CanaryCourse } from "../store/rows.ts";
 import type { Tone } from "../fleet/tone.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import { Mark } from "./Mark.tsx";
 import { MetricChart } from "./MetricChart.tsx";
-import { NodeLink } from "./NodeLink.tsx";
-import { Shortened } from "./Shortened.tsx";
+import { NodeLink } from "./Links.tsx";
+import { Shortened } from "./Details.tsx";
 import { Time } from "./Time.tsx";
 
 const TONES: Readonly<Record<string, Tone>> = {

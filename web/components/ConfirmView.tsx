@@ -1,9 +1,7 @@
-import { addresses } from "../addresses.ts";
-import { shownText } from "../shown_text.ts";
+import { addresses, SETTINGS_FORMS } from "../shared/addresses.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
-import { Breadcrumb } from "./Breadcrumb.tsx";
-import { PageTitle } from "./PageTitle.tsx";
-import { SETTINGS_FORMS } from "./settings_forms.ts";
+import { Breadcrumb, PageTitle } from "./PageTitle.tsx";
 
 /** What is asked before it is done. */
 export type Question =

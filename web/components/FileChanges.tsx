@@ -1,11 +1,11 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { type ChangeSums, type FileChange, sumChanges } from "../fleet/compare_files.ts";
+import { type ChangeSums, type FileChange, sumChanges } from "../store/compare_files.ts";
 import type { Tone } from "../fleet/tone.ts";
-import { shownText } from "../shown_text.ts";
-import type { ReleaseDiff } from "../store/read_release_diff.ts";
+import { shownText } from "../shared/shown_text.ts";
+import type { ReleaseDiff } from "../store/read_comparison.ts";
 import { Mark } from "./Mark.tsx";
 import { Notice } from "./Notice.tsx";
-import { Shortened } from "./Shortened.tsx";
+import { Shortened } from "./Details.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 
 /** More than a person reads; the API has them all. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 
 export interface FilterSelect {
   /** Of the query parameter. */

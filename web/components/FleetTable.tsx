@@ -3,14 +3,12 @@ import { useContext } from "preact/hooks";
 import { behindWords } from "../fleet/troubles.ts";
 import type { NodeView, Trouble } from "../fleet/node_view.ts";
 import { usualCommand } from "../fleet/roles.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import { type NodeRow, RUNNING } from "../store/rows.ts";
-import { NodeLink } from "./NodeLink.tsx";
-import { Outcome } from "./Outcome.tsx";
+import { NodeLink, ReleaseChip } from "./Links.tsx";
+import { Outcome, StateBadge } from "./Mark.tsx";
 import { PageContext } from "./PageContext.tsx";
-import { ReleaseChip } from "./ReleaseChip.tsx";
 import { RunStrip } from "./RunStrip.tsx";
-import { StateBadge } from "./StateBadge.tsx";
 import { Cell, type Column, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 

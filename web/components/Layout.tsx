@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
-import { addresses } from "../addresses.ts";
-import { BRAND_PATH } from "../favicon.ts";
+import { addresses } from "../shared/addresses.ts";
+import { BRAND_PATH } from "./favicon.ts";
 import { PageContext } from "./PageContext.tsx";
 
 interface LayoutProps {

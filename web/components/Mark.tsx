@@ -1,7 +1,10 @@
-import type { Tone } from "../fleet/tone.ts";
+import { spoken, type Tone, toneOfOutcome, toneOfState } from "../fleet/tone.ts";
+import { shownText } from "../shared/shown_text.ts";
+import { type StateKind } from "../fleet/node_view.ts";
+import type { ReachWords } from "../fleet/release_reach.ts";
 
 /** Shapes tell states apart where colours do not. */
-export type Shape = "disc" | "ring" | "target" | "triangle" | "square" | "cross" | "bars" | "dashed" | "dash";
+type Shape = "disc" | "ring" | "target" | "triangle" | "square" | "cross" | "bars" | "dashed" | "dash";
 
 const PATHS: Readonly<Record<Shape, string>> = {
   disc: "M6 1.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z",
@@ -31,5 +34,55 @@ export function Mark({ tone, shape = SHAPES[tone] }: { readonly tone: Tone; read
     <svg class={`mark tone-${tone}`} viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
       <path fill-rule="evenodd" d={PATHS[shape]} />
     </svg>
+  );
+}
+
+/** Renders the outcome of a run as a shape and a word. */
+export function Outcome({ outcome }: { readonly outcome: string }) {
+  const tone = toneOfOutcome(outcome);
+  return (
+    <span class={`state tone-${tone}`}>
+      <Mark tone={tone} />
+      <span>{shownText(spoken(outcome))}</span>
+    </span>
+  );
+}
+
+const STATE_SHAPES: Readonly<Record<StateKind, Shape>> = {
+  up: "disc",
+  late: "triangle",
+  down: "cross",
+  canary: "target",
+  paused: "bars",
+  "never-reported": "dashed",
+};
+
+interface StateBadgeProps {
+  readonly state: StateKind;
+  /** Instead of the state's own word: `canary, 38 min left`, `rolled back`. */
+  readonly label?: string;
+  /** Where a trouble weighs more than the state. */
+  readonly tone?: Tone;
+}
+
+/** Renders a node's state as a shape and a word. */
+export function StateBadge({ state, label = spoken(state), tone }: StateBadgeProps) {
+  const shown = tone ?? toneOfState(state);
+  const own = tone === undefined || tone === toneOfState(state);
+  return (
+    <span class={`state tone-${shown}`}>
+      {own ? <Mark tone={shown} shape={STATE_SHAPES[state]} /> : <Mark tone={shown} />}
+      <span>{label}</span>
+    </span>
+  );
+}
+
+/** Renders where a release is active, as a shape and words. */
+export function ReachState({ words: { tone, now } }: { readonly words: ReachWords }) {
+  return (
+    <span class={`state tone-${tone}`}>
+      <Mark tone={tone} />
+      <span>{now}</span>
+    </span>
   );
 }

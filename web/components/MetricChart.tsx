@@ -4,13 +4,11 @@ import { line } from "d3-shape";
 import { formatNumber } from "../../lib/canary/format.ts";
 import { plural } from "../../lib/core/format.ts";
 import { metricLimits } from "../charts/metric_limits.ts";
-import { percent } from "../charts/percent.ts";
-import { partOf, timeTicks } from "../charts/time_axis.ts";
+import { partOf, percent, timeTicks } from "../charts/time_axis.ts";
 import { metricAxis } from "../charts/value_axis.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { MetricCourse } from "../store/rows.ts";
-import { Chart, DataTable } from "./Chart.tsx";
-import { Course, COURSE_WIDTH, Swatch } from "./ChartLine.tsx";
+import { Chart, Course, COURSE_WIDTH, DataTable, Swatch } from "./Chart.tsx";
 import { PageContext } from "./PageContext.tsx";
 import { Time } from "./Time.tsx";
 

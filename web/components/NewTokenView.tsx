@@ -1,11 +1,9 @@
-import { addresses } from "../addresses.ts";
-import { shownText } from "../shown_text.ts";
+import { addresses } from "../shared/addresses.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
-import { Breadcrumb } from "./Breadcrumb.tsx";
-import { Command } from "./Command.tsx";
+import { Breadcrumb, PageTitle } from "./PageTitle.tsx";
+import { Command, Section } from "./Section.tsx";
 import { Notice } from "./Notice.tsx";
-import { PageTitle } from "./PageTitle.tsx";
-import { Section } from "./Section.tsx";
 
 interface NewTokenViewProps {
   readonly token: TokenRow;

@@ -1,12 +1,11 @@
 import { formatBytes } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
+import { addresses } from "../shared/addresses.ts";
 import type { NodeView } from "../fleet/node_view.ts";
 import { behindWords } from "../fleet/troubles.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { IncidentRow, NodeRow } from "../store/rows.ts";
-import { type Fact, Facts } from "./Facts.tsx";
-import { NodeLink } from "./NodeLink.tsx";
-import { ReleaseChip } from "./ReleaseChip.tsx";
+import { type Fact, Facts } from "./Section.tsx";
+import { NodeLink, ReleaseChip } from "./Links.tsx";
 import { Time } from "./Time.tsx";
 
 interface NodeFactsProps {

@@ -1,7 +1,7 @@
 import { useContext } from "preact/hooks";
 import { formatDuration } from "../../lib/core/format.ts";
 import { dueOf } from "../fleet/node_state.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { NodeRow, RoleRow } from "../store/rows.ts";
 import { PageContext } from "./PageContext.tsx";
 import { Section } from "./Section.tsx";

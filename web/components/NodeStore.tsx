@@ -1,7 +1,7 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
 import type { Heartbeat } from "../../lib/reporting/wire.ts";
-import { shownText } from "../shown_text.ts";
-import { ReleaseChip } from "./ReleaseChip.tsx";
+import { shownText } from "../shared/shown_text.ts";
+import { ReleaseChip } from "./Links.tsx";
 import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";

@@ -1,5 +1,5 @@
 import { createContext } from "preact";
-import type { Viewer } from "../web.ts";
+import type { Viewer } from "../shared/web.ts";
 
 /** What every component of a page may need. */
 export interface PageFacts {

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { shownText } from "../shared/shown_text.ts";
 
 interface PageTitleProps {
   /** The page's one heading. */
@@ -21,5 +22,27 @@ export function PageTitle({ children, aside, lead, live }: PageTitleProps) {
       </div>
       {lead !== undefined && <p class="lead">{lead}</p>}
     </header>
+  );
+}
+
+interface Crumb {
+  readonly label: string;
+  readonly href: string;
+}
+
+/** Renders the way back up: links to the pages above this one, which is not among them. */
+export function Breadcrumb({ crumbs }: { readonly crumbs: readonly Crumb[] }) {
+  return (
+    <nav class="crumbs" aria-label="Breadcrumb">
+      <ol>
+        {crumbs.map(({ label, href }) => (
+          <li>
+            <a href={href}>
+              <bdi>{shownText(label)}</bdi>
+            </a>
+          </li>
+        ))}
+      </ol>
+    </nav>
   );
 }

@@ -1,9 +1,7 @@
 import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN } from "../access/password_hash.ts";
 import { HASH_VARIABLE } from "../access/password_source.ts";
-import { addresses } from "../addresses.ts";
-import { Command } from "./Command.tsx";
-import { Section } from "./Section.tsx";
-import { SETTINGS_FORMS } from "./settings_forms.ts";
+import { addresses, SETTINGS_FORMS } from "../shared/addresses.ts";
+import { Command, Section } from "./Section.tsx";
 
 /** How the password is set: not at all, on the settings page, or by the variable of this name. */
 export type PasswordFacts = "none" | "stored" | { readonly variable: string };

@@ -1,19 +1,19 @@
 import { useContext } from "preact/hooks";
-import { addresses } from "../addresses.ts";
+import { addresses } from "../shared/addresses.ts";
 import { formatDuration, plural } from "../../lib/core/format.ts";
-import { percent } from "../charts/percent.ts";
-import { partOf, type Span } from "../charts/time_axis.ts";
-import { releaseWords } from "../fleet/release_words.ts";
-import type { NodePeriods } from "../fleet/node_periods.ts";
+import { partOf, percent, type Span } from "../charts/time_axis.ts";
+import { releaseWords } from "../fleet/words.ts";
+import type { NodePeriods, ReleaseView } from "../fleet/view_release.ts";
 import type { Tone } from "../fleet/tone.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
-import { timeWords } from "../time_words.ts";
+import { timeWords } from "../shared/time_words.ts";
 import { Mark } from "./Mark.tsx";
-import { NodeLink } from "./NodeLink.tsx";
+import { NodeLink } from "./Links.tsx";
 import { PageContext } from "./PageContext.tsx";
-import { Shortened } from "./Shortened.tsx";
+import { Shortened } from "./Details.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
+import { Section } from "./Section.tsx";
 
 /** More nodes than a person reads; the API has them all. */
 const SHOWN_MAX = 200;
@@ -148,3 +148,29 @@ function PeriodBars({ node: { periods, fate }, span }: { readonly node: NodePeri
 
 /** The least part of the width: a release of minutes in a month must not vanish. */
 const SEEN = 0.006;
+
+interface WhereActiveProps {
+  readonly view: ReleaseView;
+  readonly now: Date;
+}
+
+/** Renders where a release was active, from its first activation on until now, or until the last node replaced it. */
+export function WhereActive({ view: { nodes }, now }: WhereActiveProps) {
+  const periods = nodes.flatMap((node) => node.periods);
+  if (periods.length === 0) {
+    return (
+      <Section title="Where it was active" live="periods">
+        <p class="quiet-text">No consumer has activated it yet.</p>
+      </Section>
+    );
+  }
+  const from = new Date(periods.reduce((ms, { at }) => Math.min(ms, Date.parse(at)), now.getTime()));
+  const isOver = periods.every(({ until }) => until !== null);
+  const end = periods.reduce((ms, { until }) => Math.max(ms, Date.parse(until ?? "") || 0), 0);
+  const span = { from, to: isOver ? new Date(end) : now };
+  return (
+    <Section title="Where it was active" note={plural(nodes.length, "node")} id="active" live="periods">
+      <PeriodTable nodes={nodes} span={span} />
+    </Section>
+  );
+}

@@ -1,16 +1,17 @@
 import { useContext } from "preact/hooks";
 import { plural } from "../../lib/core/format.ts";
-import { presencePath, type PresenceStep } from "../charts/presence.ts";
+import { presencePath, type PresenceStep, presenceSteps } from "../charts/presence.ts";
 import type { Span } from "../charts/time_axis.ts";
+import type { Presence } from "../fleet/listed_release.ts";
 import type { Tone } from "../fleet/tone.ts";
-import { timeWords } from "../time_words.ts";
+import { timeWords } from "../shared/time_words.ts";
 import { PageContext } from "./PageContext.tsx";
 
 const WIDTH = 200;
 const HEIGHT = 24;
 
 interface PresenceChartProps {
-  readonly steps: readonly PresenceStep[];
+  readonly presences: readonly Presence[];
   readonly span: Span;
   /** The count that fills the height: charts below each other have the same. */
   readonly most: number;
@@ -18,8 +19,9 @@ interface PresenceChartProps {
 }
 
 /** Renders on how many nodes a release was active over a time, small enough for a row of a table. */
-export function PresenceChart({ steps, span, most, tone }: PresenceChartProps) {
+export function PresenceChart({ presences, span, most, tone }: PresenceChartProps) {
   const { now, zone } = useContext(PageContext);
+  const steps = presenceSteps(presences, span);
   const path = presencePath(steps, span, most, { width: WIDTH, height: HEIGHT });
   return (
     <svg

@@ -1,7 +1,7 @@
-import { addresses } from "../addresses.ts";
-import { shownText } from "../shown_text.ts";
+import { addresses } from "../shared/addresses.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { Publication } from "../store/rows.ts";
-import { NodeLink } from "./NodeLink.tsx";
+import { NodeLink } from "./Links.tsx";
 import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";

@@ -1,10 +1,9 @@
 import { plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { QuarantineNote, ReleaseRow } from "../store/rows.ts";
-import { Command } from "./Command.tsx";
-import { NodeLink } from "./NodeLink.tsx";
-import { Section } from "./Section.tsx";
+import { Command, Section } from "./Section.tsx";
+import { NodeLink } from "./Links.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 

@@ -1,14 +1,14 @@
 import { useContext } from "preact/hooks";
-import { addresses } from "../addresses.ts";
+import { addresses } from "../shared/addresses.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import type { Comparison } from "../store/read_comparison.ts";
 import type { ReleaseName, ReleaseRow } from "../store/rows.ts";
-import { timeWords } from "../time_words.ts";
+import { timeWords } from "../shared/time_words.ts";
 import { FileChanges } from "./FileChanges.tsx";
 import { Notice } from "./Notice.tsx";
 import { PageContext } from "./PageContext.tsx";
-import { ReleaseChip } from "./ReleaseChip.tsx";
-import { shownText } from "../shown_text.ts";
+import { ReleaseChip } from "./Links.tsx";
+import { shownText } from "../shared/shown_text.ts";
 
 interface ReleaseComparisonProps {
   readonly row: ReleaseRow;

@@ -1,6 +1,6 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import type { ListedFile } from "../fleet/compare_files.ts";
-import { shownText } from "../shown_text.ts";
+import type { ListedFile } from "../store/compare_files.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { ReleaseRow } from "../store/rows.ts";
 import { Details } from "./Details.tsx";
 import { Notice } from "./Notice.tsx";

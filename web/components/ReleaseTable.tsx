@@ -1,16 +1,16 @@
 import { useContext } from "preact/hooks";
 import { formatBytes, plural } from "../../lib/core/format.ts";
 import type { Span } from "../charts/time_axis.ts";
-import { type ListedRelease, newestPublication, publishedAt } from "../fleet/listed_release.ts";
+import type { ListedRelease } from "../fleet/listed_release.ts";
+import { newestPublication, publishedAt } from "../store/read_releases.ts";
 import { reachWords } from "../fleet/release_reach.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { Publication, ReleaseRow } from "../store/rows.ts";
-import { timeWords } from "../time_words.ts";
-import { NodeLink } from "./NodeLink.tsx";
+import { timeWords } from "../shared/time_words.ts";
+import { NodeLink, ReleaseChip } from "./Links.tsx";
 import { PageContext } from "./PageContext.tsx";
 import { PresenceChart } from "./PresenceChart.tsx";
-import { ReachState } from "./ReachState.tsx";
-import { ReleaseChip } from "./ReleaseChip.tsx";
+import { ReachState } from "./Mark.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
@@ -44,7 +44,7 @@ export function ReleaseTable(props: ReleaseTableProps) {
   return (
     <Table caption={shownText(caption)} columns={columns} live={live}>
       {releases.map((release) => {
-        const { row, publications, reach, steps, isNewest } = release;
+        const { row, publications, reach, presences, isNewest } = release;
         const words = reachWords(reach, isNewest);
         return (
           <Row key={row.digest}>
@@ -64,7 +64,7 @@ export function ReleaseTable(props: ReleaseTableProps) {
               <ReachState words={words} />
             </Cell>
             <Cell label="Active" kind="wide">
-              <PresenceChart steps={steps} span={span} most={most} tone={words.tone} />
+              <PresenceChart presences={presences} span={span} most={most} tone={words.tone} />
             </Cell>
             {isSigned && <Cell label="Signed by">{signerOf(row)}</Cell>}
             <Cell

@@ -1,11 +1,10 @@
 import { shortDigest } from "../../lib/release/manifest.ts";
-import { addresses } from "../addresses.ts";
+import { addresses } from "../shared/addresses.ts";
 import type { ReachWords } from "../fleet/release_reach.ts";
 import type { ReleaseName } from "../store/rows.ts";
-import { Breadcrumb } from "./Breadcrumb.tsx";
-import { Command } from "./Command.tsx";
-import { PageTitle } from "./PageTitle.tsx";
-import { ReachState } from "./ReachState.tsx";
+import { Breadcrumb, PageTitle } from "./PageTitle.tsx";
+import { Command } from "./Section.tsx";
+import { ReachState } from "./Mark.tsx";
 
 /** Returns the name of a release for the browser's tab: `Release 42 · af9620290d58`. */
 export function releaseTitle({ sequence, digest }: ReleaseName): string {

@@ -2,17 +2,14 @@ import { useContext } from "preact/hooks";
 // @ts-types="@types/d3-shape"
 import { line } from "d3-shape";
 import { plural } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
-import { percent } from "../charts/percent.ts";
-import { partOf, timeTicks } from "../charts/time_axis.ts";
+import { addresses } from "../shared/addresses.ts";
+import { partOf, percent, timeTicks } from "../charts/time_axis.ts";
 import { formatValue, type Unit, valueAxis } from "../charts/value_axis.ts";
 import { type RunPoint, runPoints } from "../charts/run_points.ts";
 import type { RunRow } from "../store/rows.ts";
-import { timeWords } from "../time_words.ts";
-import { Chart, DataTable } from "./Chart.tsx";
-import { Course, COURSE_WIDTH, Swatch } from "./ChartLine.tsx";
-import { Mark } from "./Mark.tsx";
-import { Outcome } from "./Outcome.tsx";
+import { timeWords } from "../shared/time_words.ts";
+import { Chart, Course, COURSE_WIDTH, DataTable, Swatch } from "./Chart.tsx";
+import { Mark, Outcome } from "./Mark.tsx";
 import { PageContext } from "./PageContext.tsx";
 import { Time } from "./Time.tsx";
 

@@ -1,11 +1,10 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
 import { tookWords } from "../../lib/store/took_words.ts";
-import { addresses } from "../addresses.ts";
-import { shownText } from "../shown_text.ts";
+import { addresses } from "../shared/addresses.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { RunRow } from "../store/rows.ts";
-import { NodeLink } from "./NodeLink.tsx";
-import { Outcome } from "./Outcome.tsx";
-import { ReleaseChip } from "./ReleaseChip.tsx";
+import { NodeLink, ReleaseChip } from "./Links.tsx";
+import { Outcome } from "./Mark.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { shownText } from "../shared/shown_text.ts";
 
 interface SectionProps {
   readonly title: ComponentChildren;
@@ -21,5 +22,65 @@ export function Section({ title, note, children, id, live }: SectionProps) {
       </div>
       {children}
     </section>
+  );
+}
+
+export interface Fact {
+  readonly label: string;
+  readonly value: ComponentChildren;
+  /** In small letters below the value. */
+  readonly note?: ComponentChildren;
+}
+
+/** Renders what there is to know of a thing as a grid of names and values. Missing facts are left out. */
+export function Facts({ facts }: { readonly facts: readonly (Fact | null | undefined | false)[] }) {
+  return (
+    <dl class="facts">
+      {facts.map((fact) =>
+        fact && (
+          <div>
+            <dt>{fact.label}</dt>
+            <dd>
+              {fact.value}
+              {fact.note !== undefined && <small>{fact.note}</small>}
+            </dd>
+          </div>
+        )
+      )}
+    </dl>
+  );
+}
+
+interface EmptyProps {
+  /** What there is none of: `No node has reported yet`. */
+  readonly title: string;
+  /** What to do next. */
+  readonly children?: ComponentChildren;
+  /** What to type next, in this order. */
+  readonly commands?: readonly string[];
+}
+
+/** Renders the place of what does not exist yet, and how to get it. */
+export function Empty({ title, children, commands = [] }: EmptyProps) {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children !== undefined && <div class="prose">{children}</div>}
+      {commands.map((command) => (
+        <p key={command}>
+          <Command command={command} />
+        </p>
+      ))}
+    </div>
+  );
+}
+
+/** Renders a command to type, with a button that copies it where scripts run. */
+export function Command({ command }: { readonly command: string }) {
+  return (
+    <span class="command">
+      <code>{shownText(command)}</code>
+      <button type="button" class="copy" data-copy={command} hidden>Copy</button>
+    </span>
   );
 }

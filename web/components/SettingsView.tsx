@@ -1,14 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { NODE_NAME_CHARS_MAX } from "../access/node_name.ts";
 import { PURPOSE_CHARS_MAX } from "../access/tokens.ts";
-import { addresses } from "../addresses.ts";
+import { addresses, SETTINGS_FORMS } from "../shared/addresses.ts";
 import type { SettingsRow, TokenRow } from "../store/rows.ts";
 import { RETENTION_DAYS_MAX, RETENTION_DAYS_MIN } from "../store/settings_row.ts";
-import { Empty } from "./Empty.tsx";
+import { Empty, Section } from "./Section.tsx";
 import { PageTitle } from "./PageTitle.tsx";
 import { type PasswordFacts, PasswordSection, SessionsSection } from "./PasswordSection.tsx";
-import { Section } from "./Section.tsx";
-import { SETTINGS_FORMS } from "./settings_forms.ts";
 import { TokenTable } from "./TokenTable.tsx";
 
 /** What the page of the settings shows. */

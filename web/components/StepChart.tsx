@@ -1,8 +1,8 @@
 import { formatDuration } from "../../lib/core/format.ts";
-import { percent } from "../charts/percent.ts";
+import { percent } from "../charts/time_axis.ts";
 import { type Step, stepScale } from "../charts/step_scale.ts";
 import { type Tone, toneOfOutcome } from "../fleet/tone.ts";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 
 interface StepChartProps {
   /** In the order of their start; they may overlap. */

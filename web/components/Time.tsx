@@ -1,5 +1,5 @@
 import { useContext } from "preact/hooks";
-import { exactUtc, type TimeStyle, timeWords } from "../time_words.ts";
+import { exactUtc, type TimeStyle, timeWords } from "../shared/time_words.ts";
 import { PageContext } from "./PageContext.tsx";
 
 interface TimeProps {

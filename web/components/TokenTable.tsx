@@ -1,8 +1,8 @@
 import { useContext } from "preact/hooks";
-import { shownText } from "../shown_text.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
 import { PageContext } from "./PageContext.tsx";
-import { NodeLink } from "./NodeLink.tsx";
+import { NodeLink } from "./Links.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 

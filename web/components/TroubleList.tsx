@@ -1,9 +1,9 @@
 import type { Trouble } from "../fleet/node_view.ts";
-import { capitalized } from "../fleet/sentence_of.ts";
-import { shownText } from "../shown_text.ts";
-import { Command } from "./Command.tsx";
+import { capitalized } from "../fleet/words.ts";
+import { shownText } from "../shared/shown_text.ts";
+import { Command } from "./Section.tsx";
 import { Mark } from "./Mark.tsx";
-import { NodeLink } from "./NodeLink.tsx";
+import { NodeLink } from "./Links.tsx";
 import { Time } from "./Time.tsx";
 
 interface TroubleListProps {

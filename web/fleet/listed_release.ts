@@ -1,15 +1,20 @@
-import { type Presence, type PresenceStep, presenceSteps } from "../charts/presence.ts";
-import type { Span } from "../charts/time_axis.ts";
-import type { PublishedRelease } from "../store/find_releases.ts";
+import type { PublishedRelease } from "../store/read_releases.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
 import type { NodeView } from "./node_view.ts";
 import { reachOf, type ReleaseReach } from "./release_reach.ts";
 
+/** From when to when a release was active on a node. */
+export interface Presence {
+  readonly from: Date;
+  /** `null` while it is active. */
+  readonly until: Date | null;
+}
+
 /** A release as a list shows it. */
 export interface ListedRelease extends PublishedRelease {
   readonly reach: ReleaseReach;
-  /** On how many consumers it was active, over the time that the list shows. */
-  readonly steps: readonly PresenceStep[];
+  /** When it was active on any consumer. */
+  readonly presences: readonly Presence[];
   /** Whether its publisher has published nothing after it. */
   readonly isNewest: boolean;
 }
@@ -20,23 +25,10 @@ export interface ConsumerPeriods {
   readonly periods: ReadonlyMap<string, readonly ActivePeriod[]>;
 }
 
-/** Returns when a release was published, or else when it was first seen. */
-export function publishedAt({ row, publications }: PublishedRelease): string {
-  return newestPublication(publications)?.at ?? row.firstAt;
-}
-
-/** Returns the publication that was made last. */
-export function newestPublication<Publication extends { readonly at: string }>(
-  publications: readonly Publication[],
-): Publication | undefined {
-  return publications.toSorted((a, b) => b.at.localeCompare(a.at))[0];
-}
-
 /** Returns releases with where and when each was active. */
 export function listReleases(
   releases: readonly PublishedRelease[],
   { consumers, periods }: ConsumerPeriods,
-  span: Span,
   newest: ReadonlySet<string>,
 ): ListedRelease[] {
   const presences = presencesByDigest(consumers, periods);
@@ -46,7 +38,7 @@ export function listReleases(
     return {
       ...release,
       reach: reachOf(digest, consumers, periods, publishers),
-      steps: presenceSteps(presences.get(digest) ?? [], span),
+      presences: presences.get(digest) ?? [],
       isNewest: newest.has(digest),
     };
   });

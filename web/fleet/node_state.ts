@@ -1,9 +1,9 @@
 import type { NodeRow, Report, RoleRow, StripRun } from "../store/rows.ts";
-import { CLOCK_TOLERANCE_MS } from "../store/node_clock.ts";
-import { isFailure } from "./outcomes.ts";
+import { clockAheadMs } from "../store/node_clock.ts";
+import { isFailure } from "../store/outcomes.ts";
 import type { Due, NodeState } from "./node_view.ts";
 import { isRunOfRole } from "./roles.ts";
-import { sentence } from "./sentence_of.ts";
+import { sentence } from "./words.ts";
 import { formatDuration } from "../../lib/core/format.ts";
 
 /**
@@ -34,13 +34,6 @@ const RHYTHM_MS_MIN = MINUTE_MS;
 const RHYTHM_SPREAD = 0.2;
 /** A machine that was suspended runs its timer late, and on slow days a run takes longer. */
 const RHYTHM_GRACE_MS = 10 * MINUTE_MS;
-
-/** Returns how far the node's clock is ahead; 0 within the time that a report may take. */
-export function clockAheadMs({ report }: NodeRow): number {
-  if (report === null) return 0;
-  const aheadMs = Date.parse(report.at) - Date.parse(report.receivedAt);
-  return Math.abs(aheadMs) > CLOCK_TOLERANCE_MS ? aheadMs : 0;
-}
 
 /** Returns what a node is now. */
 export function nodeState(row: NodeRow, now: Date): NodeState {

@@ -1,9 +1,8 @@
 import { formatDuration, plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
-import { releaseWords } from "./release_words.ts";
+import { releaseWords, sentence } from "./words.ts";
 import type { NodeRow, RunRow } from "../store/rows.ts";
-import { isFailure, namesActiveRelease } from "./outcomes.ts";
-import { sentence } from "./sentence_of.ts";
+import { isFailure, namesActiveRelease } from "../store/outcomes.ts";
 import type { Lag, NodeState, Trouble } from "./node_view.ts";
 
 /** A new release takes its way: the next pull, a canary elsewhere, a night. */

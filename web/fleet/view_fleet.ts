@@ -1,8 +1,9 @@
 import type { NodeRow } from "../store/rows.ts";
 import { Lineages } from "./lag.ts";
-import { clockAheadMs, nextDue, nodeState } from "./node_state.ts";
+import { clockAheadMs } from "../store/node_clock.ts";
+import { nextDue, nodeState } from "./node_state.ts";
 import { type Group, type NodeView, STATES } from "./node_view.ts";
-import { namesActiveRelease } from "./outcomes.ts";
+import { namesActiveRelease } from "../store/outcomes.ts";
 import { troublesOf } from "./troubles.ts";
 
 /** The whole fleet at a moment. */

@@ -1,9 +1,6 @@
 import { messageOf } from "../../lib/core/errors.ts";
 import type { Context } from "../../lib/core/context.ts";
-import type { Alerting } from "./alerting.ts";
-
-/** The section `model_sync.alerts` where there is no file, as on Deno Deploy: YAML or JSON. */
-export const ALERTS_VARIABLE = "MODEL_SYNC_DASHBOARD_ALERTS";
+import { type Alerting, ALERTS_VARIABLE } from "./alerting.ts";
 
 /**
  * Returns where alerts go to by the environment; `undefined` where none go out. A dashboard with a wrong setting runs

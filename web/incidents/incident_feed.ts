@@ -1,6 +1,6 @@
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { addresses } from "../addresses.ts";
-import { shownText } from "../shown_text.ts";
+import { addresses } from "../shared/addresses.ts";
+import { shownText } from "../shared/shown_text.ts";
 import type { IncidentRow } from "../store/rows.ts";
 import { endingWords, lengthOf } from "./incident_words.ts";
 

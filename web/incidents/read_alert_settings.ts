@@ -6,7 +6,7 @@ import { rememberEnvironment, rememberSettings } from "../../lib/config/remember
 import { Alerts, type AlertsSettings } from "../../lib/config/sections/alerts.ts";
 import { valueProblem } from "../../lib/config/value_problem.ts";
 import type { Environment } from "../../lib/core/context.ts";
-import { ALERTS_VARIABLE } from "./find_alerting.ts";
+import { ALERTS_VARIABLE } from "./alerting.ts";
 
 /** Deno Deploy takes no longer values. */
 const CHARS_MAX = 16 * 1024;

@@ -4,12 +4,11 @@ import { sha256Hex } from "../../lib/core/hash.ts";
 import { type Channel, channelsOf } from "../../lib/notifiers/channels.ts";
 import { type NodeAlert, nodeMessage } from "../../lib/notifiers/node_alert.ts";
 import { compareAndSet } from "../store/commit.ts";
-import { setIncident } from "../store/incident_writes.ts";
+import { openIncidents, setIncident } from "../store/incident_rows.ts";
 import { keys } from "../store/keys.ts";
-import { openIncidents } from "../store/read_incidents.ts";
 import { readRowsOf } from "../store/read_rows.ts";
 import { IncidentRow } from "../store/rows.ts";
-import type { Web } from "../web.ts";
+import type { Web } from "../shared/web.ts";
 import type { Alerting } from "./alerting.ts";
 
 /** Alerts that one look at the nodes sends; the next one goes on. */

@@ -1,17 +1,12 @@
 import { channelsOf } from "../../lib/notifiers/channels.ts";
 import { compareAndSet } from "../store/commit.ts";
-import { setIncident } from "../store/incident_writes.ts";
+import { lastIncidentOf, openIncidents, setIncident } from "../store/incident_rows.ts";
 import { keys, shardOf } from "../store/keys.ts";
-import { lastIncidentOf, openIncidents } from "../store/read_incidents.ts";
-import { IncidentRow, NodeRow, type WatchRow } from "../store/rows.ts";
-import type { Dashboard } from "../dashboard.ts";
+import { IncidentRow, NodeRow, WatchRow } from "../store/rows.ts";
+import type { FleetWeb } from "../store/fleet_memory.ts";
 import type { Alerting } from "./alerting.ts";
 import { nextIncident } from "./next_incident.ts";
-import { noteWatch } from "./note_watch.ts";
 import { sendAlerts } from "./send_alerts.ts";
-
-/** What a look at the nodes needs. */
-export type Watching = Pick<Dashboard, "kv" | "clock" | "log" | "fleet">;
 
 /** Changes of one look: a fleet of 1,000 nodes may go down at once. What is left is found by the next look. */
 const CHANGES_MAX = 2_000;
@@ -26,7 +21,7 @@ const CHANGES_MS_MAX = 10_000;
  * @param alerting `undefined`: no alert is sent, and none is remembered to be sent
  */
 export async function watchIncidents(
-  { kv, clock, log, fleet }: Watching,
+  { kv, clock, log, fleet }: FleetWeb,
   alerting: Alerting | undefined,
 ): Promise<void> {
   const watch = await noteWatch(kv, clock.now());
@@ -43,7 +38,7 @@ export async function watchIncidents(
  * @param isAlerting whether the alert that an incident is over has to be sent
  */
 export async function judgeNodes(
-  { kv, clock, log, fleet }: Watching,
+  { kv, clock, log, fleet }: FleetWeb,
   watch: WatchRow,
   isAlerting: boolean,
 ): Promise<void> {
@@ -99,4 +94,25 @@ function sentence({ node, kind, reason, ending }: IncidentRow): string {
     case "forgotten":
       return `${node} was removed: its incident is closed`;
   }
+}
+
+/**
+ * Nodes are judged every minute. After a longer time the dashboard was away, or its clock has jumped: heartbeats that it
+ * missed itself say nothing of the nodes.
+ */
+const GAP_MS_MAX = 90_000;
+
+/** Notes that the nodes are judged now. @returns since when that has been done without a pause, on any instance */
+export async function noteWatch(kv: Deno.Kv, now: Date): Promise<WatchRow> {
+  const at = now.toISOString();
+  let watch: WatchRow = { at, resumedAt: at };
+  await compareAndSet(async () => {
+    const entry = await kv.get(keys.watch());
+    const before = WatchRow.safeParse(entry.value).data;
+    const gapMs = before === undefined ? Infinity : now.getTime() - Date.parse(before.at);
+    const isUnbroken = before !== undefined && Math.abs(gapMs) <= GAP_MS_MAX;
+    watch = { at, resumedAt: isUnbroken && before.resumedAt < at ? before.resumedAt : at };
+    return { guards: [entry], operation: kv.atomic().set(keys.watch(), watch) };
+  });
+  return watch;
 }

@@ -1,5 +1,4 @@
 /// <reference lib="dom" />
-import { filterAddress } from "./filter_address.ts";
 import type { Refresher } from "./refresher.ts";
 
 /** Typing pauses: a name is not asked for letter by letter. */
@@ -37,4 +36,14 @@ function filterOf(target: EventTarget | null): HTMLFormElement | undefined {
   return target instanceof Element
     ? target.closest<HTMLFormElement>("form[data-filter]") ?? undefined
     : undefined;
+}
+
+/** Returns the address that a form of method GET leads to, without the parameters that are empty. */
+export function filterAddress(action: string, entries: Iterable<readonly [string, unknown]>): string {
+  const address = new URL(action);
+  address.search = "";
+  for (const [name, value] of entries) {
+    if (typeof value === "string" && value.trim() !== "") address.searchParams.append(name, value);
+  }
+  return address.href;
 }

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { TIME_STYLES, timeWords } from "../time_words.ts";
+import { TIME_STYLES, timeWords } from "../shared/time_words.ts";
 
 /** `12 s ago` should not stay for a minute. */
 const TICK_MS = 10_000;

@@ -1,25 +1,23 @@
 import { type Context, Hono } from "hono";
 import { etag } from "hono/etag";
 import { messageAndHint, ModelSyncError } from "../../lib/core/errors.ts";
-import { denialJson } from "../access/denial.ts";
-import { REFUSALS } from "../access/refusals.ts";
+import { denialJson, REFUSALS } from "../access/refusals.ts";
 import type { Fleet, RunDetails } from "../api/answers.ts";
 import { FAILURES } from "../api/failures.ts";
 import { newestAnswer, nodeAnswer, nodeDetails, runAnswer, statusAnswer } from "../api/node_answers.ts";
 import { FleetQuery, NodeQuery, parseQuery, RunQuery } from "../api/queries.ts";
 import { releaseAnswer } from "../api/release_answer.ts";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import { filterFleet } from "../fleet/filter_fleet.ts";
-import { publicRelease } from "../fleet/public_release.ts";
-import { publicPeriod, publicRun } from "../fleet/public_view.ts";
-import { readableFleet, trueName } from "../readable_fleet.ts";
-import { findRunningRun } from "../store/find_running_run.ts";
+import { publicRelease } from "../viewer/public_release.ts";
+import { publicPeriod, publicRun } from "../viewer/public_view.ts";
+import { readableFleet, trueName } from "../viewer/readable_fleet.ts";
+import { findRunningRun, readRun, readRuns } from "../store/read_runs.ts";
 import { CURSOR_INVALID } from "../store/page_range.ts";
 import { readActivations } from "../store/read_activations.ts";
 import { readRelease } from "../store/read_release.ts";
-import { readRun } from "../store/read_run.ts";
-import { readRuns } from "../store/read_runs.ts";
 import { kvFailure } from "../store/kv_failure.ts";
+import { openApiDescription } from "../api/openapi.ts";
 
 const PERIODS_MS = 30 * 24 * 3_600_000;
 
@@ -116,4 +114,13 @@ export function apiError(dashboard: Dashboard, error: unknown, context: Context<
   const failure = kvFailure(error);
   dashboard.log.error(`cannot answer GET ${context.req.routePath}: ${messageAndHint(failure ?? error)}`);
   return denialJson(failure === undefined ? FAILURES.internal : FAILURES.unavailable);
+}
+
+/** `GET /api/v1/openapi.json`: what this dashboard answers to whom. It says nothing of the fleet. */
+export function openApiRoutes(): App {
+  let description: Record<string, unknown> | undefined;
+  return new Hono<AppEnv>().get("/api/v1/openapi.json", (context) => {
+    description ??= openApiDescription();
+    return context.json(description, 200, { "cache-control": "public, max-age=3600" });
+  });
 }

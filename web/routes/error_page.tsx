@@ -1,10 +1,10 @@
 import type { Context } from "hono";
-import { addresses } from "../addresses.ts";
-import { Empty } from "../components/Empty.tsx";
+import { addresses } from "../shared/addresses.ts";
+import { Empty } from "../components/Section.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
-import type { AppEnv, Dashboard } from "../dashboard.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
+import type { AppEnv, Dashboard } from "./dashboard.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
 
 interface ErrorPageProps {
   readonly title: string;

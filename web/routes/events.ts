@@ -3,13 +3,12 @@ import { z } from "zod";
 import { messageAndHint } from "../../lib/core/errors.ts";
 import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, nodeOf } from "../../lib/reporting/event_names.ts";
 import { parseBatch, type ParsedBatch } from "../../lib/reporting/parse_batch.ts";
-import { type Denial, denialJson } from "../access/denial.ts";
-import { EVENTS_MAX } from "../access/event_limits.ts";
-import { REFUSALS } from "../access/refusals.ts";
+import { type Denial, denialJson, REFUSALS } from "../access/refusals.ts";
+import { EVENTS_MAX } from "../access/read_body.ts";
 import { mayReport } from "../access/tokens.ts";
 import type { Taken } from "../api/answers.ts";
 import { FAILURES } from "../api/failures.ts";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import { ingest } from "../store/ingest.ts";
 import { kvFailure } from "../store/kv_failure.ts";
 

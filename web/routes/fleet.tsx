@@ -1,21 +1,19 @@
 import { Hono } from "hono";
 import { useContext } from "preact/hooks";
 import { plural } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
-import { Empty } from "../components/Empty.tsx";
+import { addresses } from "../shared/addresses.ts";
+import { Empty, Section } from "../components/Section.tsx";
 import { FilterBar } from "../components/FilterBar.tsx";
 import { FleetTable } from "../components/FleetTable.tsx";
-import { IntakeNotice } from "../components/IntakeNotice.tsx";
-import { NodeLink } from "../components/NodeLink.tsx";
+import { IntakeNotice } from "../components/Notice.tsx";
+import { NodeLink, ReleaseChip } from "../components/Links.tsx";
 import { PageContext } from "../components/PageContext.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
-import { Pager } from "../components/Pager.tsx";
-import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { Pager } from "../components/Table.tsx";
 import { RunTable } from "../components/RunTable.tsx";
-import { Section } from "../components/Section.tsx";
 import { Time } from "../components/Time.tsx";
 import { TroubleList } from "../components/TroubleList.tsx";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import {
   filterFleet,
   type FleetFilter,
@@ -26,14 +24,14 @@ import {
 } from "../fleet/filter_fleet.ts";
 import type { Lineage } from "../fleet/lag.ts";
 import { type Group, GROUPS, type NodeView, STATES } from "../fleet/node_view.ts";
-import { summarize, type Summary } from "../fleet/sentence.ts";
+import { summarize, type Summary } from "../fleet/summary.ts";
 import { spoken } from "../fleet/tone.ts";
 import type { FleetView } from "../fleet/view_fleet.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
-import { readableFleet } from "../readable_fleet.ts";
-import { findSearched } from "../store/find_searched.ts";
-import { readNews } from "../store/read_news.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
+import { readableFleet } from "../viewer/readable_fleet.ts";
+import { findSearched } from "../store/search.ts";
+import { readNews } from "../store/read_runs.ts";
 import type { RunRow } from "../store/rows.ts";
 
 /** What a person reads before the first table. */

@@ -1,28 +1,31 @@
 import { Hono } from "hono";
 import { useContext } from "preact/hooks";
 import { plural } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
-import { Empty } from "../components/Empty.tsx";
+import { addresses } from "../shared/addresses.ts";
+import { Empty, Section } from "../components/Section.tsx";
 import { FilterBar } from "../components/FilterBar.tsx";
-import { NodeLink } from "../components/NodeLink.tsx";
+import { NodeLink } from "../components/Links.tsx";
 import { PageContext } from "../components/PageContext.tsx";
-import { Pager } from "../components/Pager.tsx";
+import { Cell, type Column, Pager, Row, Table } from "../components/Table.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
-import { Section } from "../components/Section.tsx";
-import { StateBadge } from "../components/StateBadge.tsx";
-import { Cell, type Column, Row, Table } from "../components/Table.tsx";
+import { StateBadge } from "../components/Mark.tsx";
 import { Time } from "../components/Time.tsx";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
-import { alertWays } from "../incidents/alert_ways.ts";
-import { freshOf, withNews } from "../incidents/current_troubles.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
+import { alertWays } from "../incidents/alerting.ts";
+import {
+  freshOf,
+  type IncidentList,
+  readableIncidents,
+  UNKNOWN_NODE,
+  withNews,
+} from "../viewer/readable_incidents.ts";
 import { incidentFeed } from "../incidents/incident_feed.ts";
 import { endingWords, lengthOf } from "../incidents/incident_words.ts";
-import { type IncidentList, readableIncidents, UNKNOWN_NODE } from "../incidents/readable_incidents.ts";
 import type { NodeState, NodeView } from "../fleet/node_view.ts";
-import { pageFacts } from "../page_facts.ts";
-import { readableFleet } from "../readable_fleet.ts";
-import { renderPage } from "../render_page.tsx";
-import { shownText } from "../shown_text.ts";
+import { pageFacts } from "./page_facts.ts";
+import { readableFleet } from "../viewer/readable_fleet.ts";
+import { renderPage } from "./render_page.tsx";
+import { shownText } from "../shared/shown_text.ts";
 import type { IncidentRow } from "../store/rows.ts";
 
 /** Incidents of one page. */
@@ -60,7 +63,7 @@ export function incidentRoutes(dashboard: Dashboard): App {
             sentence={sentenceOf(troubled, node)}
             node={node}
             isFirstPage={before === undefined}
-            ways={context.var.viewer === "operator" ? await alertWays(dashboard) : []}
+            ways={context.var.viewer === "operator" ? await alertWays(dashboard.readAlerting) : []}
           />
         ),
       }));

@@ -1,8 +1,8 @@
 import { Hono } from "hono";
-import { denialJson } from "../access/denial.ts";
+import { denialJson } from "../access/refusals.ts";
 import { FAILURES } from "../api/failures.ts";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
-import type { LiveMessage } from "../live_feed.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
+import type { LiveMessage } from "./live_feed.ts";
 
 /** Proxies close connections that are silent for half a minute. */
 const KEEP_ALIVE_MS = 20_000;

@@ -1,16 +1,15 @@
 import { type Context, Hono } from "hono";
 import { messageAndHint } from "../../lib/core/errors.ts";
 import { TEXT_FORMAT_TYPE, textFormat } from "../../lib/metrics/text_format.ts";
-import { denialJson } from "../access/denial.ts";
-import { REFUSALS } from "../access/refusals.ts";
+import { denialJson, REFUSALS } from "../access/refusals.ts";
 import { badgeOf, UNKNOWN_BADGE } from "../api/badge.ts";
 import { dashboardMetrics } from "../api/metrics.ts";
 import { statusAnswer } from "../api/node_answers.ts";
 import { BadgeQuery, parseQuery } from "../api/queries.ts";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
-import { readableFleet } from "../readable_fleet.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
+import { readableFleet } from "../viewer/readable_fleet.ts";
 import { keys } from "../store/keys.ts";
-import { openIncidents } from "../store/read_incidents.ts";
+import { openIncidents } from "../store/incident_rows.ts";
 import { apiError } from "./api.ts";
 
 /** A database that is slower than this does not serve pages either. */

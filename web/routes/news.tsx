@@ -1,15 +1,14 @@
 import { Hono } from "hono";
-import { addresses } from "../addresses.ts";
-import { Breadcrumb } from "../components/Breadcrumb.tsx";
-import { Empty } from "../components/Empty.tsx";
-import { PageTitle } from "../components/PageTitle.tsx";
-import { Pager } from "../components/Pager.tsx";
+import { addresses } from "../shared/addresses.ts";
+import { Breadcrumb, PageTitle } from "../components/PageTitle.tsx";
+import { Empty } from "../components/Section.tsx";
+import { Pager } from "../components/Table.tsx";
 import { RunTable } from "../components/RunTable.tsx";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
 import type { RowPage } from "../store/page_range.ts";
-import { readNews } from "../store/read_news.ts";
+import { readNews } from "../store/read_runs.ts";
 import type { RunRow } from "../store/rows.ts";
 
 const NEWS_MAX = 100;

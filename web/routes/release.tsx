@@ -1,28 +1,27 @@
 import type { Context } from "hono";
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
+import { addresses } from "../shared/addresses.ts";
 import { CanaryCourses } from "../components/CanaryCourses.tsx";
-import { Facts } from "../components/Facts.tsx";
-import { NodeLink } from "../components/NodeLink.tsx";
+import { Facts, Section } from "../components/Section.tsx";
+import { NodeLink } from "../components/Links.tsx";
 import { PublicationTable } from "../components/PublicationTable.tsx";
 import { QuarantineNotes } from "../components/QuarantineNotes.tsx";
 import { ReleaseComparison } from "../components/ReleaseComparison.tsx";
 import { ReleaseFiles } from "../components/ReleaseFiles.tsx";
 import { ReleaseTitle, releaseTitle } from "../components/ReleaseTitle.tsx";
-import { Section } from "../components/Section.tsx";
 import { Time } from "../components/Time.tsx";
-import { WhereActive } from "../components/WhereActive.tsx";
-import type { AppEnv, Dashboard } from "../dashboard.ts";
-import { newestPublication } from "../fleet/listed_release.ts";
+import { WhereActive } from "../components/PeriodTable.tsx";
+import type { AppEnv, Dashboard } from "./dashboard.ts";
+import { newestPublication } from "../store/read_releases.ts";
 import { viewFleet } from "../fleet/view_fleet.ts";
 import { newestDigests, type ReleaseView, viewRelease } from "../fleet/view_release.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
-import { shownText } from "../shown_text.ts";
-import { isDigest } from "../store/key_limits.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
+import { shownText } from "../shared/shown_text.ts";
+import { isDigest } from "../store/keys.ts";
 import { type Comparison, readComparison } from "../store/read_comparison.ts";
 import { readRelease, type StoredRelease } from "../store/read_release.ts";
-import { resolveRelease } from "../store/resolve_release.ts";
+import { resolveRelease } from "../store/search.ts";
 import { answerPublic } from "./release_public.tsx";
 import { ambiguousReleasePage, unknownReleasePage } from "./unknown_release.tsx";
 
@@ -64,7 +63,12 @@ async function answerOperator(
   const lineage = lineages.all.find((one) => one.publisher === publisher);
   const newest = newestDigests(lineages.all);
   const typed = context.req.query("other")?.trim() || context.req.query("against")?.trim() || undefined;
-  const comparison = await readComparison(dashboard.kv, release, lineage, typed?.slice(0, 80));
+  const comparison = await readComparison(
+    dashboard.kv,
+    release,
+    lineage?.published ?? [],
+    typed?.slice(0, 80),
+  );
   return await context.html(renderPage({
     title: releaseTitle(release.row),
     facts: pageFacts(context, now, version),

@@ -1,28 +1,24 @@
 import type { Context } from "hono";
 import type { Span } from "../charts/time_axis.ts";
-import type { AppEnv, Dashboard } from "../dashboard.ts";
+import type { AppEnv, Dashboard } from "./dashboard.ts";
 import { type Lineage, Lineages } from "../fleet/lag.ts";
-import {
-  type ConsumerPeriods,
-  type ListedRelease,
-  listReleases,
-  publishedAt,
-} from "../fleet/listed_release.ts";
+import { type ConsumerPeriods, type ListedRelease, listReleases } from "../fleet/listed_release.ts";
 import type { NodeView } from "../fleet/node_view.ts";
 import { viewFleet } from "../fleet/view_fleet.ts";
 import { newestDigests } from "../fleet/view_release.ts";
-import { readableRows } from "../readable_rows.ts";
+import { readableRows } from "../viewer/readable_fleet.ts";
 import {
   findReleases,
   type FoundReleases,
+  publishedAt,
   type PublishedRelease,
+  readReleaseRows,
   withPublications,
-} from "../store/find_releases.ts";
-import { beginningOf } from "../store/match_releases.ts";
-import { PERIOD_NODES_MAX, readFleetPeriods } from "../store/read_fleet_periods.ts";
-import { readReleaseRows } from "../store/read_releases.ts";
+} from "../store/read_releases.ts";
+import { beginningOf } from "../store/search.ts";
+import { PERIOD_NODES_MAX, readFleetPeriods } from "../store/read_activations.ts";
 import type { ReleaseRow } from "../store/rows.ts";
-import type { Viewer } from "../web.ts";
+import type { Viewer } from "../shared/web.ts";
 
 /** Releases of one page. */
 const RELEASES_MAX = 25;
@@ -132,7 +128,7 @@ function listGroup(
 ): ReleaseGroup {
   const span = { from: oldestOf(releases, now), to: now };
   const shown = before === undefined ? span : { ...span, to: endOfOlder(releases, now) };
-  return { ...group, span: shown, releases: listReleases(releases, active, shown, newest) };
+  return { ...group, span: shown, releases: listReleases(releases, active, newest) };
 }
 
 function oldestOf(releases: readonly PublishedRelease[], now: Date): Date {

@@ -1,17 +1,17 @@
 import type { Context } from "hono";
 import { formatBytes } from "../../lib/core/format.ts";
-import { Facts } from "../components/Facts.tsx";
+import { Facts } from "../components/Section.tsx";
 import { ReleaseTitle, releaseTitle } from "../components/ReleaseTitle.tsx";
 import { Time } from "../components/Time.tsx";
-import { WhereActive } from "../components/WhereActive.tsx";
-import type { AppEnv, Dashboard } from "../dashboard.ts";
-import { publishedAt } from "../fleet/listed_release.ts";
-import { publicRelease } from "../fleet/public_release.ts";
-import { publicNames, publicRows } from "../fleet/public_view.ts";
+import { WhereActive } from "../components/PeriodTable.tsx";
+import type { AppEnv, Dashboard } from "./dashboard.ts";
+import { publishedAt } from "../store/read_releases.ts";
+import { publicRelease } from "../viewer/public_release.ts";
+import { publicNames, publicRows } from "../viewer/public_view.ts";
 import { viewFleet } from "../fleet/view_fleet.ts";
 import { newestDigests, type ReleaseView, viewRelease } from "../fleet/view_release.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
 import type { StoredRelease } from "../store/read_release.ts";
 import { ensureSessionKey } from "../store/session_key.ts";
 

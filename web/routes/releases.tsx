@@ -1,22 +1,20 @@
 import { Hono } from "hono";
 import { plural } from "../../lib/core/format.ts";
-import { addresses } from "../addresses.ts";
-import { Empty } from "../components/Empty.tsx";
+import { addresses } from "../shared/addresses.ts";
+import { Empty, Section } from "../components/Section.tsx";
 import { FilterBar } from "../components/FilterBar.tsx";
-import { NodeLink } from "../components/NodeLink.tsx";
+import { NodeLink, ReleaseChip } from "../components/Links.tsx";
 import { PageTitle } from "../components/PageTitle.tsx";
-import { Pager } from "../components/Pager.tsx";
-import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { Pager } from "../components/Table.tsx";
 import { ReleaseTable } from "../components/ReleaseTable.tsx";
-import { Section } from "../components/Section.tsx";
 import { Time } from "../components/Time.tsx";
-import type { App, AppEnv, Dashboard } from "../dashboard.ts";
+import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import type { Lineage } from "../fleet/lag.ts";
-import { newestPublication } from "../fleet/listed_release.ts";
+import { newestPublication } from "../store/read_releases.ts";
 import { reachWords } from "../fleet/release_reach.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
-import { PERIOD_NODES_MAX } from "../store/read_fleet_periods.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
+import { PERIOD_NODES_MAX } from "../store/read_activations.ts";
 import {
   PUBLISHERS_MAX,
   readReleaseList,

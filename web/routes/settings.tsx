@@ -4,7 +4,7 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { quote } from "../../lib/core/quote.ts";
 import type { Access } from "../access/access.ts";
 import { checkTypedPassword, type PasswordCheck } from "../access/check_password.ts";
-import { formFields } from "../access/form_fields.ts";
+import { formFields } from "../access/read_body.ts";
 import { hashPassword, normalized } from "../access/password_hash.ts";
 import { REFUSALS } from "../access/refusals.ts";
 import {
@@ -15,17 +15,15 @@ import {
   revokeToken,
   rotateToken,
 } from "../access/tokens.ts";
-import { addresses } from "../addresses.ts";
+import { addresses, SETTINGS_FORMS } from "../shared/addresses.ts";
 import { ConfirmView, type Question } from "../components/ConfirmView.tsx";
 import { NewTokenView } from "../components/NewTokenView.tsx";
-import { Notice } from "../components/Notice.tsx";
-import { PasswordNotice } from "../components/PasswordNotice.tsx";
-import { SETTINGS_FORMS } from "../components/settings_forms.ts";
+import { Notice, PasswordNotice } from "../components/Notice.tsx";
 import { type SettingsFacts, SettingsView } from "../components/SettingsView.tsx";
-import type { App, AppEnv, Dashboard, Guarded } from "../dashboard.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
-import { isKnownNode } from "../store/announce_node.ts";
+import type { App, AppEnv, Dashboard, Guarded } from "./dashboard.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
+import { isKnownNode } from "../store/known_nodes.ts";
 import { forgetNode } from "../store/forget_node.ts";
 import {
   changeSettings,
@@ -34,7 +32,7 @@ import {
   RETENTION_DAYS_MIN,
 } from "../store/settings_row.ts";
 import { kvFailure } from "../store/kv_failure.ts";
-import type { Web } from "../web.ts";
+import type { Web } from "../shared/web.ts";
 
 type Asked = Context<AppEnv>;
 type Typed = Parameters<typeof SettingsView>[0]["typed"];

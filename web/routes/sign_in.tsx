@@ -1,15 +1,15 @@
 import { type Context, Hono } from "hono";
 import { checkTypedPassword, type PasswordCheck } from "../access/check_password.ts";
-import { formFields } from "../access/form_fields.ts";
+import { formFields } from "../access/read_body.ts";
 import { nextPage } from "../access/next_page.ts";
 import { PASSWORD_CHARS_MAX } from "../access/password_hash.ts";
 import { REFUSALS } from "../access/refusals.ts";
-import { addresses } from "../addresses.ts";
+import { addresses } from "../shared/addresses.ts";
 import { PageTitle } from "../components/PageTitle.tsx";
-import { PasswordNotice } from "../components/PasswordNotice.tsx";
-import type { App, AppEnv, Guarded } from "../dashboard.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
+import { PasswordNotice } from "../components/Notice.tsx";
+import type { App, AppEnv, Guarded } from "./dashboard.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
 
 /** The sign-in page, and what its form and the form "Sign out" do. */
 export function signInRoutes(dashboard: Guarded): App {

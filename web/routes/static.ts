@@ -1,7 +1,6 @@
 import { Hono } from "hono";
-import type { App, AppEnv } from "../dashboard.ts";
-import { faviconState, faviconSvg } from "../favicon.ts";
-import { staticFiles } from "../static_files.ts";
+import type { App, AppEnv } from "./dashboard.ts";
+import { faviconState, faviconSvg } from "../components/favicon.ts";
 
 /** Addresses of static files hold the version of their content. */
 const FOR_EVER = "public, max-age=31536000, immutable";
@@ -30,4 +29,40 @@ export function staticRoutes(): App {
     // Browsers that know no SVG icons ask for this one, whatever the page says.
     .get("/favicon.ico", (context) => context.redirect("/favicon.svg", 308))
     .get("/robots.txt", (context) => context.text("User-agent: *\nDisallow: /\n"));
+}
+
+/** A file that browsers load beside a page. */
+export interface StaticFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+  /** The same for the same bytes: addresses hold it, so that browsers may keep the file for a year. */
+  readonly version: string;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+/** The stylesheet, the script and what else stands in `static/`, by name. They are read once, when the dashboard starts. */
+export const staticFiles: ReadonlyMap<string, StaticFile> = await readStaticFiles();
+
+/** Returns the address of a static file with its version; `undefined` where there is none of this name. */
+export function staticAddress(name: string): string | undefined {
+  const file = staticFiles.get(name);
+  return file === undefined ? undefined : `/static/${name}?v=${file.version}`;
+}
+
+async function readStaticFiles(): Promise<ReadonlyMap<string, StaticFile>> {
+  const folder = new URL("../static/", import.meta.url);
+  const files = new Map<string, StaticFile>();
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    const contentType = TYPES[name.slice(name.lastIndexOf(".") + 1)];
+    if (!isFile || contentType === undefined) continue;
+    const bytes = await Deno.readFile(new URL(name, folder));
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    files.set(name, { bytes, contentType, version: hash.toHex().slice(0, 12) });
+  }
+  return files;
 }

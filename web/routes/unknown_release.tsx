@@ -1,15 +1,14 @@
 import type { Context } from "hono";
-import { addresses } from "../addresses.ts";
-import { Breadcrumb } from "../components/Breadcrumb.tsx";
-import { Empty } from "../components/Empty.tsx";
-import { PageTitle } from "../components/PageTitle.tsx";
-import { ReleaseChip } from "../components/ReleaseChip.tsx";
+import { addresses } from "../shared/addresses.ts";
+import { Breadcrumb, PageTitle } from "../components/PageTitle.tsx";
+import { Empty } from "../components/Section.tsx";
+import { ReleaseChip } from "../components/Links.tsx";
 import { Cell, Row, Table } from "../components/Table.tsx";
 import { Time } from "../components/Time.tsx";
-import type { AppEnv, Dashboard } from "../dashboard.ts";
-import { pageFacts } from "../page_facts.ts";
-import { renderPage } from "../render_page.tsx";
-import { shownText } from "../shown_text.ts";
+import type { AppEnv, Dashboard } from "./dashboard.ts";
+import { pageFacts } from "./page_facts.ts";
+import { renderPage } from "./render_page.tsx";
+import { shownText } from "../shared/shown_text.ts";
 import type { ReleaseRow } from "../store/rows.ts";
 
 /** A digest, and no more of what was put into an address. */

@@ -1,19 +1,11 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
-import { isActivation, isNews } from "../fleet/outcomes.ts";
+import { isActivation, isNews } from "./outcomes.ts";
+import type { Write } from "./commit.ts";
 import { keys } from "./keys.ts";
 import { longValueWrites } from "./long_value.ts";
 import type { Activation, NodeRow, Publication } from "./rows.ts";
 import { endOf, hexName, runRow, utc, word } from "./row_values.ts";
-
-/** A write that says the same whenever it is repeated. */
-export interface Write {
-  readonly key: Deno.KvKey;
-  /** `undefined` removes the entry. */
-  readonly value: unknown;
-  /** About what it takes of an atomic operation. */
-  readonly bytes: number;
-}
 
 /** A row of a list with its key: some hundred bytes as a rule, and with the longest names and texts this much. */
 const ROW_BYTES = 6_000;

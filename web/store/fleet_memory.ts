@@ -1,3 +1,4 @@
+import type { Web } from "../shared/web.ts";
 import { keys, SHARDS } from "./keys.ts";
 import { NodeRow } from "./rows.ts";
 
@@ -17,6 +18,11 @@ interface Remembered {
 interface Shard {
   readonly pulse: string;
   readonly nodes: ReadonlyMap<string, Remembered>;
+}
+
+/** The outside world of the dashboard, with the rows of its nodes. */
+export interface FleetWeb extends Web {
+  readonly fleet: FleetMemory;
 }
 
 /** Before the first change. */

@@ -1,8 +1,7 @@
-import type { Web } from "../web.ts";
-import { compareAndSet } from "./commit.ts";
-import { committed } from "./committed.ts";
+import type { Web } from "../shared/web.ts";
+import { committed, compareAndSet } from "./commit.ts";
 import { keys, shardOf } from "./keys.ts";
-import { incidentKeys } from "./incident_writes.ts";
+import { incidentKeys } from "./incident_rows.ts";
 import { ForgettingRow, IncidentRow, NodeRow, type Place } from "./rows.ts";
 import { deleteActivation, deleteRun, keysOf } from "./sweep_runs.ts";
 import { SweepStep } from "./sweep_step.ts";

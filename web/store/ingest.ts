@@ -1,13 +1,12 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
-import type { Web } from "../web.ts";
-import { addWrites, compareAndSet, writeAll } from "./commit.ts";
+import type { Web } from "../shared/web.ts";
+import { addWrites, compareAndSet, inTurn, writeAll } from "./commit.ts";
 import { eventWrites } from "./event_writes.ts";
-import { heartbeatWrites } from "./heartbeat_writes.ts";
+import { heartbeatWrites } from "./heartbeats.ts";
 import { nextCourse } from "./canary_course.ts";
-import { ingestPullRequests } from "./ingest_pull_requests.ts";
+import { ingestPullRequests } from "./pull_request_rows.ts";
 import { ingestReleases } from "./ingest_releases.ts";
-import { inTurn } from "./in_turn.ts";
 import { keys, shardOf } from "./keys.ts";
 import { reduceNode, unreportedNode } from "./reduce_node.ts";
 import { NodeRow } from "./rows.ts";

@@ -1,8 +1,7 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
-import { addWrites, compareAndSet } from "./commit.ts";
-import { inTurn } from "./in_turn.ts";
+import { addWrites, compareAndSet, inTurn } from "./commit.ts";
 import { keys } from "./keys.ts";
 import { fitsWhole, longValueWrites, type PartWrite } from "./long_value.ts";
 import { ReleaseRow } from "./rows.ts";

@@ -12,6 +12,13 @@ export function isAhead(at: string, receivedAt: string): boolean {
   return Date.parse(at) - Date.parse(receivedAt) > CLOCK_TOLERANCE_MS;
 }
 
+/** Returns how far the node's clock is ahead; 0 within the time that a report may take. */
+export function clockAheadMs({ report }: NodeRow): number {
+  if (report === null) return 0;
+  const aheadMs = Date.parse(report.at) - Date.parse(report.receivedAt);
+  return Math.abs(aheadMs) > CLOCK_TOLERANCE_MS ? aheadMs : 0;
+}
+
 /**
  * Returns whether a heartbeat is newer than the stored one. By the node's clock as a rule. A node does not send a
  * heartbeat again, so one that arrives later and is older by more than its way can have taken shows that the clock was

@@ -1,12 +1,17 @@
-import type { Lineage } from "../fleet/lag.ts";
-import { newestPublication, publishedAt } from "../fleet/listed_release.ts";
-import { type PublishedRelease, withPublications } from "./find_releases.ts";
+import {
+  newestPublication,
+  publishedAt,
+  type PublishedRelease,
+  readReleaseRows,
+  readReleases,
+  withPublications,
+} from "./read_releases.ts";
 import { keys } from "./keys.ts";
 import { cursorOf } from "./page_range.ts";
-import { readReleaseDiff, type ReleaseDiff } from "./read_release_diff.ts";
-import { readReleaseRows, readReleases } from "./read_releases.ts";
-import { resolveRelease } from "./resolve_release.ts";
-import type { ReleaseRow } from "./rows.ts";
+import { resolveRelease } from "./search.ts";
+import type { PublishedName, ReleaseRow } from "./rows.ts";
+import { diffLists, type FileDiff, type FileList } from "./compare_files.ts";
+import { readReleaseFiles } from "./read_release.ts";
 
 /** Releases that the form offers. */
 const NEAR_MAX = 20;
@@ -33,15 +38,15 @@ export interface Comparison {
 /**
  * Returns what a release is compared with: what the reader typed, or else the release before it.
  *
- * @param lineage of its publisher, where that is known
+ * @param published what its publisher has published; empty where that is unknown
  */
 export async function readComparison(
   kv: Deno.Kv,
   release: PublishedRelease,
-  lineage: Lineage | undefined,
+  published: readonly PublishedName[],
   typed: string | undefined,
 ): Promise<Comparison> {
-  const near = await readNear(kv, release, lineage);
+  const near = await readNear(kv, release, published);
   const { digest } = release.row;
   const named = typed === undefined ? undefined : await resolveRelease(kv, typed);
   const [only] = named ?? [];
@@ -68,7 +73,7 @@ async function previousOf(
 async function readNear(
   kv: Deno.Kv,
   release: PublishedRelease,
-  lineage: Lineage | undefined,
+  published: readonly PublishedName[],
 ): Promise<readonly NearRelease[]> {
   const { row, publications } = release;
   const publishers = new Set(publications.map(({ node }) => node));
@@ -80,10 +85,36 @@ async function readNear(
   const near = new Map<string, NearRelease>(
     older.map((one) => [one.row.digest, { ...one.row, at: publishedAt(one) }]),
   );
-  for (const published of lineage?.published ?? []) near.set(published.digest, published);
+  for (const known of published) near.set(known.digest, known);
   near.delete(row.digest);
   const sorted = [...near.values()].sort((a, b) => b.at.localeCompare(a.at));
   const place = sorted.findIndex(({ at }) => at < publishedAt(release));
   const first = Math.max(0, (place === -1 ? sorted.length : place) - NEAR_MAX / 2);
   return sorted.slice(first, first + NEAR_MAX);
+}
+
+/** What differs between two releases, and whether both lists were checked against the digests. */
+export interface ReleaseDiff extends FileDiff {
+  readonly isProven: boolean;
+}
+
+/** Returns what differs between two releases; `undefined` where publishers did not list the files of both. */
+export async function readReleaseDiff(
+  kv: Deno.Kv,
+  before: string,
+  after: string,
+): Promise<ReleaseDiff | undefined> {
+  const rows = await readReleaseRows(kv, [before, after]);
+  const [old, fresh] = await Promise.all(
+    [before, after].map((digest) => readList(kv, rows.find((row) => row.digest === digest))),
+  );
+  if (old === undefined || fresh === undefined) return undefined;
+  return { ...diffLists(old, fresh), isProven: rows.every(({ fileList }) => fileList === "proven") };
+}
+
+async function readList(kv: Deno.Kv, row: ReleaseRow | undefined): Promise<FileList | undefined> {
+  if (row === undefined || row.fileList === "none") return undefined;
+  const files = await readReleaseFiles(kv, row.digest);
+  // A proven list has every file, whatever another node said of their number.
+  return files && { files, total: row.fileList === "proven" ? files.length : row.files ?? files.length };
 }

@@ -1,9 +1,8 @@
 import { type PublishedFile, PublishedFiles } from "../../lib/reporting/wire.ts";
-import { isDigest } from "./key_limits.ts";
-import { keys } from "./keys.ts";
+import { isDigest, keys } from "./keys.ts";
 import { readLongValue } from "./long_value.ts";
 import { type ActivePeriod, readActivations } from "./read_activations.ts";
-import { readPublications } from "./read_publications.ts";
+import { readPublications } from "./read_releases.ts";
 import { readRows } from "./read_rows.ts";
 import { Activation, CanaryCourse, type Publication, QuarantineNote, ReleaseRow } from "./rows.ts";
 

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { isDigest } from "./key_limits.ts";
-import { keys } from "./keys.ts";
-import { type PageRange, readPage, type RowPage } from "./page_range.ts";
+import { isDigest, keys } from "./keys.ts";
+import { cursorOf, PAGE_ROWS_MAX, type PageRange, readPage, type RowPage } from "./page_range.ts";
 import { readRowsOf } from "./read_rows.ts";
-import { ReleaseRow } from "./rows.ts";
+import { Publication, ReleaseRow } from "./rows.ts";
 
 /** The place of a release in their list: when it was first seen, and its digest. */
 const CURSOR_PARTS = 2;
@@ -21,4 +20,107 @@ export async function readReleases(kv: Deno.Kv, range: PageRange): Promise<RowPa
 /** Returns the releases of these digests, in their order; those that are not stored are left out. */
 export async function readReleaseRows(kv: Deno.Kv, digests: readonly string[]): Promise<ReleaseRow[]> {
   return await readRowsOf(kv, digests.filter(isDigest).map(keys.release), ReleaseRow);
+}
+
+/** Releases that one request looks through: the next page goes on from there. */
+const SCANNED_MAX = 5 * PAGE_ROWS_MAX;
+/** Lists that are read at the same time. */
+const READS_MAX = 20;
+
+/** A release and how it was published. */
+export interface PublishedRelease {
+  readonly row: ReleaseRow;
+  readonly publications: readonly Publication[];
+}
+
+/** Returns when a release was published, or else when it was first seen. */
+export function publishedAt({ row, publications }: PublishedRelease): string {
+  return newestPublication(publications)?.at ?? row.firstAt;
+}
+
+/** Returns the publication that was made last. */
+export function newestPublication<Publication extends { readonly at: string }>(
+  publications: readonly Publication[],
+): Publication | undefined {
+  return publications.toSorted((a, b) => b.at.localeCompare(a.at))[0];
+}
+
+/** A page of what was looked for. */
+export interface FoundReleases extends RowPage<PublishedRelease> {
+  /** Whether the search stopped before the page was full: `older` goes on with it. */
+  readonly isCut: boolean;
+}
+
+/**
+ * Returns the releases that match, the one that was seen last first.
+ *
+ * @param matches what is wanted, by the row first, as most are sorted out by it
+ * @param range `scannedMax`: about how many releases are looked through
+ * @throws {UsageError} code `CURSOR_INVALID`
+ */
+export async function findReleases(
+  kv: Deno.Kv,
+  matches: {
+    readonly row: (row: ReleaseRow) => boolean;
+    readonly publications?: ((publications: readonly Publication[]) => boolean) | undefined;
+  },
+  { limit, before, scannedMax = SCANNED_MAX }: PageRange & { readonly scannedMax?: number },
+): Promise<FoundReleases> {
+  const found: PublishedRelease[] = [];
+  let cursor = before;
+  for (let scanned = 0; scanned < scannedMax;) {
+    // Without a filter the first releases are a page.
+    const wanted = scanned === 0 ? limit + 1 : PAGE_ROWS_MAX;
+    const page = await readReleases(kv, { limit: wanted, before: cursor });
+    scanned += wanted;
+    const candidates = page.rows.filter(matches.row);
+    for (let index = 0; index < candidates.length; index += READS_MAX) {
+      const some = await withPublications(kv, candidates.slice(index, index + READS_MAX));
+      found.push(...some.filter(({ publications }) => matches.publications?.(publications) ?? true));
+      // One more than is shown: only then is there an older page.
+      if (found.length > limit) return { ...cutAt(found, limit), isCut: false };
+    }
+    if (page.older === undefined) return { rows: found, older: undefined, isCut: false };
+    cursor = page.older;
+  }
+  return { rows: found, older: cursor, isCut: true };
+}
+
+function cutAt(found: readonly PublishedRelease[], limit: number): RowPage<PublishedRelease> {
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1)?.row;
+  const prefix = keys.releasesByTime();
+  return { rows, older: last && cursorOf(keys.releaseAt(last.firstAt, last.digest), prefix) };
+}
+
+/** Returns releases with how each was published. */
+export async function withPublications(
+  kv: Deno.Kv,
+  rows: readonly ReleaseRow[],
+): Promise<PublishedRelease[]> {
+  const found: PublishedRelease[] = [];
+  for (let index = 0; index < rows.length; index += READS_MAX) {
+    const group = rows.slice(index, index + READS_MAX);
+    found.push(
+      ...await Promise.all(group.map(async (row) => ({
+        row,
+        publications: await readPublications(kv, row.digest),
+      }))),
+    );
+  }
+  return found;
+}
+
+/** One publisher has up to four carriers; what was published again and again is known by the last times. */
+export const PUBLICATIONS_MAX = 20;
+
+/** Returns how a release was published, newest first: at most {@link PUBLICATIONS_MAX}, of the last nodes and carriers by name. */
+export async function readPublications(kv: Deno.Kv, digest: string): Promise<Publication[]> {
+  const publications: Publication[] = [];
+  const options = { reverse: true, limit: PUBLICATIONS_MAX, batchSize: PUBLICATIONS_MAX };
+  for await (const { value } of kv.list({ prefix: keys.publications(digest) }, options)) {
+    const publication = Publication.safeParse(value);
+    if (publication.success) publications.push(publication.data);
+  }
+  return publications.sort((a, b) => b.at.localeCompare(a.at));
 }

@@ -1,6 +1,6 @@
 import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
 import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
-import { isActivation, isFailure, namesActiveRelease } from "../fleet/outcomes.ts";
+import { isActivation, isFailure, namesActiveRelease } from "./outcomes.ts";
 import { withActivation, withHost, withSaid } from "./active_claims.ts";
 import { isAhead, isNewerReport, provesClock, withoutLaterTimes } from "./node_clock.ts";
 import type { NodeRow, PublishedName, Report, RunRow } from "./rows.ts";

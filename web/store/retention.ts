@@ -1,5 +1,5 @@
-import type { Dashboard } from "../dashboard.ts";
-import { committed } from "./committed.ts";
+import type { FleetWeb } from "./fleet_memory.ts";
+import { committed } from "./commit.ts";
 import { sweepForgotten } from "./forget_node.ts";
 import { keys } from "./keys.ts";
 import { type NodeRow, type Place, SWEEP_PHASES, type SweepPhase, SweepRow } from "./rows.ts";
@@ -27,7 +27,7 @@ const ROUND_MS = DAY_MS;
  * @returns how many entries were removed
  */
 export async function sweep(
-  { kv, clock, fleet }: Pick<Dashboard, "kv" | "clock" | "fleet">,
+  { kv, clock, fleet }: Pick<FleetWeb, "kv" | "clock" | "fleet">,
 ): Promise<number> {
   const now = clock.now();
   const step = new SweepStep(kv, clock);

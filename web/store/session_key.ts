@@ -1,4 +1,4 @@
-import { alwaysChanged, committed } from "./committed.ts";
+import { alwaysChanged, committed } from "./commit.ts";
 import { keys } from "./keys.ts";
 
 /** As long as the signatures that are made with it. */

@@ -1,4 +1,4 @@
-import { alwaysChanged, committed } from "./committed.ts";
+import { alwaysChanged, committed } from "./commit.ts";
 import { keys } from "./keys.ts";
 import { SettingsRow } from "./rows.ts";
 import { sessionKeyOf } from "./session_key.ts";

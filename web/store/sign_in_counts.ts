@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { alwaysChanged, type CommitOutcome, commitOutcome } from "./committed.ts";
+import { alwaysChanged, type CommitOutcome, commitOutcome } from "./commit.ts";
 import { keys } from "./keys.ts";
 
 const Count = z.number().int().min(0).max(1_000_000);

@@ -1,6 +1,6 @@
 import { ABOVE, keys } from "./keys.ts";
 import { CanaryCourse, IncidentRow, type NodeRow, type Place, PullRequestRow } from "./rows.ts";
-import { incidentKeys } from "./incident_writes.ts";
+import { incidentKeys } from "./incident_rows.ts";
 import { type Kept, KEYS_MAX, keysOf } from "./sweep_runs.ts";
 import type { SweepStep } from "./sweep_step.ts";
 

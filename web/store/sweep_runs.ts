@@ -1,5 +1,5 @@
-import { clockAheadMs } from "../fleet/node_state.ts";
-import { isNews } from "../fleet/outcomes.ts";
+import { clockAheadMs } from "./node_clock.ts";
+import { isNews } from "./outcomes.ts";
 import { keys } from "./keys.ts";
 import { endOf, utc } from "./row_values.ts";
 import { Activation, NodeRow, type Place, RunRow } from "./rows.ts";

@@ -1,6 +1,5 @@
 import type { Clock } from "../../lib/core/clock.ts";
-import { commitUnguarded, type Guard } from "./commit.ts";
-import { committed } from "./committed.ts";
+import { committed, commitUnguarded, type Guard } from "./commit.ts";
 import { ABOVE } from "./keys.ts";
 import type { Place } from "./rows.ts";
 

@@ -1,4 +1,4 @@
-import { committed } from "./committed.ts";
+import { committed } from "./commit.ts";
 import { keys } from "./keys.ts";
 import { TokenRow } from "./rows.ts";
 

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { anyText } from "../../helpers/any_text.ts";
 import { UsageError } from "../../../lib/core/errors.ts";
-import { mayListen } from "../../../web/access/may_listen.ts";
+import { mayListen, passwordOfEnvironment, passwordOfSettings } from "../../../web/access/password_source.ts";
 import { hashPassword, isPassword, parsePasswordHash } from "../../../web/access/password_hash.ts";
-import { passwordOfEnvironment, passwordOfSettings } from "../../../web/access/password_source.ts";
 import { BusyError, WorkQueue } from "../../../web/access/work_queue.ts";
 import { fixedEnvironment } from "../../helpers/test_context.ts";
 

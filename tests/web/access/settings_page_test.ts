@@ -1,4 +1,4 @@
-import { LiveFeed } from "../../../web/live_feed.ts";
+import { LiveFeed } from "../../../web/routes/live_feed.ts";
 import { FleetMemory } from "../../../web/store/fleet_memory.ts";
 import assert from "node:assert/strict";
 import { createToken, listTokens } from "../../../web/access/tokens.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { networkOf, trySignIn } from "../../../web/access/sign_in_limits.ts";
-import type { Web } from "../../../web/web.ts";
+import type { Web } from "../../../web/shared/web.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 import { recordedLog } from "../../helpers/test_context.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../../web/access/tokens.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { NodeRow, type TokenRow } from "../../../web/store/rows.ts";
-import type { Web } from "../../../web/web.ts";
+import type { Web } from "../../../web/shared/web.ts";
 import { type AccessWorld, accessWorld } from "../../helpers/access_world.ts";
 
 const present = (web: Web, secret: string, kind: TokenRow["kind"] = "node") =>

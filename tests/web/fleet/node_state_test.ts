@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { clockAheadMs, nextDue, nodeState } from "../../../web/fleet/node_state.ts";
+import { nextDue, nodeState } from "../../../web/fleet/node_state.ts";
+import { clockAheadMs } from "../../../web/store/node_clock.ts";
 import type { NodeState } from "../../../web/fleet/node_view.ts";
 import { unreportedNode } from "../../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";

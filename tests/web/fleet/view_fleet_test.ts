@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { summarize } from "../../../web/fleet/sentence.ts";
+import { summarize } from "../../../web/fleet/summary.ts";
 import { byUrgency, viewFleet } from "../../../web/fleet/view_fleet.ts";
 import { unreportedNode } from "../../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeState } from "../../../web/fleet/node_state.ts";
 import { ingest } from "../../../web/store/ingest.ts";
-import { readIncidents } from "../../../web/store/read_incidents.ts";
+import { readIncidents } from "../../../web/store/incident_rows.ts";
 import { sweep } from "../../../web/store/retention.ts";
 import { startRecordingHost } from "../../../fakes/recording_host.ts";
 import { alertingTo, startWatch, type WatchedFleet } from "../../helpers/watched_fleet.ts";

@@ -46,6 +46,6 @@ Deno.test("what runs in browsers imports nothing of the server but the words of 
   };
   visit("web/islands/main.ts");
   assert.deepEqual(Array.from(seen).filter((path) => !path.startsWith("web/islands/")), [
-    "web/time_words.ts",
+    "web/shared/time_words.ts",
   ]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { filterAddress } from "../../../web/islands/filter_address.ts";
-import { longestRise } from "../../../web/islands/longest_rise.ts";
+import { filterAddress } from "../../../web/islands/filter.ts";
+import { longestRise } from "../../../web/islands/morph.ts";
 import { concernsPage, parseLiveMessage } from "../../../web/islands/live_message.ts";
 import { refreshDelay, retryDelay } from "../../../web/islands/pace.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LiveMessage } from "../../../web/live_feed.ts";
+import type { LiveMessage } from "../../../web/routes/live_feed.ts";
 import { readRuns } from "../../../web/store/read_runs.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
 import * as events from "../../helpers/web_events.ts";

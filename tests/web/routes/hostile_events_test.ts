@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addresses } from "../../../web/addresses.ts";
+import { addresses } from "../../../web/shared/addresses.ts";
 import { apiWorld } from "../../helpers/api_world.ts";
 import * as events from "../../helpers/web_events.ts";
 

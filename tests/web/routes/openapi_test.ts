@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createToken } from "../../../web/access/tokens.ts";
-import { addresses } from "../../../web/addresses.ts";
+import { addresses } from "../../../web/shared/addresses.ts";
 import { OPERATIONS } from "../../../web/api/openapi.ts";
-import { SUBSCRIBERS_MAX } from "../../../web/live_feed.ts";
+import { SUBSCRIBERS_MAX } from "../../../web/routes/live_feed.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { WITH_PASSWORD } from "../../helpers/access_world.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addresses } from "../../../web/addresses.ts";
+import { addresses } from "../../../web/shared/addresses.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { changeSettings } from "../../../web/store/settings_row.ts";
 import { WITH_PASSWORD } from "../../helpers/access_world.ts";

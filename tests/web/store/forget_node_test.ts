@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { forgetNode } from "../../../web/store/forget_node.ts";
-import { setIncident } from "../../../web/store/incident_writes.ts";
+import { setIncident } from "../../../web/store/incident_rows.ts";
 import type { IncidentRow } from "../../../web/store/rows.ts";
 import { sweep } from "../../../web/store/retention.ts";
 import { openSwept, type SweptStore } from "../../helpers/swept_store.ts";

@@ -5,7 +5,7 @@ import { FleetMemory } from "../../../web/store/fleet_memory.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { readRelease } from "../../../web/store/read_release.ts";
-import { readRun } from "../../../web/store/read_run.ts";
+import { readRun } from "../../../web/store/read_runs.ts";
 import { NodeRow } from "../../../web/store/rows.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import { dumpOf, memoryKv } from "../../helpers/kv_tools.ts";

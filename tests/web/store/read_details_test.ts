@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ingest } from "../../../web/store/ingest.ts";
 import { readActivations } from "../../../web/store/read_activations.ts";
-import { readHeartbeat } from "../../../web/store/read_heartbeat.ts";
+import { readHeartbeat } from "../../../web/store/heartbeats.ts";
 import { readRelease } from "../../../web/store/read_release.ts";
-import { readRun } from "../../../web/store/read_run.ts";
+import { readRun } from "../../../web/store/read_runs.ts";
 import type { ReportEvent } from "../../../lib/reporting/wire.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import * as events from "../../helpers/web_events.ts";

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { ingest } from "../../../web/store/ingest.ts";
 import { PAGE_ROWS_MAX } from "../../../web/store/page_range.ts";
-import { readNews } from "../../../web/store/read_news.ts";
-import { readPullRequests } from "../../../web/store/read_pull_requests.ts";
+import { readNews, readRuns } from "../../../web/store/read_runs.ts";
+import { readPullRequests } from "../../../web/store/pull_request_rows.ts";
 import { readReleases } from "../../../web/store/read_releases.ts";
-import { readRuns } from "../../../web/store/read_runs.ts";
 import type { ReportEvent } from "../../../lib/reporting/wire.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import * as events from "../../helpers/web_events.ts";

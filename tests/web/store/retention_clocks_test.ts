@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { keys } from "../../../web/store/keys.ts";
 import { readActivations } from "../../../web/store/read_activations.ts";
-import { readNews } from "../../../web/store/read_news.ts";
-import { readRuns } from "../../../web/store/read_runs.ts";
+import { readNews, readRuns } from "../../../web/store/read_runs.ts";
 import { ENTRIES_OF_NODE_MAX } from "../../../web/store/sweep_runs.ts";
 import { openSwept, type SweptStore } from "../../helpers/swept_store.ts";
 import * as events from "../../helpers/web_events.ts";

@@ -1,0 +1,47 @@
+import type { Context } from "hono";
+import { getCookie } from "hono/cookie";
+import type { PageFacts } from "../components/PageContext.tsx";
+import type { AppEnv } from "./dashboard.ts";
+
+/** Zones are names such as `America/Argentina/ComodRivadavia`. */
+const ZONE = /^[A-Za-z][A-Za-z0-9_+\-/]{0,59}$/;
+
+/**
+ * Returns what the components of a page need to know of its request.
+ *
+ * @param live the version of the fleet that the page shows; `undefined` for one that does not change while it is open
+ */
+export function pageFacts(context: Context<AppEnv>, now: Date, live: string | undefined): PageFacts {
+  const { viewer, signedIn } = context.var;
+  return {
+    now,
+    zone: readersZone(getCookie(context, "zone")),
+    viewer,
+    signedIn,
+    path: context.req.path,
+    live,
+  };
+}
+
+/** The zone that the page's script found, if the runtime knows it. */
+function readersZone(zone: string | undefined): string {
+  if (zone === undefined || !ZONE.test(zone)) return "UTC";
+  if (!knownZones.has(zone)) {
+    if (knownZones.size >= ZONES_MAX) knownZones.clear();
+    knownZones.set(zone, isZone(zone));
+  }
+  return knownZones.get(zone) === true ? zone : "UTC";
+}
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** To ask the runtime takes as long as a few rows of a table. */
+const ZONES_MAX = 500;
+const knownZones = new Map<string, boolean>();

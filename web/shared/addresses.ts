@@ -1,0 +1,41 @@
+import { sourceOf } from "../../lib/reporting/event_names.ts";
+
+/** The addresses of the dashboard's pages. */
+export const addresses = {
+  fleet: () => "/",
+  node: (node: string) => `/nodes/${sourceOf(node)}`,
+  run: (runId: string, node: string) =>
+    `/runs/${encodeURIComponent(runId.toWellFormed())}?node=${encodeURIComponent(node.toWellFormed())}`,
+  news: () => "/news",
+  releases: () => "/releases",
+  release: (digest: string) => `/releases/${digest}`,
+  releaseDiff: (digest: string, against: string) => `/releases/${digest}?against=${against}`,
+  pullRequests: () => "/pull-requests",
+  incidents: () => "/incidents",
+  incidentsFeed: () => "/incidents.atom",
+  settings: () => "/settings",
+  signIn: () => "/sign-in",
+  signOut: () => "/sign-out",
+  statusJson: () => "/status.json",
+  metrics: () => "/metrics",
+  badge: (node: string) => `/badge/${sourceOf(node)}.svg`,
+  openApi: () => "/api/v1/openapi.json",
+} as const;
+
+/** Returns an address from data if it leads to a web page; `undefined` for anything else, such as `javascript:`. */
+export function webLink(address: string | undefined): string | undefined {
+  const url = address === undefined ? null : URL.parse(address);
+  return url?.protocol === "https:" || url?.protocol === "http:" ? url.href : undefined;
+}
+
+/** Where the forms of the settings are sent. */
+export const SETTINGS_FORMS = {
+  createToken: "/settings/tokens",
+  rotateToken: "/settings/tokens/rotate",
+  revokeToken: "/settings/tokens/revoke",
+  forgetNode: "/settings/forget-node",
+  publicPage: "/settings/public",
+  retention: "/settings/retention",
+  password: "/settings/password",
+  signEveryoneOut: "/settings/sign-everyone-out",
+} as const;

@@ -1,0 +1,58 @@
+import { committed } from "./commit.ts";
+import { isNodeKey, keys, shardOf } from "./keys.ts";
+import { unreportedNode } from "./reduce_node.ts";
+import { NodeRow } from "./rows.ts";
+
+/** Writers in the way; that the node is missing from the list until it reports is no harm. */
+const ATTEMPTS_MAX = 10;
+
+/**
+ * Makes a node appear as "never reported", for which a token was created. Nothing is done where the node exists, or one
+ * below its name does: a machine may report as `NAME/client` and `NAME/publisher`, and as NAME never.
+ */
+export async function announceNode(kv: Deno.Kv, node: string): Promise<void> {
+  if (await hasNodeBelow(kv, node)) return;
+  const key = keys.node(node);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    if ((await kv.get(key)).versionstamp !== null) return;
+    const operation = kv.atomic()
+      .check({ key, versionstamp: null })
+      .set(key, unreportedNode(node))
+      .set(keys.pulse(shardOf(node)), node);
+    if (await committed(operation)) break;
+  }
+  // The node may have reported while this looked for it.
+  if (await hasNodeBelow(kv, node)) await withdrawNode(kv, node);
+}
+
+/** Removes a node that has never reported. Nothing is done for any other. */
+export async function withdrawNode(kv: Deno.Kv, node: string): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = await kv.get(keys.node(node));
+    const row = NodeRow.safeParse(entry.value);
+    if (!row.success || row.data.firstReceivedAt !== null) return;
+    const operation = kv.atomic().check(entry).delete(entry.key).set(keys.pulse(shardOf(node)), node);
+    if (await committed(operation)) return;
+  }
+}
+
+/** Returns whether the fleet has a node of this name. */
+export async function isKnownNode(kv: Deno.Kv, node: string): Promise<boolean> {
+  return isNodeKey(node) && (await kv.get(keys.node(node))).versionstamp !== null;
+}
+
+/** Reads every node: only where a token is created, because nodes are spread over shards by their whole name. */
+async function hasNodeBelow(kv: Deno.Kv, node: string): Promise<boolean> {
+  for await (const { key } of kv.list({ prefix: keys.nodes() })) {
+    const other = key.at(-1);
+    if (typeof other === "string" && other.startsWith(`${node}/`)) return true;
+  }
+  return false;
+}
+
+/** Returns whether a node is known from its own events, and no operator has removed it since. */
+export async function hasReported(kv: Deno.Kv, node: string): Promise<boolean> {
+  if (!isNodeKey(node)) return false;
+  const { value } = await kv.get(keys.node(node));
+  return (NodeRow.safeParse(value).data?.firstReceivedAt ?? null) !== null;
+}
