@@ -4,7 +4,7 @@ import { type Place, readYamlSection } from "./yaml_section.ts";
 /** The configuration file of a .NET bot, in its working directory. */
 export const APPSETTINGS_FILE = "appsettings.json";
 
-/** A setting of ours that a .NET bot's configuration gives, or a token, which is no setting. */
+/** A setting from a .NET bot's configuration, or GitHub's token, for which there is no setting. */
 export interface AppSetting {
   /** Below `model_sync`; `token` for GitHub's token. */
   readonly path: readonly string[] | "token";
@@ -17,11 +17,11 @@ export interface AppSetting {
 
 interface Meaning {
   readonly path: AppSetting["path"];
-  /** Text stays as it is; of other settings the text is read as what it says. */
+  /** `text` stays a text; `other` is parsed as a boolean or number. */
   readonly type: "text" | "other";
 }
 
-/** What the bot's keys mean here. Everything else in its `CloudSync` and `GitHub` sections is its own. */
+/** The settings of the bot's keys. The bot's other keys in `CloudSync` and `GitHub` are ignored. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["cloudsync:enabled", { path: ["enabled"], type: "other" }],
   ["cloudsync:intervalminutes", { path: ["artifacts", "interval_minutes"], type: "other" }],
@@ -30,17 +30,17 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["github:token", { path: "token", type: "text" }],
 ]);
 
-/** Whether a configuration file is of this kind, and not YAML. */
+/** Returns whether a configuration file is JSON and not YAML. */
 export function isAppsettings(file: string): boolean {
   return file.toLowerCase().endsWith(".json");
 }
 
 /**
- * Reads the `CloudSync` and `GitHub` sections of an `appsettings.json`, as .NET does: capitals do not matter, comments
- * and commas at the end are allowed, a number may be written as text.
+ * Reads the `CloudSync` and `GitHub` sections of an `appsettings.json` by the rules of .NET: names in any case, comments
+ * and trailing commas allowed, numbers also as texts.
  *
- * @param text as {@link plainJson} makes it
- * @throws {YamlProblem} when it is not JSON
+ * @param text the output of {@link plainJson}
+ * @throws {YamlProblem} when the text is not JSON
  */
 export function readAppsettings(file: string, text: string): AppSetting[] {
   const sections = new Set(
@@ -53,7 +53,7 @@ export function readAppsettings(file: string, text: string): AppSetting[] {
   );
 }
 
-/** The same from environment variables, as .NET spells them: `GitHub__Owner`, or `GitHub:Owner` where that is possible. */
+/** Reads the same settings from environment variables in the spelling of .NET: `GitHub__Owner` or `GitHub:Owner`. */
 export function readAppsettingsEnvironment(env: Environment): AppSetting[] {
   return Object.entries(env.toObject()).flatMap(([name, value]) =>
     settingOf(name.replaceAll("__", ":"), value, { kind: "environment", name })
@@ -66,7 +66,7 @@ function settingOf(key: string, value: unknown, from: AppSetting["from"]): AppSe
   return [{ path: meaning.path, value: meaning.type === "text" ? value : parseText(value), from }];
 }
 
-/** What does not fit stays as it is: the schema then complains about it as about any other value. */
+/** Returns a boolean or number, or the unchanged value, which the schema then refuses. */
 function parseText(value: unknown): unknown {
   if (typeof value !== "string") return value;
   if (/^\s*(true|false)\s*$/i.test(value)) return value.trim().toLowerCase() === "true";
@@ -78,8 +78,8 @@ const JSON_EXTRAS =
   /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[^]*?\*\/|,(?=\s*(?:(?:\/\/[^\n]*|\/\*[^]*?\*\/)\s*)*[}\]])|\t/g;
 
 /**
- * JSON without what .NET allows beside it: a byte order mark, comments, commas at the end. Blanks stand in their
- * places, so that everything else keeps its own.
+ * Returns the JSON without .NET's extras: byte order mark, comments, trailing commas. Blanks replace them, so that
+ * line and column of everything else stay the same.
  *
  * @example
  * ```ts

@@ -3,20 +3,20 @@ import type { z } from "zod";
 import { type KeySchema, sectionTree } from "./keys.ts";
 import { describeOrigin, type Origin } from "./layers.ts";
 
-/** Further away than this, a suggestion is a guess. */
+/** The largest edit distance of a suggestion. Beyond it, a suggestion is a guess. */
 const TYPING_ERRORS_MAX = 3;
 
-/** A file of another kind may give thousands; finding the place of each takes time, and nobody reads them. */
+/** The most complaints of one load. A file of another program causes thousands, and finding each place costs time. */
 export const COMPLAINTS_MAX = 100;
 
-/** The lines that tell a user what is wrong with a setting, where it stands, and what may have been meant. */
+/** Returns the complaints for an issue. Each names the place, the setting, the fault and a suggestion if one is near. */
 export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, Origin>): string[] {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const known = knownKeys(path);
     return issue.keys.slice(0, COMPLAINTS_MAX).map((key) => {
       const full = [...path, key];
-      return `${placeOf(full, origins)}${nameOf(full)} is no setting${suggestion(key, known)}`;
+      return `${placeOf(full, origins)}${nameOf(full)} is not a setting${suggestion(key, known)}`;
     });
   }
   const place = `${placeOf(path, origins)}${nameOf(path)}`;
@@ -27,7 +27,7 @@ export function describeIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<stri
   return [`${place}: ${message}${suggestion(givenText(issue), issue.values.map(String))}`];
 }
 
-/** `; did you mean "branch"?`, when one of the candidates is near enough. */
+/** Returns `; did you mean "branch"?` for the nearest candidate, or an empty text if none is near. */
 export function suggestion(typed: string, candidates: readonly string[]): string {
   if (typed === "" || candidates.length === 0) return "";
   const lower = typed.toLowerCase();
@@ -45,7 +45,7 @@ function nameOf(path: readonly string[]): string {
   return ["model_sync", ...path].join(".");
 }
 
-/** The place of the setting, or of the nearest thing above or below it that has one. */
+/** Returns the place of the setting, or of the nearest setting above or below it that has an origin. */
 function placeOf(path: readonly string[], origins: ReadonlyMap<string, Origin>): string {
   for (let length = path.length; length > 0; length--) {
     const name = path.slice(0, length).join(".");

@@ -1,10 +1,14 @@
-/** A variable that a line sets, or begins to set. */
+/** A line that sets a variable, or begins to set one. */
 const ASSIGNMENT = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/;
 
 /**
- * Reads the text of a `.env` file: `KEY=VALUE` lines, `#` comments, also after a value without quotes, one pair of
- * surrounding quotes taken off, an `export` before the key allowed. A value in quotes may go over several lines, as a
- * PEM does. Nothing is interpolated.
+ * Returns the variables of a `.env` file by the rules of the original bots: `KEY=VALUE` lines with an optional
+ * `export`, one pair of surrounding quotes removed, comments from `#` at the begin of a line or after a blank. A value in
+ * quotes may have several lines, such as a PEM. Nothing is interpolated.
+ *
+ * Node's `parseEnv` reads other values from the same file: it cuts `TOKEN=ab#cd` at the `#`, takes the next line as the
+ * value of `KEY=` followed by a blank, turns `\n` in `"C:\new"` into a line break, and keeps a byte order mark in the
+ * first name. `dotenv_test.ts` shows each difference.
  *
  * @example
  * ```ts
@@ -30,15 +34,15 @@ export function parseDotenv(text: string): Map<string, string> {
   return variables;
 }
 
-/** A value that ends on a later line, and that line's index. */
+/** A value that ends on a later line, and the index of that line. */
 interface QuotedBlock {
   readonly value: string;
   readonly end: number;
 }
 
 /**
- * Reads a value whose closing quote is at the end of a later line. A line on the way that sets a variable in quotes
- * ends the search: then the first quote was part of a value, or its closing one was forgotten.
+ * Returns a value whose closing quote is at the end of a later line. A line in between that sets a variable in quotes
+ * ends the search: the first quote then belongs to the value, or its closing quote is missing.
  */
 function quotedBlock(
   value: string,
@@ -59,7 +63,7 @@ function quotedBlock(
   return undefined;
 }
 
-/** Where the quote is that ends the line, but for blanks and a comment. */
+/** Returns the index of the quote that ends the line, ignoring blanks and a comment behind it. */
 function closingQuote(line: string, quote: string): number | undefined {
   const close = line.lastIndexOf(quote);
   if (close === -1) return undefined;
@@ -69,11 +73,11 @@ function closingQuote(line: string, quote: string): number | undefined {
 }
 
 function unquote(value: string): string {
-  // One blank, and the others trimmed: a pattern for a run of them takes hours for a line that is full of them.
+  // The pattern matches one blank and trimEnd() removes the others: a pattern for several takes hours on a line of blanks.
   return quoted(value) ?? value.replace(/(?:^|\s)#.*$/, "").trimEnd();
 }
 
-/** Returns the text between the quotes of a value of one line. */
+/** Returns the text between the quotes of a value on one line. */
 function quoted(value: string): string | undefined {
   return /^(["'])(.*?)\1(?:\s+#.*)?$/.exec(value)?.[2];
 }

@@ -4,7 +4,7 @@ import { splitTimes } from "../schedule/split_times.ts";
 import { parseBoolean } from "./text_values.ts";
 import { type ConfigKey, configKeys, ENV_PREFIX } from "./keys.ts";
 
-/** A setting that an environment variable gives. */
+/** A setting from an environment variable. */
 export interface EnvironmentValue {
   readonly path: readonly string[];
   readonly value: unknown;
@@ -12,13 +12,13 @@ export interface EnvironmentValue {
 }
 
 /**
- * The settings that `MODEL_SYNC_*` variables give. Lists may be JSON or separated by commas; schedules, which use commas
- * themselves, by semicolons, and times of day by either. A variable that names no
- * setting is left alone: Kubernetes makes such variables for a service called model-sync.
+ * Returns the settings of `MODEL_SYNC_*` variables. Lists are JSON or separated by commas. Schedules are separated by
+ * semicolons, because cron expressions contain commas; times of day by either. Unknown variables are ignored:
+ * Kubernetes sets some for a service called model-sync.
  */
 export function readEnvironment(env: Environment): EnvironmentValue[] {
   const values: EnvironmentValue[] = [];
-  // The usual case, and the schema is walked only for the other one.
+  // Most environments have none of these variables, and walking the schema costs time.
   if (!Object.keys(env.toObject()).some((name) => name.startsWith(ENV_PREFIX))) return values;
   for (const key of configKeys()) {
     const text = env.get(key.envName);
@@ -29,11 +29,11 @@ export function readEnvironment(env: Environment): EnvironmentValue[] {
   return values;
 }
 
-/** Text that does not fit the type stays text: the schema then complains about it as about any other value. */
+/** Returns a value of the setting's type, or the unchanged text, which the schema then refuses. */
 function parseValue({ schema }: ConfigKey, text: string): unknown {
   const types = [schema, ...schema.anyOf ?? []].map(({ type }) => type);
   if (types.includes("array") && types.includes("string")) return parseTimes(text);
-  // A setting of several kinds is a number where the text is one.
+  // A setting of several types is a number if the text is a number.
   if (types.length > 1 && /^-?\d+(\.\d+)?$/.test(text)) {
     return types.includes("number") || types.includes("integer") ? Number(text) : text;
   }
@@ -52,7 +52,7 @@ function parseValue({ schema }: ConfigKey, text: string): unknown {
   }
 }
 
-/** The settings that are one text or a list of them are schedules. */
+/** Parses a schedule: the only settings that are a text or a list of texts. */
 function parseTimes(text: string): unknown {
   const json = parseJson(text);
   if (Array.isArray(json)) return json;

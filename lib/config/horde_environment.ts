@@ -5,13 +5,14 @@ import type { EnvironmentValue } from "./environment.ts";
 /** The prefix of the original reference sync's variables. */
 const SYNC_PREFIX = "HORDE_GITHUB_SYNC_";
 
-/** Below `model_sync.references`. */
+/** The setting of a variable, and its type. */
 interface Meaning {
+  /** Below `model_sync.references`. */
   readonly path: readonly string[];
   readonly type: "text" | "number" | "boolean" | "list";
 }
 
-/** The original's variables, without their prefix (`horde_model_reference/sync/config.py`). */
+/** The original's variables without their prefix, from `horde_model_reference/sync/config.py`. */
 const SYNC_MEANINGS: readonly (readonly [name: string, Meaning])[] = [
   ["PRIMARY_API_URL", { path: ["primary_url"], type: "text" }],
   ["PRIMARY_API_TIMEOUT", { path: ["primary_timeout_sec"], type: "number" }],
@@ -32,7 +33,7 @@ const SYNC_MEANINGS: readonly (readonly [name: string, Meaning])[] = [
   ["WATCH_ENABLE_STARTUP_SYNC", { path: ["watch", "startup_sync"], type: "boolean" }],
 ];
 
-/** Which repositories are synced, as the original's later versions spell it (two underscores) and its first did (one). */
+/** The variables of the synced repositories: one underscore in the original's first version, two in later ones. */
 const REPOSITORY_MEANINGS = ["IMAGE", "TEXT"].flatMap((kind) =>
   ["_", "__"].flatMap((delimiter) =>
     ["OWNER", "NAME", "BRANCH"].map((key): readonly [string, Meaning] => [
@@ -42,26 +43,26 @@ const REPOSITORY_MEANINGS = ["IMAGE", "TEXT"].flatMap((kind) =>
   )
 );
 
-/** All of them by their whole names; of two for one setting the later counts. */
+/** All variables by their full names. Where two set the same setting, the later one in this list counts. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ...SYNC_MEANINGS.map(([name, meaning]) => [SYNC_PREFIX + name, meaning] as const),
   ...REPOSITORY_MEANINGS,
   ["GITHUB_PROXY_URL_BASE", { path: ["github_proxy_url_base"], type: "text" }],
 ]);
 
-/** No setting: whoever talks to GitHub reads it. */
+/** The token has no setting: `lib/github` reads it. */
 const TOKEN_NAME = `${SYNC_PREFIX}GITHUB_TOKEN`;
 
-/** What the variables of the original reference sync give. */
+/** The settings that the variables of the original reference sync give. */
 export interface HordeEnvironment {
   readonly values: readonly EnvironmentValue[];
-  /** Sentences about what is set in a way that may not be meant. */
+  /** Sentences about unknown and adjusted variables. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads the variables of the original reference sync, as it did: names in any case, booleans as pydantic has them. Lists
- * may be JSON or, as its documentation promised, separated by commas. An empty variable counts as none.
+ * Reads the variables of the original reference sync by its rules: names in any case, booleans as pydantic parses them.
+ * Lists are JSON or, as its documentation says, separated by commas. An empty variable counts as not set.
  */
 export async function readHordeEnvironment(env: Environment): Promise<HordeEnvironment> {
   const variables = foldNames(env);
@@ -73,7 +74,7 @@ export async function readHordeEnvironment(env: Environment): Promise<HordeEnvir
     let value = parseValue(type, text);
     if (path[0] === "min_changes_threshold" && typeof value === "number" && value < 1) {
       warnings.push(
-        `${name} is ${value} and counts as 1; --force makes pull requests whatever the number is`,
+        `${name} is ${value} and counts as 1; to make pull requests whatever the number is, use --force`,
       );
       value = 1;
     }
@@ -82,14 +83,14 @@ export async function readHordeEnvironment(env: Environment): Promise<HordeEnvir
   return { values, warnings: [...warnings, ...await unknownNames(variables)] };
 }
 
-/** A variable as it stands in the environment. */
+/** A variable of the environment. */
 interface Variable {
   readonly name: string;
   /** Trimmed. */
   readonly text: string;
 }
 
-/** The variables by their names in capitals; of two such the one that is spelt so. */
+/** Returns the variables by their names in capitals. A name that is in capitals wins over other spellings. */
 function foldNames(env: Environment): Map<string, Variable> {
   const variables = new Map<string, Variable>();
   for (const [name, value] of Object.entries(env.toObject())) {
@@ -99,7 +100,7 @@ function foldNames(env: Environment): Map<string, Variable> {
   return variables;
 }
 
-/** Text that does not fit stays text: the schema then complains about it as about any other value. */
+/** Returns a value of the type, or the unchanged text, which the schema then refuses. */
 function parseValue(type: Meaning["type"], text: string): unknown {
   switch (type) {
     case "boolean":
@@ -113,7 +114,7 @@ function parseValue(type: Meaning["type"], text: string): unknown {
   }
 }
 
-/** What pydantic takes for a boolean, in any case. */
+/** Parses the texts that pydantic accepts as booleans, in any case. */
 function parseBoolean(text: string): unknown {
   if (/^(true|t|yes|y|on|1)$/i.test(text)) return true;
   return /^(false|f|no|n|off|0)$/i.test(text) ? false : text;
@@ -127,7 +128,7 @@ function parseList(text: string): unknown {
   );
 }
 
-/** Kubernetes makes such variables for a service called horde-github-sync. */
+/** Kubernetes sets variables of this form for a service called horde-github-sync. */
 const SERVICE_VARIABLE = /^(?:PORT|SERVICE_(?:HOST|PORT))(?:_|$)/;
 
 async function unknownNames(variables: ReadonlyMap<string, Variable>): Promise<string[]> {
@@ -136,10 +137,10 @@ async function unknownNames(variables: ReadonlyMap<string, Variable>): Promise<s
     !SERVICE_VARIABLE.test(folded.slice(SYNC_PREFIX.length))
   );
   if (unknown.length === 0) return [];
-  // Rarely needed, and what it loads costs every start some milliseconds.
+  // Loaded here because loading it costs every start some milliseconds.
   const { suggestion } = await import("./complaints.ts");
   const known = SYNC_MEANINGS.map(([name]) => SYNC_PREFIX + name);
   return unknown.map(([folded, { name }]) =>
-    `${name} is no variable of the reference sync, and is ignored${suggestion(folded, known)}`
+    `${name} is not a variable of the reference sync and is ignored${suggestion(folded, known)}`
   );
 }

@@ -1,26 +1,26 @@
 import { type Event, EVENT_ID, getScalarValue } from "js-yaml";
 
-/** A collection whose end has not come yet. */
+/** A collection whose end has not been read yet. */
 interface OpenCollection {
-  /** Where it stands; `undefined` inside a key that is itself a collection. */
+  /** The path of the collection; `undefined` inside a key that is itself a collection. */
   readonly path: readonly string[] | undefined;
   readonly isMapping: boolean;
-  /** Of a mapping: whether its next node is a value. */
+  /** Whether the next node of a mapping is a value. */
   hasKey: boolean;
-  /** Of a mapping: the key that waits for its value, unless that is a collection. */
+  /** The key of a mapping whose value comes next; `undefined` if the key is a collection. */
   key: string | undefined;
-  /** Of a sequence: the number of its next element. */
+  /** The index of a sequence's next element. */
   index: number;
 }
 
 /** The merge key of YAML 1.1. */
 const MERGE_KEY = "<<";
 
-/** Where the keys of a YAML document stand, as offsets into its text. Elements of a list have their index as key. */
+/** The offsets of the keys of a YAML document. Elements of a list have their index as key. */
 export class KeyPlaces {
   readonly #text: string;
   readonly #places = new Map<string, number>();
-  /** The second place of each key that a mapping holds twice. */
+  /** The second offset of each key that a mapping contains twice. */
   readonly #duplicates = new Map<string, number>();
   readonly #open: OpenCollection[] = [];
 
@@ -29,7 +29,7 @@ export class KeyPlaces {
     for (const event of events) this.#take(event);
   }
 
-  /** Returns where the key stands, or else what it was merged from, or else the nearest key above it. */
+  /** Returns the offset of the key, or of the merge key that it comes from, or of the nearest key above it. */
   nearest(path: readonly string[]): number {
     for (let length = path.length; length > 0; length--) {
       const parent = path.slice(0, length - 1);
@@ -40,7 +40,7 @@ export class KeyPlaces {
     return 0;
   }
 
-  /** Returns where the first key stands that a mapping of this section holds twice; a second section counts, too. */
+  /** Returns the offset of the first duplicate key of the section. A second section of the name is a duplicate, too. */
   duplicateIn(section: string): number | undefined {
     const found = [...this.#duplicates].find(([name]) =>
       name === section || name.startsWith(nameOf([section, ""]))
@@ -72,7 +72,7 @@ export class KeyPlaces {
     }
   }
 
-  /** Where the next node stands. */
+  /** Returns the path of the next node. */
   #childPath(): readonly string[] | undefined {
     const top = this.#open.at(-1);
     if (top === undefined) return [];
@@ -81,7 +81,7 @@ export class KeyPlaces {
     return top.hasKey && top.key !== undefined ? [...top.path, top.key] : undefined;
   }
 
-  /** A node has ended, which was a key, a value or an element. */
+  /** Notes the end of a node: of a key, a value or an element. */
   #end(scalar: string | undefined, offset: number): void {
     const top = this.#open.at(-1);
     if (top === undefined) return;
@@ -102,7 +102,7 @@ export class KeyPlaces {
   }
 }
 
-/** A key with a NUL in it is refused before anything else of it is read. */
+/** Joins with NUL: keys that contain one are refused earlier. */
 function nameOf(path: readonly string[]): string {
   return path.join("\0");
 }

@@ -1,19 +1,19 @@
 import { z } from "zod";
 import { ModelSync } from "./schema.ts";
 
-/** The part of a JSON schema that describes one key of ours. */
+/** The JSON schema of one key, or of a section with its keys. */
 export interface KeySchema {
   readonly type?: string | undefined;
   readonly description?: string | undefined;
   readonly default?: unknown;
   readonly enum?: readonly unknown[] | undefined;
   readonly examples?: readonly unknown[] | undefined;
-  /** Where a setting may be of several kinds. */
+  /** Of a setting with several types. */
   readonly anyOf?: readonly KeySchema[] | undefined;
   readonly properties?: Readonly<Record<string, KeySchema>> | undefined;
 }
 
-/** One setting of the configuration: its place, its type and what it means. */
+/** One setting of the configuration. */
 export interface ConfigKey {
   /** Below `model_sync`: `["publisher", "schedule"]`. */
   readonly path: readonly string[];
@@ -34,7 +34,7 @@ const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
   })
 );
 
-/** The JSON schema of a whole configuration file; roots other than `model_sync` belong to the bot. */
+/** Returns the JSON schema of a configuration file. Sections other than `model_sync` belong to the bot. */
 export function jsonSchema(): Record<string, unknown> {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -45,12 +45,12 @@ export function jsonSchema(): Record<string, unknown> {
   };
 }
 
-/** Every setting, in the order of the schema. */
+/** Returns every setting in the order of the schema. */
 export function configKeys(): ConfigKey[] {
   return [...leaves(KeySchema.parse(sectionSchema()), [])];
 }
 
-/** The schema of the section itself, as a tree. */
+/** Returns the schema of the section `model_sync` as a tree. */
 export function sectionTree(): KeySchema {
   return KeySchema.parse(sectionSchema());
 }

@@ -2,28 +2,28 @@ import type { Environment } from "../core/context.ts";
 import { rememberSecret } from "../core/known_secrets.ts";
 import { isSecretName } from "../core/redact_arguments.ts";
 
-/** Names that tell about a secret instead of holding it: `TOKEN_URL`, `KEY_FILE`, `SSH_AUTH_SOCK`. */
-const TELLS_ABOUT =
+/** Ends of names whose value is about a secret and is not the secret: `TOKEN_URL`, `KEY_FILE`, `SSH_AUTH_SOCK`. */
+const ABOUT_SECRET =
   /(?:^|_)(?:ur[il]|name|file|path|dir|user|host|port|type|sock|id|ttl|timeout|env|alg(?:orithm)?|count|max|min|limit|size|length|enabled)$/i;
-/** Settings whose value is a secret, and those that name the variable that holds one. */
+/** Settings whose value is a secret, and settings that name the variable with a secret. */
 const SECRET_SETTING = /(?:^|_)(?:api_key|token|secret|password)$/;
 const NAMES_VARIABLE = /_env$/;
 
-/** A setting below a list below a section below `model_sync`: the schema goes no deeper. */
+/** The schema is less deep than this. */
 const DEPTH_MAX = 8;
 
 /**
- * Keeps the environment's secrets out of every error, record and log line, also those that this command does not use:
- * a training or a validator that fails may print any of them.
+ * Registers the environment's secrets, so that no error, record or log line shows them. Includes secrets that the
+ * command does not use: a training or a validator that fails may print them.
  */
 export function rememberEnvironment(env: Environment): void {
   for (const [name, value] of Object.entries(env.toObject())) {
-    if (isSecretName(name) && !TELLS_ABOUT.test(name) && !isPath(value)) rememberSecret(value);
+    if (isSecretName(name) && !ABOUT_SECRET.test(name) && !isPath(value)) rememberSecret(value);
     for (const password of passwordsIn(value)) rememberSecret(password);
   }
 }
 
-/** As {@link rememberEnvironment}, for what the configuration holds or names: tokens, passwords in addresses. */
+/** Registers the secrets in the settings, in variables that settings name, and in the addresses of settings. */
 export function rememberSettings(settings: unknown, env: Environment, name = "", depth = 0): void {
   if (typeof settings === "string") return rememberSetting(name, settings, env);
   if (typeof settings !== "object" || settings === null || depth > DEPTH_MAX) return;
@@ -39,19 +39,19 @@ function rememberSetting(name: string, value: string, env: Environment): void {
   for (const password of passwordsIn(value)) rememberSecret(password);
 }
 
-/** As it stands in the address, and as it is sent. */
+/** Returns the password of an address, as written and decoded. */
 function passwordsIn(address: string): string[] {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/]*@/i.test(address) || !URL.canParse(address)) return [];
   const { password } = new URL(address);
   try {
     return [password, decodeURIComponent(password)];
   } catch {
-    // A lone percent sign stands for itself.
+    // A lone percent sign cannot be decoded.
     return [password];
   }
 }
 
-/** `SSH_AUTH`, `SSL_KEY`: the file is the secret, and messages name it. */
+/** Returns whether the value is a path, as in `SSH_AUTH` and `SSL_KEY`: the secret is in the file, and messages name it. */
 function isPath(value: string): boolean {
   return /^(?:[./~]|[a-z]:[\\/])/i.test(value);
 }

@@ -15,14 +15,15 @@ import { scheduleKey, TIMING } from "./sections/schedule.ts";
 import { Signing } from "./sections/signing.ts";
 
 /**
- * The `model_sync` section of the configuration file: every key once, with its default and its description. The
- * loader, `config init`, `config schema`, the environment variables and `configs/bot.yaml` are all made from it.
+ * The section `model_sync` of the configuration file: every setting with its default and its description. The loader,
+ * `config init`, `config schema`, the environment variables, `configs/bot.yaml` and the configuration reference are
+ * derived from it.
  */
 
-/** A day: long enough for a nightly training, short enough that the next night's run is not kept waiting for ever. */
+/** A day: enough for a nightly training, and it cannot block later nights for ever. */
 const TRAIN_TIMEOUT_SEC = 86_400;
 
-/** An hour moves 45 GB at 100 Mbit/s. */
+/** An hour: 45 GB at 100 Mbit/s. */
 const GIT_TIMEOUT_SEC = 3_600;
 
 /** Less than the 90 s after which systemd kills a service that it stops. */
@@ -42,11 +43,12 @@ const Publisher = z.strictObject({
   }),
   train_command: Command.optional().register(DOCS, {
     description:
-      "The training program and its arguments, as a list. --symbol, --paper and the other training flags are added to it.",
+      "The training program and its arguments, as a list. Training options such as --symbol and --paper are " +
+      "appended.",
     examples: [["python3", "-m", "scripts.run_trainer"]],
   }),
   train_timeout_sec: z.number().positive().max(7 * 86_400).default(TRAIN_TIMEOUT_SEC).register(DOCS, {
-    description: "The training is stopped when it takes longer, in seconds.",
+    description: "The time limit of the training, in seconds.",
   }),
 });
 
@@ -58,76 +60,84 @@ const Client = z.strictObject({
   ...TIMING,
   other_writers: z.enum(OTHER_WRITER_SETTINGS).default("refuse").register(DOCS, {
     description:
-      "Files that another program changed after model-sync published them, without their model-sync.json. accept: they are taken with a warning, as those of a registry without one, unless a signature is required.",
+      "What to do with files that another program changed in the registry without updating their " +
+      "model-sync.json. refuse: refuse the release. accept: pull them with a warning, like a registry without " +
+      "model-sync.json, unless a signature is required.",
   }),
 });
 
 export const ModelSync = z.strictObject({
   enabled: z.boolean().default(true).register(DOCS, {
     description:
-      "Without effect in a file: original configuration files ship false and never read it. MODEL_SYNC_ENABLED=false keeps the daemon from starting.",
+      "Has no effect in this file: original configuration files contain false and never read it. To keep the " +
+      "daemon from starting, set the environment variable MODEL_SYNC_ENABLED=false.",
   }),
   models_dir: Path.default("models").register(DOCS, {
     description:
-      "The folder that consumers open, and that a publisher trains into. Relative paths start at the working directory.",
+      "The model folder. Consumers read it; on a publisher, the training writes it. Relative paths start at the " +
+      "working directory.",
   }),
   state_dir: Path.optional().register(DOCS, {
-    description: "The store. Default: .model-sync beside models_dir, on the same file system.",
+    description:
+      "The store. It must be on the same file system as models_dir. Default: .model-sync beside models_dir.",
     examples: ["/srv/bot/.model-sync"],
   }),
   keep: z.number().int().min(2).max(10_000).default(5).register(DOCS, {
-    description: "Releases that stay in the store after a pull, for going back to.",
+    description: "How many releases the store keeps after a pull. You can roll back to each of them.",
   }),
   time_zone: z.string().refine(isTimeZone, { error: "is not a time zone such as Europe/Paris or UTC" })
     .optional()
     .register(DOCS, {
-      description: "The time zone of every schedule. Default: the machine's own.",
+      description: "The time zone of all schedules. Default: the time zone of the machine.",
       examples: ["Europe/Paris"],
     }),
   stop_timeout_sec: z.number().positive().max(86_400).default(STOP_TIMEOUT_SEC).register(DOCS, {
     description:
-      "The longest time to finish or abandon the current step after SIGTERM, in seconds. Then the process ends (130), and the next run recovers. systemd kills after 90 s, Docker after 10 s.",
+      "The time limit for the current step after SIGTERM, in seconds. Then the process ends with exit code 130, " +
+      "and the next run recovers. systemd kills after 90 s, Docker after 10 s.",
   }),
   repo_dir: Path.optional().register(DOCS, {
     description:
-      "The clone of the models repository on this machine. Default: registry inside the store, when repo_url is set.",
+      "The clone of the registry on this machine. Default: the folder registry in the store, if repo_url is set.",
     examples: ["/abs/path/to/model-registry-repo"],
   }),
   repo_url: GitAddress.optional().register(DOCS, {
     description:
-      "Where to clone the models repository from when repo_dir does not exist: https, ssh, or a path.",
+      "The address of the registry: https, ssh or a path. It is cloned if repo_dir does not exist.",
     examples: ["https://github.com/you/your-models.git"],
   }),
   remote: z.string().min(1).regex(/^[^-\s][^\s]*$/, "must be the name of a git remote").default("origin")
-    .register(DOCS, { description: "The remote of the clone." }),
-  branch: BranchName.default("main").register(DOCS, { description: "The branch that holds the models." }),
+    .register(DOCS, { description: "The git remote of the registry." }),
+  branch: BranchName.default("main").register(DOCS, { description: "The branch with the models." }),
   repo_models_subdir: RepoFolder.default("models").register(DOCS, {
-    description: "The folder of the models inside the repository.",
+    description: "The folder of the models in the registry.",
   }),
   token_env: EnvName.optional().register(DOCS, {
     description:
-      "The environment variable that holds a token for an https remote. Without it git uses what the machine has set up.",
+      "The environment variable with a token for an https registry. Without it, git uses the credentials of the " +
+      "machine.",
     examples: ["GITHUB_TOKEN"],
   }),
   git_timeout_sec: z.number().positive().max(86_400).default(GIT_TIMEOUT_SEC).register(DOCS, {
-    description: "The longest time for one transfer by git, in seconds.",
+    description: "The time limit of one git transfer, in seconds.",
   }),
   lfs: z.enum(LFS_SETTINGS).default("auto").register(DOCS, {
     description:
-      "Git LFS. auto: files over 100 MiB, which GitHub refuses otherwise. always: every model file. never: none.",
+      "When to use Git LFS. auto: for files over 100 MiB, which GitHub refuses otherwise. always: for every " +
+      "model file. never: for no file.",
   }),
   activation: Activation.prefault({}).register(DOCS, { description: "How a pulled release is activated." }),
   publisher: Publisher.prefault({}).register(DOCS, {
-    description: "The publishing side: the server that trains.",
+    description: "The publisher: the server that trains and publishes.",
   }),
   client: Client.prefault({}).register(DOCS, {
-    description: "The pulling side: the server that uses the models.",
+    description: "The consumer: the server that pulls and uses the models.",
   }),
   runpod: RunPod.prefault({}).register(DOCS, {
     description: "RunPod as the carrier: a job trains and returns an archive of the models.",
   }),
   runpod_client: RunPodClient.prefault({}).register(DOCS, {
-    description: "The daemon's RunPod role.",
+    description: "The role runpod_client of the daemon.",
   }),
   artifacts: Artifacts.prefault({}).register(DOCS, {
     description: "GitHub Actions as the carrier: a workflow trains and uploads artifacts.",
@@ -136,28 +146,31 @@ export const ModelSync = z.strictObject({
     description: "Hugging Face as the carrier: a model repository on the hub.",
   }),
   huggingface_client: HuggingFaceClient.prefault({}).register(DOCS, {
-    description: "The daemon's Hugging Face role.",
+    description: "The role huggingface_client of the daemon.",
   }),
   redeploy: Redeploy.prefault({}).register(DOCS, {
-    description: "Backends that start anew with a new release.",
+    description: "Deploy hooks, which restart backends with a new release.",
   }),
   references: References.prefault({}).register(DOCS, {
-    description: "The reference sync: a PRIMARY server's model records become pull requests on GitHub.",
+    description:
+      "The reference sync: it proposes a PRIMARY server's model records to repositories on GitHub by pull " +
+      "request.",
   }),
   alerts: Alerts.prefault({}).register(DOCS, {
-    description:
-      "Who hears of what happened: by mail, webhook or chat. An alert that fails changes nothing else.",
+    description: "Alerts by mail, webhook or chat. An alert never changes the outcome of a run.",
   }),
   report: Report.prefault({}).register(DOCS, {
     description:
-      "Reporting to a dashboard and to monitors. A report that fails changes nothing else and is sent again.",
+      "Reports to a dashboard, pings to a monitor, and a metrics file. None of them changes the outcome of a " +
+      "run.",
   }),
   signing: Signing.prefault({}).register(DOCS, {
-    description: "Signatures of releases: OpenSSF Model Signing 1.0, by a key.",
+    description: "Signatures of releases by key: OpenSSF Model Signing 1.0.",
   }),
   archives: Archives.prefault({}).register(DOCS, {
-    description: "What an archive may be at most, whoever sends it. It is refused beyond, never cut.",
+    description:
+      "Limits of archives, for every carrier. An archive beyond a limit is refused, never truncated.",
   }),
 });
-/** The configuration as every part of the program reads it: complete, checked, defaults filled in. */
+/** The checked configuration with all defaults. */
 export type ModelSync = z.infer<typeof ModelSync>;

@@ -1,15 +1,15 @@
 import { type KeySchema, sectionTree } from "./keys.ts";
 
 const HEAD = `\
-# The model_sync section of a bot's configuration. Other sections of this file are the bot's own and are ignored.
-# Every setting stands here with its default; those that begin with # have none and show an example.
-# Command line > environment (MODEL_SYNC_BRANCH, MODEL_SYNC_CLIENT_SCHEDULE, ...) > this file > default.
+# The configuration of model-sync. Sections other than model_sync are ignored: they belong to your bot.
+# This file lists every setting with its default. A setting that begins with # has no default and shows an example.
+# Precedence: command line > environment (MODEL_SYNC_BRANCH, MODEL_SYNC_CLIENT_SCHEDULE, ...) > this file > default.
 `;
 
-/** Comments are wrapped so that the file reads well in a terminal of 100 columns. */
+/** The width of comments, for a terminal of 100 columns. */
 const COMMENT_CHARS_MAX = 96;
 
-/** A complete, commented configuration file: what \`config init\` writes and \`configs/bot.yaml\` is. */
+/** Returns a commented configuration file with every setting: the output of `config init`, and `configs/bot.yaml`. */
 export function renderStarter(): string {
   return `${HEAD}model_sync:\n${renderSection(sectionTree(), "  ")}`;
 }
@@ -32,7 +32,7 @@ function describe(schema: KeySchema): string {
   return schema.description ?? "";
 }
 
-/** JSON is YAML; words and numbers need no quotes. */
+/** Returns a value as YAML: JSON, but words without quotes. */
 function renderValue(value: unknown): string {
   return typeof value === "string" && /^[A-Za-z][\w.-]*$/.test(value) &&
       !["true", "false", "yes", "no", "on", "off", "null"].includes(value)

@@ -12,21 +12,21 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ["0", false],
 ]);
 
-/** Returns the boolean that a text spells, in any case; `undefined` for other texts. */
+/** Returns the boolean that a text spells in any case; `undefined` for other texts. */
 export function parseBoolean(text: string): boolean | undefined {
   return BOOLEANS.get(text.trim().toLowerCase());
 }
 
-/** A number as text: in quotes, or with the underscores of YAML 1.1. */
+/** A number as text: written in quotes, or with the underscores of YAML 1.1. */
 const NUMBER = /^[+-]?\d[\d_]*(?:\.\d+)?$/;
 
 /**
  * Converts a text of a configuration file to the type of its setting: `no` to a boolean, `"20"` to a number, `post` to
- * `POST`. An empty text is removed: it sets nothing.
+ * `POST`. Removes an empty text, because it sets nothing.
  *
- * @param raw the settings, which are changed
- * @param issue the validation error of one of them
- * @returns `undefined` where the text cannot be converted
+ * @param raw the settings; the function changes them
+ * @param issue the validation error of one setting
+ * @returns `undefined` if the text cannot be converted
  */
 export function fitText(raw: unknown, issue: z.core.$ZodIssue): "read" | "removed" | undefined {
   const key = issue.path.at(-1);

@@ -1,20 +1,20 @@
-/** A configuration has some hundred values; aliases of YAML can make millions of a few lines. */
+/** A configuration has a few hundred values. Aliases of YAML can turn a few lines into millions. */
 const VALUES_MAX = 20_000;
 
-/** As deep as the YAML parser goes without aliases; what handles a value later goes by recursion. */
+/** The depth limit of the YAML parser without aliases. Later steps process values by recursion. */
 const DEPTH_MAX = 100;
 
-/** What makes a value of the configuration unusable whatever the setting is. */
+/** A fault that no setting may have. */
 export interface ValueProblem {
-  /** Where it is inside the value. */
+  /** The place inside the value. */
   readonly path: readonly string[];
-  /** `contains itself`: follows the name of the setting. */
+  /** Continues the setting's name: `contains itself`. */
   readonly reason: string;
 }
 
 /**
- * Returns why a value from a file, a variable or an option must not go any further: it contains itself, is larger than
- * any configuration, or holds what would end a path or change a prototype. `undefined` when nothing is wrong.
+ * Returns the fault of a value from a file, a variable or an option: it contains itself, is too large or too deep, or
+ * contains characters that end a path or a key that changes a prototype. Returns `undefined` for a value without fault.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ class Walk {
   #count = 0;
 
   problemOf(value: unknown, path: readonly string[]): ValueProblem | undefined {
-    if (++this.#count > VALUES_MAX) return { path, reason: `holds more than ${VALUES_MAX} values` };
+    if (++this.#count > VALUES_MAX) return { path, reason: `contains more than ${VALUES_MAX} values` };
     if (typeof value === "string") return textProblem(value, path);
     if (typeof value !== "object" || value === null) return undefined;
     if (this.#above.has(value)) return { path, reason: "contains itself" };
@@ -48,9 +48,9 @@ class Walk {
 
   #problemInside(value: object, path: readonly string[]): ValueProblem | undefined {
     for (const [key, child] of Object.entries(value)) {
-      if (key === "__proto__") return { path, reason: "holds the key __proto__, which no setting has" };
-      if (key.includes("\0")) return { path, reason: "holds a key with a NUL character" };
-      if (!key.isWellFormed()) return { path, reason: "holds a key that is not valid Unicode" };
+      if (key === "__proto__") return { path, reason: "contains the key __proto__, which no setting has" };
+      if (key.includes("\0")) return { path, reason: "contains a key with a NUL character" };
+      if (!key.isWellFormed()) return { path, reason: "contains a key that is not valid Unicode" };
       const problem = this.problemOf(child, [...path, key]);
       if (problem !== undefined) return problem;
     }
@@ -58,10 +58,10 @@ class Walk {
   }
 }
 
-/** A NUL ends a path, and half of a surrogate pair has no place in an address or a file's name. */
+/** A NUL ends a path, and half of a surrogate pair cannot be part of an address or a file name. */
 function textProblem(text: string, path: readonly string[]): ValueProblem | undefined {
-  if (text.includes("\0")) return { path, reason: "holds a NUL character" };
+  if (text.includes("\0")) return { path, reason: "contains a NUL character" };
   return text.isWellFormed()
     ? undefined
-    : { path, reason: "is not valid Unicode: it holds half of a surrogate pair" };
+    : { path, reason: "is not valid Unicode: it contains half of a surrogate pair" };
 }

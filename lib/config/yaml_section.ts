@@ -19,15 +19,15 @@ export interface Place {
   readonly column: number;
 }
 
-/** A setting of the section: a value that is no mapping, or a mapping without entries. */
+/** A setting of the section: a value that is not a mapping, or an empty mapping. */
 export interface SectionEntry {
   readonly path: readonly string[];
   readonly value: unknown;
-  /** Where its key stands. */
+  /** The place of its key. */
   readonly place: Place;
 }
 
-/** What is wrong with a file before its settings are looked at. */
+/** A fault of the file itself, found before its settings are checked. */
 export class YamlProblem extends Error {
   readonly place: Place;
 
@@ -39,17 +39,17 @@ export class YamlProblem extends Error {
 }
 
 /**
- * Reads one section of a YAML file with the place of each setting. Settings without a value are left out, and so is
- * every other section of the file, whatever tags and duplicate keys it has. Merge keys (`<<`) mean what they mean to
- * YAML 1.1: a key of the mapping itself wins over a merged one.
+ * Returns the settings of one section of a YAML file with their places. Settings without a value are left out. Tags and
+ * duplicate keys in other sections do not matter. Merge keys (`<<`) follow YAML 1.1: a key of the mapping itself wins
+ * over a merged one.
  *
- * @throws {YamlProblem} when the file is not YAML, or the section is not a mapping or holds a key twice
+ * @throws {YamlProblem} when the file is not YAML, or the section is not a mapping or contains a key twice
  */
 export function readYamlSection(file: string, text: string, section: string): SectionEntry[] {
   const placeAt = placesIn(file, text);
   const { events, documents } = parse(text, placeAt);
   if (documents.length === 0 || documents[0] === null) return [];
-  if (documents.length > 1) throw new YamlProblem("the file holds more than one document", placeAt(0));
+  if (documents.length > 1) throw new YamlProblem("the file contains more than one document", placeAt(0));
   const [root] = documents;
   if (!isMapping(root)) throw new YamlProblem("the file is not a mapping of sections", placeAt(0));
   const node = root[section];
@@ -67,7 +67,7 @@ export function readYamlSection(file: string, text: string, section: string): Se
   return [...entries(node, [], (path) => at([section, ...path]))];
 }
 
-/** Returns the function that turns an offset into a place: a file of thousands of settings asks for each. */
+/** Returns a function that turns an offset into a place. It searches by bisection: a file may have thousands of settings. */
 function placesIn(file: string, text: string): (offset: number) => Place {
   const starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
   return (offset) => {
@@ -86,8 +86,8 @@ function parse(text: string, placeAt: (offset: number) => Place): { events: Even
     const events = parseEvents(text, {});
     return {
       events,
-      // Other sections may hold keys twice, of which the last counts, as for the bot; of ours, KeyPlaces finds them.
-      // Aliases share their values: what they would amount to is counted by valueProblem, in our section alone.
+      // Other sections may contain a key twice; the last one counts, as for the bot. In our section, KeyPlaces finds
+      // duplicates. Aliases share one value; valueProblem limits how large they expand in our section.
       documents: constructFromEvents(events, { source: text, schema: SCHEMA, json: true }),
     };
   } catch (error) {
@@ -96,7 +96,7 @@ function parse(text: string, placeAt: (offset: number) => Place): { events: Even
   }
 }
 
-/** A bot's other sections may hold tags of its own (`!!python/…`): their values are taken as plain ones. */
+/** Accepts every tag, such as `!!python/…` in other sections of a bot, and reads its value as a plain one. */
 const SCHEMA = CORE_SCHEMA.withTags(
   mergeTag,
   ...["!", "tag:"].flatMap((prefix) => [
@@ -109,7 +109,7 @@ const SCHEMA = CORE_SCHEMA.withTags(
     }),
     defineMappingTag<Record<string, unknown>>(prefix, {
       matchByTagPrefix: true,
-      // Without a prototype, a key such as __proto__ is a key like any other.
+      // Without a prototype, __proto__ is an ordinary key.
       create: () => Object.create(null),
       addPair: (map, key, value) => {
         map[String(key)] = value;

@@ -44,7 +44,7 @@ Deno.test("every type of metric has keys of its own, and takes no others", () =>
       [{ ...FILE, url }, /metrics\.0: Unrecognized key: "url"/],
       [{ ...common, type: "http", path: "a" }, /metrics\.0\.url/],
       [{ ...common, type: "http", url: "file:///etc/passwd" }, /metrics\.0\.url: must be an http address/],
-      [{ ...common, type: "http", url, path: "a..b" }, /metrics\.0\.path: is no place in JSON/],
+      [{ ...common, type: "http", url, path: "a..b" }, /metrics\.0\.path: is not a place in JSON/],
       [{ ...common, type: "prometheus", url }, /metrics\.0\.query/],
       [{ ...common, type: "command", command: [] }, /metrics\.0\.command/],
       [{ ...common, type: "graphite" }, /metrics\.0\.type: Invalid discriminator value/],

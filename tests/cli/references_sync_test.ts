@@ -182,7 +182,7 @@ Deno.test("references-sync says on one line what is missing or wrong, with the e
       ["--categories", "clipp"],
       {},
       2,
-      /--categories: .*: "clipp" is no category; there are blip, clip, .*, ti; did you mean "clip"\?/,
+      /--categories: .*: "clipp" is not a category; the categories are blip, clip, .*, ti; did you mean "clip"\?/,
     ],
     [[], { HORDE_GITHUB_SYNC_PRIMARY_API_URL: "" }, 2, /no PRIMARY server is named/],
     [["--output-dir", "preview"], {}, 2, /Cannot write to --output-dir preview and make pull requests/],

@@ -117,7 +117,7 @@ Deno.test("config init, check, print and schema work together", async () => {
   });
   const bad = await run(cwd, "config", "check");
   assert.equal(bad.code, 2);
-  assert.match(bad.stdout, /bot\.yaml:3:3: model_sync\.kep is no setting; did you mean "keep"/);
+  assert.match(bad.stdout, /bot\.yaml:3:3: model_sync\.kep is not a setting; did you mean "keep"/);
   writeFiles(cwd, { "configs/bot.yaml": "model_sync:\n  repo_url: https://me:secret@example.org/r.git\n" });
   const print = await run(cwd, "config", "print");
   assert.match(

@@ -12,7 +12,7 @@ import { runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";
 
-/** What people paste, and what `URL` either refuses or silently reads as something else. */
+/** Addresses that people paste, and that `URL` refuses or silently reads as something else. */
 const BAD = [
   "https://[::1",
   "https://[::1]:99999",
@@ -35,7 +35,7 @@ const load = (model_sync: unknown) =>
     readText: () => JSON.stringify({ model_sync }).replace(/^/, "# YAML takes JSON\n"),
   });
 
-/** Every setting that is an address of a server, by its key, with the file that sets it. */
+/** Every setting that is the address of a server, with a configuration that sets it. */
 const SETTINGS: Readonly<Record<string, (url: string) => unknown>> = {
   "redeploy.verify_url": (verify_url) => ({ redeploy: { verify_url } }),
   "runpod.trigger_url": (trigger_url) => ({ runpod: { trigger_url } }),
@@ -62,7 +62,7 @@ async function complaintsOf(model_sync: unknown): Promise<readonly string[]> {
 }
 
 for (const [key, setting] of Object.entries(SETTINGS)) {
-  Deno.test(`${key} is the address of a server, or is named in a complaint`, async () => {
+  Deno.test(`${key} accepts the address of a server, and a complaint names every other value`, async () => {
     assert.deepEqual(await complaintsOf(setting("https://[::1]:8443/a")), []);
     for (const url of [...BAD, ...NO_ADDRESS]) {
       const [complaint = "", ...others] = await complaintsOf(setting(url));
@@ -72,7 +72,7 @@ for (const [key, setting] of Object.entries(SETTINGS)) {
   });
 }
 
-Deno.test("repo_url is what git clones from: an address, host:path or a path, but no broken web address", async () => {
+Deno.test("repo_url accepts an address, host:path and a path, and refuses broken web addresses", async () => {
   const good = ["git@github.com:a/b.git", "ssh://git@h/a.git", "../registry.git", "C:\\registry", "/srv/r"];
   for (const repo_url of [...good, "file:///srv/r", "https://me:token@h.example/a.git"]) {
     assert.deepEqual(await complaintsOf({ repo_url }), [], repo_url);
@@ -97,11 +97,11 @@ Deno.test("repo_url is what git clones from: an address, host:path or a path, bu
   }
 });
 
-Deno.test("a broken address in the configuration of a clone belongs to no origin", () => {
+Deno.test("a broken address in the configuration of a clone has no origin", () => {
   for (const url of BAD) assert.equal(parseRemoteUrl(url).origin, undefined, url);
 });
 
-Deno.test("a mail server is a name or an address", async () => {
+Deno.test("alerts.email.host accepts a host name or an IP address", async () => {
   const email = (host: string) => ({ alerts: { email: { host, from: "a@b.c", to: "a@b.c" } } });
   for (
     const host of ["smtp.gmail.com", "localhost", "127.0.0.1", "::1", "[::1]", "mail_1", "bücher.example"]
@@ -113,7 +113,7 @@ Deno.test("a mail server is a name or an address", async () => {
   }
 });
 
-Deno.test("a variable that is no address is named with exit 2 by what reads it", () => {
+Deno.test("a variable with a broken address is an error with exit code 2 that names the variable", () => {
   for (const url of [...BAD, ...NO_ADDRESS]) {
     const reads: Readonly<Record<string, (name: string) => unknown>> = {
       GITHUB_API_URL: (name) => githubUrls(fixedEnvironment({ [name]: url })),
@@ -129,7 +129,7 @@ Deno.test("a variable that is no address is named with exit 2 by what reads it",
   }
 });
 
-Deno.test("a proxy is host:port or an address, and its password is not shown", () => {
+Deno.test("a proxy variable accepts host:port or an address, and errors do not show its password", () => {
   const problems = (value: string) => addressProblems(fixedEnvironment({ https_proxy: value }));
   for (const value of ["", "proxy:3128", "http://u:p@proxy:3128/", "socks5h://127.0.0.1:1080", "[::1]:80"]) {
     assert.deepEqual(problems(value), [], value);
@@ -139,7 +139,7 @@ Deno.test("a proxy is host:port or an address, and its password is not shown", (
   }
 });
 
-Deno.test("doctor and config check name a variable that is no address, in one line, and exit 2", async () => {
+Deno.test("doctor and config check name a variable with a broken address in one line and exit with 2", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "configs/bot.yaml": "model_sync: {repo_url: ../none.git}\n" });
   for (const name of ["GITHUB_API_URL", "GITHUB_SERVER_URL", "HF_ENDPOINT", "HTTPS_PROXY"]) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";
 
-/** Loads the configuration of a folder that holds these files. */
+/** Loads the configuration of a folder with these files. */
 async function load(
   files: Readonly<Record<string, string>>,
   { env = {}, flags = [], named }: {
@@ -21,7 +21,7 @@ async function load(
   });
 }
 
-/** Seed 2's file, with what else a .NET bot has in it. */
+/** Seed 2's file with other sections of a .NET bot. */
 const SEED = `\ufeff{
   // Visual Studio writes a byte order mark, people write comments.
   "Logging": { "LogLevel": { "Default": "Information" } },
@@ -39,7 +39,7 @@ const SEED = `\ufeff{
 }
 `;
 
-Deno.test("seed 2's appsettings.json is read where there is no bot.yaml, and the bot's own keys are left alone", async () => {
+Deno.test("seed 2's appsettings.json is read if bot.yaml is missing, and the bot's own keys are ignored", async () => {
   const { settings, origins, githubToken, file } = await load({ "appsettings.json": SEED });
   const { owner, repository, interval_minutes } = settings.artifacts;
   assert.deepEqual([owner, repository, interval_minutes, settings.enabled], [
@@ -58,14 +58,14 @@ Deno.test("seed 2's appsettings.json is read where there is no bot.yaml, and the
   });
 });
 
-Deno.test("seed 2's appsettings.json is left alone beside a bot.yaml, and read when it is named", async () => {
+Deno.test("seed 2's appsettings.json is ignored beside a bot.yaml, and read if --config names it", async () => {
   const files = { "appsettings.json": SEED, "configs/bot.yaml": "model_sync:\n  artifacts: {branch: dev}\n" };
   assert.equal((await load(files)).settings.artifacts.owner, undefined);
   const { settings } = await load(files, { named: "appsettings.json" });
   assert.deepEqual([settings.artifacts.owner, settings.artifacts.branch], ["c-trading-bo", "main"]);
 });
 
-Deno.test("flags stand over our variables, those over our YAML, that over the bot's variables, those over its file", async () => {
+Deno.test("the order of precedence is flags, our variables, our YAML, the bot's variables, the bot's file", async () => {
   const json = JSON.stringify({
     CloudSync: { IntervalMinutes: 1 },
     GitHub: { Owner: "of-json", Repository: "of-json" },
@@ -98,7 +98,7 @@ Deno.test("flags stand over our variables, those over our YAML, that over the bo
   assert.equal((await load(yaml, { env, flags })).settings.artifacts.repository, "of-flag");
 });
 
-Deno.test("a token of the bot's file or of its variable is taken, and known by its place", async () => {
+Deno.test("a token from the bot's file or variable is used, and has its origin", async () => {
   const files = { "appsettings.json": '{"GitHub": {"Token": "ghp_file"}}' };
   const ofFile = (await load(files)).githubToken;
   assert.equal(ofFile?.token.reveal(), "ghp_file");
@@ -108,7 +108,7 @@ Deno.test("a token of the bot's file or of its variable is taken, and known by i
   assert.equal(ofVariable?.origin.kind, "environment");
 });
 
-Deno.test("what the bot's file holds is checked as ours is, and complaints name its place", async () => {
+Deno.test("the bot's settings are validated, and complaints name their place", async () => {
   const complaint = async (text: string) => {
     try {
       await load({ "appsettings.json": text });
@@ -124,14 +124,14 @@ Deno.test("what the bot's file holds is checked as ours is, and complaints name 
   assert.match(await complaint('{\n  "GitHub": {"Owner": \n'), /appsettings\.json:\d+:\d+: /);
 });
 
-Deno.test("a file of another program, whose sections of these names are something else, is no reason to complain", async () => {
+Deno.test("sections named GitHub and CloudSync with other content cause no complaint", async () => {
   const { settings } = await load({
     "appsettings.json": '{"GitHub": "https://github.com", "CloudSync": [1]}',
   });
   assert.equal(settings.artifacts.owner, undefined);
 });
 
-Deno.test("a model_sync section in appsettings.json holds every setting, and stands over the bot's own sections", async () => {
+Deno.test("a model_sync section in appsettings.json may contain every setting, and wins over the bot's sections", async () => {
   const { settings, origins } = await load({
     "appsettings.json": `\ufeff{
   // as .NET allows

@@ -36,7 +36,7 @@ async function complaintsOf(env: Variables, yaml = ""): Promise<readonly string[
   assert.fail("no complaint");
 }
 
-Deno.test("seed 4's environment is read as its page writes it", async () => {
+Deno.test("the environment of seed 4's documentation sets every setting that it names", async () => {
   const { settings, warnings } = await load({
     HORDE_GITHUB_SYNC_PRIMARY_API_URL: "https://your-primary-server.com/api",
     HORDE_GITHUB_SYNC_GITHUB_TOKEN: "ghp_your_token_here",
@@ -77,7 +77,7 @@ Deno.test("seed 4's environment is read as its page writes it", async () => {
   assert.deepEqual(warnings, []);
 });
 
-Deno.test("the original's later variables are read too", async () => {
+Deno.test("variables of the original's later versions are read, too", async () => {
   const references = await referencesOf({
     HORDE_GITHUB_SYNC_PRIMARY_API_TIMEOUT: "45",
     HORDE_GITHUB_SYNC_SYNC_TEMP_DIR: "/tmp/sync",
@@ -92,7 +92,7 @@ Deno.test("the original's later variables are read too", async () => {
   assert.equal(references.github_proxy_url_base, "https://proxy.example.org");
 });
 
-Deno.test("a repository's owner, name and branch may be spelt with one underscore or two, and two win", async () => {
+Deno.test("a repository's owner, name and branch are read with one underscore or two, and two win", async () => {
   const one = await referencesOf({
     HORDE_MODEL_REFERENCE_IMAGE_GITHUB_REPO_OWNER: "a",
     HORDE_MODEL_REFERENCE_IMAGE_GITHUB_REPO_NAME: "b",
@@ -108,7 +108,7 @@ Deno.test("a repository's owner, name and branch may be spelt with one underscor
   assert.deepEqual(two.text_repository, { owner: "a", name: "n", branch: "x" });
 });
 
-Deno.test("lists are commas or JSON, trimmed, without empty entries", async () => {
+Deno.test("lists are read from commas or JSON, trimmed, without empty entries", async () => {
   const lists: readonly (readonly [string, readonly string[]])[] = [
     ["clip,lora", ["clip", "lora"]],
     [" clip , , lora ,", ["clip", "lora"]],
@@ -120,10 +120,10 @@ Deno.test("lists are commas or JSON, trimmed, without empty entries", async () =
     assert.deepEqual((await referencesOf({ HORDE_GITHUB_SYNC_CATEGORIES_TO_SYNC: text })).categories, wanted);
   }
   const { pr } = await referencesOf({ HORDE_GITHUB_SYNC_PR_LABELS: "[]" });
-  assert.deepEqual(pr.labels, [], "no labels at all can be asked for");
+  assert.deepEqual(pr.labels, [], "an empty list means no labels");
 });
 
-Deno.test("booleans are what pydantic takes for one, in any case", async () => {
+Deno.test("booleans are read by pydantic's rules, in any case", async () => {
   for (const text of ["true", "T", "Yes", "y", "ON", "1", " True "]) {
     assert.equal((await referencesOf({ HORDE_GITHUB_SYNC_DRY_RUN: text })).dry_run, true, text);
   }
@@ -134,7 +134,7 @@ Deno.test("booleans are what pydantic takes for one, in any case", async () => {
   }
 });
 
-Deno.test("a wrong value is refused by the name of its variable", async () => {
+Deno.test("a wrong value is a complaint that names its variable", async () => {
   const wrong: readonly (readonly [name: string, value: string, complaint: RegExp])[] = [
     ["HORDE_GITHUB_SYNC_DRY_RUN", "maybe", /dry_run: expected boolean/],
     ["HORDE_GITHUB_SYNC_WATCH_INTERVAL_SECONDS", "often", /watch\.interval_sec: expected number/],
@@ -156,7 +156,7 @@ Deno.test("a wrong value is refused by the name of its variable", async () => {
   }
 });
 
-Deno.test("an unknown category is refused with those that are known, and what may have been meant", async () => {
+Deno.test("an unknown category is a complaint with the known categories and a suggestion", async () => {
   const [complaint = ""] = await complaintsOf({
     HORDE_GITHUB_SYNC_CATEGORIES_TO_SYNC: "clip,image_generatoin",
   });
@@ -167,17 +167,17 @@ Deno.test("an unknown category is refused with those that are known, and what ma
   assert.match(loud, /did you mean "clip"\?$/);
 });
 
-Deno.test("a threshold below 1 counts as 1, and says so", async () => {
+Deno.test("a threshold below 1 counts as 1 and is warned about", async () => {
   for (const text of ["0", "-3"]) {
     const { settings, warnings } = await load({ HORDE_GITHUB_SYNC_MIN_CHANGES_THRESHOLD: text });
     assert.equal(settings.references.min_changes_threshold, 1);
     assert.deepEqual(warnings, [
-      `HORDE_GITHUB_SYNC_MIN_CHANGES_THRESHOLD is ${text} and counts as 1; --force makes pull requests whatever the number is`,
+      `HORDE_GITHUB_SYNC_MIN_CHANGES_THRESHOLD is ${text} and counts as 1; to make pull requests whatever the number is, use --force`,
     ]);
   }
 });
 
-Deno.test("an unknown variable of the sync is warned about, and a token or a service's variables are not", async () => {
+Deno.test("an unknown variable of the sync is warned about, the token and Kubernetes' variables are not", async () => {
   const { warnings } = await load({
     HORDE_GITHUB_SYNC_DRYRUN: "true",
     HORDE_GITHUB_SYNC_EVERYTHING_ELSE: "1",
@@ -188,12 +188,12 @@ Deno.test("an unknown variable of the sync is warned about, and a token or a ser
     HORDE_MODEL_REFERENCE_CACHE_HOME: "/cache",
   });
   assert.deepEqual(warnings, [
-    'HORDE_GITHUB_SYNC_DRYRUN is no variable of the reference sync, and is ignored; did you mean "HORDE_GITHUB_SYNC_DRY_RUN"?',
-    "HORDE_GITHUB_SYNC_EVERYTHING_ELSE is no variable of the reference sync, and is ignored",
+    'HORDE_GITHUB_SYNC_DRYRUN is not a variable of the reference sync and is ignored; did you mean "HORDE_GITHUB_SYNC_DRY_RUN"?',
+    "HORDE_GITHUB_SYNC_EVERYTHING_ELSE is not a variable of the reference sync and is ignored",
   ]);
 });
 
-Deno.test("flags stand over MODEL_SYNC_*, that over HORDE_*, that over YAML, and each is known by its name", async () => {
+Deno.test("the order of precedence is flags, MODEL_SYNC_*, HORDE_*, YAML, and each setting has its origin", async () => {
   const yaml =
     "model_sync:\n  references:\n    primary_url: http://yaml\n    dry_run: true\n    temp_dir: yaml\n" +
     "    watch: {interval_sec: 5}\n";
@@ -216,7 +216,7 @@ Deno.test("flags stand over MODEL_SYNC_*, that over HORDE_*, that over YAML, and
   });
 });
 
-Deno.test("variables in small letters are read as well, and those in capitals win", async () => {
+Deno.test("variables in lower case are read, and upper case wins", async () => {
   const env = fixedEnvironment({
     HORDE_GITHUB_SYNC_SYNC_TEMP_DIR: "big",
     horde_github_sync_sync_temp_dir: "small",

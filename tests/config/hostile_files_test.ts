@@ -22,7 +22,7 @@ const doubling = (first: string, next: (one: string) => string) =>
   )
     .join("\n");
 
-/** A file, and what is said of it. */
+/** A file and its complaint. */
 const FILES: Readonly<Record<string, readonly [content: string | Uint8Array, complaint: RegExp]>> = {
   "an alias to itself": ["model_sync: &a {b: *a}", /:1:17: model_sync\.b contains itself/],
   "an alias to itself in a list": ["model_sync: {x: &a [*a]}", /:1:14: model_sync\.x\.0 contains itself/],
@@ -32,11 +32,11 @@ const FILES: Readonly<Record<string, readonly [content: string | Uint8Array, com
   ],
   "lists that aliases double": [
     `${doubling("[x]", (one) => `[*${one}, *${one}]`)}\nmodel_sync: {x: *a29}`,
-    /holds more than 20000 values/,
+    /contains more than 20000 values/,
   ],
   "mappings that aliases double": [
     `${doubling("{x: 1}", (one) => `{l: *${one}, r: *${one}}`)}\nmodel_sync: {x: *a29}`,
-    /holds more than 20000 values/,
+    /contains more than 20000 values/,
   ],
   "more merges than a file has": [
     `a: &a {x: 1}\nmodel_sync:\n${
@@ -44,24 +44,30 @@ const FILES: Readonly<Record<string, readonly [content: string | Uint8Array, com
     }`,
     /maxTotalMergeKeys/,
   ],
-  "the key __proto__": ["model_sync: {__proto__: {branch: x}}", /:1:1: model_sync holds the key __proto__/],
+  "the key __proto__": [
+    "model_sync: {__proto__: {branch: x}}",
+    /:1:1: model_sync contains the key __proto__/,
+  ],
   "the key __proto__ in a list": [
     "model_sync: {activation: {reload: [{__proto__: {type: http}}]}}",
-    /model_sync\.activation\.reload\.0 holds the key __proto__/,
+    /model_sync\.activation\.reload\.0 contains the key __proto__/,
   ],
   "the key __proto__ in a tagged mapping": [
     "model_sync: !x {__proto__: {branch: x}}",
-    /model_sync holds the key __proto__/,
+    /model_sync contains the key __proto__/,
   ],
-  "a name of every object as key": ["model_sync: {constructor: 1}", /model_sync\.constructor is no setting/],
+  "a name of every object as key": [
+    "model_sync: {constructor: 1}",
+    /model_sync\.constructor is not a setting/,
+  ],
   "a key twice": ["model_sync:\n  branch: a\n  branch: b", /:3:3: duplicated mapping key/],
   "a section twice": ["model_sync: {branch: a}\nmodel_sync: {}", /:2:1: duplicated mapping key/],
   "two documents": ["model_sync: {}\n---\nmodel_sync: {}", /more than one document/],
   "half a surrogate pair in a value": [
     'model_sync: {branch: "a\\ud800"}',
-    /:1:14: model_sync\.branch is not valid Unicode: it holds half of a surrogate pair/,
+    /:1:14: model_sync\.branch is not valid Unicode: it contains half of a surrogate pair/,
   ],
-  "a NUL in a value": ['model_sync: {branch: "a\\0"}', /:1:14: model_sync\.branch holds a NUL character/],
+  "a NUL in a value": ['model_sync: {branch: "a\\0"}', /:1:14: model_sync\.branch contains a NUL character/],
   "a NUL in the text": ["model_sync: {branch: a\0}", /it is not text in UTF-8/],
   "UTF-16 with a byte order mark": [utf16("\ufeffmodel_sync: {}", true), /it is not text in UTF-8/],
   "UTF-16, big-endian": [utf16("\ufeffmodel_sync: {}", false), /it is not text in UTF-8/],
@@ -72,7 +78,7 @@ const FILES: Readonly<Record<string, readonly [content: string | Uint8Array, com
   "nested mappings": [`model_sync: ${"{a: ".repeat(100_000)}`, /nesting exceeded/],
   "thousands of keys": [
     `model_sync:\n${Array.from({ length: 19_000 }, (_, index) => `  k${index}: 1`).join("\n")}`,
-    /model_sync\.k0 is no setting/,
+    /model_sync\.k0 is not a setting/,
   ],
   "more text than is read": [`# ${"x".repeat(2 * 1024 * 1024)}`, /at most 1\.0 MiB are read/],
   "a list": ["- model_sync", /not a mapping of sections/],
@@ -92,7 +98,7 @@ for (const [what, [content, complaint]] of Object.entries(FILES)) {
   });
 }
 
-Deno.test("a configuration may have a byte order mark, and an end of its document", async () => {
+Deno.test("a configuration may have a byte order mark and a document end marker", async () => {
   using dir = tempDir();
   writeFiles(dir.path, { "configs/bot.yaml": "\ufeff%YAML 1.2\n---\nmodel_sync: {branch: prod}\n...\n" });
   const { stdout, stderr } = await runCli("config", ["print", "--json"], { cwd: dir.path });
@@ -101,7 +107,7 @@ Deno.test("a configuration may have a byte order mark, and an end of its documen
 
 for (const name of ["configs/bot.yaml", "appsettings.json"]) {
   for (const kind of Object.keys(DAMAGES)) {
-    Deno.test(`${name} that is ${kind} ends every command at once, in one line`, async () => {
+    Deno.test(`${name} that is ${kind} is an error in one line for every command`, async () => {
       using dir = tempDir();
       Deno.mkdirSync(join(dir.path, "configs"));
       damage(join(dir.path, name), kind);

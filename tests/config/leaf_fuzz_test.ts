@@ -44,7 +44,7 @@ async function loadsOrComplains(shown: string, loading: () => Promise<LoadedConf
 const complete = await completeSettings();
 
 for (const value of VALUES) {
-  Deno.test(`every setting that is replaced by ${value.slice(0, 50)} is taken, or is a complaint`, async () => {
+  Deno.test(`every setting replaced by ${value.slice(0, 50)} is accepted or is a complaint`, async () => {
     let count = 0;
     for (const settings of withMarks(complete)) {
       const text = JSON.stringify({ model_sync: settings });
@@ -55,7 +55,7 @@ for (const value of VALUES) {
   });
 }
 
-Deno.test("variables that hold odd texts are taken, or are complaints", async () => {
+Deno.test("variables with odd texts are accepted or are complaints", async () => {
   const texts = [
     "null",
     "[]",

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseDotenv } from "../../lib/config/dotenv.ts";
 import { configKeys, jsonSchema } from "../../lib/config/keys.ts";
 import { ConfigError } from "../../lib/config/layers.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
@@ -37,7 +36,7 @@ async function complaintsOf(
   assert.fail("no complaint");
 }
 
-Deno.test("loadConfig() accepts seed 0's file as it is, and ignores the bot's own sections", async () => {
+Deno.test("loadConfig() accepts seed 0's file unchanged and ignores the bot's own sections", async () => {
   const { settings } = await load(`
 bot:
   exchange: !!python/object:bot.Exchange {name: x}
@@ -57,7 +56,7 @@ model_sync:
   assert.deepEqual(settings, ModelSync.parse({ repo_dir: "/abs/path/to/model-registry-repo" }));
 });
 
-Deno.test("loadConfig() accepts seed 1's file as it is", async () => {
+Deno.test("loadConfig() accepts seed 1's file unchanged", async () => {
   const { settings } = await load(`
 model_sync:
   runpod_client:
@@ -82,7 +81,7 @@ model_sync:
   assert.deepEqual(Object.keys(settings.runpod.trigger_payload), ["input"]);
 });
 
-Deno.test("loadConfig() takes unquoted times and empty settings as a user means them", async () => {
+Deno.test("loadConfig() reads unquoted times as texts and empty settings as not set", async () => {
   const { settings } = await load(
     "model_sync:\n  token_env:\n  client:\n    schedule: 06:30\n  publisher:\n",
   );
@@ -93,7 +92,7 @@ Deno.test("loadConfig() takes unquoted times and empty settings as a user means 
   }
 });
 
-Deno.test("loadConfig() puts flags over environment over file over defaults, and knows where each came from", async () => {
+Deno.test("loadConfig() applies flags over environment over file over defaults, and records each origin", async () => {
   const text = "model_sync:\n  branch: file\n  remote: file\n  keep: 7\n";
   const flags = [{ path: ["branch"], value: "flag", flag: "--branch" }];
   const { settings, origins } = await load(
@@ -113,7 +112,7 @@ Deno.test("loadConfig() puts flags over environment over file over defaults, and
   assert.equal(origins.get("lfs"), undefined);
 });
 
-Deno.test("loadConfig() reads booleans, numbers and lists from the environment, and leaves other services' variables alone", async () => {
+Deno.test("loadConfig() reads booleans, numbers and lists from the environment and ignores Kubernetes' variables", async () => {
   const { settings } = await load("", {
     MODEL_SYNC_PUBLISHER_TRAIN_BEFORE_PUSH: "no",
     MODEL_SYNC_KEEP: "9",
@@ -128,7 +127,7 @@ Deno.test("loadConfig() reads booleans, numbers and lists from the environment, 
   assert.deepEqual(comma.settings.publisher.train_command, ["python3", "train.py"]);
 });
 
-Deno.test("loadConfig() says of a key that an entry of a list lacks that it is missing", async () => {
+Deno.test("loadConfig() reports a missing key of a list's entry as missing", async () => {
   assert.deepEqual(
     await complaintsOf(`model_sync:
   activation:
@@ -144,7 +143,7 @@ Deno.test("loadConfig() says of a key that an entry of a list lacks that it is m
   );
 });
 
-Deno.test("loadConfig() names file, line and column of each complaint, and what may have been meant", async () => {
+Deno.test("loadConfig() reports each complaint with file, line, column and a suggestion", async () => {
   assert.deepEqual(
     await complaintsOf(`model_sync:
   brnch: main
@@ -156,17 +155,17 @@ Deno.test("loadConfig() names file, line and column of each complaint, and what 
   repo_models_subdir: ../outside
 `),
     [
-      'bot.yaml:2:3: model_sync.brnch is no setting; did you mean "branch"?',
+      'bot.yaml:2:3: model_sync.brnch is not a setting; did you mean "branch"?',
       'bot.yaml:3:3: model_sync.lfs: expected one of "auto"|"always"|"never"; did you mean "auto"?',
       "bot.yaml:4:3: model_sync.keep: expected number, received string",
       'bot.yaml:6:5: model_sync.client.schedule: "25:00" is neither a time of day such as "06:00" nor a cron expression such as "*/15 * * * *"',
-      "bot.yaml:7:5: model_sync.client.foo is no setting",
+      "bot.yaml:7:5: model_sync.client.foo is not a setting",
       "bot.yaml:8:3: model_sync.repo_models_subdir: must be a folder inside the repository, such as models or prod/models",
     ],
   );
 });
 
-Deno.test("loadConfig() names the variable or the flag that is wrong", async () => {
+Deno.test("loadConfig() names the variable or flag with a wrong value", async () => {
   assert.match(
     (await complaintsOf("", { MODEL_SYNC_KEEP: "1" }))[0] ?? "",
     /^MODEL_SYNC_KEEP: model_sync\.keep: /,
@@ -177,7 +176,7 @@ Deno.test("loadConfig() names the variable or the flag that is wrong", async () 
   );
 });
 
-Deno.test("loadConfig() says where YAML is broken, and refuses what is no mapping, and an alias bomb", async () => {
+Deno.test("loadConfig() names the place of broken YAML, and refuses a section that is not a mapping, and an alias bomb", async () => {
   assert.match((await complaintsOf("model_sync:\n  branch: [a\n"))[0] ?? "", /^bot\.yaml:\d+:\d+: /);
   assert.match(
     (await complaintsOf("model_sync:\n  branch: a\n  branch: b\n"))[0] ?? "",
@@ -191,7 +190,7 @@ Deno.test("loadConfig() says where YAML is broken, and refuses what is no mappin
   const bomb = "a: &a [x]\n" + "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n" +
     "c: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n" +
     `model_sync: {reload: [${"*c,".repeat(200)}]}`;
-  assert.match((await complaintsOf(bomb))[0] ?? "", /holds more than 20000 values/);
+  assert.match((await complaintsOf(bomb))[0] ?? "", /contains more than 20000 values/);
   await assert.rejects(
     loadConfig({
       file: "no.yaml",
@@ -204,7 +203,7 @@ Deno.test("loadConfig() says where YAML is broken, and refuses what is no mappin
   );
 });
 
-Deno.test("configs/bot.yaml is what config init writes, holds every setting with a comment, and means the defaults", async () => {
+Deno.test("configs/bot.yaml is the output of config init, has every setting with a comment, and equals the defaults", async () => {
   const text = Deno.readTextFileSync(`${PROJECT}configs/bot.yaml`);
   assert.equal(text, `# yaml-language-server: $schema=./model-sync.schema.json\n${renderStarter()}`);
   assert.deepEqual((await load(text)).settings, ModelSync.parse({}));
@@ -215,26 +214,14 @@ Deno.test("configs/bot.yaml is what config init writes, holds every setting with
   }
 });
 
-Deno.test("every example that configs/bot.yaml shows is valid", async () => {
+Deno.test("every example in configs/bot.yaml is valid", async () => {
   const text = Deno.readTextFileSync(`${PROJECT}configs/bot.yaml`);
   const names = configKeys().map(({ path }) => path.at(-1)).join("|");
   const active = text.replace(new RegExp(`^(\\s*)# ((?:${names}): )`, "gm"), "$1$2");
   assert.equal((await load(active)).settings.repo_url, "https://github.com/you/your-models.git");
 });
 
-Deno.test("configs/model-sync.schema.json is the schema of this version", () => {
+Deno.test("configs/model-sync.schema.json is the output of config schema", () => {
   const text = Deno.readTextFileSync(`${PROJECT}configs/model-sync.schema.json`);
   assert.deepEqual(JSON.parse(text), jsonSchema());
-});
-
-Deno.test("parseDotenv() reads .env as the original did", () => {
-  const text =
-    'A=1\n# comment\n\nB="two words"\nC=\'x\'\r\nexport D = d \nE=a=b#c\nnot a line\nF="\nG=\nH=v # note\nI="q # kept" # note\n';
-  assert.deepEqual(
-    parseDotenv(text),
-    new Map([["A", "1"], ["B", "two words"], ["C", "x"], ["D", "d"], ["E", "a=b#c"], ["F", '"'], ["G", ""], [
-      "H",
-      "v",
-    ], ["I", "q # kept"]]),
-  );
 });

@@ -17,7 +17,7 @@ async function complaintOf(text: string, env: Readonly<Record<string, string>> =
   assert.fail("no complaint");
 }
 
-Deno.test("the section as the bot's package ships it, with empty addresses, means that nothing is set", async () => {
+Deno.test("the section that the bot's package ships, with empty addresses, sets nothing", async () => {
   const { settings, origins } = await loadText(`
 model_sync:
   enabled: false
@@ -43,7 +43,7 @@ model_sync:
   ]);
 });
 
-Deno.test("a text that the setting takes stays what it is, and an empty one in a list is a complaint", async () => {
+Deno.test("a valid text stays a text, and an empty text in a list is a complaint", async () => {
   const settings = await settingsOf(
     'model_sync: {branch: "no", remote: "off", huggingface: {path_in_repo: ""}}',
   );
@@ -58,13 +58,13 @@ Deno.test("a text that the setting takes stays what it is, and an empty one in a
 for (
   const [text, value] of [["no", false], ["Off", false], ['"false"', false], ["yes", true], ["ON", true]]
 ) {
-  Deno.test(`train_before_push: ${text} is ${value}, as YAML 1.1 has it`, async () => {
+  Deno.test(`train_before_push: ${text} is ${value}, as in YAML 1.1`, async () => {
     const settings = await settingsOf(`model_sync:\n  publisher:\n    train_before_push: ${text}\n`);
     assert.equal(settings.publisher.train_before_push, value);
   });
 }
 
-Deno.test("numbers may stand in quotes or have underscores, and other texts are complaints with their place", async () => {
+Deno.test("numbers may have quotes or underscores, and other texts are complaints with their place", async () => {
   const settings = await settingsOf(
     'model_sync:\n  keep: "7"\n  runpod: {poll_interval_sec: "2.5"}\n  archives: {max_bytes: 10_000_000}\n',
   );
@@ -78,12 +78,12 @@ Deno.test("numbers may stand in quotes or have underscores, and other texts are 
   assert.match(await complaintOf("model_sync: {enabled: perhaps}"), /model_sync\.enabled: expected boolean/);
 });
 
-Deno.test("what does not fit a variable stays a complaint about the variable, beside a file that is read as it was meant", async () => {
+Deno.test("a wrong variable is a complaint even where texts of the file are converted", async () => {
   const text = 'model_sync: {publisher: {train_before_push: no}, state_dir: ""}';
   assert.match(await complaintOf(text, { MODEL_SYNC_KEEP: "x" }), /^MODEL_SYNC_KEEP: [^\n]*$/);
 });
 
-Deno.test("merge keys work, a section's own keys win, and of several sources the first", async () => {
+Deno.test("merge keys work: a section's own keys win, then the first source", async () => {
   const settings = await settingsOf(`
 defaults: &defaults
   schedule: "01:00"
@@ -107,15 +107,15 @@ model_sync:
   assert.deepEqual([settings.branch, settings.remote], ["prod", "mine"]);
 });
 
-Deno.test("a merged setting that is wrong is named with the place of its merge key", async () => {
+Deno.test("a complaint about a merged setting names the place of its merge key", async () => {
   const text = "base: &base\n  schedul: x\nmodel_sync:\n  client:\n    <<: *base\n";
   assert.match(
     await complaintOf(text),
-    /^bot\.yaml:5:5: model_sync\.client\.schedul is no setting; did you mean "schedule"/,
+    /^bot\.yaml:5:5: model_sync\.client\.schedul is not a setting; did you mean "schedule"/,
   );
 });
 
-Deno.test("keys that other sections hold twice are theirs, however many aliases they use", async () => {
+Deno.test("duplicate keys in other sections are ignored, however many aliases they use", async () => {
   const aliases = Array.from({ length: 500 }, (_, index) => `  s${index}: *pair`).join("\n");
   const settings = await settingsOf(`
 exchange: {name: a, name: b}
@@ -135,13 +135,13 @@ for (
     ["other: {a: 1, a: 2}\nmodel_sync: {branch: x}\nmodel_sync: {branch: y}\n", "3:1"],
   ] as const
 ) {
-  Deno.test(`a key that our section holds twice is a complaint at ${place}`, async () => {
+  Deno.test(`a duplicate key in our section is a complaint at ${place}`, async () => {
     assert.match(await complaintOf(text), new RegExp(`^bot\\.yaml:${place}: duplicated mapping key`));
   });
 }
 
 for (const written of ["models/", "./models", "./models/", ".//models//", "models/."]) {
-  Deno.test(`the folder ${written} of a repository, an archive or the hub is models`, async () => {
+  Deno.test(`the folder ${written} of a repository, an archive or the hub is read as models`, async () => {
     const settings = await settingsOf(JSON.stringify({
       model_sync: {
         repo_models_subdir: written,
@@ -160,7 +160,7 @@ for (const written of ["models/", "./models", "./models/", ".//models//", "model
 }
 
 for (const written of ["/models", "//models", "./..", "models/../x", ".", "./", "models/.git", "a\\b"]) {
-  Deno.test(`the folder ${written} is none of a repository`, async () => {
+  Deno.test(`the folder ${written} is refused as a folder of a repository`, async () => {
     assert.match(
       await complaintOf(JSON.stringify({ model_sync: { repo_models_subdir: written } })),
       /repo_models_subdir: must be a folder inside the repository/,
@@ -189,7 +189,7 @@ model_sync:
   runpod: {trigger_payload: {input: {folder: ~/volume}}, headers: {x-folder: ~/volume}}
 `;
 
-Deno.test("~ is the home folder in every path, and stays in what is sent to RunPod", async () => {
+Deno.test("~ is the home folder in every path, and stays unchanged in requests to RunPod", async () => {
   const { runpod, ...others } = await settingsOf(PATHS, { HOME: "/h/bot" });
   const text = JSON.stringify(others);
   assert.equal(text.split("/h/bot/").length - 1, 20);
@@ -206,10 +206,10 @@ Deno.test("~ is the home folder in every path, and stays in what is sent to RunP
   assert.equal(variable.models_dir, "/h/bot");
 });
 
-Deno.test("~ without HOME, as in a service of systemd, is a complaint and no folder of that name", async () => {
+Deno.test("~ without HOME, as in a systemd service, is a complaint", async () => {
   assert.match(
     await complaintOf("model_sync:\n  models_dir: ~/models\n", { HOME: "" }),
-    /^bot\.yaml:2:3: model_sync\.models_dir begins with ~, but HOME is not set: write the whole path$/,
+    /^bot\.yaml:2:3: model_sync\.models_dir begins with ~, but HOME is not set: write the full path$/,
   );
   assert.match(
     await complaintOf("model_sync: {signing: {public_keys: [a, {path: ~/b}]}}"),

@@ -6,7 +6,7 @@ function complaintsAbout(settings: unknown): string[] {
   return References.safeParse(settings).error?.issues.map(({ path }) => path.join(".")) ?? [];
 }
 
-Deno.test("a branch for pull requests has a name that git takes and that collides with no other", () => {
+Deno.test("references.pr.branch accepts names that git accepts and that do not collide with another branch", () => {
   for (const branch of ["model-sync/references", "bot/sync", "syncs", "ü", "a.b", "sync-2"]) {
     assert.deepEqual(complaintsAbout({ pr: { branch } }), [], branch);
   }
@@ -36,10 +36,14 @@ Deno.test("a branch for pull requests has a name that git takes and that collide
     complaintsAbout({ pr: { branch: "bot" }, text_repository: { branch: "bot/base" } }),
     ["pr.branch"],
   );
-  assert.deepEqual(complaintsAbout({ pr: { branch: "main", style: "timestamped" } }), [], "it is not used");
+  assert.deepEqual(
+    complaintsAbout({ pr: { branch: "main", style: "timestamped" } }),
+    [],
+    "the style timestamped does not use it",
+  );
 });
 
-Deno.test("git agrees about the names of branches", async () => {
+Deno.test("references.pr.branch accepts the same names as git check-ref-format", async () => {
   const names = ["model-sync/references", "ü", "a.b", "-x", "a..b", "a b", "a/", "a//b", ".a", "a.lock/b"];
   for (const branch of [...names, "a.", "a@{b", "@a", "HEAD", "a\\b", "a[b", "x/@/y", "a\u007f"]) {
     const { success } = await new Deno.Command("git", {
@@ -51,7 +55,7 @@ Deno.test("git agrees about the names of branches", async () => {
   }
 });
 
-Deno.test("the PRIMARY server's address may hold credentials, and is no address of a page", () => {
+Deno.test("references.primary_url accepts credentials, and refuses a query or fragment", () => {
   for (const url of ["http://localhost:19800", "https://u:p@models.example.org/api/", " http://a/ "]) {
     assert.deepEqual(complaintsAbout({ primary_url: url }), [], url);
   }
@@ -60,6 +64,6 @@ Deno.test("the PRIMARY server's address may hold credentials, and is no address 
   }
 });
 
-Deno.test("categories are trimmed", () => {
+Deno.test("references.categories are trimmed", () => {
   assert.deepEqual(References.parse({ categories: [" clip", "lora "] }).categories, ["clip", "lora"]);
 });

@@ -17,7 +17,7 @@ async function complaintsOf(yaml: string, env: Readonly<Record<string, string>> 
 
 const client = (text: string) => `model_sync:\n  time_zone: UTC\n  client:\n    ${text}\n`;
 
-Deno.test("every role's section takes a list of times, and the settings that stand beside it", async () => {
+Deno.test("every role's section accepts a list of times and the settings beside it", async () => {
   const timing =
     '{schedule: ["06:00", "0 18 * * mon-fri"], splay: 10m, catch_up: true, catch_up_within: 2h, ' +
     'deny: [{cron: "0 22 * * *", duration: 8h}]}';
@@ -31,7 +31,7 @@ Deno.test("every role's section takes a list of times, and the settings that sta
   }
 });
 
-Deno.test("a schedule from the environment is one text, JSON, or a list by semicolons or, of times of day, commas", async () => {
+Deno.test("a schedule from the environment is a text, JSON, or a list: semicolons, or commas between times of day", async () => {
   const read = async (text: string) =>
     (await loadText(client("splay: 0s"), { MODEL_SYNC_CLIENT_SCHEDULE: text })).settings.client.schedule;
   assert.equal(await read("06:00"), "06:00");
@@ -48,7 +48,7 @@ Deno.test("a schedule from the environment is one text, JSON, or a list by semic
   );
 });
 
-Deno.test("what cannot be is refused with one line that names the setting and says why", async () => {
+Deno.test("an impossible schedule is one complaint with the setting and the reason", async () => {
   const cases: Readonly<Record<string, RegExp>> = {
     "schedule: []": /client\.schedule: must hold at least one time/,
     "schedule: 6": /client\.schedule: must be a time of day .* or a list of them/,
@@ -74,7 +74,7 @@ Deno.test("what cannot be is refused with one line that names the setting and sa
   }
 });
 
-Deno.test("long windows that leave a gap are no fault", async () => {
+Deno.test("long windows that leave a gap are accepted", async () => {
   for (const deny of ['[{cron: "0 0 1 12 *", duration: 40d}]', '[{cron: "0 1 * * *", duration: 23h}]']) {
     assert.deepEqual(await complaintsOf(client(`deny: ${deny}`)), [], deny);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Validate } from "../../lib/config/sections/validate.ts";
 
-Deno.test("activation.validate without a key checks everything that needs no knowledge of the models", () => {
+Deno.test("activation.validate by default runs every check that needs no knowledge of the models", () => {
   assert.deepEqual(Validate.parse({}), {
     enabled: true,
     required_files: [],
@@ -20,7 +20,7 @@ Deno.test("activation.validate without a key checks everything that needs no kno
   });
 });
 
-Deno.test("activation.validate takes durations in fractions, and vectors as a count or as a file", () => {
+Deno.test("activation.validate accepts fractions as durations, and a count or a file as sanity_vectors", () => {
   const onnx = (sanity_vectors: unknown) => Validate.parse({ onnx: { sanity_vectors } }).onnx.sanity_vectors;
   assert.equal(onnx(0), 0);
   assert.equal(onnx("data/vectors.json"), "data/vectors.json");
@@ -34,7 +34,7 @@ Deno.test("activation.validate takes durations in fractions, and vectors as a co
   assert.equal(settings.onnx.timeout_seconds, 0.25);
 });
 
-Deno.test("activation.validate refuses what would check nothing, or something else than was meant", () => {
+Deno.test("activation.validate refuses values that would check nothing or the wrong thing", () => {
   const bad: unknown[] = [
     { shape_drift: "refuse" },
     { safetensors: { shape_drift: true } },
@@ -58,7 +58,7 @@ Deno.test("activation.validate refuses what would check nothing, or something el
   for (const value of bad) assert.equal(Validate.safeParse(value).success, false, JSON.stringify(value));
 });
 
-Deno.test("the example of expect is one", () => {
+Deno.test("activation.validate.onnx.expect accepts its documented example", () => {
   const expect = [{
     path: "*.onnx",
     inputs: [{ name: "features", type: "float32", shape: ["batch", 11] }],

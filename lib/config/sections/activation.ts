@@ -5,19 +5,20 @@ import { DOCS } from "./kinds.ts";
 import { BACKUP_KEYS, Reload } from "./reload.ts";
 import { Validate } from "./validate.ts";
 
-/** How a release becomes the one that consumers see, and what has to be right before and after. */
+/** The section `activation`. */
 export const Activation = z.strictObject({
   mode: z.enum(ACTIVATION_SETTINGS).default("auto").register(DOCS, {
     description:
-      "How a release becomes the one that consumers see. symlink: models is a link, replaced by one rename. mirror: files " +
-      "are replaced one by one, for a mount point or a file system without links. auto: symlink wherever it works.",
+      "How a release replaces the active one. symlink: the model folder is a link, and one rename replaces it. " +
+      "mirror: files are replaced one by one, for mount points and file systems without links. auto: symlink " +
+      "where possible, else mirror.",
   }),
   validate: Validate.prefault({}).register(DOCS, {
-    description: "What is looked at before a release is activated. Nothing of a model is executed.",
+    description: "Checks before a release is activated. No code of a model is executed.",
   }),
   reload: Reload,
   canary: Canary.prefault({}).register(DOCS, {
-    description: "How a new release is watched, and what brings the one before back.",
+    description: "Monitoring of a new release by metrics, with automatic rollback.",
   }),
   ...BACKUP_KEYS,
 });

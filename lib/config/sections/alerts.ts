@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
-/** What can send an alert: how a run ended, and that a command that had failed works again. */
+/** The events that can send an alert: outcomes of runs, and `recovered` for the first success after a failure. */
 export const ALERT_KINDS = [
   "failed",
   "refused",
@@ -24,15 +24,15 @@ export const ALERT_KINDS = [
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
-/** Where mail is handed in by those who log in (RFC 6409). */
+/** The port for mail submission with a login (RFC 6409). */
 const SUBMISSION_PORT = 587;
 
-/** A list of people; more of them have a mailing list. */
+/** Use a mailing list for more recipients. */
 const RECIPIENTS_MAX = 50;
 
 const Address = z.string().regex(/^[^\p{Cc}]*[^\s@<]@[^\s@>]+>?$/u, "must be an e-mail address");
 
-/** A name or an address, as a resolver takes it. */
+/** A host name or an IP address. */
 const MailServer = z.string().regex(
   /^(?:[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]*[\p{L}\p{N}_.])?|\[?[\da-f:.]*:[\da-f:.]*\]?)$/iu,
   "must be the name of a server, without a scheme and a port",
@@ -40,24 +40,24 @@ const MailServer = z.string().regex(
 
 const Email = z.strictObject({
   host: MailServer.optional().register(DOCS, {
-    description: "The mail server. Without it no mail is sent.",
+    description: "The mail server. Without it, no mail is sent.",
     examples: ["smtp.gmail.com"],
   }),
   port: z.number().int().min(1).max(65_535).default(SUBMISSION_PORT).register(DOCS, {
-    description: "Its port: 587, 465 or 25.",
+    description: "The port of the mail server: 587, 465 or 25.",
   }),
   secure: z.boolean().optional().register(DOCS, {
     description:
-      "TLS from the start; by default on port 465. On other ports STARTTLS is used, and no password is sent without " +
-      "it, but to this machine itself.",
+      "Use TLS from the start. Default: only on port 465. Other ports use STARTTLS; without STARTTLS, a password " +
+      "is sent to this machine only.",
     examples: [true],
   }),
   user: z.string().min(1).optional().register(DOCS, {
-    description: "Who logs in there.",
+    description: "The user name at the mail server.",
     examples: ["you@example.com"],
   }),
   password_env: EnvName.optional().register(DOCS, {
-    description: "The environment variable that holds the password.",
+    description: "The environment variable with the password.",
     examples: ["SMTP_PASSWORD"],
   }),
   from: Address.optional().register(DOCS, {
@@ -65,7 +65,7 @@ const Email = z.strictObject({
     examples: ["bot@example.com"],
   }),
   to: z.union([Address, z.array(Address).min(1).max(RECIPIENTS_MAX)]).optional().register(DOCS, {
-    description: "The recipient's address, or a list of them.",
+    description: "The recipient's address, or a list of addresses.",
     examples: ["you@example.com"],
   }),
 }).superRefine(({ host, user, password_env, from, to }, context) => {
@@ -81,44 +81,46 @@ export type Email = z.infer<typeof Email>;
 
 const Webhook = z.strictObject({
   url: WebAddress.optional().register(DOCS, {
-    description: "Gets a POST of JSON for each alert.",
+    description: "The address that gets a POST request with JSON for each alert.",
     examples: ["https://hooks.example.com/model-sync"],
   }),
   secret_env: EnvName.default("ALERTS_SECRET").register(DOCS, {
     description:
-      "The environment variable with the secret that requests are signed with, as Standard Webhooks has it: " +
-      "webhook-signature is the HMAC-SHA256 over id.timestamp.body.",
+      "The environment variable with the secret that signs requests by the rules of Standard Webhooks: " +
+      "webhook-signature is the HMAC-SHA256 of id.timestamp.body.",
   }),
 });
 export type Webhook = z.infer<typeof Webhook>;
 
 const Chat = z.strictObject({
   type: z.enum(["slack", "discord"]),
-  /** The whole address is a secret: better in a variable. */
+  /** The address is a secret, so `url_env` is the better choice. */
   url: WebAddress.optional(),
   url_env: EnvName.optional(),
 }).refine((chat) => (chat.url === undefined) !== (chat.url_env === undefined), {
-  error: "needs either url_env, the variable that holds the address, or url",
+  error: "needs either url_env, the environment variable with the address, or url",
 });
 export type Chat = z.infer<typeof Chat>;
 
-/** Channels of one team; each is told of everything. */
+/** Each channel gets every alert. */
 const CHATS_MAX = 20;
 
-/** Who hears of how runs end. */
+/** The section `alerts`. */
 export const Alerts = z.strictObject({
   on: z.array(z.enum(ALERT_KINDS)).default(["activated", "failed", "refused", "rolled-back", "recovered"])
     .register(DOCS, {
       description:
-        "Which events send an alert: failed, refused, rolled-back, recovered (a command works again), activated, promoted (its canary passed), published, trained, " +
-        "redeployed, unchanged, interrupted; and what operators do: pruned, quarantined, lifted, paused, resumed, requested. A failure that repeats sends one alert, until it changes or ends.",
+        "The events that send an alert. Ends of runs: failed, refused, rolled-back, recovered (a command succeeds " +
+        "again), activated, promoted (a canary passed), published, proposed (a pull request was opened or " +
+        "updated), trained, redeployed, unchanged, interrupted. Actions of operators: pruned, quarantined, lifted, " +
+        "paused, resumed, requested. A repeated failure sends one alert, until it changes or ends.",
     }),
-  email: Email.prefault({}).register(DOCS, { description: "Alerts by mail, over SMTP." }),
-  webhook: Webhook.prefault({}).register(DOCS, { description: "Alerts to a program." }),
+  email: Email.prefault({}).register(DOCS, { description: "Alerts by mail over SMTP." }),
+  webhook: Webhook.prefault({}).register(DOCS, { description: "Alerts to a program over HTTP." }),
   chat: z.array(Chat).max(CHATS_MAX).default([]).register(DOCS, {
     description:
-      "Chat channels: type slack or discord, with url_env, the variable that holds the address of the channel's " +
-      "incoming webhook, or url. Servers that understand the same messages do, too.",
+      "Chat channels: type slack or discord, with url_env, the environment variable with the address of the " +
+      "channel's incoming webhook, or with url. Servers that accept the same messages work, too.",
     examples: [[{ type: "slack", url_env: "SLACK_WEBHOOK" }]],
   }),
 });

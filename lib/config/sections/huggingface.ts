@@ -7,7 +7,7 @@ const TRANSFER_TIMEOUT_SEC = 14_400;
 
 const Globs = z.array(z.string().min(1));
 
-/** The settings of the Hugging Face carrier. */
+/** The section `huggingface`: the Hugging Face carrier. */
 export const HuggingFace = z.strictObject({
   repo_id: z.string().regex(/^\w[\w.-]*\/\w[\w.-]*$/, "must be owner/name").optional().register(DOCS, {
     description: "The model repository on the hub.",
@@ -15,15 +15,15 @@ export const HuggingFace = z.strictObject({
   }),
   revision: z.string().min(1).regex(
     /^(?![-/])(?!.*\.\.)[^\s~^:?*[\\\u007f]+$/,
-    "must be the name of a branch or tag, or a whole commit",
+    "must be the name of a branch or tag, or a full commit",
   ).default("main").register(DOCS, {
-    description: "The branch that is uploaded to and pulled from; a pull also takes a tag or a commit.",
+    description: "The branch to upload to and to pull from. A pull also accepts a tag or a full commit.",
   }),
   token_env: EnvName.default("HF_TOKEN").register(DOCS, {
-    description: "The environment variable that holds the token. A public repository is pulled without one.",
+    description: "The environment variable with the token. Pulling a public repository needs no token.",
   }),
   private: z.boolean().default(false).register(DOCS, {
-    description: "A repository that an upload has to create is private.",
+    description: "Create a missing repository as private.",
   }),
   path_in_repo: z.string().overwrite(tidyFolder).refine(
     (path) => path === "" || RepoFolder.safeParse(path).success,
@@ -31,28 +31,29 @@ export const HuggingFace = z.strictObject({
       error: "must be a folder inside the repository, such as models, or empty for its root",
     },
   ).default("").register(DOCS, {
-    description: "The folder of the models in the repository. Default: its root, where other loaders look.",
+    description:
+      "The folder of the models in the repository. Default: its root, where other loaders expect them.",
   }),
   include: Globs.default([]).register(DOCS, {
-    description: "Only files that match one of these patterns; none: all.",
+    description: "Only files that match one of these patterns. Empty: all files.",
   }),
   exclude: Globs.default([]).register(DOCS, {
     description: "No files that match one of these patterns.",
   }),
   delete_removed: z.boolean().default(false).register(DOCS, {
-    description: "An upload removes files from the repository that the models folder no longer has.",
+    description: "On upload, delete files from the repository that the model folder no longer contains.",
   }),
   xet: z.boolean().default(false).register(DOCS, {
     description:
-      "Upload large files by the hub's own protocol Xet instead of LFS: it sends only changed pieces, and " +
-      "takes several times the memory and processor time.",
+      "Upload large files by the hub's protocol Xet instead of Git LFS. Xet sends only changed pieces and needs " +
+      "several times the memory and processor time.",
   }),
   transfer_timeout_sec: z.number().min(5).max(604_800).default(TRANSFER_TIMEOUT_SEC).register(DOCS, {
-    description: "The longest time for one file, in seconds.",
+    description: "The time limit of one file transfer, in seconds.",
   }),
 });
 
 export const HuggingFaceClient = z.strictObject({
-  schedule: scheduleKey("06:00", "When the daemon pulls from the hub, as client.schedule."),
+  schedule: scheduleKey("06:00", "When the daemon pulls from the hub. Same forms as client.schedule."),
   ...TIMING,
 });

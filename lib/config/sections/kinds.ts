@@ -1,18 +1,18 @@
 import { z } from "zod";
 import { parseWebAddress } from "../../core/web_address.ts";
 
-/** Where descriptions are kept. Unlike `describe`, `register` makes no copy of a schema, which every start would wait for. */
+/** The registry of descriptions. `register` is faster than `describe`, which copies the schema at every start. */
 export const DOCS = z.globalRegistry;
 
 /**
- * Returns a normalized folder inside a repository: `./models/` becomes `models`. An absolute path stays absolute.
+ * Returns the normalized path of a folder in a repository: `./models/` becomes `models`. An absolute path stays absolute.
  */
 export function tidyFolder(path: string): string {
   if (path.startsWith("/")) return path;
   return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
 }
 
-/** A folder inside a repository or an archive: relative, no climbing, and not the whole of it. */
+/** A folder in a repository or an archive: relative, without `..`, and not the root. */
 export const RepoFolder = z.string().overwrite(tidyFolder).refine(
   (path) =>
     path.split("/").every((part) => !["", "..", ".git"].includes(part.toLowerCase())) && !path.includes("\\"),
@@ -24,12 +24,12 @@ export const EnvName = z.string().regex(
   "must be the name of an environment variable",
 );
 
-/** An http or https address. */
+/** An HTTP or HTTPS address. */
 export const HttpAddress = z.string().refine((text) => parseWebAddress(text) !== undefined, {
   error: "must be an http address",
 }).register(DOCS, { format: "uri" });
 
-/** The address of a server; credentials in it would be shown with it. */
+/** The address of a server without credentials, because the address is shown. */
 export const WebAddress = z.string().refine(isWithoutCredentials, {
   error: "must be an http address without a user or password in it",
 }).register(DOCS, { format: "uri" });
@@ -42,10 +42,10 @@ function isWithoutCredentials(text: string): boolean {
 /** The name of a branch in git. */
 export const BranchName = z.string().refine(isBranchName, { error: "must be the name of a git branch" });
 
-/** Git keeps a branch as a file, whose name has 255 characters at most with `.lock` behind it; servers allow no more. */
+/** Git stores a branch as a file, and its name with `.lock` appended may have 255 characters. Servers allow no more. */
 const BRANCH_CHARS_MAX = 244;
 
-/** What `git check-ref-format --branch` allows. */
+/** Returns whether `git check-ref-format --branch` accepts the name. */
 function isBranchName(name: string): boolean {
   return name.length <= BRANCH_CHARS_MAX && name !== "HEAD" && name !== "@" && !name.startsWith("-") &&
     !name.endsWith(".") &&
@@ -53,17 +53,17 @@ function isBranchName(name: string): boolean {
     name.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.endsWith(".lock"));
 }
 
-/** What git clones from: an address of any kind that it knows, `host:path`, or a path. */
+/** The source of a clone: an address with a scheme that git knows, `host:path`, or a path. */
 export const GitAddress = z.string().min(1)
   .refine(isGitAddress, { error: "must be an address that git can clone from, or a path" })
   .refine((text) => !hasQuery(text), {
-    error: "must have no query, which would show in lists of processes; for a token there is token_env",
+    error: "must have no query, because process lists would show it; for a token, use token_env",
   });
 
 function isGitAddress(text: string): boolean {
-  // Git would take the first for an option, and its command line ends at a NUL.
+  // Git reads a leading hyphen as an option, and a NUL ends its command line.
   if (text.startsWith("-") || /\p{Cc}/u.test(text)) return false;
-  // These name no way to get there, or one that git does not go: a command of the address's own.
+  // `:` has no transport; `ext::` and `fd::` run a command or use a file descriptor that the address names.
   if (text.trim() !== text || text.startsWith(":") || /^(?:ext|fd)::/i.test(text)) return false;
   return !/^https?:/i.test(text) || parseWebAddress(text) !== undefined;
 }

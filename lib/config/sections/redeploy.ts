@@ -5,32 +5,32 @@ export const DEPLOY_KINDS = ["render", "railway", "railway-api", "vercel", "gene
 
 const Hook = z.strictObject({
   type: z.enum(DEPLOY_KINDS),
-  /** The variable with the hook's URL, which is its secret. */
+  /** The environment variable with the hook's URL, which is a secret. */
   url_env: EnvName.optional(),
   method: z.enum(["POST", "GET"]).default("POST"),
-  /** `railway-api` alone: which service, and the variable with the token. */
+  /** For `railway-api` only: the service, its environment, and the variable with the token. */
   service_id: z.string().min(1).optional(),
   environment_id: z.string().min(1).optional(),
   token_env: EnvName.optional(),
 });
 export type Hook = z.infer<typeof Hook>;
 
-/** How backends are told to start anew, and how it shows that they did. */
+/** The section `redeploy`: deploy hooks, and the check that a backend serves the new release. */
 export const Redeploy = z.strictObject({
   hooks: z.array(Hook).max(50).default([]).register(DOCS, {
     description:
-      "The deploy hooks: type render, railway, vercel or generic with url_env, the variable that holds the hook's URL; " +
-      "railway-api with service_id, environment_id and token_env. Without any, the hooks whose usual variables are set: " +
-      "RENDER_DEPLOY_HOOK, RAILWAY_DEPLOY_HOOK, VERCEL_DEPLOY_HOOK, DEPLOY_HOOK.",
+      "The deploy hooks. type render, railway, vercel or generic: url_env, the environment variable with the " +
+      "hook's URL. type railway-api: service_id, environment_id and token_env. Default: every hook whose " +
+      "variable is set: RENDER_DEPLOY_HOOK, RAILWAY_DEPLOY_HOOK, VERCEL_DEPLOY_HOOK, DEPLOY_HOOK.",
     examples: [[{ type: "render", url_env: "RENDER_DEPLOY_HOOK" }]],
   }),
   verify_url: HttpAddress.optional().register(DOCS, {
-    description: "Where the backend says, as JSON, which release it serves: what --wait looks at.",
+    description: "The backend's address that returns its release as JSON. --wait polls it.",
     examples: ["https://backend.example.com/health"],
   }),
   verify_field: z.string().min(1).optional().register(DOCS, {
     description:
-      "The field of that answer with the digest, a dotted path. Default: release, digest or current.digest.",
+      "The field with the digest in that answer, as a dotted path. Default: release, digest or current.digest.",
     examples: ["model.release"],
   }),
   verify_token_env: EnvName.optional().register(DOCS, {
@@ -38,12 +38,12 @@ export const Redeploy = z.strictObject({
     examples: ["BACKEND_TOKEN"],
   }),
   wait_timeout_sec: z.number().positive().max(86_400).default(900).register(DOCS, {
-    description: "How long --wait waits for the backend, in seconds: builds take minutes.",
+    description: "How long --wait waits for the backend, in seconds. Builds take minutes.",
   }),
   poll_interval_sec: z.number().min(1).max(3_600).default(10).register(DOCS, {
-    description: "The time between two looks at the backend, in seconds.",
+    description: "The time between two requests to verify_url, in seconds.",
   }),
   request_timeout_sec: z.number().min(1).max(600).default(30).register(DOCS, {
-    description: "The longest time for one request, in seconds.",
+    description: "The time limit of one request, in seconds.",
   }),
 });

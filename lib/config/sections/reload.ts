@@ -1,22 +1,22 @@
 import { z } from "zod";
 import { DOCS, EnvName, RepoFolder, WebAddress } from "./kinds.ts";
 
-/** A consumer that takes a request in at all answers in seconds. */
+/** A consumer that accepts a request answers within seconds. */
 const ANSWER_TIMEOUT_SEC = 30;
 
-/** A server of models answers when they are loaded: gigabytes from a slow disk, and warm-up requests. */
+/** A model server answers after loading: gigabytes from a slow disk, and warm-up requests. */
 const LOAD_TIMEOUT_SEC = 300;
 
-/** Longer than any model takes, and shorter than a night: the store is locked while a consumer is waited for. */
+/** Longer than any model loads. The store stays locked while the run waits for a consumer. */
 const TIMEOUT_SEC_MAX = 3_600;
 
 const Retries = z.number().int().min(0).max(10).default(2);
 
 function limits(timeoutSec: number) {
   return {
-    /** The longest time for one attempt. */
+    /** The time limit of one attempt. */
     timeout_seconds: z.number().positive().max(TIMEOUT_SEC_MAX).default(timeoutSec),
-    /** How often an attempt that failed in passing is made again. */
+    /** How often a temporary failure is retried. */
     retries: Retries,
   };
 }
@@ -24,8 +24,10 @@ function limits(timeoutSec: number) {
 const HttpHook = z.strictObject({
   type: z.literal("http"),
   url: WebAddress,
-  headers: z.record(z.string().regex(/^[\w-]+$/, "is not the name of a header"), z.string()).default({}),
-  /** The variable with the secret that requests are signed with. */
+  headers: z.record(z.string().regex(/^[\w-]+$/, "is not the name of an HTTP header"), z.string()).default(
+    {},
+  ),
+  /** The environment variable with the secret that signs requests. */
   secret_env: EnvName.optional(),
   ...limits(ANSWER_TIMEOUT_SEC),
 });
@@ -38,7 +40,7 @@ const CommandHook = z.strictObject({
 });
 export type CommandHook = z.infer<typeof CommandHook>;
 
-/** Those by which services reload, end, or start anew. */
+/** The signals that make services reload, stop or restart. */
 export const RELOAD_SIGNALS = ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGTERM", "SIGQUIT"] as const;
 
 const SignalHook = z.strictObject({
@@ -49,13 +51,13 @@ const SignalHook = z.strictObject({
 });
 export type SignalHook = z.infer<typeof SignalHook>;
 
-/** Part of an address, and a folder. */
+/** The name becomes part of an address and of a path. */
 const ModelName = z.string().regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u, "must be the name of a model");
 
 const TritonHook = z.strictObject({
   type: z.literal("triton"),
   url: WebAddress,
-  /** Without them: every folder at the top of the release. */
+  /** Default: every folder at the top level of the release. */
   models: z.array(ModelName).min(1).max(1_000).optional(),
   ...limits(LOAD_TIMEOUT_SEC),
 });
@@ -63,15 +65,15 @@ export type TritonHook = z.infer<typeof TritonHook>;
 
 const TensorFlowServingHook = z.strictObject({
   type: z.literal("tensorflow-serving"),
-  /** The folder with the numbered versions of one model. */
+  /** The folder of the model's numbered versions. */
   model_base_path: z.string().min(1),
-  /** The folder of the release that becomes a version; without it, all of the release. */
+  /** The folder of the release that becomes a version. Default: the whole release. */
   folder: RepoFolder.optional(),
-  /** Where the server's REST API is; without it nobody waits until the version is served. */
+  /** The address of the server's REST API. Without it, the run does not wait until the version is served. */
   url: WebAddress.optional(),
-  /** The model's name in that API; without it, the name of its folder. */
+  /** The model's name in that API. Default: the last part of `model_base_path`. */
   model: ModelName.optional(),
-  /** Versions that stay, of those that were made for releases. The one before is served while the new one loads. */
+  /** How many versions made for releases stay. The server uses the previous one while the new one loads. */
   keep: z.number().int().min(2).max(1_000).default(2),
   ...limits(LOAD_TIMEOUT_SEC),
 });
@@ -86,31 +88,31 @@ const ReloadHook = z.discriminatedUnion("type", [
 ]);
 export type ReloadHook = z.infer<typeof ReloadHook>;
 
-/** More consumers than one machine has; each may take its whole time, one after the other. */
+/** More consumers than a machine has. They are notified one after the other, each within its own time limit. */
 const HOOKS_MAX = 20;
 
-/** `activation.reload`: who is told that a release was activated, in this order. */
+/** The setting `activation.reload`: the services to notify after an activation, in this order. */
 export const Reload = z.array(ReloadHook).max(HOOKS_MAX).default([]).register(DOCS, {
   description:
-    "Who is told that a release was activated, one after the other. http: url gets a POST, signed with secret_env. " +
-    "command: a program with its arguments. signal: the process of pid_file gets signal (SIGHUP). triton: url loads " +
-    "the folders of the release, or those that models lists; one that the release does not have is unloaded. " +
-    "tensorflow-serving: folder of the release, or all of it, becomes a new version in model_base_path, of which the " +
-    "newest keep (2) stay; with url, until model (the last part of model_base_path) is served. Each with " +
-    "timeout_seconds (30; triton and tensorflow-serving: 300) and retries (2). If one fails, the release before is " +
-    "activated again.",
+    "The services to notify after an activation, one after the other. type http: POST to url, signed with " +
+    "secret_env. type command: run command, a list. type signal: send signal (SIGHUP) to the process in " +
+    "pid_file. type triton: load the folders of the release, or those in models, through url, and unload " +
+    "models that the release no longer has. type tensorflow-serving: add folder, or the whole release, as a " +
+    "new version to model_base_path, keep the newest keep (2) versions and, with url, wait until model (the " +
+    "last part of model_base_path) is served. Each may have timeout_seconds (30; triton and tensorflow-serving " +
+    "300) and retries (2). If one fails, the previous release is activated again.",
   examples: [[{ type: "http", url: "http://127.0.0.1:8000/reload", timeout_seconds: 30, retries: 2 }]],
 });
 
-/** The keys of `activation` for timestamped copies of what is replaced. */
+/** The settings of `activation` for copies of replaced releases. */
 export const BACKUP_KEYS = {
   backup_dir: z.string().min(1).optional().register(DOCS, {
     description:
-      "Before a release is replaced, it is also kept here, in a folder named by the time: yyyyMMdd_HHmmss, UTC. The " +
-      "store keeps releases to go back to anyway.",
+      "A folder for copies of replaced releases, each named by its time in UTC, yyyyMMdd_HHmmss. Rollbacks do " +
+      "not need it: the store keeps releases.",
     examples: ["models_backup"],
   }),
   keep: z.number().int().min(1).max(10_000).default(5).register(DOCS, {
-    description: "How many of these copies stay in backup_dir.",
+    description: "How many copies stay in backup_dir.",
   }),
 };

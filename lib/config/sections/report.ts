@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { DOCS, EnvName, WebAddress } from "./kinds.ts";
 
-/** The monitors that a ping can speak to. */
+/** The formats of pings. */
 export const PING_STYLES = ["healthchecks", "plain"] as const;
 export type PingStyle = (typeof PING_STYLES)[number];
 
-/** A node is late after it missed a few heartbeats: more often than this only costs requests. */
+/** A node counts as down after three missed heartbeats; shorter intervals only cost requests. */
 const INTERVAL_SECONDS_MIN = 10;
-/** A node that reports less than once an hour is better watched by its runs. */
+/** Heartbeats that are rarer than hourly show less than the node's runs. */
 const INTERVAL_SECONDS_MAX = 3_600;
 
-/** Percent-encoded, the name still fits into the address of an event's source. */
+/** With percent-encoding, a name of this length fits into the source address of an event. */
 const NODE_CHARS_MAX = 128;
 
 const NodeName = z.string().min(1).max(NODE_CHARS_MAX)
@@ -22,22 +22,23 @@ const NodeName = z.string().min(1).max(NODE_CHARS_MAX)
 const Ping = z.strictObject({
   url_env: EnvName.optional().register(DOCS, {
     description:
-      "The environment variable that holds the monitor's address, which is a secret. Without it no ping is sent.",
+      "The environment variable with the monitor's address, which is a secret. Without it, no ping is sent.",
     examples: ["MODEL_SYNC_PING_URL"],
   }),
   style: z.enum(PING_STYLES).default("healthchecks").register(DOCS, {
     description:
-      "healthchecks: Healthchecks.io's start, success and exit-code signals with the run's error. plain: one GET at " +
-      "the end with status=up or down, msg and ping, as Uptime Kuma's push monitors expect. A monitor that ignores " +
-      "status takes a failed run for a good one.",
+      "healthchecks: start, success and exit-code signals for Healthchecks.io, with the run's error. plain: one " +
+      "GET request at the end with status=up or down, msg and ping, for push monitors of Uptime Kuma. A monitor " +
+      "that ignores status counts a failed run as a success.",
   }),
 });
 
-/** Where this machine reports its runs to. */
+/** The section `report`: dashboard, monitor and metrics file. */
 export const Report = z.strictObject({
   url: WebAddress.optional().register(DOCS, {
     description:
-      "The dashboard's address. Events are posted to /api/v1/events below it. Without it nothing is reported.",
+      "The dashboard's address. Events are posted to /api/v1/events below it, and again if they did not arrive. " +
+      "Without it, nothing is reported.",
     examples: ["https://models.example.com"],
   }),
   token_env: EnvName.default("MODEL_SYNC_REPORT_TOKEN").register(DOCS, {
@@ -45,21 +46,20 @@ export const Report = z.strictObject({
   }),
   node: NodeName.optional().register(DOCS, {
     description:
-      "This machine's name on the dashboard. Default: the host and what the run is for, such as bot-1/client, " +
+      "This machine's name on the dashboard. Default: the host name and the side, such as bot-1/client, " +
       "trainer/publisher or sync/references.",
     examples: ["bot-1"],
   }),
   interval_seconds: z.number().int().min(INTERVAL_SECONDS_MIN).max(INTERVAL_SECONDS_MAX).default(60)
-    .register(DOCS, { description: "How often the daemon sends a heartbeat, in seconds." }),
+    .register(DOCS, { description: "The time between two heartbeats of the daemon, in seconds." }),
   ping: Ping.prefault({}).register(DOCS, {
-    description: "Pings for a dead man's switch: a monitor that alerts when they stop.",
+    description: "Pings to a monitor that alerts when they stop (a dead man's switch).",
   }),
   metrics_file: z.string().regex(/[^/\\]\.prom$/, "must be the path of a file whose name ends in .prom")
     .optional().register(DOCS, {
       description:
-        "A file for node_exporter's textfile collector, rewritten after every run. Its name ends in .prom.",
+        "A file for node_exporter's textfile collector, rewritten after every run. Its name must end in .prom.",
       examples: ["/var/lib/node_exporter/textfile/model_sync.prom"],
     }),
 });
-/** As {@link Report}. */
 export type ReportSettings = z.infer<typeof Report>;

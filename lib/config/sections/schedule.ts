@@ -4,12 +4,12 @@ import { neverComes, parseCalendar } from "../../schedule/calendar.ts";
 import { DENIED_DAYS_MAX, firstAllowed } from "../../schedule/deny_windows.ts";
 import { DOCS } from "./kinds.ts";
 
-/** One for each hour of a day. Cron expressions cover schedules that need more. */
+/** One for each hour of a day. For more times, use a cron expression. */
 const TIMES_MAX = 24;
 
 const DAY_MS = 86_400_000;
 
-/** An arbitrary moment to look for due times from; the search ahead covers leap years. */
+/** An arbitrary start for the search of due times. The search covers leap years. */
 const PROBE = new Date("2026-01-01T00:00:00Z");
 
 /** A time of day, or a cron expression of five fields. */
@@ -29,7 +29,7 @@ const Schedule = z.union([
       : undefined,
 });
 
-/** A duration such as `90s`, between two others. */
+/** Returns the schema of a duration such as `90s` between two bounds. */
 function duration(leastMs: number, mostMs: number, bounds: string) {
   return z.string({ error: "must be a duration such as 90s, 15m, 2h or 1d" }).superRefine((text, context) => {
     const durationMs = durationOf(text);
@@ -46,17 +46,19 @@ const Window = z.strictObject({
 });
 
 const Windows = z.array(Window).max(TIMES_MAX, `must hold at most ${TIMES_MAX} windows`).refine(leaveTime, {
-  error: `leaves no time to run: together the windows deny more than ${DENIED_DAYS_MAX} days in a row`,
+  error: `leaves no time to run: the windows together deny more than ${DENIED_DAYS_MAX} days in a row`,
 });
 
-/** Settings that stand beside every `schedule`. */
+/** The settings beside every `schedule`. */
 export const TIMING = {
   splay: duration(0, DAY_MS, "at most 1d").default("0s").register(DOCS, {
     description:
-      "Start up to so long after the due time, such as 10m. Each machine draws its own delay, so that many of them do not reach one server in the same second.",
+      "The longest delay after a due time, such as 10m. Each machine has its own delay, so that many machines do " +
+      "not reach a server in the same second.",
   }),
   catch_up: z.boolean().default(true).register(DOCS, {
-    description: "Run once, late, when due times passed while the daemon was off, asleep or paused.",
+    description:
+      "Run once, late, if due times passed while the daemon was off or paused, or the machine was suspended.",
   }),
   catch_up_within: duration(0, 366 * DAY_MS, "at most 366d").optional().register(DOCS, {
     description: "Catch up only if the due time passed no longer ago than this.",
@@ -64,16 +66,16 @@ export const TIMING = {
   }),
   deny: Windows.default([]).register(DOCS, {
     description:
-      'Windows in which no scheduled run starts: each {cron: "0 22 * * *", duration: 8h}. A run that is due in a window starts when the window ends; windows that overlap are one.',
+      'Windows in which no scheduled run starts, each {cron: "0 22 * * *", duration: 8h}. A run that is due in a window starts when the window ends. Overlapping windows count as one.',
   }),
 };
 
-/** The setting `schedule` with its default. */
+/** Returns the setting `schedule` with its default. */
 export function scheduleKey(times: string, description: string) {
   return Schedule.default(times).register(DOCS, { description });
 }
 
-/** The setting `schedule` of a role that has another way to say when it is due. */
+/** Returns the setting `schedule` without a default, for a role with an interval. */
 export function optionalScheduleKey(description: string, example: string | readonly string[]) {
   return Schedule.optional().register(DOCS, { description, examples: [example] });
 }
@@ -96,7 +98,7 @@ function durationOf(text: string): number | undefined {
   }
 }
 
-/** Whether every window ends. Windows with other faults are skipped. */
+/** Returns whether every window ends. Ignores windows with other faults. */
 function leaveTime(windows: readonly z.infer<typeof Window>[]): boolean {
   const parsed = windows.flatMap(({ cron, duration: text }) => {
     const durationMs = durationOf(text);

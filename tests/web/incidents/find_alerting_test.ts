@@ -55,7 +55,7 @@ Deno.test("a wrong setting is named with the variable, what is wrong, and what m
   const cases: readonly (readonly [string, RegExp])[] = [
     [
       "webhok: {}",
-      /^MODEL_SYNC_DASHBOARD_ALERTS: model_sync\.alerts\.webhok is no setting; did you mean "webhook"\?$/,
+      /^MODEL_SYNC_DASHBOARD_ALERTS: model_sync\.alerts\.webhok is not a setting; did you mean "webhook"\?$/,
     ],
     [
       "email: { host: smtp.example.com, from: a@example.com }",
