@@ -5,13 +5,10 @@ import { z } from "zod";
 import { systemClock } from "../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { HubServer } from "../fakes/hub_server.ts";
-import { startLimiterTimers } from "./helpers/actions_world.ts";
 import { REPO } from "./helpers/hub_machines.ts";
 import { PROJECT, runCli } from "./helpers/run_cli.ts";
 import { readFiles, type TempDir, tempDir, writeFiles } from "./helpers/temp_dir.ts";
 import { GIT_ENV } from "./helpers/test_git.ts";
-
-await startLimiterTimers();
 
 const Variables = z.record(z.string(), z.union([z.string(), z.boolean(), z.number()]).transform(String));
 

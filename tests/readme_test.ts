@@ -10,15 +10,12 @@ import { roleSchedule } from "../lib/schedule/roles.ts";
 import { loadText } from "./helpers/complete_settings.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { HubServer } from "../fakes/hub_server.ts";
-import { startLimiterTimers } from "./helpers/actions_world.ts";
 import { ReferencesWorld } from "./helpers/references_world.ts";
 import { PROJECT, spawnCli } from "./helpers/run_cli.ts";
 import { RunPodWorld } from "./helpers/runpod_world.ts";
 import { tempDir, writeFiles } from "./helpers/temp_dir.ts";
 import { testContext } from "./helpers/test_context.ts";
 import { bareRepository, GIT_ENV } from "./helpers/test_git.ts";
-
-await startLimiterTimers();
 
 const README = Deno.readTextFileSync(join(PROJECT, "README.md"));
 

@@ -9,10 +9,12 @@ import { quote } from "../core/quote.ts";
 import type { Secret } from "../core/secret.ts";
 import { chooseRun } from "../github/choose_run.ts";
 import type { GitHubAccess } from "../github/github_access.ts";
-import { GitHubClient, type GitHubRequest } from "../github/github_client.ts";
+import { GitHubClient } from "../github/github_client.ts";
+import type { GitHubRequest } from "../github/github_request.ts";
 import { deletedArtifact, goneArtifact, wantedArtifacts } from "../github/wanted_artifacts.ts";
 import {
   type Artifact,
+  artifactRequest,
   listArtifacts,
   newestRuns,
   type RunQuery,
@@ -83,7 +85,7 @@ export class GitHubActionsSource implements Source {
     const client = await GitHubClient.open(this.#context, access);
     const request = await runsRequest(client, query);
     this.#client = client;
-    this.#question = JSON.stringify([sourceKey(this.#options), request.parameters["workflow_id"]]);
+    this.#question = JSON.stringify([sourceKey(this.#options), client.addressOf(request)]);
     const run = await this.#wantedRun(client, request, this.#question);
     this.#run = run;
     return { id: `${run.id}.${run.run_attempt}`, source: sourceKey(this.#options) };
@@ -96,7 +98,7 @@ export class GitHubActionsSource implements Source {
     try {
       const artifacts = wantedArtifacts(await listArtifacts(client, query, run), run, this.#options.artifact);
       const archives: BroughtArchive[] = [];
-      for (const artifact of artifacts) archives.push(await this.#download(artifact, run));
+      for (const artifact of artifacts) archives.push(await this.#download(client, artifact, run));
       this.#artifacts = artifacts;
       this.#models = await ArchivedModels.open(this.#context, archives, { limits, subdir: undefined });
     } catch (error) {
@@ -134,14 +136,13 @@ export class GitHubActionsSource implements Source {
     return run;
   }
 
-  async #download(artifact: Artifact, run: WorkflowRun): Promise<BroughtArchive> {
+  async #download(client: GitHubClient, artifact: Artifact, run: WorkflowRun): Promise<BroughtArchive> {
     const { access, query, download: limits, partialPath } = this.#options;
     const { fs, log } = this.#context;
     const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(artifact.digest?.toLowerCase() ?? "") ?? [];
     const what = `artifact ${quote(artifact.name)} of run ${run.id}`;
     const path = await partialPath(`${access.apiUrl} artifact ${artifact.id} ${sha256 ?? ""}`);
-    const repository = `${encodeURIComponent(query.owner)}/${encodeURIComponent(query.repository)}`;
-    const url = `${access.apiUrl}/repos/${repository}/actions/artifacts/${artifact.id}/zip`;
+    const url = client.addressOf(artifactRequest(query, artifact, what));
     log.info(`Downloading new model: ${artifact.name} from run ${run.id}`);
     try {
       const { bytes } = await download(this.#context, {

@@ -4,6 +4,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { GITHUB_TIMEOUT_MS, githubUrls } from "../github/github_access.ts";
 import { GitHubClient } from "../github/github_client.ts";
+import { githubRequest } from "../github/github_request.ts";
 import { fullName, type RepositoryAddress } from "../references/git/repository_address.ts";
 import { PrimaryClient } from "../references/primary_client.ts";
 import { referencesToken } from "../references/references_token.ts";
@@ -52,12 +53,11 @@ async function openGitHub(context: Context, isProposing: boolean): Promise<GitHu
 
 async function checkRepository({ client, isSignedIn }: GitHub, address: RepositoryAddress): Promise<Check> {
   const { owner, name } = address;
-  const { data } = await client.ask({
-    route: "GET /repos/{owner}/{repo}",
-    parameters: { owner, repo: name },
+  const request = githubRequest((api) => api.repos.get, { owner, repo: name }, {
     what: fullName(address),
     needs: "metadata:read",
-  }, Repository);
+  });
+  const { data } = await client.send(request, Repository);
   const check = fullName(address);
   if (!isSignedIn) {
     return warn(check, "can be read; no token is set", "set GITHUB_TOKEN; a dry run needs none");

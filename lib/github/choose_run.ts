@@ -1,6 +1,7 @@
 import { UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import type { GitHubClient, GitHubRequest } from "./github_client.ts";
+import type { GitHubClient } from "./github_client.ts";
+import type { GitHubRequest } from "./github_request.ts";
 import { newestFirst } from "./newest_first.ts";
 import { expiry, matchingArtifacts, nameArtifacts } from "./wanted_artifacts.ts";
 import { type Artifact, listArtifacts, olderRuns, type RunQuery, type WorkflowRun } from "./workflow_runs.ts";

@@ -6,6 +6,7 @@ import { AuthenticationError, UnreachableError, UsageError } from "../core/error
 import { Secret } from "../core/secret.ts";
 import type { GitHubAccess, TokenSource } from "./github_access.ts";
 import { GitHubClient } from "./github_client.ts";
+import { githubRequest } from "./github_request.ts";
 
 /** A GitHub App where it is installed: an account of its own, with permissions and a rate limit of its own. */
 export interface GitHubApp {
@@ -61,17 +62,19 @@ async function makeToken(
   jwt: Secret,
 ): Promise<z.infer<typeof InstallationToken>> {
   const client = await GitHubClient.open(context, { ...server, token: jwt });
-  const request = {
-    route: "POST /app/installations/{installation_id}/access_tokens",
-    parameters: { installation_id: installationId },
-    verb: "make",
-    what: `a token for installation ${installationId} of the GitHub App ${id}`,
-    needs: "contents:write and pull_requests:write",
-    // A second token does no harm.
-    isRepeatable: true,
-  };
+  const request = githubRequest(
+    (api) => api.apps.createInstallationAccessToken,
+    { installation_id: Number(installationId) },
+    {
+      verb: "make",
+      what: `a token for installation ${installationId} of the GitHub App ${id}`,
+      needs: "contents:write and pull_requests:write",
+      // A second token does no harm.
+      isRepeatable: true,
+    },
+  );
   try {
-    return (await client.ask(request, InstallationToken)).data;
+    return (await client.send(request, InstallationToken)).data;
   } catch (error) {
     const isRefused = error instanceof AuthenticationError ||
       (error instanceof UnreachableError && error.code === "HTTP_404");

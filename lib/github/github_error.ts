@@ -10,7 +10,7 @@ import {
 } from "../core/errors.ts";
 import { actionOf } from "../core/network_error.ts";
 import type { Secret } from "../core/secret.ts";
-import type { RateLimited } from "./guarded_fetch.ts";
+import type { RequestPurpose } from "./github_request.ts";
 
 /** What octokit throws: an answer that is no success, or what the fetch threw as its cause. */
 const RequestFailure = z.object({
@@ -38,39 +38,53 @@ export class UnprocessableError extends FailedError {
   }
 }
 
-/** What a call was about, for its errors. */
-export interface GitHubCall {
-  /** `the runs of train.yml in you/bot`. */
-  readonly what: string;
-  readonly verb?: string | undefined;
-  /** The permission that a token needs for it: `actions:read`. */
-  readonly needs: string;
+/** GitHub refuses requests until a rate limit is over. The request was not processed. */
+export class RateLimitError extends PassingError {
+  readonly kind: "primary" | "secondary";
+
+  /** @param pauseMs the pause that GitHub asks for; `undefined` where it names none */
+  constructor(
+    purpose: RequestPurpose,
+    { host, now, kind, pauseMs }: {
+      readonly host: string;
+      readonly now: Date;
+      readonly kind: "primary" | "secondary";
+      readonly pauseMs: number | undefined;
+    },
+  ) {
+    const until = pauseMs === undefined ? "" : ` until ${isoSeconds(new Date(now.getTime() + pauseMs))}`;
+    const limit = kind === "primary" ? "rate limit" : "secondary rate limit";
+    super(`Cannot ${actionOf(purpose)}: the ${limit} of ${host} is used up${until}`, {
+      code: "RATE_LIMITED",
+      retryAfterMs: pauseMs,
+      hint: "run again after that, or ask less often: a token of its own has a limit of its own",
+    });
+    this.kind = kind;
+  }
+}
+
+/** A failed request, as its error message describes it. */
+interface FailedRequest extends RequestPurpose {
   readonly host: string;
-  readonly now: Date;
-  /** Blanked out, should GitHub's words repeat them. */
+  /** Replaced by `[redacted]` if GitHub's message repeats them. */
   readonly secrets: readonly Secret[];
 }
 
 /** As much of GitHub's own words as a message quotes. */
 const QUOTED_CHARS_MAX = 300;
 
-/** The status of a failed call, where it was answered; 304 is one, too. */
+/** Returns the status of the answer that octokit turned into an error; 304 is one, too. */
 export function answeredStatus(error: unknown): number | undefined {
   const failure = RequestFailure.safeParse(error);
   return failure.success && failure.data.cause === undefined ? failure.data.status : undefined;
 }
 
-/**
- * The error of ours that a failed call stands for.
- *
- * @param limited the rate limit that was met last, if it was this call that met it
- */
-export function githubError(error: unknown, call: GitHubCall, limited: RateLimited | undefined): unknown {
+/** Returns our error for what octokit threw; the cause, where our own fetch threw first. */
+export function githubError(error: unknown, call: FailedRequest): unknown {
   const parsed = RequestFailure.safeParse(error);
   if (!parsed.success || error instanceof ModelSyncError) return error;
   const { status, message, cause, response } = parsed.data;
   if (cause !== undefined) return cause;
-  if (limited !== undefined && (status === 403 || status === 429)) return limitError(call, limited);
   const { needs, host, secrets } = call;
   const reasons = status === 422 ? complaintsOf(response?.data) : [];
   const words = reasons.length === 0 ? message : reasons.join("; ");
@@ -120,17 +134,4 @@ function complaintsOf(data: unknown): readonly string[] {
     typeof error === "string" ? error : error.message ?? [error.field, error.code].filter(Boolean).join(" ")
   );
   return [message, ...details];
-}
-
-function limitError(call: GitHubCall, { kind, pauseMs }: RateLimited): PassingError {
-  const until = pauseMs === undefined ? "" : ` until ${isoSeconds(new Date(call.now.getTime() + pauseMs))}`;
-  const limit = kind === "primary" ? "rate limit" : "secondary rate limit";
-  return new PassingError(
-    `Cannot ${actionOf(call)}: the ${limit} of ${call.host} is used up${until}`,
-    {
-      code: "RATE_LIMITED",
-      retryAfterMs: pauseMs,
-      hint: "run again after that, or ask less often: a token of its own has a limit of its own",
-    },
-  );
 }

@@ -16,22 +16,8 @@ import { actionOf, networkError } from "../core/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import type { GitHubAccess } from "./github_access.ts";
-import type { GitHubRequest } from "./github_client.ts";
-
-/** GitHub asks for a pause. */
-export interface RateLimited {
-  readonly kind: "primary" | "secondary";
-  /** `undefined` where GitHub names none. */
-  readonly pauseMs: number | undefined;
-}
-
-/** What happens around the requests of a call. */
-export interface FetchHooks {
-  /** Waits until a write may be sent. */
-  readonly beforeWrite: () => Promise<void>;
-  /** Told before octokit sees the answer. */
-  readonly onLimit: (limited: RateLimited) => void;
-}
+import { RateLimitError } from "./github_error.ts";
+import type { RequestPurpose } from "./github_request.ts";
 
 /** Statuses that a later attempt may not meet again, rate limits apart. */
 const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
@@ -40,17 +26,21 @@ const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
 const BODILESS_STATUSES = [204, 205, 304];
 
 /**
- * The `fetch` that octokit gets for one call: the token goes to the API's own origin alone, an answer is read whole
- * within its deadline and its bound, and what passes is tried again where repeating does no harm: a write, too, that
- * GitHub turned away. A rate limit is handed on, for octokit to decide about.
+ * Returns the `fetch` that octokit uses for one call. It sends the token to the API's own origin only, reads an answer
+ * whole within a deadline and a size limit, and repeats a request after a passing failure if that does no harm: a
+ * read, a repeatable write, and every write that GitHub turned away.
+ *
+ * @param beforeWrite waits until a write may be sent
+ * @throws (the fetch) {@link RateLimitError}, and what {@link sendRequest} throws
  */
 export function guardedFetch(
   context: Context,
   { apiUrl, timeoutMs }: Pick<GitHubAccess, "apiUrl" | "timeoutMs">,
   token: Secret | undefined,
-  { what, verb, isRepeatable }: Pick<GitHubRequest, "what" | "verb" | "isRepeatable">,
-  { beforeWrite, onLimit }: FetchHooks,
+  purpose: RequestPurpose,
+  beforeWrite: () => Promise<void>,
 ): Http {
+  const { what, verb, isRepeatable } = purpose;
   return async (input, init = {}) => {
     const url = input instanceof Request ? input.url : String(input);
     const method = parseMethod(init.method);
@@ -68,14 +58,26 @@ export function guardedFetch(
     const attempt = async () => {
       if (!isRead) await beforeWrite();
       const { response, text } = await readWhole(context, request, timeoutMs);
-      const limited = rateLimitOf(response, text, context.clock.now());
-      if (limited !== undefined) onLimit(limited);
-      else if (isTurnedAway(response, context.clock.now()) || (mayRepeat && isPassing(response))) {
+      const now = context.clock.now();
+      const limit = rateLimitOf(response, text);
+      if (limit !== undefined) {
+        const { host } = new URL(url);
+        throw new RateLimitError(purpose, {
+          host,
+          now,
+          kind: limit,
+          pauseMs: askedPauseMs(response.headers, now),
+        });
+      }
+      if (isTurnedAway(response, now) || (mayRepeat && isPassing(response))) {
         throw await statusError(context, request, rebuild(response, text));
       }
       return rebuild(response, text);
     };
-    return await withRetry(context, REQUEST_RETRIES, attempt, mayRepeat ? undefined : wasTurnedAway);
+    // The client waits for rate limits itself: their pauses are longer, and it may wait for fewer of them.
+    const isRetried = (error: PassingError) =>
+      !(error instanceof RateLimitError) && (mayRepeat || wasTurnedAway(error));
+    return await withRetry(context, REQUEST_RETRIES, attempt, isRetried);
   };
 }
 
@@ -135,12 +137,14 @@ function isTurnedAway({ status, headers }: Response, now: Date): boolean {
   return status === 429 || (status === 403 && askedPauseMs(headers, now) !== undefined);
 }
 
-/** What octokit's throttling takes for a rate limit: the primary one by its header, the secondary one by its words. */
-function rateLimitOf({ status, headers }: Response, text: string, now: Date): RateLimited | undefined {
+/**
+ * Returns the kind of rate limit that an answer reports. The primary one shows in a header, the secondary one in the
+ * message: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+ */
+function rateLimitOf({ status, headers }: Response, text: string): RateLimitError["kind"] | undefined {
   if (status !== 403 && status !== 429) return undefined;
-  const pauseMs = askedPauseMs(headers, now);
-  if (/\bsecondary rate\b/i.test(text)) return { kind: "secondary", pauseMs };
-  return headers.get("x-ratelimit-remaining") === "0" ? { kind: "primary", pauseMs } : undefined;
+  if (/\bsecondary rate\b/i.test(text)) return "secondary";
+  return headers.get("x-ratelimit-remaining") === "0" ? "primary" : undefined;
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;

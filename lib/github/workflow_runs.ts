@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { UnreachableError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import type { GitHubAnswer, GitHubClient, GitHubRequest } from "./github_client.ts";
+import type { GitHubAnswer, GitHubClient } from "./github_client.ts";
+import { type GitHubRequest, githubRequest } from "./github_request.ts";
 import { newestFirst } from "./newest_first.ts";
 
 /** What runs and artifacts are read with. */
@@ -88,21 +89,22 @@ export async function runsRequest(client: GitHubClient, query: RunQuery): Promis
     owner,
     repo,
     branch,
-    status: conclusion === "any" ? "completed" : conclusion,
+    status: conclusion === "any" ? "completed" as const : conclusion,
     exclude_pull_requests: true,
     per_page: RUNS_PER_PAGE,
   };
   const where = `${owner}/${repo}`;
   if (workflow === undefined) {
-    const what = `the runs on ${branch} of ${where}`;
-    return { route: "GET /repos/{owner}/{repo}/actions/runs", parameters, what, needs: NEEDS };
+    return githubRequest((api) => api.actions.listWorkflowRunsForRepo, parameters, {
+      what: `the runs on ${branch} of ${where}`,
+      needs: NEEDS,
+    });
   }
-  return {
-    route: "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
-    parameters: { ...parameters, workflow_id: await workflowId(client, { owner, repo }, workflow) },
+  const workflow_id = await workflowId(client, { owner, repo }, workflow);
+  return githubRequest((api) => api.actions.listWorkflowRuns, { ...parameters, workflow_id }, {
     what: `the runs of ${workflow} on ${branch} of ${where}`,
     needs: NEEDS,
-  };
+  });
 }
 
 /** The newest runs, or `undefined` when they are what they were when `etag` came with them. */
@@ -112,8 +114,8 @@ export async function newestRuns(
   etag: string | undefined,
 ): Promise<GitHubAnswer<readonly WorkflowRun[]> | undefined> {
   const answer = etag === undefined
-    ? await client.ask(request, Runs)
-    : await client.askIfChanged(request, etag, Runs);
+    ? await client.send(request, Runs)
+    : await client.sendIfChanged(request, etag, Runs);
   return answer === undefined ? undefined : { ...answer, data: answer.data.workflow_runs };
 }
 
@@ -122,7 +124,7 @@ export async function* olderRuns(
   client: GitHubClient,
   request: GitHubRequest,
 ): AsyncGenerator<readonly WorkflowRun[]> {
-  const pages = client.askPages(request, Runs, { firstPage: 2, pagesMax: RUN_PAGES_MAX - 1 });
+  const pages = client.pages(request, Runs, { firstPage: 2, pagesMax: RUN_PAGES_MAX - 1 });
   for await (const { workflow_runs } of pages) yield workflow_runs;
 }
 
@@ -136,18 +138,27 @@ export async function listArtifacts(
   run: WorkflowRun,
 ): Promise<Artifact[]> {
   const all: Artifact[] = [];
-  const request = {
-    route: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
-    parameters: { owner, repo, run_id: run.id, per_page: PER_PAGE },
-    what: `the artifacts of run ${run.id} of ${owner}/${repo}`,
-    needs: NEEDS,
-  };
-  for await (const { artifacts } of client.askPages(request, Artifacts, { pagesMax: ARTIFACT_PAGES_MAX })) {
+  const request = githubRequest(
+    (api) => api.actions.listWorkflowRunArtifacts,
+    { owner, repo, run_id: run.id, per_page: PER_PAGE },
+    { what: `the artifacts of run ${run.id} of ${owner}/${repo}`, needs: NEEDS },
+  );
+  for await (const { artifacts } of client.pages(request, Artifacts, { pagesMax: ARTIFACT_PAGES_MAX })) {
     all.push(...artifacts);
   }
   return [...Map.groupBy(all, ({ name }) => name)]
     .sort(([a], [b]) => a < b ? -1 : 1)
     .flatMap(([, artifacts]) => newestFirst(artifacts).slice(0, 1));
+}
+
+/** The request that GitHub answers with a redirect to an artifact's archive. */
+export function artifactRequest(
+  { owner, repository: repo }: Pick<RunQuery, "owner" | "repository">,
+  { id }: Artifact,
+  what: string,
+): GitHubRequest {
+  const parameters = { owner, repo, artifact_id: id, archive_format: "zip" };
+  return githubRequest((api) => api.actions.downloadArtifact, parameters, { what, needs: NEEDS });
 }
 
 /** What GitHub takes for a workflow in a path: its id or its file name. */
@@ -158,14 +169,12 @@ async function workflowId(
 ): Promise<string> {
   if (/^\d+$/.test(workflow)) return workflow;
   if (/\.ya?ml$/i.test(workflow)) return workflow.split("/").at(-1) ?? workflow;
-  const request = {
-    route: "GET /repos/{owner}/{repo}/actions/workflows",
-    parameters: { owner, repo, per_page: PER_PAGE },
+  const request = githubRequest((api) => api.actions.listRepoWorkflows, { owner, repo, per_page: PER_PAGE }, {
     what: `the workflows of ${owner}/${repo}`,
     needs: NEEDS,
-  };
+  });
   const names: string[] = [];
-  for await (const { workflows } of client.askPages(request, Workflows, { pagesMax: WORKFLOW_PAGES_MAX })) {
+  for await (const { workflows } of client.pages(request, Workflows, { pagesMax: WORKFLOW_PAGES_MAX })) {
     const found = workflows.find(({ name }) => name === workflow);
     if (found !== undefined) return String(found.id);
     names.push(...workflows.map(({ name }) => quote(name)));

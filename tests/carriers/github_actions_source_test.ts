@@ -3,12 +3,10 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import type { BlobFault } from "../../fakes/blob_server.ts";
 import { problem } from "../../fakes/github_server.ts";
-import { ActionsWorld, startLimiterTimers, withManifest } from "../helpers/actions_world.ts";
+import { ActionsWorld, withManifest } from "../helpers/actions_world.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { noise, readFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 /** What seed 2's workflow uploads: the content of its models folder. */
 const MODELS = { "cvar_ppo/cvar_ppo_model.onnx": "ppo", "neural_ucb/neural_ucb_model.onnx": "ucb" };

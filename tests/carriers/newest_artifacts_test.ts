@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { type Dated, newestFirst } from "../../lib/github/newest_first.ts";
-import { ActionsWorld, type Files, startLimiterTimers } from "../helpers/actions_world.ts";
+import { ActionsWorld, type Files } from "../helpers/actions_world.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { readFiles } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 const HOUR_MS = 3_600_000;
 

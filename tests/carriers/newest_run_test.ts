@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { newestFirst } from "../../lib/github/newest_first.ts";
-import { ActionsWorld, startLimiterTimers } from "../helpers/actions_world.ts";
+import { ActionsWorld } from "../helpers/actions_world.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { readFiles } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 /** The first hour of a day of the test's month, as GitHub dates a run. */
 function day(day: number): string {

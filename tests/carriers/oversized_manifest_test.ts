@@ -7,7 +7,7 @@ import { MANIFEST_BYTES_MAX } from "../../lib/release/manifest.ts";
 import { signatureFile } from "../../lib/release/registry_file.ts";
 import { SIGNATURE_BYTES_MAX } from "../../lib/release/signature_file.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
-import { ActionsWorld, startLimiterTimers, withManifest } from "../helpers/actions_world.ts";
+import { ActionsWorld, withManifest } from "../helpers/actions_world.ts";
 import { pullTo as pullFromHub, REPO, sourceOptions } from "../helpers/hub_machines.ts";
 import { machine, publishFrom, pullTo } from "../helpers/machines.ts";
 import { rawTar, tarMember } from "../helpers/raw_tar.ts";
@@ -16,8 +16,6 @@ import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { readFiles, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 import { bareRepository, clone, commitAll, git, gitWithInput } from "../helpers/test_git.ts";
-
-await startLimiterTimers();
 
 /** One byte too many. */
 const MANIFEST = { path: "model-sync.json", bytes: MANIFEST_BYTES_MAX + 1, bytesMax: MANIFEST_BYTES_MAX };

@@ -4,12 +4,9 @@ import { systemClock } from "../../lib/core/clock.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer, TOKEN } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { type CliOptions, type CliResult, runCli, spawnCli, type SpawnOptions } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { listing, readFiles, type TempDir, tempDir, writeFiles } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 const MODELS = { "cvar_ppo/cvar_ppo_model.bin": "ppo", "cvar_ppo/metadata.json": "{}" };
 

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { readFiles, tempDir } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 Deno.test("artifact-pull --run takes an older run at once, where the newest one's artifacts have expired", async () => {
   await using github = startGitHubServer(systemClock);

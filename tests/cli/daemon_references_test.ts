@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import type { Terminal } from "../../cli/_world.ts";
 import { z } from "zod";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 const HOUR_MS = 3_600_000;
 

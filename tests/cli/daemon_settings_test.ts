@@ -5,9 +5,6 @@ import { runCli } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
-
-await startLimiterTimers();
 
 /** Without a token a reference sync says that first. */
 const ENV = { GITHUB_TOKEN: "ghp_0123456789abcdefghij0123456789abcdef" };

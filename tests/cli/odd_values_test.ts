@@ -10,9 +10,6 @@ import { readOnlyFs } from "../helpers/read_only_fs.ts";
 import { rootedFs } from "../helpers/rooted_fs.ts";
 import { type CliResult, runCli } from "../helpers/run_cli.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
-
-await startLimiterTimers();
 
 const LONG = "x".repeat(100_000);
 const VALUES = [

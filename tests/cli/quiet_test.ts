@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { HubWorld } from "../helpers/hub_world.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
@@ -11,8 +10,6 @@ import { RunPodWorld } from "../helpers/runpod_world.ts";
 import { run, world } from "../helpers/seed_world.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 /** Nothing for cron to mail. */
 function assertSilent(result: CliResult, what: string): void {

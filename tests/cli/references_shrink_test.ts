@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-
-await startLimiterTimers();
 
 Deno.test("references-sync holds back a large removal with exit code 1; --allow-shrink, --force and max_shrink allow it", async () => {
   await using world = new ReferencesWorld({ dir: tempDir() });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { TOKEN } from "../../fakes/github_server.ts";
 import { HurriedClock } from "../helpers/hurried_clock.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
@@ -8,8 +7,6 @@ import { cliArgs, runCli, spawnCli } from "../helpers/run_cli.ts";
 import { startCli } from "../helpers/start_cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
-
-await startLimiterTimers();
 
 const BRANCH = "model-sync/references";
 

@@ -1,10 +1,8 @@
 import { startGitHubServer } from "../../fakes/github_server.ts";
-import { openActions, startLimiterTimers, withManifest } from "../helpers/actions_world.ts";
+import { openActions, withManifest } from "../helpers/actions_world.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { streamedZip } from "../helpers/streamed_zip.ts";
 import { type Files, holdsContract } from "./carrier_contract.ts";
-
-await startLimiterTimers();
 
 holdsContract({
   carrier: "github-actions",

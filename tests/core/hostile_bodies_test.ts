@@ -7,6 +7,7 @@ import { ModelSyncError } from "../../lib/core/errors.ts";
 import { postWebhook } from "../../lib/core/post_webhook.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
+import { githubRequest } from "../../lib/github/github_request.ts";
 import { Hub } from "../../lib/huggingface/hub.ts";
 import { triggerDeploy } from "../../lib/redeploy/trigger_deploy.ts";
 import { PrimaryClient } from "../../lib/references/primary_client.ts";
@@ -14,11 +15,8 @@ import { readPrimaryRecords } from "../../lib/references/read_records.ts";
 import { readThroughProxy } from "../../lib/references/read_through_proxy.ts";
 import { RunPodClient } from "../../lib/runpod/client.ts";
 import { HOSTILE_ANSWERS, startHostileServer } from "../../fakes/hostile_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 /** Longer than the pauses that the clock skips: no request times out. */
 const NEVER_MS = 24 * 3_600_000;
@@ -60,14 +58,11 @@ const CLIENTS: Readonly<Record<string, Ask>> = {
   "what GitHub lists": async (context, origin) => {
     const access = { apiUrl: origin, serverUrl: origin, token: new Secret(SECRET), timeoutMs: NEVER_MS };
     const client = await GitHubClient.open(context, access);
-    const route = "GET /repos/{owner}/{repo}/actions/runs";
-    const request = {
-      route,
-      parameters: { owner: "a", repo: "b" },
+    const request = githubRequest((api) => api.actions.listWorkflowRunsForRepo, { owner: "a", repo: "b" }, {
       what: "the runs",
       needs: "nothing",
-    } as const;
-    return await client.ask(request, z.object({ workflow_runs: z.array(z.object({ id: z.number() })) }));
+    });
+    return await client.send(request, z.object({ workflow_runs: z.array(z.object({ id: z.number() })) }));
   },
   "the hub's revision": (context, origin) => hubAt(context, origin).findCommit(),
   "the hub's file list": (context, origin) => hubAt(context, origin).listFiles(COMMIT),

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { TOKEN } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
 import { eachKill, type Killer } from "./each_kill.ts";
 import { LABELS, type ReferencesTarget, REVIEW, syncOneCategory } from "./references_victim.ts";
-
-await startLimiterTimers();
 
 const BRANCH = "model-sync/references";
 

@@ -7,12 +7,9 @@ import { UNUSED } from "../../lib/doctor/machine_use.ts";
 import type { Role } from "../../lib/schedule/roles.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { REPO } from "../helpers/hub_machines.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 async function checksOf(
   section: Record<string, unknown>,

@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { References } from "../../lib/config/sections/references.ts";
 import { checkReferences } from "../../lib/doctor/reference_checks.ts";
 import { TOKEN } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { IMAGES, ReferencesWorld, TEXTS } from "../helpers/references_world.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 /** What doctor says, a line for each check. */
 async function diagnose(world: ReferencesWorld, env: Readonly<Record<string, string>>): Promise<string[]> {

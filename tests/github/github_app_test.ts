@@ -6,16 +6,14 @@ import { Secret } from "../../lib/core/secret.ts";
 import { currentToken } from "../../lib/github/github_access.ts";
 import { appTokens } from "../../lib/github/github_app.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
+import { githubRequest } from "../../lib/github/github_request.ts";
 import { githubCredentials, githubToken } from "../../lib/github/github_credentials.ts";
 import { GitHubPullsServer } from "../../fakes/github_pulls_server.ts";
 import { problem } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { QuickClock } from "../helpers/fake_clock.ts";
 import { rootedFs } from "../helpers/rooted_fs.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 const NEVER_MS = 24 * 3_600_000;
 const NOWHERE = { apiUrl: "http://127.0.0.1", serverUrl: "", timeoutMs: NEVER_MS };
@@ -111,19 +109,17 @@ Deno.test("appTokens() refuses a key that cannot be used, and does not show it",
     await fails(async () => await tokens({ pem })(), 2, "APP_KEY_INVALID", /of the type ec/, /\.pem/);
   }));
 
-const PULLS = {
-  route: "GET /repos/{owner}/{repo}/pulls",
-  parameters: { owner: "you", repo: "registry" },
+const PULLS = githubRequest((api) => api.pulls.list, { owner: "you", repo: "registry" }, {
   what: "the pull requests of you/registry",
   needs: "pull_requests:read",
-};
+});
 
 Deno.test("GitHubClient asks with the token of the moment, however long it lives", () =>
   bench(async ({ github, clock, tokens, client }) => {
     const opened = await client(tokens());
-    await opened.ask(PULLS, z.array(z.unknown()));
+    await opened.send(PULLS, z.array(z.unknown()));
     clock.advance(3 * 3_600_000);
-    await opened.ask(PULLS, z.array(z.unknown()));
+    await opened.send(PULLS, z.array(z.unknown()));
     assert.equal(github.writes.length, 2);
   }));
 
@@ -132,10 +128,10 @@ Deno.test("GitHubClient gives a new token of an App some seconds to become known
     const opened = await client(tokens());
     const unknown = () => problem(401, "Bad credentials");
     github.faults.push(undefined, unknown, unknown);
-    await opened.ask(PULLS, z.array(z.unknown()));
+    await opened.send(PULLS, z.array(z.unknown()));
     assert.deepEqual(clock.pausesMs, [1000, 2000]);
     github.faults.push(unknown, unknown, unknown);
-    await fails(opened.ask(PULLS, z.array(z.unknown())), 3, "HTTP_401", /Bad credentials/, /token/);
+    await fails(opened.send(PULLS, z.array(z.unknown())), 3, "HTTP_401", /Bad credentials/, /token/);
   }));
 
 Deno.test("githubCredentials() reads an App's key from a variable of one line, or from a file", async () => {

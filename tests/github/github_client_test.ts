@@ -4,6 +4,7 @@ import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { GitHubClient } from "../../lib/github/github_client.ts";
+import { githubRequest } from "../../lib/github/github_request.ts";
 import {
   type ApiFault,
   type GitHubServer,
@@ -15,23 +16,20 @@ import {
   startGitHubServer,
   TOKEN,
 } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { githubRequestProblems } from "../../fakes/github_openapi.ts";
 import { testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 const NEVER_MS = 24 * 3_600_000;
 
 const Runs = z.object({ workflow_runs: z.array(z.object({ id: z.number() })) });
 
-const RUNS = {
-  route: "GET /repos/{owner}/{repo}/actions/runs",
-  parameters: { owner: OWNER, repo: REPOSITORY, per_page: 2 },
-  what: `the runs of ${OWNER}/${REPOSITORY}`,
-  needs: "actions:read",
-};
+const runsOf = (repo: string) =>
+  githubRequest((api) => api.actions.listWorkflowRunsForRepo, { owner: OWNER, repo, per_page: 2 }, {
+    what: `the runs of ${OWNER}/${repo}`,
+    needs: "actions:read",
+  });
+const RUNS = runsOf(REPOSITORY);
 
 /** A GitHub with three runs, and how a client asks it. */
 async function bench(
@@ -58,7 +56,7 @@ async function bench(
 
 Deno.test("GitHubClient sends the headers that GitHub asks for, and reads what is needed of the answer", () =>
   bench(async ({ github, open }) => {
-    const { data, hasNext } = await (await open()).ask(RUNS, Runs);
+    const { data, hasNext } = await (await open()).send(RUNS, Runs);
     assert.equal(data.workflow_runs.length, 2);
     assert.equal(hasNext, true);
     const [request] = github.requests;
@@ -72,7 +70,7 @@ Deno.test("GitHubClient goes through the pages of a list, and no further than it
     const client = await open();
     const ids = async (pagesMax: number) => {
       const found: number[] = [];
-      for await (const page of client.askPages(RUNS, Runs, { pagesMax })) {
+      for await (const page of client.pages(RUNS, Runs, { pagesMax })) {
         found.push(...page.workflow_runs.map(({ id }) => id));
       }
       return found.length;
@@ -84,39 +82,38 @@ Deno.test("GitHubClient goes through the pages of a list, and no further than it
 Deno.test("GitHubClient is told that nothing changed, which counts for no rate limit", () =>
   bench(async ({ github, open }) => {
     const client = await open();
-    const { etag = "" } = await client.ask(RUNS, Runs);
+    const { etag = "" } = await client.send(RUNS, Runs);
     const counted = github.counted;
-    assert.equal(await client.askIfChanged(RUNS, etag, Runs), undefined);
+    assert.equal(await client.sendIfChanged(RUNS, etag, Runs), undefined);
     assert.equal(github.counted, counted);
     github.addRun();
-    assert.notEqual(await client.askIfChanged(RUNS, etag, Runs), undefined);
+    assert.notEqual(await client.sendIfChanged(RUNS, etag, Runs), undefined);
   }));
 
 Deno.test("GitHubClient says what failed, and what the token needs", () =>
   bench(async ({ open }) => {
-    const notFound = { ...RUNS, parameters: { ...RUNS.parameters, repo: "other" } };
     await rejects(
-      (await open()).ask(notFound, Runs),
+      (await open()).send(runsOf("other"), Runs),
       4,
       "HTTP_404",
       /the runs of .* answered 404/,
       /actions:read/,
     );
     await rejects(
-      (await open({}, "wrong")).ask(RUNS, Runs),
+      (await open({}, "wrong")).send(RUNS, Runs),
       3,
       "HTTP_401",
       /401 \(Bad credentials/,
       /actions:read/,
     );
     const strict = z.object({ nothing: z.string() });
-    await rejects((await open()).ask(RUNS, strict), 4, "ANSWER_INVALID", /nothing/, /GITHUB_API_URL/);
+    await rejects((await open()).send(RUNS, strict), 4, "ANSWER_INVALID", /nothing/, /GITHUB_API_URL/);
   }));
 
 Deno.test("GitHubClient tells a missing permission from a rate limit", () =>
   bench(async ({ github, open }) => {
     github.faults.push(() => problem(403, "Resource not accessible by personal access token"));
-    await rejects((await open()).ask(RUNS, Runs), 3, "HTTP_403", /not accessible/, /actions:read/);
+    await rejects((await open()).send(RUNS, Runs), 3, "HTTP_403", /not accessible/, /actions:read/);
     assert.equal(github.requests.length, 1);
   }));
 
@@ -131,7 +128,7 @@ for (const [name, fault, waitedSec] of LIMITS) {
   Deno.test(`GitHubClient waits for ${name}`, () =>
     bench(async ({ github, clock, open, context }) => {
       github.faults.push(fault(clock));
-      await (await open()).ask(RUNS, Runs);
+      await (await open()).send(RUNS, Runs);
       assert.deepEqual(clock.pausesMs, [waitedSec * 1000]);
       assert.match(
         context.log.lines.join("\n"),
@@ -145,7 +142,7 @@ Deno.test("GitHubClient waits as long as a 403 or 429 asks for that is not calle
     const client = await open();
     github.faults.push(() => problem(403, "Slow down", { "retry-after": "40" }));
     github.faults.push(() => problem(429, "Too many requests", { "ratelimit": '"default";r=0;t=9' }));
-    await client.ask(RUNS, Runs);
+    await client.send(RUNS, Runs);
     assert.deepEqual(clock.pausesMs, [40_000, 10_000]);
   }));
 
@@ -162,7 +159,7 @@ Deno.test("GitHubClient reads all pages at the configured address, wherever thei
     };
     const client = await open({ http });
     let pages = 0;
-    for await (const page of client.askPages(RUNS, Runs, { pagesMax: 9 })) {
+    for await (const page of client.pages(RUNS, Runs, { pagesMax: 9 })) {
       pages += Number(page !== undefined);
     }
     assert.ok(pages > 1);
@@ -173,10 +170,10 @@ Deno.test("GitHubClient does not wait for a limit that lasts longer than a quart
   bench(async ({ github, clock, open }) => {
     github.faults.push(primaryLimit(clock, 16 * 60));
     const until = new RegExp("rate limit of .* is used up until 2026-11-21T00:16:00Z");
-    await rejects((await open()).ask(RUNS, Runs), 4, "RATE_LIMITED", until, /run again/);
+    await rejects((await open()).send(RUNS, Runs), 4, "RATE_LIMITED", until, /run again/);
     assert.deepEqual(clock.pausesMs, []);
     github.faults.push(...[1, 2, 3, 4].map(() => secondaryLimit(403, 5)));
-    await rejects((await open()).ask(RUNS, Runs), 4, "RATE_LIMITED", /secondary rate limit/, /run again/);
+    await rejects((await open()).send(RUNS, Runs), 4, "RATE_LIMITED", /secondary rate limit/, /run again/);
     assert.deepEqual(clock.pausesMs, [6000, 6000]);
   }));
 
@@ -194,7 +191,7 @@ Deno.test("GitHubClient ends a wait for a limit when it is interrupted", async (
   };
   const access = { apiUrl: github.apiUrl, serverUrl: "", token: new Secret(TOKEN), timeoutMs: NEVER_MS };
   const client = await GitHubClient.open(context, access);
-  await assert.rejects(client.ask(RUNS, Runs), stopped);
+  await assert.rejects(client.send(RUNS, Runs), stopped);
   assert.equal(github.requests.length, 1);
 });
 
@@ -205,11 +202,11 @@ Deno.test("GitHubClient tries again what passes, and gives up in the end", () =>
       () => new Response("<html>Unicorn!</html>", { status: 502 }),
       () => problem(503, "down"),
     );
-    await client.ask(RUNS, Runs);
+    await client.send(RUNS, Runs);
     assert.equal(github.requests.length, 3);
     const http: typeof fetch = () => Promise.reject(new TypeError("connection refused"));
     const failing = await open({ http });
-    await rejects(failing.ask(RUNS, Runs), 4, "UNREACHABLE", /did not answer/, /network/);
+    await rejects(failing.send(RUNS, Runs), 4, "UNREACHABLE", /did not answer/, /network/);
   }));
 
 Deno.test("GitHubClient tries an answer again that breaks off in the middle", () =>
@@ -218,7 +215,7 @@ Deno.test("GitHubClient tries an answer again that breaks off in the middle", ()
     const answered = answerHalf(listener);
     const urls = [`http://127.0.0.1:${listener.addr.port}`];
     const http: typeof fetch = (input, init) => fetch(urls.shift() ?? input, init);
-    await (await open({ http })).ask(RUNS, Runs);
+    await (await open({ http })).send(RUNS, Runs);
     await answered;
     assert.equal(github.requests.length, 1);
   }));
@@ -239,11 +236,17 @@ Deno.test("GitHubClient gives its token to the API's own origin alone, and to no
       return Response.json({ workflow_runs: [] });
     });
     github.faults.push(() => Response.redirect(`http://127.0.0.1:${other.addr.port}/`, 302));
-    await (await open()).ask(RUNS, Runs);
+    await (await open()).send(RUNS, Runs);
     assert.equal(seen.length, 1);
     assert.equal(seen[0]?.get("authorization"), null);
     github.faults.push(() => problem(418, `do not send ${TOKEN}`));
-    await rejects((await open()).ask(RUNS, Runs), 4, "HTTP_418", /do not send \[redacted\]/, /GitHub server/);
+    await rejects(
+      (await open()).send(RUNS, Runs),
+      4,
+      "HTTP_418",
+      /do not send \[redacted\]/,
+      /GitHub server/,
+    );
     assert.ok(!context.log.lines.join("\n").includes(TOKEN));
   }));
 

@@ -3,36 +3,35 @@ import { z } from "zod";
 import type { Context } from "../../lib/core/context.ts";
 import { ModelSyncError, PassingError } from "../../lib/core/errors.ts";
 import { Secret } from "../../lib/core/secret.ts";
-import { AnswerMemory } from "../../lib/github/answer_memory.ts";
-import { GitHubClient, type GitHubRequest } from "../../lib/github/github_client.ts";
+import { GitHubClient } from "../../lib/github/github_client.ts";
 import { UnprocessableError } from "../../lib/github/github_error.ts";
-import { writeOnce } from "../../lib/github/write_once.ts";
+import { writeOnce } from "../../lib/github/writes.ts";
 import { GitHubPullsServer, lostAnswer } from "../../fakes/github_pulls_server.ts";
 import { problem, secondaryLimit, TOKEN } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
+import { githubRequest } from "../../lib/github/github_request.ts";
 import { FakeClock, QuickClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";
-
-await startLimiterTimers();
 
 const NEVER_MS = 24 * 3_600_000;
 const Anything = z.unknown();
 
+const commentOf = (repo: string, body: string) =>
+  githubRequest((api) => api.issues.createComment, { owner: "you", repo, issue_number: 1, body }, {
+    verb: "write",
+    what: `a comment on you/${repo}#1`,
+    needs: "pull_requests:write",
+  });
 /** A comment on the first pull request of a repository. */
-const COMMENT: GitHubRequest = {
-  route: "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
-  parameters: { owner: "you", repo: "registry", issue_number: 1, body: "hello" },
-  verb: "write",
-  what: "a comment on you/registry#1",
-  needs: "pull_requests:write",
-};
+const COMMENT = commentOf("registry", "hello");
 
-const PULLS: GitHubRequest = {
-  route: "GET /repos/{owner}/{repo}/pulls",
-  parameters: { owner: "you", repo: "registry", per_page: 1 },
-  what: "the pull requests of you/registry",
-  needs: "pull_requests:read",
-};
+const pullsTo = (base: string | undefined) =>
+  githubRequest((api) => api.pulls.list, {
+    owner: "you",
+    repo: "registry",
+    per_page: 1,
+    ...(base === undefined ? {} : { base }),
+  }, { what: "the pull requests of you/registry", needs: "pull_requests:read" });
+const PULLS = pullsTo(undefined);
 
 async function bench(
   work: (bench: {
@@ -59,13 +58,13 @@ Deno.test("GitHubClient keeps its writes a second apart by our clock alone, and 
   bench(async ({ pull, clock, open }) => {
     const client = await open();
     const startedMs = performance.now();
-    await client.ask(COMMENT, Anything);
-    await client.ask(PULLS, Anything);
-    await client.ask(COMMENT, Anything);
+    await client.send(COMMENT, Anything);
+    await client.send(PULLS, Anything);
+    await client.send(COMMENT, Anything);
     clock.advance(400);
-    await client.ask(COMMENT, Anything);
+    await client.send(COMMENT, Anything);
     clock.advance(5000);
-    await client.ask(COMMENT, Anything);
+    await client.send(COMMENT, Anything);
     assert.deepEqual(clock.pausesMs, [1000, 600]);
     assert.equal(pull.comments.length, 4);
     // Octokit's own pauses after comments are of three seconds each.
@@ -79,8 +78,8 @@ Deno.test("GitHubClient ends the pause before a write when it is interrupted, an
   const controller = new AbortController();
   const access = { apiUrl: github.apiUrl, serverUrl: "", token: new Secret(TOKEN), timeoutMs: NEVER_MS };
   const client = await GitHubClient.open(testContext({ clock, signal: controller.signal }), access);
-  await client.ask(COMMENT, Anything);
-  const second = client.ask(COMMENT, Anything);
+  await client.send(COMMENT, Anything);
+  const second = client.send(COMMENT, Anything);
   const stopped = new Error("stopped");
   controller.abort(stopped);
   await assert.rejects(second, stopped);
@@ -90,23 +89,26 @@ Deno.test("GitHubClient ends the pause before a write when it is interrupted, an
 Deno.test("GitHubClient says what could not be written", () =>
   bench(async ({ github, open }) => {
     const client = await open();
-    const elsewhere = { ...COMMENT, parameters: { ...COMMENT.parameters, repo: "other" } };
-    await fails(client.ask(elsewhere, Anything), "HTTP_404", /^Cannot write a comment on you\/registry#1: /);
+    await fails(
+      client.send(commentOf("other", "hello"), Anything),
+      "HTTP_404",
+      /^Cannot write a comment on you\/other#1: /,
+    );
     github.callers.set(TOKEN, { login: "reader", canWrite: false, canMakeLabels: false });
-    await fails(client.ask(COMMENT, Anything), "HTTP_403", /^Cannot write a comment .*not accessible/);
+    await fails(client.send(COMMENT, Anything), "HTTP_403", /^Cannot write a comment .*not accessible/);
     github.callers.delete(TOKEN);
-    await fails(client.ask(COMMENT, Anything), "HTTP_401", /^Cannot write a comment .*Bad credentials/);
+    await fails(client.send(COMMENT, Anything), "HTTP_401", /^Cannot write a comment .*Bad credentials/);
     github.faults.push(secondaryLimit(403, 3600));
     await fails(
-      client.ask(COMMENT, Anything),
+      client.send(COMMENT, Anything),
       "RATE_LIMITED",
       /^Cannot write a comment .*secondary rate limit/,
     );
     const broken = await open({ http: () => Promise.reject(new TypeError("connection refused")) });
-    await fails(broken.ask(COMMENT, Anything), "UNREACHABLE", /^Cannot write a comment .* did not answer/);
+    await fails(broken.send(COMMENT, Anything), "UNREACHABLE", /^Cannot write a comment .* did not answer/);
     github.faults.push(() => Response.json([]));
     await fails(
-      client.ask(COMMENT, z.object({ id: z.number() })),
+      client.send(COMMENT, z.object({ id: z.number() })),
       "ANSWER_INVALID",
       /^Cannot write a comment/,
     );
@@ -114,8 +116,7 @@ Deno.test("GitHubClient says what could not be written", () =>
 
 Deno.test("GitHubClient tells in GitHub's words why a request is not done", () =>
   bench(async ({ open }) => {
-    const empty = { ...COMMENT, parameters: { ...COMMENT.parameters, body: "" } };
-    await assert.rejects((await open()).ask(empty, Anything), (error) => {
+    await assert.rejects((await open()).send(commentOf("registry", ""), Anything), (error) => {
       assert.ok(error instanceof UnprocessableError);
       assert.deepEqual(error.reasons, ["Validation Failed", "body missing_field"]);
       assert.match(error.message, /answered 422 \(Validation Failed; body missing_field\)$/);
@@ -128,17 +129,17 @@ Deno.test("GitHubClient sends a write again only when a second time changes noth
   bench(async ({ github, pull, open }) => {
     const client = await open();
     github.faults.push(lostAnswer);
-    await fails(client.ask(COMMENT, Anything), "HTTP_502", /^Cannot write a comment/);
+    await fails(client.send(COMMENT, Anything), "HTTP_502", /^Cannot write a comment/);
     assert.equal(pull.comments.length, 1);
     github.faults.push(lostAnswer);
-    await client.ask({
-      route: "PATCH /repos/{owner}/{repo}/pulls/{pull_number}",
-      parameters: { owner: "you", repo: "registry", pull_number: 1, title: "new" },
+    const parameters = { owner: "you", repo: "registry", pull_number: 1, title: "new" };
+    const update = githubRequest((api) => api.pulls.update, parameters, {
       verb: "update",
       what: "you/registry#1",
       needs: "pull_requests:write",
       isRepeatable: true,
-    }, Anything);
+    });
+    await client.send(update, Anything);
     assert.equal(pull.title, "new");
     assert.deepEqual(github.writes.slice(1), Array(2).fill("PATCH /repos/you/registry/pulls/1"));
   }));
@@ -146,7 +147,7 @@ Deno.test("GitHubClient sends a write again only when a second time changes noth
 Deno.test("GitHubClient waits for a rate limit before it sends a write again, which was not done before", () =>
   bench(async ({ github, pull, clock, open }) => {
     github.faults.push(secondaryLimit(403, 30));
-    await (await open()).ask(COMMENT, Anything);
+    await (await open()).send(COMMENT, Anything);
     assert.equal(pull.comments.length, 1);
     assert.deepEqual(clock.pausesMs, [31_000]);
   }));
@@ -155,7 +156,7 @@ for (const status of [403, 429]) {
   Deno.test(`GitHubClient sends a write again that GitHub turned away with ${status} and Retry-After`, () =>
     bench(async ({ github, pull, clock, open }) => {
       github.faults.push(() => problem(status, "Please slow down", { "retry-after": "30" }));
-      await (await open()).ask(COMMENT, Anything);
+      await (await open()).send(COMMENT, Anything);
       assert.equal(pull.comments.length, 1);
       assert.equal(clock.pausesMs[0], 30_000);
     }));
@@ -167,20 +168,20 @@ Deno.test("a write that GitHub keeps turning away fails in the end, and is not l
     github.faults.push(...Array.from({ length: 6 }, () => () => problem(429, "No", { "retry-after": "2" })));
     let looks = 0;
     const find = () => Promise.resolve(void looks++);
-    const write = () => client.ask(COMMENT, Anything);
+    const write = () => client.send(COMMENT, Anything);
     await fails(writeOnce(testContext(), write, find), "HTTP_429", /^Cannot write a comment/);
     assert.deepEqual([looks, pull.comments.length], [0, 0]);
     github.faults.push(() => problem(403, "No", { "retry-after": "3600" }));
-    await fails(client.ask(COMMENT, Anything), "HTTP_403", /^Cannot write a comment/);
+    await fails(client.send(COMMENT, Anything), "HTTP_403", /^Cannot write a comment/);
   }));
 
-Deno.test("askAgain() costs nothing while nothing changes, and sees what does, on every page", () =>
+Deno.test("sendRemembered() costs nothing while nothing changes, and sees what does, on every page", () =>
   bench(async ({ github, pull, open }) => {
     const client = await open();
     const Pulls = z.array(z.object({ number: z.number(), title: z.string() }));
     const titles = async () => {
       const found: string[] = [];
-      for await (const page of client.askPages(PULLS, Pulls, { pagesMax: 5, again: true })) {
+      for await (const page of client.pages(PULLS, Pulls, { pagesMax: 5, remembered: true })) {
         found.push(...page.map(({ title }) => title));
       }
       return found;
@@ -195,17 +196,19 @@ Deno.test("askAgain() costs nothing while nothing changes, and sees what does, o
     assert.deepEqual(statuses(), [200]);
   }));
 
-Deno.test("a client remembers the answers to what it asked last, and not to every question for ever", () => {
-  const memory = new AnswerMemory();
-  const question = (base: number) => ({ ...PULLS, parameters: { base } });
-  const keep = (base: number) => memory.keep(question(base), { data: base, etag: undefined, hasNext: false });
-  for (let base = 0; base < 32; base++) keep(base);
-  keep(0);
-  keep(32);
-  assert.equal(memory.recall(question(0))?.data, 0);
-  assert.equal(memory.recall(question(1)), undefined);
-  assert.equal(memory.recall({ ...question(0), route: "GET /other" }), undefined);
-});
+Deno.test("sendRemembered() remembers the 32 answers that were asked for last, each by its whole address", () =>
+  bench(async ({ github, open }) => {
+    const client = await open();
+    const statusOf = async (base: number) => {
+      await client.sendRemembered(pullsTo(`branch-${base}`), Anything);
+      return github.requests.splice(0).map(({ status }) => status).join();
+    };
+    for (let base = 0; base < 32; base++) assert.equal(await statusOf(base), "200");
+    assert.equal(await statusOf(0), "304");
+    assert.equal(await statusOf(32), "200");
+    assert.equal(await statusOf(0), "304");
+    assert.equal(await statusOf(1), "200");
+  }));
 
 Deno.test("writeOnce() looks whether it was done before it writes again", async () => {
   const context = testContext({ clock: new QuickClock("2026-11-21T00:00:00Z") });

@@ -5,7 +5,6 @@ import { isoSeconds } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { Secret } from "../../lib/core/secret.ts";
-import { GitHubClient } from "../../lib/github/github_client.ts";
 import { pull, type PullOptions } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
@@ -30,21 +29,6 @@ export type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** Longer than any test: what is limited by time is not what most tests are about. */
 const NEVER_MS = 24 * 3_600_000;
-
-/**
- * Octokit's limiter starts timers that end with the process, with the first request of all. They are nobody's leak:
- * started here, before any test, they are not taken for one.
- */
-export async function startLimiterTimers(): Promise<void> {
-  const http = () => Promise.resolve(Response.json({}));
-  const access = { apiUrl: "http://127.0.0.1", serverUrl: "", token: undefined, timeoutMs: 1 };
-  const { z } = await import("zod");
-  const client = await GitHubClient.open(testContext({ http }), access);
-  await client.ask(
-    { route: "GET /rate_limit", parameters: {}, what: "the limit", needs: "nothing" },
-    z.object({}),
-  );
-}
 
 /** A GitHub on loopback, a bot that pulls from it, and a clock on which no retry waits. */
 export class ActionsWorld implements AsyncDisposable {

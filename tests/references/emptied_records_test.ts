@@ -4,10 +4,7 @@ import { planCategory } from "../../lib/references/plan_category.ts";
 import { readPrimaryRecords, refuseForeignRecords } from "../../lib/references/read_records.ts";
 import { refuseShrink, shrinkNote } from "../../lib/references/shrink.ts";
 import type { SyncReport } from "../../lib/references/sync_references.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld, type SyncChanges } from "../helpers/references_world.ts";
-
-await startLimiterTimers();
 
 type Json = Readonly<Record<string, unknown>>;
 

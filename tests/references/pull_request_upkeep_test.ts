@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
 import { lostAnswer } from "../../fakes/github_pulls_server.ts";
 import { problem } from "../../fakes/github_server.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld } from "../helpers/references_world.ts";
-
-await startLimiterTimers();
 
 const BRANCH = "model-sync/references";
 const LABELS = ["automated", "sync", "ready-for-review"];

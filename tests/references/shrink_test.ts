@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import type { SyncReport } from "../../lib/references/sync_references.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { ReferencesWorld, type SyncChanges } from "../helpers/references_world.ts";
-
-await startLimiterTimers();
 
 /** A category of models that are called m0, m1, and so on. */
 function models(count: number, first = 0): string {

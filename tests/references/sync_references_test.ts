@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { relative } from "node:path";
 import { DiskError } from "../../lib/core/errors.ts";
 import type { RepositoryReport, SyncReport } from "../../lib/references/sync_references.ts";
-import { startLimiterTimers } from "../helpers/actions_world.ts";
 import { IMAGES, ReferencesWorld } from "../helpers/references_world.ts";
 import { writeFiles } from "../helpers/temp_dir.ts";
 import { git } from "../helpers/test_git.ts";
-
-await startLimiterTimers();
 
 const BRANCH = "model-sync/references";
 const CLIP =

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Context } from "../../core/context.ts";
 import type { GitHubClient } from "../../github/github_client.ts";
+import { githubRequest } from "../../github/github_request.ts";
 import { CATEGORIES, type Category } from "../categories.ts";
 import { orWarn } from "./or_warn.ts";
 import { listPullRequests, type PullRequest, type PullRequestRoute, PullRequests } from "./pull_requests.ts";
@@ -87,12 +88,13 @@ export async function closeReplaced(
     const open = await listPullRequests(client, route, { state: "open", base }, PAGES_MAX);
     for (const pullRequest of open.filter(({ head }) => ORIGINAL_BRANCH.test(head))) {
       await orWarn(context, `An older pull request stays open: ${pullRequest.url}`, async () => {
-        const { data, hasNext } = await client.askAgain({
-          route: "GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
-          parameters: { owner, repo: name, pull_number: pullRequest.number, per_page: FILES_MAX },
-          what: `the files of ${owner}/${name}#${pullRequest.number}`,
-          needs: "pull_requests:read",
-        }, Files);
+        const request = githubRequest((api) => api.pulls.listFiles, {
+          owner,
+          repo: name,
+          pull_number: pullRequest.number,
+          per_page: FILES_MAX,
+        }, { what: `the files of ${owner}/${name}#${pullRequest.number}`, needs: "pull_requests:read" });
+        const { data, hasNext } = await client.sendRemembered(request, Files);
         if (hasNext || !data.every(({ filename }) => covered.has(filename))) return;
         await new PullRequests(context, client, route).close(
           pullRequest,

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Context } from "../../core/context.ts";
 import { messageAndHint, ModelSyncError } from "../../core/errors.ts";
-import type { GitHubClient, GitHubRequest } from "../../github/github_client.ts";
+import type { GitHubClient } from "../../github/github_client.ts";
+import { type GitHubRequest, githubRequest } from "../../github/github_request.ts";
 import { DRESS_PARTS, type DressPart } from "./marker.ts";
 import { type PullRequest, type RepositoryName, WRITES } from "./pull_requests.ts";
 
@@ -42,27 +43,34 @@ export async function dress(
   parts: readonly DressPart[] = DRESS_PARTS,
 ): Promise<Dressed> {
   const what = `${owner}/${name}#${number}`;
+  const repository = { owner, repo: name };
   const label: Part = {
     names: labels,
-    request: (names) => ({
-      route: "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
-      parameters: { owner, repo: name, issue_number: number, labels: names },
-      verb: "label",
-      what: `${what} with ${names.join(", ")}`,
-      needs: `${WRITES} (and issues:write to make labels that do not exist yet)`,
-      isRepeatable: true,
-    }),
+    request: (names) =>
+      githubRequest((api) => api.issues.addLabels, {
+        ...repository,
+        issue_number: number,
+        labels: [...names],
+      }, {
+        verb: "label",
+        what: `${what} with ${names.join(", ")}`,
+        needs: `${WRITES} (and issues:write to make labels that do not exist yet)`,
+        isRepeatable: true,
+      }),
   };
   const review = (key: "reviewers" | "team_reviewers", names: readonly string[]): Part => ({
     names,
-    request: (names) => ({
-      route: "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
-      parameters: { owner, repo: name, pull_number: number, [key]: names },
-      verb: "request",
-      what: `a review of ${what} from ${names.join(", ")}`,
-      needs: WRITES,
-      isRepeatable: true,
-    }),
+    request: (names) =>
+      githubRequest((api) => api.pulls.requestReviewers, {
+        ...repository,
+        pull_number: number,
+        [key]: [...names],
+      }, {
+        verb: "request",
+        what: `a review of ${what} from ${names.join(", ")}`,
+        needs: WRITES,
+        isRepeatable: true,
+      }),
   });
   const teams = [team?.split("/").at(-1) ?? ""].filter((slug) => slug !== "");
   const requests = {
@@ -97,7 +105,7 @@ async function give(
 ): Promise<readonly ModelSyncError[]> {
   if (names.length === 0) return [];
   try {
-    await client.ask(request(names), z.unknown());
+    await client.send(request(names), z.unknown());
     return [];
   } catch (error) {
     if (context.signal.aborted || !(error instanceof ModelSyncError)) throw error;

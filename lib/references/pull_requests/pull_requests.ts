@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Context } from "../../core/context.ts";
 import { FailedError } from "../../core/errors.ts";
-import type { GitHubClient, GitHubRequest } from "../../github/github_client.ts";
+import type { GitHubClient } from "../../github/github_client.ts";
 import { UnprocessableError } from "../../github/github_error.ts";
-import { writeOnce } from "../../github/write_once.ts";
+import { githubRequest } from "../../github/github_request.ts";
+import { writeOnce } from "../../github/writes.ts";
 import { type DressPart, type Marker, readMarker, withMarker } from "./marker.ts";
 
 /** A repository of GitHub's. */
@@ -102,25 +103,27 @@ export class PullRequests {
    * Opens a pull request. Should there be an open one after all, that is updated instead.
    *
    * @throws {FailedError} code `NOTHING_TO_PROPOSE` when the branches do not differ, `BRANCH_MISSING`; and what
-   * {@link GitHubClient.ask} throws
+   * {@link GitHubClient.send} throws
    */
   async create(
     proposal: NewProposal,
   ): Promise<{ readonly pullRequest: PullRequest; readonly outcome: "created" | "updated" }> {
     const { base, head } = this.route;
-    const request = {
-      ...this.#request("POST /repos/{owner}/{repo}/pulls", {
-        ...shown(proposal, proposal.pending),
-        base,
-        head,
-      }),
+    const shownParts = shown(proposal, proposal.pending);
+    const request = githubRequest((api) => api.pulls.create, {
+      ...this.#repository,
+      ...shownParts,
+      base,
+      head,
+    }, {
       verb: "create",
       what: `the pull request from ${head} to ${base} in ${this.#where}`,
-    };
+      needs: WRITES,
+    });
     try {
       const pullRequest = await writeOnce(
         this.#context,
-        async () => fromAnswer((await this.#client.ask(request, Answer)).data),
+        async () => fromAnswer((await this.#client.send(request, Answer)).data),
         // Of the same content, or it is not the one that was to be made.
         () => this.#findOpen(({ marker }) => marker.content === proposal.content),
       );
@@ -160,59 +163,45 @@ export class PullRequests {
   async #patch(
     verb: string,
     { number }: PullRequest,
-    changes: Readonly<Record<string, string>>,
+    changes: { readonly title?: string; readonly body: string; readonly state?: "closed" },
   ): Promise<PullRequest> {
-    const request = {
-      ...this.#request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
-        ...changes,
-        pull_number: number,
-      }),
-      verb,
-      what: `the pull request ${this.#where}#${number}`,
-      isRepeatable: true,
-    };
-    return fromAnswer((await this.#client.ask(request, Answer)).data);
+    const request = githubRequest((api) => api.pulls.update, {
+      ...this.#repository,
+      ...changes,
+      pull_number: number,
+    }, { verb, what: `the pull request ${this.#where}#${number}`, needs: WRITES, isRepeatable: true });
+    return fromAnswer((await this.#client.send(request, Answer)).data);
   }
 
   /** A comment that is the last word already was written by a run that got no further. */
   async #commentOnce({ number }: PullRequest, body: string): Promise<void> {
     const find = async () => await this.#lastComment(number) === body.trim() ? true : undefined;
-    const request = {
-      ...this.#request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
-        issue_number: number,
-        body,
-      }),
-      verb: "write",
-      what: `a comment on ${this.#where}#${number}`,
-    };
+    const request = githubRequest((api) => api.issues.createComment, {
+      ...this.#repository,
+      issue_number: number,
+      body,
+    }, { verb: "write", what: `a comment on ${this.#where}#${number}`, needs: WRITES });
     const write = async () => {
-      await this.#client.ask(request, Anything);
+      await this.#client.send(request, Anything);
       return true;
     };
     if (await find() === undefined) await writeOnce(this.#context, write, find);
   }
 
   async #lastComment(number: number): Promise<string | undefined> {
-    const request = {
-      ...this.#request("GET /repos/{owner}/{repo}/issues/{issue_number}/comments", {
-        issue_number: number,
-        per_page: 100,
-      }),
-      what: `the comments on ${this.#where}#${number}`,
-      needs: READS,
-    };
+    const request = githubRequest((api) => api.issues.listComments, {
+      ...this.#repository,
+      issue_number: number,
+      per_page: 100,
+    }, { what: `the comments on ${this.#where}#${number}`, needs: READS });
     let last: string | undefined;
-    const pages = this.#client.askPages(request, Comments, { pagesMax: COMMENT_PAGES_MAX });
+    const pages = this.#client.pages(request, Comments, { pagesMax: COMMENT_PAGES_MAX });
     for await (const page of pages) last = page.at(-1)?.body ?? last;
     return last?.replaceAll("\r\n", "\n").trim();
   }
 
-  #request(
-    route: string,
-    parameters: Readonly<Record<string, unknown>>,
-  ): Pick<GitHubRequest, "route" | "parameters" | "needs"> {
-    const { owner, name } = this.route;
-    return { route, parameters: { owner, repo: name, ...parameters }, needs: WRITES };
+  get #repository(): { readonly owner: string; readonly repo: string } {
+    return { owner: this.route.owner, repo: this.route.name };
   }
 
   get #where(): string {
@@ -245,17 +234,19 @@ export class PullRequests {
 export async function listPullRequests(
   client: GitHubClient,
   { owner, name }: RepositoryName,
-  filter: Readonly<Record<string, string>>,
+  filter: { readonly state: "open" | "all"; readonly head?: string; readonly base?: string },
   pagesMax: number,
 ): Promise<readonly PullRequest[]> {
-  const request = {
-    route: "GET /repos/{owner}/{repo}/pulls",
-    parameters: { owner, repo: name, ...filter, sort: "created", direction: "desc", per_page: PER_PAGE },
-    what: `the pull requests of ${owner}/${name}`,
-    needs: READS,
-  };
+  const request = githubRequest((api) => api.pulls.list, {
+    owner,
+    repo: name,
+    ...filter,
+    sort: "created",
+    direction: "desc",
+    per_page: PER_PAGE,
+  }, { what: `the pull requests of ${owner}/${name}`, needs: READS });
   const found: PullRequest[] = [];
-  for await (const page of client.askPages(request, z.array(Answer), { pagesMax, again: true })) {
+  for await (const page of client.pages(request, z.array(Answer), { pagesMax, remembered: true })) {
     found.push(...page.filter(({ head, base }) => head.repo?.id === base.repo?.id).map(fromAnswer));
   }
   return found;
