@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes lib/validators/pickle/library_imports.json: what pickles of known libraries may import.
+"""Writes lib/validators/pickle/rules/library_imports.json: what pickles of known libraries may import.
 
     python3 configs/pickle_imports.py                                # the installed libraries
     python3 configs/pickle_imports.py sklearn=1.7.2:~/scikit-learn   # a source tree, and what to call its version
     python3 configs/pickle_imports.py --output=FILE ...              # to another file, for tests
-    deno fmt lib/validators/pickle/library_imports.json
+    deno fmt lib/validators/pickle/rules/library_imports.json
 
 The script reads source code and imports none of it. What earlier runs found stays in the file, so that models of older
 and newer versions pass: run it with each version that counts, and review the difference before you commit it. To drop
@@ -26,7 +26,7 @@ arguments of their choice (REDUCE), make objects without their constructor (NEWO
   dropped that any of these modules has from elsewhere: from another library, or from a module that is compiled.
 
 What a hook needs, such as those of pandas and scipy.stats, has a rule of its own, written and reviewed by hand:
-lib/validators/pickle/allow_rules.ts. allow_list.ts refuses known gadgets whatever stands in this file.
+the `*_rules.ts` beside it. allow_list.ts refuses known gadgets whatever stands in this file.
 """
 
 import ast
@@ -38,7 +38,7 @@ import pathlib
 import re
 import sys
 
-DATA = pathlib.Path(__file__).parent.parent / "lib/validators/pickle/library_imports.json"
+DATA = pathlib.Path(__file__).parent.parent / "lib/validators/pickle/rules/library_imports.json"
 
 # Packages whose classes make up models, and the names of their distributions.
 LIBRARIES = {

@@ -7,7 +7,7 @@ import { releaseDir } from "../store/releases.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
-import type { ModelFile } from "../validators/model_file.ts";
+import type { ModelFile } from "../validators/checker.ts";
 import type { Safeguards } from "./safeguards.ts";
 import type { VerifiedRelease } from "./verify.ts";
 

@@ -1,6 +1,6 @@
 import type { ValidateSettings } from "../config/sections/validate.ts";
 import type { Context } from "../core/context.ts";
-import type { ModelFile } from "./model_file.ts";
+import type { Sha256 } from "../core/hash.ts";
 
 /** A release that is to be activated, staged and verified. */
 export interface ValidationRequest {
@@ -45,3 +45,13 @@ export interface Checker {
 
 /** How much of each file is read to know what it is: room for the first names in an archive or in a header. */
 export const HEAD_BYTES = 4096;
+
+/** A file whose bytes were verified, where it can be looked at before anybody loads it. */
+export interface ModelFile {
+  /** As the manifest names it: relative, with `/`. */
+  readonly path: string;
+  /** Where it is on this machine. */
+  readonly location: string;
+  readonly size: number;
+  readonly sha256: Sha256;
+}

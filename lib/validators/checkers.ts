@@ -1,11 +1,11 @@
 import type { Checker } from "./checker.ts";
-import { inspectGguf, looksLikeGguf } from "./gguf.ts";
 import { inspectJson } from "./json_file.ts";
 import { inspectOnnx } from "./onnx/inspect_onnx.ts";
-import { findZipEnds } from "./pickle/find_zip_ends.ts";
-import { inspectByPolicy } from "./pickle/inspect_by_policy.ts";
-import { recognisePickle } from "./pickle/recognise_pickle.ts";
-import { inspectSafetensors, looksLikeSafetensors } from "./safetensors.ts";
+import { inspectByPolicy } from "./pickle/inspect_pickle.ts";
+import { findZipEnds } from "./pickle/unpack/find_zip_ends.ts";
+import { recognisePickle } from "./pickle/unpack/recognise_pickle.ts";
+import { inspectGguf, looksLikeGguf } from "./tensors/gguf.ts";
+import { inspectSafetensors, looksLikeSafetensors } from "./tensors/safetensors.ts";
 
 /** Every format that is looked into. A new one is a line here. */
 export const CHECKERS: readonly Checker[] = [

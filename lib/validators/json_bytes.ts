@@ -1,5 +1,5 @@
 import { quote } from "../core/quote.ts";
-import { FormatProblem } from "./format_problem.ts";
+import { FormatProblem } from "./invalid_model.ts";
 
 /** Enough for few reads, small beside everything else. */
 const BUFFER_BYTES = 64 * 1024;

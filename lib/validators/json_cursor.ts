@@ -1,6 +1,6 @@
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { quote } from "../core/quote.ts";
-import { FormatProblem } from "./format_problem.ts";
+import { FormatProblem } from "./invalid_model.ts";
 import { BACKSLASH, type ByteSpan, describeByte, END, isDigit, JsonBytes, QUOTE } from "./json_bytes.ts";
 
 /** Names of tensors have some hundred characters; what is longer is no name. */

@@ -1,9 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { readAt } from "../core/read_at.ts";
-import { FormatProblem, orProblem } from "./format_problem.ts";
-import { InvalidModelError } from "./invalid_model.ts";
+import type { ModelFile } from "./checker.ts";
+import { FormatProblem, InvalidModelError, orProblem } from "./invalid_model.ts";
 import { JsonCursor, type NonFinite } from "./json_cursor.ts";
-import type { ModelFile } from "./model_file.ts";
 
 /** Half a second of walking. Larger ones are data, of which the digest says that they are what was published. */
 const JSON_BYTES_MAX = 64 * 1024 * 1024;

@@ -3,13 +3,18 @@ import { Pool } from "../core/pool.ts";
 import { readAt } from "../core/read_at.ts";
 import { Working } from "../core/working.ts";
 import { CHECKSUM_HINT, findWrongChecksum } from "../release/metadata_checksum.ts";
-import { type Checker, type CheckJob, HEAD_BYTES, type ValidationRequest } from "./checker.ts";
+import {
+  type Checker,
+  type CheckJob,
+  HEAD_BYTES,
+  type ModelFile,
+  type ValidationRequest,
+} from "./checker.ts";
 import { CHECKERS } from "./checkers.ts";
 import { runCustomCommand } from "./custom_command.ts";
 import { InvalidModelError } from "./invalid_model.ts";
-import type { ModelFile } from "./model_file.ts";
-import { adviseImports } from "./pickle/import_advice.ts";
-import { applyRules } from "./rules.ts";
+import { adviseImports } from "./pickle/refusals.ts";
+import { applyRules } from "./release_rules.ts";
 
 /** Each may load a model into a process of its own: two fill the smallest servers. */
 const SIDE_BY_SIDE_MAX = 2;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Validate } from "../../lib/config/sections/validate.ts";
-import type { ModelFile } from "../../lib/validators/model_file.ts";
+import type { ModelFile } from "../../lib/validators/checker.ts";
 import { validateRelease } from "../../lib/validators/validate_release.ts";
 import { type MadeTensor, safetensorsBytes, safetensorsHeader } from "../helpers/model_files.ts";
 import { testContext } from "../helpers/test_context.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import type { ModelFile } from "../../lib/validators/model_file.ts";
+import type { ModelFile } from "../../lib/validators/checker.ts";
 
 /** Writes a file into a folder, as one that was staged and verified. */
 export function stagedFile(dir: string, path: string, content: string | Uint8Array): ModelFile {

@@ -1,8 +1,8 @@
 import { quote } from "../../core/quote.ts";
 import { matchesAny } from "../../core/wildcards.ts";
-import type { OnnxModel } from "./read_onnx.ts";
 import type { ExpectedSignature, ExpectedValue } from "./onnx_settings.ts";
-import { describeValue, type OnnxShape, type OnnxValue } from "./onnx_value.ts";
+import type { OnnxModel } from "./read_onnx.ts";
+import { describeValue, type OnnxShape, type OnnxValue } from "./value_info.ts";
 
 type Signature = Pick<OnnxModel, "inputs" | "outputs">;
 

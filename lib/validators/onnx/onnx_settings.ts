@@ -1,4 +1,4 @@
-import type { OnnxShape } from "./onnx_value.ts";
+import type { OnnxShape } from "./value_info.ts";
 
 /** What is checked of ONNX models: `activation.validate.onnx`, with the names of the configuration. */
 export interface OnnxSettings {

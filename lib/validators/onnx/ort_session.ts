@@ -1,7 +1,7 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-web";
 import { cleanLine } from "../../core/clean_text.ts";
-import { NUMBER_TYPES } from "./onnx_value.ts";
 import type { Loadable } from "./try_protocol.ts";
+import { NUMBER_TYPES } from "./value_info.ts";
 
 /** Reasons of the runtime hold whole type signatures. */
 const REASON_CHARS_MAX = 300;

@@ -1,9 +1,8 @@
 import type { FileSystem } from "../../core/files.ts";
+import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
-import type { ModelFile } from "../model_file.ts";
-import type { OnnxValue } from "./onnx_value.ts";
 import { type ProtobufField, ProtobufFile, WIRE } from "./protobuf_file.ts";
-import { readValueInfo } from "./read_value_info.ts";
+import { type OnnxValue, readValueInfo } from "./value_info.ts";
 
 /** As deep as the readers of Protocol Buffers themselves go; a graph within a graph takes three. */
 const NESTING_MAX = 100;

@@ -1,8 +1,8 @@
-import { type FileSystem, findText, UnusableFileError } from "../../core/files.ts";
 import { UsageError } from "../../core/errors.ts";
+import { type FileSystem, findText, UnusableFileError } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
-import { describeValue, NUMBER_TYPES, type OnnxValue } from "./onnx_value.ts";
 import type { Feed, VectorInput, Vectors } from "./try_protocol.ts";
+import { describeValue, NUMBER_TYPES, type OnnxValue } from "./value_info.ts";
 
 const FLOATS = new Set(["float16", "float32", "float64"]);
 

@@ -1,22 +1,20 @@
 import type { Context } from "../../core/context.ts";
 import { type FileRange, fileRange } from "../../core/file_range.ts";
-import type { ModelFile } from "../model_file.ts";
-import type { PickleAllowList } from "./allow_list.ts";
-import {
-  type Contents,
-  type Found,
-  invalidContents,
-  invalidPickle,
-  type PickleInspection,
-} from "./contents.ts";
-import { fileSource } from "./file_source.ts";
-import { findZipEnds } from "./find_zip_ends.ts";
-import { inspectArchive } from "./inspect_archive.ts";
-import { opcodeBudget } from "./opcode_budget.ts";
+import { readAt } from "../../core/read_at.ts";
+import type { PickleSetting } from "../../core/settings.ts";
+import type { ModelFile } from "../checker.ts";
+import { InvalidModelError } from "../invalid_model.ts";
+import type { Contents, Found, PickleInspection } from "./contents.ts";
+import { opcodeBudget } from "./limits.ts";
+import { walkPickles } from "./machine/walk_pickle.ts";
 import { PickleProblem } from "./pickle_problem.ts";
-import { isNamedCompressed, isNamedPickle } from "./recognise_pickle.ts";
-import { peel, type Peeled } from "./unwrap.ts";
-import { walkPickles } from "./walk_pickle.ts";
+import { fileSource } from "./pickle_source.ts";
+import { invalidContents, invalidPickle } from "./refusals.ts";
+import type { PickleAllowList } from "./rules/rule.ts";
+import { findZipEnds } from "./unpack/find_zip_ends.ts";
+import { inspectArchive } from "./unpack/inspect_archive.ts";
+import { HEAD_BYTES, isNamedCompressed, isNamedPickle, recognisePickle } from "./unpack/recognise_pickle.ts";
+import { peel, type Peeled } from "./unpack/unwrap.ts";
 
 /**
  * Looks for a pickle in a file, whatever its name, and walks it without executing anything. Passes files that are no
@@ -202,4 +200,42 @@ async function inspectAgain(inspection: PickleInspection, contents: Contents): P
 function findEnds({ context, location }: PickleInspection, place: FileRange): readonly number[] {
   using file = context.fs.openSync(location, { read: true });
   return findZipEnds(fileRange(file, place), place.bytes).map((end) => place.offset + end);
+}
+
+/** What is done about pickles: `activation.validate.pickle`. */
+export interface PickleSettings {
+  readonly policy: PickleSetting;
+  readonly allow: readonly string[];
+}
+
+/**
+ * Looks into a file that may hold a pickle, as the configuration wants it. Where pickles are refused, files that may hold
+ * other things are looked into.
+ *
+ * @throws {InvalidModelError}
+ */
+export async function inspectByPolicy(
+  context: Context,
+  file: ModelFile,
+  { policy, allow }: PickleSettings,
+): Promise<void> {
+  if (policy === "ignore") return;
+  const isRefused = policy === "refuse";
+  if (isRefused && isPickle(context, file)) throw refusal(file);
+  const hasPickle = await inspectPickle(context, file, { patterns: allow });
+  if (isRefused && hasPickle) throw refusal(file);
+}
+
+/** Whether the first bytes are enough to say so. */
+function isPickle(context: Context, { location, path }: ModelFile): boolean {
+  using file = context.fs.openSync(location, { read: true });
+  const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
+  return suspicion?.kind === "pickle" && suspicion.isCertain;
+}
+
+function refusal({ path }: ModelFile): InvalidModelError {
+  return new InvalidModelError(
+    path,
+    "it is a pickle or has one in it, and activation.validate.pickle.policy refuses them all",
+  );
 }

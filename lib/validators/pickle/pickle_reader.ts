@@ -1,12 +1,4 @@
-/** Where a pickle's bytes come from, in order. */
-export interface PickleSource {
-  /** The next bytes, valid until the next call; `undefined` at the end. */
-  read(): Promise<Uint8Array | undefined>;
-  /** Passes over bytes that come next, all of them or up to the end; returns how many. */
-  skip(bytes: number): Promise<number>;
-  /** Ends the reading. */
-  close(): Promise<void>;
-}
+import type { PickleSource } from "./pickle_source.ts";
 
 /** Reads numbers and pieces of a source; what it has buffered, without waiting. */
 export class PickleReader {

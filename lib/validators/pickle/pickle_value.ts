@@ -1,5 +1,4 @@
-import type { GlobalRule } from "./allow_rules.ts";
-import type { Measures } from "./value_measures.ts";
+import { FREE, type GlobalRule } from "./rules/rule.ts";
 
 /**
  * What is known of a value on the stack without making it. Constants are themselves; a string that is long or not
@@ -21,6 +20,21 @@ export type PickleValue =
   | DictValue
   | DtypeValue
   | ArrayWrapperValue;
+
+/** What a value takes of those who hash it, copy it or free it. */
+export interface Measures {
+  /** What hashing it takes, compared with a number: Python does not remember a tuple's hash, nor an integer's. */
+  readonly weight: number;
+  /** How deep hashing it goes: Python hashes a tuple in a tuple on the stack of C. */
+  readonly nesting: number;
+  /**
+   * Bytes that a file chooses freely and that its hash depends on in a way that can be computed beforehand. Of text
+   * that is none: Python's hashes of text begin with a secret. See `hash_cost.ts`.
+   */
+  readonly freedom: number;
+  /** How deep freeing it goes on the stack of C. See `container_levels.ts`. */
+  readonly levels: number;
+}
 
 /** An integer that is too large for any use: never a size, an index or an argument that a library writes. */
 export interface IntegerValue {
@@ -83,7 +97,7 @@ export interface ListValue {
   nesting: number;
   freedom: number;
   levels: number;
-  /** See `inert.ts`. */
+  /** See {@link isInert}. */
   isInert: boolean;
   /** Items whose hashes cannot be told apart. */
   alike: number;
@@ -99,7 +113,7 @@ export interface TupleValue extends Measures {
   readonly holdsWrapper: boolean;
   /** Tuples inside each other, this one included; a dictionary counts as two. */
   readonly depth: number;
-  /** See `inert.ts`. */
+  /** See {@link isInert}. */
   readonly isInert: boolean;
 }
 
@@ -111,7 +125,7 @@ export interface DictValue {
   count: number;
   levels: number;
   isHeld: boolean;
-  /** See `inert.ts`. */
+  /** See {@link isInert}. */
   isInert: boolean;
   /** A key that no library writes into a state; known of every dictionary, however large. */
   forgedKey: string | undefined;
@@ -159,6 +173,18 @@ export const STORED_NUMBERS: InstanceValue = {
   hashed: { weight: 8, nesting: 1, freedom: 24 },
 };
 export const WRAPPER: ArrayWrapperValue = { kind: "wrapper" };
+
+/** Of what the user allows: it may be filled and set as the pickle wants. */
+export const FREE_INSTANCE: InstanceValue = {
+  kind: "instance",
+  rule: FREE,
+  isBuilt: false,
+  levels: 0,
+  isHeld: false,
+};
+
+/** Something that was made by what the user allowed. */
+export const OF_THE_USER = { kind: "global", module: "", name: "", rule: FREE } as const;
 
 /** Names that Python or numpy look up by themselves: `__setstate__`, `__array_interface__`, which holds an address. */
 const SPECIAL = /^__\w+__$/;
@@ -224,5 +250,30 @@ export function describe(value: PickleValue): string {
       return `a number of ${value.bytes} bytes`;
     default:
       return `a ${value.kind}`;
+  }
+}
+
+/**
+ * Whether nothing in a value has attributes of the pickle's choice: constants, arrays, what a call has made of them, and
+ * containers of these. Libraries ask such values for methods while they load a file, and of any other object they may get
+ * a function that the pickle has stored there. What the user allows counts as well.
+ */
+export function isInert(value: PickleValue): boolean {
+  if (!isObject(value)) return true;
+  switch (value.kind) {
+    case "data":
+      return value.type === undefined || value.type === "float";
+    case "integer":
+    case "dtype":
+      return true;
+    case "tuple":
+    case "list":
+    case "dict":
+      return value.isInert;
+    case "instance":
+      return value.rule === undefined || value.rule === FREE || value.rule.state === "array" ||
+        value.rule.isInert === true;
+    default:
+      return false;
   }
 }

@@ -1,0 +1,127 @@
+import { measureAll } from "../cost/value_measures.ts";
+import { KEPT_BYTES, PICKLE_LIMITS } from "../limits.ts";
+import {
+  DATA,
+  type DictValue,
+  holdsWrapper,
+  isForged,
+  isInert,
+  isObject,
+  type PickleValue,
+  type TupleValue,
+} from "../pickle_value.ts";
+
+/** What dictionaries have in them that are empty, as most are. */
+const NO_ENTRIES: ReadonlyMap<string, PickleValue> = new Map();
+
+/** Tuples of which no more is known. */
+const SOME_TUPLE: TupleValue = {
+  kind: "tuple",
+  items: undefined,
+  holdsWrapper: false,
+  depth: 1,
+  isInert: false,
+  weight: Infinity,
+  nesting: Infinity,
+  freedom: Infinity,
+  levels: 0,
+};
+/** Of those that may be keys: of no more than eight bytes, and of others. */
+const LIGHT_TUPLE: TupleValue = {
+  ...SOME_TUPLE,
+  weight: PICKLE_LIMITS.tupleItems,
+  nesting: PICKLE_LIMITS.tupleItems,
+};
+const SAFE_TUPLE: TupleValue = { ...LIGHT_TUPLE, freedom: 8 };
+const EMPTY_TUPLE: TupleValue = {
+  ...SOME_TUPLE,
+  items: [],
+  isInert: true,
+  weight: 1,
+  nesting: 1,
+  freedom: 0,
+};
+const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
+
+/**
+ * Makes the values that take memory, and counts it, whatever becomes of them. When that is spent, or where nobody looks,
+ * a value is of its kind and no more is known of it.
+ */
+export class KeptValues {
+  #bytes = 0;
+  #lastTuple: TupleValue = EMPTY_TUPLE;
+
+  /** Whether as much more may be kept; it is counted then. */
+  spend(bytes: number): boolean {
+    if (this.#bytes + bytes > PICKLE_LIMITS.keptBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  tuple(items: readonly PickleValue[]): TupleValue {
+    if (items.length === 0) return EMPTY_TUPLE;
+    // A column of numbers is a million tuples of the same dtype and some bytes: one serves for all.
+    const last = this.#lastTuple;
+    if (last.items?.length === items.length && last.items.every((item, index) => item === items[index])) {
+      return last;
+    }
+    const holds = items.some(holdsWrapper);
+    const isKept = items.length <= PICKLE_LIMITS.tupleItems &&
+      this.spend(KEPT_BYTES.tuple + KEPT_BYTES.tupleItem * items.length);
+    if (!isKept && holds) return WRAPPED_TUPLE;
+    const measures = measureAll(items);
+    if (!isKept && measures.weight > LIGHT_TUPLE.weight) return SOME_TUPLE;
+    if (!isKept) return measures.freedom <= SAFE_TUPLE.freedom ? SAFE_TUPLE : LIGHT_TUPLE;
+    const kept = items.some((item) => depthOf(item) > INNER_DEPTH_MAX) ? items.map(shallow) : items;
+    const depth = kept.reduce((most: number, item) => Math.max(most, 1 + depthOf(item)), 1);
+    this.#lastTuple = {
+      kind: "tuple",
+      items: kept,
+      holdsWrapper: holds,
+      depth,
+      isInert: items.every(isInert),
+      ...measures,
+    };
+    return this.#lastTuple;
+  }
+
+  /** An empty dictionary. What it counts is known when there is no memory for more. */
+  dict(): DictValue {
+    const entries = this.spend(KEPT_BYTES.dict) ? NO_ENTRIES : undefined;
+    return { kind: "dict", entries, count: 0, forgedKey: undefined, levels: 0, isHeld: false, isInert: true };
+  }
+
+  setEntry(dict: DictValue, key: PickleValue, value: PickleValue): void {
+    dict.count++;
+    if (typeof key === "string" && isForged(key, value)) dict.forgedKey = key;
+    const { entries } = dict;
+    const isKept = typeof key === "string" && entries !== undefined &&
+      entries.size < PICKLE_LIMITS.dictEntries &&
+      this.spend(KEPT_BYTES.dictEntry + (entries.size === 0 ? KEPT_BYTES.dictTable : 0));
+    if (!isKept) dict.entries = undefined;
+    else if (entries instanceof Map && entries.size > 0) entries.set(key, entryOf(value));
+    else dict.entries = new Map([[key, entryOf(value)]]);
+  }
+}
+
+/**
+ * The deepest that is checked is the unit in the metadata in the state of a dtype. What is deeper is dropped, so that a
+ * million tuples inside each other are not kept as a chain.
+ */
+const INNER_DEPTH_MAX = 3;
+
+function depthOf(value: PickleValue): number {
+  if (!isObject(value)) return 0;
+  if (value.kind === "dict") return 2;
+  return value.kind === "tuple" ? value.depth : 0;
+}
+
+function shallow(value: PickleValue): PickleValue {
+  if (depthOf(value) <= INNER_DEPTH_MAX) return value;
+  return holdsWrapper(value) ? WRAPPED_TUPLE : SOME_TUPLE;
+}
+
+/** No dictionary is looked at in another one. */
+function entryOf(value: PickleValue): PickleValue {
+  return isObject(value) && value.kind === "dict" ? DATA : shallow(value);
+}

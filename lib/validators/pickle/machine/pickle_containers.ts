@@ -1,0 +1,201 @@
+import { ContainerLevels, FILLED_LEVEL } from "../cost/container_levels.ts";
+import { HashCost } from "../cost/hash_cost.ts";
+import { LOAD_BYTES, type LoadCost } from "../cost/load_cost.ts";
+import { freedomOfConstants, measureAll, nestingOf } from "../cost/value_measures.ts";
+import { PICKLE_LIMITS } from "../limits.ts";
+import type { PickleProblem } from "../pickle_problem.ts";
+import {
+  DATA,
+  type DataValue,
+  describe,
+  type DictValue,
+  FREE_INSTANCE,
+  holdsWrapper,
+  isForged,
+  isInert,
+  isObject,
+  type ListValue,
+  type PickleValue,
+  SET,
+  type TupleValue,
+} from "../pickle_value.ts";
+import { KeptValues } from "./kept_values.ts";
+import type { MachineOptions } from "./machine_options.ts";
+import { PickleStack } from "./pickle_stack.ts";
+
+/** What a pickle makes of tuples, lists, sets and dictionaries, and what that costs those who load it. */
+export class PickleContainers extends PickleStack {
+  /** Imports up to now, allowed or not. */
+  imports = 0;
+  protected importsGetattr = false;
+  /** Whether something that is not inert was put into what seemed to be, after that was put into something else. */
+  protected isLateForeign = false;
+  protected readonly kept = new KeptValues();
+  protected readonly levels = new ContainerLevels();
+  readonly #cost: LoadCost;
+  /** Of what is in lists, which is hashed when a set is made of one. */
+  readonly #listed = new HashCost();
+
+  constructor(options: MachineOptions) {
+    super(options);
+    this.#cost = options.cost;
+  }
+
+  tuple(items: readonly PickleValue[]): TupleValue {
+    const tuple = this.kept.tuple(items);
+    if (tuple.holdsWrapper && tuple.items === undefined) throw this.wrapperMisused();
+    if (items.length > 0) this.allocate(LOAD_BYTES.tuple);
+    this.levels.hold(items);
+    if (tuple.items === undefined) this.put(tuple, items);
+    return tuple;
+  }
+
+  /** A list that is empty. */
+  list(): ListValue {
+    this.allocate(LOAD_BYTES.list);
+    return {
+      kind: "list",
+      count: 0,
+      weight: 1,
+      nesting: 1,
+      freedom: 0,
+      alike: 0,
+      levels: 0,
+      isHeld: false,
+      isInert: true,
+    };
+  }
+
+  /** A set that is empty. */
+  set(): DataValue {
+    this.allocate(LOAD_BYTES.set);
+    return SET;
+  }
+
+  /** FROZENSET. */
+  frozen(items: readonly PickleValue[]): DataValue {
+    this.contain(items);
+    this.allocate(LOAD_BYTES.set + LOAD_BYTES.setItem * items.length);
+    const { freedom, levels } = measureAll(items);
+    return { kind: "data", type: "frozenset", weight: this.#hash(items), freedom, levels };
+  }
+
+  /** A dictionary that is empty. */
+  dict(): DictValue {
+    this.allocate(LOAD_BYTES.dict);
+    return this.kept.dict();
+  }
+
+  /** Checks what goes into a list or a set. */
+  contain(items: readonly PickleValue[]): void {
+    if (items.some(holdsWrapper)) throw this.wrapperMisused();
+    this.levels.hold(items);
+  }
+
+  /** Puts items into what APPEND finds on the stack. */
+  extend(items: readonly PickleValue[], target = this.top()): void {
+    this.allocate(LOAD_BYTES.item * items.length);
+    if (!isObject(target) || target.kind !== "list") {
+      this.contain(items);
+      this.#checkFilled(target, "items");
+      return this.put(target, items, FILLED_LEVEL);
+    }
+    target.count += items.length;
+    const constants = freedomOfConstants(items);
+    if (constants !== undefined) {
+      target.weight += items.length;
+      target.freedom += constants;
+      return;
+    }
+    this.contain(items);
+    const { nesting, freedom } = measureAll(items);
+    target.weight += this.#listed.weigh(items, target);
+    target.nesting = Math.max(target.nesting, nesting);
+    target.freedom += freedom;
+    this.#keepInert(target, items);
+    this.put(target, items);
+  }
+
+  /** ADDITEMS. */
+  addItems(items: readonly PickleValue[]): void {
+    this.contain(items);
+    this.#hash(items);
+    this.allocate(LOAD_BYTES.setItem * items.length);
+    this.#checkFilled(this.top(), "items");
+    this.put(this.top(), items);
+  }
+
+  /** @param pairs key, value, key, value */
+  setItems(pairs: readonly PickleValue[], target = this.top()): void {
+    this.contain(pairs);
+    this.#hash(pairs.filter((_, index) => index % 2 === 0));
+    const isDict = isObject(target) && target.kind === "dict";
+    if (!isDict) this.#checkFilled(target, "pairs", pairs);
+    this.allocate(LOAD_BYTES.entry * pairs.length / 2);
+    this.put(target, pairs, isDict ? 0 : FILLED_LEVEL);
+    if (pairs.length % 2 !== 0) throw this.broken("sets a key without a value");
+    if (!isDict) return;
+    this.#keepInert(target, pairs);
+    for (let index = 0; index < pairs.length; index += 2) {
+      this.kept.setEntry(target, pairs[index] ?? null, pairs[index + 1] ?? null);
+    }
+  }
+
+  /** Notes what a list or a dictionary has in it now; what holds it already does not know. */
+  #keepInert(target: ListValue | DictValue, values: readonly PickleValue[]): void {
+    if (!target.isInert || values.every(isInert)) return;
+    target.isInert = false;
+    this.isLateForeign ||= target.isHeld;
+  }
+
+  /** Notes that something has values in it, which count for so many levels. */
+  protected put(target: PickleValue, values: readonly PickleValue[], own = 0): void {
+    if (!this.levels.put(target, values, own)) {
+      throw this.refused("puts containers into each other that Python cannot free");
+    }
+  }
+
+  /** Counts what Python allocates. */
+  protected allocate(bytes: number): void {
+    if (this.#cost.allocate(bytes, this.offset)) return;
+    const problem = "makes Python allocate far more than the file holds";
+    if (this.imports > 0) throw this.refused(problem);
+    this.suspect(problem);
+  }
+
+  /** Picklers fill an object before they set its state, which may hide `append`, `extend` and `add`. */
+  #checkFilled(target: PickleValue, how: "items" | "pairs", pairs: readonly PickleValue[] = []): void {
+    if (!isObject(target)) return;
+    if (target === FREE_INSTANCE || target === DATA || (target.kind === "data" && how === "items")) return;
+    if (target.kind === "instance" && target.rule?.fill === how && !target.isBuilt) {
+      const isForgedItem = pairs.some((key, at) => at % 2 === 0 && isForged(key, pairs[at + 1] ?? null));
+      if (!isForgedItem || target.rule.hasItemsAsAttributes !== true) return;
+    }
+    const problem = `adds to ${describe(target)}`;
+    if (target.kind === "global" || target.kind === "unknown") return this.suspect(problem, describe(target));
+    throw this.refused(problem);
+  }
+
+  /** Counts what hashing takes, and returns it. */
+  #hash(values: readonly PickleValue[]): number {
+    const { hashing, keys } = this.#cost;
+    if (values.some((value) => nestingOf(value) > PICKLE_LIMITS.hashedNesting)) {
+      throw this.refused(
+        `has keys that are more than ${PICKLE_LIMITS.hashedNesting} tuples inside each other`,
+      );
+    }
+    const weight = hashing.weigh(values, keys);
+    if (!hashing.spend(weight)) throw this.refused("has keys that take too long to hash");
+    return weight;
+  }
+
+  protected wrapperMisused(): PickleProblem {
+    if (this.importsGetattr) return this.getattrMisused();
+    return this.refused("uses joblib's place-holder of an array as something else");
+  }
+
+  /** Only what is allowed by its own name may be looked up. */
+  protected getattrMisused(): PickleProblem {
+    return this.refused("imports builtins.getattr", "builtins.getattr");
+  }
+}

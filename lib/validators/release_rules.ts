@@ -1,0 +1,118 @@
+import type { ValidateSettings } from "../config/sections/validate.ts";
+import { RefusedError } from "../core/errors.ts";
+import { matchesAny } from "../core/wildcards.ts";
+import { totalBytes } from "../release/manifest.ts";
+import type { ModelFile } from "./checker.ts";
+import { InvalidModelError } from "./invalid_model.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** The rules of the configuration that look at a release as a whole. */
+export type Rules = Pick<
+  ValidateSettings,
+  "required_files" | "max_file_bytes" | "max_total_bytes" | "max_shrink" | "max_growth" | "max_age_hours"
+>;
+
+/** What the rules are about. */
+export interface RuledRelease {
+  readonly files: readonly ModelFile[];
+  /** When it was published, ISO 8601. */
+  readonly createdAt: string;
+  /** The files of the active release, where there is one. */
+  readonly active: readonly ModelFile[] | undefined;
+}
+
+/**
+ * Holds a release against the rules: required files, sizes, how much it differs in size from the active release, age.
+ *
+ * @throws {InvalidModelError} for the first that it breaks
+ * @throws {RefusedError} code `RELEASE_AGE`: that says as much about the clocks as about the release
+ */
+export function applyRules(rules: Rules, release: RuledRelease, now: Date): void {
+  requireFiles(rules.required_files, release.files);
+  refuseLarge(rules, release.files);
+  if (release.active !== undefined) refuseDrift(rules, release.active, release.files);
+  if (rules.max_age_hours !== undefined) refuseOld(rules.max_age_hours, release.createdAt, now);
+}
+
+function requireFiles(patterns: readonly string[], files: readonly ModelFile[]): void {
+  const missing = patterns.filter((pattern) => !files.some(({ path }) => matchesAny(path, [pattern])));
+  if (missing.length === 0) return;
+  throw new InvalidModelError(
+    "",
+    `no file matches ${missing.slice(0, NAMED_MAX).map((pattern) => `"${pattern}"`).join(", nor ")}${
+      missing.length > NAMED_MAX ? ` (and ${missing.length - NAMED_MAX} more of required_files)` : ""
+    }`,
+    {
+      hint:
+        `it has ${files.length} files; publish what is missing, or change activation.validate.required_files`,
+    },
+  );
+}
+
+/** A message that names more is read by nobody. */
+const NAMED_MAX = 5;
+
+function refuseLarge(rules: Rules, files: readonly ModelFile[]): void {
+  const { max_file_bytes: fileMax, max_total_bytes: totalMax } = rules;
+  const large = fileMax === undefined ? undefined : files.find(({ size }) => size > fileMax);
+  if (large !== undefined) {
+    throw new InvalidModelError(large.path, `it is ${large.size} bytes, max_file_bytes allows ${fileMax}`, {
+      hint: "if that is meant, raise activation.validate.max_file_bytes; the active release is untouched",
+    });
+  }
+  const bytes = totalBytes(files);
+  if (totalMax !== undefined && bytes > totalMax) {
+    throw new InvalidModelError("", `its files are ${bytes} bytes, max_total_bytes allows ${totalMax}`, {
+      hint: "if that is meant, raise activation.validate.max_total_bytes; the active release is untouched",
+    });
+  }
+}
+
+function refuseDrift(rules: Rules, before: readonly ModelFile[], after: readonly ModelFile[]): void {
+  const measures = [
+    { what: "its count of files", unit: "", was: before.length, is: after.length },
+    { what: "its size", unit: " bytes", was: totalBytes(before), is: totalBytes(after) },
+  ];
+  const limits = [
+    { key: "max_shrink", limit: rules.max_shrink, sign: -1, word: "less" },
+    { key: "max_growth", limit: rules.max_growth, sign: 1, word: "more" },
+  ];
+  for (const { what, unit, was, is } of measures) {
+    for (const { key, limit, sign, word } of limits) {
+      const difference = sign * (is - was);
+      if (limit === undefined || difference <= limit * was) continue;
+      throw new InvalidModelError(
+        "",
+        `${what} is ${is}${unit}, that of the active one ${was}${unit}: ${
+          percent(difference / was)
+        } ${word}, ${key} allows ${percent(limit)}`,
+        { hint: `if that is meant, raise activation.validate.${key}; the active release is untouched` },
+      );
+    }
+  }
+}
+
+function percent(fraction: number): string {
+  return `${Number((fraction * 100).toFixed(1))} %`;
+}
+
+/** As far ahead as behind: a clock that is wrong by less than the limit hurts nobody. */
+function refuseOld(hoursMax: number, createdAt: string, now: Date): void {
+  const hours = (now.getTime() - Date.parse(createdAt)) / HOUR_MS;
+  if (Math.abs(hours) <= hoursMax) return;
+  const age = hours < 0 ? `${format(-hours)} h ahead of this machine's clock` : `${format(hours)} h old`;
+  throw new RefusedError(
+    `Cannot activate the release: it was published at ${createdAt} and is ${age}, max_age_hours allows ${hoursMax} h`,
+    {
+      code: "RELEASE_AGE",
+      hint: hours < 0
+        ? "set the clock of this machine or of the one that published"
+        : "publish a fresh one, or raise activation.validate.max_age_hours; the active release is untouched",
+    },
+  );
+}
+
+function format(hours: number): string {
+  return String(Number(hours.toFixed(hours < 1 ? 4 : 1)));
+}

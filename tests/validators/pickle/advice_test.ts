@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { load } from "js-yaml";
+import { z } from "zod";
+import { Validate } from "../../../lib/config/sections/validate.ts";
+import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
+import { adviseImports } from "../../../lib/validators/pickle/refusals.ts";
+import { inspectBytes } from "../../helpers/inspect_bytes.ts";
+import { global, PROTO_4, rawPickle, stackGlobal, text } from "../../helpers/raw_pickle.ts";
+import { rawZip } from "../../helpers/raw_zip.ts";
+
+async function refusal(content: Uint8Array, name: string, allow: readonly string[] = []) {
+  try {
+    await inspectBytes(content, name, allow);
+  } catch (error) {
+    assert.ok(error instanceof InvalidModelError);
+    return error;
+  }
+  assert.fail(`${name} is not refused`);
+}
+
+const Pasted = z.object({ allow: z.array(z.string()) });
+
+/** The list of the hint, as YAML reads it and the configuration takes it. */
+function pasted(hint: string | undefined): readonly string[] {
+  const line = /activation\.validate\.pickle: (allow: \[[^\]]*\])/.exec(hint ?? "")?.[1];
+  assert.ok(line !== undefined, hint);
+  const pickle = Pasted.parse(load(line));
+  return Validate.parse({ pickle }).pickle.allow;
+}
+
+const called = (module: string, name: string) => rawPickle(stackGlobal(module, name), ")R");
+const made = (module: string, name: string) => rawPickle(stackGlobal(module, name), ")", 0x81);
+
+/** Everything that a user's own classes and functions make picklers write. */
+const OWN = rawPickle(
+  "(",
+  made("bot.models", "Net"),
+  rawPickle("}", text("scale"), stackGlobal("bot.util", "scale"), "sb"),
+  called("bot.models", "Net.load_weights"),
+  // What a method of a class has made is called: `getattr(cls, name)(...)`.
+  rawPickle(stackGlobal("bot.reach", "method"), text("x"), 0x85, "R)R"),
+  rawPickle(stackGlobal("collections", "defaultdict"), stackGlobal("bot.util", "zero"), 0x85, "R"),
+  rawPickle(
+    stackGlobal("copyreg", "_reconstructor"),
+    stackGlobal("bot.arrays", "Masked"),
+    stackGlobal("bot.arrays", "Base"),
+    "N",
+    0x87,
+    "R",
+  ),
+  rawPickle(
+    stackGlobal("numpy.core.multiarray", "_reconstruct"),
+    stackGlobal("bot.arrays", "Tagged"),
+    rawPickle("K", 0, 0x85),
+    rawPickle("C", 1, "b"),
+    0x87,
+    "R",
+  ),
+  stackGlobal("__main__", "Scaler"),
+  "t.",
+);
+
+const NAMED = [
+  "bot.models.Net",
+  "bot.util.scale",
+  "bot.models.Net.load_weights",
+  "bot.reach.method",
+  "bot.util.zero",
+  "bot.arrays.Masked",
+  "bot.arrays.Base",
+  "bot.arrays.Tagged",
+  "__main__.Scaler",
+];
+
+Deno.test("a refusal names every missing import, and the model passes with its line pasted", async () => {
+  const contents: Readonly<Record<string, Uint8Array>> = {
+    "m.pkl": rawPickle(PROTO_4, OWN),
+    "m.joblib": OWN,
+    "weights.bin": OWN,
+    "model": rawPickle(PROTO_4, OWN),
+    "m.zip": rawZip([{ name: "a.pkl", content: OWN }]),
+  };
+  for (const [name, content] of Object.entries(contents)) {
+    const { message, hint, imports } = await refusal(content, name);
+    assert.match(
+      message,
+      /imports bot\.models\.Net at byte \d+, and imports bot\.util\.scale, .*; allowed are/,
+    );
+    assert.deepEqual(imports, NAMED, name);
+    assert.deepEqual(pasted(hint), NAMED);
+    assert.equal(await inspectBytes(content, name, pasted(hint)), true);
+  }
+});
+
+Deno.test("a refusal names what comes behind an array, and in later pickles of the file", async () => {
+  const pickle = (name: string) => rawPickle(PROTO_4, stackGlobal("bot.models", name), ".");
+  const { imports } = await refusal(rawPickle(pickle("A"), pickle("B"), pickle("A"), pickle("C")), "m.pkl");
+  assert.deepEqual(imports, ["bot.models.A", "bot.models.B", "bot.models.C"]);
+});
+
+Deno.test("a file that breaks behind its imports is refused for them", async () => {
+  for (const name of ["m.pkl", "weights.bin"]) {
+    const { message, imports } = await refusal(
+      rawPickle(PROTO_4, stackGlobal("bot.models", "A"), called("bot.models", "B"), 0xff),
+      name,
+    );
+    assert.match(message, /imports bot\.models\.A at byte/);
+    assert.deepEqual(imports, ["bot.models.A", "bot.models.B"]);
+  }
+});
+
+Deno.test("more imports than a message holds are counted", async () => {
+  const many = Array.from({ length: 300 }, (_, at) => stackGlobal("bot.models", `Layer${at}`));
+  const { message, hint, imports } = await refusal(rawPickle(PROTO_4, "(", ...many, "t."), "m.pkl");
+  assert.equal(imports.length, 300);
+  assert.match(message, /Layer39, bot\.models\.Layer40 and 259 more; allowed are/);
+  assert.match(hint ?? "", /Layer39\] \(and 260 more, which the next refusal names\)$/);
+  assert.equal(pasted(hint).length, 40);
+});
+
+const DANGEROUS = [
+  "builtins.getattr",
+  "__builtin__.eval",
+  "functools.partial",
+  "torch.storage._load_from_bytes",
+  "torch.load",
+  "joblib.numpy_pickle.load",
+  "joblib.load",
+  "numpy.testing._private.utils.runstring",
+  "pandas.io.pickle.read_pickle",
+  "pandas.core.computation.eval.eval",
+  "sklearn.datasets._base.load_files",
+  "scipy.stats._continuous_distns.norm_gen",
+  "operator.methodcaller",
+  "os.system",
+  "bot.models.os.system",
+  "bot.util.eval",
+  "importlib.import_module",
+  "subprocess.Popen",
+];
+
+Deno.test("what would let a file run any code is not advised, and the refusal says so", async () => {
+  for (const name of DANGEROUS) {
+    const advice = adviseImports([name, "bot.models.Net"]);
+    assert.ok(advice.startsWith(`do not allow ${name}: with it, a file can run any code`), advice);
+    assert.deepEqual(pasted(advice), ["bot.models.Net"]);
+    const [, module = "", attribute = ""] = /^(.*)\.(\w+)$/.exec(name) ?? [];
+    const { hint } = await refusal(rawPickle(PROTO_4, called(module, attribute), "."), "m.pkl");
+    assert.match(
+      hint ?? "",
+      /^do not allow .*: with it, a file can run any code or read any file; store the/,
+    );
+    assert.doesNotMatch(hint ?? "", /allow: \[/);
+  }
+  for (const harmless of ["torch.nn.modules.linear.Linear", "types.SimpleNamespace", "bot.models.run_net"]) {
+    assert.deepEqual(pasted(adviseImports([harmless])), [harmless]);
+  }
+});
+
+Deno.test("an object that the file has made is not advised", async () => {
+  const { message, hint } = await refusal(rawPickle(PROTO_4, "cbuiltins\nset\n)R)R."), "m.pkl");
+  assert.match(message, /its pickle calls data|its pickle calls an object/);
+  assert.doesNotMatch(hint ?? "", /an object|allow:/);
+});
+
+Deno.test("a name with dots is allowed where it is named exactly, and by no wildcard", async () => {
+  const content = rawPickle(PROTO_4, stackGlobal("bot.models", "os.system"), ")R.");
+  await refusal(content, "m.pkl", ["bot.*", "bot.models.*"]);
+  assert.equal(await inspectBytes(content, "m.pkl", ["bot.models.os.system"]), true);
+});
+
+Deno.test("names that no configuration takes are not advised", async () => {
+  for (const [module, name] of [["my-bot", "Net"], ["mödul", "Größe"]] as const) {
+    const { hint } = await refusal(rawPickle(PROTO_4, global(module, name), "."), "m.pkl");
+    assert.equal(
+      hint,
+      `rename what the configuration cannot name, and store the model again: ${module}.${name}`,
+    );
+  }
+});
+
+Deno.test("a refusal for calls and objects of known classes names all of them, and passes when pasted", async () => {
+  const content = rawPickle(
+    PROTO_4,
+    "(",
+    called("statsmodels.tsa.statespace._representation", "dStatespace"),
+    called("statsmodels.tsa.statespace._kalman_filter", "dKalmanFilter"),
+    called("sklearn.svm", "SVC"),
+    rawPickle(stackGlobal("sklearn.linear_model", "Ridge"), "K", 1, 0x85, 0x81),
+    made("numpy", "mean"),
+    called("bot.models", "Net"),
+    "t.",
+  );
+  const { hint } = await refusal(content, "m.pkl");
+  const allow = pasted(hint);
+  assert.deepEqual([...allow].sort(), [
+    "bot.models.Net",
+    "numpy.mean",
+    "sklearn.linear_model.Ridge",
+    "sklearn.svm.SVC",
+    "statsmodels.tsa.statespace._kalman_filter.dKalmanFilter",
+    "statsmodels.tsa.statespace._representation.dStatespace",
+  ]);
+  assert.equal(await inspectBytes(content, "m.pkl", allow), true);
+});
+
+Deno.test("results of scipy's tests are not called dangerous", () => {
+  assert.match(adviseImports(["scipy.stats._stats_mstats_common.LinregressResult"]), /allow: \[scipy/);
+  assert.match(adviseImports(["scipy.stats._distn_infrastructure.rv_generic"]), /do not allow/);
+});

@@ -1,0 +1,415 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Sha256 } from "../../../lib/core/hash.ts";
+import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
+import { decompressLz4 } from "../../../lib/validators/pickle/unpack/lz4_frame.ts";
+import { inspectPickle } from "../../../lib/validators/pickle/inspect_pickle.ts";
+import { opcodeBudget, UNWRAP_LIMITS } from "../../../lib/validators/pickle/limits.ts";
+import { OPCODES } from "../../../lib/validators/pickle/machine/opcodes.ts";
+import { PickleProblem } from "../../../lib/validators/pickle/pickle_problem.ts";
+import { type PickleSource, streamSource } from "../../../lib/validators/pickle/pickle_source.ts";
+import {
+  type WalkOptions,
+  walkPickles,
+  type WalkReport,
+} from "../../../lib/validators/pickle/machine/walk_pickle.ts";
+import {
+  arrayWrapper,
+  float64,
+  global,
+  type PicklePart,
+  PROTO_4,
+  rawPickle,
+  stackGlobal,
+  text,
+} from "../../helpers/raw_pickle.ts";
+import { joined } from "../../helpers/raw_zip.ts";
+import { madeBy, PYTHON, WITHOUT_PYTHON } from "../../helpers/scikit_learn.ts";
+import { SAID } from "../../helpers/python_fixture.ts";
+import { tempDir } from "../../helpers/temp_dir.ts";
+import { testContext } from "../../helpers/test_context.ts";
+
+const SHA256: Sha256 = "0".repeat(64);
+const SIGNAL = new AbortController().signal;
+
+/** Every honest kind of value that scikit-learn's users store, in every way that Python writes it. */
+const STORE = `
+import bz2, collections, joblib, numpy as np, pickle, scipy.sparse, warnings
+from scipy.spatial import cKDTree
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest
+from sklearn.cluster import BisectingKMeans, FeatureAgglomeration
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
+from sklearn.svm import SVC
+warnings.simplefilter("ignore")
+x = np.random.RandomState(0).rand(60, 4)
+y = (x[:, 0] > .5).astype(int)
+models = [m.fit(x, y) for m in [
+  RandomForestClassifier(5), GradientBoostingClassifier(n_estimators=3), HistGradientBoostingClassifier(max_iter=3),
+  IsolationForest(n_estimators=3), KNeighborsClassifier(algorithm="kd_tree"), SVC(), SGDClassifier(),
+  CalibratedClassifierCV(GaussianNB(), method="isotonic"), KBinsDiscretizer(), SelectKBest(k=2), BisectingKMeans(2),
+  FeatureAgglomeration(2),
+  GridSearchCV(LogisticRegression(), {"C": [1, 2]}, scoring=["accuracy", "roc_auc"], refit="accuracy"),
+  make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression())]]
+values = [TfidfVectorizer().fit(["a bb", "cc bb"]), np.zeros((0, 3)), np.float64(1), np.array(["a", None], dtype=object),
+  np.array([(1, 2.)], dtype=[("a", "i4"), ("b", "f8", (2,))]), np.array([(1, None)], dtype=[("a", "i4"), ("b", "O")]),
+  np.array(["2020"], dtype="M8[ns]"), np.array(["abc"]), np.ma.array([1, 2], mask=[0, 1]), np.matrix([[1]]),
+  np.random.default_rng(0), np.random.RandomState(0), 1j, {1}, frozenset([2]), bytearray(b"x"), slice(1), range(3), b"x",
+  collections.OrderedDict(a=1), collections.defaultdict(list, a=[1]), collections.deque([1], 3), collections.Counter("a"),
+  np.zeros((2, 2), order="F"), np.rec.array([(1, 2.)], dtype=[("a", "i4"), ("b", "f8")]), 2**70, -1.5, None, True]
+values += [getattr(scipy.sparse, k + "_matrix")(np.eye(3)) for k in "csr csc coo bsr dok lil dia".split()]
+for protocol in range(6):
+    pickle.dump([models, values], open(f"all.{protocol}.pkl", "wb"), protocol)
+    joblib.dump([models, values], f"all.{protocol}.joblib", protocol=protocol)
+joblib.dump(cKDTree(x), "tree.joblib")
+joblib.dump([models, values], "all.zlib.JOBLIB", compress=3)
+joblib.dump([models, values], "all.joblib.gz")
+pickle.dump({"features": ["a"]}, open("features", "wb"))
+class Bad:
+    def __reduce__(self): return __import__("os").system, ("true",)
+joblib.dump([np.zeros(9), np.array([Bad()], dtype=object)], "bad.joblib", compress=3)
+`;
+
+Deno.test({
+  name: `what scikit-learn, numpy and scipy store passes, in every protocol and wrapper${WITHOUT_PYTHON}`,
+  ignore: PYTHON === undefined,
+  fn: async () => {
+    const folder = madeBy(STORE);
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name !== SAID)
+      .sort();
+    assert.equal(names.length, 17);
+    for (const path of names) {
+      const file = { path, location: `${folder}/${path}`, size: 0, sha256: SHA256 };
+      const inspecting = inspectPickle(testContext(), file, { patterns: [] });
+      if (path === "bad.joblib") await assert.rejects(inspecting, /imports (posix|nt)\.system/);
+      else if (path === "tree.joblib") {
+        // Its state holds addresses, and a forged one crashes the reader: only who names it gets it.
+        await assert.rejects(inspecting, /imports scipy\.spatial\._ckdtree\.cKDTree/);
+        await inspectPickle(testContext(), file, { patterns: ["scipy.spatial._ckdtree.cKDTree"] });
+      } else await inspecting;
+    }
+  },
+});
+
+Deno.test("the table has the 68 opcodes of protocols 0 to 5", () => {
+  assert.equal(OPCODES.filter((opcode) => opcode !== undefined).length, 68);
+  assert.equal(OPCODES.length, 256);
+});
+
+async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
+}
+
+const source = (bytes: Uint8Array, size = 64) => streamSource(pieces(bytes, size), SIGNAL);
+
+const walk = (from: PickleSource, options: Partial<WalkOptions> = {}): Promise<WalkReport> =>
+  walkPickles(from, {
+    allowed: { patterns: [] },
+    dialect: "joblib",
+    isCertain: true,
+    budget: opcodeBudget(0),
+    ...options,
+  });
+
+/** Walks bytes as all readers; what is refused is fine, anything else than a problem of the pickle is not. */
+async function survives(bytes: Uint8Array, pieceBytes: number): Promise<void> {
+  for (const dialect of ["joblib", "python", "torch"] as const) {
+    for (const isCertain of [true, false]) {
+      try {
+        await walk(source(bytes, pieceBytes), { dialect, isCertain });
+      } catch (error) {
+        assert.ok(error instanceof PickleProblem, String(error));
+      }
+    }
+  }
+}
+
+const HONEST: readonly Uint8Array[] = [
+  rawPickle(PROTO_4, "(", arrayWrapper(3, { isPadded: true }), 1, 0xff, new Uint8Array(24), "t."),
+  rawPickle(0x80, 2, "](", global("collections", "OrderedDict"), ")R}(", text("a"), "K", 1, "ue."),
+  rawPickle("(lp0\nI1\naF1.5\naS'x'\np1\naVy\naL5L\na(dp2\ng1\nNsa."),
+  rawPickle(
+    PROTO_4,
+    stackGlobal("sklearn.base", "BaseEstimator"),
+    ")",
+    0x81,
+    0x94,
+    "}",
+    text("k"),
+    0x88,
+    "sb.",
+  ),
+];
+
+Deno.test("honest pickles are walked to their end, however they come in pieces", async () => {
+  for (const bytes of HONEST) {
+    for (const size of [1, 3, 7, 1000]) {
+      const { broken, pickles } = await walk(source(bytes, size));
+      assert.equal(broken, undefined);
+      assert.equal(pickles, 1);
+    }
+  }
+});
+
+Deno.test("no bytes whatever do more than be refused", async () => {
+  const opcodes = [...OPCODES.keys()].filter((code) => OPCODES[code] !== undefined);
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.array(fc.oneof(fc.constantFrom(...opcodes), fc.nat(255)), { maxLength: 200 }).map((codes) =>
+      new Uint8Array(codes)
+    ),
+  );
+  await fc.assert(fc.asyncProperty(bytes, fc.integer({ min: 1, max: 50 }), survives), { numRuns: 300 });
+});
+
+Deno.test("no flipped bits of honest pickles do more than be refused", async () => {
+  const flipped = fc.tuple(
+    fc.constantFrom(...HONEST),
+    fc.array(fc.tuple(fc.nat(400), fc.nat(7)), { maxLength: 4 }),
+  );
+  const property = fc.asyncProperty(flipped, async ([bytes, flips]) => {
+    const copy = bytes.slice();
+    for (const [at, bit] of flips) copy[at % copy.length] = (copy[at % copy.length] ?? 0) ^ (1 << bit);
+    await survives(copy, 16);
+  });
+  await fc.assert(property, { numRuns: 300 });
+});
+
+Deno.test("a million opcodes inside each other end in a refusal", async () => {
+  for (const opcode of ["(", "N", "]", "}", ")"]) {
+    const bytes = rawPickle(PROTO_4, opcode.repeat(1_100_000), ".");
+    await assert.rejects(() => walk(source(bytes, 1 << 20)), /has more than \d+ (marks|values)/);
+  }
+  const nested = rawPickle(
+    PROTO_4,
+    ")",
+    new Uint8Array(1_000_000).fill(0x85),
+    ".",
+  );
+  await walk(source(nested, 1 << 20));
+});
+
+/** What a walk leaves in memory at its highest, as far as V8 says between its reads. */
+async function peakBytes(bytes: Uint8Array): Promise<number> {
+  let peak = 0;
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces(bytes, 1 << 18)) {
+      peak = Math.max(peak, Deno.memoryUsage().heapUsed);
+      yield piece;
+    }
+  }
+  const before = Deno.memoryUsage().heapUsed;
+  await walk(streamSource(watched(), SIGNAL));
+  return peak - before;
+}
+
+const times = (count: number, ...parts: PicklePart[]) =>
+  joined(new Array<Uint8Array>(count).fill(rawPickle(...parts)));
+
+Deno.test("tuples or dictionaries inside each other are not kept as a chain", async () => {
+  const tuples = rawPickle(PROTO_4, ")", times(700_000, 0x85), ".");
+  const dicts = rawPickle(PROTO_4, "}q", 0, times(200_000, "0}", text("k"), "h", 0, "sq", 0), ".");
+  for (const bytes of [tuples, dicts]) {
+    const peak = await peakBytes(bytes);
+    assert.ok(peak < 80 * 1024 * 1024, `${peak} bytes`);
+  }
+});
+
+Deno.test("an array of records with fields and sub-arrays keeps the depth that it needs", async () => {
+  const state = rawPickle("(K", 3, text("|"), "N", text("a"), 0x85, "}", text("a"));
+  const base = rawPickle(float64(), "K", 2, "K", 3, 0x86, 0x86);
+  const field = rawPickle(
+    stackGlobal("numpy", "dtype"),
+    text("V48"),
+    0x89,
+    0x88,
+    0x87,
+    "R(K",
+    3,
+    text("|"),
+    base,
+    "NNK",
+    48,
+    "K",
+    1,
+    "K",
+    0,
+    "tb",
+  );
+  const record = rawPickle(
+    stackGlobal("numpy", "dtype"),
+    text("V48"),
+    0x89,
+    0x88,
+    0x87,
+    "R",
+    state,
+    field,
+    "K",
+    0,
+    0x86,
+    "sK",
+    48,
+    "K",
+    1,
+    "K",
+    16,
+    "tb",
+  );
+  const { broken } = await walk(source(rawPickle(PROTO_4, record, ".")));
+  assert.equal(broken, undefined);
+});
+
+Deno.test("what is remembered has a limit in memory, beyond which only its kind is known", async () => {
+  const budget = () => opcodeBudget(1e9);
+  const pairs = Array.from(
+    { length: 1000 },
+    (_, at) => rawPickle("K", at & 255, "M", at & 255, at >> 8, 0x86, "0"),
+  );
+  const spent = rawPickle(PROTO_4, times(1200, joined(pairs)));
+  const array = rawPickle(arrayWrapper(0), ".");
+  await assert.rejects(
+    () => walk(source(rawPickle(spent, array), 1 << 20), { budget: budget() }),
+    /cannot be told|too much/,
+  );
+  await walk(source(rawPickle(spent, "N."), 1 << 20), { budget: budget() });
+});
+
+Deno.test("a file has so many opcodes as suit its size", async () => {
+  const bytes = rawPickle(PROTO_4, "N0".repeat(100), "N.");
+  const budget = { left: 150, max: 150, allocations: 1000, reason: ", which are too many for 9 bytes" };
+  await assert.rejects(
+    () => walk(source(bytes), { budget }),
+    /has more than 150 opcodes, which are too many for 9 bytes/,
+  );
+  assert.equal(opcodeBudget(100).max, 10_002_000);
+  assert.equal(opcodeBudget(1e12).max, 200_000_000);
+});
+
+Deno.test("the entries of an archive share its opcodes", async () => {
+  const budget = { left: 150, max: 150, allocations: 1000, reason: "" };
+  const bytes = rawPickle(PROTO_4, "N0".repeat(40), "N.");
+  await walk(source(bytes), { budget });
+  await assert.rejects(() => walk(source(bytes), { budget }), /has more than 150 opcodes/);
+});
+
+Deno.test("a number longer than any in use is refused, and no import behind it is missed", async () => {
+  const digits = "9".repeat(5000);
+  for (const opcode of ["I", "L", "F"]) {
+    const number = rawPickle(PROTO_4, `${opcode}${digits}\n.`);
+    await assert.rejects(() => walk(source(number)), /has a number that is too long/);
+    const doubtful = rawPickle(`${opcode}${digits}\n0cos\nsystem\n)R.`);
+    await assert.rejects(() => walk(source(doubtful), { isCertain: false }), /too long/);
+  }
+});
+
+Deno.test("a memo's index as only Python reads it is refused, and no import behind it is missed", async () => {
+  for (const index of ["0_1", "+1", " 1", "000000000001", "0".repeat(5000)]) {
+    for (const use of [`Np${index}\n`, `Np1\n0g${index}\n`]) {
+      const bytes = rawPickle(`${use}0cos\nsystem\n)R.`);
+      const strange = /numbers its values in a way that no pickler does|imports os\.system/;
+      await assert.rejects(() => walk(source(bytes), { isCertain: false }), strange);
+      await assert.rejects(() => walk(source(rawPickle(PROTO_4, bytes))), strange);
+    }
+  }
+});
+
+Deno.test("doubtful bytes that give a million reasons to refuse them are read in a moment", async () => {
+  const bytes = rawPickle(times(300_000, 0x82, 1, "0"), "N.");
+  const startedMs = performance.now();
+  await walk(source(bytes, 1 << 18), { isCertain: false });
+  // An error for each took twenty seconds.
+  assert.ok(performance.now() - startedMs < 5000);
+});
+
+Deno.test("a walk ends when the run is asked to stop", async () => {
+  const bytes = rawPickle(PROTO_4, "N0".repeat(1000), ".");
+  const stopped = streamSource(pieces(bytes, 64), AbortSignal.abort(new Error("stopped")));
+  await assert.rejects(() => walk(stopped), /stopped/);
+});
+
+/** `lz4 -c` of `cos\nsystem\n(S"id"\ntR.`. */
+const LZ4 = new Uint8Array(
+  ("04224d186440a715000080636f730a73797374656d0a2853226964220a74522e000000000abef969".match(/../g) ?? []).map(
+    (digits) => parseInt(digits, 16),
+  ),
+);
+
+async function unpack(frame: Uint8Array): Promise<string> {
+  let unpacked = "";
+  for await (const piece of decompressLz4(source(frame, 5))) {
+    unpacked += new TextDecoder("latin1").decode(piece);
+  }
+  return unpacked;
+}
+
+Deno.test("an LZ4 frame is looked into", async () => {
+  assert.equal(await unpack(LZ4), 'cos\nsystem\n(S"id"\ntR.');
+  using dir = tempDir();
+  const location = `${dir.path}/model`;
+  Deno.writeFileSync(location, LZ4);
+  const file = { path: "model", location, size: LZ4.length, sha256: SHA256 };
+  await assert.rejects(() => inspectPickle(testContext(), file, { patterns: [] }), /imports os\.system/);
+});
+
+/** A frame of linked blocks of at most 64 KiB, without checksums. */
+function lz4Frame(...blocks: readonly Uint8Array[]): Uint8Array {
+  const sized = blocks.map((block) =>
+    joined([new Uint8Array(new Uint32Array([block.length]).buffer), block])
+  );
+  return joined([new Uint8Array([0x04, 0x22, 0x4d, 0x18, 0x40, 0x40, 0]), ...sized, new Uint8Array(4)]);
+}
+
+Deno.test("LZ4 matches repeat what they overlap, and reach into the block before", async () => {
+  const repeated = rawPickle(0x2f, "ab", 2, 0, 4, 0x10, ".");
+  assert.equal(await unpack(lz4Frame(repeated)), "ab" + "ab".repeat(12).slice(0, 15 + 4 + 4) + ".");
+  assert.equal(
+    await unpack(lz4Frame(rawPickle(0x40, "abcd"), rawPickle(0x00, 4, 0, 0x10, "."))),
+    "abcdabcd.",
+  );
+});
+
+Deno.test("an LZ4 frame that is broken, or reaches before its beginning, is refused", async () => {
+  const frames = [
+    LZ4.subarray(0, -6),
+    joined([LZ4, new Uint8Array(1)]),
+    lz4Frame(rawPickle(0x10, "a", 2, 0, 0x10, ".")),
+    lz4Frame(rawPickle(0x10, "a", 0, 0, 0x10, ".")),
+    lz4Frame(rawPickle(0xf0)),
+    lz4Frame(new Uint8Array(70_000)),
+    lz4Frame(joined([rawPickle(0x1f, "a", 1, 0), new Uint8Array(300).fill(255), rawPickle(0, 0x10, ".")])),
+  ];
+  for (const frame of frames) await assert.rejects(() => unpack(frame), PickleProblem);
+  const random = fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (block) => {
+    await unpack(lz4Frame(block)).catch((error) => assert.ok(error instanceof PickleProblem, String(error)));
+  });
+  await fc.assert(random, { numRuns: 300 });
+});
+
+Deno.test("an archive that decompresses to far more than it is, is refused", async () => {
+  const { gzipSync } = await import("node:zlib");
+  const zeros = joined([
+    PROTO_4,
+    rawPickle(0x8e, new Uint8Array(new BigUint64Array([BigInt(UNWRAP_LIMITS.freeBytes * 2)]).buffer)),
+    new Uint8Array(UNWRAP_LIMITS.freeBytes * 2),
+    rawPickle("."),
+  ]);
+  using dir = tempDir();
+  const location = `${dir.path}/bomb.pkl`;
+  Deno.writeFileSync(location, gzipSync(zeros));
+  const file = { path: "bomb.pkl", location, size: 0, sha256: SHA256 };
+  await assert.rejects(() => inspectPickle(testContext(), file, { patterns: [] }), (error: unknown) => {
+    assert.ok(error instanceof InvalidModelError);
+    return /decompresses to more than 200 times/.test(error.message);
+  });
+});
