@@ -13,7 +13,7 @@ import type { Context } from "../lib/core/context.ts";
 import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
-import { outgoingHttp } from "../lib/core/outgoing_http.ts";
+import { outgoingHttp } from "../lib/http/outgoing_http.ts";
 import { ownerWrites } from "../lib/core/owner_writes.ts";
 import { processWorld, readEnvironment, type World } from "./_world.ts";
 import { Output } from "./_output.ts";

@@ -1,6 +1,6 @@
 import type { Aliases, FlagParametersForType } from "@stricli/core";
 import { UsageError } from "../lib/core/errors.ts";
-import { parseRate } from "../lib/core/rate_limit.ts";
+import { parseRate } from "../lib/http/rate_limit.ts";
 import type { TrainingOptions } from "../lib/training/train.ts";
 import { suggestion } from "../lib/config/complaints.ts";
 import { type Role, ROLES } from "../lib/schedule/roles.ts";

@@ -3,7 +3,7 @@ import type { Source } from "../lib/carriers/carrier.ts";
 import { givesSection } from "../lib/config/load.ts";
 import { messageOf } from "../lib/core/errors.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
-import type { OtherWriterSetting } from "../lib/core/settings.ts";
+import type { OtherWriterSetting } from "../lib/config/choices.ts";
 import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";

@@ -8,7 +8,7 @@ import {
   UsageError,
 } from "../lib/core/errors.ts";
 import type { Context } from "../lib/core/context.ts";
-import { loggedHttp } from "../lib/core/logged_http.ts";
+import { loggedHttp } from "../lib/http/logged_http.ts";
 import type { ReferencesSettings } from "../lib/config/sections/references.ts";
 import { GitHubClient } from "../lib/github/github_client.ts";
 import { fullName } from "../lib/references/git/repository_address.ts";

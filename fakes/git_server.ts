@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ByteReader } from "../lib/core/byte_reader.ts";
+import { ByteReader } from "../lib/git/byte_reader.ts";
 
 /**
  * A git host on loopback: smart HTTP by the real `git http-backend`, Git LFS's batch API, and a token without which

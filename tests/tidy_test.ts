@@ -37,12 +37,14 @@ function importsOf(path: string): string[] {
 
 const GRAPH = new Map(SOURCES.map((path) => [path, importsOf(path)]));
 
-Deno.test("imports point one way: cli to web and lib, web to lib, lib/<feature> to lib/core, core to nothing", () => {
+Deno.test("imports point one way: cli to web and lib, web to lib, features to archive, http and core", () => {
   for (const [path, imports] of GRAPH) {
     for (const target of imports) {
       const where = `${path} imports ${target}`;
       if (path.startsWith("lib/")) assert.ok(target.startsWith("lib/"), where);
       if (path.startsWith("lib/core/")) assert.ok(target.startsWith("lib/core/"), where);
+      if (path.startsWith("lib/http/")) assert.match(target, /^lib\/(http|core)\//, where);
+      if (path.startsWith("lib/archive/")) assert.match(target, /^lib\/(archive|core)\//, where);
       if (path.startsWith("cli/")) assert.ok(/^(lib|web|cli)\/|^deno\.json$/.test(target), where);
       if (path.startsWith("fakes/")) assert.ok(/^(lib|fakes)\//.test(target), where);
       if (!path.startsWith("tests/")) assert.ok(!target.startsWith("tests/"), where);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import { type Archive, type ArchiveContent, openArchive } from "../core/archive.ts";
-import type { ArchiveLimits } from "../core/archive_limits.ts";
+import { type Archive, type ArchiveContent, openArchive } from "../archive/archive.ts";
+import type { ArchiveLimits } from "../archive/archive_limits.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { readPieces } from "../core/read_pieces.ts";

@@ -1,5 +1,5 @@
 import type { ModelSync } from "../config/schema.ts";
-import type { ArchiveLimits } from "../core/archive_limits.ts";
+import type { ArchiveLimits } from "../archive/archive_limits.ts";
 
 /** What the configuration lets an archive be at most. */
 export function archiveLimits({ archives }: Pick<ModelSync, "archives">): ArchiveLimits {

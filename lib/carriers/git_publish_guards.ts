@@ -2,7 +2,7 @@ import { posix, sep } from "node:path";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
-import type { LfsSetting } from "../core/settings.ts";
+import type { LfsSetting } from "../config/choices.ts";
 import { lfsMissing } from "../git/git_error.ts";
 import { hasLfs, LARGE_FILE_BYTES_MAX, LARGE_FILE_BYTES_WARN } from "../git/lfs.ts";
 import type { Registry } from "../git/registry.ts";

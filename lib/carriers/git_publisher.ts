@@ -3,7 +3,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, ModelSyncError } from "../core/errors.ts";
 import type { LockOwner } from "../core/lock.ts";
-import type { LfsSetting } from "../core/settings.ts";
+import type { LfsSetting } from "../config/choices.ts";
 import { redactUrls } from "../core/secret.ts";
 import { giveUpUnpushed, type SyncedBranch } from "../git/branch.ts";
 import { askPushHook } from "../git/ask_hooks.ts";

@@ -1,10 +1,10 @@
 import { dirname } from "node:path";
-import type { ArchiveLimits } from "../core/archive_limits.ts";
+import type { ArchiveLimits } from "../archive/archive_limits.ts";
 import type { Context } from "../core/context.ts";
-import { download, type DownloadLimits } from "../core/download.ts";
+import { download, type DownloadLimits } from "../http/download.ts";
 import { UnreachableError } from "../core/errors.ts";
-import { bearer } from "../core/http.ts";
-import { describePartial } from "../core/partial_file.ts";
+import { bearer } from "../http/request.ts";
+import { describePartial } from "../http/partial_file.ts";
 import { quote } from "../core/quote.ts";
 import type { Secret } from "../core/secret.ts";
 import { chooseRun } from "../github/choose_run.ts";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Context } from "../core/context.ts";
-import type { ArchiveLimits } from "../core/archive_limits.ts";
-import { download, STALL_MS } from "../core/download.ts";
+import type { ArchiveLimits } from "../archive/archive_limits.ts";
+import { download, STALL_MS } from "../http/download.ts";
 import { PassingError, UnreachableError } from "../core/errors.ts";
 import { acquireLock } from "../core/lock.ts";
-import { removePartial } from "../core/partial_file.ts";
+import { removePartial } from "../http/partial_file.ts";
 import { redactUrls } from "../core/secret.ts";
 import { jobLifeMs, type RunPodApi, RunPodClient } from "../runpod/client.ts";
 import { JobMemory } from "../runpod/job_memory.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LFS_SETTINGS, OTHER_WRITER_SETTINGS } from "../core/settings.ts";
+import { LFS_SETTINGS, OTHER_WRITER_SETTINGS } from "./choices.ts";
 import { isTimeZone } from "../schedule/calendar.ts";
 import { Activation } from "./sections/activation.ts";
 import { Alerts } from "./sections/alerts.ts";

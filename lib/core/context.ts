@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { FileSystem } from "./files.ts";
-import type { Http } from "./http.ts";
+import type { Http } from "../http/request.ts";
 import type { Log } from "./log.ts";
 import type { SpawnProcess } from "./subprocess.ts";
 

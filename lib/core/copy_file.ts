@@ -1,5 +1,5 @@
 import type { Context } from "./context.ts";
-import { RELEASE_FILE_MODE, setMode } from "./files.ts";
+import { IMMUTABLE_FILE_MODE, setMode } from "./files.ts";
 import { writeAll } from "./hash.ts";
 import { readPieces } from "./read_pieces.ts";
 
@@ -12,6 +12,6 @@ export async function copyFile(
   using source = await fs.open(from, { read: true });
   using target = await fs.open(to, { write: true, createNew: true });
   for await (const piece of readPieces(source, signal)) await writeAll(target, piece);
-  setMode(fs, to, RELEASE_FILE_MODE);
+  setMode(fs, to, IMMUTABLE_FILE_MODE);
   await target.sync();
 }

@@ -32,8 +32,8 @@ export type FileSystem = Pick<
   | "utimeSync"
 >;
 
-/** Files of a release are never changed again. */
-export const RELEASE_FILE_MODE = 0o444;
+/** Files that are never changed again. */
+export const IMMUTABLE_FILE_MODE = 0o444;
 
 /**
  * A path from the root, relative ones taken from the working directory. Given that directory, `resolve` does not load

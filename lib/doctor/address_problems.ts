@@ -1,6 +1,6 @@
 import type { Environment } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
-import { findWebAddress, parseWebAddress } from "../core/web_address.ts";
+import { findWebAddress, parseWebAddress } from "../http/web_address.ts";
 import { githubUrls } from "../github/github_access.ts";
 import { HUB_VARIABLE } from "../huggingface/hub_settings.ts";
 import { RAILWAY_VARIABLE } from "../redeploy/deploy_targets.ts";

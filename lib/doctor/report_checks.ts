@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, entryKind, findEntry, ifFound } from "../core/files.ts";
-import { knock } from "../core/knock.ts";
+import { knock } from "../http/knock.ts";
 import { metricsFileObstacle } from "../metrics/write_metrics_file.ts";
 import { postEvents } from "../reporting/post_events.ts";
 import { receiverOf } from "../reporting/receiver.ts";

@@ -6,7 +6,7 @@ import type { Context } from "../core/context.ts";
 import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
 import { existingParent } from "../core/existing_parent.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
-import type { ActivationSetting } from "../core/settings.ts";
+import type { ActivationSetting } from "../config/choices.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { activeManifest } from "../store/active_release.ts";
 import { lookAtPresent } from "../store/adopt.ts";

@@ -1,6 +1,6 @@
 import { quote } from "../core/quote.ts";
 import { delimiter, join } from "node:path";
-import { ByteReader } from "../core/byte_reader.ts";
+import { ByteReader } from "./byte_reader.ts";
 import { FailedError, RefusedError } from "../core/errors.ts";
 import { type FileSystem, PRIVATE_FOLDER_MODE } from "../core/files.ts";
 import { refuseOversized, type RegistryFile } from "../release/registry_file.ts";

@@ -1,4 +1,4 @@
-import { parseWebAddress } from "../core/web_address.ts";
+import { parseWebAddress } from "../http/web_address.ts";
 import { Secret } from "../core/secret.ts";
 
 /** The user and the password that an address holds. */

@@ -1,6 +1,6 @@
 import type { Environment } from "../core/context.ts";
 import type { Secret } from "../core/secret.ts";
-import { type AddressVariable, findWebAddress } from "../core/web_address.ts";
+import { type AddressVariable, findWebAddress } from "../http/web_address.ts";
 
 /** A token that is made when it is asked for: an App's lives for an hour. */
 export type TokenSource = () => Promise<Secret>;

@@ -8,7 +8,7 @@ import {
   PassingError,
   UnreachableError,
 } from "../core/errors.ts";
-import { actionOf } from "../core/network_error.ts";
+import { actionOf } from "../http/network_error.ts";
 import type { Secret } from "../core/secret.ts";
 import type { RequestPurpose } from "./github_request.ts";
 

@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
-import { askedPauseMs } from "../core/asked_pause.ts";
+import { askedPauseMs } from "../http/asked_pause.ts";
 import {
   bearer,
   type Http,
@@ -10,9 +10,9 @@ import {
   sendRequest,
   statusError,
   wasTurnedAway,
-} from "../core/http.ts";
+} from "../http/request.ts";
 import { DEEPLY_NESTED, jsonText } from "../core/json_text.ts";
-import { actionOf, networkError } from "../core/network_error.ts";
+import { actionOf, networkError } from "../http/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import type { GitHubAccess } from "./github_access.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
-import type { Located } from "../core/download.ts";
+import type { Located } from "../http/download.ts";
 import { RefusedError, UnreachableError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import {
@@ -13,7 +13,7 @@ import {
   requestJson,
   statusError,
   wasTurnedAway,
-} from "../core/http.ts";
+} from "../http/request.ts";
 import { parseJson } from "../core/parse_json.ts";
 import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";

@@ -1,8 +1,8 @@
 import type { Context } from "../core/context.ts";
-import { download, type DownloadLimits, STALL_MS } from "../core/download.ts";
+import { download, type DownloadLimits, STALL_MS } from "../http/download.ts";
 import { RefusedError } from "../core/errors.ts";
 import { copyAndHash, type FileDigest, type Sha256 } from "../core/hash.ts";
-import { removePartial } from "../core/partial_file.ts";
+import { removePartial } from "../http/partial_file.ts";
 import { partialPath } from "../store/partials.ts";
 import type { Store } from "../store/store.ts";
 import { gitBlobId } from "./git_blob_id.ts";

@@ -2,7 +2,7 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
-import { type AddressVariable, findWebAddress } from "../core/web_address.ts";
+import { type AddressVariable, findWebAddress } from "../http/web_address.ts";
 import type { RepoLayout } from "./repo_layout.ts";
 import { findHubToken, isHubOffline } from "./hub_environment.ts";
 

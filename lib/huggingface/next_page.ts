@@ -1,4 +1,4 @@
-import { nextLink } from "../core/next_link.ts";
+import { nextLink } from "../http/next_link.ts";
 
 /**
  * Returns the address of the next page of a list: the `next` link of a `Link` header (RFC 8288), `undefined` on the last

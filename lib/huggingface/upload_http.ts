@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
-import { type Http, readBody, statusError } from "../core/http.ts";
-import { actionOf, type NamedRequest, networkError } from "../core/network_error.ts";
+import { type Http, readBody, statusError } from "../http/request.ts";
+import { actionOf, type NamedRequest, networkError } from "../http/network_error.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
-import { StallWatch } from "../core/stall_watch.ts";
+import { StallWatch } from "../http/stall_watch.ts";
 import type { Sha256 } from "../core/hash.ts";
 import { HashedFileBlob } from "./hashed_file_blob.ts";
 import type { Hub } from "./hub.ts";

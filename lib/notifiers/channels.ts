@@ -1,10 +1,10 @@
 import type { AlertsSettings, Chat } from "../config/sections/alerts.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
-import { knock } from "../core/knock.ts";
+import { knock } from "../http/knock.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
-import { parseWebAddress } from "../core/web_address.ts";
+import { parseWebAddress } from "../http/web_address.ts";
 import type { AlertMessage } from "./alert_message.ts";
 import { ALERT_REQUEST_TIMEOUT_MS } from "./alert_retries.ts";
 import { sendChat } from "./send_chat.ts";

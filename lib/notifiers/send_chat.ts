@@ -1,9 +1,9 @@
 import type { Chat } from "../config/sections/alerts.ts";
 import type { Context } from "../core/context.ts";
-import { postWebhook } from "../core/post_webhook.ts";
+import { postWebhook } from "../http/post_webhook.ts";
 import { withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
-import { urlSecrets } from "../core/url_secrets.ts";
+import { urlSecrets } from "../http/url_secrets.ts";
 import type { AlertText } from "./alert_text.ts";
 import { ALERT_REQUEST_TIMEOUT_MS, ALERT_RETRIES } from "./alert_retries.ts";
 

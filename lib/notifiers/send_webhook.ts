@@ -1,6 +1,6 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
-import { postWebhook } from "../core/post_webhook.ts";
+import { postWebhook } from "../http/post_webhook.ts";
 import { withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import type { AlertMessage } from "./alert_message.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
-import type { ActivationMode } from "../core/settings.ts";
+import type { ActivationMode } from "../config/choices.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import { adoptByCopy, adoptByMove, ensureModelsLink } from "../store/adopt.ts";
 import { type IntentRun, writeIntent } from "../store/intent.ts";

@@ -1,6 +1,6 @@
 import type { Offer } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import type { OtherWriterSetting } from "../core/settings.ts";
+import type { OtherWriterSetting } from "../config/choices.ts";
 import type { Manifest } from "../release/manifest.ts";
 import type { Store } from "../store/store.ts";
 import { checkActive, checkSignature, NO_SIGNATURES, type SignaturePolicy } from "./check_signature.ts";

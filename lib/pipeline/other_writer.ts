@@ -1,7 +1,7 @@
 import type { ClaimProblem, Offer, OtherWriter } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
-import type { OtherWriterSetting } from "../core/settings.ts";
+import type { OtherWriterSetting } from "../config/choices.ts";
 import { type Manifest, shortDigest } from "../release/manifest.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
 import type { StagedFile } from "../store/staging.ts";

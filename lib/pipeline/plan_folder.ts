@@ -2,7 +2,7 @@ import type { OfferedFile } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { hashFile } from "../core/hash.ts";
-import type { ActivationSetting } from "../core/settings.ts";
+import type { ActivationSetting } from "../config/choices.ts";
 import type { ComparedFile } from "../release/changes.ts";
 import type { Manifest } from "../release/manifest.ts";
 import { scanFolder } from "../release/scan_folder.ts";

@@ -2,7 +2,7 @@ import type { Offer, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
-import type { ActivationSetting } from "../core/settings.ts";
+import type { ActivationSetting } from "../config/choices.ts";
 import { chooseMode, type ModeChoice, type ModelPlace } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";

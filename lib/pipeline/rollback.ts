@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
-import type { ActivationSetting } from "../core/settings.ts";
+import type { ActivationSetting } from "../config/choices.ts";
 import { DIGEST_PREFIX, matchDigest, PREFIX_DIGITS_MIN } from "../release/match_digest.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import { readPointer } from "../store/pointers.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { RefusedError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
-import type { ActivationMode, ActivationSetting } from "../core/settings.ts";
+import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { lookAtPresent } from "../store/adopt.ts";
 import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { inspectModelFolder, type ModeChoice, type ModelPlace, planMode } from "../store/model_folder.ts";

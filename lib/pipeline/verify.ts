@@ -12,7 +12,7 @@ import {
   releaseFile,
   shortDigest,
 } from "../release/manifest.ts";
-import type { ActivationMode } from "../core/settings.ts";
+import type { ActivationMode } from "../config/choices.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
 import { type CheckDepth, type CheckedFolder, checkFiles, type FileProblem } from "../store/release_files.ts";

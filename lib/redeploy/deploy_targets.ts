@@ -3,7 +3,7 @@ import type { Environment } from "../core/context.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { absenceOf, tokenOf } from "../core/read_secret.ts";
 import { Secret } from "../core/secret.ts";
-import { type AddressVariable, findWebAddress, parseWebAddress } from "../core/web_address.ts";
+import { type AddressVariable, findWebAddress, parseWebAddress } from "../http/web_address.ts";
 
 /** A deployment that can be started. */
 export type DeployTarget =

@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, PassingError } from "../core/errors.ts";
-import { type HttpRequest, readText, requestJson, sendRequest, statusError } from "../core/http.ts";
+import { type HttpRequest, readText, requestJson, sendRequest, statusError } from "../http/request.ts";
 import { parseJson } from "../core/parse_json.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
-import { urlSecrets } from "../core/url_secrets.ts";
+import { urlSecrets } from "../http/url_secrets.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 
 /** A deployment that was started. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { FailedError, ModelSyncError } from "../core/errors.ts";
-import { bearer, requestJson } from "../core/http.ts";
+import { bearer, requestJson } from "../http/request.ts";
 import { quote } from "../core/quote.ts";
 import type { Secret } from "../core/secret.ts";
 import { Working } from "../core/working.ts";

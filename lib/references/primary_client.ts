@@ -2,11 +2,11 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { PassingError, RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
-import { type Credentials, exchange, type HttpRequest, readBody, statusError } from "../core/http.ts";
+import { type Credentials, exchange, type HttpRequest, readBody, statusError } from "../http/request.ts";
 import { parseJson } from "../core/parse_json.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { redactUrls, Secret } from "../core/secret.ts";
-import { parseWebAddress } from "../core/web_address.ts";
+import { parseWebAddress } from "../http/web_address.ts";
 import type { Category } from "./categories.ts";
 
 /** Where FastAPI mounts the server behind its usual proxy; without one it also answers at the root. */

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { exchange, readText, statusError } from "../core/http.ts";
+import { exchange, readText, statusError } from "../http/request.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { RepositoryAddress } from "./git/repository_address.ts";
 import type { FileTexts } from "./plan.ts";

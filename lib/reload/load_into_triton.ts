@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { TritonHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { exchange, statusError } from "../core/http.ts";
+import { exchange, statusError } from "../http/request.ts";
 import { findEntry } from "../core/files.ts";
 import { withRetry } from "../core/retry.ts";
 import type { ReloadNews } from "./reload_news.ts";

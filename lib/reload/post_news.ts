@@ -1,6 +1,6 @@
 import type { HttpHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { postWebhook } from "../core/post_webhook.ts";
+import { postWebhook } from "../http/post_webhook.ts";
 import { withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
 import { describeNews, newsId, type ReloadNews } from "./reload_news.ts";

@@ -4,7 +4,7 @@ import type { TensorFlowServingHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError, PassingError, UnreachableError } from "../core/errors.ts";
 import { absolutePath, ifFound } from "../core/files.ts";
-import { requestJson } from "../core/http.ts";
+import { requestJson } from "../http/request.ts";
 import { withRetry } from "../core/retry.ts";
 import { OwnFolders, type PlacedFile } from "./own_folders.ts";
 import type { ReloadNews } from "./reload_news.ts";

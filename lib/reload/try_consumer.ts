@@ -1,7 +1,7 @@
 import type { ReloadHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { exchange, statusError } from "../core/http.ts";
-import { knock } from "../core/knock.ts";
+import { exchange, statusError } from "../http/request.ts";
+import { knock } from "../http/knock.ts";
 import { requireProgram } from "../core/require_program.ts";
 import { describeConsumer, requireReloadSecrets } from "./reload_consumers.ts";
 import { findProcess } from "./send_signal.ts";

@@ -1,5 +1,12 @@
 import { type ModelSyncError, UnreachableError } from "../core/errors.ts";
-import { bearer, exchange, type HttpContext, type HttpRequest, readBody, statusError } from "../core/http.ts";
+import {
+  bearer,
+  exchange,
+  type HttpContext,
+  type HttpRequest,
+  readBody,
+  statusError,
+} from "../http/request.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { Receiver } from "./receiver.ts";
 import { BATCH_CONTENT_TYPE } from "./event_names.ts";

@@ -2,11 +2,11 @@ import type { PingStyle } from "../config/sections/report.ts";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Environment } from "../core/context.ts";
 import { AuthenticationError, EXIT, UsageError } from "../core/errors.ts";
-import { exchange, type HttpContext, type HttpRequest, statusError } from "../core/http.ts";
+import { exchange, type HttpContext, type HttpRequest, statusError } from "../http/request.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
-import { urlSecrets } from "../core/url_secrets.ts";
-import { parseWebAddress } from "../core/web_address.ts";
+import { urlSecrets } from "../http/url_secrets.ts";
+import { parseWebAddress } from "../http/web_address.ts";
 import type { RunRecord } from "../store/history.ts";
 
 /**

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Context, Environment } from "../core/context.ts";
 import { UnreachableError, UsageError } from "../core/errors.ts";
-import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../core/http.ts";
+import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../http/request.ts";
 import { findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { VERSION } from "../core/version.ts";
-import { findWebAddress } from "../core/web_address.ts";
+import { findWebAddress } from "../http/web_address.ts";
 
 /** A job that RunPod hands to a worker. */
 export interface WorkerJob {

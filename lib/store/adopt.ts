@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { osErrorCode, RefusedError } from "../core/errors.ts";
-import { RELEASE_FILE_MODE, removeIfThere, syncFolder, withoutOthersWriting } from "../core/files.ts";
+import { IMMUTABLE_FILE_MODE, removeIfThere, syncFolder, withoutOthersWriting } from "../core/files.ts";
 import { hashFile } from "../core/hash.ts";
 import {
   createManifest,
@@ -171,7 +171,7 @@ function makeReadOnly(store: Store, manifest: Manifest): void {
   if (Deno.build.os === "windows") return;
   const release = releaseDir(store, manifest.digest);
   const folders = new Set(manifest.files.flatMap(({ path }) => foldersOf(path)));
-  for (const { path } of manifest.files) changeMode(store, join(release, path), () => RELEASE_FILE_MODE);
+  for (const { path } of manifest.files) changeMode(store, join(release, path), () => IMMUTABLE_FILE_MODE);
   // Whoever may write a folder may replace the files in it.
   for (const path of folders) changeMode(store, join(release, path), withoutOthersWriting);
 }

@@ -2,7 +2,7 @@ import { dirname, join, relative } from "node:path";
 import { DiskError, UsageError } from "../core/errors.ts";
 import { existingParent } from "../core/existing_parent.ts";
 import { findEntry } from "../core/files.ts";
-import type { ActivationMode, ActivationSetting } from "../core/settings.ts";
+import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { supportsSymlinks } from "./pointers.ts";
 import type { Store } from "./store.ts";
 

@@ -12,7 +12,7 @@ import {
   syncFolder,
 } from "../core/files.ts";
 import { formatBytes } from "../core/format.ts";
-import type { ActivationMode } from "../core/settings.ts";
+import type { ActivationMode } from "../config/choices.ts";
 import type { Digest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";
 import { releaseDirName } from "./releases.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { replaceFile } from "../core/files.ts";
-import { LFS_SETTINGS } from "../core/settings.ts";
+import { LFS_SETTINGS } from "../config/choices.ts";
 import { Digest } from "../release/manifest.ts";
 import { readState } from "./state_entries.ts";
 import type { Store } from "./store.ts";

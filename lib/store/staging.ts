@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError, osErrorCode, RefusedError } from "../core/errors.ts";
 import {
+  IMMUTABLE_FILE_MODE,
   makeReadableFolder,
   PRIVATE_MODE,
-  RELEASE_FILE_MODE,
   removeIfThere,
   removeTree,
   setMode,
@@ -193,7 +193,7 @@ export class Staging implements AsyncDisposable {
     const { fs } = this.#store;
     const isLinked = await this.#replaceByHeld(target, digest.sha256);
     if (!isLinked) {
-      setMode(fs, target, RELEASE_FILE_MODE);
+      setMode(fs, target, IMMUTABLE_FILE_MODE);
       await file.sync();
     }
     const how = isLinked ? "linked" : "written";

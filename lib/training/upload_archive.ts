@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { FileBlob } from "../core/file_blob.ts";
-import { exchange, statusError } from "../core/http.ts";
+import { FileBlob } from "./file_blob.ts";
+import { exchange, statusError } from "../http/request.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
-import { parseWebAddress } from "../core/web_address.ts";
+import { parseWebAddress } from "../http/web_address.ts";
 
 /** An archive on the disk. */
 export interface WrittenArchive {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { osErrorCode } from "../core/errors.ts";
-import { type FileSystem, RELEASE_FILE_MODE } from "../core/files.ts";
+import { type FileSystem, IMMUTABLE_FILE_MODE } from "../core/files.ts";
 
 const READ_ONLY_FOLDER_MODE = 0o555;
 const WRITE_BITS = 0o222;
@@ -21,7 +21,7 @@ export function protectTree(fs: FileSystem, root: string): Disposable {
     if (isDirectory) { for (const { name } of fs.readDirSync(path)) visit(join(path, name)); }
     // A file that is read-only already may be shared with the store, whose memory of it a new ctime would end.
     if (mode === null || (mode & WRITE_BITS) === 0) return;
-    if (setMode(fs, path, isDirectory ? READ_ONLY_FOLDER_MODE : RELEASE_FILE_MODE)) {
+    if (setMode(fs, path, isDirectory ? READ_ONLY_FOLDER_MODE : IMMUTABLE_FILE_MODE)) {
       changed.push({ path, mode: mode & MODE_BITS });
     }
   };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { openArchiveOrFile } from "../../lib/carriers/archive_or_file.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
+import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { rawTar, tarMember } from "../helpers/raw_tar.ts";
 import { rawZip } from "../helpers/raw_zip.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

@@ -5,7 +5,7 @@ import { githubUrls } from "../../lib/github/github_access.ts";
 import { HUB_VARIABLE } from "../../lib/huggingface/hub_settings.ts";
 import { parseRemoteUrl } from "../../lib/git/remote_url.ts";
 import { deployTargets, RAILWAY_VARIABLE } from "../../lib/redeploy/deploy_targets.ts";
-import { findWebAddress } from "../../lib/core/web_address.ts";
+import { findWebAddress } from "../../lib/http/web_address.ts";
 import { WorkerApi } from "../../lib/runpod/worker_api.ts";
 import { addressProblems } from "../../lib/doctor/address_problems.ts";
 import { runCli } from "../helpers/run_cli.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RunPodSource } from "../../lib/carriers/runpod_source.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
+import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { pull } from "../../lib/pipeline/pull.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type GitHubActionsOptions, GitHubActionsSource } from "../../lib/carriers/github_actions_source.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
+import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { isoSeconds } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { hashFile } from "../../lib/core/hash.ts";

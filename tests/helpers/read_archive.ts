@@ -1,5 +1,5 @@
-import { openArchive } from "../../lib/core/archive.ts";
-import { ARCHIVE_LIMITS, type ArchiveLimits } from "../../lib/core/archive_limits.ts";
+import { openArchive } from "../../lib/archive/archive.ts";
+import { ARCHIVE_LIMITS, type ArchiveLimits } from "../../lib/archive/archive_limits.ts";
 import { joined } from "./raw_zip.ts";
 import { tempDir } from "./temp_dir.ts";
 import { testContext } from "./test_context.ts";

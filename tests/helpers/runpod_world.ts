@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { RunPodSource, type RunPodSourceOptions } from "../../lib/carriers/runpod_source.ts";
-import { writeZip } from "../../lib/core/archive.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
+import { writeZip } from "../../lib/archive/archive.ts";
+import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { Secret } from "../../lib/core/secret.ts";

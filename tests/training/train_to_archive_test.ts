@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ArchivedModels } from "../../lib/carriers/archived_models.ts";
-import { ARCHIVE_LIMITS } from "../../lib/core/archive_limits.ts";
+import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { NO_STEPS } from "../../lib/pipeline/current_run.ts";
 import { type TrainRunOptions, trainToArchive } from "../../lib/pipeline/train.ts";

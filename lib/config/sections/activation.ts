@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ACTIVATION_SETTINGS } from "../../core/settings.ts";
+import { ACTIVATION_SETTINGS } from "../choices.ts";
 import { Canary } from "./canary.ts";
 import { DOCS } from "./kinds.ts";
 import { BACKUP_KEYS, Reload } from "./reload.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ARCHIVE_LIMITS } from "../../core/archive_limits.ts";
+import { ARCHIVE_LIMITS } from "../../archive/archive_limits.ts";
 import { DOCS } from "./kinds.ts";
 
 /** An archive is hardly larger than its unpacked files. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseWebAddress } from "../../core/web_address.ts";
+import { parseWebAddress } from "../../http/web_address.ts";
 
 /** The registry of descriptions. `register` is faster than `describe`, which copies the schema at every start. */
 export const DOCS = z.globalRegistry;

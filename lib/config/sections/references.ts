@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { quote } from "../../core/quote.ts";
-import { parseWebAddress } from "../../core/web_address.ts";
+import { parseWebAddress } from "../../http/web_address.ts";
 import { CATEGORIES } from "../../references/categories.ts";
 import { BranchName, DOCS, WebAddress } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseWebAddress } from "../../core/web_address.ts";
+import { parseWebAddress } from "../../http/web_address.ts";
 import { DOCS, EnvName, HttpAddress, RepoFolder } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DRIFT_SETTINGS, PICKLE_SETTINGS } from "../../core/settings.ts";
+import { DRIFT_SETTINGS, PICKLE_SETTINGS } from "../choices.ts";
 import { DOCS } from "./kinds.ts";
 
 /** More inputs show no more, and each is computed twice. */

@@ -1,5 +1,5 @@
 import type { Context } from "../../core/context.ts";
-import type { FileRange } from "../../core/file_range.ts";
+import type { FileRange } from "../../archive/file_range.ts";
 import type { OpcodeBudget } from "./limits.ts";
 import type { PickleSource } from "./pickle_source.ts";
 import type { PickleAllowList, PickleDialect } from "./rules/rule.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "../../core/context.ts";
-import { type FileRange, fileRange } from "../../core/file_range.ts";
+import { type FileRange, fileRange } from "../../archive/file_range.ts";
 import { readAt } from "../../core/read_at.ts";
-import type { PickleSetting } from "../../core/settings.ts";
+import type { PickleSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import type { Contents, Found, PickleInspection } from "./contents.ts";

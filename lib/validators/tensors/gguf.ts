@@ -2,7 +2,7 @@ import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
 import { readAt } from "../../core/read_at.ts";
-import type { DriftSetting } from "../../core/settings.ts";
+import type { DriftSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { FormatProblem } from "../invalid_model.ts";
 import { GgufReader, UINT32 } from "./gguf_reader.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
 import { quote } from "../../core/quote.ts";
-import type { DriftSetting } from "../../core/settings.ts";
+import type { DriftSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { FormatProblem, InvalidModelError, orProblem } from "../invalid_model.ts";
 

@@ -1,4 +1,4 @@
-import { download } from "../../../lib/core/download.ts";
+import { download } from "../../../lib/http/download.ts";
 import { testContext } from "../../helpers/test_context.ts";
 
 /** Downloads one address to a path and prints its digest: what the benchmark measures as a process. */

@@ -4,8 +4,8 @@
  *     deno run -A tests/bench/measured/extract_archive.ts ARCHIVE FOLDER
  */
 import { dirname, join } from "node:path";
-import { openArchive } from "../../../lib/core/archive.ts";
-import { ARCHIVE_LIMITS } from "../../../lib/core/archive_limits.ts";
+import { openArchive } from "../../../lib/archive/archive.ts";
+import { ARCHIVE_LIMITS } from "../../../lib/archive/archive_limits.ts";
 import { FileHasher, writeAll } from "../../../lib/core/hash.ts";
 
 const [path = "", folder = ""] = Deno.args;

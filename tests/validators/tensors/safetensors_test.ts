@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import { inspectSafetensors, looksLikeSafetensors } from "../../../lib/validators/tensors/safetensors.ts";
-import type { DriftSetting } from "../../../lib/core/settings.ts";
+import type { DriftSetting } from "../../../lib/config/choices.ts";
 import { safetensors, safetensorsBytes, safetensorsHeader, stagedFile } from "../../helpers/model_files.ts";
 import { tempDir } from "../../helpers/temp_dir.ts";
 import { testContext } from "../../helpers/test_context.ts";

@@ -1,4 +1,4 @@
-import type { SeekableFile } from "../../../core/file_range.ts";
+import type { SeekableFile } from "../../../archive/file_range.ts";
 import { readAt, readInto } from "../../../core/read_at.ts";
 import { giveBuffer, takeBuffer } from "../../../core/spare_buffers.ts";
 

@@ -1,7 +1,7 @@
-import { type Archive, openArchive } from "../../../core/archive.ts";
-import { ARCHIVE_LIMITS } from "../../../core/archive_limits.ts";
+import { type Archive, openArchive } from "../../../archive/archive.ts";
+import { ARCHIVE_LIMITS } from "../../../archive/archive_limits.ts";
 import { RefusedError } from "../../../core/errors.ts";
-import type { FileRange } from "../../../core/file_range.ts";
+import type { FileRange } from "../../../archive/file_range.ts";
 import { oneLine } from "../../../core/quote.ts";
 import { InvalidModelError } from "../../invalid_model.ts";
 import type { Contents, Found, PickleInspection } from "../contents.ts";

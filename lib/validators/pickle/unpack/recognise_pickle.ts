@@ -1,4 +1,4 @@
-import { TAR_BLOCK_BYTES } from "../../../core/tar_header.ts";
+import { TAR_BLOCK_BYTES } from "../../../archive/tar_header.ts";
 import { OPCODES, PROTO, PROTOCOL_MAX } from "../machine/opcodes.ts";
 import { LZ4_MAGIC } from "./lz4_frame.ts";
 import { findSealed, type SealedMethod } from "./sealed_stream.ts";

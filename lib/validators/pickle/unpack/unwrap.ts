@@ -78,7 +78,7 @@ async function* inflated(
   wrapper: "zlib" | "gzip",
 ): AsyncGenerator<Uint8Array> {
   const { createGunzip, createInflate } = await import("node:zlib");
-  const { isDataError, zlibPieces } = await import("../../../core/zlib_pieces.ts");
+  const { isDataError, zlibPieces } = await import("../../../archive/zlib_pieces.ts");
   const options = { chunkSize: PIECE_BYTES };
   const engine = wrapper === "gzip" ? createGunzip(options) : createInflate(options);
   let bytes = 0;
@@ -112,7 +112,7 @@ async function* inflated(
 
 /** Readers disagree about a second frame, so nothing may follow the first. */
 async function* unzstded(source: PickleSource): AsyncGenerator<Uint8Array> {
-  const { ZstdProblem, zstdPieces } = await import("../../../core/zstd_pieces.ts");
+  const { ZstdProblem, zstdPieces } = await import("../../../archive/zstd_pieces.ts");
   const pieces = async function* () {
     for (let piece = await source.read(); piece !== undefined; piece = await source.read()) yield piece;
   };

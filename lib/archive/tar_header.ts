@@ -1,0 +1,128 @@
+import type { ArchiveGuard } from "./archive_guard.ts";
+import { decodeUtf8 } from "../core/decode_utf8.ts";
+
+// Layout: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format".
+
+export const TAR_BLOCK_BYTES = 512;
+
+/** One header block. */
+export interface TarHeader {
+  readonly name: string;
+  /** Bytes of contents after the header. */
+  readonly bytes: number;
+  /** The type, one character: `0` a file, `5` a folder. Before POSIX it was a NUL, and a folder ended with a slash. */
+  readonly type: string;
+  /** The header's own bytes. */
+  readonly block: Uint8Array;
+}
+
+const CHECKSUM = { from: 148, to: 156 };
+
+/** Whether a block's checksum is right: nothing else is the same in every kind of tar. */
+export function isTarHeader(block: Uint8Array): boolean {
+  if (block.length !== TAR_BLOCK_BYTES) return false;
+  const written = octal(block.subarray(CHECKSUM.from, CHECKSUM.to));
+  let sum = 0;
+  // The checksum counts itself as spaces.
+  for (const [at, byte] of block.entries()) sum += at >= CHECKSUM.from && at < CHECKSUM.to ? 0x20 : byte;
+  return written === sum;
+}
+
+/**
+ * Reads a block whose checksum is right.
+ *
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE` for an empty name, and for bytes that only some readers take for a prefix
+ */
+export function parseTarHeader(block: Uint8Array, guard: ArchiveGuard): TarHeader {
+  const name = textField(block.subarray(0, 100), guard);
+  const prefix = prefixOf(block, name, guard);
+  const path = prefix === "" ? name : `${prefix}/${name}`;
+  if (name === "") throw guard.entryFault("ARCHIVE_UNSAFE", path, "has no name of its own");
+  const size = block.subarray(124, 136);
+  // GNU tar leaves out the size of a volume's label.
+  const isLeftOut = block[156] === LABEL && size.every((byte) => byte === 0);
+  const bytes = isLeftOut ? 0 : sizeField(size);
+  if (bytes === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", path, "has a size that is no number");
+  return { name: path, bytes, type: String.fromCharCode(block[156] ?? 0), block };
+}
+
+/**
+ * Returns what a link's header names as its target, up to 100 bytes of it.
+ *
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE`
+ */
+export function linkTarget(block: Uint8Array, guard: ArchiveGuard): string {
+  return textField(block.subarray(157, 257), guard);
+}
+
+const PREFIX = { from: 345, to: 500 };
+const POSIX_MAGIC = "ustar\0";
+const GNU_MAGIC = "ustar  \0";
+
+/** Returns which rules a header follows, by its magic. */
+export function tarDialect(block: Uint8Array): "posix" | "gnu" | "older" {
+  const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
+  if (magic.startsWith(POSIX_MAGIC)) return "posix";
+  return magic === GNU_MAGIC ? "gnu" : "older";
+}
+
+/** GNU's type of a volume's label: `V`. */
+const LABEL = 0x56;
+
+/** GNU's type of a sparse file: `S`. */
+const SPARSE = 0x53;
+
+/** What GNU tar keeps in the place of the prefix: the numbers that incremental archives and parts of volumes need. */
+const GNU_NUMBERS = [
+  { from: 345, to: 357 }, // atime
+  { from: 357, to: 369 }, // ctime
+  { from: 369, to: 381 }, // offset
+  { from: 483, to: 495 }, // realsize
+];
+
+/**
+ * What stands before the name. Some readers take the bytes in its place for a prefix whatever the magic says, others
+ * never do: where the header is not a POSIX one, only GNU's numbers may stand there.
+ */
+function prefixOf(block: Uint8Array, name: string, guard: ArchiveGuard): string {
+  const field = block.subarray(PREFIX.from, PREFIX.to);
+  const dialect = tarDialect(block);
+  if (dialect === "posix") return textField(field, guard);
+  // Its map of holes stands there.
+  if (dialect === "gnu" && block[156] === SPARSE) return "";
+  const rest = field.slice();
+  for (const { from, to } of dialect === "gnu" ? GNU_NUMBERS : []) {
+    if (sizeField(block.subarray(from, to)) !== undefined) rest.fill(0, from - PREFIX.from, to - PREFIX.from);
+  }
+  if (rest.every((byte) => byte === 0)) return "";
+  throw guard.entryFault(
+    "ARCHIVE_UNSAFE",
+    name,
+    "has bytes where POSIX has a prefix, and is not a POSIX header",
+  );
+}
+
+function textField(field: Uint8Array, guard: ArchiveGuard): string {
+  const end = field.indexOf(0);
+  const used = end === -1 ? field : field.subarray(0, end);
+  const text = decodeUtf8(used);
+  const shown = text ?? new TextDecoder("latin1").decode(used);
+  if (text === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", shown, "has a name that is not UTF-8");
+  if (field.subarray(used.length).some((byte) => byte !== 0)) {
+    throw guard.entryFault("ARCHIVE_UNSAFE", shown, "has a NUL inside its name");
+  }
+  return text;
+}
+
+/** Reads octal digits, or GNU's big-endian binary with the first bit set; `undefined` where it is neither. */
+export function sizeField(field: Uint8Array): number | undefined {
+  if (field[0] !== 0x80) return octal(field);
+  let value = 0;
+  for (const byte of field.subarray(1)) value = value * 256 + byte;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function octal(field: Uint8Array): number | undefined {
+  const text = /^ *([0-7]+)[ \0]*$/.exec(new TextDecoder("latin1").decode(field))?.[1];
+  return text === undefined ? undefined : parseInt(text, 8);
+}

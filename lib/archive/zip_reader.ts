@@ -1,0 +1,87 @@
+import { crc32, createInflateRaw } from "node:zlib";
+import type { Archive, ArchiveContent, ArchiveEntry } from "./archive.ts";
+import type { ArchiveSource } from "./archive_guard.ts";
+import { readRange } from "../core/read_pieces.ts";
+import { readZipDirectory, type ZipMember } from "./zip_directory.ts";
+import { readEndOfZip } from "./zip_end.ts";
+import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
+
+/** Opens a ZIP by its central directory, which is complete for streamed ones too. */
+export function openZip(source: ArchiveSource): Archive {
+  const place = readEndOfZip(source.file, source.bytes, source.guard);
+  const all = readZipDirectory(source, place);
+  const members = all.filter(({ kind }) => kind === "file");
+  return {
+    format: "zip",
+    entries: members.map(({ path, bytes }) => ({ path, bytes })),
+    folders: all.filter(({ kind }) => kind === "folder").map(({ path }) => path),
+    read: (wants) => readMembers(source, members, wants ?? (() => true)),
+    [Symbol.asyncDispose]() {
+      source.file.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function* readMembers(
+  source: ArchiveSource,
+  members: readonly ZipMember[],
+  wants: (entry: ArchiveEntry) => boolean,
+): AsyncGenerator<ArchiveContent> {
+  for (const member of members) {
+    const entry: ArchiveEntry = { path: member.path, bytes: member.bytes };
+    if (!wants(entry)) continue;
+    const place = member.method === "stored"
+      ? { offset: member.dataOffset, bytes: member.compressedBytes }
+      : undefined;
+    yield { entry, links: [], place, content: checkedContent(source, member) };
+  }
+}
+
+/** The contents of one entry; ends without throwing only if they are of the size and checksum that were announced. */
+async function* checkedContent(source: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {
+  const { guard } = source;
+  const pieces = member.method === "stored" ? rawPieces(source, member) : inflatedPieces(source, member);
+  let bytes = 0;
+  let crc = 0;
+  for await (const piece of pieces) {
+    bytes += piece.length;
+    if (bytes > member.bytes) {
+      throw guard.entryFault(
+        "ARCHIVE_UNSAFE",
+        member.path,
+        `holds more than the ${member.bytes} bytes it says`,
+      );
+    }
+    crc = crc32(piece, crc);
+    yield piece;
+  }
+  if (bytes < member.bytes) {
+    throw guard.entryFault("ARCHIVE_DAMAGED", member.path, `holds ${bytes} bytes, and says ${member.bytes}`);
+  }
+  if (crc !== member.crc) {
+    throw guard.entryFault("ARCHIVE_DAMAGED", member.path, "is not what its checksum says (CRC-32)");
+  }
+}
+
+function rawPieces({ file, signal }: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {
+  return readRange(file, { offset: member.dataOffset, bytes: member.compressedBytes }, signal);
+}
+
+async function* inflatedPieces(source: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {
+  const { guard } = source;
+  const engine = createInflateRaw({ chunkSize: pieceBytesFor(member.bytes) });
+  try {
+    yield* zlibPieces(engine, rawPieces(source, member));
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    throw guard.entryFault("ARCHIVE_DAMAGED", member.path, `cannot be decompressed: ${error.message}`, error);
+  }
+  if (engine.bytesWritten !== member.compressedBytes) {
+    throw guard.entryFault(
+      "ARCHIVE_UNSAFE",
+      member.path,
+      "has bytes behind the end of its compressed contents",
+    );
+  }
+}

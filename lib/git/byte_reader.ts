@@ -1,0 +1,71 @@
+import { FailedError } from "../core/errors.ts";
+
+/** A header line is an object name, a word and a number; anything longer is not the protocol that we read. */
+const LINE_BYTES_MAX = 4096;
+
+const NEWLINE = 10;
+
+/**
+ * Reads bytes by lines and by counted pieces, without ever holding more than one of the pieces that they come in. What
+ * it hands out is valid until the next is asked for.
+ */
+export class ByteReader {
+  readonly #pieces: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(pieces: AsyncIterable<Uint8Array>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  /** The next line without its newline; `undefined` at the end of the stream. */
+  async readLine(): Promise<string | undefined> {
+    let line = "";
+    while (true) {
+      const end = this.#rest.indexOf(NEWLINE);
+      if (end !== -1) {
+        line += new TextDecoder().decode(this.#rest.subarray(0, end));
+        this.#rest = this.#rest.subarray(end + 1);
+        return line;
+      }
+      line += new TextDecoder().decode(this.#rest);
+      if (line.length > LINE_BYTES_MAX) throw streamError(`a line of more than ${LINE_BYTES_MAX} bytes`);
+      if (!await this.#fill()) return line === "" ? undefined : line;
+    }
+  }
+
+  /** The next `count` bytes, piece by piece. Take all of them: what is not taken is read as the next line. */
+  async *readBytes(count: number): AsyncGenerator<Uint8Array> {
+    let missing = count;
+    while (missing > 0) {
+      if (this.#rest.length === 0 && !await this.#fill()) {
+        throw streamError(`the stream ends ${missing} bytes early`);
+      }
+      const piece = this.#rest.subarray(0, missing);
+      this.#rest = this.#rest.subarray(piece.length);
+      missing -= piece.length;
+      yield piece;
+    }
+  }
+
+  /** Everything up to the end of the stream. */
+  async *readAll(): AsyncGenerator<Uint8Array> {
+    do {
+      if (this.#rest.length > 0) yield this.#rest;
+    } while (await this.#fill());
+  }
+
+  /** Ends the reading; what was not read is dropped. */
+  async cancel(): Promise<void> {
+    await this.#pieces.return?.();
+  }
+
+  async #fill(): Promise<boolean> {
+    const { done, value } = await this.#pieces.next();
+    this.#rest = done ? new Uint8Array(0) : value;
+    return !done;
+  }
+}
+
+function streamError(problem: string): FailedError {
+  return new FailedError(`Cannot read the program's output: ${problem}`, { code: "STREAM_INVALID" });
+}

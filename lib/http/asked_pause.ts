@@ -1,0 +1,51 @@
+import { parseRetryAfter } from "../core/retry.ts";
+
+/** Servers round the rest of a window down to whole seconds. */
+const ROUNDING_MS = 1_000;
+
+/** A larger number of seconds is a time since 1970, not a length. */
+const LENGTH_SEC_MAX = 1_000_000_000;
+
+/**
+ * Returns how long a server asks to wait before the next request, in milliseconds: `Retry-After`, else the end of the
+ * window of a used-up rate limit. Read are the `RateLimit` field of draft-ietf-httpapi-ratelimit-headers, which the
+ * Hugging Face hub sends, the fields of the draft's earlier versions, and GitHub's `x-ratelimit-*`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { askedPauseMs } from "./asked_pause.ts";
+ * const now = new Date("2026-11-21T00:00:00Z");
+ * const asked = (headers: Record<string, string>) => askedPauseMs(new Headers(headers), now);
+ * assert.equal(asked({ "retry-after": "7", ratelimit: '"api";r=0;t=45' }), 7_000);
+ * assert.equal(asked({ ratelimit: '"api";r=0;t=45' }), 46_000);
+ * assert.equal(asked({ ratelimit: '"api";r=12;t=45' }), undefined);
+ * ```
+ */
+export function askedPauseMs(headers: Headers, now: Date): number | undefined {
+  return parseRetryAfter(headers.get("retry-after"), now) ?? windowEndMs(headers.get("ratelimit") ?? "") ??
+    resetMs(headers, "ratelimit-", now) ?? resetMs(headers, "x-ratelimit-", now);
+}
+
+/** Of several used-up limits, the one that lasts longest: `"burst";r=0;t=2, "day";r=0;t=900`. */
+function windowEndMs(field: string): number | undefined {
+  const isDictionary = /\bremaining\s*=/.test(field);
+  const policies = isDictionary ? [field] : field.replaceAll(/"[^"]*"/g, "").split(",");
+  const [remaining, reset] = isDictionary ? ["remaining", "reset"] : ["r", "t"];
+  const seconds = policies.filter((policy) => numberOf(policy, remaining) === 0)
+    .flatMap((policy) => numberOf(policy, reset) ?? []);
+  return seconds.length === 0 ? undefined : Math.max(...seconds) * 1000 + ROUNDING_MS;
+}
+
+function numberOf(policy: string, name: string): number | undefined {
+  const [, digits] = new RegExp(`(?:^|[;,\\s])${name}\\s*=\\s*(\\d{1,12})(?!\\d)`).exec(policy) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function resetMs(headers: Headers, prefix: string, now: Date): number | undefined {
+  if (headers.get(`${prefix}remaining`)?.trim() !== "0") return undefined;
+  const text = headers.get(`${prefix}reset`)?.trim() ?? "";
+  if (!/^\d{1,12}$/.test(text)) return undefined;
+  const seconds = Number(text);
+  return seconds > LENGTH_SEC_MAX ? Math.max(0, seconds * 1000 - now.getTime()) : seconds * 1000;
+}

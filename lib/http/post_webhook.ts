@@ -1,0 +1,123 @@
+import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { exchange, type HttpRequest, statusError } from "./request.ts";
+import { RequestSecret, type Secret } from "../core/secret.ts";
+
+export interface Webhook {
+  readonly url: string;
+  /** Names the event, and stays the same when it is sent again: receivers may act on it once. Without dots. */
+  readonly id: string;
+  /** JSON, as it is sent and signed. */
+  readonly body: string;
+  /** With it, the request is signed by {@link signWebhook}. */
+  readonly secret?: Secret | undefined;
+  /** Further headers, for the origin of `url` alone. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further texts that no message may show. */
+  readonly hidden?: readonly Secret[];
+  /** What it is about, for errors: `the answer of the reload hook`. */
+  readonly what: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Posts JSON, once. Only an answer of 2xx by the address itself is a success: who answers with a redirect, as to a
+ * login, has not taken it. Needs the net permission.
+ *
+ * @throws the errors of {@link statusError} and {@link exchange}; {@link UsageError} codes `REDIRECTED`,
+ * `WEBHOOK_SECRET_INVALID`
+ */
+export async function postWebhook(
+  context: Pick<Context, "http" | "clock" | "signal">,
+  webhook: Webhook,
+): Promise<void> {
+  const { url, id, body, secret, what, timeoutMs } = webhook;
+  const signature = secret === undefined
+    ? {}
+    : await signWebhook(secret, { id, at: context.clock.now(), body });
+  const headers = Object.entries(webhook.headers ?? {}).map((
+    [name, value],
+  ) => [name, new RequestSecret(value)]);
+  const request: HttpRequest & { readonly timeoutMs: number } = {
+    url,
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, */*", ...signature },
+    credentials: { origin: new URL(url).origin, headers: Object.fromEntries(headers) },
+    body,
+    what,
+    secrets: [...webhook.hidden ?? [], ...secret === undefined ? [] : [secret]],
+    timeoutMs,
+  };
+  await exchange(context, request, async (response) => {
+    if (!response.ok) throw await statusError(context, request, response);
+    await response.body?.cancel();
+    if (sameAddress(response.url, url)) return;
+    const { host } = new URL(url);
+    throw new UsageError(`Cannot read ${what}: ${host} redirects to another address`, {
+      code: "REDIRECTED",
+      hint: "set the address that it redirects to, if that is the right one",
+    });
+  });
+}
+
+/** What comes after `#` is not sent. */
+function sameAddress(answered: string, asked: string): boolean {
+  const [a, b] = [new URL(answered), new URL(asked)];
+  a.hash = b.hash = "";
+  return a.href === b.href;
+}
+
+/** By this beginning a secret is known to be base64. */
+const BASE64_PREFIX = "whsec_";
+
+/**
+ * The headers by which a receiver knows that a request is ours and new: `webhook-id`, `webhook-timestamp` (seconds
+ * since 1970) and `webhook-signature`, `v1,` and the base64 of the HMAC-SHA256 over `<id>.<timestamp>.<body>`, as
+ * Standard Webhooks 1.0.0 has it (https://www.standardwebhooks.com), so that their libraries verify it.
+ *
+ * @param secret `whsec_` and base64, as those libraries make it; any other text is the key as it is, in UTF-8
+ * @throws {UsageError} code `WEBHOOK_SECRET_INVALID`
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Secret } from "../core/secret.ts";
+ * import { signWebhook } from "./post_webhook.ts";
+ * // The example of the specification's libraries.
+ * const headers = await signWebhook(new Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), {
+ *   id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+ *   at: new Date(1614265330_000),
+ *   body: '{"test": 2432232314}',
+ * });
+ * assert.equal(headers["webhook-signature"], "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+ * ```
+ */
+export async function signWebhook(
+  secret: Secret,
+  { id, at, body }: { readonly id: string; readonly at: Date; readonly body: string },
+): Promise<Record<"webhook-id" | "webhook-timestamp" | "webhook-signature", string>> {
+  const timestamp = String(Math.floor(at.getTime() / 1000));
+  const key = await crypto.subtle.importKey(
+    "raw",
+    keyBytes(secret.reveal()),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  const signed = new TextEncoder().encode(`${id}.${timestamp}.${body}`);
+  const signature = String.fromCharCode(...new Uint8Array(await crypto.subtle.sign("HMAC", key, signed)));
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${btoa(signature)}` };
+}
+
+function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
+  if (!secret.startsWith(BASE64_PREFIX)) return new TextEncoder().encode(secret);
+  try {
+    return Uint8Array.from(atob(secret.slice(BASE64_PREFIX.length)), (char) => char.charCodeAt(0));
+  } catch {
+    // The runtime's complaint could show it.
+    throw new UsageError(`Cannot sign a webhook: the secret begins with ${BASE64_PREFIX} and is not base64`, {
+      code: "WEBHOOK_SECRET_INVALID",
+      hint: "copy the secret again",
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { CHUNK_BYTES } from "../core/hash.ts";
+
+/** A part of a file: from its first byte to before its last. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Which bytes of a file are there, as sorted spans that do not touch. */
+export class SpanSet {
+  #spans: Span[] = [];
+
+  get spans(): readonly Span[] {
+    return this.#spans;
+  }
+
+  /** Bytes that are there. */
+  get bytes(): number {
+    return this.#spans.reduce((sum, span) => sum + span.end - span.start, 0);
+  }
+
+  /** How far the file is there without a gap, from `offset`, which is there or is the next byte. */
+  endFrom(offset: number): number {
+    return this.#spans.find((span) => span.start <= offset && offset <= span.end)?.end ?? offset;
+  }
+
+  add(added: Span): void {
+    if (added.end <= added.start) return;
+    const apart = (span: Span) => span.end < added.start || span.start > added.end;
+    const touching = this.#spans.filter((span) => !apart(span));
+    const merged = {
+      start: Math.min(added.start, ...touching.map((span) => span.start)),
+      end: Math.max(added.end, ...touching.map((span) => span.end)),
+    };
+    this.#spans = [...this.#spans.filter(apart), merged].sort((a, b) => a.start - b.start);
+  }
+
+  clear(): void {
+    this.#spans = [];
+  }
+
+  /** What is not there of the first `total` bytes. */
+  gaps(total: number): Span[] {
+    const gaps: Span[] = [];
+    let offset = 0;
+    for (const span of this.#spans) {
+      if (span.start > offset) gaps.push({ start: offset, end: Math.min(span.start, total) });
+      offset = Math.max(offset, span.end);
+    }
+    if (offset < total) gaps.push({ start: offset, end: total });
+    return gaps.filter((gap) => gap.end > gap.start);
+  }
+}
+
+/**
+ * How large parts are that connections bring side by side. A second connection is not worth its set-up for less; with
+ * more, what comes last would be far ahead of the digest, which takes the file in order.
+ */
+export const SPAN_BYTES = { min: 2 * CHUNK_BYTES, max: 16 * CHUNK_BYTES } as const;
+
+/**
+ * Cuts gaps into about `parts` pieces, or more where these would be too large, in order.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { cutSpans } from "./spans.ts";
+ * const limits = { min: 10, max: 100 };
+ * assert.deepEqual(cutSpans([{ start: 0, end: 80 }], 2, limits), [{ start: 0, end: 40 }, { start: 40, end: 80 }]);
+ * assert.deepEqual(cutSpans([{ start: 0, end: 15 }], 4, limits), [{ start: 0, end: 10 }, { start: 10, end: 15 }]);
+ * assert.equal(cutSpans([{ start: 0, end: 1000 }], 4, limits).length, 10);
+ * ```
+ */
+export function cutSpans(
+  gaps: readonly Span[],
+  parts: number,
+  limits: { readonly min: number; readonly max: number },
+): Span[] {
+  const bytes = gaps.reduce((sum, gap) => sum + gap.end - gap.start, 0);
+  const partBytes = Math.min(limits.max, Math.max(limits.min, Math.ceil(bytes / parts)));
+  return gaps.flatMap((gap) => {
+    const spans: Span[] = [];
+    for (let start = gap.start; start < gap.end; start += partBytes) {
+      spans.push({ start, end: Math.min(gap.end, start + partBytes) });
+    }
+    return spans;
+  });
+}

@@ -1,0 +1,51 @@
+import type { Environment } from "../core/context.ts";
+import { UsageError } from "../core/errors.ts";
+import { redactUrls } from "../core/secret.ts";
+
+/**
+ * Returns an http or https address, parsed; `undefined` when the text is not one. `URL` itself drops line breaks and
+ * takes `http:host`, which no other program that gets the same text does.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseWebAddress } from "./web_address.ts";
+ * assert.equal(parseWebAddress("https://example.org/a")?.host, "example.org");
+ * assert.equal(parseWebAddress("https://[::1"), undefined);
+ * assert.equal(parseWebAddress("not a url"), undefined);
+ * assert.equal(parseWebAddress("file:///etc/passwd"), undefined);
+ * ```
+ */
+export function parseWebAddress(text: string): URL | undefined {
+  return /^https?:\/\/[^\s\p{Cc}\\/?#][^\s\p{Cc}]*$/iu.test(text) && URL.canParse(text)
+    ? new URL(text)
+    : undefined;
+}
+
+/** A variable that names a server of another address than the public one's. */
+export interface AddressVariable {
+  readonly name: string;
+  /** What stands in it: `your GitHub server`. */
+  readonly meaning: string;
+  /** The address of the public server, if there is one. */
+  readonly usual?: string;
+  readonly code?: string;
+}
+
+/**
+ * Returns the address that a variable holds, without slashes at its end; `undefined` when it is not set or blank.
+ *
+ * @throws {UsageError} code `ADDRESS_INVALID`, or that of the variable
+ */
+export function findWebAddress(env: Environment, variable: AddressVariable): string | undefined {
+  const text = env.get(variable.name)?.trim() ?? "";
+  if (text === "") return undefined;
+  if (parseWebAddress(text) !== undefined) return text.replace(/\/+$/, "");
+  const { name, meaning, usual, code = "ADDRESS_INVALID" } = variable;
+  throw new UsageError(`Cannot use ${name}: "${redactUrls(text)}" is not an http address`, {
+    code,
+    hint: `set ${name} to the address of ${meaning}${
+      usual === undefined ? "" : `, or unset it for ${usual}`
+    }`,
+  });
+}

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { AuthenticationError, PassingError } from "../../lib/core/errors.ts";
+import {
+  bearer,
+  exchange,
+  type HttpRequest,
+  readText,
+  requestJson,
+  statusError,
+} from "../../lib/http/request.ts";
+import { Secret } from "../../lib/core/secret.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { testContext } from "../helpers/test_context.ts";
+
+interface Seen {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+/** A server whose `/from` redirects to `/to`, and that says what it got. */
+function startRedirecting(status: number) {
+  const seen: Seen[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const { pathname: path } = new URL(request.url);
+    seen.push({ method: request.method, path, body: await request.text() });
+    if (path === "/to") return new Response("done");
+    return new Response(null, { status, headers: { location: "/to" } });
+  });
+  return {
+    seen,
+    url: `http://127.0.0.1:${server.addr.port}/from`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+async function send(url: string, method: NonNullable<HttpRequest["method"]>): Promise<string> {
+  const request = { url, method, body: "content", what: "the answer", timeoutMs: 10_000 } as const;
+  return await exchange(testContext({ http: fetch }), request, (response) => readText(response, request));
+}
+
+Deno.test("a redirect changes a request as the Fetch standard says: what is put arrives, what was posted is asked for", async () => {
+  for (
+    const [status, method, then, body] of [
+      [301, "PUT", "PUT", "content"],
+      [302, "PUT", "PUT", "content"],
+      [308, "PUT", "PUT", "content"],
+      [303, "PUT", "GET", ""],
+      [301, "POST", "GET", ""],
+      [302, "POST", "GET", ""],
+      [303, "POST", "GET", ""],
+      [307, "POST", "POST", "content"],
+    ] as const
+  ) {
+    await using server = startRedirecting(status);
+    assert.equal(await send(server.url, method), "done");
+    assert.deepEqual(server.seen, [
+      { method, path: "/from", body: "content" },
+      { method: then, path: "/to", body },
+    ], `${status} ${method}`);
+  }
+});
+
+Deno.test("what another host would get by a redirect is not sent there", async () => {
+  await using other = startRedirecting(200);
+  for (const status of [301, 302, 307]) {
+    const http = (input: string | URL | Request) =>
+      Promise.resolve(
+        String(input).startsWith("http://first.example")
+          ? new Response(null, { status, headers: { location: other.url } })
+          : new Response("other"),
+      );
+    const request = {
+      url: "http://first.example/",
+      method: "PUT",
+      body: "x",
+      what: "it",
+      timeoutMs: 10_000,
+    } as const;
+    await assert.rejects(
+      exchange(testContext({ http }), request, (response) => readText(response, request)),
+      { code: "REDIRECT_REFUSED" },
+    );
+  }
+  assert.deepEqual(other.seen, []);
+});
+
+Deno.test("a server that repeats a token, with its scheme or without, does not get it into the error", async () => {
+  const url = "http://api.example/x";
+  const http = () =>
+    Promise.resolve(new Response("Bearer k3y-of-mine; key k3y-of-mine is bad", { status: 401 }));
+  const credentials = bearer(url, new Secret("k3y-of-mine"));
+  const request = { url, credentials, what: "it", timeoutMs: 10_000 };
+  await assert.rejects(requestJson(testContext({ http }), request, z.object({})), (error: Error) => {
+    assert.match(error.message, /answered 401: \[redacted\]; key \[redacted\] is bad$/);
+    return true;
+  });
+});
+
+Deno.test("a token that no header can hold is told as such, and not shown", async () => {
+  const url = "http://api.example/x";
+  const credentials = bearer(url, new Secret("k3y\nof-mine"));
+  const http = () => Promise.resolve(new Response("sent"));
+  const request = { url, credentials, what: "it", timeoutMs: 10_000 };
+  await assert.rejects(requestJson(testContext({ http }), request, z.object({})), (error: Error) => {
+    assert.ok(error instanceof AuthenticationError);
+    assert.equal(error.code, "TOKEN_INVALID");
+    assert.doesNotMatch(`${error.stack} ${error.cause}`, /k3y|of-mine/);
+    return true;
+  });
+});
+
+Deno.test("an answer that is no JSON is said to be none", async () => {
+  const http = () => Promise.resolve(new Response("<html>"));
+  const request = { url: "http://api.example/x", what: "it", timeoutMs: 10_000 };
+  await assert.rejects(requestJson(testContext({ http }), request, z.looseObject({})), {
+    message: "Cannot read it: api.example answered something else than expected (no JSON)",
+  });
+});
+
+Deno.test("a rate limit is waited for, whichever way the server names it", async () => {
+  const now = new Date("2026-11-21T00:00:00Z");
+  const resetSec = String(now.getTime() / 1000 + 30);
+  for (
+    const [status, headers, body, waitsMs] of [
+      [429, { "retry-after": "7" }, "", 7_000],
+      [403, { "retry-after": "7", ratelimit: '"api";r=0;t=45' }, "", 7_000],
+      [429, { ratelimit: '"api";r=0;t=45' }, "", 46_000],
+      [503, { RateLimit: "default;r=0;t=45" }, "", 46_000],
+      [429, { ratelimit: '"burst, short";r=0;t=2, "day";r=0;t=90;pk=:cHJv:, "week";r=5;t=900' }, "", 91_000],
+      [429, { ratelimit: "limit=100, remaining=0, reset=50" }, "", 51_000],
+      [429, { "ratelimit-remaining": "0", "ratelimit-reset": "50" }, "", 50_000],
+      [403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": resetSec }, "", 30_000],
+      [403, {}, "You have exceeded a secondary rate limit.", 60_000],
+      [429, { ratelimit: '"api";r=3;t=45' }, "", undefined],
+      [429, { ratelimit: '"r=0;t=9";r=3' }, "", undefined],
+      [429, { ratelimit: "r=0;t=soon" }, "", undefined],
+    ] as const
+  ) {
+    const response = new Response(body, { status, headers });
+    const error = await statusError({ clock: new FakeClock(now.toISOString()) }, LISTING, response);
+    assert.ok(error instanceof PassingError, error.message);
+    assert.equal(error.retryAfterMs, waitsMs, JSON.stringify(headers));
+  }
+  const forbidden = new Response("no", { status: 403, headers: { ratelimit: '"api";r=3;t=45' } });
+  const error = await statusError({ clock: new FakeClock(now.toISOString()) }, LISTING, forbidden);
+  assert.ok(error instanceof AuthenticationError);
+});
+
+const LISTING: HttpRequest = { url: "https://a.example/", what: "the list" };
