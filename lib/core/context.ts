@@ -1,8 +1,10 @@
 import type { Clock } from "./clock.ts";
 import type { FileSystem } from "./files.ts";
-import type { Http } from "../http/request.ts";
 import type { Log } from "./log.ts";
 import type { SpawnProcess } from "./subprocess.ts";
+
+/** The web as a dependency: production passes `fetch`. Needs the net permission. */
+export type Http = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** Environment variables: those of the process, over those of `.env`. */
 export interface Environment {

@@ -3,12 +3,7 @@ import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { type FileSystem, ifFound } from "./files.ts";
 import { redactArguments } from "./redact_arguments.ts";
-
-/** The end of the advice for a program that is installed and not found. */
-export const PATH_HINT = "to the PATH: that of cron and systemd is short";
-
-/** The advice for a program that is not found. */
-export const PROGRAM_HINT = `install it, correct the command, or add the folder of the program ${PATH_HINT}`;
+import { PROGRAM_HINT } from "./subprocess.ts";
 
 /** Windows adds these itself when a program is started. */
 const EXTENSIONS = Deno.build.os === "windows" ? ["", ".exe", ".com"] : [""];

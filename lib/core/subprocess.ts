@@ -1,7 +1,12 @@
 import { FailedError, UsageError } from "./errors.ts";
 import { formatDuration } from "./format.ts";
-import { PROGRAM_HINT } from "./require_program.ts";
 import { redactArguments } from "./redact_arguments.ts";
+
+/** The end of the advice for a program that is installed and not found. */
+export const PATH_HINT = "to the PATH: that of cron and systemd is short";
+
+/** The advice for a program that is not found. */
+export const PROGRAM_HINT = `install it, correct the command, or add the folder of the program ${PATH_HINT}`;
 
 export interface ProcessRequest {
   readonly command: string;

@@ -8,7 +8,7 @@ import {
   UsageError,
 } from "../core/errors.ts";
 import { ownerHint } from "../core/owner_hint.ts";
-import { PATH_HINT } from "../core/require_program.ts";
+import { PATH_HINT } from "../core/subprocess.ts";
 import { readGitWords } from "./git_words.ts";
 
 /** The code of the error when git-lfs is needed and is not on the PATH. */

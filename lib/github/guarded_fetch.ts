@@ -1,10 +1,9 @@
-import type { Context } from "../core/context.ts";
+import type { Context, Http } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
 import { askedPauseMs } from "../http/asked_pause.ts";
 import {
   bearer,
-  type Http,
   type HttpRequest,
   readText,
   sendRequest,

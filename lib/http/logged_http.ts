@@ -1,7 +1,6 @@
-import type { Context } from "../core/context.ts";
+import type { Context, Http } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
 import { formatDuration } from "../core/format.ts";
-import type { Http } from "./request.ts";
 import { redactUrls } from "../core/secret.ts";
 
 /** Returns the same http, which logs each request at debug level: method, address without credentials, status, time. */

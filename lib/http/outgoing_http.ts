@@ -1,7 +1,6 @@
 import { certificateAuthorities } from "./certificate_authorities.ts";
-import type { Context, Environment } from "../core/context.ts";
+import type { Context, Environment, Http } from "../core/context.ts";
 import { messageOf, UsageError } from "../core/errors.ts";
-import type { Http } from "./request.ts";
 import { isCertificateFailure, isConnectFailure, ProxyFailure, ProxyRefusal } from "./network_error.ts";
 import { findProxy } from "./proxy.ts";
 import { quote } from "../core/quote.ts";

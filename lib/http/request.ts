@@ -1,15 +1,12 @@
 import type { z } from "zod";
 import { askedPauseMs } from "./asked_pause.ts";
 import { cleanLine } from "../core/clean_text.ts";
-import type { Context } from "../core/context.ts";
+import type { Context, Http } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { formatDuration } from "../core/format.ts";
 import { actionOf, type NamedRequest, networkError } from "./network_error.ts";
 import type { Secret } from "../core/secret.ts";
-
-/** The web as a dependency: production passes `fetch`. Needs the net permission. */
-export type Http = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** What of a {@link Context} a request takes. */
 export type HttpContext = Pick<Context, "http" | "clock" | "signal">;

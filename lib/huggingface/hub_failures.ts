@@ -1,6 +1,6 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { AuthenticationError, type ModelSyncError, UnreachableError } from "../core/errors.ts";
-import type { Http } from "../http/request.ts";
+import type { Http } from "../core/context.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
 /** As much of what the hub says as a message repeats. */

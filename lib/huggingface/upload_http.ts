@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Context } from "../core/context.ts";
+import type { Context, Http } from "../core/context.ts";
 import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
-import { type Http, readBody, statusError } from "../http/request.ts";
+import { readBody, statusError } from "../http/request.ts";
 import { actionOf, type NamedRequest, networkError } from "../http/network_error.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../http/stall_watch.ts";

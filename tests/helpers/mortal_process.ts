@@ -1,6 +1,5 @@
-import type { Context } from "../../lib/core/context.ts";
+import type { Context, Http } from "../../lib/core/context.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
-import type { Http } from "../../lib/http/request.ts";
 import type { RunningProcess, SpawnProcess } from "../../lib/core/subprocess.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { countingFs } from "./counting_fs.ts";
