@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { buildCommand } from "@stricli/core";
-import { expandHome } from "../lib/config/expand_home.ts";
+import { expandHome } from "../lib/core/home_folder.ts";
 import { absolutePath } from "../lib/core/files.ts";
 import { settleAll } from "../lib/core/settle_all.ts";
 import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";

@@ -1,5 +1,5 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { expandHome } from "../lib/config/expand_home.ts";
+import { expandHome } from "../lib/core/home_folder.ts";
 import { signFolder, verifyFolder } from "../lib/signing/folder_signature.ts";
 import { generateKeyFiles, readPrivateKeyFile, readPublicKeyFile } from "../lib/signing/key_files.ts";
 import { defineGroup, type Invocation, main, type Program, withPlainSession } from "./_command.ts";

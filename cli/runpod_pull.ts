@@ -5,7 +5,7 @@ import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers
 import { isSecretName } from "../lib/core/redact_arguments.ts";
 import { REDACTED, redactText, redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
-import type { NextStep } from "../lib/runpod/next_step.ts";
+import type { NextStep } from "../lib/runpod/job_memory.ts";
 import { planFolder } from "../lib/pipeline/plan_folder.ts";
 import { activeManifest } from "../lib/store/active_release.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";

@@ -1,20 +1,19 @@
 import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
-import { expandHome } from "../lib/config/expand_home.ts";
-import { uploadToHub } from "../lib/huggingface/archive_upload.ts";
+import { expandHome } from "../lib/core/home_folder.ts";
+import { uploadArchiveToHub } from "../lib/huggingface/archive_upload.ts";
 import { type HubSettings, hubSettings } from "../lib/huggingface/hub_settings.ts";
 import type { Timed } from "../lib/pipeline/run.ts";
 import { type TrainReport, trainToArchive } from "../lib/pipeline/train.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { StepName, Steps } from "../lib/pipeline/current_run.ts";
-import { findTestInput } from "../lib/runpod/find_test_input.ts";
-import { type JobHandler, serveJobs, tryJob } from "../lib/runpod/serve_jobs.ts";
+import { findTestInput, type JobHandler, serveJobs, tryJob } from "../lib/runpod/serve_jobs.ts";
 import { WorkerApi } from "../lib/runpod/worker_api.ts";
 import type { Seal } from "../lib/signing/seal.ts";
 import { openStore } from "../lib/store/store.ts";
 import { readTrainJob } from "../lib/training/train_job.ts";
-import { UPLOAD_TIMEOUT_MS } from "../lib/training/upload_archive.ts";
+import { UPLOAD_TIMEOUT_MS, type UploadArchive } from "../lib/training/upload_archive.ts";
 import { trainingCommand, type TrainingOptions, type TrainingSettings } from "../lib/training/train.ts";
 import {
   COMMON_ALIASES,
@@ -97,7 +96,10 @@ async function serve(session: Session, flags: TrainFlags): Promise<ExitCode | vo
   const defaults = trainingOptions(flags);
   if (!flags.skipTraining) trainingCommand(trainingSettings(session), defaults);
   const seal = await releaseSeal(session);
-  const toHub = (repoId?: string) => uploadToHub(hubOf(session, repoId));
+  const toHub = (repoId?: string): UploadArchive => {
+    const hub = hubOf(session, repoId);
+    return (jobContext, { path }) => uploadArchiveToHub(jobContext, hub, path);
+  };
   const upload = session.settings.huggingface.repo_id === undefined ? undefined : toHub();
   const handle: JobHandler = async (jobContext, job, tell) => {
     const { options, upload: send } = readTrainJob(job.input, {

@@ -1,24 +1,6 @@
 import type { Environment } from "../core/context.ts";
+import { expandHome, homeFolder, isBelowHome } from "../core/home_folder.ts";
 import type { ValueProblem } from "./value_problem.ts";
-
-/**
- * Returns the path with a leading `~` or `~/` replaced by the home folder, as a shell does on a command line. Not for
- * settings: the loader expands them.
- */
-export function expandHome(path: string, env: Environment): string {
-  const home = homeOf(env);
-  return home !== undefined && isBelowHome(path) ? home + path.slice(1) : path;
-}
-
-/** Returns whether a text is `~` or begins with `~/`. */
-function isBelowHome(text: string): boolean {
-  return /^~(?:[/\\]|$)/.test(text);
-}
-
-/** Returns the home folder; `undefined` if no variable names it, as in a system service of systemd. */
-function homeOf(env: Environment): string | undefined {
-  return env.get("HOME") || env.get("USERPROFILE") || undefined;
-}
 
 /** Settings that are sent to a server unchanged: `~` may have a meaning there. */
 const SENT: readonly string[] = ["runpod.trigger_payload", "runpod.headers", "runpod.api_key"];
@@ -39,7 +21,7 @@ export function homeProblem(
   value: unknown,
   env: Environment,
 ): ValueProblem | undefined {
-  if (homeOf(env) !== undefined || isSent(path)) return undefined;
+  if (homeFolder(env) !== undefined || isSent(path)) return undefined;
   const found = pathBelowHome(value);
   if (found === undefined) return undefined;
   return { path: found, reason: "begins with ~, but HOME is not set: write the full path" };

@@ -1,4 +1,4 @@
-import { expandHome } from "../config/expand_home.ts";
+import { expandHome } from "../core/home_folder.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { type FileSystem, findText, UnusableFileError } from "../core/files.ts";

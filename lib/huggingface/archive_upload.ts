@@ -1,6 +1,6 @@
 import { FailedError } from "../core/errors.ts";
 import { hashFile } from "../core/hash.ts";
-import type { UploadArchive } from "../training/upload_archive.ts";
+import type { Context } from "../core/context.ts";
 import { Hub } from "./hub.ts";
 import { commitToHub } from "./hub_commit.ts";
 import type { HubSettings } from "./hub_settings.ts";
@@ -14,34 +14,36 @@ const ARCHIVE_PATH = "archives/models_latest.zip";
 const ATTEMPTS_MAX = 5;
 
 /**
- * Uploads an archive into a repository on the hub. The address that it returns names the commit: later uploads do not
- * change what is behind it. Whoever fetches it has no token of ours, so the repository has to be public.
+ * Uploads an archive into a repository on the hub and returns its address. The address names the commit, so later
+ * uploads do not change its content. Clients download it without a token, so the repository has to be public.
  */
-export function uploadToHub(settings: HubSettings): UploadArchive {
-  return async (context, archive) => {
-    const hub = new Hub(context, settings);
-    const { bytes: size, sha256 } = await hashFile(context.fs, archive.path, { signal: context.signal });
-    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-      const found = await findTarget(hub);
-      const parent = isThere(found) ? found : await makeTarget(context, hub, found, false);
-      try {
-        const { commit } = await commitToHub(context, hub, {
-          parent,
-          message: "chore(models): archive of a RunPod job",
-          files: [{ path: ARCHIVE_PATH, location: archive.path, size, sha256 }],
-          texts: {},
-          removed: [],
-          asPullRequest: false,
-          useXet: false,
-        });
-        return hub.locate(commit, ARCHIVE_PATH).url;
-      } catch (error) {
-        if (!(error instanceof BranchMoved)) throw error;
-      }
+export async function uploadArchiveToHub(
+  context: Context,
+  settings: HubSettings,
+  path: string,
+): Promise<string> {
+  const hub = new Hub(context, settings);
+  const { bytes: size, sha256 } = await hashFile(context.fs, path, { signal: context.signal });
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const found = await findTarget(hub);
+    const parent = isThere(found) ? found : await makeTarget(context, hub, found, false);
+    try {
+      const { commit } = await commitToHub(context, hub, {
+        parent,
+        message: "chore(models): archive of a RunPod job",
+        files: [{ path: ARCHIVE_PATH, location: path, size, sha256 }],
+        texts: {},
+        removed: [],
+        asPullRequest: false,
+        useXet: false,
+      });
+      return hub.locate(commit, ARCHIVE_PATH).url;
+    } catch (error) {
+      if (!(error instanceof BranchMoved)) throw error;
     }
-    throw new FailedError(
-      `Cannot upload the archive to ${settings.repoId}: others were first, ${ATTEMPTS_MAX} times in a row`,
-      { code: "UPLOAD_LOST", hint: "start the job again, and check who else uploads there" },
-    );
-  };
+  }
+  throw new FailedError(
+    `Cannot upload the archive to ${settings.repoId}: others were first, ${ATTEMPTS_MAX} times in a row`,
+    { code: "UPLOAD_LOST", hint: "start the job again, and check who else uploads there" },
+  );
 }

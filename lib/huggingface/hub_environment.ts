@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { expandHome } from "../config/expand_home.ts";
+import { expandHome } from "../core/home_folder.ts";
 import type { Context, Environment } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
 import { findText } from "../core/files.ts";

@@ -9,8 +9,13 @@ import type { Seal } from "../signing/seal.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import { writeModelArchive } from "../training/model_archive.ts";
-import { train, type TrainingOptions, type TrainingSettings } from "../training/train.ts";
-import { readTrainingCounts, type TrainingCounts } from "../training/training_counts.ts";
+import {
+  readTrainingCounts,
+  train,
+  type TrainingCounts,
+  type TrainingOptions,
+  type TrainingSettings,
+} from "../training/train.ts";
 import { refuseTrainingIntoRelease } from "./publish.ts";
 import type { Steps } from "./current_run.ts";
 import type { RunReport } from "./run.ts";

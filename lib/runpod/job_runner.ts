@@ -7,8 +7,7 @@ import { Working } from "../core/working.ts";
 import { pauseBeforeRetry, REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { mayHaveStarted, type RunPodClient } from "./client.ts";
 import type { JobReport } from "./job.ts";
-import type { JobMemory } from "./job_memory.ts";
-import type { NextStep } from "./next_step.ts";
+import type { JobMemory, NextStep } from "./job_memory.ts";
 
 /** A job whose archive can be fetched. */
 export interface FinishedJob {
