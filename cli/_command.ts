@@ -10,7 +10,7 @@ import {
 import { APPSETTINGS_FILE } from "../lib/config/appsettings.ts";
 import { CONFIG_BYTES_MAX, type FlagValue, loadConfig, type LoadedConfig } from "../lib/config/load.ts";
 import type { Context } from "../lib/core/context.ts";
-import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
+import { RolledBackError } from "../lib/pipeline/run_report.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
 import { outgoingHttp } from "../lib/http/outgoing_http.ts";

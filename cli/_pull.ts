@@ -4,23 +4,24 @@ import { givesSection } from "../lib/config/load.ts";
 import { messageOf } from "../lib/core/errors.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import type { OtherWriterSetting } from "../lib/config/choices.ts";
-import { planPull, pull, type PullPlan, type PullReport } from "../lib/pipeline/pull.ts";
+import { pull, type PullReport } from "../lib/pipeline/pull.ts";
+import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
-import type { PlannedFolder } from "../lib/pipeline/plan_folder.ts";
 import { questionBeforePull, refuseTrainedFolder } from "../lib/pipeline/trained_folder.ts";
-import type { RunOptions, Timed } from "../lib/pipeline/run.ts";
+import type { RunOptions } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import type { IntentRun } from "../lib/store/intent.ts";
-import { activeManifest } from "../lib/store/active_release.ts";
-import { isUnused, removeUnused } from "../lib/store/first_use.ts";
+import { activeManifest } from "../lib/store/pointers.ts";
+import { isUnused, removeUnused } from "../lib/store/unused_store.ts";
 import { planMode } from "../lib/store/model_folder.ts";
 import { findStore, openStore, placeOf, type Store } from "../lib/store/store.ts";
 import { changeLines, type Output } from "./_output.ts";
 import { type CommonFlags, switchFlag } from "./_options.ts";
 import { narrowPermissions, type Need, type Session } from "./_session.ts";
-import { awaitCanary } from "../lib/pipeline/await_canary.ts";
+import { awaitVerdict } from "../lib/pipeline/await_verdict.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
 import { runRecorded, signaturePolicy } from "./_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
@@ -158,7 +159,7 @@ async function pullInto<Pulled extends Source>(
       },
     },
   );
-  if (flags.waitCanary) await awaitCanary(context, store, settings);
+  if (flags.waitCanary) await awaitVerdict(context, store, settings);
   const canary = openCanary(store);
   const fault = canaryFault(store);
   const json = {

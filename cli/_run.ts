@@ -1,7 +1,8 @@
 import type { Context } from "../lib/core/context.ts";
 import type { CurrentRun } from "../lib/pipeline/current_run.ts";
 import { openSinks } from "../lib/pipeline/open_sinks.ts";
-import { recordedRun, type RunOptions, type RunReport, type Timed } from "../lib/pipeline/run.ts";
+import { recordedRun, type RunOptions } from "../lib/pipeline/run.ts";
+import type { RunReport, Timed } from "../lib/pipeline/run_report.ts";
 import type { Store } from "../lib/store/store.ts";
 import type { Session } from "./_session.ts";
 import type { CommandName } from "./_help.ts";

@@ -9,7 +9,7 @@ import {
 } from "../lib/carriers/github_actions_source.ts";
 import { describeOrigin } from "../lib/config/layers.ts";
 import { partialPath } from "../lib/store/partials.ts";
-import { findStart, rememberStart } from "../lib/store/starts.ts";
+import { findPullTime, rememberPullTime } from "../lib/store/pull_times.ts";
 import type { Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -93,7 +93,7 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
       const source = sourceKey(readSettings(session, flags));
       const isWanted = flags.force === true || flags.run !== undefined;
       if (!isWanted && isTooSoon(session, store, source)) return "Rate limiting - skipping sync";
-      rememberStart(store, source, context.clock.now());
+      rememberPullTime(store, source, context.clock.now());
       return undefined;
     },
     open: (store) => openSource(session, flags, (name) => partialPath(store, name), store),
@@ -148,7 +148,7 @@ function readSettings(
 
 /** A start that lies ahead is a clock that was set back: it keeps nobody waiting. */
 function isTooSoon({ settings, context }: Session, store: Store, source: string): boolean {
-  const last = findStart(store, source);
+  const last = findPullTime(store, source);
   if (last === undefined) return false;
   const elapsedMs = context.clock.now().getTime() - last.getTime();
   return elapsedMs >= 0 && elapsedMs < settings.artifacts.min_interval_minutes * 60_000;

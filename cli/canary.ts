@@ -4,9 +4,8 @@ import { canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
 import { abortCanary, concludeCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
 import { canaryPath } from "../lib/canary/find_canary.ts";
-import { finishCanary } from "../lib/pipeline/canary.ts";
-import { RolledBackError } from "../lib/pipeline/rolled_back_error.ts";
-import type { RunReport } from "../lib/pipeline/run.ts";
+import { actOnVerdict } from "../lib/pipeline/act_on_verdict.ts";
+import { RolledBackError, type RunReport } from "../lib/pipeline/run_report.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import type { CanaryDescription } from "../lib/reporting/wire.ts";
 import { chooseMode } from "../lib/store/model_folder.ts";
@@ -91,7 +90,7 @@ async function abort(session: Session): Promise<void> {
       safeguards: safeguardsOf(settings),
     };
     try {
-      await finishCanary(context, store, options);
+      await actOnVerdict(context, store, options);
       return { outcome: "unchanged" };
     } catch (error) {
       // Here it is what was asked for.

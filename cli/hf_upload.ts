@@ -10,7 +10,7 @@ import { UsageError } from "../lib/core/errors.ts";
 import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { isWanted } from "../lib/huggingface/repo_layout.ts";
 import { publish, type PublishReport } from "../lib/pipeline/publish.ts";
-import type { Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { NO_CACHE, NO_FOLDER_MEMORY, readModelSet, refuseMissingModels } from "../lib/release/model_set.ts";

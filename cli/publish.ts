@@ -10,7 +10,7 @@ import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
 import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
-import type { Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
 import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
 import { FolderIndex } from "../lib/git/folder_index.ts";

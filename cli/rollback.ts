@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { planRollback, rollback, type RollbackPlan, type RollbackReport } from "../lib/pipeline/rollback.ts";
-import type { Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run_report.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag, textFlag } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";

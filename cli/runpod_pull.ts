@@ -1,13 +1,13 @@
 import { buildCommand, type FlagParametersForType } from "@stricli/core";
-import { archiveLimits } from "../lib/carriers/archive_settings.ts";
+import { archiveLimits } from "../lib/carriers/archived_models.ts";
 import { runPodApi } from "../lib/carriers/runpod_settings.ts";
 import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
 import { isSecretName } from "../lib/core/redact_arguments.ts";
 import { REDACTED, redactText, redactUrls } from "../lib/core/secret.ts";
 import { RunPodClient } from "../lib/runpod/client.ts";
 import type { NextStep } from "../lib/runpod/job_memory.ts";
-import { planFolder } from "../lib/pipeline/plan_folder.ts";
-import { activeManifest } from "../lib/store/active_release.ts";
+import { planFolder } from "../lib/pipeline/plan_pull.ts";
+import { activeManifest } from "../lib/store/pointers.ts";
 import { findStore, placeOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,

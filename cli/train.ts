@@ -3,7 +3,7 @@ import { EXIT, type ExitCode, UsageError } from "../lib/core/errors.ts";
 import { expandHome } from "../lib/core/home_folder.ts";
 import { uploadArchiveToHub } from "../lib/huggingface/archive_upload.ts";
 import { type HubSettings, hubSettings } from "../lib/huggingface/hub_settings.ts";
-import type { Timed } from "../lib/pipeline/run.ts";
+import type { Timed } from "../lib/pipeline/run_report.ts";
 import { type TrainReport, trainToArchive } from "../lib/pipeline/train.ts";
 import { refuseMissingModels } from "../lib/release/model_set.ts";
 import { shortDigest } from "../lib/release/manifest.ts";

@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { EXIT, type ExitCode } from "../lib/core/errors.ts";
-import { auditActive, type AuditReport } from "../lib/pipeline/audit.ts";
+import { auditActive, type AuditReport } from "../lib/pipeline/verify.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";

@@ -6,11 +6,17 @@ import { RefusedError } from "../core/errors.ts";
 import { FileHasher, type Sha256 } from "../core/hash.ts";
 import { isClutter, reportClutter } from "../release/clutter.ts";
 import { fileListProblem, MANIFEST_NAME, parseManifest, totalBytes } from "../release/manifest.ts";
-import { manifestFile, refuseOversized, type RegistryFile, signatureFile } from "../release/registry_file.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import {
+  manifestFile,
+  refuseOversized,
+  type RegistryFile,
+  SIGNATURE_NAME,
+  signatureFile,
+} from "../release/registry_file.ts";
 import type { Staging } from "../store/staging.ts";
 import { type Contents, openArchiveOrFile } from "./archive_or_file.ts";
 import type { ManifestClaim, Offer, Revision } from "./carrier.ts";
+import type { ModelSync } from "../config/schema.ts";
 
 /** An archive that was brought to this machine. */
 export interface BroughtArchive {
@@ -269,4 +275,14 @@ function conflict(problem: string): RefusedError {
     code: "ARCHIVES_CONFLICT",
     hint: "upload each file once, or choose the archives by name; the active release is untouched",
   });
+}
+
+/** What the configuration lets an archive be at most. */
+export function archiveLimits({ archives }: Pick<ModelSync, "archives">): ArchiveLimits {
+  return {
+    entriesMax: archives.max_entries,
+    bytesMax: archives.max_bytes,
+    ratioMax: archives.max_ratio,
+    depthMax: archives.max_depth,
+  };
 }

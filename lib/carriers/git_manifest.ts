@@ -3,11 +3,11 @@ import { RefusedError } from "../core/errors.ts";
 import { readSmallBlob } from "../git/blobs.ts";
 import type { Git } from "../git/git.ts";
 import type { ObjectId } from "../git/object_id.ts";
-import { manifestPathOf, type ModelTree, signaturePathOf } from "../git/tree.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
-import type { ManifestClaim } from "./carrier.ts";
-import { type Manifest, parseManifest, SEQUENCE_MAX } from "../release/manifest.ts";
-import { manifestFile, signatureFile } from "../release/registry_file.ts";
+import { manifestPathOf, type ModelTree, signaturePathOf, type TreeFile } from "../git/tree.ts";
+import type { ClaimProblem, ManifestClaim, Offer } from "./carrier.ts";
+import type { BlobMemory } from "../store/blob_memory.ts";
+import { type Manifest, parseManifest, type ReleaseFile, SEQUENCE_MAX } from "../release/manifest.ts";
+import { manifestFile, SIGNATURE_NAME, signatureFile } from "../release/registry_file.ts";
 
 /**
  * Reads the manifest of a commit and the signature beside it, both fetched before.
@@ -87,4 +87,35 @@ export function nextSequence(manifest: Manifest | undefined, remembered: number,
   }
   // A number that the registry was freed of by hand must not come back from here.
   return Math.max(last, remembered < SEQUENCE_MAX ? remembered : 0) + 1;
+}
+
+/** One file more or fewer than the manifest lists needs no download to be refused, and nor does a known other content. */
+export function findClaimProblem(
+  offered: Offer["files"],
+  claimed: readonly ReleaseFile[],
+): ClaimProblem | undefined {
+  const listed = new Map(claimed.map((file) => [file.path, file]));
+  const present = new Set(offered.map((file) => file.path));
+  const extra = offered.find((file) => !listed.has(file.path));
+  if (extra !== undefined) return { what: `the commit has ${extra.path}, which it does not list` };
+  const missing = claimed.find((file) => !present.has(file.path));
+  if (missing !== undefined) return { what: `it lists ${missing.path}, which the commit does not have` };
+  const other = offered.find(({ path, sha256 }) => sha256 !== listed.get(path)?.sha256);
+  if (other === undefined) return undefined;
+  return {
+    what: `${other.path} has SHA-256 ${other.sha256}, manifest says ${listed.get(other.path)?.sha256}`,
+  };
+}
+
+/** Returns what a commit offers: its files, with the digests that were read before or that the manifest says. */
+export function offeredFiles(
+  files: readonly TreeFile[],
+  claim: ManifestClaim | undefined,
+  memory: BlobMemory | undefined,
+): Offer["files"] {
+  const claimed = new Map(claim?.manifest.files.map((file) => [file.path, file]));
+  return files.map(({ path, blob }) => {
+    const file = claimed.get(path);
+    return { path, sha256: memory?.find(blob) ?? file?.sha256, size: file?.size };
+  });
 }

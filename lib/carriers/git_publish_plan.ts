@@ -12,12 +12,11 @@ import { formatPointer } from "../release/lfs_pointer.ts";
 import { findPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";
 import { findObject, publishTarget } from "./git_publish_base.ts";
-import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
+import { type ChangeList, compareFiles, countChanges, refuseShrink } from "../release/changes.ts";
 import { type Digest, type Manifest } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
 import { isSealDue, readSeal } from "../signing/seal.ts";
 import { nextSequence, readManifestToReplace, readSignatureToReplace } from "./git_manifest.ts";
-import { refuseShrink } from "../release/refuse_shrink.ts";
 import { chooseLfsPaths, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { GitPublisherOptions } from "./git_publisher.ts";
 

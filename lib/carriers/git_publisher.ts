@@ -16,7 +16,7 @@ import type { ObjectId } from "../git/object_id.ts";
 import { Registry } from "../git/registry.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { listTree } from "../git/tree.ts";
-import { changedBytes, compareFiles, countChanges } from "../release/changes.ts";
+import { changedBytes, compareFiles, countChanges, refuseShrink } from "../release/changes.ts";
 import type { Digest } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
 import { expiryOf, isSealDue, type Seal, type Sealed } from "../signing/seal.ts";
@@ -25,7 +25,6 @@ import { findObject, type PublishBase, publishTarget, readPublishBase } from "./
 import type { Publication, Publisher } from "./carrier.ts";
 import { followRemote, takeOverClone } from "./take_over_clone.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
-import { refuseShrink } from "../release/refuse_shrink.ts";
 import { chooseLfsPaths, refuseBareRegistry, refuseForeignManifest } from "./git_publish_guards.ts";
 import type { Store } from "../store/store.ts";
 

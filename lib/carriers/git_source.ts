@@ -30,9 +30,7 @@ import { type LfsPointer, parsePointer } from "../release/lfs_pointer.ts";
 import type { ReleaseFile } from "../release/manifest.ts";
 import type { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
-import { findClaimProblem } from "./claim_problem.ts";
-import { readClaim } from "./git_manifest.ts";
-import { offeredFiles } from "./git_offered_files.ts";
+import { findClaimProblem, offeredFiles, readClaim } from "./git_manifest.ts";
 import type { ManifestClaim, Offer, OtherWriter, Revision, Source } from "./carrier.ts";
 
 export interface GitSourceOptions {

@@ -5,7 +5,7 @@ import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { findToken, tokenOf } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { GITHUB_TIMEOUT_MS, githubUrls } from "../github/github_access.ts";
-import { archiveLimits } from "./archive_settings.ts";
+import { archiveLimits } from "./archived_models.ts";
 import type { GitHubActionsSettings } from "./github_actions_source.ts";
 
 /**

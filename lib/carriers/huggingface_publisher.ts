@@ -32,7 +32,7 @@ import {
   totalBytes,
 } from "../release/manifest.ts";
 import type { ModelSet, SetFile } from "../release/model_set.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { expiryOf, isSealDue, readSeal, type Seal, type Sealed } from "../signing/seal.ts";
 import { findPublished, rememberPublished } from "../store/published.ts";
 import type { Store } from "../store/store.ts";

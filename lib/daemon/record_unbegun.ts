@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
 import { openSinks } from "../pipeline/open_sinks.ts";
 import { recordedRun } from "../pipeline/run.ts";
-import type { RunSink } from "../pipeline/run_sink.ts";
+import type { RunSink } from "../store/run_sink.ts";
 import { readHistory } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "../core/errors.ts";
 import { type Role, ROLE_COMMANDS } from "../schedule/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
-import { newRunId } from "../store/run_id.ts";
+import { newRunId } from "../store/running.ts";
 import { findRunRequest, requestRun, type RunEnd } from "../store/run_requests.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,7 +1,7 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { messageAndHint } from "../core/errors.ts";
-import { awaitCanary } from "../pipeline/await_canary.ts";
+import { awaitVerdict } from "../pipeline/await_verdict.ts";
 import type { Store } from "../store/store.ts";
 
 /** How soon a release that was activated is in canary. */
@@ -22,7 +22,7 @@ export async function watchCanaries(
   let lastFault = "";
   while (!signal.aborted) {
     try {
-      await awaitCanary(context, store, await readSettings());
+      await awaitVerdict(context, store, await readSettings());
     } catch (error) {
       if (signal.aborted) return;
       const fault = messageAndHint(error);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { findEntry, ifFound, removeTree, replaceFile } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { StateFile } from "../core/state_file.ts";
 import { readAt } from "../core/read_at.ts";
 import { Digest } from "../release/manifest.ts";
 import type { FolderMemory, ModelSet, RememberedFolder } from "../release/model_set.ts";
@@ -88,7 +88,7 @@ export class FolderIndex implements FolderMemory {
       bytes: found.files.reduce((sum, file) => sum + file.info.size, 0),
       folders: [...found.folders].map(([path, info]) => [path, timeOf(info.mtime), timeOf(info.ctime)]),
     };
-    replaceFile(fs, this.#rememberedPath, `${JSON.stringify(remembered)}\n`);
+    this.#remembered.replace(remembered);
   }
 
   /** Whether each entry is the kind of entry that is written there. */
@@ -105,13 +105,13 @@ export class FolderIndex implements FolderMemory {
     return join(this.#dir, "index");
   }
 
-  get #rememberedPath(): string {
-    return join(this.#dir, "folder.json");
+  get #remembered(): StateFile<Remembered> {
+    return new StateFile<Remembered>(this.#context.fs, join(this.#dir, "folder.json"), Remembered);
   }
 
   /** What goes with the index that is there: a run may have been killed after it wrote one of the two. */
   #read(): Remembered | undefined {
-    const read = readJsonFile(this.#context.fs, this.#rememberedPath, Remembered);
+    const read = this.#remembered.read();
     return read.kind === "found" && read.value.checksum === this.#readChecksum() ? read.value : undefined;
   }
 

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { findEntry, removeTree, replaceFile, syncFolder } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
-import { clearWay, removeState } from "../core/set_aside.ts";
+import { findEntry, removeTree, syncFolder } from "../core/files.ts";
+import { removeState } from "../core/set_aside.ts";
+import { StateFile } from "../core/state_file.ts";
 import type { Git } from "./git.ts";
 import type { Registry } from "./registry.ts";
 import { syncWorktree } from "./sync_clone.ts";
@@ -33,19 +33,18 @@ export function scratchOf(registry: Registry): string {
   return join(registry.gitDir, "model-sync.part");
 }
 
-function journalPath(registry: Registry): string {
-  return join(registry.gitDir, "model-sync.journal");
+function journalFile({ fs }: Pick<Context, "fs">, registry: Registry): StateFile<Journal> {
+  return new StateFile<Journal>(fs, join(registry.gitDir, "model-sync.journal"), Journal);
 }
 
 /** Announces, durably, what is about to happen to a clean worktree. */
 export function openJournal(context: Context, registry: Registry, journal: Journal): void {
-  clearWay(context.fs, journalPath(registry));
-  replaceFile(context.fs, journalPath(registry), `${JSON.stringify(journal)}\n`);
+  journalFile(context, registry).replace(journal);
 }
 
 /** What was announced is done, or was taken back, and is on the disk. */
 export function closeJournal(context: Context, registry: Registry): void {
-  removeState(context.fs, journalPath(registry));
+  journalFile(context, registry).remove();
   removeState(context.fs, join(registry.gitDir, OLD_MOVE_MARK));
   // A journal that a power cut brings back would take back what is done to the worktree until then.
   syncFolder(context.fs, registry.gitDir);
@@ -120,19 +119,21 @@ function canBeUndone(registry: Registry, journal: Journal): boolean {
 
 function readJournal(context: Context, registry: Registry): Journal | undefined {
   if (findEntry(context.fs, join(registry.gitDir, OLD_MOVE_MARK)) !== undefined) return { phase: "moving" };
-  const path = journalPath(registry);
-  const read = readJsonFile<Journal>(context.fs, path, Journal);
+  const file = journalFile(context, registry);
+  const read = file.read();
   if (read.kind === "none") return undefined;
   if (read.kind === "found") return read.value;
   if (registry.isOwn) {
-    context.log.warn(`${path} is damaged (${read.reason}): bringing all of the clone back to its commit`);
+    context.log.warn(
+      `${file.path} is damaged (${read.reason}): bringing all of the clone back to its commit`,
+    );
     return { phase: "moving" };
   }
   throw new UsageError(
-    `Cannot tell what a killed run left in ${registry.git.repoDir}: ${path} is damaged, ${read.reason}`,
+    `Cannot tell what a killed run left in ${registry.git.repoDir}: ${file.path} is damaged, ${read.reason}`,
     {
       code: "JOURNAL_DAMAGED",
-      hint: `take back what is not yours (git -C ${registry.git.repoDir} status), then remove ${path}`,
+      hint: `take back what is not yours (git -C ${registry.git.repoDir} status), then remove ${file.path}`,
     },
   );
 }

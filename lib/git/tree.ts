@@ -2,7 +2,7 @@ import { quote } from "../core/quote.ts";
 import { posix } from "node:path";
 import { RefusedError, UsageError } from "../core/errors.ts";
 import { fileListProblem, type Manifest, MANIFEST_NAME } from "../release/manifest.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { isClutter } from "../release/clutter.ts";
 import type { Git } from "./git.ts";

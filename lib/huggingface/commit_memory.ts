@@ -1,20 +1,21 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
-import { readState } from "../store/state_entries.ts";
+import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 import type { KnownCommit } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
-const MemoryFile = z.object({ question: z.string(), commit: z.string(), etag: z.string() });
+const MEMORY = new RebuiltFile(
+  "hub_commit.json",
+  z.object({ question: z.string(), commit: z.string(), etag: z.string() }),
+);
 
 /**
  * The hub's last answer to "where does this branch lead?", so that the next question can be "anything new?". A hub's
  * answer is for who asked: the question's name covers the token, as a digest.
  */
 export async function findKnownCommit(store: Store, settings: HubSettings): Promise<KnownCommit | undefined> {
-  const memory = readState(store, "hub_commit.json", MemoryFile);
+  const memory = MEMORY.find(store);
   if (memory === undefined || memory.question !== await nameQuestion(settings)) return undefined;
   const { commit, etag } = memory;
   return { commit, etag };
@@ -23,15 +24,10 @@ export async function findKnownCommit(store: Store, settings: HubSettings): Prom
 export async function rememberCommit(store: Store, settings: HubSettings, known: KnownCommit): Promise<void> {
   const { commit, etag } = known;
   if (etag === undefined) return;
-  const file: z.infer<typeof MemoryFile> = { question: await nameQuestion(settings), commit, etag };
-  replaceFile(store.fs, memoryPath(store), `${JSON.stringify(file)}\n`);
+  MEMORY.replace(store, { question: await nameQuestion(settings), commit, etag });
 }
 
 async function nameQuestion({ endpoint, repoId, revision, token }: HubSettings): Promise<string> {
   const credential = token === undefined ? "" : await sha256Hex(token.reveal());
   return await sha256Hex([endpoint, repoId, revision, credential].join("\n"));
-}
-
-function memoryPath(store: Store): string {
-  return join(store.root, "hub_commit.json");
 }

@@ -1,8 +1,13 @@
 import { RefusedError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { type Manifest, MANIFEST_NAME, parseManifest } from "../release/manifest.ts";
-import { manifestFile, refuseOversized, type RegistryFile, signatureFile } from "../release/registry_file.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import {
+  manifestFile,
+  refuseOversized,
+  type RegistryFile,
+  SIGNATURE_NAME,
+  signatureFile,
+} from "../release/registry_file.ts";
 import { gitBlobIdOf } from "./git_blob_id.ts";
 import type { CommitId, Hub, HubFile } from "./hub.ts";
 

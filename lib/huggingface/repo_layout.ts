@@ -1,7 +1,7 @@
 import { matchesAny } from "../core/wildcards.ts";
 import { isClutter } from "../release/clutter.ts";
 import { MANIFEST_NAME } from "../release/manifest.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 
 /** Which files of a repository are models. */
 export interface RepoLayout {

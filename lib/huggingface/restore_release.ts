@@ -9,7 +9,7 @@ import {
   MANIFEST_NAME,
   shortDigest,
 } from "../release/manifest.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { expiryOf, type Seal } from "../signing/seal.ts";
 import { type CommitId, Hub, type HubFile } from "./hub.ts";
 import type { HubSettings } from "./hub_settings.ts";

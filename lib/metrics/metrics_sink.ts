@@ -2,7 +2,7 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { messageAndHint } from "../core/errors.ts";
 import { absolutePath } from "../core/files.ts";
-import type { RunSink } from "../pipeline/run_sink.ts";
+import type { RunSink } from "../store/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
 import { lockMetrics } from "./lock_metrics.ts";

@@ -1,15 +1,11 @@
-import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
 import type { RunRecord } from "../store/history.ts";
 import { HistoryCursor, readAfter } from "../store/history_cursor.ts";
-import { readState } from "../store/state_entries.ts";
+import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 import { countRuns, NO_RUNS, RunTotals } from "./run_totals.ts";
-
-const FILE = "metrics.json";
 
 const MetricsState = z.object({
   /** Up to which line of the history runs are counted; missing while none is. */
@@ -17,6 +13,8 @@ const MetricsState = z.object({
   totals: RunTotals,
 });
 type MetricsState = Readonly<z.infer<typeof MetricsState>>;
+
+const STATE = new RebuiltFile<MetricsState>("metrics.json", MetricsState);
 
 const NOTHING_COUNTED: MetricsState = { totals: NO_RUNS };
 
@@ -39,14 +37,14 @@ export async function countNewRuns(
   store: Store,
   unwritten: readonly RunRecord[] = [],
 ): Promise<RunTotals> {
-  const before = readState(store, FILE, MetricsState) ?? NOTHING_COUNTED;
+  const before = STATE.find(store) ?? NOTHING_COUNTED;
   const onRecord = await followHistory(context, store, before);
   const all = unwritten.length === 0
     ? onRecord
     : { ...onRecord, totals: countRuns(onRecord.totals, unwritten) };
   if (all === before) return all.totals;
   try {
-    replaceFile(store.fs, join(store.root, FILE), `${JSON.stringify(all)}\n`);
+    STATE.replace(store, all);
     return all.totals;
   } catch (error) {
     context.log.warn(`cannot remember which runs the metrics count: ${messageOf(error)}`);
@@ -56,7 +54,7 @@ export async function countNewRuns(
 
 /** Returns the totals as the last call of {@link countNewRuns} left them, with what followed. Writes nothing. */
 export async function readTotals(context: Context, store: Store): Promise<RunTotals> {
-  const before = readState(store, FILE, MetricsState) ?? NOTHING_COUNTED;
+  const before = STATE.find(store) ?? NOTHING_COUNTED;
   return (await followHistory(context, store, before)).totals;
 }
 

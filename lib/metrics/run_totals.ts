@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CARRIERS } from "../release/manifest.ts";
 import { OUTCOMES, type RunRecord } from "../store/history.ts";
-import { KILLED } from "../store/took_words.ts";
+import { KILLED } from "../store/run_duration.ts";
 
 /**
  * Upper bounds of the histogram of run durations, in seconds. Below a second they tell an unchanged pull from one that

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { AlertKind } from "../config/sections/alerts.ts";
 import type { Outcome } from "../store/history.ts";
-import { KILLED } from "../store/took_words.ts";
+import { KILLED } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
 const Failing = z.object({

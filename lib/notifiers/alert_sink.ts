@@ -6,7 +6,7 @@ import { withDeadline } from "../core/deadline.ts";
 import { FailedError, messageOf } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { awaitLock } from "../core/lock.ts";
-import type { RunSink } from "../pipeline/run_sink.ts";
+import type { RunSink } from "../store/run_sink.ts";
 import type { RunRecord } from "../store/history.ts";
 import { endOfHistory, type HistoryCursor, readAfter } from "../store/history_cursor.ts";
 import type { Store } from "../store/store.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { FileSystem } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { StateFile } from "../core/state_file.ts";
 import { replaceOrOverwrite } from "../core/overwrite_file.ts";
 import { HistoryCursor } from "../store/history_cursor.ts";
 import { AlertMemory } from "./alert_memory.ts";
@@ -31,7 +31,7 @@ export interface AlertState {
 
 /** Damage costs that an alert is sent twice, or that of a run that was killed just before not at all. */
 export function readAlertState(fs: FileSystem, path: string): AlertState {
-  const read = readJsonFile(fs, path, z.union([AlertState, AlertMemory]));
+  const read = new StateFile(fs, path, z.union([AlertState, AlertMemory])).read();
   if (read.kind !== "found") return { channels: new Map(), earlier: {} };
   const known = AlertState.safeParse(read.value);
   if (known.success) return { channels: new Map(Object.entries(known.data.channels)), earlier: {} };

@@ -1,7 +1,7 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { formatBytes, formatDuration } from "../core/format.ts";
 import { shortDigest } from "../release/manifest.ts";
-import { tookWords } from "../store/took_words.ts";
+import { tookWords } from "../store/run_duration.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 
 /** An alert in words, each of them one line without secrets. */

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { diskError } from "../core/errors.ts";
+import { diskError, messageOf } from "../core/errors.ts";
 import type { ActivationMode } from "../config/choices.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import { adoptByCopy, adoptByMove, ensureModelsLink } from "../store/adopt.ts";
@@ -13,26 +13,29 @@ import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import { type ActivationIntent, undoActivation } from "./settle_activation.ts";
 import { presentModels, refuseTrainedFolder } from "./trained_folder.ts";
-import type { ValidRelease } from "./validate.ts";
+import type { ValidRelease } from "./valid_release.ts";
+import { isoSeconds } from "../core/clock.ts";
+import { writePendingReload } from "../store/pending_reload.ts";
+import type { SwapOptions } from "./safeguards.ts";
 
-/** What an activation did. */
+/** What an activation changed. */
 export interface Activation {
   readonly release: Digest;
-  /** What consumers saw before; also what `rollback` returns to. */
+  /** The release that consumers saw before, which a rollback activates again. */
   readonly previous: Digest | undefined;
   readonly mode: ActivationMode;
 }
 
 /**
- * Makes a release of the store the one that consumers see. The order is the promise: the intent is on the disk before
- * the pointers move, `previous` moves before `current`, and `current` moves by one rename. Whoever is killed in between
- * leaves a store that `recover` settles.
+ * Makes a release of the store the one that consumers see. The intent is on the disk before the pointers move,
+ * `previous` moves before `current`, and `current` moves by one rename: after a kill at any point, `recover` settles the
+ * store.
  *
- * @param left the release that is left for good, and why: it is quarantined once the intent says so, and before the
- * pointers move
+ * Signals are ignored once the intent is written: only renames remain, and finishing is safer than stopping. An
+ * activation that fails is undone.
  *
- * Signals are not looked at once the intent is written: what remains are renames, and an activation that was begun is
- * best finished. What fails is taken back.
+ * @param replaced the quarantine's entry for the release that is rolled back, if it is a rollback: it is written after
+ * the intent and before the pointers move
  */
 export async function activate(
   context: Context,
@@ -40,7 +43,7 @@ export async function activate(
   release: ValidRelease,
   run: IntentRun,
   choice: ModeChoice,
-  left?: QuarantineEntry,
+  replaced?: QuarantineEntry,
 ): Promise<Activation> {
   const { mode } = choice;
   if (mode === "mirror") {
@@ -55,7 +58,7 @@ export async function activate(
     relinkPointers(store);
     linkModels(context, store, run);
     requireSeen(store, to);
-    if (left !== undefined) addQuarantine(store, left);
+    if (replaced !== undefined) addQuarantine(store, replaced);
     return { release: to, previous: readPointer(store, "previous"), mode };
   }
   const intent: ActivationIntent = {
@@ -65,12 +68,12 @@ export async function activate(
     from: from ?? null,
     to,
     previousBefore: readPointer(store, "previous") ?? null,
-    ...(left === undefined ? {} : { left, leftBefore: findEntryOf(store, left.digest) }),
+    ...(replaced === undefined ? {} : { left: replaced, leftBefore: findEntryOf(store, replaced.digest) }),
   };
   try {
     if (mode === "mirror") await prepareMirror(context, store, run.runId, from, to);
     writeIntent(store, intent);
-    if (left !== undefined) addQuarantine(store, left);
+    if (replaced !== undefined) addQuarantine(store, replaced);
     setPointers(
       store,
       from === undefined || from === to ? { current: to } : { previous: from, current: to },
@@ -80,26 +83,26 @@ export async function activate(
     else rememberMirrored(store, release.manifest, await finishMirror(store, run.runId));
     requireSeen(store, to);
   } catch (error) {
-    await takeBack(context, store, intent);
+    await undo(context, store, intent);
     throw diskError(error, `activate release ${shortDigest(to)}`);
   }
   return { release: to, previous: from === to ? readPointer(store, "previous") : from, mode };
 }
 
-/** What cannot be taken back now is settled with the run, or by the next one. */
-async function takeBack(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
+/** Undoes a failed activation. If that fails, too, the end of the run settles it, or the next run. */
+async function undo(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
   try {
     await undoActivation({ ...context, signal: new AbortController().signal }, store, intent);
   } catch (error) {
     context.log.warn(
-      `cannot take the activation back yet: ${error instanceof Error ? error.message : String(error)}`,
+      `cannot take the activation back yet: ${messageOf(error)}`,
     );
   }
 }
 
 /**
- * A model folder from before this store becomes a release first, so that it can be rolled back to. A folder into which
- * a release was mirrored is not scanned again: what it holds of no release stays, whatever it is.
+ * Makes a release of a model folder that is older than the store, so that a rollback can activate it again. Files that
+ * belong to no release stay in a folder that a release was mirrored into, so that folder is not scanned again.
  */
 async function adoptRealFolder(
   context: Context,
@@ -112,7 +115,7 @@ async function adoptRealFolder(
   refuseTrainedFolder(store, choice);
   const { mode } = choice;
   if (present !== "models") {
-    // File by file, what no release can hold would be lost; the whole folder can make way.
+    // A mirror would overwrite files that no release can hold; a link replaces the folder, which is kept as a whole.
     if (mode === "mirror") throw present;
     context.log.warn(`${present.message}; it makes way, and cannot be rolled back to`);
   } else if (mode === "symlink") {
@@ -128,4 +131,33 @@ async function adoptRealFolder(
 function linkModels(context: Context, store: Store, run: IntentRun): void {
   const aside = ensureModelsLink(store, run.runId);
   if (aside !== undefined) context.log.warn(`what was in ${store.modelsDir} is kept in ${aside}`);
+}
+
+/** The active release that a rollback replaces, and why it is quarantined. */
+export interface ReplacedRelease {
+  readonly digest: Digest;
+  readonly sequence: number;
+  readonly reason: string;
+}
+
+/**
+ * Activates an older release and quarantines the active one, so that the next scheduled pull does not activate it again.
+ * It first writes down that consumers are not notified yet. If the activation fails, the active release stays, and is
+ * not quarantined.
+ */
+export async function rollBackTo(
+  context: Context,
+  store: Store,
+  release: ValidRelease,
+  replaced: ReplacedRelease,
+  { run, choice, safeguards }: SwapOptions,
+): Promise<Activation> {
+  if (safeguards.reload.length > 0) {
+    writePendingReload(store, { digest: replaced.digest, previous: release.digest });
+  }
+  return await activate(context, store, release, run, choice, {
+    ...replaced,
+    at: isoSeconds(context.clock.now()),
+    wasLeft: true,
+  });
 }

@@ -2,7 +2,7 @@ import type { ManifestClaim } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import type { TrustedKey } from "../signing/verify_files.ts";
 import { findRelease, findSignature } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";

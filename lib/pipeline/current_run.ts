@@ -2,7 +2,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import type { RunStep } from "../store/history.ts";
 import type { IntentRun } from "../store/intent.ts";
-import { newRunId } from "../store/run_id.ts";
+import { newRunId } from "../store/running.ts";
 
 /** The parts of runs that are worth a time of their own. */
 export type StepName =

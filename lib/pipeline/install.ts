@@ -7,7 +7,7 @@ import { hasReleaseDir, installRelease, releaseDir, writeManifest } from "../sto
 import type { Staging } from "../store/staging.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
-import type { VerifiedRelease } from "./verify.ts";
+import type { VerifiedRelease } from "./verified_release.ts";
 
 /**
  * Puts a verified release into the store. Where the store holds it already, only what is damaged of it is replaced,

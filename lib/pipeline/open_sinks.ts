@@ -1,6 +1,6 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Store } from "../store/store.ts";
-import type { RunSink } from "./run_sink.ts";
+import type { RunSink } from "../store/run_sink.ts";
 
 /** The sinks that are configured. The code of the others is not loaded. */
 export async function openSinks(settings: ModelSync, store: Store): Promise<RunSink[]> {

@@ -13,7 +13,7 @@ import { keepPublishedFiles } from "../store/published_files.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
 import type { Steps } from "./current_run.ts";
-import type { RunReport } from "./run.ts";
+import type { RunReport } from "./run_report.ts";
 
 export interface PublishReport extends RunReport {
   readonly outcome: "published" | "unchanged";

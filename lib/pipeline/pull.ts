@@ -1,36 +1,31 @@
-import type { Offer, Source } from "../carriers/carrier.ts";
+import type { Offer, Revision, Source } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
+import { DiskError, diskError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { type Carrier, type Digest, type Manifest, shortDigest, totalBytes } from "../release/manifest.ts";
 import type { ActivationSetting } from "../config/choices.ts";
-import { chooseMode, type ModeChoice, type ModelPlace } from "../store/model_folder.ts";
+import { chooseMode, type ModeChoice } from "../store/model_folder.ts";
 import { sweepPartials } from "../store/partials.ts";
 import { checkMirrorFolder } from "../store/mirror_scratch.ts";
-import { activeManifest } from "../store/active_release.ts";
-import { readPointer } from "../store/pointers.ts";
+import { activeManifest, readPointer } from "../store/pointers.ts";
 import type { RecordedWriter } from "../store/recorded_writer.ts";
-import { findRevision, findRevisionOf } from "../store/revisions.ts";
+import { findRevision, findRevisionOf, rememberRevision } from "../store/revisions.ts";
 import { Staging } from "../store/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
-import { type ChangeList, compareFiles, countChanges } from "../release/changes.ts";
-import { judgeOffer, mayStay, type TrustOptions, writerPolicy } from "./judge_offer.ts";
+import { compareFiles, countChanges } from "../release/changes.ts";
+import { checkOffer, mayStayActive, refuseUnwanted, type TrustOptions, writerPolicy } from "./check_offer.ts";
 import { install } from "./install.ts";
 import { checkKept, explainMismatch, recordedWriter } from "./other_writer.ts";
-import { planFolder, type PlannedFolder, presentFiles } from "./plan_folder.ts";
 import { planPrune, pruneReleases } from "./prune.ts";
-import { refuseUnwanted } from "./refuse_unwanted.ts";
-import { rememberPulled } from "./remember_pulled.ts";
-import { rereadActive } from "./reread.ts";
-import { RolledBackError } from "./rolled_back_error.ts";
-import type { RunReport } from "./run.ts";
-import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
+import { damageSeenByConsumers, rereadActive } from "./release_damage.ts";
+import { RolledBackError, type RunReport } from "./run_report.ts";
+import { NO_SAFEGUARDS, type Safeguards, type SwapOptions } from "./safeguards.ts";
 import { refuseTrainedFolder } from "./trained_folder.ts";
 import { finishSwap, swap } from "./swap.ts";
-import type { SwapOptions } from "./swap_options.ts";
-import { finishCanary } from "./canary.ts";
-import { ValidRelease } from "./validate.ts";
-import { damageSeenByConsumers, VerifiedRelease } from "./verify.ts";
+import { actOnVerdict } from "./act_on_verdict.ts";
+import { ValidRelease } from "./valid_release.ts";
+import { VerifiedRelease } from "./verified_release.ts";
+import { acceptPulled, liftQuarantine } from "../store/quarantine.ts";
 
 export interface PullOptions extends TrustOptions {
   /** An older sequence than the active one's may come. */
@@ -86,8 +81,8 @@ export async function pull(
   const swapping = { run, choice, safeguards };
   try {
     const { activated, untold } = await finishSwap(context, store, swapping);
-    await finishCanary(context, store, swapping);
-    const pulled = await bringNewest(context, store, source, swapping, options);
+    await actOnVerdict(context, store, swapping);
+    const pulled = await pullNewest(context, store, source, swapping, options);
     if (pulled.outcome === "unchanged" && untold !== undefined) throw untold;
     // What an earlier run had begun became whole in this one, which is to be told.
     return pulled.release === activated ? { ...pulled, outcome: "activated" } : pulled;
@@ -100,7 +95,7 @@ export async function pull(
     if (options.isOfflineOk !== true || !isAway(error)) throw error;
     const active = activeManifest(store);
     if (active === undefined || !await seesWhole(context, store, active, swapping.choice)) throw error;
-    if (!await mayStay(context, store, active, options)) throw error;
+    if (!await mayStayActive(context, store, active, options)) throw error;
     context.log.warn(`${error.message}; going on with the active release ${shortDigest(active.digest)}`);
     const revision = findRevisionOf(store, active.digest);
     return {
@@ -126,7 +121,7 @@ function isAway(error: unknown): error is UnreachableError {
     (error instanceof UnreachableError && STRANGER_CODES.includes(error.code));
 }
 
-async function bringNewest(
+async function pullNewest(
   context: Context,
   store: Store,
   source: Source,
@@ -145,7 +140,7 @@ async function bringNewest(
   if (seen?.revision === revision.id) {
     if (
       active?.digest === seen.digest && await isSeenWhole(active) &&
-      await mayStay(context, store, active, options)
+      await mayStayActive(context, store, active, options)
     ) {
       return report(store, source, revision.id, active, {
         outcome: "unchanged",
@@ -158,7 +153,7 @@ async function bringNewest(
   }
 
   context.log.info(`looking at revision ${revision.id.slice(0, 12)}`);
-  const inspect = async () => await judgeOffer(context, await source.inspect(revision), options);
+  const inspect = async () => await checkOffer(context, await source.inspect(revision), options);
   const { offer, accepted, signer } = await run.step("inspect", inspect);
   if (offer.claim !== undefined) refuseUnwanted(store, offer.claim.manifest, active, options);
 
@@ -200,68 +195,6 @@ async function bringNewest(
 
 function writtenBytesOf({ files }: Staging): number {
   return files.reduce((sum, { how, bytes }) => how === "written" ? sum + bytes : sum, 0);
-}
-
-/** What a pull would do. */
-export interface PullPlan {
-  readonly outcome: "activated" | "unchanged";
-  readonly revision: string;
-  readonly release: Digest | undefined;
-  readonly sequence: number | undefined;
-  readonly changes: ChangeList;
-  /** How the pull changes a model folder that is not a link to the store yet. */
-  readonly folder?: PlannedFolder;
-  /** Another program that changed the files, if that is accepted. */
-  readonly otherWriter?: RecordedWriter;
-}
-
-export interface PlanOptions extends TrustOptions, Pick<PullOptions, "allowDowngrade" | "force"> {
-  /** Where the models will be, and how they are activated; without it the folder is not checked. */
-  readonly target?: { readonly place: ModelPlace; readonly activation: ActivationSetting };
-}
-
-/** Says what a pull would do, and throws what it would refuse; changes nothing. `store` is missing before the first. */
-export async function planPull(
-  context: Context,
-  store: Store | undefined,
-  source: Source,
-  options: PlanOptions,
-): Promise<PullPlan> {
-  const { target } = options;
-  const active = store === undefined ? undefined : activeManifest(store);
-  const folder = target && planFolder(target.place, target.activation, store, active);
-  const revision = await source.resolve();
-  const seen = store === undefined || options.force ? undefined : findRevision(store, revision.source);
-  if (store !== undefined && seen?.revision === revision.id) {
-    refuseUnwanted(store, seen, active, options);
-    const isActive = folder === undefined && active?.digest === seen.digest;
-    if (isActive && await mayStay(context, store, active, options)) {
-      const { digest: release, sequence } = active;
-      return {
-        outcome: "unchanged",
-        revision: revision.id,
-        release,
-        sequence,
-        changes: compareFiles([], []),
-      };
-    }
-  }
-  const { offer, accepted } = await judgeOffer(context, await source.inspect(revision), options);
-  const manifest = offer.claim?.manifest;
-  if (store !== undefined && manifest !== undefined) refuseUnwanted(store, manifest, active, options);
-  const present = folder && target
-    ? await presentFiles(context, target.place, folder, offer.files)
-    : undefined;
-  const changes = compareFiles(present ?? active?.files ?? [], offer.files);
-  return {
-    outcome: folder === undefined && countChanges(changes) === 0 ? "unchanged" : "activated",
-    revision: offer.revision.id,
-    release: manifest?.digest,
-    sequence: manifest?.sequence,
-    changes,
-    ...(folder === undefined ? {} : { folder }),
-    ...(accepted === undefined ? {} : { otherWriter: recordedWriter(accepted.writer) }),
-  };
 }
 
 async function stage(
@@ -339,4 +272,25 @@ function report(
     bytes: totalBytes(manifest.files),
     modelsDir: store.modelsDir,
   };
+}
+
+/** Writes down what the next pulls go by. The release is active by now, whether or not the disk takes it. */
+function rememberPulled(
+  { log }: Context,
+  store: Store,
+  revision: Revision,
+  manifest: Manifest,
+  unchanged: boolean,
+  otherWriter: RecordedWriter | undefined,
+): void {
+  const { digest, sequence } = manifest;
+  try {
+    if (unchanged) liftQuarantine(store, digest);
+    else acceptPulled(store, digest);
+    rememberRevision(store, revision.source, { revision: revision.id, digest, sequence, otherWriter });
+  } catch (error) {
+    const failure = diskError(error, "remember what was pulled");
+    if (!(failure instanceof DiskError)) throw failure;
+    log.warn(failure.message);
+  }
 }

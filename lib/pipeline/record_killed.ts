@@ -3,7 +3,7 @@ import { appendHistory, readHistory, type RunRecord } from "../store/history.ts"
 import { clearIntent, readIntent } from "../store/intent.ts";
 import { findKilled, forgetMark, readMark, type RunMark, sweepMarks } from "../store/running.ts";
 import type { Store } from "../store/store.ts";
-import { KILLED } from "../store/took_words.ts";
+import { KILLED } from "../store/run_duration.ts";
 import type { Recovery } from "./recover.ts";
 
 /** Runs that were locked out may have written lines in between. */

@@ -13,14 +13,13 @@ import type { Store } from "../store/store.ts";
 import { clearCanary } from "../canary/canary_state.ts";
 import { canaryPath } from "../canary/find_canary.ts";
 import { NO_SAFEGUARDS, type Safeguards } from "./safeguards.ts";
-import { tellConsumers } from "./tell_consumers.ts";
-import { activate } from "./activate.ts";
+import { notifyConsumers } from "./notify_consumers.ts";
+import { activate, rollBackTo } from "./activate.ts";
 import type { CurrentRun } from "./current_run.ts";
-import { leave } from "./leave.ts";
 import { compareFiles, countChanges } from "../release/changes.ts";
-import type { RunReport } from "./run.ts";
-import { ValidRelease } from "./validate.ts";
-import { VerifiedRelease } from "./verify.ts";
+import type { RunReport } from "./run_report.ts";
+import { ValidRelease } from "./valid_release.ts";
+import { VerifiedRelease } from "./verified_release.ts";
 
 /** Where a rollback goes, and from where. */
 export interface RollbackPlan {
@@ -80,22 +79,16 @@ export async function rollback(
   );
   const { previous } = plan.from === undefined || plan.from === release.digest
     ? await run.step("activate", () => activate(context, store, release, run, options.choice))
-    : await leave(
-      context,
-      store,
-      {
-        digest: plan.from,
-        sequence: plan.fromSequence,
-        reason: `rolled back to ${shortDigest(release.digest)}`,
-      },
-      release,
-      options,
-    );
+    : await rollBackTo(context, store, release, {
+      digest: plan.from,
+      sequence: plan.fromSequence,
+      reason: `rolled back to ${shortDigest(release.digest)}`,
+    }, options);
   liftQuarantine(store, release.digest);
   withReserve(store, () => clearCanary(context.fs, canaryPath(store)));
   const { manifest } = release;
   if (plan.from !== release.digest) {
-    await tellConsumers(context, store, run, { event: "rolled-back", manifest, previous }, safeguards);
+    await notifyConsumers(context, store, run, { event: "rolled-back", manifest, previous }, safeguards);
   }
   return {
     outcome: plan.from === release.digest ? "unchanged" : "rolled-back",

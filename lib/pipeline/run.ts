@@ -11,42 +11,20 @@ import {
 } from "../core/errors.ts";
 import { ownerHint } from "../core/owner_hint.ts";
 import { systemFault } from "../core/system_fault.ts";
-import { PUBLISHING_COMMANDS, type RunRecord } from "../store/history.ts";
+import { PUBLISHING_COMMANDS } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";
 import { readPointer } from "../store/pointers.ts";
 import { refillReserve } from "../store/reserve.ts";
 import { markRun } from "../store/running.ts";
 import type { Store } from "../store/store.ts";
 import { CurrentRun } from "./current_run.ts";
-import { nameActive, readActiveNow } from "./name_active.ts";
+import { nameActive, readActiveNow } from "./active_after_run.ts";
 import { recordKilled, recordRecovery } from "./record_killed.ts";
 import { recover, settle } from "./recover.ts";
-import { RolledBackError } from "./rolled_back_error.ts";
+import { RolledBackError, type RunReport, type Timed } from "./run_report.ts";
 import { RunRecorder } from "./run_recorder.ts";
-import type { RunSink } from "./run_sink.ts";
+import type { RunSink } from "../store/run_sink.ts";
 import { takeLock } from "./take_lock.ts";
-
-/** What a command's work reports of itself; becomes its line in the history and, in part, its `--json` output. */
-export type RunReport = Pick<
-  RunRecord,
-  | "outcome"
-  | "carrier"
-  | "revision"
-  | "release"
-  | "previous"
-  | "otherWriter"
-  | "sequence"
-  | "files"
-  | "bytes"
-  | "writtenBytes"
-  | "changed"
-  | "signer"
-  | "pullRequests"
-  | "error"
->;
-
-/** A run's report with the time that it took. */
-export type Timed<Report> = Report & { readonly runId: string; readonly durationMs: number };
 
 /** Which runs exclude each other: those that change the store, and those that need not wait for one that does. */
 export type RunLock = "store" | "references" | "redeploy" | "control";

@@ -12,9 +12,8 @@ import { appendHistory, type Outcome, type RunRecord, runRecord } from "../store
 import { withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
-import type { ActiveNow } from "./name_active.ts";
-import { RolledBackError } from "./rolled_back_error.ts";
-import type { RunReport } from "./run.ts";
+import type { ActiveNow } from "./active_after_run.ts";
+import { RolledBackError, type RunReport } from "./run_report.ts";
 
 /** Writes the one record of a run. */
 export class RunRecorder {

@@ -2,23 +2,25 @@ import type { ModelSync } from "../config/schema.ts";
 import type { CanarySettings } from "../config/sections/canary.ts";
 import type { ReloadHook } from "../config/sections/reload.ts";
 import type { ValidateSettings } from "../config/sections/validate.ts";
+import type { ModeChoice } from "../store/model_folder.ts";
+import type { CurrentRun } from "./current_run.ts";
 
-/** What stands between a verified release and its consumers, and what is done when it disappoints. */
+/** What protects consumers from a bad release. */
 export interface Safeguards {
-  /** What is looked at before the activation; nothing without. */
+  /** The checks before the activation; `undefined`: none. */
   readonly validate?: ValidateSettings | undefined;
-  /** Who is told of an activation. */
+  /** The consumers that are notified of an activation. */
   readonly reload: readonly ReloadHook[];
-  /** What is watched after it; nothing without. */
+  /** The canary after the activation; `undefined`: none. */
   readonly canary?: CanarySettings | undefined;
-  /** Where the release that is left is copied to. */
+  /** Where the replaced release is copied to before the activation. */
   readonly backup?: { readonly dir: string; readonly keep: number } | undefined;
 }
 
-/** A release is activated as soon as it is verified. */
+/** Activates a release as soon as it is verified. */
 export const NO_SAFEGUARDS: Safeguards = { reload: [] };
 
-/** Returns what the configuration sets between a release and its consumers. */
+/** Returns the safeguards of the configuration. */
 export function safeguardsOf({ activation }: Pick<ModelSync, "activation">): Safeguards {
   const { validate, reload, canary, backup_dir, keep } = activation;
   return {
@@ -27,4 +29,11 @@ export function safeguardsOf({ activation }: Pick<ModelSync, "activation">): Saf
     canary: canary.duration_minutes > 0 ? canary : undefined,
     backup: backup_dir === undefined ? undefined : { dir: backup_dir, keep },
   };
+}
+
+/** How a run activates releases. */
+export interface SwapOptions {
+  readonly run: CurrentRun;
+  readonly choice: ModeChoice;
+  readonly safeguards: Safeguards;
 }

@@ -1,18 +1,17 @@
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
-import { activeManifest } from "../store/active_release.ts";
+import { activeManifest } from "../store/pointers.ts";
 import { clearPendingReload, readPendingReload, writePendingReload } from "../store/pending_reload.ts";
 import { releaseDir } from "../store/releases.ts";
 import { wasLeft } from "../store/quarantine.ts";
 import type { Store } from "../store/store.ts";
 import { activate } from "./activate.ts";
-import { beginCanary, measureBaseline } from "./canary.ts";
-import { goBack } from "./go_back.ts";
-import type { Safeguards } from "./safeguards.ts";
-import type { SwapOptions } from "./swap_options.ts";
-import { type News, tellConsumers } from "./tell_consumers.ts";
-import type { ValidRelease } from "./validate.ts";
+import { measureBaseline, putInCanary } from "./put_in_canary.ts";
+import { rollBackFailed } from "./automatic_rollback.ts";
+import type { Safeguards, SwapOptions } from "./safeguards.ts";
+import { type ActivationNews, notifyConsumers } from "./notify_consumers.ts";
+import type { ValidRelease } from "./valid_release.ts";
 
 /**
  * Activates a release and tells its consumers; one that they cannot load is left again. What is to be done after the
@@ -34,7 +33,7 @@ export async function swap(
   const baseline = await measureBaseline(context, store, manifest.digest, safeguards.canary);
   if (left !== undefined) {
     await backUp(context, store, left, safeguards);
-    await beginCanary(context, store, { manifest, previous: left.digest, run, baseline }, safeguards.canary);
+    await putInCanary(context, store, { manifest, previous: left.digest, run, baseline }, safeguards.canary);
   }
   if (safeguards.reload.length > 0) {
     writePendingReload(store, { digest: manifest.digest, previous: left?.digest ?? null });
@@ -42,7 +41,7 @@ export async function swap(
   const { previous } = await run.step("activate", () => activate(context, store, release, run, choice));
   if (left === undefined && previous !== undefined) {
     // A model folder from before this store became a release just now.
-    await beginCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
+    await putInCanary(context, store, { manifest, previous, run, baseline }, safeguards.canary);
   } else if (left === undefined && safeguards.canary !== undefined) {
     context.log.info("canary: the first release is not watched, there is none to go back to");
   }
@@ -104,15 +103,20 @@ export async function finishSwap(
   }
 }
 
-async function announce(context: Context, store: Store, news: News, options: SwapOptions): Promise<void> {
+async function announce(
+  context: Context,
+  store: Store,
+  news: ActivationNews,
+  options: SwapOptions,
+): Promise<void> {
   const { run, safeguards } = options;
   try {
-    await tellConsumers(context, store, run, news, safeguards);
+    await notifyConsumers(context, store, run, news, safeguards);
   } catch (error) {
     // An interrupted run leaves it to the next one. What was gone back to is not left again.
     if (context.signal.aborted || news.previous === undefined || news.event === "rolled-back") throw error;
     context.log.warn("Model hot-swap failed - keeping current model");
-    throw await goBack(context, store, {
+    throw await rollBackFailed(context, store, {
       failed: news.manifest,
       to: news.previous,
       code: "RELOAD_FAILED",

@@ -4,7 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import { absolutePath } from "../core/files.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { readModelSet } from "../release/model_set.ts";
-import { nextArchiveSequence, rememberArchiveSequence } from "../store/archived.ts";
+import { nextArchiveSequence, rememberArchiveSequence } from "../store/published.ts";
 import type { Seal } from "../signing/seal.ts";
 import { StatCache } from "../store/stat_cache.ts";
 import type { Store } from "../store/store.ts";
@@ -18,7 +18,7 @@ import {
 } from "../training/train.ts";
 import { refuseTrainingIntoRelease } from "./publish.ts";
 import type { Steps } from "./current_run.ts";
-import type { RunReport } from "./run.ts";
+import type { RunReport } from "./run_report.ts";
 
 export interface TrainRunOptions {
   readonly settings: TrainingSettings;

@@ -4,9 +4,9 @@ import { findEntry } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { lookAtPresent } from "../store/adopt.ts";
 import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
-import { inspectModelFolder, type ModeChoice, type ModelPlace, planMode } from "../store/model_folder.ts";
+import { inspectModelFolder, type ModeChoice, planMode } from "../store/model_folder.ts";
+import type { ModelPlace, Store } from "../store/store.ts";
 import { readPointer } from "../store/pointers.ts";
-import type { Store } from "../store/store.ts";
 
 /** Files that training commands leave in the store. They outlast the records in the history. */
 const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];

@@ -1,158 +1,172 @@
-import type { ManifestClaim } from "../carriers/carrier.ts";
 import type { Context } from "../core/context.ts";
-import { isoSeconds } from "../core/clock.ts";
-import { RefusedError } from "../core/errors.ts";
+import { LockedError, RefusedError, UsageError } from "../core/errors.ts";
+import { type Digest, type Manifest, releaseDigest, shortDigest } from "../release/manifest.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import {
-  type Carrier,
-  createManifest,
-  type Digest,
-  formatManifest,
-  type Manifest,
-  type ReleaseFile,
-  releaseFile,
-  shortDigest,
-} from "../release/manifest.ts";
-import type { ActivationMode } from "../config/choices.ts";
-import { problemSeenByConsumers } from "../store/consumer_view.ts";
-import { inspectModelFolder } from "../store/model_folder.ts";
-import { type CheckDepth, type CheckedFolder, checkFiles, type FileProblem } from "../store/release_files.ts";
-import { findSignature, releaseDir, type StoredRelease } from "../store/releases.ts";
-import type { StagedFile, Staging } from "../store/staging.ts";
-import { StatCache } from "../store/stat_cache.ts";
+  checkSignature,
+  NO_SIGNATURES,
+  type SignatureCheck,
+  type SignaturePolicy,
+  storedClaim,
+} from "./check_signature.ts";
+import { MIRROR_SCRATCH_NAME } from "../store/mirror_scratch.ts";
+import { problemOfFolder } from "../store/consumer_view.ts";
+import { readPointer } from "../store/pointers.ts";
+import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from "../store/release_files.ts";
+import { findRelease, releaseDir } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
+import { consumerFolder } from "./release_damage.ts";
+import { signOfTraining } from "./trained_folder.ts";
+import { join } from "node:path";
+import { type FileSystem, findEntry } from "../core/files.ts";
+import { isLocked } from "../core/lock.ts";
+import { readIntent } from "../store/intent.ts";
 
-/** A release whose every byte was compared with its manifest. Only this file makes one. */
-export class VerifiedRelease {
-  readonly manifest: Manifest;
-  // Being private, it also makes the type nominal: no object literal passes for a verified release.
-  readonly #text: string;
-  readonly #signature: string | undefined;
-
-  private constructor(manifest: Manifest, text: string, signature?: string) {
-    this.manifest = manifest;
-    this.#text = text;
-    this.#signature = signature;
-  }
-
-  get digest(): Digest {
-    return this.manifest.digest;
-  }
-
-  /** The manifest as it came, byte for byte. */
-  get text(): string {
-    return this.#text;
-  }
-
-  /** The signature that came with the manifest; whether it is good is `checkSignature`'s to say. */
-  get signature(): string | undefined {
-    return this.#signature;
-  }
-
-  /** Compares what was staged with what was claimed. @throws {RefusedError} code `DIGEST_MISMATCH` */
-  static ofStaged(staging: Staging, claim: ManifestClaim): VerifiedRelease {
-    const problem = firstDifference(staging.files, claim.manifest.files);
-    if (problem !== undefined) throw mismatch(claim.manifest.digest, problem);
-    return new VerifiedRelease(claim.manifest, claim.text, claim.signature);
-  }
-
-  /** Names what was staged from a source that has no manifest: its digests are what was measured. */
-  static async ofUnclaimed(staging: Staging, origin: Origin): Promise<VerifiedRelease> {
-    const manifest = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), {
-      sequence: origin.sequence,
-      createdAt: isoSeconds(origin.createdAt),
-      origin: { carrier: origin.carrier, revision: origin.revision, host: origin.host },
-    });
-    return new VerifiedRelease(manifest, formatManifest(manifest));
-  }
-
-  /** Looks again at a release that the store holds. @throws {RefusedError} code `RELEASE_DAMAGED` */
-  static async ofStored(context: Context, store: Store, release: StoredRelease): Promise<VerifiedRelease> {
-    const [problem] = await checkStored(context, store, release.manifest);
-    if (problem !== undefined) {
-      throw new RefusedError(
-        `Cannot use release ${shortDigest(release.manifest.digest)}: ${problem.path} ${problem.problem}`,
-        { code: "RELEASE_DAMAGED", hint: "choose another release with --to, or pull again" },
-      );
-    }
-    return new VerifiedRelease(release.manifest, release.text, findSignature(store, release.manifest.digest));
-  }
-}
-
-export interface Origin {
-  readonly carrier: Carrier;
-  readonly revision: string;
+/** What an audit of the active release found. */
+export interface AuditReport {
+  readonly release: Digest;
   readonly sequence: number;
-  readonly host: string;
-  readonly createdAt: Date;
-}
-
-/** What is wrong with the files of a release in the store, by size, time and inode; only suspects are read. */
-export async function checkStored(
-  context: Context,
-  store: Store,
-  manifest: Manifest,
-): Promise<FileProblem[]> {
-  const folder = {
-    dir: releaseDir(store, manifest.digest),
-    cache: StatCache.ofRelease(store, manifest.digest),
-  };
-  return await checkAndRemember(context, folder, manifest, "stat");
-}
-
-/** As `checkFiles`; what was read is remembered, so that the next check need not read it again. */
-export async function checkAndRemember(
-  context: Context,
-  folder: CheckedFolder,
-  manifest: Manifest,
-  depth: CheckDepth,
-): Promise<FileProblem[]> {
-  const problems = await checkFiles(context, folder, manifest, depth);
-  folder.cache.save();
-  return problems;
+  readonly files: number;
+  /** Missing and changed files. */
+  readonly problems: readonly FileProblem[];
+  /** Files that the manifest does not name. */
+  readonly extra: readonly string[];
+  /** What is known of its signature; missing when that is one of the problems. */
+  readonly signature?: SignatureCheck["kind"];
 }
 
 /**
- * The first thing wrong with what consumers open, compared with the release that should be active; `undefined` when
- * nothing is. Looks at sizes, times and inodes; only suspects are read.
+ * Compares what consumers open with the manifest of the active release, and that with its signature. Reads only, and
+ * needs no lock: what another run does meanwhile is told apart from damage.
+ *
+ * @param policy whose signatures are trusted
+ * @throws {UsageError} code `NOTHING_ACTIVE`; {@link RefusedError} code `RELEASE_DAMAGED` when there is no manifest;
+ * {@link LockedError} code `CHANGED_MEANWHILE`
  */
-export async function damageSeenByConsumers(
+export async function auditActive(
   context: Context,
   store: Store,
-  active: Manifest,
-  mode: ActivationMode,
-): Promise<string | undefined> {
-  if (mode === "symlink" && inspectModelFolder(store).kind !== "linked") {
-    return `${store.modelsDir} is not the link to it`;
+  depth: CheckDepth,
+  policy: SignaturePolicy = NO_SIGNATURES,
+): Promise<AuditReport> {
+  const digest = readPointer(store, "current");
+  if (digest === undefined) {
+    throw new UsageError(`Cannot verify ${store.modelsDir}: no release is active`, {
+      code: "NOTHING_ACTIVE",
+      hint: signOfTraining(store) === undefined
+        ? "run model-sync pull first"
+        : "this machine trains into that folder; name the one that it pulls into with --models-dir",
+    });
   }
-  const [problem] = mode === "symlink" ? await checkStored(context, store, active) : await checkAndRemember(
-    context,
-    { dir: store.modelsDir, cache: StatCache.ofModels(store) },
-    active,
-    "stat",
-  );
-  if (problem !== undefined) return `${problem.path} ${problem.problem}`;
-  const unseen = problemSeenByConsumers(store, active);
-  return unseen === undefined ? undefined : `${store.modelsDir} ${unseen}`;
-}
-
-function firstDifference(staged: readonly StagedFile[], claimed: readonly ReleaseFile[]): string | undefined {
-  const measured = new Map(staged.map((file) => [file.path, file]));
-  for (const file of claimed) {
-    const found = measured.get(file.path);
-    if (found === undefined) return `${file.path} is missing, manifest lists it`;
-    if (found.bytes !== file.size) return `${file.path} is ${found.bytes} bytes, manifest says ${file.size}`;
-    if (found.sha256 !== file.sha256) {
-      return `${file.path} has SHA-256 ${found.sha256}, manifest says ${file.sha256}`;
-    }
-    measured.delete(file.path);
+  const before = momentOf(store, digest);
+  try {
+    const report = await compare(context, store, digest, depth, policy);
+    const isIntact = report.problems.length + report.extra.length === 0;
+    if (isIntact || !await isChanging(context, store, digest, before)) return report;
+  } catch (error) {
+    if (context.signal.aborted || !await isChanging(context, store, digest, before)) throw error;
   }
-  const [extra] = measured.keys();
-  return extra === undefined ? undefined : `${extra} is there, manifest does not list it`;
-}
-
-function mismatch(digest: Digest, problem: string): RefusedError {
-  return new RefusedError(`Cannot accept release ${shortDigest(digest)}: ${problem}`, {
-    code: "DIGEST_MISMATCH",
-    hint: "publish again from the training side; the active release is untouched",
+  throw new LockedError(`Cannot verify release ${shortDigest(digest)}: another run changed it meanwhile`, {
+    code: "CHANGED_MEANWHILE",
+    hint: "run model-sync verify again",
   });
+}
+
+async function compare(
+  context: Context,
+  store: Store,
+  digest: Digest,
+  depth: CheckDepth,
+  policy: SignaturePolicy,
+): Promise<AuditReport> {
+  const manifest = await findSoundManifest(store, digest);
+  if (manifest === undefined) {
+    throw new RefusedError(
+      `Cannot verify release ${shortDigest(digest)}: its manifest is missing or damaged`,
+      {
+        code: "RELEASE_DAMAGED",
+        hint: "bring it again: model-sync pull --force, or the command of the carrier that it came by",
+      },
+    );
+  }
+  const problems = await checkFiles(context, consumerFolder(store, manifest), manifest, depth);
+  // Files that are sound in the store are nothing to consumers who cannot get at them.
+  const folder = problemOfFolder(store, digest);
+  const signature = await auditSignature(context, store, digest, policy);
+  const found = [
+    ...folder === undefined ? [] : [{ path: store.modelsDir, problem: folder }],
+    ...signature.problems,
+    ...problems,
+  ];
+  return {
+    release: digest,
+    sequence: manifest.sequence,
+    files: manifest.files.length,
+    problems: found,
+    extra: folder === undefined ? findExtra(context, store, manifest) : [],
+    ...(signature.kind === undefined ? {} : { signature: signature.kind }),
+  };
+}
+
+/** Its expiry, too: where nothing newer comes, nobody else would tell. */
+async function auditSignature(
+  context: Context,
+  store: Store,
+  digest: Digest,
+  policy: SignaturePolicy,
+): Promise<{ readonly kind?: SignatureCheck["kind"]; readonly problems: readonly FileProblem[] }> {
+  if (policy.keys.length === 0) return { kind: "unchecked", problems: [] };
+  try {
+    const { kind } = await checkSignature(context, storedClaim(store, digest), policy, context.clock.now());
+    return { kind, problems: [] };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { problems: [{ path: SIGNATURE_NAME, problem: `is not good: ${error.message}` }] };
+  }
+}
+
+/** The manifest, if its file list still gives the digest that is the release's name. */
+async function findSoundManifest(store: Store, digest: Digest): Promise<Manifest | undefined> {
+  const release = findRelease(store, digest);
+  if (release === undefined) return undefined;
+  return await releaseDigest(release.manifest.files) === digest ? release.manifest : undefined;
+}
+
+function findExtra(context: Context, store: Store, manifest: Manifest): string[] {
+  return findExtraFiles(context, store.modelsDir, manifest)
+    .filter((path) => !path.startsWith(`${MIRROR_SCRATCH_NAME}/`));
+}
+
+/** What identifies the active release on the disk; differs between two moments if another run replaced it. */
+export type StoreMoment = string;
+
+/** Returns the present moment of a release that a reader without the lock works on. */
+export function momentOf(store: Store, digest: Digest): StoreMoment {
+  const { fs, root, modelsDir } = store;
+  const release = releaseDir(store, digest);
+  return [join(root, "current"), modelsDir, release, `${release}.json`, `${release}.sig`]
+    .map((path) => identityOf(fs, path)).join("\n");
+}
+
+/** Changes with every rename over a path; a folder's time also changes when an entry of it is added, which is none. */
+function identityOf(fs: FileSystem, path: string): string {
+  const info = findEntry(fs, path);
+  if (info === undefined) return "none";
+  return [info.dev, info.ino, info.isDirectory ? "" : info.mtime?.getTime()].join(" ");
+}
+
+/**
+ * Returns whether what a reader found may be another run's doing: the release is not what it was at `before`, or a run
+ * is moving pointers and files right now. What a killed run left is not: its lock is free.
+ */
+export async function isChanging(
+  context: Context,
+  store: Store,
+  digest: Digest,
+  before: StoreMoment,
+): Promise<boolean> {
+  if (momentOf(store, digest) !== before) return true;
+  const intent = readIntent(store);
+  return intent !== undefined && intent.phase !== "preparing" &&
+    await isLocked(context.fs, store.lock);
 }

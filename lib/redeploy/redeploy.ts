@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { FailedError, InterruptedError, ModelSyncError } from "../core/errors.ts";
 import type { Steps } from "../pipeline/current_run.ts";
-import { RolledBackError } from "../pipeline/rolled_back_error.ts";
+import { RolledBackError } from "../pipeline/run_report.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 import { type Deployment, triggerDeploy } from "./trigger_deploy.ts";

@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import type { CurrentRun } from "../pipeline/current_run.ts";
-import { recordedRun, type RunOptions, type RunReport } from "../pipeline/run.ts";
+import { recordedRun, type RunOptions } from "../pipeline/run.ts";
+import type { RunReport } from "../pipeline/run_report.ts";
 import { describeError } from "../pipeline/run_recorder.ts";
 import type { Outcome, RunPullRequest } from "../store/history.ts";
 import type { Store } from "../store/store.ts";

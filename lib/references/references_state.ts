@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { type FileSystem, replaceFile } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { StateFile } from "../core/state_file.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Log } from "../core/log.ts";
-import { clearWay } from "../core/set_aside.ts";
 import { CATEGORIES, type Category } from "./categories.ts";
 
 /** Up to which timestamp of PRIMARY everything is synced. `null`: it had none; `undefined`: nothing is known. */
@@ -54,11 +52,12 @@ const Scope = z.object({
   repositories: z.array(z.string()),
   categories: z.array(z.string()),
 });
-const StateFile = Scope.extend({
+const SyncedState = Scope.extend({
   schema: z.literal(1),
   last_updated: z.int().nullable(),
   complete: z.boolean().default(true),
 });
+type SyncedState = z.infer<typeof SyncedState>;
 
 /**
  * Opens what a watch of this scope knows. Needs read permission for the folder, and write permission to remember.
@@ -72,19 +71,13 @@ export async function openReferencesState(
   const normal = normalScope(scope);
   const name = (await sha256Hex(JSON.stringify(normal))).slice(0, NAME_CHARS);
   const path = join(folder, FOLDER_NAME, `${name}.json`);
+  const file = new StateFile<SyncedState>(fs, path, SyncedState, { isIndented: true });
   return {
-    find: () => readTimestamp(fs, log, path),
+    find: () => readTimestamp(log, file),
     remember: (timestamp, complete) => {
       if (isReadOnly) return;
       fs.mkdirSync(join(folder, FOLDER_NAME), { recursive: true });
-      const content: z.infer<typeof StateFile> = {
-        schema: 1,
-        ...normal,
-        last_updated: timestamp,
-        complete,
-      };
-      clearWay(fs, path);
-      replaceFile(fs, path, `${JSON.stringify(content, undefined, 2)}\n`);
+      file.replace({ schema: 1, ...normal, last_updated: timestamp, complete });
     },
   };
 }
@@ -98,10 +91,12 @@ function normalScope({ primaryUrl, repositories, categories }: ReferencesScope):
   };
 }
 
-function readTimestamp(fs: FileSystem, log: Log, path: string): Known {
-  const read = readJsonFile(fs, path, StateFile);
+function readTimestamp(log: Log, file: StateFile<SyncedState>): Known {
+  const read = file.read();
   if (read.kind === "none") return { timestamp: undefined, isComplete: true };
   if (read.kind === "found") return { timestamp: read.value.last_updated, isComplete: read.value.complete };
-  log.warn(`${path} is damaged: nobody knows what is synced already, so everything is compared once more`);
+  log.warn(
+    `${file.path} is damaged: nobody knows what is synced already, so everything is compared once more`,
+  );
   return { timestamp: null, isComplete: true };
 }

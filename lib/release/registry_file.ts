@@ -1,6 +1,5 @@
 import { RefusedError } from "../core/errors.ts";
 import { MANIFEST_BYTES_MAX } from "./manifest.ts";
-import { SIGNATURE_BYTES_MAX } from "./signature_file.ts";
 
 /** A small file of a registry or an archive, before it is read. */
 export interface RegistryFile {
@@ -34,3 +33,9 @@ export function refuseOversized({ name, bytesMax, code }: RegistryFile, bytes: n
     hint: "publish the release again; the active release is untouched",
   });
 }
+
+/** The signature's file name: beside the manifest, never part of the model set. */
+export const SIGNATURE_NAME = "model.sig";
+
+/** What is read of a signature at most: its payload lists what the manifest lists, and base64 makes 4 bytes of 3. */
+export const SIGNATURE_BYTES_MAX = Math.ceil(MANIFEST_BYTES_MAX * 4 / 3) + 1024 * 1024;

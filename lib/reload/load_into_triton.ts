@@ -4,8 +4,7 @@ import type { Context } from "../core/context.ts";
 import { exchange, statusError } from "../http/request.ts";
 import { findEntry } from "../core/files.ts";
 import { withRetry } from "../core/retry.ts";
-import type { ReloadNews } from "./reload_news.ts";
-import { reloadRetries } from "./reload_retries.ts";
+import { type ReloadNews, reloadRetries } from "./reload_news.ts";
 
 /**
  * Has a Triton server (model control mode `explicit`) load the models of a release and unload those that it no longer

@@ -3,16 +3,8 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { copyFile } from "../core/copy_file.ts";
 import { DiskError, diskError, osErrorCode } from "../core/errors.ts";
-import {
-  type FileSystem,
-  findEntry,
-  makeReadableFolder,
-  removeTree,
-  replaceFile,
-  syncFolder,
-  syncFolders,
-} from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { findEntry, makeReadableFolder, removeTree, syncFolder, syncFolders } from "../core/files.ts";
+import { StateFile } from "../core/state_file.ts";
 
 /** Beside the folders, so that none is ever removed that somebody else put there. */
 const LIST_NAME = ".model-sync-folders.json";
@@ -63,7 +55,7 @@ export class OwnFolders {
       await removeTree(fs, staging);
       await fillFolder(this.#context, staging, files);
       // Before the rename: a name without a folder does no harm, a folder without its name would stay for ever.
-      this.#remember([...this.names(), name]);
+      this.#list.replace([...this.names(), name]);
       fs.renameSync(staging, target);
       syncFolder(fs, this.#root);
       return target;
@@ -79,18 +71,21 @@ export class OwnFolders {
   async keepNewest(countMax: number): Promise<void> {
     const names = this.names();
     for (const name of names.slice(0, -countMax)) await removeTree(this.#context.fs, join(this.#root, name));
-    this.#remember(names.slice(-countMax));
+    this.#list.replace(names.slice(-countMax));
   }
 
   /** Those that were made here and are still there, oldest first. */
   names(): string[] {
-    return readList(this.#context.fs, join(this.#root, LIST_NAME)).filter((name) =>
+    // If the list is damaged, no folder is known as our own, so none is removed.
+    const list = this.#list.read();
+    const names = list.kind === "found" ? list.value : [];
+    return names.filter((name) =>
       this.#pattern.test(name) && findEntry(this.#context.fs, join(this.#root, name))?.isDirectory === true
     );
   }
 
-  #remember(names: readonly string[]): void {
-    replaceFile(this.#context.fs, join(this.#root, LIST_NAME), `${JSON.stringify(names)}\n`);
+  get #list(): StateFile<readonly string[]> {
+    return new StateFile<readonly string[]>(this.#context.fs, join(this.#root, LIST_NAME), Names);
   }
 }
 
@@ -108,12 +103,6 @@ function unwritable(error: unknown, target: string): DiskError | undefined {
     cause: error,
     hint: "run as the user that owns the folder, or let the user that runs this write there",
   });
-}
-
-function readList(fs: FileSystem, path: string): string[] {
-  // After damage nothing is known as ours, so nothing is removed.
-  const read = readJsonFile(fs, path, Names);
-  return read.kind === "found" ? read.value : [];
 }
 
 async function fillFolder(context: Context, folder: string, files: readonly PlacedFile[]): Promise<void> {

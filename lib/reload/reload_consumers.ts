@@ -1,4 +1,4 @@
-import type { ReloadHook } from "../config/sections/reload.ts";
+import type { HttpHook, ReloadHook } from "../config/sections/reload.ts";
 import type { Context, Environment } from "../core/context.ts";
 import {
   AuthenticationError,
@@ -13,11 +13,12 @@ import type { Secret } from "../core/secret.ts";
 import { Working } from "../core/working.ts";
 import { shortDigest } from "../release/manifest.ts";
 import { loadIntoTriton } from "./load_into_triton.ts";
-import { postNews } from "./post_news.ts";
-import type { ReloadNews } from "./reload_news.ts";
 import { runCommand } from "./run_command.ts";
 import { sendSignal } from "./send_signal.ts";
 import { serveWithTensorflow } from "./serve_with_tensorflow.ts";
+import { postWebhook } from "../http/post_webhook.ts";
+import { withRetry } from "../core/retry.ts";
+import { describeNews, newsId, type ReloadNews, reloadRetries } from "./reload_news.ts";
 
 /**
  * Tells every consumer, one after the other, that a release was activated, and waits until each has taken it. Needs
@@ -119,4 +120,23 @@ function reloadFailed(consumer: string, news: ReloadNews, error: Error): FailedE
       hint: error instanceof ModelSyncError ? error.hint : undefined,
     },
   );
+}
+
+/** Posts the news to a consumer, signed where there is a secret; 2xx says that it has reloaded. */
+export async function postNews(
+  context: Context,
+  hook: HttpHook,
+  news: ReloadNews,
+  secret: Secret | undefined,
+): Promise<void> {
+  const webhook = {
+    url: hook.url,
+    id: newsId(news),
+    body: describeNews(news, context.clock.now()),
+    secret,
+    headers: hook.headers,
+    what: "the answer of the reload hook",
+    timeoutMs: hook.timeout_seconds * 1000,
+  };
+  await withRetry(context, reloadRetries(hook), () => postWebhook(context, webhook));
 }

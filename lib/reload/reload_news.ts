@@ -1,6 +1,7 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { ChangeList } from "../release/changes.ts";
 import { type Digest, type ReleaseFile, shortDigest } from "../release/manifest.ts";
+import type { RetryPolicy } from "../core/retry.ts";
 
 /** What consumers are told: which release they see from now on, and what of it is new. */
 export interface ReloadNews {
@@ -63,4 +64,19 @@ export function describeNews(news: ReloadNews, now: Date): string {
 /** Names the event to receivers that act on each but once. */
 export function newsId({ runId, event, digest }: ReloadNews): string {
   return `${runId}-${event}-${shortDigest(digest)}`.replace(/[^\w-]/g, "-");
+}
+
+/** A consumer that is starting is there in seconds; who waits longer keeps the store locked. */
+const FIRST_DELAY_MS = 1_000;
+const DELAY_MS_MAX = 10_000;
+const RETRY_AFTER_MS_MAX = 60_000;
+
+/** How a hook is tried again. */
+export function reloadRetries({ retries }: { readonly retries: number }): RetryPolicy {
+  return {
+    attemptsMax: retries + 1,
+    firstDelayMs: FIRST_DELAY_MS,
+    delayMsMax: DELAY_MS_MAX,
+    retryAfterMsMax: RETRY_AFTER_MS_MAX,
+  };
 }

@@ -5,8 +5,7 @@ import { FailedError, PassingError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import { withRetry } from "../core/retry.ts";
-import { excerptChanges, type ReloadNews } from "./reload_news.ts";
-import { reloadRetries } from "./reload_retries.ts";
+import { excerptChanges, type ReloadNews, reloadRetries } from "./reload_news.ts";
 
 /** A reload is told in some lines; who prints more has a log of its own. */
 const LINES_MAX = 200;

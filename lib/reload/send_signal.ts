@@ -4,7 +4,7 @@ import { FailedError, PassingError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import { withRetry } from "../core/retry.ts";
-import { reloadRetries } from "./reload_retries.ts";
+import { reloadRetries } from "./reload_news.ts";
 
 /** A pid is a number of seven digits at most on Linux, with a line end. */
 const PID_BYTES_MAX = 32;

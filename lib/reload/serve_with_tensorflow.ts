@@ -7,8 +7,7 @@ import { absolutePath, ifFound } from "../core/files.ts";
 import { requestJson } from "../http/request.ts";
 import { withRetry } from "../core/retry.ts";
 import { OwnFolders, type PlacedFile } from "./own_folders.ts";
-import type { ReloadNews } from "./reload_news.ts";
-import { reloadRetries } from "./reload_retries.ts";
+import { type ReloadNews, reloadRetries } from "./reload_news.ts";
 
 /** What TensorFlow Serving takes for a version: a number in 64 bits, zeros before it or not. */
 const VERSION = /^\d{1,19}$/;

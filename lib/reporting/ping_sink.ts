@@ -1,7 +1,7 @@
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
 import { messageAndHint, messageOf } from "../core/errors.ts";
-import type { RunSink } from "../pipeline/run_sink.ts";
+import type { RunSink } from "../store/run_sink.ts";
 import { readHistory, type RunRecord } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
 import type { BegunRun } from "./make_events.ts";

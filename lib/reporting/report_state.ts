@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { diskError } from "../core/errors.ts";
 import { PRIVATE_MODE, setMode, writeAllSync } from "../core/files.ts";
 import { clearWay } from "../core/set_aside.ts";
 import { HistoryCursor } from "../store/history_cursor.ts";
-import { readState } from "../store/state_entries.ts";
+import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 
 const ReportState = z.object({
@@ -18,12 +17,14 @@ const ReportState = z.object({
 /** What is known of a dashboard's side of the history. */
 export type ReportState = Readonly<z.infer<typeof ReportState>>;
 
+const STATE = new RebuiltFile<ReportState>("reported.json", ReportState);
+
 /** A dashboard that asks for a longer pause is asked again after an hour: a wrong answer must not silence a node. */
 const PAUSE_MS_MAX = 3_600_000;
 
 /** Returns what was delivered to a dashboard. Without a record, or with a damaged one, that is nothing. */
 export function readReportState(store: Store, receiver: string): ReportState {
-  const state = readState(store, "reported.json", ReportState);
+  const state = STATE.find(store);
   return state?.receiver === receiver ? state : { receiver };
 }
 
@@ -32,8 +33,9 @@ export function readReportState(store: Store, receiver: string): ReportState {
  *
  * @throws {DiskError} and the system's errors
  */
-export function writeReportState({ fs, root }: Store, state: ReportState): void {
-  const path = join(root, "reported.json");
+export function writeReportState(store: Store, state: ReportState): void {
+  const { fs } = store;
+  const path = STATE.path(store);
   try {
     clearWay(fs, `${path}.new`);
     {

@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { PRIVATE_MODE, replaceFile } from "../core/files.ts";
-import { readState } from "../store/state_entries.ts";
+import { PRIVATE_MODE } from "../core/files.ts";
+import { RebuiltFile } from "../store/rebuilt_file.ts";
 import type { Store } from "../store/store.ts";
 
 const Remembered = z.discriminatedUnion("state", [
@@ -12,7 +11,10 @@ const Remembered = z.discriminatedUnion("state", [
 /** A job that was paid for, or may have been. */
 export type RememberedJob = Readonly<z.infer<typeof Remembered>>;
 
-const Jobs = z.record(z.string(), Remembered);
+const JOBS = new RebuiltFile("runpod_jobs.json", z.record(z.string(), Remembered), {
+  mode: PRIVATE_MODE,
+  isIndented: true,
+});
 
 /**
  * The jobs that were started from here and whose models are not yet active, written down before anything waits for
@@ -29,35 +31,18 @@ export class JobMemory {
   }
 
   find(): RememberedJob | undefined {
-    return this.#read()[this.#endpoint];
+    return JOBS.find(this.#store)?.[this.#endpoint];
   }
 
   /** Durable when it returns. */
   remember(job: RememberedJob): void {
-    this.#write({ ...this.#read(), [this.#endpoint]: job });
+    JOBS.replace(this.#store, { ...JOBS.find(this.#store), [this.#endpoint]: job });
   }
 
   forget(): void {
-    const { [this.#endpoint]: forgotten, ...others } = this.#read();
-    if (forgotten !== undefined) this.#write(others);
+    const { [this.#endpoint]: forgotten, ...others } = JOBS.find(this.#store) ?? {};
+    if (forgotten !== undefined) JOBS.replace(this.#store, others);
   }
-
-  #read(): z.infer<typeof Jobs> {
-    return readState(this.#store, "runpod_jobs.json", Jobs) ?? {};
-  }
-
-  #write(jobs: z.infer<typeof Jobs>): void {
-    replaceFile(
-      this.#store.fs,
-      jobsPath(this.#store),
-      `${JSON.stringify(jobs, undefined, 2)}\n`,
-      PRIVATE_MODE,
-    );
-  }
-}
-
-function jobsPath(store: Store): string {
-  return join(store.root, "runpod_jobs.json");
 }
 
 /** How a run comes to its job. */

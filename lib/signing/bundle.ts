@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Sha256 } from "../core/hash.ts";
 import { quote } from "../core/quote.ts";
-import { PAYLOAD_TYPE } from "./dsse.ts";
 import { invalidSignature } from "./signature_error.ts";
 
 /** Reads and writes the outermost layer of a signature: a sigstore bundle that holds a DSSE envelope. */
@@ -126,4 +125,28 @@ function fromBase64(text: string): Buffer | undefined {
     if (error instanceof Error) return undefined;
     throw error;
   }
+}
+
+/** The only payload that is signed here: an in-toto statement. */
+export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
+
+/**
+ * The bytes that a DSSE signature covers: `DSSEv1 28 application/vnd.in-toto+json 2 {}`; lengths are those of bytes
+ * (Dead Simple Signing Envelope 1.0, "Protocol").
+ *
+ * @param payload as it stands in the envelope: never JSON that was parsed and written again
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { preAuthEncoding } from "./bundle.ts";
+ * const bytes = preAuthEncoding(new TextEncoder().encode('{"é":1}'));
+ * assert.equal(new TextDecoder().decode(bytes), 'DSSEv1 28 application/vnd.in-toto+json 8 {"é":1}');
+ * ```
+ */
+export function preAuthEncoding(payload: Uint8Array): Uint8Array {
+  const head = new TextEncoder().encode(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `);
+  const bytes = new Uint8Array(head.length + payload.length);
+  bytes.set(head);
+  bytes.set(payload, head.length);
+  return bytes;
 }

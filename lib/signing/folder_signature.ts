@@ -10,12 +10,11 @@ import {
   replaceFile,
   UnusableFileError,
 } from "../core/files.ts";
-import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
+import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import { GIT_PATHS, hashTree, listTree } from "./hash_tree.ts";
 import type { SigningKey } from "./key_files.ts";
-import { signFiles } from "./sign_files.ts";
+import { signFiles, type TrustedKey, verifyFiles } from "./verify_files.ts";
 import { invalidSignature, signatureMismatch } from "./signature_error.ts";
-import { type TrustedKey, verifyFiles } from "./verify_files.ts";
 
 /** Signs and verifies a folder as the `model_signing` command does, so that each accepts what the other made. */
 

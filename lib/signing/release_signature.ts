@@ -2,14 +2,13 @@ import { RefusedError, UsageError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { compareUtf8 } from "../core/portable_path.ts";
 import { type Manifest, MANIFEST_NAME, shortDigest } from "../release/manifest.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { GIT_PATHS } from "./hash_tree.ts";
 import type { SigningKey } from "./key_files.ts";
 import type { ReleaseSigner } from "./seal.ts";
-import { signFiles } from "./sign_files.ts";
+import { signFiles, type TrustedKey, verifyFiles } from "./verify_files.ts";
 import { signatureMismatch } from "./signature_error.ts";
 import type { Resource } from "./statement.ts";
-import { type TrustedKey, verifyFiles } from "./verify_files.ts";
 
 /**
  * The signature of a release: every file and the manifest, whose very text carries sequence and expiry. The digests

@@ -1,11 +1,10 @@
-import { verify } from "node:crypto";
+import { sign, verify } from "node:crypto";
 import { isoSeconds } from "../core/clock.ts";
 import { quote } from "../core/quote.ts";
-import { parseBundle } from "./bundle.ts";
-import { preAuthEncoding } from "./dsse.ts";
-import type { VerificationKey } from "./key_files.ts";
+import { formatBundle, parseBundle, preAuthEncoding } from "./bundle.ts";
+import type { SigningKey, VerificationKey } from "./key_files.ts";
 import { invalidSignature } from "./signature_error.ts";
-import { parseStatement, type SignedSet } from "./statement.ts";
+import { formatStatement, parseStatement, type SignedSet } from "./statement.ts";
 
 /**
  * A public key that is trusted, for as long as it is. The range is held against the verifier's clock and not against
@@ -76,4 +75,16 @@ function refuseOutOfRange({ notBefore, notAfter, source }: TrustedKey, now: Date
   if (notAfter !== undefined && now > notAfter) {
     throw invalidSignature(where, `its key ${source} is trusted no more since ${isoSeconds(notAfter)}`);
   }
+}
+
+/**
+ * Signs a set of files whose digests are known: OpenSSF Model Signing 1.0, key method. No file is read.
+ *
+ * @param subject names the set to people
+ * @returns the text of the signature file
+ */
+export function signFiles({ key, verification }: SigningKey, subject: string, set: SignedSet): string {
+  const payload = new TextEncoder().encode(formatStatement(subject, set));
+  const signature = sign(verification.hash, preAuthEncoding(payload), key);
+  return formatBundle({ keyHint: verification.hint, payload, signature });
 }

@@ -1,15 +1,12 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
 import type { Sha256 } from "../core/hash.ts";
-import { readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-const MemoryFile = z.object({
-  schema: z.literal(1),
-  blobs: z.array(z.string()),
-  sha256s: z.array(z.string()),
-});
+const MEMORY = new RebuiltFile(
+  "git_blobs.json",
+  z.object({ schema: z.literal(1), blobs: z.array(z.string()), sha256s: z.array(z.string()) }),
+);
 
 /**
  * Remembers the SHA-256 of git objects that earlier runs fetched and hashed, by the objects' names in git. A pull links
@@ -17,13 +14,11 @@ const MemoryFile = z.object({
  */
 export class BlobMemory {
   readonly #store: Store;
-  readonly #path: string;
   readonly #known: Map<string, Sha256>;
 
   constructor(store: Store) {
     this.#store = store;
-    this.#path = join(store.root, "git_blobs.json");
-    const file = readState(store, "git_blobs.json", MemoryFile);
+    const file = MEMORY.find(store);
     this.#known = new Map(file?.blobs.map((blob, index) => [blob, file.sha256s[index] ?? ""]));
   }
 
@@ -38,11 +33,10 @@ export class BlobMemory {
   /** Saves the entries whose content `isUseful`. The others are forgotten, which keeps the file small. */
   save(isUseful: (sha256: Sha256) => boolean): void {
     const entries = [...this.#known].filter(([, sha256]) => isUseful(sha256));
-    const file: z.infer<typeof MemoryFile> = {
+    MEMORY.replace(this.#store, {
       schema: 1,
       blobs: entries.map(([blob]) => blob),
       sha256s: entries.map(([, sha256]) => sha256),
-    };
-    replaceFile(this.#store.fs, this.#path, JSON.stringify(file));
+    });
   }
 }

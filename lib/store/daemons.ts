@@ -6,7 +6,7 @@ import { LockedError } from "../core/errors.ts";
 import { type FileSystem, findText, ifFound } from "../core/files.ts";
 import { listFolder } from "../core/list_folder.ts";
 import { acquireLock, tryLock } from "../core/lock.ts";
-import { newRunId } from "./run_id.ts";
+import { newRunId } from "./running.ts";
 import type { Store } from "./store.ts";
 
 /** A role that a running daemon has. */

@@ -199,7 +199,7 @@ function readTail(store: Store, path: string): string {
     return findFile(store.fs, path)?.isFile === true ? readEnd(store.fs, path, LINE_BYTES_MAX) : "";
   } catch (error) {
     if (!(error instanceof UnusableFileError)) throw error;
-    warnOfDamage(store, "history.jsonl", error);
+    warnOfDamage(store, "history.jsonl", error.reason);
     return "";
   }
 }

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
-import { replaceFile, syncFolder } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
-import { clearWay, removeState } from "../core/set_aside.ts";
+import { syncFolder } from "../core/files.ts";
+import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import { QuarantineEntry } from "./quarantine.ts";
 import { withReserve } from "./reserve.ts";
@@ -34,10 +33,7 @@ export type IntentRun = Pick<Intent, "runId" | "command" | "startedAt">;
 
 /** Writes the intent durably: it must be on the disk before what it announces. */
 export function writeIntent(store: Store, intent: Intent): void {
-  const write = () => {
-    clearWay(store.fs, store.intent);
-    replaceFile(store.fs, store.intent, `${JSON.stringify(intent)}\n`);
-  };
+  const write = () => intentFile(store).replace(intent);
   // Nothing depends on an intent that announces nothing.
   if (intent.phase === "preparing") write();
   else withReserve(store, write);
@@ -45,7 +41,7 @@ export function writeIntent(store: Store, intent: Intent): void {
 
 /** The intent that an earlier run left, if any. One that cannot be read is treated as `preparing`: pointers decide. */
 export function readIntent(store: Store): Intent | undefined {
-  const read = readJsonFile(store.fs, store.intent, Intent);
+  const read = intentFile(store).read();
   if (read.kind === "none") return undefined;
   if (read.kind === "found") return read.value;
   // Not this program's writing: damage by hand or disk. The run it was about is unknown, but it did not end.
@@ -53,7 +49,12 @@ export function readIntent(store: Store): Intent | undefined {
   return { phase: "preparing", runId: "unknown", command: "unknown", startedAt: "1970-01-01T00:00:00Z" };
 }
 
+/** Removes the intent durably. */
 export function clearIntent(store: Store): void {
-  removeState(store.fs, store.intent);
+  intentFile(store).remove();
   syncFolder(store.fs, store.root);
+}
+
+function intentFile({ fs, intent }: Store): StateFile<Intent> {
+  return new StateFile<Intent>(fs, intent, Intent);
 }

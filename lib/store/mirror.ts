@@ -2,15 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";
-import {
-  findEntry,
-  makeReadableFolder,
-  removeTree,
-  replaceFile,
-  syncFolder,
-  syncFolders,
-} from "../core/files.ts";
-import { clearWay, removeState } from "../core/set_aside.ts";
+import { findEntry, makeReadableFolder, removeTree, syncFolder, syncFolders } from "../core/files.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
 import { planMirror } from "./mirror_plan.ts";
 import { MirrorPreparation } from "./mirror_preparation.ts";
@@ -25,12 +17,14 @@ import { doStep, MirrorStep, removeEmptied, syncTouched, undoStep } from "./mirr
 import { findRelease } from "./releases.ts";
 import { withReserve } from "./reserve.ts";
 import { StatCache } from "./stat_cache.ts";
-import { readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 const Journal = z.object({ runId: z.string(), steps: z.array(MirrorStep).readonly() });
 /** Everything that is left to do once the new files are on the disk; and, read backwards, how to undo it. */
 type MirrorJournal = Readonly<z.infer<typeof Journal>>;
+
+const JOURNAL = new RebuiltFile<MirrorJournal>("mirror.json", Journal);
 
 /**
  * Copies what a release brings into the scratch folder of the model folder, and writes down which renames make the
@@ -67,9 +61,7 @@ export async function prepareMirror(
       .make(plan);
     syncFolders(fs, mirrorScratch(store));
     syncFolder(fs, modelsDir);
-    clearWay(fs, journalPath(store));
-    const journal: MirrorJournal = { runId, steps };
-    withReserve(store, () => replaceFile(fs, journalPath(store), JSON.stringify(journal)));
+    withReserve(store, () => JOURNAL.replace(store, { runId, steps }));
   } catch (error) {
     await abandonMirror(store);
     throw mirrorError(error, store);
@@ -116,8 +108,8 @@ export async function undoMirror(store: Store, runId: string): Promise<boolean> 
 
 /** Forgets what was prepared: the journal first, because without it nothing is moved any more. */
 export async function abandonMirror(store: Store): Promise<void> {
-  if (findEntry(store.fs, journalPath(store)) !== undefined) {
-    removeState(store.fs, journalPath(store));
+  if (findEntry(store.fs, JOURNAL.path(store)) !== undefined) {
+    JOURNAL.remove(store);
     syncFolder(store.fs, store.root);
   }
   await sweepMirrorScratch(store);
@@ -135,13 +127,9 @@ export function rememberMirrored(store: Store, { files }: Manifest, placed: read
   cache.save();
 }
 
-function journalPath(store: Store): string {
-  return join(store.root, "mirror.json");
-}
-
 /** What this run prepared; what another one did, which is over, is nothing to go by. */
 function readJournal(store: Store, runId: string): MirrorJournal | undefined {
-  const journal = readState(store, "mirror.json", Journal);
+  const journal = JOURNAL.find(store);
   return journal?.runId === runId ? journal : undefined;
 }
 

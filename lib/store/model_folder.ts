@@ -4,7 +4,7 @@ import { existingParent } from "../core/existing_parent.ts";
 import { findEntry } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { supportsSymlinks } from "./pointers.ts";
-import type { Store } from "./store.ts";
+import type { ModelPlace, Store } from "./store.ts";
 
 /** What stands where consumers look for models. */
 export type ModelFolder =
@@ -14,9 +14,6 @@ export type ModelFolder =
   | { readonly kind: "foreign-link"; readonly target: string }
   | { readonly kind: "folder"; readonly isEmpty: boolean; readonly isMountPoint: boolean }
   | { readonly kind: "other" };
-
-/** Where a model folder and its store are, or will be. */
-export type ModelPlace = Pick<Store, "fs" | "modelsDir" | "root">;
 
 /** The mode that a run uses, and why. */
 export interface ModeChoice {

@@ -1,11 +1,7 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
-import { replaceFile } from "../core/files.ts";
-import { whileLocked } from "../core/while_locked.ts";
-import { readJsonFile } from "../core/json_file.ts";
 import { withReserve } from "./reserve.ts";
-import { readOrDrop, readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 const Pause = z.object({
@@ -19,19 +15,20 @@ const Pause = z.object({
 /** Why and for how long a daemon does not run a role on schedule. */
 export type Pause = Readonly<z.infer<typeof Pause>>;
 
-const Pauses = z.record(z.string(), Pause);
 /** The pause of each paused role. */
 export type Pauses = Readonly<Record<string, Pause>>;
 
+const PAUSES = new RebuiltFile<Pauses>("paused.json", z.record(z.string(), Pause));
+
 /** Returns the path of the file, for readers that check whether it changed. */
 export function pausesPath(store: Pick<Store, "root">): string {
-  return join(store.root, "paused.json");
+  return PAUSES.path(store);
 }
 
 /** Returns the pauses in force at `now`. */
 export function readPauses(store: Store, now: Date): Pauses {
   return Object.fromEntries(
-    Object.entries(read(store)).filter(([, { until }]) =>
+    Object.entries(PAUSES.find(store) ?? {}).filter(([, { until }]) =>
       until === null || Date.parse(until) > now.getTime()
     ),
   );
@@ -58,7 +55,7 @@ export function resumeRoles(store: Store, roles: readonly string[]): Pauses {
 
 /** Replaces a damaged file, which pauses nothing: otherwise each reader would warn of it. */
 export function replaceDamagedPauses(store: Store): void {
-  if (readJsonFile(store.fs, pausesPath(store), Pauses).kind === "damaged") change(store, (pauses) => pauses);
+  if (PAUSES.isDamaged(store)) PAUSES.update(store, {}, (pauses) => pauses);
 }
 
 /** Removes pauses that are over, but for those that an operator has replaced meanwhile. */
@@ -76,18 +73,7 @@ function without(pauses: Pauses, isRemoved: (entry: [string, Pause]) => boolean)
 
 /** @returns the entries that the change removed */
 function change(store: Store, update: (pauses: Pauses) => Pauses): Pauses {
-  const path = pausesPath(store);
-  return whileLocked(store.fs, path, () => {
-    const { value: before = {}, isDamaged } = readOrDrop(store, "paused.json", Pauses);
-    const after = update(before);
-    if (isDamaged || JSON.stringify(after) !== JSON.stringify(before)) {
-      replaceFile(store.fs, path, `${JSON.stringify(after)}\n`);
-    }
-    return without(before, ([role]) => Object.hasOwn(after, role));
-  });
-}
-
-/** As they are written down, the expired ones included. */
-function read(store: Store): Pauses {
-  return readState(store, "paused.json", Pauses) ?? {};
+  let before: Pauses = {};
+  const after = PAUSES.update(store, {}, (pauses) => update(before = pauses));
+  return without(before, ([role]) => Object.hasOwn(after, role));
 }

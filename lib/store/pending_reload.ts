@@ -1,8 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
-import { clearWay, removeState } from "../core/set_aside.ts";
+import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
@@ -19,28 +17,26 @@ const PendingReload = z.object({
  */
 export type PendingReload = Readonly<z.infer<typeof PendingReload>>;
 
-function pathOf(store: Store): string {
-  return join(store.root, "pending_reload.json");
+function pendingFile({ fs, root }: Store): StateFile<PendingReload> {
+  return new StateFile<PendingReload>(fs, join(root, "pending_reload.json"), PendingReload);
 }
 
 /** Written durably before the pointers move: whoever is killed before consumers know leaves it to the next run. */
 export function writePendingReload(store: Store, pending: PendingReload): void {
-  withReserve(store, () => {
-    clearWay(store.fs, pathOf(store));
-    replaceFile(store.fs, pathOf(store), `${JSON.stringify(pending)}\n`);
-  });
+  withReserve(store, () => pendingFile(store).replace(pending));
 }
 
 /** What an earlier run did not come to tell; `undefined` when consumers know all. */
 export function readPendingReload(store: Store): PendingReload | undefined {
-  const read = readJsonFile(store.fs, pathOf(store), PendingReload);
+  const file = pendingFile(store);
+  const read = file.read();
   if (read.kind === "none") return undefined;
   if (read.kind === "found") return read.value;
   // Damaged by hand or disk. A notification was pending, and consumers may get one twice.
-  store.warn(`${pathOf(store)} is damaged (${read.reason}): consumers are notified once more`);
+  store.warn(`${file.path} is damaged (${read.reason}): consumers are notified once more`);
   return { digest: null, previous: null };
 }
 
 export function clearPendingReload(store: Store): void {
-  removeState(store.fs, pathOf(store));
+  pendingFile(store).remove();
 }

@@ -13,9 +13,9 @@ import {
 } from "../core/files.ts";
 import { formatBytes } from "../core/format.ts";
 import type { ActivationMode } from "../config/choices.ts";
-import type { Digest } from "../release/manifest.ts";
+import type { Digest, Manifest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";
-import { releaseDirName } from "./releases.ts";
+import { findRelease, releaseDirName } from "./releases.ts";
 import { setAside } from "../core/set_aside.ts";
 import { warnOfDamage } from "./state_entries.ts";
 import type { Store } from "./store.ts";
@@ -39,7 +39,7 @@ export function readPointer(store: Store, name: PointerName): Digest | undefined
   const hex = /^releases[/\\]([0-9a-f]{64})$/.exec(target.text)?.[1];
   if (hex !== undefined) return `sha256:${hex}`;
   if (name === "previous") {
-    warnOfDamage(store, name, { reason: target.shown });
+    warnOfDamage(store, name, target.shown);
     return undefined;
   }
   throw new RefusedError(`Cannot read the pointer ${path}: ${target.shown}, not releases/<digest>`, {
@@ -201,4 +201,10 @@ export function supportsSymlinks(store: Store): boolean {
   }
   store.fs.removeSync(probe);
   return true;
+}
+
+/** The manifest of the release that is active; `undefined` when none is, or the store does not hold it whole. */
+export function activeManifest(store: Store): Manifest | undefined {
+  const digest = readPointer(store, "current");
+  return digest === undefined ? undefined : findRelease(store, digest)?.manifest;
 }

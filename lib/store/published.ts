@@ -1,41 +1,57 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
 import { LFS_SETTINGS } from "../config/choices.ts";
-import { Digest } from "../release/manifest.ts";
-import { readState } from "./state_entries.ts";
+import { Digest, SEQUENCE_MAX } from "../release/manifest.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 const Published = z.object({
-  /** Which registry: clone, branch and folder. */
+  /** The registry: clone, branch and folder. */
   target: z.string(),
-  /** The commit after which nothing was to do. */
+  /** The commit that held the release. */
   head: z.string(),
-  /** Git's name for the model folder in it, so that edits by other hands show. */
+  /** The git tree of the model folder in that commit. Another tree shows that another program changed it. */
   tree: z.string(),
-  /** The tree was compared with the release, object by object; earlier versions took git's word for it. */
+  /** Whether each object of the tree was compared with the release. Earlier versions trusted git. */
   checked: z.boolean().optional(),
   digest: Digest,
   sequence: z.number(),
-  /** The setting that it was published under: another one moves files although none of them changed. */
+  /** The `lfs` setting of that publish. With another one, files are published again although none changed. */
   lfs: z.enum(LFS_SETTINGS).optional(),
   /** The key that signed it. */
   signedBy: z.string().optional(),
-  /** Until when clients take it. */
+  /** Until when clients accept it. */
   expiresAt: z.string().optional(),
 });
-/** What this machine published last. */
+/** The release that this machine published last. */
 export type Published = Readonly<z.infer<typeof Published>>;
 
+const PUBLISHED = new RebuiltFile("published.json", Published);
+
+/** Returns the last release that this machine published to a target. */
 export function findPublished(store: Store, target: string): Published | undefined {
-  const published = readState(store, "published.json", Published);
+  const published = PUBLISHED.find(store);
   return published?.target === target ? published : undefined;
 }
 
 export function rememberPublished(store: Store, published: Published): void {
-  replaceFile(store.fs, path(store), `${JSON.stringify(published)}\n`);
+  PUBLISHED.replace(store, published);
 }
 
-function path(store: Store): string {
-  return join(store.root, "published.json");
+const ARCHIVED = new RebuiltFile(
+  "archived.json",
+  z.object({ sequence: z.number().int().min(0).max(SEQUENCE_MAX) }),
+);
+
+/**
+ * Returns the sequence of the next archive: the time in seconds, or one more than the last archive's where the clock was
+ * set back. A machine that only writes archives has no registry that counts for it, and a machine that is new for each
+ * training has no memory either; the time grows from machine to machine.
+ */
+export function nextArchiveSequence(store: Store, now: Date): number {
+  const last = ARCHIVED.find(store)?.sequence ?? 0;
+  return Math.min(SEQUENCE_MAX, Math.max(last + 1, Math.floor(now.getTime() / 1000)));
+}
+
+export function rememberArchiveSequence(store: Store, sequence: number): void {
+  ARCHIVED.replace(store, { sequence });
 }

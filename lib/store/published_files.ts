@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { findFile, ifFound, removeFile, replaceFile } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { findFile, ifFound, removeFile } from "../core/files.ts";
+import { StateFile } from "../core/state_file.ts";
 import { Digest, type ReleaseFile, totalBytes } from "../release/manifest.ts";
 import type { Store } from "./store.ts";
 
@@ -31,7 +31,7 @@ export type PublishedFiles = Readonly<z.infer<typeof PublishedFiles>>;
 
 /** Returns the files of a release that this machine published; `undefined` where they are not kept any more. */
 export function findPublishedFiles(store: Store, digest: Digest): PublishedFiles | undefined {
-  const read = readJsonFile(store.fs, pathOf(store, digest), PublishedFiles);
+  const read = listFile(store, digest).read();
   return read.kind === "found" && read.value.digest === digest ? read.value : undefined;
 }
 
@@ -47,7 +47,7 @@ export function keepPublishedFiles(
     files: files.slice(0, KEPT_FILES_MAX).map(({ path, size, sha256 }) => ({ path, size, sha256 })),
   };
   store.fs.mkdirSync(folderOf(store), { recursive: true });
-  replaceFile(store.fs, pathOf(store, digest), `${JSON.stringify(kept)}\n`);
+  listFile(store, digest).replace(kept);
   dropOldest(store);
 }
 
@@ -69,6 +69,7 @@ function folderOf({ root }: Pick<Store, "root">): string {
   return join(root, "published_files");
 }
 
-function pathOf(store: Store, digest: Digest): string {
-  return join(folderOf(store), `${digest.slice("sha256:".length)}.json`);
+function listFile(store: Store, digest: Digest): StateFile<PublishedFiles> {
+  const path = join(folderOf(store), `${digest.slice("sha256:".length)}.json`);
+  return new StateFile<PublishedFiles>(store.fs, path, PublishedFiles);
 }

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
 import { RefusedError } from "../core/errors.ts";
-import { replaceFile } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { StateFile } from "../core/state_file.ts";
 import { Digest } from "../release/manifest.ts";
 import { withReserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
@@ -26,7 +25,7 @@ const ENTRIES_MAX = 1000;
 
 /** Every quarantined release, oldest first. */
 export function readQuarantine(store: Store): readonly QuarantineEntry[] {
-  const read = readJsonFile(store.fs, store.quarantine, Quarantine);
+  const read = quarantineFile(store).read();
   if (read.kind === "none") return [];
   if (read.kind === "found") return read.value;
   // Taking damage for an empty list would let a refused release back in.
@@ -93,8 +92,9 @@ export function restoreQuarantine(store: Store, digest: Digest, before: Quaranti
 
 function write(store: Store, entries: readonly QuarantineEntry[]): void {
   const kept = Quarantine.parse(entries.slice(-ENTRIES_MAX));
-  withReserve(
-    store,
-    () => replaceFile(store.fs, store.quarantine, `${JSON.stringify(kept, undefined, 2)}\n`),
-  );
+  withReserve(store, () => quarantineFile(store).replace(kept));
+}
+
+function quarantineFile({ fs, quarantine }: Store): StateFile<z.infer<typeof Quarantine>> {
+  return new StateFile(fs, quarantine, Quarantine, { isIndented: true });
 }

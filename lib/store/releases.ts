@@ -13,7 +13,7 @@ import {
 } from "../core/files.ts";
 import { clearWay, removeState } from "../core/set_aside.ts";
 import { Digest, type Manifest, MANIFEST_BYTES_MAX, readManifest } from "../release/manifest.ts";
-import { SIGNATURE_BYTES_MAX } from "../release/signature_file.ts";
+import { SIGNATURE_BYTES_MAX } from "../release/registry_file.ts";
 import type { Store } from "./store.ts";
 
 /** A manifest with the very text that it was read from, which is what a signature covers. */

@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { PRIVATE_MODE, replaceFile } from "../core/files.ts";
+import { PRIVATE_MODE } from "../core/files.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Secret } from "../core/secret.ts";
-import { readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 /** The file in the store. */
@@ -13,7 +12,10 @@ export const ANSWERS_NAME = "answers.json";
 const ANSWERS_MAX = 50;
 
 const Answer = z.object({ etag: z.string(), caller: z.string(), value: z.unknown() });
-const Answers = z.record(z.string(), Answer);
+const ANSWERS = new RebuiltFile(ANSWERS_NAME, z.record(z.string(), Answer), {
+  mode: PRIVATE_MODE,
+  isIndented: true,
+});
 
 /** An answer of an API, with the name by which the API is asked whether it still holds. */
 export interface RememberedAnswer {
@@ -31,7 +33,7 @@ export async function findAnswer(
   question: string,
   token: Secret,
 ): Promise<RememberedAnswer | undefined> {
-  const answer = read(store)[question];
+  const answer = ANSWERS.find(store)?.[question];
   return answer?.caller === await hashOf(question, token) ? answer : undefined;
 }
 
@@ -41,31 +43,18 @@ export async function rememberAnswer(
   token: Secret,
   answer: RememberedAnswer,
 ): Promise<void> {
-  const { [question]: _old, ...others } = read(store);
+  const { [question]: _old, ...others } = ANSWERS.find(store) ?? {};
   const kept = Object.entries(others).slice(-(ANSWERS_MAX - 1));
   const caller = await hashOf(question, token);
-  write(store, { ...Object.fromEntries(kept), [question]: { ...answer, caller } });
+  ANSWERS.replace(store, { ...Object.fromEntries(kept), [question]: { ...answer, caller } });
 }
 
 /** The next question is asked without condition. */
 export function forgetAnswer(store: Store, question: string): void {
-  const { [question]: old, ...others } = read(store);
-  if (old !== undefined) write(store, others);
+  const { [question]: old, ...others } = ANSWERS.find(store) ?? {};
+  if (old !== undefined) ANSWERS.replace(store, others);
 }
 
 async function hashOf(question: string, token: Secret): Promise<string> {
   return (await sha256Hex(`${question}\n${token.reveal()}`)).slice(0, 32);
-}
-
-function write(store: Store, answers: z.infer<typeof Answers>): void {
-  replaceFile(
-    store.fs,
-    join(store.root, ANSWERS_NAME),
-    `${JSON.stringify(answers, undefined, 2)}\n`,
-    PRIVATE_MODE,
-  );
-}
-
-function read(store: Store): z.infer<typeof Answers> {
-  return readState(store, ANSWERS_NAME, Answers) ?? {};
 }

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
 import { Digest } from "../release/manifest.ts";
 import { RecordedWriter } from "./recorded_writer.ts";
-import { readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 const Known = z.object({
@@ -15,31 +14,23 @@ const Known = z.object({
 /** What a source's newest revision turned out to be, the last time that it was staged. */
 export type KnownRevision = Readonly<z.infer<typeof Known>>;
 
-const Revisions = z.record(z.string(), Known);
+const REVISIONS = new RebuiltFile("revisions.json", z.record(z.string(), Known), { isIndented: true });
 
 /** What was last staged from a source, so that the same revision is not fetched again. */
 export function findRevision(store: Store, sourceKey: string): KnownRevision | undefined {
-  return read(store)[sourceKey];
+  return REVISIONS.find(store)?.[sourceKey];
 }
 
 /** A revision that a release was staged from, whatever the source. */
 export function findRevisionOf(store: Store, digest: Digest): string | undefined {
-  return Object.values(read(store)).find((known) => known.digest === digest)?.revision;
+  return Object.values(REVISIONS.find(store) ?? {}).find((known) => known.digest === digest)?.revision;
 }
 
 /** Whose change of a release's files was accepted, if that is the last that a source brought. */
 export function findWriterOf(store: Store, digest: Digest): RecordedWriter | undefined {
-  return Object.values(read(store)).find((known) => known.digest === digest)?.otherWriter;
+  return Object.values(REVISIONS.find(store) ?? {}).find((known) => known.digest === digest)?.otherWriter;
 }
 
 export function rememberRevision(store: Store, sourceKey: string, known: KnownRevision): void {
-  replaceFile(
-    store.fs,
-    store.revisions,
-    `${JSON.stringify({ ...read(store), [sourceKey]: known }, undefined, 2)}\n`,
-  );
-}
-
-function read(store: Store): z.infer<typeof Revisions> {
-  return readState(store, "revisions.json", Revisions) ?? {};
+  REVISIONS.replace(store, { ...REVISIONS.find(store), [sourceKey]: known });
 }

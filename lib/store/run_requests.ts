@@ -1,10 +1,7 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { CleanString } from "../core/clean_string.ts";
-import { replaceFile } from "../core/files.ts";
-import { whileLocked } from "../core/while_locked.ts";
 import { withReserve } from "./reserve.ts";
-import { readOrDrop, readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
 /** How a requested run ended. */
@@ -35,21 +32,24 @@ const RoleRequests = z.object({
 });
 type RoleRequests = Readonly<z.infer<typeof RoleRequests>>;
 
-const RunRequests = z.record(z.string(), RoleRequests);
+const REQUESTS = new RebuiltFile<Readonly<Record<string, RoleRequests>>>(
+  "run_now.json",
+  z.record(z.string(), RoleRequests),
+);
 
 /** Returns the path of the file, for readers that check whether it changed. */
 export function runRequestsPath(store: Pick<Store, "root">): string {
-  return join(store.root, "run_now.json");
+  return REQUESTS.path(store);
 }
 
 /** Returns the request of a role that no daemon has started. */
 export function findWaitingRequest(store: Store, role: string): RunRequest | undefined {
-  return read(store)[role]?.waiting;
+  return REQUESTS.find(store)?.[role]?.waiting;
 }
 
 /** Returns a request with what became of it; `undefined` once newer ones took its place. */
 export function findRunRequest(store: Store, role: string, id: string): RunRequest | undefined {
-  return Object.values(read(store)[role] ?? {}).find((request) => request?.id === id);
+  return Object.values(REQUESTS.find(store)?.[role] ?? {}).find((request) => request?.id === id);
 }
 
 /** Requests a run, also on a full disk. A request of the role that waits already stands for both. @returns the one that waits */
@@ -97,18 +97,10 @@ function change(
   role: string,
   update: (requests: RoleRequests) => RoleRequests,
 ): RoleRequests {
-  const path = runRequestsPath(store);
-  return whileLocked(store.fs, path, () => {
-    const { value: all = {}, isDamaged } = readOrDrop(store, "run_now.json", RunRequests);
-    const before = all[role] ?? {};
+  const all = REQUESTS.update(store, {}, (requests) => {
+    const before = requests[role] ?? {};
     const after = update(before);
-    if (isDamaged || after !== before) {
-      replaceFile(store.fs, path, `${JSON.stringify({ ...all, [role]: after })}\n`);
-    }
-    return after;
+    return after === before ? requests : { ...requests, [role]: after };
   });
-}
-
-function read(store: Store): Readonly<Record<string, RoleRequests>> {
-  return readState(store, "run_now.json", RunRequests) ?? {};
+  return all[role] ?? {};
 }

@@ -181,3 +181,10 @@ function pathOf({ root }: Pick<Store, "root">, runId: string): string {
 
 const FOLDER = "running";
 const SUFFIX = ".json";
+
+/** A name for a run: sorts by time, and differs between two runs of one second. */
+export function newRunId({ clock }: Pick<Context, "clock">): string {
+  const time = isoSeconds(clock.now()).replace(/[-:]/g, "");
+  const random = crypto.getRandomValues(new Uint8Array(3));
+  return `${time}-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

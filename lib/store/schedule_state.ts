@@ -1,21 +1,18 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { replaceFile } from "../core/files.ts";
-import { whileLocked } from "../core/while_locked.ts";
-import { readState } from "./state_entries.ts";
+import { RebuiltFile } from "./rebuilt_file.ts";
 import type { Store } from "./store.ts";
 
-/** What a daemon keeps of a role across restarts. */
+/** What a daemon remembers of a role across restarts. */
 export interface RoleTimes {
   /** When its next run starts. */
   readonly next: Date;
-  /** The due time that run is for; earlier where the run is delayed or put off. `undefined` where it is for none. */
-  readonly due: Date | undefined;
-  /** Due times that have had their run, as the first and the last of those that follow each other; oldest first. */
+  /** The due time of that run; earlier than `next` if the run is delayed. `undefined` if the run has no due time. */
+  readonly due?: Date | undefined;
+  /** Due times that have had their run, oldest first. */
   readonly served: readonly ServedSpan[];
 }
 
-/** The first and the last of due times that follow each other. */
+/** The first and the last of consecutive due times. */
 export type ServedSpan = readonly [first: Date, last: Date];
 
 const Time = z.iso.datetime().transform((text) => new Date(text));
@@ -26,28 +23,22 @@ const Entry = z.object({
   served: z.array(z.tuple([Time, Time])).default([]),
 });
 
-/** Earlier versions wrote the time of the next run alone. */
+/** Earlier versions wrote only the time of the next run. */
 const Entries = z.record(z.string(), z.union([Time.transform((next) => ({ next, served: [] })), Entry]));
 
-/** Returns when a daemon's role runs next, as its daemon wrote it down; what makes a missed run visible. */
+const SCHEDULE = new RebuiltFile<Readonly<Record<string, RoleTimes>>>("schedule.json", Entries);
+
+/** Returns when a role runs next, as its daemon wrote it down. A time in the past shows a missed run. */
 export function findDueTime(store: Store, role: string): Date | undefined {
   return findRoleTimes(store, role)?.next;
 }
 
 /** Returns what the last daemon with a role wrote down. */
 export function findRoleTimes(store: Store, role: string): RoleTimes | undefined {
-  const entry = read(store)[role];
-  return entry === undefined ? undefined : { due: undefined, ...entry };
+  return SCHEDULE.find(store)?.[role];
 }
 
-/** Keeps the times of a role. Those of other roles stay, whichever daemon writes them. */
+/** Writes down the times of a role. Another daemon may write the times of other roles at the same time. */
 export function rememberRoleTimes(store: Store, role: string, times: RoleTimes): void {
-  const file = join(store.root, "schedule.json");
-  whileLocked(store.fs, file, () => {
-    replaceFile(store.fs, file, `${JSON.stringify({ ...read(store), [role]: times })}\n`);
-  });
-}
-
-function read(store: Store): z.infer<typeof Entries> {
-  return readState(store, "schedule.json", Entries) ?? {};
+  SCHEDULE.update(store, {}, (entries) => ({ ...entries, [role]: times }));
 }

@@ -1,12 +1,18 @@
 import { join } from "node:path";
-import type { z } from "zod";
 import { entryKind, type FileSystem, findEntry, ifFound } from "../core/files.ts";
-import { type JsonFile, readJsonFile } from "../core/json_file.ts";
 import { setAside } from "../core/set_aside.ts";
-import type { Store } from "./store.ts";
 
 /** The default state directory's name, beside the model folder. */
 export const STATE_DIR_NAME = ".model-sync";
+
+/** The folder of a store's state. */
+export interface StateFolder {
+  readonly fs: FileSystem;
+  /** The state directory itself. */
+  readonly root: string;
+  /** Warns, once, that something in the store is damaged, and says what is done about it. */
+  readonly warn: (message: string) => void;
+}
 
 /** What a run does where it finds an entry of the store damaged: bad content, or a folder or a pipe in its place. */
 type StateEntry =
@@ -96,38 +102,9 @@ export type RebuiltName = {
   [Name in EntryName]: (typeof STATE_ENTRIES)[Name]["onDamage"] extends "rebuild" ? Name : never;
 }[EntryName];
 
-/**
- * Returns the content of a state file that can be rebuilt; `undefined` where there is none, or it is damaged, of which
- * it warns.
- */
-export function readState<Value>(
-  store: Store,
-  name: RebuiltName,
-  schema: z.ZodType<Value>,
-): Value | undefined {
-  return readOrDrop(store, name, schema).value;
-}
-
-/** As {@link readState}, for a writer, which replaces what is damaged also where it would change nothing. */
-export function readOrDrop<Value>(
-  store: Store,
-  name: RebuiltName,
-  schema: z.ZodType<Value>,
-): { readonly value: Value | undefined; readonly isDamaged: boolean } {
-  const read = readJsonFile(store.fs, join(store.root, name), schema);
-  if (read.kind === "damaged") warnOfDamage(store, name, read);
-  return { value: read.kind === "found" ? read.value : undefined, isDamaged: read.kind === "damaged" };
-}
-
-/** Says that an entry was dropped, and what that costs. */
-export function warnOfDamage(
-  store: Pick<Store, "root" | "warn">,
-  name: RebuiltName,
-  { reason }: Pick<JsonFile<unknown> & { readonly kind: "damaged" }, "reason">,
-): void {
-  store.warn(
-    `${join(store.root, name)} is damaged and is rebuilt: ${reason}. Lost: ${STATE_ENTRIES[name].cost}`,
-  );
+/** Warns that an entry is damaged and dropped, and what that costs. */
+export function warnOfDamage({ root, warn }: StateFolder, name: RebuiltName, reason: string): void {
+  warn(`${join(root, name)} is damaged and is rebuilt: ${reason}. Lost: ${STATE_ENTRIES[name].cost}`);
 }
 
 /**
@@ -135,12 +112,12 @@ export function warnOfDamage(
  * instead of a folder. What may hold data is kept as `NAME.damaged`. Called when a store is opened for writing, so that
  * no reader and no writer of such an entry has to reckon with anything else.
  */
-export function clearWrongEntries(store: Pick<Store, "fs" | "root" | "warn">): void {
-  const { fs, root } = store;
+export function clearWrongEntries(folder: StateFolder): void {
+  const { fs, root } = folder;
   const names = Array.from(fs.readDirSync(root)).filter((entry) => isSuspect(entry)).map(({ name }) => name);
   if (names.length === 0) return;
   using _lock = lockFolder(fs, root);
-  for (const name of names) clearWrongEntry(store, name);
+  for (const name of names) clearWrongEntry(folder, name);
 }
 
 /** Regular files are never moved here, so a run that has just made one keeps it. */
@@ -159,7 +136,7 @@ function rebuiltEntry(name: string): RebuiltEntry | undefined {
   return isScratch ? { onDamage: "rebuild", kind: "file", cost: "nothing" } : undefined;
 }
 
-function clearWrongEntry({ fs, root, warn }: Pick<Store, "fs" | "root" | "warn">, name: string): void {
+function clearWrongEntry({ fs, root, warn }: StateFolder, name: string): void {
   const entry = rebuiltEntry(name);
   const path = join(root, name);
   const found = findEntry(fs, path);

@@ -8,28 +8,20 @@ import {
   findEntry,
   ifFound,
   makeReadableFolder,
-  replaceFile,
 } from "../core/files.ts";
-import { readJsonFile } from "../core/json_file.ts";
+import { StateFile } from "../core/state_file.ts";
 import type { Log } from "../core/log.ts";
 import { ownerHint } from "../core/owner_hint.ts";
-import { clearWay } from "../core/set_aside.ts";
-import type { ModelPlace } from "./model_folder.ts";
-import { clearWrongEntries, STATE_DIR_NAME } from "./state_entries.ts";
+import { clearWrongEntries, STATE_DIR_NAME, type StateFolder } from "./state_entries.ts";
 import { tightenModes } from "./tighten_modes.ts";
 
 /**
  * The state directory of one model folder: immutable releases, the pointers that say which of them is seen, and what
  * happened. ARCHITECTURE.md lists its files and invariants.
  */
-export interface Store {
-  readonly fs: FileSystem;
-  /** Says, once, that something in the store is damaged and what is done about it. */
-  readonly warn: (message: string) => void;
+export interface Store extends StateFolder {
   /** The folder that consumers open. */
   readonly modelsDir: string;
-  /** The state directory itself. */
-  readonly root: string;
   readonly lock: string;
   readonly intent: string;
   /** Scratch, one folder a run. */
@@ -42,6 +34,9 @@ export interface Store {
   readonly revisions: string;
   readonly statCache: string;
 }
+
+/** Where a model folder and its store are, or will be. */
+export type ModelPlace = Pick<Store, "fs" | "modelsDir" | "root">;
 
 const Identity = z.object({ schema: z.number(), modelsDir: z.string() });
 
@@ -179,23 +174,22 @@ function identityOf(store: Store): string {
   return relative(store.root, store.modelsDir);
 }
 
-function identityPath(store: Store): string {
-  return join(store.root, "store.json");
+function identityFile({ fs, root }: Store): StateFile<z.infer<typeof Identity>> {
+  return new StateFile(fs, join(root, "store.json"), Identity);
 }
 
 function claim(store: Store): void {
   if (checkIdentity(store)) return;
-  const identity: z.infer<typeof Identity> = { schema: 1, modelsDir: identityOf(store) };
-  clearWay(store.fs, identityPath(store));
-  replaceFile(store.fs, identityPath(store), `${JSON.stringify(identity)}\n`);
+  identityFile(store).replace({ schema: 1, modelsDir: identityOf(store) });
 }
 
 function checkIdentity(store: Store): boolean {
-  const read = readJsonFile(store.fs, identityPath(store), Identity);
+  const file = identityFile(store);
+  const read = file.read();
   if (read.kind === "none") return false;
   if (read.kind === "damaged") {
     if (!isLinkedTo(store)) throw damagedIdentity(store, read.reason);
-    store.warn(`${identityPath(store)} is damaged and is rebuilt: ${read.reason}`);
+    store.warn(`${file.path} is damaged and is rebuilt: ${read.reason}`);
     return false;
   }
   const identity = read.value;
@@ -231,6 +225,6 @@ function isLinkedTo({ fs, modelsDir, root }: Store): boolean {
 function damagedIdentity(store: Store, reason: string): UsageError {
   return new UsageError(`Cannot use the store ${store.root}: its store.json is damaged, ${reason}`, {
     code: "STORE_FORMAT",
-    hint: `remove ${identityPath(store)} if this is the store of ${store.modelsDir}`,
+    hint: `remove ${identityFile(store).path} if this is the store of ${store.modelsDir}`,
   });
 }

@@ -1,7 +1,6 @@
 import { basename, join } from "node:path";
 import { findEntry, PRIVATE_MODE, withoutOthersWriting } from "../core/files.ts";
-import { STATE_DIR_NAME, STATE_ENTRIES } from "./state_entries.ts";
-import type { Store } from "./store.ts";
+import { STATE_DIR_NAME, STATE_ENTRIES, type StateFolder } from "./state_entries.ts";
 
 /** What the program makes in a store. Its folder may be one that holds other things. */
 const NAMES = new Set([...Object.keys(STATE_ENTRIES), "registry"]);
@@ -15,7 +14,7 @@ const EVERYBODY_WRITES = 0o002;
  * Takes from other users what lets them write the entries of a store: earlier versions left that to the umask. A group
  * that may write was often allowed to on purpose, and keeps it.
  */
-export function tightenModes({ fs, root }: Pick<Store, "fs" | "root">): void {
+export function tightenModes({ fs, root }: Pick<StateFolder, "fs" | "root">): void {
   if (Deno.build.os === "windows") return;
   const names = Array.from(fs.readDirSync(root), ({ name }) => name).filter((name) => NAMES.has(name));
   for (const name of names) tighten({ fs }, join(root, name), PRIVATE_NAMES.has(name));
@@ -24,7 +23,7 @@ export function tightenModes({ fs, root }: Pick<Store, "fs" | "root">): void {
 
 /** @param inside the names below a folder, where they are known */
 function tighten(
-  { fs }: Pick<Store, "fs">,
+  { fs }: Pick<StateFolder, "fs">,
   path: string,
   isPrivate: boolean,
   inside?: readonly string[],

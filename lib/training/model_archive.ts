@@ -12,7 +12,7 @@ import {
   totalBytes,
 } from "../release/manifest.ts";
 import type { ModelSet } from "../release/model_set.ts";
-import { SIGNATURE_NAME } from "../release/signature_file.ts";
+import { SIGNATURE_NAME } from "../release/registry_file.ts";
 import { expiryOf, type Seal } from "../signing/seal.ts";
 
 /** The folder of the models in an archive, whatever it is called on the disk: what clients look for. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { auditActive } from "../../lib/pipeline/audit.ts";
+import { auditActive } from "../../lib/pipeline/verify.ts";
 import { findEntry } from "../../lib/core/files.ts";
 import { publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "../../lib/core/context.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
-import { RolledBackError } from "../../lib/pipeline/rolled_back_error.ts";
+import { RolledBackError } from "../../lib/pipeline/run_report.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { machine, publishFrom, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";

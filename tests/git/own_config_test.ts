@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { GitSource } from "../../lib/carriers/git_source.ts";
-import { planPull } from "../../lib/pipeline/pull.ts";
+import { planPull } from "../../lib/pipeline/plan_pull.ts";
 import { ifFound } from "../../lib/core/files.ts";
 import { type Machine, machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
 import { memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";

@@ -8,7 +8,7 @@ import { Secret } from "../../lib/core/secret.ts";
 import { pull, type PullReport } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import { createManifest, formatManifest, MANIFEST_NAME, releaseFile } from "../../lib/release/manifest.ts";
-import { SIGNATURE_NAME } from "../../lib/release/signature_file.ts";
+import { SIGNATURE_NAME } from "../../lib/release/registry_file.ts";
 import { expiryOf, type Seal } from "../../lib/signing/seal.ts";
 import type { RunPodApi } from "../../lib/runpod/client.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";

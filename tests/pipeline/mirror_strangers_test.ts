@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { auditActive } from "../../lib/pipeline/audit.ts";
+import { auditActive } from "../../lib/pipeline/verify.ts";
 import { type Machine, machine, pullTo, storeOf } from "../helpers/machines.ts";
 import { activeSequence, mirrorTo } from "../helpers/mirrored_bot.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

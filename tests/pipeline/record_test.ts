@@ -4,7 +4,7 @@ import { type Context } from "../../lib/core/context.ts";
 import { DiskError, FailedError } from "../../lib/core/errors.ts";
 import { acquireLock, isLocked } from "../../lib/core/lock.ts";
 import { recordedRun, type RunLock } from "../../lib/pipeline/run.ts";
-import type { RunSink } from "../../lib/pipeline/run_sink.ts";
+import type { RunSink } from "../../lib/store/run_sink.ts";
 import { readHistory, type RunRecord } from "../../lib/store/history.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { findRunning, markRun } from "../../lib/store/running.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { auditActive } from "../../lib/pipeline/audit.ts";
+import { auditActive } from "../../lib/pipeline/verify.ts";
 import { isClutter, reportClutter } from "../../lib/release/clutter.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { CLUTTER } from "../helpers/clutter_files.ts";

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { preAuthEncoding } from "../../lib/signing/dsse.ts";
+import { preAuthEncoding } from "../../lib/signing/bundle.ts";
 import { signFolder, verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { parsePublicKey } from "../../lib/signing/key_files.ts";
 import { bundleOf, RESOURCES, statementOf } from "../helpers/oms_folder.ts";

@@ -4,7 +4,7 @@ import type { Source } from "../../lib/carriers/carrier.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { PassingError } from "../../lib/core/errors.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { auditActive } from "../../lib/pipeline/audit.ts";
+import { auditActive } from "../../lib/pipeline/verify.ts";
 import { planPrune, pruneReleases } from "../../lib/pipeline/prune.ts";
 import { pull } from "../../lib/pipeline/pull.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
@@ -12,7 +12,7 @@ import { createManifest, type Digest, formatManifest, MANIFEST_NAME } from "../.
 import { verifyFolder } from "../../lib/signing/folder_signature.ts";
 import { type SignedManifest, verifyRelease } from "../../lib/signing/release_signature.ts";
 import { isSealDue } from "../../lib/signing/seal.ts";
-import { signFiles } from "../../lib/signing/sign_files.ts";
+import { signFiles } from "../../lib/signing/verify_files.ts";
 import type { Resource } from "../../lib/signing/statement.ts";
 import { findSignature, removePartialReleases } from "../../lib/store/releases.ts";
 import {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ModelSyncError } from "../../lib/core/errors.ts";
-import { auditActive } from "../../lib/pipeline/audit.ts";
+import { auditActive } from "../../lib/pipeline/verify.ts";
 import { recordedRun } from "../../lib/pipeline/run.ts";
 import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { problemSeenByConsumers } from "../../lib/store/consumer_view.ts";
-import { activeManifest } from "../../lib/store/active_release.ts";
+import { activeManifest } from "../../lib/store/pointers.ts";
 import { countingFs } from "../helpers/counting_fs.ts";
 import { type Machine, machine, pullTo, rollBack, storeOf } from "../helpers/machines.ts";
 import { checkpoint, memoryDir, readFiles, writeFiles } from "../helpers/temp_dir.ts";

@@ -1,5 +1,5 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import { tookWords } from "../../lib/store/took_words.ts";
+import { tookWords } from "../../lib/store/run_duration.ts";
 import { addresses } from "../shared/addresses.ts";
 import { shownText } from "../shared/shown_text.ts";
 import type { RunRow } from "../store/rows.ts";

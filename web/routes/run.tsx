@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { formatBytes, plural } from "../../lib/core/format.ts";
 import type { Finished } from "../../lib/reporting/wire.ts";
-import { tookWords } from "../../lib/store/took_words.ts";
+import { tookWords } from "../../lib/store/run_duration.ts";
 import { addresses, webLink } from "../shared/addresses.ts";
 import { Breadcrumb, PageTitle } from "../components/PageTitle.tsx";
 import { Empty, Facts, Section } from "../components/Section.tsx";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { FileSystem } from "../../lib/core/files.ts";
 import { acquireLock } from "../../lib/core/lock.ts";
-import { auditActive } from "../../lib/pipeline/audit.ts";
+import { auditActive } from "../../lib/pipeline/verify.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { readPointer } from "../../lib/store/pointers.ts";
 import { findStore, type Store } from "../../lib/store/store.ts";

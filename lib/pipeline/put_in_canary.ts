@@ -5,22 +5,18 @@ import {
   type MetricState,
   readCanary,
 } from "../canary/canary_state.ts";
-import { canaryPath, judgedCanary } from "../canary/find_canary.ts";
-import { concludeCanary } from "../canary/settle_canary.ts";
+import { canaryPath } from "../canary/find_canary.ts";
 import type { CanarySettings } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
 import type { Digest, Manifest } from "../release/manifest.ts";
-import { activeManifest } from "../store/active_release.ts";
 import type { IntentRun } from "../store/intent.ts";
 import { readPointer } from "../store/pointers.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
-import { goBack } from "./go_back.ts";
-import type { SwapOptions } from "./swap_options.ts";
 
 /**
- * What the metrics said of the last release that has proved itself: they are measured now, unless the active release is
- * still being watched itself. Nothing where none is to be watched.
+ * Returns the metrics of the last release that passed its canary, to compare the next one with. They are measured now,
+ * unless the active release is still in canary: then its own baseline is taken over. Empty without a canary.
  */
 export async function measureBaseline(
   context: Context,
@@ -36,19 +32,20 @@ export async function measureBaseline(
   return await alignMetrics(known, settings);
 }
 
-/** What is to be watched, and where to go if it disappoints. */
+/** A release to put in canary. */
 export interface CanaryPlan {
   readonly manifest: Manifest;
+  /** The release to roll back to if it fails. */
   readonly previous: Digest;
   readonly run: IntentRun;
   readonly baseline: readonly MetricState[];
 }
 
 /**
- * Puts a release under watch, in the place of whatever was watched. A release that comes while the one before is still
- * being watched goes back to the last one that has proved itself.
+ * Puts a release in canary and ends an earlier canary. If the release before it is still in canary itself, a failure
+ * rolls back to the last release that passed.
  */
-export async function beginCanary(
+export async function putInCanary(
   context: Context,
   store: Store,
   { manifest, previous, run, baseline }: CanaryPlan,
@@ -70,34 +67,10 @@ export async function beginCanary(
   );
 }
 
-/** The canary of the active release, or of the very one that comes, where a killed run had announced it before. */
+/** Returns the open canary of the active release, or the one of the coming release that a killed run had started. */
 function unprovenCanary(store: Store, coming: Digest): CanaryState | undefined {
   const found = readCanary(store.fs, canaryPath(store));
   if (found.kind !== "found" || !isOpen(found.state)) return undefined;
   const { digest } = found.state;
   return digest === coming || digest === readPointer(store, "current") ? found.state : undefined;
-}
-
-/**
- * Acts upon a verdict: a release that did not prove itself is left. Does nothing where nothing was judged, or the
- * release is not the active one any more.
- *
- * @throws {RolledBackError} code `CANARY_DEGRADED` or `CANARY_ABORTED`
- */
-export async function finishCanary(context: Context, store: Store, options: SwapOptions): Promise<void> {
-  const canary = judgedCanary(store);
-  if (canary === undefined) return;
-  const failed = activeManifest(store);
-  const isBad = canary.status === "degraded" || canary.status === "aborted";
-  if (!isBad || failed?.digest !== canary.digest) return concludeCanary(context, canaryPath(store), canary);
-  const error = await goBack(context, store, {
-    failed,
-    to: canary.previous,
-    code: canary.status === "degraded" ? "CANARY_DEGRADED" : "CANARY_ABORTED",
-    reason: canary.status === "degraded"
-      ? `did not prove itself: ${canary.reason}`
-      : "was not wanted any more: its canary was aborted",
-  }, options);
-  concludeCanary(context, canaryPath(store), canary);
-  throw error;
 }

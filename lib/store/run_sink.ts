@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
-import type { RunRecord } from "../store/history.ts";
-import type { IntentRun } from "../store/intent.ts";
+import type { RunRecord } from "./history.ts";
+import type { IntentRun } from "./intent.ts";
 
 /**
  * A reader of the history that reports runs to other systems: alerts, reports, metrics. Each keeps a cursor of its

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describeAlert } from "../../lib/notifiers/alert_text.ts";
-import { tookWords } from "../../lib/store/took_words.ts";
+import { tookWords } from "../../lib/store/run_duration.ts";
 import { apiWorld } from "../helpers/api_world.ts";
 import * as events from "../helpers/web_events.ts";
 

@@ -9,7 +9,7 @@ import type { Store } from "../store/store.ts";
 import { InvalidModelError } from "../validators/invalid_model.ts";
 import type { ModelFile } from "../validators/checker.ts";
 import type { Safeguards } from "./safeguards.ts";
-import type { VerifiedRelease } from "./verify.ts";
+import type { VerifiedRelease } from "./verified_release.ts";
 
 /** A verified release that may be activated: it passed every check that is configured. Only this file makes one. */
 export class ValidRelease {

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
-import { compareFiles } from "../release/changes.ts";
 import { InterruptedError } from "../core/errors.ts";
+import { compareFiles } from "../release/changes.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import type { ReloadNews } from "../reload/reload_news.ts";
 import { clearPendingReload } from "../store/pending_reload.ts";
@@ -9,23 +9,23 @@ import type { Store } from "../store/store.ts";
 import type { CurrentRun } from "./current_run.ts";
 import type { Safeguards } from "./safeguards.ts";
 
-/** An activation as consumers are told of it. */
-export interface News {
+/** An activation of which consumers are notified. */
+export interface ActivationNews {
   readonly event: "activated" | "rolled-back";
   readonly manifest: Manifest;
   readonly previous: Digest | undefined;
 }
 
 /**
- * Tells every configured consumer which release is active now. What is pending is told from here on.
+ * Notifies every configured consumer of the active release. Afterwards no notification is pending.
  *
- * @throws {FailedError} code `RELOAD_FAILED`; {@link InterruptedError} that says which release is active
+ * @throws {FailedError} code `RELOAD_FAILED`; {@link InterruptedError} that names the active release
  */
-export async function tellConsumers(
+export async function notifyConsumers(
   context: Context,
   store: Store,
   run: CurrentRun,
-  { event, manifest, previous }: News,
+  { event, manifest, previous }: ActivationNews,
   { reload }: Pick<Safeguards, "reload">,
 ): Promise<void> {
   if (reload.length === 0) return clearPendingReload(store);
@@ -50,7 +50,6 @@ export async function tellConsumers(
   clearPendingReload(store);
 }
 
-/** The release stays where consumers have not loaded it yet. */
 function interrupted(cause: InterruptedError, active: Digest): InterruptedError {
   return new InterruptedError(cause.message, {
     code: cause.code,

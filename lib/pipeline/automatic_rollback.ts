@@ -1,17 +1,17 @@
 import type { Context } from "../core/context.ts";
-import { FailedError } from "../core/errors.ts";
+import { FailedError, messageOf } from "../core/errors.ts";
 import { type Digest, type Manifest, shortDigest } from "../release/manifest.ts";
 import { findRelease } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
-import { leave } from "./leave.ts";
-import { RolledBackError } from "./rolled_back_error.ts";
-import type { SwapOptions } from "./swap_options.ts";
-import { type News, tellConsumers } from "./tell_consumers.ts";
-import { ValidRelease } from "./validate.ts";
-import { VerifiedRelease } from "./verify.ts";
+import { rollBackTo } from "./activate.ts";
+import { type ActivationNews, notifyConsumers } from "./notify_consumers.ts";
+import { RolledBackError } from "./run_report.ts";
+import type { SwapOptions } from "./safeguards.ts";
+import { ValidRelease } from "./valid_release.ts";
+import { VerifiedRelease } from "./verified_release.ts";
 
-/** A release that disappointed its consumers, and where to go from it. */
-export interface Disappointment {
+/** An active release that failed, and the release to roll back to. */
+export interface FailedRelease {
   readonly failed: Manifest;
   readonly to: Digest;
   /** Stable, for scripts: `RELOAD_FAILED`. */
@@ -22,15 +22,16 @@ export interface Disappointment {
 }
 
 /**
- * Makes the release before active again, tells consumers, and quarantines the one that failed.
+ * Activates the release before the failed one, quarantines the failed one, and notifies consumers.
  *
- * @returns what to throw: the run did not do what it was asked for
- * @throws {FailedError} code `CANNOT_GO_BACK` when the store holds the release before no longer; the failed one stays
+ * @returns the error to throw: the run did not do what it was started for
+ * @throws {FailedError} code `CANNOT_GO_BACK` if the store no longer holds the release before; the failed one stays
+ * active
  */
-export async function goBack(
+export async function rollBackFailed(
   context: Context,
   store: Store,
-  { failed, to, code, reason, cause }: Disappointment,
+  { failed, to, code, reason, cause }: FailedRelease,
   options: SwapOptions,
 ): Promise<RolledBackError> {
   const stored = findRelease(store, to);
@@ -49,10 +50,10 @@ export async function goBack(
   context.log.warn(`release ${shortDigest(failed.digest)} ${reason}; going back to ${shortDigest(to)}`);
   const release = ValidRelease.ofStored(await VerifiedRelease.ofStored(context, store, stored));
   const { digest, sequence } = failed;
-  await leave(context, store, { digest, sequence, reason: `it ${reason}` }, release, options);
+  await rollBackTo(context, store, release, { digest, sequence, reason: `it ${reason}` }, options);
   const news = { event: "rolled-back", manifest: stored.manifest, previous: digest } as const;
-  const untold = await tellOfWayBack(context, store, news, options);
-  const but = untold === undefined ? "" : `, but consumers may not have it: ${untold}`;
+  const problem = await notifyOfRollback(context, store, news, options);
+  const but = problem === undefined ? "" : `, but consumers may not have it: ${problem}`;
   return new RolledBackError(
     `Cannot keep release ${shortDigest(failed.digest)} active: it ${reason}; release ${
       shortDigest(to)
@@ -73,19 +74,19 @@ export async function goBack(
   );
 }
 
-/** @returns why consumers may go on with what they had loaded, if so. The next run tells them again */
-async function tellOfWayBack(
+/** @returns why consumers may not have loaded the release, if so. The next pull notifies them again */
+async function notifyOfRollback(
   context: Context,
   store: Store,
-  news: News,
+  news: ActivationNews,
   { run, safeguards }: SwapOptions,
 ): Promise<string | undefined> {
   try {
-    await tellConsumers(context, store, run, news, safeguards);
+    await notifyConsumers(context, store, run, news, safeguards);
     return undefined;
   } catch (error) {
     if (context.signal.aborted) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     context.log.error(reason);
     return reason;
   }

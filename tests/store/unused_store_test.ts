@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isUnused } from "../../lib/store/first_use.ts";
+import { isUnused } from "../../lib/store/unused_store.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";
 

@@ -3,13 +3,14 @@ import type { ModelSync } from "../config/schema.ts";
 import type { Context } from "../core/context.ts";
 import { LockedError } from "../core/errors.ts";
 import { awaitLock } from "../core/lock.ts";
-import { activeManifest } from "../store/active_release.ts";
+import { activeManifest } from "../store/pointers.ts";
 import { chooseMode } from "../store/model_folder.ts";
 import type { Store } from "../store/store.ts";
-import { finishCanary } from "./canary.ts";
+import { actOnVerdict } from "./act_on_verdict.ts";
 import type { CurrentRun } from "./current_run.ts";
 import { openSinks } from "./open_sinks.ts";
-import { recordedRun, type RunReport } from "./run.ts";
+import { recordedRun } from "./run.ts";
+import type { RunReport } from "./run_report.ts";
 import { safeguardsOf } from "./safeguards.ts";
 
 /** Another run may hold the store when a verdict falls, but seldom for longer than a download takes. */
@@ -21,7 +22,7 @@ const LOCK_PAUSE_MS = 2_000;
  * @throws {RolledBackError} when the release did not pass its canary; {@link FailedError} code `CANARY_STATE_INVALID`
  * where the canary's state cannot be read
  */
-export async function awaitCanary(context: Context, store: Store, settings: ModelSync): Promise<void> {
+export async function awaitVerdict(context: Context, store: Store, settings: ModelSync): Promise<void> {
   // A verdict may be there that a killed run did not act on.
   const isKnown = canaryFault(store) === undefined;
   if (isKnown && openCanary(store) === undefined && judgedCanary(store) === undefined) return;
@@ -63,7 +64,7 @@ async function promoteOrRollBack(
   run: CurrentRun,
 ): Promise<RunReport> {
   if (judgedCanary(store) === undefined) return { outcome: "unchanged" };
-  await finishCanary(context, store, {
+  await actOnVerdict(context, store, {
     run,
     choice: chooseMode(store, settings.activation.mode),
     safeguards: safeguardsOf(settings),

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { osErrorCode } from "./errors.ts";
+import { type FileSystem, findText, replaceFile, STATE_BYTES_MAX, UnusableFileError } from "./files.ts";
+import { clearWay, removeState } from "./set_aside.ts";
+
+/** The content of a state file. */
+export type StateContent<Value> =
+  | { readonly kind: "none" }
+  | { readonly kind: "found"; readonly value: Value }
+  /** The file cannot be used. The reason is a clause: `it is not JSON`, `it is a folder, not a file`. */
+  | { readonly kind: "damaged"; readonly reason: string };
+
+export interface StateFileOptions {
+  /** The mode of the file, whatever the umask. Without it, the umask decides. */
+  readonly mode?: number;
+  /** Whether the JSON is indented, for people who open the file. */
+  readonly isIndented?: boolean;
+  /** A larger file counts as damaged. Default: {@link STATE_BYTES_MAX}. */
+  readonly bytesMax?: number;
+}
+
+/** A small JSON file that only this program writes. Its content is checked when it is read, and replaced as a whole. */
+export class StateFile<Value> {
+  readonly path: string;
+  readonly #fs: FileSystem;
+  readonly #schema: z.ZodType<Value>;
+  readonly #options: StateFileOptions;
+
+  constructor(fs: FileSystem, path: string, schema: z.ZodType<Value>, options: StateFileOptions = {}) {
+    this.#fs = fs;
+    this.path = path;
+    this.#schema = schema;
+    this.#options = options;
+  }
+
+  /** Reads the file. Every problem is returned as `damaged`, and none thrown: the caller decides what it means. */
+  read(): StateContent<Value> {
+    try {
+      const text = findText(this.#fs, this.path, this.#options.bytesMax ?? STATE_BYTES_MAX);
+      return text === undefined
+        ? { kind: "none" }
+        : { kind: "found", value: this.#schema.parse(JSON.parse(text)) };
+    } catch (error) {
+      return { kind: "damaged", reason: reasonOf(error) };
+    }
+  }
+
+  /** Replaces the file durably, and whatever has taken its place. After a crash, the old or the new content is there. */
+  replace(value: Value): void {
+    const { mode, isIndented = false } = this.#options;
+    clearWay(this.#fs, this.path);
+    replaceFile(this.#fs, this.path, `${JSON.stringify(value, undefined, isIndented ? 2 : 0)}\n`, mode);
+  }
+
+  /** Removes the file, or whatever has taken its place. */
+  remove(): void {
+    removeState(this.#fs, this.path);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return "it is not JSON";
+  if (error instanceof z.ZodError) {
+    const [issue] = error.issues;
+    const place = issue?.path.map(String).join(".") ?? "";
+    return `it does not hold what it should (${place === "" ? "" : `${place}: `}${
+      issue?.message ?? "invalid"
+    })`;
+  }
+  if (error instanceof UnusableFileError) return error.reason;
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return `it cannot be read (${
+    osErrorCode(error) ?? (error instanceof Error ? error.message : String(error))
+  })`;
+}

@@ -1,0 +1,41 @@
+import { type ErrorDetails, EXIT, ModelSyncError } from "../core/errors.ts";
+import type { RunRecord } from "../store/history.ts";
+
+/** What a command reports of its work: its line in the history and, in part, its `--json` output. */
+export type RunReport = Pick<
+  RunRecord,
+  | "outcome"
+  | "carrier"
+  | "revision"
+  | "release"
+  | "previous"
+  | "otherWriter"
+  | "sequence"
+  | "files"
+  | "bytes"
+  | "writtenBytes"
+  | "changed"
+  | "signer"
+  | "pullRequests"
+  | "error"
+>;
+
+/** A run's report with the run's id and duration. */
+export type Timed<Report> = Report & { readonly runId: string; readonly durationMs: number };
+
+/**
+ * A release was activated and rolled back automatically: its consumers could not load it, or it failed its canary. The
+ * release before it is active again.
+ */
+export class RolledBackError extends ModelSyncError {
+  readonly exitCode = EXIT.rolledBack;
+  /** What the run records: the release that is active now. */
+  readonly report: RunReport;
+
+  constructor(message: string, details: ErrorDetails & { readonly report: RunReport }) {
+    super(message, details);
+    this.report = details.report;
+    const { outcome, release = null, previous = null, sequence = null } = details.report;
+    this.addFields({ outcome, release, previous, sequence });
+  }
+}

@@ -1,0 +1,106 @@
+import type { ManifestClaim } from "../carriers/carrier.ts";
+import { isoSeconds } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { RefusedError } from "../core/errors.ts";
+import {
+  type Carrier,
+  createManifest,
+  type Digest,
+  formatManifest,
+  type Manifest,
+  type ReleaseFile,
+  releaseFile,
+  shortDigest,
+} from "../release/manifest.ts";
+import { findSignature, type StoredRelease } from "../store/releases.ts";
+import type { StagedFile, Staging } from "../store/staging.ts";
+import type { Store } from "../store/store.ts";
+import { checkStored } from "./release_damage.ts";
+
+/** A release whose files match its manifest. Only this file creates one. */
+export class VerifiedRelease {
+  readonly manifest: Manifest;
+  // Private fields make the type nominal: no object literal passes for a verified release.
+  readonly #text: string;
+  readonly #signature: string | undefined;
+
+  private constructor(manifest: Manifest, text: string, signature?: string) {
+    this.manifest = manifest;
+    this.#text = text;
+    this.#signature = signature;
+  }
+
+  get digest(): Digest {
+    return this.manifest.digest;
+  }
+
+  /** The manifest's text, byte for byte as the carrier sent it. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The signature that came with the manifest. `checkSignature` decides whether it is good. */
+  get signature(): string | undefined {
+    return this.#signature;
+  }
+
+  /** Compares the staged files with the manifest. @throws {RefusedError} code `DIGEST_MISMATCH` */
+  static ofStaged(staging: Staging, claim: ManifestClaim): VerifiedRelease {
+    const problem = firstDifference(staging.files, claim.manifest.files);
+    if (problem !== undefined) throw mismatch(claim.manifest.digest, problem);
+    return new VerifiedRelease(claim.manifest, claim.text, claim.signature);
+  }
+
+  /** Creates the manifest of files that came without one, from the digests that were computed while they were staged. */
+  static async ofUnclaimed(staging: Staging, origin: Origin): Promise<VerifiedRelease> {
+    const manifest = await createManifest(staging.files.map((file) => releaseFile(file.path, file)), {
+      sequence: origin.sequence,
+      createdAt: isoSeconds(origin.createdAt),
+      origin: { carrier: origin.carrier, revision: origin.revision, host: origin.host },
+    });
+    return new VerifiedRelease(manifest, formatManifest(manifest));
+  }
+
+  /** Checks a release in the store once more. @throws {RefusedError} code `RELEASE_DAMAGED` */
+  static async ofStored(context: Context, store: Store, release: StoredRelease): Promise<VerifiedRelease> {
+    const [problem] = await checkStored(context, store, release.manifest);
+    if (problem !== undefined) {
+      throw new RefusedError(
+        `Cannot use release ${shortDigest(release.manifest.digest)}: ${problem.path} ${problem.problem}`,
+        { code: "RELEASE_DAMAGED", hint: "choose another release with --to, or pull again" },
+      );
+    }
+    return new VerifiedRelease(release.manifest, release.text, findSignature(store, release.manifest.digest));
+  }
+}
+
+/** Where a release without a manifest comes from. */
+export interface Origin {
+  readonly carrier: Carrier;
+  readonly revision: string;
+  readonly sequence: number;
+  readonly host: string;
+  readonly createdAt: Date;
+}
+
+function firstDifference(staged: readonly StagedFile[], claimed: readonly ReleaseFile[]): string | undefined {
+  const measured = new Map(staged.map((file) => [file.path, file]));
+  for (const file of claimed) {
+    const found = measured.get(file.path);
+    if (found === undefined) return `${file.path} is missing, manifest lists it`;
+    if (found.bytes !== file.size) return `${file.path} is ${found.bytes} bytes, manifest says ${file.size}`;
+    if (found.sha256 !== file.sha256) {
+      return `${file.path} has SHA-256 ${found.sha256}, manifest says ${file.sha256}`;
+    }
+    measured.delete(file.path);
+  }
+  const [extra] = measured.keys();
+  return extra === undefined ? undefined : `${extra} is there, manifest does not list it`;
+}
+
+function mismatch(digest: Digest, problem: string): RefusedError {
+  return new RefusedError(`Cannot accept release ${shortDigest(digest)}: ${problem}`, {
+    code: "DIGEST_MISMATCH",
+    hint: "publish again from the training side; the active release is untouched",
+  });
+}
