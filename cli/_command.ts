@@ -14,7 +14,7 @@ import { RolledBackError } from "../lib/pipeline/run_report.ts";
 import { EXIT, type ExitCode, firstFailure, InterruptedError, UsageError } from "../lib/core/errors.ts";
 import { findUtf8 } from "../lib/core/files.ts";
 import { outgoingHttp } from "../lib/http/outgoing_http.ts";
-import { ownerWrites } from "../lib/core/owner_writes.ts";
+import { ownerWrites } from "../lib/core/file_owner.ts";
 import { processWorld, readEnvironment, type World } from "./_world.ts";
 import { Output } from "./_output.ts";
 import { CommonFlags, DEFAULT_CONFIG_FILE, FLAG_SETTINGS, FlagSettings } from "./_options.ts";

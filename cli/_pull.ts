@@ -2,7 +2,7 @@ import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
 import { givesSection } from "../lib/config/load.ts";
 import { messageOf } from "../lib/core/errors.ts";
-import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
+import { TemporaryFolder } from "../lib/core/folders.ts";
 import type { OtherWriterSetting } from "../lib/config/choices.ts";
 import { pull, type PullReport } from "../lib/pipeline/pull.ts";
 import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";

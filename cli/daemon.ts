@@ -5,7 +5,7 @@ import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
 import { InterruptedError, UsageError } from "../lib/core/errors.ts";
 import type { Log } from "../lib/core/log.ts";
-import { settleAll } from "../lib/core/settle_all.ts";
+import { settleAll } from "../lib/core/concurrency.ts";
 import { announcementKeeper } from "../lib/daemon/announcement_keeper.ts";
 import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";

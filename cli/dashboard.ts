@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { buildCommand } from "@stricli/core";
 import { expandHome } from "../lib/core/home_folder.ts";
 import { absolutePath } from "../lib/core/files.ts";
-import { settleAll } from "../lib/core/settle_all.ts";
+import { settleAll } from "../lib/core/concurrency.ts";
 import { formatAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
 import { stateDirOf } from "../lib/store/store.ts";
 import {

@@ -14,7 +14,7 @@ import { machineUse, useFor } from "../lib/doctor/machine_use.ts";
 import { checkPublisher } from "../lib/doctor/publisher_checks.ts";
 import { checkSafeguards } from "../lib/doctor/safeguard_checks.ts";
 import { checkStore } from "../lib/doctor/store_checks.ts";
-import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
+import { TemporaryFolder } from "../lib/core/folders.ts";
 import { parseRemoteUrl } from "../lib/git/remote_url.ts";
 import { githubUrls } from "../lib/github/github_access.ts";
 import type { RegistrySettings } from "../lib/git/registry_settings.ts";

@@ -8,7 +8,7 @@ import {
 import { refuseModelsInClone } from "../lib/carriers/git_publish_guards.ts";
 import { gitRegistrySettings } from "../lib/carriers/git_settings.ts";
 import { redactArguments } from "../lib/core/redact_arguments.ts";
-import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
+import { TemporaryFolder } from "../lib/core/folders.ts";
 import { publish, type PublishReport, refuseTrainingIntoRelease } from "../lib/pipeline/publish.ts";
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { SUMMARIES } from "../cli/_help.ts";
 import { configKeys } from "../lib/config/keys.ts";
 import { EXIT } from "../lib/core/errors.ts";
-import { writeZip } from "../lib/archive/archive.ts";
+import { writeZip } from "../lib/archive/zip_writer.ts";
 import { systemClock } from "../lib/core/clock.ts";
 import { roleSchedule } from "../lib/schedule/roles.ts";
 import { loadText } from "./helpers/complete_settings.ts";

@@ -1,11 +1,8 @@
-import type { Archive, ArchiveContent, ArchiveEntry } from "./archive.ts";
+import type { Archive, ArchiveContent, ArchiveEntry, TarFormat } from "./types.ts";
 import type { ArchiveGuard, ArchiveSource } from "./archive_guard.ts";
 import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_header.ts";
 import { readMembers } from "./tar_members.ts";
 import { fileStream, gunzipStream, type TarStream, unzstdStream } from "./tar_stream.ts";
-
-/** A tar by itself, or compressed. */
-export type TarFormat = "tar" | "tar.gz" | "tar.zst";
 
 const STREAMS: Readonly<Record<TarFormat, (source: ArchiveSource) => TarStream>> = {
   "tar": fileStream,

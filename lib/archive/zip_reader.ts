@@ -1,5 +1,5 @@
 import { crc32, createInflateRaw } from "node:zlib";
-import type { Archive, ArchiveContent, ArchiveEntry } from "./archive.ts";
+import type { Archive, ArchiveContent, ArchiveEntry } from "./types.ts";
 import type { ArchiveSource } from "./archive_guard.ts";
 import { readRange } from "../core/read_pieces.ts";
 import { readZipDirectory, type ZipMember } from "./zip_directory.ts";

@@ -1,7 +1,7 @@
 import { createZstdDecompress } from "node:zlib";
 import { type CountedStream, countedStream } from "./counted_stream.ts";
 import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
-import { isSkippedFrame, ZSTD_MAGIC } from "./zstd_magic.ts";
+import { isSkippedFrame, ZSTD_MAGIC } from "./format_signature.ts";
 
 // Layout: RFC 8878, sections 3.1.1 (frames and blocks) and 3.1.2 (skippable frames).
 

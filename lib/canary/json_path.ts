@@ -1,4 +1,4 @@
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 
 /** A name in an object, or a place in a list. */
 export type JsonStep = string | number;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { noData, type Reading, readNumber } from "./reading.ts";
 import { fetchText } from "./sample_http.ts";
 

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
-import { type ArchiveEntry, openArchive } from "../archive/archive.ts";
+import { openArchive } from "../archive/open_archive.ts";
+import type { ArchiveEntry } from "../archive/types.ts";
 import type { ArchiveLimits } from "../archive/archive_limits.ts";
 import type { Context } from "../core/context.ts";
 import { RefusedError } from "../core/errors.ts";

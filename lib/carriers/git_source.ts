@@ -3,7 +3,7 @@ import { countPieces } from "../core/count_pieces.ts";
 import { RefusedError } from "../core/errors.ts";
 import { removeTree } from "../core/files.ts";
 import type { LockOwner } from "../core/lock.ts";
-import { Pool } from "../core/pool.ts";
+import { Pool } from "../core/concurrency.ts";
 import { redactUrls } from "../core/secret.ts";
 import { BlobMemory } from "../store/blob_memory.ts";
 import { checkOut, diverged, keepBranch, missingBranch, refuseDirty } from "../git/branch.ts";

@@ -1,6 +1,7 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
-import { type DownloadLimits, STALL_MS } from "../http/download.ts";
+import { STALL_MS } from "../http/download.ts";
+import type { DownloadLimits } from "../http/download_types.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
 import { findToken, tokenOf } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";

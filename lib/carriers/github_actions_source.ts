@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import type { ArchiveLimits } from "../archive/archive_limits.ts";
 import type { Context } from "../core/context.ts";
-import { download, type DownloadLimits } from "../http/download.ts";
+import { download } from "../http/download.ts";
+import type { DownloadLimits } from "../http/download_types.ts";
 import { UnreachableError } from "../core/errors.ts";
 import { bearer } from "../http/request.ts";
 import { describePartial } from "../http/partial_file.ts";

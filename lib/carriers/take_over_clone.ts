@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { settleAll } from "../core/settle_all.ts";
+import { settleAll } from "../core/concurrency.ts";
 import { refuseDirty, syncBranch, type SyncedBranch } from "../git/branch.ts";
 import { writtenPaths } from "../git/commit_models.ts";
 import { settleJournal } from "../git/journal.ts";

@@ -1,5 +1,5 @@
 import type { Environment } from "../core/context.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import type { EnvironmentValue } from "./environment.ts";
 
 /** The prefix of the original reference sync's variables. */

@@ -1,7 +1,7 @@
 import type { ModelSync } from "../config/schema.ts";
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
-import { existingParent } from "../core/existing_parent.ts";
+import { existingParent } from "../core/folders.ts";
 import { absolutePath } from "../core/files.ts";
 import { type Check, fail, pass, tried, warn } from "./check.ts";
 import { probeWritable } from "./probe_writable.ts";

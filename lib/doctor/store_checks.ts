@@ -4,7 +4,7 @@ import { canaryFault } from "../canary/find_canary.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { ModelSyncError, osErrorCode, RefusedError } from "../core/errors.ts";
-import { existingParent } from "../core/existing_parent.ts";
+import { existingParent } from "../core/folders.ts";
 import { absolutePath, findEntry } from "../core/files.ts";
 import type { ActivationSetting } from "../config/choices.ts";
 import { totalBytes } from "../release/manifest.ts";

@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import { findEntry, findText, UnusableFileError } from "../core/files.ts";
 import { oneLine } from "../core/quote.ts";
-import { settleAll } from "../core/settle_all.ts";
+import { settleAll } from "../core/concurrency.ts";
 import type { ObjectFormat } from "./object_id.ts";
 import { CloneDamagedError, describeGitFolder } from "./clone_damage.ts";
 import type { Git } from "./git.ts";

@@ -7,7 +7,7 @@ import {
   UnreachableError,
   UsageError,
 } from "../core/errors.ts";
-import { ownerHint } from "../core/owner_hint.ts";
+import { ownerHint } from "../core/file_owner.ts";
 import { PATH_HINT } from "../core/subprocess.ts";
 import { readGitWords } from "./git_words.ts";
 

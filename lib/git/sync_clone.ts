@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { diskError } from "../core/errors.ts";
 import { type FileSystem, findEntry, ifFound, syncFolder } from "../core/files.ts";
-import { Pool } from "../core/pool.ts";
+import { Pool } from "../core/concurrency.ts";
 import type { Git } from "./git.ts";
 
 /** Some file systems keep whole seconds, and FAT every other one. */

@@ -10,7 +10,7 @@ import {
   statusError,
   wasTurnedAway,
 } from "../http/request.ts";
-import { DEEPLY_NESTED, jsonText } from "../core/json_text.ts";
+import { DEEPLY_NESTED, jsonText } from "../core/json.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";

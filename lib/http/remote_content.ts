@@ -1,18 +1,15 @@
-import { bodyPieces } from "./body_pieces.ts";
 import type { Context } from "../core/context.ts";
-import type { DownloadRequest, Located } from "./download.ts";
+import type { DownloadRequest, Located, RangeSupport } from "./download_types.ts";
 import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
 import { sendRequest, statusError } from "./request.ts";
 import { networkError } from "./network_error.ts";
 import { type Span, SPAN_BYTES } from "./spans.ts";
 import { StallWatch } from "./stall_watch.ts";
+import { giveBuffer, takeBuffer } from "../core/spare_buffers.ts";
 
-/** Whether the server sends parts of a content. */
-export type RangeSupport = "unknown" | "no";
-
-/** What has arrived and what comes now do not fit together. */
-export class BeginAnew extends Error {
-  /** What is told when beginning anew does not help. */
+/** The received bytes and the server's next answer do not belong together: the download has to restart from zero. */
+export class RestartDownload extends Error {
+  /** The error to report if restarts do not help. */
   readonly failure: RefusedError | UnreachableError;
   readonly ranges: RangeSupport;
 
@@ -23,24 +20,24 @@ export class BeginAnew extends Error {
   }
 }
 
-/** An answer whose bytes are about to be read. Disposing of it ends its connection. */
+/** An answer whose body is not read yet. Disposing of it closes the connection. */
 export interface Opened extends Disposable {
   readonly response: Response;
   readonly watch: StallWatch;
-  /** Where its first byte belongs. */
+  /** The offset of its first byte in the file. */
   readonly start: number;
-  /** It is a part of the content, not all of it. */
+  /** Whether it is a part of the file instead of all of it. */
   readonly isPart: boolean;
 }
 
-/** A content on a server, read span by span: every answer is checked to be what was asked for, of one and the same state. */
+/** A file on a server that is read span by span. Every answer is checked: it is the requested span, of the same version. */
 export class RemoteContent {
   readonly #context: Context;
   readonly #request: DownloadRequest;
   readonly #ranges: RangeSupport;
   #located: Promise<Located> | undefined;
   #total: number | undefined;
-  /** The server's strong name for the state of the content. */
+  /** The strong ETag of the file's version. */
   #etag: string | undefined;
 
   constructor(context: Context, request: DownloadRequest, ranges: RangeSupport) {
@@ -49,7 +46,7 @@ export class RemoteContent {
     this.#ranges = ranges;
   }
 
-  /** Its size in bytes, as far as anybody told. */
+  /** Its size in bytes, once the caller or the server has stated it. */
   get total(): number | undefined {
     return this.#total;
   }
@@ -58,12 +55,12 @@ export class RemoteContent {
     return this.#ranges;
   }
 
-  /** Whether bytes of two answers can be known to belong together. */
+  /** Whether bytes of two answers can be proven to belong to the same version. */
   get canContinue(): boolean {
     return this.#ranges !== "no" && (this.#request.expected.sha256 !== undefined || this.#etag !== undefined);
   }
 
-  /** Notes the size, as soon as anybody says it; everybody has to say the same. */
+  /** Notes the stated size. All statements have to agree. */
   async learnTotal(bytes: number | undefined): Promise<void> {
     if (bytes === undefined) return;
     if (bytes > this.#request.limits.bytesMax) throw this.#tooLarge(bytes);
@@ -74,20 +71,20 @@ export class RemoteContent {
   }
 
   /**
-   * Asks for a span and checks the answer.
+   * Requests a span and checks the answer.
    *
-   * @param isFirst nothing has arrived so far, so that the whole content will do, too
+   * @param isFirst no byte has arrived yet, so the whole file is accepted, too
    */
   async open(span: Span, isFirst: boolean): Promise<Opened> {
     const { what, limits } = this.#request;
     const stalled = () =>
-      new PassingError(`Cannot read ${what}: nothing came for ${limits.stallMs / 1000} s`, {
+      new PassingError(`Cannot read ${what}: no data for ${limits.stallMs / 1000} s`, {
         code: "STALLED",
         hint: "check the network, or run again later",
       });
     const watch = new StallWatch(this.#context, limits.stallMs, stalled);
     try {
-      const response = await this.#ask(span, watch.signal);
+      const response = await this.#send(span, watch.signal);
       const isPart = response.status === 206;
       try {
         this.#checkKind(response);
@@ -110,8 +107,8 @@ export class RemoteContent {
   }
 
   /**
-   * The pieces of an answer, as {@link bodyPieces} has them, up to the end of `span`, which may come nearer meanwhile.
-   * What comes beyond the whole is refused.
+   * Yields the pieces of an answer up to the end of `span`, which may shrink meanwhile. A piece is valid until the next
+   * one is requested. Bytes beyond the file's size are refused.
    */
   async *pieces(
     { response, watch, start }: Opened,
@@ -133,7 +130,7 @@ export class RemoteContent {
     }
   }
 
-  /** An answer ended where `next` bytes were there; that was the whole, or too early. */
+  /** Checks that an answer that ended at offset `next` was complete. */
   checkEnd(next: number, wantedEnd: number): void {
     if (wantedEnd === Infinity) this.#total ??= next;
     const end = Math.min(wantedEnd, this.#total ?? wantedEnd);
@@ -154,7 +151,7 @@ export class RemoteContent {
     );
   }
 
-  async #ask(span: Span, signal: AbortSignal): Promise<Response> {
+  async #send(span: Span, signal: AbortSignal): Promise<Response> {
     const { what, locate } = this.#request;
     const located = await (this.#located ??= locate());
     const range = this.#rangeOf(span);
@@ -164,7 +161,7 @@ export class RemoteContent {
       credentials: located.credentials,
       headers: {
         "accept": "*/*",
-        // A length that means something, and bytes that are those of the file.
+        // Compressed answers have neither the file's length nor its bytes.
         "accept-encoding": "identity",
         ...(range === undefined ? {} : { range }),
         ...(range === undefined || this.#etag === undefined ? {} : { "if-range": this.#etag }),
@@ -182,20 +179,20 @@ export class RemoteContent {
     throw new PassingError(error.message, {
       code: "ADDRESS_EXPIRED",
       cause: error,
-      hint: "the address of the file expired, or the file is gone",
+      hint: "the address of the file expired, or the file was removed",
     });
   }
 
-  /** Nothing for a small content: only for a large one is it of use to know whether the server sends parts. */
+  /** `undefined` for a small file: only a large one benefits from knowing whether the server supports ranges. */
   #rangeOf({ start, end }: Span): string | undefined {
     const isSmall = start === 0 && end === this.#total && end < 2 * SPAN_BYTES.min;
     if (this.#ranges === "no" || isSmall) return undefined;
     return `bytes=${start}-${Number.isFinite(end) ? end - 1 : ""}`;
   }
 
-  /** Not a page for people, and not of another state than the answers before. */
+  /** Refuses a web page, and an answer of another version than the earlier ones. */
   #checkKind(response: Response): void {
-    // A known digest decides better than any header.
+    // A known digest is a better proof than any header.
     if (this.#request.expected.sha256 !== undefined) return;
     const { what } = this.#request;
     if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
@@ -205,7 +202,9 @@ export class RemoteContent {
       });
     }
     const etag = strongEtag(response);
-    if (this.#etag !== undefined && etag !== this.#etag) throw new BeginAnew(changing(what), this.#ranges);
+    if (this.#etag !== undefined && etag !== this.#etag) {
+      throw new RestartDownload(changedMeanwhile(what), this.#ranges);
+    }
     this.#etag = etag;
   }
 
@@ -216,49 +215,80 @@ export class RemoteContent {
   }
 
   #checkPart(response: Response, span: Span): number {
-    // With an unknown total, `bytes 0-99/*`, it is no use.
+    // An answer with an unknown total, `bytes 0-99/*`, cannot be used.
     const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ??
       [];
     if (total === undefined || Number(start) !== span.start) throw this.#noRanges();
     return Number(total);
   }
 
-  #noRanges(): BeginAnew {
+  #noRanges(): RestartDownload {
     const { what } = this.#request;
-    const failure = new UnreachableError(`Cannot continue ${what}: the server does not send parts of it`, {
+    const failure = new UnreachableError(`Cannot continue ${what}: the server does not support ranges`, {
       code: "NO_RANGES",
       hint: "run again later",
     });
-    return new BeginAnew(failure, "no");
+    return new RestartDownload(failure, "no");
   }
 
   #tooLarge(bytes: number): RefusedError {
     const { what, limits } = this.#request;
     return new RefusedError(
-      `Cannot accept ${what}: it has ${bytes} bytes or more, at most ${limits.bytesMax} are taken`,
-      { code: "DOWNLOAD_TOO_LARGE", hint: "if it may be that large, raise the limit in the configuration" },
+      `Cannot accept ${what}: it has at least ${bytes} bytes, the limit is ${limits.bytesMax}`,
+      { code: "DOWNLOAD_TOO_LARGE", hint: "if its size is right, raise the limit in the configuration" },
     );
   }
 }
 
-/** What storage says to a signed address that ended: S3 and Azure 403, Google 400, others 401, 404 or 410. */
+/** Answers to an expired signed address: S3 and Azure 403, Google 400, others 401, 404 or 410. */
 const EXPIRED_STATUSES = [400, 401, 403, 404, 410];
 
 function close(response: Response, watch: StallWatch): void {
   watch[Symbol.dispose]();
-  // Whoever reads it holds a lock on it, and cancels it by leaving.
+  // A reader that holds the lock cancels the body itself.
   if (response.body?.locked === false) response.body.cancel().catch(() => {});
 }
 
-/** A weak one does not promise equal bytes. */
+/** A weak ETag does not promise equal bytes. */
 function strongEtag(response: Response): string | undefined {
   const etag = response.headers.get("etag");
   return etag === null || etag.startsWith("W/") ? undefined : etag;
 }
 
-function changing(what: string): UnreachableError {
-  return new UnreachableError(`Cannot read ${what}: it changes while it is read`, {
+function changedMeanwhile(what: string): UnreachableError {
+  return new UnreachableError(`Cannot read ${what}: it changed during the download`, {
     code: "CHANGING",
     hint: "run again later",
   });
+}
+
+/**
+ * Yields the body of an answer in pieces of at most 1 MiB, and receives the next piece while the caller uses the last
+ * one. A piece is valid until the next one is requested. Leaving the loop closes the connection.
+ */
+export async function* bodyPieces({ body }: Response): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  // The stream's own buffers of 64 KiB are collected too late for memory to stay flat.
+  const reader = body.getReader({ mode: "byob" });
+  // The stream owns the buffer until it returns it with a piece in it.
+  let receiving = reader.read(takeBuffer());
+  let spare: Uint8Array<ArrayBuffer> | undefined = takeBuffer();
+  try {
+    for (;;) {
+      const { value, done } = await receiving;
+      if (done) {
+        if (value !== undefined) giveBuffer(new Uint8Array(value.buffer));
+        return;
+      }
+      receiving = reader.read(spare ?? takeBuffer());
+      spare = undefined;
+      // The caller gets a failure with its next request. Unhandled until then, it would end the process.
+      receiving.catch(() => {});
+      yield value;
+      spare = new Uint8Array(value.buffer);
+    }
+  } finally {
+    if (spare !== undefined) giveBuffer(spare);
+    await reader.cancel().catch(() => {});
+  }
 }

@@ -1,43 +1,43 @@
 import type { Context } from "../core/context.ts";
-import type { Downloaded, DownloadRequest } from "./download.ts";
+import type { Downloaded, DownloadRequest, RangeSupport } from "./download_types.ts";
 import { PassingError, RefusedError } from "../core/errors.ts";
 import { CHUNK_BYTES, type FileDigest, writeAll } from "../core/hash.ts";
-import { LineWatch } from "./line_watch.ts";
 import { credibleSpans, describePartial, forgetPartial, readPartial, removePartial } from "./partial_file.ts";
 import { PrefixHasher } from "./prefix_hasher.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { BeginAnew, type RangeSupport, RemoteContent } from "./remote_content.ts";
+import { RemoteContent, RestartDownload } from "./remote_content.ts";
 import { pauseBeforeRetry, type RetryPolicy } from "../core/retry.ts";
 import { cutSpans, type Span, SPAN_BYTES, SpanSet } from "./spans.ts";
+import type { Clock } from "../core/clock.ts";
 
-/** Four streams fill a line that one cannot (rclone's default, too). */
+/** Four connections use a line that one cannot fill. rclone has the same default. */
 const CONNECTIONS_MAX = 4;
 
-/** In a row without a byte in between; whatever arrives begins the count anew. */
+/** Counts consecutive failures without a byte between them. */
 const RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 500, delayMsMax: 30_000 };
 
-/** How many bytes a fast line brings before the description on disk is updated. */
+/** On a fast line, the list of received spans on disk is updated after this many bytes. */
 const DESCRIBE_EVERY_BYTES = 4 * CHUNK_BYTES;
 
-/** How long a slow line goes on before the description is updated: a kill costs that much of the download. */
+/** On a slow line, the list is updated this often. A kill loses at most that much of the download. */
 const DESCRIBE_EVERY_MS = 3_000;
 
-/** What one connection brings: where it stands, and its end, which comes nearer when others take over the rest. */
+/** The bytes that one connection reads. `end` shrinks when further connections take over the rest. */
 interface Stream {
   next: number;
   end: number;
 }
 
-/** One try at a whole content: into its file, on as many connections as are of use, hashed on the way. */
+/** One attempt to download a file: over one or several connections, hashed while it is written. */
 export class Transfer {
   readonly #context: Context;
   readonly #request: DownloadRequest;
   readonly #content: RemoteContent;
   readonly #have = new SpanSet();
   readonly #rate: RateLimit | undefined;
-  /** Ends every connection, with its reason. */
+  /** Closes every connection, with the reason of the failure. */
   readonly #stop = new AbortController();
-  /** Spans that no connection has begun. */
+  /** Spans that no connection reads yet. */
   #todo: Span[] = [];
   readonly #connections: Promise<void>[] = [];
   #describedBytes = 0;
@@ -52,7 +52,7 @@ export class Transfer {
     this.#rate = rate === undefined ? undefined : new RateLimit(this.#context, rate);
   }
 
-  /** @throws {BeginAnew} when another try may do better; what {@link download} throws */
+  /** @throws {RestartDownload} if a restart from zero may succeed; the errors of {@link download} */
   async run(): Promise<Downloaded> {
     const { fs, signal } = this.#context;
     const { path, expected } = this.#request;
@@ -66,12 +66,12 @@ export class Transfer {
       forgetPartial(fs, path);
       return { ...digest, resumedBytes };
     } catch (error) {
-      this.#leave(error);
+      this.#keepProvable(error);
       throw error;
     }
   }
 
-  /** Takes over what an earlier run left, as far as it is proven now or will be by the final digest. */
+  /** Reuses the bytes of an earlier run that chunk digests prove now, or the final digest will prove. */
   async #resume(hasher: PrefixHasher): Promise<number> {
     const { fs, log, signal } = this.#context;
     const { path, expected, what } = this.#request;
@@ -89,73 +89,74 @@ export class Transfer {
     for (const span of spans) this.#have.add(span);
     await hasher.catchUp(this.#have.endFrom(0));
     if (this.#have.bytes > 0) {
-      log.info(`continuing ${what}: ${this.#have.bytes} bytes of it are here already`);
+      log.info(`continuing ${what}: ${this.#have.bytes} bytes are here already`);
     }
     return this.#have.bytes;
   }
 
-  /** Brings what is missing; afterwards all of it is on disk and hashed. */
+  /** Reads the missing bytes. Afterwards the file is complete and hashed. */
   async #fetch(hasher: PrefixHasher): Promise<void> {
     const { total } = this.#content;
     this.#todo = total === undefined ? [{ start: 0, end: Infinity }] : this.#have.gaps(total);
     this.#connect(hasher);
-    // Others may join while these are waited for.
+    // Connections may be added while this loop waits.
     for (const connection of this.#connections) await connection;
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
     await hasher.catchUp(this.#have.endFrom(0));
   }
 
-  /** Begins to bring spans until none is left. What fails ends all connections. */
+  /** Opens a connection that reads spans until none is left. A failure closes all connections. */
   #connect(hasher: PrefixHasher): void {
-    this.#connections.push(this.#bringAll(hasher).catch((error) => this.#stop.abort(error)));
+    this.#connections.push(this.#readAll(hasher).catch((error) => this.#stop.abort(error)));
   }
 
-  async #bringAll(hasher: PrefixHasher): Promise<void> {
+  async #readAll(hasher: PrefixHasher): Promise<void> {
     using file = await this.#context.fs.open(this.#request.path, { write: true, create: true });
     for (let span = this.#todo.shift(); span !== undefined; span = this.#todo.shift()) {
-      await this.#bring(file, { next: span.start, end: span.end }, hasher);
+      await this.#readSpan(file, { next: span.start, end: span.end }, hasher);
       await hasher.catchUp(this.#have.endFrom(hasher.bytes));
     }
   }
 
-  /** Brings one span, over as many connections one after the other as it takes. */
-  async #bring(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
+  /** Reads one span, with retries. */
+  async #readSpan(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
     const content = this.#content;
     for (let failures = 0;;) {
       const before = stream.next;
       try {
-        return await this.#read(file, stream, hasher);
+        return await this.#readOnce(file, stream, hasher);
       } catch (error) {
         if (!(error instanceof PassingError)) throw error;
         failures = stream.next > before ? 1 : failures + 1;
         if (failures >= RETRIES.attemptsMax) throw error;
-        if (stream.next > 0 && !content.canContinue) throw new BeginAnew(error, content.ranges);
+        if (stream.next > 0 && !content.canContinue) throw new RestartDownload(error, content.ranges);
         await pauseBeforeRetry(this.#context, RETRIES, failures, error);
       }
     }
   }
 
-  /** Brings a span, or its first part, over one connection. */
-  async #read(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
+  /** Reads a span, or its beginning, over one connection. */
+  async #readOnce(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
     const content = this.#content;
     using opened = await content.open({ start: stream.next, end: stream.end }, stream.next === 0);
     stream.end = Math.min(stream.end, content.total ?? Infinity);
     const line = new LineWatch(this.#context.clock);
     await file.seek(stream.next, Deno.SeekMode.Start);
     for await (const piece of content.pieces(opened, stream)) {
-      if (line.cameSlowly() && opened.isPart) await this.#share(file, stream, hasher);
+      if (line.isWaitingMostly() && opened.isPart) await this.#share(file, stream, hasher);
       const written = writeAll(file, piece);
       hasher.offer(stream.next, piece);
       await written;
       this.#arrived({ start: stream.next, end: stream.next + piece.length });
       stream.next += piece.length;
-      // Holding bytes back is no stall.
+      // The pause of a rate limit is not a stall.
       await this.#rate?.pass(piece.length, () => opened.watch.beat());
       line.waiting();
     }
     content.checkEnd(stream.next, stream.end);
   }
-  /** Lets further connections take over what comes later, if it is enough for them. */
+
+  /** Hands the later part to further connections if it is large enough for them. */
   async #share(file: Deno.FsFile, stream: Stream, hasher: PrefixHasher): Promise<void> {
     const { total, canContinue } = this.#content;
     if (this.#connections.length > 1 || total === undefined || !canContinue) return;
@@ -193,23 +194,59 @@ export class Transfer {
       `Cannot accept ${what}: its SHA-256 is ${digest.sha256}, expected ${expected.sha256}`,
       { code: "DIGEST_MISMATCH", hint: "publish it again; the active release is untouched" },
     );
-    // Old bytes among the new ones, or a piece that the chunk digests will find, may be to blame.
-    if (resumedBytes > 0 || expected.chunks !== undefined) throw new BeginAnew(failure, ranges);
+    // Reused bytes may be the damaged ones, and chunk digests find the damaged chunk.
+    if (resumedBytes > 0 || expected.chunks !== undefined) throw new RestartDownload(failure, ranges);
     throw failure;
   }
 
-  /** After a failure: what can be proven later stays, the rest goes. */
-  #leave(error: unknown): void {
+  /** After a failure, keeps the bytes that a digest can prove later and removes the others. */
+  #keepProvable(error: unknown): void {
     const { fs } = this.#context;
     const { path, expected } = this.#request;
-    const isSuspect = error instanceof BeginAnew
+    const isSuspect = error instanceof RestartDownload
       ? expected.chunks === undefined
       : error instanceof RefusedError;
     if (isSuspect || expected.sha256 === undefined || this.#have.bytes === 0) return removePartial(fs, path);
     try {
       describePartial(fs, path, this.#have.spans);
     } catch {
-      // On a full disk, say. Without it the download begins anew.
+      // The disk may be full. Without the list, the next download starts from zero.
     }
+  }
+}
+
+/** Longer than the slow start of a connection, and short compared with the time that it may save. */
+const WINDOW_MS = 1_000;
+
+/** Below this share, the disk, the processor or a rate limit is the bottleneck. More connections would not help. */
+const WAITING_SHARE_MAX = 0.5;
+
+/** Measures whether a connection mostly waits for the network. */
+class LineWatch {
+  readonly #clock: Clock;
+  #windowStartMs: number;
+  #sinceMs: number;
+  #waitedMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#windowStartMs = this.#sinceMs = clock.monotonicMs();
+  }
+
+  /** Call when the wait for the next bytes begins. */
+  waiting(): void {
+    this.#sinceMs = this.#clock.monotonicMs();
+  }
+
+  /** Call when bytes arrive. Returns whether more than half of the last second or longer was spent waiting. */
+  isWaitingMostly(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    this.#waitedMs += nowMs - this.#sinceMs;
+    const windowMs = nowMs - this.#windowStartMs;
+    if (windowMs < WINDOW_MS) return false;
+    const isSlow = this.#waitedMs > windowMs * WAITING_SHARE_MAX;
+    this.#windowStartMs = nowMs;
+    this.#waitedMs = 0;
+    return isSlow;
   }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cleanLine } from "../core/clean_text.ts";
 import type { Context } from "../core/context.ts";
-import type { Located } from "../http/download.ts";
+import type { Located } from "../http/download_types.ts";
 import { RefusedError, UnreachableError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
 import {
@@ -14,7 +14,7 @@ import {
   statusError,
   wasTurnedAway,
 } from "../http/request.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { RELEASE_FILES_MAX } from "../release/manifest.ts";

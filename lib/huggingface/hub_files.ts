@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
-import { download, type DownloadLimits, STALL_MS } from "../http/download.ts";
+import { download, STALL_MS } from "../http/download.ts";
+import type { DownloadLimits } from "../http/download_types.ts";
 import { RefusedError } from "../core/errors.ts";
 import { copyAndHash, type FileDigest, type Sha256 } from "../core/hash.ts";
 import { removePartial } from "../http/partial_file.ts";

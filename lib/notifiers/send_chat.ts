@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { postWebhook } from "../http/post_webhook.ts";
 import { withRetry } from "../core/retry.ts";
 import type { Secret } from "../core/secret.ts";
-import { urlSecrets } from "../http/url_secrets.ts";
+import { urlSecrets } from "../http/web_address.ts";
 import type { AlertText } from "./alert_text.ts";
 import { ALERT_REQUEST_TIMEOUT_MS, ALERT_RETRIES } from "./alert_retries.ts";
 

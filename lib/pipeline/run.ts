@@ -9,7 +9,7 @@ import {
   messageOf,
   ModelSyncError,
 } from "../core/errors.ts";
-import { ownerHint } from "../core/owner_hint.ts";
+import { ownerHint } from "../core/file_owner.ts";
 import { systemFault } from "../core/system_fault.ts";
 import { PUBLISHING_COMMANDS } from "../store/history.ts";
 import { clearIntent, type IntentRun, readIntent, writeIntent } from "../store/intent.ts";

@@ -7,7 +7,7 @@ import {
   ModelSyncError,
   RefusedError,
 } from "../core/errors.ts";
-import { logTail } from "../core/log_tail.ts";
+import { logTail } from "../core/log.ts";
 import { appendHistory, type Outcome, type RunRecord, runRecord } from "../store/history.ts";
 import { withReserve } from "../store/reserve.ts";
 import type { Store } from "../store/store.ts";

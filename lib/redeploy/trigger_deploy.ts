@@ -3,9 +3,9 @@ import type { Context } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, PassingError } from "../core/errors.ts";
 import { type HttpRequest, readText, requestJson, sendRequest, statusError } from "../http/request.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
-import { urlSecrets } from "../http/url_secrets.ts";
+import { urlSecrets } from "../http/web_address.ts";
 import type { DeployTarget } from "./deploy_targets.ts";
 
 /** A deployment that was started. */

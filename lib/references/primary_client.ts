@@ -3,7 +3,7 @@ import type { Context } from "../core/context.ts";
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { PassingError, RefusedError, UnreachableError, UsageError } from "../core/errors.ts";
 import { type Credentials, exchange, type HttpRequest, readBody, statusError } from "../http/request.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { redactUrls, Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../http/web_address.ts";

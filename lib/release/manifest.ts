@@ -2,7 +2,7 @@ import { quote } from "../core/quote.ts";
 import { z } from "zod";
 import { CHUNK_BYTES, CHUNKED_FILE_BYTES_MIN, type FileDigest, sha256Hex } from "../core/hash.ts";
 import { RefusedError } from "../core/errors.ts";
-import { jsonText } from "../core/json_text.ts";
+import { jsonText } from "../core/json.ts";
 import { compareUtf8, findPathCollision, portablePathProblem, sortUtf8 } from "../core/portable_path.ts";
 
 /** The manifest's file name: beside the model folder in a repository or an archive, never inside it. */

@@ -5,8 +5,7 @@ import { AuthenticationError, EXIT, UsageError } from "../core/errors.ts";
 import { exchange, type HttpContext, type HttpRequest, statusError } from "../http/request.ts";
 import { absenceOf, findPassword } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
-import { urlSecrets } from "../http/url_secrets.ts";
-import { parseWebAddress } from "../http/web_address.ts";
+import { parseWebAddress, urlSecrets } from "../http/web_address.ts";
 import type { RunRecord } from "../store/history.ts";
 
 /**

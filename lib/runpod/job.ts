@@ -1,5 +1,5 @@
 import { cleanLine } from "../core/clean_text.ts";
-import { jsonText } from "../core/json_text.ts";
+import { jsonText } from "../core/json.ts";
 
 /** What a job's status means to somebody who waits for it. */
 export type JobPhase = "waiting" | "succeeded" | "failed";

@@ -9,7 +9,7 @@ import {
   UsageError,
 } from "../core/errors.ts";
 import { findUtf8 } from "../core/files.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { REQUEST_RETRIES, retryDelayMs, withRetry } from "../core/retry.ts";
 import { JobProgress } from "./job_progress.ts";
 import { TAKE_VARIABLE, type WorkerApi, type WorkerJob, type WorkerResult } from "./worker_api.ts";

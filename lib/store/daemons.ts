@@ -4,7 +4,7 @@ import { CleanString } from "../core/clean_string.ts";
 import type { Context } from "../core/context.ts";
 import { LockedError } from "../core/errors.ts";
 import { type FileSystem, findText, ifFound } from "../core/files.ts";
-import { listFolder } from "../core/list_folder.ts";
+import { listFolder } from "../core/folders.ts";
 import { acquireLock, tryLock } from "../core/lock.ts";
 import { newRunId } from "./running.ts";
 import type { Store } from "./store.ts";

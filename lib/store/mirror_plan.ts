@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { findEntry } from "../core/files.ts";
-import { listFolder } from "../core/list_folder.ts";
+import { listFolder } from "../core/folders.ts";
 import { isClutter } from "../release/clutter.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import { checkFile } from "./release_files.ts";

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { findEntry, makeReadableFolder, syncFolder } from "../core/files.ts";
-import { listFolder } from "../core/list_folder.ts";
+import { listFolder } from "../core/folders.ts";
 import { isScratch } from "./mirror_scratch.ts";
 import type { Store } from "./store.ts";
 

@@ -1,6 +1,6 @@
 import { dirname, join, relative } from "node:path";
 import { DiskError, UsageError } from "../core/errors.ts";
-import { existingParent } from "../core/existing_parent.ts";
+import { existingParent } from "../core/folders.ts";
 import { findEntry } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { supportsSymlinks } from "./pointers.ts";

@@ -1,7 +1,7 @@
 import { diskError } from "../core/errors.ts";
 import { findEntry } from "../core/files.ts";
 import { hashFile, type Sha256 } from "../core/hash.ts";
-import { listFolder } from "../core/list_folder.ts";
+import { listFolder } from "../core/folders.ts";
 import type { Context } from "../core/context.ts";
 import type { Manifest, ReleaseFile } from "../release/manifest.ts";
 import { compareUtf8 } from "../core/portable_path.ts";

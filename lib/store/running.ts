@@ -4,7 +4,7 @@ import { CleanString } from "../core/clean_string.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { findText, ifFound, removeFile, UnusableFileError, writeAllSync } from "../core/files.ts";
-import { listFolder } from "../core/list_folder.ts";
+import { listFolder } from "../core/folders.ts";
 import { tryLock } from "../core/lock.ts";
 import { RunStep } from "./history.ts";
 import type { IntentRun } from "./intent.ts";

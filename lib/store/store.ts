@@ -11,7 +11,7 @@ import {
 } from "../core/files.ts";
 import { StateFile } from "../core/state_file.ts";
 import type { Log } from "../core/log.ts";
-import { ownerHint } from "../core/owner_hint.ts";
+import { ownerHint } from "../core/file_owner.ts";
 import { clearWrongEntries, STATE_DIR_NAME, type StateFolder } from "./state_entries.ts";
 import { tightenModes } from "./tighten_modes.ts";
 

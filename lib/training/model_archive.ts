@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { writeZip } from "../archive/archive.ts";
+import { writeZip } from "../archive/zip_writer.ts";
 import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { FailedError } from "../core/errors.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { FailedError, UsageError } from "../core/errors.ts";
 import { hideInStream } from "../core/hide_in_stream.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import { Working } from "../core/working.ts";
 

@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { Pool } from "../core/pool.ts";
+import { Pool } from "../core/concurrency.ts";
 import { readAt } from "../core/read_at.ts";
 import { Working } from "../core/working.ts";
 import { CHECKSUM_HINT, findWrongChecksum } from "../release/metadata_checksum.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeZip } from "../../lib/archive/archive.ts";
+import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { readArchiveFile } from "../helpers/read_archive.ts";
 import { noise, tempDir, writeFiles } from "../helpers/temp_dir.ts";
 import { testContext } from "../helpers/test_context.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { openArchive } from "../../lib/archive/archive.ts";
+import { openArchive } from "../../lib/archive/open_archive.ts";
 import { ARCHIVE_LIMITS, type ArchiveLimits } from "../../lib/archive/archive_limits.ts";
 import { paxHeader, rawTar, type RawTarHeader, tarMember } from "../helpers/raw_tar.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";

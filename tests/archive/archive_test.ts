@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { crc32, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { type ArchiveEntry, openArchive, writeZip, type ZipInput } from "../../lib/archive/archive.ts";
+import { openArchive } from "../../lib/archive/open_archive.ts";
+import type { ArchiveEntry } from "../../lib/archive/types.ts";
+import { writeZip, type ZipInput } from "../../lib/archive/zip_writer.ts";
 import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { RefusedError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";

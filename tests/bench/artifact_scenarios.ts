@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { writeZip } from "../../lib/archive/archive.ts";
+import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { type GitHubServer, OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { testContext } from "../helpers/test_context.ts";

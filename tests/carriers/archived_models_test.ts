@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { ArchivedModels, type BroughtArchive } from "../../lib/carriers/archived_models.ts";
-import { writeZip } from "../../lib/archive/archive.ts";
+import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { Staging } from "../../lib/store/staging.ts";
 import { openStore } from "../../lib/store/store.ts";

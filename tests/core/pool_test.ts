@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Pool } from "../../lib/core/pool.ts";
+import { Pool } from "../../lib/core/concurrency.ts";
 
 Deno.test("Pool runs no more tasks at once than it may, and all of them", async () => {
   const pool = new Pool(3);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { settleAll } from "../../lib/core/settle_all.ts";
+import { settleAll } from "../../lib/core/concurrency.ts";
 
 Deno.test("settleAll() throws the first error only when everything has ended", async () => {
   const slow = Promise.withResolvers<string>();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findEntry } from "../../lib/core/files.ts";
 import { sha256Hex } from "../../lib/core/hash.ts";
-import { listFolder } from "../../lib/core/list_folder.ts";
+import { listFolder } from "../../lib/core/folders.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { readPointer } from "../../lib/store/pointers.ts";

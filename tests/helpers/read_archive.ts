@@ -1,4 +1,4 @@
-import { openArchive } from "../../lib/archive/archive.ts";
+import { openArchive } from "../../lib/archive/open_archive.ts";
 import { ARCHIVE_LIMITS, type ArchiveLimits } from "../../lib/archive/archive_limits.ts";
 import { joined } from "./raw_zip.ts";
 import { tempDir } from "./temp_dir.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { RunPodSource, type RunPodSourceOptions } from "../../lib/carriers/runpod_source.ts";
-import { writeZip } from "../../lib/archive/archive.ts";
+import { writeZip } from "../../lib/archive/zip_writer.ts";
 import { ARCHIVE_LIMITS } from "../../lib/archive/archive_limits.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import type { Context } from "../../lib/core/context.ts";

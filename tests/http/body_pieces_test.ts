@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
-import { bodyPieces } from "../../lib/http/body_pieces.ts";
+import { bodyPieces } from "../../lib/http/remote_content.ts";
 import { readPieces } from "../../lib/core/read_pieces.ts";
 import { startFileServer } from "../../fakes/file_server.ts";
 import { noise, tempDir } from "../helpers/temp_dir.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
-import { download, type DownloadRequest } from "../../lib/http/download.ts";
+import { download } from "../../lib/http/download.ts";
+import type { DownloadRequest } from "../../lib/http/download_types.ts";
 import { ModelSyncError } from "../../lib/core/errors.ts";
 import { hashFile } from "../../lib/core/hash.ts";
 import { bearer } from "../../lib/http/request.ts";
@@ -169,7 +170,7 @@ Deno.test("download() gives up a connection that brings nothing, apart from the 
   const context = testContext({ clock });
   const warned = Promise.withResolvers<void>();
   context.log.warn = (message) => {
-    if (message.includes("nothing came for 30 s")) warned.resolve();
+    if (message.includes("no data for 30 s")) warned.resolve();
   };
   context.log.progress = () => ticking ??= setInterval(() => clock.advance(10_000), 1);
   let ticking: ReturnType<typeof setInterval> | undefined;

@@ -317,7 +317,7 @@ Deno.test("a connection that hangs is given up and made anew", async () => {
   const limits = { stallMs: 30_000, totalMs: 3_600_000 };
   await pullTo(bench.context, bench.bot, sourceOptions(bench.server, { limits }));
   released.resolve();
-  assert.match(bench.context.log.lines.join("\n"), /nothing came for 30 s/);
+  assert.match(bench.context.log.lines.join("\n"), /no data for 30 s/);
 });
 
 Deno.test("a wrong range and a short body are asked for again", async () => {

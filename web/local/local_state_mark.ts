@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../../lib/core/context.ts";
 import { findEntry } from "../../lib/core/files.ts";
-import { listFolder } from "../../lib/core/list_folder.ts";
+import { listFolder } from "../../lib/core/folders.ts";
 import { readDaemons } from "../../lib/store/daemons.ts";
 import type { RunMark } from "../../lib/store/running.ts";
 import type { Store } from "../../lib/store/store.ts";

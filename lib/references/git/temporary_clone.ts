@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Context } from "../../core/context.ts";
 import { findEntry, removeTree, replaceFile } from "../../core/files.ts";
-import { TemporaryFolder } from "../../core/temporary_folder.ts";
+import { TemporaryFolder } from "../../core/folders.ts";
 import { BLOBLESS, bloblessFetch } from "../../git/git_options.ts";
 import type { Git } from "../../git/git.ts";
 import type { ObjectId } from "../../git/object_id.ts";

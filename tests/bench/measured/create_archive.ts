@@ -4,7 +4,7 @@
  *     deno run -A tests/bench/measured/create_archive.ts ARCHIVE FOLDER
  */
 import { join } from "node:path";
-import { writeZip } from "../../../lib/archive/archive.ts";
+import { writeZip } from "../../../lib/archive/zip_writer.ts";
 
 const [path = "", folder = ""] = Deno.args;
 const context = { fs: Deno, signal: new AbortController().signal };

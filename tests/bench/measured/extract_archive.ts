@@ -4,7 +4,7 @@
  *     deno run -A tests/bench/measured/extract_archive.ts ARCHIVE FOLDER
  */
 import { dirname, join } from "node:path";
-import { openArchive } from "../../../lib/archive/archive.ts";
+import { openArchive } from "../../../lib/archive/open_archive.ts";
 import { ARCHIVE_LIMITS } from "../../../lib/archive/archive_limits.ts";
 import { FileHasher, writeAll } from "../../../lib/core/hash.ts";
 

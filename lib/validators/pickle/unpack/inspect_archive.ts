@@ -1,4 +1,5 @@
-import { type Archive, openArchive } from "../../../archive/archive.ts";
+import { openArchive } from "../../../archive/open_archive.ts";
+import type { Archive } from "../../../archive/types.ts";
 import { ARCHIVE_LIMITS } from "../../../archive/archive_limits.ts";
 import { RefusedError } from "../../../core/errors.ts";
 import type { FileRange } from "../../../archive/file_range.ts";

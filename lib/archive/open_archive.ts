@@ -4,48 +4,9 @@ import type { ArchiveLimits } from "./archive_limits.ts";
 import { type FileRange, fileRange } from "./file_range.ts";
 import { findEndOfZip, LOCAL_HEADER, ZIP_END } from "./zip_end.ts";
 import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_header.ts";
-import { describeOther } from "./other_format.ts";
+import { describeOther, isZstd } from "./format_signature.ts";
 import { readAt } from "../core/read_at.ts";
-import type { TarFormat } from "./tar_reader.ts";
-import { isZstd } from "./zstd_magic.ts";
-
-export { writeZip, type ZipInput, type ZipOptions, type ZippedFile } from "./zip_writer.ts";
-
-/** A regular file of an archive. */
-export interface ArchiveEntry {
-  /** Checked, relative, separated by `/`. */
-  readonly path: string;
-  /** As the archive says; verified when it is read. */
-  readonly bytes: number;
-}
-
-/** An entry that is being read. */
-export interface ArchiveContent {
-  readonly entry: ArchiveEntry;
-  /** Further entries that were wanted and are the same file: hard links in a tar. Their content is not read again. */
-  readonly links: readonly ArchiveEntry[];
-  /** Where the content stands in the archive's file, if it is neither compressed itself nor in a tar that is. */
-  readonly place?: FileRange | undefined;
-  readonly content: AsyncIterable<Uint8Array>;
-}
-
-/** An open archive, whose structure was checked whole before anything of it is handed out. */
-export interface Archive extends AsyncDisposable {
-  readonly format: "zip" | TarFormat;
-  /** Every regular file, in the archive's order. */
-  readonly entries: readonly ArchiveEntry[];
-  /** The folders that have entries of their own, without a slash at their ends: also those without files. */
-  readonly folders: readonly string[];
-  /**
-   * Contents of the entries that `wants` accepts, in the archive's order; each is to be read to its end, or left early,
-   * before the next is asked for, and only one reading may be under way. A piece is valid until the next is asked for.
-   * Hard links come with the file that they lead to. CRC and size are checked while it streams: a content that ends
-   * without throwing is whole, as far as the format can tell (a tar that is not compressed has no checksum of contents).
-   *
-   * @throws {RefusedError} code `ARCHIVE_DAMAGED` or `ARCHIVE_UNSAFE`
-   */
-  read(wants?: (entry: ArchiveEntry) => boolean): AsyncGenerator<ArchiveContent>;
-}
+import type { Archive, TarFormat } from "./types.ts";
 
 /**
  * Opens a ZIP, tar, tar.gz or tar.zst, known by its content, not by its name. Its whole structure is checked at once: a

@@ -1,3 +1,12 @@
+/** Returns the value of a JSON text; `undefined` if the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Returns a value from outside as JSON in one line. `JSON.parse()` reads any depth, `JSON.stringify()` does not write
  * every one (objects whose keys are numbers overflow the stack): for what is nested too deep the text says so.
@@ -5,7 +14,7 @@
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { jsonText } from "./json_text.ts";
+ * import { jsonText } from "./json.ts";
  * assert.equal(jsonText({ a: [1] }), '{"a":[1]}');
  * assert.equal(jsonText(JSON.parse('{"0":'.repeat(100_000) + "1" + "}".repeat(100_000))), "deeply nested JSON");
  * ```

@@ -1,4 +1,5 @@
 import type { FileSystem } from "./files.ts";
+import { oneLine } from "./quote.ts";
 
 /** Others may read what is not private; nobody but the owner writes it. The umask takes more away, and adds nothing. */
 const FILE_MODE = 0o644;
@@ -37,4 +38,22 @@ export function ownerWrites(fs: FileSystem): FileSystem {
 function withMode(options: Deno.OpenOptions | undefined): Deno.OpenOptions | undefined {
   if (options?.create !== true && options?.createNew !== true) return options;
   return { mode: FILE_MODE, ...options };
+}
+
+/**
+ * Returns the advice for files that another user owns, most often root after a run under `sudo`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ownerHint } from "./file_owner.ts";
+ * const hint = "run as the user that owns it; after a run under sudo: sudo chown -R \"$(id -un)\" ";
+ * assert.equal(ownerHint("/srv/bot/.model-sync"), `${hint}/srv/bot/.model-sync`);
+ * assert.equal(ownerHint("/srv/my bot"), `${hint}'/srv/my bot'`);
+ * ```
+ */
+export function ownerHint(path: string): string {
+  const shown = oneLine(path);
+  const word = /^[\w./@:+-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
+  return `run as the user that owns it; after a run under sudo: sudo chown -R "$(id -un)" ${word}`;
 }

@@ -1,5 +1,28 @@
 import { DiskError, osErrorCode } from "./errors.ts";
-import { type FileSystem, removeTree } from "./files.ts";
+import { dirname } from "node:path";
+import { type FileSystem, ifFound, removeTree } from "./files.ts";
+
+/** No such folder, somebody else's, one too deep for a path, or a link that leads in a circle. */
+const CLOSED = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ENAMETOOLONG", "ELOOP"];
+
+/**
+ * Returns what is in a folder; `undefined` where the folder cannot be listed. Deno cannot open a folder whose name is
+ * not UTF-8, and folders of other users may be closed.
+ */
+export function listFolder(fs: FileSystem, path: string): readonly Deno.DirEntry[] | undefined {
+  try {
+    return Array.from(fs.readDirSync(path));
+  } catch (error) {
+    if (CLOSED.includes(osErrorCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Returns the path itself, or the nearest folder above it that exists. */
+export function existingParent(fs: FileSystem, path: string): string {
+  if (ifFound(() => fs.statSync(path)) !== undefined || dirname(path) === path) return path;
+  return existingParent(fs, dirname(path));
+}
 
 /** A folder of the system's for temporary files, removed with all that is in it when it is disposed. */
 export class TemporaryFolder implements AsyncDisposable {
