@@ -43,8 +43,8 @@ export function dashboardApp(dashboard: Dashboard): App {
       const now = dashboard.clock.now();
       if (error instanceof UsageError && error.code === CURSOR_INVALID) {
         return errorPage(context, now, 400, {
-          title: "No such part of the list",
-          children: "The address was changed. Start from the first page of the list.",
+          title: "No such page of the list",
+          children: "The address does not name a page of the list. Start from the first page.",
         });
       }
       const failure = kvFailure(error);
@@ -55,12 +55,12 @@ export function dashboardApp(dashboard: Dashboard): App {
         context.header("retry-after", "30");
         return errorPage(context, now, 503, {
           title: "The database is not available",
-          children: "The dashboard's log says why. Load the page again in a moment.",
+          children: "The dashboard's log has the reason. Reload the page in a moment.",
         });
       }
       return errorPage(context, now, 500, {
         title: "This page could not be shown",
-        children: "The dashboard's log says why. Load the page again in a moment.",
+        children: "The dashboard's log has the reason. Reload the page in a moment.",
       });
     });
 }

@@ -61,7 +61,7 @@ function titleOf(kind: NodeAlertKind, node: string, durationMs: number): string 
     case "node-down":
       return `${node} is down`;
     case "node-recovered":
-      return `${node} is back after ${formatDuration(durationMs)}`;
+      return `${node} recovered after ${formatDuration(durationMs)}`;
   }
 }
 

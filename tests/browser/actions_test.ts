@@ -32,7 +32,7 @@ async function signInWithWrongPasswordFirst(browser: TestBrowser, { origin, pass
   assert.equal(new URL(page.url()).pathname, "/sign-in");
   await page.keyboard.type("not the password");
   await page.keyboard.press("Enter");
-  assert.match(await page.getByRole("alert").innerText(), /^This is not the password\./);
+  assert.match(await page.getByRole("alert").innerText(), /^Wrong password\./);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL(`${origin}/incidents?node=bot-madrid`);
@@ -109,7 +109,7 @@ async function manageToken(page: Page, served: FilledDashboard) {
   await page.getByRole("link", { name: `Revoke the token for ${node}` }).click();
   await page.getByRole("button", { name: "Revoke the token" }).click();
   await page.waitForURL(`${served.origin}/settings?done=revoked`);
-  assert.equal(await page.getByRole("status").first().innerText(), "The token is revoked.");
+  assert.equal(await page.getByRole("status").first().innerText(), "The token was revoked.");
   assert.equal(await report(served, second), 401);
 }
 
@@ -136,7 +136,7 @@ async function report({ origin }: FilledDashboard, secret: string, events: reado
 }
 
 async function shownSecret(page: Page): Promise<string> {
-  const text = await page.getByRole("status").filter({ hasText: "shown once" }).innerText();
+  const text = await page.getByRole("status").filter({ hasText: "shown only once" }).innerText();
   const secret = /mst_[A-Za-z0-9_-]{43}/.exec(text)?.[0];
   assert.ok(secret !== undefined, text);
   return secret;

@@ -45,7 +45,7 @@ async function createToken(page: Page, { origin }: FilledDashboard) {
   await page.goto(`${origin}/settings`);
   await page.getByLabel("Node", { exact: true }).fill("bot-london");
   await page.getByRole("button", { name: "Create node token" }).click();
-  await page.getByText("shown once").waitFor();
+  await page.getByText("shown only once").waitFor();
   await checkLook(page, "a new token");
 }
 

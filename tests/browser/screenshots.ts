@@ -59,6 +59,6 @@ async function photograph(
   await page.goto(`${served.origin}/settings`);
   await page.getByLabel("Node", { exact: true }).fill("bot-new");
   await page.getByRole("button", { name: "Create node token" }).click();
-  await page.getByText("shown once").waitFor();
+  await page.getByText("shown only once").waitFor();
   await take("settings-new-token");
 }

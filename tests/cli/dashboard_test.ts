@@ -96,7 +96,7 @@ Deno.test("a dashboard shows what its machine has done, and what it does from th
   const dashboard = startCli("dashboard", LISTEN, { cwd: bot });
   const address = await addressOf(dashboard);
   const pages = new OpenPages(address);
-  await pages.until("/", /The node is well\..*pull, no daemon.*activated/);
+  await pages.until("/", /The node is healthy\..*pull, no daemon.*activated/);
   // A run that is going on, and a daemon.
   const store = openStore(Deno, { modelsDir: join(bot, "models") });
   const context = testContext();
@@ -123,7 +123,7 @@ Deno.test("a dashboard that starts again goes on where it was, and counts no run
   for (let round = 0; round < 2; round++) {
     const dashboard = startCli("dashboard", LISTEN, { cwd: trainer });
     const address = await addressOf(dashboard);
-    await new OpenPages(address).until("/", /The node is well/);
+    await new OpenPages(address).until("/", /The node is healthy/);
     shown.push(
       String(await (await fetch(`${address}/api/v1/fleet`)).json().then(({ nodes }) => nodes.length)),
     );

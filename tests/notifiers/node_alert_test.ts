@@ -59,10 +59,10 @@ Deno.test("a chat and a mail name the node, the reason and the length", async ()
   );
   assert.match(
     back,
-    /^\*bot-paris\/client is back after 2 h 14 min\*\n[^]*\nEnded: 2026-11-29T08:17:00.000Z$/,
+    /^\*bot-paris\/client recovered after 2 h 14 min\*\n[^]*\nEnded: 2026-11-29T08:17:00.000Z$/,
   );
   assert.match(server.messages[0] ?? "", /^Subject: bot-paris\/client is late\r?$/m);
-  assert.match(server.messages[1] ?? "", /^Subject: bot-paris\/client is back after 2 h 14 min\r?$/m);
+  assert.match(server.messages[1] ?? "", /^Subject: bot-paris\/client recovered after 2 h 14 min\r?$/m);
 });
 
 Deno.test("a hostile name adds no line to a mail, and a clock that was set back no negative length", () => {
@@ -71,6 +71,6 @@ Deno.test("a hostile name adds no line to a mail, and a clock that was set back 
     node: "bot\r\nBcc: evil@example.com\u202e",
     endedAt: "2026-11-29T05:00:00.000Z",
   });
-  assert.equal(text.title, "bot Bcc: evil@example.com is back after 0 ms");
+  assert.equal(text.title, "bot Bcc: evil@example.com recovered after 0 ms");
   assert.equal(data["durationMs"], 0);
 });

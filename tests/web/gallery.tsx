@@ -207,9 +207,6 @@ function PiecesSample() {
               <option>Reports events of one node</option>
             </select>
           </label>
-          <label class="check">
-            <input type="checkbox" checked /> Show states and release names to everybody
-          </label>
           <p class="form-line">
             <button type="submit" class="button-main">Create token</button>
             <button type="submit">Rotate</button>

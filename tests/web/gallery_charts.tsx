@@ -89,7 +89,7 @@ export function ChartsSample() {
   return (
     <>
       <PageTitle>Charts</PageTitle>
-      <Section title="What was active when" note="30 days">
+      <Section title="Release history" note="30 days">
         <ActivationBand
           from={FROM}
           to={NOW}
@@ -100,13 +100,13 @@ export function ChartsSample() {
         />
       </Section>
       <Section title="Runs" note="30 days">
-        <div class="columns">
+        <div class="charts">
           <RunChart runs={runRows(MONTH.map((seconds) => seconds * 1_000))} measure="duration" />
           <RunChart runs={runRows(MONTH.map((seconds) => seconds * 1_000))} measure="bytes" />
         </div>
       </Section>
       <Section title="Canary" note="rolled back after 31 min">
-        <div class="columns">
+        <div class="charts">
           <MetricChart
             course={courseOf([
               0.55,
@@ -136,7 +136,7 @@ export function ChartsSample() {
           />
         </div>
       </Section>
-      <div class="columns">
+      <div class="charts">
         <Section title="Pull of today, 06:00" note="7.7 s">
           <StepChart steps={PULL} outcome="activated" />
         </Section>

@@ -1,3 +1,4 @@
+import { sentence } from "../shared/words.ts";
 import { formatBytes } from "../../lib/core/format.ts";
 import { EVENT_LIMITS, EVENTS_BYTES_MAX, SEND_LESS } from "./read_body.ts";
 import { HASH_VARIABLE, PASSWORD_VARIABLE } from "./password_source.ts";
@@ -7,14 +8,13 @@ export const REFUSALS = {
   address: {
     status: 400,
     code: "ADDRESS_INVALID",
-    message:
-      "Cannot read the address of this request: its Host header is not a host, or not the one of its address",
-    hint: "open the dashboard's address; a proxy has to pass the Host header unchanged",
+    message: "Cannot answer this request: its Host header is invalid or differs from its address",
+    hint: "open the dashboard at its own address; a proxy must pass the Host header unchanged",
   },
   method: (method: string, allowed: readonly string[]): Denial => ({
     status: 405,
     code: "METHOD_NOT_ALLOWED",
-    message: `Cannot answer ${method.replace(/[^A-Za-z-]/g, "?").slice(0, 32)}: this address takes ${
+    message: `Cannot answer ${method.replace(/[^A-Za-z-]/g, "?").slice(0, 32)}: this address accepts ${
       allowed.join(", ")
     }`,
     hint: "use one of these methods",
@@ -23,19 +23,20 @@ export const REFUSALS = {
   otherName: {
     status: 403,
     code: "HOST_REFUSED",
-    message: "Cannot show the dashboard under this name: without a password, it only answers as localhost",
+    message:
+      "Cannot show the dashboard under this host name: without a password, it answers only as localhost",
     hint: `open http://localhost with the same port, or set a password in ${PASSWORD_VARIABLE}`,
   },
   forwarded: {
     status: 403,
     code: "PROXY_REFUSED",
-    message: "Cannot show the dashboard over a proxy: it has no password",
+    message: "Cannot show the dashboard through a proxy: no password is set",
     hint: `run model-sync dashboard --set-password, or set ${PASSWORD_VARIABLE}`,
   },
   noPassword: (isDeploy: boolean): Denial => ({
     status: 503,
     code: "PASSWORD_MISSING",
-    message: "Cannot show the dashboard: no password is set, and everybody can reach this address",
+    message: "Cannot show the dashboard: no password is set, and anyone can reach this address",
     hint: isDeploy
       ? `open the app's settings at console.deno.com, add the environment variable ${PASSWORD_VARIABLE} as a secret ` +
         "in the Production context, and deploy again"
@@ -50,14 +51,14 @@ export const REFUSALS = {
   signIn: {
     status: 401,
     code: "SIGN_IN_NEEDED",
-    message: "Cannot show this without a sign-in or a valid read token",
+    message: "Cannot show this: the request has no session and no valid read token",
     hint: "send Authorization: Bearer with a read token, which the settings page creates",
     headers: { "www-authenticate": "Bearer" },
   },
   nodeToken: {
     status: 401,
     code: "TOKEN_INVALID",
-    message: "Cannot take reports: the request has no valid node token",
+    message: "Cannot accept reports: the request has no valid node token",
     hint:
       "create or rotate the node's token on the dashboard's settings page and set MODEL_SYNC_REPORT_TOKEN to it",
     headers: { "www-authenticate": "Bearer" },
@@ -65,32 +66,32 @@ export const REFUSALS = {
   crossSite: (fault: string): Denial => ({
     status: 403,
     code: "CROSS_SITE",
-    message: `Cannot take this form: ${fault}`,
-    hint: "send it from the dashboard's own page; a proxy has to pass the Host header unchanged",
+    message: `Cannot accept this form: ${fault}`,
+    hint: "send it from the dashboard's own page; a proxy must pass the Host header unchanged",
   }),
   bodyTooLarge: (bytesMax: number): Denial => ({
     status: 413,
     code: "BODY_TOO_LARGE",
-    message: `Cannot take this request: its body is longer than ${formatBytes(bytesMax)}`,
+    message: `Cannot accept this request: its body is longer than ${formatBytes(bytesMax)}`,
     hint: "send less at once",
   }),
   formType: {
     status: 415,
     code: "FORM_TYPE",
-    message: "Cannot take this form: its content type is not application/x-www-form-urlencoded",
+    message: "Cannot accept this form: its content type is not application/x-www-form-urlencoded",
     hint: "send it from the dashboard's own page",
   },
   reportTooLarge: {
     status: 413,
     code: "BODY_TOO_LARGE",
-    message: `Cannot take the events: the request has more than ${formatBytes(EVENTS_BYTES_MAX)}`,
+    message: `Cannot store the events: the request has more than ${formatBytes(EVENTS_BYTES_MAX)}`,
     hint: SEND_LESS,
     limits: EVENT_LIMITS,
   },
   bodyMissing: {
     status: 408,
     code: "BODY_MISSING",
-    message: "Cannot take this request: its body did not arrive",
+    message: "Cannot accept this request: its body did not arrive",
     hint: "send it again",
   },
   intake: (reason: string): Denial => ({
@@ -131,6 +132,6 @@ export function denialJson({ status, code, message, hint, limits, headers }: Den
 
 /** Returns the answer for people: plain text, so that it depends on nothing. */
 export function denialText({ status, message, hint, headers }: Denial): Response {
-  const text = `${message}.\n\n${hint.slice(0, 1).toUpperCase()}${hint.slice(1)}.\n`;
+  const text = `${sentence(message)}\n\n${sentence(hint)}\n`;
   return new Response(text, { status, headers: { ...headers, "content-type": "text/plain; charset=utf-8" } });
 }

@@ -61,7 +61,7 @@ export async function createToken(web: Web, kind: TokenKind, name: string): Prom
   const checkedName = kind === "node" ? nodeOf(name) : purposeOf(name);
   const tokens = await readTokens(web.kv);
   if (tokens.length >= TOKENS_MAX) {
-    throw new UsageError(`Cannot create a token: there are ${TOKENS_MAX}, which is the most`, {
+    throw new UsageError(`Cannot create a token: the limit of ${TOKENS_MAX} tokens is reached`, {
       code: "TOKENS_FULL",
       hint: "revoke tokens that nothing uses",
     });

@@ -11,17 +11,17 @@ import { GROUPS, STATES } from "../fleet/node_view.ts";
 
 const Time = z.string().meta({ format: "date-time", description: "ISO 8601, in UTC" });
 const Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-const NodeName = z.string().meta({ description: "Text from outside: escape it" });
+const NodeName = z.string().meta({ description: "Untrusted text: escape it" });
 
 const ReleaseName = z.object({ digest: Digest, sequence: z.number().nullable() })
   .meta({ id: "ReleaseName", description: "A release" });
 
 export const Run = z.object({
   node: NodeName,
-  runId: z.string().meta({ description: "Empty to the public" }),
+  runId: z.string().meta({ description: "Empty for the public" }),
   command: z.string(),
   outcome: z.string().meta({
-    description: "As the node's history has it, or `running`; later versions add words",
+    description: "As in the node's history, or `running`; later versions may add values",
   }),
   startedAt: Time,
   durationMs: z.number(),
@@ -43,7 +43,7 @@ export const Node = z.object({
   state: z.object({
     kind: z.enum(STATES),
     since: Time.nullable(),
-    reason: z.string().meta({ description: "A sentence; empty for `up`, and to the public" }),
+    reason: z.string().meta({ description: "A sentence; empty for `up` and for the public" }),
   }),
   troubles: z.array(z.object({
     tone: z.enum(["bad", "warn"]),
@@ -52,11 +52,11 @@ export const Node = z.object({
     title: z.string(),
     text: z.string(),
     at: Time,
-    command: z.string().nullable().meta({ description: "What to type on the node" }),
-  })).meta({ description: "What an operator has to know, most urgent first" }),
+    command: z.string().nullable().meta({ description: "A command to run on the node" }),
+  })).meta({ description: "Problems that need an operator, most urgent first" }),
   host: z.string().nullable(),
   active: ReleaseName.extend({ saidAt: Time }).nullable().meta({
-    description: "The release that consumers see",
+    description: "The active release",
   }),
   lag: z.object({
     publisher: NodeName,
@@ -86,7 +86,7 @@ const Counts = z.object({
 export type Counts = z.infer<typeof Counts>;
 
 export const Status = z.object({
-  ok: z.boolean().meta({ description: "Whether there are nodes and none of them needs an operator" }),
+  ok: z.boolean().meta({ description: "`true` if there are nodes and none needs an operator" }),
   sentence: z.string(),
   nodes: z.number(),
   counts: Counts,
@@ -94,10 +94,10 @@ export const Status = z.object({
 export type Status = z.infer<typeof Status>;
 
 export const Fleet = z.object({
-  version: z.string().meta({ description: "Grows with every report; `since` of the live stream" }),
+  version: z.string().meta({ description: "Grows with every report; the `since` of the live stream" }),
   status: Status,
   newest: z.array(ReleaseName.extend({ publisher: NodeName, at: Time })).meta({
-    description: "What each publisher published last",
+    description: "The newest release of each publisher",
   }),
   nodes: z.array(Node).meta({ description: "By name" }),
   next: z.string().nullable().meta({ description: "The `cursor` of the next page" }),
@@ -110,7 +110,7 @@ const Period = ReleaseName.extend({
   until: Time.nullable(),
   runId: z.string(),
   outcome: z.string(),
-}).meta({ id: "Period", description: "How long a release was active on a node" });
+}).meta({ id: "Period", description: "A period in which a release was active on a node" });
 export type Period = z.infer<typeof Period>;
 
 export const NodeDetails = Node.extend({
@@ -145,7 +145,9 @@ export const NodeDetails = Node.extend({
     startedAt: Time,
     step: z.string().nullable(),
   })),
-  periods: z.array(Period).meta({ description: "What was active in the last 30 days, oldest first" }),
+  periods: z.array(Period).meta({
+    description: "Releases that were active in the last 30 days, oldest first",
+  }),
   runs: z.array(Run).meta({ description: "Newest first" }),
   older: z.string().nullable().meta({ description: "The `before` of the next page of runs" }),
 }).meta({ id: "NodeDetails", description: "A node with its history" });
@@ -169,7 +171,7 @@ export const Release = z.object({
   carriers: z.array(z.string()),
   signer: z.string().nullable(),
   fileList: z.enum(["none", "claimed", "proven"]).meta({
-    description: "`proven`: the files give the digest",
+    description: "`proven`: the digest of the list is the digest of the release",
   }),
   files: z.array(z.object({ path: z.string(), size: z.number(), sha256: z.string() })),
   publications: z.array(z.object({
@@ -180,7 +182,7 @@ export const Release = z.object({
     revision: z.string().nullable(),
     previous: Digest.nullable(),
   })),
-  active: z.array(Period).meta({ description: "Where it was active and when, newest first" }),
+  active: z.array(Period).meta({ description: "Periods in which the release was active, newest first" }),
   quarantines: z.array(z.object({ node: NodeName, reason: z.string(), at: z.string() })),
   canaries: z.array(z.object({
     node: NodeName,
@@ -204,9 +206,9 @@ export type Release = z.infer<typeof Release>;
 
 export const Taken = z.object({
   accepted: z.number(),
-  unknownTypes: z.number().meta({ description: "Events of types of a later version, skipped" }),
-  invalid: z.number().meta({ description: "What is not an event, skipped" }),
-}).meta({ id: "Taken", description: "What became of a batch" });
+  unknownTypes: z.number().meta({ description: "Events of unknown types, which were skipped" }),
+  invalid: z.number().meta({ description: "Items that are not valid events, which were skipped" }),
+}).meta({ id: "Taken", description: "The result of a batch" });
 export type Taken = z.infer<typeof Taken>;
 
 export const Health = z.object({ ok: z.literal(true) }).meta({
@@ -220,10 +222,10 @@ export const Failure = z.object({
     message: z.string(),
     hint: z.string().meta({ description: "What to do next" }),
     limits: z.object({ events: z.number(), bytes: z.number() }).optional().meta({
-      description: "With 413: what one request may hold",
+      description: "With 413: the limits of one request",
     }),
   }),
-}).meta({ id: "Failure", description: "Why there is no other answer" });
+}).meta({ id: "Failure", description: "Why the request failed" });
 export type Failure = z.infer<typeof Failure>;
 
 /** What nodes post. */

@@ -10,49 +10,49 @@ export const FAILURES = {
   tooManyEvents: (count: number) => ({
     status: 413,
     code: "TOO_MANY_EVENTS",
-    message: `Cannot take ${count} events in one request: the limit is ${EVENTS_MAX}`,
+    message: `Cannot accept ${count} events in one request: the limit is ${EVENTS_MAX}`,
     hint: SEND_LESS,
     limits: EVENT_LIMITS,
   }),
   contentType: {
     status: 415,
     code: "CONTENT_TYPE",
-    message: "Cannot take the request: its content type is not application/cloudevents-batch+json",
+    message: "Cannot accept the request: its content type is not application/cloudevents-batch+json",
     hint: "send a JSON list of CloudEvents with this content type",
   },
   contentEncoding: {
     status: 415,
     code: "CONTENT_ENCODING",
-    message: "Cannot take the request: its body is compressed",
+    message: "Cannot accept the request: its body is compressed",
     hint: "send it without Content-Encoding",
     headers: { "accept-encoding": "identity" },
   },
   json: {
     status: 400,
     code: "JSON_INVALID",
-    message: "Cannot take the request: its body is not a JSON list",
+    message: "Cannot accept the request: its body is not a JSON list",
     hint: "send a JSON list of CloudEvents, as model-sync does",
   },
   otherNode: (node: string) => ({
     status: 403,
     code: "NODE_REFUSED",
-    message: `Cannot take events of the node ${
+    message: `Cannot accept events of the node ${
       quote(node.slice(0, NAME_CHARS_MAX))
-    }: the token is another node's`,
+    }: the token belongs to another node`,
     hint: "give this node its own token, or set report.node to the token's name",
   }),
   notWritten: {
     status: 503,
     code: "DATABASE_UNAVAILABLE",
-    message: "Cannot take the events: the dashboard's database cannot be written",
-    hint: "they can be sent again; the dashboard's log has the reason",
+    message: "Cannot store the events: the dashboard's database cannot be written",
+    hint: "send them again later; the dashboard's log has the reason",
     headers: { "retry-after": "30" },
   },
   unavailable: {
     status: 503,
     code: "DATABASE_UNAVAILABLE",
     message: "Cannot answer this request: the dashboard's database cannot be read",
-    hint: "request it again in a moment; the dashboard's log has the reason",
+    hint: "try again in a moment; the dashboard's log has the reason",
     headers: { "retry-after": "30" },
   },
   query: (message: string, hint: string) => ({

@@ -44,12 +44,12 @@ function fleetFamilies(
         value: all.filter((node) => node.state.kind === state).length,
       })),
     ),
-    gauge("nodes_left_out", "Nodes without series of their own, because there are too many.", [
+    gauge("nodes_left_out", "Nodes beyond the limit, which have no series of their own.", [
       { value: all.length - nodes.length },
     ]),
     gauge(
       "open_incidents",
-      "Incidents that have not ended, by kind.",
+      "Open incidents by kind.",
       ["late", "down"].map((kind) => ({
         labels: { kind },
         value: incidents.filter((incident) => incident.kind === kind).length,
@@ -66,29 +66,29 @@ function nodeFamilies(nodes: readonly NodeView[]): Family[] {
   return [
     gauge(
       "node_up",
-      "Whether the node reports: 0 for one that is down or has never reported.",
+      "1 if the node reports, 0 if it is down or has never reported.",
       each(isState("up", "late", "paused", "canary")),
     ),
     gauge(
       "node_late",
-      "Whether a run of the node did not start in time or takes too long.",
+      "1 if a run of the node did not start on time or takes too long.",
       each(isState("late")),
     ),
-    gauge("node_paused", "Whether an operator paused all roles of the node.", each(isState("paused"))),
-    gauge("node_canary", "Whether the active release of the node is in canary.", each(isState("canary"))),
+    gauge("node_paused", "1 if an operator paused all roles of the node.", each(isState("paused"))),
+    gauge("node_canary", "1 if the active release of the node is in canary.", each(isState("canary"))),
     gauge(
       "node_troubles",
-      "Problems of the node that need an operator.",
+      "Number of problems that need an operator.",
       each(({ troubles }) => troubles.length),
     ),
     gauge(
       "node_behind_releases",
-      "How many releases newer than the node's active one its publisher has published.",
+      "Releases that the publisher published after the node's active one.",
       each(({ lag }) => lag?.releases ?? null),
     ),
     gauge(
       "node_active_release_info",
-      "The release that consumers of the node see; always 1.",
+      "The active release of the node; the value is always 1.",
       nodes.flatMap(({ row: { node, active } }) =>
         active === null ? [] : [{
           labels: {
@@ -102,12 +102,12 @@ function nodeFamilies(nodes: readonly NodeView[]): Family[] {
     ),
     gauge(
       "node_last_success_timestamp_seconds",
-      "When the node's last successful run began, by its clock.",
+      "Start of the node's last successful run, by the node's clock.",
       each(({ row }) => secondsOf(row.lastSuccessAt)),
     ),
     gauge(
       "node_last_report_timestamp_seconds",
-      "When the node last reported, by the dashboard's clock.",
+      "Time of the node's last report, by the dashboard's clock.",
       each(({ row }) => secondsOf(row.lastReceivedAt)),
     ),
   ];
@@ -123,17 +123,17 @@ function processFamilies(counts: IngestCounts, subscribers: number): Family[] {
   return [
     counter(
       "events_total",
-      "Events that this process got, by what became of them.",
+      "Events received by this process, by result.",
       Object.entries(results).map(([result, value]) => ({ labels: { result }, value })),
     ),
-    counter("failed_batches_total", "Batches that the database did not take.", [{ value: failed }]),
+    counter("failed_batches_total", "Batches that could not be stored.", [{ value: failed }]),
     {
       name: `${PREFIX}_ingest_duration_seconds`,
       type: "histogram",
-      help: "How long batches took to be stored.",
+      help: "Time to store a batch.",
       samples: histogram(counts),
     },
-    gauge("live_subscribers", "Pages that are open and updated.", [{ value: subscribers }]),
+    gauge("live_subscribers", "Open pages that receive live updates.", [{ value: subscribers }]),
   ];
 }
 

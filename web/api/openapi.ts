@@ -18,17 +18,17 @@ export function openApiDescription(): Record<string, unknown> {
       title: "model-sync dashboard",
       version: VERSION,
       description:
-        "Fields, outcomes and roles may be added: ignore those that you do not know. Names are text " +
-        "from outside. On a dashboard that is public, readers who did not sign in get states and names of " +
-        "releases; fields with hosts, paths, errors and reasons are `null` or empty for them.",
+        "Later versions may add fields, outcomes and roles: ignore those that you do not know. Names are " +
+        "untrusted text. On a public dashboard, readers who are not signed in get node states and release " +
+        "names; fields with hosts, paths, errors and reasons are `null` or empty.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],
     tags: [
-      { name: "reports", description: "What nodes send" },
-      { name: "fleet", description: "What programs read" },
-      { name: "monitoring", description: "What monitors read" },
-      { name: "pages", description: "What people read" },
+      { name: "reports", description: "Sent by nodes" },
+      { name: "fleet", description: "For programs" },
+      { name: "monitoring", description: "For monitoring" },
+      { name: "pages", description: "For people" },
     ],
     paths: pathsOf(OPERATIONS),
     components: {

@@ -52,13 +52,13 @@ const WHO = { "WWW-Authenticate": "`Bearer`" };
 /** What the guard answers in the place of any operation. */
 const GUARD = {
   400: failure("The address or the query cannot be read"),
-  403: failure("Not under this host name, or not over a proxy: the dashboard has no password"),
+  403: failure("The host name or the proxy is refused because the dashboard has no password"),
   503: failure("No password is set, or the database cannot be read", RETRY),
 } as const;
 
 const READ = {
   ...GUARD,
-  401: failure("A sign-in or a read token is needed", WHO),
+  401: failure("The request has no session and no valid read token", WHO),
   500: failure("The dashboard's log has the reason"),
 } as const;
 
@@ -70,7 +70,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/api/v1/events",
     route: "/api/v1/events",
-    summary: "Takes a batch of a node's events",
+    summary: "Stores a batch of a node's events",
     tag: "reports",
     security: ["nodeToken"],
     body: { [BATCH_CONTENT_TYPE]: { schema: answers.Batch } },
@@ -78,14 +78,14 @@ export const API_OPERATIONS: readonly Operation[] = [
       ...GUARD,
       200: ok(
         answers.Taken,
-        "Everything that this version can read is stored. The same batch may come again",
+        "All events that this version understands are stored. A batch may be sent again",
       ),
       400: failure("The body is not a JSON list"),
       401: failure("The request has no valid node token", WHO),
-      403: failure("An event is of a node that the token does not cover; nothing of the batch was taken"),
+      403: failure("An event belongs to a node that the token does not cover; nothing was stored"),
       408: failure("The body did not arrive"),
-      413: failure("The request holds more than 1,000 events or 1 MiB; `limits` has the numbers"),
-      415: failure("The body is of another content type, or compressed"),
+      413: failure("The request has more than 1,000 events or 1 MiB; see `limits`"),
+      415: failure("The content type is wrong, or the body is compressed"),
       500: failure("The dashboard's log has the reason"),
       503: failure("The database cannot be written; the same batch can be sent again", RETRY),
     },
@@ -101,8 +101,8 @@ export const API_OPERATIONS: readonly Operation[] = [
     query: FleetQuery,
     answers: {
       ...READ,
-      200: { ...ok(answers.Fleet, "The fleet as it is now"), headers: { ETag: "Of the content" } },
-      304: { description: "The answer is the one that `If-None-Match` names" },
+      200: { ...ok(answers.Fleet, "The fleet as it is now"), headers: { ETag: "Changes with the content" } },
+      304: { description: "The content still has the `ETag` in `If-None-Match`" },
     },
   },
   {
@@ -118,7 +118,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     answers: {
       ...READ,
       200: ok(answers.NodeDetails, "The node"),
-      404: failure("There is no node of this name"),
+      404: failure("No node has this name"),
     },
   },
   {
@@ -130,7 +130,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     security: READERS,
     pathParameters: { run: "The id of the run" },
     query: RunQuery,
-    answers: { ...READ, 200: ok(answers.RunDetails, "The run"), 404: failure("There is no run of this id") },
+    answers: { ...READ, 200: ok(answers.RunDetails, "The run"), 404: failure("No run has this id") },
   },
   {
     method: "get",
@@ -187,13 +187,13 @@ export const API_OPERATIONS: readonly Operation[] = [
     method: "get",
     path: "/healthz",
     route: "/healthz",
-    summary: "Says whether the database answers within two seconds",
+    summary: "Checks whether the database answers within two seconds",
     tag: "monitoring",
     security: [],
     answers: {
       400: GUARD[400],
-      200: ok(answers.Health, "It does"),
-      503: failure("It does not", RETRY),
+      200: ok(answers.Health, "The database answers"),
+      503: failure("The database does not answer", RETRY),
     },
   },
   {
@@ -209,7 +209,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     answers: {
       ...READ,
       200: { description: "The badge", content: { "image/svg+xml": {} } },
-      404: { description: "A badge that says that there is no such node", content: { "image/svg+xml": {} } },
+      404: { description: "A badge that says `unknown node`", content: { "image/svg+xml": {} } },
     },
   },
   {

@@ -16,9 +16,9 @@ function refusal(description: string): Answer {
 }
 
 const GUARD: Operation["answers"] = {
-  303: { description: "The way on, such as to the sign-in page" },
+  303: { description: "A redirect, such as to the sign-in page" },
   400: refusal("The address or the query cannot be read"),
-  403: refusal("Not under this host name, or not over a proxy: the dashboard has no password"),
+  403: refusal("The host name or the proxy is refused because the dashboard has no password"),
   500: refusal("The dashboard's log has the reason"),
   503: refusal("No password is set, or the database cannot be read"),
 };
@@ -38,7 +38,7 @@ function pageAt(route: string, summary: string, { isPublic = false, place }: Pag
     security: ["session", "readToken"],
     isPublic,
     ...(place === undefined ? {} : { pathParameters: { [place[0]]: place[1] } }),
-    answers: { ...GUARD, 200: page("The page"), 404: page("There is nothing at this address") },
+    answers: { ...GUARD, 200: page("The page"), 404: page("Nothing has this address") },
   };
 }
 
@@ -53,12 +53,12 @@ function formAt(route: string, summary: string): Operation {
     body: FORM,
     answers: {
       ...GUARD,
-      200: page("The page with what came of it"),
+      200: page("The page with the result"),
       401: refusal("The password is wrong"),
-      404: page("What the form is about is gone"),
+      404: page("The token or the node no longer exists"),
       408: refusal("The form did not arrive"),
       413: refusal("The form is too long"),
-      415: refusal("The form is of another content type"),
+      415: refusal("The content type is wrong"),
       429: refusal("Too many attempts"),
     },
   };
@@ -86,7 +86,7 @@ const DIGEST = ["digest", "The release's digest, or the beginning of it"] as con
 
 export const PAGE_OPERATIONS: readonly Operation[] = [
   pageAt("/", "Shows the fleet", { isPublic: true }),
-  pageAt("/news", "Shows what happened"),
+  pageAt("/news", "Shows the activity of the fleet"),
   pageAt("/nodes/:node", "Shows a node", { isPublic: true, place: NODE }),
   pageAt("/runs/:run", "Shows a run", { place: ["run", "The run's id"] }),
   pageAt("/releases", "Shows the releases", { isPublic: true }),
@@ -109,6 +109,6 @@ export const PAGE_OPERATIONS: readonly Operation[] = [
     404: page("There is no such file"),
   }),
   fileAt("/favicon.svg", "Returns the icon", { "image/svg+xml": {} }),
-  fileAt("/favicon.ico", "Leads to the icon", {}, { 308: { description: "The icon's address" } }),
-  fileAt("/robots.txt", "Asks search engines to stay away", TEXT),
+  fileAt("/favicon.ico", "Redirects to the icon", {}, { 308: { description: "The icon's address" } }),
+  fileAt("/robots.txt", "Asks search engines not to index the pages", TEXT),
 ];

@@ -16,7 +16,7 @@ function limit(max: number, usual: number) {
 export const FleetQuery = z.object({
   group: z.enum(GROUPS).optional().meta({ description: "Only nodes of this group" }),
   state: z.enum([...STATES, "trouble"]).optional().meta({
-    description: "Only nodes in this state, or those that need an operator",
+    description: "Only nodes in this state; `trouble`: only nodes that need an operator",
   }),
   q: z.string().max(NAME_CHARS_MAX).default("").meta({
     description: "A part of a name, a host, a role or a release",
@@ -42,13 +42,13 @@ export const RunQuery = z.object({
 
 export const BadgeQuery = z.object({
   show: z.enum(["state", "release"]).default("state").meta({
-    description: "What the badge says of the node",
+    description: "Show the state or the active release",
   }),
 });
 
 export const LiveQuery = z.object({
   since: z.string().optional().meta({
-    description: "The `version` that the reader knows; the header `Last-Event-ID` goes before it",
+    description: "The `version` that the reader has; the header `Last-Event-ID` takes precedence",
   }),
 });
 
@@ -62,6 +62,6 @@ export function parseQuery<Schema extends z.ZodType>(
   const [issue] = parsed.error.issues;
   return FAILURES.query(
     `Cannot read the query: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`,
-    "the description at /api/v1/openapi.json has the parameters",
+    "see the parameters in /api/v1/openapi.json",
   );
 }

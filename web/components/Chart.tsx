@@ -34,15 +34,15 @@ export function Chart(
         <span>{caption}</span>
         {legend !== undefined && <ul class="legend">{legend}</ul>}
       </figcaption>
-      <div class={yTicks === undefined ? "chart-grid" : "chart-grid chart-grid-y"}>
+      <div class={yTicks === undefined ? undefined : "chart-grid-y"}>
         {yTicks !== undefined && (
-          <svg class="chart-y" width="100%" height={height} aria-hidden="true">
+          <svg width="100%" height={height} aria-hidden="true">
             {yTicks.map(({ part, label }) => (
               <text x="100%" y={(1 - part) * height} dy=".32em" text-anchor="end">{label}</text>
             ))}
           </svg>
         )}
-        <svg class="chart-plot" width="100%" height={height} role="img" aria-label={summary}>
+        <svg width="100%" height={height} role="img" aria-label={summary}>
           {yTicks?.map(({ part }) => {
             const y = (1 - part) * height;
             return <line class="gridline" x1="0" x2="100%" y1={y} y2={y} />;
@@ -116,7 +116,6 @@ export const COURSE_WIDTH = 1000;
 export function Course({ path, height }: { readonly path: string; readonly height: number }) {
   return (
     <svg
-      class="stretched"
       width="100%"
       height={height}
       viewBox={`0 0 ${COURSE_WIDTH} ${height}`}
@@ -130,7 +129,7 @@ export function Course({ path, height }: { readonly path: string; readonly heigh
 /** Renders a piece of a line for a legend. */
 export function Swatch({ name }: { readonly name: string }) {
   return (
-    <svg class="swatch" width="20" height="12" aria-hidden="true">
+    <svg width="20" height="12" aria-hidden="true">
       <line class={name} x1="1" x2="19" y1="6" y2="6" />
     </svg>
   );

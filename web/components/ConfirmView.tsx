@@ -39,18 +39,18 @@ function wordsOf(question: Question): Words {
   if (question.what === "sign-everyone-out") {
     return {
       title: "Sign everyone out?",
-      text: "Every session ends at once, also yours. Tokens stay valid.",
+      text: "All sessions end immediately, including yours. Tokens stay valid.",
       button: "Sign everyone out",
       action: SETTINGS_FORMS.signEveryoneOut,
     };
   }
   if (question.what === "forget") {
     return {
-      title: `Forget the node ${shownText(question.node)}?`,
+      title: `Remove the node ${shownText(question.node)}?`,
       text:
         "Its runs and incidents are deleted and cannot be restored. Its token stays valid until you revoke it: a " +
         "node that still reports comes back with what it reports from then on.",
-      button: "Forget the node",
+      button: "Remove the node",
       action: SETTINGS_FORMS.forgetNode,
     };
   }
@@ -61,8 +61,8 @@ function wordsOf(question: Question): Words {
     return {
       title: `Rotate the token for ${whose}?`,
       text: token.kind === "node"
-        ? "The old token is invalid at once. The node keeps its reports until it has the new one."
-        : "The old token is invalid at once. What reads the dashboard with it gets 401 until it has the new one.",
+        ? "The old token stops working immediately. The node keeps its reports and sends them when it has the new one."
+        : "The old token stops working immediately. Programs that use it get 401 until they have the new one.",
       button: "Rotate the token",
       action: SETTINGS_FORMS.rotateToken,
     };
@@ -70,8 +70,8 @@ function wordsOf(question: Question): Words {
   return {
     title: `Revoke the token for ${whose}?`,
     text: token.kind === "node"
-      ? "The token is invalid at once. The node keeps its reports and cannot send them. What it has reported stays."
-      : "The token is invalid at once. What reads the dashboard with it gets 401.",
+      ? "The token stops working immediately. The node can no longer send its reports. Earlier reports stay."
+      : "The token stops working immediately. Programs that use it get 401.",
     button: "Revoke the token",
     action: SETTINGS_FORMS.revokeToken,
   };

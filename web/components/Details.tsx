@@ -4,13 +4,12 @@ import { plural } from "../../lib/core/format.ts";
 interface DetailsProps {
   readonly summary: ComponentChildren;
   readonly children: ComponentChildren;
-  readonly isOpen?: boolean;
 }
 
 /** Renders what is read only on demand. */
-export function Details({ summary, children, isOpen = false }: DetailsProps) {
+export function Details({ summary, children }: DetailsProps) {
   return (
-    <details class="details" open={isOpen}>
+    <details class="details">
       <summary>{summary}</summary>
       <div>{children}</div>
     </details>

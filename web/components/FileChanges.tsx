@@ -35,8 +35,9 @@ export function FileChanges({ diff }: { readonly diff: ReleaseDiff }) {
       {comparedTo !== undefined && (
         <Notice tone="warn" title="Only the first files were compared">
           <p>
-            A node lists at most 2,000 files of a release. The files after{" "}
-            <code>{shownText(comparedTo)}</code> are not known here.
+            A node lists at most 2,000 files of a release. Files after <code>{shownText(comparedTo)}</code>
+            {" "}
+            are not compared.
           </p>
         </Notice>
       )}
@@ -59,7 +60,7 @@ export function FileChanges({ diff }: { readonly diff: ReleaseDiff }) {
       )}
       {!isProven && (
         <p class="small quiet-text">
-          At least one of the two lists could not be checked against its digest: it is what a node claimed.
+          At least one of the two file lists is not verified: it is shown as the node reported it.
         </p>
       )}
     </>

@@ -12,21 +12,12 @@ export function NodeLink({ node }: { readonly node: string }) {
   );
 }
 
-interface ReleaseChipProps {
-  readonly release: ReleaseName;
-  /** Whether it leads to the release's page; it does by default. */
-  readonly linked?: boolean;
-}
-
-/** Renders a release as its sequence and the beginning of its digest. */
-export function ReleaseChip({ release, linked = true }: ReleaseChipProps) {
-  const name = (
-    <>
-      {release.sequence !== undefined && <b>{release.sequence}</b>}
-      <code>{shortDigest(release.digest)}</code>
-    </>
+/** Renders a release as a link to its page: its sequence and the beginning of its digest. */
+export function ReleaseChip({ release: { digest, sequence } }: { readonly release: ReleaseName }) {
+  return (
+    <a class="release" href={addresses.release(digest)} title={digest}>
+      {sequence !== undefined && <b>{sequence}</b>}
+      <code>{shortDigest(digest)}</code>
+    </a>
   );
-  return linked
-    ? <a class="release" href={addresses.release(release.digest)} title={release.digest}>{name}</a>
-    : <span class="release" title={release.digest}>{name}</span>;
 }

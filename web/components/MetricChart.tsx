@@ -12,22 +12,17 @@ import { Chart, Course, COURSE_WIDTH, DataTable, Swatch } from "./Chart.tsx";
 import { PageContext } from "./PageContext.tsx";
 import { Time } from "./Time.tsx";
 
-interface MetricChartProps {
-  readonly course: MetricCourse;
-  readonly live?: string;
-}
-
 const HEIGHT = 150;
 
 /** Renders how a canary's metric went, with its baseline and the limits that it had to keep. */
-export function MetricChart({ course, live }: MetricChartProps) {
+export function MetricChart({ course }: { readonly course: MetricCourse }) {
   const { zone } = useContext(PageContext);
   const name = shownText(course.name);
   const samples = course.samples.map(({ at, value }) => ({ at: new Date(at), value }));
   const first = samples[0];
   const last = samples.at(-1);
   if (first === undefined || last === undefined) {
-    return <p class="quiet-text" data-live={live}>{name}: no sample yet.</p>;
+    return <p class="quiet-text">{name}: no sample yet.</p>;
   }
   const limits = metricLimits(course);
   const values = samples.flatMap(({ value }) => value ?? []);
@@ -52,7 +47,6 @@ export function MetricChart({ course, live }: MetricChartProps) {
           <Swatch name={`line-${kind}`} /> {label} {formatNumber(value)}
         </li>
       ))}
-      live={live}
       table={
         <DataTable
           caption={`Samples of ${name}`}

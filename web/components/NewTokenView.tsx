@@ -19,11 +19,11 @@ export function NewTokenView({ token, secret, origin }: NewTokenViewProps) {
     <>
       <Breadcrumb crumbs={[{ label: "Settings", href: addresses.settings() }]} />
       <PageTitle>{token.kind === "node" ? `Token for the node ${name}` : `Read token ${name}`}</PageTitle>
-      <Notice tone="warn" role="status" title="The token is shown once. Copy it now.">
+      <Notice tone="warn" role="status" title="Copy the token now. It is shown only once.">
         <p>
           <Command command={secret} />
         </p>
-        <p>The dashboard stores only its hash. If you lose it, rotate it.</p>
+        <p>The dashboard stores only its hash. If you lose the token, rotate it.</p>
       </Notice>
       {token.kind === "node"
         ? <NodeSteps node={token.name} secret={secret} origin={origin} />
@@ -43,17 +43,16 @@ function NodeSteps(
       <Section title="Configuration of the node" note="bot.yaml">
         <pre class="log">{yamlOf(node, origin)}</pre>
         <p>
-          Without{" "}
-          <code>node</code>, the machine reports as its host and what the run is for. The token then covers it
-          if the host is {shownText(node)}.
+          Without <code>node</code>, the machine reports as its host name and the kind of run, such as{" "}
+          <code>bot-1/client</code>. The token covers these names if the host name is {shownText(node)}.
         </p>
       </Section>
-      <Section title="Environment of the node" note="or a line of .env without export">
+      <Section title="Environment of the node" note="or a line in .env, without export">
         <p>
           <Command command={`export MODEL_SYNC_REPORT_TOKEN=${secret}`} />
         </p>
       </Section>
-      <Section title="Check it">
+      <Section title="Check the connection">
         <p>
           <Command command="model-sync doctor" />
         </p>
@@ -64,13 +63,13 @@ function NodeSteps(
 
 function ReaderSteps({ secret, origin }: { readonly secret: string; readonly origin: string }) {
   return (
-    <Section title="Read the dashboard with it">
+    <Section title="Use the token">
       <p>
         <Command command={`curl -H 'Authorization: Bearer ${secret}' ${origin}${addresses.statusJson()}`} />
       </p>
       <p>
-        The token reads every page and the API but the settings, and changes nothing. Prometheus reads{" "}
-        <code>{addresses.metrics()}</code> with it as <code>authorization: credentials</code>.
+        The token can read the API and every page except the settings. It cannot change anything. Prometheus
+        reads <code>{addresses.metrics()}</code> with the token in <code>authorization: credentials</code>.
       </p>
     </Section>
   );

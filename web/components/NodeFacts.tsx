@@ -66,7 +66,7 @@ function timeFacts({ row, next }: NodeView, incident: IncidentRow | undefined): 
       ? { label: "Next run", value: "–" }
       : { label: "Next run", value: <Time at={next.at} style="clock" />, note: shownText(next.role) },
     lastSuccessAt !== null && { label: "Last success", value: <Time at={lastSuccessAt} /> },
-    lastReceivedAt !== null && { label: "Last heard", value: <Time at={lastReceivedAt} /> },
+    lastReceivedAt !== null && { label: "Last report", value: <Time at={lastReceivedAt} /> },
     incident !== undefined && {
       label: "Open incident",
       value: <a href={`${addresses.incidents()}?node=${encodeURIComponent(row.node)}`}>{incident.kind}</a>,
@@ -86,7 +86,7 @@ function machineFacts({ host, report }: NodeRow): MaybeFact[] {
     report.configFingerprint !== "" && {
       label: "Configuration",
       value: (
-        <code title="The same for the same settings">{shownText(report.configFingerprint).slice(0, 8)}</code>
+        <code title="Fingerprint of the settings">{shownText(report.configFingerprint).slice(0, 8)}</code>
       ),
     },
     report.freeBytes !== null && { label: "Free disk", value: formatBytes(report.freeBytes) },

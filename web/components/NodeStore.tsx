@@ -14,7 +14,7 @@ export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undef
     <>
       {releases.length > 0 && (
         <Section
-          title="Releases in its store"
+          title="Releases in the store"
           note={plural(releases.length + heartbeat.leftOut.releases, "release")}
         >
           <Table
@@ -22,7 +22,7 @@ export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undef
             columns={[{ label: "Release", grows: true }, { label: "Files", align: "end" }, {
               label: "Size",
               align: "end",
-            }, { label: "Made", align: "end" }]}
+            }, { label: "Created", align: "end" }]}
           >
             {releases.map((release) => (
               <Row key={release.digest}>
@@ -32,14 +32,14 @@ export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undef
                   note={release.digest === current?.digest
                     ? "active"
                     : release.digest === previous?.digest
-                    ? "a rollback activates it"
+                    ? "rollback activates this one"
                     : undefined}
                 >
                   <ReleaseChip release={release} />
                 </Cell>
                 <Cell label="Files" align="end">{String(release.files)}</Cell>
                 <Cell label="Size" align="end">{formatBytes(release.bytes)}</Cell>
-                <Cell label="Made" align="end">
+                <Cell label="Created" align="end">
                   <Time at={release.createdAt} />
                 </Cell>
               </Row>
@@ -54,14 +54,17 @@ export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undef
         >
           <Table
             caption="Quarantine"
-            columns={[{ label: "Release" }, { label: "Why", grows: true }, { label: "Since", align: "end" }]}
+            columns={[{ label: "Release" }, { label: "Reason", grows: true }, {
+              label: "Since",
+              align: "end",
+            }]}
           >
             {quarantine.map((entry) => (
               <Row key={entry.digest}>
                 <Cell label="" kind="head">
                   <ReleaseChip release={entry} />
                 </Cell>
-                <Cell label="Why" kind="wide">{shownText(entry.reason)}</Cell>
+                <Cell label="Reason" kind="wide">{shownText(entry.reason)}</Cell>
                 <Cell label="Since" align="end">
                   <Time at={entry.at} />
                 </Cell>

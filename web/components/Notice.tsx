@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Tone } from "../fleet/tone.ts";
 import { Mark } from "./Mark.tsx";
-import { sentence } from "../fleet/words.ts";
+import { sentence } from "../shared/words.ts";
 import type { IntakeProblem } from "../local/local_intake.ts";
 import { shownText } from "../shared/shown_text.ts";
 import { Time } from "./Time.tsx";
@@ -38,7 +38,8 @@ export function IntakeNotice({ problem }: { readonly problem: IntakeProblem | un
           tone="bad"
           title={
             <>
-              This machine's runs are not shown since <Time at={problem.since.toISOString()} style="clock" />.
+              Runs of this machine have been missing since{" "}
+              <Time at={problem.since.toISOString()} style="clock" />.
             </>
           }
         >
@@ -54,8 +55,8 @@ export function PasswordNotice({ check }: { readonly check: PasswordCheck }) {
   if (check.kind === "right") return null;
   if (check.kind === "wrong") {
     return (
-      <Notice tone="bad" role="alert" title="This is not the password.">
-        <p>Check the keyboard's layout and Caps Lock, and type it again.</p>
+      <Notice tone="bad" role="alert" title="Wrong password.">
+        <p>Check the keyboard layout and Caps Lock, and try again.</p>
       </Notice>
     );
   }
@@ -64,8 +65,8 @@ export function PasswordNotice({ check }: { readonly check: PasswordCheck }) {
     <Notice tone="warn" role="alert" title={`The password was not checked. Try again in ${wait}.`}>
       <p>
         {check.reason === "limit"
-          ? "There were too many wrong passwords. Those who are signed in are not affected."
-          : "Too many people sign in at this moment."}
+          ? "Too many wrong passwords were entered. People who are already signed in are not affected."
+          : "Too many people are signing in right now."}
       </p>
     </Notice>
   );

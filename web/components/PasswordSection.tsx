@@ -13,8 +13,8 @@ export function PasswordSection({ password }: { readonly password: PasswordFacts
       <Section id="password" title="Password">
         <p class="prose">
           The variable <code>{password.variable}</code>{" "}
-          sets the password. To change it, change the variable where the dashboard is started.
-          {password.variable === HASH_VARIABLE && " Everybody is signed out when the hash changes."}
+          sets the password. To change the password, change this variable and restart the dashboard.
+          {password.variable === HASH_VARIABLE && " A new hash signs everyone out."}
         </p>
       </Section>
     );
@@ -24,7 +24,8 @@ export function PasswordSection({ password }: { readonly password: PasswordFacts
     <Section id="password" title="Password" note={isStored ? undefined : "Not set"}>
       {!isStored && (
         <p class="prose">
-          Without a password, the dashboard listens on this machine alone. With one, everybody has to sign in.
+          Without a password, the dashboard listens only on this machine. With a password, everyone must sign
+          in.
         </p>
       )}
       <form class="form" method="post" action={SETTINGS_FORMS.password}>
@@ -44,13 +45,13 @@ export function PasswordSection({ password }: { readonly password: PasswordFacts
         <PasswordField name="again" label="New password again" autoComplete="new-password" />
         <p id="password-note">
           {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.
-          {isStored && " Everybody else is signed out."}
+          {isStored && " Everyone else is signed out."}
         </p>
         <button type="submit">{isStored ? "Change the password" : "Set the password"}</button>
       </form>
       {isStored && (
         <p class="prose">
-          If the password is lost, set another one on the machine:{" "}
+          If you lose the password, set a new one on the machine:{" "}
           <Command command="model-sync dashboard --set-password" />
         </p>
       )}
@@ -87,7 +88,8 @@ export function SessionsSection() {
   return (
     <Section id="sessions" title="Sessions">
       <p class="prose">
-        A session lasts 30 days, or 7 without a visit. If a cookie may have been copied, sign everyone out.
+        A session ends after 30 days, or after 7 days without a visit. If a session cookie may have leaked,
+        sign everyone out.
       </p>
       <p>
         <a class="button" href={`${addresses.settings()}?ask=sign-everyone-out`}>Sign everyone out</a>

@@ -2,7 +2,7 @@ import { useContext } from "preact/hooks";
 import { addresses } from "../shared/addresses.ts";
 import { formatDuration, plural } from "../../lib/core/format.ts";
 import { partOf, percent, type Span } from "../charts/time_axis.ts";
-import { releaseWords } from "../fleet/words.ts";
+import { releaseWords } from "../shared/words.ts";
 import type { NodePeriods, ReleaseView } from "../fleet/view_release.ts";
 import type { Tone } from "../fleet/tone.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
@@ -25,7 +25,7 @@ const TONES: Readonly<Record<NodePeriods["fate"], Tone>> = {
   "canary": "calm",
   "rolled back": "bad",
   "replaced": "quiet",
-  "not active any more": "quiet",
+  "no longer active": "quiet",
 };
 
 interface PeriodTableProps {
@@ -104,7 +104,7 @@ interface UntilProps {
 /** When a period ended, and how long it was. */
 function Until({ period: { at, until }, isActive }: UntilProps) {
   const { now } = useContext(PageContext);
-  if (until === null && !isActive) return <>its end is unknown</>;
+  if (until === null && !isActive) return <>end unknown</>;
   const end = until === null ? now.getTime() : Date.parse(until);
   const length = formatDuration(Math.max(0, end - Date.parse(at)));
   if (until === null) return <>for {length}</>;
@@ -160,7 +160,7 @@ export function WhereActive({ view: { nodes }, now }: WhereActiveProps) {
   if (periods.length === 0) {
     return (
       <Section title="Where it was active" live="periods">
-        <p class="quiet-text">No consumer has activated it yet.</p>
+        <p class="quiet-text">No consumer has activated this release yet.</p>
       </Section>
     );
   }

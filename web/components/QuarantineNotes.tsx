@@ -20,7 +20,7 @@ export function QuarantineNotes({ digest, notes }: QuarantineNotesProps) {
         caption="Quarantine"
         columns={[
           { label: "Node", size: "large" },
-          { label: "Why" },
+          { label: "Reason" },
           { label: "Since", size: "medium", align: "end" },
         ]}
       >
@@ -29,7 +29,7 @@ export function QuarantineNotes({ digest, notes }: QuarantineNotesProps) {
             <Cell label="" kind="head">
               <NodeLink node={node} />
             </Cell>
-            <Cell label="Why" kind="wide">{shownText(reason)}</Cell>
+            <Cell label="Reason" kind="wide">{shownText(reason)}</Cell>
             <Cell label="Since" align="end">
               <Time at={at} style="clock" />
             </Cell>
@@ -37,7 +37,7 @@ export function QuarantineNotes({ digest, notes }: QuarantineNotesProps) {
         ))}
       </Table>
       <p class="next-step">
-        Pulls refuse the release there. To allow it again, type on the node:{" "}
+        Pulls on these nodes refuse the release. To release it from quarantine, run on the node:{" "}
         <Command command={`model-sync quarantine lift ${shortDigest(digest)}`} />
       </p>
     </Section>

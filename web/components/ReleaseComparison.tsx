@@ -25,18 +25,18 @@ export function ReleaseComparison({ row, comparison }: ReleaseComparisonProps) {
       {meant === undefined && against !== undefined && (
         <p class="compared">
           From <ReleaseChip release={against} /> to <ReleaseChip release={row} />.{" "}
-          <a href={`${addresses.releaseDiff(against.digest, row.digest)}#changes`}>The other way round</a>
+          <a href={`${addresses.releaseDiff(against.digest, row.digest)}#changes`}>Swap the two</a>
         </p>
       )}
       {diff !== undefined && <FileChanges diff={diff} />}
       {diff === undefined && against !== undefined && (
         <p class="quiet-text">
-          The two cannot be compared: no node has listed the files of both. The node that publishes a release
-          reports them.
+          Cannot compare these releases: the files of at least one are unknown. The publisher of a release
+          reports its files.
         </p>
       )}
       {against === undefined && meant === undefined && (
-        <p class="quiet-text">No release before this one is known. Choose one to compare it with.</p>
+        <p class="quiet-text">No earlier release is known. Choose a release to compare with.</p>
       )}
     </>
   );
@@ -67,7 +67,7 @@ function AgainstForm({ row, comparison: { near, against, typed, meant } }: Relea
           type="search"
           name="other"
           value={meant === undefined ? "" : typed ?? ""}
-          placeholder="Digest, its beginning or sequence"
+          placeholder="Digest or sequence"
           maxLength={80}
           autoComplete="off"
           spellcheck={false}
@@ -92,16 +92,17 @@ interface UnclearProps {
 function Unclear({ row, typed, meant }: UnclearProps) {
   if (meant.length === 0) {
     return (
-      <Notice tone="warn" title={`No release is named ${shownText(typed)}`} role="alert">
+      <Notice tone="warn" title={`No release matches ${shownText(typed)}`} role="alert">
         <p>
-          Type at least 4 digits of a digest, or a sequence. <code>model-sync status</code>{" "}
-          shows both on a node.
+          Enter at least 4 digits of the digest, or the sequence. On a node, <code>model-sync status</code>
+          {" "}
+          shows both.
         </p>
       </Notice>
     );
   }
   return (
-    <Notice tone="warn" title={`Several releases are named ${shownText(typed)}`} role="alert">
+    <Notice tone="warn" title={`Several releases match ${shownText(typed)}`} role="alert">
       <ul class="plain">
         {meant.map((one) => (
           <li key={one.digest}>

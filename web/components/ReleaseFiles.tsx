@@ -29,7 +29,7 @@ export function ReleaseFiles({ row, files }: ReleaseFilesProps) {
   if (files === undefined || files.length === 0) {
     return (
       <p class="quiet-text">
-        No node has listed the files of this release. The node that publishes a release reports them.
+        No node has reported the files of this release. The publisher of a release reports them.
       </p>
     );
   }
@@ -53,23 +53,23 @@ export function ReleaseFiles({ row, files }: ReleaseFilesProps) {
 /** Whether the list gives the digest. */
 function Trust({ row, files }: { readonly row: ReleaseRow; readonly files: readonly ListedFile[] }) {
   if (row.fileList === "proven") {
-    return <p class="lead-small">The list was checked: these files give the digest of the release.</p>;
+    return <p>Verified: the digest of this list is the digest of the release.</p>;
   }
   const total = row.files ?? files.length;
   return (
-    <Notice tone="warn" title="This list is claimed, not proven">
+    <Notice tone="warn" title="This file list is not verified">
       {files.length < total
         ? (
           <p>
-            The node that published the release listed {files.length} of{" "}
-            {plural(total, "file")}. A list with gaps cannot be checked against the digest. Run{" "}
-            <code>model-sync verify</code> on a node to check its files.
+            The publisher listed {files.length} of{" "}
+            {plural(total, "file")}. An incomplete list cannot be checked against the digest. Run{" "}
+            <code>model-sync verify</code> on a node to check the files there.
           </p>
         )
         : (
           <p>
-            The listed files do not give the digest of the release. Run <code>model-sync verify</code>{" "}
-            on the nodes that have it, and check the node that reported the list.
+            The listed files do not match the digest of the release. Run <code>model-sync verify</code>{" "}
+            on the nodes that have the release, and check the node that reported the list.
           </p>
         )}
     </Notice>

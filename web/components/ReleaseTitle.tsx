@@ -1,3 +1,4 @@
+import { sentence } from "../shared/words.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import { addresses } from "../shared/addresses.ts";
 import type { ReachWords } from "../fleet/release_reach.ts";
@@ -24,7 +25,7 @@ export function ReleaseTitle({ release, words }: ReleaseTitleProps) {
       <PageTitle
         live="release-title"
         aside={<ReachState words={words} />}
-        lead={words.rest === "" ? undefined : `${words.rest.charAt(0).toUpperCase()}${words.rest.slice(1)}.`}
+        lead={words.rest === "" ? undefined : sentence(words.rest)}
       >
         Release {release.sequence === undefined ? <code>{shortDigest(release.digest)}</code> : (
           <>

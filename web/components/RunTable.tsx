@@ -24,7 +24,7 @@ export function RunTable({ caption, runs, namesNodes = false, live }: RunTablePr
     ...(namesNodes ? [{ label: "Node", size: "medium" as const }] : []),
     { label: "Outcome", size: "small" as const },
     { label: "Release", size: "large" as const },
-    { label: "What happened" },
+    { label: "Details" },
     { label: "Took", size: "small" as const, align: "end" as const },
   ];
   return (
@@ -43,7 +43,7 @@ export function RunTable({ caption, runs, namesNodes = false, live }: RunTablePr
             <Outcome outcome={run.outcome} />
           </Cell>
           <Cell label="Release">{releaseOf(run)}</Cell>
-          <Cell label="What happened" kind="wide">{eventOf(run)}</Cell>
+          <Cell label="Details" kind="wide">{eventOf(run)}</Cell>
           <Cell label="Took" align="end">{tookWords(run)}</Cell>
         </Row>
       ))}

@@ -56,19 +56,20 @@ function NodeTokens({ tokens, typed }: TokensProps) {
     <Section
       id="node-tokens"
       title="Node tokens"
-      note="Each lets one machine report its runs, and nothing else."
+      note="A node token lets one machine report its runs, and nothing else."
     >
       {tokens.length === 0
         ? (
           <Empty title="No other machine can report yet">
-            Runs of this machine need no token. Create one for each machine that reports over the network.
+            Runs of this machine appear without a token. Create a token for each machine that reports over the
+            network.
           </Empty>
         )
         : <TokenTable kind="node" tokens={tokens} />}
       <CreateToken
         kind="node"
         label="Node"
-        note="The machine's report.node, or its host name. The token also covers what is below, such as bot-1/client."
+        note="The machine's report.node, or its host name. The token also covers names below it, such as bot-1/client."
         placeholder="bot-1"
         charsMax={NODE_NAME_CHARS_MAX}
         typed={typed}
@@ -82,7 +83,7 @@ function ReadTokens({ tokens, typed }: TokensProps) {
     <Section
       id="read-tokens"
       title="Read tokens"
-      note="Each lets a program read the API, the metrics and the feed."
+      note="A read token lets a program read the API, the metrics and the feed."
     >
       {tokens.length === 0
         ? <Empty title="No program can read the dashboard yet" />
@@ -90,7 +91,7 @@ function ReadTokens({ tokens, typed }: TokensProps) {
       <CreateToken
         kind="read"
         label="What reads the dashboard"
-        note="For you, to know the token by."
+        note="A name by which you recognize the token."
         placeholder="Prometheus"
         charsMax={PURPOSE_CHARS_MAX}
         typed={typed}
@@ -137,11 +138,11 @@ function CreateToken({ kind, label, note, placeholder, charsMax, typed }: Create
 /** The form only asks: what it leads to is the question. */
 function ForgetNode({ typed }: { readonly typed: string | undefined }) {
   return (
-    <Section id="forget" title="Forget a node" note="For a machine that is gone.">
+    <Section id="forget" title="Remove a node" note="For a machine that no longer exists.">
       <form class="form" method="get" action={addresses.settings()}>
         <input type="hidden" name="ask" value="forget" />
         <label class="field">
-          <span>Node to forget</span>
+          <span>Node to remove</span>
           <input
             name="node"
             required
@@ -153,8 +154,10 @@ function ForgetNode({ typed }: { readonly typed: string | undefined }) {
             aria-describedby="forget-note"
           />
         </label>
-        <p id="forget-note">Its name as the fleet shows it. Its runs and incidents are deleted with it.</p>
-        <button type="submit">Forget the node …</button>
+        <p id="forget-note">
+          The name as shown in the fleet. The node's runs and incidents are deleted with it.
+        </p>
+        <button type="submit">Remove the node …</button>
       </form>
     </Section>
   );
@@ -167,12 +170,12 @@ function PublicPage(
     <Section id="public" title="Public page" note={isPublic ? "On" : "Off"}>
       <p class="prose">
         {!hasPassword &&
-          "Without a password, only this machine can open the dashboard, and it shows everything. With a password: "}
+          "Without a password, only this machine can open the dashboard, and it shows everything. Once a password is set: "}
         {isPublic
-          ? "Everybody who can open this address sees the states of nodes and the names of releases, without hosts, " +
-            "paths and errors, and can show the badges."
-          : "Only people who sign in, and programs with a read token, see anything. A public page shows the states " +
-            "of nodes and the names of releases to everybody, without hosts, paths and errors."}
+          ? "Anyone who can open this address sees the states of nodes and the names of releases, but no hosts, paths " +
+            "or errors. The badges work for everyone."
+          : "Only people who sign in and programs with a read token can read the dashboard. A public page shows the " +
+            "states of nodes and the names of releases to everyone, but no hosts, paths or errors."}
       </p>
       <form class="form" method="post" action={SETTINGS_FORMS.publicPage}>
         <input type="hidden" name="public" value={isPublic ? "off" : "on"} />
@@ -187,7 +190,7 @@ function Retention({ days }: { readonly days: string }) {
     <Section id="retention" title="Retention">
       <form class="form" method="post" action={SETTINGS_FORMS.retention}>
         <label class="field">
-          <span>Days that runs, incidents and releases are kept</span>
+          <span>Days to keep runs, incidents and releases</span>
           <input
             type="number"
             name="days"
@@ -199,8 +202,8 @@ function Retention({ days }: { readonly days: string }) {
           />
         </label>
         <p id="retention-note">
-          {RETENTION_DAYS_MIN} to{" "}
-          {RETENTION_DAYS_MAX}. What is older is deleted step by step, and cannot be restored.
+          {RETENTION_DAYS_MIN} to {RETENTION_DAYS_MAX}{" "}
+          days. Older entries are deleted in steps and cannot be restored.
         </p>
         <button type="submit">Save</button>
       </form>

@@ -9,17 +9,16 @@ interface StepChartProps {
   readonly steps: readonly Step[];
   /** The run's outcome: the step that ended a failed run is marked. */
   readonly outcome: string;
-  readonly live?: string;
 }
 
 /** Renders the steps of a run, with what happened at the same time below each other. It is its own table. */
-export function StepChart({ steps, outcome, live }: StepChartProps) {
+export function StepChart({ steps, outcome }: StepChartProps) {
   if (steps.length === 0) return null;
   const { part, isCompressed } = stepScale(steps);
   const runTone = toneOfOutcome(outcome);
   const last = steps.reduce((latest, step) => endOf(step) >= endOf(latest) ? step : latest);
   return (
-    <figure class="chart" data-live={live}>
+    <figure class="chart">
       <table class="steps">
         <caption class="unseen">Steps of the run</caption>
         <thead class="unseen">
@@ -49,7 +48,9 @@ export function StepChart({ steps, outcome, live }: StepChartProps) {
         </tbody>
       </table>
       {isCompressed && (
-        <figcaption class="chart-note">Long steps are drawn shorter, so that short ones are seen.</figcaption>
+        <figcaption class="chart-note">
+          Not to scale: long steps are shortened so that short ones stay visible.
+        </figcaption>
       )}
     </figure>
   );

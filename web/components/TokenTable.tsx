@@ -1,4 +1,5 @@
 import { useContext } from "preact/hooks";
+import { addresses } from "../shared/addresses.ts";
 import { shownText } from "../shared/shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
 import { PageContext } from "./PageContext.tsx";
@@ -53,12 +54,11 @@ function LastUse({ usedAt }: Pick<TokenRow, "usedAt">) {
 
 /** Links to a page that asks first: it works without a script, and says what will happen. */
 function TokenActions({ token }: { readonly token: TokenRow }) {
-  const id = encodeURIComponent(token.id);
   const name = shownText(token.name);
   return (
     <span class="actions">
-      <a href={`/settings?ask=rotate&token=${id}`} aria-label={`Rotate the token for ${name}`}>Rotate</a>
-      <a href={`/settings?ask=revoke&token=${id}`} aria-label={`Revoke the token for ${name}`}>Revoke</a>
+      <a href={addresses.confirm("rotate", token.id)} aria-label={`Rotate the token for ${name}`}>Rotate</a>
+      <a href={addresses.confirm("revoke", token.id)} aria-label={`Revoke the token for ${name}`}>Revoke</a>
     </span>
   );
 }

@@ -1,5 +1,5 @@
 import type { Trouble } from "../fleet/node_view.ts";
-import { capitalized } from "../fleet/words.ts";
+import { capitalized } from "../shared/words.ts";
 import { shownText } from "../shared/shown_text.ts";
 import { Command } from "./Section.tsx";
 import { Mark } from "./Mark.tsx";

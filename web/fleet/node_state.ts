@@ -3,7 +3,7 @@ import { clockAheadMs } from "../store/node_clock.ts";
 import { isFailure } from "../store/outcomes.ts";
 import type { Due, NodeState } from "./node_view.ts";
 import { isRunOfRole } from "./roles.ts";
-import { sentence } from "./words.ts";
+import { sentence } from "../shared/words.ts";
 import { formatDuration } from "../../lib/core/format.ts";
 
 /**
@@ -86,7 +86,7 @@ function silence(report: Report, lastReceivedAt: string, now: Date): NodeState |
     reason: sentence(
       isSeenGone
         ? `its daemon has stopped: ${silent}`
-        : `${silent}: it sends one every ${formatDuration(report.intervalSeconds * 1000)}`,
+        : `${silent}; expected every ${formatDuration(report.intervalSeconds * 1000)}`,
     ),
   };
 }
@@ -142,7 +142,7 @@ function lateStart(row: NodeRow, now: Date): NodeState | undefined {
   for (const role of row.report?.roles ?? []) {
     const due = role.pause === null ? missedDue(row, role, now) : undefined;
     if (due === undefined) continue;
-    return { kind: "late", since: due.at, reason: `The ${role.role} run that was due did not start.` };
+    return { kind: "late", since: due.at, reason: `The ${role.role} run did not start on time.` };
   }
   return undefined;
 }
@@ -170,7 +170,7 @@ function longRun(row: NodeRow, now: Date): NodeState | undefined {
     const limitMs = past.length === 0 ? UNKNOWN_RUN_MS_MAX : Math.max(2 * longestMs, LONG_RUN_MS_MIN);
     const begunMs = Date.parse(startedAt) - clockAheadMs(row);
     if (now.getTime() - begunMs <= limitMs) continue;
-    const usual = past.length === 0 ? "" : `; the longest before took ${formatDuration(longestMs)}`;
+    const usual = past.length === 0 ? "" : `; the longest run before took ${formatDuration(longestMs)}`;
     return {
       kind: "late",
       since: new Date(begunMs + limitMs).toISOString(),

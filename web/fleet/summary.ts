@@ -6,13 +6,13 @@ export interface Summary {
   readonly tone: "good" | "warn" | "bad" | "empty";
   /** The nodes with problems, such as `2 of 7 nodes`; empty where none has any. */
   readonly troubled: string;
-  /** The rest of the sentence: `need attention. The other 5 are well.` */
+  /** The rest of the sentence: `need attention. The other 5 are healthy.` */
   readonly rest: string;
   /** For the browser's tab: `2 of 7 nodes need attention`. */
   readonly title: string;
 }
 
-/** Returns the sentence that says whether all is well. */
+/** Returns the sentence that says whether all is healthy. */
 export function summarize(nodes: readonly NodeView[]): Summary {
   const reporting = nodes.filter(({ state }) => state.kind !== "never-reported");
   const waiting = nodes.length - reporting.length;
@@ -24,14 +24,18 @@ export function summarize(nodes: readonly NodeView[]): Summary {
   const well = reporting.length - ill.length;
   if (ill.length === 0) {
     const all = well === 1 ? "The node is" : well === 2 ? "Both nodes are" : `All ${well} nodes are`;
-    return { tone: "good", troubled: "", rest: `${all} well.${tail}`, title: "Fleet" };
+    return { tone: "good", troubled: "", rest: `${all} healthy.${tail}`, title: "Fleet" };
   }
   const isBad = ill.some(({ troubles }) => troubles.some(({ tone }) => tone === "bad"));
   const troubled = reporting.length === 1
     ? "The node"
     : `${ill.length} of ${plural(reporting.length, "node")}`;
   const verb = ill.length === 1 ? "needs attention" : "need attention";
-  const others = well === 0 ? "" : well === 1 ? " The other one is well." : ` The other ${well} are well.`;
+  const others = well === 0
+    ? ""
+    : well === 1
+    ? " The other one is healthy."
+    : ` The other ${well} are healthy.`;
   return {
     tone: isBad ? "bad" : "warn",
     troubled,

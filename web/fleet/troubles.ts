@@ -1,6 +1,6 @@
 import { formatDuration, plural } from "../../lib/core/format.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
-import { releaseWords, sentence } from "./words.ts";
+import { releaseWords, sentence } from "../shared/words.ts";
 import type { NodeRow, RunRow } from "../store/rows.ts";
 import { isFailure, namesActiveRelease } from "../store/outcomes.ts";
 import type { Lag, NodeState, Trouble } from "./node_view.ts";
@@ -127,7 +127,7 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
           label: "disk nearly full",
           title: "has a nearly full disk",
           text: freeBytes === 0
-            ? "Hardly any space is left."
+            ? "Almost no space is left."
             : `${Math.floor(freeBytes / 1024 ** 2)} MiB are free.`,
           at,
           command: "model-sync prune",
@@ -144,8 +144,8 @@ function quarantineTrouble({ row: { active, report } }: Circumstances): Trouble[
     tone: "warn",
     kind: "fault",
     label: "quarantined release",
-    title: `has release ${releaseWords(active)} active, which is in quarantine there`,
-    text: "Consumers still load it. To activate the release before it, run:",
+    title: `has the quarantined release ${releaseWords(active)} active`,
+    text: "Consumers still load it. To roll back to the previous release, run:",
     at: report.receivedAt,
     command: "model-sync rollback",
   }];
@@ -204,7 +204,7 @@ function clockTrouble({ clockAheadMs, row: { report } }: Circumstances): Trouble
     kind: "clock",
     label: "wrong clock",
     title: `has a clock that is ${by}`,
-    text: "Its schedule and the times of its runs are wrong by as much. Set its clock, and let NTP keep it.",
+    text: "Its schedule and the times of its runs are off by the same amount. Set the clock and enable NTP.",
     at: report.receivedAt,
   }];
 }

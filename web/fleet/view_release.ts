@@ -36,7 +36,7 @@ export interface NodePeriods {
   /** Oldest first, at least one. */
   readonly periods: readonly ActivePeriod[];
   /** What became of it; the last one where the node says that another release is active, and nothing more. */
-  readonly fate: "active" | "canary" | "rolled back" | "replaced" | "not active any more";
+  readonly fate: "active" | "canary" | "rolled back" | "replaced" | "no longer active";
 }
 
 const ORDER: readonly NodePeriods["fate"][] = [
@@ -44,7 +44,7 @@ const ORDER: readonly NodePeriods["fate"][] = [
   "active",
   "rolled back",
   "replaced",
-  "not active any more",
+  "no longer active",
 ];
 
 /**
@@ -76,7 +76,7 @@ function fateOf(periods: readonly ActivePeriod[], view: NodeView | undefined): N
   if (last?.next?.outcome === "rolled-back") return "rolled back";
   if (last === undefined || last.next !== null) return "replaced";
   const { active, report } = view?.row ?? {};
-  if (active === undefined || active === null || active.digest !== last.digest) return "not active any more";
+  if (active === undefined || active === null || active.digest !== last.digest) return "no longer active";
   const canary = report?.canary;
   return canary?.digest === last.digest && OPEN_CANARY.includes(canary.status) ? "canary" : "active";
 }

@@ -11,7 +11,7 @@ export async function findAlerting(context: Context): Promise<Alerting | undefin
   const timeline = otherTimeline(context.env);
   if (timeline !== undefined) {
     context.log.info(
-      `no alert goes out: ${ALERTS_VARIABLE} counts on the production timeline alone, and this is ${timeline}`,
+      `no alerts are sent: ${ALERTS_VARIABLE} applies only to the production timeline, and this is ${timeline}`,
     );
     return undefined;
   }
@@ -21,7 +21,7 @@ export async function findAlerting(context: Context): Promise<Alerting | undefin
     return { context, settings: readAlertSettings(context.env) };
   } catch (error) {
     for (const complaint of alertComplaints(error) ?? [messageOf(error)]) {
-      context.log.error(`no alert goes out: ${complaint}`);
+      context.log.error(`no alerts are sent: ${complaint}`);
     }
     return undefined;
   }

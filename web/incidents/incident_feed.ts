@@ -56,7 +56,7 @@ async function entriesOf(incident: IncidentRow): Promise<FeedEntry[]> {
   const ending = endingWords(incident);
   return [began, {
     id: await idOf(`ended ${startedAt} ${node}`),
-    title: ending === "" ? `${node} is back after ${length}` : `${node} is ${ending}`,
+    title: ending === "" ? `${node} recovered after ${length}` : `${node} is ${ending}`,
     text: `It was ${kind} for ${length}: ${reason}`,
     updated: endedAt,
     address,

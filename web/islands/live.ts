@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { announce } from "./announce.ts";
-import { concernsPage, parseLiveMessage } from "./live_message.ts";
+import { changedNodes, concernsPage } from "./live_message.ts";
 import { HIDDEN_GAP, HIDDEN_GRACE, retryDelay } from "./pace.ts";
 import type { Refresher } from "./refresher.ts";
 
@@ -39,7 +39,7 @@ export class Live {
       showState("live", "Live");
     });
     source.addEventListener("message", ({ data }) => {
-      if (concernsPage(parseLiveMessage(String(data)), document.body.dataset["nodes"])) {
+      if (concernsPage(changedNodes(String(data)), document.body.dataset["nodes"])) {
         this.#refresher.request();
       }
     });

@@ -1,34 +1,27 @@
-/** What the server says when something has changed. */
-export interface LiveMessage {
-  /** Up to which change the message goes; `undefined` where the server does not know what changed. */
-  readonly version: string | undefined;
-  /** The nodes that changed; `undefined`: it may be any. */
-  readonly nodes: readonly string[] | undefined;
+import { parseJson } from "../../lib/core/json.ts";
+
+/**
+ * Returns the names of the nodes that a message of the live stream says have changed. `undefined` means any node: the
+ * server does not know, or the message is of a newer server.
+ */
+export function changedNodes(text: string): readonly string[] | undefined {
+  const message = parseJson(text);
+  return typeof message === "object" && message !== null && "nodes" in message
+    ? namesIn(message.nodes)
+    : undefined;
 }
 
-/** Returns what a message says. One that this page does not understand, of a newer server say, may mean anything. */
-export function parseLiveMessage(text: string): LiveMessage {
-  const json = parsed(text);
-  if (typeof json !== "object" || json === null) return { version: undefined, nodes: undefined };
-  const version = "version" in json && typeof json.version === "string" ? json.version : undefined;
-  const nodes = "nodes" in json ? namesIn(json.nodes) : undefined;
-  return { version, nodes: "reload" in json && json.reload === true ? undefined : nodes };
-}
-
-/** Whether a message is about what a page shows. @param shown as the page's `data-nodes` has it: all nodes without it */
-export function concernsPage({ nodes }: LiveMessage, shown: string | undefined): boolean {
-  const names = shown === undefined ? undefined : namesIn(parsed(shown));
-  return nodes === undefined || names === undefined || nodes.some((node) => names.includes(node));
+/**
+ * Returns whether a change concerns a page.
+ *
+ * @param changed the nodes that changed; `undefined` for any
+ * @param shown the page's `data-nodes`: a JSON list of names; all nodes without it
+ */
+export function concernsPage(changed: readonly string[] | undefined, shown: string | undefined): boolean {
+  const names = shown === undefined ? undefined : namesIn(parseJson(shown));
+  return changed === undefined || names === undefined || changed.some((node) => names.includes(node));
 }
 
 function namesIn(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) && value.every((name) => typeof name === "string") ? value : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -15,7 +15,7 @@ export interface IntakeProblem {
   readonly publicReason: string;
 }
 
-const HUNG = "the dashboard's database does not take them in: another process may have locked it";
+const HUNG = "the dashboard's database does not accept them: another process may have locked it";
 
 /** Whether a dashboard can take in what its own machine does. Nothing is taken in on a platform: then there is no problem. */
 export class LocalIntake {

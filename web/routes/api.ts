@@ -97,7 +97,7 @@ async function release(dashboard: Dashboard, context: Context<AppEnv>, digest: s
   const stored = await readRelease(dashboard.kv, digest);
   if (stored === undefined) {
     return denialJson(
-      FAILURES.missing("this release", "name it by its digest, sha256: and 64 hexadecimal digits"),
+      FAILURES.missing("this release", "use the whole digest: sha256: and 64 hexadecimal digits"),
     );
   }
   const { publicNames } = await readableFleet(dashboard, context.var.viewer);

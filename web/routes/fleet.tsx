@@ -111,10 +111,10 @@ function FleetPage({ fleet, summary, filter, news }: FleetPageProps) {
         />
       ))}
       {news.length > 0 && (
-        <Section title="What happened" id="news">
-          <RunTable caption="What happened" runs={news} namesNodes live="news" />
+        <Section title="Activity" id="news">
+          <RunTable caption="Activity" runs={news} namesNodes live="news" />
           <p class="more">
-            <a href={addresses.news()}>Everything that happened</a>
+            <a href={addresses.news()}>All activity</a>
           </p>
         </Section>
       )}
@@ -145,7 +145,7 @@ function Newest({ fleet }: { readonly fleet: FleetView }) {
       )}
       {due !== undefined && (
         <li>
-          Next due is <NodeLink node={due.node} />, <Time at={due.at} style="clock" />.
+          Next run: <NodeLink node={due.node} />, <Time at={due.at} style="clock" />.
         </li>
       )}
     </ul>
@@ -160,7 +160,7 @@ function LineageSentence(
   const consumers = nodes.filter(({ lag }) => lag?.publisher === lineage.publisher);
   const current = consumers.filter(({ lag }) => lag?.releases === 0).length;
   const where = consumers.length === 0
-    ? "no consumer reports it yet"
+    ? "no consumer has reported it yet"
     : current === 0
     ? consumers.length === 1
       ? "its consumer does not have it yet"
@@ -189,7 +189,7 @@ function Troubles({ nodes }: { readonly nodes: readonly NodeView[] }) {
       <TroubleList entries={entries.slice(0, TROUBLES_MAX)} />
       {rest > 0 && (
         <p class="more">
-          <a href="/?state=trouble">{plural(rest, "more node")} with problems</a>
+          <a href={`${addresses.fleet()}?state=trouble`}>{plural(rest, "more node")} with problems</a>
         </p>
       )}
     </div>
@@ -275,27 +275,27 @@ function groupAddress({ search, state }: FleetFilter, changes: Readonly<Record<s
     ...(state === "any" ? {} : { state }),
     ...changes,
   });
-  return `/?${query}`;
+  return `${addresses.fleet()}?${query}`;
 }
 
 function EmptyFleet() {
   return (
     <>
       <PageTitle live="sentence">No node has reported yet.</PageTitle>
-      <Empty title="Show this machine" commands={["model-sync pull", "model-sync publish"]}>
-        A command that runs on this machine, with the same configuration, appears here by itself.
+      <Empty title="Add this machine" commands={["model-sync pull", "model-sync publish"]}>
+        Runs of this machine with the same configuration appear here automatically.
       </Empty>
-      <Empty title="Let another machine report to this page">
+      <Empty title="Add another machine">
         <ol>
           <li>
-            Create a token under <a href={addresses.settings()}>Settings</a>.
+            Create a node token under <a href={addresses.settings()}>Settings</a>.
           </li>
           <li>
-            On the machine, set <code>model_sync.report.url</code> to this page's address in{" "}
-            <code>configs/bot.yaml</code>, and put the token into <code>MODEL_SYNC_REPORT_TOKEN</code>.
+            On the machine, set <code>model_sync.report.url</code> in <code>configs/bot.yaml</code>{" "}
+            to the address of this page, and <code>MODEL_SYNC_REPORT_TOKEN</code> to the token.
           </li>
           <li>
-            Check it with <code>model-sync doctor</code>, then run any command: its run appears here.
+            Run <code>model-sync doctor</code> to check the connection. Then run any command: it appears here.
           </li>
         </ol>
       </Empty>

@@ -113,7 +113,7 @@ function IncidentsPage({ list, fresh, sentence, node, isFirstPage, ways }: Incid
     <>
       <PageTitle
         live="sentence"
-        lead="A node that misses its schedule is late; one that stops reporting is down."
+        lead="Late: the node missed its schedule. Down: the node stopped reporting."
       >
         {sentence}
       </PageTitle>
@@ -132,16 +132,16 @@ function IncidentsPage({ list, fresh, sentence, node, isFirstPage, ways }: Incid
       )}
       {isFirstPage && fresh.length > 0 && (
         <Section
-          title="No incident yet"
-          note="An incident opens once the dashboard itself has listened for long enough"
+          title="Not yet an incident"
+          note="An incident opens after the dashboard has been listening long enough"
           live="fresh"
         >
           <FreshTable nodes={fresh} />
         </Section>
       )}
       {over.length > 0 && (
-        <Section title="Over" live="over">
-          <IncidentTable caption="Incidents that are over" incidents={over} />
+        <Section title="Past" live="over">
+          <IncidentTable caption="Past incidents" incidents={over} />
         </Section>
       )}
       <Pager
@@ -155,7 +155,7 @@ function IncidentsPage({ list, fresh, sentence, node, isFirstPage, ways }: Incid
 
 function sentenceOf(open: readonly Troubled[], node: string | undefined): string {
   if (node !== undefined) {
-    return open.length === 0 ? "This node is neither late nor down." : "This node is in trouble.";
+    return open.length === 0 ? "This node is neither late nor down." : "This node is late or down.";
   }
   const [down, late] = [
     open.filter(({ kind }) => kind === "down"),
@@ -188,23 +188,23 @@ function NoIncident({ node, ways }: Pick<IncidentsPageProps, "node" | "ways">) {
   const { viewer } = useContext(PageContext);
   if (node !== undefined) {
     return (
-      <Empty title="No incident of this node">
+      <Empty title="No incidents for this node">
         <a href={addresses.incidents()}>Show all incidents</a>
       </Empty>
     );
   }
-  if (viewer === "public") return <Empty title="No incident so far" />;
+  if (viewer === "public") return <Empty title="No incidents so far" />;
   if (ways.length > 0) {
     return (
-      <Empty title="No incident so far" commands={["model-sync doctor"]}>
-        <p>When one begins, an alert goes out {LIST.format(ways)}. To check the channels:</p>
+      <Empty title="No incidents so far" commands={["model-sync doctor"]}>
+        <p>When an incident opens, an alert is sent {LIST.format(ways)}. To check the channels, run:</p>
       </Empty>
     );
   }
   return (
-    <Empty title="No incident so far" commands={["model-sync doctor"]}>
+    <Empty title="No incidents so far" commands={["model-sync doctor"]}>
       <p>
-        No channel for alerts is configured. To hear of the first one by mail, chat or webhook, set{" "}
+        No alert channel is configured. To get alerts by mail, chat or webhook, set{" "}
         <code>model_sync.alerts</code> in{" "}
         <code>configs/bot.yaml</code>. On Deno Deploy, put the same settings into{" "}
         <code>MODEL_SYNC_DASHBOARD_ALERTS</code>. Then check the channels:
@@ -246,8 +246,8 @@ const COLUMNS: readonly Column[] = [
   { label: "Node", size: "large" },
   { label: "State", size: "small" },
   { label: "Reason" },
-  { label: "Began", size: "medium" },
-  { label: "Length", size: "medium", align: "end" },
+  { label: "Started", size: "medium" },
+  { label: "Duration", size: "medium", align: "end" },
 ];
 const ALERTED: Column = { label: "Alert", size: "medium", align: "end" };
 
@@ -287,10 +287,10 @@ function IncidentTableRow({ incident, isOperator }: IncidentTableRowProps) {
           : <StateBadge state={kind} label={`was ${kind}`} tone="quiet" />}
       </Cell>
       <Cell label="Reason" kind="wide">{shownText(reason)}</Cell>
-      <Cell label="Began">
+      <Cell label="Started">
         <Time at={startedAt} style="clock" />
       </Cell>
-      <Cell label="Length" align="end" note={endingWords(incident) || undefined}>
+      <Cell label="Duration" align="end" note={endingWords(incident) || undefined}>
         {endedAt === null ? `${length} so far` : length}
       </Cell>
       {isOperator && (

@@ -20,7 +20,7 @@ export function newsRoutes(dashboard: Dashboard): App {
     const { version } = await dashboard.fleet.read();
     const news = await readNews(dashboard.kv, { limit: NEWS_MAX, before });
     return context.html(renderPage({
-      title: "What happened",
+      title: "Activity",
       facts: pageFacts(context, dashboard.clock.now(), version),
       body: <NewsPage news={news} isFirstPage={before === undefined} />,
     }));
@@ -32,12 +32,12 @@ function NewsPage({ news, isFirstPage }: { readonly news: RowPage<RunRow>; reado
   return (
     <>
       <Breadcrumb crumbs={[{ label: "Fleet", href: addresses.fleet() }]} />
-      <PageTitle lead="Runs that changed something or failed. Unchanged runs are on the pages of their nodes.">
-        What happened
+      <PageTitle lead="Runs that changed something or failed. The page of a node also lists its unchanged runs.">
+        Activity
       </PageTitle>
       {rows.length === 0
-        ? <Empty title="Nothing has happened yet">A run that changes something or fails appears here.</Empty>
-        : <RunTable caption="What happened" runs={rows} namesNodes live="news" />}
+        ? <Empty title="No activity yet">Runs that change something or fail appear here.</Empty>
+        : <RunTable caption="Activity" runs={rows} namesNodes live="news" />}
       <Pager
         what="changes"
         newer={isFirstPage ? undefined : addresses.news()}

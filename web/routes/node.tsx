@@ -46,7 +46,7 @@ export function nodeRoutes(dashboard: Dashboard): App {
     const readable = Array.from(await readableRows(dashboard, viewer, rows.values()));
     const row = readable.find(({ node }) => node === context.req.param("node"));
     if (row === undefined) {
-      return notFoundPage(context, dashboard, "No node of this name has reported or has a token.");
+      return notFoundPage(context, dashboard, "No node with this name has reported or has a token.");
     }
     const view = viewNode(row, new Lineages(readable), now);
     const before = context.req.query("before");
@@ -134,7 +134,7 @@ function Band(
   const month = now.getTime() - BAND_DAYS * DAY_MS;
   const begun = Math.min(Date.parse(first.at), now.getTime() - BAND_MS_MIN);
   return (
-    <Section title="What was active when" note={begun > month ? undefined : `${BAND_DAYS} days`}>
+    <Section title="Release history" note={begun > month ? undefined : `${BAND_DAYS} days`}>
       <ActivationBand
         activations={active}
         from={new Date(Math.max(month, begun))}
@@ -190,7 +190,7 @@ function Runs({ view: { row }, runs, isFirstPage }: RunsProps) {
   if (runs.rows.length === 0) {
     return (
       <Empty title="No run has ended yet" commands={["model-sync status"]}>
-        <p>A run appears here as soon as it ends. Check what the machine is doing:</p>
+        <p>Runs appear here when they end. To check what the machine is doing, run:</p>
       </Empty>
     );
   }

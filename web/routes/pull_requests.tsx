@@ -69,7 +69,7 @@ function PullRequestsPage({ all, repository, page }: PullRequestsPageProps) {
         <RepositoryFilter repository={repository} repositories={repositories} count={wanted.length} />
       )}
       {wanted.length === 0 && (
-        <Empty title="No sync has proposed anything to this repository">
+        <Empty title="No pull requests for this repository">
           <a href={addresses.pullRequests()}>Show all pull requests</a>
         </Empty>
       )}
@@ -93,14 +93,13 @@ function pageAddress(repository: string, page: number): string {
 }
 
 function Lead({ open }: { readonly open: readonly PullRequestRow[] }) {
-  if (open.length === 0) return <>No pull request is open, as far as the last syncs know.</>;
+  if (open.length === 0) return <>No pull request is open as of the last sync.</>;
   const repositories = new Set(open.map(({ repository }) => repository)).size;
   const are = open.length === 1 ? "pull request is" : "pull requests are";
   return (
     <>
-      {open.length} {are} open in {plural(repositories, "repository").replace("repositorys", "repositories")}
-      {" "}
-      as the last syncs left them. Merges since then show on GitHub alone.
+      {open.length} {are} open in {repositories === 1 ? "1 repository" : `${repositories} repositories`}{" "}
+      as of the last sync of each. Later merges show only on GitHub.
     </>
   );
 }
@@ -197,9 +196,9 @@ function NoPullRequests() {
         commands={["model-sync references-sync --dry-run", "model-sync references-sync"]}
       >
         <p>
-          A reference sync compares the model references in your repositories with those of the primary one,
-          and proposes the differences as pull requests. They appear here once the machine reports to this
-          page. See first what a sync would change:
+          A reference sync compares the model references in your repositories with those of the primary
+          repository, and opens pull requests for the differences. They appear here when the machine reports
+          to this page. Preview the changes first:
         </p>
       </Empty>
     </>

@@ -132,7 +132,7 @@ function ReleaseFacts({ release: { row, publications } }: { readonly release: St
           ? {
             label: "First seen",
             value: <Time at={row.firstAt} style="clock" />,
-            note: "no publisher reports it",
+            note: "no publisher has reported it",
           }
           : {
             label: "Published",

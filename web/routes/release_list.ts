@@ -156,7 +156,7 @@ async function readOverview(kv: Deno.Kv, lineages: readonly Lineage[]): Promise<
     publications: (publications) => publications.length === 0,
   }, { limit: OVERVIEW_MAX, scannedMax: UNCLAIMED_SCANNED_MAX });
   if (unclaimed.rows.length === 0) return pages;
-  const title = "No publisher reports these";
+  const title = "Without a known publisher";
   return [...pages, { publisher: undefined, title, releases: unclaimed.rows, isWhole: true }];
 }
 

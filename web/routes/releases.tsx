@@ -67,8 +67,7 @@ function ReleasesPage({ list }: { readonly list: ReleaseList }) {
       )}
       {list.unseen > 0 && (
         <p class="small quiet-text">
-          Where releases were active before is shown for {PERIOD_NODES_MAX} of{" "}
-          {PERIOD_NODES_MAX + list.unseen} consumers.
+          Earlier activity is shown for {PERIOD_NODES_MAX} of {PERIOD_NODES_MAX + list.unseen} consumers.
         </p>
       )}
     </>
@@ -94,8 +93,8 @@ function Lead({ list: { filter, lineages, groups } }: { readonly list: ReleaseLi
   }
   const [newest] = lineage?.published ?? [];
   if (lineage === undefined || newest === undefined) {
-    if (filter.publisher !== "") return <>No publisher of this name reports to this page.</>;
-    return <>No publisher reports to this page: these are the releases that consumers have.</>;
+    if (filter.publisher !== "") return <>No publisher with this name reports to this page.</>;
+    return <>No publisher reports to this page. The list shows the releases that consumers reported.</>;
   }
   const listed = groups.flatMap(({ releases }) => releases).find(({ row }) => row.digest === newest.digest);
   const words = listed && reachWords(listed.reach, true);
@@ -165,7 +164,7 @@ function GroupSection({ group, list }: { readonly group: ReleaseGroup; readonly 
 
 function Newest({ group: { publisher, releases: [newest] } }: { readonly group: ReleaseGroup }) {
   if (newest === undefined) return null;
-  return publisher === undefined ? <>known from consumers alone</> : (
+  return publisher === undefined ? <>reported only by consumers</> : (
     <>
       newest published <Time at={newestPublication(newest.publications)?.at ?? newest.row.firstAt} />
     </>
@@ -190,8 +189,8 @@ function EmptyReleases() {
       <PageTitle>Releases</PageTitle>
       <Empty title="No release is known yet" commands={["model-sync publish"]}>
         <p>
-          A release appears here as soon as a machine that reports to this page publishes or activates one. On
-          the machine with the models, type:
+          A release appears here when a machine that reports to this page publishes or activates it. On the
+          machine with the models, run:
         </p>
       </Empty>
     </>

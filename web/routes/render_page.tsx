@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { render } from "preact-render-to-string";
 import { Layout } from "../components/Layout.tsx";
 import { PageContext, type PageFacts } from "../components/PageContext.tsx";
+import { addresses } from "../shared/addresses.ts";
 import type { FaviconState } from "../components/favicon.ts";
 import { staticAddress } from "./static.ts";
 
@@ -28,9 +29,14 @@ export function renderPage({ title, facts, state = "good", search, nodes, body }
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title data-live="title">{title} · model-sync</title>
-        <link rel="icon" type="image/svg+xml" href={`/favicon.svg?state=${state}`} data-live="favicon" />
+        <link rel="icon" type="image/svg+xml" href={addresses.favicon(state)} data-live="favicon" />
         <link rel="stylesheet" href={staticAddress("style.css")} />
-        <link rel="alternate" type="application/atom+xml" href="/incidents.atom" title="Incidents" />
+        <link
+          rel="alternate"
+          type="application/atom+xml"
+          href={addresses.incidentsFeed()}
+          title="Incidents"
+        />
         {script !== undefined && <script type="module" src={script}></script>}
       </head>
       <body

@@ -14,7 +14,7 @@ import { Cell, Row, Table } from "../components/Table.tsx";
 import { Time } from "../components/Time.tsx";
 import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import { isFailure } from "../store/outcomes.ts";
-import { capitalized } from "../fleet/words.ts";
+import { sentence } from "../shared/words.ts";
 import { pageFacts } from "./page_facts.ts";
 import { renderPage } from "./render_page.tsx";
 import { shownText } from "../shared/shown_text.ts";
@@ -35,7 +35,7 @@ export function runRoutes(dashboard: Dashboard): App {
       return notFoundPage(
         context,
         dashboard,
-        "There is no run of this name, or it is older than the retention.",
+        "No run has this ID, or it is older than the retention.",
       );
     }
     const { row, details, nodes } = stored;
@@ -74,7 +74,7 @@ function RunPage({ run, details, nodes, diff }: RunPageProps) {
         {shownText(run.command)}, <Time at={run.startedAt} style="clock" />
       </PageTitle>
       {nodes.length > 1 && (
-        <Notice tone="quiet" title="Several nodes report a run of this name">
+        <Notice tone="quiet" title="Several nodes report a run with this ID">
           <ul>
             {nodes.map((node) => (
               <li>
@@ -87,8 +87,8 @@ function RunPage({ run, details, nodes, diff }: RunPageProps) {
       <RunError run={run} details={details} />
       <RunFacts run={run} details={details} />
       {run.outcome === RUNNING && (
-        <Empty title="This run has not ended">
-          What it changed, its steps and the end of its log appear here when it ends.
+        <Empty title="This run is in progress">
+          Its changes, its steps and the end of its log appear here when it ends.
         </Empty>
       )}
       {steps.length > 0 && (
@@ -121,7 +121,7 @@ function RunError({ run, details }: Pick<RunPageProps, "run" | "details">) {
   const hint = details?.error?.hint;
   return (
     <Notice tone={isFailure(run.outcome) ? "bad" : "warn"} title={shownText(message)}>
-      {hint !== undefined && <p>{shownText(capitalized(hint))}</p>}
+      {hint !== undefined && <p>{shownText(sentence(hint))}</p>}
       <p>
         <code>{shownText(code)}</code>
         {details?.error?.exitCode !== undefined && ` · exit code ${details.error.exitCode}`}
@@ -157,7 +157,7 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
           value: <ReleaseChip release={named} />,
         },
         previous !== undefined && previous !== release &&
-        { label: "Before", value: <ReleaseChip release={{ digest: previous }} /> },
+        { label: "Replaced", value: <ReleaseChip release={{ digest: previous }} /> },
         files !== undefined && {
           label: "Files",
           value: changed === undefined ? String(files) : `${changed} of ${files} changed`,

@@ -33,19 +33,20 @@ import {
 } from "../store/settings_row.ts";
 import { kvFailure } from "../store/kv_failure.ts";
 import type { Web } from "../shared/web.ts";
+import { sentence } from "../shared/words.ts";
 
 type Asked = Context<AppEnv>;
 type Typed = Parameters<typeof SettingsView>[0]["typed"];
 
 /** What a form did, by the word in the address that it leads to. */
 const DONE: ReadonlyMap<string, string> = new Map([
-  ["revoked", "The token is revoked."],
-  ["gone", "This token does not exist any more."],
-  ["forgotten", "The node is forgotten."],
-  ["public", "The page is public."],
-  ["private", "The page is private."],
-  ["retention", "The retention is saved. Older entries are deleted step by step."],
-  ["password", "The password is set. Everybody else is signed out."],
+  ["revoked", "The token was revoked."],
+  ["gone", "This token no longer exists."],
+  ["forgotten", "The node was removed."],
+  ["public", "The page is now public."],
+  ["private", "The page is now private."],
+  ["retention", "The retention was saved. Older entries are deleted in steps."],
+  ["password", "The password was set. Everyone else was signed out."],
 ]);
 
 /** The settings, and what their forms do. Only people get here: read tokens do not. */
@@ -125,7 +126,7 @@ class SettingsPages {
     const node = fields.get("node") ?? "";
     if (!await isKnownNode(this.#web.kv, node)) return await this.#unknownNode(context, node);
     await forgetNode(this.#web, node);
-    this.#web.log.info(`the node ${quote(node)} was forgotten on the settings page`);
+    this.#web.log.info(`the node ${quote(node)} was removed on the settings page`);
     return done(context, "forgotten");
   }
 
@@ -146,7 +147,7 @@ class SettingsPages {
     if (days < RETENTION_DAYS_MIN || days > RETENTION_DAYS_MAX) {
       const notice = (
         <Notice tone="bad" role="alert" title="Cannot save the retention: it is not a number of days.">
-          <p>Type a whole number from {RETENTION_DAYS_MIN} to {RETENTION_DAYS_MAX}.</p>
+          <p>Enter a whole number from {RETENTION_DAYS_MIN} to {RETENTION_DAYS_MAX}.</p>
         </Notice>
       );
       return await this.#settings(context, { notice, typed: { days: typed.slice(0, 20) }, status: 400 });
@@ -169,7 +170,7 @@ class SettingsPages {
     if (normalized(password) !== normalized(fields.get("again") ?? "")) {
       const notice = (
         <Notice tone="bad" role="alert" title="Cannot set the password: the two new passwords differ.">
-          <p>Type the new password twice.</p>
+          <p>Enter the new password twice.</p>
         </Notice>
       );
       return await this.#settings(context, { notice, status: 400 });
@@ -197,7 +198,7 @@ class SettingsPages {
 
   async #unknownNode(context: Asked, node: string): Promise<Response> {
     const notice = (
-      <Notice tone="bad" role="alert" title="Cannot forget this node: there is none of this name.">
+      <Notice tone="bad" role="alert" title="Cannot remove this node: no node has this name.">
         <p>Copy the name from the fleet.</p>
       </Notice>
     );
@@ -227,7 +228,7 @@ class SettingsPages {
   async #refused(context: Asked, error: unknown, typed?: Typed): Promise<Response> {
     if (!(error instanceof ModelSyncError) || kvFailure(error) !== undefined) throw error;
     const notice = (
-      <Notice tone="bad" role="alert" title={`${error.message}.`}>
+      <Notice tone="bad" role="alert" title={sentence(error.message)}>
         {error.hint !== undefined && <p>{sentence(error.hint)}</p>}
       </Notice>
     );
@@ -279,8 +280,4 @@ class SettingsPages {
 /** A reload of the page that this leads to sends no form again. */
 function done(context: Asked, what: string): Response {
   return context.redirect(what === "" ? addresses.settings() : `${addresses.settings()}?done=${what}`, 303);
-}
-
-function sentence(hint: string): string {
-  return `${hint.slice(0, 1).toUpperCase()}${hint.slice(1)}.`;
 }

@@ -23,14 +23,14 @@ export async function unknownReleasePage(
   const body = (
     <>
       <Crumbs />
-      <PageTitle>No such release</PageTitle>
+      <PageTitle>Release not found</PageTitle>
       <Empty
-        title={`No node has reported a release named ${shownText(typed.slice(0, SHOWN_CHARS))}`}
+        title={`No node has reported a release that matches ${shownText(typed.slice(0, SHOWN_CHARS))}`}
         commands={["model-sync status"]}
       >
         <p>
-          A release is named by its digest, by 4 or more of the digest's first digits, or by its sequence. It
-          is known here as long as the retention keeps it.
+          Use the digest, at least its first 4 digits, or the sequence. Releases older than the retention are
+          deleted.
         </p>
         <p>
           <a href={addresses.releases()}>Show all releases</a>, or look up the digest on a node:
@@ -38,7 +38,7 @@ export async function unknownReleasePage(
       </Empty>
     </>
   );
-  const page = { title: "No such release", facts: pageFacts(context, clock.now(), ""), body };
+  const page = { title: "Release not found", facts: pageFacts(context, clock.now(), ""), body };
   return await context.html(renderPage(page), 404);
 }
 
@@ -49,11 +49,11 @@ export async function ambiguousReleasePage(
   typed: string,
   found: readonly ReleaseRow[],
 ): Promise<Response> {
-  const title = `Several releases are named ${shownText(typed.slice(0, SHOWN_CHARS))}`;
+  const title = `Several releases match ${shownText(typed.slice(0, SHOWN_CHARS))}`;
   const body = (
     <>
       <Crumbs />
-      <PageTitle lead="Choose one, or type more digits of its digest.">{title}</PageTitle>
+      <PageTitle lead="Choose one, or enter more digits of the digest.">{title}</PageTitle>
       <div class="section">
         <Table
           caption="Releases"

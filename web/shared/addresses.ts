@@ -14,11 +14,15 @@ export const addresses = {
   incidents: () => "/incidents",
   incidentsFeed: () => "/incidents.atom",
   settings: () => "/settings",
+  /** The settings page, asking for a confirmation. */
+  confirm: (ask: "rotate" | "revoke", token: string) =>
+    `/settings?ask=${ask}&token=${encodeURIComponent(token)}`,
   signIn: () => "/sign-in",
   signOut: () => "/sign-out",
   statusJson: () => "/status.json",
   metrics: () => "/metrics",
   badge: (node: string) => `/badge/${sourceOf(node)}.svg`,
+  favicon: (state: string) => `/favicon.svg?state=${state}`,
   openApi: () => "/api/v1/openapi.json",
 } as const;
 

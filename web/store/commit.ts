@@ -119,7 +119,7 @@ export async function committed(operation: Deno.AtomicOperation): Promise<boolea
 
 /** Returns the error for a change that other writers did not let through, attempt after attempt. */
 export function alwaysChanged(): Error {
-  return new LockedError("Cannot change the database: other processes write to it all the time", {
+  return new LockedError("Cannot change the database: other processes keep writing to it", {
     code: "DATABASE_LOCKED",
     hint: "try again in a moment",
   });

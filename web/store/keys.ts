@@ -103,7 +103,7 @@ export const keys = {
   /** Incidents of one node by their beginning: {@link IncidentRow}, the same again. */
   incidentOf: (node: string, at: string) => [LAYOUT, "incident_of", node, at],
   incidentsOf: (node: string) => [LAYOUT, "incident_of", node],
-  /** Incidents that are over and whose recovery some channel has not heard of; the value is the node. */
+  /** Past incidents and whose recovery some channel has not heard of; the value is the node. */
   unsentRecovery: (at: string, node: string) => [LAYOUT, "unsent_recovery", at, node],
   unsentRecoveries: () => [LAYOUT, "unsent_recovery"],
   /** When nodes were last judged, on any instance: {@link WatchRow}. */

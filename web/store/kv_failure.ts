@@ -24,7 +24,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
     make: (database) =>
       new LockedError(`Cannot use ${database}: another process has locked it`, {
         code: "DATABASE_LOCKED",
-        hint: "end the process that keeps it open, such as a backup or sqlite3",
+        hint: "stop the process that has it open, such as a backup or sqlite3",
       }),
   },
   {
@@ -32,7 +32,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
     make: (database) =>
       new DiskError(`Cannot write ${database}: the disk is full`, {
         code: "DATABASE_FULL",
-        hint: "free some disk space; what nodes could not report, they report again",
+        hint: "free some disk space; nodes resend what they could not report",
       }),
   },
   {
@@ -40,7 +40,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
     make: (database) =>
       new DiskError(`Cannot write ${database}: the file is read-only`, {
         code: "DATABASE_READ_ONLY",
-        hint: "let this user write to the file and its folder",
+        hint: "give this user write access to the file and its folder",
       }),
   },
   {
@@ -48,7 +48,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
     make: (database) =>
       new DiskError(`Cannot read ${database}: the file is not a database of Deno KV`, {
         code: "DATABASE_INVALID",
-        hint: "name another file, or move this one away: the dashboard creates a new one",
+        hint: "use another file, or move this one away: the dashboard creates a new one",
       }),
   },
   {
@@ -65,7 +65,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
     make: (database) =>
       new DiskError(`Cannot open ${database} file`, {
         code: "DATABASE_NOT_OPENED",
-        hint: "let this user write to its folder",
+        hint: "give this user write access to its folder",
       }),
   },
   {
@@ -114,7 +114,7 @@ export function kvFailure(error: unknown, place?: string): ModelSyncError | unde
   if (osErrorCode(error) !== undefined) {
     return new DiskError(`Cannot use ${database}: ${details}`, {
       code: "DATABASE_NOT_OPENED",
-      hint: "let this user write to the file and its folder",
+      hint: "give this user write access to the file and its folder",
     });
   }
   if (error instanceof Deno.errors.BadResource) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../../lib/core/json.ts";
 
 /**
  * Values that may be larger than the 64 KiB of a database value, as JSON in parts under one key. All parts are written by
@@ -85,12 +86,4 @@ export async function readLongValue<Schema extends z.ZodType>(
   }
   const value = schema.safeParse(parseJson(new TextDecoder().decode(bytes)));
   return value.success ? value.data : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

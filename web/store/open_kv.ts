@@ -58,7 +58,7 @@ export function kvFileOf(place: string | undefined): string | undefined {
 
 async function openPlatformKv(env: Pick<Environment, "get">): Promise<Deno.Kv> {
   if (env.get("DENO_DEPLOY") === undefined) {
-    throw new UsageError("Cannot open the dashboard's database: none is named", {
+    throw new UsageError("Cannot open the dashboard's database: no database is configured", {
       code: "DATABASE_PLACE",
       hint: "set MODEL_SYNC_DASHBOARD_KV to a file, or to the address of a denokv server",
     });
@@ -144,7 +144,7 @@ async function whenUnlocked(kv: Deno.Kv, path: string, waitMs: number): Promise<
     `Cannot open the dashboard's database ${quote(path)}: another process has locked it`,
     {
       code: "DATABASE_LOCKED",
-      hint: "end the process that keeps it open, such as a backup or sqlite3",
+      hint: "stop the process that has it open, such as a backup or sqlite3",
     },
   );
 }

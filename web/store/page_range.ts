@@ -51,7 +51,7 @@ export function parseCursor(cursor: string, partsMax: number): readonly string[]
     parts === undefined || parts.length > partsMax || !/^\d{4}-\d\d-\d\dT[\d:.]{5,12}Z$/.test(at) ||
     new TextEncoder().encode(parts.join("")).length > CURSOR_BYTES_MAX
   ) {
-    throw new UsageError("Cannot show this page of the list: its cursor is not one of this dashboard", {
+    throw new UsageError("Cannot show this page of the list: its cursor is invalid", {
       code: CURSOR_INVALID,
       hint: "start from the first page",
     });

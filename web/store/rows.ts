@@ -121,7 +121,7 @@ export const NodeRow = z.object({
   active: ReleaseName.extend({ saidAt: Time }).nullable(),
   /** What `active` is made of, without what `activation` adds. */
   said: Said.optional(),
-  /** The last activation that is known, also of a release that is not active any more. */
+  /** The last activation that is known, also of a release that is no longer active. */
   activation: z.object({ digest: Digest, sequence: z.number().optional(), at: Time }).nullable(),
   /** What this node published last, newest first. */
   published: z.array(PublishedName),

@@ -48,6 +48,6 @@ function lost(what: "REMOVED" | "REPLACED", message: string): DiskError {
   return new DiskError(`${message} while the dashboard ran`, {
     code: `DATABASE_${what}`,
     hint:
-      "start the dashboard again: it takes in this machine's history again; --kv names a place outside the store",
+      "restart the dashboard: it reads this machine's history again; --kv puts the database outside the store",
   });
 }

@@ -89,7 +89,7 @@ export function nameFor(node: string, names: ReadonlyMap<string, string>): strin
 }
 
 /** Stands where operators read a reason, so that the public view says that there is one. */
-const HIDDEN_REASON = "operators who sign in see why";
+const HIDDEN_REASON = "sign in to see the reason";
 const HIDDEN_CODE = "HIDDEN";
 
 /** Returns a node's row for the public, under a public name. */

@@ -42,7 +42,7 @@ Deno.test("a form is taken from the dashboard's own page, and from no other", as
     });
     assert.equal(response.status, isTaken ? 200 : 403, JSON.stringify(headers));
     const text = await response.text();
-    if (!isTaken) assert.match(text, /^Cannot take this form: /);
+    if (!isTaken) assert.match(text, /^Cannot accept this form: /);
   }
 });
 

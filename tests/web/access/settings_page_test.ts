@@ -78,7 +78,7 @@ Deno.test("a token is rotated and revoked after a question that works without a 
     [303, "/settings?done=revoked"],
   );
   assert.deepEqual(await listTokens(world.web.kv), []);
-  assert.match(await pageOf(world, "/settings?done=revoked"), /The token is revoked\./);
+  assert.match(await pageOf(world, "/settings?done=revoked"), /The token was revoked\./);
   for (const form of ["rotate", "revoke"]) {
     const answer = await world.post(`/settings/tokens/${form}`, { token: row.id });
     assert.deepEqual(await outcomeOf(answer), [303, "/settings?done=gone"]);
@@ -101,7 +101,7 @@ Deno.test("a node that is gone is forgotten after a question, and an unknown one
     const asked = await world.send(`/settings?ask=forget&node=${encodeURIComponent(node)}`);
     const [status, page] = await outcomeOf(asked);
     assert.equal(status, 400);
-    assert.match(page, /none of this name/);
+    assert.match(page, /no node has this name/);
     assert.ok(!page.includes("<b>"));
     assert.equal((await world.post("/settings/forget-node", { node })).status, 400);
   }
@@ -154,7 +154,7 @@ Deno.test("the retention is a whole number of days from 7 to 3650", async () => 
   for (const typed of ["6", "3651", "", "-90", "1e3", "90.5", "0x50", "99999999999", "ninety"]) {
     const [status, page] = await outcomeOf(await world.post("/settings/retention", { days: typed }));
     assert.equal(status, 400, typed);
-    assert.match(page, /Type a whole number from 7 to 3650/);
+    assert.match(page, /Enter a whole number from 7 to 3650/);
   }
   assert.equal(await days(), 365);
 });
@@ -178,7 +178,7 @@ Deno.test("a password that is set on the page signs in this browser, and asks ev
   assert.match(hash, /^scrypt\$/);
   const headers = { cookie: cookieOf(answer) };
   const page = await (await world.send("/settings?done=password", { headers })).text();
-  assert.match(page, /Everybody else is signed out/);
+  assert.match(page, /Everyone else was signed out/);
   assert.ok(!page.includes(hash));
   assert.equal((await world.send("/settings")).status, 303);
 

@@ -37,7 +37,7 @@ Deno.test("a daemon is down once it has missed its heartbeats for longer than th
   assert.equal(stateAt(row, laterBy(receivedAt, 3 * MINUTE_MS)).kind, "up");
   assert.deepEqual(stateAt(row, laterBy(receivedAt, 3 * MINUTE_MS + 1_000)), {
     kind: "down",
-    reason: "No heartbeat for 3 min 1 s: it sends one every 1 min.",
+    reason: "No heartbeat for 3 min 1 s; expected every 1 min.",
   });
 });
 
@@ -50,7 +50,7 @@ Deno.test("a daemon with a long interval is down after three of them, also while
   assert.equal(stateAt(row, laterBy(AT, 30 * MINUTE_MS)).kind, "up");
   assert.deepEqual(stateAt(row, laterBy(AT, 31 * MINUTE_MS + 1_000)), {
     kind: "down",
-    reason: "No heartbeat for 31 min, though a run reported since: it sends one every 10 min.",
+    reason: "No heartbeat for 31 min, though a run reported since; expected every 10 min.",
   });
 });
 
@@ -60,7 +60,7 @@ Deno.test("a due run has two minutes and its splay to start", () => {
   assert.equal(stateAt(row, laterBy(AT, 3 * MINUTE_MS)).kind, "up");
   assert.deepEqual(stateAt(row, laterBy(AT, 3 * MINUTE_MS + 1)), {
     kind: "late",
-    reason: "The client run that was due did not start.",
+    reason: "The client run did not start on time.",
   });
 });
 
@@ -82,7 +82,7 @@ Deno.test("of several roles, those that are paused are not expected, and the oth
   assert.equal(partly({ client: AT }).kind, "up");
   assert.deepEqual(partly({ references: AT }), {
     kind: "late",
-    reason: "The references run that was due did not start.",
+    reason: "The references run did not start on time.",
   });
 });
 
@@ -127,7 +127,7 @@ Deno.test("a run takes too long after twice the longest before, at least a quart
   assert.equal(stateAt(row, laterBy(AT, 20 * MINUTE_MS)).kind, "up");
   assert.deepEqual(stateAt(row, laterBy(AT, 21 * MINUTE_MS)), {
     kind: "late",
-    reason: "Its pull has been running for 21 min; the longest before took 10 min.",
+    reason: "Its pull has been running for 21 min; the longest run before took 10 min.",
   });
 });
 

@@ -125,8 +125,8 @@ Deno.test("a wrong clock is a trouble of its own, and the node is not down for i
   const row = skewedRowOf(NODE, DAY_MS, beat());
   const now = new Date(laterBy(AT, -DAY_MS + 2 * MINUTE_MS));
   assert.deepEqual(texts(troublesOf(row, now)), [
-    "has a clock that is 24 h ahead | Its schedule and the times of its runs are wrong by as much. Set its " +
-    "clock, and let NTP keep it.",
+    "has a clock that is 24 h ahead | Its schedule and the times of its runs are off by the same amount. Set the " +
+    "clock and enable NTP.",
   ]);
 });
 

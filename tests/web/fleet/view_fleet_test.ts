@@ -18,20 +18,20 @@ function said(...rows: readonly NodeRow[]): string {
   return `${tone}: ${troubled} ${rest}`;
 }
 
-Deno.test("one sentence says whether all is well", () => {
+Deno.test("one sentence says whether all is healthy", () => {
   assert.equal(said(), "empty:  No node has reported yet.");
-  assert.equal(said(well("a")), "good:  The node is well.");
-  assert.equal(said(well("a"), well("b")), "good:  Both nodes are well.");
-  assert.equal(said(well("a"), well("b"), well("c")), "good:  All 3 nodes are well.");
+  assert.equal(said(well("a")), "good:  The node is healthy.");
+  assert.equal(said(well("a"), well("b")), "good:  Both nodes are healthy.");
+  assert.equal(said(well("a"), well("b"), well("c")), "good:  All 3 nodes are healthy.");
   assert.equal(said(ill("a")), "bad: The node needs attention.");
-  assert.equal(said(ill("a"), well("b")), "bad: 1 of 2 nodes needs attention. The other one is well.");
+  assert.equal(said(ill("a"), well("b")), "bad: 1 of 2 nodes needs attention. The other one is healthy.");
   assert.equal(
     said(tired("a"), tired("b"), well("c"), well("d")),
-    "warn: 2 of 4 nodes need attention. The other 2 are well.",
+    "warn: 2 of 4 nodes need attention. The other 2 are healthy.",
   );
   assert.equal(
     said(well("a"), unreportedNode("b")),
-    "good:  The node is well. 1 has not reported yet.",
+    "good:  The node is healthy. 1 has not reported yet.",
   );
   assert.equal(said(unreportedNode("a")), "empty:  No node has reported yet.");
 });

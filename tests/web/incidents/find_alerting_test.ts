@@ -93,7 +93,7 @@ Deno.test("on Deno Deploy alerts go out on the production timeline alone", async
     const context = testContext({ env: fixedEnvironment({ [ALERTS_VARIABLE]: YAML, ...variables }) });
     assert.equal(await findAlerting(context) !== undefined, isAlerting, JSON.stringify(variables));
     if (!isAlerting) {
-      assert.match(context.log.lines[0] ?? "", /^info no alert goes out: .*production timeline/);
+      assert.match(context.log.lines[0] ?? "", /^info no alerts are sent: .*production timeline/);
     }
   }
 });
@@ -105,7 +105,7 @@ Deno.test("a dashboard with a wrong setting runs without alerts, and logs why wi
   assert.equal(await findAlerting(context), undefined);
   assert.equal(context.log.lines.length, 2);
   for (const line of context.log.lines) {
-    assert.match(line, /^error no alert goes out: MODEL_SYNC_DASHBOARD_ALERTS: /);
+    assert.match(line, /^error no alerts are sent: MODEL_SYNC_DASHBOARD_ALERTS: /);
   }
   assert.doesNotMatch(context.log.lines.join(), /s3cretS3cret/);
   for (const value of ["", " \n"]) {

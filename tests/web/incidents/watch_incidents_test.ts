@@ -16,7 +16,7 @@ Deno.test("a node whose heartbeats stop is down from its last one until it is he
   const [open] = await dashboard.open();
   assert.equal(open?.node, BOT);
   assert.equal(open?.kind, "down");
-  assert.match(open?.reason ?? "", /^No heartbeat for 4 min: it sends one every 1 min\.$/);
+  assert.match(open?.reason ?? "", /^No heartbeat for 4 min; expected every 1 min\.$/);
   assert.equal(open?.startedAt, "2026-11-29T07:10:00.000Z");
   await dashboard.minutes(60, [OTHER]);
   assert.deepEqual(await dashboard.open(), [open]);
@@ -44,7 +44,7 @@ Deno.test("a late node that goes down has one incident, which is of the worse ki
   }
   const [late] = await dashboard.open();
   assert.deepEqual([late?.kind, late?.startedAt], ["late", "2026-11-29T07:02:00.000Z"]);
-  assert.equal(late?.reason, "The client run that was due did not start.");
+  assert.equal(late?.reason, "The client run did not start on time.");
   await dashboard.minutes(5, []);
   const [down] = await dashboard.open();
   assert.deepEqual([down?.kind, down?.startedAt], ["down", late?.startedAt]);

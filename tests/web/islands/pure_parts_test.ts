@@ -2,24 +2,24 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { filterAddress } from "../../../web/islands/filter.ts";
 import { longestRise } from "../../../web/islands/morph.ts";
-import { concernsPage, parseLiveMessage } from "../../../web/islands/live_message.ts";
+import { changedNodes, concernsPage } from "../../../web/islands/live_message.ts";
 import { refreshDelay, retryDelay } from "../../../web/islands/pace.ts";
 
 Deno.test("a message about other nodes does not concern a page, one about any node does", () => {
   const shown = JSON.stringify(["bot-paris", "bot-1/2"]);
-  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["bot-1/2"]}'), shown), true);
-  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["bot-1"]}'), shown), false);
-  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":[]}'), shown), false);
-  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["bot-1"]}'), undefined), true);
-  assert.equal(concernsPage(parseLiveMessage('{"reload":true,"nodes":[]}'), shown), true);
+  assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["bot-1/2"]}'), shown), true);
+  assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["bot-1"]}'), shown), false);
+  assert.equal(concernsPage(changedNodes('{"version":"2","nodes":[]}'), shown), false);
+  assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["bot-1"]}'), undefined), true);
+  assert.equal(concernsPage(changedNodes('{"version":"2","nodes":null}'), shown), true);
 });
 
 Deno.test("a message that a page does not understand makes it look at everything", () => {
   for (const text of ["", "{", "null", "7", "[]", "{}", '{"nodes":"bot-paris"}', '{"nodes":[7]}']) {
-    assert.deepEqual(parseLiveMessage(text).nodes, undefined, text);
-    assert.equal(concernsPage(parseLiveMessage(text), '["bot-paris"]'), true, text);
+    assert.deepEqual(changedNodes(text), undefined, text);
+    assert.equal(concernsPage(changedNodes(text), '["bot-paris"]'), true, text);
   }
-  assert.equal(concernsPage(parseLiveMessage('{"version":"2","nodes":["a"]}'), "no JSON"), true);
+  assert.equal(concernsPage(changedNodes('{"version":"2","nodes":["a"]}'), "no JSON"), true);
 });
 
 Deno.test("a page is fetched at most once a second, and not by all readers at the same moment", () => {

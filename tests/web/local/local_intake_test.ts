@@ -20,7 +20,7 @@ Deno.test("a fleet page that misses this machine's runs says so with the reason,
   const page = (await world.see("/")).text;
   assert.match(
     page,
-    /This machine's runs are not shown since today 12:00\. .*the disk is full; free some disk space/,
+    /Runs of this machine have been missing since today 12:00\. .*the disk is full; free some disk space/,
   );
   const health = await world.see("/healthz");
   assert.equal(health.status, 503);
@@ -37,7 +37,7 @@ Deno.test("a database that another process has locked answers nothing, which is 
   world.clock.advance(10_000);
   assert.match(
     (await world.see("/")).text,
-    /runs are not shown since .*another process may have locked it\./,
+    /have been missing since .*another process may have locked it\./,
   );
   assert.equal((await world.see("/healthz")).status, 503);
 });

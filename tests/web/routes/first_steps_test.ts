@@ -7,7 +7,10 @@ function words(html: string): string {
 
 Deno.test("an empty fleet page names the command that checks a machine's report", async () => {
   await using world = await apiWorld();
-  assert.match(words(await (await world.send("/")).text()), /Check it with model-sync doctor , then run/);
+  assert.match(
+    words(await (await world.send("/")).text()),
+    /Run model-sync doctor to check the connection\./,
+  );
 });
 
 Deno.test("the settings say what holds without a password before what holds with one", async () => {
@@ -15,6 +18,6 @@ Deno.test("the settings say what holds without a password before what holds with
   const text = words(await (await world.send("/settings")).text());
   assert.match(
     text,
-    /Without a password, only this machine .* everything\. With a password: Only people who sign in/,
+    /Without a password, only this machine .* everything\. Once a password is set: Only people who sign in/,
   );
 });

@@ -45,7 +45,7 @@ Deno.test("the feed has an entry when an incident begins and one when it ends, n
   const feed = await feedOf(world, "localhost:8080");
   const elements = elementsOf(feed.replace(/^<\?xml[^>]*>/, ""));
   assert.deepEqual(elements.filter((element) => element.startsWith("title=")).slice(1), [
-    "title=bot-1 is back after 2 h 14 min",
+    "title=bot-1 recovered after 2 h 14 min",
     "title=bot-2 is late",
     "title=bot-1 is down",
     "title=bot-3 is paused by an operator",

@@ -31,7 +31,7 @@ Deno.test("the page lists open incidents first, then those that are over with th
   assert.match(text, /1 node is down\./);
   assert.match(
     text,
-    /Open 1 .* bot-paris\/client down No heartbeat for 3 min 10 s.* today 06:48 12 min so far .*Over /,
+    /Open 1 .* bot-paris\/client down No heartbeat for 3 min 10 s.* today 06:48 12 min so far .*Past /,
   );
   assert.match(
     text,
@@ -48,8 +48,8 @@ Deno.test("a node that is down is on the page before the dashboard has made an i
   assert.match(words(await textOf(world, "/incidents")), /No node is late or down\./);
   world.clock.advance(10 * 60_000);
   const text = words(await textOf(world, "/incidents"));
-  assert.match(text, /1 node is down\..* No incident yet .* bot-1 down No heartbeat for 10 min/);
-  assert.doesNotMatch(text, /No incident so far/);
+  assert.match(text, /1 node is down\..*Not yet an incident .* bot-1 down No heartbeat for 10 min/);
+  assert.doesNotMatch(text, /No incidents so far/);
 });
 
 Deno.test("without incidents the page says so, and how to be alerted", async () => {
@@ -57,9 +57,9 @@ Deno.test("without incidents the page says so, and how to be alerted", async () 
   const text = words(await textOf(world, "/incidents"));
   assert.match(
     text,
-    /No node is late or down\..*No incident so far.*model_sync\.alerts.*MODEL_SYNC_DASHBOARD_ALERTS/,
+    /No node is late or down\..*No incidents so far.*model_sync\.alerts.*MODEL_SYNC_DASHBOARD_ALERTS/,
   );
-  assert.match(words(await textOf(world, "/incidents?node=bot-1")), /No incident of this node/);
+  assert.match(words(await textOf(world, "/incidents?node=bot-1")), /No incidents for this node/);
 });
 
 Deno.test("incidents of one node are shown alone, and a list of many comes in pages that hold each once", async () => {

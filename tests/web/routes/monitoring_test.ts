@@ -19,7 +19,7 @@ const HOSTILE = [
   "💥".repeat(60),
 ];
 
-Deno.test("the status is a sentence and counts, and ok only while there are nodes and all are well", async () => {
+Deno.test("the status is a sentence and counts, and ok only while there are nodes and all are healthy", async () => {
   await using world = await apiWorld();
   const status = async () => await (await world.send("/status.json")).json();
   const none = { up: 0, late: 0, down: 0, paused: 0, canary: 0, "never-reported": 0 };
@@ -32,13 +32,13 @@ Deno.test("the status is a sentence and counts, and ok only while there are node
   await world.fill(events.finished("bot-1"));
   assert.deepEqual(await status(), {
     ok: true,
-    sentence: "The node is well.",
+    sentence: "The node is healthy.",
     nodes: 1,
     counts: { ...none, up: 1 },
   });
   await world.fill(events.failed("bot-2"));
   const { ok, sentence } = await status();
-  assert.deepEqual([ok, sentence], [false, "1 of 2 nodes needs attention. The other one is well."]);
+  assert.deepEqual([ok, sentence], [false, "1 of 2 nodes needs attention. The other one is healthy."]);
 });
 
 Deno.test("the dashboard is healthy while its database answers within two seconds", async () => {

@@ -27,7 +27,7 @@ Deno.test("without incidents, the page says how alerts go out, and no address of
   });
   await using world = await apiWorld({ alerting });
   const text = await wordsOf(world);
-  assert.match(text, /When one begins, an alert goes out by e-mail, by webhook,? and to slack\./);
+  assert.match(text, /When an incident opens, an alert is sent by e-mail, by webhook,? and to slack\./);
   assert.doesNotMatch(text, /model_sync\.alerts|No channel|example\.com|secret-path/);
   assert.match(text, /model-sync doctor/);
 });
@@ -35,7 +35,7 @@ Deno.test("without incidents, the page says how alerts go out, and no address of
 Deno.test("without a channel, the page says that none is configured and how to", async () => {
   for (const alerting of [undefined, alertingBy({})]) {
     await using world = await apiWorld(alerting === undefined ? {} : { alerting });
-    assert.match(await wordsOf(world), /No channel for alerts is configured\. .* model_sync\.alerts/);
+    assert.match(await wordsOf(world), /No alert channel is configured\. .* model_sync\.alerts/);
   }
 });
 
@@ -45,7 +45,7 @@ Deno.test("the public does not see whether alerts go out", async () => {
     await using world = await apiWorld(choice);
     await changeSettings(world.kv, { isPublic: true });
     const text = await wordsOf(world);
-    assert.match(text, /No incident so far/);
+    assert.match(text, /No incidents so far/);
     assert.doesNotMatch(text, /webhook|channel|model_sync\.alerts|doctor/);
   }
 });
@@ -69,5 +69,5 @@ Deno.test("the reason of an open incident is what is known now, as on the page o
   await world.fill(events.heartbeat("bot-1", { time: at }));
   await fillIncidents(world.kv, incidentRow("bot-1", { startedAt: at, endedAt: null }));
   world.clock.advance(9 * 3_600_000);
-  assert.match(await wordsOf(world), /bot-1 down No heartbeat for 9 h: .* today 07:00 9 h so far/);
+  assert.match(await wordsOf(world), /bot-1 down No heartbeat for 9 h; .* today 07:00 9 h so far/);
 });

@@ -21,8 +21,8 @@ Deno.test("of a node whose clock is ahead, no time since the activation is shown
 
 Deno.test("the page of a run that has not ended says what will appear there", async () => {
   const path = `/runs/${runIdOf()}?node=bot-1`;
-  assert.match(await pageOf(path, started("bot-1")), /This run has not ended/);
-  assert.doesNotMatch(await pageOf(path, started("bot-1"), finished("bot-1")), /This run has not ended/);
+  assert.match(await pageOf(path, started("bot-1")), /This run is in progress/);
+  assert.doesNotMatch(await pageOf(path, started("bot-1"), finished("bot-1")), /This run is in progress/);
 });
 
 Deno.test("a run names its host only where the node has another name, and shortens keys and revisions", async () => {

@@ -37,7 +37,7 @@ Deno.test("the filter shows the pull requests of one repository", async () => {
   assert.match(html, /<form class="filters" method="get" action="\/pull-requests"/);
   const none = await pages.see("/pull-requests?repository=other");
   assert.equal(none.status, 200);
-  assert.match(none.text, /No sync has proposed anything to this repository/);
+  assert.match(none.text, /No pull requests for this repository/);
 });
 
 Deno.test("a pull request links only to a web page", async () => {

@@ -44,7 +44,7 @@ Deno.test("a release is compared with the one before it, and with any other one 
     backwards.text,
     /1 file changed, 2\.0 KiB now 1 file added, 1\.0 KiB 1 file removed, 3\.0 KiB/,
   );
-  assert.match((await pages.see(page(1))).text, /No release before this one is known/);
+  assert.match((await pages.see(page(1))).text, /No earlier release is known/);
 });
 
 Deno.test("the other release is chosen by a form that needs no script: from a list, or by what is typed", async () => {
@@ -73,9 +73,9 @@ Deno.test("the other release is chosen by a form that needs no script: from a li
   }
   const unknown = await pages.see(`${page(5)}?other=nothing`);
   assert.equal(unknown.status, 200);
-  assert.match(unknown.text, /No release is named nothing/);
+  assert.match(unknown.text, /No release matches nothing/);
   const several = await pages.see(`${page(5)}?other=0000`);
-  assert.match(several.text, /Several releases are named 0000/);
+  assert.match(several.text, /Several releases match 0000/);
   assert.ok(several.html.includes(`/releases/${digestOfRelease(5)}?against=${digestOfRelease(3)}`));
 });
 
@@ -106,18 +106,18 @@ Deno.test("a list of files is called proven only if it gives the digest, and els
   const digest = await releaseDigest(files);
   const claim = events.published("train-1", 1, { digest, files, filesTotal: 2 });
   const cases = [
-    [claim, /The list was checked: these files give the digest/],
+    [claim, /Verified: the digest of this list is the digest of the release/],
     [
       events.published("train-1", 1, { digest, files, filesTotal: 9, filesLeftOut: 7 }),
-      /claimed, not proven The node that published the release listed 2 of 9 files/,
+      /not verified The publisher listed 2 of 9 files/,
     ],
     [
       events.published("train-1", 1, { files, filesTotal: 2 }),
-      /claimed, not proven The listed files do not give the digest/,
+      /not verified The listed files do not match the digest/,
     ],
     [
       events.published("train-1", 1, { files: [], filesTotal: 2 }),
-      /No node has listed the files of this release/,
+      /No node has reported the files of this release/,
     ],
   ] as const;
   for (const [event, wanted] of cases) {
@@ -197,7 +197,7 @@ Deno.test("an address with the beginning of a digest or a sequence leads to the 
   }
   const several = await pages.see("/releases/0000");
   assert.equal(several.status, 300);
-  assert.match(several.text, /Several releases are named 0000/);
+  assert.match(several.text, /Several releases match 0000/);
   assert.ok(several.html.includes(page(3)) && several.html.includes(page(4)));
 });
 
@@ -208,7 +208,7 @@ Deno.test("an address of no release says what to do", async () => {
   ) {
     const { status, text } = await pages.see(`/releases/${typed}`);
     assert.equal(status, 404, typed);
-    assert.match(text, /No node has reported a release named/);
+    assert.match(text, /No node has reported a release that matches/);
     assert.match(text, /Show all releases.*model-sync status/);
   }
 });

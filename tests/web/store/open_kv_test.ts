@@ -71,7 +71,7 @@ Deno.test("a file that is not a database ends in one line that names it, and the
     code: "DATABASE_INVALID",
     exitCode: 7,
     message: `Cannot read the dashboard's database "${path}": the file is not a database of Deno KV`,
-    hint: "name another file, or move this one away: the dashboard creates a new one",
+    hint: "use another file, or move this one away: the dashboard creates a new one",
   });
   assert.equal(Deno.readTextFileSync(path), "not a database ".repeat(500));
 });
@@ -104,7 +104,7 @@ Deno.test("without a place there has to be the database of Deno Deploy", async (
   assert.deepEqual(await failureOf(undefined), {
     code: "DATABASE_PLACE",
     exitCode: 2,
-    message: "Cannot open the dashboard's database: none is named",
+    message: "Cannot open the dashboard's database: no database is configured",
     hint: "set MODEL_SYNC_DASHBOARD_KV to a file, or to the address of a denokv server",
   });
 });
