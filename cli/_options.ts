@@ -3,7 +3,7 @@ import { UsageError } from "../lib/core/errors.ts";
 import { parseRate } from "../lib/http/rate_limit.ts";
 import type { TrainingOptions } from "../lib/training/train.ts";
 import { suggestion } from "../lib/config/complaints.ts";
-import { type Role, ROLES } from "../lib/schedule/roles.ts";
+import { type Role, ROLES } from "../lib/config/roles.ts";
 
 /** Read when `--config` is not given; it need not exist. */
 export const DEFAULT_CONFIG_FILE = "configs/bot.yaml";

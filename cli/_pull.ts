@@ -1,30 +1,26 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
-import { givesSection } from "../lib/config/load.ts";
-import { messageOf } from "../lib/core/errors.ts";
-import { TemporaryFolder } from "../lib/core/folders.ts";
-import type { OtherWriterSetting } from "../lib/config/choices.ts";
-import { pull, type PullReport } from "../lib/pipeline/pull.ts";
+import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
 import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
-import { canaryFault, openCanary } from "../lib/canary/find_canary.ts";
-import { questionBeforePull, refuseTrainedFolder } from "../lib/pipeline/trained_folder.ts";
-import type { RunOptions } from "../lib/pipeline/run.ts";
+import {
+  type EndedPull,
+  inStoreOfPull,
+  type PullChoices,
+  type PullCommand,
+  type PullSummary,
+  recordedPull,
+} from "../lib/pipeline/recorded_pull.ts";
+import { questionBeforePull } from "../lib/pipeline/trained_folder.ts";
 import type { Timed } from "../lib/pipeline/run_report.ts";
 import { countChanges } from "../lib/release/changes.ts";
-import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
-import type { IntentRun } from "../lib/store/intent.ts";
-import { activeManifest } from "../lib/store/pointers.ts";
-import { isUnused, removeUnused } from "../lib/store/unused_store.ts";
-import { planMode } from "../lib/store/model_folder.ts";
-import { findStore, openStore, placeOf, type Store } from "../lib/store/store.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import { findStore, placeOf, type Store } from "../lib/store/store.ts";
 import { changeLines, type Output } from "./_output.ts";
 import { type CommonFlags, switchFlag } from "./_options.ts";
 import { narrowPermissions, type Need, type Session } from "./_session.ts";
-import { awaitVerdict } from "../lib/pipeline/await_verdict.ts";
 import { otherWriterText } from "../lib/store/recorded_writer.ts";
-import { runRecorded, signaturePolicy } from "./_run.ts";
-import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
+import { signaturePolicy } from "../lib/pipeline/configured_signing.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { CommandName } from "./_help.ts";
 
@@ -55,26 +51,16 @@ export const PULLING_FLAGS: FlagParametersForType<Omit<PullingFlags, keyof Commo
   waitCanary: switchFlag("wait for the verdict of the canary, and roll back if it fails"),
 };
 
-/** How a command pulls, whichever its carrier. */
-export interface Pulling<Pulled extends Source> {
+/** How a command pulls, and what it needs for that. */
+export interface Pulling<Pulled extends Source> extends PullCommand<Pulled> {
   readonly command: CommandName;
   /** What the carrier needs, besides what is configured around it. */
   readonly needs: readonly Need[];
   /** Checks the settings of the carrier before there is a store. @throws {UsageError} */
   readonly check?: () => unknown;
-  /** Says why now is not the time; the run is then recorded as unchanged. */
-  readonly skip?: (store: Store) => string | undefined;
-  /** What the run waits for before it takes the store's lock. */
-  readonly prepare?: RunOptions["prepare"];
-  /** Opens the carrier for a run. */
-  readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
-  /** What the carrier adds to the result. */
-  readonly details?: (source: Pulled, report: PullReport) => Record<string, unknown>;
-  /** While the carrier is away, an active release that is whole will do. */
-  readonly isOfflineOk?: boolean;
 }
 
-/** One pull, recorded and shown. */
+/** Pulls as a recorded run, and prints the result. */
 export async function runPulling<Pulled extends Source>(
   session: Session,
   flags: PullingFlags & OtherWriterFlags,
@@ -82,27 +68,25 @@ export async function runPulling<Pulled extends Source>(
 ): Promise<void> {
   narrowPermissions(session, pulling.needs);
   if (findStore(session.context.fs, session.location) === undefined) pulling.check?.();
-  await inStore(session, (store) => pullInto(session, store, flags, pulling));
+  await inStoreOfPull(session, async (store) => {
+    const ended = await recordedPull(session, store, pulling, {
+      ...choices(session, flags),
+      adopts: await mayAdopt(session, store, flags),
+      waitsForCanary: flags.waitCanary === true,
+    });
+    show(session.output, ended);
+  });
 }
 
-/**
- * Does a pull's work in its store. A pull that fails in an unused folder leaves no store behind, unless its failure is
- * reported: without its record, the next failure would send the same alert again.
- */
-export async function inStore(session: Session, work: (store: Store) => Promise<void>): Promise<void> {
-  const { context, location, config } = session;
-  const isReported = givesSection(config, "alerts") || givesSection(config, "report");
-  const wasUnused = !isReported && isUnused(context, location);
-  const store = openStore(context.fs, location, context.log);
-  try {
-    await work(store);
-  } catch (error) {
-    if (wasUnused) {
-      // The reason of the failed pull matters more.
-      await removeUnused(context, store).catch((failure) => context.log.debug(messageOf(failure)));
-    }
-    throw error;
-  }
+function choices(
+  { settings }: Session,
+  flags: PullingFlags & OtherWriterFlags,
+): Pick<PullChoices, "allowDowngrade" | "force" | "otherWriters"> {
+  return {
+    allowDowngrade: flags.allowDowngrade === true,
+    force: flags.force === true,
+    otherWriters: flags.acceptOtherWriters === true ? "accept" : settings.client.other_writers,
+  };
 }
 
 /** Whether a folder that this machine trains into may be replaced: by the option, or by a person at the terminal. */
@@ -119,60 +103,14 @@ async function mayAdopt(session: Session, store: Store, flags: PullingFlags): Pr
   return await output.ask(question, context.signal);
 }
 
-async function pullInto<Pulled extends Source>(
-  session: Session,
-  store: Store,
-  flags: PullingFlags & OtherWriterFlags,
-  { command, skip, prepare, open, details, isOfflineOk = false }: Pulling<Pulled>,
-): Promise<void> {
-  const { context, output, settings } = session;
-  const adopts = await mayAdopt(session, store, flags);
-  const report = await runRecorded(
-    session,
-    store,
-    command,
-    async (run, observed) => {
-      const reason = skip?.(store);
-      if (reason !== undefined) {
-        observed.log.info(reason);
-        return { ...skippedPull(store), details: { skipped: reason } };
-      }
-      await using source = await open(store, run);
-      const pulled = await pull(observed, store, source, run, {
-        allowDowngrade: flags.allowDowngrade === true,
-        force: flags.force === true,
-        activation: settings.activation.mode,
-        adopts,
-        safeguards: safeguardsOf(settings),
-        keep: settings.keep,
-        isOfflineOk,
-        signatures: await signaturePolicy(session),
-        otherWriters: otherWriters(session, flags),
-      });
-      return { ...pulled, details: details?.(source, pulled) ?? {} };
-    },
-    prepare === undefined ? {} : {
-      prepare: async (run, observed) => {
-        // Before anything is paid for.
-        refuseTrainedFolder(store, { mode: planMode(store, settings.activation.mode), adopts });
-        await prepare(run, observed);
-      },
-    },
-  );
-  if (flags.waitCanary) await awaitVerdict(context, store, settings);
-  const canary = openCanary(store);
-  const fault = canaryFault(store);
+function show(output: Output, { report, details, canary, canaryFault }: EndedPull): void {
   const json = {
     ...pullJson(report),
-    ...report.details,
+    ...details,
     canary: canary === undefined ? null : canary.status,
-    ...(fault === undefined ? {} : { canaryFault: fault }),
+    ...(canaryFault === undefined ? {} : { canaryFault }),
   };
-  output.result(json, () => [...pullLines(output, report), ...canaryHint(canary, fault)]);
-}
-
-function otherWriters({ settings }: Session, flags: OtherWriterFlags): OtherWriterSetting {
-  return flags.acceptOtherWriters === true ? "accept" : settings.client.other_writers;
+  output.result(json, () => [...pullLines(output, report), ...canaryHint(canary, canaryFault)]);
 }
 
 function canaryHint(canary: CanaryState | undefined, fault: string | undefined): string[] {
@@ -203,10 +141,8 @@ export async function previewPulling(
   await using scratch = new TemporaryFolder(context.fs, "dry-run");
   await using source = await open(store, scratch.path);
   const plan = await planPull(context, store, source, {
-    allowDowngrade: flags.allowDowngrade === true,
-    force: flags.force === true,
-    signatures: await signaturePolicy(session),
-    otherWriters: otherWriters(session, flags),
+    ...choices(session, flags),
+    signatures: await signaturePolicy(context, settings.signing),
     target: { place, activation: settings.activation.mode },
   });
   output.answer(
@@ -215,20 +151,7 @@ export async function previewPulling(
   );
 }
 
-/** What a skipped pull leaves as it is. */
-type SkippedPull =
-  & Pick<PullReport, "outcome" | "changed" | "writtenBytes" | "modelsDir">
-  & Partial<PullReport>;
-
-function skippedPull(store: Store): SkippedPull {
-  const active = activeManifest(store);
-  const nothing = { outcome: "unchanged", changed: 0, writtenBytes: 0, modelsDir: store.modelsDir } as const;
-  if (active === undefined) return nothing;
-  const { digest: release, sequence, files } = active;
-  return { ...nothing, release, sequence, files: files.length, bytes: totalBytes(files) };
-}
-
-function pullJson(report: Timed<SkippedPull>): Record<string, unknown> {
+function pullJson(report: Timed<PullSummary>): Record<string, unknown> {
   const { outcome, release, previous, sequence, files, bytes, changed, writtenBytes, durationMs } = report;
   const { carrier, revision, modelsDir, runId, unreached, otherWriter } = report;
   return {
@@ -250,7 +173,7 @@ function pullJson(report: Timed<SkippedPull>): Record<string, unknown> {
   };
 }
 
-function pullLines(output: Output, report: Timed<SkippedPull>): string[] {
+function pullLines(output: Output, report: Timed<PullSummary>): string[] {
   const { outcome, release, previous, sequence, files = 0, bytes = 0, changed, writtenBytes, durationMs } =
     report;
   if (release === undefined) return ["nothing was pulled yet"];

@@ -1,15 +1,13 @@
 import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { join } from "node:path";
-import { githubActionsSettings } from "../lib/carriers/github_actions_settings.ts";
+import { throttleArtifacts } from "../lib/carriers/artifact_throttle.ts";
+import { githubActionsSettings, warnOfTokenInFile } from "../lib/carriers/github_actions_settings.ts";
 import {
   type GitHubActionsOptions,
   type GitHubActionsSettings,
   GitHubActionsSource,
-  sourceKey,
 } from "../lib/carriers/github_actions_source.ts";
-import { describeOrigin } from "../lib/config/layers.ts";
 import { partialPath } from "../lib/store/partials.ts";
-import { findPullTime, rememberPullTime } from "../lib/store/pull_times.ts";
 import type { Store } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
@@ -89,13 +87,11 @@ export async function runArtifactPull(session: Session, flags: ArtifactPullFlags
     command: "artifact-pull",
     needs: ["net"],
     check: () => readSettings(session, flags),
-    skip: (store) => {
-      const source = sourceKey(readSettings(session, flags));
-      const isWanted = flags.force === true || flags.run !== undefined;
-      if (!isWanted && isTooSoon(session, store, source)) return "Rate limiting - skipping sync";
-      rememberPullTime(store, source, context.clock.now());
-      return undefined;
-    },
+    skip: (store) =>
+      throttleArtifacts(context.clock, store, readSettings(session, flags), {
+        minIntervalMinutes: session.settings.artifacts.min_interval_minutes,
+        isForced: flags.force === true || flags.run !== undefined,
+      }),
     open: (store) => openSource(session, flags, (name) => partialPath(store, name), store),
     details: ({ run, artifacts }) => ({
       run: run === undefined ? null : {
@@ -127,16 +123,10 @@ function openSource(
   partialPath: GitHubActionsOptions["partialPath"],
   store: Store | undefined,
 ): GitHubActionsSource {
-  const { githubToken } = session.config;
+  const { context, config, settings: { artifacts } } = session;
   const settings = readSettings(session, flags);
-  if (githubToken?.origin.kind === "file" && settings.access.token === githubToken.token) {
-    const place = describeOrigin(githubToken.origin);
-    const name = session.settings.artifacts.token_env;
-    session.context.log.warn(
-      `${place}: a token in a file is known to whoever reads the file; set ${name} in the environment`,
-    );
-  }
-  return new GitHubActionsSource(session.context, { ...settings, partialPath, run: flags.run }, store);
+  warnOfTokenInFile(context.log, settings, config.githubToken, artifacts.token_env);
+  return new GitHubActionsSource(context, { ...settings, partialPath, run: flags.run }, store);
 }
 
 function readSettings(
@@ -144,14 +134,6 @@ function readSettings(
   flags: ArtifactPullFlags,
 ): GitHubActionsSettings {
   return githubActionsSettings(settings, context.env, config.githubToken?.token, flags.limitRate);
-}
-
-/** A start that lies ahead is a clock that was set back: it keeps nobody waiting. */
-function isTooSoon({ settings, context }: Session, store: Store, source: string): boolean {
-  const last = findPullTime(store, source);
-  if (last === undefined) return false;
-  const elapsedMs = context.clock.now().getTime() - last.getTime();
-  return elapsedMs >= 0 && elapsedMs < settings.artifacts.min_interval_minutes * 60_000;
 }
 
 if (import.meta.main) await main(program);

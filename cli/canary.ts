@@ -1,20 +1,15 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { readCanary, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { canaryLines, describeCanary } from "../lib/canary/describe_canary.ts";
-import { abortCanary, concludeCanary, promoteCanary } from "../lib/canary/settle_canary.ts";
 import { FailedError } from "../lib/core/errors.ts";
 import { canaryPath } from "../lib/canary/find_canary.ts";
-import { actOnVerdict } from "../lib/pipeline/act_on_verdict.ts";
-import { RolledBackError, type RunReport } from "../lib/pipeline/run_report.ts";
+import { recordedAbort, recordedPromotion } from "../lib/pipeline/promote_or_abort.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import type { CanaryDescription } from "../lib/reporting/wire.ts";
-import { chooseMode } from "../lib/store/model_folder.ts";
+import type { CanaryDescription } from "../lib/wire/schema.ts";
 import { findStore } from "../lib/store/store.ts";
 import { narrowPermissions, openExistingStore, type Session } from "./_session.ts";
 import { defineGroup, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags } from "./_options.ts";
-import { runRecorded } from "./_run.ts";
-import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 import { SUMMARIES } from "./_help.ts";
 
 const COMMON = { flags: COMMON_FLAGS, aliases: COMMON_ALIASES };
@@ -65,43 +60,19 @@ function statusLines(canary: CanaryDescription | null): string[] {
 async function promote(session: Session): Promise<void> {
   const { output } = session;
   narrowPermissions(session, []);
-  const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "canary", (_run, context) => {
-    const promoted = promoteCanary(context, canaryPath(store));
-    concludeCanary(context, canaryPath(store), promoted);
-    const { digest: release, sequence } = promoted;
-    return Promise.resolve({ outcome: "promoted" as const, release, sequence });
-  });
-  const { outcome, release, sequence, runId } = report;
+  const { outcome, release, sequence, runId } = await recordedPromotion(session, openExistingStore(session));
   output.result({ outcome, release, sequence, runId }, () => [
-    `${output.paint("green", "✓")} release ${shortDigest(release)} is promoted: its watch is over`,
+    `${output.paint("green", "✓")} promoted release ${shortDigest(release)}: its canary is over`,
   ]);
 }
 
 async function abort(session: Session): Promise<void> {
-  const { output, settings } = session;
+  const { output } = session;
   narrowPermissions(session, []);
-  const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "canary", async (run, context): Promise<RunReport> => {
-    abortCanary(context, canaryPath(store));
-    const options = {
-      run,
-      choice: chooseMode(store, settings.activation.mode),
-      safeguards: safeguardsOf(settings),
-    };
-    try {
-      await actOnVerdict(context, store, options);
-      return { outcome: "unchanged" };
-    } catch (error) {
-      // Here it is what was asked for.
-      if (error instanceof RolledBackError) return error.report;
-      throw error;
-    }
-  });
-  const { outcome, release, previous, runId } = report;
+  const { outcome, release, previous, runId } = await recordedAbort(session, openExistingStore(session));
   output.result({ outcome, release: release ?? null, previous: previous ?? null, runId }, () => [
     release === undefined
-      ? "nothing to do: the release is not the active one any more"
+      ? "nothing to do: the release is not active any more"
       : `${output.paint("green", "✓")} rolled back to release ${shortDigest(release)}`,
   ]);
 }

@@ -1,7 +1,7 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { dirname } from "node:path";
 import { ConfigError, describeOrigin, type Origin } from "../lib/config/layers.ts";
-import { type LoadedConfig } from "../lib/config/load.ts";
+import type { LoadedConfig } from "../lib/config/load.ts";
 import { type ConfigKey, configKeys, jsonSchema } from "../lib/config/keys.ts";
 import { renderStarter } from "../lib/config/starter.ts";
 import type { Context } from "../lib/core/context.ts";

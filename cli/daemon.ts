@@ -1,28 +1,13 @@
 import { buildCommand } from "@stricli/core";
-import { ENV_PREFIX } from "../lib/config/keys.ts";
-import { describeOrigin } from "../lib/config/layers.ts";
-import type { ModelSync } from "../lib/config/schema.ts";
 import type { Context } from "../lib/core/context.ts";
-import { InterruptedError, UsageError } from "../lib/core/errors.ts";
 import type { Log } from "../lib/core/log.ts";
-import { settleAll } from "../lib/core/concurrency.ts";
-import { announcementKeeper } from "../lib/daemon/announcement_keeper.ts";
-import type { RoleSchedule } from "../lib/schedule/role_schedule.ts";
+import { checkRoles } from "../lib/daemon/check_roles.ts";
+import { refuseDisabled } from "../lib/daemon/disabled_setting.ts";
+import { type RoleRun, runDaemon, scheduleOf } from "../lib/daemon/run_daemon.ts";
 import { openDatagramSocket } from "../lib/daemon/datagram_socket.ts";
 import { type ListenAddress, parseListenAddress } from "../lib/daemon/listen_address.ts";
-import { openDaemon } from "../lib/daemon/open_daemon.ts";
-import { recordUnbegun } from "../lib/daemon/record_unbegun.ts";
-import type { FollowedSettings } from "../lib/daemon/followed_settings.ts";
-import type { FileControl } from "../lib/daemon/control.ts";
-import type { RoleJob } from "../lib/daemon/role_loop.ts";
-import { roleLog } from "../lib/daemon/role_log.ts";
-import { runRoles } from "../lib/daemon/run_roles.ts";
-import { minuteTicks } from "../lib/daemon/ticks.ts";
-import { watchCanaries } from "../lib/daemon/watch_canaries.ts";
-import { metricsRenderer } from "../lib/metrics/render_metrics.ts";
-import { heartbeatLoop } from "../lib/reporting/heartbeat_loop.ts";
-import { type Role, ROLE_COMMANDS, ROLES, roleSchedule } from "../lib/schedule/roles.ts";
-import { openStore, type Store } from "../lib/store/store.ts";
+import { type Role, ROLES } from "../lib/config/roles.ts";
+import { openStore } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -43,9 +28,10 @@ import {
   type PlainSession,
   type Session,
 } from "./_session.ts";
-import { checkRoles, ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
+import { ROLE_JOBS, type RoleFlags } from "./_role_jobs.ts";
 import type { Output } from "./_output.ts";
 import { SUMMARIES } from "./_help.ts";
+import { publishChoices } from "./publish.ts";
 
 interface DaemonFlags extends RoleFlags {
   readonly role: readonly Role[];
@@ -54,9 +40,6 @@ interface DaemonFlags extends RoleFlags {
   readonly pollIntervalSec?: number;
   readonly healthListen?: string;
 }
-
-/** Roles that activate releases, which may then have a canary to be watched. */
-const ACTIVATING: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
 
 const { newJob: _newJob, ...SHARED_RUNPOD_FLAGS } = RUNPOD_FLAGS;
 
@@ -106,139 +89,56 @@ export const program: Program = defineProgram(
   }),
 );
 
-async function run(outer: PlainSession, flags: DaemonFlags): Promise<void> {
-  const ending = new AbortController();
-  const signal = AbortSignal.any([outer.context.signal, ending.signal]);
-  const plain = { ...outer, context: { ...outer.context, signal } };
+async function run(plain: PlainSession, flags: DaemonFlags): Promise<void> {
   const { context } = plain;
   const session = await openSession(plain);
-  const { settings, location } = session;
+  const { settings, location, config } = session;
   const roles = [...new Set(flags.role)];
-  heedDisabled(session, roles);
-  for (const role of roles) scheduleOf(role, settings, flags);
-  checkRoles(session, roles, flags);
+  refuseDisabled(config, roles, context.log);
+  for (const role of roles) scheduleOf(role, settings, flags.at);
+  checkRoles(session, roles, { ...publishChoices(flags), apiKey: flags.apiKey });
   const listen = flags.healthListen === undefined
     ? undefined
     : parseListenAddress(flags.healthListen, "--health-listen");
   const needs = [...roles.flatMap((role) => ROLE_JOBS[role].needs), ...connectionNeeds(context, listen)];
   narrowPermissions(session, needs);
-  const store = openStore(context.fs, location, context.log);
-  const followed = followSettings(plain, flags.config, settings);
-  const readSettings = () => followed.read();
-  await using daemon = await openDaemon(context, store, {
+  await runDaemon(context, openStore(context.fs, location, context.log), {
     roles,
+    followed: followSettings(plain, flags.config, settings),
     timeZone: settings.time_zone,
+    at: flags.at,
+    runOnStart: flags.runOnStart === true,
+    pollMs: 1000 * Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN),
     listen,
-    renderMetrics: metricsRenderer(context, store, readSettings),
+    cron: plain.cron,
     serve: (options, handler) => Deno.serve(options, handler),
     openSocket: (fs) => openDatagramSocket(fs),
     pid: Deno.pid,
+    perform: (role, run) => perform(role, run, plain, flags, needs),
   });
-  context.log.info(
-    `daemon with the role${roles.length > 1 ? "s" : ""} ${
-      roles.join(", ")
-    }, models in ${store.modelsDir}; stop it with Ctrl-C or SIGTERM`,
-  );
-  const { control, health, announcement } = daemon;
-  const watching = roles.some((role) => ACTIVATING.includes(role))
-    ? watchCanaries(context, store, readSettings)
-    : undefined;
-  const pollSec = Math.max(flags.pollIntervalSec ?? POLL_INTERVAL_SEC, POLL_INTERVAL_SEC_MIN);
-  const ticks = minuteTicks(context, plain.cron, pollSec * 1000);
-  const controlling = control.watch(ticks.wakeAll, announcementKeeper(context, store, announcement));
-  controlling.catch((error) => ending.abort(roleTaken(error)));
-  const reporting = heartbeatLoop(context, { store, roles, at: flags.at, readSettings });
-  const surroundings = { store, control, followed, needs, isAlone: roles.length === 1 };
-  const jobs = roles.map((role) => jobOf(role, plain, flags, surroundings));
-  await runRoles(jobs, {
-    context,
-    store,
-    runOnStart: flags.runOnStart === true,
-    ticks,
-    control,
-    onNext: (role, next) => health.due(role, next),
-  });
-  await settleAll([watching, controlling, reporting, ticks.stopped]);
-  context.log.info("daemon stopped");
 }
 
-/** What the jobs of a daemon share. */
-interface Surroundings {
-  readonly store: Store;
-  readonly control: FileControl;
-  readonly followed: FollowedSettings;
-  readonly needs: readonly Need[];
-  readonly isAlone: boolean;
-}
-
-function jobOf(
+/** Runs the command of a role. What it prints is held back unless it fails. */
+async function perform(
   role: Role,
+  { signal, wrapLog }: RoleRun,
   plain: PlainSession,
   flags: DaemonFlags,
-  { store, control, followed, needs, isAlone }: Surroundings,
-): RoleJob {
-  const { run } = ROLE_JOBS[role];
-  const command = ROLE_COMMANDS[role];
-  const wrapLog = (log: Log) => isAlone ? log : roleLog(log, role);
-  const context = { ...plain.context, log: wrapLog(plain.context.log) };
-  const settings = () => followed.read();
-  const work = async () => {
-    const output = plain.output.forOneRun();
-    try {
-      await run(await openJob(plain, output, needs, wrapLog), flags);
-    } catch (error) {
-      output.showHeld();
-      throw error;
-    }
-  };
-  return {
-    role,
-    schedule: async () => scheduleOf(role, await settings(), flags),
-    hasChanged: followed.watch(),
-    run: () => control.perform(role, () => recordUnbegun(context, store, { command, settings }, work)),
-  };
-}
-
-/** Why the runs of a daemon end that another one has replaced. */
-function roleTaken(cause: unknown): InterruptedError {
-  return new InterruptedError("Cannot go on: another daemon has the role", {
-    code: "INTERRUPTED",
-    cause,
-    hint: "the other daemon runs it",
-  });
-}
-
-/** What the service manager's socket and the health server need. */
-function connectionNeeds({ env }: Context, listen: ListenAddress | undefined): Need[] {
-  return listen !== undefined || (env.get("NOTIFY_SOCKET") ?? "") !== "" ? ["net"] : [];
-}
-
-/**
- * The originals ship `enabled: false` in their files and never read it. A variable of ours was set for this program.
- *
- * @throws {UsageError} code `DISABLED`
- */
-function heedDisabled({ settings, config, context }: Session, roles: readonly Role[]): void {
-  const switches: [key: string, isOn: boolean][] = [["enabled", settings.enabled]];
-  if (roles.includes("runpod_client")) switches.push(["runpod.enabled", settings.runpod.enabled]);
-  for (const [key] of switches.filter(([, isOn]) => !isOn)) {
-    const origin = config.origins.get(key);
-    if (origin?.kind === "environment" && origin.name.startsWith(ENV_PREFIX)) {
-      throw new UsageError(`Cannot start the daemon: ${origin.name} is false`, {
-        code: "DISABLED",
-        hint: "set it to true, or run the command by hand",
-      });
-    }
-    const place = origin === undefined ? "" : ` (${describeOrigin(origin)})`;
-    context.log.warn(
-      `model_sync.${key} is false${place}, which has no effect: the daemon starts; to stop a role, model-sync pause ROLE`,
-    );
+  needs: readonly Need[],
+): Promise<void> {
+  const output = plain.output.forOneRun();
+  const inDaemon = { ...plain, context: { ...plain.context, signal } };
+  try {
+    await ROLE_JOBS[role].run(await openJob(inDaemon, output, needs, wrapLog), flags);
+  } catch (error) {
+    output.showHeld();
+    throw error;
   }
 }
 
 /**
- * Reads the configuration for a run of a role. Permissions that another role of this daemon needs are not given up by
- * this one, and a role that finds the store locked waits.
+ * Reads the configuration for a run of a role. The run keeps permissions that another role of this daemon needs, and
+ * waits where it finds the store locked.
  */
 async function openJob(
   plain: PlainSession,
@@ -252,14 +152,9 @@ async function openJob(
   return { ...session, context, output, permissions, waitsForLock: true, wrapLog };
 }
 
-/** @throws {UsageError} where `--at` is no schedule */
-function scheduleOf(role: Role, settings: ModelSync, { at }: DaemonFlags): RoleSchedule {
-  try {
-    return roleSchedule(role, settings, at);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new UsageError(`Cannot use --at: ${cause.message}`, { code: "SCHEDULE_INVALID", cause });
-  }
+/** The service manager's socket and the health server need the net. */
+function connectionNeeds({ env }: Context, listen: ListenAddress | undefined): Need[] {
+  return listen !== undefined || (env.get("NOTIFY_SOCKET") ?? "") !== "" ? ["net"] : [];
 }
 
 if (import.meta.main) await main(program);

@@ -1,8 +1,7 @@
-import { repoLayout } from "../lib/huggingface/hub_settings.ts";
+import { hubSettings, repoLayout } from "../lib/huggingface/hub_settings.ts";
 import { buildCommand } from "@stricli/core";
 import { HuggingFaceSource, type HuggingFaceSourceOptions } from "../lib/carriers/huggingface_source.ts";
 import { hubCacheFolder } from "../lib/huggingface/hub_environment.ts";
-import { hubSettings } from "../lib/huggingface/hub_settings.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, HUB_FLAGS, type HubFlags, rateFlag, switchFlag } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import type { Session } from "./_session.ts";

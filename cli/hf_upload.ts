@@ -1,21 +1,16 @@
-import { repoLayout } from "../lib/huggingface/hub_settings.ts";
 import { buildCommand } from "@stricli/core";
-import {
-  type HuggingFacePublication,
-  HuggingFacePublisher,
-  type HuggingFacePublisherOptions,
-  type UploadPreview,
-} from "../lib/carriers/huggingface_publisher.ts";
+import type { UploadPreview } from "../lib/carriers/huggingface_publisher.ts";
 import { UsageError } from "../lib/core/errors.ts";
-import { hubSettings } from "../lib/huggingface/hub_settings.ts";
-import { isWanted } from "../lib/huggingface/repo_layout.ts";
-import { publish, type PublishReport } from "../lib/pipeline/publish.ts";
-import type { Timed } from "../lib/pipeline/run_report.ts";
+import {
+  planUpload,
+  type RecordedUpload,
+  recordedUpload,
+  type UploadChoices,
+} from "../lib/pipeline/recorded_upload.ts";
 import { countChanges } from "../lib/release/changes.ts";
-import { shortDigest, totalBytes } from "../lib/release/manifest.ts";
-import { NO_CACHE, NO_FOLDER_MEMORY, readModelSet, refuseMissingModels } from "../lib/release/model_set.ts";
-import { StatCache } from "../lib/store/stat_cache.ts";
-import { findStore, openStore } from "../lib/store/store.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
+import { refuseMissingModels } from "../lib/release/model_set.ts";
+import { openStore } from "../lib/store/store.ts";
 import { changeLines, type Output } from "./_output.ts";
 import {
   COMMON_ALIASES,
@@ -29,15 +24,14 @@ import {
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import type { Session } from "./_session.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
+import { prepareRedeployment, recordedRedeployment } from "../lib/redeploy/prepare_redeployment.ts";
 import {
-  prepareRedeployment,
   REDEPLOY_FLAGS,
+  redeployChoices,
   type RedeployFlags,
   redeployJson,
   redeployLines,
-  runRedeployment,
 } from "./redeploy.ts";
-import { releaseSeal, runRecorded } from "./_run.ts";
 import { SUMMARIES } from "./_help.ts";
 
 export interface HfUploadFlags extends CommonFlags, HubFlags, RedeployFlags {
@@ -77,10 +71,9 @@ export const program: Program = defineProgram(
   }),
 );
 
-/** One upload, recorded and shown. */
+/** Uploads as a recorded run, redeploys where the options say so, and prints the result. */
 export async function runHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
-  const { context, output, location, settings } = session;
-  const layout = repoLayout(settings);
+  const { context, output, location } = session;
   if (flags.createPr && (flags.redeploy || flags.wait || flags.revertOnFailure)) {
     throw new UsageError("Cannot redeploy with --create-pr: the branch holds the release once it is merged", {
       code: "NOT_MERGED",
@@ -88,23 +81,13 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
     });
   }
   const redeploy = flags.redeploy || flags.wait || flags.revertOnFailure
-    ? await prepareRedeployment(session, flags)
+    ? await prepareRedeployment(session, redeployChoices(flags))
     : undefined;
-  // Before a store is made beside a mistyped name.
+  // A mistyped name must not leave a store beside it.
   refuseMissingModels(context, location.modelsDir);
   const store = openStore(context.fs, location, context.log);
-  const report = await runRecorded(session, store, "hf-upload", async (run, observed) => {
-    const options = { ...publisherOptions(session, flags), seal: await releaseSeal(session) };
-    return await publish(
-      observed,
-      store,
-      run,
-      NO_FOLDER_MEMORY,
-      () => HuggingFacePublisher.open(observed, store, options),
-      (path) => isWanted(layout, path),
-    );
-  });
-  const redeployed = redeploy && await runRedeployment(session, store, redeploy, report.release);
+  const report = await recordedUpload(session, store, choices(flags));
+  const redeployed = redeploy && await recordedRedeployment(session, store, redeploy, report.release);
   const json = redeployed === undefined ? {} : redeployJson(redeployed);
   output.result({ ...uploadJson(report), ...json }, () => [
     ...uploadLines(output, report),
@@ -113,37 +96,21 @@ export async function runHfUpload(session: Session, flags: HfUploadFlags): Promi
 }
 
 async function previewHfUpload(session: Session, flags: HfUploadFlags): Promise<void> {
-  const { context, output, location, settings } = session;
-  const options = { ...publisherOptions(session, flags), seal: await releaseSeal(session) };
-  const layout = repoLayout(settings);
-  const store = findStore(context.fs, location, context.log);
-  const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
-  const isOurs = (path: string) => isWanted(layout, path);
-  const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
-  const preview = await HuggingFacePublisher.preview(context, options, set);
-  const json = { dryRun: true, carrier: "huggingface", bytes: totalBytes(set.files), ...preview };
+  const { output } = session;
+  const { preview, bytes } = await planUpload(session, choices(flags));
+  const json = { dryRun: true, carrier: "huggingface", bytes, ...preview };
   output.answer({ ...json, missing: preview.missing ?? null }, () => previewLines(output, preview));
 }
 
-function publisherOptions({ settings, context }: Session, flags: HfUploadFlags): HuggingFacePublisherOptions {
-  const { delete_removed, private: isPrivate, xet } = settings.huggingface;
+function choices(flags: HfUploadFlags): UploadChoices {
   return {
-    hub: hubSettings(settings, context),
-    rules: {
-      layout: repoLayout(settings),
-      deleteRemoved: delete_removed,
-      allowShrink: flags.allowShrink === true,
-    },
-    isPrivate,
+    allowShrink: flags.allowShrink === true,
     commitMessage: flags.commitMessage,
     asPullRequest: flags.createPr === true,
-    useXet: xet,
   };
 }
 
-type Report = Timed<PublishReport & { readonly publication: HuggingFacePublication }>;
-
-function uploadJson(report: Report): Record<string, unknown> {
+function uploadJson(report: RecordedUpload): Record<string, unknown> {
   const { outcome, release, previous, sequence, files, bytes, changed, durationMs, publication, runId } =
     report;
   const { repoId, branch, commit, pullRequestUrl } = publication;
@@ -165,7 +132,7 @@ function uploadJson(report: Report): Record<string, unknown> {
   };
 }
 
-function uploadLines(output: Output, report: Report): string[] {
+function uploadLines(output: Output, report: RecordedUpload): string[] {
   const { outcome, release, sequence, files, bytes, changed, durationMs, publication } = report;
   const { repoId, branch, commit, pullRequestUrl } = publication;
   const name = `${output.paint("bold", shortDigest(release))} (sequence ${sequence})`;

@@ -2,7 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { parseDuration } from "../lib/core/duration.ts";
 import { UsageError } from "../lib/core/errors.ts";
 import { formatLocalTime } from "../lib/core/format.ts";
-import { ROLES } from "../lib/schedule/roles.ts";
+import { ROLES } from "../lib/config/roles.ts";
 import { readDaemons } from "../lib/store/daemons.ts";
 import { pauseRoles } from "../lib/store/pauses.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
@@ -15,7 +15,7 @@ import {
   ROLE_ARGUMENTS,
   textFlag,
 } from "./_options.ts";
-import { runControl } from "./_run.ts";
+import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
 
 interface PauseFlags extends CommonFlags {
@@ -49,7 +49,7 @@ async function run(session: Session, flags: PauseFlags, typed: readonly string[]
   const { reason } = flags;
   narrowToReporting(session);
   const store = openExistingStore(session);
-  const { outcome, runId } = await runControl(session, store, "pause", () => {
+  const { outcome, runId } = await controlRun(session, store, "pause", () => {
     pauseRoles(store, roles, {
       since: since.toISOString(),
       until: until?.toISOString() ?? null,

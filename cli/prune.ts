@@ -5,7 +5,7 @@ import type { StoredRelease } from "../lib/store/releases.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, integerFlag, switchFlag } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { narrowToReporting, openExistingStore, requireStore, type Session } from "./_session.ts";
-import { runRecorded } from "./_run.ts";
+import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
 import { formatBytes, plural } from "../lib/core/format.ts";
 
@@ -34,7 +34,7 @@ async function run(session: Session, flags: PruneFlags): Promise<void> {
   const { output, settings } = session;
   narrowToReporting(session);
   const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "prune", async (_run, context) => {
+  const report = await reportedRun(session, store, "prune", async (_run, context) => {
     const plan = planPrune(store, flags.keep ?? settings.keep);
     const bytes = freedBytes(plan);
     await pruneReleases(context, store, plan);

@@ -1,21 +1,13 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { isoSeconds } from "../lib/core/clock.ts";
-import { type Digest, Digest as DigestSchema, shortDigest } from "../lib/release/manifest.ts";
-import { matchDigest } from "../lib/release/match_digest.ts";
+import { EVERY_SEQUENCE, liftFromQuarantine, quarantineRelease } from "../lib/pipeline/quarantine_release.ts";
+import { shortDigest } from "../lib/release/manifest.ts";
 import { readPointer } from "../lib/store/pointers.ts";
-import {
-  addQuarantine,
-  liftQuarantine,
-  type QuarantineEntry,
-  readQuarantine,
-} from "../lib/store/quarantine.ts";
-import { findRelease, listReleaseNames } from "../lib/store/releases.ts";
-import { findStore, type Store } from "../lib/store/store.ts";
+import { type QuarantineEntry, readQuarantine } from "../lib/store/quarantine.ts";
+import { findStore } from "../lib/store/store.ts";
 import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import { defineGroup, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, textFlag } from "./_options.ts";
 import type { Output } from "./_output.ts";
-import { runRecorded } from "./_run.ts";
 import { SUMMARIES } from "./_help.ts";
 
 interface AddFlags extends CommonFlags {
@@ -73,25 +65,15 @@ function listLines(output: Output, entries: readonly QuarantineEntry[]): string[
   });
 }
 
-async function add(session: Session, typed: string, flags: AddFlags): Promise<void> {
-  const { context, output } = session;
+async function add(session: Session, typed: string, { reason }: AddFlags): Promise<void> {
+  const { output } = session;
   narrowToReporting(session);
   const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "quarantine", () => {
-    const { digest, sequence } = findForbidden(store, typed);
-    addQuarantine(store, {
-      digest,
-      sequence,
-      reason: flags.reason ?? "an operator forbids it",
-      at: isoSeconds(context.clock.now()),
-    });
-    return Promise.resolve({ outcome: "quarantined" as const, release: digest });
-  });
-  const { release, outcome, runId } = report;
+  const { release, outcome, runId } = await quarantineRelease(session, store, typed, reason);
   output.result({ outcome, release, runId }, () => [
-    `${output.paint("green", "✓")} release ${shortDigest(release)} is quarantined: no pull brings it back`,
+    `${output.paint("green", "✓")} release ${shortDigest(release)} is quarantined: pulls refuse it`,
     ...(readPointer(store, "current") === release
-      ? ["  it is the active one and stays so; leave it with: model-sync rollback"]
+      ? ["  it stays active; roll back from it with: model-sync rollback"]
       : []),
   ]);
 }
@@ -100,30 +82,10 @@ async function lift(session: Session, typed: string): Promise<void> {
   const { output } = session;
   narrowToReporting(session);
   const store = openExistingStore(session);
-  const report = await runRecorded(session, store, "quarantine", () => {
-    const digests = readQuarantine(store).map(({ digest }) => digest);
-    const digest = matchDigest(typed, digests, "lift the quarantine of", "the quarantine");
-    liftQuarantine(store, digest);
-    return Promise.resolve({ outcome: "lifted" as const, release: digest });
-  });
-  const { release, outcome, runId } = report;
+  const { release, outcome, runId } = await liftFromQuarantine(session, store, typed);
   output.result({ outcome, release, runId }, () => [
     `${output.paint("green", "✓")} release ${shortDigest(release)} may be activated again`,
   ]);
-}
-
-/** Of a release that the store does not hold no sequence is known: it is forbidden under every one. */
-const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;
-
-/** A release of the store, by the beginning of its digest; any other one by the whole of it. */
-function findForbidden(store: Store, typed: string): { digest: Digest; sequence: number } {
-  const whole = DigestSchema.safeParse(typed.startsWith("sha256:") ? typed : `sha256:${typed}`);
-  const digest = whole.success
-    ? whole.data
-    : matchDigest(typed, listReleaseNames(store), "quarantine", "the store");
-  const stored = findRelease(store, digest);
-  const before = readQuarantine(store).find((entry) => entry.digest === digest);
-  return { digest, sequence: stored?.manifest.sequence ?? before?.sequence ?? EVERY_SEQUENCE };
 }
 
 if (import.meta.main) await main(program);

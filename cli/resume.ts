@@ -1,10 +1,10 @@
 import { buildCommand } from "@stricli/core";
-import { type Role, ROLES } from "../lib/schedule/roles.ts";
+import { type Role, ROLES } from "../lib/config/roles.ts";
 import { readPauses, resumeRoles } from "../lib/store/pauses.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, parseRoles, ROLE_ARGUMENTS } from "./_options.ts";
-import { runControl } from "./_run.ts";
+import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
 
 export const program: Program = defineProgram(
@@ -22,7 +22,7 @@ async function run(session: Session, typed: readonly string[]): Promise<void> {
   narrowToReporting(session);
   const store = openExistingStore(session);
   let roles: readonly Role[] = [];
-  const { outcome, runId } = await runControl(session, store, "resume", () => {
+  const { outcome, runId } = await controlRun(session, store, "resume", () => {
     const paused = readPauses(store, context.clock.now());
     resumeRoles(store, asked);
     roles = asked.filter((role) => Object.hasOwn(paused, role));

@@ -8,7 +8,7 @@ import { narrowPermissions, openExistingStore, requireStore, type Session } from
 import { SUMMARIES } from "./_help.ts";
 import { formatBytes, formatDuration, plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
-import { runRecorded } from "./_run.ts";
+import { reportedRun } from "../lib/pipeline/reported_run.ts";
 import { safeguardsOf } from "../lib/pipeline/safeguards.ts";
 
 interface RollbackFlags extends CommonFlags {
@@ -36,7 +36,7 @@ async function run(session: Session, flags: RollbackFlags): Promise<void> {
   const { output, settings } = session;
   narrowPermissions(session, []);
   const store = openExistingStore(session);
-  const report = await runRecorded(
+  const report = await reportedRun(
     session,
     store,
     "rollback",

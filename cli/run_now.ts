@@ -17,7 +17,7 @@ import {
 } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { narrowToReporting, openExistingStore, type Session } from "./_session.ts";
-import { runControl } from "./_run.ts";
+import { controlRun } from "../lib/pipeline/reported_run.ts";
 import { SUMMARIES } from "./_help.ts";
 
 interface RunNowFlags extends CommonFlags {
@@ -47,7 +47,7 @@ async function run(session: Session, flags: RunNowFlags, typed: readonly string[
   const store = openExistingStore(session);
   await requireDaemons(context, store, roles);
   let runs: readonly RequestedRun[] = [];
-  const { outcome, runId } = await runControl(session, store, "run-now", () => {
+  const { outcome, runId } = await controlRun(session, store, "run-now", () => {
     runs = requestRuns(context, store, roles);
     return { outcome: "requested" as const };
   });

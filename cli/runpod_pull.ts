@@ -1,14 +1,11 @@
 import { buildCommand, type FlagParametersForType } from "@stricli/core";
 import { archiveLimits } from "../lib/carriers/archived_models.ts";
 import { runPodApi } from "../lib/carriers/runpod_settings.ts";
-import { planJob, RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
-import { isSecretName } from "../lib/core/redact_arguments.ts";
-import { REDACTED, redactText, redactUrls } from "../lib/core/secret.ts";
-import { RunPodClient } from "../lib/runpod/client.ts";
+import { RunPodSource, type RunPodSourceOptions } from "../lib/carriers/runpod_source.ts";
+import { redactUrls } from "../lib/core/secret.ts";
+import { planRunPodPull, type ShownRequest } from "../lib/pipeline/plan_runpod_pull.ts";
+import { inStoreOfPull } from "../lib/pipeline/recorded_pull.ts";
 import type { NextStep } from "../lib/runpod/job_memory.ts";
-import { planFolder } from "../lib/pipeline/plan_pull.ts";
-import { activeManifest } from "../lib/store/pointers.ts";
-import { findStore, placeOf } from "../lib/store/store.ts";
 import {
   COMMON_ALIASES,
   COMMON_FLAGS,
@@ -21,7 +18,7 @@ import {
 } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import type { Session } from "./_session.ts";
-import { folderLines, inStore, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
+import { folderLines, PULLING_FLAGS, type PullingFlags, runPulling } from "./_pull.ts";
 import { SUMMARIES } from "./_help.ts";
 
 export interface RunPodPullFlags extends PullingFlags, RunPodFlags, SeedFlags {
@@ -63,7 +60,7 @@ export const program: Program = defineProgram(
 /** One pull from RunPod, recorded and shown. */
 export async function runRunPodPull(session: Session, flags: RunPodPullFlags): Promise<void> {
   const options = sourceOptions(session, flags);
-  await inStore(session, async (store) => {
+  await inStoreOfPull(session, async (store) => {
     await using source = new RunPodSource(session.context, options, store);
     await runPulling(session, flags, {
       command: "runpod-pull",
@@ -83,18 +80,9 @@ export async function runRunPodPull(session: Session, flags: RunPodPullFlags): P
   });
 }
 
-/** What would be sent, or which job would be gone on with. Nothing is sent: even a question could tell too much. */
+/** Prints what would be sent, or which job the pull would continue with. Nothing is sent. */
 function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
-  const { context, output, settings, location } = session;
-  const options = sourceOptions(session, flags);
-  const store = findStore(context.fs, location, context.log);
-  const step = planJob(context, store, options);
-  const place = store ?? placeOf(context.fs, location);
-  const active = store === undefined ? undefined : activeManifest(store);
-  const folder = planFolder(place, settings.activation.mode, store, active);
-  const plan = new RunPodClient(options.api).plan();
-  const body: unknown = JSON.parse(JSON.stringify(plan.body, hideSecret));
-  const request = { ...plan, url: redactUrls(plan.url), body };
+  const { step, request, folder, modelsDir } = planRunPodPull(session, sourceOptions(session, flags));
   const json = {
     dryRun: true,
     carrier: "runpod",
@@ -104,21 +92,13 @@ function previewRunPodPull(session: Session, flags: RunPodPullFlags): void {
     request: step.do === "start" ? request : null,
     ...(folder === undefined ? {} : { folder }),
   };
-  output.answer(json, () => [...planLines(step, request), ...folderLines(place.modelsDir, folder, flags)]);
+  session.output.answer(json, () => [...planLines(step, request), ...folderLines(modelsDir, folder, flags)]);
 }
-
-/** Tokens and signed addresses are secrets, wherever in the body they stand. */
-function hideSecret(name: string, value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  return isSecretName(name) ? REDACTED : redactText(value);
-}
-
-type ShownRequest = Omit<ReturnType<RunPodClient["plan"]>, "body"> & { readonly body: unknown };
 
 function planLines(step: NextStep, request: ShownRequest): string[] {
   switch (step.do) {
     case "attach":
-      return [`would go on with RunPod job ${step.id}, started at ${step.at}; nothing would be started`];
+      return [`would continue with RunPod job ${step.id}, started at ${step.at}; nothing would be started`];
     case "refuse":
       return [
         `would refuse: a job may be running, the start request sent at ${step.at} got no response`,

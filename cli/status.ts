@@ -2,14 +2,11 @@ import { buildCommand } from "@stricli/core";
 import { UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import { formatAge, formatBytes, formatDuration, formatLocalTime, plural } from "../lib/core/format.ts";
 import { shortDigest } from "../lib/release/manifest.ts";
-import type { CanaryDescription, Status, StatusRelease } from "../lib/reporting/wire.ts";
+import { type NextStep, nextStep } from "../lib/status/next_step.ts";
+import type { CanaryDescription, Status, StatusRelease } from "../lib/wire/schema.ts";
 import { readStatus } from "../lib/status/read_status.ts";
-import type { ModelSync } from "../lib/config/schema.ts";
-import { signOfTraining } from "../lib/pipeline/trained_folder.ts";
-import { configuredRoles } from "../lib/schedule/configured_roles.ts";
-import { type Role, ROLE_COMMANDS } from "../lib/schedule/roles.ts";
-import { inspectModelFolder } from "../lib/store/model_folder.ts";
-import { findStore, type ModelPlace, placeOf, type Store } from "../lib/store/store.ts";
+import { configuredRoles } from "../lib/config/roles.ts";
+import { findStore, placeOf } from "../lib/store/store.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, integerFlag } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { headingLines, headingOf, type Session } from "./_session.ts";
@@ -47,37 +44,11 @@ async function run(session: Session, flags: StatusFlags): Promise<void> {
   const canary = status.canary === null ? [] : await canaryWords(status.canary);
   const heading = headingOf(session);
   const place = store ?? placeOf(context.fs, location);
-  const advice = adviceOf(settings, place, store);
+  const advice = nextStep(settings, place, store);
   output.answer({ configFile: heading.configFile, ...status }, () => [
     ...headingLines(session, { ...heading, modelsDir: place.modelsDir }),
     ...lines(output, status, { canary, advice }, context.clock.now(), settings.time_zone),
   ]);
-}
-
-const PULLING_ROLES: readonly Role[] = ["client", "runpod_client", "artifact_client", "huggingface_client"];
-
-/** Advice for a machine where no release is active, or where consumers do not see it. */
-interface Advice {
-  readonly inactive: string;
-  readonly unseen: string;
-}
-
-/** Returns the next step. A pull would replace models that are trained here, so none is advised on a trainer. */
-function adviceOf(settings: ModelSync, place: ModelPlace, store: Store | undefined): Advice {
-  const sign = store === undefined ? undefined : signOfTraining(store);
-  if (sign !== undefined) {
-    const trained = `this machine trains into the folder (${sign})`;
-    return { inactive: `: ${trained}`, unseen: `; ${trained}` };
-  }
-  const [role = "client"] = configuredRoles(settings).filter((role) => PULLING_ROLES.includes(role));
-  const command = ROLE_COMMANDS[role];
-  const folder = inspectModelFolder(place);
-  return {
-    inactive: folder.kind === "folder" && !folder.isEmpty
-      ? ": the folder holds models that were not pulled; if this machine trains them, run model-sync publish"
-      : `; pull one with: model-sync ${command}`,
-    unseen: `; run model-sync ${command}`,
-  };
 }
 
 /** Loaded only where there is a canary. */
@@ -89,7 +60,7 @@ async function canaryWords(canary: CanaryDescription): Promise<string[]> {
 function lines(
   output: Output,
   status: Status,
-  { canary, advice }: { readonly canary: readonly string[]; readonly advice: Advice },
+  { canary, advice }: { readonly canary: readonly string[]; readonly advice: NextStep },
   now: Date,
   timeZone: string | undefined,
 ): string[] {
@@ -105,10 +76,10 @@ function lines(
   ];
 }
 
-function releaseLines(output: Output, status: Status, advice: Advice, now: Date): string[] {
+function releaseLines(output: Output, status: Status, advice: NextStep, now: Date): string[] {
   const { current, previous } = status;
   const title = output.paint("bold", "release");
-  if (current === null) return [title, `  no release is active${advice.inactive}`];
+  if (current === null) return [title, `  no release is active${advice.whenInactive}`];
   const others = status.releases.filter((release) => release !== current && release !== previous);
   const since = status.activatedAt === null ? "" : `, activated ${age(status.activatedAt, now)}`;
   return [
@@ -123,7 +94,7 @@ function releaseLines(output: Output, status: Status, advice: Advice, now: Date)
     ...(status.modelFolderFault === null ? [] : [
       `  ${
         output.paint("red", `consumers do not see it: the folder ${status.modelFolderFault}`)
-      }${advice.unseen}`,
+      }${advice.whenUnseen}`,
     ]),
     ...(previous === null ? [] : [`  previous  ${releaseText(output, previous)}`]),
     ...others.map((release, index) =>

@@ -5,7 +5,7 @@ import { shortDigest } from "../lib/release/manifest.ts";
 import { COMMON_ALIASES, COMMON_FLAGS, type CommonFlags, switchFlag } from "./_options.ts";
 import { defineProgram, type Invocation, main, type Program, withSession } from "./_command.ts";
 import { requireStore, type Session } from "./_session.ts";
-import { signaturePolicy } from "./_run.ts";
+import { signaturePolicy } from "../lib/pipeline/configured_signing.ts";
 import { SUMMARIES } from "./_help.ts";
 import { plural } from "../lib/core/format.ts";
 import type { Output } from "./_output.ts";
@@ -32,7 +32,7 @@ export const program: Program = defineProgram(
 async function run(session: Session, flags: VerifyFlags): Promise<ExitCode> {
   const { context, output } = session;
   const store = requireStore(session);
-  const policy = await signaturePolicy(session);
+  const policy = await signaturePolicy(context, session.settings.signing);
   const report = await auditActive(context, store, flags.deep ? "content" : "stat", policy);
   const intact = report.problems.length === 0 && report.extra.length === 0;
   const json = { intact, deep: flags.deep === true, ...report };

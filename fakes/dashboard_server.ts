@@ -1,5 +1,5 @@
-import { parseBatch } from "../lib/reporting/parse_batch.ts";
-import type { ReportEvent } from "../lib/reporting/wire.ts";
+import { parseBatch } from "../lib/wire/parse_batch.ts";
+import type { ReportEvent } from "../lib/wire/schema.ts";
 
 /** A request as the dashboard got it. */
 export interface BatchRequest {

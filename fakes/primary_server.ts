@@ -1,4 +1,4 @@
-import { CATEGORIES, type Category } from "../lib/references/categories.ts";
+import { CATEGORIES, type Category } from "../lib/config/sections/references.ts";
 
 /**
  * A PRIMARY server on loopback: what horde-model-reference answers to readers of version 1 of its API, with and without

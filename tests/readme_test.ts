@@ -6,7 +6,7 @@ import { configKeys } from "../lib/config/keys.ts";
 import { EXIT } from "../lib/core/errors.ts";
 import { writeZip } from "../lib/archive/zip_writer.ts";
 import { systemClock } from "../lib/core/clock.ts";
-import { roleSchedule } from "../lib/schedule/roles.ts";
+import { roleSchedule } from "../lib/config/roles.ts";
 import { loadText } from "./helpers/complete_settings.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../fakes/github_server.ts";
 import { HubServer } from "../fakes/hub_server.ts";

@@ -1,6 +1,6 @@
 import type { CanaryMetric, CanarySettings } from "../config/sections/canary.ts";
 import { shortDigest } from "../release/manifest.ts";
-import type { CanaryDescription, MetricDescription } from "../reporting/wire.ts";
+import type { CanaryDescription, MetricDescription } from "../wire/schema.ts";
 import { type CanaryState, isOpen, type MetricState } from "./canary_state.ts";
 import { formatDuration, plural } from "../core/format.ts";
 import { formatNumber, formatPart } from "./format.ts";

@@ -1,8 +1,11 @@
+import { describeOrigin } from "../config/layers.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import type { ModelSync } from "../config/schema.ts";
 import type { Environment } from "../core/context.ts";
 import { STALL_MS } from "../http/download.ts";
 import type { DownloadLimits } from "../http/download_types.ts";
 import { AuthenticationError, UsageError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
 import { findToken, tokenOf } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { GITHUB_TIMEOUT_MS, githubUrls } from "../github/github_access.ts";
@@ -34,6 +37,20 @@ export function githubActionsSettings(
     download: downloadLimits(settings, bytesPerSecondMax),
     archives: archiveLimits(settings),
   };
+}
+
+/** Warns of a token that a configuration file holds, if the settings use it. */
+export function warnOfTokenInFile(
+  log: Pick<Log, "warn">,
+  { access }: GitHubActionsSettings,
+  inFile: LoadedConfig["githubToken"],
+  variable: string,
+): void {
+  if (inFile?.origin.kind !== "file" || access.token !== inFile.token) return;
+  const place = describeOrigin(inFile.origin);
+  log.warn(
+    `${place}: a token in a file can be read by everyone who can read the file; set ${variable} in the environment`,
+  );
 }
 
 function downloadLimits(

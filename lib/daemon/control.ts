@@ -2,7 +2,7 @@ import { isoSeconds } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { EXIT, firstFailure, messageOf, ModelSyncError } from "../core/errors.ts";
 import { type FileSystem, ifFound } from "../core/files.ts";
-import type { Role } from "../schedule/roles.ts";
+import type { Role } from "../config/roles.ts";
 import {
   type Pause,
   type Pauses,

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { formatLocalTime } from "../core/format.ts";
-import type { Role } from "../schedule/roles.ts";
+import type { Role } from "../config/roles.ts";
 
 /** What is known of the loop of a role. */
 export interface RoleHealth {

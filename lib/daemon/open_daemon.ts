@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import type { Role } from "../schedule/roles.ts";
+import type { Role } from "../config/roles.ts";
 import { announceDaemon, type Announcement } from "../store/daemons.ts";
 import type { Store } from "../store/store.ts";
 import { FileControl } from "./control.ts";

@@ -7,7 +7,7 @@ import {
   messageOf,
   ModelSyncError,
 } from "../core/errors.ts";
-import { type Role, ROLE_COMMANDS } from "../schedule/roles.ts";
+import { type Role, ROLE_COMMANDS } from "../config/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { newRunId } from "../store/running.ts";
 import { findRunRequest, requestRun, type RunEnd } from "../store/run_requests.ts";

@@ -1,4 +1,4 @@
-import type { Role } from "../schedule/roles.ts";
+import type { Role } from "../config/roles.ts";
 
 /** What operators want of a role while its daemon runs: `pause`, `resume` and `run-now`. Asked every few seconds. */
 export interface RoleControl {

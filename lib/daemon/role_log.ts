@@ -1,5 +1,5 @@
 import type { Log, LogFields } from "../core/log.ts";
-import type { Role } from "../schedule/roles.ts";
+import type { Role } from "../config/roles.ts";
 
 /** Returns a log whose lines name a role, for a daemon in which several roles run at once. */
 export function roleLog(log: Log, role: Role): Log {

@@ -1,8 +1,8 @@
 import { type Clock, isoSeconds } from "../core/clock.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { RoleSchedule } from "../schedule/role_schedule.ts";
-import type { Role } from "../schedule/roles.ts";
+import type { RoleSchedule } from "../schedule/agenda.ts";
+import type { Role } from "../config/roles.ts";
 import type { RoleControl } from "./role_control.ts";
 import { type RoleMemory, RolePlan, type RunResult } from "./role_plan.ts";
 

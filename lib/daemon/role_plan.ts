@@ -1,9 +1,8 @@
 import { isoSeconds } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
-import { Agenda, LATE_MS, type PlannedRun } from "../schedule/agenda.ts";
+import { Agenda, LATE_MS, type PlannedRun, type RoleSchedule } from "../schedule/agenda.ts";
 import { firstAllowed } from "../schedule/deny_windows.ts";
-import type { RoleSchedule } from "../schedule/role_schedule.ts";
-import type { Role } from "../schedule/roles.ts";
+import type { Role } from "../config/roles.ts";
 import type { RoleTimes } from "../store/schedule_state.ts";
 import { ServedTimes } from "./served_times.ts";
 

@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
-import { settleAll } from "../core/concurrency.ts";
-import type { Role } from "../schedule/roles.ts";
+import { settleAll } from "../core/settle_all.ts";
+import type { Role } from "../config/roles.ts";
 import { findRoleTimes, rememberRoleTimes } from "../store/schedule_state.ts";
 import type { Store } from "../store/store.ts";
 import type { RoleControl } from "./role_control.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { ModelSyncError } from "../core/errors.ts";
 import { systemFault } from "../core/system_fault.ts";
-import { type Role, ROLE_COMMANDS, ROLES } from "../schedule/roles.ts";
+import { type Role, ROLE_COMMANDS, ROLES } from "../config/roles.ts";
 import { readDaemons } from "../store/daemons.ts";
 import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { findStore, type StoreLocation } from "../store/store.ts";

@@ -1,9 +1,11 @@
 import { dirname } from "node:path";
+import type { AlertsSettings } from "../config/sections/alerts.ts";
 import type { ReportSettings } from "../config/sections/report.ts";
 import type { Context } from "../core/context.ts";
 import { absolutePath, entryKind, findEntry, ifFound } from "../core/files.ts";
 import { knock } from "../http/knock.ts";
 import { metricsFileObstacle } from "../metrics/write_metrics_file.ts";
+import { channelsOf } from "../notifiers/channels.ts";
 import { postEvents } from "../reporting/post_events.ts";
 import { receiverOf } from "../reporting/receiver.ts";
 import { pingAddress } from "../reporting/send_ping.ts";
@@ -16,6 +18,15 @@ const LOOPBACK = /^(?:(?:.*\.)?localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** A dashboard that was stopped for want of requests takes a second to start; a person waits for the answer. */
 const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Checks that alerts would arrive. None is sent. Needs net permission. */
+export async function checkAlerts(context: Context, settings: AlertsSettings): Promise<Check[]> {
+  return await Promise.all(
+    channelsOf(context.env, settings).map((channel) =>
+      tried("alerts", async () => pass("alerts", await channel.look(context)))
+    ),
+  );
+}
 
 /**
  * Whether reports, pings and metrics would arrive. Nothing is reported and no ping is sent: the dashboard gets an empty

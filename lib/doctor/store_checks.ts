@@ -13,7 +13,7 @@ import { lookAtPresent } from "../store/adopt.ts";
 import { readHistory } from "../store/history.ts";
 import { problemSeenByConsumers } from "../store/consumer_view.ts";
 import { inspectModelFolder } from "../store/model_folder.ts";
-import { signOfTraining } from "../pipeline/trained_folder.ts";
+import { signOfTraining } from "../store/training_signs.ts";
 import { readQuarantine } from "../store/quarantine.ts";
 import { findStore, refuseStoreInModels, type Store, type StoreLocation } from "../store/store.ts";
 import { type Check, fail, pass, tried, triedAll, warn } from "./check.ts";

@@ -1,4 +1,4 @@
-import type { Status } from "../reporting/wire.ts";
+import type { Status } from "../wire/schema.ts";
 import type { Family, Sample } from "./text_format.ts";
 
 /** What metrics show of a store's status. */

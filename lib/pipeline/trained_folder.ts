@@ -1,28 +1,10 @@
-import { join } from "node:path";
 import { RefusedError } from "../core/errors.ts";
-import { findEntry } from "../core/files.ts";
 import type { ActivationMode, ActivationSetting } from "../config/choices.ts";
 import { lookAtPresent } from "../store/adopt.ts";
-import { HISTORY_LOOKBACK, readHistory, TRAINING_COMMANDS } from "../store/history.ts";
 import { inspectModelFolder, type ModeChoice, planMode } from "../store/model_folder.ts";
 import type { ModelPlace, Store } from "../store/store.ts";
 import { readPointer } from "../store/pointers.ts";
-
-/** Files that training commands leave in the store. They outlast the records in the history. */
-const TRAINING_TRACES: readonly string[] = ["published.json", "archived.json"];
-
-/**
- * Returns the sign that this machine trains into its own model folder, such as `publish of 2026-11-21T00:00:00Z`;
- * `undefined` where nothing does, or the folder is a link into the store.
- */
-export function signOfTraining(store: Store): string | undefined {
-  if (inspectModelFolder(store).kind === "linked") return undefined;
-  const last = readHistory(store, HISTORY_LOOKBACK).find(({ command }) =>
-    TRAINING_COMMANDS.includes(command)
-  );
-  if (last !== undefined) return `${last.command} of ${last.startedAt}`;
-  return TRAINING_TRACES.find((name) => findEntry(store.fs, join(store.root, name)) !== undefined);
-}
+import { signOfTraining } from "../store/training_signs.ts";
 
 /**
  * Returns what an activation would replace in a real model folder: `models`, the refusal of what no release can hold,

@@ -16,7 +16,7 @@ import { type CheckDepth, checkFiles, type FileProblem, findExtraFiles } from ".
 import { findRelease, releaseDir } from "../store/releases.ts";
 import type { Store } from "../store/store.ts";
 import { consumerFolder } from "./release_damage.ts";
-import { signOfTraining } from "./trained_folder.ts";
+import { signOfTraining } from "../store/training_signs.ts";
 import { join } from "node:path";
 import { type FileSystem, findEntry } from "../core/files.ts";
 import { isLocked } from "../core/lock.ts";

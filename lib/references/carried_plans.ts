@@ -1,10 +1,11 @@
-import { type Category, placeOf } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
+import { placeOf } from "./categories.ts";
 import { compareRecords, type ModelChange } from "./compare_records.ts";
 import type { OwnCommit } from "./git/proposed_branch.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
 import { fullName } from "./git/repository_address.ts";
 import type { JsonObject } from "./json/json_value.ts";
-import { type CategoryPlan, type FileFormat, type FileTexts } from "./plan.ts";
+import type { CategoryPlan, FileFormat, FileTexts } from "./plan.ts";
 import { planCategory } from "./plan_category.ts";
 import { readRecords } from "./read_records.ts";
 

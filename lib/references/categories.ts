@@ -1,22 +1,4 @@
-/** The kinds of model records that a PRIMARY server knows, in the order in which they are synced. */
-export const CATEGORIES = [
-  "blip",
-  "clip",
-  "codeformer",
-  "controlnet",
-  "controlnet_annotator",
-  "esrgan",
-  "gfpgan",
-  "safety_checker",
-  "image_generation",
-  "text_generation",
-  "video_generation",
-  "audio_generation",
-  "miscellaneous",
-  "lora",
-  "ti",
-] as const;
-export type Category = (typeof CATEGORIES)[number];
+import type { Category } from "../config/sections/references.ts";
 
 /** One of the two repositories that hold reference files. */
 export type RepositoryKind = "image" | "text";

@@ -1,6 +1,6 @@
 import { oneLine } from "../core/quote.ts";
 import { redactUrls } from "../core/secret.ts";
-import type { Category } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
 import { type ModelChange, namesOf } from "./compare_records.ts";
 import type { CategoryPlan } from "./plan.ts";
 

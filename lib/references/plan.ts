@@ -1,4 +1,4 @@
-import type { Category } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";
 
 /** Reference files by their paths; a file that is not there is not in it. */

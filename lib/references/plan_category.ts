@@ -1,4 +1,5 @@
-import { type Category, placeOf } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
+import { placeOf } from "./categories.ts";
 import { compareRecords, type ModelChange } from "./compare_records.ts";
 import { isEmptied } from "./emptied_record.ts";
 import { editJson } from "./json/edit_json.ts";

@@ -7,7 +7,7 @@ import { parseJson } from "../core/json.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { redactUrls, Secret } from "../core/secret.ts";
 import { parseWebAddress } from "../http/web_address.ts";
-import type { Category } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
 
 /** Where FastAPI mounts the server behind its usual proxy; without one it also answers at the root. */
 const API_PREFIX = "/api";

@@ -1,4 +1,4 @@
-import type { Category } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
 import type { TargetRepository } from "./git/target_repository.ts";
 import type { JsonObject } from "./json/json_value.ts";
 import type { CategoryPlan, FileFormat } from "./plan.ts";

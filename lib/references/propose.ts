@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { plural } from "../core/format.ts";
 import type { GitHubClient } from "../github/github_client.ts";
-import { CATEGORIES, placeOf } from "./categories.ts";
+import { CATEGORIES } from "../config/sections/references.ts";
+import { placeOf } from "./categories.ts";
 import { carriedPlans } from "./carried_plans.ts";
 import { contentDigest } from "./content_digest.ts";
 import { codeSpan, pullRequestBody, pullRequestTitle, totalChanges } from "./describe_changes.ts";

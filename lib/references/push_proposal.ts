@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
 import type { ObjectId } from "../git/object_id.ts";
-import { CATEGORIES, type Category, placeOf } from "./categories.ts";
+import { CATEGORIES, type Category } from "../config/sections/references.ts";
+import { placeOf } from "./categories.ts";
 import { commitMessage } from "./describe_changes.ts";
 import {
   type BranchState,

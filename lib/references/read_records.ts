@@ -1,6 +1,6 @@
 import { RefusedError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
-import type { Category } from "./categories.ts";
+import type { Category } from "../config/sections/references.ts";
 import type { ModelChange } from "./compare_records.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./json/json_value.ts";
 import { parseJson } from "./json/parse_json.ts";

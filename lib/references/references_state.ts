@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { StateFile } from "../core/state_file.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Log } from "../core/log.ts";
-import { CATEGORIES, type Category } from "./categories.ts";
+import { CATEGORIES, type Category } from "../config/sections/references.ts";
 
 /** Up to which timestamp of PRIMARY everything is synced. `null`: it had none; `undefined`: nothing is known. */
 export type KnownTimestamp = number | null | undefined;

@@ -3,8 +3,8 @@ import type { HistoryCursor, HistoryEntry } from "../store/history_cursor.ts";
 import { findPublishedFiles } from "../store/published_files.ts";
 import type { Store } from "../store/store.ts";
 import { type NodeFacts, recordEvents } from "./make_events.ts";
-import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES } from "./event_names.ts";
-import type { ReportEvent } from "./wire.ts";
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES } from "../wire/event_names.ts";
+import type { ReportEvent } from "../wire/schema.ts";
 
 /** A line of the history with its events. */
 export interface ReportedEntry {

@@ -18,7 +18,7 @@ import {
   withPause,
   writeReportState,
 } from "./report_state.ts";
-import { BATCH_EVENTS_MAX } from "./event_names.ts";
+import { BATCH_EVENTS_MAX } from "../wire/event_names.ts";
 
 /** To whom a store's history is reported, and as whom. */
 export interface Reporting {

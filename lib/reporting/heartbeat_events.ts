@@ -6,10 +6,10 @@ import { redactText } from "../core/secret.ts";
 import { VERSION } from "../core/version.ts";
 import { readStatus } from "../status/read_status.ts";
 import type { Store } from "../store/store.ts";
-import { nodeName, type Side, sideOfCommand, sideOfRole, SIDES } from "./node_name.ts";
-import { EVENT_TYPES, sourceOf } from "./event_names.ts";
-import type { EventOf, RunningRun, Status } from "./wire.ts";
-import { wireCount, wireName, wireTime } from "./wire_values.ts";
+import { nodeName, type Side, sideOfCommand, sideOfRole, SIDES } from "../wire/node_name.ts";
+import { EVENT_TYPES, sourceOf } from "../wire/event_names.ts";
+import type { EventOf, RunningRun, Status } from "../wire/schema.ts";
+import { wireCount, wireName, wireTime } from "../wire/wire_values.ts";
 
 /** A heartbeat has to fit into a value of 64 KiB at the dashboard: what is older is counted only. */
 const RELEASES_MAX = 50;

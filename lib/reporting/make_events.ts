@@ -1,10 +1,10 @@
 import { cleanLine } from "../core/clean_text.ts";
 import type { RunRecord } from "../store/history.ts";
 import type { PublishedFiles } from "../store/published_files.ts";
-import { nodeName, sideOfCommand } from "./node_name.ts";
-import { EVENT_TYPES, LISTED_FILES_MAX, sourceOf } from "./event_names.ts";
-import type { EventOf, ReportEvent, Run } from "./wire.ts";
-import { wireCount, wireName, wireTime } from "./wire_values.ts";
+import { nodeName, sideOfCommand } from "../wire/node_name.ts";
+import { EVENT_TYPES, LISTED_FILES_MAX, sourceOf } from "../wire/event_names.ts";
+import type { EventOf, ReportEvent, Run } from "../wire/schema.ts";
+import { wireCount, wireName, wireTime } from "../wire/wire_values.ts";
 
 /** What events say of the node besides what a record holds. */
 export interface NodeFacts {

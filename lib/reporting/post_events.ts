@@ -9,7 +9,7 @@ import {
 } from "../http/request.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { Receiver } from "./receiver.ts";
-import { BATCH_CONTENT_TYPE } from "./event_names.ts";
+import { BATCH_CONTENT_TYPE } from "../wire/event_names.ts";
 
 /** A dashboard answers with a few counts. */
 const ANSWER_BYTES_MAX = 64 * 1024;

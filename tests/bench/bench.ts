@@ -4,9 +4,8 @@
  */
 import { BenchUsageError, parseBenchOptions, USAGE } from "./options.ts";
 import { runScenario } from "./run_scenario.ts";
-import type { Row } from "./table.ts";
+import { type Row, TABLE_HEAD, tableRow } from "./table.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { TABLE_HEAD, tableRow } from "./table.ts";
 
 const HELP = `${USAGE}
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ROLES } from "../../lib/schedule/roles.ts";
+import { ROLES } from "../../lib/config/roles.ts";
 import { GIT_ENV } from "../helpers/test_git.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { MIB } from "./units.ts";

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { BenchUsageError, parseBenchOptions } from "./options.ts";
 import { runScenario } from "./run_scenario.ts";
-import type { Row } from "./table.ts";
+import { type Row, tableRow } from "./table.ts";
 import { FULL, QUICK, type Scale, TINY } from "./scale.ts";
 import { type Measurement, scenario } from "./scenario.ts";
-import { tableRow } from "./table.ts";
 
 const ROW = { what: "a | b", ours: "1 s", theirs: "2 s", ratio: "2 times", wanted: "" };
 

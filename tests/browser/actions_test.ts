@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
+import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import { addresses } from "../../web/shared/addresses.ts";
 import { browserTest, type TestBrowser } from "../helpers/browser.ts";
 import { type FilledDashboard, serveFilledDashboard } from "../helpers/filled_dashboard.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseJsonPath } from "../../lib/canary/json_path.ts";
+import { parseJsonPath } from "../../lib/core/json_path.ts";
 import { type Reading, readJsonNumber } from "../../lib/canary/reading.ts";
 import { sampleMetric, sampleMetrics } from "../../lib/canary/sample_metric.ts";
 import { Canary, type CanaryMetric } from "../../lib/config/sections/canary.ts";

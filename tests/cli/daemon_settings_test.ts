@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ROLE_COMMANDS } from "../../lib/schedule/roles.ts";
+import { ROLE_COMMANDS } from "../../lib/config/roles.ts";
 import { runCli } from "../helpers/run_cli.ts";
 import { world } from "../helpers/seed_world.ts";
 import { startCli } from "../helpers/start_cli.ts";

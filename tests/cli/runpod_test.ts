@@ -223,7 +223,7 @@ Deno.test("a dry run shows what would be sent or gone on with, and sends and wri
     "job-1-u1",
     null,
   ]);
-  assert.match((await seed.run("--dry-run")).stdout, /would go on with RunPod job job-1-u1/);
+  assert.match((await seed.run("--dry-run")).stdout, /would continue with RunPod job job-1-u1/);
   assert.equal(seed.starts, 1);
 });
 

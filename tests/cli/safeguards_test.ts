@@ -156,7 +156,7 @@ Deno.test("quarantine list, add and lift decide what a pull may bring", async ()
   assert.match(listed.stdout, /since .*: it smells\n/);
   assert.equal((await world.run("bot", "pull")).code, 5);
   const active = await world.run("bot", "quarantine", ["add", release.slice(7, 15)]);
-  assert.match(active.stdout, /it is the active one and stays so; leave it with: model-sync rollback/);
+  assert.match(active.stdout, /it stays active; roll back from it with: model-sync rollback/);
   const unknown = await world.run("bot", "quarantine", ["lift", "ffff"]);
   assert.deepEqual([unknown.code, /holds no such release/.test(unknown.stderr)], [5, true]);
   await world.json("bot", "quarantine", "lift", next.slice(7, 19));

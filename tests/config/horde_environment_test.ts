@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { readHordeEnvironment } from "../../lib/config/horde_environment.ts";
 import { ConfigError } from "../../lib/config/layers.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "../../lib/config/load.ts";
-import type { ReferencesSettings } from "../../lib/config/sections/references.ts";
-import { CATEGORIES } from "../../lib/references/categories.ts";
+import { CATEGORIES, type ReferencesSettings } from "../../lib/config/sections/references.ts";
 import { fixedEnvironment } from "../helpers/test_context.ts";
 
 type Variables = Readonly<Record<string, string>>;

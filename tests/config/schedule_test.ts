@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../lib/config/layers.ts";
-import { ROLES, roleSchedule } from "../../lib/schedule/roles.ts";
+import { ROLES, roleSchedule } from "../../lib/config/roles.ts";
 import { loadText } from "../helpers/complete_settings.ts";
 
 const SECTIONS = ["publisher", "client", "runpod_client", "artifacts", "huggingface_client", "references"];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type FleetBatch, SimulatedFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
-import { parseBatch } from "../../lib/reporting/parse_batch.ts";
+import { parseBatch } from "../../lib/wire/parse_batch.ts";
 
 const NOW = new Date("2026-11-29T17:35:00Z");
 

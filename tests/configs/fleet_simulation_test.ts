@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { RunEvents } from "../../configs/demo/fleet/run_events.ts";
 import { simulateFleet } from "../../configs/demo/fleet/simulate_fleet.ts";
-import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
 import { recordEvents, startedEvent } from "../../lib/reporting/make_events.ts";
-import { parseBatch } from "../../lib/reporting/parse_batch.ts";
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import { parseBatch } from "../../lib/wire/parse_batch.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import type { RunRecord } from "../../lib/store/history.ts";
 import { digestOfRelease } from "../helpers/web_events.ts";
 import { WholeFleet } from "../helpers/whole_fleet.ts";

@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { safeguardsOf } from "../../lib/pipeline/safeguards.ts";
+import { type Safeguards, safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
-import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 
 /** The file with what the bot wins, and a model that its consumer cannot load. */
 export const METRIC = "win_rate";

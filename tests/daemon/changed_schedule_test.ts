@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { UnreachableError, UsageError } from "../../lib/core/errors.ts";
-import type { RoleSchedule } from "../../lib/schedule/role_schedule.ts";
+import type { RoleSchedule } from "../../lib/schedule/agenda.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { roleSchedule } from "../../lib/schedule/roles.ts";
+import { roleSchedule } from "../../lib/config/roles.ts";
 import { RoleStage, utcSchedule, utcWindow } from "../helpers/role_stage.ts";
 
 /** Changes the schedule of a role at a time; what is `undefined` is a configuration that cannot be used. */

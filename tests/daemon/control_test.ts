@@ -4,7 +4,7 @@ import type { Context } from "../../lib/core/context.ts";
 import { InterruptedError, UnreachableError } from "../../lib/core/errors.ts";
 import { FileControl } from "../../lib/daemon/control.ts";
 import { DaemonHealth } from "../../lib/daemon/daemon_health.ts";
-import type { Role } from "../../lib/schedule/roles.ts";
+import type { Role } from "../../lib/config/roles.ts";
 import { pauseRoles, pausesPath, readPauses, resumeRoles } from "../../lib/store/pauses.ts";
 import { findRunRequest, requestRun, runRequestsPath } from "../../lib/store/run_requests.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";

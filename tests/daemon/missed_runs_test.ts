@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { UnreachableError } from "../../lib/core/errors.ts";
-import type { RoleSchedule } from "../../lib/schedule/role_schedule.ts";
+import type { RoleSchedule } from "../../lib/schedule/agenda.ts";
 import { RoleStage, utcSchedule } from "../helpers/role_stage.ts";
 
 const HOUR_MS = 3_600_000;

@@ -4,7 +4,7 @@ import { FailedError } from "../../lib/core/errors.ts";
 import { NO_CONTROL } from "../../lib/daemon/role_control.ts";
 import type { RoleJob } from "../../lib/daemon/role_loop.ts";
 import { type RolesOptions, runRoles } from "../../lib/daemon/run_roles.ts";
-import type { Role } from "../../lib/schedule/roles.ts";
+import type { Role } from "../../lib/config/roles.ts";
 import { findDueTime, findRoleTimes, rememberRoleTimes } from "../../lib/store/schedule_state.ts";
 import { openStore, type Store } from "../../lib/store/store.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkAlerts } from "../../lib/doctor/alert_checks.ts";
+import { checkAlerts } from "../../lib/doctor/report_checks.ts";
 import { startMailServer } from "../../fakes/mail_server.ts";
 import { alerts } from "../helpers/alert_world.ts";
 import { fixedEnvironment, testContext } from "../helpers/test_context.ts";

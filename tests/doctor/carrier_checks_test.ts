@@ -4,7 +4,7 @@ import { ModelSync } from "../../lib/config/schema.ts";
 import { systemClock } from "../../lib/core/clock.ts";
 import { checkCarriers } from "../../lib/doctor/carrier_checks.ts";
 import { UNUSED } from "../../lib/doctor/machine_use.ts";
-import type { Role } from "../../lib/schedule/roles.ts";
+import type { Role } from "../../lib/config/roles.ts";
 import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
 import { HubServer } from "../../fakes/hub_server.ts";
 import { REPO } from "../helpers/hub_machines.ts";

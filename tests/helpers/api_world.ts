@@ -3,8 +3,8 @@ import type { Alerting } from "../../web/incidents/alerting.ts";
 import type { App, Dashboard } from "../../web/routes/dashboard.ts";
 import { openDashboard } from "../../web/open_dashboard.ts";
 import { ingest } from "../../web/store/ingest.ts";
-import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { fixedEnvironment, type RecordedLog, recordedLog } from "./test_context.ts";
 

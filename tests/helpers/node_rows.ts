@@ -1,4 +1,4 @@
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { reduceNode, unreportedNode } from "../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../web/store/rows.ts";
 

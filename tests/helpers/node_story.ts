@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { activated, digestOfRelease, failed, finished, heartbeat, published, started } from "./web_events.ts";
 
 /** When the stories of nodes begin. */

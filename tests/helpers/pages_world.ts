@@ -1,5 +1,5 @@
 import { openDashboard } from "../../web/open_dashboard.ts";
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import type { LocalIntake } from "../../web/local/local_intake.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { keys } from "../../web/store/keys.ts";

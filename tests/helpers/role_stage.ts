@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { NO_CONTROL, type RoleControl } from "../../lib/daemon/role_control.ts";
 import { type RoleJob, type RoleLoopOptions, runRole } from "../../lib/daemon/role_loop.ts";
 import { anyOf, parseCalendar } from "../../lib/schedule/calendar.ts";
-import type { RoleSchedule } from "../../lib/schedule/role_schedule.ts";
+import type { RoleSchedule } from "../../lib/schedule/agenda.ts";
 import type { RoleTimes } from "../../lib/store/schedule_state.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { recordedLog } from "./test_context.ts";

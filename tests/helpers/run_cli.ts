@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { PermissionName, Terminal, World } from "../../cli/_world.ts";
-import { processWorld } from "../../cli/_world.ts";
+import { type PermissionName, processWorld, type Terminal, type World } from "../../cli/_world.ts";
 import { run } from "../../cli/main.ts";
 import { spawnInOurGroup } from "../../lib/core/subprocess.ts";
 import type { Cron } from "../../lib/daemon/ticks.ts";

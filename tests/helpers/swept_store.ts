@@ -1,7 +1,7 @@
 import { FleetMemory } from "../../web/store/fleet_memory.ts";
 import { ingest } from "../../web/store/ingest.ts";
 import { sweep } from "../../web/store/retention.ts";
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 const DAY_MS = 24 * 3_600_000;

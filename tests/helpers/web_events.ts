@@ -1,11 +1,5 @@
-import { EVENT_TYPES, sourceOf } from "../../lib/reporting/event_names.ts";
-import type {
-  CanaryDescription,
-  EventOf,
-  Schedule,
-  Status,
-  StatusRelease,
-} from "../../lib/reporting/wire.ts";
+import { EVENT_TYPES, sourceOf } from "../../lib/wire/event_names.ts";
+import type { CanaryDescription, EventOf, Schedule, Status, StatusRelease } from "../../lib/wire/schema.ts";
 
 /**
  * Events for tests of the dashboard: valid ones, with defaults for everything that a test does not name. Equal arguments

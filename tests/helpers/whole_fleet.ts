@@ -4,8 +4,8 @@ import {
   type FleetOptions,
   simulateFleet,
 } from "../../configs/demo/fleet/simulate_fleet.ts";
-import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/wire/schema.ts";
 
 /** The type of event that a name stands for. */
 type Named = { readonly [Kind in "started" | "finished" | "published" | "heartbeat"]: EventOf<Kind> };

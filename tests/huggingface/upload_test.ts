@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import type { HuggingFacePublisherOptions } from "../../lib/carriers/huggingface_publisher.ts";
-import { HuggingFacePublisher } from "../../lib/carriers/huggingface_publisher.ts";
+import {
+  HuggingFacePublisher,
+  type HuggingFacePublisherOptions,
+} from "../../lib/carriers/huggingface_publisher.ts";
 import { NO_CACHE, readModelSet } from "../../lib/release/model_set.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { fillModels } from "../contract/carrier_contract.ts";

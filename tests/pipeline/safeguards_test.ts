@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { safeguardsOf } from "../../lib/pipeline/safeguards.ts";
+import { type Safeguards, safeguardsOf } from "../../lib/pipeline/safeguards.ts";
 import { type CanaryState, updateCanary } from "../../lib/canary/canary_state.ts";
 import { ModelSync } from "../../lib/config/schema.ts";
 import { InterruptedError, ModelSyncError } from "../../lib/core/errors.ts";
@@ -8,7 +8,6 @@ import { canaryPath, openCanary } from "../../lib/canary/find_canary.ts";
 import { planPrune } from "../../lib/pipeline/prune.ts";
 import type { PullReport } from "../../lib/pipeline/pull.ts";
 import { planRollback } from "../../lib/pipeline/rollback.ts";
-import type { Safeguards } from "../../lib/pipeline/safeguards.ts";
 import { readHistory } from "../../lib/store/history.ts";
 import { writeIntent } from "../../lib/store/intent.ts";
 import { readPendingReload, writePendingReload } from "../../lib/store/pending_reload.ts";

@@ -6,7 +6,7 @@ import {
   pullRequestTitle,
   topicOf,
 } from "../../lib/references/describe_changes.ts";
-import type { Category } from "../../lib/references/categories.ts";
+import type { Category } from "../../lib/config/sections/references.ts";
 import type { CategoryPlan } from "../../lib/references/plan.ts";
 
 function planOf(category: Category, changes: readonly ModelChange[]): CategoryPlan {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { BATCH_EVENTS_MAX } from "../../lib/reporting/event_names.ts";
+import { BATCH_EVENTS_MAX } from "../../lib/wire/event_names.ts";
 import { ReportSink } from "../../lib/reporting/report_sink.ts";
 import { DashboardServer } from "../../fakes/dashboard_server.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";

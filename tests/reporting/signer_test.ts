@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { recordEvents } from "../../lib/reporting/make_events.ts";
-import { ReportEvent } from "../../lib/reporting/wire.ts";
+import { ReportEvent } from "../../lib/wire/schema.ts";
 import { readHistory, type RunRecord } from "../../lib/store/history.ts";
 import { machine, publishFrom, pullTo, storeOf } from "../helpers/machines.ts";
 import { fixedKey } from "../helpers/signing.ts";

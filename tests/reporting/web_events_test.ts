@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseBatch } from "../../lib/reporting/parse_batch.ts";
+import { parseBatch } from "../../lib/wire/parse_batch.ts";
 import * as events from "../helpers/web_events.ts";
 
 const NAMES = ["bot-1", "bot 1/client", "böt"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { Status } from "../../lib/reporting/wire.ts";
-import { configuredRoles } from "../../lib/schedule/configured_roles.ts";
+import { Status } from "../../lib/wire/schema.ts";
+import { configuredRoles } from "../../lib/config/roles.ts";
 import { readStatus } from "../../lib/status/read_status.ts";
 import { announceDaemon } from "../../lib/store/daemons.ts";
 import { pauseRoles } from "../../lib/store/pauses.ts";

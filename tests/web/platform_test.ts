@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
-import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
+import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 import { type TempDir, tempDir } from "../helpers/temp_dir.ts";
 import { activated } from "../helpers/web_events.ts";

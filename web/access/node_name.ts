@@ -1,4 +1,4 @@
-import { SIDES } from "../../lib/reporting/node_name.ts";
+import { SIDES } from "../../lib/wire/node_name.ts";
 
 /** As `report.node` allows: percent-encoded, the name still fits into the address of an event's source. */
 export const NODE_NAME_CHARS_MAX = 128;

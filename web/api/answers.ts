@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Envelope, Finished } from "../../lib/reporting/wire.ts";
+import { Envelope, Finished } from "../../lib/wire/schema.ts";
 import { EVENTS_MAX } from "../access/read_body.ts";
 import { GROUPS, STATES } from "../fleet/node_view.ts";
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { BATCH_CONTENT_TYPE } from "../../lib/reporting/event_names.ts";
+import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import * as answers from "./answers.ts";
 import { BadgeQuery, FleetQuery, LiveQuery, NodeQuery, RunQuery } from "./queries.ts";
 

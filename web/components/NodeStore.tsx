@@ -1,5 +1,5 @@
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import type { Heartbeat } from "../../lib/reporting/wire.ts";
+import type { Heartbeat } from "../../lib/wire/schema.ts";
 import { shownText } from "../shared/shown_text.ts";
 import { ReleaseChip } from "./Links.tsx";
 import { Section } from "./Section.tsx";

@@ -1,10 +1,10 @@
 import type { ModelSync } from "../../lib/config/schema.ts";
 import type { Context } from "../../lib/core/context.ts";
-import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
 import { heartbeatTexts } from "../../lib/reporting/heartbeat_events.ts";
 import { type NodeFacts, recordEvents, startedEvent } from "../../lib/reporting/make_events.ts";
-import { parseBatch } from "../../lib/reporting/parse_batch.ts";
-import type { ReportEvent } from "../../lib/reporting/wire.ts";
+import { parseBatch } from "../../lib/wire/parse_batch.ts";
+import type { ReportEvent } from "../../lib/wire/schema.ts";
 import { HistoryCursor, type HistoryEntry, readAfter } from "../../lib/store/history_cursor.ts";
 import { findPublishedFiles } from "../../lib/store/published_files.ts";
 import { findRunning, type RunMark } from "../../lib/store/running.ts";

@@ -1,8 +1,8 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { messageAndHint } from "../../lib/core/errors.ts";
-import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, nodeOf } from "../../lib/reporting/event_names.ts";
-import { parseBatch, type ParsedBatch } from "../../lib/reporting/parse_batch.ts";
+import { BATCH_BYTES_MAX, BATCH_CONTENT_TYPE, nodeOf } from "../../lib/wire/event_names.ts";
+import { parseBatch, type ParsedBatch } from "../../lib/wire/parse_batch.ts";
 import { type Denial, denialJson, REFUSALS } from "../access/refusals.ts";
 import { EVENTS_MAX } from "../access/read_body.ts";
 import { mayReport } from "../access/tokens.ts";

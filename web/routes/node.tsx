@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { plural } from "../../lib/core/format.ts";
-import type { Heartbeat } from "../../lib/reporting/wire.ts";
+import type { Heartbeat } from "../../lib/wire/schema.ts";
 import { addresses } from "../shared/addresses.ts";
 import { ActivationBand } from "../components/ActivationBand.tsx";
 import { Breadcrumb, PageTitle } from "../components/PageTitle.tsx";

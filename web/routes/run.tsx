@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { formatBytes, plural } from "../../lib/core/format.ts";
-import type { Finished } from "../../lib/reporting/wire.ts";
+import type { Finished } from "../../lib/wire/schema.ts";
 import { tookWords } from "../../lib/store/run_duration.ts";
 import { addresses, webLink } from "../shared/addresses.ts";
 import { Breadcrumb, PageTitle } from "../components/PageTitle.tsx";

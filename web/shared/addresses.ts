@@ -1,4 +1,4 @@
-import { sourceOf } from "../../lib/reporting/event_names.ts";
+import { sourceOf } from "../../lib/wire/event_names.ts";
 
 /** The addresses of the dashboard's pages. */
 export const addresses = {

@@ -1,4 +1,4 @@
-import type { CanaryDescription } from "../../lib/reporting/wire.ts";
+import type { CanaryDescription } from "../../lib/wire/schema.ts";
 import { CanaryCourse, type MetricCourse } from "./rows.ts";
 import { knownTime, reason, word } from "./row_values.ts";
 

@@ -1,5 +1,5 @@
-import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/wire/schema.ts";
 import { isActivation, isNews } from "./outcomes.ts";
 import type { Write } from "./commit.ts";
 import { keys } from "./keys.ts";

@@ -1,5 +1,5 @@
-import { nodeOf } from "../../lib/reporting/event_names.ts";
-import { type EventOf, Heartbeat } from "../../lib/reporting/wire.ts";
+import { nodeOf } from "../../lib/wire/event_names.ts";
+import { type EventOf, Heartbeat } from "../../lib/wire/schema.ts";
 import type { Write } from "./commit.ts";
 import { reportedActivation } from "./event_writes.ts";
 import { isNodeKey, keys } from "./keys.ts";

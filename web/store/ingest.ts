@@ -1,5 +1,5 @@
-import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/wire/schema.ts";
 import type { Web } from "../shared/web.ts";
 import { addWrites, compareAndSet, inTurn, writeAll } from "./commit.ts";
 import { eventWrites } from "./event_writes.ts";

@@ -1,5 +1,5 @@
-import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/wire/schema.ts";
 import { releaseDigest } from "../../lib/release/manifest.ts";
 import { addWrites, compareAndSet, inTurn } from "./commit.ts";
 import { keys } from "./keys.ts";

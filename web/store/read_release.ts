@@ -1,4 +1,4 @@
-import { type PublishedFile, PublishedFiles } from "../../lib/reporting/wire.ts";
+import { type PublishedFile, PublishedFiles } from "../../lib/wire/schema.ts";
 import { isDigest, keys } from "./keys.ts";
 import { readLongValue } from "./long_value.ts";
 import { type ActivePeriod, readActivations } from "./read_activations.ts";

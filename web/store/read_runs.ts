@@ -1,7 +1,7 @@
 import { isNodeKey, isRunKey, keys } from "./keys.ts";
 import { type PageRange, readPage, type RowPage } from "./page_range.ts";
 import { type NodeRow, RUNNING, RunPlace, RunRow } from "./rows.ts";
-import { Finished } from "../../lib/reporting/wire.ts";
+import { Finished } from "../../lib/wire/schema.ts";
 import { readLongValue } from "./long_value.ts";
 
 /** A run's place in its node's list: its start and its id. */

@@ -1,5 +1,5 @@
-import { EVENT_TYPES, nodeOf } from "../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent } from "../../lib/reporting/wire.ts";
+import { EVENT_TYPES, nodeOf } from "../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent } from "../../lib/wire/schema.ts";
 import { isActivation, isFailure, namesActiveRelease } from "./outcomes.ts";
 import { withActivation, withHost, withSaid } from "./active_claims.ts";
 import { isAhead, isNewerReport, provesClock, withoutLaterTimes } from "./node_clock.ts";

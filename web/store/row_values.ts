@@ -1,5 +1,5 @@
 import { cleanLine } from "../../lib/core/clean_text.ts";
-import type { EventOf, Run, Status } from "../../lib/reporting/wire.ts";
+import type { EventOf, Run, Status } from "../../lib/wire/schema.ts";
 import type { Report, RoleRow, RunRow, StripRun } from "./rows.ts";
 
 /**

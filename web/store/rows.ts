@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Digest } from "../../lib/release/manifest.ts";
 
 /**
- * The values of the dashboard's database. They come from the wire ([wire.ts](../../lib/reporting/wire.ts)), which has
+ * The values of the dashboard's database. They come from the wire ([schema.ts](../../lib/wire/schema.ts)), which has
  * bounded them, and from the dashboard itself. Times are ISO 8601 in UTC. "Received" is the dashboard's clock, everything
  * else the node's.
  */

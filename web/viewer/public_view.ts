@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { cleanLine } from "../../lib/core/clean_text.ts";
-import { SIDES } from "../../lib/reporting/node_name.ts";
+import { SIDES } from "../../lib/wire/node_name.ts";
 import { FREE_BYTES_MIN } from "../fleet/troubles.ts";
 import type { NodeRow, Report, RunRow } from "../store/rows.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";

@@ -1,4 +1,4 @@
-import type { Status } from "../../../lib/reporting/wire.ts";
+import type { Status } from "../../../lib/wire/schema.ts";
 import type { RunRecord, RunStep } from "../../../lib/store/history.ts";
 import type { PublishedFiles } from "../../../lib/store/published_files.ts";
 import type { Failure } from "./failures.ts";

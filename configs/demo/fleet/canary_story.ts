@@ -1,4 +1,4 @@
-import type { CanaryDescription, MetricDescription } from "../../../lib/reporting/wire.ts";
+import type { CanaryDescription, MetricDescription } from "../../../lib/wire/schema.ts";
 import type { FleetRelease } from "./model_sets.ts";
 import type { Random } from "./random.ts";
 

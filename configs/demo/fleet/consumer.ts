@@ -1,5 +1,5 @@
 import { shortDigest } from "../../../lib/release/manifest.ts";
-import type { Status, StatusRelease } from "../../../lib/reporting/wire.ts";
+import type { Status, StatusRelease } from "../../../lib/wire/schema.ts";
 import type { RunRecord } from "../../../lib/store/history.ts";
 import {
   type Behaviour,

@@ -1,4 +1,4 @@
-import type { Status } from "../../../lib/reporting/wire.ts";
+import type { Status } from "../../../lib/wire/schema.ts";
 import type { RunRecord } from "../../../lib/store/history.ts";
 import { type NodeFacts, recordOf } from "./behaviour.ts";
 import { type Failure, scriptedFailure, someFailure } from "./failures.ts";

@@ -1,5 +1,5 @@
 import type { Carrier } from "../../../lib/release/manifest.ts";
-import type { Role } from "../../../lib/schedule/roles.ts";
+import type { Role } from "../../../lib/config/roles.ts";
 import type { Kind } from "./roster.ts";
 
 /** How nodes of a kind work. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { compareUtf8 } from "../../../lib/core/portable_path.ts";
-import type { EventOf } from "../../../lib/reporting/wire.ts";
+import type { EventOf } from "../../../lib/wire/schema.ts";
 import { Random } from "./random.ts";
 
 /** A file of a release, as the wire lists it. */

@@ -1,6 +1,6 @@
 import { VERSION } from "../../../lib/core/version.ts";
-import { EVENT_TYPES, sourceOf } from "../../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent, RunningRun, Status } from "../../../lib/reporting/wire.ts";
+import { EVENT_TYPES, sourceOf } from "../../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent, RunningRun, Status } from "../../../lib/wire/schema.ts";
 import type { Behaviour, Moment, NodeFacts } from "./behaviour.ts";
 import type { Fortune } from "./fortune.ts";
 import { KINDS } from "./kinds.ts";

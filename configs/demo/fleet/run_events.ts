@@ -1,5 +1,5 @@
-import { EVENT_TYPES, sourceOf } from "../../../lib/reporting/event_names.ts";
-import type { EventOf, ReportEvent } from "../../../lib/reporting/wire.ts";
+import { EVENT_TYPES, sourceOf } from "../../../lib/wire/event_names.ts";
+import type { EventOf, ReportEvent } from "../../../lib/wire/schema.ts";
 import type { RunRecord } from "../../../lib/store/history.ts";
 import type { PublishedFiles } from "../../../lib/store/published_files.ts";
 

@@ -1,5 +1,5 @@
-import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES } from "../../../lib/reporting/event_names.ts";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_TYPES } from "../../../lib/wire/event_names.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import type { Behaviour, NodeFacts } from "./behaviour.ts";
 import { Consumer } from "./consumer.ts";
 import { clockOf, Fortune } from "./fortune.ts";

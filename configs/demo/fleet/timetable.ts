@@ -1,4 +1,4 @@
-import type { Schedule } from "../../../lib/reporting/wire.ts";
+import type { Schedule } from "../../../lib/wire/schema.ts";
 import { type Calendar, everyMinutes, parseCalendar } from "../../../lib/schedule/calendar.ts";
 import { type DenyWindow, firstAllowed } from "../../../lib/schedule/deny_windows.ts";
 import { WallClock } from "../../../lib/schedule/wall_clock.ts";

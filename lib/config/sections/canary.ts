@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJsonPath } from "../../canary/json_path.ts";
+import { parseJsonPath } from "../../core/json_path.ts";
 import { DOCS, EnvName, HttpAddress } from "./kinds.ts";
 
 /** What to do about a metric without a usable value: wait, count a degraded sample, or ignore the metric. */

@@ -1,9 +1,28 @@
 import { z } from "zod";
 import { quote } from "../../core/quote.ts";
 import { parseWebAddress } from "../../http/web_address.ts";
-import { CATEGORIES } from "../../references/categories.ts";
 import { BranchName, DOCS, WebAddress } from "./kinds.ts";
 import { scheduleKey, TIMING } from "./schedule.ts";
+
+/** The kinds of model records that a PRIMARY server knows, in the order in which they are synced. */
+export const CATEGORIES = [
+  "blip",
+  "clip",
+  "codeformer",
+  "controlnet",
+  "controlnet_annotator",
+  "esrgan",
+  "gfpgan",
+  "safety_checker",
+  "image_generation",
+  "text_generation",
+  "video_generation",
+  "audio_generation",
+  "miscellaneous",
+  "lora",
+  "ti",
+] as const;
+export type Category = (typeof CATEGORIES)[number];
 
 /** One branch that is updated in place, or a new branch for each run as in the original. */
 export const PULL_REQUEST_STYLES = ["fixed", "timestamped"] as const;
@@ -26,7 +45,7 @@ const PrimaryUrl = z.string().trim().refine(isApiAddress, {
   error: "must be an http address without ? and #, such as https://models.example.org/api",
 });
 
-const Category = z.string().trim().pipe(z.enum(CATEGORIES, {
+const CategoryName = z.string().trim().pipe(z.enum(CATEGORIES, {
   error: ({ input }) =>
     `${quote(String(input))} is not a category; the categories are ${CATEGORIES.join(", ")}`,
 }));
@@ -91,7 +110,7 @@ export const References = z.strictObject({
   primary_timeout_sec: z.number().min(1).max(600).default(30).register(DOCS, {
     description: "The time limit of one request to the PRIMARY server, in seconds.",
   }),
-  categories: z.array(Category).default([]).register(DOCS, {
+  categories: z.array(CategoryName).default([]).register(DOCS, {
     description: `The categories to sync. Empty: all, which are ${CATEGORIES.join(", ")}.`,
   }),
   dry_run: z.boolean().default(false).register(DOCS, {

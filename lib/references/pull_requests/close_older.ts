@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Context } from "../../core/context.ts";
 import type { GitHubClient } from "../../github/github_client.ts";
 import { githubRequest } from "../../github/github_request.ts";
-import { CATEGORIES, type Category } from "../categories.ts";
+import { CATEGORIES, type Category } from "../../config/sections/references.ts";
 import { orWarn } from "./or_warn.ts";
 import { listPullRequests, type PullRequest, type PullRequestRoute, PullRequests } from "./pull_requests.ts";
 

@@ -1,6 +1,6 @@
 /** Compares a category with its files and renders what changes, as a sync does. Arguments: category, PRIMARY's records, files. */
 import { basename } from "node:path";
-import { CATEGORIES } from "../../../lib/references/categories.ts";
+import { CATEGORIES } from "../../../lib/config/sections/references.ts";
 import { planCategory } from "../../../lib/references/plan_category.ts";
 import { readPrimaryRecords } from "../../../lib/references/read_records.ts";
 

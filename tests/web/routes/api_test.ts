@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { addresses } from "../../../web/shared/addresses.ts";
-import { sourceOf } from "../../../lib/reporting/event_names.ts";
+import { sourceOf } from "../../../lib/wire/event_names.ts";
 import { type ApiWorld, apiWorld } from "../../helpers/api_world.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { textFormat } from "../../../lib/metrics/text_format.ts";
-import { sourceOf } from "../../../lib/reporting/event_names.ts";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import { sourceOf } from "../../../lib/wire/event_names.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { dashboardMetrics, IngestCounts, METRICS_NODES_MAX } from "../../../web/api/metrics.ts";
 import { viewFleet } from "../../../web/fleet/view_fleet.ts";
 import { shownText } from "../../../web/shared/shown_text.ts";

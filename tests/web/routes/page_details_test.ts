@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { runPoints } from "../../../web/charts/run_points.ts";
 import { apiWorld } from "../../helpers/api_world.ts";
 import { runRows } from "../gallery_charts.tsx";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { openPages } from "../../helpers/pages_world.ts";
 import * as events from "../../helpers/web_events.ts";
 

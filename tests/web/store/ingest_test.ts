@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { NodeRow } from "../../../web/store/rows.ts";

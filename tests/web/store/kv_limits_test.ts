@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { serialize } from "node:v8";
 import fc from "fast-check";
-import { sourceOf } from "../../../lib/reporting/event_names.ts";
-import { parseBatch } from "../../../lib/reporting/parse_batch.ts";
-import type { EventOf, ReportEvent } from "../../../lib/reporting/wire.ts";
+import { sourceOf } from "../../../lib/wire/event_names.ts";
+import { parseBatch } from "../../../lib/wire/parse_batch.ts";
+import type { EventOf, ReportEvent } from "../../../lib/wire/schema.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";
 import { readHeartbeat } from "../../../web/store/heartbeats.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { nodeState } from "../../../web/fleet/node_state.ts";
 import { ingest } from "../../../web/store/ingest.ts";
 import { keys } from "../../../web/store/keys.ts";

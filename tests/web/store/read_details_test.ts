@@ -4,7 +4,7 @@ import { readActivations } from "../../../web/store/read_activations.ts";
 import { readHeartbeat } from "../../../web/store/heartbeats.ts";
 import { readRelease } from "../../../web/store/read_release.ts";
 import { readRun } from "../../../web/store/read_runs.ts";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -4,7 +4,7 @@ import { PAGE_ROWS_MAX } from "../../../web/store/page_range.ts";
 import { readNews, readRuns } from "../../../web/store/read_runs.ts";
 import { readPullRequests } from "../../../web/store/pull_request_rows.ts";
 import { readReleases } from "../../../web/store/read_releases.ts";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { FakeClock } from "../../helpers/fake_clock.ts";
 import * as events from "../../helpers/web_events.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseBatch } from "../../../lib/reporting/parse_batch.ts";
-import type { ReportEvent } from "../../../lib/reporting/wire.ts";
+import { parseBatch } from "../../../lib/wire/parse_batch.ts";
+import type { ReportEvent } from "../../../lib/wire/schema.ts";
 import { reduceNode, unreportedNode } from "../../../web/store/reduce_node.ts";
 import type { NodeRow } from "../../../web/store/rows.ts";
 import { nodeStory } from "../../helpers/node_story.ts";

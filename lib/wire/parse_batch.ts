@@ -1,5 +1,5 @@
 import { EVENT_TYPES } from "./event_names.ts";
-import { Envelope, ReportEvent } from "./wire.ts";
+import { Envelope, ReportEvent } from "./schema.ts";
 
 /** What a batch holds. */
 export interface ParsedBatch {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { parseBatch } from "../../lib/reporting/parse_batch.ts";
-import { nodeOf, sourceOf } from "../../lib/reporting/event_names.ts";
+import { parseBatch } from "../../lib/wire/parse_batch.ts";
+import { nodeOf, sourceOf } from "../../lib/wire/event_names.ts";
 import { anyEvent, digestOf } from "../helpers/report_events.ts";
 import { PROJECT } from "../helpers/run_cli.ts";
 
@@ -105,12 +105,12 @@ Deno.test("every name of a node has one source, and every source one name", () =
 
 Deno.test("what the page shares imports nothing but Zod and touches no API of a runtime", () => {
   const imports = {
-    wire: ["zod", "./event_names.ts"],
-    parse_batch: ["./event_names.ts", "./wire.ts"],
+    schema: ["zod", "./event_names.ts"],
+    parse_batch: ["./event_names.ts", "./schema.ts"],
     event_names: [],
   };
   for (const [file, imported] of Object.entries(imports)) {
-    const text = Deno.readTextFileSync(join(PROJECT, `lib/reporting/${file}.ts`));
+    const text = Deno.readTextFileSync(join(PROJECT, `lib/wire/${file}.ts`));
     const code = text.replace(/^\s*(?:\*|\/\*).*$/gm, "");
     assert.deepEqual(Array.from(code.matchAll(/from "([^"]+)"/g), ([, name]) => name), imported);
     assert.doesNotMatch(code, /\b(?:Deno|process)\b|"node:|import\(/);

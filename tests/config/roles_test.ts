@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ModelSync } from "../../lib/config/schema.ts";
-import { nextStart, roleSchedule } from "../../lib/schedule/roles.ts";
+import { nextStart, roleSchedule } from "../../lib/config/roles.ts";
 
 const NOW = new Date("2026-11-21T12:07:00Z");
 

@@ -1,10 +1,10 @@
-import type { ModelSync } from "../config/schema.ts";
-import type { TIMING } from "../config/sections/schedule.ts";
+import type { ModelSync } from "./schema.ts";
+import type { TIMING } from "./sections/schedule.ts";
 import { parseDuration } from "../core/duration.ts";
-import { anyOf, everyMinutes, neverComes, parseCalendar } from "./calendar.ts";
-import { firstAllowed } from "./deny_windows.ts";
-import type { RoleSchedule } from "./role_schedule.ts";
-import { splitTimes } from "./split_times.ts";
+import { anyOf, everyMinutes, neverComes, parseCalendar } from "../schedule/calendar.ts";
+import { firstAllowed } from "../schedule/deny_windows.ts";
+import type { RoleSchedule } from "../schedule/agenda.ts";
+import { splitTimes } from "../schedule/split_times.ts";
 
 /** What a daemon can do, in the words of its first users; each is one command, again and again. */
 export const ROLES = [
@@ -26,6 +26,22 @@ export const ROLE_COMMANDS = {
   huggingface_client: "hf-pull",
   references: "references-sync",
 } as const satisfies Record<Role, string>;
+
+/** Returns the roles whose runs have the settings that they need, such as a registry or something to train with. */
+export function configuredRoles(settings: ModelSync): Role[] {
+  const { repo_dir, repo_url, publisher } = settings;
+  const hasRegistry = (repo_dir ?? repo_url) !== undefined;
+  const canTrain = publisher.train_command !== undefined || !publisher.train_before_push;
+  const isConfigured: Readonly<Record<Role, boolean>> = {
+    publisher: hasRegistry && canTrain,
+    client: hasRegistry,
+    runpod_client: settings.runpod.trigger_url !== undefined,
+    artifact_client: settings.artifacts.repository !== undefined,
+    huggingface_client: settings.huggingface.repo_id !== undefined,
+    references: settings.references.primary_url !== undefined,
+  };
+  return ROLES.filter((role) => isConfigured[role]);
+}
 
 /** What stands beside a role's times. */
 type TimingSettings = Pick<ModelSync["client"], keyof typeof TIMING>;

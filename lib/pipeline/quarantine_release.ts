@@ -1,0 +1,67 @@
+import { isoSeconds } from "../core/clock.ts";
+import { Digest } from "../release/manifest.ts";
+import { matchDigest } from "../release/match_digest.ts";
+import { addQuarantine, liftQuarantine, readQuarantine } from "../store/quarantine.ts";
+import { findRelease, listReleaseNames } from "../store/releases.ts";
+import type { Store } from "../store/store.ts";
+import { type CommandScope, reportedRun } from "./reported_run.ts";
+import type { Timed } from "./run_report.ts";
+
+/** The sequence of an entry for a release that the store does not hold: every sequence of it is refused. */
+export const EVERY_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
+/** What a change of the quarantine reports. */
+export interface QuarantineReport<Outcome extends string> {
+  readonly outcome: Outcome;
+  readonly release: Digest;
+}
+
+/**
+ * Quarantines a release, as a recorded run: pulls refuse it from then on.
+ *
+ * @param typed a digest, which the store need not hold, or the beginning of one that it holds
+ * @param reason for the list of quarantined releases
+ */
+export async function quarantineRelease(
+  scope: CommandScope,
+  store: Store,
+  typed: string,
+  reason: string | undefined,
+): Promise<Timed<QuarantineReport<"quarantined">>> {
+  const { clock } = scope.context;
+  return await reportedRun(scope, store, "quarantine", () => {
+    const { digest, sequence } = findUnwanted(store, typed);
+    const at = isoSeconds(clock.now());
+    addQuarantine(store, { digest, sequence, reason: reason ?? "quarantined by an operator", at });
+    return Promise.resolve({ outcome: "quarantined" as const, release: digest });
+  });
+}
+
+/**
+ * Releases a release from quarantine, as a recorded run.
+ *
+ * @param typed the digest of a quarantined release, or the beginning of it
+ */
+export async function liftFromQuarantine(
+  scope: CommandScope,
+  store: Store,
+  typed: string,
+): Promise<Timed<QuarantineReport<"lifted">>> {
+  return await reportedRun(scope, store, "quarantine", () => {
+    const digests = readQuarantine(store).map(({ digest }) => digest);
+    const digest = matchDigest(typed, digests, "lift the quarantine of", "the quarantine");
+    liftQuarantine(store, digest);
+    return Promise.resolve({ outcome: "lifted" as const, release: digest });
+  });
+}
+
+/** The store knows the sequence of its own releases. Any other release is quarantined under every sequence. */
+function findUnwanted(store: Store, typed: string): { digest: Digest; sequence: number } {
+  const whole = Digest.safeParse(typed.startsWith("sha256:") ? typed : `sha256:${typed}`);
+  const digest = whole.success
+    ? whole.data
+    : matchDigest(typed, listReleaseNames(store), "quarantine", "the store");
+  const stored = findRelease(store, digest);
+  const before = readQuarantine(store).find((entry) => entry.digest === digest);
+  return { digest, sequence: stored?.manifest.sequence ?? before?.sequence ?? EVERY_SEQUENCE };
+}

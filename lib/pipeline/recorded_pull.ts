@@ -1,0 +1,137 @@
+import type { CanaryState } from "../canary/canary_state.ts";
+import { canaryFault, openCanary } from "../canary/find_canary.ts";
+import type { Source } from "../carriers/carrier.ts";
+import { givesSection, type LoadedConfig } from "../config/load.ts";
+import { messageOf } from "../core/errors.ts";
+import type { OtherWriterSetting } from "../config/choices.ts";
+import { totalBytes } from "../release/manifest.ts";
+import { activeManifest } from "../store/pointers.ts";
+import { isUnused, removeUnused } from "../store/unused_store.ts";
+import type { IntentRun } from "../store/intent.ts";
+import { planMode } from "../store/model_folder.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { awaitVerdict } from "./await_verdict.ts";
+import { signaturePolicy } from "./configured_signing.ts";
+import { pull, type PullReport } from "./pull.ts";
+import { type CommandScope, reportedRun } from "./reported_run.ts";
+import type { RunOptions } from "./run.ts";
+import type { Timed } from "./run_report.ts";
+import { safeguardsOf } from "./safeguards.ts";
+import { refuseTrainedFolder } from "./trained_folder.ts";
+
+/** How a command pulls from its carrier. */
+export interface PullCommand<Pulled extends Source> {
+  readonly command: string;
+  /** Returns why this pull is to be skipped; the run is then recorded as unchanged. */
+  readonly skip?: (store: Store) => string | undefined;
+  /** What the run waits for before it takes the store's lock. */
+  readonly prepare?: RunOptions["prepare"];
+  /** Opens the carrier for a run. */
+  readonly open: (store: Store, run: IntentRun) => Pulled | Promise<Pulled>;
+  /** What the carrier adds to the result. */
+  readonly details?: (source: Pulled, report: PullReport) => Record<string, unknown>;
+  /** Whether an intact active release is enough while the carrier cannot be reached. */
+  readonly isOfflineOk?: boolean;
+}
+
+/** What the operator chose for one pull. */
+export interface PullChoices {
+  readonly allowDowngrade: boolean;
+  readonly force: boolean;
+  /** Whether the pull may replace a folder that this machine trains into. */
+  readonly adopts: boolean;
+  readonly otherWriters: OtherWriterSetting;
+  /** Whether to wait for the verdict of the canary. */
+  readonly waitsForCanary: boolean;
+}
+
+/** What a pull reports: without a release where it was skipped and none is active. */
+export type PullSummary =
+  & Pick<PullReport, "outcome" | "changed" | "writtenBytes" | "modelsDir">
+  & Partial<PullReport>;
+
+/** A pull that has ended, and the canary of the release that is active now. */
+export interface EndedPull {
+  readonly report: Timed<PullSummary>;
+  /** What the carrier adds to the result. */
+  readonly details: Record<string, unknown>;
+  readonly canary: CanaryState | undefined;
+  /** Why the state of the canary cannot be read. */
+  readonly canaryFault: string | undefined;
+}
+
+/**
+ * Pulls as a recorded run, and waits for the canary's verdict if the operator chose so.
+ *
+ * @throws what the pull throws; {@link RolledBackError} when the release did not pass its canary
+ */
+export async function recordedPull<Pulled extends Source>(
+  scope: CommandScope,
+  store: Store,
+  { command, skip, prepare, open, details, isOfflineOk = false }: PullCommand<Pulled>,
+  { waitsForCanary, ...choices }: PullChoices,
+): Promise<EndedPull> {
+  const { context, settings } = scope;
+  const { mode } = settings.activation;
+  const { details: added, ...report } = await reportedRun(
+    scope,
+    store,
+    command,
+    async (run, observed) => {
+      const reason = skip?.(store);
+      if (reason !== undefined) {
+        observed.log.info(reason);
+        return { ...skippedPull(store), details: { skipped: reason } };
+      }
+      await using source = await open(store, run);
+      const pulled = await pull(observed, store, source, run, {
+        ...choices,
+        activation: mode,
+        safeguards: safeguardsOf(settings),
+        keep: settings.keep,
+        isOfflineOk,
+        signatures: await signaturePolicy(context, settings.signing),
+      });
+      return { ...pulled, details: details?.(source, pulled) ?? {} };
+    },
+    prepare === undefined ? {} : {
+      prepare: async (run, observed) => {
+        // A pull that would be refused must not pay for a training first.
+        refuseTrainedFolder(store, { mode: planMode(store, mode), adopts: choices.adopts });
+        await prepare(run, observed);
+      },
+    },
+  );
+  if (waitsForCanary) await awaitVerdict(context, store, settings);
+  return { report, details: added, canary: openCanary(store), canaryFault: canaryFault(store) };
+}
+
+function skippedPull(store: Store): PullSummary {
+  const active = activeManifest(store);
+  const nothing = { outcome: "unchanged", changed: 0, writtenBytes: 0, modelsDir: store.modelsDir } as const;
+  if (active === undefined) return nothing;
+  const { digest: release, sequence, files } = active;
+  return { ...nothing, release, sequence, files: files.length, bytes: totalBytes(files) };
+}
+
+/**
+ * Opens the store of a pull and does the pull's work in it. A pull that fails in an unused folder leaves no store
+ * behind, unless its failure is reported: without its record, the next failure would send the same alert again.
+ */
+export async function inStoreOfPull(
+  { context, config, location }: CommandScope & { readonly config: LoadedConfig },
+  work: (store: Store) => Promise<void>,
+): Promise<void> {
+  const isReported = givesSection(config, "alerts") || givesSection(config, "report");
+  const wasUnused = !isReported && isUnused(context, location);
+  const store = openStore(context.fs, location, context.log);
+  try {
+    await work(store);
+  } catch (error) {
+    if (wasUnused) {
+      // The reason of the failed pull matters more than what keeps the empty store.
+      await removeUnused(context, store).catch((failure) => context.log.debug(messageOf(failure)));
+    }
+    throw error;
+  }
+}

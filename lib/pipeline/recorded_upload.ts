@@ -1,0 +1,79 @@
+import {
+  type HuggingFacePublication,
+  HuggingFacePublisher,
+  type HuggingFacePublisherOptions,
+  type UploadPreview,
+} from "../carriers/huggingface_publisher.ts";
+import { hubSettings, repoLayout } from "../huggingface/hub_settings.ts";
+import { isWanted } from "../huggingface/repo_layout.ts";
+import { totalBytes } from "../release/manifest.ts";
+import { NO_CACHE, NO_FOLDER_MEMORY, readModelSet } from "../release/model_set.ts";
+import { StatCache } from "../store/stat_cache.ts";
+import { findStore, type Store } from "../store/store.ts";
+import { releaseSeal } from "./configured_signing.ts";
+import { publish, type PublishReport } from "./publish.ts";
+import { type CommandScope, reportedRun } from "./reported_run.ts";
+import type { Timed } from "./run_report.ts";
+
+/** What the operator chose for one upload. */
+export interface UploadChoices {
+  readonly allowShrink: boolean;
+  /** `undefined` for the usual one, which names the time or the commit of GitHub Actions. */
+  readonly commitMessage: string | undefined;
+  readonly asPullRequest: boolean;
+}
+
+/** An upload to a Hugging Face hub that has ended. */
+export type RecordedUpload = Timed<PublishReport & { readonly publication: HuggingFacePublication }>;
+
+/** Publishes the model folder to the hub, as a recorded run. */
+export async function recordedUpload(
+  scope: CommandScope,
+  store: Store,
+  choices: UploadChoices,
+): Promise<RecordedUpload> {
+  const layout = repoLayout(scope.settings);
+  return await reportedRun(scope, store, "hf-upload", async (run, observed) => {
+    const options = await publisherOptions(scope, choices);
+    return await publish(
+      observed,
+      store,
+      run,
+      NO_FOLDER_MEMORY,
+      () => HuggingFacePublisher.open(observed, store, options),
+      (path) => isWanted(layout, path),
+    );
+  });
+}
+
+/** Returns what an upload would do, and the size of the files that it would publish. Changes nothing. */
+export async function planUpload(
+  scope: CommandScope,
+  choices: UploadChoices,
+): Promise<{ readonly preview: UploadPreview; readonly bytes: number }> {
+  const { context, location, settings } = scope;
+  const options = await publisherOptions(scope, choices);
+  const layout = repoLayout(settings);
+  const store = findStore(context.fs, location, context.log);
+  const cache = store === undefined ? NO_CACHE : StatCache.ofPublished(store);
+  const isOurs = (path: string) => isWanted(layout, path);
+  const set = await readModelSet(context, location.modelsDir, cache, NO_FOLDER_MEMORY, isOurs);
+  const preview = await HuggingFacePublisher.preview(context, options, set);
+  return { preview, bytes: totalBytes(set.files) };
+}
+
+async function publisherOptions(
+  { settings, context }: CommandScope,
+  { allowShrink, commitMessage, asPullRequest }: UploadChoices,
+): Promise<HuggingFacePublisherOptions> {
+  const { delete_removed, xet, private: isPrivate } = settings.huggingface;
+  return {
+    hub: hubSettings(settings, context),
+    rules: { layout: repoLayout(settings), deleteRemoved: delete_removed, allowShrink },
+    commitMessage,
+    isPrivate,
+    asPullRequest,
+    useXet: xet,
+    seal: await releaseSeal(context, settings.signing),
+  };
+}
