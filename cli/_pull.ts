@@ -1,6 +1,6 @@
 import type { FlagParametersForType } from "@stricli/core";
 import type { Source } from "../lib/carriers/carrier.ts";
-import { TemporaryFolder } from "../lib/core/temporary_folder.ts";
+import { TemporaryFolder } from "../lib/core/folders.ts";
 import { type PlannedFolder, planPull, type PullPlan } from "../lib/pipeline/plan_pull.ts";
 import { type CanaryState, UNREADABLE_MEND } from "../lib/canary/canary_state.ts";
 import {

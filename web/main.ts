@@ -5,7 +5,7 @@ import { type OpenDashboard, openDashboard } from "./open_dashboard.ts";
 import { kvFileOf, openKv } from "./store/open_kv.ts";
 import { watchKvFile } from "./store/watch_kv_file.ts";
 import { systemClock } from "../lib/core/clock.ts";
-import type { Context } from "../lib/core/context.ts";
+import { type Context, neverAborted } from "../lib/core/context.ts";
 import { type Log, LOG_LEVELS, type LogLevel } from "../lib/core/log.ts";
 import { spawnProcess } from "../lib/core/subprocess.ts";
 
@@ -96,7 +96,7 @@ export function platformContext(): Context {
     clock: systemClock,
     log: lineLog((line) => Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`))),
     env: { get: (name) => Deno.env.get(name), toObject: () => Deno.env.toObject() },
-    signal: new AbortController().signal,
+    signal: neverAborted(),
     freeBytes: () => Promise.resolve(undefined),
     host: Deno.env.get("DENO_DEPLOY_APPLICATION_SLUG") ?? "dashboard",
   };

@@ -1,6 +1,6 @@
 import { cleanLine } from "../core/clean_text.ts";
 import { quote } from "../core/quote.ts";
-import { parseJson } from "../core/parse_json.ts";
+import { parseJson } from "../core/json.ts";
 import { parseJsonPath, valueAt } from "../core/json_path.ts";
 
 /** What a look at a metric gave. */

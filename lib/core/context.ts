@@ -3,7 +3,7 @@ import type { FileSystem } from "./files.ts";
 import type { Log } from "./log.ts";
 import type { SpawnProcess } from "./subprocess.ts";
 
-/** The web as a dependency: production passes `fetch`. Needs the net permission. */
+/** Sends HTTP requests; `fetch` outside of tests. Needs the net permission. */
 export type Http = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** Environment variables: those of the process, over those of `.env`. */
@@ -13,7 +13,7 @@ export interface Environment {
   toObject(): Record<string, string>;
 }
 
-/** What the outside world is to a run. Everything in `lib` reaches it through here, so that tests can replace it. */
+/** The outside world of a run. Everything in `lib` reaches it through this, so that tests can replace it. */
 export interface Context {
   readonly fs: FileSystem;
   readonly spawn: SpawnProcess;
@@ -23,8 +23,20 @@ export interface Context {
   readonly env: Environment;
   /** Aborted, with an `InterruptedError` as its reason, when the run is asked to stop. */
   readonly signal: AbortSignal;
-  /** Bytes that may still be written to the file system of `path`; `undefined` where the system does not tell. */
+  /** Bytes that may still be written to the file system of `path`; `undefined` where the system does not say. */
   freeBytes(path: string): Promise<number | undefined>;
   /** The name of this machine, for locks, manifests and history. */
   readonly host: string;
+}
+
+/**
+ * Returns a signal that is never aborted. Each caller gets its own, so that listeners do not add up on a shared one.
+ */
+export function neverAborted(): AbortSignal {
+  return new AbortController().signal;
+}
+
+/** Returns the context of work that is completed although the run was interrupted: an undo, a report, a cancellation. */
+export function uninterrupted<Part extends Pick<Context, "signal">>(context: Part): Part {
+  return { ...context, signal: neverAborted() };
 }

@@ -1,4 +1,4 @@
-import { parseJson } from "./parse_json.ts";
+import { parseJson } from "./json.ts";
 
 /** A name in an object, or a place in a list. */
 export type JsonStep = string | number;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CleanString } from "./clean_string.ts";
 import { type Clock, isoSeconds, systemClock } from "./clock.ts";
-import type { Context } from "./context.ts";
+import { type Context, neverAborted } from "./context.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
 import { type FileSystem, findFile, findText, UnusableFileError } from "./files.ts";
 
@@ -142,7 +142,7 @@ async function lockOrClose(file: Lockable, exclusive: boolean, waitMs: number): 
       file.close();
       return false;
     }
-    await systemClock.sleep(LOCK_LOOK_MS, new AbortController().signal);
+    await systemClock.sleep(LOCK_LOOK_MS, neverAborted());
   }
   return true;
 }

@@ -4,11 +4,11 @@ import type { Announcement } from "../store/daemons.ts";
 import { openStore, type Store } from "../store/store.ts";
 
 /**
- * Returns a function that announces a daemon again if its announcement is gone, as with the store. A store that is gone
- * is made again. What keeps the daemon from that is logged once.
+ * Returns a function that restores the announcement of a daemon, and its store, where they were removed. A failure is
+ * logged once.
  *
- * The function throws a {@link LockedError} with the code `DAEMON_RUNNING` when another daemon has taken one of the
- * roles meanwhile.
+ * The function throws {@link LockedError} code `DAEMON_RUNNING` when another daemon has taken one of the roles
+ * meanwhile.
  */
 export function announcementKeeper(
   { fs, log }: Pick<Context, "fs" | "log">,

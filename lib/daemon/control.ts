@@ -24,10 +24,10 @@ import type { Store } from "../store/store.ts";
 import type { DaemonHealth } from "./daemon_health.ts";
 import type { RoleControl } from "./role_control.ts";
 
-/** Operators are promised five seconds; a check is two calls of the system. */
+/** The README promises operators five seconds. A check costs two system calls. */
 const LOOK_MS = 1_000;
 
-/** A daemon that starts runs requests that its predecessor did not get to, unless the operator has given up on them. */
+/** A daemon that starts also runs what was requested of its predecessor, up to this age. */
 const REQUEST_AGE_MS_MAX = 60 * 60_000;
 
 /** The end of a requested run whose daemon is gone. */
@@ -37,14 +37,14 @@ const UNFINISHED: RunEnd = {
   hint: "see the daemon's log, and request the run again",
 };
 
-/** A pause that this daemon knows. */
+/** A pause, with its end on the monotonic clock. */
 interface KnownPause {
   readonly pause: Pause;
-  /** When it ends at the latest, on the clock that only grows: a clock that was set back does not prolong a pause. */
+  /** The latest end on the monotonic clock: setting the wall clock back does not prolong a pause. */
   readonly endsMs: number;
 }
 
-/** Control over the roles of a daemon by the files that `pause`, `resume` and `run-now` write into the store. */
+/** Controls the roles of a daemon by the files that `pause`, `resume` and `run-now` write into the store. */
 export class FileControl implements RoleControl {
   readonly #context: Context;
   readonly #store: Store;
@@ -54,9 +54,9 @@ export class FileControl implements RoleControl {
   readonly #requestsFile: ChangingFile;
   readonly #pauses = new Map<Role, KnownPause>();
   readonly #waiting = new Map<Role, RunRequest>();
-  /** Requests whose runs go on. */
+  /** Requests whose runs have not ended. */
   readonly #running = new Map<Role, RunRequest>();
-  /** The last request of each role that was started, in case the disk did not take that it was. */
+  /** The id of the last started request of each role, in case the disk did not take the note of the start. */
   readonly #started = new Map<Role, string>();
   #lastFault = "";
 
@@ -91,7 +91,7 @@ export class FileControl implements RoleControl {
     return true;
   }
 
-  /** Does the job of a role. If an operator requested it, the store says afterwards how it ended. */
+  /** Does the job of a role. If an operator requested it, its end is noted in the store. */
   async perform(role: Role, job: () => Promise<void>): Promise<void> {
     this.#health.began(role);
     let end: RunEnd = { exitCode: EXIT.done };
@@ -109,7 +109,8 @@ export class FileControl implements RoleControl {
   }
 
   /**
-   * Calls `wake` whenever an operator wants something else of a role, or a pause is over, until the daemon stops.
+   * Calls `wake` when an operator paused or resumed a role or requested a run, and when a pause ends, until the daemon
+   * stops.
    *
    * @param alsoCheck called as often as the files are checked
    * @throws what `alsoCheck` throws
@@ -123,7 +124,7 @@ export class FileControl implements RoleControl {
     }
   }
 
-  /** @returns whether anything changed */
+  /** Reads the files that changed. @returns whether anything changed for a role */
   #look(): boolean {
     const hasRequests = this.#requestsFile.hasChanged() && this.#readRequests();
     const hasPauses = this.#pausesFile.hasChanged() && this.#readPauses();
@@ -192,7 +193,7 @@ export class FileControl implements RoleControl {
 
   #settleOldRequests(): void {
     const { clock, log } = this.#context;
-    // Nothing was requested yet: a daemon on a full disk starts all the same.
+    // Without requests nothing is written: a daemon starts on a full disk, too.
     if (!this.#requestsFile.exists()) return;
     const oldest = new Date(clock.now().getTime() - REQUEST_AGE_MS_MAX);
     for (const role of this.#roles) {
@@ -205,7 +206,7 @@ export class FileControl implements RoleControl {
     }
   }
 
-  /** What the daemon does counts for the running daemon, whether or not the disk takes it. */
+  /** A write that fails is only logged: the daemon acts upon its memory. The same fault is logged once. */
   #onDisk(write: () => void): void {
     try {
       write();
@@ -230,10 +231,10 @@ function endOf(error: unknown): RunEnd {
   return { exitCode, message, ...(hint === undefined ? {} : { hint }) };
 }
 
-/** What identifies a file that is not there. */
+/** The identity of a missing file. */
 const NO_FILE = "none";
 
-/** A file that other processes replace. */
+/** Notices when other processes replace a file. */
 class ChangingFile {
   readonly #fs: FileSystem;
   readonly #path: string;
@@ -244,7 +245,7 @@ class ChangingFile {
     this.#path = path;
   }
 
-  /** Whether the file is another than at the last call; at the first, whether there is one. */
+  /** Returns whether the file changed since the last call; at the first call, whether it exists. */
   hasChanged(): boolean {
     const now = this.#identify();
     const changed = now !== this.#last;
@@ -261,7 +262,7 @@ class ChangingFile {
       const info = ifFound(() => this.#fs.statSync(this.#path));
       return info === undefined ? NO_FILE : `${info.ino} ${info.size} ${info.mtime?.getTime()}`;
     } catch (error) {
-      // Its reader says what is wrong.
+      // The code that reads the file reports the error.
       return messageOf(error);
     }
   }

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { formatLocalTime } from "../core/format.ts";
 import type { Role } from "../config/roles.ts";
 
-/** What is known of the loop of a role. */
+/** The state of a role's loop. */
 export interface RoleHealth {
   readonly role: Role;
   /** Whether the loop still checks its schedule, or runs its job. */
@@ -21,7 +21,7 @@ const SILENCE_MS_MAX = 150_000;
 
 type Entry = Omit<RoleHealth, "isAlive"> & { readonly lastTickMs: number };
 
-/** Knows whether the loops of a daemon work, from what they report. */
+/** Tracks whether the loops of a daemon work, from what they report. */
 export class DaemonHealth {
   readonly #clock: Clock;
   readonly #onChange: () => void;
@@ -49,7 +49,7 @@ export class DaemonHealth {
     return this.#up.promise;
   }
 
-  /** The loop of a role checks its schedule. */
+  /** Notes that the loop of a role checked its schedule. */
   ticked(role: Role): void {
     this.#set(role, { lastTick: this.#clock.now(), lastTickMs: this.#clock.monotonicMs() });
     if (this.#entries.values().every(({ lastTick }) => lastTick !== undefined)) this.#up.resolve();
@@ -72,12 +72,12 @@ export class DaemonHealth {
     this.#change(role, { pausedUntil });
   }
 
-  /** Returns the roles in the order in which they were given. */
+  /** Returns the health of the roles, in their configured order. */
   roles(): RoleHealth[] {
     const nowMs = this.#clock.monotonicMs();
     return Array.from(this.#entries.values(), ({ lastTickMs, ...entry }) => ({
       ...entry,
-      // A job may take hours. It has time limits of its own.
+      // A job may take hours; its own time limits end it.
       isAlive: entry.runningSince !== undefined || nowMs - lastTickMs <= SILENCE_MS_MAX,
     }));
   }
@@ -98,7 +98,7 @@ export class DaemonHealth {
 }
 
 /**
- * Returns what the roles of a daemon do, in one line.
+ * Returns the state of a daemon's roles in one line, for `systemctl status`.
  *
  * @example
  * ```ts

@@ -7,16 +7,16 @@ export interface DatagramSocket extends Disposable {
   send(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Opens a socket, or throws where this runtime or this machine has none. */
+/** Opens a socket. Throws where the runtime or the system has no Unix datagram sockets. */
 export type OpenDatagramSocket = (fs: FileSystem) => DatagramSocket;
 
 /** Binds a socket to a path or, with a NUL in front, to an abstract name. */
 type Bind = (path: string) => Deno.DatagramConn;
 
 /**
- * Opens a Unix datagram socket. Deno sends only from a socket with a name of its own. That name is an abstract one,
- * which is no file; before Deno 2.9 it is a path in a temporary folder, which is removed at once. Needs the net, read
- * and write permissions.
+ * Opens a Unix datagram socket. Deno sends only from a named socket. The name is abstract, which leaves no file. Deno
+ * before 2.9 knows no abstract names: there it is a path in a temporary folder, which is removed at once. Needs the
+ * net, read and write permissions.
  */
 export function openDatagramSocket(fs: FileSystem, bind: Bind = bindUnix): DatagramSocket {
   const connection = bindAbstract(bind) ?? bindTemporary(fs, bind);
@@ -34,7 +34,7 @@ function bindAbstract(bind: Bind): Deno.DatagramConn | undefined {
   try {
     return bind(`\0model-sync-${Deno.pid}-${crypto.randomUUID()}`);
   } catch (error) {
-    // Runtimes and systems that do not know abstract names take the NUL for a mistake.
+    // Runtimes and systems without abstract names reject the NUL.
     if (error instanceof Deno.errors.NotCapable) throw error;
     return undefined;
   }
@@ -45,7 +45,7 @@ function bindTemporary(fs: FileSystem, bind: Bind): Deno.DatagramConn {
   try {
     return bind(join(folder, "socket"));
   } finally {
-    // A socket goes on sending without its file.
+    // A socket can send without its file.
     fs.removeSync(folder, { recursive: true });
   }
 }

@@ -4,15 +4,15 @@ import { messageAndHint } from "../core/errors.ts";
 import { ifFound } from "../core/files.ts";
 
 export interface FollowedSettingsOptions {
-  /** The files that may be the configuration; the first that there is counts. */
+  /** The files that may be the configuration. The first that exists counts. */
   readonly paths: readonly string[];
-  /** Reads the configuration as it is now. */
+  /** Loads the current configuration. */
   readonly load: () => Promise<ModelSync>;
 }
 
 /**
- * The configuration of a daemon, read again when its file has changed. While the file is broken, the last good
- * configuration stays, and one warning says why.
+ * The configuration of a long-running command, reloaded when its file changes. While the file is invalid, the last
+ * valid configuration stays in use, and one warning says why.
  */
 export class FollowedSettings {
   readonly #context: Pick<Context, "fs" | "log">;
@@ -20,7 +20,7 @@ export class FollowedSettings {
   #identity: string | undefined;
   #settings: Promise<ModelSync>;
 
-  /** @param settings the configuration as it was read when the daemon started */
+  /** @param settings the configuration from the start of the command */
   constructor(
     context: Pick<Context, "fs" | "log">,
     options: FollowedSettingsOptions,
@@ -29,10 +29,10 @@ export class FollowedSettings {
     this.#context = context;
     this.#options = options;
     this.#settings = Promise.resolve(settings);
-    // The file may have changed since: the first look reads it once more.
+    // The file may have changed since: the first read loads it again.
   }
 
-  /** Returns the settings as they are now. */
+  /** Returns the current settings. */
   read(): Promise<ModelSync> {
     const identity = this.#identify();
     if (identity !== undefined && identity !== this.#identity) {
@@ -42,7 +42,7 @@ export class FollowedSettings {
     return this.#settings;
   }
 
-  /** Returns a function that says whether the settings may be others than at its last call. */
+  /** Returns a function that returns whether the settings may have changed since its last call. */
   watch(): () => boolean {
     let seen = this.#settings;
     return () => {
@@ -57,12 +57,12 @@ export class FollowedSettings {
     try {
       return await this.#options.load();
     } catch (error) {
-      this.#context.log.warn(`keeping the configuration of before: ${messageAndHint(error)}`);
+      this.#context.log.warn(`keeping the previous configuration: ${messageAndHint(error)}`);
       return await last;
     }
   }
 
-  /** A file that is missing or empty is about to be written: editors replace or empty it first. */
+  /** Returns the identity of the file. A missing or empty file is being written: editors remove or empty it first. */
   #identify(): string | undefined {
     for (const path of this.#options.paths) {
       const info = this.#find(path);
@@ -77,7 +77,7 @@ export class FollowedSettings {
     try {
       return ifFound(() => this.#context.fs.statSync(path));
     } catch {
-      // The next run says what is wrong.
+      // The next run reports the error.
       return undefined;
     }
   }

@@ -5,7 +5,7 @@ import { TEXT_FORMAT_TYPE } from "../metrics/text_format.ts";
 import type { DaemonHealth } from "./daemon_health.ts";
 import { formatAddress, isLoopback, type ListenAddress, listening } from "./listen_address.ts";
 
-/** As much of `Deno.serve` as the health server uses. */
+/** The part of `Deno.serve` that the health server uses. */
 export type ServeHttp = (
   options: Deno.ServeTcpOptions & { readonly onListen: () => void },
   handler: (request: Request) => Promise<Response>,
@@ -24,11 +24,11 @@ export interface HealthServerOptions {
 /** A server that listens. */
 export interface HealthServer {
   readonly address: ListenAddress;
-  /** Ends it with all of its connections. */
+  /** Closes the server and its connections. */
   close(): Promise<void>;
 }
 
-/** Metrics are read from small files. Prometheus gives up after ten seconds unless it is told otherwise. */
+/** Below the default scrape timeout of Prometheus, 10 s. Rendering reads small files only. */
 const RENDER_MS_MAX = 9_000;
 
 /**
@@ -56,7 +56,7 @@ export function startHealthServer(options: HealthServerOptions): HealthServer {
   log.info(`health server listens on http://${formatAddress(bound)}: /healthz and /metrics`);
   if (!isLoopback(bound.hostname)) {
     log.warn(
-      `the health server is open to the network on ${formatAddress(bound)}: it asks for no password, ` +
+      `the health server is open to the network on ${formatAddress(bound)}: it has no password, ` +
         "and its metrics name this machine's folders",
     );
   }
@@ -69,7 +69,7 @@ export function startHealthServer(options: HealthServerOptions): HealthServer {
   };
 }
 
-/** Returns what answers requests. */
+/** Returns the request handler. */
 function healthHandler(
   { health, clock, log, renderMetrics }: HealthServerOptions,
 ): (request: Request) => Promise<Response> {
@@ -83,7 +83,7 @@ function healthHandler(
         return new Response(text, { headers: { "content-type": TEXT_FORMAT_TYPE } });
       } catch (error) {
         const fault = messageOf(error);
-        // Prometheus asks again every few seconds.
+        // Prometheus scrapes every few seconds: the same fault is logged once.
         if (fault !== lastFault) log.warn(`cannot serve the metrics: ${fault}`);
         lastFault = fault;
         return textResponse(503, "the metrics cannot be read; the daemon's log says why");
@@ -91,7 +91,7 @@ function healthHandler(
     },
   };
   return async ({ url, method }) => {
-    // The address is made of the request's own Host header.
+    // The address contains the request's Host header, which may be anything.
     const pathname = URL.parse(url)?.pathname;
     if (pathname === undefined) return textResponse(400, "bad request");
     const answer = Object.hasOwn(paths, pathname) ? paths[pathname] : undefined;

@@ -1,9 +1,9 @@
 import { FailedError, messageOf, UsageError } from "../core/errors.ts";
 
-/** Where a server listens. */
+/** The address that a server listens on. */
 export interface ListenAddress {
   readonly hostname: string;
-  /** With 0, the system chooses a free one. */
+  /** 0 for a free port that the system chooses. */
   readonly port: number;
 }
 
@@ -61,7 +61,7 @@ export function listening<Server>(address: ListenAddress, option: string, listen
   }
 }
 
-/** Whether only programs of this machine reach a numeric address. */
+/** Returns whether a numeric address is reachable from this machine only. */
 export function isLoopback(hostname: string): boolean {
   return /^(::ffff:)?127\.|^::1$/.test(hostname);
 }

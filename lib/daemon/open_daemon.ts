@@ -11,9 +11,9 @@ import { connectServiceManager } from "./systemd.ts";
 
 export interface DaemonOptions {
   readonly roles: readonly Role[];
-  /** That of the schedules, for the status line. */
+  /** The time zone of the schedules, for the status line. */
   readonly timeZone: string | undefined;
-  /** Where the health server listens; there is none without it. */
+  /** The address of the health server; `undefined` for no server. */
   readonly listen: ListenAddress | undefined;
   readonly renderMetrics: () => Promise<string>;
   readonly serve: ServeHttp;
@@ -21,17 +21,17 @@ export interface DaemonOptions {
   readonly pid: number;
 }
 
-/** What surrounds the roles of a daemon while they run. */
+/** The parts of a daemon that surround its roles. */
 export interface OpenDaemon extends AsyncDisposable {
   readonly health: DaemonHealth;
-  /** What operators want of the roles. */
+  /** The pauses and requests of operators. */
   readonly control: FileControl;
   readonly announcement: Announcement;
 }
 
 /**
- * Announces a daemon in the store, starts its health server, and connects it to operators and to the service manager,
- * which hears that it is ready once each of its loops runs. Dispose of the result when the loops have ended.
+ * Announces a daemon in the store, starts its health server, and connects it to operators and to the service manager.
+ * The daemon is reported as ready when each of its loops runs. Dispose of the result when the loops have ended.
  *
  * @throws {LockedError} code `DAEMON_RUNNING` when another daemon has one of the roles
  */

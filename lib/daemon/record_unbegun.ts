@@ -8,19 +8,19 @@ import type { RunSink } from "../store/run_sink.ts";
 import { readHistory } from "../store/history.ts";
 import type { Store } from "../store/store.ts";
 
-/** Runs of other roles and commands may have ended since the job began. */
+/** The runs that are searched for this one: other roles and commands may have run since the job began. */
 const LOOKBACK = 50;
 
 export interface UnbegunOptions {
-  /** The command whose run the job is. */
+  /** The command that the job runs. */
   readonly command: string;
-  /** The current settings: they name the channels to notify. */
+  /** Reads the current settings, which name the alert channels. */
   readonly settings: () => Promise<ModelSync>;
 }
 
 /**
- * Does a job of a daemon. If it fails before it has begun a recorded run, its failure is recorded here: a token that is
- * missing or a configuration that is broken would otherwise appear in the log alone.
+ * Does a job of a daemon. If the job fails before its recorded run begins, its failure is recorded here. Otherwise a
+ * missing token or an invalid configuration would appear in the log only, and cause no alert.
  *
  * @throws what the job throws
  */
@@ -52,9 +52,9 @@ async function recordFailure(
   try {
     sinks = await openSinks(await settings(), store);
   } catch (error) {
-    context.log.warn(`cannot notify of the failed ${command}: ${messageOf(error)}`);
+    context.log.warn(`cannot send alerts of the failed ${command}: ${messageOf(error)}`);
   }
-  // Its lock is held for moments only, and by none that works. The job's error is thrown by the caller.
+  // Other runs hold this lock for moments only. The caller throws the job's error.
   await recordedRun(context, store, { command, lock: "control", sinks }, () => Promise.reject(failure))
     .catch(() => {});
 }

@@ -13,7 +13,7 @@ import { newRunId } from "../store/running.ts";
 import { findRunRequest, requestRun, type RunEnd } from "../store/run_requests.ts";
 import type { Store } from "../store/store.ts";
 
-/** A run that was requested of a running daemon. */
+/** A run that `run-now` requested of a daemon. */
 export interface RequestedRun {
   readonly role: Role;
   readonly requestId: string;
@@ -22,11 +22,11 @@ export interface RequestedRun {
 /** A requested run, and how it ended. */
 export type EndedRun = RequestedRun & { readonly end: RunEnd };
 
-/** How often a command that waits looks. A run takes seconds at least. */
+/** The time between two checks for the end of a run. A run takes seconds at least. */
 const LOOK_MS = 500;
 
 /**
- * Checks that each of the roles has a daemon that runs with the store.
+ * Checks that a daemon with each of the roles runs with this store.
  *
  * @throws {FailedError} code `DAEMON_MISSING`
  */
@@ -55,10 +55,10 @@ function daemonMissing(store: Store, roles: readonly Role[]): FailedError {
 }
 
 /**
- * Waits until requested runs have ended, for as long as their daemons run.
+ * Waits until the requested runs have ended.
  *
- * @throws {FailedError} code `DAEMON_STOPPED`
- * @throws {InterruptedError} when it is stopped; the requests stay
+ * @throws {FailedError} code `DAEMON_STOPPED` when a daemon stopped first
+ * @throws {InterruptedError} when this command is stopped; the requests stay
  */
 export async function awaitRuns(
   context: Context,
@@ -81,7 +81,7 @@ async function awaitRun(context: Context, store: Store, run: RequestedRun): Prom
   const { clock, log, signal } = context;
   let isTold = false;
   while (true) {
-    // In this order: a daemon writes down the end of a run before it ends itself.
+    // In this order: a daemon notes the end of a run before it ends itself.
     const hasDaemon = (await readDaemons(context, store)).some(({ role }) => role === run.role);
     const found = findRunRequest(store, run.role, run.requestId);
     if (found?.end !== undefined) return { ...run, end: found.end };
@@ -105,7 +105,7 @@ function daemonStopped(role: Role, hasStarted: boolean): FailedError {
   );
 }
 
-/** A requested run that did not end well. It stands for the exit code that its command would have had. */
+/** The failure of requested runs, with the exit code of the first. */
 export class RequestedRunError extends ModelSyncError {
   readonly exitCode: ExitCode;
 

@@ -1,10 +1,10 @@
 import type { Role } from "../config/roles.ts";
 
-/** What operators want of a role while its daemon runs: `pause`, `resume` and `run-now`. Asked every few seconds. */
+/** The pauses and requests of operators, which a role's loop checks every few seconds. */
 export interface RoleControl {
-  /** Returns until when the role is paused; `resumed` when it has no end of its own; `undefined` when it is not paused. */
+  /** Returns the end of the role's pause: `resumed` without a time; `undefined` where it is not paused. */
   pausedUntil(role: Role): Date | "resumed" | undefined;
-  /** Takes the request to run the role now, if there is one. It is gone then. */
+  /** Takes the request to run the role now. Returns whether there was one. */
   takeRequest(role: Role): boolean;
 }
 

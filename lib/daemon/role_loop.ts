@@ -6,12 +6,12 @@ import type { Role } from "../config/roles.ts";
 import type { RoleControl } from "./role_control.ts";
 import { type RoleMemory, RolePlan, type RunResult } from "./role_plan.ts";
 
-/** What a role does when its time has come. */
+/** The job of a role, with its schedule. */
 export interface RoleJob {
   readonly role: Role;
-  /** Read at the start, after every run, and when it may have changed. */
+  /** Called at the start, after every run, and when {@link hasChanged} says so. */
   readonly schedule: () => Promise<RoleSchedule>;
-  /** Whether the schedule may be another than at the last call. Asked whenever the loop looks at the clock. */
+  /** Returns whether the schedule may have changed since the last call. Called whenever the loop checks the clock. */
   readonly hasChanged?: () => boolean;
   readonly run: () => Promise<void>;
 }
@@ -21,23 +21,23 @@ export interface RoleLoopOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly memory: RoleMemory;
-  /** What tells the delays of this machine from those of others. */
+  /** Identifies the machine and the role: it decides their delays. */
   readonly machine: string;
   readonly runOnStart: boolean;
-  /** Resolves when it is time to look at the clock again: after at most `durationMs`. */
+  /** Resolves when the clock is to be checked again, after at most `durationMs`. */
   readonly wake: (durationMs: number) => Promise<void>;
   readonly control: RoleControl;
 }
 
-/** No sleep is longer: clocks jump, machines are suspended. */
+/** The longest sleep: clocks jump, and machines are suspended. */
 const WAKE_MS_MAX = 60_000;
 
 /**
- * Runs a job at its times until the signal is aborted. Runs never overlap. A due time that passed while nothing ran,
- * whether the daemon was down, paused or the machine asleep, is made up for once, as far as the schedule wants that. A
- * job that fails is logged; the daemon goes on.
+ * Runs a job at its due times until the signal is aborted. Runs never overlap. Due times that passed while the daemon
+ * was down or paused, or the machine suspended, are caught up with in one run, if `catch_up` allows it. A job that
+ * fails is logged, and the loop continues.
  *
- * @throws what the job's schedule throws at the start; later the last good one is kept
+ * @throws what the job's schedule throws at the start. Later, the last valid schedule stays in use
  */
 export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<void> {
   const { clock, signal, control, runOnStart } = options;
@@ -75,7 +75,7 @@ export async function runRole(job: RoleJob, options: RoleLoopOptions): Promise<v
   }
 }
 
-/** Runs the job. @returns how it ended */
+/** Runs the job, and logs its failure. */
 async function runJob(job: RoleJob, { clock, log, signal }: RoleLoopOptions): Promise<RunResult> {
   try {
     await job.run();

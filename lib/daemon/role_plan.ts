@@ -6,7 +6,7 @@ import type { Role } from "../config/roles.ts";
 import type { RoleTimes } from "../store/schedule_state.ts";
 import { ServedTimes } from "./served_times.ts";
 
-/** Where a daemon keeps the times of a role across restarts. */
+/** Keeps the times of a role across restarts of the daemon. */
 export interface RoleMemory {
   find(): RoleTimes | undefined;
   remember(times: RoleTimes): void;
@@ -15,52 +15,52 @@ export interface RoleMemory {
 export interface RolePlanOptions {
   readonly role: Role;
   readonly schedule: RoleSchedule;
-  /** What tells this machine's delays from those of others. */
+  /** Identifies the machine and the role: it decides their delays. */
   readonly machine: string;
   readonly memory: RoleMemory;
   readonly log: Log;
 }
 
-/** A passing fault (network, lock) is tried again after these minutes; then the next due time has its turn. */
+/** The minutes before each retry of a passing fault (network, lock). After the last, the next due time comes. */
 const RETRY_DELAYS_MIN = [1, 2, 4, 8, 16, 30];
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** How a run ended; `failed for now` in a way that passes. */
+/** How a run ended; `failed for now` for a passing fault. */
 export type RunResult = "done" | "failed" | "failed for now";
 
 /** A run that has begun. */
 interface Run {
   readonly startedAt: Date;
-  /** What it is for; `undefined` for one that an operator or the start of the daemon asked for. */
+  /** The due time that the run serves; `undefined` for one that an operator or the start of the daemon requested. */
   readonly due: Date | undefined;
-  /** Whether an operator requested it: unless it succeeds, it changes nothing of what comes. */
+  /** Whether an operator requested the run: it changes the plan only if it succeeds. */
   readonly isRequested: boolean;
-  /** How many retries it follows. */
+  /** The number of retries before it. */
   readonly retries: number;
 }
 
-/** A run that is tried again. */
+/** The next retry of a run. */
 interface Retry {
   readonly at: Date;
   readonly delayMs: number;
   readonly due: Date | undefined;
-  /** How many retries there were with this one. */
+  /** The number of retries, with this one. */
   readonly count: number;
 }
 
 /**
- * When a role runs: keeps its next due time, its retries and which due times have had their run, through restarts,
- * jumps of the clock and changes of the schedule. It is told the time and never looks at a clock.
+ * Decides when a role runs. Keeps its next due time, its retries, and which due times have had their run, through
+ * restarts, jumps of the clock and changes of the schedule. Never reads a clock: the time comes in as a parameter.
  */
 export class RolePlan {
   readonly #options: RolePlanOptions;
   readonly #served: ServedTimes;
   #agenda: Agenda;
-  /** Due times after this one count. */
+  /** Only due times after this one are planned. */
   #from: Date;
-  /** The time at which it was last told the time. */
+  /** The last time that came in. */
   #seen: Date;
   #planned: PlannedRun | undefined;
   #retry: Retry | undefined;
@@ -75,7 +75,7 @@ export class RolePlan {
     this.#seen = now;
     this.#from = now;
     if (schedule.isInterval) {
-      // A role that runs every quarter of an hour does not start with a wait of as long.
+      // The first run of a role with an interval does not wait for the interval.
       this.#planned = { due: now, at: this.#allowedFrom(now) };
       return;
     }
@@ -88,13 +88,13 @@ export class RolePlan {
       this.#planned = { due, at: known.next };
       return;
     }
-    // What it is for may have been due already, and its run delayed or put off.
+    // The due time may have passed already, with its run delayed or postponed.
     if (due < now) this.#from = new Date(due.getTime() - 1);
     this.#plan(now);
     if (known.due !== undefined) this.#resumeRetry(known.due, known.next, now);
   }
 
-  /** Follows a schedule from now on. A due time that was reached is still to come. @returns whether it is another */
+  /** Follows a schedule from now on. A reached due time keeps its run. @returns whether the schedule changed */
   follow(schedule: RoleSchedule, now: Date): boolean {
     const before = this.#agenda;
     this.#agenda = new Agenda(schedule, this.#options.machine);
@@ -105,7 +105,7 @@ export class RolePlan {
     return true;
   }
 
-  /** Writes down what comes next, and logs it. */
+  /** Remembers and logs the next run. */
   announce(): void {
     const { role, memory, log } = this.#options;
     const next = this.#next();
@@ -114,7 +114,7 @@ export class RolePlan {
     if (next.next > this.#seen) log.info(`next ${role} run at ${isoSeconds(next.next)}`);
   }
 
-  /** Begins the run at the start of the daemon. It also makes up for one that was missed or waits for its retry. */
+  /** Begins the run at the start of the daemon. It also serves a due time that was missed or waits for its retry. */
   beginAtStart(now: Date): void {
     this.#noticeSetBack(now);
     const due = this.#missed(now)?.due ?? this.#retry?.due;
@@ -127,14 +127,14 @@ export class RolePlan {
     this.#run = { startedAt: now, due: undefined, isRequested: true, retries: 0 };
   }
 
-  /** Begins the run whose time has come, if there is one. @returns until when there is none */
+  /** Begins the run whose time has come. @returns when the next one comes, where there is none */
   beginIfDue(now: Date): Date | undefined {
     if (this.#noticeSetBack(now)) this.announce();
     if (this.#planned === undefined) this.#plan(now);
     if (this.#planned !== undefined && this.#planned.at <= now) {
       const at = this.#allowedFrom(now);
       const isMissed = now.getTime() - this.#planned.at.getTime() > LATE_MS;
-      // What is made up for must not be too old when it starts.
+      // A missed run must still be within `catch_up_within` when it starts.
       const missed = isMissed ? this.#agenda.missedRun(this.#planned, at) : this.#planned;
       if (missed !== undefined && at <= now) return this.#beginPlanned(missed, now);
       if (missed === undefined) this.#skip(this.#planned, now);
@@ -163,12 +163,12 @@ export class RolePlan {
   #endOwn(run: Run | undefined, result: RunResult, now: Date): void {
     this.#retry = result === "failed for now" && run !== undefined ? this.#nextRetry(run, now) : undefined;
     if (this.#retry === undefined && run?.due !== undefined) this.#settle(run.due, now);
-    // What was planned is still to come where the run was for nothing that is due.
+    // A run that served no due time leaves the planned run in place.
     const staysPlanned = run !== undefined && run.due === undefined && this.#planned !== undefined;
     if (!staysPlanned || this.#agenda.schedule.isInterval) this.#plan(now);
   }
 
-  /** Where it succeeded, it served what was due when it began. Otherwise all of that is still to come. */
+  /** A requested run that succeeded served what was due when it began. Otherwise the plan stays. */
   #endRequested(run: Run, result: RunResult, now: Date): void {
     const missed = this.#missed(run.startedAt);
     if (result === "done") {
@@ -184,7 +184,7 @@ export class RolePlan {
     }
   }
 
-  /** The planned run whose time had come by then. */
+  /** Returns the planned run if its time had come at a time. */
   #missed(time: Date): PlannedRun | undefined {
     return this.#planned !== undefined && this.#planned.at <= time ? this.#planned : undefined;
   }
@@ -194,7 +194,7 @@ export class RolePlan {
       const { log, role } = this.#options;
       log.info(`the ${role} run of ${isoSeconds(missed.at)} was missed; making up for it now`);
     }
-    // An outage that lasts is asked about more and more seldom. The retries of what was for no due time are its own.
+    // During an outage, the pauses between retries keep growing. Retries of a run without a due time do not count here.
     const retries = this.#retry?.due === undefined ? 0 : this.#retry.count;
     return this.#begin({ startedAt: now, due: missed.due, isRequested: false, retries });
   }
@@ -205,7 +205,7 @@ export class RolePlan {
     this.#plan(now);
   }
 
-  /** When a run may begin, from now on. Windows that never end are asked again a day later. */
+  /** Returns when a run may begin. Denied windows without an end are checked again a day later. */
   #allowedFrom(now: Date): Date {
     return firstAllowed(this.#agenda.schedule.deny, now) ?? new Date(now.getTime() + DAY_MS);
   }
@@ -215,7 +215,7 @@ export class RolePlan {
     this.#retry = undefined;
   }
 
-  /** The due time of a run has had it, and so has the last one that passed meanwhile: they share the run. */
+  /** Marks the due time of a run as served, and the last one that passed meanwhile: they share the run. */
   #settle(due: Date, now: Date): void {
     const { calendar, isInterval } = this.#agenda.schedule;
     if (isInterval) return;
@@ -226,9 +226,9 @@ export class RolePlan {
   }
 
   /**
-   * A clock that was set back must neither postpone what comes by as much, nor bring back a due time that is served.
+   * Handles a clock that was set back: planned runs are not postponed by as much, and no served due time runs again.
    *
-   * @returns whether another run comes next
+   * @returns whether the next run changed
    */
   #noticeSetBack(now: Date): boolean {
     const isSetBack = now < this.#seen;
@@ -250,7 +250,7 @@ export class RolePlan {
     this.#planned = this.#agenda.nextRun(this.#from, now, (due) => this.#served.endOfSpan(due));
   }
 
-  /** Goes on with the retries of a run that failed before the daemon was started again. */
+  /** Resumes the retries of a run that failed before the daemon was restarted. */
   #resumeRetry(due: Date, at: Date, now: Date): void {
     const start = this.#agenda.startOf(due);
     const hasBegun = start !== undefined && start <= now && this.#served.endOfSpan(due) === undefined;
@@ -273,7 +273,7 @@ export class RolePlan {
   }
 }
 
-/** What decides when a schedule's runs start. */
+/** Returns the parts of a schedule that decide when its runs start, as text to compare. */
 function textOf({ times, timeZone, splayMs, deny }: RoleSchedule): string {
   return JSON.stringify([
     times,

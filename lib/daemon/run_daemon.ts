@@ -3,7 +3,7 @@ import { type Role, ROLE_COMMANDS, roleSchedule } from "../config/roles.ts";
 import type { Context } from "../core/context.ts";
 import { InterruptedError, UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { settleAll } from "../core/settle_all.ts";
+import { settleAll } from "../core/concurrency.ts";
 import { metricsRenderer } from "../metrics/render_metrics.ts";
 import { heartbeatLoop } from "../reporting/heartbeat_loop.ts";
 import type { RoleSchedule } from "../schedule/agenda.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/errors.ts";
-import { settleAll } from "../core/settle_all.ts";
+import { settleAll } from "../core/concurrency.ts";
 import type { Role } from "../config/roles.ts";
 import { findRoleTimes, rememberRoleTimes } from "../store/schedule_state.ts";
 import type { Store } from "../store/store.ts";
@@ -12,19 +12,19 @@ import type { Ticks } from "./ticks.ts";
 export interface RolesOptions {
   readonly context: Pick<Context, "clock" | "log" | "signal" | "host">;
   readonly store: Store;
-  /** Whether each role also runs at once. */
+  /** Whether each role also runs at the start. */
   readonly runOnStart: boolean;
   readonly ticks: Pick<Ticks, "wake">;
   readonly control: RoleControl;
-  /** Hears when a role runs next. */
+  /** Called with the time of the next run of a role. */
   readonly onNext: (role: Role, next: Date) => void;
 }
 
 /**
- * Runs roles side by side until the signal is aborted, each in a loop of its own with its own due times and retries.
- * None waits for another, except for the locks that their runs take.
+ * Runs roles side by side until the signal is aborted, each in its own loop with its own due times and retries. Roles
+ * wait for each other only where their runs take the same lock.
  *
- * @throws what a loop did not foresee, once every other loop has ended too: the daemon is to be started again
+ * @throws the unexpected error of a loop, when the other loops have ended, too: the service manager restarts the daemon
  */
 export async function runRoles(jobs: readonly RoleJob[], options: RolesOptions): Promise<void> {
   const { context, store, ticks, control, runOnStart } = options;
@@ -60,7 +60,7 @@ function memoryOf(role: Role, { store, context, onNext }: RolesOptions): RoleMem
         rememberRoleTimes(store, role, times);
         lastFault = "";
       } catch (error) {
-        // A full disk must not end the daemon. It knows its times itself until it is started again.
+        // A full disk must not end the daemon: it keeps its times in memory until it is restarted.
         const fault = messageOf(error);
         if (fault !== lastFault) context.log.warn(fault);
         lastFault = fault;

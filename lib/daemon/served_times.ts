@@ -1,12 +1,12 @@
 import type { Calendar } from "../schedule/calendar.ts";
 import type { ServedSpan } from "../store/schedule_state.ts";
 
-/** One span as long as the daemon misses nothing, and two more for each time that it was off or asleep. */
+/** One span while the daemon misses nothing; two more for each time that it was stopped or suspended. */
 const SPANS_MAX = 8;
 
 /**
- * The due times that have had their run. A clock that is set back shows them again, and they must not run twice. Due
- * times that a clock leapt over are not among them: once it is set right, they are still to come.
+ * The due times that have had their run, as spans: when a clock is set back, they must not run twice. Due times that a
+ * clock skipped are not among them: when it is corrected, they are still due.
  */
 export class ServedTimes {
   #spans: readonly ServedSpan[];
@@ -19,7 +19,7 @@ export class ServedTimes {
     return this.#spans;
   }
 
-  /** Returns the last time of the span that a due time is in; `undefined` where it has not had its run. */
+  /** Returns the end of the span that holds a due time; `undefined` for one that has not had its run. */
   endOfSpan(due: Date): Date | undefined {
     return this.#spans.find(([first, last]) => first <= due && due <= last)?.[1];
   }

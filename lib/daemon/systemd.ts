@@ -1,62 +1,62 @@
-import type { Context } from "../core/context.ts";
+import { type Context, neverAborted } from "../core/context.ts";
 import { cleanLine } from "../core/clean_text.ts";
 import { FailedError, messageOf } from "../core/errors.ts";
 import { runProcess } from "../core/subprocess.ts";
 import type { DatagramSocket, OpenDatagramSocket } from "./datagram_socket.ts";
 
-/** What a daemon reports to the service manager that started it: sd_notify(3). Reports are sent beside the work. */
+/** Reports to the service manager that started the daemon: sd_notify(3). Sending does not hold up the caller. */
 export interface ServiceManager {
-  /** The daemon is up. Begins the watchdog's messages. */
+  /** Reports that the daemon is up, and begins the watchdog's messages. */
   ready(status: string): void;
-  /** One line for `systemctl status`. */
+  /** Sets the line that `systemctl status` shows. */
   status(text: string): void;
-  /** The daemon is about to stop. */
+  /** Reports that the daemon is about to stop. */
   stopping(): void;
-  /** Ends the watchdog's messages, and settles once what was reported is sent, or cannot be. */
+  /** Ends the watchdog's messages, and settles when the pending reports are sent, or cannot be. */
   close(): Promise<void>;
 }
 
 export interface ServiceManagerOptions {
   readonly openSocket: OpenDatagramSocket;
-  /** Whether the daemon does what it is for. While it does not, the watchdog gets no message and restarts it. */
+  /** Whether the daemon works. While it does not, the watchdog gets no message, and restarts it. */
   readonly isAlive: () => boolean;
   readonly pid: number;
 }
 
-/** The manager of a daemon that no service manager started. */
-const NOBODY: ServiceManager = {
+/** For a daemon that no service manager started. */
+const NO_MANAGER: ServiceManager = {
   ready: () => {},
   status: () => {},
   stopping: () => {},
   close: () => Promise.resolve(),
 };
 
-/** A receiver that lives takes a datagram at once; one that is stopped must not hold up the end of the daemon. */
+/** A running manager accepts a datagram at once. A stopped one must not hold up the end of the daemon. */
 const SEND_MS_MAX = 5_000;
 
 /** `systemd-notify` waits up to five seconds for the manager. */
 const PROGRAM_MS_MAX = 10_000;
 
-/** As much as `systemctl status` shows on a wide terminal. */
+/** The length that `systemctl status` shows on a wide terminal. */
 const STATUS_CHARS_MAX = 300;
 
-/** No watchdog is served more often, however short its time is. */
+/** The shortest interval of watchdog messages, however short the watchdog's time is. */
 const WATCHDOG_MS_MIN = 50;
 
 /**
- * Returns the service manager that `NOTIFY_SOCKET` names. Without the variable, and where its value is not the address
- * of a Unix socket, reports go nowhere. A manager that cannot be reached costs one warning.
+ * Connects to the service manager that `NOTIFY_SOCKET` names. Without the variable, and where its value is not the
+ * address of a Unix socket, reports are dropped. A manager that cannot be reached is logged once.
  */
 export function connectServiceManager(context: Context, options: ServiceManagerOptions): ServiceManager {
   const address = context.env.get("NOTIFY_SOCKET") ?? "";
-  if (address === "") return NOBODY;
+  if (address === "") return NO_MANAGER;
   if (!/^[/@]./.test(address)) {
     context.log.warn(
       `cannot report to the service manager: NOTIFY_SOCKET is neither a path nor an abstract name: ${
         cleanLine(address)
       }`,
     );
-    return NOBODY;
+    return NO_MANAGER;
   }
   const reports = new Reports(context, address, options);
   const watchdog = new AbortController();
@@ -79,7 +79,7 @@ export function connectServiceManager(context: Context, options: ServiceManagerO
   };
 }
 
-/** Half of the watchdog's time, as systemd recommends; `undefined` where there is no watchdog, or it is another's. */
+/** Returns half of the watchdog's time, as systemd recommends; `undefined` without a watchdog for this process. */
 function watchdogIntervalMs({ env, log }: Pick<Context, "env" | "log">, pid: number): number | undefined {
   const text = env.get("WATCHDOG_USEC") ?? "";
   const owner = env.get("WATCHDOG_PID") ?? "";
@@ -110,10 +110,10 @@ async function feedWatchdog(
   }
 }
 
-/** The variables of a message; a newer value of a name replaces one that was not sent yet. */
+/** The variables of a message. A newer value replaces one that was not sent yet. */
 type Variables = Readonly<Record<string, string>>;
 
-/** Sends one message after the other. What is added while one is on its way goes with the next. */
+/** Sends one message at a time. Variables that are added meanwhile go into the next one. */
 class Reports {
   readonly #context: Context;
   readonly #address: string;
@@ -123,7 +123,7 @@ class Reports {
   #pending: Variables = {};
   #sending: Promise<void> | undefined;
   #hasWarned = false;
-  /** Reports go through `systemd-notify`, because the socket cannot be used from here. */
+  /** Whether reports go through `systemd-notify`, because this process cannot use the socket. */
   #usesProgram = false;
 
   constructor(context: Context, address: string, { openSocket, pid }: ServiceManagerOptions) {
@@ -145,7 +145,7 @@ class Reports {
   }
 
   async #sendPending(): Promise<void> {
-    // What the caller reports together goes together.
+    // Reports of the same turn go into one message.
     await Promise.resolve();
     while (Object.keys(this.#pending).length > 0) {
       const assignments = Object.entries(this.#pending).map(([name, value]) => `${name}=${value}`);
@@ -163,7 +163,7 @@ class Reports {
     try {
       await this.#sendBySocket(new TextEncoder().encode(assignments.join("\n")));
     } catch (error) {
-      // Tried once: a program for every message to a manager that is gone would cost more than it is worth.
+      // Tried once: starting a program for every message to a manager that is gone costs too much.
       if (this.#hasWarned) return;
       this.#usesProgram = await this.#sendByProgram(assignments).then(() => true, () => false);
       if (!this.#usesProgram) this.#warn(error);
@@ -181,7 +181,7 @@ class Reports {
     try {
       await Promise.race([socket.send(path, bytes), late]);
     } catch (error) {
-      // Closing it is what ends a send that waits.
+      // Closing the socket ends a send that waits.
       socket[Symbol.dispose]();
       this.#socket = undefined;
       throw error;
@@ -190,14 +190,14 @@ class Reports {
     }
   }
 
-  /** Not stopped by the signal that stops the daemon: that it stops is one of the messages. */
+  /** Runs to its end although the daemon is stopped: "stopping" is one of the messages. */
   async #sendByProgram(assignments: readonly string[]): Promise<void> {
     const { code, stderr } = await runProcess(this.#context.spawn, {
       command: "systemd-notify",
       args: [`--pid=${this.#pid}`, ...assignments],
       env: { NOTIFY_SOCKET: this.#address },
       timeoutMs: PROGRAM_MS_MAX,
-      signal: new AbortController().signal,
+      signal: neverAborted(),
     });
     if (code !== 0) throw new FailedError(stderr.trim(), { code: "NOTIFY_FAILED" });
   }

@@ -1,7 +1,7 @@
 import { systemClock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 
-/** Calls back at the times of a schedule until the signal is aborted; settles then. `Deno.cron` is one. */
+/** Calls back at the times of a schedule until the signal is aborted, and settles then, as `Deno.cron` does. */
 export type Cron = (
   name: string,
   schedule: string,
@@ -11,17 +11,17 @@ export type Cron = (
 
 /** What wakes the loops of a daemon. */
 export interface Ticks {
-  /** Waits so long at most. */
+  /** Waits for the next tick, at most for this time. */
   readonly wake: (durationMs: number) => Promise<void>;
   /** Wakes every loop that waits. */
   readonly wakeAll: () => void;
-  /** Settles once the signal was aborted and the runtime has let go of its cron. */
+  /** Settles when the signal is aborted and the runtime has ended its cron. */
   readonly stopped: Promise<void>;
 }
 
 /**
- * Wakes a daemon at every full minute, by `cron`, and every `pollMs` besides: a timer that was set before the machine
- * was suspended is late, and so may a tick be.
+ * Wakes a daemon at every full minute, by `cron`, and every `pollMs` besides: after a suspension of the machine, timers
+ * and ticks may be late.
  */
 export function minuteTicks(
   { signal, clock }: Pick<Context, "signal" | "clock">,
@@ -33,14 +33,14 @@ export function minuteTicks(
     tick.resolve();
     tick = Promise.withResolvers();
   };
-  // A cron whose signal was aborted before never ends.
+  // A cron that starts with an aborted signal never ends.
   const stopped = signal.aborted
     ? Promise.resolve()
     : endOf(cron("model-sync minute tick", "* * * * *", { signal }, wakeAll), signal);
   const wake = async (durationMs: number) => {
     const awake = new AbortController();
     const sleep = clock.sleep(Math.min(durationMs, pollMs), AbortSignal.any([signal, awake.signal]));
-    // Being woken early, by a tick or by the signal, is not a fault.
+    // A tick or the signal may end the sleep early.
     await Promise.race([tick.promise, sleep.catch(() => {})]);
     awake.abort();
   };
@@ -48,8 +48,8 @@ export function minuteTicks(
 }
 
 /**
- * The runtime ends a cron as soon as its signal is aborted. But after one that was created in the last moment before a
- * full minute, no cron of the process may ever end (seen with Deno 2.9): a daemon must not wait for it for ever.
+ * The runtime ends a cron as soon as its signal is aborted. But a cron that is created in the last moment before a full
+ * minute may keep every cron of the process from ending (seen with Deno 2.9): the wait for it is bounded.
  */
 const CRON_END_MS = 500;
 

@@ -4,14 +4,14 @@ import { messageAndHint } from "../core/errors.ts";
 import { awaitVerdict } from "../pipeline/await_verdict.ts";
 import type { Store } from "../store/store.ts";
 
-/** How soon a release that was activated is in canary. */
+/** The longest time between an activation and the start of its watch. */
 const LOOK_MS = 5_000;
 
 /**
- * Watches the canary of whichever release is active until the signal is aborted, beside the runs: a newer release need
- * not wait for a verdict.
+ * Watches the canary of the active release until the signal is aborted. It runs beside the roles: the pull of a newer
+ * release does not wait for a verdict.
  *
- * @param readSettings reads the configuration as it is now
+ * @param readSettings reads the current configuration
  */
 export async function watchCanaries(
   context: Context,
@@ -26,11 +26,11 @@ export async function watchCanaries(
     } catch (error) {
       if (signal.aborted) return;
       const fault = messageAndHint(error);
-      // A damaged file stays damaged: it is logged once.
+      // The same fault is logged once: a damaged file stays damaged.
       if (fault !== lastFault) log.error(fault);
       lastFault = fault;
     }
-    // Being stopped is no fault.
+    // The signal may end the sleep.
     await clock.sleep(LOOK_MS, signal).catch(() => {});
   }
 }

@@ -5,7 +5,7 @@ import type { Context } from "../core/context.ts";
 import { ModelSyncError, UsageError } from "../core/errors.ts";
 import { absolutePath } from "../core/files.ts";
 import { tokenOf } from "../core/read_secret.ts";
-import { TemporaryFolder } from "../core/temporary_folder.ts";
+import { TemporaryFolder } from "../core/folders.ts";
 import type { RegistrySettings } from "../git/registry_settings.ts";
 import { parseRemoteUrl } from "../git/remote_url.ts";
 import { githubUrls } from "../github/github_access.ts";

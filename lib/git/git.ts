@@ -1,5 +1,5 @@
 import { delimiter, dirname } from "node:path";
-import type { Context } from "../core/context.ts";
+import { type Context, uninterrupted } from "../core/context.ts";
 import { AuthenticationError, DiskError, type ModelSyncError } from "../core/errors.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type ProcessExit, type RunningProcess, runProcess } from "../core/subprocess.ts";
@@ -130,7 +130,7 @@ export class Git {
 
   /** The same repository, for cleaning up: its calls go on although the run is being stopped, within their time. */
   uninterrupted(): Git {
-    return new Git({ ...this.#context, signal: new AbortController().signal }, this.#options);
+    return new Git(uninterrupted(this.#context), this.#options);
   }
 
   /** Runs git and returns its trimmed output. @throws what `gitError` makes of a non-zero exit */

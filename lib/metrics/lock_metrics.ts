@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Context } from "../core/context.ts";
+import { type Context, neverAborted } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { LockedError } from "../core/errors.ts";
 import { awaitLock } from "../core/lock.ts";
@@ -23,7 +23,7 @@ export async function lockMetrics(context: Context, store: Store): Promise<Dispo
   // A run that was interrupted is counted, too.
   const { clock } = context;
   return await withDeadline(
-    { clock, signal: new AbortController().signal },
+    { clock, signal: neverAborted() },
     WAIT_MS,
     tooLate,
     (signal) => awaitLock({ ...context, signal }, path, { command: "metrics" }),

@@ -1,4 +1,4 @@
-import type { Context } from "../core/context.ts";
+import { type Context, uninterrupted } from "../core/context.ts";
 import { diskError, messageOf } from "../core/errors.ts";
 import type { ActivationMode } from "../config/choices.ts";
 import { type Digest, shortDigest } from "../release/manifest.ts";
@@ -92,7 +92,7 @@ export async function activate(
 /** Undoes a failed activation. If that fails, too, the end of the run settles it, or the next run. */
 async function undo(context: Context, store: Store, intent: ActivationIntent): Promise<void> {
   try {
-    await undoActivation({ ...context, signal: new AbortController().signal }, store, intent);
+    await undoActivation(uninterrupted(context), store, intent);
   } catch (error) {
     context.log.warn(
       `cannot take the activation back yet: ${messageOf(error)}`,

@@ -3,7 +3,7 @@ import { planGitPublish, type PublishPlan } from "../carriers/git_publish_plan.t
 import { type GitPublication, GitPublisher, type GitPublisherOptions } from "../carriers/git_publisher.ts";
 import { gitRegistrySettings } from "../carriers/git_settings.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
-import { TemporaryFolder } from "../core/temporary_folder.ts";
+import { TemporaryFolder } from "../core/folders.ts";
 import { FolderIndex } from "../git/folder_index.ts";
 import { totalBytes } from "../release/manifest.ts";
 import { NO_CACHE, readModelSet, refuseMissingModels } from "../release/model_set.ts";

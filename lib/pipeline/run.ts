@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Context } from "../core/context.ts";
+import { type Context, uninterrupted } from "../core/context.ts";
 import {
   DiskError,
   diskError,
@@ -56,7 +56,7 @@ export async function recordedRun<Report extends RunReport>(
 ): Promise<Timed<Report>> {
   const { sinks } = options;
   // A run that is interrupted is told of, too.
-  const telling: Context = { ...context, signal: new AbortController().signal };
+  const telling: Context = uninterrupted(context);
   const recorder = new RunRecorder(context, store, new CurrentRun(context, options.command));
   const begun = sinks.map((sink) => sink.started?.(telling, recorder.run));
   try {
@@ -211,7 +211,7 @@ async function settleOwn(
     if (intent === undefined) return "nothing";
     if (intent.runId !== run.runId) return "unsettled";
     // What was begun is settled even if the run is being interrupted.
-    await settle({ ...context, signal: new AbortController().signal }, store, intent);
+    await settle(uninterrupted(context), store, intent);
     return "settled";
   } catch (error) {
     context.log.warn(`the next run settles what this one left: ${messageOf(error)}`);

@@ -1,5 +1,5 @@
 import { isoSeconds } from "../core/clock.ts";
-import type { Context } from "../core/context.ts";
+import { type Context, uninterrupted } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, ModelSyncError, UnreachableError } from "../core/errors.ts";
 import { wasTurnedAway } from "../http/request.ts";
@@ -106,7 +106,7 @@ export class JobRunner {
     const { signal } = this.#context;
     signal.throwIfAborted();
     // Whoever wants to stop waits a moment: only an answer tells which job to cancel.
-    const context = { ...this.#context, signal: new AbortController().signal };
+    const context = uninterrupted(this.#context);
     this.#memory.remember({ state: "asked", at });
     using _working = new Working(this.#context, "starting a RunPod job");
     try {
@@ -218,7 +218,7 @@ export class JobRunner {
       return log.warn(`${goesOn}; it cannot be cancelled from here: no /status/ in status_url_template`);
     }
     // The run's own signal may be aborted already.
-    const context = { ...this.#context, signal: new AbortController().signal };
+    const context = uninterrupted(this.#context);
     try {
       const { phase } = await this.#client.cancel(context, id);
       // Had it come to its end in the meantime, its result is for the next run.

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Context } from "../core/context.ts";
+import { type Context, uninterrupted } from "../core/context.ts";
 import {
   InterruptedError,
   messageAndHint,
@@ -131,7 +131,7 @@ class Worker {
 
   /** For what is also sent while the worker is being stopped: each attempt has its own bound. */
   #unstopped(): Context {
-    return { ...this.#context, signal: new AbortController().signal };
+    return uninterrupted(this.#context);
   }
 
   #announceDrain(job: WorkerJob): Disposable {

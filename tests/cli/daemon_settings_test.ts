@@ -78,7 +78,7 @@ Deno.test("a daemon that waits follows a changed schedule, and keeps it with one
   await runCli("resume", ["client", "--config", "/dev/null", "--state-dir", join(bot, ".model-sync")], {
     cwd: bot,
   });
-  await daemon.until(/warn.* keeping the configuration of before: Cannot use the configuration: .*"26:00"/);
+  await daemon.until(/warn.* keeping the previous configuration: Cannot use the configuration: .*"26:00"/);
   assert.deepEqual(daemon.said.match(/26:00/g)?.length, 1, daemon.said);
   daemon.stop();
   assert.equal(await daemon.exitCode, 0);

@@ -52,7 +52,7 @@ Deno.test("a file that is broken is one warning, and the last good configuration
   write("broken");
   for (let look = 0; look < 3; look++) assert.equal(await schedule(), "06:00");
   assert.deepEqual(context.log.lines, [
-    "warn keeping the configuration of before: Cannot use the configuration: line 1; fix it",
+    "warn keeping the previous configuration: Cannot use the configuration: line 1; fix it",
   ]);
   write("02:30");
   assert.equal(await schedule(), "02:30");

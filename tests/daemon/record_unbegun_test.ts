@@ -57,6 +57,6 @@ Deno.test("a failure is on record also where the settings cannot be read, which 
   const context = testContext();
   const options = { command: "pull", settings: () => Promise.reject(new TypeError("no settings")) };
   await assert.rejects(recordUnbegun(context, store, options, () => Promise.reject(NO_TOKEN)), NO_TOKEN);
-  assert.deepEqual(context.log.lines, ["warn cannot notify of the failed pull: no settings"]);
+  assert.deepEqual(context.log.lines, ["warn cannot send alerts of the failed pull: no settings"]);
   assert.deepEqual(recorded(store), ["pull failed TOKEN_MISSING"]);
 });

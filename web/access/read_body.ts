@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/core/clock.ts";
+import { neverAborted } from "../../lib/core/context.ts";
 import { withDeadline } from "../../lib/core/deadline.ts";
 import { formatBytes } from "../../lib/core/format.ts";
 import type { Context } from "hono";
@@ -30,7 +31,7 @@ export async function readBody(
   try {
     return await withDeadline(
       // The body of a client that went away fails by itself.
-      { clock, signal: new AbortController().signal },
+      { clock, signal: neverAborted() },
       BODY_MS_MAX,
       () => new DOMException("the body takes too long", "TimeoutError"),
       (signal) => readPieces(body, bytesMax, signal),
