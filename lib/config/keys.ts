@@ -8,6 +8,9 @@ export interface KeySchema {
   readonly default?: unknown;
   readonly enum?: readonly unknown[] | undefined;
   readonly examples?: readonly unknown[] | undefined;
+  readonly minimum?: number | undefined;
+  readonly exclusiveMinimum?: number | undefined;
+  readonly maximum?: number | undefined;
   /** Of a setting with several types. */
   readonly anyOf?: readonly KeySchema[] | undefined;
   readonly properties?: Readonly<Record<string, KeySchema>> | undefined;
@@ -29,6 +32,9 @@ const KeySchema: z.ZodType<KeySchema> = z.lazy(() =>
     default: z.unknown().optional(),
     enum: z.array(z.unknown()).optional(),
     examples: z.array(z.unknown()).optional(),
+    minimum: z.number().optional(),
+    exclusiveMinimum: z.number().optional(),
+    maximum: z.number().optional(),
     anyOf: z.array(KeySchema).optional(),
     properties: z.record(z.string(), KeySchema).optional(),
   })

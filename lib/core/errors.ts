@@ -1,6 +1,6 @@
 import { cleanLine } from "./clean_text.ts";
 
-/** Process exit codes, frozen: scripts and monitors depend on them (README, "Exit codes"). */
+/** Process exit codes, frozen: scripts and monitors depend on them (.github/guides/troubleshooting.md). */
 export const EXIT = {
   done: 0,
   failed: 1,

@@ -8,7 +8,7 @@ import { GIB, median, MIB, ms, seconds, size } from "./units.ts";
 import type { Workbench } from "./workbench.ts";
 import { writeModels } from "./world.ts";
 
-/** What the README promises for transfers of any size. */
+/** The memory limit of transfers of any size. */
 const MEMORY_BYTES_MAX = 250e6;
 
 /** A hub in this process, and two machines that are configured for it. */

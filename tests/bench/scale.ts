@@ -22,7 +22,7 @@ const MINUTE_MS = 60_000;
 /** Every model has a header and some data. */
 const BYTES_MIN = 4096;
 
-/** What the README's table is measured with. */
+/** The sizes of the benchmarks in the guide. */
 export const FULL: Scale = {
   name: "full",
   isJudged: true,

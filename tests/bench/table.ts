@@ -13,7 +13,7 @@ export interface Result {
 /** A row of the table: what was measured, or why nothing was. */
 export type Row = { readonly scenario: string } & (Result | { readonly failed: string });
 
-/** The first lines of the table in the README. */
+/** The first lines of the table in the guide to benchmarks. */
 export const TABLE_HEAD =
   "| what | model-sync | instead | ratio | wanted | kept |\n|---|---|---|---|---|---|";
 

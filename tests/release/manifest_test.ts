@@ -55,7 +55,7 @@ Deno.test("releaseDigest() depends on the files alone, and on each part of each"
   }));
 });
 
-Deno.test("releaseDigest() is what the shell of the README computes", async () => {
+Deno.test("releaseDigest() equals the shell commands of the guarantees guide", async () => {
   // printf '%s  %s  %s\n' … | LC_ALL=C sort | sha256sum
   const list = [{ path: "b", size: 3, sha256: SHA }, { path: "a", size: 3, sha256: SHA }];
   const lines = list.map((file) => `${file.sha256}  ${file.size}  ${file.path}\n`).join("");

@@ -4,17 +4,14 @@ import { metricsText } from "../../lib/metrics/metrics_text.ts";
 import { SOURCE } from "../helpers/metrics_source.ts";
 import { parseMetrics } from "../helpers/parse_metrics.ts";
 import { HAS_PROMTOOL, WITHOUT_PROMTOOL } from "../helpers/promtool.ts";
-import { PROJECT } from "../helpers/run_cli.ts";
+import { guide } from "../helpers/pages.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
-const README = Deno.readTextFileSync(join(PROJECT, "README.md"));
-const SECTION = README.split(/^## /m).find((part) => part.startsWith("Metrics\n")) ?? "";
+const GUIDE = guide("monitoring.md");
 
-Deno.test("the README names every metric with its labels", () => {
-  const rows = SECTION.split("\n").filter((line) => line.startsWith("| `")).map((line) =>
-    line.split("|").slice(1, 3).map((cell) =>
-      Array.from(cell.matchAll(/`([^`]+)`/g), ([, name = ""]) => name)
-    )
+Deno.test("the monitoring guide lists every metric with its labels", () => {
+  const rows = GUIDE.tableBelow("Prometheus metrics").map((cells) =>
+    cells.slice(0, 2).map((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name = ""]) => name))
   );
   const named = Object.fromEntries(rows.map(([[name = ""] = [], labels = []]) => [name, labels.sort()]));
   const exposed = Array.from(parseMetrics(metricsText(SOURCE)), ([name, { samples }]) => {
@@ -27,12 +24,11 @@ Deno.test("the README names every metric with its labels", () => {
 });
 
 Deno.test({
-  name:
-    `promtool takes the README's rules, which ask for metrics and labels that there are${WITHOUT_PROMTOOL}`,
+  name: `promtool accepts the guide's alerting rules, and their metrics and labels exist${WITHOUT_PROMTOOL}`,
   ignore: !HAS_PROMTOOL,
   fn() {
     using dir = tempDir();
-    const [, rules = ""] = /^```yaml prometheus\n([^]*?)^```$/m.exec(SECTION) ?? [];
+    const rules = GUIDE.block("yaml prometheus");
     const path = join(dir.path, "rules.yml");
     Deno.writeTextFileSync(path, rules);
     const { success, stdout, stderr } = new Deno.Command("promtool", { args: ["check", "rules", path] })

@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { OWNER, REPOSITORY, startGitHubServer } from "../../fakes/github_server.ts";
+import { HubServer } from "../../fakes/hub_server.ts";
+import { writeZip } from "../../lib/archive/zip_writer.ts";
+import { systemClock } from "../../lib/core/clock.ts";
+import { README } from "./pages.ts";
+import { ReferencesWorld } from "./references_world.ts";
+import { RunPodWorld } from "./runpod_world.ts";
+import { tempDir, writeFiles } from "./temp_dir.ts";
+import { testContext } from "./test_context.ts";
+import { bareRepository, GIT_ENV } from "./test_git.ts";
+
+/** The address of the registry in the pages. */
+export const REGISTRY_URL = "https://github.com/you/your-models.git";
+
+/** Runs a script on a machine and returns its output, errors included. */
+export type RunScript = (machine: string, script: string) => Promise<string>;
+
+/** The servers that the commands of a page need, and what their machines need. */
+export interface Stage extends AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+  /** The configuration before a page shows one. */
+  readonly standard?: string;
+  /** Replaces addresses of the page by those of the stage's servers. */
+  readonly adapt: (yaml: string) => string;
+  /** Prepares the machines for a block. */
+  readonly prepare?: (block: string, machine: string, run: RunScript) => Promise<void>;
+}
+
+/** A kind of stage. Its name is also the kind of its configuration: `git` of `yaml git`. */
+interface StageKind {
+  /** The kinds of blocks that the stage runs, such as `trainer` of `sh trainer`. Each has a folder of this name. */
+  readonly machines: readonly string[];
+  /** Starts the servers, and fills the machines' folders below `root`. */
+  readonly open: (root: string) => Promise<Stage>;
+}
+
+export const STAGES = {
+  git: { machines: ["trainer", "bot"], open: openGit },
+  runpod: { machines: ["runpod"], open: openRunPod },
+  "github-actions": { machines: ["github-actions"], open: openGitHubActions },
+  huggingface: { machines: ["huggingface", "backend"], open: openHub },
+  references: { machines: ["references"], open: openReferences },
+  keys: { machines: ["keys"], open: openKeys },
+  init: { machines: ["init"], open: openEmpty },
+} as const satisfies Readonly<Record<string, StageKind>>;
+
+export type StageName = keyof typeof STAGES;
+
+const NOTHING_TO_CLOSE = () => Promise.resolve();
+
+function openGit(root: string): Promise<Stage> {
+  const registry = bareRepository(join(root, "registry.git"));
+  writeFiles(join(root, "trainer"), { "models/BTC_USDC/rf.bin": "one", "models/ETH_USDC/rf.bin": "two" });
+  let published = 0;
+  const publish = async (run: RunScript) => {
+    if (published > 0) {
+      writeFiles(join(root, "trainer"), { "models/BTC_USDC/rf.bin": `one, better ${published}` });
+    }
+    await run("trainer", "model-sync publish --skip-training");
+  };
+  return Promise.resolve({
+    env: { ...GIT_ENV, GITHUB_TOKEN: "not needed for a path" },
+    standard: README.block("yaml git"),
+    adapt: (yaml) => yaml.replace(REGISTRY_URL, registry),
+    async prepare(block, machine, run) {
+      if (/model-sync publish --skip-training/.test(block)) published++;
+      if (machine !== "bot" || /model-sync doctor/.test(block)) return;
+      const pulls = /model-sync pull/.test(block);
+      if (published === 0 || /model-sync rollback/.test(block)) {
+        await publish(run);
+        published++;
+        if (!pulls) await run("bot", "model-sync pull");
+      }
+    },
+    [Symbol.asyncDispose]: NOTHING_TO_CLOSE,
+  });
+}
+
+async function openRunPod(root: string): Promise<Stage> {
+  const world = new RunPodWorld(join(root, "other-side"));
+  await world.offer({ "BTC_USDC/rf.bin": "one" }, 1);
+  return {
+    env: { RUNPOD_API_KEY: world.api.apiKey, MODEL_SYNC_RUNPOD_POLL_INTERVAL_SEC: "1" },
+    adapt: (yaml) => yaml.replaceAll("https://api.runpod.ai/v2/ENDPOINT_ID", `${world.api.origin}/v2/ep1`),
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+  };
+}
+
+async function openGitHubActions(root: string): Promise<Stage> {
+  const github = startGitHubServer(systemClock);
+  const otherSide = join(root, "other-side");
+  writeFiles(otherSide, { "rf.bin": "one" });
+  const archive = join(otherSide, "archive.zip");
+  await writeZip(testContext(), archive, [{
+    path: "BTC_USDC/rf.bin",
+    location: join(otherSide, "rf.bin"),
+  }]);
+  await github.addArtifact(github.addRun(), {
+    name: "trained-models-1",
+    content: Deno.readFileSync(archive),
+  });
+  return {
+    env: github.env,
+    adapt: (yaml) => yaml.replace("owner: you", `owner: ${OWNER}`).replace("your-bot", REPOSITORY),
+    [Symbol.asyncDispose]: () => github[Symbol.asyncDispose](),
+  };
+}
+
+function openHub(root: string): Promise<Stage> {
+  const otherSide = join(root, "other-side");
+  Deno.mkdirSync(otherSide, { recursive: true });
+  const hub = new HubServer(otherSide);
+  writeFiles(join(root, "huggingface"), { "models/BTC_USDC/rf.bin": "one" });
+  return Promise.resolve({
+    env: { HF_ENDPOINT: hub.endpoint, HF_TOKEN: hub.token },
+    adapt: (yaml) => yaml,
+    [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose](),
+  });
+}
+
+function openReferences(): Promise<Stage> {
+  const world = new ReferencesWorld({ dir: tempDir() });
+  world.commit(world.images, { "clip.json": "{}\n", "stable_diffusion.json": "{}\n" });
+  world.commit(world.texts, { "README.md": "none yet" });
+  world.primary.records.set("clip", '{"ViT-H-14": {"name": "ViT-H-14"}}').set(
+    "image_generation",
+    '{"Deliberate": {"name": "Deliberate"}}',
+  );
+  const { HORDE_GITHUB_SYNC_PRIMARY_API_URL: _url, ...env } = world.env;
+  return Promise.resolve({
+    env: { ...GIT_ENV, ...env },
+    standard: README.block("yaml references"),
+    adapt: (yaml) =>
+      yaml.replaceAll("your-fork", "Haidra-Org").replace(
+        "https://models.aihorde.net/api",
+        world.primary.origin,
+      ),
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+  });
+}
+
+function openKeys(root: string): Promise<Stage> {
+  writeFiles(join(root, "keys"), { "models/BTC_USDC/rf.bin": "one" });
+  return openEmpty();
+}
+
+function openEmpty(): Promise<Stage> {
+  return Promise.resolve({ env: GIT_ENV, adapt: (yaml) => yaml, [Symbol.asyncDispose]: NOTHING_TO_CLOSE });
+}
