@@ -19,7 +19,7 @@ import { staticRoutes } from "./routes/static.ts";
 import { kvFailure } from "./store/kv_failure.ts";
 import { CURSOR_INVALID } from "./store/page_range.ts";
 
-/** Returns the dashboard as an application that answers requests: the guard first, then each page. */
+/** Returns the application that answers requests: first the guard, then the routes. */
 export function dashboardApp(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .use(dashboard.access.guard)

@@ -5,14 +5,14 @@ import type { FleetWeb } from "./store/fleet_memory.ts";
 import { sweep } from "./store/retention.ts";
 
 /**
- * What runs beside the pages, as `Deno.cron` takes it (UTC). A run that fails needs no retry: the next one is near and
- * does the same.
+ * The dashboard's jobs as `Deno.cron` schedules (UTC). A failed job is not retried: the next one follows soon and does
+ * the same work.
  */
 export const WATCH_JOB = { name: "watch nodes", schedule: "* * * * *" } as const;
-/** At 2,000 entries a time, half a million a day. */
+/** Each sweep removes up to 2,000 entries: half a million a day. */
 export const SWEEP_JOB = { name: "sweep old entries", schedule: "*/5 * * * *" } as const;
 
-/** Looks for nodes that became late or down or work again, and alerts about them. Never throws. */
+/** Checks all nodes, opens and closes incidents, and sends alerts. Never throws. */
 export async function watchJob(web: FleetWeb, alerting: Alerting | undefined): Promise<void> {
   try {
     await watchIncidents(web, alerting);
@@ -21,7 +21,7 @@ export async function watchJob(web: FleetWeb, alerting: Alerting | undefined): P
   }
 }
 
-/** Removes a part of what is older than the retention, and of the nodes that were removed. Never throws. */
+/** Removes some of the entries that are older than the retention or belong to removed nodes. Never throws. */
 export async function sweepJob(web: FleetWeb): Promise<void> {
   try {
     const removed = await sweep(web);
@@ -33,7 +33,7 @@ export async function sweepJob(web: FleetWeb): Promise<void> {
 
 const MINUTE_MS = 60_000;
 
-/** Runs the dashboard's jobs every minute until the signal is aborted, where no platform does. Never throws. */
+/** Runs both jobs every minute until the signal is aborted, where no platform schedules them. Never throws. */
 export async function runJobs(
   web: FleetWeb & { readonly readAlerting: ReadAlerting },
   signal: AbortSignal,

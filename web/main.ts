@@ -10,12 +10,12 @@ import { type Log, LOG_LEVELS, type LogLevel } from "../lib/core/log.ts";
 import { spawnProcess } from "../lib/core/subprocess.ts";
 
 /**
- * The dashboard on Deno Deploy, and wherever else a platform starts it: it reads its settings from environment variables,
- * and keeps what it knows in the platform's database. Its jobs stand at the top level, because Deno Deploy finds them by
- * loading this module, and opens nothing before the first request.
+ * The entry point of the dashboard on Deno Deploy and similar platforms. Settings come from environment variables, data
+ * is kept in the platform's database. Deno Deploy finds the jobs by loading this module, so they are registered at the
+ * top level. Nothing is opened before the first request.
  */
 
-/** A file, or the URL of a `denokv` server; the platform's own database without it. */
+/** A file or the URL of a `denokv` server. If it is not set, the platform's database is used. */
 const KV_VARIABLE = "MODEL_SYNC_DASHBOARD_KV";
 
 const context = platformContext();
@@ -23,12 +23,12 @@ const { env, clock, log } = context;
 let opening: Promise<OpenDashboard> | undefined;
 let alerting: ReturnType<typeof findAlerting> | undefined;
 
-/** Complaints about the settings are logged once. */
+/** Cached, so that problems with the settings are logged once. */
 function readAlerting(): ReturnType<typeof findAlerting> {
   return alerting ??= findAlerting(context);
 }
 
-/** One for all requests of this instance. What failed to open is tried again by the next request. */
+/** Returns the dashboard that all requests of this instance share. If opening fails, the next request tries again. */
 function opened(): Promise<OpenDashboard> {
   opening ??= open().catch((error) => {
     opening = undefined;
@@ -48,7 +48,7 @@ async function open(): Promise<OpenDashboard> {
   return openDashboard({ kv, clock, log }, { env, isLoopback: false, isDeploy }, readAlerting);
 }
 
-/** Retries would overlap with the next minute. */
+/** Retries would overlap with the job of the next minute. */
 const NO_RETRIES = { backoffSchedule: [] };
 
 Deno.cron(WATCH_JOB.name, WATCH_JOB.schedule, NO_RETRIES, async () => {
@@ -60,7 +60,7 @@ Deno.cron(SWEEP_JOB.name, SWEEP_JOB.schedule, NO_RETRIES, async () => {
   await withDashboard(({ dashboard }) => sweepJob(dashboard));
 });
 
-/** A job that cannot begin is logged: the platform would only say that it failed. */
+/** Logs why a job could not start: the platform only reports that it failed. */
 async function withDashboard(work: (dashboard: OpenDashboard) => Promise<void>): Promise<void> {
   try {
     await work(await opened());
@@ -83,14 +83,14 @@ Deno.serve(async (request, info) => {
   }
 });
 
-/** What a hosted dashboard logs: a platform keeps each line, and bills some for it. */
+/** Levels that are logged: platforms keep every line, and some bill for it. */
 const LEVELS: readonly LogLevel[] = LOG_LEVELS.slice(LOG_LEVELS.indexOf("info"));
 
-/** Returns the outside world of a dashboard that a platform runs: no configuration file, no store, no programs. */
+/** Returns the outside world of a hosted dashboard: no configuration file, no store, no programs. */
 export function platformContext(): Context {
   return {
     fs: Deno,
-    // Nothing in the dashboard starts a program; alerts need a whole context.
+    // The dashboard starts no program. It is here because alerts need a complete context.
     spawn: spawnProcess,
     http: fetch,
     clock: systemClock,
@@ -102,7 +102,7 @@ export function platformContext(): Context {
   };
 }
 
-/** A log of JSON lines, which platforms sort by their level. */
+/** Returns a log that writes JSON lines, which platforms filter by level. */
 function lineLog(write: (line: string) => void): Log {
   const at = (level: LogLevel) => (message: string, fields = {}) => {
     if (!LEVELS.includes(level)) return;

@@ -9,7 +9,7 @@ import { LocalIntake } from "./local/local_intake.ts";
 import { FleetMemory } from "./store/fleet_memory.ts";
 import type { Web } from "./shared/web.ts";
 
-/** A dashboard that can answer requests. */
+/** An open dashboard that answers requests. */
 export interface OpenDashboard {
   readonly app: App;
   readonly access: Access;
@@ -17,7 +17,7 @@ export interface OpenDashboard {
   readonly dashboard: Dashboard;
 }
 
-/** Puts a dashboard together. Reads nothing yet. */
+/** Creates a dashboard. Reads nothing before the first request. */
 export function openDashboard(
   web: Web,
   setup: AccessSetup,

@@ -2,7 +2,7 @@ import { messageOf } from "../lib/core/errors.ts";
 import type { Log } from "../lib/core/log.ts";
 import { type ListenAddress, listening } from "../lib/daemon/listen_address.ts";
 
-/** As much of `Deno.serve` as the dashboard uses. */
+/** The part of `Deno.serve` that the dashboard uses. */
 export type ServeHttp = (
   options: Deno.ServeTcpOptions,
   handler: Deno.ServeHandler<Deno.NetAddr>,
@@ -15,15 +15,15 @@ export interface ServeOptions {
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface DashboardServer {
   readonly address: ListenAddress;
-  /** Answers what it has begun to answer, and ends. Open live streams have to be closed first. */
+  /** Finishes the requests in progress and stops. Close live streams first. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the dashboard on an address of this machine. Needs the net permission.
+ * Starts serving the dashboard on an address of this machine. Needs the net permission.
  *
  * @throws {FailedError} code `PORT_IN_USE`
  * @throws {UsageError} code `LISTEN_INVALID` where the address is not one of this machine

@@ -26,14 +26,14 @@ import { type AccessEnv, type AccessSetup, type Visit, visitOf } from "./visit.t
 
 type Asked = Context<AccessEnv>;
 
-/** What the database says about who may see what, at this request. */
+/** The access rules in the database, as of this request. */
 interface Rules {
   readonly source: PasswordSource;
   readonly isPublic: boolean;
   readonly key: Uint8Array | undefined;
 }
 
-/** Decides who may see and do what. */
+/** Decides what each request may see and do. */
 export class Access {
   readonly #web: Web;
   readonly #setup: AccessSetup;
@@ -46,8 +46,8 @@ export class Access {
   }
 
   /**
-   * The middleware in front of everything: checks the address, the method, the origin, the sign-in or the token and the
-   * body's length; sets the variables of {@link AccessEnv}; and gives every answer its security headers.
+   * The middleware in front of all routes. It checks the address, the method, the origin, the session or token, and the
+   * length of the body; sets the variables of {@link AccessEnv}; and adds security headers to every answer.
    */
   readonly guard: MiddlewareHandler<AccessEnv> = async (c, next) => {
     const visit = visitOf(c.req.raw, c.env, this.#setup);
@@ -56,7 +56,7 @@ export class Access {
     const response = refusal === undefined ? c.res : this.#answer(c, refusal);
     const isHttps = visit?.isHttps ?? false;
     const isEmbeddable = c.get("viewer") === "public" && c.req.path.startsWith("/badge/");
-    // Hono copies the headers of a response that is replaced over the new ones.
+    // Without this, Hono copies the headers of the replaced response over the new ones.
     c.res = undefined;
     c.res = withSecurityHeaders(response, {
       isHttps,
@@ -67,12 +67,12 @@ export class Access {
     if (renewal !== undefined && !c.res.headers.has("set-cookie")) c.res.headers.set("set-cookie", renewal);
   };
 
-  /** Returns the password that people sign in with, as of now. */
+  /** Returns the current password. */
   async password(): Promise<PasswordSource> {
     return (await this.#rules()).source;
   }
 
-  /** Returns the `Set-Cookie` header that signs a browser in, until the password is changed. */
+  /** Returns the `Set-Cookie` header that signs a browser in. Changing the password ends the session. */
   async sessionCookie(visit: Visit): Promise<string> {
     const { source } = await this.#rules();
     if (source.kind !== "set") throw new TypeError("without a password there is no sign-in");
@@ -86,12 +86,12 @@ export class Access {
     return setCookie({ name: cookieName(isHttps), value: "", maxAgeSec: 0, isHttps });
   }
 
-  /** Ends every session, on every instance. */
+  /** Ends all sessions on all instances. */
   async signEveryoneOut(): Promise<void> {
     await replaceSessionKey(this.#web.kv);
   }
 
-  /** Answers a request with a refusal: JSON for programs, text for people. */
+  /** Answers with a denial: JSON for programs, text for people. */
   deny(c: Asked, denial: Denial): Response {
     return isForPrograms(c.req.path) ? denialJson(denial) : denialText(denial);
   }
@@ -107,7 +107,7 @@ export class Access {
     return new Response(null, { status: 303, headers: { location } });
   }
 
-  /** Returns why a request is not let through; `undefined` where it is. */
+  /** Returns why a request is denied; `undefined` if it is admitted. */
   async #admit(c: Asked, visit: Visit): Promise<Denial | SignInNeeded | undefined> {
     c.set("visit", visit);
     c.set("viewer", "public");
@@ -126,7 +126,10 @@ export class Access {
     }
   }
 
-  /** Without a password, the dashboard is only for programs of this machine that know that they speak to it. */
+  /**
+   * Returns why a request is unsafe. Without a password, the dashboard only answers programs of this machine that
+   * address it as such.
+   */
   #unsafePlace(c: Asked, visit: Visit, { source }: Rules): Denial | undefined {
     if (source.kind === "set") return undefined;
     if (source.kind === "broken") return REFUSALS.brokenPassword(source.fault);
@@ -155,7 +158,7 @@ export class Access {
     if (rules.source.kind !== "set") return "operator";
     const authorization = c.req.header("authorization") ?? feedAuthorization(c);
     if (area !== "person" && /^bearer\b/i.test(authorization ?? "")) {
-      // A token that was revoked must be noticed, also where the page is public.
+      // A revoked token must be rejected, even on a public page.
       return await presentedToken(this.#web, authorization, "read") === undefined ? undefined : "operator";
     }
     if (rules.key !== undefined) {
@@ -193,11 +196,11 @@ export class Access {
     return setCookie({ name: cookieName(isHttps), value: sealSession(secrets, session), maxAgeSec, isHttps });
   }
 
-  /** Checks where a form or a report comes from and how long it is, and puts what was read in its place. */
+  /** Checks the origin and the length of a form or report, and replaces the request's body by what was read. */
   async #checkPost(c: Asked, visit: Visit): Promise<Denial | undefined> {
     if (c.req.method !== "POST") return undefined;
     const isReport = areaOf(c.req.path) === "events";
-    // A report has a token, which no other site knows.
+    // A report needs no check of its origin, because other sites do not have its token.
     const fault = isReport ? undefined : crossSiteFault(c.req.raw.headers, visit.host);
     if (fault !== undefined) return REFUSALS.crossSite(fault);
     const bytesMax = isReport ? EVENTS_BYTES_MAX : FORM_BYTES_MAX;
@@ -215,20 +218,20 @@ export class Access {
   }
 }
 
-/** Feed readers take an address and nothing else, so that the feed's may hold the token. */
+/** Feed readers cannot send headers, so the feed's address may contain the token. */
 function feedAuthorization({ req }: Asked): string | null {
   const token = req.path === addresses.incidentsFeed() ? req.query("token") : undefined;
   return token === undefined ? null : `Bearer ${token}`;
 }
 
-/** The page asks for a sign-in: people are sent there, programs are told. */
+/** The result for a request that needs a sign-in: people are redirected, programs get an error. */
 const SIGN_IN_NEEDED = "sign-in needed";
 type SignInNeeded = typeof SIGN_IN_NEEDED;
 
-/** What proxies add to the requests of others. */
+/** Headers that proxies add to forwarded requests. */
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "cf-connecting-ip", "via"];
 
-/** Browsers take the prefix only over HTTPS, and then from this very host alone. */
+/** Browsers accept the `__Host-` prefix only over HTTPS and only from this exact host. */
 function cookieName(isHttps: boolean): string {
   return isHttps ? "__Host-model_sync_session" : "model_sync_session";
 }

@@ -5,17 +5,17 @@ import { trySignIn } from "./sign_in_limits.ts";
 import type { Visit } from "./visit.ts";
 import { BusyError } from "./work_queue.ts";
 
-/** What came of a password that was typed. */
+/** The result of checking a password. */
 export type PasswordCheck =
   | { readonly kind: "right" }
   | { readonly kind: "wrong" }
-  /** It was not looked at: after too many wrong ones, or because too many are checked at once. */
+  /** Not checked: after too many wrong passwords, or because too many are being checked. */
   | { readonly kind: "later"; readonly reason: "limit" | "busy"; readonly retryAfterSec: number };
 
-/** The longest address of a client in the log. */
+/** Longer client addresses are cut in the log. */
 const ADDRESS_CHARS_MAX = 64;
 
-/** Checks a password that was typed, within the limits of sign-ins. Each wrong one is logged with its address. */
+/** Checks a password within the limits for sign-ins. Each wrong password is logged with the client's address. */
 export async function checkTypedPassword(
   web: Web,
   visit: Visit,

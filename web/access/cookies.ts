@@ -1,9 +1,9 @@
-/** More than any browser sends for one host; the rest of a header is not read. */
+/** More than any browser sends to one host. The rest of the header is ignored. */
 const HEADER_CHARS_MAX = 16 * 1024;
-/** Cookies of one name: ours, and those that another port or subdomain may have set. */
+/** Cookies with the same name: ours, and those of other ports or subdomains. */
 const SAME_NAME_MAX = 8;
 
-/** Returns the values of the cookies with this name in a `Cookie` header, as they were sent. */
+/** Returns the unparsed values of the cookies with this name in a `Cookie` header. */
 export function cookieValues(header: string | null, name: string): readonly string[] {
   const values: string[] = [];
   for (const pair of (header ?? "").slice(0, HEADER_CHARS_MAX).split(";")) {
@@ -15,7 +15,7 @@ export function cookieValues(header: string | null, name: string): readonly stri
   return values;
 }
 
-/** How a cookie is set. */
+/** A cookie to set. */
 export interface CookieSetting {
   readonly name: string;
   /** Letters, digits and `._-`. */
@@ -25,9 +25,10 @@ export interface CookieSetting {
   readonly isHttps: boolean;
 }
 
-/** Returns the `Set-Cookie` header for a cookie that scripts cannot read and other sites' forms do not send. */
+/** Returns the `Set-Cookie` header of a cookie that scripts cannot read and forms of other sites do not send. */
 export function setCookie({ name, value, maxAgeSec, isHttps }: CookieSetting): string {
-  // Lax: a link in an alert's mail opens the page signed in. What changes something is checked by cross_site.ts besides.
+  // Lax, so that a link in an alert's mail opens the page signed in. cross_site.ts additionally checks requests that
+  // change something.
   const parts = [`${name}=${value}`, "Path=/", `Max-Age=${maxAgeSec}`, "HttpOnly", "SameSite=Lax"];
   if (isHttps) parts.push("Secure");
   return parts.join("; ");

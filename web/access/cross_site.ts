@@ -1,10 +1,10 @@
 /**
- * Returns why a request that changes something may come from another site, as the end of a sentence; `undefined` where
- * it comes from a page of this dashboard.
+ * Returns why a request that changes something may come from another site, worded as the end of a sentence; `undefined`
+ * if it comes from a page of this dashboard.
  *
- * Browsers say where a request comes from in two headers that no page can set. Each that is there has to say "from here",
- * and one has to be there. `Sec-Fetch-Site: same-site` is another host of the same domain, which is not us. The scheme
- * of `Origin` is not compared: behind a proxy that ends TLS, the dashboard does not know its own.
+ * Browsers send the origin in two headers that pages cannot set. At least one must be present, and each that is present
+ * must name this dashboard. `Sec-Fetch-Site: same-site` is another host of the same domain, which is not this
+ * dashboard. The scheme of `Origin` is not compared: behind a proxy that ends TLS, the dashboard does not know its own.
  *
  * @param host as in the request's `Host`, with the port where it is not the scheme's own
  */
@@ -24,11 +24,11 @@ export function crossSiteFault(headers: Headers, host: string): string | undefin
 function isOrigin(origin: string, host: string): boolean {
   const url = URL.parse(origin);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return false;
-  // An origin has no path and no credentials: anything else was not written by a browser.
+  // An origin has no path and no credentials. Browsers write nothing else.
   return url.origin === origin && url.host === host;
 }
 
-/** A header of a stranger, fit for an answer. */
+/** Returns an untrusted header in a form that is safe in an answer. */
 function named(value: string): string {
   return value.replace(/[^\x21-\x7e]/g, "?").slice(0, 100);
 }

@@ -1,11 +1,11 @@
-/** Longer addresses of pages do not exist; the answer's `Location` has to stay a header. */
+/** No page has a longer address, and the `Location` header must stay valid. */
 const NEXT_CHARS_MAX = 2_048;
-/** Only to be resolved against. */
+/** The base for resolving relative addresses. */
 const BASE = "http://dashboard.invalid";
 
 /**
- * Returns the page to open after signing in, from the address that a request names: a path of this dashboard with its
- * query, and `/` for whatever leads elsewhere or back to the sign-in page.
+ * Returns the page to open after the sign-in: a path of this dashboard with its query, or `/` if the address leads
+ * elsewhere or to the sign-in page.
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ export function nextPage(next: string | null | undefined): string {
   const url = URL.parse(next, BASE);
   if (url === null || url.origin !== BASE || url.username !== "" || url.password !== "") return "/";
   const page = url.pathname + url.search;
-  // "/.//host" is resolved to "//host", which browsers take for another site's address.
+  // "/.//host" resolves to "//host", which browsers treat as another site.
   if (/^\/[/\\]/.test(page) || page.length > NEXT_CHARS_MAX) return "/";
   return /^\/sign-(in|out)(\/|$)/.test(url.pathname) ? "/" : page;
 }

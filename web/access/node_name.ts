@@ -1,13 +1,13 @@
 import { SIDES } from "../../lib/wire/node_name.ts";
 
-/** As `report.node` allows: percent-encoded, the name still fits into the address of an event's source. */
+/** The limit of `report.node`: percent-encoded, the name still fits into the source of an event. */
 export const NODE_NAME_CHARS_MAX = 128;
 
 /**
- * Returns why a node cannot have this name, as the end of a sentence; `undefined` where it can.
+ * Returns why a node cannot have this name, worded as the end of a sentence; `undefined` if it can.
  *
- * `report.node` takes a few names more. A name with `.`, `..` or an empty part would be another address in a browser,
- * which resolves `/nodes/a/../b` to `/nodes/b`.
+ * `report.node` allows a few more names. A name with `.`, `..` or an empty part would change in a browser, which
+ * resolves `/nodes/a/../b` to `/nodes/b`.
  *
  * @example
  * ```ts
@@ -30,9 +30,9 @@ export function nodeNameFault(name: string): string | undefined {
 }
 
 /**
- * Returns whether a token for the node `granted` covers events of `node`: the node itself and its sides. A machine without
- * `report.node` reports as its host and a side of it, such as `bot-1/client`. There are three, so that a stolen token
- * cannot fill the fleet with names.
+ * Returns whether a token for the node `granted` covers events of `node`: the node itself, and its three sides. A
+ * machine without `report.node` reports as its host and a side, such as `bot-1/client`. The list is closed, so that a
+ * stolen token cannot fill the fleet with names.
  */
 export function coversNode(granted: string, node: string): boolean {
   return nodeNameFault(node) === undefined &&

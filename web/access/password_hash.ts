@@ -3,32 +3,32 @@ import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { UsageError } from "../../lib/core/errors.ts";
 import { WorkQueue } from "./work_queue.ts";
 
-/** Shorter ones are guessed: ten tries in a quarter of an hour are a thousand a day. */
+/** Shorter passwords can be guessed: ten attempts in a quarter of an hour are a thousand a day. */
 export const PASSWORD_CHARS_MIN = 8;
-/** A long sentence. scrypt takes any length, a sign-in form does not have to. */
+/** A long sentence. scrypt accepts any length, but the form need not. */
 export const PASSWORD_CHARS_MAX = 256;
 
-/** OWASP's advice for scrypt with 32 MiB: 0.4 s of one core. */
+/** OWASP's recommendation for scrypt with 32 MiB: 0.4 s of one core. */
 const COST = { N: 2 ** 15, r: 8, p: 3 } as const;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
-/** What a stored hash may ask for: 64 MiB and four times the work of ours at most; a weaker one is refused. */
+/** Bounds for stored hashes: at most 64 MiB and four times the work of ours. Weaker ones are rejected. */
 const N_MIN = 2 ** 14;
 const N_MAX = 2 ** 16;
 const P_MAX = 6;
 const SALT_BYTES_MAX = 64;
 const HASH_BYTES_MAX = 64;
-/** Numbers and base64url of at most the lengths above, which this bounds again. */
+/** The numbers and base64url texts of the lengths above. */
 const HASH_CHARS_MAX = 256;
 
 /**
- * At most 64 MiB each, in a process that is to stay under 250 MB; more at once would not be faster on two cores. Those
- * who wait are people: more than this at once are an attack, and are turned away.
+ * Hashes need up to 64 MiB each, in a process that should stay below 250 MB. More at once would not be faster on two
+ * cores. More waiting sign-ins than this are an attack, and are rejected.
  */
 const queue = new WorkQueue({ runningMax: 2, waitingMax: 16 });
 
-/** A password's hash, as it is stored: `scrypt$N$r$p$SALT$HASH`, the last two as base64url. */
+/** A password hash. Stored as `scrypt$N$r$p$SALT$HASH`, with base64url for the last two. */
 export interface PasswordHash {
   readonly N: number;
   readonly r: number;
@@ -50,7 +50,7 @@ export async function hashPassword(password: string): Promise<string> {
   return ["scrypt", N, r, p, salt.toString("base64url"), hash.toString("base64url")].join("$");
 }
 
-/** Throws where a password is too short or too long, as a {@link UsageError}. */
+/** Throws a {@link UsageError} if a password is too short or too long. */
 export function checkPassword(password: string): void {
   const length = normalized(password).length;
   if (length < PASSWORD_CHARS_MIN) {
@@ -68,9 +68,9 @@ export function checkPassword(password: string): void {
 }
 
 /**
- * Returns whether a password is the one of a hash, in a time that does not depend on how much of it is right.
+ * Returns whether a password matches a hash. The time does not depend on how much of it is right.
  *
- * @throws BusyError where too many are checked at once
+ * @throws BusyError if too many passwords are being checked
  */
 export async function isPassword(password: string, expected: PasswordHash): Promise<boolean> {
   if (isTooLong(password)) return false;
@@ -80,8 +80,8 @@ export async function isPassword(password: string, expected: PasswordHash): Prom
 const SHAPE = /^scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9_-]+)\$([A-Za-z0-9_-]+)$/;
 
 /**
- * Returns a hash from its text; `undefined` where it has another form, asks for more memory or work than a sign-in may
- * cost, or is too weak.
+ * Returns a hash from its text; `undefined` if it is malformed, too weak, or needs more memory or work than a sign-in
+ * may cost.
  */
 export function parsePasswordHash(text: string): PasswordHash | undefined {
   if (text.length > HASH_CHARS_MAX) return undefined;
@@ -104,7 +104,7 @@ function isBounded({ N, r, p, salt, hash }: PasswordHash): boolean {
 }
 
 function derive(password: string, { N, r, p, salt, hash }: PasswordHash): Promise<Buffer> {
-  // scrypt needs 128 · N · r bytes and a little more.
+  // scrypt needs 128 · N · r bytes, plus some overhead.
   const cost = { N, r, p, maxmem: 128 * N * r + 1024 * 1024 };
   return queue.run(() =>
     new Promise((resolve, reject) => {
@@ -116,12 +116,12 @@ function derive(password: string, { N, r, p, salt, hash }: PasswordHash): Promis
   );
 }
 
-/** Returns whether no password that can be set is as long, however its characters are composed. */
+/** Returns whether a text is longer than any password that can be set, in any Unicode form. */
 export function isTooLong(password: string): boolean {
   return password.length > 8 * PASSWORD_CHARS_MAX;
 }
 
-/** The same characters typed on another system: "é" is one code point here and two there. */
+/** Returns the same text for the same characters: systems type "é" as one or as two code points. */
 export function normalized(password: string): string {
   return password.normalize("NFKC");
 }

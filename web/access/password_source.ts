@@ -4,34 +4,36 @@ import { findPassword } from "../../lib/core/read_secret.ts";
 import { checkPassword, isPassword, isTooLong, normalized, parsePasswordHash } from "./password_hash.ts";
 import { isLoopbackName } from "./request_host.ts";
 
-/** The variable with a hash of the dashboard's password. */
+/** The variable with the hash of the dashboard's password. */
 export const HASH_VARIABLE = "MODEL_SYNC_DASHBOARD_PASSWORD_HASH";
 /** The variable with the password itself, for platforms that keep variables secret. */
 export const PASSWORD_VARIABLE = "MODEL_SYNC_DASHBOARD_PASSWORD";
 
-/** What the environment holds. */
+/** Access to environment variables. */
 export interface Variables {
   get(name: string): string | undefined;
 }
 
-/** The password that people sign in with. */
+/** The password for signing in. */
 export interface Password {
-  /** The variable that sets it; `undefined` where the database does, and it can be changed on the settings page. */
+  /** The variable that sets it; `undefined` if it is in the database and can be changed on the settings page. */
   readonly variable: string | undefined;
-  /** Changes with the password, and with its hash. */
+  /** Changes with the password or its hash. */
   readonly fingerprint: string;
   matches(password: string): Promise<boolean>;
 }
 
-/** A password, none, or one that is set and cannot be used: then no operator gets in, not even without one. */
+/**
+ * A password, no password, or an unusable one. With an unusable password, no one can sign in and every page is refused.
+ */
 export type PasswordSource =
   | { readonly kind: "set"; readonly password: Password }
   | { readonly kind: "none" }
   | { readonly kind: "broken"; readonly fault: string };
 
 /**
- * Returns the password that the environment sets, `undefined` where it sets none. A hash comes before a password, an
- * empty variable counts as not set.
+ * Returns the password that the environment sets; `undefined` if it sets none. A hash takes precedence over a password,
+ * and an empty variable counts as not set.
  */
 export function passwordOfEnvironment(env: Variables): PasswordSource | undefined {
   const hash = env.get(HASH_VARIABLE)?.trim() ?? "";
@@ -48,7 +50,7 @@ export function passwordOfEnvironment(env: Variables): PasswordSource | undefine
   }
 }
 
-/** Returns the password that the settings page or `--set-password` has set. */
+/** Returns the password from the settings page or `--set-password`. */
 export function passwordOfSettings(passwordHash: string | undefined): PasswordSource {
   return passwordHash === undefined ? { kind: "none" } : hashed(passwordHash, undefined);
 }
@@ -70,7 +72,9 @@ function hashed(text: string, variable: string | undefined): PasswordSource {
   return { kind: "set", password };
 }
 
-/** A password in the environment has no hash that could be stolen: what is typed is compared with it, over two HMACs. */
+/**
+ * Returns the plain password of the environment. No hash of it is stored, so passwords are compared through two HMACs.
+ */
 function plain(text: string): PasswordSource {
   const key = randomBytes(32);
   const digestOf = (value: string) => createHmac("sha256", key).update(normalized(value)).digest();
@@ -87,10 +91,10 @@ function plain(text: string): PasswordSource {
 }
 
 /**
- * Throws where the dashboard must not listen: on an address that other machines reach, without a password; or with a
- * password that cannot be used. Check the address that was asked for, and the one that the system bound.
+ * Throws if the dashboard must not listen on an address: without a password on an address that other machines can
+ * reach, or with an unusable password. Check both the requested address and the one that the system bound.
  *
- * @param hostname as in `--listen`; a name other than `localhost` counts as reachable, whatever it is resolved to
+ * @param hostname as in `--listen`; names other than `localhost` count as reachable, whatever they resolve to
  * @throws {UsageError} codes `PASSWORD_MISSING`, `PASSWORD_UNUSABLE`
  */
 export function mayListen(hostname: string, source: PasswordSource): void {

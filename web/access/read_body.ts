@@ -7,14 +7,14 @@ import type { AccessEnv } from "./visit.ts";
 
 /** The largest batch of events: twice what a node sends at once (`BATCH_BYTES_MAX`). */
 export const EVENTS_BYTES_MAX = 1024 * 1024;
-/** The longest form has a password, or a node's name. */
+/** The longest form contains a password or the name of a node. */
 export const FORM_BYTES_MAX = 16 * 1024;
-/** A batch over a slow line takes a few seconds. A sender of a byte a minute must not hold memory for days. */
+/** A batch over a slow line takes a few seconds. A client that sends a byte a minute must not hold memory for days. */
 const BODY_MS_MAX = 30_000;
 
 /**
- * Returns a request's body. What the request says of its length is only believed where that is too long: no more than
- * `bytesMax` and one piece is ever read, and for no longer than 30 seconds.
+ * Returns a request's body. At most `bytesMax` and one chunk are read, for at most 30 seconds, whatever
+ * `Content-Length` says. A request that declares too much is rejected immediately.
  */
 export async function readBody(
   request: Request,
@@ -30,14 +30,14 @@ export async function readBody(
   if (body === null) return new Uint8Array();
   try {
     return await withDeadline(
-      // The body of a client that went away fails by itself.
+      // The body of a disconnected client fails by itself.
       { clock, signal: neverAborted() },
       BODY_MS_MAX,
       () => new DOMException("the body takes too long", "TimeoutError"),
       (signal) => readPieces(body, bytesMax, signal),
     );
   } catch {
-    // The client went away, or took too long: whatever the runtime calls that.
+    // The client disconnected or took too long. The runtime's errors for that differ.
     return "broken off";
   }
 }
@@ -48,7 +48,7 @@ async function readPieces(
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer> | "too long"> {
   const reader = stream.getReader();
-  // A stream that fails as it is cancelled has ended, which is what was wanted.
+  // A stream that fails while it is cancelled has ended, as intended.
   const cancel = () => reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel, { once: true });
   const pieces: Uint8Array[] = [];
@@ -78,18 +78,17 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<Array
   return body;
 }
 
-/** Events that one request may hold: twice what a node sends (`BATCH_EVENTS_MAX`). */
+/** Events per request: twice what a node sends (`BATCH_EVENTS_MAX`). */
 export const EVENTS_MAX = 1_000;
 
-/** What one request of events may hold. */
+/** The limits of a request with events. */
 export const EVENT_LIMITS = { events: EVENTS_MAX, bytes: EVENTS_BYTES_MAX } as const;
 
-/** What to do about a request that holds more. */
+/** The hint for a request above the limits. */
 export const SEND_LESS = `send at most ${EVENTS_MAX} events and ${formatBytes(EVENTS_BYTES_MAX)} at once`;
 
 /**
- * Returns the fields of a form that a page of the dashboard sent; `undefined` for a body of another type. The guard has
- * bounded the body.
+ * Returns the fields of a submitted form; `undefined` for another content type. The guard has already limited the body.
  */
 export async function formFields(c: Context<AccessEnv>): Promise<URLSearchParams | undefined> {
   const type = (c.req.header("content-type") ?? "").split(";")[0]?.trim().toLowerCase();

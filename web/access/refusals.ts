@@ -3,7 +3,7 @@ import { formatBytes } from "../../lib/core/format.ts";
 import { EVENT_LIMITS, EVENTS_BYTES_MAX, SEND_LESS } from "./read_body.ts";
 import { HASH_VARIABLE, PASSWORD_VARIABLE } from "./password_source.ts";
 
-/** Why requests are not let through. */
+/** Denials of the guard. */
 export const REFUSALS = {
   address: {
     status: 400,
@@ -110,17 +110,17 @@ export const REFUSALS = {
   },
 } as const satisfies Readonly<Record<string, Denial | ((...args: never[]) => Denial)>>;
 
-/** An answer in the place of the one that was asked for. */
+/** An error answer. */
 export interface Denial {
   readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
   /** Stable, for programs. */
   readonly code: string;
-  /** What could not be done, and why. */
+  /** What failed, and why. */
   readonly message: string;
   /** What to do next. */
   readonly hint: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** What one request may hold, where it held more. */
+  /** The limits of a request, if it exceeded them. */
   readonly limits?: { readonly events: number; readonly bytes: number };
 }
 
@@ -130,7 +130,7 @@ export function denialJson({ status, code, message, hint, limits, headers }: Den
   return Response.json({ error }, { status, headers: headers ?? {} });
 }
 
-/** Returns the answer for people: plain text, so that it depends on nothing. */
+/** Returns the answer for people: plain text, which needs no other file. */
 export function denialText({ status, message, hint, headers }: Denial): Response {
   const text = `${sentence(message)}\n\n${sentence(hint)}\n`;
   return new Response(text, { status, headers: { ...headers, "content-type": "text/plain; charset=utf-8" } });

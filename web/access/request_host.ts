@@ -1,6 +1,6 @@
-/** Where a request says that it goes to. */
+/** The host that a request addresses. */
 export interface RequestHost {
-  /** Lower case, with the port where it is not the scheme's own. */
+  /** Lower case, with the port unless it is the scheme's default. */
   readonly host: string;
   /** Without the port; an IPv6 address in brackets. */
   readonly hostname: string;
@@ -8,8 +8,8 @@ export interface RequestHost {
 }
 
 /**
- * Returns the host of a request; `undefined` where its address cannot be read, or its `Host` says something else. The
- * runtime puts the header into the address unchecked.
+ * Returns the host of a request; `undefined` if its address is invalid or its `Host` header differs from it. The
+ * runtime copies the header into the address unchecked.
  */
 export function requestHost(request: Request): RequestHost | undefined {
   const url = URL.parse(request.url);
@@ -25,11 +25,11 @@ function isHost(header: string, url: URL): boolean {
 }
 
 /**
- * Returns whether a name in an address leads to this machine, whatever any name server says. Without a password, only
- * such names are answered: a web page can have its own name resolved to 127.0.0.1 (DNS rebinding), and would then read
- * the dashboard as its own site.
+ * Returns whether a host name always refers to this machine, whatever DNS says. Without a password, only these names
+ * are answered: with DNS rebinding, a web page can resolve its own name to 127.0.0.1, and would read the dashboard as
+ * its own site.
  *
- * @param hostname as a URL or `--listen` has it, an IPv6 address with or without brackets
+ * @param hostname as in a URL or `--listen`; an IPv6 address with or without brackets
  */
 export function isLoopbackName(hostname: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(hostname);

@@ -1,6 +1,6 @@
 /**
- * The headers of every answer. The content security policy allows no inline script and no inline style: node and file
- * names are text of other machines, and whatever gets past the escaping is not executed.
+ * The headers of every answer. The content security policy allows no inline script and no inline style: names of nodes
+ * and files come from other machines, and must not be executed if they get past the escaping.
  */
 const ALWAYS: Readonly<Record<string, string>> = {
   "content-security-policy": [
@@ -14,7 +14,7 @@ const ALWAYS: Readonly<Record<string, string>> = {
     "frame-ancestors 'none'",
   ].join("; "),
   "x-content-type-options": "nosniff",
-  // Addresses hold names of nodes. With "no-referrer", browsers would send forms with the origin "null".
+  // Addresses contain names of nodes. With "no-referrer", browsers would send forms with the origin "null".
   "referrer-policy": "same-origin",
   "permissions-policy": [
     "accelerometer=()",
@@ -32,21 +32,21 @@ const ALWAYS: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-/** A year. Subdomains are not the dashboard's. */
+/** A year. Subdomains do not belong to the dashboard. */
 const HSTS = "max-age=31536000";
 
-/** What the headers depend on. */
+/** The facts that headers depend on. */
 export interface HeaderFacts {
   readonly isHttps: boolean;
-  /** Whether other sites may show the answer, as a README shows a badge. */
+  /** Whether other sites may embed the answer, as a README embeds a badge. */
   readonly isEmbeddable: boolean;
-  /** Whether the answer is for those who signed in: no cache that others share may keep it. */
+  /** Whether the answer is for people who are signed in: shared caches must not keep it. */
   readonly isPrivate: boolean;
 }
 
 /**
- * Returns the response with the security headers. Where the handler said nothing of caching, no cache keeps the answer:
- * the caches on the way do not know who signed in.
+ * Returns the response with security headers. Unless the handler set caching, no cache may keep the answer: caches do
+ * not know who is signed in.
  */
 export function withSecurityHeaders(
   response: Response,
@@ -60,7 +60,10 @@ export function withSecurityHeaders(
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-/** A handler that forgets who is asking must not publish what it answers: the platform's own cache is shared, too. */
+/**
+ * Returns the caching of an answer. Private answers never become public, even if a handler forgets the viewer: the
+ * platform's cache is shared.
+ */
 function cachingOf(chosen: string | null, isPrivate: boolean): string {
   if (chosen === null) return "no-store";
   if (!isPrivate || /\b(private|no-store)\b/i.test(chosen)) return chosen;

@@ -6,35 +6,35 @@ import {
 } from "../store/sign_in_counts.ts";
 import type { Web } from "../shared/web.ts";
 
-/** Tries of one address with a wrong password. A person needs three. */
+/** Wrong passwords of one address. A person needs about three attempts. */
 const ADDRESS_FAILURES_MAX = 10;
 const ADDRESS_WINDOW_MS = 15 * 60_000;
 /**
- * Tries of all addresses. An attacker who has many can so keep people from signing in for the rest of the hour; those
- * who are signed in, and tokens, are not affected. It also bounds the counts that are stored.
+ * Wrong passwords of all addresses. An attacker with many addresses can block new sign-ins for the rest of the hour.
+ * Existing sessions and tokens are not affected. The limit also bounds the stored counts.
  */
 const ALL_FAILURES_MAX = 100;
 const ALL_WINDOW_MS = 60 * 60_000;
 const ALL = "*";
 
-/** A try to sign in that is counted already. */
+/** A sign-in attempt that has been counted. */
 export type SignInTry =
   | { readonly isAllowed: true; readonly succeed: () => Promise<void> }
   | { readonly isAllowed: false; readonly retryAfterSec: number };
 
 /**
- * Counts a try to sign in before the password is looked at: many at the same moment would all be looked at otherwise.
- * What succeeds is taken back. The counts are the database's, so that they hold for all instances.
+ * Counts a sign-in attempt before the password is checked, because otherwise many concurrent attempts would all be
+ * checked. A successful one is subtracted again. The counts are in the database, so that they apply to all instances.
  *
- * A window begins at a full quarter of an hour: at its end, an address may try twice as often. A clock that is set back
- * counts in a window of its past again, which has its count still.
+ * Windows begin at full quarters of an hour, so an address may use two windows in a short time. A clock that is set
+ * back returns to an earlier window, which still has its count.
  */
 export async function trySignIn(web: Web, address: string): Promise<SignInTry> {
   const nowMs = web.clock.now().getTime();
   const all = windowOf(ALL, ALL_WINDOW_MS, nowMs);
   const own = windowOf(networkOf(address), ADDRESS_WINDOW_MS, nowMs);
   if (await isSignInWindowFull(web.kv, own, ADDRESS_FAILURES_MAX)) return refused(own, nowMs);
-  // This one first: where it is full, nothing is stored for another address.
+  // This one first: if it is full, no count is stored for another address.
   if (!await countSignIn(web.kv, all, ALL_FAILURES_MAX)) return refused(all, nowMs);
   if (!await countSignIn(web.kv, own, ADDRESS_FAILURES_MAX)) {
     await uncountSignIn(web.kv, all);
@@ -61,8 +61,8 @@ function refused({ window, lengthMs }: SignInWindow, nowMs: number): SignInTry {
 }
 
 /**
- * Returns what is counted as one address: an IPv4 address, or the first 64 bits of an IPv6 one, because a household has
- * that many addresses. Some proxies write a port behind it. All that is no address is counted together.
+ * Returns the network that is counted as one address: an IPv4 address, or the first 64 bits of an IPv6 address, because
+ * a household has that many. A port, which some proxies append, is ignored. Invalid addresses are counted together.
  */
 export function networkOf(address: string): string {
   const ipv4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(address)?.[1];
@@ -76,7 +76,7 @@ export function networkOf(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
-/** The eight groups of an address as a URL writes it. */
+/** Returns the eight groups of an IPv6 address in the notation of URLs. */
 function groupsOf(ipv6: string): readonly string[] {
   const [head = "", tail] = ipv6.split("::");
   const before = head.split(":").filter((group) => group !== "");

@@ -21,40 +21,40 @@ import { coversNode, nodeNameFault } from "./node_name.ts";
 /**
  * Tokens of the API.
  *
- * A node token lets its holder report events of the node that it is bound to, and its sides. With a stolen
- * one, an attacker can invent runs, releases and heartbeats of that node, and hide that it is down. The attacker cannot
- * report for another node, read anything, sign in, change a setting or start anything on a machine: the dashboard only
- * receives. Rotating or revoking the token ends it at once.
+ * A node token allows reporting events of its node and the node's sides. With a stolen one, an attacker can invent
+ * runs, releases and heartbeats of that node, and hide that it is down. The attacker cannot report for other nodes,
+ * read anything, sign in, change a setting or start anything on a machine, because the dashboard only receives.
+ * Rotating or revoking the token ends this immediately.
  *
- * A read token reads everything that a person who signed in sees, and changes nothing.
+ * A read token allows reading everything that a signed-in person sees, and changes nothing.
  */
 export type TokenKind = TokenRow["kind"];
 
-/** Marks the secret for scanners of published code. */
+/** Lets secret scanners recognize tokens. */
 const PREFIX = "mst_";
 const SECRET_BYTES = 32;
 const SECRET_SHAPE = /^mst_[A-Za-z0-9_-]{43}$/;
 
-/** Long enough for "Grafana in the office"; the list stays a table. */
+/** Long enough for "Grafana in the office", short enough for a table. */
 export const PURPOSE_CHARS_MAX = 64;
 
-/** How exact the time of the last use is: a write for every request would cost more than the request. */
+/** Accuracy of the time of the last use: a write for every request would cost more than the request. */
 const USED_AT_STEP_MS = 3_600_000;
 
-/** Two operators who change the same token at once, and other writers; more conflicts mean something else. */
+/** Attempts against concurrent writers. More conflicts have another cause. */
 const ATTEMPTS_MAX = 20;
 
-/** A token whose secret is known only now. */
+/** A new token with its secret. */
 export interface NewToken {
   readonly row: TokenRow;
-  /** Shown once: only its hash is stored. */
+  /** Shown only once, because only its hash is stored. */
   readonly secret: string;
 }
 
 /**
  * Creates a token and returns it with its secret. A node that has not reported appears as "never reported".
  *
- * @param name the node, or what the read token is for
+ * @param name the node, or the purpose of the read token
  * @throws {UsageError} codes `NODE_NAME_INVALID`, `TOKEN_NAME_INVALID`, `TOKENS_FULL`
  */
 export async function createToken(web: Web, kind: TokenKind, name: string): Promise<NewToken> {
@@ -79,7 +79,9 @@ export async function createToken(web: Web, kind: TokenKind, name: string): Prom
   return { row, secret };
 }
 
-/** Replaces a token's secret; the old one is invalid at once. Returns `undefined` where there is no such token. */
+/**
+ * Replaces a token's secret. The old one stops working immediately. Returns `undefined` if the token does not exist.
+ */
 export async function rotateToken(web: Web, id: string): Promise<NewToken | undefined> {
   let rotated: NewToken | undefined;
   await repeated(async () => {
@@ -95,12 +97,12 @@ export async function rotateToken(web: Web, id: string): Promise<NewToken | unde
 }
 
 /**
- * Makes a token invalid at once and returns what it was; `undefined` where there is no such token. A node that has never
- * reported disappears with its last token.
+ * Revokes a token immediately and returns it; `undefined` if it does not exist. A node that has never reported
+ * disappears with its last token.
  */
 export async function revokeToken(web: Web, id: string): Promise<TokenRow | undefined> {
   let revoked: TokenRow | undefined;
-  // A token that is rotated at this moment is found again, under its new secret.
+  // A token that is rotated at the same moment is found again under its new secret.
   await repeated(async () => {
     const token = await findById(web.kv, id);
     revoked = token?.row;
@@ -129,8 +131,8 @@ export async function findToken(kv: Deno.Kv, id: string): Promise<TokenRow | und
 }
 
 /**
- * Returns the token that a request presents in its `Authorization` header, and notes its use; `undefined` where it
- * presents none, a wrong one, or one of another kind.
+ * Returns the token in an `Authorization` header and records its use; `undefined` if there is none, or it is wrong or
+ * of another kind.
  */
 export async function presentedToken(
   web: Web,
@@ -151,9 +153,9 @@ export function mayReport(token: TokenRow, node: string): boolean {
 }
 
 /**
- * The key under which a token is stored. A fast hash is right here: a token has 256 random bits, so that nothing can be
- * gained by trying, and every report is checked. A person's password needs scrypt ([password_hash.ts](password_hash.ts)). The secret is
- * found by the hash's equality in the database, whose time says nothing of the secret itself.
+ * Returns the key of a token in the database. A fast hash is sufficient because a token has 256 random bits, and every
+ * report is checked. Passwords need scrypt ([password_hash.ts](password_hash.ts)). The secret is found by its hash in
+ * the database, whose timing reveals nothing about the secret.
  */
 function hashOf(secret: string): string {
   return createHash("sha256").update(secret).digest("base64url");
@@ -167,17 +169,19 @@ async function findById(kv: Deno.Kv, id: string): Promise<StoredToken | undefine
   return (await readTokens(kv)).find(({ row }) => row.id === id);
 }
 
-/** Changes a token until no other writer is in the way. */
+/** Repeats a change until no other writer interferes. */
 async function repeated(change: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) if (await change()) return;
   throw alwaysChanged();
 }
 
-/** The request goes on without it: a full disk must not hide the dashboard from those who have a token. */
+/**
+ * Records the use of a token. A failure does not stop the request: a full disk must not lock out readers with a token.
+ */
 async function noteUse(web: Web, token: StoredToken): Promise<void> {
   const now = web.clock.now();
   const usedAt = Date.parse(token.row.usedAt ?? "");
-  // Also where the clock was ahead when it was noted.
+  // The absolute difference also covers a time that was recorded while the clock was ahead.
   if (Math.abs(now.getTime() - usedAt) < USED_AT_STEP_MS) return;
   try {
     await updateToken(web.kv, token, { ...token.row, usedAt: now.toISOString() });

@@ -5,50 +5,50 @@ import type { Variables } from "./password_source.ts";
 import { requestHost } from "./request_host.ts";
 
 /**
- * The variable that says that every request comes over a proxy of the operator's, which writes `X-Forwarded-For` and
- * `X-Forwarded-Proto` itself. Without it both are ignored, because any client can send them.
+ * The variable that declares that every request comes through the operator's proxy, which sets `X-Forwarded-For` and
+ * `X-Forwarded-Proto`. Without it, both headers are ignored, because any client can send them.
  */
 export const PROXY_VARIABLE = "MODEL_SYNC_DASHBOARD_BEHIND_PROXY";
 
-/** Where the dashboard runs, as far as it matters to who may see it. */
+/** The facts about the dashboard's environment that access depends on. */
 export interface AccessSetup {
   readonly env: Variables;
-  /** Whether only programs of this machine reach it. */
+  /** Whether only programs of this machine can reach it. */
   readonly isLoopback: boolean;
-  /** Whether it runs on Deno Deploy: reached over HTTPS, and set up in the console. */
+  /** Whether it runs on Deno Deploy, where it is reached over HTTPS and set up in the console. */
   readonly isDeploy: boolean;
 }
 
-/** A request, as far as it matters to who may see what. */
+/** The facts about a request that access depends on. */
 export interface Visit {
-  /** Of the dashboard, as the browser knows it. */
+  /** The dashboard's host, as the browser knows it. */
   readonly host: string;
   readonly hostname: string;
   readonly isHttps: boolean;
-  /** Of the client: what sign-ins are counted by. */
+  /** The client's address, by which sign-ins are counted. */
   readonly address: string;
 }
 
-/** What the guard hands to the handlers of the app. */
+/** Variables that the guard sets for handlers. */
 export interface AccessEnv {
   Variables: {
-    /** For whom the answer is made. */
+    /** The reader of the answer. */
     viewer: Viewer;
-    /** Whether the reader has a session to sign out of: not with a token, and not where there is no password. */
+    /** Whether the reader has a session; false with a token, and without a password. */
     signedIn: boolean;
     visit: Visit;
-    /** What `/api/v1/events` was called with. */
+    /** The token of a request to `/api/v1/events`. */
     nodeToken?: TokenRow;
-    /** The cookie that this visit renews. */
+    /** The `Set-Cookie` header that renews the session. */
     renewal?: string;
   };
 }
 
-/** What Deno's server knows of a request's connection; Hono hands it on as the environment. */
+/** The connection of a request, which Deno's server passes to Hono as the environment. */
 const Connection = z.object({ remoteAddr: z.object({ hostname: z.string() }) });
 
 /**
- * Returns what is known of a request's way here; `undefined` where its address cannot be read.
+ * Returns the facts about a request; `undefined` if its address is invalid.
  *
  * @param connection the second argument of the server's handler
  */
@@ -65,13 +65,13 @@ export function visitOf(request: Request, connection: unknown, setup: AccessSetu
   };
 }
 
-/** All that come over a connection without an address, such as a Unix socket, are one client. */
+/** Connections without an address, such as Unix sockets, count as one client. */
 function remoteAddress(connection: unknown): string {
   const parsed = Connection.safeParse(connection);
   return parsed.success ? parsed.data.remoteAddr.hostname : "unknown";
 }
 
-/** The nearest proxy writes the last entry; those before it are the client's own words. */
+/** Returns the last entry, which the nearest proxy writes. The client can forge the others. */
 function lastOf(header: string | null): string | undefined {
   const last = header?.split(",").at(-1)?.trim() ?? "";
   return last === "" ? undefined : last;

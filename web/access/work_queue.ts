@@ -1,9 +1,9 @@
 import { PassingError } from "../../lib/core/errors.ts";
 
-/** Too much of the same work is going on: the request can be repeated in a moment. */
+/** The error for too many concurrent tasks. The request can be repeated in a moment. */
 export class BusyError extends PassingError {}
 
-/** Runs a bounded number of tasks at once, lets a bounded number wait in order, and refuses the rest. */
+/** Runs a bounded number of tasks at the same time, queues a bounded number, and rejects the rest. */
 export class WorkQueue {
   readonly #runningMax: number;
   readonly #waitingMax: number;
@@ -15,7 +15,7 @@ export class WorkQueue {
     this.#waitingMax = waitingMax;
   }
 
-  /** @throws {BusyError} where as many wait as may */
+  /** @throws {BusyError} if the queue is full */
   async run<Result>(task: () => Promise<Result>): Promise<Result> {
     await this.#enter();
     try {
@@ -40,7 +40,7 @@ export class WorkQueue {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The place of a task that ended goes to the next one: no other task comes in between. */
+  /** Passes the place of a finished task to the next in the queue, so that no other task takes it. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#running--;

@@ -4,8 +4,8 @@ import { EVENTS_MAX } from "../access/read_body.ts";
 import { GROUPS, STATES } from "../fleet/node_view.ts";
 
 /**
- * What the API answers. The OpenAPI description is made of these schemas, and answers are of their types. Fields may be
- * added: readers ignore those that they do not know. To the public, fields with hosts, paths, errors and reasons are
+ * The answers of the API. The OpenAPI description is generated from these schemas, and answers have their types. Later
+ * versions may add fields, which readers ignore. For the public, fields with hosts, paths, errors and reasons are
  * `null` or empty.
  */
 
@@ -228,7 +228,7 @@ export const Failure = z.object({
 }).meta({ id: "Failure", description: "Why the request failed" });
 export type Failure = z.infer<typeof Failure>;
 
-/** What nodes post. */
+/** The request body of nodes. */
 export const Batch = z.array(
   Envelope.extend({ data: z.record(z.string(), z.unknown()) }).meta({
     id: "Event",
@@ -236,7 +236,7 @@ export const Batch = z.array(
   }),
 ).max(EVENTS_MAX).meta({ id: "Batch", description: "Events of one node, in any order" });
 
-/** Every schema that the description names. */
+/** All schemas in the description. */
 export const SCHEMAS = {
   Fleet,
   NodeDetails,

@@ -3,7 +3,7 @@ import type { NodeView } from "../fleet/node_view.ts";
 import { spoken, type Tone, toneOfState } from "../fleet/tone.ts";
 import { shownText } from "../shared/shown_text.ts";
 
-/** Seen on a light and on a dark page, with white letters on it. */
+/** Colours that are visible on light and dark pages and behind white text. */
 const COLOURS: Readonly<Record<Tone | "unknown", string>> = {
   good: "#1a7f4e",
   quiet: "#5c6773",
@@ -14,13 +14,13 @@ const COLOURS: Readonly<Record<Tone | "unknown", string>> = {
 };
 const LABEL_COLOUR = "#30363d";
 
-/** As wide as a line of a README allows. */
+/** Longer texts would not fit into a line of a README. */
 const TEXT_CHARS_MAX = 40;
-/** Verdana at 11 px; `textLength` makes the text as wide as the badge, whatever font draws it. */
+/** Width of Verdana at 11 px. `textLength` fits the text to the badge in any font. */
 const CHAR_WIDTH = 6.6;
 const PADDING = 6;
 
-/** Returns the badge of a node: its name, with its state or its active release. */
+/** Returns the badge of a node: its name and its state or active release. */
 export function badgeOf({ row, state }: NodeView, show: "state" | "release"): string {
   const { node, active } = row;
   const tone = toneOfState(state.kind);
@@ -63,5 +63,5 @@ function escapeXml(text: string): string {
   return text.replace(/[<>&"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** Of a node that the viewer does not know. */
+/** The badge for an unknown node. */
 export const UNKNOWN_BADGE = badgeSvg("model-sync", "unknown node", COLOURS.unknown);

@@ -2,10 +2,10 @@ import { quote } from "../../lib/core/quote.ts";
 import type { Denial } from "../access/refusals.ts";
 import { EVENT_LIMITS, EVENTS_MAX, SEND_LESS } from "../access/read_body.ts";
 
-/** Longer names are cut: an answer is a line. */
+/** Longer names are cut. */
 const NAME_CHARS_MAX = 200;
 
-/** Why requests are not answered otherwise. */
+/** Error answers of the API. */
 export const FAILURES = {
   tooManyEvents: (count: number) => ({
     status: 413,

@@ -4,21 +4,21 @@ import { type NodeView, STATES } from "../fleet/node_view.ts";
 import { byUrgency, type FleetView } from "../fleet/view_fleet.ts";
 import type { IncidentRow } from "../store/rows.ts";
 
-/** Nodes with series of their own: twice as many as the pages are made for, at some ten series each. */
+/** Nodes with series of their own: twice as many as pages are designed for, at about ten series each. */
 export const METRICS_NODES_MAX = 2_000;
 
 const PREFIX = "model_sync_dashboard";
 
-/** What the metrics are made of. */
+/** The source of the metrics. */
 export interface MetricsSource {
   readonly view: FleetView;
-  /** Those that are open. */
+  /** The open ones. */
   readonly incidents: readonly IncidentRow[];
   readonly counts: IngestCounts;
   readonly subscribers: number;
 }
 
-/** Returns the metrics of the fleet, and of this process. Of a larger fleet, the nodes with problems come first. */
+/** Returns the metrics of the fleet and of this process. In a fleet above the limit, nodes with problems come first. */
 export function dashboardMetrics({ view, incidents, counts, subscribers }: MetricsSource): Family[] {
   const nodes = view.nodes.length <= METRICS_NODES_MAX
     ? view.nodes
@@ -158,28 +158,31 @@ function secondsOf(time: string | null): number | null {
   return time === null ? null : Date.parse(time) / 1000;
 }
 
-/** Bounds of the durations of ingests, in seconds: a batch of a daemon takes milliseconds, a full one some tenths. */
+/**
+ * Histogram buckets for the time to store a batch, in seconds: a daemon's batch takes milliseconds, a full one tenths
+ * of a second.
+ */
 export const INGEST_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10] as const;
 
-/** What this process has taken in since it started, for `/metrics`. */
+/** Counts of the events that this process has received since it started, for `/metrics`. */
 export class IngestCounts {
   accepted = 0;
   unknownTypes = 0;
   invalid = 0;
-  /** Batches that the database did not take. */
+  /** Batches that could not be stored. */
   failed = 0;
-  /** Durations of ingests, by {@link INGEST_BUCKETS}: how many were within each, and longer than all. */
+  /** Number of batches by {@link INGEST_BUCKETS}; the last entry counts longer ones. */
   readonly durations: number[] = Array.from({ length: INGEST_BUCKETS.length + 1 }, () => 0);
   durationSeconds = 0;
 
-  /** Notes a batch that was taken. */
+  /** Counts a stored batch. */
   note(taken: { readonly accepted: number; readonly unknownTypes: number; readonly invalid: number }): void {
     this.accepted += taken.accepted;
     this.unknownTypes += taken.unknownTypes;
     this.invalid += taken.invalid;
   }
 
-  /** Notes how long an ingest took. */
+  /** Records the time that a batch took. */
   time(seconds: number): void {
     const found = INGEST_BUCKETS.findIndex((bound) => seconds <= bound);
     const index = found === -1 ? INGEST_BUCKETS.length : found;

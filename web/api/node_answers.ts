@@ -60,13 +60,13 @@ function reportAnswer({ heartbeatAt: _, ...report }: Report): NodeDetails["repor
   };
 }
 
-/** Returns a period in which a release was active. */
+/** Returns a period as the API answers it. */
 export function periodAnswer(period: ActivePeriod): Period {
   const { node, digest, sequence, at, until, runId, outcome } = period;
   return { node, digest, sequence: sequence ?? null, at, until, runId, outcome };
 }
 
-/** Returns a run as lists have it. */
+/** Returns a run as the API answers it. */
 export function runAnswer(run: RunRow): Run {
   const { carrier, release, previous, sequence, files, bytes, writtenBytes, changed, error } = run;
   return {
@@ -88,7 +88,7 @@ export function runAnswer(run: RunRow): Run {
   };
 }
 
-/** Returns the state of the fleet in a sentence and numbers. */
+/** Returns the state of the fleet as a sentence and numbers. */
 export function statusAnswer(nodes: readonly NodeView[]): Status {
   const { tone, troubled, rest } = summarize(nodes);
   return {

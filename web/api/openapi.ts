@@ -4,13 +4,13 @@ import * as answers from "./answers.ts";
 import { type Answer, API_OPERATIONS, type Media, type Operation } from "./operations.ts";
 import { PAGE_OPERATIONS } from "./page_operations.ts";
 
-/** Every operation of the dashboard. */
+/** All operations of the dashboard. */
 export const OPERATIONS: readonly Operation[] = [...API_OPERATIONS, ...PAGE_OPERATIONS];
 
-/** Where the description keeps its schemas. */
+/** The place of schemas in the description. */
 const SCHEMAS = "#/components/schemas/";
 
-/** Returns the dashboard's description in OpenAPI 3.1, made of the schemas that answers are typed by. */
+/** Returns the dashboard's OpenAPI 3.1 description, generated from the schemas of its answers. */
 export function openApiDescription(): Record<string, unknown> {
   return {
     openapi: "3.1.1",
@@ -119,23 +119,23 @@ function contentOf(media: Media): Record<string, unknown> {
   );
 }
 
-/** Each schema of an answer has an id. */
+/** Returns the id of a schema. Every schema of an answer has one. */
 function nameOf(schema: z.ZodType): string {
   const { id } = z.globalRegistry.get(schema) ?? {};
   if (id === undefined) throw new TypeError("a schema of the API has no id");
   return id;
 }
 
-/** The schemas by their ids, as JSON Schema 2020-12, which OpenAPI 3.1 uses. */
+/** Returns the schemas by id as JSON Schema 2020-12, which OpenAPI 3.1 uses. */
 function componentSchemas(): Record<string, unknown> {
   const whole = z.toJSONSchema(z.object(answers.SCHEMAS), {
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
-      // The wire's digests are the only schema that is code.
+      // The wire's digest is the only custom schema.
       if (zodSchema._zod.def.type === "custom") {
         Object.assign(jsonSchema, { type: "string", pattern: "^sha256:[0-9a-f]{64}$" });
       }
-      // Later versions add fields.
+      // Later versions may add fields.
       if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
       delete jsonSchema.id;
     },

@@ -3,7 +3,7 @@ import { BATCH_CONTENT_TYPE } from "../../lib/wire/event_names.ts";
 import * as answers from "./answers.ts";
 import { BadgeQuery, FleetQuery, LiveQuery, NodeQuery, RunQuery } from "./queries.ts";
 
-/** A media type with the schema of what it holds; without a schema, it is text that is not described further. */
+/** Media types with their schemas. Without a schema, the content is text that is not described further. */
 export type Media = Readonly<Record<string, { readonly schema?: z.ZodType }>>;
 
 /** One answer of an operation. */
@@ -22,9 +22,9 @@ export interface Operation {
   readonly route: string;
   readonly summary: string;
   readonly tag: "reports" | "fleet" | "monitoring" | "pages";
-  /** Who may call it; everybody where it is empty. */
+  /** The credentials that are accepted; empty for everyone. */
   readonly security: readonly ("nodeToken" | "readToken" | "session")[];
-  /** Whether it also answers people who did not sign in, once the operator made the dashboard public. */
+  /** Whether it also answers people who are not signed in, if the dashboard is public. */
   readonly isPublic?: boolean;
   readonly pathParameters?: Readonly<Record<string, string>>;
   readonly query?: z.ZodObject;
@@ -49,7 +49,7 @@ function failure(description: string, headers: Readonly<Record<string, string>> 
 const RETRY = { "Retry-After": "Seconds to wait" };
 const WHO = { "WWW-Authenticate": "`Bearer`" };
 
-/** What the guard answers in the place of any operation. */
+/** Answers of the guard, for all operations. */
 const GUARD = {
   400: failure("The address or the query cannot be read"),
   403: failure("The host name or the proxy is refused because the dashboard has no password"),

@@ -1,6 +1,6 @@
 import type { Answer, Media, Operation } from "./operations.ts";
 
-/** The operations for people: pages, their forms, and what they load. */
+/** The operations for people: pages, forms and static files. */
 
 const HTML: Media = { "text/html": {} };
 const TEXT: Media = { "text/plain": {} };
@@ -10,7 +10,7 @@ function page(description: string): Answer {
   return { description, content: HTML };
 }
 
-/** Refusals of the guard are plain text: they depend on nothing. */
+/** Denials of the guard are plain text, which needs no other file. */
 function refusal(description: string): Answer {
   return { description, content: { ...TEXT, ...HTML } };
 }

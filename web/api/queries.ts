@@ -4,9 +4,9 @@ import { PAGE_ROWS_MAX } from "../store/page_range.ts";
 import type { Denial } from "../access/refusals.ts";
 import { FAILURES } from "./failures.ts";
 
-/** A fleet of this size is answered whole. */
+/** The largest page: a fleet of the size that pages are designed for. */
 const NODES_MAX = 1_000;
-/** The longest name of a node, and the longest search that can find anything. */
+/** Longer than any name of a node. */
 const NAME_CHARS_MAX = 600;
 
 function limit(max: number, usual: number) {
@@ -52,7 +52,7 @@ export const LiveQuery = z.object({
   }),
 });
 
-/** Reads the query of a request; what the schema does not name is ignored. */
+/** Returns the parsed query of a request, or a denial. Unknown parameters are ignored. */
 export function parseQuery<Schema extends z.ZodType>(
   schema: Schema,
   query: Readonly<Record<string, string>>,

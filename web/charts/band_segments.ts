@@ -1,18 +1,18 @@
 import type { Activation } from "../store/rows.ts";
 
-/** A time during which one release was active. */
+/** A period in which one release was active. */
 export interface BandSegment {
   readonly digest: Activation["digest"];
   readonly sequence: number | undefined;
   readonly from: Date;
   readonly to: Date;
-  /** Whether the node rolled back from it, or it was quarantined there since. */
+  /** Whether the node rolled back from it, or quarantined it later. */
   readonly fate: "kept" | "rolled-back" | "quarantined";
 }
 
 /**
- * Returns which release was active when, oldest first, from the activations of a node in any order. One that a span
- * begins with is cut at its start; an activation of what is active already changes nothing.
+ * Returns the periods of a node's releases, oldest first, from its activations in any order. Periods are cut at the
+ * span. Activating the active release again changes nothing.
  */
 export function bandSegments(
   activations: readonly Activation[],

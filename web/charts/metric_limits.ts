@@ -1,16 +1,16 @@
 import { isZero } from "../../lib/canary/judge.ts";
 import type { MetricCourse } from "../store/rows.ts";
 
-/** A line that a metric's course is compared with. */
+/** A line in the chart of a metric. */
 export interface MetricLimit {
   readonly kind: "baseline" | "limit" | "catastrophic";
   readonly label: string;
   readonly value: number;
-  /** Whether a value is worse than the limit allows; never for the baseline. */
+  /** Returns whether a value is worse than the limit; never for the baseline. */
   readonly isBeyond: (value: number) => boolean;
 }
 
-/** Returns the lines that a canary's metric is compared with; limits only where its better direction is known. */
+/** Returns the lines of a canary's metric. Limits are known only with the metric's direction. */
 export function metricLimits(
   { baseline, direction, maxDegradation, catastrophic }: MetricCourse,
 ): readonly MetricLimit[] {

@@ -3,13 +3,15 @@ import { area, curveStepAfter } from "d3-shape";
 import type { Presence } from "../fleet/listed_release.ts";
 import { partOf, type Span } from "./time_axis.ts";
 
-/** On how many nodes a release was active, from a time on. */
+/** The number of nodes on which a release was active, from a time on. */
 export interface PresenceStep {
   readonly at: Date;
   readonly count: number;
 }
 
-/** Returns on how many nodes a release was active over a span: a step for each change, and one at each end. */
+/**
+ * Returns the number of nodes on which a release was active over a span: a step for each change, and one at each end.
+ */
 export function presenceSteps(presences: readonly Presence[], { from, to }: Span): readonly PresenceStep[] {
   const changes: { readonly ms: number; readonly by: number }[] = [];
   for (const presence of presences) {
@@ -23,7 +25,7 @@ export function presenceSteps(presences: readonly Presence[], { from, to }: Span
   for (const { ms, by } of changes) {
     const last = steps.at(-1);
     const count = (last?.count ?? 0) + by;
-    // What is active at the end of the span goes on: no step there.
+    // A release that is active at the end of the span continues: no step there.
     if (ms === to.getTime()) continue;
     if (last?.at.getTime() === ms) steps[steps.length - 1] = { at: last.at, count };
     else steps.push({ at: new Date(ms), count });
@@ -32,11 +34,11 @@ export function presenceSteps(presences: readonly Presence[], { from, to }: Span
   return [...steps, { at: to, count }];
 }
 
-/** The least height of a node among many, in pixels: it must not vanish. */
+/** The minimum height in pixels, so that one node among many stays visible. */
 const SEEN = 3;
 
 /**
- * Returns the steps as the path of an area in a drawing of this size; empty where nothing was active.
+ * Returns the steps as the path of an area of the given size; empty if nothing was active.
  *
  * @param most the count that fills the height
  */
@@ -53,7 +55,7 @@ export function presencePath(
     x: half(partOf(span, at) * width),
     y: half(height - tall(count)),
   }));
-  // Of hundreds of nodes that change in one pixel, the last one decides.
+  // If many changes fall into one pixel, the last one counts.
   const seen = places.filter(({ x }, index) => places[index + 1]?.x !== x);
   const turns = seen.filter(({ y }, index) =>
     index === 0 || index === seen.length - 1 || seen[index - 1]?.y !== y
@@ -63,7 +65,7 @@ export function presencePath(
   return path ?? "";
 }
 
-/** Half a pixel is as fine as a screen shows. */
+/** Rounds to half a pixel, which is as fine as a screen shows. */
 function half(value: number): number {
   return Math.round(value * 2) / 2;
 }

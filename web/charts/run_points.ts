@@ -7,24 +7,24 @@ export interface RunPoint {
   readonly run: RunRow;
   readonly at: Date;
   readonly value: number;
-  /** Whether it did what it was for, found nothing to do, or failed. */
+  /** Whether the run changed something, had nothing to do, or failed. */
   readonly kind: "changed" | "unchanged" | "failed";
 }
 
-/** What a chart draws of runs. */
+/** The points of a chart of runs. */
 export interface RunPoints {
   /** Oldest first. */
   readonly points: readonly RunPoint[];
-  /** Of the runs that changed something, or else of all that did not fail; `null` where there are none. */
+  /** The median of the runs that changed something, or else of all that did not fail; `null` if there are none. */
   readonly median: number | null;
-  /** Up to where the chart goes: values far beyond all others lie above it. */
+  /** The top of the chart. Values far beyond the others are cut off there. */
   readonly limit: number;
 }
 
-/** One value so much larger than nearly all others would press them flat. */
+/** A value this many times larger than nearly all others would flatten them. */
 const OUTLIER = 6;
 
-/** Returns what a chart draws of runs that have ended. */
+/** Returns the points of a chart of runs that have ended. */
 export function runPoints(runs: readonly RunRow[], unit: Unit): RunPoints {
   const points = runs.flatMap((run): RunPoint[] => {
     const value = unit === "duration" ? run.durationMs : run.writtenBytes;
@@ -33,7 +33,7 @@ export function runPoints(runs: readonly RunRow[], unit: Unit): RunPoints {
   }).sort((one, other) => one.at.getTime() - other.at.getTime());
   const done = points.filter(({ kind }) => kind !== "failed");
   const changed = done.filter(({ kind }) => kind === "changed");
-  // A run that finds nothing to do takes a moment, and would make outliers of all others.
+  // Runs with nothing to do are so short that all others would look like outliers.
   const telling = sorted(changed.length > 0 ? changed : done);
   const values = telling.length > 0 ? telling : sorted(points);
   const largest = sorted(points).at(-1) ?? 0;

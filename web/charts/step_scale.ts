@@ -8,20 +8,20 @@ export interface Step {
   readonly durationMs: number;
 }
 
-/** Where the steps of a run stand on an axis. */
+/** The scale of a run's steps. */
 export interface StepScale {
-  /** Returns where a moment of the run stands, from 0 to 1. */
+  /** Returns the position of a moment of the run, from 0 to 1. */
   readonly part: (ms: number) => number;
-  /** Whether long spans are drawn shorter than they were, so that short steps are seen beside them. */
+  /** Whether long spans are shortened so that short steps stay visible. */
   readonly isCompressed: boolean;
 }
 
-/** A step that took less than this part of a run would be a dot. */
+/** Shorter fractions of a run would be drawn as a dot. */
 const SEEN_PART = 0.02;
 
 /**
- * Returns a scale for the steps of a run. Where one step took nearly all the time, each span between two beginnings or
- * ends gets a width by the fourth root of its length: what came before what, and at the same time, stays visible.
+ * Returns a scale for the steps of a run. If one step took nearly all the time, each span between two starts or ends
+ * gets a width by the fourth root of its length: the order and overlaps of steps stay visible.
  */
 export function stepScale(steps: readonly Step[]): StepScale {
   const moments = [

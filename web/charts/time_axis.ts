@@ -9,7 +9,7 @@ export interface Tick {
   readonly label: string;
 }
 
-/** A span of time that a chart shows. */
+/** The span of time of a chart. */
 export interface Span {
   readonly from: Date;
   readonly to: Date;
@@ -17,21 +17,21 @@ export interface Span {
 
 const DAY = 86_400_000;
 
-/** Returns where a time stands in a span, from 0 to 1. */
+/** Returns the position of a time in a span, from 0 to 1. */
 export function partOf(span: Span, at: Date): number {
   const length = span.to.getTime() - span.from.getTime();
   return length <= 0 ? 1 : (at.getTime() - span.from.getTime()) / length;
 }
 
 /**
- * Returns the labels of a time axis: round times by the reader's clocks, about as many as are asked for and never many
- * more. Spans of more than two days are labelled with days.
+ * Returns the labels of a time axis: round times in the reader's zone, approximately `count` of them. Spans of more
+ * than two days are labelled with days.
  */
 export function timeTicks(span: Span, zone: string, count: number): readonly Tick[] {
   const length = span.to.getTime() - span.from.getTime();
   if (length === 0) return [momentTick(wallTime(span.from, zone))];
   if (!(length > 0)) return [];
-  // Where clocks are set meanwhile, the wall's span differs from the true one by as much.
+  // If the offset of the zone changes within the span, the span of the wall times differs by as much.
   const domain = [wallTime(span.from, zone), wallTime(span.to, zone)];
   const days = length / DAY;
   const walls = days > 2
@@ -44,10 +44,10 @@ export function timeTicks(span: Span, zone: string, count: number): readonly Tic
   return spaced(ticks, LEAST_SPACE / count);
 }
 
-/** Of the room that a label has, when there are as many as are asked for. */
+/** Minimum distance of labels, as a fraction of the space for one label. */
 const LEAST_SPACE = 0.7;
 
-/** Returns the ticks that stand far enough from the next one, from the last one on. */
+/** Returns the ticks that are far enough from the next one, starting with the last. */
 function spaced(ticks: readonly Tick[], space: number): readonly Tick[] {
   const kept: Tick[] = [];
   for (const tick of ticks.toReversed()) {
@@ -57,12 +57,12 @@ function spaced(ticks: readonly Tick[], space: number): readonly Tick[] {
   return kept;
 }
 
-/** A chart of one moment shows it in its middle. */
+/** The label of a chart with a single moment, in the middle. */
 function momentTick(wall: Date): Tick {
   return { part: 0.5, label: `${dayOfMonth(wall)}, ${clockOf(wall)}` };
 }
 
-/** Midnights, every so many days, so that the last one is the day that a span ends on. */
+/** Returns midnights at a distance of `every` days, up to the last day of the span. */
 function dayTicks(domain: readonly Date[], every: number): Date[] {
   const [from = 0, to = 0] = domain.map((date) => date.getTime());
   const ticks: Date[] = [];
@@ -70,16 +70,16 @@ function dayTicks(domain: readonly Date[], every: number): Date[] {
   return ticks;
 }
 
-/** Midnight says which day begins. */
+/** Returns the time, or the day at midnight. */
 function clockLabel(wall: Date): string {
   return wall.getTime() % DAY === 0 ? dayOfMonth(wall) : clockOf(wall);
 }
 
 /**
- * Returns a part of a width as an SVG length. Marks are placed in percent and text keeps its size, so that a chart is
- * legible at any width without a style of its own.
+ * Returns a fraction as an SVG length in percent. Marks are placed in percent and texts keep their size, so that charts
+ * are legible at any width without inline styles.
  *
- * @param part from 0 to 1; what lies beyond is cut off
+ * @param part from 0 to 1; other values are clamped
  */
 export function percent(part: number): string {
   return `${Number((Math.min(1, Math.max(0, part)) * 100).toFixed(2))}%`;

@@ -4,15 +4,15 @@ import { formatNumber } from "../../lib/canary/format.ts";
 import { formatBytes, formatDuration } from "../../lib/core/format.ts";
 import type { Tick } from "./time_axis.ts";
 
-/** What the values of a chart are. */
+/** The unit of a chart's values. */
 export type Unit = "duration" | "bytes";
 
-/** An axis of values, from 0 on. */
+/** An axis of values that starts at 0. */
 export interface ValueAxis {
   /** Where the axis ends. */
   readonly top: number;
   readonly ticks: readonly Tick[];
-  /** Returns where a value stands, from 0 at the bottom to 1 at the top. */
+  /** Returns the position of a value, from 0 at the bottom to 1 at the top. */
   readonly part: (value: number) => number;
 }
 
@@ -21,7 +21,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Distances between ticks that people count in. */
+/** Round distances between ticks. */
 const DURATIONS = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
   ...[1, 2, 5, 10, 15, 30].map((step) => step * SECOND),
@@ -33,10 +33,10 @@ const SIZES = [0, 1, 2, 3, 4].flatMap((power) =>
   [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * 1024 ** power)
 );
 
-/** More lines than this make a chart of this height restless. */
+/** More lines would clutter a chart of this height. */
 const TICKS_MAX = 4;
 
-/** Returns an axis for values from 0 to the largest, whose ticks are round in their unit. */
+/** Returns an axis for values from 0 to the largest, with round ticks. */
 export function valueAxis(largest: number, unit: Unit): ValueAxis {
   const steps = unit === "duration" ? DURATIONS : SIZES;
   const step = steps.find((step) => largest / step <= TICKS_MAX) ?? Math.max(1, largest / TICKS_MAX);
@@ -50,29 +50,29 @@ export function valueAxis(largest: number, unit: Unit): ValueAxis {
   return { top, ticks, part: (value) => scale(value) };
 }
 
-/** `5 s` and not `5.0 s`: ticks are round. */
+/** Returns `5 s` instead of `5.0 s`, because ticks are round. */
 function tickLabel(value: number, unit: Unit): string {
   return formatValue(value, unit).replace(".0 ", " ");
 }
 
-/** Returns a value for people. */
+/** Returns a value with its unit. */
 export function formatValue(value: number, unit: Unit): string {
   return unit === "duration" ? formatDuration(value) : formatBytes(value);
 }
 
-/** An axis of a metric, which may be any number. */
+/** The axis of a metric, which may have any value. */
 export interface MetricAxis {
   readonly ticks: readonly Tick[];
   readonly part: (value: number) => number;
 }
 
-/** Beyond this, a difference of two values is no number any more. */
+/** Larger values would overflow when they are subtracted. */
 const FINITE_MAX = 1e300;
 
-/** Returns an axis that all values lie within, with some air around them where they are all the same. */
+/** Returns an axis that contains all values, with a margin. */
 export function metricAxis(values: readonly number[]): MetricAxis {
   const cut = values.map((value) => Math.min(FINITE_MAX, Math.max(-FINITE_MAX, value)));
-  // Not spread into Math.min: a metric may have more samples than a call has room for arguments.
+  // Not `Math.min(...cut)`: a call has no room for that many arguments.
   let least = cut[0] ?? 0;
   let largest = least;
   for (const value of cut) {
@@ -85,7 +85,7 @@ export function metricAxis(values: readonly number[]): MetricAxis {
   return { ticks, part: (value) => scale(Math.min(FINITE_MAX, Math.max(-FINITE_MAX, value))) };
 }
 
-/** Numbers with more digits than fit beside a chart are written with an exponent. */
+/** Returns a number for a label; long ones have an exponent. */
 export function metricLabel(value: number): string {
   const text = formatNumber(value);
   return (text.length <= 7 ? text : Number(text).toExponential(1)).replace("e+", "e");

@@ -13,21 +13,23 @@ import { ReleaseChip } from "./Links.tsx";
 import { Time } from "./Time.tsx";
 
 interface ActivationBandProps {
-  /** Of one node, in any order. */
+  /** Activations of one node, in any order. */
   readonly activations: readonly Activation[];
   readonly from: Date;
   readonly to: Date;
-  /** The releases that the node keeps in quarantine. */
+  /** The releases that the node has quarantined. */
   readonly quarantined?: ReadonlySet<string>;
   readonly caption?: string;
   readonly live?: string;
 }
 
-/** Room for marks above the band. */
+/** Height for marks above the band, in pixels. */
 const HEAD = 16;
 const HEIGHT = 56;
 
-/** Renders which release was active when, as a band; releases that the node rolled back from are marked. */
+/**
+ * Renders the active releases over time as a band. Releases that the node rolled back from or quarantined are marked.
+ */
 export function ActivationBand(
   { activations, from, to, quarantined, caption = "Active releases", live }: ActivationBandProps,
 ) {
@@ -81,11 +83,11 @@ interface SegmentProps {
   readonly segment: BandSegment;
   readonly span: Span;
   readonly isLast: boolean;
-  /** Whether no mark stands where a label above the end of the band would. */
+  /** Whether the place of a label above the end of the band is free of marks. */
   readonly hasRoomAbove: boolean;
 }
 
-/** Where the label above the end of a band begins, on the narrowest screen. */
+/** Where the label above the end of the band begins on the narrowest screen. */
 const LABEL_ABOVE = 0.82;
 
 function Segment({ segment, span, isLast, hasRoomAbove }: SegmentProps) {
@@ -97,7 +99,7 @@ function Segment({ segment, span, isLast, hasRoomAbove }: SegmentProps) {
   const isAbove = isLast && hasRoomAbove && roomFor(label, width) !== "";
   const times = [segment.from, segment.to].map((time) => timeWords(time, "clock", now, zone)).join(" to ");
   return (
-    // A drawing of its own cuts off what does not fit.
+    // A nested drawing clips what does not fit.
     <>
       <svg x={percent(start)} y={HEAD} width={percent(width)} height={HEIGHT - HEAD} class={name}>
         <title>{`${label}, ${times}${segment.fate === "kept" ? "" : `, ${spoken(segment.fate)}`}`}</title>
@@ -120,19 +122,19 @@ function Segment({ segment, span, isLast, hasRoomAbove }: SegmentProps) {
 /** A cross around the origin. */
 const CROSS = "M-4 1.5-2.5 0 0 2.5 2.5 0 4 1.5 1.5 4 4 6.5 2.5 8 0 5.5-2.5 8-4 6.5-1.5 4z";
 
-/** The width of a digit, and the room at both sides of a label, in pixels. */
+/** The width of a digit and the padding of a label, in pixels. */
 const DIGIT = 6.7;
 const ROOM = 10;
-/** The narrowest plot of each of the sizes that the stylesheet knows. */
+/** The minimum width of the plot, by the stylesheet's classes. */
 const WIDTHS = [["", 250], ["from-wide", 560], ["from-widest", 960]] as const;
 
-/** Returns the class that shows a label where the chart is wide enough for it. */
+/** Returns the class that shows a label if the chart is wide enough for it. */
 function roomFor(label: string, width: number): string {
   const needed = label.length * DIGIT + ROOM;
   return WIDTHS.find(([, pixels]) => width * pixels >= needed)?.[0] ?? "never";
 }
 
-/** Returns the band in words. */
+/** Returns a text alternative for the band. */
 function bandWords(segments: readonly BandSegment[]): string {
   const last = segments.at(-1);
   if (last === undefined) return "No release was active";

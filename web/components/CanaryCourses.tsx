@@ -16,10 +16,10 @@ const TONES: Readonly<Record<string, Tone>> = {
   aborted: "warn",
 };
 
-/** Canaries with their charts; there are a few. */
+/** Canaries that are shown unfolded. */
 const AT_ONCE = 3;
 
-/** Renders how a release did in its canaries, node by node. */
+/** Renders the canaries of a release by node. */
 export function CanaryCourses({ canaries }: { readonly canaries: readonly CanaryCourse[] }) {
   return (
     <Shortened items={canaries} atOnce={AT_ONCE} noun="node">

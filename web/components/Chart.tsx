@@ -3,27 +3,27 @@ import { percent, type Tick } from "../charts/time_axis.ts";
 import { Details } from "./Details.tsx";
 
 interface ChartProps {
-  /** What the chart shows, above it. */
+  /** The caption above the chart. */
   readonly caption: ComponentChildren;
-  /** What the chart says, for those who do not see it. */
+  /** The text alternative of the chart. */
   readonly summary: string;
-  /** Of the plot, in pixels. */
+  /** The height of the plot in pixels. */
   readonly height: number;
   readonly yTicks?: readonly Tick[];
-  /** Labels of the time axis where there is room, and where there is little. */
+  /** Labels of the time axis for wide and narrow screens. */
   readonly xTicks: { readonly wide: readonly Tick[]; readonly narrow: readonly Tick[] };
-  /** What lines and marks mean. */
+  /** The legend of lines and marks. */
   readonly legend?: ComponentChildren;
-  /** Marks, as SVG that is placed in percent. */
+  /** Marks as SVG, placed in percent. */
   readonly children: ComponentChildren;
-  /** A {@link DataTable} of what is drawn. */
+  /** A {@link DataTable} with the data of the chart. */
   readonly table: ComponentChildren;
   readonly live?: string | undefined;
 }
 
 /**
- * Renders the frame of a chart: its caption, its axes, and the data behind it. Marks stretch with the page, labels keep
- * their size; on a phone there are fewer of them.
+ * Renders a chart with its caption, axes and data. Marks stretch with the page, labels keep their size, and a phone
+ * shows fewer of them.
  */
 export function Chart(
   { caption, summary, height, yTicks, xTicks, legend, children, table, live }: ChartProps,
@@ -59,7 +59,7 @@ export function Chart(
   );
 }
 
-/** Labels at the ends of an axis stay within it. */
+/** Labels within this distance of an end are aligned to the end. */
 const EDGE = 0.04;
 
 function TimeTicks({ ticks, name }: { readonly ticks: readonly Tick[]; readonly name: string }) {
@@ -88,7 +88,7 @@ interface DataTableProps {
   readonly rows: readonly (readonly ComponentChildren[])[];
 }
 
-/** Renders the data behind a chart. It scrolls sideways on a phone: its rows are compared with each other. */
+/** Renders the data of a chart. On a phone it scrolls sideways, because readers compare its rows. */
 export function DataTable({ caption, columns, rows }: DataTableProps) {
   return (
     <div class="scroll" role="group" aria-label={caption} tabIndex={0}>
@@ -109,7 +109,7 @@ export function DataTable({ caption, columns, rows }: DataTableProps) {
   );
 }
 
-/** Lines are drawn on a grid of so many units, which stretches to the width of the page. */
+/** Width of the grid on which lines are drawn. It stretches with the page. */
 export const COURSE_WIDTH = 1000;
 
 /** Renders a line that stretches with the page. */
@@ -126,7 +126,7 @@ export function Course({ path, height }: { readonly path: string; readonly heigh
   );
 }
 
-/** Renders a piece of a line for a legend. */
+/** Renders a sample of a line for a legend. */
 export function Swatch({ name }: { readonly name: string }) {
   return (
     <svg width="20" height="12" aria-hidden="true">

@@ -3,13 +3,13 @@ import { shownText } from "../shared/shown_text.ts";
 import type { TokenRow } from "../store/rows.ts";
 import { Breadcrumb, PageTitle } from "./PageTitle.tsx";
 
-/** What is asked before it is done. */
+/** A question that is asked before an action. */
 export type Question =
   | { readonly what: "rotate" | "revoke"; readonly token: TokenRow }
   | { readonly what: "forget"; readonly node: string }
   | { readonly what: "sign-everyone-out" };
 
-/** Renders a question whose answer cannot be taken back, with what will happen. */
+/** Renders a question before an action that cannot be undone, with its consequences. */
 export function ConfirmView({ question }: { readonly question: Question }) {
   const { title, text, button, action } = wordsOf(question);
   return (

@@ -6,7 +6,7 @@ interface DetailsProps {
   readonly children: ComponentChildren;
 }
 
-/** Renders what is read only on demand. */
+/** Renders folded content. */
 export function Details({ summary, children }: DetailsProps) {
   return (
     <details class="details">
@@ -16,20 +16,20 @@ export function Details({ summary, children }: DetailsProps) {
   );
 }
 
-/** So few more are shown at once: a fold would take as much room. */
+/** This many more items are shown unfolded, because a fold would need as much space. */
 const SPARE = 3;
 
 interface ShortenedProps<Item> {
   readonly items: readonly Item[];
-  /** How many are shown at once; the rest is read on demand. */
+  /** How many items are shown; the rest is folded. */
   readonly atOnce: number;
-  /** What one of them is: `node`. */
+  /** The name of one item: `node`. */
   readonly noun: string;
   /** Renders some of them. */
   readonly children: (items: readonly Item[]) => ComponentChildren;
 }
 
-/** Renders the beginning of a long list, and the rest of it folded. */
+/** Renders the beginning of a long list, with the rest folded. */
 export function Shortened<Item>({ items, atOnce, noun, children }: ShortenedProps<Item>) {
   if (items.length <= atOnce + SPARE) return <>{children(items)}</>;
   return (

@@ -8,7 +8,7 @@ import { Notice } from "./Notice.tsx";
 import { Shortened } from "./Details.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 
-/** More than a person reads; the API has them all. */
+/** The page shows no more files; the API has all of them. */
 const SHOWN_MAX = 500;
 const AT_ONCE = 25;
 
@@ -27,7 +27,7 @@ const COLUMNS = [
   { label: "Difference", align: "end" },
 ] as const;
 
-/** Renders what differs between two releases: the sums, then a file a row. */
+/** Renders the differences between two releases: the sums, then a row a file. */
 export function FileChanges({ diff }: { readonly diff: ReleaseDiff }) {
   const { changes, comparedTo, isProven } = diff;
   return (
@@ -94,7 +94,7 @@ function sizeOf(size: number | undefined): string {
   return size === undefined ? "–" : formatBytes(size);
 }
 
-/** By how much a file grew or shrank. */
+/** Returns by how much a file grew or shrank. */
 function differenceOf({ sizeBefore = 0, sizeAfter = 0 }: FileChange): string {
   const by = sizeAfter - sizeBefore;
   return by === 0 ? "–" : `${by > 0 ? "+" : "−"}${formatBytes(Math.abs(by))}`;

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { shownText } from "../shared/shown_text.ts";
 
 export interface FilterSelect {
-  /** Of the query parameter. */
+  /** The name of the query parameter. */
   readonly name: string;
   readonly label: string;
   readonly value: string;
@@ -10,20 +10,20 @@ export interface FilterSelect {
 }
 
 interface FilterBarProps {
-  /** The address of the page that filters. */
+  /** The address of the filtered page. */
   readonly action: string;
   readonly selects?: readonly FilterSelect[];
-  /** A text to search for, as the query parameter `q`. */
+  /** The search field, for the query parameter `q`. */
   readonly search?: { readonly label: string; readonly value: string };
-  /** Query parameters that stay as they are. */
+  /** Query parameters that are kept. */
   readonly kept?: Readonly<Record<string, string>>;
-  /** Whether anything is filtered: then the bar shows how to see everything again. */
+  /** Whether a filter is active. If so, the bar shows a link that removes it. */
   readonly isFiltered: boolean;
-  /** What the filter leaves: `12 of 50 nodes`. */
+  /** The result of the filter: `12 of 50 nodes`. */
   readonly children?: ComponentChildren;
 }
 
-/** Renders a form whose answers become the page's address. */
+/** Renders a form that filters through the page's address. */
 export function FilterBar({ action, selects = [], search, kept = {}, isFiltered, children }: FilterBarProps) {
   return (
     <form class="filters" method="get" action={action} data-filter>

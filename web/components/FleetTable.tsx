@@ -22,12 +22,12 @@ const COLUMNS: readonly Column[] = [
 ];
 
 interface FleetTableProps {
-  /** What the nodes are. */
+  /** The name of the group. */
   readonly caption: string;
   readonly nodes: readonly NodeView[];
 }
 
-/** Renders nodes, a row each. */
+/** Renders a table of nodes. */
 export function FleetTable({ caption, nodes }: FleetTableProps) {
   return (
     <Table caption={caption} columns={COLUMNS} live={`table:${caption}`}>
@@ -66,7 +66,10 @@ function FleetRow({ view }: { readonly view: NodeView }) {
   );
 }
 
-/** A run that is going on comes before the one that ended last: what was wrong with that stands in the state. */
+/**
+ * Renders the note of the last run. A run in progress takes precedence: the state already shows what was wrong with the
+ * previous one.
+ */
 function LastRunNote({ row: { running: [running], last } }: { readonly row: NodeRow }) {
   if (running === undefined) return last === null ? null : <Time at={last.startedAt} />;
   const { command, step, startedAt } = running;
@@ -81,7 +84,7 @@ function LastRunNote({ row: { running: [running], last } }: { readonly row: Node
 function NextRun({ view: { next, state } }: { readonly view: NodeView }) {
   const { now } = useContext(PageContext);
   if (next === null) return <>{state.kind === "paused" ? "paused" : "–"}</>;
-  // The node has not said what comes after it.
+  // The node has not reported the time after it.
   if (Date.parse(next.at) < now.getTime()) {
     return (
       <>
@@ -92,12 +95,12 @@ function NextRun({ view: { next, state } }: { readonly view: NodeView }) {
   return <Time at={next.at} style="clock" />;
 }
 
-/** How far it is behind stands beside its release. */
+/** Returns the label of a problem. How far a node is behind is shown beside its release. */
 function labelOf({ kind, label }: Trouble): string {
   return kind === "behind" ? "behind" : label;
 }
 
-/** What else there is to say of a state. */
+/** Returns the label of a state with details. */
 function stateLabel({ state, row }: NodeView): string {
   const canary = row.report?.canary;
   if (state.kind === "canary" && canary?.status === "watching") {
@@ -135,6 +138,6 @@ function Behind({ view: { lag, row, group } }: { readonly view: NodeView }) {
   const since = row.activation?.digest === row.active?.digest ? row.activation?.at : undefined;
   if (since === undefined) return null;
   const activeMs = now.getTime() - Date.parse(since);
-  // A clock that is ahead says nothing of the time since.
+  // A clock that is ahead gives no duration.
   return activeMs < 0 ? null : <>active for {formatDuration(activeMs)}</>;
 }

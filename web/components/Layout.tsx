@@ -6,14 +6,14 @@ import { PageContext } from "./PageContext.tsx";
 
 interface LayoutProps {
   readonly children: ComponentChildren;
-  /** What was searched for. */
+  /** The text of the search. */
   readonly search?: string | undefined;
 }
 
-/** Renders what stands around every page. */
+/** Renders the header and the footer of every page. */
 export function Layout({ children, search }: LayoutProps) {
   const { path } = useContext(PageContext);
-  // Of a private page, nothing else can be seen before the sign-in; of a public one, the brand leads to it.
+  // Before the sign-in, a private dashboard has no other page to link to. On a public one, the brand is a link.
   const isSignIn = path === addresses.signIn();
   return (
     <>
@@ -64,7 +64,7 @@ function SearchForm({ search }: { readonly search: string | undefined }) {
   );
 }
 
-/** What programs read. */
+/** Links to the addresses for programs. */
 function Programs() {
   const { viewer } = useContext(PageContext);
   return (
@@ -89,7 +89,7 @@ function Programs() {
   );
 }
 
-/** What the pages are, and whom they are for. */
+/** The pages of the navigation. */
 const PAGES = [
   { label: "Fleet", href: addresses.fleet(), below: "/nodes/", operator: false },
   { label: "Releases", href: addresses.releases(), below: "/releases/", operator: false },
@@ -118,7 +118,7 @@ function MainNavigation() {
   );
 }
 
-/** On the operator's own machine there is no sign-in, so that there is nothing to sign out of. */
+/** Renders the sign-in or sign-out. A dashboard without a password has neither. */
 function Account() {
   const { viewer, signedIn } = useContext(PageContext);
   if (viewer === "public") return <a class="account" href={addresses.signIn()}>Sign in</a>;

@@ -3,7 +3,7 @@ import { shownText } from "../shared/shown_text.ts";
 import { shortDigest } from "../../lib/release/manifest.ts";
 import type { ReleaseName } from "../store/rows.ts";
 
-/** Renders a node's name as a link to its page. Names from outside may be written in any direction. */
+/** Renders a node's name as a link to its page. `bdi` isolates names that are written from right to left. */
 export function NodeLink({ node }: { readonly node: string }) {
   return (
     <a class="name" href={addresses.node(node)}>

@@ -3,7 +3,7 @@ import { shownText } from "../shared/shown_text.ts";
 import { type StateKind } from "../fleet/node_view.ts";
 import type { ReachWords } from "../fleet/release_reach.ts";
 
-/** Shapes tell states apart where colours do not. */
+/** Shapes that distinguish states without colours. */
 type Shape = "disc" | "ring" | "target" | "triangle" | "square" | "cross" | "bars" | "dashed" | "dash";
 
 const PATHS: Readonly<Record<Shape, string>> = {
@@ -28,7 +28,7 @@ const SHAPES: Readonly<Record<Tone, Shape>> = {
   calm: "ring",
 };
 
-/** Renders the mark of a tone; the word beside it says what it means. */
+/** Renders the mark of a tone. The word beside it names the meaning. */
 export function Mark({ tone, shape = SHAPES[tone] }: { readonly tone: Tone; readonly shape?: Shape }) {
   return (
     <svg class={`mark tone-${tone}`} viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
@@ -37,7 +37,7 @@ export function Mark({ tone, shape = SHAPES[tone] }: { readonly tone: Tone; read
   );
 }
 
-/** Renders the outcome of a run as a shape and a word. */
+/** Renders the outcome of a run as a mark and a word. */
 export function Outcome({ outcome }: { readonly outcome: string }) {
   const tone = toneOfOutcome(outcome);
   return (
@@ -59,13 +59,13 @@ const STATE_SHAPES: Readonly<Record<StateKind, Shape>> = {
 
 interface StateBadgeProps {
   readonly state: StateKind;
-  /** Instead of the state's own word: `canary, 38 min left`, `rolled back`. */
+  /** Replaces the state's own word: `canary, 38 min left`, `rolled back`. */
   readonly label?: string;
-  /** Where a trouble weighs more than the state. */
+  /** Replaces the state's tone if a problem is more urgent. */
   readonly tone?: Tone;
 }
 
-/** Renders a node's state as a shape and a word. */
+/** Renders a node's state as a mark and a word. */
 export function StateBadge({ state, label = spoken(state), tone }: StateBadgeProps) {
   const shown = tone ?? toneOfState(state);
   const own = tone === undefined || tone === toneOfState(state);
@@ -77,7 +77,7 @@ export function StateBadge({ state, label = spoken(state), tone }: StateBadgePro
   );
 }
 
-/** Renders where a release is active, as a shape and words. */
+/** Renders where a release is active, as a mark and words. */
 export function ReachState({ words: { tone, now } }: { readonly words: ReachWords }) {
   return (
     <span class={`state tone-${tone}`}>

@@ -14,7 +14,7 @@ import { Time } from "./Time.tsx";
 
 const HEIGHT = 150;
 
-/** Renders how a canary's metric went, with its baseline and the limits that it had to keep. */
+/** Renders the samples of a canary's metric with its baseline and limits. */
 export function MetricChart({ course }: { readonly course: MetricCourse }) {
   const { zone } = useContext(PageContext);
   const name = shownText(course.name);

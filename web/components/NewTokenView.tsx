@@ -8,11 +8,11 @@ import { Notice } from "./Notice.tsx";
 interface NewTokenViewProps {
   readonly token: TokenRow;
   readonly secret: string;
-  /** Of the dashboard, as the reader's browser knows it: `https://models.example.com`. */
+  /** The dashboard's origin, as the reader's browser knows it: `https://models.example.com`. */
   readonly origin: string;
 }
 
-/** Renders a token's secret, the one time that it is shown, and where it goes. */
+/** Renders a new token's secret, which is shown only once, and how to use it. */
 export function NewTokenView({ token, secret, origin }: NewTokenViewProps) {
   const name = shownText(token.name);
   return (
@@ -75,7 +75,7 @@ function ReaderSteps({ secret, origin }: { readonly secret: string; readonly ori
   );
 }
 
-/** JSON strings are YAML: no name ends the text or becomes a key. */
+/** Returns the settings as YAML. Names are JSON strings, which are valid YAML and cannot break out. */
 function yamlOf(node: string, origin: string): string {
   return `model_sync:\n  report:\n    url: ${JSON.stringify(origin)}\n    node: ${JSON.stringify(node)}`;
 }

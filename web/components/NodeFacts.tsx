@@ -13,7 +13,7 @@ interface NodeFactsProps {
   readonly incident: IncidentRow | undefined;
 }
 
-/** Renders what there is to know of a node at a glance. */
+/** Renders the main facts about a node. */
 export function NodeFacts({ view, incident }: NodeFactsProps) {
   return <Facts facts={[...releaseFacts(view), ...timeFacts(view, incident), ...machineFacts(view.row)]} />;
 }
@@ -81,7 +81,7 @@ function timeFacts({ row, next }: NodeView, incident: IncidentRow | undefined): 
 
 function machineFacts({ host, report }: NodeRow): MaybeFact[] {
   const ofReport: MaybeFact[] = report === null ? [] : [
-    // The public sees neither.
+    // Hidden from the public.
     report.version !== "" && { label: "Version", value: shownText(report.version) },
     report.configFingerprint !== "" && {
       label: "Configuration",

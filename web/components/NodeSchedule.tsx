@@ -8,7 +8,7 @@ import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
-/** Renders when the roles of a node's daemon run; nothing for a node without a daemon. */
+/** Renders the schedule of a node's daemon; nothing for a node without a daemon. */
 export function NodeSchedule({ row }: { readonly row: NodeRow }) {
   const roles = row.report?.roles ?? [];
   if (roles.length === 0) return null;

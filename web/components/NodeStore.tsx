@@ -6,7 +6,7 @@ import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
-/** Renders the releases that a node could roll back to, and those that it refuses. */
+/** Renders the releases in a node's store and its quarantine. */
 export function NodeStore({ heartbeat }: { readonly heartbeat: Heartbeat | undefined }) {
   if (heartbeat === undefined) return null;
   const { releases, quarantine, current, previous } = heartbeat.status;

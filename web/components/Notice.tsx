@@ -12,11 +12,11 @@ interface NoticeProps {
   readonly tone: Tone;
   readonly title?: ComponentChildren;
   readonly children?: ComponentChildren;
-  /** `alert` for what answers the reader's last action with a fault, `status` for what answers it otherwise. */
+  /** `alert` for an error after the reader's last action, `status` for another result of it. */
   readonly role?: "alert" | "status";
 }
 
-/** Renders what the reader has to know before the rest. */
+/** Renders a message above the content of a page. */
 export function Notice({ tone, title, children, role }: NoticeProps) {
   return (
     <div class={`notice tone-${tone}`} role={role}>
@@ -29,7 +29,9 @@ export function Notice({ tone, title, children, role }: NoticeProps) {
   );
 }
 
-/** Renders why the page misses what the dashboard's own machine does: its nodes look as well as they did before. */
+/**
+ * Renders why runs of the dashboard's own machine are missing. Its nodes look healthy although their data is outdated.
+ */
 export function IntakeNotice({ problem }: { readonly problem: IntakeProblem | undefined }) {
   return (
     <div data-live="intake">
@@ -50,7 +52,7 @@ export function IntakeNotice({ problem }: { readonly problem: IntakeProblem | un
   );
 }
 
-/** Says why a password was not taken; nothing where it was. */
+/** Renders why a password was not accepted; nothing if it was. */
 export function PasswordNotice({ check }: { readonly check: PasswordCheck }) {
   if (check.kind === "right") return null;
   if (check.kind === "wrong") {

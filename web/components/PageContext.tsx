@@ -1,7 +1,7 @@
 import { createContext } from "preact";
 import type { Viewer } from "../shared/web.ts";
 
-/** What every component of a page may need. */
+/** Facts that every component of a page may need. */
 export interface PageFacts {
   readonly now: Date;
   /** The reader's time zone, an IANA name. */
@@ -12,8 +12,8 @@ export interface PageFacts {
   /** The path of the page, for the navigation. */
   readonly path: string;
   /**
-   * What the page knows of the fleet: the live stream goes on from there. `undefined` for a page that does not change
-   * while it is open: one that answers a form, or says what went wrong.
+   * The version of the fleet, from which the live stream continues. `undefined` for a page that does not change while
+   * it is open: an answer to a form, or an error.
    */
   readonly live: string | undefined;
 }

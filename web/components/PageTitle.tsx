@@ -2,17 +2,17 @@ import type { ComponentChildren } from "preact";
 import { shownText } from "../shared/shown_text.ts";
 
 interface PageTitleProps {
-  /** The page's one heading. */
+  /** The heading of the page. */
   readonly children: ComponentChildren;
-  /** Beside the heading: a state. */
+  /** A state beside the heading. */
   readonly aside?: ComponentChildren;
-  /** A sentence below. */
+  /** A sentence below the heading. */
   readonly lead?: ComponentChildren;
   /** The key of a region that may change while the page is open. */
   readonly live?: string;
 }
 
-/** Renders the heading of a page: what it is about, or the one sentence that says it all. */
+/** Renders the heading of a page: its subject, or its most important sentence. */
 export function PageTitle({ children, aside, lead, live }: PageTitleProps) {
   return (
     <header class="page-title" data-live={live}>
@@ -30,7 +30,7 @@ interface Crumb {
   readonly href: string;
 }
 
-/** Renders the way back up: links to the pages above this one, which is not among them. */
+/** Renders links to the parent pages. */
 export function Breadcrumb({ crumbs }: { readonly crumbs: readonly Crumb[] }) {
   return (
     <nav class="crumbs" aria-label="Breadcrumb">

@@ -3,10 +3,10 @@ import { HASH_VARIABLE } from "../access/password_source.ts";
 import { addresses, SETTINGS_FORMS } from "../shared/addresses.ts";
 import { Command, Section } from "./Section.tsx";
 
-/** How the password is set: not at all, on the settings page, or by the variable of this name. */
+/** How the password is set: not at all, on the settings page, or by a variable. */
 export type PasswordFacts = "none" | "stored" | { readonly variable: string };
 
-/** Renders how the password is set, and the form that sets it. */
+/** Renders how the password is set, and the form to change it. */
 export function PasswordSection({ password }: { readonly password: PasswordFacts }) {
   if (typeof password === "object") {
     return (
@@ -83,7 +83,7 @@ function PasswordField({ name, label, autoComplete, note }: PasswordFieldProps) 
   );
 }
 
-/** Renders how sessions end. */
+/** Renders when sessions end, and the button that ends all. */
 export function SessionsSection() {
   return (
     <Section id="sessions" title="Sessions">

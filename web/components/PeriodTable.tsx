@@ -15,9 +15,9 @@ import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 import { Section } from "./Section.tsx";
 
-/** More nodes than a person reads; the API has them all. */
+/** The page shows no more nodes; the API has all of them. */
 const SHOWN_MAX = 200;
-/** Those that matter most come first. */
+/** Nodes that are shown unfolded. The most important ones come first. */
 const AT_ONCE = 12;
 
 const TONES: Readonly<Record<NodePeriods["fate"], Tone>> = {
@@ -29,12 +29,12 @@ const TONES: Readonly<Record<NodePeriods["fate"], Tone>> = {
 };
 
 interface PeriodTableProps {
-  /** In the order in which they are shown. */
+  /** In display order. */
   readonly nodes: readonly NodePeriods[];
   readonly span: Span;
 }
 
-/** Renders where a release was active, a node a row, on one axis of time. */
+/** Renders where a release was active: a row a node, on one time axis. */
 export function PeriodTable({ nodes, span }: PeriodTableProps) {
   const { now, zone } = useContext(PageContext);
   const [from, to] = [span.from, span.to].map((time) => timeWords(time, "clock", now, zone));
@@ -101,7 +101,7 @@ interface UntilProps {
   readonly isActive: boolean;
 }
 
-/** When a period ended, and how long it was. */
+/** Renders the end and the duration of a period. */
 function Until({ period: { at, until }, isActive }: UntilProps) {
   const { now } = useContext(PageContext);
   if (until === null && !isActive) return <>end unknown</>;
@@ -146,7 +146,7 @@ function PeriodBars({ node: { periods, fate }, span }: { readonly node: NodePeri
   );
 }
 
-/** The least part of the width: a release of minutes in a month must not vanish. */
+/** Minimum width as a fraction: minutes in a month must stay visible. */
 const SEEN = 0.006;
 
 interface WhereActiveProps {
@@ -154,7 +154,7 @@ interface WhereActiveProps {
   readonly now: Date;
 }
 
-/** Renders where a release was active, from its first activation on until now, or until the last node replaced it. */
+/** Renders where a release was active, from its first activation until now or until its last node replaced it. */
 export function WhereActive({ view: { nodes }, now }: WhereActiveProps) {
   const periods = nodes.flatMap((node) => node.periods);
   if (periods.length === 0) {

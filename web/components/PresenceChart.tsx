@@ -13,12 +13,12 @@ const HEIGHT = 24;
 interface PresenceChartProps {
   readonly presences: readonly Presence[];
   readonly span: Span;
-  /** The count that fills the height: charts below each other have the same. */
+  /** The count that fills the height; the same in all rows of a table. */
   readonly most: number;
   readonly tone: Tone;
 }
 
-/** Renders on how many nodes a release was active over a time, small enough for a row of a table. */
+/** Renders on how many nodes a release was active over time, small enough for a table row. */
 export function PresenceChart({ presences, span, most, tone }: PresenceChartProps) {
   const { now, zone } = useContext(PageContext);
   const steps = presenceSteps(presences, span);
@@ -37,7 +37,7 @@ export function PresenceChart({ presences, span, most, tone }: PresenceChartProp
   );
 }
 
-/** Returns the steps in words: `Active from 12 Nov 06:02 to 13 Nov 06:01, on up to 4 nodes`. */
+/** Returns a text alternative: `Active from 12 Nov 06:02 to 13 Nov 06:01, on up to 4 nodes`. */
 function presenceWords(steps: readonly PresenceStep[], words: (at: Date) => string): string {
   const first = steps.find(({ count }) => count > 0);
   const last = steps.findLast(({ count }) => count > 0);

@@ -6,7 +6,7 @@ import { Section } from "./Section.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 import { Time } from "./Time.tsx";
 
-/** Renders when a release was published, by which node and over which carriers. */
+/** Renders the publications of a release. */
 export function PublicationTable({ publications }: { readonly publications: readonly Publication[] }) {
   const sorted = publications.toSorted((a, b) => b.at.localeCompare(a.at));
   return (

@@ -12,7 +12,7 @@ interface QuarantineNotesProps {
   readonly notes: readonly QuarantineNote[];
 }
 
-/** Renders which nodes keep a release in quarantine, why, and how to release it. */
+/** Renders which nodes have quarantined a release, why, and how to release it from quarantine. */
 export function QuarantineNotes({ digest, notes }: QuarantineNotesProps) {
   return (
     <Section title="Quarantine" note={`on ${plural(notes.length, "node")}`} id="quarantine" live="quarantine">

@@ -15,7 +15,7 @@ interface ReleaseComparisonProps {
   readonly comparison: Comparison;
 }
 
-/** Renders what differs between a release and another one, and a form that chooses the other one. */
+/** Renders the differences between a release and another one, with a form to choose the other one. */
 export function ReleaseComparison({ row, comparison }: ReleaseComparisonProps) {
   const { against, diff, typed, meant } = comparison;
   return (
@@ -44,7 +44,7 @@ export function ReleaseComparison({ row, comparison }: ReleaseComparisonProps) {
 
 function AgainstForm({ row, comparison: { near, against, typed, meant } }: ReleaseComparisonProps) {
   const { now, zone } = useContext(PageContext);
-  // The other release may be far away.
+  // The other release may be outside of the list.
   const isNear = against === undefined || near.some(({ digest }) => digest === against.digest);
   return (
     <form class="form-line against" method="get" action={`${addresses.release(row.digest)}#changes`}>
@@ -88,7 +88,7 @@ interface UnclearProps {
   readonly meant: readonly ReleaseRow[];
 }
 
-/** What was typed names no release, or several. */
+/** Renders that a text matches no release, or several. */
 function Unclear({ row, typed, meant }: UnclearProps) {
   if (meant.length === 0) {
     return (

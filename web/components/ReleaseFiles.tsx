@@ -6,11 +6,11 @@ import { Details } from "./Details.tsx";
 import { Notice } from "./Notice.tsx";
 import { Cell, Row, Table } from "./Table.tsx";
 
-/** More than a person reads; the API has them all. */
+/** The page shows no more files; the API has all of them. */
 const SHOWN_MAX = 500;
-/** So few files are shown at once. */
+/** Up to this many files are shown unfolded. */
 const OPEN_MAX = 30;
-/** As many digits as tell the files of a release apart. */
+/** Enough digits to distinguish the files of a release. */
 const SHORT_DIGITS = 12;
 
 const COLUMNS = [
@@ -24,7 +24,7 @@ interface ReleaseFilesProps {
   readonly files: readonly ListedFile[] | undefined;
 }
 
-/** Renders the files of a release, and how far their list can be trusted. */
+/** Renders the files of a release, and whether their list is verified. */
 export function ReleaseFiles({ row, files }: ReleaseFilesProps) {
   if (files === undefined || files.length === 0) {
     return (
@@ -50,7 +50,7 @@ export function ReleaseFiles({ row, files }: ReleaseFilesProps) {
   );
 }
 
-/** Whether the list gives the digest. */
+/** Renders whether the list matches the digest. */
 function Trust({ row, files }: { readonly row: ReleaseRow; readonly files: readonly ListedFile[] }) {
   if (row.fileList === "proven") {
     return <p>Verified: the digest of this list is the digest of the release.</p>;

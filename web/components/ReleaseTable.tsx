@@ -18,16 +18,16 @@ interface ReleaseTableProps {
   readonly caption: string;
   /** Newest first. */
   readonly releases: readonly ListedRelease[];
-  /** The time that the drawings show. */
+  /** The span of the drawings. */
   readonly span: Span;
-  /** Whether the releases may be of several publishers, so that each row names its own. */
+  /** Whether releases may have different publishers, so that each row names its publisher. */
   readonly namesPublishers?: boolean;
-  /** Whether any release of the page is signed: then each row says by whose key. */
+  /** Whether any release on the page is signed. If so, rows show the signer. */
   readonly isSigned: boolean;
   readonly live: string;
 }
 
-/** Renders releases, a row each, with when and where they were active on one axis of time. */
+/** Renders releases: a row each, with where they were active on one time axis. */
 export function ReleaseTable(props: ReleaseTableProps) {
   const { caption, releases, span, namesPublishers = false, isSigned, live } = props;
   const { now, zone, viewer } = useContext(PageContext);
@@ -87,7 +87,7 @@ interface ByProps {
   readonly namesPublisher: boolean;
 }
 
-/** Who published a release, and how it travels. */
+/** Renders the publisher and the carriers of a release. */
 function By({ publications, row: { carriers }, namesPublisher }: ByProps) {
   const publisher = newestPublication(publications)?.node;
   const names = shownText(carriers.join(", "));
@@ -104,7 +104,7 @@ function By({ publications, row: { carriers }, namesPublisher }: ByProps) {
   );
 }
 
-/** As many digits as tell the keys of a fleet apart. */
+/** Enough digits to distinguish the keys of a fleet. */
 const SIGNER_CHARS = 12;
 
 function signerOf({ signer }: ReleaseRow) {

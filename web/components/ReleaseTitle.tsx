@@ -7,7 +7,7 @@ import { Breadcrumb, PageTitle } from "./PageTitle.tsx";
 import { Command } from "./Section.tsx";
 import { ReachState } from "./Mark.tsx";
 
-/** Returns the name of a release for the browser's tab: `Release 42 · af9620290d58`. */
+/** Returns the name of a release for the tab: `Release 42 · af9620290d58`. */
 export function releaseTitle({ sequence, digest }: ReleaseName): string {
   return `Release ${sequence === undefined ? "" : `${sequence} · `}${shortDigest(digest)}`;
 }
@@ -17,7 +17,7 @@ interface ReleaseTitleProps {
   readonly words: ReachWords;
 }
 
-/** Renders the head of a release's page: its name, where it is active, its whole digest. */
+/** Renders the top of a release's page: its name, where it is active, and its digest. */
 export function ReleaseTitle({ release, words }: ReleaseTitleProps) {
   return (
     <>

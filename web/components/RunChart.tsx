@@ -14,21 +14,21 @@ import { PageContext } from "./PageContext.tsx";
 import { Time } from "./Time.tsx";
 
 interface RunChartProps {
-  /** Of one node, in any order; those that still run are left out. */
+  /** Runs of one node, in any order. Runs in progress are left out. */
   readonly runs: readonly RunRow[];
-  /** What is drawn: how long a run took, or how many bytes it wrote. */
+  /** The value to draw: duration or bytes written. */
   readonly measure: Unit;
   readonly caption?: string;
   readonly live?: string;
 }
 
 const HEIGHT = 150;
-/** More points than this touch each other. */
+/** More points than this are drawn smaller, because they would touch. */
 const DENSE = 90;
 
 const CAPTIONS: Readonly<Record<Unit, string>> = { duration: "Duration", bytes: "Bytes written" };
 
-/** Renders how long runs took, or how many bytes they wrote, over time. */
+/** Renders the durations or the written bytes of runs over time. */
 export function RunChart({ runs, measure, caption = CAPTIONS[measure], live }: RunChartProps) {
   const { zone } = useContext(PageContext);
   const { points, median, limit } = runPoints(runs, measure);
@@ -106,7 +106,7 @@ interface PointProps {
   readonly x: string;
   readonly y: number;
   readonly unit: Unit;
-  /** Whether its value lies above the chart. */
+  /** Whether its value is above the chart. */
   readonly isCut: boolean;
   readonly radius: number;
 }

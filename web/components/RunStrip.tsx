@@ -1,21 +1,21 @@
 import { spoken, type Tone, toneOfOutcome, TONES } from "../fleet/tone.ts";
 
-/** A strip has room for so many runs. */
+/** Runs in a strip. */
 export const STRIP_SLOTS = 30;
 
 const SLOT = 6;
 const BAR = 4;
 const HEIGHT = 22;
 
-/** How tall a bar is: what went wrong sticks out, also without colours. */
+/** Heights of bars: failures stand out even without colours. */
 const TALL: Readonly<Record<Tone, number>> = { good: 13, quiet: 5, warn: 18, bad: 22, calm: 9 };
 
-/** What a strip needs of a run. */
+/** The part of a run that a strip needs. */
 interface StripBar {
   readonly outcome: string;
 }
 
-/** Returns one SVG path for each tone among the newest runs, which stand at the right end. */
+/** Returns an SVG path for each tone of the newest runs, which are at the right end. */
 export function stripPaths(runs: readonly StripBar[]): ReadonlyMap<Tone, string> {
   const shown = runs.slice(-STRIP_SLOTS);
   const first = STRIP_SLOTS - shown.length;
@@ -29,7 +29,7 @@ export function stripPaths(runs: readonly StripBar[]): ReadonlyMap<Tone, string>
   return paths;
 }
 
-/** Returns a strip in words: `Last 30 runs: 28 good, 1 failed, 1 rolled back`. */
+/** Returns a text alternative: `Last 30 runs: 28 good, 1 failed, 1 rolled back`. */
 export function stripWords(runs: readonly StripBar[]): string {
   const shown = runs.slice(-STRIP_SLOTS);
   if (shown.length === 0) return "No runs yet";
@@ -45,7 +45,7 @@ export function stripWords(runs: readonly StripBar[]): string {
   return `Last ${shown.length === 1 ? "run" : `${shown.length} runs`}: ${words.join(", ")}`;
 }
 
-/** What is drawn of runs. Nodes stay in memory between two pages, and with them what was drawn of their runs. */
+/** The drawing of a strip. Rows of nodes stay in memory between pages, and their drawings with them. */
 interface Drawing {
   readonly paths: ReadonlyMap<Tone, string>;
   readonly words: string;
@@ -60,7 +60,7 @@ function drawingOf(runs: readonly StripBar[]): Drawing {
   return drawing;
 }
 
-/** Renders the last runs of a node, oldest at the left, as bars. The array of runs must not change afterwards. */
+/** Renders the last runs of a node as bars, oldest on the left. The array of runs must not change afterwards. */
 export function RunStrip({ runs }: { readonly runs: readonly StripBar[] }) {
   const { paths, words } = drawingOf(runs);
   const free = STRIP_SLOTS - Math.min(runs.length, STRIP_SLOTS);

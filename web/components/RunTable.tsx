@@ -17,7 +17,7 @@ interface RunTableProps {
   readonly live?: string;
 }
 
-/** Renders runs, a row each, with what they changed or why they failed. */
+/** Renders a table of runs, with what they changed or why they failed. */
 export function RunTable({ caption, runs, namesNodes = false, live }: RunTableProps) {
   const columns = [
     { label: "Run", size: "medium" as const },
@@ -58,7 +58,7 @@ function releaseOf({ release, sequence }: RunRow) {
   );
 }
 
-/** The error, or what was moved. */
+/** Renders the error, or what was changed. */
 function eventOf({ error, changed, writtenBytes }: RunRow) {
   if (error !== undefined) {
     return (

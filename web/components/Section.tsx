@@ -3,7 +3,7 @@ import { shownText } from "../shared/shown_text.ts";
 
 interface SectionProps {
   readonly title: ComponentChildren;
-  /** In small letters beside the title. */
+  /** Small text beside the title. */
   readonly note?: ComponentChildren;
   readonly children: ComponentChildren;
   /** An anchor, for links to this section. */
@@ -12,7 +12,7 @@ interface SectionProps {
   readonly live?: string;
 }
 
-/** Renders a part of a page with its heading. */
+/** Renders a section of a page with its heading. */
 export function Section({ title, note, children, id, live }: SectionProps) {
   return (
     <section class="section" id={id} data-live={live}>
@@ -28,11 +28,11 @@ export function Section({ title, note, children, id, live }: SectionProps) {
 export interface Fact {
   readonly label: string;
   readonly value: ComponentChildren;
-  /** In small letters below the value. */
+  /** Small text below the value. */
   readonly note?: ComponentChildren;
 }
 
-/** Renders what there is to know of a thing as a grid of names and values. Missing facts are left out. */
+/** Renders facts as a grid of names and values. Missing facts are left out. */
 export function Facts({ facts }: { readonly facts: readonly (Fact | null | undefined | false)[] }) {
   return (
     <dl class="facts">
@@ -52,15 +52,15 @@ export function Facts({ facts }: { readonly facts: readonly (Fact | null | undef
 }
 
 interface EmptyProps {
-  /** What there is none of: `No node has reported yet`. */
+  /** What is missing: `No node has reported yet`. */
   readonly title: string;
   /** What to do next. */
   readonly children?: ComponentChildren;
-  /** What to type next, in this order. */
+  /** Commands to run next, in this order. */
   readonly commands?: readonly string[];
 }
 
-/** Renders the place of what does not exist yet, and how to get it. */
+/** Renders an empty state, and how to change it. */
 export function Empty({ title, children, commands = [] }: EmptyProps) {
   return (
     <div class="empty">
@@ -75,7 +75,7 @@ export function Empty({ title, children, commands = [] }: EmptyProps) {
   );
 }
 
-/** Renders a command to type, with a button that copies it where scripts run. */
+/** Renders a command with a button that copies it, if scripts run. */
 export function Command({ command }: { readonly command: string }) {
   return (
     <span class="command">

@@ -9,7 +9,7 @@ import { PageTitle } from "./PageTitle.tsx";
 import { type PasswordFacts, PasswordSection, SessionsSection } from "./PasswordSection.tsx";
 import { TokenTable } from "./TokenTable.tsx";
 
-/** What the page of the settings shows. */
+/** The data of the settings page. */
 export interface SettingsFacts {
   readonly tokens: readonly TokenRow[];
   readonly settings: SettingsRow;
@@ -18,9 +18,9 @@ export interface SettingsFacts {
 
 interface SettingsViewProps {
   readonly facts: SettingsFacts;
-  /** What the reader's last form did, or why it did nothing. */
+  /** The result of the last form. */
   readonly notice?: ComponentChildren;
-  /** What was typed into a form that could not be taken. */
+  /** The entries of a form that was rejected. */
   readonly typed?: {
     readonly node?: string;
     readonly purpose?: string;
@@ -29,7 +29,7 @@ interface SettingsViewProps {
   };
 }
 
-/** Renders the settings. Every form works without a script. */
+/** Renders the settings. All forms work without scripts. */
 export function SettingsView({ facts, notice, typed = {} }: SettingsViewProps) {
   return (
     <>
@@ -135,7 +135,7 @@ function CreateToken({ kind, label, note, placeholder, charsMax, typed }: Create
   );
 }
 
-/** The form only asks: what it leads to is the question. */
+/** Renders the form that leads to the question. It changes nothing itself. */
 function ForgetNode({ typed }: { readonly typed: string | undefined }) {
   return (
     <Section id="forget" title="Remove a node" note="For a machine that no longer exists.">

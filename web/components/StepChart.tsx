@@ -5,13 +5,13 @@ import { type Tone, toneOfOutcome } from "../fleet/tone.ts";
 import { shownText } from "../shared/shown_text.ts";
 
 interface StepChartProps {
-  /** In the order of their start; they may overlap. */
+  /** In the order of their starts. They may overlap. */
   readonly steps: readonly Step[];
-  /** The run's outcome: the step that ended a failed run is marked. */
+  /** The outcome of the run: the last step of a failed run is marked. */
   readonly outcome: string;
 }
 
-/** Renders the steps of a run, with what happened at the same time below each other. It is its own table. */
+/** Renders the steps of a run on a time axis, as a table. Overlapping steps are below each other. */
 export function StepChart({ steps, outcome }: StepChartProps) {
   if (steps.length === 0) return null;
   const { part, isCompressed } = stepScale(steps);

@@ -2,19 +2,19 @@ import type { ComponentChildren } from "preact";
 
 export interface Column {
   readonly label: string;
-  /** Numbers and times to the right. */
+  /** Right-aligned, for numbers and times. */
   readonly align?: "end";
   /**
-   * How wide the column is, the same in every table that has it; what is left goes to columns without a size. Without
-   * sizes all columns are as wide as what is in them.
+   * The width of the column, the same in all tables. Columns without a size share the rest. If no column has a size,
+   * columns are as wide as their content.
    */
   readonly size?: "small" | "medium" | "large";
-  /** Takes what is left in a table without sizes. */
+  /** Takes the remaining width in a table without sizes. */
   readonly grows?: boolean;
 }
 
 interface TableProps {
-  /** What the rows are, for those who do not see the heading above. */
+  /** The name of the table for screen readers. */
   readonly caption: string;
   readonly columns: readonly Column[];
   /** {@link Row}s. */
@@ -24,8 +24,8 @@ interface TableProps {
 }
 
 /**
- * Renders a table. On a phone each row becomes a card whose cells name their column. The roles are written down because
- * browsers forget them when the layout of a table changes.
+ * Renders a table. On a phone, each row becomes a card whose cells name their columns. Roles are explicit because
+ * browsers drop them when the layout of a table changes.
  */
 export function Table({ caption, columns, children, live }: TableProps) {
   const isSized = columns.some(({ size }) => size !== undefined);
@@ -54,7 +54,7 @@ interface RowProps {
   readonly children: ComponentChildren;
   /** The key of a row that may change while the page is open. */
   readonly live?: string;
-  /** The node that the row shows. */
+  /** The node in the row. */
   readonly node?: string;
 }
 
@@ -64,13 +64,13 @@ export function Row({ children, live, node }: RowProps) {
 }
 
 interface CellProps {
-  /** The name of the column, which a phone shows beside the value; `""` for a cell that names itself. */
+  /** The name of the column, which phones show beside the value; `""` for none. */
   readonly label: string;
   readonly children: ComponentChildren;
   readonly align?: "end";
-  /** `head`: what the row is about. `wide`: takes a line of its own on a phone. */
+  /** `head`: the subject of the row. `wide`: a line of its own on a phone. */
   readonly kind?: "head" | "wide";
-  /** In small letters below the value. */
+  /** Small text below the value. */
   readonly note?: ComponentChildren;
 }
 
@@ -96,15 +96,15 @@ function classes(...names: readonly (string | undefined)[]): string | undefined 
 }
 
 interface PagerProps {
-  /** Where newer entries are; without it these are the newest. */
+  /** The address of newer entries; missing on the first page. */
   readonly newer?: string | undefined;
-  /** Where older entries are; without it these are the oldest. */
+  /** The address of older entries; missing on the last page. */
   readonly older?: string | undefined;
-  /** What is paged: `runs`. */
+  /** The name of the entries: `runs`. */
   readonly what: string;
 }
 
-/** Renders links to the entries before and after those shown; nothing where all are shown. */
+/** Renders links to newer and older entries; nothing if all are shown. */
 export function Pager({ newer, older, what }: PagerProps) {
   if (newer === undefined && older === undefined) return null;
   return (

@@ -12,7 +12,7 @@ interface TokenTableProps {
   readonly tokens: readonly TokenRow[];
 }
 
-/** Renders the tokens of a kind, each with what can be done with it. */
+/** Renders the tokens of a kind with their actions. */
 export function TokenTable({ kind, tokens }: TokenTableProps) {
   const what = kind === "node" ? "Node" : "Name";
   const columns = [
@@ -43,7 +43,7 @@ export function TokenTable({ kind, tokens }: TokenTableProps) {
   );
 }
 
-/** Uses are noted once an hour: what is newer is not known more exactly. */
+/** The time of the last use is accurate to an hour. */
 const NOTED_MS = 3_600_000;
 
 function LastUse({ usedAt }: Pick<TokenRow, "usedAt">) {
@@ -52,7 +52,7 @@ function LastUse({ usedAt }: Pick<TokenRow, "usedAt">) {
   return now.getTime() - Date.parse(usedAt) < NOTED_MS ? <>in the last hour</> : <Time at={usedAt} />;
 }
 
-/** Links to a page that asks first: it works without a script, and says what will happen. */
+/** Renders links to a page that asks for confirmation, which works without scripts. */
 function TokenActions({ token }: { readonly token: TokenRow }) {
   const name = shownText(token.name);
   return (

@@ -7,13 +7,13 @@ import { NodeLink } from "./Links.tsx";
 import { Time } from "./Time.tsx";
 
 interface TroubleListProps {
-  /** Most urgent first. Without a node the entries belong to the node of the page. */
+  /** Most urgent first. Entries without a node belong to the node of the page. */
   readonly entries: readonly { readonly node?: string; readonly trouble: Trouble }[];
   /** The key of a region that may change while the page is open. */
   readonly live?: string;
 }
 
-/** Renders what needs an operator, with what to type. */
+/** Renders problems that need an operator, with commands to run. */
 export function TroubleList({ entries, live }: TroubleListProps) {
   if (entries.length === 0) return live === undefined ? null : <ul class="troubles" data-live={live}></ul>;
   return (

@@ -2,26 +2,26 @@ import { shortDigest } from "../../lib/release/manifest.ts";
 import { byUrgency } from "./view_fleet.ts";
 import { type Group, GROUPS, type NodeView, type StateKind, STATES } from "./node_view.ts";
 
-/** Which nodes a page shows, as its address says. */
+/** The filter of the fleet page, from its address. */
 export interface FleetFilter {
   /** A part of a name, a host, a role or a release. */
   readonly search: string;
-  /** One state, or every node that needs an operator. */
+  /** One state, or `trouble`: every node that needs an operator. */
   readonly state: StateKind | "trouble" | "any";
   readonly group: Group | "any";
-  /** From 1 on; only where one group is shown whole. */
+  /** From 1; only used when a single group is shown. */
   readonly page: number;
 }
 
 /** Longer than any name. */
 export const SEARCH_CHARS_MAX = 200;
 
-/** Rows of a group on the first page: a fleet of a hundred is seen whole, a larger one by its problems. */
+/** Rows of each group on the first page: enough for a fleet of a hundred nodes. */
 export const OVERVIEW_ROWS_MAX = 40;
-/** Rows of a page that shows one group. */
+/** Rows on a page with a single group. */
 export const PAGE_ROWS_MAX = 200;
 
-/** Returns the filter that an address asks for; what it does not know counts as not asked for. */
+/** Returns the filter in an address. Unknown values are ignored. */
 export function parseFleetFilter(query: (name: string) => string | undefined): FleetFilter {
   const page = Number(query("page"));
   return {
@@ -32,12 +32,12 @@ export function parseFleetFilter(query: (name: string) => string | undefined): F
   };
 }
 
-/** Whether the filter leaves anything out. */
+/** Returns whether the filter excludes anything. */
 export function isFiltered({ search, state, group }: FleetFilter): boolean {
   return search !== "" || state !== "any" || group !== "any";
 }
 
-/** Returns the nodes that a filter leaves, problems first. */
+/** Returns the nodes that match a filter, problems first. */
 export function filterFleet(nodes: readonly NodeView[], filter: FleetFilter): NodeView[] {
   const wanted = filter.search.toLowerCase();
   return nodes.filter((node) =>
@@ -51,7 +51,7 @@ function isWantedState({ state, troubles }: NodeView, wanted: FleetFilter["state
   return wanted === "trouble" ? troubles.length > 0 : state.kind === wanted;
 }
 
-/** What a search looks at. */
+/** Returns the texts that a search matches. */
 function textsOf({ row }: NodeView): string[] {
   const { node, host, report, active } = row;
   const release = active === null ? [] : [

@@ -2,16 +2,19 @@ import type { NodeRow, PublishedName } from "../store/rows.ts";
 import { PUBLISHED_MAX } from "../store/reduce_node.ts";
 import type { Lag } from "./node_view.ts";
 
-/** What a publisher has published, newest first. */
+/** A publisher with its releases, newest first. */
 export interface Lineage {
   readonly publisher: string;
   readonly published: readonly PublishedName[];
 }
 
-/** Finds the publisher of releases: each model set has one, whose releases its consumers have. */
+/**
+ * Finds the publisher of a release. Each model set has one publisher, and its consumers have only that publisher's
+ * releases.
+ */
 export class Lineages {
   readonly all: readonly Lineage[];
-  /** A node that claims another's release later takes none of its consumers. */
+  /** If several nodes claim a release, it belongs to the first. */
   readonly #byDigest = new Map<string, { readonly lineage: Lineage; readonly receivedAt: string }>();
 
   constructor(rows: Iterable<NodeRow>) {
@@ -29,7 +32,7 @@ export class Lineages {
     }
   }
 
-  /** Returns how far a consumer is behind; `null` where it has no release, or no publisher of it reports. */
+  /** Returns how far a consumer is behind; `null` if it has no release or its publisher does not report. */
   lagOf({ active, activation }: NodeRow): Lag | null {
     if (active === null) return null;
     const found = this.#byDigest.get(active.digest) ?? this.#byDigest.get(activation?.digest ?? "");
@@ -47,18 +50,18 @@ export class Lineages {
     return { ...base, releases: newer, isAtLeast, since: sinceOf(published, newer) };
   }
 
-  /** An old release of the only publisher that there is. */
+  /** An unknown release belongs to the only publisher. */
   #only(): Lineage | undefined {
     return this.all.length === 1 ? this.all[0] : undefined;
   }
 }
 
-/** Of two at the same time, always the same one is first. */
+/** The name makes the order of equal times stable. */
 function lastPublished({ published, publisher }: Lineage): string {
   return `${published[0]?.at ?? ""} ${publisher}`;
 }
 
-/** When the first release after the one at an index was published. */
+/** Returns when the next release after the one at an index was published. */
 function sinceOf(published: readonly PublishedName[], index: number): string | null {
   return index === 0 ? null : published[index - 1]?.at ?? null;
 }

@@ -3,29 +3,29 @@ import type { ActivePeriod } from "../store/read_activations.ts";
 import type { NodeView } from "./node_view.ts";
 import { reachOf, type ReleaseReach } from "./release_reach.ts";
 
-/** From when to when a release was active on a node. */
+/** A period in which a release was active on a node. */
 export interface Presence {
   readonly from: Date;
-  /** `null` while it is active. */
+  /** `null` while the release is active. */
   readonly until: Date | null;
 }
 
 /** A release as a list shows it. */
 export interface ListedRelease extends PublishedRelease {
   readonly reach: ReleaseReach;
-  /** When it was active on any consumer. */
+  /** Its periods on all consumers. */
   readonly presences: readonly Presence[];
-  /** Whether its publisher has published nothing after it. */
+  /** Whether it is its publisher's newest release. */
   readonly isNewest: boolean;
 }
 
-/** Consumers and what was active on them. */
+/** Consumers with their periods. */
 export interface ConsumerPeriods {
   readonly consumers: readonly NodeView[];
   readonly periods: ReadonlyMap<string, readonly ActivePeriod[]>;
 }
 
-/** Returns releases with where and when each was active. */
+/** Returns releases with where and when each one was active. */
 export function listReleases(
   releases: readonly PublishedRelease[],
   { consumers, periods }: ConsumerPeriods,

@@ -7,35 +7,35 @@ import { sentence } from "../shared/words.ts";
 import { formatDuration } from "../../lib/core/format.ts";
 
 /**
- * What a node is at a moment, from its row alone. A node's due times are by its own clock; how far that is ahead is known
- * from its heartbeats.
+ * The state of a node at a moment, computed from its row. A node's due times are by its own clock; its heartbeats show
+ * how far that clock is ahead.
  */
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Two heartbeats may be lost, as while a server in between restarts. */
+/** Two heartbeats may get lost, for example while a proxy restarts. */
 const MISSED_HEARTBEATS = 3;
-/** A machine that restarts is away for that long, whatever its interval. */
+/** A restart of the machine takes this long, whatever its interval. */
 const SILENCE_MS_MIN = 3 * MINUTE_MS;
-/** Loops look at the clock every half a minute, and the word of a start takes a moment. */
+/** Loops check their schedule every half a minute, and the report of a start takes a moment. */
 const START_GRACE_MS = 2 * MINUTE_MS;
-/** Records name the second in which a run began: it is at most so much before its due time. */
+/** Records name the second in which a run began, which may be just before its due time. */
 const RECORDED_MS = 2_000;
-/** A run takes twice as long as ever before, and at least that. */
+/** A run is late after twice the longest time before, but not before this. */
 const LONG_RUN_MS_MIN = 15 * MINUTE_MS;
-/** A run of a command that has no past: as long as a training may take. */
+/** Limit for a command without earlier runs: as long as a training may take. */
 const UNKNOWN_RUN_MS_MAX = 6 * HOUR_MS;
-/** A machine that a timer starts has no schedule to report: this many runs show its rhythm. */
+/** Machines whose runs are started by a timer report no schedule. This many runs show its interval. */
 const RHYTHM_RUNS_MIN = 5;
-/** No timer is faster; a demo and an operator are. */
+/** Shorter intervals come from a demo or an operator, not from a timer. */
 const RHYTHM_MS_MIN = MINUTE_MS;
-/** Delays that timers draw, as a part of the gap. */
+/** Random delays of timers, as a fraction of the interval. */
 const RHYTHM_SPREAD = 0.2;
-/** A machine that was suspended runs its timer late, and on slow days a run takes longer. */
+/** A suspended machine starts its timer late, and runs may take longer on slow days. */
 const RHYTHM_GRACE_MS = 10 * MINUTE_MS;
 
-/** Returns what a node is now. */
+/** Returns the state of a node. */
 export function nodeState(row: NodeRow, now: Date): NodeState {
   const { report, lastReceivedAt } = row;
   if (lastReceivedAt === null) {
@@ -50,8 +50,8 @@ export function nodeState(row: NodeRow, now: Date): NodeState {
 }
 
 /**
- * Returns how long a node may be silent before that means anything: a dashboard that was away itself has to listen for
- * that long again.
+ * Returns how long a node may be silent before it counts as late or down. A dashboard that was away has to listen for
+ * this long again.
  */
 export function patienceOf({ report, strip }: NodeRow): number {
   return hasDaemon(report) ? heartbeatPatience(report) : rhythmPatience(rhythmMs(strip) ?? 0);
@@ -65,16 +65,16 @@ function rhythmPatience(gapMs: number): number {
   return gapMs + Math.max(gapMs / 4, RHYTHM_GRACE_MS);
 }
 
-/** Whether a daemon of the node was heard: the state of its store may be reported without one. */
+/** Whether a daemon of the node has reported. The state of its store may be reported without a daemon. */
 function hasDaemon(report: Report | null): report is Report {
   return report !== null && report.intervalSeconds > 0;
 }
 
-/** A daemon that sends no heartbeats. */
+/** Returns `down` for a daemon that stopped sending heartbeats. */
 function silence(report: Report, lastReceivedAt: string, now: Date): NodeState | undefined {
   const patienceMs = heartbeatPatience(report);
   const heardAt = report.heartbeatAt ?? report.receivedAt;
-  // Runs report for themselves while the daemon is away.
+  // Runs report even while the daemon is down.
   const silentMs = now.getTime() - Date.parse(heardAt);
   if (silentMs <= patienceMs) return undefined;
   const heard = lastReceivedAt > heardAt ? ", though a run reported since" : "";
@@ -92,8 +92,9 @@ function silence(report: Report, lastReceivedAt: string, now: Date): NodeState |
 }
 
 /**
- * A machine without a daemon, whose runs a timer starts. Its clock may be wrong, which no heartbeat shows: while its
- * runs go on arriving, it is on time whatever they say, and one that is dated after its arrival counts from then.
+ * Returns `late` or `down` for a machine without a daemon whose runs a timer starts. Its clock may be wrong, which no
+ * heartbeat shows: while its runs keep arriving, it is on time, and a run that is dated after its arrival counts from
+ * its arrival.
  */
 function overdueByRhythm({ strip, lastReceivedAt }: NodeRow, now: Date): NodeState | undefined {
   const gapMs = rhythmMs(strip);
@@ -115,8 +116,8 @@ function overdueByRhythm({ strip, lastReceivedAt }: NodeRow, now: Date): NodeSta
 }
 
 /**
- * Returns how far apart a timer starts the runs at most; `undefined` where no timer does. A timer shows by equal gaps: at
- * least half of them are about the middle one. Commands that an operator types come at any time.
+ * Returns the longest gap between the runs of a timer; `undefined` if no timer starts them. A timer shows by equal
+ * gaps: at least half of them are close to the median. Operators start commands at any time.
  */
 function rhythmMs(strip: readonly StripRun[]): number | undefined {
   if (strip.length < RHYTHM_RUNS_MIN) return undefined;
@@ -128,7 +129,7 @@ function rhythmMs(strip: readonly StripRun[]): number | undefined {
   return equal.length >= gaps.length / 2 ? gaps.at(-1) : undefined;
 }
 
-/** Paused is a node all of whose roles are: nothing is expected of it. */
+/** Returns `paused` if all roles of the node are paused: nothing is expected of it. */
 function pausedState(report: Report | null): NodeState | undefined {
   const pauses = report?.roles.map(({ pause }) => pause) ?? [];
   const [first] = pauses;
@@ -137,7 +138,7 @@ function pausedState(report: Report | null): NodeState | undefined {
   return { kind: "paused", since: first.since, reason: sentence(`an operator paused it${because}`) };
 }
 
-/** A due time that no run served. */
+/** Returns `late` if a due time has passed without a run. */
 function lateStart(row: NodeRow, now: Date): NodeState | undefined {
   for (const role of row.report?.roles ?? []) {
     const due = role.pause === null ? missedDue(row, role, now) : undefined;
@@ -155,7 +156,7 @@ function missedDue(row: NodeRow, { role, next, splaySeconds }: RoleRow, now: Dat
   return isOver && !isServed(row, role, next) ? { role, at: new Date(shownMs).toISOString() } : undefined;
 }
 
-/** Whether a run of the role has begun since it was due. */
+/** Returns whether a run of the role has begun since the due time. */
 function isServed({ strip, running }: NodeRow, role: string, due: string): boolean {
   const onTimeMs = Date.parse(due) - RECORDED_MS;
   return [...strip, ...running].some(({ command, startedAt }) =>
@@ -191,7 +192,7 @@ function canaryState(report: Report | null): NodeState | undefined {
   return { kind: "canary", since: canary.startedAt, reason: sentence(`its canary is paused${because}`) };
 }
 
-/** Returns what is due next on a node, by the dashboard's clock; `null` for nothing, and where that is not known. */
+/** Returns the next due time of a node, by the dashboard's clock; `null` if there is none or it is unknown. */
 export function nextDue(row: NodeRow, now: Date): Due | null {
   const dues =
     row.report?.roles.flatMap((role) => (role.pause === null ? dueOf(row, role, now) : null) ?? []) ?? [];
@@ -199,8 +200,8 @@ export function nextDue(row: NodeRow, now: Date): Due | null {
 }
 
 /**
- * Returns when a role is due next, by the dashboard's clock; `null` for never, `undefined` where a run has served the due
- * time and the node has not reported the one after it.
+ * Returns the next due time of a role, by the dashboard's clock; `null` for never, `undefined` if a run has served the
+ * due time and the node has not reported the next one.
  */
 export function dueOf(row: NodeRow, { role, next }: RoleRow, now: Date): Due | null | undefined {
   if (next === null) return null;

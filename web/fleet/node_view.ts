@@ -1,29 +1,29 @@
 import type { NodeRow, ReleaseName } from "../store/rows.ts";
 
-/** What a node is, most urgent first. */
+/** The states of a node, most urgent first. */
 export const STATES = ["down", "late", "canary", "paused", "never-reported", "up"] as const;
 export type StateKind = (typeof STATES)[number];
 
 export interface NodeState {
   readonly kind: StateKind;
-  /** When it began; `null` where that is unknown. */
+  /** When the state began; `null` if unknown. */
   readonly since: string | null;
-  /** Why, in a sentence; empty for `up`. */
+  /** The reason in a sentence; empty for `up`. */
   readonly reason: string;
 }
 
-/** What an operator has to know of a node, in the order of urgency. */
+/** A problem of a node that needs an operator. */
 export interface Trouble {
   readonly tone: "bad" | "warn";
   readonly kind: "down" | "late" | "failed" | "rolled-back" | "behind" | "fault" | "clock";
-  /** In a word or two, for the table: `rolled back`. */
+  /** A short label for tables: `rolled back`. */
   readonly label: string;
-  /** What happened, after the node's name: `rolled back to release 41`. */
+  /** The problem, worded to follow the node's name: `rolled back to release 41`. */
   readonly title: string;
-  /** Why, in a sentence or two. */
+  /** The reason in a sentence or two. */
   readonly text: string;
   readonly at: string;
-  /** What to type on the node. */
+  /** A command to run on the node. */
   readonly command?: string;
 }
 
@@ -32,11 +32,11 @@ export interface Lag {
   /** The newest release of the publisher. */
   readonly newest: ReleaseName;
   readonly publisher: string;
-  /** How many releases newer than the active one there are; `null` where that is unknown. */
+  /** Number of releases newer than the active one; `null` if unknown. */
   readonly releases: number | null;
-  /** Whether there are more than the dashboard remembers. */
+  /** Whether there are more than the dashboard keeps. */
   readonly isAtLeast: boolean;
-  /** When the first of those was published; `null` where the node is on the newest. */
+  /** When the first of those was published; `null` if the node has the newest one. */
   readonly since: string | null;
 }
 
@@ -55,9 +55,9 @@ export interface NodeView {
   readonly group: Group;
   readonly state: NodeState;
   readonly troubles: readonly Trouble[];
-  /** `null` for what is no consumer, and where no publisher reports. */
+  /** `null` for nodes that are not consumers, and if no publisher reports. */
   readonly lag: Lag | null;
   readonly next: Due | null;
-  /** How far the node's clock is ahead of the dashboard's, in milliseconds; 0 within the time that a report takes. */
+  /** Milliseconds by which the node's clock is ahead of the dashboard's; 0 within the tolerance. */
   readonly clockAheadMs: number;
 }

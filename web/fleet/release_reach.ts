@@ -3,31 +3,31 @@ import type { ReleaseName } from "../store/rows.ts";
 import type { NodeView } from "./node_view.ts";
 import type { Tone } from "./tone.ts";
 
-/** Where a release is and was active. Every consumer counts once: as what is most urgent to know. */
+/** Where a release is and was active. Every consumer counts once, under its most urgent state. */
 export interface ReleaseReach {
-  /** Nodes on which it is active. */
+  /** Nodes where it is active. */
   readonly active: readonly string[];
-  /** Those of them that watch it by a canary. */
+  /** Those of them where it is in canary. */
   readonly inCanary: readonly string[];
   /** Nodes that rolled back from it. */
   readonly rolledBack: readonly string[];
-  /** Nodes that keep it in quarantine and did not roll back from it. */
+  /** Nodes that quarantined it and did not roll back from it. */
   readonly quarantined: readonly string[];
-  /** Nodes on which another release took its place. */
+  /** Nodes where another release replaced it. */
   readonly replaced: readonly string[];
-  /** Consumers of its model set; 0 where that is unknown. */
+  /** Number of consumers of its model set; 0 if unknown. */
   readonly consumers: number;
 }
 
-/** Canaries that have no verdict. */
+/** States of canaries without a verdict. */
 export const OPEN_CANARY: readonly string[] = ["watching", "paused"];
 
 /**
  * Returns where a release is and was active.
  *
  * @param consumers the consumers of the fleet
- * @param periods what was active, by node
- * @param publishers who published it
+ * @param periods the periods by node
+ * @param publishers the nodes that published the release
  */
 export function reachOf(
   digest: ReleaseName["digest"],
@@ -56,16 +56,16 @@ export function reachOf(
   return { active, inCanary, rolledBack, quarantined, replaced, consumers: ofSet };
 }
 
-/** A reach in words, with the tone of what is most urgent. */
+/** A reach in words, with the tone of its most urgent part. */
 export interface ReachWords {
   readonly tone: Tone;
-  /** Where it is now: `active on 4 of 6`. */
+  /** Where the release is now: `active on 4 of 6`. */
   readonly now: string;
-  /** The rest: `rolled back on 1, earlier on 2`. */
+  /** The rest: `rolled back on 1, previously on 2`. */
   readonly rest: string;
 }
 
-/** Returns a reach in words. @param isNewest whether nothing was published after it */
+/** Returns a reach in words. @param isNewest whether it is the newest release of its publisher */
 export function reachWords(reach: ReleaseReach, isNewest: boolean): ReachWords {
   const { active, inCanary, rolledBack, quarantined, replaced, consumers } = reach;
   const refusals = [

@@ -8,9 +8,9 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   references: ["references-sync"],
 };
 
-/** Returns whether runs of the command serve a due time of the role; of a role of a later version, every command does. */
+/** Returns whether runs of the command serve a due time of the role. Every command serves an unknown role. */
 export function isRunOfRole(role: string, command: string): boolean {
-  // A role may be named as what every object has, such as `constructor`.
+  // A role could be named like an inherited property, such as `constructor`.
   const commands = Object.hasOwn(COMMANDS, role) ? COMMANDS[role] : undefined;
   return commands?.includes(command) ?? true;
 }
@@ -18,8 +18,8 @@ export function isRunOfRole(role: string, command: string): boolean {
 const SCHEDULED: ReadonlySet<string> = new Set(Object.values(COMMANDS).flat());
 
 /**
- * Returns the command that a node without a daemon is for: the most common one of those that a schedule runs, the later
- * of two that are as common. A node that has run none of those is named by its last command.
+ * Returns the command that a node without a daemon mainly runs: the most frequent of those that a schedule runs, of
+ * equally frequent ones the later. A node without any of those is named by its last command.
  *
  * @param runs oldest first
  */

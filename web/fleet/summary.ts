@@ -1,10 +1,10 @@
 import { plural } from "../../lib/core/format.ts";
 import type { NodeView } from "./node_view.ts";
 
-/** How the fleet is, for the top of the page. */
+/** The state of the fleet in a sentence, for the top of the page. */
 export interface Summary {
   readonly tone: "good" | "warn" | "bad" | "empty";
-  /** The nodes with problems, such as `2 of 7 nodes`; empty where none has any. */
+  /** The nodes with problems, such as `2 of 7 nodes`; empty if there are none. */
   readonly troubled: string;
   /** The rest of the sentence: `need attention. The other 5 are healthy.` */
   readonly rest: string;
@@ -12,7 +12,7 @@ export interface Summary {
   readonly title: string;
 }
 
-/** Returns the sentence that says whether all is healthy. */
+/** Returns the state of the fleet in a sentence. */
 export function summarize(nodes: readonly NodeView[]): Summary {
   const reporting = nodes.filter(({ state }) => state.kind !== "never-reported");
   const waiting = nodes.length - reporting.length;

@@ -1,6 +1,6 @@
 import type { StateKind } from "./node_view.ts";
 
-/** What a colour and a shape mean, wherever they stand. */
+/** The meanings of colours and shapes. */
 export const TONES = ["good", "quiet", "warn", "bad", "calm"] as const;
 export type Tone = (typeof TONES)[number];
 
@@ -34,7 +34,7 @@ const STATES: Readonly<Record<StateKind, Tone>> = {
   "never-reported": "quiet",
 };
 
-/** Returns the tone of a run's outcome; quiet for one that a later version of a node may report. */
+/** Returns the tone of a run's outcome; quiet for unknown outcomes. */
 export function toneOfOutcome(outcome: string): Tone {
   return Object.hasOwn(OUTCOMES, outcome) ? OUTCOMES[outcome] ?? "quiet" : "quiet";
 }
@@ -44,7 +44,7 @@ export function toneOfState(state: StateKind): Tone {
   return STATES[state];
 }
 
-/** Returns an outcome or a state as pages write it: `rolled back`, `never reported`. */
+/** Returns an outcome or a state as shown on pages: `rolled back`, `never reported`. */
 export function spoken(name: string): string {
   return name.replaceAll("-", " ");
 }

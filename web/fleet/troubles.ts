@@ -5,13 +5,13 @@ import type { NodeRow, RunRow } from "../store/rows.ts";
 import { isFailure, namesActiveRelease } from "../store/outcomes.ts";
 import type { Lag, NodeState, Trouble } from "./node_view.ts";
 
-/** A new release takes its way: the next pull, a canary elsewhere, a night. */
+/** How long a consumer may be behind: until its next pull, a canary elsewhere and a night have passed. */
 const BEHIND_PATIENCE_MS = 26 * 3_600_000;
 
-/** Less is left than most releases take, and the system's own logs soon fill it. */
+/** Most releases need more, and the system's logs soon fill the rest. */
 export const FREE_BYTES_MIN = 1024 ** 3;
 
-/** What the troubles of a node are found in. */
+/** The facts from which the problems of a node are derived. */
 export interface Circumstances {
   readonly row: NodeRow;
   readonly state: NodeState;
@@ -20,10 +20,7 @@ export interface Circumstances {
   readonly now: Date;
 }
 
-/**
- * Returns what an operator has to know of a node, most urgent first. A paused node is not judged by its runs and its
- * release.
- */
+/** Returns the problems of a node, most urgent first. Runs and releases of a paused node are not problems. */
 export function troublesOf(node: Circumstances): Trouble[] {
   const isPaused = node.state.kind === "paused";
   return [
@@ -69,11 +66,11 @@ function lastRunTrouble({ row }: Circumstances): Trouble[] {
   }];
 }
 
-/** Commands that are verbs. */
+/** Commands that are verbs: `failed to pull`. */
 const VERBS: readonly string[] = ["pull", "publish", "train", "redeploy", "prune"];
 const PULLS: readonly string[] = ["pull", "hf-pull", "artifact-pull", "runpod-pull"];
 
-/** What a run that failed did, after the node's name. */
+/** Returns what a failed run did, worded to follow the node's name. */
 function failureWords({ outcome, command }: RunRow): string {
   const work = VERBS.includes(command) ? command : `run ${command}`;
   if (outcome === "interrupted") return `was interrupted during ${command}`;
@@ -85,7 +82,7 @@ function rolledBackTrouble(row: NodeRow, last: RunRow): Trouble {
   const isRolledBackTo = row.active === null || !namesActiveRelease(last.command)
     ? ""
     : ` to release ${releaseWords(row.active)}`;
-  // A redeployment quarantines nothing: it publishes the release before again.
+  // A redeployment quarantines nothing: it publishes the previous release again.
   const replaced = last.previous === undefined || last.previous === last.release ||
       !namesActiveRelease(last.command)
     ? undefined
@@ -137,7 +134,7 @@ function faultTroubles({ row: { report } }: Circumstances): Trouble[] {
   ];
 }
 
-/** An operator may quarantine the active release; it stays active until the next pull or rollback. */
+/** A quarantined release stays active until the next pull or rollback. */
 function quarantineTrouble({ row: { active, report } }: Circumstances): Trouble[] {
   if (active === null || report === null || !report.quarantine.includes(active.digest)) return [];
   return [{
@@ -151,7 +148,10 @@ function quarantineTrouble({ row: { active, report } }: Circumstances): Trouble[
   }];
 }
 
-/** A rollback is the last run until the next pull; the quarantine keeps the node from the newest release until it ends. */
+/**
+ * Returns problems with the node's release. After a rollback, the last run shows the problem until the next pull. Then
+ * the quarantine of the newest release does.
+ */
 function releaseTroubles(node: Circumstances): Trouble[] {
   const { lag, row } = node;
   const { last, report, active } = row;
@@ -190,7 +190,7 @@ function behindTrouble({ lag, now }: Circumstances): Trouble[] {
   }];
 }
 
-/** Returns how far a node is behind, in words; empty for one on the newest release. */
+/** Returns how far a node is behind, in words; empty if it has the newest release. */
 export function behindWords({ releases, isAtLeast }: Lag): string {
   if (releases === null) return "not on the newest release";
   return releases === 0 ? "" : `${isAtLeast ? "at least " : ""}${plural(releases, "release")} behind`;

@@ -6,13 +6,13 @@ import { type Group, type NodeView, STATES } from "./node_view.ts";
 import { namesActiveRelease } from "../store/outcomes.ts";
 import { troublesOf } from "./troubles.ts";
 
-/** The whole fleet at a moment. */
+/** The fleet at a moment. */
 export interface FleetView {
   readonly nodes: readonly NodeView[];
   readonly lineages: Lineages;
 }
 
-/** Returns every node as pages show it. Pure: the same rows and the same moment give the same view. */
+/** Returns every node as pages show it. Pure. */
 export function viewFleet(rows: Iterable<NodeRow>, now: Date): FleetView {
   const all = Array.from(rows);
   const lineages = new Lineages(all);
@@ -36,7 +36,7 @@ export function viewNode(row: NodeRow, lineages: Lineages, now: Date): NodeView 
   };
 }
 
-/** A node that publishes and pulls is a consumer too: what consumers see comes first. */
+/** Returns the group of a node. One that publishes and pulls counts as a consumer. */
 function groupOf({ node, report, strip, published }: NodeRow): Group {
   const roles = report?.roles.map(({ role }) => role) ?? [];
   if (roles.some((role) => role.endsWith("client")) || node.endsWith("/client")) return "consumers";
@@ -50,13 +50,13 @@ function groupOf({ node, report, strip, published }: NodeRow): Group {
   return "consumers";
 }
 
-/** Orders nodes: problems first, the worst of them at the top, then by state and name. */
+/** Orders nodes: problems first, the worst at the top, then by state and name. */
 export function byUrgency(a: NodeView, b: NodeView): number {
   return urgency(a) - urgency(b) || STATES.indexOf(a.state.kind) - STATES.indexOf(b.state.kind) ||
     NAMES.compare(a.row.node, b.row.node);
 }
 
-/** bot-2 before bot-10. */
+/** Sorts bot-2 before bot-10. */
 const NAMES = new Intl.Collator("en", { numeric: true });
 
 function urgency({ troubles: [worst] }: NodeView): number {

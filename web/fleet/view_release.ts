@@ -4,13 +4,13 @@ import type { NodeView } from "./node_view.ts";
 import { OPEN_CANARY, reachOf, type ReachWords, reachWords } from "./release_reach.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
 
-/** What a release is to the fleet. */
+/** Where a release is and was active in the fleet. */
 export interface ReleaseView {
   readonly words: ReachWords;
   readonly nodes: readonly NodePeriods[];
 }
 
-/** Returns where a release is and was active. @param newest what publishers published last */
+/** Returns where a release is and was active. @param newest the newest release of each publisher */
 export function viewRelease(
   { row, active, publications, quarantines }: StoredRelease,
   views: readonly NodeView[],
@@ -18,24 +18,26 @@ export function viewRelease(
 ): ReleaseView {
   const nodes = periodsByNode(active, new Map(views.map((view) => [view.row.node, view])));
   const periods = new Map(nodes.map(({ node, periods }) => [node, periods]));
-  // Heartbeats list the newest of a quarantine alone.
+  // Heartbeats list only the newest entries of a quarantine.
   const noted = new Set(quarantines.map(({ node }) => node));
   const consumers = views.filter(({ group, row: { node } }) => group === "consumers" || noted.has(node));
   const reach = reachOf(row.digest, consumers, periods, new Set(publications.map(({ node }) => node)));
   return { nodes, words: reachWords(reach, newest.has(row.digest)) };
 }
 
-/** Returns what publishers published last. */
+/** Returns the newest release of each publisher. */
 export function newestDigests(lineages: readonly Lineage[]): ReadonlySet<string> {
   return new Set(lineages.flatMap(({ published: [newest] }) => newest?.digest ?? []));
 }
 
-/** When a release was active on a node. */
+/** The periods of a release on a node. */
 export interface NodePeriods {
   readonly node: string;
   /** Oldest first, at least one. */
   readonly periods: readonly ActivePeriod[];
-  /** What became of it; the last one where the node says that another release is active, and nothing more. */
+  /**
+   * What happened to the release there. `no longer active`: the node reports another active release, but no activation.
+   */
   readonly fate: "active" | "canary" | "rolled back" | "replaced" | "no longer active";
 }
 
@@ -48,11 +50,11 @@ const ORDER: readonly NodePeriods["fate"][] = [
 ];
 
 /**
- * Returns when a release was active, by node: where it is active first, then where it was rolled back, then the newest.
- * Nodes that publish are left out: what is active there serves no consumer.
+ * Returns the periods of a release by node: first nodes where it is active, then where it was rolled back, then by
+ * time. Publishers are left out, because no consumer loads what is active there.
  *
  * @param active the periods of the release, in any order
- * @param views of all nodes, by name; nodes that are not there any more are no reason to forget the past
+ * @param views all nodes by name; nodes that were removed keep their periods
  */
 export function periodsByNode(
   active: readonly ActivePeriod[],

@@ -2,19 +2,21 @@ import type { AlertsSettings } from "../../lib/config/sections/alerts.ts";
 import type { Context } from "../../lib/core/context.ts";
 import { channelsOf } from "../../lib/notifiers/channels.ts";
 
-/** Where the dashboard's alerts go to, and what sends them. */
+/** The dashboard's alert channels, and the context that sends alerts. */
 export interface Alerting {
   readonly context: Context;
   readonly settings: AlertsSettings;
 }
 
-/** Returns where alerts go to, as it is configured now; `undefined` where none go out. */
+/** Returns the current alert channels; `undefined` if no alerts are sent. */
 export type ReadAlerting = () => Promise<Alerting | undefined>;
 
-/** The section `model_sync.alerts` where there is no file, as on Deno Deploy: YAML or JSON. */
+/**
+ * The variable with the section `model_sync.alerts` as YAML or JSON, for platforms without a file, such as Deno Deploy.
+ */
 export const ALERTS_VARIABLE = "MODEL_SYNC_DASHBOARD_ALERTS";
 
-/** Returns how alerts go out, each way once, in words without addresses; empty where none do. */
+/** Returns the ways in which alerts are sent, such as `by e-mail`, without addresses; empty if there are none. */
 export async function alertWays(readAlerting: ReadAlerting): Promise<string[]> {
   const alerting = await readAlerting();
   if (alerting === undefined) return [];

@@ -3,8 +3,9 @@ import type { Context } from "../../lib/core/context.ts";
 import { type Alerting, ALERTS_VARIABLE } from "./alerting.ts";
 
 /**
- * Returns where alerts go to by the environment; `undefined` where none go out. A dashboard with a wrong setting runs
- * without alerts, and logs each complaint. Once for a process is enough: its environment stays.
+ * Returns the alert channels that the environment configures; `undefined` if no alerts are sent. With an invalid
+ * setting, the dashboard runs without alerts and logs each problem. Call it once: the environment of a process does not
+ * change.
  */
 export async function findAlerting(context: Context): Promise<Alerting | undefined> {
   if ((context.env.get(ALERTS_VARIABLE) ?? "").trim() === "") return undefined;
@@ -15,7 +16,7 @@ export async function findAlerting(context: Context): Promise<Alerting | undefin
     );
     return undefined;
   }
-  // The configuration's schema takes 30 ms to load, which a cold start need not wait for.
+  // Loaded here, because the configuration's schema takes 30 ms, which a cold start need not wait for.
   const { alertComplaints, readAlertSettings } = await import("./read_alert_settings.ts");
   try {
     return { context, settings: readAlertSettings(context.env) };
@@ -27,7 +28,7 @@ export async function findAlerting(context: Context): Promise<Alerting | undefin
   }
 }
 
-/** Returns the timeline of Deno Deploy that this is; `undefined` for production, and where this is not Deno Deploy. */
+/** Returns the timeline of Deno Deploy; `undefined` for production, and outside of Deno Deploy. */
 function otherTimeline(env: Context["env"]): string | undefined {
   const timeline = env.get("DENO_TIMELINE");
   const isOnDeploy = timeline !== undefined || env.get("DENO_DEPLOY") !== undefined;

@@ -5,7 +5,7 @@ import type { IncidentRow } from "../store/rows.ts";
 import { endingWords, lengthOf } from "./incident_words.ts";
 
 interface FeedEntry {
-  /** The same for every reader at any time. */
+  /** Stable for every reader at any time. */
   readonly id: string;
   readonly title: string;
   readonly text: string;
@@ -14,9 +14,9 @@ interface FeedEntry {
 }
 
 /**
- * Returns incidents as an Atom feed (RFC 4287), an entry for the beginning and one for the end of each.
+ * Returns incidents as an Atom feed (RFC 4287): an entry for the start and one for the end of each.
  *
- * @param origin of the dashboard, as its reader knows it
+ * @param origin the dashboard's origin, as its reader knows it
  * @param began the time of a feed without entries
  */
 export async function incidentFeed(
@@ -75,7 +75,7 @@ function entryXml(origin: string, { id, title, text, updated, address }: FeedEnt
   ].join("\n");
 }
 
-/** A UUID of version 8: made of a hash. */
+/** Returns a UUID of version 8, made from a hash. */
 async function idOf(name: string): Promise<string> {
   const hex = await sha256Hex(`model-sync incidents\n${name}`);
   const variant = (8 + parseInt(hex.charAt(16), 16) % 4).toString(16);
@@ -92,7 +92,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** What no XML may hold is spelled out or, as the last two units of a plane, left out. */
+/** Characters that XML does not allow are spelled out; U+FFFE and U+FFFF are left out. */
 function escapeXml(text: string): string {
   return shownText(text).replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char).replace(/[\ufffe\uffff]/g, "");
 }

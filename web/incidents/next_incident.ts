@@ -1,14 +1,14 @@
 import { nodeState, patienceOf } from "../fleet/node_state.ts";
 import type { IncidentRow, NodeRow, WatchRow } from "../store/rows.ts";
 
-/** Instances may have clocks that differ by a little. */
+/** Clocks of instances may differ by this much. */
 const SET_BACK_MS = 60_000;
 
 /**
- * Returns the incident of a node after a look at it; `undefined` where nothing is to be changed. Pure.
+ * Returns the changed incident of a node after a check; `undefined` if nothing changes. Pure.
  *
- * @param row `undefined` for a node that is not there any more
- * @param last the incident of the node that began last, open or over; `undefined` for none
+ * @param row `undefined` for a removed node
+ * @param last the node's last incident, open or closed; `undefined` for none
  */
 export function nextIncident(
   row: NodeRow | undefined,
@@ -26,20 +26,20 @@ export function nextIncident(
     }
     return open.kind === "late" && kind === "down" ? { ...open, kind, reason } : undefined;
   }
-  // Without news of the node, only the dashboard's own clock can have changed what it is.
+  // Without a new report of the node, only the dashboard's clock can have changed its state.
   if (open === undefined || isSetBack(row, now) || open.heard === heardOf(row)) return undefined;
   return closed(open, kind === "paused" ? "paused" : "recovered", at);
 }
 
 /**
- * Returns when an incident began: when the node's state says it did, as the fleet page shows it. Not before the dashboard
- * knew the node, and not before the node's earlier incident was over: incidents are kept in the order of their beginnings.
+ * Returns when an incident began: when the state began, as the fleet page shows it, but not before the node's first
+ * report and not before the end of its previous incident, because incidents are stored in the order of their starts.
  */
 function startOf(row: NodeRow, since: string, last: IncidentRow | undefined, at: string): string {
   const earliest = [since, row.firstReceivedAt ?? since].sort().at(-1) ?? since;
   const found = earliest < at ? earliest : at;
   if (last === undefined || last.endedAt === null || found > last.endedAt) return found;
-  // After a clock was set back, an incident may have ended in the moment that it began.
+  // After a clock was set back, an incident may have ended at the moment it began.
   return last.endedAt > last.startedAt
     ? last.endedAt
     : new Date(Date.parse(last.startedAt) + 1).toISOString();
@@ -65,18 +65,21 @@ function closed(open: IncidentRow, ending: IncidentRow["ending"], at: string): I
   return { ...open, endedAt: at > open.startedAt ? at : open.startedAt, ending };
 }
 
-/** Changes with every event of the node. */
+/** Returns a text that changes with every event of the node. */
 function heardOf({ report, last, running, lastReceivedAt }: NodeRow): string {
   return [lastReceivedAt, report?.receivedAt, last?.runId, running[0]?.runId].join(" ");
 }
 
-/** Whether the dashboard has listened to the node for long enough: since it started, and since it knows the node. */
+/**
+ * Returns whether the dashboard has listened to the node for long enough, since it started and since the node's first
+ * report.
+ */
 function isListenedTo(row: NodeRow, at: string, resumedAt: string): boolean {
   const since = Math.max(Date.parse(resumedAt), Date.parse(row.firstReceivedAt ?? at));
   return Date.parse(at) - since > patienceOf(row) && !isSetBack(row, new Date(at));
 }
 
-/** Whether the last heartbeat came later than now: the dashboard's clock was set back. */
+/** Returns whether the last heartbeat is in the future: the dashboard's clock was set back. */
 function isSetBack({ report }: NodeRow, now: Date): boolean {
   return report !== null && Date.parse(report.receivedAt) - now.getTime() > SET_BACK_MS;
 }

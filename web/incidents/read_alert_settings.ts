@@ -8,19 +8,19 @@ import { valueProblem } from "../../lib/config/value_problem.ts";
 import type { Environment } from "../../lib/core/context.ts";
 import { ALERTS_VARIABLE } from "./alerting.ts";
 
-/** Deno Deploy takes no longer values. */
+/** The limit of Deno Deploy. */
 const CHARS_MAX = 16 * 1024;
 
-/** Aliases of YAML make much of little. */
+/** YAML aliases can expand a short text to a huge one. */
 const ALIASES_MAX = 100;
 
 const HINT = `write the settings of model_sync.alerts into ${ALERTS_VARIABLE}, as YAML or JSON`;
 
 /**
- * Returns the alerts that the environment configures: no channel where the variable is blank. The secrets stay in
- * variables of their own, and are kept out of logs from here on.
+ * Returns the alert settings of the environment; without channels if the variable is blank. Secrets are in variables of
+ * their own, and are masked in logs from here on.
  *
- * @throws {ConfigError} with every complaint
+ * @throws {ConfigError} with every problem
  */
 export function readAlertSettings(env: Environment): AlertsSettings {
   const text = env.get(ALERTS_VARIABLE) ?? "";
@@ -34,7 +34,7 @@ export function readAlertSettings(env: Environment): AlertsSettings {
   throw new ConfigError(issues.flatMap((issue) => describeIssue(issue, origins)), HINT);
 }
 
-/** Returns the complaints of an error of {@link readAlertSettings}; `undefined` for any other error. */
+/** Returns the problems in an error of {@link readAlertSettings}; `undefined` for any other error. */
 export function alertComplaints(error: unknown): readonly string[] | undefined {
   return error instanceof ConfigError ? error.complaints : undefined;
 }
@@ -48,7 +48,7 @@ function parse(text: string): unknown {
   return document;
 }
 
-/** JSON is YAML. */
+/** Also parses JSON, which is YAML. */
 function documentsOf(text: string): unknown[] {
   try {
     return constructFromEvents(parseEvents(text, {}), {
@@ -66,7 +66,7 @@ function unreadable(reason: string): ConfigError {
   return new ConfigError([`${ALERTS_VARIABLE}: ${reason}`], HINT);
 }
 
-/** Who copies the section out of a file may copy its name, too. */
+/** Accepts the section with its headings, as copied from a file. */
 function withoutHeading(value: unknown): unknown {
   let settings = value;
   for (const name of ["model_sync", "alerts"]) {

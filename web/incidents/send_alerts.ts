@@ -11,20 +11,20 @@ import { IncidentRow } from "../store/rows.ts";
 import type { Web } from "../shared/web.ts";
 import type { Alerting } from "./alerting.ts";
 
-/** Alerts that one look at the nodes sends; the next one goes on. */
+/** Alerts that one check sends. The next check sends the rest. */
 const ALERTS_MAX = 20;
-/** Of these, how many at the same time: mail servers and chats take a few connections. */
+/** Alerts at the same time: mail servers and chats allow a few connections. */
 const AT_ONCE = 5;
-/** Enough for three attempts at a channel. */
+/** Enough for three attempts per channel. */
 const ALERT_MS_MAX = 30_000;
-/** After that no further alert is begun: the next look is due after a minute. */
+/** No further alert is started after this, because the next check is due in a minute. */
 const ALERTS_MS_MAX = 15_000;
 /**
- * How long an instance has for an alert that it took on; after that the instance has died, or a channel did not take the
- * alert, and it is sent again.
+ * How long an instance's claim on an alert lasts. After that, the instance has died or a channel rejected the alert,
+ * and the alert is sent again.
  */
 const CLAIM_MS = 5 * 60_000;
-/** A recovery that a channel does not take for a day is no news any more. */
+/** A recovery that could not be sent for a day is outdated. */
 const RECOVERY_MS_MAX = 24 * 3_600_000;
 
 interface KnownChannel {
@@ -35,8 +35,8 @@ interface KnownChannel {
 type Sender = Pick<Web, "kv" | "clock" | "log">;
 
 /**
- * Sends the alerts that channels have not taken yet, each at least once, and once unless an instance dies while it sends:
- * an instance takes an alert on before it sends it.
+ * Sends the alerts that channels have not accepted yet. An instance claims an alert before it sends it, so that it is
+ * sent once, or again if the instance dies.
  */
 export async function sendAlerts(sender: Sender, { context, settings }: Alerting): Promise<void> {
   const { kv, clock } = sender;
@@ -58,16 +58,18 @@ export async function sendAlerts(sender: Sender, { context, settings }: Alerting
   }
 }
 
-/** Enough to tell some channels apart. */
+/** Enough to distinguish a few channels. */
 const KEY_CHARS = 16;
 
-/** Those that were not tried before come first: a broken channel must not hold up the others. Then down before late. */
+/**
+ * Alerts that were not tried before come first, so that a broken channel does not delay others. Then down before late.
+ */
 function byUrgency(a: IncidentRow, b: IncidentRow): number {
   return Number(b.claimedUntil === null) - Number(a.claimedUntil === null) ||
     Number(b.kind === "down") - Number(a.kind === "down") || (a.startedAt < b.startedAt ? -1 : 1);
 }
 
-/** The incidents that are over and whose end is still to be alerted about, the oldest of them. */
+/** Returns the closed incidents whose recovery has not been sent to all channels, oldest first. */
 async function unsentRecoveries(kv: Deno.Kv): Promise<IncidentRow[]> {
   const wanted: Deno.KvKey[] = [];
   const options = { limit: RECOVERIES_MAX, batchSize: RECOVERIES_MAX };
@@ -77,10 +79,10 @@ async function unsentRecoveries(kv: Deno.Kv): Promise<IncidentRow[]> {
   return await readRowsOf(kv, wanted, IncidentRow);
 }
 
-/** Recoveries that are looked at: more wait until some of these are sent or a day old. */
+/** Recoveries per check. The others wait until these are sent or a day old. */
 const RECOVERIES_MAX = 200;
 
-/** The channels that have not taken the alert of an open incident, or of the end of one. */
+/** Returns the channels that have not accepted the alert of an open incident, or the recovery of a closed one. */
 function unsentOf(
   { endedAt, alertedTo, recoveryAlertedTo }: IncidentRow,
   channels: readonly KnownChannel[],
@@ -89,7 +91,7 @@ function unsentOf(
   return channels.filter(({ key }) => !taken.includes(key));
 }
 
-/** A claim that reaches further than claims do was made by a clock that was ahead. */
+/** A claim that lasts longer than usual comes from a clock that was ahead, and does not count. */
 function isClaimed({ claimedUntil }: IncidentRow, now: Date): boolean {
   const leftMs = claimedUntil === null ? 0 : Date.parse(claimedUntil) - now.getTime();
   return leftMs > 0 && leftMs <= CLAIM_MS;
@@ -139,7 +141,7 @@ async function alertOf(incident: IncidentRow): Promise<NodeAlert> {
   };
 }
 
-/** Takes the sending of an alert on. @returns the incident; `undefined` where another instance sends it or none is due */
+/** Claims an alert. @returns the incident; `undefined` if another instance sends it or none is due */
 async function claim(
   { kv, clock, log }: Sender,
   node: string,
@@ -168,7 +170,10 @@ function isOutdated({ endedAt }: IncidentRow, now: Date): boolean {
   return endedAt !== null && now.getTime() - Date.parse(endedAt) > RECOVERY_MS_MAX;
 }
 
-/** Notes which channels took an alert. Where some did not, the claim stays: they are tried again when it has expired. */
+/**
+ * Records which channels accepted an alert. If some did not, the claim stays, and they are tried again when it has
+ * expired.
+ */
 async function noteSent(
   { kv, clock }: Sender,
   sent: IncidentRow,

@@ -8,17 +8,17 @@ import type { Alerting } from "./alerting.ts";
 import { nextIncident } from "./next_incident.ts";
 import { sendAlerts } from "./send_alerts.ts";
 
-/** Changes of one look: a fleet of 1,000 nodes may go down at once. What is left is found by the next look. */
+/** Incidents that one check changes: a fleet of 1,000 nodes may go down at once. The next check changes the rest. */
 const CHANGES_MAX = 2_000;
 
-/** The alerts that follow take up to 45 s, and the next look is due after a minute. */
+/** Sending alerts takes up to 45 s after this, and the next check is due in a minute. */
 const CHANGES_MS_MAX = 10_000;
 
 /**
- * Looks at every node once: opens an incident for each that became late or down, closes those that are over, and sends
- * alerts. Several instances may look at the same time: each incident is opened, alerted about and closed once.
+ * Checks every node: opens an incident for each that became late or down, closes those that have ended, and sends
+ * alerts. Several instances may check at the same time: each incident is opened, alerted and closed once.
  *
- * @param alerting `undefined`: no alert is sent, and none is remembered to be sent
+ * @param alerting `undefined`: no alerts are sent, now or later
  */
 export async function watchIncidents(
   { kv, clock, log, fleet }: FleetWeb,
@@ -32,10 +32,10 @@ export async function watchIncidents(
 }
 
 /**
- * Opens and closes the incidents of all nodes by what they were at a time.
+ * Opens and closes the incidents of all nodes by their states at a time.
  *
- * @param watch that time, and since when the dashboard has heard every heartbeat
- * @param isAlerting whether the alert that an incident is over has to be sent
+ * @param watch that time, and since when the dashboard has received every heartbeat
+ * @param isAlerting whether recoveries must be alerted
  */
 export async function judgeNodes(
   { kv, clock, log, fleet }: FleetWeb,
@@ -56,7 +56,7 @@ export async function judgeNodes(
   }
 }
 
-/** Changes the incident of a node by what the database says now. @returns the incident, if this instance changed it */
+/** Changes the incident of a node by its current row. @returns the incident, if this instance changed it */
 async function changeIncident(
   kv: Deno.Kv,
   node: string,
@@ -73,7 +73,7 @@ async function changeIncident(
     const operation = kv.atomic();
     setIncident(operation, after);
     if (after.endedAt !== null) operation.delete(keys.openIncident(node));
-    // Open pages show the node again: time alone has changed what it is.
+    // Writes the unchanged row to make open pages refresh: only time has changed the state.
     if (row !== undefined) operation.set(keys.node(node), row).set(keys.pulse(shardOf(node)), node);
     if (isAlerting && after.ending === "recovered") {
       operation.set(keys.unsentRecovery(after.startedAt, node), node);
@@ -97,12 +97,12 @@ function sentence({ node, kind, reason, ending }: IncidentRow): string {
 }
 
 /**
- * Nodes are judged every minute. After a longer time the dashboard was away, or its clock has jumped: heartbeats that it
- * missed itself say nothing of the nodes.
+ * Nodes are checked every minute. After a longer gap, the dashboard was down or its clock jumped: heartbeats that it
+ * missed say nothing about the nodes.
  */
 const GAP_MS_MAX = 90_000;
 
-/** Notes that the nodes are judged now. @returns since when that has been done without a pause, on any instance */
+/** Records the time of this check. @returns since when checks have run without a gap, on any instance */
 export async function noteWatch(kv: Deno.Kv, now: Date): Promise<WatchRow> {
   const at = now.toISOString();
   let watch: WatchRow = { at, resumedAt: at };

@@ -2,7 +2,9 @@
 
 let region: HTMLElement | undefined;
 
-/** Makes the place that screen readers watch: they miss the first text of one that comes together with it. */
+/**
+ * Adds the live region. It is added before any text, because screen readers ignore the text that a region starts with.
+ */
 export function startAnnouncing(): void {
   region = document.createElement("p");
   region.className = "unseen";
@@ -10,7 +12,7 @@ export function startAnnouncing(): void {
   document.body.append(region);
 }
 
-/** Lets screen readers say a sentence when they are done with what they read. */
+/** Makes screen readers read a sentence when they have finished the current one. */
 export function announce(sentence: string): void {
   if (region !== undefined) region.textContent = sentence;
 }

@@ -2,13 +2,16 @@
 import { announce } from "./announce.ts";
 import { morph } from "./morph.ts";
 
-/** What may change while a page is open: its main part, and around it what is marked, the title and the icon. */
+/**
+ * The parts of an open page that are updated: the main part and, outside of it, marked elements such as the title and
+ * the icon.
+ */
 const REGIONS = "main, [data-live]:not(main *)";
 
-/** The stylesheet lets the colour fade in less. */
+/** Longer than the fade in the stylesheet. */
 const CHANGED_MS = 2_000;
 
-/** Changes the open page to what a newer copy of it says; see {@link morph} for what stays. */
+/** Updates the open page to a newer copy of it. See {@link morph} for what is kept. */
 export function applyPage(next: Document): void {
   const focused = document.activeElement;
   const restoreSelection = selection();
@@ -28,29 +31,32 @@ function keyOf(element: Element): string | undefined {
   return element.getAttribute("data-live") ?? (element.id === "" ? undefined : element.id);
 }
 
-/** Marks an element that shows a node for a moment, if more than the words of its times changes. */
+/** Highlights an element of a node briefly if more than its relative times has changed. */
 function markChanged(shown: Element, next: Element): void {
   if (!shown.hasAttribute("data-node") || substance(shown) === substance(next)) return;
-  // Into the newer one, whose attributes the shown one is about to get.
+  // On the newer element: the shown one is about to get its attributes.
   next.classList.add("changed");
   setTimeout(() => shown.classList.remove("changed"), CHANGED_MS);
 }
 
-/** The text of an element with its times as they are, whose words change by themselves. */
+/** Returns the text of an element with absolute times, because relative times change by themselves. */
 function substance(element: Element): string {
   const copy = document.importNode(element, true);
   for (const time of copy.querySelectorAll("time")) time.textContent = time.dateTime;
   return copy.textContent;
 }
 
-/** What moves loses the focus, and where an element is gone the keyboard should not start over at the top. */
+/**
+ * Restores the focus. An element that moves loses it; if it is gone, the main part gets the focus, so that the keyboard
+ * does not start over at the top.
+ */
 function keepFocus(focused: Element | null): void {
   if (focused === null || focused === document.activeElement || focused === document.body) return;
   const target = focused.isConnected ? focused : document.querySelector("main");
   if (target instanceof HTMLElement || target instanceof SVGElement) target.focus({ preventScroll: true });
 }
 
-/** Returns what selects again what is selected now, as far as it is still there: what moves loses the selection, too. */
+/** Returns a function that restores the current selection, which moved elements lose. */
 function selection(): () => void {
   const current = getSelection();
   if (current === null || current.isCollapsed) return () => {};
@@ -65,7 +71,7 @@ function selection(): () => void {
   };
 }
 
-/** What the open page says in one sentence, as it is seen: with a space between the name of a node and its state. */
+/** Returns the sentence of the page as displayed, with a space between a node's name and its state. */
 function shownSentence(): string {
   return document.querySelector<HTMLElement>("[data-sentence]")?.innerText.replace(/\s+/g, " ").trim() ?? "";
 }

@@ -1,15 +1,15 @@
 /// <reference lib="dom" />
 import { announce } from "./announce.ts";
 
-/** How long a button says that it did its work. */
+/** How long a button shows the result. */
 const SAID_MS = 2_000;
 
-/** Shows the copy buttons of a page: without scripts they would do nothing. */
+/** Shows the copy buttons of a page. They are hidden by default, because they need scripts. */
 export function showCopyButtons(root: ParentNode): void {
   for (const button of root.querySelectorAll<HTMLElement>("[data-copy]")) button.hidden = false;
 }
 
-/** Copies a text when its button is pressed, also for buttons that come later. */
+/** Copies the text of a pressed copy button. Also works for buttons that are added later. */
 export function startCopying(): void {
   showCopyButtons(document);
   document.addEventListener("click", async (event) => {
@@ -25,16 +25,16 @@ export function startCopying(): void {
   });
 }
 
-/** Whether a text is on the clipboard now. */
+/** Copies a text. @returns whether it is on the clipboard */
 async function copyText(text: string): Promise<boolean> {
   try {
-    // Missing on pages that came over plain HTTP from another machine.
+    // Not available on pages served over plain HTTP by another machine.
     if ("clipboard" in navigator) {
       await navigator.clipboard.writeText(text);
       return true;
     }
   } catch {
-    // Not allowed here: the older way may be.
+    // Permission denied. The older way may still work.
   }
   return copySelected(text);
 }

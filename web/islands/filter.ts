@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
 import type { Refresher } from "./refresher.ts";
 
-/** Typing pauses: a name is not asked for letter by letter. */
+/** Wait for a pause in typing, instead of a request for each letter. */
 const PAUSE_MS = 200;
 
-/** Filters while the reader types or chooses. The address changes as it does when the form is sent. */
+/** Applies filters while the reader types or chooses. The address becomes the one that submitting the form leads to. */
 export function startFiltering(refresher: Refresher): void {
   let pause: ReturnType<typeof setTimeout> | undefined;
   const apply = (form: HTMLFormElement) => {
@@ -38,7 +38,7 @@ function filterOf(target: EventTarget | null): HTMLFormElement | undefined {
     : undefined;
 }
 
-/** Returns the address that a form of method GET leads to, without the parameters that are empty. */
+/** Returns the address that a GET form leads to, without empty parameters. */
 export function filterAddress(action: string, entries: Iterable<readonly [string, unknown]>): string {
   const address = new URL(action);
   address.search = "";

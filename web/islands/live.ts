@@ -4,7 +4,7 @@ import { changedNodes, concernsPage } from "./live_message.ts";
 import { HIDDEN_GAP, HIDDEN_GRACE, retryDelay } from "./pace.ts";
 import type { Refresher } from "./refresher.ts";
 
-/** Follows the server's stream of changes for as long as the page is seen, and says in the footer whether it does. */
+/** Follows the server's stream of changes while the page is visible, and shows the connection's state in the footer. */
 export class Live {
   readonly #refresher: Refresher;
   #source: EventSource | undefined;
@@ -22,7 +22,7 @@ export class Live {
   start(): void {
     this.#connect();
     document.addEventListener("visibilitychange", () => document.hidden ? this.#hide() : this.#show());
-    // A page that is kept for the way back must hold no connection.
+    // A page in the back-forward cache must hold no connection.
     addEventListener("pagehide", () => this.#disconnect());
     addEventListener("pageshow", (event) => {
       if (event.persisted) this.#catchUp();
@@ -45,7 +45,7 @@ export class Live {
     });
     source.addEventListener("error", () => {
       showState("reconnecting", "Reconnecting…");
-      // Otherwise the browser connects again by itself, and says what it had last.
+      // In the other states the browser reconnects by itself and sends the last event's id.
       if (source.readyState === EventSource.CLOSED) this.#retryLater();
     });
   }
@@ -56,7 +56,10 @@ export class Live {
     this.#source = undefined;
   }
 
-  /** The page is fetched before the stream: it shows whether the session is over, and from where to go on. */
+  /**
+   * Fetches the page before it reconnects: the page shows whether the session is over, and from which version to
+   * continue.
+   */
   #retryLater(): void {
     this.#disconnect();
     this.#failures++;

@@ -6,10 +6,10 @@ import { Live } from "./live.ts";
 import { Refresher } from "./refresher.ts";
 import { startTimes } from "./times.ts";
 
-/** What scripts add to a page that works without them. */
+/** Starts the scripts of a page. Pages also work without them. */
 startAnnouncing();
 startCopying();
-// A page that another request than that of its address made, such as an error, is not asked for again.
+// Errors and answers to forms are not fetched again: their address would show another page.
 const isLive = document.body.dataset["since"] !== undefined;
 const refresher = new Refresher();
 startTimes(() => {

@@ -1,17 +1,17 @@
 /// <reference lib="dom" />
 
-/** What changes an element into what a newer page says. */
+/** How {@link morph} matches and reports elements. */
 export interface MorphRules {
-  /** The same for what is the same thing in both pages, among the children of one element. */
+  /** Returns a key that is equal for the same thing in both pages, unique among the children of one element. */
   readonly keyOf: (element: Element) => string | undefined;
-  /** Called for an element that differs, before it is changed. */
+  /** Called for each element that differs, before it is changed. */
   readonly onChange: (shown: Element, next: Element) => void;
 }
 
 /**
- * Changes an element and what is in it until it equals a newer one. Elements with the same key, or with the same name and
- * no key, in their order, are kept and changed; as few as possible are moved, because what moves loses the focus and the
- * selection. What the reader typed, chose or opened stays.
+ * Changes an element and its content until it equals a newer one. Elements with the same key, or without a key and with
+ * the same name in the same order, are kept and changed. As few elements as possible move, because moving loses the
+ * focus and the selection. Values that the reader typed, chose or opened are kept.
  */
 export function morph(shown: Element, next: Element, rules: MorphRules): void {
   if (shown.isEqualNode(next) || shown.matches("input, select, textarea")) return;
@@ -42,7 +42,7 @@ function morphChildren(shown: Element, next: Element, rules: MorphRules): void {
   const matched = matches.filter((match) => match !== undefined);
   const rise = longestRise(matched.map((match) => places.get(match) ?? 0));
   const staying = new Set(matched.filter((_, index) => rise.has(index)));
-  // From the end, so that what comes behind is in its place already.
+  // From the end, so that the next sibling is already in place.
   let behind: ChildNode | null = null;
   for (const [index, node] of Array.from(wanted.entries()).reverse()) {
     const match = matches[index];
@@ -54,7 +54,7 @@ function morphChildren(shown: Element, next: Element, rules: MorphRules): void {
   }
 }
 
-/** Returns for each wanted child the one that is shown now and becomes it, if there is one. */
+/** Returns for each wanted child the current child that becomes it; `undefined` for new ones. */
 function matchChildren(
   old: readonly ChildNode[],
   wanted: readonly ChildNode[],
@@ -68,9 +68,9 @@ function matchChildren(
   return wanted.map((node) => free.get(kindOf(node))?.shift());
 }
 
-/** Returns the places of a longest rising sequence among numbers: what may stay where it is while the rest moves. */
+/** Returns the indexes of a longest increasing subsequence: these children stay while the others move. */
 export function longestRise(numbers: readonly number[]): ReadonlySet<number> {
-  // ends[n]: the place of the least number that a rise of n + 1 numbers may end with.
+  // ends[n]: the index of the smallest number that ends an increasing sequence of n + 1 numbers.
   const ends: number[] = [];
   const before: (number | undefined)[] = [];
   for (const [place, number] of numbers.entries()) {

@@ -4,29 +4,29 @@ import { showCopyButtons } from "./copy.ts";
 import { refreshDelay, retryDelay } from "./pace.ts";
 import { noteServerTime, renderTimes } from "./times.ts";
 
-/** A page that takes longer is asked for again. */
+/** A page that takes longer is requested again. */
 const TIMEOUT_MS = 30_000;
 
-/** Fetches the page that is open again, one request at a time, and shows what is new. */
+/** Fetches the open page again, one request at a time, and shows the changes. */
 export class Refresher {
-  /** Is called once the server wants the reader to sign in; nothing is fetched any more. */
+  /** Called when the server requires a sign-in. Nothing is fetched after that. */
   onSignedOut: (signIn: string) => void = () => {};
   #isWanted = false;
   #isRunning = false;
   #isStopped = false;
   #failures = 0;
   #lastStart = -Infinity;
-  /** The address of the page as it is shown. */
+  /** The address of the content that is shown. */
   #shown = location.href;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Refreshes soon; many calls become one request. */
+  /** Refreshes soon. Several calls cause one request. */
   request(): void {
     this.#isWanted = true;
     this.#schedule();
   }
 
-  /** Refreshes at once, for a reader who waits. */
+  /** Refreshes immediately, for a reader who is waiting. */
   demand(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -58,7 +58,7 @@ export class Refresher {
       this.#isWanted = true;
     } else if (page !== "gone") {
       this.#failures = 0;
-      // The reader filters by something else by now.
+      // The reader has changed the filter since.
       if (address !== location.href) this.#isWanted = true;
       else {
         show(page);
@@ -68,14 +68,17 @@ export class Refresher {
     this.#schedule();
   }
 
-  /** Goes where the form leads: the digest of a release, say. The way back ends at what was shown, not where it leads on. */
+  /**
+   * Follows a redirect of a form, such as to the page of a release. The history keeps the address that was shown, so
+   * that "back" does not redirect again.
+   */
   #follow(address: string): void {
     this.#isStopped = true;
     history.replaceState(history.state, "", this.#shown);
     location.assign(address);
   }
 
-  /** Returns the page; `failed` where the next try may go well, `gone` where only news change anything. */
+  /** Returns the page; `failed` if a retry may succeed, `gone` if only a change on the server can help. */
   async #fetch(address: string): Promise<Document | "failed" | "gone"> {
     try {
       const response = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -91,7 +94,7 @@ export class Refresher {
       if (response.status === 404) return "gone";
       if (!response.ok) return "failed";
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      // Anything else is the page of a proxy.
+      // Otherwise the page comes from a proxy.
       return page.body.dataset["since"] === undefined ? "failed" : page;
     } catch {
       return "failed";
@@ -101,7 +104,7 @@ export class Refresher {
 
 function show(page: Document): void {
   noteServerTime(page);
-  // First as scripts would make it, so that only real changes are changes.
+  // First apply what scripts do to a page, so that only real changes count.
   renderTimes(page);
   showCopyButtons(page);
   applyPage(page);

@@ -1,22 +1,22 @@
 /// <reference lib="dom" />
 import { TIME_STYLES, timeWords } from "../shared/time_words.ts";
 
-/** `12 s ago` should not stay for a minute. */
+/** How often relative times are updated. */
 const TICK_MS = 10_000;
 
-/** For as long as the server remembers the zone. */
+/** How long the browser keeps the zone's cookie. */
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
 
-/** How far the server's clock is ahead of this machine's, as of the newest page. */
+/** Milliseconds by which the server's clock is ahead of this machine's, as of the newest page. */
 let serverAhead = 0;
 
-/** Notes the server's time of a page that arrived now: distances are those of the server's clock. */
+/** Notes the server's time of a page that just arrived: relative times use the server's clock. */
 export function noteServerTime(page: Document): void {
   const now = Date.parse(page.body.dataset["now"] ?? "");
   if (!Number.isNaN(now)) serverAhead = now - Date.now();
 }
 
-/** Writes all times of a page as they are now, in the reader's zone. */
+/** Updates all times of a page, in the reader's zone. */
 export function renderTimes(root: ParentNode): void {
   const now = new Date(Date.now() + serverAhead);
   const zone = readerZone();
@@ -24,14 +24,15 @@ export function renderTimes(root: ParentNode): void {
     const style = TIME_STYLES.find((style) => style === time.dataset["time"]);
     if (style === undefined) continue;
     const words = timeWords(new Date(time.dateTime), style, now, zone);
-    // A text that is written anew loses the reader's selection.
+    // Replacing a text removes the reader's selection.
     if (time.textContent !== words) time.textContent = words;
   }
 }
 
 /**
- * Keeps the times of the page right, in the reader's zone, and tells the server the zone for the next page.
- * @param refresh is called if the server wrote this page in another zone: charts have times, too
+ * Keeps the times of the page current in the reader's zone, and stores the zone in a cookie for the next page.
+ *
+ * @param refresh called if the server rendered this page in another zone: charts contain times, too
  */
 export function startTimes(refresh: () => void): void {
   noteServerTime(document);
@@ -55,7 +56,7 @@ function readerZone(): string {
 }
 
 function rememberZone(zone: string): void {
-  // Names of zones hold nothing else; what does would not be one cookie.
+  // Zone names contain no other characters. Others could break the cookie.
   if (!/^[\w+\-/]+$/.test(zone)) return;
   const secure = location.protocol === "https:" ? "; Secure" : "";
   document.cookie = `zone=${zone}; Path=/; Max-Age=${YEAR_SECONDS}; SameSite=Lax${secure}`;

@@ -16,30 +16,30 @@ import { ingest } from "../store/ingest.ts";
 import { keys } from "../store/keys.ts";
 import type { Web } from "../shared/web.ts";
 
-/** How soon a page shows what this machine does. A look reads the end of one file. */
+/** How soon pages show a change on this machine. Each check reads the end of one file. */
 const LOOK_MS = 1_000;
 
-/** As many lines of the history as one step takes in: a step is a few hundred writes. */
+/** Lines of the history per step: a step is a few hundred writes. */
 const LINES_MAX = 200;
 
-/** This machine, as its own dashboard sees it. */
+/** The machine that the dashboard runs on. */
 export interface LocalMachine {
   readonly location: StoreLocation;
-  /** Reads the configuration as it is now. */
+  /** Reads the current configuration. */
   readonly readSettings: () => Promise<ModelSync>;
 }
 
 export interface LocalFeedOptions {
-  /** Hears how it goes. */
+  /** Is updated with the progress and the failures. */
   readonly intake: LocalIntake;
-  /** Called when something was taken in. */
+  /** Called after new data was stored. */
   readonly onChange: () => void;
 }
 
 /**
- * Takes what this machine does into its dashboard until the context's signal is aborted: the history from where the last
- * look ended, the runs that are going on, and the state of its store and daemons. The same events as reports of other
- * machines, so that a machine that also reports to this dashboard counts once. Never throws: a problem is one warning
+ * Stores the activity of this machine in the dashboard's database until the context's signal is aborted: new lines of
+ * the history, running commands, and the state of the store and the daemons. They are the same events that other
+ * machines report, so a machine that also reports to this dashboard counts once. Never throws: a problem is logged once
  * until it changes, and pages show it.
  */
 export async function localFeed(
@@ -66,10 +66,10 @@ export async function localFeed(
   }
 }
 
-/** A state of thousands of files takes a moment to read: that is at most a tenth of the time. */
+/** Reading a state of thousands of files takes time. It uses at most a tenth of the time. */
 const REST_SHARE = 9;
 
-/** What {@link localFeed} keeps between its looks. */
+/** The state that {@link localFeed} keeps between its checks. */
 export class LocalFeed {
   readonly #context: Context;
   readonly #web: Pick<Web, "kv" | "clock">;
@@ -77,10 +77,10 @@ export class LocalFeed {
   #cursor: HistoryCursor | undefined;
   #root: string | undefined;
   #announced: ReadonlySet<string> = new Set();
-  /** What the state was taken in from, and when. */
+  /** The version of the state that was stored last, and when. */
   #taken: { readonly mark: string; readonly settings: ModelSync; readonly atMs: number } | undefined;
   #restUntilMs = -Infinity;
-  /** Why the state could not be taken in the last time. */
+  /** The error of the last attempt to store the state. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(context: Context, web: Pick<Web, "kv" | "clock">, machine: LocalMachine) {
@@ -90,8 +90,10 @@ export class LocalFeed {
   }
 
   /**
-   * @param onProgress called when a part of a long history was taken in
-   * @returns whether anything was taken in
+   * Stores what has changed since the last check.
+   *
+   * @param onProgress called after each part of a long history
+   * @returns whether anything was stored
    */
   async look(onProgress = () => {}): Promise<boolean> {
     const { fs, log } = this.#context;
@@ -118,7 +120,7 @@ export class LocalFeed {
     for (let taken = false;; taken = true) {
       const batch = readAfter(store, this.#cursor, LINES_MAX);
       if (!batch.found) {
-        // The history was removed, or is another one: what is in it is taken in again, which changes nothing.
+        // The history was removed or replaced. Storing its lines again changes nothing.
         this.#cursor = undefined;
         continue;
       }
@@ -131,7 +133,7 @@ export class LocalFeed {
     }
   }
 
-  /** Runs without a daemon say nowhere else that they began. */
+  /** Starts of runs without a daemon are reported nowhere else. */
   async #takeStarts(facts: NodeFacts, running: readonly RunMark[]): Promise<boolean> {
     const fresh = running.filter(({ runId }) => !this.#announced.has(runId));
     await ingest(this.#web, fresh.map((run) => startedEvent(facts, run)));
@@ -139,7 +141,7 @@ export class LocalFeed {
     return fresh.length > 0;
   }
 
-  /** The state is taken in as often as a daemon reports it, and at once when something that it says has changed. */
+  /** Stores the state as often as a daemon reports it, and immediately after a change. */
   async #takeState(store: Store, settings: ModelSync, running: readonly RunMark[]): Promise<boolean> {
     const { clock } = this.#context;
     const nowMs = clock.monotonicMs();
@@ -148,7 +150,7 @@ export class LocalFeed {
       return false;
     }
     const intervalMs = settings.report.interval_seconds * 1_000;
-    // What changes while the state is read makes another mark.
+    // A change while the state is read gives a different mark.
     const mark = await localStateMark(this.#context, store, running);
     if (!this.#isStale(mark, settings, nowMs - intervalMs)) return false;
     this.#failure = undefined;
@@ -171,7 +173,9 @@ export class LocalFeed {
     return taken === undefined || taken.mark !== mark || taken.settings !== settings || taken.atMs <= dueMs;
   }
 
-  /** Without a daemon, the state belongs to the nodes that runs of this machine are known under. */
+  /**
+   * Returns the state as events. Without a daemon, they belong to the nodes that have reported runs of this machine.
+   */
   async #readState(store: Store, settings: ModelSync): Promise<ReportEvent[]> {
     const texts = await heartbeatTexts(this.#context, { store, roles: [] }, settings, { nodes: "every" });
     const { events } = parseBatch(texts.map((text) => JSON.parse(text)));

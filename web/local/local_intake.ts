@@ -2,25 +2,27 @@ import type { Clock } from "../../lib/core/clock.ts";
 import { messageAndHint } from "../../lib/core/errors.ts";
 import { kvFailure } from "../store/kv_failure.ts";
 
-/** A backup locks the database for a moment, and the next look takes in what waited. */
+/** A backup locks the database for a moment. The next check stores what waited. */
 const PATIENCE_MS = 10_000;
 
-/** Why what this machine does is not shown. */
+/** Why the runs of this machine are missing. */
 export interface IntakeProblem {
-  /** When it was last shown as it was. */
+  /** When the last check began that completed. */
   readonly since: Date;
-  /** For operators: it may name paths. */
+  /** For operators; may contain paths. */
   readonly reason: string;
-  /** For everybody. */
+  /** For everyone. */
   readonly publicReason: string;
 }
 
 const HUNG = "the dashboard's database does not accept them: another process may have locked it";
 
-/** Whether a dashboard can take in what its own machine does. Nothing is taken in on a platform: then there is no problem. */
+/**
+ * Tracks whether the dashboard stores the runs of its own machine. On a platform there are none, and never a problem.
+ */
 export class LocalIntake {
   readonly #clock: Clock;
-  /** When the look began that has not ended well yet. */
+  /** Start of the check that has not succeeded yet. */
   #begun: { readonly at: Date; readonly ms: number } | undefined;
   #failure: Pick<IntakeProblem, "reason" | "publicReason"> | undefined;
 
@@ -32,7 +34,7 @@ export class LocalIntake {
     this.#begun ??= { at: this.#clock.now(), ms: this.#clock.monotonicMs() };
   }
 
-  /** Something was taken in, and there is more: a long history takes minutes. */
+  /** Notes progress: a long history takes minutes. */
   proceed(): void {
     this.#begun = undefined;
     this.begin();
@@ -43,7 +45,7 @@ export class LocalIntake {
     this.#failure = undefined;
   }
 
-  /** @returns why, for the log */
+  /** Notes a failure. @returns the reason, for the log */
   fail(error: unknown): string {
     const failure = kvFailure(error);
     const reason = messageAndHint(failure ?? error);
@@ -52,7 +54,7 @@ export class LocalIntake {
     return reason;
   }
 
-  /** Why what this machine does has not been shown for a while; `undefined` while it is. */
+  /** The problem, once it has lasted for a while; `undefined` while runs are stored. */
   get problem(): IntakeProblem | undefined {
     const begun = this.#begun;
     if (begun === undefined || this.#clock.monotonicMs() - begun.ms < PATIENCE_MS) return undefined;

@@ -6,15 +6,15 @@ import { readDaemons } from "../../lib/store/daemons.ts";
 import type { RunMark } from "../../lib/store/running.ts";
 import type { Store } from "../../lib/store/store.ts";
 
-/** What the dashboard and deliveries of reports change themselves. */
+/** Files that the dashboard and the delivery of reports change. */
 const UNSHOWN: readonly string[] = ["dashboard", "reported.json"];
 
-/** Locks, and files that are about to get their name. */
+/** Locks and scratch files. */
 const PASSING = /\.(?:lock|new)$/;
 
 /**
- * Returns a text that changes when the state of a store changes: one of its files, the running daemons or runs. Reads
- * folders and no content, so that it costs the same however large the releases are.
+ * Returns a text that changes when a file of the store, a daemon or a run changes. Reads only folders, so that the cost
+ * does not grow with the size of releases.
  */
 export async function localStateMark(
   context: Pick<Context, "fs">,

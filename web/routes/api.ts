@@ -21,10 +21,10 @@ import { openApiDescription } from "../api/openapi.ts";
 
 const PERIODS_MS = 30 * 24 * 3_600_000;
 
-/** A client that keeps an answer asks whether it is still the same. */
+/** Clients must revalidate a cached answer. */
 const REVALIDATE = "private, no-cache";
 
-/** The fleet, its nodes, runs and releases as JSON. */
+/** Routes of the API: the fleet, nodes, runs and releases as JSON. */
 export function apiRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .get("/api/v1/fleet", etag(), (context) => fleet(dashboard, context))
@@ -71,7 +71,7 @@ async function node(dashboard: Dashboard, context: Context<AppEnv>, name: string
   const { publicNames } = readable;
   if (publicNames === undefined) return context.json(nodeDetails(view, runs, periods));
   const shown = runs.rows.map((run) => publicRun(run, name));
-  // A cursor holds the id of a run; the time before it serves as well.
+  // A cursor contains the id of a run, which the public must not see. A time works as well.
   const older = runs.older === undefined ? undefined : runs.rows.at(-1)?.startedAt;
   return context.json(
     nodeDetails(view, { rows: shown, older }, periods.map((period) => publicPeriod(period, publicNames))),
@@ -106,7 +106,7 @@ async function release(dashboard: Dashboard, context: Context<AppEnv>, digest: s
   );
 }
 
-/** Answers what went wrong: a cursor is the reader's, everything else the dashboard's. */
+/** Returns the answer for an error: an invalid cursor is the reader's fault, everything else the dashboard's. */
 export function apiError(dashboard: Dashboard, error: unknown, context: Context<AppEnv>): Response {
   if (error instanceof ModelSyncError && error.code === CURSOR_INVALID) {
     return denialJson({ status: 400, code: error.code, message: error.message, hint: error.hint ?? "" });
@@ -116,7 +116,7 @@ export function apiError(dashboard: Dashboard, error: unknown, context: Context<
   return denialJson(failure === undefined ? FAILURES.internal : FAILURES.unavailable);
 }
 
-/** `GET /api/v1/openapi.json`: what this dashboard answers to whom. It says nothing of the fleet. */
+/** `GET /api/v1/openapi.json`: the description of the API. It reveals nothing about the fleet. */
 export function openApiRoutes(): App {
   let description: Record<string, unknown> | undefined;
   return new Hono<AppEnv>().get("/api/v1/openapi.json", (context) => {

@@ -8,22 +8,22 @@ import type { LocalIntake } from "../local/local_intake.ts";
 import type { Web } from "../shared/web.ts";
 import type { FleetWeb } from "../store/fleet_memory.ts";
 
-/** What the routes of sign-ins and settings need. */
+/** The part of a dashboard that the routes of sign-in and settings need. */
 export interface Guarded extends Web {
   readonly access: Access;
 }
 
-/** What routes need. */
+/** The dashboard as routes use it. */
 export interface Dashboard extends FleetWeb, Guarded {
   readonly live: LiveFeed;
   readonly counts: IngestCounts;
   readonly readAlerting: ReadAlerting;
-  /** How it goes with the runs of the machine that it runs on. */
+  /** Whether runs of the dashboard's own machine are stored. */
   readonly intake: LocalIntake;
 }
 
-/** What the guard has found out about a request before its route sees it. */
+/** The variables of a request that the guard sets. */
 export type AppEnv = AccessEnv;
 
-/** A part of the application: each file in `routes` makes one. */
+/** A part of the application. Each file in `routes` makes one. */
 export type App = Hono<AppEnv>;

@@ -22,7 +22,7 @@ function ErrorPage({ title, children }: ErrorPageProps) {
   );
 }
 
-/** Returns the answer for an address that shows nothing. */
+/** Returns the answer for an unknown address. */
 export function notFoundPage(
   context: Context<AppEnv>,
   { clock }: Pick<Dashboard, "clock">,
@@ -31,7 +31,7 @@ export function notFoundPage(
   return errorPage(context, clock.now(), 404, { title: "Not found", children: what });
 }
 
-/** Returns a page that says what went wrong. */
+/** Returns an error page. */
 export function errorPage(
   context: Context<AppEnv>,
   now: Date,

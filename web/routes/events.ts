@@ -13,9 +13,9 @@ import { ingest } from "../store/ingest.ts";
 import { kvFailure } from "../store/kv_failure.ts";
 
 /**
- * `POST /api/v1/events`: takes a batch of a node's events. What this version cannot read is counted and skipped, with a
- * 200, because a node resends what was refused: a newer node would never get past such an event. An answer other than
- * 2xx means that nothing can be relied on to be stored, and that the same batch may be sent again.
+ * `POST /api/v1/events`: stores a batch of a node's events. Unknown types and invalid events are counted and skipped
+ * with a 200, because nodes resend rejected batches: a newer node would never get past such an event. After any other
+ * answer than 2xx, nothing may be stored, and the same batch may be sent again.
  */
 export function eventRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().post("/api/v1/events", async (context) => {
@@ -34,13 +34,13 @@ async function take(dashboard: Dashboard, context: Context<AppEnv>): Promise<Tak
   return await store(dashboard, parseBatch(items));
 }
 
-/** Returns what the request's list holds, or why it is none. */
+/** Returns the items of a request, or why it is rejected. */
 async function readItems(request: Request): Promise<unknown[] | Denial> {
   const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
   if (type.trim().toLowerCase() !== BATCH_CONTENT_TYPE) return FAILURES.contentType;
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
   if (encoding !== "" && encoding !== "identity") return FAILURES.contentEncoding;
-  // The guard has counted it.
+  // The guard has limited its length.
   const body = new Uint8Array(await request.arrayBuffer());
   const items = parseJson(body);
   if (!Array.isArray(items)) return FAILURES.json;
@@ -56,7 +56,9 @@ function parseJson(body: Uint8Array): unknown {
   }
 }
 
-/** No node sends an event that does not fit into a batch of its own, and the database takes little more at once. */
+/**
+ * Drops an item that is larger than a batch: no node sends one, and the database allows little more in one operation.
+ */
 function withoutOversized(item: unknown): unknown {
   return isOversized(item) ? undefined : item;
 }
@@ -65,14 +67,14 @@ function isOversized(item: unknown): boolean {
   try {
     return new TextEncoder().encode(JSON.stringify(item)).length > BATCH_BYTES_MAX;
   } catch {
-    // Lists in lists, deeper than the runtime's stack.
+    // Nested deeper than the runtime's stack.
     return true;
   }
 }
 
 const Sourced = z.object({ source: z.string() });
 
-/** The nodes that the items are of, also of those that this version cannot read. */
+/** Returns the nodes of all items, including unknown types. */
 function sourcesOf(items: readonly unknown[]): string[] {
   const sources = new Set(items.map((item) => Sourced.safeParse(item).data?.source ?? ""));
   return Array.from(sources).flatMap((source) => {
@@ -80,7 +82,7 @@ function sourcesOf(items: readonly unknown[]): string[] {
       const node = nodeOf(source);
       return node === "" ? [] : [node];
     } catch {
-      // An event without a readable source is invalid, and belongs to no node.
+      // An event without a valid source is invalid, and belongs to no node.
       return [];
     }
   });

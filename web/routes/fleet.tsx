@@ -34,19 +34,19 @@ import { findSearched } from "../store/search.ts";
 import { readNews } from "../store/read_runs.ts";
 import type { RunRow } from "../store/rows.ts";
 
-/** What a person reads before the first table. */
+/** Problems above the first table. */
 const TROUBLES_MAX = 8;
 
-/** What happened last; a page of its own has the rest. */
+/** Runs in the activity; its own page has the rest. */
 const NEWS_MAX = 12;
 
-/** Model sets that the lead names: a fleet with more has a page of releases. */
+/** Publishers in the lead; the page of releases has the rest. */
 const LINEAGES_MAX = 3;
 
-/** A fleet of so many nodes is seen at a glance, and needs no filter. */
+/** Smaller fleets need no filter. */
 const FILTER_NODES_MIN = 6;
 
-/** The first page: the whole fleet, problems first. */
+/** The first page: the fleet, problems first. */
 export function fleetRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get("/", async (context) => {
     const filter = parseFleetFilter((name) => context.req.query(name));
@@ -122,7 +122,7 @@ function FleetPage({ fleet, summary, filter, news }: FleetPageProps) {
   );
 }
 
-/** Which releases are new, and which consumers have them. */
+/** Renders the newest releases, and which consumers have them. */
 function Newest({ fleet }: { readonly fleet: FleetView }) {
   const { all } = fleet.lineages;
   const { now } = useContext(PageContext);
@@ -176,7 +176,7 @@ function LineageSentence(
   );
 }
 
-/** An entry for each node: its worst trouble, and the others in a sentence. */
+/** Renders an entry for each node: its worst problem, with the others in a sentence. */
 function Troubles({ nodes }: { readonly nodes: readonly NodeView[] }) {
   const entries = nodes.flatMap(({ row, troubles: [worst, ...others] }) => {
     if (worst === undefined) return [];
@@ -239,7 +239,7 @@ interface GroupSectionProps {
   readonly filter: FleetFilter;
 }
 
-/** A group of nodes: its first rows, or a page of it where only this group is shown. */
+/** Renders a group of nodes: its first rows, or a page of it if only this group is shown. */
 function GroupSection({ group, nodes, filter }: GroupSectionProps) {
   if (nodes.length === 0) return null;
   const isWhole = filter.group === group;

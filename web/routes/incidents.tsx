@@ -28,15 +28,15 @@ import { renderPage } from "./render_page.tsx";
 import { shownText } from "../shared/shown_text.ts";
 import type { IncidentRow } from "../store/rows.ts";
 
-/** Incidents of one page. */
+/** Incidents per page. */
 const PAGE_ROWS = 50;
-/** Readers of feeds ask several times a day. */
+/** Incidents in the feed, which readers request several times a day. */
 const FEED_INCIDENTS = 50;
 const HOUR_MS = 3_600_000;
-/** A list to choose from; of a larger fleet, a node's own page leads here. */
+/** The longest list of nodes in the filter. In a larger fleet, the node's page links here. */
 const FILTER_NODES_MAX = 200;
 
-/** When nodes were late or down: a page, and a feed. */
+/** The page and the feed of incidents. */
 export function incidentRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .get(addresses.incidents(), async (context) => {
@@ -81,14 +81,17 @@ export function incidentRoutes(dashboard: Dashboard): App {
     });
 }
 
-/** When the first node reported; before that, the hour that it is, so that a reader is given the same feed for a while. */
+/**
+ * Returns when the first node reported. Before that, the current hour, so that the feed does not change with every
+ * request.
+ */
 function beginningOf(nodes: readonly NodeView[], now: Date): Date {
   const firsts = nodes.map(({ row }) => row.firstReceivedAt).filter((at) => at !== null);
   const first = firsts.sort()[0];
   return first === undefined ? new Date(now.getTime() - now.getTime() % HOUR_MS) : new Date(first);
 }
 
-/** What the sentence counts. */
+/** A node or incident that the sentence counts. */
 type Troubled = Pick<NodeState, "kind">;
 
 function stateOf(open: readonly Troubled[]): "good" | "warn" | "bad" {
@@ -102,7 +105,7 @@ interface IncidentsPageProps {
   readonly sentence: string;
   readonly node: string | undefined;
   readonly isFirstPage: boolean;
-  /** How alerts go out. */
+  /** The ways in which alerts are sent. */
   readonly ways: readonly string[];
 }
 

@@ -4,24 +4,24 @@ import { FAILURES } from "../api/failures.ts";
 import type { App, AppEnv, Dashboard } from "./dashboard.ts";
 import type { LiveMessage } from "./live_feed.ts";
 
-/** Proxies close connections that are silent for half a minute. */
+/** Shorter than the half a minute after which proxies close silent connections. */
 const KEEP_ALIVE_MS = 20_000;
 
-/** A minute: then the page connects again, and the guard checks again whether its reader may see it. */
+/** Beats until a stream ends, after a minute. The page then reconnects, and the guard checks access again. */
 const BEATS_MAX = 3;
 
-/** How soon a page connects again: the instance that served it may just have been stopped. */
+/** Delay before a page reconnects: its instance may just have stopped. */
 const RECONNECT_MS = 2_000;
 
-/** Messages that a page has not taken yet: a page that is slower connects again, and goes on from what it knows. */
+/** Unread messages after which a stream ends. A slow page reconnects and continues from its version. */
 const UNREAD_MAX = 100;
 
-/** Names of more nodes than this are not worth sending: the page looks at everything. */
+/** With more changed nodes than this, the page refreshes without a list. */
 const NODES_MAX = 200;
 
 /**
- * `GET /api/v1/live`: server-sent events that name the nodes that changed. An event's id is the version of the fleet, so
- * that a page that reconnects, also to another instance, misses nothing.
+ * `GET /api/v1/live`: server-sent events with the names of changed nodes. An event's id is the version of the fleet, so
+ * that a page that reconnects misses nothing, even on another instance.
  */
 export function liveRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get("/api/v1/live", (context) => {
@@ -52,7 +52,7 @@ function liveStream(
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       const send = (text: string) => {
-        // The other end may have gone a moment ago.
+        // The page may have disconnected a moment ago.
         if (ending.signal.aborted) return;
         if ((controller.desiredSize ?? 0) < -UNREAD_MAX) return end();
         controller.enqueue(encoder.encode(text));
@@ -93,7 +93,7 @@ async function keepAlive(
   if (!signal.aborted) end();
 }
 
-/** What the public sees of names is made for pages: it looks at everything again. */
+/** Returns the text of an event. The public gets no names, and its pages refresh after every change. */
 function eventText({ version, nodes }: LiveMessage, namesNodes: boolean): string {
   const named = namesNodes && nodes !== undefined && nodes.length <= NODES_MAX ? nodes : null;
   return `id: ${version}\ndata: ${JSON.stringify({ version, nodes: named })}\n\n`;

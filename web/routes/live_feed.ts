@@ -2,31 +2,31 @@ import { messageOf } from "../../lib/core/errors.ts";
 import type { FleetMemory } from "../store/fleet_memory.ts";
 import type { Web } from "../shared/web.ts";
 
-/** What an open page hears of a change. */
+/** A change that is sent to open pages. */
 export interface LiveMessage {
-  /** The version of the fleet now: a page that reconnects continues from it. */
+  /** The current version of the fleet, from which a page continues after it reconnects. */
   readonly version: string;
-  /** The nodes that changed since the message before; `undefined` where that is not known. */
+  /** The nodes that changed since the previous message; `undefined` if unknown. */
   readonly nodes: readonly string[] | undefined;
 }
 
-/** How soon a page hears of a change that another instance took in. Reading the pulses costs one small read. */
+/** How soon pages show a change that another instance stored. Reading the pulses is one small read. */
 const LOOK_MS = 1_000;
 
-/** Pages that are open at once, on one instance; each holds a connection. */
+/** Open pages per instance. Each holds a connection. */
 export const SUBSCRIBERS_MAX = 1_000;
-/** Pages of the public among them: operators find room, however many others look. */
+/** Public pages among them, so that operators can always connect. */
 export const PUBLIC_SUBSCRIBERS_MAX = 500;
 
 /** An open page. */
 export interface Subscription {
-  /** What it knows. */
+  /** The version that the page has. */
   readonly version: string;
   readonly isOperator: boolean;
   /** Aborted when the page is closed. */
   readonly signal: AbortSignal;
   readonly send: (message: LiveMessage) => void;
-  /** Called when the dashboard stops or read access changes. */
+  /** Called when the dashboard stops or access changes. */
   readonly end: () => void;
 }
 
@@ -35,8 +35,8 @@ interface Subscriber extends Pick<Subscription, "isOperator" | "send" | "end"> {
 }
 
 /**
- * Tells open pages which nodes changed. It looks at the database once a second while a page is open, for all of them:
- * a database in a file does not say when another process changed it.
+ * Sends open pages the names of changed nodes. While pages are open, it checks the database once a second for all of
+ * them, because a database in a file does not announce changes by other processes.
  */
 export class LiveFeed {
   readonly #web: Pick<Web, "clock" | "log">;
@@ -54,9 +54,9 @@ export class LiveFeed {
   }
 
   /**
-   * Sends what changed after a version, now and from now on, until the signal is aborted.
+   * Sends changes after a version until the signal is aborted.
    *
-   * @returns whether there was room for one more
+   * @returns `false` if too many pages are open
    */
   subscribe({ version, isOperator, signal, send, end }: Subscription): boolean {
     if (signal.aborted || !this.#hasRoom(isOperator)) return false;
@@ -79,8 +79,8 @@ export class LiveFeed {
   }
 
   /**
-   * Ends every connection. A server that stops would wait for them; and pages connect again when rights change, so that
-   * each is checked.
+   * Ends every connection. A server that stops would wait for them. After a change of access, pages reconnect and are
+   * checked again.
    */
   close(): void {
     for (const { end } of this.#subscribers) end();
@@ -93,7 +93,7 @@ export class LiveFeed {
     this.#looking = undefined;
   }
 
-  /** Tells of changes at once: this instance has just taken some in. Never throws. */
+  /** Sends changes immediately, after this instance has stored some. Never throws. */
   poke(): void {
     if (this.#subscribers.size > 0) this.#tell().catch((error) => this.#failed(error));
   }

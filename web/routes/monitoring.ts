@@ -12,13 +12,13 @@ import { keys } from "../store/keys.ts";
 import { openIncidents } from "../store/incident_rows.ts";
 import { apiError } from "./api.ts";
 
-/** A database that is slower than this does not serve pages either. */
+/** A database that is slower than this cannot serve pages. */
 const HEALTH_MS_MAX = 2_000;
 
-/** As soon as a README shows a change; an image proxy asks once a minute. */
+/** How long a badge may be cached. Image proxies request it once a minute. */
 const BADGE_CACHE = "max-age=60";
 
-/** What monitors, dashboards and READMEs read: status, health, metrics, badges. */
+/** Routes for monitors and READMEs: status, health, metrics and badges. */
 export function monitoringRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .get("/status.json", async (context) => {
@@ -40,7 +40,7 @@ export function monitoringRoutes(dashboard: Dashboard): App {
     .onError((error, context) => apiError(dashboard, error, context));
 }
 
-/** Whether the database answers in time. */
+/** Returns whether the database answers in time. */
 async function isHealthy({ kv, clock, log }: Dashboard): Promise<boolean> {
   const late = new AbortController();
   const reading = kv.get(keys.settings()).then(() => true, (error) => {

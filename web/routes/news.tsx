@@ -13,7 +13,7 @@ import type { RunRow } from "../store/rows.ts";
 
 const NEWS_MAX = 100;
 
-/** What happened in the fleet: the runs that changed something or failed. */
+/** The activity of the fleet: runs that changed something or failed. */
 export function newsRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get(addresses.news(), async (context) => {
     const before = context.req.query("before");

@@ -30,14 +30,14 @@ import { openIncidentOf } from "../store/incident_rows.ts";
 import type { IncidentRow, RunRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
 
-/** Runs of one page; the charts show as many. */
+/** Runs per page; the charts show the same runs. */
 const RUNS_MAX = 50;
-/** What the band of active releases covers. */
+/** Days in the band of active releases. */
 const BAND_DAYS = 30;
 const DAY_MS = 24 * 3_600_000;
 const BAND_MS_MIN = 3_600_000;
 
-/** One node: what is active, when it runs, how it went. */
+/** The page of a node: its state, releases, schedule and runs. */
 export function nodeRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get("/nodes/:node{[\\s\\S]+}", async (context) => {
     const now = dashboard.clock.now();
@@ -56,14 +56,14 @@ export function nodeRoutes(dashboard: Dashboard): App {
       title: row.node,
       facts: pageFacts(context, now, version),
       state: worst,
-      // How far it is behind changes with its publisher.
+      // The publisher's releases change how far it is behind.
       nodes: [row.node, ...(view.lag === null ? [] : [view.lag.publisher])],
       body: <NodePage view={view} record={record} now={now} isFirstPage={before === undefined} />,
     }));
   });
 }
 
-/** What is read for one node alone. */
+/** Data that only the page of a node needs. */
 interface NodeRecord {
   readonly runs: RowPage<RunRow>;
   readonly active: readonly ActivePeriod[];
@@ -89,7 +89,7 @@ async function readRecord(
 
 interface NodePageProps {
   readonly view: NodeView;
-  /** Missing for the public, who see states and releases alone. */
+  /** Missing for the public, which sees only states and releases. */
   readonly record: NodeRecord | undefined;
   readonly now: Date;
   readonly isFirstPage: boolean;
@@ -125,7 +125,10 @@ function NodePage({ view, record, now, isFirstPage }: NodePageProps) {
   );
 }
 
-/** A new machine's band begins with its first release: in a month, an hour would not be seen. */
+/**
+ * Renders the band of active releases. A new machine's band starts with its first release, because hours would be
+ * invisible in a month.
+ */
 function Band(
   { record: { active }, view, now }: Pick<NodePageProps, "view" | "now"> & { readonly record: NodeRecord },
 ) {
@@ -165,7 +168,7 @@ function Running({ view: { row } }: { readonly view: NodeView }) {
   );
 }
 
-/** Runs of one command compare; the command with the most runs is what the node is for. */
+/** Renders charts of the command with the most runs, because only runs of the same command are comparable. */
 function Charts({ runs }: { readonly runs: readonly RunRow[] }) {
   const [main] = [...Map.groupBy(runs, ({ command }) => command).values()].sort((a, b) =>
     b.length - a.length

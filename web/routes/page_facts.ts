@@ -3,13 +3,14 @@ import { getCookie } from "hono/cookie";
 import type { PageFacts } from "../components/PageContext.tsx";
 import type { AppEnv } from "./dashboard.ts";
 
-/** Zones are names such as `America/Argentina/ComodRivadavia`. */
+/** The form of zone names, such as `America/Argentina/ComodRivadavia`. */
 const ZONE = /^[A-Za-z][A-Za-z0-9_+\-/]{0,59}$/;
 
 /**
- * Returns what the components of a page need to know of its request.
+ * Returns the facts of a request that components need.
  *
- * @param live the version of the fleet that the page shows; `undefined` for one that does not change while it is open
+ * @param live the version of the fleet that the page shows; `undefined` for a page that does not change while it is
+ * open
  */
 export function pageFacts(context: Context<AppEnv>, now: Date, live: string | undefined): PageFacts {
   const { viewer, signedIn } = context.var;
@@ -23,7 +24,7 @@ export function pageFacts(context: Context<AppEnv>, now: Date, live: string | un
   };
 }
 
-/** The zone that the page's script found, if the runtime knows it. */
+/** Returns the zone that the page's script stored, if the runtime knows it. */
 function readersZone(zone: string | undefined): string {
   if (zone === undefined || !ZONE.test(zone)) return "UTC";
   if (!knownZones.has(zone)) {
@@ -42,6 +43,6 @@ function isZone(zone: string): boolean {
   }
 }
 
-/** To ask the runtime takes as long as a few rows of a table. */
+/** Cached, because checking a zone takes as long as rendering a few rows. */
 const ZONES_MAX = 500;
 const knownZones = new Map<string, boolean>();

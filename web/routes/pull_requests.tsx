@@ -17,10 +17,10 @@ import { readPullRequests } from "../store/pull_request_rows.ts";
 import type { PullRequestRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
 
-/** Pull requests of one page. */
+/** Pull requests per page. */
 const ROWS_MAX = 100;
 
-/** The pull requests of the reference syncs. For operators alone: they name repositories. */
+/** The pull requests of reference syncs. For operators only, because they name repositories. */
 export function pullRequestRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get("/pull-requests", async (context) => {
     if (context.var.viewer === "public") return notFoundPage(context, dashboard);
@@ -40,13 +40,13 @@ function pageNumber(text: string | undefined): number {
   return text !== undefined && /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 1;
 }
 
-/** Syncs close what has nothing left to change; what a person merged or closed they cannot see. */
+/** Returns whether a pull request is open as far as syncs know. They do not see merges and closures by people. */
 function isOpen({ outcome }: PullRequestRow): boolean {
   return outcome !== "closed" && outcome !== "declined";
 }
 
 interface PullRequestsPageProps {
-  /** The one that changed last first. */
+  /** Last changed first. */
   readonly all: readonly PullRequestRow[];
   /** Empty for all. */
   readonly repository: string;

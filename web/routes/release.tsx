@@ -25,7 +25,7 @@ import { resolveRelease } from "../store/search.ts";
 import { answerPublic } from "./release_public.tsx";
 import { ambiguousReleasePage, unknownReleasePage } from "./unknown_release.tsx";
 
-/** Answers with one release: where it was active, what is in it, what it changed. */
+/** Answers with a release: where it was active, its changes and its files. */
 export async function releaseRoute(
   dashboard: Dashboard,
   context: Context<AppEnv>,
@@ -38,7 +38,7 @@ export async function releaseRoute(
     : await answerPublic(dashboard, context, release);
 }
 
-/** An address that people typed: the beginning of a digest, or a sequence. */
+/** Answers an address that a person typed: the beginning of a digest, or a sequence. */
 async function answerTyped(
   dashboard: Dashboard,
   context: Context<AppEnv>,
@@ -161,7 +161,10 @@ function ReleaseFacts({ release: { row, publications } }: { readonly release: St
   );
 }
 
-/** A release is first seen when the run that publishes it starts; what was there long before was published again. */
+/**
+ * A release is first seen when the run that publishes it starts. If it was seen more than this before, it was published
+ * again.
+ */
 const PUBLISHING_MS = 24 * 3_600_000;
 
 function isEarlier(firstAt: string, publishedAt: string): boolean {

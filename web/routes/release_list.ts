@@ -20,20 +20,20 @@ import { PERIOD_NODES_MAX, readFleetPeriods } from "../store/read_activations.ts
 import type { ReleaseRow } from "../store/rows.ts";
 import type { Viewer } from "../shared/web.ts";
 
-/** Releases of one page. */
+/** Releases per page. */
 const RELEASES_MAX = 25;
-/** Of each publisher, where there are several. */
+/** Releases per publisher in the overview of several publishers. */
 const OVERVIEW_MAX = 6;
-/** Among so many of the newest releases the overview looks for those that no publisher reports. */
+/** How many of the newest releases the overview searches for releases without a known publisher. */
 const UNCLAIMED_SCANNED_MAX = 100;
-/** Sections of the overview: the filter leads to the other publishers. */
+/** Publishers in the overview. The filter leads to the others. */
 export const PUBLISHERS_MAX = 10;
 const DAY_MS = 24 * 3_600_000;
 
-/** What a reader wants to see. */
+/** The filter of the page of releases. */
 export interface ReleaseFilter {
   readonly search: string;
-  /** As the viewer knows it; empty for all. */
+  /** The name that the viewer knows; empty for all. */
   readonly publisher: string;
   readonly before: string | undefined;
 }
@@ -46,9 +46,9 @@ function parseFilter(query: (name: string) => string | undefined): ReleaseFilter
   };
 }
 
-/** Releases of one publisher, or all that were found. */
+/** A section of the page: releases of one publisher, or all that match. */
 export interface ReleaseGroup {
-  /** Missing where the releases may be of several publishers, or of none that reports. */
+  /** Missing if the releases may have several publishers, or none that reports. */
   readonly publisher: string | undefined;
   readonly title: string;
   readonly releases: readonly ListedRelease[];
@@ -56,23 +56,23 @@ export interface ReleaseGroup {
   readonly isWhole: boolean;
 }
 
-/** What the page of releases shows. */
+/** The data of the page of releases. */
 export interface ReleaseList {
-  /** Of the fleet. */
+  /** The version of the fleet. */
   readonly version: string;
   readonly filter: ReleaseFilter;
-  /** As the viewer knows them. */
+  /** With the names that the viewer knows. */
   readonly lineages: readonly Lineage[];
   readonly groups: readonly ReleaseGroup[];
   readonly older: string | undefined;
   readonly isCut: boolean;
-  /** Whether the viewer sees signers, and there are any. */
+  /** Whether the viewer may see signers and any release has one. */
   readonly isSigned: boolean;
-  /** Consumers whose past is not shown. */
+  /** Number of consumers whose periods are not shown. */
   readonly unseen: number;
 }
 
-/** Returns what the page of releases shows of a request. */
+/** Returns the data of the page of releases for a request. */
 export async function readReleaseList(
   dashboard: Dashboard,
   context: Context<AppEnv>,
@@ -107,14 +107,14 @@ export async function readReleaseList(
   };
 }
 
-/** The consumers whose past may hold a release of a page; of some the publisher is not known. */
+/** Returns the consumers that may have had a release of the page. The publisher of some is unknown. */
 function ofPublishers(consumers: readonly NodeView[], pages: readonly GroupPage[]): readonly NodeView[] {
   const releases = pages.flatMap((page) => page.releases);
   const publishers = new Set(releases.flatMap(({ publications }) => publications.map(({ node }) => node)));
   return consumers.filter(({ lag }) => lag === null || publishers.has(lag.publisher));
 }
 
-/** Releases before it is known where they were active. */
+/** A section before the periods of its releases are known. */
 interface GroupPage extends Pick<ReleaseGroup, "publisher" | "title" | "isWhole"> {
   readonly releases: readonly PublishedRelease[];
 }
@@ -136,14 +136,14 @@ function oldestOf(releases: readonly PublishedRelease[], now: Date): Date {
   return new Date(oldest);
 }
 
-/** Older releases were active until some time after the last of them was published. */
+/** Returns the end of the span for older releases: some time after the last of them was published. */
 function endOfOlder(releases: readonly PublishedRelease[], now: Date): Date {
   const oldest = oldestOf(releases, now).getTime();
   const newest = releases.reduce((ms, release) => Math.max(ms, Date.parse(publishedAt(release))), oldest);
   return new Date(Math.min(now.getTime(), newest + DAY_MS + (newest - oldest) / 4));
 }
 
-/** The newest releases of each publisher. */
+/** Returns the newest releases of each publisher. */
 async function readOverview(kv: Deno.Kv, lineages: readonly Lineage[]): Promise<readonly GroupPage[]> {
   const pages: GroupPage[] = [];
   for (const { publisher, published } of lineages.slice(0, PUBLISHERS_MAX)) {
@@ -160,7 +160,7 @@ async function readOverview(kv: Deno.Kv, lineages: readonly Lineage[]): Promise<
   return [...pages, { publisher: undefined, title, releases: unclaimed.rows, isWhole: true }];
 }
 
-/** A page of all releases, or of those that the filter leaves. */
+/** Returns a page of the releases that match the filter. */
 async function readPageOf(
   kv: Deno.Kv,
   { search, publisher, before }: ReleaseFilter,
@@ -168,7 +168,7 @@ async function readPageOf(
   viewer: Viewer,
 ): Promise<Omit<FoundReleases, "rows"> & { readonly pages: readonly GroupPage[] }> {
   const matchesText = textMatcher(search, viewer);
-  // The public knows publishers by other names than publications do.
+  // Publications have the true names of publishers, which the public does not know.
   const known = viewer === "public" && publisher !== ""
     ? new Set<string>(lineages.find((one) => one.publisher === publisher)?.published.map((one) => one.digest))
     : undefined;
@@ -186,7 +186,9 @@ async function readPageOf(
   };
 }
 
-/** A sequence, the beginning of a digest; for operators a carrier and the beginning of a signer, too. */
+/**
+ * Returns a filter by sequence or beginning of the digest; for operators also by carrier or beginning of the signer.
+ */
 function textMatcher(search: string, viewer: Viewer): (row: ReleaseRow) => boolean {
   if (search === "") return () => true;
   const text = search.toLowerCase();

@@ -16,8 +16,8 @@ import type { StoredRelease } from "../store/read_release.ts";
 import { ensureSessionKey } from "../store/session_key.ts";
 
 /**
- * Answers with a release as the public sees it: when it was published, its size, and where it was active, under the
- * public names of the nodes. Everything else is taken out before a component sees it.
+ * Answers with a release for the public: when it was published, its size, and where it was active, with public names.
+ * Everything else is removed before components see it.
  */
 export async function answerPublic(
   dashboard: Dashboard,

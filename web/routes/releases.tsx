@@ -24,10 +24,10 @@ import {
 } from "./release_list.ts";
 import { releaseRoute } from "./release.tsx";
 
-/** So few releases are seen at a glance, and need no filter. */
+/** Shorter lists need no filter. */
 const FILTER_MIN = 8;
 
-/** Releases over time, and each release. */
+/** The pages of all releases and of each release. */
 export function releaseRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>()
     .get("/releases", async (context) => {
@@ -83,7 +83,7 @@ function listAddress({ search, publisher, before }: Partial<ReleaseFilter>): str
   return query.size === 0 ? addresses.releases() : `${addresses.releases()}?${query}`;
 }
 
-/** The newest release, in a sentence. */
+/** Renders the newest release in a sentence. */
 function Lead({ list: { filter, lineages, groups } }: { readonly list: ReleaseList }) {
   const [lineage] = filter.publisher === ""
     ? lineages

@@ -7,19 +7,19 @@ import type { FaviconState } from "../components/favicon.ts";
 import { staticAddress } from "./static.ts";
 
 export interface Page {
-  /** What the page shows, for the browser's tab: `bot-paris`. */
+  /** The title of the page, for the tab: `bot-paris`. */
   readonly title: string;
   readonly facts: PageFacts;
-  /** What the favicon shows of the fleet; good without it. */
+  /** The state in the favicon; `good` by default. */
   readonly state?: FaviconState;
-  /** What was searched for, for the field in the header. */
+  /** The text in the search field of the header. */
   readonly search?: string;
-  /** The nodes whose changes the open page follows; those of all nodes without it. */
+  /** The nodes whose changes refresh the open page; all nodes by default. */
   readonly nodes?: readonly string[];
   readonly body: ComponentChildren;
 }
 
-/** Returns a page as HTML, from its doctype on. */
+/** Returns a page as HTML with its doctype. */
 export function renderPage({ title, facts, state = "good", search, nodes, body }: Page): string {
   const script = staticAddress("islands.js");
   const html = render(

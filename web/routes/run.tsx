@@ -23,7 +23,7 @@ import { readReleaseDiff, type ReleaseDiff } from "../store/read_comparison.ts";
 import { RUNNING, type RunRow } from "../store/rows.ts";
 import { notFoundPage } from "./error_page.tsx";
 
-/** One run: its steps, what it changed, why it failed. */
+/** The page of a run: its steps, its changes and its error. */
 export function runRoutes(dashboard: Dashboard): App {
   return new Hono<AppEnv>().get("/runs/:run", async (context) => {
     const now = dashboard.clock.now();
@@ -47,7 +47,7 @@ export function runRoutes(dashboard: Dashboard): App {
   });
 }
 
-/** What the run's release changed, where publishers listed the files of both. */
+/** Returns the changes of the run's release; `undefined` if the files of either release are unknown. */
 async function diffOf(kv: Deno.Kv, { release, previous }: RunRow): Promise<ReleaseDiff | undefined> {
   if (release === undefined || previous === undefined || release === previous) return undefined;
   return await readReleaseDiff(kv, previous, release);
@@ -114,7 +114,7 @@ function RunPage({ run, details, nodes, diff }: RunPageProps) {
   );
 }
 
-/** Why a run failed, in the words of its node, and what to do about it. */
+/** Renders the error of a run as its node reported it, with its hint. */
 function RunError({ run, details }: Pick<RunPageProps, "run" | "details">) {
   if (run.error === undefined) return null;
   const { code, message } = details?.error ?? run.error;
@@ -178,7 +178,7 @@ function RunFacts({ run, details }: Pick<RunPageProps, "run" | "details">) {
   );
 }
 
-/** The beginning of a long name, with all of it as its title. */
+/** Renders the beginning of a long name, with the complete name as its title. */
 function Shown({ text, chars }: { readonly text: string; readonly chars: number }) {
   const shown = shownText(text);
   return <code title={shown}>{shown.slice(0, chars)}</code>;

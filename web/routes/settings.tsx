@@ -38,7 +38,7 @@ import { sentence } from "../shared/words.ts";
 type Asked = Context<AppEnv>;
 type Typed = Parameters<typeof SettingsView>[0]["typed"];
 
-/** What a form did, by the word in the address that it leads to. */
+/** The result of a form, by the word in the address of the redirect. */
 const DONE: ReadonlyMap<string, string> = new Map([
   ["revoked", "The token was revoked."],
   ["gone", "This token no longer exists."],
@@ -49,13 +49,13 @@ const DONE: ReadonlyMap<string, string> = new Map([
   ["password", "The password was set. Everyone else was signed out."],
 ]);
 
-/** The settings, and what their forms do. Only people get here: read tokens do not. */
+/** The settings page and its forms. Read tokens are not admitted here. */
 export function settingsRoutes(dashboard: Guarded & Pick<Dashboard, "live">): App {
   const settings = new SettingsPages(dashboard);
   return new Hono<AppEnv>()
     .use("/settings/*", async (context, next) => {
       await next();
-      // A token or a right may be gone: open pages connect again, and are checked.
+      // Access may have changed: open pages reconnect and are checked again.
       if (context.req.method === "POST") dashboard.live.close();
     })
     .get("/settings", (context) => settings.show(context))
@@ -133,7 +133,7 @@ class SettingsPages {
   async setPublic(context: Asked): Promise<Response> {
     const fields = await formFields(context);
     if (fields === undefined) return this.#access.deny(context, REFUSALS.formType);
-    // Private for whatever a form does not say clearly.
+    // Private unless the form clearly says otherwise.
     const isPublic = fields.get("public") === "on";
     await changeSettings(this.#web.kv, { isPublic });
     return done(context, isPublic ? "public" : "private");
@@ -212,7 +212,7 @@ class SettingsPages {
     return token === undefined ? "gone" : { what: ask, token };
   }
 
-  /** The one answer with the secret: it is kept nowhere, so that a redirect could not show it. */
+  /** Answers with the secret directly instead of after a redirect, because it is not stored. */
   #secret(context: Asked, { row, secret }: NewToken): Response | Promise<Response> {
     const { host, isHttps } = context.var.visit;
     const origin = `${isHttps ? "https" : "http"}://${host}`;
@@ -277,7 +277,7 @@ class SettingsPages {
   }
 }
 
-/** A reload of the page that this leads to sends no form again. */
+/** Redirects to the settings page, so that a reload does not submit the form again. */
 function done(context: Asked, what: string): Response {
   return context.redirect(what === "" ? addresses.settings() : `${addresses.settings()}?done=${what}`, 303);
 }

@@ -11,7 +11,7 @@ import type { App, AppEnv, Guarded } from "./dashboard.ts";
 import { pageFacts } from "./page_facts.ts";
 import { renderPage } from "./render_page.tsx";
 
-/** The sign-in page, and what its form and the form "Sign out" do. */
+/** The sign-in page, its form, and the form "Sign out". */
 export function signInRoutes(dashboard: Guarded): App {
   const { access } = dashboard;
   const page = (context: Context<AppEnv>, next: string, check?: PasswordCheck) =>
@@ -31,7 +31,7 @@ export function signInRoutes(dashboard: Guarded): App {
       if (fields === undefined) return access.deny(context, REFUSALS.formType);
       const next = nextPage(fields.get("next"));
       const source = await access.password();
-      // Without a password, every visitor who gets here is an operator.
+      // Without a password, every visitor who is admitted is an operator.
       if (source.kind !== "set") return context.redirect(next, 303);
       const { visit } = context.var;
       const check = await checkTypedPassword(dashboard, visit, source.password, fields.get("password") ?? "");

@@ -2,11 +2,11 @@ import { Hono } from "hono";
 import type { App, AppEnv } from "./dashboard.ts";
 import { faviconState, faviconSvg } from "../components/favicon.ts";
 
-/** Addresses of static files hold the version of their content. */
+/** Caching of addresses that contain the version of the file. */
 const FOR_EVER = "public, max-age=31536000, immutable";
 const AN_HOUR = "public, max-age=3600";
 
-/** What browsers load beside a page: the stylesheet, the script, the favicon. */
+/** Routes of static files: the stylesheet, the script and the favicon. */
 export function staticRoutes(): App {
   return new Hono<AppEnv>()
     .get("/static/:name", (context) => {
@@ -26,16 +26,16 @@ export function staticRoutes(): App {
           "cache-control": AN_HOUR,
         }),
     )
-    // Browsers that know no SVG icons ask for this one, whatever the page says.
+    // Browsers without support for SVG icons request this address.
     .get("/favicon.ico", (context) => context.redirect("/favicon.svg", 308))
     .get("/robots.txt", (context) => context.text("User-agent: *\nDisallow: /\n"));
 }
 
-/** A file that browsers load beside a page. */
+/** A static file. */
 export interface StaticFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly contentType: string;
-  /** The same for the same bytes: addresses hold it, so that browsers may keep the file for a year. */
+  /** A hash of the content. Addresses contain it, so that browsers may cache the file for a year. */
   readonly version: string;
 }
 
@@ -45,10 +45,10 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** The stylesheet, the script and what else stands in `static/`, by name. They are read once, when the dashboard starts. */
+/** The files in `static/` by name. They are read once, when the dashboard starts. */
 export const staticFiles: ReadonlyMap<string, StaticFile> = await readStaticFiles();
 
-/** Returns the address of a static file with its version; `undefined` where there is none of this name. */
+/** Returns the address of a static file with its version; `undefined` if there is no such file. */
 export function staticAddress(name: string): string | undefined {
   const file = staticFiles.get(name);
   return file === undefined ? undefined : `/static/${name}?v=${file.version}`;

@@ -11,10 +11,10 @@ import { renderPage } from "./render_page.tsx";
 import { shownText } from "../shared/shown_text.ts";
 import type { ReleaseRow } from "../store/rows.ts";
 
-/** A digest, and no more of what was put into an address. */
+/** Longer texts in an address are cut. */
 const SHOWN_CHARS = 80;
 
-/** Returns the answer for a release that no node has reported. */
+/** Returns the answer for an unknown release. */
 export async function unknownReleasePage(
   { clock }: Pick<Dashboard, "clock">,
   context: Context<AppEnv>,
@@ -42,7 +42,7 @@ export async function unknownReleasePage(
   return await context.html(renderPage(page), 404);
 }
 
-/** Returns the answer for a beginning that several releases share. */
+/** Returns the answer for a text that matches several releases. */
 export async function ambiguousReleasePage(
   { clock }: Pick<Dashboard, "clock">,
   context: Context<AppEnv>,

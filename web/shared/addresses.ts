@@ -1,6 +1,6 @@
 import { sourceOf } from "../../lib/wire/event_names.ts";
 
-/** The addresses of the dashboard's pages. */
+/** The addresses of the dashboard's pages and feeds. */
 export const addresses = {
   fleet: () => "/",
   node: (node: string) => `/nodes/${sourceOf(node)}`,
@@ -26,13 +26,16 @@ export const addresses = {
   openApi: () => "/api/v1/openapi.json",
 } as const;
 
-/** Returns an address from data if it leads to a web page; `undefined` for anything else, such as `javascript:`. */
+/**
+ * Returns an address that a node reported if it is a web address; `undefined` for any other scheme, such as
+ * `javascript:`.
+ */
 export function webLink(address: string | undefined): string | undefined {
   const url = address === undefined ? null : URL.parse(address);
   return url?.protocol === "https:" || url?.protocol === "http:" ? url.href : undefined;
 }
 
-/** Where the forms of the settings are sent. */
+/** The addresses that the forms of the settings page post to. */
 export const SETTINGS_FORMS = {
   createToken: "/settings/tokens",
   rotateToken: "/settings/tokens/rotate",

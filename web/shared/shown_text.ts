@@ -1,8 +1,8 @@
 import { UNSHOWN } from "../../lib/core/control_characters.ts";
 
 /**
- * Returns a text from outside with each control character and each invisible or direction-changing one spelled out,
- * so that no name can look like another.
+ * Returns an untrusted text with every control, invisible and direction-changing character spelled out, so that no name
+ * can look like another.
  *
  * @example
  * ```ts

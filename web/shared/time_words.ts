@@ -1,10 +1,8 @@
-/**
- * Times in words. The server and the page's script share this file, so that both write the same; it imports nothing.
- */
+/** Times in words. This file imports nothing, because the server and the page's script share it. */
 
 /**
- * How a time is written: `ago` by its distance from now (`2 h ago`, `in 38 min`), `clock` by day and time
- * (`today 06:00`, `12 Nov 06:00`), `exact` with its seconds (`12 Nov 2026 06:00:09`), `date` by its day.
+ * How a time is written: `ago` as the distance from now (`2 h ago`, `in 38 min`), `clock` as day and time (`today
+ * 06:00`, `12 Nov 06:00`), `exact` with seconds (`12 Nov 2026 06:00:09`), `date` as the day.
  */
 export const TIME_STYLES = ["ago", "clock", "exact", "date"] as const;
 export type TimeStyle = (typeof TIME_STYLES)[number];
@@ -51,7 +49,10 @@ function distance(ms: number): string {
   return ms < 0 ? `${words} ago` : `in ${words}`;
 }
 
-/** `today`, `tomorrow`, `Mon`, `12 Nov`, `12 Nov 2025`: days near by get names, which never mean two days. */
+/**
+ * Returns `today`, `tomorrow`, `Mon`, `12 Nov` or `12 Nov 2025`. Weekdays name only the next six days, so that each
+ * name means one day.
+ */
 function dayWords(wall: Date, today: Date): string {
   const days = Math.floor(wall.getTime() / DAY) - Math.floor(today.getTime() / DAY);
   if (days === 0) return "today";
@@ -80,19 +81,22 @@ function two(value: number): string {
   return String(value).padStart(2, "0");
 }
 
-/** Returns what the clocks of a zone show, as the UTC fields of a `Date`. */
+/** Returns the wall time of a zone as the UTC fields of a `Date`. */
 export function wallTime(at: Date, zone: string): Date {
   return new Date(at.getTime() + zoneOffset(at.getTime(), zone));
 }
 
-/** Zones change their offset on quarters of an hour at the finest. */
+/** Offsets of zones change only at full quarters of an hour. */
 const OFFSET_GRAIN = 15 * MINUTE;
 
-/** A page names a few hundred quarters of an hour; a formatter takes as long as a hundred look-ups. */
+/**
+ * Bounds the cache: a page shows times in a few hundred quarters of an hour. A formatter takes as long as a hundred
+ * look-ups.
+ */
 const OFFSETS_MAX = 20_000;
 const offsets = new Map<string, number>();
 
-/** A reader has one zone, and a dashboard few readers at a time. */
+/** Bounds the cache: each reader has one zone, and a dashboard has few readers at a time. */
 const ZONES_MAX = 50;
 const formats = new Map<string, Intl.DateTimeFormat>();
 

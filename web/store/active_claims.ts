@@ -1,8 +1,8 @@
 import type { NodeRow, Said } from "./rows.ts";
 
 /**
- * What runs and heartbeats say of a node's release and host. The newest word counts, and of two of the same moment
- * always the same one, so that the order of arrival makes no difference.
+ * What runs and heartbeats report about a node's release and host. The newest report wins. Of two with the same time,
+ * always the same one wins, so that the order of arrival does not matter.
  */
 
 type Digest = `sha256:${string}`;
@@ -14,13 +14,13 @@ export interface ActivationClaim {
   readonly at: string;
 }
 
-/** Returns the row after a claim of what is active. */
+/** Returns the row after a report of the active release. */
 export function withSaid(row: NodeRow, claim: Said): NodeRow {
   const before = saidOf(row);
   return before !== undefined && !isLater(claim, before) ? row : withActive({ ...row, said: claim });
 }
 
-/** Returns the row after a claim of an activation. */
+/** Returns the row after a report of an activation. */
 export function withActivation(row: NodeRow, { digest, sequence, at }: ActivationClaim): NodeRow {
   const claim = { digest, ...(sequence === undefined ? {} : { sequence }), at };
   if (row.activation !== null && !isLater(claim, row.activation)) return row;
@@ -40,7 +40,10 @@ function saidOf({ said, active }: NodeRow): Said | undefined {
   return { digest, ...(sequence === undefined ? {} : { sequence }), at };
 }
 
-/** A pull that finds nothing new does not name the sequence: the activation did. */
+/**
+ * Sets `active` from the newest report. A pull that finds nothing new does not report the sequence: it is taken from
+ * the activation.
+ */
 function withActive(row: NodeRow): NodeRow {
   const said = saidOf(row);
   if (said === undefined) return row;

@@ -2,18 +2,18 @@ import type { CanaryDescription } from "../../lib/wire/schema.ts";
 import { CanaryCourse, type MetricCourse } from "./rows.ts";
 import { knownTime, reason, word } from "./row_values.ts";
 
-/** Metrics that are kept: people chart a few. */
+/** Metrics per canary. */
 const METRICS_MAX = 8;
-/** Samples of each metric: an hour and more at one a minute or less. Beyond that, every second one stays. */
+/** Samples per metric: at least an hour at one a minute. When there are more, every second one is dropped. */
 const SAMPLES_MAX = 240;
-/** Samples of all metrics: each takes 50 bytes of a value of 64 KiB, which has room for the texts, too. */
+/** Samples of all metrics together. Each needs 50 bytes of a 64 KiB value, which also holds texts. */
 const ALL_SAMPLES_MAX = 900;
 
 /**
- * Returns the course of a canary after a heartbeat that is the node's newest. A node sends the last sample of each metric:
- * the course is put together here.
+ * Returns the course of a canary after the node's newest heartbeat. A heartbeat has only the last sample of each
+ * metric, so the course is assembled here.
  *
- * @param stored the value of the database
+ * @param stored the course in the database
  */
 export function nextCourse(
   stored: unknown,

@@ -2,31 +2,28 @@ import { LockedError } from "../../lib/core/errors.ts";
 import { isLocked } from "./kv_failure.ts";
 
 /**
- * An atomic operation takes 1,000 mutations and 800 KiB. A group of writes takes up to 570 KiB: a long value and a few
- * rows. So that the last group still fits, an operation is full when it has half.
+ * An atomic operation allows 1,000 mutations and 800 KiB. A group of writes has up to 570 KiB: a long value and a few
+ * rows. An operation counts as full at half of the limits, so that the last group still fits.
  */
 const MUTATIONS_MAX = 500;
 const BYTES_MAX = 400 * 1024;
 
-/** A write that says the same whenever it is repeated. */
+/** An idempotent write. */
 export interface Write {
   readonly key: Deno.KvKey;
   /** `undefined` removes the entry. */
   readonly value: unknown;
-  /** About what it takes of an atomic operation. */
+  /** Approximate size within an atomic operation. */
   readonly bytes: number;
 }
 
-/** What an entry of the database is guarded by: unchanged since it was read, or not there. */
+/** The expected version of an entry: unchanged since it was read, or missing. */
 export interface Guard {
   readonly key: Deno.KvKey;
   readonly versionstamp: string | null;
 }
 
-/**
- * Writes values that stay the same when they are written again, in as many atomic operations as they need. The writes of
- * one group stay together.
- */
+/** Writes idempotent values in as many atomic operations as they need. The writes of a group stay in one operation. */
 export async function writeAll(kv: Deno.Kv, groups: Iterable<readonly Write[]>): Promise<void> {
   let operation = kv.atomic();
   let [mutations, bytes] = [0, 0];
@@ -45,7 +42,7 @@ export async function writeAll(kv: Deno.Kv, groups: Iterable<readonly Write[]>):
 }
 
 /**
- * Commits an operation without guards: only another process that writes to the file is in the way.
+ * Commits an operation without guards. It can only fail because another process writes to the file.
  *
  * @throws {LockedError} code `DATABASE_LOCKED`, when other writers are always faster
  */
@@ -62,12 +59,12 @@ export function addWrites(operation: Deno.AtomicOperation, writes: readonly Writ
   }
 }
 
-/** Attempts at a change that other instances change meanwhile. An attempt fails because another one succeeded or is written. */
+/** Attempts at a compare-and-set. Each fails only because another writer succeeded or holds the lock. */
 const ATTEMPTS_MAX = 50;
 
 /**
- * Changes entries by compare-and-set: reads, asks for the change, and commits it if nothing that was read has changed
- * meanwhile; else again. `change` returns `undefined` where nothing is to be done.
+ * Changes entries by compare-and-set: calls `change`, and commits its operation if the guarded entries are unchanged;
+ * otherwise repeats both. If `change` returns `undefined`, nothing is written.
  *
  * @throws {LockedError} code `DATABASE_LOCKED`, when other writers are always faster
  */
@@ -86,20 +83,20 @@ export async function compareAndSet(
   throw alwaysChanged();
 }
 
-/** A writer holds SQLite's lock for a few milliseconds. */
+/** Other writers hold SQLite's lock for a few milliseconds. */
 const LOCKED_MS = 10;
 
-/** SQLite itself waits 5 s for a lock that another process keeps: waiting for it again and again would take minutes. */
+/** SQLite waits 5 s for a lock. A lock that lasts longer is not retried, because that would take minutes. */
 const WAITED_MS = 1_000;
 
-/** What came of a commit: `locked` while another process writes to SQLite's file. */
+/** The result of a commit. `locked`: another process is writing to the SQLite file. */
 export type CommitOutcome = "committed" | "conflict" | "locked";
 
 /**
- * Commits an operation. Deno reports the lock of SQLite, which another process holds for milliseconds, at once and as an
- * error: here it is an outcome, after a short wait. The wait is one of real time, whatever the dashboard's clock says.
+ * Commits an operation. Deno throws immediately if another process holds SQLite's lock, which lasts milliseconds: here
+ * that is an outcome, after a short wait in real time.
  *
- * @throws what the database throws otherwise, and where a lock is kept for seconds
+ * @throws other errors of the database, and the lock error if the lock lasts for seconds
  */
 export async function commitOutcome(operation: Deno.AtomicOperation): Promise<CommitOutcome> {
   const begunMs = performance.now();
@@ -112,12 +109,12 @@ export async function commitOutcome(operation: Deno.AtomicOperation): Promise<Co
   }
 }
 
-/** Commits an operation and returns whether that worked; `false` for a conflict with another writer, and for its lock. */
+/** Commits an operation. @returns `false` after a conflict with another writer, or while the file is locked */
 export async function committed(operation: Deno.AtomicOperation): Promise<boolean> {
   return await commitOutcome(operation) === "committed";
 }
 
-/** Returns the error for a change that other writers did not let through, attempt after attempt. */
+/** Returns the error for a change that failed in every attempt because of other writers. */
 export function alwaysChanged(): Error {
   return new LockedError("Cannot change the database: other processes keep writing to it", {
     code: "DATABASE_LOCKED",
@@ -125,17 +122,16 @@ export function alwaysChanged(): Error {
   });
 }
 
-/** What is under way in this process, by its name. */
+/** The last piece of work in this process, by name. */
 const turns = new Map<string, Promise<unknown>>();
 
 /**
- * Does a piece of work once those of the same name have ended that this process began before. A compare-and-set that
- * many requests try at the same time would fail for all of them but one, again and again; other processes have a request
- * or two at a time.
+ * Runs a piece of work after earlier work of the same name in this process. Without this, all but one of many
+ * concurrent compare-and-sets would fail again and again. Other processes have only a request or two at a time.
  */
 export async function inTurn<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   const before = turns.get(name);
-  // Whether the one before failed is for its own caller.
+  // A failure of earlier work is reported to its own caller.
   const mine = before === undefined ? work() : before.then(work, work);
   turns.set(name, mine);
   try {

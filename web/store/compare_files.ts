@@ -7,22 +7,22 @@ export interface ListedFile {
   readonly sha256: string;
 }
 
-/** What differs between two releases at one path. */
+/** A difference between two releases at one path. */
 export interface FileChange {
   readonly path: string;
   readonly kind: "added" | "removed" | "changed" | "renamed";
-  /** Of a renamed file, where it was. */
+  /** The previous path of a renamed file. */
   readonly from?: string;
   readonly sizeBefore: number | undefined;
   readonly sizeAfter: number | undefined;
 }
 
-/** Returns what differs between two lists of files, by path. Files that were only moved count as renamed. */
+/** Returns the differences between two lists of files, by path. Files that only moved count as renamed. */
 export function compareFiles(before: readonly ListedFile[], after: readonly ListedFile[]): FileChange[] {
   const old = new Map(before.map((file) => [file.path, file]));
   const fresh = new Map(after.map((file) => [file.path, file]));
   const removed = before.filter(({ path }) => !fresh.has(path));
-  // Several files may have the same content: each of them is the source of one.
+  // Several files may have the same content. Each is the source of at most one renamed file.
   const moved = Map.groupBy(removed, ({ sha256 }) => sha256);
   const sources = new Set<string>();
   const changes: FileChange[] = [];
@@ -45,23 +45,23 @@ export function compareFiles(before: readonly ListedFile[], after: readonly List
   return changes.sort((a, b) => compareUtf8(a.path, b.path));
 }
 
-/** What a publisher said of the files of a release. */
+/** A publisher's list of the files of a release. */
 export interface FileList {
   readonly files: readonly ListedFile[];
-  /** How many files the release has; a list may hold the first of them only. */
+  /** How many files the release has. The list may contain only the first ones. */
   readonly total: number;
 }
 
-/** What differs between two releases. */
+/** The differences between two releases. */
 export interface FileDiff {
   readonly changes: readonly FileChange[];
-  /** Up to which path both lists go; `undefined` where all files were compared. */
+  /** The path up to which both lists were compared; `undefined` if all files were compared. */
   readonly comparedTo: string | undefined;
 }
 
 /**
- * Returns what differs between two lists. A list that was cut says nothing of the files behind its last path, so only
- * those before it are compared: the others would seem to be removed or added.
+ * Returns the differences between two lists. If a list is cut, only files up to its last path are compared: later ones
+ * would look removed or added.
  */
 export function diffLists(before: FileList, after: FileList): FileDiff {
   const ends = [before, after].flatMap(({ files, total }) =>
@@ -75,12 +75,12 @@ export function diffLists(before: FileList, after: FileList): FileDiff {
   };
 }
 
-/** How many files changed in each way, and the bytes that were added, removed and replaced. */
+/** Numbers of files by kind of change, and bytes added, removed and changed. */
 export interface ChangeSums {
   readonly counts: Readonly<Record<FileChange["kind"], number>>;
   readonly addedBytes: number;
   readonly removedBytes: number;
-  /** Of the changed files, as they are now: a carrier without deltas moves as much. */
+  /** The new sizes of the changed files: what a carrier without deltas transfers. */
   readonly changedBytes: number;
 }
 

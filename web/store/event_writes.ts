@@ -7,10 +7,10 @@ import { longValueWrites } from "./long_value.ts";
 import type { Activation, NodeRow, Publication } from "./rows.ts";
 import { endOf, hexName, runRow, utc, word } from "./row_values.ts";
 
-/** A row of a list with its key: some hundred bytes as a rule, and with the longest names and texts this much. */
+/** Upper bound of a row with its key, for the longest names and texts. Usually it has a few hundred bytes. */
 const ROW_BYTES = 6_000;
 
-/** Returns the writes of an event that depend on nothing that is stored: one atomic operation has all of them. */
+/** Returns the writes of an event that need no stored data. They fit into one atomic operation. */
 export function eventWrites(event: ReportEvent): Write[] {
   switch (event.type) {
     case EVENT_TYPES.finished:
@@ -36,7 +36,7 @@ function runWrites({ source, data }: EventOf<"finished">): Write[] {
     ...(isNews(run.outcome) ? [row(keys.news(endedAt, node, runId), run)] : []),
     ...(isActivation(run) && run.release !== undefined
       ? [
-        // A heartbeat that arrived before has the activation by the run's start.
+        // An earlier heartbeat dated the activation by the start of the run.
         ...keysOfActivation(node, run.release, startedAt, FROM_HEARTBEAT).map((key) => row(key, undefined)),
         ...activationWrites({
           node,
@@ -75,10 +75,10 @@ function publicationWrites({ source, time, data }: EventOf<"published">): Write[
   return [row(keys.publication(digest, node, publication.carrier ?? "", publication.at), publication)];
 }
 
-/** The run that a heartbeat knows an activation by. */
+/** The run id of activations that only a heartbeat reports. */
 const FROM_HEARTBEAT = "heartbeat";
 
-/** Returns the writes of an activation that a heartbeat names and no run has reported. */
+/** Returns the writes of an activation that a heartbeat reports and no run has reported. */
 export function reportedActivation(node: string, activation: NonNullable<NodeRow["activation"]>): Write[] {
   return activationWrites({ node, ...activation, runId: FROM_HEARTBEAT, outcome: "activated" });
 }

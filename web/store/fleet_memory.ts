@@ -2,11 +2,11 @@ import type { Web } from "../shared/web.ts";
 import { keys, SHARDS } from "./keys.ts";
 import { NodeRow } from "./rows.ts";
 
-/** The fleet at one moment. */
+/** The state of the fleet at one moment. */
 export interface FleetSnapshot {
   /** Every node, by its name. */
   readonly rows: ReadonlyMap<string, NodeRow>;
-  /** The versionstamp of the last change: versionstamps grow, on all instances alike. */
+  /** The versionstamp of the last change. Versionstamps increase across all instances. */
   readonly version: string;
 }
 
@@ -25,26 +25,26 @@ export interface FleetWeb extends Web {
   readonly fleet: FleetMemory;
 }
 
-/** Before the first change. */
+/** The version before the first change. */
 const NO_VERSION = "";
 
-/** Nodes that were removed are rare: an operator removes them one by one. */
+/** Removed nodes that are remembered. Operators remove nodes one by one. */
 const GONE_MAX = 1_000;
 
-/** The most that the database gives at once. */
+/** The largest batch that the database allows. */
 const LIST = { batchSize: 500 } as const;
 
 /**
- * The nodes' rows, kept in memory: reading them again costs one read of the shards' pulses and the rows of those that
- * changed, whichever instance changed them.
+ * Keeps the rows of all nodes in memory. A refresh costs one read of the shards' pulses, plus the rows of the shards
+ * that changed, whichever instance changed them.
  */
 export class FleetMemory {
   readonly #kv: Deno.Kv;
   #shards: ReadonlyMap<number, Shard> = new Map();
   #snapshot: FleetSnapshot = { rows: new Map(), version: NO_VERSION };
-  /** Nodes that were removed, with the version that their removal is in. */
+  /** Removed nodes, with the version of their removal. */
   readonly #gone = new Map<string, string>();
-  /** What was removed before this version is not known. */
+  /** Removals before this version are unknown. */
   #knownSince: string | undefined;
   #reading: Promise<FleetSnapshot> | undefined;
   #next: Promise<FleetSnapshot> | undefined;
@@ -53,10 +53,10 @@ export class FleetMemory {
     this.#kv = kv;
   }
 
-  /** Returns the fleet as it is now. Readers at the same time share one look at the database. */
+  /** Returns the current fleet. Concurrent readers share one read of the database. */
   read(): Promise<FleetSnapshot> {
     if (this.#reading === undefined) return this.#begin();
-    // A look that had begun before may have missed what its caller knows.
+    // A read that is already in progress may miss a change that the caller made.
     this.#next ??= this.#reading.catch(() => {}).then(() => {
       this.#next = undefined;
       return this.#begin();
@@ -70,8 +70,8 @@ export class FleetMemory {
   }
 
   /**
-   * Returns the names of the nodes that changed after a version, those included that are gone; `undefined` for all, where
-   * it is not known which ones are gone.
+   * Returns the names of nodes that changed after a version, removed ones included; `undefined` if any node may have
+   * changed, because removals are not known that far back.
    */
   changedSince(version: string): readonly string[] | undefined {
     if (version === NO_VERSION || version < (this.#knownSince ?? NO_VERSION)) return undefined;
@@ -82,7 +82,7 @@ export class FleetMemory {
     return [...changed, ...gone];
   }
 
-  /** What is read becomes known at once and whole: a look that fails leaves the one before. */
+  /** Reads changed shards and publishes them together: a read that fails keeps the previous state. */
   async #refresh(): Promise<FleetSnapshot> {
     const shards = new Map(this.#shards);
     let isChanged = false;
@@ -97,7 +97,7 @@ export class FleetMemory {
     return this.#snapshot;
   }
 
-  /** Rows that did not change are not parsed again. */
+  /** Unchanged rows are not parsed again. */
   async #readShard(shard: number): Promise<ReadonlyMap<string, Remembered>> {
     const before = this.#shards.get(shard)?.nodes;
     const nodes = new Map<string, Remembered>();

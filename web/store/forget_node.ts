@@ -7,10 +7,10 @@ import { deleteActivation, deleteRun, keysOf } from "./sweep_runs.ts";
 import { SweepStep } from "./sweep_step.ts";
 
 /**
- * Removes a node: at once what pages show of it, and in steps everything else. A node that still reports comes back with
- * what it reports from then on; its token is not revoked.
+ * Removes a node. What pages show of it disappears immediately, the rest is deleted in steps. If the node still
+ * reports, it appears again with its new reports: its token is not revoked.
  *
- * @returns whether nothing is left; else the sweep goes on with the rest
+ * @returns whether everything is deleted; otherwise the sweep continues
  */
 export async function forgetNode({ kv, clock }: Pick<Web, "kv" | "clock">, node: string): Promise<boolean> {
   const at = clock.now().toISOString();
@@ -36,7 +36,7 @@ export async function forgetNode({ kv, clock }: Pick<Web, "kv" | "clock">, node:
   return isDone;
 }
 
-/** Goes on with the nodes that operators removed. @returns whether nothing of them is left */
+/** Continues to delete removed nodes. @returns whether nothing of them is left */
 export async function sweepForgotten(step: SweepStep): Promise<boolean> {
   for await (const { key } of step.kv.list({ prefix: keys.allForgetting() })) {
     if (!await forgetSome(step, String(key.at(-1)))) return false;
@@ -49,7 +49,7 @@ async function forgetSome(step: SweepStep, node: string): Promise<boolean> {
   const entry = await kv.get(keys.forgetting(node));
   const forgetting = ForgettingRow.safeParse(entry.value).data;
   if (forgetting === undefined) return true;
-  // A node that is back keeps what it has reported since.
+  // A node that reports again keeps its new reports.
   const isBack = (await kv.get(keys.node(node))).versionstamp !== null;
   const range = isBack ? { to: [forgetting.at] } : {};
   const isDone = await step.walk(keys.runs(node), range, (run) => deleteRun(step, node, run)) === undefined &&
@@ -69,7 +69,7 @@ async function forgetSome(step: SweepStep, node: string): Promise<boolean> {
   return true;
 }
 
-/** Removes what lists by release say of a node, and its pull requests. */
+/** Removes a node from the lists by release, and its pull requests. */
 async function forgetInReleases(
   step: SweepStep,
   node: string,

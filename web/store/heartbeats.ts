@@ -7,10 +7,10 @@ import { longValueWrites, readLongValue } from "./long_value.ts";
 import type { NodeRow, QuarantineNote } from "./rows.ts";
 import { keptQuarantine, knownTime, QUARANTINE_MAX, reason, utc } from "./row_values.ts";
 
-/** A note's key, its node and its reason. */
+/** Upper bound of a note with its key, node and reason. */
 const NOTE_BYTES = 4_000;
 
-/** Returns what a heartbeat that became the node's newest says beside the row. */
+/** Returns the writes of a node's newest heartbeat, besides the node's row. */
 export function heartbeatWrites(
   heartbeat: EventOf<"heartbeat">,
   before: NodeRow,
@@ -32,7 +32,7 @@ export function heartbeatWrites(
 
 type Activated = NodeRow & { readonly activation: NonNullable<NodeRow["activation"]> };
 
-/** Whether the node's last activation is known from the heartbeat alone: a run names the time of its end. */
+/** Whether only this heartbeat reports the node's last activation. A run would date it by its end. */
 function isOfHeartbeat(
   { data, time }: EventOf<"heartbeat">,
   before: NodeRow,
@@ -60,8 +60,8 @@ function quarantineWrites({ data, source, time }: EventOf<"heartbeat">, before: 
 }
 
 /**
- * What left the quarantine since the last heartbeat. A heartbeat names the newest entries alone: the oldest ones that it
- * names no more, beside new ones, made room for those.
+ * Returns the digests that left the quarantine since the last heartbeat. Heartbeats list only the newest entries: old
+ * entries that are missing when new ones appear were displaced, not released.
  */
 function liftedQuarantines(before: NodeRow, after: NodeRow): string[] {
   const [named = [], kept = new Set()] = [before.report?.quarantine, new Set(after.report?.quarantine)];
@@ -72,7 +72,7 @@ function liftedQuarantines(before: NodeRow, after: NodeRow): string[] {
   return named.slice(Math.max(0, firstKept)).filter((digest) => !kept.has(digest));
 }
 
-/** Returns what a node's newest heartbeat said; `undefined` where it has sent none. */
+/** Returns the data of a node's newest heartbeat; `undefined` if there is none. */
 export async function readHeartbeat(kv: Deno.Kv, node: string): Promise<Heartbeat | undefined> {
   return isNodeKey(node) ? await readLongValue(kv, keys.heartbeat(node), Heartbeat) : undefined;
 }

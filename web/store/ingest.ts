@@ -13,8 +13,8 @@ import { NodeRow } from "./rows.ts";
 import { utc } from "./row_values.ts";
 
 /**
- * Takes events into the database. Every event may come again, at any time and in any order: the result is the same. What
- * an event says is written before the node's row, so that a request that is cut short is completed by its resend.
+ * Stores events. Events may be repeated, at any time and in any order: the result is the same. The node's row is
+ * written last, so that a resend completes a request that was cut off.
  *
  * @throws what the database throws when it refuses writes: see [kv_failure.ts](kv_failure.ts)
  */
@@ -32,7 +32,7 @@ export async function ingest(
   }
 }
 
-/** The node's row and what belongs to its newest heartbeat change together. */
+/** Updates the node's row together with the data of its newest heartbeat. */
 async function ingestNode(
   kv: Deno.Kv,
   node: string,
@@ -72,7 +72,7 @@ function newestHeartbeat(events: readonly ReportEvent[]): EventOf<"heartbeat"> |
   return newest;
 }
 
-/** A node that has a token is expected under the token's name, and may report under one below it. */
+/** Removes the "never reported" entry of the token's name when a node below that name reports. */
 async function forgetAnnounced(kv: Deno.Kv, operation: Deno.AtomicOperation, node: string): Promise<void> {
   const name = node.slice(0, node.lastIndexOf("/"));
   if (name === "" || !node.includes("/")) return;

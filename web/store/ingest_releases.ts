@@ -7,13 +7,13 @@ import { fitsWhole, longValueWrites, type PartWrite } from "./long_value.ts";
 import { ReleaseRow } from "./rows.ts";
 import { hexName, utc, word } from "./row_values.ts";
 
-/** Four carriers, and those of later versions. */
+/** Four carriers, and room for those of later versions. */
 const CARRIERS_MAX = 10;
 
-/** What one event says of a release. */
+/** What one event reports about a release. */
 interface ReleaseFact {
   readonly node: string;
-  /** Whether the node says that it published the release. */
+  /** Whether the node reports that it published the release. */
   readonly isPublication: boolean;
   readonly digest: ReleaseRow["digest"];
   readonly at: string;
@@ -26,7 +26,7 @@ interface ReleaseFact {
   readonly fileList: ReleaseRow["fileList"];
 }
 
-/** Notes what events say of releases: each release is one row, and a list of files if a publisher sent one. */
+/** Stores what events report about releases: one row a release, and a list of files if a publisher sent one. */
 export async function ingestReleases(kv: Deno.Kv, events: readonly ReportEvent[]): Promise<void> {
   const facts = (await Promise.all(events.map(factsOf))).flat();
   for (const [digest, ofRelease] of Map.groupBy(facts, (fact) => fact.digest)) {
@@ -58,12 +58,12 @@ async function factsOf(event: ReportEvent): Promise<ReleaseFact[]> {
   }
 }
 
-/** What a consumer says of a release: never its files. */
+/** A consumer's report of a release, which never has its files. */
 function seenBy({ source }: ReportEvent) {
   return { node: nodeOf(source), isPublication: false, list: [], fileList: "none" } as const;
 }
 
-/** A node may claim anything of a digest; a complete list proves itself. */
+/** A node may claim anything about a digest. A complete list of files can be verified against it. */
 async function publishedFact({ source, time, data }: EventOf<"published">): Promise<ReleaseFact> {
   const { digest, carrier, sequence, signer } = data;
   const list = fitsWhole(data.files) ? data.files : [];
@@ -100,7 +100,7 @@ async function noteRelease(kv: Deno.Kv, digest: string, facts: readonly ReleaseF
   });
 }
 
-/** The list that made the row what it is: one that proves itself, or the first of the publisher's. */
+/** Returns the writes of the list that the row now refers to: a verified list, or the publisher's first one. */
 function listWrites(
   digest: string,
   before: ReleaseRow | undefined,
@@ -116,9 +116,9 @@ function listWrites(
 }
 
 /**
- * The word of one node counts for a release's sequence, time, signer and claimed files: of the first one that reports
- * having published it, and until then of the first one that reports having it. A list of files that proves itself
- * replaces any other, whichever node sends it.
+ * Returns the row after a fact. Sequence, time, signer and claimed files come from one node: the first that reports
+ * having published the release, or until then the first that reports having it. A verified list of files replaces any
+ * other, whichever node sends it.
  */
 function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
   const { digest, at, carrier } = fact;
@@ -138,7 +138,7 @@ function withFact(row: ReleaseRow | undefined, fact: ReleaseFact): ReleaseRow {
   };
 }
 
-/** The row with what the fact says of the release's names and numbers, if its node's word counts. */
+/** Returns the row with the fact's sequence, signer and sizes, if its node is the one that counts. */
 function withNames(row: ReleaseRow, fact: ReleaseFact): ReleaseRow {
   const { node } = fact;
   if (row.publisher === undefined && fact.isPublication) {
@@ -150,7 +150,10 @@ function withNames(row: ReleaseRow, fact: ReleaseFact): ReleaseRow {
   return namedBy === node ? withOwnNames({ ...row, namedBy }, fact) : row;
 }
 
-/** A release that was published again, as after a rollback there, has the higher sequence. */
+/**
+ * Merges facts of the node that counts. A release that was published again, such as after a rollback, has a higher
+ * sequence.
+ */
 function withOwnNames(row: ReleaseRow, { at, ...fact }: ReleaseFact): ReleaseRow {
   const sequence = Math.max(row.sequence ?? -1, fact.sequence ?? -1);
   const signer = firstOf(row.signer, fact.signer === undefined ? undefined : hexName(fact.signer));
@@ -167,7 +170,7 @@ function withOwnNames(row: ReleaseRow, { at, ...fact }: ReleaseFact): ReleaseRow
   };
 }
 
-/** The smaller of two values, so that the order of arrival makes no difference. */
+/** Returns the smaller value, so that the order of arrival does not matter. */
 function firstOf<Value extends number | string>(
   a: Value | undefined,
   b: Value | undefined,

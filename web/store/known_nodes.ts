@@ -3,12 +3,15 @@ import { isNodeKey, keys, shardOf } from "./keys.ts";
 import { unreportedNode } from "./reduce_node.ts";
 import { NodeRow } from "./rows.ts";
 
-/** Writers in the way; that the node is missing from the list until it reports is no harm. */
+/**
+ * Attempts against concurrent writers. After the last one, the node is missing from the list until it reports, which is
+ * harmless.
+ */
 const ATTEMPTS_MAX = 10;
 
 /**
- * Makes a node appear as "never reported", for which a token was created. Nothing is done where the node exists, or one
- * below its name does: a machine may report as `NAME/client` and `NAME/publisher`, and as NAME never.
+ * Adds a node that has a token to the fleet as "never reported". Does nothing if the node exists, or a node below its
+ * name: a machine may report as `NAME/client` and `NAME/publisher` and never as NAME.
  */
 export async function announceNode(kv: Deno.Kv, node: string): Promise<void> {
   if (await hasNodeBelow(kv, node)) return;
@@ -21,11 +24,11 @@ export async function announceNode(kv: Deno.Kv, node: string): Promise<void> {
       .set(keys.pulse(shardOf(node)), node);
     if (await committed(operation)) break;
   }
-  // The node may have reported while this looked for it.
+  // The node may have reported during the check.
   if (await hasNodeBelow(kv, node)) await withdrawNode(kv, node);
 }
 
-/** Removes a node that has never reported. Nothing is done for any other. */
+/** Removes a node that has never reported. Does nothing to other nodes. */
 export async function withdrawNode(kv: Deno.Kv, node: string): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.node(node));
@@ -41,7 +44,7 @@ export async function isKnownNode(kv: Deno.Kv, node: string): Promise<boolean> {
   return isNodeKey(node) && (await kv.get(keys.node(node))).versionstamp !== null;
 }
 
-/** Reads every node: only where a token is created, because nodes are spread over shards by their whole name. */
+/** Reads every node, because nodes are sharded by their whole name. Called only when a token is created. */
 async function hasNodeBelow(kv: Deno.Kv, node: string): Promise<boolean> {
   for await (const { key } of kv.list({ prefix: keys.nodes() })) {
     const other = key.at(-1);
@@ -50,7 +53,7 @@ async function hasNodeBelow(kv: Deno.Kv, node: string): Promise<boolean> {
   return false;
 }
 
-/** Returns whether a node is known from its own events, and no operator has removed it since. */
+/** Returns whether a node has reported and has not been removed since. */
 export async function hasReported(kv: Deno.Kv, node: string): Promise<boolean> {
   if (!isNodeKey(node)) return false;
   const { value } = await kv.get(keys.node(node));

@@ -10,13 +10,13 @@ import {
 } from "../../lib/core/errors.ts";
 import { quote } from "../../lib/core/quote.ts";
 
-/** @param database `the dashboard's database`, with its place where that is not private */
+/** @param database `the dashboard's database`, with its place unless that is private */
 type Make = (database: string, details: string) => ModelSyncError;
 
 /**
- * What goes wrong with the database, as errors that name what to do. Deno gives a message alone: a `TypeError` of an
- * operation, an `Error` of opening. The messages are those of SQLite (https://www.sqlite.org/rescode.html) and of the
- * client of KV Connect.
+ * Errors of the database, with a message and a hint. Deno only gives a message: a `TypeError` from an operation, an
+ * `Error` from opening. The messages are those of SQLite (https://www.sqlite.org/rescode.html) and of the KV Connect
+ * client.
  */
 const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
   {
@@ -94,15 +94,15 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly make: Make }[] = [
   },
 ];
 
-/** Returns whether an error says that another process writes to the database's file. */
+/** Returns whether the database's file is locked by another process. */
 export function isLocked(error: unknown): boolean {
   return error instanceof Error && FAILURES[0]?.pattern.test(error.message) === true;
 }
 
 /**
- * Returns what went wrong with the database; `undefined` for an error that it does not throw, which is a bug.
+ * Returns the error of the database with a hint; `undefined` for any other error, which is a bug.
  *
- * @param place named in the message: a path, which pages do not show
+ * @param place shown in the message: a path, which pages must not show
  */
 export function kvFailure(error: unknown, place?: string): ModelSyncError | undefined {
   const database = place === undefined

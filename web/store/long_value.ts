@@ -2,17 +2,20 @@ import { z } from "zod";
 import { parseJson } from "../../lib/core/json.ts";
 
 /**
- * Values that may be larger than the 64 KiB of a database value, as JSON in parts under one key. All parts are written by
- * one atomic operation, so that a reader sees one value.
+ * Values that may exceed the 64 KiB of a database value, stored as JSON in parts under one key. One atomic operation
+ * writes all parts, so that readers see a consistent value.
  */
 
-/** Beside the bytes a part has a count; 64 KiB is the limit of the database. */
+/** Size of a part. The database allows 64 KiB, which also include the count of parts. */
 export const PART_BYTES_MAX = 60 * 1024;
 
-/** What a node sends has at most 512 KiB; with other writes, all parts fit into one atomic operation of 800 KiB. */
+/** A node's event has at most 512 KiB. All parts and the other writes fit into one atomic operation of 800 KiB. */
 const PARTS_MAX = 9;
 
-/** How a value is cut that no node of ours sends, until it fits: the longest texts and lists that stay. */
+/**
+ * How values are cut that are larger than any that model-sync sends: the longest texts and lists that are kept. Tried
+ * in order until the value fits.
+ */
 const CUTS = [{ chars: 1_000, items: 100 }, { chars: 300, items: 20 }, { chars: 100, items: 5 }] as const;
 
 const Part = z.object({ parts: z.number().int().min(1).max(PARTS_MAX), bytes: z.instanceof(Uint8Array) });
@@ -31,12 +34,12 @@ export function fitsWhole(value: unknown): boolean {
   return encoded(value).length <= PARTS_MAX * PART_BYTES_MAX;
 }
 
-/** Returns the writes of a value; of a value that is too large, with its texts and lists cut. */
+/** Returns the writes of a value. Texts and lists of a value that is too large are cut. */
 export function longValueWrites(key: Deno.KvKey, value: unknown): PartWrite[] {
   const bytes = fitting(value);
   const parts = Math.max(1, Math.ceil(bytes.length / PART_BYTES_MAX));
   return Array.from({ length: parts }, (_, index) => {
-    // A copy: what is sent to the database is the whole buffer behind a view.
+    // A copy, because the database is sent the whole buffer behind a view.
     const piece = bytes.slice(index * PART_BYTES_MAX, (index + 1) * PART_BYTES_MAX);
     return { key: [...key, index], value: { parts, bytes: piece }, bytes: piece.length };
   });
@@ -55,7 +58,7 @@ function encoded(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** Schemas of the wire bound texts and lists from above alone: the shorter value is valid, too. */
+/** The wire's schemas have no lower bounds for texts and lists, so the cut value is still valid. */
 function shortened(value: unknown, cut: { readonly chars: number; readonly items: number }): unknown {
   if (typeof value === "string") return value.slice(0, cut.chars).toWellFormed();
   if (Array.isArray(value)) return value.slice(0, cut.items).map((item) => shortened(item, cut));
@@ -63,7 +66,7 @@ function shortened(value: unknown, cut: { readonly chars: number; readonly items
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, shortened(part, cut)]));
 }
 
-/** Returns the value under a key, parsed; `undefined` where there is none, or parts of it are missing. */
+/** Returns the parsed value under a key; `undefined` if it is missing, incomplete or invalid. */
 export async function readLongValue<Schema extends z.ZodType>(
   kv: Deno.Kv,
   key: Deno.KvKey,
@@ -75,7 +78,7 @@ export async function readLongValue<Schema extends z.ZodType>(
     if (!part.success) return undefined;
     parts.push(part.data);
   }
-  // A shorter value that replaced a longer one left the end of that.
+  // The end of a longer earlier value may still be there.
   const wanted = parts.slice(0, parts[0]?.parts ?? 0);
   if (wanted.length === 0 || wanted.length !== parts[0]?.parts) return undefined;
   const bytes = new Uint8Array(wanted.reduce((sum, { bytes }) => sum + bytes.length, 0));

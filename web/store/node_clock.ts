@@ -1,18 +1,18 @@
 import type { NodeRow, Report } from "./rows.ts";
 import { endOf, utc } from "./row_values.ts";
 
-/** Clocks that are set by the network differ by less. */
+/** Clocks that NTP keeps differ by less. */
 export const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
-/** A node gives a heartbeat ten seconds to arrive; proxies may hold it for longer. */
+/** Delay of a heartbeat: nodes give up after ten seconds, but proxies may hold it longer. */
 const REORDERING_MS = 120_000;
 
-/** Returns whether a clock that is right cannot have named this time yet. */
+/** Returns whether a time is in the future, so that the node's clock must be wrong. */
 export function isAhead(at: string, receivedAt: string): boolean {
   return Date.parse(at) - Date.parse(receivedAt) > CLOCK_TOLERANCE_MS;
 }
 
-/** Returns how far the node's clock is ahead; 0 within the time that a report may take. */
+/** Returns by how many milliseconds the node's clock is ahead; 0 within the tolerance. */
 export function clockAheadMs({ report }: NodeRow): number {
   if (report === null) return 0;
   const aheadMs = Date.parse(report.at) - Date.parse(report.receivedAt);
@@ -20,9 +20,8 @@ export function clockAheadMs({ report }: NodeRow): number {
 }
 
 /**
- * Returns whether a heartbeat is newer than the stored one. By the node's clock as a rule. A node does not send a
- * heartbeat again, so one that arrives later and is older by more than its way can have taken shows that the clock was
- * set back; so does one that arrives minutes later.
+ * Returns whether a heartbeat is newer than the stored one. Usually the node's clock decides. Nodes do not resend
+ * heartbeats, so one that arrives later with a much older time, or minutes later, shows that the clock was set back.
  */
 export function isNewerReport(report: Report, stored: Report): boolean {
   if (report.at > stored.at) return true;
@@ -32,21 +31,21 @@ export function isNewerReport(report: Report, stored: Report): boolean {
   return laterMs > REORDERING_MS || (olderMs > REORDERING_MS && laterMs > 0 && laterMs >= halfIntervalMs);
 }
 
-/** Returns whether a heartbeat that replaces the stored one shows that times in the row came from a wrong clock. */
+/** Returns whether a heartbeat shows that later times in the row came from a wrong clock. */
 export function provesClock(report: Report, stored: Report | null): boolean {
   const offMs = Math.abs(Date.parse(report.at) - Date.parse(report.receivedAt));
   return offMs <= CLOCK_TOLERANCE_MS || (stored !== null && report.at < stored.at);
 }
 
 /**
- * Returns the row without times after `at`, which came from a clock that was ahead. What happened then counts as having
- * ended at `at`: the run stays visible, and what follows is newer. Without this, a clock that was a day ahead would hide
- * a day of runs.
+ * Returns the row with later times moved back to `at`: they came from a clock that was ahead. Runs stay visible, as if
+ * they had ended at `at`, and new reports are newer. Without this, a clock that was a day ahead would hide a day of
+ * runs.
  */
 export function withoutLaterTimes(row: NodeRow, at: string): NodeRow {
   const limit = utc(Date.parse(at) + CLOCK_TOLERANCE_MS);
   const earlier = (time: string) => time > limit ? at : time;
-  // What is said at `at` itself is newer.
+  // A report at `at` itself must be newer.
   const before = (time: string) => time > limit ? utc(Date.parse(at) - 1) : time;
   const ended = <Run extends { readonly startedAt: string; readonly durationMs: number }>(run: Run): Run =>
     endOf(run) > limit ? { ...run, startedAt: utc(Date.parse(at) - run.durationMs) } : run;

@@ -11,13 +11,13 @@ import { quote } from "../../lib/core/quote.ts";
 import { kvFailure } from "./kv_failure.ts";
 import { keys } from "./keys.ts";
 
-/** Deno reads this variable itself, for every database that is named by a URL. */
+/** Deno reads this variable for every database with a URL. */
 const TOKEN_VARIABLE = "DENO_KV_ACCESS_TOKEN";
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
-/** Deno waits for a locked file for ever. A backup that locks it for longer than this is not going to end in a moment. */
+/** Deno waits for a locked file without a limit. A lock that lasts longer than this is unlikely to end soon. */
 const WAIT_MS = 10_000;
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
@@ -92,7 +92,7 @@ async function openRemoteKv(place: string, env: Pick<Environment, "get">): Promi
     );
   }
   try {
-    // Deno takes other spellings of the scheme for the name of a file.
+    // Deno takes other spellings of the scheme for a file name.
     return await Deno.openKv(url.href);
   } catch (error) {
     throw kvFailure(error, url.host) ?? error;
@@ -112,7 +112,10 @@ async function openFileKv(path: string, waitMs: number): Promise<Deno.Kv> {
   return kv;
 }
 
-/** The hashes of tokens and of the password are in it. The files that SQLite creates beside it get the same mode. */
+/**
+ * Creates the file with private permissions: it contains hashes of tokens and of the password. SQLite gives its other
+ * files the same mode.
+ */
 async function createPrivately(path: string): Promise<void> {
   try {
     (await Deno.open(path, { write: true, createNew: true, mode: PRIVATE_FILE })).close();
@@ -138,7 +141,7 @@ async function whenUnlocked(kv: Deno.Kv, path: string, waitMs: number): Promise<
   } finally {
     clearTimeout(timer);
   }
-  // Closing it now would wait for the lock.
+  // Closing it here would wait for the lock.
   probe.catch(() => {}).finally(() => kv.close());
   throw new LockedError(
     `Cannot open the dashboard's database ${quote(path)}: another process has locked it`,

@@ -1,28 +1,30 @@
 import { PUBLISHING_COMMANDS } from "../../lib/store/history.ts";
 
-/** What a run's outcome means to the fleet. Outcomes of later versions than this one count as successes that change nothing. */
+/**
+ * What a run's outcome means to the fleet. Unknown outcomes, of later versions, count as successes that change nothing.
+ */
 
 const FAILURES: readonly string[] = ["failed", "refused", "interrupted"];
 
-/** Outcomes that an operator did, or that change nothing: no news of the fleet. */
+/** Outcomes that change nothing or that an operator caused: they are not shown as activity. */
 const EVERYDAY: readonly string[] = ["unchanged", "requested"];
 
-/** Whether the run did not do what it was started for. A rollback by a canary or a failed reload is one, too. */
+/** Returns whether the run failed. A rollback by a canary or after a failed reload does not count as a failure here. */
 export function isFailure(outcome: string): boolean {
   return FAILURES.includes(outcome);
 }
 
-/** Whether people want to read of the run in the morning. */
+/** Returns whether the run is shown as activity of the fleet. */
 export function isNews(outcome: string): boolean {
   return !EVERYDAY.includes(outcome);
 }
 
-/** Whether the run's release is the one that consumers of the node see. */
+/** Returns whether the command's release is the active one of its node. */
 export function namesActiveRelease(command: string): boolean {
   return !PUBLISHING_COMMANDS.includes(command);
 }
 
-/** Whether the run made its release active. */
+/** Returns whether the run activated its release. */
 export function isActivation(
   { command, outcome, release, previous }: {
     readonly command: string;

@@ -2,14 +2,14 @@ import { UsageError } from "../../lib/core/errors.ts";
 import type { z } from "zod";
 import { ABOVE } from "./keys.ts";
 
-/** Rows of one page: more is neither read by a person nor rendered in time. */
+/** Rows per page: the most that a person reads and that renders quickly. */
 export const PAGE_ROWS_MAX = 200;
 
-/** Which part of a list that is sorted by time. */
+/** A part of a list that is sorted by time. */
 export interface PageRange {
-  /** How many rows at most, up to {@link PAGE_ROWS_MAX}. */
+  /** The maximum number of rows, up to {@link PAGE_ROWS_MAX}. */
   readonly limit: number;
-  /** A cursor, or a time: only what is older. */
+  /** A cursor or a time: only older rows are returned. */
   readonly before?: string | undefined;
 }
 
@@ -20,17 +20,17 @@ export interface RowPage<Row> {
   readonly older: string | undefined;
 }
 
-/** The code of the error for a cursor that is not one: the answer is 400. */
+/** The error code for an invalid cursor. The answer is 400. */
 export const CURSOR_INVALID = "CURSOR_INVALID";
 
-/** The parts of a key: a time, a node of 512 bytes and a run id of 765, with room for their escapes. */
+/** A cursor has a time, a node of 512 bytes and a run id of 765, percent-encoded. */
 const CURSOR_CHARS_MAX = 5_000;
-/** Keys have 2 KiB; the list's own part takes less than 700 bytes. */
+/** Keys have at most 2 KiB, of which the list's own part needs less than 700 bytes. */
 const CURSOR_BYTES_MAX = 1_300;
 
 /**
- * Returns the cursor of an entry: the parts of its key that follow the list's, joined by commas. It begins with the
- * entry's time, so that people can read and write one.
+ * Returns the cursor of an entry: the parts of its key after the list's own, joined by commas. It begins with the
+ * entry's time, so that people can read and write cursors.
  */
 export function cursorOf(key: Deno.KvKey, prefix: Deno.KvKey): string {
   return key.slice(prefix.length).map((part) => encodeURIComponent(String(part)).replaceAll("%3A", ":")).join(
@@ -39,9 +39,9 @@ export function cursorOf(key: Deno.KvKey, prefix: Deno.KvKey): string {
 }
 
 /**
- * Returns the key parts that a cursor stands for.
+ * Returns the key parts of a cursor.
  *
- * @param partsMax how many the list has; a cursor may have only the first ones: a time alone
+ * @param partsMax how many parts the list has; a cursor may have fewer, such as only a time
  * @throws {UsageError} code {@link CURSOR_INVALID}
  */
 export function parseCursor(cursor: string, partsMax: number): readonly string[] {
@@ -70,7 +70,7 @@ function decodeParts(cursor: string): string[] | undefined {
 /**
  * Returns a page of a list that is sorted by time, newest first.
  *
- * @param after a cursor, or a time: only what is newer
+ * @param after a cursor or a time: only newer rows are returned
  * @throws {UsageError} code {@link CURSOR_INVALID}
  */
 export async function readPage<Schema extends z.ZodType>(

@@ -6,10 +6,10 @@ import { PullRequestRow } from "./rows.ts";
 import { utc, word } from "./row_values.ts";
 import { readRows } from "./read_rows.ts";
 
-/** Notes the pull requests of reference syncs: the newest event of each decides. */
+/** Stores the pull requests of reference syncs. The newest event of each pull request wins. */
 export async function ingestPullRequests(kv: Deno.Kv, events: readonly ReportEvent[]): Promise<void> {
   for (const event of events) {
-    // Without a number there is no pull request: nothing differed, or it was a dry run.
+    // Without a number there is no pull request: there were no differences, or it was a dry run.
     if (event.type === EVENT_TYPES.pullRequest && event.data.number !== undefined) {
       await notePullRequest(kv, event, event.data.number);
     }
@@ -40,10 +40,10 @@ async function notePullRequest(
   });
 }
 
-/** The reference syncs of ten repositories, one pull request a day each, within the retention. */
+/** Ten repositories with one pull request a day, within the retention. */
 const PULL_REQUESTS_MAX = 2_000;
 
-/** Returns the pull requests of reference syncs, the one that changed last first. */
+/** Returns the pull requests of reference syncs, the last changed first. */
 export async function readPullRequests(kv: Deno.Kv): Promise<readonly PullRequestRow[]> {
   const rows = await readRows(kv, keys.pullRequests(), PullRequestRow, PULL_REQUESTS_MAX);
   return rows.sort((a, b) => a.at < b.at ? 1 : -1);

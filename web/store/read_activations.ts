@@ -1,25 +1,25 @@
 import { isNodeKey, keys } from "./keys.ts";
 import { Activation } from "./rows.ts";
 
-/** A release a day for more than a year. */
+/** More than a year with a release a day. */
 export const ACTIVATIONS_MAX = 500;
 
-/** About a month: most readers want no more, and stop there. */
+/** About a month, which most callers need. */
 const BATCH_MAX = 40;
 
-/** How long a release was active on a node. */
+/** A period in which a release was active on a node. */
 export interface ActivePeriod extends Activation {
-  /** When another release took its place; `null` while it is active. */
+  /** When another release replaced it; `null` while it is active. */
   readonly until: string | null;
-  /** The activation that ended it; `null` while it is active. */
+  /** The activation that replaced it; `null` while it is active. */
   readonly next: Pick<Activation, "digest" | "sequence" | "outcome"> | null;
 }
 
 /**
- * Returns what was active on a node from a time on, oldest first: the release that was active then, and each one after
- * it, at most the newest {@link ACTIVATIONS_MAX}.
+ * Returns the periods on a node from a time on, oldest first, at most the newest {@link ACTIVATIONS_MAX}. The first one
+ * is the release that was active at that time.
  *
- * @param range `from`: an ISO time in UTC; everything without it
+ * @param range `from`: an ISO time in UTC; without it, all periods
  */
 export async function readActivations(
   kv: Deno.Kv,
@@ -40,7 +40,10 @@ export async function readActivations(
   return periods.filter(({ until }) => until === null || until > from);
 }
 
-/** The same release again, as when a heartbeat names what a run reports later, goes on. */
+/**
+ * Returns periods. A repeated activation of the same release continues its period: a heartbeat may report it before the
+ * run does.
+ */
 function periodsOf(activations: readonly Activation[]): ActivePeriod[] {
   const begun: Activation[] = [];
   for (const activation of activations) {
@@ -48,7 +51,7 @@ function periodsOf(activations: readonly Activation[]): ActivePeriod[] {
     if (last?.digest === activation.digest) begun[begun.length - 1] = merged(last, activation);
     else begun.push(activation);
   }
-  // Only now is it known of each whether it was a rollback: a heartbeat does not say.
+  // Only merged activations show whether each was a rollback: a heartbeat does not.
   return begun.map((activation, index) => {
     const after = begun[index + 1];
     if (after === undefined) return { ...activation, until: null, next: null };
@@ -61,20 +64,20 @@ function named(sequence: number | undefined): { readonly sequence?: number } {
   return sequence === undefined ? {} : { sequence };
 }
 
-/** A run says more of an activation than a heartbeat: the release before it, and how it came. */
+/** A run's report of an activation has more than a heartbeat's: the replaced release and the outcome. */
 function merged(first: Activation, again: Activation): Activation {
   return first.previous === undefined && again.previous !== undefined && again.previous !== again.digest
     ? { ...again, at: first.at }
     : first;
 }
 
-/** The largest fleet that pages are made for; of a larger one a page of releases says that it shows a part. */
+/** The largest fleet that pages are designed for. For larger fleets, the page of releases says that it shows a part. */
 export const PERIOD_NODES_MAX = 1_000;
 /** Lists that are read at the same time. */
 const READS_MAX = 20;
 
 /**
- * Returns what was active on nodes from a time on, by node: of the first {@link PERIOD_NODES_MAX} of them.
+ * Returns the periods of nodes from a time on, by node: of the first {@link PERIOD_NODES_MAX} nodes.
  *
  * @param from an ISO time in UTC
  */

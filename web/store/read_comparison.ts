@@ -13,30 +13,30 @@ import type { PublishedName, ReleaseRow } from "./rows.ts";
 import { diffLists, type FileDiff, type FileList } from "./compare_files.ts";
 import { readReleaseFiles } from "./read_release.ts";
 
-/** Releases that the form offers. */
+/** Releases in the form's list. */
 const NEAR_MAX = 20;
 
-/** A release that another one may be compared with. */
+/** A release to compare with. */
 export interface NearRelease extends Pick<ReleaseRow, "digest" | "sequence"> {
   readonly at: string;
 }
 
-/** What a release is compared with. */
+/** A comparison of a release with another one. */
 export interface Comparison {
   /** Newest first. */
   readonly near: readonly NearRelease[];
-  /** The other release; `undefined` where none was found. */
+  /** The other release; `undefined` if none was found. */
   readonly against: Pick<ReleaseRow, "digest" | "sequence"> | undefined;
-  /** `undefined` where the files of one of them are not known. */
+  /** `undefined` if the files of either are unknown. */
   readonly diff: ReleaseDiff | undefined;
-  /** What the reader typed. */
+  /** The text that the reader entered. */
   readonly typed: string | undefined;
-  /** The releases that the reader may mean, where that is not one. */
+  /** The matches of that text, unless there is exactly one. */
   readonly meant: readonly ReleaseRow[] | undefined;
 }
 
 /**
- * Returns what a release is compared with: what the reader typed, or else the release before it.
+ * Returns the comparison of a release with the one that the reader entered, or else with the previous one.
  *
  * @param published what its publisher has published; empty where that is unknown
  */
@@ -58,7 +58,7 @@ export async function readComparison(
   return { near, against, diff, typed, meant: undefined };
 }
 
-/** What its publisher named as the release before it, or else the last one that was published before. */
+/** Returns the previous release: the one that the publisher reported, or else the last one published before. */
 async function previousOf(
   kv: Deno.Kv,
   release: PublishedRelease,
@@ -69,7 +69,7 @@ async function previousOf(
   return row ?? near.find(({ at }) => at < publishedAt(release));
 }
 
-/** The releases of the same publisher around a release. */
+/** Returns releases of the same publisher that were published around this one. */
 async function readNear(
   kv: Deno.Kv,
   release: PublishedRelease,
@@ -93,12 +93,12 @@ async function readNear(
   return sorted.slice(first, first + NEAR_MAX);
 }
 
-/** What differs between two releases, and whether both lists were checked against the digests. */
+/** The differences between two releases. `isProven`: both lists match their digests. */
 export interface ReleaseDiff extends FileDiff {
   readonly isProven: boolean;
 }
 
-/** Returns what differs between two releases; `undefined` where publishers did not list the files of both. */
+/** Returns the differences between two releases; `undefined` if the files of either are unknown. */
 export async function readReleaseDiff(
   kv: Deno.Kv,
   before: string,
@@ -115,6 +115,6 @@ export async function readReleaseDiff(
 async function readList(kv: Deno.Kv, row: ReleaseRow | undefined): Promise<FileList | undefined> {
   if (row === undefined || row.fileList === "none") return undefined;
   const files = await readReleaseFiles(kv, row.digest);
-  // A proven list has every file, whatever another node said of their number.
+  // A verified list is complete, whatever number another node reported.
   return files && { files, total: row.fileList === "proven" ? files.length : row.files ?? files.length };
 }

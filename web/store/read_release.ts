@@ -6,29 +6,29 @@ import { readPublications } from "./read_releases.ts";
 import { readRows } from "./read_rows.ts";
 import { Activation, CanaryCourse, type Publication, QuarantineNote, ReleaseRow } from "./rows.ts";
 
-/** Every node of a fleet of the largest size that the pages are made for. */
+/** All nodes of the largest fleet that pages are designed for. */
 const NODES_MAX = 1_000;
-/** A release that is activated again on each of many nodes. */
+/** A release that was activated repeatedly on many nodes. */
 const ACTIVATIONS_MAX = 3_000;
-/** A course has up to 64 KiB; canaries are run by a few nodes. */
+/** A course has up to 64 KiB. Few nodes run canaries. */
 const CANARIES_MAX = 20;
 /** Lists that are read at the same time. */
 const READS_MAX = 20;
 
-/** A release with all that nodes reported of it. */
+/** A release with everything that nodes reported about it. */
 export interface StoredRelease {
   readonly row: ReleaseRow;
   /** Newest first. */
   readonly publications: readonly Publication[];
-  /** The first files; `undefined` where no publisher listed them. */
+  /** The listed files; `undefined` if no publisher listed them. */
   readonly files: readonly PublishedFile[] | undefined;
-  /** Where it was active and when, newest first. */
+  /** Periods in which it was active, newest first. */
   readonly active: readonly ActivePeriod[];
   readonly quarantines: readonly QuarantineNote[];
   readonly canaries: readonly CanaryCourse[];
 }
 
-/** Returns a release; `undefined` where no node has reported it. */
+/** Returns a release; `undefined` if no node has reported it. */
 export async function readRelease(kv: Deno.Kv, digest: string): Promise<StoredRelease | undefined> {
   if (!isDigest(digest)) return undefined;
   const row = ReleaseRow.safeParse((await kv.get(keys.release(digest))).value);
@@ -43,7 +43,7 @@ export async function readRelease(kv: Deno.Kv, digest: string): Promise<StoredRe
   return { row: row.data, publications, files, active, quarantines, canaries };
 }
 
-/** Returns the files of a release, as its publisher listed them; `undefined` where none did. */
+/** Returns the files that the publisher listed; `undefined` if it listed none. */
 export async function readReleaseFiles(
   kv: Deno.Kv,
   digest: string,
@@ -51,10 +51,10 @@ export async function readReleaseFiles(
   return isDigest(digest) ? await readLongValue(kv, keys.releaseFiles(digest), PublishedFiles) : undefined;
 }
 
-/** The next activation on the same node ends each one. */
+/** Returns the periods in which a release was active. Each ends with the next activation on the same node. */
 async function readActivePeriods(kv: Deno.Kv, digest: string): Promise<ActivePeriod[]> {
   const activations = await readRows(kv, keys.activationsOf(digest), Activation, ACTIVATIONS_MAX);
-  // In the order of time: the first of a node is its earliest.
+  // The list is sorted by time, so the first activation of a node is its earliest.
   const earliest = new Map<string, string>();
   for (const { node, at } of activations) if (!earliest.has(node)) earliest.set(node, at);
   const nodes = [...earliest].slice(0, NODES_MAX);

@@ -4,11 +4,11 @@ import { cursorOf, PAGE_ROWS_MAX, type PageRange, readPage, type RowPage } from 
 import { readRowsOf } from "./read_rows.ts";
 import { Publication, ReleaseRow } from "./rows.ts";
 
-/** The place of a release in their list: when it was first seen, and its digest. */
+/** Parts of a cursor of releases: when the release was first seen, and its digest. */
 const CURSOR_PARTS = 2;
 
 /**
- * Returns the releases, the one that was seen last first.
+ * Returns releases, newest first.
  *
  * @throws {UsageError} code `CURSOR_INVALID`
  */
@@ -17,45 +17,45 @@ export async function readReleases(kv: Deno.Kv, range: PageRange): Promise<RowPa
   return { rows: await readReleaseRows(kv, page.rows), older: page.older };
 }
 
-/** Returns the releases of these digests, in their order; those that are not stored are left out. */
+/** Returns the releases with these digests, in the same order. Missing ones are left out. */
 export async function readReleaseRows(kv: Deno.Kv, digests: readonly string[]): Promise<ReleaseRow[]> {
   return await readRowsOf(kv, digests.filter(isDigest).map(keys.release), ReleaseRow);
 }
 
-/** Releases that one request looks through: the next page goes on from there. */
+/** Releases that one request searches. The next page continues from there. */
 const SCANNED_MAX = 5 * PAGE_ROWS_MAX;
 /** Lists that are read at the same time. */
 const READS_MAX = 20;
 
-/** A release and how it was published. */
+/** A release with its publications. */
 export interface PublishedRelease {
   readonly row: ReleaseRow;
   readonly publications: readonly Publication[];
 }
 
-/** Returns when a release was published, or else when it was first seen. */
+/** Returns when a release was last published, or else when it was first seen. */
 export function publishedAt({ row, publications }: PublishedRelease): string {
   return newestPublication(publications)?.at ?? row.firstAt;
 }
 
-/** Returns the publication that was made last. */
+/** Returns the newest publication. */
 export function newestPublication<Publication extends { readonly at: string }>(
   publications: readonly Publication[],
 ): Publication | undefined {
   return publications.toSorted((a, b) => b.at.localeCompare(a.at))[0];
 }
 
-/** A page of what was looked for. */
+/** A page of search results. */
 export interface FoundReleases extends RowPage<PublishedRelease> {
-  /** Whether the search stopped before the page was full: `older` goes on with it. */
+  /** Whether the search stopped before the page was full. `older` continues it. */
   readonly isCut: boolean;
 }
 
 /**
- * Returns the releases that match, the one that was seen last first.
+ * Returns the releases that match, newest first.
  *
- * @param matches what is wanted, by the row first, as most are sorted out by it
- * @param range `scannedMax`: about how many releases are looked through
+ * @param matches the filters; `row` is applied first because it excludes most releases
+ * @param range `scannedMax`: the approximate number of releases to search
  * @throws {UsageError} code `CURSOR_INVALID`
  */
 export async function findReleases(
@@ -69,7 +69,7 @@ export async function findReleases(
   const found: PublishedRelease[] = [];
   let cursor = before;
   for (let scanned = 0; scanned < scannedMax;) {
-    // Without a filter the first releases are a page.
+    // Without a filter, the first read is enough for the page.
     const wanted = scanned === 0 ? limit + 1 : PAGE_ROWS_MAX;
     const page = await readReleases(kv, { limit: wanted, before: cursor });
     scanned += wanted;
@@ -77,7 +77,7 @@ export async function findReleases(
     for (let index = 0; index < candidates.length; index += READS_MAX) {
       const some = await withPublications(kv, candidates.slice(index, index + READS_MAX));
       found.push(...some.filter(({ publications }) => matches.publications?.(publications) ?? true));
-      // One more than is shown: only then is there an older page.
+      // One more than the page shows means that there is an older page.
       if (found.length > limit) return { ...cutAt(found, limit), isCut: false };
     }
     if (page.older === undefined) return { rows: found, older: undefined, isCut: false };
@@ -93,7 +93,7 @@ function cutAt(found: readonly PublishedRelease[], limit: number): RowPage<Publi
   return { rows, older: last && cursorOf(keys.releaseAt(last.firstAt, last.digest), prefix) };
 }
 
-/** Returns releases with how each was published. */
+/** Returns releases with their publications. */
 export async function withPublications(
   kv: Deno.Kv,
   rows: readonly ReleaseRow[],
@@ -111,10 +111,15 @@ export async function withPublications(
   return found;
 }
 
-/** One publisher has up to four carriers; what was published again and again is known by the last times. */
+/**
+ * A publisher has up to four carriers. Of releases that were published repeatedly, only the last publications are read.
+ */
 export const PUBLICATIONS_MAX = 20;
 
-/** Returns how a release was published, newest first: at most {@link PUBLICATIONS_MAX}, of the last nodes and carriers by name. */
+/**
+ * Returns the publications of a release, newest first: at most {@link PUBLICATIONS_MAX}, of the last nodes and carriers
+ * by name.
+ */
 export async function readPublications(kv: Deno.Kv, digest: string): Promise<Publication[]> {
   const publications: Publication[] = [];
   const options = { reverse: true, limit: PUBLICATIONS_MAX, batchSize: PUBLICATIONS_MAX };

@@ -1,10 +1,10 @@
 import type { z } from "zod";
 
-/** What the database gives at once of a list, and of keys. */
+/** The database's limits for a batch of a list, and for the keys of one read. */
 const BATCH_MAX = 500;
 const KEYS_MAX = 10;
 
-/** Returns the rows under a prefix that are of the schema, in the order of their keys: the first `rowsMax` of them. */
+/** Returns the rows under a prefix that match the schema, in the order of their keys: at most `rowsMax`. */
 export async function readRows<Schema extends z.ZodType>(
   kv: Deno.Kv,
   prefix: Deno.KvKey,
@@ -20,7 +20,7 @@ export async function readRows<Schema extends z.ZodType>(
   return rows;
 }
 
-/** Returns the rows under these keys that are of the schema, in the order of the keys. */
+/** Returns the rows under these keys that match the schema, in the order of the keys. */
 export async function readRowsOf<Schema extends z.ZodType>(
   kv: Deno.Kv,
   wanted: readonly Deno.KvKey[],

@@ -4,7 +4,7 @@ import { type NodeRow, RUNNING, RunPlace, RunRow } from "./rows.ts";
 import { Finished } from "../../lib/wire/schema.ts";
 import { readLongValue } from "./long_value.ts";
 
-/** A run's place in its node's list: its start and its id. */
+/** Parts of a cursor of a node's runs: start and id. */
 const RUN_CURSOR_PARTS = 2;
 
 /**
@@ -17,19 +17,19 @@ export async function readRuns(kv: Deno.Kv, node: string, range: PageRange): Pro
   return await readPage(kv, keys.runs(node), RUN_CURSOR_PARTS, RunRow, range);
 }
 
-/** Run ids are unique but for copied stores. */
+/** Run ids are unique, except in copied stores. */
 const NODES_MAX = 20;
 
-/** A run with everything that its node reported of it. */
+/** A run with everything that its node reported. */
 export interface StoredRun {
   readonly row: RunRow;
-  /** Steps, the whole error, the end of the log; `undefined` where they are not stored any more. */
+  /** Steps, the complete error and the end of the log; `undefined` if they are no longer stored. */
   readonly details: Finished | undefined;
   /** Every node that reported a run of this id. */
   readonly nodes: readonly string[];
 }
 
-/** Returns a run that has ended: that of the node, or of the first one that has it; `undefined` where there is none. */
+/** Returns a run that has ended, of the given node or of the first that has it; `undefined` if there is none. */
 export async function readRun(kv: Deno.Kv, runId: string, node?: string): Promise<StoredRun | undefined> {
   if (!isRunKey(runId) || (node !== undefined && !isNodeKey(node))) return undefined;
   const places = await readPlaces(kv, runId);
@@ -45,7 +45,7 @@ export async function readRun(kv: Deno.Kv, runId: string, node?: string): Promis
   return row.success ? { row: row.data, details, nodes: [...places.keys()] } : undefined;
 }
 
-/** When the run began, by node. */
+/** Returns the start of the run by node. */
 async function readPlaces(kv: Deno.Kv, runId: string): Promise<ReadonlyMap<string, string>> {
   const places = new Map<string, string>();
   const list = kv.list({ prefix: keys.runPlaces(runId) }, { limit: NODES_MAX, batchSize: NODES_MAX });
@@ -56,7 +56,7 @@ async function readPlaces(kv: Deno.Kv, runId: string): Promise<ReadonlyMap<strin
   return places;
 }
 
-/** The place of news in their list: their time, the node and the run. */
+/** Parts of a cursor of the activity: time, node and run. */
 const NEWS_CURSOR_PARTS = 3;
 
 /**
@@ -72,7 +72,7 @@ export async function readNews(
   return await readPage(kv, keys.allNews(), NEWS_CURSOR_PARTS, RunRow, range);
 }
 
-/** Returns a run that has not ended: its node alone knows of it. */
+/** Returns a run that is in progress; only its node's row has it. */
 export function findRunningRun(
   rows: Iterable<NodeRow>,
   runId: string,

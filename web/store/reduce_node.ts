@@ -6,11 +6,13 @@ import { isAhead, isNewerReport, provesClock, withoutLaterTimes } from "./node_c
 import type { NodeRow, PublishedName, Report, RunRow } from "./rows.ts";
 import { endOf, knownTime, reportOf, runRow, stripRun, utc, word } from "./row_values.ts";
 
-/** Runs in the strip of a node. */
+/** Runs in a node's strip. */
 export const STRIP_RUNS = 30;
-/** Releases that a publisher is remembered by: a consumer that is further behind is "50 or more behind". */
+/**
+ * Releases that are kept for a publisher. A consumer that is further behind is shown as "at least 50 releases behind".
+ */
 export const PUBLISHED_MAX = 50;
-/** One machine runs a few commands at once. */
+/** A machine runs only a few commands at once. */
 const RUNNING_MAX = 10;
 
 /** Returns the row of a node that has not reported yet. */
@@ -32,9 +34,10 @@ export function unreportedNode(node: string): NodeRow {
 }
 
 /**
- * Returns the row of a node after an event. Pure. Events may come twice and in any order, and the row is the same but for
- * times of arrival. Three things depend on the order, because a row is bounded: which runs are shown when more than ten
- * run at once, the first publication of a release that more than fifty followed, and times of a clock that was wrong.
+ * Returns the row of a node after an event. Pure. Events may be repeated and arrive in any order: the row is the same
+ * except for times of arrival. Because a row is bounded, three things depend on the order: which runs are shown when
+ * more than ten run at once, the first publication of a release that more than fifty followed, and times from a wrong
+ * clock.
  */
 export function reduceNode(row: NodeRow, event: ReportEvent, receivedAt: string): NodeRow {
   const after = withEvent(row, event, receivedAt);
@@ -43,7 +46,7 @@ export function reduceNode(row: NodeRow, event: ReportEvent, receivedAt: string)
   return {
     ...after,
     firstReceivedAt: row.firstReceivedAt ?? receivedAt,
-    // The node itself says nothing where the state of its store is reported without a daemon.
+    // A state that is reported without a daemon is not a sign of life.
     lastReceivedAt: isWithoutDaemon(event) && row.lastReceivedAt !== null
       ? row.lastReceivedAt
       : laterOf(row.lastReceivedAt, receivedAt),
@@ -54,7 +57,7 @@ function isWithoutDaemon(event: ReportEvent): boolean {
   return event.type === EVENT_TYPES.heartbeat && event.data.intervalSeconds === 0;
 }
 
-/** The parts of a row come from one schema and these functions: equal rows have their keys in the same order. */
+/** Rows come from one schema and these functions, so equal rows have their keys in the same order. */
 function isSame(a: NodeRow, b: NodeRow): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
@@ -77,7 +80,7 @@ function withEvent(row: NodeRow, event: ReportEvent, receivedAt: string): NodeRo
 function begin(row: NodeRow, { runId, command, startedAt, host }: EventOf<"started">["data"]): NodeRow {
   const at = utc(startedAt);
   const heard = withHost(row, host, at);
-  // The newest heartbeat names the runs that had begun before it and had not ended.
+  // The newest heartbeat lists all runs that were in progress. Earlier runs that are not listed have ended.
   const wasOver = row.report !== null && at < row.report.at;
   if (wasOver || row.running.some((run) => run.runId === runId)) return heard;
   return withRunning(heard, [...row.running, { runId, command: word(command), startedAt: at, step: null }]);
@@ -97,7 +100,7 @@ function finish(before: NodeRow, { source, data }: EventOf<"finished">, received
   return withActivity(withRunning(ended, row.running), run);
 }
 
-/** A machine without heartbeats shows by its next run that its clock was ahead, and is right now. */
+/** Whether a run shows that a machine without heartbeats had a clock that was ahead and has been corrected. */
 function clockWasSetBack({ last, strip }: NodeRow, run: RunRow, receivedAt: string): boolean {
   if (last === null || !isAhead(endOf(last), receivedAt) || isAhead(endOf(run), receivedAt)) return false;
   return !strip.some(({ runId }) => runId === run.runId);
@@ -108,7 +111,7 @@ function withRun(strip: NodeRow["strip"], run: RunRow): NodeRow["strip"] {
   return [...others, stripRun(run)].sort((a, b) => endsAfter(a, b) ? 1 : -1).slice(-STRIP_RUNS);
 }
 
-/** What a run says of the release that consumers see. */
+/** Updates the active release by what a run reports. */
 function withActivity(row: NodeRow, run: RunRow): NodeRow {
   const { release: digest, sequence } = run;
   if (digest === undefined || !namesActiveRelease(run.command)) return row;
@@ -128,7 +131,7 @@ function publish(row: NodeRow, { time, data }: EventOf<"published">, receivedAt:
     one.digest === published.digest && one.sequence === published.sequence;
   const others = row.published.filter((one) => !isSameRelease(one));
   const first = row.published.find(isSameRelease);
-  // Uploaded by a second carrier, it is the same release, as old as its first publication.
+  // Publishing a release over a second carrier keeps the time of its first publication.
   const kept = first === undefined
     ? published
     : { ...first, at: first.at < published.at ? first.at : published.at };
@@ -159,20 +162,23 @@ function beat(before: NodeRow, event: EventOf<"heartbeat">, receivedAt: string):
   ]);
 }
 
-/** A daemon that was heard once is missed when it is gone, though the state of its store is still reported. */
+/**
+ * Keeps the daemon of the earlier report: a daemon that stopped must be missed although the state of the store is still
+ * reported.
+ */
 function withDaemonOf(before: Report | null, state: Report): Report {
   if (before === null || before.intervalSeconds === 0) return state;
   const { roles, intervalSeconds, receivedAt, heartbeatAt = receivedAt } = before;
   return { ...state, roles, intervalSeconds, heartbeatAt };
 }
 
-/** The heartbeat itself says since when the active release is: an activation of a wrong clock does not count. */
+/** Corrects the times of a row. The activation is dropped if its time changed: the heartbeat has the correct one. */
 function corrected(before: NodeRow, at: string): NodeRow {
   const row = withoutLaterTimes(before, at);
   return row.activation?.at === before.activation?.at ? row : { ...row, activation: null };
 }
 
-/** What a heartbeat says of the host and the release; of older ones, too, a newer one may have said less. */
+/** Updates host and release by a heartbeat. Also for older heartbeats, because a newer one may have reported less. */
 function withClaims(row: NodeRow, { data }: EventOf<"heartbeat">, at: string): NodeRow {
   const { current, activatedAt } = data.status;
   const heard = withHost(row, data.host, at);
@@ -183,7 +189,10 @@ function withClaims(row: NodeRow, { data }: EventOf<"heartbeat">, at: string): N
   return since === undefined ? said : withActivation(said, { digest, sequence, at: since });
 }
 
-/** A history from a day when the clock was ahead names a time that has not come. */
+/**
+ * Returns the time of an activation. A time in the future comes from a history that was written while the clock was
+ * ahead.
+ */
 function activationTime(
   { activation }: NodeRow,
   digest: string,
@@ -195,8 +204,8 @@ function activationTime(
 }
 
 /**
- * The runs that have begun and not ended. A run that ended may have left the full strip: what began before the oldest
- * run there ended, and is not named by a newer heartbeat, counts as ended.
+ * Sets the runs in progress. A run may have ended and left the strip: a run that began before the oldest run there
+ * ended, and that no newer heartbeat lists, counts as ended.
  */
 function withRunning(row: NodeRow, running: NodeRow["running"]): NodeRow {
   const { strip, report } = row;

@@ -16,15 +16,16 @@ import { SweepStep } from "./sweep_step.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Entries become old by the day. Reading every node's costs a managed database money. */
+/**
+ * A round a day is enough, because entries are kept by the day. Reading all entries costs money in a managed database.
+ */
 const ROUND_MS = DAY_MS;
 
 /**
- * Removes entries that are older than the settings allow, in one bounded step; a step that is spent leaves the place to
- * the next one, on whichever instance. A round through everything begins once a day. Two instances at once remove the
- * same entries.
+ * Removes expired entries in one bounded step. The next step, on any instance, continues where this one stopped. A full
+ * round starts once a day. Two instances may remove the same entries at the same time.
  *
- * @returns how many entries were removed
+ * @returns the number of removed entries
  */
 export async function sweep(
   { kv, clock, fleet }: Pick<FleetWeb, "kv" | "clock" | "fleet">,
@@ -46,14 +47,14 @@ export async function sweep(
       place = stopped === undefined ? nextPhase(place) : { ...place, after: stopped };
     }
     await step.flush();
-    // Where this fails, the next step looks at the same place again.
+    // If this fails, the next step repeats the same part.
     await committed(kv.atomic().set(keys.sweep(), place));
   }
   await step.flush();
   return step.deletions;
 }
 
-/** Also where the clock was set back. */
+/** Also true if the clock was set back. */
 function isDue({ beganAt, isOver }: SweepRow, now: Date): boolean {
   return isOver && Math.abs(now.getTime() - Date.parse(beganAt)) >= ROUND_MS;
 }
@@ -69,7 +70,7 @@ function nextPhase(place: SweepRow): SweepRow {
     : { ...place, after: null, phase: next };
 }
 
-/** @returns the place where the step was spent; `undefined` where the phase is over */
+/** @returns where the step stopped; `undefined` if the phase is complete */
 async function sweepPhase(
   step: SweepStep,
   phase: SweepPhase,

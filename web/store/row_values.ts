@@ -3,29 +3,29 @@ import type { EventOf, Run, Status } from "../../lib/wire/schema.ts";
 import type { Report, RoleRow, RunRow, StripRun } from "./rows.ts";
 
 /**
- * Rows made of events. A node's row holds many of these in one value of 64 KiB, so texts are cut: what is longer
- * stands in the details of the run or the heartbeat.
+ * Creates rows from events. A node's row must fit into a value of 64 KiB, so texts are cut. The complete texts are in
+ * the details of the run or the heartbeat.
  */
 
-/** Words such as commands and outcomes; ours have at most 20 characters. */
+/** Commands, outcomes and similar words. Those of model-sync have at most 20 characters. */
 const WORD_CHARS_MAX = 40;
 const REASON_CHARS_MAX = 300;
 const HEX_CHARS_MAX = 80;
-/** A role with more times of day than a person reads in a table. */
+/** Times of day of a role that a table shows. */
 const TIMES_MAX = 6;
 const TIME_CHARS_MAX = 60;
-/** There are six. */
+/** Six exist. */
 const ROLES_MAX = 8;
-/** As many as a heartbeat names. */
+/** As many as a heartbeat lists. */
 export const QUARANTINE_MAX = 40;
 
-/** Returns a time of the wire in UTC, within the years that keys can sort. */
+/** Returns a time from the wire in UTC, limited to the years that keys can sort. */
 export function utc(time: string | number): string {
   const ms = typeof time === "number" ? time : Date.parse(time);
   return new Date(Math.min(Math.max(ms, 0), LAST_MS)).toISOString();
 }
 
-/** Returns a time that the wire does not check; `undefined` for what is none. */
+/** Returns an unchecked time from the wire in UTC; `undefined` if it is not a time. */
 export function knownTime(text: string | null): string | undefined {
   return text === null || Number.isNaN(Date.parse(text)) ? undefined : utc(text);
 }
@@ -40,7 +40,7 @@ export function endOf(
 /** The end of the years that keys can sort. */
 const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
-/** Returns a run for lists. */
+/** Returns the row of a run for lists. */
 export function runRow(node: string, run: Run): RunRow {
   const { command, outcome, startedAt, error, carrier } = run;
   const { runId, durationMs, release, previous, sequence, files, bytes, writtenBytes, changed } = run;
@@ -65,7 +65,7 @@ export function stripRun({ runId, command, outcome, startedAt, durationMs }: Run
   return { runId, command, outcome, startedAt, durationMs };
 }
 
-/** Returns what the fleet needs of a heartbeat. */
+/** Returns the part of a heartbeat that the fleet page needs. */
 export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: string): Report {
   const { status, version, configFingerprint, intervalSeconds } = data;
   const { canary, modelFolderFault, quarantineFault, canaryFault } = status;
@@ -89,15 +89,15 @@ export function reportOf({ time, data }: EventOf<"heartbeat">, receivedAt: strin
   };
 }
 
-/** Returns the newest of a quarantine. */
+/** Returns the newest entries of a quarantine. */
 export function keptQuarantine({ quarantine }: Status): Status["quarantine"] {
   return quarantine.slice(-QUARANTINE_MAX);
 }
 
-/** The roles that a daemon runs, and those that are paused. */
+/** Returns the roles of a daemon with their pauses. */
 function rolesOf({ schedules, next, paused }: Status): RoleRow[] {
   return Object.entries(schedules).slice(0, ROLES_MAX).map(([role, schedule]) => {
-    // A role may be named as what every object has, such as `constructor`.
+    // A role could be named like an inherited property, such as `constructor`.
     const pause = schedule.paused ?? (Object.hasOwn(paused, role) ? paused[role] : undefined);
     const due = (Object.hasOwn(next, role) ? next[role] : undefined) ?? null;
     return {
@@ -115,17 +115,17 @@ function rolesOf({ schedules, next, paused }: Status): RoleRow[] {
   });
 }
 
-/** Returns a word of ours, cut if a node sends a longer one. */
+/** Returns a word, cut to its maximum length. */
 export function word(text: string): string {
   return cleanLine(text, { charsMax: WORD_CHARS_MAX });
 }
 
-/** Returns the beginning of a text that says why. */
+/** Returns a reason, cut to its maximum length. */
 export function reason(text: string): string {
   return cleanLine(text, { charsMax: REASON_CHARS_MAX });
 }
 
-/** Returns the name of a commit or a key; the longest has 64 digits. */
+/** Returns the hex name of a commit or a key, cut to its maximum length. The longest has 64 digits. */
 export function hexName(text: string): string {
   return cleanLine(text, { charsMax: HEX_CHARS_MAX });
 }

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { Digest } from "../../lib/release/manifest.ts";
 
 /**
- * The values of the dashboard's database. They come from the wire ([schema.ts](../../lib/wire/schema.ts)), which has
- * bounded them, and from the dashboard itself. Times are ISO 8601 in UTC. "Received" is the dashboard's clock, everything
- * else the node's.
+ * The values of the dashboard's database. They come from the wire ([schema.ts](../../lib/wire/schema.ts)), whose
+ * schemas bound them, and from the dashboard itself. Times are ISO 8601 in UTC. "Received" times are by the dashboard's
+ * clock, all others by the node's.
  */
 
 const Time = z.string();
 
-/** A run that has not ended: no node reports this outcome. */
+/** The outcome of a run in progress. No node reports it. */
 export const RUNNING = "running";
 
 /** A run in lists. */
@@ -17,7 +17,7 @@ export const RunRow = z.object({
   node: z.string(),
   runId: z.string(),
   command: z.string(),
-  /** As the node's history has it, or {@link RUNNING}. */
+  /** As in the node's history, or {@link RUNNING}. */
   outcome: z.string(),
   startedAt: Time,
   durationMs: z.number(),
@@ -29,12 +29,12 @@ export const RunRow = z.object({
   bytes: z.number().optional(),
   writtenBytes: z.number().optional(),
   changed: z.number().optional(),
-  /** The message is cut: the whole one is in the run's details. */
+  /** The message may be cut. The run's details have all of it. */
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type RunRow = Readonly<z.infer<typeof RunRow>>;
 
-/** One of the last runs of a node, as the strip and the judgement of lateness need it. */
+/** One of a node's last runs, for the strip and for deciding whether the node is late. */
 export const StripRun = z.object({
   runId: z.string(),
   command: z.string(),
@@ -46,18 +46,18 @@ export type StripRun = Readonly<z.infer<typeof StripRun>>;
 
 export const RunPlace = z.object({ startedAt: Time });
 
-/** A release, as short as a list names it. */
+/** The short name of a release for lists. */
 export const ReleaseName = z.object({ digest: Digest, sequence: z.number().optional() });
 export type ReleaseName = Readonly<z.infer<typeof ReleaseName>>;
 
 const Pause = z.object({ since: Time, until: Time.nullable(), reason: z.string().optional() });
 
-/** A role of a daemon with what it says of its schedule. */
+/** A role of a daemon with its schedule. */
 export const RoleRow = z.object({
   role: z.string(),
   /** When it runs next; `null` for never. */
   next: Time.nullable(),
-  /** In words, at most a few. */
+  /** In words. */
   times: z.array(z.string()),
   timeZone: z.string(),
   splaySeconds: z.number(),
@@ -65,16 +65,16 @@ export const RoleRow = z.object({
 });
 export type RoleRow = Readonly<z.infer<typeof RoleRow>>;
 
-/** What a node's newest heartbeat says, as the fleet needs it. */
+/** The part of a node's newest heartbeat that the fleet page needs. */
 export const Report = z.object({
-  /** When the node made it, by its clock, and when it arrived. */
+  /** When the node sent it, by its clock. */
   at: Time,
   receivedAt: Time,
-  /** When the last heartbeat of its daemon arrived, where the state was reported without a daemon since. */
+  /** When the daemon's last heartbeat arrived, if the state has been reported without a daemon since. */
   heartbeatAt: Time.optional(),
   version: z.string(),
   configFingerprint: z.string(),
-  /** 0 for a node that has not been heard to have a daemon. */
+  /** 0 if no daemon of the node has reported. */
   intervalSeconds: z.number(),
   roles: z.array(RoleRow),
   canary: z.object({
@@ -84,10 +84,10 @@ export const Report = z.object({
     startedAt: Time,
     leftMs: z.number(),
   }).nullable(),
-  /** The newest of the quarantine. */
+  /** The newest entries of the quarantine. */
   quarantine: z.array(Digest),
   freeBytes: z.number().nullable(),
-  /** Why consumers do not see the active release, or the quarantine or canary cannot be read. */
+  /** Why consumers do not see the active release, or why the quarantine or canary cannot be read. */
   fault: z.string().nullable(),
 });
 export type Report = Readonly<z.infer<typeof Report>>;
@@ -97,16 +97,16 @@ export const PublishedName = z.object({
   digest: Digest,
   sequence: z.number(),
   at: Time,
-  /** When the first report of it arrived: of two nodes that claim one digest, the first has it. */
+  /** When its first report arrived. If two nodes claim a digest, it belongs to the first. */
   receivedAt: Time.optional(),
 });
 export type PublishedName = Readonly<z.infer<typeof PublishedName>>;
 
-/** What the newest run or heartbeat says is active; `null` for no release. */
+/** The active release in the newest report; `null` for none. */
 const Said = z.object({ digest: Digest.nullable(), sequence: z.number().optional(), at: Time });
 export type Said = Readonly<z.infer<typeof Said>>;
 
-/** A node: all that the fleet page shows of it. */
+/** A node, with everything that the fleet page shows. */
 export const NodeRow = z.object({
   node: z.string(),
   /** `null` before its first event. */
@@ -114,22 +114,22 @@ export const NodeRow = z.object({
   /** The time of the event that named the host. */
   hostSaidAt: Time.optional(),
   firstReceivedAt: Time.nullable(),
-  /** When the last event arrived that changed the row; an event that is sent again changes nothing. */
+  /** When the last event arrived that changed the row. A repeated event changes nothing. */
   lastReceivedAt: Time.nullable(),
   report: Report.nullable(),
-  /** The release that consumers of this node see, and when a run or heartbeat last said so. */
+  /** The active release, and when it was last reported. */
   active: ReleaseName.extend({ saidAt: Time }).nullable(),
-  /** What `active` is made of, without what `activation` adds. */
+  /** The source of `active`, without what `activation` adds. */
   said: Said.optional(),
-  /** The last activation that is known, also of a release that is no longer active. */
+  /** The last known activation, even if that release is no longer active. */
   activation: z.object({ digest: Digest, sequence: z.number().optional(), at: Time }).nullable(),
-  /** What this node published last, newest first. */
+  /** The last releases that this node published, newest first. */
   published: z.array(PublishedName),
-  /** The last runs that have ended, by their end, oldest first. */
+  /** The last runs that have ended, in the order of their ends, oldest first. */
   strip: z.array(StripRun),
   /** The run that ended last. */
   last: RunRow.nullable(),
-  /** Runs that have begun and not ended, newest first. */
+  /** Runs in progress, newest first. */
   running: z.array(
     z.object({ runId: z.string(), command: z.string(), startedAt: Time, step: z.string().nullable() }),
   ),
@@ -140,23 +140,23 @@ export type NodeRow = Readonly<z.infer<typeof NodeRow>>;
 
 export const ReleaseRow = z.object({
   digest: Digest,
-  /** The node whose word counts. */
+  /** The node whose reports count. */
   namedBy: z.string().optional(),
-  /** The same, where it is the one that first reported having published the release. */
+  /** The same node, if it was the first to report having published the release. */
   publisher: z.string().optional(),
   sequence: z.number().optional(),
-  /** When the dashboard first heard of it, by the clock of the node that named it. */
+  /** When the release was first reported, by the clock of the node in `namedBy`. */
   firstAt: Time,
   files: z.number().optional(),
   bytes: z.number().optional(),
   /**
-   * What is known of the files: `none`; `claimed` by a node, as of a release with more files than an event lists; or
-   * `proven`: they give the digest.
+   * What is known about the files. `none`; `claimed`: a node's list that is incomplete or does not match the digest;
+   * `proven`: the list matches the digest.
    */
   fileList: z.enum(["none", "claimed", "proven"]),
-  /** How it travelled, as far as nodes said. */
+  /** The carriers that nodes reported. */
   carriers: z.array(z.string()),
-  /** The key that signed it, as its publisher named it. */
+  /** The key that signed it, as its publisher reported it. */
   signer: z.string().optional(),
 });
 export type ReleaseRow = Readonly<z.infer<typeof ReleaseRow>>;
@@ -182,7 +182,7 @@ export const Activation = z.object({
 });
 export type Activation = Readonly<z.infer<typeof Activation>>;
 
-/** What heartbeats said of one metric of a canary, oldest first. */
+/** The samples of a canary's metric from heartbeats, oldest first. */
 export const MetricCourse = z.object({
   name: z.string(),
   direction: z.string().nullable(),
@@ -202,7 +202,7 @@ export const CanaryCourse = z.object({
   reason: z.string(),
   startedAt: Time,
   concludedAt: Time.nullable(),
-  /** The heartbeat that said so. */
+  /** The time of the last heartbeat of this canary. */
   saidAt: Time,
   metrics: z.array(MetricCourse),
 });
@@ -215,7 +215,7 @@ export const PullRequestRow = z.object({
   repository: z.string(),
   number: z.number(),
   url: z.string().optional(),
-  /** What the last run that named it did with it: `created`, `updated`, `closed`. */
+  /** What the last run did with it: `created`, `updated`, `closed`. */
   outcome: z.string(),
   changes: z.number(),
   node: z.string(),
@@ -227,35 +227,37 @@ export type PullRequestRow = Readonly<z.infer<typeof PullRequestRow>>;
 
 export const IncidentRow = z.object({
   node: z.string(),
-  /** A late node that goes down has one incident, which is `down` from then on. */
+  /** A late node that goes down keeps its incident, which becomes `down`. */
   kind: z.enum(["late", "down"]),
   reason: z.string(),
-  /** By the dashboard's clock, as are all times here: since when the node was late or down as it opened. */
+  /**
+   * When the node became late or down, as known when the incident opened. All times here are by the dashboard's clock.
+   */
   startedAt: Time,
   endedAt: Time.nullable(),
-  /** How it ended: the node works again, an operator paused or removed it. */
+  /** How it ended: the node recovered, or an operator paused or removed it. */
   ending: z.enum(["recovered", "paused", "forgotten"]).nullable(),
-  /** What had last been heard of the node when the incident began: it ends with news. */
+  /** The node's last report when the incident opened. A newer report can end the incident. */
   heard: z.string(),
-  /** When the first channel took its alert; `null` where none has. */
+  /** When the first channel accepted its alert; `null` if none has. */
   alertedAt: Time.nullable(),
-  /** The channels that have taken the alert, and the one of its end; hashes. */
+  /** Hashes of the channels that accepted the alert, and of those that accepted the recovery. */
   alertedTo: z.array(z.string()),
   recoveryAlertedTo: z.array(z.string()),
-  /** Until when an instance has taken it on to send an alert. */
+  /** Until when an instance has claimed the sending of its alert. */
   claimedUntil: Time.nullable(),
 });
 export type IncidentRow = Readonly<z.infer<typeof IncidentRow>>;
 
-/** How long the dashboard has been watching. */
+/** How long the dashboard has been checking nodes. */
 export const WatchRow = z.object({
   at: Time,
-  /** Since when it has looked without a pause. */
+  /** Since when there has been no gap between checks. */
   resumedAt: Time,
 });
 export type WatchRow = Readonly<z.infer<typeof WatchRow>>;
 
-/** The end of a key, after the prefix of a list: the last entry that was looked at. */
+/** The end of a key after the prefix of its list: the last entry that was visited. */
 export const Place = z.array(z.union([z.string(), z.number()])).readonly();
 export type Place = z.infer<typeof Place>;
 
@@ -271,12 +273,12 @@ export const SWEEP_PHASES = [
 ] as const;
 export type SweepPhase = (typeof SWEEP_PHASES)[number];
 
-/** How far the sweep of old entries is. */
+/** The progress of the sweep. */
 export const SweepRow = z.object({
   phase: z.enum(SWEEP_PHASES),
   /** `null` at the beginning of the phase. */
   after: Place.nullable(),
-  /** When the last round began; a round that is over has no phase left. */
+  /** When the last round began. */
   beganAt: Time,
   isOver: z.boolean(),
 });
@@ -285,30 +287,30 @@ export type SweepRow = Readonly<z.infer<typeof SweepRow>>;
 /** A node that an operator removed. */
 export const ForgettingRow = z.object({
   at: Time,
-  /** Of the lists by release: which, and the last release of it that is done. */
+  /** The list by release that is being swept, and its last finished release. */
   after: Place.nullable(),
 });
 export type ForgettingRow = Readonly<z.infer<typeof ForgettingRow>>;
 
-/** A token for the API; only its hash is kept. */
+/** A token for the API. Only its hash is stored. */
 export const TokenRow = z.object({
   id: z.string(),
-  /** `node`: reports events of one node. `read`: reads everything that a person who signed in sees. */
+  /** `node`: reports events of one node. `read`: reads everything that a signed-in person sees. */
   kind: z.enum(["node", "read"]),
-  /** The node, or the purpose. */
+  /** The name of the node, or the purpose of the read token. */
   name: z.string(),
   createdAt: Time,
-  /** Within an hour. */
+  /** Accurate to an hour. */
   usedAt: Time.nullable(),
 });
 export type TokenRow = Readonly<z.infer<typeof TokenRow>>;
 
 export const SettingsRow = z.object({
-  /** Whether people who did not sign in see states and release names. */
+  /** Whether people who are not signed in see node states and release names. */
   isPublic: z.boolean(),
-  /** How long runs, incidents and what belongs to them stay. */
+  /** How long runs, incidents and related entries are kept. */
   retentionDays: z.number(),
-  /** A scrypt hash; missing where the environment holds the password, or none is needed. */
+  /** A scrypt hash; missing if the environment sets the password, or none is needed. */
   passwordHash: z.string().optional(),
 });
 export type SettingsRow = Readonly<z.infer<typeof SettingsRow>>;

@@ -3,12 +3,12 @@ import { keys } from "./keys.ts";
 import { ReleaseRow } from "./rows.ts";
 import { findReleases } from "./read_releases.ts";
 
-/** As many digits of a digest as people copy. */
+/** A digest, or the digits that people copy from a page. */
 const DIGEST = /^(?:sha256:)?([0-9a-f]{8,64})$/;
-/** As `newRunId` makes them. */
+/** The format of `newRunId`. */
 const RUN_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 
-/** Returns the page of the release or the run that a search names exactly; `undefined` for any other text. */
+/** Returns the address of the release or run that a search names exactly; `undefined` otherwise. */
 export async function findSearched(kv: Deno.Kv, search: string): Promise<string | undefined> {
   if (RUN_ID.test(search)) {
     for await (const { key } of kv.list({ prefix: keys.runPlaces(search) }, { limit: 1 })) {
@@ -25,18 +25,18 @@ export async function findSearched(kv: Deno.Kv, search: string): Promise<string 
   return undefined;
 }
 
-/** A beginning that more releases share is of no use to a reader. */
+/** Matches that a reader can choose from. */
 export const MATCHES_MAX = 20;
 
 /**
- * Returns the releases whose digest begins as typed, with or without `sha256:`, at most {@link MATCHES_MAX}; none for a
- * text that is not the beginning of a digest.
+ * Returns the releases whose digest begins with the typed digits, with or without `sha256:`: at most {@link
+ * MATCHES_MAX}, and none if the text is not the beginning of a digest.
  */
 export async function matchReleases(kv: Deno.Kv, typed: string): Promise<readonly ReleaseRow[]> {
   const digits = beginningOf(typed);
   if (digits === undefined) return [];
   const start = keys.release(`sha256:${digits}`);
-  // Behind the last hexadecimal digit.
+  // `g` sorts after the last hexadecimal digit.
   const end = keys.release(`sha256:${digits}g`);
   const rows: ReleaseRow[] = [];
   for await (const { value } of kv.list({ start, end }, { limit: MATCHES_MAX })) {
@@ -46,17 +46,17 @@ export async function matchReleases(kv: Deno.Kv, typed: string): Promise<readonl
   return rows;
 }
 
-/** Returns the digits of a digest or of its beginning; `undefined` for any other text. */
+/** Returns the digits of a digest or of the beginning of one; `undefined` for any other text. */
 export function beginningOf(typed: string): string | undefined {
   const digits = typed.trim().toLowerCase().replace(/^sha256:/, "");
-  // Shorter beginnings are too easily a typing mistake; `model-sync rollback --to` asks for as many.
+  // Fewer digits are too easily a typing mistake. `model-sync rollback --to` needs as many.
   return /^[0-9a-f]{4,64}$/.test(digits) ? digits : undefined;
 }
 
-/** Sequences count publishes: more digits than these are no sequence of a person's. */
+/** Sequences count publications: longer numbers are not sequences. */
 const SEQUENCE = /^\d{1,9}$/;
 
-/** Returns the releases that a person may mean: by the beginning of a digest, or by their sequence. */
+/** Returns the releases that a typed text may refer to: by the beginning of the digest, or by the sequence. */
 export async function resolveRelease(kv: Deno.Kv, typed: string): Promise<readonly ReleaseRow[]> {
   const text = typed.trim();
   const named = await matchReleases(kv, text);

@@ -1,17 +1,17 @@
 import { alwaysChanged, committed } from "./commit.ts";
 import { keys } from "./keys.ts";
 
-/** As long as the signatures that are made with it. */
+/** The length of the HMACs that use the key. */
 const KEY_BYTES = 32;
-/** Instances that start at once: one of them wins, and the others read its key in the next attempt. */
+/** Instances may start at the same time. One creates the key, and the others read it in their next attempt. */
 const ATTEMPTS_MAX = 20;
 
-/** Returns the key of an entry; `undefined` where there is none, or not of the right length. */
+/** Returns the key in an entry; `undefined` if it is missing or has the wrong length. */
 export function sessionKeyOf(value: unknown): Uint8Array | undefined {
   return value instanceof Uint8Array && value.length === KEY_BYTES ? value : undefined;
 }
 
-/** Returns the key that sessions are signed with, and makes it where there is none: all instances get the same. */
+/** Returns the key that signs sessions, and creates it if it is missing. All instances get the same key. */
 export async function ensureSessionKey(kv: Deno.Kv): Promise<Uint8Array> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.sessionKey());
@@ -22,7 +22,7 @@ export async function ensureSessionKey(kv: Deno.Kv): Promise<Uint8Array> {
   throw alwaysChanged();
 }
 
-/** Makes another key: all operators are signed out. */
+/** Replaces the key, which signs everyone out. */
 export async function replaceSessionKey(kv: Deno.Kv): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (await committed(kv.atomic().set(keys.sessionKey(), newKey()))) return;

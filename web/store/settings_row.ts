@@ -3,24 +3,24 @@ import { keys } from "./keys.ts";
 import { SettingsRow } from "./rows.ts";
 import { sessionKeyOf } from "./session_key.ts";
 
-/** A month on the charts, and three to compare it with. */
+/** Three months: charts show one. */
 export const RETENTION_DAYS_DEFAULT = 90;
-/** A week holds the last weekly run. */
+/** A week contains the last weekly run. */
 export const RETENTION_DAYS_MIN = 7;
 /** Ten years. */
 export const RETENTION_DAYS_MAX = 3_650;
 
 const DEFAULTS: SettingsRow = { isPublic: false, retentionDays: RETENTION_DAYS_DEFAULT };
 
-/** Operators who save at once: more conflicts than a few mean something else. */
+/** Attempts against operators who save at the same time. More conflicts have another cause. */
 const ATTEMPTS_MAX = 10;
 
-/** Returns the settings, and the defaults where nothing is stored. */
+/** Returns the stored settings, or the defaults. */
 export async function readSettings(kv: Deno.Kv): Promise<SettingsRow> {
   return settingsOf((await kv.get(keys.settings())).value);
 }
 
-/** Returns the settings and the key of sessions in one read: each page view needs both. */
+/** Returns the settings and the session key in one read, because each request needs both. */
 export async function readSettingsAndKey(
   kv: Deno.Kv,
 ): Promise<{ readonly settings: SettingsRow; readonly key: Uint8Array | undefined }> {
@@ -28,7 +28,7 @@ export async function readSettingsAndKey(
   return { settings: settingsOf(settings.value), key: sessionKeyOf(key.value) };
 }
 
-/** Changes settings; what another instance changes at the same time is kept. */
+/** Changes settings. Concurrent changes of other settings are kept. */
 export async function changeSettings(kv: Deno.Kv, change: Partial<SettingsRow>): Promise<SettingsRow> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.settings());
@@ -38,7 +38,7 @@ export async function changeSettings(kv: Deno.Kv, change: Partial<SettingsRow>):
   throw alwaysChanged();
 }
 
-/** @throws ZodError for a row that cannot be read: to go on without its password would open the dashboard */
+/** @throws ZodError for an unreadable row: continuing without its password would open the dashboard to everyone */
 function settingsOf(value: unknown): SettingsRow {
   return value === null || value === undefined ? DEFAULTS : SettingsRow.parse(value);
 }

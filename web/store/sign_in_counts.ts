@@ -4,22 +4,22 @@ import { keys } from "./keys.ts";
 
 const Count = z.number().int().min(0).max(1_000_000);
 
-/** Requests at the same moment; a count that still changes after this many tries is being attacked. */
+/** Attempts against concurrent sign-ins. A count that still changes after this many attempts is under attack. */
 const ATTEMPTS_MAX = 8;
 
-/** A count of sign-ins within a span of time. */
+/** A window of time in which sign-ins are counted. */
 export interface SignInWindow {
-  /** The client's address, or a word for all of them. */
+  /** The client's address, or `*` for all addresses. */
   readonly address: string;
-  /** The number of the window: time divided by its length. */
+  /** The window's number: the time divided by the window's length. */
   readonly window: number;
   readonly lengthMs: number;
 }
 
 /**
- * Counts one more in a window, unless `countMax` were counted.
+ * Adds one to the count of a window, unless it has reached `countMax`.
  *
- * @returns whether it was counted; `false` also where too many others count at the same moment
+ * @returns whether it was counted; `false` also if too many sign-ins are counted at the same moment
  * @throws {LockedError} code `DATABASE_LOCKED` while another program keeps the file locked
  */
 export async function countSignIn(kv: Deno.Kv, window: SignInWindow, countMax: number): Promise<boolean> {
@@ -31,12 +31,12 @@ export async function countSignIn(kv: Deno.Kv, window: SignInWindow, countMax: n
     outcome = await store(kv, entry, count + 1, window);
     if (outcome === "committed") return true;
   }
-  // A file that another program has locked is not a limit that was reached.
+  // A locked file does not mean that the limit is reached.
   if (outcome === "locked") throw alwaysChanged();
   return false;
 }
 
-/** Returns whether as many were counted as may be. */
+/** Returns whether a window has reached its limit. */
 export async function isSignInWindowFull(
   kv: Deno.Kv,
   { address, window }: SignInWindow,
@@ -45,7 +45,7 @@ export async function isSignInWindowFull(
   return countOf((await kv.get(keys.signIns(address, window))).value) >= countMax;
 }
 
-/** Takes one back. */
+/** Subtracts one from the count of a window. */
 export async function uncountSignIn(kv: Deno.Kv, window: SignInWindow): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await kv.get(keys.signIns(window.address, window.window));
@@ -60,12 +60,12 @@ async function store(
   count: number,
   { lengthMs }: SignInWindow,
 ): Promise<CommitOutcome> {
-  // Twice its length: the database removes it late or early by its own clock.
+  // Twice the length, because the database expires entries by its own clock.
   return await commitOutcome(kv.atomic().check(entry).set(entry.key, count, { expireIn: 2 * lengthMs }));
 }
 
 function countOf(value: unknown): number {
   const parsed = Count.safeParse(value ?? 0);
-  // A count that cannot be read is not a reason to let more in, nor to lock operators out for ever: it expires.
+  // An unreadable count counts as full, and expires: it neither allows more attempts nor locks operators out for ever.
   return parsed.success ? parsed.data : 1_000_000;
 }

@@ -6,7 +6,7 @@ import type { SweepStep } from "./sweep_step.ts";
 
 type Rows = ReadonlyMap<string, NodeRow>;
 
-/** Removes incidents that have been over for long. */
+/** Removes incidents that ended before the retention. */
 export async function sweepIncidents(
   step: SweepStep,
   after: Place | undefined,
@@ -21,7 +21,7 @@ export async function sweepIncidents(
   });
 }
 
-/** Removes pull requests that no reference sync has named for long. */
+/** Removes pull requests that no reference sync has reported since the retention. */
 export async function sweepPullRequests(
   step: SweepStep,
   after: Place | undefined,
@@ -33,7 +33,7 @@ export async function sweepPullRequests(
   });
 }
 
-/** Removes the courses of canaries that ended long ago. */
+/** Removes courses of canaries that were last reported before the retention. */
 export async function sweepCanaries(
   step: SweepStep,
   after: Place | undefined,
@@ -45,7 +45,7 @@ export async function sweepCanaries(
   });
 }
 
-/** Removes notes of quarantines whose node is gone: a node's own notes go when it releases them. */
+/** Removes quarantine notes of removed nodes. A node's own notes are removed when it releases them from quarantine. */
 export async function sweepQuarantines(
   step: SweepStep,
   after: Place | undefined,
@@ -54,13 +54,13 @@ export async function sweepQuarantines(
   return await step.walk(keys.allQuarantines(), { after }, async ({ key }) => {
     const node = String(key.at(-1));
     if (rows.has(node)) return;
-    // The node may have come since its row was looked for.
+    // The node may have reported since the rows were read.
     const entry = await step.kv.get(keys.node(node));
     if (entry.versionstamp === null) await step.deleteGuarded([entry], [key]);
   });
 }
 
-/** Removes old releases that no node has, publishes or names in an entry that stays, with their files. */
+/** Removes old releases, with their files, that no node has or publishes and no remaining entry refers to. */
 export async function sweepReleases(
   step: SweepStep,
   after: Place | undefined,
@@ -99,7 +99,7 @@ async function deleteRelease(step: SweepStep, at: Deno.KvKey, digest: string): P
   const entry = await kv.get(keys.release(digest));
   const files = await keysOf(kv, keys.releaseFiles(digest));
   const publications = await keysOf(kv, keys.publications(digest));
-  // One that was published that often is visited again.
+  // A release with that many publications is visited again.
   if (publications.length === KEYS_MAX) return await step.delete(...publications);
   await step.deleteGuarded([entry], [at, entry.key, ...files, ...publications]);
 }

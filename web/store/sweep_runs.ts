@@ -5,23 +5,23 @@ import { endOf, utc } from "./row_values.ts";
 import { Activation, NodeRow, type Place, RunRow } from "./rows.ts";
 import type { SweepStep } from "./sweep_step.ts";
 
-/** Runs and activations of one node: a run every six minutes for 90 days. Only a faulty or hostile node has more. */
+/** Runs and activations of one node: one every six minutes for 90 days. Only a faulty or hostile node has more. */
 export const ENTRIES_OF_NODE_MAX = 20_000;
 
 /**
- * What is later than now, by the clock of its node, was written when that clock was wrong. In two days a node reports
- * that it has been set.
+ * Later entries come from a node whose clock was wrong. Two days leave a node time to report that its clock has been
+ * set.
  */
 export const AHEAD_MS_MAX = 2 * 24 * 3_600_000;
 
-/** The time of which entries stay. */
+/** The range of times whose entries are kept. */
 export interface Kept {
   /** ISO times in UTC, by the dashboard's clock. */
   readonly from: string;
   readonly to: string;
 }
 
-/** Removes the old runs of each node, with all that belongs to them. */
+/** Removes the old runs of each node with their details. */
 export async function sweepRuns(
   step: SweepStep,
   after: Place | undefined,
@@ -37,7 +37,7 @@ export async function sweepRuns(
   });
 }
 
-/** Removes the old activations of each node, but for the one that was in force when those that stay begin. */
+/** Removes the old activations of each node, except the one that was in force at the start of the retention. */
 export async function sweepActivations(
   step: SweepStep,
   after: Place | undefined,
@@ -51,7 +51,7 @@ export async function sweepActivations(
       step.kv.list({ start: prefix, end: [...prefix, from] }, { reverse: true, limit: 1 }),
     );
     const old = inForce === undefined ? [""] : inForce.key.slice(prefix.length);
-    // Of a node whose clock was always wrong, the entries ahead are all that is known.
+    // If a node's clock was always ahead, its future entries are all that is known.
     const [real] = await Array.fromAsync(step.kv.list({ start: prefix, end: [...prefix, to] }, { limit: 1 }));
     return await step.walk(prefix, { to: old }, remove) === undefined &&
       (real === undefined || await step.walk(prefix, { from: [to] }, remove) === undefined) &&
@@ -59,7 +59,7 @@ export async function sweepActivations(
   });
 }
 
-/** A node's entries are dated by its own clock. */
+/** Returns the range for a node, whose entries are dated by its own clock. */
 async function keptOf({ kv }: SweepStep, node: string, kept: Kept): Promise<Kept> {
   const row = NodeRow.safeParse((await kv.get(keys.node(node))).value).data;
   const aheadMs = row === undefined ? 0 : clockAheadMs(row);
@@ -69,7 +69,7 @@ async function keptOf({ kv }: SweepStep, node: string, kept: Kept): Promise<Kept
   };
 }
 
-/** Removes what a node has beyond {@link ENTRIES_OF_NODE_MAX}, the oldest. @returns whether nothing more is left */
+/** Removes the oldest entries of a node beyond {@link ENTRIES_OF_NODE_MAX}. @returns whether it is done */
 async function trim(
   step: SweepStep,
   prefix: Deno.KvKey,
@@ -86,7 +86,7 @@ async function trim(
   return true;
 }
 
-/** Removes a run with its place, its details and its news. */
+/** Removes a run with its place, its details and its entry in the activity. */
 export async function deleteRun(
   step: SweepStep,
   node: string,
@@ -100,7 +100,7 @@ export async function deleteRun(
   await step.delete(key, keys.runPlace(runId, node), ...details, ...news);
 }
 
-/** Removes an activation, of the node and of the release. */
+/** Removes an activation from the lists of the node and of the release. */
 export async function deleteActivation(
   step: SweepStep,
   { key, value }: Deno.KvEntry<unknown>,
@@ -111,10 +111,10 @@ export async function deleteActivation(
   await step.delete(key, keys.activationOf(digest, at, node, runId));
 }
 
-/** More than a value has parts, and as many as one operation removes. */
+/** More than the parts of a value, and as many as one operation removes. */
 export const KEYS_MAX = 500;
 
-/** Returns the keys below a prefix that has few, such as those of a value in parts: the first {@link KEYS_MAX}. */
+/** Returns the first {@link KEYS_MAX} keys below a prefix, such as the parts of a value. */
 export async function keysOf(kv: Deno.Kv, prefix: Deno.KvKey): Promise<Deno.KvKey[]> {
   return await Array.fromAsync(
     kv.list({ prefix }, { limit: KEYS_MAX, batchSize: KEYS_MAX }),
@@ -122,7 +122,7 @@ export async function keysOf(kv: Deno.Kv, prefix: Deno.KvKey): Promise<Deno.KvKe
   );
 }
 
-/** Removes old news, and news that are dated later than now: those of nodes with a wrong clock would stay on top. */
+/** Removes old activity, and activity in the future: that of nodes with a wrong clock would stay at the top. */
 export async function sweepNews(step: SweepStep, { from, to }: Kept): Promise<Place | undefined> {
   const remove = async ({ key }: Deno.KvEntry<unknown>) => await step.delete(key);
   return await step.walk(keys.allNews(), { to: [from] }, remove) ??

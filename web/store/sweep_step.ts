@@ -3,17 +3,17 @@ import { committed, commitUnguarded, type Guard } from "./commit.ts";
 import { ABOVE } from "./keys.ts";
 import type { Place } from "./rows.ts";
 
-/** Deletions of one step: a fraction of a second in a file, a few seconds in a managed database. */
+/** Deletions per step: a fraction of a second in a file, a few seconds in a managed database. */
 export const DELETIONS_MAX = 2_000;
-/** Entries that the walks of one step visit; what trimming a node reads is bounded by the time alone. */
+/** Entries that the walks of a step visit. Trimming a node is bounded only by time. */
 const READS_MAX = 20_000;
 const MS_MAX = 5_000;
-/** An atomic operation takes 1,000. */
+/** An atomic operation allows 1,000. */
 const MUTATIONS_MAX = 500;
-/** What the database gives at once. */
+/** The database's limit. */
 const BATCH_MAX = 500;
 
-/** One bounded step of removing entries. It ends soon after {@link SweepStep.isSpent}. */
+/** A bounded step of the sweep. It ends soon after {@link SweepStep.isSpent} is true. */
 export class SweepStep {
   readonly kv: Deno.Kv;
   readonly #clock: Clock;
@@ -37,24 +37,24 @@ export class SweepStep {
       this.#clock.monotonicMs() >= this.#untilMs;
   }
 
-  /** Removes entries that belong together in one operation, together with others that wait. */
+  /** Queues entries for removal. They are removed in one operation. */
   async delete(...entries: readonly Deno.KvKey[]): Promise<void> {
     if (this.#waiting.length + entries.length > MUTATIONS_MAX) await this.flush();
     this.#waiting.push(...entries);
     this.#deletions += entries.length;
   }
 
-  /** Removes entries at once if others have not changed. */
+  /** Removes entries immediately if the guarded entries are unchanged. */
   async deleteGuarded(guards: readonly Guard[], entries: readonly Deno.KvKey[]): Promise<void> {
     this.#deletions += entries.length;
     const operation = this.kv.atomic();
     for (const guard of guards) operation.check(guard);
     for (const key of entries) operation.delete(key);
-    // What changed meanwhile is found again by the next round.
+    // After a conflict, the next round finds the entries again.
     await committed(operation);
   }
 
-  /** Removes what still waits. */
+  /** Removes the queued entries. */
   async flush(): Promise<void> {
     const entries = this.#waiting;
     this.#waiting = [];
@@ -67,7 +67,7 @@ export class SweepStep {
   /**
    * Visits the entries of a list in the order of their keys, until the step is spent.
    *
-   * @param range `after`: the place after which it begins; `from` and `to`: only keys from the one up to the other
+   * @param range `after`: start after this place; `from` and `to`: only keys from `from` up to `to`
    * @returns the last place that was visited; `undefined` at the end of the list
    */
   async walk(
@@ -86,9 +86,10 @@ export class SweepStep {
   }
 
   /**
-   * Visits each value of the first key part after a prefix, such as the nodes of a list by node, until the step is spent.
+   * Visits each value of the first key part after a prefix, such as the nodes of a list by node, until the step is
+   * spent.
    *
-   * @param visit returns whether the group is done: else it is visited again by the next step
+   * @param visit returns whether the group is done; if not, the next step visits it again
    * @returns the last group that is done; `undefined` at the end of the list
    */
   async walkGroups(

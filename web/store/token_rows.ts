@@ -2,22 +2,22 @@ import { committed } from "./commit.ts";
 import { keys } from "./keys.ts";
 import { TokenRow } from "./rows.ts";
 
-/** Two tokens, while one is replaced, for each of 1,000 nodes, and as many for reading. A list of them stays readable. */
+/** Two tokens for each of 1,000 nodes, while one is being replaced, and as many read tokens. */
 export const TOKENS_MAX = 4_000;
 
-/** A token's row as it is stored: what was read is what is changed. */
+/** A token's row with its entry, which guards changes. */
 export interface StoredToken {
   readonly row: TokenRow;
   readonly entry: Deno.KvEntry<unknown>;
 }
 
-/** Returns the token with this hash; `undefined` where there is none, or its row cannot be read. */
+/** Returns the token with this hash; `undefined` if it is missing or unreadable. */
 export async function findTokenByHash(kv: Deno.Kv, hash: string): Promise<StoredToken | undefined> {
   const entry = await kv.get(keys.token(hash));
   return entry.versionstamp === null ? undefined : stored(entry);
 }
 
-/** Returns all tokens, at most {@link TOKENS_MAX}, in no order. */
+/** Returns all tokens, at most {@link TOKENS_MAX}, unsorted. */
 export async function readTokens(kv: Deno.Kv): Promise<readonly StoredToken[]> {
   const tokens: StoredToken[] = [];
   for await (const entry of kv.list({ prefix: keys.tokens() }, { limit: TOKENS_MAX })) {
@@ -27,16 +27,16 @@ export async function readTokens(kv: Deno.Kv): Promise<readonly StoredToken[]> {
   return tokens;
 }
 
-/** Stores a token that did not exist. Returns `false` where it exists, or the database is locked. */
+/** Stores a new token. @returns `false` if it exists or the database is locked */
 export async function addToken(kv: Deno.Kv, hash: string, row: TokenRow): Promise<boolean> {
   const key = keys.token(hash);
   return await committed(kv.atomic().check({ key, versionstamp: null }).set(key, row));
 }
 
 /**
- * Stores a token in place of another, which is invalid from then on.
+ * Replaces a token by another one.
  *
- * @returns `false` where the other was changed or removed since it was read, or the database is locked
+ * @returns `false` if the old token was changed or removed since it was read, or the database is locked
  */
 export async function replaceToken(
   kv: Deno.Kv,
@@ -50,13 +50,13 @@ export async function replaceToken(
 /**
  * Changes a token's row.
  *
- * @returns `false` where it was changed or removed since it was read: a revoked token must not come back
+ * @returns `false` if it was changed or removed since it was read: a revoked token must not come back
  */
 export async function updateToken(kv: Deno.Kv, { entry }: StoredToken, row: TokenRow): Promise<boolean> {
   return await committed(kv.atomic().check(entry).set(entry.key, row));
 }
 
-/** Removes a token. Returns `false` where it was changed or removed since it was read, or the database is locked. */
+/** Removes a token. @returns `false` if it was changed or removed since it was read, or the database is locked */
 export async function removeToken(kv: Deno.Kv, { entry }: StoredToken): Promise<boolean> {
   return await committed(kv.atomic().check(entry).delete(entry.key));
 }

@@ -2,14 +2,15 @@ import type { Context } from "../../lib/core/context.ts";
 import { DiskError } from "../../lib/core/errors.ts";
 import { quote } from "../../lib/core/quote.ts";
 
-/** How soon a removed file is noticed. A look reads one directory entry. */
+/** How often the file is checked. Each check reads one directory entry. */
 const LOOK_MS = 1_000;
 
 /**
- * Checks that the database's file stays the one that was opened, until the context's signal is aborted. An open file
- * outlives its name: without this, a dashboard whose store was removed would go on with a database that its end loses.
+ * Checks that the opened database file is still in place, until the context's signal is aborted. An open file remains
+ * usable after it is removed: without this check, a dashboard whose store was removed would write into a database that
+ * is lost when it ends.
  *
- * @param path `undefined` for a database that is in no file
+ * @param path `undefined` for a database that is not a file
  * @throws {DiskError} codes `DATABASE_REMOVED` and `DATABASE_REPLACED`
  */
 export async function watchKvFile(
@@ -34,7 +35,7 @@ export async function watchKvFile(
   }
 }
 
-/** @returns `undefined` where the disk does not answer for now */
+/** @returns `undefined` if the disk does not answer at the moment */
 function identify(fs: Context["fs"], path: string): string | undefined {
   try {
     const { dev, ino } = fs.statSync(path);

@@ -2,8 +2,8 @@ import type { StoredRelease } from "../store/read_release.ts";
 import { nameFor, publicPeriod, timeOr } from "./public_view.ts";
 
 /**
- * Returns a release for the public: which one it is, and where it was active when. Its files, carriers, signer,
- * revisions and the reasons of its quarantines and canaries are left out.
+ * Returns a release for the public: its name and size, and where it was active. Files, carriers, signer, revisions, and
+ * the reasons of quarantines and canaries are left out.
  */
 export function publicRelease(release: StoredRelease, names: ReadonlyMap<string, string>): StoredRelease {
   const { row, publications, active, quarantines, canaries } = release;

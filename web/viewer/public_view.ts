@@ -6,21 +6,21 @@ import type { NodeRow, Report, RunRow } from "../store/rows.ts";
 import type { ActivePeriod } from "../store/read_activations.ts";
 
 /**
- * The fleet as people see it who did not sign in: states and names of releases. Hosts, paths, errors, reasons, run ids
- * and settings are taken out of the rows before a page or an answer is made of them.
+ * The fleet for people who are not signed in: states and release names. Hosts, paths, errors, reasons, run ids and
+ * settings are removed from the rows before a page or an answer is made from them.
  */
 
-/** Enough to tell a thousand nodes apart; two that are equal get {@link LONG_DIGITS}. */
+/** Enough to distinguish a thousand nodes. Equal ones get {@link LONG_DIGITS}. */
 const SHORT_DIGITS = 6;
 const LONG_DIGITS = 16;
 
-/** What default names end in. */
+/** The ends of default names. */
 const DEFAULT_ENDS: readonly string[] = SIDES;
 
 /**
- * Returns the names that the public sees, by the nodes' names. A name that contains its node's host, as the default
- * `host/client` does, becomes `client-` and six digits of a keyed hash: the same ones as long as the key is. The host of
- * a node that has not reported is unknown, so its name is hidden as well.
+ * Returns the public names by node. A name that contains its node's host, such as the default `host/client`, becomes
+ * `client-` and six digits of a keyed hash, which change only with the key. The host of a node that has not reported is
+ * unknown, so its name is hidden, too.
  */
 export function publicNames(rows: Iterable<NodeRow>, key: Uint8Array): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
@@ -57,8 +57,8 @@ function hashOf(node: string, key: Uint8Array): string {
 }
 
 /**
- * Names are compared without case, as hosts are. A default name is cut where the host is long. A name may also be that of
- * another node's host, whole or as a part.
+ * Returns whether a name contains a host. Names are compared without case, as hosts are. Default names may be cut if
+ * the host is long. A name may also contain the host of another node.
  */
 function namesHost({ node, host }: NodeRow, hosts: ReadonlySet<string>): boolean {
   if (host === null || sideOf(node) !== undefined) return true;
@@ -68,7 +68,7 @@ function namesHost({ node, host }: NodeRow, hosts: ReadonlySet<string>): boolean
     parts.some((part) => hosts.has(part));
 }
 
-/** How a host may be named: whole, as records clean it, and by its first label. */
+/** Returns the forms in which a host may appear: complete, cleaned as in records, and its first label. */
 function hostNames(host: string): string[] {
   const whole = host.toLowerCase();
   const clean = cleanLine(whole);
@@ -76,19 +76,19 @@ function hostNames(host: string): string[] {
   return [whole, clean, label].filter((name) => name !== "");
 }
 
-/** Returns the rows of the fleet for the public, under public names: nodes have the states that operators see. */
+/** Returns the rows of the fleet for the public, under public names. Nodes have the same states as for operators. */
 export function publicRows(rows: Iterable<NodeRow>, key: Uint8Array): NodeRow[] {
   const all = Array.from(rows);
   const names = publicNames(all, key);
   return all.map((row) => publicRow(row, nameFor(row.node, names)));
 }
 
-/** Returns the public name of a node; a node that is not in the fleet any more has none, and its true one is not shown. */
+/** Returns the public name of a node; `unknown` for a node that is no longer in the fleet. */
 export function nameFor(node: string, names: ReadonlyMap<string, string>): string {
   return names.get(node) ?? "unknown";
 }
 
-/** Stands where operators read a reason, so that the public view says that there is one. */
+/** Replaces reasons, so that the public view shows that there is one. */
 const HIDDEN_REASON = "sign in to see the reason";
 const HIDDEN_CODE = "HIDDEN";
 
@@ -131,13 +131,13 @@ function publicReport(report: Report): Report {
       ? null
       : { ...canary, startedAt: timeOr(canary.startedAt, at), reason: HIDDEN_REASON },
     quarantine,
-    // The public sees that the disk is nearly full, and not how full it is.
+    // The public sees that the disk is nearly full, but not how full.
     freeBytes: freeBytes !== null && freeBytes < FREE_BYTES_MIN ? 0 : null,
     fault: fault === null ? null : HIDDEN_REASON,
   };
 }
 
-/** Returns a run for the public: what it did with which release, no more. */
+/** Returns a run for the public: only its command, outcome, times and releases. */
 export function publicRun(run: RunRow, name: string): RunRow {
   const { command, outcome, startedAt, durationMs, release, previous, sequence, error } = run;
   return {
@@ -159,7 +159,7 @@ export function publicPeriod(period: ActivePeriod, names: ReadonlyMap<string, st
   return { ...period, node: nameFor(period.node, names), runId: "" };
 }
 
-/** Returns a text that is a time: the wire allows any text for some of a heartbeat's. */
+/** Returns the text if it is a time, else `other`: the wire allows any text for some times of a heartbeat. */
 export function timeOr<Other>(text: string, other: Other): string | Other {
   return /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)$/.test(text) && text.length <= 40 ? text : other;
 }

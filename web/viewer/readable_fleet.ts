@@ -5,15 +5,15 @@ import { ensureSessionKey } from "../store/session_key.ts";
 import type { Viewer } from "../shared/web.ts";
 import type { NodeRow } from "../store/rows.ts";
 
-/** The fleet as a viewer may read it. */
+/** The fleet that a viewer may read. */
 export interface ReadableFleet {
   readonly view: FleetView;
   readonly version: string;
-  /** The names that the public sees, by the nodes' true names; `undefined` for operators. */
+  /** Public names by node; `undefined` for operators. */
   readonly publicNames: ReadonlyMap<string, string> | undefined;
 }
 
-/** Returns the fleet as it is now; to the public, under public names and without hosts, paths, errors and reasons. */
+/** Returns the current fleet; for the public under public names, without hosts, paths, errors and reasons. */
 export async function readableFleet(
   { kv, clock, fleet }: Pick<FleetWeb, "kv" | "clock" | "fleet">,
   viewer: Viewer,
@@ -28,14 +28,14 @@ export async function readableFleet(
   return { view: viewFleet(shown, now), version, publicNames: names };
 }
 
-/** Returns the true name of a node that a viewer names; `undefined` where the viewer sees no node of this name. */
+/** Returns the true name of a node by the name that the viewer knows; `undefined` if the viewer sees no such node. */
 export function trueName({ view, publicNames }: ReadableFleet, name: string): string | undefined {
   if (publicNames === undefined) return view.nodes.some(({ row }) => row.node === name) ? name : undefined;
   for (const [node, shown] of publicNames) if (shown === name) return node;
   return undefined;
 }
 
-/** Returns the rows that a viewer may read: to the public, without hosts, paths, errors and reasons. */
+/** Returns the rows that a viewer may read; for the public without hosts, paths, errors and reasons. */
 export async function readableRows(
   { kv }: Pick<FleetWeb, "kv">,
   viewer: Viewer,

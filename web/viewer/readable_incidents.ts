@@ -5,11 +5,11 @@ import { openIncidents, readIncidents } from "../store/incident_rows.ts";
 import type { IncidentRow } from "../store/rows.ts";
 import type { NodeView } from "../fleet/node_view.ts";
 
-/** What a viewer reads of incidents: nodes have the names that the viewer knows. */
+/** The incidents that a viewer may read. Nodes have the names that the viewer knows. */
 export interface IncidentList {
-  /** Those that are open, the newest first. */
+  /** The open ones, newest first. */
   readonly open: readonly IncidentRow[];
-  /** Those that are over, the one that began last first. */
+  /** The closed ones, newest first. */
   readonly over: readonly IncidentRow[];
   /** The `before` of the next page; `undefined` on the last one. */
   readonly older: string | undefined;
@@ -20,15 +20,15 @@ export interface IncidentList {
 interface IncidentChoice {
   readonly limit: number;
   readonly before?: string | undefined;
-  /** Only of this node, as the viewer knows it. */
+  /** Only incidents of this node, by the name that the viewer knows. */
   readonly node?: string | undefined;
 }
 
-/** A node of the public view that is not in the fleet any more. */
+/** The public name of a node that is no longer in the fleet. */
 export const UNKNOWN_NODE = "unknown";
 
 /**
- * Returns the incidents that a viewer may read who sees the fleet in this way.
+ * Returns the incidents that a viewer may read, with names as in the viewer's fleet.
  *
  * @throws {UsageError} code `CURSOR_INVALID`
  */
@@ -58,7 +58,7 @@ export async function readableIncidents(
 
 const NAMES = new Intl.Collator("en", { numeric: true });
 
-/** A cursor names the node of an incident: the public gets one with the public name. */
+/** Replaces the node in a cursor, so that public cursors have public names. */
 function withNames(
   cursor: string | undefined,
   nameOf: (node: string) => string | undefined,
@@ -70,7 +70,8 @@ function withNames(
 }
 
 /**
- * Returns incidents with what is known of their nodes now: since an incident opened, its node has been silent for longer.
+ * Returns incidents with the current reasons of their nodes: since an incident opened, its node has been silent for
+ * longer.
  */
 export function withNews(list: IncidentList, nodes: readonly NodeView[]): IncidentList {
   const states = new Map(nodes.map(({ row, state }) => [row.node, state]));
@@ -81,7 +82,7 @@ export function withNews(list: IncidentList, nodes: readonly NodeView[]): Incide
   return { ...list, open };
 }
 
-/** Returns the nodes that are late or down, of which the dashboard has not made an incident yet. */
+/** Returns the nodes that are late or down without an incident yet. */
 export function freshOf(
   nodes: readonly NodeView[],
   open: readonly IncidentRow[],
