@@ -32,7 +32,7 @@ Deno.test("the page's JavaScript is under 40 kB compressed", async () => {
   assert.ok(byteLength < COMPRESSED_BYTES_MAX, `${byteLength} bytes`);
 });
 
-Deno.test("what runs in browsers imports two small files from outside: the parser of JSON and the words of times", () => {
+Deno.test("what runs in browsers imports nothing of the server except the words of times", () => {
   const seen = new Set<string>();
   const visit = (path: string) => {
     if (seen.has(path)) return;
@@ -47,6 +47,5 @@ Deno.test("what runs in browsers imports two small files from outside: the parse
   visit("web/islands/main.ts");
   assert.deepEqual(Array.from(seen).filter((path) => !path.startsWith("web/islands/")), [
     "web/shared/time_words.ts",
-    "lib/core/parse_json.ts",
   ]);
 });
