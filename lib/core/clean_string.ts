@@ -2,7 +2,7 @@ import { z } from "zod";
 import { cleanLine } from "./clean_text.ts";
 
 /**
- * Text from outside in what is kept on the disk: parsing cleans it. A record is parsed when it is made and when it is
- * read, so that those of earlier versions and of other hands are clean, too.
+ * A string of a stored record, cleaned when it is parsed. Records are parsed before they are written and after they are
+ * read, so those of earlier versions or other programs are clean, too.
  */
 export const CleanString = z.string().overwrite((text) => cleanLine(text));

@@ -2,27 +2,27 @@ import { BREAK, UNSEEN } from "./control_characters.ts";
 import { hideSecrets } from "./known_secrets.ts";
 import { redact, type Secret } from "./secret.ts";
 
-/** The longest message: two paths of Linux's longest, or a screen of text. */
+/** The longest message: two paths of Linux's maximum length, or one screen of text. */
 export const LINE_CHARS_MAX = 4_000;
 
-/** What is looked at of a text: enough for the longest line, whatever escape sequences are in it. */
+/** Only the beginning of a text is processed: enough for the longest line with any escape sequences in it. */
 const INPUT_CHARS_MAX = 16 * 1024;
 
-/** Longer tokens than this do not stand at the end of what is looked at. */
+/** No token is longer. Used where the end of the processed part may cut one. */
 const TOKEN_CHARS_MAX = 4 * 1024;
 
-/** How a text is cleaned. */
+/** Options of {@link cleanLine}. */
 export interface Cleaning {
-  /** The longest result, in UTF-16 units; {@link LINE_CHARS_MAX} where nothing is said. */
+  /** The longest result, in UTF-16 units. Default: {@link LINE_CHARS_MAX}. */
   readonly charsMax?: number;
-  /** Blanked out besides the secrets of this process. */
+  /** Redacted in addition to the secrets of this process. */
   readonly secrets?: readonly Secret[];
 }
 
 /**
- * One line of text from outside, fit to be kept and to be printed: secrets are blanked out, escape sequences and
- * invisible characters removed, line ends replaced by blanks, and only then what is too long cut off. Cleaning a
- * clean line changes nothing.
+ * Returns text from outside as one line that is safe to store and to print. Secrets are redacted first, then escape
+ * sequences and invisible characters are removed, line ends become spaces, and the text is cut to length last. Cleaning
+ * is idempotent.
  *
  * @example
  * ```ts
@@ -42,16 +42,22 @@ export function cleanLine(text: string, { charsMax = LINE_CHARS_MAX, secrets = [
   return shorten(line, charsMax);
 }
 
-/** One redaction may uncover another, as in a URL within a JSON field. Real texts need two rounds. */
+/**
+ * One redaction may uncover another, as in a URL within a JSON field. Real texts need two rounds; the bound ends
+ * hostile ones.
+ */
 const ROUNDS_MAX = 8;
 
-/** Cleans each line of a text of several, as a stack trace is. */
+/** Returns a text of several lines, such as a stack trace, with each line cleaned. */
 export function cleanLines(text: string): string {
   const whole = redact(text.toWellFormed().replace(UNSEEN, ""), []);
   return whole.split(/\r?\n/).map((line) => shorten(line.replace(BREAK, " "), LINE_CHARS_MAX)).join("\n");
 }
 
-/** Known secrets go first, while they are whole; a token at the cut, which only its shape gives away, goes with it. */
+/**
+ * Redacts known secrets while they are complete. A token at the cut can only be recognized by its shape, so it is
+ * removed.
+ */
 function bounded(text: string, secrets: readonly Secret[]): string {
   const hidden = hideSecrets(text, secrets.map((secret) => secret.reveal()));
   if (hidden.length <= INPUT_CHARS_MAX) return hidden;

@@ -1,12 +1,12 @@
-/** Time as a dependency, so that tests decide what it is. */
+/** Time as a dependency, so that tests control it. */
 export interface Clock {
-  /** Wall-clock time. May jump: never used to measure a duration. */
+  /** Wall-clock time. It may jump, so durations are never measured with it. */
   now(): Date;
-  /** Milliseconds that only grow, for durations and deadlines. */
+  /** Monotonic milliseconds, for durations and deadlines. */
   monotonicMs(): number;
   /** Resolves after `durationMs`; rejects with the signal's reason as soon as it is aborted. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
-  /** Calls `work` whenever `periodMs` have passed, until the result is disposed of. */
+  /** Calls `work` every `periodMs` until the result is disposed of. */
   every(periodMs: number, work: () => void): Disposable;
 }
 
@@ -14,7 +14,7 @@ export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
   sleep(durationMs, signal) {
-    // Rejects also where the signal was aborted before: callers that are stopped catch that.
+    // A signal that is already aborted rejects as well, so that callers handle one kind of stop.
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const onAbort = () => {
@@ -34,7 +34,10 @@ export const systemClock: Clock = {
   },
 };
 
-/** `2026-11-21T00:00:07Z`: ISO 8601 in UTC to the second, as manifests, commits and history show it. */
+/**
+ * Returns a date as `2026-11-21T00:00:07Z`: ISO 8601 in UTC to the second, the format of manifests, commits and
+ * history.
+ */
 export function isoSeconds(date: Date): string {
   return date.toISOString().replace(/\.\d{3}Z$/, "Z");
 }

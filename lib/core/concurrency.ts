@@ -1,6 +1,6 @@
 /**
- * Runs tasks side by side, at most `countMax` at once. `add` waits for a free place; the first failure is thrown by
- * the next `add` or by `drain`.
+ * Runs at most `countMax` tasks concurrently. `add` waits for a free slot. The next `add` or `drain` throws the first
+ * failure.
  */
 export class Pool {
   readonly #countMax: number;
@@ -11,7 +11,7 @@ export class Pool {
     this.#countMax = countMax;
   }
 
-  /** Starts a task as soon as there is a place for it. */
+  /** Starts a task as soon as a slot is free. */
   async add(task: () => Promise<void>): Promise<void> {
     while (this.#running.size >= this.#countMax) await Promise.race(this.#running);
     this.#throwFailure();
@@ -29,7 +29,7 @@ export class Pool {
     this.#throwFailure();
   }
 
-  /** Waits for every task to end, whatever comes of it. */
+  /** Waits for every task to end, and ignores failures. */
   async settle(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -40,8 +40,9 @@ export class Pool {
 }
 
 /**
- * Returns the results of all promises once every one of them has settled. Where one fails its error is thrown, but not
- * before the others have ended: what they started would go on behind a caller that gives up, with its folders locked.
+ * Returns the results of all promises once every one of them has settled. If one fails, its error is thrown after the
+ * others have ended. Otherwise their work would continue in the background after the caller has given up, with its
+ * folders locked.
  *
  * @example
  * ```ts

@@ -6,10 +6,10 @@ import type { SpawnProcess } from "./subprocess.ts";
 /** Sends HTTP requests; `fetch` outside of tests. Needs the net permission. */
 export type Http = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** Environment variables: those of the process, over those of `.env`. */
+/** Environment variables. Those of the process override those of `.env`. */
 export interface Environment {
   get(name: string): string | undefined;
-  /** The variables as an object, for a child process: without those that are for this process alone. */
+  /** The variables for a child process, without those that only this process may see. */
   toObject(): Record<string, string>;
 }
 
@@ -21,11 +21,11 @@ export interface Context {
   readonly clock: Clock;
   readonly log: Log;
   readonly env: Environment;
-  /** Aborted, with an `InterruptedError` as its reason, when the run is asked to stop. */
+  /** Aborted with an `InterruptedError` as its reason when the run has to stop. */
   readonly signal: AbortSignal;
   /** Bytes that may still be written to the file system of `path`; `undefined` where the system does not say. */
   freeBytes(path: string): Promise<number | undefined>;
-  /** The name of this machine, for locks, manifests and history. */
+  /** This machine's name, for locks, manifests and history. */
   readonly host: string;
 }
 

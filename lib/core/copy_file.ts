@@ -3,7 +3,9 @@ import { IMMUTABLE_FILE_MODE, setMode } from "./files.ts";
 import { writeAll } from "./hash.ts";
 import { readPieces } from "./read_pieces.ts";
 
-/** Copies a file of a release to where nothing is; read-only, and on the disk when this resolves. */
+/**
+ * Copies a file to a path that does not exist yet. The copy is read-only, and synced to the disk when this resolves.
+ */
 export async function copyFile(
   { fs, signal }: Pick<Context, "fs" | "signal">,
   from: string,

@@ -1,4 +1,4 @@
-/** Yields the same pieces; `onBytes` is called with the bytes that came so far, after each piece was used. */
+/** Yields the same pieces, and calls `onBytes` with the total so far after each piece was used. */
 export async function* countPieces(
   pieces: AsyncIterable<Uint8Array>,
   onBytes: (bytes: number) => void,

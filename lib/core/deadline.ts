@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
 
 /**
- * Runs `work` with a signal that is aborted when `signal` is, or after `timeoutMs` with the error that `onTimeout`
- * makes. A fresh signal every time: one that timed out before would end a second attempt at once.
+ * Runs `work` with a signal that is aborted together with `signal`, or after `timeoutMs` with the error of `onTimeout`.
+ * Each call makes a new signal, because a signal that has timed out would end the next attempt at once.
  */
 export async function withDeadline<Result>(
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
@@ -18,13 +18,13 @@ export async function withDeadline<Result>(
   const timer = clock.sleep(timeoutMs, done.signal).then(
     () => deadline.abort(onTimeout()),
     () => {
-      // The work was done in time.
+      // The work ended in time.
     },
   );
   try {
     return await work(deadline.signal);
   } catch (error) {
-    // What is thrown by whoever was interrupted tells less than why it was.
+    // The reason of the abort explains more than the error of the interrupted work.
     if (deadline.signal.aborted) throw deadline.signal.reason;
     throw error;
   } finally {

@@ -1,4 +1,4 @@
-/** The text of bytes that are UTF-8, a byte order mark kept; `undefined` of others. */
+/** Returns bytes decoded as UTF-8, with their byte order mark; `undefined` if they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -4,13 +4,13 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 const DURATION = /^(?:\d{1,9}[smhd])+$/;
 const PART = /(\d+)([smhd])/g;
 
-/** A century: what is longer is a typing error, and dates so far ahead cannot be stored. */
+/** A century: a longer duration is a typing error, and dates so far ahead cannot be stored. */
 const DURATION_MS_MAX = 36_525 * 86_400_000;
 
 /**
- * Returns the milliseconds of a duration as people type it: `90s`, `15m`, `2h`, `1d`, or several of these in a row.
+ * Returns a duration in milliseconds. It is written as `90s`, `15m`, `2h`, `1d`, or several of these in a row.
  *
- * @throws {RangeError} when the text is not such a duration, or it is longer than a century
+ * @throws {RangeError} when the text is not a duration, or the duration is longer than a century
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export function parseDuration(text: string): number {
   return durationMs;
 }
 
-/** Says what is wrong with a text that is not a duration. */
+/** Returns the complaint about a text that is not a duration. */
 export function durationProblem(text: string): string {
   return `"${text}" is not a duration such as 90s, 15m, 2h or 1d`;
 }

@@ -16,7 +16,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What every error of the family carries besides its message. */
+/** What every {@link ModelSyncError} carries besides its message. */
 export interface ErrorDetails {
   /** Stable, upper-case name of the condition, for scripts: `DIGEST_MISMATCH`. */
   readonly code: string;
@@ -25,20 +25,20 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** Further members of the error object of `--json`: `outcome`, `release`. */
+/** Further members of the error object that `--json` prints: `outcome`, `release`. */
 export type ErrorFields = Readonly<Record<string, string | number | null>>;
 
 /**
- * Base of every error that a user is meant to read: what could not be done, on what, what is and what was wanted. Its
- * message and hint are clean lines, whatever they quote: they can be printed, stored and sent as they are.
- * Programmer mistakes stay `TypeError` and `RangeError` and are shown as bugs.
+ * Base class of every error that a user reads. Its message says what could not be done and why. Message and hint are
+ * cleaned, so they can be printed, stored and sent unchanged. Bugs stay `TypeError` and `RangeError` and are shown with
+ * a stack trace.
  */
 export abstract class ModelSyncError extends Error {
   abstract readonly exitCode: ExitCode;
   readonly code: string;
   #hint: string | undefined;
   #fields: ErrorFields = {};
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without a change. */
   readonly retryable: boolean = false;
 
   constructor(message: string, details: ErrorDetails) {
@@ -58,46 +58,46 @@ export abstract class ModelSyncError extends Error {
     return this.#fields;
   }
 
-  /** Adds to the error object, once it is known how the run ended. */
+  /** Adds members to the error object, for example the outcome of the run. */
   addFields(fields: ErrorFields): void {
     this.#fields = { ...this.#fields, ...fields };
   }
 
-  /** Adds another advice to the hint. */
+  /** Appends advice to the hint. */
   addHint(more: string): void {
     this.reviseHint(this.hint === undefined ? more : `${this.hint}; ${more}`);
   }
 
-  /** Replaces what to do next, once it is known what the failed run left. */
+  /** Replaces the hint, for example after the clean-up of the failed run. */
   reviseHint(hint: string): void {
     this.#hint = cleanLine(hint);
   }
 }
 
-/** The work itself failed: a training command, a push that kept losing, a broken store. */
+/** The work itself failed, for example a training command, a push after all retries, or a broken store. */
 export class FailedError extends ModelSyncError {
   readonly exitCode = EXIT.failed;
 }
 
-/** The command line, the configuration or the state of the user's own repository has to change first. */
+/** The user has to change the command line, the configuration or the repository first. */
 export class UsageError extends ModelSyncError {
   readonly exitCode = EXIT.usage;
 }
 
-/** The other side knows us not, or forbids it. */
+/** The server rejects the credentials or denies access. */
 export class AuthenticationError extends ModelSyncError {
   readonly exitCode = EXIT.authentication;
 }
 
-/** The other side did not answer, or has not what it should have. */
+/** The server did not answer, or does not have what was requested. */
 export class UnreachableError extends ModelSyncError {
   readonly exitCode = EXIT.unreachable;
   override readonly retryable = true;
 }
 
-/** The other side is down, overloaded or cut off for now: the same request may succeed in a moment. */
+/** The server is down, overloaded or unreachable for now. The same request may succeed in a moment. */
 export class PassingError extends UnreachableError {
-  /** What the other side asks to wait, in milliseconds. */
+  /** The pause that the server requests, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: ErrorDetails & { readonly retryAfterMs?: number | undefined }) {
@@ -106,7 +106,7 @@ export class PassingError extends UnreachableError {
   }
 }
 
-/** What arrived, or was about to be sent, is not safe to use. Nothing was activated or published. */
+/** The received or outgoing files are not safe to use. Nothing was activated or published. */
 export class RefusedError extends ModelSyncError {
   readonly exitCode = EXIT.refused;
 }
@@ -117,23 +117,23 @@ export class LockedError extends ModelSyncError {
   override readonly retryable = true;
 }
 
-/** The disk is full, read-only, broken, or not the file system that the store needs. */
+/** The disk is full, read-only or broken, or its file system lacks what the store needs. */
 export class DiskError extends ModelSyncError {
   readonly exitCode = EXIT.disk;
 }
 
-/** A signal asked the run to stop. */
+/** A signal stopped the run. */
 export class InterruptedError extends ModelSyncError {
   readonly exitCode = EXIT.interrupted;
 }
 
-/** The operating system's error name (`ENOSPC`), where the error has one. */
+/** Returns the operating system's error name (`ENOSPC`), if the error has one. */
 export function osErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Whether the disk, or the user's share of it, has no room left; also where the error is the cause of a {@link DiskError}. */
+/** Returns whether the disk or the user's quota is full. The error may also be the cause of a {@link DiskError}. */
 export function isDiskFull(error: unknown): boolean {
   const causes = [error, error instanceof Error ? error.cause : undefined];
   return causes.some((one) => ["ENOSPC", "EDQUOT"].includes(osErrorCode(one) ?? ""));
@@ -147,25 +147,25 @@ const DISK_FAULTS: Readonly<Record<string, string>> = {
   EFBIG: "the file is larger than the file system allows",
 };
 
-/** The message of whatever was thrown, as a clean line. */
+/** Returns the message of any thrown value, as a clean line. */
 export function messageOf(error: unknown): string {
   return cleanLine(error instanceof Error ? error.message : String(error));
 }
 
-/** As {@link messageOf}, with what to do about it: for a log, which may be all that an operator has. */
+/** Returns the message with its hint, for logs. */
 export function messageAndHint(error: unknown): string {
   const hint = error instanceof ModelSyncError && error.hint !== undefined ? `; ${error.hint}` : "";
   return messageOf(error) + hint;
 }
 
-/** What went wrong first, when the clean-up that followed failed too (`await using` throws both as one). */
+/** Returns the first failure, if the clean-up after it failed as well (`await using` throws both as one error). */
 export function firstFailure(error: unknown): unknown {
   return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;
 }
 
 /**
- * Turns an operating-system error that means "the disk" into a {@link DiskError}; every other value is returned as
- * it is, so that callers can write `throw diskError(error, "write models")`.
+ * Returns a {@link DiskError} for an operating-system error about the disk, and every other value unchanged, so that
+ * callers can write `throw diskError(error, "write models")`.
  */
 export function diskError(error: unknown, action: string): unknown {
   const fault = DISK_FAULTS[osErrorCode(error) ?? ""];
@@ -173,6 +173,6 @@ export function diskError(error: unknown, action: string): unknown {
   return new DiskError(`Cannot ${action}: ${fault}`, {
     code: "DISK",
     cause: error,
-    hint: "free or mend the disk and run again",
+    hint: "free disk space or repair the disk, then run again",
   });
 }

@@ -1,13 +1,13 @@
 import type { FileSystem } from "./files.ts";
 import { oneLine } from "./quote.ts";
 
-/** Others may read what is not private; nobody but the owner writes it. The umask takes more away, and adds nothing. */
+/** Only the owner may write. Others may read files that are not private. The umask can only remove permissions. */
 const FILE_MODE = 0o644;
 const FOLDER_MODE = 0o755;
 
 /**
- * Returns a file system in which new files and folders can be written by their owner alone, whatever the umask; one
- * that a container or a service manager set to 000 would let every user replace the models.
+ * Returns a file system whose new files and folders only their owner can write, whatever the umask. Some containers and
+ * service managers set the umask to 000, which would let every user replace the models.
  */
 export function ownerWrites(fs: FileSystem): FileSystem {
   return {
@@ -34,14 +34,14 @@ export function ownerWrites(fs: FileSystem): FileSystem {
   };
 }
 
-/** Only a file that is made has a mode to be set. */
+/** The mode matters only for a file that is created. */
 function withMode(options: Deno.OpenOptions | undefined): Deno.OpenOptions | undefined {
   if (options?.create !== true && options?.createNew !== true) return options;
   return { mode: FILE_MODE, ...options };
 }
 
 /**
- * Returns the advice for files that another user owns, most often root after a run under `sudo`.
+ * Returns the hint for files that another user owns, most often root after a run under `sudo`.
  *
  * @example
  * ```ts

@@ -36,33 +36,33 @@ export type FileSystem = Pick<
 export const IMMUTABLE_FILE_MODE = 0o444;
 
 /**
- * A path from the root, relative ones taken from the working directory. Given that directory, `resolve` does not load
- * Node's `process` to ask for it, which would cost every start 5 ms.
+ * Returns an absolute path; a relative one starts at the working directory. Because it passes that directory, `resolve`
+ * does not load Node's `process`, which would cost every start 5 ms.
  */
 export function absolutePath(fs: FileSystem, path: string): string {
   return resolve(fs.cwd(), path);
 }
 
-/** What is at `path`, links not followed; `undefined` when there is nothing. */
+/** Returns the entry at `path`, without following links; `undefined` if nothing is there. */
 export function findEntry(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   try {
     return ifFound(() => fs.lstatSync(path));
   } catch (error) {
-    // Below a link that leads in a circle there is nothing.
+    // A path below a circular link does not exist.
     if (error instanceof Deno.errors.FilesystemLoop) return undefined;
     throw error;
   }
 }
 
 /**
- * What is read of a state file at most. The largest are the lists of a release's files: a manifest, a stat cache, the
- * digests of git objects. With 200,000 files each stays below.
+ * The size limit of a state file. The largest ones list a release's files: manifests, stat caches, digests of git
+ * objects. With 200,000 files, each stays below it.
  */
 export const STATE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** A path that holds something other than a regular file of a readable size. */
+/** A path that is not a regular file, or a file that is too large to read. */
 export class UnusableFileError extends UsageError {
-  /** `it is a folder, not a file` */
+  /** A clause: `it is a folder, not a file` */
   readonly reason: string;
 
   constructor(path: string, reason: string) {
@@ -75,8 +75,8 @@ export class UnusableFileError extends UsageError {
 }
 
 /**
- * Returns a small file's bytes, links followed; `undefined` when there is no such file. Opening a named pipe would
- * wait for its writer, a device may never end: only a regular file is opened, and no more than `bytesMax` is read.
+ * Returns a small file's bytes, following links; `undefined` if there is no such file. It opens only regular files,
+ * because a named pipe waits for its writer and a device may never end. It reads at most `bytesMax`.
  *
  * @throws {UnusableFileError}
  */
@@ -86,12 +86,12 @@ export function findBytes(
   bytesMax: number = STATE_BYTES_MAX,
 ): Uint8Array<ArrayBuffer> | undefined {
   const info = findFile(fs, path);
-  // A file hidden in a container by a mount of /dev/null is an empty file.
+  // A mount of /dev/null hides a file in a container. It counts as an empty file.
   if (info === undefined || !info.isFile) return info && new Uint8Array();
   return ifFound(() => {
     using file = fs.openSync(path, { read: true });
     if (info.size > bytesMax) throw tooLarge(path, info.size, bytesMax);
-    // Files below /proc have no size, and others grow: the end of the file decides, not what its entry says.
+    // Files below /proc have no size, and other files grow. So it reads to the end instead of trusting the stated size.
     for (let length = Math.max(info.size, SIZELESS_BYTES) + 1;; length *= 2) {
       const bytes = readAt(file, 0, length);
       if (bytes.length > bytesMax) throw tooLarge(path, bytes.length, bytesMax);
@@ -101,9 +101,9 @@ export function findBytes(
 }
 
 /**
- * Returns what is known of a regular file, links followed; `undefined` when there is nothing. The null device counts.
+ * Returns the entry of a regular file or the null device, following links; `undefined` if nothing is there.
  *
- * @throws {UnusableFileError} where something else stands there
+ * @throws {UnusableFileError} if the path is something else
  */
 export function findFile(fs: FileSystem, path: string): Deno.FileInfo | undefined {
   const info = ifFound(() => {
@@ -118,7 +118,10 @@ export function findFile(fs: FileSystem, path: string): Deno.FileInfo | undefine
   throw new UnusableFileError(path, `it is ${entryKind(info)}, not a file`);
 }
 
-/** As {@link findBytes}, as text. Bytes that are not UTF-8 become replacement characters, which no parser accepts. */
+/**
+ * As {@link findBytes}, decoded as text. Bytes that are not UTF-8 become replacement characters, which every parser
+ * refuses.
+ */
 export function findText(
   fs: FileSystem,
   path: string,
@@ -128,7 +131,7 @@ export function findText(
   return bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
-/** As {@link findBytes}, for text that a person wrote: a file in another encoding is named as one. */
+/** As {@link findBytes}, for a file that a person wrote. Another encoding than UTF-8 is an error. */
 export function findUtf8(fs: FileSystem, path: string, bytesMax: number): string | undefined {
   const bytes = findBytes(fs, path, bytesMax);
   if (bytes === undefined) return undefined;
@@ -137,7 +140,7 @@ export function findUtf8(fs: FileSystem, path: string, bytesMax: number): string
   throw new UnusableFileError(path, "it is not text in UTF-8");
 }
 
-/** What is read at first of a file whose entry gives no size. */
+/** The first read of a file without a size. */
 const SIZELESS_BYTES = 4096;
 
 function tooLarge(path: string, size: number, bytesMax: number): UnusableFileError {
@@ -151,7 +154,7 @@ function isNullDevice(fs: FileSystem, { isCharDevice, rdev }: Deno.FileInfo): bo
   return isCharDevice === true && rdev === ifFound(() => fs.statSync("/dev/null"))?.rdev;
 }
 
-/** What stands at a path, as a message names it: `a folder`. */
+/** Returns the kind of an entry for a message: `a folder`. */
 export function entryKind(info: Deno.FileInfo): string {
   if (info.isDirectory) return "a folder";
   if (info.isSymlink) return "a link";
@@ -161,30 +164,30 @@ export function entryKind(info: Deno.FileInfo): string {
   return info.isFile ? "a file" : "something else";
 }
 
-/** The result of `read`, or `undefined` when what it looks at does not exist. */
+/** Returns the result of `read`; `undefined` if the file that it reads does not exist. */
 export function ifFound<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    // Below a file there is nothing either.
+    // A path below a file does not exist either.
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
 }
 
-/** Removes a file, a link or an empty folder; nothing there is fine. */
+/** Removes a file, a link or an empty folder, if it exists. */
 export function removeIfThere(fs: FileSystem, path: string): void {
   ifFound(() => fs.removeSync(path));
 }
 
-/** Removes a file or a link; nothing there is fine, and so is a folder that took its place. */
+/** Removes a file or a link, if it exists. A folder in its place stays. */
 export function removeFile(fs: FileSystem, path: string): void {
   if (findEntry(fs, path)?.isDirectory !== true) removeIfThere(fs, path);
 }
 
 /**
- * Makes a place below `root` ready for a file: its folders exist, and are folders, not links that lead elsewhere; a
- * folder of its name is removed.
+ * Prepares a path below `root` for a file. It creates the folders above it, replaces links among them with folders, and
+ * removes a folder at the path itself.
  */
 export function makeWay(fs: FileSystem, root: string, target: string): void {
   if (findEntry(fs, target)?.isDirectory) fs.removeSync(target, { recursive: true });
@@ -195,14 +198,14 @@ export function makeWay(fs: FileSystem, root: string, target: string): void {
   fs.mkdirSync(dirname(target), { recursive: true });
 }
 
-/** Removes a folder with all that is in it, read-only folders too; nothing there is fine. */
+/** Removes a folder with its content, including read-only folders, if it exists. */
 export async function removeTree(fs: FileSystem, path: string): Promise<void> {
   try {
     await fs.remove(path, { recursive: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    // A run that was killed may leave folders from which nothing can be removed.
+    // A killed run may leave read-only folders, from which nothing can be removed.
     openFolders(fs, path);
     await fs.remove(path, { recursive: true });
   }
@@ -217,20 +220,20 @@ function openFolders(fs: FileSystem, path: string): void {
 /** The mode of files that may hold credentials. */
 export const PRIVATE_MODE = 0o600;
 
-/** The mode of folders that are their owner's business alone. */
+/** The mode of folders that only their owner may enter. */
 export const PRIVATE_FOLDER_MODE = 0o700;
 
-/** The mode of files that consumers read and that their owner goes on writing. */
+/** The mode of files that consumers read and their owner writes. */
 export const READABLE_MODE = 0o644;
 
 const READABLE_FOLDER_MODE = 0o755;
 
-/** A mode by which its owner alone writes. */
+/** Returns a mode without write permission for group and others. */
 export function withoutOthersWriting(mode: number): number {
   return mode & ~0o022;
 }
 
-/** Gives a new file or folder its mode whatever the umask; not where the file system has none. */
+/** Sets the mode of a new file or folder, whatever the umask. Does nothing on file systems without modes. */
 export function setMode(fs: FileSystem, path: string, mode: number): void {
   if (Deno.build.os === "windows" || ((fs.statSync(path).mode ?? mode) & 0o777) === mode) return;
   try {
@@ -242,24 +245,27 @@ export function setMode(fs: FileSystem, path: string, mode: number): void {
   }
 }
 
-/** Makes a folder that consumers may enter whatever the umask, and those above it. What is there stays as it is. */
+/**
+ * Creates a folder that consumers may enter, whatever the umask, and the folders above it. Existing folders stay
+ * unchanged.
+ */
 export function makeReadableFolder(fs: FileSystem, path: string): void {
   const isMade = (folder: string) => ifFound(() => fs.statSync(folder))?.isDirectory === true;
   const missing: string[] = [];
   for (let folder = path; !isMade(folder) && dirname(folder) !== folder; folder = dirname(folder)) {
     missing.push(folder);
   }
-  // On a full disk, what asks for nothing new has to succeed.
+  // On a full disk, a call that has nothing to create must succeed.
   if (missing.length === 0) return;
   fs.mkdirSync(path, { recursive: true });
   for (const folder of missing) setMode(fs, folder, READABLE_FOLDER_MODE);
 }
 
 /**
- * Replaces a small file so that a crash leaves the old content or the new, never a part: written beside it, synced,
- * renamed over it, folder synced.
+ * Replaces a small file atomically: a crash leaves the old content or the new one. It writes a file beside it, syncs
+ * it, renames it over the old one and syncs the folder.
  *
- * @param mode set whatever the umask; without it, new files have the mode that the umask leaves
+ * @param mode set whatever the umask. Without it, the umask decides.
  */
 export function replaceFile(
   fs: FileSystem,
@@ -278,17 +284,20 @@ export function replaceFile(
   syncFolder(fs, dirname(path));
 }
 
-/** On a full disk, a part of a file takes what others need. Why the write failed is what counts. */
+/**
+ * Removes an incomplete file, which needs space on a full disk. A failure is ignored: the caller reports the failed
+ * write.
+ */
 function removeQuietly(fs: FileSystem, path: string): void {
   try {
     fs.removeSync(path);
   } catch {
-    // The next write of the same file replaces it.
+    // The next write replaces the file.
   }
 }
 
 function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array, mode?: number): void {
-  // A link would lead the write elsewhere, a named pipe would wait for a reader, a file would keep its own mode.
+  // A link would redirect the write, a named pipe would wait for a reader, and a file would keep its mode.
   if (findEntry(fs, path) !== undefined) removeIfThere(fs, path);
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const options = { write: true, create: true, truncate: true };
@@ -298,7 +307,7 @@ function writeSynced(fs: FileSystem, path: string, content: string | Uint8Array,
   file.syncSync();
 }
 
-/** Writes all of `data`, on this thread: a single `writeSync` may take only a part of it. */
+/** Writes all of `data` synchronously. A single `writeSync` may write only a part. */
 export function writeAllSync(file: Pick<Deno.FsFile, "writeSync">, data: Uint8Array): void {
   let offset = 0;
   while (offset < data.length) offset += file.writeSync(data.subarray(offset));
@@ -307,9 +316,9 @@ export function writeAllSync(file: Pick<Deno.FsFile, "writeSync">, data: Uint8Ar
 /** Some file systems (FUSE, SMB) cannot sync a folder; their renames are as durable as they get. */
 const FOLDER_SYNC_UNSUPPORTED = ["EINVAL", "ENOTSUP", "EOPNOTSUPP"];
 
-/** Makes the names in a folder durable: without it a power cut can bring an old name back. */
+/** Syncs a folder's entries to the disk. Without it, a power cut can undo a rename. */
 export function syncFolder(fs: FileSystem, path: string): void {
-  // Windows cannot open a folder for this; NTFS journals renames itself.
+  // Windows cannot open a folder to sync it. NTFS journals renames itself.
   if (Deno.build.os === "windows") return;
   using folder = fs.openSync(path, { read: true });
   try {
@@ -319,7 +328,7 @@ export function syncFolder(fs: FileSystem, path: string): void {
   }
 }
 
-/** Makes the names in a folder and in every folder below it durable. */
+/** Syncs the entries of a folder and of every folder below it. */
 export function syncFolders(fs: FileSystem, root: string): void {
   for (const entry of fs.readDirSync(root)) {
     if (entry.isDirectory) syncFolders(fs, join(root, entry.name));

@@ -2,12 +2,12 @@ import { DiskError, osErrorCode } from "./errors.ts";
 import { dirname } from "node:path";
 import { type FileSystem, ifFound, removeTree } from "./files.ts";
 
-/** No such folder, somebody else's, one too deep for a path, or a link that leads in a circle. */
+/** Missing, not readable, too deep for a path, or a circular link. */
 const CLOSED = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ENAMETOOLONG", "ELOOP"];
 
 /**
- * Returns what is in a folder; `undefined` where the folder cannot be listed. Deno cannot open a folder whose name is
- * not UTF-8, and folders of other users may be closed.
+ * Returns the entries of a folder; `undefined` if it cannot be listed. Folders of other users may not be readable, and
+ * Deno cannot open a folder whose name is not UTF-8.
  */
 export function listFolder(fs: FileSystem, path: string): readonly Deno.DirEntry[] | undefined {
   try {
@@ -24,16 +24,16 @@ export function existingParent(fs: FileSystem, path: string): string {
   return existingParent(fs, dirname(path));
 }
 
-/** A folder of the system's for temporary files, removed with all that is in it when it is disposed. */
+/** A temporary folder. Disposing of it removes it with its content. */
 export class TemporaryFolder implements AsyncDisposable {
   readonly path: string;
   readonly #fs: FileSystem;
 
   /**
-   * Makes the folder.
+   * Creates the folder.
    *
-   * @param purpose stands in its name
-   * @param parent instead of the system's place for temporary files
+   * @param purpose part of its name
+   * @param parent instead of the system's folder for temporary files
    * @throws {DiskError} code `NO_TEMPORARY_FOLDER`
    */
   constructor(fs: FileSystem, purpose: string, parent?: string) {
@@ -54,7 +54,7 @@ export class TemporaryFolder implements AsyncDisposable {
           code: "NO_TEMPORARY_FOLDER",
           cause: error,
           hint: parent === undefined
-            ? "set TMPDIR to a folder that you may write, on a disk with some room"
+            ? "set TMPDIR to a writable folder on a disk with free space"
             : `make ${parent} writable`,
         },
       );

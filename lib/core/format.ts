@@ -2,7 +2,7 @@
 const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /**
- * Bytes for people.
+ * Returns a size in a binary unit.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * A span of time for people.
+ * Returns a duration in its two largest units.
  *
  * @example
  * ```ts
@@ -51,7 +51,7 @@ function joined(whole: string, rest: number, unit: string): string {
 }
 
 /**
- * How long ago something was, for people.
+ * Returns an age: `12 s ago`.
  *
  * @example
  * ```ts
@@ -71,9 +71,9 @@ export function formatAge(ageMs: number): string {
 }
 
 /**
- * A time of day where a schedule lives: `2026-11-23 06:00 Europe/Paris`.
+ * Returns a time in a schedule's time zone: `2026-11-23 06:00 Europe/Paris`.
  *
- * @param timeZone an IANA name; the machine's own without it
+ * @param timeZone an IANA name. Default: the machine's time zone
  *
  * @example
  * ```ts
@@ -86,12 +86,12 @@ export function formatAge(ageMs: number): string {
  * ```
  */
 export function formatLocalTime(time: Date, timeZone: string | undefined): string {
-  // Swedish writes dates as ISO 8601 does.
+  // The Swedish locale formats dates as ISO 8601.
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
   return `${format.format(time)} ${format.resolvedOptions().timeZone}`;
 }
 
-/** `1 file`, `12 files`. */
+/** Returns a count with its noun: `1 file`, `12 files`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

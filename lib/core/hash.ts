@@ -5,26 +5,26 @@ import { readPieces } from "./read_pieces.ts";
 /** Lower-case hexadecimal SHA-256, 64 characters. */
 export type Sha256 = string;
 
-/** Chunks let a broken download resume piece by verified piece; 16 MiB is one second at 128 Mbit/s. */
+/** The chunk size by which an interrupted download is verified and continued. 16 MiB take one second at 128 Mbit/s. */
 export const CHUNK_BYTES = 16 * 1024 * 1024;
 
-/** Files up to this size are simply fetched again, so their chunk digests would only make manifests longer. */
+/** Smaller files are downloaded again as a whole, so chunk digests would only make manifests longer. */
 export const CHUNKED_FILE_BYTES_MIN = 64 * 1024 * 1024;
 
 export interface FileDigest {
   readonly bytes: number;
   readonly sha256: Sha256;
-  /** SHA-256 of each {@link CHUNK_BYTES} piece, for files over {@link CHUNKED_FILE_BYTES_MIN}. */
+  /** SHA-256 of each chunk of {@link CHUNK_BYTES}, for files over {@link CHUNKED_FILE_BYTES_MIN}. */
   readonly chunks?: readonly Sha256[];
 }
 
-/** SHA-256 of a text that is in memory. */
+/** Returns the SHA-256 of a text. */
 export async function sha256Hex(text: string): Promise<Sha256> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Digests a file of a known size in one pass over its bytes. */
+/** Computes a file's digest and chunk digests in one pass. */
 export class FileHasher {
   readonly #newHash: () => Hash;
   readonly #whole: Hash;
@@ -41,10 +41,10 @@ export class FileHasher {
   }
 
   /**
-   * Makes a hasher. The one in node:crypto streams, which WebCrypto's cannot; it is loaded here because only commands
-   * that read files need it, and it costs every other one's start some milliseconds.
+   * Returns a new hasher. It uses node:crypto, because WebCrypto cannot stream. The module is loaded here, so that
+   * commands that hash nothing start some milliseconds faster.
    *
-   * @param expectedBytes decides alone whether chunk digests are made
+   * @param expectedBytes decides only whether chunk digests are computed
    */
   static async create(expectedBytes: number): Promise<FileHasher> {
     const { createHash } = await import("node:crypto");
@@ -86,11 +86,11 @@ export class FileHasher {
 
 export interface HashOptions {
   readonly signal: AbortSignal;
-  /** Sees every piece as it is read, in order. The piece is only valid during the call. */
+  /** Called with every piece, in order. The piece is valid only during the call. */
   readonly onBytes?: (piece: Uint8Array) => void;
 }
 
-/** Digests a file, reading the next piece while the last one is hashed. Needs read permission. */
+/** Returns a file's digest. It reads the next piece while it hashes the last one. Needs read permission. */
 export async function hashFile(fs: FileSystem, path: string, options: HashOptions): Promise<FileDigest> {
   using file = await fs.open(path, { read: true });
   const hasher = await FileHasher.create(file.statSync().size);
@@ -102,8 +102,8 @@ export async function hashFile(fs: FileSystem, path: string, options: HashOption
 }
 
 /**
- * Copies a file to a new one and digests the bytes that were written, in one pass. The copy is not yet on the disk:
- * the caller syncs it. Needs read and write permission.
+ * Copies a file and returns the digest of the written bytes, in one pass. The caller syncs the copy to the disk. Needs
+ * read and write permission.
  *
  * @throws {Deno.errors.AlreadyExists} when `to` exists
  */
@@ -125,7 +125,7 @@ export async function copyAndHash(
   return hasher.digest();
 }
 
-/** Writes all of `data`: a single `write` may take only a part of it. */
+/** Writes all of `data`. A single `write` may write only a part. */
 export async function writeAll(file: Pick<Deno.FsFile, "write">, data: Uint8Array): Promise<void> {
   let offset = 0;
   while (offset < data.length) offset += await file.write(data.subarray(offset));

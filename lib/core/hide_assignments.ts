@@ -1,17 +1,19 @@
 import { REDACTED } from "./known_secrets.ts";
 
-/** Ends of names whose value is a secret. `pad_token` of a tokenizer has one too; that is worth less than a leak. */
+/**
+ * Suffixes of names whose value is a secret. A tokenizer's `pad_token` matches, too; hiding it is better than a leak.
+ */
 const NAME =
   "token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key";
-/** What is blanked out already stays as it is. */
+/** Skips values that are already redacted. */
 const VALUE = String.raw`(?!["']?\[redacted\])`;
 
-/** `HF_TOKEN=x`, as a shell or a dump of an environment has it. */
+/** `HF_TOKEN=x`, in a shell or a dump of an environment. */
 const VARIABLE = new RegExp(
   String.raw`(?<![\w-])([\w-]*(?:${NAME})=)${VALUE}("[^"]*"|'[^']*'|[^\s"'&;,)\]}]{4,})`,
   "gi",
 );
-/** `"password": "x"`, as JSON and Python have it. */
+/** `"password": "x"`, in JSON and Python. */
 const FIELD = new RegExp(
   String.raw`(["'][\w-]*(?:${NAME})["']\s*:\s*)${VALUE}("(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*')`,
   "gi",
@@ -28,11 +30,11 @@ const AUTHORIZATION = new RegExp(
   "gi",
 );
 const COOKIE = /\b((?:set-)?cookie:\s*)(?:[^\s=;]+=[^\s;]*(?:;\s*|$|(?=\s)))+/gi;
-/** A scheme and what looks like a token: with a digit, because "bearer authentication" has none. */
+/** A scheme and a token. The token needs a digit, so that "bearer authentication" does not match. */
 const BEARER = /\b(bearer\s+)(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}/gi;
 const BASIC = /\b(basic\s+)([A-Za-z0-9+/_-]{4,}={0,2})/gi;
 
-/** Blanks out values that stand behind the name of a secret: in variables, JSON fields and HTTP headers. */
+/** Redacts values after the name of a secret, in variables, JSON fields and HTTP headers. */
 export function hideAssignments(text: string): string {
   return text.replace(AUTHORIZATION, `$1${REDACTED}`).replace(COOKIE, `$1${REDACTED}`)
     .replace(HEADER, `$1${REDACTED}`).replace(VARIABLE, `$1${REDACTED}`).replace(FIELD, `$1${REDACTED}`)

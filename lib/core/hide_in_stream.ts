@@ -1,18 +1,18 @@
 import { hideSecrets } from "./known_secrets.ts";
 
-/** Longer words are no secret of anybody's, and what prints no blank must not be kept back for ever. */
+/** No secret is longer. The bound matters for output without spaces, which would otherwise be withheld forever. */
 const WORD_CHARS_MAX = 4 * 1024;
 
-/** What a program prints, on its way to somewhere else. */
+/** A program's output on its way to the terminal or a log. */
 export interface HiddenStream {
   write(bytes: Uint8Array): void;
-  /** Passes on what was kept back. */
+  /** Writes the withheld rest. */
   end(): void;
 }
 
 /**
- * Passes on what a program prints, without the secrets that this process knows. Colours and progress bars stay. The
- * last word of each piece is kept back until the next: it may be the beginning of a secret.
+ * Returns a stream that writes a program's output with this process's secrets redacted. Colours and progress bars stay.
+ * The last word of each piece is withheld until the next one, because it may be the beginning of a secret.
  */
 export function hideInStream(output: (bytes: Uint8Array) => void): HiddenStream {
   const decoder = new TextDecoder();

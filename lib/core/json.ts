@@ -8,8 +8,8 @@ export function parseJson(text: string): unknown {
 }
 
 /**
- * Returns a value from outside as JSON in one line. `JSON.parse()` reads any depth, `JSON.stringify()` does not write
- * every one (objects whose keys are numbers overflow the stack): for what is nested too deep the text says so.
+ * Returns a value from outside as JSON in one line. `JSON.parse()` reads any depth, but `JSON.stringify()` overflows
+ * the stack on deeply nested objects whose keys are numbers. For those it returns {@link DEEPLY_NESTED}.
  *
  * @example
  * ```ts
@@ -28,5 +28,5 @@ export function jsonText(value: unknown): string {
   }
 }
 
-/** What {@link jsonText} returns for a value that is nested too deep. */
+/** Stands for a value that {@link jsonText} cannot write. */
 export const DEEPLY_NESTED = "deeply nested JSON";

@@ -1,35 +1,36 @@
 import { type Span, TEXT_VIEWS, viewText } from "./text_views.ts";
 
-/** What stands in the place of a secret. */
+/** Replaces a secret in a text. */
 export const REDACTED = "[redacted]";
 
 /**
- * A shorter secret is no pattern: `a` or `key` would blank out every text, and whoever tries all of them needs no text
- * to find it.
+ * Shorter secrets are not redacted: `a` or `key` would redact most of a text, and an attacker can guess them anyway.
  */
 const SECRET_CHARS_MIN = 4;
 
-/** Six bytes of a secret; fewer are found in the base64 of anything. */
+/** Six bytes of a secret. Fewer would match in any base64 text. */
 const BASE64_CHARS_MIN = 8;
 
-/** Shorter secrets are hidden where they stand as a word alone: `main` is part of `domain`. */
+/** Shorter secrets are redacted only as whole words: `main` is part of `domain`. */
 const SUBSTRING_CHARS_MIN = 8;
 
-/** Of a secret of several lines, as a private key, a program may print one; shorter lines are not the secret part. */
+/**
+ * A program may print one line of a multi-line secret, such as a private key. Shorter lines are not the secret part.
+ */
 const SECRET_LINE_CHARS_MIN = 32;
 
 /**
- * A configuration names some twenty secrets. A daemon that signs in as a GitHub App gets a new token every hour; those
- * of 20 days ago are worth nothing.
+ * A configuration names about twenty secrets. A daemon that signs in as a GitHub App gets a new token every hour, and
+ * tokens of 20 days ago have expired.
  */
 const KNOWN_MAX = 1_000;
 
-/** Every secret that this process holds, in every form in which a text may repeat it; the last used is the last. */
+/** Every secret of this process with all forms in which a text may repeat it, least recently used first. */
 const known = new Map<string, readonly string[]>();
-/** All of them, until another is known. */
+/** All forms, cached until another secret is added. */
 let knownForms: readonly string[] | undefined;
 
-/** Keeps a secret out of every text that is cleaned from now on. */
+/** Registers a secret. It is redacted from every text that is cleaned from now on. */
 export function rememberSecret(value: string): void {
   known.delete(value);
   const forms = formsOf(value);
@@ -41,8 +42,8 @@ export function rememberSecret(value: string): void {
 }
 
 /**
- * Blanks out every secret that this process holds, and `more`; also one that control characters cut in pieces, and one
- * that an address, JSON or HTML escapes.
+ * Redacts every secret of this process, and `more`. It also finds secrets that control characters interrupt, or that an
+ * address, JSON or HTML escapes.
  */
 export function hideSecrets(text: string, more: readonly string[] = []): string {
   knownForms ??= [...new Set([...known.values()].flat())];
@@ -61,14 +62,16 @@ export function hideSecrets(text: string, more: readonly string[] = []): string 
 
 const AUTHORIZATION = /^(?:bearer|basic|token) +(\S+)$/i;
 
-/** As it is, without its scheme, line by line, and as JSON, forms and base64 spell it. */
+/**
+ * Returns the forms of a secret: unchanged, without its scheme, line by line, and as JSON, forms and base64 encode it.
+ */
 function formsOf(value: string): string[] {
   const whole = value.trim().toWellFormed();
   const token = AUTHORIZATION.exec(whole)?.[1];
   const lines = whole.split(/[\r\n]+/).map((line) => line.trim())
     .filter((line) => line.length >= SECRET_LINE_CHARS_MIN && !line.startsWith("-----"));
   const texts = [whole, ...(token === undefined ? [] : [token]), ...lines];
-  // A form has a space as `+`; other escapes are undone in the text.
+  // Forms encode a space as `+`. Other escapes are decoded in the text.
   const spelled = texts.flatMap((text) => [text, inJson(text), text.replaceAll(" ", "+")]);
   return [...new Set([...spelled.filter(isPattern), ...texts.flatMap(inBase64)])];
 }
@@ -78,8 +81,8 @@ function inJson(text: string): string {
 }
 
 /**
- * What of its base64 does not depend on what stands before and after it, such as the user in a Basic header: three
- * forms, by how many bytes come before, in both alphabets.
+ * Returns the parts of its base64 that do not depend on the text around it, such as the user in a Basic header. There
+ * are three, one for each offset, in both alphabets.
  */
 function inBase64(text: string): string[] {
   const bytes = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
@@ -91,7 +94,7 @@ function inBase64(text: string): string[] {
   });
 }
 
-/** A short word without a digit or a sign would take its meaning from messages, as `pull`, and a number from dates. */
+/** Redacting a short word such as `pull` would make messages unreadable, and a short number would redact dates. */
 function isPattern(text: string): boolean {
   if (text.length >= SUBSTRING_CHARS_MIN) return true;
   return text.length >= SECRET_CHARS_MIN && !/^(?:[a-z]+|[A-Z]?[a-z]+|[A-Z]+|[\d.:-]+)$/.test(text);

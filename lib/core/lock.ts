@@ -5,23 +5,25 @@ import { type Context, neverAborted } from "./context.ts";
 import { DiskError, diskError, LockedError } from "./errors.ts";
 import { type FileSystem, findFile, findText, UnusableFileError } from "./files.ts";
 
-/** Who holds a lock; for the message that the other one prints. The lock itself is the operating system's. */
+/**
+ * The holder of a lock, for the message of the process that cannot take it. The lock itself is the operating system's.
+ */
 export interface LockOwner {
   readonly command: string;
-  /** Missing for what is no run. */
+  /** Missing if the holder is not a run. */
   readonly runId?: string;
   readonly host: string;
 }
 
 const LockText = z.object({ pid: z.number(), host: CleanString, command: CleanString, since: CleanString });
 
-/** What is read of a lock file: names of a host, a command and a run. */
+/** A lock file names a host, a command and a run. */
 const OWNER_BYTES_MAX = 64 * 1024;
 
 /**
- * A free lock is taken in microseconds; one that is not had by now is held, and neither by a reader that checks it nor by
- * a program that was just started, which has a copy of every open file for a moment. Real time, whatever clock the run
- * has: it is other processes that are waited for.
+ * A free lock is taken in microseconds. For moments, a lock may also be held by a reader that checks it, or by a
+ * program that is being started and has a copy of every open file. After this time, a run holds it. It is real time,
+ * not the run's clock, because other processes are involved.
  */
 const LOCK_WAIT_MS = 250;
 
@@ -29,8 +31,8 @@ const LOCK_WAIT_MS = 250;
 const LOCK_LOOK_MS = 10;
 
 /**
- * Takes an exclusive lock that the system releases when this process ends, however it ends. Dispose of it to release
- * it earlier. Needs read and write permission.
+ * Returns an exclusive lock. The system releases it when this process ends, even by a kill. Dispose of it to release it
+ * earlier. Needs read and write permission.
  *
  * @throws {LockedError} code `LOCKED`, naming the holder
  */
@@ -45,7 +47,7 @@ export async function acquireLock(
   return held(file, path, owner, clock);
 }
 
-/** Says in the file of a lock who holds it. @returns what lets go of it */
+/** Writes the holder into the lock file, and returns the lock. */
 function held(file: Deno.FsFile, path: string, owner: LockOwner, clock: Clock): Disposable {
   const text: z.infer<typeof LockText> = {
     pid: Deno.pid,
@@ -58,21 +60,21 @@ function held(file: Deno.FsFile, path: string, owner: LockOwner, clock: Clock): 
     file.writeSync(new TextEncoder().encode(JSON.stringify(text)));
   } catch (error) {
     const failure = diskError(error, `write the lock ${path}`);
-    // The text is for the message alone, and a prune must be possible on a full disk.
+    // The text only serves the message, and `prune` must work on a full disk.
     if (!(failure instanceof DiskError)) {
       file.close();
       throw failure;
     }
   }
-  // What is left in the file says nothing once the lock is gone.
+  // The text that stays in the file means nothing once the lock is released.
   return { [Symbol.dispose]: () => letGo(file) };
 }
 
-/** While another process sends what this one would have to send, it is asked again after this time. */
+/** The time between two attempts while another process delivers the same reports. */
 const AWAIT_PAUSE_MS = 200;
 
 /**
- * Takes a lock as {@link acquireLock} does, and waits until the lock is free or the signal is aborted.
+ * As {@link acquireLock}, but waits until the lock is free or the signal is aborted.
  *
  * @throws the signal's reason
  */
@@ -83,7 +85,7 @@ export async function awaitLock(
   pauseMs: number = AWAIT_PAUSE_MS,
 ): Promise<Disposable> {
   const file = await openLockFile(fs, path);
-  // Each attempt would leave another thread behind, until none is left for anything else.
+  // Without `tryLockSync`, each failed attempt would block another thread of the runtime.
   if (!canTry(file)) return held(await lockInThread(file, signal), path, { ...owner, host }, clock);
   file.close();
   for (;;) {
@@ -97,8 +99,8 @@ export async function awaitLock(
 }
 
 /**
- * Returns whether another process or another part of this one holds a lock. Needs read permission only: it asks for a
- * shared lock and gives it back at once. A lock that cannot be opened counts as free.
+ * Returns whether a lock is held, by another process or by this one. It takes a shared lock and releases it at once, so
+ * it needs read permission only. A lock file that cannot be opened counts as free.
  */
 export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
   const file = await openToRead(fs, path);
@@ -109,9 +111,9 @@ export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
 }
 
 /**
- * Takes the lock of a file that is there, if it is free, without waiting. Needs read permission only.
+ * Takes the lock of an existing file without waiting. Needs read permission only.
  *
- * @returns `"none"` where there is no such file, or it cannot be opened
+ * @returns `"none"` if there is no such file, or it cannot be opened
  */
 export async function tryLock(fs: FileSystem, path: string): Promise<Disposable | "locked" | "none"> {
   const file = await openToRead(fs, path);
@@ -120,8 +122,8 @@ export async function tryLock(fs: FileSystem, path: string): Promise<Disposable 
 }
 
 /**
- * Unlocks and closes a file. Closing alone would leave the lock with any program that was started a moment ago: it has
- * copies of all open files until it begins.
+ * Unlocks and closes a file. Closing is not enough: a program that is being started has copies of all open files, and
+ * would keep the lock.
  */
 function letGo(file: Deno.FsFile): void {
   try {
@@ -131,7 +133,7 @@ function letGo(file: Deno.FsFile): void {
   }
 }
 
-/** A file that can be asked for a lock without waiting: Deno's can since 2.8. */
+/** A file with a non-blocking lock, which Deno has since 2.8. */
 type Lockable = Deno.FsFile & { readonly tryLockSync?: (exclusive?: boolean) => boolean };
 
 /** Locks a file, or closes it. @returns whether it is locked */
@@ -151,7 +153,7 @@ function canTry(file: Lockable): file is Required<Lockable> {
   return typeof file.tryLockSync === "function";
 }
 
-/** Waits for a lock in one thread of the runtime, however long that takes. @throws the signal's reason */
+/** Waits for a lock in one thread of the runtime, without a time limit. @throws the signal's reason */
 async function lockInThread(file: Deno.FsFile, signal: AbortSignal): Promise<Deno.FsFile> {
   const locking = file.lock(true);
   const aborted = Promise.withResolvers<never>();
@@ -169,14 +171,16 @@ async function lockInThread(file: Deno.FsFile, signal: AbortSignal): Promise<Den
   }
 }
 
-/** As {@link lockOrClose}; an attempt that fails leaves a thread of the runtime waiting until the lock is free. */
+/**
+ * As {@link lockOrClose}, for Deno before 2.8. A failed attempt blocks a thread of the runtime until the lock is free.
+ */
 async function lockOrCloseLater(file: Deno.FsFile, exclusive: boolean): Promise<boolean> {
   const locking = file.lock(exclusive).then(() => true);
   const waiting = new AbortController();
   const timeout = systemClock.sleep(LOCK_WAIT_MS, waiting.signal).then(() => false, () => false);
   const locked = await Promise.race([locking, timeout]);
   waiting.abort();
-  // The pending lock may still be granted later: then it is given back at once.
+  // The pending lock may be granted later. It is released at once.
   if (!locked) locking.then(() => letGo(file), () => file.close());
   return locked;
 }
@@ -217,7 +221,7 @@ function readOwner(fs: FileSystem, path: string): unknown {
   try {
     return JSON.parse(findText(fs, path, OWNER_BYTES_MAX) ?? "");
   } catch {
-    // The holder may be writing it just now, or it is not this program's writing.
+    // The holder may be writing it at this moment, or another program wrote it.
     return undefined;
   }
 }

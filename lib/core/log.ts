@@ -1,4 +1,4 @@
-/** Where a run tells what it does. Messages are sentences without secrets; `fields` are for machines. */
+/** The log of a run. Messages are sentences without secrets. `fields` are for programs. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   /** One line for each step of a run. */
@@ -6,8 +6,8 @@ export interface Log {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   /**
-   * Bytes moved within the current step; `totalBytes` is undefined while it is not known. No bytes of an unknown total
-   * mean that only the time is known that the step has taken. Called often.
+   * Reports the bytes moved in the current step. `totalBytes` is undefined while it is unknown. Zero bytes of an
+   * unknown total mean a step without a byte count. Called often.
    */
   progress(label: string, doneBytes: number, totalBytes: number | undefined): void;
 }
@@ -17,20 +17,20 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** As many as fit on a screen with the error that follows them. */
+/** As many as fit on a screen together with the error. */
 const LINES_MAX = 20;
 
-/** A line says what happened; a longer one quotes what a server sent. */
+/** Longer lines quote a server's answer, whose end is not needed. */
 const LINE_CHARS_MAX = 300;
 
 export interface LogTail {
-  /** Passes everything on. */
+  /** Forwards everything to the original log. */
   readonly log: Log;
-  /** The last lines, oldest first, as `warn: the disk is slow`; none for debugging. */
+  /** The last lines, oldest first, without debug messages: `warn: the disk is slow`. */
   readonly lines: readonly string[];
 }
 
-/** Returns a log that keeps its last lines. */
+/** Returns a log that also keeps its last lines. */
 export function logTail(log: Log): LogTail {
   const lines: string[] = [];
   const keep = (level: LogLevel, message: string) => {

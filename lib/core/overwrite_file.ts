@@ -1,14 +1,14 @@
 import { isDiskFull } from "./errors.ts";
 import { type FileSystem, findFile, replaceFile, writeAllSync } from "./files.ts";
 
-/** A block of most file systems: the next content mostly fits into the place of the one before. */
+/** A block of most file systems. Padded to blocks, the next content mostly fits into the old file. */
 const STEP_BYTES = 4096;
 
 /**
- * Replaces a small JSON file as {@link replaceFile} does. On a full disk, which takes no second file beside the old one,
- * the old one is overwritten in its place: a crash in that moment damages it, so this is for what can be rebuilt.
+ * Replaces a small JSON file as {@link replaceFile} does. On a full disk there is no space for a second file, so it
+ * overwrites the old one. A crash at that moment damages it: use this only for data that can be rebuilt.
  *
- * @throws the system's error, where the new content needs more space than the old one has
+ * @throws the system's error if the new content is larger than the old file and the disk is full
  */
 export function replaceOrOverwrite(fs: FileSystem, path: string, json: string, mode?: number): void {
   const bytes = padded(json);
@@ -23,7 +23,7 @@ export function replaceOrOverwrite(fs: FileSystem, path: string, json: string, m
   }
 }
 
-/** JSON may end in blanks. */
+/** Trailing spaces are valid JSON. */
 function padded(json: string): Uint8Array {
   const bytes = new TextEncoder().encode(`${json}\n`);
   const filled = new Uint8Array(Math.ceil(bytes.length / STEP_BYTES) * STEP_BYTES).fill(0x20);

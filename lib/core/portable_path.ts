@@ -1,23 +1,23 @@
-/** The longest file name that ext4, APFS and NTFS all take. */
+/** The longest file name that ext4, APFS and NTFS all support. */
 const NAME_BYTES_MAX = 255;
 
 /** Well under the shortest `PATH_MAX` (macOS, 1024 bytes), so that a release can live below another folder. */
 const PATH_BYTES_MAX = 900;
 
-/** Deeper trees than this are no model set, and recursion over them must stay bounded. */
+/** Real model sets are less deep. The bound limits recursion. */
 const PATH_DEPTH_MAX = 32;
 
-/** Names that Windows keeps for devices, with or without an extension. */
+/** Names that Windows reserves for devices, with or without an extension. */
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i;
 
-/** Spellings under which a git client or its file system finds its own folder. */
+/** Spellings that a git client or its file system resolves to `.git`. */
 const GIT_FOLDER = /^(\.git|git~1)[. ]*$/i;
 
 const encoder = new TextEncoder();
 
 /**
- * Says why a path cannot be a file of a release, or `undefined` when it can. Release paths are relative, separated by
- * `/`, and mean the same file on every system: what one consumer could not store, no publisher may send.
+ * Returns the reason why a path cannot be a file of a release; `undefined` if it can. Release paths are relative,
+ * separated by `/`, and valid on every system, so that every consumer can store what a publisher sends.
  *
  * @example
  * ```ts
@@ -49,7 +49,7 @@ function portableNameProblem(name: string): string | undefined {
   if (/[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]/.test(name)) {
     return "has a character that hides what it says";
   }
-  // Deno turns bytes that are no UTF-8 into U+FFFD; such a name could not be opened again.
+  // Deno decodes bytes that are not UTF-8 as U+FFFD. A file with such a name cannot be opened again.
   if (!name.isWellFormed() || name.includes("\ufffd")) return "is not valid UTF-8";
   const reserved = /[<>:"|?*\\]/.exec(name)?.[0];
   if (reserved !== undefined) return `has the character ${reserved}, which Windows reserves`;
@@ -59,7 +59,7 @@ function portableNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Two paths that one file system or another cannot hold together, and why. */
+/** Two paths that some file system cannot store together, and the reason. */
 export interface PathCollision {
   readonly first: string;
   readonly second: string;
@@ -67,10 +67,10 @@ export interface PathCollision {
 }
 
 /**
- * Finds two paths that are one on a case-insensitive or Unicode-normalising file system (macOS, Windows), are equal,
- * or of which one is a file where the other needs a folder.
+ * Returns two paths that collide: they are equal, or equal on a case-insensitive or Unicode-normalising file system
+ * (macOS, Windows), or one is a file where the other needs a folder.
  *
- * @param folders that stand there on their own, besides those of the files; one that is there twice is no collision
+ * @param folders listed in addition to the folders of the files. The same folder twice is not a collision.
  */
 export function findPathCollision(
   paths: Iterable<string>,
@@ -99,11 +99,11 @@ export function findPathCollision(
   return spellings.findFile(files);
 }
 
-/** The folders of a set of paths, each with the one spelling in which it was met first. */
+/** The folders of a set of paths, each with its first spelling. */
 class FolderSpellings {
   readonly #folders = new Map<string, { readonly name: string; readonly path: string }>();
 
-  /** Adds every folder above a path. */
+  /** Adds every folder above a path, and returns a collision with an earlier spelling. */
   addAbove(path: string): PathCollision | undefined {
     for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
       const collision = this.add(path.slice(0, end), path);
@@ -126,7 +126,7 @@ class FolderSpellings {
     return undefined;
   }
 
-  /** Of files by their folded paths, one that stands where a folder does. */
+  /** Returns a file at the path of a folder. The keys are folded paths. */
   findFile(files: ReadonlyMap<string, string>): PathCollision | undefined {
     for (const [key, folder] of this.#folders) {
       const file = files.get(key);
@@ -138,14 +138,16 @@ class FolderSpellings {
   }
 }
 
-/** Lower before upper: that order also joins the Kelvin sign with k and both forms of the Greek sigma. */
+/**
+ * Lower case first, then upper case: this order also unites the Kelvin sign with k, and both forms of the Greek sigma.
+ */
 function fold(path: string): string {
   return path.normalize("NFC").toLowerCase().toUpperCase().normalize("NFC");
 }
 
 /**
- * Orders strings by their UTF-8 bytes, as `LC_ALL=C sort` does. JavaScript's own order compares UTF-16 units, which
- * puts U+1F600 before U+FF5E.
+ * Compares strings by their UTF-8 bytes, as `LC_ALL=C sort` does. JavaScript compares UTF-16 units, which puts U+1F600
+ * before U+FF5E.
  */
 export function compareUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
@@ -159,12 +161,12 @@ export function compareUtf8(a: string, b: string): number {
 
 /** Sorts strings, in place, by their UTF-8 bytes. */
 export function sortUtf8(strings: string[]): string[] {
-  // Without surrogates, JavaScript's own order is that order, and sorts ten times as fast.
+  // Without surrogates, JavaScript's order is the same, and ten times as fast.
   const hasSurrogates = strings.some((text) => /[\ud800-\udfff]/.test(text));
   return hasSurrogates ? strings.sort(compareUtf8) : strings.sort();
 }
 
-/** Surrogates stand for code points above U+FFFF, so they rank above every other unit. */
+/** Surrogates encode code points above U+FFFF, so they rank above every other unit. */
 function codePointRank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

@@ -1,7 +1,7 @@
 import { UNSHOWN, UNSHOWN_IN_JSON } from "./control_characters.ts";
 
 /**
- * Quotes text from outside for a message: one line, nothing invisible, no escape sequence that a terminal would obey.
+ * Returns text from outside in quotes, for a message: one line, with invisible characters and escape sequences escaped.
  *
  * @example
  * ```ts
@@ -16,21 +16,21 @@ export function quote(text: string): string {
 }
 
 /**
- * JSON that shows on a terminal as it is: it may be read there, and JSON itself spells out but some of the characters
- * that a terminal obeys.
+ * Returns JSON that is safe to print on a terminal. `JSON.stringify()` escapes only some of the characters that a
+ * terminal interprets.
  */
 export function printableJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSHOWN_IN_JSON, escape);
 }
 
-/** Makes text from outside safe to print as one line, without quoting it. */
+/** Returns text from outside as one line that is safe to print, without quotes. */
 export function oneLine(text: string): string {
   return text.replace(UNSHOWN, escape);
 }
 
 /**
- * Makes lines safe to print: line ends and tabs stay, everything else that a terminal obeys or does not show is
- * spelled out.
+ * Returns lines that are safe to print. Line ends and tabs stay; other control characters and invisible characters are
+ * escaped.
  */
 export function printableLines(text: string): string {
   return text.replace(UNSHOWN, (char, index: number) => {

@@ -1,4 +1,4 @@
-/** Reads `length` bytes from `offset`; fewer when the file ends before. */
+/** Returns `length` bytes from `offset`; fewer if the file ends before. */
 export function readAt(
   file: Pick<Deno.FsFile, "readSync" | "seekSync">,
   offset: number,
@@ -8,7 +8,7 @@ export function readAt(
   return bytes.subarray(0, readInto(file, offset, bytes));
 }
 
-/** Fills `bytes` from `offset`. @returns how many there are; fewer when the file ends before */
+/** Fills `bytes` from `offset`, and returns the number of bytes read; fewer if the file ends before. */
 export function readInto(
   file: Pick<Deno.FsFile, "readSync" | "seekSync">,
   offset: number,
@@ -24,20 +24,20 @@ export function readInto(
   return size;
 }
 
-/** Looks at small pieces of a file that mostly lie one after the other, with one read for many of them. */
+/** Reads small, mostly adjacent pieces of a file with few system calls. */
 export class FileWindow {
   readonly #file: Pick<Deno.FsFile, "readSync" | "seekSync">;
   #buffer: Uint8Array;
   #start = 0;
   #size = 0;
 
-  /** @param bytes how much is read at a time */
+  /** @param bytes the size of one read */
   constructor(file: Pick<Deno.FsFile, "readSync" | "seekSync">, bytes: number) {
     this.#file = file;
     this.#buffer = new Uint8Array(bytes);
   }
 
-  /** These bytes, valid until the next are asked for; `undefined` when the file ends before their end. */
+  /** Returns bytes that are valid until the next call; `undefined` if the file ends before. */
   bytes(offset: number, length: number): Uint8Array | undefined {
     const isThere = offset >= this.#start && offset + length <= this.#start + this.#size;
     if (!isThere) {

@@ -2,10 +2,10 @@ import { readAt } from "./read_at.ts";
 import { giveBuffer, takeBuffer } from "./spare_buffers.ts";
 
 /**
- * Reads a file piece by piece from where it stands, reading the next piece while the last one is used. A piece is
- * valid until the next is asked for.
+ * Yields a file in pieces from its current position, and reads the next piece while the caller uses the last one. A
+ * piece is valid until the next one is requested.
  *
- * @param bytes how many to read at most; fewer come when the file ends before
+ * @param bytes the most to read; fewer if the file ends before
  */
 export async function* readPieces(
   file: Pick<Deno.FsFile, "read">,
@@ -23,7 +23,7 @@ export async function* readPieces(
       signal.throwIfAborted();
       left -= size;
       const reading = read(next);
-      // A failure belongs to whoever asks for the next piece, and must not end the process before that.
+      // The caller gets a failure with its next request. Unhandled until then, it would end the process.
       reading.catch(() => {});
       try {
         yield current.subarray(0, size);
@@ -38,10 +38,10 @@ export async function* readPieces(
   }
 }
 
-/** Up to here, a read or a write is done before another thread could be asked to do it. */
+/** A read or write up to this size is faster than handing it to another thread. */
 export const AT_ONCE_BYTES = 64 * 1024;
 
-/** As {@link readPieces}, from a place in the file. */
+/** As {@link readPieces}, for a range of the file. */
 export async function* readRange(
   file: Pick<Deno.FsFile, "read" | "readSync" | "seekSync">,
   range: { readonly offset: number; readonly bytes: number },

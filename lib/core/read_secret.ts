@@ -3,8 +3,8 @@ import { AuthenticationError } from "./errors.ts";
 import { Secret } from "./secret.ts";
 
 /**
- * Returns the token in a variable, without the blanks and line ends around it, which a file or a pasted line leaves;
- * `undefined` where the variable is not set or blank, as `${{ secrets.X }}` of a missing secret is.
+ * Returns the token in a variable, without surrounding spaces and line ends. Returns `undefined` if the variable is not
+ * set or blank; a missing `${{ secrets.X }}` is blank.
  *
  * @throws {AuthenticationError} code `TOKEN_INVALID`, without the value
  */
@@ -14,14 +14,14 @@ export function findToken(env: Environment, variable: string): Secret | undefine
 }
 
 /**
- * Returns a token that somebody typed, wherever it stands.
+ * Returns a token that a person entered.
  *
  * @param place names it in the error: a variable, an option, a setting
  * @throws {AuthenticationError} code `TOKEN_INVALID`, without the value
  */
 export function tokenOf(text: string, place: string): Secret {
   const token = text.trim();
-  // Nothing else fits into a header. The runtime's own complaint would show the token.
+  // Other characters are not valid in a header, and the runtime's error would show the token.
   if (/^[\x21-\x7e]+$/.test(token)) return new Secret(token);
   throw new AuthenticationError(
     `Cannot use ${place}: ${token === "" ? "it is blank" : "it holds characters that no token has"}`,
@@ -33,8 +33,8 @@ export function tokenOf(text: string, place: string): Secret {
 }
 
 /**
- * Returns the password, key or address in a variable. Spaces may be part of it; line ends at its end, which `echo`
- * leaves, are not.
+ * Returns the password, key or address in a variable. Spaces are kept. Line ends at its end, which `echo` adds, are
+ * removed.
  *
  * @throws {AuthenticationError} code `SECRET_INVALID`, without the value
  */
@@ -51,7 +51,7 @@ export function findPassword(env: Environment, variable: string): Secret | undef
   );
 }
 
-/** Completes "the variable X …" where it gives no secret: it `is not set`, or it `is blank`. */
+/** Returns the end of "the variable X …" for a variable without a secret: `is not set`, or `is set, but blank`. */
 export function absenceOf(env: Environment, variable: string): string {
   return env.get(variable) === undefined ? "is not set" : "is set, but blank";
 }

@@ -1,30 +1,30 @@
 import { REDACTED, redactText } from "./secret.ts";
 
-/** Parts of a name that say that its value is a secret; tokenizers and key points are models' business. */
+/** Parts of a name that mark its value as a secret. Tokenizers and key points are not secrets. */
 const SECRET_PART =
   /token(?!i[sz])|secret|passw|passphrase|credential|authoriz|key(?!point|word|board|frame)/i;
-/** Whole words of a name that say so; within longer ones (`path`, `author`) they say nothing. */
+/** Whole words of a name that mark a secret. Within longer words (`path`, `author`) they do not. */
 const SECRET_WORDS = new Set(["auth", "pass", "pat", "pwd", "bearer", "cred", "creds", "cookie", "cookies"]);
 
-/** A word as a shell would read it: quotes hold blanks, also where the last one is missing. */
+/** A word as a shell reads it: quotes may contain spaces, and the last quote may be missing. */
 const WORD = /(?:\\.|"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|[^\s"'\\]|\\$)+/gs;
 const QUOTED = /(?<quote>["'])(?<inner>(?:\\.|(?!\k<quote>)[^\\])*)(?<end>\k<quote>|$)/gs;
 
 /**
- * `name=value` and `name: value`, also within quotes and brackets; the colon of a URL's scheme is none. Names are
- * whole: a search from each of their letters takes minutes for a word of 100,000.
+ * `name=value` and `name: value`, also within quotes and brackets, but not the colon of a URL's scheme. A match starts
+ * only at the beginning of a name: starting at each letter would take minutes for a word of 100,000.
  */
 const ASSIGNMENT = /(?<![A-Za-z0-9_.-])(?<name>[A-Za-z0-9_.-]+)["'\])]*(?:=|:(?!\/\/))/g;
 const WHOLE_ASSIGNMENT = /^-{0,2}(?<name>[\w.-]+)=/;
 const REDACTED_ALREADY = /^\s*["']?\[redacted\](?=["'\s&;,}\])]|$)/;
 
-/** What an argument says of those after it. */
+/** The meaning of an argument for the arguments after it. */
 type Announcement = "nothing" | "value" | "credentials" | "sign" | "rest";
 
 /**
- * Command-line arguments to show: whatever may be a secret in them is blanked out, and rather too much than too
- * little. Known are values of options and variables by their names (`--token x`, `HF_TOKEN=x`, `-p x`), headers, JSON,
- * URL credentials, tokens by their shape, and all of that within a script that is one argument.
+ * Returns command-line arguments with everything redacted that may be a secret, rather too much than too little. It
+ * recognizes values by the names of options and variables (`--token x`, `HF_TOKEN=x`, `-p x`), headers, JSON, URL
+ * credentials, tokens by their shape, and all of these within a script that is one argument.
  *
  * @example
  * ```ts
@@ -43,10 +43,15 @@ export function redactArguments(args: readonly string[]): string[] {
   });
 }
 
-/** Scripts within scripts, as `sh -c "ssh host 'sh -c …'"`; no person writes deeper ones, and each costs a call. */
+/**
+ * Scripts within scripts, such as `sh -c "ssh host 'sh -c …'"`. Real commands are less deep. The bound limits
+ * recursion.
+ */
 const DEPTH_MAX = 16;
 
-/** Up to the end of an argument an assignment holds one value, blanks and all; otherwise it may be a script. */
+/**
+ * An assignment may hold one value up to the end of the argument, with spaces. Otherwise the argument may be a script.
+ */
 function redactArgument(arg: string): string {
   const whole = WHOLE_ASSIGNMENT.exec(arg);
   if (whole?.groups !== undefined && isSecretName(whole.groups["name"])) return whole[0] + REDACTED;
@@ -99,7 +104,7 @@ function announce(word: string, before: Announcement): Announcement {
   return /[\w"'\])]$/.test(word) ? "sign" : "nothing";
 }
 
-/** Whether a name says that its value is a secret. */
+/** Returns whether a name marks its value as a secret. */
 export function isSecretName(name = ""): boolean {
   return SECRET_PART.test(name) ||
     name.split(/[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])/).some((word) => SECRET_WORDS.has(word.toLowerCase()));

@@ -5,11 +5,11 @@ import { type FileSystem, ifFound } from "./files.ts";
 import { redactArguments } from "./redact_arguments.ts";
 import { PROGRAM_HINT } from "./subprocess.ts";
 
-/** Windows adds these itself when a program is started. */
+/** Windows adds these when it starts a program. */
 const EXTENSIONS = Deno.build.os === "windows" ? ["", ".exe", ".com"] : [""];
 
 /**
- * Looks for a program as starting it would: by its path, or by its name on the `PATH`. Does not start it.
+ * Checks that a program exists, by its path or by its name on the `PATH`, without starting it.
  *
  * @throws {UsageError} code `PROGRAM_MISSING`
  */
@@ -19,14 +19,14 @@ export function requireProgram({ fs, env }: Pick<Context, "fs" | "env">, command
   const candidates = folders.flatMap((folder) => EXTENSIONS.map((end) => join(folder, command + end)));
   if (candidates.some((path) => isProgram(fs, path))) return;
   const [program] = redactArguments([command]);
-  const problem = isPath ? "it is no program" : "no such program on the PATH";
+  const problem = isPath ? "it is not a program" : "no such program on the PATH";
   throw new UsageError(`Cannot run "${program}": ${problem}`, {
     code: "PROGRAM_MISSING",
     hint: isPath ? "install it, or correct the command in the configuration" : PROGRAM_HINT,
   });
 }
 
-/** What a folder on the `PATH` that is not there, or not readable, holds is none. */
+/** A folder on the `PATH` may be missing or not readable. */
 function isProgram(fs: FileSystem, path: string): boolean {
   try {
     const info = ifFound(() => fs.statSync(path));

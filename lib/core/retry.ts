@@ -2,19 +2,19 @@ import type { Clock } from "./clock.ts";
 import { PassingError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
-/** How often and how patiently something is tried again. */
+/** The number of attempts and the pauses between them. */
 export interface RetryPolicy {
   readonly attemptsMax: number;
   readonly firstDelayMs: number;
   readonly delayMsMax: number;
-  /** A server that asks for a longer pause is not waited for; a quarter of an hour where nothing is said. */
+  /** If a server requests a longer pause, the retry gives up. Default: 15 minutes. */
   readonly retryAfterMsMax?: number;
 }
 
-/** For requests that a person or a schedule waits for: gives up after about a minute of trouble. */
+/** For requests that a person or a schedule waits for. Gives up after about a minute. */
 export const REQUEST_RETRIES: RetryPolicy = { attemptsMax: 6, firstDelayMs: 1_000, delayMsMax: 30_000 };
 
-/** After a longer pause than this, the next scheduled run is a better time. */
+/** Instead of a longer pause, the next scheduled run retries. */
 const RETRY_AFTER_MS_MAX = 15 * 60_000;
 
 export interface RetryContext {
@@ -24,11 +24,12 @@ export interface RetryContext {
 }
 
 /**
- * Runs `operation` again while it fails with a {@link PassingError}. What the server asks for decides the pause;
- * otherwise it doubles, with jitter, so that machines that failed together do not come back together.
+ * Returns the result of `operation`, which is repeated while it fails with a {@link PassingError}. The server's
+ * requested pause applies. Otherwise the pause doubles, with jitter, so that machines that failed together do not retry
+ * together.
  *
- * @param mayRepeat whether it may be run again after this failure; after every one where nothing is given
- * @throws what the last attempt threw; anything but a {@link PassingError} at once
+ * @param mayRepeat whether to repeat it after this failure. Default: after every {@link PassingError}
+ * @throws the error of the last attempt; any other error than a {@link PassingError} at once
  */
 export async function withRetry<Result>(
   context: RetryContext,
@@ -46,7 +47,10 @@ export async function withRetry<Result>(
   }
 }
 
-/** Waits as long as the fault and the policy ask for, and says so. @throws the error itself when that is too long */
+/**
+ * Logs the pause and waits, as the error and the policy require. @throws the error itself if the pause would be too
+ * long
+ */
 export async function pauseBeforeRetry(
   { clock, log, signal }: RetryContext,
   policy: RetryPolicy,
@@ -60,9 +64,10 @@ export async function pauseBeforeRetry(
 }
 
 /**
- * The pause before the next attempt, in milliseconds: half of it fixed, half of it by `jitter` (0 to 1).
+ * Returns the pause before the next attempt, in milliseconds. Half of it is fixed; `jitter` (0 to 1) scales the other
+ * half.
  *
- * @param attempt how many attempts have failed, from 1
+ * @param attempt the number of failed attempts, from 1
  *
  * @example
  * ```ts
@@ -87,7 +92,7 @@ export function retryDelayMs(
 }
 
 /**
- * What a `Retry-After` header asks for, in milliseconds: it holds seconds or a date (RFC 9110, 10.2.3).
+ * Returns the pause of a `Retry-After` header in milliseconds. It holds seconds or a date (RFC 9110, 10.2.3).
  *
  * @example
  * ```ts

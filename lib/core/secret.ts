@@ -5,8 +5,8 @@ import { hideShapes } from "./secret_shapes.ts";
 export { REDACTED };
 
 /**
- * A value that is never printed: `String()`, JSON, `console.log` and template strings all give `[redacted]`. From its
- * creation on, errors, records and log lines of this process show `[redacted]` wherever a text repeats it.
+ * A value that is never printed: `String()`, JSON, `console.log` and template strings all give `[redacted]`. Once it
+ * exists, errors, records and log lines of this process show `[redacted]` in its place.
  *
  * @example
  * ```ts
@@ -26,12 +26,12 @@ export class Secret {
     if (new.target === Secret) rememberSecret(value);
   }
 
-  /** The value itself. Call it where it is handed to its own host, nowhere else. */
+  /** Returns the value. Call it only where the value is sent to its own host. */
   reveal(): string {
     return this.#value;
   }
 
-  /** Another secret made from this one. */
+  /** Returns another secret that is derived from this one. */
   map(change: (value: string) => string): Secret {
     return new Secret(change(this.#value));
   }
@@ -54,8 +54,8 @@ export class Secret {
 }
 
 /**
- * A secret that is hidden in the answers to its own request alone. Configured headers and the parts of an address may
- * be secrets, but also words such as `application/json` or `services`, which other texts may contain.
+ * A secret that is redacted only in the answers to its own request. Configured headers and parts of an address may be
+ * secrets, but also common words such as `application/json` or `services`.
  */
 export class RequestSecret extends Secret {
   override map(change: (value: string) => string): RequestSecret {
@@ -63,13 +63,13 @@ export class RequestSecret extends Secret {
   }
 }
 
-/** No scheme has more than 20 letters; without a bound, the search in one long word takes quadratic time. */
+/** No scheme is longer than 20 letters. Without the bound, the search in one long word takes quadratic time. */
 const SCHEME = String.raw`\b([a-z][a-z0-9+.-]{0,20}:\/\/)`;
-/** Everything up to the last `@` of an authority is credentials, whatever characters a password has. */
+/** Everything up to the last `@` of an authority is credentials: a password may contain any character. */
 const URL_WITH_USER = new RegExp(String.raw`${SCHEME}[^\s/?#'"]+@`, "gi");
 /**
- * A colon that no port follows begins a password, which may hold what would end an authority. No password has more
- * than 4096 characters; the search for the end of each of many addresses in one word has to end.
+ * A colon without a port begins a password, which may contain characters that end an authority. The bound of 4096
+ * characters limits the search in a word of many addresses.
  */
 const URL_WITH_PASSWORD = new RegExp(
   String.raw`${SCHEME}(?!\[)[^\s/?#@:'"]*:(?!\d+(?:[/?#\s]|$))[^\s]{0,4096}@`,
@@ -81,8 +81,8 @@ const SECRET_PARAMETER =
   /([?&#][^=&\s?#]{0,100}(?:key|token|secret|passw|sig|auth|credential)[^=&\s?#]{0,100}=)[^&\s'"]+/gi;
 
 /**
- * Blanks out the credentials in the URLs of a text, before the host and in the query: git repeats the URL that it was
- * given in its errors.
+ * Returns a text with the credentials in its URLs redacted, before the host and in the query. Git repeats its URL in
+ * errors.
  *
  * @example
  * ```ts
@@ -99,14 +99,16 @@ export function redactUrls(text: string): string {
 }
 
 /**
- * Blanks out every secret that a text is known to hold: the {@link Secret}s of this process, credentials in URLs and
- * headers, values of variables and JSON fields with the name of a secret, tokens and keys by their shape.
+ * Returns a text with every secret redacted that can be recognized: the {@link Secret}s of this process, credentials in
+ * URLs and headers, values of variables and JSON fields with the name of a secret, and tokens and keys by their shape.
  */
 export function redactText(text: string): string {
   return redact(text, []);
 }
 
-/** As {@link redactText}, and each of `secrets` too; of an `Authorization` header also the token by itself. */
+/**
+ * As {@link redactText}, with `secrets` redacted, too. Of an `Authorization` header, the token alone is also redacted.
+ */
 export function redact(text: string, secrets: readonly Secret[]): string {
   const hidden = hideSecrets(text, secrets.map((secret) => secret.reveal()));
   return hideAssignments(hideShapes(redactUrls(hidden)));

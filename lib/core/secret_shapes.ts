@@ -1,6 +1,6 @@
 import { REDACTED } from "./known_secrets.ts";
 
-/** Token shapes as their issuers document them; long enough that model data does not match by chance. */
+/** Token shapes as their issuers document them, long enough that model data does not match by chance. */
 export const SECRET_SHAPES: readonly (readonly [kind: string, pattern: RegExp])[] = [
   ["a private key", /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[^]*/g],
   [
@@ -13,15 +13,18 @@ export const SECRET_SHAPES: readonly (readonly [kind: string, pattern: RegExp])[
   ["an AWS secret key", /aws_secret_access_key["'\s]*[=:]["'\s]*[A-Za-z0-9/+]{40,}/gi],
 ];
 
-/** The longest beginning by which a secret is known, so that one that spans two pieces is still seen. */
+/**
+ * The longest prefix that identifies a secret. Pieces of a stream overlap by it, so that a secret across two pieces is
+ * found.
+ */
 export const SECRET_SHAPE_CHARS_MAX = 128;
 
-/** What kind of secret a text holds, or `undefined`. */
+/** Returns the kind of the first secret in a text; `undefined` if there is none. */
 export function secretInText(text: string): string | undefined {
   return SECRET_SHAPES.find(([, pattern]) => text.search(pattern) !== -1)?.[0];
 }
 
-/** Texts may lose more than models: a token that a program cut is hidden too, and so are those of other issuers. */
+/** Messages are redacted more broadly than models are scanned: also truncated tokens, and those of other issuers. */
 const HIDDEN_SHAPES: readonly RegExp[] = [
   /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^]*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[^]*)/g,
   /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|hf_[A-Za-z0-9]{16,}|rpa?_[A-Za-z0-9]{16,})/g,
@@ -34,7 +37,7 @@ const HIDDEN_SHAPES: readonly RegExp[] = [
   /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?/g,
 ];
 
-/** Blanks out what has the shape of a token or a key. */
+/** Returns a text with everything redacted that has the shape of a token or a key. */
 export function hideShapes(text: string): string {
   return HIDDEN_SHAPES.reduce((result, shape) => result.replace(shape, REDACTED), text);
 }

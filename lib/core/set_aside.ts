@@ -2,11 +2,11 @@ import { DiskError, osErrorCode } from "./errors.ts";
 import { entryKind, type FileSystem, findEntry, removeIfThere } from "./files.ts";
 
 /**
- * Frees the place of a state file: a pipe, a socket, a link or an empty folder is removed; a file and a folder with
- * content are renamed to `NAME.damaged`, over an earlier one.
+ * Frees the path of a state file. A pipe, a socket, a link or an empty folder is removed. A file, or a folder with
+ * content, is renamed to `NAME.damaged` and replaces an earlier one.
  *
- * @returns where the content is kept now
- * @throws {DiskError} code `STATE_FILE_BLOCKED` where the place cannot be freed, as that of a mount
+ * @returns the path where the content is kept, if any
+ * @throws {DiskError} code `STATE_FILE_BLOCKED` if the path cannot be freed, for example a mount
  */
 export function setAside(fs: FileSystem, path: string): string | undefined {
   const found = findEntry(fs, path);
@@ -32,13 +32,13 @@ export function setAside(fs: FileSystem, path: string): string | undefined {
   }
 }
 
-/** Frees the place of a state file where something other than a file stands. */
+/** Frees the path of a state file if something other than a file is there. */
 export function clearWay(fs: FileSystem, path: string): void {
   const found = findEntry(fs, path);
   if (found !== undefined && !found.isFile) setAside(fs, path);
 }
 
-/** Removes a state file, or what stands in its place. */
+/** Removes a state file, or whatever is at its path. */
 export function removeState(fs: FileSystem, path: string): void {
   clearWay(fs, path);
   removeIfThere(fs, path);

@@ -2,26 +2,26 @@ import { FailedError, UsageError } from "./errors.ts";
 import { formatDuration } from "./format.ts";
 import { redactArguments } from "./redact_arguments.ts";
 
-/** The end of the advice for a program that is installed and not found. */
+/** The end of the hint for a program that is installed but not found. */
 export const PATH_HINT = "to the PATH: that of cron and systemd is short";
 
-/** The advice for a program that is not found. */
+/** The hint for a program that is not found. */
 export const PROGRAM_HINT = `install it, correct the command, or add the folder of the program ${PATH_HINT}`;
 
 export interface ProcessRequest {
   readonly command: string;
   readonly args: readonly string[];
-  /** What errors call it, where the command line does not say it well. */
+  /** Its name in errors, instead of the command line. */
   readonly title?: string;
   readonly cwd?: string;
-  /** Added to the environment that the child inherits. */
+  /** Added to the inherited environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Written to the child's standard input, which is then closed. Without it the child reads nothing. */
+  /** Written to the child's standard input, which is then closed. Without it, standard input is empty. */
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
-  /** The child is ended when it takes longer. */
+  /** The child is stopped after this time. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Sees standard error as it arrives, for progress. */
+  /** Called with standard error as it arrives, for progress. */
   readonly onStderr?: (text: string) => void;
 }
 
@@ -33,53 +33,55 @@ export interface ProcessExit {
 
 export interface RunningProcess {
   /**
-   * What it prints, piece by piece; a piece is valid until the next is asked for. Leaving it early stops the program and
-   * waits for its end.
+   * Standard output in pieces. A piece is valid until the next one is requested. Leaving the loop early stops the
+   * program and waits for its end.
    */
   readonly stdout: AsyncGenerator<Uint8Array<ArrayBuffer>>;
-  /** Settles when the child has ended and its standard error was read. */
+  /** Settles when the child has ended and its standard error was read to the end. */
   readonly exit: Promise<ProcessExit>;
 }
 
 /** Starts a program. Needs the run permission for it. */
 export type SpawnProcess = (request: ProcessRequest) => RunningProcess;
 
-/** Errors are told at the end of what a program prints; more than this is nobody's message. */
+/** A program's error message is at the end of its output. No message is longer. */
 const STDERR_CHARS_MAX = 64 * 1024;
 
-/** What the cut leaves of a word: the end of a token is not known for one. */
+/** The rest of a word at the cut: the end of a token could not be recognized as a secret. */
 const CUT_WORD = /^\S{0,4096}(?=\s)/;
 
-/** Lists of files are the largest thing captured: 200,000 paths of 300 bytes. A larger answer is a bug or an attack. */
+/**
+ * The largest captured outputs are lists of files: 200,000 paths of 300 bytes. A larger output is a bug or an attack.
+ */
 const STDOUT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What a program gets to clean up after SIGTERM before SIGKILL; git removes its lock files in milliseconds. */
+/** The time for clean-up between SIGTERM and SIGKILL. Git removes its lock files in milliseconds. */
 const KILL_GRACE_MS = 5_000;
 
-/** On Windows a group of its own would keep Ctrl-C from a program and add nothing. */
+/** On Windows, a process group would only keep Ctrl-C from the program. */
 const HAS_PROCESS_GROUPS = Deno.build.os !== "windows";
 
 /**
- * Starts a program with its output piped, in a process group of its own. The group is ended (SIGTERM, then SIGKILL) when
- * the request's time is over or its signal is aborted; `stdout` and `exit` then fail with a `TIMEOUT`
- * {@link FailedError} or the signal's reason. Under a narrow run permission only the program itself can be ended.
+ * Starts a program with its output piped, in its own process group. After the request's timeout, or when its signal is
+ * aborted, the group is stopped with SIGTERM, then SIGKILL. `stdout` and `exit` then fail with a `TIMEOUT` {@link
+ * FailedError} or the signal's reason. With a narrow run permission, only the program itself can be stopped.
  *
- * @throws {UsageError} when there is no such program
+ * @throws {UsageError} if there is no such program
  */
 export const spawnProcess: SpawnProcess = (request) => spawn(request, HAS_PROCESS_GROUPS);
 
 /**
- * As {@link spawnProcess}, in the group of this process: only the program itself is ended. Starting one costs two
- * milliseconds whatever the size of this process; a group of its own costs the system a copy of its page tables.
+ * As {@link spawnProcess}, in the group of this process: only the program itself is stopped. It starts in two
+ * milliseconds, whatever the size of this process. A group of its own requires a copy of the page tables.
  */
 export const spawnInOurGroup: SpawnProcess = (request) => spawn(request, false);
 
-/** Kills the programs that still run, one function each. */
+/** One function for each running program, which kills it. */
 const killers = new Set<() => void>();
 
 /**
- * Kills every program that this process has started and that still runs, before the process itself ends at once.
- * Programs in a group of their own would outlive it, and go on writing what the next run works on.
+ * Kills every running program of this process. Called before the process itself ends at once: programs in their own
+ * group would survive it and disturb the next run.
  */
 export function killPrograms(): void {
   for (const kill of killers) kill();
@@ -101,7 +103,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
     cut.isDue = true;
     kill(child, "SIGTERM", ownGroup);
     graceTimer = setTimeout(killNow, KILL_GRACE_MS);
-    // A helper of the program may live on and hold the pipes open: once the program is gone, nobody waits for them.
+    // A child of the program may survive and keep the pipes open. Once the program has ended, its pipes are closed.
     child.status.then(() => {
       cut.reject(reason);
       for (const pipe of cut.pipes) pipe.cancel();
@@ -128,7 +130,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
       request.signal.removeEventListener("abort", onAbort);
     }
   })();
-  // A caller that is still reading stdout looks at `exit` later; until then a rejection is not unhandled.
+  // A caller that still reads stdout awaits `exit` later. Until then, a rejection must not count as unhandled.
   exit.catch(() => {});
   const leave = async () => {
     end(new Error(`${describe(request)} was stopped: its output is not needed any more`));
@@ -137,7 +139,7 @@ function spawn(request: ProcessRequest, ownGroup: boolean): RunningProcess {
   return { stdout: readOutput(readPipe(child.stdout, cut), leave), exit };
 }
 
-/** The same pieces; a reader who does not take them all waits for `leave`. */
+/** Yields the same pieces. A reader that leaves early waits for `leave`. */
 async function* readOutput(
   pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>,
   leave: () => Promise<void>,
@@ -151,23 +153,23 @@ async function* readOutput(
   }
 }
 
-/** The end that we make of a program. */
+/** The forced end of a program. */
 interface Cut {
-  /** It was asked to end: whatever it prints or exits with from now on is not its answer. */
+  /** The program is being stopped. Its further output and its exit code are ignored. */
   isDue: boolean;
-  /** Rejected with the reason once it ended. */
+  /** Rejected with the reason once the program has ended. */
   readonly promise: Promise<never>;
   reject(reason: unknown): void;
-  /** Those that are being read. Cancelling them is what wakes their readers. */
+  /** The pipes that are being read. Cancelling them wakes their readers. */
   readonly pipes: Set<ReadableStreamBYOBReader>;
 }
 
-/** As much as a pipe holds on Linux; one buffer serves a whole output, so that memory stays flat. */
+/** The capacity of a pipe on Linux. One buffer serves a whole output, so that memory stays flat. */
 const PIPE_BUFFER_BYTES = 64 * 1024;
 
 /**
- * The pieces of a pipe, each valid until the next is asked for. Fails when the program was cut, whatever the pipe is
- * waiting for, and also when the program closed it first; leaving the loop early closes the pipe.
+ * Yields the pieces of a pipe. A piece is valid until the next one is requested. Fails when the program is stopped,
+ * even if it closed the pipe first. Leaving the loop early closes the pipe.
  */
 async function* readPipe(
   pipe: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -178,7 +180,7 @@ async function* readPipe(
   let buffer = new ArrayBuffer(PIPE_BUFFER_BYTES);
   try {
     while (true) {
-      // No race with the cut: each would leave a reaction on its promise, for as long as the program runs.
+      // `Promise.race` with the cut would leave a reaction on its promise for as long as the program runs.
       const { done, value } = await reader.read(new Uint8Array(buffer));
       if (cut.isDue) await cut.promise;
       if (done || value === undefined) return;
@@ -192,7 +194,7 @@ async function* readPipe(
 }
 
 /**
- * Runs a program to its end and returns what it printed.
+ * Returns the output and exit code of a program that is run to its end.
  *
  * @throws {FailedError} with code `TIMEOUT` or `OUTPUT_TOO_LARGE`; a non-zero exit is a result, not an error
  */
@@ -259,7 +261,7 @@ async function feed(child: Deno.ChildProcess, request: ProcessRequest): Promise<
     await writer.write(bytes);
     await writer.close();
   } catch (error) {
-    // The child may end without reading all of its input; its exit code tells why.
+    // The child may end without reading all of its input. Its exit code is the answer.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }
@@ -281,12 +283,12 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal, ownGroup: boolean):
     if (ownGroup && mayKillGroups()) Deno.kill(-child.pid, signal);
     else child.kill(signal);
   } catch (error) {
-    // Already gone: that is what was wanted.
+    // It has already ended.
     if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
-/** Sending signals to processes other than one's children takes the whole run permission. */
+/** Deno sends signals to processes other than its children only with the unscoped run permission. */
 function mayKillGroups(): boolean {
   return Deno.permissions.querySync({ name: "run" }).state === "granted";
 }

@@ -15,7 +15,7 @@ interface Kind {
   readonly make: typeof DiskError | typeof FailedError | typeof UnreachableError | typeof UsageError;
 }
 
-/** What the system says of the user's files, disks and limits, wherever the program meets it. */
+/** Kinds of operating-system errors about the user's files, disks and limits, each with its exit code and hint. */
 const KINDS = {
   access: {
     code: "FILE_ACCESS",
@@ -39,7 +39,7 @@ const KINDS = {
       "for models in memory, mount a tmpfs of their own",
     make: UsageError,
   },
-  disk: { code: "DISK", hint: "free or mend the disk and run again", make: DiskError },
+  disk: { code: "DISK", hint: "free disk space or repair the disk, then run again", make: DiskError },
   unsupported: {
     code: "FILE_SYSTEM_UNSUPPORTED",
     hint: "use a folder on another file system",
@@ -63,7 +63,7 @@ const KINDS = {
   refused: { code: "SYSTEM_REFUSED", hint: "check the path or the limit that it names", make: FailedError },
 } as const satisfies Record<string, Kind>;
 
-/** Names of errors as POSIX has them. Another name is of the kind `refused`. */
+/** POSIX error names and their kinds. Any other name is of the kind `refused`. */
 const KIND_OF: Readonly<Record<string, keyof typeof KINDS>> = {
   EACCES: "access",
   EPERM: "access",
@@ -72,12 +72,12 @@ const KIND_OF: Readonly<Record<string, keyof typeof KINDS>> = {
   ELOOP: "entry",
   ENOTDIR: "entry",
   ENOTEMPTY: "entry",
-  // What opening a socket gives.
+  // Opening a socket gives this error.
   ENXIO: "entry",
   EILSEQ: "path",
-  // An argument of a program that is longer than the system takes.
+  // An argument of a program is longer than the system allows.
   E2BIG: "path",
-  // A path with a NUL, or a name that the file system does not take.
+  // A path with a NUL, or a name that the file system does not allow.
   EINVAL: "path",
   ENAMETOOLONG: "path",
   ENOENT: "path",
@@ -110,10 +110,10 @@ const KIND_OF: Readonly<Record<string, keyof typeof KINDS>> = {
   ETIMEDOUT: "network",
 };
 
-/** A file that was closed too early, or memory that is not ours: bugs, as are Node's `ERR_…`. */
+/** Bugs: a file that was closed too early, a wrong memory address, Node's `ERR_…`. */
 const BUGS = /^(?:ERR_|EBADF$|EFAULT$)/;
 
-/** Errors of the runtime about files that carry no name of the system's. */
+/** The runtime's errors about files that have no error name. */
 const NAMELESS: ReadonlyArray<readonly [new (message: string) => Error, keyof typeof KINDS]> = [
   [Deno.errors.PermissionDenied, "access"],
   [Deno.errors.IsADirectory, "entry"],
@@ -133,8 +133,8 @@ const NAMELESS: ReadonlyArray<readonly [new (message: string) => Error, keyof ty
 ];
 
 /**
- * Returns the error that a user reads for one of the operating system's or the runtime's: what was not possible in the
- * system's words, which name the path. Every other value is returned as it is.
+ * Returns the error that a user reads for an error of the operating system or the runtime. Its message repeats the
+ * system's words, which name the path. Returns every other value unchanged.
  *
  * @param action completes "Cannot …"
  */
@@ -143,7 +143,7 @@ export function systemFault(error: unknown, action: string): unknown {
   const kind = kindOf(error);
   if (kind === undefined) return error;
   const { code, hint, make: Fault } = KINDS[kind];
-  // The runtime's advice would give the program more than it may have.
+  // The runtime's advice would grant more permissions than the command may have.
   const words = messageOf(error).replace(/, run again with the --allow-\S+ flag$/, "");
   return new Fault(`Cannot ${action}: ${words}`, { code, hint, cause: error });
 }
@@ -159,6 +159,6 @@ function kindOf(error: Error): keyof typeof KINDS | undefined {
   }
   const nameless = NAMELESS.find(([fault]) => error instanceof fault);
   if (nameless !== undefined) return nameless[1];
-  // The runtime has no name for some, such as ETXTBSY, but writes their number.
+  // For some errors, such as ETXTBSY, the runtime writes only the number.
   return /^E[A-Z0-9_]+$/.test(code) || /\(os error \d+\)/.test(error.message) ? "refused" : undefined;
 }

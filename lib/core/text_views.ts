@@ -1,33 +1,33 @@
 import { UNSEEN_OR_BREAK, UNSEEN_OR_SPELLED } from "./control_characters.ts";
 
-/** A part of a text, in UTF-16 units; the end is behind it. */
+/** A part of a text, in UTF-16 units, end exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** A way in which a text can be read: pieces of it stand for other text, or for none. */
+/** A decoding of a text: the matched pieces stand for other text, or for none. */
 export interface TextView {
   readonly pieces: RegExp;
   readonly meaning: (piece: string) => string;
-  /** What is looked for has to be read in the same way. */
+  /** Whether the searched text has to be decoded in the same way. */
   readonly isForNeedles: boolean;
 }
 
-/** A text as a view shows it. */
+/** A decoded text. */
 export interface ViewedText {
   readonly text: string;
-  /** Where a part of it stands in the text itself. */
+  /** Returns the original position of a part. */
   readonly placeOf: (span: Span) => Span;
 }
 
 const nothing = () => "";
 
-/** How a text may repeat what it does not show letter by letter. */
+/** The encodings in which a text may repeat a secret. */
 export const TEXT_VIEWS: readonly TextView[] = [
   { pieces: UNSEEN_OR_BREAK, meaning: nothing, isForNeedles: true },
   { pieces: UNSEEN_OR_SPELLED, meaning: nothing, isForNeedles: true },
-  // Which characters an address escapes depends on the program, and on the part of the address.
+  // The escaped characters of an address differ between programs and between parts of the address.
   { pieces: /(?:%[0-9a-f]{2})+/gi, meaning: unescapeBytes, isForNeedles: false },
   { pieces: /\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[^])/gi, meaning: unescapeCharacter, isForNeedles: false },
   {
@@ -37,7 +37,7 @@ export const TEXT_VIEWS: readonly TextView[] = [
   },
 ];
 
-/** Returns how a text reads in a view; `undefined` where it reads as it stands there. */
+/** Returns a text decoded by a view; `undefined` if the decoding changes nothing. */
 export function viewText(text: string, { pieces, meaning }: TextView): ViewedText | undefined {
   if (text.search(pieces) === -1) return undefined;
   const starts: number[] = [];

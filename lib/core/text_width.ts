@@ -1,8 +1,8 @@
-/** Letters and pictures that take two columns (UAX #11, wide and fullwidth). */
+/** Characters that take two columns (UAX #11, wide and fullwidth). */
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE10-\uFE19\uFE30-\uFE6F\uFF01-\uFF60\uFFE0-\uFFE6\u{16FE0}-\u{18DFF}\u{1B000}-\u{1B2FF}\u{1F200}-\u{1F265}\u{1F300}-\u{1F64F}\u{1F680}-\u{1F6FF}\u{1F900}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u;
 
-/** Marks that are drawn over the letter before them, and characters that are not drawn. */
+/** Combining marks and invisible characters. */
 const ZERO = /[\p{Mn}\p{Me}\p{Cf}\u1160-\u11FF]/u;
 
 function columnsOf(char: string): number {
@@ -10,8 +10,8 @@ function columnsOf(char: string): number {
 }
 
 /**
- * Returns how many columns of a terminal a line takes. A picture of several characters counts as the sum of them, which
- * a terminal may draw narrower.
+ * Returns the width of a line in terminal columns. An emoji of several characters counts as their sum; a terminal may
+ * draw it narrower.
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ export function textWidth(line: string): number {
 }
 
 /**
- * Returns the beginning of a line that fits into so many columns, with an ellipsis where something is left out.
+ * Returns the beginning of a line that fits into `columnsMax`, with an ellipsis if it was cut.
  *
  * @example
  * ```ts

@@ -2,10 +2,10 @@ import { diskError } from "./errors.ts";
 import type { FileSystem } from "./files.ts";
 
 /**
- * Reads and writes a state file while no other process does: the lock `PATH.lock` beside it is held for the
- * milliseconds that `work` takes, so that no writer overwrites the entry of another.
+ * Runs `work` while holding the lock `PATH.lock` beside a state file, so that concurrent writers do not overwrite each
+ * other's entries. The lock is held for milliseconds.
  *
- * @throws {DiskError} when the disk takes no more
+ * @throws {DiskError} if the disk is full or not writable
  */
 export function whileLocked<Result>(fs: FileSystem, path: string, work: () => Result): Result {
   try {

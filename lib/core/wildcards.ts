@@ -1,6 +1,6 @@
 /**
- * Whether a text matches one of these patterns: `*` stands for any characters, also `/`, `?` for one; a pattern that
- * ends with `/` is everything below that folder. So Hugging Face's own tools read such patterns.
+ * Returns whether a text matches one of the patterns. `*` matches any characters including `/`, `?` matches one, and a
+ * trailing `/` matches everything below that folder. Hugging Face's tools read patterns in the same way.
  *
  * @example
  * ```ts
@@ -15,14 +15,14 @@ export function matchesAny(text: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => matchesWildcards(text, pattern.endsWith("/") ? `${pattern}*` : pattern));
 }
 
-/** Whether a text is what a pattern with `*` and `?` describes. */
+/** Returns whether a text matches a pattern with `*` and `?`. */
 export function matchesWildcards(text: string, pattern: string): boolean {
   return matches([...text], [...pattern]);
 }
 
 /**
- * Goes back to the last star alone, which takes the product of both lengths at most; a regular expression goes back to
- * each, and names with a hundred equal letters would keep it busy for hours.
+ * Backtracks to the last star only, so it needs at most the product of both lengths. A regular expression backtracks to
+ * every star: a name of a hundred equal letters would take hours.
  */
 function matches(text: readonly string[], pattern: readonly string[]): boolean {
   let [textAt, patternAt] = [0, 0];

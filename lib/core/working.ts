@@ -1,9 +1,9 @@
 import type { Context } from "./context.ts";
 
-/** How often work that is silent is reported again: displays show the seconds that pass. */
+/** The report interval of work without progress, so that displays can show the elapsed seconds. */
 const REPEAT_EVERY_MS = 1_000;
 
-/** Reports work to the log for as long as it goes on, also while nothing is heard of it. */
+/** Reports work to the log once a second until it is disposed of, even without progress. */
 export class Working implements Disposable {
   readonly #log: Context["log"];
   readonly #ticks: Disposable;
@@ -11,14 +11,14 @@ export class Working implements Disposable {
   #doneBytes = 0;
   #totalBytes: number | undefined;
 
-  /** @param label what is done: `pushing to origin/main` */
+  /** @param label the current work: `pushing to origin/main` */
   constructor({ clock, log }: Pick<Context, "clock" | "log">, label: string) {
     this.#log = log;
     this.#label = label;
     this.#ticks = clock.every(REPEAT_EVERY_MS, () => this.#show());
   }
 
-  /** So many bytes are done. */
+  /** Reports the bytes done so far. */
   report(doneBytes: number, totalBytes: number | undefined): void {
     this.#doneBytes = doneBytes;
     this.#totalBytes = totalBytes;

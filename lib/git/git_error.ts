@@ -157,7 +157,7 @@ const DIAGNOSES: readonly Diagnosis[] = [
     toError: (message) =>
       new DiskError(message, {
         code: "DISK",
-        hint: "free or mend the disk and run again",
+        hint: "free disk space or repair the disk, then run again",
       }),
   },
   {
