@@ -4,7 +4,7 @@ import type { SeekableFile } from "./file_range.ts";
 import { findPathCollision, portablePathProblem } from "../core/portable_path.ts";
 import { oneLine, quote } from "../core/quote.ts";
 
-/** Why an archive is refused. */
+/** The reason why an archive is refused. */
 export type ArchiveFault = "ARCHIVE_UNSAFE" | "ARCHIVE_DAMAGED" | "ARCHIVE_LIMIT" | "ARCHIVE_FORMAT";
 
 const HINTS: Readonly<Record<ArchiveFault, string>> = {
@@ -15,15 +15,15 @@ const HINTS: Readonly<Record<ArchiveFault, string>> = {
 };
 
 /**
- * Extracted bytes up to which the ratio does not matter: what is that small is no bomb, and a short file of one
- * repeated line shrinks a hundredfold honestly.
+ * Up to this many extracted bytes, the ratio is not checked. Such a small archive is not a bomb, and an honest file of
+ * one repeated line can shrink a hundredfold.
  */
 const RATIO_FREE_BYTES = 64 * 1024 * 1024;
 
 /** A hostile name can have 65,535 characters. */
 const SHOWN_CHARACTERS = 200;
 
-/** An archive's file, and what watches over its reading. */
+/** An archive's file with the guard that checks it. */
 export interface ArchiveSource {
   readonly file: SeekableFile;
   /** Size of the archive's file. */
@@ -32,7 +32,7 @@ export interface ArchiveSource {
   readonly signal: AbortSignal;
 }
 
-/** Holds what an archive says against the limits and against the rules for paths, and words every refusal. */
+/** Checks an archive against the limits and the rules for paths, and creates the errors. */
 export class ArchiveGuard {
   readonly limits: ArchiveLimits;
   readonly #name: string;
@@ -50,7 +50,7 @@ export class ArchiveGuard {
     this.#archiveBytes = archiveBytes;
   }
 
-  /** The error to throw. @param problem completes the sentence "Cannot use models.zip: …" */
+  /** Returns the error to throw. @param problem completes the sentence "Cannot use models.zip: …" */
   fault(code: ArchiveFault, problem: string, cause?: unknown): RefusedError {
     return new RefusedError(`Cannot use ${this.#name}: ${problem}`, {
       code,
@@ -59,7 +59,7 @@ export class ArchiveGuard {
     });
   }
 
-  /** As {@link fault}, about one entry: the sentence goes on after its name. */
+  /** As {@link fault}, about one entry. `problem` follows its name. */
   entryFault(code: ArchiveFault, path: string, problem: string, cause?: unknown): RefusedError {
     return this.fault(code, `its entry ${this.quotePath(path)} ${problem}`, cause);
   }
@@ -69,12 +69,12 @@ export class ArchiveGuard {
     return quote(path.length > SHOWN_CHARACTERS ? `${path.slice(0, SHOWN_CHARACTERS)}…` : path);
   }
 
-  /** Counts a file or a folder, and checks its path by itself. */
+  /** Counts a file or a folder, and checks its path. */
   addEntry(kind: "file" | "folder", path: string): void {
     const { depthMax } = this.limits;
     (kind === "file" ? this.#files : this.#folders).push(path);
     this.checkEntryCount(this.#files.length + this.#folders.length);
-    // Counted before it is split, so that a path of a million parts costs nothing.
+    // The limit keeps the split cheap for a path of a million parts.
     const depth = path.split("/", depthMax + 1).length;
     if (depth > depthMax) {
       throw this.entryFault("ARCHIVE_LIMIT", path, `is deeper than ${depthMax} folders (limit depthMax)`);
@@ -83,7 +83,7 @@ export class ArchiveGuard {
     if (problem !== undefined) throw this.entryFault("ARCHIVE_UNSAFE", path, problem);
   }
 
-  /** Checks a number of entries, announced or counted. */
+  /** Checks a stated or counted number of entries. */
   checkEntryCount(count: number): void {
     const { entriesMax } = this.limits;
     if (count > entriesMax) {
@@ -91,7 +91,7 @@ export class ArchiveGuard {
     }
   }
 
-  /** Checks how many bytes all contents have, announced or counted. */
+  /** Checks the stated or counted size of all contents. */
   checkBytes(bytes: number): void {
     const { bytesMax, ratioMax } = this.limits;
     if (bytes > bytesMax) {
@@ -105,7 +105,7 @@ export class ArchiveGuard {
     }
   }
 
-  /** Checks all paths together, when the last was added. */
+  /** Checks that no two paths collide, after the last one was added. */
   checkCollisions(): void {
     const collision = findPathCollision(this.#files, this.#folders);
     if (collision === undefined) return;

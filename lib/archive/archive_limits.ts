@@ -1,8 +1,8 @@
-/** What an archive may be at most. Each is checked against what is really there, not against what it says. */
+/** The limits of an archive. They apply to its real content, not only to the sizes that it states. */
 export interface ArchiveLimits {
   /** Files and folders. */
   readonly entriesMax: number;
-  /** Bytes of all files together, extracted. */
+  /** The extracted size of all files together. */
   readonly bytesMax: number;
   /** Extracted bytes for each byte of the archive. */
   readonly ratioMax: number;
@@ -11,12 +11,12 @@ export interface ArchiveLimits {
 }
 
 export const ARCHIVE_LIMITS: ArchiveLimits = {
-  // As many files as a release may have; the list of them takes some 60 MB.
+  // The limit of a release. The list takes about 60 MB of memory.
   entriesMax: 200_000,
-  // Many times the largest model set known, and less than what fills a server's disk unnoticed.
+  // Many times the largest known model set, and less than a typical server disk.
   bytesMax: 64 * 1024 ** 3,
-  // Text and trees of models shrink to a twentieth; only zeros reach deflate's thousandth, and so do bombs.
+  // Text and tree models shrink to a twentieth. Only zeros, and bombs, reach deflate's maximum of a thousandth.
   ratioMax: 200,
-  // What a portable path may have at most.
+  // The limit of a portable path.
   depthMax: 32,
 };

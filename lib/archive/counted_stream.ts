@@ -1,16 +1,22 @@
-/** Bytes from a beginning on, by counted pieces. */
+/** A stream of bytes that is read by counts. */
 export interface CountedStream extends AsyncDisposable {
-  /** Fills a buffer with the next bytes. @returns how many there were; fewer where the stream ends */
+  /** Fills a buffer with the next bytes, and returns their number; fewer at the end of the stream. */
   fill(buffer: Uint8Array): Promise<number>;
-  /** The next bytes at once, fewer where the stream ends. */
+  /** Returns the next bytes; fewer at the end of the stream. */
   bytes(count: number): Promise<Uint8Array>;
-  /** The next bytes, piece by piece, fewer where the stream ends. Those that are not taken come with the next call. */
+  /**
+   * Yields the next bytes in pieces; fewer at the end of the stream. Bytes that the caller does not read come with the
+   * next call.
+   */
   take(count: number): AsyncGenerator<Uint8Array>;
-  /** Passes over bytes. @returns how many there were */
+  /** Skips bytes, and returns their number; fewer at the end of the stream. */
   skip(count: number): Promise<number>;
 }
 
-/** Reads pieces, each valid until the next is asked for, by other counts. Ends them when it is disposed of. */
+/**
+ * Returns a stream over pieces, each of which is valid until the next one is requested. Disposing of it ends the
+ * pieces.
+ */
 export function countedStream(pieces: AsyncIterable<Uint8Array>): CountedStream {
   const iterator = pieces[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);

@@ -1,13 +1,13 @@
-/** A file that is read at any place. */
+/** A file with random access. */
 export type SeekableFile = Pick<Deno.FsFile, "read" | "readSync" | "seekSync" | "close">;
 
-/** Where bytes stand in a file. */
+/** A range of a file. */
 export interface FileRange {
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** Returns a part of a file as a file of its own, which closes the whole one. */
+/** Returns a range of a file as a file. Closing it closes the original file. */
 export function fileRange(file: SeekableFile, { offset, bytes }: FileRange): SeekableFile {
   let at = 0;
   const room = (buffer: Uint8Array) => buffer.subarray(0, Math.max(bytes - at, 0));

@@ -1,7 +1,7 @@
 import { decodeUtf8 } from "../core/decode_utf8.ts";
 import { quote } from "../core/quote.ts";
 
-/** Archives and compressions that are not read, by their first bytes. Sources: the formats' own descriptions. */
+/** Unsupported archive and compression formats by their first bytes. Sources: the specifications of the formats. */
 const FORMATS: readonly { readonly name: string; readonly beginning: RegExp }[] = [
   { name: "compressed by xz", beginning: /^\xfd7zXZ\0/ },
   { name: "compressed by bzip2", beginning: /^BZh[1-9](?:1AY&SY|.rE8P)/s },
@@ -25,10 +25,10 @@ const SHOWN_BYTES = 8;
 const TEXT_BYTES = SHOWN_CHARACTERS * 4;
 
 /**
- * Returns the description of a file that is not an archive, as the end of "Cannot use models.zip: ": a format by its
- * name, a text by its beginning, other data by its first bytes in hexadecimal.
+ * Returns the description of a file that is not a supported archive, as the end of "Cannot use models.zip: ". It names
+ * a known format, and otherwise shows the beginning of a text or the first bytes in hexadecimal.
  *
- * @param head the first bytes, at least 100 where there are so many
+ * @param head the first bytes, at least 100 if the file has them
  */
 export function describeOther(head: Uint8Array): string {
   if (head.length === 0) return "it is empty";
@@ -39,10 +39,10 @@ export function describeOther(head: Uint8Array): string {
   const beginning = text === undefined
     ? `the bytes ${Array.from(head.subarray(0, SHOWN_BYTES), hex).join(" ")}`
     : quote(text);
-  return `it is no ZIP, tar, tar.gz or tar.zst: it begins with ${beginning}`;
+  return `it is not a ZIP, tar, tar.gz or tar.zst: it begins with ${beginning}`;
 }
 
-/** Text is UTF-8 without control characters, but for those that lay it out. */
+/** Returns the beginning of a text: UTF-8 without control characters other than white space. */
 function beginningOfText(head: Uint8Array): string | undefined {
   // The last character may be cut.
   const text = [0, 1, 2, 3].map((cut) =>
@@ -61,17 +61,17 @@ function hex(byte: number): string {
 
 export const ZSTD_MAGIC = 0xfd2fb528;
 
-/** The first of 16 magics of frames that readers pass over. */
+/** The first of the 16 magic numbers of skippable frames. */
 const SKIPPED_MAGIC = 0x184d2a50;
 
-/** Whether data begins as zstd does: with a frame, or with one that is passed over, as pzstd writes. */
+/** Returns whether data begins with a zstd frame, or with a skippable frame, which pzstd writes. */
 export function isZstd(head: Uint8Array): boolean {
   if (head.length < 4) return false;
   const magic = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
   return magic === ZSTD_MAGIC || isSkippedFrame(magic);
 }
 
-/** Whether readers pass over a frame with this magic. */
+/** Returns whether a magic number is that of a skippable frame. */
 export function isSkippedFrame(magic: number): boolean {
   return magic >>> 4 === SKIPPED_MAGIC >>> 4;
 }

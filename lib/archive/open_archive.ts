@@ -9,15 +9,16 @@ import { readAt } from "../core/read_at.ts";
 import type { Archive, TarFormat } from "./types.ts";
 
 /**
- * Opens a ZIP, tar, tar.gz or tar.zst, known by its content, not by its name. Its whole structure is checked at once: a
- * path that leads out, a link (but for hard links to files of the same tar), a device, two entries of one name, headers
- * that disagree, bytes that belong to nothing, an archive beyond the limits. A compressed tar is decompressed once for
- * that, and again when it is read. Holds the file open until it is disposed of. Needs read permission.
+ * Returns an open ZIP, tar, tar.gz or tar.zst. The content decides the format, not the name. The whole structure is
+ * checked first. Refused are paths that leave the archive, links (except hard links to files of the same tar), devices,
+ * two entries of one name, contradictory headers, bytes that belong to no entry, and archives beyond the limits. A
+ * compressed tar is decompressed for the check, and again for reading. The file stays open until the archive is
+ * disposed of. Needs read permission.
  *
  * @param name for messages
- * @param range which part of the file is the archive; without it, all of the file
- * @throws {RefusedError} code `ARCHIVE_UNSAFE` (an attack, or what looks like one), `ARCHIVE_DAMAGED` (truncated,
- * checksum), `ARCHIVE_LIMIT` or `ARCHIVE_FORMAT` (no archive, or of a format that is not read)
+ * @param range the part of the file that is the archive. Default: all of it
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE` (an attack, or a file that looks like one), `ARCHIVE_DAMAGED`
+ * (truncated, checksum), `ARCHIVE_LIMIT` or `ARCHIVE_FORMAT` (not an archive, or of an unsupported format)
  */
 export async function openArchive(
   context: Pick<Context, "fs" | "signal">,
@@ -36,7 +37,7 @@ export async function openArchive(
     if (startsWith(head, GZIP)) return await openTar(source, "tar.gz");
     if (isTarHeader(head)) return await openTar(source, "tar");
     if (isZstd(head)) return await openTar(source, "tar.zst");
-    // The end is what readers of ZIP look for: something may stand before the first entry, and is then refused.
+    // Readers of ZIP search its end record. Bytes before the first entry do not hide it; they are refused later.
     const isZip = startsWith(head, LOCAL_HEADER) || startsWith(head, ZIP_END) ||
       findEndOfZip(file, bytes).kind === "found";
     if (isZip) return await openZip(source);
@@ -47,7 +48,7 @@ export async function openArchive(
   }
 }
 
-/** Loaded when needed, as node:zlib, which they use, costs every start 30 ms. */
+/** The readers are loaded on demand, because node:zlib would cost every start 30 ms. */
 async function openZip(source: ArchiveSource): Promise<Archive> {
   return (await import("./zip_reader.ts")).openZip(source);
 }

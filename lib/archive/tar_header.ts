@@ -8,30 +8,33 @@ export const TAR_BLOCK_BYTES = 512;
 /** One header block. */
 export interface TarHeader {
   readonly name: string;
-  /** Bytes of contents after the header. */
+  /** The size of the contents after the header. */
   readonly bytes: number;
-  /** The type, one character: `0` a file, `5` a folder. Before POSIX it was a NUL, and a folder ended with a slash. */
+  /**
+   * The type, one character: `0` a file, `5` a folder. In older tars it is NUL, and a folder's name ends with a slash.
+   */
   readonly type: string;
-  /** The header's own bytes. */
+  /** The header's bytes. */
   readonly block: Uint8Array;
 }
 
 const CHECKSUM = { from: 148, to: 156 };
 
-/** Whether a block's checksum is right: nothing else is the same in every kind of tar. */
+/** Returns whether a block's checksum is right. Nothing else is common to all dialects of tar. */
 export function isTarHeader(block: Uint8Array): boolean {
   if (block.length !== TAR_BLOCK_BYTES) return false;
   const written = octal(block.subarray(CHECKSUM.from, CHECKSUM.to));
   let sum = 0;
-  // The checksum counts itself as spaces.
+  // The checksum field counts as spaces.
   for (const [at, byte] of block.entries()) sum += at >= CHECKSUM.from && at < CHECKSUM.to ? 0x20 : byte;
   return written === sum;
 }
 
 /**
- * Reads a block whose checksum is right.
+ * Returns the parsed header of a block whose checksum is right.
  *
- * @throws {RefusedError} code `ARCHIVE_UNSAFE` for an empty name, and for bytes that only some readers take for a prefix
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE` for an empty name, and for bytes that only some readers interpret as a
+ * prefix
  */
 export function parseTarHeader(block: Uint8Array, guard: ArchiveGuard): TarHeader {
   const name = textField(block.subarray(0, 100), guard);
@@ -39,15 +42,15 @@ export function parseTarHeader(block: Uint8Array, guard: ArchiveGuard): TarHeade
   const path = prefix === "" ? name : `${prefix}/${name}`;
   if (name === "") throw guard.entryFault("ARCHIVE_UNSAFE", path, "has no name of its own");
   const size = block.subarray(124, 136);
-  // GNU tar leaves out the size of a volume's label.
+  // GNU tar omits the size of a volume label.
   const isLeftOut = block[156] === LABEL && size.every((byte) => byte === 0);
   const bytes = isLeftOut ? 0 : sizeField(size);
-  if (bytes === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", path, "has a size that is no number");
+  if (bytes === undefined) throw guard.entryFault("ARCHIVE_UNSAFE", path, "has a size that is not a number");
   return { name: path, bytes, type: String.fromCharCode(block[156] ?? 0), block };
 }
 
 /**
- * Returns what a link's header names as its target, up to 100 bytes of it.
+ * Returns the target in a link's header, up to 100 bytes.
  *
  * @throws {RefusedError} code `ARCHIVE_UNSAFE`
  */
@@ -59,20 +62,20 @@ const PREFIX = { from: 345, to: 500 };
 const POSIX_MAGIC = "ustar\0";
 const GNU_MAGIC = "ustar  \0";
 
-/** Returns which rules a header follows, by its magic. */
+/** Returns the dialect of a header by its magic. */
 export function tarDialect(block: Uint8Array): "posix" | "gnu" | "older" {
   const magic = new TextDecoder("latin1").decode(block.subarray(257, 265));
   if (magic.startsWith(POSIX_MAGIC)) return "posix";
   return magic === GNU_MAGIC ? "gnu" : "older";
 }
 
-/** GNU's type of a volume's label: `V`. */
+/** GNU's type of a volume label: `V`. */
 const LABEL = 0x56;
 
 /** GNU's type of a sparse file: `S`. */
 const SPARSE = 0x53;
 
-/** What GNU tar keeps in the place of the prefix: the numbers that incremental archives and parts of volumes need. */
+/** GNU tar stores numbers for incremental archives and multi-volume files in place of the prefix. */
 const GNU_NUMBERS = [
   { from: 345, to: 357 }, // atime
   { from: 357, to: 369 }, // ctime
@@ -81,14 +84,14 @@ const GNU_NUMBERS = [
 ];
 
 /**
- * What stands before the name. Some readers take the bytes in its place for a prefix whatever the magic says, others
- * never do: where the header is not a POSIX one, only GNU's numbers may stand there.
+ * Returns the prefix of the name. Some readers interpret these bytes as a prefix whatever the magic is, others never.
+ * In a header that is not POSIX, only GNU's numbers are allowed.
  */
 function prefixOf(block: Uint8Array, name: string, guard: ArchiveGuard): string {
   const field = block.subarray(PREFIX.from, PREFIX.to);
   const dialect = tarDialect(block);
   if (dialect === "posix") return textField(field, guard);
-  // Its map of holes stands there.
+  // The map of holes is stored here.
   if (dialect === "gnu" && block[156] === SPARSE) return "";
   const rest = field.slice();
   for (const { from, to } of dialect === "gnu" ? GNU_NUMBERS : []) {
@@ -114,7 +117,10 @@ function textField(field: Uint8Array, guard: ArchiveGuard): string {
   return text;
 }
 
-/** Reads octal digits, or GNU's big-endian binary with the first bit set; `undefined` where it is neither. */
+/**
+ * Returns the number in a field of octal digits, or in GNU's big-endian binary with the first bit set; `undefined` if
+ * it is neither.
+ */
 export function sizeField(field: Uint8Array): number | undefined {
   if (field[0] !== 0x80) return octal(field);
   let value = 0;

@@ -13,10 +13,13 @@ import { NO_RECORDS, parsePaxRecords, type PaxRecords } from "./tar_pax.ts";
 import { fillHoles, readOldSparseMap, readPaxSparseMap, type SparseMap } from "./tar_sparse.ts";
 import type { TarStream } from "./tar_stream.ts";
 
-/** Extended attributes have up to 64 KiB each on Linux, and bsdtar writes each twice; names and times are short. */
+/** On Linux, an extended attribute has up to 64 KiB, and bsdtar writes each twice. Names and times are short. */
 const EXTENDED_BYTES_MAX = 1024 * 1024;
 
-/** From this size on, eight octal digits do not hold it and a pax header may say it alone (POSIX: 8 GiB). */
+/**
+ * From this size on (8 GiB), the octal field of the header is too short, and only a pax header may have the size
+ * (POSIX).
+ */
 const OCTAL_SIZE_LIMIT = 8 ** 11;
 
 const LINK = "1";
@@ -29,22 +32,22 @@ const UNSAFE_TYPES: Readonly<Record<string, string>> = {
   "M": "the rest of a file of another volume",
 };
 
-/** A file, a folder or a hard link where it stands in a tar. */
+/** A file, a folder or a hard link of a tar. */
 export type TarMember =
   | {
     readonly kind: "file";
     readonly path: string;
     readonly bytes: number;
-    /** Where the contents stand in the archive, if all of them do and nothing compresses it. */
+    /** The range of the contents in the archive, if they are neither compressed nor sparse. */
     readonly place: { readonly offset: number; readonly bytes: number } | undefined;
-    /** Can be taken until the next member is asked for. */
+    /** Readable until the next member is requested. */
     readonly content: AsyncIterable<Uint8Array>;
   }
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "link"; readonly path: string; readonly target: string };
 
 /**
- * Reads the members of a tar in their order, up to its end.
+ * Yields the members of a tar in their order, up to its end.
  *
  * @throws {RefusedError} code `ARCHIVE_UNSAFE`, `ARCHIVE_DAMAGED` or `ARCHIVE_LIMIT`
  */
@@ -67,7 +70,7 @@ export async function* readMembers(stream: TarStream, guard: ArchiveGuard): Asyn
   await expectZeros(stream, guard);
 }
 
-/** Reads the map of a sparse file; the stream is at the stored bytes then. */
+/** Returns the contents of a member. Of a sparse file, it reads the map first. */
 async function openContent(
   stream: TarStream,
   { type, block, extended, bytes: headerBytes }: DescribedHeader,
@@ -84,9 +87,9 @@ async function openContent(
   return new TarContent(stream, path, storedBytes, map, guard);
 }
 
-/** The contents of a member, read once. */
+/** The contents of a member. They can be read once. */
 class TarContent implements AsyncIterable<Uint8Array> {
-  /** Of the file, holes included. */
+  /** The size of the file, with its holes. */
   readonly bytes: number;
   readonly place: { readonly offset: number; readonly bytes: number } | undefined;
   readonly #stream: TarStream;
@@ -129,7 +132,7 @@ class TarContent implements AsyncIterable<Uint8Array> {
     if (missing > 0) throw this.#truncated();
   }
 
-  /** Passes over what was not taken, and over what fills the last block. */
+  /** Skips the unread rest and the padding of the last block. */
   async skipRest(): Promise<void> {
     const count = this.#left + this.#padding;
     if (await this.#stream.skip(count) < count) throw this.#truncated();
@@ -144,19 +147,19 @@ class TarContent implements AsyncIterable<Uint8Array> {
   }
 }
 
-/** A header and what the headers before it say of it. */
+/** A header, with the information of the headers before it. */
 interface DescribedHeader extends TarHeader {
   readonly extended: PaxRecords;
   readonly longName: string | undefined;
   readonly longTarget: string | undefined;
 }
 
-/** Reads the next header that stands for something by itself; `undefined` at the end of the tar. */
+/** Returns the next header of a member, with the headers that describe it; `undefined` at the end of the tar. */
 async function readDescribedHeader(
   stream: TarStream,
   guard: ArchiveGuard,
 ): Promise<DescribedHeader | undefined> {
-  /** The headers before it by their types; each may be there once. */
+  /** The headers before it by their types. Each type is allowed once. */
   const before = new Map<string, Uint8Array>();
   for (;;) {
     const header = await readHeader(stream, guard);
@@ -177,7 +180,7 @@ async function readDescribedHeader(
 /** pax records, GNU's long name and GNU's long target of a link. */
 const DESCRIPTIONS = ["x", "L", "K"];
 
-/** pax records of all entries, and a volume's label. */
+/** Global pax records and a volume label. */
 const FOR_ALL = ["g", "V"];
 
 function describe(
@@ -220,14 +223,14 @@ async function readExtended(stream: TarStream, header: TarHeader, guard: Archive
   return bytes.subarray(0, header.bytes);
 }
 
-/** GNU's long name or target: text, and a NUL behind it. */
+/** Returns GNU's long name or target: text with a trailing NUL. */
 function parseLongText(content: Uint8Array, guard: ArchiveGuard): string {
   const name = decodeUtf8(content.at(-1) === 0 ? content.subarray(0, -1) : content);
   if (name === undefined) throw guard.fault("ARCHIVE_UNSAFE", "it has a long name that is not UTF-8");
   return name;
 }
 
-/** A global header may say what it likes (`git archive` writes the commit), but not name files or size them. */
+/** A global header may contain comments (`git archive` writes the commit), but neither names nor sizes of files. */
 function expectNoOverride(content: Uint8Array, guard: ArchiveGuard): void {
   const { path, bytes, linkPath, sparse } = parsePaxRecords(content, guard);
   if ([path, bytes, linkPath, sparse].some((value) => value !== undefined)) {
@@ -265,13 +268,13 @@ function checkMember(header: DescribedHeader, guard: ArchiveGuard): CheckedHeade
     throw unsafe(`is ${UNSAFE_TYPES[type] ?? `of type ${quote(type)}`}, neither a file nor a folder`);
   }
   if (extended.sparse !== undefined && type !== "0") throw unsafe("is sparse, and is not a file");
-  // Readers that go by the magic would take the map for contents, or the contents for headers.
+  // Readers that trust the magic would read the map as contents, or the contents as headers.
   const dialect = tarDialect(header.block);
   if (type === "S" && dialect !== "gnu" || extended.sparse !== undefined && dialect !== "posix") {
     throw unsafe("is sparse in a way that its header does not know");
   }
   const bytes = extended.bytes ?? header.bytes;
-  // A reader that knows only one of the two would take contents for headers.
+  // A reader that knows only one of the sizes would read contents as headers.
   if (bytes !== header.bytes && bytes < OCTAL_SIZE_LIMIT) {
     throw unsafe(`has two sizes, ${header.bytes} and ${bytes}`);
   }
@@ -294,7 +297,7 @@ function withoutDot(name: string): string {
   return name.startsWith("./") ? name.slice(2) : name;
 }
 
-/** GNU tar gives a sparse file a second name, for readers that do not know about sparse files. */
+/** GNU tar gives a sparse file a second name, for readers without support for sparse files. */
 function isSparseName(path: string, name: string): boolean {
   return path === name || path.replace(/(?<=^|\/)GNUSparseFile\.\d+\/(?=[^/]*$)/, "") === name;
 }
@@ -317,10 +320,10 @@ function targetOf(
   return target ?? linkTarget(block, guard);
 }
 
-/** Before POSIX, a file had no type, and a folder only the slash. */
+/** In tars older than POSIX, a file has no type, and a folder only its trailing slash. */
 function oldType({ name, longName }: DescribedHeader, fullName: string, guard: ArchiveGuard): "0" | "5" {
   const isFolder = fullName.endsWith("/");
-  // A long name is cut off in the header, where its slash would be.
+  // The header truncates a long name, and loses its slash.
   if (longName === undefined && name.endsWith("/") !== isFolder) {
     throw guard.entryFault("ARCHIVE_UNSAFE", fullName, "is a file by one name and a folder by the other");
   }
@@ -331,7 +334,7 @@ function paddingAfter(bytes: number): number {
   return (TAR_BLOCK_BYTES - bytes % TAR_BLOCK_BYTES) % TAR_BLOCK_BYTES;
 }
 
-/** A tar ends with two blocks of zeros, and with more of them up to the size of a tape's record. */
+/** A tar ends with at least two blocks of zeros, up to the size of a tape's record. */
 async function expectZeros(stream: TarStream, guard: ArchiveGuard): Promise<void> {
   let zeros = 0;
   for await (const piece of stream.take(Infinity)) {

@@ -3,13 +3,13 @@ import { decodeUtf8 } from "../core/decode_utf8.ts";
 
 // Layout: POSIX.1-2017, pax, "pax Extended Header"; GNU tar manual, "PAX Format, Version 1.0" (of sparse files).
 
-/** What a pax header may change of the entry that follows it. */
+/** The fields of the next entry that a pax header may change. */
 export interface PaxRecords {
   readonly path: string | undefined;
   readonly bytes: number | undefined;
   /** The target of a link. */
   readonly linkPath: string | undefined;
-  /** Of a sparse file whose map stands before its contents: its real name and size. */
+  /** The real name and size of a sparse file whose map is stored before its contents. */
   readonly sparse: { readonly name: string; readonly bytes: number } | undefined;
 }
 
@@ -21,8 +21,9 @@ export const NO_RECORDS: PaxRecords = {
 };
 
 /**
- * Reads the records of a pax header: `<length> <key>=<value>\n`, the length counting all of the record. What changes
- * neither name nor contents (times, owners, extended attributes) is passed over, and may be binary.
+ * Returns the records of a pax header: `<length> <key>=<value>` and a line feed, where the length counts the whole
+ * record. Records that change neither name nor contents (times, owners, extended attributes) are ignored and may be
+ * binary.
  *
  * @throws {RefusedError} code `ARCHIVE_DAMAGED` or `ARCHIVE_UNSAFE`
  */
@@ -49,7 +50,10 @@ export function parsePaxRecords(content: Uint8Array, guard: ArchiveGuard): PaxRe
 
 const UTF8_CHARSET = "ISO-IR 10646 2000 UTF-8";
 
-/** `BINARY`: the names are the file system's bytes, as bsdtar writes them without a locale. They have to be UTF-8, too. */
+/**
+ * `BINARY`: the names are the bytes of the file system, which bsdtar writes without a locale. They have to be UTF-8,
+ * too.
+ */
 const CHARSETS = [UTF8_CHARSET, "BINARY"];
 
 const SPARSE_PREFIX = "GNU.sparse.";
@@ -57,7 +61,7 @@ const SPARSE_PREFIX = "GNU.sparse.";
 /** The records of version 1.0, which bsdtar and GNU tar write. */
 const SPARSE_KEYS = ["major", "minor", "name", "realsize"].map((key) => SPARSE_PREFIX + key);
 
-/** Version 0.0 repeats these for each piece of a file; {@link parseSparse} refuses it. */
+/** Version 0.0 repeats these for each part of a file. {@link parseSparse} refuses it. */
 const REPEATED_SPARSE = ["offset", "numbytes"].map((key) => SPARSE_PREFIX + key);
 
 function parseSparse(
@@ -70,7 +74,7 @@ function parseSparse(
   const bytes = parseSize(size, guard);
   const isKnown = major === "1" && minor === "0" && keys.length === SPARSE_KEYS.length;
   if (isKnown && name !== undefined && bytes !== undefined) return { name, bytes };
-  // The older versions spread their map over the header, where readers disagree about it.
+  // Older versions store their map in the header, where readers disagree about it.
   throw guard.fault(
     "ARCHIVE_UNSAFE",
     "it has a sparse file that is not of version 1.0 (GNU tar: --sparse-version=1.0)",
@@ -81,7 +85,7 @@ function parseSize(size: string | undefined, guard: ArchiveGuard): number | unde
   if (size === undefined) return undefined;
   const bytes = /^(0|[1-9]\d{0,15})$/.test(size) ? Number(size) : NaN;
   if (Number.isSafeInteger(bytes)) return bytes;
-  throw guard.fault("ARCHIVE_UNSAFE", "it has a pax header with a size that is no number");
+  throw guard.fault("ARCHIVE_UNSAFE", "it has a pax header with a size that is not a number");
 }
 
 function takeRecords(content: Uint8Array, guard: ArchiveGuard): Map<string, Uint8Array> {
@@ -91,7 +95,7 @@ function takeRecords(content: Uint8Array, guard: ArchiveGuard): Map<string, Uint
     if (record === undefined) throw guard.fault("ARCHIVE_DAMAGED", "it has a pax header that cannot be read");
     const { key, value, length } = record;
     if (records.has(key) && !REPEATED_SPARSE.includes(key)) {
-      throw guard.fault("ARCHIVE_UNSAFE", `it has a pax header that says ${key} twice`);
+      throw guard.fault("ARCHIVE_UNSAFE", `it has a pax header with ${key} twice`);
     }
     records.set(key, value);
     rest = rest.subarray(length);
@@ -99,7 +103,7 @@ function takeRecords(content: Uint8Array, guard: ArchiveGuard): Map<string, Uint
   return records;
 }
 
-/** The digits of a record's length; a header is never a gigabyte. */
+/** The digits of a record's length. No header has a gigabyte. */
 const LENGTH_DIGITS_MAX = 9;
 
 const EQUALS = 0x3d;
@@ -118,5 +122,5 @@ function takeRecord(
   return { key: LATIN1.decode(record.subarray(0, equals)), value: record.subarray(equals + 1), length };
 }
 
-/** Keys are ASCII, but for the names of extended attributes, which may be any bytes. */
+/** Keys are ASCII. Only the names of extended attributes may be any bytes. */
 const LATIN1 = new TextDecoder("latin1");

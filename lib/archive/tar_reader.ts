@@ -12,7 +12,7 @@ const STREAMS: Readonly<Record<TarFormat, (source: ArchiveSource) => TarStream>>
 
 const COMPRESSORS = { "tar.gz": "gzip", "tar.zst": "zstd" } as const;
 
-/** Opens a tar by reading it once from its beginning to its end. */
+/** Returns an open tar, after reading it once from beginning to end. */
 export async function openTar(source: ArchiveSource, format: TarFormat): Promise<Archive> {
   const { guard } = source;
   const open = STREAMS[format];
@@ -32,7 +32,7 @@ export async function openTar(source: ArchiveSource, format: TarFormat): Promise
       ? files.add({ path: member.path, bytes: member.bytes })
       : files.addLink(member.path, member.target);
     entries.push(entry);
-    // A link counts as another copy: that is what it becomes.
+    // A link counts as another copy, because it is extracted as one.
     bytes += entry.bytes;
     guard.checkBytes(bytes);
   }
@@ -49,7 +49,7 @@ export async function openTar(source: ArchiveSource, format: TarFormat): Promise
   };
 }
 
-/** Any file can be compressed. */
+/** Checks that the decompressed content is a tar: any file can be compressed. */
 async function expectTar(
   source: ArchiveSource,
   open: (source: ArchiveSource) => TarStream,
@@ -58,13 +58,13 @@ async function expectTar(
   await using stream = open(source);
   const block = await stream.bytes(TAR_BLOCK_BYTES);
   const isTar = isTarHeader(block) || block.length === TAR_BLOCK_BYTES && block.every((byte) => byte === 0);
-  if (!isTar) throw source.guard.fault("ARCHIVE_FORMAT", `it is ${compressor}, and holds no tar`);
+  if (!isTar) throw source.guard.fault("ARCHIVE_FORMAT", `it is ${compressor} without a tar inside`);
 }
 
-/** The files of a tar in their order, each with the hard links to it. */
+/** The files of a tar in their order, each with its hard links. */
 class LinkedFiles {
   readonly #guard: ArchiveGuard;
-  /** Each file, then its links. */
+  /** Each group is a file followed by its links. */
   readonly groups: ArchiveEntry[][] = [];
   readonly #groupOf = new Map<string, ArchiveEntry[]>();
 
@@ -109,7 +109,7 @@ async function* readFiles(
     if (member.kind !== "file") continue;
     const group = groups[index++] ?? [];
     if (group[0]?.path !== member.path || group[0].bytes !== member.bytes) {
-      throw source.guard.fault("ARCHIVE_DAMAGED", "it changed while it was read");
+      throw source.guard.fault("ARCHIVE_DAMAGED", "it changed during the read");
     }
     const [entry, ...links] = group.filter(wants);
     if (entry !== undefined) yield { entry, links, place: member.place, content: member.content };

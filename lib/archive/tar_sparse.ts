@@ -4,32 +4,32 @@ import type { TarStream } from "./tar_stream.ts";
 
 // Layouts: GNU tar manual, "Storing Sparse Files": "Old GNU Format" and "PAX Format, Version 1.0".
 
-/** A part of a sparse file that is in the archive; what lies between the parts is zeros. */
+/** A stored part of a sparse file. The gaps between the parts are zeros. */
 interface SparsePart {
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** Where the stored bytes of a sparse file belong. */
+/** The map of a sparse file's stored parts. */
 export interface SparseMap {
   readonly parts: readonly SparsePart[];
-  /** Size of the file. */
+  /** The size of the file. */
   readonly bytes: number;
 }
 
-/** More parts are no model but a disk image; so many take about 2 MB of memory. */
+/** A file with more parts is a disk image instead of a model. These take about 2 MB of memory. */
 const PARTS_MAX = 65_536;
 
-/** Old GNU headers hold four parts, and each block behind them 21 more. */
+/** Old GNU headers hold four parts, and each following block 21 more. */
 const OLD_PARTS = { inHeader: { from: 386, to: 482 }, inBlock: { from: 0, to: 504 } };
 const OLD_PART_BYTES = 24;
 const OLD_OFFSET = { from: 369, to: 381 };
 const OLD_REAL_SIZE = { from: 483, to: 495 };
 
 /**
- * Reads the map of a sparse file as GNU tar writes it by default: in the header and in blocks that follow it.
+ * Returns the map of a sparse file in GNU tar's default format: in the header and the blocks after it.
  *
- * @param storedBytes how many bytes of the file the archive says to hold
+ * @param storedBytes the stated number of stored bytes
  * @throws {RefusedError} code `ARCHIVE_UNSAFE` or `ARCHIVE_DAMAGED`
  */
 export async function readOldSparseMap(
@@ -47,7 +47,7 @@ export async function readOldSparseMap(
   for (let current = block;; ({ from, to } = OLD_PARTS.inBlock)) {
     const found = oldParts(current.subarray(from, to));
     const isExtended = current[to] !== 0;
-    // GNU tar stops at the first place that is not used, other readers go on.
+    // GNU tar stops at the first unused slot, other readers continue.
     const isFull = found?.length === (to - from) / OLD_PART_BYTES;
     if (found === undefined || isExtended && !isFull) throw unreadable(path, guard);
     addParts(parts, found, path, guard);
@@ -56,7 +56,7 @@ export async function readOldSparseMap(
   }
 }
 
-/** Returns the parts up to the first unused place; `undefined` if something stands behind it, or is no number. */
+/** Returns the parts up to the first unused slot; `undefined` if a later slot is used, or a field is not a number. */
 function oldParts(field: Uint8Array): SparsePart[] | undefined {
   const parts: SparsePart[] = [];
   for (let at = 0; at < field.length; at += OLD_PART_BYTES) {
@@ -70,11 +70,11 @@ function oldParts(field: Uint8Array): SparsePart[] | undefined {
 }
 
 /**
- * Reads the map of a sparse file as bsdtar and `tar --format=pax` write it: as lines before the contents, in whole
+ * Returns the map of a sparse file in the format of bsdtar and `tar --format=pax`: lines before the contents, padded to
  * blocks.
  *
- * @param memberBytes size of the map and the contents together
- * @returns the map, and how many bytes are left of the member behind it
+ * @param memberBytes the size of map and contents together
+ * @returns the map, and the number of bytes of the member after it
  * @throws {RefusedError} code `ARCHIVE_UNSAFE` or `ARCHIVE_DAMAGED`
  */
 export async function readPaxSparseMap(
@@ -93,12 +93,12 @@ export async function readPaxSparseMap(
   return { map: checkMap({ parts, bytes: sparse.bytes }, storedBytes, path, guard), storedBytes };
 }
 
-/** No number of a file has more digits. */
+/** No size or offset has more digits. */
 const DIGITS_MAX = 16;
 
 const NEWLINE = 0x0a;
 
-/** The numbers of a map, one a line. */
+/** Yields the numbers of a map, one per line. */
 class MapLines {
   readonly #stream: TarStream;
   readonly #path: string;
@@ -128,7 +128,7 @@ class MapLines {
     return value;
   }
 
-  /** @returns how many bytes follow the map's last block */
+  /** @returns the number of bytes after the map's last block */
   end(): number {
     if (this.#block.some((byte) => byte !== 0)) throw unreadable(this.#path, this.#guard);
     return this.#left;
@@ -158,8 +158,8 @@ function addParts(
 }
 
 /**
- * Lets pass what every reader reads the same: parts in their order that do not overlap, that end where the file does,
- * that are all the stored bytes, and that end with a block but for the last (GNU tar begins each with a block).
+ * Returns the map if every reader interprets it in the same way: the parts are ordered, do not overlap, end at the end
+ * of the file, add up to the stored bytes, and all but the last end at a block (GNU tar begins each at a block).
  */
 function checkMap(map: SparseMap, storedBytes: number, path: string, guard: ArchiveGuard): SparseMap {
   const { parts, bytes } = map;
@@ -167,14 +167,14 @@ function checkMap(map: SparseMap, storedBytes: number, path: string, guard: Arch
   let end = 0;
   let stored = 0;
   for (const [index, part] of parts.entries()) {
-    // An empty part marks the end of the file, and bsdtar's begins a file that is one hole.
+    // An empty part marks the end of the file. In bsdtar's format it also begins a file that is one hole.
     const isMisplaced = part.bytes === 0 && index > 0 && index < parts.length - 1;
     const isCut = part.bytes % TAR_BLOCK_BYTES !== 0 && index !== lastIndex;
     if (part.offset < end || isMisplaced || isCut) throw unreadable(path, guard);
     end = part.offset + part.bytes;
     stored += part.bytes;
   }
-  // GNU tar goes by where the last part ends, others by the size.
+  // GNU tar uses the end of the last part, other readers the size.
   if (end !== bytes || stored !== storedBytes) throw unreadable(path, guard);
   return map;
 }
@@ -187,13 +187,13 @@ function tooManyParts(path: string, guard: ArchiveGuard): Error {
   return guard.entryFault("ARCHIVE_LIMIT", path, `is a sparse file of more than ${PARTS_MAX} parts`);
 }
 
-/** Zeros are handed out in pieces of this size. */
+/** The size of the pieces of zeros. */
 const ZEROS_BYTES = 256 * 1024;
 
 /**
- * Returns the contents of a sparse file, holes filled with zeros.
+ * Yields the contents of a sparse file, with zeros for the holes.
  *
- * @param take the next stored bytes; fewer where the archive ends
+ * @param take yields the next stored bytes; fewer at the end of the archive
  */
 export async function* fillHoles(
   { parts, bytes }: SparseMap,

@@ -6,16 +6,16 @@ import { type CountedStream, countedStream } from "./counted_stream.ts";
 import { zstdPieces, ZstdProblem } from "./zstd_pieces.ts";
 import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
-/** The bytes of a tar from its beginning, by counted pieces. */
+/** The bytes of a tar, read by counts from its beginning. */
 export interface TarStream extends Omit<CountedStream, "fill"> {
-  /** Where the next bytes stand in the file; `undefined` where they are decompressed. */
+  /** The offset of the next bytes in the file; `undefined` if they are decompressed. */
   readonly offset: number | undefined;
 }
 
-/** Small files and their headers lie close together. */
+/** Small files and their headers are close together. */
 const WINDOW_BYTES = 16 * 1024;
 
-/** Reads a tar that is a file by itself; what is passed over is not read. */
+/** Returns the stream of an uncompressed tar. Skipped bytes are not read. */
 export function fileStream({ file, bytes, signal }: ArchiveSource): TarStream {
   let at = 0;
   const window = new FileWindow(file, WINDOW_BYTES);
@@ -45,12 +45,12 @@ export function fileStream({ file, bytes, signal }: ArchiveSource): TarStream {
   };
 }
 
-/** Reads a tar out of gzip, of one member or of several. Counts what comes out against the limits. */
+/** Returns the stream of a tar in gzip, of one or several members. The decompressed bytes count against the limits. */
 export function gunzipStream(source: ArchiveSource): TarStream {
   return decompressed(source, gunzipped(source));
 }
 
-/** As {@link gunzipStream}, out of zstd. */
+/** As {@link gunzipStream}, for zstd. */
 export function unzstdStream(source: ArchiveSource): TarStream {
   return decompressed(source, unzstded(source));
 }
@@ -76,7 +76,7 @@ async function* gunzipped({ file, bytes, guard, signal }: ArchiveSource): AsyncG
     if (!isDataError(error)) throw error;
     throw guard.fault("ARCHIVE_DAMAGED", `it cannot be decompressed: ${error.message}`, error);
   }
-  // The engine stops without a word at a zero byte behind a member.
+  // The engine stops silently at a zero byte after a member.
   if (engine.bytesWritten !== bytes) {
     throw guard.fault("ARCHIVE_UNSAFE", `${bytes - engine.bytesWritten} bytes follow its end`);
   }

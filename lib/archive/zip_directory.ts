@@ -33,13 +33,13 @@ const UNSAFE_TYPES: Readonly<Record<number, string>> = {
 
 const HOST_DOS = 0;
 
-/** The directory is read through this much, local headers through {@link LOCAL_WINDOW_BYTES}. */
+/** The read size for the directory. Local headers use {@link LOCAL_WINDOW_BYTES}. */
 const CENTRAL_WINDOW_BYTES = 256 * 1024;
 
-/** A header is some 100 bytes; small files and their headers lie close together. */
+/** A header has about 100 bytes, and small files and their headers are close together. */
 const LOCAL_WINDOW_BYTES = 4096;
 
-/** An entry as both of its headers say. */
+/** An entry about which both of its headers agree. */
 export interface ZipMember {
   readonly kind: "file" | "folder";
   /** Folders without the slash. */
@@ -51,14 +51,14 @@ export interface ZipMember {
   readonly dataOffset: number;
 }
 
-/** What the central directory says of an entry. */
+/** An entry of the central directory. */
 interface CentralHeader extends ZipSizes {
   readonly name: string;
-  /** The path that the name stands for: separated by `/`, without a dot before it or a slash behind it. */
+  /** The path of the name: separated by `/`, without a leading dot or a trailing slash. */
   readonly path: string;
   /** Whether its separators are backslashes. */
   readonly hasBackslashes: boolean;
-  /** bsdtar also writes the folder itself that it packs, as `./`. */
+  /** bsdtar also writes the packed folder itself, as `./`. */
   readonly kind: "file" | "folder" | "packed folder";
   readonly rawName: Uint8Array;
   readonly flags: number;
@@ -68,8 +68,8 @@ interface CentralHeader extends ZipSizes {
 }
 
 /**
- * Reads the central directory and every local header, and lets pass only what has one reading: both headers agree,
- * and headers and contents fill the file without a gap and without an overlap.
+ * Returns the entries of a ZIP that every program reads in the same way: central and local headers agree, and headers
+ * and contents fill the file without gaps and overlaps.
  */
 export function readZipDirectory(source: ArchiveSource, place: DirectoryPlace): ZipMember[] {
   const { guard } = source;
@@ -103,16 +103,16 @@ function readCentralHeaders({ file, guard }: ArchiveSource, place: DirectoryPlac
     const lengths = [28, 30, 32].map((offset) => fixed.getUint16(offset, true));
     const total = lengths.reduce((sum, length) => sum + length, CENTRAL_BYTES);
     const header = parseCentral(take(total), guard);
-    // At once, because a long name is not to be kept.
+    // Checked at once, so that long names are not kept in memory.
     checkHeader(header, guard);
     headers.push(header);
-    // The end may announce fewer, and the packed folder is no entry of the guard's.
+    // The end record may state fewer entries, and the guard does not count the packed folder.
     guard.checkEntryCount(headers.length);
     at += total;
   }
   refuseMixedSeparators(headers, guard);
   if (headers.length !== place.count) {
-    throw guard.fault("ARCHIVE_UNSAFE", `it says to have ${place.count} entries, and has ${headers.length}`);
+    throw guard.fault("ARCHIVE_UNSAFE", `it states ${place.count} entries, and has ${headers.length}`);
   }
   return headers;
 }
@@ -132,7 +132,7 @@ function parseCentral(bytes: Uint8Array, guard: ArchiveGuard): CentralHeader {
   if (view.getUint16(34, true) !== 0) {
     throw guard.entryFault("ARCHIVE_UNSAFE", name, "lies in another archive");
   }
-  // Of the system that the entry is from, .NET writes DOS, and before 4.6.1 Windows' own separators.
+  // .NET states DOS as the system, and wrote backslashes before version 4.6.1.
   const hasBackslashes = view.getUint8(5) === HOST_DOS && name.includes("\\") && !name.includes("/");
   const separated = hasBackslashes ? name.replaceAll("\\", "/") : name;
   return {
@@ -145,7 +145,7 @@ function parseCentral(bytes: Uint8Array, guard: ArchiveGuard): CentralHeader {
     flags,
     methodNumber: view.getUint16(10, true),
     crc: view.getUint32(16, true),
-    // Whatever system the archive says to come from: the extracting program decides what it obeys.
+    // Checked whatever the stated system is, because the extracting program decides how it interprets the attributes.
     unixType: (view.getUint32(38, true) >>> 16) & TYPE_MASK,
   };
 }
@@ -155,8 +155,8 @@ function withoutSlash(name: string): string {
 }
 
 /**
- * Windows PowerShell 5.1 separates every name of an archive by backslashes. Where one name has a slash, a backslash
- * belongs to its name, and readers disagree about it.
+ * Windows PowerShell 5.1 separates every name of an archive by backslashes. If one name has a slash, backslashes are
+ * part of the names, and readers disagree about them.
  */
 function refuseMixedSeparators(headers: readonly CentralHeader[], guard: ArchiveGuard): void {
   if (!headers.some(({ name }) => name.includes("/"))) return;
@@ -169,7 +169,7 @@ function refuseMixedSeparators(headers: readonly CentralHeader[], guard: Archive
   );
 }
 
-/** Methods of APPNOTE 4.4.5 that programs at hand write; Windows Explorer takes Deflate64 from 2 GiB on. */
+/** Methods of APPNOTE 4.4.5 that common programs write. Windows Explorer uses Deflate64 from 2 GiB on. */
 const METHOD_NAMES: Readonly<Record<number, string>> = {
   9: "Deflate64",
   12: "bzip2",
@@ -178,7 +178,7 @@ const METHOD_NAMES: Readonly<Record<number, string>> = {
   95: "xz",
 };
 
-/** Checks what a header says by itself. */
+/** Checks a single header. */
 function checkHeader(header: CentralHeader, guard: ArchiveGuard): void {
   const { name, path, kind, flags, methodNumber, unixType } = header;
   const isFolder = kind !== "file";
@@ -204,7 +204,7 @@ function checkHeader(header: CentralHeader, guard: ArchiveGuard): void {
   }
 }
 
-/** Checks every local header against its central one, and that they and the contents lie end to end. */
+/** Checks that every local header agrees with its central one, and that headers and contents are adjacent. */
 function locateContents(
   source: ArchiveSource,
   headers: readonly CentralHeader[],
@@ -215,7 +215,7 @@ function locateContents(
   const inFile = [...headers].sort((a, b) => a.headerOffset - b.headerOffset);
   const dataOffsets = new Map<CentralHeader, number>();
   const first = inFile[0]?.headerOffset ?? directoryOffset;
-  if (first !== 0) throw guard.fault("ARCHIVE_UNSAFE", `${first} bytes stand before its first entry`);
+  if (first !== 0) throw guard.fault("ARCHIVE_UNSAFE", `${first} bytes precede its first entry`);
   for (const [index, header] of inFile.entries()) {
     const dataOffset = checkLocal(window, header, guard);
     const dataEnd = dataOffset + header.compressedBytes;
@@ -226,7 +226,7 @@ function locateContents(
   return dataOffsets;
 }
 
-/** @returns where the contents begin */
+/** @returns the offset of the contents */
 function checkLocal(window: FileWindow, header: CentralHeader, guard: ArchiveGuard): number {
   const { name, headerOffset } = header;
   const damaged = () => guard.entryFault("ARCHIVE_DAMAGED", name, `has no header at byte ${headerOffset}`);
@@ -252,7 +252,7 @@ function checkLocal(window: FileWindow, header: CentralHeader, guard: ArchiveGua
     compressedBytes: view.getUint32(18, true),
     headerOffset: 0,
   }, guard);
-  // A streamed entry's sizes and checksum follow its contents, and may be left out here.
+  // A streamed entry's sizes and checksum follow its contents, and may be missing here.
   const mayBeUnknown = (header.flags & FLAG_DESCRIPTOR) !== 0;
   const agrees = (value: number, central: number) => value === central || (mayBeUnknown && value === 0);
   if (!agrees(local.bytes, header.bytes)) throw disagree("size");
@@ -261,7 +261,7 @@ function checkLocal(window: FileWindow, header: CentralHeader, guard: ArchiveGua
   return headerOffset + total;
 }
 
-/** Checks what lies between an entry's contents and whatever follows: nothing, or a streamed entry's descriptor. */
+/** Checks that nothing follows an entry's contents, except the descriptor of a streamed entry. */
 function checkEnd(
   window: FileWindow,
   header: CentralHeader,
@@ -275,16 +275,16 @@ function checkEnd(
     throw guard.entryFault(
       "ARCHIVE_UNSAFE",
       header.name,
-      `is followed by ${length} bytes that belong to nothing`,
+      `is followed by ${length} bytes that belong to no entry`,
     );
   }
   const bytes = DESCRIPTOR_LENGTHS.includes(length) ? window.bytes(gap.from, length) : undefined;
   if (bytes === undefined || !isDescriptor(viewOf(bytes), header)) {
-    throw guard.entryFault("ARCHIVE_UNSAFE", header.name, "is not followed by what its headers say of it");
+    throw guard.entryFault("ARCHIVE_UNSAFE", header.name, "has a descriptor that contradicts its headers");
   }
 }
 
-/** With or without a signature, with sizes of 32 or of 64 bits: writers do all four. */
+/** With or without a signature, and with sizes of 32 or 64 bits: writers use all four. */
 const DESCRIPTOR_LENGTHS = [12, 16, 20, 24];
 
 function isDescriptor(view: DataView, header: CentralHeader): boolean {

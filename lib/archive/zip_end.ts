@@ -15,20 +15,20 @@ const LOCATOR_BYTES = 20;
 const LOCATOR_SIGNATURE = 0x07064b50;
 const ZIP64_END_BYTES = 56;
 const ZIP64_END_SIGNATURE = 0x06064b50;
-/** What stands in a field whose value is in the ZIP64 record. */
+/** The value of a field whose real value is in the ZIP64 record. */
 const FULL_16 = 0xffff;
 const FULL_32 = 0xffffffff;
 
-/** Where a ZIP's end record is. */
+/** The location of a ZIP's end record. */
 export type EndOfZip =
   | { readonly kind: "found"; readonly offset: number }
-  /** More than one place can be taken for it. */
+  /** Several records could be the end record. */
   | { readonly kind: "ambiguous" }
-  /** There is one, but bytes follow it. */
+  /** Bytes follow the end record. */
   | { readonly kind: "followed"; readonly bytes: number }
   | { readonly kind: "missing" };
 
-/** Looks for the end record, which has to end where the file does. */
+/** Searches the end record, which has to end at the end of the file. */
 export function findEndOfZip(file: SeekableFile, fileBytes: number): EndOfZip {
   const tailBytes = Math.min(fileBytes, END_BYTES + COMMENT_BYTES_MAX);
   const start = fileBytes - tailBytes;
@@ -44,7 +44,7 @@ export function findEndOfZip(file: SeekableFile, fileBytes: number): EndOfZip {
   }
   const [only, second] = fitting;
   if (only !== undefined) {
-    // A comment that holds another end record, or contents that do, are read differently by different programs.
+    // Programs disagree about a comment or contents that contain another end record.
     return second === undefined && only === last
       ? { kind: "found", offset: start + only }
       : { kind: "ambiguous" };
@@ -54,14 +54,17 @@ export function findEndOfZip(file: SeekableFile, fileBytes: number): EndOfZip {
   return following > 0 ? { kind: "followed", bytes: following } : { kind: "missing" };
 }
 
-/** Where the central directory is, and how many entries it says to have. */
+/** The range of the central directory and its stated number of entries. */
 export interface DirectoryPlace {
   readonly offset: number;
   readonly bytes: number;
   readonly count: number;
 }
 
-/** Reads the end records. The directory has to end where they begin, and they where the file ends. */
+/**
+ * Returns the parsed end records. The directory has to end where they begin, and they have to end at the end of the
+ * file.
+ */
 export function readEndOfZip(file: SeekableFile, fileBytes: number, guard: ArchiveGuard): DirectoryPlace {
   const end = findEndOfZip(file, fileBytes);
   if (end.kind === "ambiguous") {
@@ -90,7 +93,7 @@ export function readEndOfZip(file: SeekableFile, fileBytes: number, guard: Archi
   if (missing > 0) {
     throw guard.fault(
       "ARCHIVE_UNSAFE",
-      `${missing} bytes stand before its first entry or behind its directory`,
+      `${missing} bytes precede its first entry or follow its directory`,
     );
   }
   if (missing < 0) throw guard.fault("ARCHIVE_DAMAGED", `its directory lies ${-missing} bytes off`);
@@ -98,7 +101,7 @@ export function readEndOfZip(file: SeekableFile, fileBytes: number, guard: Archi
   return place;
 }
 
-/** What both end records say, the short one in 16 and 32 bits. */
+/** The fields of both end records. The short one has 16 and 32 bits. */
 interface EndFields extends DirectoryPlace {
   readonly disks: readonly number[];
   readonly countHere: number;
@@ -116,11 +119,11 @@ function readZip64End(
   const isPlaced = at >= 0 && locator.getBigUint64(8, true) === BigInt(at) &&
     locator.getUint32(4, true) === 0 && locator.getUint32(16, true) <= 1;
   const view = isPlaced ? viewOf(readAt(file, at, ZIP64_END_BYTES)) : undefined;
-  // Its own size does not count the first 12 bytes; more would be a part that only some programs read.
+  // Its size does not count the first 12 bytes. A larger record would have a part that only some programs read.
   const isWhole = view !== undefined && view.getUint32(0, true) === ZIP64_END_SIGNATURE &&
     view.getBigUint64(4, true) === BigInt(ZIP64_END_BYTES - 12);
   if (!isWhole) {
-    throw guard.fault("ARCHIVE_UNSAFE", "its ZIP64 end record is not where and what it has to be");
+    throw guard.fault("ARCHIVE_UNSAFE", "its ZIP64 end record is misplaced or invalid");
   }
   return {
     at,
@@ -132,7 +135,7 @@ function readZip64End(
   };
 }
 
-/** Every field of the short record that is not full has to say what the long one does. */
+/** Every field of the short record with a real value has to equal the long one's. */
 function agree(short: EndFields, long: EndFields, guard: ArchiveGuard): EndFields {
   const pairs = [
     [short.count, long.count, FULL_16],

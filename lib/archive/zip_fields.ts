@@ -10,14 +10,14 @@ const UNICODE_PATH_ID = 0x7075;
 const FLAG_UTF8 = 1 << 11;
 const FULL_32 = 0xffffffff;
 
-/** What a header says of an entry's size and place. */
+/** An entry's sizes and offset in a header. */
 export interface ZipSizes {
   readonly bytes: number;
   readonly compressedBytes: number;
   readonly headerOffset: number;
 }
 
-/** Puts the 64-bit values of the ZIP64 field in the place of those that are full. */
+/** Returns the sizes, with the 64-bit values of the ZIP64 field where the header refers to it. */
 export function readSizes(
   name: string,
   extra: Uint8Array,
@@ -29,7 +29,7 @@ export function readSizes(
     short[key] === FULL_32
   );
   if (field !== undefined && full.length === 0 && isRepetition(field, short)) return short;
-  // A value too many would be read by some programs and not by others.
+  // Only some programs would read a surplus value.
   if ((field?.length ?? 0) !== full.length * 8) {
     throw guard.entryFault("ARCHIVE_UNSAFE", name, "has ZIP64 sizes that do not fit its header");
   }
@@ -38,14 +38,14 @@ export function readSizes(
     [key, Number(viewOf(field).getBigUint64(index * 8, true))] as const
   );
   if (values.some(([, value]) => !Number.isSafeInteger(value))) {
-    throw guard.entryFault("ARCHIVE_UNSAFE", name, "says to be larger than any file");
+    throw guard.entryFault("ARCHIVE_UNSAFE", name, "has a stated size larger than any file");
   }
   return { ...short, ...Object.fromEntries(values) };
 }
 
 /**
- * Python before 3.11.4 (and NumPy through it) writes both sizes a second time into local headers that hold them
- * already. Equal values are read the same by everybody.
+ * Python before 3.11.4, and NumPy with it, repeats both sizes of a local header in the ZIP64 field. Equal values have
+ * one meaning in every program.
  */
 function isRepetition(field: Uint8Array, { bytes, compressedBytes }: ZipSizes): boolean {
   const view = viewOf(field);
@@ -54,8 +54,8 @@ function isRepetition(field: Uint8Array, { bytes, compressedBytes }: ZipSizes): 
 }
 
 /**
- * An entry's name. Without the flag for UTF-8 it may be in any encoding: valid UTF-8 is taken for what it is, as
- * programs on Linux and macOS write it, and for anything else the Unicode name beside it has to be there.
+ * Returns an entry's name. Without the UTF-8 flag it may have any encoding. Valid UTF-8 is accepted, because programs
+ * on Linux and macOS write it without the flag. Any other encoding needs the Unicode path field.
  */
 export function decodeName(raw: Uint8Array, flags: number, extra: Uint8Array, guard: ArchiveGuard): string {
   const name = decodeUtf8(raw);
@@ -83,7 +83,7 @@ function findExtra(
   while (at < extra.length) {
     const length = at + 4 <= extra.length ? view.getUint16(at + 2, true) : Infinity;
     if (at + 4 + length > extra.length) {
-      throw guard.entryFault("ARCHIVE_DAMAGED", name, "has extra fields longer than their place");
+      throw guard.entryFault("ARCHIVE_DAMAGED", name, "has extra fields that exceed their space");
     }
     if (view.getUint16(at, true) === id) {
       if (found !== undefined) {

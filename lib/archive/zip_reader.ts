@@ -6,7 +6,7 @@ import { readZipDirectory, type ZipMember } from "./zip_directory.ts";
 import { readEndOfZip } from "./zip_end.ts";
 import { isDataError, pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
-/** Opens a ZIP by its central directory, which is complete for streamed ones too. */
+/** Returns an open ZIP. It is read by its central directory, which is complete even in streamed ZIPs. */
 export function openZip(source: ArchiveSource): Archive {
   const place = readEndOfZip(source.file, source.bytes, source.guard);
   const all = readZipDirectory(source, place);
@@ -38,7 +38,7 @@ async function* readMembers(
   }
 }
 
-/** The contents of one entry; ends without throwing only if they are of the size and checksum that were announced. */
+/** Yields the contents of one entry. Ends without an error only if they have the stated size and checksum. */
 async function* checkedContent(source: ArchiveSource, member: ZipMember): AsyncGenerator<Uint8Array> {
   const { guard } = source;
   const pieces = member.method === "stored" ? rawPieces(source, member) : inflatedPieces(source, member);
@@ -50,17 +50,21 @@ async function* checkedContent(source: ArchiveSource, member: ZipMember): AsyncG
       throw guard.entryFault(
         "ARCHIVE_UNSAFE",
         member.path,
-        `holds more than the ${member.bytes} bytes it says`,
+        `has more than the stated ${member.bytes} bytes`,
       );
     }
     crc = crc32(piece, crc);
     yield piece;
   }
   if (bytes < member.bytes) {
-    throw guard.entryFault("ARCHIVE_DAMAGED", member.path, `holds ${bytes} bytes, and says ${member.bytes}`);
+    throw guard.entryFault(
+      "ARCHIVE_DAMAGED",
+      member.path,
+      `has ${bytes} bytes instead of the stated ${member.bytes}`,
+    );
   }
   if (crc !== member.crc) {
-    throw guard.entryFault("ARCHIVE_DAMAGED", member.path, "is not what its checksum says (CRC-32)");
+    throw guard.entryFault("ARCHIVE_DAMAGED", member.path, "does not match its checksum (CRC-32)");
   }
 }
 

@@ -2,7 +2,7 @@ import { viewOf } from "./zip_end.ts";
 
 // Layouts: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3.
 
-/** An entry as it was written. */
+/** An entry that was written. */
 export interface WrittenEntry {
   readonly name: Uint8Array;
   readonly method: "stored" | "deflated";
@@ -20,12 +20,12 @@ const VERSION_DEFLATE = 20;
 const VERSION_ZIP64 = 45;
 const UNIX = 3 << 8;
 const FLAG_UTF8 = 1 << 11;
-/** The first that the format can tell: 1980-01-01 00:00:00. */
+/** The earliest date of the format: 1980-01-01 00:00:00. */
 const DATE = (1 << 5) | 1;
 /** A regular file, mode 0644. */
 const ATTRIBUTES = 0o100644 * 0x10000;
 
-/** The header before an entry's contents; of the same length whatever its sizes and checksum are. */
+/** Returns the header before an entry's contents. Its length does not depend on the sizes and the checksum. */
 export function localHeader(entry: WrittenEntry): Uint8Array<ArrayBuffer> {
   const extra = zip64Field(entry.isLong ? [entry.bytes, entry.compressedBytes] : []);
   const header = new Uint8Array(30 + entry.name.length + extra.length);
@@ -37,7 +37,7 @@ export function localHeader(entry: WrittenEntry): Uint8Array<ArrayBuffer> {
   return header;
 }
 
-/** An entry's part of the central directory. */
+/** Returns an entry's header in the central directory. */
 export function centralHeader(entry: WrittenEntry): Uint8Array<ArrayBuffer> {
   const isFar = entry.headerOffset >= FULL_32;
   const extra = zip64Field([
@@ -56,7 +56,7 @@ export function centralHeader(entry: WrittenEntry): Uint8Array<ArrayBuffer> {
   return header;
 }
 
-/** The 26 bytes that both headers have in common. */
+/** Writes the 26 bytes that both headers share. */
 function setCommon(view: DataView, at: number, entry: WrittenEntry, extraLength: number): void {
   view.setUint16(at, entry.isLong ? VERSION_ZIP64 : VERSION_DEFLATE, true);
   view.setUint16(at + 2, FLAG_UTF8, true);
@@ -79,7 +79,7 @@ function zip64Field(values: readonly number[]): Uint8Array {
   return field;
 }
 
-/** What ends a ZIP; with the ZIP64 records only where its numbers need them. */
+/** Returns the records at the end of a ZIP, with those of ZIP64 only if the numbers need them. */
 export function endRecords(
   directory: { readonly count: number; readonly offset: number; readonly bytes: number },
 ): Uint8Array<ArrayBuffer> {
@@ -97,7 +97,7 @@ export function endRecords(
   return records;
 }
 
-/** The ZIP64 end record, and the locator that says where it is. */
+/** Writes the ZIP64 end record and its locator. */
 function setZip64End(
   view: DataView,
   { count, offset, bytes }: { readonly count: number; readonly offset: number; readonly bytes: number },

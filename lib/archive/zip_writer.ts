@@ -11,47 +11,47 @@ import { pieceBytesFor, zlibPieces } from "./zlib_pieces.ts";
 
 type Zlib = typeof import("node:zlib");
 
-/** A file to put into an archive. */
+/** A file to archive. */
 export interface ZipInput {
   /** Its name in the archive: portable, relative, separated by `/`. */
   readonly path: string;
-  /** Where it is on the disk. */
+  /** Its path on the disk. */
   readonly location: string;
 }
 
-/** A file of an archive that was written. */
+/** A file of a written archive. */
 export type ZippedFile = FileDigest & { readonly path: string };
 
 export interface ZipOptions {
-  /** Makes small files of text out of the digests, to stand behind the others. */
+  /** Returns small text files that are derived from the digests. They follow the other files. */
   readonly trailer?: (
     digests: readonly ZippedFile[],
   ) => Promise<readonly { readonly path: string; readonly text: string }[]>;
-  /** Sees how many bytes of the files were read so far. */
+  /** Called with the number of bytes read so far. */
   readonly onBytes?: (doneBytes: number) => void;
 }
 
-/** Deflate's default: what `zip` takes too. */
+/** The default of deflate and of `zip`. */
 const DEFLATE_LEVEL = 6;
 
-/** Enough to see whether a file compresses, and done in two milliseconds. */
+/** Enough to test whether a file compresses, in two milliseconds. */
 const SAMPLE_BYTES = 64 * 1024;
 
-/** Weights in floating point shrink by a tenth at most, at a twentieth of the speed of storing them. */
+/** Floating-point weights shrink by a tenth at most, and deflating them is 20 times slower than storing. */
 const WORTHWHILE_RATIO = 0.9;
 
-/** From this size on, sizes are written in 64 bits. Compressed contents may be a little larger than the file. */
+/** From this size on, 64-bit sizes are written. Compressed contents may be slightly larger than the file. */
 const LONG_BYTES_MIN = 0xff000000;
 
 /**
- * Writes a ZIP that is the same for the same files (and the same release of zlib, in the runtime): sorted by the bytes
- * of their paths, with one time and one mode. Each file is read once, and stored or deflated by what its beginning
- * promises. A crash leaves the old archive or the new one: it is written beside `target`, synced and renamed. Needs
- * read and write permission.
+ * Writes a reproducible ZIP: the same files give the same bytes, as long as the runtime's zlib is the same. Entries are
+ * sorted by the bytes of their paths and have a fixed time and mode. Each file is read once. Its beginning decides
+ * whether it is stored or deflated. The archive is written beside `target`, synced and renamed, so a crash leaves the
+ * old one or the new one. Needs read and write permission.
  *
  * @returns the archive's size, and the digests of the files, sorted, without those of the trailer
- * @throws {RefusedError} code `ARCHIVE_UNSAFE`, when a path is not portable or two collide
- * @throws {FailedError} code `FILE_CHANGED`, when a file changes while it is read
+ * @throws {RefusedError} code `ARCHIVE_UNSAFE`, if a path is not portable or two collide
+ * @throws {FailedError} code `FILE_CHANGED`, if a file changes during the read
  */
 export async function writeZip(
   context: Pick<Context, "fs" | "signal">,
@@ -94,7 +94,7 @@ async function writeSynced(
   { trailer, onBytes }: ZipOptions,
 ): Promise<{ bytes: number; files: readonly ZippedFile[] }> {
   using file = await fs.open(temporary, { write: true, create: true, truncate: true });
-  // Loaded here, because it costs every start 30 ms.
+  // Loaded here, because node:zlib would cost every start 30 ms.
   const output = new ZipOutput(file, await import("node:zlib"));
   const digests: ZippedFile[] = [];
   let doneBytes = 0;
@@ -111,7 +111,7 @@ async function writeSynced(
     if (digest.bytes !== size || source.statSync().size !== size) {
       throw new FailedError(`Cannot put ${location} into ${target}: it changed while it was read`, {
         code: "FILE_CHANGED",
-        hint: "run again when nothing writes to it",
+        hint: "run again when no program writes to it",
       });
     }
     digests.push({ path, ...digest });
@@ -131,7 +131,7 @@ async function* asPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
 }
 
-/** A ZIP that grows by one entry after the other. */
+/** A ZIP that is written entry by entry. */
 class ZipOutput {
   readonly #file: Deno.FsFile;
   readonly #zlib: Zlib;
@@ -143,7 +143,7 @@ class ZipOutput {
     this.#zlib = zlib;
   }
 
-  /** Adds a file; its header is written again when its contents are known. */
+  /** Adds a file. Its header is rewritten once its contents are known. */
   async add(
     path: string,
     size: number,
@@ -175,7 +175,7 @@ class ZipOutput {
     return digest;
   }
 
-  /** Writes the directory. @returns the size of all */
+  /** Writes the directory, and returns the size of the archive. */
   finish(): number {
     const offset = this.#at;
     for (const entry of this.#entries) this.#writeSync(centralHeader(entry));
@@ -227,7 +227,7 @@ async function* prepended(first: Uint8Array, rest: AsyncIterable<Uint8Array>): A
   yield* rest;
 }
 
-/** Checksum and digest of contents, in the pass that writes them. */
+/** Computes checksum and digest of contents while they are written. */
 class ContentMeasure {
   readonly #crc32: Zlib["crc32"];
   readonly #hasher: FileHasher;

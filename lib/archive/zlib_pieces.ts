@@ -2,8 +2,8 @@ import type { DeflateRaw, Gunzip, InflateRaw, ZstdDecompress } from "node:zlib";
 import { osErrorCode } from "../core/errors.ts";
 
 /**
- * Sends pieces through an engine of node:zlib and hands out what comes of them. The next piece is asked for when the
- * engine is done with the last, so buffers can be reused. Left early, it ends the engine.
+ * Yields the output of a node:zlib engine for pieces of input. It requests the next piece only after the engine has
+ * consumed the last, so buffers can be reused. Leaving the loop early closes the engine.
  */
 export async function* zlibPieces(
   engine: InflateRaw | DeflateRaw | Gunzip | ZstdDecompress,
@@ -18,7 +18,9 @@ export async function* zlibPieces(
   }
 }
 
-/** Stops when the engine is gone: because its data ended before the pieces did, because they broke it, or unwanted. */
+/**
+ * Writes the pieces. Stops when the engine has closed: its data ended early, was damaged, or is not needed any more.
+ */
 async function feed(
   engine: InflateRaw | DeflateRaw | Gunzip | ZstdDecompress,
   pieces: AsyncIterable<Uint8Array>,
@@ -40,18 +42,21 @@ async function feed(
   }
 }
 
-/** What the engine makes at a time: large pieces are half again as fast as its default of 16 KiB. */
+/** The output size of the engine. Large pieces are 1.5 times as fast as its default of 16 KiB. */
 const PIECE_BYTES_MAX = 1024 * 1024;
 
-/** The least that the engine accepts. */
+/** The engine's minimum. */
 const PIECE_BYTES_MIN = 64;
 
-/** How much to make at a time of contents of a known size. One byte more shows contents that are larger. */
+/** Returns the output size for contents of a known size. One additional byte reveals larger contents. */
 export function pieceBytesFor(bytes: number): number {
   return Math.max(PIECE_BYTES_MIN, Math.min(bytes + 1, PIECE_BYTES_MAX));
 }
 
-/** Whether an error is about the compressed data (`Z_DATA_ERROR`, `Z_BUF_ERROR`, …). Those of zstd have no code. */
+/**
+ * Returns whether an error is about the compressed data (`Z_DATA_ERROR`, `Z_BUF_ERROR`, …). The errors of zstd have no
+ * code.
+ */
 export function isDataError(error: unknown): error is Error {
   if (osErrorCode(error)?.startsWith("Z_") === true) return true;
   return error instanceof Error && error.message.startsWith("Zstd decompress error");

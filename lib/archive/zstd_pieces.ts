@@ -5,7 +5,7 @@ import { isSkippedFrame, ZSTD_MAGIC } from "./format_signature.ts";
 
 // Layout: RFC 8878, sections 3.1.1 (frames and blocks) and 3.1.2 (skippable frames).
 
-/** Why zstd data cannot be decompressed. The message completes "it cannot be decompressed: ". */
+/** The error for zstd data that cannot be decompressed. Its message completes "it cannot be decompressed: ". */
 export class ZstdProblem extends Error {
   override name = "ZstdProblem";
   readonly kind: "damaged" | "limit" | "followed" | "unsupported";
@@ -16,30 +16,31 @@ export class ZstdProblem extends Error {
   }
 }
 
-/** What `zstd -d` accepts by itself; `--long=31` takes 2 GiB of memory. */
+/** The limit of `zstd -d` without options. `--long=31` would need 2 GiB of memory. */
 const WINDOW_BYTES_MAX = 128 * 1024 ** 2;
 
 /** The format's limit. */
 const BLOCK_BYTES_MAX = 128 * 1024;
 const BLOCK_HEADER_BYTES = 3;
 
-/** From this number on, frames and blocks have to hold something: each costs some microseconds. */
+/** From this number on, frames and blocks may not be almost empty, because each costs some microseconds. */
 const BLOCKS_FREE = 65_536;
 
-/** What each has to hold on average then. Compressors fill their blocks, of up to 128 KiB. */
+/** The average content that is then required. Compressors fill their blocks of up to 128 KiB. */
 const BLOCK_CONTENT_MIN = 256;
 
-/** What is counted over all frames. */
+/** Counts over all frames. */
 interface Totals {
   blocks: number;
   bytes: number;
 }
 
 /**
- * Decompresses zstd. The runtime's decompressor reports no truncation, stops silently behind the first frame, and ends
- * the process at damaged data that is not at the end of what it was given: so it gets one frame, block by block.
+ * Yields decompressed zstd data. The runtime's decompressor does not report truncation, stops silently after the first
+ * frame, and ends the process at damaged data that is not at the end of its input. So it gets one frame at a time,
+ * block by block.
  *
- * @param frames whether more than one is read; behind `one`, nothing may follow
+ * @param frames whether several frames are read. After `one`, nothing may follow
  * @throws {ZstdProblem}
  */
 export async function* zstdPieces(
@@ -75,7 +76,7 @@ async function* frame(stream: CountedStream, magic: Uint8Array, totals: Totals):
   }
 }
 
-/** The parts of a frame after each of which the engine has nothing left to do but to hand out what it made. */
+/** Yields the parts of a frame. After each part, the engine has consumed all of its input. */
 async function* frameParts(
   stream: CountedStream,
   header: Uint8Array,
@@ -83,7 +84,7 @@ async function* frameParts(
   totals: Totals,
 ): AsyncGenerator<Uint8Array> {
   yield header;
-  // The engine is done with a block when the next is asked for.
+  // The engine has consumed a block when the next one is requested.
   const buffer = new Uint8Array(BLOCK_HEADER_BYTES + BLOCK_BYTES_MAX);
   for (let isLast = false; !isLast;) {
     countBlock(totals);
@@ -100,7 +101,7 @@ async function* frameParts(
   if (hasChecksum) yield await exactly(stream, 4);
 }
 
-/** Whether a block is one byte, and its size says how often. */
+/** Returns whether a block is one repeated byte, with its count as the size. */
 function isRepeatedByte(fields: number): boolean {
   return (fields >>> 1 & 3) === 1;
 }
@@ -166,7 +167,7 @@ function countBlock(totals: Totals): void {
   throw new ZstdProblem("limit", `its ${totals.blocks} blocks hold almost nothing`);
 }
 
-/** Deno before 2.9 has the function and no engine behind it. */
+/** Before 2.9, Deno exports the function without an implementation. */
 function createEngine(): ReturnType<typeof createZstdDecompress> {
   try {
     return createZstdDecompress({ chunkSize: pieceBytesFor(Infinity) });

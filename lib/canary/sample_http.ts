@@ -1,7 +1,9 @@
 import type { CanaryMetric } from "../config/sections/canary.ts";
 import type { Context } from "../core/context.ts";
 import { AuthenticationError } from "../core/errors.ts";
-import { bearer, exchange, type HttpRequest, readBody, statusError } from "../http/request.ts";
+import { bearer, exchange, readBody } from "../http/request.ts";
+import type { HttpRequest } from "../http/request_types.ts";
+import { statusError } from "../http/status_error.ts";
 import { absenceOf, findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { type Reading, readJsonNumber } from "./reading.ts";

@@ -63,9 +63,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof z.ZodError) {
     const [issue] = error.issues;
     const place = issue?.path.map(String).join(".") ?? "";
-    return `it does not hold what it should (${place === "" ? "" : `${place}: `}${
-      issue?.message ?? "invalid"
-    })`;
+    return `its content is not valid (${place === "" ? "" : `${place}: `}${issue?.message ?? "invalid"})`;
   }
   if (error instanceof UnusableFileError) return error.reason;
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";

@@ -242,10 +242,10 @@ export class GitHubClient {
 
   #refuseAnswer(request: GitHubRequest, problem: string): never {
     throw new UnreachableError(
-      `Cannot ${actionOf(request)}: ${this.#host} answered something else than expected (${problem})`,
+      `Cannot ${actionOf(request)}: ${this.#host} sent an unexpected answer (${problem})`,
       {
         code: "ANSWER_INVALID",
-        hint: "check GITHUB_API_URL: is this the GitHub server that was meant?",
+        hint: "check GITHUB_API_URL: it has to be the GitHub server's API",
       },
     );
   }

@@ -2,14 +2,9 @@ import type { Context, Http } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { PassingError } from "../core/errors.ts";
 import { askedPauseMs } from "../http/asked_pause.ts";
-import {
-  bearer,
-  type HttpRequest,
-  readText,
-  sendRequest,
-  statusError,
-  wasTurnedAway,
-} from "../http/request.ts";
+import { bearer, readText, sendRequest } from "../http/request.ts";
+import type { HttpRequest } from "../http/request_types.ts";
+import { statusError, wasTurnedAway } from "../http/status_error.ts";
 import { DEEPLY_NESTED, jsonText } from "../core/json.ts";
 import { actionOf, networkError } from "../http/network_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { PassingError } from "../core/errors.ts";
-import { wasTurnedAway } from "../http/request.ts";
+import { wasTurnedAway } from "../http/status_error.ts";
 import { pauseBeforeRetry, type RetryContext, type RetryPolicy } from "../core/retry.ts";
 
 /** GitHub asks for a second between writes: "Best practices for using the REST API". */

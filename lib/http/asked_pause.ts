@@ -3,12 +3,12 @@ import { parseRetryAfter } from "../core/retry.ts";
 /** Servers round the rest of a window down to whole seconds. */
 const ROUNDING_MS = 1_000;
 
-/** A larger number of seconds is a time since 1970, not a length. */
+/** A larger number of seconds is a time since 1970 instead of a duration. */
 const LENGTH_SEC_MAX = 1_000_000_000;
 
 /**
- * Returns how long a server asks to wait before the next request, in milliseconds: `Retry-After`, else the end of the
- * window of a used-up rate limit. Read are the `RateLimit` field of draft-ietf-httpapi-ratelimit-headers, which the
+ * Returns the pause that a server requests before the next request, in milliseconds: `Retry-After`, or the end of the
+ * window of an exhausted rate limit. It reads the `RateLimit` field of draft-ietf-httpapi-ratelimit-headers, which the
  * Hugging Face hub sends, the fields of the draft's earlier versions, and GitHub's `x-ratelimit-*`.
  *
  * @example
@@ -27,7 +27,7 @@ export function askedPauseMs(headers: Headers, now: Date): number | undefined {
     resetMs(headers, "ratelimit-", now) ?? resetMs(headers, "x-ratelimit-", now);
 }
 
-/** Of several used-up limits, the one that lasts longest: `"burst";r=0;t=2, "day";r=0;t=900`. */
+/** Returns the longest window of several exhausted limits: `"burst";r=0;t=2, "day";r=0;t=900`. */
 function windowEndMs(field: string): number | undefined {
   const isDictionary = /\bremaining\s*=/.test(field);
   const policies = isDictionary ? [field] : field.replaceAll(/"[^"]*"/g, "").split(",");

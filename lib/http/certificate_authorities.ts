@@ -12,10 +12,10 @@ const FOLDER_FILES_MAX = 2_000;
 const BEGIN = "-----BEGIN CERTIFICATE-----";
 
 /**
- * Returns the certificate authorities, in PEM, that the environment adds to the built-in ones: the file of `DENO_CERT`,
- * which the runtime reads by itself only from the variables of the process; and those that Python's clients take,
- * `SSL_CERT_FILE` (httpx, OpenSSL) and `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE` (requests), a file or a folder. A
- * variable whose certificates cannot be used costs a warning, and is left out. Needs read permission.
+ * Returns the certificate authorities, in PEM, that the environment adds to the built-in ones. `DENO_CERT` names a
+ * file; the runtime itself reads it only from the variables of the process. The variables of Python's clients name a
+ * file or a folder: `SSL_CERT_FILE` (httpx, OpenSSL), and `REQUESTS_CA_BUNDLE` or else `CURL_CA_BUNDLE` (requests). A
+ * variable whose certificates cannot be used is skipped with a warning. Needs read permission.
  */
 export function certificateAuthorities(
   { env, fs, log }: Pick<Context, "env" | "fs" | "log">,
@@ -38,20 +38,22 @@ function isSet(value: string | undefined): boolean {
   return value !== undefined && value.trim() !== "";
 }
 
-/** @throws {Error} that says what is wrong with the file */
+/** @throws {Error} with the problem of the file */
 function readAuthorities(fs: FileSystem, path: string): readonly string[] {
   const isInFolder = isFolder(fs, path);
   const texts = (isInFolder ? folderFiles(fs, path) : [path]).flatMap((file) =>
     findText(fs, file, BUNDLE_BYTES_MAX) ?? []
   );
-  if (texts.length === 0 && !isInFolder) throw new Error(`there is no ${path}`);
+  if (texts.length === 0 && !isInFolder) throw new Error(`${path} does not exist`);
   const authorities = texts.filter((text) => text.includes(BEGIN));
   if (authorities.length === 0) throw new Error(`${path} holds no certificate in PEM`);
   tryAuthorities(path, authorities);
   return authorities;
 }
 
-/** The runtime refuses a client for one damaged certificate: here that costs one variable, not all. */
+/**
+ * The runtime refuses all certificates if one is damaged. Trying each variable alone limits the loss to that variable.
+ */
 function tryAuthorities(path: string, authorities: readonly string[]): void {
   try {
     Deno.createHttpClient({ caCerts: [...authorities] }).close();
@@ -64,7 +66,7 @@ function isFolder(fs: FileSystem, path: string): boolean {
   try {
     return fs.statSync(path).isDirectory;
   } catch {
-    // Reading it says what is wrong.
+    // The later read reports the problem.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-import type { Credentials } from "./request.ts";
+import type { Credentials } from "./request_types.ts";
 import type { FileDigest, Sha256 } from "../core/hash.ts";
 
 /** An address from which a file can be read now. */

@@ -1,11 +1,12 @@
-import { exchange, type HttpContext } from "./request.ts";
+import { exchange } from "./request.ts";
+import type { HttpContext } from "./request_types.ts";
 
 /**
- * Finds out whether a server answers, without asking it for anything: a HEAD of its root, and any status will do. What
- * the rest of the address would do is not done. Needs the net permission.
+ * Checks that a server answers, with a HEAD request of its root. Any status counts. The rest of the address is not
+ * requested, so a webhook is not triggered. Needs the net permission.
  *
  * @returns the server's name and port
- * @throws {PassingError} when nobody answers in time
+ * @throws {PassingError} if there is no answer in time
  */
 export async function knock(
   context: HttpContext,

@@ -3,7 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import { formatDuration } from "../core/format.ts";
 import { redactUrls } from "../core/secret.ts";
 
-/** Returns the same http, which logs each request at debug level: method, address without credentials, status, time. */
+/** Returns an {@link Http} that logs each request at debug level: method, address without credentials, status, time. */
 export function loggedHttp({ http, clock, log }: Pick<Context, "http" | "clock" | "log">): Http {
   return async (input, init) => {
     const [url, method] = input instanceof Request ? [input.url, input.method] : [String(input), "GET"];

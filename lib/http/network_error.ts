@@ -1,21 +1,14 @@
+import type { NamedRequest } from "./request_types.ts";
 import { isoSeconds } from "../core/clock.ts";
 import { PassingError, UnreachableError } from "../core/errors.ts";
 import type { Proxy } from "./proxy.ts";
 
-/** What a request is called in its errors. */
-export interface NamedRequest {
-  /** What it is about: `the state of job 12`. */
-  readonly what: string;
-  /** What is done to that: `create`; `read` where nothing is said. */
-  readonly verb?: string | undefined;
-}
-
-/** What could not be done when a request fails: `read the state of job 12`. */
+/** Returns the action of a request for "Cannot …": `read the state of job 12`. */
 export function actionOf({ verb = "read", what }: NamedRequest): string {
   return `${verb} ${what}`;
 }
 
-/** A connection that failed on the way to the proxy, or at it. */
+/** A connection that failed at the proxy, or on the way to it. */
 export class ProxyFailure extends TypeError {
   readonly proxy: Proxy;
 
@@ -25,7 +18,7 @@ export class ProxyFailure extends TypeError {
   }
 }
 
-/** The answer of a proxy in the place of the server, with which no tunnel was asked for. */
+/** An answer of the proxy instead of the server, to a request without a tunnel. */
 export class ProxyRefusal extends Error {
   readonly proxy: Proxy;
   readonly status: number;
@@ -37,20 +30,20 @@ export class ProxyRefusal extends Error {
   }
 }
 
-/** Whether a `fetch` failed before anything of its request was sent: name look-up, connection, proxy, TLS. */
+/** Returns whether a `fetch` failed before its request was sent: name look-up, connection, proxy, TLS. */
 export function isConnectFailure(error: unknown): boolean {
   return causesOf(error).some(({ message }) => message.includes("client error (Connect)"));
 }
 
-/** Whether a `fetch` failed because the server's certificate is not trusted. */
+/** Returns whether a `fetch` failed because the server's certificate is not trusted. */
 export function isCertificateFailure(error: unknown): boolean {
   return certificateProblem(error) !== undefined;
 }
 
 /**
- * Returns the error that a failed connection stands for, or one that broke while a body was read: a
- * {@link PassingError} code `UNREACHABLE` or `PROXY_REFUSED`; an {@link UnreachableError} code `CERTIFICATE_UNTRUSTED`,
- * `TLS_MISSING` or `PROXY_REFUSED` for what trying again does not change.
+ * Returns the error for a connection that failed, or broke while a body was read: a {@link PassingError} code
+ * `UNREACHABLE` or `PROXY_REFUSED`; an {@link UnreachableError} code `CERTIFICATE_UNTRUSTED`, `TLS_MISSING` or
+ * `PROXY_REFUSED` if a retry cannot help.
  */
 export function networkError(
   error: unknown,
@@ -60,7 +53,7 @@ export function networkError(
 ): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof ProxyRefusal) return refusedByProxy(error, request, host);
-  // Deno tells what the network did in a TypeError, or in an error of its own while a body is read.
+  // Deno reports network failures as a TypeError, or as its own error while a body is read.
   if (!(error instanceof TypeError || error instanceof Deno.errors.Http || isSystemFault(error))) {
     return error;
   }
@@ -76,7 +69,7 @@ export function networkError(
   });
 }
 
-/** rustls's words for an answer that is no TLS record, as a server of plain http gives it. */
+/** The message of rustls for an answer that is not TLS, for example from a plain http server. */
 const SPEAKS_NO_TLS = /corrupt message of type InvalidContentType/;
 
 function withoutTls(cause: Error, request: NamedRequest, host: string): UnreachableError {
@@ -100,8 +93,9 @@ function isSystemFault(error: unknown): error is Error {
 }
 
 /**
- * What the network did, without the address. Deno 2.9 tells it in the innermost cause of `fetch failed`, Deno 2.6 at
- * the end of `error sending request for url (…): client error (Connect): tcp connect error: Connection refused`.
+ * Returns the cause of a network failure, without the address. Deno 2.9 has it in the innermost cause of `fetch
+ * failed`, Deno 2.6 at the end of `error sending request for url (…): client error (Connect): tcp connect error:
+ * Connection refused`.
  */
 function faultOf(error: Error): string {
   const innermost = causesOf(error).at(-1);
@@ -109,10 +103,10 @@ function faultOf(error: Error): string {
   return message.split(": ").at(-1) ?? "";
 }
 
-/** A chain of causes is three long; a circle must end. */
+/** A chain of causes has three errors. The bound ends a circular one. */
 const CAUSES_MAX = 10;
 
-/** An error and its causes, the innermost last. */
+/** Returns an error and its causes, the innermost last. */
 function causesOf(error: unknown): Error[] {
   const causes: Error[] = [];
   for (let cause = error; cause instanceof Error && causes.length < CAUSES_MAX; cause = cause.cause) {
@@ -121,7 +115,10 @@ function causesOf(error: unknown): Error[] {
   return causes;
 }
 
-/** rustls's words for what is wrong with a certificate: `UnknownIssuer`, `Expired`, `certificate not valid for name …`. */
+/**
+ * Returns the problem of a certificate in the words of rustls: `UnknownIssuer`, `Expired`, `certificate not valid for
+ * name …`.
+ */
 function certificateProblem(error: unknown): string | undefined {
   for (const { message } of causesOf(error)) {
     const [, problem] = /invalid peer certificate: (.*)/s.exec(message) ?? [];
@@ -137,7 +134,7 @@ function untrusted(cause: unknown, request: NamedRequest, host: string, problem:
   );
 }
 
-/** rustls counts validity in seconds since 1970: `certificate is not valid after 1609459200 (… seconds ago)`. */
+/** Replaces the timestamps of rustls with dates: `certificate is not valid after 1609459200 (… seconds ago)`. */
 function withDates(problem: string): string {
   const [, relation, seconds] = /not valid (after|before) (\d{1,11})\b/.exec(problem) ?? [];
   return seconds === undefined
@@ -147,12 +144,12 @@ function withDates(problem: string): string {
 
 function certificateHint(host: string, problem: string): string {
   if (/expired|not ?(?:yet )?valid ?yet/i.test(problem)) {
-    return `check this machine's clock; if it is right, the certificate of ${host} has to be renewed`;
+    return `check this machine's clock; if it is right, renew the certificate of ${host}`;
   }
   if (/not valid for name|NotValidForName/i.test(problem)) {
-    return `check that ${host} is the server that you mean`;
+    return `check that ${host} is the right server`;
   }
-  // The runtime takes no authority's own certificate for a server's, whichever authorities it trusts.
+  // The runtime never accepts an authority's own certificate as a server's.
   if (/CaUsedAsEndEntity/.test(problem)) {
     return `give ${host} a certificate that is not a certificate authority's own (CA:FALSE); a self-signed one is then ` +
       "trusted when DENO_CERT names it";
@@ -187,7 +184,7 @@ function proxyError(failure: ProxyFailure, request: NamedRequest, host: string):
   });
 }
 
-/** Without an example address: what stands before its host would be blanked out like a password. */
+/** Without an example address, because the part before its host would be redacted like a password. */
 function loginHint({ variable, host }: Proxy): string {
   return `put them into ${variable} as USER:PASSWORD@ before ${host}, in the environment of the process`;
 }

@@ -1,12 +1,12 @@
-/** A target and its parameters up to the comma before the next target; commas in quoted values belong to the value. */
+/** A target and its parameters, up to the comma before the next target. Quoted values may contain commas. */
 const LINK = /<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)/g;
 
 /** A quoted or bare value of `rel`, which may be a list of relations. */
 const RELATION = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i;
 
 /**
- * Returns the target of the link to the next page of a list, as the `Link` header (RFC 8288) writes it: parameters in any
- * order, with or without quotation marks. `undefined` on the last page.
+ * Returns the address of the next page from a `Link` header (RFC 8288), with its parameters in any order, quoted or
+ * not; `undefined` on the last page.
  *
  * @example
  * ```ts

@@ -5,21 +5,20 @@ import { isCertificateFailure, isConnectFailure, ProxyFailure, ProxyRefusal } fr
 import { findProxy } from "./proxy.ts";
 import { quote } from "../core/quote.ts";
 
-/** The web as this process reaches it; disposing of it closes its connections. */
+/** The process's {@link Http}. Disposing of it closes its connections. */
 export interface OutgoingHttp extends Disposable {
   readonly http: Http;
 }
 
 /**
- * Returns a `fetch` that also trusts the certificate authorities of {@link certificateAuthorities}, and names the proxy
- * where that is what cannot be connected to, or refuses. The authorities are read with the first https request. Needs net
- * and read permission.
+ * Returns a `fetch` that also trusts {@link certificateAuthorities}, and that names the proxy if the proxy fails or
+ * refuses. The authorities are read with the first https request. Needs net and read permission.
  *
- * @param http the runtime's `fetch`, which takes proxies and its own certificate authorities from the process
+ * @param http the runtime's `fetch`, which reads proxies and its own certificate authorities from the process
  * @param processEnv the variables of the process, without those of `.env`
  *
- * The `fetch` throws a {@link UsageError} code `CERTIFICATE_FILE` where the runtime cannot read the file of `DENO_CERT`, or
- * the machine's certificate authorities that `DENO_TLS_CA_STORE` asks for: it then makes no https connection at all.
+ * The `fetch` throws a {@link UsageError} code `CERTIFICATE_FILE` if the runtime cannot read the file of `DENO_CERT`,
+ * or the system's certificate authorities that `DENO_TLS_CA_STORE` requests: it then makes no https connection at all.
  */
 export function outgoingHttp(
   http: Http,
@@ -65,7 +64,7 @@ function requireRuntimeAuthorities(processEnv: Pick<Environment, "get">): void {
       ? new UsageError(`Cannot use DENO_TLS_CA_STORE=${quote(store ?? "")}: ${reason}`, {
         code: "CERTIFICATE_FILE",
         cause,
-        hint: "set SSL_CERT_FILE and SSL_CERT_DIR to what exists, or unset them or DENO_TLS_CA_STORE",
+        hint: "set SSL_CERT_FILE and SSL_CERT_DIR to existing paths, or unset them or DENO_TLS_CA_STORE",
       })
       : new UsageError(`Cannot use DENO_CERT: ${quote(path)} cannot be read (${reason})`, {
         code: "CERTIFICATE_FILE",
@@ -76,7 +75,7 @@ function requireRuntimeAuthorities(processEnv: Pick<Environment, "get">): void {
 }
 
 /**
- * A proxy answers plain http in the server's place: 407, which no server does, or 403 with a page for people.
+ * Detects the proxy's answer to a plain http request: 407, which no server sends, or 403 with a web page.
  *
  * @throws {ProxyRefusal}
  */

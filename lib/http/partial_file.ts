@@ -6,7 +6,10 @@ import type { Span } from "./spans.ts";
 
 const Description = z.object({ schema: z.literal(1), spans: z.array(z.tuple([z.number(), z.number()])) });
 
-/** Beside a partial file, because a file that was made at its full length does not show what of it has arrived. */
+/**
+ * A file beside the partial file. The partial file may already have its full length, so its size does not show the
+ * received part.
+ */
 function descriptionPath(path: string): string {
   return `${path}.parts`;
 }
@@ -16,8 +19,8 @@ function temporaryPath(path: string): string {
 }
 
 /**
- * Which parts of a file a broken download brought; none when there is no such file. They are claims: a kill or a power
- * cut may have lost bytes behind them.
+ * Returns the received spans of an interrupted download; none if there is no description. They are not proven: a kill
+ * or a power cut may have lost their bytes.
  */
 export function readPartial(fs: FileSystem, path: string): Span[] {
   try {
@@ -28,14 +31,14 @@ export function readPartial(fs: FileSystem, path: string): Span[] {
     return spans.map(([start, end]) => ({ start, end: Math.min(end, size) }))
       .filter(({ start, end }) => start >= 0 && start < end);
   } catch {
-    // Torn by a crash, or no file: then the download starts over.
+    // Damaged by a crash, or missing: the download starts from zero.
     return [];
   }
 }
 
 /**
- * Describes what of a partial file has arrived. A kill leaves the description before or this one, never a part. It is
- * not synced: that would wait for the downloaded bytes as well, and after a power cut the download may start over.
+ * Writes the received spans of a partial file, atomically. They are not synced to the disk: that would also wait for
+ * the downloaded bytes, and after a power cut the download may start from zero.
  */
 export function describePartial(fs: FileSystem, path: string, spans: readonly Span[]): void {
   const description: z.infer<typeof Description> = {
@@ -50,12 +53,12 @@ export function describePartial(fs: FileSystem, path: string, spans: readonly Sp
   fs.renameSync(temporary, descriptionPath(path));
 }
 
-/** Forgets the description: the file is whole, or is not continued. */
+/** Removes the description of a file that is complete, or will not be continued. */
 export function forgetPartial(fs: FileSystem, path: string): void {
   for (const one of [descriptionPath(path), temporaryPath(path)]) removeIfThere(fs, one);
 }
 
-/** Removes a partial file and its description, or whatever stands in their places. */
+/** Removes a partial file and its description, or whatever is at their paths. */
 export function removePartial(fs: FileSystem, path: string): void {
   for (const one of [path, descriptionPath(path), temporaryPath(path)]) {
     ifFound(() => fs.removeSync(one, { recursive: true }));
@@ -63,10 +66,10 @@ export function removePartial(fs: FileSystem, path: string): void {
 }
 
 /**
- * Returns what of `spans` a download may keep: whole chunks that have their digest, and what arrived of chunks that are
- * not whole yet, which the digest of the whole file proves later. Reads the whole chunks.
+ * Returns the part of `spans` that a download may keep: complete chunks with the right digest, and the received bytes
+ * of incomplete chunks, which the digest of the file proves later. Reads the complete chunks.
  *
- * @param bytes the size of the whole file
+ * @param bytes the size of the complete file
  */
 export async function credibleSpans(
   fs: FileSystem,
@@ -106,7 +109,7 @@ async function readFull(file: Deno.FsFile, buffer: Uint8Array): Promise<void> {
   while (filled < buffer.length) {
     const count = await file.read(buffer.subarray(filled));
     if (count === null) {
-      throw new Deno.errors.UnexpectedEof("a partial file became shorter while it was read");
+      throw new Deno.errors.UnexpectedEof("a partial file became shorter during the read");
     }
     filled += count;
   }

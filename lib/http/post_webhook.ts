@@ -1,28 +1,30 @@
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/errors.ts";
-import { exchange, type HttpRequest, statusError } from "./request.ts";
+import { exchange } from "./request.ts";
+import type { HttpRequest } from "./request_types.ts";
+import { statusError } from "./status_error.ts";
 import { RequestSecret, type Secret } from "../core/secret.ts";
 
 export interface Webhook {
   readonly url: string;
-  /** Names the event, and stays the same when it is sent again: receivers may act on it once. Without dots. */
+  /** Identifies the event. A resend has the same id, so that receivers can ignore duplicates. Contains no dots. */
   readonly id: string;
-  /** JSON, as it is sent and signed. */
+  /** The JSON that is sent and signed. */
   readonly body: string;
-  /** With it, the request is signed by {@link signWebhook}. */
+  /** If set, {@link signWebhook} signs the request. */
   readonly secret?: Secret | undefined;
-  /** Further headers, for the origin of `url` alone. */
+  /** Further headers. They are sent to the origin of `url` only. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Further texts that no message may show. */
+  /** Further texts that are redacted from messages. */
   readonly hidden?: readonly Secret[];
-  /** What it is about, for errors: `the answer of the reload hook`. */
+  /** The subject for errors: `the answer of the reload hook`. */
   readonly what: string;
   readonly timeoutMs: number;
 }
 
 /**
- * Posts JSON, once. Only an answer of 2xx by the address itself is a success: who answers with a redirect, as to a
- * login, has not taken it. Needs the net permission.
+ * Posts JSON, in one attempt. Only status 2xx of the address itself is a success: a redirect, for example to a login,
+ * means that the receiver did not accept it. Needs the net permission.
  *
  * @throws the errors of {@link statusError} and {@link exchange}; {@link UsageError} codes `REDIRECTED`,
  * `WEBHOOK_SECRET_INVALID`
@@ -60,20 +62,20 @@ export async function postWebhook(
   });
 }
 
-/** What comes after `#` is not sent. */
+/** The part after `#` is not sent. */
 function sameAddress(answered: string, asked: string): boolean {
   const [a, b] = [new URL(answered), new URL(asked)];
   a.hash = b.hash = "";
   return a.href === b.href;
 }
 
-/** By this beginning a secret is known to be base64. */
+/** The prefix of a secret in base64. */
 const BASE64_PREFIX = "whsec_";
 
 /**
  * The headers by which a receiver knows that a request is ours and new: `webhook-id`, `webhook-timestamp` (seconds
  * since 1970) and `webhook-signature`, `v1,` and the base64 of the HMAC-SHA256 over `<id>.<timestamp>.<body>`, as
- * Standard Webhooks 1.0.0 has it (https://www.standardwebhooks.com), so that their libraries verify it.
+ * Standard Webhooks 1.0.0 has it (https://www.standardwebhooks.com), so that its libraries can verify it.
  *
  * @param secret `whsec_` and base64, as those libraries make it; any other text is the key as it is, in UTF-8
  * @throws {UsageError} code `WEBHOOK_SECRET_INVALID`
@@ -114,7 +116,7 @@ function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
   try {
     return Uint8Array.from(atob(secret.slice(BASE64_PREFIX.length)), (char) => char.charCodeAt(0));
   } catch {
-    // The runtime's complaint could show it.
+    // The runtime's error could show the secret.
     throw new UsageError(`Cannot sign a webhook: the secret begins with ${BASE64_PREFIX} and is not base64`, {
       code: "WEBHOOK_SECRET_INVALID",
       hint: "copy the secret again",

@@ -3,8 +3,8 @@ import { type FileDigest, FileHasher } from "../core/hash.ts";
 import { readPieces } from "../core/read_pieces.ts";
 
 /**
- * Digests a file that arrives in several parts at once. Bytes that come just where it stands are taken as they pass;
- * those that came ahead are read from the file when it gets there.
+ * Computes the digest of a file that arrives in several parts at once. Bytes at the digest's position are hashed as
+ * they arrive. Bytes that arrived ahead are read back from the file later.
  */
 export class PrefixHasher {
   readonly #fs: FileSystem;
@@ -20,7 +20,7 @@ export class PrefixHasher {
     this.#hasher = hasher;
   }
 
-  /** @param expectedBytes decides whether chunk digests are made, as {@link FileHasher.create} says */
+  /** @param expectedBytes decides whether chunk digests are computed, as in {@link FileHasher.create} */
   static async create(
     fs: FileSystem,
     path: string,
@@ -30,17 +30,17 @@ export class PrefixHasher {
     return new PrefixHasher(fs, path, signal, await FileHasher.create(expectedBytes));
   }
 
-  /** How many bytes, from the beginning, are digested. */
+  /** The number of bytes from the beginning that are hashed. */
   get bytes(): number {
     return this.#hasher.bytes;
   }
 
-  /** Sees bytes as they pass; they count only if they begin where the digest stands. */
+  /** Hashes received bytes if they begin at the digest's position. Otherwise it ignores them. */
   offer(offset: number, piece: Uint8Array): void {
     if (!this.#isCatchingUp && offset === this.#hasher.bytes) this.#hasher.update(piece);
   }
 
-  /** Reads the file up to `end`, which has to be there. While one call is at it, another does nothing. */
+  /** Hashes the file up to `end`, which must have arrived. While one call runs, another does nothing. */
   async catchUp(end: number): Promise<void> {
     if (this.#isCatchingUp || this.#hasher.bytes >= end) return;
     this.#isCatchingUp = true;
@@ -62,7 +62,7 @@ export class PrefixHasher {
     }
   }
 
-  /** Ends the digest: nothing can be added afterwards. */
+  /** Returns the digest. Nothing can be added afterwards. */
   digest(): FileDigest {
     return this.#hasher.digest();
   }

@@ -1,23 +1,23 @@
 import type { Environment } from "../core/context.ts";
 
-/** A proxy that the environment names. */
+/** A proxy from the environment. */
 export interface Proxy {
   /** `HTTPS_PROXY` */
   readonly variable: string;
-  /** `proxy.example:3128`: its user and password stay out. */
+  /** `proxy.example:3128`, without user and password. */
   readonly host: string;
 }
 
-/** In the order in which the runtime takes them; of each the capitals first. */
+/** In the runtime's order, upper case first. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   "https:": ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"],
   "http:": ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"],
 };
 
 /**
- * Returns the proxy through which the runtime's `fetch` reaches an address; `undefined` where it connects by itself.
+ * Returns the proxy that the runtime's `fetch` uses for an address; `undefined` if it connects directly.
  *
- * @param env the variables of the process, which are all that the runtime reads
+ * @param env the variables of the process. The runtime reads no others.
  *
  * @example
  * ```ts
@@ -43,7 +43,10 @@ export function findProxy(url: URL, env: Pick<Environment, "get">): Proxy | unde
   return undefined;
 }
 
-/** Names are exempt with all below them. A network's addresses (`10.0.0.0/8`) count as exempt: no wrong proxy is named. */
+/**
+ * A name exempts its subdomains, too. Every IP address counts as exempt if a network such as `10.0.0.0/8` is listed, so
+ * that no error names a proxy that was not used.
+ */
 function isExempt(host: string, exempt: string): boolean {
   const isAddress = /^[\d.]+$|^\[/.test(host);
   return exempt.split(",").map((entry) => entry.trim().toLowerCase().replace(/^\*?\./, "")).some((entry) =>

@@ -1,17 +1,17 @@
 import type { Clock } from "../core/clock.ts";
 
-/** Sleeps shorter than this cost more than they smooth. */
+/** Shorter pauses cost more time than they smooth. */
 const PAUSE_MS_MIN = 20;
 
-/** A longer pause is cut, so that whoever watches for signs of life gets some. */
+/** Longer pauses are divided, so that a stall watch gets signs of life. */
 const PAUSE_MS_MAX = 1_000;
 
-/** Keeps what passes through it, on all connections together, under a rate. */
+/** Limits the rate of all connections together. */
 export class RateLimit {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #bytesPerSecond: number;
-  /** When the bytes that passed so far would have passed at exactly the rate. */
+  /** The time at which the bytes so far would have passed at exactly the limited rate. */
   #paidUntilMs: number;
 
   constructor(
@@ -25,13 +25,13 @@ export class RateLimit {
   }
 
   /**
-   * Takes note of bytes that passed, and waits until they may have.
+   * Counts bytes, and waits until the rate allows them.
    *
-   * @param onPause called while it waits, about once a second
+   * @param onPause called about once a second while it waits
    */
   async pass(bytes: number, onPause: () => void): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
-    // Time in which nothing came is not saved up for a burst.
+    // Idle time is not saved up for a burst.
     this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs) + bytes / this.#bytesPerSecond * 1000;
     let aheadMs = this.#paidUntilMs - nowMs;
     while (aheadMs >= PAUSE_MS_MIN) {
@@ -46,9 +46,9 @@ export class RateLimit {
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /**
- * Reads a rate as people write it: bytes a second, with `K`, `M` or `G` (of 1024), as curl's `--limit-rate` takes it.
+ * Returns a rate in bytes a second. It is written with `K`, `M` or `G` (of 1024), as in curl's `--limit-rate`.
  *
- * @throws {RangeError} when it is none
+ * @throws {RangeError} if the text is not a rate
  *
  * @example
  * ```ts
@@ -63,5 +63,5 @@ export function parseRate(text: string): number {
   const [, amount, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?(?:\/s|ps)?\s*$/i.exec(text) ?? [];
   const rate = Number(amount) * (UNITS[unit.toLowerCase()] ?? NaN);
   if (Number.isFinite(rate) && rate >= 1) return Math.floor(rate);
-  throw new RangeError(`"${text}" is no rate such as 500K or 10M (bytes a second)`);
+  throw new RangeError(`"${text}" is not a rate such as 500K or 10M (bytes a second)`);
 }

@@ -1,7 +1,8 @@
 import type { Context } from "../core/context.ts";
 import type { DownloadRequest, Located, RangeSupport } from "./download_types.ts";
 import { PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
-import { sendRequest, statusError } from "./request.ts";
+import { sendRequest } from "./request.ts";
+import { statusError } from "./status_error.ts";
 import { networkError } from "./network_error.ts";
 import { type Span, SPAN_BYTES } from "./spans.ts";
 import { StallWatch } from "./stall_watch.ts";

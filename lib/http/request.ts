@@ -1,65 +1,35 @@
+import type { Credentials, HttpContext, HttpRequest, NamedRequest } from "./request_types.ts";
+import { statusError } from "./status_error.ts";
 import type { z } from "zod";
-import { askedPauseMs } from "./asked_pause.ts";
-import { cleanLine } from "../core/clean_text.ts";
-import type { Context, Http } from "../core/context.ts";
+import type { Http } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { AuthenticationError, PassingError, RefusedError, UnreachableError } from "../core/errors.ts";
-import { formatDuration } from "../core/format.ts";
-import { actionOf, type NamedRequest, networkError } from "./network_error.ts";
+import { actionOf, networkError } from "./network_error.ts";
 import type { Secret } from "../core/secret.ts";
 
-/** What of a {@link Context} a request takes. */
-export type HttpContext = Pick<Context, "http" | "clock" | "signal">;
-
-/** Headers for one origin (scheme, host and port), and for no other that it redirects to. */
-export interface Credentials {
-  readonly origin: string;
-  readonly headers: Readonly<Record<string, Secret>>;
-}
-
-/** Credentials for the origin of `url` in an `Authorization` header. */
+/** Returns credentials for the origin of `url` in an `Authorization` header. */
 export function bearer(url: string, token: Secret): Credentials {
   return { origin: new URL(url).origin, headers: { authorization: token.map((value) => `Bearer ${value}`) } };
 }
 
-export interface HttpRequest extends NamedRequest {
-  readonly url: string;
-  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Sent to whatever host answers in the end. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly credentials?: Credentials | undefined;
-  /** A blob is sent with its length; a stream in chunks, which storage refuses. */
-  readonly body?: string | Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** `"refuse"`: a redirect is an answer like any other, and nothing is sent to where it leads. */
-  readonly redirects?: "follow" | "refuse";
-  /** Besides the credentials, what no message may show, should the other side repeat it. */
-  readonly secrets?: readonly Secret[];
-}
-
 export interface HttpAnswer {
   readonly response: Response;
-  /** The request ended at another origin than it began. */
+  /** Whether redirects led to another origin. */
   readonly crossedOrigin: boolean;
 }
 
-/** Signed storage is one redirect away, a renamed repository a second; more is a loop. */
+/** Signed storage is one redirect, a renamed repository a second one. More is a loop. */
 const REDIRECTS_MAX = 5;
 
-/** JSON of an API: the largest answers are pages of 100 workflow runs, under 2 MB. */
+/** The largest JSON answers are pages of 100 workflow runs, under 2 MB. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
-/** As much of a failed answer's body as a message quotes. */
-const QUOTED_CHARS_MAX = 500;
-
-/** More is read than quoted, so that no secret is cut before it is blanked out. */
-const READ_CHARS_MAX = 16 * 1024;
-
 /**
- * Sends a request and follows redirects, with credentials for their own origin alone. The body of the answer is the
- * caller's to read or to cancel; any status is an answer.
+ * Returns the answer to a request, after redirects. Credentials are sent to their own origin only. Any status is an
+ * answer. The caller reads or cancels the body.
  *
- * @throws {PassingError} when nobody answers; {@link RefusedError} code `REDIRECT_REFUSED` for a redirect to something
- * less safe; the signal's reason
+ * @throws {PassingError} if there is no answer; {@link RefusedError} code `REDIRECT_REFUSED` for an unsafe redirect;
+ * the signal's reason
  */
 export async function sendRequest(
   { http }: Pick<HttpContext, "http">,
@@ -92,7 +62,7 @@ export async function sendRequest(
   );
 }
 
-/** An answer of an API that was read whole. */
+/** A complete answer of an API. */
 export interface JsonAnswer<Data> {
   readonly status: number;
   readonly headers: Headers;
@@ -100,11 +70,12 @@ export interface JsonAnswer<Data> {
 }
 
 /**
- * Asks an API and checks what it answers. One attempt: wrap it in `withRetry` where repeating does no harm.
+ * Returns the validated JSON answer of an API. It makes one attempt; wrap it in `withRetry` if the request may be
+ * repeated.
  *
- * @param schema what of the answer is needed; everything else in it is ignored
- * @throws {PassingError} no answer in time, or a status that passes; the errors of {@link statusError};
- * {@link UnreachableError} code `ANSWER_INVALID` when the answer is not what the API promises
+ * @param schema the needed part of the answer. Other members are ignored.
+ * @throws {PassingError} no answer in time, or a temporary status; the errors of {@link statusError}; {@link
+ * UnreachableError} code `ANSWER_INVALID` if the answer does not fit the schema
  */
 export async function requestJson<Schema extends z.ZodType>(
   context: HttpContext,
@@ -118,18 +89,19 @@ export async function requestJson<Schema extends z.ZodType>(
     if (result.success) return { status: response.status, headers: response.headers, data: result.data };
     const issue = result.error.issues[0];
     throw new UnreachableError(
-      `Cannot ${actionOf(request)}: ${parseUrl(request).host} answered something else than expected (${
+      `Cannot ${actionOf(request)}: ${parseUrl(request).host} sent an unexpected answer (${
         issue === undefined || json === undefined
-          ? "no JSON"
+          ? "not JSON"
           : [issue.path.join("."), issue.message].filter(Boolean).join(": ")
       })`,
-      { code: "ANSWER_INVALID", hint: "check the address: is this the server that was meant?" },
+      { code: "ANSWER_INVALID", hint: "check that the address is the right server's" },
     );
   });
 }
 
 /**
- * Sends a request and has its answer read, both within one deadline. `read` reads or cancels the body.
+ * Sends a request and returns what `read` makes of its answer, both within one deadline. `read` reads or cancels the
+ * body.
  *
  * @throws {PassingError} no answer in time; what {@link sendRequest} and `read` throw
  */
@@ -145,65 +117,7 @@ export async function exchange<Result>(
   });
 }
 
-/** Statuses that a later attempt may not meet again; from 520 on they are those of Cloudflare, in front of many. */
-const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524];
-
-/** What GitHub asks for with a secondary rate limit that names no pause: "Rate limits for the REST API". */
-const SECONDARY_PAUSE_MS = 60_000;
-
-/**
- * The error that a failed answer stands for; its body is read for the message.
- * 401 and 403: {@link AuthenticationError}. Overload and faults of the server: {@link PassingError} with the pause that
- * the server asks for. Everything else: {@link UnreachableError} with the code `HTTP_<status>`.
- */
-export async function statusError(
-  { clock }: Pick<Context, "clock">,
-  request: HttpRequest,
-  response: Response,
-): Promise<AuthenticationError | UnreachableError> {
-  const { status } = response;
-  const host = parseUrl(request).host;
-  const said = await quoteBody(response, request);
-  const message = `Cannot ${actionOf(request)}: ${host} answered ${status}${said}`;
-  const retryAfterMs = askedPauseMs(response.headers, clock.now()) ??
-    (/\bsecondary rate limit\b/i.test(said) ? SECONDARY_PAUSE_MS : undefined);
-  if (PASSING_STATUSES.includes(status) || (status === 403 && retryAfterMs !== undefined)) {
-    return new PassingError(message, { code: `HTTP_${status}`, retryAfterMs, hint: againHint(retryAfterMs) });
-  }
-  // Only proxies answer so (RFC 9110, 15.5.8).
-  if (status === 407) {
-    return new UnreachableError(
-      `Cannot ${actionOf(request)}: the proxy in front of ${host} asks for a user and a password (407)`,
-      { code: "PROXY_REFUSED", hint: "put them into HTTP_PROXY as USER:PASSWORD@ before the proxy's name" },
-    );
-  }
-  if (status === 401 || status === 403) {
-    return new AuthenticationError(message, {
-      code: `HTTP_${status}`,
-      hint: "check the token, and what it is allowed to do",
-    });
-  }
-  return new UnreachableError(message, {
-    code: `HTTP_${status}`,
-    hint: "check the address and the names in it",
-  });
-}
-
-/** For a pause that is longer than what a run waits. */
-function againHint(retryAfterMs: number | undefined): string {
-  if (retryAfterMs === undefined || retryAfterMs < 1000) return "run again later";
-  return `run again in ${formatDuration(retryAfterMs)}`;
-}
-
-/**
- * Whether a server turned a request away before it did anything: 429, or a 403 that names a pause. The request may be
- * sent again, even one that changes something.
- */
-export function wasTurnedAway(error: unknown): error is PassingError {
-  return error instanceof PassingError && (error.code === "HTTP_429" || error.code === "HTTP_403");
-}
-
-/** Reads a body as text, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
+/** Returns a body as text, up to 16 MiB. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
 export async function readText(
   response: Response,
   request: NamedRequest & Pick<HttpRequest, "url">,
@@ -216,7 +130,9 @@ export async function readText(
   return text + decoder.decode();
 }
 
-/** The pieces of a body, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError} */
+/**
+ * Yields the pieces of a body, up to a bound. @throws {UnreachableError} code `ANSWER_TOO_LARGE`; {@link PassingError}
+ */
 export async function* readBody(
   response: Response,
   request: NamedRequest & Pick<HttpRequest, "url">,
@@ -229,7 +145,7 @@ export async function* readBody(
       if (bytes > bytesMax) {
         throw new UnreachableError(
           `Cannot ${actionOf(request)}: the answer is longer than ${bytesMax} bytes`,
-          { code: "ANSWER_TOO_LARGE", hint: "check the address: is this the server that was meant?" },
+          { code: "ANSWER_TOO_LARGE", hint: "check that the address is the right server's" },
         );
       }
       yield piece;
@@ -237,23 +153,6 @@ export async function* readBody(
   } catch (error) {
     throw networkError(error, request, parseUrl(request).host);
   }
-}
-
-async function quoteBody(response: Response, { credentials, secrets = [] }: HttpRequest): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  try {
-    for await (const piece of response.body ?? []) {
-      text += decoder.decode(piece, { stream: true });
-      if (text.length > READ_CHARS_MAX) break;
-    }
-  } catch {
-    // The status alone says enough.
-  }
-  const hidden = [...Object.values(credentials?.headers ?? {}), ...secrets];
-  const isPage = /^\s*<(?:!doctype|html)/i.test(text);
-  const quoted = isPage ? "an HTML page" : cleanLine(text, { charsMax: QUOTED_CHARS_MAX, secrets: hidden });
-  return quoted === "" ? "" : `: ${quoted}`;
 }
 
 async function fetchOnce(
@@ -281,16 +180,16 @@ async function fetchOnce(
   }
 }
 
-/** The runtime's own complaint would show the secret. @throws {AuthenticationError} code `TOKEN_INVALID` */
+/** Sets a header. The runtime's own error would show the secret. @throws {AuthenticationError} code `TOKEN_INVALID` */
 function setSecret(headers: Headers, name: string, value: Secret, request: NamedRequest): void {
   try {
     headers.set(name, value.reveal());
   } catch {
     throw new AuthenticationError(
-      `Cannot ${actionOf(request)}: the header ${name} cannot hold what it should`,
+      `Cannot ${actionOf(request)}: the value for the header ${name} has invalid characters`,
       {
         code: "TOKEN_INVALID",
-        hint: "check the token for line breaks and other stray characters",
+        hint: "check the token for line breaks and other invalid characters",
       },
     );
   }
@@ -303,7 +202,7 @@ function redirectTarget(response: Response, from: URL): URL | undefined {
   return new URL(location, from);
 }
 
-/** As the Fetch standard has it (HTTP-redirect fetch): the answer to what was posted is elsewhere, and is asked for there. */
+/** Whether a redirect turns the request into a GET, as the Fetch standard defines it (HTTP-redirect fetch). */
 function becomesGet(status: number, method: string): boolean {
   return status === 303 ? method !== "HEAD" : [301, 302].includes(status) && method === "POST";
 }
@@ -315,7 +214,7 @@ function refuseUnsafeRedirect(request: HttpRequest, from: URL, to: URL, carriesB
   if (!isDowngrade && !isOther && !leaks) return;
   throw new RefusedError(
     `Cannot ${actionOf(request)}: ${from.host} redirects to ${to.protocol}//${to.host}, ` +
-      (leaks ? "which would get what is sent" : "which is not as safe"),
+      (leaks ? "which would receive the request's content" : "which is not as safe"),
     { code: "REDIRECT_REFUSED", hint: "check the address" },
   );
 }

@@ -1,12 +1,12 @@
 import { CHUNK_BYTES } from "../core/hash.ts";
 
-/** A part of a file: from its first byte to before its last. */
+/** A range of a file, end exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** Which bytes of a file are there, as sorted spans that do not touch. */
+/** The received bytes of a file, as sorted spans that do not touch. */
 export class SpanSet {
   #spans: Span[] = [];
 
@@ -14,12 +14,12 @@ export class SpanSet {
     return this.#spans;
   }
 
-  /** Bytes that are there. */
+  /** The number of received bytes. */
   get bytes(): number {
     return this.#spans.reduce((sum, span) => sum + span.end - span.start, 0);
   }
 
-  /** How far the file is there without a gap, from `offset`, which is there or is the next byte. */
+  /** Returns the end of the received bytes without a gap from `offset`. */
   endFrom(offset: number): number {
     return this.#spans.find((span) => span.start <= offset && offset <= span.end)?.end ?? offset;
   }
@@ -39,7 +39,7 @@ export class SpanSet {
     this.#spans = [];
   }
 
-  /** What is not there of the first `total` bytes. */
+  /** Returns the missing spans of the first `total` bytes. */
   gaps(total: number): Span[] {
     const gaps: Span[] = [];
     let offset = 0;
@@ -53,13 +53,13 @@ export class SpanSet {
 }
 
 /**
- * How large parts are that connections bring side by side. A second connection is not worth its set-up for less; with
- * more, what comes last would be far ahead of the digest, which takes the file in order.
+ * The size of the parts for concurrent connections. A smaller part is not worth a connection. With larger parts, the
+ * last bytes would arrive far ahead of the digest, which reads the file in order.
  */
 export const SPAN_BYTES = { min: 2 * CHUNK_BYTES, max: 16 * CHUNK_BYTES } as const;
 
 /**
- * Cuts gaps into about `parts` pieces, or more where these would be too large, in order.
+ * Returns gaps cut into about `parts` pieces, in order. If the pieces would be too large, there are more.
  *
  * @example
  * ```ts

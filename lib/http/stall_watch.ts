@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 
-/** Aborts what it watches when no sign of life comes for a while, or when `signal` is aborted. */
+/** Aborts the watched work after a time without a sign of life, or when `signal` is aborted. */
 export class StallWatch implements Disposable {
   readonly #clock: Clock;
   readonly #outer: AbortSignal;
@@ -9,7 +9,7 @@ export class StallWatch implements Disposable {
   readonly #onAbort = () => this.#inner.abort(this.#outer.reason);
   #lastMs: number;
 
-  /** @param onStall makes the error that the watched work is aborted with */
+  /** @param onStall returns the error with which the work is aborted */
   constructor(
     { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
     stallMs: number,
@@ -23,12 +23,12 @@ export class StallWatch implements Disposable {
     this.#watch(stallMs, onStall);
   }
 
-  /** For whatever is watched. */
+  /** The signal for the watched work. */
   get signal(): AbortSignal {
     return this.#inner.signal;
   }
 
-  /** Something came. */
+  /** Reports a sign of life. */
   beat(): void {
     this.#lastMs = this.#clock.monotonicMs();
   }
@@ -38,7 +38,7 @@ export class StallWatch implements Disposable {
     this.#outer.removeEventListener("abort", this.#onAbort);
   }
 
-  /** One timer, however many beats there are. */
+  /** Uses one timer, whatever the number of beats. */
   async #watch(stallMs: number, onStall: () => Error): Promise<void> {
     try {
       for (;;) {
@@ -47,7 +47,7 @@ export class StallWatch implements Disposable {
         await this.#clock.sleep(leftMs, this.#done.signal);
       }
     } catch {
-      // Disposed of: the work has ended.
+      // It was disposed of: the work has ended.
     }
   }
 }

@@ -3,8 +3,8 @@ import { UsageError } from "../core/errors.ts";
 import { redactUrls, RequestSecret, type Secret } from "../core/secret.ts";
 
 /**
- * Returns an http or https address, parsed; `undefined` when the text is not one. `URL` itself drops line breaks and
- * takes `http:host`, which no other program that gets the same text does.
+ * Returns a parsed http or https address; `undefined` if the text is not one. `URL` alone would drop line breaks and
+ * accept `http:host`, unlike other programs that get the same text.
  *
  * @example
  * ```ts
@@ -22,10 +22,10 @@ export function parseWebAddress(text: string): URL | undefined {
     : undefined;
 }
 
-/** A variable that names a server of another address than the public one's. */
+/** A variable with the address of a server other than the public one. */
 export interface AddressVariable {
   readonly name: string;
-  /** What stands in it: `your GitHub server`. */
+  /** Describes the value: `your GitHub server`. */
   readonly meaning: string;
   /** The address of the public server, if there is one. */
   readonly usual?: string;
@@ -33,7 +33,7 @@ export interface AddressVariable {
 }
 
 /**
- * Returns the address that a variable holds, without slashes at its end; `undefined` when it is not set or blank.
+ * Returns the address in a variable, without trailing slashes; `undefined` if it is not set or blank.
  *
  * @throws {UsageError} code `ADDRESS_INVALID`, or that of the variable
  */
@@ -50,12 +50,12 @@ export function findWebAddress(env: Environment, variable: AddressVariable): str
   });
 }
 
-/** Shorter parts of an address are words, as `deploy` in `/v1/deploy/…`, which an answer may well use. */
+/** Shorter parts of an address are words, such as `deploy` in `/v1/deploy/…`, which an answer may contain. */
 const SECRET_PART_CHARS_MIN = 8;
 
 /**
- * What of an address that is a secret an answer may repeat, longest first: all of it, or the part that is the secret.
- * Deploy hooks and chat webhooks have such addresses: whoever knows one may use it.
+ * Returns the parts of a secret address that an answer may repeat, longest first. The addresses of deploy hooks and
+ * chat webhooks are secrets, because they need no other credentials.
  */
 export function urlSecrets({ href, pathname, searchParams }: URL): Secret[] {
   const parts = [...pathname.split("/"), ...searchParams.values()]

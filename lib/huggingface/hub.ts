@@ -4,16 +4,9 @@ import type { Context } from "../core/context.ts";
 import type { Located } from "../http/download_types.ts";
 import { RefusedError, UnreachableError } from "../core/errors.ts";
 import type { Sha256 } from "../core/hash.ts";
-import {
-  bearer,
-  exchange,
-  type HttpRequest,
-  readBody,
-  readText,
-  requestJson,
-  statusError,
-  wasTurnedAway,
-} from "../http/request.ts";
+import { bearer, exchange, readBody, readText, requestJson } from "../http/request.ts";
+import type { HttpRequest } from "../http/request_types.ts";
+import { statusError, wasTurnedAway } from "../http/status_error.ts";
 import { parseJson } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import { REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";

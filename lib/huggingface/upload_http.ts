@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { Context, Http } from "../core/context.ts";
 import { AuthenticationError, diskError, FailedError, PassingError, RefusedError } from "../core/errors.ts";
-import { readBody, statusError } from "../http/request.ts";
-import { actionOf, type NamedRequest, networkError } from "../http/network_error.ts";
+import { readBody } from "../http/request.ts";
+import { statusError } from "../http/status_error.ts";
+import { actionOf, networkError } from "../http/network_error.ts";
+import type { NamedRequest } from "../http/request_types.ts";
 import { type RetryPolicy, withRetry } from "../core/retry.ts";
 import { StallWatch } from "../http/stall_watch.ts";
 import type { Sha256 } from "../core/hash.ts";

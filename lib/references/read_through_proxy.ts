@@ -1,5 +1,6 @@
 import type { Context } from "../core/context.ts";
-import { exchange, readText, statusError } from "../http/request.ts";
+import { exchange, readText } from "../http/request.ts";
+import { statusError } from "../http/status_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import type { RepositoryAddress } from "./git/repository_address.ts";
 import type { FileTexts } from "./plan.ts";

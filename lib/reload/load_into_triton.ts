@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { TritonHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { exchange, statusError } from "../http/request.ts";
+import { exchange } from "../http/request.ts";
+import { statusError } from "../http/status_error.ts";
 import { findEntry } from "../core/files.ts";
 import { withRetry } from "../core/retry.ts";
 import { type ReloadNews, reloadRetries } from "./reload_news.ts";

@@ -1,6 +1,7 @@
 import type { ReloadHook } from "../config/sections/reload.ts";
 import type { Context } from "../core/context.ts";
-import { exchange, statusError } from "../http/request.ts";
+import { exchange } from "../http/request.ts";
+import { statusError } from "../http/status_error.ts";
 import { knock } from "../http/knock.ts";
 import { requireProgram } from "../core/require_program.ts";
 import { describeConsumer, requireReloadSecrets } from "./reload_consumers.ts";

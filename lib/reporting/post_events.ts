@@ -1,12 +1,7 @@
 import { type ModelSyncError, UnreachableError } from "../core/errors.ts";
-import {
-  bearer,
-  exchange,
-  type HttpContext,
-  type HttpRequest,
-  readBody,
-  statusError,
-} from "../http/request.ts";
+import { bearer, exchange, readBody } from "../http/request.ts";
+import type { HttpContext, HttpRequest } from "../http/request_types.ts";
+import { statusError } from "../http/status_error.ts";
 import { redactUrls } from "../core/secret.ts";
 import type { Receiver } from "./receiver.ts";
 import { BATCH_CONTENT_TYPE } from "../wire/event_names.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AuthenticationError, InterruptedError, ModelSyncError, RefusedError } from "../core/errors.ts";
-import { type Credentials, type HttpContext, type HttpRequest, requestJson } from "../http/request.ts";
+import type { Credentials, HttpContext, HttpRequest } from "../http/request_types.ts";
+import { requestJson } from "../http/request.ts";
 import { isConnectFailure } from "../http/network_error.ts";
 import { redact, type Secret } from "../core/secret.ts";
 import { type JobReport, readJob } from "./job.ts";

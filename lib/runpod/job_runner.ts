@@ -2,7 +2,7 @@ import { isoSeconds } from "../core/clock.ts";
 import { type Context, uninterrupted } from "../core/context.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { FailedError, ModelSyncError, UnreachableError } from "../core/errors.ts";
-import { wasTurnedAway } from "../http/request.ts";
+import { wasTurnedAway } from "../http/status_error.ts";
 import { Working } from "../core/working.ts";
 import { pauseBeforeRetry, REQUEST_RETRIES, type RetryPolicy, withRetry } from "../core/retry.ts";
 import { mayHaveStarted, type RunPodClient } from "./client.ts";

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Context, Environment } from "../core/context.ts";
 import { UnreachableError, UsageError } from "../core/errors.ts";
-import { type Credentials, exchange, type HttpRequest, readText, statusError } from "../http/request.ts";
+import type { Credentials, HttpRequest } from "../http/request_types.ts";
+import { exchange, readText } from "../http/request.ts";
+import { statusError } from "../http/status_error.ts";
 import { findToken } from "../core/read_secret.ts";
 import type { Secret } from "../core/secret.ts";
 import { VERSION } from "../core/version.ts";

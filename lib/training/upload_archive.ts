@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { FileBlob } from "./file_blob.ts";
-import { exchange, statusError } from "../http/request.ts";
+import { exchange } from "../http/request.ts";
+import { statusError } from "../http/status_error.ts";
 import { REQUEST_RETRIES, withRetry } from "../core/retry.ts";
 import { parseWebAddress } from "../http/web_address.ts";
 

@@ -150,10 +150,10 @@ Deno.test("openArchive() knows an archive by its content, and says what else it 
     ["", /^Cannot use models\.zip: it is empty$/],
     [
       "<!DOCTYPE html><html><body>",
-      /: it is no ZIP, tar, tar\.gz or tar\.zst: it begins with "<!DOCTYPE html><html><bo"$/,
+      /: it is not a ZIP, tar, tar\.gz or tar\.zst: it begins with "<!DOCTYPE html><html><bo"$/,
     ],
     ["<title>Wartungsarbeiten: müde</title>", /it begins with "<title>Wartungsarbeiten:"$/],
-    ["PK", /it is no ZIP/],
+    ["PK", /it is not a ZIP/],
     [new Uint8Array(2000), /it begins with the bytes 00 00 00 00 00 00 00 00$/],
     [new Uint8Array([0x93, 0x4e, 0x55]), /it begins with the bytes 93 4e 55$/],
     [compressed("xz"), /: it is compressed by xz, which model-sync does not read$/],

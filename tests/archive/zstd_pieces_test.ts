@@ -139,7 +139,7 @@ Deno.test("a tar.zst is refused for what its zstd does, and for what it holds", 
       /bytes follow its end/,
     ],
     [zstdCompressSync(rawTar(tarMember({ name: "../a" }))), "ARCHIVE_UNSAFE", /has the part "\.\."/],
-    [zstdCompressSync(encoder.encode("a table")), "ARCHIVE_FORMAT", /: it is zstd, and holds no tar$/],
+    [zstdCompressSync(encoder.encode("a table")), "ARCHIVE_FORMAT", /: it is zstd without a tar inside$/],
     [frame([0x00, 0xff], [1, 0, 0]), "ARCHIVE_LIMIT", /compress it without --long$/],
   ];
   for (const [bytes, code, message] of cases) {

@@ -56,6 +56,6 @@ Deno.test("what is named as an archive and cannot be opened is no model", async 
   });
   await assert.rejects(pathsIn(gzipSync(TEXT), "models.tar.gz"), {
     code: "ARCHIVE_FORMAT",
-    message: /it is gzip, and holds no tar/,
+    message: /it is gzip without a tar inside/,
   });
 });

@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { AuthenticationError, PassingError } from "../../lib/core/errors.ts";
-import {
-  bearer,
-  exchange,
-  type HttpRequest,
-  readText,
-  requestJson,
-  statusError,
-} from "../../lib/http/request.ts";
+import { bearer, exchange, readText, requestJson } from "../../lib/http/request.ts";
+import type { HttpRequest } from "../../lib/http/request_types.ts";
+import { statusError } from "../../lib/http/status_error.ts";
 import { Secret } from "../../lib/core/secret.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { testContext } from "../helpers/test_context.ts";
@@ -115,7 +110,7 @@ Deno.test("an answer that is no JSON is said to be none", async () => {
   const http = () => Promise.resolve(new Response("<html>"));
   const request = { url: "http://api.example/x", what: "it", timeoutMs: 10_000 };
   await assert.rejects(requestJson(testContext({ http }), request, z.looseObject({})), {
-    message: "Cannot read it: api.example answered something else than expected (no JSON)",
+    message: "Cannot read it: api.example sent an unexpected answer (not JSON)",
   });
 });
 
