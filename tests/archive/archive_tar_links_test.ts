@@ -30,7 +30,7 @@ async function readsAs(tar: Uint8Array, wanted: Readonly<Record<string, string>>
   }
 }
 
-Deno.test("a hard link in a tar is the file that it leads to, whichever way its target is written", async (t) => {
+Deno.test("a hard link in a tar is read as its target, in every spelling of the target", async (t) => {
   const both = (name: string) => ({ "a.onnx": "weights of a", [name]: "weights of a" });
   const cases: Readonly<Record<string, readonly [Uint8Array, Readonly<Record<string, string>>]>> = {
     "in the header": [rawTar(A, link("b.onnx", "a.onnx")), both("b.onnx")],
@@ -149,7 +149,7 @@ Deno.test("a hard link in a tar is refused unless a file before it has its targe
   }
 });
 
-Deno.test("each hard link counts as the bytes that it becomes", async () => {
+Deno.test("each hard link counts with its extracted size", async () => {
   const content = noise(1_100_000, 1);
   const links = Array.from({ length: 250 }, (_, index) => link(`l${index}`, "a"));
   const bomb = rawTar(tarMember({ name: "a", content }), ...links);
@@ -162,7 +162,7 @@ Deno.test("each hard link counts as the bytes that it becomes", async () => {
   await refused(bomb, { entriesMax: 50 }, /more than 50 entries/);
 });
 
-Deno.test("a file is read once for all its hard links, also when the link alone is wanted", async () => {
+Deno.test("a file is read once for all its hard links, even if only a link is wanted", async () => {
   using dir = tempDir();
   const tar = rawTar(A, link("b", "a.onnx"), tarMember({ name: "c", content: "other" }), link("d", "a.onnx"));
   for (const bytes of [tar, gzipSync(tar)]) {

@@ -26,7 +26,7 @@ function longName(content: string): Uint8Array {
   return tarMember({ name: "././@LongLink", type: "L", content, magic: GNU });
 }
 
-Deno.test("an entry whose name is empty is refused, in whichever header the name stands", async (t) => {
+Deno.test("an entry with an empty name in any of its headers is refused", async (t) => {
   const content = "weights";
   const cases: Readonly<Record<string, readonly Uint8Array[]>> = {
     "in the header": [tarMember({ name: "", content })],
@@ -50,7 +50,7 @@ Deno.test("an entry whose name is empty is refused, in whichever header the name
   }
 });
 
-Deno.test("a name of nothing but slashes and dots is refused, unless it is the folder that was packed", async (t) => {
+Deno.test("a name of only slashes and dots is refused, unless it is the packed folder itself", async (t) => {
   for (const name of ["/", "//", ".//", "./../", "../", "..", ".///", "/.", "/./", "././/"]) {
     for (const type of ["0", "5"]) {
       const byPax = rawTar(A, paxHeader({ path: name }), tarMember({ name: "b", type }));
@@ -73,13 +73,13 @@ Deno.test("a name of nothing but slashes and dots is refused, unless it is the f
   }
 });
 
-Deno.test("an entry that is a file by one of its names and a folder by the other is refused", async () => {
+Deno.test("an entry whose names say file and folder is refused", async () => {
   const old = { type: "\0", magic: "" };
   await refused(rawTar(paxHeader({ path: "d" }), tarMember({ ...old, name: "d/" })), /folder by the other/);
   await refused(rawTar(paxHeader({ path: "d/" }), tarMember({ ...old, name: "d" })), /folder by the other/);
 });
 
-Deno.test("bytes in the place of a prefix are refused where the header is not a POSIX one", async (t) => {
+Deno.test("bytes in place of a prefix are refused in a header that is not POSIX", async (t) => {
   const member = { name: "a.onnx", content: "weights" };
   const cases: Readonly<Record<string, RawTarHeader>> = {
     "no magic": { ...member, magic: "", prefix: "models" },

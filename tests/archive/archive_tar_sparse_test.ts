@@ -84,7 +84,7 @@ function whole(size: number, parts: readonly Part[], stored: Uint8Array): Uint8A
   return file;
 }
 
-Deno.test("a sparse file is read with its holes filled, as bsdtar and GNU tar write it", async (t) => {
+Deno.test("a sparse file of bsdtar and GNU tar is read with its holes filled", async (t) => {
   const many: Part[] = Array.from({ length: 60 }, (_, index) => [index * 4096, 512]);
   const cases: Readonly<Record<string, readonly [size: number, parts: readonly Part[]]>> = {
     "a part in the middle": [1_000_000, [[499_712, 4096], [1_000_000, 0]]],
@@ -128,7 +128,7 @@ Deno.test("a sparse file is read with its holes filled, as bsdtar and GNU tar wr
   });
 });
 
-Deno.test("a sparse file is refused when its map lies", async (t) => {
+Deno.test("a sparse file with a wrong map is refused", async (t) => {
   const stored = noise(1024, 1);
   const none = new Uint8Array(0);
   const map = (...parts: readonly Part[]) => [parts.length, ...parts.flat()];
@@ -218,7 +218,7 @@ Deno.test("a sparse file is refused when its map lies", async (t) => {
   }
 });
 
-Deno.test("contents of a sparse file that are cut off are damage, not zeros", async () => {
+Deno.test("truncated contents of a sparse file are damage, not zeros", async () => {
   const stored = noise(4096, 1);
   for (const member of [paxSparse(5120, [1, 1024, 4096], stored), oldSparse(5120, [[1024, 4096]], stored)]) {
     const tar = member.subarray(0, member.length - 2048);
@@ -228,7 +228,7 @@ Deno.test("contents of a sparse file that are cut off are damage, not zeros", as
   }
 });
 
-Deno.test("a sparse file of version 0.0, whose pieces are all in its header, is refused with the version that is read", async () => {
+Deno.test("a sparse file of version 0.0, whose parts are all in its header, is refused with the supported version in the message", async () => {
   const pieces = ["offset", "numbytes", "offset", "numbytes"].map((key) =>
     paxRecord(`GNU.sparse.${key}`, "0")
   );

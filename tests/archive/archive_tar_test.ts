@@ -59,7 +59,7 @@ function refuses(claim: string, cases: Readonly<Record<string, Refusal>>): void 
   });
 }
 
-Deno.test("a tar is read whatever ordinary program made it, with gzip and without", async (t) => {
+Deno.test("a tar of every common program is read, with gzip and without", async (t) => {
   const weights = { content: "weights of a" };
   const cases: Record<string, readonly [Uint8Array, string]> = {
     "ustar": [rawTar(A), "a.onnx"],
@@ -336,7 +336,7 @@ refuses("a tar is refused when its headers lie or say two things", {
       tarMember({ name: "pax", type: "x", content: paxRecord("path", "a") + paxRecord("path", "b") }),
       A,
     ),
-    message: /says path twice/,
+    message: /has a pax header with path twice/,
   },
   "two names": { tar: rawTar(longName("a"), paxHeader({ path: "b" }), A), message: /"b" is named "a" too/ },
   "two pax headers": {
@@ -482,13 +482,13 @@ const GZIP_FAULTS: Readonly<Record<string, { bytes: () => Uint8Array; code: stri
   },
 };
 
-Deno.test("a tar.gz is refused for what gzip adds", async (t) => {
+Deno.test("a tar.gz is refused for faults of its gzip", async (t) => {
   for (const [name, { bytes, code, message }] of Object.entries(GZIP_FAULTS)) {
     await t.step(name, () => assert.rejects(readArchive(bytes()), { code, message, name: "RefusedError" }));
   }
 });
 
-Deno.test("a tar that is cut off anywhere is refused, with gzip and without", async () => {
+Deno.test("a tar that is truncated anywhere is refused, with gzip and without", async () => {
   const tar = rawTar(A, paxHeader({ path: "c" }), tarMember({ name: "b", content: "weights of b" }));
   for (let length = 0; length < tar.length; length += 37) {
     await assert.rejects(readArchive(tar.subarray(0, length)), RefusedError, `${length} bytes`);

@@ -42,7 +42,7 @@ const fileSet = fc.array(fc.tuple(path, content), { maxLength: 6 })
   .map((list) => new Map<string, Uint8Array>(list))
   .filter((files) => findPathCollision(files.keys()) === undefined);
 
-Deno.test("what writeZip() writes is read as it was, and the same files make the same bytes", async () => {
+Deno.test("an archive of writeZip() reads back unchanged, and the same files give the same bytes", async () => {
   await fc.assert(
     fc.asyncProperty(fileSet, async (files) => {
       using dir = tempDir();
@@ -72,7 +72,7 @@ async function samples(): Promise<readonly Uint8Array[]> {
   return [await zipped(dir.path, SAMPLE), gzipSync(rawTar(...members)), rawZip(streamed)];
 }
 
-Deno.test("an archive with flipped bits or a lost part is refused, or read as it was", async () => {
+Deno.test("an archive with flipped bits or a lost part is refused, or read with the original content", async () => {
   const archives = await samples();
   const damage = fc.record({
     which: fc.nat({ max: archives.length - 1 }),
@@ -107,7 +107,7 @@ Deno.test("an archive with flipped bits or a lost part is refused, or read as it
   );
 });
 
-Deno.test("each single flipped bit of a ZIP's headers is refused, or changes nothing that is read", async () => {
+Deno.test("a single flipped bit in a ZIP's headers is refused, or changes nothing", async () => {
   const bytes = rawZip([{ name: "a", content: "weights" }, { name: "b", content: "bias", method: 8 }]);
   const wanted = await readArchive(bytes);
   for (let at = 0; at < bytes.length; at++) {
@@ -131,7 +131,7 @@ function compressed(by: "xz" | "bzip2"): Uint8Array {
   return latin1(by === "xz" ? "\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\x02\0!\x01" : "BZh91AY&SYp\xe4\xe1\x1f");
 }
 
-Deno.test("openArchive() knows an archive by its content, and says what else it was given", async () => {
+Deno.test("openArchive() recognizes an archive by its content, and describes any other file", async () => {
   using dir = tempDir();
   const member = tarMember({ name: "a", content: "x" });
   const known = {
@@ -174,7 +174,7 @@ Deno.test("openArchive() knows an archive by its content, and says what else it 
   }
 });
 
-Deno.test("read() gives only what is wanted, and may be left in the middle of a file and of all", async () => {
+Deno.test("read() yields only the wanted entries, and may be left in the middle of a file or of the archive", async () => {
   const big = noise(3_000_000, 1);
   const files: readonly (readonly [string, Uint8Array])[] = ["a", "b", "c", "d"].map((name) => [name, big]);
   const archives = [
@@ -208,7 +208,7 @@ Deno.test("read() gives only what is wanted, and may be left in the middle of a 
   }
 });
 
-Deno.test("reading and writing stop when they are told to", async () => {
+Deno.test("reading and writing stop when their signal is aborted", async () => {
   using dir = tempDir();
   const big = noise(5_000_000, 1);
   const archives = [
@@ -240,7 +240,7 @@ Deno.test("reading and writing stop when they are told to", async () => {
   assert.deepEqual([...Deno.readDirSync(dir.path)].map(({ name }) => name).sort(), ["files", "models"]);
 });
 
-Deno.test("writeZip() says what it wrote, and adds what is made of the digests", async () => {
+Deno.test("writeZip() returns the written files, and appends the trailer that is derived from their digests", async () => {
   using dir = tempDir();
   const files: Files = new Map([["models/b", noise(2_000_000, 2)], ["models/a", new Uint8Array(70_000)]]);
   const inputs = onDisk(dir.path, files);
@@ -297,7 +297,7 @@ Deno.test("more files than a ZIP without ZIP64 can count are written and read", 
   assert.equal(archive.entries.length, inputs.length);
 });
 
-Deno.test("entries that are larger than 4 GiB, and that lie behind them, are found", async () => {
+Deno.test("entries larger than 4 GiB, and entries after them, are read", async () => {
   using dir = tempDir();
   const encoder = new TextEncoder();
   const big: WrittenEntry = {

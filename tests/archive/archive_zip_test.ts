@@ -50,7 +50,7 @@ function refuses(claim: string, cases: Readonly<Record<string, Refusal>>): void 
   });
 }
 
-Deno.test("a ZIP is read whatever ordinary program made it", async (t) => {
+Deno.test("a ZIP of every common program is read", async (t) => {
   const stream = { flags: FLAG.utf8 | FLAG.descriptor };
   const unknown = { crc: 0, bytes: 0, compressedBytes: 0 };
   const truth = { crc: CRC_A, bytes: 12, compressedBytes: 12 };
@@ -291,15 +291,15 @@ refuses("a ZIP is refused for contents that are not what is said of them", {
   },
   "larger than said": {
     entries: [{ ...A, method: 8, both: { bytes: 5 } }],
-    message: /holds more than the 5 bytes/,
+    message: /has more than the stated 5 bytes/,
   },
   "much larger than said": {
     entries: [{ name: "bomb", content: new Uint8Array(9_000_000), method: 8, both: { bytes: 5 } }],
-    message: /holds more than the 5 bytes/,
+    message: /has more than the stated 5 bytes/,
   },
   "larger than nothing": {
     entries: [{ ...A, method: 8, both: { bytes: 0 } }],
-    message: /holds more than the 0 bytes/,
+    message: /has more than the stated 0 bytes/,
   },
   "smaller than said": {
     entries: [{ ...A, method: 8, both: { bytes: 500 } }],
@@ -373,11 +373,11 @@ refuses("a ZIP is refused for contents that are not what is said of them", {
 refuses("a ZIP is refused when what follows a streamed entry lies", {
   "checksum": {
     entries: [{ ...A, both: streamed, behind: descriptor({ crc: 1, bytes: 12, compressedBytes: 12 }) }],
-    message: /not followed by what its headers say/,
+    message: /descriptor that contradicts its headers/,
   },
   "size": {
     entries: [{ ...A, both: streamed, behind: descriptor({ crc: CRC_A, bytes: 13, compressedBytes: 12 }) }],
-    message: /not followed by what its headers say/,
+    message: /descriptor that contradicts its headers/,
   },
   "compressed size": {
     entries: [{
@@ -385,7 +385,7 @@ refuses("a ZIP is refused when what follows a streamed entry lies", {
       both: streamed,
       behind: descriptor({ crc: CRC_A, bytes: 12, compressedBytes: 2 ** 31 }),
     }],
-    message: /not followed by what its headers say/,
+    message: /descriptor that contradicts its headers/,
   },
   "signature": {
     entries: [{
@@ -395,16 +395,19 @@ refuses("a ZIP is refused when what follows a streamed entry lies", {
         at === 0 ? 1 : byte
       ),
     }],
-    message: /not followed by what its headers say/,
+    message: /descriptor that contradicts its headers/,
   },
-  "none there": { entries: [{ ...A, both: streamed }, B], message: /not followed by what its headers say/ },
+  "none there": {
+    entries: [{ ...A, both: streamed }, B],
+    message: /descriptor that contradicts its headers/,
+  },
   "bytes behind it": {
     entries: [{
       ...A,
       both: streamed,
       behind: joined([descriptor({ crc: CRC_A, bytes: 12, compressedBytes: 12 }), new Uint8Array(1)]),
     }],
-    message: /not followed by what its headers say/,
+    message: /descriptor that contradicts its headers/,
   },
 });
 
@@ -632,7 +635,7 @@ refuses("a ZIP is refused beyond its limits", {
   },
 });
 
-Deno.test("a limit is the most that is taken", async () => {
+Deno.test("an archive at exactly a limit is read, and one beyond it refused", async () => {
   const files = await readArchive(rawZip([{ ...A, name: "a/b/c" }, B]), {
     entriesMax: 2,
     bytesMax: 24,
@@ -641,7 +644,7 @@ Deno.test("a limit is the most that is taken", async () => {
   assert.equal(files.size, 2);
 });
 
-Deno.test("a ZIP that is cut off anywhere is refused", async () => {
+Deno.test("a ZIP that is truncated anywhere is refused", async () => {
   const bytes = rawZip([A, { name: "b", content: noise(300, 1), method: 8 }, {
     name: "c/",
     both: { mode: 0o40755 },

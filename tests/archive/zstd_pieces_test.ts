@@ -52,7 +52,7 @@ function frame(header: readonly number[], block: readonly number[]): Uint8Array 
   return new Uint8Array([...MAGIC, ...header, ...block]);
 }
 
-Deno.test("zstd is decompressed whatever pieces it comes in, frame after frame", async () => {
+Deno.test("zstd is decompressed frame by frame, however its input is divided", async () => {
   for (const pieceBytes of [1, 1000, 1024 * 1024]) {
     assert.deepEqual(await decompress(PACKED, "many", pieceBytes), CONTENT);
   }
@@ -68,7 +68,7 @@ Deno.test("zstd is decompressed whatever pieces it comes in, frame after frame",
   await assert.rejects(decompress(joined([PACKED, new Uint8Array(1)]), "one"), { kind: "followed" });
 });
 
-Deno.test("zstd that is cut off anywhere is refused, also where the runtime would end without a word", async () => {
+Deno.test("zstd that is truncated anywhere is refused, even where the runtime would end silently", async () => {
   const cuts = [
     0,
     3,
@@ -86,7 +86,7 @@ Deno.test("zstd that is cut off anywhere is refused, also where the runtime woul
   await refuses(joined([PACKED, PACKED.subarray(0, 2)]), "damaged", /truncated/);
 });
 
-Deno.test("each damage to zstd is an error of its reading, and never ends the process", async () => {
+Deno.test("every damage to zstd data is an error, and never ends the process", async () => {
   // Flips one bit each in 60 places, header and checksum among them.
   for (let index = 0; index <= 60; index++) {
     const at = Math.min(Math.floor(PACKED.length * index / 60), PACKED.length - 1);
@@ -102,7 +102,7 @@ Deno.test("each damage to zstd is an error of its reading, and never ends the pr
   await refuses(frame([0x00, 0x58], [0xf9, 0xff, 0x3f, 0]), "damaged", /block of 524287 bytes/);
 });
 
-Deno.test("zstd that wants too much memory, or a dictionary, is refused before it gets it", async () => {
+Deno.test("zstd that needs too much memory or a dictionary is refused before it is decompressed", async () => {
   const empty = [1, 0, 0];
   // Windows of 128 MiB (accepted), just above, and of the format's largest.
   assert.equal((await decompress(frame([0x00, 17 << 3], empty))).length, 0);
@@ -112,7 +112,7 @@ Deno.test("zstd that wants too much memory, or a dictionary, is refused before i
   await refuses(frame([0x01, 0x58, 7], empty), "unsupported", /dictionary/);
 });
 
-Deno.test("zstd of many blocks that hold nothing is refused", async () => {
+Deno.test("zstd with many almost empty blocks is refused", async () => {
   const blocks = new Uint8Array(3 * 70_000);
   await refuses(
     joined([frame([0x00, 0x58], []), blocks, new Uint8Array([1, 0, 0])]),
@@ -125,7 +125,7 @@ Deno.test("zstd of many blocks that hold nothing is refused", async () => {
   await refuses(frames, "limit", /hold almost nothing/);
 });
 
-Deno.test("a tar.zst is refused for what its zstd does, and for what it holds", async () => {
+Deno.test("a tar.zst is refused for faults of its zstd, and of its content", async () => {
   const a = tarMember({ name: "a", content: "weights" });
   const zeros = rawTar(tarMember({ name: "zeros", content: new Uint8Array(70 * 1024 * 1024) }));
   const good = zstdCompressSync(rawTar(a));

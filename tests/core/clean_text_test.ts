@@ -45,7 +45,7 @@ const part = fc.oneof(
 );
 const text = fc.array(part, { maxLength: 30 }).map((parts) => parts.join(""));
 
-Deno.test("a clean line has no control characters, no half characters and at most the length asked for", () => {
+Deno.test("a clean line has no control characters, no half characters and at most the requested length", () => {
   fc.assert(
     fc.property(text, fc.integer({ min: 1, max: 60 }), (dirty, charsMax) => {
       const clean = cleanLine(dirty, { charsMax });
@@ -67,7 +67,7 @@ Deno.test("cleaning a clean line changes nothing", () => {
   );
 });
 
-Deno.test("no known secret survives, wherever it stands and whatever control characters are in it", () => {
+Deno.test("every known secret is redacted, in any position and with any control characters inside", () => {
   const secrets = fc.string({ minLength: 8, maxLength: 40 }).filter((value) => {
     const visible = value.trim();
     return visible.length >= 8 && !visible.includes("redacted") && visible === value;
@@ -87,7 +87,7 @@ Deno.test("no known secret survives, wherever it stands and whatever control cha
   );
 });
 
-Deno.test("a secret that shortening would cut is hidden whole, not shown up to the cut", () => {
+Deno.test("a secret at the cut of a shortened text is redacted completely", () => {
   new Secret("correct-horse-battery-staple");
   for (let before = 0; before < 40; before++) {
     const clean = cleanLine(`${"x".repeat(before)} correct-horse-battery-staple`, { charsMax: 30 });
@@ -97,7 +97,7 @@ Deno.test("a secret that shortening would cut is hidden whole, not shown up to t
   assert.ok(!long.includes("a1a1"), long.slice(-50));
 });
 
-Deno.test("secrets are hidden as addresses, JSON and headers spell them", () => {
+Deno.test("secrets are redacted in the encodings of addresses, JSON and headers", () => {
   new Secret('pa"ss/wörd&1');
   new Secret("Bearer abc.def-ghi");
   const cases: Readonly<Record<string, string>> = {
@@ -109,7 +109,7 @@ Deno.test("secrets are hidden as addresses, JSON and headers spell them", () => 
   for (const [dirty, expected] of Object.entries(cases)) assert.equal(cleanLine(dirty), expected);
 });
 
-Deno.test("secrets that nobody named are known by where they stand and what they look like", () => {
+Deno.test("unregistered secrets are recognized by their context and their shape", () => {
   const token = "A1b2C3d4E5".repeat(4);
   const dirty = [
     `https://user:${token}@host/x`,
@@ -152,7 +152,7 @@ Deno.test("texts without secrets stay readable", () => {
   for (const line of texts) assert.equal(cleanLine(line), line);
 });
 
-Deno.test("a very short secret hides nothing, and a short one only the word that it is", () => {
+Deno.test("a very short secret redacts nothing, and a short one only whole words", () => {
   for (const value of ["", " ", "a", "x1", "key"]) new Secret(value);
   assert.equal(cleanLine("a key of x1, and a model"), "a key of x1, and a model");
   new Secret("tok-1");
@@ -161,7 +161,7 @@ Deno.test("a very short secret hides nothing, and a short one only the word that
   assert.equal(cleanLine("run model-sync pull"), "run model-sync pull");
 });
 
-Deno.test("a request's own secrets are hidden in that request alone", () => {
+Deno.test("a request's own secrets are redacted only in that request", () => {
   const secrets = [new RequestSecret("application/json")];
   assert.equal(cleanLine("wanted application/json"), "wanted application/json");
   assert.equal(cleanLine("wanted application/json", { secrets }), "wanted [redacted]");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { removeTree } from "../../lib/core/files.ts";
 import { tempDir, writeFiles } from "../helpers/temp_dir.ts";
 
-Deno.test("removeTree() removes read-only folders, which hold their files fast for all but a superuser", async () => {
+Deno.test("removeTree() removes read-only folders, even for users other than root", async () => {
   using dir = tempDir();
   const root = join(dir.path, "staging");
   writeFiles(root, { "a": "a", "deep/deeper/b": "b" });
@@ -28,7 +28,7 @@ Deno.test("removeTree() removes read-only folders, which hold their files fast f
   await removeTree(Deno, root);
 });
 
-Deno.test("removeTree() says what else is denied", async () => {
+Deno.test("removeTree() reports other denied paths", async () => {
   using dir = tempDir();
   const denied = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied"));
   await assert.rejects(removeTree({ ...Deno, remove: denied }, dir.path), Deno.errors.PermissionDenied);

@@ -14,7 +14,7 @@ import { noise, tempDir } from "../helpers/temp_dir.ts";
 const signal = new AbortController().signal;
 const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
 
-Deno.test("hashFile() and copyAndHash() give the digest of the bytes, whatever the size", async () => {
+Deno.test("hashFile() and copyAndHash() return the digest of files of any size", async () => {
   using dir = tempDir();
   for (const size of [0, 1, 1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1, 3_500_000]) {
     const bytes = noise(size, size);
@@ -39,7 +39,7 @@ Deno.test("copyAndHash() never overwrites", async () => {
   );
 });
 
-Deno.test("FileHasher gives the same digest however the bytes are cut", async () => {
+Deno.test("FileHasher returns the same digest however the bytes are divided", async () => {
   const bytes = noise(5000, 1);
   await fc.assert(fc.asyncProperty(fc.array(fc.nat({ max: 5000 })), async (cuts) => {
     const hasher = await FileHasher.create(bytes.length);
@@ -49,7 +49,7 @@ Deno.test("FileHasher gives the same digest however the bytes are cut", async ()
   }));
 });
 
-Deno.test("FileHasher gives chunk digests for files over 64 MiB, also when pieces cross chunks", async () => {
+Deno.test("FileHasher returns chunk digests for files over 64 MiB, even if pieces cross chunk boundaries", async () => {
   const size = CHUNKED_FILE_BYTES_MIN + 1_000_000;
   const bytes = new Uint8Array(size);
   for (let offset = 0; offset < size; offset += 1_000_003) {
@@ -67,7 +67,7 @@ Deno.test("FileHasher gives chunk digests for files over 64 MiB, also when piece
   assert.deepEqual(chunks, expected);
 });
 
-Deno.test("hashFile() stops when it is told to", async () => {
+Deno.test("hashFile() stops when its signal is aborted", async () => {
   using dir = tempDir();
   Deno.writeFileSync(`${dir.path}/a`, noise(3_000_000, 1));
   const controller = new AbortController();

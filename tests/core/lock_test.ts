@@ -31,7 +31,7 @@ function copyOpenFiles(path: string): Disposable {
 
 const onLinux = { ignore: Deno.build.os !== "linux" };
 
-Deno.test("a lock that was let go of is free although a program is being started", onLinux, async () => {
+Deno.test("a released lock is free even while a program is being started", onLinux, async () => {
   using dir = tempDir();
   const path = join(Deno.realPathSync(dir.path), "lock");
   const lock = await acquireLock(Deno, path, OWNER, systemClock);

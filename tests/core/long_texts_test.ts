@@ -59,7 +59,7 @@ for (const [repeated, before = ""] of TEXTS) {
   });
 }
 
-Deno.test("a secret stays hidden in scripts within scripts, however deep, and the command around it is shown", () => {
+Deno.test("a secret is redacted in scripts within scripts of any depth, and the command around it is shown", () => {
   for (const levels of [1, 4, 8, 12]) {
     let script = "train --token abc-secret";
     for (let depth = 0; depth < levels; depth++) script = `sh -c ${JSON.stringify(script)}`;
@@ -69,7 +69,7 @@ Deno.test("a secret stays hidden in scripts within scripts, however deep, and th
   }
 });
 
-Deno.test("a name is found whole, wherever a word holds it", () => {
+Deno.test("a secret's name is recognized as a whole, anywhere in a word", () => {
   assert.deepEqual(redactArguments(["-c", `run 'x"y'my_token=abc --a.pat=abc "b":1 AUTH="abc d"`]), [
     "-c",
     `run 'x"y'my_token=[redacted] --a.pat=[redacted] "b":1 AUTH=[redacted]`,

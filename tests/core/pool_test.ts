@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Pool } from "../../lib/core/concurrency.ts";
 
-Deno.test("Pool runs no more tasks at once than it may, and all of them", async () => {
+Deno.test("Pool runs all tasks, and never more at once than its limit", async () => {
   const pool = new Pool(3);
   let running = 0;
   let most = 0;
@@ -20,7 +20,7 @@ Deno.test("Pool runs no more tasks at once than it may, and all of them", async 
   assert.deepEqual([most, done], [3, 20]);
 });
 
-Deno.test("Pool hands the first failure to whoever waits, and lets the others end", async () => {
+Deno.test("Pool throws the first failure to its callers, after the other tasks have ended", async () => {
   const pool = new Pool(3);
   const gate = Promise.withResolvers<void>();
   let ended = 0;

@@ -7,7 +7,7 @@ import {
   sortUtf8,
 } from "../../lib/core/portable_path.ts";
 
-Deno.test("portablePathProblem() accepts the paths that model sets have", () => {
+Deno.test("portablePathProblem() accepts the paths of model sets", () => {
   const good = [
     "a",
     "BTC_USDC/rf.joblib",
@@ -23,7 +23,7 @@ Deno.test("portablePathProblem() accepts the paths that model sets have", () => 
   for (const path of good) assert.equal(portablePathProblem(path), undefined, path);
 });
 
-Deno.test("portablePathProblem() refuses every spelling by which a path leaves its folder or means another file", () => {
+Deno.test("portablePathProblem() refuses every spelling of a path that leaves its folder or means another file", () => {
   const bad = [
     "",
     "/",
@@ -91,7 +91,7 @@ Deno.test("portablePathProblem() accepts no path that resolves outside of its fo
   }));
 });
 
-Deno.test("findPathCollision() finds paths that one file system or another cannot hold together", () => {
+Deno.test("findPathCollision() finds paths that some file system cannot store together", () => {
   const collisions: readonly (readonly string[])[] = [
     ["a", "a"],
     ["a", "A"],
@@ -110,7 +110,7 @@ Deno.test("findPathCollision() finds paths that one file system or another canno
   assert.equal(findPathCollision(["a", "b", "c/a", "c/b", "d/a"]), undefined);
 });
 
-Deno.test("findPathCollision() minds folders that hold nothing", () => {
+Deno.test("findPathCollision() includes empty folders", () => {
   assert.ok(findPathCollision(["a"], ["A"]));
   assert.ok(findPathCollision(["A/b"], ["a"]));
   assert.ok(findPathCollision(["b"], ["a/c", "A"]));
@@ -118,7 +118,7 @@ Deno.test("findPathCollision() minds folders that hold nothing", () => {
   assert.equal(findPathCollision(["a/b", "c"], ["a", "a", "d/e"]), undefined);
 });
 
-Deno.test("compareUtf8() orders as the bytes of UTF-8 do", () => {
+Deno.test("compareUtf8() orders strings by their UTF-8 bytes", () => {
   const encoder = new TextEncoder();
   const bytes = (a: string, b: string) => {
     const [left, right] = [encoder.encode(a), encoder.encode(b)];

@@ -6,19 +6,19 @@ function tokenIn(value: string): string | undefined {
   return findToken(fixedEnvironment({ T: value }), "T")?.reveal();
 }
 
-Deno.test("a token is taken without the blanks and line ends around it", () => {
+Deno.test("a token is read without surrounding spaces and line ends", () => {
   for (const value of ["abc-123", " abc-123", "abc-123\n", "\tabc-123\r\n"]) {
     assert.equal(tokenIn(value), "abc-123");
   }
 });
 
-Deno.test("a blank token is none, and the message tells blank from unset", () => {
+Deno.test("a blank token counts as missing, and the message distinguishes blank from unset", () => {
   for (const value of ["", " ", "\n", "\t \r\n"]) assert.equal(tokenIn(value), undefined);
   assert.equal(absenceOf(fixedEnvironment({ T: " " }), "T"), "is set, but blank");
   assert.equal(absenceOf(fixedEnvironment({}), "T"), "is not set");
 });
 
-Deno.test("a token that no header can hold is refused by the variable's name, never by its value", () => {
+Deno.test("a token with characters that no header allows is refused with the variable's name, without its value", () => {
   for (const value of ["abc\n123", "abc 123", "abc\u0000123", "äbc-123", "“abc123”", "abc\u200b123"]) {
     assert.throws(() => tokenIn(value), (error) => {
       assert.ok(error instanceof Error);
@@ -29,7 +29,7 @@ Deno.test("a token that no header can hold is refused by the variable's name, ne
   }
 });
 
-Deno.test("a password may hold spaces, and no line break within it", () => {
+Deno.test("a password may contain spaces, but no line break", () => {
   const passwordIn = (value: string) => findPassword(fixedEnvironment({ P: value }), "P")?.reveal();
   assert.equal(passwordIn(" två ord \r\n"), " två ord ");
   assert.equal(passwordIn(" \n"), undefined);

@@ -80,7 +80,7 @@ const harmless = fc.array(fc.constantFrom(...HARMLESS), { maxLength: 6 }).map((p
 /** What is unique to a secret of {@link CARRIERS}. */
 const TRACES = /S3cr|3t\.x|x\/y|x@y|aB3d/;
 
-Deno.test("redactArguments() shows no secret, wherever on a command line it stands", () => {
+Deno.test("redactArguments() redacts a secret in any position of a command line", () => {
   fc.assert(
     fc.property(harmless, fc.constantFrom(...CARRIERS), harmless, (before, carrier, after) => {
       const shown = redactArguments([...before, ...carrier, ...after]);
@@ -105,7 +105,7 @@ Deno.test("redactArguments() shows no secret in a script that is one argument", 
   );
 });
 
-Deno.test("redactArguments() leaves a command line without secrets as it is", () => {
+Deno.test("redactArguments() leaves a command line without secrets unchanged", () => {
   fc.assert(
     fc.property(harmless, (args) => {
       assert.deepEqual(redactArguments(args), args);
@@ -114,14 +114,14 @@ Deno.test("redactArguments() leaves a command line without secrets as it is", ()
   );
 });
 
-Deno.test("redactArguments() shows again what it has shown before", () => {
+Deno.test("redactArguments() is idempotent", () => {
   for (const carrier of CARRIERS) {
     const shown = redactArguments(carrier);
     assert.deepEqual(redactArguments(shown), shown, carrier.join(" "));
   }
 });
 
-Deno.test("redactArguments() keeps what tells which option it was", () => {
+Deno.test("redactArguments() keeps the names of options", () => {
   const cases: readonly (readonly [readonly string[], readonly string[]])[] = [
     [["train", "--token", "abc", "--epochs", "3"], ["train", "--token", "[redacted]", "--epochs", "3"]],
     [["--pat=abc"], ["--pat=[redacted]"]],

@@ -38,7 +38,7 @@ const FORMS: Readonly<Record<string, (secret: string) => string>> = {
 };
 
 for (const [form, write] of Object.entries(FORMS)) {
-  Deno.test(`a secret is hidden ${form}`, () => {
+  Deno.test(`a secret is redacted ${form}`, () => {
     for (const value of SECRETS) {
       new Secret(value);
       assert.equal(cleanLine(`refused: ${write(value)} is wrong`), "refused: [redacted] is wrong", value);
@@ -46,7 +46,7 @@ for (const [form, write] of Object.entries(FORMS)) {
   });
 }
 
-Deno.test("a secret is hidden in base64, whatever user stands before it and whatever alphabet it is in", () => {
+Deno.test("a secret is redacted in base64, after any user name and in both alphabets", () => {
   for (const value of SECRETS) {
     new Secret(value);
     for (const user of ["", ":", "a:", "me:", "x-access-token:"]) {
@@ -60,7 +60,7 @@ Deno.test("a secret is hidden in base64, whatever user stands before it and what
   }
 });
 
-Deno.test("a very short secret, a word and a number that dates hold hide nothing", () => {
+Deno.test("a very short secret, a word and a number that dates contain redact nothing", () => {
   for (const value of ["a", "ab", "abc", "a1", "a1b", "main", "pull", "2026", "1.2.3", "08:00"]) {
     new Secret(value);
   }

@@ -4,7 +4,7 @@ import { redact, redactText, redactUrls, Secret } from "../../lib/core/secret.ts
 
 const TOKEN = "ghp_0123456789";
 
-Deno.test("a Secret shows itself in no way of printing", () => {
+Deno.test("a Secret is redacted in every way of printing it", () => {
   const secret = new Secret(TOKEN);
   const shown = [
     `${secret}`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { settleAll } from "../../lib/core/concurrency.ts";
 
-Deno.test("settleAll() throws the first error only when everything has ended", async () => {
+Deno.test("settleAll() throws the first error after everything has ended", async () => {
   const slow = Promise.withResolvers<string>();
   let isOver = false;
   const all = settleAll([Promise.reject(new Error("refused")), slow.promise]).finally(() => isOver = true);

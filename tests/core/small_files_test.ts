@@ -16,7 +16,7 @@ function reasonOf(read: () => unknown): string {
   return "none";
 }
 
-Deno.test("findText() opens regular files alone, and says what else is there", () => {
+Deno.test("findText() opens only regular files, and names the kind of anything else", () => {
   using dir = tempDir();
   const path = join(dir.path, "state.json");
   assert.equal(findText(FS, path), undefined);
@@ -37,7 +37,7 @@ Deno.test("findText() opens regular files alone, and says what else is there", (
   assert.equal(findText(FS, join(path, "below")), undefined);
 });
 
-Deno.test("findText() takes the null device for an empty file, and reads what has no size to its end", () => {
+Deno.test("findText() reads the null device as an empty file, and a file without a size to its end", () => {
   assert.equal(findText(FS, "/dev/null"), "");
   if (Deno.build.os !== "linux") return;
   const status = findText(FS, "/proc/self/status") ?? "";
@@ -53,7 +53,7 @@ Deno.test("findText() reads a file of exactly the limit and refuses one byte mor
   assert.equal(reasonOf(() => findText(FS, path, 9)), "it has 10 bytes, at most 9 bytes are read");
 });
 
-Deno.test("findUtf8() names a file in another encoding", () => {
+Deno.test("findUtf8() refuses a file in another encoding than UTF-8", () => {
   using dir = tempDir();
   const path = join(dir.path, "bot.yaml");
   for (const bytes of [[0xff, 0xfe, 0x61, 0x00], [0x61, 0x00], [0xe4, 0x62]]) {
@@ -64,7 +64,7 @@ Deno.test("findUtf8() names a file in another encoding", () => {
   assert.equal(findUtf8(FS, path, 100), "ä");
 });
 
-Deno.test("replaceFile() writes through no link and waits for no pipe where its scratch file should be", () => {
+Deno.test("replaceFile() follows no link and waits for no pipe at the path of its scratch file", () => {
   using dir = tempDir();
   const [path, other] = [join(dir.path, "state.json"), join(dir.path, "other")];
   Deno.writeTextFileSync(other, "untouched");

@@ -17,7 +17,7 @@ Deno.test("runProcess() returns output, error output and exit code", async () =>
   assert.equal(result.code, 3);
 });
 
-Deno.test("runProcess() carries megabytes both ways without a deadlock", async () => {
+Deno.test("runProcess() transfers megabytes in both directions without a deadlock", async () => {
   const bytes = new Uint8Array(3_000_000).fill(7);
   const result = await runProcess(
     spawnProcess,
@@ -27,7 +27,7 @@ Deno.test("runProcess() carries megabytes both ways without a deadlock", async (
   assert.equal(result.stderr.length, 64 * 1024);
 });
 
-Deno.test("runProcess() says which program or which folder is missing", async () => {
+Deno.test("runProcess() names the missing program or folder", async () => {
   await assert.rejects(runProcess(spawnProcess, request({ command: "no-such-program-here" })), {
     code: "PROGRAM_MISSING",
     message: /no-such-program-here.*PATH/,
@@ -46,7 +46,7 @@ function isRunning(pid: string): boolean {
   return state !== "" && !state.startsWith("Z");
 }
 
-Deno.test("runProcess() ends a program that takes too long, with its helpers", async () => {
+Deno.test("runProcess() stops a program at its timeout, with its children", async () => {
   using dir = tempDir();
   const script = `sleep 61 & echo $! > ${dir.path}/helper; sleep 61`;
   await assert.rejects(runProcess(spawnProcess, shell(script, { timeoutMs: 300 })), { code: "TIMEOUT" });
@@ -55,7 +55,7 @@ Deno.test("runProcess() ends a program that takes too long, with its helpers", a
   assert.equal(isRunning(helper), false);
 });
 
-Deno.test("runProcess() shows no secret of the command line in its errors", async () => {
+Deno.test("runProcess() redacts secrets of the command line in its errors", async () => {
   const leaky = { args: ["-c", "sleep 61; train --token hunter2", "x", "--token", "hunter2"], timeoutMs: 50 };
   await assert.rejects(runProcess(spawnProcess, request(leaky)), {
     code: "TIMEOUT",
@@ -69,7 +69,7 @@ Deno.test("runProcess() shows no secret of the command line in its errors", asyn
   });
 });
 
-Deno.test("runProcess() ends a program when the signal is aborted, with the signal's reason", async () => {
+Deno.test("runProcess() stops a program when its signal is aborted, with the signal's reason", async () => {
   const controller = new AbortController();
   const reason = new Error("stopped");
   const running = runProcess(
@@ -84,7 +84,7 @@ Deno.test("runProcess() ends a program when the signal is aborted, with the sign
   );
 });
 
-Deno.test("a program that was ended never looks as if its output were all", async () => {
+Deno.test("the output of a stopped program is never returned as complete", async () => {
   const controller = new AbortController();
   const reason = new Error("stopped");
   // It closes its output at once when it is asked to stop, and takes its time to end.
@@ -97,7 +97,7 @@ Deno.test("a program that was ended never looks as if its output were all", asyn
   await assert.rejects(process.exit, (error) => error === reason);
 });
 
-Deno.test("leaving a program's output early stops the program and its helpers, and waits for their end", async () => {
+Deno.test("leaving a program's output early stops the program and its children, and waits for their end", async () => {
   using dir = tempDir();
   // A program that never writes again does not notice a closed pipe.
   const process = spawnProcess(shell(`sleep 61 & echo $! > ${dir.path}/helper; echo $$; sleep 61`));
@@ -118,7 +118,7 @@ Deno.test("leaving the output of a program that has ended changes nothing", asyn
   assert.equal((await process.exit).code, 0);
 });
 
-Deno.test("runProcess() leaves no program behind that prints more than is kept", async () => {
+Deno.test("runProcess() stops a program that prints more than the limit", async () => {
   using dir = tempDir();
   const script = `echo $$ > ${dir.path}/pid; head -c 67108865 /dev/zero; exec sleep 61`;
   await assert.rejects(runProcess(spawnProcess, shell(script)), { code: "OUTPUT_TOO_LARGE" });

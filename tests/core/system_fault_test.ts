@@ -65,7 +65,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
     (message: string) => new TypeError(message),
     (message: string) => new Deno.errors.NotFound(message),
   ];
-  Deno.test(`${name} is ${kind.name}, whatever class the runtime gives it, and is shown without a stack trace`, () => {
+  Deno.test(`${name} is ${kind.name}, whatever class the runtime gives it, without a stack trace`, () => {
     for (const make of makes) {
       const error = systemFault(osError(name, make), "go on");
       assert.ok(error instanceof kind, name);
@@ -76,7 +76,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
   });
 }
 
-Deno.test("the runtime's errors about files are known by their class where they have no code", () => {
+Deno.test("the runtime's errors about files without a code are recognized by their class", () => {
   const { errors } = Deno;
   const expected = [
     [errors.InvalidData, EXIT.usage],
@@ -98,7 +98,7 @@ Deno.test("the runtime's errors about files are known by their class where they 
   }
 });
 
-Deno.test("an error of the system that no table names fails in one line", () => {
+Deno.test("a system error without an entry in the table ends in one line", () => {
   for (const error of [osError("EODD"), new Error("Odd thing (os error 26): open 'x'")]) {
     const { code, text } = shownFor(error);
     assert.equal(code, EXIT.failed);
@@ -137,7 +137,7 @@ const CALLS: Readonly<Record<string, (dir: string) => unknown>> = {
 
 for (const [what, call] of Object.entries(CALLS)) {
   Deno.test({
-    name: `${what} ends in one line that is no bug of the program's`,
+    name: `${what} ends in one line that is not reported as a bug`,
     ignore: Deno.build.os !== "linux",
     fn() {
       using dir = tempDir();
@@ -152,7 +152,7 @@ for (const [what, call] of Object.entries(CALLS)) {
   });
 }
 
-Deno.test("a folder that the runtime opens only to programs with every permission is told so, without its advice", () => {
+Deno.test("a folder that the runtime opens only to programs with every permission is reported, without the runtime's advice", () => {
   const said = 'Requires all access to "/dev/shm/models", run again with the --allow-all flag';
   const error = systemFault(new Deno.errors.NotCapable(said), "go on");
   assert.ok(error instanceof UsageError);

@@ -16,7 +16,7 @@ const CASES: ReadonlyArray<
 ];
 
 for (const [pattern, matching, others] of CASES) {
-  Deno.test(`the pattern ${JSON.stringify(pattern)} matches what it says, and nothing else`, () => {
+  Deno.test(`the pattern ${JSON.stringify(pattern)} matches exactly its texts`, () => {
     for (const text of matching) assert.ok(matchesAny(text, [pattern]), text);
     for (const text of others) assert.ok(!matchesAny(text, [pattern]), text);
   });

@@ -14,13 +14,13 @@ async function joined(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(copies);
 }
 
-Deno.test("bodyPieces() gives exactly the bytes of a body, and nothing of an empty one", async () => {
+Deno.test("bodyPieces() yields exactly the bytes of a body, and nothing for an empty one", async () => {
   await using server = startFileServer(CONTENT);
   assert.ok((await joined(bodyPieces(await fetch(server.url)))).equals(CONTENT));
   assert.equal((await joined(bodyPieces(new Response(null)))).length, 0);
 });
 
-Deno.test("a body that is left, or breaks, takes no buffer away from whoever reads next", async () => {
+Deno.test("a body that is left early, or breaks, returns its buffers for the next reader", async () => {
   using dir = tempDir();
   const path = join(dir.path, "file");
   Deno.writeFileSync(path, CONTENT);

@@ -41,7 +41,7 @@ const fault = fc.oneof(
   })),
 );
 
-Deno.test("whatever a server does, download() ends with exactly the content, or with an error of its family", async () => {
+Deno.test("whatever a server does, download() ends with exactly the file, or with a ModelSyncError", async () => {
   using dir = tempDir();
   const original = join(dir.path, "original");
   Deno.writeFileSync(original, CONTENT);

@@ -74,7 +74,7 @@ class Bench implements AsyncDisposable {
   }
 }
 
-Deno.test("download() brings a file, hashed, whatever its size and whether or not its digest is known", async () => {
+Deno.test("download() writes and hashes a file of any size, with and without a known digest", async () => {
   for (const content of [new Uint8Array(0), new Uint8Array([7]), SMALL, LARGE]) {
     await using bench = new Bench(content);
     const expected = await bench.expected();
@@ -105,7 +105,7 @@ Deno.test("download() uses several connections for a large file on a slow line, 
   assert.equal(small.server.requests.length, 1);
 });
 
-Deno.test("download() adds no connections when the disk or a rate holds it up", async () => {
+Deno.test("download() adds no connections if the disk or a rate limit is the bottleneck", async () => {
   await using bench = new Bench(LARGE);
   const context = testContext({ clock: bench.clock });
   context.log.progress = () => bench.clock.advance(1_000);
@@ -115,7 +115,7 @@ Deno.test("download() adds no connections when the disk or a rate holds it up", 
   assert.equal(bench.server.requests.length, 2);
 });
 
-Deno.test("download() takes the whole content from a server that ignores ranges", async () => {
+Deno.test("download() accepts the whole file from a server that ignores ranges", async () => {
   await using bench = new Bench(LARGE);
   bench.server.hasRanges = false;
   await bench.download({ expected: await bench.expected() }, bench.slowLine());
@@ -123,7 +123,7 @@ Deno.test("download() takes the whole content from a server that ignores ranges"
   bench.assertArrived();
 });
 
-Deno.test("download() goes on where a connection broke", async () => {
+Deno.test("download() continues where a connection broke", async () => {
   await using bench = new Bench(LARGE);
   const reset = (afterBytes: number) => ({ kind: "reset", afterBytes }) as const;
   bench.server.faults.push(reset(0), reset(300_000));
@@ -137,7 +137,7 @@ Deno.test("download() goes on where a connection broke", async () => {
   assert.deepEqual(ifRanges, [null, ...Array(8).fill('"v1"')]);
 });
 
-Deno.test("download() begins anew after a break when nothing tells that both halves belong together", async () => {
+Deno.test("download() restarts from zero after a break if nothing proves that both halves belong together", async () => {
   await using bench = new Bench(SMALL);
   bench.server.etag = undefined;
   bench.server.faults.push({ kind: "reset", afterBytes: 100_000 });
@@ -146,7 +146,7 @@ Deno.test("download() begins anew after a break when nothing tells that both hal
   assert.deepEqual(bench.server.requests.map(({ range }) => range), ["bytes=0-", "bytes=0-"]);
 });
 
-Deno.test("download() never joins two states of a content", async () => {
+Deno.test("download() never joins two versions of a file", async () => {
   await using bench = new Bench(SMALL);
   const other = noise(SMALL.length, 9);
   bench.server.faults.push({ kind: "reset", afterBytes: 100_000 }, {
@@ -162,7 +162,7 @@ Deno.test("download() never joins two states of a content", async () => {
   bench.assertArrived(other);
 });
 
-Deno.test("download() gives up a connection that brings nothing, apart from the time for the whole", async () => {
+Deno.test("download() closes a connection without data at the stall limit, independent of the total time limit", async () => {
   await using bench = new Bench(SMALL);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const clock = new FakeClock("2026-11-21T00:00:00Z");
@@ -184,7 +184,7 @@ Deno.test("download() gives up a connection that brings nothing, apart from the 
   bench.assertArrived();
 });
 
-Deno.test("download() ends when its whole time is over", async () => {
+Deno.test("download() ends at its total time limit", async () => {
   await using bench = new Bench(SMALL);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   bench.server.faults.push({ kind: "hang", afterBytes: 1000, released });
@@ -199,7 +199,7 @@ Deno.test("download() ends when its whole time is over", async () => {
   bench.assertNothingLeft();
 });
 
-Deno.test("download() waits as long as the server asks, and backs off where it does not say", async () => {
+Deno.test("download() waits as long as the server requests, and backs off without a request", async () => {
   await using bench = new Bench(SMALL);
   const busy = (status: number, headers: Record<string, string> = {}) =>
     ({ kind: "answer", make: () => new Response("busy", { status, headers }) }) as const;
@@ -219,7 +219,7 @@ Deno.test("download() waits as long as the server asks, and backs off where it d
   assert.ok(fourth !== undefined && fourth >= 2_000 && fourth <= 4_000, `${fourth}`);
 });
 
-Deno.test("download() gives up after as many failures in a row, and says what the server said", async () => {
+Deno.test("download() gives up after the allowed failures in a row, and quotes the server's answer", async () => {
   await using bench = new Bench(SMALL);
   for (let count = 0; count < 6; count++) {
     bench.server.faults.push({ kind: "answer", make: () => new Response("out of order", { status: 500 }) });
@@ -233,7 +233,7 @@ Deno.test("download() gives up after as many failures in a row, and says what th
   bench.assertNothingLeft();
 });
 
-Deno.test("download() asks for a new address when a signed one expired", async () => {
+Deno.test("download() requests a new address when a signed one has expired", async () => {
   await using bench = new Bench(LARGE);
   const expired = { kind: "answer", make: () => new Response("expired", { status: 403 }) } as const;
   bench.server.faults.push(expired);
@@ -246,14 +246,14 @@ Deno.test("download() asks for a new address when a signed one expired", async (
   assert.ok(asked > 2, `${asked}`);
 });
 
-Deno.test("download() tells a refused token at once", async () => {
+Deno.test("download() reports a refused token at once", async () => {
   await using bench = new Bench(SMALL);
   bench.server.faults.push({ kind: "answer", make: () => new Response("no", { status: 401 }) });
   await assert.rejects(bench.download(), { code: "HTTP_401", exitCode: 3 });
   assert.equal(bench.server.requests.length, 1);
 });
 
-Deno.test("download() shows credentials to their own origin and to none that it redirects to", async () => {
+Deno.test("download() sends credentials to their own origin, and not to redirect targets", async () => {
   await using api = new Bench(SMALL);
   await using storage = new Bench(SMALL);
   api.server.faults.push({ kind: "answer", make: () => Response.redirect(storage.server.url, 302) });
@@ -297,7 +297,7 @@ Deno.test("download() follows no endless and no unsafe redirect", async () => {
   await assert.rejects(bench.download(), { code: "REDIRECT_REFUSED", exitCode: 5 });
 });
 
-Deno.test("download() refuses an HTML page that says 200", async () => {
+Deno.test("download() refuses an HTML page with status 200", async () => {
   await using bench = new Bench(SMALL);
   bench.server.faults.push({
     kind: "answer",
@@ -325,7 +325,7 @@ Deno.test("download() falls back to one stream when a range is answered with ano
   assert.equal(bench.server.requests.at(-1)?.range, null);
 });
 
-Deno.test("download() refuses wrong bytes of the right size, and leaves nothing of them", async () => {
+Deno.test("download() refuses wrong bytes of the right size, and removes them", async () => {
   await using bench = new Bench(SMALL);
   const expected = await bench.expected();
   bench.server.content = SMALL.map((byte, index) => index === 200_000 ? byte ^ 1 : byte);
@@ -337,7 +337,7 @@ Deno.test("download() refuses wrong bytes of the right size, and leaves nothing 
   bench.assertNothingLeft();
 });
 
-Deno.test("download() refuses a content that is longer or shorter than expected, or than the limit", async () => {
+Deno.test("download() refuses a file that is longer or shorter than expected, or larger than the limit", async () => {
   await using bench = new Bench(SMALL);
   for (const bytes of [SMALL.length - 1, SMALL.length + 1]) {
     await assert.rejects(bench.download({ expected: { bytes } }), { code: "SIZE_MISMATCH", exitCode: 5 });
@@ -368,7 +368,7 @@ Deno.test("download() calls onSize before it writes anything", async () => {
   assert.equal(bench.server.requests.length, 0);
 });
 
-Deno.test("download() keeps under a rate, on all connections together", async () => {
+Deno.test("download() keeps all connections together under a rate limit", async () => {
   await using bench = new Bench(LARGE);
   const startMs = bench.clock.monotonicMs();
   const limits = { stallMs: NEVER_MS, totalMs: NEVER_MS, bytesMax: 1024 * MIB, bytesPerSecondMax: 5 * MIB };
@@ -379,7 +379,7 @@ Deno.test("download() keeps under a rate, on all connections together", async ()
   assert.ok(tookSec >= 20.9 && tookSec <= 23, `${tookSec} s for 100 MiB at 5 MiB/s`);
 });
 
-Deno.test("download() continues what an interrupted run left, and fetches only the rest", async () => {
+Deno.test("download() continues an interrupted download, and fetches only the rest", async () => {
   await using bench = new Bench(LARGE);
   const expected = { ...await bench.expected(), chunks: undefined };
   const controller = new AbortController();
@@ -395,7 +395,7 @@ Deno.test("download() continues what an interrupted run left, and fetches only t
   bench.assertArrived();
 });
 
-Deno.test("download() that is killed on a slow line loses a few seconds of it, with chunk digests and without", async () => {
+Deno.test("a kill on a slow line loses a few seconds of a download, with chunk digests and without", async () => {
   await using bench = new Bench(LARGE);
   const whole = await bench.expected();
   for (const expected of [whole, { ...whole, chunks: undefined }]) {
@@ -419,7 +419,7 @@ Deno.test("download() that is killed on a slow line loses a few seconds of it, w
   }
 });
 
-Deno.test("download() fetches a begun chunk whose bytes were lost again, and only that", async () => {
+Deno.test("download() fetches an incomplete chunk whose bytes were lost again, and only that one", async () => {
   await using bench = new Bench(LARGE);
   const expected = await bench.expected();
   Deno.writeFileSync(bench.path, LARGE.slice(0, 20 * MIB).fill(0, 17 * MIB));
@@ -430,7 +430,7 @@ Deno.test("download() fetches a begun chunk whose bytes were lost again, and onl
   assert.deepEqual(bench.server.requests.map(({ range }) => range?.replace(/-104857606$/, "-")), ranges);
 });
 
-Deno.test("describePartial() that is killed leaves the description before or the new one", () => {
+Deno.test("a kill during describePartial() leaves the old description or the new one", () => {
   using dir = tempDir();
   const path = join(dir.path, "partial");
   Deno.writeFileSync(path, new Uint8Array(100));
@@ -442,7 +442,7 @@ Deno.test("describePartial() that is killed leaves the description before or the
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
 });
 
-Deno.test("download() believes of a partial file only chunks with the right digest", async () => {
+Deno.test("download() reuses only the chunks of a partial file whose digest is right", async () => {
   await using bench = new Bench(LARGE);
   const expected = await bench.expected();
   const damaged = LARGE.slice();
@@ -455,7 +455,7 @@ Deno.test("download() believes of a partial file only chunks with the right dige
   bench.assertArrived();
 });
 
-Deno.test("download() that trusted a bad partial finds out by the final digest, and begins anew once", async () => {
+Deno.test("download() detects a damaged partial file by the final digest, and restarts once", async () => {
   await using bench = new Bench(LARGE);
   const expected = { ...await bench.expected(), chunks: undefined };
   Deno.writeFileSync(bench.path, new Uint8Array(50 * MIB));
@@ -465,7 +465,7 @@ Deno.test("download() that trusted a bad partial finds out by the final digest, 
   bench.assertArrived();
 });
 
-Deno.test("download() without a known digest never takes over a partial file", async () => {
+Deno.test("download() without a known digest never reuses a partial file", async () => {
   await using bench = new Bench(LARGE);
   Deno.writeFileSync(bench.path, LARGE.subarray(0, 50 * MIB));
   describePartial(Deno, bench.path, [{ start: 0, end: 50 * MIB }]);
@@ -473,7 +473,7 @@ Deno.test("download() without a known digest never takes over a partial file", a
   bench.assertArrived();
 });
 
-Deno.test("download() fetches a chunk that arrived broken again, and only that", async () => {
+Deno.test("download() fetches a damaged chunk again, and only that one", async () => {
   await using bench = new Bench(LARGE);
   const expected = await bench.expected();
   const damaged = LARGE.slice();
@@ -490,7 +490,7 @@ Deno.test("download() fetches a chunk that arrived broken again, and only that",
   assert.equal(bench.server.requests.at(-1)?.range, `bytes=0-${16 * MIB - 1}`);
 });
 
-Deno.test("download() reports a full disk as one", async () => {
+Deno.test("download() reports a full disk as a full disk", async () => {
   await using bench = new Bench(SMALL);
   const full = () => {
     throw Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
@@ -501,7 +501,7 @@ Deno.test("download() reports a full disk as one", async () => {
   );
 });
 
-Deno.test("download() says which host it did not reach", async () => {
+Deno.test("download() names the host that it did not reach", async () => {
   await using bench = new Bench(SMALL);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

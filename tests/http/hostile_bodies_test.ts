@@ -133,7 +133,7 @@ async function assertRefused(name: string, ask: () => Promise<unknown>): Promise
 }
 
 for (const [name, ask] of Object.entries(CLIENTS)) {
-  Deno.test(`whatever a server answers, ${name} is one line with the right exit code, and is not read for ever`, async () => {
+  Deno.test(`whatever a server answers, ${name} ends in one line with the right exit code, without reading forever`, async () => {
     for (const [what, answer] of Object.entries(HOSTILE_ANSWERS)) {
       for (const status of [200, 418]) {
         await using server = startHostileServer(answer, status);
@@ -146,7 +146,7 @@ for (const [name, ask] of Object.entries(CLIENTS)) {
 }
 
 for (const [name, ask] of Object.entries(CARELESS)) {
-  Deno.test(`whatever a server answers, ${name} takes it or fails with one line`, async () => {
+  Deno.test(`whatever a server answers, ${name} accepts it or fails with one line`, async () => {
     for (const [what, answer] of Object.entries(HOSTILE_ANSWERS)) {
       for (const status of [200, 418]) {
         await using server = startHostileServer(answer, status);

@@ -3,7 +3,7 @@ import { loggedHttp } from "../../lib/http/logged_http.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { recordedLog } from "../helpers/test_context.ts";
 
-Deno.test("loggedHttp() logs method, address without credentials, status and time, also of what fails", async () => {
+Deno.test("loggedHttp() logs method, address without credentials, status and time, of failures too", async () => {
   const clock = new FakeClock("2026-11-21T00:00:00Z");
   const log = recordedLog();
   const http = loggedHttp({

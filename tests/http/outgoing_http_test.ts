@@ -98,7 +98,7 @@ Deno.test("an expired certificate is reported with its date", () => {
 });
 
 Deno.test(
-  "the advice for an authority's own certificate, which the runtime takes from no server, is another one",
+  "an authority's own certificate on a server gets its own hint, because the runtime never accepts it",
   OPENSSL,
   async () => {
     using dir = tempDir();
@@ -149,7 +149,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an authority that cannot be used is warned of, and costs the others nothing",
+  "an unusable certificate authority is skipped with a warning, and the others stay trusted",
   OPENSSL,
   async () => {
     using dir = tempDir();
@@ -201,7 +201,7 @@ async function reachOver(host: string, url: string, processEnv: Readonly<Record<
   }
 }
 
-Deno.test("a proxy that refuses, asks for a password or is away is named as the proxy", async () => {
+Deno.test("an error names the proxy if the proxy refuses, requires a password or is unreachable", async () => {
   const url = "https://huggingface.invalid/models";
   {
     await using proxy = startProxy("403 Forbidden");
@@ -242,7 +242,7 @@ Deno.test("a proxy that refuses, asks for a password or is away is named as the 
   );
 });
 
-Deno.test("a page with status 403 that comes over a proxy is not taken for a refused token", async () => {
+Deno.test("a web page with status 403 from a proxy is not reported as a refused token", async () => {
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
   let type = "text/html";
   await using server = Deno.serve(
@@ -264,7 +264,7 @@ Deno.test("a page with status 403 that comes over a proxy is not taken for a ref
   assert.equal((await reach({ url })).error?.code, "HTTP_403");
 });
 
-Deno.test("https to a server of plain http fails at once, and says so", async () => {
+Deno.test("https to a plain http server fails at once with a clear message", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response(),

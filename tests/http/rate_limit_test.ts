@@ -3,7 +3,7 @@ import { RateLimit } from "../../lib/http/rate_limit.ts";
 import { StallWatch } from "../../lib/http/stall_watch.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 
-Deno.test("a rate so low that a piece takes longer than the stall limit is no stall", async () => {
+Deno.test("a rate limit so low that a piece takes longer than the stall limit is not a stall", async () => {
   const clock = new FakeClock("2026-11-21T00:00:00Z");
   const context = { clock, signal: new AbortController().signal };
   using watch = new StallWatch(context, 30_000, () => new RangeError("stalled"));

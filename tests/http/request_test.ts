@@ -35,7 +35,7 @@ async function send(url: string, method: NonNullable<HttpRequest["method"]>): Pr
   return await exchange(testContext({ http: fetch }), request, (response) => readText(response, request));
 }
 
-Deno.test("a redirect changes a request as the Fetch standard says: what is put arrives, what was posted is asked for", async () => {
+Deno.test("a redirect changes a request as in the Fetch standard: PUT is repeated, POST becomes GET", async () => {
   for (
     const [status, method, then, body] of [
       [301, "PUT", "PUT", "content"],
@@ -57,7 +57,7 @@ Deno.test("a redirect changes a request as the Fetch standard says: what is put 
   }
 });
 
-Deno.test("what another host would get by a redirect is not sent there", async () => {
+Deno.test("a redirect to another host does not receive the request's content", async () => {
   await using other = startRedirecting(200);
   for (const status of [301, 302, 307]) {
     const http = (input: string | URL | Request) =>
@@ -81,7 +81,7 @@ Deno.test("what another host would get by a redirect is not sent there", async (
   assert.deepEqual(other.seen, []);
 });
 
-Deno.test("a server that repeats a token, with its scheme or without, does not get it into the error", async () => {
+Deno.test("a token that a server repeats, with its scheme or without, is redacted from the error", async () => {
   const url = "http://api.example/x";
   const http = () =>
     Promise.resolve(new Response("Bearer k3y-of-mine; key k3y-of-mine is bad", { status: 401 }));
@@ -93,7 +93,7 @@ Deno.test("a server that repeats a token, with its scheme or without, does not g
   });
 });
 
-Deno.test("a token that no header can hold is told as such, and not shown", async () => {
+Deno.test("a token with characters that no header allows is reported without its value", async () => {
   const url = "http://api.example/x";
   const credentials = bearer(url, new Secret("k3y\nof-mine"));
   const http = () => Promise.resolve(new Response("sent"));
@@ -106,7 +106,7 @@ Deno.test("a token that no header can hold is told as such, and not shown", asyn
   });
 });
 
-Deno.test("an answer that is no JSON is said to be none", async () => {
+Deno.test("an answer that is not JSON is reported as not JSON", async () => {
   const http = () => Promise.resolve(new Response("<html>"));
   const request = { url: "http://api.example/x", what: "it", timeoutMs: 10_000 };
   await assert.rejects(requestJson(testContext({ http }), request, z.looseObject({})), {
@@ -114,7 +114,7 @@ Deno.test("an answer that is no JSON is said to be none", async () => {
   });
 });
 
-Deno.test("a rate limit is waited for, whichever way the server names it", async () => {
+Deno.test("the pause of a rate limit is respected in every notation", async () => {
   const now = new Date("2026-11-21T00:00:00Z");
   const resetSec = String(now.getTime() / 1000 + 30);
   for (
