@@ -49,7 +49,7 @@ export async function openTar(source: ArchiveSource, format: TarFormat): Promise
   };
 }
 
-/** Checks that the decompressed content is a tar: any file can be compressed. */
+/** Checks that the decompressed content is a tar, because other files can be compressed, too. */
 async function expectTar(
   source: ArchiveSource,
   open: (source: ArchiveSource) => TarStream,

@@ -550,12 +550,12 @@ refuses("a ZIP is refused when its ZIP64 records lie", {
   "a record elsewhere": {
     entries: [A],
     zip: { zip64: { recordOffset: 3 } },
-    message: /ZIP64 end record is not where/,
+    message: /ZIP64 end record is misplaced/,
   },
   "a longer record": {
     entries: [A],
     zip: { zip64: { recordBytes: 60 } },
-    message: /ZIP64 end record is not/,
+    message: /ZIP64 end record is misplaced or invalid/,
   },
   "other sizes than the header has": {
     entries: [{ ...A, local: { extra: zip64Field(12, 13) } }],
