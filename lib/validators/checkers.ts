@@ -7,14 +7,14 @@ import { recognisePickle } from "./pickle/unpack/recognise_pickle.ts";
 import { inspectGguf, looksLikeGguf } from "./tensors/gguf.ts";
 import { inspectSafetensors, looksLikeSafetensors } from "./tensors/safetensors.ts";
 
-/** Every format that is looked into. A new one is a line here. */
+/** The formats that are checked. A new format is an entry here. */
 export const CHECKERS: readonly Checker[] = [
   {
     format: "ONNX",
     extensions: [".onnx"],
-    // What the configuration expects of it may have changed.
+    // The expected signature and limits in the configuration may have changed.
     passesUnchanged: false,
-    // A protobuf has no magic bytes.
+    // Protocol Buffers have no magic bytes.
     looksLike: () => false,
     check: ({ context, file, before, request: { files, active, settings } }) =>
       inspectOnnx(context, file, {
@@ -54,7 +54,7 @@ export const CHECKERS: readonly Checker[] = [
     format: "JSON",
     extensions: [".json"],
     passesUnchanged: true,
-    // What only begins like JSON may be anything.
+    // A file that merely begins like JSON may be anything.
     looksLike: () => false,
     check: ({ context, file }) => inspectJson(context, file),
   },

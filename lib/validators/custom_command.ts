@@ -4,52 +4,48 @@ import { FailedError, RefusedError } from "../core/errors.ts";
 import { redactArguments } from "../core/redact_arguments.ts";
 import type { ProcessRequest } from "../core/subprocess.ts";
 import { Working } from "../core/working.ts";
+import { guardFolder } from "./guarded_folder.ts";
 import { InvalidModelError } from "./invalid_model.ts";
-import { protectTree } from "./protect_tree.ts";
-import { separateTree } from "./separate_tree.ts";
-import { firstChange, snapshotTree } from "./tree_snapshot.ts";
 
-/** What a command prints beyond this many lines is for its own log file. */
+/** A command that prints more lines should write a log file of its own. */
 const LOGGED_LINES_MAX = 1_000;
 
-/** A longer line is data. */
+/** A longer line is data, not a message. */
 const LINE_CHARS_MAX = 1_000;
 
-/** More is kept than shown, so that no secret is cut before it is blanked out. */
+/** More is kept of a line than is shown: a secret that is cut in half would not be recognised and hidden. */
 const PENDING_CHARS_MAX = 16 * 1024;
 
-/** The end of the output is what says why, and an error is a line. */
-const TOLD_LINES = 3;
+/** The last lines of the output, which mostly hold the reason, are quoted in the error. */
+const QUOTED_LINES = 3;
 
 export interface CustomCommand {
   /** Program and arguments. */
   readonly command: readonly string[];
   readonly timeoutMs: number;
-  /** The release, where it is assembled. */
+  /** The folder of the staged release. */
   readonly dir: string;
   readonly digest: string;
-  /** Where the active release is; missing when there is none. */
+  /** The folder of the active release; `undefined` when there is none. */
   readonly activeDir: string | undefined;
 }
 
 /**
  * Runs the user's own validator. It gets the folder of the release as its last argument and as `MODEL_SYNC_FOLDER`, its
- * name as `MODEL_SYNC_DIGEST`, and the active release's folder as `MODEL_SYNC_ACTIVE_FOLDER` (empty when there is none).
- * The folder is read-only as far as the file system and the user allow, and is compared afterwards; where they do not, it
- * is one that shares no file with the active release. What the command prints goes to the log. Needs the run permission, and write permission for the folder.
+ * digest as `MODEL_SYNC_DIGEST`, and the active release's folder as `MODEL_SYNC_ACTIVE_FOLDER` (empty when there is none).
+ * The folder is read-only where modes allow it, and checked for changes afterwards (`guarded_folder.ts`). The output of
+ * the command goes to the log. Needs the run permission, and write permission for the folder.
  *
- * @throws {InvalidModelError} when it ends with another exit code than 0
- * @throws {RefusedError} codes `VALIDATE_COMMAND_TIMEOUT`, `VALIDATE_COMMAND_WROTE`: that says nothing about the release
- * @throws {UsageError} when there is no such program
+ * @throws {InvalidModelError} for any exit code but 0
+ * @throws {RefusedError} codes `VALIDATE_COMMAND_TIMEOUT` and `VALIDATE_COMMAND_WROTE`, which do not condemn the release
+ * @throws {UsageError} when the program does not exist
  */
 export async function runCustomCommand(context: Context, custom: CustomCommand): Promise<void> {
   const [command = "", ...args] = custom.command;
   const title = redactArguments([command, ...args]).join(" ");
   context.log.info(`validating with ${title}`);
-  await using separate = await separateTree(context, custom.dir);
-  const { dir } = separate;
-  using _protected = protectTree(context.fs, dir);
-  const before = snapshotTree(context.fs, dir);
+  await using folder = await guardFolder(context, custom.dir);
+  const { dir } = folder;
   const output = new CommandOutput(context);
   const code = await run(context, custom, output, {
     command,
@@ -63,17 +59,17 @@ export async function runCustomCommand(context: Context, custom: CustomCommand):
     timeoutMs: custom.timeoutMs,
     signal: context.signal,
   });
-  const change = firstChange(before, snapshotTree(context.fs, dir));
+  const change = folder.firstChange();
   if (change !== undefined) {
-    throw new RefusedError(`Cannot activate the release: validate_command changed it: ${change}`, {
+    throw new RefusedError(`Cannot activate the release: validate_command changed its files: ${change}`, {
       code: "VALIDATE_COMMAND_WROTE",
       hint: dir === custom.dir
-        ? "let it write elsewhere, then pull again; model-sync verify --deep looks for harm to the active release"
-        : "let it write elsewhere, then pull again; the active release is untouched",
+        ? "make it write elsewhere and pull again; model-sync verify --deep checks the active release for damage"
+        : "make it write elsewhere and pull again; the active release is untouched",
     });
   }
   if (code === 0) return;
-  throw new InvalidModelError("", `validate_command ended with exit code ${code}${output.told()}`, {
+  throw new InvalidModelError("", `validate_command ended with exit code ${code}${output.lastLines()}`, {
     hint: "see its output above; the active release is untouched",
   });
 }
@@ -96,12 +92,12 @@ async function run(
     throw new RefusedError(
       `Cannot activate the release: validate_command did not end within ${
         custom.timeoutMs / 1000
-      } s${output.told()}`,
+      } s${output.lastLines()}`,
       {
         code: "VALIDATE_COMMAND_TIMEOUT",
         cause: error,
         hint:
-          "raise activation.validate.validate_timeout_seconds if it needs more; the active release is untouched",
+          "raise activation.validate.validate_timeout_seconds if it needs more time; the active release is untouched",
       },
     );
   } finally {
@@ -109,7 +105,7 @@ async function run(
   }
 }
 
-/** The lines that a command prints: to the log, and the last ones for the error. */
+/** Logs the lines that a command prints, and keeps the last ones for the error. */
 class CommandOutput {
   readonly #context: Context;
   readonly #rest = { stdout: "", stderr: "" };
@@ -122,32 +118,32 @@ class CommandOutput {
 
   add(stream: "stdout" | "stderr", text: string): void {
     const lines = (this.#rest[stream] + text).split(/\r?\n/);
-    // A line that does not end is cut, so that it is not kept whole.
+    // An endless line is cut: memory is bounded.
     this.#rest[stream] = (lines.pop() ?? "").slice(0, PENDING_CHARS_MAX);
-    for (const line of lines) this.#tell(line);
+    for (const line of lines) this.#log(line);
   }
 
-  /** Nothing more comes: what did not end with a newline is a line, too. */
+  /** Ends the output: the rest without a newline is a line, too. */
   end(): void {
     for (const stream of ["stdout", "stderr"] as const) {
-      this.#tell(this.#rest[stream]);
+      this.#log(this.#rest[stream]);
       this.#rest[stream] = "";
     }
   }
 
-  /** The end of it, to be added to a sentence. */
-  told(): string {
+  /** The last lines, to be appended to a sentence. */
+  lastLines(): string {
     return this.#last.length === 0 ? "" : `: ${this.#last.join(" / ")}`;
   }
 
-  #tell(line: string): void {
+  #log(line: string): void {
     if (line.trim() === "") return;
     const shown = cleanLine(line, { charsMax: LINE_CHARS_MAX });
-    this.#last = [...this.#last, shown].slice(-TOLD_LINES);
+    this.#last = [...this.#last, shown].slice(-QUOTED_LINES);
     this.#count++;
     if (this.#count <= LOGGED_LINES_MAX) this.#context.log.info(`validate_command: ${shown}`);
     else if (this.#count === LOGGED_LINES_MAX + 1) {
-      this.#context.log.warn(`validate_command: what it prints after ${LOGGED_LINES_MAX} lines is not shown`);
+      this.#context.log.warn(`validate_command: its output after ${LOGGED_LINES_MAX} lines is not shown`);
     }
   }
 }

@@ -1,15 +1,15 @@
 import { RefusedError } from "../core/errors.ts";
 
-/** A release is not activated, because of one of its files. Says what was found there and what was expected. */
+/** The refusal of a release because of one of its files. The message says what was found and what was expected. */
 export class InvalidModelError extends RefusedError {
-  /** The file, as the manifest names it; empty where the whole release is meant. */
+  /** The file's path in the manifest; empty for a refusal of the release as a whole. */
   readonly path: string;
-  /** What is wrong, without the file: a part of the message. */
+  /** The part of the message behind the path. */
   readonly problem: string;
-  /** What a pickle in it imports that is not allowed: `mybot.models.Scaler`. */
+  /** The imports of a pickle that are not allowed: `mybot.models.Scaler`. */
   readonly imports: readonly string[];
 
-  /** @param problem what is wrong: `its header is 12 bytes, expected 8 and 300 of JSON` */
+  /** @param problem completes "Cannot activate m.gguf: …": `its header is 12 bytes, expected 8 and 300 of JSON` */
   constructor(
     path: string,
     problem: string,
@@ -21,7 +21,7 @@ export class InvalidModelError extends RefusedError {
   ) {
     super(`Cannot activate ${path === "" ? "the release" : path}: ${problem}`, {
       code: "VALIDATION_FAILED",
-      hint: "publish a release that passes; the active one is untouched",
+      hint: "publish a corrected release; the active release is untouched",
       ...details,
     });
     this.path = path;
@@ -30,12 +30,12 @@ export class InvalidModelError extends RefusedError {
   }
 }
 
-/** What is wrong with the bytes of a file, told where nobody knows yet which file it is and what follows from it. */
+/** A problem in the bytes of a file. Readers of formats throw it; their callers add the file's name and the consequence. */
 export class FormatProblem extends Error {
   override readonly name = "FormatProblem";
 }
 
-/** What `read` found, or the problem that it ran into. */
+/** Returns the result of `read`, or the problem that it threw. */
 export function orProblem<Found>(read: () => Found): Found | FormatProblem {
   try {
     return read();

@@ -1,10 +1,10 @@
 import { quote } from "../core/quote.ts";
 import { FormatProblem } from "./invalid_model.ts";
 
-/** Enough for few reads, small beside everything else. */
+/** Large enough for few reads, small compared with other buffers. */
 const BUFFER_BYTES = 64 * 1024;
 
-/** What stands for the next byte where there is none. */
+/** The next byte at the end of the text. */
 export const END = -1;
 
 export const QUOTE = 0x22;
@@ -13,23 +13,23 @@ const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const SPACES: readonly number[] = [SPACE, NEWLINE, 0x0d, 0x09];
 
-/** Which bytes of a file are read. */
+/** The bytes of a file that hold the text. */
 export interface ByteSpan {
   readonly offset: number;
   readonly length: number;
 }
 
 /**
- * The bytes of a JSON text in a file, one after the other, read by the buffer: memory does not grow with the text. Knows
- * line and column, and that all of it is UTF-8.
+ * Reads the bytes of a JSON text in a file in order, through a buffer of fixed size. Counts lines and columns, and checks
+ * that the text is UTF-8.
  */
 export class JsonBytes {
   readonly #file: Pick<Deno.FsFile, "readSync">;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  /** Bytes that were not read yet. */
+  /** Bytes that are not in the buffer yet. */
   #left: number;
-  /** Where the buffer begins in the text. */
+  /** Offset of the buffer in the text. */
   #start = 0;
   #at = 0;
   #size = 0;
@@ -43,12 +43,12 @@ export class JsonBytes {
     this.#left = length;
   }
 
-  /** The next byte, which stays the next. */
+  /** Returns the next byte without consuming it. */
   peek(): number {
     return this.#at < this.#size || this.#fill() ? this.#buffer[this.#at] ?? END : END;
   }
 
-  /** The next byte, which is passed. */
+  /** Consumes the next byte. */
   next(): number {
     const byte = this.peek();
     if (byte !== END) this.#at++;
@@ -56,9 +56,9 @@ export class JsonBytes {
   }
 
   skipSpace(): void {
-    // What is above a space is none: the usual case, asked first.
+    // Bytes above a space, the usual case, need only this comparison.
     while (this.peek() <= SPACE && SPACES.includes(this.peek())) {
-      // Nowhere else in JSON may a line end.
+      // Strings cannot contain a newline, so lines end only here.
       const isNewline = this.next() === NEWLINE;
       if (!isNewline) continue;
       this.#line++;
@@ -66,7 +66,7 @@ export class JsonBytes {
     }
   }
 
-  /** Passes a text up to the next byte that means something in it, and returns that byte, passed too. */
+  /** Consumes a string up to and including the next quote, backslash or control character, and returns that byte. */
   nextInText(): number {
     while (this.#at < this.#size || this.#fill()) {
       const byte = this.#buffer[this.#at++] ?? END;
@@ -75,26 +75,26 @@ export class JsonBytes {
     return END;
   }
 
-  /** Passes digits; whether there were any. */
+  /** Consumes digits. @returns whether there were any */
   skipDigits(): boolean {
     if (!isDigit(this.peek())) return false;
     do this.#at++; while (isDigit(this.peek()));
     return true;
   }
 
-  /** Where a byte is, for messages; a column is a byte. @param back how many before the next one */
+  /** Returns the place of a byte, for messages; columns count bytes. @param back distance from the next byte */
   place(back = 0): string {
     return `line ${this.#line}, column ${this.#start + this.#at - back - this.#lineStart + 1}`;
   }
 
-  /** What to say where something else comes next. */
+  /** Returns the problem that the next byte is not what was wanted. */
   unexpected(wanted: string): FormatProblem {
     const found = this.peek();
     if (found === END) return new FormatProblem(`it ends where ${wanted} was expected`);
     return new FormatProblem(`there is ${describeByte(found)} at ${this.place()}, expected ${wanted}`);
   }
 
-  /** Reads on; whether there was anything. */
+  /** Fills the buffer. @returns whether there were more bytes */
   #fill(): boolean {
     if (this.#isAtEnd) return false;
     this.#start += this.#size;
@@ -117,7 +117,7 @@ export function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** A byte as a message shows it. */
+/** Returns a byte as shown in messages. */
 export function describeByte(byte: number): string {
   if (byte === END) return "the end";
   const isPrintable = byte > 0x20 && byte < 0x7f;

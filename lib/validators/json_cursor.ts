@@ -3,30 +3,30 @@ import { quote } from "../core/quote.ts";
 import { FormatProblem } from "./invalid_model.ts";
 import { BACKSLASH, type ByteSpan, describeByte, END, isDigit, JsonBytes, QUOTE } from "./json_bytes.ts";
 
-/** Names of tensors have some hundred characters; what is longer is no name. */
+/** Names of tensors have some hundred characters. */
 const NAME_BYTES_MAX = 4096;
 
-/** Python's json module gives up here, too. */
+/** The limit of Python's json module. */
 const DEPTH_MAX = 1000;
 
 const ZERO = 0x30;
 
-/** How many NaN and Infinity stand in a text, and where the first one does. */
+/** The count of NaN and Infinity in a text, and the place of the first. */
 export interface NonFinite {
   readonly count: number;
   readonly firstPlace: string;
 }
 
 export interface JsonOptions extends ByteSpan {
-  /** Whether the numbers NaN, Infinity and -Infinity pass, which Python writes and JSON has not. */
+  /** Whether NaN, Infinity and -Infinity pass, which Python writes although JSON does not have them. */
   readonly allowsNonFinite: boolean;
 }
 
 /**
- * Reads JSON token by token from a file, and lets whoever reads see each key: `JSON.parse` builds everything that a
- * hostile text asks for, and hides keys that are there twice.
+ * Reads JSON token by token from a file. `JSON.parse` would build whatever a hostile text describes, and would hide keys
+ * that occur twice.
  *
- * All methods throw {@link FormatProblem}, and reading may throw what the file system does.
+ * All methods throw {@link FormatProblem} and the errors of the file system.
  */
 export class JsonCursor {
   readonly #bytes: JsonBytes;
@@ -43,13 +43,13 @@ export class JsonCursor {
     return this.#nonFinite;
   }
 
-  /** The next character, which stays the next; the empty text at the end. */
+  /** Returns the next character without consuming it; empty at the end. */
   peek(): string {
     const byte = this.#bytes.peek();
     return byte === END ? "" : String.fromCharCode(byte);
   }
 
-  /** Whether this character comes next, after white space; it is passed then. */
+  /** Consumes white space, and this character if it follows. @returns whether it did */
   take(char: string): boolean {
     this.#bytes.skipSpace();
     if (this.#bytes.peek() !== char.charCodeAt(0)) return false;
@@ -61,13 +61,13 @@ export class JsonCursor {
     if (!this.take(char)) throw this.#bytes.unexpected(quote(char));
   }
 
-  /** Nothing but white space may follow. */
+  /** Requires that only white space follows. */
   expectEnd(): void {
     this.#bytes.skipSpace();
     if (this.#bytes.peek() !== END) throw this.#bytes.unexpected("its end");
   }
 
-  /** Whether `null` comes next; it is passed then. */
+  /** Consumes `null` if it comes next. @returns whether it did */
   takeNull(): boolean {
     this.#bytes.skipSpace();
     if (this.peek() !== "n") return false;
@@ -75,7 +75,7 @@ export class JsonCursor {
     return true;
   }
 
-  /** The members of an object; read or skip the value of each before the next is asked for. */
+  /** Yields the keys of an object. The caller reads or skips the value of each before it requests the next. */
   *members(): Generator<string> {
     this.expect("{");
     if (this.take("}")) return;
@@ -87,7 +87,7 @@ export class JsonCursor {
     this.expect("}");
   }
 
-  /** A list of whole numbers from 0 on, at most `countMax`. */
+  /** Reads an array of at most `countMax` whole numbers, none negative. */
   readIntegers(countMax: number): number[] {
     const numbers: number[] = [];
     this.expect("[");
@@ -100,7 +100,7 @@ export class JsonCursor {
     return numbers;
   }
 
-  /** A name or another short text. */
+  /** Reads a name or another short string. */
   readString(): string {
     this.expect('"');
     let size = 0;
@@ -112,7 +112,7 @@ export class JsonCursor {
       this.#name[size++] = byte;
       if (byte === BACKSLASH) {
         hasEscapes = true;
-        // A quote that is escaped is no end.
+        // An escaped quote does not end the string.
         if (size < NAME_BYTES_MAX) this.#name[size++] = Math.max(this.#bytes.next(), 0);
       }
       if (size === NAME_BYTES_MAX) {
@@ -124,7 +124,7 @@ export class JsonCursor {
     return hasEscapes ? unescape(text) : text;
   }
 
-  /** Passes a text of any length. */
+  /** Skips a string of any length. */
   skipString(): void {
     this.expect('"');
     while (true) {
@@ -135,7 +135,7 @@ export class JsonCursor {
     }
   }
 
-  /** Passes a value of any kind, at most a thousand levels deep. */
+  /** Skips a value of any kind, at most a thousand levels deep. */
   skipValue(depth = 0): void {
     if (depth > DEPTH_MAX) throw new FormatProblem(`it is more than ${DEPTH_MAX} levels deep`);
     this.#bytes.skipSpace();
@@ -191,7 +191,7 @@ export class JsonCursor {
     this.#skipDigits("a digit");
   }
 
-  /** Passes the next character, if it is one of these one or two. */
+  /** Consumes the next character if it is one of these one or two. @returns whether it was */
   #takeEither(chars: string): boolean {
     const byte = this.#bytes.peek();
     if (byte !== chars.charCodeAt(0) && byte !== chars.charCodeAt(1)) return false;
@@ -223,7 +223,7 @@ export class JsonCursor {
     }
   }
 
-  /** What follows a backslash. */
+  /** Skips the characters behind a backslash. */
   #skipEscape(): void {
     const byte = this.#bytes.next();
     if (byte === END || !'"\\/bfnrtu'.includes(String.fromCharCode(byte))) {

@@ -4,22 +4,22 @@ import type { ModelFile } from "./checker.ts";
 import { FormatProblem, InvalidModelError, orProblem } from "./invalid_model.ts";
 import { JsonCursor, type NonFinite } from "./json_cursor.ts";
 
-/** Half a second of walking. Larger ones are data, of which the digest says that they are what was published. */
+/** Takes half a second to scan. Larger files are data, which the digest protects. */
 const JSON_BYTES_MAX = 64 * 1024 * 1024;
 
 const MARK_BYTES = 3;
 
 /**
  * Checks that a `.json` file is JSON: UTF-8, one value, at most a thousand levels deep. A byte order mark and the numbers
- * NaN and Infinity pass with a warning: what wrote them reads them, others do not. Files over 64 MiB are not looked
- * into. Needs read permission.
+ * NaN and Infinity pass with a warning, because some programs read them. Files over 64 MiB are not checked. Needs read
+ * permission.
  *
  * @throws {InvalidModelError}
  */
 export function inspectJson(context: Context, file: ModelFile): void {
   if (file.size > JSON_BYTES_MAX) {
     context.log.info(
-      `${file.path}: ${file.size} bytes of JSON are not looked into, ${JSON_BYTES_MAX} are at most`,
+      `${file.path}: not checked, because ${file.size} bytes of JSON are more than ${JSON_BYTES_MAX}`,
     );
     return;
   }

@@ -7,13 +7,13 @@ import { InvalidModelError } from "./invalid_model.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** The rules of the configuration that look at a release as a whole. */
+/** The rules in the configuration for a release as a whole. */
 export type Rules = Pick<
   ValidateSettings,
   "required_files" | "max_file_bytes" | "max_total_bytes" | "max_shrink" | "max_growth" | "max_age_hours"
 >;
 
-/** What the rules are about. */
+/** The facts that the rules check. */
 export interface RuledRelease {
   readonly files: readonly ModelFile[];
   /** When it was published, ISO 8601. */
@@ -23,10 +23,10 @@ export interface RuledRelease {
 }
 
 /**
- * Holds a release against the rules: required files, sizes, how much it differs in size from the active release, age.
+ * Checks a release against the rules: required files, sizes, the change in size from the active release, and age.
  *
- * @throws {InvalidModelError} for the first that it breaks
- * @throws {RefusedError} code `RELEASE_AGE`: that says as much about the clocks as about the release
+ * @throws {InvalidModelError} for the first broken rule
+ * @throws {RefusedError} code `RELEASE_AGE`, which may be the fault of a clock
  */
 export function applyRules(rules: Rules, release: RuledRelease, now: Date): void {
   requireFiles(rules.required_files, release.files);
@@ -45,12 +45,12 @@ function requireFiles(patterns: readonly string[], files: readonly ModelFile[]):
     }`,
     {
       hint:
-        `it has ${files.length} files; publish what is missing, or change activation.validate.required_files`,
+        `the release has ${files.length} files; publish the missing ones, or change activation.validate.required_files`,
     },
   );
 }
 
-/** A message that names more is read by nobody. */
+/** More names make a message unreadable. */
 const NAMED_MAX = 5;
 
 function refuseLarge(rules: Rules, files: readonly ModelFile[]): void {
@@ -58,20 +58,20 @@ function refuseLarge(rules: Rules, files: readonly ModelFile[]): void {
   const large = fileMax === undefined ? undefined : files.find(({ size }) => size > fileMax);
   if (large !== undefined) {
     throw new InvalidModelError(large.path, `it is ${large.size} bytes, max_file_bytes allows ${fileMax}`, {
-      hint: "if that is meant, raise activation.validate.max_file_bytes; the active release is untouched",
+      hint: "if that is intended, raise activation.validate.max_file_bytes; the active release is untouched",
     });
   }
   const bytes = totalBytes(files);
   if (totalMax !== undefined && bytes > totalMax) {
     throw new InvalidModelError("", `its files are ${bytes} bytes, max_total_bytes allows ${totalMax}`, {
-      hint: "if that is meant, raise activation.validate.max_total_bytes; the active release is untouched",
+      hint: "if that is intended, raise activation.validate.max_total_bytes; the active release is untouched",
     });
   }
 }
 
 function refuseDrift(rules: Rules, before: readonly ModelFile[], after: readonly ModelFile[]): void {
   const measures = [
-    { what: "its count of files", unit: "", was: before.length, is: after.length },
+    { what: "its number of files", unit: "", was: before.length, is: after.length },
     { what: "its size", unit: " bytes", was: totalBytes(before), is: totalBytes(after) },
   ];
   const limits = [
@@ -84,10 +84,10 @@ function refuseDrift(rules: Rules, before: readonly ModelFile[], after: readonly
       if (limit === undefined || difference <= limit * was) continue;
       throw new InvalidModelError(
         "",
-        `${what} is ${is}${unit}, that of the active one ${was}${unit}: ${
+        `${what} is ${is}${unit}, the active release's is ${was}${unit}: ${
           percent(difference / was)
         } ${word}, ${key} allows ${percent(limit)}`,
-        { hint: `if that is meant, raise activation.validate.${key}; the active release is untouched` },
+        { hint: `if that is intended, raise activation.validate.${key}; the active release is untouched` },
       );
     }
   }
@@ -97,7 +97,7 @@ function percent(fraction: number): string {
   return `${Number((fraction * 100).toFixed(1))} %`;
 }
 
-/** As far ahead as behind: a clock that is wrong by less than the limit hurts nobody. */
+/** The limit applies to both directions, so that a clock that is wrong by less does no harm. */
 function refuseOld(hoursMax: number, createdAt: string, now: Date): void {
   const hours = (now.getTime() - Date.parse(createdAt)) / HOUR_MS;
   if (Math.abs(hours) <= hoursMax) return;
@@ -107,8 +107,8 @@ function refuseOld(hoursMax: number, createdAt: string, now: Date): void {
     {
       code: "RELEASE_AGE",
       hint: hours < 0
-        ? "set the clock of this machine or of the one that published"
-        : "publish a fresh one, or raise activation.validate.max_age_hours; the active release is untouched",
+        ? "correct the clock of this machine or of the publisher"
+        : "publish a new release, or raise activation.validate.max_age_hours; the active release is untouched",
     },
   );
 }

@@ -16,24 +16,24 @@ import { InvalidModelError } from "./invalid_model.ts";
 import { adviseImports } from "./pickle/refusals.ts";
 import { applyRules } from "./release_rules.ts";
 
-/** Each may load a model into a process of its own: two fill the smallest servers. */
+/** Each check may load a model in a process of its own: two fill the memory of the smallest servers. */
 const SIDE_BY_SIDE_MAX = 2;
 
-/** How long headers are read before signals and timers get a turn. */
+/** How long files are recognised before signals and timers get a turn. */
 const SLICE_MS = 50;
 
-/** A message that names more is read by nobody. */
+/** More names make a message unreadable. */
 const NAMED_MAX = 5;
 const LOGGED_MAX = 20;
 
 /**
- * Decides whether a release that arrived whole may be activated: the rules, the checksums in `metadata.json`, every file
- * by its format, and last the user's own command. Nothing of a model is executed here. Reads of each file what its
- * format needs: the header, or all of a JSON file. Needs read permission; the run permission for the command.
+ * Decides whether a verified release may be activated: by the rules, the checksums in `metadata.json`, each file's
+ * format, and last the user's own command. No model code is executed in this process. Each check reads what its format
+ * needs: a header, or the whole file. Needs read permission; the run permission for the command and for ONNX models.
  *
- * @throws {InvalidModelError} naming the first file that is refused; when there are more, each is logged
- * @throws {RefusedError} for what may be nobody's fault: the age of the release, a command of the user's that took too
- * long or changed the release
+ * @throws {InvalidModelError} naming the first refused file; if there are more, each is logged
+ * @throws {RefusedError} for causes that may lie outside the release: its age, or a command that took too long or
+ * changed the release
  */
 export async function validateRelease(
   context: Context,
@@ -45,7 +45,7 @@ export async function validateRelease(
   applyRules(settings, { ...request, active: active?.files }, context.clock.now());
   refuseWrongMetadata(context, request);
   await checkFiles(context, request, checkers);
-  context.log.debug(`files of ${digest} that were validated: ${files.length}`);
+  context.log.debug(`validated ${files.length} files of ${digest}`);
   if (settings.validate_command === undefined) return;
   await runCustomCommand(context, {
     command: settings.validate_command,
@@ -90,7 +90,7 @@ async function checkFiles(
   throwRefusals(context, request.files.flatMap((file) => refused.get(file) ?? []));
 }
 
-/** The formats of a file that are to be looked into. */
+/** Returns the checks that a file has to pass. */
 function chooseCheckers({ context, file, before }: CheckJob, checkers: readonly Checker[]): Checker[] {
   const isUnchanged = before?.sha256 === file.sha256;
   using opened = context.fs.openSync(file.location, { read: true });
@@ -98,7 +98,7 @@ function chooseCheckers({ context, file, before }: CheckJob, checkers: readonly 
 }
 
 /**
- * A file has to pass as every format that its name or its content says: consumers go by either, and a file can be of two
+ * Returns every format that a file has by its name or its content: consumers go by either, and a file can have two
  * formats at once.
  */
 function formatsOf(file: ModelFile, opened: Deno.FsFile, checkers: readonly Checker[]): Checker[] {
@@ -116,7 +116,7 @@ async function firstRefusal(
 ): Promise<InvalidModelError | undefined> {
   try {
     for (const checker of checkers) {
-      job.context.log.debug(`looking into ${job.file.path} (${checker.format})`);
+      job.context.log.debug(`checking ${job.file.path} (${checker.format})`);
       await checker.check(job);
     }
     return undefined;
@@ -126,7 +126,7 @@ async function firstRefusal(
   }
 }
 
-/** @throws {InvalidModelError} when there is one, or one that names them all */
+/** @throws {InvalidModelError} the only one, or one that names all files */
 function throwRefusals(context: Context, errors: readonly InvalidModelError[]): void {
   const [first, ...others] = errors;
   if (first === undefined) return;
@@ -139,11 +139,11 @@ function throwRefusals(context: Context, errors: readonly InvalidModelError[]): 
   throw new InvalidModelError(
     first.path,
     `${first.problem} (and ${others.length} more refused: ${named}${rest})`,
-    { hint: hint ?? "see what was logged above; the active release is untouched", cause: first },
+    { hint: hint ?? "see the log above; the active release is untouched", cause: first },
   );
 }
 
-/** Gives others a turn while files are looked at one after the other, without waiting. */
+/** Lets signals and timers run while files are recognised one after the other. */
 class Turns {
   readonly #context: Context;
   #sinceMs: number;

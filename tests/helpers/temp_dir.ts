@@ -44,7 +44,7 @@ function folderIn(parent: string | undefined): TempDir {
     prefix: "model-sync-test-",
     ...(parent === undefined ? {} : { dir: parent }),
   });
-  // Resolved, because macOS hands out a link, and what the store prints is resolved too.
+  // Resolved, because macOS passes out a link, and what the store prints is resolved too.
   const path = Deno.realPathSync(made);
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }

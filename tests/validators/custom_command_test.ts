@@ -38,7 +38,7 @@ function world(
 }
 
 Deno.test(
-  "validate_command gets the folder last and by name, the digest, and the active release",
+  "validate_command gets the folder, the digest and the active release as arguments and variables",
   UNIX,
   async () => {
     using made = world(
@@ -56,7 +56,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an exit code that is not 0 refuses the release, with the last lines of what was printed",
+  "an exit code other than 0 refuses the release, and the error quotes the last lines of output",
   UNIX,
   async () => {
     using made = world("for n in 1 2 3 4; do echo line $n; done; printf 'accuracy 0.41\\033[0m' >&2; exit 3");
@@ -73,35 +73,39 @@ Deno.test(
   },
 );
 
-Deno.test("the folder is read-only while the command runs, and as it was afterwards", UNIX, async () => {
-  using made = world(
-    'stat -c %a "$1" "$1/deep" "$1/a.bin" 2>/dev/null || stat -f %Lp "$1" "$1/deep" "$1/a.bin"',
-  );
-  const modes = () => ["", "deep", "a.bin"].map((path) => Deno.statSync(join(made.dir, path)).mode);
-  const before = modes();
-  const ctime = Deno.statSync(join(made.dir, "a.bin")).ctime?.getTime();
-  await made.run();
-  assert.deepEqual(made.context.log.lines.slice(1), [
-    "info validate_command: 555",
-    "info validate_command: 555",
-    "info validate_command: 444",
-  ]);
-  assert.deepEqual(modes(), before);
-  // A read-only file may be one of the store, of which the time of its last change is remembered.
-  assert.equal(Deno.statSync(join(made.dir, "a.bin")).ctime?.getTime(), ctime);
-});
+Deno.test(
+  "the folder is read-only while the command runs, and has its old modes afterwards",
+  UNIX,
+  async () => {
+    using made = world(
+      'stat -c %a "$1" "$1/deep" "$1/a.bin" 2>/dev/null || stat -f %Lp "$1" "$1/deep" "$1/a.bin"',
+    );
+    const modes = () => ["", "deep", "a.bin"].map((path) => Deno.statSync(join(made.dir, path)).mode);
+    const before = modes();
+    const ctime = Deno.statSync(join(made.dir, "a.bin")).ctime?.getTime();
+    await made.run();
+    assert.deepEqual(made.context.log.lines.slice(1), [
+      "info validate_command: 555",
+      "info validate_command: 555",
+      "info validate_command: 444",
+    ]);
+    assert.deepEqual(modes(), before);
+    // A read-only file may be one of the store, of which the time of its last change is remembered.
+    assert.equal(Deno.statSync(join(made.dir, "a.bin")).ctime?.getTime(), ctime);
+  },
+);
 
 Deno.test(
-  "a command that changes the release all the same is found out, and the release is not to blame",
+  "a command that changes the release is reported, without blame for the release",
   UNIX,
   async () => {
     const scripts = {
-      'chmod u+w "$1/a.bin"; echo longer > "$1/a.bin"': "a.bin is not what it was",
-      'chmod u+w "$1/deep"; rm -f "$1/deep/b.bin"': "deep/b.bin is gone",
+      'chmod u+w "$1/a.bin"; echo longer > "$1/a.bin"': "a.bin was modified",
+      'chmod u+w "$1/deep"; rm -f "$1/deep/b.bin"': "deep/b.bin was deleted",
       'chmod u+w "$1"; echo x > "$1/cache"': "cache is new",
       'chmod u+w "$1"; mkdir "$1/__pycache__"': "__pycache__ is new",
-      'chmod u+w "$1"; cp "$1/a.bin" "$1/n"; mv -f "$1/n" "$1/a.bin"': "a.bin is not what it was",
-      'chmod u+w "$1"; rm -f "$1/a.bin"; ln -s /etc/hosts "$1/a.bin"': "a.bin is not what it was",
+      'chmod u+w "$1"; cp "$1/a.bin" "$1/n"; mv -f "$1/n" "$1/a.bin"': "a.bin was modified",
+      'chmod u+w "$1"; rm -f "$1/a.bin"; ln -s /etc/hosts "$1/a.bin"': "a.bin was modified",
     };
     for (const [script, change] of Object.entries(scripts)) {
       using made = world(script);
@@ -109,7 +113,7 @@ Deno.test(
         assert.ok(!(error instanceof InvalidModelError));
         assert.equal(
           String(error),
-          `RefusedError: Cannot activate the release: validate_command changed it: ${change}`,
+          `RefusedError: Cannot activate the release: validate_command changed its files: ${change}`,
         );
         return true;
       });
@@ -118,7 +122,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a superuser's command that writes changes no file that the release shares with the active one",
+  "a superuser's command cannot change files that the release shares with the active one",
   { ignore: Deno.build.os === "windows" || Deno.uid() !== 0 },
   async () => {
     for (const script of ['echo hack > "$1/a.bin"', 'rm "$1/deep/b.bin"; echo hack > "$1/a.bin"']) {
@@ -135,7 +139,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a command that does not end is ended with its helpers, and the release is not to blame",
+  "a command beyond its time limit is killed with its child processes, without blame for the release",
   UNIX,
   async () => {
     using made = world(
@@ -153,7 +157,7 @@ Deno.test(
   },
 );
 
-Deno.test("an interrupted run ends the command, with the run's own reason", UNIX, async () => {
+Deno.test("an interrupted run kills the command and reports the interruption", UNIX, async () => {
   const controller = new AbortController();
   using made = world("sleep 61", {}, controller.signal);
   const running = made.run();
@@ -163,12 +167,12 @@ Deno.test("an interrupted run ends the command, with the run's own reason", UNIX
   assert.equal((Deno.statSync(made.dir).mode ?? 0) & 0o200, 0o200);
 });
 
-Deno.test("a program that is missing is the user's to mend", UNIX, async () => {
+Deno.test("a missing program is a usage error", UNIX, async () => {
   using made = world("", { command: ["no-such-validator"] });
   await assert.rejects(made.run(), { code: "PROGRAM_MISSING", exitCode: 2 });
 });
 
-Deno.test("a command that prints without end fills neither the log nor the memory", UNIX, async () => {
+Deno.test("endless output of a command fills neither the log nor the memory", UNIX, async () => {
   using made = world("yes | head -n 5000; head -c 3000000 /dev/zero | tr '\\0' x; exit 1");
   await assert.rejects(made.run(), (error) => String(error).length < 4_000);
   assert.equal(made.context.log.lines.length, 1 + 1_000 + 1);

@@ -104,7 +104,7 @@ Deno.test("inspectJson() agrees with JSON.parse() on what is JSON", () => {
   );
 });
 
-Deno.test("inspectJson() says what is wrong, and where", () => {
+Deno.test("inspectJson() reports the problem and its place", () => {
   const message = (problem: string) => `Cannot activate m.json: it is not JSON: ${problem}`;
   assert.equal(
     verdict('{\n  "a": 1,\n  "b": x\n}'),
@@ -123,7 +123,7 @@ Deno.test("inspectJson() says what is wrong, and where", () => {
   assert.match(verdict(new Uint8Array([0x31, 0xc3])), /there is the byte 0xc3|not UTF-8/);
 });
 
-Deno.test("inspectJson() lets a byte order mark and the NaN of Python pass, and warns", () => {
+Deno.test("inspectJson() warns about a byte order mark and about Python's NaN, and passes the file", () => {
   assert.deepEqual(inspect("\ufeff{}"), {
     refusal: "",
     log: ["warn m.json: it begins with a byte order mark, which Python's json module refuses"],
@@ -140,13 +140,13 @@ Deno.test("inspectJson() lets a byte order mark and the NaN of Python pass, and 
   assert.deepEqual(inspect('{"NaN": "Infinity"}').log, []);
 });
 
-Deno.test("inspectJson() goes a thousand levels deep and no deeper", () => {
+Deno.test("inspectJson() accepts a thousand levels and refuses more", () => {
   assert.equal(verdict("[".repeat(1000) + "]".repeat(1000)), "");
   assert.match(verdict("[".repeat(100_000)), /more than 1000 levels deep/);
   assert.match(verdict('{"a":'.repeat(100_000)), /more than 1000 levels deep/);
 });
 
-Deno.test("inspectJson() reads what is longer than its buffer, cut anywhere", () => {
+Deno.test("inspectJson() reads texts longer than its buffer, whatever the buffer cuts", () => {
   for (let shift = 0; shift < 8; shift++) {
     const text = `${" ".repeat(65_530 + shift)}["é\\u00e9", -1.5e10, true]`;
     assert.equal(verdict(text), "");
@@ -154,14 +154,17 @@ Deno.test("inspectJson() reads what is longer than its buffer, cut anywhere", ()
   }
 });
 
-Deno.test("inspectJson() does not look into what is too large, and says so", () => {
+Deno.test("inspectJson() does not check a file that is too large, and logs that", () => {
   using dir = tempDir();
   const context = testContext();
   const small = stagedFile(dir.path, "m.json", "not JSON");
   inspectJson(context, { ...small, size: 64 * 1024 * 1024 + 1 });
-  assert.match(context.log.lines[0] ?? "", /^info m\.json: 67108865 bytes of JSON are not looked into/);
+  assert.match(
+    context.log.lines[0] ?? "",
+    /^info m\.json: not checked, because 67108865 bytes of JSON are more than/,
+  );
 });
 
-Deno.test("inspectJson() answers any bytes with nothing but a refusal", () => {
+Deno.test("inspectJson() throws nothing but refusals for random bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void verdict(bytes)), { numRuns: 500 });
 });

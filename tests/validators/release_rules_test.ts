@@ -68,7 +68,7 @@ Deno.test("max_file_bytes and max_total_bytes are the largest that pass", () => 
   );
 });
 
-Deno.test("max_shrink and max_growth hold for the count of files and for their bytes, against the active release", () => {
+Deno.test("max_shrink and max_growth compare the number of files and bytes with the active release", () => {
   const active = { a: 100, b: 100 };
   assert.equal(verdict({ max_shrink: 0.5, max_growth: 0.5 }, { active, files: { a: 100 } }), "");
   assert.equal(
@@ -77,7 +77,7 @@ Deno.test("max_shrink and max_growth hold for the count of files and for their b
   );
   assert.equal(
     verdict({ max_shrink: 0.4 }, { active, files: { a: 200 } }),
-    "Cannot activate the release: its count of files is 1, that of the active one 2: 50 % less, max_shrink allows 40 %",
+    "Cannot activate the release: its number of files is 1, the active release's is 2: 50 % less, max_shrink allows 40 %",
   );
   assert.match(
     verdict({ max_shrink: 0.5 }, { active, files: { a: 50, b: 49 } }),
@@ -98,7 +98,7 @@ Deno.test("max_shrink and max_growth hold for the count of files and for their b
   assert.match(verdict({ max_growth: 1 }, { active: { a: 0 }, files: { a: 1 } }), /1 bytes/);
 });
 
-Deno.test("max_age_hours holds for a fraction of an hour, and forgives a clock that is ahead by less", () => {
+Deno.test("max_age_hours accepts fractions of an hour, and tolerates a clock that is ahead by less", () => {
   const rules = { max_age_hours: 0.5 };
   const made = (createdAt: string) => verdict(rules, { createdAt });
   assert.equal(made("2026-11-24T11:30:00Z"), "");

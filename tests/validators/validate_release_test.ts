@@ -61,7 +61,7 @@ function madeUp(passesUnchanged: boolean, seen: string[] = []): Checker {
   };
 }
 
-Deno.test("a release of good models of every format passes, in silence", async () => {
+Deno.test("a release of good models of every format passes without a message", async () => {
   const files = {
     "a.safetensors": TENSORS,
     "b.GGUF": gguf(),
@@ -91,7 +91,7 @@ Deno.test("each format is refused by its own rules, under any case of its name",
   }
 });
 
-Deno.test("a format is known by its content, whatever the file is called", async () => {
+Deno.test("a format is recognised by content, whatever the name of the file", async () => {
   const broken = TENSORS.subarray(0, -1);
   await assert.rejects(validate({ files: { "weights.bin": broken } }), { path: "weights.bin" });
   await assert.rejects(validate({ files: { blob: gguf({ version: 1 }) } }), { path: "blob" });
@@ -106,7 +106,7 @@ Deno.test("a format is known by its content, whatever the file is called", async
   assert.deepEqual(seen.sort(), ["m.bin", "n.p"]);
 });
 
-Deno.test("a file passes as every format that its content says, also where its name agrees with one", async () => {
+Deno.test("a file has to pass as every format of its content, even if its name matches one of them", async () => {
   const everything: Checker = {
     ...madeUp(false),
     extensions: [],
@@ -122,7 +122,7 @@ Deno.test("a file passes as every format that its content says, also where its n
   }
 });
 
-Deno.test("a file that the active release has at the same path is looked at only by formats that it does not settle", async () => {
+Deno.test("a file that is unchanged since the active release is checked only for formats whose settings may have changed", async () => {
   const seen: string[] = [];
   const active = { "m.p": "P: bad", "n.p": "P: old", "o.safetensors": "broken" };
   const files = { "m.p": "P: bad", "n.p": "P: new", "o.safetensors": "broken", "new/m.p": "P: fine" };
@@ -132,7 +132,7 @@ Deno.test("a file that the active release has at the same path is looked at only
   await assert.rejects(validate({ files, active, checkers: [madeUp(false)] }), { path: "m.p" });
 });
 
-Deno.test("when several files are refused, the first of the release is named, the others too, and each is logged", async () => {
+Deno.test("if several files are refused, the error names all of them, the first one first, and each is logged", async () => {
   using root = tempDir();
   const names = ["c.p", "a.json", "b.p", ...Array.from({ length: 30 }, (_, index) => `d${index}.p`)];
   const files = names.map((name) => stagedFile(root.path, name, "bad"));
@@ -159,7 +159,7 @@ Deno.test("when several files are refused, the first of the release is named, th
   assert.match(logged[1] ?? "", /^error Cannot activate a\.json: it is not JSON/);
 });
 
-Deno.test("what breaks while a file is looked at is thrown as it is, once nothing runs any more", async () => {
+Deno.test("an unexpected error in a check is rethrown unchanged after all other checks have ended", async () => {
   let running = 0;
   const broken: Checker = {
     ...madeUp(false),
@@ -175,7 +175,7 @@ Deno.test("what breaks while a file is looked at is thrown as it is, once nothin
   assert.equal(running, 0);
 });
 
-Deno.test("rules come first, then metadata.json, then the files, and the user's command has the last word", async () => {
+Deno.test("the order is rules, metadata.json, files, and last the user's command", async () => {
   const wrong = "0".repeat(64);
   const files: Record<string, string> = {
     "m.safetensors": "broken",
@@ -199,7 +199,7 @@ Deno.test("rules come first, then metadata.json, then the files, and the user's 
   await validate({ files, settings: { ...settings, validate_command: ["true"] } });
 });
 
-Deno.test("max_age_hours is held against the clock of the run, and sizes against the active release", async () => {
+Deno.test("max_age_hours uses the clock of the run, and sizes are compared with the active release", async () => {
   const files = { a: "12345" };
   await validate({ files, settings: { max_age_hours: 0.01 } });
   await assert.rejects(validate({ files, active: { a: "1" }, settings: { max_growth: 1 } }), {
@@ -207,7 +207,7 @@ Deno.test("max_age_hours is held against the clock of the run, and sizes against
   });
 });
 
-Deno.test("without validation everything passes", async () => {
+Deno.test("with validation disabled, everything passes", async () => {
   await validate({ files: { "a.json": "{" }, settings: { enabled: false, required_files: ["x"] } });
 });
 

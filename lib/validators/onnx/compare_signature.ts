@@ -1,30 +1,43 @@
+import type { ValidateSettings } from "../../config/sections/validate.ts";
 import { quote } from "../../core/quote.ts";
 import { matchesAny } from "../../core/wildcards.ts";
-import type { ExpectedSignature, ExpectedValue } from "./onnx_settings.ts";
 import type { OnnxModel } from "./read_onnx.ts";
 import { describeValue, type OnnxShape, type OnnxValue } from "./value_info.ts";
 
+/**
+ * A signature in `activation.validate.onnx.expect`. Inputs are all inputs that a model may have; outputs are those that it
+ * has to have. Omitted parts are not checked. Of several entries, the first counts.
+ */
+export type ExpectedSignature = ValidateSettings["onnx"]["expect"][number];
+
+/** Omitted types match any type; strings and nulls in a shape match any size. */
+type ExpectedValue = Pick<OnnxValue, "name"> & {
+  readonly type?: string | undefined;
+  readonly shape?: OnnxShape | undefined;
+};
+
 type Signature = Pick<OnnxModel, "inputs" | "outputs">;
 
-/** What a model is compared with, and what errors call that. */
+/** The values that a model is compared with, and their origin. */
 interface Wanted {
   readonly values: readonly ExpectedValue[];
+  /** As messages call it. */
   readonly owner: string;
 }
 
-/** The owner of what the configuration says. */
+/** The origin of values from the configuration. */
 const EXPECTED = "expected";
 
-/** A message with more names than these is not read. */
+/** More names make a message unreadable. */
 const NAMES_SHOWN_MAX = 10;
 
 /**
- * Says why consumers of the active model could not use this one, or `undefined` when they can. What the configuration
- * expects of inputs or of outputs counts in place of what the active model has. Inputs have to be the same; outputs may
- * be added behind those that are there. Sizes that are open or unknown go with any, but for those of the active model's
- * inputs: where it takes any, so must this one.
+ * Returns why consumers of the active model could not use this one; `undefined` when they can. Inputs or outputs in the
+ * configuration replace those of the active model. Inputs have to be the same; new outputs may follow the existing ones.
+ * An open or unknown size matches any size. Exception: an input that is open in the active model has to stay open, because
+ * consumers feed any size.
  *
- * @param path the model's, which the entries of `expect` are for
+ * @param path the path of the model, which the entries of `expect` match
  */
 export function compareSignature(
   path: string,
@@ -53,7 +66,10 @@ function problemOf(kind: string, values: readonly OnnxValue[], { values: wanted,
   for (const want of wanted) {
     const value = found.get(want.name);
     if (value === undefined) {
-      return `it has no ${kind} ${quote(want.name)}, which is ${owner}; it has ${names(values)}`;
+      const missing = owner === EXPECTED
+        ? `the expected ${kind} ${quote(want.name)}`
+        : `the ${kind} ${quote(want.name)} of the active model`;
+      return `it lacks ${missing}; its ${kind}s are ${names(values)}`;
     }
     const isFed = kind === "input" && owner !== EXPECTED;
     const fits = (want.type ?? value.type) === value.type && shapesFit(value.shape, want.shape, isFed);
@@ -65,7 +81,7 @@ function problemOf(kind: string, values: readonly OnnxValue[], { values: wanted,
   return orderProblem(kind, values, wanted, owner);
 }
 
-/** Many consumers take outputs, and feed inputs, by their place. */
+/** Many consumers address inputs and outputs by position. */
 function orderProblem(
   kind: string,
   values: readonly OnnxValue[],
@@ -95,7 +111,7 @@ function names(values: readonly { readonly name: string }[]): string {
   return values.length > NAMES_SHOWN_MAX ? `${shown} and ${values.length - NAMES_SHOWN_MAX} more` : shown;
 }
 
-/** @param isFed whether consumers feed what is open in `wanted` in any size */
+/** @param isFed whether consumers feed any size where `wanted` is open */
 function shapesFit(shape: OnnxShape | undefined, wanted: OnnxShape | undefined, isFed: boolean): boolean {
   if (shape === undefined || wanted === undefined) return true;
   return shape.length === wanted.length && shape.every((size, index) => {

@@ -1,3 +1,4 @@
+import type { ValidateSettings } from "../../config/sections/validate.ts";
 import type { Context } from "../../core/context.ts";
 import type { FileSystem } from "../../core/files.ts";
 import { portablePathProblem } from "../../core/portable_path.ts";
@@ -7,45 +8,47 @@ import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import { compareSignature } from "./compare_signature.ts";
 import { type Trial, tryInProcess } from "./onnx_process.ts";
-import type { OnnxSettings } from "./onnx_settings.ts";
 import { type OnnxModel, readOnnx } from "./read_onnx.ts";
 import { LONE_VECTORS_MAX, planVectors, readVectors, type VectorPlan } from "./sanity_vectors.ts";
 import type { Loadable } from "./try_protocol.ts";
 
 /**
- * The largest model, with its external data, that is loaded. Bytes of a model are in memory up to three times while it
- * is: in the process, in the runtime's memory, and as the runtime's tensors.
+ * The largest model that is loaded, external data included. Loading holds its bytes in memory up to three times: in the
+ * process, in the runtime's memory, and as the runtime's tensors.
  */
 const LOAD_BYTES_MAX = 512 * 1024 * 1024;
 
-/** The most that the runtime's memory may grow to, for a model and the active one together. */
+/** The limit of the runtime's memory, for a model and the active one together. */
 const MEMORY_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 
-/** No vector is begun after this part of the time: a large model is judged by fewer of them, not refused. */
+/** No vector starts after this part of the time limit: a large model is judged by fewer vectors instead of refused. */
 const VECTORS_SHARE = 0.5;
 
-/** A model of the active release, and every file of that release. */
+/** The settings in `activation.validate.onnx`. */
+export type OnnxSettings = ValidateSettings["onnx"];
+
+/** A model of the active release, with all files of that release. */
 export interface ActiveOnnx {
   readonly file: ModelFile;
   readonly files: readonly ModelFile[];
 }
 
 export interface OnnxRequest {
-  /** The release that the model is of, where its external data lies too. */
+  /** The release of the model, which holds its external data, too. */
   readonly folder: { readonly files: readonly ModelFile[] };
-  /** The model that is active under the same path. */
+  /** The active model with the same path. */
   readonly active: ActiveOnnx | undefined;
   readonly settings: OnnxSettings;
 }
 
 /**
- * Says whether a model can take the active one's place: it is a whole ONNX file, its external data is there and within
- * its folder, its inputs and outputs are those that consumers know, ONNX Runtime loads it within the time and memory
- * limits, and on sanity vectors it gives finite numbers near the active model's. Nothing is loaded when the model and
- * its external data are byte for byte the active ones. Needs read permission, and run permission for Deno itself.
+ * Checks that a model can replace the active one. The file is a complete ONNX file, its external data is in the release
+ * and in the model's folder, and its inputs and outputs are those that consumers know. ONNX Runtime loads it within the
+ * limits of time and memory, and computes finite numbers near the active model's on sanity vectors. A model that is the
+ * active one, byte for byte with its external data, is not loaded. Needs read permission, and run permission for Deno.
  *
- * @throws {InvalidModelError} saying what is wrong with the model
- * @throws {UsageError} when the file with sanity vectors cannot be used
+ * @throws {InvalidModelError} naming the problem of the model
+ * @throws {UsageError} for an unusable file with sanity vectors
  * @throws {FailedError} when ONNX Runtime cannot be started
  */
 export async function inspectOnnx(context: Context, file: ModelFile, request: OnnxRequest): Promise<void> {
@@ -56,7 +59,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
   if (problem !== undefined) throw new InvalidModelError(file.path, problem, { hint: SIGNATURE_HINT });
 
   if (active !== undefined && digestOf(model) === digestOf(active)) {
-    context.log.debug(`${file.path} is the active one, byte for byte: not loaded again`);
+    context.log.debug(`${file.path} is identical to the active model: not loaded again`);
     return;
   }
   if (matchesAny(file.path, settings.structure_only)) {
@@ -67,7 +70,7 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
   }
   if (model.bytes > LOAD_BYTES_MAX) {
     context.log.warn(
-      `${file.path} is ${model.bytes} bytes, more than the ${LOAD_BYTES_MAX} up to which models are loaded: only its structure was checked`,
+      `${file.path}: only its structure was checked, because models of more than ${LOAD_BYTES_MAX} bytes are not loaded; it is ${model.bytes} bytes`,
     );
     return;
   }
@@ -86,25 +89,25 @@ export async function inspectOnnx(context: Context, file: ModelFile, request: On
 }
 
 const SIGNATURE_HINT =
-  "if the change is meant, say what consumers expect now in activation.validate.onnx.expect; the active release is untouched";
+  "if the change is intended, set the new inputs and outputs in activation.validate.onnx.expect; the active release is untouched";
 
-/** ONNX Runtime's messages for models that another build of it, or a later one, may load. */
+/** ONNX Runtime's messages for models that another or a later build of it may load. */
 const LACKED =
   /No Op registered|is not a registered function|No opset import for domain|Could not find an implementation|tensor\((?:bfloat16|float[48]|u?int[24]\b)|only \*guarantees\* support|Unsupported model IR version|unsupported data type/i;
 
 const STRUCTURE_HINT =
-  "if your consumers' runtime loads it, list it in activation.validate.onnx.structure_only, and only its structure, inputs " +
-  "and outputs are checked; the active release is untouched";
+  "if your consumers' runtime loads it, list it in activation.validate.onnx.structure_only to check only its structure, " +
+  "inputs and outputs; the active release is untouched";
 
 const VECTORS_HINT =
-  "activation.validate.onnx.sanity_vectors takes a file with vectors of your own, or 0; the active release is untouched";
+  "to use your own vectors or none, set activation.validate.onnx.sanity_vectors to a file or to 0; the active release is untouched";
 
-/** A model that was read, with what it needs to be loaded. */
+/** A model whose structure was read, with everything that loading it needs. */
 interface OpenModel {
   readonly file: ModelFile;
   readonly signature: OnnxModel;
   readonly external: readonly ExternalFile[];
-  /** Of the model and its external data. */
+  /** The size of the model and its external data. */
   readonly bytes: number;
 }
 
@@ -115,14 +118,14 @@ function open(context: Context, file: ModelFile, release: readonly ModelFile[]):
   return { file, signature, external, bytes: files.values().reduce((sum, { size }) => sum + size, 0) };
 }
 
-/** A model that was active before models were checked may be anything; then there is nothing to compare with. */
+/** An active model from before validation may be damaged; then there is nothing to compare with. */
 function openActive(context: Context, active: ActiveOnnx | undefined): OpenModel | undefined {
   if (active === undefined) return undefined;
   try {
     return open(context, active.file, active.files);
   } catch (error) {
     if (!(error instanceof InvalidModelError)) throw error;
-    context.log.warn(`${active.file.path} of the active release is not compared with: ${error.message}`);
+    context.log.warn(`cannot compare with ${active.file.path} of the active release: ${error.message}`);
     return undefined;
   }
 }
@@ -161,12 +164,13 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
         path,
         `ONNX Runtime did not load and compute it within ${settings.timeout_seconds} s`,
         {
-          hint: "a model that needs longer: raise activation.validate.onnx.timeout_seconds",
+          hint:
+            "if it needs more time, raise activation.validate.onnx.timeout_seconds; the active release is untouched",
         },
       );
     case "crashed":
-      throw new InvalidModelError(path, `ONNX Runtime broke down over it: ${trial.reason}`, {
-        hint: `where memory was short: a model takes up to ${MEMORY_BYTES_MAX} bytes of it while it is tried`,
+      throw new InvalidModelError(path, `ONNX Runtime crashed while trying it: ${trial.reason}`, {
+        hint: `if memory was short: trying a model takes up to ${MEMORY_BYTES_MAX} bytes`,
       });
     case "refused":
       throw new InvalidModelError(
@@ -177,7 +181,9 @@ function judge(context: Context, { path }: ModelFile, trial: Trial, settings: On
     case "ran":
       for (const note of trial.notes) context.log.warn(`${path}: ${oneLine(note)}`);
       for (const output of trial.unjudged) {
-        context.log.info(`${path}: its output ${quote(output)} is no distribution, its drift is not judged`);
+        context.log.info(
+          `${path}: drift of its output ${quote(output)} is not judged, because it is not a distribution`,
+        );
       }
       for (const drift of trial.drifts) judgeDrift(path, drift, settings);
       context.log.debug(`${path} loads in ONNX Runtime; ${trial.vectors} sanity vectors computed`);
@@ -214,18 +220,18 @@ function judgeDrift(
   }
 }
 
-/** A file with tensors of a model. */
+/** A file that holds tensors of a model. */
 export interface ExternalFile {
-  /** As the model names it: relative to its own folder. */
+  /** The name in the model: relative to the model's folder. */
   readonly name: string;
   readonly file: ModelFile;
 }
 
 /**
- * Finds the files that a model keeps tensors in. Each has to be a file of the same release, named without leaving the
- * model's folder, and large enough for what the model wants of it.
+ * Returns the external data of a model. Each file has to be in the same release, within the model's folder, and large
+ * enough for the tensors that refer to it: a path outside would read any file of the machine.
  *
- * @param release every file of the model's release
+ * @param release all files of the model's release
  */
 export function findExternalData(
   fs: Pick<FileSystem, "lstatSync">,
@@ -244,7 +250,7 @@ export function findExternalData(
     if (pathProblem !== undefined) throw invalid(`${pathProblem}, expected a path within the model's folder`);
     const file = files.get(folder + below);
     if (file === undefined) throw invalid(`is not in the release, expected a file ${quote(folder + below)}`);
-    if (!fs.lstatSync(file.location).isFile) throw invalid("is no regular file");
+    if (!fs.lstatSync(file.location).isFile) throw invalid("is not a regular file");
     if (file.size < bytes) throw invalid(`is ${file.size} bytes, expected at least ${bytes}`);
     return { name, file };
   });

@@ -5,28 +5,28 @@ import { FailedError } from "../../core/errors.ts";
 import { TRY_ONNX } from "./try_onnx.ts";
 import { STARTED, TryAnswer, type TryRequest } from "./try_protocol.ts";
 
-/** An answer is a line of drifts and notes, one an output. */
+/** An answer is a line with drifts and notes for each output. */
 const ANSWER_CHARS_MAX = 16 * 1024 * 1024;
 
-/** How a process ends that the system takes the memory from: 128 and the number of SIGKILL. */
+/** The exit code of a process that the system kills for its memory: 128 and the number of SIGKILL. */
 const KILLED = 137;
 
-/** The end of what a broken process says is enough to know it by. */
+/** The last line of a crashed process is shortened to this. */
 const REASON_CHARS_MAX = 300;
 
-/** How trying a model ended. */
+/** The outcome of trying a model. */
 export type Trial =
   | Exclude<TryAnswer, { readonly outcome: "unable" }>
   | { readonly outcome: "too slow" }
-  /** The process ended without an answer: for want of memory, mostly. */
+  /** The process ended without an answer, mostly because memory was short. */
   | { readonly outcome: "crashed"; readonly reason: string };
 
 /**
- * Has a model loaded and computed by ONNX Runtime in a process of its own, which is ended after the time limit whatever
- * it does: neither a worker's end nor an abort signal stops WebAssembly that runs in a loop. The process can read files
- * and nothing else. Needs run permission for Deno itself, or for the executable.
+ * Loads and computes a model with ONNX Runtime in a process of its own, which is killed after the time limit: terminating
+ * a worker or aborting a signal does not stop WebAssembly in an endless loop. The process may read files and nothing
+ * else. Needs run permission for Deno, or for the executable.
  *
- * @throws {FailedError} when ONNX Runtime cannot be started: that is no model's fault
+ * @throws {FailedError} when ONNX Runtime cannot be started, which is not the model's fault
  */
 export async function tryInProcess(
   context: Pick<Context, "spawn" | "signal">,
@@ -46,12 +46,12 @@ export async function tryInProcess(
   let printed = "";
   try {
     for await (const piece of process.stdout) {
-      // What is more than that is read, so that the process goes on to its end, and dropped.
+      // The excess is read and dropped: a full pipe would block the process.
       if (printed.length <= ANSWER_CHARS_MAX) printed += decoder.decode(piece, { stream: true });
     }
     const { code, stderr } = await process.exit;
     const [first, ...lines] = printed.trimEnd().split("\n");
-    const reason = lastLine(stderr) ?? (code === KILLED ? "the system ended it" : `exit code ${code}`);
+    const reason = lastLine(stderr) ?? (code === KILLED ? "the system killed it" : `exit code ${code}`);
     if (first !== STARTED) throw unable(reason);
     if (printed.length > ANSWER_CHARS_MAX) {
       return { outcome: "crashed", reason: `it printed more than ${ANSWER_CHARS_MAX} characters` };
@@ -70,7 +70,7 @@ export async function tryInProcess(
 function unable(reason: string): FailedError {
   return new FailedError(`Cannot start ONNX Runtime: ${reason}`, {
     code: "ONNX_RUNTIME",
-    hint: "the models were not tried and the active release is untouched",
+    hint: "the models were not tried; the active release is untouched",
   });
 }
 

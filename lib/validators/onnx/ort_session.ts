@@ -3,28 +3,28 @@ import { cleanLine } from "../../core/clean_text.ts";
 import type { Loadable } from "./try_protocol.ts";
 import { NUMBER_TYPES } from "./value_info.ts";
 
-/** Reasons of the runtime hold whole type signatures. */
+/** The runtime's reasons contain whole type signatures. */
 const REASON_CHARS_MAX = 300;
 
-/** WebAssembly counts its memory in pages. */
+/** The unit of WebAssembly's memory sizes. */
 const PAGE_BYTES = 64 * 1024;
 
-/** Outputs that can be taken out of the runtime; sequences and maps, which classifiers return, cannot. */
+/** Types of outputs that the runtime returns; it cannot return sequences and maps, which classifiers have. */
 const TAKEN_TYPES: ReadonlySet<string> = new Set([...NUMBER_TYPES, "string"]);
 
-/** The runtime cannot be started at all: no model is to blame. */
+/** The runtime cannot be started, whatever the model. */
 export class RuntimeMissingError extends Error {}
 
-/** A model in ONNX Runtime. */
+/** A loaded model. */
 export interface OrtSession {
-  /** The outputs that are computed and handed out. */
+  /** The names of the outputs that `run` returns. */
   readonly outputs: readonly string[];
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
 }
 
 /**
- * Sets how far the runtime's memory may grow; beyond that it fails as if there were no more. To be called before the
- * first model is loaded: the runtime takes its memory, four gigabytes at most, from `WebAssembly.Memory`.
+ * Limits the runtime's memory: beyond the limit, allocations fail. Call it before the first model is loaded, because the
+ * runtime creates its `WebAssembly.Memory`, of up to four gigabytes, with the first one.
  */
 export function limitRuntimeMemory(bytes: number): void {
   const pages = Math.floor(bytes / PAGE_BYTES);
@@ -38,12 +38,12 @@ export function limitRuntimeMemory(bytes: number): void {
 }
 
 /**
- * Loads a model, with the files that it keeps tensors in. Needs read permission for them and for the runtime's package.
+ * Loads a model with its external data. Needs read permission for its files and for the runtime's package.
  *
- * @throws {RuntimeMissingError} when the runtime does not start; whatever else is thrown is about the model
+ * @throws {RuntimeMissingError} when the runtime does not start; all other errors concern the model
  */
 export async function loadModel({ location, external }: Loadable): Promise<OrtSession> {
-  // More threads would be workers, and gain nothing here.
+  // Further threads would be workers, without a gain here.
   env.wasm.numThreads = 1;
   env.logLevel = "error";
   const session = await create(location, {
@@ -68,10 +68,10 @@ async function create(location: string, options: InferenceSession.SessionOptions
   }
 }
 
-/** Where in the runtime's source an error was raised: file, line and the function's signature. */
+/** The place in the runtime's source that its errors begin with: file, line and signature of the function. */
 const SOURCE_PLACE = /^\/\S+:\d+ [^)]*\)(?: const)? /;
 
-/** The first line of what the runtime says, without its numbers and the place in its source. */
+/** Returns the first line of the runtime's message, without error numbers and the place in its source. */
 export function runtimeReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const said = message.split("ERROR_MESSAGE: ").at(-1) ?? message;
@@ -79,7 +79,7 @@ export function runtimeReason(error: unknown): string {
   return cleanLine(line.replace(SOURCE_PLACE, ""), { charsMax: REASON_CHARS_MAX });
 }
 
-/** A tensor of these values; numbers become what the type wants. */
+/** Creates a tensor, and converts the numbers to its type. */
 export function makeTensor(
   type: string,
   dims: readonly number[],
@@ -116,11 +116,11 @@ export function makeTensor(
     case "string":
       return new Tensor(type, Array.from(shape, (_, index) => String(valueAt(index))), dims);
     default:
-      throw new TypeError(`no tensor of ${type} can be made`);
+      throw new TypeError(`cannot create a tensor of ${type}`);
   }
 }
 
-/** The numbers of a tensor of floats; `undefined` for other types. */
+/** Returns the numbers of a tensor of floats; `undefined` for other types. */
 export function floatsOf({ type, data }: Tensor): ArrayLike<number> | undefined {
   if (data instanceof Float32Array || data instanceof Float64Array) return data;
   if (type === "float16" && ArrayBuffer.isView(data)) {

@@ -1,28 +1,28 @@
-/** A divergence is infinite where the other model gives no chance at all; so small a chance is given instead. */
+/** Replaces smaller probabilities: the divergence from a probability of 0 would be infinite. */
 const PROBABILITY_MIN = 1e-10;
 
-/** What single precision and a softmax over many classes leave of a sum of 1. */
+/** The rounding error of a softmax over many classes in single precision. */
 const SUM_TOLERANCE = 1e-3;
 
-/** How far the outputs of a model are from those of the active one, on the same vectors. */
+/** The distance between the outputs of a model and those of the active one, for the same vectors. */
 export interface Drift {
-  /** Mean over all distributions of `0.5 * sum |p - q|`: 0 for equal ones, 1 for those that exclude each other. */
+  /** Mean of `0.5 * sum |p - q|` over all distributions: 0 for equal, 1 for disjoint ones. */
   readonly totalVariation: number;
-  /** Mean over all distributions of `sum p * ln(p / q)`, in nats; `p` is the active model's. */
+  /** Mean of `sum p * ln(p / q)` over all distributions, in nats; `p` is the active model's. */
   readonly klDivergence: number;
 }
 
 export type DriftVerdict =
   | { readonly kind: "drift"; readonly drift: Drift }
-  /** One of both outputs, or both, say no probabilities: there is nothing that a limit would fit. */
+  /** At least one of the outputs is not a distribution, so that limits do not apply. */
   | { readonly kind: "no distributions" }
-  /** The active model's output was one distribution after the other, this one's is not. */
+  /** The active model's output consists of distributions, this one's does not. */
   | { readonly kind: "no longer distributions"; readonly sum: number };
 
 /**
- * Compares one output of two models, vector by vector. Rows along the last dimension are distributions when no number in
- * them is negative and they sum to 1; a row of one number is the probability of one of two outcomes when it lies between
- * 0 and 1. Anything else (logits, regressions, embeddings) has a scale that nobody knows here, and is not judged.
+ * Compares one output of two models, vector by vector. A row along the last dimension is a distribution when no number is
+ * negative and the sum is 1. A row of one number between 0 and 1 is the probability of one of two outcomes. Other outputs
+ * (logits, regressions, embeddings) have an unknown scale and are not judged.
  *
  * @example
  * ```ts
@@ -40,14 +40,14 @@ export class OutputDrift {
   #divergence = 0;
   #activeIsDistribution = true;
   #isDistribution = true;
-  /** The sum of the first row that is no distribution. */
+  /** The sum of the first row that is not a distribution. */
   #oddSum = 0;
   #width = 0;
 
   /**
    * @param active the active model's output for a vector
-   * @param output this model's, of the same length
-   * @param width how many numbers a row has
+   * @param output this model's output, of the same length
+   * @param width the length of a row
    */
   add(active: ArrayLike<number>, output: ArrayLike<number>, width: number): void {
     this.#width = width;
@@ -71,7 +71,7 @@ export class OutputDrift {
       };
       return { kind: "drift", drift };
     }
-    // A single number between 0 and 1 may have been there by accident; rows that all sum to 1 are not.
+    // A single number may lie between 0 and 1 by accident. Rows do not all sum to 1 by accident.
     const wasDistribution = this.#activeIsDistribution && !this.#isDistribution && this.#width > 1;
     return wasDistribution
       ? { kind: "no longer distributions", sum: this.#oddSum }

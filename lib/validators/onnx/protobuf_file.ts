@@ -1,35 +1,35 @@
 import { InvalidModelError } from "../invalid_model.ts";
 
-/** Small messages lie close together and are looked at byte by byte; what is larger is mostly skipped. */
+/** Small messages lie close together and are read byte by byte; larger ones are mostly skipped. */
 const WINDOW_BYTES = 16 * 1024;
 
 /** 64 bits in groups of seven (https://protobuf.dev/programming-guides/encoding/). */
 const VARINT_BYTES_MAX = 10;
 
-/** Names of inputs, tensors and files. The longest that exporters make, from module paths, have some hundred bytes. */
+/** Names of inputs, tensors and files. The longest, which exporters derive from module paths, have some hundred bytes. */
 const TEXT_BYTES_MAX = 4096;
 
-/** Forests write each threshold as a field of its own: the largest have tens of millions. It bounds the time. */
+/** Bounds the time. Forests write a field for each threshold: the largest have tens of millions. */
 const FIELDS_MAX = 50_000_000;
 
-/** The kinds of values, as Protocol Buffers number them; the groups of its first version (3, 4) are in no ONNX file. */
+/** The wire types of Protocol Buffers; ONNX files have no groups (3, 4), which its first version had. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
-/** One field of a message, and where its value lies in the file. */
+/** A field of a message, with the byte range of its value in the file. */
 export interface ProtobufField {
   readonly id: number;
   readonly wire: number;
   readonly start: number;
   readonly end: number;
-  /** Of a varint, taken as unsigned; above 2^53 the nearest double. Otherwise 0. */
+  /** The unsigned value of a varint, above 2^53 the nearest double; 0 for other kinds. */
   readonly value: number;
-  /** The lower 32 bits of a varint: what C++ readers make of an `enum` and an `int32`. */
+  /** The lower 32 bits of a varint, which C++ readers take for an `enum` or `int32`. */
   readonly low: number;
 }
 
 /**
- * Reads Protocol Buffers straight from a file: what nobody asks for is skipped, not read, so that a model of gigabytes
- * costs what its structure takes. The bytes may be anything: every length is held against what is left.
+ * Reads Protocol Buffers from a file. Values that the caller does not request are skipped, so a model of gigabytes costs
+ * no more than its structure. The bytes may be hostile: every length is checked against the bytes that are left.
  */
 export class ProtobufFile {
   readonly size: number;
@@ -43,7 +43,7 @@ export class ProtobufFile {
   #low = 0;
   #fields = 0;
 
-  /** @param path what errors call the file */
+  /** @param path the name of the file in errors */
   constructor(path: string, file: Pick<Deno.FsFile, "readSync" | "seekSync">, size: number) {
     this.#path = path;
     this.#file = file;
@@ -51,11 +51,11 @@ export class ProtobufFile {
   }
 
   /**
-   * The field at this place of a message. The next one is at its `end`.
+   * Returns the field at this offset. The next field begins at its `end`.
    *
-   * @param end where the message ends
-   * @param message what errors call it: `the graph`
-   * @throws {InvalidModelError} when no field can be there
+   * @param end the end of the message
+   * @param message its name in errors: `the graph`
+   * @throws {InvalidModelError} when there is no valid field
    */
   field(at: number, end: number, message: string): ProtobufField {
     this.#fields += 1;
@@ -77,7 +77,7 @@ export class ProtobufFile {
     return { id, wire, start: this.#at, end: this.#at + length, value: 0, low: 0 };
   }
 
-  /** The text of a field. */
+  /** Returns the text of a field. */
   text({ start, end }: ProtobufField, message: string): string {
     if (end - start > TEXT_BYTES_MAX) {
       throw this.invalid(start, message, `a text of ${end - start} bytes, more than ${TEXT_BYTES_MAX}`);
@@ -92,11 +92,11 @@ export class ProtobufFile {
     }
   }
 
-  /** What is wrong, and where. */
+  /** Returns the refusal for a problem at a byte. */
   invalid(at: number, message: string, problem: string): InvalidModelError {
     return new InvalidModelError(
       this.#path,
-      `it is no ONNX model that can be read: at byte ${at}, in ${message}, ${problem}`,
+      `it is not a valid ONNX model: at byte ${at}, in ${message}, ${problem}`,
     );
   }
 

@@ -4,40 +4,39 @@ import { InvalidModelError } from "../invalid_model.ts";
 import { type ProtobufField, ProtobufFile, WIRE } from "./protobuf_file.ts";
 import { type OnnxValue, readValueInfo } from "./value_info.ts";
 
-/** As deep as the readers of Protocol Buffers themselves go; a graph within a graph takes three. */
+/** The limit of the usual readers of Protocol Buffers; a graph within a graph takes three levels. */
 const NESTING_MAX = 100;
 
-/** Weights of the largest models are some ten thousand tensors; constants of exporters a few times as many. */
+/** The largest models have some ten thousand tensors of weights; exporters add a few times as many constants. */
 const TENSORS_MAX = 1_000_000;
 
-/** Models that keep every layer's state outside have some hundred inputs. */
+/** Models that take the state of every layer as an input have some hundred inputs. */
 const VALUES_MAX = 10_000;
 
-/** As many files as a release may have. */
+/** The limit of files in a release. */
 const EXTERNAL_MAX = 200_000;
 
-/** Offsets and lengths are decimal texts; 15 digits are a petabyte, and exact. */
+/** Offsets and lengths are decimal texts; 15 digits are a petabyte, and exact as a double. */
 const DECIMAL = /^\d{1,15}$/;
 
-/** What a model says about itself. */
+/** The structure of a model. */
 export interface OnnxModel {
   readonly irVersion: number;
   /** Version by domain; the standard's domain is the empty text. */
   readonly opsets: ReadonlyMap<string, number>;
-  /** What has to be fed: initializers, which older files list among the inputs, are left out. */
+  /** The inputs to feed, without the initializers, which older files list among the inputs. */
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  /** Files that hold tensors, as the model names them, with the bytes that each has to have at least. */
+  /** The files with external tensors, by their names in the model, with the minimum size of each in bytes. */
   readonly external: ReadonlyMap<string, number>;
 }
 
 /**
- * Reads what an ONNX file says about itself (`ModelProto` of
- * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), and every reference to a file outside of it, however deep in
- * subgraphs, functions and attributes. Tensors are skipped, so that the file's size does not matter. Needs read
- * permission for the file.
+ * Reads the structure of an ONNX file (`ModelProto` in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), and every
+ * reference to an external file, however deep in subgraphs, functions and attributes. Tensors are skipped, so that the
+ * size of the file does not matter. Needs read permission for the file.
  *
- * @throws {InvalidModelError} saying what is wrong, and at which byte
+ * @throws {InvalidModelError} naming the problem and the byte
  */
 export function readOnnx(fs: Pick<FileSystem, "openSync">, model: ModelFile): OnnxModel {
   if (model.size === 0) throw new InvalidModelError(model.path, "it is empty, expected an ONNX model");
@@ -45,7 +44,7 @@ export function readOnnx(fs: Pick<FileSystem, "openSync">, model: ModelFile): On
   return new OnnxReader(new ProtobufFile(model.path, file, model.size), model.path).read();
 }
 
-/** Messages that hold tensors or lead to some, each with its fields that do. */
+/** The messages that contain tensors, directly or in other messages, with the fields that do. */
 const MESSAGES = {
   model: { 7: "graph", 20: "training", 25: "function" },
   graph: { 1: "node", 5: "tensor", 15: "sparse" },
@@ -101,7 +100,7 @@ class OnnxReader {
     for (const field of this.#fields(0, this.#file.size, TITLES.model)) {
       if (field.id === 1 && field.wire === WIRE.varint) irVersion = field.value;
       if (field.id === 7 && field.wire === WIRE.bytes) {
-        // Readers merge two graphs into one, which nobody writes by accident.
+        // Readers would merge two graphs into one. No exporter writes two.
         if (graph !== undefined) throw this.#file.invalid(field.start, TITLES.model, "a second graph");
         graph = field;
       }
@@ -109,7 +108,7 @@ class OnnxReader {
     }
     if (irVersion === 0 || graph === undefined || opsets.size === 0) {
       const missing = irVersion === 0 ? "version" : graph === undefined ? "graph" : "operator set";
-      throw new InvalidModelError(this.#path, `it is no ONNX model: it has no ${missing}`);
+      throw new InvalidModelError(this.#path, `it is not an ONNX model: it has no ${missing}`);
     }
     this.#walk("model", 0, this.#file.size, 0);
     return { irVersion, opsets, ...this.#readSignature(graph), external: this.#external };
@@ -135,7 +134,7 @@ class OnnxReader {
     if (opsets.size > VALUES_MAX) throw this.#tooMany(opset, "operator sets", VALUES_MAX);
   }
 
-  /** Inputs and outputs of the main graph. */
+  /** Reads the inputs and outputs of the main graph. */
   #readSignature(graph: ProtobufField): Pick<OnnxModel, "inputs" | "outputs"> {
     const inputs = new Map<string, OnnxValue>();
     const outputs = new Map<string, OnnxValue>();
@@ -143,7 +142,7 @@ class OnnxReader {
       if (field.wire !== WIRE.bytes || (field.id !== 11 && field.id !== 12)) continue;
       const [values, title] = field.id === 11 ? [inputs, "an input"] : [outputs, "an output"];
       const value = readValueInfo(this.#file, field, title);
-      if (values.has(value.name)) throw this.#file.invalid(field.start, title, "the name of another");
+      if (values.has(value.name)) throw this.#file.invalid(field.start, title, "a duplicate name");
       values.set(value.name, value);
       if (values.size > VALUES_MAX) throw this.#tooMany(field, `${title.slice(3)}s`, VALUES_MAX);
     }
@@ -152,7 +151,7 @@ class OnnxReader {
     return { inputs: [...inputs.values()], outputs: [...outputs.values()] };
   }
 
-  /** Those names of inputs that initializers have, too. */
+  /** Yields the names of initializers. */
   *#initializers(graph: ProtobufField, inputs: ReadonlyMap<string, OnnxValue>): Generator<string> {
     if (inputs.size === 0) return;
     for (const field of this.#fields(graph.start, graph.end, TITLES.graph)) {
@@ -173,7 +172,7 @@ class OnnxReader {
     return name;
   }
 
-  /** Looks through a message for tensors. No generator: forests have millions of fields. */
+  /** Finds the tensors in a message. Not a generator, for speed: forests have millions of fields. */
   #walk(kind: Kind, start: number, end: number, depth: number): void {
     const title = TITLES[kind];
     if (depth > NESTING_MAX) throw this.#file.invalid(start, title, `more than ${NESTING_MAX} levels`);
@@ -216,9 +215,9 @@ class OnnxReader {
 
   #addExternal(tensor: ProtobufField, entries: readonly [string, string][]): void {
     const keys = new Map(entries);
-    // Which of two counts depends on the reader.
+    // Readers disagree about which of two entries counts.
     if (keys.size < entries.length) {
-      throw this.#file.invalid(tensor.start, EXTERNAL_TITLE, "a key that is there twice");
+      throw this.#file.invalid(tensor.start, EXTERNAL_TITLE, "a duplicate key");
     }
     const location = keys.get("location");
     if (location === undefined) {
@@ -245,5 +244,5 @@ class OnnxReader {
 
 const EXTERNAL_TITLE = "the external data of a tensor";
 
-/** The standard knows five. */
+/** The standard has five keys. */
 const EXTERNAL_KEYS_MAX = 100;

@@ -6,27 +6,27 @@ import { describeValue, NUMBER_TYPES, type OnnxValue } from "./value_info.ts";
 
 const FLOATS = new Set(["float16", "float32", "float64"]);
 
-/** A picture of 16 megapixels. One vector is in memory at a time, next to what the model makes of it. */
+/** An image of 16 megapixels. One vector is in memory at a time, with the model's intermediate results. */
 const VECTOR_NUMBERS_MAX = 64 * 1024 * 1024;
 
-/** Vectors that somebody chose are some hundred rows of numbers. They travel in one request. */
+/** The user's own vectors are some hundred rows of numbers. They are sent in one request. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
-/** A batch of pictures has four. */
+/** A batch of images has four levels. */
 const ARRAY_NESTING_MAX = 32;
 
 /**
- * Vectors for a model that is compared with no other. Measuring a drift takes many; a few show whether a model computes
- * at all, and 200 take a minute with a model for pictures.
+ * The number of vectors for a model without an active one. Measuring drift takes many; a few show that a model computes
+ * at all. 200 vectors take a minute with a model for images.
  */
 export const LONE_VECTORS_MAX = 8;
 
 export type VectorPlan = Vectors | { readonly kind: "impossible"; readonly reason: string };
 
 /**
- * How vectors for these inputs are made up: sizes that are open become 1, unless the active model has a number there.
+ * Plans random vectors for these inputs. An open size becomes the active model's fixed size, or 1.
  *
- * @param active the active model's inputs, which get the same vectors
+ * @param active the inputs of the active model, which gets the same vectors
  */
 export function planVectors(
   count: number,
@@ -39,12 +39,14 @@ export function planVectors(
   let numbers = 0;
   for (const input of inputs) {
     if (!NUMBER_TYPES.has(input.type) || input.shape === undefined) {
-      const reason = `no vectors can be made for its input ${quote(input.name)}, ${describeValue(input)}`;
+      const reason = `no vectors were computed, because its input ${quote(input.name)} is ${
+        describeValue(input)
+      }`;
       return { kind: "impossible", reason };
     }
     const other = others.get(input.name)?.shape;
     const dims = input.shape.map((size, index) => numberOf(size) ?? numberOf(other?.[index]) ?? 1);
-    // The first is the number of rows; what else is open may have to agree with something within the model.
+    // The first dimension is the batch. Another open one may have to match a size within the model.
     const isOpen = input.shape.some((size, index) => index > 0 && typeof size !== "number");
     if (isOpen || !FLOATS.has(input.type)) isGuess = true;
     numbers += product(dims);
@@ -52,7 +54,7 @@ export function planVectors(
   }
   if (numbers > VECTOR_NUMBERS_MAX) {
     const reason =
-      `no vectors are made for it: one would be ${numbers} numbers, more than ${VECTOR_NUMBERS_MAX}`;
+      `no vectors were computed, because one would be ${numbers} numbers, more than ${VECTOR_NUMBERS_MAX}`;
     return { kind: "impossible", reason };
   }
   return { kind: "made", count, inputs: planned, isGuess };
@@ -94,17 +96,17 @@ function readList(fs: FileSystem, path: string): readonly unknown[] {
       code: "SANITY_VECTORS",
       cause,
       hint:
-        "activation.validate.onnx.sanity_vectors is a number, or the path of a JSON file with a list of vectors",
+        "set activation.validate.onnx.sanity_vectors to a number, or to the path of a JSON file with a list of vectors",
     });
   try {
     const text = findText(fs, path, FILE_BYTES_MAX);
-    if (text === undefined) throw unusable("there is no such file");
+    if (text === undefined) throw unusable("the file does not exist");
     const list: unknown = JSON.parse(text);
-    if (!Array.isArray(list) || list.length === 0) throw unusable("it holds no list of vectors");
+    if (!Array.isArray(list) || list.length === 0) throw unusable("it does not hold a list of vectors");
     return list;
   } catch (error) {
     if (error instanceof UnusableFileError) throw unusable(error.reason, error);
-    if (error instanceof SyntaxError) throw unusable("it is no JSON", error);
+    if (error instanceof SyntaxError) throw unusable("it is not JSON", error);
     throw error;
   }
 }
@@ -114,7 +116,7 @@ function propertyOf(vector: unknown, name: string): unknown {
   return Reflect.get(vector, name);
 }
 
-/** A value as the input wants it; `undefined` when it is something else. */
+/** Converts a value to the input's type and shape; `undefined` when it does not fit. */
 function fit(value: unknown, { name, type, shape }: OnnxValue): Feed | undefined {
   const flat: (number | string)[] = [];
   const dims = flatten(value, flat, 0);
@@ -135,7 +137,7 @@ function isOf(type: string, element: number | string): boolean {
   return FLOATS.has(type) || NUMBER_TYPES.has(type) && Number.isSafeInteger(element);
 }
 
-/** Appends the numbers and texts of nested arrays, and returns how they are nested; `undefined` for a ragged one. */
+/** Appends the numbers and strings of nested arrays, and returns their shape; `undefined` for a ragged array. */
 function flatten(value: unknown, flat: (number | string)[], depth: number): number[] | undefined {
   if (typeof value === "boolean") flat.push(Number(value));
   if (typeof value === "number" || typeof value === "string") flat.push(value);

@@ -16,10 +16,10 @@ type Feeds = Readonly<Record<string, Tensor>>;
 type Outputs = Readonly<Record<string, Tensor>>;
 
 /**
- * Loads a model in ONNX Runtime and computes vectors with it, and with the active model where there is one. It takes as
- * long and as much processor as the model likes: run it in a process that can be ended. Reads the models' files.
+ * Loads a model with ONNX Runtime and computes vectors with it, and with the active model if there is one. Run it in a
+ * process that can be killed: a hostile model computes forever. Reads the models' files.
  *
- * @returns what is to be said about the model; it does not throw for what a model does
+ * @returns the verdict; failures of a model are not thrown
  */
 export async function tryModels(request: TryRequest): Promise<TryAnswer> {
   const startMs = performance.now();
@@ -30,14 +30,16 @@ export async function tryModels(request: TryRequest): Promise<TryAnswer> {
   } catch (error) {
     const reason = runtimeReason(error);
     if (error instanceof RuntimeMissingError) return { outcome: "unable", reason };
-    return { outcome: "refused", step: "load", problem: `ONNX Runtime does not load it: ${reason}` };
+    return { outcome: "refused", step: "load", problem: `ONNX Runtime cannot load it: ${reason}` };
   }
   const vectorRun = new VectorRun(request, session);
   if (countOf(request.vectors) > 0 && request.active !== undefined) {
     try {
       vectorRun.active = await loadModel(request.active);
     } catch (error) {
-      vectorRun.notes.push(`the active model does not load and is not compared: ${runtimeReason(error)}`);
+      vectorRun.notes.push(
+        `cannot compare with the active model, which does not load: ${runtimeReason(error)}`,
+      );
     }
   }
   return await vectorRun.run(() => performance.now() - startMs < request.vectorsMs);
@@ -47,18 +49,18 @@ function countOf(vectors: Vectors): number {
   return vectors.kind === "made" ? vectors.count : vectors.vectors.length;
 }
 
-/** The vectors of a model, one after the other, with what is found on the way. */
+/** Computes the vectors one after the other and collects the findings. */
 class VectorRun {
   active: OrtSession | undefined;
   readonly notes: string[] = [];
   readonly #vectors: Vectors;
-  /** Whether a number that is not finite may be the vector's fault. */
+  /** Whether a random vector may be the cause of a number that is not finite. */
   readonly #isLenient: boolean;
   readonly #session: OrtSession;
   readonly #drifts = new Map<string, OutputDrift>();
-  /** Outputs that were noted for a number that is not finite; they may have one for all vectors. */
+  /** Outputs with a note about a number that is not finite: one note is enough. */
   readonly #odd = new Set<string>();
-  /** It was said that the active model fails on vectors; it may on all of them. */
+  /** Whether a note says that the active model fails on vectors: one note is enough. */
   #activeFailed = false;
 
   constructor({ vectors, isFirst }: TryRequest, session: OrtSession) {
@@ -67,12 +69,14 @@ class VectorRun {
     this.#session = session;
   }
 
-  /** @param isInTime whether one more vector may be begun; the first one always is */
+  /** @param isInTime whether another vector may start; the first one always does */
   async run(isInTime: () => boolean): Promise<TryAnswer> {
     const count = countOf(this.#vectors);
     let done = 0;
     if (count > 0 && this.#session.outputs.length === 0) {
-      this.notes.push("it has no output that can be looked at: no vectors were computed");
+      this.notes.push(
+        "no vectors were computed, because none of its outputs is a tensor of numbers or strings",
+      );
       return this.#answer(0);
     }
     for (; done < count; done++) {
@@ -93,15 +97,15 @@ class VectorRun {
     const active = this.active === undefined ? undefined : await attempt(this.active, feeds);
     if (active !== undefined && "reason" in active && !this.#activeFailed) {
       this.#activeFailed = true;
-      this.notes.push(`the active model does not compute ${name} and is not compared: ${active.reason}`);
+      this.notes.push(`cannot compare with the active model, which fails on ${name}: ${active.reason}`);
     }
     const ran = await attempt(this.#session, feeds);
     if ("reason" in ran) {
       if (this.#vectors.kind === "made" && mayMisfit(this.#vectors.isGuess, active)) {
-        this.notes.push(`made-up vectors do not fit it, no vectors were computed: ${ran.reason}`);
+        this.notes.push(`no vectors were computed, because it does not take random ones: ${ran.reason}`);
         return "unfit";
       }
-      return { problem: `ONNX Runtime does not compute ${name}: ${ran.reason}` };
+      return { problem: `ONNX Runtime cannot compute ${name}: ${ran.reason}` };
     }
     return this.#compare(
       ran.outputs,
@@ -118,11 +122,11 @@ class VectorRun {
       const others = other === undefined ? undefined : floatsOf(other);
       const odd = firstNonFinite(values);
       const otherOdd = others === undefined ? undefined : firstNonFinite(others);
-      // Where the active model has no number either, the vector is none that these models are made for.
+      // If the active model has no finite number either, the vector does not suit these models.
       if (odd !== undefined && otherOdd === undefined) {
         const problem = `its output ${quote(output)} is ${odd} for ${name}, expected a finite number`;
         if (!this.#isLenient) return { problem };
-        if (!this.#odd.has(output)) this.notes.push(`${problem}; a made-up input may not suit the model`);
+        if (!this.#odd.has(output)) this.notes.push(`${problem}; a random input may not suit the model`);
         this.#odd.add(output);
       }
       if (odd !== undefined || otherOdd !== undefined || others?.length !== values.length) continue;
@@ -139,9 +143,9 @@ class VectorRun {
     for (const [output, drift] of this.#drifts) {
       const verdict = drift.verdict();
       if (verdict.kind === "no longer distributions") {
-        const problem = `its output ${quote(output)} is no distribution: a row sums to ${
+        const problem = `its output ${quote(output)} is not a distribution: a row sums to ${
           verdict.sum.toPrecision(6)
-        }, the active model's to 1`;
+        }, the active model's rows sum to 1`;
         return { outcome: "refused", step: "vectors", problem };
       }
       if (verdict.kind === "drift") drifts.push({ output, ...verdict.drift });
@@ -153,7 +157,7 @@ class VectorRun {
 
 type Attempt = { readonly outputs: Outputs } | { readonly reason: string };
 
-/** Whether a made-up vector may be what is wrong, when the model does not take it. */
+/** Whether a random vector may be the cause when a model fails on it. */
 function mayMisfit(isGuess: boolean, active: Attempt | undefined): boolean {
   return active === undefined ? isGuess : "reason" in active;
 }
@@ -183,13 +187,13 @@ function feedsOf(vectors: Vectors, index: number): Feeds {
   }
   const next = randomNumbers(index);
   return Object.fromEntries(vectors.inputs.map(({ name, type, dims }) => {
-    // Whole numbers are mostly indices, masks and classes: 0 and 1 are among them.
+    // Whole numbers are mostly indices, masks and classes, for which 0 and 1 are valid.
     const valueAt = type.startsWith("float") ? () => next() * 2 - 1 : () => Math.round(next());
     return [name, makeTensor(type, dims, valueAt)];
   }));
 }
 
-/** Numbers from 0 to 1, the same for the same vector in every run and on every machine (mulberry32). */
+/** Returns a generator of numbers from 0 to 1, the same for a vector in every run and on every machine (mulberry32). */
 function randomNumbers(vector: number): () => number {
   let state = Math.imul(vector + 1, 0x9e3779b1);
   return () => {

@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-/** What the process that loads models is asked, and what it answers: one line of JSON each way. */
+/** The request to the process that tries a model, and its answer: one line of JSON each way. */
 
 const Loadable = z.strictObject({
   location: z.string(),
-  /** Files with tensors, by the names that the model has for them. */
+  /** Its external data, by the names in the model. */
   external: z.array(z.strictObject({ name: z.string(), location: z.string() })),
 });
 export type Loadable = z.infer<typeof Loadable>;
@@ -13,7 +13,7 @@ const VectorInput = z.strictObject({ name: z.string(), type: z.string(), dims: z
 export type VectorInput = z.infer<typeof VectorInput>;
 
 const Feed = VectorInput.extend({ data: z.array(z.union([z.number(), z.string()])) });
-/** What one input is fed: numbers (0 and 1 for `bool`) or texts, in row-major order. */
+/** The data of one input: numbers (0 and 1 for `bool`) or strings, in row-major order. */
 export type Feed = z.infer<typeof Feed>;
 
 const Vectors = z.discriminatedUnion("kind", [
@@ -21,7 +21,7 @@ const Vectors = z.discriminatedUnion("kind", [
     kind: z.literal("made"),
     count: z.number(),
     inputs: z.array(VectorInput),
-    /** Sizes or values were made up that may mean something to the model: that it refuses them says nothing. */
+    /** Whether sizes or values were guessed: a model that refuses them may be fine. */
     isGuess: z.boolean(),
   }),
   z.strictObject({ kind: z.literal("given"), vectors: z.array(z.array(Feed)) }),
@@ -33,11 +33,11 @@ export const TryRequest = z.strictObject({
   /** The active model, whose outputs are compared. */
   active: Loadable.optional(),
   vectors: Vectors,
-  /** No model was active under this path: a NaN may come from a bad model or from an unsuitable vector. */
+  /** Whether there is no active model with this path: a NaN may come from a bad model or an unsuitable vector. */
   isFirst: z.boolean(),
-  /** No vector is begun later than this after the start. */
+  /** No vector starts later than this, counted from the start. */
   vectorsMs: z.number(),
-  /** The most that the runtime's memory may grow to. */
+  /** The limit of the runtime's memory. */
   memoryBytes: z.number(),
 });
 export type TryRequest = z.infer<typeof TryRequest>;
@@ -45,7 +45,7 @@ export type TryRequest = z.infer<typeof TryRequest>;
 export const TryAnswer = z.discriminatedUnion("outcome", [
   /** The runtime itself could not be started. */
   z.strictObject({ outcome: z.literal("unable"), reason: z.string() }),
-  /** It is the model that is no good, as it is, or for the vectors. */
+  /** The model does not load, or fails on the vectors. */
   z.strictObject({
     outcome: z.literal("refused"),
     step: z.enum(["load", "vectors"]),
@@ -53,20 +53,20 @@ export const TryAnswer = z.discriminatedUnion("outcome", [
   }),
   z.strictObject({
     outcome: z.literal("ran"),
-    /** How many vectors were computed. */
+    /** The number of computed vectors. */
     vectors: z.number(),
     drifts: z.array(z.strictObject({
       output: z.string(),
       totalVariation: z.number(),
       klDivergence: z.number(),
     })),
-    /** Outputs that are no distributions, whose drift nobody can judge. */
+    /** Outputs that are not distributions, whose drift is not judged. */
     unjudged: z.array(z.string()),
-    /** What could not be checked, and why. */
+    /** Checks that were not possible, with the reasons. */
     notes: z.array(z.string()),
   }),
 ]);
 export type TryAnswer = z.infer<typeof TryAnswer>;
 
-/** The first line that the process prints: it runs, and whatever happens from here on is the model's doing. */
+/** The first line that the process prints. What fails after it is caused by the model. */
 export const STARTED = "started";

@@ -1,11 +1,11 @@
 import { type ProtobufField, type ProtobufFile, WIRE } from "./protobuf_file.ts";
 
-/** What an input or an output of a model is. */
+/** An input or an output of a model. */
 export interface OnnxValue {
   readonly name: string;
-  /** `float32`, `int64`, `string`; `sequence(map(int64, float32))` for what is no tensor; `unknown`. */
+  /** `float32`, `int64`, `string`; `sequence(map(int64, float32))` for other values than tensors; `unknown`. */
   readonly type: string;
-  /** A number, the name of a size that is open, or null for one that is unknown; `undefined` without any shape. */
+  /** For each dimension a number, the name of an open size, or null for an unknown size; `undefined` without a shape. */
   readonly shape: OnnxShape | undefined;
 }
 
@@ -41,7 +41,7 @@ export const ELEMENT_TYPES: Readonly<Record<number, string>> = {
   26: "int2",
 };
 
-/** The types whose elements are numbers or truth values, as ONNX Runtime takes and gives them in JavaScript. */
+/** The types of numbers and booleans that ONNX Runtime takes and returns in JavaScript. */
 export const NUMBER_TYPES: ReadonlySet<string> = new Set([
   "float16",
   "float32",
@@ -58,7 +58,7 @@ export const NUMBER_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A type and a shape, as errors show them.
+ * Returns a type and a shape as shown in errors.
  *
  * @example
  * ```ts
@@ -71,20 +71,20 @@ export const NUMBER_TYPES: ReadonlySet<string> = new Set([
  */
 export function describeValue({ type, shape }: Pick<OnnxValue, "type" | "shape">): string {
   if (shape === undefined) return type;
-  // A model may have as many dimensions as it likes; a message may not.
+  // The number of dimensions in a file is not limited; that in a message is.
   const sizes = shape.slice(0, SHOWN_MAX).map((size) => size ?? "?");
   return `${type}[${sizes.join(",")}${shape.length > SHOWN_MAX ? ",…" : ""}]`;
 }
 
 const SHOWN_MAX = 16;
 
-/** Runtimes know tensors of eight dimensions; beyond a hundred no file means it. */
+/** Runtimes support eight dimensions. */
 const DIMENSIONS_MAX = 100;
 
-/** A sequence of maps, which classifiers return, has three. */
+/** A sequence of maps, which classifiers return, has three levels. */
 const TYPE_NESTING_MAX = 16;
 
-/** 2^63: from here on an int64 that was read as unsigned is negative. */
+/** 2^63: an int64 that was read as unsigned is negative from here on. */
 const NEGATIVE = 2 ** 63;
 
 type Type = Pick<OnnxValue, "type" | "shape">;
@@ -94,7 +94,7 @@ const UNKNOWN: Type = { type: "unknown", shape: undefined };
 /**
  * Reads a `ValueInfoProto`: name, type and shape of an input or an output.
  *
- * @param title what errors call it: `an input`
+ * @param title its name in errors: `an input`
  */
 export function readValueInfo(file: ProtobufFile, info: ProtobufField, title: string): OnnxValue {
   let name = "";
@@ -106,7 +106,7 @@ export function readValueInfo(file: ProtobufFile, info: ProtobufField, title: st
   return { name, ...type };
 }
 
-/** A `TypeProto`, in which one of the kinds is set. */
+/** Reads a `TypeProto`, in which one of the kinds is set. */
 function readType(file: ProtobufFile, of: ProtobufField, title: string, depth: number): Type {
   if (depth > TYPE_NESTING_MAX) {
     throw file.invalid(of.start, title, `a type of more than ${TYPE_NESTING_MAX} levels`);
@@ -130,7 +130,7 @@ function wrapped(type: string): Type {
   return { type, shape: undefined };
 }
 
-/** The type within a type. Its shape says nothing that is compared. */
+/** Reads the type within a type. Its shape is not compared. */
 function readInner(file: ProtobufFile, of: ProtobufField, title: string, id: number, depth: number): string {
   let inner = UNKNOWN.type;
   for (const field of messages(file, of, title)) {
@@ -168,7 +168,7 @@ function readShape(file: ProtobufFile, of: ProtobufField, title: string): OnnxSh
   return shape;
 }
 
-/** Exporters write 0 and -1 for what they do not know. */
+/** Exporters write 0 and -1 for an unknown size. */
 function readDimension(file: ProtobufFile, of: ProtobufField, title: string): number | string | null {
   let size: number | string | null = null;
   for (let at = of.start; at < of.end;) {

@@ -1,7 +1,7 @@
+import type { ValidateSettings } from "../../config/sections/validate.ts";
 import type { Context } from "../../core/context.ts";
 import { type FileRange, fileRange } from "../../archive/file_range.ts";
 import { readAt } from "../../core/read_at.ts";
-import type { PickleSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { InvalidModelError } from "../invalid_model.ts";
 import type { Contents, Found, PickleInspection } from "./contents.ts";
@@ -17,12 +17,12 @@ import { HEAD_BYTES, isNamedCompressed, isNamedPickle, recognisePickle } from ".
 import { peel, type Peeled } from "./unpack/unwrap.ts";
 
 /**
- * Looks for a pickle in a file, whatever its name, and walks it without executing anything. Passes files that are no
- * pickle, unless they are named as one (`.pkl`, `.pickle`, `.joblib`). Needs read permission.
+ * Finds pickles in a file, whatever its name, and walks them without executing anything. Other files pass, unless they are
+ * named like a pickle (`.pkl`, `.pickle`, `.joblib`). Needs read permission.
  *
- * @returns whether there is one
- * @throws {InvalidModelError} when it imports or calls something that is not allowed, when that cannot be told, or when
- * it is broken; says where and what
+ * @returns whether there is a pickle
+ * @throws {InvalidModelError} for a pickle that is broken, or that imports or calls something that is not allowed or
+ * cannot be determined
  */
 export async function inspectPickle(
   context: Pick<Context, "fs" | "signal">,
@@ -42,20 +42,20 @@ export async function inspectPickle(
     open: () => fileSource(file, size, context.signal),
   };
   const { isPickle, hasArrays } = await inspect(inspection, contents);
-  // What is an array's bytes to joblib, `pickle.load` takes for opcodes. That it stops at them is fine.
+  // `pickle.load` takes the bytes of joblib's arrays for opcodes. They may stop it, but not make it import anything.
   if (hasArrays) await inspectAgain(inspection, { ...contents, dialect: "python" });
   return isPickle;
 }
 
 const NOTHING: Found = { isPickle: false, hasArrays: false };
 
-/** Inspects contents as every program would that goes by their beginning or by their end. */
+/** Inspects contents as each program reads them, by their beginning or by their end. */
 async function inspect(inspection: PickleInspection, contents: Contents): Promise<Found> {
   const { place } = contents;
   const peeled = await peelContents(inspection, contents);
   const byHead = peeled === undefined ? undefined : await inspectPeeled(inspection, contents, peeled);
   if (place === undefined || peeled?.beginning?.kind === "zip") return byHead ?? NOTHING;
-  // Whatever contents begin with, programs that look for a ZIP's end open them as one.
+  // Programs that search for the end record of a ZIP open contents with any beginning as a ZIP.
   const ends = findEnds(inspection, place);
   const isInspected = ends.every((end) =>
     byHead?.places?.some(({ offset, bytes }) => end >= offset && end < offset + bytes) === true
@@ -66,7 +66,7 @@ async function inspect(inspection: PickleInspection, contents: Contents): Promis
 }
 
 interface FoundIn extends Found {
-  /** Where entries stand in the file that were inspected by themselves. */
+  /** The byte ranges of the inspected entries in the file. */
   readonly places?: readonly FileRange[];
 }
 
@@ -81,10 +81,10 @@ async function inspectPeeled(
       throw invalidContents(
         inspection,
         contents,
-        "is named as a pickle and is none, nor one that zlib, gzip, lz4 or zstd compressed",
+        "is named like a pickle, but is neither one nor one compressed by zlib, gzip, lz4 or zstd",
       );
     case "ambiguous":
-      throw invalidContents(inspection, contents, "is a tar that also begins as something compressed does");
+      throw invalidContents(inspection, contents, "is a tar that also begins like a compressed file");
     case "sealed":
       throw invalidContents(
         inspection,
@@ -103,7 +103,7 @@ async function inspectPeeled(
         });
       }
       const found = await inspectAsArchive(inspection, { ...contents, place: contents.place }, format);
-      // The name in a tar's first header may be opcodes; the beginning of a ZIP is none.
+      // The name in the first header of a tar may be opcodes. The beginning of a ZIP is not an opcode.
       if (format === "ZIP") await source.close();
       else await walk(inspection, { ...contents, name: "" }, peeled, false);
       return found;
@@ -129,7 +129,7 @@ async function inspectAsArchive(
   });
 }
 
-/** Opens contents up to what nothing compresses any more; `undefined` for what only seems to be compressed. */
+/** Decompresses contents completely; returns `undefined` for contents that only seem to be compressed. */
 async function peelContents(inspection: PickleInspection, contents: Contents): Promise<Peeled | undefined> {
   try {
     return await peel(inspection.context, contents);
@@ -152,7 +152,7 @@ async function walk(
   const isNamed = isNamedPickle(contents.name);
   const isCertain = isNamed || isProbable;
   try {
-    // What is named as a pickle is read as one from its first byte on.
+    // Contents with the name of a pickle are read as one from the first byte on.
     const options = { allowed, dialect, isCertain, isText, hasNumpyArrays: !isNamed, budget };
     const report = await walkPickles(source, options);
     const { broken, imports, pickles, arrays } = report;
@@ -166,7 +166,7 @@ async function walk(
   }
 }
 
-/** Whether Python stops in contents before their first import and before an end: numbers begin as a pickle by chance. */
+/** Whether Python fails on contents before their first import and first STOP: raw numbers begin like a pickle by chance. */
 async function stopsAtOnce(inspection: PickleInspection, contents: Contents): Promise<boolean> {
   const { allowed, budget } = inspection;
   const peeled = await peelContents(inspection, contents);
@@ -181,7 +181,7 @@ async function stopsAtOnce(inspection: PickleInspection, contents: Contents): Pr
   }
 }
 
-/** Walks contents once more, in their dialect, looking only for what is to be refused. */
+/** Walks contents again in their dialect, and only refuses. */
 async function inspectAgain(inspection: PickleInspection, contents: Contents): Promise<void> {
   const { allowed, budget } = inspection;
   const { dialect } = contents;
@@ -202,15 +202,12 @@ function findEnds({ context, location }: PickleInspection, place: FileRange): re
   return findZipEnds(fileRange(file, place), place.bytes).map((end) => place.offset + end);
 }
 
-/** What is done about pickles: `activation.validate.pickle`. */
-export interface PickleSettings {
-  readonly policy: PickleSetting;
-  readonly allow: readonly string[];
-}
+/** The settings in `activation.validate.pickle`. */
+type PickleSettings = ValidateSettings["pickle"];
 
 /**
- * Looks into a file that may hold a pickle, as the configuration wants it. Where pickles are refused, files that may hold
- * other things are looked into.
+ * Checks a file that may contain a pickle by the configured policy. Under the policy `refuse`, files that may be
+ * something else are still inspected to find out.
  *
  * @throws {InvalidModelError}
  */
@@ -226,7 +223,7 @@ export async function inspectByPolicy(
   if (isRefused && hasPickle) throw refusal(file);
 }
 
-/** Whether the first bytes are enough to say so. */
+/** Whether the first bytes and the name are certainly a pickle's. */
 function isPickle(context: Context, { location, path }: ModelFile): boolean {
   using file = context.fs.openSync(location, { read: true });
   const suspicion = recognisePickle(readAt(file, 0, HEAD_BYTES), path);
@@ -236,6 +233,10 @@ function isPickle(context: Context, { location, path }: ModelFile): boolean {
 function refusal({ path }: ModelFile): InvalidModelError {
   return new InvalidModelError(
     path,
-    "it is a pickle or has one in it, and activation.validate.pickle.policy refuses them all",
+    "it is or contains a pickle, which activation.validate.pickle.policy refuses",
+    {
+      hint:
+        "save the model in a format without pickles, or set the policy to check; the active release is untouched",
+    },
   );
 }

@@ -1,22 +1,20 @@
 /**
- * Why a pickle does not pass.
- *
- * - `broken`: Python is sure to stop there with an error. Whatever it did before was looked at before.
- * - `refused`: Python would go on, with something that is not allowed or that cannot be told without executing it.
+ * - `broken`: Python certainly stops here with an error. Everything that it does before was checked.
+ * - `refused`: Python goes on, with something that is not allowed or whose effect is unknown without executing it.
  */
 export type ProblemKind = "broken" | "refused";
 
-/** A problem at one place of a pickle; the file's name is added by who knows it. */
+/** A problem at a byte of a pickle. The caller adds the name of the file. */
 export class PickleProblem extends Error {
   readonly kind: ProblemKind;
-  /** Of the opcode, from the beginning of the (decompressed) stream. */
+  /** The offset of the opcode in the (decompressed) stream. */
   readonly offset: number;
-  /** The global that is not allowed, `os.system`, where it is one. */
+  /** The global that is not allowed, if that is the problem: `os.system`. */
   readonly global: string | undefined;
-  /** All of the stream that are not allowed, where the first one is the reason. */
+  /** All globals of the stream that are not allowed; the first is the problem. */
   readonly imports: readonly string[];
 
-  /** @param problem completes "at byte 12 it …": `imports os.system` */
+  /** @param problem completes "its pickle … at byte 12": `imports os.system` */
   constructor(
     kind: ProblemKind,
     offset: number,
@@ -32,7 +30,7 @@ export class PickleProblem extends Error {
     this.imports = imports;
   }
 
-  /** The same with what else the stream imports. */
+  /** Returns the same problem with the other imports of the stream that are not allowed. */
   withImports(names: readonly string[]): PickleProblem {
     const { kind, offset, message, global } = this;
     if (global === undefined) return this;

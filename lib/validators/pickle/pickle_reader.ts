@@ -1,29 +1,29 @@
 import type { PickleSource } from "./pickle_source.ts";
 
-/** Reads numbers and pieces of a source; what it has buffered, without waiting. */
+/** Reads numbers and bytes of a source through a buffer. Only `fill` and `skip` wait for the source. */
 export class PickleReader {
   readonly #source: PickleSource;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
-  /** Where the buffered bytes begin in the stream. */
+  /** The offset of the buffer in the stream. */
   #base = 0;
 
   constructor(source: PickleSource) {
     this.#source = source;
   }
 
-  /** Of the next byte, from the beginning of the stream. */
+  /** The offset of the next byte in the stream. */
   get position(): number {
     return this.#base + this.#at;
   }
 
-  /** Whether as many bytes are buffered. */
+  /** Whether so many bytes are buffered. */
   has(count: number): boolean {
     return this.#bytes.length - this.#at >= count;
   }
 
-  /** Buffers as many bytes, if the stream has them. */
+  /** Buffers so many bytes. @returns whether the stream has them */
   async fill(count: number): Promise<boolean> {
     while (!this.has(count)) {
       const piece = await this.#source.read();
@@ -42,12 +42,12 @@ export class PickleReader {
     return true;
   }
 
-  /** The next byte, which stays the next. */
+  /** Returns the next byte without consuming it. */
   peek(): number {
     return this.#view.getUint8(this.#at);
   }
 
-  /** Whether the buffered bytes begin so. */
+  /** Whether the buffer begins with these bytes. */
   startsWith(bytes: Uint8Array): boolean {
     return this.has(bytes.length) && bytes.every((byte, index) => this.#bytes[this.#at + index] === byte);
   }
@@ -76,24 +76,24 @@ export class PickleReader {
     return this.#view.getBigUint64(this.#at - 8, true);
   }
 
-  /** Buffered bytes, valid until more are buffered. */
+  /** Consumes buffered bytes, which are valid until the next `fill`. */
   take(count: number): Uint8Array {
     this.#at += count;
     return this.#bytes.subarray(this.#at - count, this.#at);
   }
 
-  /** How far away the next newline is in what is buffered; -1 when there is none. */
+  /** Returns the distance of the next newline in the buffer; -1 if there is none. */
   findNewline(): number {
     const at = this.#bytes.indexOf(NEWLINE, this.#at);
     return at === -1 ? -1 : at - this.#at;
   }
 
-  /** Bytes that are buffered. */
+  /** The number of buffered bytes. */
   get buffered(): number {
     return this.#bytes.length - this.#at;
   }
 
-  /** Passes over bytes; `false` when the stream ends before. */
+  /** Skips bytes. @returns whether the stream has them */
   async skip(count: number): Promise<boolean> {
     const here = Math.min(count, this.buffered);
     this.#at += here;

@@ -1,28 +1,27 @@
 import { READ_BYTES } from "./limits.ts";
 
-/** Where a pickle's bytes come from, in order. */
+/** A stream of a pickle's bytes. */
 export interface PickleSource {
-  /** The next bytes, valid until the next call; `undefined` at the end. */
+  /** Returns the next bytes, valid until the next call; `undefined` at the end. */
   read(): Promise<Uint8Array | undefined>;
-  /** Passes over bytes that come next, all of them or up to the end; returns how many. */
+  /** Skips up to so many bytes. @returns the number of skipped bytes, fewer at the end */
   skip(bytes: number): Promise<number>;
-  /** Ends the reading. */
   close(): Promise<void>;
 }
 
-/** Most files begin as no pickle does, and nothing more is read of them. */
+/** Most files do not begin like a pickle, and nothing more is read of them. */
 const FIRST_READ_BYTES = 8 * 1024;
 
-/** How much more is read each time: of most pickles, what is left behind their arrays is short. */
+/** The growth of each read. Most pickles are short behind their arrays. */
 const GROWTH = 4;
 
-/** Reads a file from its beginning; what is passed over is not read. The file stays open. */
+/** Reads a file from its beginning; skipped bytes are not read. Closing the source leaves the file open. */
 export function fileSource(
   file: Pick<Deno.FsFile, "read" | "seekSync">,
   size: number,
   signal: AbortSignal,
 ): PickleSource {
-  // Two in turn: what was read last may still be looked at when the next is read.
+  // Two buffers in turn: the caller may still use the last piece while the next is read.
   let [next, last] = [new Uint8Array(FIRST_READ_BYTES), new Uint8Array(0)];
   let offset = 0;
   return {
@@ -47,7 +46,7 @@ export function fileSource(
   };
 }
 
-/** Reads pieces as they come, each valid until the next is asked for; what is passed over is thrown away. */
+/** Reads an iterable of pieces, each valid until the next is requested. Skipped bytes are read and dropped. */
 export function streamSource(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): PickleSource {
   const iterator = pieces[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);
@@ -85,7 +84,7 @@ export function streamSource(pieces: AsyncIterable<Uint8Array>, signal: AbortSig
   };
 }
 
-/** The first bytes of a stream, or all when there are fewer, and the stream from its beginning. */
+/** Returns the first bytes of a stream, or all of a shorter one, and a stream that still includes them. */
 export async function peek(
   source: PickleSource,
   bytes: number,
@@ -94,7 +93,7 @@ export async function peek(
   return { head, source: replay(head, source) };
 }
 
-/** What was read, and more of the stream until that is as many bytes, if it has them. */
+/** Appends pieces of the stream until there are so many bytes, or the stream ends. */
 async function more(source: PickleSource, head: Uint8Array, bytes: number): Promise<Uint8Array> {
   let joined = head;
   while (joined.length < bytes) {
@@ -108,7 +107,7 @@ async function more(source: PickleSource, head: Uint8Array, bytes: number): Prom
   return joined;
 }
 
-/** A stream from what was read of it already. */
+/** A stream that begins with bytes that were read already. */
 function replay(head: Uint8Array, source: PickleSource): PickleSource {
   let rest = head;
   return {

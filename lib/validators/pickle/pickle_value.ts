@@ -1,8 +1,8 @@
 import { FREE, type GlobalRule } from "./rules/rule.ts";
 
 /**
- * What is known of a value on the stack without making it. Constants are themselves; a string that is long or not
- * plain ASCII is {@link DATA}.
+ * What is known about a value on the stack, which is never created. A constant stands for itself; a string that is long or
+ * not plain ASCII is {@link DATA}.
  */
 export type PickleValue =
   | string
@@ -21,160 +21,160 @@ export type PickleValue =
   | DtypeValue
   | ArrayWrapperValue;
 
-/** What a value takes of those who hash it, copy it or free it. */
+/** What Python has to do to hash or free a value. */
 export interface Measures {
-  /** What hashing it takes, compared with a number: Python does not remember a tuple's hash, nor an integer's. */
+  /** The time to hash it, where a number counts 1. Python does not cache the hashes of tuples and integers. */
   readonly weight: number;
-  /** How deep hashing it goes: Python hashes a tuple in a tuple on the stack of C. */
+  /** The recursion depth of hashing it: Python hashes nested tuples on the C stack. */
   readonly nesting: number;
   /**
-   * Bytes that a file chooses freely and that its hash depends on in a way that can be computed beforehand. Of text
-   * that is none: Python's hashes of text begin with a secret. See `hash_cost.ts`.
+   * The bytes that a file chooses freely and that determine the hash predictably. Zero for text, whose hash depends on a
+   * secret of the process. See `hash_cost.ts`.
    */
   readonly freedom: number;
-  /** How deep freeing it goes on the stack of C. See `container_levels.ts`. */
+  /** The recursion depth of freeing it on the C stack. See `container_levels.ts`. */
   readonly levels: number;
 }
 
-/** An integer that is too large for any use: never a size, an index or an argument that a library writes. */
+/** An integer that is too large to be a size, an index or an argument that a library writes. */
 export interface IntegerValue {
   readonly kind: "integer";
-  /** What Python stores it in, and goes through whenever it hashes it. */
+  /** Its size in Python's memory, all of which hashing reads. */
   readonly bytes: number;
 }
 
-/** A value of a built-in type of which no more is known: bytes, long text, or what `type` says. */
+/** A value of a built-in type with unknown contents: bytes or long text, unless `type` says otherwise. */
 export interface DataValue {
   readonly kind: "data";
-  /** What is neither text nor bytes. */
+  /** The type, if it is neither text nor bytes. */
   readonly type?: "float" | "set" | "frozenset";
-  /** Of text and bytes, where there are more than a few. */
+  /** The length of text and bytes, unless they are short. */
   readonly bytes?: number;
-  /** See `Measures`: what hashing it takes, where that is not one. */
+  /** See {@link Measures}; the weight is 1 by default. */
   readonly weight?: number;
   readonly freedom?: number;
   readonly levels?: number;
-  /** Whether it is the source code that scipy makes methods of a distribution of. */
+  /** Whether it is the source code from which scipy creates methods of a distribution. */
   readonly isTemplate?: boolean;
 }
 
-/** A value of which nothing is known: too much was remembered already, or it was refused before. */
+/** A value about which nothing is known: tracking reached its limit, or the value was refused. */
 export interface UnknownValue {
   readonly kind: "unknown";
 }
 
-/** What an import refers to. */
+/** An imported global. */
 export interface GlobalValue {
   readonly kind: "global";
   readonly module: string;
   readonly name: string;
-  /** `undefined` for one that is not allowed; only doubtful contents are walked on with it. */
+  /** `undefined` if it is not allowed; only the walk of possible pickles goes on with it. */
   readonly rule: GlobalRule | undefined;
 }
 
-/** What came of a call or of a class. */
+/** The result of a call, or an object of a class. */
 export interface InstanceValue {
   readonly kind: "instance";
-  /** What its class may do; `undefined` for what may only be stored. */
+  /** The rule of its class; `undefined` for an object that may only be stored. */
   readonly rule?: GlobalRule;
   /** Whether BUILD has set its state. */
   isBuilt: boolean;
-  /** What hashing it takes, where that is not its address: of a named tuple, of a number of numpy's. */
+  /** The measures of its hash, if that is not its address: for a named tuple, for a number of numpy's. */
   readonly hashed?: Omit<Measures, "levels">;
-  /** Of an array, once it is known. */
+  /** The size of an array, once it is known. */
   array?: { readonly elements: number; readonly bytes: number };
   /** See `Measures`. */
   levels: number;
   isHeld: boolean;
 }
 
-/** A list: what is in it is counted and weighed, not kept. */
+/** A list. Its items are counted and measured, not kept. */
 export interface ListValue {
   readonly kind: "list";
   count: number;
-  /** See `Measures`: of all items together, as a set of the list hashes them. */
+  /** See {@link Measures}: of all items together, which a set of the list would hash. */
   weight: number;
   nesting: number;
   freedom: number;
   levels: number;
   /** See {@link isInert}. */
   isInert: boolean;
-  /** Items whose hashes cannot be told apart. */
+  /** The number of items whose hashes are unknown and may be equal. */
   alike: number;
-  /** Whether it is in something else, which would not know of more levels. */
+  /** Whether another container holds it already, which does not learn of later items. */
   isHeld: boolean;
 }
 
 export interface TupleValue extends Measures {
   readonly kind: "tuple";
-  /** `undefined` where there are too many to be remembered. */
+  /** `undefined` if there are too many to track. */
   readonly items: readonly PickleValue[] | undefined;
-  /** Whether joblib's array class, or a wrapped array, is anywhere inside. */
+  /** Whether it contains joblib's array class or placeholder, at any depth. */
   readonly holdsWrapper: boolean;
-  /** Tuples inside each other, this one included; a dictionary counts as two. */
+  /** The depth of nested tuples, this one included; a dictionary counts as two. */
   readonly depth: number;
   /** See {@link isInert}. */
   readonly isInert: boolean;
 }
 
-/** A dictionary that began empty: with everything in it, as long as that is little and its keys are constants. */
+/** A dictionary. Its entries are tracked as long as they are few and their keys are strings. */
 export interface DictValue {
   readonly kind: "dict";
   entries: ReadonlyMap<string, PickleValue> | undefined;
-  /** Entries that were set, known or not. */
+  /** The number of entries, tracked or not. */
   count: number;
   levels: number;
   isHeld: boolean;
   /** See {@link isInert}. */
   isInert: boolean;
-  /** A key that no library writes into a state; known of every dictionary, however large. */
+  /** A key that no library writes into a state; found in dictionaries of any size. */
   forgedKey: string | undefined;
 }
 
-/** A `numpy.dtype`: what it is made from, and, after its BUILD, its state. */
+/** A `numpy.dtype`: the type it was created from, and its state after BUILD. */
 export interface DtypeValue {
   readonly kind: "dtype";
-  /** What it was made of: `f8`; a name of a class that its fields belong to is `V`. */
+  /** The kind and size that it was created from: `f8`; `V` for a class of records. */
   readonly type: string;
   state: DtypeState | undefined;
   isBuilt: boolean;
 }
 
 export interface DtypeState {
-  /** Bytes of an element. */
+  /** The size of an element. */
   readonly itemBytes: number;
-  /** Whether elements are, or have in them, references to Python objects. */
+  /** Whether elements are or contain references to Python objects. */
   readonly hasObject: boolean;
-  /** As numpy writes them. */
+  /** The flags that numpy writes. */
   readonly flags: number;
-  /** Types inside each other, itself included, counted as often as they are named. */
+  /** The number of nested types, itself included; repeated ones count each time. */
   readonly parts: number;
-  /** The longest chain of types inside each other, itself included. */
+  /** The depth of nested types, itself included. */
   readonly depth: number;
-  /** Whether an element is itself an array. numpy has arrays of these only as the field of a record. */
+  /** Whether an element is itself an array. In numpy, only fields of records have such a type. */
   readonly isSubArray: boolean;
 }
 
-/** joblib's place-holder, behind whose BUILD an array's bytes follow. */
+/** joblib's placeholder of an array, whose bytes follow its BUILD in the stream. */
 export interface ArrayWrapperValue {
   readonly kind: "wrapper";
 }
 
 export const DATA: DataValue = { kind: "data" };
-/** Eight bytes, which decide its hash. */
+/** Its eight bytes determine the hash. */
 export const FLOAT: DataValue = { kind: "data", type: "float", freedom: 8 };
 export const SET: DataValue = { kind: "data", type: "set" };
 export const UNKNOWN: UnknownValue = { kind: "unknown" };
-/** What may only be stored. */
+/** An object that may only be stored. */
 export const INSTANCE: InstanceValue = { kind: "instance", isBuilt: true, levels: 0, isHeld: true };
-/** The same, of numbers that decide its hash: `complex`, `slice`, a short range. */
+/** An object that may only be stored and whose hash follows from numbers: `complex`, `slice`, a short range. */
 export const STORED_NUMBERS: InstanceValue = {
   ...INSTANCE,
   hashed: { weight: 8, nesting: 1, freedom: 24 },
 };
 export const WRAPPER: ArrayWrapperValue = { kind: "wrapper" };
 
-/** Of what the user allows: it may be filled and set as the pickle wants. */
+/** An object of a class that the user allows: the pickle may fill it and set any state. */
 export const FREE_INSTANCE: InstanceValue = {
   kind: "instance",
   rule: FREE,
@@ -183,56 +183,56 @@ export const FREE_INSTANCE: InstanceValue = {
   isHeld: false,
 };
 
-/** Something that was made by what the user allowed. */
+/** A callable that came from something the user allows. */
 export const OF_THE_USER = { kind: "global", module: "", name: "", rule: FREE } as const;
 
-/** Names that Python or numpy look up by themselves: `__setstate__`, `__array_interface__`, which holds an address. */
+/** Names that Python or numpy look up implicitly: `__setstate__`, or `__array_interface__`, which holds an address. */
 const SPECIAL = /^__\w+__$/;
 
-/** What scikit-learn compares with its own version and prints: of anything but text, that runs methods of its class. */
+/** scikit-learn compares this entry with its own version and prints it. Other values than text would run their methods. */
 const VERSION = "_sklearn_version";
 
-/** Whether no library writes such an entry into the state of an object. */
+/** Whether an entry in an object's state is one that no library writes, and that has an effect. */
 export function isForged(key: PickleValue, value: PickleValue): boolean {
   if (typeof key !== "string" || !key.startsWith("_")) return false;
-  // Objects that document themselves have it, and nothing is done with it.
+  // Some objects carry a docstring, which nothing evaluates.
   if (key === "__doc__") return value !== null && typeof value !== "string" && !isPayload(value);
   return SPECIAL.test(key) || (key === VERSION && typeof value !== "string");
 }
 
-/** Whether {@link isForged} depends on a text: a key, or a version. */
+/** Whether a text may influence {@link isForged}: as a key, or as a version. */
 export function isDecisive(text: string): boolean {
   return text === VERSION || SPECIAL.test(text) || /^\d[\w.+-]{0,15}$/.test(text);
 }
 
-/** Narrows to the values that are no constants. */
+/** Narrows to the values that are not constants. */
 export function isObject(
   value: PickleValue,
 ): value is Exclude<PickleValue, string | number | bigint | boolean | null> {
   return typeof value === "object" && value !== null;
 }
 
-/** Whether joblib's array class, or a wrapped array, is it or is in it; or `getattr`, which may only be called. */
+/** Whether a value is or contains joblib's array class or placeholder; or is `getattr`, which may only be called. */
 export function holdsWrapper(value: PickleValue): boolean {
   if (!isObject(value)) return false;
   if (value.kind === "global") return value.rule?.makes === "wrapper" || value.rule?.makes === "attribute";
   return value.kind === "wrapper" || (value.kind === "tuple" && value.holdsWrapper);
 }
 
-/** Text or bytes of which no more is known. */
+/** Whether a value is text or bytes with unknown contents. */
 export function isPayload(value: PickleValue | undefined): value is DataValue {
   return value !== undefined && isObject(value) && value.kind === "data" && value.type === undefined;
 }
 
-/** What Python stops at when it is called. */
+/** Kinds of values that Python cannot call. */
 export const UNCALLABLE: ReadonlySet<string> = new Set(["tuple", "list", "dict", "data", "integer", "dtype"]);
 
-/** Whether a name can be text, which Python insists on. */
+/** Whether a value may be text, which Python requires of names. */
 export function mayBeText(name: PickleValue): boolean {
   return typeof name === "string" || isPayload(name) || name === UNKNOWN;
 }
 
-/** How a value is told in a message. */
+/** Returns a value as shown in messages. */
 export function describe(value: PickleValue): string {
   if (value === null) return "None";
   if (!isObject(value)) return `the constant ${String(value)}`;
@@ -243,7 +243,7 @@ export function describe(value: PickleValue): string {
     case "wrapper":
       return "an object";
     case "unknown":
-      return "something that cannot be told";
+      return "an unknown value";
     case "data":
       return "data";
     case "integer":
@@ -254,9 +254,9 @@ export function describe(value: PickleValue): string {
 }
 
 /**
- * Whether nothing in a value has attributes of the pickle's choice: constants, arrays, what a call has made of them, and
- * containers of these. Libraries ask such values for methods while they load a file, and of any other object they may get
- * a function that the pickle has stored there. What the user allows counts as well.
+ * Whether nothing in a value has attributes that the pickle chose: constants, arrays, results of calls with them, objects
+ * of classes that the user allows, and containers of these. Some libraries call methods of values while they load a file.
+ * On other objects, such a method could be a function that the pickle stored there.
  */
 export function isInert(value: PickleValue): boolean {
   if (!isObject(value)) return true;

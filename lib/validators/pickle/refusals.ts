@@ -5,14 +5,14 @@ import type { PickleProblem } from "./pickle_problem.ts";
 import { ALLOWED_IN_WORDS, isDenied } from "./rules/allow_list.ts";
 import { isKnownModule, isWord } from "./rules/known_modules.ts";
 
-/** More names, or longer ones, are no longer read in a message. */
+/** More or longer names make a message unreadable. */
 const NAMED_MAX = 40;
 const NAMED_CHARS_MAX = 2_500;
 
-/** What the configuration takes in `activation.validate.pickle.allow`. */
+/** The names that `activation.validate.pickle.allow` accepts. */
 const ALLOWABLE = /^\w+(\.\w+)+$/;
 
-/** What {@link isDenied} names with its whole module, and what does nothing but store data. */
+/** Names that {@link isDenied} covers only because of their module: they merely store data or compute. */
 const HARMLESS = new RegExp(
   "^(" + [
     "logging\\.(getLogger|Logger)",
@@ -25,15 +25,15 @@ const HARMLESS = new RegExp(
   ].join("|") + ")$",
 );
 
-/** Of anybody's package. */
+/** Names that run code in any package. */
 const RUNS_ANYTHING =
   /^(eval|exec|execfile|system|popen|Popen|getattr|setattr|__import__|__builtins__|import_module|methodcaller|attrgetter|partial|_load_from_bytes)$/;
 
 /**
- * What to do about imports that are not allowed: the line to paste into the configuration, and which of the imports would
+ * Returns the hint for imports that are not allowed: the line to paste into the configuration, and the imports that would
  * let a file do anything.
  *
- * @param imports names of modules and what is imported from them: `mybot.models.Scaler`
+ * @param imports names of globals with their modules: `mybot.models.Scaler`
  */
 export function adviseImports(imports: readonly string[]): string {
   const dangerous = imports.filter(opensEverything);
@@ -45,7 +45,7 @@ export function adviseImports(imports: readonly string[]): string {
     const [them, each] = dangerous.length > 1 ? ["them", "each of them"] : ["it", "it"];
     parts.push(
       `do not allow ${listed(dangerous)}: with ${each}, a file can run any code or read any file; ` +
-        `store the model without ${them}`,
+        `save the model without ${them}`,
     );
   }
   if (own.length > 0) {
@@ -57,12 +57,14 @@ export function adviseImports(imports: readonly string[]): string {
     parts.push(`if ${subject} under activation.validate.pickle: allow: [${text}]${more}`);
   }
   if (odd.length > 0) {
-    parts.push(`rename what the configuration cannot name, and store the model again: ${listed(odd)}`);
+    parts.push(
+      `rename these, which the configuration cannot name, and save the model again: ${listed(odd)}`,
+    );
   }
   return parts.join("; ");
 }
 
-/** Names for a message, and the number of those for which it has no room. */
+/** Returns names for a message, and the number of those that do not fit. */
 export function listed(names: readonly string[]): string {
   const { text, rest } = shorten(names);
   return rest > 0 ? `${text} and ${rest} more` : text;
@@ -74,7 +76,7 @@ function shorten(names: readonly string[]): { readonly text: string; readonly re
   return { text: shown.join(", "), rest: names.length - shown.length };
 }
 
-/** Whether a pickle could run any code with it, or read any file. */
+/** Whether a pickle could run any code or read any file with this import. */
 export function opensEverything(full: string): boolean {
   if (HARMLESS.test(full)) return false;
   const parts = full.split(".");
@@ -83,7 +85,11 @@ export function opensEverything(full: string): boolean {
   return (isKnownModule(module) || isWord(module)) && isDenied(module, parts.at(-1) ?? "");
 }
 
-/** The refusal of contents. @param problem completes "it …" or "its entry … ": `is compressed by xz` */
+const FORGED_HINT =
+  "libraries do not write such pickles, and loading one could run code or exhaust memory: save the model again with its " +
+  "library; the active release is untouched";
+
+/** Returns the refusal of contents. @param problem completes "it …" or "the entry … in it": `is compressed by xz` */
 export function invalidContents(
   { path }: PickleInspection,
   { entry }: Pick<Contents, "entry">,
@@ -94,7 +100,7 @@ export function invalidContents(
   return new InvalidModelError(path, `${what} ${problem}`, options);
 }
 
-/** The refusal of a pickle in contents. */
+/** Returns the refusal of a pickle in contents. */
 export function invalidPickle(
   { path }: PickleInspection,
   { entry }: Pick<Contents, "entry">,
@@ -105,7 +111,10 @@ export function invalidPickle(
   const [first, ...others] = imports;
   if (first === undefined) {
     const text = `${what} ${oneLine(problem.message)} at byte ${problem.offset}`;
-    return new InvalidModelError(path, text, { cause: problem });
+    return new InvalidModelError(path, text, {
+      cause: problem,
+      ...(problem.kind === "refused" ? { hint: FORGED_HINT } : {}),
+    });
   }
   const besides = others.length === 0 ? "" : `, and imports ${oneLine(listed(others))}`;
   const text = `${what} ${oneLine(problem.message)} at byte ${problem.offset}${besides}; ` +

@@ -11,10 +11,10 @@ import { inspectTensors, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
 const MAGIC = "GGUF";
 const PREFIX_BYTES = 8;
 
-/** Version 1 had other widths, and the programs that read it are gone. */
+/** Version 1 had other field widths, and no current program reads it. */
 const VERSIONS: readonly number[] = [2, 3];
 
-/** Models have some dozens. */
+/** Models have a few dozen. */
 const KEYS_MAX = 100_000;
 
 const DIMENSIONS_MAX = 4;
@@ -22,17 +22,17 @@ const DIMENSIONS_MAX = 4;
 const ALIGNMENT_KEY = "general.alignment";
 const ALIGNMENT_DEFAULT = 32;
 
-/** A tensor as the header announces it. */
+/** A tensor as the header describes it. */
 interface TensorInfo {
   readonly name: string;
   readonly kind: string;
-  /** Counted from where the tensors begin. */
+  /** Counted from the first byte behind the header. */
   readonly start: number;
-  /** Equal to `start` where the size of its type is not known. */
+  /** Equal to `start` for a type of unknown size. */
   readonly end: number;
 }
 
-/** Whether a file begins as this format does. */
+/** Whether a file begins like a GGUF file. */
 export function looksLikeGguf(head: Uint8Array): boolean {
   return new TextDecoder().decode(head.subarray(0, MAGIC.length)) === MAGIC;
 }
@@ -41,7 +41,7 @@ export function looksLikeGguf(head: Uint8Array): boolean {
  * Checks the header of a GGUF file, version 2 or 3 of either byte order, and its tensors against those of the active
  * release. The tensors' bytes are not read. Needs read permission.
  *
- * Rules: {@link https://github.com/ggml-org/ggml/blob/master/docs/gguf.md}
+ * Source: {@link https://github.com/ggml-org/ggml/blob/master/docs/gguf.md}
  *
  * @param active the file of the same path in the active release
  * @throws {InvalidModelError}
@@ -69,7 +69,7 @@ function readTensors(fs: FileSystem, { location, size }: ModelFile): Tensors {
   return new Map(infos.map(({ name, kind }) => [name, kind]));
 }
 
-/** The byte order shows in the version alone. */
+/** Only the version number shows the byte order. */
 function isLittleEndian(prefix: Uint8Array): boolean {
   if (prefix.length < PREFIX_BYTES) {
     throw new FormatProblem(`it ends after ${prefix.length} bytes, inside its header`);
@@ -88,7 +88,7 @@ function isLittleEndian(prefix: Uint8Array): boolean {
 
 function requireCount(what: string, count: number, countMax: number): number {
   if (count <= countMax) return count;
-  throw new FormatProblem(`it announces ${count} ${what}, at most ${countMax} are read`);
+  throw new FormatProblem(`it announces ${count} ${what}, the limit is ${countMax}`);
 }
 
 function readAlignment(reader: GgufReader, keyCount: number): number {
@@ -170,7 +170,7 @@ function measure(name: string, shape: readonly number[], type: number): { typeNa
   return { typeName: packing.name, bytes: elements / packing.blockElements * packing.blockBytes };
 }
 
-/** No tensor reaches into another, or beyond the file. Gaps are padding. */
+/** Requires that no tensor overlaps another or exceeds the file. Gaps are padding. */
 function requireInside(infos: readonly TensorInfo[], dataBytes: number): void {
   let before: TensorInfo | undefined;
   for (const info of infos.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
@@ -186,14 +186,14 @@ function requireInside(infos: readonly TensorInfo[], dataBytes: number): void {
   }
 }
 
-/** How elements are packed: so many together, into so many bytes. */
+/** How a type packs elements: blocks of a fixed number of elements and bytes. */
 export interface Packing {
   readonly name: string;
   readonly blockElements: number;
   readonly blockBytes: number;
 }
 
-/** The types of ggml by their number, as its Python package 0.19 lists them. Missing numbers were given up, or are to come. */
+/** The types of ggml by number, from its Python package 0.19. Missing numbers are obsolete or not assigned yet. */
 const PACKINGS: ReadonlyMap<number, readonly [name: string, blockElements: number, blockBytes: number]> =
   new Map([
     [0, ["F32", 1, 4]],
@@ -232,10 +232,10 @@ const PACKINGS: ReadonlyMap<number, readonly [name: string, blockElements: numbe
     [41, ["Q1_0", 128, 18]],
   ]);
 
-/** Room for as many types again as there are; a number beyond is damage. */
+/** Leaves room for new types; a higher number is damage. */
 export const TYPE_NUMBER_MAX = 255;
 
-/** How tensors of this type are packed; `undefined` for a type that came after this list. */
+/** Returns how a type packs elements; `undefined` for a type that is newer than this list. */
 export function findPacking(type: number): Packing | undefined {
   const [name, blockElements, blockBytes] = PACKINGS.get(type) ?? [];
   if (name === undefined || blockElements === undefined || blockBytes === undefined) return undefined;

@@ -3,15 +3,17 @@ import { quote } from "../../core/quote.ts";
 import { FileWindow } from "../../core/read_at.ts";
 import { FormatProblem } from "../invalid_model.ts";
 
-/** Four times the header of the largest vocabulary known (262,000 words with their merges), and a second to walk. */
+/**
+ * Four times the header with the largest vocabulary known (262,000 words with their merges). Walking it takes a second.
+ */
 const HEADER_BYTES_MAX = 64 * 1024 * 1024;
 
 const WINDOW_BYTES = 64 * 1024;
 
-/** The format's own limit for keys. Tensors' names are shorter, but how short depends on the program. */
+/** The format's limit for keys. The limit for names of tensors is lower and depends on the program. */
 const NAME_BYTES_MAX = 65_535;
 
-/** Bytes of one value, by the number of its type; texts (8) and lists (9) have no fixed size. */
+/** Bytes of a value by its type number; strings (8) and lists (9) have no fixed size. */
 const VALUE_BYTES: ReadonlyMap<number, number> = new Map([
   [0, 1], // uint8
   [1, 1], // int8
@@ -29,12 +31,10 @@ export const UINT32 = 4;
 const TEXT = 8;
 const LIST = 9;
 
-/** Lists of lists are rare, and deeper ones are not known. */
+/** Lists of lists are rare; deeper ones are unknown. */
 const LIST_DEPTH_MAX = 4;
 
-/**
- * Reads the header of a GGUF file value by value. All methods throw {@link FormatProblem}, and what the file system does.
- */
+/** Reads the header of a GGUF file value by value. All methods throw {@link FormatProblem} and file system errors. */
 export class GgufReader {
   readonly #window: FileWindow;
   readonly #size: number;
@@ -59,12 +59,12 @@ export class GgufReader {
     return this.#view(4).getUint32(0, this.#littleEndian);
   }
 
-  /** A 64-bit number; what is too large to be exact is too large for any file. */
+  /** Reads a 64-bit number. Those that a double cannot hold exactly are larger than any file. */
   uint64(): number {
     return Number(this.#view(8).getBigUint64(0, this.#littleEndian));
   }
 
-  /** A key, or the name of a tensor. */
+  /** Reads a key or the name of a tensor. */
   name(): string {
     const length = this.uint64();
     if (length > NAME_BYTES_MAX) {
@@ -79,7 +79,7 @@ export class GgufReader {
     return text;
   }
 
-  /** Passes a value of this type. @param key what it belongs to, for errors */
+  /** Skips a value of this type. @param key its key, for errors */
   skipValue(type: number, key: string, depth = 0): void {
     if (type === TEXT) return this.#skip(this.uint64());
     if (type === LIST) return this.#skipList(key, depth + 1);
@@ -98,7 +98,7 @@ export class GgufReader {
     const count = this.uint64();
     const bytes = VALUE_BYTES.get(type);
     if (bytes !== undefined) return this.#skip(count * bytes);
-    // Each takes eight bytes at least: the end of the header comes soon, whatever the count says.
+    // Each takes at least eight bytes, so the size of the file bounds the loop, whatever the count.
     for (let index = 0; index < count; index++) this.skipValue(type, key, depth);
   }
 
@@ -124,11 +124,11 @@ export class GgufReader {
     const end = this.#position + bytes;
     if (end > this.#size) {
       throw new FormatProblem(
-        `it is ${this.#size} bytes, but its header asks for ${bytes} at byte ${this.#position}`,
+        `it is ${this.#size} bytes, but its header announces ${bytes} at byte ${this.#position}`,
       );
     }
     if (end > HEADER_BYTES_MAX) {
-      throw new FormatProblem(`its header is larger than ${HEADER_BYTES_MAX} bytes, the most that is read`);
+      throw new FormatProblem(`its header is larger than the limit of ${HEADER_BYTES_MAX} bytes`);
     }
   }
 }

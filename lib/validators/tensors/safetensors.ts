@@ -8,18 +8,18 @@ import { FormatProblem } from "../invalid_model.ts";
 import { JsonCursor } from "../json_cursor.ts";
 import { inspectTensors, type Tensors, TENSORS_MAX } from "./tensor_drift.ts";
 
-/** The length of the header stands before it, as a 64-bit number. */
+/** A 64-bit number before the header holds its length. */
 const LENGTH_BYTES = 8;
 
 /** The format's own limit. */
 const HEADER_BYTES_MAX = 100_000_000;
 
-/** More than any program that computes with tensors has. */
+/** More than any tensor library supports. */
 const DIMENSIONS_MAX = 64;
 
 const METADATA = "__metadata__";
 
-/** The types of the format's reference implementation, 0.8, with the bits of one element. */
+/** The types in version 0.8 of the reference implementation, with the bits of an element. */
 const DTYPE_BITS: ReadonlyMap<string, number> = new Map([
   ...["F4"].map((name) => [name, 4] as const),
   ...["F6_E2M3", "F6_E3M2"].map((name) => [name, 6] as const),
@@ -30,18 +30,18 @@ const DTYPE_BITS: ReadonlyMap<string, number> = new Map([
   ...["U64", "I64", "F64", "C64"].map((name) => [name, 64] as const),
 ]);
 
-/** Where the bytes of a tensor are, counted from the end of the header. */
+/** The byte range of a tensor, counted from the end of the header. */
 interface Span {
   readonly name: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** Whether a file begins as this format does. */
+/** Whether a file begins like a safetensors file. */
 export function looksLikeSafetensors(head: Uint8Array, size: number): boolean {
   if (head.length <= LENGTH_BYTES || head[LENGTH_BYTES] !== 0x7b) return false;
   if (headerLength(head) > size - LENGTH_BYTES) return false;
-  // Others write a length and JSON, too; these two keys are this format's own.
+  // Other formats begin with a length and JSON, too; these two keys occur only in this one.
   const text = new TextDecoder().decode(head.subarray(LENGTH_BYTES));
   return text.includes('"data_offsets"') || text.includes(`"${METADATA}"`);
 }
@@ -50,7 +50,7 @@ export function looksLikeSafetensors(head: Uint8Array, size: number): boolean {
  * Checks the header of a safetensors file against the rules of the format, and its tensors against those of the active
  * release. The tensors' bytes are not read. Needs read permission.
  *
- * Rules: {@link https://github.com/huggingface/safetensors#format}; the types are those of its implementation.
+ * Source: {@link https://github.com/huggingface/safetensors#format}, and the implementation for the types.
  *
  * @param active the file of the same path in the active release
  * @throws {InvalidModelError}
@@ -102,7 +102,9 @@ function headerLength(bytes: Uint8Array): number {
 
 function readLength(bytes: Uint8Array, size: number): number {
   if (bytes.length < LENGTH_BYTES) {
-    throw new FormatProblem(`it is ${size} bytes, the length of its header alone takes ${LENGTH_BYTES}`);
+    throw new FormatProblem(
+      `it is ${size} bytes, expected at least the ${LENGTH_BYTES} bytes of its header's length`,
+    );
   }
   const length = headerLength(bytes);
   if (length <= Math.min(HEADER_BYTES_MAX, size - LENGTH_BYTES)) return length;
@@ -116,7 +118,7 @@ function readLength(bytes: Uint8Array, size: number): number {
   );
 }
 
-/** A map of texts to texts, which says nothing about the tensors. */
+/** A map from strings to strings, without meaning for the tensors. */
 function skipMetadata(header: JsonCursor): void {
   if (header.takeNull()) return;
   const seen = new Set<string>();
@@ -141,7 +143,7 @@ function readTensor(header: JsonCursor, name: string): { kind: string; start: nu
     if (field === "dtype") dtype = header.readString();
     else if (field === "shape") shape = header.readIntegers(DIMENSIONS_MAX);
     else if (field === "data_offsets") offsets = header.readIntegers(2);
-    // Programs that read this format pass over what they do not know; so long as it is bounded, it hurts nobody.
+    // Readers of the format skip unknown fields. A bounded number of them is harmless.
     else if (seen.size > FIELDS_MAX) throw new FormatProblem(`tensor ${quote(name)} has too many fields`);
     else header.skipValue();
   }
@@ -159,7 +161,7 @@ function readTensor(header: JsonCursor, name: string): { kind: string; start: nu
   return { kind, start, end };
 }
 
-/** Three fields are known. */
+/** The format has three fields. */
 const FIELDS_MAX = 16;
 
 function tensorBytes(name: string, dtype: string, shape: readonly number[]): number {
@@ -181,7 +183,7 @@ function tensorBytes(name: string, dtype: string, shape: readonly number[]): num
   return bits / 8;
 }
 
-/** Every byte after the header belongs to one tensor. */
+/** Requires that every byte behind the header belongs to exactly one tensor. */
 function requireSeamless(spans: Span[], dataBytes: number): void {
   spans.sort((a, b) => a.start - b.start || a.end - b.end);
   let expected = 0;

@@ -5,17 +5,17 @@ import type { DriftSetting } from "../../config/choices.ts";
 import type { ModelFile } from "../checker.ts";
 import { FormatProblem, InvalidModelError, orProblem } from "../invalid_model.ts";
 
-/** The most tensors that are read of a file: five times those of the largest model that was published as one. */
+/** The most tensors in a file: five times as many as in the largest model known in one file. */
 export const TENSORS_MAX = 500_000;
 
-/** The tensors of a file: for each name its type and shape, `F32 [768, 3072]`. */
+/** The type and shape of each tensor of a file by its name: `F32 [768, 3072]`. */
 export type Tensors = ReadonlyMap<string, string>;
 
-/** More differences than this are one difference: another model. */
+/** More differences mean that it is another model. */
 const NAMED_MAX = 5;
 
 /**
- * How the tensors of a file differ from those of the file before it; nothing where they do not.
+ * Returns the differences between the tensors of two files, a text each.
  *
  * @example
  * ```ts
@@ -42,11 +42,11 @@ export function compareTensors(before: Tensors, after: Tensors): string[] {
   return differences;
 }
 
-/** A format whose header lists the tensors of a file. */
+/** A file format whose header lists the tensors. */
 export interface TensorFormat {
-  /** As errors call it: `GGUF`. */
+  /** Its name in errors: `GGUF`. */
   readonly name: string;
-  /** The key of the configuration that decides about drift, below `activation.validate`. */
+  /** The setting for drift below `activation.validate`. */
   readonly setting: string;
   /** Checks a header and lists its tensors. @throws {FormatProblem} */
   readonly readTensors: (fs: FileSystem, file: ModelFile) => Tensors;
@@ -67,20 +67,20 @@ export function inspectTensors(
 ): void {
   const tensors = orProblem(() => readTensors(context.fs, file));
   if (tensors instanceof FormatProblem) {
-    throw new InvalidModelError(file.path, `it is not whole ${name}: ${tensors.message}`);
+    throw new InvalidModelError(file.path, `it is not a valid ${name} file: ${tensors.message}`);
   }
   if (active === undefined || policy === "ignore") return;
   const before = orProblem(() => readTensors(context.fs, active));
-  // What was activated without being looked at says nothing about what may come.
+  // A release from before validation may be damaged; then there is nothing to compare with.
   if (before instanceof FormatProblem) return;
   reportDrift(context, file, compareTensors(before, tensors), { policy, setting });
 }
 
 /**
- * Tells how a file differs from the active release's.
+ * Logs the differences, or refuses the file for them.
  *
- * @param setting the key that decides, for the hint
- * @throws {InvalidModelError} under the policy `refuse`, if it does
+ * @param setting the setting that the hint names
+ * @throws {InvalidModelError} under the policy `refuse`
  */
 function reportDrift(
   context: Context,
@@ -91,10 +91,11 @@ function reportDrift(
   if (policy === "ignore" || differences.length === 0) return;
   const named = differences.slice(0, NAMED_MAX).join("; ");
   const more = differences.length > NAMED_MAX ? `; and ${differences.length - NAMED_MAX} more` : "";
-  const problem = `its tensors are not those of the active release: ${named}${more}`;
+  const problem = `its tensors differ from those of the active release: ${named}${more}`;
   if (policy === "refuse") {
     throw new InvalidModelError(file.path, problem, {
-      hint: `if that is meant, set activation.validate.${setting} to warn; the active release is untouched`,
+      hint:
+        `if that is intended, set activation.validate.${setting} to warn; the active release is untouched`,
     });
   }
   context.log.warn(`${file.path}: ${problem}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { compareSignature } from "../../../lib/validators/onnx/compare_signature.ts";
-import type { ExpectedSignature } from "../../../lib/validators/onnx/onnx_settings.ts";
+import type { ExpectedSignature } from "../../../lib/validators/onnx/compare_signature.ts";
 import type { OnnxShape, OnnxValue } from "../../../lib/validators/onnx/value_info.ts";
 import { OutputDrift } from "../../../lib/validators/onnx/output_drift.ts";
 
@@ -17,19 +17,19 @@ function compared(changed: Partial<typeof ACTIVE>, expect: readonly ExpectedSign
   return compareSignature("BTC/model.onnx", { ...ACTIVE, ...changed }, ACTIVE, expect);
 }
 
-Deno.test("a model with the active one's signature fits, and so does one without an active one", () => {
+Deno.test("a model fits with the active model's signature, and without an active model", () => {
   assert.equal(compared({}), undefined);
   assert.equal(compareSignature("a.onnx", ACTIVE, undefined, []), undefined);
 });
 
-Deno.test("sizes that are open or unknown go with any, and so does a missing shape", () => {
+Deno.test("open and unknown sizes match any size, and so does a missing shape", () => {
   assert.equal(compared({ inputs: [value("features", "float32", ["rows", "width"])] }), undefined);
   assert.equal(compared({ outputs: [value("label", "int64", [1]), ...ACTIVE.outputs.slice(1)] }), undefined);
   assert.equal(compared({ inputs: [value("features", "float32", [null, 12])] }), undefined);
   assert.equal(compared({ inputs: [value("features", "float32")] }), undefined);
 });
 
-Deno.test("an input that took any size and takes one only does not fit what consumers feed", () => {
+Deno.test("an input that was open and now has a fixed size does not fit", () => {
   const fixed = value("features", "float32", [1, 12]);
   assert.equal(
     compared({ inputs: [fixed] }),
@@ -60,7 +60,7 @@ const CHANGES: readonly (readonly [string, Partial<typeof ACTIVE>, string])[] = 
   [
     "another name",
     { inputs: [value("x", "float32", ["batch", 12])] },
-    `it has no input "features", which is the active model's; it has "x"`,
+    'it lacks the input "features" of the active model; its inputs are "x"',
   ],
   [
     "one more input",
@@ -70,7 +70,7 @@ const CHANGES: readonly (readonly [string, Partial<typeof ACTIVE>, string])[] = 
   [
     "one output less",
     { outputs: ACTIVE.outputs.slice(0, 1) },
-    `it has no output "probabilities", which is the active model's; it has "label"`,
+    'it lacks the output "probabilities" of the active model; its outputs are "label"',
   ],
   [
     "outputs in another order",
@@ -85,14 +85,14 @@ const CHANGES: readonly (readonly [string, Partial<typeof ACTIVE>, string])[] = 
 ];
 
 for (const [name, changed, problem] of CHANGES) {
-  Deno.test(`${name} does not fit, and is told`, () => assert.equal(compared(changed), problem));
+  Deno.test(`${name} does not fit, and the problem is named`, () => assert.equal(compared(changed), problem));
 }
 
-Deno.test("an output may be added behind the others", () => {
+Deno.test("a new output may follow the others", () => {
   assert.equal(compared({ outputs: [...ACTIVE.outputs, value("score", "float32")] }), undefined);
 });
 
-Deno.test("what is expected counts in place of the active model's, for inputs and outputs each", () => {
+Deno.test("expected inputs and expected outputs each replace those of the active model", () => {
   const inputs = [value("features", "float32", [null, 11])];
   const expected = [{ inputs: [{ name: "features", type: "float32", shape: [null, 11] }] }];
   assert.equal(compared({ inputs }, expected), undefined);
@@ -100,11 +100,14 @@ Deno.test("what is expected counts in place of the active model's, for inputs an
     compared({}, expected),
     `its input "features" is float32[batch,12], expected is float32[?,11]`,
   );
-  assert.match(compared({ inputs, outputs: [] }, expected) ?? "", /it has no output "label"/);
+  assert.match(
+    compared({ inputs, outputs: [] }, expected) ?? "",
+    /it lacks the output "label" of the active model/,
+  );
   assert.equal(compared({ outputs: [] }, [{ outputs: [] }]), undefined);
 });
 
-Deno.test("what is expected may leave types and shapes open, and is for the models that it names", () => {
+Deno.test("an expected signature may omit types and shapes, and applies to the models whose path matches", () => {
   const wide = { inputs: [value("features", "float64", [null, 99])] };
   const open = { inputs: [{ name: "features" }] };
   assert.equal(compared(wide, [open]), undefined);
@@ -127,7 +130,7 @@ function near(actual: number, expected: number): void {
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} is not ${expected}`);
 }
 
-Deno.test("drift is half the distance of two distributions, and their divergence, as means over all rows", () => {
+Deno.test("drift is the mean total variation and the mean divergence over all rows", () => {
   const found = verdict(2, [[0.5, 0.5, 1, 0], [0.5, 0.5, 0.5, 0.5]], [[0.9, 0.1], [0.6, 0.4]]);
   assert.ok(found.kind === "drift");
   near(found.drift.totalVariation, (0 + 0.5 + 0.3) / 3);
@@ -137,20 +140,20 @@ Deno.test("drift is half the distance of two distributions, and their divergence
   near(found.drift.klDivergence, (0 + Math.log(2) + floor + third) / 3);
 });
 
-Deno.test("a divergence stays finite where the new model gives no chance", () => {
+Deno.test("a divergence is finite even for a probability of 0", () => {
   const found = verdict(2, [[0.5, 0.5], [1, 0]]);
   assert.ok(found.kind === "drift");
   near(found.drift.klDivergence, 0.5 * Math.log(0.5) + 0.5 * Math.log(0.5 / 1e-10));
 });
 
-Deno.test("a single number between 0 and 1 is one of two outcomes", () => {
+Deno.test("a single number between 0 and 1 is the probability of one of two outcomes", () => {
   const found = verdict(1, [[0.9], [0.6]]);
   assert.ok(found.kind === "drift");
   near(found.drift.totalVariation, 0.3);
   near(found.drift.klDivergence, 0.9 * Math.log(0.9 / 0.6) + 0.1 * Math.log(0.1 / 0.4));
 });
 
-Deno.test("what is no distribution is not judged, unless the active model's is one", () => {
+Deno.test("an output that is not a distribution is judged only if the active model's is one", () => {
   assert.equal(verdict(2, [[3, -1], [2, 5]]).kind, "no distributions");
   assert.equal(verdict(1, [[0.5], [7]]).kind, "no distributions");
   assert.equal(verdict(0, [[], []]).kind, "no distributions");

@@ -6,7 +6,7 @@ import type { SpawnProcess } from "../../../lib/core/subprocess.ts";
 import { InvalidModelError } from "../../../lib/validators/invalid_model.ts";
 import type { ModelFile } from "../../../lib/validators/checker.ts";
 import { inspectOnnx } from "../../../lib/validators/onnx/inspect_onnx.ts";
-import type { OnnxSettings } from "../../../lib/validators/onnx/onnx_settings.ts";
+import type { OnnxSettings } from "../../../lib/validators/onnx/inspect_onnx.ts";
 import { modelFiles } from "../../helpers/model_files.ts";
 import {
   BOOL,
@@ -84,7 +84,7 @@ const noProcess: SpawnProcess = () => assert.fail("a model was loaded");
 const WEIGHTS = [[1, 2, 3], [0, 1, -1]];
 const GOOD = classifier(WEIGHTS);
 
-Deno.test("a model that loads and computes is accepted, alone and beside an active one that it is near to", async () => {
+Deno.test("a model that loads and computes is accepted, alone and with outputs near the active model's", async () => {
   assert.deepEqual(await inspect(GOOD), ["debug m.onnx loads in ONNX Runtime; 8 sanity vectors computed"]);
   const near = classifier([[1.1, 2, 3], [0, 1, -1]]);
   assert.deepEqual(await inspect(near, GOOD), [
@@ -92,12 +92,12 @@ Deno.test("a model that loads and computes is accepted, alone and beside an acti
   ]);
 });
 
-Deno.test("a model that is the active one byte for byte is not loaded again", async () => {
+Deno.test("a model that is identical to the active one is not loaded", async () => {
   const lines = await inspect(GOOD, GOOD, {}, { spawn: noProcess });
-  assert.deepEqual(lines, ["debug m.onnx is the active one, byte for byte: not loaded again"]);
+  assert.deepEqual(lines, ["debug m.onnx is identical to the active model: not loaded again"]);
 });
 
-Deno.test("a model that consumers could not feed is refused before it is loaded, unless that is expected", async () => {
+Deno.test("a model that consumers cannot feed is refused before it is loaded, unless its signature is expected", async () => {
   const wider = classifier([...WEIGHTS, [1, 1, 1]]);
   await refused(
     inspect(wider, GOOD, {}, { spawn: noProcess }),
@@ -109,20 +109,20 @@ Deno.test("a model that consumers could not feed is refused before it is loaded,
   await refused(inspect(GOOD, GOOD, { expect }, { spawn: noProcess }), /expected is float32\[\?,3\]$/);
 });
 
-Deno.test("a model that ONNX Runtime does not load is refused with the runtime's reason", async () => {
+Deno.test("a model that ONNX Runtime cannot load is refused with the runtime's reason", async () => {
   const unknown = model(
     node("Clairvoyance", ["x"], ["y"]),
     input("x", FLOAT, [1]),
     output("y", FLOAT, [1]),
   );
-  await refused(inspect(unknown), /ONNX Runtime does not load it: No Op registered for Clairvoyance/);
+  await refused(inspect(unknown), /ONNX Runtime cannot load it: No Op registered for Clairvoyance/);
   const wrong = model(
     initializer("w", FLOAT, [2, 3], floats(1, 2, 3, 4, 5, 6)),
     node("MatMul", ["x", "w"], ["y"]),
     input("x", FLOAT, [1, 5]),
     output("y", FLOAT, [1, 3]),
   );
-  await assert.rejects(inspect(wrong), { hint: /publish a release that passes/ });
+  await assert.rejects(inspect(wrong), { hint: /publish a corrected release/ });
 });
 
 const DOMAIN = 7;
@@ -173,7 +173,7 @@ const FOREIGN: Readonly<Record<string, readonly [Bytes, reason: RegExp]>> = {
 };
 
 for (const [what, [foreign, reason]] of Object.entries(FOREIGN)) {
-  Deno.test(`a model with ${what} is refused, and passes by its structure where that is set`, async () => {
+  Deno.test(`a model with ${what} is refused, and passes if structure_only lists it`, async () => {
     await assert.rejects(inspect(foreign), {
       name: "InvalidModelError",
       message: reason,
@@ -186,7 +186,7 @@ for (const [what, [foreign, reason]] of Object.entries(FOREIGN)) {
   });
 }
 
-Deno.test("a model that is checked by its structure only is still a whole one, with the signature of the active", async () => {
+Deno.test("a model in structure_only still has to be complete and to have the active model's signature", async () => {
   const only = { structure_only: ["*.onnx"] };
   await refused(inspect(GOOD.subarray(0, -5), undefined, only, { spawn: noProcess }), /m\.onnx: /);
   const wider = classifier([...WEIGHTS, [1, 1, 1]]);
@@ -216,11 +216,11 @@ Deno.test("a model whose outputs are not finite is refused", async () => {
   await refused(inspect(infinite, GOOD_VALUE), /its output "y" is -?Infinity for sanity vector 1/);
 });
 
-Deno.test("a first release whose outputs are not finite for made-up inputs is warned about once an output", async () => {
+Deno.test("without an active model, NaN for random inputs is a warning, once for each output", async () => {
   const log = model(node("Log", ["x"], ["y"]), input("x", FLOAT, [1]), output("y", FLOAT, [1]));
   const lines = await inspect(log);
   assert.deepEqual(lines.map((line) => line.replace(/vector \d/, "vector N")), [
-    'warn m.onnx: its output "y" is NaN for sanity vector N, expected a finite number; a made-up input may not suit the model',
+    'warn m.onnx: its output "y" is NaN for sanity vector N, expected a finite number; a random input may not suit the model',
     "debug m.onnx loads in ONNX Runtime; 8 sanity vectors computed",
   ]);
   using dir = tempDir();
@@ -234,14 +234,14 @@ Deno.test("a first release whose outputs are not finite for made-up inputs is wa
   await refused(inspect(log, new Uint8Array([1])), /its output "y" is NaN/);
 });
 
-Deno.test("without an active model few vectors are made up, and fewer where fewer are wanted", async () => {
+Deno.test("without an active model at most 8 vectors are computed, or fewer if configured", async () => {
   for (const [wanted, made] of [[200, 8], [3, 3]] as const) {
     const lines = await inspect(GOOD, undefined, { sanity_vectors: wanted });
     assert.match(lines.join("\n"), new RegExp(` ${made} sanity vectors computed$`));
   }
 });
 
-Deno.test("a vector for which the active model has no number either says nothing", async () => {
+Deno.test("a vector for which the active model gives NaN, too, is ignored", async () => {
   const log = (base: number) =>
     model(
       initializer("scale", FLOAT, [1], floats(base)),
@@ -254,7 +254,7 @@ Deno.test("a vector for which the active model has no number either says nothing
   assert.match((await inspect(log(2), log(1))).join("\n"), /20 sanity vectors computed/);
 });
 
-Deno.test("a model that says something else than the active one is refused, up to the limits", async () => {
+Deno.test("a model whose outputs drift from the active model's beyond the limits is refused", async () => {
   const far = classifier([[-9, 2, 3], [0, 9, -1]]);
   await refused(
     inspect(far, GOOD),
@@ -268,7 +268,7 @@ Deno.test("a model that says something else than the active one is refused, up t
   await inspect(far, GOOD, { sanity_vectors: 0 });
 });
 
-Deno.test("a classifier that lost its softmax is refused; where there never was one, drift is not judged", async () => {
+Deno.test("a classifier that lost its softmax is refused; drift of other outputs is not judged", async () => {
   const linear = (...weights: number[]) =>
     model(
       node("MatMul", ["features", "w"], ["probabilities"]),
@@ -276,12 +276,15 @@ Deno.test("a classifier that lost its softmax is refused; where there never was 
       input("features", FLOAT, ["batch", 2]),
       output("probabilities", FLOAT, ["batch", 3]),
     );
-  await refused(inspect(linear(1, 2, 3, 4, 5, 6), GOOD), /"probabilities" is no distribution: a row sums to/);
+  await refused(
+    inspect(linear(1, 2, 3, 4, 5, 6), GOOD),
+    /"probabilities" is not a distribution: a row sums to/,
+  );
   const lines = await inspect(linear(1, 2, 3, 4, 5, 6), linear(6, 5, 4, 3, 2, 1));
-  assert.match(lines.join("\n"), /info m\.onnx: its output "probabilities" is no distribution/);
+  assert.match(lines.join("\n"), /info m\.onnx: drift of its output "probabilities" is not judged/);
 });
 
-Deno.test("a model that never ends is ended by the time limit", async () => {
+Deno.test("a model that computes forever is killed after the time limit", async () => {
   const startedMs = performance.now();
   await refused(
     inspect(endless(), undefined, { timeout_seconds: 3 }),
@@ -290,7 +293,7 @@ Deno.test("a model that never ends is ended by the time limit", async () => {
   assert.ok(performance.now() - startedMs < 10_000);
 });
 
-Deno.test("a run that is interrupted does not wait for a model", async () => {
+Deno.test("an interrupted run does not wait for a model", async () => {
   const stop = new AbortController();
   const spawn: SpawnProcess = (request) => {
     const process = isolatedSpawn(request);
@@ -300,7 +303,7 @@ Deno.test("a run that is interrupted does not wait for a model", async () => {
   await assert.rejects(inspect(endless(), undefined, {}, { spawn, signal: stop.signal }), InterruptedError);
 });
 
-Deno.test("a model that takes all memory meets its limit", async () => {
+Deno.test("a model that allocates all memory fails at the limit", async () => {
   const greedy = model(
     initializer("count", INT64, [1], int64s(800_000_000n)),
     node("ConstantOfShape", ["count"], ["zeros"]),
@@ -308,7 +311,7 @@ Deno.test("a model that takes all memory meets its limit", async () => {
     input("x", FLOAT, [1]),
     output("y", FLOAT, [null]),
   );
-  await refused(inspect(greedy), /ONNX Runtime does not (load|compute) .*bad_alloc/);
+  await refused(inspect(greedy), /ONNX Runtime cannot (load|compute) .*bad_alloc/);
 });
 
 function outside(...weights: number[]): Release {
@@ -324,14 +327,14 @@ function outside(...weights: number[]): Release {
   };
 }
 
-Deno.test("tensors in another file are loaded, and a change of them alone is a change of the model", async () => {
+Deno.test("external tensors are loaded, and a change of them is a change of the model", async () => {
   assert.match((await inspect(outside(1, 2))).join("\n"), /8 sanity vectors computed/);
   await refused(inspect(outside(NaN, 2), outside(1, 2)), /its output "y" is NaN/);
   await refused(inspect(outside(90, -90), outside(1, 2)), /its output "y" is too far/);
   await inspect(outside(1, 2), outside(1, 2), {}, { spawn: noProcess });
 });
 
-Deno.test("inputs of every type that numbers can be made of are fed", async () => {
+Deno.test("inputs of every numeric type are fed", async () => {
   const sum = model(
     node("Cast", ["half"], ["a"], cast(FLOAT)),
     node("Cast", ["id"], ["b"], cast(FLOAT)),
@@ -363,14 +366,17 @@ Deno.test("a half-precision output that is not finite is refused", async () => {
   await refused(inspect(half(0), half(1)), /its output "h" is -?Infinity/);
 });
 
-Deno.test("texts are fed only where they are given", async () => {
+Deno.test("inputs of strings are fed only from the user's own vectors", async () => {
   const texts = model(
     node("Identity", ["word"], ["y"]),
     input("word", STRING, [1]),
     output("y", STRING, [1]),
   );
   const lines = await inspect(texts);
-  assert.match(lines.join("\n"), /warn m\.onnx: no vectors can be made for its input "word", string\[1\]/);
+  assert.match(
+    lines.join("\n"),
+    /warn m\.onnx: no vectors were computed, because its input "word" is string\[1\]/,
+  );
   using dir = tempDir();
   Deno.writeTextFileSync(`${dir.path}/v.json`, JSON.stringify([{ word: ["up"] }, ["down"]]));
   assert.match(
@@ -379,7 +385,7 @@ Deno.test("texts are fed only where they are given", async () => {
   );
 });
 
-Deno.test("the maps that classifiers of scikit-learn return are left out", async () => {
+Deno.test("the maps that scikit-learn's classifiers return are ignored", async () => {
   const labels = message(
     5,
     text(1, "classlabels_int64s"),
@@ -401,7 +407,7 @@ Deno.test("the maps that classifiers of scikit-learn return are left out", async
   assert.deepEqual(await inspect(zipped), ["debug m.onnx loads in ONNX Runtime; 8 sanity vectors computed"]);
 });
 
-Deno.test("made-up vectors that a model cannot take are no fault of the model, given ones are", async () => {
+Deno.test("random vectors that do not suit a model are ignored, the user's own refuse it", async () => {
   const gather = model(
     initializer("table", FLOAT, [1], floats(1)),
     node("Gather", ["table", "index"], ["y"]),
@@ -409,17 +415,20 @@ Deno.test("made-up vectors that a model cannot take are no fault of the model, g
     output("y", FLOAT, ["count"]),
   );
   const lines = await inspect(gather);
-  assert.match(lines.join("\n"), /warn m\.onnx: made-up vectors do not fit it, no vectors were computed: /);
+  assert.match(
+    lines.join("\n"),
+    /warn m\.onnx: no vectors were computed, because it does not take random ones: /,
+  );
   using dir = tempDir();
   const path = `${dir.path}/v.json`;
   Deno.writeTextFileSync(path, "[[0], [5]]");
   await refused(
     inspect(gather, undefined, { sanity_vectors: path }),
-    /ONNX Runtime does not compute sanity vector 2: /,
+    /ONNX Runtime cannot compute sanity vector 2: /,
   );
 });
 
-Deno.test("vectors are given as objects, as arrays, and flat", async () => {
+Deno.test("the user's vectors may be objects, arrays, or flat arrays", async () => {
   using dir = tempDir();
   const path = `${dir.path}/v.json`;
   Deno.writeTextFileSync(path, JSON.stringify([{ features: [[1, 2], [3, 4]] }, [[1, 2]], [1, 2]]));
@@ -436,35 +445,41 @@ Deno.test("vectors are given as objects, as arrays, and flat", async () => {
   }
 });
 
-Deno.test("a file of vectors that cannot be read is the configuration's fault", async () => {
+Deno.test("an unreadable file of vectors is a configuration error", async () => {
   using dir = tempDir();
   const path = `${dir.path}/v.json`;
   const inspection = () => inspect(GOOD, undefined, { sanity_vectors: path }, { spawn: noProcess });
-  await assert.rejects(inspection(), { name: UsageError.name, message: /there is no such file/ });
+  await assert.rejects(inspection(), { name: UsageError.name, message: /the file does not exist/ });
   Deno.writeTextFileSync(path, "{");
-  await assert.rejects(inspection(), { name: UsageError.name, message: /it is no JSON/ });
+  await assert.rejects(inspection(), { name: UsageError.name, message: /it is not JSON/ });
   Deno.writeTextFileSync(path, "[]");
-  await assert.rejects(inspection(), { name: UsageError.name, message: /it holds no list of vectors/ });
+  await assert.rejects(inspection(), {
+    name: UsageError.name,
+    message: /it does not hold a list of vectors/,
+  });
 });
 
-Deno.test("a large model is judged by the vectors that fit the time", async () => {
+Deno.test("a slow model is judged by the vectors that fit the time limit", async () => {
   const near = classifier([[1.1, 2, 3], [0, 1, -1]]);
   const lines = await inspect(near, GOOD, { sanity_vectors: 5_000_000, timeout_seconds: 4 });
   assert.match(lines.join("\n"), /warn m\.onnx: \d+ of 5000000 vectors were computed in time/);
 });
 
-Deno.test("a model that is too large to be loaded is checked by its structure, and that is said", async () => {
+Deno.test("a model too large to load is checked by its structure, with a warning", async () => {
   using dir = tempDir();
   const { file, files } = written(dir.path, outside(1, 2));
   const large = files.map((each): ModelFile => each === file ? each : { ...each, size: 600 * 1024 * 1024 });
   const context = testContext({ spawn: noProcess });
   await inspectOnnx(context, file, { folder: { files: large }, active: undefined, settings: SETTINGS });
-  assert.match(context.log.lines.join("\n"), /warn m\.onnx is \d+ bytes, .*: only its structure was checked/);
+  assert.match(
+    context.log.lines.join("\n"),
+    /warn m\.onnx: only its structure was checked, .* bytes are not loaded; it is \d+ bytes/,
+  );
 });
 
-Deno.test("an active model that is none is not compared with", async () => {
+Deno.test("an active file that is not a model is not compared", async () => {
   const lines = await inspect(GOOD, { "m.onnx": "old" });
-  assert.match(lines.join("\n"), /warn m\.onnx of the active release is not compared with: /);
+  assert.match(lines.join("\n"), /warn cannot compare with m\.onnx of the active release: /);
   const unknown = model(
     node("Clairvoyance", ["features"], ["probabilities"]),
     input("features", FLOAT, ["batch", 2]),
@@ -472,11 +487,11 @@ Deno.test("an active model that is none is not compared with", async () => {
   );
   assert.match(
     (await inspect(GOOD, unknown)).join("\n"),
-    /the active model does not load and is not compared/,
+    /cannot compare with the active model, which does not load/,
   );
 });
 
-Deno.test("a runtime that does not start is no model's fault, one that breaks down over a model is", async () => {
+Deno.test("a runtime that does not start is an error of the machine; one that crashes on a model refuses it", async () => {
   const instead = (code: string): SpawnProcess => (request) =>
     isolatedSpawn({ ...request, command: Deno.execPath(), args: ["eval", code] });
   await assert.rejects(inspect(GOOD, undefined, {}, { spawn: instead("Deno.exit(3)") }), {
@@ -486,18 +501,18 @@ Deno.test("a runtime that does not start is no model's fault, one that breaks do
   const breaks = instead("console.log('started'); console.error('out of memory'); Deno.exit(134)");
   await refused(
     inspect(GOOD, undefined, {}, { spawn: breaks }),
-    /ONNX Runtime broke down over it: out of memory$/,
+    /ONNX Runtime crashed while trying it: out of memory$/,
   );
   const chatters = instead(
     "console.log('started'); for (let i = 0; i < 20; i++) console.log('x'.repeat(1e6))",
   );
   await refused(
     inspect(GOOD, undefined, {}, { spawn: chatters }),
-    /ONNX Runtime broke down over it: it printed more than 16777216 characters$/,
+    /ONNX Runtime crashed while trying it: it printed more than 16777216 characters$/,
   );
 });
 
-Deno.test("a model with flipped bits is accepted or refused, whatever ONNX Runtime makes of it", async () => {
+Deno.test("a model with flipped bits is accepted or refused, whatever ONNX Runtime does with it", async () => {
   const place = fc.nat(GOOD.length - 1);
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(place, fc.nat(7)), { minLength: 1, maxLength: 3 }), async (flips) => {

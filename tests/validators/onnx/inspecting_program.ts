@@ -10,7 +10,7 @@ for (const location of Deno.args) {
     sanity_vectors: 20,
     max_total_variation: 0.2,
     max_kl_divergence: 0.25,
-    timeout_seconds: 5,
+    timeout_seconds: 12,
     structure_only: [],
     expect: [],
   };

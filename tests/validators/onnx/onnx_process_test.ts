@@ -18,7 +18,7 @@ function modelsIn(dir: string): string[] {
   return ["good.onnx", "broken.onnx", "endless.onnx"].map((name) => join(dir, name));
 }
 
-Deno.test("models are tried with the permissions to read and to run, and no others", () => {
+Deno.test("models are tried with permissions to read and to run only", () => {
   using dir = tempDir();
   const { stdout } = new Deno.Command(Deno.execPath(), {
     args: [
@@ -35,6 +35,6 @@ Deno.test("models are tried with the permissions to read and to run, and no othe
   }).outputSync();
   assert.match(
     new TextDecoder().decode(stdout),
-    /8 sanity vectors computed\nwarn .*its output "probabilities" is NaN.*\n.*computed\n.*did not load and compute it within 5 s\n$/,
+    /8 sanity vectors computed\nwarn .*its output "probabilities" is NaN.*\n.*computed\n.*did not load and compute it within 12 s\n$/,
   );
 });

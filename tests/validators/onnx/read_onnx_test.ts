@@ -48,7 +48,7 @@ function refuses(content: Bytes, problem: RegExp): void {
 
 const Y = output("y", FLOAT, [1]);
 
-Deno.test("readOnnx() tells versions, inputs without initializers, and outputs", () => {
+Deno.test("readOnnx() returns versions, inputs without initializers, and outputs", () => {
   const found = read(
     model(
       initializer("w", FLOAT, [2], floats(1, 2)),
@@ -70,14 +70,14 @@ Deno.test("readOnnx() tells versions, inputs without initializers, and outputs",
   assert.equal(found.external.size, 0);
 });
 
-Deno.test("readOnnx() names what is no tensor: a classifier's sequence of maps", () => {
+Deno.test("readOnnx() describes values that are not tensors: a classifier's sequence of maps", () => {
   const map = message(5, number(1, INT64), message(2, message(1, number(1, FLOAT))));
   const sequence = message(4, message(1, map));
   const { outputs } = read(model(message(12, text(1, "scores"), message(2, sequence))));
   assert.deepEqual(outputs, [{ name: "scores", type: "sequence(map(int64, float32))", shape: undefined }]);
 });
 
-Deno.test("readOnnx() does not read what it skips: a tensor of a gigabyte costs nothing", () => {
+Deno.test("readOnnx() does not read skipped tensors: one of a gigabyte costs nothing", () => {
   using dir = tempDir();
   const path = `${dir.path}/large.onnx`;
   const gigabyte = 2 ** 30;
@@ -121,7 +121,7 @@ const BROKEN: readonly (readonly [string, Bytes, RegExp])[] = [
   ["a model without operators", joined(number(1, 8), message(7, Y)), /has no operator set/],
   ["a graph without an output", model(input("x", FLOAT, [1])), /its graph has no output/],
   ["two graphs", joined(model(Y), message(7, Y)), /a second graph/],
-  ["two outputs of one name", model(Y, Y), /in an output, the name of another/],
+  ["two outputs of one name", model(Y, Y), /in an output, a duplicate name/],
   [
     "a length beyond the file",
     joined(number(1, 8), varint(7 << 3 | 2), varint(5000)),
@@ -186,7 +186,7 @@ const NEVER_A_CRASH = (content: Bytes) => {
   assert.ok(performance.now() - started < 5_000);
 };
 
-Deno.test("readOnnx() neither crashes nor hangs, whichever bits are flipped, cut or put in", () => {
+Deno.test("readOnnx() neither crashes nor hangs on flipped, removed or inserted bits", () => {
   const whole = model(
     node(
       "If",
@@ -237,24 +237,24 @@ function node2(...attributes: readonly Bytes[]): Bytes {
 }
 
 for (const [place, build] of Object.entries(PLACES)) {
-  Deno.test(`readOnnx() finds a reference to another file in ${place}`, () => {
+  Deno.test(`readOnnx() finds a reference to an external file in ${place}`, () => {
     const keys = { location: "weights.bin", offset: "4096", length: "64" };
     const { external } = read(build((id) => externalTensor(id, "w", [16], keys)));
     assert.deepEqual([...external], [["weights.bin", 4160]]);
   });
 }
 
-Deno.test("readOnnx() refuses external data that is told in two ways or in none", () => {
+Deno.test("readOnnx() refuses external data with a duplicate or missing location", () => {
   const tensor = (...parts: Bytes[]) => model(message(5, ...parts, number(14, 1)), Y);
   const key = (name: string, value: string) => message(13, text(1, name), text(2, value));
   refuses(tensor(key("offset", "1")), /no location/);
-  refuses(tensor(key("location", "a"), key("location", "b")), /a key that is there twice/);
+  refuses(tensor(key("location", "a"), key("location", "b")), /a duplicate key/);
   for (const offset of ["-1", "0x10", "1e3", "9".repeat(16), " 1", ""]) {
     refuses(tensor(key("location", "a"), key("offset", offset)), /the offset ".*", expected digits/);
   }
 });
 
-Deno.test("readOnnx() sees an external tensor whose flag is written in a longer way", () => {
+Deno.test("readOnnx() finds an external tensor whose flag has a longer encoding", () => {
   const keys = message(13, text(1, "location"), text(2, "/etc/passwd"));
   for (const flag of [1n, 0x1_0000_0001n, 0xffff_ffff_0000_0001n]) {
     const { external } = read(model(message(5, keys, number(14, flag)), Y));
@@ -276,7 +276,7 @@ const ESCAPES: readonly (readonly [string, RegExp])[] = [
 ];
 
 for (const [location, problem] of ESCAPES) {
-  Deno.test(`external data may not be ${JSON.stringify(location)}`, () => {
+  Deno.test(`external data cannot have the path ${JSON.stringify(location)}`, () => {
     using dir = tempDir();
     const files = modelFiles(dir.path, {
       "BTC/model.onnx": model(externalTensor(5, "w", [1], { location }), Y),
@@ -291,7 +291,7 @@ for (const [location, problem] of ESCAPES) {
   });
 }
 
-Deno.test("external data lies beside the model, is no link, and is as large as the model says", () => {
+Deno.test("external data has to be a regular file beside the model, as large as the model says", () => {
   using dir = tempDir();
   const keys = { location: "./parts/weights.bin", offset: "2", length: "6" };
   const files = modelFiles(dir.path, {
@@ -310,5 +310,5 @@ Deno.test("external data lies beside the model, is no link, and is as large as t
   });
   Deno.removeSync(weights.location);
   Deno.symlinkSync("/etc/hosts", weights.location);
-  assert.throws(found, { message: /is no regular file/ });
+  assert.throws(found, { message: /is not a regular file/ });
 });

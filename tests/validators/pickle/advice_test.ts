@@ -72,7 +72,7 @@ const NAMED = [
   "__main__.Scaler",
 ];
 
-Deno.test("a refusal names every missing import, and the model passes with its line pasted", async () => {
+Deno.test("a refusal names every forbidden import, and the model passes once its line is in the configuration", async () => {
   const contents: Readonly<Record<string, Uint8Array>> = {
     "m.pkl": rawPickle(PROTO_4, OWN),
     "m.joblib": OWN,
@@ -92,13 +92,13 @@ Deno.test("a refusal names every missing import, and the model passes with its l
   }
 });
 
-Deno.test("a refusal names what comes behind an array, and in later pickles of the file", async () => {
+Deno.test("a refusal also names imports behind an array and in later pickles of the file", async () => {
   const pickle = (name: string) => rawPickle(PROTO_4, stackGlobal("bot.models", name), ".");
   const { imports } = await refusal(rawPickle(pickle("A"), pickle("B"), pickle("A"), pickle("C")), "m.pkl");
   assert.deepEqual(imports, ["bot.models.A", "bot.models.B", "bot.models.C"]);
 });
 
-Deno.test("a file that breaks behind its imports is refused for them", async () => {
+Deno.test("a file that breaks after its imports is refused for the imports", async () => {
   for (const name of ["m.pkl", "weights.bin"]) {
     const { message, imports } = await refusal(
       rawPickle(PROTO_4, stackGlobal("bot.models", "A"), called("bot.models", "B"), 0xff),
@@ -109,7 +109,7 @@ Deno.test("a file that breaks behind its imports is refused for them", async () 
   }
 });
 
-Deno.test("more imports than a message holds are counted", async () => {
+Deno.test("imports that do not fit a message are counted", async () => {
   const many = Array.from({ length: 300 }, (_, at) => stackGlobal("bot.models", `Layer${at}`));
   const { message, hint, imports } = await refusal(rawPickle(PROTO_4, "(", ...many, "t."), "m.pkl");
   assert.equal(imports.length, 300);
@@ -139,7 +139,7 @@ const DANGEROUS = [
   "subprocess.Popen",
 ];
 
-Deno.test("what would let a file run any code is not advised, and the refusal says so", async () => {
+Deno.test("imports that would let a file run any code are not advised, and the refusal warns of them", async () => {
   for (const name of DANGEROUS) {
     const advice = adviseImports([name, "bot.models.Net"]);
     assert.ok(advice.startsWith(`do not allow ${name}: with it, a file can run any code`), advice);
@@ -148,7 +148,7 @@ Deno.test("what would let a file run any code is not advised, and the refusal sa
     const { hint } = await refusal(rawPickle(PROTO_4, called(module, attribute), "."), "m.pkl");
     assert.match(
       hint ?? "",
-      /^do not allow .*: with it, a file can run any code or read any file; store the/,
+      /^do not allow .*: with it, a file can run any code or read any file; save the/,
     );
     assert.doesNotMatch(hint ?? "", /allow: \[/);
   }
@@ -157,29 +157,29 @@ Deno.test("what would let a file run any code is not advised, and the refusal sa
   }
 });
 
-Deno.test("an object that the file has made is not advised", async () => {
+Deno.test("an object that the file created is not advised", async () => {
   const { message, hint } = await refusal(rawPickle(PROTO_4, "cbuiltins\nset\n)R)R."), "m.pkl");
   assert.match(message, /its pickle calls data|its pickle calls an object/);
   assert.doesNotMatch(hint ?? "", /an object|allow:/);
 });
 
-Deno.test("a name with dots is allowed where it is named exactly, and by no wildcard", async () => {
+Deno.test("a dotted name is allowed only by an exact pattern", async () => {
   const content = rawPickle(PROTO_4, stackGlobal("bot.models", "os.system"), ")R.");
   await refusal(content, "m.pkl", ["bot.*", "bot.models.*"]);
   assert.equal(await inspectBytes(content, "m.pkl", ["bot.models.os.system"]), true);
 });
 
-Deno.test("names that no configuration takes are not advised", async () => {
+Deno.test("names that the configuration cannot hold are not advised", async () => {
   for (const [module, name] of [["my-bot", "Net"], ["mödul", "Größe"]] as const) {
     const { hint } = await refusal(rawPickle(PROTO_4, global(module, name), "."), "m.pkl");
     assert.equal(
       hint,
-      `rename what the configuration cannot name, and store the model again: ${module}.${name}`,
+      `rename these, which the configuration cannot name, and save the model again: ${module}.${name}`,
     );
   }
 });
 
-Deno.test("a refusal for calls and objects of known classes names all of them, and passes when pasted", async () => {
+Deno.test("a refusal for calls and objects of known classes names all of them, and the model passes once they are allowed", async () => {
   const content = rawPickle(
     PROTO_4,
     "(",
@@ -204,7 +204,7 @@ Deno.test("a refusal for calls and objects of known classes names all of them, a
   assert.equal(await inspectBytes(content, "m.pkl", allow), true);
 });
 
-Deno.test("results of scipy's tests are not called dangerous", () => {
+Deno.test("result classes of scipy's tests are not called dangerous", () => {
   assert.match(adviseImports(["scipy.stats._stats_mstats_common.LinregressResult"]), /allow: \[scipy/);
   assert.match(adviseImports(["scipy.stats._distn_infrastructure.rv_generic"]), /do not allow/);
 });

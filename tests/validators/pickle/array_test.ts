@@ -102,16 +102,16 @@ const STRANGE_WRAPPERS: Readonly<Record<string, readonly [WrapperParts, RegExp]>
     { subclass: stackGlobal("sklearn.base", "BaseEstimator") },
     /of a class that/,
   ],
-  "an order that is not one": [{ order: text("X") }, /of an order that cannot be told/],
-  "a negative shape": [{ shape: rawPickle(int32(-1), 0x85) }, /whose shape cannot be told/],
-  "elements without a size": [
+  "an order that is not one": [{ order: text("X") }, /of an unexpected order/],
+  "a negative shape": [{ shape: rawPickle(int32(-1), 0x85) }, /of an unexpected shape/],
+  "empty elements": [
     { dtype: madeDtype("V0", { order: "|", bytes: 0, alignment: 1 }) },
-    /without a size/,
+    /of empty elements/,
   ],
 };
 
 for (const [what, [parts, expected]] of Object.entries(STRANGE_WRAPPERS)) {
-  Deno.test(`joblib's place-holder of an array is refused with ${what}`, async () => {
+  Deno.test(`joblib's placeholder of an array with ${what} is refused`, async () => {
     await refuses(rawPickle(PROTO_4, wrapper(parts), HIDDEN), expected);
   });
 }
@@ -180,13 +180,13 @@ function fieldsOf(name: string, offset: Uint8Array): Uint8Array {
 }
 
 for (const [what, [type, parts]] of Object.entries(STRANGE_DTYPES)) {
-  Deno.test(`a numpy.dtype is refused with ${what}`, async () => {
+  Deno.test(`a numpy.dtype with ${what} is refused`, async () => {
     await refuses(rawPickle(PROTO_4, madeDtype(type, parts), "."), /numpy\.dtype/);
     await refuses(rawPickle(PROTO_4, wrapper({ dtype: madeDtype(type, parts) }), HIDDEN), /numpy\.dtype/);
   });
 }
 
-Deno.test("a numpy.dtype that something uses does not get another state", async () => {
+Deno.test("a numpy.dtype in use cannot get another state", async () => {
   const state = rawPickle("(K", 3, text("|"), "NNNK", 8, "K", 1, "K", 0, "tb");
   const made = rawPickle(stackGlobal("numpy", "dtype"), text("V8"), 0x89, 0x88, 0x87, "R");
   await inspect(rawPickle(PROTO_4, made, state, "."));
@@ -198,7 +198,7 @@ Deno.test("a numpy.dtype that something uses does not get another state", async 
   await refuses(rawPickle(PROTO_4, made, state, state, "."), /sets the state of a numpy\.dtype twice/);
 });
 
-Deno.test("a numpy.dtype or joblib's place-holder is made in the one way that its library writes", async () => {
+Deno.test("a numpy.dtype and joblib's placeholder are created only as their libraries write them", async () => {
   await refuses(
     rawPickle(PROTO_4, stackGlobal("numpy", "dtype"), text("f8"), 0x85, 0x81, "."),
     /makes an object of/,
@@ -212,7 +212,7 @@ Deno.test("arrays as joblib writes them pass", async () => {
   await inspect(rawPickle(PROTO_4, arrayWrapper(4), new Uint8Array(32), "."));
 });
 
-Deno.test("an array of objects, which joblib writes as a pickle in the pickle, passes", async () => {
+Deno.test("an array of objects passes, which joblib writes as a pickle in the pickle", async () => {
   const objects: WrapperParts = {
     dtype: madeDtype("O8", { order: "|", flags: 63 }),
     more: rawPickle(text("allow_mmap"), 0x89),
@@ -224,7 +224,7 @@ Deno.test("an array of objects, which joblib writes as a pickle in the pickle, p
   await refuses(rawPickle(PROTO_4, "(", wrapper(objects), hostile, "t."), /imports os\.system/);
 });
 
-Deno.test("what stands behind an array's own pickle is walked as another reader begins there", async () => {
+Deno.test("the bytes behind an array's own pickle are walked as another reader would begin there", async () => {
   const objects: WrapperParts = {
     dtype: madeDtype("O8", { order: "|", flags: 63 }),
     more: rawPickle(text("allow_mmap"), 0x89),
@@ -242,13 +242,13 @@ Deno.test("what stands behind an array's own pickle is walked as another reader 
   await refuses(pickle("os", "system"), /imports os\.system/);
 });
 
-Deno.test("an import whose name is not text ends the walk, as it ends Python's", async () => {
+Deno.test("an import whose name is not text ends the walk, because it stops Python", async () => {
   const opcodes = rawPickle("]", text("system"), 0x93, text("id"), 0x85, "R.");
   await inspect(opcodes, "weights.bin");
   await assert.rejects(() => inspect(rawPickle(PROTO_4, opcodes)), InvalidModelError);
 });
 
-Deno.test("a time's unit passes with and without an empty dictionary before it", async () => {
+Deno.test("the unit of a time passes with and without an empty dictionary before it", async () => {
   for (const extra of ["N", "}"]) {
     const metadata = rawPickle(extra, "(C", 2, "nsK", 1, "K", 1, "K", 1, "t", 0x86);
     const state = rawPickle("(K", 4, text("<"), "NNN", int32(-1), int32(-1), "K", 0, metadata, "tb.");

@@ -59,15 +59,15 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   ],
   "a special name that is written with escapes": [
     rawPickle(ESTIMATOR, state("V__array_interf\\u0061ce__\n", "}")),
-    /letters behind escapes/,
+    /letters are hidden by escapes/,
   ],
   "a special name that Python 2 would have written with escapes": [
     rawPickle(ESTIMATOR, state("S'__array_interf\\x61ce__'\n", "}")),
-    /letters behind escapes/,
+    /letters are hidden by escapes/,
   ],
   "a special name in octal": [
     rawPickle(ESTIMATOR, state("S'\\137_class__'\n", "}")),
-    /letters behind escapes/,
+    /letters are hidden by escapes/,
   ],
   "an address among the items of a Bunch, which are its attributes": [
     rawPickle(make("sklearn.utils", "Bunch"), text("__array_interface__"), "}s"),
@@ -81,7 +81,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
       BUILTIN("dict"),
       rawPickle("}", text("__array_interface__"), "}s"),
     ),
-    /with contents that cannot be told/,
+    /with unexpected contents/,
   ],
   "a tuple of a range": [
     call(
@@ -91,31 +91,31 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
       BUILTIN("tuple"),
       RANGE,
     ),
-    /with contents that cannot be told/,
+    /with unexpected contents/,
   ],
   "a dictionary of an object with methods": [
     call("copyreg", "_reconstructor", stackGlobal("sklearn.utils", "Bunch"), BUILTIN("dict"), ESTIMATOR),
-    /with contents that cannot be told/,
+    /with unexpected contents/,
   ],
   "an object of no base of Python's": [
     call("copyreg", "_reconstructor", stackGlobal("sklearn.utils", "Bunch"), BUILTIN("bytearray"), RANGE),
-    /with contents that cannot be told/,
+    /with unexpected contents/,
   ],
   "a kernel that numpy's random numbers call": [
     call("numpy.random._pickle", "__randomstate_ctor", text("MT19937"), KERNEL),
-    /with arguments that cannot be told/,
+    /with unexpected arguments/,
   ],
   "a kernel that a bit generator is to be": [
     call("numpy.random._pickle", "__generator_ctor", KERNEL),
-    /with arguments that cannot be told/,
+    /with unexpected arguments/,
   ],
   "an object of Python's made by Cython": [
     call("sklearn.neighbors._kd_tree", "newObj", stackGlobal("sklearn.isotonic", "IsotonicRegression")),
-    /hands sklearn\.isotonic\.IsotonicRegression/,
+    /passes sklearn\.isotonic\.IsotonicRegression/,
   ],
   "an object that Cython makes another of": [
     call("sklearn.neighbors._kd_tree", "newObj", ESTIMATOR),
-    /with arguments that cannot be told/,
+    /with unexpected arguments/,
   ],
   "what Cython restores of other modules": [
     stackGlobal("sklearn.tree._tree", "__pyx_unpickle_TreeBuilder"),
@@ -129,7 +129,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   "an error of XGBoost": [stackGlobal("xgboost.core", "XGBoostError"), /imports xgboost/],
   "keys that all have one hash": [
     rawPickle("}(", pairs(25_000, (at) => multiple(at + 1)), "u"),
-    /too long to hash/,
+    /would take Python too long to hash/,
   ],
   "elements of a set that all have one hash": [
     rawPickle(
@@ -140,7 +140,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
       0x85,
       "R",
     ),
-    /too long to hash/,
+    /would take Python too long to hash/,
   ],
   "a special name that the memo would have forgotten": [
     rawPickle(
@@ -198,14 +198,14 @@ const TORCH_HOSTILE: Readonly<Record<string, Uint8Array>> = {
 for (const [what, opcodes] of Object.entries(TORCH_HOSTILE)) {
   Deno.test(`refused in torch's files: ${what}`, async () => {
     const pickle = rawPickle(0x80, 2, opcodes, ".");
-    await refusesBytes(rawZip([{ name: "a/data.pkl", content: pickle }]), /cannot be told|imports torch/, [
+    await refusesBytes(rawZip([{ name: "a/data.pkl", content: pickle }]), /unexpected|imports torch/, [
       "m.pt",
       "m",
     ]);
   });
 }
 
-Deno.test("what libraries write of the same passes", async () => {
+Deno.test("the same objects pass as their libraries write them", async () => {
   const honest = [
     rawPickle(ESTIMATOR, state(many, text("_sklearn_version"), text("1.2.1"))),
     rawPickle(ESTIMATOR, state("Vna\\u00efve\n", "N", "V\\u005c\n", "N", "S'\\\\x41\\xe4'\n", "N")),

@@ -3,7 +3,7 @@ import { PROTO_4, rawPickle, stackGlobal, text, uint32 } from "../../helpers/raw
 import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
 import { joined } from "../../helpers/raw_zip.ts";
 
-const TOO_LONG = /keys that take too long to hash/;
+const TOO_LONG = /keys that would take Python too long to hash/;
 const file = (...opcodes: Uint8Array[]) => rawPickle(PROTO_4, ...opcodes, ".");
 
 /** LONG1 or LONG4. */
@@ -85,21 +85,21 @@ const triplets = rawPickle(
 );
 
 const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
-  "tuples inside each other": [
+  "nested tuples": [
     rawPickle("}N", new Uint8Array(5000).fill(0x85), "Ns"),
-    /more than 1000 tuples/,
+    /more than 1000 nested tuples/,
   ],
-  "tuples inside each other, in a set of a list": [
+  "nested tuples, in a set of a list": [
     rawPickle(stackGlobal("builtins", "set"), "]N", new Uint8Array(5000).fill(0x85), "a", 0x85, "R"),
-    /more than 1000 tuples/,
+    /more than 1000 nested tuples/,
   ],
-  "named tuples inside each other": [
+  "named nested tuples": [
     rawPickle(
       "}N",
       ...Array.from({ length: 2000 }, () => rawPickle(KEEP, TRIPLET, GET, 0x85, 0x81)),
       "Ns",
     ),
-    /more than 1000 tuples/,
+    /more than 1000 nested tuples/,
   ],
   "named tuples that have each other three times": [rawPickle(triplets, "}h(Ns"), TOO_LONG],
   "numbers of 18 bytes of one hash": [setOf(25_000, remainder(18)), TOO_LONG],
@@ -157,7 +157,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
 };
 
 for (const [what, [opcodes, expected]] of Object.entries(HOSTILE)) {
-  Deno.test(`refused, since hashing takes long or overruns the stack: ${what}`, async () => {
+  Deno.test(`refused, because hashing takes too long or overflows the stack: ${what}`, async () => {
     await refusesBytes(file(opcodes), expected, ["m.pkl"]);
   });
 }
@@ -170,7 +170,7 @@ const SCALAR = rawPickle(
 const ENCODED = rawPickle(text("latin1"), 0x86, "R", 0x86, "R");
 const numpyInt = (written: Uint8Array) => joined([SCALAR, written, ENCODED]);
 
-Deno.test("keys as models have them pass, however many", async () => {
+Deno.test("the keys of real models pass, however many", async () => {
   const honest = [
     // Of a sparse matrix; of words; of identifiers of 32 and of 64 bits.
     setOf(30_000, (at) => rawPickle("M", at & 255, at >> 8 & 255, "M", at >> 3 & 255, 0, 0x86)),

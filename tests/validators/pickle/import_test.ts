@@ -17,7 +17,7 @@ const CARRIERS: Readonly<Record<string, (pickle: Uint8Array) => Uint8Array>> = {
   "m.npy": (pickle) => rawPickle(0x93, "NUMPY", 1, 0, NPY.length, 0, NPY, pickle),
 };
 
-Deno.test("a value is remembered under the index that Python reads, however it is written", async () => {
+Deno.test("a memo index counts as Python reads it, in any notation", async () => {
   for (const index of ["+1", "01", "00000000001", " 1", "1 ", "\t1", "+0_1", "\r+01\f"]) {
     const pickle = rawPickle(`I5\np1\n0cos\nsystem\np${index}\n0g1\n${CALL}`);
     await refusesBytes(pickle, /imports os\.system/, NAMES);
@@ -29,9 +29,9 @@ Deno.test("a value is remembered under the index that Python reads, however it i
   }
 });
 
-Deno.test("an index that only one of Python's readers takes makes nothing of the memo certain", async () => {
+Deno.test("a memo index that only one of Python's readers accepts makes the whole memo uncertain", async () => {
   const names = rawPickle("S'os'\np", "1", 0, "x\n0S'system'\np2\n0g1\ng2\n", 0x93, CALL);
-  await refusesBytes(rawPickle("I5\np1\n0", names), /name is not a constant|in a way that no pickler/, NAMES);
+  await refusesBytes(rawPickle("I5\np1\n0", names), /name is not a constant|as no pickler does/, NAMES);
   await refusesBytes(rawPickle("I5\np1\n0cos\nsystem\np1", 0, "x\n0g1\n", CALL), /imports os\.system/, NAMES);
   await refusesBytes(
     rawPickle(`I5\np1\n0cos\nsystem\np${"0".repeat(5000)}1\n0g1\n${CALL}`),
@@ -72,9 +72,9 @@ const IMPORTS: Readonly<Record<string, Uint8Array>> = {
 };
 
 for (const [what, imported] of Object.entries(IMPORTS)) {
-  Deno.test(`an import ${what} is refused, whatever stops Python behind it`, async () => {
+  Deno.test(`an import ${what} is refused, even if Python stops right after it`, async () => {
     const refusal =
-      /imports (antigravity\.|my.module\.x|mödul\.x|something whose name is not a constant)|letters behind escapes/;
+      /imports (antigravity\.|my.module\.x|mödul\.x|something whose name is not a constant)|letters are hidden by escapes/;
     for (const end of Object.values(BREAKS)) {
       // A file with a NUL is not a text.
       const pickle = rawPickle(imported, end, 0);
@@ -87,7 +87,7 @@ for (const [what, imported] of Object.entries(IMPORTS)) {
   });
 }
 
-Deno.test("a text that imports a module that there is, is refused", async () => {
+Deno.test("a text that imports an existing module is refused", async () => {
   const texts = [
     "cantigravity\nx\n",
     "cthis\nand that\n",
@@ -102,7 +102,7 @@ Deno.test("a text that imports a module that there is, is refused", async () => 
   for (const content of texts) await refusesBytes(rawPickle(content), /imports /, ["notes.txt", "m.bin"]);
 });
 
-Deno.test("lists of words, tables and numbers pass", async () => {
+Deno.test("lists of words, tables and numbers are not taken for pickles", async () => {
   const texts = [
     "car\nbus\n",
     "cat\ndog\ncafé\n",
@@ -139,7 +139,7 @@ Deno.test("lists of words, tables and numbers pass", async () => {
   for (const content of numbers) await inspectBytes(content, "weights.bin");
 });
 
-Deno.test("a frame of any length that one of Python's readers takes does not end the walk", async () => {
+Deno.test("a frame of any length that one of Python's readers accepts does not end the walk", async () => {
   for (const length of [[0, 0x200000], [0, 0x7fffffff], [0xffffffff, 0x7fffffff], [1000, 0]] as const) {
     const frame = rawPickle(0x95, uint32(length[0]), uint32(length[1]));
     const system = rawPickle(stackGlobal("os", "system"), text("id"), 0x85, "R.");
@@ -150,7 +150,7 @@ Deno.test("a frame of any length that one of Python's readers takes does not end
   await inspectBytes(rawPickle(0x95, uint32(0), uint32(0x80000000), global("my_module", "x")), "weights.bin");
 });
 
-Deno.test("what a second pickle recalls of the first is not taken for an error", async () => {
+Deno.test("a memo entry of an earlier pickle does not count as an error", async () => {
   // One `pickle.Unpickler` that loads twice keeps its memo.
   const first = rawPickle(text("os"), 0x94, text("system"), 0x94, ".");
   await refusesBytes(rawPickle(first, "h", 0, "h", 1, 0x93, CALL), /not a constant|of another pickle/, NAMES);

@@ -80,7 +80,7 @@ joblib.dump([np.zeros(9), np.array([Bad()], dtype=object)], "bad.joblib", compre
 `;
 
 Deno.test({
-  name: `what scikit-learn, numpy and scipy store passes, in every protocol and wrapper${WITHOUT_PYTHON}`,
+  name: `pickles of scikit-learn, numpy and scipy pass in every protocol and compression${WITHOUT_PYTHON}`,
   ignore: PYTHON === undefined,
   fn: async () => {
     const folder = madeBy(STORE);
@@ -151,7 +151,7 @@ const HONEST: readonly Uint8Array[] = [
   ),
 ];
 
-Deno.test("honest pickles are walked to their end, however they come in pieces", async () => {
+Deno.test("honest pickles are walked to their end, whatever pieces they are read in", async () => {
   for (const bytes of HONEST) {
     for (const size of [1, 3, 7, 1000]) {
       const { broken, pickles } = await walk(source(bytes, size));
@@ -161,7 +161,7 @@ Deno.test("honest pickles are walked to their end, however they come in pieces",
   }
 });
 
-Deno.test("no bytes whatever do more than be refused", async () => {
+Deno.test("random bytes cause nothing but a refusal", async () => {
   const opcodes = [...OPCODES.keys()].filter((code) => OPCODES[code] !== undefined);
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
@@ -172,7 +172,7 @@ Deno.test("no bytes whatever do more than be refused", async () => {
   await fc.assert(fc.asyncProperty(bytes, fc.integer({ min: 1, max: 50 }), survives), { numRuns: 300 });
 });
 
-Deno.test("no flipped bits of honest pickles do more than be refused", async () => {
+Deno.test("flipped bits of honest pickles cause nothing but a refusal", async () => {
   const flipped = fc.tuple(
     fc.constantFrom(...HONEST),
     fc.array(fc.tuple(fc.nat(400), fc.nat(7)), { maxLength: 4 }),
@@ -185,10 +185,10 @@ Deno.test("no flipped bits of honest pickles do more than be refused", async () 
   await fc.assert(property, { numRuns: 300 });
 });
 
-Deno.test("a million opcodes inside each other end in a refusal", async () => {
+Deno.test("a million nested opcodes are refused", async () => {
   for (const opcode of ["(", "N", "]", "}", ")"]) {
     const bytes = rawPickle(PROTO_4, opcode.repeat(1_100_000), ".");
-    await assert.rejects(() => walk(source(bytes, 1 << 20)), /has more than \d+ (marks|values)/);
+    await assert.rejects(() => walk(source(bytes, 1 << 20)), /has more than \d+ (nested marks|values)/);
   }
   const nested = rawPickle(
     PROTO_4,
@@ -216,7 +216,7 @@ async function peakBytes(bytes: Uint8Array): Promise<number> {
 const times = (count: number, ...parts: PicklePart[]) =>
   joined(new Array<Uint8Array>(count).fill(rawPickle(...parts)));
 
-Deno.test("tuples or dictionaries inside each other are not kept as a chain", async () => {
+Deno.test("nested tuples and dictionaries are not kept as a chain", async () => {
   const tuples = rawPickle(PROTO_4, ")", times(700_000, 0x85), ".");
   const dicts = rawPickle(PROTO_4, "}q", 0, times(200_000, "0}", text("k"), "h", 0, "sq", 0), ".");
   for (const bytes of [tuples, dicts]) {
@@ -225,7 +225,7 @@ Deno.test("tuples or dictionaries inside each other are not kept as a chain", as
   }
 });
 
-Deno.test("an array of records with fields and sub-arrays keeps the depth that it needs", async () => {
+Deno.test("the tracked depth suffices for an array of records with fields and sub-arrays", async () => {
   const state = rawPickle("(K", 3, text("|"), "N", text("a"), 0x85, "}", text("a"));
   const base = rawPickle(float64(), "K", 2, "K", 3, 0x86, 0x86);
   const field = rawPickle(
@@ -270,7 +270,7 @@ Deno.test("an array of records with fields and sub-arrays keeps the depth that i
   assert.equal(broken, undefined);
 });
 
-Deno.test("what is remembered has a limit in memory, beyond which only its kind is known", async () => {
+Deno.test("tracked values have a limit in memory, beyond which only their kind is known", async () => {
   const budget = () => opcodeBudget(1e9);
   const pairs = Array.from(
     { length: 1000 },
@@ -280,12 +280,12 @@ Deno.test("what is remembered has a limit in memory, beyond which only its kind 
   const array = rawPickle(arrayWrapper(0), ".");
   await assert.rejects(
     () => walk(source(rawPickle(spent, array), 1 << 20), { budget: budget() }),
-    /cannot be told|too much/,
+    /unexpected|too many objects|too much/,
   );
   await walk(source(rawPickle(spent, "N."), 1 << 20), { budget: budget() });
 });
 
-Deno.test("a file has so many opcodes as suit its size", async () => {
+Deno.test("the limit of opcodes depends on the size of the file", async () => {
   const bytes = rawPickle(PROTO_4, "N0".repeat(100), "N.");
   const budget = { left: 150, max: 150, allocations: 1000, reason: ", which are too many for 9 bytes" };
   await assert.rejects(
@@ -296,35 +296,35 @@ Deno.test("a file has so many opcodes as suit its size", async () => {
   assert.equal(opcodeBudget(1e12).max, 200_000_000);
 });
 
-Deno.test("the entries of an archive share its opcodes", async () => {
+Deno.test("the entries of an archive share its limit of opcodes", async () => {
   const budget = { left: 150, max: 150, allocations: 1000, reason: "" };
   const bytes = rawPickle(PROTO_4, "N0".repeat(40), "N.");
   await walk(source(bytes), { budget });
   await assert.rejects(() => walk(source(bytes), { budget }), /has more than 150 opcodes/);
 });
 
-Deno.test("a number longer than any in use is refused, and no import behind it is missed", async () => {
+Deno.test("an overlong number is refused, and an import behind it is found", async () => {
   const digits = "9".repeat(5000);
   for (const opcode of ["I", "L", "F"]) {
     const number = rawPickle(PROTO_4, `${opcode}${digits}\n.`);
-    await assert.rejects(() => walk(source(number)), /has a number that is too long/);
+    await assert.rejects(() => walk(source(number)), /has an overlong or oddly written number/);
     const doubtful = rawPickle(`${opcode}${digits}\n0cos\nsystem\n)R.`);
-    await assert.rejects(() => walk(source(doubtful), { isCertain: false }), /too long/);
+    await assert.rejects(() => walk(source(doubtful), { isCertain: false }), /overlong/);
   }
 });
 
-Deno.test("a memo's index as only Python reads it is refused, and no import behind it is missed", async () => {
+Deno.test("an odd memo index is refused, and an import behind it is found", async () => {
   for (const index of ["0_1", "+1", " 1", "000000000001", "0".repeat(5000)]) {
     for (const use of [`Np${index}\n`, `Np1\n0g${index}\n`]) {
       const bytes = rawPickle(`${use}0cos\nsystem\n)R.`);
-      const strange = /numbers its values in a way that no pickler does|imports os\.system/;
+      const strange = /numbers its memo entries as no pickler does|imports os\.system/;
       await assert.rejects(() => walk(source(bytes), { isCertain: false }), strange);
       await assert.rejects(() => walk(source(rawPickle(PROTO_4, bytes))), strange);
     }
   }
 });
 
-Deno.test("doubtful bytes that give a million reasons to refuse them are read in a moment", async () => {
+Deno.test("bytes with a million reasons to refuse them are read quickly", async () => {
   const bytes = rawPickle(times(300_000, 0x82, 1, "0"), "N.");
   const startedMs = performance.now();
   await walk(source(bytes, 1 << 18), { isCertain: false });
@@ -332,7 +332,7 @@ Deno.test("doubtful bytes that give a million reasons to refuse them are read in
   assert.ok(performance.now() - startedMs < 5000);
 });
 
-Deno.test("a walk ends when the run is asked to stop", async () => {
+Deno.test("a walk ends when the run is interrupted", async () => {
   const bytes = rawPickle(PROTO_4, "N0".repeat(1000), ".");
   const stopped = streamSource(pieces(bytes, 64), AbortSignal.abort(new Error("stopped")));
   await assert.rejects(() => walk(stopped), /stopped/);
@@ -353,7 +353,7 @@ async function unpack(frame: Uint8Array): Promise<string> {
   return unpacked;
 }
 
-Deno.test("an LZ4 frame is looked into", async () => {
+Deno.test("an LZ4 frame is inspected", async () => {
   assert.equal(await unpack(LZ4), 'cos\nsystem\n(S"id"\ntR.');
   using dir = tempDir();
   const location = `${dir.path}/model`;
@@ -370,7 +370,7 @@ function lz4Frame(...blocks: readonly Uint8Array[]): Uint8Array {
   return joined([new Uint8Array([0x04, 0x22, 0x4d, 0x18, 0x40, 0x40, 0]), ...sized, new Uint8Array(4)]);
 }
 
-Deno.test("LZ4 matches repeat what they overlap, and reach into the block before", async () => {
+Deno.test("LZ4 matches repeat their own output, and reach into the previous block", async () => {
   const repeated = rawPickle(0x2f, "ab", 2, 0, 4, 0x10, ".");
   assert.equal(await unpack(lz4Frame(repeated)), "ab" + "ab".repeat(12).slice(0, 15 + 4 + 4) + ".");
   assert.equal(
@@ -396,7 +396,7 @@ Deno.test("an LZ4 frame that is broken, or reaches before its beginning, is refu
   await fc.assert(random, { numRuns: 300 });
 });
 
-Deno.test("an archive that decompresses to far more than it is, is refused", async () => {
+Deno.test("a decompression bomb is refused", async () => {
   const { gzipSync } = await import("node:zlib");
   const zeros = joined([
     PROTO_4,

@@ -15,8 +15,8 @@ import { type PicklePart, PROTO_4, rawPickle, stackGlobal, text, uint32 } from "
 import { inspectBytes, refusesBytes } from "../../helpers/inspect_bytes.ts";
 import { joined, rawZip } from "../../helpers/raw_zip.ts";
 
-const TOO_MUCH = /far more than the file holds/;
-const UNFREED = /containers into each other that Python cannot free/;
+const TOO_MUCH = /far more memory than the file has bytes/;
+const UNFREED = /nests containers so deeply that freeing them would crash Python/;
 const file = (...opcodes: Uint8Array[]) => rawPickle(PROTO_4, ...opcodes, ".");
 const call = (module: string, name: string, ...args: PicklePart[]) =>
   rawPickle(stackGlobal(module, name), "(", ...args, "tR");
@@ -142,13 +142,13 @@ const HOSTILE: Readonly<Record<string, Uint8Array>> = {
 };
 
 for (const [what, opcodes] of Object.entries(HOSTILE)) {
-  Deno.test(`refused, since loading it allocates far more than the file has: ${what}`, async () => {
+  Deno.test(`refused, because loading it allocates far more than the size of the file: ${what}`, async () => {
     await refusesBytes(file(opcodes), TOO_MUCH, ["m.pkl"]);
     await refusesBytes(new Uint8Array(gzipSync(file(opcodes))), TOO_MUCH, ["m.dat"]);
   });
 }
 
-Deno.test("what the pickles and the entries of a file allocate is added up", async () => {
+Deno.test("allocations of all pickles and entries of a file are added up", async () => {
   const half = file(
     rawPickle(stackGlobal("builtins", "range"), keep(0), listed(8, get(0), int(1_000_000), 0x85, "R")),
   );
@@ -159,12 +159,12 @@ Deno.test("what the pickles and the entries of a file allocate is added up", asy
   ]);
 });
 
-Deno.test("a tree reads no more numbers of classes than there are", async () => {
+Deno.test("a tree with fewer class counts than outputs is refused", async () => {
   const tree = rawPickle(
     stackGlobal("sklearn.tree._tree", "Tree"),
     rawPickle("K", 1, array(INT_64, 2, "C", 16, new Uint8Array(16)), "K", 3, 0x87, "R"),
   );
-  await refusesBytes(file(tree), /Tree with arguments that cannot be told/, ["m.pkl"]);
+  await refusesBytes(file(tree), /Tree with unexpected arguments/, ["m.pkl"]);
 });
 
 /** An array of objects with what is in the memo under 0 in it; it replaces it there. */
@@ -216,7 +216,7 @@ const NESTED: Readonly<Record<string, Uint8Array>> = {
 };
 
 for (const [what, opcodes] of Object.entries(NESTED)) {
-  Deno.test(`refused, since freeing it overruns the stack: ${what}`, async () => {
+  Deno.test(`refused, because freeing it overflows the stack: ${what}`, async () => {
     await refusesBytes(file(OBJECT, keep(2), rawPickle("N"), keep(0), opcodes, get(0)), UNFREED, ["m.pkl"]);
   });
 }

@@ -22,7 +22,7 @@ const zeros = (bytes: number) => new Uint8Array(bytes);
 const OBJECTS = npy(header("'|O'", "(1,)"), SYSTEM);
 const HONEST_OBJECTS = npy(header("'|O'", "(1,)"), HONEST);
 
-Deno.test("a header of any length is passed over, and what it says of objects is inspected", async () => {
+Deno.test("an array with a header of any length is skipped, and one of objects is inspected", async () => {
   for (const bytes of [70_000, 1_100_000, 3_000_000]) {
     for (const version of [2, 3]) {
       const content = npy(header("'|O'", "(1,)").padEnd(bytes), SYSTEM, version);
@@ -54,7 +54,7 @@ const PLAIN: readonly (readonly [descr: string, shape: string, bytes: number])[]
   [`[("it's", '<i4')]`, "(1,)", 4],
 ];
 
-Deno.test("what stands behind an array of numbers is inspected, as numpy reads on there", async () => {
+Deno.test("the bytes behind an array of numbers are inspected, because numpy continues there", async () => {
   const old = rawPickle(global("os", "system"), "(S'id'\ntR.");
   for (const [descr, shape, bytes] of PLAIN) {
     const first = npy(header(descr, shape), zeros(bytes));
@@ -71,7 +71,7 @@ Deno.test("what stands behind an array of numbers is inspected, as numpy reads o
   }
 });
 
-Deno.test("an array of objects is followed by more as well", async () => {
+Deno.test("the bytes behind an array of objects are inspected, too", async () => {
   await refusesBytes(joined([HONEST_OBJECTS, OBJECTS]), /imports os\.system/, NAMES);
   await refusesBytes(joined([HONEST_OBJECTS, SYSTEM]), /imports os\.system/, NAMES);
   const fields = npy(header("[('a', '<f4'), ('b', [('c', '|O')])]", "(1,)"), SYSTEM);
@@ -79,7 +79,7 @@ Deno.test("an array of objects is followed by more as well", async () => {
   assert.equal(await inspectBytes(joined([HONEST_OBJECTS, HONEST_OBJECTS]), "a.npy"), true);
 });
 
-Deno.test("an array whose header only Python can be sure of is refused", async () => {
+Deno.test("an array whose header only Python can interpret is refused", async () => {
   const headers = [
     header("'<f4' + ''", "(1,)"),
     header("'<f4' 'x'", "(1,)"),
@@ -100,14 +100,14 @@ Deno.test("an array whose header only Python can be sure of is refused", async (
   ];
   for (const written of headers) {
     const first = npy(written, zeros(4), 2);
-    await refusesBytes(joined([first, OBJECTS]), /behind the header of an array|os\.system/, NAMES);
+    await refusesBytes(joined([first, OBJECTS]), /follows an array header|os\.system/, NAMES);
     await refusesBytes(npy(written, SYSTEM, 2), /imports os\.system/, NAMES);
   }
   const future = npy(header("'<f4'", "(1,)"), zeros(4), 4);
-  await refusesBytes(joined([future, OBJECTS]), /behind the header of an array/, NAMES);
+  await refusesBytes(joined([future, OBJECTS]), /follows an array header/, NAMES);
 });
 
-Deno.test("an array that other programs write passes, and so does one that ends too early", async () => {
+Deno.test("an array of another program passes, and so does one that is cut off", async () => {
   const written = [
     `{"descr":"<f4","fortran_order":False,"shape":(2,)}`,
     "{'shape': (2,), 'fortran_order': True, 'descr': 'f4'}",

@@ -90,7 +90,7 @@ const MORE = [
 ];
 const ENDS = ["", " ", "\r", "L", "l", "_", "\0", "\0\xff", " \0x", "L\0", "\x85", "{", ".", "0"];
 
-Deno.test("a line goes on as a number where one of Python's readers takes it for one, and nowhere else", () => {
+Deno.test("a line counts as a number exactly if one of Python's readers accepts it", () => {
   const lines = BEGINNINGS.flatMap((begin) =>
     [...MIDDLES, ...MORE].flatMap((middle) => ENDS.map((end) => `${begin}${middle}${end}`))
   );
@@ -109,7 +109,7 @@ Deno.test("a line goes on as a number where one of Python's readers takes it for
   }
 });
 
-Deno.test("tensors behind a header whose length reads as an opcode are no pickle", async () => {
+Deno.test("tensors behind a header whose length looks like an opcode are not a pickle", async () => {
   const data = new Uint8Array(64).fill(0x72);
   // 'F', 'L', 'g' and 'p', each with zeros for a number behind it.
   for (const length of [70, 76, 103, 112]) {

@@ -79,8 +79,8 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     /"__setstate__"/,
   ],
   "a state with another class": [rawPickle(ESTIMATOR, state("__class__"), "b"), /"__class__"/],
-  "a state that goes through setattr": [rawPickle(ESTIMATOR, "N", state("x"), 0x86, "b"), /cannot be told/],
-  "a state that is not a dictionary": [rawPickle(ESTIMATOR, ORDERED, "b"), /cannot be told/],
+  "a state that goes through setattr": [rawPickle(ESTIMATOR, "N", state("x"), 0x86, "b"), /unexpected/],
+  "a state that is not a dictionary": [rawPickle(ESTIMATOR, ORDERED, "b"), /unexpected/],
   "an item that is found as a method": [
     rawPickle(stackGlobal("scipy.optimize", "OptimizeResult"), ")", 0x81, text("__setstate__"), VALUE, "sNb"),
     /adds to an object/,
@@ -118,7 +118,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
       rawPickle(size, 0x85),
       text("O"),
     ),
-    /with arguments that cannot be told/,
+    /with unexpected arguments/,
   ],
   "an array of more objects than there are": [
     rawPickle(array, "(K", 1, size, 0x85, objects, 0x89, "](NetB".replace("B", "b")),
@@ -130,7 +130,7 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   ],
   "a view of an array": [
     called("numpy.core.numeric", "_frombuffer", array, float64(), rawPickle("K", 0, 0x85), text("C")),
-    /with arguments that cannot be told/,
+    /with unexpected arguments/,
   ],
   "a number of objects": [
     called("numpy.core.multiarray", "scalar", objects, array),
@@ -140,27 +140,27 @@ const HOSTILE: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   "64 GiB by bytes": [called("builtins", "bytes", size), /with a size/],
   "64 GiB by bytes, in hexadecimal": [
     called("builtins", "bytes", rawPickle("I0x1000000000\n")),
-    /too long for any use/,
+    /an overlong or oddly written number/,
   ],
   "64 GiB by Python 2's bytearray": [called("__builtin__", "bytearray", size), /with a size/],
-  "bytes of a range": [called("builtins", "bytes", range), /with arguments that cannot be told/],
-  "a set of a range": [called("builtins", "set", range), /with arguments that cannot be told/],
-  "a frozen set of a range": [called("builtins", "frozenset", range), /with arguments that cannot be told/],
-  "a queue of a range": [called("collections", "deque", range), /with arguments that cannot be told/],
-  "a counter of a range": [called("collections", "Counter", range), /with arguments that cannot be told/],
-  "an ordered dictionary of a range": [called("collections", "OrderedDict", range), /cannot be told/],
+  "bytes of a range": [called("builtins", "bytes", range), /with unexpected arguments/],
+  "a set of a range": [called("builtins", "set", range), /with unexpected arguments/],
+  "a frozen set of a range": [called("builtins", "frozenset", range), /with unexpected arguments/],
+  "a queue of a range": [called("collections", "deque", range), /with unexpected arguments/],
+  "a counter of a range": [called("collections", "Counter", range), /with unexpected arguments/],
+  "an ordered dictionary of a range": [called("collections", "OrderedDict", range), /unexpected/],
   "a tree of so many outputs": [
     called("sklearn.tree._tree", "Tree", rawPickle("K", 1), array, rawPickle("J", uint32(0x7fffffff))),
-    /with arguments that cannot be told/,
+    /with unexpected arguments/,
   ],
-  "a key that takes for ever to hash": [rawPickle("}", nested, "Ns"), /too long to hash/],
-  "a key among others": [rawPickle("}(", nested, "Nu"), /too long to hash/],
-  "an element of a set": [rawPickle(0x8f, "(", nested, 0x90), /too long to hash/],
-  "an element of a frozen set": [rawPickle("(", nested, 0x91), /too long to hash/],
-  "a key in a dictionary of protocol 0": [rawPickle("(", nested, "Nd"), /too long to hash/],
+  "a key that takes for ever to hash": [rawPickle("}", nested, "Ns"), /would take Python too long to hash/],
+  "a key among others": [rawPickle("}(", nested, "Nu"), /would take Python too long to hash/],
+  "an element of a set": [rawPickle(0x8f, "(", nested, 0x90), /would take Python too long to hash/],
+  "an element of a frozen set": [rawPickle("(", nested, 0x91), /would take Python too long to hash/],
+  "a key in a dictionary of protocol 0": [rawPickle("(", nested, "Nd"), /would take Python too long to hash/],
   "an element of a set that is called": [
     rawPickle(stackGlobal("builtins", "set"), "](", nested, "e", 0x85, "R"),
-    /too long to hash/,
+    /would take Python too long to hash/,
   ],
 };
 
@@ -193,13 +193,13 @@ const REEXPORTED = [
 ] as const;
 
 for (const [module, name] of REEXPORTED) {
-  Deno.test(`${module}.${name}, which is defined elsewhere or does more than to be stored, is not imported`, async () => {
+  Deno.test(`the import of ${module}.${name}, which is not a plain class of that module, is refused`, async () => {
     const pickle = rawPickle(PROTO_4, stackGlobal(module, name), ")", 0x81, ".");
     await assert.rejects(() => inspect(pickle), InvalidModelError);
   });
 }
 
-Deno.test("what picklers write of objects passes", async () => {
+Deno.test("objects pass as picklers write them", async () => {
   const honest = [
     rawPickle(ESTIMATOR, "}", text("a"), "K", 1, "sb"),
     rawPickle(ORDERED, text("a"), "Ns", "}", text("_metadata"), "Nsb"),

@@ -23,7 +23,7 @@ const MAGICS: readonly (readonly number[])[] = [
   [],
 ];
 
-Deno.test("raw weights pass, whatever magic number their first bytes are by chance", async () => {
+Deno.test("raw weights pass, whatever magic number they begin with by chance", async () => {
   const weights = fc.tuple(
     fc.constantFrom(...MAGICS),
     fc.uint8Array({ minLength: 64, maxLength: 6000, size: "max" }),
@@ -35,7 +35,7 @@ Deno.test("raw weights pass, whatever magic number their first bytes are by chan
   await fc.assert(fc.asyncProperty(weights, passes), { numRuns: 400, seed: 15 });
 });
 
-Deno.test("numbers pass that begin as an opcode which Python stops at", async () => {
+Deno.test("numbers that begin like an opcode at which Python stops pass", async () => {
   const numbers = new Uint8Array(1024).fill(0x3c);
   const beginnings = {
     "a value remembered under a number that is too large": rawPickle("N", "r", uint32(0xbe4f3a91)),
@@ -68,7 +68,7 @@ function summingUpToNothing(): Uint8Array {
   return block;
 }
 
-Deno.test("a compressed pickle is refused where Python loads it before it finds the damage", async () => {
+Deno.test("a damaged compressed pickle is refused if Python loads it before it finds the damage", async () => {
   const long = rawPickle(PROTO_4, SYSTEM, new Uint8Array(20_000));
   const damaged = (bytes: Uint8Array, keep: number) => {
     const copy = new Uint8Array(bytes);
@@ -106,7 +106,7 @@ Deno.test("a compressed pickle is refused where Python loads it before it finds 
   }
 });
 
-Deno.test("what is named as compressed has to decompress", async () => {
+Deno.test("a file named like a compressed one has to decompress", async () => {
   const numbers = new Uint8Array(1024).fill(0xff);
   const starts = { gzip: [0x1f, 0x8b, 3], zlib: [0x78, 0xbb] };
   for (const [format, start] of Object.entries(starts)) {
@@ -118,7 +118,7 @@ Deno.test("what is named as compressed has to decompress", async () => {
   }
 });
 
-Deno.test("a damaged zstd stream is refused as one", async () => {
+Deno.test("a damaged zstd stream is refused with zstd's reason", async () => {
   const content = joined([new Uint8Array([0x28, 0xb5, 0x2f, 0xfd]), new Uint8Array(64).fill(0xff)]);
   await refusesBytes(content, /cannot be decompressed \(zstd\)/, ["m.pkl.zst", "weights.bin"]);
 });

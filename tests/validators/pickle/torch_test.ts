@@ -11,7 +11,7 @@ const NOTHING = rawPickle(0x80, 2, "N.");
 const OLD_TORCH = joined([MAGIC, NOTHING, NOTHING, NOTHING, NOTHING]);
 const NAMES = ["m.pkl", "m.pt", "m.joblib", "weights.bin", "model"];
 
-Deno.test("a pickle behind the five of torch's older files is inspected, however many come before it", async () => {
+Deno.test("a pickle behind the five in torch's old files is inspected, however many precede it", async () => {
   const hostile = [
     rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R."),
     rawPickle(global("os", "system"), "(S'id'\ntR."),
@@ -27,13 +27,13 @@ Deno.test("a pickle behind the five of torch's older files is inspected, however
   }
 });
 
-Deno.test("more pickles than any file has are refused, in torch's older files too", async () => {
+Deno.test("too many pickles are refused, in torch's old files, too", async () => {
   const many = new Uint8Array(100_001 * 2);
   for (let at = 0; at < many.length; at += 2) many.set([0x4e, 0x2e], at);
   await refusesBytes(joined([OLD_TORCH, many]), /more than 100000 pickles/, ["m.pkl", "m.pt"]);
 });
 
-Deno.test("bytes of tensors behind the pickles of torch's older files pass", async () => {
+Deno.test("bytes of tensors behind the pickles in torch's old files pass", async () => {
   const tensors = [
     new Uint8Array(64),
     rawPickle(8, 0, 0, 0, 0, 0, 0, 0, new Uint8Array(new Float32Array([0.1, -2, 3, 1e9]).buffer)),
@@ -50,7 +50,7 @@ Deno.test("bytes of tensors behind the pickles of torch's older files pass", asy
 const Scripts = z.record(z.string(), z.string());
 const SCRIPTS = Object.entries(Scripts.parse(samples.torchscript));
 
-Deno.test("TorchScript's archives pass: what their pickles name is in them, and not in Python", async () => {
+Deno.test("archives of TorchScript pass: their pickles name types in the archive, not in Python", async () => {
   assert.ok(SCRIPTS.length > 0);
   for (const [what, sample] of SCRIPTS) {
     const archive = new Uint8Array(inflateSync(Uint8Array.fromBase64(sample)));
@@ -66,7 +66,7 @@ const archive = (entries: Readonly<Record<string, Uint8Array | string>>) =>
   rawZip(Object.entries(entries).map(([name, content]) => ({ name, content: rawPickle(content) })));
 const CONSTANTS = rawPickle(0x80, 2, ").");
 
-Deno.test("types of TorchScript are not imported elsewhere", async () => {
+Deno.test("names of TorchScript's types are refused in other files", async () => {
   const expected = /imports __torch__\.Net/;
   await refusesBytes(SCRIPT, expected, NAMES);
   await refusesBytes(archive({ "m/data.pkl": SCRIPT }), expected, ["m.pt"]);
@@ -74,7 +74,7 @@ Deno.test("types of TorchScript are not imported elsewhere", async () => {
   await refusesBytes(archive({ "m/data.pkl": SCRIPT, "m/code/__torch__.py": CODE }), expected, ["m.pt"]);
 });
 
-Deno.test("a TorchScript archive imports no more of Python than torch's others", async () => {
+Deno.test("a TorchScript archive may import no more of Python than other torch files", async () => {
   const files = { "m/constants.pkl": CONSTANTS, "m/code/__torch__.py": CODE };
   assert.equal(await inspectBytes(archive({ "m/data.pkl": SCRIPT, ...files }), "m.pt"), true);
   const system = rawPickle(PROTO_4, stackGlobal("os", "system"), text("id"), 0x85, "R.");
@@ -86,7 +86,7 @@ Deno.test("a TorchScript archive imports no more of Python than torch's others",
   );
 });
 
-Deno.test("code of TorchScript that reads or writes files is refused", async () => {
+Deno.test("TorchScript code that reads or writes files is refused", async () => {
   for (
     const call of [
       'torch.save(x, "/tmp/x")',
@@ -108,7 +108,7 @@ const scriptOf = (statement: string) =>
     "  ops : Dict[str, int]\n  def forward",
   );
 
-Deno.test("code of TorchScript that reaches an operator without naming it is refused", async () => {
+Deno.test("TorchScript code that calls an operator without naming it is refused", async () => {
   const statements = [
     't = torch\n    _0 = t.save(x, "/tmp/x")',
     'o = ops\n    _0 = o.aten.save(x, "/tmp/x")',
@@ -130,13 +130,13 @@ Deno.test("code of TorchScript that reaches an operator without naming it is ref
     const files = { "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS };
     await refusesBytes(
       archive({ ...files, "m/code/__torch__.py": scriptOf(statement) }),
-      /reads or writes files by|as a value, by which it calls any operator|not code as TorchScript writes/,
+      /reads or writes files by|as a value, which allows it to call any operator|not code in the form of TorchScript/,
       ["m.pt"],
     );
   }
 });
 
-Deno.test("classes of C++ that open files are refused in TorchScript unless they are allowed", async () => {
+Deno.test("C++ classes that open files are refused in TorchScript unless they are allowed", async () => {
   const video = "__torch__.torch.classes.torchvision.Video";
   const packed = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
   const files = (name: string) => {
@@ -163,7 +163,7 @@ Deno.test("classes of C++ that open files are refused in TorchScript unless they
   assert.equal(await inspectBytes(archive(made(video)), "m.pt", [video]), true);
 });
 
-Deno.test("torch finds entries whatever their case, and so is their code checked", async () => {
+Deno.test("TorchScript code is checked under names in any case, as torch finds them", async () => {
   const code = scriptOf('torch.save(x, "/tmp/x")');
   const data = { "m/data.pkl": rawPickle(0x80, 2, ").") };
   const names = [["m/CONSTANTS.pkl", "m/code/__torch__.py"], [
@@ -176,7 +176,7 @@ Deno.test("torch finds entries whatever their case, and so is their code checked
   }
 });
 
-Deno.test("bytecode of TorchScript that writes files is refused, and so is code that its oldest archives name", async () => {
+Deno.test("TorchScript bytecode that writes files is refused, and so is code in its oldest archives", async () => {
   const files = { "m/data.pkl": SCRIPT, "m/constants.pkl": CONSTANTS, "m/code/__torch__.py": CODE };
   const bytecode = (operator: string) =>
     rawPickle(0x80, 2, "X", uint32(operator.length), operator, "X", uint32(0), 0x86, ".");
@@ -196,7 +196,7 @@ Deno.test("bytecode of TorchScript that writes files is refused, and so is code 
   );
 });
 
-Deno.test("code that mentions torch in texts, attributes and the names of types passes", async () => {
+Deno.test("code that mentions torch in strings, attributes and type names passes", async () => {
   const statements = [
     '_0 = "cannot torch.save ops here, it\'s # of \\"torch\\""',
     '_0 = getattr(self, "0")\n    _1 = self.torch\n    _2 = self.ops',

@@ -14,7 +14,7 @@ function verdict(bytes: Uint8Array): string {
     return "";
   } catch (error) {
     assert.ok(error instanceof InvalidModelError, String(error));
-    assert.match(error.message, /^Cannot activate m\.gguf: it is not whole GGUF: /);
+    assert.match(error.message, /^Cannot activate m\.gguf: it is not a valid GGUF file: /);
     return error.message;
   }
 }
@@ -65,7 +65,7 @@ Deno.test("inspectGguf() refuses another magic and another version", () => {
   assert.match(made({ version: 4 }), /version 4, expected 2 or 3/);
 });
 
-Deno.test("inspectGguf() refuses tensors that are not where a tensor can be", () => {
+Deno.test("inspectGguf() refuses tensors at impossible offsets", () => {
   const [a, b] = [GGUF_TENSORS[0] ?? assert.fail(), GGUF_TENSORS[1] ?? assert.fail()];
   assert.match(made({ tensors: [a, ["b", 2, [64], 65]] }), /"b" starts at 65, expected a multiple of 32/);
   assert.match(made({ tensors: [a, ["b", 2, [64], 32]] }), /"a" and "b" overlap/);
@@ -81,15 +81,15 @@ Deno.test("inspectGguf() refuses tensors that are not where a tensor can be", ()
   assert.match(made({ alignment: 0 }), /is 0, expected a power of two/);
 });
 
-Deno.test("inspectGguf() believes no count and no length beyond what the file can hold", () => {
-  assert.match(raw(0, 2n ** 63n, () => {}), /announces 9223372036854776000 keys, at most 100000/);
+Deno.test("inspectGguf() refuses counts and lengths beyond the size of the file", () => {
+  assert.match(raw(0, 2n ** 63n, () => {}), /announces 9223372036854776000 keys, the limit is 100000/);
   assert.match(raw(2n ** 40n, 0, () => {}), /announces 1099511627776 tensors, at most 500000/);
-  assert.match(raw(400_000, 0, () => {}), /header asks for 8/);
+  assert.match(raw(400_000, 0, () => {}), /header announces 8/);
   assert.match(raw(0, 1, (writer) => writer.u64(2n ** 62n)), /a name of 4611686018427388000 bytes/);
-  assert.match(raw(0, 1, (writer) => writer.u64(60_000)), /header asks for 60000/);
-  assert.match(raw(0, 1, (writer) => writer.text("k").u32(8).u64(2n ** 62n)), /header asks for 46/);
+  assert.match(raw(0, 1, (writer) => writer.u64(60_000)), /header announces 60000/);
+  assert.match(raw(0, 1, (writer) => writer.text("k").u32(8).u64(2n ** 62n)), /header announces 46/);
   assert.match(raw(0, 1, (writer) => writer.text("k").u32(9).u32(4).u64(2n ** 62n)), /header asks for/);
-  assert.match(raw(0, 1, (writer) => writer.text("k").u32(9).u32(8).u64(2n ** 62n)), /header asks for 8/);
+  assert.match(raw(0, 1, (writer) => writer.text("k").u32(9).u32(8).u64(2n ** 62n)), /header announces 8/);
   assert.match(
     raw(0, 1, (writer) => writer.text("k").u32(13)),
     /"k" has a value of type 13, expected 0 to 12/,
@@ -111,7 +111,7 @@ Deno.test("inspectGguf() believes no count and no length beyond what the file ca
   assert.match(raw(0, 1, (writer) => writer.u64(1).raw(new Uint8Array([0xff]))), /not UTF-8/);
 });
 
-Deno.test("a list of empty lists ends where the header may be no longer, whatever its count says", () => {
+Deno.test("a list of empty lists ends at the limit of the header, whatever its count", () => {
   using dir = tempDir();
   const location = `${dir.path}/m.gguf`;
   const head = new GgufWriter().raw(new TextEncoder().encode("GGUF")).u32(3).u64(0).u64(1).text("k").u32(9)
@@ -126,11 +126,11 @@ Deno.test("a list of empty lists ends where the header may be no longer, whateve
   }
   assert.throws(
     () => inspectGguf(testContext(), { path: "m", location, size, sha256: "" }, undefined, "warn"),
-    { message: /header is larger than 67108864 bytes, the most that is read/ },
+    { message: /header is larger than the limit of 67108864 bytes/ },
   );
 });
 
-Deno.test("inspectGguf() tells how the tensors differ from the active release's, and refuses them when told to", () => {
+Deno.test("inspectGguf() reports differences from the active release's tensors, and refuses them if configured", () => {
   using dir = tempDir();
   const active = stagedFile(dir.path, "old/m.gguf", gguf());
   const changed = gguf({ tensors: [["a", 0, [4, 2], 0], ["b", 6, [64], 64]] });
@@ -139,18 +139,18 @@ Deno.test("inspectGguf() tells how the tensors differ from the active release's,
   inspectGguf(context, file, active, "warn");
   const difference = '"a" is F32 [4, 2], was F32 [4, 4]; "b" is Q5_0 [64], was Q4_0 [64]';
   assert.deepEqual(context.log.lines, [
-    `warn m.gguf: its tensors are not those of the active release: ${difference}`,
+    `warn m.gguf: its tensors differ from those of the active release: ${difference}`,
   ]);
   assert.throws(() => inspectGguf(context, file, active, "refuse"), { hint: /gguf\.shape_drift/ });
   assert.doesNotThrow(() => inspectGguf(context, active, active, "refuse"));
 });
 
-Deno.test("looksLikeGguf() knows the format by its magic", () => {
+Deno.test("looksLikeGguf() recognises the format by its magic", () => {
   assert.ok(looksLikeGguf(gguf()));
   assert.ok(!looksLikeGguf(new TextEncoder().encode("GGU")));
 });
 
-Deno.test("inspectGguf() answers any bytes, and any flipped bit, with nothing but a refusal", () => {
+Deno.test("inspectGguf() throws nothing but refusals for random bytes and flipped bits", () => {
   const prefix = new TextEncoder().encode("GGUF\x03\0\0\0");
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void verdict(bytes)));
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

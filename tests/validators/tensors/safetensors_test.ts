@@ -20,7 +20,7 @@ function verdict(bytes: Uint8Array): string {
   } catch (error) {
     assert.ok(error instanceof InvalidModelError, String(error));
     assert.equal(error.exitCode, 5);
-    assert.match(error.message, /^Cannot activate m\.safetensors: it is not whole safetensors: /);
+    assert.match(error.message, /^Cannot activate m\.safetensors: it is not a valid safetensors file: /);
     return error.message;
   }
 }
@@ -48,7 +48,7 @@ Deno.test("inspectSafetensors() accepts what the reference implementation accept
   for (const [text, bytes] of accepted) assert.equal(header(text, bytes), "", text);
 });
 
-Deno.test("inspectSafetensors() knows the size of every dtype, those of less than a byte too", () => {
+Deno.test("inspectSafetensors() checks the size of every dtype, including those smaller than a byte", () => {
   const bytesOfEight: Record<string, number> = {
     F4: 4,
     F6_E2M3: 6,
@@ -81,7 +81,7 @@ Deno.test("inspectSafetensors() knows the size of every dtype, those of less tha
   assert.match(verdict(safetensors({ a: ["F8_E4M3FN", [1], 1] })), /dtype "F8_E4M3FN", expected one of F4/);
 });
 
-Deno.test("inspectSafetensors() refuses a name that is there twice, which JSON.parse would hide", () => {
+Deno.test("inspectSafetensors() refuses duplicate names, which JSON.parse would hide", () => {
   assert.match(header(`{"a":${U8(0, 1)},"a":${U8(0, 1)}}`), /has "a" twice/);
   assert.match(header(`{"a":${U8(0, 1)},"\\u0061":${U8(0, 1)}}`), /has "a" twice/);
   assert.match(header(`{"__metadata__":{},"__metadata__":{}}`, 0), /has "__metadata__" twice/);
@@ -90,7 +90,7 @@ Deno.test("inspectSafetensors() refuses a name that is there twice, which JSON.p
   assert.match(header(field), /"a" has the field "dtype" twice/);
 });
 
-Deno.test("inspectSafetensors() refuses gaps, overlaps, and bytes that belong to no tensor", () => {
+Deno.test("inspectSafetensors() refuses gaps, overlaps, and bytes outside of all tensors", () => {
   assert.match(header(`{"a":${U8(1, 2)}}`, 2), /"a" leaves a gap before it: it starts at 1, expected 0/);
   assert.match(header(`{"a":${U8(0, 2)},"b":${U8(1, 3)}}`, 3), /"b" overlaps the one before it/);
   assert.match(header(`{"a":${U8(0, 1)}}`, 2), /take 1 bytes, but 2 follow/);
@@ -101,7 +101,7 @@ Deno.test("inspectSafetensors() refuses gaps, overlaps, and bytes that belong to
   );
 });
 
-Deno.test("inspectSafetensors() refuses a header that is no header", () => {
+Deno.test("inspectSafetensors() refuses an invalid header", () => {
   assert.match(verdict(new Uint8Array(0)), /is 0 bytes/);
   assert.match(
     verdict(new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\n")),
@@ -144,7 +144,7 @@ Deno.test("inspectSafetensors() refuses a header that is no header", () => {
   assert.match(header(`{"a":{"x":${"[".repeat(2000)}`), /more than 1000 levels deep/);
 });
 
-Deno.test("inspectSafetensors() tells how the tensors differ from the active release's, and refuses them when told to", () => {
+Deno.test("inspectSafetensors() reports differences from the active release's tensors, and refuses them if configured", () => {
   using dir = tempDir();
   const active = stagedFile(
     dir.path,
@@ -163,11 +163,12 @@ Deno.test("inspectSafetensors() tells how the tensors differ from the active rel
   };
   const difference = '"w" is F16 [2, 2], was F32 [2, 2]; "c" (F32 [2]) is new; "b" (F32 [2]) is missing';
   assert.deepEqual(inspect("warn"), [
-    `warn m.safetensors: its tensors are not those of the active release: ${difference}`,
+    `warn m.safetensors: its tensors differ from those of the active release: ${difference}`,
   ]);
   assert.deepEqual(inspect("ignore"), []);
   assert.throws(() => inspect("refuse"), {
-    message: `Cannot activate m.safetensors: its tensors are not those of the active release: ${difference}`,
+    message:
+      `Cannot activate m.safetensors: its tensors differ from those of the active release: ${difference}`,
     hint: /safetensors\.shape_drift/,
   });
   assert.deepEqual(inspect("refuse", file), []);
@@ -175,7 +176,7 @@ Deno.test("inspectSafetensors() tells how the tensors differ from the active rel
   assert.deepEqual(inspect("refuse", broken), []);
 });
 
-Deno.test("a thousand differences are one line", () => {
+Deno.test("a thousand differences are reported in one line", () => {
   using dir = tempDir();
   const many = Object.fromEntries(
     Array.from({ length: 1000 }, (_, index) => [`t${index}`, ["U8", [1], 1] as const]),
@@ -186,7 +187,7 @@ Deno.test("a thousand differences are one line", () => {
   assert.match(context.log.lines[0] ?? "", /"t4" \(U8 \[1\]\) is new; and 995 more$/);
 });
 
-Deno.test("looksLikeSafetensors() knows the format by its first bytes, and no other that begins with a length and JSON", () => {
+Deno.test("looksLikeSafetensors() recognises the format by its first bytes, and no other format with a length and JSON", () => {
   const bytes = safetensors({ a: ["F32", [2], 8] });
   assert.ok(looksLikeSafetensors(bytes, bytes.length));
   const described = safetensorsBytes(safetensorsHeader({}, { format: "pt" }), 0);
@@ -198,7 +199,7 @@ Deno.test("looksLikeSafetensors() knows the format by its first bytes, and no ot
   assert.ok(!looksLikeSafetensors(new TextEncoder().encode("GGUF\x03\0\0\0\x7b"), 9));
 });
 
-Deno.test("inspectSafetensors() answers any bytes, and any flipped bit, with nothing but a refusal", () => {
+Deno.test("inspectSafetensors() throws nothing but refusals for random bytes and flipped bits", () => {
   const valid = safetensors({
     "layers.0.weight": ["BF16", [16, 4], 128],
     "layers.0.bias": ["F32", [4], 16],
@@ -221,7 +222,7 @@ function flipped(bytes: Uint8Array, bits: readonly number[]): Uint8Array {
   return copy;
 }
 
-Deno.test("every flipped bit of a header is refused, but for those that only rename", () => {
+Deno.test("every flipped bit in a header is refused, except those that only rename a tensor", () => {
   const text = `{"a":${U8(0, 1)}}`;
   const valid = safetensorsBytes(text, 1);
   for (let bit = 0; bit < (8 + text.length) * 8; bit++) {
@@ -232,7 +233,7 @@ Deno.test("every flipped bit of a header is refused, but for those that only ren
   }
 });
 
-Deno.test("a header at the format's limit is walked without being held in memory", () => {
+Deno.test("a header at the format's limit is read without holding it in memory", () => {
   using dir = tempDir();
   const location = `${dir.path}/m.safetensors`;
   const length = 100_000_000;

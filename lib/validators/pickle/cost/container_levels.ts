@@ -2,25 +2,24 @@ import { INSTANCE, isObject, type PickleValue } from "../pickle_value.ts";
 import { FREE } from "../rules/rule.ts";
 import { levelsOf } from "./value_measures.ts";
 
-// Python frees lists, tuples and dictionaries inside each other in a loop. An array of objects frees its elements on the
-// stack of C: some 2.7 KB for each array in an array, of 8 MB that a program has, and of 512 KB that a thread of macOS
-// has. Of a deque and of a defaultdict it is a hundred bytes. Nothing of that is needed to load a file, and a program
-// crashes long after. Attackers nest such containers from the inside out, or put them into each other while they are
-// empty and fill them afterwards.
+// Python frees nested lists, tuples and dictionaries in a loop. An array of objects frees its elements recursively on the C
+// stack: about 2.7 KB for each nested array, of the 8 MB of a program or the 512 KB of a thread on macOS. A nested deque or
+// defaultdict takes about a hundred bytes. So a file can crash a program, even long after it was loaded. Attackers nest such
+// containers from the inside out, or put empty ones into each other and fill them afterwards.
 
-/** What an array of objects counts for, and other containers that C frees. */
+/** The levels that an array of objects adds, and those that other containers add that C frees. */
 export const ARRAY_LEVEL = 1;
 export const FILLED_LEVEL = 1 / 50;
 
-/** Arrays of objects inside each other; models have two or three. */
+/** Nested arrays of objects; models have two or three. */
 const LEVELS_MAX = 64;
 
-/** Follows how deep containers that C frees are inside each other. */
+/** Tracks how deeply containers are nested that C frees recursively. */
 export class ContainerLevels {
-  /** Levels in containers that were filled when they were in another one, which does not know of them. */
+  /** Levels of containers that were filled after another container held them, which does not include these levels. */
   #late = 0;
 
-  /** Notes that values are in something: picklers have filled them, but for those that refer to themselves. */
+  /** Notes that values are held. Picklers fill values before that, except those that refer to themselves. */
   hold(values: readonly PickleValue[]): void {
     for (const value of values) {
       if (!isObject(value)) continue;
@@ -32,11 +31,11 @@ export class ContainerLevels {
     }
   }
 
-  /** Notes that a container has values in it; returns whether that is no deeper than it may be. */
+  /** Notes that a container holds values. @returns whether the depth is within the limit */
   put(target: PickleValue, values: readonly PickleValue[], own = 0): boolean {
     let levels = own;
     for (const value of values) levels = Math.max(levels, own + levelsOf(value));
-    // What the user allows may do as it likes.
+    // Objects that the user allows are not limited.
     const isFree = isObject(target) && target.kind === "instance" && target.rule === FREE;
     if (levels === 0 || isFree) return true;
     const isKnown = isObject(target) && target !== INSTANCE &&
@@ -48,7 +47,7 @@ export class ContainerLevels {
     return levels + this.#late <= LEVELS_MAX;
   }
 
-  /** Notes levels of something that is not followed; returns whether that is no deeper than it may be. */
+  /** Counts levels of a value that is not tracked. @returns whether the depth is within the limit */
   lose(levels: number): boolean {
     this.#late += levels;
     return this.#late <= LEVELS_MAX;

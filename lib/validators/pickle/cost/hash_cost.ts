@@ -2,13 +2,17 @@ import { PICKLE_LIMITS } from "../limits.ts";
 import { isObject, type PickleValue, type TupleValue } from "../pickle_value.ts";
 import { freedomOf, weightOf } from "./value_measures.ts";
 
-// Keys of the same hash are compared with each other, so that a dictionary of n of them takes n² / 2 comparisons. Text is
-// hashed with a secret of each process. Floats are hashed as integers, and a few dozen have the same. Integers are not: a multiple of 2^61 - 1 more has the same hash. Tuples and
-// frozen sets mix the hashes of their items, which is undone as easily as it is done. There are no more than a few keys of
-// the same hash where all that they are made of is eight bytes, as a hash is. Of others, the hash is computed as Python
-// does; where it cannot be (floats, frozen sets, complex numbers), all are taken for the same.
+// Keys with equal hashes are compared with each other, so a dictionary of n such keys takes n² / 2 comparisons: a small file
+// could keep Python busy for hours. An attacker can create equal hashes:
+//
+// - of integers: adding a multiple of 2^61 - 1 does not change the hash;
+// - of tuples and frozen sets: they mix the hashes of their items, and the mix can be inverted.
+//
+// Text is safe, because its hash depends on a secret of the process. So are values made of at most eight bytes, as a hash
+// is: only a few of them have the same hash, of floats a few dozen. For other keys, the hash is computed as Python does. If
+// that is not possible (floats, frozen sets, complex numbers), all such keys count as equal.
 
-/** The hash of a Python integer is its remainder by this. Source: `_PyHASH_MODULUS` in CPython's `pyhash.h`. */
+/** The hash of a Python integer is its remainder modulo this. Source: `_PyHASH_MODULUS` in CPython's `pyhash.h`. */
 const MODULUS = (1n << 61n) - 1n;
 
 /** Source: `_PyHASH_XXPRIME_1`, `_2` and `_5` in CPython's `tupleobject.c`, since 3.8. */
@@ -18,45 +22,45 @@ const PRIME_5 = 2870177450012600261n;
 
 const HASH_BYTES = 8;
 
-/** Few enough to cost nothing, and enough that a million keys of an honest file rarely share one. */
+/** Small enough to cost little memory, large enough that a million keys of an honest file rarely share a bucket. */
 const BUCKETS = 1 << 18;
 
-/** A hash as Python computes it, and one that no file can foresee, which tells keys of the same hash apart. */
+/** Python's hash, and a secret one, which distinguishes different keys with equal hashes from repeated keys. */
 type Hashes = readonly [hash: bigint, print: bigint];
 
-/** Of text, and of what is hashed by its address: which value it is does not matter, as no file can foresee it. */
+/** Stands for text and for objects hashed by their address: a file cannot predict these hashes. */
 const SECRET: Hashes = [1n, 1n];
 
-/** What is counted besides the hashes that are known: keys that are taken for the same. */
+/** Counts the keys with unknown hashes, which count as equal. */
 export interface AlikeCount {
   alike: number;
 }
 
-/** Counts what it takes to hash values and to compare those of the same hash, in numbers. */
+/** Measures the work of hashing keys and comparing those with equal hashes, where hashing a number counts 1. */
 export class HashCost {
   #spent = 0;
-  /** How many keys have a hash, by its bucket. */
+  /** The number of keys in each bucket of hashes. */
   #counts: Uint32Array | undefined;
-  /** The prints of keys that were met, by their bucket: a key that is there already is found at once. */
+  /** The secret hashes of known keys, by bucket: Python finds a repeated key at once. */
   #met: Uint32Array | undefined;
   readonly #modulus = secretModulus();
 
-  /** What hashing all of them takes, and comparing them with those before. */
+  /** Returns the work of hashing values and comparing them with earlier ones. */
   weigh(values: readonly PickleValue[], count: AlikeCount): number {
     let weight = 0;
     for (const value of values) weight += weightOf(value) + this.#collisions(value, count);
     return weight;
   }
 
-  /** Whether as much more may be hashed; it is counted then. */
+  /** Counts work. @returns whether it is within the limit */
   spend(weight: number): boolean {
     this.#spent += weight;
     return this.#spent <= PICKLE_LIMITS.hashed;
   }
 
-  /** With how many keys Python may compare this one. */
+  /** Returns the number of keys that Python may compare with this one. */
   #collisions(value: PickleValue, count: AlikeCount): number {
-    // Below the modulus, every integer has a hash of its own.
+    // Integers below the modulus have different hashes.
     const isAlone = typeof value === "bigint"
       ? value < MODULUS && value > -MODULUS
       : !isObject(value) || freedomOf(value) <= HASH_BYTES;
@@ -70,7 +74,7 @@ export class HashCost {
     this.#met ??= new Uint32Array(BUCKETS);
     const bucket = Number((hash ^ (hash >> 18n) ^ (hash >> 36n)) & BigInt(BUCKETS - 1));
     const slot = Number(print % BigInt(BUCKETS));
-    // Never zero, which stands for an empty slot.
+    // Zero stands for an empty slot.
     const mark = Number(print & 0xffffffffn) || 1;
     const before = this.#counts[bucket] ?? 0;
     if (this.#met[slot] === mark) return Math.max(before - 1, 0);
@@ -93,7 +97,7 @@ export class HashCost {
     return [BigInt.asUintN(64, hash === -1n ? -2n : hash), print < 0n ? print + this.#modulus : print];
   }
 
-  /** Unlike Python's, so that no two tuples are made for both. */
+  /** Mixes differently from Python, so that a file cannot make both hashes equal. */
   #scramble(print: bigint, lane: bigint): bigint {
     const product = BigInt.asUintN(64, (print ^ lane) * this.#modulus);
     return product ^ (product >> 32n);

@@ -5,11 +5,11 @@ import type { GlobalRule } from "../rules/rule.ts";
 import { HashCost } from "./hash_cost.ts";
 import { bytesOf, ITEM_BYTES } from "./value_measures.ts";
 
-// What loading takes of memory that is not in the file. Each call is harmless by itself: a file makes a gigabyte of copies
-// of one text that it remembers, or of empty sets, which are a byte each in the file. So all of it is added up, over all
-// calls, pickles and entries of a file.
+// The memory that loading allocates beyond the bytes of the file. Each call is harmless by itself, but a file can make a
+// gigabyte of copies of one text in the memo, or of empty sets, which take a byte each in the file. So the memory is added
+// up over all calls, pickles and entries of a file.
 
-/** What things take in Python's memory, with what they are referred to by. */
+/** The sizes of objects in Python's memory, with the references to them. */
 export const LOAD_BYTES = {
   tuple: 48,
   list: 56,
@@ -19,31 +19,31 @@ export const LOAD_BYTES = {
   set: 216,
   setItem: 32,
   instance: 150,
-  /** What a range is made into by whatever copies it: a number each. */
+  /** The size of a number, for each element of a range that is copied. */
   rangeItem: 40,
 } as const;
 
 /**
- * What a file's opcodes may take for each of their bytes: a list of empty lists takes 56, and a megabyte of them is within
- * what every file may; tuples of numbers take 8, arrays 1.
+ * The memory that opcodes may allocate for each of their bytes. Tuples of numbers need 8 and arrays 1; a list of empty lists
+ * needs 56, which the budget of every file covers for a megabyte of them.
  */
 const BYTES_PER_BYTE = 8;
 
-/** What a walk's opcodes cost those who load the file. */
+/** The cost of the walked opcodes for the program that loads the file. */
 export class LoadCost {
   readonly hashing = new HashCost();
-  /** Keys whose hashes cannot be told apart. */
+  /** The keys whose hashes are unknown and may be equal. */
   readonly keys = { alike: 0 };
   readonly #budget: OpcodeBudget;
   #bytes = 0;
-  /** What of the budget these opcodes have taken. */
+  /** The part of the budget that these opcodes used. */
   #taken = 0;
 
   constructor(budget: OpcodeBudget) {
     this.#budget = budget;
   }
 
-  /** Whether Python may allocate as much more at a place of the stream; it is counted then. */
+  /** Counts an allocation at an offset of the stream. @returns whether it is within the limit */
   allocate(bytes: number, offset: number): boolean {
     this.#bytes += bytes;
     const beyond = this.#bytes - BYTES_PER_BYTE * offset - this.#taken;
@@ -54,7 +54,7 @@ export class LoadCost {
   }
 }
 
-/** What objects have besides their arguments: numpy's generators 3 KB, and the tenth of a millisecond of seeding them. */
+/** The sizes of objects without their arguments. numpy's generators are 3 KB; the rest stands for the time to seed them. */
 const OBJECT_BYTES: Partial<Record<NonNullable<GlobalRule["checks"]>, number>> = {
   generator: 16 * 1024,
   tree: 1024,
@@ -67,20 +67,20 @@ const OBJECT_BYTES: Partial<Record<NonNullable<GlobalRule["checks"]>, number>> =
   dict: 300,
 };
 
-/** For each output a tree allocates its number of classes. */
+/** For each output, a tree allocates its number of classes. */
 const OUTPUT_BYTES = 16;
 
-/** What a call allocates. Whatever has a size among its arguments is taken to be copied. */
+/** Returns the bytes that a call allocates. It is assumed to copy all its arguments. */
 export function bytesOfCall(rule: GlobalRule, args: readonly PickleValue[]): number {
   const own = OBJECT_BYTES[rule.checks ?? "nothing"] ?? LOAD_BYTES.instance;
   if (rule.makes === "range") return own + LOAD_BYTES.rangeItem * rangeLength(args);
   const outputs = rule.checks === "tree" && typeof args[2] === "number" ? OUTPUT_BYTES * args[2] : 0;
-  // A set has four times as much for an item as a list.
+  // An item takes four times as much memory in a set as in a list.
   const copies = rule.makes === "set" ? LOAD_BYTES.setItem / 8 : 1;
   return own + outputs + copies * args.reduce((sum: number, item) => sum + bytesOf(item), 0);
 }
 
-/** How many numbers `range(...)` has; what is not a number makes none. */
+/** Returns the length of `range(...)`; arguments that are not numbers count as 0. */
 function rangeLength(args: readonly PickleValue[]): number {
   const [first = 0, second, step = 1] = args.map((item) => {
     if (isObject(item) && item.kind === "integer") return Infinity;
@@ -93,14 +93,14 @@ function rangeLength(args: readonly PickleValue[]): number {
   return Number.isFinite(step) && step !== 0 ? Math.max(0, Math.ceil((stop - start) / step)) : 1;
 }
 
-/** Libraries parse a model into structures that are larger than its bytes. */
+/** Libraries parse a model into structures larger than its bytes. */
 const MODEL_FACTOR = 4;
 const MODEL_BYTES = 64 * 1024;
 
 /**
- * What BUILD allocates: attributes are copied into an object's own dictionary, and arrays of a state into C's memory.
+ * Returns the bytes that BUILD allocates: attributes are copied into the object's dictionary, and arrays into C memory.
  *
- * @param unknown what a state may have of which no more is known
+ * @param unknown the size of a state whose contents are not tracked
  */
 export function bytesOfState(rule: GlobalRule | undefined, state: PickleValue, unknown: number): number {
   if (rule?.state === "array") return bytesOfArray(state);
@@ -110,8 +110,8 @@ export function bytesOfState(rule: GlobalRule | undefined, state: PickleValue, u
 }
 
 /**
- * (version, shape, dtype, order, contents): of objects as many as the shape has, whatever an element's size; each field of
- * each is set by itself.
+ * The state of an array is (version, shape, dtype, order, contents). For objects, numpy allocates as many elements as the
+ * shape says and sets each field of each.
  */
 function bytesOfArray(state: PickleValue): number {
   const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [];
@@ -129,7 +129,7 @@ interface ArraySize {
   readonly parts: number;
 }
 
-/** What an array's state says of its size. */
+/** Returns the size of an array by its state. */
 export function arrayOf(
   state: PickleValue,
 ): ArraySize | undefined {

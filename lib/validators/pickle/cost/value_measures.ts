@@ -1,6 +1,6 @@
 import { DATA, type DataValue, isObject, type Measures, type PickleValue } from "../pickle_value.ts";
 
-/** Of a tuple of these. */
+/** Returns the measures of a tuple of these items. */
 export function measureAll(items: readonly PickleValue[]): Measures {
   let weight = 1;
   let nesting = 0;
@@ -15,7 +15,7 @@ export function measureAll(items: readonly PickleValue[]): Measures {
   return { weight, nesting: nesting + 1, freedom, levels };
 }
 
-/** The freedom of numbers and texts alone, as most lists are of; `undefined` where there is anything else. */
+/** Returns the freedom of numbers and texts, which most lists consist of; `undefined` if there is another value. */
 export function freedomOfConstants(items: readonly PickleValue[]): number | undefined {
   let freedom = 0;
   for (const item of items) {
@@ -25,11 +25,11 @@ export function freedomOfConstants(items: readonly PickleValue[]): number | unde
   return freedom;
 }
 
-/** Bytes of an integer that hashing it takes about as long for as for a number, and so bytes of equal texts to compare. */
+/** So many bytes of an integer take as long to hash as a number; so many bytes of equal texts take as long to compare. */
 const INTEGER_BYTES = 16;
 const TEXT_BYTES = 256;
 
-/** What hashing an object whose hash is computed from its state may take, compared with a number. */
+/** The weight of an object whose hash is computed from its state. */
 export const INERT_WEIGHT = 100_000;
 
 export function weightOf(value: PickleValue): number {
@@ -85,19 +85,19 @@ export function levelsOf(value: PickleValue): number {
   return kind === "data" ? value.levels ?? 0 : 0;
 }
 
-/** What a dictionary has for an entry and a list for an item, in memory. */
+/** The memory of an entry in a dictionary and of an item in a list. */
 export const ENTRY_BYTES = 64;
 export const ITEM_BYTES = 8;
 
-/** Text that is not measured is no longer. */
+/** The length that shorter texts are taken for. */
 const MEASURED_BYTES = 64;
 
-/** Text or bytes of which only the length is known: whatever copies them copies as much. */
+/** Returns text or bytes with unknown contents. The length counts wherever they are copied. */
 export function payloadOf(bytes: number): DataValue {
   return bytes > MEASURED_BYTES ? { kind: "data", bytes } : DATA;
 }
 
-/** What a copy of a value takes, without what it refers to. */
+/** Returns the size of a shallow copy of a value. */
 export function bytesOf(value: PickleValue): number {
   if (typeof value === "string") return value.length;
   if (!isObject(value)) return ITEM_BYTES;
@@ -119,7 +119,7 @@ export function bytesOf(value: PickleValue): number {
   }
 }
 
-/** Text, whose hash is random, and what has its address for a hash. */
+/** Whether the hash cannot be predicted: of text, and of objects that are hashed by their address. */
 function isRandom(value: PickleValue): boolean {
   if (typeof value === "string") return true;
   return isObject(value) && value.kind !== "tuple" && freedomOf(value) === 0;

@@ -10,18 +10,21 @@ import {
 } from "../pickle_value.ts";
 import type { GlobalRule } from "../rules/rule.ts";
 
-/** numpy's numbers of up to eight bytes are hashed as Python's, texts with a secret: no file can foresee which are alike. */
+/**
+ * Kinds of numpy values whose hashes a file cannot make equal: numbers of up to eight bytes are hashed like Python's, texts
+ * with a secret.
+ */
 const ALONE = /^[biufMmSU]$/;
 const ALONE_BYTES = 8;
 
-/** Bytes of an element that hashing takes about as long for as for a number. */
+/** So many bytes of an element take about as long to hash as a number. */
 const ELEMENT_BYTES = 16;
 
-/** What a call gives that only stores its arguments: something that may be a key, and be stored. */
+/** Returns the result of a call that only stores its arguments, with the cost of hashing it as a key. */
 export function storedOf(rule: GlobalRule, args: readonly PickleValue[]): InstanceValue {
   switch (rule.checks) {
     case "moment":
-      // Without a time zone, its bytes are hashed with a secret.
+      // Without a time zone, the hash depends on a secret.
       return args.length < 2
         ? INSTANCE
         : { ...INSTANCE, hashed: { weight: 4, nesting: 1, freedom: Infinity } };
@@ -60,34 +63,34 @@ function scalarOf([dtype = null]: readonly PickleValue[]): InstanceValue {
 }
 
 /**
- * Methods that scipy stores with an object of its own, by what checks the state of the object. Others of a distribution
- * make source code of their arguments, or execute it.
+ * Methods that scipy stores together with its object, by the check of the object's state. Other methods of a distribution
+ * create source code from their arguments, or execute it.
  */
 const METHODS: Readonly<Partial<Record<NonNullable<GlobalRule["state"]>, RegExp>>> = {
   distribution: /^_(entropy|(cdf|ppf)_single|mom\d_sc)$/,
-  // Of `Rbf`: functions of a distance.
+  // Functions of a distance, in `Rbf`.
   slots: /^_h_\w+$/,
 };
 
-/** A method of an object, which may only be stored. */
+/** A method of an object may only be stored. */
 const METHOD: InstanceValue = { ...INSTANCE, rule: { use: "value" } };
 
-/** The method of an object that `getattr` finds; `undefined` for one that no library stores. */
+/** Returns the method that `getattr` finds on an object; `undefined` for one that no library stores. */
 export function methodOf(target: PickleValue, name: string): InstanceValue | undefined {
   if (!isObject(target) || target.kind !== "instance") return undefined;
   const methods = target.rule?.state === undefined ? undefined : METHODS[target.rule.state];
   return methods?.test(name) === true ? METHOD : undefined;
 }
 
-// What `copyreg._reconstructor(cls, base, state)` gets, by which protocols 0 and 1 make objects: `base.__new__(cls, state)`,
-// and `base.__init__(obj, state)`.
+// Protocols 0 and 1 create objects by `copyreg._reconstructor(cls, base, state)`, which calls `base.__new__(cls, state)` and
+// `base.__init__(obj, state)`.
 
-/** Whether that is a type of Python's own. */
+/** Whether the base is a built-in type of Python. */
 export function isBuiltIn(base: PickleValue): base is GlobalValue {
   return isObject(base) && base.kind === "global" && /^(builtins|__builtin__)$/.test(base.module);
 }
 
-/** Whether that is what an object of this base was made of: other things would be gone through, however long they are. */
+/** Whether the state suits the base. The base would iterate over any other value, however long it is. */
 export function isStateOf(base: GlobalValue, state: PickleValue): boolean {
   if (base.name === "object") return state === null;
   const kind = isObject(state) ? state.kind : undefined;

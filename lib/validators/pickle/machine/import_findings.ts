@@ -2,15 +2,15 @@ import type { PickleProblem } from "../pickle_problem.ts";
 import { isDenied } from "../rules/allow_list.ts";
 import { isKnownModule, isWord } from "../rules/known_modules.ts";
 
-/** What bytes are besides a pickle, perhaps. See `MachineOptions`. */
+/** What the bytes may be instead of a pickle. See `MachineOptions`. */
 export interface Doubts {
   readonly isText?: boolean;
   readonly isRest?: boolean;
 }
 
 /**
- * The first import that Python carries out although the stream may break behind it. An import runs all of a module: an
- * attacker needs no call, and ends the stream so that it seems to be no pickle.
+ * Remembers the first import that Python executes even if the stream breaks later. An import runs the whole module, so an
+ * attacker needs no call, and could break the stream to make it look like other data.
  */
 export class NotedImport {
   readonly #doubts: Doubts;
@@ -20,17 +20,17 @@ export class NotedImport {
     this.#doubts = doubts;
   }
 
-  /** Why it is refused; `undefined` as long as there is none. */
+  /** The reason to refuse the import; `undefined` if there was none. */
   get problem(): PickleProblem | undefined {
     return this.#problem;
   }
 
-  /** Notes an import whose names are not known, which no text has by chance. */
+  /** Notes an import whose names are unknown, which text does not contain by chance. */
   noteUnknown(problem: () => PickleProblem): void {
     this.#problem ??= problem();
   }
 
-  /** Notes an import, unless its bytes may be there by chance. */
+  /** Notes an import, unless its bytes may occur by chance. */
   note(module: string, name: string, problem: () => PickleProblem): void {
     if (this.#problem === undefined && this.#isMeant(module, name)) this.#problem = problem();
   }
@@ -38,32 +38,32 @@ export class NotedImport {
   #isMeant(module: string, name: string): boolean {
     const { isRest, isText } = this.#doubts;
     if (isRest === true) return isKnownModule(module) || isDenied(module, name);
-    // `cos`, `sin`, `tan` is a list of words; `cos`, `system` is none.
+    // The lines `cos` and `sin` are a list of words; `cos` and `system` import os.system.
     if (isText === true) return isKnownModule(module) || (isWord(module) && isDenied("", name));
     return !CONTROL.test(module);
   }
 }
 
-/** No folder has a name with such a character, and bytes of numbers are full of them. */
+/** Folders have no such characters in their names; bytes of numbers are full of them. */
 const CONTROL = /\p{Cc}/u;
 
-/** More are counted, and not named. */
+/** Further imports are not named. */
 const KEPT_MAX = 1_000;
 
 /**
- * The imports of a stream that are not allowed. A stream that is refused for one is walked on, so that the refusal names
- * them all: the user would otherwise allow one after the other.
+ * Collects the imports of a stream that are not allowed. The walk goes on after the first one, so that the refusal names
+ * all of them and the user does not have to allow one after the other.
  */
 export class MissingImports {
   readonly #names = new Set<string>();
   #refusal: PickleProblem | undefined;
 
-  /** Why the stream is refused, whatever else is found in it. */
+  /** The reason to refuse the stream; `undefined` if there was none. */
   get refusal(): PickleProblem | undefined {
     return this.#refusal;
   }
 
-  /** In the order in which they were found. */
+  /** The imports in the order of the stream. */
   get names(): readonly string[] {
     return [...this.#names];
   }
@@ -72,7 +72,7 @@ export class MissingImports {
     if (this.#names.size < KEPT_MAX) this.#names.add(full);
   }
 
-  /** Decides that the stream is refused. */
+  /** Refuses the stream; the first reason counts. */
   refuse(problem: PickleProblem): void {
     this.#refusal ??= problem;
   }

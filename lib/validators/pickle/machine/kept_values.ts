@@ -11,10 +11,10 @@ import {
   type TupleValue,
 } from "../pickle_value.ts";
 
-/** What dictionaries have in them that are empty, as most are. */
+/** Shared by the dictionaries that are empty, as most are. */
 const NO_ENTRIES: ReadonlyMap<string, PickleValue> = new Map();
 
-/** Tuples of which no more is known. */
+/** Stands for tuples that are not tracked. */
 const SOME_TUPLE: TupleValue = {
   kind: "tuple",
   items: undefined,
@@ -26,7 +26,7 @@ const SOME_TUPLE: TupleValue = {
   freedom: Infinity,
   levels: 0,
 };
-/** Of those that may be keys: of no more than eight bytes, and of others. */
+/** Stand for untracked tuples that are cheap to hash: of any bytes, and of at most eight. */
 const LIGHT_TUPLE: TupleValue = {
   ...SOME_TUPLE,
   weight: PICKLE_LIMITS.tupleItems,
@@ -44,14 +44,14 @@ const EMPTY_TUPLE: TupleValue = {
 const WRAPPED_TUPLE: TupleValue = { ...SOME_TUPLE, holdsWrapper: true };
 
 /**
- * Makes the values that take memory, and counts it, whatever becomes of them. When that is spent, or where nobody looks,
- * a value is of its kind and no more is known of it.
+ * Creates the values that need memory of our own, and counts that memory, even if they are dropped later. Beyond the limit,
+ * and for contents that no check uses, only the kind of a value is known.
  */
 export class KeptValues {
   #bytes = 0;
   #lastTuple: TupleValue = EMPTY_TUPLE;
 
-  /** Whether as much more may be kept; it is counted then. */
+  /** Counts bytes. @returns whether they are within the limit */
   spend(bytes: number): boolean {
     if (this.#bytes + bytes > PICKLE_LIMITS.keptBytes) return false;
     this.#bytes += bytes;
@@ -60,7 +60,7 @@ export class KeptValues {
 
   tuple(items: readonly PickleValue[]): TupleValue {
     if (items.length === 0) return EMPTY_TUPLE;
-    // A column of numbers is a million tuples of the same dtype and some bytes: one serves for all.
+    // A column of numbers is a million tuples of the same dtype and bytes: all share one value.
     const last = this.#lastTuple;
     if (last.items?.length === items.length && last.items.every((item, index) => item === items[index])) {
       return last;
@@ -85,7 +85,7 @@ export class KeptValues {
     return this.#lastTuple;
   }
 
-  /** An empty dictionary. What it counts is known when there is no memory for more. */
+  /** Creates an empty dictionary. Its count is known even beyond the limit. */
   dict(): DictValue {
     const entries = this.spend(KEPT_BYTES.dict) ? NO_ENTRIES : undefined;
     return { kind: "dict", entries, count: 0, forgedKey: undefined, levels: 0, isHeld: false, isInert: true };
@@ -105,8 +105,8 @@ export class KeptValues {
 }
 
 /**
- * The deepest that is checked is the unit in the metadata in the state of a dtype. What is deeper is dropped, so that a
- * million tuples inside each other are not kept as a chain.
+ * The deepest tuple that a check needs is the unit in the metadata in the state of a dtype. Deeper ones are dropped, so that
+ * a million nested tuples are not kept as a chain.
  */
 const INNER_DEPTH_MAX = 3;
 
@@ -121,7 +121,7 @@ function shallow(value: PickleValue): PickleValue {
   return holdsWrapper(value) ? WRAPPED_TUPLE : SOME_TUPLE;
 }
 
-/** No dictionary is looked at in another one. */
+/** No check needs a dictionary within another one. */
 function entryOf(value: PickleValue): PickleValue {
   return isObject(value) && value.kind === "dict" ? DATA : shallow(value);
 }

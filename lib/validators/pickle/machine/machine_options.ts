@@ -5,30 +5,27 @@ import type { MissingImports } from "./import_findings.ts";
 export interface MachineOptions {
   readonly allowed: PickleAllowList;
   readonly dialect: PickleDialect;
-  /** Of all the pickles of a stream. */
+  /** The cost of all pickles in the stream. */
   readonly cost: LoadCost;
-  /** Of all the pickles of a stream. */
+  /** The forbidden imports of all pickles in the stream. */
   readonly missing: MissingImports;
   /**
-   * Whether these bytes are a pickle beyond doubt. Of doubtful ones, the first import that is not allowed is remembered,
-   * and the walk goes on for a better reason to refuse them.
+   * Whether the bytes are certainly a pickle. For other bytes, the first reason to refuse them is only remembered: it counts
+   * if they turn out to be a pickle.
    */
   readonly isCertain: boolean;
   /**
-   * Whether these bytes are plain text, where a list of words can begin as an import does: `car`, `bus`. Only an import
-   * of a module that there is, or one that is used, counts there.
+   * Whether the bytes are plain text, in which a list of words can look like an import: `car`, `bus`. Only an import of an
+   * existing module, or one that is used, counts there.
    */
   readonly isText?: boolean;
-  /**
-   * Whether only what is imported and done with it counts, not how opcodes are arranged: of bytes that were written for
-   * another program.
-   */
+  /** Whether the bytes were written for another program, so that only imports and their use count, not irregularities. */
   readonly isForeign?: boolean;
-  /** Whether these stand behind another pickle of the same stream. */
+  /** Whether the pickle follows another one in the same stream. */
   readonly isLater?: boolean;
   /**
-   * Whether these are foreign bytes behind the end of a pickle, which begin in the middle of something: what they name is
-   * mostly not there, and counts only if it is known to run, load or look up things.
+   * Whether the bytes are foreign and follow the end of a pickle, so that they begin in the middle of something. Most
+   * modules that they seem to name do not exist. Only known modules and known gadgets count.
    */
   readonly isRest?: boolean;
 }

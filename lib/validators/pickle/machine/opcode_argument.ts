@@ -8,10 +8,10 @@ import type { ArgumentKind } from "./opcodes.ts";
 import { asciiOf, type ReadArgument, readLines, truncated } from "./written_argument.ts";
 import { integerOf, LONG_READ_BYTES } from "./written_number.ts";
 
-/** Bytes that {@link readFixed} needs to be buffered: the longest number, or length of a payload. */
+/** The longest number, or length of a payload: so many bytes have to be buffered. */
 export const FIXED_BYTES_MAX = 8;
 
-/** How many bytes each argument takes, or the length before its payload; lines take what they take. */
+/** The size of each argument, or of the length before its payload; lines have no fixed size. */
 const FIXED_BYTES: Readonly<Record<ArgumentKind, number>> = {
   none: 0,
   uint1: 1,
@@ -40,10 +40,10 @@ const FIXED_BYTES: Readonly<Record<ArgumentKind, number>> = {
 };
 
 /**
- * Reads an opcode's argument. Payloads are passed over, but for short text and numbers, which may turn out to be a
- * module's name or an array's size.
+ * Reads the argument of an opcode. Payloads are skipped, except short texts and numbers, which may be the name of a module
+ * or the size of an array.
  *
- * @throws {PickleProblem} when the stream ends before
+ * @throws {PickleProblem} when the stream ends within it
  */
 export function readArgument(reader: PickleReader, kind: ArgumentKind, offset: number): ReadArgument {
   if (!reader.has(FIXED_BYTES[kind])) throw truncated(offset);
@@ -88,14 +88,14 @@ export function readArgument(reader: PickleReader, kind: ArgumentKind, offset: n
 
 function sizeOf(value: bigint, offset: number): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new PickleProblem("broken", offset, "says to be larger than any file");
+    throw new PickleProblem("broken", offset, "announces more bytes than any file has");
   }
   return Number(value);
 }
 
 /**
- * Python's own reader takes a frame of any length up to `sys.maxsize` for all that is left of bytes in memory, and goes on
- * in it; its C reader stops.
+ * For bytes in memory, Python's own reader accepts a frame of any length up to `sys.maxsize` and continues in the bytes that
+ * are left; its C reader stops.
  */
 function frameSizeOf(value: bigint, offset: number): number {
   if (value >= 1n << 63n) {
@@ -131,7 +131,7 @@ async function readTextLater(reader: PickleReader, count: number, offset: number
   return textOf(reader.take(count));
 }
 
-/** Of a text that is too long for a name, only what scipy would execute is of interest. */
+/** A text that is too long for a name matters only if scipy would execute it. */
 function textOf(bytes: Uint8Array): PickleValue {
   if (isTemplate(bytes)) return { ...payloadOf(bytes.length), isTemplate: true };
   return bytes.length <= PICKLE_LIMITS.nameBytes ? asciiOf(bytes) : payloadOf(bytes.length);
@@ -146,7 +146,7 @@ function readLong(reader: PickleReader, count: number, offset: number): ReadArgu
   });
 }
 
-/** No size and no index, whatever it is padded with. */
+/** Skips a number that is too long to be a size or an index, even if it is padded. */
 async function skipLong(reader: PickleReader, count: number, offset: number): Promise<PickleValue> {
   await skipBytes(reader, count, offset);
   return { kind: "integer", bytes: count };

@@ -3,14 +3,14 @@ import { type OpcodeName, PROTOCOL_MAX } from "./opcodes.ts";
 import type { PickleMachine } from "./pickle_machine.ts";
 import { closeDtype } from "./pickle_stack.ts";
 
-/** What an opcode does, given its argument. */
+/** The effect of an opcode with its argument. */
 export type Effect = (machine: PickleMachine, argument: PickleValue) => void;
 
 const constant: Effect = (machine, argument) => machine.push(argument);
 const extension: Effect = (machine, code) => machine.extension(Number(code));
 const fill: Effect = (machine) => machine.extend(machine.popToMark());
 
-/** Of every opcode. Those that also move in the stream (STOP, FRAME, BUILD) are seen to by the walk besides. */
+/** The effect of each opcode on the machine. The walk does the rest for STOP, FRAME and BUILD, which concern the stream. */
 export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   PROTO: checkProtocol,
   FRAME: () => {},
@@ -85,14 +85,14 @@ export const EFFECTS: Readonly<Record<OpcodeName, Effect>> = {
   BUILD: (machine) => machine.build(machine.pop()),
 
   NEXT_BUFFER: (machine) => {
-    throw machine.broken("needs a buffer that is not in the file");
+    throw machine.broken("requires a buffer that is not in the file");
   },
   READONLY_BUFFER: (machine) => machine.suspect("protects a buffer that is not in the file"),
 };
 
 function checkProtocol(machine: PickleMachine, version: PickleValue): void {
   if (Number(version) > PROTOCOL_MAX) throw machine.broken(`is of protocol ${String(version)}`);
-  if (machine.steps > 1) machine.irregular("begins anew in the middle");
+  if (machine.steps > 1) machine.irregular("has a second PROTO opcode");
 }
 
 function duplicate(machine: PickleMachine): void {
@@ -102,12 +102,12 @@ function duplicate(machine: PickleMachine): void {
 }
 
 function number(machine: PickleMachine, value: PickleValue): void {
-  if (value === UNKNOWN) machine.suspect("has a number that is too long for any use");
+  if (value === UNKNOWN) machine.suspect("has an overlong or oddly written number");
   machine.push(value);
 }
 
 function writtenText(machine: PickleMachine, value: PickleValue): void {
-  if (value === UNKNOWN) machine.suspect("has a text that hides letters behind escapes");
+  if (value === UNKNOWN) machine.suspect("has a text whose letters are hidden by escapes");
   machine.push(value);
 }
 
@@ -117,14 +117,14 @@ function recall(machine: PickleMachine, index: PickleValue): void {
   machine.push(UNKNOWN);
 }
 
-/** Which value a strange index replaces is unknown, and so is every value that is recalled from then on. */
+/** The value that an odd index replaces is unknown, and so is every value that is loaded from the memo afterwards. */
 function remember(machine: PickleMachine, index: PickleValue): void {
   if (typeof index === "number") return machine.remember(index);
   machine.suspect(STRANGE_INDEX);
   machine.loseMemo();
 }
 
-const STRANGE_INDEX = "numbers its values in a way that no pickler does";
+const STRANGE_INDEX = "numbers its memo entries as no pickler does";
 
 function pushPair(machine: PickleMachine): void {
   const second = machine.pop();
@@ -176,7 +176,7 @@ function reduce(machine: PickleMachine): void {
   machine.call(machine.pop(), args);
 }
 
-/** Python's own reader imports before it notices that there is no mark. */
+/** Python's own reader imports before it finds that the mark is missing. */
 function instantiate(machine: PickleMachine, lines: PickleValue): void {
   const callee = importLines(machine, lines);
   machine.call(callee, machine.tuple(machine.popToMark()));
@@ -184,7 +184,7 @@ function instantiate(machine: PickleMachine, lines: PickleValue): void {
 
 function instantiateFromStack(machine: PickleMachine): void {
   const [cls, ...args] = machine.popToMark();
-  if (cls === undefined) throw machine.broken("takes a value from an empty stack");
+  if (cls === undefined) throw machine.broken("pops from an empty stack");
   machine.call(cls, machine.tuple(args));
 }
 

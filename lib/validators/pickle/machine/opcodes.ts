@@ -1,6 +1,6 @@
 /**
- * Every opcode of the pickle protocols 0 to 5, and how its argument is written. Source: `opcodes` in CPython's
- * `Lib/pickletools.py`; what each does, `Lib/pickle.py`.
+ * The opcodes of the pickle protocols 0 to 5 with the encoding of their arguments. Source: `opcodes` in CPython's
+ * `Lib/pickletools.py`; their effects are in `Lib/pickle.py`.
  */
 const TABLE = [
   [0x28, "MARK", "none"],
@@ -76,8 +76,8 @@ const TABLE = [
 export type OpcodeName = (typeof TABLE)[number][1];
 
 /**
- * How an argument is written: a number of so many bytes, a line, or a payload behind its length (`text4` has a length
- * of four bytes). Numbers are little-endian, but for `float8`.
+ * The encoding of an argument: a number of so many bytes, a line, or a payload behind its length (`text4` has a length of
+ * four bytes). Numbers are little-endian, except `float8`.
  */
 export type ArgumentKind = (typeof TABLE)[number][2];
 
@@ -86,7 +86,7 @@ export interface Opcode {
   readonly argument: ArgumentKind;
 }
 
-/** By their byte; `undefined` where there is none. */
+/** The opcodes by their byte; `undefined` for invalid ones. */
 export const OPCODES: readonly (Opcode | undefined)[] = byCode();
 
 function byCode(): (Opcode | undefined)[] {
@@ -95,8 +95,8 @@ function byCode(): (Opcode | undefined)[] {
   return codes;
 }
 
-/** The byte that begins a pickle of protocol 2 and later; the protocol follows. */
+/** The first byte of a pickle since protocol 2; the number of the protocol follows. */
 export const PROTO = 0x80;
 
-/** The newest protocol that there is (Python 3.8). */
+/** The newest protocol (since Python 3.8). */
 export const PROTOCOL_MAX = 5;

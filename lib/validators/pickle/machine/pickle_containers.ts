@@ -23,17 +23,17 @@ import { KeptValues } from "./kept_values.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { PickleStack } from "./pickle_stack.ts";
 
-/** What a pickle makes of tuples, lists, sets and dictionaries, and what that costs those who load it. */
+/** The tuples, lists, sets and dictionaries of a pickle, and their cost for the program that loads it. */
 export class PickleContainers extends PickleStack {
-  /** Imports up to now, allowed or not. */
+  /** The number of imports so far, allowed or not. */
   imports = 0;
   protected importsGetattr = false;
-  /** Whether something that is not inert was put into what seemed to be, after that was put into something else. */
+  /** Whether a container that another one already held stopped being inert (see {@link isInert}). */
   protected isLateForeign = false;
   protected readonly kept = new KeptValues();
   protected readonly levels = new ContainerLevels();
   readonly #cost: LoadCost;
-  /** Of what is in lists, which is hashed when a set is made of one. */
+  /** The cost of the items of lists, which are hashed when a set is created from a list. */
   readonly #listed = new HashCost();
 
   constructor(options: MachineOptions) {
@@ -50,7 +50,7 @@ export class PickleContainers extends PickleStack {
     return tuple;
   }
 
-  /** A list that is empty. */
+  /** Creates an empty list. */
   list(): ListValue {
     this.allocate(LOAD_BYTES.list);
     return {
@@ -66,13 +66,13 @@ export class PickleContainers extends PickleStack {
     };
   }
 
-  /** A set that is empty. */
+  /** Creates an empty set. */
   set(): DataValue {
     this.allocate(LOAD_BYTES.set);
     return SET;
   }
 
-  /** FROZENSET. */
+  /** FROZENSET: creates a frozen set. */
   frozen(items: readonly PickleValue[]): DataValue {
     this.contain(items);
     this.allocate(LOAD_BYTES.set + LOAD_BYTES.setItem * items.length);
@@ -80,19 +80,19 @@ export class PickleContainers extends PickleStack {
     return { kind: "data", type: "frozenset", weight: this.#hash(items), freedom, levels };
   }
 
-  /** A dictionary that is empty. */
+  /** Creates an empty dictionary. */
   dict(): DictValue {
     this.allocate(LOAD_BYTES.dict);
     return this.kept.dict();
   }
 
-  /** Checks what goes into a list or a set. */
+  /** Checks values that are put into a container. */
   contain(items: readonly PickleValue[]): void {
     if (items.some(holdsWrapper)) throw this.wrapperMisused();
     this.levels.hold(items);
   }
 
-  /** Puts items into what APPEND finds on the stack. */
+  /** APPEND and APPENDS: adds items to the value on the stack. */
   extend(items: readonly PickleValue[], target = this.top()): void {
     this.allocate(LOAD_BYTES.item * items.length);
     if (!isObject(target) || target.kind !== "list") {
@@ -116,7 +116,7 @@ export class PickleContainers extends PickleStack {
     this.put(target, items);
   }
 
-  /** ADDITEMS. */
+  /** ADDITEMS: adds items to a set. */
   addItems(items: readonly PickleValue[]): void {
     this.contain(items);
     this.#hash(items);
@@ -125,7 +125,7 @@ export class PickleContainers extends PickleStack {
     this.put(this.top(), items);
   }
 
-  /** @param pairs key, value, key, value */
+  /** SETITEM and SETITEMS. @param pairs key, value, key, value */
   setItems(pairs: readonly PickleValue[], target = this.top()): void {
     this.contain(pairs);
     this.#hash(pairs.filter((_, index) => index % 2 === 0));
@@ -141,29 +141,29 @@ export class PickleContainers extends PickleStack {
     }
   }
 
-  /** Notes what a list or a dictionary has in it now; what holds it already does not know. */
+  /** Updates whether a list or a dictionary is inert; containers that already hold it do not learn of it. */
   #keepInert(target: ListValue | DictValue, values: readonly PickleValue[]): void {
     if (!target.isInert || values.every(isInert)) return;
     target.isInert = false;
     this.isLateForeign ||= target.isHeld;
   }
 
-  /** Notes that something has values in it, which count for so many levels. */
+  /** Notes that a container holds values. @param own the levels that the container itself adds */
   protected put(target: PickleValue, values: readonly PickleValue[], own = 0): void {
     if (!this.levels.put(target, values, own)) {
-      throw this.refused("puts containers into each other that Python cannot free");
+      throw this.refused("nests containers so deeply that freeing them would crash Python");
     }
   }
 
-  /** Counts what Python allocates. */
+  /** Counts the memory that Python allocates. */
   protected allocate(bytes: number): void {
     if (this.#cost.allocate(bytes, this.offset)) return;
-    const problem = "makes Python allocate far more than the file holds";
+    const problem = "makes Python allocate far more memory than the file has bytes";
     if (this.imports > 0) throw this.refused(problem);
     this.suspect(problem);
   }
 
-  /** Picklers fill an object before they set its state, which may hide `append`, `extend` and `add`. */
+  /** Allows filling an object only before its state is set, as picklers do: attributes could replace `append` and `extend`. */
   #checkFilled(target: PickleValue, how: "items" | "pairs", pairs: readonly PickleValue[] = []): void {
     if (!isObject(target)) return;
     if (target === FREE_INSTANCE || target === DATA || (target.kind === "data" && how === "items")) return;
@@ -176,25 +176,25 @@ export class PickleContainers extends PickleStack {
     throw this.refused(problem);
   }
 
-  /** Counts what hashing takes, and returns it. */
+  /** Counts and returns the cost of hashing values. */
   #hash(values: readonly PickleValue[]): number {
     const { hashing, keys } = this.#cost;
     if (values.some((value) => nestingOf(value) > PICKLE_LIMITS.hashedNesting)) {
       throw this.refused(
-        `has keys that are more than ${PICKLE_LIMITS.hashedNesting} tuples inside each other`,
+        `has keys of more than ${PICKLE_LIMITS.hashedNesting} nested tuples`,
       );
     }
     const weight = hashing.weigh(values, keys);
-    if (!hashing.spend(weight)) throw this.refused("has keys that take too long to hash");
+    if (!hashing.spend(weight)) throw this.refused("has keys that would take Python too long to hash");
     return weight;
   }
 
   protected wrapperMisused(): PickleProblem {
     if (this.importsGetattr) return this.getattrMisused();
-    return this.refused("uses joblib's place-holder of an array as something else");
+    return this.refused("uses joblib's placeholder of an array for something else");
   }
 
-  /** Only what is allowed by its own name may be looked up. */
+  /** `getattr` may only be called, and only to get something that is allowed by its own name. */
   protected getattrMisused(): PickleProblem {
     return this.refused("imports builtins.getattr", "builtins.getattr");
   }

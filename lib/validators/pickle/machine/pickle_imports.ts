@@ -14,13 +14,13 @@ import { NotedImport } from "./import_findings.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { PickleContainers } from "./pickle_containers.ts";
 
-/** The shapes of names that Python's modules and classes have. */
+/** The characters in the names of Python's modules and classes. */
 const PLAUSIBLE_NAME = /^[\w.]+$/;
 
-/** What Python can find in a module: of a name of another shape it is sure that there is none. */
+/** The form of names that can exist in a module. */
 const PLAUSIBLE_ATTRIBUTE = /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u;
 
-/** What a pickle imports, and what follows where that is not allowed. */
+/** The imports of a pickle, allowed or not. */
 export class PickleImports extends PickleContainers {
   protected readonly options: MachineOptions;
   readonly #globals = new Map<string, GlobalValue>();
@@ -32,7 +32,7 @@ export class PickleImports extends PickleContainers {
     this.#noted = new NotedImport(options);
   }
 
-  /** Refuses what no pickler writes and some reader takes. */
+  /** Refuses an arrangement of opcodes that no pickler writes and some reader accepts. */
   irregular(problem: string): void {
     if (this.options.isForeign !== true) this.suspect(problem);
   }
@@ -52,13 +52,12 @@ export class PickleImports extends PickleContainers {
     const full = `${module}.${name}`;
     if (!PLAUSIBLE_NAME.test(full) || !PLAUSIBLE_ATTRIBUTE.test(name)) {
       if (this.options.isCertain) throw this.refused(`imports ${full}`, full);
-      // Any folder on Python's path is a module, whatever its name; attributes have names of one shape. The module is
-      // imported before Python looks for the name in it.
+      // Any folder on Python's path is a module, whatever its name. Python imports it before it looks up the attribute.
       if (module !== "") this.#noted.note(module, name, () => this.refused(`imports ${full}`, full));
       if (module === "" || !PLAUSIBLE_ATTRIBUTE.test(name)) throw this.broken(`imports ${full}`);
     }
     if (this.#globals.size >= PICKLE_LIMITS.globals) {
-      throw this.refused(`imports more than ${PICKLE_LIMITS.globals} things`);
+      throw this.refused(`imports more than ${PICKLE_LIMITS.globals} globals`);
     }
     const { allowed, dialect } = this.options;
     const rule = findRule(module, name, allowed, dialect) ?? this.#ruleOfMissing(module, name, full);
@@ -68,7 +67,7 @@ export class PickleImports extends PickleContainers {
     return value;
   }
 
-  /** What may be done with an import that is not allowed: anything, once the stream is refused anyway. */
+  /** Returns the rule for a forbidden import. Once the stream is refused, the walk goes on with {@link FREE}. */
   #ruleOfMissing(module: string, name: string, full: string): GlobalRule | undefined {
     const { isCertain, isRest, missing } = this.options;
     const problem = () => this.refused(`imports ${full}`, full);
@@ -81,8 +80,8 @@ export class PickleImports extends PickleContainers {
   }
 
   /**
-   * What may be done with an import that is allowed, and not what the stream does with it: anything, as the stream is
-   * refused, so that the refusal names all of these imports.
+   * Refuses the stream for the misuse of an allowed import, and returns {@link FREE} for the rest of the walk, so that the
+   * refusal names all misused imports.
    */
   protected misused(target: GlobalValue, problem: string): GlobalRule {
     const { isCertain, missing } = this.options;
@@ -93,7 +92,7 @@ export class PickleImports extends PickleContainers {
     return FREE;
   }
 
-  /** An import whose names are longer than any. */
+  /** Handles an import whose names are too long to be kept. */
   importNothingKnown(): typeof UNKNOWN {
     this.imports++;
     const problem = "imports something whose name is not a constant";
@@ -102,12 +101,12 @@ export class PickleImports extends PickleContainers {
     return UNKNOWN;
   }
 
-  /** Returns why a stream that breaks does not pass. */
+  /** Returns the problem of a stream that breaks: an import before the break is the worse one. */
   whereBroken(problem: PickleProblem): PickleProblem {
     return this.#noted.problem ?? problem;
   }
 
-  /** Python stops at a code that the program has not registered, and programs register none. */
+  /** EXT1, EXT2 and EXT4. Python stops at an unregistered code, and programs register none. */
   extension(code: number): void {
     const problem = `uses the extension ${code}, whose meaning is not in the file`;
     throw this.options.isCertain ? this.refused(problem) : this.broken(problem);

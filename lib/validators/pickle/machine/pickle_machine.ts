@@ -26,13 +26,14 @@ import { isBuiltIn, isStateOf, methodOf, storedOf } from "./call_results.ts";
 import { PickleImports } from "./pickle_imports.ts";
 
 /**
- * What a pickle does, with values that are known as far as the imports and the calls need it, and nothing executed. Each
- * method is what one or several opcodes do; a {@link PickleProblem} says what is wrong with it.
+ * Simulates what Python does for a pickle, without executing anything. Values are tracked as far as the checks of imports and
+ * calls need them. Each method is the effect of one or several opcodes, and throws a {@link PickleProblem} if the effect is
+ * not allowed.
  */
 export class PickleMachine extends PickleImports {
-  /** What a BUILD has announced, until the walk takes it. */
+  /** The array that the last BUILD announced, until the walk skips it. */
   array: ArrayPlace | undefined;
-  /** Bytes of the largest array. */
+  /** The size of the largest array in bytes. */
   #largest = 0;
 
   /** REDUCE, INST and OBJ: `callee(*args)`. */
@@ -41,15 +42,15 @@ export class PickleMachine extends PickleImports {
     const full = describe(target);
     const rule = target.rule.use === "call" ? target.rule : this.misused(target, `calls ${full}`);
     const items = isObject(args) && args.kind === "tuple" ? args.items : undefined;
-    // What the user allowed is called with whatever there is.
+    // Calls of what the user allows may have any arguments.
     if (items === undefined && rule === FREE) return this.push(FREE_INSTANCE);
-    if (items === undefined) throw this.refused(`calls ${full} with arguments that cannot be told`);
+    if (items === undefined) throw this.refused(`calls ${full} with unexpected arguments`);
     if (rule.makes === "attribute") return this.push(this.#attribute(items));
     if (rule.checks !== "reconstructor" && items.some(holdsWrapper)) throw this.wrapperMisused();
     for (const item of items) {
       const isTaken = !isObject(item) || item.kind !== "global" || item.rule === FREE ||
         rule.takes?.test(`${item.module}:${item.name}`) === true;
-      if (!isTaken) throw this.refused(`hands ${describe(item)} to ${full}`, describe(item));
+      if (!isTaken) throw this.refused(`passes ${describe(item)} to ${full}`, describe(item));
     }
     this.levels.hold(items);
     this.push(this.#result({ ...target, rule }, items));
@@ -59,7 +60,7 @@ export class PickleMachine extends PickleImports {
   make(callee: PickleValue, args: PickleValue, hasNames = false): void {
     const target = this.#callable(callee);
     if (holdsWrapper(args)) throw this.wrapperMisused();
-    // What is made without its constructor needs none; only named tuples store some.
+    // Only named tuples take arguments here; without a constructor, other classes have no use for them.
     const hasNone = isObject(args) && args.kind === "tuple" && args.items?.length === 0 && !hasNames;
     const isMade = target.rule.use === "make" || target.rule.isMadeToo === true;
     const isAllowed = target.rule === FREE || (isMade && (hasNone || target.rule.takesNew === true));
@@ -68,7 +69,7 @@ export class PickleMachine extends PickleImports {
     this.push(rule.makes === "wrapper" ? WRAPPER : this.#made(rule, args));
   }
 
-  /** BUILD: sets the state of what is on the stack. */
+  /** BUILD: sets the state of the value on the stack. */
   build(state: PickleValue): void {
     const target = this.top();
     if (holdsWrapper(state)) throw this.wrapperMisused();
@@ -78,13 +79,13 @@ export class PickleMachine extends PickleImports {
       case "instance":
         return this.#buildInstance(target, state);
       case "wrapper": {
-        // torch's files have no arrays of joblib's, and a reader of joblib's would not take all of this for opcodes.
+        // torch's files contain no arrays of joblib. For joblib, the bytes behind would be an array instead of opcodes.
         if (isOfTorch(this.options.dialect)) throw this.wrapperMisused();
         if (this.options.dialect === "python") return;
         const place = findArrayPlace(state);
         if (typeof place === "string") throw this.refused(place);
         this.array = place;
-        // joblib puts the array in the place of the place-holder.
+        // joblib replaces the placeholder by the array.
         this.replaceTop(this.#joblibArray(place));
         return;
       }
@@ -98,14 +99,14 @@ export class PickleMachine extends PickleImports {
       }
       case "global":
       case "unknown":
-        // That would change a class or a function for everybody.
+        // This would change a class or a function in the whole program.
         throw this.suspicion ?? this.refused(`sets the state of ${describe(target)}`);
       default:
         this.suspect(`sets the state of ${describe(target)}`);
     }
   }
 
-  /** STOP: the value that the pickle stands for. */
+  /** STOP: returns the value of the pickle. */
   stop(): PickleValue {
     const value = this.pop();
     if (this.importsGetattr && holdsWrapper(value)) throw this.getattrMisused();
@@ -121,7 +122,7 @@ export class PickleMachine extends PickleImports {
       this.options.missing.refuse(this.suspicion);
       return { ...callee, rule: FREE };
     }
-    // What the user allowed may make what is called, as `getattr` does.
+    // The result of something that the user allows may be called, too.
     if (callee.kind === "instance" && callee.rule === FREE) return OF_THE_USER;
     throw this.suspicion ?? this.refused(`calls ${describe(callee)}`);
   }
@@ -130,7 +131,7 @@ export class PickleMachine extends PickleImports {
     if (rule?.makes === "dtype") {
       const dtype = makeDtype(items);
       if (typeof dtype === "string") throw this.refused(dtype);
-      if (!this.kept.spend(KEPT_BYTES.dtype)) throw this.refused("makes too much to be remembered");
+      if (!this.kept.spend(KEPT_BYTES.dtype)) throw this.refused("has too many objects to be tracked");
       return dtype;
     }
     if (rule?.checks !== undefined && rule.checks !== "reconstructor") {
@@ -157,8 +158,8 @@ export class PickleMachine extends PickleImports {
   }
 
   /**
-   * `getattr(object, name)`, as protocols below 4 write a method of a class, and all of them one of an object: of a class
-   * it is an import of both names.
+   * `getattr(object, name)`: protocols below 4 refer to a method of a class by it, and all protocols to a method of an
+   * object. For a class, it counts as an import of both names.
    */
   #attribute([target = null, name = null, ...others]: readonly PickleValue[]): PickleValue {
     if (isObject(target) && typeof name === "string" && !name.startsWith("__") && others.length === 0) {
@@ -169,7 +170,7 @@ export class PickleMachine extends PickleImports {
     throw this.getattrMisused();
   }
 
-  /** `copyreg._reconstructor(cls, base, state)`: as NEWOBJ, of a class that is an object or extends a built-in type. */
+  /** `copyreg._reconstructor(cls, base, state)`: like NEWOBJ, for a class that extends `object` or another built-in type. */
   #reconstructed([cls = null, base = null, state = null]: readonly PickleValue[]): PickleValue {
     const target = this.#callable(cls);
     const isFree = target.rule === FREE;
@@ -185,12 +186,12 @@ export class PickleMachine extends PickleImports {
     const isForgedItem = isObject(state) && state.kind === "dict" && state.forgedKey !== undefined &&
       target.rule.hasItemsAsAttributes === true;
     if (!isFree && (!isBuiltIn(base) || !isStateOf(base, state) || isForgedItem)) {
-      throw this.refused(`makes an object of ${describe(target)} with contents that cannot be told`);
+      throw this.refused(`makes an object of ${describe(target)} with unexpected contents`);
     }
     return target.rule.makes === "wrapper" ? WRAPPER : this.#made(target.rule, state);
   }
 
-  /** An object that is made of arguments or of a state, which is copied into it. */
+  /** Creates an object from arguments or a state, which are copied into it. */
   #made(rule: GlobalRule, content: PickleValue): InstanceValue {
     if (rule === FREE) return FREE_INSTANCE;
     this.allocate(LOAD_BYTES.instance + bytesOf(content));
@@ -206,22 +207,22 @@ export class PickleMachine extends PickleImports {
     return { ...INSTANCE, array: { elements, bytes: place.bytes } };
   }
 
-  /** A new object of what a rule is about. @param hashed what a named tuple's hash is made of */
+  /** Creates an object of the rule's class. @param hashed the items that determine the hash of a named tuple */
   #instance(rule: GlobalRule | undefined, hashed?: TupleValue): InstanceValue {
     if (rule === undefined || rule === FREE) return FREE_INSTANCE;
-    if (!this.kept.spend(KEPT_BYTES.instance)) throw this.refused("makes too much to be remembered");
+    if (!this.kept.spend(KEPT_BYTES.instance)) throw this.refused("has too many objects to be tracked");
     const instance: InstanceValue = { kind: "instance", rule, isBuilt: false, levels: 0, isHeld: false };
     if (rule.isHashedByState === true) {
       return { ...instance, hashed: { weight: 1, nesting: 1, freedom: Infinity } };
     }
-    // The hash is computed from the state, as that of a type of pandas' is from all of its categories.
+    // The hash follows from the state: that of a pandas dtype from all of its categories.
     if (rule.isInert === true) {
       return { ...instance, hashed: { weight: INERT_WEIGHT, nesting: 1, freedom: Infinity } };
     }
     return hashed === undefined || hashed.items?.length === 0 ? instance : { ...instance, hashed };
   }
 
-  /** What is handed over may not be an object whose attributes the pickle has chosen. */
+  /** Refuses objects whose attributes the pickle chose (see {@link isInert}). */
   #checkInert(values: readonly PickleValue[], what: string): void {
     const isKnown = values.every((value) => isInert(value) || (isObject(value) && value.kind === "global"));
     if (!isKnown || this.isLateForeign) {
@@ -229,11 +230,11 @@ export class PickleMachine extends PickleImports {
     }
   }
 
-  /** The first state may hide the methods of a class behind attributes: a second would be set by them. */
+  /** Sets a state once only: attributes of the first could replace the method that sets the second. */
   #buildInstance(target: InstanceValue, state: PickleValue): void {
     const { rule } = target;
     if (rule === FREE) return;
-    if (rule === undefined) return this.suspect("sets the state of an object that has none");
+    if (rule === undefined) return this.suspect("sets the state of an object that has no state");
     if (target.isBuilt) throw this.refused("sets the state of an object twice");
     const problem = STATE_CHECKS[rule.state ?? "attributes"](state);
     if (problem !== "") throw this.refused(`sets the state of an object ${problem}`);

@@ -2,18 +2,18 @@ import { PICKLE_LIMITS } from "../limits.ts";
 import { PickleProblem } from "../pickle_problem.ts";
 import { DATA, isDecisive, isObject, type PickleValue, UNKNOWN } from "../pickle_value.ts";
 
-/** A dtype that is used elsewhere has the state that it keeps: numpy's arrays of it do not learn of another. */
+/** Forbids another BUILD of a dtype that is in use: numpy's arrays of it would not learn of a new state. */
 export function closeDtype(value: PickleValue): void {
   if (isObject(value) && value.kind === "dtype") value.isBuilt = true;
 }
 
-/** A pickle's stack, marks and memo, and what is wrong with what is done to them. */
+/** The stack, the marks and the memo of a pickle. */
 export class PickleStack {
-  /** Of the opcode that is at work. */
+  /** The offset of the current opcode. */
   offset = 0;
-  /** Opcodes up to now. */
+  /** The number of opcodes so far. */
   steps = 0;
-  /** Why doubtful contents are to be refused if they are a pickle. */
+  /** The reason to refuse the contents if they turn out to be a pickle. */
   protected suspicion: PickleProblem | undefined;
   readonly #isCertain: boolean;
   readonly #isLater: boolean;
@@ -39,10 +39,10 @@ export class PickleStack {
     return new PickleProblem("refused", this.offset, problem, global);
   }
 
-  /** Refuses at once what is a pickle beyond doubt; otherwise remembers why it would be refused. */
+  /** Refuses contents that are certainly a pickle; otherwise remembers the first reason to refuse them. */
   suspect(problem: string, global?: string): void {
     if (this.#isCertain) throw this.refused(problem, global);
-    // An error is made once: making it takes a hundred times as long as an opcode.
+    // Creates one error only, because it takes a hundred times as long as an opcode.
     this.suspicion ??= this.refused(problem, global);
   }
 
@@ -55,17 +55,17 @@ export class PickleStack {
 
   pop(): PickleValue {
     const value = this.#stack.length > this.#floor ? this.#stack.pop() : undefined;
-    if (value === undefined) throw this.broken("takes a value from an empty stack");
+    if (value === undefined) throw this.broken("pops from an empty stack");
     return value;
   }
 
   top(): PickleValue {
     const value = this.#stack.length > this.#floor ? this.#stack.at(-1) : undefined;
-    if (value === undefined) throw this.broken("takes a value from an empty stack");
+    if (value === undefined) throw this.broken("pops from an empty stack");
     return value;
   }
 
-  /** POP takes a mark where nothing is above it. */
+  /** POP removes a mark if no value is above it. */
   discard(): void {
     if (this.#marks.length > 0 && this.#stack.length === this.#floor) this.#marks.pop();
     else this.pop();
@@ -73,22 +73,22 @@ export class PickleStack {
 
   mark(): void {
     if (this.#marks.length >= PICKLE_LIMITS.marks) {
-      throw this.refused(`has more than ${PICKLE_LIMITS.marks} marks inside each other`);
+      throw this.refused(`has more than ${PICKLE_LIMITS.marks} nested marks`);
     }
     this.#marks.push(this.#stack.length);
   }
 
   popToMark(): PickleValue[] {
     const mark = this.#marks.pop();
-    if (mark === undefined) throw this.broken("goes back to a mark that is not there");
+    if (mark === undefined) throw this.broken("pops to a missing mark");
     return this.#stack.splice(mark);
   }
 
   remember(index: number): void {
     const value = this.top();
     if (index >= PICKLE_LIMITS.memo) {
-      // Raw numbers have such indexes by chance. What they replace is not followed.
-      this.suspect(`remembers more than ${PICKLE_LIMITS.memo} values`);
+      // Raw numbers contain such indexes by chance. The replaced values are not tracked.
+      this.suspect(`has more than ${PICKLE_LIMITS.memo} memo entries`);
       return this.loseMemo();
     }
     if (this.#memo[index] === undefined) this.#memoCount++;
@@ -99,7 +99,7 @@ export class PickleStack {
     this.remember(this.#memoCount);
   }
 
-  /** From now on, nothing is known of what is recalled. */
+  /** Makes all values from the memo unknown from now on. */
   loseMemo(): void {
     this.#isMemoLost = true;
   }
@@ -107,21 +107,21 @@ export class PickleStack {
   recall(index: number): void {
     const value = this.#isMemoLost ? UNKNOWN : this.#memo[index];
     if (value === undefined && this.#isLater) {
-      // One `pickle.Unpickler` that loads several pickles keeps what it remembers.
-      this.suspect(`recalls value ${index} of another pickle`);
+      // An `Unpickler` that loads several pickles keeps its memo.
+      this.suspect(`loads the memo entry ${index} of another pickle`);
       return this.push(UNKNOWN);
     }
-    // Once there is a reason to refuse, which number a value has is no longer certain.
+    // Once there is a reason to refuse, the numbers of entries are no longer certain.
     if (value === undefined && this.suspicion !== undefined) return this.push(UNKNOWN);
-    if (value === undefined) throw this.broken(`recalls value ${index}, which was never remembered`);
+    if (value === undefined) throw this.broken(`loads the memo entry ${index}, which does not exist`);
     if (isObject(value) && value.kind === "wrapper") {
-      throw this.refused("uses joblib's place-holder of an array twice");
+      throw this.refused("uses joblib's placeholder of an array twice");
     }
     closeDtype(value);
     this.push(value);
   }
 
-  /** Puts a value in the place of the top one. */
+  /** Replaces the top value. */
   replaceTop(value: PickleValue): void {
     this.#stack[this.#stack.length - 1] = value;
   }
@@ -137,7 +137,7 @@ export class PickleStack {
     if (!isDecisive(value)) return DATA;
     this.#decisiveBytes += value.length;
     if (this.#decisiveBytes > PICKLE_LIMITS.decisiveTextBytes) {
-      throw this.refused("remembers more text than can be told apart");
+      throw this.refused("has too much text in its memo");
     }
     return value;
   }

@@ -13,7 +13,7 @@ import { type Effect, EFFECTS } from "./opcode_effects.ts";
 import { type Opcode, OPCODES } from "./opcodes.ts";
 import { PickleMachine } from "./pickle_machine.ts";
 
-/** How the walk is to read. */
+/** How the stream is read. */
 export interface WalkOptions {
   readonly allowed: PickleAllowList;
   readonly dialect: PickleDialect;
@@ -23,38 +23,38 @@ export interface WalkOptions {
   readonly isText?: boolean;
   /** See `MachineOptions`. */
   readonly isForeign?: boolean;
-  /** Whether arrays as numpy saves them may stand between the pickles. */
+  /** Whether arrays in numpy's file format may stand between the pickles. */
   readonly hasNumpyArrays?: boolean;
-  /** What is left for the file, whose walks take from it. */
+  /** The budget of the file, shared by all its walks. */
   readonly budget: OpcodeBudget;
 }
 
-/** What the walk met. Nothing of it was refused. */
+/** The result of a walk without a refusal. */
 export interface WalkReport {
-  /** Pickles that went to their end. */
+  /** The number of pickles that reached their STOP. */
   readonly pickles: number;
   readonly imports: number;
-  /** Arrays whose bytes stand between opcodes, as joblib writes them. */
+  /** The number of arrays whose bytes stand between opcodes, as joblib writes them. */
   readonly arrays: number;
-  /** Where Python would stop with an error; `undefined` when all of the stream is pickles. */
+  /** The problem at which Python would stop; `undefined` if the whole stream is pickles. */
   readonly broken: PickleProblem | undefined;
 }
 
-/** By their byte, with what they do. */
+/** The opcodes with their effects, by their byte. */
 const STEPS: readonly (Opcode & { readonly effect: Effect } | undefined)[] = OPCODES.map((opcode) =>
   opcode === undefined ? undefined : { ...opcode, effect: EFFECTS[opcode.name] }
 );
 
-/** The first of the pickles of which torch's files consisted before version 1.6. Source: `torch/serialization.py`. */
+/** The first pickle in files of torch before version 1.6. Source: `torch/serialization.py`. */
 const TORCH_MAGIC = 0x1950a86a20f9469cfc6cn;
 
-/** What torch wrote one after the other: magic number, protocol, system, object, keys of the storages that follow. */
+/** The pickles in such a file: magic number, protocol, system, object, keys of the storages behind them. */
 const TORCH_PICKLES = 5;
 
 /**
- * Walks all pickles of a stream, one after the other, as Python would read them, executing nothing.
+ * Walks all pickles of a stream as Python would read them, without executing anything.
  *
- * @throws {PickleProblem} of kind `refused`, at the first thing that is not allowed
+ * @throws {PickleProblem} of kind `refused`, for the first problem
  */
 export async function walkPickles(source: PickleSource, options: WalkOptions): Promise<WalkReport> {
   const walk = new Walk(new PickleReader(source), options);
@@ -76,7 +76,7 @@ export async function walkPickles(source: PickleSource, options: WalkOptions): P
 class Walk {
   readonly #reader: PickleReader;
   readonly #options: WalkOptions;
-  /** Pickles and arrays that were begun. */
+  /** The number of pickles and arrays that began. */
   #starts = 0;
   readonly #cost: LoadCost;
   readonly missing = new MissingImports();
@@ -113,7 +113,7 @@ class Walk {
     throw new PickleProblem("refused", this.#reader.position, problem);
   }
 
-  /** Of an array whose header only Python is sure of, numpy may read the elements as a pickle, or what is behind them. */
+  /** Refuses an array with an unusual header: numpy may read the elements, or the bytes behind them, as a pickle. */
   async #refuseElements(dialect: PickleDialect): Promise<never> {
     const offset = this.#reader.position;
     try {
@@ -124,13 +124,13 @@ class Walk {
     throw new PickleProblem(
       "refused",
       offset,
-      "stands behind the header of an array that numpy does not write so",
+      "follows an array header that numpy does not write",
     );
   }
 
   /**
-   * Behind the pickles of torch's older files are the bytes of tensors. A program that loads one pickle after the other
-   * takes them for more of them: what is known to run, load or look up things is refused there too.
+   * Walks the bytes of tensors behind the pickles in old files of torch. A program that loads one pickle after the other
+   * takes them for pickles, so known gadgets are refused there, too.
    */
   async #tensors(): Promise<void> {
     const options = { ...this.#options, isCertain: false, isForeign: true, isText: false };
@@ -144,7 +144,7 @@ class Walk {
     }
   }
 
-  /** One pickle, up to its STOP. */
+  /** Walks one pickle up to its STOP. */
   async #one(options: WalkOptions): Promise<PickleValue> {
     const isRest = options.isForeign === true && this.counts.pickles > 0;
     const isLater = !isRest && this.counts.pickles > 0;
@@ -174,7 +174,7 @@ class Walk {
       const code = reader.uint8();
       const opcode = STEPS[code];
       if (opcode === undefined) {
-        throw machine.broken(`has 0x${code.toString(16).padStart(2, "0")}, which is no opcode`);
+        throw machine.broken(`has the invalid opcode 0x${code.toString(16).padStart(2, "0")}`);
       }
       const reading = readArgument(reader, opcode.argument, machine.offset);
       const argument = reading instanceof Promise ? await reading : reading;
@@ -183,23 +183,23 @@ class Walk {
       imports = machine.imports;
 
       if (opcode.name === "FRAME") {
-        // Python's two readers disagree about frames that are not one after the other.
-        if (frameEnd !== Infinity) machine.irregular("begins a frame inside of a frame");
+        // Python's two readers disagree about overlapping frames.
+        if (frameEnd !== Infinity) machine.irregular("begins a frame inside a frame");
         frameEnd = reader.position + Number(argument);
       }
       if (frameEnd !== Infinity && reader.position >= frameEnd) {
-        if (reader.position > frameEnd) machine.irregular("goes beyond the end of its frame");
+        if (reader.position > frameEnd) machine.irregular("exceeds its frame");
         frameEnd = Infinity;
       }
       if (opcode.name === "STOP") {
-        if (frameEnd !== Infinity) machine.irregular("ends inside of a frame");
+        if (frameEnd !== Infinity) machine.irregular("ends inside a frame");
         const value = machine.stop();
         this.counts.pickles++;
         return value;
       }
       if (machine.array !== undefined) {
-        // joblib reads from the file, which stands behind the frame.
-        if (frameEnd !== Infinity) throw machine.refused("describes an array inside of a frame");
+        // Python has read the whole frame into memory, so joblib would read the array from behind the frame.
+        if (frameEnd !== Infinity) throw machine.refused("describes an array inside a frame");
         await this.#passArray(machine, machine.array);
         machine.array = undefined;
       }
@@ -209,19 +209,19 @@ class Walk {
   async #passArray(machine: PickleMachine, array: ArrayPlace): Promise<void> {
     this.counts.arrays++;
     if (array.kind === "pickled") {
-      // joblib hands it to Python's own reader, which knows nothing of arrays: this goes no deeper.
+      // joblib reads it by Python's own reader, which does not know joblib's arrays, so there is no recursion.
       await this.#one({ ...this.#options, dialect: "python" });
       this.counts.pickles--;
       return;
     }
     const padding = array.isPadded ? await this.#readPadding(machine) : 0;
     if (!await this.#reader.skip(padding + array.bytes)) {
-      throw machine.broken("ends in the middle of an array");
+      throw machine.broken("is cut off in an array");
     }
   }
 
   async #readPadding(machine: PickleMachine): Promise<number> {
-    if (!await this.#reader.fill(1)) throw machine.broken("ends in the middle of an array");
+    if (!await this.#reader.fill(1)) throw machine.broken("is cut off in an array");
     const padding = this.#reader.uint8();
     if (padding > ALIGNMENT_BYTES) throw machine.refused(`has a padding of ${padding} bytes before an array`);
     return padding;

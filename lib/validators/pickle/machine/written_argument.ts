@@ -6,7 +6,9 @@ import { DATA, type PickleValue, UNKNOWN } from "../pickle_value.ts";
 import { isTemplate, TEMPLATE_BYTES_MAX } from "../rules/scipy_rules.ts";
 import { writtenFloat, writtenIndex, writtenInt, writtenLong } from "./written_number.ts";
 
-/** An argument that was read, or that has to be waited for. */
+// Arguments in lines of text, which protocol 0 writes.
+
+/** An argument, or a promise if the source has to be read first. */
 export type ReadArgument = PickleValue | Promise<PickleValue>;
 
 type LineKind =
@@ -36,7 +38,7 @@ function readSecondLine(reader: PickleReader, first: PickleValue, offset: number
   return readLine(reader, offset, nameOf).then((line) => twoLines(first, line, offset));
 }
 
-/** No module has a name that is too long; of an attribute's, enough remains for a message. */
+/** Overlong names are not those of modules. Of an overlong attribute, the beginning is kept for a message. */
 function twoLines(first: PickleValue, second: PickleValue, offset: number): PickleValue {
   if (first === null || second === null) {
     throw new PickleProblem("broken", offset, "imports something whose name is not UTF-8");
@@ -48,7 +50,7 @@ function twoLines(first: PickleValue, second: PickleValue, offset: number): Pick
   }`;
 }
 
-/** Python decodes both names as UTF-8 before it imports anything, and stops where they are not: `null`. */
+/** Returns `null` for invalid UTF-8: Python decodes both names before it imports anything, and stops. */
 function nameOf(bytes: Uint8Array): string | null {
   try {
     return NAME_DECODER.decode(bytes);
@@ -67,13 +69,13 @@ function meaningOf(
 ): PickleValue {
   if (kind === "line") return DATA;
   const value = valueOf(kind, line);
-  if (value === undefined) throw new PickleProblem("broken", offset, "has a number or a text that is none");
+  if (value === undefined) throw new PickleProblem("broken", offset, "has an invalid number or text");
   return value;
 }
 
 /**
- * What a line of text stands for: {@link UNKNOWN} for a number or text that Python may read and no pickler writes; `undefined`
- * when Python is sure to stop at it.
+ * Returns the value of a line: {@link UNKNOWN} for a number or text that Python may accept and no pickler writes;
+ * `undefined` if Python certainly stops at it.
  */
 function valueOf(
   kind: Exclude<LineKind, "line" | "twoLines">,
@@ -98,24 +100,24 @@ function valueOf(
   }
 }
 
-/** Letters and digits that are written as escapes, which no pickler does. */
+/** Letters and digits written as escapes, which no pickler does. */
 const DISGUISED = {
-  // Two backslashes stand for one.
+  // Two backslashes are an escaped backslash.
   quoted: /^(?:[^\\]|\\[^x0-7])*\\(?:x(?:3\d|[46][1-9a-f]|[57][0-9a]|5f)|[0-7])/i,
   unicode: /\\(?:u00|U000000)(?:3\d|[46][1-9a-f]|[57][0-9a]|5f)/i,
 };
 
-/** Text with escapes is not read; where it is a name in disguise, {@link UNKNOWN}. */
+/** Text with escapes is not decoded; it is {@link UNKNOWN} if it may be a name in disguise. */
 function constantOf(text: string, disguised: RegExp): PickleValue {
   if (!text.includes("\\")) return text.length > PICKLE_LIMITS.nameBytes ? payloadOf(text.length) : text;
   return disguised.test(text) ? UNKNOWN : payloadOf(text.length);
 }
 
-/** The source code that scipy executes, as protocol 0 writes it in a line. */
+/** Recognises the source code that scipy executes in a line of protocol 0. */
 function templateOf(line: string): PickleValue | undefined {
   if (!line.startsWith(ESCAPED_NEWLINE) || line.length > TEMPLATE_BYTES_MAX) return undefined;
   const text = line.replaceAll(ESCAPED_NEWLINE, "\n");
-  // A backslash before an escape makes letters of it, and remains here.
+  // A backslash before the escape makes it plain letters. The backslash stays in the text, which then is no template.
   return isTemplate(new TextEncoder().encode(text))
     ? { ...payloadOf(text.length), isTemplate: true }
     : undefined;
@@ -123,10 +125,10 @@ function templateOf(line: string): PickleValue | undefined {
 
 const ESCAPED_NEWLINE = "\\u000a";
 
-/** What a line's bytes stand for. */
+/** Converts the bytes of a line. */
 type LineReader = (bytes: Uint8Array) => PickleValue;
 
-/** A character for each byte: of a number, C's reader sees what stands before a NUL, whatever is behind it. */
+/** Returns a character for each byte. Python's C reader sees only the part of a number before a NUL. */
 function bytesOf(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
@@ -144,7 +146,7 @@ const LINE_READERS: Readonly<Record<LineKind, LineReader>> = {
   escapedLine: asciiOf,
 };
 
-/** The next line, where all of it is buffered. */
+/** Consumes the next line if all of it is buffered. */
 function bufferedLine(reader: PickleReader, read: LineReader): PickleValue | undefined {
   const end = reader.findNewline();
   if (end === -1) return undefined;
@@ -154,7 +156,7 @@ function bufferedLine(reader: PickleReader, read: LineReader): PickleValue | und
   return value;
 }
 
-/** The next line without its end; of one that is longer than any that is of interest, {@link UNKNOWN}. */
+/** Reads the next line without its end; {@link UNKNOWN} if it is too long to matter. */
 async function readLine(reader: PickleReader, offset: number, read: LineReader): Promise<PickleValue> {
   let isLong = false;
   while (true) {
@@ -166,13 +168,13 @@ async function readLine(reader: PickleReader, offset: number, read: LineReader):
       isLong = true;
       reader.take(buffered);
     } else if (!await reader.fill(buffered + 1)) {
-      // Python's own reader cuts off the last character of a last line, whatever it is, and goes on.
+      // Python's own reader removes the last character of the last line, newline or not, and continues.
       return isLong ? UNKNOWN : read(reader.take(buffered).subarray(0, -1));
     }
   }
 }
 
-/** ASCII alone: names of modules and classes are. */
+/** Returns a text if it is ASCII, as names of modules and classes are. */
 export function asciiOf(bytes: Uint8Array): PickleValue {
   for (const byte of bytes) {
     if (byte >= 0x80) return payloadOf(bytes.length);
@@ -185,9 +187,9 @@ export function asciiOf(bytes: Uint8Array): PickleValue {
 
 const DECODER = new TextDecoder();
 
-/** Growing a short text is three times as fast; V8 keeps a longer one as a tree of its parts, at 20 bytes each. */
+/** Appending is three times as fast for a short text; V8 keeps a longer one as a tree of parts of 20 bytes each. */
 const GROWN_TEXT_MAX = 12;
 
 export function truncated(offset: number): PickleProblem {
-  return new PickleProblem("broken", offset, "ends in the middle");
+  return new PickleProblem("broken", offset, "is cut off");
 }

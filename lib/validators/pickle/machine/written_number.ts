@@ -1,37 +1,37 @@
 import { FLOAT, type PickleValue, UNKNOWN } from "../pickle_value.ts";
 
-// Python has two unpicklers, in C and in Python, and they disagree about numbers that are written as text: C's `strtol`
-// takes `0100` for octal and `0x10` for hexadecimal, ` 1` and `-0` for a truth value, and stops at NUL; `int(text, 0)`
-// refuses most of these. A size that one of them reads differently is an array that is written beyond its end. So only
-// what picklers write is a number. Source: `load_int` and `load_long` in CPython's `_pickle.c` and `pickle.py`.
+// Python has two unpicklers, in C and in Python, which disagree about numbers in text. C's `strtol` reads `0100` as octal,
+// `0x10` as hexadecimal, ` 1` and `-0` as booleans, and stops at NUL; `int(text, 0)` refuses most of these. If they read a
+// size differently, an array is written beyond its end. So only numbers in the form of picklers are accepted. Source:
+// `load_int` and `load_long` in CPython's `_pickle.c` and `pickle.py`.
 
-/** Longer integers count only by their length. The longest that are common are hashes of 256 bits. */
+/** Of longer integers, only the length is known. The longest common ones are hashes of 256 bits. */
 const EXACT_BYTES = 33;
 
-/** What LONG1 can hold: up to this length a padded number is read for what it is. */
+/** The limit of LONG1: padded numbers up to this length are read. */
 export const LONG_READ_BYTES = 255;
 
 const DECIMAL = /^(?:0|-?[1-9]\d*)$/;
 
-/** Digits of a number of {@link EXACT_BYTES}. */
+/** The decimal digits of {@link EXACT_BYTES}. */
 const EXACT_DIGITS = 79;
 
-/** Bytes of a decimal digit: log 10 / log 256. */
+/** Bytes for each decimal digit: log 10 / log 256. */
 const DIGIT_BYTES = 0.4153;
 
 /**
- * The argument of INT, a line of which each character is a byte: {@link UNKNOWN} where one of Python's readers takes it
- * for a number and no pickler writes it so, `undefined` where both stop.
+ * Returns the argument of INT, a line with a character for each byte: {@link UNKNOWN} if one of Python's readers accepts it
+ * and no pickler writes it, `undefined` if both stop.
  */
 export function writtenInt(line: string): PickleValue | undefined {
-  // Truth values, before protocol 2.
+  // Booleans, before protocol 2.
   if (line === "00" || line === "01") return line === "01";
-  // Of a line that begins with NUL, C's reader takes what stands before it, which is nothing, for a zero.
+  // If a line begins with NUL, the C reader reads an empty text, which is 0.
   if (line.startsWith("\0")) return UNKNOWN;
   return decimalOf(line.trimEnd()) ?? unwritten(line);
 }
 
-/** The argument of LONG, as {@link writtenInt}. */
+/** Returns the argument of LONG, like {@link writtenInt}. */
 export function writtenLong(line: string): PickleValue | undefined {
   const text = line.trimEnd();
   return decimalOf(text.endsWith("L") ? text.slice(0, -1) : text) ?? unwritten(line);
@@ -44,14 +44,14 @@ function decimalOf(text: string): PickleValue | undefined {
     : numberOf(BigInt(text));
 }
 
-/** How Python writes integers in whatever base, with blanks around them. */
+/** Python's notation of integers in any base, with blanks around them. */
 const INTEGER = /^[ \t-\r]*[+-]?\d[\da-fox_]*L?[ \t-\r]*$/i;
 
 function unwritten(line: string): typeof UNKNOWN | undefined {
   return INTEGER.test(beforeNul(line)) ? UNKNOWN : undefined;
 }
 
-/** What C's reader sees of a line. */
+/** Returns the part of a line that the C reader sees. */
 function beforeNul(line: string): string {
   return line.split("\0", 1)[0] ?? "";
 }
@@ -59,8 +59,8 @@ function beforeNul(line: string): string {
 const INDEX = /^[ \t-\r]*([+-]?)(\d+(?:_\d+)*)[ \t-\r]*$/;
 
 /**
- * The argument of PUT and GET, as both of Python's readers read `int()`: with a sign, blanks and underlines; a negative
- * one stops them. Behind a NUL, its C reader sees nothing more, and its own stops.
+ * Returns the argument of PUT and GET. Both readers accept the notation of `int()`, with a sign, blanks and underscores, and
+ * stop at a negative number. At a NUL, the C reader sees the end of the line, and the Python reader stops.
  */
 export function writtenIndex(line: string): PickleValue | undefined {
   const digits = INDEX.exec(beforeNul(line));
@@ -70,22 +70,22 @@ export function writtenIndex(line: string): PickleValue | undefined {
   return line.includes("\0") ? UNKNOWN : index;
 }
 
-/** What C's reader takes for a float: nothing stands before or behind it. */
+/** The notation of floats that the C reader accepts: without blanks. */
 const C_FLOAT = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
 
-/** What Python's own takes for one, with blanks and underlines. */
+/** The notation of floats that the Python reader accepts: with blanks and underscores. */
 const PYTHON_FLOAT =
   /^[ \t-\r]*[+-]?(?:(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?|inf(?:inity)?|nan)[ \t-\r]*$/i;
 
-/** The argument of FLOAT; `undefined` where both of Python's readers stop. Source: `load_float` in the same files. */
+/** Returns the argument of FLOAT; `undefined` if both readers stop. Source: `load_float` in the same files. */
 export function writtenFloat(line: string): PickleValue | undefined {
   return C_FLOAT.test(beforeNul(line)) || PYTHON_FLOAT.test(line) ? FLOAT : undefined;
 }
 
-/** Where a number is laid out. */
+/** Scratch memory to decode a number. */
 const LAID_OUT = new DataView(new ArrayBuffer(16));
 
-/** What LONG1 and LONG4 hold: two's complement, little-endian, by its value however it is padded. */
+/** Decodes the argument of LONG1 and LONG4: two's complement, little-endian, possibly padded. */
 export function integerOf(bytes: Uint8Array): PickleValue {
   const fill = (bytes.at(-1) ?? 0) >= 0x80 ? 0xff : 0;
   let used = bytes.length;

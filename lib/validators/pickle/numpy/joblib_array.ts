@@ -1,22 +1,22 @@
 import { isObject, type PickleValue } from "../pickle_value.ts";
 import { countOfShape } from "./numpy_dtype.ts";
 
-// Source: `NumpyArrayWrapper.read_array` and `NumpyUnpickler.load_build` in joblib's `numpy_pickle.py`: when the state
-// of a wrapper is set, the array's bytes are read from where the file stands.
+// When joblib sets the state of a wrapper, it reads the bytes of the array from the current position in the file. Source:
+// `NumpyArrayWrapper.read_array` and `NumpyUnpickler.load_build` in joblib's `numpy_pickle.py`.
 
-/** What stands in the stream behind an array's wrapper, and how much of it. */
+/** The contents of an array behind its wrapper in the stream. */
 export type ArrayPlace = { readonly elements: number } & ArrayContents;
 
 type ArrayContents =
-  /** As many bytes; before them a byte with the length of the padding, and the padding, in joblib 1.2 and later. */
+  /** So many bytes. Since joblib 1.2, a byte with the length of a padding and the padding come before. */
   | { readonly kind: "raw"; readonly bytes: number; readonly isPadded: boolean }
-  /** A pickle of its own, read by Python's own reader. */
+  /** A pickle, which joblib reads by Python's own reader. */
   | { readonly kind: "pickled" };
 
-/** What joblib aligns to, and so the longest padding. A pickle cannot begin with a byte as small. */
+/** joblib's alignment, and so the longest padding. A pickle cannot begin with such a small byte. */
 export const ALIGNMENT_BYTES = 16;
 
-/** What joblib writes of a wrapper. Any other entry could shadow the method that reads the array. */
+/** The entries that joblib writes. Another entry could replace the method that reads the array. */
 const KEYS = new Set([
   "subclass",
   "shape",
@@ -26,13 +26,13 @@ const KEYS = new Set([
   "numpy_array_alignment_bytes",
 ]);
 
-/** The classes whose arrays joblib writes by itself; the reader makes an array of whatever class is named. */
+/** The classes of arrays that joblib writes; the reader would accept any class. */
 const SUBCLASS = /^numpy:(ndarray|matrix)$/;
 
-/** What follows, as the wrapper's state says; or what is wrong with it. */
+/** Returns the array that a wrapper's state describes, or the problem with it. */
 export function findArrayPlace(state: PickleValue): ArrayPlace | string {
   const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
-  if (entries === undefined) return "describes an array in a way that cannot be told";
+  if (entries === undefined) return "describes an array in an unexpected way";
   for (const key of entries.keys()) {
     if (!KEYS.has(key)) return `describes an array with ${JSON.stringify(key)}, which joblib does not write`;
   }
@@ -41,29 +41,29 @@ export function findArrayPlace(state: PickleValue): ArrayPlace | string {
     SUBCLASS.test(`${subclass.module}:${subclass.name}`);
   if (!isArray) return "describes an array of a class that joblib does not write";
   const order = entries.get("order");
-  if (order !== "C" && order !== "F") return "describes an array of an order that cannot be told";
+  if (order !== "C" && order !== "F") return "describes an array of an unexpected order";
   const dtype = entries.get("dtype");
   if (
     dtype === undefined || dtype === null || !isObject(dtype) || dtype.kind !== "dtype" ||
     dtype.state === undefined
   ) {
-    return "describes an array whose dtype cannot be told";
+    return "describes an array of an unknown dtype";
   }
   const canMap = entries.get("allow_mmap");
-  if (typeof canMap !== "boolean") return "describes an array in a way that cannot be told";
+  if (typeof canMap !== "boolean") return "describes an array in an unexpected way";
   const alignment = entries.get("numpy_array_alignment_bytes");
   if (alignment !== undefined && alignment !== null && alignment !== ALIGNMENT_BYTES) {
     return `describes an array that is not aligned to ${ALIGNMENT_BYTES} bytes`;
   }
   const count = countOfShape(entries.get("shape"));
-  if (count === undefined) return "describes an array whose shape cannot be told";
+  if (count === undefined) return "describes an array of an unexpected shape";
   if (dtype.state.hasObject) {
-    // Mapped into memory, addresses would be read from the file.
-    if (canMap) return "describes an array of objects that may be mapped into memory";
+    // In a memory-mapped array, the file would determine the addresses of the objects.
+    if (canMap) return "describes an array of objects that is mapped into memory";
     return { kind: "pickled", elements: count };
   }
-  // joblib cannot write these: it divides by their size.
-  if (dtype.state.itemBytes === 0) return "describes an array of elements without a size";
+  // joblib cannot write them: it divides by their size.
+  if (dtype.state.itemBytes === 0) return "describes an array of empty elements";
   const bytes = count * dtype.state.itemBytes;
   if (!Number.isSafeInteger(bytes)) return "describes an array that is larger than any file";
   return { kind: "raw", elements: count, bytes, isPadded: alignment === ALIGNMENT_BYTES };

@@ -1,24 +1,24 @@
 import type { PickleReader } from "../pickle_reader.ts";
 import { type Literal, readLiteral } from "./python_literal.ts";
 
-// A `.npy` file: magic, version (2 bytes), length of the header (2 bytes, from version 2 on 4, little-endian), the header
-// (a Python dictionary), the elements: a pickle when they are objects. Programs put several of them into one file, and
-// read on behind the elements. Source: numpy/lib/format.py.
+// A `.npy` file consists of the magic, the version (2 bytes), the length of the header (2 bytes, since version 2 4 bytes,
+// little-endian), the header (a Python dictionary), and the elements, which are a pickle if they are objects. Programs write
+// several arrays into one file and continue to read behind the elements. Source: numpy/lib/format.py.
 
 const MAGIC = new Uint8Array([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]);
 
-/** Magic, version, the length of version 1. */
+/** The magic, the version, and the length in version 1. */
 const START_BYTES = 10;
 
-/** numpy warns of headers beyond 10,000 bytes; one beyond this holds no dtype that a model needs. */
+/** numpy warns of headers of more than 10,000 bytes. No model needs a dtype with a longer one than this. */
 const HEADER_BYTES_MAX = 1024 * 1024;
 
 /**
- * What follows the header of an array:
+ * The contents behind the header of an array:
  *
- * - `bytes`: so many, which numpy takes for nothing else.
+ * - `bytes`: so many bytes of elements.
  * - `pickle`: objects.
- * - `unknown`: numpy may read the header, and what follows is not certain.
+ * - `unknown`: numpy may accept the header, but its meaning is uncertain.
  * - `nothing`: numpy stops.
  */
 export type NpyElements =
@@ -26,8 +26,8 @@ export type NpyElements =
   | { readonly kind: "pickle" | "unknown" | "nothing" };
 
 /**
- * Reads the header of an array of numpy's, however long it is; `undefined` where none is, and nothing is read. A header
- * that is not as its writers write it is never taken for that of numbers: what it says, only Python is sure of.
+ * Reads the header of an array in numpy's format; returns `undefined`, and reads nothing, if there is none. A header in an
+ * unusual form is `unknown`, because only Python can tell its meaning.
  */
 export async function readNpyHeader(reader: PickleReader): Promise<NpyElements | undefined> {
   await reader.fill(START_BYTES);
@@ -53,16 +53,16 @@ function elementsOf(header: string): NpyElements {
   if (element === undefined || count === undefined || order?.kind !== "boolean") return { kind: "unknown" };
   if (element === "object") return { kind: "pickle" };
   const bytes = element * count;
-  // So many are in no file. numpy counts them modulo 2^64, and then stops at the shape.
+  // More than any file has. numpy counts them modulo 2^64, and then stops at the shape.
   return bytes <= BigInt(Number.MAX_SAFE_INTEGER)
     ? { kind: "bytes", bytes: Number(bytes) }
     : { kind: "nothing" };
 }
 
-/** A number, text, bytes, raw bytes or a time, of so many bytes or letters. */
+/** A number, text, bytes, raw bytes or a time, with its size in bytes or characters. */
 const PLAIN = /^[<>|=]?(?:([biufcSV])(\d{1,9})|U(\d{1,9})|[Mm]8(?:\[[\w/]{1,20}\])?)$/;
 
-/** What an element is: bytes, or with a reference to an object in it; `undefined` where that is not certain. */
+/** Returns the size of an element, or `object` if it contains a reference; `undefined` if that is uncertain. */
 function elementOf(descr: Literal): bigint | "object" | undefined {
   if (descr.kind === "text") {
     if (/^\|?O[48]?$/.test(descr.value)) return "object";
@@ -79,7 +79,7 @@ function elementOf(descr: Literal): bigint | "object" | undefined {
     : fields.reduce<bigint>((sum, field) => sum + (typeof field === "bigint" ? field : 0n), 0n);
 }
 
-/** A name, or a title and a name; a type; and how often. */
+/** Reads a field: a name, or a title and a name; a type; and optionally a shape. */
 function fieldOf(field: Literal): bigint | "object" | undefined {
   if (field.kind !== "tuple" || field.items.length < 2 || field.items.length > 3) return undefined;
   const [, descr, shape] = field.items;

@@ -1,14 +1,14 @@
 import { type DtypeState, type DtypeValue, isObject, isPayload, type PickleValue } from "../pickle_value.ts";
 
-// What numpy writes: `dtype.__reduce__`, which is (type, align, copy), and the state (version, byte order, (base, shape)
-// of a sub-array, names, fields, bytes, alignment, flags, and from version 4 on the unit of times).
-// Source: numpy/core/src/multiarray/descriptor.c. numpy takes the sizes, flags and offsets of a state as they are: what
-// does not fit together makes it read and write outside of its memory.
+// numpy trusts the sizes, flags and offsets in the state of a dtype: a forged state makes it read and write outside of its
+// memory. So only the forms that numpy writes are accepted: the arguments (type, align, copy), and the state (version, byte
+// order, (base, shape) of a sub-array, names, fields, bytes, alignment, flags, and since version 4 the unit of times).
+// Source: `dtype.__reduce__` in numpy/core/src/multiarray/descriptor.c.
 
-/** Layouts of the state: 3, and 4, which adds the unit of times. */
+/** The versions of the state; 4 adds the unit of times. */
 const VERSIONS = [3, 4];
 
-/** Kinds and the sizes that numpy has of them; those of `SUV` are free. */
+/** The sizes of each kind of type; `S`, `U` and `V` have any size. */
 const SIZES: Readonly<Record<string, readonly number[]>> = {
   b: [1],
   i: [1, 2, 4, 8],
@@ -17,51 +17,51 @@ const SIZES: Readonly<Record<string, readonly number[]>> = {
   c: [8, 16, 24, 32],
   M: [8],
   m: [8],
-  // Of 4 bytes on machines of 32 bits; everywhere else numpy makes a pointer of 8 of it, beyond the end of its element.
+  // Machines of 32 bits write 4. Elsewhere, numpy would write a pointer of 8 bytes beyond the end of such an element.
   O: [8],
 };
 
 const TYPE = /^([biufcMmOSUV])(0|[1-9]\d{0,8})$/;
 
-/** Bytes of a character of `U`. */
+/** The bytes of a character in `U`. */
 const UNICODE_BYTES = 4;
 
 /**
- * Flags that numpy writes. Of objects: whether they are counted, pickled as lists, pointers, initialised. With one of
- * these set or missing, numpy takes bytes of the file for addresses.
+ * The flags that numpy writes. Those of objects say that they are reference-counted, pickled as lists, pointers, and
+ * initialised. With a wrong flag, numpy takes bytes of the file for addresses.
  */
 const FLAGS = {
   unicode: 8,
   object: 63,
-  /** Fields inherit these from their elements: needs Python, initialised; counted and pickled as lists for objects. */
+  /** Records inherit these from their fields: needs Python, initialised; for objects also counted and pickled as lists. */
   fields: [16, 24],
   objectFields: 27,
-  /** Of any kind with fields: laid out as a C compiler does. */
+  /** The fields are laid out like those of a C struct. */
   aligned: 128,
 } as const;
 
 const ALIGNMENTS = [1, 2, 4, 8, 16];
 
-/** More types than a record has for a reason; hashing and comparing a dtype goes through all. */
+/** More types than a record needs. Hashing and comparing a dtype visits all of them. */
 const PARTS_MAX = 10_000;
 
-/** Types inside each other, which numpy frees and hashes one inside the other, on a stack of some hundred kilobytes. */
+/** Nested types, which numpy frees and hashes recursively on a stack of some hundred kilobytes. */
 const DEPTH_MAX = 64;
 
-/** numpy keeps sizes in a C int, and takes a larger one for a negative size. */
+/** numpy keeps sizes in a C int, where a larger one is negative. */
 const BYTES_MAX = 2 ** 31 - 1;
 
-/** The dtype that a call makes, or what is wrong with it. */
+/** Returns the dtype that a call creates, or the problem with it. */
 export function makeDtype([made, align, copy, ...others]: readonly PickleValue[]): DtypeValue | string {
   const isFlag = (value: PickleValue | undefined) =>
     value === undefined || typeof value === "boolean" || value === 0 || value === 1;
   if (others.length > 0 || !isFlag(align) || !isFlag(copy)) {
-    return "makes a numpy.dtype with arguments that numpy does not write";
+    return "creates a numpy.dtype with arguments that numpy does not write";
   }
-  // A class of records: its fields follow in the state.
+  // For a class of records, the fields follow in the state.
   if (made !== undefined && isObject(made) && made.kind === "global") {
     if (!/^numpy(\.rec|\._?core\.records)?:(record|void)$/.test(`${made.module}:${made.name}`)) {
-      return "makes a numpy.dtype of a class that cannot be told";
+      return "creates a numpy.dtype of an unexpected class";
     }
     return { kind: "dtype", type: "V", state: undefined, isBuilt: false };
   }
@@ -69,10 +69,10 @@ export function makeDtype([made, align, copy, ...others]: readonly PickleValue[]
   const [, type = "", digits = ""] = found ?? [];
   const size = Number(digits);
   if (found === null || SIZES[type]?.includes(size) === false) {
-    return "makes a numpy.dtype of something that cannot be told";
+    return "creates a numpy.dtype of an unexpected type";
   }
   const itemBytes = type === "U" ? size * UNICODE_BYTES : size;
-  if (itemBytes > BYTES_MAX) return "makes a numpy.dtype that is larger than numpy's own";
+  if (itemBytes > BYTES_MAX) return "creates a numpy.dtype that is larger than numpy allows";
   const state = {
     itemBytes,
     hasObject: type === "O",
@@ -89,20 +89,20 @@ function flagsOfType(type: string): number {
   return type === "U" ? FLAGS.unicode : 0;
 }
 
-/** The state that a BUILD gives a dtype, or what is wrong with it. */
+/** Returns the state that BUILD sets on a dtype, or the problem with it. */
 export function buildDtype(dtype: DtypeValue, state: PickleValue): DtypeState | string {
   const items = isObject(state) && state.kind === "tuple" ? state.items : undefined;
   if (items === undefined || items.length < 8 || items.length > 9) {
-    return "gives a numpy.dtype a state that cannot be told";
+    return "gives a numpy.dtype an unexpected state";
   }
   const [version, order, base = null, names = null, fields = null, bytes, alignment, flags, metadata] = items;
   if (typeof version !== "number" || !VERSIONS.includes(version)) {
-    return "gives a numpy.dtype a state of a version that is not known";
+    return "gives a numpy.dtype a state of an unknown version";
   }
   if (typeof bytes !== "number" || typeof flags !== "number" || !isOrder(order)) {
-    return "gives a numpy.dtype a state that cannot be told";
+    return "gives a numpy.dtype an unexpected state";
   }
-  if (!isMetadata(dtype.type, metadata)) return "gives a numpy.dtype metadata that cannot be told";
+  if (!isMetadata(dtype.type, metadata)) return "gives a numpy.dtype unexpected metadata";
   if (alignment !== -1 && !(typeof alignment === "number" && ALIGNMENTS.includes(alignment))) {
     return "gives a numpy.dtype an alignment that numpy does not write";
   }
@@ -116,11 +116,11 @@ export function buildDtype(dtype: DtypeValue, state: PickleValue): DtypeState | 
   const isSimple = base === null && fields === null && names === null;
   if (!isSimple && dtype.type !== "V") return "gives a numpy.dtype fields that contradict its type";
   const parts = isSimple ? [] : partsOf(base, names, fields, itemBytes);
-  if (parts === undefined) return "gives a numpy.dtype fields that cannot be told";
+  if (parts === undefined) return "gives a numpy.dtype unexpected fields";
   const count = parts.reduce((sum, part) => sum + part.parts, 1);
   if (count > PARTS_MAX) return `gives a numpy.dtype more than ${PARTS_MAX} types`;
   const depth = parts.reduce((most, part) => Math.max(most, 1 + part.depth), 1);
-  if (depth > DEPTH_MAX) return `gives a numpy.dtype more than ${DEPTH_MAX} types inside each other`;
+  if (depth > DEPTH_MAX) return `gives a numpy.dtype more than ${DEPTH_MAX} nested types`;
   const hasObject = dtype.type === "O" || parts.some((part) => part.hasObject);
   if (!fitFlags(flags, { dtype, base: base === null ? undefined : parts[0], hasObject, isSimple })) {
     return "gives a numpy.dtype flags that contradict its type";
@@ -132,7 +132,7 @@ function isOrder(order: PickleValue | undefined): boolean {
   return typeof order === "string" && /^[<>|=]$/.test(order);
 }
 
-/** Only times have metadata of which anything is known: no or an empty dictionary, and their unit, ("ns", 1, 1, 1). */
+/** Times have known metadata: no or an empty dictionary, and their unit, ("ns", 1, 1, 1). Other types have any dictionary. */
 function isMetadata(type: string, metadata: PickleValue | undefined): boolean {
   if (metadata === undefined || metadata === null) return true;
   if (type !== "M" && type !== "m") return isObject(metadata) && metadata.kind === "dict";
@@ -147,7 +147,7 @@ function isMetadata(type: string, metadata: PickleValue | undefined): boolean {
     rest.length <= 2 && rest.every((value) => value === 1);
 }
 
-/** What fields or a sub-array are made of; `undefined` where they do not fit together or into an element. */
+/** Returns the types of the fields or of a sub-array; `undefined` if they do not fit together or into an element. */
 function partsOf(
   base: PickleValue,
   names: PickleValue,
@@ -161,7 +161,7 @@ function partsOf(
   const listed = isObject(names) && names.kind === "tuple" ? names.items : undefined;
   const entries = isObject(fields) && fields.kind === "dict" ? fields.entries : undefined;
   if (listed === undefined || entries === undefined) return undefined;
-  // Every name is a field of its own, and nothing else is: a title, which is a second name, is not looked for.
+  // Names and fields have to match exactly. Titles, which are second names of fields, are not supported.
   const isComplete = listed.length === entries.size && new Set(listed).size === listed.length &&
     listed.every((name) => typeof name === "string" && entries.has(name));
   if (!isComplete) return undefined;
@@ -171,15 +171,15 @@ function partsOf(
   return parts.some((part) => part.hasObject) && overlap(placed) ? undefined : parts;
 }
 
-/** A field and where it begins. */
+/** A field with its offset. */
 interface PlacedField {
   readonly state: DtypeState;
   readonly offset: number;
 }
 
 /**
- * Whether two fields share a byte. Beside a pointer to an object that is an address of the attacker's choice: numpy
- * writes both fields and follows the pointer. Fields without objects may share bytes, as a union does.
+ * Whether two fields share a byte. If one of them is a pointer to an object, the other one sets its address, which numpy
+ * follows. Fields without objects may share bytes, as in a union.
  */
 function overlap(fields: readonly PlacedField[]): boolean {
   const places = fields.filter(({ state }) => state.itemBytes > 0).toSorted((a, b) => a.offset - b.offset);
@@ -189,7 +189,7 @@ function overlap(fields: readonly PlacedField[]): boolean {
   });
 }
 
-/** (dtype, shape), which fill the element. */
+/** Reads (dtype, shape), which have to fill the element. */
 function subArrayOf(base: PickleValue, itemBytes: number): DtypeState | undefined {
   const items = isObject(base) && base.kind === "tuple" ? base.items : undefined;
   const [dtype, shape] = items ?? [];
@@ -199,7 +199,7 @@ function subArrayOf(base: PickleValue, itemBytes: number): DtypeState | undefine
   return count * state.itemBytes === itemBytes ? state : undefined;
 }
 
-/** (dtype, offset). */
+/** Reads (dtype, offset). */
 function fieldOf(field: PickleValue, itemBytes: number): PlacedField | undefined {
   const items = isObject(field) && field.kind === "tuple" ? field.items : undefined;
   const [dtype, offset] = items ?? [];
@@ -217,29 +217,29 @@ function fitFlags(
   flags: number,
   { dtype, base, hasObject, isSimple }: {
     readonly dtype: DtypeValue;
-    /** Of a sub-array. */
+    /** The type of a sub-array's elements. */
     readonly base: DtypeState | undefined;
     readonly hasObject: boolean;
     readonly isSimple: boolean;
   },
 ): boolean {
   if (isSimple) return flags === flagsOfType(dtype.type);
-  // A byte with a sign: what is laid out as C does is negative.
+  // Flags are a signed byte: with the aligned flag, they are negative.
   const unsigned = flags < 0 ? flags + 256 : flags;
   if (base !== undefined) return unsigned === (base.flags < 0 ? base.flags + 256 : base.flags);
   const plain = unsigned >= FLAGS.aligned ? unsigned - FLAGS.aligned : unsigned;
   return hasObject ? plain === FLAGS.objectFields : FLAGS.fields.some((one) => one === plain);
 }
 
-/** numpy's own limit is 32, and 64 since version 2. */
+/** numpy's limit is 32, and 64 since version 2. */
 const DIMENSIONS_MAX = 64;
 
-/** Elements of a shape, without a dimension one; `undefined` where it is not a shape that numpy writes. */
+/** Returns the number of elements of a shape, which is 1 without dimensions; `undefined` if numpy does not write it. */
 export function countOfShape(shape: PickleValue | undefined): number | undefined {
   const items = shape !== undefined && isObject(shape) && shape.kind === "tuple" ? shape.items : undefined;
   if (items === undefined || items.length > DIMENSIONS_MAX) return undefined;
   let count = 1;
-  // What numpy multiplies in 64 bits must not overflow there, whatever a zero makes of it in the end.
+  // numpy multiplies in 64 bits, which must not overflow even if a later zero makes the result 0.
   let largest = 1;
   for (const item of items) {
     if (typeof item !== "number" || !Number.isSafeInteger(item) || item < 0) return undefined;

@@ -1,4 +1,4 @@
-/** A value as Python's `repr()` writes it. Numbers are not negative. */
+/** A value in the notation of Python's `repr()`. Numbers are not negative. */
 export type Literal =
   | { readonly kind: "text"; readonly value: string }
   | { readonly kind: "number"; readonly value: bigint }
@@ -6,15 +6,15 @@ export type Literal =
   | { readonly kind: "tuple" | "list"; readonly items: readonly Literal[] }
   | { readonly kind: "dict"; readonly entries: ReadonlyMap<string, Literal> };
 
-/** Lists inside each other: a record has two for each record that it is in. */
+/** Nested lists: a record has two levels for each record around it. */
 const DEPTH_MAX = 64;
 
-/** A text without escapes, a number as Python 2 wrote it too, a truth value, or a sign. */
+/** A string without escapes, a number (also in Python 2's notation), a boolean, or a sign. */
 const TOKEN = /\s*(?:'([^'\\\n]*)'|"([^"\\\n]*)"|(\d{1,20})L?|(True|False)|([()[\]{},:]))/y;
 
 /**
- * Reads a Python literal. Returns `undefined` for anything that is not written in the plainest way: with escapes,
- * comments, expressions, or one key twice. What is read means the same to every Python.
+ * Reads a Python literal. Returns `undefined` for anything but the plainest notation: for escapes, comments, expressions and
+ * duplicate keys. The result means the same to every version of Python.
  *
  * @example
  * ```ts
@@ -66,12 +66,12 @@ class Parser {
     }
   }
 
-  /** Makes sure that nothing but white space is left. */
+  /** Requires that only white space is left. */
   end(): void {
     if (this.#text.slice(this.#at).trim() !== "") throw new UnreadableError();
   }
 
-  /** One value in parentheses is not a tuple unless a comma follows it. */
+  /** A single value in parentheses is a tuple only if a comma follows it. */
   #tuple(depth: number): Literal {
     const { items, hasComma } = this.#items(")", depth);
     if (items.length === 1 && !hasComma) throw new UnreadableError();

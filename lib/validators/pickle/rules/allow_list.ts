@@ -9,11 +9,11 @@ import { SKLEARN_RULES } from "./sklearn_rules.ts";
 import { TORCH_RULES, TORCHSCRIPT_RULES } from "./torch_rules.ts";
 import names from "./library_imports.json" with { type: "json" };
 
-/** Parts of module names below which nothing is allowed by a pattern: they fetch, build, test, or load other code. */
+/** Parts of module names below which patterns allow nothing: such modules fetch, build, test, or load other code. */
 const DENIED_PARTS =
   /(^|\.)(_?datasets?|externals|_?testing|tests?|conftest|_show_versions|_build_utils|_build|f2py|distutils|setup|stats|io|signal|ctypes\w*|_?ccallback|cloudpickle\w*|dill|loky|numpy_pickle_(utils|compat)|estimator_checks)(\.|$)/;
 
-/** Modules of Python that run, read, write, load or look up things. */
+/** Modules of Python that run code, read or write files, or load or look up objects. */
 const DENIED_ROOTS = new Set(
   ("builtins __builtin__ os posix nt posixpath ntpath sys subprocess commands popen2 pty platform shutil tempfile pathlib glob " +
     "importlib imp runpy pkgutil zipimport site code codeop pdb bdb cProfile profile timeit trace doctest unittest " +
@@ -24,7 +24,7 @@ const DENIED_ROOTS = new Set(
     "linecache tokenize ast compileall py_compile torch").split(" "),
 );
 
-/** Names that run, load or look up things wherever they are found. */
+/** Names that run code or load or look up objects in any module. */
 const DENIED_NAMES =
   /^(eval|exec|execfile|compile|open|getattr|setattr|delattr|__\w+__|system|popen\w*|Popen|run\w*|call|check_(call|output)|spawn\w*|load\w*|fetch\w*|loadtxt|genfromtxt|fromfile|memmap|attrgetter|itemgetter|methodcaller|partial|reduce|apply|locate|import_module|exec_command|_?ufunc_reconstruct|C?DLL|\w+DLL|\w*Unpickler|rv_\w+|\w+_gen)$/;
 
@@ -45,9 +45,9 @@ const RULES_OF: Readonly<Record<PickleDialect, readonly Rule[]>> = {
 };
 
 /**
- * What a pickle may do with `module.name`, `undefined` when it may not import it.
+ * Returns what a pickle may do with `module.name`; `undefined` if it may not import it.
  *
- * An exact pattern is what the user says; one with `*` opens nothing that is known to run, load or look up things.
+ * An exact pattern of the user allows anything. A pattern with `*` does not allow known gadgets: see {@link isDenied}.
  */
 export function findRule(
   module: string,
@@ -67,39 +67,39 @@ export function findRule(
     const listed = isDenied(module, name) ? undefined : findLibraryRule(module, name);
     if (listed !== undefined) return listed;
   }
-  // A dotted name goes on to attributes, and so to whatever a module has imported itself.
+  // A dotted name leads to attributes, and so to everything that a module itself imported.
   if (name.includes(".")) return undefined;
   const isOpen = allowed.patterns.some((pattern) => startsLiterally(pattern) && matchesAny(full, [pattern]));
   return isOpen && !isDenied(module, name) ? FREE : undefined;
 }
 
-/** Whether something is known to run, load or look up things. */
+/** Whether an import is a known gadget: it runs code, reads or writes files, or loads or looks up objects. */
 export function isDenied(module: string, name: string): boolean {
   return DENIED_ROOTS.has(module.split(".", 1)[0] ?? "") || DENIED_PARTS.test(module) ||
     DENIED_NAMES.test(name);
 }
 
-/** A package has to be named: `*.Model` would be every package's. */
+/** A pattern has to name its package: `*.Model` would match every package. */
 function startsLiterally(pattern: string): boolean {
   return /^\w+\./.test(pattern);
 }
 
-/** What is allowed, in a few words for messages. */
+/** The allowed imports in a few words, for messages. */
 export const ALLOWED_IN_WORDS =
   "models of scikit-learn, imbalanced-learn, hmmlearn, statsmodels, scipy, xgboost, lightgbm and catboost, data of " +
   "numpy, joblib and pandas, dates, collections and built-in data types";
 
-/** What `configs/pickle_imports.py` found: a class is made without its constructor, a function only stored. */
+/** The names that `configs/pickle_imports.py` found: classes may be created without constructor, functions only stored. */
 const FOUND = [
   { packages: new Map(Object.entries(names.classes)), rule: { use: "make" } },
   { packages: new Map(Object.entries(names.functions)), rule: { use: "value" } },
 ] as const satisfies readonly { packages: ReadonlyMap<string, string>; rule: GlobalRule }[];
 
-/** The names of a package, made into a set when they are first looked up. */
+/** The names of a package as a set, created at the first lookup. */
 const sets = new Map<string, ReadonlySet<string>>();
 
-/** What a pickle may do with a class or a function of a known library; `undefined` for what the list does not have. */
-export function findLibraryRule(module: string, name: string): GlobalRule | undefined {
+/** Returns the rule for a class or function of a known library; `undefined` if it is not listed. */
+function findLibraryRule(module: string, name: string): GlobalRule | undefined {
   const key = module.split(".", 2).join(".");
   return FOUND.find(({ packages }) => {
     const text = packages.get(key);

@@ -1,6 +1,6 @@
 /**
- * The top-level modules of Python 3.8 to 3.14 (`sys.stdlib_module_names`, and the few that it leaves out), of the
- * installers that every environment has, and of the libraries that stand beside models.
+ * The top-level modules of Python 3.8 to 3.14 (`sys.stdlib_module_names`, and the few that it omits), of the installers in
+ * every environment, and of common libraries for models.
  */
 const ROOTS = new Set(
   ("__future__ __hello__ __main__ __phello__ _abc _aix_support _ast _asyncio _bisect _blake2 _bootsubprocess _bz2 _codecs " +
@@ -33,20 +33,20 @@ const ROOTS = new Set(
 );
 
 /**
- * Modules whose name with a `c` or an `i` before it, which the opcodes of an import are, begins a list of words or the
- * column of a table: cast, cnt, cos, cstring, ctime, ios. Importing them runs nothing but definitions.
+ * Modules whose names become words or column names with the opcode of an import, `c` or `i`, before them: cast, cnt, cos,
+ * cstring, ctime, ios. Importing them only runs definitions.
  */
 const WORDS = new Set(
   ("array ast code copy enum html io json locale math nt os queue random re select stat string struct test time token " +
     "types xml").split(" "),
 );
 
-/** Whether a text names a module that there is, and that no list of words begins with. */
+/** Whether a text names an existing module that no list of words begins with. */
 export function isKnownModule(module: string): boolean {
   return ROOTS.has(module.split(".", 1)[0] ?? "") && !isWord(module);
 }
 
-/** Whether a module's name is what a word ends with. */
+/** Whether a word may consist of the opcode of an import and this module's name. */
 export function isWord(module: string): boolean {
   return WORDS.has(module);
 }

@@ -1,4 +1,8 @@
-/** The program that reads a pickle. It decides what the bytes mean and what may be imported. */
+// The files beside this one have the rules. The comment of a rule says what its import does with arguments and a state that
+// an attacker chose; the rule follows from that. An import with the use `value` is only stored, and loading does nothing
+// with it.
+
+/** The program that reads a pickle. It determines the meaning of the bytes and the imports that are allowed. */
 export type PickleDialect = "python" | "joblib" | "torch" | "torchscript";
 
 /** What the user allows besides the models of known libraries. */

@@ -1,9 +1,9 @@
 import type { Rule } from "./rule.ts";
 
 /**
- * Classes of scikit-learn that are written in Python and make up models: those that 1.2 defines (their own modules, not
- * what these import) and those of versions before and after it. None has a `__setstate__` or a `__setattr__` of its own,
- * so that a state is stored and nothing is called, but for those that `allow_list.ts` names before.
+ * Classes of scikit-learn that are written in Python and make up models: those that version 1.2 defines itself, and those of
+ * earlier and later versions. None has its own `__setstate__` or `__setattr__`, so a state is stored and nothing is called.
+ * Exceptions have rules of their own before the rule for this list.
  */
 const NAMES =
   "ARDRegression AbsoluteError AdaBoostClassifier AdaBoostRegressor AdamOptimizer AdditiveChi2Sampler " +
@@ -79,7 +79,7 @@ const NAMES =
   "_RidgeClassifierMixin _RidgeGCV _SGDBase _Scorer _SigmoidCalibration _SubsampleMetaSplitter " +
   "_TemperatureScaling _ThresholdScorer _UnstableArchMixin _ValidationScoreCallback _VectorizerMixin";
 
-/** The packages that models come from; the others test, fetch or look up things. */
+/** The packages with models; the others test, fetch or look up things. */
 const PACKAGES =
   "base|calibration|cluster|compose|covariance|cross_decomposition|decomposition|discriminant_analysis|" +
   "dummy|ensemble|feature_extraction|feature_selection|frozen|gaussian_process|grid_search|impute|isotonic|" +
@@ -87,34 +87,33 @@ const PACKAGES =
   "multioutput|naive_bayes|neighbors|neural_network|pipeline|preprocessing|qda|random_projection|semi_supervised|" +
   "svm|tree|_loss|utils\\._metadata_requests";
 
-/** Held against `module:name`. */
+/** Matches `module:name`. */
 const SKLEARN_CLASS = new RegExp(
   `^sklearn\\.(${PACKAGES})(\\.\\w+)*:(${NAMES.split(" ").join("|")})$`,
 );
 
-// Beside each entry stands what arguments and a state of an attacker's choice do, as in `rule.ts`.
-
-/** Cython's classes of distances and of trees of neighbours. */
+/** The Cython classes of distances and of neighbour trees. */
 const NEIGHBOURS =
   "sklearn\\.(metrics|neighbors)(\\.\\w+)*:(DistanceMetric|(?!PyFunc)[A-Z]\\w+Distance|BallTree|KDTree)(32|64)?";
 
 /** Models of scikit-learn. */
 export const SKLEARN_RULES: readonly Rule[] = [
-  // Allocates numbers for its outputs, of which there are not more than a million, and no more than its array has. The
-  // state is a dictionary of arrays, whose dtypes and shapes it checks, and which it copies. It does not check where
-  // branches lead: only predicting follows them.
+  // Allocates numbers for its outputs, which are limited to a million and to the size of its array. The state is a
+  // dictionary of arrays, which it checks and copies. It does not check the targets of branches, which only predicting
+  // follows.
   [/^sklearn\.tree\._tree:Tree$/, { use: "call", checks: "tree", state: "tree" }],
-  // Store a number each.
+  // Each stores a number.
   [/^sklearn\.linear_model\._sgd_fast:[A-Z]\w*$/, { use: "call", checks: "constants" }],
   [/^sklearn\._loss\._loss:Cy[A-Z]\w*$/, { use: "call", checks: "constants" }],
-  // `__pyx_unpickle_CyHalfSquaredError(cls, checksum, state)`: as of SeedSequence. The losses have numbers alone.
+  // `__pyx_unpickle_CyHalfSquaredError(cls, checksum, state)` creates an object of the given class, which has to extend its
+  // own, and sets C fields, which are numbers.
   [/^sklearn\._loss\._loss:__pyx_unpickle_Cy\w+$/, {
     use: "call",
     checks: "cython",
     state: "data",
     takes: /^sklearn\._loss\._loss:Cy\w+$/,
   }],
-  // `cls.__new__(cls)`: C fields begin as zeros. The state is a tuple of arrays, each assigned to a field of its type.
+  // Calls `cls.__new__(cls)`, which sets C fields to zero. The state is a tuple of arrays, each assigned to a typed field.
   [/^sklearn\.(metrics|neighbors)(\.\w+)*:newObj$/, {
     use: "call",
     checks: "class",
@@ -122,24 +121,25 @@ export const SKLEARN_RULES: readonly Rule[] = [
     takes: new RegExp(`^${NEIGHBOURS}$`),
   }],
   [new RegExp(`^${NEIGHBOURS}$`), { use: "value" }],
-  // Scores and functions that a search, a selection or a clustering was told to compute with.
+  // Stored as the score or function that a search, a selection or a clustering computes with.
   [/^sklearn\.metrics(\.\w+)*:(\w+_(score|loss|error|ratio)|_passthrough_scorer)$/, { use: "value" }],
   [
     /^sklearn\.feature_selection\._(univariate_selection:(f_classif|f_oneway|f_regression|r_regression|chi2)|mutual_info:mutual_info_(classif|regression))$/,
     { use: "value" },
   ],
   [/^sklearn\.cluster\._kmeans:_kmeans_single_(lloyd|elkan)$/, { use: "value" }],
-  // A named tuple: stores its arguments, and is hashed with all that is in them.
+  // A named tuple stores its arguments, and is hashed with all of them.
   [/^sklearn\.impute\._iterative:_ImputerTriplet$/, { use: "make", takesNew: true }],
-  // Its state is computed with as soon as it is set, by a method of its own: known names, and arrays.
+  // Its own method computes with the state as soon as it is set. The state has known names, and arrays.
   [/^sklearn\.isotonic:IsotonicRegression$/, { use: "make", state: "isotonic" }],
-  // A dictionary that ignores its state. Its items are its attributes.
+  // A dictionary that ignores its state and whose items are its attributes.
   [/^sklearn\.utils(\._bunch)?:Bunch$/, {
     use: "make",
     state: "attributes",
     fill: "pairs",
     hasItemsAsAttributes: true,
   }],
-  // Made without a constructor. The state becomes attributes; its `_sklearn_version` is compared and printed, and is text.
+  // Created without a constructor; the state becomes attributes. `_sklearn_version`, which is compared and printed, has to be
+  // text.
   [SKLEARN_CLASS, { use: "make" }],
 ];

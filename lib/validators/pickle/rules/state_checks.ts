@@ -3,16 +3,16 @@ import { countOfShape } from "../numpy/numpy_dtype.ts";
 import { isObject, isPayload, type PickleValue } from "../pickle_value.ts";
 import type { StateCheck } from "./rule.ts";
 
-// What BUILD may set on an object, by what its class does with it. Where a class has no `__setstate__`, Python puts a
-// dictionary into the object's own; of a pair, the second part goes through `setattr`. Each check completes "sets the
-// state of an object": `to something that cannot be told`.
+// The states that BUILD may set on an object, by what its class does with them. For a class without `__setstate__`, Python
+// copies a dictionary into the object's own, and sets the second part of a pair by `setattr`. The comment of each check says
+// what the class does. A problem completes "sets the state of an object": `to an unexpected value`.
 
-const STRANGE = "to something that cannot be told";
+const STRANGE = "to an unexpected value";
 
-/** The places that scipy's interpolators have besides their attributes. */
+/** The slots that scipy's interpolators have besides their attributes. */
 const SLOTS = new Set(["_y_axis", "_y_extra_shape", "dtype", "c", "x", "extrapolate", "axis"]);
 
-/** What `IsotonicRegression` writes. It computes with two of them as soon as they are set, by a method of its own. */
+/** The attributes that `IsotonicRegression` writes. Its own method computes with two of them as soon as they are set. */
 const ISOTONIC = new Set(
   ("y_min y_max increasing out_of_bounds n_features_in_ feature_names_in_ increasing_ X_min_ X_max_ X_thresholds_ " +
     "y_thresholds_ _necessary_X_ _necessary_y_ _sklearn_version _sklearn_output_config").split(" "),
@@ -22,26 +22,26 @@ const UUID = new Set(["int", "is_safe"]);
 
 const TEMPLATE = "_parse_arg_template";
 
-/** What `rv_generic` writes. */
+/** The attributes that `rv_generic` writes. */
 const DISTRIBUTION = new Set(
   ("_stats_has_moments _random_state _ctor_param badvalue name a b xtol moment_type moment_tol inc shapes extradoc " +
     "numargs vecentropy __doc__ " + TEMPLATE).split(" "),
 );
 
-/** What `NDFrame.__getstate__` writes, in versions 1 to 3. */
+/** The attributes that `NDFrame.__getstate__` writes, in versions 1 to 3. */
 const FRAME = new Set("_mgr _data _typ _metadata attrs _attrs _flags _name name".split(" "));
 
-/** What hashing the name of a column takes, as `weightOf` measures it: of a tuple with a few names in it. */
+/** The weight of a column's name (see {@link weightOf}), which may be a tuple of a few names. */
 const NAME_WEIGHT = 64;
 
-/** Attributes of arrays that pandas backs with one of numpy's. */
+/** The attributes of pandas arrays that are backed by an array of numpy. */
 const BACKED = new Set("_ndarray _data _dtype _codes _freq freq _readonly _cache".split(" "));
 
 export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => string>> = {
-  /** A dictionary of attributes: stored, nothing called. */
+  /** Stores a dictionary of attributes; calls nothing. */
   attributes: (state: PickleValue) =>
     isObject(state) && state.kind === "tuple" ? STRANGE : attributesProblem(state),
-  /** Attributes, or a pair of them and of those that have a place of their own. */
+  /** Stores attributes, or a pair of attributes and slots. */
   slots(state: PickleValue) {
     if (!isObject(state) || state.kind !== "tuple") return attributesProblem(state);
     const [attributes = null, slots = null, ...others] = state.items ?? [];
@@ -50,13 +50,13 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
       [...entries.keys()].every((key) => SLOTS.has(key));
     return isKnown ? attributesProblem(attributes) : STRANGE;
   },
-  /** Attributes, in a tuple. */
+  /** Stores attributes, which are in a tuple. */
   wrappedAttributes(state: PickleValue) {
     const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [];
     const [attributes = null] = items;
     return items.length === 1 && isObject(attributes) ? attributesProblem(attributes) : STRANGE;
   },
-  /** A number, and where it comes from. */
+  /** Stores a number and its origin. */
   uuid(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
     return entries !== undefined &&
@@ -65,8 +65,8 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
       : STRANGE;
   },
   /**
-   * scipy executes the template, and calls methods of its own that other attributes would hide. Older versions write a
-   * pair, of which it makes a template.
+   * Executes the template, which has to be scipy's, and calls methods that other attributes could replace. Older versions
+   * write a pair from which scipy creates a template, which is not supported.
    */
   distribution(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
@@ -78,27 +78,27 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
     if (strange !== undefined) return `with the attribute ${JSON.stringify(strange[0])}`;
     return entries.has(TEMPLATE) ? "" : STRANGE;
   },
-  /** Attributes. When it is freed, it calls its `close`, which closes another object: one that is None. */
+  /** Stores attributes. When it is freed, it calls its `close`, which would close the object in `_qhull`: it has to be None. */
   delaunay(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
     return entries !== undefined && (entries.get("_qhull") ?? null) === null && !entries.has("close")
       ? attributesProblem(state)
       : STRANGE;
   },
-  /** Attributes, without a formula to evaluate. */
+  /** Stores attributes. A formula among them would be evaluated. */
   modelData(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
     if (entries === undefined) return STRANGE;
     if (entries.has("restore_design_info")) return "with a formula, which is code that loading evaluates";
     return attributesProblem(state);
   },
-  /** What pandas writes of a table or a column: it sets each as an attribute. */
+  /** Sets each entry of a table or a column as an attribute. */
   frame(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
     if (entries === undefined) return STRANGE;
     const strange = [...entries.keys()].find((key) => !FRAME.has(key));
     if (strange !== undefined) return `with the attribute ${JSON.stringify(strange)}`;
-    // `Flags(table, **flags)` takes one that it knows.
+    // `Flags(table, **flags)` takes a single known flag.
     const flags = entries.get("_flags") ?? null;
     const isKnown =
       [flags, entries.get("attrs") ?? null, entries.get("_attrs") ?? null].every(isDictOrNone) &&
@@ -106,7 +106,7 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
     const manager = entries.get("_mgr") ?? entries.get("_data") ?? null;
     return isKnown && isManager(manager) ? "" : STRANGE;
   },
-  /** An array of numpy's, its dtype, and what pandas sets as attributes. */
+  /** Takes an array, its dtype, and a dictionary of attributes that pandas sets. */
   backedArray(state: PickleValue) {
     const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [null, null, state];
     const [, , more = null] = items;
@@ -115,11 +115,12 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
       [...entries.keys()].every((key) => BACKED.has(key));
     return isKnown ? "" : STRANGE;
   },
-  /** Whatever the code of the archive takes. */
+  /** The code in the archive receives any state. */
   script: () => "",
-  /** Nothing: what `__getattr__` finds in these dictionaries are their items. */
+  /** Has no state: these dictionaries have their items as attributes. */
   nothing: (state: PickleValue) =>
     state === null || (isObject(state) && state.kind === "dict" && state.entries?.size === 0) ? "" : STRANGE,
+  /** Stores attributes, and interpolates between two of them, which have to be arrays. */
   isotonic(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
     const problem = attributesProblem(state);
@@ -129,7 +130,7 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
     );
     return strange === undefined ? "" : `with the attribute ${JSON.stringify(strange[0])}`;
   },
-  /** Attributes, of which a model's own format is text or bytes: anything else would be taken for an address. */
+  /** Stores attributes and parses the model, which is text or bytes: a number would be taken for an address. */
   model(state: PickleValue) {
     const entries = isObject(state) && state.kind === "dict" ? state.entries : undefined;
     if (entries === undefined) return STRANGE;
@@ -140,21 +141,21 @@ export const STATE_CHECKS: Readonly<Record<StateCheck, (state: PickleValue) => s
     return isKnown ? attributesProblem(state) : "with a model that is not data";
   },
   /**
-   * (version, shape, dtype, is Fortran's order, contents): copies the contents, whose size numpy checks. Of objects it
-   * allocates and clears as many as the shape says before it goes through the list.
+   * Takes (version, shape, dtype, is in Fortran order, contents) and copies the contents, whose size numpy checks. For
+   * objects, it first allocates and clears as many as the shape says, so the list has to be as long.
    */
   array(state: PickleValue) {
     const items = isObject(state) && state.kind === "tuple" ? state.items ?? [] : [];
     const fill = items[6] ?? null;
-    // Those of a masked array: the mask, and what stands for what is masked, which numpy converts.
+    // A masked array also has a mask and a fill value, which numpy converts.
     const isMasked = items.length === 7 && isContent(items[5]) &&
       (!isObject(fill) || fill.kind === "data" || isArray(fill));
     return items.length === 5 || isMasked ? arrayProblem(items) : STRANGE;
   },
-  /** Numbers and arrays, which Cython holds against the types of its fields. */
+  /** Takes numbers and arrays, whose types Cython checks. */
   data: (state: PickleValue) =>
     isObject(state) && (state.kind === "tuple" || state.kind === "dict") ? "" : STRANGE,
-  /** A tree's: copies the bytes of two arrays, and asks whatever stands in their place to convert itself. */
+  /** Copies the bytes of two arrays. It would call conversion methods of other objects. */
   tree(state: PickleValue) {
     if (!isObject(state) || state.kind !== "dict") return STRANGE;
     const { entries } = state;
@@ -171,19 +172,19 @@ function arrayProblem([version, shape, dtype, isFortran, content]: readonly Pick
   ) {
     return STRANGE;
   }
-  // numpy adds the dimensions of the element to those of the array, and writes no such dtype.
+  // numpy adds the dimensions of the elements to those of the array, and never writes such a dtype.
   if (state.isSubArray) return "of an array whose elements are arrays";
   if (!state.hasObject) return isContent(content) ? "" : STRANGE;
   if (content === undefined || !isObject(content) || content.kind !== "list") return STRANGE;
   return content.count === count ? "" : `with ${content.count} objects for a shape of ${count}`;
 }
 
-/** Bytes, or text as Python 2 wrote them. */
+/** Whether it is bytes, or text, which Python 2 wrote for bytes. */
 function isContent(value: PickleValue | undefined): boolean {
   return typeof value === "string" || isPayload(value);
 }
 
-/** What numpy makes: none of its methods is the pickle's. */
+/** Whether it is an array of numpy, none of whose methods the pickle chose. */
 function isArray(value: PickleValue): boolean {
   return isObject(value) && value.kind === "instance" &&
     (value.rule === undefined || value.rule.state === "array");
@@ -199,12 +200,12 @@ function isTemplate(value: PickleValue): boolean {
   return isObject(value) && value.kind === "data" && value.isTemplate === true;
 }
 
-/** Of 16 bytes, as a UUID has: Python goes through all of it whenever it hashes one. */
+/** Whether an integer has at most 16 bytes, as that of a UUID: hashing one reads all of it. */
 function isShortInteger(value: PickleValue): boolean {
   return typeof value === "number" || (typeof value === "bigint" && value >> 128n === 0n);
 }
 
-/** A dictionary in a state is data, of which no more is known. */
+/** Dictionaries within a state are not tracked: they are data. */
 function isDictOrNone(value: PickleValue): boolean {
   return value === null || (isObject(value) && value.kind === "data");
 }

@@ -1,17 +1,15 @@
 import type { Rule } from "./rule.ts";
 
-// Beside each entry stands what arguments and a state of an attacker's choice do, as in `rule.ts`.
-
-/** What torch's files are made of besides: tensors, their storages and kinds. */
+/** Tensors of torch, their storages and types. */
 export const TORCH_RULES: readonly Rule[] = [
-  // Views of storages that torch itself has made; it holds sizes and strides against them. Hooks are called when a
-  // gradient is computed, which loading does not. Not nested tensors: their sizes are not checked.
+  // Create views of storages that torch itself created, and check sizes and strides against them. Hooks are only called when
+  // gradients are computed. Nested tensors are not allowed, because torch does not check their sizes.
   [
     /^torch\._utils:_rebuild_(tensor|tensor_v2|tensor_v3|parameter|parameter_with_state|sparse_tensor|sparse_csr_tensor|qtensor|meta_tensor_no_storage)$/,
     { use: "call", takes: /^torch:\w+$/, makes: "stored" },
   ],
   [/^torch(\.cuda|\.storage)?:\w+Storage$/, { use: "value" }],
-  // Copies numbers: those of a tuple or list, as a range would be made into as many.
+  // Copies the numbers of a tuple or list. From a range, it would create any number of them.
   [/^torch:Size$/, { use: "call", checks: "shape", makes: "stored" }],
   // Parses a name and a number.
   [/^torch:device$/, { use: "call", checks: "constants", makes: "stored" }],
@@ -25,15 +23,15 @@ export const TORCH_RULES: readonly Rule[] = [
 ];
 
 /**
- * Classes of C++ that layers of models keep their weights in. Others, of libraries that register their own with torch, open
- * files and connections: `torch.classes.torchvision.Video`.
+ * C++ classes in which layers keep their weights. Libraries can register others with torch, which open files and
+ * connections: `torch.classes.torchvision.Video`.
  */
 export const NATIVE_CLASS =
   /^__torch__\.torch\.classes\.(quantized|rnn|sparse|xnnpack|mkldnn|tensorrt)[.:]\w+$/;
 
 /**
- * What TorchScript's archives have besides. torch reads them in C++, which imports nothing: `__torch__` are the types of
- * the code in the archive, and there is no such module of Python's.
+ * Further imports in archives of TorchScript. torch reads them in C++, which imports nothing: `__torch__` stands for the
+ * types in the archive's own code, and Python has no such module.
  */
 export const TORCHSCRIPT_RULES: readonly Rule[] = [
   [NATIVE_CLASS, { use: "call", isMadeToo: true, state: "script", takes: /^/, makes: "script" }],
@@ -44,7 +42,7 @@ export const TORCHSCRIPT_RULES: readonly Rule[] = [
     takes: /^/,
     makes: "script",
   }],
-  // Give back their first argument.
+  // Return their first argument.
   [
     /^torch\.jit\._pickle:(build_(int|tensor|double|bool)list|build_tensor_from_id|restore_type_tag)$/,
     { use: "call", makes: "stored" },

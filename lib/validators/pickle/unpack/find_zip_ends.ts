@@ -5,19 +5,19 @@ import { giveBuffer, takeBuffer } from "../../../core/spare_buffers.ts";
 const END_BYTES = 22;
 const COMMENT_BYTES_MAX = 0xffff;
 const LOCATOR_BYTES = 20;
-/** Of the locator and of the record that ZIP64 adds before the end. */
+/** The size of the locator and the record that ZIP64 adds before the end record. */
 const ZIP64_BYTES = 76;
 const DIRECTORY_HEADER = 0x02014b50;
 const LOCATOR = 0x07064b50;
 const END = 0x06054b50;
 
-/** More end records are an attempt to keep the validation busy. */
+/** More end records are an attack on the time of the validation. */
 const CANDIDATES_MAX = 1000;
 
 /**
- * Returns where a file of any format has end records that programs would open a ZIP by: Python's, numpy's and torch's
- * readers look for one in the last 64 KiB, whatever stands before. A record counts if a directory is where it says, so
- * that numbers are not taken for one.
+ * Returns the offsets of end records by which programs would open a file of any format as a ZIP: the readers of Python,
+ * numpy and torch search the last 64 KiB for one, whatever comes before. A record counts only if there is a directory where
+ * it says, so that raw numbers are not mistaken for one.
  */
 export function findZipEnds(
   file: Pick<SeekableFile, "readSync" | "seekSync">,

@@ -12,27 +12,27 @@ import type { PickleDialect } from "../rules/rule.ts";
 import { isNamedPickle } from "./recognise_pickle.ts";
 import { findBytecodeProblem, findCodeProblem } from "./torchscript_code.ts";
 
-/** What inspects an entry like a file, and what walks it again as `pickle.load` would. */
+/** Inspects an entry like a file, or walks it again as `pickle.load` would. */
 export interface EntryInspectors {
   inspect(entry: Contents): Promise<Found>;
   inspectAgain(entry: Contents): Promise<void>;
 }
 
-/** What the file of a tar is called that torch reads first, before version 0.2. Source: `torch/serialization.py`. */
+/** The name of the first file that torch before version 0.2 reads in its tar. Source: `torch/serialization.py`. */
 const TORCH_TAR_STORAGES = "storages";
 
-/** What the pickle of torch's ZIP is called. */
+/** The name of the pickle in torch's ZIP. */
 const TORCH_PICKLE = /(^|\/)data\.pkl$/;
 
-const REPACK = { hint: "pack it again without them: tar --hard-dereference" } as const;
+const REPACK = { hint: "create it again without them: tar --hard-dereference" } as const;
 
-/** What TorchScript's archives have besides: torch goes by it to read them in C++. Source: `torch/serialization.py`. */
+/** Further files in archives of TorchScript, by which torch decides to read them in C++. Source: `torch/serialization.py`. */
 const TORCHSCRIPT_PICKLE = /^[^/]+\/constants\.pkl$/;
 const TORCHSCRIPT_CODE = /^[^/]+\/code\/.*\.py$/;
 
 /**
- * What torch takes for an archive of TorchScript, for its code and for its bytecode. It looks entries up without regard to
- * case. Source: `mz_zip_reader_locate_file()` in `miniz.c`, by `caffe2/serialize/inline_container.cc`.
+ * The names by which torch finds an archive of TorchScript, its code and its bytecode, ignoring case. Source:
+ * `mz_zip_reader_locate_file()` in `miniz.c`, which `caffe2/serialize/inline_container.cc` calls.
  */
 const SCRIPT = {
   constants: /(^|\/)constants\.pkl$/i,
@@ -40,21 +40,21 @@ const SCRIPT = {
   bytecode: /(^|\/)bytecode\.pkl$/i,
 } as const;
 
-/** What names the files of code in archives of torch before 1.4. Source: `torch/csrc/jit/serialization/import_legacy.cpp`. */
+/** The files by which torch before 1.4 finds the code. Source: `torch/csrc/jit/serialization/import_legacy.cpp`. */
 const LEGACY_SCRIPT = [/(^|\/)model\.json$/i, /(^|\/)version$/i] as const;
 
 /** The code of the largest models has a few megabytes. */
 const CODE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Archives inside each other: a bundle of checkpoints has two. */
+/** Nested archives: a bundle of checkpoints has two levels. */
 const DEPTH_MAX = 4;
 
 /**
- * Inspects every entry of a ZIP, as torch, numpy or pandas write it, or of a tar, which pandas opens too. Any entry may
- * be a pickle, and one that is named so has to be. A tar of torch's first versions is refused: in it, pickles and the
- * bytes of tensors take turns.
+ * Inspects every entry of a ZIP, which torch, numpy and pandas write, or of a tar, which pandas opens, too. Any entry may be
+ * a pickle; an entry named like a pickle has to be one. A tar of torch's first versions is refused, because it mixes pickles
+ * with the bytes of tensors.
  *
- * @returns what was found, and where the contents stand that were inspected
+ * @returns the findings, and the byte ranges of the inspected entries
  */
 export async function inspectArchive(
   inspection: PickleInspection,
@@ -64,7 +64,7 @@ export async function inspectArchive(
 ): Promise<Found & { readonly places: readonly FileRange[] }> {
   const { context, path, location } = inspection;
   if (contents.depth >= DEPTH_MAX) {
-    throw invalidContents(inspection, contents, `is in more than ${DEPTH_MAX} archives inside each other`);
+    throw invalidContents(inspection, contents, `is nested in more than ${DEPTH_MAX} archives`);
   }
   const isFile = contents.entry === undefined;
   try {
@@ -86,7 +86,7 @@ export async function inspectArchive(
     }
     const found = await inspectEntries(inspection, contents, archive, inspectors);
     if (isNamedPickle(contents.name) && !found.isPickle) {
-      throw invalidContents(inspection, contents, `is named as a pickle, and is a ${format} without one`);
+      throw invalidContents(inspection, contents, `is named like a pickle, but is a ${format} without one`);
     }
     return found;
   } catch (error) {
@@ -107,7 +107,7 @@ async function inspectEntries(
   await refuseFileAccess(inspection, outer, archive);
   const contents = async function* (dialect: PickleDialect, wants: (path: string) => boolean) {
     for await (const { entry, links, place, content } of archive.read((one) => wants(one.path))) {
-      // What a pickle may be depends on its name, and whether it is a ZIP too on where it stands.
+      // The inspection depends on the name of an entry and on its place, which hard links and sparse files do not have.
       if (links.length > 0) throw invalidContents(inspection, outer, "is a tar with hard links", REPACK);
       if (archive.format === "tar" && place === undefined) {
         throw invalidContents(inspection, outer, "is a tar with sparse files", REPACK);
@@ -140,7 +140,7 @@ async function inspectEntries(
   return { isPickle, hasArrays: false, places };
 }
 
-/** torch's readers alone give persistent identifiers a meaning. */
+/** Returns the reader of the archive. Only torch gives persistent identifiers a meaning. */
 function dialectOf({ entries }: Archive): PickleDialect {
   if (!entries.some(({ path }) => TORCH_PICKLE.test(path))) return "joblib";
   const isScript = [TORCHSCRIPT_PICKLE, TORCHSCRIPT_CODE].every((name) =>
@@ -149,7 +149,7 @@ function dialectOf({ entries }: Archive): PickleDialect {
   return isScript ? "torchscript" : "torch";
 }
 
-/** Checks the code of a TorchScript archive, which torch runs in an interpreter of its own. */
+/** Checks the code in a TorchScript archive, which torch runs in its own interpreter. */
 async function refuseFileAccess(
   inspection: PickleInspection,
   outer: Contents,

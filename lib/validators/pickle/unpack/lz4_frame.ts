@@ -2,16 +2,16 @@ import { PickleProblem } from "../pickle_problem.ts";
 import { PickleReader } from "../pickle_reader.ts";
 import type { PickleSource } from "../pickle_source.ts";
 
-// Source: lz4_Frame_format.md 1.6.4 and lz4_Block_format.md of the LZ4 project. Checksums are passed over: what they
-// would find broken, the program that loads the file does not load.
+// Source: lz4_Frame_format.md 1.6.4 and lz4_Block_format.md of the LZ4 project. Checksums are skipped: if one is wrong, the
+// program that loads the file refuses it itself.
 
 /** The first four bytes of a frame. */
 export const LZ4_MAGIC = [0x04, 0x22, 0x4d, 0x18] as const;
 
-/** How far back a match can reach. */
+/** The largest distance of a match. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** By the three bits of the header: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
+/** The block size by three bits of the header: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
 const BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
 
 const LEAST_MATCH = 4;
@@ -23,15 +23,15 @@ interface FrameHeader {
 }
 
 /**
- * Decompresses one LZ4 frame, block by block; a piece is valid until the next is asked for.
+ * Decompresses one LZ4 frame, block by block. A piece is valid until the next is requested.
  *
- * @throws {PickleProblem} when it is broken, or when something follows it
+ * @throws {PickleProblem} if it is broken, or if bytes follow it
  */
 export async function* decompressLz4(source: PickleSource): AsyncGenerator<Uint8Array> {
   const reader = new PickleReader(source);
   try {
     const header = await readHeader(reader);
-    // What blocks may refer back to stands before the block.
+    // The buffer holds the window that a block may refer to, then the block.
     const output = new Uint8Array(WINDOW_BYTES + header.blockBytes);
     let history = 0;
     while (true) {
@@ -40,7 +40,7 @@ export async function* decompressLz4(source: PickleSource): AsyncGenerator<Uint8
       if (size === 0) break;
       const isStored = size >= 0x80000000;
       const bytes = size % 0x80000000;
-      if (bytes > header.blockBytes) throw broken(reader, "has a block that is larger than it says");
+      if (bytes > header.blockBytes) throw broken(reader, "has a block larger than its header allows");
       await need(reader, bytes);
       const block = reader.take(bytes);
       if (isStored) output.set(block, history);
@@ -56,7 +56,7 @@ export async function* decompressLz4(source: PickleSource): AsyncGenerator<Uint8
     }
     if (header.hasContentChecksum) await pass(reader, 4);
     if (await reader.fill(1)) {
-      throw new PickleProblem("refused", reader.position, "has bytes behind its LZ4 frame");
+      throw new PickleProblem("refused", reader.position, "has bytes after its LZ4 frame");
     }
   } finally {
     await source.close();
@@ -70,8 +70,8 @@ async function readHeader(reader: PickleReader): Promise<FrameHeader> {
   const blockBytes = BLOCK_BYTES[(reader.uint8() >> 4) & 7];
   const version = flags >> 6;
   if (version !== 1 || blockBytes === undefined) {
-    // The library checks the header before anything else.
-    throw new PickleProblem("broken", 0, "has an LZ4 frame whose header is not known");
+    // LZ4 checks the header first, so nothing was loaded.
+    throw new PickleProblem("broken", 0, "has an LZ4 frame with an unknown header");
   }
   const [contentSize, dictionary, checksum] = [(flags & 8) !== 0 ? 8 : 0, (flags & 1) !== 0 ? 4 : 0, 1];
   await pass(reader, contentSize + dictionary + checksum);
@@ -94,7 +94,7 @@ function decompressBlock(block: Uint8Array, output: Uint8Array, start: number): 
     output.set(block.subarray(from, from + literals.length), to);
     from += literals.length;
     to += literals.length;
-    // The last sequence has no match.
+    // The last sequence consists of literals only.
     if (from === block.length) return to;
     if (from + 2 > block.length) return undefined;
     const distance = (block[from] ?? 0) | ((block[from + 1] ?? 0) << 8);
@@ -108,7 +108,7 @@ function decompressBlock(block: Uint8Array, output: Uint8Array, start: number): 
   return undefined;
 }
 
-/** A length of four bits, and of as many bytes as are full and one more when these are. */
+/** Reads a length: four bits, and if they are all set, bytes up to the first that is not 255. */
 function readLength(
   block: Uint8Array,
   at: number,
@@ -125,7 +125,7 @@ function readLength(
   return { length, next };
 }
 
-/** What is copied may overlap what it is copied to: then it repeats. */
+/** Copies a match. It may overlap its own output, which then repeats. */
 function copyMatch(output: Uint8Array, to: number, distance: number, length: number): void {
   let copied = 0;
   while (copied < length) {
@@ -136,14 +136,14 @@ function copyMatch(output: Uint8Array, to: number, distance: number, length: num
 }
 
 async function need(reader: PickleReader, bytes: number): Promise<void> {
-  if (!await reader.fill(bytes)) throw broken(reader, "ends in the middle");
+  if (!await reader.fill(bytes)) throw broken(reader, "is cut off");
 }
 
 async function pass(reader: PickleReader, bytes: number): Promise<void> {
-  if (!await reader.skip(bytes)) throw broken(reader, "ends in the middle");
+  if (!await reader.skip(bytes)) throw broken(reader, "is cut off");
 }
 
 function broken(reader: PickleReader, problem: string): PickleProblem {
-  // The reference decoder goes on where this one does not, with an offset of 0 for one.
+  // The reference decoder accepts some errors, such as an offset of 0, and goes on.
   return new PickleProblem("refused", reader.position, `has an LZ4 frame that ${problem}`);
 }

@@ -4,31 +4,31 @@ import { LZ4_MAGIC } from "./lz4_frame.ts";
 import { findSealed, type SealedMethod } from "./sealed_stream.ts";
 import { hasOddWindow } from "./zlib_head.ts";
 
-/** What pickles are compressed with, as far as it can be inspected. */
+/** The compression formats that are decompressed. */
 export type Wrapper = "zlib" | "gzip" | "lz4" | "zstd";
 
-/** What a file may be, by its first bytes and its name. */
+/** The possible content of a file, by its first bytes and its name. */
 export type PickleSuspicion =
-  /** Opcodes. Without `isCertain`, something that may be another thing and begins as a pickle could. */
+  /** Opcodes. Without `isCertain`, the file may also be something else. */
   | { readonly kind: "pickle"; readonly isCertain: boolean }
   | { readonly kind: "wrapped"; readonly wrapper: Wrapper }
   | { readonly kind: "zip" }
   | { readonly kind: "tar" }
-  /** Compressed in a way that is not looked into. */
+  /** Compressed in a format that is not decompressed. */
   | { readonly kind: "sealed"; readonly method: SealedMethod }
-  /** A tar that begins as something compressed does, or as a ZIP. */
+  /** A tar that also begins like a compressed file or a ZIP. */
   | { readonly kind: "ambiguous" }
-  /** Named as a pickle, and beginning as none. */
+  /** Named like a pickle, without the beginning of one. */
   | { readonly kind: "misnamed" };
 
-/** As many first bytes as {@link recognisePickle} wants. */
+/** The number of first bytes that {@link recognisePickle} needs. */
 export const HEAD_BYTES = TAR_BLOCK_BYTES;
 
 /**
- * What of a pickle a file may be, by its first bytes; `undefined` when no program would take it for one. Its name
- * decides only where the bytes do not.
+ * Returns how a file may be or contain a pickle, by its first bytes; `undefined` if no program would read it as one. The
+ * name decides only if the bytes do not.
  *
- * @param head the first {@link HEAD_BYTES} bytes, or all when there are fewer
+ * @param head the first {@link HEAD_BYTES} bytes, or all of a shorter file
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export const HEAD_BYTES = TAR_BLOCK_BYTES;
  */
 export function recognisePickle(head: Uint8Array, path: string): PickleSuspicion | undefined {
   const packed = recognisePacked(head, path);
-  // The first bytes of a tar are a name of the attacker's choice: one reader goes by them, another by the checksum.
+  // A tar begins with a name that the attacker chooses. Some readers go by these bytes, others by the checksum of the tar.
   if (isTar(head)) return { kind: packed === undefined ? "tar" : "ambiguous" };
   if (packed !== undefined) return packed;
   const isNamed = isNamedPickle(path);
@@ -70,13 +70,13 @@ function recognisePacked(head: Uint8Array, path: string): PickleSuspicion | unde
   return sealed === undefined ? undefined : { kind: "sealed", method: sealed };
 }
 
-/** Whether a file's name promises a pickle, also a compressed one; in whatever case. */
+/** Whether a file is named like a pickle, possibly compressed; ignores case. */
 export function isNamedPickle(path: string): boolean {
   return /\.(pkl|pickle|joblib)(\.(z|gz|gzip|zlib|lz4|zst|zstd|bz2|xz|lzma|zip|tar|tgz|tar\.(gz|bz2|xz|zst)))?$/i
     .test(path);
 }
 
-/** Whether a file's name promises something compressed, in whatever case. */
+/** Whether a file is named like a compressed file; ignores case. */
 export function isNamedCompressed(path: string): boolean {
   return /\.(z|gz|gzip|zlib|lz4|zst|zstd|bz2|xz|lzma|tgz)$/i.test(path);
 }
@@ -84,10 +84,10 @@ export function isNamedCompressed(path: string): boolean {
 /** Source: RFC 8878, section 3.1.1. */
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
 
-/** Of a frame that zstd's readers pass over, the one of the 16 magics with which compressors begin. */
+/** The magic of a skippable frame that compressors write; there are 16. */
 const SKIPPED_MAGIC = [0x50, 0x2a, 0x4d, 0x18] as const;
 
-/** Deflate, the usual window, and a checksum of the first two bytes. Source: RFC 1950, section 2.2. */
+/** Checks for deflate, the usual window, and the checksum of the first two bytes. Source: RFC 1950, section 2.2. */
 function isZlib([first = 0, second = 0]: Uint8Array): boolean {
   return first === 0x78 && (first * 256 + second) % 31 === 0;
 }
@@ -97,8 +97,8 @@ function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
 }
 
 /**
- * Whether the beginning of a file is text that people read: UTF-8 without control characters other than white space. A
- * character may be cut off at its end.
+ * Whether the beginning of a file is plain text: UTF-8 without control characters other than white space. The last character
+ * may be cut off.
  */
 export function isPlainText(head: Uint8Array): boolean {
   try {
@@ -114,16 +114,16 @@ const CONTROL = /[^\P{Cc}\t\n\v\f\r]/u;
 const CHECKSUM = { from: 148, to: 156 };
 
 /**
- * Whether Python's `tarfile` takes a file for a tar by its first block, which it does by the checksum alone. It reads
- * numbers in more ways than POSIX writes them: with a sign, a prefix or underlines, or in binary; and some tars add up
- * signed bytes. Source: `nti()` and `calc_chksums()` in Python's `tarfile.py`.
+ * Whether Python's `tarfile` takes a file for a tar, which it decides by the checksum of the first block. It accepts more
+ * notations of numbers than POSIX: with a sign, a prefix or underscores, or in binary. It also accepts checksums of signed
+ * bytes. Source: `nti()` and `calc_chksums()` in Python's `tarfile.py`.
  */
 export function isTar(head: Uint8Array): boolean {
   if (head.length < TAR_BLOCK_BYTES) return false;
   let unsigned = 0;
   let signed = 0;
   for (const [at, byte] of head.subarray(0, TAR_BLOCK_BYTES).entries()) {
-    // The checksum counts itself as spaces.
+    // The checksum field counts as spaces.
     const counted = at >= CHECKSUM.from && at < CHECKSUM.to ? 0x20 : byte;
     unsigned += counted;
     signed += counted > 127 ? counted - 256 : counted;
@@ -133,10 +133,10 @@ export function isTar(head: Uint8Array): boolean {
     NUMBERS.every(([from, to]) => !Number.isNaN(readNumber(head.subarray(from, to))));
 }
 
-/** The other numbers of a header, each of which `tarfile` has to be able to read: mode, owners, size, time, device. */
+/** The other numbers in a header, all of which `tarfile` has to read: mode, owners, size, time, device. */
 const NUMBERS = [[100, 108], [108, 116], [116, 124], [124, 136], [136, 148], [329, 337], [337, 345]] as const;
 
-/** What Python's `strip()` takes off, and more. */
+/** Matches what Python's `strip()` removes, and more. */
 const AROUND = /^[\s\p{Cc}]+|[\s\p{Cc}]+$/gu;
 
 function readNumber(field: Uint8Array): number {

@@ -1,35 +1,36 @@
 import { NATIVE_CLASS } from "../rules/torch_rules.ts";
 
-/** TorchScript writes strings in double quotes; its reader takes single and triple ones as well. */
+/** TorchScript writes strings in double quotes; its reader accepts single and triple quotes, too. */
 const STRING = String
   .raw`"""(?:\\[^]|(?!""")[^\\])*"""|'''(?:\\[^]|(?!''')[^\\])*'''|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'`;
 
-/** What separates tokens: a line that ends with a backslash goes on in the next. */
+/** Separates tokens. A line that ends with a backslash continues in the next. */
 const SPACE = String.raw`[ \t\r\n]+|\\\r?\n|#[^\n]*`;
 
 const TOKEN = new RegExp(`(${SPACE})|(${STRING})|[A-Za-z_]\\w*|[^\\\\"'#]`, "y");
 
-/** Operators that read or write files: of torch itself, and of libraries that register their own with it. */
+/** Operators that read or write files, in torch itself and in libraries that register operators with it. */
 const FILE_ACCESS = /(^|_)(save|load|read|write|file)(_|$)/;
 
-/** Another name of `torch`. */
+/** Code can use this name for `torch`. */
 const SYNONYM = "autograd";
 
-/** Where classes of C++ are, and as many tokens as the name of one has. */
+/** The prefix of C++ classes, and the number of tokens in the name of one. */
 const NATIVE = "__torch__.torch.classes.";
 const NATIVE_TOKENS = 9;
 
-/** Names of attributes, which are declared, and of arguments. */
+/** The tokens behind the names of declared attributes and of arguments. */
 const GIVES_NAME = new Set([":", "="]);
 
 /**
- * Why code of TorchScript is refused; `undefined` when it only computes. torch's operators are found in `torch` and in
- * `ops`, so both may only be used to name an operator: by a variable for one of them, or by `getattr`, code calls
- * operators without naming them. So are classes of C++ that are neither a layer's nor allowed. Completes "the entry … in it". Source: `SourceImporterImpl` in `torch/csrc/jit/serialization/import_source.cpp`.
+ * Returns the problem of TorchScript code; `undefined` if it only computes. torch runs this code, and some of its operators
+ * write files. Operators are in `torch` and `ops`, so both may only be used to name one: a variable for them, or `getattr`,
+ * would call operators without naming them. C++ classes have to be those of layers, or allowed. The problem completes "the
+ * entry … in it". Source: `SourceImporterImpl` in `torch/csrc/jit/serialization/import_source.cpp`.
  */
 export function findCodeProblem(code: string, allowed: readonly string[]): string | undefined {
   const tokens = split(code);
-  if (tokens === undefined) return "is not code as TorchScript writes it";
+  if (tokens === undefined) return "is not code in the form of TorchScript";
   for (let at = 0; at < tokens.length; at++) {
     const [before, name = "", ...names] = [tokens[at - 1], ...tokens.slice(at, at + 5)];
     if (name === "__torch__") {
@@ -44,17 +45,17 @@ export function findCodeProblem(code: string, allowed: readonly string[]): strin
     const last = operator.at(-1) ?? "";
     const isNamed = operator.every((part, index) => index % 2 === 0 ? part === "." : /^\w+$/.test(part));
     if (!isNamed || operator.includes(SYNONYM)) {
-      return `uses ${name} as a value, by which it calls any operator`;
+      return `uses ${name} as a value, which allows it to call any operator`;
     }
     if (FILE_ACCESS.test(last)) return accesses([name, ...operator].join(""));
   }
   return undefined;
 }
 
-/** Operators in bytecode stand before opcodes, which may be letters. */
+/** In bytecode, opcodes follow the name of an operator, and they may be letters. */
 const FILE_OPERATOR = /\w+::(\w*_)?(save|load|read|write|(from_)?file)/;
 
-/** The same of bytecode for phones, which names each operator by a text: `aten::save`. */
+/** Does the same for bytecode, which is for phones and names each operator by a text: `aten::save`. */
 export function findBytecodeProblem(bytecode: string): string | undefined {
   const operator = FILE_OPERATOR.exec(bytecode)?.[0];
   return operator && accesses(operator);
@@ -64,7 +65,7 @@ function accesses(operator: string): string {
   return `reads or writes files by ${operator}, which no model needs`;
 }
 
-/** Words and signs, without texts and comments. */
+/** Returns the words and signs, without strings and comments. */
 function split(code: string): readonly string[] | undefined {
   const tokens: string[] = [];
   TOKEN.lastIndex = 0;
@@ -77,5 +78,5 @@ function split(code: string): readonly string[] | undefined {
   return tokens;
 }
 
-/** Stands for a text, which is no name. */
+/** Replaces strings, which are not names. */
 const TEXT = '""';

@@ -12,21 +12,21 @@ import {
 } from "./recognise_pickle.ts";
 import { hasOddWindow, inflatesAtOnce, isDamagedAtOnce, PIECE_BYTES as DAMAGE_BYTES } from "./zlib_head.ts";
 
-/** Contents without what compresses them. */
+/** Decompressed contents. */
 export interface Peeled {
   readonly source: PickleSource;
-  /** What they begin as. */
+  /** The format that they begin like. */
   readonly beginning: Exclude<PickleSuspicion, { readonly kind: "wrapped" }> | undefined;
-  /** What they were compressed by, the outermost first. */
+  /** The removed layers of compression, the outermost first. */
   readonly wrappers: readonly Wrapper[];
-  /** Whether they begin as a text does. */
+  /** Whether they begin like plain text. */
   readonly isText: boolean;
 }
 
-/** No compressor makes one unless it is asked to. */
+/** Compressors create such a stream only on request. */
 const ODD_WINDOW = { kind: "sealed", method: "zlib with an unusual window" } as const;
 
-/** More layers of compression have no reason but to hide what is inside. */
+/** The only use of more layers of compression is to hide the contents. */
 const LAYERS_MAX = 3;
 
 /**
@@ -57,7 +57,7 @@ export async function peel(
   }
 }
 
-/** What a compressed stream holds, up to the limits for contents of `size` bytes; the stream is closed with it. */
+/** Decompresses a stream, within the limits for contents of `size` bytes. The result closes the stream. */
 async function unwrap(
   source: PickleSource,
   wrapper: Wrapper,
@@ -72,7 +72,7 @@ async function unwrap(
   return streamSource(bounded(pieces, size), signal);
 }
 
-/** node:zlib is loaded when needed, because it costs every start 30 ms. */
+/** node:zlib is loaded only when needed, because loading it takes 30 ms. */
 async function* inflated(
   source: PickleSource,
   wrapper: "zlib" | "gzip",
@@ -92,13 +92,13 @@ async function* inflated(
   };
   try {
     yield* zlibPieces(engine, pieces());
-    // joblib goes on with a second stream behind the first.
+    // joblib continues with a second stream behind the first.
     if (engine.bytesWritten !== bytes || await source.read() !== undefined) {
-      throw new PickleProblem("refused", engine.bytesWritten, `has bytes behind its ${wrapper} stream`);
+      throw new PickleProblem("refused", engine.bytesWritten, `has bytes after its ${wrapper} stream`);
     }
   } catch (error) {
     if (!isDataError(error)) throw error;
-    // Other readers check less than this one does, or hand out what stands before the damage.
+    // Other readers check less than this one, or return the bytes before the damage.
     const isSure = await isDamagedAtOnce(head, wrapper);
     throw new PickleProblem(
       isSure ? "broken" : "refused",
@@ -121,7 +121,7 @@ async function* unzstded(source: PickleSource): AsyncGenerator<Uint8Array> {
   } catch (error) {
     if (!(error instanceof ZstdProblem)) throw error;
     const problem = error.kind === "followed"
-      ? "has bytes behind its zstd stream"
+      ? "has bytes after its zstd stream"
       : `cannot be decompressed (zstd): ${error.message}`;
     throw new PickleProblem("refused", 0, problem);
   } finally {
@@ -129,10 +129,10 @@ async function* unzstded(source: PickleSource): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Large pieces are half again as fast as the default of 16 KiB. */
+/** Large pieces are 1.5 times as fast as the default of 16 KiB. */
 const PIECE_BYTES = 1024 * 1024;
 
-/** Holds what comes against the limits, which fail and never cut off. */
+/** Checks the limits of the decompressed size. Beyond them it throws: cutting off would hide the rest. */
 async function* bounded(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   const { bytesMax, freeBytes, ratioMax } = UNWRAP_LIMITS;
   let bytes = 0;

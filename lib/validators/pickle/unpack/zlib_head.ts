@@ -1,14 +1,14 @@
 import { osErrorCode } from "../../../core/errors.ts";
 
 /**
- * Whether bytes begin as a zlib stream of a window other than the usual one: `zlib.decompress` takes all of them. Source:
- * RFC 1950, section 2.2.
+ * Whether bytes begin like a zlib stream with an unusual window size, which `zlib.decompress` accepts. Source: RFC 1950,
+ * section 2.2.
  */
 export function hasOddWindow([first = 0, second = 0]: Uint8Array): boolean {
   return first % 16 === 8 && first < 0x78 && (first * 256 + second) % 31 === 0;
 }
 
-/** Whether something comes of the beginning of a stream when it is decompressed; of other bytes nothing does. */
+/** Whether the beginning of a stream decompresses to something, which distinguishes it from other bytes. */
 export async function inflatesAtOnce(head: Uint8Array): Promise<boolean> {
   const { constants, inflateSync } = await import("node:zlib");
   try {
@@ -20,20 +20,20 @@ export async function inflatesAtOnce(head: Uint8Array): Promise<boolean> {
 }
 
 /**
- * How much Python's readers read of a compressed file at a time, and how much they make of it, at least. They hand out
- * nothing of a piece that has an error. Source: `io.DEFAULT_BUFFER_SIZE`, which `gzip` and joblib use: 8 KiB and more.
+ * Less than Python's readers read and decompress at a time: `gzip` and joblib use `io.DEFAULT_BUFFER_SIZE`, 8 KiB and more.
+ * They return nothing of a piece with an error.
  */
 export const PIECE_BYTES = 4096;
 
 /**
- * Whether Python finds an error in a compressed stream before it hands anything out: whatever the stream is, no pickle
- * is loaded from it. Raw numbers begin as zlib or gzip by chance.
+ * Whether Python finds an error in a compressed stream before it returns any bytes, so that no pickle is loaded from it. Raw
+ * numbers begin like zlib or gzip by chance.
  *
- * @param head the first {@link PIECE_BYTES} bytes of the stream, or all when there are fewer
+ * @param head the first {@link PIECE_BYTES} bytes of the stream, or all of a shorter one
  */
 export async function isDamagedAtOnce(head: Uint8Array, wrapper: "zlib" | "gzip"): Promise<boolean> {
   const { inflateRawSync, inflateSync } = await import("node:zlib");
-  // A stream that makes more than a piece before its error fails with another code.
+  // A stream with more than a piece before its error fails with another code.
   const options = { chunkSize: PIECE_BYTES, maxOutputLength: PIECE_BYTES };
   try {
     if (wrapper === "zlib") {
@@ -43,7 +43,7 @@ export async function isDamagedAtOnce(head: Uint8Array, wrapper: "zlib" | "gzip"
     const start = endOfGzipHeader(head);
     if (start === undefined) return true;
     if (start > head.length) return head.length < PIECE_BYTES;
-    // Python checks the sum behind the contents after it has handed them out.
+    // Python checks the checksum behind the contents only after it returned them.
     inflateRawSync(head.subarray(start), options);
     return false;
   } catch (error) {
@@ -54,15 +54,15 @@ export async function isDamagedAtOnce(head: Uint8Array, wrapper: "zlib" | "gzip"
 const DEFLATE = 8;
 
 /**
- * Where the deflated bytes begin, as Python's `gzip` reads the header: it ignores unknown flags and the header's checksum.
- * `undefined` where it refuses the header. Source: RFC 1952, section 2.3; `_read_gzip_header()` of Python's `gzip.py`.
+ * Returns the end of a gzip header as Python's `gzip` reads it, which ignores unknown flags and the header's checksum;
+ * `undefined` if it refuses the header. Source: RFC 1952, section 2.3; `_read_gzip_header()` in Python's `gzip.py`.
  */
 function endOfGzipHeader(head: Uint8Array): number | undefined {
   const [method, flags = 0] = head.subarray(2);
   if (method !== DEFLATE) return undefined;
   let at = 10;
   if ((flags & 4) !== 0) at += 2 + (head[at] ?? 0) + 256 * (head[at + 1] ?? 0);
-  // A name and a comment, each up to a NUL.
+  // A name and a comment, each terminated by NUL.
   for (const flag of [8, 16]) {
     if ((flags & flag) === 0) continue;
     const end = head.indexOf(0, at);
